@@ -11,7 +11,7 @@ from pathlib import PurePosixPath
 from strava_pipeline.core.errors import PipelineError
 from strava_pipeline.core.files.archive_csv import ArchiveRow
 from strava_pipeline.core.files.objects import Holders, Numbering
-from strava_pipeline.ingest.archive.contents import ImportRead, Kept, RowsBefore
+from strava_pipeline.ingest.archive.contents import EarlierRows, ImportReader, KeptFile
 from strava_pipeline.lake.files import DamagedFileError
 from strava_pipeline.lake.imports.activities import EarlierIds, has_activities, write_activities
 from strava_pipeline.lake.imports.files import reading_of, stored_bytes
@@ -33,17 +33,19 @@ def make_activities(run: RunContext, tick: Callable[[int], object], *, anew: boo
     came = list(imports(lake))
     wanted = [anew or not has_activities(lake, one.name) for one in came]
     earlier: dict[str, str] = {}
-    rows_before, held_ids = RowsBefore(), EarlierIds(lake, came)
+    rows_before, held_ids = EarlierRows(), EarlierIds(lake, came)
     for number, one in enumerate(came):
         if not any(wanted[number:]):
             break
         if wanted[number] or one.manifest.has_list:
             held_by = held_ids.before(number)
             read = import_read(lake, one, held_by)
-            said_at = min(read.said_at or one.manifest.received_at, one.manifest.received_at)  # clocks may be wrong
-            at = said_at + timedelta(microseconds=number)  # of two that tell up to the same moment, the later one
+            newest_start = min(
+                read.newest_start or one.manifest.received_at, one.manifest.received_at
+            )  # clocks may be wrong
+            at = newest_start + timedelta(microseconds=number)  # of two that tell up to the same moment, the later one
             if wanted[number]:
-                activities = read.activities(partial(reading_of, lake), earlier, rows_before.of(at))
+                activities = read.activities(partial(reading_of, lake), earlier, rows_before.before(at))
                 count += write_activities(lake, one, activities, read.gear(), at, run.years, tick)
             if one.manifest.has_list and any(wanted[number + 1 :]):
                 rows_before.add(at, partial(_rows, lake, one, held_by))
@@ -51,19 +53,19 @@ def make_activities(run: RunContext, tick: Callable[[int], object], *, anew: boo
     return count
 
 
-def import_read(lake: Lake, one: Import, held_by: Holders) -> ImportRead:
+def import_read(lake: Lake, one: Import, held_by: Holders) -> ImportReader:
     """An import with its lists read. PipelineError where the bytes of one of them are missing or damaged.
 
     `held_by`: who holds the ids of what Strava has not numbered by the imports before it.
     """
     manifest = one.manifest
     kept = [
-        Kept(file.name, file.sha256, file.size, file.role)
+        KeptFile(file.name, file.sha256, file.size, file.role)
         for file in manifest.files
         if file.held_back is None or reading_of(lake, file.sha256) is not None  # a person raised the limit since
     ]
     numbering = Numbering(manifest.own_athlete, held_by)
-    return ImportRead(kept, manifest.kind, manifest.athletes, partial(_bytes, lake), numbering)
+    return ImportReader(kept, manifest.kind, manifest.athletes, partial(_bytes, lake), numbering)
 
 
 def _rows(lake: Lake, one: Import, held_by: Holders) -> Iterator[ArchiveRow]:

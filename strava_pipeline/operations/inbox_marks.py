@@ -8,7 +8,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from strava_pipeline.ingest.archive.entry import decoded
+from strava_pipeline.ingest.archive.entry import decode_name
 
 
 def inbox_marks(inbox: Path, path: Path) -> dict[str, str]:
@@ -23,7 +23,7 @@ def inbox_marks(inbox: Path, path: Path) -> dict[str, str]:
         except OSError:
             continue  # gone since it was listed
         said = f"{each.relative_to(inbox)} {seen.st_size} {seen.st_mtime_ns} {seen.st_ctime_ns}"
-        name = "" if each == path else decoded(os.fsencode(each.relative_to(path).as_posix()))
+        name = "" if each == path else decode_name(os.fsencode(each.relative_to(path).as_posix()))
         found[name] = hashlib.blake2b(said.encode("utf-8", "surrogateescape"), digest_size=8).hexdigest()
     return found
 

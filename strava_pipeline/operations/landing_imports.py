@@ -18,8 +18,8 @@ from strava_pipeline.ingest.archive.entry import (
     Fault,
     Oversized,
     UnreadableEntryError,
-    decoded,
-    too_large,
+    decode_name,
+    too_large_fault,
 )
 from strava_pipeline.lake.bronze.answers import newest_athlete
 from strava_pipeline.lake.imports.activities import has_activities
@@ -203,7 +203,7 @@ def _manifest(
     faults: list[Fault],
 ) -> ImportManifest:
     return ImportManifest(
-        came_as=decoded(os.fsencode(container.path.name)),
+        came_as=decode_name(os.fsencode(container.path.name)),
         kind=container.kind.value,
         salvaged=container.salvaged,
         received_at=run.now(),
@@ -224,7 +224,7 @@ def _kept(role: Role, entry: Entry | Oversized, store: FileStore, limits: Import
     """The file, its bytes in the store, and whether these are new there. One that is too large is not read: it says why."""
     if isinstance(entry, Oversized):
         digest, is_new = store.put_pieces(entry.pieces())
-        why = too_large(entry.name, entry.size, limits).detail
+        why = too_large_fault(entry.name, entry.size, limits).detail
         return ImportedFile(name=entry.name, sha256=digest, size=entry.size, role=role, held_back=why), is_new
     body = entry.read()
     digest, is_new = store.put(body)

@@ -176,7 +176,7 @@ def test_a_list_of_another_program_is_refused_and_the_files_beside_it_come_in(ma
     rig = make_rig(logged_in=False)
     foreign = tmp_path / "activities.csv"
     foreign.write_text("When,Name,Type,Dist km,Activity Id\n2026-01-05 10:00:00,Lunch,Ride,24.3,1\n")
-    with pytest.raises(SourceError, match="is no list of activities of Strava's"):
+    with pytest.raises(SourceError, match="is not one of Strava's lists of activities"):
         rig.run_unpartitioned("import_files", bronze_files={"paths": [str(foreign)]})
     (tmp_path / "run.gpx").write_bytes(a_gpx())
     (tmp_path / "letter.txt").write_bytes(b"dear")

@@ -281,4 +281,4 @@ def test_a_list_of_another_program_is_refused(pulled: Rig, typed: Type, tmp_path
     )
     said = typed("archive", "verify", str(tmp_path / "activities.csv"))
     assert (said.code, said.out) == (2, "")
-    assert "is no list of activities of Strava's" in said.err
+    assert "is not one of Strava's lists of activities" in said.err

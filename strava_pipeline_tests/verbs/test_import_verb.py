@@ -59,7 +59,7 @@ def test_a_wrong_name_is_told_before_anything_is_done(
     rig = make_rig(logged_in=False)
     survey_lines = type_on(rig)("import", str(tmp_path / "nowhere.zip"))
     assert (survey_lines.code, survey_lines.out) == (2, "")
-    assert "name a file or a folder that is there" in survey_lines.err
+    assert "name a file or a folder that exists" in survey_lines.err
     assert not rig.settings.data_dir.exists()
 
 
@@ -72,7 +72,7 @@ def test_the_list_of_another_program_is_refused_and_nothing_lands(
     rig = make_rig(logged_in=False)
     survey_lines = type_on(rig)("import", str(export), str(foreign), *dry)
     assert (survey_lines.code, survey_lines.out) == (2, "")
-    assert f"{foreign} is no list of activities of Strava's: it lacks Activity Date" in survey_lines.err
+    assert f"{foreign} is not one of Strava's lists of activities: it lacks Activity Date" in survey_lines.err
     assert not rig.settings.data_dir.exists()
 
 

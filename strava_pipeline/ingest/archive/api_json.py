@@ -1,6 +1,6 @@
-"""Objects of Strava's API, or nearly, as other tools leave them: arrays, one object per file, JSON lines, all of it gzipped too.
+"""Objects of Strava's API, or similar ones, as other tools write them: arrays, one object per file, JSON lines, gzipped or not.
 
-Which tool wrote them doesn't matter: what an object is, its own fields tell. Turning them into rows is done elsewhere.
+Which tool wrote them doesn't matter: an object is recognised by its own fields. Turning objects into rows is done elsewhere.
 """
 
 import zlib
@@ -18,7 +18,7 @@ from strava_pipeline.ingest.archive.entry import (
     Problem,
     UnreadableEntryError,
     fault,
-    too_large,
+    too_large_fault,
 )
 
 _ENDINGS = (".json", ".jsonl", ".ndjson", ".json.gz", ".jsonl.gz", ".ndjson.gz")
@@ -30,7 +30,7 @@ class ObjectKind(StrEnum):
 
     SUMMARY = "summary_activity"
     DETAIL = "detailed_activity"
-    RUNNING_PAGE = "running_page_activity"  # its own names: run_id, moving_time as a clock's
+    RUNNING_PAGE = "running_page_activity"  # other names: run_id; moving_time as hours, minutes and seconds
     ATHLETE = "athlete"
     GEAR = "gear"
     STREAMS = "streams"
@@ -39,7 +39,7 @@ class ObjectKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ApiObject:
-    """One object and the entry it stood in, as it came: no value is changed."""
+    """One object as received, no value changed, and the name of its entry."""
 
     kind: ObjectKind
     body: Mapping[str, Any] = field(repr=False)
@@ -47,7 +47,7 @@ class ApiObject:
 
 
 def is_json(name: str) -> bool:
-    """Whether an entry's name promises JSON."""
+    """Whether an entry's name is that of a JSON file."""
     return name.lower().endswith(_ENDINGS)
 
 
@@ -74,7 +74,7 @@ def kind_of(body: Mapping[str, Any]) -> ObjectKind:
         return ObjectKind.GEAR
     if {"firstname", "lastname", "id"} <= names:
         return ObjectKind.ATHLETE
-    if names and all(isinstance(each, dict) and "data" in each and "series_type" in each for each in body.values()):
+    if names and all(isinstance(value, dict) and "data" in value and "series_type" in value for value in body.values()):
         return ObjectKind.STREAMS
     return ObjectKind.OTHER
 
@@ -86,11 +86,11 @@ def _objects(name: str, text: bytes) -> Iterator[ApiObject | Fault]:
         yield from _lines(name, text)
         return
     items = value if isinstance(value, list) else [value]
-    yield from _each(name, items)
+    yield from _items(name, items)
 
 
 def _lines(name: str, text: bytes) -> Iterator[ApiObject | Fault]:
-    """An object per line; the last line of a file that broke off is a fault, those before it are not."""
+    """An object per line; the last line of a file that broke off is a fault, the lines before it are not."""
     lines = [(number, line) for number, line in enumerate(text.splitlines(), start=1) if line.strip()]
     read = 0
     faults: list[Fault] = []
@@ -102,14 +102,14 @@ def _lines(name: str, text: bytes) -> Iterator[ApiObject | Fault]:
             continue
         if isinstance(value, dict):
             read += 1
-            yield from _each(name, [value])
+            yield from _items(name, [value])
     if read:
         yield from faults
     else:
         yield fault(name, Problem.DAMAGED, "no JSON, or broken off")
 
 
-def _each(name: str, items: Iterable[Any]) -> Iterator[ApiObject | Fault]:
+def _items(name: str, items: Iterable[Any]) -> Iterator[ApiObject | Fault]:
     others = 0
     for item in items:
         if isinstance(item, dict):
@@ -117,7 +117,7 @@ def _each(name: str, items: Iterable[Any]) -> Iterator[ApiObject | Fault]:
         else:
             others += 1
     if others:
-        yield fault(name, Problem.DAMAGED, f"{others} of its values are no objects")
+        yield fault(name, Problem.DAMAGED, f"{others} of its values are not objects")
 
 
 def _plain(entry: Entry, limits: ImportLimits) -> bytes:
@@ -131,7 +131,7 @@ def _plain(entry: Entry, limits: ImportLimits) -> bytes:
     except zlib.error as error:
         raise UnreadableEntryError(fault(entry.name, Problem.DAMAGED, "its gzip is damaged")) from error
     if len(text) > limits.file_bytes:
-        raise UnreadableEntryError(too_large(entry.name, len(text), limits))
+        raise UnreadableEntryError(too_large_fault(entry.name, len(text), limits))
     if not unpacker.eof:
         raise UnreadableEntryError(fault(entry.name, Problem.CUT_OFF, "its gzip breaks off in the middle"))
     return text

@@ -38,22 +38,22 @@ _ATHLETE = re.compile(r"export_(\d+)")  # how Strava names the zip
 
 @dataclass(frozen=True, slots=True)
 class BulkExport:
-    """One export. `root`: the folder it lies in within its container, "" or ending in a slash."""
+    """One export. `root`: its folder within the container, "" or ending in a slash."""
 
     root: str
     list_name: str  # the entry that is the list
     activities: ActivitiesCsv
     files: Mapping[str, ArchiveRow] = field(repr=False)  # by entry name
-    missing: Sequence[ArchiveRow] = ()  # rows whose file is not there
-    unlisted: Sequence[str] = ()  # files of activities, by entry name, that no row names
-    shared: Sequence[ArchiveRow] = ()  # rows whose file an earlier row has too
+    missing: Sequence[ArchiveRow] = ()  # rows whose file is missing
+    unlisted: Sequence[str] = ()  # names of entries that are activity files and that no row names
+    shared: Sequence[ArchiveRow] = ()  # rows whose file an earlier row names too
     missing_media: Sequence[str] = ()
     gear: tuple[ArchiveGear, ...] = ()
     athlete_id: int | None = None
-    faults: Sequence[Fault] = ()  # of the CSVs; those of files come out when they are read
+    faults: Sequence[Fault] = ()  # of the CSVs; faults of files appear when they are read
 
     def with_ids(self, id_of: Callable[[ArchiveRow], int]) -> "BulkExport":
-        """The export with `id_of` a row as the id of every row."""
+        """The export with `id_of(row)` as the id of every row."""
 
         def numbered(row: ArchiveRow) -> ArchiveRow:
             return replace(row, activity_id=id_of(row))
@@ -68,10 +68,10 @@ class BulkExport:
 
 
 def bulk_exports(container: Container, *, refuse_foreign: bool = False) -> list[BulkExport]:
-    """Every export in a container: at its top, in a folder of it, or the list alone.
+    """Every export in a container: at its top, in one of its folders, or the list alone.
 
-    `refuse_foreign`: SourceError where a list of activities is not Strava's: its numbers could be taken for Strava's ids. Lists
-    that an earlier version kept are read as before, or a rebuild would lose their rows.
+    `refuse_foreign`: raise SourceError where a list of activities is not Strava's, as its numbers could pass for Strava's ids.
+    Lists that an earlier version kept are read as before, or a rebuild would lose their rows.
     """
     found = []
     for entry in _lists(container):
@@ -79,18 +79,18 @@ def bulk_exports(container: Container, *, refuse_foreign: bool = False) -> list[
         try:
             activities = read_activities_csv(entry.read())
         except UnreadableEntryError:
-            continue  # among the faults of what it was read from
+            continue  # among the faults of the container
         if refuse_foreign:
             _refuse_foreign(container, entry, activities.titles)
         if activities.header.has("id") and activities.header.has("start_date"):
             found.append((f"{folder}/" if folder else "", entry.name, activities))
-    return [_export(container, *each) for each in found]
+    return [_export(container, *parts) for parts in found]
 
 
 def refuse_foreign_lists(container: Container) -> None:
-    """The same refusal by a look at the headers alone.
+    """Raise SourceError as `bulk_exports` does, by the headers alone.
 
-    Lists that were kept by an earlier import are not looked at here: what came in can be taken out by `import undo`.
+    Lists that an earlier import kept are not examined: `import undo` removes them.
     """
     for entry in _lists(container):
         try:
@@ -103,7 +103,7 @@ def _refuse_foreign(container: Container, entry: Entry, titles: Sequence[str]) -
     if lacking := missing_columns(titles):
         where = str(container.path) if container.kind is Kind.FILE else f"{container.path}: {entry.name}"
         raise SourceError(
-            f"{printable(where)} is no list of activities of Strava's: it lacks {', '.join(lacking)}. Nothing of "
+            f"{printable(where)} is not one of Strava's lists of activities: it lacks {', '.join(lacking)}. Nothing of "
             f"{printable(container.path.name)} was imported. If another program wrote it, leave it out and name the "
             "activity files (FIT, GPX, TCX) alone. If Strava wrote it in another language than "
             f"{', '.join(LANGUAGE_NAMES)}, set one of these at Strava and request the archive again."
@@ -111,7 +111,7 @@ def _refuse_foreign(container: Container, entry: Entry, titles: Sequence[str]) -
 
 
 def _lists(container: Container) -> Iterator[Entry]:
-    """What is named as a list of activities is named, or was named alone."""
+    """The entries that have the name of a list of activities, or that a person named alone."""
     for entry in container.entries:
         last = entry.name.rpartition("/")[2].lower()
         if last == LIST or (container.kind is Kind.FILE and last.endswith(".csv")):
@@ -119,7 +119,7 @@ def _lists(container: Container) -> Iterator[Entry]:
 
 
 def activity_format(name: str) -> str | None:
-    """What kind of activity file a name promises: "fit.gz", "gpx" …, or None."""
+    """The kind of activity file by its name: "fit.gz", "gpx" …, or None."""
     found = _ACTIVITY.search(name)
     return found[0][1:].lower() if found else None
 
@@ -131,14 +131,14 @@ def _export(container: Container, root: str, list_name: str, activities: Activit
     for row in activities.rows:
         if row.filename is None:
             continue
-        name = next((each for each in _spellings(root + row.filename) if each in entries), None)
+        name = next((spelling for spelling in _spellings(root + row.filename) if spelling in entries), None)
         if name is None:
             missing.append(row)
         elif name in files:
             shared.append(row)
         else:
             files[name] = row
-    others = [name for name in entries if activity_format(name) and name not in files and not _is_route(name, root)]
+    unlisted = [name for name in entries if activity_format(name) and name not in files and not _is_route(name, root)]
     media = {f"{root}{name}" for row in activities.rows for name in row.media}
     sides, faults = _sides(entries, root)
     named = _ATHLETE.search(root) or _ATHLETE.search(container.path.name)
@@ -149,7 +149,7 @@ def _export(container: Container, root: str, list_name: str, activities: Activit
         activities=activities,
         files=files,
         missing=missing,
-        unlisted=others,
+        unlisted=unlisted,
         shared=shared,
         missing_media=sorted(media - entries.keys()),
         gear=(*read_gear(sides.get("bikes.csv", b""), "bike"), *read_gear(sides.get("shoes.csv", b""), "shoes")),
@@ -159,7 +159,7 @@ def _export(container: Container, root: str, list_name: str, activities: Activit
 
 
 def _spellings(name: str) -> Iterator[str]:
-    """A file's name as the row has it, and as it is where a program that unpacked the archive unpacked it too."""
+    """A file's name as in the row, and its names where a program packed or unpacked the file itself."""
     name = name.replace("\\", "/")
     yield name
     yield name.removesuffix(".gz")
@@ -188,7 +188,7 @@ def archive_files(
     limits: ImportLimits = ImportLimits(),
     tick: Callable[[int], object] = lambda files: None,
 ) -> Iterator[ArchiveFile]:
-    """Every recording and every picture of an export that is there; `tick` is told of each."""
+    """Every recording and every picture of an export that is there, by the hashes of its bytes; `tick` is called for file."""
     pictures = {export.root + name for row in export.activities.rows for name in row.media}
     routes = f"{export.root}routes/"
     for entry in container.entries:
@@ -199,16 +199,16 @@ def archive_files(
             row = export.files.get(entry.name)
             yield _hashed(entry, row_id(row) if row is not None else None, is_recording=is_recording, limits=limits)
             tick(1)
-    for each in container.oversized:
-        if each.name.startswith(export.root) and not each.name.startswith(routes) and activity_format(each.name):
+    for file in container.oversized:
+        if file.name.startswith(export.root) and not file.name.startswith(routes) and activity_format(file.name):
             digest = hashlib.sha256()
             try:
-                for piece in each.pieces():
+                for piece in file.pieces():
                     digest.update(piece)
             except UnreadableEntryError:
-                yield ArchiveFile(each.name, None)
+                yield ArchiveFile(file.name, None)
             else:
-                yield ArchiveFile(each.name, digest.hexdigest())
+                yield ArchiveFile(file.name, digest.hexdigest())
             tick(1)
 
 
@@ -223,7 +223,7 @@ def _hashed(entry: Entry, activity_id: int | None, *, is_recording: bool, limits
 
 
 def _content(body: bytes, limits: ImportLimits) -> str | None:
-    """The hash of what a file holds unpacked; None where it is not packed as a whole, so that its bytes alone tell."""
+    """The hash of what a file holds unpacked; None where it can't be unpacked as a whole, so that only its bytes compare."""
     digest, size = hashlib.sha256(), 0
     try:
         with gzip.GzipFile(fileobj=io.BytesIO(body)) if body.startswith(GZIP) else io.BytesIO(body) as file:

@@ -1,6 +1,6 @@
-"""Opens what a person names: a zip, an unpacked folder, a single file. Names and sizes at once, bytes only when asked for.
+"""Opens what a person names: a zip, an unpacked folder or a single file. Names and sizes come at once, bytes on request.
 
-Nothing is ever unpacked to disk, no name is ever used as a path. What the entries mean is decided elsewhere.
+Nothing is ever unpacked to disk, and no name is ever used as a path. What the entries mean is decided elsewhere.
 """
 
 import os
@@ -24,12 +24,12 @@ from strava_pipeline.ingest.archive.entry import (
     Oversized,
     Problem,
     UnreadableEntryError,
-    decoded,
+    decode_name,
     fault,
     is_junk,
     is_nested,
-    nested,
-    too_large,
+    nested_fault,
+    too_large_fault,
 )
 from strava_pipeline.ingest.archive.zip_entries import zip_entries
 
@@ -37,7 +37,7 @@ _ZIP_STARTS = (b"PK\x03\x04", b"PK\x05\x06")
 
 
 class Kind(StrEnum):
-    """What was named."""
+    """What a person named."""
 
     ZIP = "zip"
     FOLDER = "folder"
@@ -46,14 +46,14 @@ class Kind(StrEnum):
 
 @dataclass(slots=True)
 class Container:
-    """Entries by name in ascending order, and what can't be read. Use it in a `with`: it may hold a file open."""
+    """Entries in ascending order of names, and what can't be read. Use it in a `with`: it may hold a file open."""
 
     path: Path
     kind: Kind
     entries: Sequence[Entry]
     faults: Sequence[Fault] = ()
-    salvaged: bool = False  # a zip without a whole directory: what stands here was found by looking through it
-    oversized: Sequence[Oversized] = ()  # of more bytes than the limit of a file; each is among the faults too
+    salvaged: bool = False  # a zip without a whole directory: the entries were found by searching it
+    oversized: Sequence[Oversized] = ()  # larger than the limit of a file; each is among the faults too
     opened: BinaryIO | None = field(default=None, repr=False)
 
     def __enter__(self) -> Self:
@@ -65,15 +65,15 @@ class Container:
         self.close()
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
         if self.opened is not None:
             self.opened.close()
 
 
 def open_container(path: Path, limits: ImportLimits = ImportLimits()) -> Container:
-    """What `path` holds; raises SourceError where there is nothing to read.
+    """What `path` holds. Raises SourceError where there is nothing to read.
 
-    Reading its entries raises SourceError, too, where all that was read of them gets more than `limits` allow.
+    Reading its entries raises SourceError, too, where more than `limits` allow was read in all.
     """
     try:
         mode = path.stat().st_mode
@@ -83,7 +83,7 @@ def open_container(path: Path, limits: ImportLimits = ImportLimits()) -> Contain
             raise SourceError(f"{path} is neither a file nor a folder; name one that is.")
         file = path.open("rb")
     except FileNotFoundError:
-        raise SourceError(f"There is no {path}; name a file or a folder that is there.") from None
+        raise SourceError(f"There is no {path}; name a file or a folder that exists.") from None
     except OSError as error:
         raise SourceError(f"{path} can't be read: {error.strerror}.") from error
     try:
@@ -103,7 +103,7 @@ def open_container(path: Path, limits: ImportLimits = ImportLimits()) -> Contain
 def _single(path: Path, meter: Meter) -> Container:
     found = _file(path, path.name, path.stat().st_size, meter)
     if isinstance(found, Oversized):
-        faults = (too_large(path.name, found.size, meter.limits),)
+        faults = (too_large_fault(path.name, found.size, meter.limits),)
         return Container(path, Kind.FILE, (), faults, oversized=(found,))
     return Container(path, Kind.FILE, (found,))
 
@@ -126,15 +126,15 @@ def _walk(top: Path, meter: Meter) -> Container:
                 entries.append(found)
             elif isinstance(found, Oversized):
                 oversized.append(found)
-                faults.append(too_large(found.name, found.size, meter.limits))
+                faults.append(too_large_fault(found.name, found.size, meter.limits))
             elif found is not None:
                 faults.append(found)
     return Container(
         path=top,
         kind=Kind.FOLDER,
         entries=sorted(entries, key=lambda entry: entry.name),
-        faults=sorted(faults, key=lambda each: each.name),
-        oversized=sorted(oversized, key=lambda each: each.name),
+        faults=sorted(faults, key=lambda fault: fault.name),
+        oversized=sorted(oversized, key=lambda entry: entry.name),
     )
 
 
@@ -146,13 +146,13 @@ def _found(path: Path, name: str, meter: Meter) -> Entry | Oversized | Fault | N
     except OSError as error:
         return fault(name, Problem.FORBIDDEN, f"can't be read: {error.strerror}")
     if stat.S_ISLNK(status.st_mode):
-        return fault(name, Problem.SYMLINK, "a link; links are not followed, name what it points to")
+        return fault(name, Problem.SYMLINK, "a link; links are not followed, name its target")
     if stat.S_ISDIR(status.st_mode):
         return None
     if not stat.S_ISREG(status.st_mode):
         return fault(name, Problem.NO_FILE, "not a file")
     if is_nested(name):
-        return nested(name)
+        return nested_fault(name)
     return _file(path, name, status.st_size, meter)
 
 
@@ -168,8 +168,8 @@ def _load(path: Path, name: str, limits: ImportLimits) -> bytes:
             body = file.read(limits.file_bytes + 1)
     except OSError as error:
         raise UnreadableEntryError(fault(name, Problem.FORBIDDEN, f"can't be read: {error.strerror}")) from error
-    if len(body) > limits.file_bytes:  # it has grown since
-        raise UnreadableEntryError(too_large(name, len(body), limits))
+    if len(body) > limits.file_bytes:  # the file has grown
+        raise UnreadableEntryError(too_large_fault(name, len(body), limits))
     return body
 
 
@@ -183,5 +183,5 @@ def _pieces(path: Path, name: str) -> Iterator[bytes]:
 
 
 def _name(name: str) -> str:
-    """A file's name as text, whatever bytes it has on the disk."""
-    return decoded(os.fsencode(name))
+    """A file's name as text, whatever bytes the name has on the disk."""
+    return decode_name(os.fsencode(name))

@@ -31,7 +31,7 @@ from strava_pipeline.core.sources import FILE, RUNNING_PAGE, STRAVA_ARCHIVE, STR
 from strava_pipeline.ingest.archive.api_json import ApiObject, ObjectKind, is_json, read_objects
 from strava_pipeline.ingest.archive.bulk_export import BulkExport, activity_format, bulk_exports
 from strava_pipeline.ingest.archive.container import Container, Kind
-from strava_pipeline.ingest.archive.entry import Entry, Fault, Oversized, by_kind
+from strava_pipeline.ingest.archive.entry import Entry, Fault, Oversized, names_by_ending
 
 Role = Literal["list", "gear", "activity", "objects", "media"]
 ACTIVITY_OBJECTS = frozenset({ObjectKind.SUMMARY, ObjectKind.DETAIL, ObjectKind.RUNNING_PAGE})
@@ -43,27 +43,27 @@ _FIRST_MILLISECOND_ID = (
 
 @dataclass(frozen=True, slots=True)
 class Contents:
-    """What is to be kept of a container, in the order of names; and what stood in the way of the rest."""
+    """What is kept of a container, in the order of names, and what is left out."""
 
     entries: tuple[tuple[Role, Entry], ...]
     oversized: tuple[Oversized, ...] = ()
-    athletes: Mapping[str, int] = field(default_factory=dict)  # whose each list is, by the list's name
+    athletes: Mapping[str, int] = field(default_factory=dict)  # the athlete of each list, by the list's name
     left_out: Mapping[str, tuple[str, ...]] = field(
         default_factory=dict
-    )  # names of entries of which nothing is kept, by kind
+    )  # names of entries of which nothing is kept, by ending
     exports: tuple[BulkExport, ...] = field(default=(), repr=False)
 
 
 def contents(container: Container, limits: ImportLimits = ImportLimits()) -> Contents:
-    """Names are enough to tell, but for the lists and for JSON, which are read. SourceError for a list that is not Strava's."""
+    """What is kept of a container, decided by names; only lists and JSON are read. Raises SourceError for a list of others."""
     exports = tuple(bulk_exports(container, refuse_foreign=True))
     roles = _roles(container, exports, limits)
     kept = tuple((roles[entry.name], entry) for entry in container.entries if entry.name in roles)
     return Contents(
         entries=kept,
-        oversized=tuple(each for each in container.oversized if activity_format(each.name)),
+        oversized=tuple(file for file in container.oversized if activity_format(file.name)),
         athletes={export.list_name: export.athlete_id for export in exports if export.athlete_id is not None},
-        left_out=by_kind(entry.name for entry in container.entries if entry.name not in roles),
+        left_out=names_by_ending(entry.name for entry in container.entries if entry.name not in roles),
         exports=exports,
     )
 
@@ -92,14 +92,14 @@ def _roles(container: Container, exports: tuple[BulkExport, ...], limits: Import
 
 def activity_objects(entries: list[Entry], limits: ImportLimits) -> Iterator[ApiObject]:
     """The objects of `entries` that are activities; what can't be read is left out."""
-    for each in read_objects(entries, limits):
-        if not isinstance(each, Fault) and each.kind in ACTIVITY_OBJECTS:
-            yield each
+    for found in read_objects(entries, limits):
+        if not isinstance(found, Fault) and found.kind in ACTIVITY_OBJECTS:
+            yield found
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
-    """A file that was kept: the name it had, the hash of its bytes, what it is."""
+class KeptFile:
+    """A file that was kept: its name, the hash of its bytes, its size in bytes and its role."""
 
     name: str
     sha256: str
@@ -109,7 +109,7 @@ class Kept:
 
 @dataclass(frozen=True, slots=True)
 class ImportedActivity:
-    """`summary` and `detail` in the shapes of Strava's API; `recorded`: the file and the sessions of it that are its track."""
+    """`summary` and `detail` in the shapes of Strava's API; `recorded`: the (hash of a file, its session) that are the track."""
 
     source: str
     activity_id: int
@@ -118,22 +118,27 @@ class ImportedActivity:
     recorded: tuple[tuple[str, int], ...] = ()
 
 
-class ImportRead:
-    """One import, its lists read. `athletes`: whose each list is, by its name; `load` gives the bytes of a hash.
+class ImportReader:
+    """One import, whose lists are read at once.
 
-    `numbering`: the ids of what Strava has not numbered.
+    Args:
+        files: what was kept.
+        kind: of the container: zip, folder or file.
+        athletes: the athlete of each list, by the list's name.
+        load: gives the bytes of a hash.
+        numbering: gives ids to activities that Strava has not numbered.
     """
 
     def __init__(
         self,
-        files: Sequence[Kept],
+        files: Sequence[KeptFile],
         kind: str,
         athletes: Mapping[str, int],
         load: Callable[[str], bytes],
         numbering: Numbering,
     ) -> None:
         self._files, self._athletes, self._numbering = files, athletes, numbering
-        self._entries = [Entry(each.name, each.size, partial(load, each.sha256)) for each in files]
+        self._entries = [Entry(file.name, file.size, partial(load, file.sha256)) for file in files]
         came_as = Path(files[0].name if kind == Kind.FILE and files else "import")
         self._exports = bulk_exports(Container(came_as, Kind(kind), self._entries))
 
@@ -143,26 +148,28 @@ class ImportRead:
         earlier: Mapping[str, str],
         rows_before: Mapping[int, ArchiveRow] = MappingProxyType({}),
     ) -> Iterator[ImportedActivity]:
-        """Every activity. `reading` gives what a file came to.
+        """Every activity.
 
-        `earlier`: files of archives that came before, by the last part of their name: a list may come without its files.
-        `rows_before`: rows of archives that came before, by `row_id`, for cells that are empty in this one.
+        Args:
+            reading: gives what was read of a file, by its hash.
+            earlier: files of earlier archives, by the last part of their name: a list may come without its files.
+            rows_before: rows of earlier archives, by `row_id`, for cells that are empty in this one.
         """
-        by_name = {each.name: each for each in self._files}
+        by_name = {file.name: file for file in self._files}
         listed: set[str] = set()
         for export in self._exports:
             listed |= export.files.keys()
             yield from _of_export(export, by_name, self._rows(export), reading, earlier, rows_before)
-        for each in self._files:
-            if each.role == "activity" and each.name not in listed:
-                yield from _of_file(each, reading(each.sha256), self._recorded_by(each.name), self._numbering)
+        for file in self._files:
+            if file.role == "activity" and file.name not in listed:
+                yield from _of_file(file, reading(file.sha256), self._recorded_by(file.name), self._numbering)
         for entry in self._entries:
             if by_name[entry.name].role == "objects":
                 for found in activity_objects([entry], UNLIMITED):
                     yield _of_object(found, self._recorded_by(entry.name), self._numbering)
 
     def gear(self) -> list[Json]:
-        """The bikes and shoes of archives, as the API would tell of them, and whose they are."""
+        """The bikes and shoes of archives in the shape of the API, with their athlete."""
         return [
             {**item, "athlete_id": self._athletes.get(export.list_name)}
             for export in self._exports
@@ -170,7 +177,7 @@ class ImportRead:
         ]
 
     def rows(self) -> Iterator[ArchiveRow]:
-        """The rows of its lists, each with its id, its athlete and the id of its gear, which other files of an archive tell."""
+        """The rows of the lists, each with its id, athlete and id of gear, which other files of the archive hold."""
         for export in self._exports:
             yield from self._rows(export)
 
@@ -184,9 +191,9 @@ class ImportRead:
                 yield replace(row, activity_id=identity.activity_id)
 
     def _recorded_by(self, name: str) -> int | None:
-        """The athlete of the archive in whose folder an entry lies; without one, the import's only athlete."""
+        """The athlete of the archive in whose folder an entry lies; without an archive, the import's only athlete."""
         around = [export for export in self._exports if name.startswith(export.root)]
-        if around and self._numbering.own_athlete is not None:  # imports of older versions stay as they were read then
+        if around and self._numbering.own_athlete is not None:  # imports of older versions are read as they were then
             innermost = max(around, key=lambda export: len(export.root))
             if (athlete_id := self._athletes.get(innermost.list_name)) is not None:
                 return athlete_id
@@ -194,55 +201,55 @@ class ImportRead:
         return athletes.pop() if len(athletes) == 1 else None
 
     @property
-    def said_at(self) -> datetime | None:
-        """Up to when the lists tell: the newest start (UTC). An archive may come in years after it was made."""
+    def newest_start(self) -> datetime | None:
+        """The newest start (UTC) in the lists, up to which they are complete: an archive may be imported years later."""
         starts = [row.started_at for export in self._exports for row in export.activities.rows if row.started_at]
         return max(starts, default=None)
 
 
-class RowsBefore:
-    """What archives said of each activity, the later one first where both say something. Filled in the order of arrival."""
+class EarlierRows:
+    """The rows of earlier archives by activity; of two archives the later one's cells count first. Filled in order of arrival."""
 
     def __init__(self) -> None:
         self._archives: list[tuple[datetime, Callable[[], Iterable[ArchiveRow]]]] = []
         self._newest: datetime | None = None
         self._rows: dict[int, ArchiveRow] = {}
 
-    def add(self, said_at: datetime, rows: Callable[[], Iterable[ArchiveRow]]) -> None:
-        """Another archive that tells up to `said_at`; its rows are asked for again where an older archive comes later."""
-        self._archives.append((said_at, rows))
-        if self._newest is None or said_at > self._newest:
-            self._newest = said_at
-            _say(self._rows, rows())
+    def add(self, newest_start: datetime, rows: Callable[[], Iterable[ArchiveRow]]) -> None:
+        """Add an archive that is complete up to `newest_start`; `rows` is called again where an older archive comes later."""
+        self._archives.append((newest_start, rows))
+        if self._newest is None or newest_start > self._newest:
+            self._newest = newest_start
+            _add_rows(self._rows, rows())
         else:
-            self._rows = self._said_until(self._newest)
+            self._rows = self._rows_until(self._newest)
 
-    def of(self, said_at: datetime) -> Mapping[int, ArchiveRow]:
-        """What the archives said that tell of an earlier moment than `said_at`, by `row_id`."""
-        if self._newest is None or self._newest < said_at:
+    def before(self, newest_start: datetime) -> Mapping[int, ArchiveRow]:
+        """The rows of the archives that are complete up to an earlier moment than `newest_start`, by `row_id`."""
+        if self._newest is None or self._newest < newest_start:
             return self._rows
-        return self._said_until(said_at - timedelta(microseconds=1))
+        return self._rows_until(newest_start - timedelta(microseconds=1))
 
-    def _said_until(self, moment: datetime) -> dict[int, ArchiveRow]:
-        said: dict[int, ArchiveRow] = {}
-        for at, rows in sorted(self._archives, key=lambda archive: archive[0]):
-            if at <= moment:
-                _say(said, rows())
-        return said
+    def _rows_until(self, moment: datetime) -> dict[int, ArchiveRow]:
+        found: dict[int, ArchiveRow] = {}
+        for newest_start, rows in sorted(self._archives, key=lambda archive: archive[0]):
+            if newest_start <= moment:
+                _add_rows(found, rows())
+        return found
 
 
-def _say(said: dict[int, ArchiveRow], rows: Iterable[ArchiveRow]) -> None:
-    """Of two rows of one activity in one list the first counts."""
+def _add_rows(known: dict[int, ArchiveRow], rows: Iterable[ArchiveRow]) -> None:
+    """Put the rows of a later archive over those of earlier ones. Of two rows of one activity in one list the first counts."""
     seen: set[int] = set()
     for row in rows:
         if (key := row_id(row)) not in seen:
             seen.add(key)
-            said[key] = filled_from_earlier(row, said[key]) if key in said else row
+            known[key] = filled_from_earlier(row, known[key]) if key in known else row
 
 
 def _of_export(
     export: BulkExport,
-    by_name: Mapping[str, Kept],
+    by_name: Mapping[str, KeptFile],
     rows: Iterable[ArchiveRow],
     reading: Callable[[str], Reading | None],
     earlier: Mapping[str, str],
@@ -250,9 +257,9 @@ def _of_export(
 ) -> Iterator[ImportedActivity]:
     names = {row.line: name for name, row in export.files.items()}
     shared = {row.line for row in export.shared}
-    for told in rows:
-        activity_id = row_id(told)
-        row = filled_from_earlier(told, rows_before[activity_id]) if activity_id in rows_before else told
+    for own_row in rows:
+        activity_id = row_id(own_row)
+        row = filled_from_earlier(own_row, rows_before[activity_id]) if activity_id in rows_before else own_row
         name = names.get(row.line)
         digest = by_name[name].sha256 if name is not None else None
         if name is None and row.filename is not None and row.line not in shared:
@@ -262,8 +269,10 @@ def _of_export(
         recordings = read.recordings if read is not None else []
         file = _file(PurePosixPath(name).name, digest, read) if name is not None and digest is not None else None
         whole = row_object(row, activity_id, recordings, file)
-        summary, _ = summary_and_detail(whole)  # the detail is all of it
-        recorded = tuple((digest, place) for place, each in enumerate(recordings) if each.points) if digest else ()
+        summary, _ = summary_and_detail(whole)  # the detail is `whole`
+        recorded = (
+            tuple((digest, place) for place, recording in enumerate(recordings) if recording.points) if digest else ()
+        )
         yield ImportedActivity(STRAVA_ARCHIVE, activity_id, summary, whole, recorded)
 
 
@@ -277,7 +286,7 @@ def _with_gear(export: BulkExport, athlete_id: int | None) -> Iterator[ArchiveRo
 
 
 def _gear(export: BulkExport, athlete_id: int | None) -> list[Json]:
-    """The archive lists gear without its ids; the rows that name it tell them, those of the older layouts don't."""
+    """The archive lists gear without ids; the rows that name the gear have them, except in older layouts."""
     ids = {row.gear_name: row.gear_id for row in export.activities.rows if row.gear_name and row.gear_id}
     return [
         {
@@ -292,7 +301,7 @@ def _gear(export: BulkExport, athlete_id: int | None) -> list[Json]:
 
 
 def _of_file(
-    kept: Kept, read: Reading | None, recorded_by: int | None, numbering: Numbering
+    kept: KeptFile, read: Reading | None, recorded_by: int | None, numbering: Numbering
 ) -> Iterator[ImportedActivity]:
     if read is None:
         return
@@ -310,10 +319,10 @@ def _of_file(
         yield ImportedActivity(FILE, identity.activity_id, summary, detail, recorded)
 
 
-def _of_object(each: ApiObject, recorded_by: int | None, numbering: Numbering) -> ImportedActivity:
-    is_running_page = each.kind is ObjectKind.RUNNING_PAGE
+def _of_object(found: ApiObject, recorded_by: int | None, numbering: Numbering) -> ImportedActivity:
+    is_running_page = found.kind is ObjectKind.RUNNING_PAGE
     source = RUNNING_PAGE if is_running_page else STRAVA_JSON
-    whole = running_page_summary(each.body) if is_running_page else dict(each.body)
+    whole = running_page_summary(found.body) if is_running_page else dict(found.body)
     named = named_athlete_id(whole)
     source_id = str(whole.get("id"))
     strava_id = _running_page_id(whole.get("id")) if is_running_page else _strava_id(source_id)
@@ -322,18 +331,18 @@ def _of_object(each: ApiObject, recorded_by: int | None, numbering: Numbering) -
         strava_id = identity.activity_id
         whole |= _athlete(identity.athlete_id) if named is None else {}
     whole |= {"id": strava_id, "source_id": source_id}
-    if each.kind is ObjectKind.DETAIL:
+    if found.kind is ObjectKind.DETAIL:
         return ImportedActivity(source, strava_id, summary_and_detail(whole)[0], whole)
     return ImportedActivity(source, strava_id, whole)
 
 
-def _running_page_id(known: object) -> int | None:
-    return known if isinstance(known, int) and 0 < known < _FIRST_MILLISECOND_ID else None
+def _running_page_id(number: object) -> int | None:
+    return number if isinstance(number, int) and 0 < number < _FIRST_MILLISECOND_ID else None
 
 
-def _strava_id(known: str) -> int | None:
-    """Strava's own number, also where a tool made text of it."""
-    return int(known) if known.isascii() and known.isdigit() and 0 < int(known) < 2**63 else None
+def _strava_id(text: str) -> int | None:
+    """Strava's own number, also where a tool wrote it as text."""
+    return int(text) if text.isascii() and text.isdigit() and 0 < int(text) < 2**63 else None
 
 
 def _athlete(athlete_id: int | None) -> Json:
@@ -341,9 +350,9 @@ def _athlete(athlete_id: int | None) -> Json:
 
 
 def _file(name: str, digest: str, read: Reading | None) -> Json:
-    """Which file it was, for `extra`."""
-    told = {"name": name, "sha256": digest}
+    """Which file the activity came from, for `extra`."""
+    file = {"name": name, "sha256": digest}
     if read is None:
-        return told
+        return file
     more = {"format": read.format, "problem": read.problem, "flags": read.flags, "unknown_fields": dict(read.unknown)}
-    return told | {key: value for key, value in more.items() if value}
+    return file | {key: value for key, value in more.items() if value}

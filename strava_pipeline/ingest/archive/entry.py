@@ -16,16 +16,16 @@ from strava_pipeline.core.size_limits import IMPORT_FILE_LIMIT_MB, IMPORT_LIMIT_
 from strava_pipeline.core.text import printable
 
 GZIP = b"\x1f\x8b"  # how a gzip file begins
-PIECE = 2**20  # bytes that are in memory at once where a file is gone through
+PIECE = 2**20  # bytes of a file that are in memory at once
 JUNK_FOLDERS = frozenset({"__MACOSX", "@eaDir"})  # what file managers leave in archives
-_ENDING = re.compile(r".\.([^.\s]{1,12}(?:\.gz)?)$", re.IGNORECASE)  # longer is no ending, but a name with a dot in it
+_ENDING = re.compile(r".\.([^.\s]{1,12}(?:\.gz)?)$", re.IGNORECASE)  # anything longer is a name with a dot in it
 _JUNK_FILES = frozenset({".ds_store", "thumbs.db", "desktop.ini"})
 _RATIO = 200  # times its own size: TCX, the most repetitive of real files, packs to about a fortieth
-_RATIO_FROM = 2**30  # bytes; less harms nobody
+_RATIO_FROM = 2**30  # bytes; less does no harm
 
 
 class Problem(StrEnum):
-    """What is wrong with an entry. Those of READABLE are told, and read all the same."""
+    """What is wrong with an entry. Those of READABLE are reported, and the entry is read all the same."""
 
     TOO_LARGE = "too_large"  # more bytes than the limit of a file
     BOMB = "bomb"  # unpacks to far more than any recording does
@@ -46,7 +46,7 @@ READABLE = frozenset({Problem.UNSAFE_NAME, Problem.DUPLICATE})
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One problem of one entry; `name` is printable, `detail` says it in words."""
+    """One problem of one entry; `name` is printable, `detail` is a sentence."""
 
     name: str
     problem: Problem
@@ -57,7 +57,7 @@ class Fault:
 
 
 class UnreadableEntryError(PipelineError):
-    """An entry could not be read; the others of its container can."""
+    """An entry could not be read; the container's other entries can."""
 
     def __init__(self, fault: Fault) -> None:
         super().__init__(str(fault))
@@ -66,20 +66,20 @@ class UnreadableEntryError(PipelineError):
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A file of a container. `name` has forward slashes and is never to be used as a path; `size` is in bytes, unpacked."""
+    """A file of a container. `name` has forward slashes and must never be used as a path; `size` is in bytes, unpacked."""
 
     name: str
     size: int
     load: Callable[[], bytes] = field(repr=False, compare=False)
 
     def read(self) -> bytes:
-        """Its bytes, within the limit of a file; raises UnreadableEntryError, SourceError where the import gets too large."""
+        """Its bytes, within the limit of a file. Raises UnreadableEntryError; SourceError where the import gets too large."""
         return self.load()
 
 
 @dataclass(frozen=True, slots=True)
 class Oversized:
-    """A file of more than is ever read at once: it can be kept, piece by piece, but is not taken for an activity."""
+    """A file larger than what is ever read at once: it can be kept, piece by piece, but is not read as an activity."""
 
     name: str
     size: int
@@ -90,22 +90,22 @@ class Oversized:
         return self.open_pieces()
 
 
-def by_kind(names: Iterable[str]) -> dict[str, tuple[str, ...]]:
-    """The names by what they end in (`pdf`, `csv.gz`, "" for none), the kind of most names first."""
+def names_by_ending(names: Iterable[str]) -> dict[str, tuple[str, ...]]:
+    """The names by their ending (`pdf`, `csv.gz`, "" for none), the most frequent ending first."""
     found: dict[str, list[str]] = defaultdict(list)
     for name in names:
-        ending = _ENDING.search(name.rpartition("/")[2])
-        found[ending[1].lower() if ending else ""].append(name)
-    return {kind: tuple(found[kind]) for kind in sorted(found, key=lambda kind: (-len(found[kind]), kind))}
+        match = _ENDING.search(name.rpartition("/")[2])
+        found[match[1].lower() if match else ""].append(name)
+    return {ending: tuple(found[ending]) for ending in sorted(found, key=lambda ending: (-len(found[ending]), ending))}
 
 
 def fault(name: str, problem: Problem, detail: str) -> Fault:
-    """A fault of the entry `name`, whatever characters that has."""
+    """A fault of the entry `name`, whatever characters the name has."""
     return Fault("".join(sign if sign.isprintable() else "\N{REPLACEMENT CHARACTER}" for sign in name), problem, detail)
 
 
-def too_large(name: str, size: int, limits: ImportLimits) -> Fault:
-    """The fault of an entry beyond the limit of a file; `size`: its bytes, or as many of them as were unpacked."""
+def too_large_fault(name: str, size: int, limits: ImportLimits) -> Fault:
+    """The fault of an entry beyond the limit of a file; `size`: its bytes, or as many as were unpacked."""
     return fault(
         name,
         Problem.TOO_LARGE,
@@ -114,13 +114,13 @@ def too_large(name: str, size: int, limits: ImportLimits) -> Fault:
     )
 
 
-def nested(name: str) -> Fault:
-    """The fault of an archive inside of what is read."""
+def nested_fault(name: str) -> Fault:
+    """The fault of an archive within a container."""
     return fault(name, Problem.NESTED, "an archive of its own; unpack it and name it to read it")
 
 
-def decoded(raw: bytes) -> str:
-    """A name's bytes as text: UTF-8 where they are, as many archivers write it unsaid; the old code page otherwise."""
+def decode_name(raw: bytes) -> str:
+    """A name's bytes as text: as UTF-8 where possible, which many archivers write without saying so, else as code page 437."""
     try:
         return raw.decode()
     except UnicodeDecodeError:
@@ -128,40 +128,40 @@ def decoded(raw: bytes) -> str:
 
 
 def is_junk(name: str) -> bool:
-    """Whether a file manager left it, not a person."""
+    """Whether a file manager left the entry, not a person."""
     *folders, last = name.split("/")
     return not JUNK_FOLDERS.isdisjoint(folders) or last.startswith("._") or last.lower() in _JUNK_FILES
 
 
 def is_nested(name: str) -> bool:
-    """Whether its name is an archive's. What only looks like one by its content is for those who read it."""
+    """Whether the name is an archive's. The content is not examined."""
     return name.lower().endswith((".zip", ".7z", ".rar", ".tar", ".tar.gz", ".tgz"))
 
 
 def is_unsafe(name: str) -> bool:
-    """Whether a name would lead out of a folder, were it taken for a path."""
+    """Whether the name, used as a path, would lead out of a folder."""
     return name.startswith("/") or name[1:3] == ":/" or ".." in name.split("/")
 
 
 class Meter:
-    """One import, or one look at what would be one. `packed`: the size in bytes of an archive, None for files and folders."""
+    """The bytes of one import or survey. `packed`: the size in bytes of an archive, None for files and folders."""
 
     def __init__(self, name: str, limits: ImportLimits, packed: int | None = None) -> None:
         self.limits = limits
         self._name, self._packed = name, packed
         self._total = 0
 
-    def again(self) -> "Meter":
-        """One that counts from zero: of a look at an archive before it is read."""
+    def fresh(self) -> "Meter":
+        """A meter that counts from zero, for examining an archive before it is read."""
         return Meter(self._name, self.limits, self._packed)
 
     def add(self, size: int) -> None:
-        """Raises SourceError where it is too much in all."""
+        """Count `size` bytes more. Raises SourceError where they are too many in all."""
         self._total += size
         if self._total > self.limits.total_bytes:
             raise SourceError(
                 f"{printable(self._name)} unpacks to more than {megabytes(self.limits.total_bytes)}, so nothing of it was "
-                f"imported. If it is yours and has to be that large, raise {IMPORT_LIMIT_MB}, or import it in parts."
+                f"imported. If it is yours and must be that large, raise {IMPORT_LIMIT_MB}, or import it in parts."
             )
         if self._packed is not None and self._total > max(_RATIO_FROM, _RATIO * self._packed):
             raise SourceError(
@@ -170,11 +170,11 @@ class Meter:
             )
 
     def metered(self, load: Callable[[], bytes]) -> Callable[[], bytes]:
-        """`load`, counted the first time: what is read twice is there once."""
+        """`load`, counted once: what is read twice is there once."""
         return partial(_load, load, self, _Counted())
 
     def metered_pieces(self, open_pieces: Callable[[], Iterator[bytes]]) -> Callable[[], Iterator[bytes]]:
-        """The same of what is read piece by piece."""
+        """`open_pieces`, counted once."""
         return partial(_pieces, open_pieces, self, _Counted())
 
 

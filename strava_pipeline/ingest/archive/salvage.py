@@ -1,7 +1,7 @@
 """Finds the members of a zip by their own headers, where its directory is cut off or can't be read.
 
-Whole members are found; where the archive breaks off in one, that is a fault. Python's zipfile unpacks them like any
-other's. Memory is flat: the archive is looked through in pieces.
+Whole members are found; a member in which the archive breaks off is a fault. Python's zipfile unpacks them like any others.
+Memory is flat: the archive is searched in pieces.
 """
 
 import struct
@@ -10,7 +10,7 @@ import zlib
 from dataclasses import dataclass
 from typing import IO, Any, BinaryIO, cast
 
-from strava_pipeline.ingest.archive.entry import PIECE, Fault, Meter, Problem, fault, too_large
+from strava_pipeline.ingest.archive.entry import PIECE, Fault, Meter, Problem, fault, too_large_fault
 
 _LOCAL, _DESCRIPTOR = b"PK\x03\x04", b"PK\x07\x08"
 _HEADER = struct.Struct("<4s5H3L2H")  # signature, version, flags, method, time, date, crc, sizes, lengths
@@ -18,11 +18,11 @@ ENCRYPTED = 0x1  # flag bits of a member
 UTF8 = 0x800
 _SIZES_FOLLOW = 0x8
 _ZIP64, _IN_EXTRA = 0x0001, 0xFFFFFFFF
-STEP = 2**16  # bytes that are looked through at once; the largest exports have some ten thousand members
+STEP = 2**16  # bytes that are searched at once; the largest exports have some ten thousand members
 
 
 class Salvaged(zipfile.ZipInfo):
-    """A member by its own header. Its packed bytes begin at `data_at`; its `CRC` is None where none stands behind it."""
+    """A member by its own header. Its packed bytes begin at `data_at`; `CRC` is None where no checksum follows them."""
 
     data_at: int
 
@@ -32,9 +32,9 @@ class Salvaged(zipfile.ZipInfo):
 
 
 def salvage(file: BinaryIO, meter: Meter) -> tuple[list[Salvaged], list[Fault]]:
-    """Every whole member, in the order of the file, and what broke off or couldn't be followed.
+    """Every whole member, in the order of the file, and faults for those that broke off or couldn't be followed.
 
-    SourceError where finding the ends of members unpacks more than `meter` lets pass.
+    Raises SourceError where finding the ends of members unpacks more than `meter` allows.
     """
     length = file.seek(0, 2)
     found: list[Salvaged] = []
@@ -66,7 +66,7 @@ def opened(file: BinaryIO, member: Salvaged, info: zipfile.ZipInfo) -> IO[bytes]
 
 @dataclass(slots=True)
 class _Window:
-    """A file that others read meanwhile, from a position of its own on."""
+    """A file, read from a position of its own, while others read it too."""
 
     file: BinaryIO
     position: int
@@ -108,7 +108,7 @@ def _zip64(extra: bytes, size: int, packed: int) -> tuple[int, int]:
 
 
 def _measure(file: BinaryIO, member: Salvaged, meter: Meter) -> Fault | None:
-    """Set the sizes and the checksum of a member that has them behind it: its end is found by unpacking it."""
+    """Set the sizes and the checksum of a member whose data precede them: its end is found by unpacking it."""
     if member.compress_type == zipfile.ZIP_STORED or member.flag_bits & ENCRYPTED:  # neither shows its own end
         end = _find(file, _DESCRIPTOR, member.data_at)
         if end is None:
@@ -128,7 +128,7 @@ def _measure(file: BinaryIO, member: Salvaged, meter: Meter) -> Fault | None:
             meter.add(len(piece))
             member.file_size += len(piece)
             if member.file_size > meter.limits.file_bytes:
-                return too_large(_shown(member), member.file_size, meter.limits)
+                return too_large_fault(_shown(member), member.file_size, meter.limits)
         end = packed.position - len(unpacker.unused_data)
     else:
         problem = f"compression method {member.compress_type} in a damaged archive"

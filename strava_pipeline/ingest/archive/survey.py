@@ -1,6 +1,6 @@
-"""What would come in from a path: exports, activity files and API objects, counted by year, sport and format. Lands nothing.
+"""What an import of a path would bring: exports, activity files and API objects by year, sport and format. Lands nothing.
 
-Activity files are known by their names; with a reader of files they are read too, and then tell their sports and years.
+Activity files are recognised by their names; with a reader of files they are read too, and their sports and years counted.
 """
 
 from collections import Counter
@@ -16,7 +16,7 @@ from strava_pipeline.core.sports import sport_type
 from strava_pipeline.ingest.archive.api_json import ObjectKind, is_json, read_objects
 from strava_pipeline.ingest.archive.bulk_export import BulkExport, activity_format, bulk_exports
 from strava_pipeline.ingest.archive.container import Container, open_container
-from strava_pipeline.ingest.archive.entry import Entry, Fault, UnreadableEntryError, by_kind
+from strava_pipeline.ingest.archive.entry import Entry, Fault, UnreadableEntryError, names_by_ending
 from strava_pipeline.ingest.files.reading import zone_of
 
 ReadFile = Callable[[str, bytes], DecodedFile]
@@ -27,29 +27,27 @@ UNKNOWN = "unknown"
 
 @dataclass(slots=True)
 class Survey:
-    """What a path holds. Years are UTC's, or the athlete's own where an object or a file tells them; None where nothing does."""
+    """What a path holds. Years are UTC's, or the athlete's own where an object or a file gives them; None: not known."""
 
     path: Path
     kind: str  # zip, folder or file
     salvaged: bool = False
     exports: list[BulkExport] = field(default_factory=list)
-    activities: Counter[YearSport] = field(default_factory=Counter)  # of rows, objects, and of files that were read
+    activities: Counter[YearSport] = field(default_factory=Counter)  # of rows, objects and files that were read
     files: Counter[str] = field(default_factory=Counter)  # by format, named by a row or not
-    loose: int = 0  # of these, those that no row names
+    loose: int = 0  # files that no row names
     objects: Counter[str] = field(default_factory=Counter)  # by kind
-    left_out: dict[str, tuple[str, ...]] = field(
-        default_factory=dict
-    )  # names of entries that are nothing of this, by kind
+    left_out: dict[str, tuple[str, ...]] = field(default_factory=dict)  # names of all other entries, by ending
     problems: list[str] = field(default_factory=list)
     _seen: set[int] = field(default_factory=set, repr=False)  # ids counted: a list and a detail are one activity
 
     @property
     def others(self) -> int:
-        """How many entries are nothing of this."""
+        """How many entries are none of these."""
         return sum(map(len, self.left_out.values()))
 
     def count(self, identity: object, year: int | None, sport: str) -> None:
-        """An activity, unless one of its id was counted."""
+        """Count an activity, unless one with its id was counted."""
         if not isinstance(identity, int):
             self.activities[year, sport] += 1
         elif identity not in self._seen:
@@ -58,7 +56,7 @@ class Survey:
 
 
 def survey(path: Path, read_file: ReadFile | None = None, limits: ImportLimits = ImportLimits()) -> Survey:
-    """Look through a path; raises SourceError where there is nothing to look at, or a list that is not Strava's."""
+    """Survey a path. Raises SourceError where there is nothing to read, or a list that is not Strava's."""
     with open_container(path, limits) as container:
         found = Survey(path, container.kind.value, container.salvaged)
         found.problems += map(str, container.faults)
@@ -71,7 +69,7 @@ def survey(path: Path, read_file: ReadFile | None = None, limits: ImportLimits =
         for entry in container.entries:
             _count_entry(entry, entry.name in rows, read_file, found)
         kept = _part_of_exports(found.exports)
-        found.left_out = by_kind(
+        found.left_out = names_by_ending(
             entry.name
             for entry in container.entries
             if not (activity_format(entry.name) or is_json(entry.name) or entry.name in kept)
@@ -95,21 +93,21 @@ def _count_rows(export: BulkExport, found: Survey) -> None:
 
 
 def _count_objects(container: Container, limits: ImportLimits, found: Survey) -> None:
-    for each in read_objects(container.entries, limits):
-        if isinstance(each, Fault):
-            found.problems.append(str(each))
+    for item in read_objects(container.entries, limits):
+        if isinstance(item, Fault):
+            found.problems.append(str(item))
             continue
-        found.objects[each.kind.value] += 1
-        if each.kind in _ACTIVITIES:
-            sport = each.body.get("sport_type") or each.body.get("type") or UNKNOWN
-            found.count(each.body.get("id", each.body.get("run_id")), _year(each.body), str(sport))
+        found.objects[item.kind.value] += 1
+        if item.kind in _ACTIVITIES:
+            sport = item.body.get("sport_type") or item.body.get("type") or UNKNOWN
+            found.count(item.body.get("id", item.body.get("run_id")), _year(item.body), str(sport))
 
 
 def _count_entry(entry: Entry, has_row: bool, read_file: ReadFile | None, found: Survey) -> None:
-    form = activity_format(entry.name)
-    if form is None:
+    file_format = activity_format(entry.name)
+    if file_format is None:
         return
-    found.files[form] += 1
+    found.files[file_format] += 1
     found.loose += not has_row
     if read_file is None:
         return
@@ -121,12 +119,12 @@ def _count_entry(entry: Entry, has_row: bool, read_file: ReadFile | None, found:
     if read.problem:
         found.problems.append(f"{entry.name}: {read.problem}")
     if not has_row:
-        for each in read.recordings:
-            found.count(None, _local_year(each), sport_type(each.sport, each.sub_sport) or UNKNOWN)
+        for recording in read.recordings:
+            found.count(None, _local_year(recording), sport_type(recording.sport, recording.sub_sport) or UNKNOWN)
 
 
 def _local_year(recording: Recording) -> int | None:
-    """The year that the athlete's clock showed: by the file's own word, else by the place."""
+    """The year on the athlete's clock: by the file's own offset, else by the place."""
     if recording.started_at is None:
         return None
     zone = zone_of(recording) if recording.utc_offset_s is None else None

@@ -25,21 +25,21 @@ from strava_pipeline.ingest.archive.entry import (
     Oversized,
     Problem,
     UnreadableEntryError,
-    decoded,
+    decode_name,
     fault,
     is_junk,
     is_nested,
     is_unsafe,
-    nested,
-    too_large,
+    nested_fault,
+    too_large_fault,
 )
 from strava_pipeline.ingest.archive.salvage import ENCRYPTED, UTF8, opened, salvage
 
 _KNOWN = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA}
 _UNICODE_NAME = 0x7075  # of an extra field
 _RATIO = 200  # TCX, the most repetitive of real files, packs to about a fortieth
-_RATIO_FROM = 2**20  # bytes; smaller ones harm nobody
-Opener = Callable[[zipfile.ZipInfo, zipfile.ZipInfo], IO[bytes]]  # of a member, and how it is to be read
+_RATIO_FROM = 2**20  # bytes; smaller files do no harm
+Opener = Callable[[zipfile.ZipInfo, zipfile.ZipInfo], IO[bytes]]  # of a member, and of how it is read
 _DICTIONARY = 1 << 27  # bytes that LZMA may keep in memory; 7-Zip's greatest setting asks for half of it
 
 
@@ -54,14 +54,14 @@ class ZipEntries:
 
 
 def zip_entries(file: BinaryIO, meter: Meter) -> ZipEntries:
-    """The members of the zip that `file` is, by name. The file must stay open as long as they are read.
+    """The members of the zip `file`, by name. The file must stay open while they are read.
 
-    SourceError where its directory is gone and looking for its members unpacks more than `meter` lets pass.
+    Raises SourceError where the directory is gone and finding the members unpacks more than `meter` allows.
     """
     try:
         archive = zipfile.ZipFile(file)
     except (zipfile.BadZipFile, NotImplementedError, UnicodeDecodeError):
-        found, faults = salvage(file, meter.again())
+        found, faults = salvage(file, meter.fresh())
         return _judged(found, partial(opened, file), meter, faults, salvaged=True)
     return _judged(archive.infolist(), lambda _, info: archive.open(info), meter, [], salvaged=False)
 
@@ -80,37 +80,41 @@ def _judged(
         pieces = partial(_pieces, partial(open_member, member), member, name)
         refused = _refusal(name, member)
         if refused is None and member.header_offset in places:
-            refused = fault(name, Problem.BOMB, "it lies in the place of another file; not read")
+            refused = fault(name, Problem.BOMB, "it lies where another file lies; not read")
         if refused is None and size > meter.limits.file_bytes:
             oversized.append(Oversized(name, size, meter.metered_pieces(pieces)))
-            refused = too_large(name, size, meter.limits)
+            refused = too_large_fault(name, size, meter.limits)
         if refused is not None:
             faults.append(refused)
             continue
         places.add(member.header_offset)
         if is_unsafe(name):
-            faults.append(fault(name, Problem.UNSAFE_NAME, "a name that leads elsewhere; read, and written nowhere"))
+            faults.append(
+                fault(name, Problem.UNSAFE_NAME, "a name that leads out of the folder; read, and written nowhere")
+            )
         if name in names:
             faults.append(fault(name, Problem.DUPLICATE, "a second file of this name; both are read"))
         names.add(name)
         entries.append(Entry(name, size, meter.metered(partial(_joined, pieces))))
     return ZipEntries(
         entries=sorted(entries, key=lambda entry: entry.name),
-        faults=sorted(faults, key=lambda each: each.name),
+        faults=sorted(faults, key=lambda fault: fault.name),
         salvaged=salvaged,
-        oversized=sorted(oversized, key=lambda each: each.name),
+        oversized=sorted(oversized, key=lambda entry: entry.name),
     )
 
 
 def _refusal(name: str, member: zipfile.ZipInfo) -> Fault | None:
-    """Why a member is not to be read, if it isn't."""
+    """Why a member is not read; None: it is."""
     size, packed, method = member.file_size, member.compress_size, member.compress_type
-    if stat.S_ISLNK(member.external_attr >> 16):  # only the directory says so; a link's bytes are the path it points to
+    if stat.S_ISLNK(
+        member.external_attr >> 16
+    ):  # only the directory says so; the bytes of a link are the path to its target
         return fault(name, Problem.SYMLINK, "a link; links are not followed")
     if member.flag_bits & ENCRYPTED:
         return fault(name, Problem.ENCRYPTED, "encrypted; unpack it with its password and name the folder")
     if is_nested(name):
-        return nested(name)
+        return nested_fault(name)
     if method not in _KNOWN:
         return fault(name, Problem.UNSUPPORTED, f"compression method {method}; unpack it and name the folder")
     if size > _RATIO_FROM and size > _RATIO * packed:
@@ -123,12 +127,12 @@ def _name(member: zipfile.ZipInfo) -> str:
     stored = member.orig_filename  # since Python 3.12 `filename` is the name beside it
     if not member.flag_bits & UTF8:
         raw = stored.encode("cp437", "replace")
-        stored = decoded(_in_unicode(member.extra, raw) or raw)
+        stored = decode_name(_in_unicode(member.extra, raw) or raw)
     return stored.partition("\0")[0].replace("\\", "/").removeprefix("./")
 
 
 def _in_unicode(extra: bytes, raw: bytes) -> bytes | None:
-    """The name that some archivers write beside the one in an old code page, if it is this name's."""
+    """The Unicode name that some archivers write beside the one in an old code page, if it belongs to this name."""
     while len(extra) >= 4:
         kind, length = struct.unpack_from("<2H", extra)
         if kind == _UNICODE_NAME and length > 5 and struct.unpack_from("<L", extra, 5)[0] == zlib.crc32(raw):
@@ -142,31 +146,31 @@ def _joined(open_pieces: Callable[[], Iterator[bytes]]) -> bytes:
 
 
 def _pieces(open_as: Callable[[zipfile.ZipInfo], IO[bytes]], info: zipfile.ZipInfo, name: str) -> Iterator[bytes]:
-    """What a member holds, never more than its size as its header tells it, which was judged."""
-    with _told(name):
+    """What a member holds, never more than the size in its header, which was judged."""
+    with _zip_errors_as_faults(name):
         if info.compress_type in (zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA):
-            yield from measured(open_as, info)
+            yield from _unpacked_in_pieces(open_as, info)
         else:
-            with open_as(_alone(info)) as member:
+            with open_as(_as_only_member(info)) as member:
                 while piece := member.read(PIECE):
                     yield piece
 
 
-def _alone(info: zipfile.ZipInfo) -> zipfile.ZipInfo:
+def _as_only_member(info: zipfile.ZipInfo) -> zipfile.ZipInfo:
     """A member as if it were the only one.
 
-    Since Python 3.11.8 zipfile refuses a whole member if another one claims to begin in its bytes. Here the other one
-    is what can't be read, and how much an archive may unpack to was judged before.
+    Since Python 3.11.8 zipfile refuses a whole member if another one claims to begin within its bytes. Here the other member
+    can't be read, and how much an archive may unpack to was judged before.
     """
-    alone = zipfile.ZipInfo(info.orig_filename)
-    for told in ("header_offset", "flag_bits", "compress_type", "compress_size", "file_size", "CRC"):
-        setattr(alone, told, getattr(info, told))
-    return alone
+    only = zipfile.ZipInfo(info.orig_filename)
+    for attribute in ("header_offset", "flag_bits", "compress_type", "compress_size", "file_size", "CRC"):
+        setattr(only, attribute, getattr(info, attribute))
+    return only
 
 
 @contextmanager
-def _told(name: str) -> Iterator[None]:
-    """What zipfile raises for a member, as ours."""
+def _zip_errors_as_faults(name: str) -> Iterator[None]:
+    """Within the body, what zipfile raises for the member `name` becomes an UnreadableEntryError."""
     try:
         yield
     except (zipfile.BadZipFile, zlib.error, LZMAError, struct.error, EOFError, OSError, ValueError) as error:
@@ -178,10 +182,10 @@ def _told(name: str) -> Iterator[None]:
         raise UnreadableEntryError(fault(name, Problem.ENCRYPTED, "encrypted")) from error
 
 
-def measured(open_as: Callable[[zipfile.ZipInfo], IO[bytes]], info: zipfile.ZipInfo) -> Iterator[bytes]:
-    """The pieces of a member, which `open_as` opens.
+def _unpacked_in_pieces(open_as: Callable[[zipfile.ZipInfo], IO[bytes]], info: zipfile.ZipInfo) -> Iterator[bytes]:
+    """The pieces of a member by bzip2 or LZMA, which `open_as` opens.
 
-    BadZipFile where it holds more than its size, or other bytes than its checksum is of.
+    Raises BadZipFile where it holds more than its size, or its checksum is wrong.
     """
     left, checksum = info.file_size, 0
     with open_as(_as_stored(info)) as packed:
@@ -198,11 +202,11 @@ def measured(open_as: Callable[[zipfile.ZipInfo], IO[bytes]], info: zipfile.ZipI
             if piece:
                 yield piece
     if left or checksum != info.CRC:
-        raise zipfile.BadZipFile("it holds other bytes than it tells of")
+        raise zipfile.BadZipFile("its checksum is wrong")
 
 
 def _as_stored(info: zipfile.ZipInfo) -> zipfile.ZipInfo:
-    """The member as one whose bytes are taken as they lie there, and as if it were the only one."""
+    """The member as a stored one, whose bytes are read as they are, and as if it were the only one."""
     stored = zipfile.ZipInfo(info.orig_filename)
     stored.header_offset, stored.flag_bits = info.header_offset, info.flag_bits
     stored.compress_type = zipfile.ZIP_STORED

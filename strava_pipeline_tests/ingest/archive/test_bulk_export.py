@@ -137,7 +137,9 @@ def test_a_list_that_is_not_stravas_is_refused_by_its_name(
                 continue
             with pytest.raises(SourceError) as caught:
                 look(container)
-        assert str(caught.value).startswith(f"{path}: {named} is no list of activities of Strava's: it lacks Activity")
+        assert str(caught.value).startswith(
+            f"{path}: {named} is not one of Strava's lists of activities: it lacks Activity"
+        )
 
 
 def test_a_list_is_unpacked_and_decoded_once(tmp_path: Path) -> None:
@@ -162,7 +164,7 @@ def test_a_foreign_list_named_alone_is_refused_and_says_what_to_do(tmp_path: Pat
     with open_container(path) as container, pytest.raises(SourceError) as caught:
         refuse_foreign_lists(container)
     assert str(caught.value).startswith(
-        f"{path} is no list of activities of Strava's: it lacks Activity Date, Activity Name, Activity Type, Distance. "
+        f"{path} is not one of Strava's lists of activities: it lacks Activity Date, Activity Name, Activity Type, Distance. "
         f"Nothing of {name} was imported. "
     )
     assert "name the activity files (FIT, GPX, TCX) alone" in str(caught.value)

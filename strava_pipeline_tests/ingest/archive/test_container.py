@@ -247,7 +247,7 @@ def test_an_import_that_unpacks_to_more_than_the_limit_is_refused_on_the_way(
         with pytest.raises(SourceError) as caught:
             container.entries[10].read()
     assert str(caught.value) == (
-        f"{path.name} unpacks to more than 11 MB, so nothing of it was imported. If it is yours and has to be that large, raise "
+        f"{path.name} unpacks to more than 11 MB, so nothing of it was imported. If it is yours and must be that large, raise "
         "STRAVA_IMPORT_LIMIT_MB, or import it in parts."
     )
     assert read(path, ImportLimits(total_bytes=14 * MB)) == (MANY, {})

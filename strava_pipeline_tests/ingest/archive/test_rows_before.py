@@ -7,7 +7,7 @@ from itertools import permutations
 import pytest
 
 from strava_pipeline.core.files.archive_csv import ArchiveRow
-from strava_pipeline.ingest.archive.contents import RowsBefore
+from strava_pipeline.ingest.archive.contents import EarlierRows
 
 
 def at(day: int) -> datetime:
@@ -23,16 +23,16 @@ ARCHIVES = {1: rows(name="first", description="a"), 2: rows(name="second", note=
 
 @pytest.mark.parametrize("came", list(permutations(ARCHIVES)))
 def test_of_each_field_the_newest_archive_that_says_something_counts(came: Iterable[int]) -> None:
-    before = RowsBefore()
+    before = EarlierRows()
     for day in came:
         before.add(at(day), lambda day=day: ARCHIVES[day])  # type: ignore[misc]
-    assert [dict(before.of(at(day))[1].summary) for day in (2, 3, 4)] == [
+    assert [dict(before.before(at(day))[1].summary) for day in (2, 3, 4)] == [
         {"name": "first", "description": "a"},
         {"name": "second", "description": "a", "note": "b"},
         {"name": "third", "description": "a", "note": "b"},
     ]
-    assert before.of(at(1)) == {}
+    assert before.before(at(1)) == {}
 
 
 def test_where_nothing_came_before_there_is_nothing() -> None:
-    assert RowsBefore().of(at(1)) == {}
+    assert EarlierRows().before(at(1)) == {}
