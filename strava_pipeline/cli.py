@@ -85,8 +85,8 @@ ALIASES: dict[str, tuple[str, ...]] = {
     "analyze_activity_trip": ("trips", "activity", "analyze"),
 }
 SUBCOMMANDS = {  # of commands that also do something without one
-    ("import", "list"): ("imports", "list_"),
-    ("import", "undo"): ("imports", "undo"),
+    ("import", "list"): ("import_", "list_"),
+    ("import", "undo"): ("import_", "undo"),
 }
 
 

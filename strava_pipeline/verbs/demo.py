@@ -260,8 +260,8 @@ def demo_archive(folder: Path, activities: int) -> None:
     from strava_pipeline.lake.gold.quality import counts_by_year
     from strava_pipeline.lake.paths import Lake
     from strava_pipeline.verbs.emulator import YEARS
-    from strava_pipeline.verbs.import_ import import_runs
     from strava_pipeline.verbs.insights import write_report
+    from strava_pipeline.verbs.run_job import import_runs
     from strava_pipeline.verbs.run_report import print_outcome
     from strava_pipeline.verbs.terminal import out
 

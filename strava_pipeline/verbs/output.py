@@ -1,16 +1,21 @@
-"""What commands print: lines for a person, one JSON value for a program, and how values look in JSON.
+"""What commands print and write: lines for a person, JSON for a program, and private files for what holds positions.
 
-The only way to stdout and stderr beside the tables and bars of terminal.py. Shapes of JSON are described in docs/formats.md.
+The only way to stdout and stderr beside the tables and bars of terminal.py. Shapes of JSON are described in docs/formats.md. A
+private file is readable by its owner alone, and never written into a git repository. Importing this module is cheap.
 """
 
-from collections.abc import Mapping
+import os
+import sys
+from collections.abc import Iterable, Mapping
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from math import isfinite
+from pathlib import Path
 from typing import Any
 
 import typer
 
+from strava_pipeline.core.errors import MisuseError
 from strava_pipeline.core.text import counted, json_line, printable
 
 
@@ -45,3 +50,76 @@ def left_out_line(counts: Mapping[str, int]) -> str:
     """Which files an import leaves where they are, by what their names end in ("": nothing)."""
     kinds = ", ".join(f"{kind or 'no ending'} {count}" for kind, count in counts.items())
     return f"{counted(sum(counts.values()), 'other file')}, of which nothing is read or kept ({kinds})"
+
+
+def emit(parts: Iterable[bytes], out: Path | None) -> None:
+    """Write the parts to standard output one by one, or to the private file `out`."""
+    if out is not None:
+        write_private(out, parts)
+        return
+    try:
+        for part in parts:
+            sys.stdout.buffer.write(part)
+        sys.stdout.flush()
+    except BrokenPipeError:  # `| head` has read enough; Python itself would complain again at its end
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise SystemExit(0) from None
+
+
+def write_private(path: Path, parts: Iterable[bytes]) -> None:
+    """Write a file with mode 0600, whole or not at all. Raises as `check_private` does."""
+    place = check_private(path)
+    aside = _aside(place)
+    try:
+        with os.fdopen(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+            file.writelines(parts)
+            file.flush()
+            os.fsync(file.fileno())
+        aside.replace(place)
+    finally:
+        aside.unlink(missing_ok=True)
+
+
+def check_private(path: Path) -> Path:
+    """The path of the file, links followed. Raises MisuseError where it can't be written, or git might add it.
+
+    git itself knows what it ignores; without git, everything below a `.git` might be committed.
+    """
+    place = path.expanduser().resolve()
+    if not place.parent.is_dir():
+        raise MisuseError(f"{place.parent} is no folder.")
+    if place.is_dir():
+        raise MisuseError(f"{place} is a folder.")
+    tree = _work_tree(place)
+    if tree is not None and not _is_ignored(place, tree):
+        raise MisuseError(
+            f"{place} lies in the git repository {tree} and is not ignored there: positions would be a commit away. Choose a "
+            "place outside, or add it to .gitignore."
+        )
+    return place
+
+
+def _aside(place: Path) -> Path:
+    """Where the file is written until it is whole; in a work tree inside `.git`, because only the final name may be ignored."""
+    from secrets import token_hex
+
+    tree = _work_tree(place)
+    within = tree / ".git" if tree is not None and (tree / ".git").is_dir() else place.parent
+    return within / f".{place.name}.{token_hex(4)}.tmp"
+
+
+def _work_tree(place: Path) -> Path | None:
+    return next((folder for folder in place.parents if (folder / ".git").exists()), None)
+
+
+def _is_ignored(path: Path, tree: Path) -> bool:
+    import subprocess
+
+    of_this_tree = ["-C", str(tree), "--git-dir", str(tree / ".git"), "--work-tree", str(tree)]  # whatever GIT_DIR says
+    try:
+        asked = subprocess.run(
+            ["git", *of_this_tree, "check-ignore", "-q", str(path)], capture_output=True, check=False
+        )
+    except OSError:
+        return False
+    return asked.returncode == 0

@@ -11,7 +11,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cache
+from functools import cache, partial
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -169,3 +170,22 @@ def _metadata(result: JobExecutionResult) -> dict[str, dict[str, Any]]:
             materialization = event.step_materialization_data.materialization
             found[event.asset_key.to_user_string()] = {k: v.value for k, v in materialization.metadata.items()}
     return found
+
+
+def import_runs(settings: Settings, paths: list[Path], *, verbose: bool = False) -> Iterator[RunOutcome]:
+    """Run the import, and yield each run when it has ended: first the files and their readings, then the merge of what is new."""
+    from strava_pipeline.lake.gold.publish import is_published
+    from strava_pipeline.lake.imports.merge import years_with_unmerged_imports
+    from strava_pipeline.operations.years import year_range
+    from strava_pipeline.orchestrate.jobs import FILE_BRONZE, IMPORT_JOB, MERGE_FILES_JOB
+    from strava_pipeline.verbs.terminal import progress_for_terminal
+
+    run = partial(run_job, settings, progress_of=progress_for_terminal(), log_level="INFO" if verbose else "CRITICAL")
+    config = {"paths": [str(path.absolute()) for path in paths], "also_undone": True}
+    yield run(IMPORT_JOB, years=None, config={FILE_BRONZE: config})
+    lake, years = Lake(settings.data_dir), year_range(settings.first_year)
+    behind = years_with_unmerged_imports(lake, years)
+    if not behind and not is_published(lake):  # who merged it last died before readers could see it
+        behind = {years.newest}
+    if behind:
+        yield run(MERGE_FILES_JOB, years=list(range(min(behind), max(behind) + 1)))

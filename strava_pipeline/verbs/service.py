@@ -1,9 +1,12 @@
 """The commands `dev` and `service`: Dagster's daemon and UI in this terminal, or in the background.
 
-How they run stands in dagster_process.py and service_process.py, what `status` shows in service_status.py, the unit that
-starts the service at boot in service_unit.py.
+How they run stands in dagster_process.py and service_process.py, what `status` shows in service_status.py. Here, too: the unit of
+systemd or the agent of launchd that starts the service at boot, from the templates in units/. A unit holds paths, never a
+setting: settings are read from .env in its working directory.
 """
 
+import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -99,14 +102,13 @@ def restart() -> None:
     from strava_pipeline.settings import Settings
     from strava_pipeline.verbs.service_process import end, running
     from strava_pipeline.verbs.service_status import check_schedule
-    from strava_pipeline.verbs.service_unit import how_to_restart
 
     settings = Settings.load()
     check_schedule(settings)  # before anything is ended
     present = running(settings.dagster_home)
     if present is not None and present.by_unit:
         raise PipelineError(
-            f"It was started by this machine's service manager, so restart it there: {how_to_restart()}"
+            f"It was started by this machine's service manager, so restart it there: {restart_command()}"
         )
     if present is not None:
         end(settings.dagster_home, present)
@@ -189,18 +191,17 @@ def install(
     """Write a systemd user unit or a launchd agent, so that it is there after a reboot."""
     from strava_pipeline.settings import Settings
     from strava_pipeline.verbs.service_status import check_schedule
-    from strava_pipeline.verbs.service_unit import remove, unit_text, write
 
     settings = Settings.load()
     if uninstall:
-        echo("\n".join(remove()))
+        echo("\n".join(remove_unit()))
         return
     check_schedule(settings)
     text = unit_text(_address(no_ui, host, port), settings.logs_dir)
     if show:
         echo(text, nl=False)
     else:
-        echo("\n".join(write(text, settings.logs_dir)))
+        echo("\n".join(write_unit(text, settings.logs_dir)))
     if absent := Settings.unwritten():
         echo(
             f"It reads .env in this folder, and not this terminal's environment, where alone {', '.join(absent)} "
@@ -264,3 +265,110 @@ def _address(no_ui: bool, host: str, port: int) -> "Address | None":
 def _since(present: "Service") -> str:
     where = f"UI: {present.ui.url}" if present.ui else "no UI"
     return f"since {present.since:%Y-%m-%d %H:%M:%S} UTC (process {present.pid}); {where}"
+
+
+NAME = "strava-pipeline"
+
+
+@dataclass(frozen=True, slots=True)
+class _Manager:
+    """A system's service manager: where below the user's home a unit belongs, and what to type."""
+
+    folder: str
+    ending: str
+    enable: tuple[str, ...]
+    disable: str
+    restart: str
+
+
+_SYSTEMD = _Manager(
+    ".config/systemd/user",
+    ".service",
+    (
+        "systemctl --user daemon-reload",
+        f"systemctl --user enable --now {NAME}",
+        "loginctl enable-linger        # from boot on, also while nobody is logged in",
+    ),
+    f"systemctl --user disable --now {NAME}",
+    f"systemctl --user restart {NAME}",
+)
+
+
+_LAUNCHD = _Manager(
+    "Library/LaunchAgents",
+    ".plist",
+    (f"launchctl bootstrap gui/$(id -u) ~/Library/LaunchAgents/{NAME}.plist",),
+    f"launchctl bootout gui/$(id -u)/{NAME}",
+    f"launchctl kickstart -k gui/$(id -u)/{NAME}",
+)
+
+
+def unit_text(ui: "Address | None", logs_dir: Path) -> str:
+    """The unit for this machine: this Python, this working directory, the UI where it is wanted."""
+    from importlib.resources import files
+
+    from strava_pipeline.verbs.dagster_process import ui_options
+    from strava_pipeline.verbs.service_process import service_log
+
+    command = [sys.executable, "-m", "strava_pipeline", "service", "run", "--by-unit", *ui_options(ui)]
+    template = files("strava_pipeline.verbs").joinpath("units", f"{NAME}{_service_manager().ending}").read_bytes()
+    if _service_manager() is _LAUNCHD:
+        import plistlib
+
+        log = str(service_log(logs_dir))
+        filled = {"ProgramArguments": command, "WorkingDirectory": str(Path.cwd()), "StandardErrorPath": log}
+        return plistlib.dumps({**plistlib.loads(template), **filled}, sort_keys=False).decode()
+    folder = str(Path.cwd()).replace("%", "%%")
+    text = template.decode().replace("@WORKING_DIRECTORY@", folder)
+    return text.replace("@COMMAND@", " ".join(map(_quoted, command)))
+
+
+def write_unit(text: str, logs_dir: Path) -> list[str]:
+    """Write the unit, and return the lines to show."""
+    from strava_pipeline.verbs.service_process import service_log
+
+    path = _unit_path()
+    service_log(logs_dir).parent.mkdir(parents=True, exist_ok=True)  # launchd does not make it
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+    return [f"Written: {path}", "Enable it (if it is running already: `strava-pipeline service down` first):"] + [
+        f"  {line}" for line in _service_manager().enable
+    ]
+
+
+def remove_unit() -> list[str]:
+    """Remove the unit, and return the lines to show."""
+    path = _unit_path()
+    if not path.exists():
+        return [f"There is no {path}."]
+    path.unlink()
+    return [f"Removed: {path}", "If it was enabled, end it:", f"  {_service_manager().disable}"]
+
+
+def restart_command() -> str:
+    """The command of this machine's service manager that restarts the service."""
+    return _service_manager().restart
+
+
+def _unit_path() -> Path:
+    return Path.home() / _service_manager().folder / f"{NAME}{_service_manager().ending}"
+
+
+def _service_manager() -> _Manager:
+    from strava_pipeline.core.errors import PipelineError
+
+    if sys.platform == "darwin":
+        return _LAUNCHD
+    if sys.platform == "linux":
+        return _SYSTEMD
+    raise PipelineError(f"No service manager is known for {sys.platform}; let it start `strava-pipeline service run`.")
+
+
+def _quoted(word: str) -> str:
+    """A word of ExecStart: specifiers (%), variables ($), blanks and quotes are taken for what they are."""
+    import re
+
+    if re.fullmatch(r"[\w./:-]+", word):
+        return word
+    escaped = re.sub(r'(["\\])', r"\\\1", word).replace("%", "%%").replace("$", "$$")
+    return f'"{escaped}"'

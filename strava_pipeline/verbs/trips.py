@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from strava_pipeline.verbs.output import echo
-from strava_pipeline.verbs.private_file import check_private, emit, write_private
+from strava_pipeline.verbs.output import check_private, echo, emit, write_private
 from strava_pipeline.verbs.trips_car import car
 from strava_pipeline.verbs.trips_options import (
     Comments,
@@ -290,7 +289,7 @@ def replay(
     from strava_pipeline.core.trips.activity.thresholds import Thresholds, thresholds
     from strava_pipeline.core.trips.activity.verdict import find_algorithm
     from strava_pipeline.ingest.trips.algorithms import external_algorithm
-    from strava_pipeline.verbs.private_file import emit
+    from strava_pipeline.verbs.output import emit
 
     filters = trip_filters(external_id, status, review_status, only_with_feedback, comment, limit)
     with ExitStack() as stack:
@@ -337,7 +336,7 @@ def sweep(
     from strava_pipeline.core.trips.activity.sweep import Sweep, sweep_text, threshold_sets
     from strava_pipeline.core.trips.activity.thresholds import thresholds
     from strava_pipeline.core.trips.activity.verdict import find_algorithm
-    from strava_pipeline.verbs.private_file import emit
+    from strava_pipeline.verbs.output import emit
 
     filters = trip_filters(external_id, status, review_status, only_with_feedback, comment, limit)
     chosen = find_algorithm(algorithm)

@@ -38,7 +38,7 @@ def replay(
     from strava_pipeline.core.json_values import parse_json
     from strava_pipeline.core.trips.car.config import limits_with
     from strava_pipeline.core.trips.car.scenarios import read_scenarios, result_parts
-    from strava_pipeline.verbs.private_file import emit
+    from strava_pipeline.verbs.output import emit
 
     limits = limits_with(set_ or ())
     if recorded == (scenarios is not None):

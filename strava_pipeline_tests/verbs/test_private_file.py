@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from strava_pipeline.core.errors import MisuseError
-from strava_pipeline.verbs.private_file import write_private
+from strava_pipeline.verbs.output import write_private
 from strava_pipeline_tests.trips import NEW, OLD, rides, write_sqlite
 
 

@@ -28,9 +28,9 @@ from strava_pipeline.core.errors import MissingSettingsError
 from strava_pipeline.lake.files import held
 from strava_pipeline.settings import Settings
 from strava_pipeline.verbs.dagster_process import Address, exclusive_instance
+from strava_pipeline.verbs.service import unit_text
 from strava_pipeline.verbs.service_process import last_lines, rotate, running, service_log
 from strava_pipeline.verbs.service_status import service_status, status_lines, time_lines
-from strava_pipeline.verbs.service_unit import unit_text
 from strava_pipeline_tests.rig import Rig
 from strava_pipeline_tests.verbs.conftest import Type
 
