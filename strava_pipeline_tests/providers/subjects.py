@@ -49,6 +49,7 @@ class Subject(Protocol):
     secret: str  # that no log may hold
     lists: str  # the path of its listing
     gear: str  # the path of its gear
+    links: bool  # whether its rows say what Strava calls an activity
     file_call: re.Pattern[str]  # the path of an activity's file, with the id as the first group
     clock: Clock
     faults: FaultPlan
@@ -58,10 +59,14 @@ class Subject(Protocol):
         """Have the login where the client looks for it, if that is a file."""
         ...
 
-    def add(self, day: str, title: str, *, file_of: str | None = None) -> str:
+    def add(self, day: str, title: str, *, file_of: str | None = None, strava_id: int | None = None) -> str:
         """Have a ride of 2224 m in 600 s on a bike called Blue bike, with a file: a GPX or a FIT with two laps in turn.
 
-        Returns its id there. `file_of`: the day of which its file, a GPX, says that it is; None: the same.
+        Returns its id there.
+
+        Args:
+            file_of: the day of which its file, a GPX, says that it is; None: the same.
+            strava_id: what the service says that Strava calls the activity; for those with `links`.
         """
         ...
 
@@ -96,6 +101,7 @@ class Subject(Protocol):
 
 class ToySubject:
     name, secret, lists, gear = "toy", toy_client.KEY, "/activities", "/bikes"
+    links = True
     file_call = re.compile(r"/files/([^/]+)")
 
     def __init__(self, toy: toy_service.Toy) -> None:
@@ -110,11 +116,13 @@ class ToySubject:
         path.parent.mkdir(exist_ok=True)
         path.write_text(json.dumps({"key": self.secret}))
 
-    def add(self, day: str, title: str, *, file_of: str | None = None) -> str:
+    def add(self, day: str, title: str, *, file_of: str | None = None, strava_id: int | None = None) -> str:
         key = f"k{len(self.toy.items) + 1}"
         self.toy.add(
             key, f"{day}T06:00:00Z", title=title, bike="B1", metres=2224.0, seconds=600, moving=600, mood="good"
         )
+        if strava_id is not None:
+            self.toy.items[key]["strava"] = strava_id
         is_gpx = file_of or len(self.toy.items) % 2
         self.toy.files[key] = GPX.format(file_of or day).encode() if is_gpx else fit_of(day)
         return key

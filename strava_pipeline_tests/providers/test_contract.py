@@ -17,10 +17,13 @@ from strava_pipeline.core.errors import (
     RefusedError,
     TransientError,
 )
+from strava_pipeline.core.json_values import json_bytes
 from strava_pipeline.core.providers import spec_of
 from strava_pipeline.core.sources import hashed_id
 from strava_pipeline.ingest.registry import login_files, missing_login
 from strava_pipeline.lake.bronze.answers import provider_gear
+from strava_pipeline.lake.bronze.listing import begin_listing
+from strava_pipeline.lake.bronze.manifests import Window
 from strava_pipeline.lake.providers import last_outcome
 from strava_pipeline.lake.rebuild import rebuild
 from strava_pipeline.operations.options import ListingOptions
@@ -185,6 +188,26 @@ def test_an_item_that_is_no_activity_stops_nothing_and_proves_nothing(world: Wor
     report = world.pull("year", 2025, per_page=50)
     assert (report.manifest.unreadable, report.rows) == (1, 4)
     assert len(world.names()) == 5, "the item may be any activity of that time"
+
+
+def list_at_strava(world: World, *activities: dict[str, Any]) -> None:
+    """Have a complete listing of Strava's in bronze."""
+    run = world.run()
+    listing = begin_listing(run.lake, Window(mode="all", after=None, before=None), athlete_id=7, at=run.now())
+    listing.land(list(activities), json_bytes(activities), {}, run.now(), run.years)
+    listing.land([], b"[]", {}, run.now(), run.years)
+
+
+def test_a_link_to_strava_makes_both_one_activity(world: World) -> None:
+    if not world.subject.links:
+        pytest.skip("this provider names no ids of others")
+    list_at_strava(world, {"id": 123, "name": "at Strava", "start_date": "2025-06-01T06:00:00Z"})
+    key = world.subject.add("2025-01-01", "linked", strava_id=123)
+    world.subject.add("2025-01-02", "not linked")
+    world.pull()
+    members = "SELECT id, activity_id FROM activity_members ORDER BY place"
+    assert world.gold(members) == [(123, 123), (hashed_id(world.subject.name, key), 123)]
+    assert world.gold("SELECT verdict, joined FROM activity_matches") == [("certain", True)]
 
 
 def test_gear_is_kept_under_the_provider_that_numbered_it(world: World) -> None:

@@ -27,6 +27,8 @@ ACTIVITY_COLUMNS: dict[str, pl.DataType] = {
     "file_names": pl.List(pl.String()),  # of a file by itself, every one that it ever had
     "contents": pl.List(pl.String()),  # hashes of what its files hold, unpacked
     "format": pl.String(),  # of its file
+    "source_id": pl.String(),  # its source's own id
+    "links": pl.List(pl.String()),  # what its source says that it is called elsewhere, as source:id
     "deleted": pl.Boolean(),  # gone from its source
 }
 _BUCKET = 6 * 3600.0  # s
@@ -62,24 +64,45 @@ def numbers() -> pl.Expr:
     return pl.concat_list(*[each.cast(pl.String) for each in own], in_names).list.drop_nulls().list.unique()
 
 
+def links() -> pl.Expr:
+    """What an activity is called at the sources that are known to have it, as source:id: at its own, and at those it names."""
+    own = (
+        pl.when(pl.col("id") > 0)
+        .then(pl.format("strava:{}", pl.col("id")))
+        .otherwise(pl.format("{}:{}", pl.col("source"), pl.col("source_id")))
+    )
+    return pl.concat_list(pl.concat_list(own), pl.col("links").fill_null([])).list.drop_nulls().list.unique()
+
+
 def candidate_pairs(activities: pl.DataFrame) -> pl.DataFrame:
-    """The pairs: `id_a`, `id_b`, whether they have the `same_content`, and the `same_number` and `same_name` where there is one.
+    """The pairs: `id_a`, `id_b`, whether they have the `same_content`, and the `same_link`, `same_number` and `same_name`.
+
+    These three are null where there is none. A `same_link` is what both are called at one source, by the word of a source.
 
     Names and numbers count only between a file and an activity numbered by a source: two files in two folders may have one
     name. The sessions of one file share its content and are still several activities.
     """
     keyed = activities.select(
-        "id", "start", "elapsed", "contents", numbering_source().alias("by"), numbers=numbers(), names=names()
+        "id",
+        "start",
+        "elapsed",
+        "contents",
+        numbering_source().alias("by"),
+        links=links(),
+        numbers=numbers(),
+        names=names(),
     )
     content = _sharing(keyed, "contents", CROWD).select(*_KEYS, same_content=pl.lit(True)).unique()
+    linked = _sharing(keyed, "links", COMMON_NAME).group_by(_KEYS).agg(pl.col("links").min().alias("same_link"))
     numbered = _sharing(keyed, "numbers", COMMON_NAME).group_by(_KEYS).agg(pl.col("numbers").min().alias("same_number"))
     named = _sharing(keyed, "names", COMMON_NAME).group_by(_KEYS).agg(pl.col("names").min().alias("same_name"))
-    timed = keyed.drop("contents", "names", "numbers").filter(pl.col("start").is_finite())
-    found = [content, numbered, named, _at_one_time(timed), _by_a_shifted_clock(timed)]
+    timed = keyed.drop("contents", "links", "names", "numbers").filter(pl.col("start").is_finite())
+    found = [content, linked, numbered, named, _at_one_time(timed), _by_a_shifted_clock(timed)]
     return (
         pl.concat([each.select(_KEYS) for each in found])
         .unique()
         .join(content, on=_KEYS, how="left")
+        .join(linked, on=_KEYS, how="left")
         .join(numbered, on=_KEYS, how="left")
         .join(named, on=_KEYS, how="left")
         .with_columns(pl.col("same_content").fill_null(False))

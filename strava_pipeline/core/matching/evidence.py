@@ -1,6 +1,6 @@
 """The evidence that two activities are one: measured, weighed and judged. Weights and limits stand in rules.py. Pure.
 
-A pair is certain (both have a name or a file's content), probable (time, distance, place and sport agree), doubtful
+A pair is certain (linked by a source, or of one name or content), probable (time, distance, place and sport agree), doubtful
 (a person may know), or nothing, and left out. Where that isn't enough, the points of two recordings are compared
 second by second: one recording in two files is at one place in every second that both have; two devices are not, not
 even on one wrist.
@@ -143,7 +143,7 @@ def _judged(pointed: pl.DataFrame) -> pl.DataFrame:
     verdict = (
         pl.when(~pl.col("one_athlete"))
         .then(pl.lit(NOTHING))
-        .when(pl.col("same_content") | _numbered() | _named())
+        .when(pl.col("same_link").is_not_null() | pl.col("same_content") | _numbered() | _named())
         .then(pl.lit(CERTAIN))
         .when(pl.col("alike") & (~_two_files() | pl.col("to_the_second") | _same_heart() | _one_recording()))
         .then(pl.lit(PROBABLE))
@@ -239,6 +239,7 @@ def _reasons() -> pl.Expr:
     """The evidence for a person, in phrases; no position."""
     col = pl.col
     phrases = [
+        pl.format("a source links them: {}", col("same_link")),
         pl.when(col("same_content")).then(pl.lit("the same file")),
         pl.format("the same number: {}", col("same_number")),
         pl.format("the same name: {}", col("same_name")),

@@ -35,12 +35,19 @@ MEMBERS = {"id": pl.Int64(), "activity_id": pl.Int64(), "place": pl.Int32()}
 
 @dataclass(frozen=True, slots=True)
 class Likeness:
-    """Two activities that may be one. `by_content`: they hold the same file; `gone`: one of them is deleted at its source."""
+    """Two activities that may be one.
+
+    Args:
+        by_content: they hold the same file.
+        by_link: a source says that they are one.
+        gone: one of them is deleted at its source.
+    """
 
     pair: Pair
     score: float
     certain: bool
     by_content: bool = False
+    by_link: bool = False
     gone: bool = False
 
 
@@ -132,9 +139,9 @@ def _likenesses(judged: pl.DataFrame, activities: pl.DataFrame) -> list[Likeness
     gone = set(activities.filter(pl.col("deleted").fill_null(False))["id"])
     sure = judged.filter(~pl.col("verdict").is_in([DOUBTFUL, NOTHING]))
     return [  # a loop, since groups are built of pairs one after the other
-        Likeness((one, other), score, verdict == CERTAIN, by_content, one in gone or other in gone)
-        for one, other, score, verdict, by_content in sure.select(
-            "id_a", "id_b", "score", "verdict", "same_content"
+        Likeness((one, other), score, verdict == CERTAIN, by_content, link is not None, one in gone or other in gone)
+        for one, other, score, verdict, by_content, link in sure.select(
+            "id_a", "id_b", "score", "verdict", "same_content", "same_link"
         ).iter_rows()
     ]
 
@@ -152,7 +159,7 @@ def _with_decided(pairs: pl.DataFrame, decided: Decisions) -> pl.DataFrame:
         {"id_a": [a for a, _ in rows], "id_b": [b for _, b in rows]}, schema={"id_a": pl.Int64, "id_b": pl.Int64}
     ).join(pairs, on=["id_a", "id_b"], how="anti")
     none = pl.lit(None, pl.String)
-    more = more.with_columns(same_content=pl.lit(False), same_number=none, same_name=none)
+    more = more.with_columns(same_content=pl.lit(False), same_link=none, same_number=none, same_name=none)
     return pl.concat([pairs, more.select(pairs.columns)])
 
 
@@ -214,15 +221,26 @@ def group_activities(
     for pair in decided.joined:
         if not split_between(groups, pair, decided):
             groups.unite(pair)
-    for likeness in sorted(
-        likenesses, key=lambda likeness: (likeness.gone, not likeness.certain, -likeness.score, likeness.pair)
-    ):
-        if not groups.together(likeness.pair) and _agree(groups, likeness, alike, identities, decided):
+    ordered = sorted(likenesses, key=_surest_first)
+    linked = {one for likeness in ordered if likeness.by_link for one in likeness.pair}
+    for likeness in ordered:
+        if not groups.together(likeness.pair) and _agree(groups, likeness, alike, linked, identities, decided):
             groups.unite(likeness.pair)
     return groups
 
 
-def _agree(groups: Groups, likeness: Likeness, alike: set[Pair], identities: Identities, decided: Decisions) -> bool:
+def _surest_first(likeness: Likeness) -> tuple[bool, bool, bool, float, Pair]:
+    return likeness.gone, not likeness.by_link, not likeness.certain, -likeness.score, likeness.pair
+
+
+def _agree(
+    groups: Groups,
+    likeness: Likeness,
+    alike: set[Pair],
+    linked: set[int],
+    identities: Identities,
+    decided: Decisions,
+) -> bool:
     left, right = groups.of(likeness.pair[0]), groups.of(likeness.pair[1])
     if _values(left, identities.numbered_by) & _values(right, identities.numbered_by) or split_between(
         groups, likeness.pair, decided
@@ -234,21 +252,18 @@ def _agree(groups: Groups, likeness: Likeness, alike: set[Pair], identities: Ide
         return True
     if _values(left, identities.contents) & _values(right, identities.contents):
         return False  # two sessions of one file
-    return _match_each_other(left, right, alike, decided)
+    return _match_each_other(left, right, alike, linked.union(*decided.joined))
 
 
-def _match_each_other(left: set[int], right: set[int], alike: set[Pair], decided: Decisions) -> bool:
-    """Whether each member is like each of the other group; of members that a person joined, one is enough."""
-    joined_by_person = {one for pair in decided.joined for one in pair}
+def _match_each_other(left: set[int], right: set[int], alike: set[Pair], joined: set[int]) -> bool:
+    """Whether each member is like each of the other group; of the `joined`, by a person or a source, one is enough."""
 
     def fits(one: int, others: set[int]) -> bool:
         like = [ordered_pair(one, other) in alike for other in others]
-        needed = [fit for fit, other in zip(like, others, strict=True) if other not in joined_by_person]
+        needed = [fit for fit, other in zip(like, others, strict=True) if other not in joined]
         return any(like) and all(needed)
 
-    return all(fits(one, right) for one in left - joined_by_person) and all(
-        fits(one, left) for one in right - joined_by_person
-    )
+    return all(fits(one, right) for one in left - joined) and all(fits(one, left) for one in right - joined)
 
 
 def _values(group: set[int], by_id: Mapping[int, T | None]) -> set[T]:

@@ -320,6 +320,7 @@ def years_of_ids(connection: Connection, ids: list[int]) -> dict[int, int]:
 def pair_evidence(connection: Connection, lake: Lake, one: int, other: int) -> PairEvidence:
     """What speaks for two activities of gold being one, weighed now."""
     known = pl.DataFrame(connection.execute(sql("matching")).fetchall(), schema=ACTIVITY_COLUMNS, orient="row")
+    known = _with_contents(known, lake, _files_read(lake))
     pair = pl.DataFrame({"id_a": [min(one, other)], "id_b": [max(one, other)]})
     found = pair.join(
         candidate_pairs(known), on=["id_a", "id_b"], how="left"

@@ -36,6 +36,12 @@ SELECT
     CASE WHEN said.source = 'file' THEN filed.names END AS file_names,
     filed.contents,
     filed.format,
+    said.source_id,
+    -- only rows of providers have an account
+    CASE WHEN said.account IS NOT NULL THEN list_transform(
+        map_entries(TRY_CAST(said.extra -> '$.links' AS MAP(VARCHAR, VARCHAR))),
+        lambda linked: linked.key || ':' || linked.value
+    ) END AS links,
     said.deleted_at IS NOT NULL AS deleted
 FROM activities_all AS said
 LEFT JOIN filed ON filed.id = said.id

@@ -43,6 +43,11 @@ def file(name: object = "a", **fields: Any) -> Activity:
     return ride(hashed_id("file", f"{name}:0"), **({"source": "file", "format": "fit"} | fields | called))
 
 
+def provided(source_id: str, *links: str, source: str = "toy", **fields: Any) -> Activity:
+    """The same by a provider; `links`: what it says that the activity is called elsewhere, as source:id."""
+    return ride(hashed_id(source, source_id), source=source, source_id=source_id, links=list(links), **fields)
+
+
 def match(
     *known: Activity,
     joined: Iterable[tuple[int, int]] = (),

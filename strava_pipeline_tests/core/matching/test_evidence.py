@@ -7,7 +7,17 @@ import pytest
 
 from strava_pipeline.core.matching.evidence import compare_points
 from strava_pipeline.core.matching.match import MATCHES
-from strava_pipeline_tests.core.matching.builders import NOON, STREET, Activity, file, groups, match, ride, track
+from strava_pipeline_tests.core.matching.builders import (
+    NOON,
+    STREET,
+    Activity,
+    file,
+    groups,
+    match,
+    provided,
+    ride,
+    track,
+)
 
 API = ride(10**10, athlete_id=7)
 
@@ -304,3 +314,30 @@ def test_a_reason_says_how_many_seconds_agree() -> None:
     found = match(WATCH, EXPORT, points={WATCH["id"]: WHOLE, EXPORT["id"]: track(range(14, 3600))})
     (reasons,) = found.matches["reasons"].to_list()
     assert "100.0 % of 3586 common seconds at one place" in reasons
+
+
+ELSEWHERE = {"start": NOON + 86_400, "start_lat": 10.0, "end_lat": 10.1, "distance": 500.0, "sport_type": "Swim"}
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "wanted"),
+    [
+        (API, provided("k1", f"strava:{API['id']}", **ELSEWHERE), ("certain", True)),
+        (API, provided("k1", "strava:1", **ELSEWHERE), None),
+        (API, provided("k1", f"strava:{API['id']}", athlete_id=8), None),
+        (provided("k1", "other:7"), provided("7", source="other", **ELSEWHERE), ("certain", True)),
+        (provided("k1", "strava:5"), provided("7", "strava:5", source="other", **ELSEWHERE), ("certain", True)),
+        (provided("k1", "strava:5"), provided("k2", "strava:5"), None),  # one source never numbers one twice
+        (provided("k1", "toy:k2"), provided("k2"), None),
+        (file(source_id="a:0"), provided("k1", "file:a:0", **ELSEWHERE), ("certain", True)),
+    ],
+)
+def test_what_a_source_links_is_one_whatever_else_is_known(
+    one: Activity, other: Activity, wanted: tuple[str, bool] | None
+) -> None:
+    assert verdict(one, other) == verdict(other, one) == wanted
+
+
+def test_the_reason_names_the_link() -> None:
+    (reasons,) = match(API, provided("k1", f"strava:{API['id']}")).matches["reasons"].to_list()
+    assert reasons[0] == f"a source links them: strava:{API['id']}"

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from strava_pipeline.core.matching.match import Matching
-from strava_pipeline_tests.core.matching.builders import NOON, Activity, commutes, file, groups, match, ride
+from strava_pipeline_tests.core.matching.builders import NOON, Activity, commutes, file, groups, match, provided, ride
 
 API = ride(10**10, athlete_id=7)
 
@@ -194,3 +194,15 @@ def test_in_whatever_order_they_come_the_same_are_one(
 def test_none_or_one_is_no_group(activities: tuple[Activity, ...]) -> None:
     found = match(*activities)
     assert (found.members.height, found.matches.height) == (0, 0)
+
+
+def test_a_link_counts_more_than_likeness_and_less_than_a_person() -> None:
+    later = API | {"id": 10**10 + 1, "start": NOON + 7_200}
+    like_later = provided("k1", f"strava:{API['id']}", start=NOON + 7_200)
+    watch = file("watch", start=NOON + 2)
+    pair = (like_later["id"], API["id"])
+    assert groups(match(API, later, like_later)) == {frozenset(pair)}
+    assert groups(match(API, like_later, watch)) == {frozenset({*pair, watch["id"]})}, "the file is like one of the two"
+    named = file("watch", file_names=[f"{API['id']}.fit"])
+    assert groups(match(API, like_later, named)) == {frozenset({*pair, named["id"]})}
+    assert groups(match(API, later, like_later, split=[pair])) == {frozenset({like_later["id"], later["id"]})}
