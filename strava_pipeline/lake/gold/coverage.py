@@ -45,13 +45,11 @@ _SEEN: dict[str, Any] = {**_LISTED, "gear_id": pl.String, "sport_type": pl.Strin
 
 
 def years_behind(lake: Lake, years: YearRange) -> set[int]:
-    """The years of which a listing holds pages that were never merged, or new activities without their detail; and those
-    of deletions that no run has judged.
-    """
+    """The years with unmerged pages of listings, new activities without a detail, or deletions that no run has judged."""
     merged: dict[int, dict[str, int]] = {}
     unfetched: set[int] = set()
     if lake.working.exists() and is_a_database(lake.working):
-        # one that is to be rebuilt holds nothing yet
+        # a warehouse that has to be rebuilt holds nothing yet
         with suppress(OtherCatalogueError, DamagedWarehouseError), reading(lake) as connection:
             merged = merged_pages(connection)
             unfetched |= years_unmerged(connection, lake, years)
@@ -65,22 +63,22 @@ def years_behind(lake: Lake, years: YearRange) -> set[int]:
 
 
 def first_pull_ended_at(lake: Lake) -> datetime | None:
-    """When (UTC) the first listing that reached the present was complete. What was first seen later is new."""
+    """When (UTC) the first listing up to the present was complete. Activities first seen later are new."""
     whole = (listing.manifest for listing in listings(lake) if listing.manifest.complete)
     return min((manifest.fetched_at for manifest in whole if _is_a_pull(manifest.window)), default=None)
 
 
 def _is_a_pull(window: Window) -> bool:
-    """It reaches from the watermark, or from the beginning, to the present: the newest year alone is no pull."""
+    """Whether the window reaches from the watermark, or the beginning, to the present: the newest year alone does not."""
     return window.is_open_ended and window.mode != "year"
 
 
 @dataclass(frozen=True, slots=True)
 class Differences:
-    """Ids, by what a merge would do with them. `edited` are those of `changed` whose detail would be fetched again.
+    """Ids by what a merge would do with them. `edited`: those of `changed` whose detail would be fetched again.
 
-    `listed`: the start (bare UTC) of each activity of the years in the listing; `gear`: what these name; `sports`: the
-    sport of each. `deleted` None: the listing is not whole.
+    `listed`: the start (bare UTC) of each of the listing's activities in the years; `gear`: the gear they name; `sports`:
+    the sport of each. `deleted` None: the listing is incomplete.
     """
 
     listed: dict[int, datetime | None]
@@ -92,13 +90,13 @@ class Differences:
     sports: dict[int, str | None] = field(default_factory=dict)
 
     def of_sports(self, ids: Collection[int], sports: Collection[str] | None) -> frozenset[int]:
-        """Those of `ids` that were listed with one of `sports`; None: all of them."""
+        """Those of `ids` that were listed with one of `sports`; None: all."""
         return frozenset(ids if sports is None else (one for one in ids if self.sports.get(one) in sports))
 
 
 @dataclass(frozen=True, slots=True)
 class Coverage:
-    """What gold holds and whole listings cover: `covered` are the spans by year, `months` the activities by year, month."""
+    """What whole listings cover and gold holds. `covered`: spans by year; `months`: activities by (year, month)."""
 
     covered: dict[int, list[Span]]
     months: Counter[tuple[int, int]]
@@ -108,7 +106,7 @@ class Coverage:
         return sum(count for (of, _), count in self.months.items() if of == year)
 
     def is_covered(self, begin: datetime, end: datetime) -> bool:
-        """Whether whole listings that gold has taken in reach from one instant to the other."""
+        """Whether whole, merged listings reach from one instant to the other."""
         return begin >= _new_year(min(self.covered)) and all(
             any(
                 first <= max(begin, _new_year(year)) and min(end, _new_year(year + 1)) <= last + SLACK
@@ -119,7 +117,7 @@ class Coverage:
         )
 
     def season(self, but: Collection[int]) -> dict[int, int]:
-        """Activities by month in the years that are covered from end to end, but those."""
+        """Activities by month, in the years that are covered from end to end, without the years `but`."""
         whole = {
             year for year in self.covered if year not in but and _length(self.covered[year]) >= timedelta(days=364)
         }
@@ -131,7 +129,7 @@ class Coverage:
 
 
 def coverage_of(lake: Lake, years: YearRange, now: datetime) -> Coverage:
-    """Everything known of all years, as of now."""
+    """The coverage of all years, as of `now`."""
     merged, months = _gold(lake)
     whole = [listing for listing in listings(lake) if listing.manifest.complete]
     covered = {
@@ -149,7 +147,7 @@ def coverage_of(lake: Lake, years: YearRange, now: datetime) -> Coverage:
 
 @dataclass(frozen=True, slots=True)
 class ListingAtHand:
-    """A listing of a year that a run would go on with; `brings`: what it would change, where it is whole."""
+    """A year's listing that a run would resume; `brings`: what it would change, where it is complete."""
 
     listing: Listing
     brings: Differences | None
@@ -163,7 +161,7 @@ def year_counts(
     now: datetime,
     sports: frozenset[str] | None = None,
 ) -> dict[int, YearCount]:
-    """The counts of every year; what is due, and the listing at hand, of the chosen ones. `sports`: whose details are due."""
+    """The counts of every year; due details and listing at hand for the chosen ones. `sports`: whose details are due."""
     due: dict[int, set[int]] = defaultdict(set)
     resting: set[int] = set()
     if lake.working.exists():
@@ -181,7 +179,7 @@ def year_counts(
 
 
 def _due_after(lake: Lake, year: int, due: set[int], brings: Differences, sports: frozenset[str] | None) -> set[int]:
-    """Whose detail is to be fetched once the listing has been merged."""
+    """The activities whose detail has to be fetched once the listing is merged."""
     on_disk = {key for key, files in detail_files(lake, year).items() if files.good is not None}
     return (due - (brings.deleted or frozenset())) | brings.of_sports(
         (brings.inserted - on_disk) | brings.edited, sports
@@ -203,7 +201,7 @@ def _count(known: Coverage, year: int, due: int, now: datetime) -> YearCount:
 
 
 def _gold(lake: Lake) -> tuple[dict[int, dict[str, int]], Counter[tuple[int, int]]]:
-    """Which listings each year has taken in, with how many pages; and its present activities by month."""
+    """The merged pages by year and listing; and the present activities by year and month."""
     if not lake.working.exists():
         return {}, Counter()
     with reading(lake) as connection:
@@ -213,7 +211,7 @@ def _gold(lake: Lake) -> tuple[dict[int, dict[str, int]], Counter[tuple[int, int
 
 
 def _within(manifest: Manifest, year: int, now: datetime) -> Span:
-    """How much of a year a listing covers; the end is before the beginning where it covers nothing."""
+    """The part of a year that a listing covers; its end is before its beginning where that is nothing."""
     window = manifest.window
     begin = _EVER if window.after is None else datetime.fromtimestamp(window.after, UTC)
     end = manifest.started_at if window.before is None else datetime.fromtimestamp(window.before, UTC)
@@ -221,7 +219,7 @@ def _within(manifest: Manifest, year: int, now: datetime) -> Span:
 
 
 def _joined(spans: Iterable[Span]) -> Iterable[Span]:
-    """The same, laid together where they touch."""
+    """The spans, joined where they touch."""
     last: Span | None = None
     for begin, end in sorted(span for span in spans if span[0] < span[1]):
         if last is None:
@@ -240,11 +238,11 @@ def _length(spans: Iterable[Span]) -> timedelta:
 
 
 def _joined_at(lake: Lake) -> datetime | None:
-    """When the athlete's account was made, as far as a login told it."""
+    """When the athlete's account was created, if an answer said so."""
     athlete = newest_athlete(lake)
-    said: Any = athlete[1].get("created_at") if athlete else None
+    created: Any = athlete[1].get("created_at") if athlete else None
     try:
-        at = datetime.fromisoformat(said)
+        at = datetime.fromisoformat(created)
     except (TypeError, ValueError):
         return None
     return at if at.tzinfo is not None else None
@@ -255,13 +253,13 @@ def _new_year(year: int) -> datetime:
 
 
 def differences(lake: Lake, listing: Listing, years: Collection[int], within: YearRange) -> Differences:
-    """What the listing, as far as it came, would change in gold's `years`."""
+    """What the listing, as far as it got, would change in gold's `years`."""
     listed = _listed(listing, years, within)
     return compare_frames(listed, _held(lake, listed["id"].to_list(), years), years, listing.manifest)
 
 
 def compare_frames(listed: pl.DataFrame, held: pl.DataFrame, years: Collection[int], manifest: Manifest) -> Differences:
-    """Lay what was listed beside what is held, by id; of an activity that was listed twice the newest sighting counts."""
+    """Compare listed and held activities by id; of one listed twice the newer row counts."""
     newest = listed.sort("ingestion_ts").unique("id", keep="last")
     met = newest.join(held, on="id", how="left", suffix="_held")
     is_new = pl.col("content_hash_held").is_null() | pl.col("is_deleted")
@@ -279,7 +277,7 @@ def compare_frames(listed: pl.DataFrame, held: pl.DataFrame, years: Collection[i
 
 
 def _absent(listed: pl.DataFrame, held: pl.DataFrame, years: Collection[int], manifest: Manifest) -> pl.DataFrame:
-    """What is held as present in these years, started where the listing proves something, and was there when it began."""
+    """Held present activities of these years that the listing lacks where it proves absence, and that are older than it."""
     present = held.filter(
         ~pl.col("is_deleted")
         & pl.col("year").is_in(list(years))

@@ -44,16 +44,16 @@ from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.shards import LOCK, shard_files
 from strava_pipeline.lake.sql import sql
 
-JUDGED = "judged:"  # + year: a note of what was known when the marks of a year were last set
-GONE = "gone:"  # + listing of events: a note of which deletions in it were judged
+JUDGED = "judged:"  # + year: a note of what the marks of a year were last set from
+GONE = "gone:"  # + listing of events: a note of its judged deletions
 FEW = 5  # rows that a listing may always mark
 SHARE = 5  # … and a fifth of the year
 
-Missing = list[tuple[int, int, list[int]]]  # id, year, numbers of the proofs that hold for it, ascending
+Missing = list[tuple[int, int, list[int]]]  # id, year, numbers of the proofs that apply to it, ascending
 
 
 class Confirmation(Decision):
-    """What `listing` would mark of `year` is meant: the athlete did delete that much."""
+    """A person confirms what `listing` would mark in `year`: the athlete did delete that much."""
 
     kind: ClassVar[str] = "shrinks"
     listing: str
@@ -63,7 +63,7 @@ class Confirmation(Decision):
 
 @dataclass(frozen=True, slots=True)
 class Shrink:
-    """A year that a listing would shrink by more than it may: `missing` of `present` activities."""
+    """A year that a listing would shrink too much: by `missing` of `present` activities."""
 
     year: int
     listing: str
@@ -72,13 +72,13 @@ class Shrink:
 
 
 def confirmation(shrink: Shrink, at: datetime, by: str) -> Confirmation:
-    """The decision that a shrink is meant."""
+    """The decision that confirms a shrink."""
     return Confirmation(at=at, by=by, listing=shrink.listing, year=shrink.year, activities=shrink.missing)
 
 
 @dataclass(slots=True)
 class AbsenceReport:
-    """What became of the marks of some years."""
+    """What changed in the marks of some years. `held`: shrinks that wait for a person."""
 
     deleted: int = 0
     restored: int = 0
@@ -99,12 +99,12 @@ def mark_absent(
     *,
     confirm: Callable[[Shrink], Confirmation | None] | None = None,
 ) -> AbsenceReport:
-    """Set `deleted_at` of the activities of `years`, within the caller's transaction and after these were merged.
+    """Set `deleted_at` of the activities of `years`, within the caller's transaction and after their merge.
 
-    `within`: all partitions. `confirm` makes the decision of a person who means what would be held back, or none.
+    `within`: all partitions. `confirm` returns a person's decision on a shrink that would be held back, or None.
     """
     report = AbsenceReport()
-    for source in lake.listed_sources:  # what one provider lists proves nothing of another's
+    for source in lake.listed_sources:  # a provider's listings prove nothing about another's activities
         report += _mark_absent_at(source, connection, lake, years, within, confirm)
     return report
 
@@ -137,14 +137,14 @@ def _mark_absent_at(
         record_decisions(lake, *meant)
         verdicts, report.held = judge(missing, found, _confirmed(lake), _present_in(connection))
     _set_marks(connection, lake, verdicts, report)
-    for year in {*due} - {shrink.year for shrink in report.held}:  # those are judged, and told, each time
+    for year in {*due} - {shrink.year for shrink in report.held}:  # held shrinks are judged and reported each time
         note(connection, note_of[year], signature[year])
     _note_gone(connection, known, due)
     return report
 
 
 def held_back(connection: Connection, lake: Lake, years: Sequence[int], within: YearRange) -> list[Shrink]:
-    """What `mark_absent` holds back of `years`. Changes nothing."""
+    """The shrinks that `mark_absent` holds back in `years`. Changes nothing."""
     connection.execute("BEGIN TRANSACTION")
     try:
         return mark_absent(connection, lake, years, within).held
@@ -153,20 +153,20 @@ def held_back(connection: Connection, lake: Lake, years: Sequence[int], within: 
 
 
 def event_listings(known: Iterable[Listing]) -> Iterator[Listing]:
-    """Those that say what webhook events told of a day."""
+    """The listings that hold a day's webhook events."""
     return (listing for listing in known if listing.manifest.window.mode == "event")
 
 
 def judged_deletions(connection: Connection) -> dict[str, set[int]]:
-    """Of which deletions that events told gold knows, by listing; marked or held back."""
+    """By listing, the deletions by events that gold has judged: marked or held back."""
     return {name.removeprefix(GONE): {*json.loads(ids)} for name, ids in notes(connection, GONE).items()}
 
 
 def _note_gone(connection: Connection, known: Iterable[Listing], years: Sequence[int]) -> None:
-    """Note which deletions were judged with `years`: another year's wait for a run that covers it."""
+    """Note which deletions were judged with `years`; those in other years wait for a run that covers them."""
     judged = judged_deletions(connection)
-    told = {listing.name: {one.activity_id for one in listing.manifest.gone} for listing in event_listings(known)}
-    new = {name: ids - judged.get(name, set()) for name, ids in told.items()}
+    reported = {listing.name: {one.activity_id for one in listing.manifest.gone} for listing in event_listings(known)}
+    new = {name: ids - judged.get(name, set()) for name, ids in reported.items()}
     of_years = connection.execute(
         sql("years_of_events"), {"source": STRAVA, "ids": sorted(set().union(*new.values()))}
     ).fetchall()
@@ -177,7 +177,7 @@ def _note_gone(connection: Connection, known: Iterable[Listing], years: Sequence
 
 
 def doubtful_spans(lake: Lake, listing: Listing) -> list[Span]:
-    """Where a complete listing proves nothing and lacks something that is present in gold: to be asked for again."""
+    """Where a complete listing proves nothing and lacks an activity that is present in gold: to be asked for again."""
     spans = gaps(listing.manifest) if list(proven_spans(listing.manifest)) else []
     if not spans or not lake.working.exists():
         return []
@@ -190,8 +190,8 @@ def doubtful_spans(lake: Lake, listing: Listing) -> list[Span]:
     with suppress(OtherCatalogueError, DamagedWarehouseError), reading(lake) as connection:
         missing = [start for key, start in connection.execute(query, values).fetchall() if key not in seen]
         found = [span for span in spans if any(is_within(start, span) for start in missing)]
-        return found if len(found) <= FEW else []  # so many are the listing's fault: the next one tells
-    return []  # it is to be made anew
+        return found if len(found) <= FEW else []  # so many are the listing's fault; the next listing decides
+    return []  # the warehouse has to be rebuilt
 
 
 def judge(
@@ -200,10 +200,10 @@ def judge(
     confirmed: set[tuple[str, int]],
     present_in: Callable[[int, Sequence[Proof]], set[int]],
 ) -> tuple[dict[int, datetime], list[Shrink]]:
-    """When each was found gone, by id; and the shrinks that are held back, one a year, of the newest listing.
+    """When each activity was found gone, by id; and the shrinks that are held back, one per year, of the newest listing.
 
-    `confirmed`: (listing, year) pairs. `present_in`: what had been seen of a year where a listing's proofs hold: that is what
-    its share is measured by.
+    `confirmed`: (listing, year) pairs. `present_in`: the activities seen in a year where a listing's proofs apply; a share is
+    measured against them.
     """
     verdicts: dict[int, datetime] = {}
     held: dict[int, tuple[Shrink, set[int]]] = {}
@@ -213,7 +213,7 @@ def judge(
     for listing, by_year in _by_listing(missing, found).items():
         for year, hits in by_year.items():
             gone = {key: number for key, number in hits.items() if key not in verdicts}
-            spans = windows[listing] or [found[min(hits.values())]]  # of events: all of the year
+            spans = windows[listing] or [found[min(hits.values())]]  # events: the whole year
             present = len(present_in(year, spans) - verdicts.keys()) if len(gone) > FEW else 0
             if is_suspicious(len(gone), present) and (listing, year) not in confirmed:
                 believed = 0 if windows[listing] else _believed(len(gone), present)
@@ -225,7 +225,7 @@ def judge(
 
 
 def _by_listing(missing: Missing, found: Sequence[Proof]) -> dict[str, dict[int, dict[int, int]]]:
-    """Of each listing, in the order of their beginnings, by year: what it proves to be gone, and by its first proof."""
+    """By listing (in order) and year: the activities that it proves gone, each with its first proof."""
     ordered: dict[str, dict[int, dict[int, int]]] = {proof.listing: {} for proof in found}
     for activity_id, year, numbers in missing:
         for number in reversed(numbers):
@@ -234,17 +234,17 @@ def _by_listing(missing: Missing, found: Sequence[Proof]) -> dict[str, dict[int,
 
 
 def _believed(gone: int, present: int) -> int:
-    """How many deletions of a day are marked as they come, until they are too many for events alone to be believed."""
+    """How many deletions of a day are marked before there are too many to believe events alone."""
     return next(count - 1 for count in range(1, gone + 1) if is_suspicious(count, present))
 
 
 def is_suspicious(missing: int, present: int) -> bool:
-    """Whether so many of so many are more likely missing by a fault than deleted by a person."""
+    """Whether so many missing activities are more likely a fault than deletions by a person."""
     return missing > FEW and missing * SHARE > present
 
 
 def _unmerged(connection: Connection, known: Sequence[Listing], within: YearRange) -> list[Listing]:
-    """The listings of which gold has not taken in every page: another run is at it, or has another year."""
+    """The listings with pages that gold has not merged: another run is merging them, or another year's."""
     merged = merged_pages(connection)
     return [listing for listing in known if unmerged_years(merged, listing, within)]
 
@@ -252,10 +252,10 @@ def _unmerged(connection: Connection, known: Sequence[Listing], within: YearRang
 def _without_seen(
     connection: Connection, missing: Missing, found: Sequence[Proof], unmerged: Iterable[Listing]
 ) -> Missing:
-    """Without those that a listing holds of which gold doesn't know yet, since the proof or with another start: they are
-    judged when it does.
+    """`missing` without the activities that an unmerged listing shows, after the proof or with another start: they are judged
+    after its merge.
 
-    What is marked already is not looked up again: whatever holds it will be merged.
+    Activities that are marked already are not looked up: whatever shows them will be merged.
     """
     query = "SELECT id, epoch_us(last_at), start FROM sightings ANTI JOIN deleted_activities USING (id)"
     known = {key: (last, start) for key, last, start in connection.execute(query).fetchall()}
@@ -327,7 +327,7 @@ def _confirmed(lake: Lake) -> set[tuple[str, int]]:
 
 
 def _digest(*parts: str) -> str:
-    """Of what the marks of a year follow from: its shards, what is proven, and what was confirmed."""
+    """A hash of what the marks of a year follow from: its shards, proofs and confirmations."""
     return hashlib.blake2b("".join(parts).encode(), digest_size=8).hexdigest()
 
 

@@ -33,7 +33,7 @@ from strava_pipeline.lake.gold.warehouse import Connection, reading
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.sql import sql
 
-SHOWN_AFTER = timedelta(seconds=5)  # a detail that came so soon after an event may not show what it tells
+SHOWN_AFTER = timedelta(seconds=5)  # a detail received so soon after an event may not show the change
 LOCK = "events"
 _WINDOW = Window(mode="event", after=None, before=None)
 _MOVING = {"fetched_at"}  # new with each answer
@@ -41,7 +41,7 @@ _MOVING = {"fetched_at"}  # new with each answer
 
 @dataclass(frozen=True, slots=True)
 class ListedFields:
-    """What listings show of an activity and what not: see core/activities.py."""
+    """Which fields listings show of an activity and which not: see core/activities.py."""
 
     without: tuple[str, ...] = SOMETIMES_LISTED
     also: tuple[str, ...] = ()
@@ -49,18 +49,18 @@ class ListedFields:
 
 @dataclass(frozen=True, slots=True)
 class DueActivity:
-    """An activity to be asked for. `year`: where gold has it, else the newest; `listed`: what listings show of it."""
+    """An activity to fetch. `year`: its partition in gold, else the newest; `listed`: which fields listings show."""
 
     activity_id: int
     year: int
     at: datetime
     listed: ListedFields
-    is_poisoned: bool  # asked for in vain before: one attempt is enough
+    is_poisoned: bool  # it failed before: one attempt is enough
 
 
 @dataclass(slots=True)
 class SortedQueue:
-    """What waits, sorted: to be asked for; answered since by a detail on disk; needing no answer."""
+    """The queue, sorted: to be fetched; answered by a detail on disk; needing no answer."""
 
     due: list[DueActivity] = field(default_factory=list)
     answered: dict[DueActivity, AnswerFiles] = field(default_factory=dict)
@@ -75,7 +75,7 @@ class _Fact:
 
 
 def sort_queue(lake: Lake, waiting: Mapping[int, QueuedActivity], years: YearRange, now: datetime) -> SortedQueue:
-    """Of those that may be asked for now, newest event first."""
+    """Sort the activities of the queue that may be fetched now, newest event first."""
     found = SortedQueue()
     asked = {key: one for key, one in waiting.items() if one.may_be_fetched(now)}
     if not asked:
@@ -105,7 +105,7 @@ def details_on_disk(lake: Lake, ids: Mapping[int, object]) -> dict[int, AnswerFi
 
 
 def _facts(lake: Lake, ids: Mapping[int, object], years: YearRange) -> tuple[dict[int, _Fact], _Fact]:
-    """By activity, and of one that gold does not know."""
+    """The facts by activity, and those of one that gold does not know."""
     with reading(lake) as connection:
         rows = connection.execute(sql("facts_of_events"), {"source": STRAVA, "ids": list(ids)}).fetchall()
     facts: dict[int, _Fact] = {}
@@ -130,7 +130,7 @@ def note_sighting(
     years: YearRange,
     athlete_id: int | None,
 ) -> bool:
-    """Let a detail on disk tell of its summary; False where it does already."""
+    """Enter a detail on disk into the day's listing as a summary; False where it is entered already."""
     listing = _of_day(lake, at, athlete_id)
     file = os.path.relpath(detail, listing.folder)
     if any(page.file == file for page in listing.manifest.pages):
@@ -143,19 +143,19 @@ def note_sighting(
 
 
 def note_deletions(lake: Lake, gone: Mapping[int, datetime], athlete_id: int | None) -> None:
-    """Let events tell what was deleted, each at its time (UTC). What was told before is not told twice."""
+    """Enter the activities that events report as deleted, each with its time (UTC), into the days' listings, once."""
     by_day: dict[str, list[Deletion]] = {}
     for activity_id, at in gone.items():
         by_day.setdefault(_day(at), []).append(Deletion(activity_id=activity_id, at=at))
-    for told in by_day.values():
-        listing = _of_day(lake, min(one.at for one in told), athlete_id)
+    for reported in by_day.values():
+        listing = _of_day(lake, min(one.at for one in reported), athlete_id)
         known = {(one.activity_id, one.at) for one in listing.manifest.gone}
-        if new := [one for one in told if (one.activity_id, one.at) not in known]:
+        if new := [one for one in reported if (one.activity_id, one.at) not in known]:
             listing.add_deletions(new)
 
 
 def years_unmerged(connection: Connection, lake: Lake, within: YearRange) -> set[int]:
-    """The partitions of which gold has not taken in everything that these listings hold, deletions included."""
+    """The partitions for which gold has not merged all of these listings, deletions included."""
     merged = merged_pages(connection)
     found, gone = set(), set()
     judged = judged_deletions(connection)
@@ -167,14 +167,14 @@ def years_unmerged(connection: Connection, lake: Lake, within: YearRange) -> set
 
 
 def digest_of_events(lake: Lake) -> str:
-    """What differs as soon as anything is told: the newest day, and how much of it there is."""
+    """A hash that changes as soon as an event's detail or deletion is entered."""
     days = sorted(lake.listings.glob(f"*-{_WINDOW.mode}/manifest.json")) if lake.listings.is_dir() else []
     looks = [(path.parent.name, path.stat().st_mtime_ns) for path in days]
     return hashlib.blake2b(repr(looks).encode(), digest_size=8).hexdigest()
 
 
 def _of_day(lake: Lake, at: datetime, athlete_id: int | None) -> Listing:
-    """The day's listing; a new one where there is none, or none that can be read."""
+    """The day's listing; a new one where none can be read."""
     for folder in sorted(lake.listings.glob(f"{_day(at)}T*-{_WINDOW.mode}")):
         with suppress(FileNotFoundError, ValidationError):
             return read_listing(folder, lake)
@@ -187,7 +187,7 @@ def _day(at: datetime) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """An activity that an answer showed to be another: the columns of its detail that differ."""
+    """An activity whose detail an answer changed, and the columns that differ."""
 
     activity_id: int
     fields: list[str]
@@ -201,7 +201,7 @@ class PublishedDetails:
     deleted: frozenset[int]
 
     def changes_to(self, later: "PublishedDetails") -> list[Change]:
-        """What differs in a later picture of the same."""
+        """The differences to a later state of the same activities."""
         found = []
         for key, before in self.details.items():
             after = later.details.get(key, {})
@@ -211,7 +211,7 @@ class PublishedDetails:
         return found
 
     def followed_in(self, later: "PublishedDetails") -> list[int]:
-        """Those of which another answer came."""
+        """The activities that got another answer in between."""
         return [
             key
             for key, before in self.details.items()
@@ -220,7 +220,7 @@ class PublishedDetails:
 
 
 def published_ids(lake: Lake, years: Sequence[int]) -> list[int]:
-    """The present activities of the API's in `years` as published, newest first. PipelineError where nothing is."""
+    """The ids of present, published activities of the API in `years`, newest first. PipelineError where nothing is published."""
     snapshot_file(lake)
     with snapshot(lake) as connection:
         return [
@@ -229,7 +229,7 @@ def published_ids(lake: Lake, years: Sequence[int]) -> list[int]:
 
 
 def published_details(lake: Lake, ids: Sequence[int]) -> PublishedDetails:
-    """These activities as they are published now."""
+    """The details of these activities as published now."""
     with snapshot(lake) as connection:
         rows = connection.execute(sql("replayed_details"), {"source": STRAVA, "ids": list(ids)}).fetchall()
     details = {key: json.loads(row) if row else {} for key, row, _ in rows}

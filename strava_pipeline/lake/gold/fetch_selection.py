@@ -28,12 +28,15 @@ REFRESH_REST = timedelta(hours=20)  # a daily run may come early; twice a day is
 class Scope:
     """What a run is asked to fetch.
 
-    `since`, `first_on`, `last_on` bound the start (local dates for the latter two). However long before `since` it
-    started, one that was edited since it was fetched is due, and so is one that was first seen after `new_since` and
-    never fetched. `ids` names activities, which are then fetched again. `refresh_before`: a detail inside `since` is
-    looked at again when it was fetched before this moment, at most `refresh_calls` of them (None: any number); None:
-    none is looked at again. `patient`: a named one that rests after a failure is left alone, like any other.
-    `sports`: only activities of these; None: of all.
+    Args:
+        since, first_on, last_on: bounds of the start (an instant, and two local dates). However long before `since` it
+            started, an activity that was edited since its fetch is due, and so is one without a detail that was first seen
+            after `new_since`.
+        ids: names activities, which are then fetched again.
+        refresh_before: a detail inside `since` that was fetched before this moment is fetched again, at most `refresh_calls`
+            of them (None: any number); None: none is.
+        patient: a named activity that rests after a failure is not fetched, like any other.
+        sports: only activities of these; None: of all.
     """
 
     since: datetime | None = None
@@ -59,53 +62,53 @@ class Candidate:
     fetched_at: datetime | None
     files: AnswerFiles | None
     sport: str | None = None
-    is_dropped: bool = False  # a person decided that it is not asked for any more
+    is_dropped: bool = False  # a person decided that it is not fetched any more
 
     @property
     def is_poisoned(self) -> bool:
-        """It always fails: one attempt is enough."""
+        """Whether it always fails, so that one attempt is enough."""
         return self.files is not None and self.files.is_quarantined
 
     @property
     def retry_at(self) -> datetime | None:
-        """When a failed one may be asked for again."""
+        """When a failed detail may be fetched again."""
         return self.files.retry_at if self.files else None
 
     @property
     def refetched(self) -> bool:
-        """Received more than once."""
+        """Whether the detail was received more than once."""
         return self.files is not None and self.files.fetches > 1
 
     def with_files(self, files: AnswerFiles | None) -> "Candidate":
-        """The same activity when this is on disk of it."""
+        """The same candidate with these files on disk."""
         doubted = files is not None and files.times is not None and self.fetched_at not in files.times
         in_gold = None if doubted else self.fetched_at
         times = [at for at in (in_gold, files.good_at if files else None) if at is not None]
         return replace(self, files=files, fetched_at=max(times, default=None))
 
     def rests(self, now: datetime) -> bool:
-        """It failed, and its pause is not over."""
+        """Whether it failed and the pause after that is not over."""
         return self.retry_at is not None and now < self.retry_at
 
     @property
     def is_edited(self) -> bool:
-        """Edited since it was fetched."""
+        """Whether it was edited since its detail was fetched."""
         return self.fetched_at is not None and self.fetched_at < self.edited_at
 
     @property
     def is_lost(self) -> bool:
-        """What was fetched can no longer be read on disk, whatever gold holds of it."""
+        """Whether the fetched detail can no longer be read on disk, whatever gold holds."""
         return self.files is not None and self.files.lost
 
     @property
     def is_due(self) -> bool:
-        """Missing, edited since it was fetched, or damaged on disk."""
+        """Whether the detail is missing, older than an edit, or damaged on disk."""
         return self.fetched_at is None or self.is_edited or self.is_lost
 
 
 @dataclass(frozen=True, slots=True)
 class DetailSelection:
-    """What to fetch, in order; what waits for its retry; and how much of `due` is missing or edited."""
+    """What to fetch, in order: `due` first, then `refresh`. `resting`: what waits for its retry."""
 
     due: list[Candidate]
     refresh: list[Candidate]
@@ -132,21 +135,21 @@ def select_details(lake: Lake, years: Sequence[int], scope: Scope, now: datetime
         elif again and scope.since is not None:
             refresh.append(candidate)
         elif scope.refresh_calls and candidate.refetched:
-            spent += 1  # looked at again since `refresh_before`: part of this day's allowance is used
+            spent += 1  # fetched again since `refresh_before`: part of this day's allowance is used
     refresh.sort(key=lambda candidate: candidate.fetched_at or candidate.edited_at)
     allowance = None if scope.refresh_calls is None else max(scope.refresh_calls - spent, 0)
     return DetailSelection(due, refresh[:allowance], resting)
 
 
 def unfetched_details(lake: Lake, chosen: Sequence[Candidate]) -> list[Candidate]:
-    """Those about which nothing came to disk since they were chosen: another run may have been faster."""
+    """Those of `chosen` without new files on disk since they were chosen: another run may have fetched some."""
     return [
         now for before, now in zip(chosen, with_current_files(lake, chosen), strict=True) if now.files == before.files
     ]
 
 
 def with_current_files(lake: Lake, chosen: Sequence[Candidate]) -> list[Candidate]:
-    """The same ones with what is on disk of them now."""
+    """The same candidates with the files that are on disk now."""
     on_disk = {year: detail_files(lake, year) for year in {candidate.year for candidate in chosen}}
     return [candidate.with_files(on_disk[candidate.year].get(candidate.activity_id)) for candidate in chosen]
 
@@ -209,13 +212,13 @@ class StreamCandidate:
         return self.files is not None and self.files.is_quarantined
 
     def rests(self, now: datetime) -> bool:
-        """It failed, and its pause is not over."""
+        """Whether it failed and the pause after that is not over."""
         retry_at = self.files.retry_at if self.files else None
         return retry_at is not None and now < retry_at
 
     @property
     def is_due(self) -> bool:
-        """Nothing came of it yet, or what came was cut or mended at the source since, or is damaged."""
+        """Whether no answer came yet, or the recording was cut or repaired at the source since, or the answer is damaged."""
         if self.files is None:
             return True
         if has_no_streams(self.files):
@@ -233,7 +236,7 @@ class StreamSelection:
 
 
 def select_streams(lake: Lake, years: Sequence[int], now: datetime, sports: Sequence[str] = ()) -> StreamSelection:
-    """Those of `years` that lack streams and whose track no file made, newest first; dropped ones left out.
+    """Choose the activities of `years` without streams or a file's track, newest first, without dropped ones.
 
     `sports`: only activities of these; none: of all.
     """
@@ -244,8 +247,8 @@ def select_streams(lake: Lake, years: Sequence[int], now: datetime, sports: Sequ
         members = dict(connection.execute("SELECT id, activity_id FROM activity_members").fetchall())
     filed = recorded | {key for year in {row[1] for row in rows} for key in _made_of_files(lake, year)}
     fetched = {one for one, files in stream_files(lake, members.keys()).items() if files.good_at}
-    told = {members[one] for one in fetched}  # by another number of the same activity
-    elsewhere = {one for one, activity in members.items() if activity in told and one not in fetched}
+    elsewhere_fetched = {members[one] for one in fetched}  # under another id of the same activity
+    elsewhere = {one for one, activity in members.items() if activity in elsewhere_fetched and one not in fetched}
     left_out = filed | drops(lake).keys() | elsewhere
     lacking = due_streams(
         lake,
@@ -257,12 +260,12 @@ def select_streams(lake: Lake, years: Sequence[int], now: datetime, sports: Sequ
 
 
 def due_streams(lake: Lake, chosen: Iterable[StreamCandidate]) -> list[StreamCandidate]:
-    """Those of `chosen` that are due by what is on disk of them now."""
+    """Those of `chosen` that are due by the files on disk now."""
     return [each for each in _as_of_now(lake, chosen) if each.is_due]
 
 
 def unfetched_streams(lake: Lake, chosen: Sequence[StreamCandidate]) -> list[StreamCandidate]:
-    """Those about which nothing came to disk since they were chosen: another run may have been faster."""
+    """Those of `chosen` without new files on disk since they were chosen: another run may have fetched some."""
     return [now for before, now in zip(chosen, _as_of_now(lake, chosen), strict=True) if now.files == before.files]
 
 

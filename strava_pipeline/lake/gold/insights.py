@@ -39,12 +39,12 @@ from strava_pipeline.lake.sql import sql
 
 SUMMARY, DISTANCES, PACING = "summary_activities.json", "distances.json", "pacing.json"
 EVERYTHING = "strava.main.counted_activities"  # the published view, also where a temporary one stands before it
-_FORM = "2"  # of the files: another one makes all of them anew
+_FORM = "2"  # of the files: another form makes all of them again
 
 
 @dataclass(frozen=True, slots=True)
 class Athlete:
-    """Whose insights are made: the login's, or who has most activities. `others`: activities of other ones; `zone`: a label."""
+    """The login's athlete, or the one with most activities. `others`: activities of other athletes; `zone`: a label."""
 
     id: int
     others: int
@@ -58,7 +58,7 @@ class Athlete:
 
 @dataclass(frozen=True, slots=True)
 class YearInsights:
-    """A year's insights. `year`: None where it has not begun and nothing is in it; `counted`: days with sports of the files."""
+    """A year's insights. `year`: None for an empty year that has not begun; `counted`: days with sports of the files."""
 
     number: int
     year: Year | None
@@ -69,7 +69,7 @@ class YearInsights:
 
 @dataclass(frozen=True, slots=True)
 class LeftOut:
-    """Activities that are in no year's insights: without a start; later than tomorrow, by a clock that is wrong."""
+    """Counts of activities in no year's insights: without a start; later than tomorrow, by a wrong clock."""
 
     undated: int = 0
     later: int = 0
@@ -77,7 +77,7 @@ class LeftOut:
 
 @dataclass(frozen=True, slots=True)
 class InsightSources:
-    """What there is to make insights of: by year its digest and last active day; every sport; what is in no year."""
+    """What insights are made from: by year its digest and last active day; every sport; what is in no year."""
 
     years: dict[int, tuple[str, date]]
     sports: list[str]
@@ -86,7 +86,7 @@ class InsightSources:
 
 @dataclass(slots=True)
 class InsightsReport:
-    """What became of the files: years written anew, and the run's own years."""
+    """The years whose files were written, and the insights of the run's own years."""
 
     written: list[int] = field(default_factory=list)
     years: dict[int, YearInsights] = field(default_factory=dict)
@@ -95,13 +95,13 @@ class InsightsReport:
 
 
 def athlete_of(connection: Connection, goals: Goals, now: datetime) -> Athlete | None:
-    """Whose insights are made, as of `now`; None: the warehouse is empty."""
+    """The athlete of the insights, as of `now`; None: the warehouse is empty."""
     rows = connection.execute(sql("insights_made/athlete"), {"now": now}).fetchall()
     if not rows:
         return None
     athlete_id, others, preference, label = rows[0]
-    said: Units = "miles" if preference == "feet" else "km"
-    return Athlete(athlete_id, others, goals.units or said, label)
+    preferred: Units = "miles" if preference == "feet" else "km"
+    return Athlete(athlete_id, others, goals.units or preferred, label)
 
 
 def write_insights(
@@ -113,7 +113,7 @@ def write_insights(
     years: Iterable[int],
     sports: str = FILE_SPORTS,
 ) -> InsightsReport:
-    """Make the files of `years`, and of every other year whose activities, goals or sports changed since its own were made.
+    """Write the files of `years` where stale, and of every other year whose activities, goals or sports changed.
 
     `sports`: sports and groups, with commas, that summary_activities.json and distances.json count.
     """
@@ -198,16 +198,16 @@ def insight_sources(
 
 
 def remove_insights(lake: Lake, number: int | None = None) -> None:
-    """Take away the files of a year, or of all: they are made anew, or there is nothing left to make them of."""
+    """Remove the files of a year, or of all: they are made again, or there is nothing to make them from."""
     for year in [number] if number is not None else sorted(_years_on_disk(lake)):
         for name in (PACING, DISTANCES, SUMMARY):
             (lake.insights_of(year) / name).unlink(missing_ok=True)
-        with suppress(OSError):  # a person keeps something there
+        with suppress(OSError):  # a person keeps other files there
             lake.insights_of(year).rmdir()
 
 
 def read_insights(lake: Lake, number: int) -> dict[str, Any]:
-    """The files of a year by name, read back; those that are not there or are damaged are left out."""
+    """The files of a year by name, read from disk; missing and damaged ones are left out."""
     found = {}
     for name in (SUMMARY, DISTANCES, PACING):
         try:
@@ -218,14 +218,14 @@ def read_insights(lake: Lake, number: int) -> dict[str, Any]:
 
 
 def digest_on_disk(lake: Lake, number: int) -> str | None:
-    """What a year's files were made of; None: they are not all there."""
+    """The digest that a year's files were made from; None: some file is missing."""
     found = read_insights(lake, number)
-    told = found.get(PACING)
-    return told.get("digest") if len(found) == 3 and isinstance(told, dict) else None
+    pacing = found.get(PACING)
+    return pacing.get("digest") if len(found) == 3 and isinstance(pacing, dict) else None
 
 
 def _write(lake: Lake, made: YearInsights, digest: str) -> None:
-    """pacing.json last: it vouches for the others."""
+    """Write the files, pacing.json last: its digest vouches for the others."""
     folder = lake.insights_of(made.number)
     (folder / PACING).unlink(missing_ok=True)
     for name, document in counting_files(made.counted, made.year).items():
@@ -241,12 +241,12 @@ def _digest(
     today: date,
     sports: Collection[str | None],
 ) -> str:
-    """Of everything that a year's files are made of: its activities, goals and sports, and how far it has come."""
+    """A hash of everything that a year's files are made from: activities, goals, sports, and how far the year has come."""
     activities, last_active = known or ("0", None)
     of_goals = sorted(repr(goal) for goal in goals.all.items() if goal[0][0] in (None, number))
     of_sports = sorted(sport or "" for sport in sports)
-    said = (_FORM, athlete.id, activities, year_until(number, today, last_active), athlete.units, of_goals, of_sports)
-    return hashlib.blake2b(repr(said).encode(), digest_size=16).hexdigest()
+    inputs = (_FORM, athlete.id, activities, year_until(number, today, last_active), athlete.units, of_goals, of_sports)
+    return hashlib.blake2b(repr(inputs).encode(), digest_size=16).hexdigest()
 
 
 def _years_on_disk(lake: Lake) -> set[int]:
@@ -260,7 +260,7 @@ def _zone(label: str | None) -> ZoneInfo | None:
     """The zone in Strava's label, `(GMT+01:00) Europe/Berlin`."""
     try:
         return ZoneInfo(label.rpartition(" ")[2]) if label else None
-    except (ValueError, OSError, KeyError):  # no zone of ours: ZoneInfoNotFoundError is a KeyError
+    except (ValueError, OSError, KeyError):  # an unknown zone: ZoneInfoNotFoundError is a KeyError
         return None
 
 
@@ -283,16 +283,16 @@ def insight_differences(
         "sports": [sport or "" for sport in chosen],
         "until": latest_day(today),
     }
-    told = {row[0]: row[1:] for row in connection.execute(sql("insights_made/compared"), asked).fetchall()}
-    found = {number: _faults(read_insights(lake, number), told.get(number, (0, None, [], None))) for number in numbers}
+    sums = {row[0]: row[1:] for row in connection.execute(sql("insights_made/compared"), asked).fetchall()}
+    found = {number: _faults(read_insights(lake, number), sums.get(number, (0, None, [], None))) for number in numbers}
     return {number: faults for number, faults in found.items() if faults}
 
 
-def _faults(files: dict[str, Any], told: tuple[Any, ...]) -> list[str]:
+def _faults(files: dict[str, Any], sums: tuple[Any, ...]) -> list[str]:
     if missing := sorted({SUMMARY, DISTANCES, PACING} - files.keys()):
         return [f"{name} is missing or damaged" for name in missing]
     try:
-        return _differences(files, *told)
+        return _differences(files, *sums)
     except (AttributeError, KeyError, TypeError):
         return ["a file is JSON of another shape"]
 
@@ -319,8 +319,8 @@ def _differences(
 
 
 def _total(measures: dict[str, Any], name: str) -> float:
-    told = measures.get(name)
-    return float(told["total"]) if told else 0.0
+    measure = measures.get(name)
+    return float(measure["total"]) if measure else 0.0
 
 
 def _same(here: Any, there: Any) -> bool:
@@ -332,10 +332,10 @@ def _shown(value: Any) -> str:
 
 
 def limit_sports(connection: Connection, names: Sequence[str]) -> list[str]:
-    """Limit what this connection's insights count to the sports or groups named; the groups that are whole among them. ValueError
-    names what is neither.
+    """Limit this connection's insights to the named sports or groups; returns the whole groups among them.
 
-    All views of insights read `counted_activities`; a temporary one of that name stands before it, in this connection alone.
+    Raises ValueError, naming what is neither. All views of insights read `counted_activities`; a temporary view of that name
+    hides it in this connection.
     """
     held = "SELECT DISTINCT sport_type FROM counted_activities WHERE sport_type IS NOT NULL"
     chosen = chosen_sports(names, [row[0] for row in connection.execute(held).fetchall()])
@@ -359,7 +359,7 @@ def newest_year(connection: Connection, athlete: Athlete, today: date) -> int:
 def year_summary(
     connection: Connection, athlete: Athlete, goals: Goals, today: date, number: int, sports: Sequence[str] = ()
 ) -> YearSummary:
-    """Everything of a local year; `sports`: what `limit_sports` was told, to be shown with it."""
+    """The summary of a local year; `sports`: the arguments of `limit_sports`, to be shown with it."""
     made = compute_years(connection, athlete, goals, today, [number])[number]
     asked: dict[str, Any] = {"athlete_id": athlete.id, "year": number}
     until = {"until": latest_day(today)}

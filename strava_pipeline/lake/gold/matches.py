@@ -40,10 +40,10 @@ from strava_pipeline.lake.providers import provider_files
 from strava_pipeline.lake.sql import sql
 from strava_pipeline.lake.tracks import recorded_tracks
 
-_SEEN = "matched"  # a note of what was known and decided when the tables were made
-_LACKING = "matched_without"  # a note of the points that were to be compared and were not on disk
-_TRACKS_DUE = "tracks_due"  # a note of the years in which tracks belong to other activities than they did
-_HELD = 16  # recordings whose points stay in memory: neighbours in time are compared one after the other
+_SEEN = "matched"  # a note of the activities and decisions that the tables were made from
+_LACKING = "matched_without"  # a note of points that were missing on disk when they should have been compared
+_TRACKS_DUE = "tracks_due"  # a note of the years in which tracks now belong to other activities
+_HELD = 16  # recordings whose points stay in memory: neighbours in time are compared in turn
 _KEPT = pl.Schema(
     {
         "one": pl.String(),
@@ -56,7 +56,7 @@ _Key = tuple[str, str]
 
 
 class MatchDecision(Decision):
-    """Two activities are one (`joined`), or are two, whatever the evidence; the last one about a pair counts."""
+    """Two activities are the same (`joined`) or not, whatever the evidence; the last decision about a pair counts."""
 
     kind: ClassVar[str] = "matches"
     id: int
@@ -66,8 +66,9 @@ class MatchDecision(Decision):
 
 @dataclass(frozen=True, slots=True)
 class MatchReport:
-    """How many activities come from several ids, how many pairs a person may decide, and how many ids belong to another
-    activity than before, or stand in another place of it."""
+    """`activities` with several ids; `proposed`: pairs for a person to decide; `changed`: ids that moved to another activity,
+    or to another place in it.
+    """
 
     activities: int = 0
     proposed: int = 0
@@ -75,11 +76,11 @@ class MatchReport:
 
 
 def pair_decisions(lake: Lake) -> Decisions:
-    """What a person last decided of each pair."""
+    """What a person last decided about each pair."""
     last: dict[Pair, bool] = {}
     for each in decisions(lake, MatchDecision).all:
         pair = ordered_pair(each.id, each.other_id)
-        last.pop(pair, None)  # its place is that of the last word
+        last.pop(pair, None)  # the last decision determines its place
         last[pair] = each.joined
     return Decisions(
         tuple(pair for pair, joined in last.items() if joined),
@@ -88,21 +89,24 @@ def pair_decisions(lake: Lake) -> Decisions:
 
 
 def match_activities(connection: Connection, lake: Lake) -> MatchReport:
-    """Make the tables what gold and decisions say, within the caller's transaction."""
-    said = pair_decisions(lake)
+    """Bring the tables of matches up to date with gold and decisions, within the caller's transaction."""
+    decided = pair_decisions(lake)
     sources, fetched = ranked_sources(lake), _files_read(lake)
-    seen = _signature(connection, said, sources, fetched)
+    seen = _signature(connection, decided, sources, fetched)
     noted = notes(connection, _SEEN)
     if noted.get(_SEEN) == seen and not has_points_now(lake, json.loads(noted.get(_LACKING, "[]"))):
         return match_counts(connection)
     compare = PointComparison(lake, is_kept=True)
     with staging(lake) as folder:
-        alone = not (said.joined or said.split or _has_others(connection))
+        has_no_pairs = not (decided.joined or decided.split or _has_others(connection))
         found = (
             NOTHING_MATCHED
-            if alone
+            if has_no_pairs
             else find_matches(
-                _with_contents(_known(connection, folder / "known.parquet"), lake, fetched), said, compare, sources
+                _with_contents(_activities(connection, folder / "known.parquet"), lake, fetched),
+                decided,
+                compare,
+                sources,
             )
         )
         connection.execute(sql("forget_matches"))
@@ -117,23 +121,23 @@ def match_activities(connection: Connection, lake: Lake) -> MatchReport:
 
 
 def tracks_due(connection: Connection) -> set[int]:
-    """The years whose tracks are to be looked at, because activities became one or two there."""
+    """The years whose tracks have to be checked, because activities were joined or split there."""
     return set(json.loads(notes(connection, _TRACKS_DUE).get(_TRACKS_DUE, "[]")))
 
 
 def note_tracks_current(connection: Connection, years: Iterable[int]) -> None:
-    """The tracks of these years are as they should be, within the caller's transaction."""
+    """Note that the tracks of these years are up to date, within the caller's transaction."""
     due = tracks_due(connection)
     if due.intersection(years):
         _note_due(connection, due.difference(years))
 
 
 def _has_others(connection: Connection) -> bool:
-    """Whether there is an activity that is not the API's own: no two of those are ever one by themselves."""
+    """Whether any activity is not Strava's API's: two of the API's never match by evidence."""
     return bool(connection.execute("SELECT 1 FROM activities_all WHERE id <= 0 LIMIT 1").fetchall())
 
 
-def _known(connection: Connection, path: Path) -> pl.DataFrame:
+def _activities(connection: Connection, path: Path) -> pl.DataFrame:
     quoted = str(path).replace("'", "''")
     connection.execute(f"COPY ({sql('matching')}) TO '{quoted}' (FORMAT parquet)")
     return pl.read_parquet(str(path))
@@ -168,7 +172,7 @@ def _note_due(connection: Connection, years: set[int]) -> None:
 
 
 def match_counts(connection: Connection, moved: int = 0) -> MatchReport:
-    """What the tables say, working or published."""
+    """The counts of the tables, working or published."""
     query = (
         "SELECT (SELECT count(DISTINCT activity_id) FROM activity_members), "
         "(SELECT count(*) FROM activity_matches WHERE NOT joined AND decided IS NULL)"
@@ -181,8 +185,7 @@ def match_counts(connection: Connection, moved: int = 0) -> MatchReport:
 class PointComparison:
     """Compares pairs of activities: a `core.matching.points.Compare`.
 
-    `is_kept`: what was measured is written to the cache. `lacking`: hash and session of files whose points should be on disk
-    and are not.
+    `is_kept`: write the measures to the cache. `lacking`: hash and session of files whose points are missing on disk.
     """
 
     lake: Lake
@@ -190,7 +193,7 @@ class PointComparison:
     lacking: set[tuple[str, int]] = field(default_factory=set)
 
     def __call__(self, pairs: pl.DataFrame) -> pl.DataFrame:
-        """From `id_a` and `id_b` to `COMPARISON_COLUMNS`, of the pairs of which imported files hold both recordings."""
+        """From columns `id_a` and `id_b` to `COMPARISON_COLUMNS`, for the pairs whose recordings are both in files."""
         recorded = recorded_tracks(self.lake, imported_activities(self.lake))
         held = lru_cache(_HELD)(self._points)
         known = _read_cache(self.lake)
@@ -219,7 +222,7 @@ class PointComparison:
 
 
 def has_points_now(lake: Lake, lacking: Iterable[tuple[str, int]]) -> bool:
-    """Whether points that a comparison lacked are there by now."""
+    """Whether points that a comparison lacked are on disk now."""
     return any(has_points(lake, digest, place) for digest, place in lacking)
 
 
@@ -240,14 +243,14 @@ def _read_cache(lake: Lake) -> dict[_Key, _Measures]:
 
 
 def _write_cache(lake: Lake, found: dict[_Key, _Measures]) -> None:
-    """Of the pairs that are near by now: the others are not asked for again."""
+    """Keep the present pairs only: the others are not compared again."""
     rows = [{"one": one, "other": other, **measures} for (one, other), measures in found.items()]
     write_rows(_path(lake), pl.DataFrame(rows, schema=_KEPT), "zstd", {})
 
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """One id of an activity, and who gave it. `place` 0: its row is the activity's."""
+    """One id of an activity, and its source. `place` 0: its row stands for the activity."""
 
     id: int
     source: str
@@ -259,7 +262,7 @@ class Member:
 
 @dataclass(frozen=True, slots=True)
 class MatchedActivity:
-    """An activity that comes from several ids."""
+    """An activity with several ids."""
 
     activity_id: int
     members: list[Member] = field(default_factory=list)
@@ -267,7 +270,7 @@ class MatchedActivity:
 
 @dataclass(frozen=True, slots=True)
 class ActivityPair:
-    """Two activities that are one, may be, or of which a person decided."""
+    """Two activities that are or may be the same, or about which a person decided."""
 
     ids: tuple[int, int]
     sources: tuple[str, str]
@@ -282,7 +285,7 @@ class ActivityPair:
 
 @dataclass(frozen=True, slots=True)
 class PairEvidence:
-    """The evidence for any two, compared before or not. `points`: reached (None: not told by both) and possible, by kind."""
+    """The evidence for any two activities. `points`: by kind, reached (None: not known of both) and possible."""
 
     verdict: str
     score: float
@@ -291,13 +294,13 @@ class PairEvidence:
 
 
 def matched_activities(connection: Connection, activity: int | None = None) -> list[MatchedActivity]:
-    """The activities of several ids, newest first; or the one that has the id `activity`, if it is of several."""
+    """The activities with several ids, newest first; or only that with the id `activity`."""
     found: dict[int, MatchedActivity] = {}
     for head, place, one, source, name, start, deleted in connection.execute(
         sql("members_listed"), {"id": activity}
     ).fetchall():
-        told = found.setdefault(head, MatchedActivity(head))
-        told.members.append(Member(one, source, place, name, _utc(start), deleted))
+        matched = found.setdefault(head, MatchedActivity(head))
+        matched.members.append(Member(one, source, place, name, _utc(start), deleted))
     return list(found.values())
 
 
@@ -312,13 +315,13 @@ def activity_pairs(connection: Connection, activity: int | None = None) -> list[
 
 
 def years_of_ids(connection: Connection, ids: list[int]) -> dict[int, int]:
-    """Those of `ids` that gold has, with their partition."""
+    """The partition of each of `ids` that gold has."""
     query = "SELECT id, year FROM activities_all WHERE id IN (SELECT unnest($ids::BIGINT[]))"
     return dict(connection.execute(query, {"ids": ids}).fetchall())
 
 
 def pair_evidence(connection: Connection, lake: Lake, one: int, other: int) -> PairEvidence:
-    """What speaks for two activities of gold being one, weighed now."""
+    """The evidence for two activities of gold being the same, computed now."""
     known = pl.DataFrame(connection.execute(sql("matching")).fetchall(), schema=ACTIVITY_COLUMNS, orient="row")
     known = _with_contents(known, lake, _files_read(lake))
     pair = pl.DataFrame({"id_a": [min(one, other)], "id_b": [max(one, other)]})
@@ -327,11 +330,11 @@ def pair_evidence(connection: Connection, lake: Lake, one: int, other: int) -> P
     ).with_columns(  # a name says little if many have it
         pl.col("same_content").fill_null(False)
     )
-    told: dict[str, Any] = judge_pairs(
+    judged: dict[str, Any] = judge_pairs(
         found, known.filter(pl.col("id").is_in([one, other])), PointComparison(lake, is_kept=False)
     ).row(0, named=True)
-    points = {kind: (told[f"{kind}_points"], rule.value) for kind, rule in WEIGHTS.items()}
-    return PairEvidence(told["verdict"], told["score"], points, told["reasons"])
+    points = {kind: (judged[f"{kind}_points"], rule.value) for kind, rule in WEIGHTS.items()}
+    return PairEvidence(judged["verdict"], judged["score"], points, judged["reasons"])
 
 
 def _utc(moment: datetime | None) -> datetime | None:

@@ -27,16 +27,16 @@ from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.shards import LOCK, damage_reported, holdings, shard_files
 from strava_pipeline.lake.sql import sql
 
-MERGED = "merged:"  # + year: a note in the warehouse of which listings it has taken in, with how many pages of each
-SHARDS = "shards:"  # + year: a note of which files these were, so that the same ones are not merged again
+MERGED = "merged:"  # + year: a note of the listings that the warehouse has merged, with the number of pages of each
+SHARDS = "shards:"  # + year: a note of the merged files, so that the same ones are not merged again
 SHARED = "shared_years"  # a note of the pairs of years that ever held the same activity
-SHARDS_AT_ONCE = 4_000_000  # bytes of Parquet that one statement takes in
-HISTORY = "history:"  # + year: a note of which shards the history of a year was made from
+SHARDS_AT_ONCE = 4_000_000  # bytes of Parquet that one statement merges
+HISTORY = "history:"  # + year: a note of the shards that the history of a year was made from
 
 
 @dataclass(slots=True)
 class MergeReport:
-    """Rows by what became of them, and of details the rows per table and the fields that have no column."""
+    """What a merge wrote. Of details: rows by table, and counts of fields without a column."""
 
     inserted: int = 0
     updated: int = 0
@@ -53,7 +53,7 @@ class MergeReport:
 
 
 def merge_activities(connection: Connection, lake: Lake, years: Sequence[int], *, force: bool = False) -> MergeReport:
-    """The shards of `years` into `activities_all`; years whose shards are those merged last are passed over."""
+    """Merge the shards of `years` into `activities_all`; years with the same shards as last time are skipped, unless `force`."""
     report = MergeReport()
     with locked(lake, LOCK):
         files = {year: shard_files(lake, year) for year in years}
@@ -101,11 +101,11 @@ def _merge_years(
         actions = connection.execute(sql("merge_activities"), values).fetchall()
     report.count(actions)
     for other in elsewhere if actions else ():
-        unmark(connection, f"{SHARDS}{other}")  # what left that year belongs there again if these shards lose it
+        unmark(connection, f"{SHARDS}{other}")  # what left that year may have to come back if these shards lose it
 
 
 def _sharing(connection: Connection, shards: Sequence[str], years: set[int]) -> list[int]:
-    """The other years that ever held some of the same activities: without them an edit would be seen where none was."""
+    """The other years that ever held some of the same activities: without them, an unedited one would look edited."""
     known = _shared(connection)
     pairs = known | set(connection.execute(sql("shared_years"), {"shards": shards}).fetchall())
     if pairs != known:
@@ -114,7 +114,7 @@ def _sharing(connection: Connection, shards: Sequence[str], years: set[int]) -> 
 
 
 def years_sharing(connection: Connection, years: Iterable[int]) -> list[int]:
-    """The years that ever held an activity of `years`, without these, as far as was merged."""
+    """The other years that ever held an activity of `years`, as far as merged."""
     pairs, wanted = _shared(connection), set(years)
     reached = set(wanted)
     while more := {year for pair in pairs if reached.intersection(pair) for year in pair} - reached:
@@ -127,12 +127,12 @@ def _shared(connection: Connection) -> set[tuple[int, int]]:
 
 
 def merged_pages(connection: Connection) -> dict[int, dict[str, int]]:
-    """How many pages of which listings gold has taken in, by year."""
+    """By year, the merged listings and the number of merged pages of each."""
     return {int(name.removeprefix(MERGED)): json.loads(pages) for name, pages in notes(connection, MERGED).items()}
 
 
 def unmerged_years(merged: Mapping[int, Mapping[str, int]], listing: Listing, within: YearRange) -> set[int]:
-    """The partitions of which gold has not taken in every page of the listing; `merged`: from `merged_pages`."""
+    """The partitions for which gold has not merged every page of the listing; `merged`: from `merged_pages`."""
     manifest = listing.manifest
     return {
         year
@@ -142,31 +142,31 @@ def unmerged_years(merged: Mapping[int, Mapping[str, int]], listing: Listing, wi
 
 
 def year_batches(years: Sequence[int], files: Mapping[int, Sequence[Path]]) -> Iterator[list[int]]:
-    """Years to be merged in one statement: it costs some 40 ms, however little there is to merge."""
-    some: list[int] = []
+    """Groups of years to merge in one statement each: a statement costs some 40 ms, however little it merges."""
+    batch: list[int] = []
     size = 0
     for year in years:
         of_year = sum(path.stat().st_size for path in files[year])
-        if some and size + of_year > SHARDS_AT_ONCE:
-            yield some
-            some, size = [], 0
-        some.append(year)
+        if batch and size + of_year > SHARDS_AT_ONCE:
+            yield batch
+            batch, size = [], 0
+        batch.append(year)
         size += of_year
-    if some:
-        yield some
+    if batch:
+        yield batch
 
 
 def shard_signature(shards: Sequence[Path]) -> str:
-    """What tells these files from any that will ever stand in their place: one that changes is written anew."""
+    """A text that differs for any other files in their place: a shard that changes is a new file."""
     seen = [(path.name, path.stat()) for path in shards]
     return json.dumps([(name, stat.st_ino, stat.st_mtime_ns, stat.st_size) for name, stat in seen])
 
 
 @contextmanager
 def staging(lake: Lake) -> Iterator[Path]:
-    """A folder for what is on its way into the warehouse: below the data folder, because it holds positions.
+    """A folder for rows on their way into the warehouse: below the data folder, because they hold positions.
 
-    Only who holds the warehouse has one, so that whatever lies there before is a dead process's.
+    Only the holder of the warehouse uses it, so anything in it before is a dead process's.
     """
     shutil.rmtree(lake.staging, ignore_errors=True)
     lake.staging.mkdir(parents=True)
@@ -183,7 +183,7 @@ def stage(folder: Path, name: str, rows: pl.DataFrame) -> str:
 
 
 def merge_history(connection: Connection, lake: Lake, years: Sequence[int]) -> None:
-    """The versions of the activities of `years` whose shards changed, within the caller's transaction, after the merge."""
+    """Merge the versions in the `years` whose shards changed, within the caller's transaction, after `merge_activities`."""
     known = notes(connection, HISTORY)
     written = 0
     with locked(lake, LOCK):
@@ -201,7 +201,7 @@ def merge_history(connection: Connection, lake: Lake, years: Sequence[int]) -> N
 
 
 def _merge_versions(connection: Connection, lake: Lake, years: Sequence[int], shards: list[str]) -> int:
-    """How many rows were written."""
+    """Merge the versions of some years; how many rows were written."""
     if not shards:
         return 0
     others = [str(path) for year in years_sharing(connection, years) for path in shard_files(lake, year)]
@@ -224,7 +224,7 @@ def _before() -> str:
 
 
 def _compared() -> list[Column]:
-    """What a listing says of an activity."""
+    """The columns that a listing provides."""
     columns = TABLES["activities_all"].columns
     return [column for column in columns if column.source is not None or column.name == "extra"]
 

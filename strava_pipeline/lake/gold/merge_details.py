@@ -40,9 +40,9 @@ _OUTRANKED = "staged.found IS NULL AND gold.found IS NOT NULL"
 def merge_details(
     lake: Lake, years: Iterable[int], *, tick: Callable[[int], object] = lambda merged: None
 ) -> MergeReport:
-    """The details on disk that are newer than gold's, a transaction per batch: all rows of one or none.
+    """Merge the details on disk that are newer than gold's, a transaction per batch.
 
-    `tick` is told the size of each batch.
+    `tick` is called with the size of each batch.
     """
     report = MergeReport()
     newest = _newest_on_disk(lake, years)
@@ -63,7 +63,7 @@ def has_fresh_details(connection: Connection, lake: Lake, years: Iterable[int]) 
 
 
 def merge_fresh_details(connection: Connection, lake: Lake, years: Iterable[int]) -> None:
-    """What `merge_details` does, within the caller's transaction: for the few that came since the last look."""
+    """`merge_details` within the caller's transaction: for the few details that came since the last merge."""
     for batch in _batches(_fresh(connection, _newest_on_disk(lake, years))):
         merge_detail_batch(connection, lake, batch, MergeReport())
 
@@ -74,7 +74,7 @@ def _fresh(connection: Connection, newest: dict[int, AnswerFiles]) -> list[Answe
 
 
 def fetch_times_in_gold(connection: Connection) -> dict[int, datetime]:
-    """When the detail of Strava's that gold holds was received (UTC), by activity."""
+    """By activity, when Strava's detail in gold was received (UTC)."""
     known = "SELECT activity_id, fetched_at AT TIME ZONE 'UTC' FROM activity_details_by_source WHERE source = $source"
     return {
         activity_id: at.replace(tzinfo=UTC)
@@ -83,7 +83,7 @@ def fetch_times_in_gold(connection: Connection) -> dict[int, datetime]:
 
 
 def _newest_on_disk(lake: Lake, years: Iterable[int]) -> dict[int, AnswerFiles]:
-    """The good answers by activity; of one whose year was edited, which lies in two folders, the newest."""
+    """The newest good answer by activity; one whose year was edited lies in two folders."""
     newest: dict[int, AnswerFiles] = {}
     for year in years:
         for activity_id, files in detail_files(lake, year).items():
@@ -94,7 +94,7 @@ def _newest_on_disk(lake: Lake, years: Iterable[int]) -> dict[int, AnswerFiles]:
 
 
 def is_newer(files: AnswerFiles, than: datetime | None) -> bool:
-    """Whether a good answer is on disk that came after that moment (None: there is none), or none came at that moment."""
+    """Whether the answer on disk is newer than gold's (`than`; None: gold has none), or gold's time is not believed."""
     return files.good_at is not None and (than is None or than < files.good_at or _never_came(files, than))
 
 
@@ -103,7 +103,7 @@ def _never_came(files: AnswerFiles, at: datetime) -> bool:
 
 
 def merge_detail_batch(connection: Connection, lake: Lake, files: Sequence[AnswerFiles], report: MergeReport) -> None:
-    """Some details into all their tables, within the caller's transaction."""
+    """Merge some details into all their tables, within the caller's transaction."""
     with without_garbage_collection():
         frames, unknown = detail_frames(list(read_details(files)), athlete_id=None)
     doubted = [one for one in files if one.times is not None]
@@ -121,9 +121,9 @@ def merge_detail_frames(
     report: MergeReport,
     disbelieved: Sequence[datetime] = (),
 ) -> None:
-    """The rows of some details, by table: those that are newer than gold's, or from a better source.
+    """Merge rows of details, by table, where they are newer than gold's, or from a better source.
 
-    `disbelieved`: times that gold may give for details, and at which none came.
+    `disbelieved`: times of details in gold that are not believed any more.
     """
     with staging(lake) as folder:
         rows_of = {name: stage(folder, name, rows) for name, rows in frames.items()}
@@ -144,13 +144,13 @@ def merge_detail_frames(
 
 
 def _replace(connection: Connection, table: str, rows: str) -> None:
-    """The rows of the incoming activities in place of those that gold has."""
+    """Replace gold's rows of the incoming activities."""
     connection.execute(sql("delete_children").format(table=table))
     connection.execute(sql("insert_children").format(table=table), {"rows": rows})
 
 
 def sync_kudos(connection: Connection, lake: Lake, years: Sequence[int]) -> int:
-    """Raise `activity_details.kudos_count` to what listings showed since; the number of rows raised."""
+    """Raise `activity_details.kudos_count` to what later listings showed; returns the number of rows raised."""
     with locked(lake, LOCK):
         shards = [str(path) for year in years for path in shard_files(lake, year)]
         if not shards:
@@ -165,7 +165,7 @@ def sync_kudos(connection: Connection, lake: Lake, years: Sequence[int]) -> int:
 
 
 def _batches(files: Iterable[AnswerFiles]) -> Iterator[list[AnswerFiles]]:
-    """In the order given, as many at a time as memory is meant to hold."""
+    """Batches in the given order, of at most BATCH bytes each."""
     batch: list[AnswerFiles] = []
     size = 0
     for one in files:
@@ -180,7 +180,7 @@ def _batches(files: Iterable[AnswerFiles]) -> Iterator[list[AnswerFiles]]:
 
 
 def merge_profile(connection: Connection, lake: Lake) -> MergeReport:
-    """The athlete and all gear as last received, into their tables."""
+    """Merge the athlete and all gear as last received, inside the caller's transaction."""
     report = MergeReport()
     athlete = newest_athlete(lake)
     athlete_id = None
@@ -197,7 +197,7 @@ def merge_profile(connection: Connection, lake: Lake) -> MergeReport:
 
 
 def merge_imported_gear(connection: Connection, lake: Lake) -> None:
-    """The gear of archives; what Strava itself answered of a piece stays. `found` is unknown of what only an archive names."""
+    """Merge the gear of archives. What Strava itself answered stays; `found` is NULL for gear that only an archive names."""
     pieces = []
     for gear_id, (one, item) in imported_gear(lake).items():
         source = gear_source(STRAVA_ARCHIVE, gear_id)
@@ -222,7 +222,7 @@ class _Piece:
 
 def _strava_gear(lake: Lake, athlete_id: int | None) -> Iterator[_Piece]:
     gear = list(newest_gear(lake))
-    named = imported_gear(lake) if gear else {}  # what Strava no longer shows keeps the names that an archive gave it
+    named = imported_gear(lake) if gear else {}  # gear that Strava no longer shows keeps the names of an archive
     for gear_id, at, found in gear:
         item = named[gear_id][1] if gear_id in named else {}
         fields = found or {name: item[name] for name in ("name", "brand_name") if item}

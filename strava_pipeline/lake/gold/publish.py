@@ -46,7 +46,7 @@ from strava_pipeline.lake.sql import sql
 READ_ONLY = 0o444
 T = TypeVar("T")
 Refuse = Callable[[Connection], object]
-"""Is shown what is about to be published, while nobody else can write, and raises if it must not be."""
+"""Called with the warehouse before it is published, while nobody else can write; raises to prevent that."""
 _DIGEST, _LEFT_OUT = "views:digest", "views:left_out"  # notes in a snapshot
 _LONGEST = 200  # characters of a reason
 _OUR_NAME = "strava"  # what readers' sessions call the snapshot, by its file's name
@@ -60,7 +60,7 @@ Object = tuple[str, str, str, str, str]  # kind, database, schema, name, what it
 
 @dataclass(frozen=True, slots=True)
 class ViewFile:
-    """A file of the user's, read: its statements, or why it can't be read."""
+    """A file of the user: its statements, or why it can't be read."""
 
     name: str
     text: str = ""
@@ -69,10 +69,10 @@ class ViewFile:
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """What readers see from now on: the rows of each table, and the user's views that were left out, each with the reason.
+    """What readers see now: the rows of each table, and the user's views that were left out, each with the reason.
 
-    `unequal`: tables of which they see another number of rows than there are, with both; None: half rebuilt, nothing was
-    compared.
+    `unequal`: tables whose snapshot has another number of rows than the warehouse, with both; None: half rebuilt, so nothing
+    was compared.
     """
 
     replaced: bool
@@ -82,9 +82,9 @@ class Published:
 
 
 def publish(lake: Lake, *, refuse: Refuse = lambda working: None) -> bool:
-    """Replace the snapshot if the working warehouse or the user's views changed since; whether it was replaced.
+    """Replace the snapshot if the working warehouse or the user's views changed; returns whether it was replaced.
 
-    One that is half rebuilt is never published: readers keep what they have until it is whole.
+    A half rebuilt warehouse is never published: readers keep their snapshot until it is whole.
     """
     with exclusively(lake):
         views = view_files(lake)
@@ -96,7 +96,7 @@ def publish(lake: Lake, *, refuse: Refuse = lambda working: None) -> bool:
 
 
 def publish_and_compare(lake: Lake, *, refuse: Refuse) -> Published:
-    """The same, and what readers see then beside what there is."""
+    """Publish, and compare what readers see then with the warehouse."""
     with exclusively(lake):
         views = view_files(lake)
         with opened(lake) as connection:
@@ -119,7 +119,7 @@ def _unequal(gold: Mapping[str, int], read: Mapping[str, int]) -> dict[str, tupl
 def _prepare(
     connection: Connection, published: tuple[str, str] | None, views: Sequence[ViewFile], refuse: Refuse
 ) -> bool:
-    """Whether there is something to publish; if so, all of it is in the file."""
+    """Whether there is something to publish; if so, put all of it into the file (CHECKPOINT)."""
     if is_marked(connection, REBUILDING) or published == (revision(connection), views_digest(views)):
         return False
     refuse(connection)
@@ -128,7 +128,7 @@ def _prepare(
 
 
 def is_published(lake: Lake) -> bool:
-    """Whether readers see all that was merged; a warehouse that is to be made anew is not for publishing yet."""
+    """Whether readers see everything merged. True for a warehouse that has to be rebuilt: it can't be published yet."""
     if not lake.working.exists() or not is_a_database(lake.working):
         return True
     with suppress(OtherCatalogueError, DamagedWarehouseError), reading(lake) as connection:
@@ -140,7 +140,7 @@ def is_published(lake: Lake) -> bool:
 def _replace_snapshot(lake: Lake, views: Sequence[ViewFile]) -> None:
     temporary = lake.snapshot.with_name(f".{lake.snapshot.name}.tmp")
     log = log_of(temporary)
-    for left in (temporary, log):  # read-only already, where a kill came between two lines below
+    for left in (temporary, log):  # read-only already if a process was killed below
         left.unlink(missing_ok=True)
     try:
         shutil.copyfile(lake.working, temporary)
@@ -149,7 +149,7 @@ def _replace_snapshot(lake: Lake, views: Sequence[ViewFile]) -> None:
         with temporary.open("rb") as file:
             os.fsync(file.fileno())
         temporary.chmod(READ_ONLY)
-        log_of(lake.snapshot).unlink(missing_ok=True)  # left by a writer that is no more
+        log_of(lake.snapshot).unlink(missing_ok=True)  # left by a dead writer
         temporary.replace(lake.snapshot)
     finally:
         for left in (temporary, log):  # half a copy would keep a full disk full
@@ -187,31 +187,31 @@ def snapshot(lake: Lake) -> Iterator[Connection]:
 
 @contextmanager
 def current_snapshot(lake: Lake) -> Iterator[Connection]:
-    """The same; PipelineError where another version made its tables: some that are asked for may not be there."""
+    """The snapshot; PipelineError where it has the tables of another version, some of which may be missing."""
     with snapshot(lake) as connection:
         if is_outdated(connection):
             raise PipelineError(
-                "The published warehouse has the tables of another version. Run `strava-pipeline compact`, which makes it "
-                "anew without a call."
+                "The published warehouse has the tables of another version. Run `strava-pipeline compact`, which rebuilds "
+                "it without a call."
             )
         yield connection
 
 
 @contextmanager
 def insights_snapshot(lake: Lake) -> Iterator[Connection]:
-    """The same, for many small queries; PipelineError also where another version made its views, though not its tables."""
+    """The snapshot for many small queries; PipelineError also where it has the views of another version."""
     with current_snapshot(lake) as connection:
-        connection.execute("SET threads = 1")  # to share so little among several takes a tenth of a command's CPU
+        connection.execute("SET threads = 1")  # several threads for such small queries cost a tenth of a command's CPU
         if has_other_views(connection):
             raise PipelineError(
-                "The published warehouse has the views of another version. Run `strava-pipeline compact`, which makes them anew."
+                "The published warehouse has the views of another version. Run `strava-pipeline compact`, which makes them again."
             )
         yield connection
 
 
 @dataclass(frozen=True, slots=True)
 class _Seen:
-    """What a look into the snapshot shows: of which revision and with which views it is, its rows, views left out."""
+    """The state of a snapshot: its revision and hash of views, its rows, and the views left out."""
 
     state: tuple[str, str]
     rows: dict[str, int]
@@ -227,7 +227,7 @@ def _state(published: Connection) -> tuple[str, str]:
 
 
 def _if_readable(lake: Lake, look: Callable[[Connection], T]) -> T | None:
-    """A look into the snapshot; None where there is none that can be read: it is to be replaced."""
+    """What `look` returns for the snapshot; None where there is no readable one: it has to be replaced."""
     if not lake.snapshot.exists():
         return None
     try:
@@ -238,7 +238,7 @@ def _if_readable(lake: Lake, look: Callable[[Connection], T]) -> T | None:
 
 
 def view_files(lake: Lake) -> list[ViewFile]:
-    """The user's files in name order; those whose name begins with a dot are an editor's."""
+    """The user's files in name order, without an editor's, whose names begin with a dot."""
     if not lake.views.is_dir():
         return []
     paths = sorted(path for path in lake.views.glob("*.sql") if not path.name.startswith("."))
@@ -246,9 +246,9 @@ def view_files(lake: Lake) -> list[ViewFile]:
 
 
 def views_digest(files: Sequence[ViewFile]) -> str:
-    """A hash that changes when any file does; empty where there are none."""
-    said = [(file.name, file.text, file.fault) for file in files]
-    return hashlib.blake2b(repr(said).encode(), digest_size=8).hexdigest() if said else ""
+    """A hash that changes when any file does; empty where there are no files."""
+    content = [(file.name, file.text, file.fault) for file in files]
+    return hashlib.blake2b(repr(content).encode(), digest_size=8).hexdigest() if content else ""
 
 
 def published_digest(connection: Connection) -> str:
@@ -263,7 +263,7 @@ def skipped_views(connection: Connection) -> dict[str, str]:
 
 
 def apply_views(files: Sequence[ViewFile], path: Path) -> None:
-    """Make the files' views and macros in the warehouse at `path`, and note in it what was left out."""
+    """Create the files' views and macros in the warehouse at `path`, and note in it which files were left out."""
     with closing(duckdb.connect(config=dict(_CLOSED))) as connection:
         attach(connection, path, _OUR_NAME)
         connection.execute(f"USE {_OUR_NAME}")
@@ -285,20 +285,20 @@ def _read(path: Path) -> ViewFile:
 
 
 def _applied(connection: Connection, text: str, before: set[Object]) -> str | None:
-    """Run a file's statements, all or none; why none, if so."""
+    """Run a file's statements, all or none; returns the reason if none."""
     try:
         statements = duckdb.extract_statements(text)
     except duckdb.Error as error:
         return _shown(error)
     if others := {each.type.name for each in statements if each.type != duckdb.StatementType.CREATE}:
-        return f"it holds {', '.join(sorted(others))}; only CREATE VIEW and CREATE MACRO are taken"
+        return f"it holds {', '.join(sorted(others))}; only CREATE VIEW and CREATE MACRO are allowed"
     connection.execute("BEGIN TRANSACTION")
     try:
         for statement in statements:
             connection.execute(statement)
         refused = _refused(connection, before)
     except (duckdb.IOException, duckdb.OutOfMemoryException):
-        raise  # no fault of the file's: the publish fails, and is tried again
+        raise  # not the file's fault: the publish fails, and is retried later
     except duckdb.Error as error:
         refused = _shown(error)
     connection.execute("ROLLBACK" if refused else "COMMIT")
@@ -311,7 +311,7 @@ def _refused(connection: Connection, before: set[Object]) -> str | None:
         return f"it would change {', '.join(sorted({each[3] for each in changed}))}, which is not its own"
     made = now - before
     if others := sorted({each[0] for each in made} - {"view", "macro"}):
-        return f"it makes a {others[0]}; only CREATE VIEW and CREATE MACRO are taken"
+        return f"it makes a {others[0]}; only CREATE VIEW and CREATE MACRO are allowed"
     if astray := sorted(each[3] for each in made if each[1:3] != (_OUR_NAME, "main")):
         return f"{astray[0]} is temporary or in another schema, so that nobody would see it"
     names = [each[3] for each in made if each[0] == "macro"]
@@ -328,6 +328,6 @@ def _objects(connection: Connection) -> set[Object]:
 
 
 def _shown(error: duckdb.Error) -> str:
-    """The first line of what DuckDB said, without numbers that could be a position."""
+    """The first line of DuckDB's message, without numbers that could be a position."""
     first = (str(error).splitlines() or [type(error).__name__])[0]
     return re.sub(r"-?\d+\.\d+", "…", first)[:_LONGEST]

@@ -30,7 +30,7 @@ _KEYS = 3  # columns before the values: id, athlete_id, deleted_at; behind them 
 
 
 def wrong_columns(connection: Connection, table: str) -> dict[str, str]:
-    """Columns that are not the catalogue's, by name: what is wrong with each."""
+    """By name, what is wrong with each column that is not as in the catalogue."""
     described = (
         "SELECT column_name, data_type FROM duckdb_columns()"
         " WHERE table_name = $table AND database_name = current_database()"
@@ -51,7 +51,7 @@ def orphans(connection: Connection, table: str) -> int:
 
 
 def out_of_bounds(connection: Connection, table: str) -> dict[str, int]:
-    """Rows with a value that is hardly believable, by column; columns without one are left out."""
+    """Counts of hardly believable values, by column; columns without any are left out."""
     columns = bounded_columns(TABLES[table])
     counts = ", ".join(f"count(*) FILTER ({_beyond(column)})" for column in columns)
     row = connection.execute(f"SELECT {counts} FROM {table}").fetchall()[0]
@@ -59,17 +59,17 @@ def out_of_bounds(connection: Connection, table: str) -> dict[str, int]:
 
 
 def bounded_columns(table: Table) -> list[Column]:
-    """The columns of which the catalogue says what is believable."""
+    """The columns with bounds in the catalogue."""
     return [column for column in table.columns if column.low is not None or column.high is not None]
 
 
 def has_offsets(table: Table) -> bool:
-    """Whether a row says both how its clocks stand and how far apart they are."""
+    """Whether the table has a start, a local start and the offset between them."""
     return {column.name for column in table.columns} >= _OFFSET_COLUMNS
 
 
 def wrong_offsets(connection: Connection, table: str) -> int:
-    """Rows whose local start, start and offset do not fit together, or fit no zone."""
+    """Rows whose local start, start and offset contradict each other, or fit no time zone."""
     return one_number(connection, sql("offsets").format(table=table))
 
 
@@ -82,12 +82,12 @@ class Loss:
 
 
 def lost_rows(connection: Connection, lake: Lake, tables: Sequence[str]) -> dict[str, Loss]:
-    """What of the published `tables` the working warehouse has lost; nothing where nothing comparable is published."""
+    """Per table, the published rows that the working warehouse has lost; empty where nothing comparable is published."""
     if not lake.snapshot.exists():
         return {}
     try:
         attach(connection, lake.snapshot, "published", read_only=True)
-    except duckdb.Error:  # it can't be read: publishing replaces it
+    except duckdb.Error:  # an unreadable snapshot is replaced by publishing
         return {}
     try:
         return {table: _loss(connection, table) for table in tables} if _is_of_this_catalogue(connection) else {}
@@ -120,7 +120,7 @@ def _beyond(column: Column) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Agreement:
-    """`above` and `here`: how much two layers hold; `missing`: what has not come down; `only_here`: what is left alone."""
+    """Two layers compared. `above`, `here`: how much each holds; `missing`: not merged yet; `only_here`: only in the lower."""
 
     above: int
     here: int
@@ -129,7 +129,7 @@ class Agreement:
 
 
 def shards_with_bronze(lake: Lake, wanted: Sequence[int], years: YearRange) -> Agreement:
-    """Pages of the API's listings that hold something of the `wanted` years, and those that no shard of a year holds."""
+    """Pages of listings with activities of the `wanted` years, compared with the pages that the shards hold."""
     with locked(lake, LOCK):
         held = {year: holdings(lake, year) for year in wanted}
     above = missing = 0
@@ -144,7 +144,7 @@ def shards_with_bronze(lake: Lake, wanted: Sequence[int], years: YearRange) -> A
 
 
 def gold_with_shards(connection: Connection, lake: Lake, years: Sequence[int]) -> Agreement:
-    """Distinct activities in the shards of `years` and in gold."""
+    """Distinct activities of `years`, in the shards and in gold."""
     with locked(lake, LOCK):
         shards = [path for year in years for path in shard_files(lake, year)]
         if not shards:
@@ -157,7 +157,7 @@ def gold_with_shards(connection: Connection, lake: Lake, years: Sequence[int]) -
 
 
 def history_with_gold(connection: Connection, lake: Lake, years: Sequence[int]) -> Agreement:
-    """Activities of `years` in gold, and those without a version in the history."""
+    """Activities of `years` in gold, and in the history."""
     query = (
         "SELECT count(*), count(*) FILTER (id NOT IN (SELECT activity_id FROM activity_history)) FROM activities_all "
         "WHERE NOT list_contains($imported, source) AND year IN (SELECT unnest($years))"
@@ -167,7 +167,7 @@ def history_with_gold(connection: Connection, lake: Lake, years: Sequence[int]) 
 
 
 def details_with_bronze(connection: Connection, lake: Lake, years: Sequence[int]) -> Agreement:
-    """Activities of which an answer lies in the folders of `years`, and those of which gold has none as new."""
+    """Activities with a detail in the folders of `years`, compared with gold: missing where gold's is older."""
     gold = fetch_times_in_gold(connection)
     on_disk = [files for year in years for files in detail_files(lake, year).values() if files.good_at is not None]
     missing = sum(is_newer(files, gold.get(files.activity_id)) for files in on_disk)
@@ -191,7 +191,7 @@ def counts_by_year(connection: Connection) -> list[YearCounts]:
 
 
 def row_counts(connection: Connection) -> dict[str, int]:
-    """Rows of every table of the catalogue that is there: a snapshot of an older version may lack some."""
+    """Rows of every table of the catalogue that exists: a snapshot of an older version may lack some."""
     there = {name for (name,) in connection.execute("SELECT table_name FROM duckdb_tables()").fetchall()}
     return {
         name: one_number(connection, f"SELECT count(*) FROM {name}")
@@ -213,7 +213,7 @@ def rows_by_year(connection: Connection, table: str) -> dict[int, int]:
 
 
 def faulty_keys(connection: Connection, table: str) -> tuple[int, int]:
-    """(keys that stand twice, rows without a key)."""
+    """(duplicate keys, rows without a key)."""
     columns = TABLES[table].key
     text = sql("duplicate_keys").format(
         table=table, key=", ".join(columns), key_is_null=" OR ".join(f"{key} IS NULL" for key in columns)
@@ -223,7 +223,7 @@ def faulty_keys(connection: Connection, table: str) -> tuple[int, int]:
 
 
 def table_keys(connection: Connection, table: str) -> set[tuple[object, ...]]:
-    """The keys of a table; none where it is not there, or has other key columns: in a snapshot of another version."""
+    """The keys of a table; empty where a snapshot of another version lacks the table or a key column."""
     stored = TABLES[table].stored
     return _keys(connection, stored, TABLES[table].key) or _keys(connection, table, TABLES[table].key)
 
@@ -231,7 +231,7 @@ def table_keys(connection: Connection, table: str) -> set[tuple[object, ...]]:
 def _keys(connection: Connection, table: str, columns: Sequence[str]) -> set[tuple[object, ...]]:
     there = connection.execute(
         "SELECT count(*) FROM duckdb_columns() WHERE table_name = $table AND list_contains($columns, column_name)"
-        " AND table_oid IN (SELECT table_oid FROM duckdb_tables())",  # no view of the user's
+        " AND table_oid IN (SELECT table_oid FROM duckdb_tables())",  # not a view of the user
         {"table": table, "columns": list(columns)},
     ).fetchall()[0][0]
     if there < len(columns):
@@ -240,7 +240,7 @@ def _keys(connection: Connection, table: str, columns: Sequence[str]) -> set[tup
 
 
 def unknown_gear(connection: Connection) -> list[str]:
-    """Gear that activities name and that was never fetched. Ids that could not be Strava's are left out."""
+    """Ids of gear that activities name and that was never fetched. Ids that can't be Strava's are left out."""
     return [
         row[0] for row in connection.execute(sql("unknown_gear"), {"source": STRAVA}).fetchall() if is_gear_id(row[0])
     ]
@@ -255,7 +255,7 @@ def known_gear(connection: Connection) -> list[str]:
 
 
 def unknown_ids(connection: Connection, ids: Iterable[int]) -> list[int]:
-    """Those of `ids` that no listing ever held."""
+    """Those of `ids` that gold does not know."""
     known = {row[0] for row in connection.execute("SELECT id FROM activities_all").fetchall()}
     return sorted(set(ids) - known)
 

@@ -24,7 +24,7 @@ from strava_pipeline.lake.sql import sql
 
 
 class QuarantineDecision(Decision):
-    """An activity's detail is not to be asked for any more (`dropped`), or is again."""
+    """An activity's detail is not to be fetched any more (`dropped`), or is again."""
 
     kind: ClassVar[str] = "quarantine"
     activity_id: int
@@ -33,7 +33,7 @@ class QuarantineDecision(Decision):
 
 @dataclass(frozen=True, slots=True)
 class FailingActivity:
-    """An activity whose detail failed since its newest good answer, and whether a person dropped it."""
+    """An activity whose detail failed since its newest good answer, and when a person dropped it, if so."""
 
     files: AnswerFiles
     dropped_at: datetime | None
@@ -44,12 +44,12 @@ class FailingActivity:
 
     @property
     def retry_at(self) -> datetime | None:
-        """When it may be asked for again; None: by no run."""
+        """When it may be fetched again; None: never, or at once."""
         return None if self.dropped_at else self.files.retry_at
 
 
 def failing(files: Iterable[AnswerFiles], drops: Mapping[int, datetime]) -> list[FailingActivity]:
-    """Those that failed at last, each with what was decided about it. Pure."""
+    """The activities whose last answer failed, each with a person's decision. Pure."""
     return [
         FailingActivity(each, drop_in_force(drops.get(each.activity_id), each.good_at))
         for each in files
@@ -58,19 +58,19 @@ def failing(files: Iterable[AnswerFiles], drops: Mapping[int, datetime]) -> list
 
 
 def drop_in_force(dropped_at: datetime | None, good_at: datetime | None) -> datetime | None:
-    """A drop, unless a good answer came after it all the same: then nothing is wrong any more."""
+    """The time of a drop, unless a good answer came after it: then nothing is wrong any more."""
     return None if dropped_at is None or (good_at is not None and dropped_at < good_at) else dropped_at
 
 
 def drops(lake: Lake) -> dict[int, datetime]:
-    """The activities whose last decision is that they are dropped, and when."""
+    """The dropped activities (by their last decision), and when they were."""
     last = {each.activity_id: each for each in decisions(lake, QuarantineDecision).all}
     return {activity_id: each.at for activity_id, each in last.items() if each.dropped}
 
 
 @dataclass(frozen=True, slots=True)
 class PublishedActivity:
-    """What is published of an activity that is not deleted."""
+    """A published activity that is not deleted."""
 
     year: int
     name: str | None
@@ -78,9 +78,9 @@ class PublishedActivity:
 
 
 def failing_now(lake: Lake) -> list[tuple[FailingActivity, PublishedActivity | None]]:
-    """All that failed at last, in quarantine or not yet, by disk; those that are deleted at the source left out.
+    """All activities whose last answer failed, quarantined or not yet, by disk, without those deleted at the source.
 
-    None stands with all of them where the published warehouse can't tell: there is none yet, or an older version's.
+    Each comes with None where no usable warehouse is published.
     """
     found = failing(failed_details(lake), drops(lake))
     known = _published(lake, [each.activity_id for each in found])
@@ -100,10 +100,10 @@ def _published(lake: Lake, ids: Sequence[int]) -> dict[int, PublishedActivity] |
 
 
 def sync_quarantine(connection: Connection, lake: Lake, years: Iterable[int]) -> int:
-    """Make the table what the evidence says, within the caller's transaction; how many rows changed.
+    """Bring the table up to date with the evidence, within the caller's transaction; returns how many rows changed.
 
-    Looked at are the folders of `years` and whatever the table holds, in all its folders: evidence comes only from runs
-    of its year, so the others' is in the table.
+    The folders of `years` are read, and all folders of activities in the table: only runs of a year bring evidence to it, so
+    other years' is in the table already.
     """
     held = [row[0] for row in connection.execute("SELECT activity_id FROM quarantine").fetchall()]
     found = [each for each in failing(failed_details(lake, years, ids=held), drops(lake)) if each.files.is_quarantined]
@@ -125,7 +125,7 @@ def sync_quarantine(connection: Connection, lake: Lake, years: Iterable[int]) ->
 
 @dataclass(frozen=True, slots=True)
 class UnreadableInPage:
-    """One that Strava still lists: its place (from 1) in the page that had it last, why it can't be read, and since when."""
+    """An unreadable row that Strava still lists: its row (from 1) in the page that had it last, the reason, and since when."""
 
     page: Path
     row: int
@@ -135,7 +135,7 @@ class UnreadableInPage:
 
 
 def unreadable_rows(lake: Lake) -> list[UnreadableInPage]:
-    """Every unreadable row, once, that no complete listing of the same window lacked since."""
+    """Every unreadable row, once, unless a later complete listing of the same window lacks it."""
     current: dict[str, tuple[UnreadableInPage, UnreadableRow, PageEntry]] = {}
     for listing in listings(lake):
         manifest = listing.manifest
@@ -155,7 +155,7 @@ def unreadable_rows(lake: Lake) -> list[UnreadableInPage]:
 
 
 def _covers(manifest: Manifest, row: UnreadableRow, page: PageEntry) -> bool:
-    """Whether a listing would have had that row: by its start, else wherever in its page it belongs."""
+    """Whether a listing would have shown that row: by its start, else wherever in its page it belongs."""
     if not manifest.complete or manifest.window.mode == "event":
         return False
     after, before = manifest.window.after, manifest.window.before
