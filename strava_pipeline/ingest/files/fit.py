@@ -17,12 +17,20 @@ import polars as pl
 
 from strava_pipeline.core.files.recording import DecodedFile, Flag, Format, Recording
 from strava_pipeline.core.size_limits import ImportLimits
-from strava_pipeline.ingest.files.fit_bytes import parts
-from strava_pipeline.ingest.files.fit_messages import Messages, messages
-from strava_pipeline.ingest.files.points import clock_flags, length, limited, problem, reach, span, track_of
+from strava_pipeline.ingest.files.fit_bytes import split_parts
+from strava_pipeline.ingest.files.fit_messages import Messages, read_messages
+from strava_pipeline.ingest.files.points import (
+    clock_flags,
+    limited,
+    problem,
+    recorded_distance,
+    span,
+    track_length,
+    track_of,
+)
 
 EPOCH = 631_065_600  # 1989-12-31T00:00:00Z, FIT's own, in s since 1970
-FIRST_DATE = 0x10000000  # a smaller time counts from when the device was switched on
+FIRST_DATE = 0x10000000  # smaller times are seconds since the device was switched on
 DEGREES = 180 / 2**31  # of a semicircle
 FARTHEST_ZONE = timedelta(hours=14)  # Pacific/Kiritimati
 TOTALS = {
@@ -64,16 +72,16 @@ WORDS = {
 }
 TICKS = 1024  # per second
 ROUND = 1 << 12
-SILENCE = 5_000_000  # µs; further back than this a heart rate says nothing about now (the SDK's own limit)
+SILENCE = 5_000_000  # µs; an older heart rate says nothing about now (the SDK's own limit)
 
 
 def read_fit(content: bytes, received_at: datetime, limits: ImportLimits = ImportLimits()) -> DecodedFile:
-    """Whatever `content` holds between damaged bytes; raises for none of it."""
-    told = [messages(part, limits) for part in parts(content)]
-    found = [_recordings(part, received_at) for part in told]
-    beats = [beat for part in told for beat in part.heart_rates]
-    odd = {flag for part in told for flag in part.flags}
-    elsewhere = {flag for part, its in zip(told, found, strict=True) if not its for flag in part.flags}
+    """Read what `content` holds between damaged bytes. Nothing that it holds raises."""
+    parts = [read_messages(part, limits) for part in split_parts(content)]
+    found = [_recordings(part, received_at) for part in parts]
+    beats = [beat for part in parts for beat in part.heart_rates]
+    flags = {flag for part in parts for flag in part.flags}
+    elsewhere = {flag for part, own in zip(parts, found, strict=True) if not own for flag in part.flags}
     recordings = [
         replace(
             recording,
@@ -81,35 +89,37 @@ def read_fit(content: bytes, received_at: datetime, limits: ImportLimits = Impor
             track=with_heart_rates(recording.track, beats, EPOCH),
             flags=recording.flags | elsewhere,
         )
-        for place, recording in enumerate(recording for its in found for recording in its)
+        for place, recording in enumerate(recording for own in found for recording in own)
     ]
-    kinds = [str(part.file_id.get("type", "unknown")) for part in told]
+    kinds = [str(part.file_id.get("type", "unknown")) for part in parts]
     return DecodedFile(
         Format.FIT,
         kind="activity" if recordings else next((kind for kind in kinds if kind != "unknown"), "unknown"),
         recordings=tuple(recordings),
-        problem=problem(odd, limits) if odd or set(kinds) - {"unknown"} else "Its FIT messages don't say what it is.",
-        unknown=dict(sum((part.unknown for part in told), Counter())),
-        limited=limited(odd, limits),
+        problem=problem(flags, limits)
+        if flags or set(kinds) - {"unknown"}
+        else "Its FIT messages don't say what it is.",
+        unknown=dict(sum((part.unknown for part in parts), Counter())),
+        limited=limited(flags, limits),
     )
 
 
-def _recordings(told: Messages, received_at: datetime) -> list[Recording]:
+def _recordings(part: Messages, received_at: datetime) -> list[Recording]:
     """The recordings of one part: one per session, one where points or laps stand without a session."""
-    points = told.points.frame()
-    if told.file_id.get("type", "activity") != "activity" or not (told.sessions or told.laps or points.height):
+    points = part.points.frame()
+    if part.file_id.get("type", "activity") != "activity" or not (part.sessions or part.laps or points.height):
         return []
-    sessions = sorted(told.sessions, key=_start) or [{}]
+    sessions = sorted(part.sessions, key=_start) or [{}]
     starts = [_start(session) for session in sessions[1:]]
     at = points["at"].forward_fill().fill_null(0)
     owner = sum((at >= start for start in starts), start=pl.zeros(points.height, dtype=pl.Int64, eager=True))
     return [
         _recording(
-            told,
+            part,
             session,
             points.filter(owner == place),
-            laps=[lap for lap in told.laps if bisect_right(starts, _start(lap)) == place],
-            lengths=[length for length in told.lengths if bisect_right(starts, _start(length)) == place],
+            laps=[lap for lap in part.laps if bisect_right(starts, _start(lap)) == place],
+            lengths=[length for length in part.lengths if bisect_right(starts, _start(length)) == place],
             received_at=received_at,
         )
         for place, session in enumerate(sessions)
@@ -117,7 +127,7 @@ def _recordings(told: Messages, received_at: datetime) -> list[Recording]:
 
 
 def _recording(
-    told: Messages,
+    part: Messages,
     session: Mapping[str, Any],
     points: pl.DataFrame,
     *,
@@ -128,22 +138,22 @@ def _recording(
     track = track_of(points.with_columns((pl.col("at") + EPOCH) * 1_000_000, pl.col("latitude", "longitude") * DEGREES))
     earliest, latest = points.select(pl.col("at").min(), pl.col("at").max().alias("latest")).row(0)
     relative = any(time < FIRST_DATE for time in (_start(session), earliest) if time)
-    dated = latest is not None and latest >= FIRST_DATE  # a clock that got its date on the way tells it
+    dated = latest is not None and latest >= FIRST_DATE  # the clock got its date on the way
     first, elapsed = span(track.filter(pl.Series(points["at"] >= FIRST_DATE)) if relative and dated else track)
     started_at = None if relative and not dated else _date(_start(session)) or first
-    totals, summary = fields(session)
-    distance = totals.get("distance_m", reach(track))
+    totals, summary = session_fields(session)
+    distance = totals.get("distance_m", recorded_distance(track))
     if distance is None:
-        distance = length(track, points["segment"])
+        distance = track_length(track, points["segment"])
         summary |= {"distance_by": "track"} if distance is not None else {}
     clock = clock_flags(track, started_at, received_at)
     return Recording(
         Format.FIT,
         sport=_word(session.get("sport")),
         sub_sport=_word(session.get("sub_sport")),
-        creator=creator(told.file_id),
+        creator=creator(part.file_id),
         started_at=started_at,
-        utc_offset_s=_utc_offset(told.activity),
+        utc_offset_s=_utc_offset(part.activity),
         elapsed_s=totals.get("elapsed_s", elapsed),
         moving_s=totals.get("moving_s"),
         distance_m=distance,
@@ -151,16 +161,16 @@ def _recording(
         descent_m=totals.get("descent_m"),
         calories=totals.get("calories"),
         summary=summary,
-        laps=tuple(piece(lap, _date(_start(lap))) for lap in laps),
-        lengths=tuple(piece(length, _date(_start(length))) for length in lengths),
+        laps=tuple(lap_fields(lap, _date(_start(lap))) for lap in laps),
+        lengths=tuple(lap_fields(length, _date(_start(length))) for length in lengths),
         track=track,
-        flags=frozenset(told.flags | (clock - {Flag.WRONG_CLOCK} | {Flag.RELATIVE_CLOCK} if relative else clock)),
+        flags=frozenset(part.flags | (clock - {Flag.WRONG_CLOCK} | {Flag.RELATIVE_CLOCK} if relative else clock)),
     )
 
 
-def _start(told: Mapping[str, Any]) -> int:
-    """When a session, lap or length began, in seconds of FIT's clock; 0 where it doesn't tell."""
-    start = told.get("start_time", told.get("timestamp"))
+def _start(message: Mapping[str, Any]) -> int:
+    """When a session, lap or length began, in seconds of FIT's clock; 0: not known."""
+    start = message.get("start_time", message.get("timestamp"))
     return start if isinstance(start, int) and 0 <= start < 2**32 else 0
 
 
@@ -180,42 +190,44 @@ def _word(value: object) -> str | None:
     return None if value is None else str(value)
 
 
-def fields(session: Mapping[str, Any]) -> tuple[dict[str, float], dict[str, Any]]:
-    """What Recording has an attribute for, and what goes into its `summary`."""
+def session_fields(session: Mapping[str, Any]) -> tuple[dict[str, float], dict[str, Any]]:
+    """A session's totals, by the attributes of Recording, and the other numbers, for its `summary`."""
     return _numbers(session, TOTALS), _numbers(session, MORE)
 
 
-def piece(told: Mapping[str, Any], started_at: datetime | None) -> dict[str, Any]:
-    """A lap, or a length of a pool."""
-    return {"started_at": started_at, **_numbers(told, TOTALS | MORE), **_words(told)}
+def lap_fields(message: Mapping[str, Any], started_at: datetime | None) -> dict[str, Any]:
+    """A lap, or a length of a pool, by the names of our records."""
+    return {"started_at": started_at, **_numbers(message, TOTALS | MORE), **_words(message)}
 
 
 def creator(file_id: Mapping[str, Any]) -> str | None:
-    """Manufacturer and model."""
+    """Manufacturer and model of the device."""
     model = file_id.get("product_name") or file_id.get("garmin_product") or file_id.get("product")
     return " ".join(str(word) for word in (file_id.get("manufacturer"), model) if word is not None) or None
 
 
-def _numbers(told: Mapping[str, Any], names: Mapping[str, tuple[str, ...]]) -> dict[str, float]:
+def _numbers(message: Mapping[str, Any], names: Mapping[str, tuple[str, ...]]) -> dict[str, float]:
     found = {
-        name: next((told[source] for source in sources if source in told), None) for name, sources in names.items()
+        name: next((message[source] for source in sources if source in message), None)
+        for name, sources in names.items()
     }
     return {name: float(value) for name, value in found.items() if isinstance(value, int | float) and isfinite(value)}
 
 
-def _words(told: Mapping[str, Any]) -> dict[str, str]:
+def _words(message: Mapping[str, Any]) -> dict[str, str]:
     found = {
-        name: next((told[source] for source in sources if source in told), None) for name, sources in WORDS.items()
+        name: next((message[source] for source in sources if source in message), None)
+        for name, sources in WORDS.items()
     }
     return {name: str(value) for name, value in found.items() if value is not None}
 
 
-def with_heart_rates(track: pl.DataFrame, told: Sequence[Mapping[str, Any]], epoch: int) -> pl.DataFrame:
-    """`track`, each of its points without a heart rate having the mean of those since the point before.
+def with_heart_rates(track: pl.DataFrame, messages: Sequence[Mapping[str, Any]], epoch: int) -> pl.DataFrame:
+    """`track`, where each point without a heart rate gets the mean of the rates since the point before.
 
     `epoch`: FIT's, in s since 1970.
     """
-    beats = pl.DataFrame(list(_beats(told)), schema={"beat": pl.Float64, "bpm": pl.Float64}, orient="row")
+    beats = pl.DataFrame(list(_beats(messages)), schema={"beat": pl.Float64, "bpm": pl.Float64}, orient="row")
     if beats.is_empty() or track["at"].null_count() == track.height:
         return track
     times = ((pl.col("beat") + epoch) * 1e6).round().cast(pl.Int64)
@@ -231,11 +243,11 @@ def with_heart_rates(track: pl.DataFrame, told: Sequence[Mapping[str, Any]], epo
     return track.with_columns(pl.col("heartrate").fill_null(found))
 
 
-def _beats(told: Sequence[Mapping[str, Any]]) -> Iterator[tuple[float, float]]:
+def _beats(messages: Sequence[Mapping[str, Any]]) -> Iterator[tuple[float, float]]:
     """Each heart rate with its time on the watch's clock."""
     offset: float | None = None  # the watch's clock minus the strap's, s
     ticks = 0  # the strap's clock
-    for message in told:
+    for message in messages:
         rates = message.get("filtered_bpm", ())
         rates = rates if isinstance(rates, tuple) else (rates,)
         packed = message.get("event_timestamp_12")

@@ -20,23 +20,23 @@ SIGNATURE = b".FIT"
 SHORTEST_HEADER = 12
 CHECKSUM = 2  # bytes
 MOST_PARTS = 1000  # of one file; a watch chains some tens
-RUN = 20  # messages that must follow one another; by chance two or three do
-LATE = 8  # messages before the fault in which a definition is not above suspicion
-FARTHEST = 65_536  # bytes that are looked through; a record has some tens
+RUN = 20  # messages that must follow each other; by chance two or three do
+LATE = 8  # messages before the fault among which a definition may be wrong itself
+FARTHEST = 65_536  # bytes that are searched; a record has some tens
 TIMESTAMP = 253  # the number of this field in every message
 DEFINITION, DEVELOPER, COMPRESSED, LOCAL = 0x40, 0x20, 0x80, 0x0F  # bits of a message's first byte
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """`content` begins with the header; `flags` say what is odd about its frame."""
+    """`content` begins with the header; `flags` say what is wrong with its frame."""
 
     content: bytes
     flags: frozenset[Flag] = frozenset()
 
 
-def parts(content: bytes) -> Iterator[Part]:
-    """The parts in order. What lies between two headers and belongs to neither flags the part before it as damaged."""
+def split_parts(content: bytes) -> Iterator[Part]:
+    """The parts in order. Bytes between two parts that belong to neither flag the first one as damaged."""
     start = _next_header(content, 0)
     for _ in range(MOST_PARTS):
         if start is None:
@@ -57,7 +57,7 @@ def parts(content: bytes) -> Iterator[Part]:
 
 
 def _next_header(content: bytes, start: int) -> int | None:
-    """Where the next header begins at or after `start`; its length must be one that there is."""
+    """Where the next header with a valid length begins, at or after `start`."""
     found = content.find(SIGNATURE, start + 8)
     while found != -1:
         if SHORTEST_HEADER <= content[found - 8] <= SHORTEST_HEADER + CHECKSUM:
@@ -68,7 +68,7 @@ def _next_header(content: bytes, start: int) -> int | None:
 
 def _checked(content: bytes, start: int, end: int) -> frozenset[Flag]:
     flags = set()
-    if checksum(content[start:end]):  # over data and its own checksum it is 0
+    if checksum(content[start:end]):  # over data followed by their checksum it is 0
         flags.add(Flag.BAD_CHECKSUM)
     if _next_header(content, end) != end and content[end:].strip(b"\0"):  # zeros are padding
         flags.add(Flag.DAMAGED)
@@ -76,7 +76,7 @@ def _checked(content: bytes, start: int, end: int) -> frozenset[Flag]:
 
 
 def with_length(part: bytes, length: int) -> bytes:
-    """`part` saying that its data has `length` bytes."""
+    """`part` with `length` as the length of its data."""
     return part[:4] + length.to_bytes(4, "little") + part[8:]
 
 
@@ -99,7 +99,7 @@ TABLE = tuple(_table_row(value) for value in range(256))
 
 @dataclass(frozen=True, slots=True)
 class _Layout:
-    """`size` with the first byte; `time_at`: where the time stands, None where there is none; `order`: of bytes."""
+    """`size`: with the first byte; `time_at`: where the time is, None where there is none; `order`: of bytes."""
 
     size: int
     time_at: int | None
@@ -108,7 +108,7 @@ class _Layout:
 
 @dataclass(frozen=True, slots=True)
 class _Step:
-    """A message, where it began, as the how manieth, and how many points there were before it."""
+    """A message, where it began, its number, and how many points came before it."""
 
     frame: Any
     start: int
@@ -118,60 +118,60 @@ class _Step:
 
 @dataclass(frozen=True, slots=True)
 class Stretch:
-    """What is read in one go: a part, or what is left of one behind a fault. `trusted` messages are repeated from before."""
+    """What is read in one go: a part, or the rest of one behind a fault. `trusted`: the messages repeated from before."""
 
     content: bytes
     trusted: int = 0
 
 
 class Trail:
-    """The way through a stretch up to a fault: what is needed to go on behind it."""
+    """The messages of a stretch up to a fault: what is needed to go on behind it."""
 
     def __init__(self, stretch: Stretch) -> None:
         self._stretch = stretch
-        self._meaning: list[_Step] = []  # definitions, without which later messages say nothing
+        self._definitions: list[_Step] = []  # definitions, without which later messages say nothing
         self._last = _Step(None, 0, 0, 0)
         self._end = self._repeated = 0
 
-    def note(self, frame: Any, points: int, *, is_meaning: bool) -> None:
+    def note(self, frame: Any, points: int, *, is_definition: bool) -> None:
         self._last = _Step(frame, self._end, self._last.number + 1, points)
         self._end += len(frame.chunk.bytes)
-        if is_meaning:
-            self._meaning.append(self._last)
+        if is_definition:
+            self._definitions.append(self._last)
         if self._last.number <= self._stretch.trusted + 1:  # the header is one
             self._repeated = self._end
 
     def goes_on(self, time: float | None) -> bool:
         """Whether messages follow at once whose times go on from `time`: then no bytes were lost, and the clock was set."""
-        return _makes_sense(self._data(), self._end, _layouts(self._meaning), time)
+        return _makes_sense(self._data(), self._end, _layouts(self._definitions), time)
 
     def behind(self, points: Points) -> Stretch | None:
-        """What makes sense behind the fault, if anything; points that were misread before it are taken back."""
+        """What makes sense behind the fault, if anything; points that were misread before it are removed."""
         first_late = max(self._last.number - LATE, self._stretch.trusted + 1)
-        late = [step for step in self._meaning if step.number > first_late]
-        sure = [step for step in self._meaning if step.number <= first_late]
-        attempts = [(late[0], sure)] if late else []  # perhaps it was no definition, and swallowed what follows
-        for suspect, meaning in [*attempts, (self._last, self._meaning)]:
-            rest = self._from(suspect, meaning, points)
+        late = [step for step in self._definitions if step.number > first_late]
+        sure = [step for step in self._definitions if step.number <= first_late]
+        attempts = [(late[0], sure)] if late else []  # perhaps misread, and what follows was taken for part of it
+        for suspect, definitions in [*attempts, (self._last, self._definitions)]:
+            rest = self._from(suspect, definitions, points)
             if rest is not None:
                 return rest
         return None
 
-    def _from(self, suspect: _Step, meaning: list[_Step], points: Points) -> Stretch | None:
+    def _from(self, suspect: _Step, definitions: list[_Step], points: Points) -> Stretch | None:
         content, data = self._stretch.content, self._data()
         start = max(suspect.start, self._repeated) + 1
-        place = _resume_at(data, start, _layouts(meaning), points.recent_time())
+        place = _resume_at(data, start, _layouts(definitions), points.recent_time())
         if place is None:
             return None
         if place < self._end:
-            points.take_back_to(suspect.points)
-        points.forget_strays()
-        said = b"".join(step.frame.chunk.bytes for step in meaning)
-        header = with_length(content[: content[0]], len(said) + content[0] + _data_length(content) - place)
-        return Stretch(header + said + content[place:], trusted=len(meaning))
+            points.remove_from(suspect.points)
+        points.remove_strays()
+        repeated = b"".join(step.frame.chunk.bytes for step in definitions)
+        header = with_length(content[: content[0]], len(repeated) + content[0] + _data_length(content) - place)
+        return Stretch(header + repeated + content[place:], trusted=len(definitions))
 
     def _data(self) -> bytes:
-        """Header and messages, without what stands behind them."""
+        """Header and messages, without what follows them."""
         content = self._stretch.content
         return content[: content[0] + _data_length(content)]
 
@@ -180,8 +180,8 @@ def _data_length(content: bytes) -> int:
     return int.from_bytes(content[4:8], "little")
 
 
-def _layouts(meaning: list[_Step]) -> dict[int, _Layout]:
-    return {step.frame.local_mesg_num: _layout(step.frame) for step in meaning if _is_definition(step.frame)}
+def _layouts(definitions: list[_Step]) -> dict[int, _Layout]:
+    return {step.frame.local_mesg_num: _layout(step.frame) for step in definitions if _is_definition(step.frame)}
 
 
 def _resume_at(data: bytes, start: int, layouts: Mapping[int, _Layout], after: float | None) -> int | None:
@@ -203,7 +203,7 @@ def _makes_sense(data: bytes, place: int, layouts: Mapping[int, _Layout], after:
         if place >= len(data):
             break
         first = data[place]
-        if first & COMPRESSED:  # its time hangs on one that may have been lost
+        if first & COMPRESSED:  # its time depends on a message that may be lost
             return False
         if first & DEFINITION:
             end = _define(data, place, known)
@@ -224,7 +224,7 @@ def _makes_sense(data: bytes, place: int, layouts: Mapping[int, _Layout], after:
 
 
 def _define(data: bytes, place: int, known: dict[int, _Layout]) -> int | None:
-    """Learns a definition and returns where it ends; None where it is none."""
+    """Add the definition at `place` to `known` and return where it ends; None where there is none."""
     fields_end = place + 6 + 3 * (data[place + 5] if place + 5 < len(data) else 0)
     end = fields_end
     if data[place] & DEVELOPER:
@@ -247,7 +247,7 @@ def _layout(definition: FitDefinitionMessage) -> _Layout:
 
 
 def _measured(sizes: list[tuple[int, int]], more: int, order: str) -> _Layout:
-    """`sizes`: number and bytes of each field; `more`: bytes of the developers' fields, which stand last."""
+    """`sizes`: number and bytes of each field; `more`: bytes of the developers' fields, which come last."""
     places: dict[int, Any] = {}
     end = 1
     for number, size in sizes:

@@ -1,7 +1,7 @@
 """The messages of one part of a FIT file, decoded by fitdecode and sorted by what they are about.
 
 What they mean for an activity is `fit.py`'s. The decoder is asked for no conversions: times stay seconds of FIT's own clock,
-positions stay semicircles. On bytes that no device wrote it fails in many ways; whatever it had told until then is kept.
+positions stay semicircles. On bytes that no device wrote the decoder fails in many ways; what it decoded before is kept.
 """
 
 import io
@@ -20,7 +20,7 @@ from strava_pipeline.core.size_limits import ImportLimits
 from strava_pipeline.ingest.files.fit_bytes import Part, Stretch, Trail
 from strava_pipeline.ingest.files.points import COLLECTED, PLACES, Points, TooManyPointsError
 
-MOST_FAULTS = 200  # that reading goes on behind
+MOST_FAULTS = 200  # after which reading goes on
 
 DECODER_FAULTS = (
     fitdecode.FitError,
@@ -50,17 +50,17 @@ COLUMNS = {
 }
 RECORD = {name: PLACES[column] for name, column in COLUMNS.items()}
 EMPTY = (None,) * (len(COLLECTED) - 1) + (0,)
-IN_OTHERS = ("fractional_cadence", "compressed_speed_distance")  # these come out in cadence, speed and distance
+WITHIN_OTHERS = ("fractional_cadence", "compressed_speed_distance")  # part of cadence, speed and distance
 DATA, DEFINITION = fitdecode.FIT_FRAME_DATA, fitdecode.FIT_FRAME_DEFINITION
 DEVELOPER = ("developer_data_id", "field_description")
-WORDLESS = ("event", "file_creator", "sport", *DEVELOPER)  # say nothing that a column could hold
+NO_COLUMNS = ("event", "file_creator", "sport", *DEVELOPER)  # messages with nothing for a column
 CADENCE = PLACES["cadence"]
 NATIVE = fitdecode.utils.get_mesg_type("record").fields
 
 
 @dataclass(slots=True)
 class Messages:
-    """What a part told, in its own order: fields by name, raw; `points` with FIT's units. `most`: messages to be read."""
+    """The messages of a part, in its order: fields by name, raw; `points` in FIT's units. `most`: how many messages to read."""
 
     file_id: Mapping[str, Any] = field(default_factory=dict)
     activity: Mapping[str, Any] = field(default_factory=dict)
@@ -76,18 +76,18 @@ class Messages:
     leaps: int = 0
 
 
-def messages(part: Part, limits: ImportLimits = ImportLimits()) -> Messages:
-    """Never raises for what is in `part`: where reading ended too early, the flags say so."""
-    told = Messages(points=Points(limits.points), flags=set(part.flags), most=limits.messages)
+def read_messages(part: Part, limits: ImportLimits = ImportLimits()) -> Messages:
+    """Read and sort the messages of `part`. Nothing in `part` raises: where reading ended too early, the flags say so."""
+    messages = Messages(points=Points(limits.points), flags=set(part.flags), most=limits.messages)
     stretch: Stretch | None = Stretch(part.content)
     for _ in range(MOST_FAULTS):
         if stretch is not None:
-            stretch = _read(stretch, told)
-    return told
+            stretch = _read(stretch, messages)
+    return messages
 
 
-def _read(stretch: Stretch, told: Messages) -> Stretch | None:
-    """Sorts messages up to a fault, and returns what makes sense behind it, or None: there it ends."""
+def _read(stretch: Stretch, messages: Messages) -> Stretch | None:
+    """Sort the messages up to a fault; returns the stretch that makes sense behind the fault, None where there is none."""
     reader = fitdecode.FitReader(
         io.BytesIO(stretch.content),
         processor=None,
@@ -99,58 +99,58 @@ def _read(stretch: Stretch, told: Messages) -> Stretch | None:
     try:
         for frame in reader:
             kind = frame.frame_type
-            is_meaning = kind == DEFINITION or (kind == DATA and frame.name in DEVELOPER)
-            trail.note(frame, len(told.points), is_meaning=is_meaning)
+            is_definition = kind == DEFINITION or (kind == DATA and frame.name in DEVELOPER)
+            trail.note(frame, len(messages.points), is_definition=is_definition)
             if kind == DATA:
-                _sort(frame, told)
-                if told.points.leapt() and (rest := _behind_leap(trail, told)) is not None:
-                    told.flags.add(Flag.DAMAGED)
+                _sort(frame, messages)
+                if messages.points.has_leapt() and (rest := _behind_leap(trail, messages)) is not None:
+                    messages.flags.add(Flag.DAMAGED)
                     return rest
     except TooManyPointsError:
-        told.flags.add(Flag.OVER_LIMIT)
+        messages.flags.add(Flag.OVER_LIMIT)
     except DECODER_FAULTS as fault:
-        rest = trail.behind(told.points)
+        rest = trail.behind(messages.points)
         ended = isinstance(fault, fitdecode.FitEOFError) and rest is None
-        told.flags.add(Flag.TRUNCATED if ended else Flag.DAMAGED)
+        messages.flags.add(Flag.TRUNCATED if ended else Flag.DAMAGED)
         return rest
     return None
 
 
-def _behind_leap(trail: Trail, told: Messages) -> Stretch | None:
-    """What makes sense behind lost bytes, where a leap of the clock comes from those; None where the clock was set.
+def _behind_leap(trail: Trail, messages: Messages) -> Stretch | None:
+    """What makes sense behind lost bytes, where these made the clock leap; None where the clock was set.
 
-    Only a part whose frame, checksum or messages were at fault before can have lost any.
+    Only a part with a fault in its frame, checksum or messages can have lost bytes.
     """
-    told.leaps += 1
-    if told.flags and told.leaps <= MOST_FAULTS and not trail.goes_on(told.points.last_time()):
-        rest = trail.behind(told.points)
+    messages.leaps += 1
+    if messages.flags and messages.leaps <= MOST_FAULTS and not trail.goes_on(messages.points.last_time()):
+        rest = trail.behind(messages.points)
         if rest is not None:
             return rest
-    told.points.accept_leap()
+    messages.points.accept_leap()
     return None
 
 
-def _sort(message: FitDataMessage, told: Messages) -> None:
-    told.count += 1
-    if told.count > told.most:
+def _sort(message: FitDataMessage, messages: Messages) -> None:
+    messages.count += 1
+    if messages.count > messages.most:
         raise TooManyPointsError
     match message.name:
         case "record":
-            told.points.add(_row(message, told.unknown))
+            messages.points.add(_row(message, messages.unknown))
         case "session":
-            told.sessions.append(_fields(message))
+            messages.sessions.append(_fields(message))
         case "lap":
-            told.laps.append(_fields(message))
+            messages.laps.append(_fields(message))
         case "length":
-            told.lengths.append(_fields(message))
+            messages.lengths.append(_fields(message))
         case "hr":
-            told.heart_rates.append(_fields(message))
+            messages.heart_rates.append(_fields(message))
         case "file_id":
-            told.file_id = told.file_id or _fields(message)
+            messages.file_id = messages.file_id or _fields(message)
         case "activity":
-            told.activity = _fields(message)
-        case name if name not in WORDLESS:
-            told.unknown[name] += 1
+            messages.activity = _fields(message)
+        case name if name not in NO_COLUMNS:
+            messages.unknown[name] += 1
 
 
 def _row(message: FitDataMessage, unknown: Counter[str]) -> list[float | None]:
@@ -161,16 +161,16 @@ def _row(message: FitDataMessage, unknown: Counter[str]) -> list[float | None]:
         value = data.value
         if value is None:
             continue
-        made_by_developer = type(data.field) is DevField
-        place = None if data.field is None or made_by_developer else RECORD.get(data.field.name)
+        is_developers = type(data.field) is DevField
+        place = None if data.field is None or is_developers else RECORD.get(data.field.name)
         if place is not None and type(value) in (int, float):
             row[place] = value
         elif data.field is not None and data.field.name == "fractional_cadence" and type(value) is float:
             fraction = value
-        elif made_by_developer and _is_standard(data):
+        elif is_developers and _is_standard(data):
             standard.append(data)
-        elif data.field is None or data.field.name not in IN_OTHERS:
-            unknown[f"developer.{data.name}"[:80] if made_by_developer else f"record.{data.name}"] += 1
+        elif data.field is None or data.field.name not in WITHIN_OTHERS:
+            unknown[f"developer.{data.name}"[:80] if is_developers else f"record.{data.name}"] += 1
     for data in standard:
         place = RECORD[NATIVE[data.field.native_field_num].name]
         row[place] = data.value if row[place] is None else row[place]
@@ -181,7 +181,7 @@ def _row(message: FitDataMessage, unknown: Counter[str]) -> list[float | None]:
 
 
 def _is_standard(data: FieldData) -> bool:
-    """Whether a developer's field says that it is one of FIT's own, in FIT's own unit."""
+    """Whether a developer's field declares itself one of FIT's own, in FIT's own unit."""
     native = NATIVE.get(data.field.native_field_num)
     return (
         native is not None

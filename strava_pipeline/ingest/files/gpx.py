@@ -1,7 +1,7 @@
 """GPX 1.0 and 1.1 and what devices put into their extensions. A file is one recording, however many tracks and segments it has.
 
-Without a single time it is a route that somebody drew, not an activity. Lengths follow from the positions, a device's own
-distance comes first.
+A file without a single time is a route that somebody drew, not an activity. A device's own distance counts before the length
+of the track.
 """
 
 from collections import Counter
@@ -18,12 +18,12 @@ from strava_pipeline.ingest.files.points import (
     Points,
     TooManyPointsError,
     clock_flags,
-    length,
     limited,
     microseconds,
     problem,
-    reach,
+    recorded_distance,
     span,
+    track_length,
     track_of,
 )
 
@@ -48,34 +48,34 @@ NO_VALUES = ("trkpt", "time", "extensions", "TrackPointExtension", "")
 
 
 def read_gpx(content: bytes, received_at: datetime, limits: ImportLimits = ImportLimits()) -> DecodedFile:
-    """Whatever can be read of `content`; raises for none of it."""
+    """Read what can be read of `content`. Nothing that it holds raises."""
     document = Markup(content, "gpx", "trkpt", ("trkseg", "trk", "rtept", "wpt", "metadata"))
-    told = _Told(limits.points)
+    contents = _Contents(limits.points)
     try:
         for element in document:
-            told.take(element)
+            contents.add(element)
     except TooManyPointsError:
         document.flags.add(Flag.OVER_LIMIT)
-    frame = told.points.frame()
+    frame = contents.points.frame()
     if frame["at"].null_count() == frame.height:
-        kind = told.kind()
+        kind = contents.kind()
         why = problem(document.flags, limits) or ("It holds no points." if kind == "empty" else None)
         return DecodedFile(
-            Format.GPX, kind=kind, problem=why, unknown=dict(told.unknown), limited=limited(document.flags, limits)
+            Format.GPX, kind=kind, problem=why, unknown=dict(contents.unknown), limited=limited(document.flags, limits)
         )
-    recording = _recording(told, frame, document.flags, received_at)
+    recording = _recording(contents, frame, document.flags, received_at)
     return DecodedFile(
         Format.GPX,
         kind="activity",
         recordings=(recording,),
         problem=problem(document.flags, limits),
-        unknown=dict(told.unknown),
+        unknown=dict(contents.unknown),
         limited=limited(document.flags, limits),
     )
 
 
-class _Told:
-    """What the elements said, in their order. The first track that has a name names the recording, then the file itself."""
+class _Contents:
+    """What the elements hold, in their order. The first track with a name names the recording, else the file itself."""
 
     def __init__(self, most_points: int) -> None:
         self.points = Points(most_points)
@@ -85,7 +85,7 @@ class _Told:
         self.document: dict[str, str] = {}
         self.utc_offset_s: float | None = None
 
-    def take(self, element: etree._Element) -> None:
+    def add(self, element: etree._Element) -> None:
         name = local(element.tag)
         if name == "trkpt":
             self.points.add(self._row(element))
@@ -98,7 +98,7 @@ class _Told:
         self.seen[name] += 1
 
     def kind(self) -> str:
-        """What a file without times is."""
+        """The kind of a file without times."""
         if self.seen["trkpt"] or self.seen["rtept"]:
             return "route"
         return "waypoints" if self.seen["wpt"] else "empty"
@@ -112,7 +112,7 @@ class _Told:
             place = POINT.get(name)
             if place is not None:
                 row[place] = number(element.text)
-            elif name == "trkpt":  # one that never ended has the next one in it
+            elif name == "trkpt":  # a point that never ended contains the next one
                 break
             elif name == "time" and row[0] is None:
                 row[0] = self._time(element.text)
@@ -131,19 +131,19 @@ def _words(element: etree._Element, *names: str) -> dict[str, str]:
     return {name: word for name in names if (word := text(element, name)) is not None}
 
 
-def _recording(told: _Told, frame: pl.DataFrame, flags: set[Flag], received_at: datetime) -> Recording:
+def _recording(contents: _Contents, frame: pl.DataFrame, flags: set[Flag], received_at: datetime) -> Recording:
     track = track_of(frame)
     started_at, elapsed = span(track)
-    distance = reach(track)
-    by_track = length(track, frame["segment"]) if distance is None else None
+    distance = recorded_distance(track)
+    by_track = track_length(track, frame["segment"]) if distance is None else None
     return Recording(
         Format.GPX,
-        sport=told.tracks.get("type"),
-        name=told.tracks.get("name", told.document.get("name")),
-        description=told.tracks.get("desc", told.document.get("desc")),
-        creator=told.document.get("creator") or None,
+        sport=contents.tracks.get("type"),
+        name=contents.tracks.get("name", contents.document.get("name")),
+        description=contents.tracks.get("desc", contents.document.get("desc")),
+        creator=contents.document.get("creator") or None,
         started_at=started_at,
-        utc_offset_s=told.utc_offset_s,
+        utc_offset_s=contents.utc_offset_s,
         elapsed_s=elapsed,
         distance_m=distance if by_track is None else by_track,
         summary={} if by_track is None else {"distance_by": "track"},

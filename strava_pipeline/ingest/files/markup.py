@@ -1,4 +1,4 @@
-"""XML as activity files have it: read as a stream, as far as it can be read, and without doing anything that it asks for.
+"""XML as activity files have it: read as a stream, as far as it can be read, without following any of its instructions.
 
 No entity is expanded, no document type loaded, nothing fetched; nesting and text are limited by libxml2. What an element means
 is `gpx.py`'s and `tcx.py`'s.
@@ -16,17 +16,17 @@ from lxml import etree
 from strava_pipeline.core.files.recording import Flag
 
 HARMLESS = ("NS_ERR_UNDEFINED_NAMESPACE", "ERR_UNSUPPORTED_ENCODING", "WAR_ENCODING_MISMATCH", "WAR_NS_URI_RELATIVE")
-"""Faults that cost no element: xsi:type without a declaration of xsi is what many programs write."""
+"""Faults that lose no element: many programs write xsi:type without a declaration of xsi."""
 CHUNK = 1 << 18  # bytes that are a tree at once
 HEAD = 65_536  # bytes in which the first element stands, after whatever comments
-KEPT = 100  # children: names and types stand first
+KEPT = 100  # children: names and types come first
 
 
 class Markup:
-    """The elements of a document that are wanted, each when it ends, with all that is in it; `flags` are true at the end."""
+    """The requested elements of a document, each whole and when it ends; `flags` are complete at the end."""
 
     def __init__(self, content: bytes, root: str, point: str, others: tuple[str, ...]) -> None:
-        """`root`: the document's element; `point`: what must be whole."""
+        """`root`: the document's element; `point`: the element that must be whole; `others`: further elements."""
         text = _plain(content)
         self.flags: set[Flag] = set()
         if not _ends(text):
@@ -58,13 +58,15 @@ class Markup:
             parser.close()
         except etree.LxmlError:
             self.flags.add(Flag.DAMAGED)
-        yield from (element for event, element in parser.read_events() if event == "end")  # what a cut closed
+        yield from (
+            element for event, element in parser.read_events() if event == "end"
+        )  # elements that the cut closed
         if any(fault.type_name not in HARMLESS for fault in parser.feed_error_log) and Flag.TRUNCATED not in self.flags:
             self.flags.add(Flag.DAMAGED)
 
 
 def _forget(top: etree._Element | None) -> None:
-    """Lets go of what was read: of the elements that are still open, all children but the first and the last ones."""
+    """Free what was read: of the elements that are still open, all children but the first ones and the last."""
     element = top
     while element is not None and len(element):
         del element[KEPT:-1]
@@ -72,10 +74,10 @@ def _forget(top: etree._Element | None) -> None:
 
 
 def _plain(content: bytes) -> bytes:
-    """Without what stands before the first element; in one byte per character where it was in two."""
+    """The text from the first element on, in one byte per character where it was in two."""
     wide = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
     text = content
-    if wide:  # the declaration speaks of two bytes
+    if wide:  # the declaration names the encoding of two bytes
         text = re.sub(r"<\?xml[^>]*>", "", content.decode("utf-16", errors="replace"), count=1).encode(errors="replace")
     return text.lstrip(codecs.BOM_UTF8 + b" \t\r\n\0")
 
@@ -88,7 +90,7 @@ def _ends(text: bytes) -> bool:
 
 
 def _without_half(text: bytes, point: str) -> bytes:
-    """What was cut off in the middle is gone: half a number is a wrong number, half a point an odd one."""
+    """The text without a tag or a point that was cut off in the middle: half a number is a wrong number."""
     tags = text[: text.rfind(b">") + 1]
     begun = tags.rfind(f"<{point}".encode())
     return tags[:begun] if begun > tags.rfind(f"</{point}>".encode()) else tags
@@ -100,12 +102,12 @@ def _local(tag: str) -> str:
 
 
 def local(tag: object) -> str:
-    """An element's name without its namespace, be it declared or not; an entity has none."""
+    """An element's name without its namespace, declared or not; "" for an entity."""
     return _local(tag) if isinstance(tag, str) else ""
 
 
 def child(element: etree._Element, name: str) -> etree._Element | None:
-    return next((one for one in element if local(one.tag) == name), None)
+    return next((inner for inner in element if local(inner.tag) == name), None)
 
 
 def text(element: etree._Element, *path: str) -> str | None:
@@ -138,6 +140,6 @@ def instant(value: str | None) -> datetime | None:
 
 
 def offset_s(at: datetime | None) -> float | None:
-    """The local time's offset where the file writes one; `Z` tells of no place."""
+    """The local time's offset in seconds where the file gives one; `Z` gives none."""
     offset = at.utcoffset() if at is not None else None
     return offset.total_seconds() if offset else None

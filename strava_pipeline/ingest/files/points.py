@@ -14,7 +14,7 @@ from strava_pipeline.core.files.recording import TRACK, Flag
 from strava_pipeline.core.geodesy import column_distance_m
 from strava_pipeline.core.size_limits import ImportLimits
 
-PER_FRAME = 50_000  # rows that stand as Python objects at once
+PER_FRAME = 50_000  # rows that are Python objects at once
 COLLECTED = {**TRACK, "at": pl.Int64(), "segment": pl.Int64()}
 PLACES = {name: place for place, name in enumerate(COLLECTED)}
 LEAP = 86_400  # s between neighbours; races and sleepless tours pause for less
@@ -29,7 +29,7 @@ PROBLEMS = {
 
 
 class TooManyPointsError(ValueError):
-    """A file holds more points or messages than are read; what was collected stays."""
+    """A file holds more points or messages than are read; what was collected is kept."""
 
 
 class Points:
@@ -42,20 +42,20 @@ class Points:
         self._leapt_at = 0  # the place in `_rows` of the first row behind the last leap of the clock
 
     def add(self, row: Sequence[float | None]) -> None:
-        """Raises TooManyPointsError beyond the limit."""
+        """Add a row. Raises TooManyPointsError beyond the limit."""
         if len(self._rows) >= self._room:
             raise TooManyPointsError
         self._rows.append(row)
         if len(self._rows) == PER_FRAME:
-            self._settle()
+            self._flush()
 
     def recent_time(self) -> float | None:
-        """The middle one of the last times, which one wrong time doesn't move far."""
+        """The median of the last times, which one wrong time doesn't move far."""
         times = sorted(row[0] for row in self._rows[self._recent() :] if row[0] is not None)
         return times[len(times) // 2] if times else None
 
-    def leapt(self) -> bool:
-        """Whether the last two rows are further apart in time than LEAP, and nobody accepted it."""
+    def has_leapt(self) -> bool:
+        """Whether the last two rows are further apart in time than LEAP, and that was not accepted."""
         new = len(self._rows) > 1 and self._leapt_at < len(self._rows) - 1
         last, before = (self._rows[-1][0], self._rows[-2][0]) if new else (None, None)
         return last is not None and before is not None and abs(last - before) > LEAP
@@ -65,16 +65,16 @@ class Points:
         return self._rows[-1][0] if self._rows else None
 
     def accept_leap(self) -> None:
-        """Takes the last row's time for true: times behind it are no longer judged by those before it."""
+        """Accept the last row's time: later times are no longer judged by those before it."""
         self._leapt_at = len(self._rows) - 1
 
-    def take_back_to(self, count: int) -> None:
-        """Forgets the rows from the how manieth on; those that are in a frame already stay."""
+    def remove_from(self, count: int) -> None:
+        """Remove the rows from number `count` on; those in a frame already stay."""
         del self._rows[max(count - PER_FRAME * len(self._frames), 0) :]
         self._leapt_at = min(self._leapt_at, len(self._rows))
 
-    def forget_strays(self) -> None:
-        """Forgets those of the last rows whose times lie further than LEAP from the others'."""
+    def remove_strays(self) -> None:
+        """Remove those of the last rows whose times are further than LEAP from the others'."""
         time, start = self.recent_time(), self._recent()
         if time is not None:
             self._rows[start:] = [row for row in self._rows[start:] if row[0] is None or abs(row[0] - time) <= LEAP]
@@ -83,22 +83,22 @@ class Points:
         return PER_FRAME * len(self._frames) + len(self._rows)
 
     def frame(self) -> pl.DataFrame:
-        """All of them, at the end."""
-        self._settle()
+        """All rows. Called once, at the end."""
+        self._flush()
         return pl.concat(self._frames)
 
     def _recent(self) -> int:
-        """The place of the first of the last rows, none of them before a leap that was accepted."""
+        """The index of the first of the last rows, none of them before a leap that was accepted."""
         return max(len(self._rows) - RECENT, self._leapt_at, 0)
 
-    def _settle(self) -> None:
+    def _flush(self) -> None:
         self._frames.append(pl.DataFrame(self._rows, schema=COLLECTED, orient="row", strict=False))
         self._room -= len(self._rows)
         self._rows, self._leapt_at = [], 0
 
 
 def track_of(frame: pl.DataFrame) -> pl.DataFrame:
-    """TRACK from what was collected, `at` being microseconds since 1970; null for what is no number or not on Earth."""
+    """TRACK from collected rows, `at` in microseconds since 1970; null for what is no number or not on Earth."""
     numbers = [name for name, kind in TRACK.items() if kind == pl.Float64]
     known = frame.with_columns(pl.when(pl.col(numbers).is_finite()).then(pl.col(numbers)))
     there = pl.col("latitude").is_between(-90, 90) & pl.col("longitude").is_between(-180, 180)
@@ -120,7 +120,7 @@ def span(track: pl.DataFrame) -> tuple[datetime | None, float | None]:
 
 
 def clock_flags(track: pl.DataFrame, started_at: datetime | None, received_at: datetime) -> set[Flag]:
-    """What is odd about the times of a track and about the start that its file tells."""
+    """What is wrong with the times of a track and with the start that its file gives."""
     flags = set()
     if track["at"].null_count():
         flags.add(Flag.NO_TIMES)
@@ -140,13 +140,13 @@ def _extent(track: pl.DataFrame) -> tuple[datetime, ...]:
     return () if times[0] is None else times
 
 
-def reach(track: pl.DataFrame) -> float | None:
-    """The distance that the points themselves tell, in metres."""
-    told: float | None = track.select(pl.col("distance").max()).item()
-    return told
+def recorded_distance(track: pl.DataFrame) -> float | None:
+    """The distance recorded in the points themselves, in metres."""
+    recorded: float | None = track.select(pl.col("distance").max()).item()
+    return recorded
 
 
-def length(track: pl.DataFrame, segment: pl.Series) -> float | None:
+def track_length(track: pl.DataFrame, segment: pl.Series) -> float | None:
     """The two-dimensional length in metres: great circles (haversine) between neighbours of a segment."""
     placed = track.select("latitude", "longitude", segment.alias("segment")).drop_nulls()
     if placed.is_empty():
@@ -157,7 +157,7 @@ def length(track: pl.DataFrame, segment: pl.Series) -> float | None:
 
 
 def problem(flags: Set[Flag], limits: ImportLimits = ImportLimits()) -> str | None:
-    """The worst of them in a sentence."""
+    """The worst problem as a sentence, for a person."""
     if Flag.OVER_LIMIT in flags:
         return limits.points_exceeded
     return next((sentence for flag, sentence in PROBLEMS.items() if flag in flags), None)

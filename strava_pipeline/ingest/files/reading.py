@@ -30,7 +30,7 @@ READERS = {Format.FIT: read_fit, Format.GPX: read_gpx, Format.TCX: read_tcx}
 
 
 def read_file(content: bytes, name: str, received_at: datetime, limits: ImportLimits = ImportLimits()) -> DecodedFile:
-    """What is in a file. `name` only helps to say what an unknown one may be; `received_at` tells clocks that run ahead."""
+    """What is in a file. `name` only helps to describe an unknown file; `received_at` shows which clocks run ahead."""
     return read_unpacked(*unpack(content, limits), name, received_at, limits)
 
 
@@ -52,12 +52,12 @@ def read_unpacked(
 
 
 def unpack(content: bytes, limits: ImportLimits = ImportLimits()) -> tuple[bytes, frozenset[Flag]]:
-    """What a file holds, packed with gzip or not, as far as it can be unpacked; and what was odd about that."""
+    """What a file holds, packed with gzip or not, as far as it can be unpacked, and what went wrong."""
     return _unpacked(content, limits.file_bytes) if content.startswith(GZIP) else (content, frozenset())
 
 
 def _unpacked(content: bytes, most: int) -> tuple[bytes, frozenset[Flag]]:
-    """What was packed with gzip, in several members if need be, up to one byte more than is read."""
+    """What was packed with gzip, in one or several members, up to one byte more than is read."""
     pieces: list[bytes] = []
     room, begin, members = most + 1, 0, 0
     try:
@@ -105,14 +105,14 @@ def _what(content: bytes, name: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Zone:
-    """`name` as IANA has it; at sea Etc/GMT±n. `utc_offset_s`: local minus UTC when the recording began, None without a date."""
+    """`name`: IANA's; at sea Etc/GMT±n. `utc_offset_s`: local minus UTC when the recording began, None without a date."""
 
     name: str
     utc_offset_s: float | None
 
 
 def zone_of(recording: Recording) -> Zone | None:
-    """None where the recording has no position."""
+    """The zone in which a recording began; None where it has no position."""
     placed = recording.track.select("latitude", "longitude").drop_nulls().head(1)
     if placed.is_empty():
         return None
@@ -121,7 +121,7 @@ def zone_of(recording: Recording) -> Zone | None:
 
 
 def zone_at(latitude: float, longitude: float, at: datetime | None) -> Zone | None:
-    """None where the zone isn't one of this machine's."""
+    """The zone of a position; None where this machine doesn't have the zone."""
     name = tzfpy.get_tz(longitude, latitude)
     try:
         offset = at.astimezone(ZoneInfo(name)).utcoffset() if at is not None else None
@@ -133,9 +133,12 @@ def zone_at(latitude: float, longitude: float, at: datetime | None) -> Zone | No
 def read_whole(
     body: bytes, name: str, received_at: datetime, limits: ImportLimits = ImportLimits()
 ) -> tuple[Reading, list[pl.DataFrame]]:
-    """What `read_unpacked` finds, and whose points where; nothing that a file holds raises."""
+    """A file's reading, and the points of each of its recordings; nothing that a file holds raises."""
     unpacked, flags = unpack(body, limits)
     read = read_unpacked(unpacked, flags, name, received_at, limits)
-    zones = [(zone.name, zone.utc_offset_s) if (zone := zone_of(each)) else (None, None) for each in read.recordings]
+    zones = [
+        (zone.name, zone.utc_offset_s) if (zone := zone_of(recording)) else (None, None)
+        for recording in read.recordings
+    ]
     content = hashlib.sha256(unpacked).hexdigest()
-    return reading_of(read, content, zones), [each.track for each in read.recordings]
+    return reading_of(read, content, zones), [recording.track for recording in read.recordings]

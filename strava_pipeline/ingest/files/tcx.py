@@ -1,7 +1,7 @@
 """TCX: Training Center files, as Garmin, Strava and many others write them. An activity is a recording; a course is none.
 
 Laps are kept as they are, but the distance is the last point's: devices round, stop and resume laps, and the points are what was
-recorded. A lap's time is the device's timer, so their sum is the moving time.
+recorded. A lap's time is the device's timer, so the sum of the laps' times is the moving time.
 """
 
 from collections import Counter
@@ -21,12 +21,12 @@ from strava_pipeline.ingest.files.points import (
     Points,
     TooManyPointsError,
     clock_flags,
-    length,
     limited,
     microseconds,
     problem,
-    reach,
+    recorded_distance,
     span,
+    track_length,
     track_of,
 )
 
@@ -62,32 +62,32 @@ WORDS = {"Intensity": "intensity", "TriggerMethod": "trigger"}
 
 
 def read_tcx(content: bytes, received_at: datetime, limits: ImportLimits = ImportLimits()) -> DecodedFile:
-    """Whatever can be read of `content`; raises for none of it."""
+    """Read what can be read of `content`. Nothing that it holds raises."""
     document = Markup(
         content, "TrainingCenterDatabase", "Trackpoint", ("Track", "Lap", "Activity", "Course", "Workout")
     )
     unknown: Counter[str] = Counter()
     recordings: list[Recording] = []
-    told, seen = _Told(unknown, limits.points), Counter[str]()
+    contents, seen = _Contents(unknown, limits.points), Counter[str]()
     last: etree._Element | None = None
     try:
         for last in document:
             name = local(last.tag)
             seen[name] += 1
             if name == "Activity":
-                recordings.append(told.recording(last, len(recordings), received_at))
+                recordings.append(contents.recording(last, len(recordings), received_at))
             if name in ("Activity", "Course"):
-                told = _Told(unknown, limits.points)
-            told.take(last)
+                contents = _Contents(unknown, limits.points)
+            contents.add(last)
     except TooManyPointsError:
         document.flags.add(Flag.OVER_LIMIT)
-    if told and not _in_course(last):  # the activity never ended
-        recordings.append(told.recording(None, len(recordings), received_at))
+    if contents and not _in_course(last):  # the activity never ended
+        recordings.append(contents.recording(None, len(recordings), received_at))
     kind = next((kind for kind in ("Course", "Workout") if seen[kind]), "empty").lower()
     return DecodedFile(
         Format.TCX,
         kind="activity" if recordings else kind,
-        recordings=tuple(replace(one, flags=one.flags | document.flags) for one in recordings),
+        recordings=tuple(replace(recording, flags=recording.flags | document.flags) for recording in recordings),
         problem=problem(document.flags, limits)
         or ("It holds no activity." if kind == "empty" and not recordings else None),
         unknown=dict(unknown),
@@ -97,12 +97,12 @@ def read_tcx(content: bytes, received_at: datetime, limits: ImportLimits = Impor
 
 def _in_course(element: etree._Element | None) -> bool:
     return element is not None and any(
-        local(one.tag) in ("Course", "Courses") for one in (element, *element.iterancestors())
+        local(outer.tag) in ("Course", "Courses") for outer in (element, *element.iterancestors())
     )
 
 
-class _Told:
-    """What the elements of one activity said, in their order."""
+class _Contents:
+    """What the elements of one activity hold, in their order."""
 
     def __init__(self, unknown: Counter[str], most_points: int) -> None:
         self.points = Points(most_points)
@@ -114,7 +114,7 @@ class _Told:
     def __bool__(self) -> bool:
         return bool(self.points or self.laps)
 
-    def take(self, element: etree._Element) -> None:
+    def add(self, element: etree._Element) -> None:
         match local(element.tag):
             case "Trackpoint":
                 self.points.add(self._row(element))
@@ -152,15 +152,19 @@ class _Told:
         )
 
     def _distance(self, track: pl.DataFrame, segment: pl.Series) -> tuple[float | None, dict[str, str]]:
-        told = reach(track)
-        for distance, by in ((told, None), (self._total("distance_m"), "laps"), (length(track, segment), "track")):
+        recorded = recorded_distance(track)
+        for distance, by in (
+            (recorded, None),
+            (self._total("distance_m"), "laps"),
+            (track_length(track, segment), "track"),
+        ):
             if distance is not None:
                 return distance, {} if by is None else {"distance_by": by}
         return None, {}
 
     def _total(self, name: str) -> float | None:
-        told = [lap[name] for lap in self.laps if name in lap]
-        return sum(told) if told else None
+        values = [lap[name] for lap in self.laps if name in lap]
+        return sum(values) if values else None
 
     def _row(self, point: etree._Element) -> list[float | None]:
         at = instant(text(point, "Time"))
@@ -174,7 +178,7 @@ class _Told:
             place = POINT.get(name)
             if place is not None:
                 row[place] = _value(element)
-            elif name == "Trackpoint":  # one that never ended has the next one in it
+            elif name == "Trackpoint":  # a point that never ended contains the next one
                 break
             elif name not in NO_VALUES and not len(element):
                 self._unknown[name[:80]] += 1
@@ -184,15 +188,15 @@ class _Told:
 def _lap(element: etree._Element) -> dict[str, Any]:
     began = instant(element.get("StartTime"))
     lap: dict[str, Any] = {"started_at": began.astimezone(UTC) if began is not None else None}
-    for told in (one for part in element if local(part.tag) != "Track" for one in part.iter()):
-        name = local(told.tag)
-        if name in WORDS and told.text:
-            lap[WORDS[name]] = told.text.strip()
-        elif name in LAP and (value := _value(told)) is not None:
+    for field in (inner for part in element if local(part.tag) != "Track" for inner in part.iter()):
+        name = local(field.tag)
+        if name in WORDS and field.text:
+            lap[WORDS[name]] = field.text.strip()
+        elif name in LAP and (value := _value(field)) is not None:
             lap[LAP[name]] = value
     return lap
 
 
 def _value(element: etree._Element) -> float | None:
-    """Heart rates stand in a `Value` of their own."""
+    """The number of an element; heart rates have it in a `Value` of their own."""
     return number(element.text if not len(element) else text(element, "Value"))
