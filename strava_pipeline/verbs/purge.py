@@ -9,28 +9,18 @@ from contextlib import ExitStack, suppress
 from dataclasses import asdict, dataclass
 from datetime import date
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from strava_pipeline.core.errors import MissingSettingsError, MisuseError, PipelineError
 from strava_pipeline.core.text import counted
-from strava_pipeline.lake.bronze.answers import newest_athlete
-from strava_pipeline.lake.paths import Lake
-from strava_pipeline.lake.purge import Place, data_places
-from strava_pipeline.operations.log_files import KINDS, list_logs, prune
-from strava_pipeline.operations.provider_access import provider_login_files, pulled_providers
-from strava_pipeline.operations.strava_access import (
-    delete_secrets,
-    ledger_path,
-    login_state,
-    revoked_at,
-    secret_files,
-    subscription_path,
-)
-from strava_pipeline.settings import Settings, env_file
 from strava_pipeline.verbs.output import echo_json
-from strava_pipeline.verbs.service_process import rotated, service_log
+
+if TYPE_CHECKING:
+    from strava_pipeline.lake.paths import Lake
+    from strava_pipeline.lake.purge import Place
+    from strava_pipeline.settings import Settings
 
 APPS_PAGE = "https://www.strava.com/settings/apps"
 WORD = "purge"  # to be typed where the athlete's id is not known
@@ -47,6 +37,7 @@ def purge(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
 ) -> None:
     """Delete all of the athlete's data kept here and the login, and give the application's access back at Strava."""
+    from strava_pipeline.settings import Settings
     from strava_pipeline.verbs.output import plain
 
     settings = Settings.load()
@@ -75,7 +66,10 @@ def purge(
 
 def carry_out(settings: "Settings", found: "Purge") -> str:
     """Give the access back, then delete data, logs and login. Returns what became of the access; may raise PipelineError."""
+    from strava_pipeline.lake.paths import Lake
     from strava_pipeline.lake.purge import delete_data, exclusive_use
+    from strava_pipeline.operations.provider_access import provider_login_files
+    from strava_pipeline.operations.strava_access import delete_secrets
     from strava_pipeline.verbs.dagster_process import exclusive_instance
 
     lake = Lake(settings.data_dir)
@@ -97,9 +91,10 @@ def carry_out(settings: "Settings", found: "Purge") -> str:
 
 def _refuse(settings: "Settings") -> None:
     """PipelineError while anything works on the data, or where the data folder holds other things."""
-
     from strava_pipeline.ingest.trips.source import trips_file
+    from strava_pipeline.lake.paths import Lake
     from strava_pipeline.lake.purge import refuse_other_places, refuse_work
+    from strava_pipeline.settings import env_file
     from strava_pipeline.verbs.dagster_process import is_daemon_running
     from strava_pipeline.verbs.service_process import intake_answers
 
@@ -200,8 +195,8 @@ class Purge:
     athlete_id: int | None
     data_dir: Path
     access: str
-    places: list[Place]
-    drop_folder: Place | None
+    places: "list[Place]"
+    drop_folder: "Place | None"
     stays: list[tuple[Path | None, str]]
 
     @property
@@ -226,8 +221,13 @@ class Purge:
         }
 
 
-def plan_purge(settings: Settings, *, keep_access: bool) -> Purge:
+def plan_purge(settings: "Settings", *, keep_access: bool) -> Purge:
     """What would be deleted, and what would stay."""
+    from strava_pipeline.lake.paths import Lake
+    from strava_pipeline.lake.purge import Place, data_places
+    from strava_pipeline.operations.provider_access import provider_login_files
+    from strava_pipeline.operations.strava_access import secret_files
+
     lake = Lake(settings.data_dir)
     places = data_places(lake)
     if logs := _log_files(settings.logs_dir):
@@ -245,6 +245,9 @@ def plan_purge(settings: Settings, *, keep_access: bool) -> Purge:
 
 def delete_logs(logs_dir: Path) -> None:
     """Delete every log that a run or the service wrote, and the folders that this leaves empty."""
+    from strava_pipeline.operations.log_files import KINDS, prune
+    from strava_pipeline.verbs.service_process import service_log
+
     _, faults = prune(logs_dir, date.max, days=0)
     if faults:
         raise PipelineError(
@@ -258,13 +261,19 @@ def delete_logs(logs_dir: Path) -> None:
 
 
 def _log_files(logs_dir: Path) -> list[Path]:
+    from strava_pipeline.operations.log_files import KINDS, list_logs
+    from strava_pipeline.verbs.service_process import rotated, service_log
+
     of_service = (rotated(service_log(logs_dir)), service_log(logs_dir))
     return [path for kind in KINDS for path in list_logs(logs_dir, kind)] + [
         path for path in of_service if path.exists()
     ]
 
 
-def _athlete_id(settings: Settings, lake: Lake) -> int | None:
+def _athlete_id(settings: "Settings", lake: "Lake") -> int | None:
+    from strava_pipeline.lake.bronze.answers import newest_athlete
+    from strava_pipeline.operations.strava_access import login_state
+
     try:
         of_login = login_state(settings).athlete_id
     except PipelineError:
@@ -274,7 +283,9 @@ def _athlete_id(settings: Settings, lake: Lake) -> int | None:
     return found if isinstance(found, int) else None
 
 
-def _access(settings: Settings, *, keep_access: bool) -> str:
+def _access(settings: "Settings", *, keep_access: bool) -> str:
+    from strava_pipeline.operations.strava_access import login_state, revoked_at
+
     if revoked_at(settings):
         return BEFORE
     try:
@@ -286,7 +297,11 @@ def _access(settings: Settings, *, keep_access: bool) -> str:
     return KEPT if keep_access else HELD
 
 
-def _staying(settings: Settings, lake: Lake, places: list[Place]) -> Iterator[tuple[Path | None, str]]:
+def _staying(settings: "Settings", lake: "Lake", places: "list[Place]") -> Iterator[tuple[Path | None, str]]:
+    from strava_pipeline.operations.provider_access import pulled_providers
+    from strava_pipeline.operations.strava_access import ledger_path, subscription_path
+    from strava_pipeline.settings import env_file
+
     for link in (link for place in places for link in place.links):
         yield link.readlink(), f"only the link {link} goes"
     for path, why in (

@@ -337,7 +337,7 @@ def test_a_purge_that_could_not_delete_a_file_leaves_a_folder_that_works_and_goe
     assert json.loads(typed("status", "--json").out)["counts"] == {}
     kept.calls()
     flow = typed("flow")
-    assert (flow.code, "strava-pipeline purge goes on" in flow.err, kept.calls()["total"]) == (1, True, 0)
+    assert (flow.code, "strava-pipeline purge finishes it" in flow.err, kept.calls()["total"]) == (1, True, 0)
     found = {one["name"]: one for one in json.loads(typed("doctor", "--json").out)["findings"]}
     assert (found["purge"]["state"], found["purge"]["mend"]) == ("warning", "strava-pipeline purge")
     assert typed("purge", "--yes").code == 0
