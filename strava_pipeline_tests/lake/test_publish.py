@@ -174,10 +174,10 @@ DIE = """
 import os, sys
 from pathlib import Path
 from strava_pipeline.lake.paths import Lake
-from strava_pipeline.lake.gold.warehouse import changed, connect
+from strava_pipeline.lake.gold.warehouse import connect, mark_changed
 connection = connect(Lake(Path(sys.argv[1])).working)
 connection.execute("INSERT INTO activities_all BY NAME SELECT 1 AS id, 'committed' AS name")
-changed(connection)
+mark_changed(connection)
 os._exit(9)  # power cut: no checkpoint, the log stays
 """
 

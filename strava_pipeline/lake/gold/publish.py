@@ -21,7 +21,6 @@ import duckdb
 
 from strava_pipeline.core.errors import PipelineError
 from strava_pipeline.lake.files import sync_folder
-from strava_pipeline.lake.gold.quality import row_counts
 from strava_pipeline.lake.gold.warehouse import (
     REBUILDING,
     Connection,
@@ -97,6 +96,8 @@ def publish(lake: Lake, *, refuse: Refuse = lambda working: None) -> bool:
 
 def publish_and_compare(lake: Lake, *, refuse: Refuse) -> Published:
     """Publish, and compare what readers see then with the warehouse."""
+    from strava_pipeline.lake.gold.quality import row_counts  # which imports Polars: readers of a snapshot need none
+
     with exclusively(lake):
         views = view_files(lake)
         with opened(lake) as connection:
@@ -219,6 +220,8 @@ class _Seen:
 
 
 def _look(published: Connection) -> _Seen:
+    from strava_pipeline.lake.gold.quality import row_counts
+
     return _Seen(_state(published), row_counts(published), skipped_views(published))
 
 
