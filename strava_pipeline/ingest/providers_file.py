@@ -20,11 +20,17 @@ class UnusableProvidersError(PipelineError):
 
 
 class ProviderChoice(BaseModel):
-    """What a person chose for a provider. `enabled`: its activities are pulled."""
+    """What a person chose for a provider.
+
+    Args:
+        enabled: its activities are pulled.
+        auto_files: the files of its activities are fetched without being asked for.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
     enabled: bool = False
+    auto_files: bool = True
 
 
 class _File(BaseModel):
@@ -33,9 +39,10 @@ class _File(BaseModel):
     providers: dict[str, ProviderChoice] = Field(default_factory=dict)
 
 
-def enabled_providers(settings: Settings) -> tuple[str, ...]:
-    """The names of the enabled providers, in alphabetical order. Raises UnusableProvidersError."""
-    return tuple(sorted(name for name, choice in provider_choices(settings.providers_config).items() if choice.enabled))
+def enabled_providers(settings: Settings) -> dict[str, ProviderChoice]:
+    """The enabled providers by name, in alphabetical order, and what was chosen. Raises UnusableProvidersError."""
+    choices = provider_choices(settings.providers_config)
+    return {name: choices[name] for name in sorted(choices) if choices[name].enabled}
 
 
 def provider_choices(path: Path) -> dict[str, ProviderChoice]:

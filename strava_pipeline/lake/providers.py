@@ -2,7 +2,8 @@
 
 A file's record (`FileRecord`) lies in data/bronze/providers/NAME/files as bronze/answers.py keeps answers; its bytes lie in
 data/bronze/files, like those of imported files. A 404 is an answer, too: the activity has no file, and is not asked for again.
-The outcome of a step, data/state/providers/NAME.json, is for `status` and `doctor`; nothing else depends on it.
+The outcome of a step, data/state/providers/NAME/OPERATION.json, is for `status` and `doctor`, and so that nothing is asked of
+a provider before its limit ends. Without the file, or if it is damaged, the outcome is unknown.
 """
 
 from collections.abc import Iterator
@@ -104,7 +105,6 @@ class Outcome(BaseModel):
     """How a step of a provider ended.
 
     Args:
-        operation: the step: listing, files.
         at: when it ended (UTC).
         succeeded: whether it did all that was asked for.
         message: what went wrong; empty: nothing.
@@ -113,26 +113,26 @@ class Outcome(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    operation: str
     at: AwareDatetime
     succeeded: bool
     message: str = ""
     limited_until: AwareDatetime | None = None
 
 
-def keep_outcome(lake: Lake, provider: str, outcome: Outcome) -> None:
-    """Put the outcome on disk, in place of the provider's last one. A disk that refuses it stops nothing."""
+def keep_outcome(lake: Lake, provider: str, operation: str, outcome: Outcome) -> None:
+    """Put the outcome of a step (listing, files) on disk, in place of its last one. A disk that refuses it stops nothing."""
     with suppress(OSError):
-        write_whole(_file(lake, provider), outcome.model_dump_json().encode())
+        write_whole(_outcomes(lake, provider) / f"{operation}.json", outcome.model_dump_json().encode())
 
 
-def last_outcome(lake: Lake, provider: str) -> Outcome | None:
-    """How the provider's last step ended; None: unknown, or there was none."""
-    try:
-        return Outcome.model_validate_json(_file(lake, provider).read_bytes())
-    except (FileNotFoundError, ValidationError):
-        return None
+def last_outcomes(lake: Lake, provider: str) -> dict[str, Outcome]:
+    """How the provider's last steps ended, by operation, as far as that is known."""
+    found = {}
+    for path in sorted(_outcomes(lake, provider).glob("*.json")):
+        with suppress(FileNotFoundError, ValidationError):
+            found[path.stem] = Outcome.model_validate_json(path.read_bytes())
+    return found
 
 
-def _file(lake: Lake, provider: str) -> Path:
-    return lake.state / "providers" / f"{provider}.json"
+def _outcomes(lake: Lake, provider: str) -> Path:
+    return lake.state / "providers" / provider

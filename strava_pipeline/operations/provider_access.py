@@ -4,7 +4,7 @@ For `status`, `doctor`, `plan` and `purge`. Nothing here makes a call. The calls
 """
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from math import ceil
@@ -15,10 +15,11 @@ from strava_pipeline.core.providers import spec_of
 from strava_pipeline.ingest.providers_file import UnusableProvidersError, enabled_providers
 from strava_pipeline.ingest.registry import PROVIDERS, login_files, missing_login
 from strava_pipeline.lake.bronze.listings import listings, newest_watermark
+from strava_pipeline.lake.gold.fetch_selection import wanted_files
 from strava_pipeline.lake.gold.quality import rows_of_source
-from strava_pipeline.lake.gold.warehouse import reading
+from strava_pipeline.lake.gold.warehouse import DamagedWarehouseError, OtherCatalogueError, is_a_database, reading
 from strava_pipeline.lake.paths import Lake
-from strava_pipeline.lake.providers import Outcome, keep_outcome, last_outcome
+from strava_pipeline.lake.providers import Outcome, keep_outcome, last_outcomes
 from strava_pipeline.operations.pulling import Stopped
 from strava_pipeline.operations.run_context import RunContext
 from strava_pipeline.settings import Settings
@@ -44,13 +45,13 @@ class ProviderState:
     Args:
         login_problem: why the provider can't be asked, for a person; None: its login is there.
         last_pull: its newest listing; None before the first.
-        last_step: how its last step ended; None: unknown.
+        steps: how its last steps ended, by operation, as far as that is known.
     """
 
     title: str
     login_problem: str | None
     last_pull: Pull | None
-    last_step: Outcome | None
+    steps: dict[str, Outcome]
 
 
 def provider_states(settings: Settings) -> dict[str, ProviderState]:
@@ -64,7 +65,7 @@ def _state(settings: Settings, lake: Lake, name: str) -> ProviderState:
     pull = None
     if newest is not None:
         pull = Pull(newest.fetched_at, newest.window.mode, newest.complete, newest.rows, newest.unreadable)
-    return ProviderState(spec_of(name).title, missing_login(name, settings), pull, last_outcome(lake, name))
+    return ProviderState(spec_of(name).title, missing_login(name, settings), pull, last_outcomes(lake, name))
 
 
 def providers_health(settings: Settings) -> list[Finding]:
@@ -82,16 +83,18 @@ def providers_health(settings: Settings) -> list[Finding]:
 
 
 def _health(name: str, state: ProviderState) -> Finding:
-    finding, step = f"provider: {name}", state.last_step
+    finding = f"provider: {name}"
     if state.login_problem is not None:
         return problem(
             finding, state.login_problem, f"Without a login nothing of {state.title} is pulled; what is here stays."
         )
-    if step is not None and step.limited_until is not None:
-        return ok(finding, f"limited by {state.title} until {_minute(step.limited_until)}; a later run goes on")
-    if step is not None and not step.succeeded:
-        what = f"the last run ({step.operation}, {_minute(step.at)}) failed: {step.message}"
-        return warning(finding, what, "What came before is kept, and the next run goes on there.")
+    for step in state.steps.values():
+        if step.limited_until is not None:
+            return ok(finding, f"limited by {state.title} until {_minute(step.limited_until)}; a later run goes on")
+    for operation, step in state.steps.items():
+        if not step.succeeded:
+            what = f"the last run ({operation}, {_minute(step.at)}) failed: {step.message}"
+            return warning(finding, what, "What came before is kept, and the next run goes on there.")
     if state.last_pull is None:
         return ok(finding, "nothing was pulled yet")
     return ok(finding, f"last pulled {_minute(state.last_pull.at)}")
@@ -125,6 +128,19 @@ def plan_providers(run: RunContext, settings: Settings, years: Sequence[int]) ->
     return found
 
 
+def years_lacking_files(lake: Lake, provider: str, years: Sequence[int], now: datetime) -> set[int]:
+    """The years of activities whose file can be fetched now: a limit or a failure kept it from coming before."""
+    newest = next(listings(lake, provider, newest_first=True), None)
+    if newest is None or "files" not in spec_of(provider).capabilities:
+        return set()
+    if not lake.working.exists() or not is_a_database(lake.working):
+        return set()
+    with suppress(OtherCatalogueError, DamagedWarehouseError):  # whatever runs next makes the warehouse again
+        wanted = wanted_files(lake, provider, newest.manifest.account, years)
+        return {activity.year for activity in wanted if not activity.is_resting(now)}
+    return set()
+
+
 def provider_login_files(settings: Settings) -> list[Path]:
     """The files on disk that hold logins of providers, enabled or not."""
     return [path for name in sorted(PROVIDERS) for path in login_files(name, settings) if path.exists()]
@@ -144,20 +160,25 @@ class Ending:
 
 @contextmanager
 def outcome_kept(run: RunContext, provider: str, operation: str) -> Iterator[Ending]:
-    """Keep how the body ends as the provider's last outcome; what the body raises is kept in its words, and raised."""
+    """Keep how the body ends as the outcome of the operation; what the body raises is kept in its words, and raised."""
     ending = Ending()
     try:
         yield ending
     except PipelineError as error:
-        keep_outcome(
-            run.lake, provider, Outcome(operation=operation, at=run.now(), succeeded=False, message=str(error))
-        )
+        keep_outcome(run.lake, provider, operation, Outcome(at=run.now(), succeeded=False, message=str(error)))
         raise
     limit = ending.stopped
     message = str(limit) if limit is not None else ending.problem
     until = limit.resumes_at if isinstance(limit, LimitReachedError) else None
-    outcome = Outcome(operation=operation, at=run.now(), succeeded=not message, message=message, limited_until=until)
-    keep_outcome(run.lake, provider, outcome)
+    outcome = Outcome(at=run.now(), succeeded=not message, message=message, limited_until=until)
+    keep_outcome(run.lake, provider, operation, outcome)
+
+
+def limit_in_force(run: RunContext, provider: str) -> LimitReachedError | None:
+    """The limit that stopped an earlier step of the provider, while it lasts: until then each call would be refused."""
+    ends = [step.limited_until for step in last_outcomes(run.lake, provider).values() if step.limited_until]
+    until = max(ends, default=None)
+    return None if until is None or until <= run.now() else LimitReachedError(spec_of(provider).title, until)
 
 
 def _minute(moment: datetime) -> str:

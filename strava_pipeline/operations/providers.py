@@ -6,7 +6,7 @@ that merge imports.
 
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from strava_pipeline.core.errors import GoneError, LimitReachedError, RefusedError, TransientError
@@ -17,13 +17,15 @@ from strava_pipeline.ingest.provider import Received
 from strava_pipeline.lake.bronze.answers import land_provider_gear, last_gear_answer, provider_gear
 from strava_pipeline.lake.bronze.landing import require_writable
 from strava_pipeline.lake.gold.fetch_selection import WantedFile, wanted_files
+from strava_pipeline.lake.gold.warehouse import writing
+from strava_pipeline.lake.imports.merge import merge_files
 from strava_pipeline.lake.providers import land_no_file, land_provider_file
 from strava_pipeline.operations.fetching_steps import listing_complete, listing_numbers
 from strava_pipeline.operations.importing import LOCK
 from strava_pipeline.operations.merging import match
 from strava_pipeline.operations.options import ListingOptions
 from strava_pipeline.operations.progress import progressing
-from strava_pipeline.operations.provider_access import outcome_kept
+from strava_pipeline.operations.provider_access import limit_in_force, outcome_kept
 from strava_pipeline.operations.provider_source import ProviderSource
 from strava_pipeline.operations.pulling import pull_listing
 from strava_pipeline.operations.reading_files import read_files, unread
@@ -40,6 +42,10 @@ def list_provider_activities(
     What goes wrong with gear is reported and stops nothing: the activities are on disk.
     """
     answers, name = 0, source.spec.name
+    if limit := limit_in_force(run, name):
+        return StepReport(
+            asset, {"calls": 0, "result": str(limit)}, complete=_unasked("listing_complete", limit), stopped=limit
+        )
     with timed() as seconds, outcome_kept(run, name, "listing") as ending:
         calls = source.client.calls
         report = pull_listing(run, source, options, years[0] if len(years) == 1 else None)
@@ -62,6 +68,11 @@ def list_provider_activities(
         complete=listing_complete(report),
         stopped=ending.stopped,
     )
+
+
+def _unasked(check: str, limit: LimitReachedError) -> Finding:
+    """That a limit kept the step from asking for anything."""
+    return Finding(check, False, advice=str(limit), refuses=False)
 
 
 EVERY = timedelta(days=7)  # all gear is fetched again as often as Strava's: names and distances change slowly
@@ -92,6 +103,23 @@ def pull_provider_gear(run: RunContext, source: ProviderSource) -> int:
     ):
         count += 1
     return count
+
+
+def bring_provider_files(
+    run: RunContext, source: ProviderSource, years: Sequence[int], auto_files: bool, limits: ImportLimits
+) -> StepReport:
+    """Fetch the files of activities of `years` that lack a track, and merge their rows of the table `files`.
+
+    The table's own step can't follow in the same run, because gold is below that table and above these files.
+    """
+    limit = limit_in_force(run, source.spec.name) if auto_files else None
+    report = fetch_provider_files(run, source, years, auto_files=auto_files and limit is None, limits=limits)
+    if limit is not None:
+        numbers = {**(report.metadata or {}), "result": str(limit)}
+        report = replace(report, metadata=numbers, complete=_unasked("files_complete", limit), stopped=limit)
+    with writing(run.lake) as connection:
+        merge_files(connection, run.lake)
+    return report
 
 
 def fetch_provider_files(

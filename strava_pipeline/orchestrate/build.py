@@ -47,7 +47,7 @@ def build_defs(
     assets = with_freshness(
         [
             *strava_assets(partitions),
-            *provider_assets(partitions, providers),
+            *provider_assets(partitions, providers, settings.import_limits),
             *import_assets(settings.import_limits),
             *received_assets(providers),
             *gold_assets(partitions, providers),

@@ -34,11 +34,12 @@ PINGS, READINGS, CARS_JOB = "pings", "car_readings", "car_trips"
 STREAMS_JOB = "streams"
 MATCH_JOB = "match"  # what a person decides is followed at once
 EVENTS, EVENTS_JOB = "webhook_events", "events"
-IMPORTS_RECEIVED, EVENTS_RECEIVED, STREAMS_RECEIVED, PROVIDERS_RECEIVED = (
+IMPORTS_RECEIVED, EVENTS_RECEIVED, STREAMS_RECEIVED, PROVIDERS_RECEIVED, PROVIDER_FILES_RECEIVED = (
     "imports",
     "events_received",
     "streams_received",
     "providers_received",
+    "provider_files_received",
 )  # made by no run: assets/imports.py
 INSIGHTS = "insights"
 REBUILD_JOB = "rebuild"  # all years at once: it stands in asset_jobs.py
@@ -183,13 +184,25 @@ def provider_listing(provider: str) -> str:
     return f"bronze_{provider}"
 
 
+def provider_files(provider: str) -> str:
+    """The asset of the files of a provider's activities."""
+    return f"bronze_{provider}_files"
+
+
+def gives_files(provider: str) -> bool:
+    """Whether the provider has files of activities."""
+    return "files" in spec_of(provider).capabilities
+
+
 @cache
 def provider_job(provider: str) -> Job:
     """The job of a provider beside Strava, which has the provider's name."""
+    files = (provider_files(provider), *DETAIL_TABLES, TRACKS.name) if gives_files(provider) else ()
     return Job(
         provider,
-        (provider_listing(provider), "activity_shards", *_MERGE),
-        f"List activities of {spec_of(provider).title}: of the year, or, by its schedule, what is new. Merge, publish.",
+        (provider_listing(provider), "activity_shards", *_GOLD, *files, *_PUBLISH),
+        f"List activities of {spec_of(provider).title}: of the year, or, by its schedule, what is new. Merge, "
+        f"{'fetch files that lack, ' if files else ''}publish.",
     )
 
 

@@ -9,7 +9,7 @@ Freshness policies in Dagster: https://docs.dagster.io/guides/observe/asset-fres
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from itertools import islice, pairwise
@@ -21,11 +21,13 @@ import dagster as dg
 from strava_pipeline.core.providers import spec_of
 from strava_pipeline.core.sources import STRAVA
 from strava_pipeline.core.years import years_since
+from strava_pipeline.ingest.providers_file import ProviderChoice
 from strava_pipeline.ingest.registry import missing_login
 from strava_pipeline.lake.bronze.listings import newest_watermark
 from strava_pipeline.lake.car_trips import is_due
 from strava_pipeline.lake.gold.coverage import years_behind
 from strava_pipeline.lake.paths import Lake
+from strava_pipeline.operations.provider_access import years_lacking_files
 from strava_pipeline.operations.strava_access import access_problem
 from strava_pipeline.operations.trips import NO_SOURCE
 from strava_pipeline.operations.years import year_range
@@ -60,22 +62,37 @@ def flow_years(settings: Settings, *, days: int | None = None, provider: str = S
     return years.since(min([*touched, *years_behind(lake, years)]))
 
 
+def provider_years(settings: Settings, provider: str, choice: ProviderChoice, now: datetime) -> list[int]:
+    """The years that the provider's daily run covers: those that a pull may touch, and those that lack files."""
+    touched, years = flow_years(settings, provider=provider), year_range(settings.first_year)
+    lake = Lake(settings.data_dir)
+    lacking = years_lacking_files(lake, provider, years.all, now) if choice.auto_files else set()
+    return years.since(min([*touched, *lacking]))
+
+
 def flow_request(settings: Settings, **more: Any) -> dg.RunRequest:
     """A daily run over the years that may have changed, before whatever waits in the queue."""
     tags = {**range_tags(flow_years(settings)), DATA_DIR: str(settings.data_dir), **FIRST, **more.pop("tags", {})}
     return dg.RunRequest(tags=tags, run_config=JOBS["flow"].run_config(), **more)
 
 
-def schedules(settings: Settings, providers: Iterable[str], *, running: bool) -> list[dg.ScheduleDefinition]:
+def schedules(
+    settings: Settings, providers: Mapping[str, ProviderChoice], *, running: bool
+) -> list[dg.ScheduleDefinition]:
     """The schedules of Strava, of trips, and of each of `providers`, the enabled ones beside Strava.
 
     `running`: they tick as soon as the daemon is there. One run for all years, with one listing.
     """
     status = dg.DefaultScheduleStatus.RUNNING if running else dg.DefaultScheduleStatus.STOPPED
-    return [*_own_schedules(settings, status), *(_provider_schedule(settings, name, status) for name in providers)]
+    return [
+        *_own_schedules(settings, status),
+        *(_provider_schedule(settings, *each, status) for each in providers.items()),
+    ]
 
 
-def _provider_schedule(settings: Settings, provider: str, status: dg.DefaultScheduleStatus) -> dg.ScheduleDefinition:
+def _provider_schedule(
+    settings: Settings, provider: str, choice: ProviderChoice, status: dg.DefaultScheduleStatus
+) -> dg.ScheduleDefinition:
     @dg.schedule(
         name=f"daily_{provider}",
         job_name=provider,
@@ -88,8 +105,9 @@ def _provider_schedule(settings: Settings, provider: str, status: dg.DefaultSche
         if reason := missing_login(provider, settings):
             return dg.SkipReason(reason)
         fail_dead_runs(context.instance, Lake(settings.data_dir))
+        years = provider_years(settings, provider, choice, context.scheduled_execution_time)
         return dg.RunRequest(
-            tags={**range_tags(flow_years(settings, provider=provider)), DATA_DIR: str(settings.data_dir)},
+            tags={**range_tags(years), DATA_DIR: str(settings.data_dir)},
             run_config=provider_job(provider).run_config(**{provider_listing(provider): {"mode": "incremental"}}),
         )
 

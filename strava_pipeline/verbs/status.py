@@ -199,7 +199,7 @@ def _providers(settings: "Settings") -> dict[str, dict[str, Any]]:
             "title": state.title,
             "login_problem": state.login_problem,
             "last_pull": asdict(state.last_pull) if state.last_pull else None,
-            "last_step": state.last_step.model_dump() if state.last_step else None,
+            "steps": {operation: step.model_dump() for operation, step in state.steps.items()},
         }
         for name, state in provider_states(settings).items()
     }
@@ -376,7 +376,7 @@ def _print_webhooks(counts: dict[str, Any]) -> None:
 def _print_provider(provider: dict[str, Any]) -> None:
     from strava_pipeline.verbs.terminal import out
 
-    title, pull, step = provider["title"], provider["last_pull"], provider["last_step"]
+    title, pull, steps = provider["title"], provider["last_pull"], provider["steps"]
     if pull is None:
         out.print(f"{title}: nothing was pulled yet")
     else:
@@ -386,7 +386,8 @@ def _print_provider(provider: dict[str, Any]) -> None:
         )
     if provider["login_problem"] is not None:
         out.print(f"  {provider['login_problem']}", style="yellow")
-    elif step is not None and step["limited_until"] is not None:
-        out.print(f"  limited by {title} until {_at(step['limited_until'])}; a later run goes on")
-    elif step is not None and not step["succeeded"]:
-        out.print(f"  failed {_at(step['at'])} ({step['operation']}): {step['message']}", style="yellow")
+    for operation, step in steps.items():
+        if step["limited_until"] is not None:
+            out.print(f"  {operation}: limited by {title} until {_at(step['limited_until'])}; a later run goes on")
+        elif not step["succeeded"]:
+            out.print(f"  {operation}: failed {_at(step['at'])}: {step['message']}", style="yellow")

@@ -24,7 +24,7 @@ from strava_pipeline.ingest.registry import login_files, missing_login
 from strava_pipeline.lake.bronze.answers import provider_gear
 from strava_pipeline.lake.bronze.listing import begin_listing
 from strava_pipeline.lake.bronze.manifests import Window
-from strava_pipeline.lake.providers import last_outcome
+from strava_pipeline.lake.providers import last_outcomes
 from strava_pipeline.lake.rebuild import rebuild
 from strava_pipeline.operations.options import ListingOptions
 from strava_pipeline.operations.provider_access import plan_providers, provider_states
@@ -241,8 +241,7 @@ def test_how_a_step_ended_is_kept_without_a_secret(world: World) -> None:
     name = world.subject.name
 
     def ended() -> tuple[bool, str, bool]:
-        outcome = last_outcome(world.run().lake, name)
-        assert outcome is not None
+        outcome = last_outcomes(world.run().lake, name)["listing"]
         assert world.subject.secret not in outcome.message
         return outcome.succeeded, outcome.message, outcome.limited_until is not None
 
@@ -254,6 +253,11 @@ def test_how_a_step_ended_is_kept_without_a_secret(world: World) -> None:
     world.subject.fail(kind="status", status=429, headers={"Retry-After": "7200"})
     step(world)
     assert ended()[::2] == (False, True)
+    asked = len(world.subject.journal.log)
+    refused = step(world)
+    assert isinstance(refused.stopped, LimitReachedError)
+    assert (len(world.subject.journal.log), ended()[::2]) == (asked, (False, True)), "nothing is asked before it ends"
+    world.subject.clock.advance(7201)
     step(world)
     assert ended() == (True, "", False)
     pull = provider_states(world.settings)[name].last_pull

@@ -10,6 +10,7 @@ from typing import Any
 import dagster as dg
 import pytest
 
+from strava_pipeline.core.tables import DETAIL_TABLES
 from strava_pipeline.core.years import YearRange
 from strava_pipeline.ingest.clock import ServerClock
 from strava_pipeline.lake.bronze.listing import begin_listing
@@ -26,6 +27,7 @@ from strava_pipeline_tests.providers.subjects import ToySubject, register_toy, t
 from strava_pipeline_tests.providers.toy_service import new_toy
 from strava_pipeline_tests.rig import Rig
 
+NOW = datetime(2026, 3, 10, 6, tzinfo=UTC)
 ENABLED = "[providers.toy]\nenabled = true\n"
 ADDED = """\
 +asset bronze_toy
@@ -33,17 +35,35 @@ ADDED = """\
 +  partitions by year
 +  freshness
 +  check listing_complete, warns
++asset bronze_toy_files
++  group bronze; kinds file; owners team:athlete
++  partitions by year
++  below activities, activity_members
++  check files_complete, warns
++asset provider_files_received
++  group tracks; kinds file, json; owners team:athlete
++  partitions none
++  made by no run
++  below bronze_toy_files
 +asset providers_received
 +  group bronze; kinds file, json; owners team:athlete
 +  partitions none
 +  made by no run
 +  below bronze_toy
 +job toy
-+  activities, activity_history, activity_matches, activity_members, activity_shards, bronze_toy, \
-imported_activities, insights, published_warehouse
++  activities, activity_best_efforts, activity_details, activity_history, activity_laps, activity_lengths, activity_matches, \
+activity_members, activity_segment_efforts, activity_sessions, activity_shards, activity_splits_metric, \
+activity_splits_standard, bronze_toy, bronze_toy_files, imported_activities, insights, published_warehouse, tracks
 +schedule daily_toy: 0 6 * * * Europe/London, job toy
--  below bronze_activities, events_received, imports
-+  below bronze_activities, events_received, imports, providers_received"""
+-activity_shards  below bronze_activities, events_received, imports
++activity_shards  below bronze_activities, events_received, imports, providers_received
+-tracks  below activities, activity_members, imports, streams_received
++tracks  below activities, activity_members, imports, provider_files_received, streams_received
+""" + "".join(
+    f"-{name}  below bronze_activity_details, imports\n"
+    f"+{name}  below bronze_activity_details, imports, provider_files_received\n"
+    for name in DETAIL_TABLES
+)
 
 
 @dataclass
@@ -93,7 +113,9 @@ def _difference(before: list[str], after: list[str]) -> list[str]:
         return found
 
     old, new = headed(before), headed(after)
-    return [f"+{line}" for _, line in new - old] + [f"-{line}" for _, line in old - new]
+    kept = {head for head, _ in old & new}
+    names = {head: head.removeprefix("asset ") if head in kept else "" for head, _ in old | new}
+    return [f"+{names[head]}{line}" for head, line in new - old] + [f"-{names[head]}{line}" for head, line in old - new]
 
 
 def test_each_new_asset_is_described_and_says_whose_it_is(enabled: Enabled) -> None:
@@ -120,7 +142,10 @@ def test_a_job_of_a_provider_is_known_where_the_provider_is_enabled(enabled: Ena
 
 def tick(enabled: Enabled) -> dg.RunRequest | str:
     """What the toy's schedule asks for now; the reason, where it asks for nothing."""
-    with dg.instance_for_test() as instance, dg.build_schedule_context(instance=instance) as context:
+    with (
+        dg.instance_for_test() as instance,
+        dg.build_schedule_context(instance=instance, scheduled_execution_time=NOW) as context,
+    ):
         data = enabled.defs.resolve_schedule_def("daily_toy").evaluate_tick(context)
     return data.run_requests[0] if data.run_requests else str(data.skip_message)
 
@@ -206,6 +231,15 @@ def test_a_run_publishes_a_provider_s_year_and_its_failures_touch_nobody_else(
     assert (found["listing_mode"], found["rows_received"], found["gear_answers"]) == ("year", 4, 1)
     of_toy = "SELECT name FROM activities WHERE source = 'toy' ORDER BY start_date"
     assert rig.gold(of_toy) == [("toy 2025-01-01",), ("toy 2025-12-31",)]
+    assert outcome.metadata["bronze_toy_files"]["files_received"] == 2
+    assert rig.golds(
+        {
+            "files": "SELECT format FROM files WHERE source = 'toy' ORDER BY format",
+            "laps": "SELECT count(*) FROM activity_laps WHERE source = 'toy'",
+        }
+    ) == {"files": [("fit",), ("gpx",)], "laps": [(2,)]}
+    tracked = "SELECT source, count(DISTINCT activity_id) FROM read_parquet('{}/year=2025/*.parquet') GROUP BY source"
+    assert ("toy", 2) in rig.gold(tracked.format(rig.lake.data_dir / "tracks")), "files came before the tracks"
     assert rig.gold("SELECT name FROM gear WHERE source = 'toy'") == [("Blue bike",)]
     assert rig.gold(strava) == before
     assert rig.run("toy", [2025]).metadata["bronze_toy"]["gear_answers"] == 0, "gear is not fetched again at once"

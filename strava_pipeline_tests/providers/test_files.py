@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -12,11 +13,16 @@ from strava_pipeline.core.errors import LimitReachedError, NeedsLoginError, Tran
 from strava_pipeline.core.providers import spec_of
 from strava_pipeline.core.size_limits import ImportLimits
 from strava_pipeline.core.sources import hashed_id
-from strava_pipeline.lake.providers import file_answers, last_outcome
+from strava_pipeline.ingest.providers_file import ProviderChoice
+from strava_pipeline.lake.providers import file_answers, last_outcomes
 from strava_pipeline.lake.rebuild import rebuild
 from strava_pipeline.operations.current import make_imports
 from strava_pipeline.operations.merging_steps import land_files, read_imports
+from strava_pipeline.operations.provider_access import outcome_kept
+from strava_pipeline.operations.provider_source import ProviderSource
+from strava_pipeline.operations.providers import bring_provider_files
 from strava_pipeline.operations.step_reports import StepReport
+from strava_pipeline.orchestrate.schedules import provider_years
 from strava_pipeline_tests.providers.subjects import GPX
 from strava_pipeline_tests.providers.worlds import World, five
 
@@ -109,9 +115,9 @@ def test_a_limit_keeps_what_came_and_the_next_run_goes_on(world: World) -> None:
     assert isinstance(report.stopped, LimitReachedError)
     assert (numbers(report)["files_received"], numbers(report)["files_missing"]) == (2, 3)
     assert [key for key, *_ in world.tracks()] == keys[3:]
-    outcome = last_outcome(world.run().lake, world.subject.name)
+    outcome = last_outcomes(world.run().lake, world.subject.name).get("files")
     assert outcome is not None
-    assert (outcome.operation, outcome.limited_until is not None) == ("files", True)
+    assert outcome.limited_until is not None
     asked = len(world.asked_for_files())
     world.fetch_files()
     assert world.asked_for_files()[asked:] == keys[2::-1]
@@ -200,3 +206,44 @@ def test_a_rebuild_makes_the_same_of_files_without_a_call(world: World) -> None:
     world.merge_files(run)
     assert ([world.gold(f"SELECT * FROM {table} ORDER BY ALL") for table in TABLES], world.tracks()) == before
     assert len(world.subject.journal.log) == calls
+
+
+def test_the_daily_run_goes_back_to_the_first_year_that_lacks_a_file(world: World) -> None:
+    world.subject.add("2024-06-01", "old")
+    world.subject.add("2026-02-20", "new")
+    world.pull()
+
+    def first_year() -> int:
+        on, off = ProviderChoice(), ProviderChoice(auto_files=False)
+        now = world.subject.clock.now()
+        assert provider_years(world.settings, world.subject.name, off, now)[0] == 2026, "no file is asked for"
+        return provider_years(world.settings, world.subject.name, on, now)[0]
+
+    assert first_year() == 2024
+    world.subject.fail_file(None, kind="status", status=503, times=9)
+    with suppress(TransientError):
+        world.fetch_files()
+    assert first_year() == 2026, "the files rest after the failure"
+    world.subject.faults.clear()
+    world.subject.clock.advance(30 * DAY)
+    assert first_year() == 2024
+    world.fetch_files()
+    assert first_year() == 2026
+
+
+def test_no_file_is_asked_for_before_the_limit_of_a_listing_ends(world: World) -> None:
+    five(world.subject)
+    world.pull()
+    with outcome_kept(world.run(), world.subject.name, "listing") as ending:
+        ending.stopped = LimitReachedError("The service", world.subject.clock.now() + timedelta(hours=2))
+    run = world.run()
+    source = ProviderSource(world.subject.name, world.settings, run)
+    asked = len(world.subject.journal.log)
+    report = bring_provider_files(run, source, [2025], True, ImportLimits())
+    assert isinstance(report.stopped, LimitReachedError)
+    assert "lets no more calls through" in numbers(report)["result"]
+    assert (len(world.subject.journal.log), is_complete(report)) == (asked, False)
+    world.subject.clock.advance(7201)
+    report = bring_provider_files(world.run(), source, [2025], True, ImportLimits())
+    assert (numbers(report)["files_received"], report.stopped) == (5, None)
+    assert world.gold("SELECT count(*) FROM files") == [(5,)]

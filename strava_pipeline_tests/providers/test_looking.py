@@ -15,7 +15,7 @@ from strava_pipeline.core.years import YearRange
 from strava_pipeline.lake.bronze.listing import begin_listing
 from strava_pipeline.lake.bronze.manifests import Window
 from strava_pipeline.lake.paths import Lake
-from strava_pipeline.lake.providers import last_outcome
+from strava_pipeline.lake.providers import last_outcomes
 from strava_pipeline.operations.progress import LogProgress
 from strava_pipeline.operations.provider_access import (
     outcome_kept,
@@ -58,7 +58,7 @@ def pull(settings: Settings, *, whole: bool = True) -> None:
     row = {"id": 1, "start_date": AT.isoformat()}
     listing.land([row], b'{"items": [], "more": false}', {}, AT, YearRange(2022, 2026))
     if whole:
-        listing.end()
+        listing.mark_ended()
 
 
 def lose_login(settings: Settings) -> None:
@@ -69,6 +69,11 @@ def lose_login(settings: Settings) -> None:
 def fail(settings: Settings) -> None:
     with pytest.raises(TransientError), outcome_kept(run_of(settings), "toy", "listing"):
         raise TransientError("GET /activities: Toy answered 500")
+
+
+def fail_files(settings: Settings) -> None:
+    with outcome_kept(run_of(settings), "toy", "files") as ending:
+        ending.problem = "Five files in a row failed."
 
 
 def limit(settings: Settings) -> None:
@@ -99,9 +104,22 @@ def enable_none(settings: Settings) -> None:
         ([pull, lose_login], "provider: toy", State.PROBLEM, "There is no toy_login.json yet"),
         ([pull, fail], "provider: toy", State.WARNING, "failed: GET /activities: Toy answered 500"),
         ([pull, fail, succeed], "provider: toy", State.OK, "last pulled"),
+        ([pull, limit, fail], "provider: toy", State.OK, "limited by Toy"),
+        ([pull, fail_files, succeed], "provider: toy", State.WARNING, "(files, "),
         ([pull, limit], "provider: toy", State.OK, "limited by Toy until 2026-02-02 06:00 UTC"),
     ],
-    ids=["none", "misspelt", "new", "pulled", "no login", "failed", "failed before", "limited"],
+    ids=[
+        "none",
+        "misspelt",
+        "new",
+        "pulled",
+        "no login",
+        "failed",
+        "failed before",
+        "limited and failed",
+        "files failed",
+        "limited",
+    ],
 )
 def test_doctor_says_of_each_enabled_provider_how_it_stands(
     settings: Settings, before: list[Callable[[Settings], None]], name: str, state: State, what: str
@@ -135,7 +153,7 @@ def test_status_shows_each_enabled_provider(
     pull(settings, whole=False)
     limit(settings)
     shown = json.loads(typed(settings, monkeypatch, capsys, "status", "--json"))["providers"]
-    step = shown["toy"].pop("last_step")
+    step = shown["toy"].pop("steps")["files"]
     assert shown == {
         "toy": {
             "title": "Toy",
@@ -149,10 +167,10 @@ def test_status_shows_each_enabled_provider(
             },
         }
     }
-    assert (step["operation"], step["succeeded"], step["limited_until"]) == ("files", False, "2026-02-02T06:00:00Z")
+    assert (step["succeeded"], step["limited_until"]) == (False, "2026-02-02T06:00:00Z")
     text = typed(settings, monkeypatch, capsys, "status")
     assert "Toy: last pull 2026-02-01 06:00 UTC, all, 1 activity, it broke off" in text
-    assert "limited by Toy until 2026-02-02 06:00 UTC" in text
+    assert "files: limited by Toy until 2026-02-02 06:00 UTC" in text
 
 
 def test_plan_counts_the_calls_of_each_enabled_provider(
@@ -180,6 +198,6 @@ def test_a_purge_takes_the_logins_of_providers_and_says_what_stays_there(setting
 
 def test_a_damaged_outcome_is_an_unknown_one(settings: Settings) -> None:
     limit(settings)
-    (path,) = (Lake(settings.data_dir).state / "providers").iterdir()
-    path.write_text('{"operation": ')
-    assert last_outcome(Lake(settings.data_dir), "toy") is None
+    (path,) = (Lake(settings.data_dir).state / "providers" / "toy").iterdir()
+    path.write_text('{"at": ')
+    assert last_outcomes(Lake(settings.data_dir), "toy") == {}

@@ -20,7 +20,7 @@ def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def enabled(file: Path) -> tuple[str, ...]:
-    return enabled_providers(Settings(_env_file=None, providers_config=file))
+    return tuple(enabled_providers(Settings(_env_file=None, providers_config=file)))
 
 
 @pytest.mark.parametrize(
@@ -42,6 +42,12 @@ def test_a_provider_is_enabled_by_its_table(file: Path, text: str | None, names:
     assert enabled(file) == names
 
 
+@pytest.mark.parametrize(("said", "auto_files"), [("", True), ("auto_files = false", False)])
+def test_files_are_fetched_unless_that_is_switched_off(file: Path, said: str, auto_files: bool) -> None:
+    file.write_text(f"[providers.toy]\n{said}")
+    assert provider_choices(file)["toy"].auto_files == auto_files
+
+
 @pytest.mark.parametrize(
     ("text", "fault"),
     [
@@ -49,7 +55,10 @@ def test_a_provider_is_enabled_by_its_table(file: Path, text: str | None, names:
             "[providers.tyo]\nenabled = true",
             r"\[providers.tyo\]: this version has no such provider. .* Strava.*: toy\.",
         ),
-        ("[providers.toy]\nenable = true", r"providers.toy.enable: there is no such key. Possible: enabled"),
+        (
+            "[providers.toy]\nenable = true",
+            r"providers.toy.enable: there is no such key. Possible: enabled, auto_files\.",
+        ),
         ("[provider.toy]\nenabled = true", r"provider: there is no such key. Possible: providers\."),
         ("[providers.toy]\nenabled = 'hush'", r"providers.toy.enabled: Input should be a valid boolean"),
         ("providers = 3", "providers: Input should be a valid dictionary"),

@@ -3,7 +3,7 @@
 Tables that one look at the warehouse makes are one step. The work is operations/merging_steps.py's.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import dagster as dg
@@ -40,9 +40,11 @@ from strava_pipeline.orchestrate.jobs import (
     IMPORTS_RECEIVED,
     INSIGHTS,
     LISTING,
+    PROVIDER_FILES_RECEIVED,
     PROVIDERS_RECEIVED,
     STEP_JOBS,
     STREAMS_RECEIVED,
+    gives_files,
     resolved,
 )
 from strava_pipeline.orchestrate.metadata import (
@@ -63,14 +65,16 @@ from strava_pipeline.orchestrate.tags import STEP_LAST
 PUBLISHED = "published_warehouse"
 
 
-def gold_assets(partitions: dg.PartitionsDefinition[Any], providers: Sequence[str]) -> list[dg.AssetsDefinition]:
+def gold_assets(partitions: dg.PartitionsDefinition[Any], providers: Iterable[str]) -> list[dg.AssetsDefinition]:
     """Every asset by year from the shards to the snapshot; `providers`: those enabled beside Strava."""
+    listed = [PROVIDERS_RECEIVED] if [*providers] else []
+    files = [PROVIDER_FILES_RECEIVED] if any(map(gives_files, providers)) else []
     return [
-        _shards(partitions, [PROVIDERS_RECEIVED] if providers else []),
+        _shards(partitions, listed),
         _activities(partitions),
         _matches(partitions),
-        _details(partitions),
-        _tracks(partitions),
+        _details(partitions, files),
+        _tracks(partitions, files),
         _published(partitions),
     ]
 
@@ -157,14 +161,19 @@ def _matches(partitions: dg.PartitionsDefinition[Any]) -> dg.AssetsDefinition:
     return matching
 
 
-def _details(partitions: dg.PartitionsDefinition[Any]) -> dg.AssetsDefinition:
+def _details(partitions: dg.PartitionsDefinition[Any], received: Sequence[str]) -> dg.AssetsDefinition:
     every_detail = {"holds_bronze": "every detail on disk of the run's years is here"}
 
     @dg.multi_asset(
         specs=[
             *(
                 _table_spec(
-                    name, name, partitions, [DETAILS, IMPORTS_RECEIVED], from_bronze(name, DETAILS), group="details"
+                    name,
+                    name,
+                    partitions,
+                    [DETAILS, IMPORTS_RECEIVED, *received],
+                    from_bronze(name, DETAILS),
+                    group="details",
                 )
                 for name in DETAIL_TABLES
             ),
@@ -206,10 +215,10 @@ def _table_spec(
     )
 
 
-def _tracks(partitions: dg.PartitionsDefinition[Any]) -> dg.AssetsDefinition:
+def _tracks(partitions: dg.PartitionsDefinition[Any], received: Sequence[str]) -> dg.AssetsDefinition:
     @dg.asset(
         partitions_def=partitions,
-        deps=[STREAMS_RECEIVED, IMPORTS_RECEIVED, ACTIVITIES, ACTIVITY_MEMBERS.name],
+        deps=[STREAMS_RECEIVED, IMPORTS_RECEIVED, *received, ACTIVITIES, ACTIVITY_MEMBERS.name],
         group_name="tracks",
         kinds={"parquet"},
         owners=[OWNER],

@@ -7,7 +7,7 @@ the steps' priorities (tags.py) put the source first. A backfill in the UI of su
 side by side; what came too late for a year is brought by the sensor `imported` or by the year's next run.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import dagster as dg
@@ -23,9 +23,12 @@ from strava_pipeline.orchestrate.jobs import (
     FILE_BRONZE,
     FILE_READINGS,
     IMPORTS_RECEIVED,
+    PROVIDER_FILES_RECEIVED,
     PROVIDERS_RECEIVED,
     STREAMS,
     STREAMS_RECEIVED,
+    gives_files,
+    provider_files,
     provider_listing,
 )
 from strava_pipeline.orchestrate.metadata import OWNER, described, table_description
@@ -83,16 +86,10 @@ def import_assets(limits: ImportLimits) -> list[dg.AssetsDefinition]:
     return [bronze_files, file_readings, files]
 
 
-def received_assets(providers: Sequence[str]) -> list[dg.AssetSpec]:
+def received_assets(providers: Iterable[str]) -> list[dg.AssetSpec]:
     """What stands for the optional sources on disk. No run makes these assets."""
-    of_providers = _received(
-        PROVIDERS_RECEIVED,
-        "bronze",
-        [provider_listing(name) for name in providers],
-        "The activities that the enabled providers listed so far, if any. The job of each provider adds to it.",
-    )
     return [
-        *([of_providers] if providers else []),
+        *_received_of_providers(providers),
         _received(
             IMPORTS_RECEIVED,
             "files",
@@ -114,6 +111,25 @@ def received_assets(providers: Sequence[str]) -> list[dg.AssetSpec]:
             "The streams that were fetched so far, if any. The job streams adds to it.",
         ),
     ]
+
+
+def _received_of_providers(providers: Iterable[str]) -> Iterator[dg.AssetSpec]:
+    listed = [provider_listing(name) for name in providers]
+    with_files = [provider_files(name) for name in providers if gives_files(name)]
+    if listed:
+        yield _received(
+            PROVIDERS_RECEIVED,
+            "bronze",
+            listed,
+            "The activities that the enabled providers listed so far, if any. The job of each provider adds to it.",
+        )
+    if with_files:
+        yield _received(
+            PROVIDER_FILES_RECEIVED,
+            "tracks",
+            with_files,
+            "The files of activities that the enabled providers gave so far, if any. The job of each provider adds to it.",
+        )
 
 
 def _received(name: str, group: str, deps: Iterable[str], description: str) -> dg.AssetSpec:

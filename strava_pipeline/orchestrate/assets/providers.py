@@ -3,15 +3,18 @@
 The work is operations/providers.py's.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import dagster as dg
 
 from strava_pipeline.core.providers import spec_of
-from strava_pipeline.operations.providers import list_provider_activities
+from strava_pipeline.core.size_limits import ImportLimits
+from strava_pipeline.core.tables import ACTIVITY_MEMBERS
+from strava_pipeline.ingest.providers_file import ProviderChoice
+from strava_pipeline.operations.providers import bring_provider_files, list_provider_activities
 from strava_pipeline.orchestrate.config import ProviderListingConfig
-from strava_pipeline.orchestrate.jobs import provider_listing
+from strava_pipeline.orchestrate.jobs import gives_files, provider_files, provider_listing
 from strava_pipeline.orchestrate.metadata import OWNER
 from strava_pipeline.orchestrate.partitions import years_of
 from strava_pipeline.orchestrate.resources import Providers, Run
@@ -19,9 +22,14 @@ from strava_pipeline.orchestrate.steps import Result, reported
 from strava_pipeline.orchestrate.tags import STEP_FIRST
 
 
-def provider_assets(partitions: dg.PartitionsDefinition[Any], providers: Iterable[str]) -> list[dg.AssetsDefinition]:
-    """The assets of each provider."""
-    return [_listing(partitions, name) for name in providers]
+def provider_assets(
+    partitions: dg.PartitionsDefinition[Any], providers: Mapping[str, ProviderChoice], limits: ImportLimits
+) -> list[dg.AssetsDefinition]:
+    """The assets of each provider. `limits`: how much of a file is read."""
+    return [
+        *(_listing(partitions, name) for name in providers),
+        *(_files(partitions, name, choice, limits) for name, choice in providers.items() if gives_files(name)),
+    ]
 
 
 def _listing(partitions: dg.PartitionsDefinition[Any], provider: str) -> dg.AssetsDefinition:
@@ -52,3 +60,30 @@ def _listing(partitions: dg.PartitionsDefinition[Any], provider: str) -> dg.Asse
         yield from reported(context, list_provider_activities(run, source, config.options(), years, asset=asset))
 
     return listing
+
+
+def _files(
+    partitions: dg.PartitionsDefinition[Any], provider: str, choice: ProviderChoice, limits: ImportLimits
+) -> dg.AssetsDefinition:
+    title, asset = spec_of(provider).title, provider_files(provider)
+    off = "" if choice.auto_files else " Switched off by auto_files in providers.toml: nothing is asked for."
+
+    @dg.asset(
+        name=asset,
+        partitions_def=partitions,
+        deps=["activities", ACTIVITY_MEMBERS.name],
+        group_name="bronze",
+        kinds={"file"},
+        owners=[OWNER],
+        description=f"The files of activities at {title} that no source has a track of, byte for byte as received, each once, "
+        f"newest first; what is read of them, and their rows of the table files.{off}",
+        op_tags=STEP_FIRST,  # before the tracks of the same run, which read it by way of `provider_files_received`
+        check_specs=[
+            dg.AssetCheckSpec("files_complete", asset=asset, description="No file of these years is missing.")
+        ],
+    )
+    def files(context: dg.AssetExecutionContext, run: Run, providers: Providers) -> Iterator[Result]:
+        years, source = years_of(context.partition_keys), providers.source(provider)
+        yield from reported(context, bring_provider_files(run, source, years, choice.auto_files, limits))
+
+    return files
