@@ -76,12 +76,12 @@ again = land
 
 def read(place: Place) -> Work:
     """Decode the stored files and write what they hold."""
-    from strava_pipeline.operations.reading_files import Unread, read_one
+    from strava_pipeline.operations.reading_files import UnreadFile, read_one
 
     def work() -> int:
         stored = [path for path in place.lake.files.rglob("*") if path.is_file()]
         for path in stored:
-            read_one(place.lake, Unread(path.name, "ride.fit.gz", _RECEIVED, path.stat().st_size))
+            read_one(place.lake, UnreadFile(path.name, "ride.fit.gz", _RECEIVED, path.stat().st_size))
         return len(stored)
 
     return work

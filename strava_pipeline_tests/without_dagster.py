@@ -35,14 +35,11 @@ from strava_pipeline.lake.gold.warehouse import reading, writing
 from strava_pipeline.lake.imports.merge import merge_files
 from strava_pipeline.lake.locks import live_run, locked
 from strava_pipeline.lake.rebuild import rebuild
-from strava_pipeline.operations.by_year import YearsReport
 from strava_pipeline.operations.cars import land_pings, update_car_trips
-from strava_pipeline.operations.current import bring_up_to_date, make_imports
-from strava_pipeline.operations.events import EventsReport, work_events
-from strava_pipeline.operations.fetching import pull_details
-from strava_pipeline.operations.importing import LOCK, make_activities, unmade
+from strava_pipeline.operations.events import EventsReport, fetch_event_details
+from strava_pipeline.operations.fetching import YearsReport, pull_details, pull_streams
+from strava_pipeline.operations.importing import LOCK, LandReport, lacks_activities, land_paths, make_activities
 from strava_pipeline.operations.insights import InsightsMade, make_insights
-from strava_pipeline.operations.landing_imports import LandReport, land_paths
 from strava_pipeline.operations.merging import (
     Matched,
     details_merged,
@@ -57,12 +54,12 @@ from strava_pipeline.operations.merging import (
 from strava_pipeline.operations.options import DetailsOptions, EventsOptions, ListingOptions, StreamsOptions
 from strava_pipeline.operations.progress import LogProgress
 from strava_pipeline.operations.pulling import PullReport, pull_listing
-from strava_pipeline.operations.reading_files import read_files, unread
+from strava_pipeline.operations.reading_files import read_files, unread_files
+from strava_pipeline.operations.rebuilding import bring_up_to_date, remake_imports
 from strava_pipeline.operations.run_context import RunContext, run_context
 from strava_pipeline.operations.strava_source import FLOW_LOCK, StravaSource
-from strava_pipeline.operations.streaming import pull_streams
 from strava_pipeline.operations.table_rules import Finding
-from strava_pipeline.operations.tracking import TracksMade, make_tracks
+from strava_pipeline.operations.tracking import TracksReport, make_tracks
 from strava_pipeline.operations.trips import diagnose_trips, replay_trips, update_trip_index
 from strava_pipeline.orchestrate.jobs import (
     DETAILS,
@@ -99,7 +96,7 @@ class Done:
     absent: AbsenceReport = field(default_factory=AbsenceReport)
     matched: Matched = field(default_factory=lambda: Matched(0, MatchReport(), []))
     fetched: YearsReport = field(default_factory=YearsReport)
-    tracks: TracksMade = field(default_factory=TracksMade)
+    tracks: TracksReport = field(default_factory=TracksReport)
     is_published: bool = False
     insights: InsightsMade = field(default_factory=InsightsMade)
     landed: LandReport = field(default_factory=LandReport)
@@ -130,7 +127,7 @@ def do(settings: Settings, job: str, years: Sequence[int], config: dict[str, dic
 
 
 def _rebuild(run: RunContext, settings: Settings) -> Done:
-    rebuild(run.lake, run.years, run.progress, make_imports=partial(make_imports, run, settings.import_limits))
+    rebuild(run.lake, run.years, run.progress, make_imports=partial(remake_imports, run, settings.import_limits))
     tracks = make_tracks(run, run.years.all)
     insights = make_insights(
         run, partial(snapshot, run.lake), run.years.all, settings.timezone, settings.insight_sports
@@ -157,11 +154,11 @@ class _Steps:
     def read_landed_files(self) -> None:
         """In this process, however many files: a second process takes a second to start."""
         with self.run.exclusive(LOCK):
-            files, limits = unread(self.run.lake), self.settings.import_limits
+            files, limits = unread_files(self.run.lake), self.settings.import_limits
             self.done.files_with_problems = read_files(
                 self.run.lake, files, lambda steps: None, limits=limits, processes=1
             )
-            if unmade(self.run.lake):
+            if lacks_activities(self.run.lake):
                 make_activities(self.run, lambda steps: None)
 
     def list_activities(self) -> None:
@@ -171,7 +168,7 @@ class _Steps:
         self.done.stopped = self.done.listing.stopped
 
     def follow_events(self) -> None:
-        self.done.events = work_events(self.run, self.strava, EventsOptions(**self.config.get(EVENTS, {})))
+        self.done.events = fetch_event_details(self.run, self.strava, EventsOptions(**self.config.get(EVENTS, {})))
         self.done.stopped = self.done.events.fetches.fetched.stopped
 
     def merge_files(self) -> None:

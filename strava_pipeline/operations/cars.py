@@ -44,8 +44,8 @@ from strava_pipeline.lake.gold.warehouse import reading
 from strava_pipeline.lake.journal import ROOM, Writer
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.user_files import people_in
+from strava_pipeline.operations.merging import publish_all_right
 from strava_pipeline.operations.progress import progressing
-from strava_pipeline.operations.publishing import publish_all_right
 from strava_pipeline.operations.run_context import RunContext
 from strava_pipeline.operations.table_rules import Finding
 from strava_pipeline.settings import Settings

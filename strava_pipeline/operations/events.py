@@ -1,7 +1,11 @@
-"""Working off webhook events: from the inbox to bronze, one call for each activity that changed. No Dagster objects."""
+"""Follow webhook events: from the inbox to bronze, one call for each activity that changed; and which years that concerns.
+
+The functions about years only look: the caller may be a sensor, twice a minute.
+"""
 
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -10,9 +14,21 @@ from strava_pipeline.core.activities import local_years
 from strava_pipeline.core.errors import TransientError
 from strava_pipeline.core.json_values import parse_json
 from strava_pipeline.core.rows import Json
-from strava_pipeline.core.webhooks import EventSummary, WebhookEvent, covers_event
+from strava_pipeline.core.sources import STRAVA
+from strava_pipeline.core.webhooks import EventSummary, WebhookEvent, covers_event, summarise_events
+from strava_pipeline.core.years import YearRange
+from strava_pipeline.ingest.clock import ServerClock
 from strava_pipeline.lake.bronze.answers import AnswerFiles, land_detail, landing_of, newest_answer, set_aside_newest
-from strava_pipeline.lake.bronze.events import EventsState, Refuse, clear_inbox, load_state, move_to_bronze, save_state
+from strava_pipeline.lake.bronze.events import (
+    EventsState,
+    Refuse,
+    clear_inbox,
+    has_unread_events,
+    load_state,
+    move_to_bronze,
+    peek_events,
+    save_state,
+)
 from strava_pipeline.lake.gold.event_followup import (
     LOCK,
     DueActivity,
@@ -21,14 +37,26 @@ from strava_pipeline.lake.gold.event_followup import (
     note_deletions,
     note_sighting,
     sort_queue,
+    years_unmerged,
+)
+from strava_pipeline.lake.gold.publish import is_published, snapshot
+from strava_pipeline.lake.gold.warehouse import (
+    DamagedWarehouseError,
+    OtherCatalogueError,
+    is_a_database,
+    is_outdated,
+    reading,
 )
 from strava_pipeline.lake.paths import Lake
-from strava_pipeline.operations.by_year import Errand, YearsReport, eta_of, fetch_by_year
+from strava_pipeline.lake.sql import sql
+from strava_pipeline.operations.fetching import Errand, YearsReport, eta_of, fetch_by_year
 from strava_pipeline.operations.options import EventsOptions
 from strava_pipeline.operations.progress import progressing
 from strava_pipeline.operations.run_context import RunContext
-from strava_pipeline.operations.strava_source import StravaSource
+from strava_pipeline.operations.strava_source import StravaSource, budget_of
+from strava_pipeline.settings import Settings
 
+LOOKED_AT = 5000  # events; the run takes in all of them
 ANOTHERS = "another athlete's activity"
 OUTAGE_PAUSE = timedelta(minutes=5)  # Strava is down: no fault of what was asked for
 
@@ -40,14 +68,14 @@ class EventsReport:
     news: EventSummary
     refused: Counter[str]
     fetches: YearsReport = field(default_factory=YearsReport)
-    settled: int = 0
+    followed: int = 0
     given_up: int = 0
     left: int = 0
     revoked: bool = False
     down: str | None = None
 
 
-def work_events(run: RunContext, source: StravaSource, config: EventsOptions) -> EventsReport:
+def fetch_event_details(run: RunContext, source: StravaSource, config: EventsOptions) -> EventsReport:
     """Take in what came and fetch what it asks for, as far as the limits of now allow; nothing is waited for."""
     lake = run.lake
     with run.exclusive(LOCK):
@@ -182,9 +210,47 @@ class _Work:
 
     def _settle(self, activity_id: int) -> None:
         del self.state.waiting[activity_id]
-        self.report.settled += 1
+        self.report.followed += 1
 
     def _rest(self, pause: timedelta) -> None:
         until = self.run.now() + pause
         for key in self._due.keys() & self.state.waiting.keys():
             self.state.waiting[key] = self.state.waiting[key].postponed(until)
+
+
+def years_of_events(settings: Settings, state: EventsState, years: YearRange, clock: ServerClock) -> set[int]:
+    """The partitions that a run now is likely to touch; none: there is nothing new that can be followed."""
+    lake = Lake(settings.data_dir)
+    news = summarise_events(peek_events(lake, state, LOOKED_AT), clock.now())
+    waiting = {key for key, one in state.waiting.items() if one.may_be_fetched(clock.now())}
+    if waiting and not has_unread_events(lake, state) and not _may_call(settings, clock):
+        waiting = set()
+    ids = waiting | news.changed.keys() | news.gone.keys()
+    known: dict[int, int] = {}
+    if ids and lake.snapshot.exists():
+        with snapshot(lake) as connection:
+            if not is_outdated(connection):
+                known = dict(
+                    connection.execute(sql("years_of_events"), {"source": STRAVA, "ids": list(ids)}).fetchall()
+                )
+    found = {years.clamp(year) for year in known.values()}
+    if ids - known.keys() or (has_unread_events(lake, state) and not ids):
+        found.add(years.newest)
+    return found
+
+
+def years_behind_events(lake: Lake, years: YearRange) -> set[int]:
+    """The partitions where gold, or what is published, lacks something that was fetched or that an event said: a run died, or had
+    another year.
+    """
+    if not lake.working.exists() or not is_a_database(lake.working):
+        return set()
+    found: set[int] = set()
+    with suppress(OtherCatalogueError, DamagedWarehouseError), reading(lake) as connection:  # else it is rebuilt
+        found = years_unmerged(connection, lake, years)
+    return found if found or is_published(lake) else {years.newest}
+
+
+def _may_call(settings: Settings, clock: ServerClock) -> bool:
+    """Whether a limit leaves a call to what is not the daily run."""
+    return budget_of(settings, EventsOptions(), clock).remaining().governing.left > 0

@@ -1,31 +1,96 @@
-"""Fetch and land details: which are asked for, in which order. The loop over years is by_year.py's. No Dagster objects."""
+"""Fetch and land what takes a call each: details and streams, year by year under the year's lock; the athlete and gear.
 
-from collections.abc import Sequence
-from dataclasses import replace
+A limit ends the work early and stands in the report; what came before is on disk. Everything else raises. Which activities
+are due is lake/gold/fetch_selection.py's.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Generic, Protocol, TypeVar
 
-from strava_pipeline.core.errors import BudgetExhaustedError
+from strava_pipeline.core.errors import (
+    BudgetExhaustedError,
+    CallCapReachedError,
+    GoneError,
+    RefusedError,
+    TransientError,
+)
 from strava_pipeline.core.plan import Forecast
-from strava_pipeline.lake.bronze.answers import land_detail, land_failed_detail
+from strava_pipeline.ingest.calls import MOST_REFUSALS, FetchCall, FetchItem, FetchReport, fetch_each
+from strava_pipeline.lake.bronze.answers import (
+    gear_folder,
+    land_athlete,
+    land_detail,
+    land_failed_detail,
+    land_gear,
+    land_no_streams,
+    land_streams,
+)
+from strava_pipeline.lake.bronze.landing import require_writable
 from strava_pipeline.lake.bronze.listings import listed_since, watermark
 from strava_pipeline.lake.gold.coverage import first_pull_ended_at
 from strava_pipeline.lake.gold.fetch_selection import (
     REFRESH_REST,
     Candidate,
     Scope,
+    due_streams,
     select_details,
+    select_streams,
     unfetched_details,
+    unfetched_streams,
     with_current_files,
 )
 from strava_pipeline.lake.paths import Lake
-from strava_pipeline.operations.by_year import Errand, YearsReport, eta_of, fetch_by_year
-from strava_pipeline.operations.options import DetailsOptions
-from strava_pipeline.operations.progress import progressing
+from strava_pipeline.operations.options import CallOptions, DetailsOptions, StreamsOptions
+from strava_pipeline.operations.progress import Eta, progressing
+from strava_pipeline.operations.pulling import Stopped
 from strava_pipeline.operations.run_context import RunContext
 from strava_pipeline.operations.strava_source import StravaSource
 from strava_pipeline.settings import Settings
 
-_NEVER = datetime.max.replace(tzinfo=UTC)  # no activity is that young
+
+class OfYear(FetchItem, Protocol):
+    """An activity to be asked for, in the folder of a year."""
+
+    @property
+    def year(self) -> int: ...
+
+
+T = TypeVar("T", bound=OfYear)
+Land = Callable[[Lake, int, int, bytes, datetime], object]
+LandFailure = Callable[[Lake, int, int, bytes, int | None, datetime], object]
+
+
+@dataclass(frozen=True, slots=True)
+class Errand(Generic[T]):
+    """What is fetched of an activity, and how it is kept: in a folder named by its id, in that of its year.
+
+    `name` is that of the years' locks.
+    """
+
+    name: str
+    call: Callable[[StravaSource], FetchCall]
+    still_wanted: Callable[[Lake, Sequence[T]], list[T]]  # others may have fetched some since these were chosen
+    of_year: Callable[[Lake, int], Path]
+    land: Land
+    land_failure: LandFailure
+
+
+@dataclass(slots=True)
+class YearsReport:
+    """What became of some years. `resting` waits for its retry; `missing` is still to be fetched.
+
+    `estimate`: what was to be fetched when it began.
+    """
+
+    fetched: FetchReport = field(default_factory=FetchReport)
+    calls: int = 0
+    by_year: dict[int, int] = field(default_factory=dict)
+    resting: int = 0
+    missing: int = 0
+    estimate: Forecast | None = None
 
 
 DETAILS = Errand(
@@ -36,6 +101,19 @@ DETAILS = Errand(
     land_detail,
     land_failed_detail,
 )
+
+
+STREAMS = Errand(
+    "streams",
+    lambda source: source.client().get_streams,
+    unfetched_streams,
+    Lake.streams_of,
+    land_streams,
+    land_no_streams,
+)
+
+
+_NEVER = datetime.max.replace(tzinfo=UTC)  # no activity is that young
 
 
 def pull_details(run: RunContext, source: StravaSource, config: DetailsOptions, years: Sequence[int]) -> YearsReport:
@@ -99,3 +177,121 @@ def _scope_of_any_sport(run: RunContext, settings: Settings, config: DetailsOpti
 
 def _day(text: str | None) -> date | None:
     return date.fromisoformat(text) if text else None
+
+
+def pull_streams(run: RunContext, source: StravaSource, config: StreamsOptions, years: Sequence[int]) -> YearsReport:
+    """Fetch the streams that `years` lack, newest year first; a lock per year."""
+    report = YearsReport()
+    client = source.client(config)
+    calls = client.calls
+    wanted = select_streams(run.lake, years, run.now(), config.sports)
+    total = len(wanted.due)
+    report.estimate = Forecast(0, 0, total, source.pace.done_at(total))
+    with progressing(run.progress, "Fetching streams", total, eta_of(source, total)), source.pace.calling():
+        fetch_by_year(run, source, STREAMS, wanted.due, report)
+    now, left = run.now(), due_streams(run.lake, wanted.due)
+    report.missing = sum(not candidate.rests(now) for candidate in left)
+    report.resting = len(wanted.resting) + len(left) - report.missing
+    report.calls = client.calls - calls
+    return report
+
+
+@dataclass(slots=True)
+class ProfileReport:
+    """What became of the athlete and the gear asked for. One that `failed` doesn't keep the others from being asked."""
+
+    calls: int = 0
+    failed: list[str] = field(default_factory=list)
+    stopped: Stopped | None = None
+
+
+def pull_profile(
+    run: RunContext, source: StravaSource, gear_ids: Sequence[str], limits: CallOptions, *, athlete: bool
+) -> ProfileReport:
+    """Fetch the athlete and the gear named, each landed at once."""
+    report = ProfileReport()
+    client = source.client(limits)
+    calls = client.calls
+    try:
+        if athlete:
+            require_writable(run.lake, run.lake.athlete)
+            try:
+                with client.landing():
+                    answer = client.get_athlete()
+                    land_athlete(run.lake, answer.body, answer.fetched_at)
+            except (TransientError, RefusedError, GoneError):
+                report.failed.append("athlete")
+        for gear_id in gear_ids:
+            require_writable(run.lake, gear_folder(run.lake, gear_id))
+            try:
+                with client.landing():
+                    answer = client.get_gear(gear_id)
+                    land_gear(run.lake, gear_id, answer.body, answer.fetched_at)
+            except GoneError as error:
+                land_gear(run.lake, gear_id, error.body, run.now(), gone=True)
+            except (TransientError, RefusedError):
+                report.failed.append(gear_id)
+    except (BudgetExhaustedError, CallCapReachedError) as error:
+        report.stopped = error
+    report.calls = client.calls - calls
+    return report
+
+
+def fetch_by_year(
+    run: RunContext, source: StravaSource, errand: Errand[T], chosen: Sequence[T], report: YearsReport
+) -> None:
+    """Fetch `chosen`, newest year first, until a limit stops it."""
+    for year in sorted({candidate.year for candidate in chosen}, reverse=True):
+        if report.fetched.stopped is None:
+            _fetch_year(
+                run, source, errand, year, [candidate for candidate in chosen if candidate.year == year], report
+            )
+
+
+def eta_of(source: StravaSource, total: int) -> Eta:
+    """When `total` calls will be made, after so many of them."""
+    return lambda done: source.pace.done_at(max(total - done, 0))
+
+
+def _fetch_year(
+    run: RunContext, source: StravaSource, errand: Errand[T], year: int, chosen: Sequence[T], report: YearsReport
+) -> None:
+    """Fetch under the year's lock. A full window is waited for without it, so that the daily run may fetch there."""
+    client, refusals = source.client(), 0
+    while True:
+        calls, finished = client.calls, report.fetched.finished
+        with run.exclusive(f"{errand.name}-{year}"), client.pacing.without_waiting():
+            _fetch(run, source, errand, errand.still_wanted(run.lake, chosen), report)
+        full = report.fetched.stopped
+        if not isinstance(full, BudgetExhaustedError) or not client.pacing.would_wait_for(full):
+            return
+        refusals = refusals + 1 if client.calls > calls and report.fetched.finished == finished else 0
+        if refusals >= MOST_REFUSALS:
+            return
+        report.fetched.stopped = None
+        client.pacing.wait_for(full)
+
+
+def _fetch(run: RunContext, source: StravaSource, errand: Errand[T], wanted: Sequence[T], report: YearsReport) -> None:
+    def writable() -> Iterator[T]:
+        """`wanted`, each after a look at the folder that its answer will be written into."""
+        for candidate in wanted:
+            of_year = errand.of_year(run.lake, candidate.year)
+            require_writable(run.lake, of_year / str(candidate.activity_id))
+            yield candidate
+
+    def land(candidate: T, body: bytes, at: datetime) -> None:
+        errand.land(run.lake, candidate.year, candidate.activity_id, body, at)
+        report.by_year[candidate.year] = report.by_year.get(candidate.year, 0) + 1
+
+    fetch_each(
+        source.client(),
+        errand.call(source),
+        writable(),
+        land=land,
+        land_failure=lambda candidate, body, status, at: errand.land_failure(
+            run.lake, candidate.year, candidate.activity_id, body, status, at
+        ),
+        report=report.fetched,
+        tick=run.progress.advance,
+    )

@@ -1,6 +1,6 @@
 """The steps of a run that make calls: listing, details, streams, webhook events, athlete and gear. Each does and reports.
 
-How each is fetched and landed is in pulling.py, fetching.py, streaming.py, events.py and pulling_profile.py.
+How each is fetched and landed is in pulling.py, fetching.py and events.py.
 """
 
 from collections.abc import Sequence
@@ -10,10 +10,9 @@ from strava_pipeline.lake.gold.merge_details import merge_profile
 from strava_pipeline.lake.gold.quality import known_gear, unknown_gear
 from strava_pipeline.lake.gold.warehouse import reading, writing
 from strava_pipeline.lake.locks import locked
-from strava_pipeline.operations.by_year import YearsReport
-from strava_pipeline.operations.events import EventsReport, work_events
-from strava_pipeline.operations.fetching import pull_details
-from strava_pipeline.operations.forecasting import Forecaster
+from strava_pipeline.operations.events import EventsReport, fetch_event_details
+from strava_pipeline.operations.fetching import ProfileReport, YearsReport, pull_details, pull_profile, pull_streams
+from strava_pipeline.operations.merging import publish_if_right
 from strava_pipeline.operations.options import (
     CallOptions,
     DetailsOptions,
@@ -21,13 +20,11 @@ from strava_pipeline.operations.options import (
     ListingOptions,
     StreamsOptions,
 )
-from strava_pipeline.operations.publishing import publish_if_right
+from strava_pipeline.operations.planning import Forecaster
 from strava_pipeline.operations.pulling import PullReport, pull_listing
-from strava_pipeline.operations.pulling_profile import ProfileReport, pull_profile
 from strava_pipeline.operations.run_context import RunContext
 from strava_pipeline.operations.step_reports import ROWS, StepReport, calls_left, estimated, if_any, named_ids, timed
 from strava_pipeline.operations.strava_source import StravaSource
-from strava_pipeline.operations.streaming import pull_streams
 from strava_pipeline.operations.table_rules import Finding
 
 
@@ -150,7 +147,7 @@ def _fetched(
 def follow_events(run: RunContext, strava: StravaSource, options: EventsOptions, years: Sequence[int]) -> StepReport:
     """Follow all webhook events that came; `years`: those whose counts are reported."""
     with timed() as seconds:
-        report = work_events(run, strava, options)
+        report = fetch_event_details(run, strava, options)
     fetches, fetched = report.fetches, report.fetches.fetched
     return StepReport(
         "webhook_events",
@@ -159,7 +156,7 @@ def follow_events(run: RunContext, strava: StravaSource, options: EventsOptions,
             "activities_deleted": len(report.news.gone),
             "events_refused": report.refused.total(),
             **if_any(events_refused_by_reason=dict(report.refused)),
-            "activities_followed": report.settled,
+            "activities_followed": report.followed,
             "activities_waiting": report.left,
             "activities_given_up": report.given_up,
             **named_ids(not_found_ids=fetched.gone, failed_ids=fetched.failed),

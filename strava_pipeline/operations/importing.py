@@ -1,37 +1,256 @@
-"""The activities of imports, out of bronze. Glue between ingest and the lake.
+"""What paths that a person names hold, into bronze, and the activities of imports. Glue between ingest and the lake.
 
-How they come in is landing_imports.py's, reading their files reading_files.py's.
+Bytes first, then the manifest that names them: an import that is killed in the middle leaves bytes that the next one finds
+there; a refused one removes its bytes. One bad file never stops the others. Reading the files is reading_files.py's.
 """
 
-from collections.abc import Callable, Iterator
+import hashlib
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 
-from strava_pipeline.core.errors import PipelineError
+from strava_pipeline.core.errors import PipelineError, SourceError
 from strava_pipeline.core.files.archive_csv import ArchiveRow
 from strava_pipeline.core.files.objects import Holders, Numbering
-from strava_pipeline.ingest.archive.contents import EarlierRows, ImportReader, KeptFile
+from strava_pipeline.core.size_limits import ImportLimits
+from strava_pipeline.ingest.archive.container import Container, open_container
+from strava_pipeline.ingest.archive.contents import Contents, EarlierRows, ImportReader, KeptFile, Role, contents
+from strava_pipeline.ingest.archive.entry import (
+    Entry,
+    Fault,
+    Oversized,
+    UnreadableEntryError,
+    decode_name,
+    too_large_fault,
+)
+from strava_pipeline.lake.bronze.answers import newest_athlete
 from strava_pipeline.lake.files import DamagedFileError
 from strava_pipeline.lake.imports.activities import EarlierIds, has_activities, write_activities
-from strava_pipeline.lake.imports.files import reading_of, stored_bytes
-from strava_pipeline.lake.imports.manifests import Import, imports
+from strava_pipeline.lake.imports.files import FileStore, reading_of, stored_bytes
+from strava_pipeline.lake.imports.manifests import (
+    Import,
+    ImportedFile,
+    ImportFault,
+    ImportManifest,
+    all_imports,
+    digest_of,
+    effective_imports,
+    files_of_path,
+    imports,
+    land_import,
+    note_known_files,
+)
 from strava_pipeline.lake.paths import Lake
+from strava_pipeline.operations.progress import progressing
 from strava_pipeline.operations.run_context import RunContext
 
 LOCK = "import"  # who lands files, reads them, and makes activities of them
 
 
-def unmade(lake: Lake) -> bool:
+@dataclass(slots=True)
+class LandReport:
+    """What came in: files by whether their bytes were new, and the imports that are new."""
+
+    files: int = 0
+    new: int = 0
+    healed: int = 0  # of these, known ones whose bytes were lost or damaged
+    bytes: int = 0
+    imports: list[Import] = field(default_factory=list)
+    known: int = 0  # paths of which everything was there already
+    problems: list[str] = field(default_factory=list)
+    left_out: dict[str, list[str]] = field(default_factory=dict)  # names of files that are not kept, by kind
+    unknown: set[str] = field(default_factory=set)  # columns and sports that nothing is known of; kept as they are
+
+
+def land_paths(
+    run: RunContext, paths: Sequence[Path], limits: ImportLimits, *, also_undone: bool = False
+) -> LandReport:
+    """Everything that the paths hold and that is to be kept, into bronze.
+
+    SourceError where there is nothing to look at. Of a path with a list of activities that is not Strava's, or with more than
+    the limit of an import, nothing is kept: it is among the problems, and raised where no path is left. What has lain in
+    data/inbox/files since its import was undone stays out, unless `also_undone`.
+    """
+    report = LandReport()
+    with run.exclusive(LOCK):
+        landing = _Landing(run, report, limits, also_undone=also_undone)
+        made = {
+            file.sha256 for one in landing.known if has_activities(run.lake, one.name) for file in one.manifest.files
+        }
+        refused: list[SourceError] = []
+        for path in paths:
+            try:
+                with open_container(path, limits) as container, landing.store.all_or_nothing():
+                    landing.land(container, contents(container, limits))
+            except SourceError as error:
+                refused.append(error)
+        if len(refused) == len(paths) > 0:
+            raise refused[0]
+        report.problems += map(str, refused)
+        report.healed = len(made & landing.store.new.keys())
+    return report
+
+
+class _Landing:
+    """Takes in one path after the other. `known`: the imports that count; each new one is added."""
+
+    def __init__(self, run: RunContext, report: LandReport, limits: ImportLimits, *, also_undone: bool) -> None:
+        self._run, self._report, self._limits = run, report, limits
+        self.store = FileStore(run.lake)
+        self._came = all_imports(run.lake)
+        self.known = effective_imports(self._came)
+        self._undone = [] if also_undone else [one for one in self._came if one.undone is not None]
+
+    def land(self, container: Container, found: Contents) -> None:
+        files, faults = self._stored(container, found)
+        report = self._report
+        report.problems += map(str, faults)
+        for kind, names in found.left_out.items():
+            report.left_out.setdefault(kind, []).extend(names)
+        for export in found.exports:
+            header = export.activities.header
+            report.unknown |= {*header.unnamed, *header.unknown, *export.activities.unknown_sports}
+        stay_out = self._left_lying(container, files)
+        if len(stay_out) == len(files):
+            report.known += 1
+            return
+        own_athlete = _own_athlete(self._run.lake, self._came, found.athletes)
+        manifest = _manifest(self._run, container, found, own_athlete, files, faults)
+        if found.exports:
+            manifest = manifest.model_copy(update={"known": []})
+        else:  # a folder that grows: only new files are an import's own, and a new name, which may be an id
+            others = (one.manifest for one in self.known if one.manifest.names_only(own_athlete))
+            known = {file.key for other in others for file in other.files}
+            there = [file for file in files if file not in stay_out]
+            new = manifest.model_copy(update={"files": [file for file in there if file.key not in known]})
+            manifest = note_known_files(self._came, new, [file for file in there if file.key in known])
+            files = there
+        self._put(manifest, set(files))
+
+    def _put(self, manifest: ImportManifest, held: set[ImportedFile]) -> None:
+        if manifest.files and not _came_in_before(manifest.files, manifest.athletes, self.known):
+            landed = land_import(self._run.lake, manifest)
+            self.known.append(landed)
+            self._came.append(landed)
+            self._report.imports.append(landed)
+            return
+        self._report.known += 1
+        if not manifest.files and not self._is_noted(manifest.came_as, held):  # its files are others' while these count
+            self._came.append(land_import(self._run.lake, manifest))
+
+    def _is_noted(self, came_as: str, held: set[ImportedFile]) -> bool:
+        """Whether an import that was not undone tells already that a path of this name held the same."""
+        by_name = {one.name: one for one in self._came}
+        same = (one for one in self._came if one.undone is None and one.manifest.came_as == came_as)
+        return any(set(files_of_path(by_name, one)) == held for one in same)
+
+    def _stored(self, container: Container, found: Contents) -> tuple[list[ImportedFile], list[Fault]]:
+        """What is to be kept, its bytes durable, and what stood in the way of the rest."""
+        report, limits = self._report, self._limits
+        faults = [*container.faults, *(fault for export in found.exports for fault in export.faults)]
+        files: list[ImportedFile] = []
+        fresh: list[int] = []  # sizes of the files whose bytes are new
+        total = len(found.entries) + len(found.oversized)
+        with progressing(self._run.progress, f"Taking in {container.path.name}", total) as advance:
+            for role, entry in _to_keep(found):
+                try:
+                    file, is_new = _kept(role, entry, self.store, limits)
+                except UnreadableEntryError as error:
+                    faults.append(error.fault)
+                else:
+                    files.append(file)
+                    fresh += [file.size] * is_new
+                advance(1)
+        self.store.sync()
+        report.files += len(files)
+        report.new += len(fresh)
+        report.bytes += sum(fresh)
+        return files, faults
+
+    def _left_lying(self, container: Container, files: list[ImportedFile]) -> set[ImportedFile]:
+        """The files that have lain in the inbox, untouched, since their import was undone."""
+        inbox, path = self._run.lake.inbox_files.absolute(), container.path.absolute()
+        if not self._undone or not path.is_relative_to(inbox):
+            return set()
+        marks = inbox_marks(inbox, path)
+        found: set[ImportedFile] = set()
+        for one in self._undone:
+            lay, held = set(one.undone.inbox if one.undone else ()), {file.key for file in one.manifest.files}
+            found |= {file for file in files if file.key in held and marks.get(file.name, marks.get("")) in lay}
+        return found
+
+
+def _came_in_before(files: list[ImportedFile], athletes: Mapping[str, int], known: list[Import]) -> bool:
+    """Whether an import has these names and bytes, and names no other athlete. Lists without a row are equal."""
+    same = [one for one in known if one.digest == digest_of(files)]
+    return any(not athletes or one.manifest.athletes in ({}, athletes) for one in same)
+
+
+def _own_athlete(lake: Lake, known: list[Import], athletes: Mapping[str, int]) -> int | None:
+    """The athlete who has plain ids in this folder.
+
+    What the first import noted stays. Before, it is the login's athlete, else the first whom an archive names.
+    """
+    noted = [one.manifest.own_athlete for one in known]
+    login = newest_athlete(lake)
+    named = [athlete_id for one in known for athlete_id in one.manifest.athletes.values()]
+    candidates = (*noted, login[1].get("id") if login else None, *named, *athletes.values())
+    return next((each for each in candidates if type(each) is int), None)
+
+
+def _manifest(
+    run: RunContext,
+    container: Container,
+    found: Contents,
+    own_athlete: int | None,
+    files: list[ImportedFile],
+    faults: list[Fault],
+) -> ImportManifest:
+    return ImportManifest(
+        came_as=decode_name(os.fsencode(container.path.name)),
+        kind=container.kind.value,
+        salvaged=container.salvaged,
+        received_at=run.now(),
+        athletes=dict(found.athletes),
+        own_athlete=own_athlete,
+        files=files,
+        faults=[ImportFault(name=each.name, problem=each.problem.value, detail=each.detail) for each in faults],
+    )
+
+
+def _to_keep(found: Contents) -> Iterator[tuple[Role, Entry | Oversized]]:
+    yield from found.entries
+    for each in found.oversized:
+        yield "activity", each
+
+
+def _kept(role: Role, entry: Entry | Oversized, store: FileStore, limits: ImportLimits) -> tuple[ImportedFile, bool]:
+    """The file, its bytes in the store, and whether these are new there. One that is too large is not read: it says why."""
+    if isinstance(entry, Oversized):
+        digest, is_new = store.put_pieces(entry.pieces())
+        why = too_large_fault(entry.name, entry.size, limits).detail
+        return ImportedFile(name=entry.name, sha256=digest, size=entry.size, role=role, held_back=why), is_new
+    body = entry.read()
+    digest, is_new = store.put(body)
+    return ImportedFile(name=entry.name, sha256=digest, size=len(body), role=role), is_new
+
+
+def lacks_activities(lake: Lake) -> bool:
     """Whether an import has no activities on disk yet."""
     return any(not has_activities(lake, one.name) for one in imports(lake))
 
 
-def make_activities(run: RunContext, tick: Callable[[int], object], *, anew: bool = False) -> int:
-    """The activities of the imports that have none on disk (`anew`: of all); how many. Their files have been read."""
+def make_activities(run: RunContext, tick: Callable[[int], object], *, of_all: bool = False) -> int:
+    """Make the activities of the imports that have none on disk (`of_all`: of all imports), and say how many.
+
+    The files of the imports have been read.
+    """
     lake, count = run.lake, 0
     came = list(imports(lake))
-    wanted = [anew or not has_activities(lake, one.name) for one in came]
+    wanted = [of_all or not has_activities(lake, one.name) for one in came]
     earlier: dict[str, str] = {}
     rows_before, held_ids = EarlierRows(), EarlierIds(lake, came)
     for number, one in enumerate(came):
@@ -81,3 +300,27 @@ def _bytes(lake: Lake, digest: str) -> bytes:
             f"{lake.files / digest[:2] / digest} is missing or damaged: it tells of activities. Import what it came in again "
             "(data/bronze/imports says what that was); nothing was changed."
         ) from error
+
+
+def inbox_marks(inbox: Path, path: Path) -> dict[str, str]:
+    """A mark of `path`, or of each file below it: by its name there, as imports name it; a file's own name is "".
+
+    Another mark means that it was written or put there since.
+    """
+    found = {}
+    for each in _files(path):
+        try:
+            seen = each.lstat()
+        except OSError:
+            continue  # gone since it was listed
+        said = f"{each.relative_to(inbox)} {seen.st_size} {seen.st_mtime_ns} {seen.st_ctime_ns}"
+        name = "" if each == path else decode_name(os.fsencode(each.relative_to(path).as_posix()))
+        found[name] = hashlib.blake2b(said.encode("utf-8", "surrogateescape"), digest_size=8).hexdigest()
+    return found
+
+
+def _files(path: Path) -> Iterator[Path]:
+    if not path.is_dir():
+        yield path
+    for folder, _, names in os.walk(path):
+        yield from (Path(folder, name) for name in names)

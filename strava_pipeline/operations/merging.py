@@ -14,13 +14,13 @@ from strava_pipeline.lake.gold.deletions import AbsenceReport, Confirmation, Shr
 from strava_pipeline.lake.gold.matches import MatchReport, match_activities, tracks_due
 from strava_pipeline.lake.gold.merge import MergeReport, merge_activities, merge_history
 from strava_pipeline.lake.gold.merge_details import has_fresh_details, merge_details, merge_profile, sync_kudos
-from strava_pipeline.lake.gold.publish import Published, publish_and_compare
+from strava_pipeline.lake.gold.publish import Published, publish, publish_and_compare
 from strava_pipeline.lake.gold.quarantine import sync_quarantine
 from strava_pipeline.lake.gold.warehouse import Connection, reading, writing
 from strava_pipeline.lake.imports.merge import has_fresh_files, merge_imported_activities, merge_imported_details
 from strava_pipeline.lake.shards import ShardReport, write_shards
 from strava_pipeline.operations.run_context import RunContext
-from strava_pipeline.operations.table_rules import refuse_faults
+from strava_pipeline.operations.table_rules import Finding, refuse_faults, table_findings
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,3 +123,17 @@ def _settle(run: RunContext) -> None:
     """Mark the run's listings as used to the end."""
     if run.run_id is not None:
         mark_listings_used(run.lake, run.run_id)
+
+
+def publish_if_right(run: RunContext, table: str) -> list[Finding]:
+    """What is found of the table; the warehouse is published unless a rule refuses it."""
+    return publish_all_right(run, [table])[table]
+
+
+def publish_all_right(run: RunContext, tables: Sequence[str]) -> dict[str, list[Finding]]:
+    """What is found of each table; the warehouse is published unless a rule refuses one."""
+    with reading(run.lake) as connection:
+        found = table_findings(connection, run.lake, tables)
+    if all(finding.holds or not finding.refuses for findings in found.values() for finding in findings):
+        publish(run.lake, refuse=partial(refuse_faults, lake=run.lake))
+    return found

@@ -23,8 +23,7 @@ from strava_pipeline.lake.gold.quality import (
 from strava_pipeline.lake.gold.warehouse import Connection, one_number, reading, writing
 from strava_pipeline.lake.imports.merge import merge_files
 from strava_pipeline.lake.tracks import track_sizes
-from strava_pipeline.operations.importing import LOCK, make_activities, unmade
-from strava_pipeline.operations.landing_imports import land_paths
+from strava_pipeline.operations.importing import LOCK, lacks_activities, land_paths, make_activities
 from strava_pipeline.operations.merging import (
     details_merged,
     make_shards,
@@ -36,7 +35,7 @@ from strava_pipeline.operations.merging import (
     update_quarantine,
 )
 from strava_pipeline.operations.progress import progressing
-from strava_pipeline.operations.reading_files import read_files, unread
+from strava_pipeline.operations.reading_files import read_files, unread_files
 from strava_pipeline.operations.run_context import RunContext
 from strava_pipeline.operations.step_reports import (
     ROWS,
@@ -87,11 +86,11 @@ def land_files(run: RunContext, paths: Sequence[Path], limits: ImportLimits, *, 
 def read_imports(run: RunContext, limits: ImportLimits) -> StepReport:
     """Read the files that were imported and make activities of them."""
     with timed() as seconds, run.exclusive(LOCK):
-        files, problems, activities = unread(run.lake), 0, 0
+        files, problems, activities = unread_files(run.lake), 0, 0
         if files:
             with progressing(run.progress, "Reading files", len(files)) as advance:
                 problems = read_files(run.lake, files, advance, limits=limits)
-        if unmade(run.lake):
+        if lacks_activities(run.lake):
             with progressing(run.progress, "Making activities of them", None) as advance:
                 activities = make_activities(run, advance)
     return StepReport(
@@ -315,7 +314,7 @@ def _holds_gold(published: Published) -> Finding:
         "holds_gold",
         not unequal,
         {"compared": published.unequal is not None, **counts},
-        "Delete the snapshot and run `strava-pipeline compact`: it is made anew.",
+        "Delete the snapshot and run `strava-pipeline compact`: that makes it again.",
     )
 
 

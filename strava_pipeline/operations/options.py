@@ -1,4 +1,4 @@
-"""What a run can be told, as plain records: calls, listing, details, streams, events. The defaults are a backfill's.
+"""The options of a run's steps, as plain records: calls, listing, details, streams, events. The defaults are a backfill's.
 
 Dagster's own form of them is config.py's. Commands that only look (a plan, a dry run) build these and import no Dagster.
 """

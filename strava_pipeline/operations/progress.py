@@ -1,4 +1,4 @@
-"""How far long work has come, told to whoever watches: Dagster's log, or a terminal's progress bar (verbs/terminal.py)."""
+"""How far long work has come, shown to whoever watches: in Dagster's log, or by a terminal's progress bar (verbs/terminal.py)."""
 
 import logging
 import sys

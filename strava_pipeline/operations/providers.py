@@ -28,7 +28,7 @@ from strava_pipeline.operations.progress import progressing
 from strava_pipeline.operations.provider_access import limit_in_force, outcome_kept
 from strava_pipeline.operations.provider_source import ProviderSource
 from strava_pipeline.operations.pulling import pull_listing
-from strava_pipeline.operations.reading_files import read_files, unread
+from strava_pipeline.operations.reading_files import read_files, unread_files
 from strava_pipeline.operations.run_context import RunContext
 from strava_pipeline.operations.step_reports import ROWS, StepReport, if_any, named_ids, timed
 from strava_pipeline.operations.table_rules import Finding
@@ -174,7 +174,7 @@ def fetch_provider_files(
 def _read(run: RunContext, limits: ImportLimits) -> tuple[int, int]:
     """Read the files that were not read yet: how many there were, and how many had a problem."""
     with run.exclusive(LOCK):
-        files = unread(run.lake)
+        files = unread_files(run.lake)
         if not files:
             return 0, 0
         with progressing(run.progress, "Reading files", len(files)) as advance:

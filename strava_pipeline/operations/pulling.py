@@ -1,6 +1,6 @@
 """Fetch and land a listing: the loop between the client and the lake, and what is asked for. No Dagster objects.
 
-A limit ends the work early and is told in the report; what came before it is on disk. Everything else raises.
+A limit ends the work early and stands in the report; what came before is on disk. Everything else raises.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -103,7 +103,7 @@ def pull_listing(
 ) -> PullReport:
     """List a window, each page on disk before the next call; goes on where an earlier listing of it broke off.
 
-    `look` forecasts the run after each page; the first forecast is told, and the last one where the first was not right.
+    `look` forecasts the run after each page; the first forecast is shown, and the last one where the first was not right.
     """
     window = window_of(run, source, config, year)
     client = source.lister(config)
@@ -122,7 +122,7 @@ def pull_listing(
             return
         try:
             forecasts.append(look(listing, page, per_page, client.calls - calls))
-        except PipelineError as error:  # the warehouse is in use elsewhere, or to be made anew: no reason not to list
+        except PipelineError as error:  # the warehouse is in use elsewhere, or has to be rebuilt: no reason not to list
             look = None
             run.progress.say(f"There is no estimate of this run's calls. {error}")
         else:

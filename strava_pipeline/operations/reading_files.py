@@ -27,7 +27,7 @@ AHEAD = 4  # files per process that wait for their turn: they are names, not byt
 
 
 @dataclass(frozen=True, slots=True)
-class Unread:
+class UnreadFile:
     """A file to be read: its hash, its name, when it came (UTC) and its size in bytes."""
 
     sha256: str
@@ -36,23 +36,23 @@ class Unread:
     size: int
 
 
-def unread(
+def unread_files(
     lake: Lake, *, is_read: Callable[[Lake, str], bool] = has_reading, raised_to: ImportLimits | None = None
-) -> list[Unread]:
+) -> list[UnreadFile]:
     """The files of activities that came and were not read yet, the largest first: then no core waits for the last one.
 
-    `is_read` tells by a file's hash: that its reading is there, or, where all is looked at anew, that it is whole.
+    `is_read`: whether the file with this hash has a reading; a rebuild asks whether that reading is whole.
     `raised_to`: so are files of which a lower limit kept something back. Their activities are to be made again.
     """
-    found: dict[str, Unread] = {}
+    found: dict[str, UnreadFile] = {}
     for given in all_provider_files(lake):
         record = given.record
-        found.setdefault(record.sha256, Unread(record.sha256, record.name, given.received_at, record.size))
+        found.setdefault(record.sha256, UnreadFile(record.sha256, record.name, given.received_at, record.size))
     for one in imports(lake):
         for file in one.manifest.files:
             is_wanted = file.is_readable or (raised_to is not None and _fits(file, raised_to))
             if is_wanted and file.sha256 not in found:
-                found[file.sha256] = Unread(file.sha256, file.name, one.manifest.received_at, file.size)
+                found[file.sha256] = UnreadFile(file.sha256, file.name, one.manifest.received_at, file.size)
     wanted = [
         each
         for each in found.values()
@@ -66,14 +66,14 @@ def _fits(file: ImportedFile, limits: ImportLimits) -> bool:
     return file.role == "activity" and file.size <= limits.file_bytes
 
 
-def _is_all_read(lake: Lake, each: Unread, limits: ImportLimits) -> bool:
+def _is_all_read(lake: Lake, each: UnreadFile, limits: ImportLimits) -> bool:
     reading = reading_of(lake, each.sha256)
     return reading is not None and reading.is_all_within(limits)
 
 
 def read_files(
     lake: Lake,
-    files: list[Unread],
+    files: list[UnreadFile],
     tick: Callable[[int], object],
     *,
     limits: ImportLimits = ImportLimits(),
@@ -88,11 +88,11 @@ def read_files(
     return problems
 
 
-def _read_alone(lake: Lake, files: list[Unread], limits: ImportLimits) -> Iterator[bool]:
+def _read_alone(lake: Lake, files: list[UnreadFile], limits: ImportLimits) -> Iterator[bool]:
     return (read_one(lake, each, limits) for each in files)
 
 
-def _read_together(lake: Lake, files: list[Unread], limits: ImportLimits, processes: int) -> Iterator[bool]:
+def _read_together(lake: Lake, files: list[UnreadFile], limits: ImportLimits, processes: int) -> Iterator[bool]:
     pool = ProcessPoolExecutor(processes, multiprocessing.get_context("spawn"))
     waiting: set[Future[bool]] = set()
     try:
@@ -110,7 +110,7 @@ def _read_together(lake: Lake, files: list[Unread], limits: ImportLimits, proces
         pool.shutdown(cancel_futures=True)
 
 
-def read_one(lake: Lake, each: Unread, limits: ImportLimits = ImportLimits()) -> bool:
+def read_one(lake: Lake, each: UnreadFile, limits: ImportLimits = ImportLimits()) -> bool:
     """Read a file and put on disk what it came to; whether it has a problem.
 
     One whose bytes are gone or damaged has no reading, so that it is read when they are back.

@@ -1,16 +1,23 @@
-"""A rebuild as a step of a run: everything downstream of bronze, all years at once. How is lake/rebuild.py's."""
+"""A rebuild: everything downstream of bronze, all years at once; and the look of every run whether one is due.
+
+How a rebuild works is lake/rebuild.py's.
+"""
 
 from collections.abc import Iterator
 from functools import partial
 
+from strava_pipeline.core.size_limits import ImportLimits
 from strava_pipeline.core.tables import DETAIL_TABLES, MATCH_TABLES, QUARANTINE, TRACKS
-from strava_pipeline.lake.gold.publish import skipped_views, snapshot
+from strava_pipeline.lake.gold.publish import publish, skipped_views, snapshot
 from strava_pipeline.lake.gold.quality import row_counts, rows_by_year
 from strava_pipeline.lake.gold.warehouse import reading
-from strava_pipeline.lake.rebuild import rebuild
+from strava_pipeline.lake.imports.files import is_reading_intact
+from strava_pipeline.lake.imports.undo import are_tracks_due
+from strava_pipeline.lake.rebuild import ensure_current, rebuild
 from strava_pipeline.lake.tracks import track_sizes
-from strava_pipeline.operations.current import make_imports
-from strava_pipeline.operations.insights import write_insights_of
+from strava_pipeline.operations.importing import LOCK, make_activities
+from strava_pipeline.operations.insights import make_insights, write_insights_of
+from strava_pipeline.operations.reading_files import read_files, unread_files
 from strava_pipeline.operations.run_context import RunContext
 from strava_pipeline.operations.step_reports import ROWS, StepReport, if_any, timed
 from strava_pipeline.operations.tracking import make_tracks
@@ -24,10 +31,29 @@ REBUILT = {
 """The assets that a rebuild makes, and the table whose rows they hold."""
 
 
+def bring_up_to_date(run: RunContext, settings: Settings) -> None:
+    """Rebuild the warehouse if that is due; after an undone import, tracks and insights too."""
+    lake, years = run.lake, run.years
+    ensure_current(lake, years, run.progress, make_imports=partial(remake_imports, run, settings.import_limits))
+    if are_tracks_due(lake):
+        publish(lake)  # which a process that died may not have done; what may leave was looked at by the rebuild
+        make_tracks(run, years.all)
+        if lake.snapshot.exists():
+            make_insights(run, partial(snapshot, lake), years.all, settings.timezone, settings.insight_sports)
+
+
+def remake_imports(run: RunContext, limits: ImportLimits) -> None:
+    """Read the files of imports whose readings are not whole, and make the activities of all imports again."""
+    with run.exclusive(LOCK):
+        files = unread_files(run.lake, is_read=is_reading_intact, raised_to=limits)
+        read_files(run.lake, files, lambda steps: None, limits=limits)
+        make_activities(run, lambda steps: None, of_all=True)
+
+
 def rebuild_all(run: RunContext, settings: Settings) -> list[StepReport]:
     """Rebuild and publish, then tracks and insights; what is reported of each asset, by year."""
     with timed() as seconds:
-        rebuild(run.lake, run.years, run.progress, make_imports=partial(make_imports, run, settings.import_limits))
+        rebuild(run.lake, run.years, run.progress, make_imports=partial(remake_imports, run, settings.import_limits))
         make_tracks(run, run.years.all)
         opened = partial(snapshot, run.lake)
         insights = write_insights_of(run, opened, run.years.all, settings.timezone, settings.insight_sports)

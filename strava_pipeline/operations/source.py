@@ -47,7 +47,7 @@ class Source(Protocol):
 
     @property
     def account_name(self) -> str | None:
-        """The account at the source, by which its listings are told from those of another login; None: Strava."""
+        """The account at the source, which keeps its listings apart from those of another login; None: Strava."""
         ...
 
     def account(self) -> Account:

@@ -28,7 +28,7 @@ from strava_pipeline.lake.paths import Lake
 
 _RIGHT = "found_right"  # the note in the warehouse
 VALID = "valid"  # one a table: each result costs a run three events in Dagster's records
-REBUILD = "It is not published. `strava-pipeline rebuild` makes the warehouse anew from bronze, without a call."
+REBUILD = "It is not published. `strava-pipeline rebuild` makes the warehouse again from bronze, without a call."
 CHECKED: dict[str, str] = {("activities" if name == "activities_all" else name): name for name in TABLES}
 """The assets whose tables are checked, and which table each holds."""
 _ORPHANS = (

@@ -22,7 +22,7 @@ from strava_pipeline.operations.run_context import RunContext
 
 
 @dataclass(slots=True)
-class TracksMade:
+class TracksReport:
     """What became of the tracks. `damaged`: streams that can't be read and are to be fetched again."""
 
     made: int = 0
@@ -31,9 +31,9 @@ class TracksMade:
     damaged: int = 0
 
 
-def make_tracks(run: RunContext, years: Sequence[int]) -> TracksMade:
+def make_tracks(run: RunContext, years: Sequence[int]) -> TracksReport:
     """Files first: what they tell, streams need not; the warehouse is held for a year at a time."""
-    report = TracksMade()
+    report = TracksReport()
     known, recorded, undone = _imported(run)  # once: what is imported meanwhile is not noted as written
     if are_tracks_due(run.lake):
         with writing(run.lake) as connection:

@@ -22,8 +22,8 @@ from strava_pipeline.ingest.trips.source import Listed, TripSource
 from strava_pipeline.lake.gold.deletions import is_suspicious
 from strava_pipeline.lake.gold.warehouse import writing
 from strava_pipeline.lake.trips import SaveReport, merge_trips, save_trips, saved_trips
+from strava_pipeline.operations.merging import publish_if_right
 from strava_pipeline.operations.progress import progressing
-from strava_pipeline.operations.publishing import publish_if_right
 from strava_pipeline.operations.run_context import RunContext
 from strava_pipeline.operations.table_rules import Finding
 from strava_pipeline.settings import Settings

@@ -1,4 +1,4 @@
-"""Undoing an import: what will leave the warehouse, which is told before it happens, and the note that makes it leave.
+"""Undoing an import: what will leave the warehouse, shown before it happens, and the note that makes it leave.
 
 The note is all that is written here. What follows from it is the rebuild's (lake/rebuild.py), whoever runs it.
 """
@@ -24,8 +24,7 @@ from strava_pipeline.lake.imports.files import has_reading, reading_of, stored_b
 from strava_pipeline.lake.imports.manifests import Import, UndoneNote, all_imports, effective_imports, note_undone
 from strava_pipeline.lake.locks import locked
 from strava_pipeline.lake.paths import Lake
-from strava_pipeline.operations.importing import LOCK, import_read
-from strava_pipeline.operations.inbox_marks import inbox_marks
+from strava_pipeline.operations.importing import LOCK, import_read, inbox_marks
 
 _MADE_OF = ("list", "gear", "objects")  # files of which activities and gear are made directly; the others have readings
 Key = tuple[int, str]  # an activity's id, and the source that tells of it
@@ -90,9 +89,9 @@ def plan_undo(lake: Lake, one: Import, now: datetime) -> UndoPlan:
 
 
 def undo(lake: Lake, one: Import, now: datetime) -> UndoPlan:
-    """Note in bronze that the import is undone: from now on no run reads it, and the next one makes all anew without it.
+    """Note in bronze that the import is undone: no run reads it from now on, and the next one rebuilds without it.
 
-    What leaves is looked up again, as another import may have come in since it was told.
+    What leaves is looked up again, as another import may have come in since it was shown.
     """
     with locked(lake, LOCK, who="import undo"):
         plan = plan_undo(lake, one, now)
@@ -155,7 +154,7 @@ def _refuse_unread(lake: Lake, one: Import) -> None:
 
 
 def _strava_knows(lake: Lake) -> set[int]:
-    """The activities of which Strava's API told."""
+    """The activities that Strava's API listed."""
     if not lake.snapshot.exists():
         return set()
     with snapshot(lake) as published:

@@ -16,9 +16,9 @@ from dagster_duckdb import DuckDBResource
 
 from strava_pipeline.lake.locks import is_live, live_run, locked
 from strava_pipeline.lake.paths import Lake
-from strava_pipeline.operations.current import bring_up_to_date
 from strava_pipeline.operations.progress import BothProgress, LogProgress, Progress
 from strava_pipeline.operations.provider_source import ProviderSources
+from strava_pipeline.operations.rebuilding import bring_up_to_date
 from strava_pipeline.operations.run_context import RunContext, run_context
 from strava_pipeline.operations.strava_source import FLOW_LOCK, StravaSource
 from strava_pipeline.orchestrate.dagster_private import MAX_RETRIES_TAG

@@ -307,11 +307,11 @@ def _take_out(settings: "Settings", one: "Import", plan: "UndoPlan | None", *, a
 def _ensure_all_read(settings: "Settings", *, verbose: bool) -> None:
     """Rebuild where files are unread: what an undo keeps must be on disk first, so that nothing of it can be lost."""
     from strava_pipeline.lake.paths import Lake
-    from strava_pipeline.operations.importing import unmade
-    from strava_pipeline.operations.reading_files import unread
+    from strava_pipeline.operations.importing import lacks_activities
+    from strava_pipeline.operations.reading_files import unread_files
 
     lake = Lake(settings.data_dir)
-    if unmade(lake) or unread(lake):
+    if lacks_activities(lake) or unread_files(lake):
         _rebuild(settings, verbose=verbose)
 
 

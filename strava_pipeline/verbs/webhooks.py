@@ -126,7 +126,7 @@ def _follow(
 ) -> "RunOutcome | None":
     """Run the job over the years that events concern, and `years`; None: there is nothing to do now."""
     from strava_pipeline.lake.bronze.events import EventsState, load_state
-    from strava_pipeline.operations.events_years import years_behind_events, years_of_news
+    from strava_pipeline.operations.events import years_behind_events, years_of_events
     from strava_pipeline.operations.strava_access import primed_clock
     from strava_pipeline.operations.years import year_range
     from strava_pipeline.orchestrate.jobs import EVENTS, EVENTS_JOB
@@ -135,7 +135,7 @@ def _follow(
 
     partitions = year_range(settings.first_year)
     state = load_state(Lake(settings.data_dir)) or EventsState()
-    behind = years_of_news(settings, state, partitions, primed_clock(settings))
+    behind = years_of_events(settings, state, partitions, primed_clock(settings))
     behind |= years_behind_events(Lake(settings.data_dir), partitions)
     if not behind:
         return None

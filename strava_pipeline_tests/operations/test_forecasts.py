@@ -16,7 +16,7 @@ from strava_pipeline.lake.gold.merge import merge_activities
 from strava_pipeline.lake.gold.warehouse import writing
 from strava_pipeline.lake.shards import write_shards
 from strava_pipeline.operations.fetching import pull_details
-from strava_pipeline.operations.forecasting import Forecaster
+from strava_pipeline.operations.planning import Forecaster
 from strava_pipeline.operations.progress import LogProgress
 from strava_pipeline.operations.pulling import PullReport, pull_listing
 from strava_pipeline.operations.run_context import RunContext, run_context

@@ -12,7 +12,7 @@ import pytest
 from strava_pipeline.core.errors import SourceError
 from strava_pipeline.lake.imports.files import FileStore, reading_of
 from strava_pipeline.lake.imports.manifests import imports
-from strava_pipeline.operations.landing_imports import LandReport, land_paths
+from strava_pipeline.operations.importing import LandReport, land_paths
 from strava_pipeline.verbs.options import context_without_run
 from strava_pipeline_tests.imports import a_gpx
 from strava_pipeline_tests.ingest.archive.made import forged, unpacked, zipped

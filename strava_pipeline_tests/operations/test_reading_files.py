@@ -10,7 +10,7 @@ import pytest
 from strava_pipeline.lake.imports.files import FileStore, read_points, reading_of
 from strava_pipeline.lake.imports.manifests import ImportedFile, ImportManifest, land_import
 from strava_pipeline.lake.paths import Lake
-from strava_pipeline.operations.reading_files import FEW, read_files, unread
+from strava_pipeline.operations.reading_files import FEW, read_files, unread_files
 from strava_pipeline_tests.ingest.files.made import (
     RECEIVED,
     fit,
@@ -78,9 +78,9 @@ def test_two_processes_put_the_same_bytes_on_disk_as_one(tmp_path: Path) -> None
         lake = Lake(tmp_path / str(processes))
         landed(lake, files)
         ticks: list[int] = []
-        problems = read_files(lake, unread(lake), ticks.append, processes=processes)
+        problems = read_files(lake, unread_files(lake), ticks.append, processes=processes)
         assert (problems, ticks) == (3, [1] * len(files))
-        assert unread(lake) == []
+        assert unread_files(lake) == []
         found.append(on_disk(lake))
     assert found[0] == found[1]
     assert sum(name.endswith(".json.gz") for name in found[0]) == len(files)
@@ -93,17 +93,17 @@ def test_the_largest_is_read_first_and_each_once(tmp_path: Path) -> None:
     lake = Lake(tmp_path)
     landed(lake, {"a.gpx": some_gpx(2), "b.gpx": some_gpx(9)})
     landed(lake, {"c.gpx": some_gpx(5), "again.gpx": some_gpx(9)}, day=1)
-    assert [each.name for each in unread(lake)] == ["b.gpx", "c.gpx", "a.gpx"]
+    assert [each.name for each in unread_files(lake)] == ["b.gpx", "c.gpx", "a.gpx"]
 
 
 def test_what_was_read_is_not_read_again_and_what_is_new_is(tmp_path: Path) -> None:
     lake = Lake(tmp_path)
     landed(lake, {"a.gpx": some_gpx(2)})
-    read_files(lake, unread(lake), lambda steps: None)
+    read_files(lake, unread_files(lake), lambda steps: None)
     before = {path: path.stat().st_mtime_ns for path in lake.readings.rglob("*") if path.is_file()}
     landed(lake, {"a.gpx": some_gpx(2), "b.gpx": some_gpx(9)}, day=1)
-    assert [each.name for each in unread(lake)] == ["b.gpx"]
-    read_files(lake, unread(lake), lambda steps: None)
+    assert [each.name for each in unread_files(lake)] == ["b.gpx"]
+    read_files(lake, unread_files(lake), lambda steps: None)
     assert {path: path.stat().st_mtime_ns for path in before} == before
 
 
@@ -118,11 +118,11 @@ def test_one_whose_bytes_are_lost_is_told_and_read_when_they_are_back(
     files = {f"{number}.gpx": some_gpx(number + 2) for number in range(count)}
     hashes = landed(lake, files)
     damage(lake, hashes["1.gpx"], body)
-    assert read_files(lake, unread(lake), lambda steps: None, processes=2) == 1
+    assert read_files(lake, unread_files(lake), lambda steps: None, processes=2) == 1
     assert {name for name, digest in hashes.items() if reading_of(lake, digest) is None} == {"1.gpx"}
     landed(lake, files, day=1)
-    assert [each.name for each in unread(lake)] == ["1.gpx"]
-    assert read_files(lake, unread(lake), lambda steps: None) == 0
+    assert [each.name for each in unread_files(lake)] == ["1.gpx"]
+    assert read_files(lake, unread_files(lake), lambda steps: None) == 0
     reading = reading_of(lake, hashes["1.gpx"])
     assert reading is not None
     assert (reading.problem, reading.recordings[0].points) == (None, 3)
@@ -132,7 +132,7 @@ def test_one_whose_bytes_are_lost_is_told_and_read_when_they_are_back(
 def test_a_files_points_are_beside_its_reading(tmp_path: Path) -> None:
     lake = Lake(tmp_path)
     hashes = landed(lake, {"good.fit": bodies(6)["good.fit"]})
-    read_files(lake, unread(lake), lambda steps: None)
+    read_files(lake, unread_files(lake), lambda steps: None)
     reading, track = reading_of(lake, hashes["good.fit"]), read_points(lake, hashes["good.fit"], 0)
     assert reading is not None
     assert track is not None

@@ -22,9 +22,8 @@ from strava_pipeline.core.sources import hashed_id
 from strava_pipeline.lake.bronze.answers import land_athlete
 from strava_pipeline.lake.imports.activities import imported_activities
 from strava_pipeline.lake.imports.manifests import imports
-from strava_pipeline.operations.importing import make_activities
-from strava_pipeline.operations.landing_imports import land_paths
-from strava_pipeline.operations.reading_files import read_files, unread
+from strava_pipeline.operations.importing import land_paths, make_activities
+from strava_pipeline.operations.reading_files import read_files, unread_files
 from strava_pipeline.operations.run_context import RunContext
 from strava_pipeline.settings import Settings
 from strava_pipeline.verbs.options import context_without_run
@@ -92,7 +91,7 @@ def take_in(run: RunContext, *paths: Path, of_older_version: bool = False) -> No
 
 
 def make(run: RunContext, *, anew: bool = False) -> None:
-    read_files(run.lake, unread(run.lake), lambda read: None, processes=1)
+    read_files(run.lake, unread_files(run.lake), lambda read: None, processes=1)
     make_activities(run, lambda made: None, anew=anew)
 
 

@@ -27,9 +27,9 @@ from strava_pipeline.lake.imports.manifests import Import, all_imports, imports,
 from strava_pipeline.lake.imports.undo import find_import, is_undo_finished
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.rebuild import rebuild
-from strava_pipeline.operations.current import bring_up_to_date, make_imports
-from strava_pipeline.operations.landing_imports import LandReport, land_paths
+from strava_pipeline.operations.importing import LandReport, land_paths
 from strava_pipeline.operations.progress import LogProgress
+from strava_pipeline.operations.rebuilding import bring_up_to_date, remake_imports
 from strava_pipeline.operations.run_context import run_context
 from strava_pipeline.operations.tracking import make_tracks
 from strava_pipeline.operations.undoing import UndoPlan, plan_undo, undo
@@ -76,8 +76,8 @@ class Folder:
         rebuild(self.lake, self.run.years, self.run.progress, make_imports=self.make_imports)
         make_tracks(self.run, self.run.years.all)
 
-    def make_imports(self) -> None:
-        make_imports(self.run, self.settings.import_limits)
+    def remake_imports(self) -> None:
+        remake_imports(self.run, self.settings.import_limits)
 
     def take_in(self, *paths: Path) -> None:
         self.land(*paths)

@@ -16,7 +16,7 @@ from strava_pipeline.core.errors import SourceError
 from strava_pipeline.core.size_limits import ImportLimits
 from strava_pipeline.lake.imports.files import reading_of, stored_bytes
 from strava_pipeline.lake.imports.manifests import imports
-from strava_pipeline.operations.landing_imports import LandReport, land_paths
+from strava_pipeline.operations.importing import LandReport, land_paths
 from strava_pipeline.verbs.options import context_without_run
 from strava_pipeline_tests.imports import a_gpx, an_archive, import_by_dagster, tracks, years_behind
 from strava_pipeline_tests.rig import Rig

@@ -16,11 +16,11 @@ from strava_pipeline.core.sources import hashed_id
 from strava_pipeline.ingest.providers_file import ProviderChoice
 from strava_pipeline.lake.providers import file_answers, last_outcomes
 from strava_pipeline.lake.rebuild import rebuild
-from strava_pipeline.operations.current import make_imports
 from strava_pipeline.operations.merging_steps import land_files, read_imports
 from strava_pipeline.operations.provider_access import outcome_kept
 from strava_pipeline.operations.provider_source import ProviderSource
 from strava_pipeline.operations.providers import bring_provider_files
+from strava_pipeline.operations.rebuilding import remake_imports
 from strava_pipeline.operations.step_reports import StepReport
 from strava_pipeline.orchestrate.schedules import provider_years
 from strava_pipeline_tests.providers.subjects import GPX
@@ -202,7 +202,7 @@ def test_a_rebuild_makes_the_same_of_files_without_a_call(world: World) -> None:
     run = world.run()
     shutil.rmtree(run.lake.readings)
     shutil.rmtree(run.lake.tracks)
-    rebuild(run.lake, run.years, run.progress, make_imports=lambda: make_imports(run, ImportLimits()))
+    rebuild(run.lake, run.years, run.progress, make_imports=lambda: remake_imports(run, ImportLimits()))
     world.merge_files(run)
     assert ([world.gold(f"SELECT * FROM {table} ORDER BY ALL") for table in TABLES], world.tracks()) == before
     assert len(world.subject.journal.log) == calls

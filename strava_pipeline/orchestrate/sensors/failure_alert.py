@@ -128,7 +128,7 @@ _KEPT = "What was fetched is kept, and the next run of the job goes on from ther
 
 
 def is_retried(instance: dg.DagsterInstance, run: dg.DagsterRun) -> bool:
-    """Whether Dagster's daemon starts the failed run again (its process died): then nobody need be told yet."""
+    """Whether Dagster's daemon starts the failed run again (its process died): then no message is sent yet."""
     if run.tags.get(WILL_RETRY_TAG) != "true":
         return False
     if AUTO_RETRY_RUN_ID_TAG in run.tags or BACKFILL_ID_TAG not in run.tags:

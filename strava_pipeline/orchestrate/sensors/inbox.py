@@ -20,8 +20,8 @@ from strava_pipeline.lake.imports.manifests import imports
 from strava_pipeline.lake.imports.merge import years_with_unmerged_imports
 from strava_pipeline.lake.imports.undo import is_undo_finished
 from strava_pipeline.lake.paths import Lake
-from strava_pipeline.operations.events_years import years_behind_events, years_of_news
-from strava_pipeline.operations.inbox_marks import inbox_marks
+from strava_pipeline.operations.events import years_behind_events, years_of_events
+from strava_pipeline.operations.importing import inbox_marks
 from strava_pipeline.operations.years import year_range
 from strava_pipeline.orchestrate.asset_jobs import asset_jobs
 from strava_pipeline.orchestrate.jobs import EVENTS_JOB, FILE_BRONZE, IMPORT_JOB, JOBS, MERGE_FILES_JOB
@@ -153,9 +153,9 @@ def webhooks_sensor(
             return dg.SkipReason(f"The last run failed; the next try is at {again:%H:%M} UTC.")
         years = year_range(settings.first_year)
         clock = system_clock(settings, now)
-        behind = years_of_news(settings, state or EventsState(), years, clock)
+        behind = years_of_events(settings, state or EventsState(), years, clock)
         digest = digest_of_events(lake)
-        if digest != context.cursor:  # else nothing was told since all of it was in gold
+        if digest != context.cursor:  # else no event came since all were in gold
             lacking = years_behind_events(lake, years)
             behind |= lacking
             context.update_cursor(context.cursor if lacking else digest)

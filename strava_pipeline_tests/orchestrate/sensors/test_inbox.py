@@ -9,7 +9,7 @@ from dagster import DagsterRunStatus
 
 from strava_pipeline.lake.imports.undo import find_import
 from strava_pipeline.lake.locks import live_run
-from strava_pipeline.operations.landing_imports import land_paths
+from strava_pipeline.operations.importing import land_paths
 from strava_pipeline.operations.undoing import undo
 from strava_pipeline.verbs.options import context_without_run
 from strava_pipeline_tests.imports import an_archive
