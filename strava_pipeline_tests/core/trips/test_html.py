@@ -19,8 +19,8 @@ from strava_pipeline.core.trips.activity.charts import (
 )
 from strava_pipeline.core.trips.activity.metrics import metrics_of
 from strava_pipeline.core.trips.activity.report import trips_page
-from strava_pipeline.core.trips.activity.sketch import drawn
 from strava_pipeline.core.trips.activity.thresholds import thresholds
+from strava_pipeline.core.trips.activity.track import drawn
 from strava_pipeline_tests.core.trips.made_reports import (
     FLIP,
     LATITUDE,

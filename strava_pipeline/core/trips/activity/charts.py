@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import groupby, pairwise
 
-from strava_pipeline.core.trips.activity.sketch import Fix, Step, frame_of, scale
 from strava_pipeline.core.trips.activity.text import duration, quantity, round_length
+from strava_pipeline.core.trips.activity.track import Fix, Step, frame_of, scale
 
 WIDTH, HEIGHT = 560, 240
 LEFT, RIGHT, TOP, BOTTOM = 40, 12, 14, 28

@@ -31,9 +31,9 @@ from strava_pipeline.core.trips.activity.sections import (
     readable_metrics,
     sections,
 )
-from strava_pipeline.core.trips.activity.sketch import drawn, sketch
 from strava_pipeline.core.trips.activity.text import NOTHING, WIDTH, aligned, cut, one_line, quantity, unit_of
 from strava_pipeline.core.trips.activity.thresholds import Thresholds
+from strava_pipeline.core.trips.activity.track import drawn, sketch
 
 _INDENT = "  "
 
