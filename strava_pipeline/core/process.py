@@ -1,4 +1,4 @@
-"""What this Python process does with interrupts and garbage. No I/O; nothing is collected here.
+"""Interrupts and garbage collection of this Python process. No I/O; nothing is collected here.
 
 Interrupts (Ctrl-C, SIGTERM) can wait for the end of a piece of work; their handlers decide what an interrupt does.
 The garbage collector is kept away from objects that are no garbage (docs/adr/0037).

@@ -1,7 +1,7 @@
-"""The web application: its routes, a line of log for each request, and what it opens and closes. What serves it is server.py.
+"""The web application: its routes, a line of log for each request, and what it opens and closes. server.py serves it.
 
 A kind of event has an inbox and a file with its routes; here they are put together. The log is an ASGI middleware, and hides
-in a path whatever may be a secret; uvicorn's own access log, which would show whole paths, is off.
+everything in a path that may be a secret; uvicorn's own access log, which would show whole paths, is off.
 """
 
 import json

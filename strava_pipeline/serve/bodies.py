@@ -1,4 +1,4 @@
-"""Bodies of requests: read within limits, acknowledged when they are kept, refused with a reason. No meaning."""
+"""Bodies of requests: read within limits, acknowledged when stored, refused with a reason. Contents are not interpreted here."""
 
 import asyncio
 from collections.abc import Awaitable, Mapping

@@ -1,8 +1,8 @@
 """Serves the web application with uvicorn, on an address that is bound first, with a bounded number of connections.
 
-uvicorn waits for ever for the first request of a connection, keeps a head however long it gets, and answers 503 to all where
-silent connections reach its own limit. So here, where all places are taken, one more gets the place of the oldest that asks
-nothing: nobody has to be timed.
+uvicorn waits for ever for the first request of a connection, buffers a head of any length, and answers 503 to everybody when
+silent connections reach its own limit. Here, when all places are taken, a new connection replaces the oldest silent one, so that
+no connection needs a timer.
 """
 
 import asyncio

@@ -1,6 +1,6 @@
-"""Strava's side of the intake: the handshake of a subscription, and its events into the inbox. Nothing is done about them.
+"""Strava's side of the intake: the handshake of a subscription, and its events into the inbox. Nothing acts on them here.
 
-Events are not signed. The path's secret tells whom to believe so far as to keep what they say; what is done about it asks
+Events are not signed. A request with the path's secret is trusted enough to store its event; whoever acts on the event asks
 Strava itself.
 """
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 archive = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
-    help="Strava's archive of everything, laid beside the warehouse: verify.",
+    help="Compare Strava's archive of everything with the warehouse: verify.",
 )
 _LONGEST = 40  # characters of a value
 _BEFORE = 12  # of these, before a difference
@@ -32,7 +32,7 @@ _DIFFERENT = 4
 
 @archive.callback()
 def _group() -> None:
-    """Strava's archive of everything, laid beside the warehouse."""
+    """Compare Strava's archive of everything with the warehouse."""
 
 
 @archive.command()
@@ -100,7 +100,7 @@ def _only_export(container: "Container") -> "BulkExport":
 
 
 def agreement_json(agreement: "Agreement", export: "BulkExport") -> dict[str, Any]:
-    """What came of comparing, for programs."""
+    """The result of the comparison, as JSON."""
     return {
         "agrees": agreement.agrees,
         "athlete_id": export.athlete_id,
@@ -126,7 +126,7 @@ def agreement_json(agreement: "Agreement", export: "BulkExport") -> dict[str, An
 
 
 def lines(agreement: "Agreement", export: "BulkExport", tracks: dict[str, int]) -> list[str]:
-    """The same for a person: counts first, then some of each kind."""
+    """The result of the comparison, as lines: counts first, then a sample of each kind."""
     missing, unknown = agreement.only_in_archive, agreement.only_in_gold
     wrong = [each for each in agreement.deleted if each.archive_is_newer]
     gone = [each for each in agreement.deleted if not each.archive_is_newer]
@@ -201,7 +201,7 @@ def _changes(fields: Any) -> str:
 
 
 def side_by_side(archived: Any, held: Any) -> str:
-    """Two values that differ: of two texts the part around the first difference, in quotes, so that a blank is seen."""
+    """Two values that differ; of texts the part around the first difference, in quotes, so that a blank is visible."""
     if not (isinstance(archived, str) and isinstance(held, str)):
         return f"{_text(archived)} → {_text(held)}"
     differing = (place for place, (one, other) in enumerate(zip(archived, held, strict=False)) if one != other)
@@ -220,7 +220,7 @@ def _moment(at: "datetime | None") -> str:
 
 
 def _text(value: Any) -> str:
-    """A value in one short line, whatever characters a person put into it."""
+    """A value in one short line, whatever characters it holds."""
     from datetime import datetime
 
     if value is None or isinstance(value, datetime):
@@ -234,7 +234,7 @@ _SHOWN = 20  # of each kind; --json has all
 
 @dataclass(frozen=True, slots=True)
 class FileComparison:
-    """What came of comparing. `compared`: files, 0 where the warehouse has none of any archive."""
+    """The result of comparing files and gear. `compared`: number of files, 0 where the warehouse has no archive's files."""
 
     compared: int
     differing: Sequence["FileDifference"]
@@ -248,7 +248,7 @@ class FileComparison:
 def compare_files_and_gear(
     connection: "Connection", container: "Container", export: "BulkExport", limits: "ImportLimits"
 ) -> FileComparison:
-    """Every file that the archive has or should have, and its gear."""
+    """Compare every file that the archive has or should have, and its gear."""
     from strava_pipeline.core.files.agreement import (
         FileDifference,
         FileProblem,
@@ -272,7 +272,7 @@ def compare_files_and_gear(
 
 
 def files_json(comparison: FileComparison) -> dict[str, Any]:
-    """The same for programs."""
+    """The comparison of files and gear, as JSON."""
     return {
         "files": {
             "compared": comparison.compared,
@@ -285,7 +285,7 @@ def files_json(comparison: FileComparison) -> dict[str, Any]:
 
 
 def files_lines(comparison: FileComparison) -> list[str]:
-    """The same for a person."""
+    """The comparison of files and gear, as lines."""
     if not comparison.compared:
         report = ["No files were compared: there are none in it, or the warehouse has none of any archive."]
     else:
@@ -300,7 +300,7 @@ def files_lines(comparison: FileComparison) -> list[str]:
 
 
 def sample_lines(title: str, items: Sequence[Any], line: Callable[[Any], str]) -> Iterable[str]:
-    """A title and some of the items, a line each; nothing where there is none."""
+    """A title and the first items, a line each; nothing without items."""
     if not items:
         return []
     more = [f"  … and {len(items) - _SHOWN:,} more (--json)"] * (len(items) > _SHOWN)

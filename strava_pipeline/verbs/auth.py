@@ -1,7 +1,7 @@
-"""`strava-pipeline auth`: a person logs in, once per data folder.
+"""The command `auth`: a person logs in, once per data folder.
 
-Shows Strava's consent page, takes what it sends back, saves the login, fetches the athlete. OAuth and the login's file
-are ingest's, keeping the athlete is the lake's.
+It shows Strava's consent page, reads the answer, saves the login and fetches the athlete. OAuth and the login's file are
+ingest's, storing the athlete is the lake's.
 """
 
 import secrets
@@ -72,7 +72,7 @@ def auth(
 
 
 def log_in(settings: Settings, oauth: OAuth, clock: ServerClock, consent: Consent, *, force: bool) -> None:
-    """Buy the tokens, save them, fetch and land the athlete (one call), and say what the login will not show.
+    """Get the tokens, save them, fetch and store the athlete (one call), and show what the login does not allow.
 
     Raises PipelineError, the old login untouched, when another athlete's data is in the folder and `force` is off.
     """
@@ -146,7 +146,7 @@ def _refuse_another_athlete(data_dir: Path, store: TokenStore, new: StoredToken,
 
 
 def holds_data(data_dir: Path) -> bool:
-    """Whether anything of an athlete's was kept, their profile aside."""
+    """Whether the folder holds data of an athlete, beside the profile."""
     bronze = data_dir / "bronze"
     rooms = bronze.iterdir() if bronze.is_dir() else ()
     return any(path.is_file() for room in rooms if not room.name.startswith("athlete") for path in room.rglob("*"))
@@ -166,7 +166,7 @@ def _print_missing_scopes(granted: tuple[str, ...] | None) -> None:
 
 
 def _fetch_athlete(settings: Settings, clock: ServerClock) -> None:
-    """One call; the login stands without it."""
+    """Fetch the athlete with one call; the login is valid without it."""
     lake = Lake(settings.data_dir, clock=clock.local)
     require_writable(lake, lake.athlete)
     try:

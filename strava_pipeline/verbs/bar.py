@@ -27,7 +27,7 @@ SECONDS = 1.0  # between two estimates of the end: each reads the budget's ledge
 
 
 class BarProgress:
-    """A bar where the total is known, a counter where it isn't; and when it is done, waits for limits counted."""
+    """A bar where the total is known, else a counter; with the estimated end, which includes waits for limits."""
 
     def __init__(
         self,
@@ -85,7 +85,7 @@ class BarProgress:
 
 
 def done_at(at: datetime, now: datetime) -> str:
-    """`10:02 UTC` where it is today's, else with the day."""
+    """`10:02 UTC` for a time of today, else with the day."""
     at = at.astimezone(UTC)
     return f"{at:%H:%M} UTC" if at.date() == now.astimezone(UTC).date() else f"{at.day} {at:%b %H:%M} UTC"
 
@@ -104,7 +104,7 @@ class _OneLine(Progress):
 
 
 def line(task: Task, width: int) -> list[RenderableType]:
-    """The cells of a task's line: what it is, the bar, how many of how many, for how long, and when it will be done."""
+    """The cells of a task's line: its name, the bar, the count, the time so far, and when it will be done."""
     count = f"{task.completed:,.0f}" + (f"/{task.total:,.0f}" if task.total is not None else "")
     left = str(task.fields["done"]) and f"done ~{task.fields['done']}"
     if not task.fields["has_eta"] and task.time_remaining is not None and not task.finished:

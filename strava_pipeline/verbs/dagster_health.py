@@ -173,7 +173,7 @@ def _dead(instance: "dg.DagsterInstance", lake: Lake) -> Finding:
 
 
 def missing_configuration(home: Path) -> list[str]:
-    """What the project's own dagster.yaml says and the one in `home`, of an older version or edited, does not.
+    """Settings of the project's own dagster.yaml that the one in `home`, of an older version or edited, lacks.
 
     A storage, a run launcher or compute logs of the user's own are never missing.
     """

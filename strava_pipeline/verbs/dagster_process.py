@@ -1,6 +1,6 @@
 """Dagster's daemon and web server as a child of this process: the only one on its home, the janitor first, gone when we are.
 
-The commands `dev` and `service` say what a person sees of it. Everything ends within 20 seconds of SIGTERM to the service:
+The commands `dev` and `service` print what a person sees. Everything ends within 20 seconds of SIGTERM to the service:
 container engines and service managers kill what takes longer. The child's own side is interrupts.py.
 """
 
@@ -127,7 +127,7 @@ def serve(
 
 
 def _prepare(settings: "Settings") -> None:
-    """Mark the runs that died, remove old records, say what dagster.yaml lacks."""
+    """Mark the runs that died, remove old records, report what dagster.yaml lacks."""
     from strava_pipeline.lake.paths import Lake
     from strava_pipeline.orchestrate.home import CONFIG
     from strava_pipeline.orchestrate.run_records import prune_daily
@@ -148,9 +148,9 @@ def _prepare(settings: "Settings") -> None:
 
 
 def environment_of_dagster(settings: "Settings", env_file: Path | None = None) -> dict[str, str]:
-    """What Dagster's daemon and web server are given. Each process of theirs reads its patience once, when it starts.
+    """The environment of Dagster's daemon and web server. Each of their processes reads its timeouts once, when it starts.
 
-    What `.env` sets beside settings (HTTPS_PROXY, say) comes with it, below the environment.
+    Variables that `.env` sets beside settings (HTTPS_PROXY, say) are included; the environment overrides them.
     """
     from dotenv import dotenv_values
 
@@ -166,13 +166,13 @@ def environment_of_dagster(settings: "Settings", env_file: Path | None = None) -
 
 
 def environment_of(settings: "Settings") -> dict[str, str]:
-    """What a child of ours is given: our own environment, with these settings and no others."""
+    """The environment of a child process: our own, with these settings and no others."""
     others = {name: value for name, value in os.environ.items() if name not in settings.variables()}
     return {**others, **settings.environ()}
 
 
 def _from_anywhere(url: str) -> str:
-    """The URL of a trips' file by its whole path: a child works in another folder than we do. Of a database it is as it was."""
+    """The URL with a file's absolute path, because a child works in another folder; the URL of a database unchanged."""
     from strava_pipeline.ingest.trips.source import trips_file
 
     path = trips_file(url)
@@ -184,7 +184,7 @@ def _lock(home: Path) -> Path:
 
 
 def _check_port(ui: Address) -> None:
-    """Dagster's daemon would run on without its UI where the port is taken."""
+    """PipelineError where the port is taken: Dagster's daemon would run on without its UI."""
     try:
         with socket.create_server((ui.host, ui.port), family=socket.AF_INET6 if ":" in ui.host else socket.AF_INET):
             pass
@@ -288,7 +288,7 @@ def end_group(group: int) -> None:
 
 
 def wait_until(is_over: Callable[[], bool], patience: float) -> bool:
-    """Look until it is over; False where it is not within so many seconds."""
+    """Check again and again until `is_over`; False where that takes longer than `patience` seconds."""
     deadline = time.monotonic() + patience
     while not is_over():
         if time.monotonic() > deadline:

@@ -58,7 +58,7 @@ def demo(
         bool, typer.Option("--archive", help="Out of an archive as Strava mails it: without the API.")
     ] = False,
 ) -> None:
-    """Twelve years of a made-up athlete, end to end, in demo/: no account, no network."""
+    """Try everything on twelve years of a made-up athlete, in demo/: no account, no network."""
 
     if archive:
         demo_archive(folder.absolute(), activities or ARCHIVED)
@@ -113,7 +113,7 @@ def _demo(folder: Path, activities: int) -> None:
 
 
 def demo_settings(folder: Path, url: str) -> "Settings":
-    """Settings of the demo: nothing of the user's own is read or written, nothing runs by itself."""
+    """Settings of the demo: nothing of the user's is read or written, and no schedule runs."""
     from strava_pipeline.settings import Settings
     from strava_pipeline.verbs.emulator import CLIENT_ID, CLIENT_SECRET
 
@@ -253,7 +253,7 @@ ARCHIVE_QUERIES = (
 
 
 def demo_archive(folder: Path, activities: int) -> None:
-    """An archive of twelve years through the import, in `folder` alone."""
+    """Import an archive of twelve years, everything inside `folder`."""
     from strava_pipeline.emulator.strava.application import EmulatorConfig
     from strava_pipeline.emulator.strava.archive import write_archive
     from strava_pipeline.lake.gold.publish import snapshot

@@ -35,7 +35,7 @@ def doctor(
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
 ) -> None:
-    """Look at everything that can be wrong on this machine, and show how to fix it. No API call; nothing is changed."""
+    """Check everything that can be wrong on this machine, and show how to fix it. No API call; nothing is changed."""
     from strava_pipeline.settings import Settings
 
     if make_ca_bundle != bool(files):
@@ -115,7 +115,7 @@ def looks(settings: "Settings", faults: dict[str, str], now: datetime) -> dict[s
 
 
 def _folders(settings: "Settings") -> dict[str, Look]:
-    """Whether what is written to can be, and has room."""
+    """Whether the folders that are written to are writable, and have space left."""
     from strava_pipeline.lake import health
     from strava_pipeline.lake.paths import Lake
 
@@ -157,7 +157,7 @@ def _application(settings: "Settings", api_only: bool) -> Finding:
 
 
 def _limits(settings: "Settings") -> Finding:
-    """What is read of answers, imports and trips. A file that may be larger than the import that it is in is a mistake."""
+    """The size limits of answers, imports and trips. A file's limit above that of its import is a mistake."""
     answers, trips = settings.answer_limit_mb, settings.trips_column_limit_mb
     whole, file, points = settings.import_limit_mb, settings.import_file_limit_mb, settings.import_points_limit
     of_files = f"an import {whole:,} MB, a file of it {file:,} MB and {points:,} points"

@@ -1,4 +1,4 @@
-"""The command `emulator`, and an emulator beside another command: a Strava on this machine, with a login."""
+"""The command `emulator`, and an emulator that runs beside another command."""
 
 import subprocess
 import sys
@@ -53,7 +53,7 @@ def emulator(
         bool, typer.Option("--short-pages", help="Pages shorter than asked, as the real one has them.")
     ] = False,
 ) -> None:
-    """A Strava on this machine: develop and try everything without API access."""
+    """Run an emulated Strava on this machine: develop and try everything without API access."""
     from strava_pipeline.emulator.service import EmulatorConfigError
     from strava_pipeline.emulator.strava.app import run
     from strava_pipeline.emulator.strava.application import EmulatorConfig, Limits

@@ -215,7 +215,7 @@ _WORD = "undo"
 
 
 def list_(as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False) -> None:
-    """Show every import: the name that `import undo` takes, what came in, when, and which are undone."""
+    """Show every import: its name for `import undo`, its source, when, and which are undone."""
     from strava_pipeline.lake.imports.manifests import all_imports, effective_imports
     from strava_pipeline.lake.imports.undo import describe_import
     from strava_pipeline.lake.paths import Lake

@@ -54,7 +54,7 @@ def insights(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
 ) -> None:
-    """A year: sums, goals and pace, records, streaks, gear, training load. Out of the published warehouse; no call."""
+    """A year: totals, goals and pace, records, streaks, gear, training load. From the published warehouse; no call."""
 
     from strava_pipeline.core.insights.documents import year_json
     from strava_pipeline.settings import Settings

@@ -1,8 +1,9 @@
-"""The Dagster instance: opened, made or migrated by itself, and what to say where that fails. No runs.
+"""The Dagster instance: opened, created and migrated, and the messages where that fails. No runs.
 
-A note in the folder says which Dagster looked last at the databases there, because asking them takes 0.2 s of CPU. The records
-may be SQLite files in Dagster's home or, where dagster.yaml names another storage, in a database elsewhere. Then they are asked
-each time, and nothing in the home is to be moved away: without its section storage, Dagster begins with an empty history.
+A note in the folder holds the version of Dagster that last checked the databases there, because a check takes 0.2 s of CPU. The
+records may be SQLite files in Dagster's home or, where dagster.yaml names another storage, in a database elsewhere. Then each
+command checks, and no message may suggest moving anything in the home: without its section storage, Dagster begins with an empty
+history.
 
 The instance in Dagster: https://docs.dagster.io/deployment/oss/dagster-yaml
 """
@@ -41,10 +42,10 @@ _NO_COMPUTE_LOGS = {
 
 
 def open_instance(home: Path, *, compute_logs: bool = True) -> dg.DagsterInstance:
-    """The Dagster instance in `home`, made by whichever Dagster, at the present one's revision; its runs are kept.
+    """The Dagster instance in `home`, whichever version created it, migrated to the present one; its runs are kept.
 
     A new folder gets the project's dagster.yaml, and so does one whose dagster.yaml an earlier version wrote and nobody
-    edited. One process at a time: two that make or migrate Dagster's databases at once break each other's. Without
+    edited. One process at a time: two that create or migrate Dagster's databases at once damage them. Without
     `compute_logs`, steps that run in this process write to the terminal itself and not through a file (docs/adr/0038).
     """
     home.mkdir(parents=True, exist_ok=True)
@@ -92,7 +93,7 @@ def _storage(base_dir: object) -> dict[str, Any]:
 
 
 def is_replaceable(config: Path) -> bool:
-    """Whether a dagster.yaml holds nothing of the user's: there is none, or it is empty, or an earlier version's own."""
+    """Whether a dagster.yaml holds nothing of the user's: it is missing, empty, or an earlier version's own."""
     content = config.read_bytes() if config.exists() else b""  # an empty one would switch Dagster's telemetry on
     return not content or sha256(content).hexdigest() in _EARLIER
 
@@ -125,7 +126,7 @@ def configuration_sections(home: Path) -> dict[str, Any]:
 
 
 def is_behind(instance: dg.DagsterInstance) -> bool:
-    """Whether an older Dagster made any of its databases."""
+    """Whether an older Dagster created any of its databases."""
     storages = (instance.run_storage, instance.event_log_storage, instance.schedule_storage)
     revisions = [storage.alembic_version() for storage in storages if storage is not None]
     return any(revision is not None and revision[0] != revision[1] for revision in revisions)
@@ -150,11 +151,11 @@ _STORAGE_PACKAGES = ("dagster_postgres", "dagster_mysql")  # neither need be ins
 
 
 class NotUnderstoodError(PipelineError):
-    """Dagster can't make an instance of a dagster.yaml."""
+    """Dagster can't use a dagster.yaml."""
 
 
 def not_understood(home: Path, error: Exception) -> str:
-    """What to say where Dagster can't make an instance of the dagster.yaml in `home`; `error`: of NO_CONFIGURATION."""
+    """The message where Dagster can't use the dagster.yaml in `home`; `error`: of NO_CONFIGURATION."""
     config = home / CONFIG
     if unset := unset_variables(home):
         names = " and ".join(unset)
@@ -248,7 +249,7 @@ def fault_of_database(error: Exception) -> SQLAlchemyError | None:
 
 
 def unreachable(home: Path, fault: SQLAlchemyError) -> str:
-    """What to say where Dagster's records can't be read or written."""
+    """The message where Dagster's records can't be read or written."""
     why = str(fault.orig if isinstance(fault, DBAPIError) else fault).partition("\n")[0].strip()
     if names_other_storage(home):
         return (

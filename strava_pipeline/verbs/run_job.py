@@ -1,8 +1,8 @@
-"""Runs a job in this process, on the shared Dagster instance: what the command line does. No daemon needed.
+"""Runs a job in this process, on the shared Dagster instance, as commands do. No daemon needed.
 
-The run, its logs and its lineage are in Dagster's UI like any other's. `execute_in_process` records a run without an origin, and
-the UI's first page leaves such a run out. A run with an origin is one that Dagster's daemon starts again when its process
-dies; a command's run must not be started again (docs/adr/0040).
+The run, its logs and its lineage are in Dagster's UI like those of any other run. `execute_in_process` records a run without an
+origin, which the UI's first page leaves out. Dagster's daemon restarts a run with an origin when the run's process dies; a
+command's run must not be restarted (docs/adr/0040).
 """
 
 import signal

@@ -191,7 +191,7 @@ _SUMS = {
 
 
 def report_json(outcomes: "Sequence[RunOutcome]", already_at_work: str | None) -> dict[str, Any]:
-    """The object. `already_at_work`: who is, where no run was made for that."""
+    """The results as JSON. `already_at_work`: the process that holds the lock, where no run was started for that."""
     stopped = next((outcome.stopped_early for outcome in reversed(outcomes) if outcome.stopped_early), None)
     published = [metadata["replaced"] for metadata in _metadata_of(outcomes, "published_warehouse")]
     return {
@@ -242,7 +242,7 @@ _STREAMS_LEFT = {
 
 
 def run_line(asset: str, values: Metadata) -> str | None:
-    """What `asset` reported as values; None: nothing that a person asks about."""
+    """The line for what `asset` reported; None where that interests no person."""
     line = _LINES.get(asset)
     return line(values) if line else None
 
@@ -287,7 +287,7 @@ def _merged(values: Metadata) -> str:
 
 
 def _matched(values: Metadata) -> str | None:
-    """Silent where every activity has one source, and nothing became another one."""
+    """No line where every activity has one source, and no match changed."""
     if not values["matches_changed"]:
         return None
     proposed = (

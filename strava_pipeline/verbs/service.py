@@ -28,7 +28,7 @@ def dev(
     demo: Annotated[bool, typer.Option("--demo", help="On the demo's instance, with its emulator.")] = False,
     folder: Annotated[Path, typer.Option(help="The demo's folder.")] = Path("demo"),
 ) -> None:
-    """Dagster's UI and daemon on http://127.0.0.1:3000."""
+    """Run Dagster's UI and daemon in this terminal, on http://127.0.0.1:3000."""
     from contextlib import ExitStack
 
     from strava_pipeline.core.errors import PipelineError
@@ -69,7 +69,7 @@ Host = Annotated[str, typer.Option(help="Address or name of the UI; it has no pa
 
 @service.command()
 def up(no_ui: NoUi = False, port: Port = 3000, host: Host = "127.0.0.1") -> None:
-    """Start it, with the web intake where there is anything to take in; it outlives the terminal."""
+    """Start it, with the web intake where a webhook or pings are configured; it outlives the terminal."""
     from strava_pipeline.settings import Settings
     from strava_pipeline.verbs.service_process import running
 
@@ -117,7 +117,7 @@ def restart() -> None:
 
 @service.command()
 def status(as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False) -> None:
-    """Whether it is alive, since when, and when each schedule ticks; exit code 1 where it is not."""
+    """Show whether it is alive, since when, and when each schedule ticks; exit code 1 where it is not."""
     from dataclasses import asdict
     from datetime import UTC, datetime
 
@@ -138,7 +138,7 @@ def logs(
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on with what is said next, until Ctrl-C.")] = False,
     lines: Annotated[int, typer.Option("--lines", "-n", min=1, help="How many of the newest lines.")] = 50,
 ) -> None:
-    """The scheduler's own log. The logs of runs: `logs latest`."""
+    """Show the scheduler's own log. The logs of runs: `logs latest`."""
     import os
     import re
 
@@ -171,7 +171,7 @@ def exec_(
 
 @service.command("time")
 def time_() -> None:
-    """The schedule's zone, its time now, and the next daily runs."""
+    """Show the schedule's zone, the time there, and the next daily runs."""
     from datetime import UTC, datetime
 
     from strava_pipeline.settings import Settings
@@ -236,7 +236,7 @@ def run(
 
 @service.command(hidden=True)
 def health() -> None:
-    """Ask the UI, the intake and the scheduler whether they live; exit code 1 where one does not. For containers."""
+    """Check that the UI, the intake and the scheduler answer; exit code 1 where one does not. For containers."""
     from strava_pipeline.settings import Settings
     from strava_pipeline.verbs.service_status import service_faults
 
@@ -272,7 +272,7 @@ NAME = "strava-pipeline"
 
 @dataclass(frozen=True, slots=True)
 class _Manager:
-    """A system's service manager: where below the user's home a unit belongs, and what to type."""
+    """A system's service manager: the folder of units below the user's home, and the commands to type."""
 
     folder: str
     ending: str
@@ -365,7 +365,7 @@ def _service_manager() -> _Manager:
 
 
 def _quoted(word: str) -> str:
-    """A word of ExecStart: specifiers (%), variables ($), blanks and quotes are taken for what they are."""
+    """A word of ExecStart, quoted so that specifiers (%), variables ($), blanks and quotes stand for themselves."""
     import re
 
     if re.fullmatch(r"[\w./:-]+", word):

@@ -1,8 +1,8 @@
-"""The service as a process: it starts apart from any terminal, keeps the web intake running, and ends for certain.
+"""The service as a process: it starts apart from any terminal, keeps the web intake running, and ends reliably.
 
-While it lives it holds the file .service.json in DAGSTER_HOME locked, where it has written who it is. The file is true
-exactly as long as somebody holds it, so no process is ever ended for having the id of a dead one. Its log is one file that
-stays small; logs of runs are another thing (orchestrate/run_log.py).
+While the service lives, it holds a lock on the file .service.json in DAGSTER_HOME, which describes its process. The file is true
+exactly as long as the lock is held, so no process is ever ended for having the id of a dead one. The service's log is one file
+that stays small; logs of runs are written elsewhere (orchestrate/run_log.py).
 """
 
 import http.client
@@ -161,7 +161,7 @@ def ui_answers(ui: Address) -> bool:
 
 
 def intake_answers(address: str) -> bool:
-    """Whether an intake at `host:port` takes events."""
+    """Whether an intake at `host:port` accepts events."""
     return _is_ok(http.client.HTTPConnection(address, timeout=2), "/health")
 
 
@@ -187,7 +187,7 @@ INTAKE_GRACE = 10  # seconds that it gets to end; requests being answered get 5
 
 @contextmanager
 def intake_beside(settings: "Settings") -> Iterator[Callable[[], None]]:
-    """Keep the intake running while the body does, where there is anything to take in. PipelineError: its address is taken.
+    """Keep the intake running during the body, where it is configured. PipelineError: its address is taken.
 
     Yields what interrupts it before the body's end, so that it ends while the body does.
     """
@@ -260,7 +260,7 @@ def service_log(logs_dir: Path) -> Path:
 
 
 def rotated(log: Path) -> Path:
-    """Where the older lines are."""
+    """The file of the older lines."""
     return log.with_name(f"{log.name}.1")
 
 

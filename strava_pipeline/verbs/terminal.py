@@ -1,4 +1,4 @@
-"""What a person sees while work goes on: progress on stderr (bar.py draws it), tables on stdout."""
+"""Consoles for a person: tables on stdout, progress on stderr (bar.py draws the bar)."""
 
 import logging
 import shutil

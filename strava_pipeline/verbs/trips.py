@@ -331,7 +331,7 @@ def sweep(
     processes: Processes = CORES,
     fail_on_worse: FailOnWorse = False,
 ) -> None:
-    """Many sets of thresholds over the same past trips: which decides nearest to what people said."""
+    """Compare sets of thresholds on the same past trips: which decides nearest to what people said."""
     from strava_pipeline.core.json_values import json_bytes
     from strava_pipeline.core.trips.activity.sweep import Sweep, sweep_text, threshold_sets
     from strava_pipeline.core.trips.activity.thresholds import thresholds

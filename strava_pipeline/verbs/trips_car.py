@@ -1,4 +1,4 @@
-"""The commands `trips car`: status, list, drain and replay, out of the log of pings or of scenarios."""
+"""The commands `trips car`: status, list, drain and replay, from the log of pings or from scenarios."""
 
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -33,7 +33,7 @@ def replay(
         bool, typer.Option("--json", help="One JSON object, with --recorded; scenarios always are.")
     ] = False,
 ) -> None:
-    """What the tracker makes of scenarios, step by step, as JSON: no network, no storage, no clock."""
+    """Replay scenarios through the tracker, step by step, as JSON: no network, no storage, no clock."""
     from strava_pipeline.core.errors import MisuseError
     from strava_pipeline.core.json_values import parse_json
     from strava_pipeline.core.trips.car.config import limits_with
@@ -63,7 +63,7 @@ def replay(
 
 @car.command()
 def drain(verbose: Verbose = False) -> None:
-    """Bring the pings that came to gold, now, and end trips that nothing was heard of for two hours."""
+    """Bring received pings to gold now, and end trips that were silent for two hours."""
     from datetime import UTC, datetime
 
     from strava_pipeline.lake.car_trips import is_due
@@ -203,7 +203,7 @@ def _print_comparison(found: "Comparison") -> None:
 
 
 def _comparison_json(comparison: Mapping[str, Any]) -> dict[str, Any]:
-    """With instants as text."""
+    """The comparison as JSON, instants as text."""
     from strava_pipeline.core.json_values import format_milliseconds
 
     def trip(one: Mapping[str, Any] | None) -> dict[str, Any] | None:

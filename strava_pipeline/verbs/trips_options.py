@@ -206,7 +206,7 @@ def decisions(
     *,
     processes: int,
 ) -> "Iterator[DecidedBatch]":
-    """What the algorithm decides of the trips of the file, or of the source, batch by batch."""
+    """The algorithm's decisions on the trips of the file, or of the source, batch by batch."""
     from strava_pipeline.core.errors import MisuseError
     from strava_pipeline.core.trips.activity.replay import decide_batch
     from strava_pipeline.ingest.trips.algorithms import decided_of_source

@@ -40,7 +40,7 @@ webhooks = typer.Typer(
 
 @webhooks.command()
 def drain(max_calls: MaxCalls = None, cushion_daily: CushionDaily = None, verbose: Verbose = False) -> None:
-    """Follow the events that came, now: what the sensor does where Dagster runs."""
+    """Process received events now, as the sensor does where Dagster runs."""
     from strava_pipeline.verbs.run_report import STOPPED, print_outcome
     from strava_pipeline.verbs.terminal import out
 
@@ -124,7 +124,7 @@ def _replay(
 def _follow(
     settings: "Settings", limits: dict[str, Any], *, years: list[int] | None = None, verbose: bool = False
 ) -> "RunOutcome | None":
-    """Run the job over the years that events concern, and `years`; None: there is nothing to do now."""
+    """Run the job over the years that events concern, and over `years`; None: no event is due."""
     from strava_pipeline.lake.bronze.events import EventsState, load_state
     from strava_pipeline.operations.events import years_behind_events, years_of_events
     from strava_pipeline.operations.strava_access import primed_clock
@@ -183,7 +183,7 @@ NO_SUBSCRIPTION = 1  # any id will do where there is no subscription
 
 @contextmanager
 def running_intake(settings: Settings) -> Iterator[str]:
-    """The address of the intake that runs, or of one of our own for the length of the body."""
+    """The address of the running intake, or of a temporary one during the body."""
     from strava_pipeline.serve.app import create_app
     from strava_pipeline.serve.server import serving
     from strava_pipeline.verbs.service_process import intake_answers

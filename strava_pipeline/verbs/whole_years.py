@@ -99,7 +99,7 @@ def reconcile(
     as_json: AsJson = False,
     verbose: Verbose = False,
 ) -> None:
-    """Compare whole years with Strava: mark what was deleted there, take in edits and late uploads."""
+    """Compare whole years with Strava: mark what was deleted there, merge edits and late uploads."""
     from strava_pipeline.orchestrate.jobs import DETAILS, LISTING, RECONCILE_JOB
     from strava_pipeline.settings import Settings
     from strava_pipeline.verbs.run_report import Report, exit_if_stopped, remaining_limits, run_and_report
@@ -150,7 +150,7 @@ def streams(
     as_json: AsJson = False,
     verbose: Verbose = False,
 ) -> None:
-    """Fetch the streams of activities that lack a track, a call each, newest first, and make tracks of them."""
+    """Fetch the streams of activities that lack a track, a call each, newest first, and write their tracks."""
     from strava_pipeline.orchestrate.jobs import STREAMS, STREAMS_JOB
     from strava_pipeline.settings import Settings
     from strava_pipeline.verbs.run_report import Report, exit_if_stopped, remaining_limits, run_and_report

@@ -1,1 +1,1 @@
-"""Which activities of several sources are one, and why: candidates, evidence, groups. Pure, whatever the order."""
+"""Which activities of several sources are one, and why: candidates, evidence, groups. Pure; their order does not matter."""

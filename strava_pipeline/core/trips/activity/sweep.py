@@ -1,6 +1,7 @@
 """Sweep: many sets of thresholds over the same trips, each against the labels, ranked; and a replay or a sweep as text.
 
-How sets are typed (`--set`, `--grid`) is here too, for a set is named by what was typed. What one set decides is replay.py's.
+The syntax of sets (`--set`, `--grid`) is here, too, because a set is named by what was typed. What one set
+decides is replay.py's.
 """
 
 from collections.abc import Mapping, Sequence
@@ -260,7 +261,7 @@ def _moved(trips: Sequence[ReplayedTrip]) -> list[str]:
 
 
 def _rest(count: int) -> list[str]:
-    return [f"  … and {count - SHOWN} more: --format json tells all"] if count > SHOWN else []
+    return [f"  … and {count - SHOWN} more: --format json shows all"] if count > SHOWN else []
 
 
 def _confusion(confusion: Confusion) -> list[str]:

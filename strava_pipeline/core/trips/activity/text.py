@@ -1,8 +1,8 @@
 """How values are written for people: numbers with units, aligned columns, codes, and text without positions or identities.
 
 A code is a short name that a program chose, such as `too_short`; other text is free and may hold anything. Positions and device
-identities are removed by the name of a key, and by the look of a text or number; when in doubt they go, for the export holds
-the original.
+identities are removed by the name of a key, and by the look of a text or number; when in doubt they are removed, because the
+export holds the original.
 """
 
 import re

@@ -1,4 +1,4 @@
-"""The rules, as a table, the verdict they give, and the versions of the algorithms that decide of trips.
+"""The rules, as a table, the verdict they give, and the versions of the algorithms that decide on trips.
 
 An algorithm is a pure function of a bundle and thresholds; an old version stays callable, so that any two can be compared. The
 limits are data (thresholds.py). How far a trip was from another verdict is explanation.py's.

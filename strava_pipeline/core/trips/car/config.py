@@ -1,7 +1,7 @@
-"""What a tracker is configured with: limits, and each user's cars, places and time zone. Positions, and which place they are at.
+"""The configuration of a tracker: limits, and each user's cars, places and time zone; and which place a position is at.
 
-A configuration is read from JSON and checked field by field. An error names a field and what is expected there, never what
-stood there. What happens at a limit stands with the rule that uses it.
+A configuration is read from JSON and checked field by field. An error names a field and what is expected there, never the value
+that was found. What happens at a limit stands with the rule that uses it.
 """
 
 import math

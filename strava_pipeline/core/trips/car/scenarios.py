@@ -1,6 +1,6 @@
-"""Scenarios: steps with the answers that each gets, replayed through the tracker. What is expected of them is not read.
+"""Scenarios: steps with the answers that each gets, replayed through the tracker. Expected results in a file are not read.
 
-Which file they stand in is the verb's. An error names the scenario and the field, never a value.
+The command reads the file. An error names the scenario and the field, never a value.
 """
 
 from collections.abc import Iterator, Mapping, Sequence

@@ -1,4 +1,4 @@
-"""The tracker: a state, an event and what can be asked go in; the next state and what happened come out.
+"""The tracker: from a state, an event and the available answers to the next state and a result.
 
 By event: pings and the phone's start, which open trips and follow them; the phone's end; the clock of the safety net, which ends
 trips that were silent for long. The end of a trip that counts is turn.py's.
