@@ -23,30 +23,30 @@ _BLOCK = re.compile(rb"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----",
 def bundle_health(chosen: Path | None, now: datetime) -> Finding:
     """Whether the bundle in use can be read and holds certificates that are still valid; None: the public ones."""
     path = chosen or PUBLIC
-    again = "Join it anew: strava-pipeline doctor --make-ca-bundle FILE…"
+    again = "Join it again: strava-pipeline doctor --make-ca-bundle FILE…"
     if chosen is None:
         again = "Install the package `certifi` again, or name another bundle in REQUESTS_CA_BUNDLE."
     try:
-        held = _certificates(path)
+        found = _certificates(path)
     except ssl.SSLError:  # an OSError, too
         return problem(BUNDLE, f"{path} holds a certificate that is damaged.", again)
     except OSError as error:
         return problem(BUNDLE, f"{path} can't be read ({error.strerror}).", again)
-    if not held:
+    if not found:
         return problem(BUNDLE, f"{path} holds no certificate (PEM).", again)
-    own = set(held) - (set(_certificates(PUBLIC)) if chosen else set(held))
+    own = set(found) - (set(_certificates(PUBLIC)) if chosen else set(found))
     expired = sorted(name for name, end in map(_described, own) if end is not None and end < now)
-    told = f"{path}: {len(held)} certificates, " + (
+    summary = f"{path}: {len(found)} certificates, " + (
         "the public ones; beside them, what this machine trusts counts" if chosen is None else f"{len(own)} not public"
     )
     if expired and len(expired) == len(own):  # one of several may be an old root that nothing rests on any more
-        mend = f"Ask whoever runs the proxy for the present ones. {again}"
-        return warning(BUNDLE, f"{told}, all of them expired: {', '.join(expired)}.", mend)
-    return ok(BUNDLE, told)
+        fix = f"Ask whoever runs the proxy for the current ones. {again}"
+        return warning(BUNDLE, f"{summary}, all of them expired: {', '.join(expired)}.", fix)
+    return ok(BUNDLE, summary)
 
 
-def joined(files: Sequence[Path]) -> bytes:
-    """The public certificates and those of `files`, each once, as one bundle; always the same for the same ones.
+def join_bundle(files: Sequence[Path]) -> bytes:
+    """The public certificates and those of `files`, each once, as one bundle; the same for the same files.
 
     Raises MissingSettingsError for a file that can't be read, holds no certificate, or a damaged one.
     """
@@ -55,7 +55,7 @@ def joined(files: Sequence[Path]) -> bytes:
         try:
             found = _certificates(path)
         except ssl.SSLError:
-            raise MissingSettingsError(f"{path} holds a certificate that is damaged; get the file anew.") from None
+            raise MissingSettingsError(f"{path} holds a certificate that is damaged; get the file again.") from None
         except OSError as error:
             raise MissingSettingsError(f"{path} can't be read ({error.strerror}).") from None
         if not found:
@@ -68,7 +68,7 @@ def joined(files: Sequence[Path]) -> bytes:
 
 
 def _certificates(path: Path) -> list[bytes]:
-    """The certificates in a file, in binary form, in order; ssl.SSLError if one can't be taken in."""
+    """The certificates in a file, in binary form, in order; Raises ssl.SSLError for a damaged one."""
     found = []
     for block in _BLOCK.findall(path.read_bytes()):
         try:
@@ -84,10 +84,10 @@ def _described(binary: bytes) -> tuple[str, datetime | None]:
     """(whose certificate it is, when (UTC) it ends); the end is not known of one that may not sign others."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.load_verify_locations(cadata=binary)
-    for told in context.get_ca_certs():
-        parts: Any = told["subject"]  # typed more loosely than it is
+    for certificate in context.get_ca_certs():
+        parts: Any = certificate["subject"]  # typed more loosely than it is
         subject: dict[str, str] = dict(pair for part in parts for pair in part)
-        end = datetime.fromtimestamp(ssl.cert_time_to_seconds(str(told["notAfter"])), UTC)
+        end = datetime.fromtimestamp(ssl.cert_time_to_seconds(str(certificate["notAfter"])), UTC)
         return subject.get("commonName") or subject.get("organizationName") or "one without a name", end
     return "one that may not sign others", None
 

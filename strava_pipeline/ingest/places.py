@@ -34,19 +34,19 @@ def ask_route(wire: Wire, url: str, profile: str, points: Sequence[tuple[float, 
 
 
 def is_definite(found: float | str) -> bool:
-    """Whether the server would say the same again: a length, or a code of its own."""
+    """Whether the answer is final: a length, or one of OSRM's codes."""
     return not isinstance(found, str) or found in _CODES
 
 
 def _metres(answer: Exchange) -> float | str:
     try:
-        told: Any = orjson.loads(answer.body)
+        content: Any = orjson.loads(answer.body)
     except orjson.JSONDecodeError:
-        told = None
-    code = told.get("code") if isinstance(told, dict) else None
+        content = None
+    code = content.get("code") if isinstance(content, dict) else None
     if answer.status == 200 and code == "Ok":
         try:
-            metres = finite_number(told["routes"][0]["distance"])
+            metres = finite_number(content["routes"][0]["distance"])
         except (LookupError, TypeError):
             metres = None
         return "no distance" if metres is None or metres < 0 else metres
@@ -59,27 +59,27 @@ PAUSE = 1.0  # seconds between two requests, as the policy of OpenStreetMap's ow
 NOTHING_THERE = (
     "Unable to geocode"  # Nominatim's error where it has no address; its other errors, of a time-out say, pass
 )
-LONGEST = 500  # characters that are kept of an address; Nominatim's have some 100
-GIVE_UP = 3  # failures in a row that say that the server is down or busy: then the next run asks again
+LONGEST = 500  # characters kept of an address; Nominatim's have some 100
+GIVE_UP = 3  # failures in a row that mean that the server is down or busy: then the next run asks again
 
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """What a server answered about an area; `text` None: it knows no address there."""
+    """A server's answer about an area; `text` None: the server knows no address there."""
 
     text: str | None = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class _Failure:
-    """Why there is no answer. `is_of_area`: the server is up and refuses this question, so others may be answered."""
+    """Why there is no answer. `is_of_area`: the server works but refuses this question, so others may be answered."""
 
     reason: str
     is_of_area: bool = False
 
 
 class Geocoder:
-    """One server for the length of a run; afterwards, `tell` says what went wrong."""
+    """One server for the length of a run; afterwards, `log_failures` says what went wrong."""
 
     def __init__(
         self,
@@ -89,35 +89,35 @@ class Geocoder:
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._url, self._wire, self._monotonic, self._sleep = url.rstrip("/"), wire, monotonic, sleep
-        self._without: Counter[str] = Counter()
-        self._silent = 0  # failures in a row, but for those that are of one area alone
+        self._failures: Counter[str] = Counter()
+        self._unanswered = 0  # failures in a row, those of single areas aside
         self._last: float | None = None
 
     @property
     def gives_up(self) -> bool:
-        """Whether asking on would only wait."""
-        return self._silent >= GIVE_UP
+        """Whether the server seems to be down, so that asking would only take time."""
+        return self._unanswered >= GIVE_UP
 
     def find(self, area: Area) -> Address | None:
-        """What the server says; None: it gave no answer, and may give one later. Never raises."""
+        """The address of an area; None: the server gave no answer, and may give one later. Never raises."""
         self._keep_the_pace()
-        found = self._asked(area)
+        found = self._ask(area)
         self._last = self._monotonic()
         if isinstance(found, Address):
-            self._silent = 0
+            self._unanswered = 0
             return found
-        self._silent += not found.is_of_area
-        self._without[found.reason] += 1
+        self._unanswered += not found.is_of_area
+        self._failures[found.reason] += 1
         return None
 
-    def tell(self) -> None:
+    def log_failures(self) -> None:
         """One WARNING, if any question was left without an answer."""
-        if self._without:
-            why = ", ".join(f"{reason}: {count}" for reason, count in sorted(self._without.items()))
+        if self._failures:
+            why = ", ".join(f"{reason}: {count}" for reason, count in sorted(self._failures.items()))
             log.warning("areas without an answer from TRIPS_GEOCODER_URL, by what it answered: %s.", why)
-            self._without.clear()
+            self._failures.clear()
 
-    def _asked(self, area: Area) -> Address | _Failure:
+    def _ask(self, area: Area) -> Address | _Failure:
         """The answer, or why there is none."""
         question = {"lat": area.lat, "lon": area.lng, "format": "jsonv2", "addressdetails": "0"}
         try:

@@ -201,11 +201,11 @@ def _print_findings(findings: list[Finding], counts: Counter[State]) -> None:
 
 
 def _make_bundle(settings: "Settings", files: list[Path]) -> None:
-    from strava_pipeline.ingest.certificates import joined
+    from strava_pipeline.ingest.certificates import join_bundle
     from strava_pipeline.lake.files import write_whole
     from strava_pipeline.settings import env_file
 
-    bundle, content = settings.secrets_dir / "ca-bundle.pem", joined(files)
+    bundle, content = settings.secrets_dir / "ca-bundle.pem", join_bundle(files)
     if bundle.is_file() and bundle.read_bytes() == content:
         echo(f"{bundle} holds them already.")
     else:

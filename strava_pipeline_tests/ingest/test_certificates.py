@@ -1,4 +1,4 @@
-"""Certificates: whether the server can be told to be itself, what a bundle holds, and a bundle joined from files."""
+"""Certificates: whether the server can be told to be itself, what a bundle holds, and a bundle join_bundle from files."""
 
 import shutil
 import ssl
@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from strava_pipeline.core.errors import MissingSettingsError, State
-from strava_pipeline.ingest.certificates import PUBLIC, bundle_health, joined
+from strava_pipeline.ingest.certificates import PUBLIC, bundle_health, join_bundle
 from strava_pipeline.ingest.strava.access import server_health
 from strava_pipeline.settings import Settings
 from strava_pipeline_tests.ingest.tls import ENDED, TO_COME, VALID, https_server, make_certificate
@@ -40,7 +40,7 @@ def test_the_server_is_itself_only_by_a_valid_certificate_of_the_bundle(
 ) -> None:
     made, key = make_certificate(tmp_path, "corporate", **certificate)
     bundle = tmp_path / "bundle.pem"
-    bundle.write_bytes(joined([made] if trusted else []))
+    bundle.write_bytes(join_bundle([made] if trusted else []))
     with https_server(made, key) as url:
         found, _ = server_health(Settings.load(_env_file=None, base_url=url, ca_bundle=bundle))
     assert what in found.what
@@ -67,11 +67,11 @@ def test_a_joined_bundle_holds_the_public_certificates_and_each_given_one_once(t
     chain = tmp_path / "chain.pem"
     chain.write_bytes(b"# our proxy\n" + key.read_bytes() + root.read_bytes() + root.read_bytes())
     bundle = tmp_path / "bundle.pem"
-    bundle.write_bytes(joined([chain, root]))
+    bundle.write_bytes(join_bundle([chain, root]))
     public = PUBLIC.read_bytes().count(b"BEGIN CERTIFICATE")
     assert bundle.read_bytes().count(b"BEGIN CERTIFICATE") == public + 1
     assert b"PRIVATE" not in bundle.read_bytes()
-    assert joined([bundle]) == bundle.read_bytes()  # made from itself it stays the same
+    assert join_bundle([bundle]) == bundle.read_bytes()  # made from itself it stays the same
     ssl.create_default_context(cafile=bundle)
     assert bundle_health(bundle, TODAY).what.endswith(f"{public + 1} certificates, 1 not public")
 
@@ -93,7 +93,7 @@ def test_a_file_without_a_whole_certificate_is_refused(tmp_path: Path, content: 
     if content is not None:
         file.write_bytes(content)
     with pytest.raises(MissingSettingsError, match=says):
-        joined([good, file])
+        join_bundle([good, file])
     assert bundle_health(file, TODAY).state is State.PROBLEM
 
 
@@ -110,7 +110,9 @@ def test_a_bundle_whose_own_certificates_are_all_expired_is_warned_of(
     tmp_path: Path, spans: list[tuple[str, str]], state: State
 ) -> None:
     bundle = tmp_path / "bundle.pem"
-    bundle.write_bytes(joined([make_certificate(tmp_path, f"root{n}", span=span)[0] for n, span in enumerate(spans)]))
+    bundle.write_bytes(
+        join_bundle([make_certificate(tmp_path, f"root{n}", span=span)[0] for n, span in enumerate(spans)])
+    )
     found = bundle_health(bundle, TODAY)
     assert found.state is state
     assert ("root0" in found.what) == (state is State.WARNING)

@@ -1,7 +1,7 @@
 """Cars asked through CarConnectivity (github.com/tillsteinbach/CarConnectivity), which knows the services of several makers.
 
-It is an optional package, imported when it is needed. Only what it takes to ask is used: it polls nothing on its own, its plugins
-stay off, and positions are not sent to the geocoder that it would use. Names and units are those of carconnectivity 0.11
+It is an optional package, imported when it is needed. Only asking is used: the package polls nothing on its own, its plugins
+stay off, and it sends no position to a geocoder. Names and units are those of carconnectivity 0.11
 (vehicle.py, position.py, units.py, attributes.py); values are compared by their text, so that reading a vehicle needs no import.
 """
 
@@ -26,10 +26,10 @@ from strava_pipeline.ingest.cars.reading import Reading, Trouble
 log = logging.getLogger(__name__)
 
 FRESH = timedelta(seconds=10)
-"""How long one fetch serves: it brings all cars of a login, and each is asked on its own."""
+"""How long one fetch counts: it brings all cars of a login, and each car is asked for separately."""
 
 PAUSE = timedelta(minutes=15)
-"""Without a question to a service that refused the login, or wants a rest: trying makes it worse. The package's pause, too."""
+"""How long a service that refused the login or more questions is not asked: trying makes it worse. The package's pause, too."""
 
 _CLOSING = 1.0  # seconds that the end of a process waits for a question under way
 _TROUBLES = {
@@ -44,7 +44,7 @@ _RESTING = (Trouble.LOGIN, Trouble.TOO_MANY, Trouble.MISCONFIGURED)
 
 
 @dataclass(frozen=True, slots=True)
-class _Noted:
+class _ConnectorTrouble:
     """What went wrong with one connector, or before there were any (None), and until when it isn't tried again."""
 
     connector: Any
@@ -76,7 +76,7 @@ class CarConnectivityCars:
         self._lock = threading.Lock()
         self._service: Any = None
         self._fetched_at: datetime | None = None
-        self._troubles: dict[str, _Noted] = {}  # by the connector's name
+        self._troubles: dict[str, _ConnectorTrouble] = {}  # by the connector's name
         self._warned: set[Trouble] = set()
 
     def ask(self, car_id: str, at: datetime, user_id: str) -> Reading:
@@ -87,12 +87,12 @@ class CarConnectivityCars:
             try:
                 self._fetch()
                 found = self._reading(car_id, vin, asked_at)
-            except Exception as error:  # noqa: BLE001 - whatever the package does, the tracker goes on
+            except Exception as error:  # noqa: BLE001 - whatever the package raises, tracking goes on
                 found = Reading(car_id, asked_at, self._now(), error=self._trouble(error))
         return found
 
     def close(self) -> None:
-        """Keep the logins. Gives up where a question hangs."""
+        """Save the logins. Gives up where a question hangs."""
         if not self._lock.acquire(timeout=_CLOSING):
             return
         try:
@@ -123,7 +123,7 @@ class CarConnectivityCars:
         )
 
     def _fetch(self) -> None:
-        """Ask every maker's service, unless that was done a moment ago; one that fails leaves the others' cars alone."""
+        """Ask every maker's service, unless that was done a moment ago; a service that fails does not affect the others' cars."""
         if self._fetched_at is not None and abs(self._now() - self._fetched_at) <= FRESH:
             return
         if self._service is None:
@@ -138,7 +138,7 @@ class CarConnectivityCars:
         self._fetched_at = self._now()
 
     def _try(self, name: str, connector: Any, act: Callable[[], object]) -> None:
-        """`act`, unless it lately came to a trouble that wants a pause. What goes wrong is noted."""
+        """Call `act`, unless a trouble of late asks for a pause. What goes wrong is noted."""
         before = self._troubles.get(name)
         if before is not None and self._now() < before.until:
             return
@@ -147,29 +147,29 @@ class CarConnectivityCars:
         except Exception as error:  # noqa: BLE001 - reported with each car that it concerns
             trouble = self._trouble(error)
             until = self._now() + (PAUSE if trouble in _RESTING else timedelta())
-            self._troubles[name] = _Noted(connector, trouble, until)
+            self._troubles[name] = _ConnectorTrouble(connector, trouble, until)
         else:
             self._troubles.pop(name, None)
 
     def _open(self) -> None:
-        """Make the package's main object, which logs in. Without its `startup`, which polls for ever in threads of its own."""
+        """Create the package's main object, which logs in. Its `startup`, which polls in threads of its own, is not called."""
         config = deepcopy(self._config)
         section = config["carConnectivity"]
         section["plugins"] = []
         for connector in section.get("connectors", []):
-            # unsaid it is the age of a poll, minutes: too old an answer to a ping
+            # the default is the interval of polling, minutes: too old an answer to a ping
             connector.setdefault("config", {}).setdefault("max_age", 0)
         if self._tokens is not None:
             self._tokens.touch(mode=0o600)
-        with _formats_kept():
+        with _keeping_log_formats():
             service = self._module.CarConnectivity(
                 config=config, tokenstore_file=None if self._tokens is None else str(self._tokens)
             )
-        getattr(service, "services", {}).clear()  # what it would ask about each position
+        getattr(service, "services", {}).clear()  # the geocoder that would get each position
         self._service = service
 
     def _trouble(self, error: Exception) -> Trouble:
-        """What went wrong, with a warning when it begins. The error's own text may hold VINs and addresses."""
+        """The kind of trouble; the first of a kind is logged. The error's own text may hold VINs and addresses."""
         names = [kind.__name__ for kind in type(error).__mro__]
         trouble = next((_TROUBLES[name] for name in names if name in _TROUBLES), Trouble.FAILED)
         if trouble not in self._warned:
@@ -212,8 +212,8 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 @contextmanager
-def _formats_kept() -> Iterator[None]:
-    """The package gives all of the process's log handlers a format of its own; they get theirs back."""
+def _keeping_log_formats() -> Iterator[None]:
+    """The package changes the format of all log handlers of the process; after the body they have their own again."""
     before = [(handler, handler.formatter) for handler in logging.getLogger().handlers]
     try:
         yield
@@ -228,7 +228,7 @@ KM = {"km": 1.0, "mi": 1.609344, "m": 0.001, "ft": 0.0003048}
 
 @dataclass(frozen=True, slots=True)
 class VehicleState:
-    """As in a Reading. `measured_at` None: no time was given, or the car is parked, which holds until it says otherwise."""
+    """As in a Reading. `measured_at` None: no time was given, or the car is parked, which holds until further notice."""
 
     measured_at: datetime | None
     is_parked: bool | None
@@ -238,17 +238,17 @@ class VehicleState:
 
 
 def forget_times(vehicle: Any) -> None:
-    """Before a fetch: take the times from what a vehicle says, so that afterwards only what came with the fetch has one.
+    """Before a fetch: remove the times of a vehicle's values, so that afterwards only values of this fetch have one.
 
-    The package gives a value that came twice with one time the time of its second coming, and then drops every newer value that
-    the car measured before that: asked each minute, it would never notice that a car was parked.
+    A value that arrives twice with one time gets the time of its second arrival from the package, which then drops every newer
+    value that the car measured before that: asked each minute, it would never notice that a car was parked.
     """
     for attribute in _used(vehicle):
         attribute.last_updated = None
 
 
 def vehicle_state(vehicle: Any) -> VehicleState:
-    """After the fetch."""
+    """A vehicle's state, after the fetch."""
     parked, odometer = is_parked(vehicle), odometer_km(vehicle)
     measured = None
     if parked is False:
@@ -260,7 +260,7 @@ def vehicle_state(vehicle: Any) -> VehicleState:
 
 
 def is_parked(vehicle: Any) -> bool | None:
-    """A car with its ignition on drives, unless its position is still the parked one; then nobody knows."""
+    """Whether the car is parked; None: not known, as with the ignition on at the parked position."""
     state, position = _text(vehicle.state), _text(vehicle.position.position_type)
     if state == "driving" or (state == "ignition_on" and position != "parking"):
         return False
@@ -279,7 +279,7 @@ def _used(vehicle: Any) -> tuple[Any, ...]:
 
 
 def _value(attribute: Any) -> Any:
-    """The value received with the last fetch; None without one."""
+    """The value received with the last fetch; None: it brought none."""
     return None if attribute.last_updated is None else attribute.value
 
 
@@ -290,7 +290,7 @@ def _text(attribute: Any) -> str | None:
 
 
 def _measured(attribute: Any) -> datetime | None:
-    """When the car measured it; None where its service gives no time, for which the package puts the time of arrival."""
+    """When the car measured the value; None where its service gives no time, and the package that of the arrival."""
     updated = attribute.last_updated
     if not isinstance(updated, datetime) or updated == attribute.last_updated_local:
         return None

@@ -40,17 +40,17 @@ def read_script(path: Path) -> Any:
 
 
 class ScriptedCars:
-    """Answers each question with what stands at exactly its moment: where that is several times, one after the other.
+    """Answers each question with the script's answer for exactly its moment; of several answers, one after the other.
 
-    A question at no moment of the file is the safety net's, which comes when it likes: it gets the first `clock` step at or
-    after the user's last event.
+    A question at no moment of the script comes from the safety net, which runs at any time: its answer is that of the first
+    `clock` step at or after the user's last event.
     """
 
     def __init__(self, script: Any) -> None:
         self._answers: defaultdict[_Key, list[Any]] = defaultdict(list)
         self._events: defaultdict[str, list[int]] = defaultdict(list)
         self._clocks: defaultdict[str, list[int]] = defaultdict(list)
-        self._asked: Counter[_Key] = Counter()
+        self._counts: Counter[_Key] = Counter()
         self._lock = threading.Lock()
         try:
             self._read(script)
@@ -72,7 +72,7 @@ class ScriptedCars:
         return Reading(car_id, at, at, at, answer.is_parked, answer.odometer, answer.lat, answer.lng)
 
     def _moment(self, user_id: str, asked: int) -> int | None:
-        """The step that a question is one of."""
+        """The moment of the step to which a question belongs."""
         events, clocks = self._events[user_id], self._clocks[user_id]
         if asked in events or asked in clocks:
             return asked
@@ -83,10 +83,10 @@ class ScriptedCars:
         return clocks[place] if place < len(clocks) else None
 
     def _next(self, key: _Key) -> Any:
-        """The answer; the last one again where more is asked than there are."""
+        """The next answer; the last one again where there are no more."""
         with self._lock:
-            answers, number = self._answers[key], self._asked[key]
-            self._asked[key] += 1
+            answers, number = self._answers[key], self._counts[key]
+            self._counts[key] += 1
         return answers[min(number, len(answers) - 1)] if answers else None
 
     def _read(self, script: Mapping[str, Any]) -> None:
@@ -116,7 +116,7 @@ def _milliseconds(t: Any) -> int:
 
 
 class ScriptedRoutes:
-    """What the router of a user's scenario answers at a moment: what its last step up to then says, else its config."""
+    """The routes of a user's scenario at a moment: those of the last step up to then, else those of the scenario's config."""
 
     def __init__(self, scenarios: Sequence[Scenario] = ()) -> None:
         steps_of: defaultdict[str, list[tuple[float, Routes]]] = defaultdict(list)
@@ -147,24 +147,24 @@ class ScriptedRoutes:
 
 @contextmanager
 def oracle_of(settings: Settings, people: People, scripted: Path | None = None) -> Iterator[Oracle]:
-    """What asks the cars of `people` and TRIPS_OSRM_URL; `scripted`: a file of scenarios answers in their place."""
+    """An oracle that asks the cars of `people` and TRIPS_OSRM_URL; `scripted`: a file of scenarios answers in their place."""
     if scripted is not None:
-        yield _Asked(ScriptedCars.from_file(scripted), ScriptedRoutes.from_file(scripted).length_km)
+        yield _Oracle(ScriptedCars.from_file(scripted), ScriptedRoutes.from_file(scripted).length_km)
         return
     router = None
     if settings.trips_osrm_url:
         router = CarRouter(settings.trips_osrm_url, small_wire(settings, PATIENCE))
     with BoundedCars(_adapter(settings, people), lambda: datetime.now(UTC)) as cars:
         try:
-            yield _Asked(cars, lambda _, points, __: router.length_km(points).km if router else None)
+            yield _Oracle(cars, lambda _, points, __: router.length_km(points).km if router else None)
         finally:
             if router is not None:
-                router.tell()
+                router.log_failures()
 
 
 @contextmanager
 def geocoder_of(settings: Settings) -> Iterator[Geocoder | None]:
-    """What asks TRIPS_GEOCODER_URL for addresses; None without the setting: then no position leaves this machine."""
+    """A geocoder at TRIPS_GEOCODER_URL; None without the setting: then no position leaves this machine."""
     if not settings.trips_geocoder_url:
         yield None
         return
@@ -172,11 +172,11 @@ def geocoder_of(settings: Settings) -> Iterator[Geocoder | None]:
     try:
         yield geocoder
     finally:
-        geocoder.tell()
+        geocoder.log_failures()
 
 
-class _Asked:
-    """`cars`: bounded, or a script's; `route`: kilometres for a user, points, and a moment."""
+class _Oracle:
+    """Answers for cars and routes. `cars`: bounded, or a script's; `route`: kilometres for a user, points and a moment."""
 
     def __init__(self, cars: CarAdapter, route: Callable[[str, Points, float], float | None]) -> None:
         self._cars, self.route = cars, route
@@ -186,7 +186,7 @@ class _Asked:
 
 
 class _NoAdapter:
-    """Without a configuration no car can be asked."""
+    """Where nothing is configured, no car can be asked."""
 
     def ask(self, car_id: str, at: datetime, user_id: str) -> Reading:
         now = datetime.now(UTC)
@@ -221,7 +221,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """`metres` None: there is none. `answered`: the server said so and would say so again; else it may be asked later."""
+    """A route; `metres` None: there is none. `answered`: the answer is final; else the server may be asked again later."""
 
     metres: float | None
     answered: bool
@@ -233,11 +233,11 @@ class Route:
 
 
 class CarRouter:
-    """One server. `wire`: with the patience of ingest/places.py. At the end of a run, `tell` says what went wrong."""
+    """One server. `wire`: with the patience of ingest/places.py. At the end of a run, `log_failures` says what went wrong."""
 
     def __init__(self, url: str, wire: Wire) -> None:
         self._url, self._wire = url.rstrip("/"), wire
-        self._without: Counter[str] = Counter()
+        self._failures: Counter[str] = Counter()
 
     def length_km(self, points: Sequence[tuple[float, float]]) -> Route:
         """The route through points (longitude, latitude) in their order."""
@@ -246,13 +246,13 @@ class CarRouter:
         except PipelineError:
             found = NO_ANSWER
         if isinstance(found, str):
-            self._without[found] += 1
+            self._failures[found] += 1
             return Route(None, is_definite(found), found)
         return Route(found, answered=True)
 
-    def tell(self) -> None:
+    def log_failures(self) -> None:
         """One WARNING, if any question was left without a route."""
-        if self._without:
-            why = ", ".join(f"{reason}: {count}" for reason, count in sorted(self._without.items()))
+        if self._failures:
+            why = ", ".join(f"{reason}: {count}" for reason, count in sorted(self._failures.items()))
             log.warning("ways of cars without a route from TRIPS_OSRM_URL, by what it answered: %s.", why)
-            self._without.clear()
+            self._failures.clear()

@@ -1,7 +1,7 @@
 """What a car answered at the moment of a ping, and bounds on asking: how long, how many at once, how soon again.
 
-Bounds are not for a scripted car, whose answers go by the ping's time: here what was answered a moment ago counts for the
-next ping too.
+An answer of a moment ago counts for the next ping too. The bounds don't suit a scripted car, whose answers go by the ping's
+time.
 """
 
 import logging
@@ -17,19 +17,19 @@ from typing import Protocol, Self
 class Trouble(StrEnum):
     """Why there is no answer."""
 
-    TIMEOUT = "timeout"  # none in time
-    UNAVAILABLE = "unavailable"  # the service can't be reached, or has a fault
+    TIMEOUT = "timeout"  # no answer in time
+    UNAVAILABLE = "unavailable"  # the service can't be reached, or fails
     TOO_MANY = "too_many_requests"  # the service refuses more questions for now
     LOGIN = "login_refused"
     MISCONFIGURED = "misconfigured"
     UNKNOWN_CAR = "unknown_car"  # the service, or our configuration, has no such car
-    NO_ANSWER = "no_answer"  # the script has none
+    NO_ANSWER = "no_answer"  # the script has no answer
     FAILED = "failed"  # anything else
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """`measured_at`: when the car itself measured it, where its service says so; `is_parked` None: it doesn't know.
+    """What a car answered. `measured_at`: when the car itself measured it, if known; `is_parked` None: not known.
 
     With an `error` there are no values.
     """
@@ -54,7 +54,7 @@ class CarAdapter(Protocol):
     """A way of asking cars. `ask` never raises: what goes wrong is in the reading."""
 
     def ask(self, car_id: str, at: datetime, user_id: str) -> Reading:
-        """How that user's car is now; `at` is the moment of the ping because of which it is asked."""
+        """The state of that user's car now; `at` is the moment of the ping that asks for it."""
 
 
 log = logging.getLogger(__name__)
@@ -62,7 +62,7 @@ _Key = tuple[str, str]  # user, car
 
 
 class _Call:
-    """One question under way, or answered. `waiting`: who waits for it; `is_logged`: the log says that it hangs."""
+    """One question under way, or answered. `waiting`: how many callers wait for it; `is_logged`: the log says that it hangs."""
 
     def __init__(self, begun: datetime) -> None:
         self.begun = begun
@@ -73,10 +73,10 @@ class _Call:
 
 
 class BoundedCars:
-    """Safe to be asked from many threads: who asks waits for `seconds` at most, whatever the adapter does.
+    """Asks an adapter from many threads: a caller waits for `seconds` at most, whatever the adapter does.
 
-    `workers` cars are asked at once; a car that is being asked, or was in the last `keep_s` seconds, isn't asked again. The
-    threads are daemons: one that hangs keeps no process alive.
+    At most `workers` cars are asked at once; a car that is being asked, or was in the last `keep_s` seconds, isn't asked again.
+    The threads are daemons: one that hangs keeps no process alive.
     """
 
     def __init__(
@@ -102,7 +102,7 @@ class BoundedCars:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Let the adapter end what it began; it must not wait for a question that hangs."""
+        """Let the adapter finish; it must not wait for a question that hangs."""
         close = getattr(self._adapter, "close", None)
         if close is not None:
             close()
@@ -115,7 +115,7 @@ class BoundedCars:
                 call = self._calls[key] = _Call(asked_at)
                 threading.Thread(target=self._work, args=(call, key, at), name="asking a car", daemon=True).start()
             call.waiting += 1
-        # of a question that hangs longer than that, nobody waits for the end
+        # a question that hangs longer than that is not waited for
         left = self._seconds - (asked_at - call.begun).total_seconds()
         call.done.wait(max(0.0, left))
         with self._lock:
@@ -140,13 +140,13 @@ class BoundedCars:
         user_id, car_id = key
         with self._free:
             with self._lock:
-                if not call.waiting:  # all have given up in the queue: nobody would hear the answer
+                if not call.waiting:  # all callers have given up: nobody would get the answer
                     del self._calls[key]
                     return
                 self.calls += 1
             try:
                 reading = self._adapter.ask(car_id, at, user_id)
-            except Exception as error:  # noqa: BLE001 - it must not, but whoever waits needs an answer
+            except Exception as error:  # noqa: BLE001 - an adapter must not raise, but the caller needs an answer
                 log.warning("asking a car failed (%s).", type(error).__name__)
                 reading = Reading(car_id, call.begun, self._clock(), error=Trouble.FAILED)
         with self._lock:

@@ -1,4 +1,4 @@
-"""Encrypted trips: where they lie, the keys that open them, and the bundles they come out as. Read only.
+"""Encrypted trips: their sources, the keys that decrypt them, and the bundles that come of them. Read only.
 
-What a trip measures and what is thought of it is core/trips/activity's. Nothing decrypted is written or logged here.
+What a trip measures and how it is judged is core/trips/activity's. Nothing decrypted is written or logged here.
 """

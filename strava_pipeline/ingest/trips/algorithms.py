@@ -28,9 +28,7 @@ from strava_pipeline.ingest.trips.keys import KeyRing
 from strava_pipeline.ingest.trips.read import in_order, read_bundles
 from strava_pipeline.ingest.trips.source import Filters, Listed, open_source
 
-SHARE = (
-    1_000  # trips that a process takes at once; fewer in all are not worth a second process (it takes 0.5 s to start)
-)
+SHARE = 1_000  # trips of a process at once; fewer in all are not worth a second process (0.5 s to start)
 
 
 def decided_of_source(
@@ -48,7 +46,7 @@ def decided_of_source(
 
     Raises SourceError; PipelineError where a process was ended from outside.
     """
-    in_this_process = processes < 2 or filters.needs_feedback  # then which trips these are takes the keys to tell, too
+    in_this_process = processes < 2 or filters.needs_feedback  # then the keys decide which trips these are
     with open_source(url, limits) as source:
         order = [] if in_this_process else in_order(source, filters)[: filters.limit]
         if len(order) <= SHARE:
@@ -73,16 +71,16 @@ def decided_of_source(
             pool.shutdown(cancel_futures=True)
 
 
-_Work = tuple[str, TripLimits, KeyRing, Algorithm, Sequence[Thresholds], Mapping[str, Verdict]]
-_work: list[_Work] = []  # of this process, set once when it starts
+_Job = tuple[str, TripLimits, KeyRing, Algorithm, Sequence[Thresholds], Mapping[str, Verdict]]
+_job: list[_Job] = []  # of this process, set once when it starts
 
 
-def _begin(work: _Work) -> None:
-    _work[:] = [work]
+def _begin(job: _Job) -> None:
+    _job[:] = [job]
 
 
 def _decide(share: Sequence[Listed]) -> list[DecidedBatch]:
-    ((url, limits, keys, algorithm, sets, statuses),) = _work
+    ((url, limits, keys, algorithm, sets, statuses),) = _job
     with open_source(url, limits) as source:
         return [decide_batch(algorithm, sets, batch, statuses) for batch in read_bundles(source, keys, order=share)]
 
@@ -100,7 +98,8 @@ class ExternalAlgorithmError(PipelineError):
 def external_algorithm(command: str, *, timeout: float = TIMEOUT) -> Iterator[Algorithm]:
     """The program `command` (words as a shell splits them, no shell) as an algorithm while the body runs.
 
-    It gets the bundles, no thresholds. Raises MisuseError where it can't be started, ExternalAlgorithmError while deciding.
+    The program gets the bundles, but no thresholds. Raises MisuseError where the program can't be
+    started, ExternalAlgorithmError while deciding.
     """
     try:
         words = shlex.split(command)
@@ -117,7 +116,7 @@ def external_algorithm(command: str, *, timeout: float = TIMEOUT) -> Iterator[Al
 
 
 class _Program:
-    """One running program. A thread reads what it answers, so that silence can be told from thinking."""
+    """One running program. A thread reads its answers, so that waiting for one can be limited."""
 
     def __init__(self, process: "subprocess.Popen[bytes]", name: str, timeout: float) -> None:
         self._process, self._name, self._timeout = process, name, timeout
@@ -126,13 +125,13 @@ class _Program:
         threading.Thread(target=self._read, daemon=True).start()
 
     def decide(self, bundle: Bundle, thresholds: Thresholds) -> Decision:
-        """What it decides of one trip."""
+        """The program's decision on one trip. Raises ExternalAlgorithmError."""
         who = f"{self._name}, asked of trip {bundle.external_id},"
         if self._writer is not None:
             self._writer.join(self._timeout)
             if self._writer.is_alive():
                 raise ExternalAlgorithmError(f"{who} has not read the trip before yet.")
-        # in a thread: a program that doesn't read would hold us up for good, once the pipe is full
+        # in a thread: once the pipe is full, a program that doesn't read would block this process for good
         self._writer = threading.Thread(target=self._write, args=(json_bytes(bundle.as_json()) + b"\n",), daemon=True)
         self._writer.start()
         try:
@@ -142,13 +141,13 @@ class _Program:
                 f"{who} gave no answer in {self._timeout:g} s. A decision is one line."
             ) from None
         if not answer:
-            raise ExternalAlgorithmError(f"{who} {self._ending()}. It is to answer every line until its input ends.")
+            raise ExternalAlgorithmError(f"{who} {self._ending()}. It must answer every line until its input ends.")
         return _decision(answer, bundle, who)
 
     def end(self) -> None:
-        """Closes its input, and ends it if that doesn't."""
+        """Close the program's input, and kill the program if it doesn't end then."""
         if self._writer is not None and self._writer.is_alive():
-            self._process.kill()  # it doesn't read, and closing would wait for the line at hand
+            self._process.kill()  # it doesn't read, and closing would wait for the current line
         with suppress(OSError):
             assert self._process.stdin is not None
             self._process.stdin.close()
@@ -166,7 +165,7 @@ class _Program:
 
     def _write(self, line: bytes) -> None:
         assert self._process.stdin is not None
-        with suppress(OSError, ValueError):  # it ended: the reading side tells
+        with suppress(OSError, ValueError):  # it ended: the reading side reports that
             self._process.stdin.write(line)
             self._process.stdin.flush()
 
@@ -188,9 +187,9 @@ def _decision(answer: bytes, bundle: Bundle, who: str) -> Decision:
         )
     reasons = answered.get("reasons", [])
     if (
-        answered.get("verdict") not in list(Verdict)  # a set would hash what may be a list
+        answered.get("verdict") not in list(Verdict)  # not a set: the value may be a list, which has no hash
         or not isinstance(reasons, list)
-        or not all(code(it) for it in reasons)
+        or not all(code(reason) for reason in reasons)
     ):
         raise ExternalAlgorithmError(
             f"{who} answered no decision: verdict is one of {', '.join(Verdict)}, reasons a list of codes such as too_short."

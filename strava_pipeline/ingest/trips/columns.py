@@ -1,6 +1,6 @@
-"""One row of the source: its encrypted columns opened, each in one of five states, and the bundle that the row becomes.
+"""One row of the source: its encrypted columns decrypted, each in one of five states, and the bundle that the row becomes.
 
-A failure is a state here, never an exception; what is logged about it is read.py's. Types of databases end here.
+A failure is a state here, never an exception; read.py logs it. No type of a database goes further than here.
 """
 
 import json
@@ -13,7 +13,7 @@ import orjson
 
 from strava_pipeline.core.json_values import normal_instant
 from strava_pipeline.core.trips.activity.bundle import Bundle, Decryption, State, Summary
-from strava_pipeline.ingest.trips.keys import opened
+from strava_pipeline.ingest.trips.keys import decrypt
 from strava_pipeline.ingest.trips.source import FEEDBACK, LOCATIONS, MIX
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class Column(NamedTuple):
-    """`value` is never None but for an activity_distribution that could not be read."""
+    """A decrypted column. `value` is None only for an activity_distribution that could not be read."""
 
     value: Any
     state: State
@@ -29,32 +29,32 @@ class Column(NamedTuple):
 
 
 def read_column(name: str, content: Any, keys: "Sequence[Fernet]") -> Column:
-    """What the column `name` holds, of its content as the source gives it (text, bytes, None; anything else is no token).
+    """Decrypt and parse the column `name`. `content` is text, bytes or None; anything else is no token.
 
-    Empty is empty in either form: a program that writes `[]` for an empty object, or the other way round, lost nothing.
+    `[]` and `{}` both mean empty, as some programs write one for the other.
     """
     token = _bytes(content)
     if token is None:
         return Column(_nothing(name, State.ABSENT), State.ABSENT)
-    found = opened(token, keys)
-    if found is None:
+    decrypted = decrypt(token, keys)
+    if decrypted is None:
         return Column(_nothing(name, State.UNDECRYPTABLE), State.UNDECRYPTABLE)
     try:
-        value = parse(found.content)
+        value = parse(decrypted.content)
     except ValueError:
-        return Column(_nothing(name, State.MALFORMED), State.MALFORMED, found.key_index)
+        return Column(_nothing(name, State.MALFORMED), State.MALFORMED, decrypted.key_index)
     if value is None or value == [] or value == {}:
-        return Column(_nothing(name, State.EMPTY), State.EMPTY, found.key_index)
+        return Column(_nothing(name, State.EMPTY), State.EMPTY, decrypted.key_index)
     if not isinstance(value, dict if name == MIX else list):
-        return Column(_nothing(name, State.MALFORMED), State.MALFORMED, found.key_index)
-    return Column(value, State.OK, found.key_index)
+        return Column(_nothing(name, State.MALFORMED), State.MALFORMED, decrypted.key_index)
+    return Column(value, State.OK, decrypted.key_index)
 
 
 def parse(content: bytes) -> Any:
-    """JSON, with three leniencies, so that one bad value doesn't hide a trip. Raises ValueError for what is none.
+    """Parse JSON, with three leniencies, so that one bad value doesn't hide a trip. Raises ValueError for anything else.
 
-    NaN and the infinities inside it, which JSON doesn't have but programs write, become null: neither is a number
-    here, and an export can hold null. Half a surrogate pair becomes U+FFFD. A number beyond a double becomes null.
+    NaN and the infinities, which JSON doesn't have but programs write, become null, which an export can hold. Half a
+    surrogate pair becomes U+FFFD. A number beyond a double becomes null.
     """
     try:
         return orjson.loads(content)
@@ -85,13 +85,13 @@ def _finite(text: str) -> float | None:
 
 
 def _whole_number(text: str) -> float | None:
-    """A whole number as long as JSON's readers take it (64 bits); beyond, the nearest double, as orjson has it."""
+    """A whole number within the 64 bits that readers of JSON accept; beyond, the nearest double, as orjson does."""
     number = _finite(text)
     return number if number is None or abs(number) >= 2**63 else int(text)
 
 
 def _bytes(content: Any) -> bytes | None:
-    """None: there is nothing. What is neither text nor bytes is no token, as `b"-"` is none."""
+    """The content as bytes; None: there is nothing. What is neither text nor bytes becomes `b"-"`, which is no token."""
     if content is None:
         return None
     if isinstance(content, str):
@@ -104,15 +104,15 @@ def _bytes(content: Any) -> bytes | None:
 
 
 def _nothing(name: str, state: State) -> Any:
-    """What stands for a column that gave no value."""
+    """The value of a column that gave none."""
     if name != MIX:
         return []
     return {} if state in (State.ABSENT, State.EMPTY) else None
 
 
-def bundle_of(row: Mapping[str, Any], opened: Mapping[str, Column]) -> Bundle:
-    """The bundle of a row."""
-    locations, mix, feedback = opened[LOCATIONS], opened[MIX], opened[FEEDBACK]
+def bundle_of(row: Mapping[str, Any], columns: Mapping[str, Column]) -> Bundle:
+    """The bundle of a row and its decrypted columns, by name."""
+    locations, mix, feedback = columns[LOCATIONS], columns[MIX], columns[FEEDBACK]
     return Bundle(
         external_id=name_of(row),
         platform=_text(row["platform"]),
@@ -136,17 +136,17 @@ def bundle_of(row: Mapping[str, Any], opened: Mapping[str, Column]) -> Bundle:
 
 
 def name_of(row: Mapping[str, Any]) -> str:
-    """A trip's external id; one without goes by its id, so that it can be named."""
+    """A trip's external id; where it has none, its id, so that the trip can be named."""
     return _text(row["external_id"]) or str(row["id"])
 
 
 def plain_json(row: Mapping[str, Any]) -> dict[str, Any]:
-    """The plain columns as JSON can hold them."""
+    """The plain columns as values of JSON."""
     return {name: _plain(name, value) for name, value in row.items()}
 
 
 def number(value: Any) -> Any:
-    """A number as JSON has it; None for NaN and the infinities. What is no number stays what it is: evidence."""
+    """A number as in JSON; None for NaN and the infinities. What is no number stays as it is: evidence."""
     if isinstance(value, Decimal):
         value = value if not value.is_finite() else int(value) if _is_whole(value) else float(value)
     if isinstance(value, float | Decimal):

@@ -1,4 +1,4 @@
-"""From settings to what trips are read with (the open source, the keys, the router), and whether `doctor` finds it all in order.
+"""From settings to what trips are read with: the open source, the keys and the router; and what `doctor` finds there.
 
 The address of a request to the router holds positions, so nothing of it is logged: a run says how many trips got no route,
 and why. A trip without a route is complete all the same.
@@ -36,7 +36,7 @@ NO_SOURCE = (
 
 
 def trip_url(settings: Settings, url: str | None = None) -> str:
-    """`url`, else TRIPS_SOURCE: for those who open it themselves. Raises MissingSettingsError."""
+    """`url`, else TRIPS_SOURCE, for callers that open the source themselves. Raises MissingSettingsError."""
     named = url or settings.trips_source
     if not named:
         raise MissingSettingsError(NO_SOURCE)
@@ -61,7 +61,7 @@ def trip_keys(settings: Settings) -> KeyRing:
 
 @contextmanager
 def trip_routes(settings: Settings) -> Iterator[Callable[[Sequence[Bundle]], Mapping[str, float]]]:
-    """What asks TRIPS_OSRM_URL for routes: metres by external id. Without the setting nothing is asked, and there are none."""
+    """A function that asks TRIPS_OSRM_URL for routes: metres by external id. Without the setting there are none."""
     if not settings.trips_osrm_url:
         yield lambda _: {}
         return
@@ -69,11 +69,11 @@ def trip_routes(settings: Settings) -> Iterator[Callable[[Sequence[Bundle]], Map
     try:
         yield router.routes
     finally:
-        router.tell()
+        router.log_failures()
 
 
 SOURCE, KEYS = "trips: source", "trips: keys"
-_LATEST_TRIPS = 20  # trips that the keys are tried on
+_LATEST_TRIPS = 20  # on which the keys are tried
 
 
 def trips_health(settings: Settings) -> list[Finding]:
@@ -103,8 +103,8 @@ def _keys(settings: Settings, source: TripSource) -> Finding:
     ]
     tokens = [state for state in states if state is not State.ABSENT]
     if tokens and all(state is State.UNDECRYPTABLE for state in tokens):
-        mend = "Put the key that wrote them in front of the others in TRIPS_KEYS_FILE, TRIPS_FERNET_KEYS or TRIPS_KEYS_COMMAND."
-        return problem(KEYS, f"none of the {keys.count} keys opens any of the latest {len(tokens)} trips.", mend)
+        fix = "Put the key that wrote them in front of the others in TRIPS_KEYS_FILE, TRIPS_FERNET_KEYS or TRIPS_KEYS_COMMAND."
+        return problem(KEYS, f"none of the {keys.count} keys opens any of the latest {len(tokens)} trips.", fix)
     return ok(
         KEYS, f"{keys.count}, and they open the latest trips" if tokens else f"{keys.count}; no trip to try them on"
     )
@@ -119,42 +119,42 @@ GIVE_UP = (
 
 
 class Router:
-    """One server for the length of a run; afterwards, `tell` says what went wrong."""
+    """One server for the length of a run; afterwards, `log_failures` says what went wrong."""
 
     def __init__(self, url: str, wire: Wire) -> None:
         self._url = url.rstrip("/")
         self._wire = wire
-        self._without: Counter[str] = Counter()
-        self._silent = 0  # trips in a row that got no answer
+        self._failures: Counter[str] = Counter()
+        self._unanswered = 0  # trips in a row that got no answer
 
     def routes(self, bundles: Sequence[Bundle]) -> dict[str, float]:
         """Metres by external id, of the trips for which there is a route."""
-        asked = {name: self._length(points) for name, points in waypoints(bundles).items()}
-        return {name: metres for name, metres in asked.items() if metres is not None}
+        lengths = {name: self._length(points) for name, points in waypoints(bundles).items()}
+        return {name: metres for name, metres in lengths.items() if metres is not None}
 
-    def tell(self) -> None:
+    def log_failures(self) -> None:
         """One WARNING, if any trip got no route."""
-        if self._without:
-            why = ", ".join(f"{reason}: {count}" for reason, count in sorted(self._without.items()))
+        if self._failures:
+            why = ", ".join(f"{reason}: {count}" for reason, count in sorted(self._failures.items()))
             log.warning("trips without a route from TRIPS_OSRM_URL, by what it answered: %s.", why)
 
     def _length(self, points: Sequence[Position]) -> float | None:
-        found = NO_ANSWER if self._silent == GIVE_UP else self._asked(points)
+        found = NO_ANSWER if self._unanswered == GIVE_UP else self._ask(points)
         if isinstance(found, str):
-            self._without[found] += 1
+            self._failures[found] += 1
             return None
         return found
 
-    def _asked(self, points: Sequence[Position]) -> float | str:
+    def _ask(self, points: Sequence[Position]) -> float | str:
         """Metres, or why there are none."""
         for _ in range(TRIES):
             try:
                 found = ask_route(self._wire, self._url, "bike", points)
             except TransientError:
                 continue
-            except PipelineError:  # a certificate, an address that is none
+            except PipelineError:  # a bad certificate or address
                 break
-            self._silent = 0
+            self._unanswered = 0
             return found
-        self._silent += 1
+        self._unanswered += 1
         return NO_ANSWER

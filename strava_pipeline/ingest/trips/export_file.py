@@ -1,6 +1,6 @@
 """Reads an export of trips back from its file: a JSON array, one object, or an object per line.
 
-What an export looks like is core's (Bundle.as_json, Bundle.from_json). Errors tell file and place, never content.
+What an export looks like is core's (Bundle.as_json, Bundle.from_json). Errors name file and place, never content.
 """
 
 from collections.abc import Iterator
@@ -13,13 +13,13 @@ from strava_pipeline.ingest.trips.columns import parse
 from strava_pipeline.ingest.trips.read import batched
 
 _BOM = b"\xef\xbb\xbf"
-_MADE_BY = "an export is what `strava-pipeline trips activity export` writes"
+_EXPECTED = "an export is what `strava-pipeline trips activity export` writes"
 
 
 def read_export(path: Path) -> Iterator[list[Bundle]]:
-    """The bundles of an export in its order, in batches. Raises MisuseError for a file that is none.
+    """The bundles of an export in its order, in batches. Raises MisuseError for any other file.
 
-    What `export` wrote has a trip a line and is never in memory whole; of another form of JSON the text is.
+    What `export` wrote has a trip a line and is never in memory as a whole; the text of another form of JSON is.
     """
     return batched(_bundle(value, f"{path}, {place}") for place, value in _values(path))
 
@@ -36,7 +36,7 @@ def _values(path: Path) -> Iterator[tuple[str, Any]]:
     except OSError as error:
         raise MisuseError(f"{path} can't be read ({error.strerror}).") from None
     if not content.strip():
-        raise MisuseError(f"{path} is empty; {_MADE_BY}.")
+        raise MisuseError(f"{path} is empty; {_EXPECTED}.")
     try:
         whole = parse(content)
     except ValueError:
@@ -59,13 +59,13 @@ def _array_by_lines(file: BinaryIO, path: Path) -> Iterator[tuple[str, Any]]:
     for number, line in enumerate(file, start=1):
         text = line.strip()
         if ended and text:
-            raise MisuseError(f"{path}, line {number}: there is something behind the end of the array; {_MADE_BY}.")
+            raise MisuseError(f"{path}, line {number}: something follows the end of the array; {_EXPECTED}.")
         ended = ended or text == b"]"
         if number > 1 and text and not ended:
             try:
                 yield f"trip {number - 1}", parse(text.removesuffix(b","))
             except ValueError:
-                raise MisuseError(f"{path}, line {number} is no JSON (was it cut off?); {_MADE_BY}.") from None
+                raise MisuseError(f"{path}, line {number} is no JSON (was it cut off?); {_EXPECTED}.") from None
     if not ended:
         raise MisuseError(f"{path} ends in the middle: it was cut off. Export again.")
 
@@ -78,7 +78,7 @@ def _lines(content: bytes, path: Path) -> Iterator[tuple[str, Any]]:
             yield f"line {number}", parse(line)
         except ValueError:
             raise MisuseError(
-                f"{path} is no JSON, and line {number} by itself is none either (was it cut off?); {_MADE_BY}."
+                f"{path} is no JSON, and line {number} by itself is none either (was it cut off?); {_EXPECTED}."
             ) from None
 
 
@@ -86,4 +86,4 @@ def _bundle(value: Any, where: str) -> Bundle:
     try:
         return Bundle.from_json(value)
     except ValueError as error:
-        raise MisuseError(f"{where}: {error}; {_MADE_BY}.") from None
+        raise MisuseError(f"{where}: {error}; {_EXPECTED}.") from None

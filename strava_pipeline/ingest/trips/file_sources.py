@@ -22,7 +22,7 @@ from strava_pipeline.ingest.trips.source import ENCRYPTED, GROUPS, MEASURED, TAB
 _WAL = b"\x02\x02"  # bytes 18 and 19 of the header, the file format's write and read version
 _SQL_NAMES = {
     "external_id": "coalesce(nullif(CAST(external_id AS TEXT), ''), CAST(id AS TEXT))"
-}  # as rows.name_of names a trip
+}  # as columns.name_of names a trip
 _Answer = TypeVar("_Answer")
 
 
@@ -55,7 +55,7 @@ class SqliteTrips(TripSource):
         return map(Listed._make, found)
 
     def rows(self, keys: Sequence[Any], columns: Sequence[str]) -> dict[Any, dict[str, Any]]:
-        # as bytes, which opening a token takes: no detour by text
+        # as bytes, which decrypting needs
         wanted = ", ".join(f"CAST({name} AS BLOB)" if name in ENCRYPTED else name for name in columns)
         found = self._rows(
             f"SELECT {self._key}, {wanted} FROM {TABLE} WHERE {self._key} IN (SELECT value FROM json_each(?))",
@@ -108,7 +108,7 @@ class SqliteTrips(TripSource):
 
 
 def _immutable(path: Path) -> bool:
-    """Whether to open it as a file that nobody writes. Raises SourceError for what can't be read without a trace."""
+    """Whether to open the file as one that nobody writes. Raises SourceError for a file that can't be read without a trace."""
     try:
         with path.open("rb") as file:
             header = file.read(20)
@@ -127,12 +127,12 @@ def _immutable(path: Path) -> bool:
 
 
 def _state(path: Path) -> tuple[int, int, bool]:
-    """What changes when somebody writes."""
+    """What changes when a program writes the file."""
     try:
-        there = path.stat()
+        status = path.stat()
     except OSError:
         return (0, 0, False)
-    return (there.st_mtime_ns, there.st_size, _beside(path, "-wal").exists())
+    return (status.st_mtime_ns, status.st_size, _beside(path, "-wal").exists())
 
 
 def _beside(path: Path, ending: str) -> Path:
@@ -140,14 +140,14 @@ def _beside(path: Path, ending: str) -> Path:
 
 
 _ROW = "row of the file"
-_POLARS_NAMES = {  # as rows.name_of names a trip
+_POLARS_NAMES = {  # as columns.name_of names a trip
     "external_id": pl.coalesce(pl.col("external_id").cast(pl.String).replace("", None), pl.col("id").cast(pl.String))
 }
-_WINDOW = 4096  # each look unpacks its row group up to there (0.2 s at 20,000 trips): few large looks, memory bounded
+_WINDOW = 4096  # each read unpacks its row group up to there (0.2 s at 20,000 trips): few large reads, bounded memory
 
 
 class ParquetTrips(TripSource):
-    """A row is found again by its place in the file."""
+    """Trips in one Parquet file. A row is found again by its place in the file."""
 
     rows_at_once = _WINDOW
     points_at_once = 200_000
@@ -187,7 +187,7 @@ class ParquetTrips(TripSource):
         return Counts(groups.rows(), dict(zip(ENCRYPTED, present.row(0), strict=True)))
 
     def close(self) -> None:
-        """Nothing stays open between two looks."""
+        """Nothing stays open between two reads."""
 
     def _collected(self, scan: pl.LazyFrame) -> pl.DataFrame:
         try:
@@ -197,5 +197,5 @@ class ParquetTrips(TripSource):
 
     def _unreadable(self) -> SourceError:
         return SourceError(
-            f"{self.name} can't be read as a Parquet file: it is none, is damaged, or was just replaced."
+            f"{self.name} can't be read as a Parquet file: it is of another kind, is damaged, or was just replaced."
         )

@@ -1,7 +1,7 @@
-"""The Fernet keys that open the encrypted columns, newest first: from a file, from text or from a program; and the opening.
+"""The Fernet keys of the encrypted columns, newest first, from a file, a text or a program; and decrypting with them.
 
-A program may be a password manager: what it prints is read and never shown. The environment is read by settings.py. No key is
-in a repr or in an error; an error names the program alone, because arguments and assignments may hold a token.
+A program may be a password manager: what it prints is never shown. No key is in a repr or in an error; an error names the program
+alone, because arguments and assignments may hold a token. settings.py reads the environment.
 """
 
 import json
@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self
 from strava_pipeline.core.errors import MissingSettingsError
 
 if TYPE_CHECKING:
-    from cryptography.fernet import Fernet  # imported where there is a key to use (docs/adr/0037)
+    from cryptography.fernet import Fernet  # imported where a key is used (docs/adr/0037)
 
 
 NO_KEYS = (
@@ -31,12 +31,12 @@ NO_KEYS = (
     "or name a program that prints them in TRIPS_KEYS_COMMAND."
 )
 LARGEST = 65_536  # bytes of a file, or of what a program prints; a thousand keys have 45,000
-_FORM = re.compile(r"[\w+/-]{43}=", re.ASCII)  # 32 bytes; Fernet itself overlooks what is no base64 in between
+_FORM = re.compile(r"[\w+/-]{43}=", re.ASCII)  # 32 bytes; Fernet itself ignores characters that are not base64
 
 
 @dataclass(frozen=True, slots=True)
 class KeyRing:
-    """At least one key; the place of a key in `keys` is the `keyIndex` of the bundles it opens."""
+    """At least one key; the index of a key in `keys` is the `keyIndex` of the bundles that it decrypts."""
 
     keys: "tuple[Fernet, ...]" = field(repr=False)
     count: int = field(init=False)
@@ -48,7 +48,7 @@ class KeyRing:
 
     @classmethod
     def from_file(cls, path: Path) -> Self:
-        """The keys of a file `{"keys": [...]}`. Raises MissingSettingsError, which tells no key."""
+        """The keys of a file `{"keys": [...]}`. Raises MissingSettingsError, which shows no key."""
         try:
             with path.open("rb") as file:
                 content = file.read(LARGEST + 1)
@@ -65,7 +65,7 @@ class KeyRing:
 
     @classmethod
     def from_text(cls, text: str, where: str = "TRIPS_FERNET_KEYS") -> Self:
-        """The keys of a text, a comma or a new line between them, or as in a keys file; `where` names the text in errors."""
+        """The keys of a text, separated by commas or new lines, or as in a keys file; `where` names the text in errors."""
         if text.lstrip().startswith(("{", "[")):
             return cls(tuple(_keys(_from_json(text, where), where)))
         return cls(tuple(_keys([part for part in re.split(r"[,\r\n]", text) if part.strip()], where)))
@@ -73,10 +73,10 @@ class KeyRing:
 
 def _from_json(text: str, where: str) -> list[Any]:
     try:
-        held = json.loads(text)
+        content = json.loads(text)
     except (ValueError, RecursionError):
         raise MissingSettingsError(f"{where} is no JSON. {NO_KEYS}") from None
-    keys = held.get("keys") if isinstance(held, dict) else held
+    keys = content.get("keys") if isinstance(content, dict) else content
     if not isinstance(keys, list):
         raise MissingSettingsError(f'{where} has no list "keys". {NO_KEYS}')
     if not keys:
@@ -96,26 +96,26 @@ def _keys(texts: list[Any], where: str) -> "Iterator[Fernet]":
 
 
 SETTING = "TRIPS_KEYS_COMMAND"
-COMMAND_SECONDS = 30.0  # for its answer: password managers that ask a server take a few
-_asked: dict[
+COMMAND_SECONDS = 30.0  # for its answer: password managers that ask a server need a few
+_answers: dict[
     str, str | MissingSettingsError
-] = {}  # of this process: each command with its answer, or why there is none
+] = {}  # of this process: the answer of each command, or why there is none
 _lock = Lock()
 
 
 def keys_text(command: str, seconds: float = COMMAND_SECONDS) -> str:
     """What the program prints: keys, newest first, one a line or separated by commas, or JSON as in a keys file.
 
-    `command` is split as a shell would (shlex); no shell runs. A command runs once in a process, whatever comes of it.
+    `command` is split as a shell would (shlex); no shell runs. A command runs once in a process, even if it fails.
     Raises MissingSettingsError where it can't be started, fails, takes longer than `seconds`, or prints no text.
     """
     with _lock:
-        if command not in _asked:
+        if command not in _answers:
             try:
-                _asked[command] = _answer(command, seconds)
+                _answers[command] = _answer(command, seconds)
             except MissingSettingsError as error:
-                _asked[command] = error
-        answer = _asked[command]
+                _answers[command] = error
+        answer = _answers[command]
     if isinstance(answer, MissingSettingsError):
         raise MissingSettingsError(str(answer))
     return answer
@@ -124,7 +124,7 @@ def keys_text(command: str, seconds: float = COMMAND_SECONDS) -> str:
 def _answer(command: str, seconds: float) -> str:
     try:
         words = shlex.split(command)
-    except ValueError as error:  # a quotation mark without its other half
+    except ValueError as error:  # a quotation mark without its partner
         raise MissingSettingsError(f"{SETTING} is no command ({error}). Quote its words as in a shell.") from None
     if not words:
         raise MissingSettingsError(f"{SETTING} names no program.")
@@ -145,13 +145,11 @@ def _answer(command: str, seconds: float) -> str:
     finally:
         _end(process)
     if code is None:
-        raise MissingSettingsError(
-            f"{who} printed more than {LARGEST} bytes. It is to print the keys and nothing else."
-        )
+        raise MissingSettingsError(f"{who} printed more than {LARGEST} bytes. It must print the keys and nothing else.")
     if code != 0:
         ended = f"ended with exit code {code}" if code > 0 else f"was ended by signal {-code}"
         raise MissingSettingsError(
-            f"{who} {ended}. What it printed is shown nowhere: run it in a terminal to see what is wrong."
+            f"{who} {ended}. What it printed is never shown: run it in a terminal to see what is wrong."
         )
     return _printed_text(printed, who)
 
@@ -179,7 +177,7 @@ def _printed_text(printed: bytes, who: str) -> str:
     except UnicodeDecodeError:
         text = ""
     if not text:
-        raise MissingSettingsError(f"{who} printed no text. It is to print the keys, newest first, one a line.")
+        raise MissingSettingsError(f"{who} printed no text. It must print the keys, newest first, one a line.")
     return text
 
 
@@ -212,20 +210,20 @@ def _end(process: "subprocess.Popen[bytes]") -> None:
     process.stdout.close()
 
 
-class Opened(NamedTuple):
-    """What a token holds, and the index of the key that opened it."""
+class Decrypted(NamedTuple):
+    """What a token holds, and the index of the key that decrypted it."""
 
     content: bytes
     key_index: int
 
 
-def opened(token: bytes, keys: "Sequence[Fernet]") -> Opened | None:
-    """The content of a token; None where it is none, or where no key fits."""
+def decrypt(token: bytes, keys: "Sequence[Fernet]") -> Decrypted | None:
+    """Decrypt a token; None where it is no token, or no key fits."""
     from cryptography.fernet import InvalidToken
 
     for index, key in enumerate(keys):
         try:
-            return Opened(key.decrypt(token), index)
+            return Decrypted(key.decrypt(token), index)
         except InvalidToken:
             continue
     return None

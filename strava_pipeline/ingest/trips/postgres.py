@@ -1,6 +1,6 @@
-"""Trips in PostgreSQL, read in short read-only transactions that all end in ROLLBACK: nothing waits for us.
+"""Trips in PostgreSQL, read in short read-only transactions that all end in ROLLBACK: no other session waits for us.
 
-No error quotes libpq's text or the URL: a password with an odd character can stand anywhere in them.
+No error quotes libpq's text or the URL: a password with a special character can appear anywhere in them.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -27,7 +27,7 @@ from strava_pipeline.ingest.trips.source import (
 _SCHEMA = "gamification_private"
 _CONNECT_SECONDS = 10  # libpq's own default is to wait as long as the network does
 _LIST_AT_ONCE = 10_000  # rows of the list fetched in one go: about a megabyte
-_NAMED = {"external_id": "coalesce(nullif(external_id::text, ''), id::text)"}  # as rows.name_of names a trip
+_NAMED = {"external_id": "coalesce(nullif(external_id::text, ''), id::text)"}  # as columns.name_of names a trip
 _COLUMNS = "SELECT attname FROM pg_attribute WHERE attrelid = to_regclass(%s) AND attnum > 0 AND NOT attisdropped"
 
 
@@ -108,14 +108,16 @@ class PostgresTrips(TripSource):
 
 
 def shown(url: str) -> str:
-    """The address without user and password; without anything where it can't be told what is which."""
+    """The address without user and password; without anything where the parts can't be distinguished."""
     try:
         parts = urlsplit(url)
         place = f"{parts.hostname or ''}{f':{parts.port}' if parts.port else ''}{parts.path}"
     except ValueError:
         return "postgresql://…"
-    odd = "@" in place + parts.query + parts.fragment or parts.fragment  # an unescaped / ? # or @ in the password
-    return "postgresql://…" if odd else f"postgresql://{place}"
+    is_ambiguous = (
+        "@" in place + parts.query + parts.fragment or parts.fragment
+    )  # an unescaped / ? # or @ in the password
+    return "postgresql://…" if is_ambiguous else f"postgresql://{place}"
 
 
 def _connected(url: str, name: str) -> psycopg.Connection[Any]:
@@ -123,7 +125,7 @@ def _connected(url: str, name: str) -> psycopg.Connection[Any]:
         given: dict[str, Any] = conninfo.conninfo_to_dict(url)
     except psycopg.Error:
         raise MisuseError(
-            f"{name} is no address of PostgreSQL: postgresql://user@host:5432/database, odd characters written as %40."
+            f"{name} is no address of PostgreSQL: postgresql://user@host:5432/database, special characters written as %40."
         ) from None
     given = {
         "connect_timeout": _CONNECT_SECONDS,
@@ -153,11 +155,11 @@ def _connected(url: str, name: str) -> psycopg.Connection[Any]:
 
 
 def _make_read_only(connection: psycopg.Connection[Any]) -> None:
-    with connection.cursor() as cursor:  # each is of the session, so outside the transactions that are rolled back
+    with connection.cursor() as cursor:  # for the session, so outside the transactions that are rolled back
         cursor.execute("SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY")
         cursor.execute("SET DateStyle TO 'ISO'")
     connection.autocommit = False
-    connection.read_only = True  # BEGIN READ ONLY, should a pooler between hand us another session
+    connection.read_only = True  # BEGIN READ ONLY, in case a pooler hands out another session
 
 
 def _kind(error: psycopg.Error) -> str:

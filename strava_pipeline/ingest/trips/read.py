@@ -1,8 +1,8 @@
 """From an open source to bundles, newest first, in batches that fit in memory; the plain columns of all trips; and a tally.
 
-The order is by instant, never by text, so the list of trips is fetched and sorted before their rows are; where the feedback
-decides, only it is decrypted first. Nothing of what is decrypted is logged. The tally counts states and keys over bundles, so it
-is the same for a source and for its export.
+The order is by instant, never by text, so the list of trips is fetched and sorted before the rows; where a filter needs the
+feedback, only the feedback is decrypted first. Nothing decrypted is logged. The tally counts states and keys of bundles, so it is
+the same for a source and for its export.
 """
 
 import logging
@@ -35,9 +35,9 @@ _NO_KEY = object()
 log = logging.getLogger(__name__)
 
 BATCH_POINTS = (
-    50_000  # points in memory at once: some 50 MB as Python objects; of more the processor's cache holds less
+    50_000  # points in memory at once: some 50 MB as Python objects; more would overflow the processor's cache
 )
-TOO_LARGE = object()  # in place of a column's content; no token, so that no key opens it
+TOO_LARGE = object()  # in place of a column's content; it is no token
 _FAILED = {
     State.UNDECRYPTABLE: "is undecryptable: no key opens it, or it is no token",
     State.MALFORMED: "is malformed: it decrypts, but not to JSON of its type",
@@ -46,7 +46,7 @@ _FAILED = {
 
 @dataclass(frozen=True, slots=True)
 class _Portion:
-    """Keys of trips that are read at once. `large`: the columns of some of them that are too large to be taken in."""
+    """Keys of trips that are read at once. `large`: the columns that are too large to read, by key."""
 
     keys: Sequence[Any]
     large: Mapping[Any, frozenset[str]]
@@ -60,18 +60,18 @@ def read_bundles(
     order: Sequence[Listed] | None = None,
     batch_points: int = BATCH_POINTS,
 ) -> Iterator[list[Bundle]]:
-    """The trips that the filters let through, by start (latest first, without one last), then id (highest first).
+    """The trips that the filters let through, latest start first (those without a start last), then the highest id first.
 
-    `order`: these instead, as `in_order` gave them. Each batch has at most `batch_points` points, but for a single trip with
-    more. A column that can't be opened is a state of its bundle and one WARNING with the trip's id and the column. Raises
-    SourceError.
+    `order`: these trips instead, as `in_order` gave them. A batch has at most `batch_points` points, except for a single
+    trip with more. A column that can't be decrypted is a state of its bundle and one WARNING with the trip's id and the
+    column. Raises SourceError.
     """
     chosen = in_order(source, filters) if order is None else order
     yield from batched(_bundles(source, keys, filters, chosen), batch_points)
 
 
 def batched(bundles: Iterable[Bundle], batch_points: int = BATCH_POINTS) -> Iterator[list[Bundle]]:
-    """Trips in batches of at most so many points, but for a single one with more."""
+    """Trips in batches of at most `batch_points` points, except for a single trip with more."""
     batch: list[Bundle] = []
     points = 0
     for trip in bundles:
@@ -87,7 +87,7 @@ def batched(bundles: Iterable[Bundle], batch_points: int = BATCH_POINTS) -> Iter
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """What a source holds, without a key: how much of what, and the plain columns of the latest trip."""
+    """What a source holds, without a key: numbers of trips, and the plain columns of the latest trip."""
 
     total: int
     groups: list[dict[str, Any]]
@@ -104,7 +104,7 @@ class Probe:
 
 
 def probe(source: TripSource) -> Probe:
-    """Look at a source without asking for the content of any encrypted column. Raises SourceError."""
+    """Examine a source without reading any encrypted column. Raises SourceError."""
     groups, present = source.counts()
     counted = [dict(zip((*GROUPS, "trips"), group, strict=True)) for group in groups]
     counted.sort(key=lambda group: [(group[name] is None, str(group[name])) for name in GROUPS])
@@ -114,7 +114,7 @@ def probe(source: TripSource) -> Probe:
 
 
 def refuse_unknown(source: TripSource, filters: Filters) -> None:
-    """MisuseError where the source has no trip with one of the values that were asked for: most likely it is mistyped."""
+    """Raise MisuseError where the source has no trip with one of the filters' values, which is then probably mistyped."""
     by_column = {
         "external_id": lambda value: Filters(external_ids=(value,)),
         "status": lambda value: Filters(statuses=(value,)),
@@ -133,7 +133,7 @@ def refuse_unknown(source: TripSource, filters: Filters) -> None:
 
 
 def in_order(source: TripSource, filters: Filters = Filters(), only: Collection[Any] | None = None) -> list[Listed]:
-    """The trips that the plain filters let through, latest first. Raises SourceError, also where ids don't tell them apart."""
+    """The trips that the plain filters let through, latest first. Raises SourceError, also where ids are not unique."""
     listed = list(source.listed(filters))
     times = Counter(entry.key for entry in listed)
     odd = next((key for key, count in times.items() if count > 1 or key is None or isinstance(key, bytes)), _NO_KEY)
@@ -150,17 +150,17 @@ def _bundles(source: TripSource, keys: KeyRing, filters: Filters, order: Sequenc
     for portion in _measured(source, portions(order, source.rows_at_once, source.points_at_once)):
         if left <= 0:
             return
-        opened: dict[Any, dict[str, Column]] = {key: {} for key in portion.keys}
+        decrypted: dict[Any, dict[str, Column]] = {key: {} for key in portion.keys}
         if filters.needs_feedback:
-            opened = dict(islice(_with_feedback(source, keys, filters, portion), left))
+            decrypted = dict(islice(_with_feedback(source, keys, filters, portion), left))
         columns = [name for name in ENCRYPTED if not (filters.needs_feedback and name == FEEDBACK)]
-        rows = _rows(source, list(opened), (*PLAIN, *columns), portion)
-        found = [(rows[key], held) for key, held in opened.items() if key in rows]
+        rows = _rows(source, list(decrypted), (*PLAIN, *columns), portion)
+        found = [(rows[key], ready) for key, ready in decrypted.items() if key in rows]
         left -= len(found)
         with without_garbage_collection():
             bundles = [
-                bundle_of(row, held | {name: _opened(name, row[name], row["id"], keys, source) for name in columns})
-                for row, held in found
+                bundle_of(row, ready | {name: _column(name, row[name], row["id"], keys, source) for name in columns})
+                for row, ready in found
             ]
         yield from bundles
 
@@ -168,28 +168,28 @@ def _bundles(source: TripSource, keys: KeyRing, filters: Filters, order: Sequenc
 def _with_feedback(
     source: TripSource, keys: KeyRing, filters: Filters, portion: _Portion
 ) -> Iterator[tuple[Any, dict[str, Column]]]:
-    """Those whose feedback is what is asked for, with the column already opened."""
+    """The trips whose feedback the filters let through, with that column decrypted."""
     rows = _rows(source, portion.keys, ("id", FEEDBACK), portion)
     for key, row in ((key, rows[key]) for key in portion.keys if key in rows):
-        feedback = _opened(FEEDBACK, row[FEEDBACK], row["id"], keys, source)
+        feedback = _column(FEEDBACK, row[FEEDBACK], row["id"], keys, source)
         comments = {entry_comment(entry) for entry in feedback.value}
         if feedback.value and (not filters.comments or not comments.isdisjoint(filters.comments)):
             yield key, {FEEDBACK: feedback}
 
 
 def _measured(source: TripSource, all_portions: Iterable[list[Any]]) -> Iterator[_Portion]:
-    """Portions cut further, so that what they hold in all fits in memory, whatever their trips tell of their points."""
+    """Portions, split further so that each fits in memory, whatever its trips say about their points."""
     for keys in all_portions:
         sizes = source.sizes(keys)
         part: list[Any] = []
-        held = 0
+        bytes_held = 0
         for key in keys:
-            kept = [size for size in sizes.get(key, ()) if size <= source.limits.column_bytes]
-            if part and held + sum(kept) > source.limits.bytes_at_once:
+            readable = [size for size in sizes.get(key, ()) if size <= source.limits.column_bytes]
+            if part and bytes_held + sum(readable) > source.limits.bytes_at_once:
                 yield _portion(part, sizes, source.limits)
-                part, held = [], 0
+                part, bytes_held = [], 0
             part.append(key)
-            held += sum(kept)
+            bytes_held += sum(readable)
         yield _portion(part, sizes, source.limits)
 
 
@@ -206,7 +206,7 @@ def _portion(keys: list[Any], sizes: Mapping[Any, tuple[int, ...]], limits: Trip
 def _rows(
     source: TripSource, keys: Sequence[Any], columns: Sequence[str], portion: _Portion
 ) -> dict[Any, dict[str, Any]]:
-    """As `TripSource.rows`; a column that is too large is TOO_LARGE, and was not fetched."""
+    """Like `TripSource.rows`; a column that is too large becomes TOO_LARGE and is not fetched."""
     found = source.rows([key for key in keys if key not in portion.large], columns)
     for key in keys:
         if (large := portion.large.get(key)) is not None:
@@ -219,7 +219,7 @@ def _rows(
     return found
 
 
-def _opened(name: str, content: Any, trip: Any, keys: KeyRing, source: TripSource) -> Column:
+def _column(name: str, content: Any, trip: Any, keys: KeyRing, source: TripSource) -> Column:
     if content is TOO_LARGE or (isinstance(content, str | bytes) and len(content) > source.limits.column_bytes):
         log.warning("trip %s: %s %s.", trip, name, source.limits.exceeded)
         return read_column(name, TOO_LARGE, ())
@@ -230,23 +230,23 @@ def _opened(name: str, content: Any, trip: Any, keys: KeyRing, source: TripSourc
 
 
 def portions(order: Sequence[Listed], rows: int, points: int) -> Iterator[list[Any]]:
-    """Keys of trips to fetch at once: so many rows, and, as far as their `location_count` tells, so many points."""
+    """Keys of trips to fetch at once: at most `rows` of them, with at most `points` points by their `location_count`."""
     portion: list[Any] = []
-    held = 0
+    points_held = 0
     for entry in order:
         counted = finite_number(number(entry.location_count))
         weight = int(counted) if counted is not None and 1 <= counted <= points else 1
-        if portion and (len(portion) == rows or held + weight > points):
+        if portion and (len(portion) == rows or points_held + weight > points):
             yield portion
-            portion, held = [], 0
+            portion, points_held = [], 0
         portion.append(entry.key)
-        held += weight
+        points_held += weight
     if portion:
         yield portion
 
 
 def _age(entry: Listed) -> tuple[bool, float, int, Any]:
-    """What sorts trips by start, then id; ids of several types (SQLite takes any) stay comparable."""
+    """The key that sorts trips by start, then id; ids of several types (SQLite accepts any) stay comparable."""
     start, of_number = parse_instant(entry.start_time), finite_number(number(entry.id))
     of_id = (1, str(entry.id)) if of_number is None else (0, number(entry.id))
     return (start is not None, start or 0.0, *of_id)
@@ -272,15 +272,15 @@ def plain_rows(source: TripSource) -> Iterator[list[dict[str, Any]]]:
 
 @dataclass(slots=True)
 class Tally:
-    """`keys`: how many keys there are, so that a key which opened nothing is shown with 0: it can be removed."""
+    """States and keys of trips. `keys`: how many there are, so that a key that decrypted nothing shows as 0: it can go."""
 
     keys: int = 0
     trips: int = 0
     _states: Counter[tuple[str, State]] = field(default_factory=Counter, repr=False)
-    _opened: Counter[int] = field(default_factory=Counter, repr=False)
+    _by_key: Counter[int] = field(default_factory=Counter, repr=False)
 
     def add(self, bundles: Iterable[Bundle]) -> None:
-        """Count these trips, too."""
+        """Count these trips."""
         for bundle in bundles:
             decryption = bundle.decryption
             self.trips += 1
@@ -288,7 +288,7 @@ class Tally:
             self._states["activityDistribution", decryption.activity_distribution] += 1
             self._states["feedback", decryption.feedback] += 1
             if decryption.key_index is not None:
-                self._opened[decryption.key_index] += 1
+                self._by_key[decryption.key_index] += 1
 
     @property
     def counts(self) -> dict[str, dict[str, int]]:
@@ -300,5 +300,5 @@ class Tally:
 
     @property
     def keys_used(self) -> dict[str, int]:
-        """How many trips' `locations` each key opened, by its index."""
-        return {str(index): self._opened[index] for index in sorted({*range(self.keys), *self._opened})}
+        """How many trips' `locations` each key decrypted, by its index."""
+        return {str(index): self._by_key[index] for index in sorted({*range(self.keys), *self._by_key})}

@@ -18,7 +18,7 @@ TABLE = "activity_trip"
 LOCATIONS, MIX, FEEDBACK = "locations", "activity_distribution", "user_feedback"
 ENCRYPTED = (LOCATIONS, MIX, FEEDBACK)
 PROPERTIES = "extra_properties"
-MEASURED = (*ENCRYPTED, PROPERTIES)  # columns that hold as much as somebody writes
+MEASURED = (*ENCRYPTED, PROPERTIES)  # columns of any size
 PLAIN = (
     "id",
     "external_id",
@@ -40,7 +40,7 @@ GROUPS = ("status", "review_status", "platform")
 
 @dataclass(frozen=True, slots=True)
 class Filters:
-    """Which trips: all kinds must hold, of one kind any; nothing given: every trip. `limit` counts last."""
+    """Which trips: each kind of filter that is given must hold, by any of its values. `limit` counts last."""
 
     external_ids: tuple[str, ...] = ()
     statuses: tuple[str, ...] = ()
@@ -51,11 +51,11 @@ class Filters:
 
     def __post_init__(self) -> None:
         if self.limit is not None and self.limit < 0:
-            raise MisuseError(f"{self.limit} is no limit: it is a number of trips, from 0 on.")
+            raise MisuseError(f"{self.limit} is no limit: it is a number of trips, 0 or more.")
 
     @property
     def plain(self) -> dict[str, list[str]]:
-        """The columns that a source can ask by itself, each with the values that are wanted."""
+        """The columns by which a source can filter, each with its values."""
         asked = {
             "external_id": self.external_ids,
             "status": self.statuses,
@@ -65,12 +65,12 @@ class Filters:
 
     @property
     def needs_feedback(self) -> bool:
-        """Whether it takes the decrypted feedback to tell."""
+        """Whether a filter needs the decrypted feedback."""
         return self.only_with_feedback or bool(self.comments)
 
 
 class Listed(NamedTuple):
-    """A trip of the list: `key` finds its row again, the rest puts it in order and tells about how big it is."""
+    """A trip of the list: `key` finds its row again, the rest sorts the trips and shows how large each is."""
 
     key: Any
     id: Any
@@ -86,7 +86,7 @@ class Counts(NamedTuple):
 
 
 class TripSource(ABC):
-    """One open source. `name` stands in messages: it holds no password. Every method raises SourceError."""
+    """One open source. `name` is for messages: it holds no password. Every method raises SourceError."""
 
     name: str
     limits: TripLimits = TripLimits()
@@ -95,26 +95,26 @@ class TripSource(ABC):
 
     @abstractmethod
     def listed(self, filters: Filters) -> Iterable[Listed]:
-        """The trips that the plain filters let through, in no order; no encrypted column is touched."""
+        """The trips that the plain filters let through, in no order; no encrypted column is read."""
 
     @abstractmethod
     def rows(self, keys: Sequence[Any], columns: Sequence[str]) -> dict[Any, dict[str, Any]]:
-        """These columns of these trips, by key. One that was deleted since it was listed is not among them."""
+        """These columns of these trips, by key. A trip that was deleted since the listing is not among them."""
 
     @abstractmethod
     def sizes(self, keys: Sequence[Any]) -> dict[Any, tuple[int, ...]]:
-        """Bytes of each of the columns MEASURED of these trips, by key, without taking any of them in: 0 where there is nothing.
+        """Bytes of each of the columns MEASURED of these trips, by key, without reading them: 0 where there is nothing.
 
-        A source that can't tell without taking them in gives nothing.
+        A source that would have to read the columns gives nothing.
         """
 
     @abstractmethod
     def counts(self) -> Counts:
-        """How many trips there are of what; of encrypted columns only whether they are NULL."""
+        """How many trips each group has; of encrypted columns only whether they are NULL."""
 
     @abstractmethod
     def close(self) -> None:
-        """Ends the connection; a second time does nothing."""
+        """Close the connection; a second time does nothing."""
 
     def __enter__(self) -> Self:
         return self
@@ -125,11 +125,11 @@ class TripSource(ABC):
         self.close()
 
     def check(self, columns: Iterable[str]) -> None:
-        """Raises SourceError unless `columns` are all that the table must have; none at all: there is no table."""
-        there = set(columns)
-        if not there:
+        """Raise SourceError unless `columns` are all that the table must have; none at all: there is no table."""
+        present = set(columns)
+        if not present:
             raise SourceError(f"{self.name} has no table {TABLE}; is it the right database?")
-        missing = [column for column in (*PLAIN, *ENCRYPTED) if column not in there]
+        missing = [column for column in (*PLAIN, *ENCRYPTED) if column not in present]
         if missing:
             raise SourceError(f"{TABLE} of {self.name} has no column {', '.join(missing)}; is it the right table?")
 
@@ -139,16 +139,16 @@ _FILES = ("sqlite", "parquet")  # schemes whose source is one file
 
 
 def open_source(url: str, limits: TripLimits = TripLimits()) -> TripSource:
-    """Opens `url` for reading; close it, or use it in a `with`. Where a file is looked for tells `trips_file`.
+    """Open `url` for reading; close it, or use it in a `with`. `trips_file` says where a file is looked for.
 
-    Raises MisuseError for what is no URL of a source, SourceError for one that can't be read; neither tells a password.
+    Raises MisuseError for what is no URL of a source, SourceError for a source that can't be read; neither shows a password.
     """
-    source = _opened(url)
+    source = _open(url)
     source.limits = limits
     return source
 
 
-def _opened(url: str) -> TripSource:
+def _open(url: str) -> TripSource:
     scheme, separator, _ = url.strip().partition("://")
     if separator and scheme in ("postgresql", "postgres"):
         from strava_pipeline.ingest.trips.postgres import PostgresTrips
@@ -172,10 +172,10 @@ def _opened(url: str) -> TripSource:
 
 
 def trips_file(url: str) -> Path | None:
-    """The absolute path of the file that `url` names, whether it is there or not; None: `url` names no file.
+    """The absolute path of the file that `url` names, whether it exists or not; None: `url` names no file.
 
-    A path after the three slashes is one from the working directory, or, where only the root has such a file, from the
-    root; with four slashes it is from the root.
+    A path after three slashes is relative to the working directory, or, where only the root has such a file, to the root;
+    after four slashes it is relative to the root.
     """
     from_here, from_root = _places(url)
     if from_here is None or from_root is None:

@@ -90,8 +90,8 @@ def test_what_goes_wrong_is_no_answer_and_told_once_without_a_position(
     caplog.set_level(logging.DEBUG)
     asking = geocoder(FakeWire(answer, answer))
     assert [asking.find(HERE) for _ in range(3)] == [None, None, Address(STREET)], "an answer may come the next time"
-    asking.tell()
-    asking.tell()
+    asking.log_failures()
+    asking.log_failures()
     assert [record.getMessage() for record in caplog.records] == [
         f"areas without an answer from TRIPS_GEOCODER_URL, by what it answered: {why}: 2."
     ]

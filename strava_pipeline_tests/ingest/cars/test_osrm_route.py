@@ -27,7 +27,7 @@ def router(server: Osrm) -> CarRouter:
 
 
 def told(router: CarRouter, caplog: pytest.LogCaptureFixture) -> list[str]:
-    router.tell()
+    router.log_failures()
     return [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING]
 
 

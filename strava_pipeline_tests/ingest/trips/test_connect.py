@@ -87,7 +87,7 @@ def router(server: Osrm) -> Router:
 
 
 def told(router: Router, caplog: pytest.LogCaptureFixture) -> list[str]:
-    router.tell()
+    router.log_failures()
     return [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING]
 
 

@@ -99,5 +99,5 @@ def test_what_export_writes_is_read_line_by_line_and_a_cut_is_told(tmp_path: Pat
     with pytest.raises(MisuseError, match="line 4 is no JSON"):
         read(path)
     path.write_bytes(b"[\n" + lines + b"\n]\n{}")
-    with pytest.raises(MisuseError, match="line 6: there is something behind"):
+    with pytest.raises(MisuseError, match="line 6: something follows"):
         read(path)

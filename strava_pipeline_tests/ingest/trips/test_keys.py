@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from strava_pipeline.core.errors import MissingSettingsError
 from strava_pipeline.ingest.trips import keys
 from strava_pipeline.ingest.trips.connect import trip_keys
-from strava_pipeline.ingest.trips.keys import KeyRing, Opened, keys_text, opened
+from strava_pipeline.ingest.trips.keys import Decrypted, KeyRing, decrypt, keys_text
 from strava_pipeline.settings import Settings
 from strava_pipeline_tests.trips import LOST, NEW, OLD, RING, sealed
 
@@ -41,7 +41,7 @@ FAULTY = {
 
 def places(ring: KeyRing) -> list[int | None]:
     """Where on the ring the newer and the older key are, by what they open."""
-    found = [opened(sealed(b"x", key).encode(), ring.keys) for key in (NEW, OLD)]
+    found = [decrypt(sealed(b"x", key).encode(), ring.keys) for key in (NEW, OLD)]
     return [one and one.key_index for one in found]
 
 
@@ -119,9 +119,9 @@ def test_a_repr_shows_how_many_keys_and_nothing_else() -> None:
 
 @pytest.fixture(autouse=True)
 def new_process() -> Iterator[None]:
-    keys._asked.clear()
+    keys._answers.clear()
     yield
-    keys._asked.clear()
+    keys._answers.clear()
 
 
 def program(folder: Path, script: str) -> str:
@@ -138,7 +138,7 @@ def settings(command: str, **others: object) -> Settings:
 
 def places_of(chosen: Settings) -> list[int | None]:
     """Where among the keys the newer and the older one are, by what they open."""
-    found = [opened(sealed(b"x", key).encode(), trip_keys(chosen).keys) for key in (NEW, OLD)]
+    found = [decrypt(sealed(b"x", key).encode(), trip_keys(chosen).keys) for key in (NEW, OLD)]
     return [one and one.key_index for one in found]
 
 
@@ -260,14 +260,14 @@ def signed(body: bytes) -> bytes:
 @given(content=st.binary(max_size=200), by=st.sampled_from([NEW, OLD, LOST]))
 def test_a_token_gives_its_content_and_the_index_of_its_key(content: bytes, by: str) -> None:
     index = {NEW: 0, OLD: 1, LOST: None}[by]
-    found = opened(sealed(content, by).encode(), RING.keys)
-    assert found == (None if index is None else Opened(content, index))
+    found = decrypt(sealed(content, by).encode(), RING.keys)
+    assert found == (None if index is None else Decrypted(content, index))
 
 
 def test_a_token_that_lacks_a_byte_does_not_open() -> None:
     for place in range(len(TOKEN)):
-        assert opened(TOKEN[:place], RING.keys) is None
-        assert opened(TOKEN[place + 1 :], RING.keys) is None
+        assert decrypt(TOKEN[:place], RING.keys) is None
+        assert decrypt(TOKEN[place + 1 :], RING.keys) is None
 
 
 @pytest.mark.parametrize(
@@ -276,9 +276,9 @@ def test_a_token_that_lacks_a_byte_does_not_open() -> None:
     ids=["nothing", "a version", "no block", "another version", "half a block", "no padding"],
 )
 def test_what_was_signed_but_is_no_token_does_not_open(body: bytes) -> None:
-    assert opened(signed(body), RING.keys) is None
+    assert decrypt(signed(body), RING.keys) is None
 
 
 def test_a_key_that_is_on_the_ring_twice_counts_at_its_first_place() -> None:
-    found = opened(sealed(b"x", OLD).encode(), KeyRing.from_text(f"{NEW},{OLD},{OLD}").keys)
-    assert found == Opened(b"x", 1)
+    found = decrypt(sealed(b"x", OLD).encode(), KeyRing.from_text(f"{NEW},{OLD},{OLD}").keys)
+    assert found == Decrypted(b"x", 1)

@@ -124,7 +124,7 @@ def test_what_stored_statuses_mean_is_taken_along(tmp_path: Path) -> None:
 
 
 def test_keys_do_not_stand_in_what_is_handed_to_other_processes_as_text() -> None:
-    work: algorithms._Work = ("sqlite:///x", RING, ALGORITHM, [thresholds()], STATUSES)
+    work: algorithms._Job = ("sqlite:///x", RING, ALGORITHM, [thresholds()], STATUSES)
     told = repr(work)
     assert NEW not in told
     assert OLD not in told
