@@ -30,9 +30,9 @@ _FILE = "car_readings.json"
 
 @dataclass(slots=True)
 class PingIntake:
-    """What came into bronze now. `left`: lines that wait for an answer, or for the ones before them."""
+    """What came into bronze now. `left`: lines that wait for an answer, or for earlier lines."""
 
-    pings: Counter[int] = field(default_factory=Counter)  # by year of their coming
+    pings: Counter[int] = field(default_factory=Counter)  # by year of arrival
     readings: int = 0
     left: int = 0
     clocks: int = 0  # safety nets that were sent
@@ -41,7 +41,7 @@ class PingIntake:
 
 
 def move_to_bronze(lake: Lake, now: datetime) -> PingIntake:
-    """Move what is settled from the inbox into bronze: a file for each segment that it stood in."""
+    """Move finished lines from the inbox into bronze: a file for each segment that held them."""
     report = PingIntake()
     lines = [(line, parse_line(line.content)) for line in unread(lake.inbox_pings, _read_so_far(lake))]
     whole = whole_part([what for _, what in lines], now)
@@ -60,12 +60,12 @@ def move_to_bronze(lake: Lake, now: datetime) -> PingIntake:
 
 
 def has_unread_pings(lake: Lake) -> bool:
-    """Whether the inbox holds what is not in bronze."""
+    """Whether the inbox holds lines that are not in bronze."""
     return has_unread(lake.inbox_pings, _read_so_far(lake))
 
 
 def waiting_lines(lake: Lake) -> list[Line]:
-    """What is in the inbox and not in bronze."""
+    """The lines that are in the inbox and not in bronze."""
     parsed = (parse_line(line.content) for line in unread(lake.inbox_pings, _read_so_far(lake)))
     return [line for line in parsed if line is not None]
 
@@ -78,7 +78,7 @@ def newest_file(lake: Lake) -> str | None:
 def bronze_files(
     lake: Lake, after: str | None = None
 ) -> Iterator[tuple[str, list[tuple[ReceivedLine, AnswerLine | None]]]]:
-    """The files of bronze behind `after`, in their order: what came, each with what was answered because of it."""
+    """The files of bronze after `after`, in order: each line with the answer it caused."""
     paths = [path for path in lake.pings.glob(f"*/*{ENDING}") if after is None or path.name > after]
     for path in sorted(paths, key=lambda path: path.name):
         answers: dict[str, AnswerLine] = {}
@@ -91,7 +91,7 @@ def bronze_files(
 def _land(
     lake: Lake, segment: str, part: Sequence[tuple[Read, Line | None]], answers: Mapping[str, Read], at: datetime
 ) -> None:
-    """What came, and beside it what was answered because of it, wherever that stood. The file of what came makes both count."""
+    """Write the lines, and beside them the answers they caused. The file of the lines is written last and makes both count."""
     came = [line for line, what in part if not isinstance(what, AnswerLine)]
     ids = {what.id for _, what in part if isinstance(what, ReceivedLine)}
     answered = [line for key, line in answers.items() if key in ids]
@@ -107,7 +107,7 @@ def _packed(lines: Sequence[Read], at: datetime) -> bytes:
 
 
 def lines_in(path: Path) -> Iterator[Line | None]:
-    """What a file of bronze holds; nothing where there is none. Raises PipelineError if it is damaged."""
+    """The lines of a file of bronze; none where there is no file. Raises PipelineError if it is damaged."""
     try:
         content = unpacked(path)
     except FileNotFoundError:
@@ -122,7 +122,7 @@ def lines_in(path: Path) -> Iterator[Line | None]:
 
 
 def _read_so_far(lake: Lake) -> dict[str, int]:
-    """Up to which byte each segment is in bronze."""
+    """By segment, how many bytes are in bronze."""
     done: dict[str, int] = {}
     for path in lake.pings.glob(f"*/*{ENDING}"):
         _, segment, end, *_ = path.name.split(".")
@@ -141,7 +141,7 @@ def _count(report: PingIntake, lines: Sequence[Line | None]) -> None:
 
 
 class ReadingCounts(BaseModel, frozen=True):
-    """Of the year's files up to `newest`: how many they are, answers of cars in them, and how many of those are none."""
+    """Counts of a year's files up to `newest`: files, answers of cars, and the errors among the answers."""
 
     files: int = 0
     newest: str = ""
@@ -153,7 +153,7 @@ _KEPT = TypeAdapter(dict[int, ReadingCounts])
 
 
 def count_readings(lake: Lake, years: Sequence[int]) -> dict[int, ReadingCounts]:
-    """The counts of some years, by year of their coming (UTC). Raises PipelineError for a damaged file."""
+    """The counts of these years of arrival (UTC). Raises PipelineError for a damaged file."""
     known = _known(lake)
     found = {year: _count_year(lake, year, known.get(year, ReadingCounts())) for year in years}
     if found.items() - known.items():
@@ -165,8 +165,8 @@ def _count_year(lake: Lake, year: int, before: ReadingCounts) -> ReadingCounts:
     answered, came = (
         {path.name for path in (of / str(year)).glob(f"*{ENDING}")} for of in (lake.car_readings, lake.pings)
     )
-    names = sorted(answered & came)  # a run that died in between left answers alone: they come again
-    if sum(name <= before.newest for name in names) != before.files:  # some were lost, or brought back
+    names = sorted(answered & came)  # a run that died in between left answers without lines: they come again
+    if sum(name <= before.newest for name in names) != before.files:  # files were lost, or restored
         before = ReadingCounts()
     new = [name for name in names if name > before.newest]
     lines = [line for name in new for line in lines_in(lake.car_readings / str(year) / name)]

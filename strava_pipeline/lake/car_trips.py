@@ -30,7 +30,7 @@ from strava_pipeline.lake.gold.warehouse import Connection, mark_changed, note, 
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.sql import sql
 
-_NOTE = f"car_trips {VERSION}"  # up to which file of bronze they are merged; rows of another version are replaced
+_NOTE = f"car_trips {VERSION}"  # a note of the last merged file of bronze; rows of another version are replaced
 _FILE = "car_tracker.json"
 LineListener = Callable[[ReceivedLine, User, Result | None], object]
 _COMPARED = ("end_time", "car_id", "distance_km", "distance_source", "classification", "via")
@@ -41,17 +41,19 @@ _ROWS = {"trip_id": pl.String, **dict.fromkeys(_ENDS, pl.String)}
 
 @dataclass(slots=True)
 class Replay:
-    """Users' states after the last file of bronze, and what came of the lines on the way."""
+    """Users' states after the last replayed file of bronze, and the outcomes of its lines."""
 
     users: dict[str, User] = field(default_factory=dict)
     after: str | None = None
     outcomes: Outcomes = field(default_factory=Outcomes)
     statuses: Counter[str] = field(default_factory=Counter)
     lines: int = 0
-    unknown: set[tuple[str, str]] = field(default_factory=set)  # lines and cars that the tracker asked, and nobody had
+    unknown: set[tuple[str, str]] = field(
+        default_factory=set
+    )  # (line, car) that the tracker needed and nobody had asked
 
     def run(self, lake: Lake, limits: Limits, on_line: LineListener | None = None) -> None:
-        """Take the files of bronze behind `after`. `tell` hears of each line, the user's state and the result."""
+        """Replay the files of bronze after `after`. `on_line` gets each line, the user's state and the result."""
         for name, lines in bronze_files(lake, self.after):
             for line, answered in lines:
                 self.replay_line(line, answered, limits, on_line)
@@ -74,7 +76,7 @@ class Replay:
 
 
 def resume_replay(lake: Lake) -> Replay:
-    """A replay from where the last one ended, as far as its trips are in the warehouse; else from the first line."""
+    """A replay that continues the last one if its trips are in the warehouse; else one from the first line."""
     with reading(lake) as connection:
         merged = notes(connection, _NOTE).get(_NOTE)
     kept = last_replay(lake)
@@ -82,25 +84,25 @@ def resume_replay(lake: Lake) -> Replay:
 
 
 def last_replay(lake: Lake) -> Replay:
-    """The states that the last run left; those of the beginning where there are none."""
+    """The states that the last run saved; initial ones where there are none."""
     try:
-        told = json.loads((lake.state / _FILE).read_bytes())
-        users = {name: read_user(user) for name, user in told["users"].items()}
-        return Replay(users, told["after"])
+        saved = json.loads((lake.state / _FILE).read_bytes())
+        users = {name: read_user(user) for name, user in saved["users"].items()}
+        return Replay(users, saved["after"])
     except (FileNotFoundError, ValueError, KeyError, TypeError):
         return Replay()
 
 
 def replayed(lake: Lake) -> Replay:
-    """The states after all that is in bronze, with the usual limits."""
+    """The states after everything in bronze, with the usual limits."""
     replay = last_replay(lake)
     replay.run(lake, DEFAULT_LIMITS)
     return replay
 
 
 def is_due(lake: Lake, now: datetime) -> bool:
-    """Whether a run has anything to do: something came, bronze holds what was not replayed yet (a run died, or the states are
-    lost), or nothing was heard for long of a trip under way.
+    """Whether a run has work: new pings, files of bronze not replayed yet (a run died, or the states are lost), or a trip
+    without news for long.
     """
     if has_unread_pings(lake):
         return True
@@ -109,40 +111,40 @@ def is_due(lake: Lake, now: datetime) -> bool:
 
 
 def save_replay(lake: Lake, replay: Replay) -> None:
-    """Leave the states to the next run: once the trips are committed."""
-    told = {"after": replay.after, "users": {name: user_json(user) for name, user in replay.users.items()}}
-    write_whole(lake.state / _FILE, json.dumps(told).encode())
+    """Save the states for the next run, once the trips are committed."""
+    states = {"after": replay.after, "users": {name: user_json(user) for name, user in replay.users.items()}}
+    write_whole(lake.state / _FILE, json.dumps(states).encode())
 
 
 def merge_replay(
     lake: Lake, on_line: LineListener | None = None, before: "Callable[[Replay], object] | None" = None
 ) -> tuple[Replay, MergeReport]:
-    """Take what came to bronze since the last replay, and merge it. `before` is told the replay before that."""
+    """Replay what came to bronze since the last replay, and merge it. `before` gets the replay before that."""
     replay = resume_replay(lake)
     if before is not None:
         before(replay)
-    is_anew = replay.after is None
+    is_first = replay.after is None
     replay.run(lake, DEFAULT_LIMITS, on_line)
     with writing(lake) as connection:
-        report = _merge(connection, lake, replay, is_anew)
+        report = _merge(connection, lake, replay, is_first)
     save_replay(lake, replay)
     return replay, report
 
 
 def merge_car_trips(connection: Connection, lake: Lake) -> MergeReport:
-    """All trips from the first line of bronze on, inside the caller's transaction."""
+    """Merge all trips from the first line of bronze, inside the caller's transaction."""
     replay = Replay()
     replay.run(lake, DEFAULT_LIMITS)
-    return _merge(connection, lake, replay, is_anew=True)
+    return _merge(connection, lake, replay, is_first=True)
 
 
-def _merge(connection: Connection, lake: Lake, replay: Replay, is_anew: bool) -> MergeReport:
+def _merge(connection: Connection, lake: Lake, replay: Replay, is_first: bool) -> MergeReport:
     report = MergeReport()
     if replay.after is None:
         return report
     with staging(lake) as folder:
         for table, rows in _rows(replay.outcomes):
-            if is_anew:
+            if is_first:
                 connection.execute(sql("delete_all").format(table=table.stored))
             if rows.height:
                 statement = sql("insert_new").format(table=table.stored, key=", ".join(table.key))
@@ -157,25 +159,25 @@ def _merge(connection: Connection, lake: Lake, replay: Replay, is_anew: bool) ->
 
 
 def _rows(outcomes: Outcomes) -> Iterator[tuple[Table, pl.DataFrame]]:
-    told: dict[str, list[dict[str, Any]]] = outcomes.rows()
+    rows_of: dict[str, list[dict[str, Any]]] = outcomes.rows()
     for table in CAR_TABLES:
-        rows = pl.DataFrame(told[table.name], schema=table.polars_schema, orient="row")
+        rows = pl.DataFrame(rows_of[table.name], schema=table.polars_schema, orient="row")
         yield table, rows.unique(table.key, keep="first", maintain_order=True)
 
 
 def current_users(lake: Lake) -> dict[str, User]:
-    """Each user after everything that came; what no car was asked about yet counts as unanswered."""
+    """Each user's state after everything received; a line about which no car was asked yet counts as unanswered."""
     waiting, replay, known = waiting_lines(lake), last_replay(lake), set[str]()
     replay.run(lake, DEFAULT_LIMITS, lambda line, *_: known.add(line.id))
     answers = {line.to: line for line in waiting if isinstance(line, AnswerLine)}
     for line in waiting:
-        if isinstance(line, ReceivedLine) and line.id not in known:  # a run may just have taken it in
+        if isinstance(line, ReceivedLine) and line.id not in known:  # a run may just have moved it to bronze
             replay.replay_line(line, answers.get(line.id), DEFAULT_LIMITS)
     return replay.users
 
 
 def published_trips(connection: Connection, user_id: str | None, year: int | None, most: int) -> list[dict[str, Any]]:
-    """The newest trips first, without positions."""
+    """Trips as published, the newest first, without positions."""
     found = connection.execute(sql("car_trips_listed"), {"user": user_id, "year": year, "most": most})
     names = [column[0] for column in found.description or ()]
     return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
@@ -183,7 +185,7 @@ def published_trips(connection: Connection, user_id: str | None, year: int | Non
 
 @dataclass(frozen=True, slots=True)
 class TripDifference:
-    """A trip by its start; `before`, `after`: what it is with the usual limits and with others, None: no trip."""
+    """A trip by its start; `before` and `after`: its values with the usual limits and with others; None: no trip."""
 
     trip_id: str
     before: Mapping[str, Any] | None
@@ -192,7 +194,7 @@ class TripDifference:
 
 @dataclass(slots=True)
 class Comparison:
-    """`unknown`: how often the tracker asked with other limits what nobody had asked at that time."""
+    """Trips with the usual limits and with others. `unknown`: how often the tracker needed what nobody had asked then."""
 
     trips_before: int
     trips_after: int
@@ -203,7 +205,7 @@ class Comparison:
 
 
 def compare_limits(lake: Lake, limits: Limits) -> Comparison:
-    """All of bronze replayed with the usual limits and with `limits`."""
+    """Replay all of bronze with the usual limits and with `limits`."""
     before, after = Replay(), Replay()
     before.run(lake, DEFAULT_LIMITS)
     after.run(lake, limits)
@@ -222,16 +224,16 @@ def compare_limits(lake: Lake, limits: Limits) -> Comparison:
 
 
 def _by_id(replay: Replay) -> dict[str, dict[str, Any]]:
-    return {trip.trip_id: _told(trip) for trip, _, _ in replay.outcomes.trips}
+    return {trip.trip_id: _compared_values(trip) for trip, _, _ in replay.outcomes.trips}
 
 
-def _told(trip: Trip) -> dict[str, Any]:
+def _compared_values(trip: Trip) -> dict[str, Any]:
     return {name: getattr(trip, name) for name in _COMPARED}
 
 
 @dataclass(frozen=True, slots=True)
 class TripFigures:
-    """Of the trips of some years; None where there are none. `cancelled`: how many, by reason."""
+    """Figures of the trips of some years; None without trips. `cancelled`: how many, by reason."""
 
     cancellation_rate: float | None
     cancelled: dict[str, int]
@@ -248,7 +250,7 @@ def trip_figures(connection: Connection, years: Sequence[int]) -> TripFigures:
 
 
 def rows_by_partition(connection: Connection, table: str) -> dict[int, int]:
-    """Rows of a table of trips by car, by their own partition."""
+    """Rows of a table of car trips, by partition."""
     return dict(connection.execute(sql("rows_by_partition").format(table=table)).fetchall())
 
 
@@ -262,7 +264,7 @@ class _Line(BaseModel):
 
 
 def saved_addresses(lake: Lake) -> dict[Area, str | None]:
-    """Every answer so far; the last one of an area counts. A line that a power cut left torn is passed over."""
+    """Every answer so far by area, the last one where there are several. A line torn by a power cut is skipped."""
     try:
         lines = lake.addresses.read_bytes().split(b"\n")
     except FileNotFoundError:
@@ -278,7 +280,7 @@ def saved_addresses(lake: Lake) -> dict[Area, str | None]:
 
 
 def save_address(lake: Lake, area: Area, address: str | None, at: datetime) -> None:
-    """Append an answer; it is on disk when this returns. Who calls holds ADDRESSES_LOCK."""
+    """Append an answer; it is on disk on return. The caller holds ADDRESSES_LOCK."""
     line = _Line(lat=area.lat, lng=area.lng, address=address, at=at).model_dump_json().encode() + b"\n"
     is_new = not lake.addresses.exists()
     append_line(lake.addresses, line)
@@ -287,7 +289,7 @@ def save_address(lake: Lake, area: Area, address: str | None, at: datetime) -> N
 
 
 def unknown_areas(lake: Lake) -> list[Area]:
-    """Where trips began and ended and nobody has said the address yet, the newest trips first."""
+    """The areas where trips began or ended and whose address was never asked for, the newest trips first."""
     known = saved_addresses(lake)
     with reading(lake) as connection:
         trips = connection.execute(sql("car_trip_ends")).fetchall()
@@ -297,7 +299,7 @@ def unknown_areas(lake: Lake) -> list[Area]:
 
 
 def merge_addresses(lake: Lake) -> int:
-    """Write the answers into `car_trips`; how many rows changed."""
+    """Write the addresses into `car_trips`; returns how many rows changed."""
     with writing(lake) as connection, staging(lake) as folder:
         filled = fill_addresses(connection, lake, folder)
         if filled:
@@ -306,7 +308,7 @@ def merge_addresses(lake: Lake) -> int:
 
 
 def fill_addresses(connection: Connection, lake: Lake, folder: Path) -> int:
-    """The same inside the caller's transaction, by way of a staging folder."""
+    """The same inside the caller's transaction; `folder` is for staging."""
     known = saved_addresses(lake)
     if not known:
         return 0
@@ -320,7 +322,7 @@ def fill_addresses(connection: Connection, lake: Lake, folder: Path) -> int:
 
 
 def _filled(trip: Mapping[str, str | float | None], known: Mapping[Area, str | None]) -> dict[str, str | None] | None:
-    """The trip's addresses; None where its row has them already."""
+    """The trip's row of addresses; None where gold has them already."""
     found: dict[str, str | None] = {}
     for name, (north, east) in _ENDS.items():
         lat, lng = trip[north], trip[east]

@@ -1,7 +1,7 @@
-"""What a person decided, a JSON line each, below data/decisions/: only ever appended to, and read by runs and by `rebuild`.
+"""A person's decisions, a JSON line each, below data/decisions/: only ever appended to, read by runs and by `rebuild`.
 
-A kind of decision is a `Decision` with fields of its own, beside the code that follows it, and a file of its own. What a
-decision means is not known here. A line that a power cut left torn was never promised to anyone: it is passed over and told.
+Each kind of decision is a subclass of `Decision` in the module that follows it, and has a file. The meaning of a decision is not
+known here. A line torn by a power cut was never confirmed to anybody: it is skipped and reported.
 """
 
 from dataclasses import dataclass, field
@@ -16,7 +16,7 @@ from strava_pipeline.lake.paths import Lake
 
 
 class Decision(BaseModel):
-    """One line. `kind` names the file; `at` is when (UTC, by the server's clock), `by` what the person typed."""
+    """A line. `kind` names the file; `at`: when (UTC, by the server's clock); `by`: what the person typed."""
 
     model_config = ConfigDict(frozen=True, strict=True)
     kind: ClassVar[str]
@@ -29,26 +29,26 @@ D = TypeVar("D", bound=Decision)
 
 @dataclass(frozen=True, slots=True)
 class DecisionFile(Generic[D]):
-    """All decisions of a kind, in the order taken; `unreadable`: the numbers of lines that are none."""
+    """All decisions of a kind, in order; `unreadable`: the numbers of lines that can't be read."""
 
     path: Path
     all: list[D] = field(default_factory=list)
     unreadable: list[int] = field(default_factory=list)
 
 
-def record_decisions(lake: Lake, *taken: Decision) -> None:
-    """Append decisions; they are on disk when this returns."""
-    for decision in taken:
+def record_decisions(lake: Lake, *new: Decision) -> None:
+    """Append decisions; they are on disk on return."""
+    for decision in new:
         _append(lake, _path(lake, type(decision)), f"{decision.model_dump_json()}\n".encode())
 
 
 def decisions(lake: Lake, of: type[D]) -> DecisionFile[D]:
-    """Every decision of a kind so far. Fields that this version doesn't know are passed over."""
+    """Every decision of a kind so far. Fields that this version doesn't know are ignored."""
     return _read(_path(lake, of), of)
 
 
 def decision_files(lake: Lake) -> list[DecisionFile[Decision]]:
-    """What can be read of every file, of whatever kind its decisions are."""
+    """The decisions of every file, of whatever kind, as far as they can be read."""
     return [_read(path, Decision) for path in sorted(lake.decisions.glob("*.jsonl"))]
 
 

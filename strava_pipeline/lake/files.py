@@ -22,18 +22,18 @@ if TYPE_CHECKING:
 
 
 def write_whole(path: Path, content: bytes) -> None:
-    """Write to a temporary file beside `path`, fsync, rename, fsync the folder. What fails leaves nothing behind.
+    """Write to a temporary file beside `path`, fsync, rename, fsync the folder. A failure leaves nothing behind.
 
-    Folders are made where they are missing.
+    Missing folders are created.
     """
     write_unsynced(path, content)
     sync_folder(path.parent)
 
 
 def write_rows(path: Path, rows: "pl.DataFrame", compression: Literal["lz4", "zstd"], metadata: dict[str, str]) -> int:
-    """Write a Parquet file so that it is there whole or not at all; its size.
+    """Write a Parquet file, whole or not at all; its size in bytes.
 
-    Polars tells a full disk as a fault of the format, so it writes into memory only.
+    Polars reports a full disk as a fault of the format, so it writes to memory only.
     """
     packed = io.BytesIO()
     rows.write_parquet(packed, compression=compression, metadata=metadata)
@@ -43,7 +43,7 @@ def write_rows(path: Path, rows: "pl.DataFrame", compression: Literal["lz4", "zs
 
 
 def write_unsynced(path: Path, content: bytes | memoryview) -> None:
-    """What `write_whole` does but for the folder: who writes many syncs it once, before anything relies on them."""
+    """`write_whole` without syncing the folder: for many files, sync it once, before anything relies on them."""
     temporary = path.with_name(f".{path.name}.{token_hex(4)}.tmp")
     try:
         with held(temporary) as file:
@@ -54,20 +54,20 @@ def write_unsynced(path: Path, content: bytes | memoryview) -> None:
     except OSError as error:
         with suppress(OSError):
             temporary.unlink()  # half a file would keep a full disk full
-        error.filename = str(path)  # which a full disk doesn't tell
+        error.filename = str(path)  # missing in the error of a full disk
         raise error from None
 
 
 def append_line(path: Path, line: bytes) -> None:
-    """Append a line, its end included, and fsync the file; a line that a power cut left torn stays by itself.
+    """Append a line with its newline, and fsync the file; a line torn by a power cut stays on a line of its own.
 
-    The folder is made where it is missing. Syncing it, and keeping others from appending meanwhile, is the caller's.
+    A missing folder is created. The caller syncs it, and prevents others from appending meanwhile.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("ab+") as file:
         end = file.seek(0, os.SEEK_END)
         if end and os.pread(file.fileno(), 1, end - 1) != b"\n":
-            line = b"\n" + line  # a torn line stays by itself
+            line = b"\n" + line  # ends a torn line
         file.write(line)
         file.flush()
         os.fsync(file.fileno())
@@ -75,10 +75,9 @@ def append_line(path: Path, line: bytes) -> None:
 
 @contextmanager
 def held(path: Path) -> Iterator[BinaryIO]:
-    """The emptied file `path`, opened for writing; while the body runs, `has_no_holder` knows that it is in use.
+    """The emptied file `path`, opened for writing and locked during the body (see `has_no_holder`).
 
-    The kernel holds the lock for the process, so it is free as soon as that is dead, wherever it ran. Folders are made
-    where they are missing.
+    The kernel frees the lock when the process dies. Missing folders are created.
     """
     while True:
         try:
@@ -89,13 +88,13 @@ def held(path: Path) -> Iterator[BinaryIO]:
             continue
         with file:
             wait_for_lock(file.fileno())
-            if is_at(path, file.fileno()):  # else it was cleared away between the two
+            if is_at(path, file.fileno()):  # else it was deleted in between
                 yield file
                 return
 
 
 def has_no_holder(path: Path, *, clear: bool = False) -> bool:
-    """Whether `path` is there and no live process has it `held`; `clear`: delete it then."""
+    """Whether `path` exists and no live process has it `held`; `clear`: delete it then."""
     try:
         with path.open("rb") as file:
             if not try_lock(file.fileno()):
@@ -108,7 +107,7 @@ def has_no_holder(path: Path, *, clear: bool = False) -> bool:
 
 
 def sweep_unfinished(folder: Path) -> None:
-    """Delete what was being written below `folder` by processes that are no more."""
+    """Delete unfinished files of dead processes below `folder`."""
     for path in folder.rglob(".*.tmp"):
         if _UNFINISHED.fullmatch(path.name):
             has_no_holder(path, clear=True)
@@ -132,14 +131,14 @@ def nearest(path: Path) -> Path:
 
 
 def bytes_free(path: Path) -> int:
-    """Room on the disk of a path that may not be there yet."""
+    """Free bytes on the disk of a path that may not exist yet."""
     return shutil.disk_usage(nearest(path)).free
 
 
 def packed(body: bytes, at: datetime, number: int | None = None) -> bytes:
     """`body`, gzip-compressed; the header's time is `at`, so the same answer always gives the same bytes.
 
-    `number`: stands in the header, too, as an extra field (RFC 1952, 2.3.1.1).
+    `number` goes into the header, too, as an extra field (RFC 1952, 2.3.1.1).
     """
     whole = gzip.compress(body, compresslevel=6, mtime=int(at.timestamp()))
     if number is None:
@@ -153,11 +152,11 @@ def unpacked(path: Path) -> bytes:
 
 
 class DamagedFileError(ValueError):
-    """What is in a file is no longer what was put there: no gzip, or no JSON in it."""
+    """A file's content is no longer what was written: not gzip, or not JSON."""
 
 
 def unpacked_json(path: Path) -> Any:
-    """The JSON that `packed` went into `path`; DamagedFileError if that can't be read, OSError without the file."""
+    """The JSON in a packed file. Raises DamagedFileError if it can't be read, OSError without the file."""
     try:
         return parse_json(unpacked(path))
     except (gzip.BadGzipFile, EOFError, zlib.error, ValueError) as error:
@@ -179,12 +178,12 @@ _IS_STAMP = re.compile(r"[0-9]{8}T[0-9]{12}Z").fullmatch
 
 
 def stamp(at: datetime) -> str:
-    """A moment as it stands in file names: sorts like time, to the microsecond, in UTC."""
+    """A moment as file names have it: UTC, to the microsecond, sorted like time."""
     return at.astimezone(UTC).strftime(_STAMP)
 
 
 def from_stamp(text: str) -> datetime:
-    """The moment in a file name made by `stamp`; ValueError where it is none."""
+    """The moment in a file name made by `stamp`; ValueError for other text."""
     if not _IS_STAMP(text):
         raise ValueError(f"{text} is no moment as file names have it")
     year, month, day = int(text[:4]), int(text[4:6]), int(text[6:8])

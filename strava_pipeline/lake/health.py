@@ -43,7 +43,7 @@ from strava_pipeline.lake.paths import Lake, log_of
 
 WORKING, KEYS, PUBLISHED = "working warehouse", "keys", "published warehouse"
 PATIENCE = 2  # seconds; a merge of one year takes less, and a person waits
-_AGAIN = "strava-pipeline compact      # makes it anew from bronze, without a call"
+_AGAIN = "strava-pipeline compact      # rebuilds it from bronze, without a call"
 _AT_WORK = "a run is at work on it; look again when it is done"
 LISTINGS, DETAILS, DECISIONS, LEFTOVERS = "bronze: listings", "bronze: details", "decisions", "leftovers"
 UNFINISHED = timedelta(hours=1)  # no file takes longer to write; a younger one may be a live run's
@@ -61,7 +61,7 @@ def warehouse_health(lake: Lake) -> list[Finding]:
 
 
 def _working(lake: Lake) -> tuple[list[Finding], str | None]:
-    """What is the case, and the revision if it could be read."""
+    """The findings, and the revision if the file could be read."""
     path = lake.working
     if not path.exists():
         if has_ever_existed(lake):
@@ -72,7 +72,7 @@ def _working(lake: Lake) -> tuple[list[Finding], str | None]:
     with at_rest(lake, patience=PATIENCE) as free:
         if not free:
             return [skipped(WORKING, _AT_WORK), skipped(KEYS, _AT_WORK)], None
-        if is_open_in_duckdb(path, for_writing=True):  # by a program that does not know our lock
+        if is_open_in_duckdb(path, for_writing=True):  # by a program that does not use our lock
             why = f"another program has {path} open, so runs can't work."
             return [problem(WORKING, why, f"Close it there; query {lake.snapshot} instead.")], None
         try:
@@ -135,7 +135,7 @@ def _published(lake: Lake, current: str | None) -> list[Finding]:
 
 
 def listings_health(lake: Lake) -> Finding:
-    """Whether every listing can be read: the runs pass over one whose manifest can't be."""
+    """Whether every listing can be read: runs skip a listing without a readable manifest."""
     if not lake.listings.is_dir():
         return skipped(LISTINGS, "none yet")
     unread, damaged, pages = [], [], 0
@@ -144,20 +144,20 @@ def listings_health(lake: Lake) -> Finding:
             manifest = Manifest.model_validate_json((folder / "manifest.json").read_bytes())
         except (OSError, ValidationError):
             held = any(folder.glob("page-*")) or (folder / "manifest.json").exists()
-            unread += [folder] if held else []  # else nothing is lost
+            unread += [folder] if held else []  # an empty folder is no loss
             continue
-        whole = [page for page in manifest.pages if not page.lost]  # the others are known, and listed again
+        whole = [page for page in manifest.pages if not page.lost]  # lost ones are noted, and listed again
         pages += len(whole)
         damaged += [folder / page.file for page in whole if _is_damaged(folder / page.file)]
     if not (unread or damaged):
         return ok(LISTINGS, f"all {pages} pages can be read")
-    told = [f"manifest.json of {_names(unread)} can't be read"] if unread else []
-    told += [f"{_names(damaged)}: missing or damaged"] if damaged else []
-    mend = "Bring the files back from a backup. Without one: the next run makes a manifest anew from its pages, and what a "
-    mend += (
-        "page held is listed again, and the page noted as lost, by:\nstrava-pipeline run-all\nstrava-pipeline rebuild"
+    faults = [f"manifest.json of {_names(unread)} can't be read"] if unread else []
+    faults += [f"{_names(damaged)}: missing or damaged"] if damaged else []
+    fix = (
+        "Restore the files from a backup. Without one, the next run writes a manifest again from its pages. A page's activities "
+        "are listed again, and the page is noted as lost, by:\nstrava-pipeline run-all\nstrava-pipeline rebuild"
     )
-    return (problem if damaged else warning)(LISTINGS, "; ".join(told) + ".", mend)
+    return (problem if damaged else warning)(LISTINGS, "; ".join(faults) + ".", fix)
 
 
 def details_health(lake: Lake) -> Finding:
@@ -174,23 +174,23 @@ def details_health(lake: Lake) -> Finding:
     return problem(
         DETAILS,
         f"{len(damaged)} of {len(newest)} are damaged.",
-        f"Bring them back from a backup, or fetch them again, a call each:\nstrava-pipeline enrich --ids {ids}",
+        f"Restore them from a backup, or fetch them again, a call each:\nstrava-pipeline enrich --ids {ids}",
     )
 
 
 def decisions_health(lake: Lake) -> Finding:
-    """Whether every line of what a person decided can be read; the runs pass over one that can't be."""
+    """Whether every line of a person's decisions can be read; runs skip a line that can't be."""
     files = decision_files(lake)
     torn = [f"{file.path}, line {number}" for file in files for number in file.unreadable]
     if not torn:
         taken = sum(len(file.all) for file in files)
         return ok(DECISIONS, f"all {taken} can be read" if taken else "none yet")
-    mend = "If it was torn by a power cut, it was never taken: decide again where you meant to. Then delete the line."
-    return warning(DECISIONS, f"can't be read: {'; '.join(torn[:NAMED])}.", mend)
+    fix = "If a power cut tore it, the decision was never recorded: decide again if you meant to. Then delete the line."
+    return warning(DECISIONS, f"can't be read: {'; '.join(torn[:NAMED])}.", fix)
 
 
 def leftovers(lake: Lake, now: datetime) -> Finding:
-    """Files that a process left when it died, or that were set aside as evidence."""
+    """Files that a dead process left, or that were set aside as evidence."""
     warehouse, working = lake.snapshot.parent, lake.working
     found = [
         log_of(lake.snapshot),
@@ -213,7 +213,7 @@ def leftovers(lake: Lake, now: datetime) -> Finding:
     return warning(
         LEFTOVERS,
         f"{_names(there)} from a process that died, or set aside because it was damaged or older.",
-        "\n".join(["When all else here is well, they can go:", *(f"rm -f '{path}'" for path in there[:NAMED])]),
+        "\n".join(["If everything else here is well, delete them:", *(f"rm -f '{path}'" for path in there[:NAMED])]),
     )
 
 
@@ -224,25 +224,25 @@ def room(name: str, folder: Path, warehouse: Path | None = None) -> Finding:
 
 
 def judged_room(name: str, free: int, warehouse: int) -> Finding:
-    """As `room`, in bytes."""
+    """As `room`, given the free bytes and the size of the warehouse."""
     reserve = 2 * warehouse + SPARE
-    told = f"{_size(free)} free"
-    mend = f"Free some space: {_size(reserve)} should be, so that a year goes in and a copy of the warehouse can be published."
+    state = f"{_size(free)} free"
+    fix = f"Free some space: {_size(reserve)} should be, so that a year goes in and a copy of the warehouse can be published."
     if free <= warehouse:
-        return problem(name, f"{told}, but publishing copies the warehouse of {_size(warehouse)}.", mend)
+        return problem(name, f"{state}, but publishing copies the warehouse of {_size(warehouse)}.", fix)
     if free < reserve:
-        return warning(name, f"{told}.", mend)
-    return ok(name, told)
+        return warning(name, f"{state}.", fix)
+    return ok(name, state)
 
 
 def writable(name: str, folder: Path) -> Finding:
-    """Whether `folder` can be written to, or made."""
+    """Whether `folder` can be written to, or created."""
     there = nearest(folder)
     if not there.is_dir():
         return problem(name, f"{there} is in the way: not a folder.", f"mv '{there}' '{there}.away'")
     if not os.access(there, os.W_OK | os.X_OK):
-        mend = f"chmod u+rwx '{there}'      # if it is yours: ls -ld '{there}'"
-        return problem(name, f"{there} can't be written to.", mend)
+        fix = f"chmod u+rwx '{there}'      # if it is yours: ls -ld '{there}'"
+        return problem(name, f"{there} can't be written to.", fix)
     return ok(name, f"{folder} can be written to" if there == folder else f"{folder} can be made")
 
 
@@ -255,7 +255,7 @@ def _is_damaged(path: Path) -> bool:
 
 
 def _is_awaited(lake: Lake, damaged: Path) -> bool:
-    """Whether this is all there is of a detail: it says that it is to be fetched again."""
+    """Whether a damaged file is all there is of a detail: it makes a run fetch the detail again."""
     if lake.details not in damaged.parents:
         return False
     return not any(path.name > damaged.name for path in damaged.parent.glob("*.json.gz"))
@@ -272,7 +272,7 @@ def _size(count: int) -> str:
 
 
 def times_health(lake: Lake, now: datetime) -> Finding:
-    """Whether everything came when it says; `now`: this machine's time (UTC)."""
+    """Whether anything in bronze claims a future time; `now`: this machine's time (UTC)."""
     if not lake.listings.is_dir():
         return skipped(TIMES, "nothing came yet")
     lake = replace(lake, clock=lambda: now)
@@ -284,7 +284,7 @@ def times_health(lake: Lake, now: datetime) -> Finding:
         TIMES,
         f"{len(ahead)} claim to have come later than they can have: {'; '.join(ahead[:EXAMPLES])}{more}. A server's clock, or "
         "this machine's, was wrong then.",
-        "They are taken in the order in which they landed, so they hide nothing that came later. Should a table still hold "
+        "They count in the order in which they landed, so they hide nothing that came later. If a table still holds "
         "such a time:\nstrava-pipeline rebuild      # without a call",
     )
 
@@ -303,7 +303,7 @@ def _details(lake: Lake) -> Iterator[str]:
 
 
 def later_first_year(lake: Lake, first_year: int) -> int | None:
-    """The first year with an activity; None where that is `first_year`, or where no complete listing of everything is here."""
+    """The first year with an activity; None where that is `first_year`, or no complete listing of everything is on disk."""
     if not any(_shows_everything(listing.manifest) for listing in listings(lake)):
         return None
     years = YearRange(first_year, MAXYEAR)  # whatever the partitions were when a listing came
@@ -312,12 +312,12 @@ def later_first_year(lake: Lake, first_year: int) -> int | None:
 
 
 def _shows_everything(manifest: Manifest) -> bool:
-    """Whether it reached its end, all the way back, with a login that may see what only the athlete sees."""
+    """Whether a listing of everything is complete, by a login that sees the athlete's private activities."""
     return manifest.window.mode == "all" and manifest.complete and manifest.sees_private
 
 
 def first_year_advice(first: int, env_file: str) -> str:
-    """What to do about empty first years: the exact line, and where it belongs."""
+    """What to do about empty first years: the exact line, and its file."""
     return f"Nothing is older than {first}. Put this line into {env_file} to leave out empty years: STRAVA_FIRST_YEAR={first}"
 
 

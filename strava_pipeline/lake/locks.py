@@ -18,9 +18,9 @@ NOTIFY_AFTER = 2  # seconds of waiting that a person notices
 
 @contextmanager
 def locked(lake: Lake, name: str, *, who: str = "", tell: Callable[[str], object] | None = None) -> Iterator[None]:
-    """Hold the lock `name` for the length of the body; waits until it is free, and tells for whom if that takes long.
+    """Hold the lock `name` during the body; wait until it is free, and report the holder to `tell` if that takes long.
 
-    Who holds it may take it again within the body.
+    The holder may lock it again within the body.
     """
     path = _lock_file(lake, name)
     with ExitStack() as held:
@@ -36,9 +36,9 @@ def locked(lake: Lake, name: str, *, who: str = "", tell: Callable[[str], object
 
 @contextmanager
 def try_locked(lake: Lake, name: str, *, who: str = "", patience: float = 0) -> Iterator[bool]:
-    """Try to take the lock `name` for `patience` seconds; yields whether it was free.
+    """Try to get the lock `name` for `patience` seconds; yields whether it was free.
 
-    It may be taken again within the body, by `locked`.
+    The holder may lock it again within the body, by `locked`.
     """
     with ExitStack() as held:
         try:
@@ -52,13 +52,13 @@ def try_locked(lake: Lake, name: str, *, who: str = "", patience: float = 0) -> 
 
 @contextmanager
 def live_run(lake: Lake, run_id: str) -> Iterator[None]:
-    """Hold data/state/runs/<run_id>.lock while a run lives, so that a dead one can be told from it."""
+    """Hold data/state/runs/<run_id>.lock while a run lives, which distinguishes it from a dead one."""
     path = _run_file(lake, run_id)
     with held(path) as file:
         file.write(_identity(os.getpid()).encode())
         file.flush()
         yield
-        path.unlink(missing_ok=True)  # before it is free: who finds it there and free takes the run for dead
+        path.unlink(missing_ok=True)  # before it is free: a free lock file means a dead run
 
 
 def is_live(lake: Lake, run_id: str) -> bool:
@@ -67,7 +67,7 @@ def is_live(lake: Lake, run_id: str) -> bool:
 
 
 def process_of_run(lake: Lake, run_id: str) -> int | None:
-    """The process that holds the run's lock; None where none does, it can't be told which, or it is not ours to signal."""
+    """The process that holds the run's lock; None where there is none, it is unknown, or we may not signal it."""
     if not is_live(lake, run_id):
         return None
     try:
@@ -80,12 +80,12 @@ def process_of_run(lake: Lake, run_id: str) -> int | None:
 
 
 def has_died(lake: Lake, run_id: str) -> bool:
-    """Whether a process held the run's lock and ended without a word; a run that never held it is not told dead."""
+    """Whether the holder of the run's lock died; False for a run that never held it."""
     return has_no_holder(_run_file(lake, run_id))
 
 
 def runs_with_lock_file(lake: Lake) -> list[str]:
-    """The runs whose lock file is there: live ones, and those that died with it."""
+    """The runs that have a lock file: live ones and dead ones."""
     return sorted(path.stem for path in (lake.state / "runs").glob("*.lock"))
 
 
@@ -95,12 +95,12 @@ def others_at_work(lake: Lake, run_id: str) -> bool:
 
 
 def forget_run(lake: Lake, run_id: str) -> None:
-    """Take away the lock file of a run that is over; that of a live one stays."""
+    """Delete the lock file of a finished run; that of a live one stays."""
     has_no_holder(_run_file(lake, run_id), clear=True)
 
 
 def holder(lake: Lake, name: str) -> str:
-    """What the present or last holder of `name` said of itself."""
+    """The present or last holder of `name`, as it described itself."""
     try:
         noted = json.loads(_note_file(lake, name).read_text())
         return f"{noted['who']} (process {noted['pid']})"
@@ -117,7 +117,7 @@ def _run_file(lake: Lake, run_id: str) -> Path:
 
 
 def _identity(process: int) -> str:
-    """A process of this machine, told from a later one of its number and from a container's; nothing where /proc is not."""
+    """What identifies a process among later ones with its number, and among containers; empty without /proc."""
     try:
         started = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[19]
         return f"{process} {started} {Path('/proc/self/ns/pid').stat().st_ino}"

@@ -83,12 +83,12 @@ class Lake:
 
     @property
     def trips(self) -> Path:
-        """What was read and measured of trips, a file per table: their source may forget them, and holds nothing of ours."""
+        """Results computed from trips, a file per table: the source may forget its trips, and holds no results."""
         return self.data_dir / "trips"
 
     @property
     def decisions(self) -> Path:
-        """What a person decided; nothing can make it anew."""
+        """What a person decided; it can't be made again."""
         return self.data_dir / "decisions"
 
     @property
@@ -121,12 +121,12 @@ class Lake:
 
     @property
     def inbox_webhooks(self) -> Path:
-        """What the intake took and no run has read yet: a journal."""
+        """What the intake received and no run has read yet: a journal."""
         return self.data_dir / "inbox" / "webhooks"
 
     @property
     def pings(self) -> Path:
-        """What phones sent, and what was told about it: users' cars and places, safety nets. Many lines to a file."""
+        """What phones sent, and what belongs to it: users' cars and places, safety nets. Many lines to a file."""
         return self.data_dir / "bronze" / "pings"
 
     @property
@@ -141,7 +141,7 @@ class Lake:
 
     @property
     def inbox_pings(self) -> Path:
-        """What the intake took of phones and cars, and no run has read yet: a journal."""
+        """What the intake received from phones and cars, and no run has read yet: a journal."""
         return self.data_dir / "inbox" / "pings"
 
     @property
@@ -166,7 +166,7 @@ class Lake:
 
     @property
     def staging(self) -> Path:
-        """What a merge is about to take in; whatever a dead process left here is swept away."""
+        """Rows on their way into the warehouse; what a dead process left is deleted."""
         return self.data_dir / "state" / "staging"
 
     @property
@@ -186,7 +186,7 @@ class Lake:
 
     @property
     def was_made(self) -> Path:
-        """Stands where a working warehouse was ever made, so that a lost one is told from none yet."""
+        """Exists once a working warehouse was made, which distinguishes a lost one from none yet."""
         return self.state / "warehouse_was_made"
 
     @property
@@ -195,7 +195,7 @@ class Lake:
 
     @property
     def purged(self) -> Path:
-        """What a purge has moved aside and is deleting; nothing else reads it."""
+        """What a purge has moved aside to delete; nothing else reads it."""
         return self.data_dir / ".purged"
 
     def insights_of(self, year: int) -> Path:

@@ -1,9 +1,9 @@
 """Deleting everything below the data folder: what is there, who is in the way, and the deleting itself.
 
-A purge that dies must leave nothing that looks whole and is not. So each entry of the folder is first moved into
-`.purged`, in one step, then all of that is deleted. What can be made of bronze goes before bronze, and the state, which
-holds the locks, last: whatever moment it ended at, the rest is a folder that every verb can work with, and the next purge
-goes on. Symbolic links are deleted, never followed, save the data folder itself, which may be one and is emptied.
+An interrupted purge must leave nothing that looks whole and is not. So each entry of the folder is first moved into `.purged`,
+in one step, and then deleted with it. What is made from bronze goes before bronze, and the state with the locks goes last. So
+every command can use what an interrupted purge leaves, and the next purge continues it. Symbolic links are deleted, never
+followed, except the data folder itself, which may be a link and is emptied.
 """
 
 import errno
@@ -21,14 +21,14 @@ from strava_pipeline.lake.locks import holder, is_live, runs_with_lock_file, try
 from strava_pipeline.lake.paths import Lake
 
 PURGE = "purge"
-KEPT_FILES = ("README.md", ".gitignore")  # of the checkout's data folder: they hold nothing of anybody
-_LAST = ("inbox", "bronze", "decisions", "state")  # in this order, after all that is made of them
+KEPT_FILES = ("README.md", ".gitignore")  # of the checkout's data folder: nobody's data
+_LAST = ("inbox", "bronze", "decisions", "state")  # in this order, after everything made from them
 _IS_MOUNTED = (errno.EXDEV, errno.EBUSY)
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Something that goes: `files` and `bytes` of all below it; `links` lead elsewhere, and what they lead to stays."""
+    """A path to delete, with the `files` and `bytes` below it; `links` lead elsewhere, and their targets stay."""
 
     path: Path
     files: int
@@ -37,7 +37,7 @@ class Place:
 
     @classmethod
     def of(cls, path: Path, found: Iterable[Path]) -> "Place":
-        """The place of files and links that stand for `path`."""
+        """The place `path` with these files and links."""
         sizes, links = [], []
         for one in found:
             if one.is_symlink():
@@ -48,7 +48,7 @@ class Place:
 
 
 def files_below(path: Path) -> Iterator[Path]:
-    """A file or a link itself, or all of them below a folder; links are not followed."""
+    """The file or link itself, or all of them below a folder; links are not followed."""
     if path.is_symlink() or not path.is_dir():
         yield path
         return
@@ -58,7 +58,7 @@ def files_below(path: Path) -> Iterator[Path]:
 
 
 def data_places(lake: Lake) -> list[Place]:
-    """What a purge would delete of the data folder, by entry, the drop folder apart. Looks only."""
+    """What a purge would delete, an item per entry of the data folder, and the drop folder by itself. Deletes nothing."""
     places = []
     for entry in _entries(lake):
         files = set(files_below(entry))
@@ -70,7 +70,7 @@ def data_places(lake: Lake) -> list[Place]:
 
 
 def refuse_other_places(lake: Lake, others: Iterable[Path]) -> None:
-    """PipelineError where the data folder holds one of `others`: it is no folder of data alone."""
+    """Raise PipelineError where the data folder holds one of `others`: then it holds more than data."""
     root = lake.data_dir.resolve()
     for other in others:
         if root == other.resolve() or root in other.resolve().parents:
@@ -81,7 +81,7 @@ def refuse_other_places(lake: Lake, others: Iterable[Path]) -> None:
 
 
 def who_is_at_work(lake: Lake) -> str | None:
-    """Who uses the data folder now: a live run, the holder of a lock, a process that writes down what comes in."""
+    """Who uses the data folder now: a live run, the holder of a lock, a process that writes to an inbox."""
     for run_id in runs_with_lock_file(lake):
         if is_live(lake, run_id):
             return f"run {run_id}"
@@ -97,27 +97,27 @@ def who_is_at_work(lake: Lake) -> str | None:
 
 @contextmanager
 def exclusive_use(lake: Lake) -> Iterator[None]:
-    """Hold every lock that the data folder has; PipelineError where somebody is at work in it."""
+    """Hold every lock of the data folder; PipelineError where anybody uses the folder."""
     with ExitStack() as held:
         refuse_work(lake)
         if lake.data_dir.is_dir():
             known = {path.stem for path in (lake.state / "locks").glob("*.lock")}
-            for name in sorted(known | {"warehouse"}):  # which every run takes sooner or later
+            for name in sorted(known | {"warehouse"}):  # which every run holds sooner or later
                 if not held.enter_context(try_locked(lake, name, who="a purge")):
                     raise _busy(lake, holder(lake, name))
         yield
 
 
 def refuse_work(lake: Lake) -> None:
-    """PipelineError where somebody is at work in the data folder."""
+    """Raise PipelineError where anybody uses the data folder."""
     if at_work := who_is_at_work(lake):
         raise _busy(lake, at_work)
 
 
 def delete_data(lake: Lake) -> None:
-    """Delete everything below the data folder but its README.md and .gitignore; goes on where an earlier one ended.
+    """Delete everything below the data folder but its README.md and .gitignore; continues an interrupted purge.
 
-    Raises PipelineError where a file can't be deleted; what was moved aside before is in no use any more.
+    Raises PipelineError where a file can't be deleted; nothing uses what was moved aside before.
     """
     if not lake.data_dir.is_dir():
         return
@@ -134,19 +134,19 @@ def delete_data(lake: Lake) -> None:
     except OSError as error:
         raise PipelineError(
             f"{error.filename or lake.data_dir} can't be deleted ({error.strerror}). Fix its permissions, then run "
-            "strava-pipeline purge again: it goes on where this one ended."
+            "strava-pipeline purge again: it continues where this one stopped."
         ) from error
 
 
 def purge_health(lake: Lake) -> Finding:
-    """Whether a purge came to its end."""
+    """Whether the last purge was completed."""
     if not lake.purged.exists():
-        return ok(PURGE, "none that did not come to its end")
-    return warning(PURGE, f"one did not come to its end: {lake.purged} is still there.", "strava-pipeline purge")
+        return ok(PURGE, "no interrupted one")
+    return warning(PURGE, f"one was interrupted: {lake.purged} is still there.", "strava-pipeline purge")
 
 
 def _entries(lake: Lake) -> list[Path]:
-    """What is directly in the data folder and goes, in the order in which it goes."""
+    """The entries of the data folder that a purge deletes, in order."""
     if not lake.data_dir.is_dir():
         return []
     found = [path for path in lake.data_dir.iterdir() if path.name not in KEPT_FILES]
@@ -159,14 +159,14 @@ def _busy(lake: Lake, who: str) -> PipelineError:
 
 def _move_aside(entry: Path, aside: Path) -> None:
     target = aside / entry.name
-    if target.is_symlink() or target.exists():  # of a purge that did not come to its end
+    if target.is_symlink() or target.exists():  # of an interrupted purge
         target = aside / f"{entry.name}.{token_hex(4)}"
     try:
         entry.rename(target)
     except OSError as error:
         if error.errno not in _IS_MOUNTED:
             raise
-        for path in entry.iterdir():  # a disk of its own: it stays mounted
+        for path in entry.iterdir():  # a mounted disk: it stays mounted
             if path.is_dir() and not path.is_symlink():
                 shutil.rmtree(path)
             else:

@@ -1,8 +1,8 @@
-"""Making shards and gold anew from bronze, without a call: on demand, after an update that changed the tables, or a loss.
+"""Rebuilding shards and gold from bronze, without a call: on demand, after an update that changed the tables, or after a loss.
 
-The new warehouse grows in a file of its own beside the working one and takes its place when it is whole, in one rename.
-Until then the runs under way work on with the old one, those that begin wait, and readers keep their snapshot. A file
-left by a rebuild that was interrupted is gone on with by the next run.
+The new warehouse grows in a file of its own beside the working one and replaces it when it is whole, in one rename. Until then
+running runs continue with the old one, new runs wait, and readers keep their snapshot. The next run continues an interrupted
+rebuild with the file it left.
 """
 
 from collections.abc import Callable
@@ -68,12 +68,12 @@ from strava_pipeline.lake.trips import merge_trips
 LOCK = "rebuild"
 _PUBLISHED = "SELECT activity_id FROM published.activity_details_by_source WHERE source = $source"
 Work = Callable[[], object]
-_SHARDS_TOO = "shards are to be made anew"  # a note in the new warehouse, for whoever goes on with it
-_IMPORTS_TOO = "activities of imports are to be made anew"  # the same
+_SHARDS_DUE = "shards are to be made anew"  # a note in the new warehouse, for the run that continues the rebuild
+_IMPORTS_DUE = "activities of imports are to be made anew"  # the same
 
 
 class Watch(Protocol):
-    """Told how far the work has come."""
+    """Follows the progress of the work."""
 
     def begin(self, what: str, total: int | None) -> None: ...
 
@@ -85,9 +85,9 @@ class Watch(Protocol):
 
 
 def ensure_current(lake: Lake, years: YearRange, watch: Watch, *, make_imports: Work = lambda: None) -> bool:
-    """Rebuild if the warehouse has other tables or an undone import, is lost, or a rebuild broke off; whether it was.
+    """Rebuild if the warehouse has other tables or an undone import, is lost, or a rebuild was interrupted.
 
-    Nothing is done where there never was a warehouse. `make_imports`: as in `rebuild`.
+    Returns whether it was rebuilt. Does nothing where there never was a warehouse. `make_imports`: as in `rebuild`.
     """
     if _why(lake) is None:
         return False
@@ -95,69 +95,69 @@ def ensure_current(lake: Lake, years: YearRange, watch: Watch, *, make_imports: 
         why = _why(lake)  # another process may have done it meanwhile
         if why is None:
             return False
-        watch.say(f"{why} It is made anew from bronze, without a call.")
+        watch.say(f"{why} It is rebuilt from bronze, without a call.")
         _rebuild(lake, years, watch, make_imports)
         return True
 
 
 def rebuild(lake: Lake, years: YearRange, watch: Watch, *, make_imports: Work = lambda: None) -> None:
-    """All shards and gold of every year from bronze, whatever their state, then publish.
+    """Rebuild all shards and gold of every year from bronze, whatever their state, then publish.
 
-    `make_imports` makes the activities of all imports that count, out of bronze, in place of what is on disk.
+    `make_imports` writes the activities of all imports that count, from bronze, in place of those on disk.
     """
     with locked(lake, LOCK, who="a rebuild", tell=watch.say):
-        _rebuild(lake, years, watch, make_imports, anew=True)
+        _rebuild(lake, years, watch, make_imports, everything=True)
 
 
-def _rebuild(lake: Lake, years: YearRange, watch: Watch, make_imports: Work, *, anew: bool = False) -> None:
+def _rebuild(lake: Lake, years: YearRange, watch: Watch, make_imports: Work, *, everything: bool = False) -> None:
     new, undone = lake.remade, undone_names(lake)
     _discard_unless_usable(new, undone)
     try:
         follows_undo = (left_out_of_lake(lake) or []) != undone
         with writing(new) as connection:
-            if anew:
-                mark(connection, _SHARDS_TOO)
-            if anew or has_outdated_activities(lake) or (follows_undo and not has_left_out_note(connection)):
-                mark(connection, _IMPORTS_TOO)
+            if everything:
+                mark(connection, _SHARDS_DUE)
+            if everything or has_outdated_activities(lake) or (follows_undo and not has_left_out_note(connection)):
+                mark(connection, _IMPORTS_DUE)
             note_left_out(connection, undone)
         _make_imports(lake, watch, make_imports, drop=follows_undo)
         _write_all_shards(lake, years, watch)
         _merge_all(new, years, watch)
         _put_in_place(lake, new, years)
     except Exception:
-        _discard(new)  # what can't be made must neither fill the disk nor stop the runs that need no rebuild
+        _discard(new)  # a failed rebuild must not fill the disk, nor stop runs that need none
         raise
     publish(lake)
     remove_activities(lake, undone)
 
 
 def _make_imports(lake: Lake, watch: Watch, make_imports: Work, *, drop: bool) -> None:
-    """The activities of imports, where they are to be made anew; `drop`: shards may hold what they were before."""
+    """Write the activities of imports, where that is due; `drop`: shards may hold rows of undone imports."""
     with reading(lake.remade) as connection:
-        due = is_marked(connection, _IMPORTS_TOO)
+        due = is_marked(connection, _IMPORTS_DUE)
     if due:
         make_imports()
         if drop:
             for name in drop_imported_rows(lake):
                 watch.say(f"{name}: damaged, and set aside; its rows are made again from bronze.")
         with writing(lake.remade) as connection:
-            unmark(connection, _IMPORTS_TOO)
+            unmark(connection, _IMPORTS_DUE)
 
 
 def _write_all_shards(lake: Lake, years: YearRange, watch: Watch) -> None:
     with reading(lake.remade) as connection:
-        anew = is_marked(connection, _SHARDS_TOO)
+        everything = is_marked(connection, _SHARDS_DUE)
     watch.begin("Writing shards", sum(listing.manifest.rows for listing in all_listings(lake)))
     try:
-        write_shards(lake, years.all, years, rewrite=anew, tick=watch.advance)
+        write_shards(lake, years.all, years, rewrite=everything, tick=watch.advance)
     finally:
         watch.end()
     with writing(lake.remade) as connection:
-        unmark(connection, _SHARDS_TOO)
+        unmark(connection, _SHARDS_DUE)
 
 
 def _detail_years(lake: Lake, years: YearRange) -> list[int]:
-    """The partitions, and those that details were landed in before STRAVA_FIRST_YEAR was raised."""
+    """The partitions, and older ones with details from before STRAVA_FIRST_YEAR was raised."""
     on_disk = {int(path.name.removeprefix("year=")) for path in lake.details.glob("year=[0-9][0-9][0-9][0-9]")}
     return sorted(on_disk.union(years.all))
 
@@ -175,7 +175,7 @@ def _merge_all(new: Lake, years: YearRange, watch: Watch) -> None:
 
 
 def _put_in_place(lake: Lake, new: Lake, years: YearRange) -> None:
-    """Take in what other runs merged meanwhile, look whether all is there, and let the new file be the working one."""
+    """Merge what other runs landed meanwhile, check that nothing is missing, and make the new file the working one."""
     with exclusively(lake):
         with opened(new) as connection:
             with transaction(connection):
@@ -191,20 +191,20 @@ def _put_in_place(lake: Lake, new: Lake, years: YearRange) -> None:
                 merge_history(connection, new, years.all)
                 sync_kudos(connection, new, years.all)
                 sync_quarantine(connection, new, _detail_years(new, years))
-                _keep_what_was_damaged(lake, connection, years)
+                _keep_damaged_details(lake, connection, years)
                 _refuse_a_fault(connection)
                 _refuse_a_loss(lake, connection)
                 unmark(connection, REBUILDING)
             connection.execute("CHECKPOINT")
         if _is_damaged(lake):
             lake.working.replace(lake.working.with_suffix(".damaged"))
-        log_of(lake.working).unlink(missing_ok=True)  # of the old file: it must never be played into the new one
+        log_of(lake.working).unlink(missing_ok=True)  # the old file's log must never be replayed into the new one
         new.working.replace(lake.working)
         sync_folder(lake.working.parent)
 
 
-def _keep_what_was_damaged(lake: Lake, made: Connection, years: YearRange) -> None:
-    """Details whose answer can't be read on disk any more stay as they are published until they are fetched again."""
+def _keep_damaged_details(lake: Lake, new: Connection, years: YearRange) -> None:
+    """Keep published details whose answer on disk is damaged, until they are fetched again."""
     on_disk = [files for year in _detail_years(lake, years) for files in detail_files(lake, year).values()]
     lost = {files.activity_id for files in on_disk if files.lost}
     if not lost or not lake.snapshot.exists():
@@ -212,49 +212,48 @@ def _keep_what_was_damaged(lake: Lake, made: Connection, years: YearRange) -> No
     with snapshot(lake) as published:
         if is_outdated(published):
             return
-    attach(made, lake.snapshot, "published", read_only=True)
-    fetched = {key for (key,) in made.execute(_PUBLISHED, {"source": STRAVA}).fetchall()}
-    missing = sorted((lost & fetched) - fetch_times_in_gold(made).keys())
+    attach(new, lake.snapshot, "published", read_only=True)
+    fetched = {key for (key,) in new.execute(_PUBLISHED, {"source": STRAVA}).fetchall()}
+    missing = sorted((lost & fetched) - fetch_times_in_gold(new).keys())
     for table in DETAIL_TABLES:
-        if table not in RECORDED:  # what an archive says instead
-            made.execute(sql("forget_details").format(table=TABLES[table].stored), {"ids": missing})
-            made.execute(sql("keep_published").format(table=TABLES[table].stored), {"ids": missing})
+        if table not in RECORDED:  # an archive has these instead
+            new.execute(sql("forget_details").format(table=TABLES[table].stored), {"ids": missing})
+            new.execute(sql("keep_published").format(table=TABLES[table].stored), {"ids": missing})
 
 
 def _refuse_a_fault(connection: Connection) -> None:
-    """What every run checks before it publishes."""
+    """Raise PipelineError where a key is duplicate or missing, which every run checks before it publishes."""
     for name in TABLES:
         if any(faulty_keys(connection, name)):
             raise PipelineError(
-                f"The warehouse was made anew, but in {name} a key stands twice or is missing. Nothing was replaced. "
+                f"The warehouse was rebuilt, but in {name} a key is duplicate or missing. Nothing was replaced. "
                 "Please report this; the published warehouse stays as it is."
             )
 
 
-def _refuse_a_loss(lake: Lake, made: Connection) -> None:
-    """Bronze may be incomplete (a folder deleted, a disk not mounted): then what is published is the last copy.
+def _refuse_a_loss(lake: Lake, new: Connection) -> None:
+    """Raise PipelineError where published rows are missing: bronze may be incomplete (a deleted folder, an unmounted disk).
 
-    What an activity nests may become fewer by an edit, and what is in quarantine by a good answer, so only what is listed
-    and fetched by itself is looked at.
+    An edit may remove nested rows, and a good answer quarantined ones, so only tables that may not shrink are checked.
     """
     if not lake.snapshot.exists():
         return
     lost = []
     with snapshot(lake) as connection:
-        meant = expected_loss(lake, connection)
+        expected = expected_loss(lake, connection)
         for name in (name for name, table in TABLES.items() if not table.may_shrink):
             held = table_keys(connection, name)
-            if name == GEAR.name:  # earlier versions said which archive named a piece, not whose id it is
+            if name == GEAR.name:  # earlier versions stored the archive that named a piece, not the owner of its id
                 held = {(gear_source(str(source), str(gear_id)), gear_id) for source, gear_id in held}
-            gone = held - table_keys(made, name)
-            if gone := gone - meant.among(connection, name, gone):
+            gone = held - table_keys(new, name)
+            if gone := gone - expected.among(connection, name, gone):
                 lost.append(f"{name}: {len(gone)} of {len(held)} published are not in bronze")
     if lost:
         raise PipelineError(
-            f"The warehouse was to be made anew from {lake.data_dir / 'bronze'}, but that holds less than what is "
+            f"The warehouse was to be rebuilt from {lake.data_dir / 'bronze'}, but that holds less than what is "
             f"published ({'; '.join(sorted(lost))}). Nothing was replaced. Bring the missing files back and run again, or have "
             "Strava list everything again: `strava-pipeline run-all`, then the same command. If the loss is meant, delete "
-            f"{lake.snapshot}.{meant.way_back(lake)}"
+            f"{lake.snapshot}.{expected.way_back(lake)}"
         )
 
 
@@ -277,7 +276,7 @@ def _why(lake: Lake) -> str | None:
 
 
 def _is_damaged(lake: Lake) -> bool:
-    """Whether the working file, which is held, is there and no warehouse any more."""
+    """Whether the working file, which the caller holds, exists and is damaged."""
     if not lake.working.exists():
         return False
     if not is_a_database(lake.working):
@@ -292,7 +291,7 @@ def _is_damaged(lake: Lake) -> bool:
 
 
 def _discard_unless_usable(new: Lake, undone: list[str]) -> None:
-    """What a rebuild left behind is gone on with, unless another version began it, the disk lost it, or an import was undone."""
+    """Discard what a rebuild left, if another version began it, it is damaged, or an import was undone since."""
     try:
         if new.working.exists():
             usable = is_a_database(new.working)

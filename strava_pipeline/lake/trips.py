@@ -1,7 +1,7 @@
-"""What is kept of activity trips: a Parquet file per table, and their merging into the warehouse.
+"""The saved rows of activity trips: a Parquet file per table, and their merge into the warehouse.
 
-The trips themselves stay where they are, encrypted. A trip that its source no longer has keeps its row, with `deleted_at`.
-What the rows say is computed elsewhere; here they only come and go.
+The trips themselves stay in their source, encrypted. A trip that the source no longer has keeps its row, with `deleted_at`. The
+rows are computed elsewhere and only stored here.
 """
 
 from collections.abc import Collection
@@ -25,7 +25,7 @@ _LOCK = "trips"
 
 @dataclass(frozen=True, slots=True)
 class SaveReport:
-    """Rows of one look: new ones, changed ones, and those that are marked as deleted now."""
+    """Counts of new rows, changed rows, and rows newly marked as deleted."""
 
     inserted: int
     updated: int
@@ -35,9 +35,9 @@ class SaveReport:
 def save_trips(
     lake: Lake, table: Table, rows: pl.DataFrame, at: datetime, *, gone: Collection[str] = frozenset()
 ) -> SaveReport:
-    """Take rows into the table's file by its key; one that says the same as before stays as it is.
+    """Save rows in the table's file by its key; a row with the same content stays as it is.
 
-    `rows` has the catalogue's columns but for `fetched_at`; `gone` are keys that the source no longer has.
+    `rows` has the catalogue's columns except `fetched_at`; `gone` are keys that the source no longer has.
     """
     (key,) = table.key
     now = pl.lit(at, pl.Datetime("us", "UTC"))
@@ -48,7 +48,7 @@ def save_trips(
         if gone:
             marked = held.filter(pl.col(key).is_in(list(gone)), pl.col("deleted_at").is_null())
             marked = marked.with_columns(deleted_at=now, fetched_at=now)
-        new = pl.concat([rows.join(_said(rows, held, key), on=key, how="anti"), marked])
+        new = pl.concat([rows.join(_unchanged(rows, held, key), on=key, how="anti"), marked])
         known = new.join(held, on=key, how="semi").height
         if new.height:
             whole = pl.concat([held.join(new, on=key, how="anti"), new]).sort(key)
@@ -57,14 +57,14 @@ def save_trips(
     return SaveReport(new.height - known, known - marked.height, marked.height)
 
 
-def _said(rows: pl.DataFrame, held: pl.DataFrame, key: str) -> pl.DataFrame:
-    """The keys of those rows that are held word for word; when a row changed is no part of what it says."""
-    told = pl.struct(name for name in held.columns if name != "fetched_at").struct.json_encode().alias("told")
-    return rows.select(key, told).join(held.select(key, told), on=[key, "told"], how="semi")
+def _unchanged(rows: pl.DataFrame, held: pl.DataFrame, key: str) -> pl.DataFrame:
+    """The keys of rows that are held with the same content (`fetched_at` aside)."""
+    content = pl.struct(name for name in held.columns if name != "fetched_at").struct.json_encode().alias("content")
+    return rows.select(key, content).join(held.select(key, content), on=[key, "content"], how="semi")
 
 
 def saved_trips(lake: Lake, table: Table) -> pl.DataFrame:
-    """All rows of the table's file in the catalogue's columns; a column that it doesn't have yet is NULL."""
+    """All rows of the table's file in the catalogue's columns; a column that the file lacks is NULL."""
     path = lake.trips / f"{table.name}.parquet"
     schema = table.polars_schema
     if not path.exists():
@@ -73,8 +73,8 @@ def saved_trips(lake: Lake, table: Table) -> pl.DataFrame:
         held = pl.read_parquet(path)
     except (PolarsError, OSError) as error:
         raise PipelineError(
-            f"{path} can't be read ({type(error).__name__}). Bring it back from a backup, or delete it: backfilling all years "
-            "of the trips makes it anew from their source, apart from trips that this has deleted."
+            f"{path} can't be read ({type(error).__name__}). Restore it from a backup, or delete it: backfilling all years "
+            "of the trips makes it again from their source, except the trips that the source has deleted."
         ) from error
     there = set(held.columns)
     return held.select(
@@ -83,7 +83,7 @@ def saved_trips(lake: Lake, table: Table) -> pl.DataFrame:
 
 
 def merge_trips(connection: Connection, lake: Lake) -> MergeReport:
-    """Everything kept of trips into its tables, inside the caller's transaction."""
+    """Merge all saved rows into their tables, inside the caller's transaction."""
     report = MergeReport()
     for table in TRIP_TABLES:
         rows = saved_trips(lake, table)

@@ -18,21 +18,21 @@ PEOPLE = "pings: people"
 
 
 class UnusableGoalsError(PipelineError):
-    """goals.toml is there and can't be followed; says where and why."""
+    """goals.toml exists and can't be used; the message says where and why."""
 
 
 def goals_health(lake: Lake) -> Finding:
-    """Whether the file can be followed, for `doctor`."""
+    """Whether goals.toml can be used, for `doctor`."""
     if not lake.goals.exists():
         return ok(GOALS, f"none set: there is no {lake.goals}")
     try:
         return ok(GOALS, f"{lake.goals} sets {len(goals_of(lake).all)}")
     except UnusableGoalsError as error:
-        return problem(GOALS, str(error), "Mend it, and look again: strava-pipeline goals check")
+        return problem(GOALS, str(error), "Correct it, and check it again: strava-pipeline goals check")
 
 
 def goals_of(lake: Lake) -> Goals:
-    """The goals; none where there is no file. Raises UnusableGoalsError."""
+    """The goals in goals.toml; none where there is no file. Raises UnusableGoalsError."""
     path = lake.goals
     try:
         return read_goals(tomllib.loads(path.read_text(encoding="utf-8-sig")))
@@ -49,7 +49,7 @@ def goals_of(lake: Lake) -> Goals:
 
 
 class UnusablePeopleError(PipelineError):
-    """cars.toml is there and can't be followed; says where and why."""
+    """cars.toml exists and can't be used; the message says where and why."""
 
     exit_code = 2
 
@@ -79,14 +79,14 @@ def people_in(path: Path) -> People:
 
 
 def people_health(path: Path) -> Finding:
-    """Whether the file can be followed, and who else can read the tokens in it, for `doctor`."""
+    """Whether cars.toml can be used, and whether others can read its tokens, for `doctor`."""
     try:
         people = people_in(path)
         mode = stat.S_IMODE(path.stat().st_mode)
     except FileNotFoundError:
         return ok(PEOPLE, f"no pings are taken: there is no {path}")
     except UnusablePeopleError as error:
-        return problem(PEOPLE, str(error), f"Mend {path}; cars.example.toml shows what it may hold.")
+        return problem(PEOPLE, str(error), f"Correct {path}; cars.example.toml shows what it may hold.")
     unset = [person.config.user_id for person in people.people if not person.has_token]
     if unset:
         what = f"{', '.join(unset)} can't send pings: the token is still the example's."
