@@ -77,7 +77,7 @@ def test_gear_of_an_archive_without_activities_leaves(folder: Folder, tmp_path: 
 def test_nothing_is_undone_while_a_list_that_stays_is_lost(folder: Folder, tmp_path: Path) -> None:
     row = '{},"May 1, 2025, 10:00:00 AM",x,Ride,100,1.0,'
     folder.land(*(an_export(tmp_path / f"export_{number}", row.format(number)) for number in (7, 8)))
-    folder.make_imports()
+    folder.remake_imports()
     stays = next(one for one in imports(folder.lake) if one.manifest.came_as == "export_8")
     for path in folder.lake.files.rglob(f"{stays.manifest.files[0].sha256}*"):
         path.unlink()
@@ -91,7 +91,7 @@ def test_nothing_is_undone_on_which_the_numbers_of_others_rest(folder: Folder, t
     folder.land(objects(tmp_path / "a", one=of_another))
     land_athlete(folder.lake, b'{"id": 9}', NOW)
     folder.land(objects(tmp_path / "b", one=[of_another, of_another | {"id": "icu78"}]))
-    folder.make_imports()
+    folder.remake_imports()
     with pytest.raises(PipelineError, match="numbers of later imports rest on it"):
         folder.note("a")
     assert undone_names(folder.lake) == []

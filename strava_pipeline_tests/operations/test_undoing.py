@@ -73,7 +73,7 @@ class Folder:
         return report
 
     def rebuild(self) -> None:
-        rebuild(self.lake, self.run.years, self.run.progress, make_imports=self.make_imports)
+        rebuild(self.lake, self.run.years, self.run.progress, make_imports=self.remake_imports)
         make_tracks(self.run, self.run.years.all)
 
     def remake_imports(self) -> None:
@@ -363,7 +363,7 @@ def test_what_a_person_decided_applies_again_when_it_comes_back(folder: Folder, 
 def test_what_leaves_is_told_before(folder: Folder, tmp_path: Path) -> None:
     a, b = a_folder(tmp_path / "a", one=ONE, two=TWO), a_folder(tmp_path / "b", two=TWO, three=THREE)
     folder.land(a, b)
-    folder.make_imports()
+    folder.remake_imports()
     plan = folder.plan("a")
     assert (plan.activities, plan.activities_leaving, plan.files, plan.files_leaving) == (2, 1, 2, 1)
     assert (plan.unnoted, plan.unclear) == (0, [])
@@ -381,12 +381,12 @@ def test_what_an_earlier_version_did_not_note_is_told(folder: Folder, tmp_path: 
         old = one.manifest.model_dump_json(exclude={"known", "continues", "without"})
         (folder.lake.imports / one.name / "manifest.json").write_text(old)
     folder.land(c)
-    folder.make_imports()
+    folder.remake_imports()
     plan = folder.plan("a")
     assert (plan.files_leaving, plan.unnoted) == (1, 1), "one.gpx lies in c, which a later import noted"
     assert [one.manifest.came_as for one in plan.unclear] == ["b"]
     folder.land(b)  # what the person is told to do
-    folder.make_imports()
+    folder.remake_imports()
     plan = folder.plan("a")
     assert (plan.files_leaving, plan.unnoted, plan.unclear) == (0, 0, [])
 
@@ -395,7 +395,7 @@ def test_nothing_is_undone_while_a_file_that_stays_was_not_read(folder: Folder, 
     folder.land(a_folder(tmp_path / "a", one=ONE), a_folder(tmp_path / "b", one=ONE, two=TWO))
     with pytest.raises(PipelineError, match="was not read yet"):
         folder.plan("a")
-    folder.make_imports()
+    folder.remake_imports()
     shutil.rmtree(folder.lake.readings / "files")
     with pytest.raises(PipelineError, match=r"one\.gpx.*Import b again"):
         folder.note("a")
@@ -418,9 +418,9 @@ def test_a_path_whose_files_are_all_known_is_noted_once(folder: Folder, tmp_path
 def test_what_came_again_after_an_undo_is_a_new_import(folder: Folder, tmp_path: Path) -> None:
     a, b = a_folder(tmp_path / "a", one=ONE, two=TWO), a_folder(tmp_path / "b", one=ONE)
     folder.land(a, b)
-    folder.make_imports()
+    folder.remake_imports()
     folder.note("a")
-    folder.make_imports()
+    folder.remake_imports()
     assert len(folder.land(a).imports) == 1
     held = [[file.name for file in one.manifest.files] for one in imports(folder.lake)]
     assert held == [["one.gpx"], ["two.gpx"]]
@@ -435,7 +435,7 @@ def inbox(folder: Folder) -> Path:
 def undone_from(inbox: Path, folder: Folder) -> Path:
     dropped = a_folder(inbox / "rides", one=ONE, two=TWO)
     folder.land(dropped)
-    folder.make_imports()
+    folder.remake_imports()
     folder.note("rides")
     return dropped
 
@@ -456,7 +456,7 @@ def test_what_is_put_into_the_inbox_again_comes_in(folder: Folder, inbox: Path, 
         with zipfile.ZipFile(dropped, "w") as archive:
             archive.writestr("one.gpx", ONE)
         folder.land(dropped)
-        folder.make_imports()
+        folder.remake_imports()
         folder.note("rides.zip")
         assert folder.land(dropped).known == 1
     aside = inbox.parent / "aside"
