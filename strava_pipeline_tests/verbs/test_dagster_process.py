@@ -1,9 +1,11 @@
-"""What Dagster's daemon and web server are given, and the end of a process group; the service's life is e2e/test_service.py's."""
+"""The environment of Dagster's daemon and web server, the end of their process group, and interrupts while processes start."""
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
+from textwrap import dedent
 
 import pytest
 from dagster._grpc.utils import default_grpc_timeout
@@ -18,6 +20,9 @@ from strava_pipeline.verbs.dagster_process import (
     exclusive_instance,
     serve,
 )
+from strava_pipeline.verbs.dagster_ui import daemon
+from strava_pipeline.verbs.interrupts import quiet_module
+from strava_pipeline_tests.patience import PATIENCE
 
 
 @pytest.mark.parametrize(("own", "seconds"), [(None, 180), ("90", 90)], ids=["ours", "the user's own"])
@@ -122,3 +127,44 @@ def test_a_second_daemon_on_a_data_folder_is_refused_whatever_its_dagster_folder
     ):
         serve(second, None, lock, runs_may_finish=False)
     assert not first.dagster_home.exists()
+
+
+def test_a_daemon_that_is_ended_before_it_has_loaded_leaves_no_traceback(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with daemon(tmp_path / "workspace.yaml") as process:
+        pass
+    assert (process.returncode, *capfd.readouterr()) == (0, "", "")
+
+
+def test_an_interrupt_while_a_module_loads_ends_it_without_a_traceback(tmp_path: Path) -> None:
+    (tmp_path / "slow_to_load.py").write_text("import signal\nprint('loading', flush=True)\nsignal.pause()\n")
+    with subprocess.Popen(
+        [sys.executable, "-m", *quiet_module("slow_to_load")],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), *sys.path])},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "loading\n"
+        process.send_signal(signal.SIGINT)
+        assert (*process.communicate(timeout=60), process.returncode) == ("", "", 0)
+
+
+KILLED = "import os, signal; os.kill(os.getpid(), signal.SIGTERM)"
+
+
+@pytest.mark.parametrize("where", [KILLED, f"exec({KILLED!r})"], ids=["in a module", "in code made of a string"])
+def test_a_process_that_has_only_begun_ends_without_an_error(where: str) -> None:
+    program = f"""
+        from strava_pipeline.verbs.interrupts import end_at_interrupt
+
+        end_at_interrupt()
+        {where}
+        print("went on")
+    """
+    ended = subprocess.run(
+        [sys.executable, "-c", dedent(program)], capture_output=True, text=True, timeout=PATIENCE, check=False
+    )
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, "", "")
