@@ -183,8 +183,8 @@ def decisions_health(lake: Lake) -> Finding:
     files = decision_files(lake)
     torn = [f"{file.path}, line {number}" for file in files for number in file.unreadable]
     if not torn:
-        taken = sum(len(file.all) for file in files)
-        return ok(DECISIONS, f"all {taken} can be read" if taken else "none yet")
+        count = sum(len(file.all) for file in files)
+        return ok(DECISIONS, f"all {count} can be read" if count else "none yet")
     fix = "If a power cut tore it, the decision was never recorded: decide again if you meant to. Then delete the line."
     return warning(DECISIONS, f"can't be read: {'; '.join(torn[:NAMED])}.", fix)
 
@@ -290,16 +290,16 @@ def times_health(lake: Lake, now: datetime) -> Finding:
 
 
 def _listings(lake: Lake) -> Iterator[str]:
-    for name, said, believed in future_listings(lake):
-        yield f"listing {name} ({said:%Y-%m-%d} instead of {believed:%Y-%m-%d})"
+    for name, claimed, believed in future_listings(lake):
+        yield f"listing {name} ({claimed:%Y-%m-%d} instead of {believed:%Y-%m-%d})"
 
 
 def _details(lake: Lake) -> Iterator[str]:
     for folder in sorted(lake.details.glob("year=[0-9][0-9][0-9][0-9]")):
         for activity_id, files in detail_files(lake, int(folder.name.removeprefix("year="))).items():
-            for said in sorted(files.disbelieved):
-                if files.good_at is not None and said > files.good_at + DAY:
-                    yield f"detail of {activity_id} ({said:%Y-%m-%d})"
+            for claimed in sorted(files.disbelieved):
+                if files.good_at is not None and claimed > files.good_at + DAY:
+                    yield f"detail of {activity_id} ({claimed:%Y-%m-%d})"
 
 
 def later_first_year(lake: Lake, first_year: int) -> int | None:

@@ -226,9 +226,9 @@ def _shard(lake: Lake, listing: Listing, wanted: set[int], years: YearRange, tim
                 account=listing.manifest.account,
             )
             report.unknown.update(typed.unknown + typed.misfits)
-            for (year,), some in rows.filter(pl.col("year").is_in(wanted)).group_by("year", maintain_order=True):
+            for (year,), of_year in rows.filter(pl.col("year").is_in(wanted)).group_by("year", maintain_order=True):
                 assert isinstance(year, int)
-                held.setdefault(year, []).append(some)
+                held.setdefault(year, []).append(of_year)
         for year in [year for year in held if last.get(year) == page.file]:
             _write_year(lake, listing, year, held.pop(year), written, years, times, report)
     for year, frames in held.items():  # years whose last page was lost, or did not name them

@@ -91,8 +91,8 @@ def merge_trips(connection: Connection, lake: Lake) -> MergeReport:
             (key,) = table.key
             with staging(lake) as folder:
                 statement = sql("merge_by_key").format(table=table.name, key=key)
-                taken = connection.execute(statement, {"rows": stage(folder, table.name, rows)}).fetchall()
-            report.count(taken)
+                actions = connection.execute(statement, {"rows": stage(folder, table.name, rows)}).fetchall()
+            report.count(actions)
             report.rows[table.name] = rows.height
     if report.wrote:
         mark_changed(connection)

@@ -1,6 +1,6 @@
 """Files that a person writes: goals.toml beside the data folder, and cars.toml, where PINGS_CONFIG says; checked for `doctor`.
 
-What may stand in them is said by core/insights/goals.py and core/pings/people.py.
+core/insights/goals.py and core/pings/people.py define what may stand in them.
 """
 
 import stat

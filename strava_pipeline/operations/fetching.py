@@ -134,8 +134,8 @@ def pull_details(run: RunContext, source: StravaSource, config: DetailsOptions, 
         else:
             _fetch_spare(run, source, wanted.refresh, report)
     now, left = run.now(), with_current_files(run.lake, wanted.due + wanted.refresh)
-    report.missing = sum(candidate.is_due and not candidate.rests(now) for candidate in left)
-    report.resting = len(wanted.resting) + sum(candidate.rests(now) for candidate in left)
+    report.missing = sum(candidate.is_due and not candidate.is_resting(now) for candidate in left)
+    report.resting = len(wanted.resting) + sum(candidate.is_resting(now) for candidate in left)
     report.calls = client.calls - calls
     return report
 
@@ -190,7 +190,7 @@ def pull_streams(run: RunContext, source: StravaSource, config: StreamsOptions, 
     with progressing(run.progress, "Fetching streams", total, eta_of(source, total)), source.pace.calling():
         fetch_by_year(run, source, STREAMS, wanted.due, report)
     now, left = run.now(), due_streams(run.lake, wanted.due)
-    report.missing = sum(not candidate.rests(now) for candidate in left)
+    report.missing = sum(not candidate.is_resting(now) for candidate in left)
     report.resting = len(wanted.resting) + len(left) - report.missing
     report.calls = client.calls - calls
     return report

@@ -157,7 +157,7 @@ def _resumable(run: RunContext, source: StravaSource, year: int) -> Listing | No
 
 
 def _unknown_gear(run: RunContext, at_hand: Iterable[ListingAtHand]) -> set[str]:
-    named = {one for found in at_hand if found.brings for one in found.brings.gear if is_gear_id(one)}
+    named = {one for found in at_hand if found.changes for one in found.changes.gear if is_gear_id(one)}
     if not run.lake.working.exists():
         return named
     with reading(run.lake) as connection:
@@ -270,10 +270,12 @@ class Forecaster:
                 wanted = select_details(run.lake, self._years, scope, run.now())
                 due = len(wanted.due) + len(wanted.refresh)
                 known = {one.activity_id for one in (*wanted.due, *wanted.refresh, *wanted.resting)}
-            brings = differences(run.lake, listing, self._years, run.years)
+            changes = differences(run.lake, listing, self._years, run.years)
         since = scope.since if self._is_first_pull or scope.new_since is None else None
-        inside = {key for key, start in brings.listed.items() if _is_inside(start and start.replace(tzinfo=UTC), since)}
-        news = brings.of_sports((brings.inserted & inside) | brings.edited, scope.sports) - known
+        inside = {
+            key for key, start in changes.listed.items() if _is_inside(start and start.replace(tzinfo=UTC), since)
+        }
+        news = changes.of_sports((changes.inserted & inside) | changes.edited, scope.sports) - known
         self._listed = len(inside)
         return _Details(due, len(news) / max(len(inside), 1), since)
 

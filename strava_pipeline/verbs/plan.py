@@ -230,7 +230,7 @@ def print_backfill_plan(
             break
     calls = strava.client().calls - before
     plan, at_hand = plan_backfill(run, strava, years, listing, sports=sports)
-    brings = {year: found.brings for year, found in at_hand.items() if found.brings is not None}
+    brings = {year: found.changes for year, found in at_hand.items() if found.changes is not None}
     if as_json:
         _echo(
             plan,

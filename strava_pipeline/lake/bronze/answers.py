@@ -138,14 +138,14 @@ def _files(times: Times, activity_id: int, folders: Sequence[str]) -> AnswerFile
                 bad.append((parse_file_stem(name.partition(_BAD)[0]), Path(entry.path)))
         except ValueError:
             continue  # another program's file, or the unfinished one of a process that died
-    order = _Order(times, [*(said for said, _ in good), *lost, *(said for said, _ in bad)])
+    order = _Order(times, [*(name for name, _ in good), *lost, *(name for name, _ in bad)])
     if len(good) > 1:
         good.sort(key=lambda one: order.of(one[0]))
     bad.sort(key=lambda one: order.of(one[0]))
-    answered = max([*lost, *(said for said, _ in good)], key=order.of, default=None)
+    answered = max([*lost, *(name for name, _ in good)], key=order.of, default=None)
     since = [failure for failure in bad if answered is None or order.of(failure[0]) > order.of(answered)]
     newest = good[-1] if good else None
-    disbelieved = frozenset(said[0] for said, _ in good if order.at(said) != said[0])
+    disbelieved = frozenset(name[0] for name, _ in good if order.at(name) != name[0])
     return AnswerFiles(
         activity_id=activity_id,
         good=newest[1] if newest else None,
@@ -169,8 +169,8 @@ class _Order:
         self._times: dict[Name, datetime] = {}
         self.doubts = False  # whether any answer's own time is not believed
         last: datetime | None = None
-        said = [(times.of_answer(*name), name) for name in names]
-        for at, name in sorted(said, key=_by_landing) if len(said) > 1 else said:  # rarely several
+        times_of_names = [(times.of_answer(*name), name) for name in names]
+        for at, name in sorted(times_of_names, key=_by_landing) if len(names) > 1 else times_of_names:  # rarely several
             if last is not None and at <= last and name[1] is not None:
                 at = last + SHORTLY
             self._times[name] = last = at
@@ -187,8 +187,8 @@ class _Order:
         return landing_order((self._times[name], name[1]))
 
 
-def _by_landing(said: tuple[datetime, Name]) -> tuple[tuple[int, datetime], datetime]:
-    at, name = said
+def _by_landing(believed: tuple[datetime, Name]) -> tuple[tuple[int, datetime], datetime]:
+    at, name = believed
     return landing_order((at, name[1])), name[0]
 
 

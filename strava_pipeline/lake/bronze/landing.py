@@ -184,7 +184,7 @@ def correct_times(manifests: Mapping[str, Manifest], local: datetime | None) -> 
     return Times(
         pages=frozenset(page.fetched_at for manifest in now for page in manifest.pages),
         manifests=corrected,
-        replaced={said: at for name, now in corrected.items() for said, at in _replaced(manifests[name], now)},
+        replaced={old: at for name, now in corrected.items() for old, at in _replaced(manifests[name], now)},
         numbers=[landing.number for landing in landings],
         moments=moments,
         limit=limit,
@@ -195,7 +195,7 @@ def join_times(parts: Iterable[tuple[Times, Sequence[Manifest]]]) -> Times:
     """The times of several providers together; each comes with all its manifests as they are on disk."""
     found = list(parts)
     corrected = {name: manifest for times, _ in found for name, manifest in times.manifests.items()}
-    said = (
+    unchanged = (
         page.fetched_at
         for times, manifests in found
         if not times.manifests
@@ -205,14 +205,14 @@ def join_times(parts: Iterable[tuple[Times, Sequence[Manifest]]]) -> Times:
     return Times(
         manifests=corrected,
         replaced={at: now for times, _ in found for at, now in times.replaced.items()},
-        pages=frozenset(said).union(*(times.pages for times, _ in found)) if corrected else frozenset(),
+        pages=frozenset(unchanged).union(*(times.pages for times, _ in found)) if corrected else frozenset(),
     )
 
 
 def future_claims(manifests: Mapping[str, Manifest], times: Times) -> Iterator[tuple[str, datetime, datetime]]:
     """(listing, its own time, the believed time) of listings whose time is more than a day later than it can be."""
     for name, now in times.manifests.items():
-        ahead = [(said, at) for said, at in _replaced(manifests[name], now) if said > at + DAY]
+        ahead = [(old, at) for old, at in _replaced(manifests[name], now) if old > at + DAY]
         if ahead:
             yield (name, *max(ahead))
 
@@ -260,9 +260,9 @@ def _corrected(
     return manifest.model_copy(update={"pages": pages, "started_at": started, "is_dated": is_dated})
 
 
-def _replaced(said: Manifest, now: Manifest) -> Iterator[tuple[datetime, datetime]]:
-    if said.started_at != now.started_at:
-        yield said.started_at, now.started_at
-    for one, other in zip(said.pages, now.pages, strict=True):
+def _replaced(old: Manifest, now: Manifest) -> Iterator[tuple[datetime, datetime]]:
+    if old.started_at != now.started_at:
+        yield old.started_at, now.started_at
+    for one, other in zip(old.pages, now.pages, strict=True):
         if one.fetched_at != other.fetched_at:
             yield one.fetched_at, other.fetched_at

@@ -107,7 +107,7 @@ class Manifest(BaseModel):
     host: str | None = None  # of the API that answered
     run_id: str | None = None  # of the run that asked last
     sees_private: bool = True  # whether the login was allowed to list what only the athlete may see
-    ended: bool = False  # the provider said that there is nothing more, without an empty page
+    ended: bool = False  # the provider reported the end, without an empty page
     settled: bool = False  # a run that used it came to its end
     pages: list[PageEntry] = []
     gone: list[Deletion] = []

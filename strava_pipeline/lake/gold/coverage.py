@@ -147,10 +147,10 @@ def coverage_of(lake: Lake, years: YearRange, now: datetime) -> Coverage:
 
 @dataclass(frozen=True, slots=True)
 class ListingAtHand:
-    """A year's listing that a run would resume; `brings`: what it would change, where it is complete."""
+    """A year's listing that a run would resume; `changes`: what it would change, where it is complete."""
 
     listing: Listing
-    brings: Differences | None
+    changes: Differences | None
 
 
 def year_counts(
@@ -172,17 +172,17 @@ def year_counts(
     counts = {year: _count(known, year, len(due[year]), now) for year in known.covered}
     for year, found in at_hand.items():
         counts[year] = replace(counts[year], landed=found.listing.manifest.whole_pages)
-        if found.brings is not None:
-            still = _due_after(lake, year, due[year], found.brings, sports) - resting
-            counts[year] = replace(counts[year], whole=True, activities=len(found.brings.listed), due=len(still))
+        if found.changes is not None:
+            still = _due_after(lake, year, due[year], found.changes, sports) - resting
+            counts[year] = replace(counts[year], whole=True, activities=len(found.changes.listed), due=len(still))
     return counts
 
 
-def _due_after(lake: Lake, year: int, due: set[int], brings: Differences, sports: frozenset[str] | None) -> set[int]:
+def _due_after(lake: Lake, year: int, due: set[int], changes: Differences, sports: frozenset[str] | None) -> set[int]:
     """The activities whose detail has to be fetched once the listing is merged."""
     on_disk = {key for key, files in detail_files(lake, year).items() if files.good is not None}
-    return (due - (brings.deleted or frozenset())) | brings.of_sports(
-        (brings.inserted - on_disk) | brings.edited, sports
+    return (due - (changes.deleted or frozenset())) | changes.of_sports(
+        (changes.inserted - on_disk) | changes.edited, sports
     )
 
 

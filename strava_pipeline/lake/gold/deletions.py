@@ -133,8 +133,8 @@ def _mark_absent_at(
         connection.execute(sql("sightings"), {"source": source, "shards": shards, "years": due})
     missing = _without_seen(connection, _missing(connection, lake, found), found, _unmerged(connection, known, within))
     verdicts, report.held = judge(missing, found, confirmed, _present_in(connection))
-    if confirm is not None and (meant := [taken for shrink in report.held if (taken := confirm(shrink))]):
-        record_decisions(lake, *meant)
+    if confirm is not None and (confirmations := [decision for shrink in report.held if (decision := confirm(shrink))]):
+        record_decisions(lake, *confirmations)
         verdicts, report.held = judge(missing, found, _confirmed(lake), _present_in(connection))
     _set_marks(connection, lake, verdicts, report)
     for year in {*due} - {shrink.year for shrink in report.held}:  # held shrinks are judged and reported each time

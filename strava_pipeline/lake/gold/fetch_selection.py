@@ -86,7 +86,7 @@ class Candidate:
         times = [at for at in (in_gold, files.good_at if files else None) if at is not None]
         return replace(self, files=files, fetched_at=max(times, default=None))
 
-    def rests(self, now: datetime) -> bool:
+    def is_resting(self, now: datetime) -> bool:
         """Whether it failed and the pause after that is not over."""
         return self.retry_at is not None and now < self.retry_at
 
@@ -128,7 +128,7 @@ def select_details(lake: Lake, years: Sequence[int], scope: Scope, now: datetime
         again = (
             scope.refresh_before is not None and (candidate.fetched_at or scope.refresh_before) < scope.refresh_before
         )
-        if candidate.rests(now) and (scope.patient or not named):
+        if candidate.is_resting(now) and (scope.patient or not named):
             resting.append(candidate)
         elif candidate.is_due or (named and again):
             due.append(candidate)
@@ -211,7 +211,7 @@ class StreamCandidate:
         """It always fails: one attempt is enough."""
         return self.files is not None and self.files.is_quarantined
 
-    def rests(self, now: datetime) -> bool:
+    def is_resting(self, now: datetime) -> bool:
         """Whether it failed and the pause after that is not over."""
         retry_at = self.files.retry_at if self.files else None
         return retry_at is not None and now < retry_at
@@ -255,7 +255,8 @@ def select_streams(lake: Lake, years: Sequence[int], now: datetime, sports: Sequ
         [StreamCandidate(key, year, at and at.replace(tzinfo=UTC)) for key, year, at in rows if key not in left_out],
     )
     return StreamSelection(
-        due=[each for each in lacking if not each.rests(now)], resting=[each for each in lacking if each.rests(now)]
+        due=[each for each in lacking if not each.is_resting(now)],
+        resting=[each for each in lacking if each.is_resting(now)],
     )
 
 

@@ -159,11 +159,11 @@ def _with_contents(known: pl.DataFrame, lake: Lake, fetched: Mapping[int, str]) 
     return joined.with_columns(contents=pl.coalesce("of_provider", "contents")).drop("of_provider")
 
 
-def _signature(connection: Connection, said: Decisions, sources: list[str], fetched: Mapping[int, str]) -> str:
+def _signature(connection: Connection, decided: Decisions, sources: list[str], fetched: Mapping[int, str]) -> str:
     """What the tables follow from: every activity as far as it is looked at, the decisions, the rules, the sources and files."""
     query = f"SELECT count(*), bit_xor(hash(known)), sum(hash(known)) FROM ({sql('matching')}) AS known"
     counted = connection.execute(query).fetchall()[0]
-    follows = (counted, said.joined, sorted(said.split), VERSION, sources, sorted(fetched.items()))
+    follows = (counted, decided.joined, sorted(decided.split), VERSION, sources, sorted(fetched.items()))
     return hashlib.blake2b(repr(follows).encode(), digest_size=16).hexdigest()
 
 

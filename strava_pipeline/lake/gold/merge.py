@@ -60,12 +60,12 @@ def merge_activities(connection: Connection, lake: Lake, years: Sequence[int], *
         known = notes(connection, SHARDS)
         due = [year for year in years if force or known.get(f"{SHARDS}{year}") != shard_signature(files[year])]
         believed = [*all_listing_times(lake).pages] if due else []
-        for some in year_batches(due, files):
+        for batch in year_batches(due, files):
             spill(connection)
             _merge_years(
-                connection, lake, some, [path for year in some for path in files[year]], believed, force, report
+                connection, lake, batch, [path for year in batch for path in files[year]], believed, force, report
             )
-            for year in some:
+            for year in batch:
                 note(connection, f"{MERGED}{year}", json.dumps(holdings(lake, year), sort_keys=True))
                 note(connection, f"{SHARDS}{year}", shard_signature(files[year]))
     if report.wrote:
@@ -190,9 +190,9 @@ def merge_history(connection: Connection, lake: Lake, years: Sequence[int]) -> N
         files = {year: shard_files(lake, year) for year in years}
         signature = {year: shard_signature(files[year]) for year in years}
         due = [year for year in years if known.get(f"{HISTORY}{year}") != signature[year]]
-        for some in year_batches(due, files):
+        for batch in year_batches(due, files):
             spill(connection)
-            written += _merge_versions(connection, lake, some, [str(path) for year in some for path in files[year]])
+            written += _merge_versions(connection, lake, batch, [str(path) for year in batch for path in files[year]])
     written += one_number(connection, sql("end_versions"))
     for year in due:
         note(connection, f"{HISTORY}{year}", signature[year])

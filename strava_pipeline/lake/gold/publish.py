@@ -312,12 +312,12 @@ def _refused(connection: Connection, before: set[Object]) -> str | None:
     now = _objects(connection)
     if changed := before - now:
         return f"it would change {', '.join(sorted({each[3] for each in changed}))}, which is not its own"
-    made = now - before
-    if others := sorted({each[0] for each in made} - {"view", "macro"}):
+    created = now - before
+    if others := sorted({each[0] for each in created} - {"view", "macro"}):
         return f"it makes a {others[0]}; only CREATE VIEW and CREATE MACRO are allowed"
-    if astray := sorted(each[3] for each in made if each[1:3] != (_OUR_NAME, "main")):
+    if astray := sorted(each[3] for each in created if each[1:3] != (_OUR_NAME, "main")):
         return f"{astray[0]} is temporary or in another schema, so that nobody would see it"
-    names = [each[3] for each in made if each[0] == "macro"]
+    names = [each[3] for each in created if each[0] == "macro"]
     hides = (
         "SELECT DISTINCT function_name FROM duckdb_functions() WHERE internal AND list_contains($names, function_name)"
     )

@@ -66,13 +66,13 @@ def write_activities(
     one: Import,
     activities: Iterable[Activity],
     gear: list[Json],
-    said_at: datetime,
+    described_at: datetime,
     years: YearRange,
     tick: Callable[[int], object] = lambda count: None,
 ) -> int:
     """Write the activities of an import to disk, in place of those that are there. Returns how many.
 
-    `said_at`: the moment (UTC) that its archives describe; it makes them older or newer than others, whenever they arrived.
+    `described_at`: the moment (UTC) that its archives describe; it makes them older or newer than others, whenever they arrived.
     `tick` is called with 1 for each activity.
     """
     unfinished = _top(lake) / f".{one.name}.tmp"
@@ -81,7 +81,7 @@ def write_activities(
     pages_of: dict[str, _Pages] = {}
     count = 0
     for activity in activities:
-        at = said_at if activity.source == STRAVA_ARCHIVE else one.manifest.received_at
+        at = described_at if activity.source == STRAVA_ARCHIVE else one.manifest.received_at
         if activity.source not in pages_of:
             pages_of[activity.source] = _Pages(
                 unfinished / f"{one.name}-{activity.source}", activity.source, one, at, years
@@ -195,7 +195,7 @@ class ImportedActivities:
         return self.listing.manifest.source
 
     @property
-    def said_at(self) -> datetime:
+    def described_at(self) -> datetime:
         """The moment that the activities describe: an archive's own time, else the time of arrival."""
         return self.listing.manifest.started_at
 

@@ -75,7 +75,7 @@ _TRACKS = "tracks:"  # + year: a note of the imports whose tracks of the year ar
 
 
 def merge_imported_details(lake: Lake, *, tick: Callable[[int], object] = lambda merged: None) -> MergeReport:
-    """The details of every import and of providers' files that gold has not taken in; `tick` is told of each import's page."""
+    """Merge the details of imports and providers' files that gold lacks; `tick` is called with 1 for each import's page."""
     report = MergeReport()
     if not has_files(lake):
         return report
@@ -153,7 +153,7 @@ def _merge(
     for page in pages:
         newest = {activity["id"]: activity for activity in read_detail_page(page)}
         there = _present(connection, newest)
-        details = [FetchedDetail(one.said_at, newest[key]) for key in newest if key in there]
+        details = [FetchedDetail(one.described_at, newest[key]) for key in newest if key in there]
         if details:
             frames, unknown = detail_frames(details, athlete_id=one.listing.manifest.athlete_id, source=one.source)
             merge_detail_frames(connection, lake, frames, report)

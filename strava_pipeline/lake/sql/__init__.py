@@ -38,9 +38,9 @@ def _gold() -> Iterator[str]:
     for table in TABLES.values():
         if table.follows:
             yield sql("following").format(name=table.name, stored=table.stored)
-    told = [column.name for column in TABLES["activities_all"].columns if column.name in FILLED]
-    others = ", ".join(f"arg_min({name}, member.place) AS {name}" for name in told)
-    filled = ", ".join(f"coalesce(head.{name}, others.{name}) AS {name}" for name in told)
+    names = [column.name for column in TABLES["activities_all"].columns if column.name in FILLED]
+    others = ", ".join(f"arg_min({name}, member.place) AS {name}" for name in names)
+    filled = ", ".join(f"coalesce(head.{name}, others.{name}) AS {name}" for name in names)
     imported = ", ".join(f"'{source}'" for source in sorted(IMPORTED))
     yield sql("views").format(others=others, filled=filled, imported=imported)
     yield sql("gold_activities")
