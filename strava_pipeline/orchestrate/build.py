@@ -62,7 +62,7 @@ def build_defs(
         assets=_with_code_references(assets) if code_references else assets,
         jobs=[*asset_jobs(), *provider_jobs(providers), rebuild_job(settings)],
         schedules=schedules(settings, providers, running=settings.automation),
-        sensors=sensors(settings, running=settings.automation),
+        sensors=sensors(settings, providers, running=settings.automation),
         resources={
             "run": run_resource(settings, progress_of),
             "strava": strava_resource(settings),

@@ -25,7 +25,16 @@ from strava_pipeline.orchestrate.dagster_private import MAX_RETRIES_TAG
 from strava_pipeline.orchestrate.jobs import LISTING, PULLING_JOBS, REBUILD_JOB, STEP_JOBS
 from strava_pipeline.orchestrate.run_log import logged
 from strava_pipeline.orchestrate.runs import started_by
-from strava_pipeline.orchestrate.tags import ALERT, BY, BY_HAND, DATA_DIR, LIMIT, NO_LIMIT, STOPPED_EARLY
+from strava_pipeline.orchestrate.tags import (
+    ALERT,
+    BY,
+    BY_HAND,
+    DATA_DIR,
+    LIMIT,
+    NO_LIMIT,
+    PROVIDER_LIMIT,
+    STOPPED_EARLY,
+)
 from strava_pipeline.settings import Settings
 
 ProgressOf = Callable[[], Progress]
@@ -101,7 +110,7 @@ def _tag(instance: dg.DagsterInstance, run: dg.DagsterRun, lake: Lake) -> None:
     """
     tags = {DATA_DIR: str(lake.data_dir), BY: started_by(run)}
     if run.parent_run_id is not None:
-        neutral = {LIMIT: NO_LIMIT, STOPPED_EARLY: "", ALERT: ""}
+        neutral = {LIMIT: NO_LIMIT, PROVIDER_LIMIT: NO_LIMIT, STOPPED_EARLY: "", ALERT: ""}
         if run.tags.get(BY) == BY_HAND:  # of a command, which alone must not be started again (verbs/run_job.py)
             neutral[MAX_RETRIES_TAG] = str(instance.run_retries_max_retries)
         tags |= {name: value for name, value in neutral.items() if name in run.tags}

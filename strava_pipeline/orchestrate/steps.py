@@ -9,14 +9,14 @@ from typing import Any
 
 import dagster as dg
 
-from strava_pipeline.core.errors import BudgetExhaustedError
+from strava_pipeline.core.errors import BudgetExhaustedError, LimitReachedError
 from strava_pipeline.operations.pulling import Stopped
 from strava_pipeline.operations.run_context import RunContext
 from strava_pipeline.operations.step_reports import Markdown, Scope, StepReport
 from strava_pipeline.operations.table_rules import VALID
 from strava_pipeline.orchestrate.checks import check_result, completeness_result
 from strava_pipeline.orchestrate.runs import years_of_run
-from strava_pipeline.orchestrate.tags import LIMIT, STOPPED_EARLY
+from strava_pipeline.orchestrate.tags import LIMIT, NO_LIMIT, PROVIDER_LIMIT, STOPPED_EARLY
 
 _SENTENCES = {"result", "skipped"}  # why there was nothing to do: for the log, too
 Result = dg.MaterializeResult[Any] | dg.AssetCheckResult
@@ -47,7 +47,7 @@ def reported(context: dg.AssetExecutionContext, *reports: StepReport, check: str
 def _materialized(context: dg.AssetExecutionContext, report: StepReport) -> dg.MaterializeResult[Any]:
     metadata = dict(report.metadata or {})
     if report.stopped is not None:
-        _tag_as_stopped(context, report.stopped)
+        _tag_as_stopped(context, report.asset, report.stopped)
     for year, numbers in report.by_year.items():
         context.add_asset_metadata(shown(numbers), asset_key=report.asset, partition_key=str(year))
     for name in _SENTENCES & metadata.keys():
@@ -55,10 +55,17 @@ def _materialized(context: dg.AssetExecutionContext, report: StepReport) -> dg.M
     return dg.MaterializeResult(asset_key=report.asset, metadata=shown(metadata))
 
 
-def _tag_as_stopped(context: dg.AssetExecutionContext, stopped: Stopped | str) -> None:
-    """Tag the run with what ended its work early; with the window, where one of Strava's was full."""
+def _tag_as_stopped(context: dg.AssetExecutionContext, asset: str, stopped: Stopped | str) -> None:
+    """Tag the run with what ended its work early, so that the sensors `resume` find it.
+
+    Where a window of Strava's was full, with the window; where another provider's limit was reached, with the first asset.
+    """
     context.log.warning("Stopped early: %s What was fetched is kept.", stopped)
     window = {LIMIT: stopped.ceiling.window} if isinstance(stopped, BudgetExhaustedError) else {}
+    if isinstance(stopped, LimitReachedError):
+        run = context.instance.get_run_by_id(context.run.run_id)
+        first = run.tags.get(PROVIDER_LIMIT, NO_LIMIT) if run is not None else NO_LIMIT
+        window = {PROVIDER_LIMIT: asset if first == NO_LIMIT else first}
     context.instance.add_run_tags(context.run.run_id, {STOPPED_EARLY: str(stopped), **window})
 
 

@@ -10,6 +10,7 @@ LIMIT = (
 )
 LIMITS_WAITED_FOR = ("15min", "day")  # the windows, as LIMIT has them until the run is gone on with
 NO_LIMIT = "gone on with"  # LIMIT of a run that nothing is to go on with any more
+PROVIDER_LIMIT = "strava_pipeline/provider_limit"  # the asset that a provider's limit stopped; later NO_LIMIT
 RESUMES = "strava_pipeline/resumes"  # the run that this one goes on with; dagster.yaml lets one at a time have a place
 CATCHES_UP = "strava_pipeline/catches_up"  # the day that a missed daily run is made good on
 STOPPED_EARLY = "stopped_early"  # the limit or the outage that ended the work of a run

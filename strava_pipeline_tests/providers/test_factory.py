@@ -19,6 +19,7 @@ from strava_pipeline.lake.paths import Lake
 from strava_pipeline.orchestrate.build import build_defs
 from strava_pipeline.orchestrate.jobs import JOBS, jobs_of
 from strava_pipeline.orchestrate.schedules import an_hour_after
+from strava_pipeline.orchestrate.tags import PRIORITY, PROVIDER_LIMIT
 from strava_pipeline.settings import Settings
 from strava_pipeline_tests.metadata_keys import unreviewed
 from strava_pipeline_tests.orchestrate.test_graph import SNAPSHOT, shape
@@ -55,6 +56,7 @@ ADDED = """\
 activity_members, activity_segment_efforts, activity_sessions, activity_shards, activity_splits_metric, \
 activity_splits_standard, bronze_toy, bronze_toy_files, imported_activities, insights, published_warehouse, tracks
 +schedule daily_toy: 0 6 * * * Europe/London, job toy
++sensor resume_toy: standard, every 60 s, toy
 -activity_shards  below bronze_activities, events_received, imports
 +activity_shards  below bronze_activities, events_received, imports, providers_received
 -tracks  below activities, activity_members, imports, streams_received
@@ -133,6 +135,18 @@ def test_dagster_s_ui_asks_for_nothing_before_a_provider_s_first_run(enabled: En
     made_by_strava_s_first_run = {*JOBS["backfill"].assets}
     asked = {parent.to_user_string() for parent in parents if graph.get(parent).is_materializable}
     assert asked <= made_by_strava_s_first_run
+
+
+def test_what_a_provider_gives_comes_before_what_reads_it_in_the_same_run(enabled: Enabled) -> None:
+    """No asset by year stands below them: each step's priority decides."""
+    graph = enabled.defs.resolve_asset_graph()
+    priority = {
+        name: graph.assets_def_for_key(dg.AssetKey(name)).op.tags.get(PRIORITY, "0")
+        for name in ("bronze_toy", "activity_shards", "bronze_toy_files", "tracks", "activity_laps")
+    }
+    order = [int(priority[name]) for name in priority]
+    assert order[0] > order[1]
+    assert order[2] > order[3] > order[4]
 
 
 def test_a_job_of_a_provider_is_known_where_the_provider_is_enabled(enabled: Enabled, tmp_path: Path) -> None:
@@ -222,7 +236,11 @@ def test_a_run_publishes_a_provider_s_year_and_its_failures_touch_nobody_else(
         rig.run("toy", [2025])
     assert rig.gold(strava) == before
     service.fail(kind="status", status=429, headers={"Retry-After": "7200"})
-    assert "Toy lets no more calls through until" in str(rig.run("toy", [2025]).stopped_early)
+    limited = rig.run("toy", [2025])
+    assert "Toy lets no more calls through until" in str(limited.stopped_early)
+    tagged = rig.remembered.get_run_by_id(limited.run_id)
+    assert tagged is not None
+    assert tagged.tags[PROVIDER_LIMIT] == "bronze_toy", "the first step that the limit stopped"
     assert rig.gold("SELECT * FROM activities WHERE source <> 'strava'") == []
 
     outcome = rig.run("toy", [2025])

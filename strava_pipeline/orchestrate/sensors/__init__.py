@@ -3,7 +3,7 @@
 Sensors in Dagster: https://docs.dagster.io/guides/automate/sensors
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 
 import dagster as dg
@@ -13,13 +13,22 @@ from strava_pipeline.orchestrate.run_records import run_records_sensor
 from strava_pipeline.orchestrate.sensors.failure_alert import failure_alert_sensor
 from strava_pipeline.orchestrate.sensors.inbox import imported_sensor, inbox_sensor, webhooks_sensor
 from strava_pipeline.orchestrate.sensors.missing import catch_up_sensor, new_gear_sensor, quarantine_retry_sensor
-from strava_pipeline.orchestrate.sensors.resume import resume_sensor
+from strava_pipeline.orchestrate.sensors.resume import provider_resume_sensor, resume_sensor
 from strava_pipeline.orchestrate.sensors.trip_replay import trip_replay_sensor
 from strava_pipeline.settings import Settings
 
 
-def sensors(settings: Settings, *, running: bool, now: Callable[[], datetime] = utc_now) -> list[dg.SensorDefinition]:
-    """`running`: they look as soon as the daemon is there. `now`: this machine's time, by which Dagster notes its runs."""
+def sensors(
+    settings: Settings,
+    providers: Iterable[str] = (),
+    *,
+    running: bool,
+    now: Callable[[], datetime] = utc_now,
+) -> list[dg.SensorDefinition]:
+    """All sensors, those of `providers`, the enabled ones besides Strava, among them.
+
+    `running`: they look as soon as the daemon is there. `now`: this machine's time, by which Dagster notes its runs.
+    """
     status = dg.DefaultSensorStatus.RUNNING if running else dg.DefaultSensorStatus.STOPPED
     return [
         new_gear_sensor(settings, status, system_clock(settings, now)),
@@ -32,4 +41,5 @@ def sensors(settings: Settings, *, running: bool, now: Callable[[], datetime] = 
         imported_sensor(settings, status),
         webhooks_sensor(settings, status, now),
         quarantine_retry_sensor(settings, status),
+        *(provider_resume_sensor(settings, name, status, now) for name in providers),
     ]

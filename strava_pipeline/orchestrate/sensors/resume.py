@@ -5,19 +5,32 @@ the same calls. What a person capped with `--max-calls`, or asked for once (`enr
 """
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import dagster as dg
 from dagster import DagsterEventType
 
+from strava_pipeline.core.providers import spec_of
 from strava_pipeline.ingest.clock import ServerClock, system_clock
+from strava_pipeline.ingest.registry import missing_login
 from strava_pipeline.lake.paths import Lake
+from strava_pipeline.lake.providers import last_outcomes
 from strava_pipeline.operations.options import CallOptions
 from strava_pipeline.operations.strava_source import budget_of
 from strava_pipeline.orchestrate.asset_jobs import asset_jobs
 from strava_pipeline.orchestrate.config import DetailsConfig, ListingConfig, StreamsConfig
-from strava_pipeline.orchestrate.jobs import DETAILS, ENRICH, JOBS, LISTING, STREAMS, resolved
+from strava_pipeline.orchestrate.jobs import (
+    DETAILS,
+    ENRICH,
+    JOBS,
+    LISTING,
+    STREAMS,
+    provider_files,
+    provider_job,
+    provider_listing,
+    resolved,
+)
 from strava_pipeline.orchestrate.partitions import range_tags
 from strava_pipeline.orchestrate.runs import (
     RESUMABLE,
@@ -31,7 +44,7 @@ from strava_pipeline.orchestrate.runs import (
     years_of_run,
 )
 from strava_pipeline.orchestrate.schedules import no_login
-from strava_pipeline.orchestrate.tags import DATA_DIR, LAST, RESUMES
+from strava_pipeline.orchestrate.tags import DATA_DIR, LAST, NO_LIMIT, PROVIDER_LIMIT, RESUMES
 from strava_pipeline.settings import Settings
 
 
@@ -142,3 +155,89 @@ def _listed(instance: dg.DagsterInstance, run: dg.DagsterRun) -> bool:
     entries = instance.all_logs(run.run_id, of_type=DagsterEventType.ASSET_CHECK_EVALUATION)
     checks = [entry.dagster_event.asset_check_evaluation_data for entry in entries if entry.dagster_event]
     return any(check.check_name == "listing_complete" and check.passed for check in checks)
+
+
+MARGIN = timedelta(minutes=1)  # between the end of a limit and the next call, because clocks differ
+
+
+def provider_resume_sensor(
+    settings: Settings, provider: str, status: dg.DefaultSensorStatus, now: Callable[[], datetime]
+) -> dg.SensorDefinition:
+    """Goes on with what a limit of a provider beside Strava stopped; one run at a time, the newest year first."""
+    title = spec_of(provider).title
+
+    @dg.sensor(
+        name=f"resume_{provider}",
+        job_name=provider,
+        minimum_interval_seconds=60,
+        default_status=status,
+        description=f"Goes on with what a limit of {title} stopped, once calls can be made again.",
+    )
+    def resume(context: dg.SensorEvaluationContext) -> dg.RunRequest | dg.SkipReason:
+        lake, instance = Lake(settings.data_dir), context.instance
+        stopped = _stopped_by_provider(instance, lake, provider)
+        if not stopped:
+            return dg.SkipReason(f"Nothing waits for a limit of {title}.")
+        ends = [step.limited_until for step in last_outcomes(lake, provider).values() if step.limited_until]
+        if ends and now() < max(ends) + MARGIN:
+            return dg.SkipReason(f"{title} lets no calls through until {max(ends):%Y-%m-%d %H:%M} UTC.")
+        if reason := missing_login(provider, settings):
+            return dg.SkipReason(reason)
+        fail_dead_runs(instance, lake)  # or one of them would be taken to be at work for ever
+        at_work = instance.get_runs(dg.RunsFilter(job_name=provider, statuses=UNFINISHED))
+        if any(is_ours(run, lake) for run in at_work):
+            return dg.SkipReason("A run of the job is at work.")
+        return _provider_again(lake, provider, stopped[0])
+
+    return resume
+
+
+def _stopped_by_provider(instance: dg.DagsterInstance, lake: Lake, provider: str) -> list[dg.DagsterRun]:
+    """The runs that a limit of the provider stopped and that nothing went on with, the newest year first.
+
+    A pull from the watermark also does what earlier ones left: only the newest of these counts.
+    """
+    assets = [provider_listing(provider), provider_files(provider)]
+    tags = {PROVIDER_LIMIT: assets, DATA_DIR: str(lake.data_dir)}
+    runs = instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.SUCCESS], tags=tags))
+    waiting: list[dg.DagsterRun] = []
+    pulls = instance.get_runs(dg.RunsFilter(job_name=provider), limit=_PULLS) if runs else []
+    newest = next((run.run_id for run in pulls if _is_incremental(run, provider) and is_ours(run, lake)), None)
+    for run in runs:
+        is_old = _is_incremental(run, provider) and newest not in (None, run.run_id)
+        if is_old or not years_of_run(run) or _tries(instance, run):
+            instance.add_run_tags(run.run_id, {PROVIDER_LIMIT: NO_LIMIT})  # never to be looked at again
+        else:
+            waiting.append(run)
+    return sorted(waiting, key=lambda run: max(years_of_run(run)), reverse=True)
+
+
+_PULLS = 50  # runs of the job to look through for the newest pull: those of a backfill may stand before it
+
+
+def _is_incremental(run: dg.DagsterRun, provider: str) -> bool:
+    op: dict[str, Any] = config_of(run).get(provider_listing(provider), {})
+    return bool(op.get("config", {}).get("mode") == "incremental")
+
+
+def _provider_again(lake: Lake, provider: str, run: dg.DagsterRun) -> dg.RunRequest:
+    """The job for the same years with the same config. A listing that had reached its end is not made again."""
+    listing, years = provider_listing(provider), years_of_run(run)
+    job = provider_job(provider)
+    assets = [name for name in job.assets if not run.asset_selection or dg.AssetKey(name) in run.asset_selection]
+    if run.tags[PROVIDER_LIMIT] != listing:
+        assets = [name for name in assets if name != listing]
+    ops = {name: op for name, op in config_of(run).items() if name in assets}
+    return dg.RunRequest(
+        run_key=f"resumes {run.run_id}",
+        job_name=provider,
+        partition_key=str(years[0]) if len(years) == 1 else None,
+        asset_selection=[dg.AssetKey(name) for name in assets],
+        run_config={"ops": ops},
+        tags={
+            RESUMES: run.run_id,
+            DATA_DIR: str(lake.data_dir),
+            **LAST,
+            **(range_tags(years) if len(years) > 1 else {}),
+        },
+    )

@@ -1,0 +1,137 @@
+"""The sensor that goes on with what a provider's limit stopped: when, for which years, and with which steps."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pytest
+from dagster import DagsterRunStatus
+
+from strava_pipeline.lake.paths import Lake
+from strava_pipeline.lake.providers import Outcome, keep_outcome
+from strava_pipeline.orchestrate.build import build_defs
+from strava_pipeline.orchestrate.jobs import provider_job
+from strava_pipeline.orchestrate.partitions import range_tags
+from strava_pipeline.orchestrate.sensors.resume import provider_resume_sensor
+from strava_pipeline.orchestrate.tags import DATA_DIR, NO_LIMIT, PROVIDER_LIMIT, RESUMES
+from strava_pipeline.settings import Settings
+from strava_pipeline_tests.providers.subjects import ToySubject, register_toy
+from strava_pipeline_tests.providers.toy_service import new_toy
+
+ENDS = datetime(2026, 3, 1, 14, tzinfo=UTC)
+INCREMENTAL = {"ops": {"bronze_toy": {"config": {"mode": "incremental"}}}}
+LISTING, FILES = "bronze_toy", "bronze_toy_files"
+
+
+class Watched:
+    """The toy's sensor, on an instance with runs that are only recorded."""
+
+    def __init__(self, instance: dg.DagsterInstance, settings: Settings, defs: dg.Definitions) -> None:
+        self.defs = defs
+        self.instance, self.settings, self.now = instance, settings, ENDS + timedelta(hours=1)
+        self.sensor = provider_resume_sensor(settings, "toy", dg.DefaultSensorStatus.RUNNING, lambda: self.now)
+
+    def ran(
+        self,
+        run_id: str,
+        limit: str | None,
+        year: int | tuple[int, int] = 2025,
+        config: Any = None,
+        status: DagsterRunStatus = DagsterRunStatus.SUCCESS,
+        **tags: str,
+    ) -> None:
+        """Have a run of the job on record; `limit`: the asset that a limit stopped."""
+        years = range_tags(list(year)) if isinstance(year, tuple) else {"dagster/partition": str(year)}
+        stopped = {PROVIDER_LIMIT: limit} if limit else {}
+        own = {DATA_DIR: str(self.settings.data_dir)}
+        run = dg.DagsterRun("toy", run_id, run_config=config or {}, status=status, tags=own | years | stopped | tags)
+        self.instance.add_run(run)
+
+    def tick(self) -> dg.RunRequest | str:
+        context = dg.build_sensor_context(instance=self.instance, definitions=self.defs)
+        data = self.sensor.evaluate_tick(context)
+        return data.run_requests[0] if data.run_requests else str(data.skip_message)
+
+    def request(self) -> dg.RunRequest:
+        found = self.tick()
+        assert isinstance(found, dg.RunRequest), found
+        return found
+
+
+@pytest.fixture(scope="module")
+def defs(tmp_path_factory: pytest.TempPathFactory) -> dg.Definitions:
+    """Definitions that know the toy's job: Dagster looks up the partitions of a request there."""
+    with pytest.MonkeyPatch.context() as patch:
+        register_toy(patch)
+        config = tmp_path_factory.mktemp("defs") / "providers.toml"
+        config.write_text("[providers.toy]\nenabled = true")
+        return build_defs(Settings.load(_env_file=None, providers_config=config))
+
+
+@pytest.fixture
+def watched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, defs: dg.Definitions) -> Iterator[Watched]:
+    register_toy(monkeypatch)
+    folders = {"data_dir": tmp_path / "data", "secrets_dir": tmp_path / "secrets"}
+    settings = Settings.load(_env_file=None, **folders)
+    ToySubject(new_toy()).log_in(settings)
+    outcome = Outcome(at=ENDS - timedelta(hours=2), succeeded=False, message="limited", limited_until=ENDS)
+    keep_outcome(Lake(settings.data_dir), "toy", "listing", outcome)
+    with dg.instance_for_test() as instance:
+        yield Watched(instance, settings, defs)
+
+
+def selected(request: dg.RunRequest) -> set[str]:
+    return {key.to_user_string() for key in request.asset_selection or ()}
+
+
+def test_a_stopped_year_goes_on_when_the_limit_ends_and_once(watched: Watched) -> None:
+    assert watched.tick() == "Nothing waits for a limit of Toy."
+    watched.ran("first", LISTING)
+    watched.now = ENDS - timedelta(minutes=1)
+    assert watched.tick() == "Toy lets no calls through until 2026-03-01 14:00 UTC."
+    watched.now = ENDS + timedelta(minutes=2)
+    request = watched.request()
+    assert (request.job_name, request.partition_key, request.tags[RESUMES]) == ("toy", "2025", "first")
+    assert selected(request) == {*provider_job("toy").assets}
+    assert request.run_config == {"ops": {}}, "the year's whole listing, as before"
+    watched.ran("second", None, status=DagsterRunStatus.STARTED, **{RESUMES: "first"})
+    assert watched.tick() == "Nothing waits for a limit of Toy."
+    run = watched.instance.get_run_by_id("first")
+    assert run is not None
+    assert run.tags[PROVIDER_LIMIT] == NO_LIMIT
+
+
+def test_a_listing_that_reached_its_end_is_not_made_again(watched: Watched) -> None:
+    watched.ran("first", FILES, (2024, 2026), INCREMENTAL)
+    request = watched.request()
+    assert selected(request) == {*provider_job("toy").assets} - {LISTING}
+    assert (request.run_config, request.partition_key) == ({"ops": {}}, None)
+    assert range_tags([2024, 2025, 2026]).items() <= request.tags.items()
+
+
+def test_years_go_on_one_at_a_time_the_newest_first(watched: Watched) -> None:
+    watched.ran("old", LISTING, 2023)
+    watched.ran("new", LISTING, 2025)
+    assert watched.request().tags[RESUMES] == "new"
+    watched.ran("resumed", None, 2025, status=DagsterRunStatus.STARTED, **{RESUMES: "new"})
+    assert watched.tick() == "A run of the job is at work."
+    watched.instance.delete_run("resumed")
+    watched.ran("resumed", None, 2025, **{RESUMES: "new"})
+    assert watched.request().tags[RESUMES] == "old"
+
+
+def test_of_several_pulls_only_the_newest_goes_on(watched: Watched) -> None:
+    watched.ran("monday", LISTING, (2025, 2026), INCREMENTAL)
+    watched.ran("tuesday", LISTING, (2025, 2026), INCREMENTAL)
+    request = watched.request()
+    assert (request.tags[RESUMES], request.run_config) == ("tuesday", INCREMENTAL)
+    watched.ran("wednesday", None, (2025, 2026), INCREMENTAL)
+    assert watched.tick() == "Nothing waits for a limit of Toy.", "a later pull did all of it"
+
+
+def test_another_data_folder_s_run_and_one_that_failed_are_left_alone(watched: Watched) -> None:
+    watched.ran("theirs", LISTING, **{DATA_DIR: "/elsewhere"})
+    watched.ran("failed", LISTING, status=DagsterRunStatus.FAILURE)
+    assert watched.tick() == "Nothing waits for a limit of Toy."
