@@ -10,7 +10,10 @@ from strava_pipeline_tests.verbs.conftest import Type
 
 pytestmark = pytest.mark.slow
 
-TYPED_ELSEWHERE = {"auth", "service"}  # a login with a browser: ingest/test_auth.py; processes: e2e/test_service.py
+TYPED_ELSEWHERE = {
+    "auth",
+    "service",
+}  # a login with a browser: ingest/strava/test_auth.py; processes: e2e/test_service.py
 
 
 def test_every_command_of_the_readme_ends_well(make_rig: Callable[..., Rig], type_on: Callable[[Rig], Type]) -> None:

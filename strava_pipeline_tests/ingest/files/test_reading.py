@@ -1,8 +1,9 @@
-"""Any bytes: known by their content, whatever their name, and never the end of an import."""
+"""Any bytes are known by their content, whatever their name, and never end an import; and time zones by position."""
 
 import gzip
 import random
 from collections.abc import Callable
+from datetime import UTC, datetime
 
 import pytest
 
@@ -10,10 +11,11 @@ from strava_pipeline.core import size_limits
 from strava_pipeline.core.files.recording import Flag
 from strava_pipeline.core.size_limits import ImportLimits
 from strava_pipeline.ingest.files import points
-from strava_pipeline.ingest.files.reading import MOST_MEMBERS, read_file, unpack
+from strava_pipeline.ingest.files.reading import MOST_MEMBERS, Zone, read_file, unpack, zone_at, zone_of
 from strava_pipeline_tests.ingest.files import made
 from strava_pipeline_tests.ingest.files.made import RECEIVED
 
+WINTER, SUMMER = datetime(2024, 1, 15, 12, tzinfo=UTC), datetime(2024, 7, 15, 12, tzinfo=UTC)
 FIT = made.fit(made.file_id(), made.records(60), made.session(0, 60))
 GPX = made.gpx("".join(made.trkpt(at) for at in range(60))).encode()
 TCX = made.tcx(made.activity(made.tcx_lap(0, 60, 100, *(made.trackpoint(at, at) for at in range(60))))).encode()
@@ -176,3 +178,39 @@ def test_no_byte_makes_reading_fail(content: bytes) -> None:
         read = read_file(bytes(changed), "x", RECEIVED)
         assert sum(one.track.height for one in read.recordings) <= 120
         assert "52." not in str(read.problem), "no position is in a problem"
+
+
+@pytest.mark.parametrize(
+    ("latitude", "longitude", "at", "name", "hours"),
+    [
+        (52.52, 13.40, WINTER, "Europe/Berlin", 1),
+        (52.52, 13.40, SUMMER, "Europe/Berlin", 2),
+        (52.52, 13.40, datetime(2024, 10, 27, 0, 59, tzinfo=UTC), "Europe/Berlin", 2),
+        (52.52, 13.40, datetime(2024, 10, 27, 1, 0, tzinfo=UTC), "Europe/Berlin", 1),
+        (-33.87, 151.21, WINTER, "Australia/Sydney", 11),
+        (40.01, -105.27, SUMMER, "America/Denver", -6),
+        (27.70, 85.32, SUMMER, "Asia/Kathmandu", 5.75),
+        (1.87, -157.43, SUMMER, "Pacific/Kiritimati", 14),
+        (0, -179.9, SUMMER, "Etc/GMT+12", -12),
+        (0, 179.9, SUMMER, "Etc/GMT-12", 12),
+    ],
+)
+def test_a_place_has_a_zone_and_an_offset(
+    latitude: float, longitude: float, at: datetime, name: str, hours: float
+) -> None:
+    assert zone_at(latitude, longitude, at) == Zone(name, hours * 3600)
+
+
+def test_a_recording_has_the_zone_of_its_first_position() -> None:
+    points = made.trkpt(0, "?", "?") + made.trkpt(1, 52.52, 13.40) + made.trkpt(2, 40.0, -105.0)
+    (one,) = read_file(made.gpx(points).encode(), "", made.RECEIVED).recordings
+    assert zone_of(one) == Zone("Europe/Berlin", 7200)
+
+
+def test_without_a_position_there_is_no_zone() -> None:
+    (one,) = read_file(made.gpx(made.trkpt(0, "?", "?")).encode(), "", made.RECEIVED).recordings
+    assert zone_of(one) is None
+
+
+def test_without_a_date_there_is_a_zone_and_no_offset() -> None:
+    assert zone_at(52.52, 13.40, None) == Zone("Europe/Berlin", None)

@@ -18,7 +18,7 @@ from strava_pipeline.ingest.strava.consent import RedirectListener, read_consent
 from strava_pipeline.ingest.strava.oauth import SCOPES, authorize_url
 from strava_pipeline.settings import Settings
 from strava_pipeline.verbs import auth as verb
-from strava_pipeline_tests.ingest.test_client import closed_port
+from strava_pipeline_tests.ingest.strava.test_client import closed_port
 from strava_pipeline_tests.ingest.world import SECRET, World
 
 ADDRESS = "http://localhost/exchange_token"
