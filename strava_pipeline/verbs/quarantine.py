@@ -29,6 +29,7 @@ Ids = Annotated[list[str] | None, typer.Argument(help="Activity ids, separated b
 def list_(as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False) -> None:
     """Show what is in quarantine, since when, what was received, and when it is fetched again; and rows that can't be read."""
 
+    from strava_pipeline.core.sources import STRAVA
     from strava_pipeline.lake.gold.quarantine import unreadable_rows
     from strava_pipeline.lake.paths import Lake
     from strava_pipeline.settings import Settings
@@ -48,7 +49,8 @@ def list_(as_json: Annotated[bool, typer.Option("--json", help="One JSON object.
             "Asking now: `strava-pipeline quarantine retry IDS`. Never again: `strava-pipeline quarantine drop IDS`."
         )
     for row in unreadable:
-        out.print(f"Row {row['row']} of a listing: {row['reason']}", style="bold")
+        of = "" if row["source"] == STRAVA else f" of {row['source']}"
+        out.print(f"Row {row['row']} of a listing{of}: {row['reason']}", style="bold")
         out.print(
             f"  listed from {_at(row['first_seen_at'])} to {_at(row['last_seen_at'])}; its bytes are in {row['page']}"
         )
@@ -71,6 +73,7 @@ def retry(
     verbose: Verbose = False,
 ) -> None:
     """Fetch details again now, without waiting for their pause, a call each. A dropped one is restored."""
+    from strava_pipeline.core.sources import STRAVA
     from strava_pipeline.lake.gold.quarantine import drops
     from strava_pipeline.lake.paths import Lake
     from strava_pipeline.orchestrate.jobs import DETAILS
@@ -82,13 +85,21 @@ def retry(
     lake = Lake(settings.data_dir)
     if bool(ids) == all_:
         raise typer.BadParameter("which ones? Ids, or --all", param_hint="IDS")
-    held = [each.activity_id for each, _ in _quarantined(lake) if not each.dropped_at]
+    quarantined = [each for each, _ in _quarantined(lake)]
+    held = [each.activity_id for each in quarantined if not each.dropped_at]
     dropped = drops(lake)
     chosen = held if all_ else _refuse_unknown(_numbers(ids), {*held, *dropped})
     if not chosen:
         out.print("Nothing is in quarantine that was not dropped.")
         return
-    _decide(settings, [each for each in chosen if each in dropped], dropped=False)
+    elsewhere = {each.activity_id: each.source for each in quarantined if each.source != STRAVA}
+    _decide(settings, [each for each in chosen if each in dropped or each in elsewhere], dropped=False)
+    for each in chosen:
+        if each in elsewhere:
+            out.print(f"{each}: the next run of the job {elsewhere[each]} asks for its file again.")
+    chosen = [each for each in chosen if each not in elsewhere]
+    if not chosen:
+        return
     config = {"ids": chosen, **call_limits(max_calls, cushion_15min, cushion_daily)}
     exit_if_stopped(
         run_and_report(settings, "enrich", years=lake_years(settings), config={DETAILS: config}, verbose=verbose)
@@ -167,6 +178,7 @@ def _row_json(one: "FailingActivity", activity: "PublishedActivity | None") -> d
     evidence = one.files.evidence
     return {
         "activity_id": one.activity_id,
+        "source": one.source,
         "name": activity and activity.name,
         "start_date": activity and activity.start_date,
         "failures": one.files.failures,
@@ -182,11 +194,13 @@ def _row_json(one: "FailingActivity", activity: "PublishedActivity | None") -> d
 
 def _print_activity(row: dict[str, Any]) -> None:
     """A paragraph. What was received is not shown: it may hold a position."""
+    from strava_pipeline.core.sources import STRAVA
     from strava_pipeline.verbs.terminal import out
 
     status = row["status"]
     came = {None: "no answer", 404: "404, gone at Strava or hidden", 200: "200, but not what was asked for"}
-    out.print(f"{row['activity_id']}  {row['name'] or ''}  {_at(row['start_date'])}".rstrip(), style="bold")
+    what = "" if row["source"] == STRAVA else f"  (its file at {row['source']})"
+    out.print(f"{row['activity_id']}  {row['name'] or ''}  {_at(row['start_date'])}".rstrip() + what, style="bold")
     out.print(f"  {row['failures']} failures, {_at(row['first_failed_at'])} to {_at(row['last_failed_at'])}")
     out.print(f"  the last: {came.get(status, status)}; {row['evidence_bytes']} bytes in {row['evidence']}")
     if row["dropped_at"]:

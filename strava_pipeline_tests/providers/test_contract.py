@@ -24,6 +24,7 @@ from strava_pipeline.ingest.registry import login_files, missing_login
 from strava_pipeline.lake.bronze.answers import provider_gear
 from strava_pipeline.lake.bronze.listing import begin_listing
 from strava_pipeline.lake.bronze.manifests import Window
+from strava_pipeline.lake.gold.quarantine import unreadable_rows
 from strava_pipeline.lake.providers import last_outcomes
 from strava_pipeline.lake.rebuild import rebuild
 from strava_pipeline.operations.options import ListingOptions
@@ -188,6 +189,13 @@ def test_an_item_that_is_no_activity_stops_nothing_and_proves_nothing(world: Wor
     report = world.pull("year", 2025, per_page=50)
     assert (report.manifest.unreadable, report.rows) == (1, 4)
     assert len(world.names()) == 5, "the item may be any activity of that time"
+    world.subject.clock.advance(3600)
+    list_at_strava(world, {"id": 123, "start_date": "2025-05-05T06:00:00Z"})
+    (row,) = unreadable_rows(world.run().lake)
+    assert row.source == world.subject.name, "what Strava lists proves nothing of it"
+    world.subject.change_account()
+    world.pull(per_page=50)
+    assert len(unreadable_rows(world.run().lake)) == 1, "nor does another account"
 
 
 def list_at_strava(world: World, *activities: dict[str, Any]) -> None:

@@ -12,8 +12,10 @@ import pytest
 from strava_pipeline.core.errors import LimitReachedError, NeedsLoginError, TransientError
 from strava_pipeline.core.providers import spec_of
 from strava_pipeline.core.size_limits import ImportLimits
-from strava_pipeline.core.sources import hashed_id
+from strava_pipeline.core.sources import STRAVA, hashed_id
 from strava_pipeline.ingest.providers_file import ProviderChoice
+from strava_pipeline.lake.decisions import record_decisions
+from strava_pipeline.lake.gold.quarantine import QuarantineDecision, failing_now
 from strava_pipeline.lake.providers import file_answers, last_outcomes
 from strava_pipeline.lake.rebuild import rebuild
 from strava_pipeline.operations.merging_steps import land_files, read_imports
@@ -72,6 +74,7 @@ def test_an_activity_without_a_file_is_asked_for_once(world: World) -> None:
     report = world.fetch_files()
     assert (numbers(report)["files_received"], numbers(report)["activities_without_file"]) == (4, 1)
     assert is_complete(report)
+    assert failing_now(world.run().lake) == []
     world.subject.clock.advance(60 * DAY)
     world.fetch_files()
     assert world.asked_for_files() == keys[::-1]
@@ -124,6 +127,25 @@ def test_a_limit_keeps_what_came_and_the_next_run_goes_on(world: World) -> None:
     assert [key for key, *_ in world.tracks()] == keys
 
 
+def decide(world: World, activity_id: int, *, dropped: bool) -> None:
+    run = world.run()
+    record_decisions(run.lake, QuarantineDecision(at=run.now(), by="a test", activity_id=activity_id, dropped=dropped))
+
+
+def test_a_person_can_end_the_pause_after_a_failure(world: World) -> None:
+    keys = five(world.subject)
+    world.pull()
+    world.subject.fail_file(keys[4], kind="status", status=500, times=3)
+    world.fetch_files()
+    asked = len(world.asked_for_files())
+    world.fetch_files()
+    assert len(world.asked_for_files()) == asked
+    world.subject.clock.advance(60)
+    decide(world, hashed_id(world.subject.name, keys[4]), dropped=False)
+    world.fetch_files()
+    assert world.asked_for_files()[asked:] == [keys[4]]
+
+
 def test_a_file_that_always_fails_stops_no_other_and_is_quarantined(world: World) -> None:
     keys = five(world.subject)
     world.pull()
@@ -137,8 +159,21 @@ def test_a_file_that_always_fails_stops_no_other_and_is_quarantined(world: World
     for _ in range(2):
         world.subject.clock.advance(3 * DAY)
         world.fetch_files()
-    answers = file_answers(world.run().lake, world.subject.name)[key]
-    assert (answers.failures, answers.status, answers.is_quarantined) == (3, 500, True)
+    lake, name = world.run().lake, world.subject.name
+    (found,) = [failing for failing, _ in failing_now(lake)]
+    assert (found.source, found.activity_id, found.files.failures, found.files.is_quarantined) == (name, key, 3, True)
+    assert world.gold("SELECT activity_id, source, status FROM quarantine") == [(key, name, 500)]
+    assert failing_now(lake, STRAVA) == []
+    asked = len(world.asked_for_files())
+    decide(world, key, dropped=True)
+    world.subject.clock.advance(60 * DAY)
+    world.fetch_files()
+    assert len(world.asked_for_files()) == asked, "no run asks for what a person dropped"
+    decide(world, key, dropped=False)
+    world.subject.faults.clear()
+    world.fetch_files()
+    assert world.asked_for_files()[asked:] == [keys[4]]
+    assert world.gold("SELECT activity_id FROM quarantine") == []
 
 
 def test_an_outage_is_no_activitys_fault(world: World) -> None:

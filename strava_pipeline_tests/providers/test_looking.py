@@ -4,18 +4,20 @@ import json
 import logging
 import sys
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from strava_pipeline.cli import main
 from strava_pipeline.core.errors import LimitReachedError, State, TransientError
+from strava_pipeline.core.sources import hashed_id
 from strava_pipeline.core.years import YearRange
 from strava_pipeline.lake.bronze.listing import begin_listing
 from strava_pipeline.lake.bronze.manifests import Window
+from strava_pipeline.lake.gold.quarantine import last_decisions
 from strava_pipeline.lake.paths import Lake
-from strava_pipeline.lake.providers import last_outcomes
+from strava_pipeline.lake.providers import land_no_file, last_outcomes
 from strava_pipeline.operations.progress import LogProgress
 from strava_pipeline.operations.provider_access import (
     outcome_kept,
@@ -201,3 +203,20 @@ def test_a_damaged_outcome_is_an_unknown_one(settings: Settings) -> None:
     (path,) = (Lake(settings.data_dir).state / "providers" / "toy").iterdir()
     path.write_text('{"at": ')
     assert last_outcomes(Lake(settings.data_dir), "toy") == {}
+
+
+def test_the_quarantine_names_the_provider_and_a_retry_asks_strava_for_nothing(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pull(settings)
+    key, lake = hashed_id("toy", "k1"), Lake(settings.data_dir)
+    for day in range(3):
+        land_no_file(lake, "toy", key, b"", 500, AT + timedelta(days=day))
+    (row,) = json.loads(typed(settings, monkeypatch, capsys, "quarantine", "list", "--json"))["activities"]
+    assert (row["activity_id"], row["source"], row["failures"]) == (key, "toy", 3)
+    assert "(its file at toy)" in typed(settings, monkeypatch, capsys, "quarantine", "list")
+    shown = typed(settings, monkeypatch, capsys, "quarantine", "retry", "--all")
+    assert shown == f"{key}: the next run of the job toy asks for its file again.\n"
+    assert not last_decisions(lake)[key].dropped
+    typed(settings, monkeypatch, capsys, "quarantine", "drop", "--", str(key))
+    assert last_decisions(lake)[key].dropped

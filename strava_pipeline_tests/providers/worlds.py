@@ -7,7 +7,14 @@ from typing import Any
 from strava_pipeline.ingest.clock import machine_clock
 from strava_pipeline.lake.gold.warehouse import reading, writing
 from strava_pipeline.lake.imports.merge import merge_files
-from strava_pipeline.operations.merging import details_merged, make_shards, match, merge_listed, merge_versions
+from strava_pipeline.operations.merging import (
+    details_merged,
+    make_shards,
+    match,
+    merge_listed,
+    merge_versions,
+    update_quarantine,
+)
 from strava_pipeline.operations.options import ListingOptions
 from strava_pipeline.operations.progress import LogProgress
 from strava_pipeline.operations.provider_source import ProviderSource
@@ -65,8 +72,8 @@ class World:
         with writing(run.lake) as connection:
             merge_files(connection, run.lake)
         match(run)
-        with details_merged(run, YEARS):
-            pass
+        with details_merged(run, YEARS) as (connection, _):
+            update_quarantine(run, connection, YEARS)
         make_tracks(run, YEARS)
 
     def tracks(self) -> list[tuple[Any, ...]]:

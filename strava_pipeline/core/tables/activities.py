@@ -146,7 +146,7 @@ ACTIVITY_HISTORY = Table(
 
 QUARANTINE = Table(
     "quarantine",
-    "Activities whose detail failed three times in a row, and since, while others succeeded; those deleted since too.",
+    "Activities whose detail, or file at a provider, failed thrice in a row while others succeeded; those deleted since too.",
     (
         Column("activity_id", Kind.BIGINT, "the activity", key=True),
         Column("athlete_id", Kind.BIGINT, "the athlete"),

@@ -12,7 +12,7 @@ from datetime import UTC, date, datetime, timedelta
 
 from strava_pipeline.core.sources import STRAVA
 from strava_pipeline.lake.bronze.answers import AnswerFiles, detail_files, has_no_streams, stream_files
-from strava_pipeline.lake.gold.quarantine import drop_in_force, drops
+from strava_pipeline.lake.gold.quarantine import drop_in_force, drops, last_decisions
 from strava_pipeline.lake.gold.warehouse import reading
 from strava_pipeline.lake.imports.activities import imported_activities
 from strava_pipeline.lake.imports.files import is_stored
@@ -288,6 +288,7 @@ class WantedFile:
     source_id: str
     year: int
     files: AnswerFiles | None = None
+    retried_at: datetime | None = None  # when a person last wanted it to be asked for again
 
     @property
     def is_poisoned(self) -> bool:
@@ -295,26 +296,29 @@ class WantedFile:
         return self.files is not None and self.files.is_quarantined
 
     def is_resting(self, now: datetime) -> bool:
-        """Whether the last attempt failed and the pause after it is not over."""
-        retry_at = self.files.retry_at if self.files is not None else None
-        return retry_at is not None and now < retry_at
+        """Whether the last attempt failed, the pause after it is not over, and no person ended it."""
+        if self.files is None or self.files.failed_at is None or self.files.retry_at is None:
+            return False
+        return now < self.files.retry_at and (self.retried_at is None or self.retried_at < self.files.failed_at)
 
 
 def wanted_files(lake: Lake, source: str, account: str | None, years: Sequence[int]) -> list[WantedFile]:
     """The activities of `source` and `account` in `years` whose file is to be asked for, newest first.
 
-    No source has a track of them, no file came, and the provider did not say that there is none. A file whose bytes are
-    gone from the disk did not come.
+    No source has a track of them, no file came, the provider did not say that there is none, and no person dropped them. A
+    file whose bytes are gone from the disk did not come.
     """
     with reading(lake) as connection:
         values = {"source": source, "account": account, "years": list(years), "tracked": sorted(_tracked(lake))}
         rows = connection.execute(sql("wanted_files"), values).fetchall()
     came = {file.activity_id for file in provider_files(lake, source) if is_stored(lake, file.record.sha256)}
-    answers = file_answers(lake, source)
+    answers, decided = file_answers(lake, source), last_decisions(lake)
+    retried = {activity_id: last.at for activity_id, last in decided.items() if not last.dropped}
+    left_out = came | {activity_id for activity_id, last in decided.items() if last.dropped}
     wanted = [
-        WantedFile(activity_id, source_id, year, answers.get(activity_id))
+        WantedFile(activity_id, source_id, year, answers.get(activity_id), retried.get(activity_id))
         for activity_id, source_id, year in rows
-        if activity_id not in came
+        if activity_id not in left_out
     ]
     return [activity for activity in wanted if activity.files is None or not has_no_file(activity.files)]
 

@@ -1,12 +1,13 @@
 """Which activities are in quarantine, by the evidence of their failures on disk and a person's decisions; and unreadable rows.
 
-An activity is quarantined when its detail failed three times in a row while others succeeded. It is asked for again after
+An activity is quarantined when its detail, or its file at a provider, failed three times in a row while others succeeded. Each
+source is judged by itself, as the ids of its activities are its own. A quarantined activity is asked for again after
 growing pauses, until a good answer comes. A dropped one is not asked for by any run, however it is edited at the source, until
 a person says `retry`. The table `quarantine` repeats this for queries. Rows of listings that are no activities are found in
 the manifests. No fetching.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -14,17 +15,19 @@ from typing import ClassVar
 
 from strava_pipeline.core.sources import STRAVA
 from strava_pipeline.lake.bronze.answers import AnswerFiles, failed_details
-from strava_pipeline.lake.bronze.listings import listings
+from strava_pipeline.lake.bronze.listing import Listing
+from strava_pipeline.lake.bronze.listings import provider_listings
 from strava_pipeline.lake.bronze.manifests import Manifest, PageEntry, UnreadableRow
 from strava_pipeline.lake.decisions import Decision, decisions
 from strava_pipeline.lake.gold.publish import snapshot
 from strava_pipeline.lake.gold.warehouse import Connection, is_outdated, mark_changed
 from strava_pipeline.lake.paths import Lake
+from strava_pipeline.lake.providers import file_answers, has_no_file
 from strava_pipeline.lake.sql import sql
 
 
 class QuarantineDecision(Decision):
-    """An activity's detail is not to be fetched any more (`dropped`), or is again."""
+    """An activity's detail or file is not to be fetched any more (`dropped`), or is again."""
 
     kind: ClassVar[str] = "quarantine"
     activity_id: int
@@ -33,10 +36,11 @@ class QuarantineDecision(Decision):
 
 @dataclass(frozen=True, slots=True)
 class FailingActivity:
-    """An activity whose detail failed since its newest good answer, and when a person dropped it, if so."""
+    """An activity whose detail or file failed since its newest good answer, and when a person dropped it, if so."""
 
     files: AnswerFiles
     dropped_at: datetime | None
+    source: str = STRAVA
 
     @property
     def activity_id(self) -> int:
@@ -48,13 +52,20 @@ class FailingActivity:
         return None if self.dropped_at else self.files.retry_at
 
 
-def failing(files: Iterable[AnswerFiles], drops: Mapping[int, datetime]) -> list[FailingActivity]:
-    """The activities whose last answer failed, each with a person's decision. Pure."""
+def failing(files: Iterable[AnswerFiles], drops: Mapping[int, datetime], source: str = STRAVA) -> list[FailingActivity]:
+    """The activities of `source` whose last answer failed, each with a person's decision. Pure."""
     return [
-        FailingActivity(each, drop_in_force(drops.get(each.activity_id), each.good_at))
+        FailingActivity(each, drop_in_force(drops.get(each.activity_id), each.good_at), source)
         for each in files
         if each.failures
     ]
+
+
+def _failing_at_providers(lake: Lake, drops: Mapping[int, datetime]) -> Iterator[FailingActivity]:
+    """The activities of providers whose files failed at last."""
+    for source in lake.listed_sources[1:]:
+        answers = file_answers(lake, source).values()
+        yield from failing((files for files in answers if not has_no_file(files)), drops, source)
 
 
 def drop_in_force(dropped_at: datetime | None, good_at: datetime | None) -> datetime | None:
@@ -64,8 +75,12 @@ def drop_in_force(dropped_at: datetime | None, good_at: datetime | None) -> date
 
 def drops(lake: Lake) -> dict[int, datetime]:
     """The dropped activities (by their last decision), and when they were."""
-    last = {each.activity_id: each for each in decisions(lake, QuarantineDecision).all}
-    return {activity_id: each.at for activity_id, each in last.items() if each.dropped}
+    return {activity_id: last.at for activity_id, last in last_decisions(lake).items() if last.dropped}
+
+
+def last_decisions(lake: Lake) -> dict[int, QuarantineDecision]:
+    """The last decision about each activity that a person dropped or had fetched again."""
+    return {decision.activity_id: decision for decision in decisions(lake, QuarantineDecision).all}
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,12 +92,14 @@ class PublishedActivity:
     start_date: datetime | None
 
 
-def failing_now(lake: Lake) -> list[tuple[FailingActivity, PublishedActivity | None]]:
-    """All activities whose last answer failed, quarantined or not yet, by disk, without those deleted at the source.
+def failing_now(lake: Lake, source: str | None = None) -> list[tuple[FailingActivity, PublishedActivity | None]]:
+    """All activities whose last answer failed at their source, quarantined or not yet, by disk, without those deleted there.
 
-    Each comes with None where no usable warehouse is published.
+    Each comes with None where no usable warehouse is published. `source`: only this one's; None: of all.
     """
-    found = failing(failed_details(lake), drops(lake))
+    dropped = drops(lake)
+    failed = [*failing(failed_details(lake), dropped), *_failing_at_providers(lake, dropped)]
+    found = [each for each in failed if source in (None, each.source)]
     known = _published(lake, [each.activity_id for each in found])
     if known is None:
         return [(each, None) for each in found]
@@ -103,10 +120,12 @@ def sync_quarantine(connection: Connection, lake: Lake, years: Iterable[int]) ->
     """Bring the table up to date with the evidence, within the caller's transaction; returns how many rows changed.
 
     The folders of `years` are read, and all folders of activities in the table: only runs of a year bring evidence to it, so
-    other years' is in the table already.
+    other years' is in the table already. Of providers all evidence is read.
     """
     held = [row[0] for row in connection.execute("SELECT activity_id FROM quarantine").fetchall()]
-    found = [each for each in failing(failed_details(lake, years, ids=held), drops(lake)) if each.files.is_quarantined]
+    dropped = drops(lake)
+    failed = [*failing(failed_details(lake, years, ids=held), dropped), *_failing_at_providers(lake, dropped)]
+    found = [each for each in failed if each.files.is_quarantined]
     values = {
         "ids": [each.activity_id for each in found],
         "failures": [each.files.failures for each in found],
@@ -115,7 +134,7 @@ def sync_quarantine(connection: Connection, lake: Lake, years: Iterable[int]) ->
         "status": [each.files.status for each in found],
         "retry_at": [each.retry_at for each in found],
         "dropped_at": [each.dropped_at for each in found],
-        "source": STRAVA,
+        "sources": [each.source for each in found],
     }
     actions = connection.execute(sql("sync_quarantine"), values).fetchall()
     if actions:
@@ -125,8 +144,13 @@ def sync_quarantine(connection: Connection, lake: Lake, years: Iterable[int]) ->
 
 @dataclass(frozen=True, slots=True)
 class UnreadableInPage:
-    """An unreadable row that Strava still lists: its row (from 1) in the page that had it last, the reason, and since when."""
+    """An unreadable row that a source still lists: its row (from 1) in the page that had it last, the reason, and since when.
 
+    `account`: whose login at the source showed it; None: Strava's.
+    """
+
+    source: str
+    account: str | None
     page: Path
     row: int
     reason: str
@@ -135,9 +159,16 @@ class UnreadableInPage:
 
 
 def unreadable_rows(lake: Lake) -> list[UnreadableInPage]:
-    """Every unreadable row, once, unless a later complete listing of the same window lacks it."""
+    """Every unreadable row, once for each source and account, unless a later complete listing of the same window lacks it."""
+    found: dict[tuple[str, str | None], list[Listing]] = {}
+    for listing in provider_listings(lake):
+        found.setdefault((listing.manifest.source, listing.manifest.account), []).append(listing)
+    return [row for (source, account), shown in found.items() for row in _unreadable(source, account, shown)]
+
+
+def _unreadable(source: str, account: str | None, shown: Iterable[Listing]) -> list[UnreadableInPage]:
     current: dict[str, tuple[UnreadableInPage, UnreadableRow, PageEntry]] = {}
-    for listing in listings(lake):
+    for listing in shown:
         manifest = listing.manifest
         here = {row.digest for page in manifest.pages for row in page.unreadable}
         gone = [key for key, (_, row, page) in current.items() if key not in here and _covers(manifest, row, page)]
@@ -145,9 +176,8 @@ def unreadable_rows(lake: Lake) -> list[UnreadableInPage]:
             del current[key]
         for page in manifest.pages:
             for row in page.unreadable:
-                seen = UnreadableInPage(
-                    listing.folder / page.file, row.row, row.reason, page.fetched_at, page.fetched_at
-                )
+                path = listing.folder / page.file
+                seen = UnreadableInPage(source, account, path, row.row, row.reason, page.fetched_at, page.fetched_at)
                 if row.digest in current:
                     seen = replace(seen, first_seen_at=current[row.digest][0].first_seen_at)
                 current[row.digest] = seen, row, page

@@ -4,6 +4,7 @@ USING (
     WITH found AS (
         SELECT
             unnest($ids::BIGINT[]) AS activity_id,
+            unnest($sources::VARCHAR[]) AS source,
             unnest($failures::INTEGER[]) AS failures,
             unnest($first_failed_at::TIMESTAMPTZ[]) AS first_failed_at,
             unnest($last_failed_at::TIMESTAMPTZ[]) AS last_failed_at,
@@ -11,7 +12,7 @@ USING (
             unnest($retry_at::TIMESTAMPTZ[]) AS retry_at,
             unnest($dropped_at::TIMESTAMPTZ[]) AS dropped_at
     )
-    SELECT found.*, activity.athlete_id, $source AS source
+    SELECT found.*, activity.athlete_id
     FROM found
     JOIN activities_all AS activity ON activity.id = found.activity_id
 ) AS found

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 import dagster as dg
 from dagster import DagsterRunStatus
 
+from strava_pipeline.core.sources import STRAVA
 from strava_pipeline.ingest.clock import ServerClock
 from strava_pipeline.lake.gold.publish import snapshot
 from strava_pipeline.lake.gold.quality import unknown_gear
@@ -94,7 +95,7 @@ def quarantine_retry_sensor(settings: Settings, status: dg.DefaultSensorStatus) 
         lake, now = Lake(settings.data_dir), primed_clock(settings).now()
         due = {
             failing.activity_id: (failing.retry_at, activity.year)
-            for failing, activity in failing_now(lake)
+            for failing, activity in failing_now(lake, STRAVA)
             if activity is not None and failing.retry_at is not None and failing.retry_at <= now
         }
         if not due:
