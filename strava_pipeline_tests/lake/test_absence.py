@@ -1,4 +1,4 @@
-"""lake.absence: what a complete listing proves to be gone, and where it proves nothing."""
+"""lake.bronze.listings: what a complete listing proves to be gone, and where it proves nothing."""
 
 from datetime import UTC, datetime
 from typing import Any

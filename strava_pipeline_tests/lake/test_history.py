@@ -1,4 +1,4 @@
-"""lake.history: every version of an activity, since when and until when, and what changed."""
+"""lake.gold.merge: every version of an activity, since when and until when, and what changed."""
 
 import json
 from typing import Any

@@ -1,4 +1,4 @@
-"""lake.listings: pages on disk, what is still to be listed, and up to when the lake is complete."""
+"""lake.bronze.listings: pages on disk, what is still to be listed, and up to when the lake is complete."""
 
 import gc
 import gzip

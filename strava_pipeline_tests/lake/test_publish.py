@@ -1,4 +1,4 @@
-"""lake.publish: readers open a snapshot that is whole, whatever the writer does."""
+"""lake.gold.publish: readers open a snapshot that is whole, whatever the writer does."""
 
 import os
 import shutil

@@ -1,11 +1,12 @@
-"""lake.quarantine: who is in it, by the evidence on disk and by what a person decided; and the table that repeats it."""
+"""lake.gold.quarantine: who is quarantined, by the evidence on disk and a person's decisions; the table of it; unreadable rows."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 
+from strava_pipeline.core.activities import split_page
 from strava_pipeline.lake.bronze.answers import EARLY, land_detail, land_failed_detail
 from strava_pipeline.lake.decisions import record_decisions
 from strava_pipeline.lake.gold.coverage import years_behind
@@ -17,11 +18,26 @@ from strava_pipeline.lake.gold.quarantine import (
     drops,
     failing_now,
     sync_quarantine,
+    unreadable_rows,
 )
 from strava_pipeline.lake.gold.warehouse import revision, writing
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.rebuild import rebuild
-from strava_pipeline_tests.lake.bronze import ALL, DAY, HOUR, NOW, YEARS, Watched, activity, copied, listed, merge, rows
+from strava_pipeline_tests.lake.bronze import (
+    ALL,
+    DAY,
+    HOUR,
+    NOW,
+    SECOND,
+    YEARS,
+    Watched,
+    activity,
+    copied,
+    listed,
+    merge,
+    rows,
+    started,
+)
 
 LATER = NOW + 400 * DAY
 
@@ -220,3 +236,36 @@ def test_a_daily_run_covers_the_year_of_a_new_activity_without_a_detail_unless_t
     decided(stocked, 6, dropped=True, at=NOW + 100 * HOUR)
     sync(stocked)
     assert years_behind(stocked, YEARS) == set()
+
+
+START = NOW - timedelta(days=3)
+GOOD = activity(1, f"{NOW - timedelta(days=1):%Y-%m-%dT%H:%M:%SZ}")
+BAD = {"id": "99", "start_date": f"{START:%Y-%m-%dT%H:%M:%SZ}"}
+
+
+def listed_page(lake: Lake, day: int, items: list[Any], after: datetime | None) -> None:
+    """A complete listing of a day; `after` None: of everything."""
+    at = NOW + day * DAY
+    listing = started(lake, at=at, mode="incremental" if after else "all", after=after)
+    activities, unreadable = split_page(items)
+    listing.land(activities, b"[]", {"per_page": 200, "page": 1}, at, YEARS, unreadable)
+    listing.land([], b"[]", {"per_page": 200, "page": 2}, at + SECOND, YEARS)
+
+
+def test_one_row_is_told_once_whatever_its_kudos_and_goes_when_its_time_is_listed_without_it(lake: Lake) -> None:
+    for day in range(4):
+        listed_page(lake, day, [GOOD, {**BAD, "kudos_count": day}], NOW + day * DAY - timedelta(days=7))
+        (row,) = unreadable_rows(lake)
+        assert (row.row, row.first_seen_at, row.last_seen_at) == (2, NOW, NOW + day * DAY)
+    listed_page(lake, 4, [GOOD], NOW - DAY)
+    assert len(unreadable_rows(lake)) == 1, "this listing began behind its start"
+    listed_page(lake, 5, [GOOD], START - timedelta(days=1))
+    assert unreadable_rows(lake) == []
+
+
+def test_one_without_a_start_goes_when_all_its_page_is_listed_again_without_it(lake: Lake) -> None:
+    listed_page(lake, 0, [GOOD, None], NOW - timedelta(days=7))
+    listed_page(lake, 1, [GOOD], NOW)
+    assert len(unreadable_rows(lake)) == 1
+    listed_page(lake, 2, [GOOD], None)
+    assert unreadable_rows(lake) == []

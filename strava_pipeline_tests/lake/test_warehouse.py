@@ -1,4 +1,4 @@
-"""lake.warehouse: one writer, one transaction; a second process waits, a dead one leaves nothing behind."""
+"""lake.gold.warehouse: one writer, one transaction; a second process waits, a dead one leaves nothing behind."""
 
 import subprocess
 import sys

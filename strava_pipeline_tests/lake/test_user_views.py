@@ -1,4 +1,4 @@
-"""lake.views: the user's own SQL is in every snapshot; what is broken or reaches too far is left out, with the reason."""
+"""lake.gold.publish: the user's own SQL is in every snapshot; what is broken or reaches too far is left out, with the reason."""
 
 import os
 import signal

@@ -1,4 +1,4 @@
-"""lake.tombstones: `deleted_at` follows from bronze and decisions; what is unlikely waits for a person."""
+"""lake.gold.deletions: `deleted_at` follows from bronze and decisions; what is unlikely waits for a person."""
 
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
