@@ -146,7 +146,7 @@ def lines(agreement: "Agreement", export: "BulkExport", tracks: dict[str, int]) 
     report += sample_lines("Only in the archive:", missing, _activity_line)
     report += sample_lines("Only in the warehouse, though no newer than the archive:", unknown, _activity_line)
     report += sample_lines(
-        "Deleted in the warehouse before the archive was made, which has them all the same:",
+        "Deleted in the warehouse before the archive was created, which still has them:",
         wrong,
         lambda each: f"{_activity_line(each.activity)}, deleted {_moment(each.deleted_at)}",
     )
@@ -156,7 +156,7 @@ def lines(agreement: "Agreement", export: "BulkExport", tracks: dict[str, int]) 
         lambda each: f"{_activity_line(each.activity)}: {_changes(each.fields)}",
     )
     report += sample_lines(
-        "Deleted since the archive was made, which is no difference:",
+        "Deleted since the archive was created, which is no difference:",
         gone,
         lambda each: f"{_activity_line(each.activity)}, deleted {_moment(each.deleted_at)}",
     )
@@ -171,14 +171,14 @@ def _verdict(agreement: "Agreement", comparison: "FileComparison") -> list[str]:
     if agreement.other_athletes:
         return report
     if agreement.only_in_archive:
-        report.append("`strava-pipeline reconcile`, or `import` of this archive, takes in what only the archive has.")
+        report.append("`strava-pipeline reconcile`, or `import` of this archive, imports what only the archive has.")
     if agreement.only_in_gold or agreement.differing:
         report.append(
             "`strava-pipeline reconcile` looks for what was deleted or edited at Strava since it was last asked."
         )
     if comparison.differing:
         report.append(
-            "`strava-pipeline import` of this archive takes in files that only it has. Where files are missing or can't be read "
+            "`strava-pipeline import` of this archive imports files that only it has. Where files are missing or can't be read "
             "in it, unpack it again, or request another one at Strava."
         )
     return report

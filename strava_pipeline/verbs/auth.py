@@ -159,7 +159,7 @@ def _scopes_of(answer: dict[str, Any]) -> tuple[str, ...] | None:
 
 def _print_missing_scopes(granted: tuple[str, ...] | None) -> None:
     if granted is None:
-        echo("A bare code doesn't tell which boxes were left ticked; the whole address would.")
+        echo("A bare code doesn't show which boxes were left ticked; the whole address does.")
         return
     for scope, consequence in missing_scopes(SCOPES, granted):
         echo(f"Not granted: {scope} – {consequence}. To change that, run auth again.")

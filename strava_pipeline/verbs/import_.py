@@ -36,7 +36,7 @@ def import_(
             help="Strava's archives (zip or unpacked), folders, single files.", metavar="PATH", show_default=False
         ),
     ],
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what is found; change nothing.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what is found; change nothing.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
     verbose: Verbose = False,
 ) -> None:
@@ -195,7 +195,7 @@ def _export_lines(export: "BulkExport") -> list[str]:
     counts = _export_json(export)
     lines = [
         f"  {export.root or ''}activities.csv: {counted(counts['rows'], 'row')}, {counts['rows_with_file']} with their file, "
-        f"{counts['rows_without_file']} typed in by hand, {counts['rows_not_exported']} that Strava could not export"
+        f"{counts['rows_without_file']} entered by hand, {counts['rows_not_exported']} that Strava could not export"
     ]
     for name, text in (
         ("rows_file_missing", "rows whose file is missing"),
@@ -223,19 +223,19 @@ def list_(as_json: Annotated[bool, typer.Option("--json", help="One JSON object.
     from strava_pipeline.verbs.output import plain
     from strava_pipeline.verbs.terminal import out
 
-    came = all_imports(Lake(Settings.load().data_dir))
-    held = {one.name: one for one in effective_imports(came)}
+    everything = all_imports(Lake(Settings.load().data_dir))
+    effective = {one.name: one for one in effective_imports(everything)}
     if as_json:
-        echo_json(plain({"imports": [_import_json(one, held.get(one.name)) for one in came]}))
+        echo_json(plain({"imports": [_import_json(one, effective.get(one.name)) for one in everything]}))
         return
-    for one in came:
-        line = describe_import(held.get(one.name, one))
+    for one in everything:
+        line = describe_import(effective.get(one.name, one))
         if one.undone is not None:
             line += f"; undone {one.undone.undone_at:%Y-%m-%d %H:%M} UTC"
-        elif one.name not in held:
+        elif one.name not in effective:
             line += "; earlier imports hold all of it"
         out.print(line)
-    if not came:
+    if not everything:
         out.print("Nothing was imported.")
 
 

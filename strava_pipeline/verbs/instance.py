@@ -259,5 +259,5 @@ def unreachable(home: Path, fault: SQLAlchemyError) -> str:
     return (
         f"Dagster's records in {home} can't be read or written ({why}). If the disk is full, free some space "
         "and run the same command again. If they are damaged, end the service and other commands and move the folders "
-        "history and schedules out of there: they hold the logs of past runs and nothing that was fetched, and new ones are made."
+        "history and schedules out of there: they hold the logs of past runs and nothing that was fetched; new ones are created."
     )

@@ -40,18 +40,18 @@ def list_(as_json: Json = False) -> None:
     with _snapshot() as connection:
         joined, others = matched_activities(connection), activity_pairs(connection)
     proposed = [pair for pair in others if pair.decided is None]
-    said = [pair for pair in others if pair.decided is not None]
+    decided_pairs = [pair for pair in others if pair.decided is not None]
     if as_json:
         shape = {
             "activities": [_activity_json(each) for each in joined],
             "proposed": [_pair_json(each) for each in proposed],
-            "decided": [_pair_json(each) for each in said],
+            "decided": [_pair_json(each) for each in decided_pairs],
         }
         echo_json(plain(shape))
         return
     ids = sum(len(each.members) for each in joined)
     out.print(f"From several sources: {counted(len(joined), 'activity')}, {counted(ids, 'id')}.")
-    for title, found in (("Decided", said), ("May be one, for you to say", proposed)):
+    for title, found in (("Decided", decided_pairs), ("May be one, for you to decide", proposed)):
         if found:
             out.print(f"{title}: {len(found)}", style="bold")
             for pair in found[:_SHOWN]:
@@ -59,7 +59,7 @@ def list_(as_json: Json = False) -> None:
             if len(found) > _SHOWN:
                 out.print(f"  … and {len(found) - _SHOWN} more (--json)")
     if proposed:
-        out.print("`strava-pipeline matches join ID OTHER` makes two one, `… split ID OTHER` says that they are two.")
+        out.print("`strava-pipeline matches join ID OTHER` makes two one, `… split ID OTHER` keeps them two.")
 
 
 @matches.command(context_settings=_NEGATIVE)
@@ -266,8 +266,8 @@ def _print_pair(pair: "ActivityPair") -> None:
     for each in (0, 1):
         line = f"  {pair.ids[each]}  {pair.sources[each]}  {_at(pair.starts[each])}  {pair.names[each] or ''}"
         out.print(line.rstrip())
-    said = f"{pair.verdict}, {pair.score:g} of 100" + (f"; you {pair.decided} them" if pair.decided else "")
-    out.print(f"    {said}: {'; '.join(pair.reasons)}")
+    verdict = f"{pair.verdict}, {pair.score:g} of 100" + (f"; you {pair.decided} them" if pair.decided else "")
+    out.print(f"    {verdict}: {'; '.join(pair.reasons)}")
 
 
 def _print_evidence(found: "PairEvidence") -> None:

@@ -29,13 +29,11 @@ Sports = Annotated[
         "because Strava can't list by sport: every activity lands, and later runs fetch what is left out here.",
     ),
 ]
-Wait = Annotated[bool, typer.Option("--wait", help="Wait for a run that is at work, instead of ending.")]
+Wait = Annotated[bool, typer.Option("--wait", help="Wait for a run in progress, instead of ending.")]
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Show Dagster's own log too.")]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done; make no call, change nothing.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what would be done; make no call, change nothing.")]
 
-AsJson = Annotated[
-    bool, typer.Option("--json", help="One JSON object on stdout when it has ended; what goes on is on stderr.")
-]
+AsJson = Annotated[bool, typer.Option("--json", help="One JSON object on stdout at the end; progress is on stderr.")]
 
 
 def sports_of(words: list[str] | None) -> list[str]:

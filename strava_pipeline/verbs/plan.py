@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 def plan(
     years: Annotated[list[str] | None, typer.Argument(help="More years.", show_default=False)] = None,
-    first: Annotated[list[str] | None, typer.Option("--years", help=f"{HELP} All, unless said.")] = None,
+    first: Annotated[list[str] | None, typer.Option("--years", help=f"{HELP} Default: all.")] = None,
     details: Annotated[bool, typer.Option("--details/--no-details", help="Whether details are fetched too.")] = True,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
 ) -> None:
@@ -46,32 +46,32 @@ def plan(
     words = [*(first or []), *(years or [])]
     chosen = typed_years(words, known) if words else known
     run = context_without_run(settings)
-    made, _ = plan_backfill(
+    estimate, _ = plan_backfill(
         run, StravaSource(settings, run), chosen, ListingOptions(per_page=None, days=None), details=details
     )
     providers = plan_providers(run, settings, chosen)
     zone = ZoneInfo(settings.timezone)
     if as_json:
         of_providers = {name: asdict(one) for name, one in providers.items()}
-        echo_json(plain({**plan_json(made, zone), "providers": of_providers}))
+        echo_json(plain({**plan_json(estimate, zone), "providers": of_providers}))
     else:
-        print_plan(made, zone)
+        print_plan(estimate, zone)
         for provider in providers.values():
             about = "" if provider.is_known else "at least "
             calls = counted(provider.listing_calls, "call")
             out.print(f"{provider.title}, beside Strava's limits: {about}{calls} for listing these years")
 
 
-def plan_json(made: "Plan", zone: ZoneInfo) -> dict[str, Any]:
-    """The plan as docs/formats.md has it."""
-    done, bounds = made.done_at, made.bounds
+def plan_json(plan: "Plan", zone: ZoneInfo) -> dict[str, Any]:
+    """The plan as JSON, described in docs/formats.md."""
+    done, bounds = plan.done_at, plan.bounds
     return {
-        "made_at": made.made_at,
-        "basis": made.basis,
-        "calls": made.calls,
-        "listing_calls": made.listing + sum(year.listing for year in made.years),
-        "details_calls": sum(year.details for year in made.years),
-        "gear_calls": made.gear,
+        "made_at": plan.made_at,
+        "basis": plan.basis,
+        "calls": plan.calls,
+        "listing_calls": plan.listing + sum(year.listing for year in plan.years),
+        "details_calls": sum(year.details for year in plan.years),
+        "gear_calls": plan.gear,
         "calls_from": bounds.fewest if bounds else None,
         "calls_to": bounds.most if bounds else None,
         "years": [
@@ -83,56 +83,56 @@ def plan_json(made: "Plan", zone: ZoneInfo) -> dict[str, Any]:
                 "details_calls": year.details,
                 "calls": year.calls,
             }
-            for year in made.years
+            for year in plan.years
         ],
         "limits": [
             {"limit": one.limit, "of": str(ceiling), "left": one.left, "resets_at": one.resets_at}
-            for ceiling, one in made.allowances.items()
+            for ceiling, one in plan.allowances.items()
         ],
-        "governing": str(made.governing),
+        "governing": str(plan.governing),
         "done_at": done,
         "done_at_local": done.astimezone(zone).isoformat() if done else None,
         "done_from": bounds.done_from if bounds else None,
         "done_to": bounds.done_to if bounds else None,
-        "days": made.days,
+        "days": plan.days,
     }
 
 
-def print_plan(made: "Plan", zone: ZoneInfo, what: str = "details", max_calls: int | None = None) -> None:
-    """The plan for eyes, on stdout. `what`: of which the calls are that list nothing; `max_calls`: what the command may make."""
+def print_plan(plan: "Plan", zone: ZoneInfo, what: str = "details", max_calls: int | None = None) -> None:
+    """Print the plan. `what`: the kind of calls beside listings; `max_calls`: the number that the command may make."""
     from rich.table import Table
 
     from strava_pipeline.verbs.terminal import out
 
-    if made.years:
+    if plan.years:
         table = Table("year", "activities", "listing", what, "calls", "")
-        for year in made.years:
+        for year in plan.years:
             table.add_row(str(year.year), *_cells(year))
         out.print(table)
-    if made.listing:
-        out.print(f"One listing of all: {counted(made.listing, 'call')}")
-    if made.gear:
-        out.print(f"Gear that was never fetched: {counted(made.gear, 'call')}")
+    if plan.listing:
+        out.print(f"One listing of all: {counted(plan.listing, 'call')}")
+    if plan.gear:
+        out.print(f"Gear that was never fetched: {counted(plan.gear, 'call')}")
     for basis, words in _WORDS.items():
-        if any(year.basis == basis for year in made.years):
+        if any(year.basis == basis for year in plan.years):
             out.print(words)
-    fewest = "at least " if made.basis == "unknown" else "about " if made.basis == "estimated" else ""
-    out.print(f"Calls: {fewest}{made.calls}", style="bold")
-    if made.bounds is not None:
-        out.print(f"Athletes' years differ. Likely: {made.bounds}")
-    for ceiling, one in made.allowances.items():
-        mark = "; this one governs" if ceiling == made.governing else ""
+    fewest = "at least " if plan.basis == "unknown" else "about " if plan.basis == "estimated" else ""
+    out.print(f"Calls: {fewest}{plan.calls}", style="bold")
+    if plan.bounds is not None:
+        out.print(f"Athletes' years differ. Likely: {plan.bounds}")
+    for ceiling, one in plan.allowances.items():
+        mark = "; this one governs" if ceiling == plan.governing else ""
         out.print(f"Calls left: {one.left} of {one.limit} {ceiling}, until {_utc(one.resets_at)}{mark}")
-    out.print(_finish(made, zone))
-    if max_calls is not None and made.calls > max_calls:
+    out.print(_finish(plan, zone))
+    if max_calls is not None and plan.calls > max_calls:
         out.print(f"With --max-calls {max_calls} the command ends after {max_calls} of them; the next one goes on.")
 
 
 _WORDS = {
-    "estimated": "estimated: not listed yet, or not to the end; reckoned from when the account was made and from how often "
+    "estimated": "estimated: not listed yet, or not to the end; derived from when the account was created and from how often "
     "the athlete trains in the nearest years that were. Gear that these name comes on top.",
-    "unknown": "unknown: never listed, and nothing tells how much there is. These are the fewest calls possible; the year's "
-    "first page will tell. Gear that they name comes on top.",
+    "unknown": "unknown: never listed, and nothing shows how much there is. These are the fewest calls possible; the year's "
+    "first page will show it. Gear that they name comes on top.",
 }
 
 
@@ -143,15 +143,15 @@ def _cells(year: "YearPlan") -> list[str]:
     return [activities, *numbers, "" if year.basis == "known" else year.basis]
 
 
-def _finish(made: "Plan", zone: ZoneInfo) -> str:
-    done, days = made.done_at, made.days
-    if not made.calls:
+def _finish(plan: "Plan", zone: ZoneInfo) -> str:
+    done, days = plan.done_at, plan.days
+    if not plan.calls:
         return "Nothing is to be asked for."
     if done is None or days is None:
         return "It never ends: a limit is kept back as a whole."
-    earliest = "no earlier than " if made.basis == "unknown" else ""
+    earliest = "no earlier than " if plan.basis == "unknown" else ""
     there = f"{done.astimezone(zone):%Y-%m-%d %H:%M} {zone.key}"
-    span = ("today" if days == 1 else f"on {days} days") + (f", {RESTART_NOTE}" if made.needs_another_day else "")
+    span = ("today" if days == 1 else f"on {days} days") + (f", {RESTART_NOTE}" if plan.needs_another_day else "")
     return f"Done {earliest}{_utc(done)} ({there}), begun now: {span}."
 
 
@@ -185,7 +185,7 @@ def print_job_plan(
         out.print(f"List {window.mode}: {_window(window.after, window.before)}")
     print_plan(plan, ZoneInfo(settings.timezone), max_calls=max_calls)
     if listing is not None and details is not None:
-        out.print("Activities that the listing brings anew come on top: a call each.")
+        out.print("New activities in the listing come on top: a call each.")
     out.print("Nothing was asked for, nothing changed.")
 
 

@@ -135,7 +135,7 @@ def status(as_json: Annotated[bool, typer.Option("--json", help="One JSON object
 
 @service.command()
 def logs(
-    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on with what is said next, until Ctrl-C.")] = False,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Follow the log until Ctrl-C.")] = False,
     lines: Annotated[int, typer.Option("--lines", "-n", min=1, help="How many of the newest lines.")] = 50,
 ) -> None:
     """Show the scheduler's own log. The logs of runs: `logs latest`."""
@@ -217,7 +217,7 @@ def run(
     host: Host = "127.0.0.1",
     by_unit: Annotated[bool, typer.Option("--by-unit", help="Started by systemd or launchd.")] = False,
     log_to_stdout: Annotated[
-        bool, typer.Option("--log-to-stdout", help="Say everything here and nothing in a log file, as in a container.")
+        bool, typer.Option("--log-to-stdout", help="Log to stdout and not to a file, as in a container.")
     ] = False,
 ) -> None:
     """Be the service, in the foreground: what `up`, the installed unit and a container start."""

@@ -161,13 +161,13 @@ def _published(lake: "Lake") -> _Published:
 def _imported(lake: "Lake", published: _Published) -> dict[str, Any] | None:
     from strava_pipeline.lake.imports.manifests import imports
 
-    came = list(imports(lake))
-    if not came:
+    imported = list(imports(lake))
+    if not imported:
         return None
     return {
-        "at": came[-1].manifest.received_at,
-        "imports": len(came),
-        "files": len({file.sha256 for one in came for file in one.manifest.files}),
+        "at": imported[-1].manifest.received_at,
+        "imports": len(imported),
+        "files": len({file.sha256 for one in imported for file in one.manifest.files}),
         "with_problems": published.files_with_problems,
         "of_several_sources": published.of_several_sources,
         "proposed": published.proposed,
@@ -301,10 +301,10 @@ def _print_quarantine(held: dict[str, Any]) -> None:
 
 def _unknown_scopes(only_me: int | None) -> str:
     """What could be missing unnoticed, and whether it is."""
-    what = 'not known, as a bare code or refresh token does not tell them; activities visible to "Only You"'
+    what = 'not known, because a bare code or refresh token does not show them; activities visible to "Only You"'
     if only_me:
         return f"{what} do come: {only_me} of them"
-    return f"{what} may be missing: none is here yet, and `strava-pipeline auth` with the whole address would tell"
+    return f"{what} may be missing: none is here yet, and `strava-pipeline auth` with the whole address shows them"
 
 
 def _print_login(login: dict[str, Any], revoked: datetime | None) -> None:
@@ -342,18 +342,18 @@ def _print_pull(pull: dict[str, Any] | None) -> None:
         out.print(f"Last pull: {_at(pull['at'])}, {pull['mode']}, {counted(pull['activities'], 'activity')}, {state}")
 
 
-def _print_imported(came: dict[str, Any]) -> None:
+def _print_imported(imported: dict[str, Any]) -> None:
     from strava_pipeline.verbs.terminal import out
 
-    files = counted(came["files"], "file")
-    odd = f", {came['with_problems']} of them with problems" if came["with_problems"] else ""
-    out.print(f"Imported: {files}{odd}, the last {_at(came['at'])}")
+    files = counted(imported["files"], "file")
+    odd = f", {imported['with_problems']} of them with problems" if imported["with_problems"] else ""
+    out.print(f"Imported: {files}{odd}, the last {_at(imported['at'])}")
     if odd:
-        out.print('  `strava-pipeline sql "SELECT name, problem FROM files WHERE problem IS NOT NULL"` tells which')
-    if came["of_several_sources"]:
-        out.print(f"Counted once, from several sources: {counted(came['of_several_sources'], 'activity')}")
-    if came["proposed"]:
-        out.print(f"  {counted(came['proposed'], 'pair')} may be one: `strava-pipeline matches list`")
+        out.print('  `strava-pipeline sql "SELECT name, problem FROM files WHERE problem IS NOT NULL"` shows which')
+    if imported["of_several_sources"]:
+        out.print(f"Counted once, from several sources: {counted(imported['of_several_sources'], 'activity')}")
+    if imported["proposed"]:
+        out.print(f"  {counted(imported['proposed'], 'pair')} may be one: `strava-pipeline matches list`")
 
 
 def _at(moment: datetime) -> str:

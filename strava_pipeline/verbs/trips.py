@@ -247,7 +247,7 @@ Exec = Annotated[
 Timeout = Annotated[float, typer.Option(min=0.1, max=86_400, help="Seconds that the program may take for one trip.")]
 Processes = Annotated[int, typer.Option(min=1, help="How many cores to use.")]
 FailOnWorse = Annotated[
-    bool, typer.Option("--fail-on-worse", help="Exit with 4 when a trip came out worse than stored.")
+    bool, typer.Option("--fail-on-worse", help="Exit with 4 when a trip comes out worse than stored.")
 ]
 CURRENT = "2026.1"
 CORES = os.cpu_count() or 1

@@ -27,7 +27,8 @@ def replay(
         list[str] | None, typer.Option("--set", help="A limit of the tracker: parked_count=4; may be repeated.")
     ] = None,
     recorded: Annotated[
-        bool, typer.Option("--recorded", help="The pings that came, instead: which trips would come out differently?")
+        bool,
+        typer.Option("--recorded", help="Replay the received pings instead: which trips would come out differently?"),
     ] = False,
     as_json: Annotated[
         bool, typer.Option("--json", help="One JSON object, with --recorded; scenarios always are.")
@@ -42,7 +43,7 @@ def replay(
 
     limits = limits_with(set_ or ())
     if recorded == (scenarios is not None):
-        raise MisuseError("Replay what? Either name a file of scenarios, SCENARIOS.json, or say --recorded.")
+        raise MisuseError("Replay what? Either name a file of scenarios, SCENARIOS.json, or use --recorded.")
     if scenarios is None:
         if any(each.partition("=")[0].strip() in ("skip_radius_m", "location_radius_m") for each in set_ or ()):
             raise MisuseError("The radii of places are recorded with the pings: --set can't change them.")
@@ -99,7 +100,7 @@ def status(as_json: Json = False) -> None:
         echo_json({"users": [{"user_id": name, **user} for name, user in users.items()]})
         return
     if not users:
-        out.print("No ping ever came. docs/cars.md tells how phones send them.")
+        out.print("No ping ever came. docs/cars.md describes how phones send them.")
     for name, user in users.items():
         line = f"{name}: {user['state']}"
         if user["start_time"]:

@@ -72,8 +72,8 @@ def replay(
     settings.require_webhook_secret()
     chosen = typed_years([*(years or []), *(more or [])], all_years(settings))
     ids = published_ids(Lake(settings.data_dir), chosen)
-    said = err if as_json else out
-    said.print(
+    console = err if as_json else out
+    console.print(
         f"{counted(len(ids), 'activity')}: as many events, at {rate_limit:g} a second "
         f"{_span(len(ids) / rate_limit)}, a call each."
     )

@@ -29,7 +29,7 @@ _ListingDryRun = Annotated[
     bool,
     typer.Option(
         "--dry-run",
-        help="List the years and say what would be inserted, changed, deleted and fetched. Makes the listing calls, which "
+        help="List the years and show what would be inserted, changed, deleted and fetched. Makes the listing calls, which "
         "a backfill within the hour does not repeat, and changes nothing.",
     ),
 ]
@@ -84,7 +84,7 @@ def backfill(
 
 AllowShrink = Annotated[
     bool,
-    typer.Option("--allow-shrink", help="So much less was meant: mark what is gone, however much of a year that is."),
+    typer.Option("--allow-shrink", help="Mark what is gone, however large a part of a year that is."),
 ]
 
 

@@ -64,7 +64,7 @@ def test_a_code_or_a_whole_address_logs_in_without_a_prompt(newcomer: World, bar
     assert token.access_token
     assert f"Logged in as athlete {token.athlete_id}" in result.stdout
     assert token.scope == (None if bare else "read,profile:read_all,activity:read,activity:read_all")
-    assert ("bare code doesn't tell" in result.stdout) == bare
+    assert ("bare code doesn't show" in result.stdout) == bare
     calls = newcomer.calls()
     assert (calls["total"], calls["token"], calls["by_endpoint"]) == (1, 1, {"/athlete": 1})
 
