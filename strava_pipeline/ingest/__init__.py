@@ -1,1 +1,1 @@
-"""Speaks to the outside: HTTP, OAuth, providers. No Dagster, no DuckDB."""
+"""Everything that comes from outside: services over HTTP, archives, activity files, trips, cars. No Dagster, no DuckDB."""

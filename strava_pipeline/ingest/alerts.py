@@ -1,6 +1,6 @@
-"""Posting a message to the address that a person gave for failures (STRAVA_ALERT_URL). What it says is the caller's.
+"""Posting a message to the address that a person gave for failures (STRAVA_ALERT_URL). The caller writes the message.
 
-Such an address carries its key in its path: no error, and so no log, holds more of it than the host.
+The path of such an address holds its key: no error, and so no log, shows more of it than the host.
 """
 
 from collections.abc import Mapping
@@ -12,21 +12,21 @@ from strava_pipeline.core.errors import PipelineError, TransientError
 from strava_pipeline.ingest.http import BrokenOffError, TooLargeError, small_wire
 from strava_pipeline.settings import Settings
 
-PATIENCE = 10  # seconds for an answer: a sensor's tick has 60 for all it does
-_LATER = (408, 425, 429)  # a receiver that asks to be asked again
+PATIENCE = 10  # seconds for an answer: a sensor's tick has 60 in all
+_LATER = (408, 425, 429)  # the receiver asks for another attempt
 
 
 class AlertRefusedError(PipelineError):
-    """The receiver does not take the message, and won't another time."""
+    """The receiver refuses the message, now and later."""
 
 
 def post_alert(url: str, message: Mapping[str, object], settings: Settings) -> None:
-    """Post `message` as JSON, once. TransientError: it may work later; AlertRefusedError, or PipelineError: it won't."""
+    """Post `message` as JSON, once. Raises TransientError where it may work later, else AlertRefusedError or PipelineError."""
     host = urlsplit(url).hostname
     wire = small_wire(settings, PATIENCE)
     try:
         status = wire.send("POST", url, name="the message about a failure", json=orjson.dumps(message)).status
-    except (BrokenOffError, TooLargeError) as error:  # what it said first counts
+    except (BrokenOffError, TooLargeError) as error:  # the status came before the failure
         status = error.exchange.status
     if 200 <= status < 300:
         return

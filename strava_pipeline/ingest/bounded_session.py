@@ -27,15 +27,15 @@ def open_session(
     most_bytes: int,
     plain_http_hosts: str | None,
 ) -> Session:
-    """A session that keeps connections, and neither cookies nor what else a browser would.
+    """A session that keeps connections, but no cookies and nothing else that a browser keeps.
 
     `head_within`, `whole_within`: seconds for the head of an answer and for all of it; `most_bytes`: of its body, unpacked;
-    `plain_http_hosts`: hosts beside this machine that may be asked by http://, with commas.
+    `plain_http_hosts`: hosts besides this machine that may be asked by http://, separated by commas.
     """
     session = _Session()
-    session.trust_env = False  # else a login of ~/.netrc would take the token's place
+    session.trust_env = False  # else a login of ~/.netrc would replace the token
     session.headers["User-Agent"] = "strava_pipeline"
-    session.headers["Cache-Control"] = "no-cache"  # a proxy's copy of an earlier answer would look like news
+    session.headers["Cache-Control"] = "no-cache"  # a proxy's copy of an earlier answer would look new
     timed = partial(_TimedResponse, monotonic, head_within, whole_within)
     adapter = _BoundedAdapter(timed, most_bytes, plain_http_hosts)
     for scheme in ("https://", "http://"):
@@ -44,7 +44,7 @@ def open_session(
 
 
 class _Session(Session):
-    """Neither follows nor parses a redirect: it is an answer like any other."""
+    """Neither follows nor parses a redirect, which is an answer like any other."""
 
     def get_redirect_target(self, resp: Response) -> str | None:
         return None
@@ -59,7 +59,7 @@ class _BoundedAdapter(HTTPAdapter):
         self._proxies: dict[str, dict[str, str]] = {}
 
     def send(self, request: PreparedRequest, *options: Any, **named: Any) -> Response:
-        """The answer, its body not read yet. Raises PipelineError for an address that others could read along."""
+        """The answer, its body not read yet. Raises PipelineError for an address on whose way others could read."""
         try:
             url = http_url(request.url or "", self._plain_http_hosts)
         except ValueError as error:
@@ -84,7 +84,7 @@ class _BoundedAdapter(HTTPAdapter):
         return SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
     def get_connection_with_tls_context(self, *options: Any, **named: Any) -> Any:
-        """The connections to a server, made to read answers by the clock."""
+        """The connections to a server, whose answers have to arrive in time."""
         pool: Any = super().get_connection_with_tls_context(*options, **named)
         if "ConnectionCls" not in vars(pool):  # a new pool, which has its class's
             pool.ConnectionCls = type(
@@ -93,27 +93,27 @@ class _BoundedAdapter(HTTPAdapter):
         return pool
 
     def build_response(self, req: PreparedRequest, resp: Any) -> Response:
-        """What requests makes of an answer, with a body of bounded size."""
+        """The answer of requests, with a body of bounded size."""
         response = super().build_response(req, resp)
         response.raw = _BoundedBody(resp, self._most_bytes)
         return response
 
 
 class _BoundedBody:
-    """A body for `Response.iter_content`: unpacked pieces as they come, the last one before a break too."""
+    """A body for `Response.iter_content`: unpacked pieces as they arrive, also the last one before a break."""
 
     def __init__(self, raw: Any, most_bytes: int) -> None:
         self._raw, self._left, self.close = raw, most_bytes, raw.close
 
     def stream(self, amount: int, decode_content: bool) -> Iterator[bytes]:
-        """Pieces of `amount` bytes at most; the last one is that with which the limit is exceeded."""
+        """Pieces of at most `amount` bytes; the last one is the piece that exceeds the limit."""
         while self._left >= 0 and (piece := self._raw.read1(amount, decode_content=decode_content)):
             self._left -= len(piece)
             yield piece
 
 
 class _TimedResponse(HTTPResponse):
-    """An answer whose head and whole come in time. Else each byte would have the timeout for itself, and drops all day."""
+    """An answer whose head and whole arrive in time. Else every byte would have a timeout of its own."""
 
     def __init__(
         self, monotonic: Callable[[], float], head_within: float, whole_within: float, *options: Any, **named: Any
@@ -131,7 +131,7 @@ class _TimedResponse(HTTPResponse):
 
 
 class _TimedReader(RawIOBase):
-    """What a socket brings; TimeoutError once `deadline`, by the clock `monotonic`, is over."""
+    """What a socket receives; raises TimeoutError once `deadline`, by the clock `monotonic`, is over."""
 
     def __init__(self, raw: RawIOBase, monotonic: Callable[[], float], deadline: float) -> None:
         self._raw, self._monotonic, self.deadline = raw, monotonic, deadline

@@ -1,8 +1,8 @@
-"""Time as the server tells it, so that a wrong local clock burns no calls.
+"""The server's time, so that a wrong local clock wastes no calls.
 
-Before the first answer the local clock is all there is; from then on time runs from the last answer's Date
-header along a steady counter. One header that contradicts what is believed is evidence, not yet a belief: a proxy or a
-server may be wrong once. Windows and limits are not known here.
+Before the first answer there is only the local clock; from then on time runs from the last answer's Date header along a steady
+counter. A single header that contradicts the present time is not believed: a proxy or a server may be wrong once. Windows and
+limits are not known here.
 """
 
 import time
@@ -14,19 +14,22 @@ from urllib.parse import urlsplit
 from strava_pipeline.settings import Settings
 
 HEADER_RESOLUTION = timedelta(seconds=1)  # a Date header is cut to whole seconds (RFC 9110, 5.6.7)
-CONTRADICTION = timedelta(minutes=1)  # beyond any network delay: the earlier belief was false, not just late
-# Beyond what clocks drift apart: believed when more than one answer, or this machine's clock, says so.
+CONTRADICTION = timedelta(minutes=1)  # beyond any network delay: the earlier time was wrong, not just late
+# Beyond the drift of clocks: believed when more than one answer, or this machine's clock, agrees.
 JUMP = timedelta(hours=1)
-# Taken at its word from a process's first answer: this machine may have been off, or set back.
+# Believed of a process's first answer: this machine may have been off, or its clock set back.
 AHEAD = timedelta(days=31)
-ENOUGH = 2  # answers that agreed with a belief; a contradiction needs more
+ENOUGH = 2  # answers that agreed with the present time; a contradiction needs more
 
 
 class ServerClock:
     """A clock that follows the server's.
 
-    `local` gives the local time (aware), `monotonic` seconds on a steady counter, `sleep` pauses for seconds.
-    `speed` is how many seconds pass at the server in one of ours: 1, save for an accelerated emulator.
+    Args:
+        local: gives the local time (aware).
+        monotonic: gives seconds on a steady counter.
+        sleep: pauses for seconds.
+        speed: how many seconds pass at the server in one of ours: 1, except for an accelerated emulator.
     """
 
     def __init__(
@@ -41,7 +44,7 @@ class ServerClock:
             raise ValueError(f"a clock's speed is above 0, not {speed}")
         self._local, self._monotonic, self._sleep, self.speed = local, monotonic, sleep, speed
         self._anchor: tuple[datetime, float] | None = None
-        self._agreed = 0  # answers that said the same as the anchor, up to ENOUGH
+        self._agreed = 0  # answers that agreed with the anchor, up to ENOUGH
         # Answers in a row that contradict the anchor, and agree with each other.
         self._claims: list[tuple[datetime, float]] = []
         self._latest: datetime | None = None
@@ -49,7 +52,7 @@ class ServerClock:
         """True once an answer of the server was observed in this process."""
 
     def now(self) -> datetime:
-        """The server's time (UTC): never earlier than before, unless an answer proved that belief false."""
+        """The server's time (UTC): never earlier than before, unless an answer proved the earlier time wrong."""
         estimate = self._estimate()
         if self._latest is not None and self._latest - CONTRADICTION <= estimate < self._latest:
             return self._latest
@@ -57,7 +60,7 @@ class ServerClock:
         return estimate
 
     def learn(self, headers: Mapping[str, str], *, elapsed: float = 0.0) -> None:
-        """Observe an answer's Date header; where a cache kept the answer, that is as old as its Age (RFC 9111, 5.1)."""
+        """Observe an answer's Date header; an answer from a cache is as old as its Age header says (RFC 9111, 5.1)."""
         age = headers.get("Age", "")
         seconds = int(age) if age.isascii() and age.isdigit() and len(age) < 10 else 0
         self.observe(headers.get("Date"), elapsed=elapsed, age=timedelta(seconds=seconds))
@@ -65,9 +68,9 @@ class ServerClock:
     def observe(self, date_header: str | None, *, elapsed: float = 0.0, age: timedelta = timedelta(0)) -> None:
         """Learn from the Date header of an answer that took `elapsed` real seconds. Garbage is ignored.
 
-        The server's time is in [date, date + 1 s + elapsed]: an estimate within is kept, others go to date; by more than
-        JUMP only when several answers of different moments, or one and this machine's clock, say the same. The first answer of a
-        process may be ahead of what another one had made of this machine's clock, by no more than AHEAD.
+        The server's time is in [date, date + 1 s + elapsed]: an estimate within is kept, any other becomes `date`; by more than
+        JUMP only when several answers of different moments, or one and this machine's clock, agree. The first answer of a
+        process may be ahead of the time that another process noted, by no more than AHEAD.
         """
         date = parse_date_header(date_header)
         if date is None:
@@ -90,20 +93,19 @@ class ServerClock:
         self.synced = True
 
     def _is_believed(self, date: datetime, moment: float) -> bool:
-        """Whether a time that contradicts what is believed has more voices for it by now."""
+        """Whether more answers agree with a time that contradicts the present one than with that."""
         passed = ((date - at) - timedelta(seconds=(moment - then) * self.speed) for at, then in self._claims[-1:])
         if any(abs(difference) > CONTRADICTION for difference in passed):
             self._claims.clear()
         if not self._claims or moment > self._claims[-1][1]:
             self._claims.append((date, moment))
-        voices = len(self._claims) + (abs(date - self.local()) <= JUMP)
-        return voices > self._agreed
+        votes = len(self._claims) + (abs(date - self.local()) <= JUMP)
+        return votes > self._agreed
 
     def suppose(self, server: datetime, local: datetime) -> None:
-        """Before the first answer: take over that it was `server` there when it was `local` here.
+        """Before the first answer: believe that it was `server` there when it was `local` here, as another process noted.
 
-        Another process saw it so on this machine. Ignored when an answer was observed already, or when the
-        local clock was set back since.
+        Ignored when an answer was observed already, or when the local clock was set back since.
         """
         passed = self._local() - local
         if self.synced or passed < timedelta(0):
@@ -121,7 +123,7 @@ class ServerClock:
         return self._monotonic()
 
     def sleep(self, seconds: float) -> None:
-        """Pause while `seconds` pass at the server."""
+        """Pause until `seconds` have passed at the server."""
         if seconds > 0:
             self._sleep(seconds / self.speed)
 
@@ -145,18 +147,18 @@ def system_clock(settings: Settings, now: Callable[[], datetime] | None = None) 
 
 
 def machine_clock(speed: float = 1.0, now: Callable[[], datetime] | None = None) -> ServerClock:
-    """A clock on this machine's, or on `now` (aware); `speed`: as of ServerClock."""
+    """A clock that begins with this machine's time, or with `now` (aware); `speed`: see ServerClock."""
     return ServerClock(now or utc_now, _steady, time.sleep, speed=speed)
 
 
 def _steady() -> float:
-    """Seconds on a counter that goes on while the machine sleeps, where the system has one."""
+    """Seconds on a counter that runs on while the machine sleeps, where the system has one."""
     boottime = getattr(time, "CLOCK_BOOTTIME", None)
     return time.monotonic() if boottime is None else time.clock_gettime(boottime)
 
 
 def parse_date_header(value: str | None) -> datetime | None:
-    """A Date header's instant (UTC); None if it is absent or garbage."""
+    """The instant (UTC) of a Date header; None where it is absent or garbage."""
     if value is None:
         return None
     try:

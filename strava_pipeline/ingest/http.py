@@ -1,7 +1,7 @@
 """One HTTP exchange with a server: sent once, read whole, failures sorted by whether the call can have counted.
 
-No retries, budget, tokens or meaning of a status here. The library is requests, by a session that bounds answers
-(bounded_session.py) and is imported by the first Wire alone: commands that make no call do without its 40 ms.
+No retries, budget, tokens or meaning of a status here. The library is requests, used by a session that bounds answers
+(bounded_session.py) and imported by the first Wire: commands that make no call don't pay its 40 ms.
 """
 
 import ssl
@@ -30,7 +30,7 @@ EVIDENCE = 1_000_000  # bytes that are kept of an answer that was not read to it
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """An answer as it came: `body` is whole and decoded from gzip; `seconds` is how long it took."""
+    """An answer as received: `body` is whole and decoded from gzip; `seconds` is how long the exchange took."""
 
     status: int
     headers: Mapping[str, str] = field(repr=False)
@@ -39,7 +39,7 @@ class Exchange:
 
 
 class NotSentError(TransientError):
-    """The server never saw the request (refused, unknown host, no connection in time): it didn't count."""
+    """The server never saw the request (refused, unknown host, no connection in time), so it did not count."""
 
 
 class UntrustedError(PipelineError):
@@ -51,7 +51,7 @@ class UntrustedError(PipelineError):
 
 
 class BrokenOffError(TransientError):
-    """The answer began, and broke off or had no end: `exchange` is what came of it."""
+    """The answer began, and broke off or had no end: `exchange` holds what arrived."""
 
     def __init__(self, message: str, exchange: Exchange) -> None:
         super().__init__(message, status=exchange.status, body=exchange.body)
@@ -59,7 +59,7 @@ class BrokenOffError(TransientError):
 
 
 class TooLargeError(RefusedError):
-    """The answer is larger than the limit, and would be again: `exchange` is the first of it."""
+    """The answer is larger than the limit, and would be again: `exchange` holds its beginning."""
 
     def __init__(self, message: str, exchange: Exchange) -> None:
         super().__init__(message, status=exchange.status, body=exchange.body)
@@ -67,11 +67,14 @@ class TooLargeError(RefusedError):
 
 
 class Wire:
-    """Sends requests over connections that are kept open; `ca_bundle` None means the public certificates and the machine's.
+    """Sends requests over connections that are kept open.
 
-    `limit`: how large an answer may be, unpacked, measured as it comes.
-    `patience`: seconds for the connection, for the head, for each piece of the answer and for the whole of it, all the same.
-    `plain_http_hosts`: hosts beside this machine that may be asked by http://, with commas.
+    Args:
+        monotonic: seconds on a steady counter.
+        ca_bundle: the trusted certificates; None: the public ones and the machine's.
+        limit: how large an answer may be, unpacked, measured while it arrives.
+        patience: seconds for the connection, for the head, for each piece of the answer and for all of it.
+        plain_http_hosts: hosts besides this machine that may be asked by http://, separated by commas.
     """
 
     def __init__(
@@ -112,7 +115,7 @@ class Wire:
     ) -> Exchange:
         """The answer, whatever its status. Raises TransientError or TooLargeError (kinds above), else PipelineError.
 
-        `name` is how errors call the request, instead of by its path; `basic` is a user and a password.
+        `name`: how errors call the request, instead of by its path; `basic`: a user and a password.
         """
         started, parts = self._monotonic(), urlsplit(url)
         name = name or f"{method} {parts.path}"
@@ -135,7 +138,7 @@ class Wire:
             failure = _failure(error, name, parts.hostname or "?")
         else:
             return self._read(response, name, started)
-        raise failure  # out here the library's error, which may hold the address or a header, is no context of it
+        raise failure  # outside the handler, so that the library's error, which may hold the address or a header, is no context
 
     def _read(self, response: "Response", name: str, started: float) -> Exchange:
         parts: list[bytes] = []
@@ -143,7 +146,7 @@ class Wire:
         with closing(response.raw):
             try:
                 for part in response.iter_content(CHUNK):
-                    parts.append(part)  # one by one: what came before a break is kept
+                    parts.append(part)  # one by one, so that what came before a break is kept
             except OSError as error:
                 fault = f"broke off ({type(_cause(error)).__name__})"
         body, seconds = b"".join(parts), self._monotonic() - started
@@ -158,14 +161,14 @@ class Wire:
 
 
 def make_wire(settings: Settings, clock: ServerClock) -> Wire:
-    """The way to a server, with the settings' certificates, limit of an answer and hosts of plain http."""
+    """A wire with the settings' certificates, limit of an answer and hosts of plain http."""
     return Wire(
         clock.monotonic, settings.ca_bundle, limit=settings.answer_limit, plain_http_hosts=settings.plain_http_hosts
     )
 
 
 def small_wire(settings: Settings, patience: float) -> Wire:
-    """The way to a server that answers with a number or a line, within seconds of `patience`."""
+    """A wire to a server that answers with a number or a line, within `patience` seconds."""
     return Wire(
         time.monotonic,
         settings.ca_bundle,
@@ -187,14 +190,14 @@ def _failure(error: OSError | ValueError, name: str, host: str) -> PipelineError
             "strava-pipeline doctor --make-ca-bundle joins that file.",
             code=cause.args[0].verify_code,
         )
-    if cause is error or isinstance(cause, ValueError):  # an address, a header or a bundle that is none
-        return PipelineError(f"{name}: not a request that can be sent ({type(error).__name__}); check the settings.")
+    if cause is error or isinstance(cause, ValueError):  # a bad address, header or bundle
+        return PipelineError(f"{name}: this request can't be sent ({type(error).__name__}); check the settings.")
     message = f"{name}: no answer from {host} ({type(cause).__name__})"
     is_sent = cause is error.args[0] or isinstance(error, SSLError)
     return TransientError(message) if is_sent else NotSentError(message)
 
 
 def _cause(error: OSError | ValueError) -> Any:
-    """urllib3's error, whose name says what happened: requests wraps it, twice where no connection came about."""
+    """urllib3's error, whose name says what happened: requests wraps it, twice where there was no connection."""
     fault = error.args[0] if error.args else None
     return getattr(fault, "reason", fault) if isinstance(fault, Exception) else error

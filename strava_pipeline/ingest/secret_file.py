@@ -1,4 +1,4 @@
-"""JSON files for the owner's eyes alone, in a folder likewise: written aside, on disk, then put in place. No meaning, no lock."""
+"""JSON files that only their owner can read, in such a folder: written beside, flushed to disk, then renamed. No locks."""
 
 import json
 import os
@@ -10,7 +10,7 @@ from typing import Any
 
 
 def save_secret(path: Path, value: Mapping[str, Any]) -> None:
-    """Replace the file durably: whole before or whole after, whatever happens in between. Raises OSError."""
+    """Replace the file durably: it is whole before and after, whatever happens in between. Raises OSError."""
     make_private_folder(path.parent)
     temporary = write_aside(path, value)
     try:
@@ -22,7 +22,7 @@ def save_secret(path: Path, value: Mapping[str, Any]) -> None:
 
 
 def make_private_folder(folder: Path) -> None:
-    """The folder, closed to others."""
+    """Make the folder if it is missing, and close it to other users."""
     if not folder.is_dir():
         folder.mkdir(parents=True, exist_ok=True)
     if folder.stat().st_mode & 0o077:
@@ -31,8 +31,8 @@ def make_private_folder(folder: Path) -> None:
 
 
 def write_aside(path: Path, value: Mapping[str, Any]) -> Path:
-    """A file with the content, on disk, beside where it is to be; its name begins with a dot and the path's."""
-    descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)  # makes it 0600
+    """A file with the content, flushed to disk, in the folder of `path`; its name begins with a dot and the name of `path`."""
+    descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)  # with mode 0600
     temporary = Path(name)
     try:
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
@@ -46,7 +46,7 @@ def write_aside(path: Path, value: Mapping[str, Any]) -> Path:
 
 
 def sync_private_folder(folder: Path) -> None:
-    """Make a rename or a deletion in it durable."""
+    """Make a rename or a deletion in the folder durable."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)
