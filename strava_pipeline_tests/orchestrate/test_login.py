@@ -38,7 +38,7 @@ def skipped(settings: Settings, instance: dg.DagsterInstance) -> dict[str, str]:
 
 def test_all_that_ask_strava_skip_and_say_why(rig: Rig) -> None:
     settings = rig.settings
-    words = {"purge": "purge goes on", "revoked": "access away on 2026-03-09", "none": "no login yet"}
+    words = {"purge": "purge finishes it", "revoked": "access away on 2026-03-09", "none": "no login yet"}
 
     def telling(word: str) -> set[str]:
         with rig.instance() as instance:
