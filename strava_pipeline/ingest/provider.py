@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any, Protocol, TypeVar
 
 from strava_pipeline.core.activities import UnreadableItem
-from strava_pipeline.core.providers import ProviderSpec
+from strava_pipeline.core.providers import Kind, ProviderSpec
 from strava_pipeline.core.rows import Json
 
 T = TypeVar("T")
@@ -114,6 +114,9 @@ class Provider(Lister, Protocol):
         """The file of an activity. Raises GoneError where there is none. (`files`)"""
         ...
 
-    def list_gear(self) -> Iterator[Received]:
-        """The answers that hold all gear of the account. (`gear`)"""
+    def list_kind(self, kind: Kind, after: int | None, before: int | None) -> Iterator[Received]:
+        """The answers that hold all of the account's data of a kind that the spec names.
+
+        `after`, `before`: bounds of its days (epoch seconds; None: no bound). What has no day, such as gear, comes whole.
+        """
         ...

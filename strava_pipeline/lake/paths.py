@@ -4,8 +4,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from strava_pipeline.core.sources import STRAVA
+
+if TYPE_CHECKING:
+    from strava_pipeline.core.providers import Kind  # loads Polars, and every command comes here
 
 
 def log_of(database: Path) -> Path:
@@ -47,9 +51,9 @@ class Lake:
         """The listings of a provider. Strava's stay where they were before there were others."""
         return self.listings if source == STRAVA else self.providers / source / "activities"
 
-    def gear_of(self, source: str) -> Path:
-        """What a provider beside Strava answered about gear."""
-        return self.providers / source / "gear"
+    def kind_of(self, source: str, kind: "Kind") -> Path:
+        """What a provider beside Strava answered about a kind of data beside activities, such as gear."""
+        return self.providers / source / kind
 
     def files_of(self, source: str) -> Path:
         """What a provider beside Strava answered when it was asked for the file of an activity, a folder for each."""

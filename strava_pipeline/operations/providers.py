@@ -10,11 +10,12 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from strava_pipeline.core.errors import GoneError, LimitReachedError, RefusedError, TransientError
+from strava_pipeline.core.providers import Kind
 from strava_pipeline.core.size_limits import ImportLimits
 from strava_pipeline.ingest.calls import OUTAGE, FetchReport, fetch_each
 from strava_pipeline.ingest.clock import ServerClock
 from strava_pipeline.ingest.provider import Received
-from strava_pipeline.lake.bronze.answers import land_provider_gear, last_gear_answer, provider_gear
+from strava_pipeline.lake.bronze.answers import items_of_kind, land_of_kind, last_of_kind
 from strava_pipeline.lake.bronze.landing import require_writable
 from strava_pipeline.lake.gold.fetch_selection import WantedFile, wanted_files
 from strava_pipeline.lake.gold.warehouse import writing
@@ -52,7 +53,7 @@ def list_provider_activities(
         ending.stopped = report.stopped
         if report.stopped is None and gear_is_due(run, source, report.gear_ids):
             try:
-                answers = pull_provider_gear(run, source)
+                answers = pull_kind(run, source, "gear")
             except LimitReachedError as error:
                 ending.stopped = error
             except (TransientError, RefusedError, GoneError) as error:
@@ -81,26 +82,29 @@ SOONEST = timedelta(hours=20)  # gear that the service never shows must not cost
 
 def gear_is_due(run: RunContext, source: ProviderSource, named: Collection[str]) -> bool:
     """Whether gear is to be fetched: each week, and a day after the last time where activities name unknown gear."""
-    if "gear" not in source.spec.capabilities:
+    if "gear" not in source.spec.kinds:
         return False
     name = source.spec.name
-    last = last_gear_answer(run.lake, name)
+    last = last_of_kind(run.lake, name, "gear")
     if last is None:
         return True
-    known = {gear_id for provider, gear_id, _, _ in provider_gear(run.lake) if provider == name}
+    known = {gear_id for provider, gear_id, _, _ in items_of_kind(run.lake, "gear") if provider == name}
     return run.now() - last >= (EVERY if known.issuperset(named) else SOONEST)
 
 
-def pull_provider_gear(run: RunContext, source: ProviderSource) -> int:
-    """Fetch all gear of the account, each answer on disk before the next call; how many answers came."""
-    if "gear" not in source.spec.capabilities:
+def pull_kind(
+    run: RunContext, source: ProviderSource, kind: Kind, after: int | None = None, before: int | None = None
+) -> int:
+    """Fetch all of the account's data of a kind, each answer on disk before the next call; how many answers came.
+
+    `after`, `before`: bounds of its days, where it has any (epoch seconds; None: no bound).
+    """
+    if kind not in source.spec.kinds:
         return 0
-    name = source.spec.name
-    require_writable(run.lake, run.lake.gear_of(name))
-    client, count = source.client, 0
-    for _ in client.landed(
-        client.list_gear(), lambda answer: land_provider_gear(run.lake, name, answer.body, answer.fetched_at)
-    ):
+    name, client, count = source.spec.name, source.client, 0
+    require_writable(run.lake, run.lake.kind_of(name, kind))
+    answers = client.list_kind(kind, after, before)
+    for _ in client.landed(answers, lambda answer: land_of_kind(run.lake, name, kind, answer.body, answer.fetched_at)):
         count += 1
     return count
 

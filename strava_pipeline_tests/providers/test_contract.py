@@ -21,7 +21,7 @@ from strava_pipeline.core.json_values import json_bytes
 from strava_pipeline.core.providers import spec_of
 from strava_pipeline.core.sources import hashed_id
 from strava_pipeline.ingest.registry import login_files, missing_login
-from strava_pipeline.lake.bronze.answers import provider_gear
+from strava_pipeline.lake.bronze.answers import items_of_kind
 from strava_pipeline.lake.bronze.listing import begin_listing
 from strava_pipeline.lake.bronze.manifests import Window
 from strava_pipeline.lake.gold.quarantine import unreadable_rows
@@ -30,7 +30,7 @@ from strava_pipeline.lake.rebuild import rebuild
 from strava_pipeline.operations.options import ListingOptions
 from strava_pipeline.operations.provider_access import plan_providers, provider_states
 from strava_pipeline.operations.provider_source import ProviderSource
-from strava_pipeline.operations.providers import gear_is_due, list_provider_activities, pull_provider_gear
+from strava_pipeline.operations.providers import gear_is_due, list_provider_activities, pull_kind
 from strava_pipeline.operations.step_reports import StepReport
 from strava_pipeline.settings import Settings
 from strava_pipeline_tests.providers.worlds import World, five
@@ -221,7 +221,7 @@ def test_a_link_to_strava_makes_both_one_activity(world: World) -> None:
 def test_gear_is_kept_under_the_provider_that_numbered_it(world: World) -> None:
     five(world.subject)
     run = world.run()
-    assert pull_provider_gear(run, ProviderSource(world.subject.name, world.settings, run)) == 1
+    assert pull_kind(run, ProviderSource(world.subject.name, world.settings, run), "gear") == 1
     world.pull()
     joined = "activities JOIN gear ON gear.source = activities.gear_source AND gear.gear_id = activities.gear_id"
     assert world.gold(f"SELECT DISTINCT gear.source, gear.name FROM {joined}") == [(world.subject.name, "Blue bike")]
@@ -292,7 +292,7 @@ def test_gear_is_fetched_weekly_and_a_day_later_where_an_activity_names_unknown_
         run = world.run()
         return gear_is_due(run, ProviderSource(world.subject.name, world.settings, run), named)
 
-    known = next(gear_id for _, gear_id, _, _ in provider_gear(world.run().lake))
+    known = next(gear_id for _, gear_id, _, _ in items_of_kind(world.run().lake, "gear"))
     assert not due(known, "unheard-of")
     world.subject.clock.advance(21 * 3600)
     assert (due(known), due(known, "unheard-of")) == (False, True)
@@ -324,7 +324,7 @@ def test_a_folder_of_a_provider_that_this_version_lacks_is_named(world: World) -
 def test_a_rebuild_makes_the_same_without_a_call(world: World) -> None:
     keys = five(world.subject)
     run = world.run()
-    pull_provider_gear(run, ProviderSource(world.subject.name, world.settings, run))
+    pull_kind(run, ProviderSource(world.subject.name, world.settings, run), "gear")
     world.pull()
     world.subject.clock.advance(3600)
     world.subject.edit(keys[0], "edited")

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from strava_pipeline.core.errors import MissingSettingsError
-from strava_pipeline.core.providers import ProviderSpec, UnreadableRowError, spec_of
+from strava_pipeline.core.providers import Kind, ProviderSpec, UnreadableRowError, spec_of
 from strava_pipeline.ingest.clock import ServerClock
 from strava_pipeline.ingest.http import Wire
 from strava_pipeline.ingest.provider import Login, OnWait, Page, Received
@@ -74,7 +74,7 @@ class ToyClient:
         answer = self._service.get(f"/files/{source_id}", is_json=False)
         return Received(answer.body, answer.fetched_at, f"{source_id}.{answer.headers['Content-Type'].split('/')[1]}")
 
-    def list_gear(self) -> Iterator[Received]:
+    def list_kind(self, kind: Kind, after: int | None, before: int | None) -> Iterator[Received]:
         answer = self._service.get("/bikes")
         yield Received(answer.body, answer.fetched_at)
 

@@ -16,8 +16,12 @@ from strava_pipeline.core.errors import PipelineError
 from strava_pipeline.core.rows import Json
 from strava_pipeline.core.sources import FILE, SOURCES, STRAVA, hashed_id
 
-Capability = Literal["windows", "feed", "deletions", "files", "streams", "gear", "webhooks", "adds", "uploads"]
+Capability = Literal["windows", "feed", "deletions", "files", "streams", "webhooks", "adds", "uploads"]
 Edit = Literal["name", "gear", "duration"]
+Kind = Literal["gear"]
+"""A kind of data beside activities, in answers that are kept whole; also the name of its table and of its folder."""
+KindReader = Callable[[Any], Sequence[tuple[str, Json]]]
+"""The items of an answer, parsed from JSON: each one's id at the service, and its fields by the names of the kind's table."""
 Page = tuple[list[Json], list[UnreadableItem]]  # the activities of a page in Strava's shape, and its other items
 
 
@@ -54,8 +58,7 @@ class ProviderSpec:
         capabilities: `windows`: lists by range of time; `feed`: changes since a cursor; `deletions`: says what was
             deleted; `files`: gives the file of an activity; and so on.
         edits: what may be changed there.
-        read_gear: reads the body of an answer about gear, parsed from JSON, as each piece's id at the service and its
-            fields by the names of the table `gear`.
+        kinds: what the service gives beside activities, with the reading of each kind.
     """
 
     name: str
@@ -66,7 +69,7 @@ class ProviderSpec:
     oldest_first: bool = False
     capabilities: frozenset[Capability] = frozenset()
     edits: frozenset[Edit] = frozenset()
-    read_gear: Callable[[Any], Sequence[tuple[str, Json]]] = lambda content: ()
+    kinds: Mapping[Kind, KindReader] = field(default_factory=dict)
 
 
 @cache

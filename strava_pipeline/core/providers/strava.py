@@ -11,6 +11,6 @@ SPEC = ProviderSpec(
     priority=3,
     read_page=split_page,
     oldest_first=True,
-    capabilities=frozenset({"windows", "deletions", "streams", "gear", "webhooks", "uploads"}),
+    capabilities=frozenset({"windows", "deletions", "streams", "webhooks", "uploads"}),
     edits=frozenset({"name", "gear"}),
 )

@@ -14,7 +14,7 @@ from typing import Any
 
 from strava_pipeline.core.activities import FetchedDetail, is_nothing_recorded
 from strava_pipeline.core.landings import SHORTLY
-from strava_pipeline.core.providers import spec_of
+from strava_pipeline.core.providers import Kind, spec_of
 from strava_pipeline.core.rows import Json
 from strava_pipeline.lake.bronze.landing import Times, land_file, landing_order, parse_file_stem
 from strava_pipeline.lake.bronze.listings import answer_times
@@ -293,28 +293,30 @@ def newest_gear(lake: Lake) -> Iterator[tuple[str, datetime, dict[str, Any] | No
             yield folder.name, at, found
 
 
-def land_provider_gear(lake: Lake, source: str, body: bytes, at: datetime) -> None:
-    """Put a provider's answer about gear on disk."""
-    land_file(lake, lake.gear_of(source), _GOOD, body, at)
+def land_of_kind(lake: Lake, source: str, kind: Kind, body: bytes, at: datetime) -> None:
+    """Put a provider's answer about a kind of data on disk."""
+    land_file(lake, lake.kind_of(source, kind), _GOOD, body, at)
 
 
-def last_gear_answer(lake: Lake, source: str) -> datetime | None:
-    """When the newest answer of a provider about gear came (UTC); None: none ever did."""
-    return max((at for at, _, _ in _answers(lake, lake.gear_of(source))), default=None)
+def last_of_kind(lake: Lake, source: str, kind: Kind) -> datetime | None:
+    """When the newest answer of a provider about a kind of data came (UTC); None: none ever did."""
+    return max((at for at, _, _ in _answers(lake, lake.kind_of(source, kind))), default=None)
 
 
-def provider_gear(lake: Lake) -> Iterator[tuple[str, str, datetime, Json]]:
-    """(source, id, time, fields) of every piece of gear that a provider beside Strava ever showed, as last received."""
+def items_of_kind(lake: Lake, kind: Kind) -> Iterator[tuple[str, str, datetime, Json]]:
+    """(source, id, time, fields) of every item of a kind that a provider beside Strava ever showed, as last received."""
     for source in lake.listed_sources[1:]:
         newest: dict[str, tuple[datetime, Json]] = {}
-        for at, _, path in sorted(_answers(lake, lake.gear_of(source)), key=lambda one: landing_order(one[:2])):
+        if (read := spec_of(source).kinds.get(kind)) is None:
+            continue
+        for at, _, path in sorted(_answers(lake, lake.kind_of(source, kind)), key=lambda one: landing_order(one[:2])):
             try:
                 content = unpacked_json(path)
             except (OSError, ValueError):  # damaged
                 continue
-            newest |= {gear_id: (at, fields) for gear_id, fields in spec_of(source).read_gear(content)}
-        for gear_id, (at, fields) in sorted(newest.items()):
-            yield source, gear_id, at, fields
+            newest |= {item_id: (at, fields) for item_id, fields in read(content)}
+        for item_id, (at, fields) in sorted(newest.items()):
+            yield source, item_id, at, fields
 
 
 def _newest(lake: Lake, folder: Path) -> tuple[datetime | None, dict[str, Any] | None]:

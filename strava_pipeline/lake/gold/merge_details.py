@@ -19,9 +19,9 @@ from strava_pipeline.core.tables.details import ACTIVITY_SESSIONS, RECORDED
 from strava_pipeline.lake.bronze.answers import (
     AnswerFiles,
     detail_files,
+    items_of_kind,
     newest_athlete,
     newest_gear,
-    provider_gear,
     read_details,
 )
 from strava_pipeline.lake.bronze.listings import ranked_sources
@@ -230,7 +230,7 @@ def _strava_gear(lake: Lake, athlete_id: int | None) -> Iterator[_Piece]:
 
 
 def _provider_gear(lake: Lake, athlete_id: int | None) -> Iterator[_Piece]:
-    for source, gear_id, at, fields in provider_gear(lake):
+    for source, gear_id, at, fields in items_of_kind(lake, "gear"):
         yield _Piece(source, gear_id, athlete_id, fields, True, at)
 
 

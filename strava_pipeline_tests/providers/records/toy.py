@@ -47,6 +47,6 @@ SPEC = ProviderSpec(
     link="https://toy.example/{source_id}",
     priority=4,
     read_page=page_reader(NAME, rows, read_row),
-    capabilities=frozenset({"windows", "deletions", "files", "gear"}),
-    read_gear=read_gear,
+    capabilities=frozenset({"windows", "deletions", "files"}),
+    kinds={"gear": read_gear},
 )
