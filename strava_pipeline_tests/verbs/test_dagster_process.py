@@ -168,3 +168,20 @@ def test_a_process_that_has_only_begun_ends_without_an_error(where: str) -> None
         [sys.executable, "-c", dedent(program)], capture_output=True, text=True, timeout=PATIENCE, check=False
     )
     assert (ended.returncode, ended.stdout, ended.stderr) == (0, "", "")
+
+
+def test_an_interrupt_while_dagsters_ui_loads_ends_it_at_once(tmp_path: Path) -> None:
+    for module in (
+        "dagster",
+        "dagster_webserver",
+    ):  # the first that is imported is interrupted in code made of a string
+        (tmp_path / f"{module}.py").write_text(f"exec({KILLED!r})")
+    ended = subprocess.run(
+        [sys.executable, "-m", "strava_pipeline.verbs.dagster_ui", "127.0.0.1", "0"],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), *sys.path])},
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+    )
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, "", "")
