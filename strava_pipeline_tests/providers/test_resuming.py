@@ -9,12 +9,15 @@ import dagster as dg
 import pytest
 from dagster import DagsterRunStatus
 
+from strava_pipeline.core.errors import LimitReachedError
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.providers import Outcome, keep_outcome
+from strava_pipeline.operations.step_reports import StepReport
 from strava_pipeline.orchestrate.build import build_defs
 from strava_pipeline.orchestrate.jobs import provider_job
 from strava_pipeline.orchestrate.partitions import range_tags
 from strava_pipeline.orchestrate.sensors.resume import provider_resume_sensor
+from strava_pipeline.orchestrate.steps import reported
 from strava_pipeline.orchestrate.tags import DATA_DIR, NO_LIMIT, PROVIDER_LIMIT, RESUMES
 from strava_pipeline.settings import Settings
 from strava_pipeline_tests.providers.subjects import ToySubject, register_toy
@@ -135,3 +138,18 @@ def test_another_data_folder_s_run_and_one_that_failed_are_left_alone(watched: W
     watched.ran("theirs", LISTING, **{DATA_DIR: "/elsewhere"})
     watched.ran("failed", LISTING, status=DagsterRunStatus.FAILURE)
     assert watched.tick() == "Nothing waits for a limit of Toy."
+
+
+def test_a_run_is_marked_with_the_first_asset_that_a_limit_stopped() -> None:
+    def step(name: str, *deps: str) -> dg.AssetsDefinition:
+        @dg.asset(name=name, deps=deps)
+        def stopped(context: dg.AssetExecutionContext) -> Iterator[Any]:
+            yield from reported(context, StepReport(name, {}, stopped=LimitReachedError("Toy", ENDS)))
+
+        return stopped
+
+    instance = dg.DagsterInstance.ephemeral()
+    result = dg.materialize([step(LISTING), step(FILES, LISTING)], instance=instance, tags={PROVIDER_LIMIT: NO_LIMIT})
+    run = instance.get_run_by_id(result.run_id)
+    assert run is not None
+    assert run.tags[PROVIDER_LIMIT] == LISTING, "the tag of the run that it goes on with does not count"
