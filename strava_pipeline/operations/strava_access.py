@@ -10,7 +10,7 @@ from datetime import datetime
 from pathlib import Path
 
 from strava_pipeline.ingest.clock import ServerClock, system_clock
-from strava_pipeline.ingest.strava.access import give_access_back, revoked_at, revoked_words, why_no_access
+from strava_pipeline.ingest.strava.access import no_access_reason, revoked_at, revoked_message, withdraw_access
 from strava_pipeline.ingest.strava.budget import Remaining, make_budget
 from strava_pipeline.ingest.strava.ledger import ledger_path
 from strava_pipeline.ingest.strava.oauth import SCOPES, missing_scopes
@@ -18,7 +18,7 @@ from strava_pipeline.ingest.strava.subscriptions import subscription_path
 from strava_pipeline.ingest.strava.token_store import token_store
 from strava_pipeline.settings import Settings
 
-__all__ = ["give_access_back", "ledger_path", "revoked_at", "revoked_words", "subscription_path"]  # beside its own
+__all__ = ["ledger_path", "revoked_at", "revoked_message", "subscription_path", "withdraw_access"]  # beside its own
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ def has_login(settings: Settings) -> bool:
 
 def access_problem(settings: Settings) -> str | None:
     """Why Strava can't be asked, for a person; None: there is a login, and nothing says that it may not be used."""
-    if reason := why_no_access(settings):
+    if reason := no_access_reason(settings):
         return reason
     return None if has_login(settings) else "There is no login yet. Run `strava-pipeline auth`."
 

@@ -18,7 +18,7 @@ from strava_pipeline.core.trips.activity.thresholds import thresholds
 from strava_pipeline.core.trips.activity.verdict import algorithms
 from strava_pipeline.ingest.trips.connect import trip_keys, trip_routes, trip_source
 from strava_pipeline.ingest.trips.read import Tally, plain_rows, read_bundles
-from strava_pipeline.ingest.trips.source import Listed, TripSource
+from strava_pipeline.ingest.trips.source import ListedTrip, TripSource
 from strava_pipeline.lake.gold.deletions import is_suspicious
 from strava_pipeline.lake.gold.warehouse import writing
 from strava_pipeline.lake.trips import SaveReport, merge_trips, save_trips, saved_trips
@@ -173,12 +173,12 @@ class _Listed:
     """
 
     rows: pl.DataFrame
-    places: dict[str, Listed]
+    places: dict[str, ListedTrip]
     duplicates: int
 
 
 def _listed(source: TripSource, run: RunContext) -> _Listed:
-    frames, places, seen = [index_rows([], run.years)], dict[str, Listed](), 0
+    frames, places, seen = [index_rows([], run.years)], dict[str, ListedTrip](), 0
     for rows in plain_rows(source):
         new = {row["external_id"]: row for row in reversed(rows) if row["external_id"] not in places}
         places |= {name: row["listed"] for name, row in reversed(new.items())}

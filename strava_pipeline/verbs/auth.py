@@ -23,7 +23,7 @@ from strava_pipeline.core.errors import (
 )
 from strava_pipeline.ingest.clock import ServerClock, system_clock
 from strava_pipeline.ingest.http import make_wire
-from strava_pipeline.ingest.strava.access import forget_revoked
+from strava_pipeline.ingest.strava.access import forget_revocation
 from strava_pipeline.ingest.strava.client import connect
 from strava_pipeline.ingest.strava.consent import Consent, RedirectListener, read_consent
 from strava_pipeline.ingest.strava.oauth import SCOPES, OAuth, make_oauth, missing_scopes
@@ -88,7 +88,7 @@ def log_in(settings: Settings, oauth: OAuth, clock: ServerClock, consent: Consen
     with store.lock():
         _refuse_another_athlete(settings.data_dir, store, token, force=force)
         store.save(token)
-    forget_revoked(settings)
+    forget_revocation(settings)
     echo(f"Logged in as athlete {token.athlete_id}; the login is kept in {store.path}.")
     _print_missing_scopes(scopes)
     _fetch_athlete(settings, clock)

@@ -118,10 +118,10 @@ def _refuse(settings: "Settings") -> None:
 
 def _give_back(settings: "Settings") -> str:
     from strava_pipeline.ingest.clock import system_clock
-    from strava_pipeline.operations.strava_access import give_access_back
+    from strava_pipeline.operations.strava_access import withdraw_access
 
     try:
-        give_access_back(settings, system_clock(settings))
+        withdraw_access(settings, system_clock(settings))
     except PipelineError as error:
         raise PipelineError(
             f"The access could not be given back, so nothing was deleted. {str(error).rstrip('.')}. To delete all the same: "

@@ -308,11 +308,11 @@ def _unknown_scopes(only_me: int | None) -> str:
 
 
 def _print_login(login: dict[str, Any], revoked: datetime | None) -> None:
-    from strava_pipeline.operations.strava_access import revoked_words
+    from strava_pipeline.operations.strava_access import revoked_message
     from strava_pipeline.verbs.terminal import out
 
     if revoked is not None:
-        out.print(f"Login: {revoked_words(revoked)}", style="yellow")
+        out.print(f"Login: {revoked_message(revoked)}", style="yellow")
         return
     if "problem" in login:
         out.print(f"Login: {login['problem']}", style="yellow")

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import dagster as dg
 import pytest
 
-from strava_pipeline.ingest.strava.access import forget_revoked, note_revoked
+from strava_pipeline.ingest.strava.access import forget_revocation, note_revocation
 from strava_pipeline.ingest.strava.token_store import token_store
 from strava_pipeline.orchestrate.build import build_defs
 from strava_pipeline.orchestrate.schedules import no_login
@@ -49,16 +49,16 @@ def test_all_that_ask_strava_skip_and_say_why(rig: Rig) -> None:
     rig.lake.purged.mkdir(parents=True)
     assert telling("purge") == ASKING
     rig.lake.purged.rmdir()
-    note_revoked(settings, datetime(2026, 3, 9, tzinfo=UTC))
+    note_revocation(settings, datetime(2026, 3, 9, tzinfo=UTC))
     assert telling("revoked") == ASKING
     token_store(settings).path.unlink()
     assert telling("revoked") == ASKING, "it is the more telling of the two"
-    forget_revoked(settings)
+    forget_revocation(settings)
     assert telling("none") == ASKING
 
 
 def test_a_run_after_it_fails_with_the_words(rig: Rig) -> None:
-    note_revoked(rig.settings, datetime(2026, 3, 9, tzinfo=UTC))
+    note_revocation(rig.settings, datetime(2026, 3, 9, tzinfo=UTC))
     with pytest.raises(Exception, match="strava-pipeline purge"):
         rig.run("flow")
     assert rig.calls()["total"] == 0

@@ -204,7 +204,11 @@ def _read(path: Path) -> dict[str, Any]:
         ) from error
     section = config.get("carConnectivity") if isinstance(config, dict) else None
     connectors = section.get("connectors") if isinstance(section, dict) else None
-    if not isinstance(connectors, list) or not all(isinstance(each, dict) for each in connectors) or not connectors:
+    if (
+        not isinstance(connectors, list)
+        or not all(isinstance(connector, dict) for connector in connectors)
+        or not connectors
+    ):
         raise SourceError(
             f'{path} is no configuration of CarConnectivity: {{"carConnectivity": {{"connectors": [{{"type": …}}]}}}}.'
         )

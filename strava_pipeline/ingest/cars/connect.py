@@ -29,6 +29,119 @@ from strava_pipeline.settings import Settings
 _Key = tuple[str, str, int]  # user, car, milliseconds since 1970
 
 
+@contextmanager
+def oracle_of(settings: Settings, people: People, scripted: Path | None = None) -> Iterator[Oracle]:
+    """An oracle that asks the cars of `people` and TRIPS_OSRM_URL; `scripted`: a file of scenarios answers in their place."""
+    if scripted is not None:
+        yield _Oracle(ScriptedCars.from_file(scripted), ScriptedRoutes.from_file(scripted).length_km)
+        return
+    router = None
+    if settings.trips_osrm_url:
+        router = CarRouter(settings.trips_osrm_url, small_wire(settings, PATIENCE))
+    with BoundedCars(_adapter(settings, people), lambda: datetime.now(UTC)) as cars:
+        try:
+            yield _Oracle(cars, lambda _, points, __: router.length_km(points).km if router else None)
+        finally:
+            if router is not None:
+                router.log_failures()
+
+
+@contextmanager
+def geocoder_of(settings: Settings) -> Iterator[Geocoder | None]:
+    """A geocoder at TRIPS_GEOCODER_URL; None without the setting: then no position leaves this machine."""
+    if not settings.trips_geocoder_url:
+        yield None
+        return
+    geocoder = Geocoder(settings.trips_geocoder_url, small_wire(settings, PATIENCE))
+    try:
+        yield geocoder
+    finally:
+        geocoder.log_failures()
+
+
+class _Oracle:
+    """Answers for cars and routes. `cars`: bounded, or a script's; `route`: kilometres for a user, points and a moment."""
+
+    def __init__(self, cars: CarAdapter, route: Callable[[str, Points, float], float | None]) -> None:
+        self._cars, self.route = cars, route
+
+    def car(self, user_id: str, car_id: str, at: float) -> CarReading:
+        return _line(self._cars.ask(car_id, datetime.fromtimestamp(at, UTC), user_id))
+
+
+class _NoAdapter:
+    """Where nothing is configured, no car can be asked."""
+
+    def ask(self, car_id: str, at: datetime, user_id: str) -> Reading:
+        now = datetime.now(UTC)
+        return Reading(car_id, now, now, error=Trouble.UNKNOWN_CAR)
+
+
+def _adapter(settings: Settings, people: People) -> CarAdapter:
+    if people.carconnectivity is None or not people.vins:
+        return _NoAdapter()
+    from strava_pipeline.ingest.cars.carconnectivity import CarConnectivityCars
+
+    return CarConnectivityCars(
+        Path(people.carconnectivity), people.vins, tokens=settings.secrets_dir / "carconnectivity_tokens.json"
+    )
+
+
+def _line(reading: Reading) -> CarReading:
+    return CarReading(
+        car_id=reading.car_id,
+        answered_at=reading.answered_at,
+        measured_at=reading.measured_at,
+        is_parked=reading.is_parked,
+        odometer=reading.odometer_km,
+        lat=reading.lat,
+        lng=reading.lng,
+        error=reading.error.value if reading.error else None,
+    )
+
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """A route; `metres` None: there is none. `answered`: the answer is final; else the server may be asked again later."""
+
+    metres: float | None
+    answered: bool
+    why: str | None = None
+
+    @property
+    def km(self) -> float | None:
+        return None if self.metres is None else self.metres / 1000
+
+
+class CarRouter:
+    """One server. `wire`: with the patience of ingest/places.py. At the end of a run, `log_failures` says what went wrong."""
+
+    def __init__(self, url: str, wire: Wire) -> None:
+        self._url, self._wire = url.rstrip("/"), wire
+        self._failures: Counter[str] = Counter()
+
+    def length_km(self, points: Sequence[tuple[float, float]]) -> Route:
+        """The route through points (longitude, latitude) in their order."""
+        try:
+            found = ask_route(self._wire, self._url, "driving", points)
+        except PipelineError:
+            found = NO_ANSWER
+        if isinstance(found, str):
+            self._failures[found] += 1
+            return Route(None, is_definite(found), found)
+        return Route(found, answered=True)
+
+    def log_failures(self) -> None:
+        """One WARNING, if any question was left without a route."""
+        if self._failures:
+            why = ", ".join(f"{reason}: {count}" for reason, count in sorted(self._failures.items()))
+            log.warning("ways of cars without a route from TRIPS_OSRM_URL, by what it answered: %s.", why)
+            self._failures.clear()
+
+
 def read_script(path: Path) -> Any:
     """The JSON in a script. Raises SourceError."""
     try:
@@ -143,116 +256,3 @@ class ScriptedRoutes:
         steps = self._routes.get(user_id, [])
         place = bisect_right(steps, at, key=lambda step: step[0])
         return steps[place - 1][1].length_km(points) if place else None
-
-
-@contextmanager
-def oracle_of(settings: Settings, people: People, scripted: Path | None = None) -> Iterator[Oracle]:
-    """An oracle that asks the cars of `people` and TRIPS_OSRM_URL; `scripted`: a file of scenarios answers in their place."""
-    if scripted is not None:
-        yield _Oracle(ScriptedCars.from_file(scripted), ScriptedRoutes.from_file(scripted).length_km)
-        return
-    router = None
-    if settings.trips_osrm_url:
-        router = CarRouter(settings.trips_osrm_url, small_wire(settings, PATIENCE))
-    with BoundedCars(_adapter(settings, people), lambda: datetime.now(UTC)) as cars:
-        try:
-            yield _Oracle(cars, lambda _, points, __: router.length_km(points).km if router else None)
-        finally:
-            if router is not None:
-                router.log_failures()
-
-
-@contextmanager
-def geocoder_of(settings: Settings) -> Iterator[Geocoder | None]:
-    """A geocoder at TRIPS_GEOCODER_URL; None without the setting: then no position leaves this machine."""
-    if not settings.trips_geocoder_url:
-        yield None
-        return
-    geocoder = Geocoder(settings.trips_geocoder_url, small_wire(settings, PATIENCE))
-    try:
-        yield geocoder
-    finally:
-        geocoder.log_failures()
-
-
-class _Oracle:
-    """Answers for cars and routes. `cars`: bounded, or a script's; `route`: kilometres for a user, points and a moment."""
-
-    def __init__(self, cars: CarAdapter, route: Callable[[str, Points, float], float | None]) -> None:
-        self._cars, self.route = cars, route
-
-    def car(self, user_id: str, car_id: str, at: float) -> CarReading:
-        return _line(self._cars.ask(car_id, datetime.fromtimestamp(at, UTC), user_id))
-
-
-class _NoAdapter:
-    """Where nothing is configured, no car can be asked."""
-
-    def ask(self, car_id: str, at: datetime, user_id: str) -> Reading:
-        now = datetime.now(UTC)
-        return Reading(car_id, now, now, error=Trouble.UNKNOWN_CAR)
-
-
-def _adapter(settings: Settings, people: People) -> CarAdapter:
-    if people.carconnectivity is None or not people.vins:
-        return _NoAdapter()
-    from strava_pipeline.ingest.cars.carconnectivity import CarConnectivityCars
-
-    return CarConnectivityCars(
-        Path(people.carconnectivity), people.vins, tokens=settings.secrets_dir / "carconnectivity_tokens.json"
-    )
-
-
-def _line(reading: Reading) -> CarReading:
-    return CarReading(
-        car_id=reading.car_id,
-        answered_at=reading.answered_at,
-        measured_at=reading.measured_at,
-        is_parked=reading.is_parked,
-        odometer=reading.odometer_km,
-        lat=reading.lat,
-        lng=reading.lng,
-        error=reading.error.value if reading.error else None,
-    )
-
-
-log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Route:
-    """A route; `metres` None: there is none. `answered`: the answer is final; else the server may be asked again later."""
-
-    metres: float | None
-    answered: bool
-    why: str | None = None
-
-    @property
-    def km(self) -> float | None:
-        return None if self.metres is None else self.metres / 1000
-
-
-class CarRouter:
-    """One server. `wire`: with the patience of ingest/places.py. At the end of a run, `log_failures` says what went wrong."""
-
-    def __init__(self, url: str, wire: Wire) -> None:
-        self._url, self._wire = url.rstrip("/"), wire
-        self._failures: Counter[str] = Counter()
-
-    def length_km(self, points: Sequence[tuple[float, float]]) -> Route:
-        """The route through points (longitude, latitude) in their order."""
-        try:
-            found = ask_route(self._wire, self._url, "driving", points)
-        except PipelineError:
-            found = NO_ANSWER
-        if isinstance(found, str):
-            self._failures[found] += 1
-            return Route(None, is_definite(found), found)
-        return Route(found, answered=True)
-
-    def log_failures(self) -> None:
-        """One WARNING, if any question was left without a route."""
-        if self._failures:
-            why = ", ".join(f"{reason}: {count}" for reason, count in sorted(self._failures.items()))
-            log.warning("ways of cars without a route from TRIPS_OSRM_URL, by what it answered: %s.", why)
-            self._failures.clear()

@@ -100,9 +100,9 @@ class Points:
 def track_of(frame: pl.DataFrame) -> pl.DataFrame:
     """TRACK from collected rows, `at` in microseconds since 1970; null for what is no number or not on Earth."""
     numbers = [name for name, kind in TRACK.items() if kind == pl.Float64]
-    known = frame.with_columns(pl.when(pl.col(numbers).is_finite()).then(pl.col(numbers)))
+    finite = frame.with_columns(pl.when(pl.col(numbers).is_finite()).then(pl.col(numbers)))
     there = pl.col("latitude").is_between(-90, 90) & pl.col("longitude").is_between(-180, 180)
-    return known.with_columns(
+    return finite.with_columns(
         pl.col("at").cast(TRACK["at"]),
         pl.when(there).then(pl.col("latitude")).alias("latitude"),
         pl.when(there).then(pl.col("longitude")).alias("longitude"),

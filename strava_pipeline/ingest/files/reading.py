@@ -29,6 +29,20 @@ FIT_SIGNATURE = slice(8, 12)
 READERS = {Format.FIT: read_fit, Format.GPX: read_gpx, Format.TCX: read_tcx}
 
 
+def read_whole(
+    body: bytes, name: str, received_at: datetime, limits: ImportLimits = ImportLimits()
+) -> tuple[Reading, list[pl.DataFrame]]:
+    """A file's reading, and the points of each of its recordings; nothing that a file holds raises."""
+    unpacked, flags = unpack(body, limits)
+    read = read_unpacked(unpacked, flags, name, received_at, limits)
+    zones = [
+        (zone.name, zone.utc_offset_s) if (zone := zone_of(recording)) else (None, None)
+        for recording in read.recordings
+    ]
+    content = hashlib.sha256(unpacked).hexdigest()
+    return reading_of(read, content, zones), [recording.track for recording in read.recordings]
+
+
 def read_file(content: bytes, name: str, received_at: datetime, limits: ImportLimits = ImportLimits()) -> DecodedFile:
     """What is in a file. `name` only helps to describe an unknown file; `received_at` shows which clocks run ahead."""
     return read_unpacked(*unpack(content, limits), name, received_at, limits)
@@ -128,17 +142,3 @@ def zone_at(latitude: float, longitude: float, at: datetime | None) -> Zone | No
     except (ZoneInfoNotFoundError, ValueError):  # no name at all is a ValueError
         return None
     return Zone(name, offset.total_seconds() if offset is not None else None)
-
-
-def read_whole(
-    body: bytes, name: str, received_at: datetime, limits: ImportLimits = ImportLimits()
-) -> tuple[Reading, list[pl.DataFrame]]:
-    """A file's reading, and the points of each of its recordings; nothing that a file holds raises."""
-    unpacked, flags = unpack(body, limits)
-    read = read_unpacked(unpacked, flags, name, received_at, limits)
-    zones = [
-        (zone.name, zone.utc_offset_s) if (zone := zone_of(recording)) else (None, None)
-        for recording in read.recordings
-    ]
-    content = hashlib.sha256(unpacked).hexdigest()
-    return reading_of(read, content, zones), [recording.track for recording in read.recordings]

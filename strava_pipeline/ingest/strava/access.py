@@ -29,7 +29,7 @@ from strava_pipeline.ingest.clock import CONTRADICTION, HEADER_RESOLUTION, Serve
 from strava_pipeline.ingest.http import Exchange, UntrustedError, make_wire
 from strava_pipeline.ingest.strava.ledger import LedgerFile, folder_ledger_path, ledger_path
 from strava_pipeline.ingest.strava.oauth import SCOPES, AccessTokens, make_oauth, missing_scopes
-from strava_pipeline.ingest.strava.token_store import LOGIN, StoredToken, keep_at_home, token_store
+from strava_pipeline.ingest.strava.token_store import LOGIN, StoredToken, keep_emulator_tokens_here, token_store
 from strava_pipeline.settings import Settings
 
 _PURGED = ".purged"  # lake/paths.py: what a purge is deleting; a call made now would bring some of it back
@@ -38,16 +38,16 @@ _PURGED = ".purged"  # lake/paths.py: what a purge is deleting; a call made now 
 def examine_claim(settings: Settings, claimed_at: datetime, clock: ServerClock) -> bool:
     """Try whether the access was taken away, as an event claims, and note it if so: at `claimed_at`.
 
-    Returns False where nothing was to be tried: it is noted already, or there is no login. Raises as `is_login_dead` does.
+    Returns False where nothing was to be tried: it is noted already, or there is no login. Raises as `is_login_refused` does.
     """
     if revoked_at(settings) is not None or not token_store(settings).path.exists():
         return False
-    if is_login_dead(settings, clock):
-        note_revoked(settings, claimed_at)
+    if is_login_refused(settings, clock):
+        note_revocation(settings, claimed_at)
     return True
 
 
-def is_login_dead(settings: Settings, clock: ServerClock) -> bool:
+def is_login_refused(settings: Settings, clock: ServerClock) -> bool:
     """Whether Strava refuses the stored login, tried by renewing it once: a token call, which counts in no limit.
 
     The new pair is kept. Raises what says nothing about the login: MissingSettingsError without one, NeedsLoginError where its
@@ -66,15 +66,15 @@ def is_login_dead(settings: Settings, clock: ServerClock) -> bool:
     return False
 
 
-def give_access_back(settings: Settings, clock: ServerClock) -> None:
+def withdraw_access(settings: Settings, clock: ServerClock) -> None:
     """Withdraw the stored login at Strava and note that it is. Raises as TokenStore.load and OAuth.revoke do."""
     store = token_store(settings)
     with store.lock():  # or a refresh at the same time could bring one that is not withdrawn
         make_oauth(settings, make_wire(settings, clock), clock).revoke(store.load().refresh_token)
-    note_revoked(settings, clock.now())
+    note_revocation(settings, clock.now())
 
 
-def note_revoked(settings: Settings, at: datetime) -> None:
+def note_revocation(settings: Settings, at: datetime) -> None:
     """Note that the athlete took the access away at `at`: no call is made with this login any more."""
     path = _note(settings)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -95,12 +95,12 @@ def revoked_at(settings: Settings) -> datetime | None:
         return datetime.fromtimestamp(path.stat().st_mtime, UTC)
 
 
-def forget_revoked(settings: Settings) -> None:
+def forget_revocation(settings: Settings) -> None:
     """The athlete has logged in again."""
     _note(settings).unlink(missing_ok=True)
 
 
-def revoked_words(at: datetime) -> str:
+def revoked_message(at: datetime) -> str:
     """What happened and what to do, for a person."""
     return (
         f"The athlete took this application's access away on {at:%Y-%m-%d}. Strava asks that their data is then deleted: "
@@ -108,10 +108,10 @@ def revoked_words(at: datetime) -> str:
     )
 
 
-def why_no_access(settings: Settings) -> str | None:
+def no_access_reason(settings: Settings) -> str | None:
     """Why no call may be made though a login may be there: access taken away, or a purge under way. None: calls may be made."""
     if revoked := revoked_at(settings):
-        return revoked_words(revoked)
+        return revoked_message(revoked)
     if (settings.data_dir / _PURGED).exists():
         return f"A purge of {settings.data_dir} is running, or was interrupted: strava-pipeline purge finishes it."
     return None
@@ -228,7 +228,7 @@ def _ledger(path: Path) -> Finding:
 
 def _token(settings: Settings, token: StoredToken) -> Finding:
     try:
-        keep_at_home(token.refresh_token, settings.base_url)
+        keep_emulator_tokens_here(token.refresh_token, settings.base_url)
     except ForbiddenError as error:
         return problem(TOKEN, str(error), "Correct STRAVA_BASE_URL and STRAVA_API_URL, or log in: " + LOGIN)
     if token.refused_at is not None:

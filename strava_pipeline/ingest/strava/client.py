@@ -30,10 +30,10 @@ from strava_pipeline.ingest.calls import MOST_REFUSALS, LandingClient, retrying
 from strava_pipeline.ingest.clock import ServerClock, system_clock
 from strava_pipeline.ingest.http import BrokenOffError, Exchange, NotSentError, TooLargeError, Wire, make_wire
 from strava_pipeline.ingest.provider import Page
-from strava_pipeline.ingest.strava.access import why_no_access
+from strava_pipeline.ingest.strava.access import no_access_reason
 from strava_pipeline.ingest.strava.budget import OnWait, Pacing, make_budget
 from strava_pipeline.ingest.strava.oauth import AccessTokens, fault_codes, make_oauth
-from strava_pipeline.ingest.strava.token_store import keep_at_home, token_store
+from strava_pipeline.ingest.strava.token_store import keep_emulator_tokens_here, token_store
 from strava_pipeline.settings import APPLICATION_PAGE, Settings
 
 MOST_REPEATS = 2  # pages in a row without a new activity: then the listing has no end
@@ -193,7 +193,7 @@ class StravaClient(LandingClient):
         """Send one request whose call is reserved; release the reservation where the call certainly did not count."""
         try:
             token = self._tokens.get()
-            keep_at_home(token, self.api_url)
+            keep_emulator_tokens_here(token, self.api_url)
         except PipelineError:
             self.budget.release(reserved_at)
             raise
@@ -322,7 +322,7 @@ def connect(
     `wait`, `on_wait`: see Pacing; the cushions and `yielding`: see RateBudget. Raises MissingSettingsError when the application
     or the login is missing, NeedsLoginError when the athlete took the access away or a purge is under way.
     """
-    if reason := why_no_access(settings):
+    if reason := no_access_reason(settings):
         raise NeedsLoginError(reason)
     clock = clock or system_clock(settings)
     wire = make_wire(settings, clock)

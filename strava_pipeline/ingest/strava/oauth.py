@@ -28,8 +28,8 @@ from strava_pipeline.ingest.strava.token_store import (
     EXPIRES_AT_LOCAL,
     StoredToken,
     TokenStore,
-    keep_at_home,
-    keep_from_emulator,
+    keep_emulator_tokens_here,
+    keep_real_tokens_from_emulator,
 )
 from strava_pipeline.settings import APPLICATION_PAGE, Application, Settings
 
@@ -76,12 +76,12 @@ class OAuth:
 
     def revoke(self, token: str) -> None:
         """Give the application's access back: no token of this login works any more. No error where none did."""
-        keep_from_emulator(token, self._base_url)
+        keep_real_tokens_from_emulator(token, self._base_url)
         self._ask(token, lambda lost: self._withdraw(token))
 
     def _ask(self, secret: str, call: Callable[[bool], T]) -> T:
         """What `call` returns, tried again where that may help. Its argument: whether an answer was lost before."""
-        keep_at_home(secret, self._base_url)
+        keep_emulator_tokens_here(secret, self._base_url)
         lost = False
         try:
             for attempt in retrying(self._jitter, self._clock.sleep):
@@ -166,7 +166,7 @@ def _refusal(exchange: Exchange, answer: Mapping[str, Any], lost: bool) -> Pipel
     resources = {resource for resource, _, _ in faults}
     if not resources.isdisjoint(("RequestToken", "AuthorizationCode")):
         return NeedsLoginError(
-            "Strava does not accept this code. One works once, for some minutes: open the page again, allow access, and use "
+            "Strava does not accept this code. A code works once, for some minutes: open the page again, allow access, and use "
             "the address that it sends you to."
         )
     if "RefreshToken" in resources:

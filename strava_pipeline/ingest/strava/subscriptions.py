@@ -20,7 +20,7 @@ from strava_pipeline.ingest.clock import ServerClock
 from strava_pipeline.ingest.http import Exchange, Wire, make_wire
 from strava_pipeline.ingest.secret_file import save_secret
 from strava_pipeline.ingest.strava.oauth import application_refusal, fault_codes
-from strava_pipeline.ingest.strava.token_store import keep_at_home
+from strava_pipeline.ingest.strava.token_store import keep_emulator_tokens_here
 from strava_pipeline.settings import Application, Settings
 
 LONGEST_CALLBACK = 255  # characters: developers.strava.com/docs/webhooks
@@ -102,7 +102,7 @@ class Subscriptions:
     ) -> T:
         """What `read` finds in the answer; a TransientError, of `read` too, is tried again."""
         secret = self._application.client_secret.get_secret_value()
-        keep_at_home(secret, self._url)
+        keep_emulator_tokens_here(secret, self._url)
         proof = {"client_id": self._application.client_id, "client_secret": secret}
         params, form = (proof, None) if form is None else (None, {**proof, **form})
         for attempt in retrying(self._jitter, self._clock.sleep):

@@ -189,7 +189,7 @@ def is_loopback(url: str) -> bool:
     return is_this_machine(urlsplit(url).hostname or "")
 
 
-def keep_at_home(secret: str, url: str) -> None:
+def keep_emulator_tokens_here(secret: str, url: str) -> None:
     """Raise ForbiddenError if a token, refresh token or code of an emulator is about to leave this machine."""
     if secret.startswith(EMULATOR_PREFIX) and not is_loopback(url):
         raise ForbiddenError(
@@ -198,7 +198,7 @@ def keep_at_home(secret: str, url: str) -> None:
         )
 
 
-def keep_from_emulator(secret: str, url: str) -> None:
+def keep_real_tokens_from_emulator(secret: str, url: str) -> None:
     """Raise ForbiddenError if a login that is no emulator's is about to be withdrawn on this machine."""
     if not secret.startswith(EMULATOR_PREFIX) and is_loopback(url):
         raise ForbiddenError(

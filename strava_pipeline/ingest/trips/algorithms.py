@@ -26,7 +26,7 @@ from strava_pipeline.core.trips.activity.thresholds import Thresholds
 from strava_pipeline.core.trips.activity.verdict import Algorithm, Decision, Verdict
 from strava_pipeline.ingest.trips.keys import KeyRing
 from strava_pipeline.ingest.trips.read import in_order, read_bundles
-from strava_pipeline.ingest.trips.source import Filters, Listed, open_source
+from strava_pipeline.ingest.trips.source import Filters, ListedTrip, open_source
 
 SHARE = 1_000  # trips of a process at once; fewer in all are not worth a second process (0.5 s to start)
 
@@ -79,7 +79,7 @@ def _begin(job: _Job) -> None:
     _job[:] = [job]
 
 
-def _decide(share: Sequence[Listed]) -> list[DecidedBatch]:
+def _decide(share: Sequence[ListedTrip]) -> list[DecidedBatch]:
     ((url, limits, keys, algorithm, sets, statuses),) = _job
     with open_source(url, limits) as source:
         return [decide_batch(algorithm, sets, batch, statuses) for batch in read_bundles(source, keys, order=share)]

@@ -114,7 +114,7 @@ def bundle_of(row: Mapping[str, Any], columns: Mapping[str, Column]) -> Bundle:
     """The bundle of a row and its decrypted columns, by name."""
     locations, mix, feedback = columns[LOCATIONS], columns[MIX], columns[FEEDBACK]
     return Bundle(
-        external_id=name_of(row),
+        external_id=trip_name(row),
         platform=_text(row["platform"]),
         status=_text(row["status"]),
         review_status=_text(row["review_status"]),
@@ -135,7 +135,7 @@ def bundle_of(row: Mapping[str, Any], columns: Mapping[str, Column]) -> Bundle:
     )
 
 
-def name_of(row: Mapping[str, Any]) -> str:
+def trip_name(row: Mapping[str, Any]) -> str:
     """A trip's external id; where it has none, its id, so that the trip can be named."""
     return _text(row["external_id"]) or str(row["id"])
 

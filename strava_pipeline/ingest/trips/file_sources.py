@@ -17,12 +17,21 @@ import polars as pl
 from polars.exceptions import PanicException, PolarsError
 
 from strava_pipeline.core.errors import SourceError
-from strava_pipeline.ingest.trips.source import ENCRYPTED, GROUPS, MEASURED, TABLE, Counts, Filters, Listed, TripSource
+from strava_pipeline.ingest.trips.source import (
+    ENCRYPTED,
+    GROUPS,
+    MEASURED,
+    TABLE,
+    Counts,
+    Filters,
+    ListedTrip,
+    TripSource,
+)
 
 _WAL = b"\x02\x02"  # bytes 18 and 19 of the header, the file format's write and read version
 _SQL_NAMES = {
     "external_id": "coalesce(nullif(CAST(external_id AS TEXT), ''), CAST(id AS TEXT))"
-}  # as columns.name_of names a trip
+}  # as columns.trip_name names a trip
 _Answer = TypeVar("_Answer")
 
 
@@ -45,14 +54,14 @@ class SqliteTrips(TripSource):
             self.connection.close()
             raise
 
-    def listed(self, filters: Filters) -> Iterable[Listed]:
+    def listed(self, filters: Filters) -> Iterable[ListedTrip]:
         named = [_SQL_NAMES.get(column, f"CAST({column} AS TEXT)") for column in filters.plain]
         where = " AND ".join(f"{column} IN (SELECT value FROM json_each(?))" for column in named)
         found = self._rows(
             f"SELECT {self._key}, id, start_time, location_count FROM {TABLE} WHERE {where or 'TRUE'}",
             *(json.dumps(values) for values in filters.plain.values()),
         )
-        return map(Listed._make, found)
+        return map(ListedTrip._make, found)
 
     def rows(self, keys: Sequence[Any], columns: Sequence[str]) -> dict[Any, dict[str, Any]]:
         # as bytes, which decrypting needs
@@ -140,7 +149,7 @@ def _beside(path: Path, ending: str) -> Path:
 
 
 _ROW = "row of the file"
-_POLARS_NAMES = {  # as columns.name_of names a trip
+_POLARS_NAMES = {  # as columns.trip_name names a trip
     "external_id": pl.coalesce(pl.col("external_id").cast(pl.String).replace("", None), pl.col("id").cast(pl.String))
 }
 _WINDOW = 4096  # each read unpacks its row group up to there (0.2 s at 20,000 trips): few large reads, bounded memory
@@ -163,11 +172,13 @@ class ParquetTrips(TripSource):
             raise self._unreadable() from None
         self.check(columns)
 
-    def listed(self, filters: Filters) -> Iterable[Listed]:
+    def listed(self, filters: Filters) -> Iterable[ListedTrip]:
         scan = self._scan.with_row_index(_ROW)
         for column, values in filters.plain.items():
             scan = scan.filter(_POLARS_NAMES.get(column, pl.col(column).cast(pl.String)).is_in(values))
-        return map(Listed._make, self._collected(scan.select(_ROW, "id", "start_time", "location_count")).iter_rows())
+        return map(
+            ListedTrip._make, self._collected(scan.select(_ROW, "id", "start_time", "location_count")).iter_rows()
+        )
 
     def rows(self, keys: Sequence[Any], columns: Sequence[str]) -> dict[Any, dict[str, Any]]:
         found: dict[Any, dict[str, Any]] = {}

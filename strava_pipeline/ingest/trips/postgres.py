@@ -20,14 +20,14 @@ from strava_pipeline.ingest.trips.source import (
     TABLE,
     Counts,
     Filters,
-    Listed,
+    ListedTrip,
     TripSource,
 )
 
 _SCHEMA = "gamification_private"
 _CONNECT_SECONDS = 10  # libpq's own default is to wait as long as the network does
 _LIST_AT_ONCE = 10_000  # rows of the list fetched in one go: about a megabyte
-_NAMED = {"external_id": "coalesce(nullif(external_id::text, ''), id::text)"}  # as columns.name_of names a trip
+_NAMED = {"external_id": "coalesce(nullif(external_id::text, ''), id::text)"}  # as columns.trip_name names a trip
 _COLUMNS = "SELECT attname FROM pg_attribute WHERE attrelid = to_regclass(%s) AND attnum > 0 AND NOT attisdropped"
 
 
@@ -43,12 +43,12 @@ class PostgresTrips(TripSource):
             self.connection.close()
             raise
 
-    def listed(self, filters: Filters) -> Iterable[Listed]:
+    def listed(self, filters: Filters) -> Iterable[ListedTrip]:
         where = " AND ".join(f"{_NAMED.get(column, f'{column}::text')} = ANY(%({column})s)" for column in filters.plain)
         query = f"SELECT id, id, start_time, location_count FROM {self._table} WHERE {where or 'TRUE'}"
         with self._transaction(), self.connection.cursor(name="listed") as cursor:
             cursor.itersize = _LIST_AT_ONCE
-            return [Listed._make(row) for row in cursor.execute(query, filters.plain)]
+            return [ListedTrip._make(row) for row in cursor.execute(query, filters.plain)]
 
     def rows(self, keys: Sequence[Any], columns: Sequence[str]) -> dict[Any, dict[str, Any]]:
         query = f"SELECT id, {', '.join(columns)} FROM {self._table} WHERE id = ANY(%s)"

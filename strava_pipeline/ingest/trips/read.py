@@ -17,7 +17,7 @@ from strava_pipeline.core.json_values import finite_number, parse_instant
 from strava_pipeline.core.process import without_garbage_collection
 from strava_pipeline.core.size_limits import TripLimits
 from strava_pipeline.core.trips.activity.bundle import Bundle, State, entry_comment
-from strava_pipeline.ingest.trips.columns import Column, bundle_of, name_of, number, plain_json, read_column
+from strava_pipeline.ingest.trips.columns import Column, bundle_of, number, plain_json, read_column, trip_name
 from strava_pipeline.ingest.trips.keys import KeyRing
 from strava_pipeline.ingest.trips.source import (
     ENCRYPTED,
@@ -27,7 +27,7 @@ from strava_pipeline.ingest.trips.source import (
     PLAIN,
     PROPERTIES,
     Filters,
-    Listed,
+    ListedTrip,
     TripSource,
 )
 
@@ -57,7 +57,7 @@ def read_bundles(
     keys: KeyRing,
     filters: Filters = Filters(),
     *,
-    order: Sequence[Listed] | None = None,
+    order: Sequence[ListedTrip] | None = None,
     batch_points: int = BATCH_POINTS,
 ) -> Iterator[list[Bundle]]:
     """The trips that the filters let through, latest start first (those without a start last), then the highest id first.
@@ -132,18 +132,24 @@ def refuse_unknown(source: TripSource, filters: Filters) -> None:
             )
 
 
-def in_order(source: TripSource, filters: Filters = Filters(), only: Collection[Any] | None = None) -> list[Listed]:
+def in_order(source: TripSource, filters: Filters = Filters(), only: Collection[Any] | None = None) -> list[ListedTrip]:
     """The trips that the plain filters let through, latest first. Raises SourceError, also where ids are not unique."""
     listed = list(source.listed(filters))
     times = Counter(entry.key for entry in listed)
-    odd = next((key for key, count in times.items() if count > 1 or key is None or isinstance(key, bytes)), _NO_KEY)
-    if odd is not _NO_KEY:
-        what = "several trips with one id" if odd is not None and times[odd] > 1 else "a trip without a usable id"
+    ambiguous = next(
+        (key for key, count in times.items() if count > 1 or key is None or isinstance(key, bytes)), _NO_KEY
+    )
+    if ambiguous is not _NO_KEY:
+        what = (
+            "several trips with one id"
+            if ambiguous is not None and times[ambiguous] > 1
+            else "a trip without a usable id"
+        )
         raise SourceError(f"{source.name} has {what}: nothing tells them apart. Make id unique and not null.")
     return sorted((entry for entry in listed if only is None or entry.key in only), key=_age, reverse=True)
 
 
-def _bundles(source: TripSource, keys: KeyRing, filters: Filters, order: Sequence[Listed]) -> Iterator[Bundle]:
+def _bundles(source: TripSource, keys: KeyRing, filters: Filters, order: Sequence[ListedTrip]) -> Iterator[Bundle]:
     left = len(order) if filters.limit is None else filters.limit
     if not filters.needs_feedback:
         order = order[:left]
@@ -229,7 +235,7 @@ def _column(name: str, content: Any, trip: Any, keys: KeyRing, source: TripSourc
     return column
 
 
-def portions(order: Sequence[Listed], rows: int, points: int) -> Iterator[list[Any]]:
+def portions(order: Sequence[ListedTrip], rows: int, points: int) -> Iterator[list[Any]]:
     """Keys of trips to fetch at once: at most `rows` of them, with at most `points` points by their `location_count`."""
     portion: list[Any] = []
     points_held = 0
@@ -245,7 +251,7 @@ def portions(order: Sequence[Listed], rows: int, points: int) -> Iterator[list[A
         yield portion
 
 
-def _age(entry: Listed) -> tuple[bool, float, int, Any]:
+def _age(entry: ListedTrip) -> tuple[bool, float, int, Any]:
     """The key that sorts trips by start, then id; ids of several types (SQLite accepts any) stay comparable."""
     start, of_number = parse_instant(entry.start_time), finite_number(number(entry.id))
     of_id = (1, str(entry.id)) if of_number is None else (0, number(entry.id))
@@ -264,7 +270,7 @@ def plain_rows(source: TripSource) -> Iterator[list[dict[str, Any]]]:
         portion = order[begin : begin + _AT_ONCE]
         rows = source.rows([entry.key for entry in portion], PLAIN)
         yield [
-            {**plain_json(rows[entry.key]), "external_id": name_of(rows[entry.key]), "listed": entry}
+            {**plain_json(rows[entry.key]), "external_id": trip_name(rows[entry.key]), "listed": entry}
             for entry in portion
             if entry.key in rows
         ]

@@ -69,7 +69,7 @@ class Filters:
         return self.only_with_feedback or bool(self.comments)
 
 
-class Listed(NamedTuple):
+class ListedTrip(NamedTuple):
     """A trip of the list: `key` finds its row again, the rest sorts the trips and shows how large each is."""
 
     key: Any
@@ -94,7 +94,7 @@ class TripSource(ABC):
     points_at_once: int = 100_000  # some 17 MB of tokens
 
     @abstractmethod
-    def listed(self, filters: Filters) -> Iterable[Listed]:
+    def listed(self, filters: Filters) -> Iterable[ListedTrip]:
         """The trips that the plain filters let through, in no order; no encrypted column is read."""
 
     @abstractmethod

@@ -18,11 +18,11 @@ from strava_pipeline.core.errors import (
 )
 from strava_pipeline.ingest.http import make_wire
 from strava_pipeline.ingest.strava.access import (
-    forget_revoked,
-    give_access_back,
-    is_login_dead,
-    note_revoked,
+    forget_revocation,
+    is_login_refused,
+    note_revocation,
     revoked_at,
+    withdraw_access,
 )
 from strava_pipeline.ingest.strava.oauth import OAuth, make_oauth
 from strava_pipeline.ingest.strava.token_store import StoredToken
@@ -38,11 +38,11 @@ def oauth(world: World, **more: Any) -> OAuth:
 
 def test_a_living_login_is_not_dead_and_its_new_pair_is_kept(world: World) -> None:
     before = world.store.load()
-    assert is_login_dead(world.settings, world.clock()) is False
+    assert is_login_refused(world.settings, world.clock()) is False
     after = world.store.load()
     assert after.refresh_token != before.refresh_token, "it was tried though the access token was still good"
     assert after.scope == before.scope
-    assert is_login_dead(world.settings, world.clock()) is False, "the new one works"
+    assert is_login_refused(world.settings, world.clock()) is False, "the new one works"
     assert world.calls()["token"] == 3, "the login and the two"
     assert world.calls()["total"] == 0
 
@@ -50,7 +50,7 @@ def test_a_living_login_is_not_dead_and_its_new_pair_is_kept(world: World) -> No
 def test_a_revoked_login_is_dead_and_stays_on_disk(world: World) -> None:
     before = world.store.load()
     world.order("revoke")
-    assert is_login_dead(world.settings, world.clock()) is True
+    assert is_login_refused(world.settings, world.clock()) is True
     after = world.store.load()
     assert after.refresh_token == before.refresh_token
     assert after.refused_at is not None
@@ -70,37 +70,37 @@ def test_what_says_nothing_of_the_login_is_no_revocation(
     before = world.store.load()
     world.fault("/oauth/token", **fault)
     with pytest.raises(kind):
-        is_login_dead(world.settings, world.clock())
+        is_login_refused(world.settings, world.clock())
     assert world.store.load() == before
 
 
 def test_a_mistyped_application_a_missing_and_a_damaged_login_are_no_revocation(world: World) -> None:
     wrong = world.settings.model_copy(update={"client_id": "999"})
     with pytest.raises(WrongApplicationError):
-        is_login_dead(wrong, world.clock())
+        is_login_refused(wrong, world.clock())
     world.store.path.write_text("{")
     with pytest.raises(NeedsLoginError, match="not a login file"):
-        is_login_dead(world.settings, world.clock())
+        is_login_refused(world.settings, world.clock())
     world.store.path.unlink()
     with pytest.raises(MissingSettingsError):
-        is_login_dead(world.settings, world.clock())
+        is_login_refused(world.settings, world.clock())
 
 
 def test_the_note_is_kept_and_forgotten(world: World) -> None:
     assert revoked_at(world.settings) is None
-    note_revoked(world.settings, AT)
+    note_revocation(world.settings, AT)
     assert revoked_at(world.settings) == AT
     path = world.settings.data_dir / "state" / "revoked.json"
     assert json.loads(path.read_text()) == {"at": "2026-03-09T23:30:01.000005Z"}
     assert [one.name for one in path.parent.iterdir()] == [path.name]
-    forget_revoked(world.settings)
-    forget_revoked(world.settings)
+    forget_revocation(world.settings)
+    forget_revocation(world.settings)
     assert revoked_at(world.settings) is None
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", "7", '{"at": null}', '{"at": "soon"}', "{}", '{"at": 5}'])
 def test_a_damaged_note_counts_from_when_it_was_written(world: World, content: str) -> None:
-    note_revoked(world.settings, AT)
+    note_revocation(world.settings, AT)
     path = world.settings.data_dir / "state" / "revoked.json"
     path.write_text(content)
     os.utime(path, (1_700_000_000, 1_700_000_000))
@@ -108,20 +108,20 @@ def test_a_damaged_note_counts_from_when_it_was_written(world: World, content: s
 
 
 def test_nothing_is_asked_of_strava_after_it(world: World) -> None:
-    note_revoked(world.settings, AT)
+    note_revocation(world.settings, AT)
     says = "access away on 2026-03-09. Strava asks that their data is then deleted: strava-pipeline purge"
     with pytest.raises(NeedsLoginError, match=re.escape(says)):
         world.connect()
-    forget_revoked(world.settings)
+    forget_revocation(world.settings)
     world.connect()
 
 
 def test_access_that_is_given_back_is_gone_at_strava_and_noted(world: World) -> None:
-    give_access_back(world.settings, world.clock())
+    withdraw_access(world.settings, world.clock())
     assert revoked_at(world.settings) is not None
     assert world.foreign_call("/athlete").status_code == 401
-    assert is_login_dead(world.settings, world.clock()) is True
-    give_access_back(world.settings, world.clock())
+    assert is_login_refused(world.settings, world.clock()) is True
+    withdraw_access(world.settings, world.clock())
 
 
 @pytest.mark.parametrize("resource", ["RefreshToken", "AccessToken"])
@@ -149,7 +149,7 @@ def test_access_that_could_not_be_given_back_is_told(
     if fault is not None:
         world.fault("/oauth/revoke", **fault)
     with pytest.raises(PipelineError) as caught:
-        give_access_back(world.settings.model_copy(update=settings), world.clock())
+        withdraw_access(world.settings.model_copy(update=settings), world.clock())
     assert type(caught.value) is kind
     assert not [secret for secret in world.secrets() if secret in str(caught.value)]
     assert revoked_at(world.settings) is None
@@ -158,14 +158,14 @@ def test_access_that_could_not_be_given_back_is_told(
 
 def test_what_passes_by_itself_is_tried_again(world: World) -> None:
     world.fault("/oauth/revoke", "status", status=503, times=2)
-    give_access_back(world.settings, world.clock())
+    withdraw_access(world.settings, world.clock())
     assert world.foreign_call("/athlete").status_code == 401
 
 
 def test_a_real_login_is_not_sent_to_an_emulator(world: World) -> None:
     world.store.save(StoredToken({"refresh_token": "0123456789abcdef"}))
     with pytest.raises(ForbiddenError, match="nothing was sent"):
-        give_access_back(world.settings, world.clock())
+        withdraw_access(world.settings, world.clock())
     assert not [path for _, _, path, _ in world.calls()["log"] if "revoke" in path]
 
 
@@ -176,4 +176,4 @@ def test_a_login_that_is_forgotten_leaves_nothing_and_another_can_be_made(world:
     world.store.forget()
     assert [path.name for path in folder.iterdir()] == ["ca-bundle.pem"]
     world.log_in()
-    assert is_login_dead(world.settings, world.clock()) is False
+    assert is_login_refused(world.settings, world.clock()) is False

@@ -296,7 +296,7 @@ def test_a_used_up_code_says_so_and_is_not_shown(newcomer: World, caplog: pytest
     first = ok(run("--code", address))
     second = run("--code", address)
     assert isinstance(second.exception, NeedsLoginError)
-    assert "does not accept this code. One works once" in str(second.exception)
+    assert "does not accept this code. A code works once" in str(second.exception)
     text = first.output + second.output + caplog.text + repr(second.exception)
     raw = json.loads(newcomer.store.path.read_text())
     for secret in (code_of(address), raw["access_token"], raw["refresh_token"], SECRET):

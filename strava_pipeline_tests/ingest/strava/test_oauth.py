@@ -63,7 +63,7 @@ def age(world: World, **fields: Any) -> None:
         ),
         ("invalid_secret", WrongApplicationError, "STRAVA_CLIENT_ID or STRAVA_CLIENT_SECRET is wrong"),
         ("named_secret", WrongApplicationError, "STRAVA_CLIENT_SECRET is wrong"),
-        ("invalid_code", NeedsLoginError, "One works once, for some minutes: open the page again"),
+        ("invalid_code", NeedsLoginError, "A code works once, for some minutes: open the page again"),
         ("dead_refresh", NeedsLoginError, "no longer accepts the refresh token"),
         ("inactive", ForbiddenError, "Since June 2026 its owner needs a Strava subscription"),
         ("bare_403", ForbiddenError, "https://www.strava.com/settings/api"),

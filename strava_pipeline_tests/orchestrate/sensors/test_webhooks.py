@@ -7,7 +7,7 @@ import pytest
 from dagster import DagsterRunStatus
 from dagster._core.storage.tags import ASSET_PARTITION_RANGE_END_TAG, ASSET_PARTITION_RANGE_START_TAG
 
-from strava_pipeline.ingest.strava.access import note_revoked
+from strava_pipeline.ingest.strava.access import note_revocation
 from strava_pipeline.lake.bronze import events
 from strava_pipeline_tests.orchestrate.sensors.ticks import Watch, watched
 from strava_pipeline_tests.rig import NOW, Rig
@@ -111,7 +111,7 @@ def test_no_run_is_started_where_a_limit_leaves_no_call(watch: Watch) -> None:
 def test_without_access_nothing_is_started(watch: Watch) -> None:
     with subscribed(watch.rig):
         watch.rig.control("edit", id=of_year(watch, 2024), set={"name": "Renamed"})
-    note_revoked(watch.rig.settings, NOW)
+    note_revocation(watch.rig.settings, NOW)
     assert "took this application's access away" in watch.tick("webhooks")[1]
 
 
