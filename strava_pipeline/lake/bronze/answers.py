@@ -300,7 +300,7 @@ def land_of_kind(lake: Lake, source: str, kind: Kind, body: bytes, at: datetime)
 
 def last_of_kind(lake: Lake, source: str, kind: Kind) -> datetime | None:
     """When the newest answer of a provider about a kind of data came (UTC); None: none ever did."""
-    return max((at for at, _, _ in _answers(lake, lake.kind_of(source, kind))), default=None)
+    return max((at for _, at, _ in _answers(lake, lake.kind_of(source, kind))), default=None)
 
 
 def items_of_kind(lake: Lake, kind: Kind) -> Iterator[tuple[str, str, datetime, Json]]:
@@ -309,7 +309,7 @@ def items_of_kind(lake: Lake, kind: Kind) -> Iterator[tuple[str, str, datetime, 
         newest: dict[str, tuple[datetime, Json]] = {}
         if (read := spec_of(source).kinds.get(kind)) is None:
             continue
-        for at, _, path in sorted(_answers(lake, lake.kind_of(source, kind)), key=lambda one: landing_order(one[:2])):
+        for _, at, path in sorted(_answers(lake, lake.kind_of(source, kind))):
             try:
                 content = unpacked_json(path)
             except (OSError, ValueError):  # damaged
@@ -321,7 +321,7 @@ def items_of_kind(lake: Lake, kind: Kind) -> Iterator[tuple[str, str, datetime, 
 
 def _newest(lake: Lake, folder: Path) -> tuple[datetime | None, dict[str, Any] | None]:
     """The time of the newest readable answer, and its object (None: a 404). Damaged files are skipped."""
-    for at, _, path in sorted(_answers(lake, folder), key=lambda one: landing_order(one[:2]), reverse=True):
+    for _, at, path in sorted(_answers(lake, folder), reverse=True):
         try:
             if path.name.endswith(_GONE):
                 return at, None
@@ -333,15 +333,15 @@ def _newest(lake: Lake, folder: Path) -> tuple[datetime | None, dict[str, Any] |
     return None, None
 
 
-def _answers(lake: Lake, folder: Path) -> Iterator[tuple[datetime, int | None, Path]]:
-    """When each answer in a folder is believed to have come, its number, and its file."""
+def _answers(lake: Lake, folder: Path) -> Iterator[tuple[int, datetime, Path]]:
+    """Each answer in a folder: its number (0: from before there were numbers), believed time, and file. They sort by landing."""
     times = answer_times(lake)
     for path in folder.iterdir() if folder.is_dir() else ():
         try:
             at, number = parse_file_stem(path.name.removesuffix(_GONE).removesuffix(_GOOD))
         except ValueError:  # another program's file
             continue
-        yield times.of_answer(at, number), number, path
+        yield number or 0, times.of_answer(at, number), path
 
 
 def gear_folder(lake: Lake, gear_id: str) -> Path:

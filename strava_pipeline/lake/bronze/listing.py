@@ -6,7 +6,7 @@ last start that was seen, one second overlapping. Nothing is parsed into tables 
 """
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import MAXYEAR, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -113,13 +113,13 @@ class Listing:
 
     def _lose(self, page: PageEntry, path: Path) -> None:
         _set_aside(path)
-
-        def note(now: Manifest) -> None:
-            lost = {"lost": True}
-            now.pages = [entry.model_copy(update=lost) if entry.file == page.file else entry for entry in now.pages]
-
-        note(self._editable())
-        self._change(note)
+        on_disk = read_listing(self.folder)  # another run, or another part of this one, may have changed it
+        lost = {"lost": True}
+        for manifest in (self._editable(), on_disk._editable()):
+            manifest.pages = [
+                entry.model_copy(update=lost) if entry.file == page.file else entry for entry in manifest.pages
+            ]
+        on_disk._save()
         again = "rebuild` restores it" if page.request == {} else "run-all` lists its activities again"
         log.warning("%s is missing or damaged; `strava-pipeline %s.", path, again)
 
@@ -141,18 +141,10 @@ class Listing:
     def mark_used(self) -> None:
         """Note that a run has used the whole listing, so that the next run lists again. Half a listing is resumed instead."""
         if self.manifest.complete and not self.manifest.settled:
-
-            def note(now: Manifest) -> None:
-                now.settled = True
-
-            note(self._editable())
-            self._change(note)
-
-    def _change(self, note: Callable[[Manifest], None]) -> None:
-        """Change the manifest as it is on disk now: another run, or another part of this one, may have changed it."""
-        listing = read_listing(self.folder)
-        note(listing._editable())
-        listing._save()
+            self._editable().settled = True
+            on_disk = read_listing(self.folder)  # another run, or another part of this one, may have changed it
+            on_disk._editable().settled = True
+            on_disk._save()
 
     def _editable(self) -> Manifest:
         """The manifest, to be changed. Its entries stay shared: replace an entry instead of changing it."""

@@ -101,16 +101,11 @@ def mark_listings_used(lake: Lake, run_id: str) -> None:
             listing.mark_used()
 
 
-def listing_times(lake: Lake) -> Times:
-    """When the pages of Strava's listings are believed to have come."""
-    return _times(lake, list(_on_disk(lake)))
-
-
 def all_listing_times(lake: Lake) -> Times:
-    """When the pages of every provider's listings are believed to have come: each server is judged by its own answers."""
+    """The believed times of every provider's listings: each server is judged by its own answers."""
     sources = lake.listed_sources
     if len(sources) == 1:
-        return listing_times(lake)
+        return _times(lake, list(_on_disk(lake)))
     found = {source: list(_on_disk(lake, source)) for source in sources}
     return join_times(
         (_times(lake, of_source, source), [listing.manifest for listing in of_source])
@@ -119,16 +114,16 @@ def all_listing_times(lake: Lake) -> Times:
 
 
 def answer_times(lake: Lake, source: str = STRAVA) -> Times:
-    """When what landed beside the listings of a provider is believed to have come."""
+    """The believed times for a provider's answers other than listings."""
     place = lake.listings_of(source)
     if not place.is_dir():
         return Times()
     folder = place.stat()
-    # Others as soon as a listing begins, or this process adds to one.
-    looks = (lake.clock is not None, MANIFESTS.saved, folder.st_mtime_ns, folder.st_nlink)
+    # This changes as soon as a listing begins, or this process adds to one.
+    state = (lake.clock is not None, MANIFESTS.saved, folder.st_mtime_ns, folder.st_nlink)
     known = _ANSWER_TIMES.get(place)
-    if known is None or known[0] != looks:
-        known = _ANSWER_TIMES[place] = (looks, _times(lake, list(_on_disk(lake, source)), source))
+    if known is None or known[0] != state:
+        known = _ANSWER_TIMES[place] = (state, _times(lake, list(_on_disk(lake, source)), source))
     return known[1]
 
 

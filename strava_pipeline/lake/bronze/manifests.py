@@ -6,7 +6,6 @@ Runs read every manifest many times, so each file is parsed once for as long as 
 import threading
 from collections.abc import Sequence
 from datetime import datetime
-from itertools import takewhile
 from pathlib import Path
 from typing import Any, Literal
 
@@ -125,7 +124,8 @@ class Manifest(BaseModel):
     @property
     def walk(self) -> list[PageEntry]:
         """The pages with rows, from one end of the window to the other; pages behind the empty one are repetitions."""
-        return list(takewhile(lambda page: page.rows or page.lost, self.pages))
+        end = next((place for place, page in enumerate(self.pages) if not (page.rows or page.lost)), None)
+        return self.pages[:end]
 
     @property
     def repeated_pages(self) -> list[PageEntry]:
