@@ -112,9 +112,9 @@ def pull_kind(
 def bring_provider_files(
     run: RunContext, source: ProviderSource, years: Sequence[int], auto_files: bool, limits: ImportLimits
 ) -> StepReport:
-    """Fetch the files of activities of `years` that lack a track, and merge their rows of the table `files`.
+    """Fetch the files of activities of `years` that lack a track, merge their rows of the table `files`, and match again.
 
-    The table's own step can't follow in the same run, because gold is below that table and above these files.
+    The steps of that table and of matches can't follow in the same run, because they are above these files in the graph.
     """
     limit = limit_in_force(run, source.spec.name) if auto_files else None
     report = fetch_provider_files(run, source, years, auto_files=auto_files and limit is None, limits=limits)
@@ -123,6 +123,7 @@ def bring_provider_files(
         report = replace(report, metadata=numbers, complete=_unasked("files_complete", limit), stopped=limit)
     with writing(run.lake) as connection:
         merge_files(connection, run.lake)
+    match(run)  # what the files hold is evidence
     return report
 
 

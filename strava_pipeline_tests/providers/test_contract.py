@@ -17,13 +17,10 @@ from strava_pipeline.core.errors import (
     RefusedError,
     TransientError,
 )
-from strava_pipeline.core.json_values import json_bytes
 from strava_pipeline.core.providers import spec_of
 from strava_pipeline.core.sources import hashed_id
 from strava_pipeline.ingest.registry import login_files, missing_login
 from strava_pipeline.lake.bronze.answers import items_of_kind
-from strava_pipeline.lake.bronze.listing import begin_listing
-from strava_pipeline.lake.bronze.manifests import Window
 from strava_pipeline.lake.gold.quarantine import unreadable_rows
 from strava_pipeline.lake.providers import last_outcomes
 from strava_pipeline.lake.rebuild import rebuild
@@ -33,7 +30,7 @@ from strava_pipeline.operations.provider_source import ProviderSource
 from strava_pipeline.operations.providers import gear_is_due, list_provider_activities, pull_kind
 from strava_pipeline.operations.step_reports import StepReport
 from strava_pipeline.settings import Settings
-from strava_pipeline_tests.providers.worlds import World, five
+from strava_pipeline_tests.providers.worlds import World, five, list_at_strava
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 YEARS = [2024, 2025, 2026]
@@ -196,14 +193,6 @@ def test_an_item_that_is_no_activity_stops_nothing_and_proves_nothing(world: Wor
     world.subject.change_account()
     world.pull(per_page=50)
     assert len(unreadable_rows(world.run().lake)) == 1, "nor does another account"
-
-
-def list_at_strava(world: World, *activities: dict[str, Any]) -> None:
-    """Have a complete listing of Strava's in bronze."""
-    run = world.run()
-    listing = begin_listing(run.lake, Window(mode="all", after=None, before=None), athlete_id=7, at=run.now())
-    listing.land(list(activities), json_bytes(activities), {}, run.now(), run.years)
-    listing.land([], b"[]", {}, run.now(), run.years)
 
 
 def test_a_link_to_strava_makes_both_one_activity(world: World) -> None:

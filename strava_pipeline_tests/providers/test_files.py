@@ -14,6 +14,7 @@ from strava_pipeline.core.providers import spec_of
 from strava_pipeline.core.size_limits import ImportLimits
 from strava_pipeline.core.sources import STRAVA, hashed_id
 from strava_pipeline.ingest.providers_file import ProviderChoice
+from strava_pipeline.lake.bronze.answers import land_streams
 from strava_pipeline.lake.decisions import record_decisions
 from strava_pipeline.lake.gold.quarantine import QuarantineDecision, failing_now
 from strava_pipeline.lake.providers import file_answers, last_outcomes
@@ -26,7 +27,7 @@ from strava_pipeline.operations.rebuilding import remake_imports
 from strava_pipeline.operations.step_reports import StepReport
 from strava_pipeline.orchestrate.schedules import provider_years
 from strava_pipeline_tests.providers.subjects import GPX
-from strava_pipeline_tests.providers.worlds import World, five
+from strava_pipeline_tests.providers.worlds import World, five, list_at_strava
 
 TABLES = ("files", "activity_details", "activity_laps", "activity_sessions", "activity_members", "activity_matches")
 DAY = timedelta(days=1).total_seconds()
@@ -96,6 +97,30 @@ def test_what_another_source_has_a_track_of_is_not_asked_for(world: World, tmp_p
     assert world.tracks()[2] == (keys[2], "file", 3), "the imported file's track stands for the provider's activity"
 
 
+def test_an_activity_that_strava_has_streams_of_is_not_asked_for(world: World) -> None:
+    if not world.subject.links:
+        pytest.skip("this provider names no ids of others")
+    list_at_strava(world, {"id": 123, "name": "at Strava", "start_date": "2025-01-01T06:00:00Z"})
+    world.subject.add("2025-01-01", "linked", strava_id=123)
+    key = world.subject.add("2025-01-02", "not linked")
+    land_streams(world.run().lake, 2025, 123, b"[]", world.run().now())
+    world.pull(matched=False)
+    world.fetch_files()
+    assert world.asked_for_files() == [key]
+
+
+def test_files_that_a_run_left_unread_are_read_without_a_call(world: World) -> None:
+    keys = five(world.subject)
+    world.pull()
+    world.fetch_files()
+    calls = len(world.asked_for_files())
+    for place in (world.run().lake.readings, world.run().lake.tracks):
+        shutil.rmtree(place)
+    assert numbers(world.fetch_files(auto_files=False))["files_read"] == 5
+    assert [key for key, *_ in world.tracks()] == keys
+    assert len(world.asked_for_files()) == calls
+
+
 def test_the_same_file_from_two_sources_is_one_activity(world: World, tmp_path: Path) -> None:
     key = world.subject.add("2025-01-04", "with a wrong clock", file_of="2025-01-03")
     import_gpx(world, tmp_path, "2025-01-03")
@@ -122,6 +147,7 @@ def test_a_limit_keeps_what_came_and_the_next_run_goes_on(world: World) -> None:
     assert outcome is not None
     assert outcome.limited_until is not None
     asked = len(world.asked_for_files())
+    world.subject.clock.advance(7201)
     world.fetch_files()
     assert world.asked_for_files()[asked:] == keys[2::-1]
     assert [key for key, *_ in world.tracks()] == keys

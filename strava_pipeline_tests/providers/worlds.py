@@ -4,9 +4,12 @@ import logging
 from dataclasses import dataclass
 from typing import Any
 
+from strava_pipeline.core.json_values import json_bytes
+from strava_pipeline.core.size_limits import ImportLimits
 from strava_pipeline.ingest.clock import machine_clock
-from strava_pipeline.lake.gold.warehouse import reading, writing
-from strava_pipeline.lake.imports.merge import merge_files
+from strava_pipeline.lake.bronze.listing import begin_listing
+from strava_pipeline.lake.bronze.manifests import Window
+from strava_pipeline.lake.gold.warehouse import reading
 from strava_pipeline.operations.merging import (
     details_merged,
     make_shards,
@@ -18,7 +21,7 @@ from strava_pipeline.operations.merging import (
 from strava_pipeline.operations.options import ListingOptions
 from strava_pipeline.operations.progress import LogProgress
 from strava_pipeline.operations.provider_source import ProviderSource
-from strava_pipeline.operations.providers import fetch_provider_files
+from strava_pipeline.operations.providers import bring_provider_files
 from strava_pipeline.operations.pulling import PullReport, pull_listing
 from strava_pipeline.operations.run_context import RunContext, run_context
 from strava_pipeline.operations.step_reports import StepReport
@@ -64,14 +67,12 @@ class World:
         run = self.run()
         source = ProviderSource(self.subject.name, self.settings, run)
         with reading(run.lake):  # opened once for all
-            report = fetch_provider_files(run, source, YEARS, auto_files=auto_files)
+            report = bring_provider_files(run, source, YEARS, auto_files, ImportLimits())
             self.merge_files(run)
         return report
 
     def merge_files(self, run: RunContext) -> None:
-        with writing(run.lake) as connection:
-            merge_files(connection, run.lake)
-        match(run)
+        """What follows the step of the files in a run."""
         with details_merged(run, YEARS) as (connection, _):
             update_quarantine(run, connection, YEARS)
         make_tracks(run, YEARS)
@@ -102,3 +103,11 @@ class World:
 
 def five(subject: Subject) -> list[str]:
     return [subject.add(f"2025-01-0{day}", f"ride {day}") for day in range(1, 6)]
+
+
+def list_at_strava(world: World, *activities: dict[str, Any]) -> None:
+    """Have a complete listing of Strava's in bronze."""
+    run = world.run()
+    listing = begin_listing(run.lake, Window(mode="all", after=None, before=None), athlete_id=7, at=run.now())
+    listing.land(list(activities), json_bytes(activities), {}, run.now(), run.years)
+    listing.land([], b"[]", {}, run.now(), run.years)
