@@ -1,17 +1,19 @@
-"""The kinds of values that settings have: what each accepts, and the message for anything else.
+"""The kinds of values that settings have: what each accepts, and the message for anything else; addresses among them.
 
-A kind is a type for pydantic. Which setting is of which kind, and where it is read from, is settings.py's.
+A kind is a type for pydantic. Which setting is of which kind, and where it is read from, is settings.py's. Of an address it is
+decided here whether it is valid and where plain http may go; nothing is looked up in the network.
 """
 
 import os
 import re
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, Field, SecretStr, ValidationInfo
 
-from strava_pipeline.core.addresses import http_url, own_hosts
 from strava_pipeline.core.sports import chosen_sports
 
 _CHECKOUT = Path(__file__).resolve().parent.parent
@@ -124,3 +126,63 @@ Zone = Annotated[Stripped, AfterValidator(_zone)]
 Sports = Annotated[str, AfterValidator(_sports)]  # groups and sports of core/sports.py, with commas
 Cron = Annotated[Stripped, AfterValidator(_cron)]
 Megabytes = Annotated[int, Field(ge=1, le=1_000_000_000)]  # 10^6 bytes each; a petabyte is no limit any more
+
+
+# Names that are never public: RFC 6761, RFC 6762 (.local), RFC 8375 (.home.arpa), ICANN's .internal; .lan in many routers.
+_OWN_DOMAINS = (".home.arpa", ".internal", ".invalid", ".lan", ".local", ".localdomain", ".localhost", ".test")
+
+
+def http_url(value: str, plain_hosts: str | None) -> str:
+    """`value`, if it is an address with https, or with http to this machine or to `plain_hosts` (with commas); else
+    ValueError.
+    """
+    fault = "not an address; write one like https://www.strava.com"
+    try:
+        parts = urlsplit(value)
+        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError as error:  # half an IPv6 address, a port that is no number
+        raise ValueError(fault) from error
+    if not usable:
+        raise ValueError(fault)
+    host = (parts.hostname or "").rstrip(".").lower()
+    if parts.scheme == "http" and not is_this_machine(host) and host not in _listed(plain_hosts or ""):
+        raise ValueError(
+            f"http:// to {host} would let everybody on the way read secrets and positions; write https://. For a host of a "
+            "network of your own (a service of a compose file, say) name it in PLAIN_HTTP_HOSTS"
+        )
+    return value
+
+
+def own_hosts(hosts: str) -> list[str]:
+    """The hosts in a list with commas. Raises ValueError where one may be public."""
+    listed = _listed(hosts)
+    for host in listed:
+        if not is_private_host(host):
+            raise ValueError(
+                f"{host} may be a public address, where everybody on the way can read; name hosts of a network of your own: "
+                "a service of a compose file, an address like 192.168.1.20, a name that ends in .local or .lan"
+            )
+    return listed
+
+
+def is_this_machine(host: str) -> bool:
+    """Whether the host is this machine by name or number."""
+    if host == "localhost" or host.endswith(".localhost"):  # RFC 6761, 6.3: always loopback
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _listed(hosts: str) -> list[str]:
+    return [host.strip().strip("[]").rstrip(".").lower() for host in hosts.split(",") if host.strip()]
+
+
+def is_private_host(host: str) -> bool:
+    """Whether the host can't be public: a private address, or a name that no public domain has."""
+    try:
+        address = ip_address(host)
+    except ValueError:
+        return ("." not in host and not host[:1].isdecimal()) or host.endswith(_OWN_DOMAINS)  # 134744072 is 8.8.8.8
+    return not address.is_global and not address.is_unspecified

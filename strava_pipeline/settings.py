@@ -14,7 +14,7 @@ from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, DotEnvSettingsSource, EnvSettingsSource, SettingsConfigDict, SettingsError
 
 from strava_pipeline.core.errors import MissingSettingsError
-from strava_pipeline.core.size_limits import MEGABYTE, AnswerLimit, ImportLimits, TripLimits
+from strava_pipeline.core.limits import MEGABYTE, AnswerLimit, ImportLimits, TripLimits
 from strava_pipeline.core.sports import FILE_SPORTS
 from strava_pipeline.setting_files import check_secrets, faulty_secrets, is_usable, unreadable
 from strava_pipeline.setting_values import (

@@ -10,7 +10,7 @@ import pytest
 from pydantic import ValidationError
 
 from strava_pipeline.core.errors import MissingSettingsError
-from strava_pipeline.core.size_limits import AnswerLimit, ImportLimits, TripLimits
+from strava_pipeline.core.limits import AnswerLimit, ImportLimits, TripLimits
 from strava_pipeline.settings import Settings
 
 CHECKOUT = Path(__file__).resolve().parent.parent

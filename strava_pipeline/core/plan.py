@@ -14,7 +14,7 @@ from math import ceil, cos, floor, log10, pi
 from typing import Literal
 
 from strava_pipeline.core.errors import Ceiling
-from strava_pipeline.core.rate_limits import DAY, Allowance, done_at
+from strava_pipeline.core.limits import DAY, Allowance, done_at
 from strava_pipeline.core.text import counted
 
 PER_CALL = timedelta(seconds=0.5)  # a detail from Strava takes 0.3 to 0.7 s

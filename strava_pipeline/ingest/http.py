@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from strava_pipeline.core.errors import PipelineError, RefusedError, TransientError
-from strava_pipeline.core.size_limits import SMALL_ANSWER, AnswerLimit
+from strava_pipeline.core.limits import SMALL_ANSWER, AnswerLimit
 from strava_pipeline.ingest.clock import ServerClock
 from strava_pipeline.settings import Settings
 

@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from strava_pipeline.core.size_limits import ImportLimits
+from strava_pipeline.core.limits import ImportLimits
 from strava_pipeline.core.tables import ACTIVITY_DETAILS, DETAIL_TABLES, FILES, QUARANTINE
 from strava_pipeline.lake.gold.deletions import Shrink, held_back
 from strava_pipeline.lake.gold.publish import Published

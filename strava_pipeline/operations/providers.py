@@ -10,8 +10,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from strava_pipeline.core.errors import GoneError, LimitReachedError, RefusedError, TransientError
+from strava_pipeline.core.limits import ImportLimits
 from strava_pipeline.core.providers import Kind
-from strava_pipeline.core.size_limits import ImportLimits
 from strava_pipeline.ingest.calls import OUTAGE, FetchReport, fetch_each
 from strava_pipeline.ingest.clock import ServerClock
 from strava_pipeline.ingest.provider import Received

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from strava_pipeline.core.errors import PipelineError
-from strava_pipeline.core.size_limits import ImportLimits
+from strava_pipeline.core.limits import ImportLimits
 from strava_pipeline.lake.files import DamagedFileError
 from strava_pipeline.lake.imports.files import has_reading, put_reading, reading_of, stored_bytes
 from strava_pipeline.lake.imports.manifests import ImportedFile, imports

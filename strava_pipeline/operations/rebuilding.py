@@ -6,7 +6,7 @@ How a rebuild works is lake/rebuild.py's.
 from collections.abc import Iterator
 from functools import partial
 
-from strava_pipeline.core.size_limits import ImportLimits
+from strava_pipeline.core.limits import ImportLimits
 from strava_pipeline.core.tables import DETAIL_TABLES, MATCH_TABLES, QUARANTINE, TRACKS
 from strava_pipeline.lake.gold.publish import publish, skipped_views, snapshot
 from strava_pipeline.lake.gold.quality import row_counts, rows_by_year

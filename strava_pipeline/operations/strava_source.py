@@ -10,9 +10,9 @@ from functools import cached_property
 from urllib.parse import urlsplit
 
 from strava_pipeline.core.errors import Ceiling
+from strava_pipeline.core.limits import Allowance
 from strava_pipeline.core.plan import PER_CALL, exceeds_a_day, finish_time
 from strava_pipeline.core.providers import ProviderSpec, spec_of
-from strava_pipeline.core.rate_limits import Allowance
 from strava_pipeline.core.sources import STRAVA
 from strava_pipeline.ingest.clock import ServerClock
 from strava_pipeline.ingest.strava.access import examine_claim, revoked_at

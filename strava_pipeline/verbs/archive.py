@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from strava_pipeline.core.files.agreement import Agreement, FileDifference, NamedActivity
-    from strava_pipeline.core.size_limits import ImportLimits
+    from strava_pipeline.core.limits import ImportLimits
     from strava_pipeline.ingest.archive.bulk_export import BulkExport
     from strava_pipeline.ingest.archive.container import Container
     from strava_pipeline.lake.gold.warehouse import Connection

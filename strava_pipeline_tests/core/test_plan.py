@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from strava_pipeline.core.errors import Ceiling
+from strava_pipeline.core.limits import Allowance
 from strava_pipeline.core.plan import (
     PER_CALL,
     Bounds,
@@ -21,7 +22,6 @@ from strava_pipeline.core.plan import (
     plan_years,
     remaining_pages,
 )
-from strava_pipeline.core.rate_limits import Allowance
 
 NOW = datetime(2026, 6, 1, 12, 7, tzinfo=UTC)
 QUARTER_AT, MIDNIGHT = datetime(2026, 6, 1, 12, 15, tzinfo=UTC), datetime(2026, 6, 2, tzinfo=UTC)

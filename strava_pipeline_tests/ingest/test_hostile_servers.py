@@ -8,7 +8,7 @@ from http.server import BaseHTTPRequestHandler
 import pytest
 
 from strava_pipeline.core.errors import PipelineError, RefusedError, TransientError
-from strava_pipeline.core.size_limits import SMALL_ANSWER
+from strava_pipeline.core.limits import SMALL_ANSWER
 from strava_pipeline.core.trips.car.config import area_of
 from strava_pipeline.ingest import alerts
 from strava_pipeline.ingest.cars.connect import CarRouter, Route, geocoder_of

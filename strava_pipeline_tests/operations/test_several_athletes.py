@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from strava_pipeline.core.files.objects import named_athlete_id
-from strava_pipeline.core.size_limits import ImportLimits
+from strava_pipeline.core.limits import ImportLimits
 from strava_pipeline.core.sources import hashed_id
 from strava_pipeline.lake.bronze.answers import land_athlete
 from strava_pipeline.lake.imports.activities import imported_activities

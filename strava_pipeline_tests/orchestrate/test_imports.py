@@ -13,7 +13,7 @@ import dagster as dg
 import pytest
 
 from strava_pipeline.core.errors import SourceError
-from strava_pipeline.core.size_limits import ImportLimits
+from strava_pipeline.core.limits import ImportLimits
 from strava_pipeline.lake.imports.files import reading_of, stored_bytes
 from strava_pipeline.lake.imports.manifests import imports
 from strava_pipeline.operations.importing import LandReport, land_paths

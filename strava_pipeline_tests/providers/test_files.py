@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from strava_pipeline.core.errors import LimitReachedError, NeedsLoginError, TransientError
+from strava_pipeline.core.limits import ImportLimits
 from strava_pipeline.core.providers import spec_of
-from strava_pipeline.core.size_limits import ImportLimits
 from strava_pipeline.core.sources import STRAVA, hashed_id
 from strava_pipeline.ingest.providers_file import ProviderChoice
 from strava_pipeline.lake.bronze.answers import land_streams

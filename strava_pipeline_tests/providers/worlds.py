@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from strava_pipeline.core.json_values import json_bytes
-from strava_pipeline.core.size_limits import ImportLimits
+from strava_pipeline.core.limits import ImportLimits
 from strava_pipeline.ingest.clock import machine_clock
 from strava_pipeline.lake.bronze.listing import begin_listing
 from strava_pipeline.lake.bronze.manifests import Window

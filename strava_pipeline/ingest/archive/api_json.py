@@ -10,7 +10,7 @@ from enum import StrEnum
 from typing import Any
 
 from strava_pipeline.core.json_values import parse_json
-from strava_pipeline.core.size_limits import ImportLimits
+from strava_pipeline.core.limits import ImportLimits
 from strava_pipeline.ingest.archive.entry import (
     GZIP,
     Entry,

@@ -25,7 +25,7 @@ from strava_pipeline.core.files.archive_csv import (
 )
 from strava_pipeline.core.files.export_columns import LANGUAGE_NAMES, missing_columns
 from strava_pipeline.core.files.objects import row_id
-from strava_pipeline.core.size_limits import ImportLimits
+from strava_pipeline.core.limits import ImportLimits
 from strava_pipeline.core.text import printable
 from strava_pipeline.ingest.archive.container import Container, Kind
 from strava_pipeline.ingest.archive.entry import GZIP, PIECE, Entry, Fault, UnreadableEntryError

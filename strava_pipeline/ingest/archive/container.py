@@ -14,7 +14,7 @@ from types import TracebackType
 from typing import BinaryIO, Self
 
 from strava_pipeline.core.errors import SourceError
-from strava_pipeline.core.size_limits import ImportLimits
+from strava_pipeline.core.limits import ImportLimits
 from strava_pipeline.ingest.archive.entry import (
     JUNK_FOLDERS,
     PIECE,

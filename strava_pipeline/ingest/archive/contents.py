@@ -25,8 +25,8 @@ from strava_pipeline.core.files.objects import (
     summary_and_detail,
 )
 from strava_pipeline.core.files.recording import Reading
+from strava_pipeline.core.limits import UNLIMITED, ImportLimits
 from strava_pipeline.core.rows import Json
-from strava_pipeline.core.size_limits import UNLIMITED, ImportLimits
 from strava_pipeline.core.sources import FILE, RUNNING_PAGE, STRAVA_ARCHIVE, STRAVA_JSON, hashed_id
 from strava_pipeline.ingest.archive.api_json import ApiObject, ObjectKind, is_json, read_objects
 from strava_pipeline.ingest.archive.bulk_export import BulkExport, activity_format, bulk_exports

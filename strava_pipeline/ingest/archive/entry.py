@@ -12,7 +12,7 @@ from enum import StrEnum
 from functools import partial
 
 from strava_pipeline.core.errors import PipelineError, SourceError
-from strava_pipeline.core.size_limits import IMPORT_FILE_LIMIT_MB, IMPORT_LIMIT_MB, ImportLimits, megabytes
+from strava_pipeline.core.limits import IMPORT_FILE_LIMIT_MB, IMPORT_LIMIT_MB, ImportLimits, megabytes
 from strava_pipeline.core.text import printable
 
 GZIP = b"\x1f\x8b"  # how a gzip file begins

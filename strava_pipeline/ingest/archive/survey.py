@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from strava_pipeline.core.files.recording import DecodedFile, Recording
-from strava_pipeline.core.size_limits import ImportLimits
+from strava_pipeline.core.limits import ImportLimits
 from strava_pipeline.core.sports import sport_type
 from strava_pipeline.ingest.archive.api_json import ObjectKind, is_json, read_objects
 from strava_pipeline.ingest.archive.bulk_export import BulkExport, activity_format, bulk_exports

@@ -16,7 +16,7 @@ from typing import Any
 import polars as pl
 
 from strava_pipeline.core.files.recording import DecodedFile, Flag, Format, Recording
-from strava_pipeline.core.size_limits import ImportLimits
+from strava_pipeline.core.limits import ImportLimits
 from strava_pipeline.ingest.files.fit_bytes import split_parts
 from strava_pipeline.ingest.files.fit_messages import Messages, read_messages
 from strava_pipeline.ingest.files.points import (

@@ -16,7 +16,7 @@ from fitdecode.records import FitDataMessage
 from fitdecode.types import DevField, FieldData
 
 from strava_pipeline.core.files.recording import Flag
-from strava_pipeline.core.size_limits import ImportLimits
+from strava_pipeline.core.limits import ImportLimits
 from strava_pipeline.ingest.files.fit_bytes import Part, Stretch, Trail
 from strava_pipeline.ingest.files.points import COLLECTED, PLACES, Points, TooManyPointsError
 

@@ -12,7 +12,7 @@ import polars as pl
 
 from strava_pipeline.core.files.recording import TRACK, Flag
 from strava_pipeline.core.geodesy import column_distance_m
-from strava_pipeline.core.size_limits import ImportLimits
+from strava_pipeline.core.limits import ImportLimits
 
 PER_FRAME = 50_000  # rows that are Python objects at once
 COLLECTED = {**TRACK, "at": pl.Int64(), "segment": pl.Int64()}

@@ -16,7 +16,7 @@ import polars as pl
 import tzfpy
 
 from strava_pipeline.core.files.recording import DecodedFile, Flag, Format, Reading, Recording, reading_of
-from strava_pipeline.core.size_limits import ImportLimits
+from strava_pipeline.core.limits import ImportLimits
 from strava_pipeline.ingest.files.fit import read_fit
 from strava_pipeline.ingest.files.gpx import read_gpx
 from strava_pipeline.ingest.files.points import problem

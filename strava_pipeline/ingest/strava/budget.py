@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from strava_pipeline.core.errors import BudgetExhaustedError, CallCapReachedError, Ceiling
-from strava_pipeline.core.rate_limits import (
+from strava_pipeline.core.limits import (
     DAY,
     QUARTER,
     Allowance,

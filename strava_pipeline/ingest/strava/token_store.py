@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from strava_pipeline.core.addresses import is_this_machine
 from strava_pipeline.core.errors import ForbiddenError, MissingSettingsError, NeedsLoginError, PipelineError
 from strava_pipeline.file_locks import exclusive
 from strava_pipeline.ingest.secret_file import make_private_folder, save_secret, sync_private_folder, write_aside
+from strava_pipeline.setting_values import is_this_machine
 from strava_pipeline.settings import Settings
 
 LOCK_TIMEOUT = 300  # seconds; a holder refreshes once, at worst three tries of 70 s

@@ -18,7 +18,7 @@ from queue import Empty, Queue
 
 from strava_pipeline.core.errors import MisuseError, PipelineError
 from strava_pipeline.core.json_values import json_bytes, parse_json
-from strava_pipeline.core.size_limits import TripLimits
+from strava_pipeline.core.limits import TripLimits
 from strava_pipeline.core.trips.activity.bundle import Bundle
 from strava_pipeline.core.trips.activity.replay import DecidedBatch, decide_batch
 from strava_pipeline.core.trips.activity.text import code

@@ -14,8 +14,8 @@ from typing import Any
 
 from strava_pipeline.core.errors import MisuseError, SourceError
 from strava_pipeline.core.json_values import finite_number, parse_instant
+from strava_pipeline.core.limits import TripLimits
 from strava_pipeline.core.process import without_garbage_collection
-from strava_pipeline.core.size_limits import TripLimits
 from strava_pipeline.core.trips.activity.bundle import Bundle, State, entry_comment
 from strava_pipeline.ingest.trips.columns import Column, bundle_of, number, plain_json, read_column, trip_name
 from strava_pipeline.ingest.trips.keys import KeyRing

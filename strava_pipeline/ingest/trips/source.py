@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import Any, NamedTuple, Self
 
 from strava_pipeline.core.errors import MisuseError, SourceError
-from strava_pipeline.core.size_limits import TripLimits
+from strava_pipeline.core.limits import TripLimits
 
 TABLE = "activity_trip"
 LOCATIONS, MIX, FEEDBACK = "locations", "activity_distribution", "user_feedback"

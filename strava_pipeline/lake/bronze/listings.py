@@ -18,7 +18,6 @@ from urllib.parse import urlsplit
 
 from pydantic import ValidationError
 
-from strava_pipeline.core.addresses import is_private_host, is_this_machine
 from strava_pipeline.core.errors import MisuseError
 from strava_pipeline.core.providers import best_first
 from strava_pipeline.core.sources import STRAVA
@@ -27,6 +26,7 @@ from strava_pipeline.lake.bronze.landing import Times, correct_times, future_cla
 from strava_pipeline.lake.bronze.listing import Listing, read_listing, restore_manifest
 from strava_pipeline.lake.bronze.manifests import MANIFESTS, Manifest, PageEntry, Window
 from strava_pipeline.lake.paths import Lake
+from strava_pipeline.setting_values import is_private_host, is_this_machine
 
 REUSE_WITHIN = timedelta(hours=1)  # the answers to a run that died an hour ago still serve the same command
 RESUME_WITHIN = timedelta(hours=24)  # an older half shows another day; a new listing is more accurate

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import dagster as dg
 
-from strava_pipeline.core.size_limits import ImportLimits
+from strava_pipeline.core.limits import ImportLimits
 from strava_pipeline.core.tables import FILES
 from strava_pipeline.operations.merging_steps import land_files, list_files, read_imports
 from strava_pipeline.orchestrate.checks import table_spec

@@ -8,8 +8,8 @@ from typing import Any
 
 import dagster as dg
 
+from strava_pipeline.core.limits import ImportLimits
 from strava_pipeline.core.providers import spec_of
-from strava_pipeline.core.size_limits import ImportLimits
 from strava_pipeline.core.tables import ACTIVITY_MEMBERS
 from strava_pipeline.ingest.providers_file import ProviderChoice
 from strava_pipeline.operations.providers import bring_provider_files, list_provider_activities

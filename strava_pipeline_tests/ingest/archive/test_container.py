@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from strava_pipeline.core.errors import SourceError
-from strava_pipeline.core.size_limits import ImportLimits
+from strava_pipeline.core.limits import ImportLimits
 from strava_pipeline.ingest.archive import entry, zip_entries
 from strava_pipeline.ingest.archive.container import Kind, open_container
 from strava_pipeline.ingest.archive.entry import Meter, Problem, UnreadableEntryError

@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from strava_pipeline.core import size_limits
+from strava_pipeline.core import limits
 from strava_pipeline.core.files.recording import Flag
-from strava_pipeline.core.size_limits import ImportLimits
+from strava_pipeline.core.limits import ImportLimits
 from strava_pipeline.ingest.files import points
 from strava_pipeline.ingest.files.reading import MOST_MEMBERS, Zone, read_file, unpack, zone_at, zone_of
 from strava_pipeline_tests.ingest.files import made
@@ -151,10 +151,10 @@ def test_the_points_before_the_limit_are_kept() -> None:
 def test_messages_of_a_fit_file_beyond_the_limit_are_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
     assert ImportLimits(points=1).messages == 5_000_000  # a strap's beats, without a single point
     assert ImportLimits(points=10_000_000).messages == 25_000_000
-    monkeypatch.setattr(size_limits, "_FEWEST_MESSAGES", 30)
+    monkeypatch.setattr(limits, "_FEWEST_MESSAGES", 30)
     (one,) = (read := read_file(FIT, "", RECEIVED, ImportLimits(points=1))).recordings
     assert (one.track.height, read.limited) == (1, {"points": 1})
-    monkeypatch.setattr(size_limits, "_MESSAGES_PER_POINT", 0.5)
+    monkeypatch.setattr(limits, "_MESSAGES_PER_POINT", 0.5)
     (one,) = (read := read_file(FIT, "", RECEIVED, ImportLimits(points=60))).recordings
     assert (one.track.height, read.limited) == (29, {"points": 60})  # the first message says what the file is
 

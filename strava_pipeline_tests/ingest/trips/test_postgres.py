@@ -7,7 +7,7 @@ import psycopg
 import pytest
 
 from strava_pipeline.core.errors import MisuseError, SourceError
-from strava_pipeline.core.size_limits import TripLimits
+from strava_pipeline.core.limits import TripLimits
 from strava_pipeline.core.trips.activity.bundle import Bundle
 from strava_pipeline.ingest.trips.postgres import PostgresTrips, shown
 from strava_pipeline.ingest.trips.read import probe, read_bundles

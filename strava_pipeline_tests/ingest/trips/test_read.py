@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from strava_pipeline.core.errors import MisuseError
-from strava_pipeline.core.size_limits import TripLimits
+from strava_pipeline.core.limits import TripLimits
 from strava_pipeline.core.trips.activity.bundle import Bundle, State
 from strava_pipeline.ingest.trips.read import Tally, probe, read_bundles
 from strava_pipeline.ingest.trips.source import Filters, TripSource, open_source

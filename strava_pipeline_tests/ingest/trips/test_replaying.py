@@ -9,7 +9,7 @@ import pytest
 
 from strava_pipeline.core.errors import SourceError
 from strava_pipeline.core.json_values import json_bytes
-from strava_pipeline.core.size_limits import TripLimits
+from strava_pipeline.core.limits import TripLimits
 from strava_pipeline.core.trips.activity.replay import STATUSES, DecidedBatch, Replay
 from strava_pipeline.core.trips.activity.sweep import Sweep, threshold_sets
 from strava_pipeline.core.trips.activity.thresholds import thresholds

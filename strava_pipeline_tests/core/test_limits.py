@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from strava_pipeline.core.rate_limits import (
+from strava_pipeline.core.limits import (
     DAY,
     QUARTER,
     Allowance,

@@ -1,0 +1,180 @@
+"""Limits that others set: Strava's rate limits, and how large data from outside may be. Pure: records and their sentences.
+
+Rate limits come from an answer's headers, with the windows they count in; counting, waiting and stopping are in
+ingest/strava/budget.py. Sizes are measured while data arrives: the size that an answer, a file or an archive declares decides
+nothing. A person sets the numbers of sizes (settings.py); the defaults here are the same.
+"""
+
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+QUARTER = timedelta(minutes=15)  # https://developers.strava.com/docs/rate-limits: windows at :00, :15, :30, :45
+DAY = timedelta(days=1)  # same page: the daily window ends at midnight UTC
+
+
+@dataclass(frozen=True, slots=True)
+class LimitPair:
+    """The limits and usages of one pair of windows, in calls."""
+
+    limit_15min: int
+    usage_15min: int
+    limit_day: int
+    usage_day: int
+
+    def __post_init__(self) -> None:
+        if min(self.limit_15min, self.limit_day) < 1 or min(self.usage_15min, self.usage_day) < 0:
+            raise ValueError(f"limits are at least 1 and usages at least 0, not {self}")
+
+
+@dataclass(frozen=True, slots=True)
+class RateLimits:
+    """The limits in one answer: `overall` counts every call, `read` those that upload nothing. None: the answer has none."""
+
+    overall: LimitPair | None
+    read: LimitPair | None
+
+
+def parse_rate_limits(headers: Mapping[str, str]) -> RateLimits:
+    """The limits in an answer's headers, in upper or lower case; a pair that is absent or malformed is None."""
+    lowered = {name.lower(): value for name, value in headers.items()}
+    return RateLimits(overall=_pair(lowered, "x-ratelimit"), read=_pair(lowered, "x-readratelimit"))
+
+
+def quarter_start(now: datetime) -> datetime:
+    """The start (UTC) of the 15-minute window that holds the instant `now`."""
+    moment = _utc(now)
+    return moment.replace(minute=moment.minute - moment.minute % 15, second=0, microsecond=0)
+
+
+@dataclass(frozen=True, slots=True)
+class Allowance:
+    """The calls that one limit still allows: `left` now, `limit` in each later window of `length`."""
+
+    left: int
+    limit: int
+    resets_at: datetime
+    length: timedelta
+
+
+def done_at(calls: int, allowances: Sequence[Allowance], now: datetime, per_call: timedelta) -> datetime:
+    """When `calls` more calls will have been made under all `allowances`, each taking `per_call` at least."""
+    at = now
+    left = [allowance.left for allowance in allowances]
+    resets = [allowance.resets_at for allowance in allowances]
+    while True:
+        room = max(min([calls, *left]), 0)  # a limit can be overdrawn: refused calls count too
+        at += per_call * room
+        calls -= room
+        if calls <= 0 or any(allowance.limit <= 0 for allowance in allowances):
+            return at
+        left = [have - room for have in left]
+        at = max(at, max(resets[place] for place, have in enumerate(left) if have <= 0))
+        for place, allowance in enumerate(allowances):
+            if resets[place] <= at:
+                left[place] = allowance.limit
+                passed = (at - resets[place]) // allowance.length + 1
+                resets[place] += allowance.length * passed
+
+
+def _pair(headers: Mapping[str, str], prefix: str) -> LimitPair | None:
+    limits = _two_numbers(headers.get(f"{prefix}-limit"))
+    usages = _two_numbers(headers.get(f"{prefix}-usage"))
+    if limits is None or usages is None or min(limits) < 1:
+        return None
+    return LimitPair(limits[0], usages[0], limits[1], usages[1])
+
+
+def _two_numbers(text: str | None) -> tuple[int, int] | None:
+    parts = [part.strip() for part in (text or "").split(",")]
+    if len(parts) != 2 or not all(part.isascii() and part.isdigit() and len(part) < 10 for part in parts):
+        return None
+    return int(parts[0]), int(parts[1])
+
+
+def _utc(moment: datetime) -> datetime:
+    if moment.tzinfo is None:
+        raise ValueError(f"{moment} has no time zone; windows need an instant")
+    return moment.astimezone(UTC)
+
+
+MEGABYTE = 1_000_000
+ANSWER_LIMIT_MB = "STRAVA_ANSWER_LIMIT_MB"
+IMPORT_LIMIT_MB = "STRAVA_IMPORT_LIMIT_MB"
+IMPORT_FILE_LIMIT_MB = "STRAVA_IMPORT_FILE_LIMIT_MB"
+IMPORT_POINTS_LIMIT = "STRAVA_IMPORT_POINTS_LIMIT"
+TRIPS_COLUMN_LIMIT_MB = "TRIPS_COLUMN_LIMIT_MB"
+_MESSAGES_PER_POINT = 2.5  # a FIT file has one or two messages beside each point: heartbeats, a device's own
+_FEWEST_MESSAGES = 5_000_000  # a heart-rate monitor alone writes millions of messages and not one point
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerLimit:
+    """The limit of an HTTP answer, in bytes unpacked. `setting`: its name; None where no honest answer comes near the limit."""
+
+    most_bytes: int = 64 * MEGABYTE  # a day's streams, second by second, are some 10 MB
+    setting: str | None = ANSWER_LIMIT_MB
+
+    @property
+    def exceeded(self) -> str:
+        """The end of a sentence that begins with "the answer"."""
+        what = f"is larger than {megabytes(self.most_bytes)}, measured unpacked"
+        return f"{what}. If it has to be, raise {self.setting}" if self.setting else what
+
+
+SMALL_ANSWER = AnswerLimit(1 * MEGABYTE, None)  # servers that answer with a number or a line send a kilobyte or two
+
+
+@dataclass(frozen=True, slots=True)
+class ImportLimits:
+    """The limits of imports: bytes of a file, points of a file, bytes of a whole import; all unpacked."""
+
+    file_bytes: int = 100 * MEGABYTE  # the longest recordings of real archives stay below 60 MB
+    points: int = 2_000_000  # 23 days of a point a second; 180 MB as a frame
+    total_bytes: int = 100_000 * MEGABYTE  # real archives, photos included, have some gigabytes
+
+    @property
+    def messages(self) -> int:
+        """The limit of messages in a FIT file, since a file may hold millions without a point."""
+        return max(_FEWEST_MESSAGES, int(_MESSAGES_PER_POINT * self.points))
+
+    @property
+    def file_exceeded(self) -> str:
+        """The message for a file larger than `file_bytes`."""
+        return (
+            f"It is larger than {megabytes(self.file_bytes)} unpacked; it was not read. To read it, raise "
+            f"{IMPORT_FILE_LIMIT_MB} and run `strava-pipeline rebuild`."
+        )
+
+    @property
+    def points_exceeded(self) -> str:
+        """The message for a file with more than `points` or `messages`."""
+        return (
+            f"It holds more than {self.points:,} points or {self.messages:,} messages; what stands before is kept. To read "
+            f"all of it, raise {IMPORT_POINTS_LIMIT} and run `strava-pipeline rebuild`."
+        )
+
+
+UNLIMITED = ImportLimits(sys.maxsize, sys.maxsize, sys.maxsize)  # for data that was within the limits when it arrived
+
+
+@dataclass(frozen=True, slots=True)
+class TripLimits:
+    """The limits of encrypted trips: bytes of one column of a trip, as in the source, and of the trips in memory at once."""
+
+    column_bytes: int = 100 * MEGABYTE  # 600,000 points; a week of a point a second
+    bytes_at_once: int = 64 * MEGABYTE  # 400,000 points; a single trip may have more
+
+    @property
+    def exceeded(self) -> str:
+        """The end of a sentence that begins with the name of a column."""
+        return (
+            f"is larger than {megabytes(self.column_bytes)} and was not opened. If it has to be that large, raise "
+            f"{TRIPS_COLUMN_LIMIT_MB}"
+        )
+
+
+def megabytes(size: int) -> str:
+    """A size in words, rounded up to whole megabytes, so that a size above a limit never looks like the limit."""
+    return f"{-(-size // MEGABYTE):,} MB"
