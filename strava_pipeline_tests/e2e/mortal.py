@@ -132,7 +132,7 @@ def live(order: dict[str, Any]) -> None:
 def main() -> None:
     for module in {module for module, *_ in cli.COMMANDS.values()} | {"options"}:
         import_module(f"strava_pipeline.verbs.{module}")
-    for module in ("run_job", "run_report", "dry"):
+    for module in ("run_job", "run_report"):
         import_module(f"strava_pipeline.verbs.{module}")
     for line in sys.stdin:
         order = json.loads(line)

@@ -90,9 +90,9 @@ def take_in(run: RunContext, *paths: Path, of_older_version: bool = False) -> No
     make(run)
 
 
-def make(run: RunContext, *, anew: bool = False) -> None:
+def make(run: RunContext, *, of_all: bool = False) -> None:
     read_files(run.lake, unread_files(run.lake), lambda read: None, processes=1)
-    make_activities(run, lambda made: None, anew=anew)
+    make_activities(run, lambda made: None, of_all=of_all)
 
 
 def owners(run: RunContext) -> dict[int, int | None]:
@@ -109,7 +109,7 @@ def owners(run: RunContext) -> dict[int, int | None]:
 def assert_made_anew_the_same(run: RunContext) -> None:
     before = owners(run)
     shutil.rmtree(run.lake.readings)
-    make(run, anew=True)
+    make(run, of_all=True)
     assert owners(run) == before
 
 
