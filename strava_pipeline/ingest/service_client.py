@@ -7,7 +7,7 @@ calls; a short pause is waited for, a long one stops the run, which then says wh
 
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
@@ -36,10 +36,10 @@ T = TypeVar("T")
 class Answer:
     """A 200 as received. `json` is its content where JSON was asked for, else None; `fetched_at` the server's time (UTC)."""
 
-    body: bytes
-    json: Any
+    body: bytes = field(repr=False)
+    json: Any = field(repr=False)
     fetched_at: datetime
-    headers: Mapping[str, str]
+    headers: Mapping[str, str] = field(repr=False)
 
 
 class ServiceClient(LandingClient):

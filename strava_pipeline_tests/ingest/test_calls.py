@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from strava_pipeline.ingest.calls import FetchReport, fetch_each
-from strava_pipeline.ingest.strava.client import Answer
+from strava_pipeline.ingest.service_client import Answer
 from strava_pipeline_tests.ingest.world import World
 
 

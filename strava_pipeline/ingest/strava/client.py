@@ -7,7 +7,6 @@ about it. Nothing is kept here. `connect` makes a client from the settings: only
 import logging
 import random
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import quote
@@ -30,6 +29,7 @@ from strava_pipeline.ingest.calls import MOST_REFUSALS, LandingClient, retrying
 from strava_pipeline.ingest.clock import ServerClock, system_clock
 from strava_pipeline.ingest.http import BrokenOffError, Exchange, NotSentError, TooLargeError, Wire, make_wire
 from strava_pipeline.ingest.provider import Page
+from strava_pipeline.ingest.service_client import Answer
 from strava_pipeline.ingest.strava.access import no_access_reason
 from strava_pipeline.ingest.strava.budget import OnWait, Pacing, make_budget
 from strava_pipeline.ingest.strava.oauth import AccessTokens, fault_codes, make_oauth
@@ -39,17 +39,6 @@ from strava_pipeline.settings import APPLICATION_PAGE, Settings
 MOST_REPEATS = 2  # pages in a row without a new activity: then the listing has no end
 log = logging.getLogger(__name__)
 INVALID = object()
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """A 200 with valid JSON. `body` is what came, byte for byte; `fetched_at` the server's time (UTC)."""
-
-    status: int
-    body: bytes = field(repr=False)
-    json: Any = field(repr=False)
-    fetched_at: datetime
-    headers: Mapping[str, str] = field(repr=False)
 
 
 Check = Callable[[Answer], str | None]
@@ -256,7 +245,7 @@ class StravaClient(LandingClient):
             value = _json(body)
             if value is INVALID:
                 raise TransientError(f"{name}: 200, but no valid JSON ({len(body)} bytes)", status=200, body=body)
-            answer = Answer(200, body, value, self.clock.now(), exchange.headers)
+            answer = Answer(body, value, self.clock.now(), exchange.headers)
             fault = check(answer) if check is not None else None
             if fault is not None:
                 raise TransientError(f"{name}: 200, but {fault}", status=200, body=body)
