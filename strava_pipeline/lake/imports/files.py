@@ -205,7 +205,10 @@ def sessions_with_track(lake: Lake, digest: str) -> list[int]:
     """The numbers of a file's sessions whose points are on disk, by a look at the folder."""
     beginning, end = f"{digest}-", f".v{VERSION}.parquet"
     folder = lake.readings / "files" / digest[:2]
-    names = [path.name for path in folder.glob(f"{beginning}*{end}")]
+    if not folder.is_dir():
+        return []
+    with os.scandir(folder) as entries:  # done for thousands of files at once: a third of a glob's time
+        names = [entry.name for entry in entries if entry.name.startswith(beginning) and entry.name.endswith(end)]
     return sorted(int(name.removeprefix(beginning).removesuffix(end)) for name in names)
 
 
