@@ -192,7 +192,11 @@ def _webhooks(lake: "Lake") -> dict[str, Any] | None:
 
 
 def _providers(settings: "Settings") -> dict[str, dict[str, Any]]:
-    from strava_pipeline.operations.provider_access import provider_states
+    from strava_pipeline.ingest.providers_file import enabled_providers
+
+    if not enabled_providers(settings):
+        return {}
+    from strava_pipeline.operations.provider_access import provider_states  # who has no provider pays nothing for them
 
     return {
         name: {
