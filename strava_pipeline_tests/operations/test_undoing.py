@@ -258,16 +258,16 @@ def dying(monkeypatch: pytest.MonkeyPatch) -> Callable[[str, int], None]:
 @pytest.mark.parametrize(
     ("step", "after"),
     [
-        ("operations.importing.make", 0),
-        ("operations.importing.make", 1),
-        ("lake.rebuild.drop_imported", 0),
-        ("lake.shards_without_imports.sync_folder", 0),
+        ("operations.importing.write_activities", 0),
+        ("operations.importing.write_activities", 1),
+        ("lake.rebuild.drop_imported_rows", 0),
+        ("lake.shards.sync_folder", 1),
         ("lake.shards.sync_folder", 0),
         ("lake.rebuild.write_shards", 0),
         ("lake.rebuild._merge_all", 0),
         ("lake.rebuild._put_in_place", 0),
         ("lake.rebuild.publish", 0),
-        ("lake.rebuild.forget", 0),
+        ("lake.rebuild.remove_activities", 0),
     ],
 )
 def test_what_died_is_ended_by_the_next_run_of_whatever_kind(
