@@ -16,7 +16,7 @@ from strava_pipeline_tests.ingest.world import World
 CALLING = """
 import sys
 from strava_pipeline.core.errors import BudgetExhaustedError
-from strava_pipeline.ingest.strava.connect import connect
+from strava_pipeline.ingest.strava.client import connect
 from strava_pipeline.settings import Settings
 
 client = connect(Settings.load(_env_file=None), wait=False)

@@ -114,7 +114,7 @@ def test_an_import_that_fills_the_disk_leaves_it_as_it_was(
     def full(*_: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(FileStore, "settle", full)
+    monkeypatch.setattr(FileStore, "sync", full)
     with pytest.raises(OSError, match="No space left"):
         land(rig, tmp_path / "folder")
     assert on_disk(rig.lake.files) == set()
