@@ -112,23 +112,27 @@ class Wire:
         name: str | None = None,
         bearer: str | None = None,
         basic: tuple[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
     ) -> Exchange:
         """The answer, whatever its status. Raises TransientError or TooLargeError (kinds above), else PipelineError.
 
-        `name`: how errors call the request, instead of by its path; `basic`: a user and a password.
+        `name`: how errors call the request, instead of by its path; `basic`: a user and a password; `headers`: a login in
+        headers of the service's own.
         """
         started, parts = self._monotonic(), urlsplit(url)
         name = name or f"{method} {parts.path}"
-        headers = {"Authorization": f"Bearer {bearer}"} if bearer else {}
+        sent = dict(headers or {})
+        if bearer:
+            sent["Authorization"] = f"Bearer {bearer}"
         if json is not None:
-            headers["Content-Type"] = "application/json"
+            sent["Content-Type"] = "application/json"
         try:
             response = self._session.request(
                 method,
                 url,
                 params=params,
                 data=form or json,
-                headers=headers,
+                headers=sent,
                 auth=basic,
                 timeout=self._timeout,
                 verify=self._trusted,

@@ -50,7 +50,8 @@ class ServiceClient(LandingClient):
         login: what the user runs or sets when the login is refused, as the end of a sentence.
         interval: seconds between the beginnings of two calls, at the server.
         patience: the longest pause that is waited for.
-        bearer, basic: the login, as a token or as a user and a password.
+        bearer, basic, headers: the login, as a token, as a user and a password, or in headers of the service's own. It
+            goes with each call, and stands in no log and no error.
         on_wait: informed of a pause before each minute of it: why and until when, and the seconds still to go.
     """
 
@@ -67,6 +68,7 @@ class ServiceClient(LandingClient):
         patience: timedelta = timedelta(minutes=15),
         bearer: str | None = None,
         basic: tuple[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
         on_wait: OnWait = lambda why, seconds: None,
     ) -> None:
         super().__init__()
@@ -74,7 +76,7 @@ class ServiceClient(LandingClient):
         self.clock = clock
         self._title, self._base_url, self._wire, self._login = title, base_url, wire, login
         self._interval, self._patience, self._on_wait = interval, patience, on_wait
-        self._bearer, self._basic = bearer, basic
+        self._credentials: dict[str, Any] = {"bearer": bearer, "basic": basic, "headers": headers}
         self._last_call: float | None = None
         self._attempts = retrying(jitter, self._pause, log)
 
@@ -115,9 +117,7 @@ class ServiceClient(LandingClient):
         self._hold_interrupts()
         self.calls += 1  # an attempt that failed may have been served
         try:
-            exchange = self._wire.send(
-                "GET", f"{self._base_url}{path}", params=query, bearer=self._bearer, basic=self._basic
-            )
+            exchange = self._wire.send("GET", f"{self._base_url}{path}", params=query, **self._credentials)
         except (BrokenOffError, TooLargeError) as error:
             self.clock.learn(error.exchange.headers, elapsed=error.exchange.seconds)
             raise

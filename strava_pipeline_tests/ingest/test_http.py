@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -19,11 +20,14 @@ from strava_pipeline.ingest.alerts import post_alert
 from strava_pipeline.ingest.cars.connect import geocoder_of
 from strava_pipeline.ingest.clock import system_clock
 from strava_pipeline.ingest.http import BrokenOffError, NotSentError, UntrustedError, Wire, make_wire
+from strava_pipeline.ingest.service_client import ServiceClient
 from strava_pipeline.ingest.trips.connect import trip_routes
 from strava_pipeline.settings import Settings
 from strava_pipeline_tests.core.trips.made import point, trip
+from strava_pipeline_tests.ingest.fakes import Time
 from strava_pipeline_tests.ingest.tls import https_server, make_certificate
 
+SPLIT = "secret\r\nX-Odd: 1"
 BODY = b"[" + b" " * 200_000 + b"]"
 Respond = Callable[["Handler"], None]
 
@@ -195,9 +199,10 @@ def test_a_server_that_stays_silent_may_have_counted_the_call() -> None:
     assert not isinstance(caught.value, NotSentError)
 
 
-def test_a_request_that_can_not_be_sent_shows_nothing_of_its_secret(wire: Wire) -> None:
+@pytest.mark.parametrize("login", [{"bearer": SPLIT}, {"headers": {"X-Api-Key": SPLIT}}, {"headers": {SPLIT: "x"}}])
+def test_a_request_that_can_not_be_sent_shows_nothing_of_its_secret(wire: Wire, login: dict[str, Any]) -> None:
     with pytest.raises(PipelineError, match="this request can't be sent") as caught:
-        wire.send("GET", "http://127.0.0.1:9/", bearer="secret\r\nX-Odd: 1")
+        wire.send("GET", "http://127.0.0.1:9/", **login)
     assert not isinstance(caught.value, TransientError)
     assert shown(caught.value).count("secret") == 0
 
@@ -214,6 +219,40 @@ def test_no_error_and_no_log_holds_an_address(wire: Wire, caplog: pytest.LogCapt
 def shown(error: BaseException | None) -> str:
     """What any report of an error could hold, hidden contexts included."""
     return f"{error} {error!r} {shown(error.__cause__ or error.__context__)}" if error else ""
+
+
+@pytest.mark.parametrize(
+    ("login", "sent"),
+    [
+        ({"headers": {"X-Api-Key": "secret"}}, {"x-api-key": "secret"}),
+        ({"bearer": "secret"}, {"authorization": "Bearer secret"}),
+        ({"basic": ("me", "secret")}, {"authorization": "Basic bWU6c2VjcmV0"}),
+    ],
+)
+@pytest.mark.parametrize("status", [200, 302, 401, 403, 404, 422, 429, 500])
+def test_a_login_goes_with_each_call_and_is_shown_nowhere(
+    login: dict[str, Any], sent: dict[str, str], status: int, wire: Wire, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    shown_of_pauses: list[str] = []
+    with server(lambda handler: handler.answer(status=status, Retry_After="0")) as seen:
+        client = ServiceClient(
+            "Service",
+            seen.url,
+            wire,
+            Time().clock(),
+            lambda: 0.0,
+            login="Ask for a new key.",
+            on_wait=lambda why, _: shown_of_pauses.append(why),
+            **login,
+        )
+        try:
+            text = repr(client.get("/rides", {"page": 1}))
+        except PipelineError as error:
+            text = shown(error) + repr(error)
+    assert seen.headers
+    assert all(sent.items() <= headers.items() for headers in seen.headers)
+    assert "secret" not in text + caplog.text + repr(client) + "".join(shown_of_pauses)
 
 
 def test_certificates_that_are_gone_are_no_failure_that_passes(tmp_path: Path) -> None:

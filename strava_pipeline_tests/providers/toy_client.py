@@ -2,7 +2,6 @@
 
 import json
 import random
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -12,7 +11,7 @@ from urllib.parse import urlsplit
 from strava_pipeline.core.errors import MissingSettingsError
 from strava_pipeline.core.providers import Kind, ProviderSpec, UnreadableRowError, spec_of
 from strava_pipeline.ingest.clock import ServerClock
-from strava_pipeline.ingest.http import Wire
+from strava_pipeline.ingest.http import Wire, make_wire
 from strava_pipeline.ingest.provider import Login, OnWait, Page, Received
 from strava_pipeline.ingest.service_client import ServiceClient
 from strava_pipeline.settings import Settings
@@ -23,11 +22,11 @@ ADDRESS = {"url": ""}  # a real provider has a setting
 
 
 class ToyClient:
-    def __init__(self, base_url: str, key: str, clock: ServerClock, on_wait: OnWait) -> None:
+    def __init__(self, base_url: str, key: str, wire: Wire, clock: ServerClock, on_wait: OnWait) -> None:
         self._service = ServiceClient(
             "Toy",
             base_url,
-            Wire(time.monotonic),
+            wire,
             clock,
             random.random,
             login="Ask the toy for a new key.",
@@ -97,4 +96,4 @@ def connect(settings: Settings, clock: ServerClock, on_wait: OnWait) -> ToyClien
         key = json.loads(path.read_text())["key"]
     except FileNotFoundError:
         raise MissingSettingsError(f"There is no {path.name} yet. Ask the toy for a key.") from None
-    return ToyClient(ADDRESS["url"], key, clock, on_wait)
+    return ToyClient(ADDRESS["url"], key, make_wire(settings, clock), clock, on_wait)
