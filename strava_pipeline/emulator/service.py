@@ -171,10 +171,11 @@ _AFTER, _TIMES = 0, 1  # places in the counts of a fault
 class Fault:
     """What goes wrong, for which calls: `path` and everything below it, with these `query` parameters.
 
-    The first `after` matching calls succeed, the next `times` meet the fault. `processed`: the connection is reset after
-    the work was done, so that only the answer is lost. `mid_body`: it is reset in the middle of the answer.
-    Kind `date`: only the Date header is wrong, `seconds` ahead or the text `body`. Kind `raw`: `body` is the whole answer
-    with status line and headers, one character per byte. Kind `short_page`: the page has `rows` rows.
+    A * in `path` stands for any characters, as in /rides/*/gpx; `exact`: nothing below it is meant. The first `after`
+    matching calls succeed, the next `times` meet the fault. `processed`: the connection is reset after the work was
+    done, so that only the answer is lost. `mid_body`: it is reset in the middle of the answer. Kind `date`: only the Date
+    header is wrong, `seconds` ahead or the text `body`. Kind `raw`: `body` is the whole answer with status line and
+    headers, one character per byte. Kind `short_page`: the page has `rows` rows.
     """
 
     path: str
@@ -185,6 +186,7 @@ class Fault:
     times: float = 1
     after: int = 0
     query: dict[str, str] = field(default_factory=dict)
+    exact: bool = False
     processed: bool = False
     mid_body: bool = False
     rows: int | None = None
@@ -213,6 +215,7 @@ class Fault:
                 times=math.inf if times < 0 else times,
                 after=int(order.get("after", 0)),
                 query={str(key): str(value) for key, value in order.get("query", {}).items()},
+                exact=bool(order.get("exact", False)),
                 processed=bool(order.get("processed", False)),
                 mid_body=bool(order.get("mid_body", False)),
                 rows=None if order.get("rows") is None else int(order["rows"]),
@@ -222,8 +225,9 @@ class Fault:
 
     def matches(self, path: str, query: dict[str, str]) -> bool:
         """Whether a call meets the fault. Only whole parts of a path match: /activities/12 does not match /activities/123."""
-        prefix = self.path if self.path.endswith("/") else self.path + "/"
-        return (path + "/").startswith(prefix) and all(query.get(key) == value for key, value in self.query.items())
+        pattern = ".+".join(re.escape(part) for part in self.path.rstrip("/").split("*"))
+        found = re.fullmatch(pattern + ("/?" if self.exact else "(/.*)?"), path, re.DOTALL)
+        return found is not None and all(query.get(key) == value for key, value in self.query.items())
 
 
 class FaultPlan:

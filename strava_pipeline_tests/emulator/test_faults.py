@@ -146,6 +146,9 @@ def test_a_fault_happens_as_often_as_ordered(client: Client, order: dict[str, in
         ("/api/v3/athlete/activities", {}, {"/athlete/activities?page=4"}),
         ("/athlete/activities", {"page": "4"}, {"/athlete/activities?page=4"}),
         ("/athlete/activities", {"page": 5}, set()),
+        ("/activities/*/laps", {}, {"/activities/123/laps"}),
+        ("/activities/*", {}, {"/activities/123", "/activities/123/laps", "/activities/1234"}),
+        ("/activities/*3", {}, {"/activities/123", "/activities/123/laps"}),
     ],
 )
 def test_a_path_means_whole_parts_from_the_front(
@@ -154,6 +157,13 @@ def test_a_path_means_whole_parts_from_the_front(
     client.control("/faults", path=path, kind="status", status=507, times=-1, query=query)
     paths = ("/activities/123", "/activities/123/laps", "/activities/1234", "/athlete", "/athlete/activities?page=4")
     assert {path for path in paths if client.get(path).status_code == 507} == hit
+
+
+@pytest.mark.parametrize("path", ["/activities/123", "/activities/1*3"])
+def test_an_exact_path_means_nothing_below_it(client: Client, path: str) -> None:
+    client.control("/faults", path=path, exact=True, kind="status", status=507, times=-1)
+    paths = ("/activities/123", "/activities/123?page=4", "/activities/123/laps", "/activities/1234")
+    assert [client.get(path).status_code == 507 for path in paths] == [True, True, False, False]
 
 
 def test_faults_can_be_called_off(client: Client) -> None:

@@ -47,9 +47,10 @@ class Subject(Protocol):
     name: str
     settings: dict[str, Any]  # the fields that point at the emulator, and the login where that is a setting
     secret: str  # that no log may hold
-    lists: str  # the path of its listing
+    lists: str  # the path of its listing, without a query
     gear: str  # the path of its gear
     links: bool  # whether its rows say what Strava calls an activity
+    formats: tuple[str, ...]  # of its activities' files, in turn: gpx, and fit where it gives both
     file_call: re.Pattern[str]  # the path of an activity's file, with the id as the first group
     clock: Clock
     faults: FaultPlan
@@ -60,7 +61,7 @@ class Subject(Protocol):
         ...
 
     def add(self, day: str, title: str, *, file_of: str | None = None, strava_id: int | None = None) -> str:
-        """Have a ride of 2224 m in 600 s on a bike called Blue bike, with a file: a GPX or a FIT with two laps in turn.
+        """Have a ride of 2224 m in 600 s on a bike called Blue bike, with a file of one of `formats`: a FIT has two laps.
 
         Returns its id there.
 
@@ -95,14 +96,18 @@ class Subject(Protocol):
         ...
 
     def fail(self, **fault: Any) -> None:
-        """Have the next calls for the listing (or for `path`) fail as `Fault` says; `headers` go with the answer."""
+        """Have the next calls for the listing (or for `path`) fail as `Fault` says; `headers` go with the answer.
+
+        A fault is `exact`, or that of a list would be every file's whose address lies below.
+        """
         ...
 
 
 class ToySubject:
     name, secret, lists, gear = "toy", toy_client.KEY, "/activities", "/bikes"
     links = True
-    file_call = re.compile(r"/files/([^/]+)")
+    formats = ("gpx", "fit")
+    file_call = re.compile(r"/activities/(.+)/file")
 
     def __init__(self, toy: toy_service.Toy) -> None:
         self.toy = toy
@@ -117,7 +122,7 @@ class ToySubject:
         path.write_text(json.dumps({"key": self.secret}))
 
     def add(self, day: str, title: str, *, file_of: str | None = None, strava_id: int | None = None) -> str:
-        key = f"k{len(self.toy.items) + 1}"
+        key = f"{99 - len(self.toy.items)}/k {len(self.toy.items) + 1}"  # no order, and to be quoted in an address
         self.toy.add(
             key, f"{day}T06:00:00Z", title=title, bike="B1", metres=2224.0, seconds=600, moving=600, mood="good"
         )
@@ -132,8 +137,7 @@ class ToySubject:
 
     def fail_file(self, source_id: str | None, *, headers: dict[str, str] | None = None, **fault: Any) -> None:
         self.toy.headers = [(name.encode(), value.encode()) for name, value in (headers or {}).items()]
-        path = "/files" if source_id is None else f"/files/{source_id}"
-        self.faults.order(Fault.from_order({"path": path, **fault}, ""))
+        self.faults.order(Fault.from_order({"path": f"/activities/{source_id or '*'}/file", **fault}, ""))
 
     def edit(self, source_id: str, title: str) -> None:
         self.toy.items[source_id]["title"] = title
@@ -153,7 +157,7 @@ class ToySubject:
 
     def fail(self, *, headers: dict[str, str] | None = None, **fault: Any) -> None:
         self.toy.headers = [(name.encode(), value.encode()) for name, value in (headers or {}).items()]
-        self.faults.order(Fault.from_order({"path": self.lists, **fault}, ""))
+        self.faults.order(Fault.from_order({"path": self.lists, "exact": True, **fault}, ""))
 
 
 def register_toy(patch: pytest.MonkeyPatch) -> None:

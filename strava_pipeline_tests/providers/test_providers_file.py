@@ -53,7 +53,7 @@ def test_files_are_fetched_unless_that_is_switched_off(file: Path, said: str, au
     [
         (
             "[providers.tyo]\nenabled = true",
-            r"\[providers.tyo\]: this version has no such provider. .* Strava.*\btoy\.",
+            r"\[providers.tyo\]: this version has no such provider. .* Strava.*\btoy\b",
         ),
         (
             "[providers.toy]\nenable = true",

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, TypeVar
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from strava_pipeline.core.errors import MissingSettingsError
 from strava_pipeline.core.providers import Kind, ProviderSpec, UnreadableRowError, spec_of
@@ -70,7 +70,7 @@ class ToyClient:
                 return
 
     def get_file(self, source_id: str) -> Received:
-        answer = self._service.get(f"/files/{source_id}", is_json=False)
+        answer = self._service.get(f"/activities/{quote(source_id, safe='')}/file", is_json=False)
         return Received(answer.body, answer.fetched_at, f"{source_id}.{answer.headers['Content-Type'].split('/')[1]}")
 
     def list_kind(self, kind: Kind, after: int | None, before: int | None) -> Iterator[Received]:

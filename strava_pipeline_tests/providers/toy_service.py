@@ -35,7 +35,7 @@ class Toy(ServiceState):
 
 def new_toy() -> Toy:
     journal = Journal(
-        api="", token_path="/token", activity=r"/activities/([^/]+)", identifier=r"(?<=/activities/)[^/]+"
+        api="", token_path="/token", activity=r"/activities/(.+)/file", identifier=r"(?<=/activities/).+(?=/file)"
     )
     return Toy(Clock(NOW, 1.0), FaultPlan(), journal)
 
@@ -93,7 +93,7 @@ def application(toy: Toy) -> Starlette:
     routes = [
         Route("/me", me),
         Route("/activities", listed),
-        Route("/files/{key}", file),
+        Route("/activities/{key:path}/file", file),
         Route("/bikes", bikes),
     ]
     app = Starlette(routes=routes, middleware=[Middleware(ToyGate, state=toy)])

@@ -78,11 +78,11 @@ class World:
         make_tracks(run, YEARS)
 
     def tracks(self) -> list[tuple[Any, ...]]:
-        """Of each track: the activity's own id, its source, its points."""
+        """Of each track, the oldest first: the activity's own id, its source, its points."""
         return self.gold(
             "SELECT activity.source_id, track.source, count(*) "
             f"FROM read_parquet('{self.settings.data_dir}/tracks/*/*.parquet', union_by_name = true) AS track "
-            "JOIN activities_all AS activity ON activity.id = track.activity_id GROUP BY ALL ORDER BY ALL"
+            "JOIN activities_all AS activity ON activity.id = track.activity_id GROUP BY ALL ORDER BY any_value(activity.start_date)"
         )
 
     def gold(self, query: str) -> list[tuple[Any, ...]]:
@@ -98,7 +98,9 @@ class World:
         return [found[1] for path in calls if (found := self.subject.file_call.fullmatch(path))]
 
     def asked(self) -> list[str]:
-        return [path for _, _, path, _ in self.subject.journal.log if path.startswith(self.subject.lists)]
+        """The calls for the listing, in order."""
+        calls = [path for _, _, path, _ in self.subject.journal.log]
+        return [path for path in calls if path.partition("?")[0] == self.subject.lists]
 
 
 def five(subject: Subject) -> list[str]:
