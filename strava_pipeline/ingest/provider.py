@@ -9,11 +9,9 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Protocol, TypeVar
+from typing import Protocol, TypeVar
 
-from strava_pipeline.core.activities import UnreadableItem
-from strava_pipeline.core.providers import Kind, ProviderSpec
-from strava_pipeline.core.rows import Json
+from strava_pipeline.core.providers import Kind, ProviderSpec, ReadPage
 
 T = TypeVar("T")
 OnWait = Callable[[str, float], None]
@@ -26,18 +24,16 @@ class Page:
 
     Args:
         number: its place in the listing, from 1.
-        request: the query.
-        activities: what `ProviderSpec.read_page` reads from `body`.
-        unreadable: the other items of `body`.
+        per_page: the page size that the service was asked for, which may be less than the pipeline asked for.
+        read: what `ProviderSpec.read_page` reads from `body`.
         body: the bytes as received.
         fetched_at: when they came, by the server's clock (UTC).
         calls: how many calls the page took.
     """
 
     number: int
-    request: dict[str, Any]
-    activities: list[Json] = field(repr=False)
-    unreadable: list[UnreadableItem] = field(repr=False)
+    per_page: int
+    read: ReadPage = field(repr=False)
     body: bytes = field(repr=False)
     fetched_at: datetime
     calls: int

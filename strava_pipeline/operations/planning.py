@@ -215,8 +215,8 @@ class Forecaster:
         if self._details is None or whole:
             self._details = self._judge(listing)
         elif page is not None:
-            self._listed += sum(self._may_bring_one(one, self._details.since) for one in page.activities)
-        rest = self._rest_of(listing, fullness=len(page.activities) / per_page if page is not None else 1.0)
+            self._listed += sum(self._may_bring_one(one, self._details.since) for one in page.read.activities)
+        rest = self._rest_of(listing, fullness=len(page.read.activities) / per_page if page is not None else 1.0)
         pages, still = self._calls(rest, per_page)
         pace, bounds = self._source.pace, self._bounds(rest, per_page, made)
         at_most = pages + still if bounds is None else bounds.most - made
@@ -312,5 +312,5 @@ def _is_inside(start: datetime | None, since: datetime | None) -> bool:
 
 def _latitude(page: Page) -> float | None:
     """Where the athlete mostly starts, north or south: only how far summer and winter differ there is taken from it."""
-    found = [activity.get("start_latlng") for activity in page.activities]
+    found = [activity.get("start_latlng") for activity in page.read.activities]
     return median([one[0] for one in found if isinstance(one, list) and one and isinstance(one[0], float)] or [0.0])

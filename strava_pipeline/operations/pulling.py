@@ -21,7 +21,7 @@ from strava_pipeline.core.years import year_window
 from strava_pipeline.ingest.provider import Lister, Page
 from strava_pipeline.lake.bronze.landing import require_writable
 from strava_pipeline.lake.bronze.listing import Listing, begin_listing
-from strava_pipeline.lake.bronze.listings import resumable_listing, watermark
+from strava_pipeline.lake.bronze.listings import Span, resumable_listing, watermark
 from strava_pipeline.lake.bronze.manifests import Manifest, Window
 from strava_pipeline.lake.gold.deletions import doubtful_spans
 from strava_pipeline.operations.options import ListingOptions
@@ -58,9 +58,9 @@ class _Received:
     gear_ids: set[str] = field(default_factory=set)
 
     def add(self, page: Page) -> None:
-        self.rows += len(page.activities)
+        self.rows += len(page.read.activities)
         self.bytes += len(page.body)
-        self.gear_ids |= {str(found["gear_id"]) for found in page.activities if found.get("gear_id")}
+        self.gear_ids |= {str(found["gear_id"]) for found in page.read.activities if found.get("gear_id")}
 
     def report(
         self, manifest: Manifest, calls: int, forecasts: Sequence[Forecast], *, resumed: bool, stopped: Stopped | None
@@ -114,7 +114,7 @@ def pull_listing(
     def land(page: Page) -> None:
         nonlocal listing
         listing = listing or _begin(run, source, window, page.fetched_at)
-        _land(run, listing, page)
+        _land(run, listing, asked, page)
 
     def forecast(listing: Listing, page: Page | None) -> None:
         nonlocal look
@@ -137,17 +137,18 @@ def pull_listing(
             earlier.mark_limited_view()
         if earlier is not None:
             earlier.claim(run.run_id)
+        asked = earlier.remaining_window() if earlier is not None else (window.after, window.before)
         listing, calls, received = earlier, client.calls, _Received()
         stopped: Stopped | None = None
         run.progress.begin("Listing activities", None, eta=lambda _: forecasts[-1].done_at if forecasts else None)
         try:
             if earlier is not None:
                 run.progress.advance(earlier.manifest.rows)
-            for page in client.landed(_pages(run, source, client, per_page, window, earlier), land):
+            for page in client.landed(_pages(run, source, client, per_page, asked, earlier), land):
                 received.add(page)
                 assert listing is not None, "the page was landed in it"
                 forecast(listing, page)
-                run.progress.advance(len(page.activities))
+                run.progress.advance(len(page.read.activities))
             if listing is not None and not listing.manifest.complete and not listing.manifest.has_lost:
                 listing.mark_ended()
             for page in _pages_again(run, source, client, per_page, listing):
@@ -166,14 +167,13 @@ def pull_listing(
 
 
 def _pages(
-    run: RunContext, source: Source, client: Lister, per_page: int, window: Window, earlier: Listing | None
+    run: RunContext, source: Source, client: Lister, per_page: int, asked: Span, earlier: Listing | None
 ) -> Iterator[Page]:
     """What is still to be listed; nothing where the earlier listing is complete."""
     if earlier is not None and earlier.manifest.complete:
         return iter(())
     require_writable(run.lake, earlier.folder if earlier else run.lake.listings_of(source.spec.name))
-    after, before = earlier.remaining_window() if earlier else (window.after, window.before)
-    return client.list_pages(after, before, per_page)
+    return client.list_pages(*asked, per_page)
 
 
 def _pages_again(
@@ -182,15 +182,17 @@ def _pages_again(
     """Ask again for what may have moved past between two pages, and land it: hardly ever anything."""
     if listing is None or not _is_of_the_same_login(source, listing):
         return
-    for after, before in doubtful_spans(run.lake, listing):
+    for span in doubtful_spans(run.lake, listing):
         require_writable(run.lake, listing.folder)
-        again = islice(client.list_pages(after, before, per_page), 1)
-        yield from client.landed(again, partial(_land, run, listing))
+        again = islice(client.list_pages(*span, per_page), 1)
+        yield from client.landed(again, partial(_land, run, listing, span))
 
 
-def _land(run: RunContext, listing: Listing, page: Page) -> None:
-    request = dict(page.request)
-    listing.land(page.activities, page.body, request, page.fetched_at, run.years, page.unreadable)
+def _land(run: RunContext, listing: Listing, asked: Span, page: Page) -> None:
+    """Put a page on disk, with what was asked for: `asked` is the listing's window, or what of it was left."""
+    request = {name: value for name, value in zip(("after", "before"), asked, strict=True) if value is not None}
+    request |= {"per_page": page.per_page, "page": page.number}
+    listing.land(page.read, page.body, request, page.fetched_at, run.years)
 
 
 def _begin(run: RunContext, source: Source, window: Window, at: datetime) -> Listing:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from strava_pipeline.core.providers import ReadPage
 from strava_pipeline.core.years import YearRange
 from strava_pipeline.lake.bronze.answers import land_detail
 from strava_pipeline.lake.bronze.listing import Listing, begin_listing
@@ -71,7 +72,7 @@ def land(listing: Listing, *pages: Sequence[Activity], at: datetime = NOW, years
     """Pages, a second apart."""
     for number, page in enumerate(pages):
         listing.land(
-            list(page),
+            ReadPage(list(page)),
             json.dumps(list(page)).encode(),
             {"page": number + 1, "per_page": 200},
             at + number * SECOND,

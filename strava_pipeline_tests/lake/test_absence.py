@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from strava_pipeline.core.activities import split_page
+from strava_pipeline.core.providers import ReadPage
 from strava_pipeline.lake.bronze.listing import Listing
 from strava_pipeline.lake.bronze.listings import Span, gaps, is_within, listings, proofs
 from strava_pipeline.lake.paths import Lake
@@ -22,7 +23,7 @@ def asked(listing: Listing, *pages: list[dict[str, Any]], per_page: int = 2, **w
     """Pages that were asked for with a size and, each, a window of its own."""
     for page in pages:
         request = {"per_page": per_page, "page": 1, **window}
-        listing.land(page, b"[]", request, NOW + len(listing.manifest.pages) * SECOND, YEARS)
+        listing.land(ReadPage(page), b"[]", request, NOW + len(listing.manifest.pages) * SECOND, YEARS)
     return listing
 
 
@@ -73,7 +74,7 @@ def test_where_a_row_that_cant_be_read_may_belong_nothing_is_proven(
     for place, page in enumerate(pages):
         _, bad = split_page([None] if place == unreadable_in else [])
         request = {"per_page": 2, "page": place + 1}
-        listing.land(page, b"[null]", request, NOW + place * SECOND, YEARS, bad)
+        listing.land(ReadPage(page, bad), b"[null]", request, NOW + place * SECOND, YEARS)
     everywhere = {BEFORE_MAY, FIRST, SECOND_, THIRD, LATER}
     proven = {
         start

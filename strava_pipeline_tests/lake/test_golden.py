@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from strava_pipeline.core.providers import ReadPage
 from strava_pipeline.emulator.generate.activities import Athlete
 from strava_pipeline.emulator.service import dumps
 from strava_pipeline.emulator.strava.application import EmulatorConfig
@@ -39,7 +40,7 @@ def golden(documents: list[tuple[bytes, bytes]], tmp_path_factory: pytest.TempPa
     listing = started(lake)
     for first in [*range(0, COUNT, PER_PAGE), COUNT]:
         body = b"[" + b",".join(summary for summary, _ in documents[first : first + PER_PAGE]) + b"]"
-        listing.land(json.loads(body), body, {}, NOW + first * SECOND, YEARS)
+        listing.land(ReadPage(json.loads(body)), body, {}, NOW + first * SECOND, YEARS)
     merge(lake)
     for summary, detail in documents:
         year = int(json.loads(summary)["start_date_local"][:4])

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from strava_pipeline.core.providers import ReadPage
 from strava_pipeline.lake.bronze.answers import land_detail
 from strava_pipeline.lake.bronze.listings import listings, resumable_listing, watermark
 from strava_pipeline.lake.bronze.manifests import Manifest, Window
@@ -48,7 +49,7 @@ def epoch(number: int, seconds: int = 0) -> int:
 def test_a_page_is_on_disk_byte_for_byte_with_its_line_in_the_manifest(lake: Lake) -> None:
     body = b' [ {"id": 1, "start_date":"2026-05-05T12:00:00Z","name":"\\ud83d\xc3\xa9"} ]\n'
     listing = started(lake)
-    listing.land(json.loads(body), body, {"page": 1}, NOW, YEARS)
+    listing.land(ReadPage(json.loads(body)), body, {"page": 1}, NOW, YEARS)
     assert gzip.decompress((listing.folder / "page-0001.json.gz").read_bytes()) == body
     (again,) = listings(lake)
     (page,) = again.manifest.pages

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from strava_pipeline.core.activities import split_page
+from strava_pipeline.core.providers import ReadPage
 from strava_pipeline.lake.bronze.answers import EARLY, land_detail, land_failed_detail
 from strava_pipeline.lake.decisions import record_decisions
 from strava_pipeline.lake.gold.coverage import years_behind
@@ -248,8 +249,8 @@ def listed_page(lake: Lake, day: int, items: list[Any], after: datetime | None) 
     at = NOW + day * DAY
     listing = started(lake, at=at, mode="incremental" if after else "all", after=after)
     activities, unreadable = split_page(items)
-    listing.land(activities, b"[]", {"per_page": 200, "page": 1}, at, YEARS, unreadable)
-    listing.land([], b"[]", {"per_page": 200, "page": 2}, at + SECOND, YEARS)
+    listing.land(ReadPage(activities, unreadable), b"[]", {"per_page": 200, "page": 1}, at, YEARS)
+    listing.land(ReadPage([]), b"[]", {"per_page": 200, "page": 2}, at + SECOND, YEARS)
 
 
 def test_one_row_is_told_once_whatever_its_kudos_and_goes_when_its_time_is_listed_without_it(lake: Lake) -> None:

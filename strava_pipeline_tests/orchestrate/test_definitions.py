@@ -6,6 +6,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
+from strava_pipeline.core.providers import ReadPage
 from strava_pipeline.core.tables import DETAIL_TABLES, TABLES
 from strava_pipeline.lake.bronze.listing import begin_listing
 from strava_pipeline.lake.bronze.manifests import Window
@@ -86,8 +87,8 @@ def test_the_daily_run_is_one_run_over_the_years_that_may_have_changed(rig: Rig,
     from strava_pipeline.core.years import YearRange
 
     years = YearRange(2022, max(rig.years))
-    listing.land([{"id": 1, "start_date": now.isoformat()}], b"[]", {}, now, years)
-    listing.land([], b"[]", {}, now + timedelta(seconds=1), years)
+    listing.land(ReadPage([{"id": 1, "start_date": now.isoformat()}]), b"[]", {}, now, years)
+    listing.land(ReadPage([]), b"[]", {}, now + timedelta(seconds=1), years)
     assert requested()["dagster/asset_partition_range_start"] == newest
 
 

@@ -51,6 +51,7 @@ class Subject(Protocol):
     gear: str  # the path of its gear
     links: bool  # whether its rows say what Strava calls an activity
     formats: tuple[str, ...]  # of its activities' files, in turn: gpx, and fit where it gives both
+    lists_foreign: bool  # whether it lists activities of other services
     file_call: re.Pattern[str]  # the path of an activity's file, with the id as the first group
     clock: Clock
     faults: FaultPlan
@@ -79,6 +80,10 @@ class Subject(Protocol):
         """Have the next calls for the file of an activity (None: of any activity) fail as `Fault` says."""
         ...
 
+    def add_foreign(self, day: str) -> None:
+        """Have an activity of another service, at 05:00 UTC of a day; for those with `lists_foreign`."""
+        ...
+
     def edit(self, source_id: str, title: str) -> None: ...
 
     def delete(self, source_id: str) -> None: ...
@@ -105,7 +110,7 @@ class Subject(Protocol):
 
 class ToySubject:
     name, secret, lists, gear = "toy", toy_client.KEY, "/activities", "/bikes"
-    links = True
+    links = lists_foreign = True
     formats = ("gpx", "fit")
     file_call = re.compile(r"/activities/(.+)/file")
 
@@ -131,6 +136,9 @@ class ToySubject:
         is_gpx = file_of or len(self.toy.items) % 2
         self.toy.files[key] = GPX.format(file_of or day).encode() if is_gpx else fit_of(day)
         return key
+
+    def add_foreign(self, day: str) -> None:
+        self.toy.add(f"f{len(self.toy.items)}", f"{day}T05:00:00Z", of="elsewhere")
 
     def lose_file(self, source_id: str) -> None:
         del self.toy.files[source_id]

@@ -67,6 +67,24 @@ def test_a_listing_goes_on_where_it_broke_off(world: World, mode: str, year: int
     assert len(world.asked()) - asked <= 3, "two pages, and one more where only an empty page is the end"
 
 
+def test_a_page_of_another_service_s_activities_ends_no_listing(world: World) -> None:
+    if not world.subject.lists_foreign:
+        pytest.skip("it lists no activity of another service")
+    keys = five(world.subject)
+    for _ in range(2):  # the second page
+        world.subject.add_foreign("2025-01-04")
+    world.subject.fail(kind="status", status=500, after=2, times=3)
+    with pytest.raises(TransientError):
+        world.pull()
+    report = world.pull()
+    assert report.manifest.complete
+    assert world.names() == [f"ride {day}" for day in range(1, 6)]
+    world.subject.clock.advance(3600)
+    world.subject.delete(keys[0])
+    world.pull("year", 2025)
+    assert world.gold("SELECT name FROM deleted_activities") == [("ride 1",)]
+
+
 def test_a_year_is_listed_to_its_edges(world: World) -> None:
     for day in ("2024-12-31", "2025-01-01", "2025-12-31", "2026-01-01"):
         world.subject.add(day, day)
@@ -157,10 +175,11 @@ def test_what_a_complete_listing_lacks_is_deleted_and_comes_back_when_seen(world
     keys = five(world.subject)
     world.pull(per_page=50)
     world.subject.clock.advance(3600)
-    world.subject.delete(keys[1])
+    for key in keys[:2]:
+        world.subject.delete(key)
     world.pull("year", 2025, per_page=50)
-    assert [name for (name,) in world.gold("SELECT name FROM deleted_activities")] == ["ride 2"]
-    assert "ride 2" not in world.names()
+    assert world.gold("SELECT name FROM deleted_activities ORDER BY 1") == [("ride 1",), ("ride 2",)]
+    assert world.names() == ["ride 3", "ride 4", "ride 5"]
     world.subject.clock.advance(3600)
     world.subject.restore(keys[1])
     world.pull("year", 2025, per_page=50)

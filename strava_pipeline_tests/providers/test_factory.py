@@ -10,6 +10,7 @@ from typing import Any
 import dagster as dg
 import pytest
 
+from strava_pipeline.core.providers import ReadPage
 from strava_pipeline.core.tables import DETAIL_TABLES
 from strava_pipeline.core.years import YearRange
 from strava_pipeline.ingest.clock import ServerClock
@@ -187,7 +188,11 @@ def test_the_schedule_asks_for_what_is_new_over_the_years_that_may_have_changed(
         account="toy-account",
     )
     listing.land(
-        [{"id": 1, "start_date": now.isoformat()}], b'{"items": [], "more": false}', {}, now, YearRange(2022, newest)
+        ReadPage([{"id": 1, "start_date": now.isoformat()}]),
+        b'{"items": [], "more": false}',
+        {},
+        now,
+        YearRange(2022, newest),
     )
     listing.mark_ended()
     later = tick(enabled)

@@ -11,6 +11,7 @@ import pytest
 
 from strava_pipeline.cli import main
 from strava_pipeline.core.errors import LimitReachedError, State, TransientError
+from strava_pipeline.core.providers import ReadPage
 from strava_pipeline.core.sources import hashed_id
 from strava_pipeline.core.years import YearRange
 from strava_pipeline.lake.bronze.listing import begin_listing
@@ -58,7 +59,7 @@ def pull(settings: Settings, *, whole: bool = True) -> None:
     window = Window(mode="all", after=None, before=None)
     listing = begin_listing(Lake(settings.data_dir), window, athlete_id=None, at=AT, source="toy", account="me")
     row = {"id": 1, "start_date": AT.isoformat()}
-    listing.land([row], b'{"items": [], "more": false}', {}, AT, YearRange(2022, 2026))
+    listing.land(ReadPage([row]), b'{"items": [], "more": false}', {}, AT, YearRange(2022, 2026))
     if whole:
         listing.mark_ended()
 

@@ -64,8 +64,8 @@ class ToyClient:
             request = {"after": after, "before": before, "page": number, "per_page": per_page}
             request = {name: value for name, value in request.items() if value is not None}
             answer = self._service.get("/activities", request, check=wrong_page)
-            activities, others = self.spec.read_page(answer.json)
-            yield Page(number, request, activities, others, answer.body, answer.fetched_at, self.calls - calls)
+            read = self.spec.read_page(answer.json)
+            yield Page(number, per_page, read, answer.body, answer.fetched_at, self.calls - calls)
             if not answer.json["more"]:
                 return
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from strava_pipeline.core.json_values import json_bytes
 from strava_pipeline.core.limits import ImportLimits
+from strava_pipeline.core.providers import ReadPage
 from strava_pipeline.ingest.clock import machine_clock
 from strava_pipeline.lake.bronze.listing import begin_listing
 from strava_pipeline.lake.bronze.manifests import Window
@@ -111,5 +112,5 @@ def list_at_strava(world: World, *activities: dict[str, Any]) -> None:
     """Have a complete listing of Strava's in bronze."""
     run = world.run()
     listing = begin_listing(run.lake, Window(mode="all", after=None, before=None), athlete_id=7, at=run.now())
-    listing.land(list(activities), json_bytes(activities), {}, run.now(), run.years)
-    listing.land([], b"[]", {}, run.now(), run.years)
+    listing.land(ReadPage(list(activities)), json_bytes(activities), {}, run.now(), run.years)
+    listing.land(ReadPage([]), b"[]", {}, run.now(), run.years)

@@ -17,7 +17,7 @@ YEARS = [2025, 2026]
 
 def page_with(rig: Rig, bad: list[Any]) -> None:
     """Have the first page of the next listing hold these among its rows."""
-    whole = next(connect(rig.settings).list_pages(None, None, per_page=200)).activities
+    whole = next(connect(rig.settings).list_pages(None, None, per_page=200)).read.activities
     rig.fault("/athlete/activities", "body", body=[*whole[:2], *bad, *whole[2:]], times=1)
     rig.calls()
 

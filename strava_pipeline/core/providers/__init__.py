@@ -22,11 +22,25 @@ Kind = Literal["gear"]
 """A kind of data beside activities, in answers that are kept whole; also the name of its table and of its folder."""
 KindReader = Callable[[Any], Sequence[tuple[str, Json]]]
 """The items of an answer, parsed from JSON: each one's id at the service, and its fields by the names of the kind's table."""
-Page = tuple[list[Json], list[UnreadableItem]]  # the activities of a page in Strava's shape, and its other items
 
 
 class UnreadableRowError(ValueError):
     """A row of a provider's list that can't be an activity; the text says why, without any value of the row."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReadPage:
+    """What a page of a provider's list holds.
+
+    Args:
+        activities: in Strava's shape.
+        unreadable: the items that can't be activities.
+        foreign: how many items are of another service, and passed over.
+    """
+
+    activities: list[Json] = field(repr=False)
+    unreadable: list[UnreadableItem] = field(default_factory=list, repr=False)
+    foreign: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +79,7 @@ class ProviderSpec:
     title: str
     link: str | None
     priority: int
-    read_page: Callable[[Any], Page]
+    read_page: Callable[[Any], ReadPage]
     oldest_first: bool = False
     capabilities: frozenset[Capability] = frozenset()
     edits: frozenset[Edit] = frozenset()
@@ -99,7 +113,7 @@ def best_first(providers: Sequence[str]) -> list[str]:
 
 def page_reader(
     name: str, rows: Callable[[Any], Sequence[Any]], read_row: Callable[[Json], ProviderRow | None]
-) -> Callable[[Any], Page]:
+) -> Callable[[Any], ReadPage]:
     """A provider's `read_page`, from a function that takes a page apart and one that reads a row.
 
     Args:
@@ -108,9 +122,10 @@ def page_reader(
             service's activity, and is passed over; raises UnreadableRowError.
     """
 
-    def read_page(content: Any) -> Page:
+    def read_page(content: Any) -> ReadPage:
         activities: list[Json] = []
         others: list[UnreadableItem] = []
+        foreign = 0
         for number, item in enumerate(rows(content), start=1):
             try:
                 if not isinstance(item, dict):
@@ -120,10 +135,12 @@ def page_reader(
                 start = next(iter(start_instants([item])), None) if isinstance(item, dict) else None
                 others.append(UnreadableItem(number, str(error), digest_of(item), start))
                 continue
-            if row is not None:
-                links = {"links": dict(row.links)} if row.links else {}
-                key = {"id": hashed_id(name, row.source_id), "source_id": row.source_id}
-                activities.append({**row.summary, **links, **key})
-        return activities, others
+            if row is None:
+                foreign += 1
+                continue
+            links = {"links": dict(row.links)} if row.links else {}
+            key = {"id": hashed_id(name, row.source_id), "source_id": row.source_id}
+            activities.append({**row.summary, **links, **key})
+        return ReadPage(activities, others, foreign)
 
     return read_page

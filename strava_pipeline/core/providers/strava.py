@@ -1,7 +1,7 @@
 """Strava's record. Its list needs no reading: its names and shapes are those of the catalogue."""
 
 from strava_pipeline.core.activities import split_page
-from strava_pipeline.core.providers import ProviderSpec
+from strava_pipeline.core.providers import ProviderSpec, ReadPage
 from strava_pipeline.core.sources import STRAVA
 
 SPEC = ProviderSpec(
@@ -9,7 +9,7 @@ SPEC = ProviderSpec(
     title="Strava",
     link="https://www.strava.com/activities/{source_id}",
     priority=3,
-    read_page=split_page,
+    read_page=lambda items: ReadPage(*split_page(items)),
     oldest_first=True,
     capabilities=frozenset({"windows", "deletions", "streams", "webhooks", "uploads"}),
     edits=frozenset({"name", "gear"}),

@@ -25,6 +25,7 @@ from strava_pipeline.core.errors import (
     TransientError,
 )
 from strava_pipeline.core.json_values import parse_json
+from strava_pipeline.core.providers import ReadPage
 from strava_pipeline.ingest.calls import MOST_REFUSALS, LandingClient, retrying
 from strava_pipeline.ingest.clock import ServerClock, system_clock
 from strava_pipeline.ingest.http import BrokenOffError, Exchange, NotSentError, TooLargeError, Wire, make_wire
@@ -89,7 +90,8 @@ class StravaClient(LandingClient):
             calls = self.calls
             answer = self.get("/athlete/activities", request, check=_page_fault)
             activities, unreadable = split_page(answer.json)
-            yield Page(number, request, activities, unreadable, answer.body, answer.fetched_at, self.calls - calls)
+            read = ReadPage(activities, unreadable)
+            yield Page(number, per_page, read, answer.body, answer.fetched_at, self.calls - calls)
             if not answer.json:
                 return
             rows: set[int | str] = {activity["id"] for activity in activities} | {row.digest for row in unreadable}

@@ -11,8 +11,8 @@ from datetime import MAXYEAR, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from strava_pipeline.core.activities import NO_YEAR, UnreadableItem, split_page, summary_of_detail
-from strava_pipeline.core.providers import UnreadableRowError, spec_of
+from strava_pipeline.core.activities import NO_YEAR, split_page, summary_of_detail
+from strava_pipeline.core.providers import ReadPage, UnreadableRowError, spec_of
 from strava_pipeline.core.rows import Json
 from strava_pipeline.core.sources import SOURCES, STRAVA
 from strava_pipeline.core.years import YearRange
@@ -61,21 +61,18 @@ class Listing:
 
     def land(
         self,
-        activities: Sequence[Json],
+        read: ReadPage,
         body: bytes,
         request: dict[str, Any],
         at: datetime,
         years: YearRange,
-        unreadable: Sequence[UnreadableItem] = (),
     ) -> None:
-        """Write a page to disk: first the bytes, then its entry in the manifest. `unreadable`: other items of `body`."""
+        """Write a page to disk: first the bytes, then its entry in the manifest. `read`: what `body` holds."""
         file = _page_file(len(self.manifest.pages) + 1)
         number = next_number(self._lake, at) if self._lake is not None else None
         local_at = self._lake.local_time() if self._lake is not None else None
         write_whole(self.folder / file, packed(body, at, number))
-        entry = page_entry(
-            file, activities, len(body), request, at, years, unreadable, landed=number, local_at=local_at
-        )
+        entry = page_entry(file, read, len(body), request, at, years, landed=number, local_at=local_at)
         self._editable().pages.append(entry)
         self._save()
 
@@ -135,7 +132,7 @@ class Listing:
 
     def mark_ended(self) -> None:
         """Note that the provider has nothing more in the window, where no empty page shows it."""
-        self._editable().ended = True
+        self._editable().walked = len(self.manifest.pages)
         self._save()
 
     def mark_used(self) -> None:
@@ -171,20 +168,20 @@ class Listing:
         for path in orphans:
             try:
                 content, size = unpacked_json(path), len(unpacked(path))
-                activities, unreadable = spec_of(self.manifest.source).read_page(content)
+                read = spec_of(self.manifest.source).read_page(content)
             except (DamagedFileError, UnreadableRowError):
                 _set_aside(path)
                 continue
             at, number = packed_at(path)
             pages += [lost_page(_page_file(gap), at) for gap in range(len(pages) + 1, _number(path))]
-            pages.append(page_entry(path.name, activities, size, None, at, years, unreadable, landed=number))
+            pages.append(page_entry(path.name, read, size, None, at, years, landed=number))
         return len(pages) > known
 
 
 def _activities(content: Any, page: PageEntry, source: str) -> list[Json]:
     """A page's objects; of a detail, the summary that a listing would hold."""
     if source not in SOURCES:
-        return spec_of(source).read_page(content)[0]
+        return spec_of(source).read_page(content).activities
     if isinstance(content, dict):
         return [summary_of_detail(content, without=page.without, also=page.also)]
     return split_page(content)[0] if page.unreadable else content

@@ -4,16 +4,14 @@ Runs read every manifest many times, so each file is parsed once for as long as 
 """
 
 import threading
-from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 
-from strava_pipeline.core.activities import UnreadableItem, local_years, start_instants
-from strava_pipeline.core.providers import spec_of
-from strava_pipeline.core.rows import Json
+from strava_pipeline.core.activities import local_years, start_instants
+from strava_pipeline.core.providers import ReadPage, spec_of
 from strava_pipeline.core.sources import STRAVA
 from strava_pipeline.core.years import YearRange
 
@@ -72,9 +70,15 @@ class PageEntry(BaseModel):
     oldest: datetime | None = None
     newest: datetime | None = None
     lost: bool = False  # its file is missing or damaged
+    foreign: int = 0  # items of another service, which are not among `rows`
     unreadable: list[UnreadableRow] = []  # among `rows`
     without: list[str] = []  # of a detail: fields that listings don't show
     also: list[str] = []  # of a detail: fields without a column that listings do show
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether it holds nothing at all, which ends a listing."""
+        return not (self.rows or self.foreign or self.lost)
 
     @model_validator(mode="before")
     @classmethod
@@ -106,7 +110,7 @@ class Manifest(BaseModel):
     host: str | None = None  # of the API that answered
     run_id: str | None = None  # of the run that asked last
     sees_private: bool = True  # whether the login was allowed to list what only the athlete may see
-    ended: bool = False  # the provider reported the end, without an empty page
+    walked: int | None = None  # how many pages there were when the provider reported the end, without an empty page
     settled: bool = False  # a run that used it came to its end
     pages: list[PageEntry] = []
     gone: list[Deletion] = []
@@ -114,7 +118,7 @@ class Manifest(BaseModel):
     @property
     def complete(self) -> bool:
         """Whether the listing reached its end (Strava's end with an empty page) and has lost no page."""
-        return not self.has_lost and (self.ended or any(page.rows == 0 for page in self.pages))
+        return not self.has_lost and self._end is not None
 
     @property
     def is_ascending(self) -> bool:
@@ -123,14 +127,21 @@ class Manifest(BaseModel):
 
     @property
     def walk(self) -> list[PageEntry]:
-        """The pages with rows, from one end of the window to the other; pages behind the empty one are repetitions."""
-        end = next((place for place, page in enumerate(self.pages) if not (page.rows or page.lost)), None)
-        return self.pages[:end]
+        """The pages with rows, from one end of the window to the other; pages behind the end are repetitions."""
+        return [page for page in self.pages[: self._end] if page.rows or page.lost]
 
     @property
     def repeated_pages(self) -> list[PageEntry]:
-        """The pages behind the empty one: gaps that were asked for again."""
-        return self.pages[len(self.walk) + 1 :]
+        """The pages behind the end: gaps that were asked for again."""
+        if self._end is None:
+            return []
+        return self.pages[self._end + (self.walked is None) :]  # the empty page that ended it is none of them
+
+    @property
+    def _end(self) -> int | None:
+        """How many pages lead through the window; None: the listing has not reached its end."""
+        empty = next((place for place, page in enumerate(self.pages) if page.is_empty), None)
+        return empty if self.walked is None else self.walked
 
     @property
     def has_lost(self) -> bool:
@@ -179,22 +190,22 @@ class Manifest(BaseModel):
 
 def page_entry(
     file: str,
-    activities: Sequence[Json],
+    read: ReadPage,
     size: int,
     request: dict[str, Any] | None,
     at: datetime,
     years: YearRange,
-    unreadable: Sequence[UnreadableItem] = (),
     *,
     landed: int | None = None,
     local_at: datetime | None = None,
 ) -> PageEntry:
-    """The manifest's entry for a page of these activities and unreadable rows."""
-    starts, years_in_page = start_instants(activities), local_years(activities)
+    """The manifest's entry for a page. `read`: what the page holds."""
+    starts, years_in_page = start_instants(read.activities), local_years(read.activities)
     return PageEntry(
         file=file,
         request=request,
-        rows=len(activities) + len(unreadable),
+        rows=len(read.activities) + len(read.unreadable),
+        foreign=read.foreign,
         bytes=size,
         fetched_at=at,
         landed=landed,
@@ -203,7 +214,7 @@ def page_entry(
         years=sorted({years.clamp(year) for year in years_in_page}),
         oldest=min(starts, default=None),
         newest=max(starts, default=None),
-        unreadable=[UnreadableRow.model_validate(row) for row in unreadable],
+        unreadable=[UnreadableRow.model_validate(row) for row in read.unreadable],
     )
 
 

@@ -17,6 +17,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from strava_pipeline.core.activities import SOMETIMES_LISTED, summary_of_detail
+from strava_pipeline.core.providers import ReadPage
 from strava_pipeline.core.rows import Json
 from strava_pipeline.core.sources import STRAVA
 from strava_pipeline.core.webhooks import QueuedActivity
@@ -137,7 +138,7 @@ def note_sighting(
         return False
     summary = [summary_of_detail(activity, without=listed.without, also=listed.also)]
     number = landing_of(detail)[1]
-    entry = page_entry(file, summary, detail.stat().st_size, {"id": activity["id"]}, at, years, landed=number)
+    entry = page_entry(file, ReadPage(summary), detail.stat().st_size, {"id": activity["id"]}, at, years, landed=number)
     listing.add_detail(entry.model_copy(update={"without": [*listed.without], "also": [*listed.also]}))
     return True
 

@@ -14,6 +14,7 @@ from typing import Any, Protocol
 
 from strava_pipeline.core.files.objects import Holders, named_athlete_id
 from strava_pipeline.core.json_values import json_bytes
+from strava_pipeline.core.providers import ReadPage
 from strava_pipeline.core.rows import Json
 from strava_pipeline.core.sources import IMPORTED, STRAVA_ARCHIVE
 from strava_pipeline.core.years import YearRange
@@ -244,12 +245,12 @@ class _Pages:
 
     def end(self) -> None:
         self._land()
-        self._listing.land([], b"[]", {}, self._at, self._years)  # the empty page that ends a listing
+        self._listing.land(ReadPage([]), b"[]", {}, self._at, self._years)  # the empty page that ends a listing
         write_unsynced(self._listing.folder / _TRACKS, json.dumps(self._tracks).encode())
 
     def _land(self) -> None:
         if self._summaries:
-            self._listing.land(self._summaries, json_bytes(self._summaries), {}, self._at, self._years)
+            self._listing.land(ReadPage(self._summaries), json_bytes(self._summaries), {}, self._at, self._years)
         if self._details:
             self._pages += 1
             page = self._listing.folder / f"details-{self._pages:04}.json.gz"

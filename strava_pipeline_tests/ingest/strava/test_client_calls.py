@@ -16,9 +16,9 @@ from strava_pipeline_tests.ingest.world import World
 
 def test_a_listing_goes_on_to_the_empty_page(world: World) -> None:
     pages = list(world.connect().list_pages(None, None, per_page=20))
-    assert [len(page.activities) for page in pages] == [20, 10, 0]
+    assert [len(page.read.activities) for page in pages] == [20, 10, 0]
     assert [page.number for page in pages] == [1, 2, 3]
-    assert [page.request for page in pages] == [{"per_page": 20, "page": number} for number in (1, 2, 3)]
+    assert [page.per_page for page in pages] == [20, 20, 20]
     assert [page.calls for page in pages] == [1, 1, 1]
     assert pages[2].body == b"[]"
     assert all((page.fetched_at - START).total_seconds() < 60 for page in pages)
@@ -28,8 +28,8 @@ def test_a_short_page_ends_nothing(make_world: Callable[..., World]) -> None:
     world = make_world(activities=100, short_pages=True)
     world.log_in()
     pages = list(world.connect().list_pages(None, None, per_page=20))
-    lengths = [len(page.activities) for page in pages]
-    assert len({item["id"] for page in pages for item in page.activities}) == 100
+    lengths = [len(page.read.activities) for page in pages]
+    assert len({item["id"] for page in pages for item in page.read.activities}) == 100
     assert any(0 < length < 20 for length in lengths[:-2])
     assert lengths[-1] == 0
 
@@ -38,7 +38,7 @@ def test_a_short_page_ends_nothing(make_world: Callable[..., World]) -> None:
 def test_a_listing_that_repeats_itself_is_broken_off_behind_two_pages(world: World, behind: int) -> None:
     """After `behind` pages the first one comes for ever."""
     first = next(world.connect().list_pages(None, None, per_page=10))
-    world.fault("/athlete/activities", "body", body=first.activities, after=behind, times=-1)
+    world.fault("/athlete/activities", "body", body=first.read.activities, after=behind, times=-1)
     before, handed_out = world.calls()["total"], []
     pages = world.connect().list_pages(None, None, per_page=10)
     with pytest.raises(RepeatingListingError, match="the last 2 pages held nothing but what pages before them did"):
@@ -54,7 +54,9 @@ def test_a_listing_that_repeats_itself_in_whatever_way_ends(make_world: Callable
     world = make_world(activities=60)
     world.log_in()
     good = chance.randint(1, 8)
-    known = [row for page in list(world.connect().list_pages(None, None, per_page=7))[:good] for row in page.activities]
+    known = [
+        row for page in list(world.connect().list_pages(None, None, per_page=7))[:good] for row in page.read.activities
+    ]
     for number in range(good + 1, good + 40):
         rows = chance.sample(known, chance.randint(1, 7))
         world.fault("/athlete/activities", "body", body=rows, query={"page": str(number)}, times=-1)
@@ -68,17 +70,16 @@ def test_a_listing_that_repeats_itself_in_whatever_way_ends(make_world: Callable
 def test_one_page_again_ends_nothing(world: World) -> None:
     """Who uploads a page full while it is listed moves everything by a page."""
     second = list(world.connect().list_pages(None, None, per_page=10))[1]
-    world.fault("/athlete/activities", "body", body=second.activities, query={"page": "3"})
+    world.fault("/athlete/activities", "body", body=second.read.activities, query={"page": "3"})
     pages = list(world.connect().list_pages(None, None, per_page=10))
-    assert pages[2].activities == second.activities
-    assert pages[-1].activities == []
+    assert pages[2].read.activities == second.read.activities
+    assert pages[-1].read.activities == []
 
 
 def test_a_window_is_asked_for_oldest_first(world: World) -> None:
     after, before = int(START.timestamp()) - 200 * 86400, int(START.timestamp()) - 100 * 86400
     pages = list(world.connect().list_pages(after, before, per_page=200))
-    assert pages[0].request == {"after": after, "before": before, "per_page": 200, "page": 1}
-    starts = [item["start_date"] for page in pages for item in page.activities]
+    starts = [item["start_date"] for page in pages for item in page.read.activities]
     assert starts
     assert starts == sorted(starts)
 
@@ -118,7 +119,7 @@ def test_a_page_that_took_three_calls_says_so(world: World) -> None:
 def test_a_page_that_is_no_list_of_activities_is_tried_again(world: World, body: Any) -> None:
     world.fault("/athlete/activities", "body", body=body, times=1)
     page = next(world.connect().list_pages(None, None, per_page=10))
-    assert (len(page.activities), page.calls) == (10, 2)
+    assert (len(page.read.activities), page.calls) == (10, 2)
 
 
 @pytest.mark.parametrize(
@@ -128,8 +129,8 @@ def test_pages_of_nothing_but_such_rows_end_nothing_and_are_not_asked_for_again(
     for number in (1, 2, 3):
         world.fault("/athlete/activities", "body", body=[bad, [bad, number]], query={"page": str(number)})
     pages = list(world.connect().list_pages(None, None, per_page=5))
-    assert [(len(page.unreadable), page.calls) for page in pages[:3]] == [(2, 1)] * 3
-    assert len(pages[3].activities) == 5, "what is behind them is listed"
+    assert [(len(page.read.unreadable), page.calls) for page in pages[:3]] == [(2, 1)] * 3
+    assert len(pages[3].read.activities) == 5, "what is behind them is listed"
 
 
 @pytest.mark.parametrize(
@@ -137,11 +138,11 @@ def test_pages_of_nothing_but_such_rows_end_nothing_and_are_not_asked_for_again(
 )
 def test_a_row_that_nothing_identifies_costs_the_page_nothing_and_no_call(world: World, bad: Any) -> None:
     whole = next(world.connect().list_pages(None, None, per_page=10))
-    body = [*whole.activities[:4], bad, *whole.activities[4:]]
+    body = [*whole.read.activities[:4], bad, *whole.read.activities[4:]]
     world.fault("/athlete/activities", "body", body=body, times=1)
     page = next(world.connect().list_pages(None, None, per_page=10))
-    assert (page.activities, page.calls) == (whole.activities, 1)
-    assert [row.row for row in page.unreadable] == [5]
+    assert (page.read.activities, page.calls) == (whole.read.activities, 1)
+    assert [row.row for row in page.read.unreadable] == [5]
     assert json.loads(page.body) == body
 
 

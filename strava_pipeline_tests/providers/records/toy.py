@@ -19,7 +19,9 @@ def rows(content: Any) -> Sequence[Any]:
     return found
 
 
-def read_row(item: Json) -> ProviderRow:
+def read_row(item: Json) -> ProviderRow | None:
+    if item.get("of"):
+        return None  # another service's activity
     key = item.get("key")
     if not isinstance(key, str) or not key:
         raise UnreadableRowError("it has no key")
