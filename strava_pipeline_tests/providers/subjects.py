@@ -42,13 +42,14 @@ def fit_of(day: str) -> bytes:
 
 
 class Subject(Protocol):
-    """A provider and its emulator, running. Activities begin at 06:00 UTC of a day."""
+    """A provider and its emulator, running at 127.0.0.1. Its clock begins at toy_service.NOW."""
 
     name: str
     settings: dict[str, Any]  # the fields that point at the emulator, and the login where that is a setting
     secret: str  # that no log may hold
     lists: str  # the path of its listing, without a query
     gear: str  # the path of its gear
+    zones: bool  # whether its rows say what the athlete's clock showed, and in which zone
     links: bool  # whether its rows say what Strava calls an activity
     formats: tuple[str, ...]  # of its activities' files, in turn: gpx, and fit where it gives both
     lists_foreign: bool  # whether it lists activities of other services
@@ -61,12 +62,26 @@ class Subject(Protocol):
         """Have the login where the client looks for it, if that is a file."""
         ...
 
-    def add(self, day: str, title: str, *, file_of: str | None = None, strava_id: int | None = None) -> str:
-        """Have a ride of 2224 m in 600 s on a bike called Blue bike, with a file of one of `formats`: a FIT has two laps.
+    def add(
+        self,
+        day: str,
+        title: str,
+        *,
+        began: str = "",
+        zone: str = "Europe/Vienna",
+        has_distance: bool = True,
+        file_of: str | None = None,
+        strava_id: int | None = None,
+    ) -> str:
+        """Have a ride of 2224 m in 600 s, 540 s of them moving, on a bike called Blue bike, with a field `mood`, "good".
 
-        Returns its id there.
+        It has a file of one of `formats`: a FIT has two laps. Returns its id there.
 
         Args:
+            began: the start on the athlete's clock, as 2025-01-01T07:00:00+01:00; empty: 07:00 in winter in Vienna, which
+                is 06:00 UTC.
+            zone: the clock's zone.
+            has_distance: whether its row has a distance.
             file_of: the day of which its file, a GPX, says that it is; None: the same.
             strava_id: what the service says that Strava calls the activity; for those with `links`.
         """
@@ -110,7 +125,7 @@ class Subject(Protocol):
 
 class ToySubject:
     name, secret, lists, gear = "toy", toy_client.KEY, "/activities", "/bikes"
-    links = lists_foreign = True
+    zones = links = lists_foreign = True
     formats = ("gpx", "fit")
     file_call = re.compile(r"/activities/(.+)/file")
 
@@ -126,11 +141,22 @@ class ToySubject:
         path.parent.mkdir(exist_ok=True)
         path.write_text(json.dumps({"key": self.secret}))
 
-    def add(self, day: str, title: str, *, file_of: str | None = None, strava_id: int | None = None) -> str:
+    def add(
+        self,
+        day: str,
+        title: str,
+        *,
+        began: str = "",
+        zone: str = "Europe/Vienna",
+        has_distance: bool = True,
+        file_of: str | None = None,
+        strava_id: int | None = None,
+    ) -> str:
         key = f"{99 - len(self.toy.items)}/k {len(self.toy.items) + 1}"  # no order, and to be quoted in an address
-        self.toy.add(
-            key, f"{day}T06:00:00Z", title=title, bike="B1", metres=2224.0, seconds=600, moving=600, mood="good"
-        )
+        began = began or f"{day}T07:00:00+01:00"
+        self.toy.add(key, began, zone=zone, title=title, bike="B1", seconds=600, moving=540, mood="good")
+        if has_distance:
+            self.toy.items[key]["metres"] = 2224.0
         if strava_id is not None:
             self.toy.items[key]["strava"] = strava_id
         is_gpx = file_of or len(self.toy.items) % 2

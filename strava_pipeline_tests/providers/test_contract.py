@@ -2,6 +2,7 @@
 
 import logging
 import re
+import signal
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,8 @@ from strava_pipeline.core.errors import (
 )
 from strava_pipeline.core.providers import spec_of
 from strava_pipeline.core.sources import hashed_id
+from strava_pipeline.ingest.http import Exchange, Wire
+from strava_pipeline.ingest.provider import Provider
 from strava_pipeline.ingest.registry import login_files, missing_login
 from strava_pipeline.lake.bronze.answers import items_of_kind
 from strava_pipeline.lake.gold.quarantine import unreadable_rows
@@ -50,6 +53,97 @@ def test_every_activity_comes_with_its_source_and_its_own_id(world: World) -> No
         (name, 2224.0, 600, None)
     ]
     assert world.gold("SELECT DISTINCT source FROM activity_sources") == [(name,)]
+
+
+def test_every_column_has_stravas_units_and_an_absent_number_is_null(world: World) -> None:
+    key = world.subject.add("2025-01-01", "a ride")
+    world.subject.add("2025-01-02", "without a distance", has_distance=False)
+    world.pull()
+    columns = "name, sport_type, start_date, distance, moving_time, elapsed_time, average_heartrate, extra ->> 'mood'"
+    at = datetime(2025, 1, 1, 6, tzinfo=UTC)
+    (ride, other) = world.gold(f"SELECT {columns} FROM activities ORDER BY start_date")
+    assert ride == ("a ride", "Ride", at, 2224.0, 540, 600, None, "good")
+    assert other == ("without a distance", "Ride", at + timedelta(days=1), None, 540, 600, None, "good")
+    if world.subject.zones:
+        columns = "strftime(start_date_local, '%Y-%m-%d %H:%M:%S'), utc_offset, timezone"
+        found = world.gold(f"SELECT {columns} FROM activities_all WHERE source_id = '{key}'")
+        assert found == [("2025-01-01 07:00:00", 3600.0, "(GMT+01:00) Europe/Vienna")]
+
+
+def test_a_ride_at_the_turn_of_the_year_belongs_to_the_year_of_the_athletes_clock(world: World) -> None:
+    if not world.subject.zones:
+        pytest.skip("this provider does not say what the athlete's clock showed")
+    first = {"began": "2025-01-01T00:30:00+14:00", "zone": "Pacific/Kiritimati"}
+    last = {"began": "2025-12-31T23:30:00-10:00", "zone": "Pacific/Honolulu"}
+    world.subject.add("2025-01-01", "first", **first)
+    world.subject.add("2025-12-31", "last", **last)
+    world.pull("year", 2025)
+    assert world.gold("SELECT name FROM activities WHERE year = 2025 ORDER BY start_date") == [("first",), ("last",)]
+
+
+def test_the_client_has_what_its_record_names_and_names_its_host(world: World) -> None:
+    spec = spec_of(world.subject.name)
+    client = ProviderSource(world.subject.name, world.settings, world.run()).client
+
+    def has(method: str) -> bool:
+        return getattr(type(client), method, None) not in (None, getattr(Provider, method))
+
+    assert "windows" in spec.capabilities
+    assert (has("get_file"), has("list_kind")) == ("files" in spec.capabilities, bool(spec.kinds))
+    assert client.spec == spec
+    assert client.host == "127.0.0.1"
+    assert not world.subject.journal.log
+
+
+def test_an_id_is_quoted_in_an_address(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    if "files" not in spec_of(world.subject.name).capabilities:
+        pytest.skip("this provider gives no files")
+    client = ProviderSource(world.subject.name, world.settings, world.run()).client
+    asked: list[tuple[str, Any]] = []
+    send = Wire.send
+
+    def listen(wire: Wire, method: str, url: str, **options: Any) -> Exchange:
+        asked.append((url, options.get("params")))
+        return send(wire, method, url, **options)
+
+    monkeypatch.setattr(Wire, "send", listen)
+    with pytest.raises(GoneError):
+        client.get_file("no/such ride?")
+    ((url, params),) = asked
+    assert "no%2Fsuch%20ride%3F" in url or "no/such ride?" in (params or {}).values()
+
+
+@pytest.mark.parametrize("what", ["listing", "files"])
+def test_an_interrupt_during_a_call_waits_until_the_answer_is_on_disk(
+    world: World, what: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if what not in {"listing", *spec_of(world.subject.name).capabilities}:
+        pytest.skip("this provider gives no files")
+    five(world.subject)
+    if what == "files":
+        world.pull()
+    send = Wire.send
+
+    asked = world.asked if what == "listing" else world.asked_for_files
+
+    def interrupted(wire: Wire, method: str, url: str, **options: Any) -> Exchange:
+        before = len(asked())
+        exchange = send(wire, method, url, **options)
+        if len(asked()) > before:
+            signal.raise_signal(signal.SIGINT)
+        return exchange
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Wire, "send", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            world.pull() if what == "listing" else world.fetch_files()
+    assert len(asked()) == 1
+    if what == "listing":
+        assert world.pull().resumed
+        assert len(world.names()) == 5
+    else:
+        world.fetch_files()
+        assert len(asked()) == len(set(asked())) == 5
 
 
 @pytest.mark.parametrize(("mode", "year"), [("all", None), ("year", 2025)])
@@ -144,6 +238,8 @@ def test_a_long_limit_stops_the_run_which_goes_on_later(world: World) -> None:
         ({"kind": "truncate", "times": 3}, TransientError),
         ({"kind": "reset", "times": 3}, TransientError),
         ({"kind": "empty", "times": 3}, TransientError),
+        ({"kind": "body", "body": {"message": "We are back soon."}, "times": 3}, TransientError),
+        ({"kind": "body", "body": "null", "times": 3}, TransientError),
     ],
     ids=lambda value: f"{value['kind']}-{value.get('status', '')}" if isinstance(value, dict) else "",
 )
@@ -317,6 +413,10 @@ def test_gear_that_cannot_be_fetched_is_reported_and_keeps_no_activity_out(world
     assert reported.metadata is not None
     assert "503" in reported.metadata["gear_problem"]
     assert (reported.stopped, reported.complete.holds if reported.complete else None) == (None, True)
+    world.subject.fail(path=world.subject.gear, kind="body", body={"message": "We are back soon."}, times=3)
+    reported = step(world)
+    assert reported.metadata is not None
+    assert "gear_problem" in reported.metadata, "what is no list of gear is not kept as one"
     world.subject.fail(path=world.subject.gear, kind="status", status=429, headers={"Retry-After": "7200"})
     reported = step(world)
     assert isinstance(reported.stopped, LimitReachedError)

@@ -54,7 +54,7 @@ class ToyClient:
         return self._service.landing()
 
     def login(self) -> Login:
-        return Login(str(self._service.get("/me").json["account"]))
+        return Login(str(self._service.get("/me", check=wrong_account).json["account"]))
 
     def list_pages(self, after: int | None, before: int | None, per_page: int) -> Iterator[Page]:
         number = 0
@@ -74,7 +74,7 @@ class ToyClient:
         return Received(answer.body, answer.fetched_at, f"{source_id}.{answer.headers['Content-Type'].split('/')[1]}")
 
     def list_kind(self, kind: Kind, after: int | None, before: int | None) -> Iterator[Received]:
-        answer = self._service.get("/bikes")
+        answer = self._service.get("/bikes", check=wrong_bikes)
         yield Received(answer.body, answer.fetched_at)
 
 
@@ -84,6 +84,18 @@ def wrong_page(content: Any) -> str | None:
     except UnreadableRowError as error:
         return str(error)
     return None if isinstance(content.get("more"), bool) else "it does not say whether there is more"
+
+
+def wrong_account(content: Any) -> str | None:
+    return None if isinstance(content, dict) and content.get("account") else "it names no account"
+
+
+def wrong_bikes(content: Any) -> str | None:
+    try:
+        spec_of("toy").kinds["gear"](content)
+    except (KeyError, TypeError):
+        return "it is no list of bikes"
+    return None
 
 
 def login_files(settings: Settings) -> Sequence[Path]:

@@ -29,8 +29,8 @@ class Toy(ServiceState):
     headers: list[tuple[bytes, bytes]] = field(default_factory=list)  # of every answer that is a fault
 
     def add(self, key: str, begin: str, **more: Any) -> None:
-        """An activity of the account; `begin` in UTC, as 2026-01-31T06:00:00Z."""
-        self.items[key] = {"key": key, "begin": begin, "local": begin, "kind": "cycle", "title": key, **more}
+        """An activity of the account; `begin` on the athlete's clock, as 2026-01-31T07:00:00+01:00."""
+        self.items[key] = {"key": key, "begin": begin, "kind": "cycle", "title": key, **more}
 
 
 def new_toy() -> Toy:

@@ -13,13 +13,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import PurePosixPath
 from typing import Any
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from strava_pipeline.core.files.archive_csv import ArchiveRow
 from strava_pipeline.core.files.recording import RecordingSummary
 from strava_pipeline.core.rows import Json
 from strava_pipeline.core.sources import STRAVA_ARCHIVE, hashed_id
 from strava_pipeline.core.sports import sport_type
+from strava_pipeline.core.start_times import utc_text, zone_label
 from strava_pipeline.core.tables import ACTIVITIES_ALL, ACTIVITY_DETAILS
 
 _LISTED = {column.source[0] for column in ACTIVITIES_ALL.sourced if column.source}
@@ -210,20 +210,9 @@ def _local(started_at: datetime | None, recordings: Sequence[RecordingSummary]) 
         {
             "start_date_local": _zulu(_shifted(started_at, clock)),
             "utc_offset": clock.utc_offset_s,
-            "timezone": _label(clock.timezone, started_at),
+            "timezone": zone_label(clock.timezone, started_at) if clock.timezone else None,
         }
     )
-
-
-def _label(name: str | None, at: datetime) -> str | None:
-    """Strava's label of a zone: with the standard offset, also in summer."""
-    try:
-        local = at.astimezone(ZoneInfo(name or ""))
-    except (ZoneInfoNotFoundError, ValueError, OverflowError):
-        return None
-    standard = (local.utcoffset() or timedelta()) - (local.dst() or timedelta())
-    minutes = round(standard.total_seconds() / 60)
-    return f"(GMT{'-' if minutes < 0 else '+'}{abs(minutes) // 60:02}:{abs(minutes) % 60:02}) {name}"
 
 
 def _shifted(at: datetime | None, clock: RecordingSummary) -> datetime | None:
@@ -237,7 +226,7 @@ def _shifted(at: datetime | None, clock: RecordingSummary) -> datetime | None:
 
 def _zulu(at: datetime | None) -> str | None:
     """A moment as Strava writes it, to the second."""
-    return None if at is None else f"{at.astimezone(UTC):%Y-%m-%dT%H:%M:%S}Z"
+    return None if at is None else utc_text(at)
 
 
 def _upload_id(filename: str | None) -> int | None:

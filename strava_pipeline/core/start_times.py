@@ -1,0 +1,47 @@
+"""The start of an activity as Strava writes it: the instant, the athlete's clock, and the label of the time zone. Pure.
+
+Every source's starts take this form. The athlete's clock ends in a Z too, which is false there: the column has no zone.
+"""
+
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from strava_pipeline.core.rows import Json
+
+
+def start_fields(began: datetime, zone: str | None = None) -> Json:
+    """The fields of a start on the athlete's clock. Raises ValueError for one without an offset or out of range.
+
+    Args:
+        began: the start, with the offset of that clock.
+        zone: the clock's zone, as Europe/Vienna; None: the service does not say it.
+    """
+    if began.utcoffset() is None:
+        raise ValueError("the start has no offset")
+    try:
+        instant = utc_text(began)
+    except OverflowError:
+        raise ValueError("the start is out of range") from None
+    fields = {
+        "start_date": instant,
+        "start_date_local": f"{began:%Y-%m-%dT%H:%M:%S}Z",
+        "utc_offset": (began.utcoffset() or timedelta()).total_seconds(),
+    }
+    label = zone_label(zone, began) if zone else None
+    return {**fields, "timezone": label} if label else fields
+
+
+def utc_text(at: datetime) -> str:
+    """An instant, to the second: 2026-01-31T06:00:00Z."""
+    return f"{at.astimezone(UTC):%Y-%m-%dT%H:%M:%S}Z"
+
+
+def zone_label(zone: str, at: datetime) -> str | None:
+    """The label of a zone, with its standard offset also in summer: (GMT+01:00) Europe/Vienna. None for an unknown zone."""
+    try:
+        local = at.astimezone(ZoneInfo(zone))
+    except (ZoneInfoNotFoundError, ValueError, OverflowError, OSError):
+        return None
+    standard = (local.utcoffset() or timedelta()) - (local.dst() or timedelta())
+    minutes = round(standard.total_seconds() / 60)
+    return f"(GMT{'-' if minutes < 0 else '+'}{abs(minutes) // 60:02}:{abs(minutes) % 60:02}) {zone}"

@@ -1,0 +1,40 @@
+"""Starts as Strava writes them: instants, clocks and labels of zones."""
+
+from datetime import datetime
+
+import pytest
+
+from strava_pipeline.core.start_times import start_fields, zone_label
+
+
+@pytest.mark.parametrize(
+    ("began", "zone", "fields"),
+    [
+        (
+            "2025-07-05T00:30:00.9+02:00",
+            "Europe/Vienna",
+            ("2025-07-04T22:30:00Z", "2025-07-05T00:30:00Z", 7200.0, "(GMT+01:00) Europe/Vienna"),
+        ),
+        (
+            "2025-12-31T23:30:00-09:30",
+            "Pacific/Marquesas",
+            ("2026-01-01T09:00:00Z", "2025-12-31T23:30:00Z", -34200.0, "(GMT-09:30) Pacific/Marquesas"),
+        ),
+        ("2025-01-01T06:00:00+00:00", None, ("2025-01-01T06:00:00Z", "2025-01-01T06:00:00Z", 0.0)),
+        ("2025-01-01T06:00:00+00:00", "Nowhere/Land", ("2025-01-01T06:00:00Z", "2025-01-01T06:00:00Z", 0.0)),
+    ],
+)
+def test_a_start_is_an_instant_a_clock_and_a_zone(began: str, zone: str | None, fields: tuple[object, ...]) -> None:
+    names = ("start_date", "start_date_local", "utc_offset", "timezone")
+    assert start_fields(datetime.fromisoformat(began), zone) == dict(zip(names, fields, strict=False))
+
+
+@pytest.mark.parametrize("began", ["2025-01-01T06:00:00", "0001-01-01T06:00:00+14:00"])
+def test_a_start_that_is_no_instant_is_refused(began: str) -> None:
+    with pytest.raises(ValueError, match="the start"):
+        start_fields(datetime.fromisoformat(began))
+
+
+@pytest.mark.parametrize("zone", ["", "..", "/etc/passwd", "Nowhere/Land", "Europe"])
+def test_what_is_no_zone_has_no_label(zone: str) -> None:
+    assert zone_label(zone, datetime.fromisoformat("2025-07-05T00:30:00+02:00")) is None
