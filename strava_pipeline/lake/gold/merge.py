@@ -99,6 +99,9 @@ def _merge_years(
     }
     with damage_reported([*shards, *others]):
         actions = connection.execute(sql("merge_activities"), values).fetchall()
+        if len(lake.listed_sources) > 1:
+            files = {name: values[name] for name in ("shards", "others")}
+            report.updated += connection.execute(sql("newest_accounts"), files).fetchall()[0][0]
     report.count(actions)
     for other in elsewhere if actions else ():
         unmark(connection, f"{SHARDS}{other}")  # what left that year may have to come back if these shards lose it

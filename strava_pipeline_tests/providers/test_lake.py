@@ -1,0 +1,100 @@
+"""What the lake makes of a provider's bronze, without a service or a run."""
+
+import json
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from strava_pipeline.core.providers import spec_of
+from strava_pipeline.core.sources import hashed_id
+from strava_pipeline.lake.bronze.listing import Listing, begin_listing
+from strava_pipeline.lake.bronze.listings import listings
+from strava_pipeline.lake.bronze.manifests import Window
+from strava_pipeline.lake.gold.warehouse import reading, revision
+from strava_pipeline.lake.paths import Lake
+from strava_pipeline.lake.providers import all_provider_files, land_provider_file
+from strava_pipeline_tests.lake.bronze import DAY, NOW, YEARS, merge
+from strava_pipeline_tests.lake.conftest import NewLake
+from strava_pipeline_tests.providers.subjects import register_toy
+
+
+@pytest.fixture
+def lake(new_lake: NewLake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Lake:
+    register_toy(monkeypatch)
+    return new_lake(tmp_path / "data")
+
+
+def listed(lake: Lake, account: str | None, *keys: str, at: datetime = NOW) -> Listing:
+    """A complete listing of the toy's, of rides on the first days of May 2025."""
+    window = Window(mode="all", after=None, before=None)
+    listing = begin_listing(lake, window, athlete_id=None, at=at, source="toy", account=account)
+    items = [{"key": key, "begin": f"2025-05-0{keys.index(key) + 1}T06:00:00Z", "title": key} for key in keys]
+    page = {"items": items, "more": False}
+    listing.land(spec_of("toy").read_page(page), json.dumps(page).encode(), {"page": 1, "per_page": 50}, at, YEARS)
+    listing.mark_ended()
+    return listing
+
+
+def gold(lake: Lake, query: str) -> list[tuple[Any, ...]]:
+    with reading(lake) as connection:
+        return connection.execute(query).fetchall()
+
+
+ACCOUNTS = "SELECT source_id, account FROM activities_all ORDER BY source_id"
+
+
+def test_an_activity_is_of_the_account_that_showed_it_last_without_a_new_version(lake: Lake) -> None:
+    listed(lake, "old", "a", "b")
+    merge(lake)
+    listed(lake, "new", "a", "b", at=NOW + DAY)
+    assert merge(lake, [2025]).updated == 2
+    assert gold(lake, ACCOUNTS) == [("a", "new"), ("b", "new")]
+    assert gold(lake, "SELECT DISTINCT version, valid_to FROM activity_history") == [(1, None)]
+    listed(lake, "new", "a", at=NOW + 2 * DAY)
+    merge(lake, [2025])
+    assert gold(lake, "SELECT source_id FROM activities_all WHERE deleted_at IS NOT NULL") == [("b",)]
+
+
+def test_the_same_account_changes_nothing_in_gold(lake: Lake) -> None:
+    listed(lake, "me", "a")
+    merge(lake)
+    with reading(lake) as connection:
+        before = revision(connection)
+    listed(lake, "me", "a", at=NOW + DAY)
+    assert not merge(lake, [2025]).wrote
+    with reading(lake) as connection:
+        assert revision(connection) == before
+
+
+def test_a_sighting_without_an_account_leaves_the_account(lake: Lake) -> None:
+    listed(lake, "me", "a")
+    listed(lake, None, "a", at=NOW + DAY)
+    merge(lake)
+    assert gold(lake, ACCOUNTS) == [("a", "me")]
+
+
+@pytest.mark.parametrize(
+    ("others", "account"), [(["me", None], "me"), (["me", "me"], "me"), (["me", "you"], None), ([], None)]
+)
+def test_a_restored_listing_is_of_the_account_on_which_the_others_agree(
+    lake: Lake, others: list[str | None], account: str | None
+) -> None:
+    damaged = listed(lake, "lost", "a")
+    for day, other in enumerate(others, start=1):
+        listed(lake, other, "a", at=NOW + day * DAY)
+    (damaged.folder / "manifest.json").write_text("{")
+    found = next(listing for listing in listings(lake, "toy") if listing.name == damaged.name)
+    assert (found.manifest.account, found.manifest.complete) == (account, False)
+
+
+def test_files_of_other_programs_among_a_provider_s_answers_are_passed_over(lake: Lake) -> None:
+    listed(lake, "me", "a")
+    land_provider_file(lake, "toy", hashed_id("toy", "a"), "a", "me", "a.gpx", b"<gpx/>", NOW)
+    (record,) = lake.files_of("toy").glob("*/*.json.gz")
+    record.with_name(record.name.replace(".json.gz", " copy.json.gz")).write_bytes(record.read_bytes())
+    folder = record.parent.with_name(f"{record.parent.name} copy")
+    folder.mkdir()
+    (folder / record.name).write_bytes(record.read_bytes())
+    assert [file.activity_id for file in all_provider_files(lake)] == [hashed_id("toy", "a")]
