@@ -7,9 +7,12 @@ last start that was seen, one second overlapping. Nothing is parsed into tables 
 
 import logging
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from datetime import MAXYEAR, datetime, timedelta
 from pathlib import Path
 from typing import Any
+
+from pydantic import ValidationError
 
 from strava_pipeline.core.activities import NO_YEAR, split_page, summary_of_detail
 from strava_pipeline.core.providers import ReadPage, UnreadableRowError, spec_of
@@ -263,7 +266,12 @@ def restore_manifest(folder: Path, lake: Lake) -> Listing | None:
     try:
         asked = Window(mode=mode, after=None, before=None)
         manifest = Manifest(
-            source=source, athlete_id=None, window=asked, started_at=from_stamp(started), sees_private=False
+            source=source,
+            athlete_id=None,
+            account=_account_beside(folder),
+            window=asked,
+            started_at=from_stamp(started),
+            sees_private=False,
         )
         listing = Listing(folder, manifest, lake)
     except ValueError:
@@ -281,3 +289,13 @@ def restore_manifest(folder: Path, lake: Lake) -> Listing | None:
     listing._save()
     log.warning("%s was missing or damaged and was restored from its pages.", folder / "manifest.json")
     return listing
+
+
+def _account_beside(folder: Path) -> str | None:
+    """The account of the other listings of the same provider; None: they have none, or several."""
+    accounts = set()
+    for path in sorted(folder.parent.glob("*/manifest.json")):
+        with suppress(OSError, ValidationError):
+            accounts.add(MANIFESTS.manifest(path).account)
+    accounts.discard(None)
+    return accounts.pop() if len(accounts) == 1 else None
