@@ -70,8 +70,12 @@ def all_provider_files(lake: Lake) -> Iterator[ProviderFile]:
     """Every file that ever came, also where another one came for the same activity since."""
     for source in lake.listed_sources[1:]:
         for path in sorted(lake.files_of(source).glob("*/*.json.gz")):
+            try:
+                activity_id, (at, _) = int(path.parent.name), landing_of(path)
+            except ValueError:
+                continue  # another program's file or folder
             if (record := _record(path)) is not None:
-                yield ProviderFile(source, int(path.parent.name), landing_of(path)[0], record)
+                yield ProviderFile(source, activity_id, at, record)
 
 
 def provider_tracks(lake: Lake) -> dict[int, SessionKeys]:
