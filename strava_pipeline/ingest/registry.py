@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import cast
 
-from strava_pipeline.core.errors import MissingSettingsError, NeedsLoginError, PipelineError
+from strava_pipeline.core.errors import PipelineError
 from strava_pipeline.ingest.clock import ServerClock, machine_clock
 from strava_pipeline.ingest.provider import OnWait, Provider
 from strava_pipeline.settings import Settings
@@ -26,8 +26,8 @@ def connect(name: str, settings: Settings, clock: ServerClock, on_wait: OnWait =
 
     `on_wait` is informed of each pause that the service asks for.
 
-    Raises PipelineError where no provider has that name, NeedsLoginError or MissingSettingsError where its login is
-    missing.
+    Raises PipelineError where no provider has that name or its login can't be used, NeedsLoginError or
+    MissingSettingsError where its login is missing.
     """
     if name not in PROVIDERS:
         known = ", ".join(sorted(PROVIDERS)) or "none yet"
@@ -39,7 +39,7 @@ def missing_login(name: str, settings: Settings) -> str | None:
     """Why the provider `name` can't be asked with these settings; None: its login is there. Nothing is sent."""
     try:
         connect(name, settings, machine_clock(settings.clock_speed))
-    except (MissingSettingsError, NeedsLoginError) as error:
+    except PipelineError as error:  # also a login that is damaged
         return str(error)
     return None
 

@@ -69,6 +69,11 @@ def lose_login(settings: Settings) -> None:
         path.unlink()
 
 
+def damage_login(settings: Settings) -> None:
+    for path in toy_client.login_files(settings):
+        path.write_text("{")
+
+
 def fail(settings: Settings) -> None:
     with pytest.raises(TransientError), outcome_kept(run_of(settings), "toy", "listing"):
         raise TransientError("GET /activities: Toy answered 500")
@@ -105,6 +110,7 @@ def enable_none(settings: Settings) -> None:
         ([], "provider: toy", State.OK, "nothing was pulled yet"),
         ([pull], "provider: toy", State.OK, "last pulled 2026-02-01 06:00 UTC"),
         ([pull, lose_login], "provider: toy", State.PROBLEM, "There is no toy_login.json yet"),
+        ([pull, damage_login], "provider: toy", State.PROBLEM, "toy_login.json is damaged. Delete it and"),
         ([pull, fail], "provider: toy", State.WARNING, "failed: GET /activities: Toy answered 500"),
         ([pull, fail, succeed], "provider: toy", State.OK, "last pulled"),
         ([pull, limit, fail], "provider: toy", State.OK, "limited by Toy"),
@@ -117,6 +123,7 @@ def enable_none(settings: Settings) -> None:
         "new",
         "pulled",
         "no login",
+        "damaged login",
         "failed",
         "failed before",
         "limited and failed",

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import quote, urlsplit
 
-from strava_pipeline.core.errors import MissingSettingsError
+from strava_pipeline.core.errors import MissingSettingsError, PipelineError
 from strava_pipeline.core.providers import Kind, ProviderSpec, UnreadableRowError, spec_of
 from strava_pipeline.ingest.clock import ServerClock
 from strava_pipeline.ingest.http import Wire, make_wire
@@ -108,4 +108,6 @@ def connect(settings: Settings, clock: ServerClock, on_wait: OnWait) -> ToyClien
         key = json.loads(path.read_text())["key"]
     except FileNotFoundError:
         raise MissingSettingsError(f"There is no {path.name} yet. Ask the toy for a key.") from None
+    except (ValueError, KeyError, TypeError):
+        raise PipelineError(f"{path.name} is damaged. Delete it and ask the toy for a new key.") from None
     return ToyClient(ADDRESS["url"], key, make_wire(settings, clock), clock, on_wait)
