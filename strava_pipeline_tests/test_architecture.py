@@ -70,6 +70,42 @@ def faults(path: Path) -> Iterator[str]:
                 pass
 
 
+def test_what_every_emulated_service_needs_knows_none_of_them() -> None:
+    """A service is a folder of the emulator; no module beside it, and no other service, imports from it."""
+    room = PACKAGE / "emulator"
+    services = {path.parent.name for path in room.glob("*/__init__.py")} - {"generate"}
+    wrong = [
+        f"{path.relative_to(room)} imports {service}"
+        for path in room.rglob("*.py")
+        for service in imported_from(path.read_text(), "strava_pipeline.emulator") & services
+        if not path.is_relative_to(room / service)
+    ]
+    assert "strava" in services
+    assert wrong == []
+
+
+def imported_from(text: str, package: str) -> set[str]:
+    """The modules and packages right below `package` that a module's text imports."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(text)):
+        match node:
+            case ast.ImportFrom(module=str(module), names=names):
+                found |= {f"{module}.{each.name}" for each in names}
+            case ast.Import(names=names):
+                found |= {each.name for each in names}
+            case _:
+                pass
+    return {name.removeprefix(f"{package}.").split(".")[0] for name in found if name.startswith(f"{package}.")}
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["import room.acme.service", "from room.acme import service", "from room import acme", "if 1:\n import room.acme"],
+)
+def test_every_form_of_an_import_is_found(text: str) -> None:
+    assert imported_from(text, "room") == {"acme"}
+
+
 def test_no_statement_names_a_provider() -> None:
     statements = {path.name: path.read_text() for path in PACKAGE.rglob("*.sql")}
     named = [

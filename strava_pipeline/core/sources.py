@@ -1,9 +1,10 @@
 """Where activities come from, best first, and which fields a further source fills in.
 
-A new provider is a line here. The row of the best source is the activity's: its name, sport, gear, privacy, counts
-and whether it is deleted are the athlete's word, and an empty one stays empty. Where that row lacks what a device
-measures, the next source that has it fills it in. No value is corrected: Strava's own distance and climb stay. Which
-rows belong to one activity is decided by their ids.
+Here are Strava and what is imported. A provider's place among them follows from the priority in its record
+(core/providers). The row of the best source is the activity's: its name, sport, gear, privacy, counts and whether it
+is deleted are the athlete's word, and an empty one stays empty. Where that row lacks what a device measures, the next
+source that has it fills it in. No value is corrected: Strava's own distance and climb stay. Which rows belong to one
+activity is decided by their ids.
 """
 
 import hashlib

@@ -4,9 +4,19 @@ Every source's starts take this form. The athlete's clock ends in a Z too, which
 """
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from strava_pipeline.core.rows import Json
+
+
+def read_start(text: Any) -> datetime | None:
+    """The start in a text as 2026-01-31T07:00:00+01:00; None for anything else, such as one without an offset."""
+    try:
+        began = datetime.fromisoformat(text)
+        return began if began.tzinfo is not None and utc_text(began) else None
+    except (TypeError, ValueError, OverflowError):
+        return None
 
 
 def start_fields(began: datetime, zone: str | None = None) -> Json:

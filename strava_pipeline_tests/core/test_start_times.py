@@ -4,7 +4,7 @@ from datetime import datetime
 
 import pytest
 
-from strava_pipeline.core.start_times import start_fields, zone_label
+from strava_pipeline.core.start_times import read_start, start_fields, zone_label
 
 
 @pytest.mark.parametrize(
@@ -33,6 +33,18 @@ def test_a_start_is_an_instant_a_clock_and_a_zone(began: str, zone: str | None, 
 def test_a_start_that_is_no_instant_is_refused(began: str) -> None:
     with pytest.raises(ValueError, match="the start"):
         start_fields(datetime.fromisoformat(began))
+    assert read_start(began) is None
+
+
+@pytest.mark.parametrize("content", [None, 7, "", "yesterday", {}, ["2025-01-01T06:00:00Z"]])
+def test_what_is_no_start_is_none(content: object) -> None:
+    assert read_start(content) is None
+
+
+def test_a_start_keeps_its_offset() -> None:
+    began = read_start("2025-01-01T06:00:00+05:30")
+    assert began is not None
+    assert began.isoformat() == "2025-01-01T06:00:00+05:30"
 
 
 @pytest.mark.parametrize("zone", ["", "..", "/etc/passwd", "Nowhere/Land", "Europe"])

@@ -108,7 +108,7 @@ class Subject(Protocol):
         ...
 
     def spoil(self) -> None:
-        """Have an item in the list that is no activity."""
+        """Have an item in the list that is no activity and begins at 06:00 UTC of 2025-05-05; its start can be read."""
         ...
 
     def change_account(self) -> None:

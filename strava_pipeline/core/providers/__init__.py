@@ -8,10 +8,11 @@ what a service does not give is absent, never 0, and what no column holds stays 
 import importlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from functools import cache
 from typing import Any, Literal
 
-from strava_pipeline.core.activities import UnreadableItem, digest_of, kind_of, start_instants
+from strava_pipeline.core.activities import UnreadableItem, digest_of, kind_of
 from strava_pipeline.core.errors import PipelineError
 from strava_pipeline.core.rows import Json
 from strava_pipeline.core.sources import FILE, SOURCES, STRAVA, hashed_id
@@ -25,7 +26,14 @@ KindReader = Callable[[Any], Sequence[tuple[str, Json]]]
 
 
 class UnreadableRowError(ValueError):
-    """A row of a provider's list that can't be an activity; the text says why, without any value of the row."""
+    """A row of a provider's list that can't be an activity; the text says why, without any value of the row.
+
+    `start`: when it began, with its offset, where that can be read: later listings of that time then say what became of it.
+    """
+
+    def __init__(self, reason: str, start: datetime | None = None) -> None:
+        super().__init__(reason)
+        self.start = start
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +140,7 @@ def page_reader(
                     raise UnreadableRowError(f"it is {kind_of(item)} and not an object")
                 row = read_row(item)
             except UnreadableRowError as error:
-                start = next(iter(start_instants([item])), None) if isinstance(item, dict) else None
+                start = None if error.start is None else error.start.astimezone(UTC)
                 others.append(UnreadableItem(number, str(error), digest_of(item), start))
                 continue
             if row is None:

@@ -1,13 +1,12 @@
 """The toy's record: what it offers, and how a row of its list reads. It stands for a file core/providers/NAME.py."""
 
 from collections.abc import Sequence
-from datetime import datetime
 from typing import Any
 
 from strava_pipeline.core.providers import ProviderRow, ProviderSpec, UnreadableRowError, page_reader
 from strava_pipeline.core.rows import Json
 from strava_pipeline.core.sources import STRAVA
-from strava_pipeline.core.start_times import start_fields
+from strava_pipeline.core.start_times import read_start, start_fields
 
 NAME = "toy"
 SPORTS = {"cycle": "Ride", "jog": "Run"}
@@ -24,27 +23,22 @@ def rows(content: Any) -> Sequence[Any]:
 def read_row(item: Json) -> ProviderRow | None:
     if item.get("of"):
         return None  # another service's activity
-    key = item.get("key")
+    key, began = item.get("key"), read_start(item.get("begin"))
     if not isinstance(key, str) or not key:
-        raise UnreadableRowError("it has no key")
+        raise UnreadableRowError("it has no key", began)
+    if began is None:
+        raise UnreadableRowError("it has no start with an offset")
     known = {"key", "title", "begin", "zone", "kind", "bike", "strava", *NUMBERS}
     summary = {
         "name": item.get("title"),
         "sport_type": SPORTS.get(item.get("kind", ""), item.get("kind")),
-        **read_start(item),
+        **start_fields(began, item.get("zone")),
         "gear_id": item.get("bike"),
         **{ours: item[theirs] for theirs, ours in NUMBERS.items() if theirs in item},
         **{name: value for name, value in item.items() if name not in known},
     }
     links = {STRAVA: str(item["strava"])} if item.get("strava") else {}
     return ProviderRow(key, {name: value for name, value in summary.items() if value is not None}, links)
-
-
-def read_start(item: Json) -> Json:
-    try:
-        return start_fields(datetime.fromisoformat(item["begin"]), item.get("zone"))
-    except (KeyError, TypeError, ValueError):
-        raise UnreadableRowError("it has no start with an offset") from None
 
 
 def read_gear(content: Any) -> Sequence[tuple[str, Json]]:
