@@ -3,6 +3,7 @@
 import json
 import random
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -82,6 +83,7 @@ def test_a_window_is_asked_for_oldest_first(world: World) -> None:
     starts = [item["start_date"] for page in pages for item in page.read.activities]
     assert starts
     assert starts == sorted(starts)
+    assert all(after < datetime.fromisoformat(start).timestamp() < before for start in starts)
 
 
 def test_each_page_is_handed_out_before_the_next_call(world: World) -> None:
