@@ -164,8 +164,11 @@ def outcome_kept(run: RunContext, provider: str, operation: str) -> Iterator[End
     ending = Ending()
     try:
         yield ending
-    except PipelineError as error:
-        keep_outcome(run.lake, provider, operation, Outcome(at=run.now(), succeeded=False, message=str(error)))
+    except Exception as error:
+        message = (
+            str(error) if isinstance(error, PipelineError) else type(error).__name__
+        )  # another's may hold anything
+        keep_outcome(run.lake, provider, operation, Outcome(at=run.now(), succeeded=False, message=message))
         raise
     limit = ending.stopped
     message = str(limit) if limit is not None else ending.problem

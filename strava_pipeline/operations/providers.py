@@ -5,11 +5,12 @@ that merge imports.
 """
 
 from collections.abc import Collection, Iterator, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from strava_pipeline.core.errors import GoneError, LimitReachedError, RefusedError, TransientError
+from strava_pipeline.core.json_values import parse_json
 from strava_pipeline.core.limits import ImportLimits
 from strava_pipeline.core.providers import Kind
 from strava_pipeline.ingest.calls import OUTAGE, FetchReport, fetch_each
@@ -49,7 +50,12 @@ def list_provider_activities(
         )
     with timed() as seconds, outcome_kept(run, name, "listing") as ending:
         calls = source.client.calls
-        report = pull_listing(run, source, options, years[0] if len(years) == 1 else None)
+        try:
+            report = pull_listing(run, source, options, years[0] if len(years) == 1 else None)
+        except LimitReachedError as limit:  # met by the login, before any page
+            ending.stopped = limit
+            numbers = {"calls": source.client.calls - calls, "result": str(limit)}
+            return StepReport(asset, numbers, complete=_unasked("listing_complete", limit), stopped=limit)
         ending.stopped = report.stopped
         if report.stopped is None and gear_is_due(run, source, report.gear_ids):
             try:
@@ -103,8 +109,17 @@ def pull_kind(
         return 0
     name, client, count = source.spec.name, source.client, 0
     require_writable(run.lake, run.lake.kind_of(name, kind))
-    answers = client.list_kind(kind, after, before)
-    for _ in client.landed(answers, lambda answer: land_of_kind(run.lake, name, kind, answer.body, answer.fetched_at)):
+
+    def land(answer: Received) -> None:
+        try:
+            source.spec.kinds[kind](parse_json(answer.body))
+        except Exception as error:  # what is on disk must be readable, or every merge would stop at it
+            raise TransientError(
+                f"{source.spec.title}: an answer about {kind} has another shape", body=answer.body
+            ) from error
+        land_of_kind(run.lake, name, kind, answer.body, answer.fetched_at)
+
+    for _ in client.landed(client.list_kind(kind, after, before), land):
         count += 1
     return count
 
@@ -212,11 +227,16 @@ class _FileFetch:
         """Fetch the files that are due, under a lock, so that two runs never fetch the same file."""
         run, client, spec = self.run, self.source.client, self.source.spec
         with run.exclusive(f"files-{spec.name}"):
+            calls = client.calls
+            try:
+                account = self.source.account_name
+            except LimitReachedError as limit:
+                self.report.stopped, self.calls = limit, client.calls - calls
+                return
             match(run)  # an activity has a track if another source has one of it
-            wanted = wanted_files(run.lake, spec.name, self.source.account_name, years)
+            wanted = wanted_files(run.lake, spec.name, account, years)
             self._due = {activity.activity_id: activity for activity in wanted if not activity.is_resting(run.now())}
             self.resting = len(wanted) - len(self._due)
-            calls = client.calls
             with progressing(run.progress, f"Fetching files of {spec.title}", len(self._due)) as advance:
                 fetch_each(
                     self,
@@ -241,9 +261,10 @@ class _FileFetch:
     def landing(self) -> AbstractContextManager[None]:
         return self.source.client.landing()
 
-    def probe(self) -> object:
-        """An empty listing."""
-        return next(self.source.client.list_pages(int(self.run.now().timestamp()), None, 1), None)
+    def probe(self) -> None:
+        """Ask for an empty listing."""
+        with suppress(RefusedError, GoneError):  # a service that refuses a window of the future answers, too
+            next(self.source.client.list_pages(int(self.run.now().timestamp()), None, 1), None)
 
     def _items(self) -> Iterator[WantedFile]:
         """The files that are due, until so many fail in a row that it is not the fault of single activities."""

@@ -93,9 +93,10 @@ def window_of(run: RunContext, source: Source, config: ListingOptions, year: int
 
 
 def listing_lock(source: Source, window: Window, year: int | None) -> str:
-    """The lock that whoever lists the window holds."""
+    """The lock that whoever lists the window holds. What is not listed by year is one window, whatever the run's year."""
+    of_year = year if window.mode == "year" else None
     of_provider = "" if source.spec.name == STRAVA else f"-{source.spec.name}"
-    return f"listing-{window.mode}-{year or 'all'}{of_provider}"
+    return f"listing-{window.mode}-{of_year or 'all'}{of_provider}"
 
 
 def pull_listing(
@@ -149,8 +150,7 @@ def pull_listing(
                 assert listing is not None, "the page was landed in it"
                 forecast(listing, page)
                 run.progress.advance(len(page.read.activities))
-            if listing is not None and not listing.manifest.complete and not listing.manifest.has_lost:
-                listing.mark_ended()
+            listing = _ended(run, source, window, listing)
             for page in _pages_again(run, source, client, per_page, listing):
                 received.add(page)
         except (BudgetExhaustedError, CallCapReachedError, LimitReachedError) as error:
@@ -209,6 +209,14 @@ def _begin(run: RunContext, source: Source, window: Window, at: datetime) -> Lis
         host=source.host,
         run_id=run.run_id,
     )
+
+
+def _ended(run: RunContext, source: Source, window: Window, listing: Listing | None) -> Listing:
+    """The listing, marked as ended where no empty page shows it; a new one where the window has not even a page."""
+    listing = listing or _begin(run, source, window, run.now())
+    if not listing.manifest.complete and not listing.manifest.has_lost:
+        listing.mark_ended()
+    return listing
 
 
 def _is_of_the_same_login(source: Source, listing: Listing) -> bool:

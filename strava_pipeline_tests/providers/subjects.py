@@ -49,6 +49,7 @@ class Subject(Protocol):
     secret: str  # that no log may hold
     lists: str  # the path of its listing, without a query
     gear: str  # the path of its gear
+    account: str | None  # the path that tells whose login it is; None: that takes no call
     zones: bool  # whether its rows say what the athlete's clock showed, and in which zone
     links: bool  # whether its rows say what Strava calls an activity
     formats: tuple[str, ...]  # of its activities' files, in turn: gpx, and fit where it gives both
@@ -124,7 +125,7 @@ class Subject(Protocol):
 
 
 class ToySubject:
-    name, secret, lists, gear = "toy", toy_client.KEY, "/activities", "/bikes"
+    name, secret, lists, gear, account = "toy", toy_client.KEY, "/activities", "/bikes", "/me"
     zones = links = lists_foreign = True
     formats = ("gpx", "fit")
     file_call = re.compile(r"/activities/(.+)/file")

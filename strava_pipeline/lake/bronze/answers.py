@@ -5,6 +5,7 @@ Details and streams lie in the folders of the years: `year=YYYY/<id>/<fetched_at
 (landing.py). These files alone say when a failed activity may be asked for again.
 """
 
+import logging
 import os
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -20,6 +21,8 @@ from strava_pipeline.lake.bronze.landing import Times, land_file, landing_order,
 from strava_pipeline.lake.bronze.listings import answer_times
 from strava_pipeline.lake.files import DamagedFileError, unpacked, unpacked_json
 from strava_pipeline.lake.paths import Lake
+
+log = logging.getLogger(__name__)
 
 FIRST_PAUSE = timedelta(days=1)  # then 2, 4, 8, 16 and at most LONGEST_PAUSE
 LONGEST_PAUSE = timedelta(days=30)
@@ -314,7 +317,10 @@ def items_of_kind(lake: Lake, kind: Kind) -> Iterator[tuple[str, str, datetime, 
                 content = unpacked_json(path)
             except (OSError, ValueError):  # damaged
                 continue
-            newest |= {item_id: (at, fields) for item_id, fields in read(content)}
+            try:
+                newest |= {item_id: (at, fields) for item_id, fields in read(content)}
+            except (AttributeError, LookupError, TypeError, ValueError):  # one odd answer must not stop every merge
+                log.warning("%s is no answer about %s that can be read; it is passed over.", path, kind)
         for item_id, (at, fields) in sorted(newest.items()):
             yield source, item_id, at, fields
 

@@ -255,7 +255,7 @@ def gaps(manifest: Manifest) -> list[Span]:
         return [(asked.after, asked.before)]
     ascending = manifest.is_ascending
     found = [_between(page, following, ascending=ascending) for page, following in pairwise(walk)]
-    if walk and _is_full(walk[-1]):
+    if walk and _is_full(walk[-1]) and manifest.walked is None:
         after, before = _around(walk[-1], ascending=ascending)
         found.append((after, asked.before) if ascending else (asked.after, before))
     again = {(_asked(page, "after"), _asked(page, "before")) for page in manifest.repeated_pages if _is_whole(page)}

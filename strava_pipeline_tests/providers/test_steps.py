@@ -1,0 +1,114 @@
+"""The steps of a run that ask a provider, where something is odd: a limit at the login, gear of another shape, no page at all."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from strava_pipeline.core.errors import LimitReachedError
+from strava_pipeline.ingest.provider import Lister, Page
+from strava_pipeline.lake.bronze.manifests import Window
+from strava_pipeline.lake.providers import last_outcomes
+from strava_pipeline.operations.options import ListingOptions
+from strava_pipeline.operations.provider_source import ProviderSource
+from strava_pipeline.operations.providers import list_provider_activities
+from strava_pipeline.operations.pulling import listing_lock
+from strava_pipeline.operations.step_reports import StepReport
+from strava_pipeline_tests.providers.worlds import World, five, list_at_strava
+
+
+def listed(world: World) -> StepReport:
+    run = world.run()
+    source = ProviderSource(world.subject.name, world.settings, run)
+    options = ListingOptions(mode="all", per_page=50, days=None)
+    return list_provider_activities(run, source, options, [2025], asset="listing")
+
+
+def refuse_login(world: World) -> None:
+    if world.subject.account is None:
+        pytest.skip("its login takes no call")
+    world.subject.fail(path=world.subject.account, kind="status", status=429, headers={"Retry-After": "7200"}, times=9)
+
+
+def test_a_limit_met_by_the_login_is_kept_and_obeyed_by_the_next_run(world: World) -> None:
+    five(world.subject)
+    refuse_login(world)
+    report = listed(world)
+    assert isinstance(report.stopped, LimitReachedError)
+    assert report.complete is not None
+    assert not report.complete.holds
+    assert last_outcomes(world.run().lake, world.subject.name)["listing"].limited_until == report.stopped.resumes_at
+    asked = len(world.subject.journal.log)
+    assert isinstance(listed(world).stopped, LimitReachedError)
+    assert len(world.subject.journal.log) == asked, "no call before the limit ends"
+
+
+def test_a_limit_met_by_the_login_ends_the_fetching_of_files_too(world: World) -> None:
+    five(world.subject)
+    world.pull()
+    refuse_login(world)
+    assert isinstance(world.fetch_files().stopped, LimitReachedError)
+    assert last_outcomes(world.run().lake, world.subject.name)["files"].limited_until is not None
+
+
+@pytest.mark.parametrize("body", [{"error": "x"}, [1], "none", None, [{"other": 1}]], ids=repr)
+def test_gear_of_another_shape_is_reported_and_stops_no_merge(world: World, body: Any) -> None:
+    five(world.subject)
+    world.subject.fail(path=world.subject.gear, kind="body", status=200, body=body, times=3)
+    report = listed(world)
+    assert report.metadata is not None
+    assert report.metadata["gear_problem"]
+    assert not list(world.run().lake.kind_of(world.subject.name, "gear").glob("*")), "it is not kept as an answer"
+    list_at_strava(world, {"id": 123, "name": "at Strava", "start_date": "2025-01-09T06:00:00Z"})
+    world.merge(world.run())
+    assert "at Strava" in world.names()
+
+
+class _WithoutEmptyPages:
+    """A client whose listing just ends where the service has nothing."""
+
+    def __init__(self, client: Lister) -> None:
+        self._client = client
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._client, name)
+
+    def list_pages(self, after: int | None, before: int | None, per_page: int) -> Iterator[Page]:
+        return (page for page in self._client.list_pages(after, before, per_page) if page.read.activities)
+
+
+def test_a_listing_without_a_page_proves_that_nothing_is_there(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    key = world.subject.add("2025-01-01", "the only one")
+    world.pull()
+    lister = ProviderSource.lister
+    monkeypatch.setattr(ProviderSource, "lister", lambda *options: _WithoutEmptyPages(lister(*options)))
+    world.subject.clock.advance(3600)
+    world.subject.delete(key)
+    report = world.pull("year", 2025)
+    assert (report.rows, report.manifest.complete) == (0, True)
+    assert world.gold("SELECT name FROM deleted_activities") == [("the only one",)]
+
+
+def test_the_deletion_of_the_oldest_is_seen_though_the_last_page_is_full(world: World) -> None:
+    keys = five(world.subject)
+    world.pull()
+    world.subject.clock.advance(3600)
+    world.subject.delete(keys[0])
+    asked = len(world.asked())
+    world.pull("year", 2025, per_page=4)
+    assert world.gold("SELECT name FROM deleted_activities") == [("ride 1",)]
+    assert len(world.asked()) - asked <= 2, "a service may end a listing with an empty page"
+
+
+@pytest.mark.parametrize(
+    ("mode", "first", "other", "is_one"),
+    [("incremental", 2025, None, True), ("all", 2025, 2024, True), ("year", 2025, 2024, False)],
+)
+def test_two_runs_never_list_one_window_at_the_same_time(
+    world: World, mode: Any, first: int | None, other: int | None, is_one: bool
+) -> None:
+    source, window = (
+        ProviderSource(world.subject.name, world.settings, world.run()),
+        Window(mode=mode, after=None, before=None),
+    )
+    assert (listing_lock(source, window, first) == listing_lock(source, window, other)) is is_one
