@@ -78,8 +78,8 @@ class ProviderSpec:
         read_page: reads the body of a page, parsed from JSON.
         oldest_first: whether a listing of a window with a beginning starts with its oldest activity.
         capabilities: `windows`: lists by range of time; `feed`: changes since a cursor; `deletions`: says what was
-            deleted; `files`: gives the file of an activity; and so on.
-        edits: what may be changed there.
+            deleted; `files`: gives the file of an activity; and so on. Only `files` is read today.
+        edits: what may be changed there; nothing reads it today.
         kinds: what the service gives beside activities, with the reading of each kind.
     """
 
