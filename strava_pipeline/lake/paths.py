@@ -1,8 +1,10 @@
 """Where things are kept below the data folder, and this machine's clock. Names only: nothing here is read or written."""
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,6 +12,8 @@ from strava_pipeline.core.sources import STRAVA
 
 if TYPE_CHECKING:
     from strava_pipeline.core.providers import Kind  # loads Polars, and every command comes here
+
+log = logging.getLogger(__name__)
 
 
 def log_of(database: Path) -> Path:
@@ -66,8 +70,8 @@ class Lake:
     @property
     def listed_sources(self) -> list[str]:
         """The providers of which the lake has listings, or may have: Strava, and the others in name order."""
-        others = sorted(path.parent.name for path in self.providers.glob("*/activities"))
-        return [STRAVA, *others]
+        others = sorted(path.parent for path in self.providers.glob("*/activities"))
+        return [STRAVA, *(folder.name for folder in others if _may_be_of_a_provider(folder))]
 
     @property
     def details(self) -> Path:
@@ -216,3 +220,12 @@ class Lake:
 
     def streams_of(self, year: int) -> Path:
         return self.streams / f"year={year}"
+
+
+@cache  # so that the warning comes once
+def _may_be_of_a_provider(folder: Path) -> bool:
+    """Whether a folder among those of the providers has a name that one of them can have."""
+    if folder.name.isidentifier() and folder.name != STRAVA:
+        return True
+    log.warning("%s is no provider's folder and is passed over. Move it out of %s.", folder, folder.parent)
+    return False

@@ -1,12 +1,14 @@
 """What the lake makes of a provider's bronze, without a service or a run."""
 
 import json
+import re
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from strava_pipeline.core.errors import PipelineError
 from strava_pipeline.core.providers import spec_of
 from strava_pipeline.core.sources import hashed_id
 from strava_pipeline.lake.bronze.listing import Listing, begin_listing
@@ -98,3 +100,23 @@ def test_files_of_other_programs_among_a_provider_s_answers_are_passed_over(lake
     folder.mkdir()
     (folder / record.name).write_bytes(record.read_bytes())
     assert [file.activity_id for file in all_provider_files(lake)] == [hashed_id("toy", "a")]
+
+
+@pytest.mark.parametrize("name", [".trash", "toy.old", "my-backup", "strava"])
+def test_a_stray_folder_beside_the_providers_is_passed_over_with_one_warning(
+    lake: Lake, caplog: pytest.LogCaptureFixture, name: str
+) -> None:
+    (lake.providers / name / "activities").mkdir(parents=True)
+    listed(lake, "me", "a")
+    merge(lake)
+    assert lake.listed_sources == ["strava", "toy"]
+    (said,) = [record.getMessage() for record in caplog.records if name in record.getMessage()]
+    assert (
+        said == f"{lake.providers / name} is no provider's folder and is passed over. Move it out of {lake.providers}."
+    )
+
+
+@pytest.mark.parametrize("name", ["acme", "acme.old", ".trash", ""])
+def test_an_unknown_provider_is_an_error_that_says_what_to_do(name: str) -> None:
+    with pytest.raises(PipelineError, match=f"knows no provider {re.escape(name)}, .* move the folder away"):
+        spec_of(name)

@@ -97,16 +97,19 @@ class ProviderSpec:
 @cache
 def spec_of(source: str) -> ProviderSpec:
     """The record of the provider `source`. Raises PipelineError where this version has no provider of that name."""
+    unknown = PipelineError(
+        f"This version knows no provider {source}, but data/bronze/providers has a folder of that name. Update "
+        "strava_pipeline, or move the folder away."
+    )
+    if not source.isidentifier():
+        raise unknown
     name = f"{__name__}.{source}"
     try:
         found = importlib.import_module(name).SPEC
     except ModuleNotFoundError as error:
         if error.name != name:
             raise
-        raise PipelineError(
-            f"This version knows no provider {source}, but data/bronze/providers has a folder of that name. Update "
-            "strava_pipeline, or move the folder away."
-        ) from error
+        raise unknown from error
     assert isinstance(found, ProviderSpec)
     return found
 
