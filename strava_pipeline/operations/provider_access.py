@@ -68,8 +68,21 @@ def _state(settings: Settings, lake: Lake, name: str) -> ProviderState:
     return ProviderState(spec_of(name).title, missing_login(name, settings), pull, last_outcomes(lake, name))
 
 
-def providers_health(settings: Settings) -> list[Finding]:
-    """Whether providers.toml can be used, and whether each enabled provider can be asked, for `doctor`."""
+def providers_health(settings: Settings, now: datetime) -> list[Finding]:
+    """Whether providers.toml can be used, each enabled provider asked, and what is here of others read, for `doctor`."""
+    return [*_enabled_health(settings, now), *_unknown_providers(Lake(settings.data_dir))]
+
+
+def _unknown_providers(lake: Lake) -> Iterator[Finding]:
+    """The folders of providers that this version does not know."""
+    for name in lake.listed_sources[1:]:
+        try:
+            spec_of(name)
+        except PipelineError as error:
+            yield problem(f"provider: {name}", str(error), f"No run works until then: {lake.providers / name}")
+
+
+def _enabled_health(settings: Settings, now: datetime) -> list[Finding]:
     path = settings.providers_config
     try:
         states = provider_states(settings)
@@ -79,20 +92,20 @@ def providers_health(settings: Settings) -> list[Finding]:
         why = f"{path} enables none" if path.exists() else f"there is no {path}"
         return [ok(PROVIDERS_FINDING, f"none besides Strava: {why}")]
     titles = ", ".join(state.title for state in states.values())
-    return [ok(PROVIDERS_FINDING, f"enabled: {titles}"), *(_health(name, state) for name, state in states.items())]
+    return [ok(PROVIDERS_FINDING, f"enabled: {titles}"), *(_health(name, state, now) for name, state in states.items())]
 
 
-def _health(name: str, state: ProviderState) -> Finding:
+def _health(name: str, state: ProviderState, now: datetime) -> Finding:
     finding = f"provider: {name}"
     if state.login_problem is not None:
         return problem(
             finding, state.login_problem, f"Without a login nothing of {state.title} is pulled; what is here stays."
         )
     for step in state.steps.values():
-        if step.limited_until is not None:
+        if step.limited_until is not None and step.limited_until > now:
             return ok(finding, f"limited by {state.title} until {_minute(step.limited_until)}; a later run goes on")
     for operation, step in state.steps.items():
-        if not step.succeeded:
+        if not step.succeeded and step.limited_until is None:  # a limit that has ended is no failure
             what = f"the last run ({operation}, {_minute(step.at)}) failed: {step.message}"
             return warning(finding, what, "What came before is kept, and the next run goes on there.")
     if state.last_pull is None:

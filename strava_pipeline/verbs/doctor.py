@@ -108,7 +108,7 @@ def looks(settings: "Settings", faults: dict[str, str], now: datetime) -> dict[s
         health.FIRST_YEAR: lambda: health.first_year_health(lake, settings.first_year, str(env_file())),
         purge.PURGE: lambda: purge.purge_health(lake),
         user_files.GOALS: lambda: user_files.goals_health(lake),
-        PROVIDERS_FINDING: lambda: providers_health(settings),
+        PROVIDERS_FINDING: lambda: providers_health(settings, now),
         user_files.PEOPLE: lambda: user_files.people_health(settings.pings_config),
         trips.SOURCE: lambda: trips.trips_health(settings),
     }

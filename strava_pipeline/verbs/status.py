@@ -1,7 +1,7 @@
 """The command `status`: the state of login, budget, warehouse and work left, from files and the published warehouse."""
 
 from dataclasses import asdict, dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -391,7 +391,10 @@ def _print_provider(provider: dict[str, Any]) -> None:
     if provider["login_problem"] is not None:
         out.print(f"  {provider['login_problem']}", style="yellow")
     for operation, step in steps.items():
-        if step["limited_until"] is not None:
-            out.print(f"  {operation}: limited by {title} until {_at(step['limited_until'])}; a later run goes on")
+        until = step["limited_until"]
+        if until is not None and until > datetime.now(UTC):
+            out.print(f"  {operation}: limited by {title} until {_at(until)}; a later run goes on")
+        elif until is not None:
+            out.print(f"  {operation}: a limit of {title} stopped it until {_at(until)}; the next run goes on")
         elif not step["succeeded"]:
             out.print(f"  {operation}: failed {_at(step['at'])}: {step['message']}", style="yellow")

@@ -35,7 +35,8 @@ from strava_pipeline_tests.providers.subjects import ToySubject, register_toy
 from strava_pipeline_tests.providers.toy_service import new_toy
 
 AT = datetime(2026, 2, 1, 6, tzinfo=UTC)
-LATER = datetime(2026, 2, 2, 6, tzinfo=UTC)
+LATER = datetime(2998, 2, 2, 6, tzinfo=UTC)
+PAST = datetime(2001, 2, 2, 6, tzinfo=UTC)
 
 
 @pytest.fixture
@@ -84,9 +85,17 @@ def fail_files(settings: Settings) -> None:
         ending.problem = "Five files in a row failed."
 
 
-def limit(settings: Settings) -> None:
+def limit(settings: Settings, until: datetime = LATER) -> None:
     with outcome_kept(run_of(settings), "toy", "files") as ending:
-        ending.stopped = LimitReachedError("Toy", LATER)
+        ending.stopped = LimitReachedError("Toy", until)
+
+
+def limit_before(settings: Settings) -> None:
+    limit(settings, PAST)
+
+
+def pull_by_another_version(settings: Settings) -> None:
+    (Lake(settings.data_dir).providers / "acme" / "activities").mkdir(parents=True)
 
 
 def succeed(settings: Settings) -> None:
@@ -115,7 +124,10 @@ def enable_none(settings: Settings) -> None:
         ([pull, fail, succeed], "provider: toy", State.OK, "last pulled"),
         ([pull, limit, fail], "provider: toy", State.OK, "limited by Toy"),
         ([pull, fail_files, succeed], "provider: toy", State.WARNING, "(files, "),
-        ([pull, limit], "provider: toy", State.OK, "limited by Toy until 2026-02-02 06:00 UTC"),
+        ([pull, limit], "provider: toy", State.OK, "limited by Toy until 2998-02-02 06:00 UTC"),
+        ([pull, limit_before], "provider: toy", State.OK, "last pulled"),
+        ([pull, limit_before, fail], "provider: toy", State.WARNING, "failed: GET /activities: Toy answered 500"),
+        ([pull_by_another_version], "provider: acme", State.PROBLEM, "This version knows no provider acme"),
     ],
     ids=[
         "none",
@@ -129,6 +141,9 @@ def enable_none(settings: Settings) -> None:
         "limited and failed",
         "files failed",
         "limited",
+        "limited before",
+        "limited before and failed",
+        "unknown",
     ],
 )
 def test_doctor_says_of_each_enabled_provider_how_it_stands(
@@ -136,7 +151,7 @@ def test_doctor_says_of_each_enabled_provider_how_it_stands(
 ) -> None:
     for do in before:
         do(settings)
-    found = {finding.name: finding for finding in providers_health(settings)}
+    found = {finding.name: finding for finding in providers_health(settings, AT)}
     assert found[name].state == state
     assert what in found[name].what
 
@@ -177,10 +192,13 @@ def test_status_shows_each_enabled_provider(
             },
         }
     }
-    assert (step["succeeded"], step["limited_until"]) == (False, "2026-02-02T06:00:00Z")
+    assert (step["succeeded"], step["limited_until"]) == (False, "2998-02-02T06:00:00Z")
     text = typed(settings, monkeypatch, capsys, "status")
     assert "Toy: last pull 2026-02-01 06:00 UTC, all, 1 activity, it broke off" in text
-    assert "files: limited by Toy until 2026-02-02 06:00 UTC" in text
+    assert "files: limited by Toy until 2998-02-02 06:00 UTC" in text
+    limit_before(settings)
+    text = typed(settings, monkeypatch, capsys, "status")
+    assert "files: a limit of Toy stopped it until 2001-02-02 06:00 UTC; the next run goes on" in text
 
 
 def test_plan_counts_the_calls_of_each_enabled_provider(
