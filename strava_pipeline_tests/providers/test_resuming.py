@@ -134,6 +134,28 @@ def test_of_several_pulls_only_the_newest_goes_on(watched: Watched) -> None:
     assert watched.tick() == "Nothing waits for a limit of Toy.", "a later pull did all of it"
 
 
+def test_a_later_pull_that_failed_or_was_of_fewer_years_did_not_do_it(watched: Watched) -> None:
+    watched.ran("monday", LISTING, (2025, 2026), INCREMENTAL)
+    watched.ran("tuesday", None, (2025, 2026), INCREMENTAL, status=DagsterRunStatus.FAILURE)
+    watched.ran("wednesday", None, (2026, 2026), INCREMENTAL)
+    assert watched.request().tags[RESUMES] == "monday"
+
+
+def test_a_pull_at_work_is_waited_for_and_may_yet_fail(watched: Watched) -> None:
+    watched.ran("monday", LISTING, (2025, 2026), INCREMENTAL)
+    watched.ran("tuesday", None, (2024, 2026), INCREMENTAL, status=DagsterRunStatus.STARTED)
+    assert watched.tick() == "Nothing waits for a limit of Toy."
+    watched.instance.delete_run("tuesday")
+    watched.ran("tuesday", None, (2024, 2026), INCREMENTAL, status=DagsterRunStatus.FAILURE)
+    assert watched.request().tags[RESUMES] == "monday"
+
+
+def test_that_a_shrink_was_meant_is_not_carried_on(watched: Watched) -> None:
+    consent = {"activities": {"config": {"allow_shrink": True}}}
+    watched.ran("first", LISTING, (2025, 2026), {"ops": {**INCREMENTAL["ops"], **consent}})
+    assert watched.request().run_config == {"ops": {**INCREMENTAL["ops"], "activities": {"config": {}}}}
+
+
 def test_another_data_folder_s_run_and_one_that_failed_are_left_alone(watched: Watched) -> None:
     watched.ran("theirs", LISTING, **{DATA_DIR: "/elsewhere"})
     watched.ran("failed", LISTING, status=DagsterRunStatus.FAILURE)

@@ -4,7 +4,7 @@ Asked is the shared ledger, so looking costs no call. One run at a time, the new
 the same calls. What a person capped with `--max-calls`, or asked for once (`enrich`), is left to that person.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -134,17 +134,19 @@ def _rest(instance: dg.DagsterInstance, run: dg.DagsterRun) -> frozenset[str]:
 
 
 def _ops(run: dg.DagsterRun, rest: frozenset[str]) -> dict[str, Any]:
-    """The config of what is still to be made. What the listing left to others, the details alone leave, too.
-
-    That a shrink was meant is not carried on: it was said of another listing.
-    """
-    config = config_of(run)
-    ops = {name: {"config": {**op["config"]}} for name, op in config.items() if name in rest}
-    ops.get("activities", {"config": {}})["config"].pop("allow_shrink", None)
-    listing = config.get(LISTING, {}).get("config", {})
+    """The config of what is still to be made. What the listing left to others, the details alone leave, too."""
+    ops = _without_consent(run, rest)
+    listing = config_of(run).get(LISTING, {}).get("config", {})
     kept = {name: listing[name] for name in ("cushion_15min", "cushion_daily") if listing.get(name) is not None}
     if kept and LISTING not in rest:
         ops[DETAILS] = {"config": {**kept, **ops.get(DETAILS, {}).get("config", {})}}
+    return ops
+
+
+def _without_consent(run: dg.DagsterRun, assets: Collection[str]) -> dict[str, Any]:
+    """The run's config of these assets. That a shrink was meant is not carried on: it was said of another listing."""
+    ops = {name: {"config": {**op.get("config", {})}} for name, op in config_of(run).items() if name in assets}
+    ops.get("activities", {"config": {}})["config"].pop("allow_shrink", None)
     return ops
 
 
@@ -195,24 +197,34 @@ def provider_resume_sensor(
 def _stopped_by_provider(instance: dg.DagsterInstance, lake: Lake, provider: str) -> list[dg.DagsterRun]:
     """The runs that a limit of the provider stopped and that nothing went on with, the newest year first.
 
-    A pull from the watermark also does what earlier ones left: only the newest of these counts.
+    A pull from the watermark also does what earlier ones of the same years left, unless it fails.
     """
     assets = [provider_listing(provider), provider_files(provider)]
     tags = {PROVIDER_LIMIT: assets, DATA_DIR: str(lake.data_dir)}
     runs = instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.SUCCESS], tags=tags))
     waiting: list[dg.DagsterRun] = []
-    pulls = instance.get_runs(dg.RunsFilter(job_name=provider), limit=_PULLS) if runs else []
-    newest = next((run.run_id for run in pulls if _is_incremental(run, provider) and is_ours(run, lake)), None)
+    filtered = dg.RunsFilter(job_name=provider, statuses=[dg.DagsterRunStatus.SUCCESS, *UNFINISHED])
+    recent = instance.get_runs(filtered, limit=_PULLS) if runs else []
+    pulls = [run for run in recent if _is_incremental(run, provider) and is_ours(run, lake)]
     for run in runs:
-        is_old = _is_incremental(run, provider) and newest not in (None, run.run_id)
-        if is_old or not years_of_run(run) or _tries(instance, run):
+        later = _later_pulls(run, pulls) if _is_incremental(run, provider) else []
+        is_done = any(pull.is_finished for pull in later)
+        if is_done or not years_of_run(run) or _tries(instance, run):
             instance.add_run_tags(run.run_id, {PROVIDER_LIMIT: NO_LIMIT})  # never to be looked at again
-        else:
+        elif not later:
             waiting.append(run)
     return sorted(waiting, key=lambda run: max(years_of_run(run)), reverse=True)
 
 
-_PULLS = 50  # runs of the job to look through for the newest pull: those of a backfill may stand before it
+_PULLS = 50  # runs of the job to look through for later pulls: those of a backfill may stand before them
+
+
+def _later_pulls(run: dg.DagsterRun, pulls: Sequence[dg.DagsterRun]) -> list[dg.DagsterRun]:
+    """Those of `pulls`, newest first, that came after `run` and whose years reach as far back."""
+    ids = [pull.run_id for pull in pulls]
+    later = pulls[: ids.index(run.run_id)] if run.run_id in ids else pulls
+    first = min(years_of_run(run), default=0)
+    return [pull for pull in later if years_of_run(pull) and min(years_of_run(pull)) <= first]
 
 
 def _is_incremental(run: dg.DagsterRun, provider: str) -> bool:
@@ -227,13 +239,12 @@ def _provider_again(lake: Lake, provider: str, run: dg.DagsterRun) -> dg.RunRequ
     assets = [name for name in job.assets if not run.asset_selection or dg.AssetKey(name) in run.asset_selection]
     if run.tags[PROVIDER_LIMIT] != listing:
         assets = [name for name in assets if name != listing]
-    ops = {name: op for name, op in config_of(run).items() if name in assets}
     return dg.RunRequest(
         run_key=f"resumes {run.run_id}",
         job_name=provider,
         partition_key=str(years[0]) if len(years) == 1 else None,
         asset_selection=[dg.AssetKey(name) for name in assets],
-        run_config={"ops": ops},
+        run_config={"ops": _without_consent(run, assets)},
         tags={
             RESUMES: run.run_id,
             DATA_DIR: str(lake.data_dir),
