@@ -82,8 +82,8 @@ def _unasked(check: str, limit: LimitReachedError) -> Finding:
     return Finding(check, False, advice=str(limit), refuses=False)
 
 
-EVERY = timedelta(days=7)  # all gear is fetched again as often as Strava's: names and distances change slowly
-SOONEST = timedelta(hours=20)  # gear that the service never shows must not cost a call in every run
+GEAR_INTERVAL = timedelta(days=7)  # all gear is fetched as often as Strava's: names and distances change slowly
+UNKNOWN_GEAR_INTERVAL = timedelta(hours=20)  # gear that the service never shows must not cost a call in every run
 
 
 def gear_is_due(run: RunContext, source: ProviderSource, named: Collection[str]) -> bool:
@@ -95,7 +95,7 @@ def gear_is_due(run: RunContext, source: ProviderSource, named: Collection[str])
     if last is None:
         return True
     known = {gear_id for provider, gear_id, _, _ in items_of_kind(run.lake, "gear") if provider == name}
-    return run.now() - last >= (EVERY if known.issuperset(named) else SOONEST)
+    return run.now() - last >= (GEAR_INTERVAL if known.issuperset(named) else UNKNOWN_GEAR_INTERVAL)
 
 
 def pull_kind(
@@ -186,7 +186,7 @@ def fetch_provider_files(
             "seconds": seconds.value,
         },
         {year: {ROWS: fetch.by_year.get(year, 0)} for year in years},
-        complete=Finding("files_complete", not any(left.values()), left, str(stopped or ""), refuses=False),
+        complete=Finding("files_complete", not any(left.values()) and not stopped, left, str(stopped or ""), refuses=False),
         stopped=stopped,
     )
 
@@ -207,7 +207,7 @@ class _FileFetch:
 
     Args:
         missing: the files that are due and were not asked for.
-        resting: those that failed before and wait for their retry.
+        resting: those that failed, in this run or before, and wait for their retry.
         given_up: why the step ended early though no limit stopped it.
     """
 
@@ -249,6 +249,7 @@ class _FileFetch:
                 )
             self.calls = client.calls - calls
             self.missing = len(self._due) - self.report.finished
+            self.resting += len(self.report.failed)
 
     @property
     def title(self) -> str:

@@ -185,6 +185,7 @@ def test_a_file_that_always_fails_stops_no_other_and_is_quarantined(world: World
     report = world.fetch_files()
     key = hashed_id(world.subject.name, keys[4])
     assert (numbers(report)["files_received"], numbers(report)["failed_ids"]) == (4, [str(key)])
+    assert (numbers(report)["files_waiting_for_retry"], is_complete(report)) == (1, False)
     asked = len(world.asked_for_files())
     assert numbers(world.fetch_files())["files_waiting_for_retry"] == 1
     assert len(world.asked_for_files()) == asked, "after a failure there is a pause"
@@ -226,6 +227,7 @@ def test_a_fault_of_all_files_costs_few_calls_a_run(world: World) -> None:
     report = world.fetch_files()
     assert len(world.asked_for_files()) == 5
     assert isinstance(report.stopped, str)
+    assert (numbers(report)["files_missing"], numbers(report)["files_waiting_for_retry"]) == (1, 5)
 
 
 def test_a_refused_login_stops_the_run_and_blames_no_activity(world: World) -> None:

@@ -47,7 +47,10 @@ def test_a_limit_met_by_the_login_ends_the_fetching_of_files_too(world: World) -
     five(world.subject)
     world.pull()
     refuse_login(world)
-    assert isinstance(world.fetch_files().stopped, LimitReachedError)
+    report = world.fetch_files()
+    assert isinstance(report.stopped, LimitReachedError)
+    assert report.complete is not None
+    assert not report.complete.holds
     assert last_outcomes(world.run().lake, world.subject.name)["files"].limited_until is not None
 
 
