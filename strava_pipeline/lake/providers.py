@@ -78,6 +78,12 @@ def all_provider_files(lake: Lake) -> Iterator[ProviderFile]:
                 yield ProviderFile(source, activity_id, at, record)
 
 
+def has_provider_files(lake: Lake) -> bool:
+    """Whether any file of a provider came, by a look at the folders."""
+    records = (lake.files_of(source).glob("*/*.json.gz") for source in lake.listed_sources[1:])
+    return any(True for of_source in records for _ in of_source)
+
+
 def provider_tracks(lake: Lake) -> dict[int, SessionKeys]:
     """Where the track of each activity lies of which a provider gave a file with points."""
     places = ((file, sessions_with_track(lake, file.record.sha256)) for file in provider_files(lake))

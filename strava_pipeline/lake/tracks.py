@@ -4,7 +4,7 @@ A file's own metadata says what it was made from, so a missing or stale track is
 imported file stands before one from Strava's streams: it has every point. Nothing is fetched or decoded here.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -215,14 +215,18 @@ def sync_file_tracks(
     connection: Connection,
     year: int,
     recorded: dict[int, SessionKeys],
+    givers: Mapping[str, str],
     tick: Callable[[], None] = lambda: None,
 ) -> int:
     """Write the missing and stale tracks of gold's activities of `year`; returns how many.
 
-    `recorded`: from `tracks_by_activity`. A track that belongs to another activity now is removed.
+    A track that belongs to another activity now is removed.
+
+    Args:
+        recorded: from `tracks_by_activity`.
+        givers: the provider that gave a file, by the hash of its bytes; the other files came by import.
     """
     written = 0
-    providers = {file.record.sha256: file.source for file in provider_files(lake)}
     belong = {_file_origin(each): activity_id for activity_id, each in recorded.items()}
     in_place = track_origins(lake, year)
     rows = connection.execute("SELECT id, athlete_id FROM activities_all WHERE year = $year", {"year": year}).fetchall()
@@ -239,7 +243,7 @@ def sync_file_tracks(
                 continue  # the track in place may hold more
             parts = [track.rename({"at": "recorded_at"}) for track in read.values()]  # AT is a keyword of DuckDB
             if parts:
-                source = providers.get(recorded[activity_id][0][0], FILE)
+                source = givers.get(recorded[activity_id][0][0], FILE)
                 write_track(lake, year, activity_id, athlete_id, source, parts, origin)
                 written += 1
                 tick()

@@ -186,7 +186,9 @@ def fetch_provider_files(
             "seconds": seconds.value,
         },
         {year: {ROWS: fetch.by_year.get(year, 0)} for year in years},
-        complete=Finding("files_complete", not any(left.values()) and not stopped, left, str(stopped or ""), refuses=False),
+        complete=Finding(
+            "files_complete", not any(left.values()) and not stopped, left, str(stopped or ""), refuses=False
+        ),
         stopped=stopped,
     )
 

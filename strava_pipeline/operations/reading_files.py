@@ -28,12 +28,13 @@ AHEAD = 4  # files per process that wait for their turn: they are names, not byt
 
 @dataclass(frozen=True, slots=True)
 class UnreadFile:
-    """A file to be read: its hash, its name, when it came (UTC) and its size in bytes."""
+    """A file to be read: its hash, its name, when it came (UTC), its size in bytes, and the provider that gave it, if one did."""
 
     sha256: str
     name: str
     received_at: datetime
     size: int
+    provider: str | None = None
 
 
 def unread_files(
@@ -47,7 +48,8 @@ def unread_files(
     found: dict[str, UnreadFile] = {}
     for given in all_provider_files(lake):
         record = given.record
-        found.setdefault(record.sha256, UnreadFile(record.sha256, record.name, given.received_at, record.size))
+        each = UnreadFile(record.sha256, record.name, given.received_at, record.size, given.source)
+        found.setdefault(record.sha256, each)
     for one in imports(lake):
         for file in one.manifest.files:
             is_wanted = file.is_readable or (raised_to is not None and _fits(file, raised_to))
@@ -118,7 +120,10 @@ def read_one(lake: Lake, each: UnreadFile, limits: ImportLimits = ImportLimits()
     try:
         body = stored_bytes(lake, each.sha256)
     except (FileNotFoundError, DamagedFileError) as error:
-        log.warning("%s: %s. Import what it came in again, then run `strava-pipeline rebuild`.", each.name, error)
+        again = "Import what it came in again, then run `strava-pipeline rebuild`."
+        if each.provider is not None:
+            again = f"The next run of the job {each.provider} fetches it again, unless its activity has a track."
+        log.warning("%s: %s. %s", each.name, error, again)
         return True
     from strava_pipeline.ingest.files.reading import read_whole  # the decoders: most runs read no file (docs/adr/0037)
 

@@ -1,4 +1,4 @@
-"""The tracks of some years as files and streams have them. How is lake/tracks.py's and lake/tracks.py's."""
+"""Makes the tracks of some years from files and streams. How one is made, lake/tracks.py says."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,6 +9,7 @@ from strava_pipeline.lake.imports.activities import ImportedActivities, SessionK
 from strava_pipeline.lake.imports.manifests import undone_names
 from strava_pipeline.lake.imports.merge import note_tracks_written
 from strava_pipeline.lake.imports.undo import are_tracks_due, note_tracks_left_out
+from strava_pipeline.lake.providers import provider_files
 from strava_pipeline.lake.tracks import (
     recorded_tracks,
     remove_stray_tracks,
@@ -34,19 +35,19 @@ class TracksReport:
 def make_tracks(run: RunContext, years: Sequence[int]) -> TracksReport:
     """Files first: what they tell, streams need not; the warehouse is held for a year at a time."""
     report = TracksReport()
-    known, recorded, undone = _imported(run)  # once: what is imported meanwhile is not noted as written
+    came = _came(run)  # once: what is imported meanwhile is not noted as written
     if are_tracks_due(run.lake):
         with writing(run.lake) as connection:
             report.removed += remove_tracks_of_undone(run.lake, connection)
     with progressing(run.progress, "Making tracks", None) as advance:
         for year in years:
             with writing(run.lake) as connection:
-                if undone_names(run.lake) != undone:  # an undone import's must not be written behind its removal
-                    known, recorded, undone = _imported(run)
-                of_each = tracks_by_activity(connection, recorded)
-                of_files = sync_file_tracks(run.lake, connection, year, of_each, lambda: advance(1))
+                if undone_names(run.lake) != came.undone:  # an undone import's must not be written behind its removal
+                    came = _came(run)
+                of_each = tracks_by_activity(connection, came.recorded)
+                of_files = sync_file_tracks(run.lake, connection, year, of_each, came.givers, lambda: advance(1))
                 of_streams = sync_stream_tracks(run.lake, connection, year, lambda: advance(1))
-                note_tracks_written(connection, known, year)
+                note_tracks_written(connection, came.imports, year)
                 note_tracks_current(connection, [year])
             report.made += of_files + of_streams.made
             report.made_of_files += of_files
@@ -54,13 +55,30 @@ def make_tracks(run: RunContext, years: Sequence[int]) -> TracksReport:
             report.damaged += of_streams.damaged
     with writing(run.lake) as connection:
         report.removed += remove_stray_tracks(run.lake, connection)
-        if set(run.years.all) <= set(years) and undone == undone_names(run.lake):
-            note_tracks_left_out(connection, undone)
+        if set(run.years.all) <= set(years) and came.undone == undone_names(run.lake):
+            note_tracks_left_out(connection, came.undone)
     return report
 
 
-def _imported(run: RunContext) -> tuple[list[ImportedActivities], dict[int, SessionKeys], list[str]]:
-    """The imports that count, where the tracks of their activities lie, and the names of those that were undone."""
-    undone = undone_names(run.lake)
-    known = list(imported_activities(run.lake))
-    return known, recorded_tracks(run.lake, known), undone
+@dataclass(frozen=True, slots=True)
+class _Came:
+    """What came in files.
+
+    Args:
+        imports: the imports that count.
+        undone: the names of those that were undone.
+        recorded: where the track of each activity lies, of imports and of providers' files.
+        givers: the provider that gave a file, by the hash of its bytes.
+    """
+
+    imports: list[ImportedActivities]
+    undone: list[str]
+    recorded: dict[int, SessionKeys]
+    givers: dict[str, str]
+
+
+def _came(run: RunContext) -> _Came:
+    """What came in files until now."""
+    undone, known = undone_names(run.lake), list(imported_activities(run.lake))
+    recorded = recorded_tracks(run.lake, known)
+    return _Came(known, undone, recorded, {file.record.sha256: file.source for file in provider_files(run.lake)})

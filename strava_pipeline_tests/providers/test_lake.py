@@ -1,7 +1,9 @@
 """What the lake makes of a provider's bronze, without a service or a run."""
 
 import json
+import logging
 import re
+import shutil
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -11,12 +13,20 @@ import pytest
 from strava_pipeline.core.errors import PipelineError
 from strava_pipeline.core.providers import spec_of
 from strava_pipeline.core.sources import hashed_id
+from strava_pipeline.lake import providers
 from strava_pipeline.lake.bronze.listing import Listing, begin_listing
 from strava_pipeline.lake.bronze.listings import listings
 from strava_pipeline.lake.bronze.manifests import Window
+from strava_pipeline.lake.files import unpacked_json
 from strava_pipeline.lake.gold.warehouse import reading, revision
+from strava_pipeline.lake.imports.merge import has_files
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.providers import all_provider_files, land_provider_file
+from strava_pipeline.operations.progress import LogProgress
+from strava_pipeline.operations.reading_files import read_files, unread_files
+from strava_pipeline.operations.run_context import run_context
+from strava_pipeline.operations.tracking import make_tracks
+from strava_pipeline.settings import Settings
 from strava_pipeline_tests.lake.bronze import DAY, NOW, YEARS, merge
 from strava_pipeline_tests.lake.conftest import NewLake
 from strava_pipeline_tests.providers.subjects import register_toy
@@ -42,6 +52,10 @@ def listed(lake: Lake, account: str | None, *keys: str, at: datetime = NOW) -> L
 def gold(lake: Lake, query: str) -> list[tuple[Any, ...]]:
     with reading(lake) as connection:
         return connection.execute(query).fetchall()
+
+
+def land_file_of(lake: Lake, key: str) -> None:
+    land_provider_file(lake, "toy", hashed_id("toy", key), key, "me", f"{key}.gpx", f"<gpx>{key}</gpx>".encode(), NOW)
 
 
 ACCOUNTS = "SELECT source_id, account FROM activities_all ORDER BY source_id"
@@ -93,7 +107,7 @@ def test_a_restored_listing_is_of_the_account_on_which_the_others_agree(
 
 def test_files_of_other_programs_among_a_provider_s_answers_are_passed_over(lake: Lake) -> None:
     listed(lake, "me", "a")
-    land_provider_file(lake, "toy", hashed_id("toy", "a"), "a", "me", "a.gpx", b"<gpx/>", NOW)
+    land_file_of(lake, "a")
     (record,) = lake.files_of("toy").glob("*/*.json.gz")
     record.with_name(record.name.replace(".json.gz", " copy.json.gz")).write_bytes(record.read_bytes())
     folder = record.parent.with_name(f"{record.parent.name} copy")
@@ -120,3 +134,34 @@ def test_a_stray_folder_beside_the_providers_is_passed_over_with_one_warning(
 def test_an_unknown_provider_is_an_error_that_says_what_to_do(name: str) -> None:
     with pytest.raises(PipelineError, match=f"knows no provider {re.escape(name)}, .* move the folder away"):
         spec_of(name)
+
+
+def test_a_file_whose_bytes_are_gone_comes_again_with_the_provider_s_job(
+    lake: Lake, caplog: pytest.LogCaptureFixture
+) -> None:
+    listed(lake, "me", "a")
+    land_file_of(lake, "a")
+    shutil.rmtree(lake.files)
+    assert read_files(lake, unread_files(lake), lambda steps: None) == 1
+    assert "The next run of the job toy fetches it again, unless its activity has a track." in caplog.text
+    assert "Import" not in caplog.text
+
+
+def test_the_records_of_files_are_read_as_often_for_many_years_as_for_one(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    listed(lake, "me", "a", "b")
+    land_file_of(lake, "a")
+    land_file_of(lake, "b")
+    run = run_context(Settings.load(_env_file=None, data_dir=lake.data_dir), LogProgress(logging.getLogger("run")))
+    reads: list[Path] = []
+    monkeypatch.setattr(providers, "unpacked_json", lambda path: reads.append(path) or unpacked_json(path))
+    counts = []
+    for years in ([2025], [2024, 2025, 2026]):
+        reads.clear()
+        make_tracks(run, years)
+        counts.append(len(reads))
+    assert counts[0] == counts[1] > 0
+    reads.clear()
+    assert has_files(lake)
+    assert not reads, "a look at the folders is enough"

@@ -54,7 +54,7 @@ from strava_pipeline.lake.imports.files import is_read, reading_of
 from strava_pipeline.lake.imports.manifests import ImportedFile, imports
 from strava_pipeline.lake.locks import locked
 from strava_pipeline.lake.paths import Lake
-from strava_pipeline.lake.providers import ProviderFile, all_provider_files, provider_files
+from strava_pipeline.lake.providers import ProviderFile, all_provider_files, has_provider_files, provider_files
 from strava_pipeline.lake.shards import LOCK, damage_reported, shard_files
 from strava_pipeline.lake.sql import sql
 
@@ -92,7 +92,7 @@ def merge_imported_details(lake: Lake, *, tick: Callable[[int], object] = lambda
 
 def has_files(lake: Lake) -> bool:
     """Whether there is any import or any file of a provider."""
-    return any(True for _ in imported_activities(lake)) or any(True for _ in provider_files(lake))
+    return any(True for _ in imported_activities(lake)) or has_provider_files(lake)
 
 
 def has_fresh_files(connection: Connection, lake: Lake) -> bool:
