@@ -232,7 +232,7 @@ def test_status_names_scopes_that_were_not_granted(rig: Rig, type_on: TypeOn) ->
 def test_status_says_of_unknown_scopes_whether_private_activities_come(rig: Rig, type_on: TypeOn) -> None:
     path = rig.settings.secrets_dir / "strava_token.json"
     path.write_text(json.dumps({name: held for name, held in json.loads(path.read_text()).items() if name != "scope"}))
-    typed, unknown = type_on(rig), "Scopes: not known, as a bare code or refresh token does not tell them"
+    typed, unknown = type_on(rig), "Scopes: not known, because a bare code or refresh token does not show them"
     said = " ".join(typed("status").out.split())
     assert f'{unknown}; activities visible to "Only You" may be missing: none is here yet' in said
     assert "what it may see is not known, as a bare code does not say" in " ".join(typed("doctor").out.split())
