@@ -3,6 +3,7 @@
 import logging
 import re
 import signal
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -113,6 +114,15 @@ def test_an_id_is_quoted_in_an_address(world: World, monkeypatch: pytest.MonkeyP
     assert "no%2Fsuch%20ride%3F" in url or "no/such ride?" in (params or {}).values()
 
 
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """Whoever started the tests may have had interrupts ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interruptible")
 @pytest.mark.parametrize("what", ["listing", "files"])
 def test_an_interrupt_during_a_call_waits_until_the_answer_is_on_disk(
     world: World, what: str, monkeypatch: pytest.MonkeyPatch
