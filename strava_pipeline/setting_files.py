@@ -1,16 +1,19 @@
-"""The files that settings are read from, `.env` and those in the folder of secrets: which can't be read, and why.
+"""Files that a person writes: `.env`, those in the folder of secrets, and TOML. Which can't be read, and why.
 
 No value in any of them is handed on or repeated.
 """
 
 import os
-from collections.abc import Iterable
+import tomllib
+from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Any, TypeVar
 
 from pydantic_settings import SettingsError
 
-from strava_pipeline.core.errors import MissingSettingsError
+from strava_pipeline.core.errors import MissingSettingsError, PipelineError
 
+T = TypeVar("T")
 _ADVICE = "make it UTF-8 text that this user may read"
 
 
@@ -58,6 +61,22 @@ def _fault(folder: Path, path: Path) -> str | None:
     except (OSError, UnicodeDecodeError) as error:
         return f"can't be read ({type(error).__name__}); {_ADVICE}"
     return None
+
+
+def read_toml(path: Path, read: Callable[[dict[str, Any]], T], unusable: type[PipelineError]) -> T | None:
+    """What `read` makes of a TOML file's content; None where there is no file.
+
+    Raises `unusable` where the file can't be read or is nested too deeply. What `read` raises passes, and so do TOMLDecodeError
+    and UnicodeDecodeError, whose texts may quote the file: the caller knows whether it holds secrets.
+    """
+    try:
+        return read(tomllib.loads(path.read_text(encoding="utf-8-sig")))
+    except FileNotFoundError:
+        return None
+    except RecursionError as error:
+        raise unusable(f"{path} is nested too deeply.") from error
+    except OSError as error:
+        raise unusable(f"{path} can't be read ({type(error).__name__}).") from error
 
 
 def unreadable(error: Exception, env_file: Path, secrets: Path) -> str:

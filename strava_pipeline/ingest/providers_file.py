@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from strava_pipeline.core.errors import PipelineError
 from strava_pipeline.ingest import registry
+from strava_pipeline.setting_files import read_toml
 from strava_pipeline.settings import Settings
 
 
@@ -48,16 +49,9 @@ def enabled_providers(settings: Settings) -> dict[str, ProviderChoice]:
 def provider_choices(path: Path) -> dict[str, ProviderChoice]:
     """What the file says, by provider; nothing where there is no file. Raises UnusableProvidersError."""
     try:
-        content = tomllib.loads(path.read_text(encoding="utf-8-sig"))
-        choices = _File.model_validate(content).providers
-    except FileNotFoundError:
-        return {}
+        choices = (read_toml(path, _File.model_validate, UnusableProvidersError) or _File()).providers
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UnusableProvidersError(f"{path} is no TOML in UTF-8: {error}.") from None
-    except RecursionError as error:
-        raise UnusableProvidersError(f"{path} is nested too deeply.") from error
-    except OSError as error:
-        raise UnusableProvidersError(f"{path} can't be read ({type(error).__name__}).") from error
     except ValidationError as error:
         raise UnusableProvidersError("\n".join([f"{path} can't be used:", *_faults(error)])) from None
     if unknown := sorted(choices.keys() - registry.PROVIDERS.keys()):

@@ -12,6 +12,7 @@ from strava_pipeline.core.errors import Finding, PipelineError, ok, problem, war
 from strava_pipeline.core.insights.goals import Goals, GoalsError, read_goals
 from strava_pipeline.core.pings.people import People, PeopleError, read_people
 from strava_pipeline.lake.paths import Lake
+from strava_pipeline.setting_files import read_toml
 
 GOALS = "goals"
 PEOPLE = "pings: people"
@@ -35,17 +36,11 @@ def goals_of(lake: Lake) -> Goals:
     """The goals in goals.toml; none where there is no file. Raises UnusableGoalsError."""
     path = lake.goals
     try:
-        return read_goals(tomllib.loads(path.read_text(encoding="utf-8-sig")))
-    except FileNotFoundError:
-        return Goals()
+        return read_toml(path, read_goals, UnusableGoalsError) or Goals()
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UnusableGoalsError(f"{path} is no TOML in UTF-8: {error}") from error
     except GoalsError as error:
         raise UnusableGoalsError(f"{path}:\n{error}") from error
-    except RecursionError as error:
-        raise UnusableGoalsError(f"{path} is nested too deeply.") from error
-    except OSError as error:
-        raise UnusableGoalsError(f"{path} can't be read ({type(error).__name__}).") from error
 
 
 class UnusablePeopleError(PipelineError):
@@ -60,19 +55,13 @@ def people_in(path: Path) -> People:
     Raises UnusablePeopleError.
     """
     try:
-        people = read_people(tomllib.loads(path.read_text(encoding="utf-8-sig")))
-    except FileNotFoundError:
-        return People()
+        people = read_toml(path, read_people, UnusablePeopleError) or People()
     except tomllib.TOMLDecodeError as error:
         raise UnusablePeopleError(f"{path} is no TOML: {_where(error)}.") from None
     except UnicodeDecodeError:
         raise UnusablePeopleError(f"{path} is no text in UTF-8.") from None
     except PeopleError as error:
         raise UnusablePeopleError(f"{path}:\n{error}") from error
-    except RecursionError as error:
-        raise UnusablePeopleError(f"{path} is nested too deeply.") from error
-    except OSError as error:
-        raise UnusablePeopleError(f"{path} can't be read ({type(error).__name__}).") from error
     if people.carconnectivity is None:
         return people
     return replace(people, carconnectivity=str(path.parent.absolute() / Path(people.carconnectivity).expanduser()))
