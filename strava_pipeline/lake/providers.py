@@ -144,5 +144,12 @@ def last_outcomes(lake: Lake, provider: str) -> dict[str, Outcome]:
     return found
 
 
+def limited_until(lake: Lake, provider: str) -> datetime | None:
+    """When (UTC) the last limit that stopped a step of the provider ends or ended; None: no step was stopped."""
+    return max(
+        (step.limited_until for step in last_outcomes(lake, provider).values() if step.limited_until), default=None
+    )
+
+
 def _outcomes(lake: Lake, provider: str) -> Path:
     return lake.state / "providers" / provider

@@ -5,7 +5,6 @@ The functions about years only look: the caller may be a sensor, twice a minute.
 
 from collections import Counter
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -41,11 +40,8 @@ from strava_pipeline.lake.gold.event_followup import (
 )
 from strava_pipeline.lake.gold.publish import is_published, snapshot
 from strava_pipeline.lake.gold.warehouse import (
-    DamagedWarehouseError,
-    OtherCatalogueError,
-    is_a_database,
     is_outdated,
-    reading,
+    read_if_usable,
 )
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.sql import sql
@@ -243,11 +239,9 @@ def years_behind_events(lake: Lake, years: YearRange) -> set[int]:
     """The partitions where gold, or what is published, lacks something that was fetched or that an event said: a run died, or had
     another year.
     """
-    if not lake.working.exists() or not is_a_database(lake.working):
-        return set()
-    found: set[int] = set()
-    with suppress(OtherCatalogueError, DamagedWarehouseError), reading(lake) as connection:  # else it is rebuilt
-        found = years_unmerged(connection, lake, years)
+    found = read_if_usable(lake, lambda connection: years_unmerged(connection, lake, years))
+    if found is None:
+        return set()  # whatever runs next makes the warehouse again
     return found if found or is_published(lake) else {years.newest}
 
 

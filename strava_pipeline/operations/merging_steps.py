@@ -35,7 +35,7 @@ from strava_pipeline.operations.merging import (
     update_quarantine,
 )
 from strava_pipeline.operations.progress import progressing
-from strava_pipeline.operations.reading_files import read_files, unread_files
+from strava_pipeline.operations.reading_files import read_unread_files
 from strava_pipeline.operations.run_context import RunContext
 from strava_pipeline.operations.step_reports import (
     ROWS,
@@ -86,17 +86,15 @@ def land_files(run: RunContext, paths: Sequence[Path], limits: ImportLimits, *, 
 def read_imports(run: RunContext, limits: ImportLimits) -> StepReport:
     """Read the files that were imported and make activities of them."""
     with timed() as seconds, run.exclusive(LOCK):
-        files, problems, activities = unread_files(run.lake), 0, 0
-        if files:
-            with progressing(run.progress, "Reading files", len(files)) as advance:
-                problems = read_files(run.lake, files, advance, limits=limits)
+        activities = 0
+        files, problems = read_unread_files(run.lake, run.progress, limits)
         if lacks_activities(run.lake):
             with progressing(run.progress, "Making activities of them", None) as advance:
                 activities = make_activities(run, advance)
     return StepReport(
         "file_readings",
         {
-            "files_read": len(files),
+            "files_read": files,
             "files_with_problems": problems,
             "activities": activities,
             "seconds": seconds.value,

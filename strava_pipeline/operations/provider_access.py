@@ -4,7 +4,7 @@ For `status`, `doctor`, `plan` and `purge`. Nothing here makes a call. The calls
 """
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from math import ceil
@@ -17,9 +17,12 @@ from strava_pipeline.ingest.registry import PROVIDERS, login_files, missing_logi
 from strava_pipeline.lake.bronze.listings import listings, newest_watermark
 from strava_pipeline.lake.gold.fetch_selection import wanted_files
 from strava_pipeline.lake.gold.quality import rows_of_source
-from strava_pipeline.lake.gold.warehouse import DamagedWarehouseError, OtherCatalogueError, is_a_database, reading
+from strava_pipeline.lake.gold.warehouse import (
+    read_if_usable,
+    reading,
+)
 from strava_pipeline.lake.paths import Lake
-from strava_pipeline.lake.providers import Outcome, keep_outcome, last_outcomes
+from strava_pipeline.lake.providers import Outcome, keep_outcome, last_outcomes, limited_until
 from strava_pipeline.operations.pulling import Stopped
 from strava_pipeline.operations.run_context import RunContext
 from strava_pipeline.settings import Settings
@@ -146,12 +149,9 @@ def years_lacking_files(lake: Lake, provider: str, years: Sequence[int], now: da
     newest = next(listings(lake, provider, newest_first=True), None)
     if newest is None or "files" not in spec_of(provider).capabilities:
         return set()
-    if not lake.working.exists() or not is_a_database(lake.working):
-        return set()
-    with suppress(OtherCatalogueError, DamagedWarehouseError):  # whatever runs next makes the warehouse again
-        wanted = wanted_files(lake, provider, newest.manifest.account, years)
-        return {activity.year for activity in wanted if not activity.is_resting(now)}
-    return set()
+    account = newest.manifest.account
+    wanted = read_if_usable(lake, lambda _: wanted_files(lake, provider, account, years)) or []
+    return {activity.year for activity in wanted if not activity.is_resting(now)}
 
 
 def provider_login_files(settings: Settings) -> list[Path]:
@@ -178,9 +178,8 @@ def outcome_kept(run: RunContext, provider: str, operation: str) -> Iterator[End
     try:
         yield ending
     except Exception as error:
-        message = (
-            str(error) if isinstance(error, PipelineError) else type(error).__name__
-        )  # another's may hold anything
+        # The text of any other error may hold anything.
+        message = str(error) if isinstance(error, PipelineError) else type(error).__name__
         keep_outcome(run.lake, provider, operation, Outcome(at=run.now(), succeeded=False, message=message))
         raise
     limit = ending.stopped
@@ -192,8 +191,7 @@ def outcome_kept(run: RunContext, provider: str, operation: str) -> Iterator[End
 
 def limit_in_force(run: RunContext, provider: str) -> LimitReachedError | None:
     """The limit that stopped an earlier step of the provider, while it lasts: until then each call would be refused."""
-    ends = [step.limited_until for step in last_outcomes(run.lake, provider).values() if step.limited_until]
-    until = max(ends, default=None)
+    until = limited_until(run.lake, provider)
     return None if until is None or until <= run.now() else LimitReachedError(spec_of(provider).title, until)
 
 

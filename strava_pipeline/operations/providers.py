@@ -30,7 +30,7 @@ from strava_pipeline.operations.progress import progressing
 from strava_pipeline.operations.provider_access import limit_in_force, outcome_kept
 from strava_pipeline.operations.provider_source import ProviderSource
 from strava_pipeline.operations.pulling import pull_listing
-from strava_pipeline.operations.reading_files import read_files, unread_files
+from strava_pipeline.operations.reading_files import read_unread_files
 from strava_pipeline.operations.run_context import RunContext
 from strava_pipeline.operations.step_reports import ROWS, StepReport, if_any, named_ids, timed
 from strava_pipeline.operations.table_rules import Finding
@@ -166,7 +166,8 @@ def fetch_provider_files(
             with outcome_kept(run, source.spec.name, "files") as ending:
                 fetch.fetch(years)
                 ending.stopped, ending.problem = fetch.report.stopped, fetch.given_up
-        files, problems = _read(run, limits)
+        with run.exclusive(LOCK):
+            files, problems = read_unread_files(run.lake, run.progress, limits)
     fetched = fetch.report
     stopped = fetched.stopped or fetch.given_up or None
     left = {"missing": fetch.missing, "waiting_for_retry": fetch.resting}
@@ -191,16 +192,6 @@ def fetch_provider_files(
         ),
         stopped=stopped,
     )
-
-
-def _read(run: RunContext, limits: ImportLimits) -> tuple[int, int]:
-    """Read the files that were not read yet: how many there were, and how many had a problem."""
-    with run.exclusive(LOCK):
-        files = unread_files(run.lake)
-        if not files:
-            return 0, 0
-        with progressing(run.progress, "Reading files", len(files)) as advance:
-            return len(files), read_files(run.lake, files, advance, limits=limits)
 
 
 @dataclass(slots=True)

@@ -20,6 +20,7 @@ from strava_pipeline.lake.imports.files import has_reading, put_reading, reading
 from strava_pipeline.lake.imports.manifests import ImportedFile, imports
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.providers import all_provider_files
+from strava_pipeline.operations.progress import Progress, progressing
 
 log = logging.getLogger(__name__)
 FEW = 20  # files that are not worth a second process: it takes a second to start
@@ -88,6 +89,15 @@ def read_files(
         problems += failed
         tick(1)
     return problems
+
+
+def read_unread_files(lake: Lake, progress: Progress, limits: ImportLimits) -> tuple[int, int]:
+    """Read the files that were not read yet: how many there were, and how many had a problem. The caller holds their lock."""
+    files = unread_files(lake)
+    if not files:
+        return 0, 0
+    with progressing(progress, "Reading files", len(files)) as advance:
+        return len(files), read_files(lake, files, advance, limits=limits)
 
 
 def _read_alone(lake: Lake, files: list[UnreadFile], limits: ImportLimits) -> Iterator[bool]:

@@ -7,7 +7,6 @@ a whole one none of what came to gold after it began.
 
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -25,7 +24,7 @@ from strava_pipeline.lake.bronze.manifests import Manifest, Window
 from strava_pipeline.lake.gold.event_followup import years_unmerged
 from strava_pipeline.lake.gold.fetch_selection import Scope, select_details
 from strava_pipeline.lake.gold.merge import merged_pages, unmerged_years
-from strava_pipeline.lake.gold.warehouse import DamagedWarehouseError, OtherCatalogueError, is_a_database, reading
+from strava_pipeline.lake.gold.warehouse import Connection, read_if_usable, reading
 from strava_pipeline.lake.imports.activities import all_listings
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.sql import sql
@@ -46,19 +45,17 @@ _SEEN: dict[str, Any] = {**_LISTED, "gear_id": pl.String, "sport_type": pl.Strin
 
 def years_behind(lake: Lake, years: YearRange) -> set[int]:
     """The years with unmerged pages of listings, new activities without a detail, or deletions that no run has judged."""
-    merged: dict[int, dict[str, int]] = {}
-    unfetched: set[int] = set()
-    if lake.working.exists() and is_a_database(lake.working):
-        # a warehouse that has to be rebuilt holds nothing yet
-        with suppress(OtherCatalogueError, DamagedWarehouseError), reading(lake) as connection:
-            merged = merged_pages(connection)
-            unfetched |= years_unmerged(connection, lake, years)
-            since = first_pull_ended_at(lake)
-            if since is not None:
-                unfetched |= {
-                    row[0]
-                    for row in connection.execute(sql("years_unfetched"), {"source": STRAVA, "since": since}).fetchall()
-                }
+
+    def known_in_gold(connection: Connection) -> tuple[dict[int, dict[str, int]], set[int]]:
+        unfetched = years_unmerged(connection, lake, years)
+        since = first_pull_ended_at(lake)
+        if since is not None:
+            rows = connection.execute(sql("years_unfetched"), {"source": STRAVA, "since": since}).fetchall()
+            unfetched = unfetched.union(year for (year,) in rows)
+        return merged_pages(connection), unfetched
+
+    # A warehouse that has to be rebuilt holds nothing yet.
+    merged, unfetched = read_if_usable(lake, known_in_gold) or ({}, set())
     return unfetched.union(*(unmerged_years(merged, listing, years) for listing in all_listings(lake)))
 
 

@@ -12,7 +12,7 @@ import os
 import re
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -24,19 +24,16 @@ from strava_pipeline.lake.files import sync_folder
 from strava_pipeline.lake.gold.warehouse import (
     REBUILDING,
     Connection,
-    DamagedWarehouseError,
-    OtherCatalogueError,
     attach,
     exclusively,
     has_other_views,
     interruptible,
-    is_a_database,
     is_marked,
     is_outdated,
     note,
     notes,
     opened,
-    reading,
+    read_if_usable,
     revision,
 )
 from strava_pipeline.lake.paths import Lake, log_of
@@ -130,12 +127,12 @@ def _prepare(
 
 def is_published(lake: Lake) -> bool:
     """Whether readers see everything merged. True for a warehouse that has to be rebuilt: it can't be published yet."""
-    if not lake.working.exists() or not is_a_database(lake.working):
-        return True
-    with suppress(OtherCatalogueError, DamagedWarehouseError), reading(lake) as connection:
+
+    def is_current(connection: Connection) -> bool:
         published = _if_readable(lake, _state)
         return is_marked(connection, REBUILDING) or (published is not None and published[0] == revision(connection))
-    return True
+
+    return read_if_usable(lake, is_current) is not False
 
 
 def _replace_snapshot(lake: Lake, views: Sequence[ViewFile]) -> None:

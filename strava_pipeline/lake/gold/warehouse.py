@@ -7,10 +7,10 @@ made by another catalogue is never opened for writing, but rebuilt from bronze. 
 
 import shutil
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
-from typing import NoReturn
+from typing import NoReturn, TypeVar
 
 import duckdb
 from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_random
@@ -23,6 +23,7 @@ from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.sql import view_statements, views_version
 
 Connection = duckdb.DuckDBPyConnection
+T = TypeVar("T")
 REBUILDING = "rebuilding"  # the mark of a warehouse that does not hold everything in bronze
 _VIEWS = "derived"  # the note of which version made the views
 _LOCK = "warehouse"
@@ -208,6 +209,15 @@ def attach(connection: Connection, path: Path, name: str, *, read_only: bool = F
     """Attach another database file as `name`. ATTACH takes no parameters, so the path is quoted here."""
     quoted = str(path).replace("'", "''")
     connection.execute(f"ATTACH '{quoted}' AS {name}" + (" (READ_ONLY)" if read_only else ""))
+
+
+def read_if_usable(lake: Lake, read: Callable[[Connection], T]) -> T | None:
+    """What `read` finds in the working warehouse; None where there is none, or it has to be rebuilt."""
+    if not lake.working.exists() or not is_a_database(lake.working):
+        return None
+    with suppress(OtherCatalogueError, DamagedWarehouseError), reading(lake) as connection:
+        return read(connection)
+    return None
 
 
 def is_a_database(path: Path) -> bool:

@@ -4,7 +4,7 @@ Asked is the shared ledger, so looking costs no call. One run at a time, the new
 the same calls. What a person capped with `--max-calls`, or asked for once (`enrich`), is left to that person.
 """
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -15,7 +15,7 @@ from strava_pipeline.core.providers import spec_of
 from strava_pipeline.ingest.clock import ServerClock, system_clock
 from strava_pipeline.ingest.registry import missing_login
 from strava_pipeline.lake.paths import Lake
-from strava_pipeline.lake.providers import last_outcomes
+from strava_pipeline.lake.providers import limited_until
 from strava_pipeline.operations.options import CallOptions
 from strava_pipeline.operations.strava_source import budget_of
 from strava_pipeline.orchestrate.asset_jobs import asset_jobs
@@ -107,13 +107,22 @@ def _again(instance: dg.DagsterInstance, lake: Lake, run: dg.DagsterRun, rest: f
     ("Expected one of …", Dagster 1.13). The job `backfill` with the same year and selection does the same: see
     jobs.resolved. It carries no `dagster/backfill` tag: a backfill that is over would keep Dagster from retrying it.
     """
-    job, years = job_of(run), years_of_run(run)
+    job = job_of(run)
+    assets = [name for name in JOBS[job].assets if name in rest]
+    return _request(lake, run, job, assets, _ops(run, rest), f"resumes {run.run_id} {_tries(instance, run)}")
+
+
+def _request(
+    lake: Lake, run: dg.DagsterRun, job: str, assets: Iterable[str], ops: Mapping[str, Any], run_key: str
+) -> dg.RunRequest:
+    """A run of the job for these assets and the years of `run`, which it goes on with; any other run goes first."""
+    years = years_of_run(run)
     return dg.RunRequest(
-        run_key=f"resumes {run.run_id} {_tries(instance, run)}",
+        run_key=run_key,
         job_name=job,
         partition_key=str(years[0]) if len(years) == 1 else None,
-        asset_selection=[dg.AssetKey(name) for name in JOBS[job].assets if name in rest],
-        run_config={"ops": _ops(run, rest)},
+        asset_selection=[dg.AssetKey(name) for name in assets],
+        run_config={"ops": dict(ops)},
         tags={
             RESUMES: run.run_id,
             DATA_DIR: str(lake.data_dir),
@@ -180,9 +189,9 @@ def provider_resume_sensor(
         stopped = _stopped_by_provider(instance, lake, provider)
         if not stopped:
             return dg.SkipReason(f"Nothing waits for a limit of {title}.")
-        ends = [step.limited_until for step in last_outcomes(lake, provider).values() if step.limited_until]
-        if ends and now() < max(ends) + MARGIN:
-            return dg.SkipReason(f"{title} lets no calls through until {max(ends):%Y-%m-%d %H:%M} UTC.")
+        until = limited_until(lake, provider)
+        if until is not None and now() < until + MARGIN:
+            return dg.SkipReason(f"{title} lets no calls through until {until:%Y-%m-%d %H:%M} UTC.")
         if reason := missing_login(provider, settings):
             return dg.SkipReason(reason)
         fail_dead_runs(instance, lake)  # or one of them would be taken to be at work for ever
@@ -234,21 +243,12 @@ def _is_incremental(run: dg.DagsterRun, provider: str) -> bool:
 
 def _provider_again(lake: Lake, provider: str, run: dg.DagsterRun) -> dg.RunRequest:
     """The job for the same years with the same config. A listing that had reached its end is not made again."""
-    listing, years = provider_listing(provider), years_of_run(run)
-    job = provider_job(provider)
-    assets = [name for name in job.assets if not run.asset_selection or dg.AssetKey(name) in run.asset_selection]
+    listing = provider_listing(provider)
+    assets = [
+        name
+        for name in provider_job(provider).assets
+        if not run.asset_selection or dg.AssetKey(name) in run.asset_selection
+    ]
     if run.tags[PROVIDER_LIMIT] != listing:
         assets = [name for name in assets if name != listing]
-    return dg.RunRequest(
-        run_key=f"resumes {run.run_id}",
-        job_name=provider,
-        partition_key=str(years[0]) if len(years) == 1 else None,
-        asset_selection=[dg.AssetKey(name) for name in assets],
-        run_config={"ops": _without_consent(run, assets)},
-        tags={
-            RESUMES: run.run_id,
-            DATA_DIR: str(lake.data_dir),
-            **LAST,
-            **(range_tags(years) if len(years) > 1 else {}),
-        },
-    )
+    return _request(lake, run, provider, assets, _without_consent(run, assets), f"resumes {run.run_id}")
