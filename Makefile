@@ -31,7 +31,7 @@ LOOKBACK := $(if $(DAYS),--days $(DAYS))
 .PHONY: help install image demo demo-archive dev test test-slow soak bench coverage test-samples test-all lint types contracts pre-commit format check docs graph screenshots clean test-container \
 	auth status doctor plan run run-lite run-all compact recompact rebuild reconcile enrich enrich-all flow flow-backfill refresh streams backfill \
 	quarantine profile trips import archive matches insights report goals duck schema sql logs service service-up purge emulator \
-	serve subscription webhooks
+	serve subscription webhooks providers
 
 help: ## List the targets.
 	@awk -F':.*## ' '/^##@ / {printf "\n%s\n", substr($$0, 5)} /^[a-z%-]+:.*## / {printf "  %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -155,6 +155,7 @@ streams: ## Fetch tracks from Strava, one call each, with spare calls.
 import: ## Import Strava's archive, folders and files; no call.
 refresh: ## Pull new activities, merge, publish; no details.
 profile: ## Fetch the athlete and all gear again.
+providers: ## Services besides Strava: list them, log in to one.
 flow-now: ## The same as flow.
 
 ##@ Commands: look
@@ -239,6 +240,9 @@ backfill: $(READY)
 
 quarantine: $(READY)
 	$(CLI) quarantine $(or $(ARGS),list)
+
+providers: $(READY)
+	$(CLI) providers $(or $(ARGS),list)
 
 import: $(READY)
 	$(CLI) import $(or $(ARGS),--help)

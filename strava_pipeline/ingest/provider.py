@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
+from pathlib import Path
 from typing import Protocol, TypeVar
 
 from strava_pipeline.core.providers import Kind, ProviderSpec, ReadPage
@@ -51,6 +52,23 @@ class Login:
 
     account: str | None
     sees_everything: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class LoginRequest:
+    """What a person who runs `providers login NAME` gives to the provider's `login`.
+
+    Args:
+        tokens: the file of `--tokens`, which holds a login that another program got; None: there is none.
+        ask: puts a question to the person and returns the answer.
+        ask_secret: the same, and the terminal does not show what is typed.
+        say: shows the person a line, such as what a slow step waits for.
+    """
+
+    tokens: Path | None
+    ask: Callable[[str], str]
+    ask_secret: Callable[[str], str]
+    say: Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,12 @@
 """Which providers there are: a line each, and nothing else names them.
 
-A provider NAME is a folder of this room with two functions, a record core/providers/NAME.py and pages of the
-emulator. Its module is imported when it is used, so a provider that nobody enabled costs nothing.
+A provider NAME is a folder of this room, a record core/providers/NAME.py and pages of the emulator. Its module is
+imported when it is used, so a provider that nobody enabled costs nothing. The module has
+
+- `connect(settings, clock, on_wait) -> Provider`, which sends nothing;
+- `login_files(settings) -> Sequence[Path]`, where the login is kept; empty where the login is a setting;
+- either `login(settings, clock, request) -> None`, which logs a person in by what a `LoginRequest` gives, saves the
+  login, and raises PipelineError where that fails; or `LOGIN_SETTINGS`, the names of the settings that are the login.
 """
 
 import importlib
@@ -9,16 +14,32 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import cast
 
-from strava_pipeline.core.errors import PipelineError
+from strava_pipeline.core.errors import MisuseError, PipelineError
 from strava_pipeline.ingest.clock import ServerClock, machine_clock
-from strava_pipeline.ingest.provider import OnWait, Provider
+from strava_pipeline.ingest.provider import LoginRequest, OnWait, Provider
 from strava_pipeline.settings import Settings
 
 PROVIDERS: dict[str, str] = {}
-"""By name: the module with `connect(settings, clock, on_wait) -> Provider` and `login_files(settings) -> Sequence[Path]`.
+"""The module of each provider, by name. Strava, with its budget, is connected by itself."""
 
-Strava, with its budget, is connected by itself.
-"""
+ALIASES: dict[str, str] = {}
+"""Other names that a person may type for a provider, in commands and in providers.toml, and its own name."""
+
+
+class UnknownProviderError(MisuseError):
+    """No provider has that name."""
+
+    def __init__(self, name: str) -> None:
+        known = ", ".join(sorted(PROVIDERS)) or "none yet"
+        super().__init__(f"There is no provider {name}. Known besides Strava: {known}.")
+
+
+def provider_name(typed: str) -> str:
+    """The provider's own name where a person typed it, or another name of it. Raises UnknownProviderError."""
+    name = ALIASES.get(typed, typed)
+    if name not in PROVIDERS:
+        raise UnknownProviderError(typed)
+    return name
 
 
 def connect(name: str, settings: Settings, clock: ServerClock, on_wait: OnWait = lambda why, seconds: None) -> Provider:
@@ -30,9 +51,21 @@ def connect(name: str, settings: Settings, clock: ServerClock, on_wait: OnWait =
     MissingSettingsError where its login is missing.
     """
     if name not in PROVIDERS:
-        known = ", ".join(sorted(PROVIDERS)) or "none yet"
-        raise PipelineError(f"There is no provider {name}. Known besides Strava: {known}.")
+        raise UnknownProviderError(name)
     return cast(Provider, importlib.import_module(PROVIDERS[name]).connect(settings, clock, on_wait))
+
+
+def log_in(name: str, settings: Settings, request: LoginRequest) -> None:
+    """Log in to the provider `name`, and save the login. Raises PipelineError; MisuseError where its login is a setting."""
+    login = getattr(importlib.import_module(PROVIDERS[name]), "login", None)
+    if login is None:
+        raise MisuseError(f"The login of {name} is a setting: there is nothing to log in with.")
+    login(settings, machine_clock(settings.clock_speed), request)
+
+
+def login_settings(name: str) -> Sequence[str]:
+    """The names of the settings that are the login of the provider `name`; none, where `log_in` gets it."""
+    return cast("Sequence[str]", getattr(importlib.import_module(PROVIDERS[name]), "LOGIN_SETTINGS", ()))
 
 
 def missing_login(name: str, settings: Settings) -> str | None:

@@ -31,6 +31,44 @@ PROVIDERS_FINDING = "providers"
 
 
 @dataclass(frozen=True, slots=True)
+class PossibleProvider:
+    """A provider that this version knows, enabled or not.
+
+    Args:
+        login_problem: why the provider can't be asked, for a person; None: its login is there.
+        priority: whose name and gear count; the lowest number wins, and Strava has 3.
+        capabilities, edits, kinds: as in its record (`ProviderSpec`), in alphabetical order.
+    """
+
+    title: str
+    enabled: bool
+    login_problem: str | None
+    priority: int
+    capabilities: list[str]
+    edits: list[str]
+    kinds: list[str]
+
+
+def possible_providers(settings: Settings) -> dict[str, PossibleProvider]:
+    """Every provider besides Strava that this version knows, by name. Nothing is sent."""
+    enabled = enabled_providers(settings)
+    return {name: _possible(settings, name, name in enabled) for name in sorted(PROVIDERS)}
+
+
+def _possible(settings: Settings, name: str, enabled: bool) -> PossibleProvider:
+    spec = spec_of(name)
+    return PossibleProvider(
+        spec.title,
+        enabled,
+        missing_login(name, settings),
+        spec.priority,
+        sorted(spec.capabilities),
+        sorted(spec.edits),
+        sorted(spec.kinds),
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class Pull:
     """A listing: when its last page came (UTC), its mode, whether it reached its end, its rows, which are no activities."""
 

@@ -9,6 +9,9 @@ from strava_pipeline.ingest.clock import ServerClock
 from strava_pipeline.settings import Settings
 from strava_pipeline_tests.providers.subjects import SUBJECTS
 from strava_pipeline_tests.providers.worlds import World
+from strava_pipeline_tests.verbs.conftest import type_in, type_on
+
+__all__ = ["type_in", "type_on", "world"]  # fixtures
 
 
 @pytest.fixture(params=SUBJECTS)

@@ -16,7 +16,7 @@ from strava_pipeline.emulator.service import Clock, Fault, FaultPlan, Journal
 from strava_pipeline.ingest import registry
 from strava_pipeline.settings import Settings
 from strava_pipeline_tests.ingest.files import made as files
-from strava_pipeline_tests.providers import toy_client, toy_service
+from strava_pipeline_tests.providers import tin_client, toy_client, toy_service
 
 GPX = """<?xml version="1.0"?><gpx version="1.1" creator="toy" xmlns="http://www.topografix.com/GPX/1/1"><trk><trkseg>
 <trkpt lat="51.50" lon="-0.12"><ele>10</ele><time>{0}T06:00:00Z</time></trkpt>
@@ -199,6 +199,17 @@ def register_toy(patch: pytest.MonkeyPatch) -> None:
     """Register the toy as a provider would be: its record beside the others', its client in the registry."""
     patch.setattr(providers, "__path__", [*providers.__path__, str(Path(__file__).parent / "records")])
     patch.setitem(registry.PROVIDERS, "toy", "strava_pipeline_tests.providers.toy_client")
+
+
+@contextmanager
+def tin(patch: pytest.MonkeyPatch) -> Iterator[toy_service.Toy]:
+    """The tin toy, a second provider, registered and running; it needs the toy's record, and is no subject."""
+    patch.setattr(providers, "__path__", [*providers.__path__, str(Path(__file__).parent / "records")])
+    patch.setitem(registry.PROVIDERS, "tin", "strava_pipeline_tests.providers.tin_client")
+    service = toy_service.new_toy()
+    with ServerThread(toy_service.application(service), "127.0.0.1", 0, lambda: None) as server:
+        patch.setitem(tin_client.ADDRESS, "url", server.url)
+        yield service
 
 
 @contextmanager

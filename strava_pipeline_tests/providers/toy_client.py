@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import quote, urlsplit
 
-from strava_pipeline.core.errors import MissingSettingsError, PipelineError
+from strava_pipeline.core.errors import MissingSettingsError, MisuseError, PipelineError
 from strava_pipeline.core.providers import Kind, ProviderSpec, UnreadableRowError, spec_of
 from strava_pipeline.ingest.clock import ServerClock
 from strava_pipeline.ingest.http import Wire, make_wire
-from strava_pipeline.ingest.provider import Login, OnWait, Page, Received
+from strava_pipeline.ingest.provider import Login, LoginRequest, OnWait, Page, Received
+from strava_pipeline.ingest.secret_file import save_secret
 from strava_pipeline.ingest.service_client import ServiceClient
 from strava_pipeline.settings import Settings
 
@@ -100,6 +101,18 @@ def wrong_bikes(content: Any) -> str | None:
 
 def login_files(settings: Settings) -> Sequence[Path]:
     return [settings.secrets_dir / "toy_login.json"]
+
+
+def login(settings: Settings, clock: ServerClock, request: LoginRequest) -> None:
+    (path,) = login_files(settings)
+    if request.tokens is None:
+        save_secret(path, {"name": request.ask("Your name at the toy"), "key": request.ask_secret("Key")})
+        return
+    try:
+        key = json.loads(request.tokens.read_text())["key"]
+    except (OSError, ValueError, KeyError, TypeError):
+        raise MisuseError(f"{request.tokens} holds no key of the toy.") from None
+    save_secret(path, {"key": key})
 
 
 def connect(settings: Settings, clock: ServerClock, on_wait: OnWait) -> ToyClient:
