@@ -2,11 +2,12 @@
 
 What every provider's client stands on. Strava has its own (strava/client.py), because its calls are counted in a budget
 that several processes share. A service says how fast it may be asked: a Retry-After is obeyed, `interval` is kept between
-calls; a short pause is waited for, a long one stops the run, which then says when it goes on.
+calls, and where the headers say that a tenth of the limit is left, no further call is made before it starts again. A short
+pause is waited for, a long one stops the run, which then says when it goes on.
 """
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
@@ -24,9 +25,12 @@ from strava_pipeline.ingest.calls import MOST_REFUSALS, LandingClient, retrying
 from strava_pipeline.ingest.clock import ServerClock, parse_date_header
 from strava_pipeline.ingest.http import BrokenOffError, Exchange, TooLargeError, Wire
 from strava_pipeline.ingest.provider import OnWait
+from strava_pipeline.ingest.rate_headers import Allowance, allowance
 
 REPORTED_EVERY = 60.0  # seconds of a pause: whoever looks on sees that the run is alive
 UNSAID = timedelta(minutes=1)  # the pause after a 429 that names none, doubled each time
+KEPT_BACK = 0.1  # of a limit, for whoever else asks with the same login
+UNSAID_RESET = timedelta(minutes=15)  # until a limit starts again whose headers do not say when: the usual window
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -49,6 +53,8 @@ class ServiceClient(LandingClient):
         title: how messages call the service.
         login: what the user runs or sets when the login is refused, as the end of a sentence.
         interval: seconds between the beginnings of two calls, at the server.
+        refuses_login_by: the statuses with which the service refuses a login. A 403 that is none of them forbids one call.
+        unsaid, most_refusals: the pause after a 429 that names none, doubled each time; how many 429s in a row end the work.
         patience: the longest pause that is waited for.
         bearer, basic, headers: the login, as a token, as a user and a password, or in headers of the service's own. It
             goes with each call, and stands in no log and no error.
@@ -65,6 +71,9 @@ class ServiceClient(LandingClient):
         *,
         login: str,
         interval: float = 0.0,
+        refuses_login_by: Collection[int] = (401,),
+        unsaid: timedelta = UNSAID,
+        most_refusals: int = MOST_REFUSALS,
         patience: timedelta = timedelta(minutes=15),
         bearer: str | None = None,
         basic: tuple[str, str] | None = None,
@@ -77,7 +86,10 @@ class ServiceClient(LandingClient):
         self._title, self._base_url, self._wire, self._login = title, base_url, wire, login
         self._interval, self._patience, self._on_wait = interval, patience, on_wait
         self._credentials: dict[str, Any] = {"bearer": bearer, "basic": basic, "headers": headers}
+        self._refuses_login_by, self._unsaid, self._most_refusals = refuses_login_by, unsaid, most_refusals
         self._last_call: float | None = None
+        self._left: Allowance | None = None  # what the last answer said of the limit
+        self._jitter = jitter
         self._attempts = retrying(jitter, self._pause, log)
 
     def get(
@@ -104,6 +116,7 @@ class ServiceClient(LandingClient):
     ) -> Answer:
         refusals = 0
         while True:
+            self._keep_back()
             exchange = self._send(path, query)
             if exchange.status != 429:
                 return self._sorted(f"GET {path}", exchange, check, is_json=is_json)
@@ -122,12 +135,29 @@ class ServiceClient(LandingClient):
             self.clock.learn(error.exchange.headers, elapsed=error.exchange.seconds)
             raise
         self.clock.learn(exchange.headers, elapsed=exchange.seconds)
+        self._left = allowance(exchange.headers, self.clock.now()) if exchange.status != 429 else None
         return exchange
 
+    def _keep_back(self) -> None:
+        """Wait, or end the work, where the last answer left less than a tenth of the limit."""
+        left, self._left = self._left, None
+        if left is not None and left.share < KEPT_BACK:
+            now = self.clock.now()
+            pause = (left.resets_at or now + UNSAID_RESET) - now
+            if left.resets_at is None or pause > self._patience:
+                raise LimitReachedError(self._title, now + pause)
+            self._wait(pause)
+
     def _wait_for_limit(self, exchange: Exchange, refusals: int) -> None:
-        pause = retry_after(exchange.headers, self.clock.now()) or UNSAID * 2 ** (refusals - 1)
-        if pause > self._patience or refusals >= MOST_REFUSALS:
+        unsaid = self._unsaid * (2 ** (refusals - 1) * (1 + self._jitter()))
+        pause = retry_after(exchange.headers, self.clock.now()) or unsaid
+        if refusals >= self._most_refusals:
+            pause = max(pause, UNSAID)
+        if pause > self._patience or refusals >= self._most_refusals:
             raise LimitReachedError(self._title, self.clock.now() + pause)
+        self._wait(pause)
+
+    def _wait(self, pause: timedelta) -> None:
         why = f"{self._title} asks for a pause until {self.clock.now() + pause:%Y-%m-%d %H:%M:%S} UTC."
         seconds = pause.total_seconds()
         while seconds > 0:
@@ -150,7 +180,7 @@ class ServiceClient(LandingClient):
             return Answer(body, content, self.clock.now(), exchange.headers)
         if status >= 500 or status == 408:
             raise TransientError(f"{name}: {self._title} answered {status}", status=status, body=body)
-        if status == 401:
+        if status in self._refuses_login_by:
             raise NeedsLoginError(f"{name}: {self._title} does not accept the login. {self._login}")
         if status == 403:
             raise ForbiddenError(f"{name}: {self._title} does not allow this login that call. {self._login}", body=body)

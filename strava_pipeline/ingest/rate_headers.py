@@ -1,0 +1,65 @@
+"""What the headers of an answer say of a service's limit of calls: how much is left of it, and when it starts again. Pure.
+
+Services write the same headers in several ways: X-RateLimit-…, X-Rate-Limit-… or RateLimit-…, one number, or one for each
+of several windows with commas between. No service and no number of calls is named here.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+_PREFIXES = ("X-RateLimit", "X-Rate-Limit", "RateLimit")
+_FIRST_INSTANT = 1_000_000_000  # 2001: a larger number is a time since 1970, a smaller one a pause in seconds
+_MILLISECONDS = 100_000_000_000  # a larger number counts milliseconds
+_LATEST = 253_402_300_799  # the end of the year 9999
+
+
+@dataclass(frozen=True, slots=True)
+class Allowance:
+    """What is left of a limit.
+
+    Args:
+        share: the calls left, as a share of the limit; of several windows that with the smallest.
+        resets_at: when the limit starts again (UTC); None: the headers do not say.
+    """
+
+    share: float
+    resets_at: datetime | None
+
+
+def allowance(headers: Mapping[str, str], now: datetime) -> Allowance | None:
+    """What the headers say; None where they do not say how many calls are left.
+
+    Without the limit itself, calls that are left are all of it: only none is little.
+    """
+    for prefix in _PREFIXES:
+        limits, left = (_numbers(headers.get(f"{prefix}-{name}")) for name in ("Limit", "Remaining"))
+        shares = [rest / limit for limit, rest in zip(limits or left, left, strict=False) if limit > 0]
+        if left and not shares:
+            shares = [0.0]
+        if shares:
+            resets = [_instant(value, now) for value in _numbers(headers.get(f"{prefix}-Reset"))]
+            return Allowance(min(shares), max((at for at in resets if at is not None), default=None))
+    return None
+
+
+def _numbers(text: str | None) -> list[float]:
+    """The numbers of a header, without what may follow them, as in `100;w=900`."""
+    found = []
+    for part in (text or "").split(","):
+        try:
+            value = float(part.partition(";")[0])
+        except ValueError:
+            return []
+        if not 0 <= value <= _LATEST * 1000:
+            return []
+        found.append(value)
+    return found
+
+
+def _instant(value: float, now: datetime) -> datetime | None:
+    """A time since 1970, in seconds or milliseconds, or a pause from now."""
+    seconds = value / 1000 if value >= _MILLISECONDS else value
+    if seconds < _FIRST_INSTANT:
+        return now + timedelta(seconds=seconds)
+    return datetime.fromtimestamp(seconds, UTC) if seconds <= _LATEST else None

@@ -1,0 +1,94 @@
+"""Limits of a service, as its client keeps them: by what the headers of its answers say, and by its 429s."""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any, cast
+
+import pytest
+
+from strava_pipeline.core.errors import ForbiddenError, LimitReachedError, NeedsLoginError
+from strava_pipeline.ingest.clock import ServerClock
+from strava_pipeline.ingest.http import Exchange, Wire
+from strava_pipeline.ingest.service_client import ServiceClient
+
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+
+
+class Answers:
+    """A wire on which the answers are ready."""
+
+    def __init__(self, answers: Sequence[tuple[int, dict[str, str]]]) -> None:
+        self.left = [*answers]
+
+    def send(self, *_: Any, **__: Any) -> Exchange:
+        status, headers = self.left.pop(0)
+        return Exchange(status, headers, b"{}", 0.1)
+
+
+class Paused:
+    """A clock that stands still and remembers how long it was asked to sleep."""
+
+    speed = 1.0
+
+    def __init__(self) -> None:
+        self.slept: list[float] = []
+
+    def now(self) -> datetime:
+        return NOW + timedelta(seconds=sum(self.slept))
+
+    def monotonic(self) -> float:
+        return sum(self.slept)
+
+    def sleep(self, seconds: float) -> None:
+        if seconds > 0:
+            self.slept.append(seconds)
+
+    def learn(self, headers: Mapping[str, str], elapsed: float) -> None:
+        pass
+
+
+def client(answers: Sequence[tuple[int, dict[str, str]]], **options: Any) -> tuple[ServiceClient, Paused]:
+    clock = Paused()
+    wire, own = cast(Wire, Answers(answers)), cast(ServerClock, clock)
+    return ServiceClient("Acme", "http://x", wire, own, lambda: 0.0, login="Ask Acme.", **options), clock
+
+
+def left(remaining: int, reset: int | None = None) -> dict[str, str]:
+    headers = {"X-RateLimit-Limit": "100", "X-RateLimit-Remaining": str(remaining)}
+    return headers if reset is None else {**headers, "X-RateLimit-Reset": str(reset)}
+
+
+def test_with_a_tenth_of_the_limit_left_the_next_call_waits_for_the_reset() -> None:
+    service, clock = client([(200, left(10, 600)), (200, left(9, 120)), (200, {})])
+    service.get("/a")
+    service.get("/b")
+    assert clock.slept == [], "a tenth is enough"
+    service.get("/c")
+    assert sum(clock.slept) == 120
+
+
+@pytest.mark.parametrize(("headers", "after"), [(left(3, 7200), timedelta(hours=2)), (left(3), timedelta(minutes=15))])
+def test_a_reset_that_is_far_or_unknown_ends_the_work(headers: dict[str, str], after: timedelta) -> None:
+    service, clock = client([(200, headers), (200, {})])
+    service.get("/a")
+    with pytest.raises(LimitReachedError) as limit:
+        service.get("/b")
+    assert (limit.value.resumes_at, clock.slept, service.calls) == (NOW + after, [], 1)
+    service.get("/b")
+
+
+def test_the_pauses_of_429s_that_name_none_are_the_services_own() -> None:
+    service, clock = client([(429, {})] * 4 + [(200, {})], unsaid=timedelta(seconds=1), most_refusals=5)
+    service.get("/a")
+    assert clock.slept == [1, 2, 4, 8]
+    service, clock = client([(429, {})] * 5, unsaid=timedelta(seconds=1), most_refusals=5)
+    with pytest.raises(LimitReachedError) as limit:
+        service.get("/a")
+    assert (sum(clock.slept), limit.value.resumes_at) == (15, NOW + timedelta(seconds=15 + 60))
+
+
+def test_a_403_is_a_refused_login_where_the_service_says_so() -> None:
+    with pytest.raises(ForbiddenError):
+        client([(403, {})])[0].get("/a")
+    with pytest.raises(NeedsLoginError, match=r"Ask Acme\."):
+        client([(403, {})], refuses_login_by=(401, 403))[0].get("/a")
