@@ -14,7 +14,7 @@ from strava_pipeline.core.errors import Finding, LimitReachedError, PipelineErro
 from strava_pipeline.core.providers import spec_of
 from strava_pipeline.ingest.providers_file import UnusableProvidersError, enabled_providers
 from strava_pipeline.ingest.registry import PROVIDERS, login_files, missing_login
-from strava_pipeline.lake.bronze.listings import listings, newest_watermark
+from strava_pipeline.lake.bronze.listings import listings, newest_watermark, withheld_ids
 from strava_pipeline.lake.gold.fetch_selection import wanted_files
 from strava_pipeline.lake.gold.quality import rows_of_source
 from strava_pipeline.lake.gold.warehouse import (
@@ -87,12 +87,16 @@ class ProviderState:
         login_problem: why the provider can't be asked, for a person; None: its login is there.
         last_pull: its newest listing; None before the first.
         steps: how its last steps ended, by operation, as far as that is known.
+        withheld: how many activities it has and does not show.
+        withheld_advice: what the user can do about these; empty where there are none.
     """
 
     title: str
     login_problem: str | None
     last_pull: Pull | None
     steps: dict[str, Outcome]
+    withheld: int = 0
+    withheld_advice: str = ""
 
 
 def provider_states(settings: Settings) -> dict[str, ProviderState]:
@@ -106,7 +110,9 @@ def _state(settings: Settings, lake: Lake, name: str) -> ProviderState:
     pull = None
     if newest is not None:
         pull = Pull(newest.fetched_at, newest.window.mode, newest.complete, newest.rows, newest.unreadable)
-    return ProviderState(spec_of(name).title, missing_login(name, settings), pull, last_outcomes(lake, name))
+    spec, withheld = spec_of(name), len(withheld_ids(lake, name))
+    advice = spec.withheld if withheld else ""
+    return ProviderState(spec.title, missing_login(name, settings), pull, last_outcomes(lake, name), withheld, advice)
 
 
 def providers_health(settings: Settings, now: datetime) -> list[Finding]:
@@ -177,8 +183,10 @@ def plan_providers(run: RunContext, settings: Settings, years: Sequence[int]) ->
         if run.lake.working.exists():
             with reading(run.lake) as connection:
                 rows = rows_of_source(connection, name)
-        calls = sum(max(1, ceil(rows.get(year, 0) / settings.per_page)) for year in years)
-        found[name] = ProviderPlan(spec_of(name).title, calls, newest_watermark(run.lake, name) is not None)
+        spec = spec_of(name)
+        pages = (ceil(rows.get(year, 0) / settings.per_page) if spec.paged else 1 for year in years)
+        calls = sum(max(1, of_year) for of_year in pages)
+        found[name] = ProviderPlan(spec.title, calls, newest_watermark(run.lake, name) is not None)
     return found
 
 

@@ -12,12 +12,13 @@ from datetime import datetime, timedelta
 from strava_pipeline.core.errors import GoneError, LimitReachedError, RefusedError, TransientError
 from strava_pipeline.core.json_values import parse_json
 from strava_pipeline.core.limits import ImportLimits
-from strava_pipeline.core.providers import Kind
+from strava_pipeline.core.providers import Kind, ProviderSpec
 from strava_pipeline.ingest.calls import OUTAGE, FetchReport, fetch_each
 from strava_pipeline.ingest.clock import ServerClock
 from strava_pipeline.ingest.provider import Received
 from strava_pipeline.lake.bronze.answers import items_of_kind, land_of_kind, last_of_kind
 from strava_pipeline.lake.bronze.landing import require_writable
+from strava_pipeline.lake.bronze.manifests import Manifest
 from strava_pipeline.lake.gold.fetch_selection import WantedFile, wanted_files
 from strava_pipeline.lake.gold.warehouse import writing
 from strava_pipeline.lake.imports.merge import merge_files
@@ -70,11 +71,18 @@ def list_provider_activities(
             **listing_numbers(report, seconds.value),
             "calls": source.client.calls - calls,  # with those for the login and for gear
             "gear_answers": answers,
+            **withheld_numbers(source.spec, report.manifest),
             **if_any(gear_problem=ending.problem),
         },
         complete=listing_complete(report),
         stopped=ending.stopped,
     )
+
+
+def withheld_numbers(spec: ProviderSpec, manifest: Manifest) -> dict[str, object]:
+    """How many activities of the listing the provider does not show, and what to do; nothing where it shows all."""
+    withheld = manifest.withheld
+    return {"activities_withheld": len(withheld), "withheld_advice": spec.withheld} if withheld else {}
 
 
 def _unasked(check: str, limit: LimitReachedError) -> Finding:

@@ -199,12 +199,7 @@ def _providers(settings: "Settings") -> dict[str, dict[str, Any]]:
     from strava_pipeline.operations.provider_access import provider_states  # who has no provider pays nothing for them
 
     return {
-        name: {
-            "title": state.title,
-            "login_problem": state.login_problem,
-            "last_pull": asdict(state.last_pull) if state.last_pull else None,
-            "steps": {operation: step.model_dump() for operation, step in state.steps.items()},
-        }
+        name: {**asdict(state), "steps": {operation: step.model_dump() for operation, step in state.steps.items()}}
         for name, state in provider_states(settings).items()
     }
 
@@ -390,6 +385,8 @@ def _print_provider(provider: dict[str, Any]) -> None:
         )
     if provider["login_problem"] is not None:
         out.print(f"  {provider['login_problem']}", style="yellow")
+    if provider["withheld"]:
+        out.print(f"  {counted(provider['withheld'], 'activity')} withheld by {title}. {provider['withheld_advice']}")
     for operation, step in steps.items():
         until = step["limited_until"]
         if until is not None and until > datetime.now(UTC):

@@ -112,8 +112,8 @@ class Subject(Protocol):
         """Have an item in the list that is no activity and begins at 06:00 UTC of 2025-05-05; its start can be read."""
         ...
 
-    def change_account(self) -> None:
-        """From now on the login is another account's, which has nothing."""
+    def change_account(self) -> dict[str, Any] | None:
+        """From now on the login is another account's, which has nothing. Returns the fields of the settings that change."""
         ...
 
     def fail(self, **fault: Any) -> None:

@@ -4,6 +4,7 @@ import json
 import logging
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -11,14 +12,16 @@ import pytest
 
 from strava_pipeline.cli import main
 from strava_pipeline.core.errors import LimitReachedError, State, TransientError
-from strava_pipeline.core.providers import ReadPage
+from strava_pipeline.core.providers import ReadPage, Withheld, spec_of
 from strava_pipeline.core.sources import hashed_id
 from strava_pipeline.core.years import YearRange
 from strava_pipeline.lake.bronze.listing import begin_listing
+from strava_pipeline.lake.bronze.listings import withheld_ids
 from strava_pipeline.lake.bronze.manifests import Window
 from strava_pipeline.lake.gold.quarantine import last_decisions
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.providers import land_no_file, last_outcomes
+from strava_pipeline.operations import provider_access
 from strava_pipeline.operations.progress import LogProgress
 from strava_pipeline.operations.provider_access import (
     outcome_kept,
@@ -35,6 +38,7 @@ from strava_pipeline_tests.providers.subjects import ToySubject, register_toy
 from strava_pipeline_tests.providers.toy_service import new_toy
 
 AT = datetime(2026, 2, 1, 6, tzinfo=UTC)
+ALL = Window(mode="all", after=None, before=None)
 LATER = datetime(2998, 2, 2, 6, tzinfo=UTC)
 PAST = datetime(2001, 2, 2, 6, tzinfo=UTC)
 
@@ -190,6 +194,8 @@ def test_status_shows_each_enabled_provider(
                 "activities": 1,
                 "unreadable": 0,
             },
+            "withheld": 0,
+            "withheld_advice": "",
         }
     }
     assert (step["succeeded"], step["limited_until"]) == (False, "2998-02-02T06:00:00Z")
@@ -199,6 +205,43 @@ def test_status_shows_each_enabled_provider(
     limit_before(settings)
     text = typed(settings, monkeypatch, capsys, "status")
     assert "files: a limit of Toy stopped it until 2001-02-02 06:00 UTC; the next run goes on" in text
+
+
+def withhold(settings: Settings, at: datetime, *withheld: Withheld, window: Window = ALL, account: str = "me") -> None:
+    """Have a complete listing of the toy's in bronze, of activities that it withholds."""
+    listing = begin_listing(Lake(settings.data_dir), window, athlete_id=None, at=at, source="toy", account=account)
+    page = ReadPage([], foreign=len(withheld), withheld=[*withheld])
+    listing.land(page, b'{"items": [], "more": false}', {}, at, YearRange(2022, 2026))
+    listing.mark_ended()
+
+
+def test_status_says_how_many_activities_a_provider_withholds_and_what_to_do(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    advised = replace(spec_of("toy"), withheld="Ask the toy for them.")
+    monkeypatch.setattr(provider_access, "spec_of", lambda _: advised)
+    withhold(settings, AT, Withheld("7", datetime.fromisoformat("2026-01-05T07:00:00")), Withheld("8"))
+    shown = json.loads(typed(settings, monkeypatch, capsys, "status", "--json"))["providers"]["toy"]
+    assert (shown["withheld"], shown["withheld_advice"]) == (2, "Ask the toy for them.")
+    text = typed(settings, monkeypatch, capsys, "status")
+    assert "  2 activities withheld by Toy. Ask the toy for them." in text.replace("\n", " ")
+
+
+def test_a_complete_listing_says_anew_what_is_withheld_in_its_time(settings: Settings) -> None:
+    january = Window(mode="year", after=int(datetime(2026, 1, 1, tzinfo=UTC).timestamp()), before=int(AT.timestamp()))
+    lake, day = Lake(settings.data_dir), timedelta(days=1)
+    in_it, at_its_edge, undated = (
+        datetime.fromisoformat("2026-01-05T07:00:00"),
+        datetime.fromisoformat("2026-01-01T07:00:00"),
+        None,
+    )
+    withhold(
+        settings, AT, Withheld("1", in_it), Withheld("2", in_it), Withheld("3", at_its_edge), Withheld("4", undated)
+    )
+    withhold(settings, AT + day, Withheld("2", in_it), Withheld("5", in_it), window=january)
+    assert withheld_ids(lake, "toy") == {"2", "3", "4", "5"}
+    withhold(settings, AT + 2 * day, Withheld("9", in_it), account="other")
+    assert withheld_ids(lake, "toy") == {"9"}, "another account's are its own"
 
 
 def test_plan_counts_the_calls_of_each_enabled_provider(

@@ -6,7 +6,7 @@ from typing import Any
 
 from strava_pipeline.core.json_values import json_bytes
 from strava_pipeline.core.limits import ImportLimits
-from strava_pipeline.core.providers import ReadPage
+from strava_pipeline.core.providers import ReadPage, spec_of
 from strava_pipeline.ingest.clock import machine_clock
 from strava_pipeline.lake.bronze.listing import begin_listing
 from strava_pipeline.lake.bronze.manifests import Window
@@ -90,6 +90,10 @@ class World:
         with reading(self.run().lake) as connection:
             return connection.execute(query).fetchall()
 
+    def change_account(self) -> None:
+        """From now on the login is another account's, which has nothing."""
+        self.settings = self.settings.model_copy(update=self.subject.change_account() or {})
+
     def names(self) -> list[str]:
         return [name for (name,) in self.gold("SELECT name FROM activities ORDER BY start_date")]
 
@@ -106,6 +110,16 @@ class World:
 
 def five(subject: Subject) -> list[str]:
     return [subject.add(f"2025-01-0{day}", f"ride {day}") for day in range(1, 6)]
+
+
+def five_on_pages(subject: Subject) -> None:
+    """Five rides on three pages of two; a year apart, the last one this year, where a year is one answer.
+
+    Else they are four days apart: a service that lists by day goes on with days around the last one.
+    """
+    paged = spec_of(subject.name).paged
+    for number in range(1, 6):
+        subject.add(f"2025-01-{number * 4:02}" if paged else f"{2021 + number}-01-15", f"ride {number}")
 
 
 def list_at_strava(world: World, *activities: dict[str, Any]) -> None:

@@ -37,18 +37,33 @@ class UnreadableRowError(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
+class Withheld:
+    """An item of a page that only says that the provider has an activity, and shows nothing of it.
+
+    Args:
+        source_id: the activity's id, as text, at the service that it came from.
+        local: when it began, by the athlete's clock; None: the item does not say.
+    """
+
+    source_id: str
+    local: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class ReadPage:
     """What a page of a provider's list holds.
 
     Args:
         activities: in Strava's shape.
         unreadable: the items that can't be activities.
-        foreign: how many items are of another service, and passed over.
+        foreign: how many items are of another service, and passed over; those withheld are among them.
+        withheld: the items of which the provider shows nothing.
     """
 
     activities: list[Json] = field(repr=False)
     unreadable: list[UnreadableItem] = field(default_factory=list, repr=False)
     foreign: int = 0
+    withheld: list[Withheld] = field(default_factory=list, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +91,8 @@ class ProviderSpec:
         link: the address of an activity, with `{source_id}`; None: the service has none.
         priority: whose row stands for an activity that several sources show; the lowest number wins. Strava has 3.
         read_page: reads the body of a page, parsed from JSON.
+        paged: whether a listing comes in pages of the size that is asked for; if not, a year is one answer.
+        withheld: where the service withholds activities: what the user can do about it, as sentences.
         oldest_first: whether a listing of a window with a beginning starts with its oldest activity.
         capabilities: `windows`: lists by range of time; `feed`: changes since a cursor; `deletions`: says what was
             deleted; `files`: gives the file of an activity; and so on. Only `files` is read today.
@@ -88,6 +105,8 @@ class ProviderSpec:
     link: str | None
     priority: int
     read_page: Callable[[Any], ReadPage]
+    paged: bool = True
+    withheld: str = ""
     oldest_first: bool = False
     capabilities: frozenset[Capability] = frozenset()
     edits: frozenset[Edit] = frozenset()
@@ -123,19 +142,20 @@ def best_first(providers: Sequence[str]) -> list[str]:
 
 
 def page_reader(
-    name: str, rows: Callable[[Any], Sequence[Any]], read_row: Callable[[Json], ProviderRow | None]
+    name: str, rows: Callable[[Any], Sequence[Any]], read_row: Callable[[Json], ProviderRow | Withheld | None]
 ) -> Callable[[Any], ReadPage]:
     """A provider's `read_page`, from a function that takes a page apart and one that reads a row.
 
     Args:
         rows: the items of a page's content; raises UnreadableRowError where the content is no page.
         read_row: an item as an activity; None: the item is none of the provider's own, such as a stub of another
-            service's activity, and is passed over; raises UnreadableRowError.
+            service's activity, and is passed over; Withheld: such a stub with its id; raises UnreadableRowError.
     """
 
     def read_page(content: Any) -> ReadPage:
         activities: list[Json] = []
         others: list[UnreadableItem] = []
+        withheld: list[Withheld] = []
         foreign = 0
         for number, item in enumerate(rows(content), start=1):
             try:
@@ -146,12 +166,13 @@ def page_reader(
                 start = None if error.start is None else error.start.astimezone(UTC)
                 others.append(UnreadableItem(number, str(error), digest_of(item), start))
                 continue
-            if row is None:
+            if not isinstance(row, ProviderRow):
                 foreign += 1
+                withheld += [row] if row is not None else []
                 continue
             links = {"links": dict(row.links)} if row.links else {}
             key = {"id": hashed_id(name, row.source_id), "source_id": row.source_id}
             activities.append({**row.summary, **links, **key})
-        return ReadPage(activities, others, foreign)
+        return ReadPage(activities, others, foreign, withheld)
 
     return read_page

@@ -32,6 +32,7 @@ REUSE_WITHIN = timedelta(hours=1)  # the answers to a run that died an hour ago 
 RESUME_WITHIN = timedelta(hours=24)  # an older half shows another day; a new listing is more accurate
 _ANSWER_TIMES: dict[Path, tuple[tuple[bool, int, int, int], Times]] = {}
 _TIMES: dict[Path, tuple[bool, list[Manifest], Times]] = {}
+_ZONES = (-14, 12)  # hours from a local time to UTC, at most: UTC+14 and UTC-12
 _NEVER, _ALWAYS = -(2**62), 2**62  # seconds: no bound
 Span = tuple[int | None, int | None]  # exclusive epoch seconds, as Strava takes them: (after, before)
 
@@ -191,6 +192,27 @@ def newest_watermark(lake: Lake, source: str) -> datetime | None:
     """The watermark of the account whose listing of `source` is the newest; None: everything is to be listed."""
     newest = next(listings(lake, source, newest_first=True), None)
     return None if newest is None else watermark(lake, source, newest.manifest.account)
+
+
+def withheld_ids(lake: Lake, source: str) -> set[str]:
+    """The ids of the activities that a provider has and does not show, by what the account of its newest listing was told.
+
+    A complete listing of a time says anew what is withheld there; what has no local start stays.
+    """
+    every = [listing.manifest for listing in listings(lake, source)]
+    found: dict[str, datetime | None] = {}
+    for manifest in (each for each in every if each.account == every[-1].account):
+        if manifest.complete:
+            span = (manifest.window.after, manifest.window.before)
+            found = {key: local for key, local in found.items() if local is None or not _surely_within(local, span)}
+        found |= manifest.withheld
+    return {*found}
+
+
+def _surely_within(local: datetime, span: Span) -> bool:
+    """Whether a start by a clock of unknown zone lies in a span, whatever that zone is."""
+    at = local.replace(tzinfo=UTC).timestamp()
+    return all(is_within(at + hours * 3600, span) for hours in _ZONES)
 
 
 def listed_since(lake: Lake) -> datetime | None:

@@ -50,6 +50,15 @@ class UnreadableRow(BaseModel):
     start: datetime | None = None
 
 
+class WithheldRow(BaseModel):
+    """An activity that the provider has and does not show (core/providers): its id where it came from, and its local start."""
+
+    model_config = ConfigDict(frozen=True, from_attributes=True)
+
+    source_id: str
+    local: datetime | None = None
+
+
 class PageEntry(BaseModel):
     """A page on disk. `oldest` and `newest` are the first and last start (UTC) in it; None where the page is empty.
 
@@ -71,6 +80,7 @@ class PageEntry(BaseModel):
     newest: datetime | None = None
     lost: bool = False  # its file is missing or damaged
     foreign: int = 0  # items of another service, which are not among `rows`
+    withheld: list[WithheldRow] = []  # among `foreign`: items of which the provider shows nothing but that it has them
     unreadable: list[UnreadableRow] = []  # among `rows`
     without: list[str] = []  # of a detail: fields that listings don't show
     also: list[str] = []  # of a detail: fields without a column that listings do show
@@ -167,6 +177,11 @@ class Manifest(BaseModel):
         return sum(len(page.unreadable) for page in self.pages)
 
     @property
+    def withheld(self) -> dict[str, datetime | None]:
+        """The local starts of the activities that the provider withheld, by id."""
+        return {row.source_id: row.local for page in self.pages for row in page.withheld}
+
+    @property
     def years(self) -> list[int]:
         """The partitions of its activities when they came."""
         return sorted({year for page in self.pages for year in page.years})
@@ -214,6 +229,7 @@ def page_entry(
         years=sorted({years.clamp(year) for year in years_in_page}),
         oldest=min(starts, default=None),
         newest=max(starts, default=None),
+        withheld=[WithheldRow.model_validate(row) for row in read.withheld],
         unreadable=[UnreadableRow.model_validate(row) for row in read.unreadable],
     )
 
