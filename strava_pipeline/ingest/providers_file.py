@@ -1,14 +1,20 @@
-"""providers.toml, which providers beside Strava are enabled: a person writes it, at the path in PROVIDERS_CONFIG.
+"""providers.toml, what a person chose about services: a person writes it, at the path in PROVIDERS_CONFIG.
 
-The file holds no secret: logins are settings. No provider is imported to read it.
+Which services besides Strava are enabled, whose name and gear count, which gear is the same, and what may be changed at a
+service one day. The file holds no secret: logins are settings. No provider's client is imported to read it.
 """
 
 import tomllib
+from collections.abc import Iterator, Mapping
+from datetime import date
 from pathlib import Path
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from strava_pipeline.core.errors import PipelineError
+from strava_pipeline.core.providers import NEVER_FIRST, Edit
+from strava_pipeline.core.sources import STRAVA
 from strava_pipeline.ingest import registry
 from strava_pipeline.setting_files import read_toml
 from strava_pipeline.settings import Settings
@@ -20,24 +26,78 @@ class UnusableProvidersError(PipelineError):
     exit_code = 2
 
 
-class ProviderChoice(BaseModel):
+class _Choices(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class ProviderChoice(_Choices):
     """What a person chose for a provider.
 
     Args:
         enabled: its activities are pulled.
         auto_files: the files of its activities are fetched without being asked for.
+        priority: whose name and gear count, the lowest number; None: as the provider's record says.
+        write: what may be changed at the service. Nothing reads it in this version.
+        write_only: its name and gear never count where another service has the activity.
+        stale_days: with `write_only`, after how many days its data are too old to be compared. Nothing reads it in this
+            version.
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
     enabled: bool = False
     auto_files: bool = True
+    priority: int | None = Field(None, ge=1, lt=NEVER_FIRST)
+    write: list[Edit] = Field(default_factory=list)
+    write_only: bool = False
+    stale_days: int = Field(7, ge=1, le=36_500)
 
 
-class _File(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+class ChangesChoice(_Choices):
+    """What a person chose about changes at services. Nothing reads it in this version.
+
+    Args:
+        propose_since: the first day of activities for which changes are proposed.
+        approval_days: how long an approval holds.
+        create_gear: gear that a service lacks is proposed to it.
+    """
+
+    propose_since: date | None = None
+    approval_days: int = Field(7, ge=1, le=365)
+    create_gear: bool = False
+
+
+def _as_text(value: Any) -> Any:
+    """A number as text, and text without blanks around it; anything else as it is."""
+    text = str(value) if type(value) is int else value
+    if isinstance(text, str) and not (text := text.strip()):
+        raise ValueError("it is empty")
+    return text
+
+
+Text = Annotated[str, BeforeValidator(_as_text)]
+"""A name, or an id at a service, which may be written as a number."""
+
+
+class ProvidersFile(_Choices):
+    """What the file says.
+
+    Args:
+        providers: by name, Strava among them where it has a table.
+        gear: each item by the user's name of it, with its id or name at each service.
+    """
 
     providers: dict[str, ProviderChoice] = Field(default_factory=dict)
+    gear: dict[Text, dict[str, Text]] = Field(default_factory=dict)
+    changes: ChangesChoice = ChangesChoice()
+
+    def without_effect(self) -> list[str]:
+        """The keys that a person set and that nothing reads in this version, as they stand in the file."""
+        unread = [
+            f"providers.{name}.{key}"
+            for name, choice in self.providers.items()
+            for key in sorted(choice.model_fields_set.intersection(("write", "stale_days")))
+            if getattr(choice, key)  # an empty list says what this version does: it changes nothing
+        ]
+        return [*unread, *(f"changes.{key}" for key in sorted(self.changes.model_fields_set))]
 
 
 def enabled_providers(settings: Settings) -> dict[str, ProviderChoice]:
@@ -47,20 +107,64 @@ def enabled_providers(settings: Settings) -> dict[str, ProviderChoice]:
 
 
 def provider_choices(path: Path) -> dict[str, ProviderChoice]:
-    """What the file says, by provider; nothing where there is no file. Raises UnusableProvidersError."""
+    """What the file says of each provider besides Strava. Raises UnusableProvidersError."""
+    return {name: choice for name, choice in providers_file(path).providers.items() if name != STRAVA}
+
+
+def chosen_priorities(path: Path) -> dict[str, int]:
+    """The priorities that a person chose, by provider. Raises UnusableProvidersError."""
+    chosen = {
+        name: NEVER_FIRST if choice.write_only else choice.priority
+        for name, choice in providers_file(path).providers.items()
+    }
+    return {name: priority for name, priority in chosen.items() if priority is not None}
+
+
+def providers_file(path: Path) -> ProvidersFile:
+    """What the file says, with each provider under its own name; nothing where there is no file.
+
+    Raises UnusableProvidersError.
+    """
     try:
-        choices = (read_toml(path, _File.model_validate, UnusableProvidersError) or _File()).providers
+        found = read_toml(path, ProvidersFile.model_validate, UnusableProvidersError) or ProvidersFile()
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UnusableProvidersError(f"{path} is no TOML in UTF-8: {error}.") from None
     except ValidationError as error:
         raise UnusableProvidersError("\n".join([f"{path} can't be used:", *_faults(error)])) from None
-    if unknown := sorted(choices.keys() - registry.PROVIDERS.keys()):
-        possible = ", ".join(sorted(registry.PROVIDERS)) or "none yet"
-        raise UnusableProvidersError(
-            f"{path} can't be used:\n  [providers.{unknown[0]}]: this version has no such provider. "
-            f"Possible besides Strava, which needs no entry: {possible}."
-        )
-    return choices
+    if faults := list(_contradictions(found)):
+        raise UnusableProvidersError("\n".join([f"{path} can't be used:", *(f"  {fault}" for fault in faults)]))
+    gear = {item: _with_own_names(services) for item, services in found.gear.items()}
+    return found.model_copy(update={"providers": _with_own_names(found.providers), "gear": gear})
+
+
+def _with_own_names(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {registry.ALIASES.get(name, name): value for name, value in values.items()}
+
+
+def _contradictions(found: ProvidersFile) -> Iterator[str]:
+    """What is wrong with a file whose keys and values are each of the right kind, without a value of it."""
+    yield from _wrong_names(found.providers, "providers.", "this version has no such provider")
+    strava = found.providers.get(STRAVA, ProviderChoice())
+    if "enabled" in strava.model_fields_set and not strava.enabled:
+        yield "providers.strava.enabled: Strava can't be switched off here; without a login it is not asked."
+    if "auto_files" in strava.model_fields_set:
+        yield "providers.strava.auto_files: Strava's API gives no files."
+    named: dict[tuple[str, str], str] = {}
+    for item, services in found.gear.items():
+        yield from _wrong_names(services, f'gear."{item}".', "there is no such service")
+        for service, value in _with_own_names(services).items():
+            if (other := named.setdefault((service, value), item)) != item:
+                yield f'gear."{item}".{service}: the same as in gear."{other}". One of the two is another item there.'
+
+
+def _wrong_names(values: Mapping[str, Any], place: str, what: str) -> Iterator[str]:
+    possible = registry.PROVIDERS.keys() | {STRAVA}
+    own = [registry.ALIASES.get(name, name) for name in values]
+    for typed, name in zip(values, own, strict=True):
+        if name not in possible:
+            yield f"[{place}{typed}]: {what}. Possible: {', '.join(sorted(possible))}."
+        elif own.count(name) > 1 and typed != name:
+            yield f"[{place}{typed}]: this is another name of {name}, which is there, too. Leave one of them."
 
 
 def _faults(error: ValidationError) -> list[str]:
@@ -68,9 +172,10 @@ def _faults(error: ValidationError) -> list[str]:
     lines = []
     for fault in error.errors(include_url=False, include_input=False):
         place, kind = [str(part) for part in fault["loc"]], str(fault["type"])
-        what = str(fault["msg"])
+        what = str(fault["msg"]).removeprefix("Value error, ")
         if kind == "extra_forbidden":
-            keys = _File.model_fields if len(place) == 1 else ProviderChoice.model_fields
+            of_table: dict[str, type[BaseModel]] = {"providers": ProviderChoice, "changes": ChangesChoice}
+            keys = (ProvidersFile if len(place) == 1 else of_table[place[0]]).model_fields
             what = f"there is no such key. Possible: {', '.join(keys)}."
         lines.append(f"  {'.'.join(place)}: {what}")
     return lines

@@ -1,7 +1,7 @@
 """Where things are kept below the data folder, and this machine's clock. Names only: nothing here is read or written."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cache
@@ -23,11 +23,17 @@ def log_of(database: Path) -> Path:
 
 @dataclass(frozen=True, slots=True)
 class Lake:
-    """A data folder. Folders are made by whoever writes into them. `clock`: this machine's, where anything is to land."""
+    """A data folder. Folders are made by whoever writes into them.
+
+    Args:
+        clock: this machine's, where anything is to land.
+        priorities: of providers, as a person chose them; whoever merges needs them (`ranked_sources`).
+    """
 
     data_dir: Path
     warehouse: str = "strava.duckdb"  # the working warehouse's file
     clock: Callable[[], datetime] | None = field(default=None, compare=False, repr=False)
+    priorities: Mapping[str, int] = field(default_factory=dict, compare=False, repr=False)
 
     def local_time(self) -> datetime | None:
         """This machine's time, by which what lands is numbered."""

@@ -12,7 +12,12 @@ from pathlib import Path
 
 from strava_pipeline.core.errors import Finding, LimitReachedError, PipelineError, ok, problem, warning
 from strava_pipeline.core.providers import spec_of
-from strava_pipeline.ingest.providers_file import UnusableProvidersError, enabled_providers
+from strava_pipeline.ingest.providers_file import (
+    UnusableProvidersError,
+    chosen_priorities,
+    enabled_providers,
+    providers_file,
+)
 from strava_pipeline.ingest.registry import PROVIDERS, login_files, missing_login
 from strava_pipeline.lake.bronze.listings import listings, newest_watermark, withheld_ids
 from strava_pipeline.lake.gold.fetch_selection import wanted_files
@@ -36,7 +41,7 @@ class PossibleProvider:
 
     Args:
         login_problem: why the provider can't be asked, for a person; None: its login is there.
-        priority: whose name and gear count; the lowest number wins, and Strava has 3.
+        priority: whose name and gear count; the lowest number wins. The person's choice, or else the record's.
         capabilities, edits, kinds: as in its record (`ProviderSpec`), in alphabetical order.
     """
 
@@ -51,21 +56,19 @@ class PossibleProvider:
 
 def possible_providers(settings: Settings) -> dict[str, PossibleProvider]:
     """Every provider besides Strava that this version knows, by name. Nothing is sent."""
-    enabled = enabled_providers(settings)
-    return {name: _possible(settings, name, name in enabled) for name in sorted(PROVIDERS)}
-
-
-def _possible(settings: Settings, name: str, enabled: bool) -> PossibleProvider:
-    spec = spec_of(name)
-    return PossibleProvider(
-        spec.title,
-        enabled,
-        missing_login(name, settings),
-        spec.priority,
-        sorted(spec.capabilities),
-        sorted(spec.edits),
-        sorted(spec.kinds),
-    )
+    enabled, chosen = enabled_providers(settings), chosen_priorities(settings.providers_config)
+    return {
+        name: PossibleProvider(
+            spec.title,
+            name in enabled,
+            missing_login(name, settings),
+            chosen.get(name, spec.priority),
+            sorted(spec.capabilities),
+            sorted(spec.edits),
+            sorted(spec.kinds),
+        )
+        for name, spec in ((name, spec_of(name)) for name in sorted(PROVIDERS))
+    }
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,14 +135,23 @@ def _unknown_providers(lake: Lake) -> Iterator[Finding]:
 def _enabled_health(settings: Settings, now: datetime) -> list[Finding]:
     path = settings.providers_config
     try:
-        states = provider_states(settings)
+        states, unread = provider_states(settings), providers_file(path).without_effect()
     except UnusableProvidersError as error:
         return [problem(PROVIDERS_FINDING, str(error), f"Correct {path}; providers.example.toml shows its form.")]
+    findings = [*_effect(path, unread), *(_health(name, state, now) for name, state in states.items())]
     if not states:
         why = f"{path} enables none" if path.exists() else f"there is no {path}"
-        return [ok(PROVIDERS_FINDING, f"none besides Strava: {why}")]
+        return [ok(PROVIDERS_FINDING, f"none besides Strava: {why}"), *findings]
     titles = ", ".join(state.title for state in states.values())
-    return [ok(PROVIDERS_FINDING, f"enabled: {titles}"), *(_health(name, state, now) for name, state in states.items())]
+    return [ok(PROVIDERS_FINDING, f"enabled: {titles}"), *findings]
+
+
+def _effect(path: Path, unread: list[str]) -> Iterator[Finding]:
+    if unread:
+        what = f"this version follows none of these keys of {path}: {', '.join(unread)}"
+        yield warning(
+            PROVIDERS_FINDING, what, "It changes nothing at any service. The keys may stay for a later version."
+        )
 
 
 def _health(name: str, state: ProviderState, now: datetime) -> Finding:

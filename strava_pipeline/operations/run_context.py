@@ -10,6 +10,7 @@ from datetime import datetime
 
 from strava_pipeline.core.years import YearRange
 from strava_pipeline.ingest.clock import ServerClock
+from strava_pipeline.ingest.providers_file import chosen_priorities
 from strava_pipeline.lake.locks import locked
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.operations.progress import Progress
@@ -55,8 +56,10 @@ def run_context(
     run_id: str | None = None,
     clock: ServerClock | None = None,
 ) -> RunContext:
-    """The circumstances that `settings` describe; nothing is read but what the last process noted of the server's clock."""
+    """The circumstances that `settings` describe. Read are providers.toml and what the last process noted of the server's clock.
+
+    Raises UnusableProvidersError.
+    """
     clock = clock or primed_clock(settings)
-    return RunContext(
-        Lake(settings.data_dir, clock=clock.local), year_range(settings.first_year), clock, progress, who, run_id
-    )
+    lake = Lake(settings.data_dir, clock=clock.local, priorities=chosen_priorities(settings.providers_config))
+    return RunContext(lake, year_range(settings.first_year), clock, progress, who, run_id)

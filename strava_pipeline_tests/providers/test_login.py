@@ -123,12 +123,9 @@ def test_a_login_that_is_a_setting_is_named_and_asked_only_by_the_check(
 def test_the_list_shows_every_provider_whether_it_is_enabled_and_what_its_login_lacks(
     settings: Settings, service: ToySubject, tin_service: Toy, type_in: Type
 ) -> None:
-    settings.providers_config.write_text("[providers.tin]\nenabled = true")
+    settings.providers_config.write_text("[providers.tin]\nenabled = true\npriority = 8")
     shown = json.loads(type_in("providers", "list", "--json").out)["providers"]
-    assert {name: (shown[name]["enabled"], shown[name]["login_problem"]) for name in ("tin", "toy")} == {
-        "tin": (True, None),
-        "toy": (False, "There is no toy_login.json yet. Ask the toy for a key."),
-    }
+    assert [shown["tin"][name] for name in ("enabled", "login_problem", "priority")] == [True, None, 8]
     assert shown["toy"] == {
         "title": "Toy",
         "enabled": False,

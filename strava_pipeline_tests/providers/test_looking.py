@@ -111,6 +111,16 @@ def misspell(settings: Settings) -> None:
     settings.providers_config.write_text("[providers.tyo]\nenabled = true")
 
 
+def forbid_writing(settings: Settings) -> None:
+    settings.providers_config.write_text('[providers.toy]\nenabled = true\nwrite = []\n[gear.Bike]\ntoy = "B1"')
+
+
+def allow_writing(settings: Settings) -> None:
+    settings.providers_config.write_text(
+        "[providers.toy]\nenabled = true\nwrite = ['name']\n[changes]\napproval_days = 3"
+    )
+
+
 def enable_none(settings: Settings) -> None:
     settings.providers_config.unlink()
 
@@ -120,6 +130,13 @@ def enable_none(settings: Settings) -> None:
     [
         ([enable_none], "providers", State.OK, "none besides Strava: there is no "),
         ([misspell], "providers", State.PROBLEM, "no such provider"),
+        ([forbid_writing], "providers", State.OK, "enabled: Toy"),
+        (
+            [allow_writing],
+            "providers",
+            State.WARNING,
+            "none of these keys of {}: providers.toy.write, changes.approval_days",
+        ),
         ([], "provider: toy", State.OK, "nothing was pulled yet"),
         ([pull], "provider: toy", State.OK, "last pulled 2026-02-01 06:00 UTC"),
         ([pull, lose_login], "provider: toy", State.PROBLEM, "There is no toy_login.json yet"),
@@ -136,6 +153,8 @@ def enable_none(settings: Settings) -> None:
     ids=[
         "none",
         "misspelt",
+        "nothing may be changed",
+        "something may be changed",
         "new",
         "pulled",
         "no login",
@@ -157,7 +176,7 @@ def test_doctor_says_of_each_enabled_provider_how_it_stands(
         do(settings)
     found = {finding.name: finding for finding in providers_health(settings, AT)}
     assert found[name].state == state
-    assert what in found[name].what
+    assert what.format(settings.providers_config) in found[name].what
 
 
 def test_doctor_asks_for_providers(settings: Settings) -> None:

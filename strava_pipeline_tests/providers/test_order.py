@@ -1,22 +1,157 @@
 """Whose row stands for an activity that several sources show."""
 
+import json
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from strava_pipeline.core import providers
-from strava_pipeline.core.providers import ProviderSpec, best_first, spec_of
-from strava_pipeline.core.sources import SOURCES
+from strava_pipeline.core.providers import NEVER_FIRST, ProviderSpec, best_first, spec_of
+from strava_pipeline.core.sources import SOURCES, hashed_id
+from strava_pipeline.lake.bronze.listing import begin_listing
+from strava_pipeline.lake.bronze.manifests import Window
+from strava_pipeline.lake.gold.warehouse import reading, revision
+from strava_pipeline.operations.rebuilding import rebuild_all
+from strava_pipeline.settings import Settings
+from strava_pipeline_tests.providers.subjects import ToySubject, register_toy
+from strava_pipeline_tests.providers.toy_service import new_toy
+from strava_pipeline_tests.providers.worlds import World, list_at_strava
 
 
 def test_without_other_providers_the_order_is_that_of_stravas_own_sources() -> None:
     assert best_first(["strava"]) == SOURCES
 
 
-def test_a_provider_stands_where_its_priority_puts_it_and_before_mere_files(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def records(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(providers, "__path__", [*providers.__path__, str(Path(__file__).parent / "records")])
+
+
+@pytest.mark.usefixtures("records")
+def test_a_provider_stands_where_its_priority_puts_it_and_before_mere_files(monkeypatch: pytest.MonkeyPatch) -> None:
     assert spec_of("toy").priority == 4
     assert best_first(["strava", "toy"]) == ["strava", "strava_json", "strava_archive", "running_page", "toy", "file"]
     first = ProviderSpec(name="first", title="First", link=None, priority=1, read_page=spec_of("toy").read_page)
     monkeypatch.setattr(providers, "spec_of", lambda name: first if name == "first" else spec_of(name))
     assert best_first(["first", "strava"])[:2] == ["first", "strava"]
+
+
+STRAVAS = SOURCES[:-1]
+
+
+@pytest.mark.usefixtures("records")
+@pytest.mark.parametrize(
+    ("chosen", "order"),
+    [
+        ({}, [*STRAVAS, "toy", "tin", "file"]),
+        ({"tin": 1}, ["tin", *STRAVAS, "toy", "file"]),
+        ({"tin": 4}, [*STRAVAS, "tin", "toy", "file"]),
+        ({"toy": 3}, [*STRAVAS, "toy", "tin", "file"]),
+        ({"strava": 5}, ["toy", *STRAVAS, "tin", "file"]),
+        ({"toy": NEVER_FIRST}, [*STRAVAS, "tin", "toy", "file"]),
+        ({"unknown": 1}, [*STRAVAS, "toy", "tin", "file"]),
+    ],
+    ids=[
+        "none",
+        "first",
+        "equal ones by name",
+        "Strava first of equal ones",
+        "Strava's copies too",
+        "last",
+        "not here",
+    ],
+)
+def test_a_chosen_priority_counts_over_the_record_s(chosen: Mapping[str, int], order: list[str]) -> None:
+    assert best_first(["strava", "toy", "tin"], chosen) == order
+
+
+@pytest.fixture
+def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
+    """A ride that Strava and the toy know, which names Strava's ride; and one ride more at each. Nothing is merged."""
+    register_toy(monkeypatch)
+    folders = {"data_dir": tmp_path / "data", "logs_dir": tmp_path / "logs", "secrets_dir": tmp_path / "secrets"}
+    settings = Settings(_env_file=None, **folders, providers_config=tmp_path / "providers.toml", first_year=2024)
+    found = World(ToySubject(new_toy()), settings)
+    rides: list[dict[str, Any]] = [
+        {"id": 1, "name": "at Strava", "start_date": "2025-01-01T06:00:00Z", "gear_id": "b1"},
+        {"id": 2, "name": "at Strava alone", "start_date": "2025-02-01T06:00:00Z"},
+    ]
+    list_at_strava(found, *({**ride, "start_date_local": ride["start_date"], "distance": 9.0} for ride in rides))
+    items = [
+        {"key": "k1", "begin": "2025-01-01T07:00:00+01:00", "title": "at the toy", "bike": "B1", "strava": 1},
+        {"key": "k2", "begin": "2025-03-01T07:00:00+01:00", "title": "at the toy alone"},
+    ]
+    page, run = {"items": items, "more": False}, found.run()
+    window = Window(mode="all", after=None, before=None)
+    listing = begin_listing(run.lake, window, athlete_id=7, at=run.now(), source="toy", account="me")
+    listing.land(spec_of("toy").read_page(page), json.dumps(page).encode(), {}, run.now(), run.years)
+    listing.mark_ended()
+    return found
+
+
+def choose(world: World, text: str) -> None:
+    world.settings.providers_config.write_text(text)
+
+
+def merged(world: World) -> None:
+    world.merge(world.run())
+
+
+SHOWN = "SELECT id, name, gear_id, gear_source, distance FROM activities ORDER BY start_date"
+KEPT = "SELECT * FROM activities_all ORDER BY id"
+AT_STRAVA = [(1, "at Strava", "b1", "strava", 9.0), (2, "at Strava alone", None, None, 9.0)]
+K1, K2 = hashed_id("toy", "k1"), hashed_id("toy", "k2")
+AT_TOY = [(K1, "at the toy", "B1", "toy", 9.0), AT_STRAVA[1]]
+TOY_ALONE = (K2, "at the toy alone", None, None, None)
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("", AT_STRAVA),
+        ("[providers.toy]\npriority = 2", AT_TOY),
+        ("[providers.toy]\npriority = 2\nwrite_only = true", AT_STRAVA),
+        ("[providers.strava]\npriority = 9", AT_TOY),
+        ("[providers.strava]\nwrite_only = true", AT_TOY),
+    ],
+    ids=["nothing chosen", "toy first", "toy never", "Strava later", "Strava never"],
+)
+def test_the_next_merge_follows_a_change_of_the_file_and_loses_nothing(
+    world: World, text: str, shown: list[tuple[Any, ...]]
+) -> None:
+    merged(world)
+    assert world.gold(SHOWN) == [*AT_STRAVA, TOY_ALONE]
+    kept = world.gold(KEPT)
+    choose(world, text)
+    merged(world)
+    assert world.gold(SHOWN) == [*shown, TOY_ALONE]
+    assert world.gold(KEPT) == kept
+    choose(world, "")
+    merged(world)
+    assert world.gold(SHOWN) == [*AT_STRAVA, TOY_ALONE], "and back"
+    assert world.gold(KEPT) == kept
+
+
+def test_a_rebuild_follows_the_file_too(world: World) -> None:
+    choose(world, "[providers.toy]\npriority = 2")
+    merged(world)
+    before = world.gold(SHOWN), world.gold(KEPT)
+    rebuild_all(world.run(), world.settings)
+    assert (world.gold(SHOWN), world.gold(KEPT)) == before
+    assert before[0] == [*AT_TOY, TOY_ALONE]
+
+
+def test_a_change_that_moves_nothing_writes_nothing_of_an_activity(world: World) -> None:
+    merged(world)
+    members = "SELECT * FROM activity_members ORDER BY id"
+    before = world.gold(members)
+    choose(world, "[providers.toy]\npriority = 7")
+    merged(world)
+    assert world.gold(members) == before
+    with reading(world.run().lake) as connection:
+        known = revision(connection)
+    merged(world)
+    with reading(world.run().lake) as connection:
+        assert revision(connection) == known, "the same file again is no change"

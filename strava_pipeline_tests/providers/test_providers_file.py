@@ -5,7 +5,15 @@ from pathlib import Path
 
 import pytest
 
-from strava_pipeline.ingest.providers_file import UnusableProvidersError, enabled_providers, provider_choices
+from strava_pipeline.core.providers import NEVER_FIRST
+from strava_pipeline.ingest import registry
+from strava_pipeline.ingest.providers_file import (
+    UnusableProvidersError,
+    chosen_priorities,
+    enabled_providers,
+    provider_choices,
+    providers_file,
+)
 from strava_pipeline.ingest.registry import PROVIDERS
 from strava_pipeline.settings import Settings
 from strava_pipeline_tests.providers.subjects import register_toy
@@ -16,6 +24,7 @@ EXAMPLE = Path(__file__).parents[2] / "providers.example.toml"
 @pytest.fixture
 def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     register_toy(monkeypatch)
+    monkeypatch.setitem(registry.ALIASES, "toyservice", "toy")
     return tmp_path / "providers.toml"
 
 
@@ -32,9 +41,11 @@ def enabled(file: Path) -> tuple[str, ...]:
         ("[providers.toy]", ()),
         ("[providers.toy]\nenabled = false", ()),
         ("[providers.toy]\nenabled = true", ("toy",)),
+        ("[providers.toyservice]\nenabled = true", ("toy",)),
+        ("[providers.strava]\nenabled = true", ()),
         ("\ufeff[providers.toy]\r\nenabled = true # really\r\n", ("toy",)),
     ],
-    ids=["no file", "empty", "no provider", "nothing said", "off", "on", "from Windows"],
+    ids=["no file", "empty", "no provider", "nothing said", "off", "on", "by another name", "Strava", "from Windows"],
 )
 def test_a_provider_is_enabled_by_its_table(file: Path, text: str | None, names: tuple[str, ...]) -> None:
     if text is not None:
@@ -49,23 +60,88 @@ def test_files_are_fetched_unless_that_is_switched_off(file: Path, said: str, au
 
 
 @pytest.mark.parametrize(
+    ("text", "priorities"),
+    [
+        ("[providers.toy]\nenabled = true", {}),
+        ("[providers.toy]\npriority = 1", {"toy": 1}),
+        ("[providers.toyservice]\npriority = 998\n[providers.strava]\npriority = 7", {"toy": 998, "strava": 7}),
+        ("[providers.toy]\npriority = 1\nwrite_only = true", {"toy": NEVER_FIRST}),
+    ],
+    ids=["none", "one", "by another name, and Strava's", "write only"],
+)
+def test_a_priority_in_the_file_counts_over_the_record_s(file: Path, text: str, priorities: dict[str, int]) -> None:
+    file.write_text(text)
+    assert chosen_priorities(file) == priorities
+
+
+def test_gear_is_linked_by_id_or_name_under_the_services_own_names(file: Path) -> None:
+    file.write_text('[gear."Blue bike"]\nstrava = "b1"\ntoyservice = " B 1 "\n[gear.Old]\ntoy = 9007199254740993')
+    assert providers_file(file).gear == {
+        "Blue bike": {"strava": "b1", "toy": "B 1"},
+        "Old": {"toy": "9007199254740993"},
+    }
+
+
+@pytest.mark.parametrize(
+    ("text", "keys"),
+    [
+        ("[providers.toy]\nenabled = true\npriority = 1\nwrite_only = true\nwrite = []", []),
+        (
+            "[providers.toy]\nwrite = ['name', 'gear']\nstale_days = 3\n[providers.strava]\nwrite = ['name']",
+            ["providers.toy.stale_days", "providers.toy.write", "providers.strava.write"],
+        ),
+        (
+            "[changes]\npropose_since = 2026-11-01\napproval_days = 7\ncreate_gear = false",
+            ["changes.approval_days", "changes.create_gear", "changes.propose_since"],
+        ),
+    ],
+)
+def test_keys_that_nothing_reads_yet_are_known(file: Path, text: str, keys: list[str]) -> None:
+    file.write_text(text)
+    assert providers_file(file).without_effect() == keys
+
+
+@pytest.mark.parametrize(
     ("text", "fault"),
     [
         (
             "[providers.tyo]\nenabled = true",
-            r"\[providers.tyo\]: this version has no such provider. .* Strava.*\btoy\b",
+            r"\[providers.tyo\]: this version has no such provider. Possible: .*strava.*\btoy\b",
         ),
         (
             "[providers.toy]\nenable = true",
-            r"providers.toy.enable: there is no such key. Possible: enabled, auto_files\.",
+            r"providers.toy.enable: there is no such key. Possible: enabled, auto_files, priority, write, .*stale_days\.",
         ),
-        ("[provider.toy]\nenabled = true", r"provider: there is no such key. Possible: providers\."),
+        ("[provider.toy]\nenabled = true", r"provider: there is no such key. Possible: providers, gear, changes\."),
         ("[providers.toy]\nenabled = 'hush'", r"providers.toy.enabled: Input should be a valid boolean"),
+        ("[providers.toy]\npriority = 0", r"providers.toy.priority: Input should be greater than or equal to 1"),
+        ("[providers.toy]\npriority = 999", r"providers.toy.priority: Input should be less than 999"),
+        ("[providers.toy]\npriority = 'hush'", r"providers.toy.priority: Input should be a valid integer"),
+        ("[providers.toy]\npriority = 1.5", r"providers.toy.priority: Input should be a valid integer"),
+        ("[providers.toy]\nwrite = ['hush']", r"providers.toy.write.0: Input should be 'name', 'gear' or 'duration'"),
+        ("[providers.toy]\nwrite = 'name'", r"providers.toy.write: Input should be a valid list"),
+        ("[providers.toy]\nwrite_only = 1", r"providers.toy.write_only: Input should be a valid boolean"),
+        ("[providers.toy]\nstale_days = 0", r"providers.toy.stale_days: Input should be greater than or equal to 1"),
+        ("[providers.strava]\nenabled = false", r"providers.strava.enabled: Strava can't be switched off here"),
+        ("[providers.strava]\nauto_files = true", r"providers.strava.auto_files: Strava's API gives no files"),
+        ("[providers.toy]\n[providers.toyservice]", r"\[providers.toyservice\]: this is another name of toy"),
+        ("[gear.Bike]\ntyo = 'b1'", r'\[gear."Bike".tyo\]: there is no such service. Possible: .*strava.*toy'),
+        ("[gear.Bike]\ntoy = ''", r"gear.Bike.toy: it is empty"),
+        ("[gear.Bike]\ntoy = true", r"gear.Bike.toy: Input should be a valid string"),
+        ("[gear.A]\ntoy = 'hush'\n[gear.B]\ntoy = ' hush '", r'gear."B".toy: the same as in gear."A"\. One of the two'),
+        ("[gear.A]\ntoy = '1'\n[gear.B]\ntoyservice = 1", r'gear."B".toy: the same as in gear."A"'),
+        ("gear = 3", "gear: Input should be a valid dictionary"),
+        (
+            "[changes]\napprove_days = 3",
+            r"changes.approve_days: .* Possible: propose_since, approval_days, create_gear\.",
+        ),
+        ("[changes]\napproval_days = 0", r"changes.approval_days: Input should be greater than or equal to 1"),
+        ("[changes]\npropose_since = 'hush'", r"changes.propose_since: Input should be a valid date"),
+        ("[changes]\ncreate_gear = 'hush'", r"changes.create_gear: Input should be a valid boolean"),
         ("providers = 3", "providers: Input should be a valid dictionary"),
         ("[providers.toy", "no TOML in UTF-8"),
         ("x = " + "[" * 9999, "nested too deeply"),
     ],
-    ids=["unknown name", "unknown key", "unknown table", "no boolean", "no table", "no TOML", "too deep"],
 )
 def test_a_file_that_cannot_be_used_says_where_and_why(file: Path, text: str, fault: str) -> None:
     file.write_text(text)

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cache
+from types import MappingProxyType
 from typing import Any, Literal
 
 from strava_pipeline.core.activities import UnreadableItem, digest_of, kind_of
@@ -89,7 +90,8 @@ class ProviderSpec:
         name: the value of `source` in every table, and the name of its folders.
         title: as the service writes its name.
         link: the address of an activity, with `{source_id}`; None: the service has none.
-        priority: whose row stands for an activity that several sources show; the lowest number wins. Strava has 3.
+        priority: whose row stands for an activity that several sources show; the lowest number wins. Strava has 3. A person
+            may choose another one in providers.toml.
         read_page: reads the body of a page, parsed from JSON.
         paged: whether a listing comes in pages of the size that is asked for; if not, a year is one answer.
         withheld: where the service withholds activities: what the user can do about it, as sentences.
@@ -133,11 +135,23 @@ def spec_of(source: str) -> ProviderSpec:
     return found
 
 
-def best_first(providers: Sequence[str]) -> list[str]:
-    """All sources in the order in which their rows count, with these providers among them by their priority."""
-    rank = {name: (spec_of(STRAVA).priority, place) for place, name in enumerate(SOURCES)}
-    rank |= {FILE: (1_000, 0)}  # a file alone says least, whatever provider comes
-    rank |= {name: (spec_of(name).priority, len(SOURCES)) for name in providers if name not in rank}
+NEVER_FIRST = 999
+"""The priority of a provider whose row stands for no activity that another provider shows."""
+
+
+def best_first(providers: Sequence[str], chosen: Mapping[str, int] = MappingProxyType({})) -> list[str]:
+    """All sources in the order in which their rows count, with these providers among them by their priority.
+
+    `chosen`: priorities by provider, over those of the records. At the same priority Strava comes first, then the names in
+    alphabetical order. What is imported of Strava has Strava's priority.
+    """
+
+    def priority(name: str) -> int:
+        return chosen[name] if name in chosen else spec_of(name).priority
+
+    rank = {name: (priority(STRAVA), place) for place, name in enumerate(SOURCES)}
+    rank |= {FILE: (NEVER_FIRST + 1, 0)}  # a file alone says least, whatever provider comes
+    rank |= {name: (priority(name), len(SOURCES)) for name in providers if name not in rank}
     return sorted(rank, key=lambda name: (rank[name], name))
 
 

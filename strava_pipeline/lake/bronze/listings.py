@@ -92,7 +92,7 @@ def listing_folder(lake: Lake, name: str) -> Path:
 
 def ranked_sources(lake: Lake) -> list[str]:
     """All sources of the lake in the order of their rank, the best first."""
-    return best_first(lake.listed_sources)
+    return best_first(lake.listed_sources, lake.priorities)
 
 
 def mark_listings_used(lake: Lake, run_id: str) -> None:
