@@ -6,14 +6,13 @@ reports each asset as materialised all the same, year by year. The work is opera
 Jobs in Dagster: https://docs.dagster.io/guides/build/jobs/asset-jobs
 """
 
-from collections.abc import Iterable
 from functools import cache
 
 import dagster as dg
 
 from strava_pipeline.operations.rebuilding import rebuild_all
 from strava_pipeline.orchestrate.dagster_private import UnresolvedAssetJobDefinition
-from strava_pipeline.orchestrate.jobs import JOBS, REBUILD_JOB, Job, provider_job
+from strava_pipeline.orchestrate.jobs import JOBS, REBUILD_JOB, Job, jobs_of
 from strava_pipeline.orchestrate.resources import Run
 from strava_pipeline.orchestrate.steps import shown
 from strava_pipeline.settings import Settings
@@ -25,9 +24,9 @@ def asset_jobs() -> tuple[UnresolvedAssetJobDefinition, ...]:
     return tuple(_defined(job) for job in JOBS.values())
 
 
-def provider_jobs(providers: Iterable[str]) -> list[UnresolvedAssetJobDefinition]:
-    """The jobs of these providers."""
-    return [_defined(provider_job(name)) for name in providers]
+def provider_jobs(settings: Settings) -> list[UnresolvedAssetJobDefinition]:
+    """The jobs of the enabled providers, and that of all sources together."""
+    return [_defined(job) for name, job in jobs_of(settings).items() if name not in JOBS]
 
 
 def _defined(job: Job) -> UnresolvedAssetJobDefinition:

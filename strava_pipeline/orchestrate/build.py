@@ -60,7 +60,7 @@ def build_defs(
     )
     return dg.Definitions(
         assets=_with_code_references(assets) if code_references else assets,
-        jobs=[*asset_jobs(), *provider_jobs(providers), rebuild_job(settings)],
+        jobs=[*asset_jobs(), *provider_jobs(settings), rebuild_job(settings)],
         schedules=schedules(settings, providers, running=settings.automation),
         sensors=sensors(settings, providers, running=settings.automation),
         resources={

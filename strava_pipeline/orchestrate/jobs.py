@@ -3,6 +3,7 @@
 No Dagster is imported: commands that only look read these. The jobs as Dagster's are asset_jobs.py's.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, TypeVar
@@ -42,6 +43,7 @@ IMPORTS_RECEIVED, EVENTS_RECEIVED, STREAMS_RECEIVED, PROVIDERS_RECEIVED, PROVIDE
     "provider_files_received",
 )  # made by no run: assets/imports.py
 INSIGHTS = "insights"
+SOURCES_JOB = "backfill_sources"  # of Strava and all enabled providers at once
 REBUILD_JOB = "rebuild"  # all years at once: it stands in asset_jobs.py
 _PULL = (LISTING, "activity_shards")
 _GOLD = ("activities", "activity_history", *MATCH_TABLES)
@@ -189,6 +191,11 @@ def provider_files(provider: str) -> str:
     return f"bronze_{provider}_files"
 
 
+def provider_of(asset: str) -> str:
+    """Whose listings or files an asset is of: the inverse of `provider_listing` and `provider_files`."""
+    return asset.removeprefix("bronze_").removesuffix("_files")
+
+
 def gives_files(provider: str) -> bool:
     """Whether the provider has files of activities."""
     return "files" in spec_of(provider).capabilities
@@ -206,9 +213,37 @@ def provider_job(provider: str) -> Job:
     )
 
 
+def sources_job(providers: Iterable[str], *, strava: bool) -> Job:
+    """The job that backfills a year of all these providers, and of `strava`, in one run: all listings, then one merge."""
+    names = list(providers)
+    listings, files = map(provider_listing, names), map(provider_files, filter(gives_files, names))
+    of_strava, details = ((LISTING,), (DETAILS,)) if strava else ((), ())
+    return Job(
+        SOURCES_JOB,
+        (
+            *of_strava,
+            *listings,
+            "activity_shards",
+            *_GOLD,
+            *details,
+            *files,
+            *DETAIL_TABLES,
+            TRACKS.name,
+            QUARANTINE.name,
+            *_PUBLISH,
+        ),
+        "Whole years of all enabled services, a run each: every listing of the year, details, files, one merge, publish.",
+        {LISTING: {"mode": "year"}, DETAILS: {"scope": "all"}} if strava else {},
+    )
+
+
 def jobs_of(settings: Settings) -> dict[str, Job]:
     """All jobs by name, those of the enabled providers among them."""
-    return JOBS | {name: provider_job(name) for name in enabled_providers(settings)}
+    providers = enabled_providers(settings)
+    of_providers = [provider_job(name) for name in providers]
+    if providers:
+        of_providers.append(sources_job(providers, strava=settings.client_id is not None))
+    return JOBS | {job.name: job for job in of_providers}
 
 
 _BACKFILLS: dict[str, dict[str, Any]] = {

@@ -110,7 +110,8 @@ def _tag(instance: dg.DagsterInstance, run: dg.DagsterRun, lake: Lake) -> None:
     """
     tags = {DATA_DIR: str(lake.data_dir), BY: started_by(run)}
     if run.parent_run_id is not None:
-        neutral = {LIMIT: NO_LIMIT, PROVIDER_LIMIT: NO_LIMIT, STOPPED_EARLY: "", ALERT: ""}
+        neutral = {LIMIT: NO_LIMIT, STOPPED_EARLY: "", ALERT: ""}
+        neutral |= {name: NO_LIMIT for name in run.tags if name.startswith(PROVIDER_LIMIT)}
         if run.tags.get(BY) == BY_HAND:  # of a command, which alone must not be started again (verbs/run_job.py)
             neutral[MAX_RETRIES_TAG] = str(instance.run_retries_max_retries)
         tags |= {name: value for name, value in neutral.items() if name in run.tags}

@@ -23,7 +23,7 @@ from strava_pipeline.orchestrate.dagster_private import (
     SCHEDULE_NAME_TAG,
     SENSOR_NAME_TAG,
 )
-from strava_pipeline.orchestrate.jobs import DETAILS, JOBS, LISTING, PULLING_JOBS, STREAMS, STREAMS_JOB
+from strava_pipeline.orchestrate.jobs import DETAILS, JOBS, LISTING, PULLING_JOBS, SOURCES_JOB, STREAMS, STREAMS_JOB
 from strava_pipeline.orchestrate.tags import BY, BY_HAND, DATA_DIR, LIMIT, LIMITS_WAITED_FOR, NO_LIMIT, RESUMES
 
 UNFINISHED = [
@@ -56,6 +56,8 @@ def newest(instance: dg.DagsterInstance, lake: Lake, job: str, statuses: list[Da
 
 def job_of(run: dg.DagsterRun) -> str:
     """The job whose work the run does: a run launched from the asset graph is a backfill (see jobs.resolved), or streams."""
+    if run.job_name == SOURCES_JOB:
+        return "backfill"  # what Strava's limit stopped of it; a provider's is gone on with by the provider's job
     if run.job_name != IMPLICIT_ASSET_JOB_NAME:
         return run.job_name
     assets = assets_of(run)
@@ -66,7 +68,8 @@ def assets_of(run: dg.DagsterRun) -> frozenset[str]:
     """The names of the assets it makes; none for a job that is not one of ours."""
     if run.asset_selection:  # a run of the command line has an empty one
         return frozenset(key.to_user_string() for key in run.asset_selection)
-    return frozenset(JOBS[run.job_name].assets) if run.job_name in JOBS else frozenset()
+    job = "backfill" if run.job_name == SOURCES_JOB else run.job_name
+    return frozenset(JOBS[job].assets) if job in JOBS else frozenset()
 
 
 def started_by(run: dg.DagsterRun) -> str:

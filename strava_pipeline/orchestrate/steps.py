@@ -15,8 +15,9 @@ from strava_pipeline.operations.run_context import RunContext
 from strava_pipeline.operations.step_reports import Markdown, Scope, StepReport
 from strava_pipeline.operations.table_rules import VALID
 from strava_pipeline.orchestrate.checks import check_result, completeness_result
+from strava_pipeline.orchestrate.jobs import provider_of
 from strava_pipeline.orchestrate.runs import years_of_run
-from strava_pipeline.orchestrate.tags import LIMIT, NO_LIMIT, PROVIDER_LIMIT, STOPPED_EARLY
+from strava_pipeline.orchestrate.tags import LIMIT, NO_LIMIT, STOPPED_EARLY, limit_tag
 
 _SENTENCES = {"result", "skipped"}  # why there was nothing to do: for the log, too
 Result = dg.MaterializeResult[Any] | dg.AssetCheckResult
@@ -58,14 +59,14 @@ def _materialized(context: dg.AssetExecutionContext, report: StepReport) -> dg.M
 def _tag_as_stopped(context: dg.AssetExecutionContext, asset: str, stopped: Stopped | str) -> None:
     """Tag the run with what ended its work early, so that the sensors `resume` find it.
 
-    Where a window of Strava's was full, with the window; where another provider's limit was reached, with the first asset.
+    Where a window of Strava's was full, with the window; where another provider's limit was reached, with its first asset.
     """
     context.log.warning("Stopped early: %s What was fetched is kept.", stopped)
     window = {LIMIT: stopped.ceiling.window} if isinstance(stopped, BudgetExhaustedError) else {}
     if isinstance(stopped, LimitReachedError):
-        run = context.instance.get_run_by_id(context.run.run_id)
-        first = run.tags.get(PROVIDER_LIMIT, NO_LIMIT) if run is not None else NO_LIMIT
-        window = {PROVIDER_LIMIT: asset if first == NO_LIMIT else first}
+        run, tag = context.instance.get_run_by_id(context.run.run_id), limit_tag(provider_of(asset))
+        first = run.tags.get(tag, NO_LIMIT) if run is not None else NO_LIMIT
+        window = {tag: asset if first == NO_LIMIT else first}
     context.instance.add_run_tags(context.run.run_id, {STOPPED_EARLY: str(stopped), **window})
 
 

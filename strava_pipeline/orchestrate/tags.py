@@ -1,4 +1,4 @@
-"""Tags of runs and steps that are set in one file and read in others, and how the queue orders by them. No behaviour.
+"""Tags of runs and steps that are set in one file and read in others, and how the queue orders by them.
 
 Tags in Dagster: https://docs.dagster.io/guides/build/assets/metadata-and-tags/tags
 """
@@ -10,7 +10,9 @@ LIMIT = (
 )
 LIMITS_WAITED_FOR = ("15min", "day")  # the windows, as LIMIT has them until the run is gone on with
 NO_LIMIT = "gone on with"  # LIMIT of a run that nothing is to go on with any more
-PROVIDER_LIMIT = "strava_pipeline/provider_limit"  # the asset that a provider's limit stopped; later NO_LIMIT
+PROVIDER_LIMIT = (
+    "strava_pipeline/limit_of_"  # and the provider's name: the asset that its limit stopped; later NO_LIMIT
+)
 RESUMES = "strava_pipeline/resumes"  # the run that this one goes on with; dagster.yaml lets one at a time have a place
 CATCHES_UP = "strava_pipeline/catches_up"  # the day that a missed daily run is made good on
 STOPPED_EARLY = "stopped_early"  # the limit or the outage that ended the work of a run
@@ -23,3 +25,8 @@ LAST = {PRIORITY: "-10"}  # what goes on after a limit: behind all that a person
 
 STEP_FIRST = {PRIORITY: "10"}  # of a step: before the others of its run that could begin
 STEP_LAST = {PRIORITY: "-10"}  # when no other step of its run can begin
+
+
+def limit_tag(provider: str) -> str:
+    """The tag of a run that a limit of the provider stopped: the first asset that it stopped, or NO_LIMIT."""
+    return f"{PROVIDER_LIMIT}{provider}"

@@ -18,9 +18,9 @@ from strava_pipeline.lake.bronze.listing import begin_listing
 from strava_pipeline.lake.bronze.manifests import Window
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.orchestrate.build import build_defs
-from strava_pipeline.orchestrate.jobs import JOBS, jobs_of
+from strava_pipeline.orchestrate.jobs import JOBS, SOURCES_JOB, jobs_of
 from strava_pipeline.orchestrate.schedules import an_hour_after
-from strava_pipeline.orchestrate.tags import PRIORITY, PROVIDER_LIMIT
+from strava_pipeline.orchestrate.tags import PRIORITY, limit_tag
 from strava_pipeline.settings import Settings
 from strava_pipeline_tests.metadata_keys import unreviewed
 from strava_pipeline_tests.orchestrate.test_graph import SNAPSHOT, shape
@@ -56,6 +56,10 @@ ADDED = """\
 +  activities, activity_best_efforts, activity_details, activity_history, activity_laps, activity_lengths, activity_matches, \
 activity_members, activity_segment_efforts, activity_sessions, activity_shards, activity_splits_metric, \
 activity_splits_standard, bronze_toy, bronze_toy_files, imported_activities, insights, published_warehouse, tracks
++job backfill_sources
++  activities, activity_best_efforts, activity_details, activity_history, activity_laps, activity_lengths, activity_matches, \
+activity_members, activity_segment_efforts, activity_sessions, activity_shards, activity_splits_metric, \
+activity_splits_standard, bronze_toy, bronze_toy_files, imported_activities, insights, published_warehouse, quarantine, tracks
 +schedule daily_toy: 0 6 * * * Europe/London, job toy
 +sensor resume_toy: standard, every 60 s, toy
 -activity_shards  below bronze_activities, events_received, imports
@@ -148,6 +152,13 @@ def test_what_a_provider_gives_comes_before_what_reads_it_in_the_same_run(enable
     order = [int(priority[name]) for name in priority]
     assert order[0] > order[1]
     assert order[2] > order[3] > order[4]
+
+
+def test_the_job_of_all_sources_asks_strava_where_there_is_an_application(enabled: Enabled) -> None:
+    of_strava = {"bronze_activities", "bronze_activity_details"}
+    assert not of_strava.intersection(jobs_of(enabled.settings)[SOURCES_JOB].assets)
+    with_application = enabled.settings.model_copy(update={"client_id": "1"})
+    assert of_strava < {*jobs_of(with_application)[SOURCES_JOB].assets}
 
 
 def test_a_job_of_a_provider_is_known_where_the_provider_is_enabled(enabled: Enabled, tmp_path: Path) -> None:
@@ -245,7 +256,7 @@ def test_a_run_publishes_a_provider_s_year_and_its_failures_touch_nobody_else(
     assert "Toy lets no more calls through until" in str(limited.stopped_early)
     tagged = rig.remembered.get_run_by_id(limited.run_id)
     assert tagged is not None
-    assert tagged.tags[PROVIDER_LIMIT] == "bronze_toy", "the first step that the limit stopped"
+    assert tagged.tags[limit_tag("toy")] == "bronze_toy", "the first step that the limit stopped"
     assert rig.gold("SELECT * FROM activities WHERE source <> 'strava'") == []
 
     outcome = rig.run("toy", [2025])

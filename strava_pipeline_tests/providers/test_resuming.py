@@ -14,11 +14,11 @@ from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.providers import Outcome, keep_outcome
 from strava_pipeline.operations.step_reports import StepReport
 from strava_pipeline.orchestrate.build import build_defs
-from strava_pipeline.orchestrate.jobs import provider_job
+from strava_pipeline.orchestrate.jobs import SOURCES_JOB, provider_job
 from strava_pipeline.orchestrate.partitions import range_tags
 from strava_pipeline.orchestrate.sensors.resume import provider_resume_sensor
 from strava_pipeline.orchestrate.steps import reported
-from strava_pipeline.orchestrate.tags import DATA_DIR, NO_LIMIT, PROVIDER_LIMIT, RESUMES
+from strava_pipeline.orchestrate.tags import DATA_DIR, NO_LIMIT, RESUMES, limit_tag
 from strava_pipeline.settings import Settings
 from strava_pipeline_tests.providers.subjects import ToySubject, register_toy
 from strava_pipeline_tests.providers.toy_service import new_toy
@@ -43,13 +43,14 @@ class Watched:
         year: int | tuple[int, int] = 2025,
         config: Any = None,
         status: DagsterRunStatus = DagsterRunStatus.SUCCESS,
+        job: str = "toy",
         **tags: str,
     ) -> None:
         """Have a run of the job on record; `limit`: the asset that a limit stopped."""
         years = range_tags(list(year)) if isinstance(year, tuple) else {"dagster/partition": str(year)}
-        stopped = {PROVIDER_LIMIT: limit} if limit else {}
+        stopped = {limit_tag("toy"): limit} if limit else {}
         own = {DATA_DIR: str(self.settings.data_dir)}
-        run = dg.DagsterRun("toy", run_id, run_config=config or {}, status=status, tags=own | years | stopped | tags)
+        run = dg.DagsterRun(job, run_id, run_config=config or {}, status=status, tags=own | years | stopped | tags)
         self.instance.add_run(run)
 
     def tick(self) -> dg.RunRequest | str:
@@ -103,7 +104,7 @@ def test_a_stopped_year_goes_on_when_the_limit_ends_and_once(watched: Watched) -
     assert watched.tick() == "Nothing waits for a limit of Toy."
     run = watched.instance.get_run_by_id("first")
     assert run is not None
-    assert run.tags[PROVIDER_LIMIT] == NO_LIMIT
+    assert run.tags[limit_tag("toy")] == NO_LIMIT
 
 
 def test_a_listing_that_reached_its_end_is_not_made_again(watched: Watched) -> None:
@@ -150,6 +151,16 @@ def test_a_pull_at_work_is_waited_for_and_may_yet_fail(watched: Watched) -> None
     assert watched.request().tags[RESUMES] == "monday"
 
 
+def test_of_a_run_of_all_services_the_provider_s_own_part_goes_on_though_another_one_failed(watched: Watched) -> None:
+    of_others = {"bronze_activities": {"config": {"mode": "year"}}}
+    watched.ran("all", FILES, config={"ops": of_others}, job=SOURCES_JOB, status=DagsterRunStatus.FAILURE)
+    watched.ran("tin's", None, status=DagsterRunStatus.STARTED, job="tin", **{RESUMES: "all"})
+    request = watched.request()
+    assert (request.job_name, request.partition_key, request.tags[RESUMES]) == ("toy", "2025", "all")
+    assert selected(request) == {*provider_job("toy").assets} - {LISTING}
+    assert request.run_config == {"ops": {}}
+
+
 def test_that_a_shrink_was_meant_is_not_carried_on(watched: Watched) -> None:
     consent = {"activities": {"config": {"allow_shrink": True}}}
     watched.ran("first", LISTING, (2025, 2026), {"ops": {**INCREMENTAL["ops"], **consent}})
@@ -171,7 +182,7 @@ def test_a_run_is_marked_with_the_first_asset_that_a_limit_stopped() -> None:
         return stopped
 
     instance = dg.DagsterInstance.ephemeral()
-    result = dg.materialize([step(LISTING), step(FILES, LISTING)], instance=instance, tags={PROVIDER_LIMIT: NO_LIMIT})
+    result = dg.materialize([step(LISTING), step(FILES, LISTING)], instance=instance, tags={limit_tag("toy"): NO_LIMIT})
     run = instance.get_run_by_id(result.run_id)
     assert run is not None
-    assert run.tags[PROVIDER_LIMIT] == LISTING, "the tag of the run that it goes on with does not count"
+    assert run.tags[limit_tag("toy")] == LISTING, "the tag of the run that it goes on with does not count"

@@ -44,7 +44,7 @@ from strava_pipeline.orchestrate.runs import (
     years_of_run,
 )
 from strava_pipeline.orchestrate.schedules import no_login
-from strava_pipeline.orchestrate.tags import DATA_DIR, LAST, NO_LIMIT, PROVIDER_LIMIT, RESUMES
+from strava_pipeline.orchestrate.tags import DATA_DIR, LAST, NO_LIMIT, RESUMES, limit_tag
 from strava_pipeline.settings import Settings
 
 
@@ -132,8 +132,9 @@ def _request(
     )
 
 
-def _tries(instance: dg.DagsterInstance, run: dg.DagsterRun) -> int:
-    return instance.get_runs_count(dg.RunsFilter(tags={RESUMES: run.run_id}))
+def _tries(instance: dg.DagsterInstance, run: dg.DagsterRun, job: str | None = None) -> int:
+    """How many runs (None: of any job) went on with it: one of several services may go on with each of them."""
+    return instance.get_runs_count(dg.RunsFilter(job_name=job, tags={RESUMES: run.run_id}))
 
 
 def _rest(instance: dg.DagsterInstance, run: dg.DagsterRun) -> frozenset[str]:
@@ -209,8 +210,8 @@ def _stopped_by_provider(instance: dg.DagsterInstance, lake: Lake, provider: str
     A pull from the watermark also does what earlier ones of the same years left, unless it fails.
     """
     assets = [provider_listing(provider), provider_files(provider)]
-    tags = {PROVIDER_LIMIT: assets, DATA_DIR: str(lake.data_dir)}
-    runs = instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.SUCCESS], tags=tags))
+    tags = {limit_tag(provider): assets, DATA_DIR: str(lake.data_dir)}
+    runs = [run for run in instance.get_runs(dg.RunsFilter(statuses=_ENDED, tags=tags)) if _may_go_on(run, provider)]
     waiting: list[dg.DagsterRun] = []
     filtered = dg.RunsFilter(job_name=provider, statuses=[dg.DagsterRunStatus.SUCCESS, *UNFINISHED])
     recent = instance.get_runs(filtered, limit=_PULLS) if runs else []
@@ -218,11 +219,19 @@ def _stopped_by_provider(instance: dg.DagsterInstance, lake: Lake, provider: str
     for run in runs:
         later = _later_pulls(run, pulls) if _is_incremental(run, provider) else []
         is_done = any(pull.is_finished for pull in later)
-        if is_done or not years_of_run(run) or _tries(instance, run):
-            instance.add_run_tags(run.run_id, {PROVIDER_LIMIT: NO_LIMIT})  # never to be looked at again
+        if is_done or not years_of_run(run) or _tries(instance, run, provider):
+            instance.add_run_tags(run.run_id, {limit_tag(provider): NO_LIMIT})  # never to be looked at again
         elif not later:
             waiting.append(run)
     return sorted(waiting, key=lambda run: max(years_of_run(run)), reverse=True)
+
+
+_ENDED = [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE]
+
+
+def _may_go_on(run: dg.DagsterRun, provider: str) -> bool:
+    """Whether the run did not fail, or is of several services, so that another one may have failed."""
+    return run.status is dg.DagsterRunStatus.SUCCESS or run.job_name != provider
 
 
 _PULLS = 50  # runs of the job to look through for later pulls: those of a backfill may stand before them
@@ -249,6 +258,6 @@ def _provider_again(lake: Lake, provider: str, run: dg.DagsterRun) -> dg.RunRequ
         for name in provider_job(provider).assets
         if not run.asset_selection or dg.AssetKey(name) in run.asset_selection
     ]
-    if run.tags[PROVIDER_LIMIT] != listing:
+    if run.tags[limit_tag(provider)] != listing:
         assets = [name for name in assets if name != listing]
     return _request(lake, run, provider, assets, _without_consent(run, assets), f"resumes {run.run_id}")

@@ -1,0 +1,90 @@
+"""The job `backfill_sources`: a year of Strava and of every enabled provider in one run."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pytest
+
+from strava_pipeline.emulator.service import Fault
+from strava_pipeline.ingest.clock import ServerClock
+from strava_pipeline.orchestrate.build import build_defs
+from strava_pipeline.orchestrate.jobs import JOBS, SOURCES_JOB
+from strava_pipeline.orchestrate.runs import RESUMABLE, assets_of, job_of
+from strava_pipeline.orchestrate.tags import limit_tag
+from strava_pipeline_tests.providers.subjects import GPX, ToySubject, tin, toy
+from strava_pipeline_tests.providers.toy_service import Toy
+from strava_pipeline_tests.rig import Rig
+
+
+@pytest.fixture
+def services(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[ToySubject, Toy]]:
+    """Two toys with two rides of 2025 and one of 2024 each, with files; one of these rides is the same at both."""
+    with toy(monkeypatch) as one, tin(monkeypatch) as other:
+        monkeypatch.setattr(ServerClock, "sleep", lambda _, seconds: one.clock.advance(max(seconds, 0.0)))
+        for name, service in (("toy", one.toy), ("tin", other)):
+            for day in ("2024-06-01", "2025-06-01", "2025-07-01" if name == "toy" else "2025-08-01"):
+                key = f"{name} {day}"
+                service.add(key, f"{day}T07:00:00+01:00", metres=2224.0, seconds=600, moving=540)
+                service.files[key] = GPX.format(day).encode()
+        yield one, other
+
+
+@pytest.fixture
+def rig(make_rig: Any, services: tuple[ToySubject, Toy], tmp_path: Path) -> Rig:
+    (tmp_path / "providers.toml").write_text("[providers.toy]\nenabled = true\n[providers.tin]\nenabled = true\n")
+    found: Rig = make_rig(settings={"providers_config": tmp_path / "providers.toml"})
+    services[0].log_in(found.settings)
+    return found
+
+
+def listed(service: Toy) -> int:
+    return sum(path.partition("?")[0] == "/activities" for _, _, path, _ in service.journal.log)
+
+
+SHOWN = "SELECT name FROM activities_all WHERE source IN ('toy', 'tin') AND year = 2025 ORDER BY name"
+OF_STRAVA = "SELECT count(*) FROM activities_all WHERE source = 'strava' AND year = 2025"
+
+
+@pytest.mark.slow
+def test_one_run_lists_the_year_at_every_service_and_merges_once(rig: Rig, services: tuple[ToySubject, Toy]) -> None:
+    outcome = rig.run(SOURCES_JOB, [2025])
+    assert outcome.stopped_early is None
+    found = outcome.metadata
+    assert [found[name]["listing_mode"] for name in ("bronze_activities", "bronze_toy", "bronze_tin")] == ["year"] * 3
+    here = [item for item in rig.truth() if item["start_date_local"].startswith("2025")]
+    assert found["activities"]["inserted"] == len(here) + 4
+    assert found["published_warehouse"]["replaced"]
+    assert rig.gold(SHOWN) == [("tin 2025-06-01",), ("tin 2025-08-01",), ("toy 2025-06-01",), ("toy 2025-07-01",)]
+    assert rig.one(OF_STRAVA) == len(here)
+    assert rig.one("SELECT count(*) FROM activities WHERE year = 2025") == len(here) + 3, "one ride is at both toys"
+    assert found["bronze_activity_details"]["details_received"] == len(here)
+    files = [found[f"bronze_{name}_files"]["files_received"] for name in ("toy", "tin")]
+    assert sum(files) == 3, "the file of a ride that both have is asked for once"
+    assert (listed(services[0].toy), listed(services[1])) == (1, 1)
+
+
+@pytest.mark.slow
+def test_a_service_that_fails_and_one_with_a_limit_keep_no_other_from_being_merged(
+    rig: Rig, services: tuple[ToySubject, Toy]
+) -> None:
+    one, other = services
+    one.fail(kind="status", status=500, times=3)
+    other.headers = [(b"Retry-After", b"7200")]
+    other.faults.order(Fault.from_order({"path": "/bikes", "exact": True, "kind": "status", "status": 429}, ""))
+    job = build_defs(rig.settings).resolve_job_def(SOURCES_JOB)
+    result = job.execute_in_process(partition_key="2025", instance=rig.remembered, raise_on_error=False)
+    run = rig.remembered.get_run_by_id(result.run_id)
+    assert run is not None
+    assert (run.status, limit_tag("toy") in run.tags) == (dg.DagsterRunStatus.FAILURE, False)
+    assert run.tags[limit_tag("tin")] == "bronze_tin", "the sensor of that service goes on"
+    assert rig.gold(SHOWN) == [("tin 2025-06-01",), ("tin 2025-08-01",)]
+    assert rig.one(OF_STRAVA) > 0
+
+
+def test_what_a_limit_of_strava_s_stopped_is_gone_on_with_as_a_backfill() -> None:
+    run = dg.DagsterRun(SOURCES_JOB)
+    assert job_of(run) == "backfill"
+    assert job_of(run) in RESUMABLE
+    assert assets_of(run) == {*JOBS["backfill"].assets}
