@@ -93,6 +93,10 @@ class Settings(BaseSettings):
     webhook_secret: PathSecret | None = Field(None, alias="STRAVA_WEBHOOK_SECRET")
     serve_address: HostAndPort = Field("127.0.0.1:8722", alias="STRAVA_SERVE_ADDRESS")
     providers_config: AbsolutePath = Field(Path("providers.toml"), alias="PROVIDERS_CONFIG")
+    garmin_api_url: Server = Field("https://connectapi.garmin.com", alias="GARMIN_API_URL")
+    garmin_auth_url: Server = Field("https://diauth.garmin.com", alias="GARMIN_AUTH_URL")
+    garmin_tokens_file: AbsolutePath | None = Field(None, alias="GARMIN_TOKENS_FILE")
+    garmin_interval: float = Field(1.0, alias="GARMIN_INTERVAL", ge=0, le=3600)  # seconds between calls
     pings_config: AbsolutePath = Field(Path("cars.toml"), alias="PINGS_CONFIG")
     trips_source: Stripped | None = Field(None, alias="TRIPS_SOURCE", repr=False)  # such URLs carry a password
     trips_keys_file: AbsolutePath | None = Field(None, alias="TRIPS_KEYS_FILE")

@@ -19,7 +19,9 @@ from strava_pipeline.ingest.clock import ServerClock, machine_clock
 from strava_pipeline.ingest.provider import LoginRequest, OnWait, Provider
 from strava_pipeline.settings import Settings
 
-PROVIDERS: dict[str, str] = {}
+PROVIDERS: dict[str, str] = {
+    "garmin": "strava_pipeline.ingest.garmin.client",
+}
 """The module of each provider, by name. Strava, with its budget, is connected by itself."""
 
 ALIASES: dict[str, str] = {}

@@ -24,6 +24,13 @@ GPX = """<?xml version="1.0"?><gpx version="1.1" creator="toy" xmlns="http://www
 <trkpt lat="51.52" lon="-0.12"><ele>11</ele><time>{0}T06:10:00Z</time></trkpt></trkseg></trk></gpx>"""
 
 
+def has_trait(subject: "Subject", name: str) -> bool:
+    """Whether a subject has something out of the ordinary: `pauses_for_hours`, where a limit of any length and the first 403
+    stop the run for an hour at least; `leaves_gear_out`, where the rows of its list name no gear.
+    """
+    return bool(getattr(subject, name, False))
+
+
 def fit_of(day: str) -> bytes:
     """A FIT file of a ride of ten minutes with two laps, which began at 06:00 UTC of a day."""
     began = int(datetime.fromisoformat(f"{day}T06:00:00Z").timestamp()) - 631_065_600  # FIT counts from 1989-12-31
@@ -222,4 +229,10 @@ def toy(patch: pytest.MonkeyPatch) -> Iterator[ToySubject]:
         yield ToySubject(service)
 
 
-SUBJECTS: dict[str, Callable[[pytest.MonkeyPatch], Any]] = {"toy": toy}
+def garmin(_: pytest.MonkeyPatch) -> Any:
+    from strava_pipeline_tests.providers import garmin_subject  # which needs the recordings of this module
+
+    return garmin_subject.running()
+
+
+SUBJECTS: dict[str, Callable[[pytest.MonkeyPatch], Any]] = {"toy": toy, "garmin": garmin}

@@ -22,6 +22,7 @@ Capability = Literal["windows", "feed", "deletions", "files", "streams", "webhoo
 Edit = Literal["name", "gear", "duration"]
 Kind = Literal["gear"]
 """A kind of data beside activities, in answers that are kept whole; also the name of its table and of its folder."""
+NOT_COUNTED = "not_counted"  # the field of `extra` that says why an activity is in no total
 KindReader = Callable[[Any], Sequence[tuple[str, Json]]]
 """The items of an answer, parsed from JSON: each one's id at the service, and its fields by the names of the kind's table."""
 
@@ -75,11 +76,13 @@ class ProviderRow:
         source_id: the provider's own id, as text.
         summary: the fields of Strava's SummaryActivity that the row gives, without `id`.
         links: ids of the same activity at other sources, by source, as far as the row gives them.
+        not_counted: why insights and totals leave the activity out, such as a leg of another one; None: they count it.
     """
 
     source_id: str
     summary: Json = field(repr=False)
     links: Mapping[str, str] = field(default_factory=dict)
+    not_counted: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -185,8 +188,9 @@ def page_reader(
                 withheld += [row] if row is not None else []
                 continue
             links = {"links": dict(row.links)} if row.links else {}
+            counted = {NOT_COUNTED: row.not_counted} if row.not_counted else {}
             key = {"id": hashed_id(name, row.source_id), "source_id": row.source_id}
-            activities.append({**row.summary, **links, **key})
+            activities.append({**row.summary, **links, **counted, **key})
         return ReadPage(activities, others, foreign, withheld)
 
     return read_page

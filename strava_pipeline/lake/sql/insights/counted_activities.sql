@@ -55,3 +55,5 @@ SELECT
 FROM placed
 LEFT JOIN sport_groups ON sport_groups.sport_type = coalesce(placed.sport_type, placed.type)
 LEFT JOIN athlete ON athlete.athlete_id = placed.athlete_id
+-- legs of an activity that counts as a whole, and what is no activity of an athlete: NOT_COUNTED in core/providers
+WHERE placed.account IS NULL OR (placed.extra ->> '$.not_counted') IS NULL

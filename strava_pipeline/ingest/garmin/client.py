@@ -1,0 +1,226 @@
+"""Garmin Connect's client: the API of Garmin's own app, with a bearer token. Logging in is login.py's.
+
+Its limits are unpublished, and it blocks whoever looks like a robot. So there is a call a second at most; what a refusal means is
+service.py's. The list goes by places counted from its newest entry, gear has two lists, and a file comes in a zip.
+"""
+
+import random
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, suppress
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any, TypeVar
+from urllib.parse import quote, urlsplit
+
+from strava_pipeline.core.errors import GoneError, PipelineError, RefusedError, TransientError
+from strava_pipeline.core.limits import ImportLimits
+from strava_pipeline.core.providers import Kind, ProviderSpec, ReadPage, UnreadableRowError, spec_of
+from strava_pipeline.core.providers.garmin import NAME
+from strava_pipeline.ingest.clock import ServerClock
+from strava_pipeline.ingest.garmin.downloads import UnusableDownloadError, only_file
+from strava_pipeline.ingest.garmin.login import login as login
+from strava_pipeline.ingest.garmin.service import GarminService, Refusals, refusals_file
+from strava_pipeline.ingest.garmin.tokens import AccessTokens, TokenFile, tokens_file
+from strava_pipeline.ingest.http import Exchange, make_wire
+from strava_pipeline.ingest.provider import Login, OnWait, Page, Received
+from strava_pipeline.ingest.service_client import Answer
+from strava_pipeline.settings import Settings
+
+T = TypeVar("T")
+LISTING = "/activitylist-service/activities/search/activities"
+PROFILE = "/userprofile-service/socialProfile"
+GEAR, NEW_GEAR = "/gear-service/gear/filterGear", "/gear-service/gear/v2/list"
+FILES, EXPORTS = "/download-service/files/activity", "/download-service/export"
+LARGEST_PAGE = 100  # what the app asks for; up to 1000 are said to work
+OVERLAP = 5  # rows that a page repeats of the one before: so many may vanish in between without a row being missed
+SLACK = 20  # a page is the last one if more than a twentieth of what was asked for is not there
+REPEATS = 3  # pages in a row that are the same: the service does not heed `start`
+GEAR_PAGE = 20  # as the app asks
+DERIVED = ("tcx", "gpx")  # what Garmin makes of an activity, in place of a file that can't be used
+FIRST_DAY = date(1970, 1, 1)
+MOST_GEAR_PAGES = 50
+
+
+class GarminClient:
+    """The account whose login is in `tokens`."""
+
+    def __init__(
+        self,
+        base_url: str,
+        tokens: AccessTokens,
+        service: GarminService,
+        limits: ImportLimits,
+    ) -> None:
+        self._base_url, self._tokens, self._service, self._limits = base_url, tokens, service, limits
+
+    @property
+    def spec(self) -> ProviderSpec:
+        return spec_of(NAME)
+
+    @property
+    def host(self) -> str | None:
+        return urlsplit(self._base_url).hostname
+
+    @property
+    def calls(self) -> int:
+        return self._service.calls
+
+    def landed(self, answers: Iterator[T], land: Callable[[T], object]) -> Iterator[T]:
+        return self._service.landed(answers, land)
+
+    def landing(self) -> AbstractContextManager[None]:
+        return self._service.landing()
+
+    def login(self) -> Login:
+        """The account's number. It is asked for once after a login, and then stands beside the tokens."""
+        if self._tokens.current.account is None:
+            profile = self._service.get(PROFILE, check=wrong_profile).json
+            account = str(profile["profileId"])
+            self._tokens.note_account(account)
+            return Login(account)
+        return Login(self._tokens.current.account)
+
+    def list_pages(self, after: int | None, before: int | None, per_page: int) -> Iterator[Page]:
+        """As the protocol says; the days around the window, newest first, each activity in one page only.
+
+        The list goes by places counted from its newest entry, which move when an activity is added or deleted. So each page
+        begins with the last rows of the one before; where none of these is there, it goes back until it meets a row it knows.
+        """
+        seen: set[str] = set()
+        days = days_around(after, before)
+        number = place = repeated = 0
+        last: list[str] = []
+        while True:
+            start = max(0, place - OVERLAP)
+            limit = min(per_page + place - start, LARGEST_PAGE)
+            calls = self.calls
+            answer = self._service.get(LISTING, {"start": start, "limit": limit, **days}, check=wrong_page)
+            read = self.spec.read_page(answer.json)
+            keys = [activity["source_id"] for activity in read.activities] + [item.digest for item in read.unreadable]
+            is_adjoining = start == 0 or not seen.isdisjoint(keys)
+            if not seen.issuperset(keys):
+                number += 1
+                yield Page(number, per_page, _unseen(read, seen), answer.body, answer.fetched_at, self.calls - calls)
+            repeated = repeated + 1 if keys and keys == last else 0
+            if repeated >= REPEATS:
+                raise TransientError(f"GET {LISTING}: the list repeats itself page after page")
+            last = keys
+            seen.update(keys)
+            if not is_adjoining:
+                place = max(0, start - limit + OVERLAP)
+            elif len(answer.json) < limit - limit // SLACK:
+                return
+            else:
+                place = start + limit
+
+    def get_file(self, source_id: str) -> Received:
+        """As the protocol says: the file out of the zip, or what Garmin makes of the activity where that can't be used."""
+        key = quote(source_id, safe="")
+        answer = self._service.get(f"{FILES}/{key}", is_json=False)
+        try:
+            name, content = only_file(answer.body, source_id, self._limits)
+        except UnusableDownloadError as fault:
+            return self._derived_file(source_id, str(fault), answer.body)
+        return Received(content, answer.fetched_at, name)
+
+    def _derived_file(self, source_id: str, fault: str, body: bytes) -> Received:
+        for ending in DERIVED:
+            path = f"{EXPORTS}/{ending}/activity/{quote(source_id, safe='')}"
+            with suppress(GoneError, RefusedError, UnusableDownloadError):
+                answer = self._service.get(path, is_json=False)
+                only_file(answer.body, source_id, self._limits)
+                return Received(answer.body, answer.fetched_at, f"{source_id}_derived.{ending}")
+        raise RefusedError(
+            f"The file of activity {source_id} can't be used: {fault}. Garmin makes no other one of it.",
+            status=200,
+            body=body,
+        )
+
+    def list_kind(self, kind: Kind, after: int | None, before: int | None) -> Iterator[Received]:
+        """All gear, retired pieces included, in one answer: what both of Garmin's lists say, as received."""
+        account = self.login().account
+        older = self._list_of_gear(GEAR, {"userProfilePk": account})
+        newer: list[bytes] = []
+        last = older
+        for page in range(MOST_GEAR_PAGES):
+            last = self._list_of_gear(NEW_GEAR, {"start": page * GEAR_PAGE, "limit": GEAR_PAGE})
+            newer.append(last.body)
+            if len(last.json) < GEAR_PAGE:
+                break
+        yield Received(b'{"legacy":%s,"v2":[%s]}' % (older.body, b",".join(newer)), last.fetched_at)
+
+    def _list_of_gear(self, path: str, query: Mapping[str, object]) -> Answer:
+        return self._service.get(path, query, check=wrong_gear)
+
+
+def days_around(after: int | None, before: int | None) -> dict[str, str]:
+    """The days to ask for, both included. The list goes by the athlete's local day, which may be the one before or after."""
+    day = timedelta(days=1)
+    asked = {}
+    if after is not None or before is not None:
+        first = FIRST_DAY if after is None else max((_utc(after) - day).date(), FIRST_DAY)
+        asked["startDate"] = first.isoformat()
+    if before is not None:
+        asked["endDate"] = (_utc(before) + day).date().isoformat()
+    return asked
+
+
+def _utc(seconds: int) -> datetime:
+    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=seconds)
+
+
+def _unseen(read: ReadPage, seen: Container[str]) -> ReadPage:
+    """What a page holds beside what pages before it held."""
+    activities = [activity for activity in read.activities if activity["source_id"] not in seen]
+    return replace(
+        read, activities=activities, unreadable=[item for item in read.unreadable if item.digest not in seen]
+    )
+
+
+def wrong_page(content: Any) -> str | None:
+    try:
+        spec_of(NAME).read_page(content)
+    except UnreadableRowError as error:
+        return str(error)
+    return None
+
+
+def wrong_profile(content: Any) -> str | None:
+    found = content.get("profileId") if isinstance(content, dict) else None
+    return None if isinstance(found, int | str) and not isinstance(found, bool) and found else "it names no profile"
+
+
+def wrong_gear(content: Any) -> str | None:
+    is_list = isinstance(content, list) and all(isinstance(piece, dict) and piece.get("uuid") for piece in content)
+    return None if is_list else "it is no list of gear"
+
+
+def login_files(settings: Settings) -> Sequence[Path]:
+    """The login, and what is beside it as soon as there was a reason."""
+    path = tokens_file(settings)
+    beside = [refusals_file(settings), path.with_name(f"{path.name}.lock")]
+    return [path, *(each for each in beside if each.exists())]
+
+
+def connect(settings: Settings, clock: ServerClock, on_wait: OnWait) -> GarminClient:
+    wire, refusals = make_wire(settings, clock), Refusals(refusals_file(settings))
+
+    def refused(name: str, exchange: Exchange) -> PipelineError:
+        of = refusals.of_limit if exchange.status == 429 else refusals.of_block
+        return of(name, exchange, clock)
+
+    tokens = AccessTokens(
+        TokenFile(tokens_file(settings)), settings.garmin_auth_url, wire, clock, random.random, refused
+    )
+    service = GarminService(
+        settings.garmin_api_url,
+        tokens,
+        refusals,
+        wire,
+        clock,
+        random.random,
+        interval=settings.garmin_interval,
+        on_wait=on_wait,
+    )
+    return GarminClient(settings.garmin_api_url, tokens, service, settings.import_limits)

@@ -1,0 +1,58 @@
+"""What Garmin gives as the file of an activity: a zip with exactly one file. Anything else is not used."""
+
+import re
+import zipfile
+import zlib
+from io import BytesIO
+
+from strava_pipeline.core.limits import ImportLimits, megabytes
+
+_HEAD = 4096  # bytes in which a document says what it is
+_ENDINGS = (".fit", ".gpx", ".tcx")
+
+
+class UnusableDownloadError(ValueError):
+    """Why a download can't be used; the text holds nothing of its content."""
+
+
+def only_file(body: bytes, source_id: str, limits: ImportLimits) -> tuple[str, bytes]:
+    """The name and the bytes of the one file in a download. Raises UnusableDownloadError.
+
+    A file that came without a zip around it is taken as it is, under the name that Garmin would give it.
+    """
+    if not body.startswith(b"PK"):
+        return f"{source_id}_ACTIVITY{_ending(body)}", body
+    try:
+        with zipfile.ZipFile(BytesIO(body)) as archive:
+            members = archive.infolist()
+            if len(members) != 1:
+                raise UnusableDownloadError(f"it holds {len(members)} files instead of one")
+            (member,) = members
+            name = member.filename
+            if not re.fullmatch(r"[^/\\\0:]{1,200}", name) or name in {".", ".."}:
+                raise UnusableDownloadError("the file in it has a path")
+            if not name.lower().endswith(_ENDINGS):
+                raise UnusableDownloadError("the file in it is none of FIT, GPX and TCX")
+            with archive.open(member) as file:
+                content = file.read(limits.file_bytes + 1)  # what the zip says of the size decides nothing
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, OSError):
+        raise UnusableDownloadError("it is a damaged or encrypted zip") from None
+    if len(content) > limits.file_bytes:
+        raise UnusableDownloadError(f"the file in it is larger than {megabytes(limits.file_bytes)}")
+    return name, content
+
+
+def is_page(body: bytes) -> bool:
+    """Whether an answer is a web page, which comes in place of a file while a service is down."""
+    head = body[:_HEAD].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
+    return head.startswith((b"<!doctype html", b"<html")) or (head.startswith(b"<?xml") and b"<html" in head)
+
+
+def _ending(body: bytes) -> str:
+    if body[8:12] == b".FIT":
+        return ".fit"
+    head = body[:_HEAD].lower()
+    for ending, sign in ((".gpx", b"<gpx"), (".tcx", b"<trainingcenterdatabase")):
+        if sign in head:
+            return ending
+    raise UnusableDownloadError("it is neither a zip nor an activity file")

@@ -1,0 +1,136 @@
+"""Calls to Garmin with a login that is renewed, and what its refusals mean: pauses of hours, which grow while they repeat.
+
+How many refusals came in a row is kept in a small file beside the login, since each run would else begin at one hour again.
+That nothing is asked before a pause ends is the business of whoever runs the steps (operations/provider_access.py).
+"""
+
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from strava_pipeline.core.errors import LimitReachedError, NeedsLoginError, PipelineError, TransientError
+from strava_pipeline.ingest.clock import ServerClock
+from strava_pipeline.ingest.garmin.downloads import is_page
+from strava_pipeline.ingest.garmin.tokens import HEADERS, LOGIN, AccessTokens, tokens_file
+from strava_pipeline.ingest.http import Exchange, Wire
+from strava_pipeline.ingest.provider import OnWait
+from strava_pipeline.ingest.secret_file import save_secret
+from strava_pipeline.ingest.service_client import Answer, ServiceClient, retry_after
+from strava_pipeline.settings import Settings
+
+TITLE = "Garmin Connect"
+FIRST_PAUSE, LONGEST_PAUSE = timedelta(hours=1), timedelta(days=1)
+NOT_OWNER = "Only owner of activity"  # how the 403 for one activity begins, which says nothing of the account
+
+
+class _Refusals(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+    limits: int = Field(0, ge=0)
+    blocks: int = Field(0, ge=0)
+
+
+class Refusals:
+    """How many 429s and 403s came in a row. A file that is missing or damaged means none; one that can't be saved, nothing."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._known: _Refusals | None = None
+
+    def of_limit(self, name: str, exchange: Exchange, clock: ServerClock) -> PipelineError:
+        """The error of a 429: nothing is to be asked for an hour, at the next one in a row for two, up to a day."""
+        before = self._load()
+        self._save(before.model_copy(update={"limits": before.limits + 1}))
+        pause = min(FIRST_PAUSE * 2 ** min(before.limits, 10), LONGEST_PAUSE)
+        asked = retry_after(exchange.headers, clock.now()) or timedelta(0)
+        return LimitReachedError(TITLE, clock.now() + max(pause, asked))
+
+    def of_block(self, name: str, exchange: Exchange, clock: ServerClock) -> PipelineError:
+        """The error of a 403: an hour's pause at first, and at the second one in a row a login that is refused."""
+        before = self._load()
+        self._save(before.model_copy(update={"blocks": before.blocks + 1}))
+        if before.blocks == 0:
+            return LimitReachedError(TITLE, clock.now() + FIRST_PAUSE)
+        return NeedsLoginError(
+            f"{name}: {TITLE} refused this account or this network twice in a row (403). Look whether you can log in at "
+            f"connect.garmin.com from here; then {LOGIN}."
+        )
+
+    def forget(self) -> None:
+        """A call succeeded: the next refusal is the first one again."""
+        if self._load() != _Refusals():
+            self._known = _Refusals()
+            with suppress(OSError):
+                self.path.unlink(missing_ok=True)
+
+    def _load(self) -> _Refusals:
+        if self._known is None:
+            try:
+                self._known = _Refusals.model_validate_json(self.path.read_bytes())
+            except (OSError, ValidationError):
+                self._known = _Refusals()
+        return self._known
+
+    def _save(self, refusals: _Refusals) -> None:
+        self._known = refusals
+        with suppress(OSError):
+            save_secret(self.path, refusals.model_dump())
+
+
+class GarminService(ServiceClient):
+    """GET from Garmin's API.
+
+    Args:
+        tokens: whose access token goes with each call; after a 401 another one is got, once.
+        interval: seconds between the beginnings of two calls.
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        tokens: AccessTokens,
+        refusals: Refusals,
+        wire: Wire,
+        clock: ServerClock,
+        jitter: Callable[[], float],
+        *,
+        interval: float,
+        on_wait: OnWait,
+    ) -> None:
+        sentence = f"Please {LOGIN}."
+        super().__init__(
+            TITLE, base_url, wire, clock, jitter, login=sentence, interval=interval, headers=HEADERS, on_wait=on_wait
+        )
+        self._tokens, self._refusals = tokens, refusals
+
+    def _send(self, path: str, query: Mapping[str, str]) -> Exchange:
+        token = self._credentials["bearer"] = self._tokens.get()
+        exchange = super()._send(path, query)
+        if exchange.status != 401:
+            return exchange
+        self._credentials["bearer"] = self._tokens.renew(token)
+        return super()._send(path, query)
+
+    def _wait_for_limit(self, exchange: Exchange, refusals: int) -> None:
+        raise self._refusals.of_limit("GET", exchange, self.clock)
+
+    def _sorted(
+        self, name: str, exchange: Exchange, check: Callable[[Any], str | None] | None, *, is_json: bool
+    ) -> Answer:
+        if exchange.status == 403 and NOT_OWNER.encode() not in exchange.body:
+            raise self._refusals.of_block(name, exchange, self.clock)
+        if exchange.status == 200 and not is_json and is_page(exchange.body):
+            raise TransientError(f"{name}: 200, but a web page and no file", status=200, body=exchange.body)
+        answer = super()._sorted(name, exchange, check, is_json=is_json)
+        self._refusals.forget()
+        return answer
+
+
+def refusals_file(settings: Settings) -> Path:
+    """Where it is kept how many refusals came in a row."""
+    path = tokens_file(settings)
+    return path.with_name(f"{path.stem}_refusals.json")

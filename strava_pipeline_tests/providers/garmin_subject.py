@@ -1,0 +1,115 @@
+"""Garmin Connect as a subject of the contract."""
+
+import json
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from strava_pipeline.emulator.garmin.entries import entry
+from strava_pipeline.emulator.garmin.service import FIT, GPX, Garmin, application, new_garmin
+from strava_pipeline.emulator.server import ServerThread
+from strava_pipeline.emulator.service import Fault
+from strava_pipeline.ingest.garmin.tokens import tokens_file
+from strava_pipeline.settings import Settings
+from strava_pipeline_tests.providers import subjects, toy_service
+
+FIRST_ID = 21_482_825_013  # as in January 2026
+GEAR = "4f5119d6a65d47b9bb235904f9ff927b"
+
+
+class GarminSubject:
+    name, lists, gear = "garmin", "/activitylist-service/activities/search/activities", "/gear-service/gear/filterGear"
+    account = None  # it stands beside the tokens
+    zones = links = lists_foreign = False
+    pauses_for_hours = leaves_gear_out = True
+    formats = (GPX, FIT)
+    file_call = re.compile(r"/download-service/files/activity/(.+)")
+
+    def __init__(self, garmin: Garmin, url: str) -> None:
+        self.garmin, self.url = garmin, url
+        self.settings: dict[str, Any] = {"garmin_api_url": url, "garmin_auth_url": url}
+        self.clock, self.faults, self.journal = garmin.clock, garmin.faults, garmin.journal
+        self.deleted: dict[str, dict[str, Any]] = {}
+        garmin.life = 10 * 365 * 86_400  # the contract lets months pass; tokens have tests of their own
+        self.tokens = {**garmin.log_in(), "account": str(garmin.account)}
+        self.secret = self.tokens["di_token"]
+        garmin.gear.append(
+            {"uuid": GEAR, "gearTypeName": "Bike", "gearStatusName": "active", "displayName": "Blue bike"}
+        )
+        self._path: Path | None = None
+
+    def log_in(self, settings: Settings) -> None:
+        self._path = tokens_file(settings)
+        self._path.parent.mkdir(exist_ok=True)
+        self._path.write_text(json.dumps(self.tokens))
+
+    def add(
+        self,
+        day: str,
+        title: str,
+        *,
+        began: str = "",
+        zone: str = "Europe/Vienna",
+        has_distance: bool = True,
+        file_of: str | None = None,
+        strava_id: int | None = None,
+    ) -> str:
+        key = FIRST_ID + len(self.garmin.activities) + len(self.deleted)
+        at = datetime.fromisoformat(began or f"{day}T07:00:00+01:00")
+        more: dict[str, Any] = {"seconds": 600, "movingDuration": 540.0, "mood": "good"}
+        if has_distance:
+            more["distance"] = 2224.0
+        self.garmin.activities[key] = entry(key, title, "cycling", at, **more)
+        self.garmin.linked[key] = [GEAR]
+        is_gpx = file_of or len(self.garmin.activities) % 2
+        content = subjects.GPX.format(file_of or day).encode() if is_gpx else subjects.fit_of(day)
+        self.garmin.files[key] = (GPX if is_gpx else FIT, content)
+        return str(key)
+
+    def add_foreign(self, day: str) -> None:
+        raise NotImplementedError
+
+    def lose_file(self, source_id: str) -> None:
+        del self.garmin.files[int(source_id)]
+
+    def fail_file(self, source_id: str | None, **fault: Any) -> None:
+        self._order({"path": f"/download-service/files/activity/{source_id or '*'}", **fault})
+
+    def edit(self, source_id: str, title: str) -> None:
+        self.garmin.activities[int(source_id)]["activityName"] = title
+
+    def delete(self, source_id: str) -> None:
+        self.deleted[source_id] = self.garmin.activities.pop(int(source_id))
+
+    def restore(self, source_id: str) -> None:
+        self.garmin.activities[int(source_id)] = self.deleted.pop(source_id)
+
+    def spoil(self) -> None:
+        at = datetime.fromisoformat("2025-05-05T06:00:00+00:00")
+        self.garmin.activities[-1] = {**entry(1, "without an id", "cycling", at), "activityId": None}
+
+    def change_account(self) -> None:
+        assert self._path is not None
+        other = self.garmin.account + 1
+        self._path.write_text(json.dumps({**self.garmin.log_in(other), "account": str(other)}))
+
+    def fail(self, **fault: Any) -> None:
+        self._order({"path": self.lists, "exact": True, **fault})
+
+    def _order(self, fault: dict[str, Any]) -> None:
+        headers = fault.pop("headers", None) or {}
+        self.garmin.headers = [(name.encode(), value.encode()) for name, value in headers.items()]
+        if fault.get("status") == 401:
+            fault["times"] = 2 * fault.get("times", 1)  # the token is renewed, and refused as well
+        self.faults.order(Fault.from_order(fault, ""))
+
+
+@contextmanager
+def running() -> Iterator[GarminSubject]:
+    """The emulator, running."""
+    garmin = new_garmin(toy_service.NOW)
+    with ServerThread(application(garmin), "127.0.0.1", 0, lambda: None) as server:
+        yield GarminSubject(garmin, server.url)
