@@ -1,7 +1,7 @@
-"""The local years that are partitions, and the stretch of time that a listing of a year asks for.
+"""The local years that are partitions, and the stretch of time that a listing of a year or a month asks for.
 
 Strava's `after` and `before` are exclusive epoch seconds and compare `start_date`, the instant. The year of an
-activity is that of its local start, up to 14 hours apart, so the window of a year is a day wider on both sides. Only
+activity is that of its local start, up to 14 hours apart, so the window of a year or a month is a day wider on both sides. Only
 the standard library is imported: commands that only read need this module.
 """
 
@@ -41,6 +41,13 @@ def year_window(year: int, years: YearRange) -> tuple[int | None, int | None]:
     after = None if year <= years.first else int((_new_year(year) - _MARGIN).timestamp())
     before = None if year >= years.newest else int((_new_year(year + 1) + _MARGIN).timestamp())
     return after, before
+
+
+def month_window(month: str) -> tuple[int, int]:
+    """(after, before) that hold the local month, which is written 2026-10."""
+    first = datetime.fromisoformat(f"{month}-01").replace(tzinfo=UTC)
+    after = first + timedelta(days=31)  # in the next month
+    return int((first - _MARGIN).timestamp()), int((after.replace(day=1) + _MARGIN).timestamp())
 
 
 def years_since(start: datetime | None, years: YearRange) -> list[int]:

@@ -3,7 +3,8 @@
 A file's record (`FileRecord`) lies in data/bronze/providers/NAME/files as bronze/answers.py keeps answers; its bytes lie in
 data/bronze/files, like those of imported files. A 404 is an answer, too: the activity has no file, and is not asked for again.
 The outcome of a step, data/state/providers/NAME/OPERATION.json, is for `status` and `doctor`, and so that nothing is asked of
-a provider before its limit ends. Without the file, or if it is damaged, the outcome is unknown.
+a provider before its limit ends. Without the file, or if it is damaged, the outcome is unknown. `pause` beside it says
+until when a run waits for the provider, for `status`.
 """
 
 from collections.abc import Iterator
@@ -149,6 +150,23 @@ def limited_until(lake: Lake, provider: str) -> datetime | None:
     return max(
         (step.limited_until for step in last_outcomes(lake, provider).values() if step.limited_until), default=None
     )
+
+
+def keep_pause(lake: Lake, provider: str, until: datetime) -> None:
+    """Put on disk until when (UTC) a run waits for the provider. A disk that refuses it stops nothing."""
+    with suppress(OSError):
+        write_whole(_outcomes(lake, provider) / _PAUSE, until.isoformat().encode())
+
+
+def paused_until(lake: Lake, provider: str) -> datetime | None:
+    """Until when (UTC) a run last waited, or waits, for the provider; None: none ever did, or that can't be read."""
+    with suppress(OSError, ValueError):
+        until = datetime.fromisoformat((_outcomes(lake, provider) / _PAUSE).read_text())
+        return until if until.tzinfo is not None else None
+    return None
+
+
+_PAUSE = "pause"  # beside the outcomes
 
 
 def _outcomes(lake: Lake, provider: str) -> Path:

@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from strava_pipeline.core.limits import ImportLimits
+from strava_pipeline.core.providers import spec_of
+from strava_pipeline.core.sources import STRAVA
 from strava_pipeline.core.tables import ACTIVITY_DETAILS, DETAIL_TABLES, FILES, QUARANTINE
 from strava_pipeline.lake.gold.deletions import Shrink, held_back
 from strava_pipeline.lake.gold.publish import Published
@@ -194,15 +196,28 @@ def _check_gold(
 
 def _not_marked(held: Sequence[Shrink]) -> dict[str, Any]:
     """How many activities listings lack that were not marked as deleted, and of which year how many."""
-    by_year = {shrink.year: shrink for shrink in held}
+    by_year: dict[str, list[str]] = {}
+    for shrink in held:
+        of_source = "" if shrink.source == STRAVA else f" ({spec_of(shrink.source).title})"
+        by_year.setdefault(str(shrink.year), []).append(f"{shrink.missing} of {shrink.present}{of_source}")
     return {
-        "deletions_not_marked": sum(shrink.missing for shrink in by_year.values()),
+        "deletions_not_marked": sum(shrink.missing for shrink in held),
         **if_any(
-            deletions_not_marked_by_year={
-                str(year): f"{shrink.missing} of {shrink.present}" for year, shrink in by_year.items()
-            }
+            deletions_not_marked_by_year={year: ", ".join(counts) for year, counts in by_year.items()},
+            deletions_not_marked_advice=_how_to_mark(held),
         ),
     }
+
+
+def _how_to_mark(held: Sequence[Shrink]) -> str:
+    """What a person can do, for each source whose listing lacks too much; empty where none does."""
+    found = []
+    for source in dict.fromkeys(shrink.source for shrink in held):
+        years = " ".join(dict.fromkeys(str(shrink.year) for shrink in held if shrink.source == source))
+        command = "reconcile" if source == STRAVA else f"providers pull {source}"
+        look = f"Look at {spec_of(source).title}; if that is meant:"
+        found.append(f"{look} strava-pipeline {command} --years {years} --allow-shrink")
+    return "\n".join(found)
 
 
 def _not_shrunk(shrinks: Sequence[Shrink]) -> Finding:
@@ -211,8 +226,7 @@ def _not_shrunk(shrinks: Sequence[Shrink]) -> Finding:
         "not_shrunk",
         not shrinks,
         _not_marked(shrinks),
-        f"Nothing was marked as deleted in {years}: the listing lacks too much to be believed. Look at Strava; "
-        f"if that is meant: strava-pipeline reconcile --years {years} --allow-shrink",
+        f"Nothing was marked as deleted in {years}: the listing lacks too much to be believed. {_how_to_mark(shrinks)}",
         refuses=False,
     )
 

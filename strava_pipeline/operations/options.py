@@ -7,6 +7,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+MONTH = r"^\d{4}-(0[1-9]|1[0-2])$"
 _LEFT = "unset: what the daily run needs, a tenth of a limit at most, if whole years are fetched, else none"
 _SPORTS = "only activities of these sports, as Strava's sport_type names them; none: of all"
 
@@ -31,12 +32,13 @@ class CallOptions(BaseModel):
 class ListingOptions(CallOptions):
     """How a listing is made."""
 
-    mode: Literal["job", "year", "incremental", "lite", "all"] = Field(
+    mode: Literal["job", "year", "month", "incremental", "lite", "all"] = Field(
         default="job",
         description="job: as the job does, in a backfill year. "
-        "year: all of the partition's year; incremental: from the watermark minus `days`; "
+        "year: all of the partition's year; month: all of `month`; incremental: from the watermark minus `days`; "
         "lite: from the watermark; all: everything",
     )
+    month: str | None = Field(None, pattern=MONTH, description="of the mode month: a local month, as 2026-10")
     per_page: int | None = Field(None, ge=1, le=200, description="page size; unset: the setting PER_PAGE")
     days: int | None = Field(None, ge=0, description="lookback of an incremental listing; unset: the setting DAYS")
 

@@ -3,12 +3,14 @@
 For `status`, `doctor`, `plan` and `purge`. Nothing here makes a call. The calls of a run are providers.py's.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from math import ceil
 from pathlib import Path
+from typing import Literal
 
 from strava_pipeline.core.errors import Finding, LimitReachedError, PipelineError, ok, problem, warning
 from strava_pipeline.core.providers import spec_of
@@ -21,13 +23,12 @@ from strava_pipeline.ingest.providers_file import (
 from strava_pipeline.ingest.registry import PROVIDERS, login_files, missing_login
 from strava_pipeline.lake.bronze.listings import listings, newest_watermark, withheld_ids
 from strava_pipeline.lake.gold.fetch_selection import wanted_files
+from strava_pipeline.lake.gold.publish import snapshot
 from strava_pipeline.lake.gold.quality import rows_of_source
-from strava_pipeline.lake.gold.warehouse import (
-    read_if_usable,
-    reading,
-)
+from strava_pipeline.lake.gold.quarantine import failing_now, unreadable_rows
+from strava_pipeline.lake.gold.warehouse import is_outdated, read_if_usable, reading
 from strava_pipeline.lake.paths import Lake
-from strava_pipeline.lake.providers import Outcome, keep_outcome, last_outcomes, limited_until
+from strava_pipeline.lake.providers import Outcome, keep_outcome, last_outcomes, limited_until, paused_until
 from strava_pipeline.operations.pulling import Stopped
 from strava_pipeline.operations.run_context import RunContext
 from strava_pipeline.settings import Settings
@@ -116,6 +117,85 @@ def _state(settings: Settings, lake: Lake, name: str) -> ProviderState:
     spec, withheld = spec_of(name), len(withheld_ids(lake, name))
     advice = spec.withheld if withheld else ""
     return ProviderState(spec.title, missing_login(name, settings), pull, last_outcomes(lake, name), withheld, advice)
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderStatus:
+    """How an enabled provider stands, in numbers.
+
+    Args:
+        operation, at, success, message: its last operation (listing or files), when it ended (UTC), whether all of it succeeded,
+            and what went wrong; None before the first.
+        rate_limit: `short_term`: a run waits for the provider; `long_term`: a limit stopped a run, which goes on later;
+            None: no limit is in force.
+        rate_limit_ends_at: when it ends (UTC).
+        activities: present activities of the provider as published; None: nothing usable is published.
+        unreadable_rows: rows of its listings that are no activities.
+        quarantined: its activities whose file failed thrice in a row or more.
+        withheld, withheld_advice: as in `ProviderState`.
+    """
+
+    title: str
+    login_problem: str | None
+    operation: str | None
+    at: datetime | None
+    success: bool | None
+    message: str | None
+    rate_limit: Literal["short_term", "long_term"] | None
+    rate_limit_ends_at: datetime | None
+    last_pull: Pull | None
+    activities: int | None
+    unreadable_rows: int
+    quarantined: int
+    withheld: int
+    withheld_advice: str
+
+
+def provider_statuses(settings: Settings, now: datetime) -> dict[str, ProviderStatus]:
+    """The status of each enabled provider, by name. Raises UnusableProvidersError."""
+    lake, states = Lake(settings.data_dir), provider_states(settings)
+    published = _published_activities(lake, list(states))
+    unreadable = Counter(row.source for row in unreadable_rows(lake))
+    held = Counter(each.source for each, _ in failing_now(lake) if each.files.is_quarantined)
+    found = {}
+    for name, state in states.items():
+        operation, last = max(state.steps.items(), key=lambda step: step[1].at, default=(None, None))
+        limit, ends_at = _limit_of(lake, name, now)
+        found[name] = ProviderStatus(
+            title=state.title,
+            login_problem=state.login_problem,
+            operation=operation,
+            at=None if last is None else last.at,
+            success=None if last is None else last.succeeded,
+            message=None if last is None else last.message,
+            rate_limit=limit,
+            rate_limit_ends_at=ends_at,
+            last_pull=state.last_pull,
+            activities=None if published is None else published[name],
+            unreadable_rows=unreadable[name],
+            quarantined=held[name],
+            withheld=state.withheld,
+            withheld_advice=state.withheld_advice,
+        )
+    return found
+
+
+def _limit_of(
+    lake: Lake, name: str, now: datetime
+) -> tuple[Literal["short_term", "long_term"] | None, datetime | None]:
+    long, short = limited_until(lake, name), paused_until(lake, name)
+    if long is not None and long > now:
+        return "long_term", long
+    return ("short_term", short) if short is not None and short > now else (None, None)
+
+
+def _published_activities(lake: Lake, names: list[str]) -> dict[str, int] | None:
+    if not lake.snapshot.exists():
+        return None
+    with snapshot(lake) as connection:
+        if is_outdated(connection):
+            return None
+        return {name: sum(rows_of_source(connection, name).values()) for name in names}
 
 
 def providers_health(settings: Settings, now: datetime) -> list[Finding]:

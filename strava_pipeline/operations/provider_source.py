@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from functools import cached_property
 
 from strava_pipeline.core.providers import ProviderSpec, spec_of
@@ -9,6 +10,7 @@ from strava_pipeline.ingest.clock import machine_clock
 from strava_pipeline.ingest.provider import Lister, Login, Provider
 from strava_pipeline.ingest.registry import connect
 from strava_pipeline.lake.bronze.answers import newest_athlete
+from strava_pipeline.lake.providers import keep_pause
 from strava_pipeline.operations.options import CallOptions
 from strava_pipeline.operations.run_context import RunContext
 from strava_pipeline.operations.source import Account
@@ -27,7 +29,12 @@ class ProviderSource:
     def client(self) -> Provider:
         """The run's one client. Raises NeedsLoginError or MissingSettingsError where the login is missing."""
         clock = machine_clock(self._settings.clock_speed)
-        return connect(self.spec.name, self._settings, clock, self._run.progress.waiting)
+        return connect(self.spec.name, self._settings, clock, self.waiting)
+
+    def waiting(self, why: str, seconds: float) -> None:
+        """Show in the run that the client waits, and keep until when, for whoever asks from elsewhere."""
+        self._run.progress.waiting(why, seconds)
+        keep_pause(self._run.lake, self.spec.name, self._run.now() + timedelta(seconds=seconds))
 
     @property
     def host(self) -> str | None:

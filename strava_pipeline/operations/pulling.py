@@ -17,7 +17,7 @@ from strava_pipeline.core.errors import (
 )
 from strava_pipeline.core.plan import Forecast
 from strava_pipeline.core.sources import STRAVA
-from strava_pipeline.core.years import year_window
+from strava_pipeline.core.years import month_window, year_window
 from strava_pipeline.ingest.provider import Lister, Page
 from strava_pipeline.lake.bronze.landing import require_writable
 from strava_pipeline.lake.bronze.listing import Listing, begin_listing
@@ -84,6 +84,11 @@ def window_of(run: RunContext, source: Source, config: ListingOptions, year: int
     if mode == "year" and year is not None:
         after, before = year_window(year, run.years)
         return Window(mode="year", after=after, before=before)
+    if mode == "month":
+        if config.month is None:
+            raise PipelineError('The mode "month" lists one month. Say which in `month`, as 2026-10.')
+        after, before = month_window(config.month)
+        return Window(mode="month", after=after, before=before)
     known = watermark(run.lake, source.spec.name, source.account_name)
     if mode == "all" or known is None:
         return Window(mode="all", after=None, before=None)

@@ -62,9 +62,11 @@ def flow_years(settings: Settings, *, days: int | None = None, provider: str = S
     return years.since(min([*touched, *years_behind(lake, years)]))
 
 
-def provider_years(settings: Settings, provider: str, choice: ProviderChoice, now: datetime) -> list[int]:
+def provider_years(
+    settings: Settings, provider: str, choice: ProviderChoice, now: datetime, *, days: int | None = None
+) -> list[int]:
     """The years that the provider's daily run covers: those that a pull may touch, and those that lack files."""
-    touched, years = flow_years(settings, provider=provider), year_range(settings.first_year)
+    touched, years = flow_years(settings, days=days, provider=provider), year_range(settings.first_year)
     lake = Lake(settings.data_dir)
     lacking = years_lacking_files(lake, provider, years.all, now) if choice.auto_files else set()
     return years.since(min([*touched, *lacking]))

@@ -31,6 +31,10 @@ Sports = Annotated[
 ]
 Wait = Annotated[bool, typer.Option("--wait", help="Wait for a run in progress, instead of ending.")]
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Show Dagster's own log too.")]
+NONE_ENABLED = "No service besides Strava is enabled. `strava-pipeline providers list` shows which there are."
+AllowShrink = Annotated[
+    bool, typer.Option("--allow-shrink", help="Mark what is gone, however large a part of a year that is.")
+]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what would be done; make no call, change nothing.")]
 
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object on stdout at the end; progress is on stderr.")]

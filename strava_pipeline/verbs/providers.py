@@ -1,22 +1,29 @@
-"""The command `providers`: the services beside Strava, and the login of each.
+"""The command `providers`: the services besides Strava, how they stand, the login of each, and pulling from them.
 
-What is known of a provider is operations/provider_access.py's, the registry of providers ingest/registry.py's.
+What is known of a provider is operations/provider_access.py's, the registry of providers ingest/registry.py's; the runs of
+`pull` are provider_pulls.py's.
 """
 
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from strava_pipeline.verbs.output import echo, echo_json
+from strava_pipeline.core.text import counted
+from strava_pipeline.verbs.options import HELP, NONE_ENABLED, AllowShrink, AsJson, Days, PerPage, Verbose
+from strava_pipeline.verbs.output import echo, echo_json, plain
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from strava_pipeline.ingest.provider import LoginRequest
+    from strava_pipeline.operations.provider_access import ProviderStatus
     from strava_pipeline.settings import Settings
 
 providers = typer.Typer(
-    no_args_is_help=True, add_completion=False, help="Services besides Strava: list them, log in to one."
+    no_args_is_help=True, add_completion=False, help="Services besides Strava: list, status, login, pull."
 )
 OneObject = Annotated[bool, typer.Option("--json", help="One JSON object.")]
 Name = Annotated[str, typer.Argument(help="The service, as in providers.toml.", show_default=False)]
@@ -44,6 +51,95 @@ def list_(as_json: OneObject = False) -> None:
         problem = "there" if one.login_problem is None else one.login_problem
         table.add_row(name, one.title, "yes" if one.enabled else "no", problem, str(one.priority), gives)
     out.print(table)
+
+
+@providers.command()
+def status(as_json: OneObject = False) -> None:
+    """Show how each enabled service stands: its last operation, limits, activities and faults."""
+    from strava_pipeline.ingest.providers_file import providers_file
+    from strava_pipeline.operations.provider_access import provider_statuses
+    from strava_pipeline.operations.strava_access import primed_clock
+    from strava_pipeline.settings import Settings
+    from strava_pipeline.verbs.terminal import out
+
+    settings = Settings.load()
+    found = provider_statuses(settings, primed_clock(settings).now())
+    if as_json:
+        echo_json(plain({"providers": {name: asdict(one) for name, one in found.items()}}))
+        return
+    if not found:
+        out.print(NONE_ENABLED)
+    for name, one in found.items():
+        out.print(f"{one.title} ({name})", style="bold")
+        for line, is_fault in _status_lines(one):
+            out.print(f"  {line}", style="yellow" if is_fault else None)
+    if unread := providers_file(settings.providers_config).without_effect():
+        out.print(f"This version follows none of these keys of {settings.providers_config}: {', '.join(unread)}.")
+
+
+def _status_lines(one: "ProviderStatus") -> Iterator[tuple[str, bool]]:
+    """The lines for a person, each with whether it tells of a fault."""
+    if one.login_problem is not None:
+        yield f"login: {one.login_problem}", True
+    if one.operation is None:
+        yield "nothing was done yet", False
+    else:
+        ending = "succeeded" if one.success else f"failed: {one.message}"
+        is_limited = one.rate_limit == "long_term"
+        yield f"last operation: {one.operation}, {_at(one.at)}, {ending}", not (one.success or is_limited)
+    if one.rate_limit is not None:
+        goes_on = "a run waits for it" if one.rate_limit == "short_term" else "a later run goes on"
+        yield f"rate limit ({one.rate_limit}): until {_at(one.rate_limit_ends_at)}; {goes_on}", False
+    if one.last_pull is not None:
+        whole = "complete" if one.last_pull.complete else "it broke off, and the next pull goes on"
+        rows = counted(one.last_pull.activities, "activity")
+        yield f"last pull: {_at(one.last_pull.at)}, {one.last_pull.mode}, {rows}, {whole}", False
+    published = "not known before the next publish" if one.activities is None else one.activities
+    yield f"activities: {published}; in quarantine: {one.quarantined}; unreadable rows: {one.unreadable_rows}", False
+    if one.quarantined or one.unreadable_rows:
+        yield "`strava-pipeline quarantine list` shows which", False
+    if one.withheld:
+        yield f"not shown by the service: {one.withheld}. {one.withheld_advice}".rstrip(), True
+
+
+def _at(moment: "datetime | None") -> str:
+    return f"{moment:%Y-%m-%d %H:%M} UTC" if moment else "never"
+
+
+@providers.command()
+def pull(
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[NAME]…", help="Services; none: all enabled ones.", show_default=False),
+    ] = None,
+    month: Annotated[str | None, typer.Option("--month", help="All of a month: 2026-10.")] = None,
+    years: Annotated[list[str] | None, typer.Option("--years", help=f"All of each year, a run each. {HELP}")] = None,
+    everything: Annotated[bool, typer.Option("--all", help="Everything, from the first activity on.")] = False,
+    allow_shrink: AllowShrink = False,
+    per_page: PerPage = None,
+    days: Days = None,
+    as_json: AsJson = False,
+    verbose: Verbose = False,
+) -> None:
+    """Pull what is new at services; or a month, years, everything. Merge it, fetch files, publish."""
+    from strava_pipeline.settings import Settings
+    from strava_pipeline.verbs.provider_pulls import chosen_providers, exit_code, pull_providers, wanted
+    from strava_pipeline.verbs.run_report import Report
+
+    settings = Settings.load()
+    more = [name for name in names or [] if set(name) <= set("0123456789-,")]  # --years 2023 2024
+    if more and not years:
+        raise typer.BadParameter(f"{more[0]} is no service; years go with --years", param_hint="NAME")
+    wants = wanted(
+        settings, month=month, years=[*(years or []), *more], everything=everything, per_page=per_page, days=days
+    )
+    chosen = chosen_providers(settings, [_own_name(name) for name in names or [] if name not in more])
+    report = Report(as_json=as_json)
+    found = pull_providers(settings, chosen, wants, allow_shrink=allow_shrink, report=report, verbose=verbose)
+    if as_json:
+        echo_json({"providers": {name: one.as_json(name) for name, one in found.items()}})
+    if code := exit_code(found.values()):
+        raise typer.Exit(code)
 
 
 @providers.command()

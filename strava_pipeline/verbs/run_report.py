@@ -134,7 +134,7 @@ def print_outcome(outcome: RunOutcome, *, lines: bool = True) -> None:
         if lines and (line := run_line(asset, metadata)):
             out.print(line)
         print_views_left_out(metadata.get("views_left_out", {}), to=out if lines else err)
-        _print_unmarked_deletions(metadata.get("deletions_not_marked_by_year", {}))
+        _print_unmarked_deletions(metadata)
         _print_import_problems(metadata)
     if outcome.stopped_early:
         err.print(
@@ -157,13 +157,12 @@ def _print_import_problems(metadata: Mapping[str, Any]) -> None:
         )
 
 
-def _print_unmarked_deletions(held: Mapping[str, str]) -> None:
-    for year, missing in held.items():
-        err.print(
-            f"{year}: the listing lacks {missing} activities, too much to be believed, so nothing was marked as deleted. Look "
-            f"at Strava; if that is meant: strava-pipeline reconcile --years {year} --allow-shrink",
-            style="yellow",
-        )
+def _print_unmarked_deletions(metadata: Mapping[str, Any]) -> None:
+    for year, missing in metadata.get("deletions_not_marked_by_year", {}).items():
+        what = f"{year}: the listing lacks {missing} activities, too much to be believed, so nothing was marked as deleted."
+        err.print(what, style="yellow")
+    if advice := metadata.get("deletions_not_marked_advice"):
+        err.print(advice, style="yellow")
 
 
 def exit_if_stopped(*outcomes: RunOutcome | None) -> None:
@@ -227,6 +226,12 @@ def _metadata_of(outcomes: "Sequence[RunOutcome]", asset: str) -> list[dict[str,
 
 
 Metadata = Mapping[str, Any]
+_FILES_LEFT = {
+    "activities_without_file": "of which there is none",
+    "files_missing": "missing",
+    "files_waiting_for_retry": "resting",
+    "failed": "failed",
+}
 _DETAILS_LEFT = {
     "details_missing": "missing",
     "details_waiting_for_retry": "resting",
@@ -243,8 +248,11 @@ _STREAMS_LEFT = {
 
 def run_line(asset: str, values: Metadata) -> str | None:
     """The line for what `asset` reported; None where that interests no person."""
-    line = _LINES.get(asset)
-    return line(values) if line else None
+    if line := _LINES.get(asset):
+        return line(values)
+    if "rows_received" in values:  # a provider's listing
+        return _listed(values)
+    return _files_fetched(values) if "files_received" in values else None
 
 
 def _listed(values: Metadata) -> str:
@@ -281,7 +289,7 @@ def _shards(values: Metadata) -> str:
 def _merged(values: Metadata) -> str:
     if "result" in values:
         return str(values["result"])
-    gone = f", {values['deleted']} deleted at Strava" if values["deleted"] else ""
+    gone = f", {values['deleted']} deleted at the source" if values["deleted"] else ""
     back = f", {values['restored']} back" if values["restored"] else ""
     return f"Merged: {values['inserted']} new, {values['updated']} changed{gone}{back}, {values['rows']} in these years"
 
@@ -315,6 +323,12 @@ def _fetched(what: str, values: Metadata, left: list[str]) -> str:
     rest = "".join(f"; {part}" for part in left)
     received = f"{counted(values[f'{what}_received'], what[:-1])} in {counted(values['calls'], 'call')}"
     return f"Fetched {received} ({values['seconds']:.1f} s){rest}"
+
+
+def _files_fetched(values: Metadata) -> str | None:
+    """No line where nothing was asked for."""
+    left = [f"{values[name]} {word}" for name, word in _FILES_LEFT.items() if values[name]]
+    return _fetched("files", values, left) if values["calls"] or left else None
 
 
 def _tracks(values: Metadata) -> str:

@@ -6,6 +6,7 @@ import typer
 
 from strava_pipeline.verbs.options import (
     HELP,
+    AllowShrink,
     AsJson,
     Cushion15min,
     CushionDaily,
@@ -80,12 +81,6 @@ def backfill(
             exit_if_stopped(outcome)
             limits = remaining_limits(limits, outcome)
         exit_if_stopped(fetch_new_gear(settings, outcome, limits, report))
-
-
-AllowShrink = Annotated[
-    bool,
-    typer.Option("--allow-shrink", help="Mark what is gone, however large a part of a year that is."),
-]
 
 
 def reconcile(

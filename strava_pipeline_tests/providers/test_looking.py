@@ -45,7 +45,11 @@ PAST = datetime(2001, 2, 2, 6, tzinfo=UTC)
 
 @pytest.fixture
 def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
-    """The toy is enabled and has its login."""
+    return with_toy(tmp_path, monkeypatch)
+
+
+def with_toy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    """Settings with which the toy is enabled and has its login."""
     register_toy(monkeypatch)
     (tmp_path / "providers.toml").write_text("[providers.toy]\nenabled = true")
     folders = {name: tmp_path / name for name in ("data_dir", "secrets_dir", "logs_dir", "ledger_dir", "dagster_home")}

@@ -244,6 +244,12 @@ def begin_listing(
     return listing
 
 
+def source_of_listing(name: str) -> str:
+    """The provider of the listing whose folder has that name."""
+    _, _, *source = name.split("-", 2)  # as `begin_listing` names them
+    return source[0] if source else STRAVA
+
+
 def read_listing(folder: Path, lake: Lake | None = None) -> Listing:
     """The listing in a folder, as it is on disk."""
     listing = Listing(folder, MANIFESTS.manifest(folder / "manifest.json"), lake, shared=True)
@@ -282,7 +288,7 @@ def restore_manifest(folder: Path, lake: Lake) -> Listing | None:
         oldest, newest = listing.manifest.oldest, listing.manifest.newest
         if oldest is None or newest is None:
             return None
-        before = int(newest.timestamp()) + 1 if mode == "year" else None
+        before = int(newest.timestamp()) + 1 if mode in ("year", "month") else None
         listing.manifest.window = Window(mode=asked.mode, after=int(oldest.timestamp()) - 1, before=before)
     listing.manifest.landed = listing.manifest.pages[0].landed
     _set_aside(folder / "manifest.json")

@@ -15,7 +15,7 @@ from strava_pipeline.core.providers import ReadPage, spec_of
 from strava_pipeline.core.sources import STRAVA
 from strava_pipeline.core.years import YearRange
 
-Mode = Literal["year", "incremental", "lite", "all", "import", "event"]
+Mode = Literal["year", "month", "incremental", "lite", "all", "import", "event"]
 
 _REMEMBERED = 16_384  # manifests, some kilobytes each: ten years of daily runs, with a listing of events for each day
 

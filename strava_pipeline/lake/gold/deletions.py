@@ -17,7 +17,7 @@ import polars as pl
 from strava_pipeline.core.activities import start_instants
 from strava_pipeline.core.sources import STRAVA
 from strava_pipeline.core.years import YearRange
-from strava_pipeline.lake.bronze.listing import Listing
+from strava_pipeline.lake.bronze.listing import Listing, source_of_listing
 from strava_pipeline.lake.bronze.listings import (
     Proof,
     Span,
@@ -69,6 +69,11 @@ class Shrink:
     listing: str
     missing: int
     present: int
+
+    @property
+    def source(self) -> str:
+        """Whose listing it is."""
+        return source_of_listing(self.listing)
 
 
 def confirmation(shrink: Shrink, at: datetime, by: str) -> Confirmation:

@@ -1,0 +1,291 @@
+"""`providers pull`: which listings it makes of which years, what it reports, and that a failing service stops no other."""
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+import typer
+
+from strava_pipeline.core.years import month_window
+from strava_pipeline.ingest.clock import ServerClock
+from strava_pipeline.ingest.providers_file import ProviderChoice
+from strava_pipeline.lake.bronze.listings import listings
+from strava_pipeline.lake.gold.warehouse import reading
+from strava_pipeline.operations.merging_steps import merge_gold
+from strava_pipeline.operations.options import ListingOptions
+from strava_pipeline.operations.provider_source import ProviderSource
+from strava_pipeline.operations.pulling import pull_listing
+from strava_pipeline.operations.step_reports import Scope
+from strava_pipeline.settings import Settings
+from strava_pipeline.verbs.provider_pulls import Pulled, exit_code, run_config, wanted, years_of_runs
+from strava_pipeline_tests.providers.subjects import GPX, ToySubject, tin, toy
+from strava_pipeline_tests.providers.toy_service import Toy
+from strava_pipeline_tests.providers.worlds import World
+from strava_pipeline_tests.rig import Rig
+from strava_pipeline_tests.verbs.conftest import Type
+
+TypeOn = Callable[[Rig], Type]
+
+SETTINGS = Settings(_env_file=None, first_year=2022)
+NOTHING: dict[str, Any] = {"month": None, "years": [], "everything": False}
+
+
+@pytest.mark.parametrize(
+    ("asked", "mode", "month", "years"),
+    [
+        ({}, "incremental", None, []),
+        ({"month": "2023-02"}, "month", "2023-02", [2023]),
+        ({"month": "2019-12"}, "month", "2019-12", [2022]),  # what is older is in the first partition
+        ({"years": ["2022-2024"]}, "year", None, [2022, 2023, 2024]),
+        ({"years": ["2024", "2022"]}, "year", None, [2022, 2024]),
+    ],
+)
+def test_the_options_say_which_listing_is_made_of_which_years(
+    asked: dict[str, Any], mode: str, month: str | None, years: list[int]
+) -> None:
+    found = wanted(SETTINGS, **{**NOTHING, **asked}, per_page=50)
+    assert (found.mode, found.month, list(found.years), found.config) == (mode, month, years, {"per_page": 50})
+
+
+def test_everything_is_one_listing_over_all_years() -> None:
+    found = wanted(SETTINGS, **{**NOTHING, "everything": True})
+    assert (found.mode, found.years[0]) == ("all", 2022)
+
+
+@pytest.mark.parametrize(
+    ("asked", "fault"),
+    [
+        ({"month": "2023-13"}, "a month is written YYYY-MM"),
+        ({"month": "2023-1"}, "a month is written YYYY-MM"),
+        ({"month": "9999-01"}, "9999-01 has not begun"),
+        ({"years": ["2021"]}, "2021: years go from 2022"),
+        ({"years": ["last"]}, "'last' is no year"),
+        ({"month": "2023-01", "everything": True}, "choose one of"),
+        ({"years": ["2023"], "everything": True}, "choose one of"),
+    ],
+)
+def test_options_that_say_nothing_clear_are_refused(asked: dict[str, Any], fault: str) -> None:
+    with pytest.raises(typer.BadParameter, match=fault):
+        wanted(SETTINGS, **{**NOTHING, **asked})
+
+
+@pytest.mark.parametrize(
+    ("codes", "code"), [([], 0), ([0, 0], 0), ([0, 3], 3), ([3, 1], 1), ([2, 3], 2), ([2, 1], 1), ([2, 2, 0], 2)]
+)
+def test_the_exit_code_is_that_of_the_failure_else_of_the_limit(codes: list[int], code: int) -> None:
+    assert exit_code([Pulled(code=one) for one in codes]) == code
+
+
+@pytest.mark.parametrize(
+    ("asked", "years", "config"),
+    [
+        ({}, [[2022, 2023]], {"mode": "incremental", "month": None}),
+        ({"month": "2023-02"}, [[2023]], {"mode": "month", "month": "2023-02"}),
+        ({"years": ["2022", "2023"]}, [[2023], [2022]], {"mode": "year", "month": None}),
+        ({"everything": True}, [[2022, 2023]], {"mode": "all", "month": None}),
+    ],
+    ids=["what is new", "a month", "years", "everything"],
+)
+def test_what_is_listed_at_once_is_one_run_and_years_are_a_run_each(
+    asked: dict[str, Any], years: list[list[int]], config: dict[str, Any], tmp_path: Path
+) -> None:
+    settings = Settings(_env_file=None, first_year=2022, data_dir=tmp_path / "data")
+    wants = wanted(settings, **{**NOTHING, **asked})
+    found = years_of_runs(settings, "toy", ProviderChoice(auto_files=False), wants)
+    assert [[year for year in run if year < 2024] for run in found] == years
+    assert run_config("toy", wants, allow_shrink=False) == {"bronze_toy": config}
+    assert run_config("toy", wants, allow_shrink=True) == {"bronze_toy": config, "activities": {"allow_shrink": True}}
+
+
+DAY = 86_400
+
+
+@pytest.mark.parametrize(
+    ("month", "first", "last"),
+    [
+        ("2025-01", 1735689600, 1738368000),
+        ("2025-12", 1764547200, 1767225600),
+        ("2024-02", 1706745600, 1709251200),  # a leap year's
+    ],
+)
+def test_the_window_of_a_month_is_a_day_wider_on_both_sides(month: str, first: int, last: int) -> None:
+    assert month_window(month) == (first - DAY, last + DAY)
+
+
+@pytest.fixture
+def services(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[ToySubject, Toy]]:
+    """Two toys with a ride in each of four months."""
+    with toy(monkeypatch) as one, tin(monkeypatch) as other:
+        monkeypatch.setattr(ServerClock, "sleep", lambda _, seconds: one.clock.advance(max(seconds, 0.0)))
+        for name, service in (("toy", one.toy), ("tin", other)):
+            for day in ("2024-12-31", "2025-01-31", "2025-02-28", "2026-01-05"):
+                key = f"{name} {day}"
+                service.add(key, f"{day}T07:00:00+01:00", metres=2224.0, seconds=600, moving=540)
+                service.files[key] = GPX.format(day).encode()
+        yield one, other
+
+
+def windows(service: Toy) -> list[tuple[int | None, int | None]]:
+    """After and before of each listing call."""
+    found = []
+    for _, _, path, _ in service.journal.log:
+        if (call := urlsplit(path)).path == "/activities":
+            query = parse_qs(call.query)
+            found.append(tuple(int(query[name][0]) if name in query else None for name in ("after", "before")))
+    return found
+
+
+def test_a_month_is_listed_as_its_window_and_resumes_as_other_windows_do(
+    services: tuple[ToySubject, Toy], tmp_path: Path
+) -> None:
+    one, _ = services
+    folders = {"data_dir": tmp_path / "data", "secrets_dir": tmp_path / "secrets"}
+    world = World(one, Settings(_env_file=None, **folders, first_year=2024))
+    one.log_in(world.settings)
+    run, options = world.run(), ListingOptions(mode="month", month="2025-01", per_page=1, days=None)
+    one.fail(kind="status", status=500, times=3, after=1)
+    with pytest.raises(Exception, match="500"):
+        pull_listing(run, ProviderSource("toy", world.settings, run), options, 2025)
+    run = world.run()
+    report = pull_listing(run, ProviderSource("toy", world.settings, run), options, 2025)
+    world.merge(run)
+    assert report.resumed
+    assert windows(one.toy)[0] == month_window("2025-01")
+    assert world.names() == ["toy 2024-12-31", "toy 2025-01-31"], "a day more on both sides"
+    (listing,) = listings(run.lake, "toy")
+    assert (listing.manifest.window.mode, listing.manifest.complete) == ("month", True)
+
+
+def test_a_year_that_shrinks_too_much_waits_and_the_advice_names_the_service(
+    services: tuple[ToySubject, Toy], tmp_path: Path
+) -> None:
+    one, _ = services
+    folders = {"data_dir": tmp_path / "data", "secrets_dir": tmp_path / "secrets"}
+    world = World(one, Settings(_env_file=None, **folders, first_year=2024))
+    one.log_in(world.settings)
+    for number in range(8):
+        one.toy.add(f"more {number}", f"2025-03-1{number}T07:00:00+01:00")
+    world.pull("year", 2025, per_page=50)
+    for number in range(8):
+        del one.toy.items[f"more {number}"]
+    one.clock.advance(60)
+    world.pull("year", 2025, per_page=50)
+    run = world.run()
+    with reading(run.lake):
+        scope = Scope([2025], {"activities"}, set(), run.run_id)
+        first = merge_gold(run, scope, force=True, allow_shrink=False)[0]
+    assert first.metadata is not None
+    assert first.metadata["deletions_not_marked_by_year"] == {"2025": "8 of 10 (Toy)"}
+    advice = "Look at Toy; if that is meant: strava-pipeline providers pull toy --years 2025 --allow-shrink"
+    assert first.metadata["deletions_not_marked_advice"] == advice
+
+
+@pytest.fixture
+def rig(make_rig: Any, services: tuple[ToySubject, Toy], tmp_path: Path) -> Rig:
+    (tmp_path / "providers.toml").write_text("[providers.toy]\nenabled = true\n[providers.tin]\nenabled = true\n")
+    found: Rig = make_rig(settings={"providers_config": tmp_path / "providers.toml"})
+    services[0].log_in(found.settings)
+    return found
+
+
+NAMES = "SELECT name FROM activities_all WHERE source IN ('toy', 'tin') AND deleted_at IS NULL ORDER BY name"
+
+
+def names(rig: Rig) -> list[str]:
+    return [name for (name,) in rig.gold(NAMES)]
+
+
+@pytest.mark.slow
+def test_every_service_is_pulled_though_the_first_one_fails(
+    rig: Rig, services: tuple[ToySubject, Toy], type_on: TypeOn
+) -> None:
+    services[0].fail(kind="status", status=500, times=3)
+    said = type_on(rig)("providers", "pull", "toy", "tin", "--json")
+    assert said.code == 1
+    found = json.loads(said.out)["providers"]
+    assert found["toy"]["error"].startswith("GET /activities: Toy answered 500")
+    assert found["toy"]["run_ids"] == []
+    assert found["tin"].items() >= {"error": None, "listed": 4, "inserted": 4, "files": 4}.items()
+    assert found["tin"]["published"]
+    assert names(rig) == [f"tin {day}" for day in ("2024-12-31", "2025-01-31", "2025-02-28", "2026-01-05")]
+    assert "Toy answered 500" in said.err
+
+
+@pytest.mark.slow
+def test_a_month_is_pulled_on_demand_and_a_limit_ends_with_3(
+    rig: Rig, services: tuple[ToySubject, Toy], type_on: TypeOn
+) -> None:
+    said = type_on(rig)("providers", "pull", "toy", "--month", "2025-02")
+    assert (said.code, said.out.splitlines()[:2]) == (0, ["Toy", said.out.splitlines()[1]])
+    assert "\nListed 2 activities in 3 calls" in said.out
+    assert "\nFetched 2 files in 2 calls" in said.out
+    assert names(rig) == ["toy 2025-01-31", "toy 2025-02-28"]
+    assert windows(services[0].toy)[0] == month_window("2025-02")
+    services[0].fail(kind="status", status=429, headers={"Retry-After": "7200"})
+    said = type_on(rig)("providers", "pull", "toy", "--years", "2025", "2024", "--json")
+    assert said.code == 3
+    found = json.loads(said.out)["providers"]["toy"]
+    assert len(found["run_ids"]) == 1, "the older year would be refused, too"
+    assert "Toy lets no more calls through until" in found["stopped_early"]
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "what"),
+    [
+        ((), 2, "No service besides Strava is enabled"),
+        (("toy",), 2, "Toy is not enabled. Put these lines into "),
+        (("tyo",), 2, "There is no provider tyo. Known besides Strava: "),
+        (("strava",), 2, "`strava-pipeline flow` pulls."),
+        (("2025",), 2, "2025 is no service; years go with"),
+        (("tin", "--month", "2025"), 2, "a month is written YYYY-MM"),
+    ],
+)
+def test_what_cannot_be_pulled_is_refused_before_anything_is_asked(
+    services: tuple[ToySubject, Toy],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    type_in: Type,
+    words: tuple[str, ...],
+    code: int,
+    what: str,
+) -> None:
+    folders = {name: tmp_path / name for name in ("data_dir", "secrets_dir", "logs_dir", "ledger_dir", "dagster_home")}
+    settings = Settings.load(_env_file=None, **folders, providers_config=tmp_path / "providers.toml")
+    for name, value in settings.environ().items():
+        monkeypatch.setenv(name, value)
+    said = type_in("providers", "pull", *words)
+    assert said.code == code
+    assert what in " ".join(said.err.replace("│", " ").split())
+    assert not [*services[0].journal.log, *services[1].journal.log]
+    assert not (tmp_path / "data_dir").exists()
+
+
+def test_without_its_login_a_service_is_not_asked(
+    services: tuple[ToySubject, Toy], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, type_in: Type
+) -> None:
+    folders = {name: tmp_path / name for name in ("data_dir", "secrets_dir", "logs_dir", "ledger_dir", "dagster_home")}
+    settings = Settings.load(_env_file=None, **folders, providers_config=tmp_path / "providers.toml")
+    settings.providers_config.write_text("[providers.toy]\nenabled = true\n")
+    for name, value in settings.environ().items():
+        monkeypatch.setenv(name, value)
+    said = type_in("providers", "pull", "--json")
+    assert said.code == 2
+    assert said.err == "There is no toy_login.json yet. Ask the toy for a key.\n"
+    assert json.loads(said.out)["providers"]["toy"] == {
+        "run_ids": [],
+        "stopped_early": None,
+        "calls": 0,
+        "inserted": None,
+        "changed": None,
+        "deleted": None,
+        "restored": None,
+        "held_back": [],
+        "published": None,
+        "listed": 0,
+        "files": 0,
+        "error": "There is no toy_login.json yet. Ask the toy for a key.",
+    }
+    assert not services[0].journal.log
