@@ -155,7 +155,7 @@ streams: ## Fetch tracks from Strava, one call each, with spare calls.
 import: ## Import Strava's archive, folders and files; no call.
 refresh: ## Pull new activities, merge, publish; no details.
 profile: ## Fetch the athlete and all gear again.
-providers: ## Services besides Strava: list, status, login, pull.
+providers: ## Services besides Strava: list, status, login, pull, gear.
 flow-now: ## The same as flow.
 
 ##@ Commands: look

@@ -49,7 +49,7 @@ COMMANDS: dict[str, tuple[str, str, str, str]] = {
     "import": ("import_", "import_", "Import Strava's archive, folders and files; no call.", "Pipeline"),
     "refresh": ("pipeline", "refresh", "Pull new activities, merge, publish; no details.", "Pipeline"),
     "profile": ("pipeline", "profile", "Fetch the athlete and all gear again.", "Pipeline"),
-    "providers": ("providers", "providers", "Services besides Strava: list, status, login, pull.", "Pipeline"),
+    "providers": ("providers", "providers", "Services besides Strava: list, status, login, pull, gear.", "Pipeline"),
     "sql": ("query", "sql", "Query the published warehouse.", "Look"),
     "duck": ("query", "duck", "A SQL prompt on the published warehouse.", "Look"),
     "schema": ("query", "schema", "Tables and columns, with units and meanings.", "Look"),

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from strava_pipeline.settings import Settings
 
 providers = typer.Typer(
-    no_args_is_help=True, add_completion=False, help="Services besides Strava: list, status, login, pull."
+    no_args_is_help=True, add_completion=False, help="Services besides Strava: list, status, login, pull, gear."
 )
 OneObject = Annotated[bool, typer.Option("--json", help="One JSON object.")]
 Name = Annotated[str, typer.Argument(help="The service, as in providers.toml.", show_default=False)]
@@ -140,6 +140,30 @@ def pull(
         echo_json({"providers": {name: one.as_json(name) for name, one in found.items()}})
     if code := exit_code(found.values()):
         raise typer.Exit(code)
+
+
+@providers.command()
+def gear(
+    link: Annotated[
+        bool, typer.Option("--link", help="Write links of gear with equal names into providers.toml, after a question.")
+    ] = False,
+    as_json: OneObject = False,
+) -> None:
+    """Show bikes and shoes of Strava and all enabled services side by side, and which of them are linked."""
+    from strava_pipeline.core.errors import MisuseError
+    from strava_pipeline.settings import Settings
+    from strava_pipeline.verbs.provider_gear import gear_json, gear_of, link_gear, print_gear
+
+    if link and as_json:
+        raise MisuseError("--link asks a person, and --json is for programs; choose one.")
+    settings = Settings.load()
+    sources, items = gear_of(settings)
+    if as_json:
+        echo_json(gear_json(items))
+    elif link:
+        link_gear(settings, items)
+    else:
+        print_gear(sources, items)
 
 
 @providers.command()

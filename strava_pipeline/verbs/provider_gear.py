@@ -1,0 +1,104 @@
+"""`providers gear`: gear of all services side by side, and links of gear that are proposed to a person.
+
+Which gear belongs together is core/gear_links.py's; how links are written into providers.toml is ingest/gear_tables.py's.
+"""
+
+from collections.abc import Iterable
+from dataclasses import asdict
+from difflib import unified_diff
+from typing import Any
+
+import typer
+from rich.table import Table
+
+from strava_pipeline.core.errors import MisuseError
+from strava_pipeline.core.gear_links import GearItem, Piece, gear_items
+from strava_pipeline.core.providers import best_first, spec_of
+from strava_pipeline.core.sources import STRAVA
+from strava_pipeline.core.text import counted
+from strava_pipeline.ingest.gear_tables import replace_file, with_links
+from strava_pipeline.ingest.providers_file import chosen_priorities, enabled_providers, providers_file
+from strava_pipeline.lake.gold.gear import gear_pieces
+from strava_pipeline.lake.gold.publish import current_snapshot
+from strava_pipeline.lake.paths import Lake
+from strava_pipeline.settings import Settings
+from strava_pipeline.verbs.options import NONE_ENABLED
+from strava_pipeline.verbs.output import echo, plain
+from strava_pipeline.verbs.terminal import out
+
+
+def gear_of(settings: Settings) -> tuple[list[str], list[GearItem]]:
+    """Strava and the enabled services, the best first, and all their gear. Raises MisuseError where none is enabled."""
+    enabled = enabled_providers(settings)
+    if not enabled:
+        raise MisuseError(NONE_ENABLED)
+    ranked = best_first([STRAVA, *enabled], chosen_priorities(settings.providers_config))
+    sources = [name for name in ranked if name == STRAVA or name in enabled]
+    with current_snapshot(Lake(settings.data_dir)) as connection:
+        pieces = gear_pieces(connection, sources)
+    return sources, gear_items(pieces, providers_file(settings.providers_config).gear, sources)
+
+
+def gear_json(items: Iterable[GearItem]) -> dict[str, Any]:
+    """The shape in docs/formats.md."""
+    return {"gear": {item.name: _item_json(item) for item in items}}
+
+
+def _item_json(item: GearItem) -> dict[str, Any]:
+    services: dict[str, dict[str, Any]] = {}
+    for piece in item.pieces:
+        found = plain(asdict(piece))
+        services.setdefault(found.pop("source"), {})[found.pop("gear_id")] = found
+    return {
+        "linked": item.linked,
+        "proposed": item.proposed,
+        "unclear": item.unclear,
+        "lost": item.lost,
+        "services": services,
+    }
+
+
+def print_gear(sources: list[str], items: list[GearItem]) -> None:
+    """A row for each item, a column for each service."""
+    table = Table("gear", *(spec_of(name).title for name in sources), "linked")
+    for item in items:
+        cells = ["\n".join(_cell(piece) for piece in item.pieces if piece.source == name) for name in sources]
+        table.add_row(item.name, *cells, _linked(item))
+    out.print(table)
+    proposed = sum(bool(item.proposed) for item in items)
+    if proposed:
+        out.print(
+            f"Links to propose: {counted(proposed, 'item')}; `strava-pipeline providers gear --link` writes them."
+        )
+
+
+def _cell(piece: Piece) -> str:
+    retired = ", retired" if piece.retired else ""
+    return f"{piece.name} ({piece.gear_id}): {counted(piece.activities, 'activity')}{retired}"
+
+
+def _linked(item: GearItem) -> str:
+    lines = [", ".join(item.linked)] if item.linked else []
+    lines += [f"proposed: {', '.join(item.proposed)}"] if item.proposed else []
+    lines += [f"{name}: several of that name" for name in item.unclear]
+    return "\n".join([*lines, *(f"{name}: no such gear" for name in item.lost)])
+
+
+def link_gear(settings: Settings, items: list[GearItem]) -> None:
+    """Show what would be written into providers.toml, ask, and write it."""
+    path = settings.providers_config
+    proposed = {item.name: item.proposed for item in items if item.proposed}
+    if not proposed:
+        echo("There is nothing to link: no two services have unlinked gear of the same name.")
+        return
+    before, after = with_links(path, proposed)
+    echo(f"To be written into {path}:\n")
+    for line in unified_diff(before.splitlines(), after.splitlines(), lineterm="", n=0):
+        if line.startswith("+") and not line.startswith("+++"):
+            echo(f"  {line[1:]}".rstrip())
+    echo()
+    if not typer.confirm("Write it?", err=True):
+        echo("Nothing was written.")
+        raise typer.Exit(1)
+    replace_file(path, before, after)
+    echo(f"Written: {counted(len(proposed), 'item')}.")
