@@ -97,6 +97,9 @@ class Settings(BaseSettings):
     garmin_auth_url: Server = Field("https://diauth.garmin.com", alias="GARMIN_AUTH_URL")
     garmin_tokens_file: AbsolutePath | None = Field(None, alias="GARMIN_TOKENS_FILE")
     garmin_interval: float = Field(1.0, alias="GARMIN_INTERVAL", ge=0, le=3600)  # seconds between calls
+    intervals_base_url: Server = Field("https://intervals.icu", alias="INTERVALS_BASE_URL")
+    intervals_api_key: SecretStr | None = Field(None, alias="INTERVALS_API_KEY")
+    intervals_athlete_id: Stripped = Field("0", alias="INTERVALS_ATHLETE_ID")
     pings_config: AbsolutePath = Field(Path("cars.toml"), alias="PINGS_CONFIG")
     trips_source: Stripped | None = Field(None, alias="TRIPS_SOURCE", repr=False)  # such URLs carry a password
     trips_keys_file: AbsolutePath | None = Field(None, alias="TRIPS_KEYS_FILE")

@@ -21,10 +21,11 @@ from strava_pipeline.settings import Settings
 
 PROVIDERS: dict[str, str] = {
     "garmin": "strava_pipeline.ingest.garmin.client",
+    "intervals_icu": "strava_pipeline.ingest.intervals_icu.client",
 }
 """The module of each provider, by name. Strava, with its budget, is connected by itself."""
 
-ALIASES: dict[str, str] = {}
+ALIASES: dict[str, str] = {"intervalsicu": "intervals_icu"}
 """Other names that a person may type for a provider, in commands and in providers.toml, and its own name."""
 
 

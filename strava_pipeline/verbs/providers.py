@@ -196,7 +196,10 @@ def login(
         places = " and ".join(map(str, login_files(name, settings)))
         echo(f"Logged in to {title}; the login is kept in {places}.")
     if check:
-        account = connect(name, settings, clock, lambda why, seconds: echo(why, err=True)).login().account
+        client = connect(name, settings, clock, lambda why, seconds: echo(why, err=True))
+        account = client.login().account
+        if not client.calls:  # whose login it is stands here; whether it is accepted, only an answer says
+            next(client.list_pages(int(clock.now().timestamp()), None, 1), None)
         echo(f"{title} accepts the login." if account is None else f"{title} accepts the login of account {account}.")
     if name not in enabled_providers(settings):
         _print_how_to_enable(settings, name, title)

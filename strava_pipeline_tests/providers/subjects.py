@@ -235,4 +235,14 @@ def garmin(_: pytest.MonkeyPatch) -> Any:
     return garmin_subject.running()
 
 
-SUBJECTS: dict[str, Callable[[pytest.MonkeyPatch], Any]] = {"toy": toy, "garmin": garmin}
+def intervals_icu(_: pytest.MonkeyPatch) -> Any:
+    from strava_pipeline_tests.providers import intervals_icu_subject  # the same
+
+    return intervals_icu_subject.running()
+
+
+SUBJECTS: dict[str, Callable[[pytest.MonkeyPatch], Any]] = {
+    "toy": toy,
+    "garmin": garmin,
+    "intervals_icu": intervals_icu,
+}

@@ -111,7 +111,7 @@ def test_an_id_is_quoted_in_an_address(world: World, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(Wire, "send", listen)
     with pytest.raises(GoneError):
         client.get_file("no/such ride?")
-    ((url, params),) = asked
+    (url, params), *_ = asked  # some services have a second address for files
     assert "no%2Fsuch%20ride%3F" in url or "no/such ride?" in (params or {}).values()
 
 
@@ -130,7 +130,7 @@ def test_an_interrupt_during_a_call_waits_until_the_answer_is_on_disk(
 ) -> None:
     if what not in {"listing", *spec_of(world.subject.name).capabilities}:
         pytest.skip("this provider gives no files")
-    five(world.subject)
+    five_on_pages(world.subject)
     if what == "files":
         world.pull()
     send = Wire.send

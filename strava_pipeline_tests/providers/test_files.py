@@ -223,7 +223,7 @@ def test_a_fault_of_all_files_costs_few_calls_a_run(world: World) -> None:
     five(world.subject)
     world.subject.add("2025-01-06", "ride 6")
     world.pull()
-    world.subject.fail_file(None, kind="status", status=403, times=100)
+    world.subject.fail_file(None, kind="status", status=400, times=100)
     report = world.fetch_files()
     assert len(world.asked_for_files()) == 5
     assert isinstance(report.stopped, str)
@@ -243,7 +243,7 @@ def test_nothing_is_asked_where_files_are_switched_off_or_are_another_accounts(w
     five(world.subject)
     world.pull()
     world.fetch_files(auto_files=False)
-    world.subject.change_account()
+    world.change_account()
     world.fetch_files()
     assert world.asked_for_files() == []
 

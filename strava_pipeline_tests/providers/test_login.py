@@ -17,6 +17,8 @@ from strava_pipeline_tests.verbs.conftest import Type
 
 @pytest.fixture
 def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    for name in [*registry.PROVIDERS]:  # the toys alone
+        monkeypatch.delitem(registry.PROVIDERS, name)
     folders = {name: tmp_path / name for name in ("data_dir", "secrets_dir", "logs_dir", "ledger_dir", "dagster_home")}
     found = Settings.load(_env_file=None, **folders, providers_config=tmp_path / "providers.toml")
     for name, value in found.environ().items():

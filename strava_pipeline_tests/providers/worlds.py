@@ -1,16 +1,22 @@
 """A data folder beside a running provider: pulls, merges, and what is then in gold."""
 
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
+
+import pytest
 
 from strava_pipeline.core.json_values import json_bytes
 from strava_pipeline.core.limits import ImportLimits
 from strava_pipeline.core.providers import ReadPage, spec_of
-from strava_pipeline.ingest.clock import machine_clock
+from strava_pipeline.ingest.clock import ServerClock, machine_clock
 from strava_pipeline.lake.bronze.listing import begin_listing
 from strava_pipeline.lake.bronze.manifests import Window
 from strava_pipeline.lake.gold.warehouse import reading
+from strava_pipeline.operations import provider_source
 from strava_pipeline.operations.merging import (
     details_merged,
     make_shards,
@@ -28,7 +34,7 @@ from strava_pipeline.operations.run_context import RunContext, run_context
 from strava_pipeline.operations.step_reports import StepReport
 from strava_pipeline.operations.tracking import make_tracks
 from strava_pipeline.settings import Settings
-from strava_pipeline_tests.providers.subjects import Subject
+from strava_pipeline_tests.providers.subjects import SUBJECTS, Subject
 
 YEARS = [2024, 2025, 2026]
 
@@ -106,6 +112,26 @@ class World:
         """The calls for the listing, in order."""
         calls = [path for _, _, path, _ in self.subject.journal.log]
         return [path for path in calls if path.partition("?")[0] == self.subject.lists]
+
+
+@contextmanager
+def world_of(name: str, folder: Path, patch: pytest.MonkeyPatch) -> Iterator[World]:
+    """The provider `name`, running, and an empty data folder in `folder`. Pauses move the emulator's clock."""
+    with SUBJECTS[name](patch) as subject:
+
+        def sleep(_: ServerClock, seconds: float) -> None:
+            subject.clock.advance(max(seconds, 0.0))
+
+        patch.setattr(ServerClock, "sleep", sleep)
+        patch.setattr(provider_source, "machine_clock", lambda speed: machine_clock(speed, now=subject.clock.now))
+        config = folder / "providers.toml"
+        config.write_text(f"[providers.{subject.name}]\nenabled = true\n")
+        folders = {"data_dir": folder / "data", "logs_dir": folder / "logs", "secrets_dir": folder / "secrets"}
+        settings = Settings(
+            _env_file=None, **folders, providers_config=config, first_year=2024, clock_speed=1, **subject.settings
+        )
+        subject.log_in(settings)
+        yield World(subject, settings)
 
 
 def five(subject: Subject) -> list[str]:

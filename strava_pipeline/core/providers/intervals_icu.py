@@ -1,0 +1,194 @@
+"""intervals.icu: what it offers, and how its activities and gear read. Pure.
+
+What came to intervals.icu from Strava it withholds: its list shows a stub with Strava's id. Its own numbers are computed from
+the same files again. Body data (weight, resting heart rate, thresholds) stays in bronze. Fields: intervals.icu/api/v1/docs.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta, timezone
+from typing import Any, TypeGuard
+from zoneinfo import ZoneInfo
+
+from strava_pipeline.core.providers import ProviderRow, ProviderSpec, UnreadableRowError, Withheld, page_reader
+from strava_pipeline.core.rows import Json
+from strava_pipeline.core.sources import STRAVA
+from strava_pipeline.core.sports import GROUP_OF
+from strava_pipeline.core.start_times import start_fields, zone_label
+
+NAME = "intervals_icu"
+OTHER_SPORTS = {
+    "TrackRide": "Ride",
+    "Cyclocross": "GravelRide",
+    "OpenWaterSwim": "Swim",
+    "VirtualSki": "NordicSki",
+    **dict.fromkeys(("Hockey", "Rugby", "WaterSport", "Transition", "Other"), "Workout"),
+}
+"""Sports that Strava does not have; of the other 51, the words are Strava's."""
+
+_RENAMED = {
+    "max_altitude": "elev_high",
+    "min_altitude": "elev_low",
+    "icu_average_watts": "average_watts",
+    "icu_weighted_avg_watts": "weighted_average_watts",
+}
+_BODY = frozenset(
+    ("icu_weight", "icu_resting_hr", "lthr", "athlete_max_hr", "icu_hr_zones", "icu_hrr", "wellness", "feel")
+)
+_STARTS = ("start_date", "start_date_local", "timezone")
+_READ = frozenset(("id", "type", "gear", "icu_joules", "external_id", "strava_id", *_STARTS, *_RENAMED))
+_NOT_OURS = frozenset(("links", "source_id", "athlete"))  # names that mean something else in our rows
+_RACES = {"run": 1, "ride": 11}  # Strava's workout_type of a race
+_MOST_OFFSET = timedelta(hours=14)  # UTC+14
+
+
+def rows(content: Any) -> Sequence[Any]:
+    """The items of a listing, the newest first. Raises UnreadableRowError."""
+    if not isinstance(content, list):
+        raise UnreadableRowError("the page is no list")
+    return content
+
+
+def read_row(item: Json) -> ProviderRow | Withheld | None:
+    """An item of the list. A stub is Withheld; None: a stub without an id."""
+    key, start, local = text_id(item.get("id")), _instant(item.get("start_date")), _clock(item.get("start_date_local"))
+    if _is_stub(item):
+        return Withheld(key, local) if key else None
+    if key is None:
+        raise UnreadableRowError("it has no id", start)
+    if start is None and local is None:
+        raise UnreadableRowError("it has no start")
+    summary = {
+        **{name: value for name, value in item.items() if name not in _READ | _BODY | _NOT_OURS},
+        **_numbers(item),
+        **_start(start, local, item.get("timezone")),
+        **_sport(item),
+        "external_id": text_id(item.get("external_id")),
+        "gear_id": _gear_id(item.get("gear")),
+    }
+    if isinstance(source := item.get("source"), str):
+        summary["manual"] = source == "MANUAL"
+    return ProviderRow(key, {name: value for name, value in summary.items() if value is not None}, _links(item, key))
+
+
+def text_id(value: Any) -> str | None:
+    """An id as text: ids are texts, and numbers in some answers. None for anything else, and for an empty one."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    return value if isinstance(value, str) and value else None
+
+
+def _is_stub(item: Json) -> bool:
+    """Whether it is all that intervals.icu shows of an activity from Strava: five fields, or fewer."""
+    note = item.get("_note")
+    of_strava = item.get("source") == "STRAVA" or (isinstance(note, str) and "strava" in note.lower())
+    return of_strava and (item.get("type") is None or item.get("start_date") is None)
+
+
+def _numbers(item: Json) -> dict[str, Any]:
+    """The numbers with other names or units than Strava's; one that is no number stays under its own name."""
+    found = {ours if _is_number(item.get(theirs)) else theirs: item.get(theirs) for theirs, ours in _RENAMED.items()}
+    joules = item.get("icu_joules")
+    return {**found, **({"kilojoules": joules / 1000} if _is_number(joules) else {"icu_joules": joules})}
+
+
+def _is_number(value: Any) -> TypeGuard[float]:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _start(start: datetime | None, local: datetime | None, zone: Any) -> Mapping[str, Any]:
+    """The fields of a start. Without its instant and its zone, only what the athlete's clock showed is known."""
+    zone = zone if isinstance(zone, str) and zone_label(zone, datetime(2000, 1, 1, tzinfo=UTC)) else None
+    if start is None and local is not None and zone is not None:
+        start = local.replace(tzinfo=ZoneInfo(zone)).astimezone(UTC)
+    if start is None:
+        return {} if local is None else {"start_date_local": f"{local:%Y-%m-%dT%H:%M:%S}Z"}
+    if local is None:
+        began = start.astimezone(ZoneInfo(zone)) if zone else start
+        fields = start_fields(began, zone)
+        return fields if zone else {"start_date": fields["start_date"]}
+    offset = timedelta(seconds=round((local - start.replace(tzinfo=None)).total_seconds()))
+    if abs(offset) > _MOST_OFFSET:  # one of the two is wrong, and nobody knows which
+        return {"start_date": start_fields(start)["start_date"], "start_date_local": f"{local:%Y-%m-%dT%H:%M:%S}Z"}
+    return start_fields(start.astimezone(timezone(offset)), zone)
+
+
+def _instant(text: Any) -> datetime | None:
+    """A time in UTC, whether the text says so or not."""
+    try:
+        at = datetime.fromisoformat(text)
+        at = at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
+        at - timedelta(days=2), at + timedelta(days=2)  # the ends of time, where arithmetic fails
+    except (TypeError, ValueError, OverflowError):
+        return None
+    return at
+
+
+def _clock(text: Any) -> datetime | None:
+    """What the athlete's clock showed; an offset in the text says nothing."""
+    try:
+        at = datetime.fromisoformat(text).replace(tzinfo=None)
+        at - timedelta(days=2), at + timedelta(days=2)
+    except (TypeError, ValueError, OverflowError):
+        return None
+    return at
+
+
+def _sport(item: Json) -> dict[str, Any]:
+    """The sport in Strava's words, the service's own word where that is another, and Strava's number of a race."""
+    word = item.get("type")
+    sport = OTHER_SPORTS.get(word, word) if isinstance(word, str) else None
+    is_race = item.get("race") is True or item.get("sub_type") == "RACE"
+    race = _RACES.get(GROUP_OF.get(sport or "", "")) if is_race else None
+    return {"sport_type": sport, "icu_type": word if word != sport else None, "workout_type": race}
+
+
+def _gear_id(gear: Any) -> str | None:
+    """Its name is null in listings, and its distance grows with each ride: both are in the list of gear."""
+    return text_id(gear.get("id")) if isinstance(gear, dict) else None
+
+
+def _links(item: Json, key: str) -> dict[str, str]:
+    """What the activity is called at Strava and at Garmin Connect; ids of other origins are names of files."""
+    source, strava, external = item.get("source"), text_id(item.get("strava_id")), text_id(item.get("external_id"))
+    if source == "STRAVA":
+        strava = strava or key
+    found = {STRAVA: strava, "garmin": external if source == "GARMIN_CONNECT" else None}
+    return {name: value for name, value in found.items() if value and value.isascii() and value.isdigit()}
+
+
+def read_gear(content: Any) -> Sequence[tuple[str, Json]]:
+    """Bikes, shoes and their parts. Raises UnreadableRowError."""
+    if not isinstance(content, list):
+        raise UnreadableRowError("it is no list of gear")
+    keys = [text_id(item.get("id")) if isinstance(item, dict) else None for item in content]
+    if None in keys:
+        raise UnreadableRowError("a piece of gear has no id")
+    return [(key or "", _gear(item)) for key, item in zip(keys, content, strict=True)]
+
+
+def _gear(item: Json) -> Json:
+    """The fields by the names of the table `gear`; `retired` is a date there."""
+    retired = item.get("retired")
+    found = {
+        **{name: value for name, value in item.items() if name not in ("id", "athlete_id", "retired", "notes")},
+        "retired": bool(retired),
+        "retired_on": retired if isinstance(retired, str) else None,
+        "description": item.get("notes"),
+    }
+    return {name: value for name, value in found.items() if value is not None}
+
+
+SPEC = ProviderSpec(
+    name=NAME,
+    title="intervals.icu",
+    link="https://intervals.icu/activities/{source_id}",
+    priority=4,
+    read_page=page_reader(NAME, rows, read_row),
+    paged=False,
+    withheld=(
+        "They came to it from Strava, whose data it may not pass on. Connect the device (Garmin, Wahoo and so on) to "
+        "intervals.icu directly; for older ones, import Strava's archive there (Settings, Import all Strava data)."
+    ),
+    capabilities=frozenset({"windows", "files"}),
+    kinds={"gear": read_gear},
+)

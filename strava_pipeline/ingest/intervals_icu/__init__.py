@@ -1,0 +1,1 @@
+"""intervals.icu's API, as its documentation and its users describe it."""

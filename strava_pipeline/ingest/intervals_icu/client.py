@@ -1,0 +1,235 @@
+"""The client of intervals.icu: HTTP Basic with the athlete's API key.
+
+A listing has no pages. It is asked for by local days, a day more at both ends: a calendar year at a time, the newest first,
+and one answer for what is not longer than a year. How fast it may be asked follows from its answers' headers. Nothing is
+written there.
+"""
+
+import hashlib
+import json
+import random
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, suppress
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any, TypeVar
+from urllib.parse import quote, urlsplit
+
+from strava_pipeline.core.errors import GoneError, MissingSettingsError, RefusedError, TransientError
+from strava_pipeline.core.providers import Kind, ProviderSpec, UnreadableRowError, spec_of
+from strava_pipeline.core.providers.intervals_icu import NAME, text_id
+from strava_pipeline.ingest.clock import ServerClock
+from strava_pipeline.ingest.http import Wire, make_wire
+from strava_pipeline.ingest.provider import Login, OnWait, Page, Received
+from strava_pipeline.ingest.secret_file import save_secret
+from strava_pipeline.ingest.service_client import Answer, ServiceClient
+from strava_pipeline.settings import Settings
+
+T = TypeVar("T")
+LOGIN_SETTINGS = ("INTERVALS_API_KEY",)
+OWN = "0"  # an athlete's id in addresses: whose key it is
+DAY = timedelta(days=1)
+LONGEST = timedelta(days=370)  # in one answer: a year, and the days around it
+EARLIEST, LATEST = date(1970, 1, 1), date(2199, 12, 31)  # wrong clocks of devices stay within these
+WHOLE = 1_000_000  # rows: more than any answer has, so that none looks cut off
+FIRST_PAUSE = timedelta(seconds=1)  # after a 429 without Retry-After: intervals.icu counts calls by the second
+MOST_REFUSALS = 6  # 429s for one call, so that it is repeated five times
+KEY_PAGE = "https://intervals.icu/settings, under Developer Settings"
+
+
+class IntervalsClient:
+    """intervals.icu with the login of `settings`."""
+
+    def __init__(self, settings: Settings, key: str, wire: Wire, clock: ServerClock, on_wait: OnWait) -> None:
+        self._settings, self._key = settings, key
+        self._athlete = settings.intervals_athlete_id
+        self._base_url = settings.intervals_base_url
+        self._service = ServiceClient(
+            spec_of(NAME).title,
+            f"{self._base_url}/api/v1",
+            wire,
+            clock,
+            random.random,
+            login=f"Check INTERVALS_API_KEY and INTERVALS_ATHLETE_ID; the key is at {KEY_PAGE}.",
+            refuses_login_by=(401, 403),
+            unsaid=FIRST_PAUSE,
+            most_refusals=MOST_REFUSALS,
+            basic=("API_KEY", key),
+            on_wait=on_wait,
+        )
+
+    @property
+    def spec(self) -> ProviderSpec:
+        """What intervals.icu offers."""
+        return spec_of(NAME)
+
+    @property
+    def host(self) -> str | None:
+        """The host of its API."""
+        return urlsplit(self._base_url).hostname
+
+    @property
+    def calls(self) -> int:
+        """The attempts that reached the server or may have."""
+        return self._service.calls
+
+    def landed(self, answers: Iterator[T], land: Callable[[T], object]) -> Iterator[T]:
+        """Each of `answers`, which are asked for as they are taken, after `land` has put it on disk."""
+        return self._service.landed(answers, land)
+
+    def landing(self) -> AbstractContextManager[None]:
+        """An interrupt within the body waits from the sending of a call until the body has landed its answer."""
+        return self._service.landing()
+
+    def login(self) -> Login:
+        """The athlete whose activities are listed. One call for each key, ever, unless a setting names the athlete."""
+        if self._athlete != OWN:
+            return Login(self._athlete)
+        digest = hashlib.sha256(f"{self._base_url} {self._key}".encode()).hexdigest()
+        path = account_file(self._settings)
+        with suppress(OSError, ValueError, TypeError, AttributeError):  # damaged is unknown
+            known = json.loads(path.read_text())
+            if known.get("key_sha256") == digest and isinstance(known["athlete"], str):
+                return Login(known["athlete"])
+        rows = self._list(EARLIEST, LATEST.isoformat(), limit=1).json
+        names = [text_id(row.get("icu_athlete_id")) for row in rows if isinstance(row, dict)]
+        athlete = next((name for name in names if name), OWN)
+        with suppress(OSError):
+            save_secret(path, {"key_sha256": digest, "athlete": athlete})
+        return Login(athlete)
+
+    def list_pages(self, after: int | None, before: int | None, per_page: int) -> Iterator[Page]:
+        """A page for each year with activities, the newest first; one for a range of up to a year. `per_page` has no effect."""
+        first = EARLIEST if after is None else _day(after) - DAY
+        last = LATEST if before is None else _day(before) + 2 * DAY  # whether that day itself is listed, nobody knows
+        until = last.isoformat()
+        number, calls = 0, self.calls
+        while True:
+            newest = min(last, self._service.clock.now().date() + 2 * DAY)
+            oldest = first if newest - first <= LONGEST else date((newest - DAY).year, 1, 1)
+            answer = self._list(oldest, until)
+            read = self.spec.read_page(answer.json)
+            is_empty = not (read.activities or read.unreadable or read.foreign)
+            if not is_empty:
+                number += 1
+                yield Page(number, WHOLE, read, answer.body, answer.fetched_at, self.calls - calls)
+                calls = self.calls
+            if oldest <= first:
+                return
+            last, until = (
+                oldest,
+                f"{oldest}T00:00:00",
+            )  # to the second: what begins at New Year comes twice, or not again
+            if is_empty:
+                older = self._newest_day(first, until)
+                if older is None:
+                    return
+                last = min(last, older + DAY)
+
+    def _newest_day(self, first: date, until: str) -> date | None:
+        """The day of the newest activity since `first`; None where there is none."""
+        rows = self._list(first, until, limit=1).json
+        days = [_day_of(row.get("start_date_local")) for row in rows if isinstance(row, dict)]
+        return max((day or date.max - DAY for day in days), default=None)
+
+    def _list(self, oldest: date, newest: str, limit: int | None = None) -> Answer:
+        """The activities from a local day to another one, or to a local time; the newest first."""
+        query = {"oldest": oldest.isoformat(), "newest": newest, "limit": limit}
+        return self._service.get(f"{self._of_athlete}/activities", query, check=wrong_page)
+
+    @property
+    def _of_athlete(self) -> str:
+        return f"/athlete/{quote(self._athlete, safe='')}"
+
+    def get_file(self, source_id: str) -> Received:
+        """The file as it was uploaded; where there is none, one that intervals.icu makes of its streams, named `derived`."""
+        try:
+            return self._file(source_id, "file", "")
+        except GoneError as none:
+            if _is_withheld(none.body):
+                raise
+        return self._file(source_id, "fit-file", ".derived")
+
+    def _file(self, source_id: str, what: str, mark: str) -> Received:
+        path = f"/activity/{quote(source_id, safe='')}/{what}"
+        try:
+            answer = self._service.get(path, is_json=False)
+        except RefusedError as error:
+            if error.status == 422 and _is_withheld(error.body):
+                raise GoneError(f"GET {path}: intervals.icu withholds what came from Strava", body=error.body) from None
+            raise
+        if not answer.body:
+            raise GoneError(f"GET {path}: the file is empty")
+        if answer.body.lstrip()[:1] in (b"{", b"[") or b"<html" in answer.body[:1000].lower():
+            raise TransientError(f"GET {path}: 200, but no file", status=200, body=answer.body)
+        return Received(answer.body, answer.fetched_at, f"{source_id}{mark}{_ending(answer.body)}")
+
+    def list_kind(self, kind: Kind, after: int | None, before: int | None) -> Iterator[Received]:
+        """All gear, in one answer."""
+        try:
+            answer = self._service.get(f"{self._of_athlete}/gear.json", check=wrong_gear)
+        except GoneError:  # the address has an ending that some clients leave out
+            answer = self._service.get(f"{self._of_athlete}/gear", check=wrong_gear)
+        yield Received(answer.body, answer.fetched_at)
+
+
+def wrong_page(content: Any) -> str | None:
+    """What is wrong with an answer that should be a list of activities."""
+    try:
+        spec_of(NAME).read_page(content)
+    except UnreadableRowError as error:
+        return str(error)
+    return None
+
+
+def wrong_gear(content: Any) -> str | None:
+    """What is wrong with an answer that should be a list of gear."""
+    try:
+        spec_of(NAME).kinds["gear"](content)
+    except UnreadableRowError as error:
+        return str(error)
+    return None
+
+
+def _day(epoch: int) -> date:
+    return datetime.fromtimestamp(epoch, UTC).date()
+
+
+def _day_of(text: Any) -> date | None:
+    try:
+        return datetime.fromisoformat(text).date()
+    except (TypeError, ValueError):
+        return None
+
+
+def _is_withheld(body: bytes) -> bool:
+    """Whether an error says that the activity came from Strava."""
+    return b"strava" in body.lower()
+
+
+def _ending(body: bytes) -> str:
+    if body.startswith(b"\x1f\x8b"):
+        return ".gz"
+    if body[8:12] == b".FIT":
+        return ".fit"
+    return ".tcx" if b"<TrainingCenterDatabase" in body[:1000] else ".gpx"
+
+
+def account_file(settings: Settings) -> Path:
+    """Where it is kept whose key it is: the athlete's id, beside a hash of the key."""
+    return settings.secrets_dir / f"{NAME}_account.json"
+
+
+def login_files(settings: Settings) -> Sequence[Path]:
+    """The file that belongs to the login; the login itself is a setting."""
+    return [account_file(settings)]
+
+
+def connect(settings: Settings, clock: ServerClock, on_wait: OnWait) -> IntervalsClient:
+    """A client; nothing is sent yet. Raises MissingSettingsError without a key."""
+    if settings.intervals_api_key is None:
+        raise MissingSettingsError(
+            f"INTERVALS_API_KEY is not set, so intervals.icu can't be asked. The key is at {KEY_PAGE}."
+        )
+    key = settings.intervals_api_key.get_secret_value().strip()
+    return IntervalsClient(settings, key, make_wire(settings, clock), clock, on_wait)

@@ -1,0 +1,107 @@
+"""intervals.icu as the contract asks for it."""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Any
+
+from pydantic import SecretStr
+
+from strava_pipeline.emulator.intervals_icu import app
+from strava_pipeline.emulator.server import ServerThread
+from strava_pipeline.emulator.service import Fault
+from strava_pipeline.settings import Settings
+from strava_pipeline_tests.providers import toy_service
+from strava_pipeline_tests.providers.subjects import GPX, fit_of
+
+
+class IntervalsIcuSubject:
+    name, secret, account = "intervals_icu", "intervals-secret-key", None
+    lists, gear = "/api/v1/athlete/i317960/activities", "/api/v1/athlete/i317960/gear.json"
+    zones = links = lists_foreign = True
+    formats = ("gpx", "fit")
+    file_call = re.compile(r"/api/v1/activity/(.+)/file")
+
+    def __init__(self, service: app.IntervalsIcu, url: str) -> None:
+        self.service = service
+        self.settings: dict[str, Any] = {
+            "intervals_base_url": url,
+            "intervals_api_key": SecretStr(self.secret),
+            "intervals_athlete_id": service.athlete,
+        }
+        self.deleted: dict[str, dict[str, Any]] = {}
+        self.clock, self.faults, self.journal = service.clock, service.faults, service.journal
+        service.gear.append({"id": "b77", "type": "Bike", "name": "Blue bike", "distance": 5000.0, "retired": None})
+
+    def log_in(self, settings: Settings) -> None:
+        """Its login is a setting."""
+
+    def add(
+        self,
+        day: str,
+        title: str,
+        *,
+        began: str = "",
+        zone: str = "Europe/Vienna",
+        has_distance: bool = True,
+        file_of: str | None = None,
+        strava_id: int | None = None,
+    ) -> str:
+        key = f"i{900 - len(self.service.activities)}/k {len(self.service.activities)}"  # no order, and to be quoted
+        fields: dict[str, Any] = {
+            "name": title,
+            "type": "Ride",
+            "timezone": zone,
+            "elapsed_time": 600,
+            "moving_time": 540,
+            "mood": "good",
+            "source": "UPLOAD",
+            "gear": {"id": "b77", "name": None, "distance": 5000.0, "primary": False},
+            "distance": 2224.0 if has_distance else None,
+            "strava_id": None if strava_id is None else str(strava_id),
+        }
+        at = datetime.fromisoformat(began or f"{day}T07:00:00+01:00")
+        self.service.activities[key] = app.row_of(key, self.service.athlete, at, **fields)
+        is_gpx = file_of or len(self.service.activities) % 2
+        self.service.files[key] = GPX.format(file_of or day).encode() if is_gpx else fit_of(day)
+        return key
+
+    def add_foreign(self, day: str) -> None:
+        self.service.add_stub(str(18_000_000_000 + len(self.service.activities)), f"{day}T06:00:00")
+
+    def lose_file(self, source_id: str) -> None:
+        del self.service.files[source_id]
+
+    def fail_file(self, source_id: str | None, *, headers: dict[str, str] | None = None, **fault: Any) -> None:
+        self.service.headers = [(name.encode(), value.encode()) for name, value in (headers or {}).items()]
+        self.faults.order(Fault.from_order({"path": f"/activity/{source_id or '*'}/file", **fault}, ""))
+
+    def edit(self, source_id: str, title: str) -> None:
+        self.service.activities[source_id]["name"] = title
+
+    def delete(self, source_id: str) -> None:
+        self.deleted[source_id] = self.service.activities.pop(source_id)
+
+    def restore(self, source_id: str) -> None:
+        self.service.activities[source_id] = self.deleted.pop(source_id)
+
+    def spoil(self) -> None:
+        row = app.row_of("", self.service.athlete, datetime.fromisoformat("2025-05-05T06:00:00+00:00"))
+        self.service.activities["spoilt"] = {**row, "id": None, "name": "without an id"}
+
+    def change_account(self) -> dict[str, Any]:
+        self.service.coached = frozenset({"i999"})
+        return {"intervals_athlete_id": "i999"}
+
+    def fail(self, *, headers: dict[str, str] | None = None, **fault: Any) -> None:
+        self.service.headers = [(name.encode(), value.encode()) for name, value in (headers or {}).items()]
+        self.faults.order(Fault.from_order({"path": self.lists, "exact": True, **fault}, app.API))
+
+
+@contextmanager
+def running() -> Iterator[IntervalsIcuSubject]:
+    """An intervals.icu, running."""
+    service = app.new_intervals_icu(toy_service.NOW, IntervalsIcuSubject.secret)
+    with ServerThread(app.application(service), "127.0.0.1", 0, lambda: None) as server:
+        yield IntervalsIcuSubject(service, server.url)
