@@ -185,6 +185,46 @@ _VAGUE = ("training", "fitness_equipment", "generic", "racket")
 _VERSIONS = ("_v2", "_ws")  # what Garmin appends to some of its words
 
 
+_FIT_SPORTS = (
+    "generic running cycling transition fitness_equipment swimming basketball soccer tennis "
+    "american_football training walking cross_country_skiing alpine_skiing snowboarding rowing "
+    "mountaineering hiking multisport paddling flying e_biking motorcycling boating driving golf "
+    "hang_gliding horseback_riding hunting fishing inline_skating rock_climbing sailing ice_skating "
+    "sky_diving snowshoeing snowmobiling stand_up_paddleboarding surfing wakeboarding water_skiing "
+    "kayaking rafting windsurfing kitesurfing"
+)
+FIT_SPORTS: dict[int, str] = dict(enumerate(_FIT_SPORTS.split())) | {62: "hiit"}
+"""Words of FIT by their number, of its public profile."""
+FIT_SUB_SPORTS: dict[int, str] = {
+    1: "treadmill",
+    3: "trail",
+    5: "spin",
+    6: "indoor_cycling",
+    8: "mountain",
+    9: "downhill",
+    11: "cyclocross",
+    12: "hand_cycling",
+    14: "indoor_rowing",
+    15: "elliptical",
+    16: "stair_climbing",
+    20: "strength_training",
+    27: "indoor_walking",
+    28: "e_bike_fitness",
+    37: "backcountry",
+    43: "yoga",
+    44: "pilates",
+    45: "indoor_running",
+    46: "gravel_cycling",
+    47: "e_bike_mountain",
+    48: "commuting",
+    58: "virtual_activity",
+    67: "ultra",
+    70: "hiit",
+    88: "indoor_hand_cycling",
+}
+"""Those that say more than the sport alone."""
+
+
 def sport_type(sport: str | None, sub_sport: str | None = None) -> str | None:
     """Strava's sport_type for the words of a file; None where Strava has no such sport, or the file has none."""
     if sport is None or not sport.strip():
