@@ -5,12 +5,12 @@ ForbiddenError, NeedsLoginError. A client waits by itself where a limit is short
 it hands out is on disk before it is asked for more.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from strava_pipeline.core.providers import Kind, ProviderSpec, ReadPage
 
@@ -80,6 +80,23 @@ class Received:
     name: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """What a feed says that changed.
+
+    Args:
+        page: the answer as received, which is read as a page without activities.
+        cursor: where the next question goes on, once all of this has landed.
+        changed: when each activity that is there changed last (UTC), by its id at the service; None: nobody says.
+        deleted: the ids of activities that are gone.
+    """
+
+    page: Page
+    cursor: str
+    changed: Mapping[str, datetime | None] = field(repr=False)
+    deleted: Sequence[str] = field(repr=False)
+
+
 class Lister(Protocol):
     """The part of a client that lists."""
 
@@ -132,5 +149,33 @@ class Provider(Lister, Protocol):
         """The answers that hold all of the account's data of a kind that the spec names.
 
         `after`, `before`: bounds of its days (epoch seconds; None: no bound). What has no day, such as gear, comes whole.
+        """
+        ...
+
+
+class FeedProvider(Provider, Protocol):
+    """A client whose spec names `feed`. Without `windows`, its `list_pages` passes bounds over."""
+
+    @property
+    def login_digest(self) -> str:
+        """A hash of the login: the account is asked for again where it differs, and not on each quiet day."""
+        ...
+
+    def changes(self, since: str, account: str | None) -> Changes:
+        """What changed since a cursor or an instant in ISO 8601. Raises RefusedError or GoneError for one that is too old."""
+        ...
+
+    def get_activity(self, source_id: str) -> Page:
+        """One activity, as a page. Raises GoneError and, where only this one is not shown, ForbiddenError."""
+        ...
+
+    def versions(self, content: Any) -> Mapping[str, datetime]:
+        """When the activities of a page, parsed from JSON, changed last (UTC), by id; without those that don't say."""
+        ...
+
+    def list_all(self, per_page: int, landed: Sequence[tuple[int, Any]]) -> Iterator[Page]:
+        """The pages of the list of everything, also where it changes meanwhile.
+
+        `landed`: number and content, parsed from JSON, of the pages that came before this listing broke off.
         """
         ...

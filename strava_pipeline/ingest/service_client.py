@@ -54,7 +54,8 @@ class ServiceClient(LandingClient):
         login: what the user runs or sets when the login is refused, as the end of a sentence.
         interval: seconds between the beginnings of two calls, at the server.
         refuses_login_by: the statuses with which the service refuses a login. A 403 that is none of them forbids one call.
-        unsaid, most_refusals: the pause after a 429 that names none, doubled each time; how many 429s in a row end the work.
+        pausing: the statuses with which the service asks for a pause. After the last one of others than 429 it is down.
+        unsaid, most_refusals: the pause after one that names none, doubled each time; how many of them in a row end the work.
         patience: the longest pause that is waited for.
         bearer, basic, headers: the login, as a token, as a user and a password, or in headers of the service's own. It
             goes with each call, and stands in no log and no error.
@@ -72,6 +73,7 @@ class ServiceClient(LandingClient):
         login: str,
         interval: float = 0.0,
         refuses_login_by: Collection[int] = (401,),
+        pausing: Collection[int] = (429,),
         unsaid: timedelta = UNSAID,
         most_refusals: int = MOST_REFUSALS,
         patience: timedelta = timedelta(minutes=15),
@@ -87,6 +89,7 @@ class ServiceClient(LandingClient):
         self._interval, self._patience, self._on_wait = interval, patience, on_wait
         self._credentials: dict[str, Any] = {"bearer": bearer, "basic": basic, "headers": headers}
         self._refuses_login_by, self._unsaid, self._most_refusals = refuses_login_by, unsaid, most_refusals
+        self._pausing = pausing
         self._last_call: float | None = None
         self._left: Allowance | None = None  # what the last answer said of the limit
         self._jitter = jitter
@@ -106,21 +109,28 @@ class ServiceClient(LandingClient):
         TransientError when three attempts failed, with the last one's status and body.
         """
         query = {name: str(value) for name, value in (params or {}).items() if value is not None}
+        answer: Answer | TransientError | None = None
         for attempt in self._attempts:
             with attempt:
-                return self._attempt(path, query, check, is_json=is_json)
-        raise AssertionError("tenacity either returns or raises")
+                answer = self._attempt(path, query, check, is_json=is_json)
+        assert answer is not None, "tenacity either returns or raises"
+        if isinstance(answer, TransientError):
+            raise answer
+        return answer
 
     def _attempt(
         self, path: str, query: Mapping[str, str], check: Callable[[Any], str | None] | None, *, is_json: bool
-    ) -> Answer:
+    ) -> Answer | TransientError:
+        """The answer; or the error of a service that was not back after all pauses, which no further attempt follows."""
         refusals = 0
         while True:
             self._keep_back()
             exchange = self._send(path, query)
-            if exchange.status != 429:
+            if exchange.status not in self._pausing:
                 return self._sorted(f"GET {path}", exchange, check, is_json=is_json)
             refusals += 1
+            if exchange.status != 429 and refusals >= self._most_refusals:
+                return _unavailable(f"GET {path}", self._title, exchange)
             self._wait_for_limit(exchange, refusals)
 
     def _send(self, path: str, query: Mapping[str, str]) -> Exchange:
@@ -179,7 +189,7 @@ class ServiceClient(LandingClient):
                 raise TransientError(f"{name}: 200, but {fault}", status=200, body=body)
             return Answer(body, content, self.clock.now(), exchange.headers)
         if status >= 500 or status == 408:
-            raise TransientError(f"{name}: {self._title} answered {status}", status=status, body=body)
+            raise _unavailable(name, self._title, exchange)
         if status in self._refuses_login_by:
             raise NeedsLoginError(f"{name}: {self._title} does not accept the login. {self._login}")
         if status == 403:
@@ -196,6 +206,10 @@ class ServiceClient(LandingClient):
         raise RefusedError(
             f"{name}: {self._title} answered {status}, which trying again won't change.", status=status, body=body
         )
+
+
+def _unavailable(name: str, title: str, exchange: Exchange) -> TransientError:
+    return TransientError(f"{name}: {title} answered {exchange.status}", status=exchange.status, body=exchange.body)
 
 
 def retry_after(headers: Mapping[str, str], now: datetime) -> timedelta | None:

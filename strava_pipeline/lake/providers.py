@@ -4,7 +4,8 @@ A file's record (`FileRecord`) lies in data/bronze/providers/NAME/files as bronz
 data/bronze/files, like those of imported files. A 404 is an answer, too: the activity has no file, and is not asked for again.
 The outcome of a step, data/state/providers/NAME/OPERATION.json, is for `status` and `doctor`, and so that nothing is asked of
 a provider before its limit ends. Without the file, or if it is damaged, the outcome is unknown. `pause` beside it says
-until when a run waits for the provider, for `status`.
+until when a run waits for the provider, for `status`. Where a feed goes on stands in feed/state.json beside it; without that,
+everything is listed once.
 """
 
 from collections.abc import Iterator
@@ -16,7 +17,8 @@ from pathlib import Path
 from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
 
 from strava_pipeline.lake.bronze.answers import AnswerFiles, answer_files, land_answer, land_evidence, landing_of
-from strava_pipeline.lake.bronze.listings import answer_times
+from strava_pipeline.lake.bronze.listing import Listing
+from strava_pipeline.lake.bronze.listings import answer_times, listings
 from strava_pipeline.lake.files import DamagedFileError, unpacked_json, write_whole
 from strava_pipeline.lake.imports.activities import SessionKeys
 from strava_pipeline.lake.imports.files import sessions_with_track, store_durably
@@ -171,3 +173,66 @@ _PAUSE = "pause"  # beside the outcomes
 
 def _outcomes(lake: Lake, provider: str) -> Path:
     return lake.state / "providers" / provider
+
+
+class FeedState(BaseModel):
+    """Where the feed of a provider goes on.
+
+    Args:
+        login: a hash of the login that `account` belongs to.
+        account: the account at the provider, so that it is not asked for on each quiet day.
+        cursors: by account, since when nothing has been asked of the feed, in the provider's own words.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    login: str | None = None
+    account: str | None = None
+    cursors: dict[str, str] = {}
+
+
+def feed_state(lake: Lake, provider: str) -> FeedState:
+    """Where the feed of a provider goes on; empty where that is unknown."""
+    try:
+        return FeedState.model_validate_json(_feed_file(lake, provider).read_bytes())
+    except (OSError, ValidationError):
+        return FeedState()
+
+
+def feed_cursor(lake: Lake, provider: str, account: str | None) -> str | None:
+    """Where the feed of an account goes on; None: everything is to be listed.
+
+    A cursor says what was seen, so it counts only as long as bronze holds a complete listing of everything.
+    """
+    cursor = feed_state(lake, provider).cursors.get(str(account))
+    return None if cursor is None or whole_listing(lake, provider, account) is None else cursor
+
+
+def whole_listing(lake: Lake, provider: str, account: str | None) -> Listing | None:
+    """The newest complete listing of everything that an account has."""
+    for listing in listings(lake, provider, newest_first=True):
+        manifest = listing.manifest
+        if manifest.window.mode == "all" and manifest.account == account and manifest.complete:
+            return listing
+    return None
+
+
+def keep_cursor(lake: Lake, provider: str, account: str | None, cursor: str) -> None:
+    """Note where the feed goes on, once everything that it reported before is on disk."""
+    known = feed_state(lake, provider)
+    _keep(lake, provider, known.model_copy(update={"cursors": {**known.cursors, str(account): cursor}}))
+
+
+def keep_account(lake: Lake, provider: str, login: str, account: str | None) -> None:
+    """Note whose login the one with that hash is."""
+    known = feed_state(lake, provider)
+    if (known.login, known.account) != (login, account):
+        _keep(lake, provider, known.model_copy(update={"login": login, "account": account}))
+
+
+def _keep(lake: Lake, provider: str, state: FeedState) -> None:
+    write_whole(_feed_file(lake, provider), state.model_dump_json().encode())
+
+
+def _feed_file(lake: Lake, provider: str) -> Path:
+    return _outcomes(lake, provider) / "feed" / "state.json"

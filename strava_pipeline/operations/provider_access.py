@@ -21,7 +21,7 @@ from strava_pipeline.ingest.providers_file import (
     providers_file,
 )
 from strava_pipeline.ingest.registry import PROVIDERS, login_files, missing_login
-from strava_pipeline.lake.bronze.listings import listings, newest_watermark, withheld_ids
+from strava_pipeline.lake.bronze.listings import is_by_start, listings, newest_watermark, withheld_ids
 from strava_pipeline.lake.gold.fetch_selection import wanted_files
 from strava_pipeline.lake.gold.publish import snapshot
 from strava_pipeline.lake.gold.quality import rows_of_source
@@ -276,8 +276,9 @@ def plan_providers(run: RunContext, settings: Settings, years: Sequence[int]) ->
             with reading(run.lake) as connection:
                 rows = rows_of_source(connection, name)
         spec = spec_of(name)
-        pages = (ceil(rows.get(year, 0) / settings.per_page) if spec.paged else 1 for year in years)
-        calls = sum(max(1, of_year) for of_year in pages)
+        # Where there is no list of a year, one of everything serves the runs of all years.
+        counts = [rows.get(year, 0) for year in years] if is_by_start(name) else [sum(rows.values())]
+        calls = sum(max(1, ceil(count / settings.per_page)) if spec.paged else 1 for count in counts)
         found[name] = ProviderPlan(spec.title, calls, newest_watermark(run.lake, name) is not None)
     return found
 

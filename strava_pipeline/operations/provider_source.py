@@ -4,13 +4,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from functools import cached_property
+from typing import cast
 
 from strava_pipeline.core.providers import ProviderSpec, spec_of
 from strava_pipeline.ingest.clock import machine_clock
-from strava_pipeline.ingest.provider import Lister, Login, Provider
+from strava_pipeline.ingest.provider import FeedProvider, Lister, Login, Provider
 from strava_pipeline.ingest.registry import connect
 from strava_pipeline.lake.bronze.answers import newest_athlete
-from strava_pipeline.lake.providers import keep_pause
+from strava_pipeline.lake.providers import feed_state, keep_account, keep_pause
 from strava_pipeline.operations.options import CallOptions
 from strava_pipeline.operations.run_context import RunContext
 from strava_pipeline.operations.source import Account
@@ -45,9 +46,25 @@ class ProviderSource:
         """The client; limits of calls are Strava's, a provider's pace is its own."""
         return self.client
 
+    @property
+    def feed(self) -> FeedProvider:
+        """The run's client of a provider whose spec names `feed`."""
+        return cast(FeedProvider, self.client)
+
     @cached_property
     def _login(self) -> Login:
-        return self.client.login()
+        if "feed" in self.spec.capabilities:  # a quiet day must not cost a call for this
+            known = feed_state(self._run.lake, self.spec.name)
+            if known.login == self.feed.login_digest:
+                return Login(known.account)
+        return self.ask_login()
+
+    def ask_login(self) -> Login:
+        """Whose login it is, as the service says in this run."""
+        self._login = login = self.client.login()
+        if "feed" in self.spec.capabilities and login.sees_everything:
+            keep_account(self._run.lake, self.spec.name, self.feed.login_digest, login.account)
+        return login
 
     @property
     def account_name(self) -> str | None:
@@ -56,8 +73,15 @@ class ProviderSource:
 
     def account(self) -> Account:
         """Whose login it is; the athlete is the data folder's."""
+        # What a listing of everything lacks is gone, so the account is not one that an earlier run was told.
+        login = self.ask_login() if "feed" in self.spec.capabilities else self._login
+        return Account(self.athlete_id, login.account, login.sees_everything)
+
+    @property
+    def athlete_id(self) -> int | None:
+        """The data folder's athlete, as far as is known."""
         athlete = newest_athlete(self._run.lake)
-        return Account(athlete[1].get("id") if athlete else None, self._login.account, self._login.sees_everything)
+        return athlete[1].get("id") if athlete else None
 
     @contextmanager
     def calling(self) -> Iterator[None]:

@@ -1,7 +1,7 @@
 """The steps of a run that ask a provider beside Strava: its listing, the gear that its activities name, and their files.
 
-How a listing is fetched and landed is in pulling.py, the same for every provider. What files hold reaches gold by the steps
-that merge imports.
+How a listing is fetched and landed is in pulling.py and feeds.py, the same for every provider. What files hold reaches gold
+by the steps that merge imports.
 """
 
 from collections.abc import Collection, Iterator, Sequence
@@ -23,6 +23,7 @@ from strava_pipeline.lake.gold.fetch_selection import WantedFile, wanted_files
 from strava_pipeline.lake.gold.warehouse import writing
 from strava_pipeline.lake.imports.merge import merge_files
 from strava_pipeline.lake.providers import land_no_file, land_provider_file
+from strava_pipeline.operations.feeds import pull_activities
 from strava_pipeline.operations.fetching_steps import listing_complete, listing_numbers
 from strava_pipeline.operations.importing import LOCK
 from strava_pipeline.operations.merging import match
@@ -30,7 +31,6 @@ from strava_pipeline.operations.options import ListingOptions
 from strava_pipeline.operations.progress import progressing
 from strava_pipeline.operations.provider_access import limit_in_force, outcome_kept
 from strava_pipeline.operations.provider_source import ProviderSource
-from strava_pipeline.operations.pulling import pull_listing
 from strava_pipeline.operations.reading_files import read_unread_files
 from strava_pipeline.operations.run_context import RunContext
 from strava_pipeline.operations.step_reports import ROWS, StepReport, if_any, named_ids, timed
@@ -52,7 +52,7 @@ def list_provider_activities(
     with timed() as seconds, outcome_kept(run, name, "listing") as ending:
         calls = source.client.calls
         try:
-            report = pull_listing(run, source, options, years[0] if len(years) == 1 else None)
+            report = pull_activities(run, source, options, years[0] if len(years) == 1 else None)
         except LimitReachedError as limit:  # met by the login, before any page
             ending.stopped = limit
             numbers = {"calls": source.client.calls - calls, "result": str(limit)}

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from itertools import islice
+from typing import Any, cast
 
 from strava_pipeline.core.errors import (
     BudgetExhaustedError,
@@ -18,11 +19,12 @@ from strava_pipeline.core.errors import (
 from strava_pipeline.core.plan import Forecast
 from strava_pipeline.core.sources import STRAVA
 from strava_pipeline.core.years import month_window, year_window
-from strava_pipeline.ingest.provider import Lister, Page
+from strava_pipeline.ingest.provider import FeedProvider, Lister, Page
 from strava_pipeline.lake.bronze.landing import require_writable
 from strava_pipeline.lake.bronze.listing import Listing, begin_listing
-from strava_pipeline.lake.bronze.listings import Span, resumable_listing, watermark
+from strava_pipeline.lake.bronze.listings import Span, is_by_start, resumable_listing, watermark
 from strava_pipeline.lake.bronze.manifests import Manifest, Window
+from strava_pipeline.lake.files import DamagedFileError, unpacked_json
 from strava_pipeline.lake.gold.deletions import doubtful_spans
 from strava_pipeline.operations.options import ListingOptions
 from strava_pipeline.operations.run_context import RunContext
@@ -77,6 +79,8 @@ Look = Callable[[Listing, Page | None, int, int], Forecast]
 def window_of(run: RunContext, source: Source, config: ListingOptions, year: int | None) -> Window:
     """What is to be listed, by the mode."""
     mode = "year" if config.mode == "job" else config.mode
+    if not is_by_start(source.spec.name):
+        return Window(mode="all", after=None, before=None)
     if mode == "year" and year is None:
         raise PipelineError(
             'The mode "year" lists one year a run. For several years in one run, set the mode to "incremental" or "all".'
@@ -105,11 +109,18 @@ def listing_lock(source: Source, window: Window, year: int | None) -> str:
 
 
 def pull_listing(
-    run: RunContext, source: Source, config: ListingOptions, year: int | None, look: Look | None = None
+    run: RunContext,
+    source: Source,
+    config: ListingOptions,
+    year: int | None,
+    look: Look | None = None,
+    *,
+    since: datetime | None = None,
 ) -> PullReport:
     """List a window, each page on disk before the next call; goes on where an earlier listing of it broke off.
 
     `look` forecasts the run after each page; the first forecast is shown, and the last one where the first was not right.
+    `since`: a listing that began before that is not gone on with.
     """
     window = window_of(run, source, config, year)
     client = source.lister(config)
@@ -136,14 +147,8 @@ def pull_listing(
                 run.progress.say(str(forecasts[0]))
 
     with run.exclusive(listing_lock(source, window, year)), source.calling():
-        earlier = resumable_listing(
-            run.lake, window, at=run.now(), years=run.years, source=source.spec.name, account=source.account_name
-        )
-        if earlier is not None and not earlier.manifest.complete and not _is_of_the_same_login(source, earlier):
-            earlier.mark_limited_view()
-        if earlier is not None:
-            earlier.claim(run.run_id)
-        asked = earlier.remaining_window() if earlier is not None else (window.after, window.before)
+        earlier = _resumed(run, source, config, window, since)
+        asked = _span(source, window, earlier)
         listing, calls, received = earlier, client.calls, _Received()
         stopped: Stopped | None = None
         run.progress.begin("Listing activities", None, eta=lambda _: forecasts[-1].done_at if forecasts else None)
@@ -171,6 +176,36 @@ def pull_listing(
     return received.report(manifest, calls, forecasts, resumed=earlier is not None, stopped=stopped)
 
 
+def _resumed(
+    run: RunContext, source: Source, config: ListingOptions, window: Window, since: datetime | None
+) -> Listing | None:
+    """The listing to go on with, as this run's; None: a new one begins."""
+    earlier = resumable_listing(
+        run.lake,
+        window,
+        at=run.now(),
+        years=run.years,
+        source=source.spec.name,
+        account=source.account_name,
+        # Where there is no list of a year, one of everything serves the runs of all years.
+        also_used=not is_by_start(source.spec.name) and config.mode != "all",
+        since=since,
+    )
+    if earlier is None:
+        return None
+    if not earlier.manifest.complete and not _is_of_the_same_login(source, earlier):
+        earlier.mark_limited_view()
+    earlier.claim(run.run_id)
+    return earlier
+
+
+def _span(source: Source, window: Window, earlier: Listing | None) -> Span:
+    """What is still to be asked for."""
+    if earlier is None or not is_by_start(source.spec.name):
+        return (window.after, window.before)
+    return earlier.remaining_window()
+
+
 def _pages(
     run: RunContext, source: Source, client: Lister, per_page: int, asked: Span, earlier: Listing | None
 ) -> Iterator[Page]:
@@ -178,14 +213,27 @@ def _pages(
     if earlier is not None and earlier.manifest.complete:
         return iter(())
     require_writable(run.lake, earlier.folder if earlier else run.lake.listings_of(source.spec.name))
+    if not is_by_start(source.spec.name):
+        return cast(FeedProvider, client).list_all(per_page, landed_pages(earlier) if earlier else ())
     return client.list_pages(*asked, per_page)
+
+
+def landed_pages(listing: Listing) -> list[tuple[int, Any]]:
+    """Number and content, parsed from JSON, of the pages of a listing; nothing where one can't be read."""
+    try:
+        return [
+            ((page.request or {}).get("page", 0), unpacked_json(listing.folder / page.file))
+            for page in listing.manifest.pages
+        ]
+    except (FileNotFoundError, DamagedFileError):
+        return []
 
 
 def _pages_again(
     run: RunContext, source: Source, client: Lister, per_page: int, listing: Listing | None
 ) -> Iterable[Page]:
     """Ask again for what may have moved past between two pages, and land it: hardly ever anything."""
-    if listing is None or not _is_of_the_same_login(source, listing):
+    if listing is None or not is_by_start(source.spec.name) or not _is_of_the_same_login(source, listing):
         return
     for span in doubtful_spans(run.lake, listing):
         require_writable(run.lake, listing.folder)

@@ -65,8 +65,14 @@ def flow_years(settings: Settings, *, days: int | None = None, provider: str = S
 def provider_years(
     settings: Settings, provider: str, choice: ProviderChoice, now: datetime, *, days: int | None = None
 ) -> list[int]:
-    """The years that the provider's daily run covers: those that a pull may touch, and those that lack files."""
-    touched, years = flow_years(settings, days=days, provider=provider), year_range(settings.first_year)
+    """The years that the provider's daily run covers: those that a pull may touch, and those that lack files.
+
+    A feed reports changes of any year.
+    """
+    years = year_range(settings.first_year)
+    if "feed" in spec_of(provider).capabilities:
+        return years.all
+    touched = flow_years(settings, days=days, provider=provider)
     lake = Lake(settings.data_dir)
     lacking = years_lacking_files(lake, provider, years.all, now) if choice.auto_files else set()
     return years.since(min([*touched, *lacking]))

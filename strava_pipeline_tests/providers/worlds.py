@@ -17,6 +17,7 @@ from strava_pipeline.lake.bronze.listing import begin_listing
 from strava_pipeline.lake.bronze.manifests import Window
 from strava_pipeline.lake.gold.warehouse import reading
 from strava_pipeline.operations import provider_source
+from strava_pipeline.operations.feeds import pull_activities
 from strava_pipeline.operations.merging import (
     details_merged,
     make_shards,
@@ -29,7 +30,7 @@ from strava_pipeline.operations.options import ListingOptions
 from strava_pipeline.operations.progress import LogProgress
 from strava_pipeline.operations.provider_source import ProviderSource
 from strava_pipeline.operations.providers import bring_provider_files
-from strava_pipeline.operations.pulling import PullReport, pull_listing
+from strava_pipeline.operations.pulling import PullReport
 from strava_pipeline.operations.run_context import RunContext, run_context
 from strava_pipeline.operations.step_reports import StepReport
 from strava_pipeline.operations.tracking import make_tracks
@@ -57,7 +58,7 @@ class World:
     ) -> PullReport:
         run = self.run()
         source = ProviderSource(self.subject.name, self.settings, run)
-        report = pull_listing(run, source, ListingOptions(mode=mode, per_page=per_page, days=None), year)
+        report = pull_activities(run, source, ListingOptions(mode=mode, per_page=per_page, days=None), year)
         self.merge(run, matched=matched)
         return report
 

@@ -99,8 +99,8 @@ class ProviderSpec:
         paged: whether a listing comes in pages of the size that is asked for; if not, a year is one answer.
         withheld: where the service withholds activities: what the user can do about it, as sentences.
         oldest_first: whether a listing of a window with a beginning starts with its oldest activity.
-        capabilities: `windows`: lists by range of time; `feed`: changes since a cursor; `deletions`: says what was
-            deleted; `files`: gives the file of an activity; and so on. Only `files` is read today.
+        capabilities: `windows`: lists by range of time, without which each listing is of everything; `feed`: says what
+            changed since a cursor; `files`: gives the file of an activity. Nothing reads the other ones today.
         edits: what may be changed there; nothing reads it today.
         kinds: what the service gives beside activities, with the reading of each kind.
     """

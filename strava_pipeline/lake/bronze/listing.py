@@ -85,7 +85,7 @@ class Listing:
         self._save()
 
     def add_deletions(self, gone: Sequence[Deletion]) -> None:
-        """Enter deletions that events reported."""
+        """Enter deletions that events or a feed reported."""
         self._editable().gone += gone
         self._save()
 

@@ -19,8 +19,8 @@ from urllib.parse import urlsplit
 from pydantic import ValidationError
 
 from strava_pipeline.core.errors import MisuseError
-from strava_pipeline.core.providers import best_first
-from strava_pipeline.core.sources import STRAVA
+from strava_pipeline.core.providers import best_first, spec_of
+from strava_pipeline.core.sources import SOURCES, STRAVA
 from strava_pipeline.core.years import YearRange
 from strava_pipeline.lake.bronze.landing import Times, correct_times, future_claims, join_times
 from strava_pipeline.lake.bronze.listing import Listing, read_listing, restore_manifest
@@ -38,18 +38,27 @@ Span = tuple[int | None, int | None]  # exclusive epoch seconds, as Strava takes
 
 
 def resumable_listing(
-    lake: Lake, window: Window, *, at: datetime, years: YearRange, source: str = STRAVA, account: str | None = None
+    lake: Lake,
+    window: Window,
+    *,
+    at: datetime,
+    years: YearRange,
+    source: str = STRAVA,
+    account: str | None = None,
+    also_used: bool = False,
+    since: datetime | None = None,
 ) -> Listing | None:
     """The listing to resume, rather than asking again for what is on disk; None: begin another one.
 
     That is the newest of the same window, if it was interrupted less than a day ago; or, complete, if its run died less
     than an hour ago. A complete one has moved the watermark, so a pull from the watermark compares the mode alone.
+    `also_used`: a complete one of this hour will do even if its run has ended. `since`: none that began before that will.
     """
     for listing in listings(lake, source, newest_first=True):
         manifest = listing.manifest
         if manifest.account != account:
             continue
-        if at - manifest.started_at > RESUME_WITHIN:
+        if at - manifest.started_at > RESUME_WITHIN or (since is not None and manifest.started_at < since):
             return None
         same = manifest.window.same_as(window)
         if same:
@@ -60,7 +69,8 @@ def resumable_listing(
         if same and not manifest.complete:
             return listing
         if same or (manifest.window.mode == window.mode and window.mode in ("incremental", "lite")):
-            fresh = manifest.complete and not manifest.settled and at - manifest.started_at <= REUSE_WITHIN
+            unused = also_used or not manifest.settled
+            fresh = manifest.complete and unused and at - manifest.started_at <= REUSE_WITHIN
             reaches = same or (manifest.window.after or 0) <= (window.after or 0)  # `days` may be more this time
             return listing if fresh and reaches else None
     return None
@@ -174,7 +184,7 @@ def watermark(lake: Lake, source: str = STRAVA, account: str | None = None) -> d
     reach: datetime | None = None
     mark: datetime | None = None
     of_account = (each.manifest for each in listings(lake, source) if each.manifest.account == account)
-    whole = (manifest for manifest in of_account if manifest.complete)
+    whole = (manifest for manifest in of_account if manifest.complete and not manifest.window.names_single_activities)
     for manifest in sorted(whole, key=lambda manifest: (manifest.window.after is not None, manifest.window.after or 0)):
         window = manifest.window
         if window.after is not None and (reach is None or window.after > reach.timestamp()):
@@ -259,6 +269,8 @@ def proven_spans(manifest: Manifest) -> Iterator[Span]:
     """The window of a listing without its gaps; nothing where it is incomplete, sees only a part, or has no believable time."""
     if not (manifest.complete and manifest.sees_private and manifest.is_dated):
         return
+    if manifest.window.names_single_activities:
+        return
     after, before = manifest.window.after, manifest.window.before
     unproven = [*gaps(manifest), *_unreadable(manifest)]
     for gap_after, gap_before in sorted(unproven, key=lambda span: (span[0] is not None, span[0])):
@@ -271,7 +283,12 @@ def proven_spans(manifest: Manifest) -> Iterator[Span]:
 
 
 def gaps(manifest: Manifest) -> list[Span]:
-    """Where a complete listing proves nothing: around the border of two pages, and after a last page that was full."""
+    """Where a complete listing proves nothing: around the border of two pages, and after a last page that was full.
+
+    A list in another order than by start has no such place: its client reads again what moved meanwhile.
+    """
+    if not is_by_start(manifest.source):
+        return []
     walk, asked = manifest.walk, manifest.window
     if any(page.oldest is None or page.newest is None for page in walk):
         return [(asked.after, asked.before)]
@@ -282,6 +299,11 @@ def gaps(manifest: Manifest) -> list[Span]:
         found.append((after, asked.before) if ascending else (asked.after, before))
     again = {(_asked(page, "after"), _asked(page, "before")) for page in manifest.repeated_pages if _is_whole(page)}
     return [span for span in found if span not in again]
+
+
+def is_by_start(source: str) -> bool:
+    """Whether the list of a source is in the order of starts, as one by range of time is."""
+    return source in SOURCES or "windows" in spec_of(source).capabilities
 
 
 def is_within(start: float, span: Span) -> bool:
@@ -314,6 +336,9 @@ def _around(page: PageEntry, *, ascending: bool) -> tuple[int, int]:
 
 def _unreadable(manifest: Manifest) -> Iterator[Span]:
     """Where an unreadable row may belong: from the end of the page before its own to the beginning of the next."""
+    if not is_by_start(manifest.source):
+        yield from [(manifest.window.after, manifest.window.before)] * bool(manifest.unreadable)
+        return
     ascending = manifest.is_ascending
     walk = manifest.walk if ascending else manifest.walk[::-1]
     for place, page in enumerate(walk):

@@ -15,13 +15,16 @@ from strava_pipeline.core.providers import ReadPage, spec_of
 from strava_pipeline.core.sources import STRAVA
 from strava_pipeline.core.years import YearRange
 
-Mode = Literal["year", "month", "incremental", "lite", "all", "import", "event"]
+Mode = Literal["year", "month", "incremental", "lite", "all", "import", "event", "feed"]
 
 _REMEMBERED = 16_384  # manifests, some kilobytes each: ten years of daily runs, with a listing of events for each day
 
 
 class Window(BaseModel):
-    """What a listing asks for: exclusive epoch seconds on `start_date`, as Strava takes them. None: no bound."""
+    """What a listing asks for: exclusive epoch seconds on `start_date`, as Strava takes them. None: no bound.
+
+    `cursor`: in the mode feed, since when the service was asked for changes, in its own words.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -29,11 +32,17 @@ class Window(BaseModel):
     after: int | None
     before: int | None
     watermark: datetime | None = None
+    cursor: str | None = None
+
+    @property
+    def names_single_activities(self) -> bool:
+        """Whether it holds what a service reported about single activities: what it lacks is not gone."""
+        return self.mode in ("event", "feed")
 
     @property
     def is_open_ended(self) -> bool:
         """Whether the window reaches to the present; a complete listing of it moves the watermark."""
-        return self.before is None and self.mode != "event"
+        return self.before is None and not self.names_single_activities
 
     def same_as(self, other: "Window") -> bool:
         return (self.mode, self.after, self.before) == (other.mode, other.after, other.before)
@@ -100,14 +109,14 @@ class PageEntry(BaseModel):
 
 
 class Deletion(BaseModel):
-    """An activity that Strava reported as deleted, and when."""
+    """An activity that a service reported as deleted, and when."""
 
     activity_id: int
     at: AwareDatetime
 
 
 class Manifest(BaseModel):
-    """The content of manifest.json. `gone`: deletions by a day's events. `landed`, `local_at`: when the listing began."""
+    """The content of manifest.json. `gone`: deletions that a service reported. `landed`, `local_at`: when the listing began."""
 
     source: str = STRAVA
     athlete_id: int | None = None

@@ -186,7 +186,7 @@ def _unreadable(source: str, account: str | None, shown: Iterable[Listing]) -> l
 
 def _covers(manifest: Manifest, row: UnreadableRow, page: PageEntry) -> bool:
     """Whether a listing would have shown that row: by its start, else wherever in its page it belongs."""
-    if not manifest.complete or manifest.window.mode == "event":
+    if not manifest.complete or manifest.window.names_single_activities:
         return False
     after, before = manifest.window.after, manifest.window.before
     oldest, newest = row.start or page.oldest, row.start or page.newest

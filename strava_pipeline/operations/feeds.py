@@ -1,0 +1,215 @@
+"""Following a provider's feed: what changed since the last time, each changed activity once, and what was deleted.
+
+The answer of the feed lands as the first page of a listing, the changed activities as its other pages. The cursor moves
+when all of them are on disk, so a run that dies in between repeats the question and loses nothing. A listing of
+everything stands in where no cursor is known, where so much changed that it costs less, and where an activity can't be
+had by itself.
+"""
+
+import logging
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+from strava_pipeline.core.errors import (
+    ForbiddenError,
+    GoneError,
+    LimitReachedError,
+    PipelineError,
+    RefusedError,
+    TransientError,
+)
+from strava_pipeline.core.sources import hashed_id
+from strava_pipeline.ingest.provider import Changes, Page
+from strava_pipeline.lake.bronze.landing import require_writable
+from strava_pipeline.lake.bronze.listing import Listing, begin_listing
+from strava_pipeline.lake.bronze.listings import listings
+from strava_pipeline.lake.bronze.manifests import Deletion, Manifest, Window
+from strava_pipeline.lake.providers import feed_cursor, keep_cursor, whole_listing
+from strava_pipeline.operations.options import ListingOptions
+from strava_pipeline.operations.provider_source import ProviderSource
+from strava_pipeline.operations.pulling import PullReport, landed_pages, pull_listing
+from strava_pipeline.operations.run_context import RunContext
+
+OVERLAP = timedelta(minutes=1)  # longer than a call takes: a listing's beginning is known by its first answer
+CALLS_A_PAGE = 3  # of a listing of everything: some lists need further calls for what they leave out
+
+log = logging.getLogger(__name__)
+
+
+def pull_activities(run: RunContext, source: ProviderSource, config: ListingOptions, year: int | None) -> PullReport:
+    """List what the options ask for; what is new by the provider's feed, where it has one."""
+    if "feed" not in source.spec.capabilities:
+        return pull_listing(run, source, config, year)
+    if config.mode not in ("incremental", "lite"):
+        return _pull_all(run, source, config, year)
+    with run.exclusive(f"listing-feed-{source.spec.name}"):
+        cursor = feed_cursor(run.lake, source.spec.name, source.account_name)
+        if cursor is None:
+            return _pull_all(run, source, config, year)
+        following = _Following(run, source, cursor)
+        calls = source.client.calls
+        is_followed = following.follow()
+        if is_followed:
+            return following.report(source.client.calls - calls)
+        return _pull_all(run, source, config, year, following.changes)
+
+
+def _pull_all(
+    run: RunContext, source: ProviderSource, config: ListingOptions, year: int | None, changes: Changes | None = None
+) -> PullReport:
+    """List everything, with these changes; afterwards the feed goes on behind them, or else at the listing's beginning."""
+    since = None if changes is None else changes.page.fetched_at
+    report = pull_listing(run, source, config, year, since=since)
+    manifest = report.manifest
+    if manifest.complete and report.stopped is None:
+        name, account = source.spec.name, source.account_name
+        known = feed_cursor(run.lake, name, account)
+        began = (manifest.started_at - OVERLAP).astimezone(UTC).replace(microsecond=0)
+        # A row that can't be read hides which activities are gone: then the feed has to report that.
+        if changes is not None:
+            keep_cursor(run.lake, name, account, changes.cursor)
+        elif known is None or (not manifest.unreadable and _instant(known) < began):
+            keep_cursor(run.lake, name, account, began.isoformat())
+    return report
+
+
+def _instant(cursor: str) -> datetime:
+    try:
+        found = datetime.fromisoformat(cursor)
+    except ValueError:
+        return datetime.max.replace(tzinfo=UTC)  # the service's own words: never replaced
+    return found if found.tzinfo is not None else found.replace(tzinfo=UTC)
+
+
+@dataclass(slots=True)
+class _Following:
+    """One look at the feed."""
+
+    run: RunContext
+    source: ProviderSource
+    cursor: str
+    changes: Changes | None = None
+    listing: Listing | None = None
+    stopped: LimitReachedError | None = None
+    failed: PipelineError | None = None
+    rows: int = 0
+    bytes: int = 0
+    is_too_much: bool = False
+    _gone: list[str] = field(default_factory=list)
+    _gear_ids: set[str] = field(default_factory=set)
+
+    def follow(self) -> bool:
+        """Land what changed, and move the cursor. False: everything has to be listed instead."""
+        run, client = self.run, self.source.client
+        require_writable(run.lake, run.lake.listings_of(self.source.spec.name))
+        run.progress.begin("Listing what changed", None)
+        try:
+            for page in client.landed(self._pages(), self._land):
+                run.progress.advance(len(page.read.activities))
+        except LimitReachedError as limit:
+            self.stopped = limit
+            return True
+        finally:
+            run.progress.end()
+        if self.failed is not None or self.is_too_much or self.changes is None or self.listing is None:
+            log.warning("%s", self.failed or "So much changed that everything is listed.")
+            return False
+        self._enter_deletions(self._gone)
+        self.listing.mark_ended()
+        keep_cursor(run.lake, self.source.spec.name, self.source.account_name, self.changes.cursor)
+        return True
+
+    def report(self, calls: int) -> PullReport:
+        """What came. `calls`: how many it took."""
+        window = self._window()
+        manifest = self.listing.manifest if self.listing else Manifest(window=window, started_at=self.run.now())
+        return PullReport(
+            manifest, calls, self.rows, self.bytes, False, self.stopped, gear_ids=frozenset(self._gear_ids)
+        )
+
+    def _pages(self) -> Iterator[Page]:
+        feed = self.source.feed
+        try:
+            self.changes = feed.changes(self.cursor, self.source.account_name)
+        except ForbiddenError:
+            raise
+        except (RefusedError, GoneError) as error:  # the cursor is too old, or not understood
+            self.failed = error
+            return
+        yield self.changes.page
+        self._enter_deletions(self.changes.deleted)
+        wanted = self._wanted(self.changes)
+        if self.is_too_much:
+            return
+        for source_id in wanted:
+            try:
+                page = feed.get_activity(source_id)
+            except (GoneError, ForbiddenError):
+                self._gone.append(source_id)
+                continue
+            except (TransientError, RefusedError) as error:  # one activity must not keep the feed from going on
+                self.failed = error
+                return
+            if not (page.read.activities or page.read.unreadable):
+                self._gone.append(source_id)
+            yield page
+
+    def _wanted(self, changes: Changes) -> list[str]:
+        """The activities to ask for: those of which bronze lacks that version. Notes whether a listing would cost less."""
+        landed = self._landed(changes)
+        wanted = [
+            source_id
+            for source_id, at in changes.changed.items()
+            if at is None or source_id not in landed or landed[source_id] < at
+        ]
+        whole = whole_listing(self.run.lake, self.source.spec.name, self.source.account_name)
+        pages = 1 if whole is None else max(1, len(whole.manifest.walk))
+        self.is_too_much = len(wanted) > CALLS_A_PAGE * pages + 1
+        return wanted
+
+    def _landed(self, changes: Changes) -> dict[str, datetime]:
+        """Which version of each activity has come since the first of the changes, by its time.
+
+        The listing that the cursor began with overlaps, and a run that died has landed some.
+        """
+        since = min((at for at in changes.changed.values() if at is not None), default=None)
+        found: dict[str, datetime] = {}
+        if since is None:
+            return found
+        for listing in listings(self.run.lake, self.source.spec.name):
+            manifest = listing.manifest
+            if manifest.account == self.source.account_name and manifest.fetched_at >= since - OVERLAP:
+                for _, content in landed_pages(listing):
+                    for source_id, at in self.source.feed.versions(content).items():
+                        found[source_id] = max(at, found.get(source_id, at))
+        return found
+
+    def _window(self) -> Window:
+        return Window(mode="feed", after=None, before=None, cursor=self.cursor)
+
+    def _land(self, page: Page) -> None:
+        run, source = self.run, self.source
+        if self.listing is None:
+            self.listing = begin_listing(
+                run.lake,
+                self._window(),
+                athlete_id=source.athlete_id,
+                at=page.fetched_at.astimezone(UTC),
+                source=source.spec.name,
+                account=source.account_name,
+                host=source.host,
+                run_id=run.run_id,
+            )
+        self.listing.land(page.read, page.body, {"since": self.cursor}, page.fetched_at, run.years)
+        self.rows += len(page.read.activities)
+        self.bytes += len(page.body)
+        self._gear_ids |= {str(one["gear_id"]) for one in page.read.activities if one.get("gear_id")}
+
+    def _enter_deletions(self, source_ids: Sequence[str]) -> None:
+        """Note what is gone as of the feed's answer: whatever shows it later, brings it back."""
+        assert self.listing is not None, "the feed's answer was landed in it"
+        assert self.changes is not None, "the feed answered"
+        name, at = self.source.spec.name, self.changes.page.fetched_at
+        if source_ids:
+            self.listing.add_deletions([Deletion(activity_id=hashed_id(name, each), at=at) for each in source_ids])
