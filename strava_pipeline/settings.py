@@ -100,6 +100,9 @@ class Settings(BaseSettings):
     intervals_base_url: Server = Field("https://intervals.icu", alias="INTERVALS_BASE_URL")
     intervals_api_key: SecretStr | None = Field(None, alias="INTERVALS_API_KEY")
     intervals_athlete_id: Stripped = Field("0", alias="INTERVALS_ATHLETE_ID")
+    ridewithgps_base_url: Server = Field("https://ridewithgps.com", alias="RIDEWITHGPS_BASE_URL")
+    ridewithgps_api_key: SecretStr | None = Field(None, alias="RIDEWITHGPS_API_KEY")
+    ridewithgps_auth_token: SecretStr | None = Field(None, alias="RIDEWITHGPS_AUTH_TOKEN")
     pings_config: AbsolutePath = Field(Path("cars.toml"), alias="PINGS_CONFIG")
     trips_source: Stripped | None = Field(None, alias="TRIPS_SOURCE", repr=False)  # such URLs carry a password
     trips_keys_file: AbsolutePath | None = Field(None, alias="TRIPS_KEYS_FILE")

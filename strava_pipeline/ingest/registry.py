@@ -22,6 +22,7 @@ from strava_pipeline.settings import Settings
 PROVIDERS: dict[str, str] = {
     "garmin": "strava_pipeline.ingest.garmin.client",
     "intervals_icu": "strava_pipeline.ingest.intervals_icu.client",
+    "ridewithgps": "strava_pipeline.ingest.ridewithgps.client",
 }
 """The module of each provider, by name. Strava, with its budget, is connected by itself."""
 

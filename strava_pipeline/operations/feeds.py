@@ -38,10 +38,10 @@ log = logging.getLogger(__name__)
 
 
 def pull_activities(run: RunContext, source: ProviderSource, config: ListingOptions, year: int | None) -> PullReport:
-    """List what the options ask for; what is new by the provider's feed, where it has one."""
+    """List what the options ask for; by the provider's feed, where it has one, unless whole years are to be compared."""
     if "feed" not in source.spec.capabilities:
         return pull_listing(run, source, config, year)
-    if config.mode not in ("incremental", "lite"):
+    if config.mode not in ("incremental", "lite", "month"):
         return _pull_all(run, source, config, year)
     with run.exclusive(f"listing-feed-{source.spec.name}"):
         cursor = feed_cursor(run.lake, source.spec.name, source.account_name)

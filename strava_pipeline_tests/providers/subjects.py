@@ -241,8 +241,15 @@ def intervals_icu(_: pytest.MonkeyPatch) -> Any:
     return intervals_icu_subject.running()
 
 
+def ridewithgps(patch: pytest.MonkeyPatch) -> Any:
+    from strava_pipeline_tests.providers import ridewithgps_subject  # the same
+
+    return ridewithgps_subject.service_at(patch)
+
+
 SUBJECTS: dict[str, Callable[[pytest.MonkeyPatch], Any]] = {
     "toy": toy,
     "garmin": garmin,
     "intervals_icu": intervals_icu,
+    "ridewithgps": ridewithgps,
 }

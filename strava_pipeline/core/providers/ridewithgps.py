@@ -1,0 +1,396 @@
+"""Ride with GPS: what it offers, and how its answers about trips read. No calls here.
+
+The service has two interfaces whose trips have the same names in other forms: the documented one (`/api/v1`) and that of
+its web site. Each form is recognised by its values, so a trip reads the same wherever it came from.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta, timezone
+from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from strava_pipeline.core.json_values import finite_number
+from strava_pipeline.core.providers import ProviderRow, ProviderSpec, UnreadableRowError, page_reader
+from strava_pipeline.core.rows import Json
+from strava_pipeline.core.sports import FIT_SPORTS, FIT_SUB_SPORTS, sport_type
+from strava_pipeline.core.start_times import read_start, start_fields, utc_text
+
+NAME = "ridewithgps"
+
+_AVERAGES = {what: (f"avg_{what}", f"max_{what}") for what in ("hr", "cad", "watts", "speed")}
+_METRICS = {
+    "duration": "duration",
+    "movingTime": "moving_time",
+    "distance": "distance",
+    "ele_gain": "elevation_gain",
+    "calories": "calories",
+    "stationary": "is_stationary",
+}
+_NUMBERS = {
+    "distance": ("distance", 1.0),
+    "avg_speed": ("average_speed", 3.6),  # km/h to m/s
+    "max_speed": ("max_speed", 3.6),
+    "avg_hr": ("average_heartrate", 1.0),
+    "max_hr": ("max_heartrate", 1.0),
+    "avg_cad": ("average_cadence", 1.0),
+    "avg_watts": ("average_watts", 1.0),
+    "max_watts": ("max_watts", 1.0),
+    "work": ("kilojoules", 1.0),
+    "elevation_gain": ("total_elevation_gain", 1.0),
+}
+_SECONDS = {"moving_time": "moving_time", "duration": "elapsed_time"}
+_TEXTS = {
+    "name": "name",
+    "device": "device_name",
+    "locality": "location_city",
+    "administrative_area": "location_state",
+    "country_code": "location_country",
+}
+_VISIBILITY = {"public": "everyone", "friends_only": "followers_only", "private": "only_me", "0": "everyone"}
+# Positions beside the start and the end, addresses of pictures and pages, other people, codes that open a private trip,
+# what only the web site's own interface shows and would come and go with it, and the time of the last edit, which
+# would be one more change in each.
+_LEFT_OUT = (
+    "track_points course_points points_of_interest photos bounding_box sw_lat sw_lng ne_lat ne_lng "
+    "postal_code url html_url user group_membership_id privacy_code highlighted_photo_id "
+    "highlighted_photo_checksum live_log live_logging rememberable metrics track_id processed deleted_at "
+    "is_gps user_id likes_count updated_at"
+)
+
+
+# Of github.com/ridewithgps/developers (November 2025): "still subject to changes".
+_TYPES: dict[str, str] = {
+    "cycling": "generic:Ride road:Ride recumbent:Ride commute:Ride indoor:Ride gravel:GravelRide cyclocross:GravelRide "
+    "mountain:MountainBikeRide hand_cycling:Handcycle virtual:VirtualRide",
+    "e_biking": "generic:EBikeRide road:EBikeRide mountain:EMountainBikeRide",
+    "running": "generic:Run road:Run trail:TrailRun indoor:Run",
+    "walking": "generic:Walk speed:Walk hiking:Hike indoor:Walk",
+    "swimming": "generic:Swim lap:Swim open_water:Swim",
+    "snow": "alpine_skiing:AlpineSki cross_country_skiing:NordicSki snowboarding:Snowboard snowshoeing:Snowshoe "
+    "generic:Workout",
+    "training": "strength:WeightTraining yoga:Yoga hiit:HighIntensityIntervalTraining generic:Workout cardio:Workout "
+    "breathing:Workout",
+    "other": "generic:Workout",
+    "unknown": "generic:Workout",
+    "driving": "generic:Driving",
+    "motorcycling": "generic:Motorcycling atv:Motorcycling motocross:Motorcycling",
+}
+SPORTS: dict[str, str] = {
+    f"{kind}:{name}": sport
+    for kind, line in _TYPES.items()
+    for name, _, sport in (each.partition(":") for each in line.split())
+}
+_INDOORS = frozenset({"treadmill", "spin", "indoor_cycling", "indoor_walking", "indoor_running", "indoor_hand_cycling"})
+_MOTORISED = {"driving": "Driving", "motorcycling": "Motorcycling"}
+
+
+def read_row(trip: Json) -> ProviderRow | None:
+    """A trip as an activity; None: the service says that it was deleted."""
+    if trip.get("deleted_at") is not None:
+        return None
+    source_id, began = id_text(trip.get("id")), _start_of(trip)
+    if source_id is None:
+        raise UnreadableRowError("it has no id", began)
+    if began is None:
+        raise UnreadableRowError("it has no start that can be read")
+    given, read = (
+        {**_of_metrics(trip.get("metrics")), **_present(trip)},
+        {"id", "departed_at", "time_zone", "utc_offset"},
+    )
+    zone = trip.get("time_zone")
+    summary: dict[str, Any] = {**start_fields(began, zone if isinstance(zone, str) else None)}
+    for theirs, (ours, divisor) in _NUMBERS.items():
+        if (number := _number(given.get(theirs))) is not None:
+            summary[ours] = number / divisor if divisor != 1.0 else number
+            read.add(theirs)
+    for theirs, ours in _SECONDS.items():
+        if (number := _number(given.get(theirs))) is not None:
+            summary[ours] = round(number)
+            read.add(theirs)
+    for theirs, ours in _TEXTS.items():
+        if isinstance(given.get(theirs), str):
+            summary[ours] = given[theirs]
+            read.add(theirs)
+    summary |= {**_places(given, read), **_privacy(given, read)}
+    summary |= {**_gear(given, read), **_sport_fields(given)}
+    read |= {"activity_type", "fit_sport", "fit_sub_sport", "is_stationary"}
+    _correct(summary, given)
+    left_out = read.union(_LEFT_OUT.split())
+    rest = {name: value for name, value in _present(trip).items() if name not in left_out}
+    if (at := read_start(rest.get("created_at"))) is not None:
+        rest["created_at"] = utc_text(at)  # the two interfaces write it in other zones
+    reason = "driving is no sport" if summary["sport_type"] in _MOTORISED.values() else None
+    return ProviderRow(source_id, {**rest, **summary}, not_counted=reason)
+
+
+def id_text(value: Any) -> str | None:
+    """An id as text; None for what is none."""
+    if isinstance(value, bool):
+        return None
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    text = str(value).strip() if isinstance(value, int | str) else ""
+    return text or None
+
+
+def _present(trip: Json) -> Json:
+    return {name: value for name, value in trip.items() if value is not None}
+
+
+def _number(value: Any) -> float | None:
+    if isinstance(value, str):
+        try:
+            value = float(value)
+        except ValueError:
+            return None
+    return finite_number(value)
+
+
+def _of_metrics(metrics: Any) -> Json:
+    """The fields of a list's entry that a detail of the web site's interface has in `metrics` alone."""
+    if not isinstance(metrics, dict):
+        return {}
+    found = {ours: metrics.get(theirs) for theirs, ours in _METRICS.items()}
+    for theirs, names in _AVERAGES.items():
+        if isinstance(of_metric := metrics.get(theirs), dict):
+            found |= dict(zip(names, (of_metric.get("avg"), of_metric.get("max")), strict=True))
+    return _present(found)
+
+
+def _start_of(trip: Json) -> datetime | None:
+    """The start with the offset of the athlete's clock.
+
+    It comes on that clock (2008-01-05T11:25:03-08:00), or in UTC beside the clock's offset in seconds and its zone.
+    """
+    text = trip.get("departed_at")
+    began = read_start(text)
+    if began is None:
+        return _without_offset(trip, text)
+    if began.utcoffset():
+        return began
+    offset = _number(trip.get("utc_offset"))
+    if offset is not None and abs(offset) <= 50_400:  # 14 hours: the line islands
+        return began.astimezone(timezone(timedelta(seconds=round(offset))))
+    zone = _zone(trip)
+    return began if zone is None else began.astimezone(zone)
+
+
+def _without_offset(trip: Json, text: Any) -> datetime | None:
+    zone = _zone(trip)
+    try:
+        return None if zone is None else read_start(datetime.fromisoformat(text).replace(tzinfo=zone).isoformat())
+    except (TypeError, ValueError):
+        return None
+
+
+def _zone(trip: Json) -> ZoneInfo | None:
+    zone = trip.get("time_zone")
+    try:
+        return ZoneInfo(zone) if isinstance(zone, str) and zone else None
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return None  # such as the words that users have: Pacific Time (US & Canada)
+
+
+def _places(given: Json, read: set[str]) -> Json:
+    """Start and end as [latitude, longitude]; [] where there is none, as indoors."""
+    found: dict[str, Any] = {}
+    for ours, theirs in {"start_latlng": "first", "end_latlng": "last"}.items():
+        names = (f"{theirs}_lat", f"{theirs}_lng")
+        latitude, longitude = (_number(given.get(name)) for name in names)
+        is_place = latitude is not None and longitude is not None and abs(latitude) <= 90 and abs(longitude) <= 180
+        found[ours] = [latitude, longitude] if is_place else []
+        read |= {*names}
+    return found
+
+
+def _privacy(given: Json, read: set[str]) -> Json:
+    """Which of the web site's numbers 1 and 2 is private is not documented: whatever is not 0 counts as private."""
+    value = given.get("visibility")
+    if isinstance(value, bool) or not isinstance(value, int | str):
+        return {}
+    read.add("visibility")
+    seen_by = _VISIBILITY.get(str(value))
+    is_private = value == "private" if isinstance(value, str) else value != 0
+    return {"private": is_private} | ({"visibility": seen_by} if seen_by else {})
+
+
+def _gear(given: Json, read: set[str]) -> Json:
+    gear = given.get("gear")
+    gear_id = id_text(gear.get("id") if isinstance(gear, dict) else given.get("gear_id"))
+    read |= {"gear", "gear_id"}
+    return {"gear_id": gear_id} if gear_id else {}
+
+
+def _sport_fields(given: Mapping[str, Any]) -> dict[str, Any]:
+    """`sport_type`, `trainer` and `commute` of a trip; in `extra`, whether the sport is a guess."""
+    named = given.get("activity_type")
+    if isinstance(named, str) and named.strip():
+        named = named.strip()
+        found: dict[str, Any] = {"sport_type": SPORTS.get(named, named)}
+        is_indoors, commutes = named.endswith(":indoor"), named == "cycling:commute"
+    else:
+        sport, sub_sport = _word(given.get("fit_sport"), FIT_SPORTS), _word(given.get("fit_sub_sport"), FIT_SUB_SPORTS)
+        read = _MOTORISED.get(sport or "") or sport_type(sport, sub_sport)
+        found = {"sport_type": read} if read else {"sport_type": sport or "Ride", "sport_is_assumed": sport is None}
+        is_indoors, commutes = sub_sport in _INDOORS, sub_sport == "commuting"
+    is_stationary = given.get("is_stationary")
+    if is_indoors or isinstance(is_stationary, bool):
+        found["trainer"] = is_indoors or bool(is_stationary)
+    if commutes:
+        found["commute"] = True
+    return {name: value for name, value in found.items() if name != "sport_is_assumed" or value}
+
+
+def _word(value: Any, words: dict[int, str]) -> str | None:
+    """The word of FIT for a number, which may come as text or as the word itself; None where nothing is said."""
+    text = "" if value is None or isinstance(value, bool) else str(value).strip().lower()
+    return words.get(int(text), None if text == "0" else f"fit_{text}") if text.isdecimal() else text or None
+
+
+def _correct(summary: dict[str, Any], given: Json) -> None:
+    """What other fields say about a field: indoors nothing is climbed; power without a maximum is the service's guess."""
+    if given.get("is_stationary") is True and not summary.get("total_elevation_gain"):
+        summary.pop("total_elevation_gain", None)
+    if "average_watts" in summary:
+        summary["device_watts"] = "max_watts" in summary
+    summary["has_heartrate"] = "average_heartrate" in summary
+
+
+def rows(content: Any) -> Sequence[Any]:
+    """The trips of an answer: a page of the list, with or without the gear of its trips, or one trip.
+
+    An answer to `sync.json`, and a page of the web site's list, which a listing has for its gear, hold no rows of their
+    own. Raises UnreadableRowError for anything else.
+    """
+    if not isinstance(content, dict):
+        raise UnreadableRowError("the answer is no object")
+    if isinstance(page := content.get("page"), dict) and isinstance(gear := content.get("gear"), dict):
+        return [_with_gear(trip, gear) for trip in rows(page)]
+    if isinstance(content.get("trips"), list):
+        return list(content["trips"])
+    if isinstance(content.get("trip"), dict):
+        return [content["trip"]]
+    for name in ("items", "results"):
+        if isinstance(content.get(name), list):
+            return [_NO_ROW] * len(content[name])
+    raise UnreadableRowError("the answer holds no trips")
+
+
+_NO_ROW: Json = {"deleted_at": ""}  # an item that is passed over
+
+
+def _with_gear(trip: Any, gear: Mapping[str, Any]) -> Any:
+    key = id_text(trip.get("id")) if isinstance(trip, dict) else None
+    return {**trip, "gear_id": gear[key]} if key is not None and key in gear and trip.get("gear") is None else trip
+
+
+def versions_of_trips(content: Any) -> dict[str, datetime]:
+    """When each trip of an answer was updated (UTC), by its id; without those that don't say."""
+    found = {}
+    for trip in rows(content):
+        key, at = (
+            (id_text(trip.get("id")), read_start(trip.get("updated_at"))) if isinstance(trip, dict) else (None, None)
+        )
+        if key is not None and at is not None:
+            found[key] = at.astimezone(UTC)
+    return found
+
+
+def gear_of_trips(content: Any) -> dict[str, Any]:
+    """The gear's id (None: none) of each trip in a page of the web site's list, by the trip's id. Raises UnreadableRowError."""
+    if not isinstance(content, dict) or not isinstance(content.get("results"), list):
+        raise UnreadableRowError("the answer has no results")
+    trips = [trip for trip in content["results"] if isinstance(trip, dict)]
+    return {key: trip.get("gear_id") for trip in trips if (key := id_text(trip.get("id"))) is not None}
+
+
+def read_gear(content: Any) -> Sequence[tuple[str, Json]]:
+    """Each piece of gear: its id, and its fields by the names of the table `gear`."""
+    return list(_gear_items(content["gear"]))
+
+
+def _gear_items(gear: Iterable[Any]) -> Iterable[tuple[str, Json]]:
+    for item in gear:
+        if (key := id_text(item["id"])) is None:
+            raise ValueError("gear without an id")
+        words = [str(item[name]) for name in ("make", "model") if item.get(name)]
+        fields = {
+            "name": item.get("name") or item.get("nickname") or " ".join(words) or None,
+            "nickname": item.get("nickname") or None,
+            "brand_name": item.get("make"),
+            "model_name": item.get("model"),
+            "retired": item.get("archived"),
+            "weight": item.get("weight"),
+            "description": item.get("description") or None,
+            "exclude_from_totals": item.get("exclude_from_totals"),
+            "year": item.get("year"),
+        }
+        yield key, {name: value for name, value in fields.items() if value is not None}
+
+
+GEAR_FIELDS = "id make model nickname name archived exclude_from_totals weight description year visibility created_at"
+"""What is kept of a piece of gear. The answer around it holds the account's token, e-mail, weight and date of birth."""
+
+
+def gear_alone(content: Any) -> Json:
+    """The gear in the web site's answer about its user, and nothing else of that. Raises UnreadableRowError."""
+    user = content.get("user") if isinstance(content, dict) else None
+    gear = user.get("gear") if isinstance(user, dict) else None
+    if not isinstance(gear, list) or not all(isinstance(item, dict) for item in gear):
+        raise UnreadableRowError("the answer has no list of gear")
+    return {"gear": [{name: item[name] for name in GEAR_FIELDS.split() if name in item} for item in gear]}
+
+
+@dataclass(frozen=True, slots=True)
+class ReadChanges:
+    """What changed since a cursor.
+
+    Args:
+        cursor: where the next question goes on.
+        changed: when each trip that is there was last created or updated, by its id; None: that can't be read.
+        deleted: the ids of those that are gone.
+    """
+
+    cursor: str
+    changed: Mapping[str, datetime | None] = field(repr=False)
+    deleted: Sequence[str] = field(repr=False)
+
+
+def read_changes(content: Any, account: str | None) -> ReadChanges:
+    """What an answer to `sync.json` says of the trips of `account`. Raises UnreadableRowError for another answer.
+
+    An item may come several times: its last action counts. Routes, other people's trips, and what only moved in or out
+    of a collection are left out.
+    """
+    items = content.get("items") if isinstance(content, dict) else None
+    meta = content.get("meta") if isinstance(content, dict) else None
+    cursor = meta.get("rwgps_datetime") if isinstance(meta, dict) else None
+    if not isinstance(items, list) or read_start(cursor) is None:
+        raise UnreadableRowError("the answer has no items, or no rwgps_datetime")
+    last: dict[str, tuple[str, datetime | None]] = {}
+    for item in items:
+        if not isinstance(item, dict) or item.get("item_type") != "trip":
+            continue
+        key, owner, action = id_text(item.get("item_id")), id_text(item.get("item_user_id")), item.get("action")
+        if key is None or owner not in (None, account) or action not in ("created", "updated", "deleted"):
+            continue
+        at, before = read_start(item.get("datetime")), last.get(key)
+        if before is None or before[1] is None or at is None or at >= before[1]:
+            last[key] = action, at.astimezone(UTC) if at is not None else None
+    return ReadChanges(
+        str(cursor),
+        {key: at for key, (action, at) in last.items() if action != "deleted"},
+        [key for key, (action, _) in last.items() if action == "deleted"],
+    )
+
+
+SPEC = ProviderSpec(
+    name=NAME,
+    title="Ride with GPS",
+    link="https://ridewithgps.com/trips/{source_id}",
+    priority=2,
+    read_page=page_reader(NAME, rows, read_row),
+    capabilities=frozenset({"feed", "deletions", "files"}),
+    kinds={"gear": read_gear},
+)

@@ -1,0 +1,201 @@
+"""A Ride with GPS on this machine: one account's trips, gear and files, and what happened to them, in memory.
+
+Its answers have the shapes of the service's documentation (github.com/ridewithgps/developers, November 2025) and of recorded
+answers of its web site. The pages are app.py's.
+"""
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from strava_pipeline.emulator.server import ServiceState
+from strava_pipeline.emulator.service import Clock, FaultPlan, Journal, Json
+
+_DETAIL_ONLY = ("track_points", "gear", "photos")
+_NO_COLUMN = (*_DETAIL_ONLY, "activity_type", "device", "url")  # what the web site's list does not have
+
+
+@dataclass
+class RideWithGps(ServiceState):
+    """What the service knows. `trips` by id, as the documented interface shows one; `files` by id and format.
+
+    Args:
+        least_rows, most_rows: of a page of trips.json.
+        events: what happened to items, as `sync.json` lists it.
+        hidden: trips that exist and that this login may not see.
+        answer_headers: of every answer that is a fault.
+    """
+
+    user_id: int = 7001
+    key: str = "rwgps-api-key"
+    token: str = "rwgps-auth-token"
+    least_rows: int = 20
+    most_rows: int = 200
+    trips: dict[int, Json] = field(default_factory=dict)
+    gear: list[Json] = field(default_factory=list)
+    files: dict[tuple[str, str], bytes] = field(default_factory=dict)
+    events: list[Json] = field(default_factory=list)
+    hidden: set[int] = field(default_factory=set)
+    answer_headers: list[tuple[bytes, bytes]] = field(default_factory=list)
+
+    @property
+    def stamp(self) -> str:
+        """Now, as the service writes it: 2026-03-01T12:00:00Z."""
+        return f"{self.clock.now():%Y-%m-%dT%H:%M:%SZ}"
+
+    def add(self, trip_id: int, departed_at: str, **more: Any) -> Json:
+        """A trip of the account; `departed_at` on the athlete's clock, as 2026-01-31T07:00:00+01:00."""
+        self.trips[trip_id] = trip_of(trip_id, self.user_id, departed_at, self.stamp) | more
+        self.record("created", trip_id)
+        return self.trips[trip_id]
+
+    def edit(self, trip_id: int, **fields: Any) -> None:
+        """Change fields of a trip."""
+        self.trips[trip_id] |= {**fields, "updated_at": self.stamp}
+        self.record("updated", trip_id)
+
+    def delete(self, trip_id: int) -> Json:
+        """Delete a trip."""
+        self.record("deleted", trip_id)
+        return self.trips.pop(trip_id)
+
+    def restore(self, trip: Json) -> None:
+        """Have back a trip that was deleted."""
+        self.trips[trip["id"]] = {**trip, "updated_at": self.stamp}
+        self.record("created", trip["id"])
+
+    def record(self, action: str, item_id: int, *, item_type: str = "trip", owner: int | None = None) -> None:
+        """Have an item in `sync.json`."""
+        self.events.append(
+            {
+                "item_type": item_type,
+                "item_id": item_id,
+                "item_user_id": self.user_id if owner is None else owner,
+                "item_url": f"https://ridewithgps.com/api/v1/{item_type}s/{item_id}.json",
+                "action": action,
+                "datetime": self.stamp,
+                "collection": {"id": 1, "type": "pinned", "name": "pinned"} if action in ("added", "removed") else None,
+            }
+        )
+
+    def listed(self) -> list[Json]:
+        """The entries of trips.json: what was updated last comes first."""
+        trips = [*self.trips.values()][::-1]
+        trips.sort(key=lambda trip: datetime.fromisoformat(trip["updated_at"]), reverse=True)
+        return [{name: value for name, value in trip.items() if name not in _DETAIL_ONLY} for trip in trips]
+
+    def legacy_listed(self) -> list[Json]:
+        """The entries of the web site's list, the newest departure first."""
+        found = sorted(self.trips.values(), key=lambda trip: _instant(trip), reverse=True)
+        return [legacy_entry(trip) for trip in found]
+
+    def synced(self, since: datetime) -> list[Json]:
+        """The items of sync.json since then."""
+        return [event for event in self.events if datetime.fromisoformat(event["datetime"]) >= since]
+
+
+def new_ridewithgps(now: datetime, speed: float = 1.0) -> RideWithGps:
+    """A service without trips, whose clock begins at `now`."""
+    journal = Journal(
+        api="",
+        token_path="/api/v1/auth_tokens.json",
+        activity=r"/api/v1/trips/(.+)\.json",
+        identifier=r"(?<=/trips/)[^/]+(?=\.(json|tcx|gpx)$)|(?<=/users/)\d+(?=/trips)",
+    )
+    return RideWithGps(Clock(now, speed), FaultPlan(), journal)
+
+
+def trip_of(trip_id: int, user_id: int, departed_at: str, at: str) -> Json:
+    """A ride as `GET /api/v1/trips/{id}.json` shows it, created `at`."""
+    return {
+        "id": trip_id,
+        "url": f"https://ridewithgps.com/api/v1/trips/{trip_id}.json",
+        "name": f"Trip {trip_id}",
+        "description": None,
+        "departed_at": departed_at,
+        "time_zone": "Europe/Vienna",
+        "locality": "Wien",
+        "administrative_area": "Wien",
+        "country_code": "AT",
+        "activity_type": "cycling:generic",
+        "fit_sport": 2,
+        "fit_sub_sport": 0,
+        "is_stationary": False,
+        "distance": None,
+        "duration": None,
+        "moving_time": None,
+        "elevation_gain": None,
+        "elevation_loss": None,
+        "first_lat": None,
+        "first_lng": None,
+        "last_lat": None,
+        "last_lng": None,
+        "sw_lat": 90.0,
+        "sw_lng": 180.0,
+        "ne_lat": -90.0,
+        "ne_lng": -180.0,
+        **{f"{least}_{what}": None for what in ("cad", "hr", "watts") for least in ("avg", "min", "max")},
+        "avg_speed": None,
+        "max_speed": None,
+        "calories": None,
+        "track_type": "loop",
+        "terrain": "rolling",
+        "difficulty": "easy",
+        "visibility": "public",
+        "created_at": at,
+        "updated_at": at,
+        "user_id": user_id,
+        "device": None,
+        "track_points": [],
+        "gear": None,
+        "photos": [],
+    }
+
+
+def gear_item(gear_id: int, nickname: str | None, make: str, model: str) -> Json:
+    """A bike as the web site's `users/current.json` shows it."""
+    return {
+        "id": gear_id,
+        "make": make,
+        "model": model,
+        "year": None,
+        "description": "",
+        "nickname": nickname,
+        "name": nickname or f"{make} {model}",
+        "archived": False,
+        "exclude_from_totals": False,
+        "weight": None,
+        "serial_number": "",
+        "visibility": 0,
+        "created_at": "2020-06-05T11:32:49-07:00",
+    }
+
+
+def gear_of_detail(item: Json) -> Json:
+    """The same bike as a trip's detail shows it: without a name."""
+    return {
+        name: item.get(name) for name in ("id", "make", "model", "description", "exclude_from_totals", "created_at")
+    }
+
+
+def legacy_entry(trip: Json) -> Json:
+    """A trip as the web site's list shows it: UTC, an offset beside it, ids of gear, other words for who may see it."""
+    began = datetime.fromisoformat(trip["departed_at"])
+    offset = began.utcoffset()
+    return {
+        **{name: value for name, value in trip.items() if name not in _NO_COLUMN},
+        "departed_at": f"{began.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}",
+        "utc_offset": int(offset.total_seconds()) if offset is not None else None,
+        "gear_id": (trip.get("gear") or {}).get("id"),
+        "visibility": {"public": 0, "friends_only": 1, "private": 2}[trip["visibility"]],
+        "activity_type_id": 0,
+        "source_type": "garmin_connect",
+        "fit_product": 4575,
+        "deleted_at": None,
+        "is_gps": not trip["is_stationary"],
+        "processed": True,
+    }
+
+
+def _instant(trip: Json) -> float:
+    return datetime.fromisoformat(trip["departed_at"]).timestamp()

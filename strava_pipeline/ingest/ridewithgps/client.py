@@ -1,0 +1,336 @@
+"""The client of Ride with GPS: the documented interface for trips, the web site's own one for gear and files.
+
+What only the web site's interface has is behind a function each (`_gear_list`, `_trips_page`, `_file`): without it the
+gear and the files are missing, and nothing else. Addresses in answers name other hosts at times; none is followed.
+"""
+
+import hashlib
+import logging
+import random
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from datetime import datetime, timedelta
+from functools import cached_property
+from pathlib import Path
+from typing import Any, TypeVar
+from urllib.parse import quote, urlsplit
+
+from strava_pipeline.core.errors import (
+    ForbiddenError,
+    GoneError,
+    LimitReachedError,
+    MissingSettingsError,
+    NeedsLoginError,
+    PipelineError,
+    RefusedError,
+    TransientError,
+)
+from strava_pipeline.core.json_values import json_bytes, parse_json
+from strava_pipeline.core.providers import Kind, ProviderSpec, ReadPage, UnreadableRowError, spec_of
+from strava_pipeline.core.providers.ridewithgps import (
+    gear_alone,
+    gear_of_trips,
+    id_text,
+    read_changes,
+    versions_of_trips,
+)
+from strava_pipeline.ingest.clock import ServerClock
+from strava_pipeline.ingest.http import Wire, make_wire
+from strava_pipeline.ingest.provider import Changes, Login, OnWait, Page, Received
+from strava_pipeline.ingest.ridewithgps.list_passes import ListPasses
+from strava_pipeline.ingest.service_client import Answer, ServiceClient
+from strava_pipeline.settings import Settings, env_file
+
+LOGIN_SETTINGS = ("RIDEWITHGPS_API_KEY", "RIDEWITHGPS_AUTH_TOKEN")
+LEAST_ROWS, MOST_ROWS = 20, 200  # of a page of trips.json, by the service's documentation
+LEGACY_ROWS = 100  # of a page of the web site's list; whether it gives more is not known
+INTERVAL = 0.5  # seconds between calls: no limit is documented
+UNSAID, MOST_REFUSALS = timedelta(seconds=30), 6  # a pause that is not named, doubled each time; five of them
+FORMATS = ("tcx", "gpx")  # made by the service from its points; originals can't be had
+
+log = logging.getLogger(__name__)
+T = TypeVar("T")
+
+
+class RideWithGpsClient:
+    """Ride with GPS with one login: an API key, and the token of the account."""
+
+    def __init__(self, base_url: str, key: str, token: str, wire: Wire, clock: ServerClock, on_wait: OnWait) -> None:
+        self._base_url = base_url
+        self._digest = hashlib.sha256(f"{base_url}\n{key}\n{token}".encode()).hexdigest()[:16]
+        self._service = ServiceClient(
+            "Ride with GPS",
+            base_url,
+            wire,
+            clock,
+            random.random,
+            login=f"Check {' and '.join(LOGIN_SETTINGS)}; a token ends with a change of the password.",
+            interval=INTERVAL,
+            pausing=(429, 503),
+            unsaid=UNSAID,
+            most_refusals=MOST_REFUSALS,
+            patience=timedelta(minutes=30),  # of five pauses the last is one of 8 to 16 minutes
+            headers={"x-rwgps-api-key": key, "x-rwgps-auth-token": token},
+            on_wait=on_wait,
+        )
+        self._gear: Received | PipelineError | None = None  # this run's list of gear, or why there is none
+
+    @property
+    def spec(self) -> ProviderSpec:
+        """What the provider offers."""
+        return spec_of("ridewithgps")
+
+    @property
+    def host(self) -> str | None:
+        """The host of its API."""
+        return urlsplit(self._base_url).hostname
+
+    @property
+    def calls(self) -> int:
+        """The attempts that reached the server or may have."""
+        return self._service.calls
+
+    @property
+    def login_digest(self) -> str:
+        """A hash of the address and the login."""
+        return self._digest
+
+    def landed(self, answers: Iterator[T], land: Callable[[T], object]) -> Iterator[T]:
+        """Each of `answers` after `land` has put it on disk."""
+        return self._service.landed(answers, land)
+
+    def landing(self) -> AbstractContextManager[None]:
+        """An interrupt within the body waits until the body has landed its answer."""
+        return self._service.landing()
+
+    def login(self) -> Login:
+        """Whose login it is, asked once."""
+        return Login(self._account)
+
+    @cached_property
+    def _account(self) -> str:
+        return str(_user_id(self._service.get("/api/v1/users/current.json", check=_wrong_user).json))
+
+    def changes(self, since: str, account: str | None) -> Changes:
+        """What changed since a cursor: created, updated and deleted trips of the account."""
+
+        def fault(content: Any) -> str | None:
+            return _unread(lambda: read_changes(content, account))
+
+        answer, calls = self._counted("/api/v1/sync.json", {"since": since, "assets": "trips"}, fault)
+        read = read_changes(answer.json, account)
+        page = Page(1, 1, self._read(answer.json), answer.body, answer.fetched_at, calls)
+        return Changes(page, read.cursor, read.changed, read.deleted)
+
+    def get_activity(self, source_id: str) -> Page:
+        """One trip, with its gear."""
+        path = f"/api/v1/trips/{quote(source_id, safe='')}.json"
+        try:
+            answer, calls = self._counted(path, {}, _wrong_trip)
+        except ForbiddenError as error:
+            if _is_json(error.body):
+                raise
+            raise TransientError(f"{error} The answer is not the service's own.", status=403, body=error.body) from None
+        return Page(1, 1, self._read(answer.json), answer.body, answer.fetched_at, calls)
+
+    def versions(self, content: Any) -> Mapping[str, datetime]:
+        """When the trips of a page were updated."""
+        return versions_of_trips(content)
+
+    def list_pages(self, after: int | None, before: int | None, per_page: int) -> Iterator[Page]:
+        """The pages of the list of everything, without gear: the service has no list of a range of time."""
+        return self._list(per_page, (), {})
+
+    def list_all(self, per_page: int, landed: Sequence[tuple[int, Any]]) -> Iterator[Page]:
+        """The pages of the list, each trip with its gear; first, as pages without trips, where that is from."""
+        gear: dict[str, Any] = {}
+        yield from self._gear_pages(gear, [content for number, content in landed if number == 0])
+        yield from self._list(per_page, landed, gear)
+
+    def _list(self, per_page: int, landed: Sequence[tuple[int, Any]], gear: dict[str, Any]) -> Iterator[Page]:
+        """The pages of the list, each trip with its gear, as far as `gear` names it."""
+        size = min(max(per_page, LEAST_ROWS), MOST_ROWS)
+        passes = ListPasses(size, [(number, _list_of(content)) for number, content in landed if number > 0])
+        while (number := passes.wanted) is not None:
+            try:
+                answer, calls = self._counted(
+                    "/api/v1/trips.json", {"page": number, "page_size": size}, passes.fault(number)
+                )
+            except GoneError:
+                if number == 1:
+                    raise
+                passes.end()  # beyond the last page
+                continue
+            passes.add(number, answer.json)
+            if answer.json["trips"]:
+                body = _with_gear(answer.body, answer.json, gear)
+                yield Page(number, size, self._read(parse_json(body)), body, answer.fetched_at, calls)
+        if passes.is_restless:
+            raise TransientError("Ride with GPS: the list of trips changed each time it was read; the next run goes on")
+
+    def _gear_pages(self, gear: dict[str, Any], landed: Sequence[Any]) -> Iterator[Page]:
+        """Fill `gear` with the gear of each trip, from pages of the web site's list; `landed`: those that came before."""
+        for content in landed:
+            gear |= gear_of_trips(content)
+        offset, total = sum(len(content["results"]) for content in landed), _results_count(landed)
+        try:
+            if not landed and not self.spec.kinds["gear"](parse_json(self._gear_list().body)):
+                return  # no trip can have gear
+            while total is None or offset < total:
+                calls = self.calls
+                answer = self._trips_page(offset)
+                results = answer.json["results"]
+                if not results:
+                    return
+                found = gear_of_trips(answer.json)
+                is_new = not found.keys() <= gear.keys()
+                gear |= found
+                offset, total = offset + len(results), _results_count([answer.json])
+                none = ReadPage([], foreign=len(results))
+                yield Page(0, LEGACY_ROWS, none, answer.body, answer.fetched_at, self.calls - calls)
+                if not is_new:
+                    return  # it repeats itself
+        except LimitReachedError:
+            raise
+        except (TransientError, RefusedError, GoneError, NeedsLoginError) as error:
+            log.warning("The gear of trips is not known: %s", error)
+
+    def list_kind(self, kind: Kind, after: int | None, before: int | None) -> Iterator[Received]:
+        """The account's gear, without what the service says beside it."""
+        yield self._gear_list()
+
+    def _gear_list(self) -> Received:
+        """The list of gear, asked for once in a run. It has no documented address."""
+        if self._gear is None:
+            try:
+                answer = self._service.get(
+                    "/users/current.json", check=lambda content: _unread(lambda: gear_alone(content))
+                )
+            except LimitReachedError:
+                raise
+            except (TransientError, RefusedError, GoneError) as error:
+                self._gear = error
+            except NeedsLoginError as error:  # the login itself has answered elsewhere
+                self._gear = RefusedError(str(error), status=401)
+            else:
+                self._gear = Received(json_bytes(gear_alone(answer.json)), answer.fetched_at)
+        if isinstance(self._gear, PipelineError):
+            raise self._gear
+        return self._gear
+
+    def _trips_page(self, offset: int) -> Answer:
+        """A page of the web site's list, whose trips name their gear. It has no documented address."""
+        return self._service.get(
+            f"/users/{quote(self._account, safe='')}/trips.json",
+            {"offset": offset, "limit": LEGACY_ROWS},
+            check=lambda content: _unread(lambda: gear_of_trips(content)),
+        )
+
+    def get_file(self, source_id: str) -> Received:
+        """The trip's file. Raises GoneError where there is none in any format."""
+        problem: PipelineError | None = None
+        for suffix in FORMATS:
+            try:
+                return self._file(source_id, suffix)
+            except GoneError as error:
+                problem = problem or error
+            except _NoFileError as error:
+                problem = error
+        assert problem is not None, "there are formats"
+        raise problem
+
+    def _file(self, source_id: str, suffix: str) -> Received:
+        """The trip's file in a format. It has no documented address."""
+        answer = self._service.get(f"/trips/{quote(source_id, safe='')}.{suffix}", is_json=False)
+        beginning = answer.body[:512].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
+        if not beginning.startswith((b"<?xml", b"<gpx", b"<trainingcenterdatabase")) or b"<html" in beginning:
+            what = "a page for people, perhaps a login" if beginning.startswith(b"<") else "something else"
+            raise _NoFileError(f"Ride with GPS gave {what} in place of a file", status=200, body=answer.body)
+        return Received(answer.body, answer.fetched_at, f"{source_id}_derived.{suffix}")
+
+    def _counted(self, path: str, query: dict[str, object], check: Callable[[Any], str | None]) -> tuple[Answer, int]:
+        calls = self.calls
+        answer = self._service.get(path, query, check=check)
+        return answer, self.calls - calls
+
+    def _read(self, content: Any) -> ReadPage:
+        return self.spec.read_page(content)
+
+
+class _NoFileError(TransientError):
+    """200 with something else than the file."""
+
+
+def _user_id(content: Any) -> str | None:
+    user = content.get("user") if isinstance(content, dict) else None
+    return id_text(user.get("id")) if isinstance(user, dict) else None
+
+
+def _wrong_user(content: Any) -> str | None:
+    return None if _user_id(content) else _said(content) or "it names no user"
+
+
+def _wrong_trip(content: Any) -> str | None:
+    is_trip = isinstance(content, dict) and isinstance(content.get("trip"), dict)
+    return None if is_trip else _said(content) or "it holds no trip"
+
+
+def _said(content: Any) -> str | None:
+    """That the service reports an error in an answer with 200; its words may hold anything and are not repeated."""
+    return "it reports an error" if isinstance(content, dict) and content.get("error") else None
+
+
+def _unread(read: Callable[[], object]) -> str | None:
+    try:
+        read()
+    except UnreadableRowError as error:
+        return str(error)
+    return None
+
+
+def _is_json(body: bytes) -> bool:
+    try:
+        return isinstance(parse_json(body), dict)
+    except (ValueError, RecursionError):
+        return False
+
+
+def _results_count(contents: Sequence[Any]) -> int | None:
+    count = contents[-1].get("results_count") if contents else None
+    return count if isinstance(count, int) and not isinstance(count, bool) else None
+
+
+def _list_of(content: Any) -> Any:
+    """The service's own page within one that has the gear of its trips."""
+    return content.get("page", content)
+
+
+def _with_gear(body: bytes, content: Any, gear: dict[str, Any]) -> bytes:
+    """The page as received, with the gear of its trips before it, as far as that is known."""
+    keys = [id_text(trip.get("id")) for trip in content["trips"] if isinstance(trip, dict)]
+    of_page = {key: gear[key] for key in keys if key is not None and key in gear}
+    return b'{"gear":' + json_bytes(of_page) + b',"page":' + body.lstrip(b"\xef\xbb\xbf") + b"}" if of_page else body
+
+
+def login_files(settings: Settings) -> Sequence[Path]:
+    """None: the login is in settings."""
+    return []
+
+
+def connect(settings: Settings, clock: ServerClock, on_wait: OnWait) -> RideWithGpsClient:
+    """A client; nothing is sent. Raises MissingSettingsError where the login is missing."""
+    key, token = settings.ridewithgps_api_key, settings.ridewithgps_auth_token
+    if key is None or token is None:
+        absent = [name for name, value in zip(LOGIN_SETTINGS, (key, token), strict=True) if value is None]
+        raise MissingSettingsError(
+            f"{' and '.join(absent)} not set. docs/providers/ridewithgps.md shows how to get a key and a token; put them into "
+            f"{env_file()}."
+        )
+    return RideWithGpsClient(
+        settings.ridewithgps_base_url,
+        key.get_secret_value(),
+        token.get_secret_value(),
+        make_wire(settings, clock),
+        clock,
+        on_wait,
+    )

@@ -1,0 +1,118 @@
+"""Ride with GPS as a subject of the contract. Its pages hold two trips where a test asks for two; really, 20 are the least."""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Any
+
+import pytest
+from pydantic import SecretStr
+
+from strava_pipeline.emulator.ridewithgps.app import application
+from strava_pipeline.emulator.ridewithgps.service import RideWithGps, gear_item, gear_of_detail, new_ridewithgps
+from strava_pipeline.emulator.server import ServerThread
+from strava_pipeline.emulator.service import Fault
+from strava_pipeline.ingest.ridewithgps import client
+from strava_pipeline.settings import Settings
+from strava_pipeline_tests.providers.subjects import GPX
+from strava_pipeline_tests.providers.toy_service import NOW
+
+
+class RideWithGpsSubject:
+    name, lists, gear, account = (
+        "ridewithgps",
+        "/api/v1/trips.json",
+        "/users/current.json",
+        "/api/v1/users/current.json",
+    )
+    zones = True
+    links = lists_foreign = False
+    formats = ("gpx",)
+    file_name = "{}_derived.gpx"
+    file_call = re.compile(r"/trips/(.+)\.gpx")
+
+    def __init__(self, service: RideWithGps, url: str) -> None:
+        self.service = service
+        self.secret = service.token
+        self.settings: dict[str, Any] = {
+            "ridewithgps_base_url": url,
+            "ridewithgps_api_key": SecretStr(service.key),
+            "ridewithgps_auth_token": SecretStr(service.token),
+        }
+        self.deleted: dict[str, dict[str, Any]] = {}
+        self.clock, self.faults, self.journal = service.clock, service.faults, service.journal
+        service.gear.append(gear_item(254097, "Blue bike", "Acme", "Racer"))
+
+    def log_in(self, settings: Settings) -> None:
+        """Nothing: the login is in settings."""
+
+    def add(
+        self,
+        day: str,
+        title: str,
+        *,
+        began: str = "",
+        zone: str = "Europe/Vienna",
+        has_distance: bool = True,
+        file_of: str | None = None,
+        strava_id: int | None = None,
+    ) -> str:
+        trip_id = 284_579_245 + len(self.service.trips) * 7
+        measured = {"distance": 2224} if has_distance else {}
+        self.service.add(
+            trip_id,
+            began or f"{day}T07:00:00+01:00",
+            name=title,
+            time_zone=zone,
+            duration=600,
+            moving_time=540,
+            mood="good",
+            gear=gear_of_detail(self.service.gear[0]),
+            **measured,
+        )
+        self.service.files[str(trip_id), "gpx"] = GPX.format(file_of or day).encode()
+        return str(trip_id)
+
+    def add_foreign(self, day: str) -> None:
+        raise NotImplementedError
+
+    def lose_file(self, source_id: str) -> None:
+        del self.service.files[source_id, "gpx"]
+
+    def fail_file(self, source_id: str | None, **fault: Any) -> None:
+        self.fail(path=f"/trips/{source_id or '*'}.gpx", **fault)
+
+    def edit(self, source_id: str, title: str) -> None:
+        self.service.edit(int(source_id), name=title)
+
+    def delete(self, source_id: str) -> None:
+        self.deleted[source_id] = self.service.delete(int(source_id))
+
+    def restore(self, source_id: str) -> None:
+        self.service.restore(self.deleted.pop(source_id))
+
+    def spoil(self) -> None:
+        self.service.add(0, "2025-05-05T06:00:00Z", name="without an id")["id"] = None
+
+    def change_account(self) -> dict[str, Any]:
+        self.service.user_id, self.service.token = 7002, "another-token"
+        self.service.trips.clear()
+        self.service.events.clear()
+        return {"ridewithgps_auth_token": SecretStr(self.service.token)}
+
+    def fail(self, *, headers: dict[str, str] | None = None, **fault: Any) -> None:
+        self.service.answer_headers = [(name.encode(), value.encode()) for name, value in (headers or {}).items()]
+        if fault.get("status") == 503 and fault.get("kind") == "status":
+            fault["times"] = max(fault.get("times", 1), client.MOST_REFUSALS)  # it is waited for so often
+        self.faults.order(Fault.from_order({"path": self.lists, "exact": True, **fault}, ""))
+
+
+@contextmanager
+def service_at(patch: pytest.MonkeyPatch, now: datetime = NOW, least_rows: int = 1) -> Iterator[RideWithGpsSubject]:
+    """Ride with GPS, running; its pages hold `least_rows` trips at least."""
+    patch.setattr(client, "LEAST_ROWS", least_rows)
+    service = new_ridewithgps(now)
+    service.least_rows = least_rows
+    with ServerThread(application(service), "127.0.0.1", 0, lambda: None) as server:
+        yield RideWithGpsSubject(service, server.url)

@@ -1,0 +1,484 @@
+"""Ride with GPS as a run meets it: what each day costs, what the feed reports, gear and files of the web site's interface."""
+
+import gzip
+import json
+import shutil
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from strava_pipeline.core.errors import GoneError, NeedsLoginError, RefusedError, TransientError
+from strava_pipeline.emulator.ridewithgps.service import RideWithGps
+from strava_pipeline.emulator.service import Fault
+from strava_pipeline.ingest.providers_file import ProviderChoice
+from strava_pipeline.ingest.ridewithgps import client as client_module
+from strava_pipeline.lake.bronze.listings import listings
+from strava_pipeline.lake.providers import feed_state
+from strava_pipeline.lake.rebuild import rebuild
+from strava_pipeline.operations.options import ListingOptions
+from strava_pipeline.operations.provider_source import ProviderSource
+from strava_pipeline.operations.providers import list_provider_activities
+from strava_pipeline.operations.pulling import PullReport
+from strava_pipeline.orchestrate.schedules import provider_years
+from strava_pipeline_tests.providers.ridewithgps_subject import RideWithGpsSubject
+from strava_pipeline_tests.providers.worlds import World, five
+
+pytestmark = pytest.mark.parametrize("world", ["ridewithgps"], indirect=True)
+LIST, SYNC, WHO = "/api/v1/trips.json", "/api/v1/sync.json", "/api/v1/users/current.json"
+LEGACY_LIST, LEGACY_USER = "/users/7001/trips.json", "/users/current.json"
+
+
+def subject_of(world: World) -> RideWithGpsSubject:
+    assert isinstance(world.subject, RideWithGpsSubject)
+    return world.subject
+
+
+def service_of(world: World) -> RideWithGps:
+    return subject_of(world).service
+
+
+def calls(world: World) -> list[str]:
+    """The paths that were asked for since the last time, without queries."""
+    found = [path.partition("?")[0] for _, _, path, _ in world.subject.journal.log]
+    world.subject.journal.reset()
+    return found
+
+
+def listed_once(world: World) -> list[str]:
+    """Five rides, listed a day ago; their ids."""
+    keys = five(world.subject)
+    world.subject.clock.advance(3600)
+    world.pull("incremental", per_page=50)
+    world.subject.clock.advance(24 * 3600)
+    calls(world)
+    return keys
+
+
+def follow(world: World) -> PullReport:
+    return world.pull("incremental", per_page=50)
+
+
+def test_a_quiet_day_is_one_call(world: World) -> None:
+    listed_once(world)
+    report = follow(world)
+    assert calls(world) == [SYNC]
+    assert (report.manifest.complete, report.rows, report.calls) == (True, 0, 1)
+    follow(world)
+    assert calls(world) == [SYNC]
+
+
+def test_the_first_listing_is_the_list_and_the_gear(world: World) -> None:
+    five(world.subject)
+    world.pull("incremental", per_page=50)
+    assert sorted(calls(world)) == sorted([WHO, LEGACY_USER, LEGACY_LIST, LIST])
+    assert world.gold("SELECT DISTINCT gear_id FROM activities") == [("254097",)]
+
+
+def test_what_changed_costs_a_call_each_and_the_cursor_moves_on(world: World) -> None:
+    keys = listed_once(world)
+    world.subject.edit(keys[0], "better name")
+    world.subject.edit(keys[0], "best name")
+    new = world.subject.add("2024-05-01", "an old ride, uploaded today")
+    report = follow(world)
+    assert calls(world) == [SYNC, f"/api/v1/trips/{keys[0]}.json", f"/api/v1/trips/{new}.json"]
+    assert (report.manifest.window.mode, report.manifest.complete, report.rows) == ("feed", True, 2)
+    assert {"best name", "an old ride, uploaded today"} <= set(world.names())
+    assert world.gold("SELECT DISTINCT gear_id FROM activities") == [("254097",)]
+    changed = world.gold("SELECT changed_fields FROM activity_history WHERE version = 2")
+    assert changed == [(["name"],)], "a trip reads the same from the list and by itself"
+    world.subject.clock.advance(60)
+    follow(world)
+    assert calls(world) == [SYNC]
+
+
+def test_a_deletion_is_a_tombstone_and_a_return_takes_it_back(world: World) -> None:
+    keys = listed_once(world)
+    world.subject.delete(keys[1])
+    follow(world)
+    assert calls(world) == [SYNC]
+    assert world.gold("SELECT name FROM deleted_activities") == [("ride 2",)]
+    assert len(world.names()) == 4
+    world.subject.clock.advance(3600)
+    world.subject.restore(keys[1])
+    follow(world)
+    assert len(world.names()) == 5
+
+
+def test_many_deletions_wait_for_a_person(world: World) -> None:
+    for day in range(10, 20):
+        world.subject.add(f"2025-02-{day}", f"ride {day}")
+    keys = listed_once(world)
+    for key in (*keys, *list(service_of(world).trips)[:3]):
+        if int(key) in service_of(world).trips:
+            world.subject.delete(str(key))
+    follow(world)
+    assert calls(world) == [SYNC]
+    assert len(world.names()) > 15 - 8, "so many may be a fault of the service"
+
+
+def test_a_trip_that_is_gone_or_hidden_when_it_is_asked_for_stops_no_other(world: World) -> None:
+    keys = listed_once(world)
+    service = service_of(world)
+    for key in keys[:3]:
+        world.subject.edit(key, f"edited {key}")
+    del service.trips[int(keys[0])]
+    service.hidden.add(int(keys[1]))
+    report = follow(world)
+    assert report.manifest.complete
+    assert world.gold("SELECT source_id FROM deleted_activities ORDER BY 1") == [(keys[0],), (keys[1],)]
+    assert f"edited {keys[2]}" in world.names()
+
+
+def test_what_concerns_other_people_or_routes_costs_nothing(world: World) -> None:
+    keys = listed_once(world)
+    service = service_of(world)
+    service.record("updated", int(keys[0]), owner=9)
+    service.record("deleted", int(keys[1]), owner=9)
+    service.record("added", 5)
+    service.record("created", 6, item_type="route")
+    follow(world)
+    assert calls(world) == [SYNC]
+    assert len(world.names()) == 5
+
+
+def test_a_run_that_dies_between_asks_again_and_for_nothing_that_came(world: World) -> None:
+    keys = listed_once(world)
+    before = feed_state(world.run().lake, "ridewithgps").cursors
+    for key in keys[:3]:
+        world.subject.edit(key, f"edited {key}")
+    world.subject.delete(keys[4])
+    world.subject.clock.advance(60)
+    world.subject.fail(path=f"/api/v1/trips/{keys[2]}.json", kind="status", status=401)
+    with pytest.raises(NeedsLoginError):
+        follow(world)
+    assert feed_state(world.run().lake, "ridewithgps").cursors == before, "not all of it has landed"
+    calls(world)
+    follow(world)
+    assert calls(world) == [SYNC, f"/api/v1/trips/{keys[2]}.json"]
+    assert {f"edited {key}" for key in keys[:3]} <= set(world.names())
+    assert world.gold("SELECT source_id FROM deleted_activities") == [(keys[4],)]
+
+
+def test_a_limit_in_between_keeps_the_cursor(world: World) -> None:
+    keys = listed_once(world)
+    for key in keys[:2]:
+        world.subject.edit(key, f"edited {key}")
+    path = f"/api/v1/trips/{keys[1]}.json"
+    world.subject.fail(path=path, kind="status", status=429, headers={"Retry-After": "7200"})
+    report = follow(world)
+    assert report.stopped is not None
+    assert not report.manifest.complete
+    assert f"edited {keys[0]}" in world.names()
+    world.subject.clock.advance(7201)
+    assert follow(world).manifest.complete
+    assert f"edited {keys[1]}" in world.names()
+
+
+def test_a_lost_cursor_costs_one_listing_and_no_data(world: World) -> None:
+    keys = listed_once(world)
+    world.subject.edit(keys[0], "edited")
+    world.subject.delete(keys[1])
+    (world.run().lake.state / "providers" / "ridewithgps" / "feed" / "state.json").unlink()
+    follow(world)
+    assert sorted(calls(world)) == sorted([WHO, LEGACY_USER, LEGACY_LIST, LIST])
+    assert "edited" in world.names()
+    assert world.gold("SELECT source_id FROM deleted_activities") == [(keys[1],)]
+    world.subject.clock.advance(3600)
+    follow(world)
+    assert calls(world) == [SYNC]
+
+
+def test_a_cursor_without_the_listing_that_it_goes_on_from_counts_for_nothing(world: World) -> None:
+    listed_once(world)
+    for listing in listings(world.run().lake, "ridewithgps"):
+        shutil.rmtree(listing.folder)
+    assert follow(world).rows == 5
+    assert LIST in calls(world)
+
+
+def test_a_cursor_that_the_service_no_longer_takes_is_a_lost_one(world: World) -> None:
+    listed_once(world)
+    world.subject.fail(path=SYNC, kind="status", status=400)
+    assert follow(world).rows == 5
+    assert LIST in calls(world)
+    world.subject.clock.advance(3600)
+    follow(world)
+    assert calls(world) == [SYNC]
+
+
+def test_a_trip_that_cannot_be_had_by_itself_comes_with_the_list(world: World) -> None:
+    keys = listed_once(world)
+    world.subject.edit(keys[0], "edited")
+    world.subject.fail(path=f"/api/v1/trips/{keys[0]}.json", kind="status", status=500, times=3)
+    assert follow(world).manifest.complete
+    assert "edited" in world.names()
+    calls(world)
+    world.subject.clock.advance(3600)
+    follow(world)
+    assert calls(world) == [SYNC], "the feed goes on behind it"
+
+
+def test_so_many_changes_that_the_list_costs_less_are_listed(world: World) -> None:
+    keys = listed_once(world)
+    for key in keys:
+        world.subject.edit(key, f"edited {key}")
+    world.subject.delete(keys[4])
+    world.subject.add("2025-03-01", "new")
+    follow(world)
+    assert LIST in (asked := calls(world))
+    assert not [path for path in asked if path.startswith("/api/v1/trips/")]
+    assert world.names() == [*(f"edited {key}" for key in keys[:4]), "new"]
+    world.subject.clock.advance(60)
+    follow(world)
+    assert calls(world) == [SYNC]
+
+
+def test_a_listing_of_the_last_hour_does_not_stand_in_for_later_changes(world: World) -> None:
+    keys = listed_once(world)
+    world.pull("year", 2025, per_page=50)
+    world.subject.clock.advance(600)
+    for key in keys:
+        world.subject.edit(key, f"edited {key}")
+    follow(world)
+    assert world.names() == [f"edited {key}" for key in keys]
+
+
+def year_run(world: World, year: int) -> None:
+    """What the job of one year does before it merges; its run ends well."""
+    run = world.run()
+    source = ProviderSource("ridewithgps", world.settings, run)
+    list_provider_activities(run, source, ListingOptions(mode="year", per_page=50), [year], asset="listing")
+    for listing in listings(run.lake, "ridewithgps"):
+        listing.mark_used()
+
+
+def test_a_backfill_of_five_years_reads_the_list_once(world: World) -> None:
+    five(world.subject)
+    for year in range(2021, 2026):
+        year_run(world, year)
+    assert sorted(calls(world)) == sorted([WHO, LEGACY_USER, LEGACY_LIST, LIST])
+    world.subject.clock.advance(3601)
+    year_run(world, 2025)
+    assert calls(world).count(LIST) == 1, "an hour later a person wants to know what is there now"
+
+
+def test_the_daily_run_after_a_backfill_asks_for_nothing_that_it_brought(world: World) -> None:
+    keys = listed_once(world)
+    world.subject.edit(keys[0], "edited")
+    world.subject.clock.advance(600)
+    world.pull("year", 2025, per_page=50)
+    calls(world)
+    world.subject.clock.advance(600)
+    follow(world)
+    assert calls(world) == [SYNC]
+
+
+def test_a_month_is_brought_up_to_date_by_the_feed(world: World) -> None:
+    keys = listed_once(world)
+    world.subject.edit(keys[0], "edited")
+    run = world.run()
+    source = ProviderSource("ridewithgps", world.settings, run)
+    options = ListingOptions(mode="month", month="2025-01", per_page=50)
+    report = list_provider_activities(run, source, options, [2025], asset="listing")
+    assert calls(world) == [SYNC, f"/api/v1/trips/{keys[0]}.json", LEGACY_USER], "and the gear, once a week"
+    assert report.complete is not None
+    assert report.complete.holds
+
+
+def test_the_daily_run_covers_every_year_that_a_change_may_be_of(world: World) -> None:
+    listed_once(world)
+    years = provider_years(world.settings, "ridewithgps", ProviderChoice(), world.subject.clock.now())
+    assert years == [2024, 2025, 2026]
+
+
+def test_gear_of_more_trips_than_a_page_holds_comes_with_few_calls(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(client_module, "LEGACY_ROWS", 2)
+    five(world.subject)
+    world.pull("all", per_page=50)
+    assert calls(world).count(LEGACY_LIST) == 3
+    assert world.gold("SELECT DISTINCT gear_id FROM activities") == [("254097",)]
+
+
+def test_gear_that_came_before_a_listing_broke_off_is_not_asked_for_again(world: World) -> None:
+    five(world.subject)
+    world.subject.fail(kind="status", status=500, times=3)
+    with pytest.raises(TransientError):
+        world.pull()
+    calls(world)
+    world.pull()
+    assert LEGACY_LIST not in calls(world)
+    assert world.gold("SELECT DISTINCT gear_id FROM activities") == [("254097",)]
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        {"kind": "status", "status": 404, "times": 9},
+        {"kind": "status", "status": 401, "times": 9},
+        {"kind": "status", "status": 403, "times": 9},
+        {"kind": "html", "status": 200, "times": 9},
+        {"kind": "body", "body": {"error": "not here any more"}, "times": 9},
+    ],
+    ids=str,
+)
+def test_without_the_web_sites_interface_only_gear_and_files_are_missing(world: World, fault: dict[str, Any]) -> None:
+    keys = five(world.subject)
+    for path in ("/users", "/trips"):
+        world.subject.fail(path=path, exact=False, **fault)
+    run = world.run()
+    source = ProviderSource("ridewithgps", world.settings, run)
+    report = list_provider_activities(run, source, ListingOptions(mode="incremental"), [2025], asset="listing")
+    assert report.complete is not None
+    assert report.complete.holds
+    assert report.metadata is not None
+    assert "gear_problem" in report.metadata
+    world.merge(run)
+    assert len(world.names()) == len(keys)
+    world.subject.clock.advance(3600)
+    world.subject.edit(keys[0], "edited")
+    follow(world)
+    assert "edited" in world.names()
+    assert world.gold("SELECT gear_id FROM activities WHERE name = 'edited'") == [("254097",)], "a trip names its gear"
+
+
+def test_without_gear_the_gear_of_trips_is_not_asked_for(world: World) -> None:
+    five(world.subject)
+    service_of(world).gear.clear()
+    world.pull("incremental", per_page=50)
+    assert sorted(calls(world)) == sorted([WHO, LEGACY_USER, LIST])
+
+
+def test_nothing_of_the_account_but_its_gear_reaches_the_disk(world: World) -> None:
+    five(world.subject)
+    year_run(world, 2025)
+    service = service_of(world)
+    folder = world.settings.data_dir
+    kept = b"".join(
+        gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file()
+    )
+    for secret in (service.token, service.key, "rider@example.invalid", "1980-02-03", "71.5", "A Rider"):
+        assert secret.encode() not in kept
+    assert b"Blue bike" in kept
+
+
+def test_the_login_goes_in_headers_alone_and_addresses_in_answers_are_not_followed(world: World) -> None:
+    five(world.subject)
+    world.pull(per_page=2)
+    world.fetch_files()
+    addresses = [path for _, _, path, _ in world.subject.journal.log]
+    assert len([path for path in addresses if path.startswith(LIST)]) == 3
+    service = service_of(world)
+    assert not [path for path in addresses if service.token in path or service.key in path]
+
+
+def test_a_rebuild_makes_the_same_of_what_the_feed_brought(world: World) -> None:
+    keys = listed_once(world)
+    world.subject.edit(keys[0], "edited")
+    world.subject.delete(keys[1])
+    follow(world)
+    tables = ("activities_all", "activity_history")
+    before = {table: world.gold(f"SELECT * FROM {table} ORDER BY ALL") for table in tables}
+    calls(world)
+    run = world.run()
+    rebuild(run.lake, run.years, run.progress)
+    assert {table: world.gold(f"SELECT * FROM {table} ORDER BY ALL") for table in tables} == before
+    assert calls(world) == []
+
+
+def test_a_service_that_is_away_is_waited_for_five_times(world: World) -> None:
+    five(world.subject)
+    before = world.subject.clock.now()
+    world.subject.faults.order(Fault.from_order({"path": LIST, "kind": "status", "status": 503, "times": 5}, ""))
+    assert world.pull(per_page=50).rows == 5
+    assert world.subject.clock.now() - before >= timedelta(seconds=30 * (1 + 2 + 4 + 8 + 16))
+    world.subject.clock.advance(3601)
+    calls(world)
+    world.subject.fail(kind="status", status=503, times=99, headers={"Retry-After": "3"})
+    with pytest.raises(TransientError):
+        world.pull(per_page=50)
+    assert calls(world).count(LIST) == 6
+
+
+def test_motorised_trips_are_kept_and_count_nowhere(world: World) -> None:
+    key = five(world.subject)[0]
+    service_of(world).edit(int(key), activity_type="motorcycling:generic")
+    world.pull()
+    assert world.gold("SELECT sport_type FROM activities ORDER BY start_date LIMIT 1") == [("Motorcycling",)]
+    assert world.gold("SELECT count(*) FROM counted_activities") == [(4,)]
+
+
+TCX = b'<?xml version="1.0"?>\n<TrainingCenterDatabase/>'
+
+
+@pytest.mark.parametrize(
+    ("tcx", "gpx", "expected"),
+    [
+        (TCX, b"<gpx/>", "1_derived.tcx"),
+        (b"\xef\xbb\xbf" + TCX, b"<gpx/>", "1_derived.tcx"),
+        (None, b"<gpx/>", "1_derived.gpx"),
+        (b"<!DOCTYPE html><html>Log in</html>", b"<gpx/>", "1_derived.gpx"),
+        (None, None, GoneError),
+        (b"<html>Log in</html>", b"<html>Log in</html>", TransientError),
+        (b"<html>Log in</html>", None, TransientError),
+        (b"<?xml version='1.0'?><html>Log in</html>", None, TransientError),
+        (b"", None, TransientError),
+    ],
+)
+def test_a_file_is_the_first_one_that_is_none_for_people(
+    world: World, tcx: bytes | None, gpx: bytes | None, expected: Any
+) -> None:
+    given = {("1", "tcx"): tcx, ("1", "gpx"): gpx}
+    service_of(world).files = {name: body for name, body in given.items() if body is not None}
+    client = ProviderSource("ridewithgps", world.settings, world.run()).client
+    if isinstance(expected, str):
+        assert client.get_file("1").name == expected
+    else:
+        with pytest.raises(expected):
+            client.get_file("1")
+
+
+@pytest.mark.parametrize(
+    ("body", "error"),
+    [
+        ({"error": "Failed"}, TransientError),
+        ({"user": {"id": None}}, TransientError),
+        ({"user": []}, TransientError),
+        ("null", TransientError),
+    ],
+    ids=repr,
+)
+def test_an_account_without_an_id_is_no_account(world: World, body: Any, error: type[Exception]) -> None:
+    world.subject.fail(path=WHO, kind="body", body=body, times=3)
+    client = ProviderSource("ridewithgps", world.settings, world.run()).client
+    with pytest.raises(error):
+        client.login()
+
+
+def test_an_empty_first_page_of_a_list_that_counts_trips_proves_nothing(world: World) -> None:
+    listed_once(world)
+    empty = {"trips": [], "meta": {"pagination": {"record_count": 5, "page_count": 1, "next_page_url": None}}}
+    world.subject.fail(kind="body", body=json.loads(json.dumps(empty)), times=3)
+    with pytest.raises(TransientError):
+        world.pull("all", per_page=50)
+    assert len(world.names()) == 5
+
+
+def test_a_refusal_of_one_trip_that_is_not_the_services_own_is_no_deletion(world: World) -> None:
+    keys = listed_once(world)
+    world.subject.edit(keys[0], "edited")
+    world.subject.fail(path=f"/api/v1/trips/{keys[0]}.json", kind="html", status=403)
+    assert follow(world).manifest.complete
+    assert "edited" in world.names(), "everything was listed instead"
+
+
+def test_a_feed_that_is_forbidden_ends_the_run(world: World) -> None:
+    listed_once(world)
+    world.subject.fail(path=SYNC, kind="status", status=403)
+    with pytest.raises(RefusedError):
+        follow(world)
+    assert calls(world) == [SYNC]
