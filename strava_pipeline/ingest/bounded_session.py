@@ -56,19 +56,24 @@ class _BoundedAdapter(HTTPAdapter):
     def __init__(self, timed: Callable[..., HTTPResponse], most_bytes: int, plain_http_hosts: str | None) -> None:
         super().__init__()
         self._timed, self._most_bytes, self._plain_http_hosts = timed, most_bytes, plain_http_hosts
-        self._proxies: dict[str, dict[str, str]] = {}
+        self._proxies: dict[str, dict[str, str]] = {}  # of the servers that may be asked
 
     def send(self, request: PreparedRequest, *options: Any, **named: Any) -> Response:
         """The answer, its body not read yet. Raises PipelineError for an address on whose way others could read."""
+        url = request.url or ""
+        server = url.partition("://")[0] + "://" + urlsplit(url).netloc
+        proxies = self._proxies.get(server)
+        if proxies is None:
+            proxies = self._proxies[server] = self._allowed(url)
+        return super().send(request, *options, **{**named, "proxies": proxies})
+
+    def _allowed(self, url: str) -> dict[str, str]:
+        """The proxies on the way to a server. The library reads the whole environment for them."""
         try:
-            url = http_url(request.url or "", self._plain_http_hosts)
+            http_url(url, self._plain_http_hosts)
         except ValueError as error:
             raise PipelineError(f"{error}.") from None
-        server = urlsplit(url)
-        if server.netloc not in self._proxies:  # the library reads the whole environment for them
-            is_here = is_this_machine(server.hostname or "")
-            self._proxies[server.netloc] = {} if is_here else get_environ_proxies(url)
-        return super().send(request, *options, **{**named, "proxies": self._proxies[server.netloc]})
+        return {} if is_this_machine(urlsplit(url).hostname or "") else get_environ_proxies(url)
 
     def build_connection_pool_key_attributes(self, request: PreparedRequest, verify: Any, cert: Any = None) -> Any:
         """Where no bundle is named, what this machine trusts is trusted too, beside the public certificates."""

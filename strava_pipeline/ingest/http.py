@@ -98,6 +98,7 @@ class Wire:
             most_bytes=limit.most_bytes,
             plain_http_hosts=plain_http_hosts,
         )
+        self._headers = dict(self._session.headers)
         getLogger("urllib3.connectionpool").setLevel(INFO)  # its debug lines hold whole addresses, and so does
         getLogger("urllib3.connection").setLevel(ERROR)  # its warning of a head that can't be read
 
@@ -119,25 +120,20 @@ class Wire:
         `name`: how errors call the request, instead of by its path; `basic`: a user and a password; `headers`: a login in
         headers of the service's own.
         """
+        from requests import (
+            Request,  # prepared without the session: merging its settings into it takes a sixth of a call
+        )
+
         started, parts = self._monotonic(), urlsplit(url)
         name = name or f"{method} {parts.path}"
-        sent = dict(headers or {})
+        sent = {**self._headers, **(headers or {})}
         if bearer:
             sent["Authorization"] = f"Bearer {bearer}"
         if json is not None:
             sent["Content-Type"] = "application/json"
         try:
-            response = self._session.request(
-                method,
-                url,
-                params=params,
-                data=form or json,
-                headers=sent,
-                auth=basic,
-                timeout=self._timeout,
-                verify=self._trusted,
-                stream=True,
-            )
+            request = Request(method, url, headers=sent, params=params, data=form or json, auth=basic).prepare()
+            response = self._session.send(request, proxies={}, timeout=self._timeout, verify=self._trusted, stream=True)
         except (OSError, ValueError) as error:
             failure = _failure(error, name, parts.hostname or "?")
         else:

@@ -127,7 +127,9 @@ def sync_folder(folder: Path) -> None:
 
 def nearest(path: Path) -> Path:
     """The path, or the nearest above it that exists."""
-    return next(one for one in (path, *path.parents) if one.exists())
+    while not path.exists():
+        path = path.parent
+    return path
 
 
 def bytes_free(path: Path) -> int:

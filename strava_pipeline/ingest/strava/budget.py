@@ -8,7 +8,7 @@ numbers, `client.py` makes the calls.
 import logging
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -28,6 +28,7 @@ from strava_pipeline.settings import Settings
 LENGTHS = {"15min": QUARTER, "day": DAY}
 YIELDING_SHARE = 10  # a tenth of a limit at most is left to others by default: a long backfill takes a ninth longer
 OnWait = Callable[[BudgetExhaustedError, float], None]
+NOTED_EVERY = 60.0  # seconds at the server between two notes of its time in the ledger
 MARGIN = timedelta(seconds=1)  # the resolution of the Date header that the clock follows
 SLICE = 60.0  # seconds at the server between two reports of a wait
 log = logging.getLogger(__name__)
@@ -108,6 +109,8 @@ class RateBudget:
 
     def record_answer(self, headers: Mapping[str, str], *, elapsed: float = 0.0) -> None:
         """Learn limits and usage from an answer that took `elapsed` seconds; the clock has observed it already."""
+        if self._says_nothing_new(headers, elapsed):
+            return
         with self._open_ledger() as ledger:
             self._learn(ledger, headers, elapsed)
 
@@ -195,6 +198,18 @@ class RateBudget:
         for ceiling in CEILINGS:
             pair = limits.overall if ceiling.pair == "overall" else limits.read
             _record(ceiling, ledger.counters[ceiling], pair, sent_at, answered_at)
+
+    def _says_nothing_new(self, headers: Mapping[str, str], elapsed: float) -> bool:
+        """Whether the ledger would stay as it is: the usual answer to the only process that makes calls."""
+        ledger = self._file.own()
+        if ledger is None or ledger.server is None or ledger.local is None or not self._clock.synced:
+            return False
+        passed = self._clock.now().timestamp() - ledger.server
+        if not 0 <= passed < NOTED_EVERY or abs(self._clock.local().timestamp() - ledger.local - passed) > 1:
+            return False
+        learnt = Ledger({ceiling: replace(counter) for ceiling, counter in ledger.counters.items()})
+        self._learn(learnt, headers, elapsed)
+        return learnt.counters == ledger.counters
 
     def _interval(self, headers: Mapping[str, str], elapsed: float) -> tuple[datetime, datetime]:
         """Between which moments of the server the call was counted there."""

@@ -107,6 +107,16 @@ class LedgerFile:
                 raise self._unusable(path, error) from error
             yield
 
+    def own(self) -> Ledger | None:
+        """The ledger as this object wrote it last; None where it wrote none, or another process wrote since. Without lock."""
+        if self._written is None:
+            return None
+        block, ledger = self._written
+        try:
+            return ledger if self._path.read_bytes() == block else None
+        except OSError:
+            return None
+
     def peek(self) -> Ledger:
         """The ledger as it is, without lock or trace; a new one where there is none or garbage."""
         ledger = self._peek(self._path)
@@ -125,9 +135,7 @@ class LedgerFile:
     def _read(self, path: Path, now: datetime) -> Ledger:
         try:
             raw = path.read_bytes()
-            if (
-                path == self._path and self._written is not None and self._written[0] == raw
-            ):  # nobody else has written since
+            if self._written is not None and self._written[0] == raw:  # nobody else has written since
                 return self._written[1]
             try:
                 return _decode(json.loads(raw))

@@ -57,8 +57,7 @@ def _write_nothing(place: Path) -> None:
 def next_number(lake: Lake, at: datetime) -> int:
     """A number higher than all before. `at`: the time (aware) to use where the lake has no clock of this machine."""
     local = lake.local_time() or at
-    lake.state.mkdir(parents=True, exist_ok=True)
-    file = os.open(lake.state / _COUNTER, os.O_RDWR | os.O_CREAT, 0o644)
+    file = _opened(lake.state / _COUNTER)
     try:
         wait_for_lock(file)
         content = os.pread(file, 32, 0).strip()
@@ -68,6 +67,14 @@ def next_number(lake: Lake, at: datetime) -> int:
     finally:
         os.close(file)
     return number
+
+
+def _opened(path: Path) -> int:
+    try:
+        return os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+    except FileNotFoundError:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
 
 
 def time_of(number: int) -> datetime:

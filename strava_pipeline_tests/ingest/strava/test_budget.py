@@ -372,3 +372,60 @@ def test_what_is_left_to_others_untold_is_a_tenth_at_most_and_told_as_told(
 ) -> None:
     budget = RateBudget(path, time.clock(), **told)
     assert [state.left for state in budget.remaining().ceilings] == left
+
+
+class Answered:
+    """A process's budget after three calls, whose answers said three as well."""
+
+    def __init__(self, path: Path, time: Time) -> None:
+        self.path, self.time, self.clock = path, time, time.clock()
+        self.budget = RateBudget(path, self.clock)
+        reserve(self.budget, 3)
+        self.record("3,3")
+        os.utime(path, ns=(1, 1))
+
+    def record(self, usage: str, limit: str = "200,2000") -> None:
+        headers = answer_headers(self.time.local, overall=(limit, usage), read=("100,1000", usage))
+        self.clock.learn(headers)
+        self.budget.record_answer(headers)
+
+    @property
+    def has_written(self) -> bool:
+        return self.path.stat().st_mtime_ns != 1
+
+
+def test_an_answer_that_says_nothing_new_is_not_written(path: Path, time: Time) -> None:
+    answered = Answered(path, time)
+    time.pass_(30)
+    answered.record("3,3")
+    answered.record("2,2")
+    assert not answered.has_written
+
+
+@pytest.mark.parametrize(
+    ("pause", "usage", "limit"),
+    [(1, "4,4", "200,2000"), (1, "3,3", "400,2000"), (90, "3,3", "200,2000"), (15 * 60, "0,3", "200,2000")],
+    ids=["calls of others", "another limit", "an old note of the time", "another window"],
+)
+def test_an_answer_that_says_something_new_is_written(
+    path: Path, time: Time, pause: int, usage: str, limit: str
+) -> None:
+    answered = Answered(path, time)
+    time.pass_(pause)
+    answered.record(usage, limit)
+    assert answered.has_written
+
+
+def test_an_answer_is_written_where_another_process_wrote_since(path: Path, time: Time) -> None:
+    answered = Answered(path, time)
+    RateBudget(path, time.clock()).release(START)
+    answered.record("3,3")
+    assert set(used(answered.budget).values()) == {3}
+
+
+def test_a_clock_that_was_set_is_noted_with_the_next_answer(path: Path, time: Time) -> None:
+    answered = Answered(path, time)
+    time.local -= timedelta(minutes=30)  # the steady counter goes on
+    headers = answer_headers(START, overall=("200,2000", "3,3"), read=("100,1000", "3,3"))
+    answered.budget.record_answer(headers)
+    assert answered.has_written
