@@ -28,6 +28,7 @@ from strava_pipeline.core.tables.model import Table
 from strava_pipeline.core.years import YearRange
 
 _EDITED = tuple(column.name for column in ACTIVITIES_ALL.columns if column.edited)
+_EDITABLE = frozenset(column.source[0] for column in ACTIVITIES_ALL.columns if column.edited and column.source)
 _LISTED_COLUMNS = (*(column.name for column in ACTIVITIES_ALL.sourced if column is not SOURCE_ID), "extra")
 _LOCAL, _INSTANT = (
     next(c for c in ACTIVITIES_ALL.columns if c.name == name) for name in ("start_date_local", "start_date")
@@ -150,6 +151,12 @@ def digest_of(item: Any) -> str:
     )
     content = json.dumps(permanent or item, sort_keys=True).encode("utf-8", "surrogatepass")
     return hashlib.blake2b(content, digest_size=8).hexdigest()
+
+
+def edit_hash(activity: Json) -> str:
+    """A hash of the fields of a listed activity that an edit can change, in whatever order they stand."""
+    said = {name: activity[name] for name in sorted(_EDITABLE & activity.keys())}
+    return hashlib.blake2b(json.dumps(said).encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
 
 
 SOMETIMES_LISTED = ("device_name", "guid")

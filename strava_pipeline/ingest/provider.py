@@ -145,6 +145,10 @@ class Provider(Lister, Protocol):
         """The file of an activity. Raises GoneError where there is none. (`files`)"""
         ...
 
+    def get_gear_of_activity(self, source_id: str) -> Received:
+        """What the service says of an activity's gear. (where the spec reads it)"""
+        ...
+
     def list_kind(self, kind: Kind, after: int | None, before: int | None) -> Iterator[Received]:
         """The answers that hold all of the account's data of a kind that the spec names.
 

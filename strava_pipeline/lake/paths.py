@@ -69,6 +69,10 @@ class Lake:
         """What a provider beside Strava answered when it was asked for the file of an activity, a folder for each."""
         return self.providers / source / "files"
 
+    def gear_of_activities(self, source: str) -> Path:
+        """What a provider beside Strava answered when it was asked for the gear of an activity, a folder for each."""
+        return self.providers / source / "activity_gear"
+
     def source_of(self, listings: Path) -> str:
         """Whose listings lie in a folder that `listings_of` names."""
         return STRAVA if listings == self.listings else listings.parent.name

@@ -27,6 +27,7 @@ from strava_pipeline.lake.files import sync_folder, write_rows
 from strava_pipeline.lake.imports.activities import all_listings
 from strava_pipeline.lake.locks import locked
 from strava_pipeline.lake.paths import Lake
+from strava_pipeline.lake.provider_gear import GearOfActivities
 
 SHARDS_PER_YEAR = 32  # shards of a year before they are merged: a month of daily runs
 LOCK = "shards"  # held to write shards, and to read them, as a writer may replace them
@@ -67,6 +68,7 @@ def write_shards(
     asked = set(wanted)
     with locked(lake, LOCK):
         times = all_listing_times(lake)
+        gear = GearOfActivities(lake)
         for year in asked:
             _clear(lake, year, years, times)
         held = {year: holdings(lake, year) for year in asked}
@@ -79,7 +81,7 @@ def write_shards(
                 if held[year].get(listing.name, 0) < listing.manifest.pages_for(year, years) + rewrite
             }
             if missing:
-                _shard(lake, listing, missing, years, times, report)
+                _shard(lake, listing, missing, years, times, gear, report)
             if not listing.manifest.has_lost:  # checked last: reading the pages may have found a lost one
                 whole.add(listing.name)
             tick(listing.manifest.rows)
@@ -207,7 +209,15 @@ def _is_merged(path: Path) -> bool:
     return path.name.endswith(_MERGED)
 
 
-def _shard(lake: Lake, listing: Listing, wanted: set[int], years: YearRange, times: Times, report: ShardReport) -> None:
+def _shard(
+    lake: Lake,
+    listing: Listing,
+    wanted: set[int],
+    years: YearRange,
+    times: Times,
+    gear: GearOfActivities,
+    report: ShardReport,
+) -> None:
     """Write a listing's shards. A year is written after the last page that names it, so memory holds a year or two.
 
     Rows that come later all the same are added to the written shard.
@@ -218,7 +228,7 @@ def _shard(lake: Lake, listing: Listing, wanted: set[int], years: YearRange, tim
     for page, activities in listing.pages():
         if not wanted.isdisjoint(years.clamp(year) for year in page.local_years):
             rows, typed = summary_frame(
-                activities,
+                gear.added(listing.manifest.source, listing.manifest.landed, activities),
                 years=years,
                 ingestion_ts=page.fetched_at,
                 athlete_id=listing.manifest.athlete_id,

@@ -30,6 +30,7 @@ from strava_pipeline.operations.merging import match
 from strava_pipeline.operations.options import ListingOptions
 from strava_pipeline.operations.progress import progressing
 from strava_pipeline.operations.provider_access import limit_in_force, outcome_kept
+from strava_pipeline.operations.provider_gear import fetch_gear_of_activities
 from strava_pipeline.operations.provider_source import ProviderSource
 from strava_pipeline.operations.reading_files import read_unread_files
 from strava_pipeline.operations.run_context import RunContext
@@ -58,9 +59,12 @@ def list_provider_activities(
             numbers = {"calls": source.client.calls - calls, "result": str(limit)}
             return StepReport(asset, numbers, complete=_unasked("listing_complete", limit), stopped=limit)
         ending.stopped = report.stopped
-        if report.stopped is None and gear_is_due(run, source, report.gear_ids):
+        if report.stopped is None:
             try:
-                answers = pull_kind(run, source, "gear")
+                mode = report.manifest.window.mode
+                named = report.gear_ids | fetch_gear_of_activities(run, source, mode, report.row_hashes)
+                if gear_is_due(run, source, named):
+                    answers = pull_kind(run, source, "gear")
             except LimitReachedError as error:
                 ending.stopped = error
             except (TransientError, RefusedError, GoneError) as error:

@@ -3,13 +3,14 @@
 A limit ends the work early and stands in the report; what came before is on disk. Everything else raises.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from itertools import islice
 from typing import Any, cast
 
+from strava_pipeline.core.activities import edit_hash
 from strava_pipeline.core.errors import (
     BudgetExhaustedError,
     CallCapReachedError,
@@ -38,6 +39,7 @@ class PullReport:
     """What a listing brought. `stopped`: the limit that ended it early; `resumed`: it went on with an earlier one.
 
     `estimate` is the forecast after the first page, `forecast` the last one. `gear_ids`: the gear that the activities name.
+    `row_hashes`: by a provider's own id, a hash of each row that came in this run.
     """
 
     manifest: Manifest
@@ -49,27 +51,34 @@ class PullReport:
     estimate: Forecast | None = None
     forecast: Forecast | None = None
     gear_ids: frozenset[str] = frozenset()
+    row_hashes: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
 @dataclass(slots=True)
 class _Received:
-    """What the pages of this run hold: rows, bytes, and the ids of gear."""
+    """What the pages of this run hold: rows, bytes, the ids of gear, and hashes of providers' rows."""
 
     rows: int = 0
     bytes: int = 0
     gear_ids: set[str] = field(default_factory=set)
+    row_hashes: dict[str, str] = field(default_factory=dict)
 
     def add(self, page: Page) -> None:
         self.rows += len(page.read.activities)
         self.bytes += len(page.body)
         self.gear_ids |= {str(found["gear_id"]) for found in page.read.activities if found.get("gear_id")}
+        self.row_hashes |= {
+            found["source_id"]: edit_hash(found) for found in page.read.activities if "source_id" in found
+        }
 
     def report(
         self, manifest: Manifest, calls: int, forecasts: Sequence[Forecast], *, resumed: bool, stopped: Stopped | None
     ) -> PullReport:
         first, last = (forecasts[0], forecasts[-1]) if forecasts else (None, None)
         gear_ids = frozenset(self.gear_ids)
-        return PullReport(manifest, calls, self.rows, self.bytes, resumed, stopped, first, last, gear_ids)
+        return PullReport(
+            manifest, calls, self.rows, self.bytes, resumed, stopped, first, last, gear_ids, self.row_hashes
+        )
 
 
 Look = Callable[[Listing, Page | None, int, int], Forecast]

@@ -304,7 +304,10 @@ def test_a_file_of_garminconnect_is_taken_over_for_its_owner_alone(world: World,
     log_in(world, request(tmp_path / "taken.json"))
     assert world.saved() == other
     assert world.path.stat().st_mode & 0o777 == 0o600
-    assert sorted(path.name for path in world.path.parent.iterdir()) == ["garmin_tokens.json", "garmin_tokens.json.lock"]
+    assert sorted(path.name for path in world.path.parent.iterdir()) == [
+        "garmin_tokens.json",
+        "garmin_tokens.json.lock",
+    ]
     assert world.client().login().account == str(world.garmin.garmin.account)
 
 

@@ -103,6 +103,8 @@ class ProviderSpec:
             changed since a cursor; `files`: gives the file of an activity. Nothing reads the other ones today.
         edits: what may be changed there; nothing reads it today.
         kinds: what the service gives beside activities, with the reading of each kind.
+        gear_of_activity: where rows do not name the gear and a call per activity does: reads its answer, parsed from JSON, as
+            the id of the gear; None: there is none. Raises ValueError for what is no such answer.
     """
 
     name: str
@@ -116,6 +118,7 @@ class ProviderSpec:
     capabilities: frozenset[Capability] = frozenset()
     edits: frozenset[Edit] = frozenset()
     kinds: Mapping[Kind, KindReader] = field(default_factory=dict)
+    gear_of_activity: Callable[[Any], str | None] | None = None
 
 
 @cache

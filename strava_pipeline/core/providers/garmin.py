@@ -395,4 +395,5 @@ SPEC = ProviderSpec(
     read_page=page_reader(NAME, rows, read_activity),
     capabilities=frozenset({"windows", "files"}),
     kinds={"gear": read_gear},
+    gear_of_activity=gear_of_activity,
 )

@@ -137,6 +137,11 @@ class GarminClient:
             body=body,
         )
 
+    def get_gear_of_activity(self, source_id: str) -> Received:
+        """As the protocol says: a list, which is empty where no gear is linked."""
+        answer = self._list_of_gear(GEAR, {"activityId": source_id})
+        return Received(answer.body, answer.fetched_at)
+
     def list_kind(self, kind: Kind, after: int | None, before: int | None) -> Iterator[Received]:
         """All gear, retired pieces included, in one answer: what both of Garmin's lists say, as received."""
         account = self.login().account
