@@ -9,8 +9,12 @@ from typing import Any
 import pytest
 
 from strava_pipeline.core.errors import GoneError, NeedsLoginError, RefusedError, TransientError
+from strava_pipeline.core.sources import hashed_id
+from strava_pipeline.emulator.generate.activities import Athlete
+from strava_pipeline.emulator.ridewithgps.library import library_of
 from strava_pipeline.emulator.ridewithgps.service import RideWithGps
 from strava_pipeline.emulator.service import Fault
+from strava_pipeline.emulator.strava.summaries import summary_of
 from strava_pipeline.ingest.providers_file import ProviderChoice
 from strava_pipeline.ingest.ridewithgps import client as client_module
 from strava_pipeline.lake.bronze.listings import listings
@@ -22,7 +26,7 @@ from strava_pipeline.operations.providers import list_provider_activities
 from strava_pipeline.operations.pulling import PullReport
 from strava_pipeline.orchestrate.schedules import provider_years
 from strava_pipeline_tests.providers.ridewithgps_subject import RideWithGpsSubject
-from strava_pipeline_tests.providers.worlds import World, five
+from strava_pipeline_tests.providers.worlds import World, five, list_at_strava
 
 pytestmark = pytest.mark.parametrize("world", ["ridewithgps"], indirect=True)
 LIST, SYNC, WHO = "/api/v1/trips.json", "/api/v1/sync.json", "/api/v1/users/current.json"
@@ -482,3 +486,24 @@ def test_a_feed_that_is_forbidden_ends_the_run(world: World) -> None:
     with pytest.raises(RefusedError):
         follow(world)
     assert calls(world) == [SYNC]
+
+
+def test_an_athletes_library_is_found_again_at_strava(world: World) -> None:
+    now = world.subject.clock.now()
+    athlete = Athlete(3, 40, (2025, 2025), now)
+    activities = [summary_of(3, 7, activity) for activity in athlete.activities]
+    gear = {gear_id: f"Bike {gear_id}" for gear_id in athlete.gear_distances()}
+    service = service_of(world)
+    library = library_of(activities, gear, service.user_id, seed=3)
+    assert library == library_of(activities, gear, service.user_id, seed=3)
+    service.gear[:] = library.gear
+    service.trips |= {trip["id"]: trip for trip in library.trips}
+    list_at_strava(world, *activities)
+    world.pull("all", per_page=50)
+    ids = {hashed_id("ridewithgps", str(trip["id"])): trip["id"] for trip in library.trips}
+    joined = world.gold("SELECT min(id), max(id) FROM activity_members GROUP BY activity_id")
+    assert {ids[trip]: activity for trip, activity in joined} == library.pairs
+    assert 0 < len(library.pairs) < min(len(library.trips), len(activities))
+    assert world.gold("SELECT count(*) FROM activities WHERE name = 'Not at Strava'") == [
+        (len(library.trips) - len(library.pairs),)
+    ]
