@@ -106,6 +106,12 @@ def _sports(value: str) -> str:
     return value
 
 
+def _paths(value: str) -> str:
+    """Paths with ; between, absolute; what is an address stays as it is."""
+    named = [each.strip() for each in value.split(";")]
+    return ";".join(each if "://" in each else str(_absolute(Path(each))) for each in named if each)
+
+
 Stripped = Annotated[str, AfterValidator(str.strip)]
 Hosts = Annotated[
     str, AfterValidator(_hosts)
@@ -117,6 +123,7 @@ Url = Annotated[str, AfterValidator(_url)]
 PathSecret = Annotated[SecretStr, AfterValidator(_path_part)]
 HostAndPort = Annotated[str, AfterValidator(_host_and_port)]
 AbsolutePath = Annotated[Path, AfterValidator(_absolute)]
+Paths = Annotated[str, AfterValidator(_paths)]  # several with ; between, since names may have commas
 Home = Annotated[Path, AfterValidator(_home)]
 LedgerFolder = Annotated[
     Path, AfterValidator(_ledger_folder)

@@ -7,7 +7,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 from pydantic import AliasChoices, Field, SecretStr, ValidationError, model_validator
 from pydantic.fields import FieldInfo
@@ -26,6 +26,7 @@ from strava_pipeline.setting_values import (
     Hosts,
     LedgerFolder,
     Megabytes,
+    Paths,
     PathSecret,
     Server,
     Sports,
@@ -110,6 +111,10 @@ class Settings(BaseSettings):
     trips_keys_command: str | None = Field(None, alias="TRIPS_KEYS_COMMAND", repr=False)  # may name a token
     trips_osrm_url: Url | None = Field(None, alias="TRIPS_OSRM_URL")
     trips_geocoder_url: Url | None = Field(None, alias="TRIPS_GEOCODER_URL")
+    spreadsheet_path: Paths | None = Field(None, alias="SPREADSHEET_PATH")
+    spreadsheet_sheet: Stripped | None = Field(None, alias="SPREADSHEET_SHEET")
+    spreadsheet_zone: Zone | None = Field(None, alias="SPREADSHEET_ZONE")  # None: `timezone`
+    spreadsheet_units: Literal["imperial", "metric"] = Field("imperial", alias="SPREADSHEET_UNITS")
     ca_bundle: Bundle | None = Field(None, validation_alias=AliasChoices("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"))
     dagster_home: Home = Field(Path(), alias="DAGSTER_HOME")
 

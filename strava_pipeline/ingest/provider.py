@@ -97,6 +97,29 @@ class Changes:
     deleted: Sequence[str] = field(repr=False)
 
 
+@dataclass(frozen=True, slots=True)
+class Original:
+    """Something that a source without a service was read from, such as a person's file, and the ending of its name."""
+
+    body: bytes = field(repr=False)
+    suffix: str
+
+
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """All that a source shows at once.
+
+    Args:
+        read: what `ProviderSpec.read_page` reads from `body`.
+        body: JSON, which is kept as the one page of a listing; rebuilding needs nothing else.
+        originals: what it was read from, to be kept beside.
+    """
+
+    read: ReadPage = field(repr=False)
+    body: bytes = field(repr=False)
+    originals: Sequence[Original] = field(repr=False)
+
+
 class Lister(Protocol):
     """The part of a client that lists."""
 
@@ -120,8 +143,16 @@ class Lister(Protocol):
         ...
 
 
+class WholeReader(Protocol):
+    """The part of a client that reads all at once, in place of `list_pages`. (`whole`)"""
+
+    def read_whole(self, before: bytes | None) -> Whole | None:
+        """What the source shows now. `before`: the body of the newest one kept; None comes back where nothing changed."""
+        ...
+
+
 class Provider(Lister, Protocol):
-    """A client of one login. A capability that its `spec` does not name is never asked for."""
+    """A client of one login. A capability that its `spec` does not name is never asked for; `whole` adds WholeReader."""
 
     @property
     def spec(self) -> ProviderSpec:

@@ -23,6 +23,7 @@ PROVIDERS: dict[str, str] = {
     "garmin": "strava_pipeline.ingest.garmin.client",
     "intervals_icu": "strava_pipeline.ingest.intervals_icu.client",
     "ridewithgps": "strava_pipeline.ingest.ridewithgps.client",
+    "spreadsheet": "strava_pipeline.ingest.spreadsheet.client",
 }
 """The module of each provider, by name. Strava, with its budget, is connected by itself."""
 
@@ -79,6 +80,12 @@ def missing_login(name: str, settings: Settings) -> str | None:
     except PipelineError as error:  # also a login that is damaged
         return str(error)
     return None
+
+
+def assumptions(name: str, settings: Settings) -> Sequence[str]:
+    """What the provider `name` assumes by these settings, for a person: a phrase each. Nothing is sent."""
+    assumed = getattr(importlib.import_module(PROVIDERS[name]), "assumptions", None)
+    return () if assumed is None else cast("Sequence[str]", assumed(settings))
 
 
 def login_files(name: str, settings: Settings) -> Sequence[Path]:

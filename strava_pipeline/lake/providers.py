@@ -6,8 +6,12 @@ The outcome of a step, data/state/providers/NAME/OPERATION.json, is for `status`
 a provider before its limit ends. Without the file, or if it is damaged, the outcome is unknown. `pause` beside it says
 until when a run waits for the provider, for `status`. Where a feed goes on stands in feed/state.json beside it; without that,
 everything is listed once.
+What a source without a service was read from, such as a person's own file, lies in data/bronze/providers/NAME/originals, under
+the hash of its bytes.
 """
 
+import hashlib
+import zlib
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -19,7 +23,8 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
 from strava_pipeline.lake.bronze.answers import AnswerFiles, answer_files, land_answer, land_evidence, landing_of
 from strava_pipeline.lake.bronze.listing import Listing
 from strava_pipeline.lake.bronze.listings import answer_times, listings
-from strava_pipeline.lake.files import DamagedFileError, unpacked_json, write_whole
+from strava_pipeline.lake.bronze.manifests import Manifest
+from strava_pipeline.lake.files import DamagedFileError, packed, unpacked, unpacked_json, write_whole
 from strava_pipeline.lake.imports.activities import SessionKeys
 from strava_pipeline.lake.imports.files import sessions_with_track, store_durably
 from strava_pipeline.lake.paths import Lake
@@ -95,6 +100,26 @@ def provider_tracks(lake: Lake) -> dict[int, SessionKeys]:
         for file, sessions in places
         if sessions
     }
+
+
+def keep_original(lake: Lake, source: str, body: bytes, suffix: str, at: datetime) -> Path:
+    """Put on disk what a reading was made from, packed, once for each content; where it is."""
+    path = lake.providers / source / "originals" / f"{hashlib.sha256(body).hexdigest()}{suffix}.gz"
+    if not path.exists():
+        write_whole(path, packed(body, at))
+    return path
+
+
+def newest_reading(lake: Lake, source: str, account: str | None) -> tuple[Manifest, bytes] | None:
+    """The newest complete reading of all that a source without windows shows: its manifest, and its one page."""
+    for listing in listings(lake, source, newest_first=True):
+        manifest = listing.manifest
+        if manifest.complete and manifest.account == account and len(manifest.pages) == 1:
+            try:
+                return manifest, unpacked(listing.folder / manifest.pages[0].file)
+            except (OSError, EOFError, zlib.error):  # lost or damaged: the one before says nearly the same
+                continue
+    return None
 
 
 def has_no_file(files: AnswerFiles) -> bool:

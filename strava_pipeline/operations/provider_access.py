@@ -20,7 +20,7 @@ from strava_pipeline.ingest.providers_file import (
     enabled_providers,
     providers_file,
 )
-from strava_pipeline.ingest.registry import PROVIDERS, login_files, missing_login
+from strava_pipeline.ingest.registry import PROVIDERS, assumptions, login_files, missing_login
 from strava_pipeline.lake.bronze.listings import is_by_start, listings, newest_watermark, withheld_ids
 from strava_pipeline.lake.gold.fetch_selection import wanted_files
 from strava_pipeline.lake.gold.publish import snapshot
@@ -218,7 +218,7 @@ def _enabled_health(settings: Settings, now: datetime) -> list[Finding]:
         states, unread = provider_states(settings), providers_file(path).without_effect()
     except UnusableProvidersError as error:
         return [problem(PROVIDERS_FINDING, str(error), f"Correct {path}; providers.example.toml shows its form.")]
-    findings = [*_effect(path, unread), *(_health(name, state, now) for name, state in states.items())]
+    findings = [*_effect(path, unread), *(_health(settings, name, state, now) for name, state in states.items())]
     if not states:
         why = f"{path} enables none" if path.exists() else f"there is no {path}"
         return [ok(PROVIDERS_FINDING, f"none besides Strava: {why}"), *findings]
@@ -234,7 +234,7 @@ def _effect(path: Path, unread: list[str]) -> Iterator[Finding]:
         )
 
 
-def _health(name: str, state: ProviderState, now: datetime) -> Finding:
+def _health(settings: Settings, name: str, state: ProviderState, now: datetime) -> Finding:
     finding = f"provider: {name}"
     if state.login_problem is not None:
         return problem(
@@ -247,9 +247,8 @@ def _health(name: str, state: ProviderState, now: datetime) -> Finding:
         if not step.succeeded and step.limited_until is None:  # a limit that has ended is no failure
             what = f"the last run ({operation}, {_minute(step.at)}) failed: {step.message}"
             return warning(finding, what, "What came before is kept, and the next run goes on there.")
-    if state.last_pull is None:
-        return ok(finding, "nothing was pulled yet")
-    return ok(finding, f"last pulled {_minute(state.last_pull.at)}")
+    pulled = f"last pulled {_minute(state.last_pull.at)}" if state.last_pull else "nothing was pulled yet"
+    return ok(finding, "; ".join([pulled, *assumptions(name, settings)]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -279,6 +278,7 @@ def plan_providers(run: RunContext, settings: Settings, years: Sequence[int]) ->
         # Where there is no list of a year, one of everything serves the runs of all years.
         counts = [rows.get(year, 0) for year in years] if is_by_start(name) else [sum(rows.values())]
         calls = sum(max(1, ceil(count / settings.per_page)) if spec.paged else 1 for count in counts)
+        calls = 0 if "whole" in spec.capabilities else calls
         found[name] = ProviderPlan(spec.title, calls, newest_watermark(run.lake, name) is not None)
     return found
 

@@ -20,13 +20,14 @@ from strava_pipeline.core.errors import (
 from strava_pipeline.core.plan import Forecast
 from strava_pipeline.core.sources import STRAVA
 from strava_pipeline.core.years import month_window, year_window
-from strava_pipeline.ingest.provider import FeedProvider, Lister, Page
+from strava_pipeline.ingest.provider import FeedProvider, Lister, Page, WholeReader
 from strava_pipeline.lake.bronze.landing import require_writable
 from strava_pipeline.lake.bronze.listing import Listing, begin_listing
 from strava_pipeline.lake.bronze.listings import Span, is_by_start, resumable_listing, watermark
 from strava_pipeline.lake.bronze.manifests import Manifest, Window
 from strava_pipeline.lake.files import DamagedFileError, unpacked_json
 from strava_pipeline.lake.gold.deletions import doubtful_spans
+from strava_pipeline.lake.providers import keep_original, newest_reading
 from strava_pipeline.operations.options import ListingOptions
 from strava_pipeline.operations.run_context import RunContext
 from strava_pipeline.operations.source import Account, Source
@@ -128,9 +129,23 @@ def pull_listing(
 ) -> PullReport:
     """List a window, each page on disk before the next call; goes on where an earlier listing of it broke off.
 
-    `look` forecasts the run after each page; the first forecast is shown, and the last one where the first was not right.
+    A source that shows all at once is read whole, whatever is asked for. `look` forecasts the run after each page;
+    the first forecast is shown, and the last one where the first was not right.
     `since`: a listing that began before that is not gone on with.
     """
+    if "whole" in source.spec.capabilities:
+        return _read_whole(run, source, config)
+    return _list(run, source, config, year, look, since)
+
+
+def _list(
+    run: RunContext,
+    source: Source,
+    config: ListingOptions,
+    year: int | None,
+    look: Look | None,
+    since: datetime | None,
+) -> PullReport:
     window = window_of(run, source, config, year)
     client = source.lister(config)
     per_page = config.per_page or source.per_page
@@ -213,6 +228,27 @@ def _span(source: Source, window: Window, earlier: Listing | None) -> Span:
     if earlier is None or not is_by_start(source.spec.name):
         return (window.after, window.before)
     return earlier.remaining_window()
+
+
+def _read_whole(run: RunContext, source: Source, config: ListingOptions) -> PullReport:
+    """Read all that a source shows, and land it as a listing without bounds; nothing where it shows what it did before."""
+    reader, name = cast(WholeReader, source.lister(config)), source.spec.name
+    window = Window(mode="all", after=None, before=None)
+    with run.exclusive(f"reading-{name}"), source.calling():
+        require_writable(run.lake, run.lake.listings_of(name))
+        before = newest_reading(run.lake, name, source.account_name)
+        whole = reader.read_whole(before[1] if before else None)
+        received = _Received()
+        if whole is None and before is not None:
+            return received.report(before[0], 0, [], resumed=False, stopped=None)
+        assert whole is not None, "without a reading before, everything is new"
+        for original in whole.originals:
+            keep_original(run.lake, name, original.body, original.suffix, run.now())
+        listing = _begin(run, source, window, run.now())
+        listing.land(whole.read, whole.body, {}, run.now(), run.years)
+        listing.mark_ended()
+    received.rows, received.bytes = len(whole.read.activities), len(whole.body)
+    return received.report(listing.manifest, 0, [], resumed=False, stopped=None)
 
 
 def _pages(

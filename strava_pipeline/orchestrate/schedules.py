@@ -67,10 +67,10 @@ def provider_years(
 ) -> list[int]:
     """The years that the provider's daily run covers: those that a pull may touch, and those that lack files.
 
-    A feed reports changes of any year.
+    A feed reports changes of any year, and what shows all at once has them.
     """
     years = year_range(settings.first_year)
-    if "feed" in spec_of(provider).capabilities:
+    if spec_of(provider).capabilities & {"feed", "whole"}:
         return years.all
     touched = flow_years(settings, days=days, provider=provider)
     lake = Lake(settings.data_dir)

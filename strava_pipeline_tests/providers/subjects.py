@@ -17,6 +17,7 @@ from strava_pipeline.ingest import registry
 from strava_pipeline.settings import Settings
 from strava_pipeline_tests.ingest.files import made as files
 from strava_pipeline_tests.providers import tin_client, toy_client, toy_service
+from strava_pipeline_tests.providers.spreadsheet_subject import spreadsheet
 
 GPX = """<?xml version="1.0"?><gpx version="1.1" creator="toy" xmlns="http://www.topografix.com/GPX/1/1"><trk><trkseg>
 <trkpt lat="51.50" lon="-0.12"><ele>10</ele><time>{0}T06:00:00Z</time></trkpt>
@@ -252,4 +253,5 @@ SUBJECTS: dict[str, Callable[[pytest.MonkeyPatch], Any]] = {
     "garmin": garmin,
     "intervals_icu": intervals_icu,
     "ridewithgps": ridewithgps,
+    "spreadsheet": spreadsheet,
 }

@@ -59,6 +59,7 @@ def test_a_limit_met_by_the_login_ends_the_fetching_of_files_too(world: World) -
 
 @pytest.mark.parametrize("body", [{"error": "x"}, [1], "none", None, [{"other": 1}]], ids=repr)
 def test_gear_of_another_shape_is_reported_and_stops_no_merge(world: World, body: Any) -> None:
+    world.need_gear()
     five(world.subject)
     world.subject.fail(path=world.subject.gear, kind="body", status=200, body=body, times=3)
     report = listed(world)
@@ -84,6 +85,7 @@ class _WithoutEmptyPages:
 
 
 def test_a_listing_without_a_page_proves_that_nothing_is_there(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    world.need_calls()
     key = world.subject.add("2025-01-01", "the only one")
     world.pull()
     lister = ProviderSource.lister

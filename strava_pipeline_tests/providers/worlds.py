@@ -48,6 +48,24 @@ class World:
     settings: Settings
     runs: int = 0
 
+    @property
+    def by_calls(self) -> bool:
+        """Whether the subject is a service that is asked by calls, with pages, limits, statuses and accounts.
+
+        What shows all that it has at once is a file: it has none of these, and can only be damaged.
+        """
+        return "whole" not in spec_of(self.subject.name).capabilities
+
+    def need_calls(self) -> None:
+        """Pass over a test that is about calls where there are none."""
+        if not self.by_calls:
+            pytest.skip("it is a file: there is no call, page, limit, status or account")
+
+    def need_gear(self) -> None:
+        """Pass over a test that is about gear where the provider gives none."""
+        if "gear" not in spec_of(self.subject.name).kinds:
+            pytest.skip("this provider gives no gear")
+
     def run(self) -> RunContext:
         self.runs += 1
         clock = machine_clock(now=self.subject.clock.now)

@@ -18,7 +18,7 @@ from strava_pipeline.core.errors import PipelineError
 from strava_pipeline.core.rows import Json
 from strava_pipeline.core.sources import FILE, SOURCES, STRAVA, hashed_id
 
-Capability = Literal["windows", "feed", "deletions", "files", "streams", "webhooks", "adds", "uploads"]
+Capability = Literal["windows", "whole", "feed", "deletions", "files", "streams", "webhooks", "adds", "uploads"]
 Edit = Literal["name", "gear", "duration"]
 Kind = Literal["gear"]
 """A kind of data beside activities, in answers that are kept whole; also the name of its table and of its folder."""
@@ -100,7 +100,8 @@ class ProviderSpec:
         withheld: where the service withholds activities: what the user can do about it, as sentences.
         oldest_first: whether a listing of a window with a beginning starts with its oldest activity.
         capabilities: `windows`: lists by range of time, without which each listing is of everything; `feed`: says what
-            changed since a cursor; `files`: gives the file of an activity. Nothing reads the other ones today.
+            changed since a cursor; `whole`: shows all that it has at once, without calls, in place of `windows`; `files`: gives
+            the file of an activity. Nothing reads the other ones today.
         edits: what may be changed there; nothing reads it today.
         kinds: what the service gives beside activities, with the reading of each kind.
         gear_of_activity: where rows do not name the gear and a call per activity does: reads its answer, parsed from JSON, as

@@ -1,0 +1,54 @@
+"""The spreadsheet's record: the owner's own table of activities. How its cells and rows are read is core/sheets'.
+
+Its page is a reading of the whole table, which bronze keeps with all cells. Rows have no id of a service: their keys stand in
+the reading (core/sheets/keys.py).
+"""
+
+from typing import Any
+
+from strava_pipeline.core.activities import UnreadableItem, digest_of
+from strava_pipeline.core.providers import ProviderSpec, ReadPage, UnreadableRowError
+from strava_pipeline.core.rows import Json
+from strava_pipeline.core.sheets.header import START
+from strava_pipeline.core.sheets.rows import Row, rows_of, shared_ids, summary_of
+from strava_pipeline.core.sources import hashed_id
+
+NAME = "spreadsheet"
+
+
+def read_page(content: Any) -> ReadPage:
+    """The activities of a reading. An id that several rows have links none of them: nobody knows whose it is."""
+    try:
+        rows = list(rows_of(content))
+        zone, units = content["zone"], content["units"]
+    except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
+        raise UnreadableRowError("it is no reading of a spreadsheet") from error
+    shared = shared_ids(rows)
+    activities: list[Json] = []
+    faulty: list[UnreadableItem] = []
+    for number, row in enumerate(rows, start=1):
+        if row.is_faulty:
+            faulty.append(UnreadableItem(number, _fault(row), digest_of(dict(row.cells))))
+            continue
+        links = {source: found for source, found in row.ids.items() if (source, found) not in shared}
+        found = {**summary_of(row, zone, units), "id": hashed_id(NAME, row.key), "source_id": row.key}
+        activities.append({**found, "links": links} if links else found)
+    return ReadPage(activities, faulty)
+
+
+def _fault(row: Row) -> str:
+    cell = f"{row.columns[START].letters}{row.number}"
+    return (
+        f"sheet {row.sheet}, row {row.number}: the start in {cell} can't be read; write it as a date, or as text with the year "
+        "first, such as 2025-07-18 06:30"
+    )
+
+
+SPEC = ProviderSpec(
+    name=NAME,
+    title="Spreadsheet",
+    link=None,
+    priority=1,
+    read_page=read_page,
+    capabilities=frozenset({"whole"}),
+)

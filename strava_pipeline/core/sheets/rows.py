@@ -1,0 +1,220 @@
+"""The rows of a reading: which are activities, and what each says in Strava's names and units. Pure.
+
+A reading is what bronze keeps of the tables, as JSON: `{"zone", "units", "books": [{"name", "sheet", "sha256", "epoch",
+"header", "titles", "rows": [[number, key, cells…], …]}, …], "former": […]}`. It holds every cell, so that a later version can
+read more of it; `former` is keys.py's.
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from strava_pipeline.core.rows import Json
+from strava_pipeline.core.sheets.cells import (
+    Cell,
+    Start,
+    is_blank,
+    looks_like_a_date,
+    plain,
+    read_duration,
+    read_id,
+    read_number,
+    read_start_cell,
+    read_text,
+)
+from strava_pipeline.core.sheets.header import (
+    DEFAULTS,
+    DURATION,
+    FACTORS,
+    IDS,
+    NAME,
+    START,
+    WORDS,
+    Column,
+    columns_of,
+)
+from strava_pipeline.core.sports import sport_type
+from strava_pipeline.core.start_times import start_fields
+from strava_pipeline.core.tables import ACTIVITIES_ALL
+
+_NUMBERS = {
+    "distance": ("distance", 1),
+    "max_speed": ("max_speed", 3),
+    "total_elevation_gain": ("total_elevation_gain", 1),
+    "max_elevation": ("elev_high", 1),
+    "temperature": ("average_temp", 1),
+    "avg_heart_rate": ("average_heartrate", 1),
+    "max_heart_rate": ("max_heartrate", 1),
+    "avg_cadence": ("average_cadence", 1),
+    "calories": ("calories", 1),
+}
+"""Our field of each column with a number, and the decimals that it keeps: a conversion adds none that mean anything."""
+_TEXTS = {"city": "location_city", "state": "location_state"}
+_IN_EXTRA = ("location_name", "equipment")
+_OURS = {column.source[0] for column in ACTIVITIES_ALL.sourced if column.source} | {"links", "flags", *WORDS}
+_FREEZING = 32.0  # °F
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A row below a header.
+
+    Args:
+        book: the place of its table in the reading, from 0.
+        key: by which it is known, see keys.py; empty before it has one.
+        cells: by word; blank ones are left out.
+        others: the cells of columns that are none of the words, by title.
+        units: the unit of a column, where its header has one.
+    """
+
+    book: int
+    sheet: str
+    number: int
+    key: str
+    epoch: date
+    cells: Mapping[str, Cell] = field(repr=False)
+    others: Mapping[str, Cell] = field(default_factory=dict, repr=False)
+    columns: Mapping[str, Column] = field(default_factory=dict, repr=False)
+
+    @property
+    def start(self) -> Start | None:
+        """When it began."""
+        return read_start_cell(self.cells.get(START), self.epoch)
+
+    @property
+    def ids(self) -> dict[str, str]:
+        """The ids that can be read, by the source that gave them."""
+        read = {source: read_id(self.cells.get(word)) for word, source in IDS.items()}
+        return {source: found for source, found in read.items() if found is not None}
+
+    @property
+    def is_activity(self) -> bool:
+        """Whether it has a start or an id; titles, sums and blank rows have neither."""
+        return self.start is not None or bool(self.ids)
+
+    @property
+    def is_faulty(self) -> bool:
+        """Whether it is meant as an activity, but its start can't be read and it has no id."""
+        return not self.is_activity and looks_like_a_date(self.cells.get(START)) and len(self.cells) > 1
+
+    def seconds(self) -> int | None:
+        """Its duration."""
+        unit = self.columns[DURATION].unit if DURATION in self.columns else None
+        return read_duration(self.cells.get(DURATION), FACTORS[DURATION][unit] if unit else None)
+
+
+def rows_of(reading: Json) -> Iterator[Row]:
+    """The rows of a reading that are activities, or are meant to be, book by book, from top to bottom."""
+    for place, book in enumerate(reading["books"]):
+        epoch = date.fromisoformat(book["epoch"])
+        columns = columns_of(book["titles"])
+        known = {column.word: column for column in columns if column.word is not None}
+        for number, key, *cells in book["rows"]:
+            filled = {column: cells[column.place] for column in columns if column.place < len(cells)}
+            row = Row(
+                place,
+                book["sheet"],
+                number,
+                key,
+                epoch,
+                {column.word: cell for column, cell in filled.items() if column.word and not is_blank(cell)},
+                {column.title: cell for column, cell in filled.items() if not column.word and not is_blank(cell)},
+                known,
+            )
+            if row.is_activity or row.is_faulty:
+                yield row
+
+
+def shared_ids(rows: list[Row]) -> set[tuple[str, str]]:
+    """The ids, with their source, that more than one row has: nobody knows whose they are."""
+    counted = Counter(each for row in rows for each in row.ids.items())
+    return {each for each, count in counted.items() if count > 1}
+
+
+def summary_of(row: Row, zone: str, units: str) -> Json:
+    """The fields of a row by Strava's names; what no column holds goes into `extra`.
+
+    What can't be read is flagged, and kept under the word of its column with `_as_written`. Names of other people are left
+    out: they stay in bronze.
+
+    Args:
+        zone: of the clock by which its starts are written, as Europe/Vienna.
+        units: `imperial` or `metric`, where a header has no unit.
+    """
+    flags: list[str] = []
+    found: dict[str, Any] = {"name": read_text(row.cells.get(NAME)), "elapsed_time": row.seconds()}
+    if (sport := read_text(row.cells.get("activity_type"))) is not None:
+        found["sport_type"] = sport_type(sport) or sport.strip()
+    if (start := row.start) is not None:
+        found |= _start(start, zone, flags)
+    for word, (ours, decimals) in _NUMBERS.items():
+        found[ours] = _number(row, word, units, decimals)
+    for word, ours in _TEXTS.items():
+        found[ours] = read_text(row.cells.get(word))
+    for word in _IN_EXTRA:
+        found[word] = read_text(row.cells.get(word))
+    read = {START: start, DURATION: found["elapsed_time"]}
+    read |= {word: found[ours] for word, (ours, _) in _NUMBERS.items()}
+    read |= {word: row.ids.get(source) for word, source in IDS.items()}
+    for word, value in read.items():
+        if value is None and (kept := plain(row.cells.get(word))) is not None:
+            flags.append(f"{word}_unreadable")
+            found[f"{word}_as_written"] = kept
+    found |= {_free(title): plain(cell) for title, cell in row.others.items()}
+    found["flags"] = flags or None
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def _free(title: str) -> str:
+    """The name under which a column of the owner's goes into `extra`: never that of a field of ours."""
+    return f"column_{title}" if title in _OURS or title in _IN_EXTRA else title
+
+
+def _start(start: Start, zone: str, flags: list[str]) -> Json:
+    if start.clock is None:
+        return {"start_date_local": f"{start.day.isoformat()}T00:00:00Z"}
+    home = ZoneInfo(zone)
+    if start.instant is not None:
+        here = start.instant.astimezone(home)
+        is_home = here.utcoffset() == start.instant.utcoffset() or start.instant.utcoffset() == timedelta()
+        return start_fields(here if is_home else start.instant, zone if is_home else None)
+    began = moment(start.clock, home)
+    if began.replace(tzinfo=None) != start.clock:
+        flags.append("start_in_an_hour_that_was_skipped")
+    elif began.replace(fold=1).utcoffset() != began.utcoffset():
+        flags.append("start_in_an_hour_that_came_twice")
+    return start_fields(began, zone)
+
+
+def moment(clock: datetime, zone: ZoneInfo) -> datetime:
+    """What a clock in a zone showed, as an instant: the first of two equal hours, and one later in a skipped one."""
+    shown = clock.replace(tzinfo=zone, fold=0)
+    offset = shown.utcoffset() or timedelta()
+    began = (shown.replace(tzinfo=None) - offset).replace(tzinfo=ZoneInfo("UTC"))
+    return began.astimezone(zone)
+
+
+def _number(row: Row, word: str, units: str, decimals: int) -> float | None:
+    factors = FACTORS.get(word, {})
+    value = read_number(row.cells.get(word), " ".join(factors))
+    if value is None or not factors:
+        return value if value is None else round(value, decimals)
+    unit = _unit_in(row.cells[word], factors) or row.columns[word].unit or DEFAULTS[units][word]  # type: ignore[index]
+    if word == "temperature" and factors[unit] != 1.0:
+        value -= _FREEZING
+    return round(value * factors[unit], decimals)
+
+
+def _unit_in(cell: Cell, factors: Mapping[str, float]) -> str | None:
+    """The unit behind a number in a text."""
+    if not isinstance(cell, str):
+        return None
+    return next((unit for unit in sorted(factors, key=len, reverse=True) if _ends_in(cell, unit)), None)
+
+
+def _ends_in(text: str, unit: str) -> bool:
+    bare = text.strip().lower()
+    return bare.endswith(unit) and not bare.removesuffix(unit)[-1:].isalpha()

@@ -1,0 +1,208 @@
+"""The spreadsheet's client: one or several files of the owner's as one table, read where they changed. No call is made.
+
+A reading is the JSON of all rows, with their keys (core/sheets). It says from which bytes and by which settings it was made, so
+the next one knows whether anything changed. Whether a file is a workbook or CSV, follows from the ending of its name.
+"""
+
+import hashlib
+import importlib.util
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from strava_pipeline.core.errors import MissingSettingsError, PipelineError, SourceError, TransientError
+from strava_pipeline.core.json_values import json_bytes, parse_json
+from strava_pipeline.core.providers import ProviderSpec, spec_of
+from strava_pipeline.core.providers.spreadsheet import NAME
+from strava_pipeline.core.sheets.cells import Cell, has_no_result
+from strava_pipeline.core.sheets.header import DEFAULTS, System
+from strava_pipeline.core.sheets.keys import assign_keys, from_json, gone, identities, to_json
+from strava_pipeline.core.sheets.rows import Row, rows_of
+from strava_pipeline.ingest.calls import LandingClient
+from strava_pipeline.ingest.clock import ServerClock
+from strava_pipeline.ingest.provider import Login, OnWait, Original, Page, Whole
+from strava_pipeline.ingest.spreadsheet.delimited import read_delimited
+from strava_pipeline.ingest.spreadsheet.files import read_file
+from strava_pipeline.ingest.spreadsheet.table import Table
+from strava_pipeline.settings import Settings
+
+LOGIN_SETTINGS = ("SPREADSHEET_PATH",)
+WORKBOOKS, TEXTS = (".xlsx", ".xlsm"), (".csv", ".tsv", ".txt")
+PAUSE = 60.0  # seconds until a file that is being synchronised is read once more
+_READING = 1  # the form of a reading; a higher one has every file read again
+_PLACES = ("name", "sheet", "sha256", "epoch", "header", "titles", "rows")
+
+
+class SpreadsheetClient(LandingClient):
+    """The owner's tables at `paths`, as one.
+
+    Args:
+        sheet: the sheet of each workbook; None: its first.
+        zone: of the clock by which starts are written, as Europe/Vienna.
+        units: where a header has none.
+        on_wait: informed of the pause before a file is read once more.
+    """
+
+    calls = 0
+    host: str | None = None
+
+    def __init__(
+        self,
+        paths: Sequence[Path],
+        clock: ServerClock,
+        *,
+        sheet: str | None,
+        zone: str,
+        units: System,
+        on_wait: OnWait,
+    ) -> None:
+        super().__init__()
+        self._paths, self._clock, self._on_wait, self._sheet = paths, clock, on_wait, sheet
+        self._by = {"form": _READING, "sheet": sheet, "zone": zone, "units": units}
+
+    @property
+    def spec(self) -> ProviderSpec:
+        return spec_of(NAME)
+
+    def login(self) -> Login:
+        """The same whatever the files are called: a table that was renamed or moved is still the owner's."""
+        return Login(NAME)
+
+    def list_pages(self, after: int | None, before: int | None, per_page: int) -> Iterator[Page]:
+        """All at once, as one page; read_whole is what runs use."""
+        whole = self.read_whole(None)
+        assert whole is not None, "without a reading before, everything is new"
+        yield Page(1, per_page, whole.read, whole.body, self._clock.now(), 0)
+
+    def read_whole(self, before: bytes | None) -> Whole | None:
+        """All rows of all files; None where neither the files nor the settings changed since the reading `before`.
+
+        Raises SourceError where a person has to do something; TransientError where a file is not whole, a minute later too.
+        """
+        try:
+            return self._read(before)
+        except TransientError as error:
+            self._on_wait(f"{error} It is read once more in a minute.", PAUSE)
+            self._clock.sleep(PAUSE)
+            return self._read(before)
+
+    def _read(self, before: bytes | None) -> Whole | None:
+        bodies = [read_file(path) for path in self._paths]
+        earlier = parse_json(before) if before is not None else None
+        digests = [hashlib.sha256(body).hexdigest() for body in bodies]
+        if earlier is not None and _made_by(earlier) == (self._by, digests):
+            return None
+        tables = [self._table(path, body) for path, body in zip(self._paths, bodies, strict=True)]
+        books = [
+            dict(zip(_PLACES, _book(path.name, digest, table), strict=True))
+            for path, digest, table in zip(self._paths, digests, tables, strict=True)
+        ]
+        content = {**self._by, "books": books}
+        _give_keys(content, earlier)
+        body = json_bytes(content)
+        originals = [Original(each, path.suffix.lower()) for path, each in zip(self._paths, bodies, strict=True)]
+        return Whole(self.spec.read_page(parse_json(body)), body, originals)
+
+    def _table(self, path: Path, body: bytes) -> Table:
+        if path.suffix.lower() in TEXTS:
+            return read_delimited(path.name, body)
+        # here, as whoever keeps CSV needs no openpyxl
+        from strava_pipeline.ingest.spreadsheet.workbook import read_workbook
+
+        return read_workbook(path.name, body, self._sheet)
+
+
+def _made_by(reading: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
+    """The settings and the hashes of the files that a reading was made by."""
+    digests = [book["sha256"] for book in reading["books"]]
+    return {name: reading.get(name) for name in ("form", "sheet", "zone", "units")}, digests
+
+
+def _book(name: str, digest: str, table: Table) -> tuple[Any, ...]:
+    rows = [[number, "", *cells] for number, cells in table.rows]
+    return name, table.sheet, digest, table.epoch.isoformat(), table.header, table.titles, rows
+
+
+def _give_keys(content: dict[str, Any], earlier: dict[str, Any] | None) -> None:
+    """Put each row's key into a reading; `earlier`: the reading before."""
+    rows = list(rows_of(content))
+    known = {row.key: row for row in rows_of(earlier) if row.key} if earlier else {}
+    before = identities(list(known.values()))
+    former = [from_json(each) for each in earlier["former"]] if earlier else []
+    keys = assign_keys(identities(rows), before, former)
+    places = {(place, row[0]): row for place, book in enumerate(content["books"]) for row in book["rows"]}
+    for row, key in zip(rows, keys, strict=True):
+        _, _, *cells = places[row.book, row.number]
+        if key in known:
+            cells = _with_results(row, cells, known[key])
+        places[row.book, row.number][1:] = [key, *cells]
+    content["former"] = [to_json(each) for each in gone(keys, before, former)]
+
+
+def _with_results(row: Row, cells: list[Cell], before: Row) -> list[Cell]:
+    """The cells of a row; a formula without a result has the one that it had, since only a program took it away."""
+    kept = list(cells)
+    for word, column in row.columns.items():
+        if column.place < len(kept) and has_no_result(kept[column.place]) and word in before.cells:
+            kept[column.place] = before.cells[word]
+    return kept
+
+
+def connect(settings: Settings, clock: ServerClock, on_wait: OnWait) -> SpreadsheetClient:
+    """A client of the files that the settings name. Raises MissingSettingsError or PipelineError; no file is opened."""
+    paths = _paths(settings)
+    needs_library = any(path.suffix.lower() in WORKBOOKS for path in paths)
+    if needs_library and importlib.util.find_spec("openpyxl") is None:
+        raise PipelineError(
+            "Workbooks are read by openpyxl, which is not installed: "
+            "pip install 'strava_pipeline[spreadsheet]'. CSV works without."
+        )
+    zone, units = _zone(settings), settings.spreadsheet_units
+    return SpreadsheetClient(paths, clock, sheet=settings.spreadsheet_sheet, zone=zone, units=units, on_wait=on_wait)
+
+
+def login_files(settings: Settings) -> Sequence[Path]:
+    """None: the files are the owner's, and `purge` must not delete them."""
+    return []
+
+
+def assumptions(settings: Settings) -> Sequence[str]:
+    """What is assumed where the files do not say it."""
+    units = DEFAULTS[settings.spreadsheet_units]
+    shown = ", ".join(f"{word} in {units[word].upper() if '°' in units[word] else units[word]}" for word in units)
+    sheet = settings.spreadsheet_sheet or "the first one"
+    return [f"sheet: {sheet}", f"times are those of {_zone(settings)}", f"where a header names no unit: {shown}"]
+
+
+def _zone(settings: Settings) -> str:
+    return settings.spreadsheet_zone or settings.timezone
+
+
+def _paths(settings: Settings) -> list[Path]:
+    named = [each for each in (settings.spreadsheet_path or "").split(";") if each]
+    if not named:
+        raise MissingSettingsError(
+            "SPREADSHEET_PATH is not set. Put the path of your workbook (.xlsx, .xlsm) or CSV file there; several with "
+            "a ; between."
+        )
+    for each in named:
+        suffix = Path(urlsplit(each).path if "://" in each else each).suffix.lower()
+        if "://" in each:
+            raise SourceError(
+                "SPREADSHEET_PATH names an address, and only files are read. In Google Sheets: File > Download > Microsoft Excel "
+                "(.xlsx), or Comma-separated values (.csv)."
+            )
+        if suffix not in (*WORKBOOKS, *TEXTS):
+            raise SourceError(f"{Path(each).name} is {_KINDS.get(suffix, 'no workbook')}. {_EXPORT}")
+    return [Path(each) for each in named]
+
+
+_EXPORT = "Save or export it as Excel workbook (.xlsx) or CSV, and name that file in SPREADSHEET_PATH."
+_KINDS = {
+    ".xls": "a workbook in Excel's old form, which is not read",
+    ".xlsb": "a workbook in Excel's binary form, which is not read",
+    ".ods": "a workbook of LibreOffice's, which is not read",
+    ".numbers": "a workbook of Apple Numbers, which is not read",
+    ".gsheet": "a link to Google Sheets, which is not read",
+}
