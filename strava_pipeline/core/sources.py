@@ -1,10 +1,11 @@
 """Where activities come from, best first, and which fields a further source fills in.
 
 Here are Strava and what is imported. A provider's place among them follows from the priority in its record
-(core/providers). The row of the best source is the activity's: its name, sport, gear, privacy, counts and whether it
-is deleted are the athlete's word, and an empty one stays empty. Where that row lacks what a device measures, the next
-source that has it fills it in. No value is corrected: Strava's own distance and climb stay. Which rows belong to one
-activity is decided by their ids.
+(core/providers), or from the one that a person chose. The row of the best source is the activity's. Where it lacks
+what a device measures, the next source that has it fills it in; where it names no gear, the next service does. What only
+Strava knows (kudos, privacy …) is filled in where another service's row is the best; where that is Strava's own, an
+empty value is the athlete's word and stays empty. No value is corrected: Strava's own distance and climb stay. Which rows
+belong to one activity is decided by their ids.
 """
 
 import hashlib
@@ -42,6 +43,9 @@ def gear_source(source: str, gear_id: str | None) -> str | None:
     return STRAVA if source in (STRAVA_JSON, RUNNING_PAGE, FILE) else source
 
 
+OF_STRAVA = frozenset({STRAVA, *IMPORTED} - {FILE})
+"""Sources whose rows are Strava's own."""
+
 _CLOCK = ("start_date", "timezone", "utc_offset")  # archives have no zone, files have a place; the local start follows
 _COURSE = ("distance", "moving_time", "elapsed_time", "total_elevation_gain", "elev_high", "elev_low")
 _SPEED = ("average_speed", "max_speed")
@@ -52,4 +56,13 @@ _DEVICE = ("device_name", "external_id")
 _TITLE = ("name", "sport_type")  # an activity without a row in a list has only its file's
 
 FILLED: tuple[str, ...] = (*_CLOCK, *_COURSE, *_SPEED, *_BODY, *_POWER, *_AROUND, *_DEVICE, *_TITLE)
-"""The columns of `activities` that a further source fills in, in the order of core/sources.py; the others it never does."""
+"""The columns of `activities` that a further source fills in, whichever source is the best."""
+
+_COUNTS = ("achievement_count", "kudos_count", "comment_count", "athlete_count", "photo_count", "total_photo_count")
+_LABELS = ("type", "workout_type", "trainer", "commute", "manual", "private", "visibility", "flagged")
+_PLACES = ("location_city", "location_state", "location_country", "start_latitude", "start_longitude")
+_EFFORT = ("pr_count", "suffer_score", "heartrate_opt_out", "display_hide_heartrate_option", "has_kudoed")
+_UPLOAD = ("map_id", "upload_id", "upload_id_str", "guid", "from_accepted_tag", "resource_state")
+
+KNOWN_TO_STRAVA: tuple[str, ...] = (*_COUNTS, *_LABELS, *_PLACES, *_EFFORT, *_UPLOAD)
+"""The columns of `activities` that a further source fills in where the best one is not Strava's."""

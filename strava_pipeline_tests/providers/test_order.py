@@ -79,16 +79,21 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
         {"id": 2, "name": "at Strava alone", "start_date": "2025-02-01T06:00:00Z"},
     ]
     list_at_strava(found, *({**ride, "start_date_local": ride["start_date"], "distance": 9.0} for ride in rides))
-    items = [
+    items: list[dict[str, Any]] = [
         {"key": "k1", "begin": "2025-01-01T07:00:00+01:00", "title": "at the toy", "bike": "B1", "strava": 1},
         {"key": "k2", "begin": "2025-03-01T07:00:00+01:00", "title": "at the toy alone"},
     ]
-    page, run = {"items": items, "more": False}, found.run()
-    window = Window(mode="all", after=None, before=None)
+    land_at_toy(found, items)
+    return found
+
+
+def land_at_toy(world: World, items: list[dict[str, Any]]) -> None:
+    """Have a listing of the toy's in bronze."""
+    page, run = {"items": items, "more": False}, world.run()
+    window = Window(mode="incremental", after=1, before=None)
     listing = begin_listing(run.lake, window, athlete_id=7, at=run.now(), source="toy", account="me")
     listing.land(spec_of("toy").read_page(page), json.dumps(page).encode(), {}, run.now(), run.years)
     listing.mark_ended()
-    return found
 
 
 def choose(world: World, text: str) -> None:
@@ -132,6 +137,35 @@ def test_the_next_merge_follows_a_change_of_the_file_and_loses_nothing(
     merged(world)
     assert world.gold(SHOWN) == [*AT_STRAVA, TOY_ALONE], "and back"
     assert world.gold(KEPT) == kept
+
+
+@pytest.fixture
+def twins(world: World) -> World:
+    """Two rides more, each at both: of one only the toy knows the gear, of the other only Strava does, and kudos."""
+    at = "2025-04-01T06:00:00Z", "2025-05-01T06:00:00Z"
+    known = {"kudos_count": 7, "private": True, "visibility": "only_me", "map": {"id": "m"}, "distance": 9.0}
+    rides: list[dict[str, Any]] = [{"id": 3, "start_date": at[0]}, {"id": 4, "start_date": at[1], "gear_id": "b1"}]
+    list_at_strava(world, *({**ride, **known, "start_date_local": ride["start_date"]} for ride in rides))
+    items: list[dict[str, Any]] = [
+        {"key": "k3", "begin": at[0], "bike": "B1", "strava": 3, "title": "third", "kind": "cycle"},
+        {"key": "k4", "begin": at[1], "strava": 4, "kind": "jog"},
+    ]
+    land_at_toy(world, items)
+    return world
+
+
+@pytest.mark.parametrize("text", ["", "[providers.toy]\npriority = 1"], ids=["Strava first", "toy first"])
+def test_the_best_service_that_says_something_names_the_gear_and_what_only_strava_knows_stays(
+    twins: World, text: str
+) -> None:
+    choose(twins, text)
+    merged(twins)
+    columns = "gear_id, gear_source, kudos_count, private, visibility, map_id, distance"
+    found = twins.gold(f"SELECT {columns} FROM activities WHERE start_date >= '2025-04-01' ORDER BY start_date")
+    known = (7, True, "only_me", "m", 9.0)
+    assert found == [("B1", "toy", *known), ("b1", "strava", *known)]
+    named = "SELECT name, sport_type FROM activities WHERE start_date >= '2025-04-01' ORDER BY start_date"
+    assert twins.gold(named) == [("third", "Ride"), (None, "Run")], "Strava says neither"
 
 
 def test_a_rebuild_follows_the_file_too(world: World) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from functools import cache
 from importlib.resources import files
 
-from strava_pipeline.core.sources import FILLED, IMPORTED
+from strava_pipeline.core.sources import FILLED, IMPORTED, KNOWN_TO_STRAVA, OF_STRAVA
 from strava_pipeline.core.tables import TABLES
 from strava_pipeline.core.tables.insights import DISTANCES, GROUPS, INSIGHTS, TOTALS
 
@@ -38,11 +38,17 @@ def _gold() -> Iterator[str]:
     for table in TABLES.values():
         if table.follows:
             yield sql("following").format(name=table.name, stored=table.stored)
-    names = [column.name for column in TABLES["activities_all"].columns if column.name in FILLED]
-    others = ", ".join(f"arg_min({name}, member.place) AS {name}" for name in names)
-    filled = ", ".join(f"coalesce(head.{name}, others.{name}) AS {name}" for name in names)
-    imported = ", ".join(f"'{source}'" for source in sorted(IMPORTED))
-    yield sql("views").format(others=others, filled=filled, imported=imported)
+    of_strava, imported = (", ".join(f"'{source}'" for source in sorted(some)) for some in (OF_STRAVA, IMPORTED))
+    unless_strava = f"CASE WHEN head.source NOT IN ({of_strava}) THEN others."
+    yield sql("views").format(
+        others=", ".join(f"arg_min(said.{name}, member.place) AS {name}" for name in (*FILLED, *KNOWN_TO_STRAVA)),
+        filled=", ".join(f"coalesce(head.{name}, others.{name}) AS {name}" for name in FILLED),
+        known_to_strava=", ".join(
+            f"coalesce(head.{name}, {unless_strava}{name} END) AS {name}" for name in KNOWN_TO_STRAVA
+        ),
+        of_strava=of_strava,
+        imported=imported,
+    )
     yield sql("gold_activities")
 
 

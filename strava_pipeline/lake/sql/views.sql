@@ -1,8 +1,14 @@
--- One row per activity: that of the best source, which the others fill in where it says nothing ({{others}}, {{filled}}
--- and {{imported}} are made of core/sources.py). Whether it is gone is for the best source to say.
+-- One row per activity: that of the best source, which the others fill in where it says nothing ({{others}}, {{filled}},
+-- {{known_to_strava}}, {{of_strava}} and {{imported}} are made of core/sources.py). Whether it is gone is for the best source to say.
 CREATE OR REPLACE VIEW activities AS
 WITH others AS (
-    SELECT member.activity_id, {others}
+    SELECT
+        member.activity_id,
+        {others},
+        arg_min(struct_pack(id := said.gear_id, source := said.gear_source), member.place)
+            FILTER (said.gear_id IS NOT NULL) AS gear,
+        arg_min(struct_pack(id := said.gear_id, source := said.gear_source), member.place)
+            FILTER (said.gear_id IS NOT NULL AND said.source NOT IN ({imported})) AS gear_of_services
     FROM activity_members AS member
     JOIN activities_all AS said ON said.id = member.id
     WHERE member.place > 0 AND said.deleted_at IS NULL
@@ -10,6 +16,11 @@ WITH others AS (
 )
 SELECT head.* EXCLUDE (deleted_at) REPLACE (
     {filled},
+    {known_to_strava},
+    CASE WHEN head.gear_id IS NOT NULL THEN head.gear_id
+        WHEN head.source IN ({of_strava}) THEN others.gear_of_services.id ELSE others.gear.id END AS gear_id,
+    CASE WHEN head.gear_id IS NOT NULL THEN head.gear_source
+        WHEN head.source IN ({of_strava}) THEN others.gear_of_services.source ELSE others.gear.source END AS gear_source,
     -- a file's clock may be off by hours where its place tells the right zone
     coalesce(
         head.start_date_local,
