@@ -34,6 +34,7 @@ ACTIVITY_COLUMNS: dict[str, pl.DataType] = {
 _BUCKET = 6 * 3600.0  # s
 _NUMBER = r"\d{7,}"  # in a name: somebody's id, if it is no date
 _DATE = r"^(19|20)\d\d(0[1-9]|1[0-2])([0-2]\d|3[01])(\d{4}|\d{6})?$"
+_PUSHED = r"^(?<sender>[a-z][a-z0-9_]*)_push_(?<key>[0-9]+)$"  # Strava's name of what another service sent it
 _KEYS = ["id_a", "id_b"]
 
 
@@ -65,13 +66,18 @@ def numbers() -> pl.Expr:
 
 
 def links() -> pl.Expr:
-    """What an activity is called at the sources that are known to have it, as source:id: at its own, and at those it names."""
+    """What an activity is called at the sources that are known to have it, as source:id: at its own, and at those it names.
+
+    A source names another one in words of its own, or by the name of what that one sent it: acme_push_123.
+    """
     own = (
         pl.when(pl.col("id") > 0)
         .then(pl.format("strava:{}", pl.col("id")))
         .otherwise(pl.format("{}:{}", pl.col("source"), pl.col("source_id")))
     )
-    return pl.concat_list(pl.concat_list(own), pl.col("links").fill_null([])).list.drop_nulls().list.unique()
+    sent = pl.col("external_id").str.extract_groups(_PUSHED)
+    sender = pl.format("{}:{}", sent.struct.field("sender"), sent.struct.field("key"))
+    return pl.concat_list(pl.concat_list(own, sender), pl.col("links").fill_null([])).list.drop_nulls().list.unique()
 
 
 def candidate_pairs(activities: pl.DataFrame) -> pl.DataFrame:

@@ -330,6 +330,15 @@ ELSEWHERE = {"start": NOON + 86_400, "start_lat": 10.0, "end_lat": 10.1, "distan
         (provided("k1", "strava:5"), provided("k2", "strava:5"), None),  # one source never numbers one twice
         (provided("k1", "toy:k2"), provided("k2"), None),
         (file(source_id="a:0"), provided("k1", "file:a:0", **ELSEWHERE), ("certain", True)),
+        (API | {"external_id": "toy_push_77"}, provided("77", **ELSEWHERE), ("certain", True)),
+        (
+            API | {"external_id": "toy_push_77"},
+            provided("78", "toy:77", source="other", **ELSEWHERE),
+            ("certain", True),
+        ),
+        (API | {"external_id": "toy_push_77"}, provided("78", **ELSEWHERE), None),
+        (API | {"external_id": "toy_push_77.fit"}, provided("77", **ELSEWHERE), None),
+        (API | {"external_id": "toy_ping_77"}, provided("77", **ELSEWHERE), None),  # a ping's number is another one
     ],
 )
 def test_what_a_source_links_is_one_whatever_else_is_known(
