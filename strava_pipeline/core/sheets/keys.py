@@ -124,8 +124,9 @@ _SURE: list[tuple[_Mark, bool]] = [
     *((_of_id(source), False) for source in IDS.values()),
     (_of_named_content, True),
     (_of_content, True),
+    (_of_start, False),  # nobody has two activities at one time
 ]
-_STAGES = [*_SURE, (_of_start, False), (_of_day, False), (_of_effort, False)]
+_STAGES = [*_SURE, (_of_day, False), (_of_effort, False)]
 """Marks by which rows are the same, the surest first; and whether several of one mark pair off in their order."""
 
 

@@ -23,7 +23,7 @@ from strava_pipeline.ingest.calls import LandingClient
 from strava_pipeline.ingest.clock import ServerClock
 from strava_pipeline.ingest.provider import Login, OnWait, Original, Page, Whole
 from strava_pipeline.ingest.spreadsheet.delimited import read_delimited
-from strava_pipeline.ingest.spreadsheet.files import read_file
+from strava_pipeline.ingest.spreadsheet.files import missing, read_file
 from strava_pipeline.ingest.spreadsheet.table import Table
 from strava_pipeline.settings import Settings
 
@@ -158,6 +158,9 @@ def connect(settings: Settings, clock: ServerClock, on_wait: OnWait) -> Spreadsh
             "Workbooks are read by openpyxl, which is not installed: "
             "pip install 'strava_pipeline[spreadsheet]'. CSV works without."
         )
+    for path in paths:
+        if not path.exists():
+            raise missing(path)
     zone, units = _zone(settings), settings.spreadsheet_units
     return SpreadsheetClient(paths, clock, sheet=settings.spreadsheet_sheet, zone=zone, units=units, on_wait=on_wait)
 

@@ -27,9 +27,7 @@ def read_file(path: Path) -> bytes:
             body = file.read(MOST_BYTES + 1)
             after = os.fstat(file.fileno())
     except FileNotFoundError:
-        raise SourceError(
-            f"There is no file {path}. Put it back, or correct SPREADSHEET_PATH; until then its activities stay as they are."
-        ) from None
+        raise missing(path) from None
     except IsADirectoryError:
         raise SourceError(f"{path} is a folder. Name a file in SPREADSHEET_PATH.") from None
     except PermissionError:
@@ -46,6 +44,13 @@ def read_file(path: Path) -> bytes:
 def is_open_elsewhere(path: Path) -> bool:
     """Whether Excel or LibreOffice left the sign beside the file that somebody has it open."""
     return any(path.with_name(name).exists() for name in (f"~${path.name}", f".~lock.{path.name}#"))
+
+
+def missing(path: Path) -> SourceError:
+    """The error for a file that is not there."""
+    return SourceError(
+        f"There is no file {path}. Put it back, or correct SPREADSHEET_PATH; until then its activities stay as they are."
+    )
 
 
 def too_large(name: str) -> SourceError:

@@ -1,0 +1,176 @@
+"""What a table becomes in the warehouse over time: its owner edits it; nothing is lost, counted twice, or shown to others."""
+
+import gzip
+import logging
+from typing import Any
+
+import pytest
+
+from strava_pipeline.core.sources import hashed_id
+from strava_pipeline.emulator.spreadsheet.book import Book
+from strava_pipeline.lake.rebuild import rebuild
+from strava_pipeline_tests.providers.spreadsheet_subject import SpreadsheetSubject
+from strava_pipeline_tests.providers.worlds import World, five, list_at_strava
+
+pytestmark = pytest.mark.parametrize("world", ["spreadsheet"], indirect=True)
+
+
+def subject(world: World) -> SpreadsheetSubject:
+    assert isinstance(world.subject, SpreadsheetSubject)
+    return world.subject
+
+
+def later(world: World) -> None:
+    world.subject.clock.advance(3600)
+
+
+def bronze(world: World) -> list[str]:
+    folder = world.run().lake.providers / "spreadsheet"
+    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*.gz"))
+
+
+def test_an_id_that_is_filled_in_later_makes_no_new_activity_also_after_a_rebuild_without_the_file(
+    world: World,
+) -> None:
+    table = subject(world)
+    keys = five(table)
+    list_at_strava(world, {"id": 123, "name": "at Strava", "start_date": "2025-06-01T06:00:00Z"})
+    world.pull()
+    later(world)
+    table.keys[keys[2]] |= {"strava_id": "https://www.strava.com/activities/123", "distance": 1.5, "notes": "edited"}
+    table.book.rows.reverse()
+    table.book.save()
+    world.pull()
+    query = "SELECT id, name, distance, deleted_at FROM activities_all WHERE source = 'spreadsheet' ORDER BY start_date"
+    found = world.gold(query)
+    assert [row[0] for row in found] == [hashed_id("spreadsheet", key) for key in keys]
+    assert found[2][1:] == ("edited", 2414.0, None)
+    assert world.gold("SELECT verdict, joined FROM activity_matches") == [("certain", True)]
+    before = (
+        world.gold("SELECT * FROM activities_all ORDER BY id"),
+        world.gold("SELECT * FROM activity_history ORDER BY ALL"),
+    )
+    table.book.path.unlink()
+    run = world.run()
+    rebuild(run.lake, run.years, run.progress)
+    assert (
+        world.gold("SELECT * FROM activities_all ORDER BY id"),
+        world.gold("SELECT * FROM activity_history ORDER BY ALL"),
+    ) == before
+
+
+def test_sorting_is_no_edit(world: World) -> None:
+    five(world.subject)
+    world.pull()
+    later(world)
+    subject(world).book.rows.reverse()
+    subject(world).book.save()
+    world.pull()
+    assert world.gold("SELECT max(version) FROM activity_history") == [(1,)]
+
+
+def test_an_unchanged_table_is_no_listing_and_each_content_is_kept_once(world: World) -> None:
+    table = subject(world)
+    key = table.add("2025-01-01", "a ride")
+    first = table.book.path.read_bytes()
+    world.pull()
+    before = bronze(world)
+    later(world)
+    for mode in ("incremental", "all", "job"):
+        report = world.pull(mode, 2025)
+        assert (report.rows, report.calls, report.manifest.complete) == (0, 0, True)
+    assert bronze(world) == before
+    table.edit(key, "another name")
+    world.pull()
+    later(world)
+    table.book.path.write_bytes(first)
+    world.pull()
+    originals = [path for path in bronze(world) if path.startswith("originals/")]
+    assert len(originals) == 2
+    folder = world.run().lake.providers / "spreadsheet"
+    assert first in [gzip.decompress((folder / path).read_bytes()) for path in originals]
+    assert world.names() == ["a ride"]
+
+
+def test_a_day_without_a_time_has_no_start_and_can_be_deleted(world: World) -> None:
+    book = subject(world).book
+    book.rows = [{"start_time": f"2025-07-{day:02}", "distance": day, "notes": f"day {day}"} for day in (1, 2, 3)]
+    book.save()
+    world.pull()
+    shown = (
+        "SELECT start_date, strftime(start_date_local, '%Y-%m-%d %H:%M'), year FROM activities ORDER BY name LIMIT 1"
+    )
+    assert world.gold(shown) == [(None, "2025-07-01 00:00", 2025)]
+    later(world)
+    del book.rows[1]
+    book.save()
+    world.pull()
+    assert world.gold("SELECT name FROM deleted_activities") == [("day 2",)]
+
+
+def test_most_of_a_table_that_is_gone_waits_for_a_confirmation_and_comes_back_as_it_was(world: World) -> None:
+    table = subject(world)
+    for day in range(1, 21):
+        table.book.rows.append({"start_time": f"2025-01-{day:02} 07:00", "distance": day, "notes": f"ride {day}"})
+    table.book.save()
+    world.pull()
+    later(world)
+    rows, table.book.rows = table.book.rows, table.book.rows[:10]
+    table.book.save()
+    world.pull()
+    assert len(world.names()) == 20
+    later(world)
+    table.book.rows = [{**row, "distance": (row["distance"] or 0) + 0.5} for row in rows]
+    table.book.save()
+    world.pull()
+    assert len(world.names()) == 20
+    assert world.gold("SELECT count(*) FROM activities_all") == [(20,)]
+
+
+def test_the_wrong_file_for_a_day_changes_no_activity(world: World) -> None:
+    keys = five(world.subject)
+    world.pull()
+    later(world)
+    table = subject(world)
+    right = table.book
+    table.edit(keys[0], "edited")
+    right.rows[-1]["strava_id"] = 5
+    right.save()
+    world.pull()
+    own = "SELECT id, name, distance, deleted_at FROM activities_all WHERE name <> 'elsewhere' ORDER BY id"
+    before = world.gold(own)
+    later(world)
+    Book(right.path, rows=[{"start_time": "2025-03-03 07:00", "distance": 3, "notes": "elsewhere"}]).save()
+    world.pull()
+    later(world)
+    right.save()
+    world.pull()
+    assert world.gold(own) == before
+    assert world.gold("SELECT name FROM deleted_activities") == [("elsewhere",)]
+
+
+def test_names_of_other_people_are_in_no_table_and_in_no_log(world: World, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    five(world.subject)
+    world.pull()
+    tables = [name for (name,) in world.gold("SELECT table_name FROM duckdb_tables()")]
+    held: list[tuple[Any, ...]] = [row for name in tables for row in world.gold(f'SELECT * FROM "{name}"')]
+    assert held
+    assert world.subject.secret not in repr(held) + caplog.text
+
+
+def test_a_start_that_cannot_be_read_keeps_deletions_from_being_believed_until_it_is_corrected(world: World) -> None:
+    keys = five(world.subject)
+    world.pull()
+    later(world)
+    world.subject.spoil()
+    world.subject.delete(keys[0])
+    world.pull()
+    assert len(world.names()) == 5
+    later(world)
+    table = subject(world)
+    table.book.rows[-1]["start_time"] = "2025-05-05 08:00"
+    table.book.save()
+    world.pull()
+    assert world.gold("SELECT name FROM deleted_activities") == [("ride 1",)]
+    assert len(world.names()) == 5
