@@ -99,6 +99,8 @@ _FAMILIES = (
     "Workout WeightTraining Crossfit HighIntensityIntervalTraining Elliptical StairStepper Yoga Pilates",
 )
 FAMILY: dict[str, str] = {sport: family.split()[0] for family in _FAMILIES for sport in family.split()}
+INDOORS: dict[str, str] = {"Ride": "VirtualRide", "Run": "VirtualRun", "Rowing": "VirtualRow"}
+"""What some services call a sport on a trainer or treadmill, where others say the sport, and that it was on one."""
 UNSPECIFIED = "Workout"
 """What devices call an activity whose sport they don't know."""
 

@@ -13,6 +13,7 @@ import pytest
 from strava_pipeline.core.errors import GoneError, LimitReachedError, NeedsLoginError, TransientError
 from strava_pipeline.core.providers import ReadPage, UnreadableRowError, Withheld, spec_of
 from strava_pipeline.core.providers.intervals_icu import read_gear, read_row
+from strava_pipeline.core.sources import hashed_id
 from strava_pipeline.emulator.intervals_icu import app
 from strava_pipeline.emulator.service import Fault
 from strava_pipeline.ingest import registry
@@ -520,3 +521,34 @@ def test_the_journal_has_every_call_and_a_fault_can_be_ordered(world: World) -> 
     assert client(world).calls == 0
     list(client(world).list_kind("gear", None, None))
     assert [status for _, _, _, status in world.subject.journal.log] == [500, 200]
+
+
+def test_one_ride_by_two_devices_is_one_activity_and_one_with_stravas(world: World) -> None:
+    row = {"type": "VirtualRide", "trainer": True, "gear": None, "timezone": "Europe/Vienna"}
+    zwift = world.subject.add("2025-01-01", "Zwift - Watopia")
+    watch = world.subject.add("2025-01-01", "Indoor Cycling", began="2025-01-01T07:00:35+01:00")
+    apart = world.subject.add("2025-01-01", "the next one", began="2025-01-01T07:20:00+01:00")
+    long = {"elapsed_time": 3610, "moving_time": 3600, "distance": 32100}
+    service(world).activities[zwift] |= {**row, **long, "source": "ZWIFT"}
+    service(world).activities[watch] |= {
+        **row,
+        **long,
+        "distance": 31950,
+        "elapsed_time": 3600,
+        "source": "GARMIN_CONNECT",
+    }
+    service(world).activities[apart] |= row
+    world.pull()
+    assert world.gold("SELECT count(*) FROM activities") == [(2,)]
+    strava = {
+        "id": 123,
+        "name": "Zwift",
+        "sport_type": "Ride",
+        "trainer": True,
+        "distance": 32100.0,
+        "elapsed_time": 3610,
+    }
+    list_at_strava(world, {**strava, "start_date": "2025-01-01T06:00:02Z", "start_latlng": [-11.6, 166.9]})
+    world.merge(world.run())
+    ids = {hashed_id("intervals_icu", key) for key in (zwift, watch)}
+    assert {one for (one,) in world.gold("SELECT id FROM activity_members WHERE activity_id = 123")} == {123, *ids}

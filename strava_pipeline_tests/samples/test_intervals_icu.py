@@ -67,7 +67,9 @@ def test_older_samples_have_a_local_start_alone(name: str) -> None:
 def test_every_field_and_every_sport_of_the_specification_is_read() -> None:
     schemas = json.loads(gzip.decompress((OLDER / "openapi.json.gz").read_bytes()))["components"]["schemas"]
     empty: dict[str, Any] = dict.fromkeys(schemas["Activity"]["properties"])
-    row = read_row({**empty, "id": "i1", "start_date": "2026-04-16T05:28:47Z", "start_date_local": "2026-04-16T07:28:47"})
+    row = read_row(
+        {**empty, "id": "i1", "start_date": "2026-04-16T05:28:47Z", "start_date_local": "2026-04-16T07:28:47"}
+    )
     assert row is not None
     assert row.summary.keys() == {"start_date", "start_date_local", "utc_offset"}
     sports = schemas["SportInfo"]["properties"]["type"]["enum"]

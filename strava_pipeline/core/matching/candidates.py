@@ -3,6 +3,8 @@
 `ACTIVITY_COLUMNS` are the columns of the input; each pair is there once, the smaller id first.
 """
 
+from collections.abc import Collection
+
 import polars as pl
 
 from strava_pipeline.core.matching.rules import CLOCK_SPREAD, CLOCK_STEP, COMMON_NAME, CROWD, LONGEST, MOST_SHIFT, Rule
@@ -13,6 +15,7 @@ ACTIVITY_COLUMNS: dict[str, pl.DataType] = {
     "athlete_id": pl.Int64(),
     "source": pl.String(),
     "sport_type": pl.String(),
+    "trainer": pl.Boolean(),  # on a trainer or treadmill
     "start": pl.Float64(),  # s since 1970, UTC
     "elapsed": pl.Float64(),  # s
     "distance": pl.Float64(),  # m
@@ -80,7 +83,12 @@ def links() -> pl.Expr:
     return pl.concat_list(pl.concat_list(own, sender), pl.col("links").fill_null([])).list.drop_nulls().list.unique()
 
 
-def candidate_pairs(activities: pl.DataFrame) -> pl.DataFrame:
+def numbering_once(repeating: Collection[str]) -> pl.Expr:
+    """The same; null also for the sources that are `repeating`, which may number one activity twice."""
+    return pl.when(~numbering_source().is_in(list(repeating))).then(numbering_source())
+
+
+def candidate_pairs(activities: pl.DataFrame, repeating: Collection[str] = ()) -> pl.DataFrame:
     """The pairs: `id_a`, `id_b`, whether they have the `same_content`, and the `same_link`, `same_number` and `same_name`.
 
     These three are null where there is none. A `same_link` is what both are called at one source, by the word of a source.
@@ -94,6 +102,7 @@ def candidate_pairs(activities: pl.DataFrame) -> pl.DataFrame:
         "elapsed",
         "contents",
         numbering_source().alias("by"),
+        numbering_once(repeating).alias("once"),
         links=links(),
         numbers=numbers(),
         names=names(),
@@ -118,7 +127,7 @@ def candidate_pairs(activities: pl.DataFrame) -> pl.DataFrame:
 
 def _sharing(activities: pl.DataFrame, column: str, crowd: Rule) -> pl.DataFrame:
     """Pairs of a file and an activity numbered by a source that share an element of a list, unless a crowd shares it."""
-    each = activities.select("id", "by", column).explode(column).drop_nulls(column)
+    each = activities.select("id", "by", "once", column).explode(column).drop_nulls(column)
     each = each.filter(pl.len().over(column).is_between(2, crowd.value))
     pairs = _pairs(each.filter(_of_another_source()), each, [column])
     return pairs.filter(pl.col("by_a").is_not_null() | pl.col("by_b").is_not_null())
@@ -178,8 +187,8 @@ def _pairs(others: pl.DataFrame, each: pl.DataFrame, keys: list[str]) -> pl.Data
 
 
 def _once(both: pl.DataFrame) -> pl.DataFrame:
-    """Every pair once, the smaller id first, without pairs numbered by one source."""
-    others = (pl.col("by_a") != pl.col("by_b")).fill_null(True)
+    """Every pair once, the smaller id first, without pairs numbered by one source that numbers each once."""
+    others = (pl.col("once_a") != pl.col("once_b")).fill_null(True)
     both = both.filter(pl.col("id_a") != pl.col("id_b"), others)
     swapped = pl.col("id_a") > pl.col("id_b")
     names = [name.removesuffix("_a") for name in both.columns if name.endswith("_a")]

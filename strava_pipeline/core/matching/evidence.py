@@ -13,8 +13,8 @@ import polars as pl
 from strava_pipeline.core.geodesy import column_distance_m
 from strava_pipeline.core.matching import rules
 from strava_pipeline.core.matching.candidates import is_shifted
-from strava_pipeline.core.sources import FILE
-from strava_pipeline.core.sports import FAMILY, UNSPECIFIED
+from strava_pipeline.core.sources import FILE, IMPORTED
+from strava_pipeline.core.sports import FAMILY, INDOORS, UNSPECIFIED
 
 POINT_COLUMNS = ("at", "latitude", "longitude", "heartrate")
 """The columns of `core.files.recording.TRACK` that are compared."""
@@ -97,7 +97,7 @@ def _alike() -> pl.Expr:
     a, b = pl.col("sport_type_a"), pl.col("sport_type_b")
     family = [each.replace_strict(FAMILY, default=each, return_dtype=pl.String) for each in (a, b)]
     return (
-        pl.when(a == b)
+        pl.when((a == b) | (_as_said_indoors("a") == _as_said_indoors("b")))
         .then(1.0)
         .when(family[0] == family[1])
         .then(rules.COMPATIBLE.value)
@@ -106,6 +106,13 @@ def _alike() -> pl.Expr:
         .when(a.is_not_null() & b.is_not_null())
         .then(0.0)
     )
+
+
+def _as_said_indoors(side: str) -> pl.Expr:
+    """The sport; a virtual one where the activity was on a trainer or treadmill."""
+    sport = pl.col(f"sport_type_{side}")
+    indoors = sport.replace_strict(INDOORS, default=sport, return_dtype=pl.String)
+    return pl.when(pl.col(f"trainer_{side}")).then(indoors).otherwise(sport)
 
 
 def _scored(measured: pl.DataFrame) -> pl.DataFrame:
@@ -157,6 +164,11 @@ def _judged(pointed: pl.DataFrame) -> pl.DataFrame:
 def _two_files() -> pl.Expr:
     """Whether both are files. Their athletes are unknown: two people who ride together leave two files a minute apart."""
     return (pl.col("source_a") == FILE) & (pl.col("source_b") == FILE)
+
+
+def _of_logins() -> pl.Expr:
+    """Whether logins of the athlete showed both: who records two activities at one time has two devices."""
+    return pl.all_horizontal(~pl.col(f"source_{side}").is_in(list(IMPORTED)) for side in "ab")
 
 
 def _one_recording() -> pl.Expr:
@@ -212,7 +224,7 @@ def _alike_enough() -> pl.Expr:
         & (pl.col("together") >= rules.PROBABLE_TOGETHER.value).fill_null(False)
         & as_far
         & _at_most("place_apart", rules.MOST_PLACE, unknown=True)
-        & (placed | (tight & ridden) | pl.col("to_the_second"))
+        & (placed | ((tight | _of_logins()) & ridden) | pl.col("to_the_second"))
         & ((pl.col("sport_alike") > 0).fill_null(True) | (tight & placed))
         & (pl.col("one_heart") | one_recording)
     )

@@ -2,18 +2,18 @@
 activities. Pure.
 
 Candidate pairs are judged by their evidence, and joined into groups, the surest first, none against a person's
-decision. A group holds at most one activity of each source that numbers its own. Probable pairs are joined only
+decision. A group holds at most one activity of each source that numbers its own once. Probable pairs are joined only
 where each member matches each, so that a chain of likenesses never joins two ends that differ.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
 import polars as pl
 import polars.selectors as cs
 
-from strava_pipeline.core.matching.candidates import ACTIVITY_COLUMNS, candidate_pairs, numbering_source
+from strava_pipeline.core.matching.candidates import ACTIVITY_COLUMNS, candidate_pairs, numbering_once
 from strava_pipeline.core.matching.evidence import CERTAIN, DOUBTFUL, NOTHING, ComparePoints, judge_pairs
 from strava_pipeline.core.matching.rules import WHOLE
 from strava_pipeline.core.sources import FILE, SOURCES
@@ -53,8 +53,12 @@ class Likeness:
 
 @dataclass(frozen=True, slots=True)
 class Identities:
-    """By id, where known: the source that numbers an activity (None: files), its athlete, and the content of a file
-    without a row.
+    """By id, where known.
+
+    Args:
+        numbered_by: the source that numbers an activity once; None: a file, or a source that may repeat one.
+        athletes: its athlete.
+        contents: the content of a file without a row.
     """
 
     numbered_by: Mapping[int, str | None]
@@ -106,11 +110,16 @@ NOTHING_MATCHED = Matching(pl.DataFrame(schema=MATCHES), pl.DataFrame(schema=MEM
 
 
 def find_matches(
-    activities: pl.DataFrame, decided: Decisions, compare: ComparePoints, sources: Sequence[str] = SOURCES
+    activities: pl.DataFrame,
+    decided: Decisions,
+    compare: ComparePoints,
+    sources: Sequence[str] = SOURCES,
+    repeating: Collection[str] = (),
 ) -> Matching:
     """The matches among all activities (columns `ACTIVITY_COLUMNS`), in any order, under a person's decisions.
 
-    `compare` compares the points of pairs that are near; `sources`: best first.
+    `compare` compares the points of pairs that are near; `sources`: best first; `repeating`: those that may number an activity
+    several times, since several devices bring it there.
     """
     prepared = activities.select(pl.col(name).cast(kind) for name, kind in ACTIVITY_COLUMNS.items()).sort("id")
     prepared = prepared.with_columns(cs.float().fill_nan(None))
@@ -119,11 +128,11 @@ def find_matches(
         tuple(pair for pair in decided.joined if ids.issuperset(pair)),
         frozenset(pair for pair in decided.split if ids.issuperset(pair)),
     )
-    pairs = _with_decided(candidate_pairs(prepared), decided)
+    pairs = _with_decided(candidate_pairs(prepared, repeating), decided)
     if pairs.is_empty():  # as in a folder with activities of the API alone
         return NOTHING_MATCHED
     judged = judge_pairs(pairs, prepared, compare)
-    numbers = dict(prepared.select("id", numbering_source().alias("by")).iter_rows())
+    numbers = dict(prepared.select("id", numbering_once(repeating).alias("by")).iter_rows())
     identities = Identities(
         numbered_by=numbers,
         athletes=dict(prepared.select("id", "athlete_id").iter_rows()),

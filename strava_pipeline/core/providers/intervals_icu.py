@@ -185,6 +185,7 @@ SPEC = ProviderSpec(
     priority=4,
     read_page=page_reader(NAME, rows, read_row),
     paged=False,
+    repeats=True,
     withheld=(
         "They came to it from Strava, whose data it may not pass on. Connect the device (Garmin, Wahoo and so on) to "
         "intervals.icu directly; for older ones, import Strava's archive there (Settings, Import all Strava data)."

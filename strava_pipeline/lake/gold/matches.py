@@ -28,6 +28,7 @@ from strava_pipeline.core.matching.evidence import (
 from strava_pipeline.core.matching.match import NOTHING_MATCHED, Decisions, Pair, find_matches, ordered_pair
 from strava_pipeline.core.matching.rules import VERSION
 from strava_pipeline.core.matching.rules import VERSION as RULES
+from strava_pipeline.core.providers import spec_of
 from strava_pipeline.lake.bronze.listings import ranked_sources
 from strava_pipeline.lake.decisions import Decision, decisions
 from strava_pipeline.lake.files import write_rows
@@ -92,7 +93,8 @@ def match_activities(connection: Connection, lake: Lake) -> MatchReport:
     """Bring the tables of matches up to date with gold and decisions, within the caller's transaction."""
     decided = pair_decisions(lake)
     sources, fetched = ranked_sources(lake), _files_read(lake)
-    seen = _signature(connection, decided, sources, fetched)
+    repeating = [name for name in lake.listed_sources if spec_of(name).repeats]
+    seen = _signature(connection, decided, [*sources, *repeating], fetched)
     noted = notes(connection, _SEEN)
     if noted.get(_SEEN) == seen and not has_points_now(lake, json.loads(noted.get(_LACKING, "[]"))):
         return match_counts(connection)
@@ -107,6 +109,7 @@ def match_activities(connection: Connection, lake: Lake) -> MatchReport:
                 decided,
                 compare,
                 sources,
+                repeating,
             )
         )
         connection.execute(sql("forget_matches"))

@@ -22,6 +22,7 @@ SELECT
     said.athlete_id,
     said.source,
     said.sport_type,
+    said.trainer,
     CASE WHEN said.source <> 'file' OR filed.wrong_clock IS NOT TRUE THEN epoch(said.start_date) END AS start,
     said.elapsed_time::DOUBLE AS elapsed,
     said.distance,

@@ -79,6 +79,38 @@ def test_two_that_nothing_places_are_one_only_to_the_second() -> None:
     assert verdict(API | nowhere, file(**nowhere, start=NOON + 40)) == PROPOSED
 
 
+@pytest.mark.parametrize(
+    ("one", "other", "agree"),
+    [
+        (("Ride", True), ("VirtualRide", None), True),
+        (("Ride", True), ("VirtualRide", True), True),
+        (("Run", True), ("VirtualRun", True), True),
+        (("Rowing", True), ("VirtualRow", None), True),
+        (("Ride", True), ("Ride", None), True),
+        (("Ride", None), ("VirtualRide", True), False),
+        (("GravelRide", True), ("VirtualRide", True), False),
+        (("Run", True), ("VirtualRide", True), False),
+    ],
+)
+def test_a_sport_indoors_has_two_names(
+    one: tuple[str, bool | None], other: tuple[str, bool | None], agree: bool
+) -> None:
+    here, there = ({"sport_type": sport, "trainer": trainer} for sport, trainer in (one, other))
+    ((score, reasons),) = match(API | here, provided("k1", **there)).matches.select("score", "reasons").rows()
+    assert (score == 100.0, not any(" and " in reason for reason in reasons)) == (agree, agree)
+
+
+def test_logins_of_one_athlete_need_no_place_and_files_do() -> None:
+    nowhere = dict.fromkeys(("start_lat", "start_lng", "end_lat", "end_lng"))
+    later = {**nowhere, "start": NOON + 40, "distance": 25_300.0}
+    assert verdict(API, provided("k1", **later)) == JOINED
+    assert verdict(API, file(**later)) == PROPOSED
+    assert verdict(API, provided("k1", **later | {"distance": None})) == PROPOSED
+    assert verdict(API, provided("k1", **later | {"start": NOON + 700})) == PROPOSED, "too little of the time"
+    assert verdict(API, provided("k1", **later | {"distance": 30_000.0})) == PROPOSED
+    assert verdict(API, provided("k1", **later | {"start_lat": 50.0, "start_lng": 11.5})) is None
+
+
 def test_another_heart_is_another_athlete_until_a_person_says_otherwise() -> None:
     mine = API | {"heartrate": 141.0, "max_heartrate": 176.0}
     assert verdict(mine, file(heartrate=142.5, max_heartrate=176.0)) == JOINED

@@ -206,3 +206,40 @@ def test_a_link_counts_more_than_likeness_and_less_than_a_person() -> None:
     named = file("watch", file_names=[f"{API['id']}.fit"])
     assert groups(match(API, like_later, named)) == {frozenset({*pair, named["id"]})}
     assert groups(match(API, later, like_later, split=[pair])) == {frozenset({like_later["id"], later["id"]})}
+
+
+NOWHERE = dict.fromkeys(("start_lat", "start_lng", "end_lat", "end_lng"))
+INDOORS = {**NOWHERE, "sport_type": "VirtualRide", "trainer": True, "elapsed": 3_610.0, "distance": 32_100.0}
+ZWIFT = provided("zwift", **INDOORS)
+WATCH = provided("watch", **INDOORS | {"start": NOON + 35, "elapsed": 3_600.0, "distance": 31_950.0})
+
+
+def test_one_effort_by_two_devices_is_one_where_the_service_may_repeat_it() -> None:
+    assert groups(match(ZWIFT, WATCH)) == set()
+    assert groups(match(ZWIFT, WATCH, repeating=["toy"])) == {frozenset({ZWIFT["id"], WATCH["id"]})}
+    whole = frozenset({ZWIFT["id"], WATCH["id"], API["id"]})
+    island = {"start_lat": -11.6, "start_lng": 166.9, "end_lat": -11.6, "end_lng": 166.9}
+    at_strava = API | INDOORS | island
+    assert groups(match(at_strava, ZWIFT, WATCH, repeating=["toy"])) == {whole}, "where Zwift draws it says nothing"
+    again = provided("again", **INDOORS | {"start": NOON + 4_000})
+    assert groups(match(ZWIFT, WATCH, again, repeating=["toy"])) == {frozenset({ZWIFT["id"], WATCH["id"]})}
+
+
+def test_two_links_to_two_of_stravas_keep_a_repeated_effort_apart() -> None:
+    first, second = provided("k1", f"strava:{API['id']}"), provided("k2", f"strava:{API['id'] + 1}")
+    other = API | {"id": API["id"] + 1}
+    found = groups(match(API, other, first, second, repeating=["toy"]))
+    assert found == {frozenset({API["id"], first["id"]}), frozenset({other["id"], second["id"]})}
+
+
+def test_short_efforts_in_a_row_stay_as_many_as_they_are() -> None:
+    """Four runs of 2,000 m on a treadmill within an hour, as one service and another tell them."""
+    one = {**NOWHERE, "sport_type": "VirtualRun", "trainer": True, "distance": 2_000.0}
+    starts = [(NOON + place * 600, 463.0 + 7 * place) for place in range(4)]
+    there = [provided(f"k{start}", **one | {"start": start, "elapsed": elapsed}) for start, elapsed in starts]
+    here = [
+        provided(f"o{start}", source="other", **one | {"sport_type": "Run", "start": start + 9, "elapsed": elapsed})
+        for start, elapsed in starts
+    ]
+    found = groups(match(*there, *here, repeating=["toy", "other"]))
+    assert found == {frozenset({a["id"], b["id"]}) for a, b in zip(there, here, strict=True)}
