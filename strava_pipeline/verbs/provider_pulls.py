@@ -15,6 +15,7 @@ from strava_pipeline.core.errors import MisuseError, PipelineError
 from strava_pipeline.core.providers import spec_of
 from strava_pipeline.ingest.providers_file import ProviderChoice, enabled_providers
 from strava_pipeline.ingest.registry import missing_login
+from strava_pipeline.lake.bronze.listings import is_by_start
 from strava_pipeline.operations.options import MONTH
 from strava_pipeline.operations.years import year_range
 from strava_pipeline.orchestrate.jobs import provider_files, provider_listing
@@ -159,7 +160,7 @@ def _runs(
         raise MissingLoginError(reason)
     config = run_config(name, wants, allow_shrink=allow_shrink)
     for years in years_of_runs(settings, name, choice, wants):
-        if wants.mode == "year" and not report.as_json:
+        if wants.mode == "year" and len(years) == 1 and not report.as_json:
             report.heading(years[0])
         outcome = run_and_report(settings, name, years=years, config=config, verbose=verbose, report=report)
         assert outcome is not None, "a run that waits for its turn is never left out"
@@ -173,12 +174,15 @@ def run_config(name: str, wants: Wanted, *, allow_shrink: bool) -> dict[str, dic
 
 
 def years_of_runs(settings: Settings, name: str, choice: ProviderChoice, wants: Wanted) -> list[list[int]]:
-    """The years of each run: one run for whatever is listed at once, the newest of several first."""
-    if wants.mode == "year":
+    """The years of each run: one run for whatever is listed at once, the newest of several first.
+
+    A service that can't list by time shows everything each time: all of its years are one run.
+    """
+    if wants.mode == "year" and is_by_start(name):
         return [[year] for year in sorted(wants.years, reverse=True)]
     if wants.mode == "incremental":
         return [provider_years(settings, name, choice, datetime.now(UTC), days=wants.config.get("days"))]
-    return [list(wants.years)]
+    return [list(range(min(wants.years), max(wants.years) + 1))]
 
 
 class MissingLoginError(PipelineError):

@@ -48,9 +48,12 @@ def list_(as_json: OneObject = False) -> None:
     table = Table("name", "service", "enabled", "login", "priority", "gives", box=None)
     for name, one in found.items():
         gives = ", ".join(["activities", *(each for each in ("files",) if each in one.capabilities), *one.kinds])
-        problem = "there" if one.login_problem is None else one.login_problem
-        table.add_row(name, one.title, "yes" if one.enabled else "no", problem, str(one.priority), gives)
+        enabled, login = ("yes" if one.enabled else "no"), ("there" if one.login_problem is None else "missing")
+        table.add_row(name, one.title, enabled, login, str(one.priority), gives)
     out.print(table)
+    for one in found.values():
+        if one.login_problem is not None:
+            out.print(f"{one.title}: {one.login_problem}")
 
 
 @providers.command()
@@ -110,7 +113,7 @@ def _at(moment: "datetime | None") -> str:
 def pull(
     names: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[NAME]…", help="Services; none: all enabled ones.", show_default=False),
+        typer.Argument(metavar="NAME", help="Services; none: all enabled ones.", show_default=False),
     ] = None,
     month: Annotated[str | None, typer.Option("--month", help="All of a month: 2026-10.")] = None,
     years: Annotated[list[str] | None, typer.Option("--years", help=f"All of each year, a run each. {HELP}")] = None,

@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Callable, Iterator
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -139,7 +140,9 @@ def test_the_list_shows_every_provider_whether_it_is_enabled_and_what_its_login_
     }
     said = type_in("providers", "list")
     assert (said.code, said.err) == (0, "")
-    assert re.search(r"Tin toy +yes +there", said.out)
+    assert re.search(r"Tin toy +yes +there +8", said.out)
+    assert re.search(r"Toy +no +missing +4", said.out)
+    assert "Toy: There is no toy_login.json yet." in said.out
     assert not [*service.journal.log, *tin_service.journal.log]
 
 
@@ -164,6 +167,14 @@ def test_a_name_without_a_login_here_says_what_to_type(
     said = type_in("providers", "login", name)
     assert said.code == 2
     assert re.search(what, said.err)
+
+
+@pytest.mark.parametrize("name", sorted(registry.PROVIDERS))
+def test_every_provider_says_how_to_log_in(name: str) -> None:
+    module = import_module(registry.PROVIDERS[name])
+    settings = getattr(module, "LOGIN_SETTINGS", ())
+    assert bool(settings) != hasattr(module, "login"), "either settings, or a way to get a login"
+    assert set(settings) <= Settings.variables()
 
 
 def test_another_name_of_a_provider_is_the_provider(

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -9,6 +10,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 import typer
 
+from strava_pipeline.core.providers import spec_of
 from strava_pipeline.core.years import month_window
 from strava_pipeline.ingest.clock import ServerClock
 from strava_pipeline.ingest.providers_file import ProviderChoice
@@ -79,6 +81,7 @@ def test_the_exit_code_is_that_of_the_failure_else_of_the_limit(codes: list[int]
     assert exit_code([Pulled(code=one) for one in codes]) == code
 
 
+@pytest.mark.usefixtures("services")
 @pytest.mark.parametrize(
     ("asked", "years", "config"),
     [
@@ -98,6 +101,17 @@ def test_what_is_listed_at_once_is_one_run_and_years_are_a_run_each(
     assert [[year for year in run if year < 2024] for run in found] == years
     assert run_config("toy", wants, allow_shrink=False) == {"bronze_toy": config}
     assert run_config("toy", wants, allow_shrink=True) == {"bronze_toy": config, "activities": {"allow_shrink": True}}
+
+
+@pytest.mark.usefixtures("services")
+def test_a_service_that_always_shows_everything_is_listed_once_for_several_years(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    wants = wanted(SETTINGS, **{**NOTHING, "years": ["2022", "2024"]})
+    assert years_of_runs(SETTINGS, "toy", ProviderChoice(), wants) == [[2024], [2022]]
+    always_all = replace(spec_of("toy"), capabilities=frozenset({"feed"}))
+    monkeypatch.setattr("strava_pipeline.lake.bronze.listings.spec_of", lambda name: always_all)
+    assert years_of_runs(SETTINGS, "toy", ProviderChoice(), wants) == [[2022, 2023, 2024]]
 
 
 DAY = 86_400
