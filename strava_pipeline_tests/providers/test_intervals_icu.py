@@ -4,7 +4,7 @@ import gzip
 import json
 import logging
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +14,11 @@ from strava_pipeline.core.errors import GoneError, LimitReachedError, NeedsLogin
 from strava_pipeline.core.providers import ReadPage, UnreadableRowError, Withheld, spec_of
 from strava_pipeline.core.providers.intervals_icu import read_gear, read_row
 from strava_pipeline.core.sources import hashed_id
+from strava_pipeline.emulator.generate.activities import Athlete
 from strava_pipeline.emulator.intervals_icu import app
+from strava_pipeline.emulator.intervals_icu.library import library_of
 from strava_pipeline.emulator.service import Fault
+from strava_pipeline.emulator.strava.summaries import summary_of
 from strava_pipeline.ingest import registry
 from strava_pipeline.ingest.clock import machine_clock
 from strava_pipeline.ingest.intervals_icu.client import IntervalsClient, account_file
@@ -552,3 +555,35 @@ def test_one_ride_by_two_devices_is_one_activity_and_one_with_stravas(world: Wor
     world.merge(world.run())
     ids = {hashed_id("intervals_icu", key) for key in (zwift, watch)}
     assert {one for (one,) in world.gold("SELECT id FROM activity_members WHERE activity_id = 123")} == {123, *ids}
+
+
+@pytest.fixture(scope="module")
+def at_strava() -> list[dict[str, Any]]:
+    """The made-up athlete's activities of a year, as Strava lists them."""
+    athlete = Athlete(7, 70, (2025, 2025), datetime(2026, 1, 1, tzinfo=UTC))
+    return [summary_of(7, 42, activity) for activity in athlete.activities]
+
+
+def test_the_made_up_athlete_is_the_same_each_time(at_strava: list[dict[str, Any]]) -> None:
+    names = {"b4815162": "Tarmac"}
+    library = library_of(at_strava, names, "i1", 7)
+    assert library == library_of(at_strava, names, "i1", 7)
+    ids = [row["id"] for row in library.rows]
+    assert len(ids) == len({*ids})
+    read = spec_of("intervals_icu").read_page(library.rows)
+    assert not read.unreadable
+    assert {int(row.source_id) for row in read.withheld} == library.withheld
+    assert {row["id"] for row in library.rows if row["source"] != "STRAVA"} > library.pairs.keys()
+    assert len({*library.pairs.values()}) < len(library.pairs), "some are there twice"
+
+
+def test_the_made_up_athletes_activities_are_matched(world: World, at_strava: list[dict[str, Any]]) -> None:
+    library = library_of(at_strava, {"b4815162": "Tarmac"}, "i317960", 7)
+    service(world).activities |= {row["id"]: row for row in library.rows}
+    list_at_strava(world, *at_strava)
+    world.pull()
+    ids = {hashed_id("intervals_icu", row["id"]): row["id"] for row in library.rows}
+    members = world.gold("SELECT id, activity_id FROM activity_members")
+    found = {ids[one]: activity for one, activity in members if one in ids}
+    assert {key: found[key] for key in library.pairs if found.get(key) != library.pairs[key]} == {}
+    assert found.keys() == library.pairs.keys(), "and nothing else"

@@ -67,13 +67,7 @@ class IntervalsIcu(ServiceState):
 
     def add_stub(self, strava_id: str, local: str) -> None:
         """Have an activity that came from Strava, and began at `local` on the athlete's clock."""
-        self.activities[strava_id] = {
-            "id": strava_id,
-            "icu_athlete_id": self.athlete,
-            "start_date_local": local,
-            "source": "STRAVA",
-            "_note": "STRAVA activities are not available via the API",
-        }
+        self.activities[strava_id] = stub_of(strava_id, self.athlete, local)
 
 
 def new_intervals_icu(now: datetime, key: str, speed: float = 1.0) -> IntervalsIcu:
@@ -270,4 +264,15 @@ def row_of(key: str, athlete: str, started: datetime, **fields: Any) -> Json:
         "start_date_local": f"{started:%Y-%m-%dT%H:%M:%S}",
         "start_date": f"{started.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}",
         **fields,
+    }
+
+
+def stub_of(strava_id: str, athlete: str, local: str) -> Json:
+    """What is shown of an activity that came from Strava, and began at `local` on the athlete's clock."""
+    return {
+        "id": strava_id,
+        "icu_athlete_id": athlete,
+        "start_date_local": local,
+        "source": "STRAVA",
+        "_note": "STRAVA activities are not available via the API",
     }
