@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,6 +18,8 @@ from strava_pipeline.emulator.garmin.entries import entry
 from strava_pipeline.ingest.clock import ServerClock
 from strava_pipeline.ingest.garmin.client import GarminClient, connect, days_around, login_files
 from strava_pipeline.ingest.garmin.downloads import UnusableDownloadError, is_page, only_file
+from strava_pipeline.ingest.garmin.tokens import HEADERS
+from strava_pipeline.ingest.http import Exchange, Wire
 from strava_pipeline.settings import Settings
 from strava_pipeline_tests.providers.garmin_subject import GEAR, GarminSubject, running
 from strava_pipeline_tests.providers.subjects import GPX, fit_of
@@ -81,18 +84,18 @@ def test_the_days_around_a_window_are_asked_for(after: str | None, before: str |
 
 
 @pytest.mark.parametrize(
-    ("count", "per_page", "asked"),
+    ("count", "per_page", "asked", "sizes"),
     [
-        (0, 200, ["start=0&limit=100"]),
-        (94, 200, ["start=0&limit=100"]),
-        (100, 200, ["start=0&limit=100", "start=95&limit=100"]),
-        (230, 200, ["start=0&limit=100", "start=95&limit=100", "start=190&limit=100"]),
-        (5, 2, ["start=0&limit=2", "start=0&limit=4", "start=0&limit=6"]),
-        (12, 5, ["start=0&limit=5", "start=0&limit=10", "start=5&limit=10"]),
+        (0, 200, ["start=0&limit=100"], []),
+        (94, 200, ["start=0&limit=100"], [100]),
+        (100, 200, ["start=0&limit=100", "start=95&limit=100"], [100]),
+        (230, 200, ["start=0&limit=100", "start=95&limit=100", "start=190&limit=100"], [100, 95, 95]),
+        (5, 2, ["start=0&limit=2", "start=0&limit=4", "start=0&limit=6"], [2, 2, 2]),
+        (12, 5, ["start=0&limit=5", "start=0&limit=10", "start=5&limit=10"], [5, 5, 5]),
     ],
 )
 def test_pages_overlap_and_a_quiet_day_is_one_call(
-    garmin: GarminSubject, client: Connect, count: int, per_page: int, asked: list[str]
+    garmin: GarminSubject, client: Connect, count: int, per_page: int, asked: list[str], sizes: list[int]
 ) -> None:
     add(garmin, count)
     pages = list(client().list_pages(None, None, per_page))
@@ -101,6 +104,7 @@ def test_pages_overlap_and_a_quiet_day_is_one_call(
     ids = [activity["source_id"] for page in pages for activity in page.read.activities]
     assert len(ids) == len(set(ids)) == count
     assert [page.number for page in pages] == list(range(1, len(pages) + 1))
+    assert [page.per_page for page in pages] == sizes, "a page with as many rows is full"
     assert all(json.loads(page.body) for page in pages), "as received, also where rows came before"
 
 
@@ -167,11 +171,20 @@ def test_calls_keep_the_interval_and_look_like_the_apps(
     garmin: GarminSubject, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     waits: list[float] = []
+    sent: list[Any] = []
+    send = Wire.send
+
+    def watched(wire: Wire, method: str, url: str, **options: Any) -> Exchange:
+        sent.append(options["headers"])
+        return send(wire, method, url, **options)
+
+    monkeypatch.setattr(Wire, "send", watched)
     clock = ServerClock(garmin.clock.now, lambda: 5.0, waits.append)
     slow = settings.model_copy(update={"garmin_interval": 1.0})
     add(garmin, 230)
     list(connect(slow, clock, lambda why, seconds: None).list_pages(None, None, 100))
     assert waits == [1.0, 1.0]
+    assert sent == [HEADERS] * 3
 
 
 def zipped(**members: bytes) -> bytes:

@@ -101,7 +101,8 @@ class GarminClient:
             is_adjoining = start == 0 or not seen.isdisjoint(keys)
             if not seen.issuperset(keys):
                 number += 1
-                yield Page(number, per_page, _unseen(read, seen), answer.body, answer.fetched_at, self.calls - calls)
+                beyond = limit - (place - start)  # what was asked for beside what the page repeats
+                yield Page(number, beyond, _unseen(read, seen), answer.body, answer.fetched_at, self.calls - calls)
             repeated = repeated + 1 if keys and keys == last else 0
             if repeated >= REPEATS:
                 raise TransientError(f"GET {LISTING}: the list repeats itself page after page")
