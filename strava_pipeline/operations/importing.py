@@ -119,7 +119,7 @@ class _Landing:
             return
         own_athlete = _own_athlete(self._run.lake, self._came, found.athletes)
         manifest = _manifest(self._run, container, found, own_athlete, files, faults)
-        if found.exports:
+        if found.exports or found.service_lists:  # their rows are about files of the same path
             manifest = manifest.model_copy(update={"known": []})
         else:  # a folder that grows: only new files are an import's own, and a new name, which may be an id
             others = (one.manifest for one in self.known if one.manifest.names_only(own_athlete))
@@ -150,7 +150,8 @@ class _Landing:
     def _stored(self, container: Container, found: Contents) -> tuple[list[ImportedFile], list[Fault]]:
         """What is to be kept, its bytes durable, and what stood in the way of the rest."""
         report, limits = self._report, self._limits
-        faults = [*container.faults, *(fault for export in found.exports for fault in export.faults)]
+        of_exports = [fault for export in found.exports for fault in export.faults]
+        faults = [*container.faults, *of_exports, *(fault for each in found.service_lists for fault in each.faults)]
         files: list[ImportedFile] = []
         fresh: list[int] = []  # sizes of the files whose bytes are new
         total = len(found.entries) + len(found.oversized)

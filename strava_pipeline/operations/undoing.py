@@ -26,7 +26,12 @@ from strava_pipeline.lake.locks import locked
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.operations.importing import LOCK, import_read, inbox_marks
 
-_MADE_OF = ("list", "gear", "objects")  # files of which activities and gear are made directly; the others have readings
+_MADE_OF = (
+    "list",
+    "gear",
+    "objects",
+    "service_list",
+)  # activities are made of these directly; the others have readings
 Key = tuple[int, str]  # an activity's id, and the source that tells of it
 
 

@@ -125,6 +125,12 @@ def first_record(body: bytes) -> list[str]:
     return next((cells for _, cells in _records(text)), [])
 
 
+def csv_records(body: bytes) -> list[list[str]]:
+    """The cells of every record that isn't empty, the header first, whatever stands between the cells."""
+    text, _ = _text(body)
+    return [cells for _, cells in _records(text)]
+
+
 class _Reader:
     """Makes rows of cells, and notes the cells that can't be read."""
 

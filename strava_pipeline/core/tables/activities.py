@@ -235,7 +235,11 @@ FILES = Table(
         Column("account", Kind.TEXT, "the account at the provider that gave it"),
         Column("source_id", Kind.TEXT, "the provider's own id of the activity whose file it is"),
         Column("received_at", Kind.INSTANT, "when it came first"),
-        Column("role", Kind.TEXT, "activity, list (activities.csv), gear, objects (API JSON) or media"),
+        Column(
+            "role",
+            Kind.TEXT,
+            "activity, list (activities.csv), gear, objects (API JSON), media, or service_list (of another service)",
+        ),
         Column("size", Kind.BIGINT, "bytes, as they came"),
         Column("format", Kind.TEXT, "fit, gpx or tcx, by its content"),
         Column("kind", Kind.TEXT, "activity, course, route, settings …, by its content"),

@@ -29,6 +29,7 @@ from strava_pipeline.core.limits import ImportLimits
 from strava_pipeline.core.text import printable
 from strava_pipeline.ingest.archive.container import Container, Kind
 from strava_pipeline.ingest.archive.entry import GZIP, PIECE, Entry, Fault, UnreadableEntryError
+from strava_pipeline.ingest.archive.service_lists import is_service_csv, is_service_header
 
 LIST = "activities.csv"
 FORMATS = ("fit", "gpx", "tcx", "bin", "sml", "kml")
@@ -77,9 +78,12 @@ def bulk_exports(container: Container, *, refuse_foreign: bool = False) -> list[
     for entry in _lists(container):
         folder = entry.name.rpartition("/")[0]
         try:
-            activities = read_activities_csv(entry.read())
+            body = entry.read()
         except UnreadableEntryError:
             continue  # among the faults of the container
+        if is_service_csv(body):
+            continue
+        activities = read_activities_csv(body)
         if refuse_foreign:
             _refuse_foreign(container, entry, activities.titles)
         if activities.header.has("id") and activities.header.has("start_date"):
@@ -94,9 +98,11 @@ def refuse_foreign_lists(container: Container) -> None:
     """
     for entry in _lists(container):
         try:
-            _refuse_foreign(container, entry, first_record(entry.read()))
+            titles = first_record(entry.read())
         except UnreadableEntryError:
             continue
+        if not is_service_header(titles):
+            _refuse_foreign(container, entry, titles)
 
 
 def _refuse_foreign(container: Container, entry: Entry, titles: Sequence[str]) -> None:
@@ -111,7 +117,7 @@ def _refuse_foreign(container: Container, entry: Entry, titles: Sequence[str]) -
 
 
 def _lists(container: Container) -> Iterator[Entry]:
-    """The entries that have the name of a list of activities, or that a person named alone."""
+    """The entries that have the name of Strava's list of activities, or that a person named alone."""
     for entry in container.entries:
         last = entry.name.rpartition("/")[2].lower()
         if last == LIST or (container.kind is Kind.FILE and last.endswith(".csv")):

@@ -1,8 +1,8 @@
 """What an import consists of: which entries of a container are kept, and the activities in what was kept.
 
-Kept are activity files, the lists about them and their pictures; the rest of an archive (log-ins, contacts, messages) stays
-where it is. Activities come from kept bytes and readings alone, so that the same come out at any time. Nothing lands here, and
-what belongs to one activity although it came in twice is decided elsewhere.
+Kept are activity files, the lists about them (Strava's, and other services') and their pictures; the rest of an archive (log-ins,
+contacts, messages) stays where it is. Activities come from kept bytes and readings alone, so that the same come out at any
+time. Nothing lands here, and what belongs to one activity although it came in twice is decided elsewhere.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -25,6 +25,7 @@ from strava_pipeline.core.files.objects import (
     summary_and_detail,
 )
 from strava_pipeline.core.files.recording import Reading
+from strava_pipeline.core.files.service_rows import ServiceRow
 from strava_pipeline.core.limits import UNLIMITED, ImportLimits
 from strava_pipeline.core.rows import Json
 from strava_pipeline.core.sources import FILE, RUNNING_PAGE, STRAVA_ARCHIVE, STRAVA_JSON, hashed_id
@@ -32,8 +33,9 @@ from strava_pipeline.ingest.archive.api_json import ApiObject, ObjectKind, is_js
 from strava_pipeline.ingest.archive.bulk_export import BulkExport, activity_format, bulk_exports
 from strava_pipeline.ingest.archive.container import Container, Kind
 from strava_pipeline.ingest.archive.entry import Entry, Fault, Oversized, names_by_ending
+from strava_pipeline.ingest.archive.service_lists import RowFinder, ServiceList, service_lists
 
-Role = Literal["list", "gear", "activity", "objects", "media"]
+Role = Literal["list", "gear", "activity", "objects", "media", "service_list"]
 ACTIVITY_OBJECTS = frozenset({ObjectKind.SUMMARY, ObjectKind.DETAIL, ObjectKind.RUNNING_PAGE})
 _GEAR = ("bikes.csv", "shoes.csv")
 _FIRST_MILLISECOND_ID = (
@@ -52,12 +54,14 @@ class Contents:
         default_factory=dict
     )  # names of entries of which nothing is kept, by ending
     exports: tuple[BulkExport, ...] = field(default=(), repr=False)
+    service_lists: tuple[ServiceList, ...] = field(default=(), repr=False)  # of other services' exports
 
 
 def contents(container: Container, limits: ImportLimits = ImportLimits()) -> Contents:
     """What is kept of a container, decided by names; only lists and JSON are read. Raises SourceError for a list of others."""
     exports = tuple(bulk_exports(container, refuse_foreign=True))
-    roles = _roles(container, exports, limits)
+    lists = tuple(service_lists(container.entries, {export.list_name for export in exports}))
+    roles: dict[str, Role] = {**_roles(container, exports, limits), **{each.name: "service_list" for each in lists}}
     kept = tuple((roles[entry.name], entry) for entry in container.entries if entry.name in roles)
     return Contents(
         entries=kept,
@@ -65,6 +69,7 @@ def contents(container: Container, limits: ImportLimits = ImportLimits()) -> Con
         athletes={export.list_name: export.athlete_id for export in exports if export.athlete_id is not None},
         left_out=names_by_ending(entry.name for entry in container.entries if entry.name not in roles),
         exports=exports,
+        service_lists=lists,
     )
 
 
@@ -141,6 +146,8 @@ class ImportReader:
         self._entries = [Entry(file.name, file.size, partial(load, file.sha256)) for file in files]
         came_as = Path(files[0].name if kind == Kind.FILE and files else "import")
         self._exports = bulk_exports(Container(came_as, Kind(kind), self._entries))
+        listed = {file.name for file in files if file.role == "service_list"}
+        self._service_lists = service_lists([entry for entry in self._entries if entry.name in listed])
 
     def activities(
         self,
@@ -160,13 +167,29 @@ class ImportReader:
         for export in self._exports:
             listed |= export.files.keys()
             yield from _of_export(export, by_name, self._rows(export), reading, earlier, rows_before)
-        for file in self._files:
-            if file.role == "activity" and file.name not in listed:
-                yield from _of_file(file, reading(file.sha256), self._recorded_by(file.name), self._numbering)
+        recordings = [file for file in self._files if file.role == "activity" and file.name not in listed]
+        rows = RowFinder(self._service_lists, [file.name for file in recordings])
+        for file in recordings:
+            read = reading(file.sha256)
+            yield from _of_file(file, read, self._recorded_by(file.name), self._numbering, rows.row_of)
+        yield from self._of_rows_left(rows, reading, earlier)
         for entry in self._entries:
             if by_name[entry.name].role == "objects":
                 for found in activity_objects([entry], UNLIMITED):
                     yield _of_object(found, self._recorded_by(entry.name), self._numbering)
+
+    def _of_rows_left(
+        self, rows: RowFinder, reading: Callable[[str], Reading | None], earlier: Mapping[str, str]
+    ) -> Iterator[ImportedActivity]:
+        """The rows of other services whose recording came with an earlier import, or is nowhere."""
+        for row in rows.rows_left():
+            name = PurePosixPath(row.file or "").name
+            read = reading(earlier[name]) if name in earlier else None
+            if read is not None and read.recordings:
+                kept = KeptFile(name, earlier[name], 0, "activity")
+                yield from _of_file(kept, read, None, self._numbering, lambda _, row=row: row)  # type: ignore[misc]
+            else:
+                yield _of_row(row, self._numbering)
 
     def gear(self) -> list[Json]:
         """The bikes and shoes of archives in the shape of the API, with their athlete."""
@@ -301,22 +324,34 @@ def _gear(export: BulkExport, athlete_id: int | None) -> list[Json]:
 
 
 def _of_file(
-    kept: KeptFile, read: Reading | None, recorded_by: int | None, numbering: Numbering
+    kept: KeptFile,
+    read: Reading | None,
+    recorded_by: int | None,
+    numbering: Numbering,
+    row_of: Callable[[str], ServiceRow | None],
 ) -> Iterator[ImportedActivity]:
+    """The activities of a recording. A row of a recording that can't be read stays, and is an activity by itself."""
     if read is None:
         return
     for place, recording in enumerate(read.recordings):
         source_id = f"{read.content}:{place}"
         identity = numbering.identify(FILE, source_id, recorded_by)
         file = _file(PurePosixPath(kept.name).name, kept.sha256, read)
-        whole = {
-            **recording_object(recording, identity.activity_id, file),
-            "source_id": source_id,
-            **_athlete(identity.athlete_id),
-        }
+        whole = recording_object(recording, identity.activity_id, file)
+        if (row := row_of(kept.name)) is not None:
+            whole = row.over(whole)
+        whole = {**whole, "source_id": source_id, **_athlete(identity.athlete_id)}
         summary, detail = summary_and_detail(whole)
         recorded = ((kept.sha256, place),) if recording.points else ()
         yield ImportedActivity(FILE, identity.activity_id, summary, detail, recorded)
+
+
+def _of_row(row: ServiceRow, numbering: Numbering) -> ImportedActivity:
+    """An activity that another service lists, and of which there is no recording."""
+    identity = numbering.identify(FILE, row.source_id, None)
+    whole = {**row.with_links(row.fields), "id": identity.activity_id, "source_id": row.source_id}
+    summary, detail = summary_and_detail({**whole, **_athlete(identity.athlete_id)})
+    return ImportedActivity(FILE, identity.activity_id, summary, detail)
 
 
 def _of_object(found: ApiObject, recorded_by: int | None, numbering: Numbering) -> ImportedActivity:

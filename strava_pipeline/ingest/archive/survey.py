@@ -13,10 +13,12 @@ from typing import Any
 from strava_pipeline.core.files.recording import DecodedFile, Recording
 from strava_pipeline.core.limits import ImportLimits
 from strava_pipeline.core.sports import sport_type
+from strava_pipeline.core.text import counted
 from strava_pipeline.ingest.archive.api_json import ObjectKind, is_json, read_objects
 from strava_pipeline.ingest.archive.bulk_export import BulkExport, activity_format, bulk_exports
 from strava_pipeline.ingest.archive.container import Container, open_container
 from strava_pipeline.ingest.archive.entry import Entry, Fault, UnreadableEntryError, names_by_ending
+from strava_pipeline.ingest.archive.service_lists import RowFinder, ServiceList, service_lists
 from strava_pipeline.ingest.files.reading import zone_of
 
 ReadFile = Callable[[str, bytes], DecodedFile]
@@ -66,9 +68,13 @@ def survey(path: Path, read_file: ReadFile | None = None, limits: ImportLimits =
             rows |= export.files
             _count_rows(export, found)
         _count_objects(container, limits, found)
+        lists = service_lists(container.entries, {export.list_name for export in found.exports})
+        recordings = [entry.name for entry in container.entries if activity_format(entry.name)]
+        finder = RowFinder(lists, recordings)
         for entry in container.entries:
-            _count_entry(entry, entry.name in rows, read_file, found)
-        kept = _part_of_exports(found.exports)
+            _count_entry(entry, entry.name in rows, read_file, finder, found)
+        _count_rows_left(lists, finder, found)
+        kept = _part_of_exports(found.exports) | {each.name for each in lists}
         found.left_out = names_by_ending(
             entry.name
             for entry in container.entries
@@ -103,12 +109,24 @@ def _count_objects(container: Container, limits: ImportLimits, found: Survey) ->
             found.count(item.body.get("id", item.body.get("run_id")), _year(item.body), str(sport))
 
 
-def _count_entry(entry: Entry, has_row: bool, read_file: ReadFile | None, found: Survey) -> None:
+def _count_rows_left(lists: list[ServiceList], finder: RowFinder, found: Survey) -> None:
+    """Count the rows of other services that no recording stands for."""
+    found.problems += [str(fault) for each in lists for fault in each.faults]
+    if finder.missing:
+        verb = "is" if finder.missing == 1 else "are"
+        found.problems.append(
+            f"{counted(finder.missing, 'file')} that rows name {verb} not there; the rows are activities by themselves"
+        )
+    for row in finder.rows_left():
+        found.count(None, _year(row.fields), row.sport or UNKNOWN)
+
+
+def _count_entry(entry: Entry, has_row: bool, read_file: ReadFile | None, finder: RowFinder, found: Survey) -> None:
     file_format = activity_format(entry.name)
     if file_format is None:
         return
     found.files[file_format] += 1
-    found.loose += not has_row
+    found.loose += not has_row and entry.name not in finder.by_file
     if read_file is None:
         return
     try:
@@ -120,7 +138,9 @@ def _count_entry(entry: Entry, has_row: bool, read_file: ReadFile | None, found:
         found.problems.append(f"{entry.name}: {read.problem}")
     if not has_row:
         for recording in read.recordings:
-            found.count(None, _local_year(recording), sport_type(recording.sport, recording.sub_sport) or UNKNOWN)
+            row = finder.row_of(entry.name)
+            sport = (row.sport if row is not None else None) or sport_type(recording.sport, recording.sub_sport)
+            found.count(None, _local_year(recording), sport or UNKNOWN)
 
 
 def _local_year(recording: Recording) -> int | None:

@@ -17,7 +17,7 @@ from strava_pipeline.lake.files import stamp, write_whole
 from strava_pipeline.lake.paths import Lake
 
 _MANIFEST, _UNDONE = "manifest.json", "undone.json"
-Role = Literal["list", "gear", "activity", "objects", "media"]
+Role = Literal["list", "gear", "activity", "objects", "media", "service_list"]
 FileKey = tuple[str, str]  # the last part of a file's name, and its hash
 
 

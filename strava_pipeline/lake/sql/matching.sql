@@ -38,8 +38,8 @@ SELECT
     filed.contents,
     filed.format,
     said.source_id,
-    -- only rows of providers have an account
-    CASE WHEN said.account IS NOT NULL THEN list_transform(
+    -- only rows of providers have an account; a file's row has the links of the list that names it
+    CASE WHEN said.account IS NOT NULL OR said.source = 'file' THEN list_transform(
         map_entries(TRY_CAST(said.extra -> '$.links' AS MAP(VARCHAR, VARCHAR))),
         lambda linked: linked.key || ':' || linked.value
     ) END AS links,

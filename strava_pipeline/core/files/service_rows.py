@@ -1,0 +1,67 @@
+"""An activity as a row of another service's own export says it, in Strava's shape, and one with its file. Pure.
+
+What an athlete wrote there (name, sport, description) counts before the words of the file; what the device measured counts
+before the numbers of the row, which are rounded copies of it. How each service's rows read is the modules' beside this one.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from strava_pipeline.core.rows import Json
+
+_WRITTEN = ("name", "sport_type", "description", "workout_type")
+"""The fields in which the athlete's word counts."""
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceRow:
+    """A row of a service's list.
+
+    Args:
+        source_id: the service and its own id, such as `runkeeper:1c2d…`.
+        fields: the fields of Strava's DetailedActivity that the row gives, without `id`.
+        file: the name of its recording, relative to the folder of the list; None: it names none.
+        began: its start (UTC), by which the recording is found where rows name no files.
+        elapsed_s: how long it took, in seconds.
+        of_several: whether it is a part of a longer activity, such as the run of a triathlon.
+        links: its ids at services that this program can ask, by the service's name.
+    """
+
+    source_id: str
+    fields: Json = field(repr=False)
+    file: str | None = None
+    began: datetime | None = None
+    elapsed_s: float | None = None
+    of_several: bool = False
+    links: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def sport(self) -> str | None:
+        """Strava's sport; the word of the service where Strava has none."""
+        return self.fields.get("sport_type") or self.fields.get("sport")
+
+    def with_links(self, fields: Json) -> dict[str, Any]:
+        """`fields` with the ids at other services."""
+        return {**fields, **({"links": dict(self.links)} if self.links else {})}
+
+    def over(self, recorded: Json) -> dict[str, Any]:
+        """The activity of a recording, with what the row knows better and what the recording lacks."""
+        written = {name: self.fields[name] for name in _WRITTEN if self.fields.get(name) is not None}
+        missing = {name: value for name, value in self.fields.items() if recorded.get(name) is None}
+        named = {"service_row": self.source_id}
+        return self.with_links({**recorded, **missing, **written, **named})
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceRows:
+    """The rows of one list. `faults`: what could not be read, as sentences without a value."""
+
+    rows: Sequence[ServiceRow] = ()
+    faults: Sequence[str] = ()
+
+
+def without_none(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields that have a value."""
+    return {name: value for name, value in fields.items() if value is not None}
