@@ -26,15 +26,20 @@ def with_links(path: Path, added: Links) -> tuple[str, str]:
     with path.open(encoding="utf-8", newline="") as file:
         before = file.read()
     mark = "\ufeff" if before.startswith("\ufeff") else ""
-    document = tomlkit.parse(before.removeprefix(mark))
+    after = mark + _added(before.removeprefix(mark), added)
+    if not _says(path, after, wanted):
+        raise UnusableProvidersError(f"The links can't be added to {path} as it is written; add them yourself.")
+    return before, after
+
+
+def _added(text: str, added: Links) -> str:
+    document = tomlkit.parse(text)
     gear = document.get(_GEAR)
     if gear is None:
         gear = document[_GEAR] = tomlkit.table(is_super_table=True)
     for name, services in added.items():
         _add(gear, name, services)
-    after = f"{mark}{tomlkit.dumps(document)}"
-    _check(path, after, wanted)
-    return before, after
+    return tomlkit.dumps(document)
 
 
 def _add(gear: AbstractTable, name: str, services: Mapping[str, str]) -> None:
@@ -46,14 +51,16 @@ def _add(gear: AbstractTable, name: str, services: Mapping[str, str]) -> None:
         gear[known][service] = value
 
 
-def _check(path: Path, text: str, wanted: Links) -> None:
-    """Raise UnusableProvidersError unless `text` in place of the file says what is wanted, and nothing else changed."""
+def _says(path: Path, text: str, wanted: Links) -> bool:
+    """Whether `text` in place of the file says the `wanted` links, and apart from them what the file says."""
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder) / path.name
         place.write_text(text, encoding="utf-8", newline="")
-        found = providers_file(place)
-    if found != providers_file(path).model_copy(update={"gear": wanted}):
-        raise UnusableProvidersError(f"The links can't be added to {path} as it is written; add them yourself.")
+        try:
+            found = providers_file(place)
+        except UnusableProvidersError:
+            return False
+    return found == providers_file(path).model_copy(update={"gear": wanted})
 
 
 def replace_file(path: Path, before: str, after: str) -> None:

@@ -58,6 +58,39 @@ def test_links_are_added_and_every_other_line_stays(
         assert found[name].items() >= services.items()
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        'gear.A.strava = "b1"\n\n[providers.toy]\nenabled = true\n',
+        '[gear]\nA.strava = "b1"\n[providers.toy]\n',
+        'gear.A = { strava = "b1" }\n[providers.toy]\n',
+        '[providers.toy]\n[gear.A]\nstrava = "b1"\n[changes]\n',
+        '[gear.A]\nstrava = "b1"\n[providers.toy]\nenabled = true\n[gear.C]\nstrava = "b3"\n',
+        "[providers.toy]\nenabled = true # no line end",
+        '[gear." A "]\nstrava = "b1"',
+        '[gear]\n[providers.toy]\n[gear.A]\nstrava = "b1"\n',
+    ],
+    ids=[
+        "dotted at the top",
+        "dotted in a table",
+        "dotted and inline",
+        "between tables",
+        "in two places",
+        "none and no line end",
+        "blanks in a name",
+        "an empty table before",
+    ],
+)
+def test_a_file_in_any_form_gets_its_links(file: Path, text: str) -> None:
+    file.write_text(text)
+    replace_file(file, *with_links(file, {"A": {"toy": "B1"}, "B": {"toy": "B2"}}))
+    gear = providers_file(file).gear
+    assert (gear["A"]["toy"], gear["B"]) == ("B1", {"toy": "B2"})
+    assert gear["A"].get("strava") == ("b1" if "b1" in text else None)
+    for line in text.splitlines():
+        assert line.rstrip(" }") in file.read_text()
+
+
 def test_a_file_of_windows_stays_one(file: Path) -> None:
     text = "\ufeff[providers.toy]\r\nenabled = true\r\n"
     file.write_bytes(text.encode())

@@ -16,7 +16,7 @@ from strava_pipeline.core.sources import hashed_id
 from strava_pipeline.lake import providers
 from strava_pipeline.lake.bronze.listing import Listing, begin_listing
 from strava_pipeline.lake.bronze.listings import listings
-from strava_pipeline.lake.bronze.manifests import Window
+from strava_pipeline.lake.bronze.manifests import Mode, Window
 from strava_pipeline.lake.files import unpacked_json
 from strava_pipeline.lake.gold.warehouse import reading, revision
 from strava_pipeline.lake.imports.merge import has_files
@@ -38,9 +38,9 @@ def lake(new_lake: NewLake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     return new_lake(tmp_path / "data")
 
 
-def listed(lake: Lake, account: str | None, *keys: str, at: datetime = NOW) -> Listing:
+def listed(lake: Lake, account: str | None, *keys: str, at: datetime = NOW, mode: Mode = "all") -> Listing:
     """A complete listing of the toy's, of rides on the first days of May 2025."""
-    window = Window(mode="all", after=None, before=None)
+    window = Window(mode=mode, after=None, before=None)
     listing = begin_listing(lake, window, athlete_id=None, at=at, source="toy", account=account)
     items = [{"key": key, "begin": f"2025-05-0{keys.index(key) + 1}T06:00:00Z", "title": key} for key in keys]
     page = {"items": items, "more": False}
@@ -103,6 +103,17 @@ def test_a_restored_listing_is_of_the_account_on_which_the_others_agree(
     (damaged.folder / "manifest.json").write_text("{")
     found = next(listing for listing in listings(lake, "toy") if listing.name == damaged.name)
     assert (found.manifest.account, found.manifest.complete) == (account, False)
+
+
+def test_a_restored_listing_of_a_month_claims_no_more_than_its_pages_show(lake: Lake) -> None:
+    damaged = listed(lake, "me", "a", "b", mode="month")
+    (damaged.folder / "manifest.json").write_text("{")
+    (found,) = listings(lake, "toy")
+    starts = found.manifest.oldest, found.manifest.newest
+    assert None not in starts
+    first, last = (int(start.timestamp()) for start in starts if start is not None)
+    window = found.manifest.window
+    assert (window.mode, window.after, window.before) == ("month", first - 1, last + 1)
 
 
 def test_files_of_other_programs_among_a_provider_s_answers_are_passed_over(lake: Lake) -> None:

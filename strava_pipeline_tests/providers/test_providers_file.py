@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from strava_pipeline.core.providers import NEVER_FIRST
+from strava_pipeline.core.providers import NEVER_FIRST, spec_of
 from strava_pipeline.ingest import registry
 from strava_pipeline.ingest.providers_file import (
     UnusableProvidersError,
@@ -172,4 +172,7 @@ def test_reading_the_file_imports_no_client(file: Path, monkeypatch: pytest.Monk
 def test_the_example_has_every_provider_and_enables_none() -> None:
     choices = provider_choices(EXAMPLE)
     assert choices.keys() == PROVIDERS.keys()
+    assert providers_file(EXAMPLE).without_effect() == []
+    for name in choices:
+        assert f"docs/providers/{name}.md; its priority: {spec_of(name).priority}\n" in EXAMPLE.read_text()
     assert not [name for name, choice in choices.items() if choice.enabled]
