@@ -203,10 +203,9 @@ def wrong_gear(content: Any) -> str | None:
 
 
 def login_files(settings: Settings) -> Sequence[Path]:
-    """The login, and what is beside it as soon as there was a reason."""
-    path = tokens_file(settings)
-    beside = [refusals_file(settings), path.with_name(f"{path.name}.lock")]
-    return [path, *(each for each in beside if each.exists())]
+    """The login, and the count of refusals beside it, as long as there is one."""
+    refusals = refusals_file(settings)
+    return [tokens_file(settings), *([refusals] if refusals.exists() else [])]
 
 
 def connect(settings: Settings, clock: ServerClock, on_wait: OnWait) -> GarminClient:
