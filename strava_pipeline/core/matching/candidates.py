@@ -1,4 +1,4 @@
-"""Pairs of activities worth a look: those that overlap in time, share a name, or differ by a shifted clock. Pure.
+"""Pairs of activities worth a look: those that overlap in time, share a name or a day, or differ by a shifted clock. Pure.
 
 `ACTIVITY_COLUMNS` are the columns of the input; each pair is there once, the smaller id first.
 """
@@ -7,7 +7,17 @@ from collections.abc import Collection
 
 import polars as pl
 
-from strava_pipeline.core.matching.rules import CLOCK_SPREAD, CLOCK_STEP, COMMON_NAME, CROWD, LONGEST, MOST_SHIFT, Rule
+from strava_pipeline.core.matching.rules import (
+    CLOCK_SPREAD,
+    CLOCK_STEP,
+    COMMON_NAME,
+    CROWD,
+    LONGEST,
+    MOST_SHIFT,
+    WRITTEN_DISTANCE,
+    WRITTEN_METRES,
+    Rule,
+)
 from strava_pipeline.core.sources import FILE
 
 ACTIVITY_COLUMNS: dict[str, pl.DataType] = {
@@ -17,6 +27,7 @@ ACTIVITY_COLUMNS: dict[str, pl.DataType] = {
     "sport_type": pl.String(),
     "trainer": pl.Boolean(),  # on a trainer or treadmill
     "start": pl.Float64(),  # s since 1970, UTC
+    "day": pl.Date(),  # on the athlete's clock; known without a start where a person wrote the day alone
     "elapsed": pl.Float64(),  # s
     "distance": pl.Float64(),  # m
     "start_lat": pl.Float64(),  # °
@@ -89,9 +100,10 @@ def numbering_once(repeating: Collection[str]) -> pl.Expr:
 
 
 def candidate_pairs(activities: pl.DataFrame, repeating: Collection[str] = ()) -> pl.DataFrame:
-    """The pairs: `id_a`, `id_b`, whether they have the `same_content`, and the `same_link`, `same_number` and `same_name`.
+    """The pairs: `id_a`, `id_b`, whether they have the `same_content` and the `same_day`, and the `same_link`, `same_number`
+    and `same_name`.
 
-    These three are null where there is none. A `same_link` is what both are called at one source, by the word of a source.
+    The last three are null where there is none. A `same_link` is what both are called at one source, by the word of a source.
 
     Names and numbers count only between a file and an activity numbered by a source: two files in two folders may have one
     name. The sessions of one file share its content and are still several activities.
@@ -100,6 +112,8 @@ def candidate_pairs(activities: pl.DataFrame, repeating: Collection[str] = ()) -
         "id",
         "start",
         "elapsed",
+        "day",
+        "distance",
         "contents",
         numbering_source().alias("by"),
         numbering_once(repeating).alias("once"),
@@ -111,8 +125,9 @@ def candidate_pairs(activities: pl.DataFrame, repeating: Collection[str] = ()) -
     linked = _sharing(keyed, "links", COMMON_NAME).group_by(_KEYS).agg(pl.col("links").min().alias("same_link"))
     numbered = _sharing(keyed, "numbers", COMMON_NAME).group_by(_KEYS).agg(pl.col("numbers").min().alias("same_number"))
     named = _sharing(keyed, "names", COMMON_NAME).group_by(_KEYS).agg(pl.col("names").min().alias("same_name"))
-    timed = keyed.drop("contents", "links", "names", "numbers").filter(pl.col("start").is_finite())
-    found = [content, linked, numbered, named, _at_one_time(timed), _by_a_shifted_clock(timed)]
+    plain = keyed.drop("contents", "links", "names", "numbers")
+    days, timed = _on_one_day(plain), plain.drop("day", "distance").filter(pl.col("start").is_finite())
+    found = [content, linked, numbered, named, days, _at_one_time(timed), _by_a_shifted_clock(timed)]
     return (
         pl.concat([each.select(_KEYS) for each in found])
         .unique()
@@ -120,7 +135,8 @@ def candidate_pairs(activities: pl.DataFrame, repeating: Collection[str] = ()) -
         .join(linked, on=_KEYS, how="left")
         .join(numbered, on=_KEYS, how="left")
         .join(named, on=_KEYS, how="left")
-        .with_columns(pl.col("same_content").fill_null(False))
+        .join(days, on=_KEYS, how="left")
+        .with_columns(pl.col("same_content", "same_day").fill_null(False))
         .sort(_KEYS)
     )
 
@@ -145,6 +161,18 @@ def _at_one_time(activities: pl.DataFrame) -> pl.DataFrame:
     return _pairs(bucketed.filter(_of_another_source()), bucketed, ["bucket"]).filter(
         pl.max_horizontal("start_a", "start_b") <= pl.min_horizontal("until_a", "until_b") + CLOCK_SPREAD.value
     )
+
+
+def _on_one_day(activities: pl.DataFrame) -> pl.DataFrame:
+    """Pairs of one day and about one distance, one of which has no start; with `same_day`. Only where no third one fits."""
+    ridden = activities.filter(pl.col("day").is_not_null(), pl.col("distance") > 0)
+    without_start = ridden.filter(pl.col("start").is_null(), _of_another_source())
+    apart = (pl.col("distance_a") - pl.col("distance_b")).abs()
+    share = pl.max_horizontal("distance_a", "distance_b") * WRITTEN_DISTANCE.value
+    pairs = _pairs(without_start, ridden, ["day"])
+    pairs = pairs.filter(apart <= pl.max_horizontal(share, pl.lit(WRITTEN_METRES.value)))
+    alone = [pl.len().over(f"id_{one}", f"by_{other}") == 1 for one, other in ("ab", "ba")]
+    return pairs.filter(*alone).select(*_KEYS, same_day=pl.lit(True))
 
 
 def _by_a_shifted_clock(activities: pl.DataFrame) -> pl.DataFrame:

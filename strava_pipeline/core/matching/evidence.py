@@ -145,7 +145,8 @@ def _judged(pointed: pl.DataFrame) -> pl.DataFrame:
         & _at_most("end_apart", rules.EXACT, unknown=False),
     )
     judged = judged.with_columns(
-        alike=((_alike_enough() & pl.col("here")) | _one_recording()).fill_null(False) & pl.col("one_athlete")
+        alike=((_alike_enough() & pl.col("here")) | _one_recording() | _of_one_day()).fill_null(False)
+        & pl.col("one_athlete")
     )
     verdict = (
         pl.when(~pl.col("one_athlete"))
@@ -174,6 +175,11 @@ def _of_logins() -> pl.Expr:
 def _one_recording() -> pl.Expr:
     """Whether both are at one place all the time, as two devices never are, and the longer one holds the other."""
     return _same_points() & (pl.col("within") >= rules.CONTAINED.value).fill_null(False)
+
+
+def _of_one_day() -> pl.Expr:
+    """Whether a day without a time is all that one says of its start, and sport and distance agree."""
+    return pl.col("same_day") & (pl.col("sport_alike") > 0).fill_null(False)
 
 
 def _same_points() -> pl.Expr:
@@ -238,9 +244,8 @@ def _doubtful() -> pl.Expr:
     )
     called = pl.col("same_number").is_not_null() | pl.col("same_name").is_not_null()
     named = called & ((pl.col("within") > 0).fill_null(True) | pl.col("shifted"))
-    return (
-        (_overlapping() & pl.col("here") & (pl.col("score") >= rules.DOUBTFUL.value)) | clock | named | _same_points()
-    )
+    at_one_time = _overlapping() & pl.col("here") & (pl.col("score") >= rules.DOUBTFUL.value)
+    return at_one_time | clock | named | _same_points() | pl.col("same_day")
 
 
 def _at_most(name: str, rule: rules.Rule, *, unknown: bool) -> pl.Expr:
@@ -255,6 +260,7 @@ def _reasons() -> pl.Expr:
         pl.when(col("same_content")).then(pl.lit("the same file")),
         pl.format("the same number: {}", col("same_number")),
         pl.format("the same name: {}", col("same_name")),
+        pl.when(col("same_day")).then(pl.lit("the same day, without a time")),
         pl.when(col("shifted")).then(pl.format("clocks {} h apart", (col("start_apart") / 3600).round(2))),
         pl.when(~col("shifted")).then(pl.format("{} % of the time together", _percent("together"))),
         pl.when(~col("shifted")).then(pl.format("starts {} s apart", col("start_apart").round(0).cast(pl.Int64))),

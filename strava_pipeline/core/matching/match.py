@@ -168,7 +168,9 @@ def _with_decided(pairs: pl.DataFrame, decided: Decisions) -> pl.DataFrame:
         {"id_a": [a for a, _ in rows], "id_b": [b for _, b in rows]}, schema={"id_a": pl.Int64, "id_b": pl.Int64}
     ).join(pairs, on=["id_a", "id_b"], how="anti")
     none = pl.lit(None, pl.String)
-    more = more.with_columns(same_content=pl.lit(False), same_link=none, same_number=none, same_name=none)
+    more = more.with_columns(
+        same_content=pl.lit(False), same_day=pl.lit(False), same_link=none, same_number=none, same_name=none
+    )
     return pl.concat([pairs, more.select(pairs.columns)])
 
 

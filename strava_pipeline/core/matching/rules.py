@@ -5,7 +5,7 @@ A change of one needs a higher `VERSION`: every pair is then judged again.
 
 from dataclasses import dataclass
 
-VERSION = 3
+VERSION = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +39,8 @@ PROBABLE_TOGETHER = Rule(0.85, "of the longer one's time", "less is a part, or s
 DOUBTFUL_TOGETHER = Rule(0.5, "of the shorter one's time", "a cropped activity lies within its file")
 SAME_START = Rule(15, "s", "two readings of one recording: lock and first point are some seconds apart")
 SAME_END = Rule(0.01, "of the longer one's time", "a pause at the end is counted by one and not by the other")
+WRITTEN_DISTANCE = Rule(0.02, "of the longer distance", "who writes a day alone writes what one of their devices shows")
+WRITTEN_METRES = Rule(90, "m", "and rounds it to a decimal of a mile")
 EXACT = Rule(2, "s at the start and at the end", "one recording, rounded; two people never press both so exactly")
 EXACT_PLACE = Rule(100, "m", "where GPS finds the first point")
 UNLIKE_DISTANCE = Rule(

@@ -6,7 +6,7 @@ their own or none; ids in some rows. Some activities are missing, and some rows 
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, timedelta, timezone
 from random import Random
 from typing import Any
 
@@ -30,20 +30,21 @@ class Kept:
     pairs: Mapping[int, int] = field(repr=False)
 
 
-def kept_by_owner(activities: Sequence[Json], gear_names: Mapping[str, str], seed: int) -> Kept:
-    """The owner's table, the same for the same arguments. The starts are those of each activity's own clock.
+def kept_by_owner(activities: Sequence[Json], gear_names: Mapping[str, str], home: str, seed: int) -> Kept:
+    """The owner's table, the same for the same arguments.
 
     Args:
         activities: SummaryActivity of Strava's, in any order.
         gear_names: names of gear by Strava's id.
+        home: the owner's zone, as Europe/Berlin; starts elsewhere are written with their offset.
     """
     rows: list[Row] = []
     pairs: dict[int, int] = {}
-    for activity in sorted(activities, key=lambda one: str(one["start_date_local"])):
+    for activity in sorted(activities, key=lambda one: (one["start_date_local"], one["id"])):
         chance = Random(f"{seed}:{activity['id']}")
         if chance.random() < MISSING:
             continue
-        row = _row(activity, gear_names.get(activity.get("gear_id") or ""), chance)
+        row = _row(activity, gear_names.get(activity.get("gear_id") or ""), home, chance)
         if chance.random() < ELSEWHERE:
             rows.append(_on_another_day(row, chance))
         pairs[len(rows)] = activity["id"]
@@ -51,11 +52,12 @@ def kept_by_owner(activities: Sequence[Json], gear_names: Mapping[str, str], see
     return Kept(rows, pairs)
 
 
-def _row(activity: Json, bike: str | None, chance: Random) -> Row:
-    began = datetime.fromisoformat(activity["start_date_local"].removesuffix("Z"))
+def _row(activity: Json, bike: str | None, home: str, chance: Random) -> Row:
+    began = datetime.fromisoformat(activity["start_date_local"].removesuffix("Z")).replace(second=0)
+    abroad = began.replace(tzinfo=timezone(timedelta(seconds=activity["utc_offset"])))
     has_id = chance.random() < WITH_ID
     row: Row = {
-        "start_time": began.replace(second=0),
+        "start_time": began if activity["timezone"].endswith(home) else abroad.isoformat(" ", "minutes"),
         "activity_type": activity["sport_type"],
         "city": "Berlin",
         "temperature": _rounded(activity.get("average_temp"), 1 / 1.8, 0, 32.0),
@@ -89,8 +91,10 @@ def _rounded(value: float | None, unit: float, decimals: int, zero: float = 0.0)
 
 def _on_another_day(row: Row, chance: Random) -> Row:
     """Of an activity that never reached Strava, a day or two before, of another length."""
-    began = row["start_time"]
+    written = row["start_time"]
+    began: datetime | date = datetime.fromisoformat(written) if isinstance(written, str) else written
     earlier = timedelta(days=chance.randint(1, 2), hours=chance.randint(1, 9) if isinstance(began, datetime) else 0)
+    moved = began - earlier
     other = {"distance": round((row["distance"] or 1.0) * chance.uniform(0.4, 0.7), 2), "duration_hms": "0:41:17"}
-    moved: datetime | date = began - earlier
-    return {**row, **other, "start_time": moved, "strava_id": None, "notes": "Not at Strava"}
+    start = moved.isoformat() if isinstance(written, str) else moved
+    return {**row, **other, "start_time": start, "strava_id": None, "notes": "Not at Strava"}

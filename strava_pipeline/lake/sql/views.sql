@@ -23,8 +23,10 @@ SELECT head.* EXCLUDE (deleted_at) REPLACE (
         WHEN head.source IN ({of_strava}) THEN others.gear_of_services.source ELSE others.gear.source END AS gear_source,
     -- a file's clock may be off by hours where its place tells the right zone
     coalesce(
-        head.start_date_local,
-        timezone('UTC', coalesce(head.start_date, others.start_date)) + to_seconds(coalesce(head.utc_offset, others.utc_offset))
+        -- without a start it is a day alone, whose time another source may know
+        CASE WHEN head.start_date IS NOT NULL OR others.start_date IS NULL THEN head.start_date_local END,
+        timezone('UTC', coalesce(head.start_date, others.start_date)) + to_seconds(coalesce(head.utc_offset, others.utc_offset)),
+        head.start_date_local
     ) AS start_date_local,
     CASE WHEN head.average_heartrate IS NULL AND others.average_heartrate IS NOT NULL THEN true ELSE head.has_heartrate END
         AS has_heartrate

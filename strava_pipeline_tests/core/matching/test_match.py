@@ -1,6 +1,7 @@
 """Many activities: which come together, and that no order of arrival changes it."""
 
 import random
+from datetime import date
 from typing import Any
 
 import pytest
@@ -243,3 +244,45 @@ def test_short_efforts_in_a_row_stay_as_many_as_they_are() -> None:
     ]
     found = groups(match(*there, *here, repeating=["toy", "other"]))
     assert found == {frozenset({a["id"], b["id"]}) for a, b in zip(there, here, strict=True)}
+
+
+DAY = date(2025, 6, 15)
+
+
+def on(one: int, **fields: Any) -> Activity:
+    """A ride at Strava on that day."""
+    return ride(one, **({"day": DAY} | fields))
+
+
+def written(name: str = "w", **fields: Any) -> Activity:
+    """The same as a person writes it: the day alone, no place, a rounded distance."""
+    nothing = dict.fromkeys(("start", "start_lat", "start_lng", "end_lat", "end_lng", "elapsed"))
+    return provided(name, **{**nothing, "day": DAY, "distance": 25_100.0, **fields})
+
+
+@pytest.mark.parametrize(
+    ("known", "verdicts", "number_of_groups"),
+    [
+        ([on(1), written()], ["probable"], 1),
+        ([on(1), written(sport_type="GravelRide")], ["probable"], 1),
+        ([on(1, distance=5000.0), written(distance=5085.0)], ["probable"], 1),
+        ([on(1), written(sport_type=None)], ["doubtful"], 0),
+        ([on(1), written(sport_type="Run")], ["doubtful"], 0),
+        ([on(1), written(distance=26_000.0)], [], 0),
+        ([on(1), written(distance=None)], [], 0),
+        ([on(1), written(day=date(2025, 6, 16))], [], 0),
+        ([on(1), written(day=None)], [], 0),
+        ([on(1), on(2, start=NOON + 9000), written()], [], 0),  # the way there or back
+        ([on(1), written("w"), written("x")], [], 0),
+        ([on(1), on(2, distance=40_000.0), written("w"), written("x", distance=40_000.0)], ["probable"] * 2, 2),
+        ([on(1), provided("k", source="other", day=DAY), written()], ["probable"] * 3, 1),
+        ([on(1), written(athlete_id=8), on(3, athlete_id=7)], [], 0),
+    ],
+)
+def test_a_day_without_a_time_is_the_only_activity_of_that_day_and_distance(
+    known: list[Activity], verdicts: list[str], number_of_groups: int
+) -> None:
+    for order in (known, known[::-1]):
+        found = match(*order)
+        assert found.matches["verdict"].to_list() == verdicts
+        assert len(groups(found)) == number_of_groups
