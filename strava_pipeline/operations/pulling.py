@@ -27,6 +27,9 @@ from strava_pipeline.lake.bronze.listings import Span, is_by_start, resumable_li
 from strava_pipeline.lake.bronze.manifests import Manifest, Window
 from strava_pipeline.lake.files import DamagedFileError, unpacked_json
 from strava_pipeline.lake.gold.deletions import doubtful_spans
+from strava_pipeline.lake.gold.publish import snapshot
+from strava_pipeline.lake.gold.quality import rows_of_source
+from strava_pipeline.lake.gold.warehouse import is_outdated
 from strava_pipeline.lake.providers import keep_original, newest_reading
 from strava_pipeline.operations.options import ListingOptions
 from strava_pipeline.operations.run_context import RunContext
@@ -175,7 +178,11 @@ def _list(
         asked = _span(source, window, earlier)
         listing, calls, received = earlier, client.calls, _Received()
         stopped: Stopped | None = None
-        run.progress.begin("Listing activities", None, eta=lambda _: forecasts[-1].done_at if forecasts else None)
+        if source.spec.name == STRAVA:
+            run.progress.begin("Listing activities", None, eta=lambda _: forecasts[-1].done_at if forecasts else None)
+        else:
+            what = f"Listing activities of {source.spec.title}"
+            run.progress.begin(what, _known_rows(run, source, window, year))
         try:
             if earlier is not None:
                 run.progress.advance(earlier.manifest.rows)
@@ -198,6 +205,18 @@ def _list(
     manifest = listing.manifest if listing else Manifest(athlete_id=None, window=window, started_at=run.now())
     calls = client.calls - calls
     return received.report(manifest, calls, forecasts, resumed=earlier is not None, stopped=stopped)
+
+
+def _known_rows(run: RunContext, source: Source, window: Window, year: int | None) -> int | None:
+    """How many rows a listing of a year or of everything had as published, for its progress; None: not known."""
+    if window.mode not in ("year", "all") or not run.lake.snapshot.exists():
+        return None
+    with snapshot(run.lake) as connection:
+        if is_outdated(connection):
+            return None
+        by_year = rows_of_source(connection, source.spec.name)
+    known = by_year.get(year, 0) if window.mode == "year" and year is not None else sum(by_year.values())
+    return known or None
 
 
 def _resumed(

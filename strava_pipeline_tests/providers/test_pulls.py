@@ -1,6 +1,7 @@
 """`providers pull`: which listings it makes of which years, what it reports, and that a failing service stops no other."""
 
 import json
+import logging
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -15,9 +16,11 @@ from strava_pipeline.core.years import month_window
 from strava_pipeline.ingest.clock import ServerClock
 from strava_pipeline.ingest.providers_file import ProviderChoice
 from strava_pipeline.lake.bronze.listings import listings
+from strava_pipeline.lake.gold.publish import publish
 from strava_pipeline.lake.gold.warehouse import reading
 from strava_pipeline.operations.merging_steps import merge_gold
 from strava_pipeline.operations.options import ListingOptions
+from strava_pipeline.operations.progress import Eta, LogProgress
 from strava_pipeline.operations.provider_source import ProviderSource
 from strava_pipeline.operations.pulling import pull_listing
 from strava_pipeline.operations.step_reports import Scope
@@ -195,6 +198,40 @@ def test_a_year_that_shrinks_too_much_waits_and_the_advice_names_the_service(
     assert first.metadata["deletions_not_marked_by_year"] == {"2025": "8 of 10 (Toy)"}
     advice = "Look at Toy; if that is meant: strava-pipeline providers pull toy --years 2025 --allow-shrink"
     assert first.metadata["deletions_not_marked_advice"] == advice
+
+
+class Begun(LogProgress):
+    """What work began, and how many steps it was expected to take."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.getLogger("run"))
+        self.works: list[tuple[str, int | None]] = []
+
+    def begin(self, what: str, total: int | None, eta: Eta | None = None) -> None:
+        self.works.append((what, total))
+        super().begin(what, total, eta)
+
+
+def test_a_listing_of_what_is_published_shows_how_much_is_expected(
+    services: tuple[ToySubject, Toy], tmp_path: Path
+) -> None:
+    one, _ = services
+    folders = {"data_dir": tmp_path / "data", "secrets_dir": tmp_path / "secrets"}
+    world = World(one, Settings(_env_file=None, **folders, first_year=2024))
+    one.log_in(world.settings)
+    expected: list[int | None] = []
+    for mode, year in (("year", 2025), ("year", 2025), ("all", None), ("incremental", None)):
+        begun = Begun()
+        one.clock.advance(7200)
+        run = replace(world.run(), progress=begun)
+        options = ListingOptions(mode=mode, per_page=50, days=None)
+        pull_listing(run, ProviderSource("toy", world.settings, run), options, year)
+        world.merge(run)
+        publish(run.lake)
+        (what, total), *_ = begun.works
+        assert what == "Listing activities of Toy"
+        expected.append(total)
+    assert expected == [None, 2, 3, None], "of the year; then of all, a day of the year before included"
 
 
 @pytest.fixture
