@@ -1,7 +1,7 @@
 """Asking a provider, activity by activity, which gear was used: only where its list does not say it, and for what is new.
 
-Each activity costs a call, so a listing of a year or of everything asks for none: the runs from the watermark do, for
-activities that are new, or were edited since they were asked for.
+Each activity costs a call, so a listing of a year or of everything asks for none: the runs from the watermark and those of a
+month do, for activities that are new, or were edited since they were asked for.
 """
 
 from collections.abc import Mapping

@@ -176,6 +176,8 @@ def test_insights_count_no_leg_and_nothing_that_is_no_sport(
     run(world, "all")
     assert sorted(gear_in_gold(world)) == ["drive", "leg", "parent", "ride"]
     assert world.gold("SELECT name FROM counted_activities ORDER BY name") == [("parent",), ("ride",)]
+    world.fetch_files()
+    assert sorted(world.asked_for_files()) == ["10", "13"], "a leg's recording is in the file of its whole activity"
     assert "Made Up Athlete" not in caplog.text
     (extra,) = world.gold("SELECT extra FROM activities WHERE name = 'leg'")[0]
     assert '"parentId":10' in extra

@@ -1,5 +1,5 @@
--- Every present activity of $source and $account in $years that was recorded and has no track, newest first. $tracked: ids
--- under which a track is known, of whatever source.
+-- Every present activity of $source and $account in $years that was recorded, counts in totals and has no track, newest first
+-- (a leg's recording is in the file of its whole activity). $tracked: ids under which a track is known, of whatever source.
 WITH tracked AS (
     SELECT coalesce(member.activity_id, known.id) AS activity_id
     FROM (SELECT unnest($tracked::BIGINT[]) AS id) AS known
@@ -13,6 +13,7 @@ WHERE activity.source = $source
   AND activity.source_id IS NOT NULL
   AND activity.deleted_at IS NULL
   AND activity.manual IS NOT TRUE
+  AND (activity.extra ->> '$.not_counted') IS NULL
   AND activity.year IN (SELECT unnest($years::BIGINT[]))
   AND coalesce(member.activity_id, activity.id) NOT IN (SELECT activity_id FROM tracked)
 ORDER BY activity.start_date DESC NULLS LAST, activity.id DESC
