@@ -64,22 +64,12 @@ def _pull_all(
     manifest = report.manifest
     if manifest.complete and report.stopped is None:
         name, account = source.spec.name, source.account_name
-        known = feed_cursor(run.lake, name, account)
-        began = (manifest.started_at - OVERLAP).astimezone(UTC).replace(microsecond=0)
-        # A row that can't be read hides which activities are gone: then the feed has to report that.
         if changes is not None:
             keep_cursor(run.lake, name, account, changes.cursor)
-        elif known is None or (not manifest.unreadable and _instant(known) < began):
+        elif feed_cursor(run.lake, name, account) is None:
+            began = (manifest.started_at - OVERLAP).astimezone(UTC).replace(microsecond=0)
             keep_cursor(run.lake, name, account, began.isoformat())
     return report
-
-
-def _instant(cursor: str) -> datetime:
-    try:
-        found = datetime.fromisoformat(cursor)
-    except ValueError:
-        return datetime.max.replace(tzinfo=UTC)  # the service's own words: never replaced
-    return found if found.tzinfo is not None else found.replace(tzinfo=UTC)
 
 
 @dataclass(slots=True)

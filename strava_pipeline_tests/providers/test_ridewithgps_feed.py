@@ -248,6 +248,24 @@ def test_a_listing_of_the_last_hour_does_not_stand_in_for_later_changes(world: W
     assert world.names() == [f"edited {key}" for key in keys]
 
 
+def test_a_listing_of_several_pages_in_no_order_of_starts_finds_what_is_gone(world: World) -> None:
+    keys = [world.subject.add(f"2025-01-{day:02}", f"ride {day}") for day in (9, 2, 7, 1, 5, 3)]
+    world.pull("all", per_page=2)
+    world.subject.clock.advance(3601)
+    world.subject.delete(keys[2])
+    world.pull("year", 2025, per_page=2)
+    assert world.gold("SELECT name FROM deleted_activities") == [("ride 7",)]
+
+
+def test_an_account_that_changed_behind_the_same_login_proves_nothing(world: World) -> None:
+    listed_once(world)
+    service = service_of(world)
+    service.user_id = 9
+    service.trips.clear()
+    world.pull("year", 2025, per_page=50)
+    assert len(world.names()) == 5
+
+
 def year_run(world: World, year: int) -> None:
     """What the job of one year does before it merges; its run ends well."""
     run = world.run()
