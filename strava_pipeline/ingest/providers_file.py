@@ -51,6 +51,16 @@ class ProviderChoice(_Choices):
     stale_days: int = Field(7, ge=1, le=36_500)
 
 
+def _as_date(value: Any) -> Any:
+    """A date in quotes as a date; anything else as it is."""
+    if not isinstance(value, str):
+        return value
+    try:
+        return date.fromisoformat(value)
+    except ValueError:
+        raise ValueError("a date is written 2026-11-01") from None
+
+
 class ChangesChoice(_Choices):
     """What a person chose about changes at services. Nothing reads it in this version.
 
@@ -60,7 +70,7 @@ class ChangesChoice(_Choices):
         create_gear: gear that a service lacks is proposed to it.
     """
 
-    propose_since: date | None = None
+    propose_since: Annotated[date | None, BeforeValidator(_as_date)] = None
     approval_days: int = Field(7, ge=1, le=365)
     create_gear: bool = False
 

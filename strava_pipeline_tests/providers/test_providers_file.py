@@ -1,6 +1,7 @@
 """providers.toml: which providers it enables, and what it says of a file that can't be used."""
 
 import sys
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -82,6 +83,16 @@ def test_gear_is_linked_by_id_or_name_under_the_services_own_names(file: Path) -
     }
 
 
+@pytest.mark.parametrize("written", ["2026-11-01", '"2026-11-01"'])
+def test_a_date_may_stand_in_quotes(file: Path, written: str) -> None:
+    file.write_text(f"[changes]\npropose_since = {written}")
+    assert providers_file(file).changes.propose_since == date(2026, 11, 1)
+
+
+def test_another_system_s_name_of_a_service_is_known() -> None:
+    assert registry.provider_name("intervalsicu") == "intervals_icu"
+
+
 @pytest.mark.parametrize(
     ("text", "keys"),
     [
@@ -136,7 +147,8 @@ def test_keys_that_nothing_reads_yet_are_known(file: Path, text: str, keys: list
             r"changes.approve_days: .* Possible: propose_since, approval_days, create_gear\.",
         ),
         ("[changes]\napproval_days = 0", r"changes.approval_days: Input should be greater than or equal to 1"),
-        ("[changes]\npropose_since = 'hush'", r"changes.propose_since: Input should be a valid date"),
+        ("[changes]\npropose_since = 'hush'", r"changes.propose_since: a date is written 2026-11-01"),
+        ("[changes]\npropose_since = 20261101", r"changes.propose_since: Input should be a valid date"),
         ("[changes]\ncreate_gear = 'hush'", r"changes.create_gear: Input should be a valid boolean"),
         ("providers = 3", "providers: Input should be a valid dictionary"),
         ("[providers.toy", "no TOML in UTF-8"),
