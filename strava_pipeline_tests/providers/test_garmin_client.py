@@ -2,6 +2,7 @@
 
 import json
 import logging
+import threading
 import zipfile
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -167,24 +168,64 @@ def test_a_turn_of_the_year_is_asked_for_by_the_athletes_day(garmin: GarminSubje
     assert [activity["start_date_local"][:10] for activity in page.read.activities] == ["2025-12-31", "2025-01-01"]
 
 
-def test_calls_keep_the_interval_and_look_like_the_apps(
+def test_calls_of_all_runs_keep_the_interval_and_look_like_the_app_s(
     garmin: GarminSubject, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     waits: list[float] = []
     sent: list[Any] = []
     send = Wire.send
+    now = [datetime(2026, 3, 1, tzinfo=UTC)]
 
     def watched(wire: Wire, method: str, url: str, **options: Any) -> Exchange:
         sent.append(options["headers"])
         return send(wire, method, url, **options)
 
+    def sleep(seconds: float) -> None:
+        waits.append(seconds)
+        now[0] += timedelta(seconds=seconds)
+
     monkeypatch.setattr(Wire, "send", watched)
-    clock = ServerClock(garmin.clock.now, lambda: 5.0, waits.append)
     slow = settings.model_copy(update={"garmin_interval": 1.0})
-    add(garmin, 230)
-    list(connect(slow, clock, lambda why, seconds: None).list_pages(None, None, 100))
-    assert waits == [1.0, 1.0]
-    assert sent == [HEADERS] * 3
+    clients = [
+        connect(slow, ServerClock(lambda: now[0], lambda: 0.0, sleep), lambda why, seconds: None) for _ in range(2)
+    ]
+    for client in (*clients, *clients):
+        list(client.list_pages(None, None, 100))
+    assert (waits, sent) == ([1.0] * 3, [HEADERS] * 4)
+    now[0] += timedelta(seconds=0.75)
+    list(clients[0].list_pages(None, None, 100))
+    now[0] -= timedelta(days=2)
+    list(clients[1].list_pages(None, None, 100))
+    assert waits[3:] == [pytest.approx(0.25)], "a clock that was set back is waited for by nobody"
+
+
+def test_one_call_at_a_time_whatever_else_runs(
+    garmin: GarminSubject, client: Connect, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add(garmin, 200)
+    (settings.secrets_dir / "garmin_tokens_pace.lock").write_text("no number")
+    under_way: list[str] = []
+    most = [0]
+    send = Wire.send
+
+    def watched(wire: Wire, method: str, url: str, **options: Any) -> Exchange:
+        under_way.append(url)
+        most[0] = max(most[0], len(under_way))
+        try:
+            return send(wire, method, url, **options)
+        finally:
+            under_way.pop()
+
+    monkeypatch.setattr(Wire, "send", watched)
+    threads = [
+        threading.Thread(target=lambda each: list(each.list_pages(None, None, 20)), args=[client()]) for _ in range(3)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(queries(garmin)) > 20
+    assert most == [1]
 
 
 def zipped(**members: bytes) -> bytes:

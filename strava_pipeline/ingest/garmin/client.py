@@ -20,7 +20,7 @@ from strava_pipeline.core.providers.garmin import NAME
 from strava_pipeline.ingest.clock import ServerClock
 from strava_pipeline.ingest.garmin.downloads import UnusableDownloadError, only_file
 from strava_pipeline.ingest.garmin.login import login as login
-from strava_pipeline.ingest.garmin.service import GarminService, Refusals, refusals_file
+from strava_pipeline.ingest.garmin.service import GarminService, Pace, Refusals, refusals_file
 from strava_pipeline.ingest.garmin.tokens import AccessTokens, TokenFile, tokens_file
 from strava_pipeline.ingest.http import Exchange, make_wire
 from strava_pipeline.ingest.provider import Login, OnWait, Page, Received
@@ -209,23 +209,22 @@ def login_files(settings: Settings) -> Sequence[Path]:
 
 
 def connect(settings: Settings, clock: ServerClock, on_wait: OnWait) -> GarminClient:
+    path = tokens_file(settings)
     wire, refusals = make_wire(settings, clock), Refusals(refusals_file(settings))
 
     def refused(name: str, exchange: Exchange) -> PipelineError:
         of = refusals.of_limit if exchange.status == 429 else refusals.of_block
         return of(name, exchange, clock)
 
-    tokens = AccessTokens(
-        TokenFile(tokens_file(settings)), settings.garmin_auth_url, wire, clock, random.random, refused
-    )
+    tokens = AccessTokens(TokenFile(path), settings.garmin_auth_url, wire, clock, random.random, refused)
     service = GarminService(
         settings.garmin_api_url,
         tokens,
         refusals,
+        Pace(path.with_name(f"{path.stem}_pace.lock"), settings.garmin_interval, clock),
         wire,
         clock,
         random.random,
-        interval=settings.garmin_interval,
-        on_wait=on_wait,
+        on_wait,
     )
     return GarminClient(settings.garmin_api_url, tokens, service, settings.import_limits)

@@ -4,8 +4,8 @@ How many refusals came in a row is kept in a small file beside the login, since 
 That nothing is asked before a pause ends is the business of whoever runs the steps (operations/provider_access.py).
 """
 
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from strava_pipeline.core.errors import LimitReachedError, NeedsLoginError, PipelineError, TransientError
+from strava_pipeline.file_locks import exclusive
 from strava_pipeline.ingest.clock import ServerClock
 from strava_pipeline.ingest.garmin.downloads import is_page
 from strava_pipeline.ingest.garmin.tokens import HEADERS, LOGIN, AccessTokens, tokens_file
@@ -81,12 +82,39 @@ class Refusals:
             save_secret(self.path, refusals.model_dump())
 
 
+class Pace:
+    """One call at a time, `interval` seconds from beginning to beginning, for all processes that use one login.
+
+    The file holds when the last call began, by this machine's clock, and is locked during a call. Where it can't be written,
+    this process keeps the interval alone.
+    """
+
+    def __init__(self, path: Path, interval: float, clock: ServerClock) -> None:
+        self.path, self._interval, self._clock = path, interval, clock
+        self._last = 0.0
+
+    @contextmanager
+    def turn(self, pause: Callable[[float], None]) -> Iterator[None]:
+        """The body is a call. `pause` waits for seconds, at the server."""
+        with ExitStack() as held:
+            with suppress(OSError, ValueError):
+                held.enter_context(exclusive(self.path, mode=0o600))
+                self._last = max(self._last, float(self.path.read_text() or 0))
+            passed = self._clock.local().timestamp() - self._last
+            if passed >= 0:  # else this machine's clock was set back
+                pause(self._interval - passed * self._clock.speed)
+            self._last = self._clock.local().timestamp()
+            with suppress(OSError):
+                self.path.write_text(repr(self._last))
+            yield
+
+
 class GarminService(ServiceClient):
     """GET from Garmin's API.
 
     Args:
         tokens: whose access token goes with each call; after a 401 another one is got, once.
-        interval: seconds between the beginnings of two calls.
+        pace: when the next call may begin.
     """
 
     def __init__(
@@ -94,26 +122,25 @@ class GarminService(ServiceClient):
         base_url: str,
         tokens: AccessTokens,
         refusals: Refusals,
+        pace: Pace,
         wire: Wire,
         clock: ServerClock,
         jitter: Callable[[], float],
-        *,
-        interval: float,
         on_wait: OnWait,
     ) -> None:
         sentence = f"Please {LOGIN}."
-        super().__init__(
-            TITLE, base_url, wire, clock, jitter, login=sentence, interval=interval, headers=HEADERS, on_wait=on_wait
-        )
-        self._tokens, self._refusals = tokens, refusals
+        super().__init__(TITLE, base_url, wire, clock, jitter, login=sentence, headers=HEADERS, on_wait=on_wait)
+        self._tokens, self._refusals, self._pace = tokens, refusals, pace
 
     def _send(self, path: str, query: Mapping[str, str]) -> Exchange:
         token = self._credentials["bearer"] = self._tokens.get()
-        exchange = super()._send(path, query)
+        with self._pace.turn(self._pause):
+            exchange = super()._send(path, query)
         if exchange.status != 401:
             return exchange
         self._credentials["bearer"] = self._tokens.renew(token)
-        return super()._send(path, query)
+        with self._pace.turn(self._pause):
+            return super()._send(path, query)
 
     def _wait_for_limit(self, exchange: Exchange, refusals: int) -> None:
         raise self._refusals.of_limit("GET", exchange, self.clock)
