@@ -8,13 +8,21 @@ from typing import Any
 
 import pytest
 
+from strava_pipeline.core.errors import TransientError
 from strava_pipeline.core.sources import hashed_id
 from strava_pipeline.emulator.generate.activities import Athlete
 from strava_pipeline.emulator.spreadsheet.book import Book
 from strava_pipeline.emulator.spreadsheet.owner import kept_by_owner
 from strava_pipeline.emulator.strava.summaries import summary_of
-from strava_pipeline.lake.providers import newest_reading
+from strava_pipeline.ingest.providers_file import ProviderChoice
+from strava_pipeline.lake.providers import last_outcomes, newest_reading
 from strava_pipeline.lake.rebuild import rebuild
+from strava_pipeline.operations.options import ListingOptions
+from strava_pipeline.operations.provider_access import providers_health
+from strava_pipeline.operations.provider_source import ProviderSource
+from strava_pipeline.operations.providers import list_provider_activities
+from strava_pipeline.operations.step_reports import StepReport
+from strava_pipeline.orchestrate.schedules import provider_years
 from strava_pipeline_tests.providers.spreadsheet_subject import SpreadsheetSubject
 from strava_pipeline_tests.providers.worlds import World, five, list_at_strava
 
@@ -179,6 +187,50 @@ def test_a_start_that_cannot_be_read_keeps_deletions_from_being_believed_until_i
     table.book.save()
     world.pull()
     assert world.gold("SELECT name FROM deleted_activities") == [("ride 1",)]
+    assert len(world.names()) == 5
+
+
+def test_doctor_says_what_is_assumed_and_which_file_is_missing(world: World) -> None:
+    def said() -> list[str]:
+        return [
+            found.what for found in providers_health(world.settings, world.run().now()) if "spreadsheet" in found.name
+        ]
+
+    assert said() == [
+        "nothing was pulled yet; sheet: the first one; times are those of Europe/Vienna; where a header names no unit: distance in "
+        "miles, max_speed in mph, max_elevation in feet, total_elevation_gain in feet, temperature in °F"
+    ]
+    subject(world).book.path.unlink()
+    (missing,) = said()
+    assert "There is no file" in missing
+
+
+def test_a_run_covers_all_years_since_an_edit_of_any_year_shows_at_once(world: World) -> None:
+    five(world.subject)
+    world.pull()
+    now = world.subject.clock.now()
+    years = provider_years(world.settings, "spreadsheet", ProviderChoice(enabled=True), now)
+    assert years[0] == world.settings.first_year
+
+
+def test_a_damaged_file_is_the_outcome_of_its_step_and_the_next_run_goes_on(world: World) -> None:
+    def step() -> StepReport:
+        run = world.run()
+        source = ProviderSource("spreadsheet", world.settings, run)
+        options = ListingOptions(mode="year", per_page=None, days=None)
+        return list_provider_activities(run, source, options, [2025], asset="listing")
+
+    five(world.subject)
+    assert step().complete is not None
+    world.subject.fail(kind="truncate")
+    with pytest.raises(TransientError):
+        step()
+    outcome = last_outcomes(world.run().lake, "spreadsheet")["listing"]
+    assert (outcome.succeeded, "not a whole file" in outcome.message) == (False, True)
+    world.subject.faults.clear()
+    assert step().complete is not None
+    assert last_outcomes(world.run().lake, "spreadsheet")["listing"].succeeded
+    world.merge(world.run())
     assert len(world.names()) == 5
 
 

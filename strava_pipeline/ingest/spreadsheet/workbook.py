@@ -69,9 +69,8 @@ def _unpacked(name: str, body: bytes) -> dict[str, bytes]:
     try:
         with zipfile.ZipFile(io.BytesIO(body)) as archive:
             members = archive.infolist()
-            if (
-                sum(member.file_size for member in members) > MOST_BYTES
-            ):  # zipfile unpacks no more than that of a member
+            # zipfile unpacks no more of a member than its directory says
+            if sum(member.file_size for member in members) > MOST_BYTES:
                 raise too_large(name)
             parts = {member.filename: archive.read(member) for member in members}
     except (zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError, RuntimeError, ValueError) as error:

@@ -290,8 +290,6 @@ def gaps(manifest: Manifest) -> list[Span]:
     if not is_by_start(manifest.source):
         return []
     walk, asked = manifest.walk, manifest.window
-    if len(walk) == 1 and manifest.walked is not None:
-        return []  # a page that the provider ended has no border, also where none of its activities has a start
     if any(page.oldest is None or page.newest is None for page in walk):
         return [(asked.after, asked.before)]
     ascending = manifest.is_ascending

@@ -106,6 +106,13 @@ def test_a_row_that_takes_over_an_old_start_is_another_one_where_the_old_row_is_
     assert keys(found)[0] not in keys(BEFORE)
 
 
+def test_where_several_rows_fit_an_edited_one_none_is_guessed() -> None:
+    commute = {"distance": 5, "duration_hms": "0:20:00", "notes": "to work"}
+    before = keyed([{**commute, "start_time": f"2026-03-0{day} 07:00"} for day in (2, 3)])
+    after = keyed([{**commute, "start_time": f"2026-03-0{day} 07:00"} for day in (4, 5)], before)
+    assert not set(keys(after)) & set(keys(before))
+
+
 def test_rows_that_were_gone_come_back_as_what_they_were() -> None:
     edited = keyed(changed(0, distance=10.5, strava_id=123), BEFORE)
     other_book = keyed([{"start_time": "2020-01-01", "distance": 1}], edited)
