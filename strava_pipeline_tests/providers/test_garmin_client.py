@@ -17,7 +17,8 @@ from strava_pipeline.core.limits import ImportLimits
 from strava_pipeline.core.providers.garmin import SPEC
 from strava_pipeline.emulator.garmin.entries import entry
 from strava_pipeline.ingest.clock import ServerClock
-from strava_pipeline.ingest.garmin.client import GarminClient, connect, days_around, login_files
+from strava_pipeline.ingest.garmin.client import GEAR as OLDER_GEAR
+from strava_pipeline.ingest.garmin.client import NEW_GEAR, GarminClient, connect, days_around, login_files
 from strava_pipeline.ingest.garmin.downloads import UnusableDownloadError, is_page, only_file
 from strava_pipeline.ingest.garmin.tokens import HEADERS
 from strava_pipeline.ingest.http import Exchange, Wire
@@ -366,6 +367,18 @@ def test_gear_of_both_lists_comes_in_one_answer(garmin: GarminSubject, client: C
     found = dict(SPEC.kinds["gear"](json.loads(answer.body)))
     assert found.keys() == {GEAR, *(f"{number:04}aa" for number in range(pieces))}
     assert len(garmin.journal.log) == 2 + pieces // 20
+
+
+@pytest.mark.parametrize(("absent", "found"), [(NEW_GEAR, {GEAR}), (OLDER_GEAR, {"0000aa"})])
+def test_one_list_of_gear_is_enough(garmin: GarminSubject, client: Connect, absent: str, found: set[str]) -> None:
+    garmin.garmin.new_gear.append({"uuid": "0000-AA", "name": "new"})
+    garmin.fail(path=absent, kind="status", status=404)
+    (answer,) = client().list_kind("gear", None, None)
+    assert dict(SPEC.kinds["gear"](json.loads(answer.body))).keys() == found
+    for path in (NEW_GEAR, OLDER_GEAR):
+        garmin.fail(path=path, kind="status", status=404)
+    with pytest.raises(GoneError):
+        list(client().list_kind("gear", None, None))
 
 
 def test_whose_login_it_is_is_asked_for_once_after_a_login(

@@ -144,17 +144,30 @@ class GarminClient:
         return Received(answer.body, answer.fetched_at)
 
     def list_kind(self, kind: Kind, after: int | None, before: int | None) -> Iterator[Received]:
-        """All gear, retired pieces included, in one answer: what both of Garmin's lists say, as received."""
-        account = self.login().account
-        older = self._list_of_gear(GEAR, {"userProfilePk": account})
-        newer: list[bytes] = []
-        last = older
-        for page in range(MOST_GEAR_PAGES):
-            last = self._list_of_gear(NEW_GEAR, {"start": page * GEAR_PAGE, "limit": GEAR_PAGE})
-            newer.append(last.body)
-            if len(last.json) < GEAR_PAGE:
+        """All gear, retired pieces included, in one answer: what both of Garmin's lists say, as received.
+
+        An account may have only one of the lists.
+        """
+        older = self._list_of_gear_if_any(GEAR, {"userProfilePk": self.login().account})
+        pages: list[Answer] = []
+        while len(pages) < MOST_GEAR_PAGES:
+            query = {"start": len(pages) * GEAR_PAGE, "limit": GEAR_PAGE}
+            page = self._list_of_gear_if_any(NEW_GEAR, query)
+            if page is not None:
+                pages.append(page)
+            if page is None or len(page.json) < GEAR_PAGE:
                 break
-        yield Received(b'{"legacy":%s,"v2":[%s]}' % (older.body, b",".join(newer)), last.fetched_at)
+        newest = pages[-1] if pages else older
+        if newest is None:
+            raise GoneError("Garmin Connect shows neither of its lists of gear.")
+        legacy, newer = older.body if older is not None else b"[]", b",".join(page.body for page in pages)
+        yield Received(b'{"legacy":%s,"v2":[%s]}' % (legacy, newer), newest.fetched_at)
+
+    def _list_of_gear_if_any(self, path: str, query: Mapping[str, object]) -> Answer | None:
+        try:
+            return self._list_of_gear(path, query)
+        except GoneError:
+            return None
 
     def _list_of_gear(self, path: str, query: Mapping[str, object]) -> Answer:
         return self._service.get(path, query, check=wrong_gear)
