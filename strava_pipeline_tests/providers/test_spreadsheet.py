@@ -121,6 +121,22 @@ def test_a_workbook_that_counts_from_1904_and_a_number_without_a_format(owner: O
     assert starts == ["2025-07-19T04:00:00Z"] * 2
 
 
+@pytest.mark.parametrize("mac", [False, True])
+def test_a_duration_of_more_than_a_day_in_the_format_of_a_clock(owner: Owner, mac: bool) -> None:
+    import openpyxl
+    from openpyxl.utils.datetime import CALENDAR_MAC_1904
+
+    book = openpyxl.Workbook()
+    if mac:
+        book.epoch = CALENDAR_MAC_1904
+    sheet = book.worksheets[0]
+    for line in (TITLES, ["2026-02-03 17:05", "Ride", 1.25, 5, "x"]):
+        sheet.append(line)
+    sheet["C2"].number_format = "h:mm:ss"
+    book.save(owner.path)
+    assert owner.read().read.activities[0]["elapsed_time"] == 30 * 3600
+
+
 def test_titles_above_sums_below_and_empty_rows_between_are_no_activities(owner: Owner) -> None:
     lines = [
         ["My rides", None],

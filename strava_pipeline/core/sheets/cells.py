@@ -15,7 +15,8 @@ from strava_pipeline.core.start_times import read_start
 
 Cell = Any
 
-SERIALS = (25_569, 73_050)  # days since 1899-12-30: 1970 to 2099; other numbers are no dates of activities
+YEARS = range(1970, 2100)  # of activities: an earlier one is a time of day or a length of time in the format of a date
+SERIALS = (25_569, 73_050)  # days since 1899-12-30: the same years; other numbers are no dates of activities
 EPOCH_SECONDS = (10**9, 4 * 10**9)  # 2001 to 2096: a number that another program wrote for a start
 MOST_DIGITS = 15  # a cell's number is a double, and Excel keeps 15 digits of it: longer ids are damaged
 LONGEST = 30 * 86_400.0  # seconds; beyond it, a time of a duration was a date
@@ -74,6 +75,8 @@ def _formatted(cell: dict[str, Any]) -> Start | None:
     if "at" not in cell:
         return None
     clock = datetime.fromisoformat(cell["at"])
+    if clock.year not in YEARS:
+        return None
     has_time = clock.time() != time() or "h" in shown(cell.get("format") or "")
     clock = (clock + timedelta(microseconds=500_000)).replace(microsecond=0)  # a serial is some microseconds off
     return Start(clock.date(), clock if has_time else None)
@@ -88,13 +91,15 @@ def shown(number_format: str) -> str:
 def _written(text: str) -> Start | None:
     if text.isascii() and text.isdigit() and len(text) in (10, 13):
         return read_start_cell(int(text))
-    if _OFFSET.fullmatch(text) and (instant := read_start(text)) is not None:
+    if _OFFSET.fullmatch(text) and (instant := read_start(text)) is not None and instant.year in YEARS:
         instant = instant.replace(microsecond=0)
         return Start(instant.date(), instant.replace(tzinfo=None), instant)
     found = _DATE.fullmatch(text)
     if found is None:
         return None
     year, _, month, day, hour, minute, second, half = found.groups()
+    if int(year) not in YEARS:
+        return None
     hours = int(hour or 0)
     if half:
         if not 1 <= hours <= 12:
@@ -108,9 +113,9 @@ def _written(text: str) -> Start | None:
 
 
 def looks_like_a_date(cell: Cell) -> bool:
-    """Whether a cell that can't be read was meant to be a date: two numbers side by side, a formula or an error."""
+    """Whether a cell that can't be read was meant to be a date: two numbers side by side, a formula, an error, a time."""
     if isinstance(cell, dict):
-        return "formula" in cell or "error" in cell
+        return True
     return isinstance(cell, str) and re.search(r"\d\D+\d", cell) is not None
 
 
@@ -146,7 +151,7 @@ def _timed(cell: dict[str, Any]) -> float | None:
         return at.hour * 3600 + at.minute * 60 + at.second + at.microsecond / 1e6
     if "at" in cell:  # h:mm:ss of 24 hours and more is a date of the first days
         at_day = datetime.fromisoformat(cell["at"])
-        began = datetime(1904, 1, 1) if at_day.year >= 1904 else datetime(1899, 12, 30)  # noqa: DTZ001
+        began = datetime(1904, 1, 1) if at_day.year >= 1904 else datetime(1899, 12, 31)  # noqa: DTZ001
         return (at_day - began).total_seconds()
     return None
 

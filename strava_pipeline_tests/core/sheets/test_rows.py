@@ -116,6 +116,7 @@ def test_a_start_is_of_the_zone_unless_it_has_an_offset(
         ({"start_time": "07/18/2025", "distance": 20}, False, 1),
         ({"start_time": {"formula": "=B2"}, "distance": 20}, False, 1),
         ({"start_time": {"error": "#REF!"}, "distance": 20}, False, 1),
+        ({"start_time": {"time": "06:30:00"}, "distance": 20}, False, 1),
         ({"start_time": "07/18/2025"}, False, 0),
         ({"start_time": "Total", "distance": 512.5}, False, 0),
         ({"start_time": "Total 2025", "distance": {"formula": "=SUM(I2:I9)"}}, False, 0),
