@@ -170,9 +170,10 @@ class _Following:
         for listing in listings(self.run.lake, self.source.spec.name):
             manifest = listing.manifest
             if manifest.account == self.source.account_name and manifest.fetched_at >= since - OVERLAP:
-                for _, content in landed_pages(listing):
+                for page, (_, content) in zip(manifest.pages, landed_pages(listing), strict=False):
                     for source_id, at in self.source.feed.versions(content).items():
-                        found[source_id] = max(at, found.get(source_id, at))
+                        if at <= page.fetched_at + OVERLAP:  # a time of the future would hide every later change
+                            found[source_id] = max(at, found.get(source_id, at))
         return found
 
     def _window(self) -> Window:

@@ -368,6 +368,17 @@ def test_a_list_that_does_not_move_costs_its_pages() -> None:
     assert listed(Library(), {})[0] == [1]
 
 
+def test_a_next_address_behind_the_last_trip_is_not_asked_for() -> None:
+    class Talkative(Library):
+        def page(self, number: int, size: int = 2) -> dict[str, Any]:
+            content = super().page(number, size)
+            content["meta"]["pagination"]["next_page_url"] = "http://localhost/more"
+            return content
+
+    assert listed(Talkative(1, 2, 3), {})[0] == [1, 2]
+    assert listed(Talkative(1, 2, 3, counted=False), {})[0] == [1, 2, 3, 1], "without a count an empty page is the end"
+
+
 def test_a_trip_that_is_updated_while_the_list_is_read_is_not_missed() -> None:
     library = Library(1, 2, 3, 4, 5)
     asked, came = listed(library, {1: lambda: library.update(5)})  # from page 3 to page 1, and the others back by one

@@ -53,8 +53,10 @@ class ListPasses:
         is_new = self._enter(content)
         self._repeated = 0 if is_new else self._repeated + 1
         self.wanted = number + 1
+        is_whole = self._count is not None and len(self._in_pass) >= self._count  # whatever the next address says
         # What is new stands in front, so a second look ends where nothing is.
-        if _is_last(number, content) or (self._is_look and not is_new) or self._repeated >= MOST_REPEATED:
+        is_over = (self._is_look and not is_new) or self._repeated >= MOST_REPEATED
+        if is_whole or is_over or _is_last(number, content):
             self.end()
 
     def end(self) -> None:
