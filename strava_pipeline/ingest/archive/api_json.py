@@ -1,4 +1,5 @@
-"""Objects of Strava's API, or similar ones, as other tools write them: arrays, one object per file, JSON lines, gzipped or not.
+"""Objects of Strava's API, or similar ones, as other tools write them: arrays, also as `activities` of an object, one object per file,
+JSON lines, gzipped or not.
 
 Which tool wrote them doesn't matter: an object is recognised by its own fields. Turning objects into rows is done elsewhere.
 """
@@ -85,8 +86,14 @@ def _objects(name: str, text: bytes) -> Iterator[ApiObject | Fault]:
     except (ValueError, RecursionError):
         yield from _lines(name, text)
         return
-    items = value if isinstance(value, list) else [value]
-    yield from _items(name, items)
+    yield from _items(name, _unwrapped(value))
+
+
+def _unwrapped(value: Any) -> list[Any]:
+    """The items of a JSON text: of an array, of the array `activities` in an object that is none itself, or the value."""
+    if isinstance(value, dict) and kind_of(value) is ObjectKind.OTHER and isinstance(value.get("activities"), list):
+        return list(value["activities"])
+    return value if isinstance(value, list) else [value]
 
 
 def _lines(name: str, text: bytes) -> Iterator[ApiObject | Fault]:
@@ -102,7 +109,7 @@ def _lines(name: str, text: bytes) -> Iterator[ApiObject | Fault]:
             continue
         if isinstance(value, dict):
             read += 1
-            yield from _items(name, [value])
+            yield from _items(name, _unwrapped(value))
     if read:
         yield from faults
     else:

@@ -49,6 +49,8 @@ def raw(value: Any) -> bytes:
 LAID_DOWN = {
     "an array": ("activities.json", raw([SUMMARY, DETAIL])),
     "an array, gzipped": ("page-0001.json.gz", gzip.compress(raw([SUMMARY, DETAIL]))),
+    "an array in an object": ("a.json", raw({"athlete": {"id": 7}, "count": 2, "activities": [SUMMARY, DETAIL]})),
+    "arrays in lines": ("a.jsonl", raw({"activities": [SUMMARY]}) + b"\n" + raw({"activities": [DETAIL]})),
     "lines": ("activities.jsonl", raw(SUMMARY) + b"\n\n" + raw(DETAIL) + b"\n"),
     "lines called JSON": ("activities.json", raw(SUMMARY) + b"\r\n" + raw(DETAIL)),
     "lines, gzipped": ("a.ndjson.gz", gzip.compress(raw(SUMMARY) + b"\n" + raw(DETAIL))),
@@ -97,6 +99,8 @@ def test_a_bronze_folder_of_pages_and_details_is_read_in_order(tmp_path: Path) -
         ({"time": {"data": [0], "series_type": "distance"}}, ObjectKind.STREAMS),
         ({"id": 1, "start_date": "2020-07-14T22:36:55Z", "lap_index": 1}, ObjectKind.OTHER),
         ({"message": "Rate Limit Exceeded", "errors": []}, ObjectKind.OTHER),
+        ({"activities": 2}, ObjectKind.OTHER),
+        ({**SUMMARY, "activities": []}, ObjectKind.SUMMARY),
         ({}, ObjectKind.OTHER),
     ],
 )
@@ -107,6 +111,8 @@ def test_what_an_object_is_its_fields_tell(tmp_path: Path, body: dict[str, Any],
 BROKEN = {
     "no JSON": (b"<html>", [], [Problem.DAMAGED]),
     "nothing": (b"", [], [Problem.DAMAGED]),
+    "an object broken off": (raw({"activities": [SUMMARY]})[:-5], [], [Problem.DAMAGED]),
+    "no objects in an object": (raw({"activities": [1, None]}), [], [Problem.DAMAGED]),
     "broken off": (raw([SUMMARY])[:-5], [], [Problem.DAMAGED]),
     "a line broken off": (raw(SUMMARY) + b"\n" + raw(DETAIL)[:-5], [SUMMARY], [Problem.DAMAGED]),
     "numbers among objects": (raw([1, SUMMARY, "x"]), [SUMMARY], [Problem.DAMAGED]),
