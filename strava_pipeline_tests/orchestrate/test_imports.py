@@ -53,7 +53,7 @@ def test_one_bad_file_never_stops_the_others(make_rig: Make, tmp_path: Path) -> 
     assert told["file_readings"]["files_with_problems"] == 3
     assert dict(rig.gold("SELECT name, problem FROM files WHERE problem IS NOT NULL")) == {
         "empty.fit": "It is empty.",
-        "garbage.fit": "It is neither FIT, GPX nor TCX, whatever .fit says.",
+        "garbage.fit": "It is neither FIT, GPX, TCX nor KML, whatever .fit says.",
         "cut.gpx.gz": "The file ends in the middle; what stands before is kept.",
     }
     assert len(rig.gold("FROM activities")) == 2
@@ -71,7 +71,7 @@ def test_files_of_which_none_can_be_read_are_told_all_the_same(make_rig: Make, t
         assert told["files"]["rows_changed"] == 1
         assert years_behind(rig) == set()
     assert rig.gold("SELECT name, problem FROM files ORDER BY name") == [
-        (name, "It is neither FIT, GPX nor TCX, whatever .fit says.") for name in ("one.fit", "two.fit")
+        (name, "It is neither FIT, GPX, TCX nor KML, whatever .fit says.") for name in ("one.fit", "two.fit")
     ]
     assert rig.one("SELECT count(*) FROM activities") == 0
 

@@ -236,7 +236,10 @@ def test_a_sport_is_strava_s_or_null_with_the_file_s_word_in_extra(warehouse: Wa
 @pytest.mark.parametrize(
     ("name", "found"),
     [
-        ("gpx_multiple_extensions.zip", {"test_1.gpx": "activity", "example.kml": "unknown"}),
+        (
+            "gpx_multiple_extensions.zip",
+            {"test_1.gpx": "activity", "example.kml": "activity", "example.kmz": "activity"},
+        ),
         ("gpx_test.zip", {"test_1.gpx": "activity", "test_2.gpx": "activity", "test_3.gpx": "activity"}),
         ("gpx_test_all_incorrect.zip", {"test_4.gpx": "empty", "test_5.gpx": "empty"}),
         (

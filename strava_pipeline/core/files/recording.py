@@ -23,6 +23,7 @@ class Format(StrEnum):
     FIT = "fit"
     GPX = "gpx"
     TCX = "tcx"
+    KML = "kml"
 
 
 class Flag(StrEnum):

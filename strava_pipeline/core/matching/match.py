@@ -20,7 +20,7 @@ from strava_pipeline.core.sources import FILE, SOURCES
 
 T = TypeVar("T")
 Pair = tuple[int, int]  # ids, the smaller one first
-_FORMATS = ["fit", "tcx", "gpx"]  # of two files the one that holds more stands first
+_FORMATS = ["fit", "tcx", "gpx", "kml"]  # of two files the one that holds more stands first
 MATCHES = {
     "id": pl.Int64(),
     "other_id": pl.Int64(),

@@ -241,7 +241,7 @@ FILES = Table(
             "activity, list (activities.csv), gear, objects (API JSON), media, or service_list (of another service)",
         ),
         Column("size", Kind.BIGINT, "bytes, as they came"),
-        Column("format", Kind.TEXT, "fit, gpx or tcx, by its content"),
+        Column("format", Kind.TEXT, "fit, gpx, tcx or kml, by its content"),
         Column("kind", Kind.TEXT, "activity, course, route, settings …, by its content"),
         Column("content", Kind.TEXT, "hash of what it holds unpacked: the same for a file and its .gz"),
         Column("recordings", Kind.INTEGER, "sessions in it"),

@@ -1,5 +1,5 @@
-"""Objects of Strava's API, or similar ones, as other tools write them: arrays, also as `activities` of an object, one object per file,
-JSON lines, gzipped or not.
+"""Objects of Strava's API, or similar ones, as other tools write them: arrays, bare or as `activities` of an object, one object
+per file, JSON lines, gzipped or not.
 
 Which tool wrote them doesn't matter: an object is recognised by its own fields. Turning objects into rows is done elsewhere.
 """

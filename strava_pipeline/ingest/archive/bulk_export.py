@@ -32,7 +32,7 @@ from strava_pipeline.ingest.archive.entry import GZIP, PIECE, Entry, Fault, Unre
 from strava_pipeline.ingest.archive.service_lists import is_service_csv, is_service_header
 
 LIST = "activities.csv"
-FORMATS = ("fit", "gpx", "tcx", "bin", "sml", "kml")
+FORMATS = ("fit", "gpx", "tcx", "bin", "sml", "kml", "kmz", "pwx", "hrm")  # some of them are kept and not read
 _ACTIVITY = re.compile(rf"\.({'|'.join(FORMATS)})(\.gz)?$", re.IGNORECASE)
 _ATHLETE = re.compile(r"export_(\d+)")  # how Strava names the zip
 

@@ -1,4 +1,4 @@
-"""Activity files: FIT, GPX and TCX bytes become `core.files` records.
+"""Activity files: FIT, GPX, TCX and KML bytes become `core.files` records.
 
 Bytes come in as an argument: no folders, archives or bronze here.
 """

@@ -19,14 +19,23 @@ from strava_pipeline.core.files.recording import DecodedFile, Flag, Format, Read
 from strava_pipeline.core.limits import ImportLimits
 from strava_pipeline.ingest.files.fit import read_fit
 from strava_pipeline.ingest.files.gpx import read_gpx
+from strava_pipeline.ingest.files.kml import kml_of_kmz, read_kml
 from strava_pipeline.ingest.files.points import problem
 from strava_pipeline.ingest.files.tcx import read_tcx
 
 GZIP = b"\x1f\x8b"
+ZIP = b"PK\x03\x04"
 MOST_MEMBERS = 10_000  # of one gzip file; programs write one, some a few
 HEAD = 65_536  # bytes in which the first element of a document stands, after whatever comments
 FIT_SIGNATURE = slice(8, 12)
-READERS = {Format.FIT: read_fit, Format.GPX: read_gpx, Format.TCX: read_tcx}
+READ = (".fit", ".gpx", ".tcx", ".kml", ".kmz")
+KNOWN_UNREAD = {
+    ".pwx": "PWX, of TrainingPeaks, is not read. Export the activity as FIT there (the original file), or as TCX.",
+    ".sml": "SML, of Suunto, is not read. Export the activity as FIT from the Suunto app, or as GPX.",
+    ".hrm": "HRM, of Polar, is not read. Export the session as TCX or GPX from Polar Flow.",
+}
+"""Formats that are known and not read, and what to export instead."""
+READERS = {Format.FIT: read_fit, Format.GPX: read_gpx, Format.TCX: read_tcx, Format.KML: read_kml}
 
 
 def read_whole(
@@ -66,8 +75,9 @@ def read_unpacked(
 
 
 def unpack(content: bytes, limits: ImportLimits = ImportLimits()) -> tuple[bytes, frozenset[Flag]]:
-    """What a file holds, packed with gzip or not, as far as it can be unpacked, and what went wrong."""
-    return _unpacked(content, limits.file_bytes) if content.startswith(GZIP) else (content, frozenset())
+    """What a file holds, packed with gzip, as a KMZ or not, as far as it can be unpacked, and what went wrong."""
+    unpacked, flags = _unpacked(content, limits.file_bytes) if content.startswith(GZIP) else (content, frozenset())
+    return (kml_of_kmz(unpacked, limits) or unpacked) if unpacked.startswith(ZIP) else unpacked, flags
 
 
 def _unpacked(content: bytes, most: int) -> tuple[bytes, frozenset[Flag]]:
@@ -101,6 +111,8 @@ def _format(content: bytes) -> Format | None:
         return Format.GPX
     if re.search(rb"<(\w+:)?(TrainingCenterDatabase|Activities|Courses)[\s>]", head):  # the first may be lost
         return Format.TCX
+    if re.search(rb"<(\w+:)?kml[\s>]", head):
+        return Format.KML
     return None
 
 
@@ -109,12 +121,12 @@ def _unknown(why: str) -> DecodedFile:
 
 
 def _what(content: bytes, name: str) -> str:
-    if content.startswith(b"PK\x03\x04"):
+    if content.startswith(ZIP):
         return "It is a zip archive, not an activity file."
-    ending = PurePath(name).suffix.lower()
-    return "It is neither FIT, GPX nor TCX" + (
-        f", whatever {ending} says." if ending in (".fit", ".gpx", ".tcx") else "."
-    )
+    ending = PurePath(name.lower().removesuffix(".gz")).suffix
+    if ending in KNOWN_UNREAD:
+        return KNOWN_UNREAD[ending]
+    return "It is neither FIT, GPX, TCX nor KML" + (f", whatever {ending} says." if ending in READ else ".")
 
 
 @dataclass(frozen=True, slots=True)

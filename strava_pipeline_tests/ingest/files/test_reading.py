@@ -41,8 +41,8 @@ def test_a_file_is_known_by_its_content(
         (b"\x1f\x8b\x08", "Nothing in it could be unpacked."),
         (b"\x1f\x8b\x08\0garbage, not deflate", "Nothing in it could be unpacked."),
         (b"PK\x03\x04....", "It is a zip archive, not an activity file."),
-        (b"%PDF-1.7", "It is neither FIT, GPX nor TCX, whatever .gpx says."),
-        (b"<kml/>", "It is neither FIT, GPX nor TCX, whatever .gpx says."),
+        (b"%PDF-1.7", "It is neither FIT, GPX, TCX nor KML, whatever .gpx says."),
+        (b"<html/>", "It is neither FIT, GPX, TCX nor KML, whatever .gpx says."),
         (bytes(8) + b".FIT", "Its FIT messages don't say what it is."),
     ],
     ids=[
@@ -53,13 +53,20 @@ def test_a_file_is_known_by_its_content(
         "no_deflate",
         "zip",
         "pdf",
-        "kml",
+        "html",
         "half_a_fit_header",
     ],
 )
 def test_what_is_no_activity_file_says_why(content: bytes, problem: str) -> None:
     read = read_file(content, "tour.gpx", RECEIVED)
     assert (read.kind, read.recordings, read.problem) == ("unknown", (), problem)
+
+
+@pytest.mark.parametrize("name", ["ride.pwx", "a/ride.SML", "ride.hrm", "ride.pwx.gz"])
+def test_a_known_format_that_is_not_read_says_what_to_export_instead(name: str) -> None:
+    read = read_file(b"<pwx/>", name, RECEIVED)
+    assert (read.kind, read.recordings) == ("unknown", ())
+    assert "is not read. Export" in (read.problem or "")
 
 
 def test_a_gzip_file_in_several_pieces_is_one() -> None:
