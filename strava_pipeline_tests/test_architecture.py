@@ -123,9 +123,9 @@ def test_every_provider_has_its_parts() -> None:
 
 @pytest.mark.parametrize("name", sorted({*PROVIDERS, *SUBJECTS}))
 def test_only_the_registry_names_a_provider(name: str) -> None:
-    """Beside its own folder, its emulator, its settings, and the records, whose rows may be linked to other providers."""
+    """Beside its own folder, its emulator, its settings, and the records and exports, whose rows are linked to providers."""
     own = [PACKAGE / "core" / "providers" / f"{record}.py" for record in {*RECORDS, name}]
-    own += [PACKAGE / "ingest" / name, PACKAGE / "emulator" / name]
+    own += [PACKAGE / "core" / "files" / "exports", PACKAGE / "ingest" / name, PACKAGE / "emulator" / name]
     own += [PACKAGE / "ingest" / "registry.py", PACKAGE / "settings.py"]
     others = [path for path in MODULES if not any(path.is_relative_to(each) for each in own)]
     assert [str(path.relative_to(PACKAGE)) for path in others if names_provider(path.read_text(), name)] == []

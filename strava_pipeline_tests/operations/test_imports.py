@@ -266,3 +266,24 @@ def test_two_athletes_in_one_folder_keep_their_own(make_rig: Make, tmp_path: Pat
     rig.import_files(tmp_path / "family")
     counts = "SELECT athlete_id, count(*) FROM activities GROUP BY 1 ORDER BY 1"
     assert rig.gold(counts) == [(1001, 12), (1002, 12)]
+
+
+@pytest.mark.slow
+def test_a_list_of_another_service_is_joined_by_its_ids(make_rig: Make, tmp_path: Path) -> None:
+    rig = make_rig()
+    rig.do("flow_backfill")
+    linked = rig.truth()[0]["id"]
+    path = tmp_path / "activities.csv"
+    titles = "id,start_date_local,name,type,moving_time,distance,elapsed_time,icu_training_load,start_date\n"
+    rows = f"{linked},2001-01-01T10:00:00,Elsewhere,Run,600,2000.0,600,9,2001-01-01T09:00:00Z\ni2,2002-01-01T10:00:00,Alone,Run\n"
+    path.write_text(titles + rows)
+    before = rig.one("SELECT count(*) FROM activities")
+    rig.import_files(path)
+    assert rig.one("SELECT count(*) FROM activities") == before + 1
+    assert rig.gold("SELECT activity_id FROM activity_sources WHERE name = 'Elsewhere'") == [(linked,)]
+    assert rig.gold("SELECT name, sport_type, start_date_local::VARCHAR FROM activities WHERE source = 'file'") == [
+        ("Alone", "Run", "2002-01-01 10:00:00")
+    ]
+    assert rig.gold("SELECT role, source FROM files WHERE name = 'activities.csv'") == [("service_list", "file")]
+    rig.import_files(path)
+    assert rig.one("SELECT count(*) FROM activities") == before + 1

@@ -12,6 +12,7 @@ import pytest
 
 from strava_pipeline.core.files.archive_csv import ActivitiesCsv, ArchiveRow, read_activities_csv
 from strava_pipeline.core.files.export_columns import Recognition
+from strava_pipeline.core.files.exports.intervals_icu import read_intervals
 from strava_pipeline.core.files.objects import running_page_summary
 from strava_pipeline.ingest.archive.api_json import ApiObject, ObjectKind, read_objects
 from strava_pipeline.ingest.archive.bulk_export import BulkExport, bulk_exports
@@ -242,3 +243,15 @@ def test_running_page_s_activities_are_strava_s() -> None:
         assert isinstance(summary["moving_time"], int)
         assert summary["moving_time"] * summary["average_speed"] == pytest.approx(summary["distance"], rel=0.02, abs=3)
         assert datetime.fromisoformat(summary["start_date"]) == datetime.fromisoformat(each.body["start_date"])
+
+
+def test_a_real_list_of_intervals_icu_is_read_whole() -> None:
+    found = read_intervals((SAMPLES / "providers" / "intervals" / "activities_head.csv").read_bytes())
+    assert found.faults == []
+    assert [(row.source_id, row.sport, row.fields["distance"]) for row in found.rows] == [
+        ("intervals_icu:i178509368", "VirtualRun", 15000.0),
+        ("intervals_icu:i178144532", "VirtualRun", 7000.0),
+        ("intervals_icu:i177471015", "VirtualRun", 2000.0),
+    ]
+    assert found.rows[0].fields["start_date_local"] == "2026-08-22T17:13:34Z"
+    assert found.rows[0].fields["utc_offset"] == 36000

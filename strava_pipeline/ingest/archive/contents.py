@@ -14,6 +14,7 @@ from types import MappingProxyType
 from typing import Literal
 
 from strava_pipeline.core.files.archive_csv import ArchiveRow, filled_from_earlier
+from strava_pipeline.core.files.exports.rows import ServiceRow
 from strava_pipeline.core.files.objects import (
     Numbering,
     named_athlete_id,
@@ -25,7 +26,6 @@ from strava_pipeline.core.files.objects import (
     summary_and_detail,
 )
 from strava_pipeline.core.files.recording import Reading
-from strava_pipeline.core.files.service_rows import ServiceRow
 from strava_pipeline.core.limits import UNLIMITED, ImportLimits
 from strava_pipeline.core.rows import Json
 from strava_pipeline.core.sources import FILE, RUNNING_PAGE, STRAVA_ARCHIVE, STRAVA_JSON, hashed_id

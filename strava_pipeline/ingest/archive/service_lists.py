@@ -5,18 +5,13 @@ a recording begins. A row without a recording is an activity as well. How the ro
 """
 
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from strava_pipeline.core.files.archive_csv import first_record
-from strava_pipeline.core.files.runkeeper import is_runkeeper, read_runkeeper
-from strava_pipeline.core.files.service_rows import ServiceRow, ServiceRows
+from strava_pipeline.core.files.exports import csv_reader
+from strava_pipeline.core.files.exports.rows import ServiceRow, ServiceRows
 from strava_pipeline.ingest.archive.entry import Entry, Fault, Problem, UnreadableEntryError, fault
-
-_CSVS: tuple[tuple[Callable[[Iterable[str]], bool], Callable[[bytes], ServiceRows]], ...] = (
-    (is_runkeeper, read_runkeeper),
-)
-"""For each service: whether the titles of a CSV are its own, and how the CSV reads."""
 
 _NAMES = re.compile(r"activities[^/]*\.csv$", re.IGNORECASE)
 """What such lists are called, perhaps with a number behind it that a browser added."""
@@ -50,7 +45,7 @@ def service_lists(entries: Sequence[Entry], others: Collection[str] = ()) -> lis
             body = entry.read()
         except UnreadableEntryError:
             continue
-        if (read := _csv_reader(first_record(body))) is not None:
+        if (read := csv_reader(first_record(body))) is not None:
             found.append(ServiceList(entry.name, read(body)))
     return found
 
@@ -62,11 +57,7 @@ def is_service_csv(body: bytes) -> bool:
 
 def is_service_header(titles: Sequence[str]) -> bool:
     """Whether these are the titles of a CSV of another service's export."""
-    return _csv_reader(titles) is not None
-
-
-def _csv_reader(titles: Sequence[str]) -> Callable[[bytes], ServiceRows] | None:
-    return next((read for is_its, read in _CSVS if is_its(titles)), None)
+    return csv_reader(titles) is not None
 
 
 class RowFinder:

@@ -10,7 +10,7 @@ from typing import Any
 
 from strava_pipeline.core.files.archive_csv import csv_records
 from strava_pipeline.core.files.export_values import raw_number
-from strava_pipeline.core.files.service_rows import ServiceRow, ServiceRows, without_none
+from strava_pipeline.core.files.exports.rows import ServiceRow, ServiceRows, without_none
 from strava_pipeline.core.sports import sport_type
 
 MILE, FOOT = 1609.344, 0.3048  # m

@@ -1,0 +1,19 @@
+"""Lists of activities in other services' exports: which service wrote one, and how its rows read. Pure.
+
+A module for each service; nothing outside names one. Ids of services that this program can ask become links in the rows.
+"""
+
+from collections.abc import Callable, Sequence
+
+from strava_pipeline.core.files.exports import intervals_icu, runkeeper
+from strava_pipeline.core.files.exports.rows import ServiceRows
+
+_CSVS = (
+    (runkeeper.is_runkeeper, runkeeper.read_runkeeper),
+    (intervals_icu.is_intervals, intervals_icu.read_intervals),
+)
+
+
+def csv_reader(titles: Sequence[str]) -> Callable[[bytes], ServiceRows] | None:
+    """What reads a CSV with these titles; None where no service that is known here writes it."""
+    return next((read for is_its, read in _CSVS if is_its(titles)), None)
