@@ -23,7 +23,6 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
 from strava_pipeline.lake.bronze.answers import AnswerFiles, answer_files, land_answer, land_evidence, landing_of
 from strava_pipeline.lake.bronze.listing import Listing
 from strava_pipeline.lake.bronze.listings import answer_times, listings
-from strava_pipeline.lake.bronze.manifests import Manifest
 from strava_pipeline.lake.files import DamagedFileError, packed, unpacked, unpacked_json, write_whole
 from strava_pipeline.lake.imports.activities import SessionKeys
 from strava_pipeline.lake.imports.files import sessions_with_track, store_durably
@@ -110,13 +109,13 @@ def keep_original(lake: Lake, source: str, body: bytes, suffix: str, at: datetim
     return path
 
 
-def newest_reading(lake: Lake, source: str, account: str | None) -> tuple[Manifest, bytes] | None:
-    """The newest complete reading of all that a source without windows shows: its manifest, and its one page."""
+def newest_reading(lake: Lake, source: str, account: str | None) -> tuple[Listing, bytes] | None:
+    """The newest complete reading of all that a source without windows shows: its listing, and its one page."""
     for listing in listings(lake, source, newest_first=True):
         manifest = listing.manifest
         if manifest.complete and manifest.account == account and len(manifest.pages) == 1:
             try:
-                return manifest, unpacked(listing.folder / manifest.pages[0].file)
+                return listing, unpacked(listing.folder / manifest.pages[0].file)
             except (OSError, EOFError, zlib.error):  # lost or damaged: the one before says nearly the same
                 continue
     return None

@@ -17,14 +17,16 @@ from strava_pipeline.emulator.strava.summaries import summary_of
 from strava_pipeline.ingest.providers_file import ProviderChoice
 from strava_pipeline.lake.providers import last_outcomes, newest_reading
 from strava_pipeline.lake.rebuild import rebuild
+from strava_pipeline.operations.merging import merge_listed
 from strava_pipeline.operations.options import ListingOptions
 from strava_pipeline.operations.provider_access import providers_health
 from strava_pipeline.operations.provider_source import ProviderSource
 from strava_pipeline.operations.providers import list_provider_activities
+from strava_pipeline.operations.pulling import pull_listing
 from strava_pipeline.operations.step_reports import StepReport
 from strava_pipeline.orchestrate.schedules import provider_years
 from strava_pipeline_tests.providers.spreadsheet_subject import SpreadsheetSubject
-from strava_pipeline_tests.providers.worlds import World, five, list_at_strava
+from strava_pipeline_tests.providers.worlds import YEARS, World, five, list_at_strava
 
 pytestmark = pytest.mark.parametrize("world", ["spreadsheet"], indirect=True)
 
@@ -139,6 +141,29 @@ def test_most_of_a_table_that_is_gone_waits_for_a_confirmation_and_comes_back_as
     world.pull()
     assert len(world.names()) == 20
     assert world.gold("SELECT count(*) FROM activities_all") == [(20,)]
+
+
+def test_a_person_confirms_what_an_unchanged_table_lacks(world: World) -> None:
+    book = subject(world).book
+    book.rows = [
+        {"start_time": f"2025-01-{day:02} 07:00", "distance": day, "notes": f"ride {day}"} for day in range(1, 21)
+    ]
+    book.save()
+    world.pull()
+    later(world)
+    del book.rows[10:]
+    book.save()
+    world.pull()
+    later(world)
+    run = world.run()
+    pull_listing(
+        run,
+        ProviderSource("spreadsheet", world.settings, run),
+        ListingOptions(mode="all", per_page=None, days=None),
+        None,
+    )
+    merge_listed(run, YEARS, allow_shrink=True)
+    assert len(world.names()) == 10
 
 
 def test_the_wrong_file_for_a_day_changes_no_activity(world: World) -> None:
