@@ -10,12 +10,19 @@ import pytest
 from strava_pipeline.core import providers
 from strava_pipeline.core.providers import NEVER_FIRST, ProviderSpec, best_first, spec_of
 from strava_pipeline.core.sources import SOURCES, hashed_id
+from strava_pipeline.lake.bronze.answers import land_detail
 from strava_pipeline.lake.bronze.listing import begin_listing
 from strava_pipeline.lake.bronze.manifests import Window
-from strava_pipeline.lake.gold.warehouse import reading, revision
+from strava_pipeline.lake.gold.fetch_selection import detail_candidates, select_streams
+from strava_pipeline.lake.gold.quality import counts_by_year
+from strava_pipeline.lake.gold.warehouse import Connection, reading, revision
+from strava_pipeline.lake.providers import land_provider_file
+from strava_pipeline.lake.sql import sql
+from strava_pipeline.operations.merging import details_merged
+from strava_pipeline.operations.reading_files import read_files, unread_files
 from strava_pipeline.operations.rebuilding import rebuild_all
 from strava_pipeline.settings import Settings
-from strava_pipeline_tests.providers.subjects import ToySubject, register_toy
+from strava_pipeline_tests.providers.subjects import GPX, ToySubject, register_toy
 from strava_pipeline_tests.providers.toy_service import new_toy
 from strava_pipeline_tests.providers.worlds import World, list_at_strava
 
@@ -166,6 +173,40 @@ def test_the_best_service_that_says_something_names_the_gear_and_what_only_strav
     assert found == [("B1", "toy", *known), ("b1", "strava", *known)]
     named = "SELECT name, sport_type FROM activities WHERE start_date >= '2025-04-01' ORDER BY start_date"
     assert twins.gold(named) == [("third", "Ride"), (None, "Run")], "Strava says neither"
+
+
+@pytest.mark.parametrize("text", ["", "[providers.toy]\npriority = 1"], ids=["Strava first", "toy first"])
+def test_what_strava_gives_of_an_activity_is_wanted_whichever_service_stands_for_it(world: World, text: str) -> None:
+    choose(world, text)
+    merged(world)
+    run = world.run()
+    years = [2024, 2025, 2026]
+    assert [each.activity_id for each in detail_candidates(run.lake, years)] == [2, 1]
+    assert [each.activity_id for each in select_streams(run.lake, years, run.now()).due] == [2, 1]
+    land_provider_file(run.lake, "toy", K1, "k1", "me", "k1.gpx", GPX.format("2025-01-01").encode(), run.now())
+    read_files(run.lake, unread_files(run.lake), lambda steps: None)
+    assert [each.activity_id for each in select_streams(run.lake, years, run.now()).due] == [2], "the toy's has a track"
+    with reading(run.lake) as connection:
+        assert published_ids_of(connection) == [2, 1]
+        (year,) = counts_by_year(connection)
+    assert (year.activities, year.details, year.missing_details, year.stale_details) == (3, 0, 2, 0)
+    land_detail(
+        run.lake, 2025, 1, json.dumps({"id": 1, "name": "at Strava", "description": "long"}).encode(), run.now()
+    )
+    with details_merged(run, years):
+        pass
+    with reading(run.lake) as connection:
+        (year,) = counts_by_year(connection)
+    assert (year.activities, year.details, year.missing_details) == (3, 1, 1)
+    assert world.gold("SELECT description FROM activity_details JOIN activities ON activities.id = activity_id") == [
+        ("long",)
+    ]
+
+
+def published_ids_of(connection: Connection) -> list[int]:
+    """The activities that a replay of webhook events asks for."""
+    rows = connection.execute(sql("replayed"), {"source": "strava", "years": [2025]}).fetchall()
+    return [key for (key,) in rows]
 
 
 def test_a_rebuild_follows_the_file_too(world: World) -> None:

@@ -35,10 +35,10 @@ def view_statements() -> Iterator[str]:
 
 
 def _gold() -> Iterator[str]:
+    of_strava, imported = (", ".join(f"'{source}'" for source in sorted(some)) for some in (OF_STRAVA, IMPORTED))
     for table in TABLES.values():
         if table.follows:
-            yield sql("following").format(name=table.name, stored=table.stored)
-    of_strava, imported = (", ".join(f"'{source}'" for source in sorted(some)) for some in (OF_STRAVA, IMPORTED))
+            yield sql("following").format(name=table.name, stored=table.stored, of_strava=of_strava)
     unless_strava = f"CASE WHEN head.source NOT IN ({of_strava}) THEN others."
     yield sql("views").format(
         others=", ".join(f"arg_min(said.{name}, member.place) AS {name}" for name in (*FILLED, *KNOWN_TO_STRAVA)),
