@@ -6,7 +6,6 @@ everything stands in where no cursor is known, where so much changed that it cos
 had by itself.
 """
 
-import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -33,8 +32,6 @@ from strava_pipeline.operations.run_context import RunContext
 
 OVERLAP = timedelta(minutes=1)  # longer than a call takes: a listing's beginning is known by its first answer
 CALLS_A_PAGE = 3  # of a listing of everything: some lists need further calls for what they leave out
-
-log = logging.getLogger(__name__)
 
 
 def pull_activities(run: RunContext, source: ProviderSource, config: ListingOptions, year: int | None) -> PullReport:
@@ -103,7 +100,8 @@ class _Following:
         finally:
             run.progress.end()
         if self.failed is not None or self.is_too_much or self.changes is None or self.listing is None:
-            log.warning("%s", self.failed or "So much changed that everything is listed.")
+            why = str(self.failed or "So much changed that this costs less").rstrip(".")
+            run.progress.say(f"{why}. Everything is listed.")
             return False
         self._enter_deletions(self._gone)
         self.listing.mark_ended()
