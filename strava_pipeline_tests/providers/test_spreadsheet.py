@@ -280,6 +280,14 @@ def test_several_files_are_one_table_and_an_id_in_two_of_them_is_no_link(owner: 
     assert [original.suffix for original in whole.originals] == [".xlsx", ".csv"]
 
 
+def test_a_copy_of_a_file_is_the_same_table(csv_owner: Owner, tmp_path: Path) -> None:
+    csv_owner.writes(["2025-02-03 17:05:00", "Ride", "1:00", "1", "one", "5"])
+    copy = tmp_path / "copy.csv"
+    copy.write_bytes(csv_owner.path.read_bytes())
+    (found,) = csv_owner.read(SPREADSHEET_PATH=f"{csv_owner.path};{copy};{csv_owner.path}").read.activities
+    assert found["links"] == {"strava": "5"}
+
+
 def test_a_file_that_is_not_whole_is_read_once_more_after_a_minute(owner: Owner) -> None:
     body = owner.writes(*ROWS).path.read_bytes()
     owner.path.write_bytes(body[: len(body) // 2])

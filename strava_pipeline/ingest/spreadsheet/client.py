@@ -7,6 +7,7 @@ the next one knows whether anything changed. Whether a file is a workbook or CSV
 import hashlib
 import importlib.util
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -31,7 +32,6 @@ LOGIN_SETTINGS = ("SPREADSHEET_PATH",)
 WORKBOOKS, TEXTS = (".xlsx", ".xlsm"), (".csv", ".tsv", ".txt")
 PAUSE = 60.0  # seconds until a file that is being synchronised is read once more
 _READING = 1  # the form of a reading; a higher one has every file read again
-_PLACES = ("name", "sheet", "sha256", "epoch", "header", "titles", "rows")
 
 
 class SpreadsheetClient(LandingClient):
@@ -88,21 +88,19 @@ class SpreadsheetClient(LandingClient):
             return self._read(before)
 
     def _read(self, before: bytes | None) -> Whole | None:
-        bodies = [read_file(path) for path in self._paths]
+        files: dict[str, tuple[Path, bytes]] = {}
+        for path in self._paths:
+            body = read_file(path)
+            files.setdefault(hashlib.sha256(body).hexdigest(), (path, body))  # a copy of a file is the same table
         earlier = parse_json(before) if before is not None else None
-        digests = [hashlib.sha256(body).hexdigest() for body in bodies]
-        if earlier is not None and _made_by(earlier) == (self._by, digests):
+        if earlier is not None and _made_by(earlier) == (self._by, list(files)):
             return None
-        tables = [self._table(path, body) for path, body in zip(self._paths, bodies, strict=True)]
-        books = [
-            dict(zip(_PLACES, _book(path.name, digest, table), strict=True))
-            for path, digest, table in zip(self._paths, digests, tables, strict=True)
-        ]
+        books = [_book(path.name, digest, self._table(path, body)) for digest, (path, body) in files.items()]
         content = {**self._by, "books": books}
         _give_keys(content, earlier)
-        body = json_bytes(content)
-        originals = [Original(each, path.suffix.lower()) for path, each in zip(self._paths, bodies, strict=True)]
-        return Whole(self.spec.read_page(parse_json(body)), body, originals)
+        page = json_bytes(content)
+        originals = [Original(body, path.suffix.lower()) for path, body in files.values()]
+        return Whole(self.spec.read_page(parse_json(page)), page, originals)
 
     def _table(self, path: Path, body: bytes) -> Table:
         if path.suffix.lower() in TEXTS:
@@ -119,9 +117,17 @@ def _made_by(reading: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
     return {name: reading.get(name) for name in ("form", "sheet", "zone", "units")}, digests
 
 
-def _book(name: str, digest: str, table: Table) -> tuple[Any, ...]:
-    rows = [[number, "", *cells] for number, cells in table.rows]
-    return name, table.sheet, digest, table.epoch.isoformat(), table.header, table.titles, rows
+def _book(name: str, digest: str, table: Table) -> dict[str, Any]:
+    """A table as a reading has it; its rows have no keys yet."""
+    return {
+        "name": name,
+        "sheet": table.sheet,
+        "sha256": digest,
+        "epoch": table.epoch.isoformat(),
+        "header": table.header,
+        "titles": table.titles,
+        "rows": [[number, "", *cells] for number, cells in table.rows],
+    }
 
 
 def _give_keys(content: dict[str, Any], earlier: dict[str, Any] | None) -> None:
@@ -159,8 +165,9 @@ def connect(settings: Settings, clock: ServerClock, on_wait: OnWait) -> Spreadsh
             "pip install 'strava_pipeline[spreadsheet]'. CSV works without."
         )
     for path in paths:
-        if not path.exists():
-            raise missing(path)
+        with suppress(PermissionError):  # which the reading reports
+            if not path.exists():
+                raise missing(path)
     zone, units = _zone(settings), settings.spreadsheet_units
     return SpreadsheetClient(paths, clock, sheet=settings.spreadsheet_sheet, zone=zone, units=units, on_wait=on_wait)
 
