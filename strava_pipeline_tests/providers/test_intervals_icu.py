@@ -294,6 +294,16 @@ def test_everything_is_listed_by_calendar_year_and_gaps_are_skipped(world: World
     ]
 
 
+def test_the_oldest_partition_holds_what_is_older(world: World) -> None:
+    world.subject.add("2024-06-01", "a ride")
+    world.pull("year", 2024)
+    assert queries(world) == [
+        "oldest=2024-01-01&newest=2025-01-04",
+        "oldest=2023-01-01&newest=2024-01-01T00%3A00%3A00",
+        "oldest=1970-01-01&newest=2023-01-01T00%3A00%3A00&limit=1",
+    ]
+
+
 def test_an_account_without_an_activity_costs_two_calls(world: World) -> None:
     assert world.pull().manifest.complete
     assert len(world.subject.journal.log) == 2

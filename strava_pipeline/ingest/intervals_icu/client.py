@@ -30,6 +30,7 @@ LOGIN_SETTINGS = ("INTERVALS_API_KEY",)
 OWN = "0"  # an athlete's id in addresses: whose key it is
 DAY = timedelta(days=1)
 LONGEST = timedelta(days=370)  # in one answer: a year, and the days around it
+FEW_DAYS = timedelta(days=7)  # of a new year are asked for with the year before
 EARLIEST, LATEST = date(1970, 1, 1), date(2199, 12, 31)  # wrong clocks of devices stay within these
 WHOLE = 1_000_000  # rows: more than any answer has, so that none looks cut off
 FIRST_PAUSE = timedelta(seconds=1)  # after a 429 without Retry-After: intervals.icu counts calls by the second
@@ -106,7 +107,7 @@ class IntervalsClient:
         number, calls = 0, self.calls
         while True:
             newest = min(last, self._service.clock.now().date() + 2 * DAY)
-            oldest = first if newest - first <= LONGEST else date((newest - DAY).year, 1, 1)
+            oldest = first if newest - first <= LONGEST else date((newest - FEW_DAYS).year, 1, 1)
             answer = self._list(oldest, until)
             read = self.spec.read_page(answer.json)
             is_empty = not (read.activities or read.unreadable or read.foreign)
