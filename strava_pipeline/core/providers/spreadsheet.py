@@ -26,9 +26,9 @@ def read_page(content: Any) -> ReadPage:
     shared = shared_ids(rows)
     activities: list[Json] = []
     faulty: list[UnreadableItem] = []
-    for number, row in enumerate(rows, start=1):
+    for row in rows:
         if row.is_faulty:
-            faulty.append(UnreadableItem(number, _fault(row), digest_of(dict(row.cells))))
+            faulty.append(UnreadableItem(row.number, _fault(row), digest_of(dict(row.cells))))
             continue
         links = {source: found for source, found in row.ids.items() if (source, found) not in shared}
         found = {**summary_of(row, zone, units), "id": hashed_id(NAME, row.key), "source_id": row.key}
@@ -39,7 +39,7 @@ def read_page(content: Any) -> ReadPage:
 def _fault(row: Row) -> str:
     cell = f"{row.columns[START].letters}{row.number}"
     return (
-        f"sheet {row.sheet}, row {row.number}: the start in {cell} can't be read; write it as a date, or as text with the year "
+        f"{row.table}, row {row.number}: the start in {cell} can't be read; write it as a date, or as text with the year "
         "first, such as 2025-07-18 06:30"
     )
 

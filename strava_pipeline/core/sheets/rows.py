@@ -64,6 +64,7 @@ class Row:
 
     Args:
         book: the place of its table in the reading, from 0.
+        table: the names of its file and its sheet.
         key: by which it is known, see keys.py; empty before it has one.
         cells: by word; blank ones are left out.
         others: the cells of columns that are none of the words, by title.
@@ -71,7 +72,7 @@ class Row:
     """
 
     book: int
-    sheet: str
+    table: str
     number: int
     key: str
     epoch: date
@@ -116,7 +117,7 @@ def rows_of(reading: Json) -> Iterator[Row]:
             filled = {column: cells[column.place] for column in columns if column.place < len(cells)}
             row = Row(
                 place,
-                book["sheet"],
+                f"{book['name']}, sheet {book['sheet']}",
                 number,
                 key,
                 epoch,

@@ -134,7 +134,8 @@ def test_titles_sums_and_remarks_are_no_activities(row: dict[str, Any], is_activ
 def test_a_start_that_cannot_be_read_is_named_by_its_cell_and_without_its_value() -> None:
     found = read_page(page([{"start_time": "2026-02-03"}, {"start_time": "07/18/2025", "distance": 20}]))
     (fault,) = found.unreadable
-    assert "sheet S, row 3: the start in A3" in fault.reason
+    assert "b.xlsx, sheet S, row 3: the start in A3" in fault.reason
+    assert fault.row == 3
     assert "07/18" not in fault.reason
 
 
