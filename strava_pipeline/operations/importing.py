@@ -17,7 +17,8 @@ from strava_pipeline.core.files.archive_csv import ArchiveRow
 from strava_pipeline.core.files.objects import Holders, Numbering
 from strava_pipeline.core.limits import ImportLimits
 from strava_pipeline.ingest.archive.container import Container, open_container
-from strava_pipeline.ingest.archive.contents import Contents, EarlierRows, ImportReader, KeptFile, Role, contents
+from strava_pipeline.ingest.archive.contents import Contents, ImportReader, KeptFile, Role, contents
+from strava_pipeline.ingest.archive.earlier_rows import EarlierRows
 from strava_pipeline.ingest.archive.entry import (
     Entry,
     Fault,

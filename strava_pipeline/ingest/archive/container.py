@@ -1,6 +1,7 @@
 """Opens what a person names: a zip, an unpacked folder or a single file. Names and sizes come at once, bytes on request.
 
-Nothing is ever unpacked to disk, and no name is ever used as a path. What the entries mean is decided elsewhere.
+Nothing is unpacked into a folder, and no name is ever used as a path; an archive within an archive, of the one kind that is
+opened, lies in a temporary file without a name. What the entries mean is decided elsewhere.
 """
 
 import os
@@ -11,7 +12,7 @@ from enum import StrEnum
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import BinaryIO, Self
+from typing import IO, Self
 
 from strava_pipeline.core.errors import SourceError
 from strava_pipeline.core.limits import ImportLimits
@@ -31,7 +32,8 @@ from strava_pipeline.ingest.archive.entry import (
     nested_fault,
     too_large_fault,
 )
-from strava_pipeline.ingest.archive.zip_entries import zip_entries
+from strava_pipeline.ingest.archive.uploads import holds_uploads
+from strava_pipeline.ingest.archive.zip_entries import ZipEntries, archive_within, zip_entries
 
 _ZIP_STARTS = (b"PK\x03\x04", b"PK\x05\x06")
 
@@ -54,7 +56,7 @@ class Container:
     faults: Sequence[Fault] = ()
     salvaged: bool = False  # a zip without a whole directory: the entries were found by searching it
     oversized: Sequence[Oversized] = ()  # larger than the limit of a file; each is among the faults too
-    opened: BinaryIO | None = field(default=None, repr=False)
+    opened: Sequence[IO[bytes]] = field(default=(), repr=False)
 
     def __enter__(self) -> Self:
         return self
@@ -65,9 +67,9 @@ class Container:
         self.close()
 
     def close(self) -> None:
-        """Close the file."""
-        if self.opened is not None:
-            self.opened.close()
+        """Close the files that it holds open."""
+        for file in self.opened:
+            file.close()
 
 
 def open_container(path: Path, limits: ImportLimits = ImportLimits()) -> Container:
@@ -89,7 +91,8 @@ def open_container(path: Path, limits: ImportLimits = ImportLimits()) -> Contain
     try:
         if file.read(4) in _ZIP_STARTS:
             found = zip_entries(file, Meter(path.name, limits, packed=path.stat().st_size))
-            return Container(path, Kind.ZIP, found.entries, found.faults, found.salvaged, found.oversized, file)
+            opened = (file, *found.unpacked)
+            return Container(path, Kind.ZIP, found.entries, found.faults, found.salvaged, found.oversized, opened)
     except OSError as error:
         file.close()
         raise SourceError(f"{path} can't be read: {error.strerror}.") from error
@@ -112,6 +115,7 @@ def _walk(top: Path, meter: Meter) -> Container:
     entries: list[Entry] = []
     faults: list[Fault] = []
     oversized: list[Oversized] = []
+    opened: list[IO[bytes]] = []
 
     def closed(error: OSError) -> None:
         name = Path(error.filename).relative_to(top).as_posix()
@@ -122,7 +126,12 @@ def _walk(top: Path, meter: Meter) -> Container:
         for name in folders + files:
             path = Path(folder, name)
             found = _found(path, path.relative_to(top).as_posix(), meter)
-            if isinstance(found, Entry):
+            if isinstance(found, ZipEntries):
+                entries += found.entries
+                faults += found.faults
+                oversized += found.oversized
+                opened += found.unpacked
+            elif isinstance(found, Entry):
                 entries.append(found)
             elif isinstance(found, Oversized):
                 oversized.append(found)
@@ -135,10 +144,11 @@ def _walk(top: Path, meter: Meter) -> Container:
         entries=sorted(entries, key=lambda entry: entry.name),
         faults=sorted(faults, key=lambda fault: fault.name),
         oversized=sorted(oversized, key=lambda entry: entry.name),
+        opened=opened,
     )
 
 
-def _found(path: Path, name: str, meter: Meter) -> Entry | Oversized | Fault | None:
+def _found(path: Path, name: str, meter: Meter) -> Entry | Oversized | Fault | ZipEntries | None:
     if is_junk(name):
         return None
     try:
@@ -151,6 +161,8 @@ def _found(path: Path, name: str, meter: Meter) -> Entry | Oversized | Fault | N
         return None
     if not stat.S_ISREG(status.st_mode):
         return fault(name, Problem.NO_FILE, "not a file")
+    if holds_uploads(name):
+        return archive_within(name, partial(_pieces, path, name), meter)
     if is_nested(name):
         return nested_fault(name)
     return _file(path, name, status.st_size, meter)

@@ -7,7 +7,7 @@ time. Nothing lands here, and what belongs to one activity although it came in t
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import partial
 from pathlib import Path, PurePosixPath
 from types import MappingProxyType
@@ -25,7 +25,7 @@ from strava_pipeline.core.files.objects import (
     running_page_summary,
     summary_and_detail,
 )
-from strava_pipeline.core.files.recording import Reading
+from strava_pipeline.core.files.recording import Reading, RecordingSummary
 from strava_pipeline.core.limits import UNLIMITED, ImportLimits
 from strava_pipeline.core.rows import Json
 from strava_pipeline.core.sources import FILE, RUNNING_PAGE, STRAVA_ARCHIVE, STRAVA_JSON, hashed_id
@@ -33,7 +33,8 @@ from strava_pipeline.ingest.archive.api_json import ApiObject, ObjectKind, is_js
 from strava_pipeline.ingest.archive.bulk_export import BulkExport, activity_format, bulk_exports
 from strava_pipeline.ingest.archive.container import Container, Kind
 from strava_pipeline.ingest.archive.entry import Entry, Fault, Oversized, names_by_ending
-from strava_pipeline.ingest.archive.service_lists import RowFinder, ServiceList, service_lists
+from strava_pipeline.ingest.archive.service_lists import RowFinder, ServiceList, is_passed_over, service_lists
+from strava_pipeline.ingest.archive.uploads import is_in_uploads, may_be_activity
 
 Role = Literal["list", "gear", "activity", "objects", "media", "service_list"]
 ACTIVITY_OBJECTS = frozenset({ObjectKind.SUMMARY, ObjectKind.DETAIL, ObjectKind.RUNNING_PAGE})
@@ -81,7 +82,14 @@ def _roles(container: Container, exports: tuple[BulkExport, ...], limits: Import
         if activity_format(name) and not name.startswith(routes):
             roles[name] = "activity"
     for entry in container.entries:
-        if is_json(entry.name) and any(True for _ in activity_objects([entry], limits)):
+        if is_in_uploads(entry.name) and not may_be_activity(entry):
+            roles.pop(entry.name, None)
+    for entry in container.entries:
+        if (
+            is_json(entry.name)
+            and not is_passed_over(entry.name)
+            and any(True for _ in activity_objects([entry], limits))
+        ):
             roles[entry.name] = "objects"
     for export in exports:
         roles[export.list_name] = "list"
@@ -171,7 +179,7 @@ class ImportReader:
         rows = RowFinder(self._service_lists, [file.name for file in recordings])
         for file in recordings:
             read = reading(file.sha256)
-            yield from _of_file(file, read, self._recorded_by(file.name), self._numbering, rows.row_of)
+            yield from _of_file(file, read, self._recorded_by(file.name), self._numbering, _row_finder(rows))
         yield from self._of_rows_left(rows, reading, earlier)
         for entry in self._entries:
             if by_name[entry.name].role == "objects":
@@ -187,7 +195,7 @@ class ImportReader:
             read = reading(earlier[name]) if name in earlier else None
             if read is not None and read.recordings:
                 kept = KeptFile(name, earlier[name], 0, "activity")
-                yield from _of_file(kept, read, None, self._numbering, lambda _, row=row: row)  # type: ignore[misc]
+                yield from _of_file(kept, read, None, self._numbering, lambda *_, row=row: row)
             else:
                 yield _of_row(row, self._numbering)
 
@@ -228,46 +236,6 @@ class ImportReader:
         """The newest start (UTC) in the lists, up to which they are complete: an archive may be imported years later."""
         starts = [row.started_at for export in self._exports for row in export.activities.rows if row.started_at]
         return max(starts, default=None)
-
-
-class EarlierRows:
-    """The rows of earlier archives by activity; of two archives the later one's cells count first. Filled in order of arrival."""
-
-    def __init__(self) -> None:
-        self._archives: list[tuple[datetime, Callable[[], Iterable[ArchiveRow]]]] = []
-        self._newest: datetime | None = None
-        self._rows: dict[int, ArchiveRow] = {}
-
-    def add(self, newest_start: datetime, rows: Callable[[], Iterable[ArchiveRow]]) -> None:
-        """Add an archive that is complete up to `newest_start`; `rows` is called again where an older archive comes later."""
-        self._archives.append((newest_start, rows))
-        if self._newest is None or newest_start > self._newest:
-            self._newest = newest_start
-            _add_rows(self._rows, rows())
-        else:
-            self._rows = self._rows_until(self._newest)
-
-    def before(self, newest_start: datetime) -> Mapping[int, ArchiveRow]:
-        """The rows of the archives that are complete up to an earlier moment than `newest_start`, by `row_id`."""
-        if self._newest is None or self._newest < newest_start:
-            return self._rows
-        return self._rows_until(newest_start - timedelta(microseconds=1))
-
-    def _rows_until(self, moment: datetime) -> dict[int, ArchiveRow]:
-        found: dict[int, ArchiveRow] = {}
-        for newest_start, rows in sorted(self._archives, key=lambda archive: archive[0]):
-            if newest_start <= moment:
-                _add_rows(found, rows())
-        return found
-
-
-def _add_rows(known: dict[int, ArchiveRow], rows: Iterable[ArchiveRow]) -> None:
-    """Put the rows of a later archive over those of earlier ones. Of two rows of one activity in one list the first counts."""
-    seen: set[int] = set()
-    for row in rows:
-        if (key := row_id(row)) not in seen:
-            seen.add(key)
-            known[key] = filled_from_earlier(row, known[key]) if key in known else row
 
 
 def _of_export(
@@ -328,7 +296,7 @@ def _of_file(
     read: Reading | None,
     recorded_by: int | None,
     numbering: Numbering,
-    row_of: Callable[[str], ServiceRow | None],
+    row_of: Callable[[str, RecordingSummary, Reading], ServiceRow | None],
 ) -> Iterator[ImportedActivity]:
     """The activities of a recording. A row of a recording that can't be read stays, and is an activity by itself."""
     if read is None:
@@ -338,12 +306,20 @@ def _of_file(
         identity = numbering.identify(FILE, source_id, recorded_by)
         file = _file(PurePosixPath(kept.name).name, kept.sha256, read)
         whole = recording_object(recording, identity.activity_id, file)
-        if (row := row_of(kept.name)) is not None:
+        if (row := row_of(kept.name, recording, read)) is not None:
             whole = row.over(whole)
         whole = {**whole, "source_id": source_id, **_athlete(identity.athlete_id)}
         summary, detail = summary_and_detail(whole)
         recorded = ((kept.sha256, place),) if recording.points else ()
         yield ImportedActivity(FILE, identity.activity_id, summary, detail, recorded)
+
+
+def _row_finder(rows: RowFinder) -> Callable[[str, RecordingSummary, Reading], ServiceRow | None]:
+    def row_of(name: str, recording: RecordingSummary, read: Reading) -> ServiceRow | None:
+        is_part = len(read.recordings) > 1
+        return rows.row_of(name, recording.started_at, recording.elapsed_s, is_part=is_part)
+
+    return row_of
 
 
 def _of_row(row: ServiceRow, numbering: Numbering) -> ImportedActivity:

@@ -5,16 +5,20 @@ a recording begins. A row without a recording is an activity as well. How the ro
 """
 
 import re
+from bisect import bisect_right
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from strava_pipeline.core.files.archive_csv import first_record
-from strava_pipeline.core.files.exports import csv_reader
+from strava_pipeline.core.files.exports import csv_reader, json_reader
 from strava_pipeline.core.files.exports.rows import ServiceRow, ServiceRows
+from strava_pipeline.core.json_values import parse_json
 from strava_pipeline.ingest.archive.entry import Entry, Fault, Problem, UnreadableEntryError, fault
 
-_NAMES = re.compile(r"activities[^/]*\.csv$", re.IGNORECASE)
+_NAMES = re.compile(r"activities[^/]*\.csv$|summarizedActivities[^/]*\.json$", re.IGNORECASE)
 """What such lists are called, perhaps with a number behind it that a browser added."""
+_ACCOUNT = re.compile(r"(^|/)DI_CONNECT/")  # Garmin's, with years of JSON about sleep and steps
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,12 +46,26 @@ def service_lists(entries: Sequence[Entry], others: Collection[str] = ()) -> lis
         if entry.name in others or not is_named:
             continue
         try:
-            body = entry.read()
+            read = _read(entry)
         except UnreadableEntryError:
             continue
-        if (read := csv_reader(first_record(body))) is not None:
-            found.append(ServiceList(entry.name, read(body)))
+        if read is not None:
+            found.append(ServiceList(entry.name, read))
     return found
+
+
+def _read(entry: Entry) -> ServiceRows | None:
+    """The rows of a list; None: it is none. Raises UnreadableEntryError."""
+    body = entry.read()
+    if entry.name.lower().endswith(".csv"):
+        of_csv = csv_reader(first_record(body))
+        return of_csv(body) if of_csv is not None else None
+    try:
+        value = parse_json(body)
+    except (ValueError, RecursionError):
+        return ServiceRows(faults=["it is no JSON, or broken off: nothing of it was read"])
+    of_json = json_reader(value)
+    return of_json(value) if of_json is not None else None
 
 
 def is_service_csv(body: bytes) -> bool:
@@ -60,35 +78,82 @@ def is_service_header(titles: Sequence[str]) -> bool:
     return csv_reader(titles) is not None
 
 
+def is_passed_over(name: str) -> bool:
+    """Whether an entry lies in a folder of a service's export that holds no activities of others, such as data of health."""
+    return _ACCOUNT.search(name) is not None
+
+
 class RowFinder:
     """Finds the row of each recording, each row once, and knows the rows that are left."""
 
     def __init__(self, lists: Sequence[ServiceList], names: Iterable[str]) -> None:
         """`names`: of the entries that are recordings."""
         known = set(names)
-        self._lists = lists
         self.by_file: dict[str, ServiceRow] = {}
         self.missing = 0  # rows that name a file that is not there
         self._left: dict[int, ServiceRow] = {}
+        self._by_second: dict[int, list[ServiceRow]] = {}
+        self._recorded: list[tuple[float, float]] = []  # begin and end of each recording, in s since 1970
         for each in lists:
             for row in each.found.rows:
                 self._left[id(row)] = row
+                if each.found.by_start and row.began is not None:
+                    self._by_second.setdefault(int(row.began.timestamp()), []).append(row)
                 if row.file is not None:
                     name = next((name for name in _names(each.root, row.file) if name in known), None)
                     self.missing += name is None
                     if name is not None:
                         self.by_file.setdefault(name, row)
 
-    def row_of(self, name: str) -> ServiceRow | None:
-        """The row of the recording in the entry `name`; None: it has none."""
+    def row_of(self, name: str, began: datetime | None, elapsed_s: float | None, *, is_part: bool) -> ServiceRow | None:
+        """The row of a recording; None: it has none.
+
+        Args:
+            name: of its entry.
+            began: its start; `elapsed_s`: how long it took, in seconds.
+            is_part: whether its file holds several recordings. Where two rows begin at once, one of them is the whole.
+        """
         row = self.by_file.get(name)
+        if began is not None:
+            start = began.timestamp()
+            self._recorded.append((start, start + (elapsed_s or 0)))
+            if row is None and (found := self._by_second.get(int(start))):
+                row = next((each for each in found if each.is_part == is_part), found[0])
+                found.remove(row)
         if row is not None:
             self._left.pop(id(row), None)
         return row
 
     def rows_left(self) -> Iterator[ServiceRow]:
-        """The rows without a recording, once all recordings were asked for."""
-        yield from self._left.values()
+        """The rows without a recording, once all recordings were asked for.
+
+        A row that is found by its start and whose middle was recorded is no further activity: it is the whole of which parts
+        were recorded, or its clock is off by seconds.
+        """
+        found_by_start = {id(row) for rows in self._by_second.values() for row in rows}
+        stretches = _merged(self._recorded)
+        for key, row in self._left.items():
+            if key not in found_by_start or not _is_within(row, stretches):
+                yield row
+
+
+def _merged(stretches: Iterable[tuple[float, float]]) -> list[tuple[float, float]]:
+    """The stretches of time in order, those that overlap as one."""
+    merged: list[tuple[float, float]] = []
+    for begin, end in sorted(stretches):
+        if merged and begin <= merged[-1][1]:
+            merged[-1] = merged[-1][0], max(end, merged[-1][1])
+        else:
+            merged.append((begin, end))
+    return merged
+
+
+def _is_within(row: ServiceRow, stretches: Sequence[tuple[float, float]]) -> bool:
+    if row.began is None:
+        return False
+    middle = row.began.timestamp() + (row.elapsed_s or 0) / 2
+    place = bisect_right(stretches, (middle, float("inf"))) - 1
+    return place >= 0 and middle <= stretches[place][1]
 
 
 def _names(root: str, file: str) -> Iterator[str]:

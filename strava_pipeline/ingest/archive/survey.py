@@ -18,7 +18,8 @@ from strava_pipeline.ingest.archive.api_json import ObjectKind, is_json, read_ob
 from strava_pipeline.ingest.archive.bulk_export import BulkExport, activity_format, bulk_exports
 from strava_pipeline.ingest.archive.container import Container, open_container
 from strava_pipeline.ingest.archive.entry import Entry, Fault, UnreadableEntryError, names_by_ending
-from strava_pipeline.ingest.archive.service_lists import RowFinder, ServiceList, service_lists
+from strava_pipeline.ingest.archive.service_lists import RowFinder, ServiceList, is_passed_over, service_lists
+from strava_pipeline.ingest.archive.uploads import is_in_uploads, may_be_activity
 from strava_pipeline.ingest.files.reading import zone_of
 
 ReadFile = Callable[[str, bytes], DecodedFile]
@@ -99,7 +100,7 @@ def _count_rows(export: BulkExport, found: Survey) -> None:
 
 
 def _count_objects(container: Container, limits: ImportLimits, found: Survey) -> None:
-    for item in read_objects(container.entries, limits):
+    for item in read_objects([each for each in container.entries if not is_passed_over(each.name)], limits):
         if isinstance(item, Fault):
             found.problems.append(str(item))
             continue
@@ -123,7 +124,7 @@ def _count_rows_left(lists: list[ServiceList], finder: RowFinder, found: Survey)
 
 def _count_entry(entry: Entry, has_row: bool, read_file: ReadFile | None, finder: RowFinder, found: Survey) -> None:
     file_format = activity_format(entry.name)
-    if file_format is None:
+    if file_format is None or (is_in_uploads(entry.name) and not may_be_activity(entry)):
         return
     found.files[file_format] += 1
     found.loose += not has_row and entry.name not in finder.by_file
@@ -138,7 +139,8 @@ def _count_entry(entry: Entry, has_row: bool, read_file: ReadFile | None, finder
         found.problems.append(f"{entry.name}: {read.problem}")
     if not has_row:
         for recording in read.recordings:
-            row = finder.row_of(entry.name)
+            began, elapsed_s = recording.started_at, recording.elapsed_s
+            row = finder.row_of(entry.name, began, elapsed_s, is_part=len(read.recordings) > 1)
             sport = (row.sport if row is not None else None) or sport_type(recording.sport, recording.sub_sport)
             found.count(None, _local_year(recording), sport or UNKNOWN)
 

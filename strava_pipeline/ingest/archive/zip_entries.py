@@ -8,14 +8,15 @@ import bz2
 import lzma
 import stat
 import struct
+import tempfile
 import zipfile
 import zlib
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from lzma import LZMAError
-from typing import IO, BinaryIO
+from typing import IO, BinaryIO, cast
 
 from strava_pipeline.ingest.archive.entry import (
     PIECE,
@@ -34,6 +35,7 @@ from strava_pipeline.ingest.archive.entry import (
     too_large_fault,
 )
 from strava_pipeline.ingest.archive.salvage import ENCRYPTED, UTF8, opened, salvage
+from strava_pipeline.ingest.archive.uploads import holds_uploads, without_address
 
 _KNOWN = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA}
 _UNICODE_NAME = 0x7075  # of an extra field
@@ -51,39 +53,64 @@ class ZipEntries:
     faults: list[Fault]
     salvaged: bool
     oversized: list[Oversized]
+    unpacked: list[IO[bytes]] = field(default_factory=list)  # archives within the archive; must stay open, too
+
+    def add(self, other: "ZipEntries") -> None:
+        """Add what an archive within the archive holds."""
+        self.entries.extend(other.entries)
+        self.faults.extend(other.faults)
+        self.oversized.extend(other.oversized)
+        self.unpacked.extend(other.unpacked)
+
+    def sort(self) -> "ZipEntries":
+        """The same, by name."""
+        for found in (self.entries, self.faults, self.oversized):
+            found.sort(key=lambda each: each.name)
+        return self
 
 
-def zip_entries(file: BinaryIO, meter: Meter) -> ZipEntries:
+def zip_entries(file: BinaryIO, meter: Meter, within: str = "") -> ZipEntries:
     """The members of the zip `file`, by name. The file must stay open while they are read.
 
+    `within`: the name of the archive in an archive that the file is, with a slash. Archives in it are not opened.
     Raises SourceError where the directory is gone and finding the members unpacks more than `meter` allows.
     """
     try:
         archive = zipfile.ZipFile(file)
     except (zipfile.BadZipFile, NotImplementedError, UnicodeDecodeError):
         found, faults = salvage(file, meter.fresh())
-        return _judged(found, partial(opened, file), meter, faults, salvaged=True)
-    return _judged(archive.infolist(), lambda _, info: archive.open(info), meter, [], salvaged=False)
+        return _judged(found, partial(opened, file), meter, faults, within, salvaged=True)
+    return _judged(archive.infolist(), lambda _, info: archive.open(info), meter, [], within, salvaged=False)
 
 
 def _judged(
-    members: Iterable[zipfile.ZipInfo], open_member: Opener, meter: Meter, faults: list[Fault], *, salvaged: bool
+    members: Iterable[zipfile.ZipInfo],
+    open_member: Opener,
+    meter: Meter,
+    faults: list[Fault],
+    within: str,
+    *,
+    salvaged: bool,
 ) -> ZipEntries:
-    entries: list[Entry] = []
-    oversized: list[Oversized] = []
+    found = ZipEntries([], faults, salvaged, [])
     names: set[str] = set()
     places: set[int] = set()
     for member in members:
         name, size = _name(member), member.file_size
+        name = f"{within}{without_address(name)}" if within else name
         if is_junk(name) or name.endswith("/"):
             continue
         pieces = partial(_pieces, partial(open_member, member), member, name)
-        refused = _refusal(name, member)
+        refused = _refusal(name, member, may_hold=not within)
         if refused is None and member.header_offset in places:
             refused = fault(name, Problem.BOMB, "it lies where another file lies; not read")
-        if refused is None and size > meter.limits.file_bytes:
-            oversized.append(Oversized(name, size, meter.metered_pieces(pieces)))
+        if refused is None and size > meter.limits.file_bytes and not is_nested(name):
+            found.oversized.append(Oversized(name, size, meter.metered_pieces(pieces)))
             refused = too_large_fault(name, size, meter.limits)
+        if refused is None and holds_uploads(name) and not within:
+            places.add(member.header_offset)
+            found.add(archive_within(name, meter.metered_pieces(pieces), meter))
+            continue
         if refused is not None:
             faults.append(refused)
             continue
@@ -95,16 +122,30 @@ def _judged(
         if name in names:
             faults.append(fault(name, Problem.DUPLICATE, "a second file of this name; both are read"))
         names.add(name)
-        entries.append(Entry(name, size, meter.metered(partial(_joined, pieces))))
-    return ZipEntries(
-        entries=sorted(entries, key=lambda entry: entry.name),
-        faults=sorted(faults, key=lambda fault: fault.name),
-        salvaged=salvaged,
-        oversized=sorted(oversized, key=lambda entry: entry.name),
-    )
+        found.entries.append(Entry(name, size, meter.metered(partial(_joined, pieces))))
+    return found.sort()
 
 
-def _refusal(name: str, member: zipfile.ZipInfo) -> Fault | None:
+def archive_within(name: str, open_pieces: Callable[[], Iterator[bytes]], meter: Meter) -> ZipEntries:
+    """The members of an archive in an archive or a folder, which lies in a file without a name while they are read."""
+    file = tempfile.TemporaryFile()  # noqa: SIM115 – closed with the container
+    try:
+        for piece in open_pieces():
+            file.write(piece)
+        found = zip_entries(cast("BinaryIO", file), meter, f"{name}/")
+    except UnreadableEntryError as error:
+        file.close()
+        return ZipEntries([], [error.fault], salvaged=False, oversized=[])
+    except BaseException:
+        file.close()
+        raise
+    found.unpacked.append(file)
+    if not found.entries and not found.faults:
+        found.faults.append(fault(name, Problem.DAMAGED, "nothing in it can be read; request the export again"))
+    return found
+
+
+def _refusal(name: str, member: zipfile.ZipInfo, *, may_hold: bool) -> Fault | None:
     """Why a member is not read; None: it is."""
     size, packed, method = member.file_size, member.compress_size, member.compress_type
     if stat.S_ISLNK(
@@ -113,7 +154,7 @@ def _refusal(name: str, member: zipfile.ZipInfo) -> Fault | None:
         return fault(name, Problem.SYMLINK, "a link; links are not followed")
     if member.flag_bits & ENCRYPTED:
         return fault(name, Problem.ENCRYPTED, "encrypted; unpack it with its password and name the folder")
-    if is_nested(name):
+    if is_nested(name) and not (may_hold and holds_uploads(name)):
         return nested_fault(name)
     if method not in _KNOWN:
         return fault(name, Problem.UNSUPPORTED, f"compression method {method}; unpack it and name the folder")

@@ -50,3 +50,18 @@ def activities_of(
 def fields_of(one: ImportedActivity) -> dict[str, object]:
     """All that an activity says, its summary and its detail."""
     return {**one.summary, **(one.detail or {})}
+
+
+UPLOADS = "DI_CONNECT/DI-Connect-Uploaded-Files/UploadedFiles_0-_Part1.zip"
+SUMMARIES = "DI_CONNECT/DI-Connect-Fitness/jane@example.org_0_summarizedActivities.json"
+
+
+def garmin_item(key: int, began: datetime, **fields: object) -> dict[str, object]:
+    """An activity of Garmin's list, half an hour and 5 km, an hour east of Greenwich."""
+    stamp = began.timestamp() * 1000
+    return {
+        "activityId": key, "name": f"Lap {key}", "activityType": "trail_running", "beginTimestamp": int(stamp),
+        "startTimeGmt": stamp, "startTimeLocal": stamp + 3_600_000.0, "duration": 1_800_000.0, "elapsedDuration": 1_860_000.0,
+        "distance": 500_000.0, "elevationGain": 12_300.0, "avgSpeed": 0.2777, "avgHr": 140.0, "calories": 2000.0,
+        "userProfileId": 77, "splits": [{"a": 1}],
+    } | fields  # fmt: skip

@@ -7,7 +7,7 @@ from itertools import permutations
 import pytest
 
 from strava_pipeline.core.files.archive_csv import ArchiveRow
-from strava_pipeline.ingest.archive.contents import EarlierRows
+from strava_pipeline.ingest.archive.earlier_rows import EarlierRows
 
 
 def at(day: int) -> datetime:

@@ -4,16 +4,23 @@ A module for each service; nothing outside names one. Ids of services that this 
 """
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
-from strava_pipeline.core.files.exports import intervals_icu, runkeeper
+from strava_pipeline.core.files.exports import garmin, intervals_icu, runkeeper
 from strava_pipeline.core.files.exports.rows import ServiceRows
 
 _CSVS = (
     (runkeeper.is_runkeeper, runkeeper.read_runkeeper),
     (intervals_icu.is_intervals, intervals_icu.read_intervals),
 )
+_JSONS = ((garmin.is_garmin, garmin.read_garmin),)
 
 
 def csv_reader(titles: Sequence[str]) -> Callable[[bytes], ServiceRows] | None:
     """What reads a CSV with these titles; None where no service that is known here writes it."""
     return next((read for is_its, read in _CSVS if is_its(titles)), None)
+
+
+def json_reader(value: Any) -> Callable[[Any], ServiceRows] | None:
+    """What reads a list in JSON; None where no service that is known here writes it."""
+    return next((read for is_its, read in _JSONS if is_its(value)), None)

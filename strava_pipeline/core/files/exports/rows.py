@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from strava_pipeline.core.providers import NOT_COUNTED
 from strava_pipeline.core.rows import Json
 
 _WRITTEN = ("name", "sport_type", "description", "workout_type")
@@ -25,7 +26,7 @@ class ServiceRow:
         file: the name of its recording, relative to the folder of the list; None: it names none.
         began: its start (UTC), by which the recording is found where rows name no files.
         elapsed_s: how long it took, in seconds.
-        of_several: whether it is a part of a longer activity, such as the run of a triathlon.
+        is_part: whether it is a part of a longer activity, such as the run of a triathlon, which another row is.
         links: its ids at services that this program can ask, by the service's name.
     """
 
@@ -34,7 +35,7 @@ class ServiceRow:
     file: str | None = None
     began: datetime | None = None
     elapsed_s: float | None = None
-    of_several: bool = False
+    is_part: bool = False
     links: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -49,17 +50,27 @@ class ServiceRow:
     def over(self, recorded: Json) -> dict[str, Any]:
         """The activity of a recording, with what the row knows better and what the recording lacks."""
         written = {name: self.fields[name] for name in _WRITTEN if self.fields.get(name) is not None}
-        missing = {name: value for name, value in self.fields.items() if recorded.get(name) is None}
+        left_out = {NOT_COUNTED} if self.is_part else set()  # its recordings are the parts, so these count
+        missing = {
+            name: value for name, value in self.fields.items() if recorded.get(name) is None and name not in left_out
+        }
         named = {"service_row": self.source_id}
         return self.with_links({**recorded, **missing, **written, **named})
 
 
 @dataclass(frozen=True, slots=True)
 class ServiceRows:
-    """The rows of one list. `faults`: what could not be read, as sentences without a value."""
+    """The rows of one list.
+
+    Args:
+        rows: in their order.
+        faults: what could not be read, as sentences without a value.
+        by_start: whether recordings are found by the second of their start, and not by a name in the row.
+    """
 
     rows: Sequence[ServiceRow] = ()
     faults: Sequence[str] = ()
+    by_start: bool = False
 
 
 def without_none(fields: Mapping[str, Any]) -> dict[str, Any]:
