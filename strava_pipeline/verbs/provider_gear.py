@@ -9,7 +9,6 @@ from difflib import unified_diff
 from typing import Any
 
 import typer
-from rich.table import Table
 
 from strava_pipeline.core.errors import MisuseError
 from strava_pipeline.core.gear_links import GearItem, Piece, gear_items
@@ -59,12 +58,15 @@ def _item_json(item: GearItem) -> dict[str, Any]:
 
 
 def print_gear(sources: list[str], items: list[GearItem]) -> None:
-    """A row for each item, a column for each service."""
-    table = Table("gear", *(spec_of(name).title for name in sources), "linked")
+    """Each item, and below it what each service has of it."""
+    if not items:
+        out.print("No service shows any gear.")
     for item in items:
-        cells = ["\n".join(_cell(piece) for piece in item.pieces if piece.source == name) for name in sources]
-        table.add_row(item.name, *cells, _linked(item))
-    out.print(table)
+        out.print(item.name, style="bold")
+        for piece in sorted(item.pieces, key=lambda piece: sources.index(piece.source)):
+            out.print(f"  {spec_of(piece.source).title}: {_described(item, piece)}")
+        for name in item.lost:
+            out.print(f"  {spec_of(name).title}: {item.linked[name]} is no gear there", style="yellow")
     proposed = sum(bool(item.proposed) for item in items)
     if proposed:
         out.print(
@@ -72,16 +74,17 @@ def print_gear(sources: list[str], items: list[GearItem]) -> None:
         )
 
 
-def _cell(piece: Piece) -> str:
+def _described(item: GearItem, piece: Piece) -> str:
+    name = "" if piece.name in (item.name, piece.gear_id) else f"{piece.name}, "
     retired = ", retired" if piece.retired else ""
-    return f"{piece.name} ({piece.gear_id}): {counted(piece.activities, 'activity')}{retired}"
-
-
-def _linked(item: GearItem) -> str:
-    lines = [", ".join(item.linked)] if item.linked else []
-    lines += [f"proposed: {', '.join(item.proposed)}"] if item.proposed else []
-    lines += [f"{name}: several of that name" for name in item.unclear]
-    return "\n".join([*lines, *(f"{name}: no such gear" for name in item.lost)])
+    link = "not linked"
+    if item.is_linked(piece):
+        link = "linked"
+    elif piece.source in item.proposed:
+        link = "link proposed"
+    elif piece.source in item.unclear:
+        link = "one of several of that name"
+    return f"{name}{piece.gear_id}, {counted(piece.activities, 'activity')}{retired} ({link})"
 
 
 def link_gear(settings: Settings, items: list[GearItem]) -> None:
