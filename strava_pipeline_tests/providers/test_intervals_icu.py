@@ -499,6 +499,7 @@ def test_the_name_of_a_file_says_its_kind(world: World) -> None:
         (GPX.format("2025-01-01").encode(), ".gpx"),
         (b'<?xml version="1.0"?><TrainingCenterDatabase/>', ".tcx"),
         (fit_of("2025-01-01"), ".fit"),
+        (b"\x0c\x20\x7b\x08\0\0\0\0.FIT", ".fit"),  # blanks and a brace, as text
         (b"\x1f\x8b", ".gz"),
     ]:
         service(world).files[key] = content

@@ -161,7 +161,7 @@ class IntervalsClient:
             raise
         if not answer.body:
             raise GoneError(f"GET {path}: the file is empty")
-        if answer.body.lstrip()[:1] in (b"{", b"[") or b"<html" in answer.body[:1000].lower():
+        if _is_message(answer.body):
             raise TransientError(f"GET {path}: 200, but no file", status=200, body=answer.body)
         return Received(answer.body, answer.fetched_at, f"{source_id}{mark}{_ending(answer.body)}")
 
@@ -206,6 +206,13 @@ def _day_of(text: Any) -> date | None:
 def _is_withheld(body: bytes) -> bool:
     """Whether an error says that the activity came from Strava."""
     return b"strava" in body.lower()
+
+
+def _is_message(body: bytes) -> bool:
+    """Whether it is JSON or a page, and no file. The bytes of a FIT may look like either."""
+    if _ending(body) in (".gz", ".fit"):
+        return False
+    return body.lstrip()[:1] in (b"{", b"[") or b"<html" in body[:1000].lower()
 
 
 def _ending(body: bytes) -> str:
