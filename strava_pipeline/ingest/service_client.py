@@ -30,6 +30,9 @@ from strava_pipeline.ingest.rate_headers import Allowance, allowance
 REPORTED_EVERY = 60.0  # seconds of a pause: whoever looks on sees that the run is alive
 UNSAID = timedelta(minutes=1)  # the pause after a 429 that names none, doubled each time
 KEPT_BACK = 0.1  # of a limit, for whoever else asks with the same login
+BRIEF = timedelta(
+    minutes=1
+)  # until a limit starts again that is worth waiting for: a run that waits keeps others from starting
 UNSAID_RESET = timedelta(minutes=15)  # until a limit starts again whose headers do not say when: the usual window
 
 log = logging.getLogger(__name__)
@@ -154,7 +157,7 @@ class ServiceClient(LandingClient):
         if left is not None and left.share < KEPT_BACK:
             now = self.clock.now()
             pause = (left.resets_at or now + UNSAID_RESET) - now
-            if left.resets_at is None or pause > self._patience:
+            if left.resets_at is None or pause > min(BRIEF, self._patience):
                 raise LimitReachedError(self._title, now + pause)
             self._wait(pause)
 
