@@ -6,7 +6,7 @@ opened, lies in a temporary file without a name. What the entries mean is decide
 
 import os
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import partial
@@ -65,6 +65,10 @@ class Container:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    def forget_size(self, names: Collection[str]) -> None:
+        """Note that these files were read although they are larger than a file may be: their size is no fault."""
+        self.faults = [each for each in self.faults if each.problem is not Problem.TOO_LARGE or each.name not in names]
 
     def close(self) -> None:
         """Close the files that it holds open."""

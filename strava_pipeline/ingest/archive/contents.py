@@ -30,6 +30,7 @@ from strava_pipeline.core.limits import UNLIMITED, ImportLimits
 from strava_pipeline.core.rows import Json
 from strava_pipeline.core.sources import FILE, RUNNING_PAGE, STRAVA_ARCHIVE, STRAVA_JSON, hashed_id
 from strava_pipeline.ingest.archive.api_json import ApiObject, ObjectKind, is_json, read_objects
+from strava_pipeline.ingest.archive.apple_health import health_lists
 from strava_pipeline.ingest.archive.bulk_export import BulkExport, activity_format, bulk_exports
 from strava_pipeline.ingest.archive.container import Container, Kind
 from strava_pipeline.ingest.archive.entry import Entry, Fault, Oversized, names_by_ending
@@ -61,14 +62,18 @@ class Contents:
 def contents(container: Container, limits: ImportLimits = ImportLimits()) -> Contents:
     """What is kept of a container, decided by names; only lists and JSON are read. Raises SourceError for a list of others."""
     exports = tuple(bulk_exports(container, refuse_foreign=True))
-    lists = tuple(service_lists(container.entries, {export.list_name for export in exports}))
+    health = health_lists(container, limits)
+    container.forget_size({each.document for each in health})
+    entries = [*container.entries, *(each.entry for each in health)]
+    lists = tuple(service_lists(entries, {export.list_name for export in exports}))
     roles: dict[str, Role] = {**_roles(container, exports, limits), **{each.name: "service_list" for each in lists}}
-    kept = tuple((roles[entry.name], entry) for entry in container.entries if entry.name in roles)
+    kept = tuple((roles[entry.name], entry) for entry in entries if entry.name in roles)
+    known = roles.keys() | {each.document for each in health}
     return Contents(
         entries=kept,
         oversized=tuple(file for file in container.oversized if activity_format(file.name)),
         athletes={export.list_name: export.athlete_id for export in exports if export.athlete_id is not None},
-        left_out=names_by_ending(entry.name for entry in container.entries if entry.name not in roles),
+        left_out=names_by_ending(entry.name for entry in container.entries if entry.name not in known),
         exports=exports,
         service_lists=lists,
     )

@@ -16,7 +16,7 @@ from strava_pipeline.core.files.exports.rows import ServiceRow, ServiceRows
 from strava_pipeline.core.json_values import parse_json
 from strava_pipeline.ingest.archive.entry import Entry, Fault, Problem, UnreadableEntryError, fault
 
-_NAMES = re.compile(r"activities[^/]*\.csv$|summarizedActivities[^/]*\.json$", re.IGNORECASE)
+_NAMES = re.compile(r"activities[^/]*\.csv$|summarizedActivities[^/]*\.json$|\.xml\.workouts\.json$", re.IGNORECASE)
 """What such lists are called, perhaps with a number behind it that a browser added."""
 _ACCOUNT = re.compile(r"(^|/)DI_CONNECT/")  # Garmin's, with years of JSON about sleep and steps
 

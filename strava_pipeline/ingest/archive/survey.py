@@ -15,6 +15,7 @@ from strava_pipeline.core.limits import ImportLimits
 from strava_pipeline.core.sports import sport_type
 from strava_pipeline.core.text import counted
 from strava_pipeline.ingest.archive.api_json import ObjectKind, is_json, read_objects
+from strava_pipeline.ingest.archive.apple_health import health_lists
 from strava_pipeline.ingest.archive.bulk_export import BulkExport, activity_format, bulk_exports
 from strava_pipeline.ingest.archive.container import Container, open_container
 from strava_pipeline.ingest.archive.entry import Entry, Fault, UnreadableEntryError, names_by_ending
@@ -62,6 +63,8 @@ def survey(path: Path, read_file: ReadFile | None = None, limits: ImportLimits =
     """Survey a path. Raises SourceError where there is nothing to read, or a list that is not Strava's."""
     with open_container(path, limits) as container:
         found = Survey(path, container.kind.value, container.salvaged)
+        health = health_lists(container, limits)
+        container.forget_size({each.document for each in health})
         found.problems += map(str, container.faults)
         rows: dict[str, Any] = {}
         for export in bulk_exports(container, refuse_foreign=True):
@@ -69,13 +72,14 @@ def survey(path: Path, read_file: ReadFile | None = None, limits: ImportLimits =
             rows |= export.files
             _count_rows(export, found)
         _count_objects(container, limits, found)
-        lists = service_lists(container.entries, {export.list_name for export in found.exports})
+        entries = [*container.entries, *(each.entry for each in health)]
+        lists = service_lists(entries, {export.list_name for export in found.exports})
         recordings = [entry.name for entry in container.entries if activity_format(entry.name)]
         finder = RowFinder(lists, recordings)
         for entry in container.entries:
             _count_entry(entry, entry.name in rows, read_file, finder, found)
         _count_rows_left(lists, finder, found)
-        kept = _part_of_exports(found.exports) | {each.name for each in lists}
+        kept = _part_of_exports(found.exports) | {each.name for each in lists} | {each.document for each in health}
         found.left_out = names_by_ending(
             entry.name
             for entry in container.entries

@@ -6,14 +6,17 @@ A module for each service; nothing outside names one. Ids of services that this 
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from strava_pipeline.core.files.exports import garmin, intervals_icu, runkeeper
+from strava_pipeline.core.files.exports import apple_health, garmin, intervals_icu, runkeeper
 from strava_pipeline.core.files.exports.rows import ServiceRows
 
 _CSVS = (
     (runkeeper.is_runkeeper, runkeeper.read_runkeeper),
     (intervals_icu.is_intervals, intervals_icu.read_intervals),
 )
-_JSONS = ((garmin.is_garmin, garmin.read_garmin),)
+_JSONS = (
+    (garmin.is_garmin, garmin.read_garmin),
+    (apple_health.is_apple_health, apple_health.read_apple_health),
+)
 
 
 def csv_reader(titles: Sequence[str]) -> Callable[[bytes], ServiceRows] | None:

@@ -1,0 +1,127 @@
+"""Takes the workouts out of Apple Health's export.xml, which has gigabytes, most of them records of health that stay there.
+
+The document is read in pieces and never held: memory is that of the workouts. What comes out is JSON, which is kept in the
+document's place. Who wrote a workout (the name of a watch is its owner's) and inline positions are left out.
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from lxml import etree
+
+from strava_pipeline.core.files.exports.apple_health import KEY
+from strava_pipeline.core.json_values import json_bytes
+from strava_pipeline.core.limits import ImportLimits, megabytes
+from strava_pipeline.ingest.archive.container import Container
+from strava_pipeline.ingest.archive.entry import Entry, Oversized, UnreadableEntryError
+
+ENDING = ".workouts.json"  # behind the document's name
+_CHUNK = 1 << 18  # bytes that are a tree at once
+_HEAD = 1 << 20  # bytes in which the document's type stands; exports of today have 10 kB there
+_ROOT = re.compile(rb"<HealthData[\s>]")
+_TYPE = re.compile(rb"<!DOCTYPE\s+HealthData\s*(\[.*?\]\s*)?>", re.DOTALL)
+_LEFT_OUT = frozenset({"sourceName", "sourceVersion", "device"})
+
+
+@dataclass(frozen=True, slots=True)
+class HealthList:
+    """The workouts of a document: `document`, its name, and `entry`, what is kept of it."""
+
+    document: str
+    entry: Entry
+
+
+def health_lists(container: Container, limits: ImportLimits = ImportLimits()) -> list[HealthList]:
+    """The workouts of every export of Apple Health in a container. A document may be larger than the limit of a file."""
+    documents: list[Entry | Oversized] = [*container.entries, *container.oversized]
+    return [
+        HealthList(each.name, Entry(f"{each.name}{ENDING}", len(body), body.__bytes__))
+        for each in documents
+        if each.name.lower().endswith(".xml") and (body := _workouts_of(each, limits)) is not None
+    ]
+
+
+def _workouts_of(document: Entry | Oversized, limits: ImportLimits) -> bytes | None:
+    """What is kept of a document; None: it is none of Apple Health."""
+    pieces = _chunks(document)
+    found: list[Mapping[str, Any]] = []
+    faults: list[str] = []
+    size = 0
+    try:
+        head = b""
+        for piece in pieces:
+            head += piece
+            if len(head) >= _HEAD or _ROOT.search(head):
+                break
+        if _ROOT.search(head) is None:
+            return None
+        for workout in _workouts(_joined(_TYPE.sub(b"", head, count=1), pieces), faults):
+            size += len(json_bytes(workout))
+            if size > limits.file_bytes:
+                faults.append(f"its workouts have more than {megabytes(limits.file_bytes)}; those before are read")
+                break
+            found.append(workout)
+    except UnreadableEntryError as error:
+        if not found:
+            return None  # among the faults of the container, or to be read where it is kept
+        faults.append(f"{error.fault.detail}; the workouts before are read")
+    return json_bytes({KEY: found, "faults": faults})
+
+
+def _chunks(document: Entry | Oversized) -> Iterator[bytes]:
+    pieces = document.pieces() if isinstance(document, Oversized) else iter([document.read()])
+    for piece in pieces:
+        for start in range(0, len(piece), _CHUNK):
+            yield piece[start : start + _CHUNK]
+
+
+def _joined(head: bytes, pieces: Iterable[bytes]) -> Iterator[bytes]:
+    for start in range(0, len(head), _CHUNK):
+        yield head[start : start + _CHUNK]
+    yield from pieces
+
+
+def _workouts(pieces: Iterable[bytes], faults: list[str]) -> Iterator[Mapping[str, Any]]:
+    parser = etree.XMLPullParser(
+        events=("start", "end"),
+        tag=("HealthData", "Workout"),
+        recover=True,
+        resolve_entities=False,
+        no_network=True,
+        load_dtd=False,
+        huge_tree=False,
+        remove_comments=True,
+        remove_pis=True,
+    )
+    root: etree._Element | None = None
+    ended = False
+    try:
+        for piece in pieces:
+            parser.feed(piece)
+            for event, element in parser.read_events():
+                root = element if root is None and element.tag == "HealthData" else root
+                ended = ended or (event == "end" and element.tag == "HealthData")
+                if event == "end" and element.tag == "Workout":
+                    yield _workout(element)
+            if root is not None:
+                del root[:-1]
+        parser.close()
+    except etree.LxmlError:
+        ended = False
+    if not ended:
+        faults.append("it ends in the middle, or a part of it can't be read; the workouts before are read")
+
+
+def _workout(element: etree._Element) -> Mapping[str, Any]:
+    return {
+        "attributes": {name: value for name, value in element.attrib.items() if name not in _LEFT_OUT},
+        "statistics": [dict(each.attrib) for each in element.findall("WorkoutStatistics")],
+        "metadata": {
+            key: each.get("value")
+            for each in element.findall("MetadataEntry")
+            if (key := each.get("key", "")).startswith("HK")
+        },
+        "routes": [path for each in element.findall("WorkoutRoute/FileReference") if (path := each.get("path"))],
+    }

@@ -1,0 +1,195 @@
+"""Apple Health's export: workouts with and without routes, out of a document that is never held as a whole."""
+
+import tracemalloc
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from strava_pipeline.core.files.exports.apple_health import read_apple_health
+from strava_pipeline.core.limits import ImportLimits
+from strava_pipeline.ingest.archive.apple_health import health_lists
+from strava_pipeline.ingest.archive.container import Container, Kind, open_container
+from strava_pipeline.ingest.archive.contents import contents
+from strava_pipeline.ingest.archive.entry import Oversized
+from strava_pipeline.ingest.archive.survey import survey
+from strava_pipeline.ingest.files.reading import read_file
+from strava_pipeline_tests.ingest.archive.exports import CAME, activities_of, fields_of, gpx
+from strava_pipeline_tests.ingest.archive.made import unpacked, zipped
+
+BEGAN = datetime(2021, 5, 1, 7, 0, 1, tzinfo=UTC)
+TOP = "apple_health_export"
+ROUTE = f"{TOP}/workout-routes/route_2021-05-01_9.00am.gpx"
+DOCTYPE = '<!DOCTYPE HealthData [\n<!ELEMENT HealthData (Record*,Workout*)>\n<!ATTLIST broken\n<!ENTITY a "boom">\n]>\n'
+RECORD = '<Record type="HKQuantityTypeIdentifierHeartRate" sourceName="Jane\'s Watch" value="61" startDate="2021-05-01 09:00:00 +0200"/>\n'
+
+
+def workout(word: str, began: str, ended: str, inner: str = "", more: str = "") -> str:
+    return (
+        f'<Workout workoutActivityType="HKWorkoutActivityType{word}" duration="29.5" durationUnit="min" {more} '
+        f'sourceName="Jane\'s Watch" device="&lt;HKDevice&gt;" startDate="{began}" endDate="{ended}">{inner}</Workout>\n'
+    )
+
+
+RUN = workout(
+    "Running", "2021-05-01 09:00:00 +0200", "2021-05-01 09:30:00 +0200",
+    '<MetadataEntry key="HKTimeZone" value="Europe/Vienna"/><MetadataEntry key="HKIndoorWorkout" value="0"/>'
+    '<MetadataEntry key="HKElevationAscended" value="1234 cm"/>'
+    '<WorkoutStatistics type="HKQuantityTypeIdentifierHeartRate" average="150.5" maximum="178" unit="count/min"/>'
+    '<WorkoutStatistics type="HKQuantityTypeIdentifierDistanceWalkingRunning" sum="5.25" unit="km"/>'
+    '<WorkoutStatistics type="HKQuantityTypeIdentifierActiveEnergyBurned" sum="300" unit="Cal"/>'
+    '<WorkoutRoute sourceName="Jane\'s Watch"><FileReference path="/workout-routes/route_2021-05-01_9.00am.gpx"/></WorkoutRoute>',
+)  # fmt: skip
+GYM = workout(
+    "FunctionalStrengthTraining", "2021-05-02 18:00:00 +0200", "2021-05-02 18:45:00 +0200",
+    '<MetadataEntry key="HKIndoorWorkout" value="1"/>', 'totalDistance="0" totalDistanceUnit="km" totalEnergyBurned="836.8" totalEnergyBurnedUnit="kJ"',
+)  # fmt: skip
+
+
+def document(*parts: str, doctype: str = DOCTYPE) -> bytes:
+    head = f'<?xml version="1.0" encoding="UTF-8"?>\n{doctype}<HealthData locale="de_AT">\n <ExportDate value="2026-11-01"/>\n'
+    return f"{head}{''.join(parts)}</HealthData>\n".encode()
+
+
+WHOLE = document(RECORD, RUN, RECORD * 3, GYM, RECORD)
+EXPORT = {
+    f"{TOP}/export.xml": WHOLE,
+    f"{TOP}/export_cda.xml": b"<?xml version='1.0'?><ClinicalDocument/>",
+    f"{TOP}/electrocardiograms/ecg.csv": b"Name,Jane",
+    ROUTE: gpx(BEGAN),
+}
+
+
+def path_of(folder: Path, files: dict[str, bytes] = EXPORT, *, as_folder: bool = False) -> Path:
+    if as_folder:
+        return unpacked(folder / "health", files)
+    path = folder / "export.zip"
+    path.write_bytes(zipped(files))
+    return path
+
+
+@pytest.mark.parametrize("as_folder", [False, True])
+@pytest.mark.parametrize(
+    "limits", [ImportLimits(), ImportLimits(file_bytes=1700)], ids=["small", "larger than a file may be"]
+)
+def test_workouts_with_and_without_a_route_are_activities(
+    tmp_path: Path, as_folder: bool, limits: ImportLimits
+) -> None:
+    files = {**EXPORT, ROUTE: gpx(BEGAN, seconds=10)}
+    assert len(files[ROUTE]) < 1700 < len(WHOLE)
+    run, gym = map(fields_of, activities_of(path_of(tmp_path, files, as_folder=as_folder), limits=limits))
+    assert {name: run[name] for name in ("sport_type", "start_date", "moving_time", "average_heartrate", "calories")} == {
+        "sport_type": "Run", "start_date": "2021-05-01T07:00:01Z", "moving_time": 1770, "average_heartrate": 150.5, "calories": 300.0,
+    }  # fmt: skip
+    assert (run["name"], run["total_elevation_gain"]) == ("by the app", 12.34)
+    assert {name: gym[name] for name in ("sport_type", "start_date", "elapsed_time", "trainer", "calories")} == {
+        "sport_type": "WeightTraining", "start_date": "2021-05-02T16:00:00Z", "elapsed_time": 2700, "trainer": True,
+        "calories": 200.0,
+    }  # fmt: skip
+    assert not {"start_date_local", "distance"} & gym.keys(), "the offset is the telephone's, and 0 km is no distance"
+
+
+def test_only_the_workouts_are_kept_and_nobody_is_named(tmp_path: Path) -> None:
+    with open_container(path_of(tmp_path)) as container:
+        found = contents(container)
+        kept = {entry.name: entry.read() for _, entry in found.entries}
+        assert not container.faults
+    assert kept.keys() == {ROUTE, f"{TOP}/export.xml.workouts.json"}
+    assert b"Jane" not in kept[f"{TOP}/export.xml.workouts.json"]
+    assert b"Record" not in kept[f"{TOP}/export.xml.workouts.json"]
+    assert {kind: len(names) for kind, names in found.left_out.items()} == {"csv": 1, "xml": 1}
+
+
+def test_the_same_workout_of_a_later_export_in_another_zone_is_the_same_activity(tmp_path: Path) -> None:
+    def id_of(text: str) -> int:
+        (only,) = activities_of(unpacked(tmp_path / text[-80:-70].strip(), {"export.xml": document(text)}))
+        return only.activity_id
+
+    later = workout("Rowing", "2021-05-01 04:00:00 -0500", "2021-05-01 04:30:00 -0500")
+    assert id_of(workout("Rowing", "2021-05-01 11:00:00 +0200", "2021-05-01 11:30:00 +0200")) == id_of(later)
+
+
+def test_the_zone_of_a_workout_is_its_clock() -> None:
+    item = {
+        "attributes": {"workoutActivityType": "HKWorkoutActivityTypeYoga", "startDate": "2021-12-31 23:30:00 +0000"}
+    }
+    (row,) = read_apple_health({"appleHealthWorkouts": [{**item, "metadata": {"HKTimeZone": "Europe/Vienna"}}]}).rows
+    assert (row.fields["start_date_local"], row.fields["timezone"]) == (
+        "2022-01-01T00:30:00Z",
+        "(GMT+01:00) Europe/Vienna",
+    )
+    (row,) = read_apple_health({"appleHealthWorkouts": [{**item, "metadata": {"HKTimeZone": "Atlantis"}}]}).rows
+    assert row.fields == {"sport_type": "Yoga", "start_date": "2021-12-31T23:30:00Z"}
+
+
+@pytest.mark.parametrize(
+    ("items", "rows", "faults"),
+    [
+        ([], 0, 0),
+        ([3, {}, {"attributes": {"startDate": "soon"}}], 0, 1),
+        ([{"attributes": {"startDate": "2021-05-01 09:00:00 +0200", "duration": "x", "totalDistance": "5", "totalDistanceUnit": "furlong"}}], 1, 0),
+        ([{"attributes": {"startDate": "0001-01-01 00:00:00 +1400"}}], 0, 1),
+    ],
+)  # fmt: skip
+def test_odd_values_raise_nothing(items: list[Any], rows: int, faults: int) -> None:
+    found = read_apple_health({"appleHealthWorkouts": items})
+    assert (len(found.rows), len(found.faults)) == (rows, faults)
+
+
+def test_a_sport_that_strava_lacks_keeps_its_word(tmp_path: Path) -> None:
+    (only,) = activities_of(
+        unpacked(tmp_path, {"export.xml": document(workout("Fencing", "2021-05-01 09:00:00 +0200", ""))})
+    )
+    assert fields_of(only)["sport"] == "Fencing"
+
+
+@pytest.mark.parametrize(
+    ("body", "activities"),
+    [
+        (document(RUN, GYM)[:-80], 1),
+        (document(RUN, "<Record <<&bad; ", GYM), 1),
+        (document(doctype='<!DOCTYPE HealthData [<!ENTITY a "' + "x" * 100 + '"><!ENTITY b "&a;&a;">]>'), 0),
+    ],
+)
+def test_of_a_document_that_breaks_off_the_workouts_before_come_in(
+    tmp_path: Path, body: bytes, activities: int
+) -> None:
+    path = unpacked(tmp_path, {"export.xml": body})
+    assert len(activities_of(path)) >= activities
+    with open_container(path) as container:
+        (only,) = contents(container).service_lists
+    assert bool(only.faults) is (activities > 0)
+
+
+def test_other_documents_are_left_alone(tmp_path: Path) -> None:
+    with open_container(unpacked(tmp_path, {"a.xml": b"<gpx/>", "b.xml": b"", "c.xml": b"\xff\xfe"})) as container:
+        assert health_lists(container) == []
+
+
+def test_a_preview_counts_each_workout_once(tmp_path: Path) -> None:
+    found = survey(path_of(tmp_path), lambda name, body: read_file(body, name, CAME))
+    assert found.activities == {(2021, "Run"): 1, (2021, "WeightTraining"): 1}
+    assert found.problems == []
+
+
+def test_memory_does_not_grow_with_the_records() -> None:
+    records = (RECORD * 2000).encode()
+
+    def peak(times: int) -> int:
+        def pieces() -> Iterator[bytes]:
+            yield document(RUN).removesuffix(b"</HealthData>\n")
+            for _ in range(times):
+                yield records
+            yield b"</HealthData>"
+
+        container = Container(Path("export.zip"), Kind.ZIP, [], oversized=[Oversized("export.xml", 1, pieces)])
+        tracemalloc.start()
+        (only,) = health_lists(container)
+        _, most = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        assert b"Running" in only.entry.read()
+        return most
+
+    assert peak(20) < peak(2) + 1_000_000
