@@ -7,6 +7,7 @@ from collections.abc import Collection
 
 import polars as pl
 
+from strava_pipeline.core.matching.by_hand import as_far, as_long, written_pairs
 from strava_pipeline.core.matching.rules import (
     CLOCK_SPREAD,
     CLOCK_STEP,
@@ -14,8 +15,6 @@ from strava_pipeline.core.matching.rules import (
     CROWD,
     LONGEST,
     MOST_SHIFT,
-    WRITTEN_DISTANCE,
-    WRITTEN_METRES,
     Rule,
 )
 from strava_pipeline.core.sources import FILE
@@ -28,6 +27,7 @@ ACTIVITY_COLUMNS: dict[str, pl.DataType] = {
     "trainer": pl.Boolean(),  # on a trainer or treadmill
     "start": pl.Float64(),  # s since 1970, UTC
     "day": pl.Date(),  # on the athlete's clock; known without a start where a person wrote the day alone
+    "local_start": pl.Float64(),  # s since 1970 on that clock
     "elapsed": pl.Float64(),  # s
     "distance": pl.Float64(),  # m
     "start_lat": pl.Float64(),  # °
@@ -44,6 +44,7 @@ ACTIVITY_COLUMNS: dict[str, pl.DataType] = {
     "source_id": pl.String(),  # its source's own id
     "links": pl.List(pl.String()),  # what its source says that it is called elsewhere, as source:id
     "deleted": pl.Boolean(),  # gone from its source
+    "by_hand": pl.Boolean(),  # a person wrote it down
 }
 _BUCKET = 6 * 3600.0  # s
 _NUMBER = r"\d{7,}"  # in a name: somebody's id, if it is no date
@@ -104,6 +105,7 @@ def candidate_pairs(activities: pl.DataFrame, repeating: Collection[str] = ()) -
     and `same_name`.
 
     The last three are null where there is none. A `same_link` is what both are called at one source, by the word of a source.
+    `fits_alone` is that of `written_pairs`, null for other pairs.
 
     Names and numbers count only between a file and an activity numbered by a source: two files in two folders may have one
     name. The sessions of one file share its content and are still several activities.
@@ -127,7 +129,8 @@ def candidate_pairs(activities: pl.DataFrame, repeating: Collection[str] = ()) -
     named = _sharing(keyed, "names", COMMON_NAME).group_by(_KEYS).agg(pl.col("names").min().alias("same_name"))
     plain = keyed.drop("contents", "links", "names", "numbers")
     days, timed = _on_one_day(plain), plain.drop("day", "distance").filter(pl.col("start").is_finite())
-    found = [content, linked, numbered, named, days, _at_one_time(timed), _by_a_shifted_clock(timed)]
+    written = written_pairs(activities)
+    found = [content, linked, numbered, named, days, written, _at_one_time(timed), _by_a_shifted_clock(timed)]
     return (
         pl.concat([each.select(_KEYS) for each in found])
         .unique()
@@ -136,6 +139,7 @@ def candidate_pairs(activities: pl.DataFrame, repeating: Collection[str] = ()) -
         .join(numbered, on=_KEYS, how="left")
         .join(named, on=_KEYS, how="left")
         .join(days, on=_KEYS, how="left")
+        .join(written, on=_KEYS, how="left")
         .with_columns(pl.col("same_content", "same_day").fill_null(False))
         .sort(_KEYS)
     )
@@ -164,13 +168,10 @@ def _at_one_time(activities: pl.DataFrame) -> pl.DataFrame:
 
 
 def _on_one_day(activities: pl.DataFrame) -> pl.DataFrame:
-    """Pairs of one day and about one distance, one of which has no start; with `same_day`. Only where no third one fits."""
+    """Pairs of one day and about one distance and length, one without a start; with `same_day`. Only where no third one fits."""
     ridden = activities.filter(pl.col("day").is_not_null(), pl.col("distance") > 0)
     without_start = ridden.filter(pl.col("start").is_null(), _of_another_source())
-    apart = (pl.col("distance_a") - pl.col("distance_b")).abs()
-    share = pl.max_horizontal("distance_a", "distance_b") * WRITTEN_DISTANCE.value
-    pairs = _pairs(without_start, ridden, ["day"])
-    pairs = pairs.filter(apart <= pl.max_horizontal(share, pl.lit(WRITTEN_METRES.value)))
+    pairs = _pairs(without_start, ridden, ["day"]).filter(as_far(), as_long().fill_null(True))
     alone = [pl.len().over(f"id_{one}", f"by_{other}") == 1 for one, other in ("ab", "ba")]
     return pairs.filter(*alone).select(*_KEYS, same_day=pl.lit(True))
 

@@ -13,8 +13,8 @@ import polars as pl
 from strava_pipeline.core.geodesy import column_distance_m
 from strava_pipeline.core.matching import rules
 from strava_pipeline.core.matching.candidates import is_shifted
+from strava_pipeline.core.matching.sports import sport_alike
 from strava_pipeline.core.sources import FILE, IMPORTED
-from strava_pipeline.core.sports import FAMILY, INDOORS, UNSPECIFIED
 
 POINT_COLUMNS = ("at", "latitude", "longitude", "heartrate")
 """The columns of `core.files.recording.TRACK` that are compared."""
@@ -80,7 +80,7 @@ def _measured(both: pl.DataFrame) -> pl.DataFrame:
         place_apart=pl.min_horizontal(_metres("start_lat", "start_lng"), ends),
         heart_apart=_heart_apart("points_heart_apart", "heartrate"),
         maximum_apart=_heart_apart("points_maximum_apart", "max_heartrate"),
-    ).with_columns(sport_alike=_alike(), shifted=is_shifted())
+    ).with_columns(sport_alike=sport_alike(), shifted=is_shifted())
 
 
 def _heart_apart(by_points: str, column: str) -> pl.Expr:
@@ -90,29 +90,6 @@ def _heart_apart(by_points: str, column: str) -> pl.Expr:
 
 def _metres(lat: str, lng: str) -> pl.Expr:
     return column_distance_m(*(pl.col(f"{name}_{side}") for side in "ab" for name in (lat, lng)))
-
-
-def _alike() -> pl.Expr:
-    """1: the same sport; 0: another; None: one has no sport."""
-    a, b = pl.col("sport_type_a"), pl.col("sport_type_b")
-    family = [each.replace_strict(FAMILY, default=each, return_dtype=pl.String) for each in (a, b)]
-    return (
-        pl.when((a == b) | (_as_said_indoors("a") == _as_said_indoors("b")))
-        .then(1.0)
-        .when(family[0] == family[1])
-        .then(rules.COMPATIBLE.value)
-        .when((a == UNSPECIFIED) | (b == UNSPECIFIED))
-        .then(rules.UNSAID.value)
-        .when(a.is_not_null() & b.is_not_null())
-        .then(0.0)
-    )
-
-
-def _as_said_indoors(side: str) -> pl.Expr:
-    """The sport; a virtual one where the activity was on a trainer or treadmill."""
-    sport = pl.col(f"sport_type_{side}")
-    indoors = sport.replace_strict(INDOORS, default=sport, return_dtype=pl.String)
-    return pl.when(pl.col(f"trainer_{side}")).then(indoors).otherwise(sport)
 
 
 def _scored(measured: pl.DataFrame) -> pl.DataFrame:
@@ -145,7 +122,12 @@ def _judged(pointed: pl.DataFrame) -> pl.DataFrame:
         & _at_most("end_apart", rules.EXACT, unknown=False),
     )
     judged = judged.with_columns(
-        alike=((_alike_enough() & pl.col("here")) | _one_recording() | _of_one_day()).fill_null(False)
+        alike=(
+            (_alike_enough() & pl.col("here"))
+            | _one_recording()
+            | _of_one_day()
+            | pl.col("fits_alone").fill_null(False)
+        ).fill_null(False)
         & pl.col("one_athlete")
     )
     verdict = (
@@ -230,7 +212,7 @@ def _alike_enough() -> pl.Expr:
         & (pl.col("together") >= rules.PROBABLE_TOGETHER.value).fill_null(False)
         & as_far
         & _at_most("place_apart", rules.MOST_PLACE, unknown=True)
-        & (placed | ((tight | _of_logins()) & ridden) | pl.col("to_the_second"))
+        & (placed | ((tight | _of_logins()) & ridden) | (tight & _of_logins()) | pl.col("to_the_second"))
         & ((pl.col("sport_alike") > 0).fill_null(True) | (tight & placed))
         & (pl.col("one_heart") | one_recording)
     )
@@ -245,7 +227,7 @@ def _doubtful() -> pl.Expr:
     called = pl.col("same_number").is_not_null() | pl.col("same_name").is_not_null()
     named = called & ((pl.col("within") > 0).fill_null(True) | pl.col("shifted"))
     at_one_time = _overlapping() & pl.col("here") & (pl.col("score") >= rules.DOUBTFUL.value)
-    return at_one_time | clock | named | _same_points() | pl.col("same_day")
+    return at_one_time | clock | named | _same_points() | pl.col("same_day") | pl.col("fits_alone").is_not_null()
 
 
 def _at_most(name: str, rule: rules.Rule, *, unknown: bool) -> pl.Expr:
@@ -261,6 +243,8 @@ def _reasons() -> pl.Expr:
         pl.format("the same number: {}", col("same_number")),
         pl.format("the same name: {}", col("same_name")),
         pl.when(col("same_day")).then(pl.lit("the same day, without a time")),
+        pl.when(col("fits_alone")).then(pl.lit("the minute that was written down")),
+        pl.when(~col("fits_alone")).then(pl.lit("the minute that was written down, as of others")),
         pl.when(col("shifted")).then(pl.format("clocks {} h apart", (col("start_apart") / 3600).round(2))),
         pl.when(~col("shifted")).then(pl.format("{} % of the time together", _percent("together"))),
         pl.when(~col("shifted")).then(pl.format("starts {} s apart", col("start_apart").round(0).cast(pl.Int64))),

@@ -59,11 +59,13 @@ class Identities:
         numbered_by: the source that numbers an activity once; None: a file, or a source that may repeat one.
         athletes: its athlete.
         contents: the content of a file without a row.
+        by_hand: what a person wrote down, rounded: two that are alike need not both be like it.
     """
 
     numbered_by: Mapping[int, str | None]
     athletes: Mapping[int, int | None]
     contents: Mapping[int, str | None]
+    by_hand: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +141,7 @@ def find_matches(
         contents=dict(
             prepared.filter(pl.col("source") == FILE).select("id", pl.col("contents").list.first()).iter_rows()
         ),
+        by_hand=frozenset(prepared.filter("by_hand")["id"]),
     )
     groups = group_activities(_likenesses(judged, prepared), _alike(judged), identities, decided)
     return Matching(_matches(judged, groups, numbers, decided), _members(prepared, groups, sources))
@@ -169,7 +172,12 @@ def _with_decided(pairs: pl.DataFrame, decided: Decisions) -> pl.DataFrame:
     ).join(pairs, on=["id_a", "id_b"], how="anti")
     none = pl.lit(None, pl.String)
     more = more.with_columns(
-        same_content=pl.lit(False), same_day=pl.lit(False), same_link=none, same_number=none, same_name=none
+        same_content=pl.lit(False),
+        same_day=pl.lit(False),
+        fits_alone=pl.lit(None, pl.Boolean),
+        same_link=none,
+        same_number=none,
+        same_name=none,
     )
     return pl.concat([pairs, more.select(pairs.columns)])
 
@@ -263,18 +271,26 @@ def _agree(
         return True
     if _values(left, identities.contents) & _values(right, identities.contents):
         return False  # two sessions of one file
-    return _match_each_other(left, right, alike, linked.union(*decided.joined))
+    return _match_each_other(left, right, alike, linked.union(*decided.joined), identities.by_hand)
 
 
-def _match_each_other(left: set[int], right: set[int], alike: set[Pair], joined: set[int]) -> bool:
-    """Whether each member is like each of the other group; of the `joined`, by a person or a source, one is enough."""
+def _match_each_other(
+    left: set[int], right: set[int], alike: set[Pair], joined: set[int], by_hand: frozenset[int]
+) -> bool:
+    """Whether each member is like each of the other group; of the `joined`, by a person or a source, one is enough, and of
+    those `by_hand` none is needed: two of them are alike, or this would not be asked.
+    """
+
+    spared = joined | by_hand
 
     def fits(one: int, others: set[int]) -> bool:
+        if others <= by_hand:
+            return True
         like = [ordered_pair(one, other) in alike for other in others]
-        needed = [fit for fit, other in zip(like, others, strict=True) if other not in joined]
+        needed = [fit for fit, other in zip(like, others, strict=True) if other not in spared]
         return any(like) and all(needed)
 
-    return all(fits(one, right) for one in left - joined) and all(fits(one, left) for one in right - joined)
+    return all(fits(one, right) for one in left - spared) and all(fits(one, left) for one in right - spared)
 
 
 def _values(group: set[int], by_id: Mapping[int, T | None]) -> set[T]:

@@ -98,6 +98,7 @@ class ProviderSpec:
         read_page: reads the body of a page, parsed from JSON.
         paged: whether a listing comes in pages of the size that is asked for; if not, a year is one answer.
         repeats: whether it may have one activity several times, because several devices or services bring it there.
+        by_hand: whether a person wrote the rows, with starts to the minute or the day.
         withheld: where the service withholds activities: what the user can do about it, as sentences.
         oldest_first: whether a listing of a window with a beginning starts with its oldest activity.
         capabilities: `windows`: lists by range of time, without which each listing is of everything; `feed`: says what
@@ -116,6 +117,7 @@ class ProviderSpec:
     read_page: Callable[[Any], ReadPage]
     paged: bool = True
     repeats: bool = False
+    by_hand: bool = False
     withheld: str = ""
     oldest_first: bool = False
     capabilities: frozenset[Capability] = frozenset()

@@ -49,6 +49,7 @@ SPEC = ProviderSpec(
     title="Spreadsheet",
     link=None,
     priority=1,
+    by_hand=True,
     read_page=read_page,
     capabilities=frozenset({"whole"}),
 )

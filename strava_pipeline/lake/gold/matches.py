@@ -105,7 +105,7 @@ def match_activities(connection: Connection, lake: Lake) -> MatchReport:
             NOTHING_MATCHED
             if has_no_pairs
             else find_matches(
-                _with_contents(_activities(connection, folder / "known.parquet"), lake, fetched),
+                _completed(_activities(connection, folder / "known.parquet"), lake, fetched),
                 decided,
                 compare,
                 sources,
@@ -151,8 +151,13 @@ def _files_read(lake: Lake) -> dict[int, str]:
     return {file.activity_id: file.record.sha256 for file in provider_files(lake) if is_read(lake, file.record.sha256)}
 
 
-def _with_contents(known: pl.DataFrame, lake: Lake, fetched: Mapping[int, str]) -> pl.DataFrame:
-    """The activities with what their files hold whose files a provider gave (`fetched`: hashes of the bytes, by id)."""
+def _completed(known: pl.DataFrame, lake: Lake, fetched: Mapping[int, str]) -> pl.DataFrame:
+    """The activities with what gold doesn't say: which ones a person wrote down, and what the files hold that a provider gave.
+
+    `fetched`: hashes of these files, by id.
+    """
+    by_hand = [name for name in lake.listed_sources if spec_of(name).by_hand]
+    known = known.with_columns(by_hand=pl.col("source").is_in(by_hand))
     contents = {key: read.content for key, digest in fetched.items() if (read := reading_of(lake, digest)) is not None}
     if not contents:
         return known
@@ -325,8 +330,9 @@ def years_of_ids(connection: Connection, ids: list[int]) -> dict[int, int]:
 
 def pair_evidence(connection: Connection, lake: Lake, one: int, other: int) -> PairEvidence:
     """The evidence for two activities of gold being the same, computed now."""
-    known = pl.DataFrame(connection.execute(sql("matching")).fetchall(), schema=ACTIVITY_COLUMNS, orient="row")
-    known = _with_contents(known, lake, _files_read(lake))
+    columns = {name: kind for name, kind in ACTIVITY_COLUMNS.items() if name != "by_hand"}
+    known = pl.DataFrame(connection.execute(sql("matching")).fetchall(), schema=columns, orient="row")
+    known = _completed(known, lake, _files_read(lake))
     pair = pl.DataFrame({"id_a": [min(one, other)], "id_b": [max(one, other)]})
     found = pair.join(
         candidate_pairs(known), on=["id_a", "id_b"], how="left"

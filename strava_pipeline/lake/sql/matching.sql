@@ -26,6 +26,7 @@ SELECT
     CASE WHEN said.source <> 'file' OR filed.wrong_clock IS NOT TRUE THEN epoch(said.start_date) END AS start,
     -- a file's clock may be off by hours
     CASE WHEN said.source <> 'file' THEN said.start_date_local::DATE END AS day,
+    epoch(said.start_date_local) AS local_start,
     said.elapsed_time::DOUBLE AS elapsed,
     said.distance,
     CASE WHEN said.start_latlng <> [0.0, 0.0] THEN said.start_latlng[1] END AS start_lat,
