@@ -119,6 +119,7 @@ def test_every_provider_has_its_parts() -> None:
     assert {*PROVIDERS} == RECORDS
     assert {*PROVIDERS} <= {*SUBJECTS}
     assert not [name for name in PROVIDERS for room in ("ingest", "emulator") if not (PACKAGE / room / name).is_dir()]
+    assert not [name for name in PROVIDERS if not (PACKAGE / "emulator" / name / "athlete.py").exists()]
 
 
 @pytest.mark.parametrize("name", sorted({*PROVIDERS, *SUBJECTS}))

@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import time
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -112,8 +113,11 @@ def _demo(folder: Path, activities: int) -> None:
     _print_next_steps(folder, time.monotonic() - began)
 
 
-def demo_settings(folder: Path, url: str) -> "Settings":
-    """Settings of the demo: nothing of the user's is read or written, and no schedule runs."""
+def demo_settings(folder: Path, url: str, services: Mapping[str, str] = {}) -> "Settings":
+    """Settings of the demo: nothing of the user's is read or written, and no schedule runs.
+
+    `services`: the settings of other services beside Strava, by their names in the environment.
+    """
     from strava_pipeline.settings import Settings
     from strava_pipeline.verbs.emulator import CLIENT_ID, CLIENT_SECRET
 
@@ -139,6 +143,7 @@ def demo_settings(folder: Path, url: str) -> "Settings":
         per_page=200,
         alert_url=None,
         automation=False,
+        **services,
     )
 
 

@@ -1,0 +1,80 @@
+"""The other services of the athlete whose activities the emulated Strava has: each at an address of its own, and a table.
+
+The same efforts with each service's differences; some are missing at each. What is the same effort is returned, for tests of
+matching. A service NAME has a function `fill` in NAME/athlete.py.
+"""
+
+import importlib
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import cast
+
+from starlette.applications import Starlette
+
+from strava_pipeline.emulator.server import ServerThread
+from strava_pipeline.emulator.service import Json
+
+SETTINGS_FILE = "services.env"
+
+
+@dataclass(frozen=True, slots=True)
+class Athlete:
+    """Whose services they are.
+
+    Args:
+        activities: SummaryActivity of everything at Strava.
+        gear_names: names of gear by Strava's id.
+        folder: where tokens and the table are written.
+        now: where the clocks of the services start (UTC), and how many seconds they go in a second.
+    """
+
+    activities: Sequence[Json] = field(repr=False)
+    gear_names: Mapping[str, str]
+    folder: Path
+    now: datetime
+    speed: float
+    seed: int
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """A filled service.
+
+    Args:
+        app: its pages; None: it has none.
+        settings: by name, `{url}` for the address of `app`.
+        pairs: Strava's id of each of its activities that are at Strava, by the id here.
+        alone: how many activities it has that no other service has.
+    """
+
+    app: Starlette | None
+    settings: Mapping[str, str]
+    pairs: Mapping[str, int] = field(repr=False)
+    alone: int
+
+
+@contextmanager
+def served(athlete: Athlete, names: Collection[str]) -> Iterator[tuple[dict[str, Service], dict[str, str]]]:
+    """The services of these names, running in threads on free ports, and the settings that lead there, by their names.
+
+    The settings are also written to SETTINGS_FILE in the athlete's folder.
+    """
+    athlete.folder.mkdir(parents=True, exist_ok=True)
+    services = {name: _filled(name, athlete) for name in names}
+    settings: dict[str, str] = {}
+    with ExitStack() as running:
+        for service in services.values():
+            url = ""
+            if service.app is not None:
+                url = running.enter_context(ServerThread(service.app, "127.0.0.1", 0, on_end=lambda: None)).url
+            settings |= {name: value.replace("{url}", url) for name, value in service.settings.items()}
+        path = athlete.folder / SETTINGS_FILE
+        path.write_text("".join(f"{name}={value}\n" for name, value in settings.items()))
+        yield services, settings
+
+
+def _filled(name: str, athlete: Athlete) -> Service:
+    return cast(Service, importlib.import_module(f"strava_pipeline.emulator.{name}.athlete").fill(athlete))
