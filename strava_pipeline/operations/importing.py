@@ -151,8 +151,7 @@ class _Landing:
     def _stored(self, container: Container, found: Contents) -> tuple[list[ImportedFile], list[Fault]]:
         """What is to be kept, its bytes durable, and what stood in the way of the rest."""
         report, limits = self._report, self._limits
-        of_exports = [fault for export in found.exports for fault in export.faults]
-        faults = [*container.faults, *of_exports, *(fault for each in found.service_lists for fault in each.faults)]
+        faults = [*container.faults, *found.faults]
         files: list[ImportedFile] = []
         fresh: list[int] = []  # sizes of the files whose bytes are new
         total = len(found.entries) + len(found.oversized)

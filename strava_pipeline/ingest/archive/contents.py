@@ -34,7 +34,13 @@ from strava_pipeline.ingest.archive.apple_health import health_lists
 from strava_pipeline.ingest.archive.bulk_export import BulkExport, activity_format, bulk_exports
 from strava_pipeline.ingest.archive.container import Container, Kind
 from strava_pipeline.ingest.archive.entry import Entry, Fault, Oversized, names_by_ending
-from strava_pipeline.ingest.archive.service_lists import RowFinder, ServiceList, is_passed_over, service_lists
+from strava_pipeline.ingest.archive.service_lists import (
+    RowFinder,
+    ServiceList,
+    is_passed_over,
+    service_lists,
+    unread_recordings,
+)
 from strava_pipeline.ingest.archive.uploads import is_in_uploads, may_be_activity
 
 Role = Literal["list", "gear", "activity", "objects", "media", "service_list"]
@@ -57,6 +63,7 @@ class Contents:
     )  # names of entries of which nothing is kept, by ending
     exports: tuple[BulkExport, ...] = field(default=(), repr=False)
     service_lists: tuple[ServiceList, ...] = field(default=(), repr=False)  # of other services' exports
+    faults: tuple[Fault, ...] = ()  # of the lists, and of recordings in formats that are not read
 
 
 def contents(container: Container, limits: ImportLimits = ImportLimits()) -> Contents:
@@ -76,6 +83,11 @@ def contents(container: Container, limits: ImportLimits = ImportLimits()) -> Con
         left_out=names_by_ending(entry.name for entry in container.entries if entry.name not in known),
         exports=exports,
         service_lists=lists,
+        faults=(
+            *(each for export in exports for each in export.faults),
+            *(each for one in lists for each in one.faults),
+            *unread_recordings(container.entries),
+        ),
     )
 
 

@@ -14,11 +14,13 @@ from strava_pipeline.core.files.archive_csv import first_record
 from strava_pipeline.core.files.exports import csv_reader, json_reader
 from strava_pipeline.core.files.exports.rows import ServiceRow, ServiceRows
 from strava_pipeline.core.json_values import parse_json
+from strava_pipeline.core.text import counted
 from strava_pipeline.ingest.archive.entry import Entry, Fault, Problem, UnreadableEntryError, fault
 
 _NAMES = re.compile(r"activities[^/]*\.csv$|summarizedActivities[^/]*\.json$|\.xml\.workouts\.json$", re.IGNORECASE)
 """What such lists are called, perhaps with a number behind it that a browser added."""
 _ACCOUNT = re.compile(r"(^|/)DI_CONNECT/")  # Garmin's, with years of JSON about sleep and steps
+_POLAR = re.compile(r"(^|/)training-session-[^/]*\.json$")  # of Polar Flow's export of an account
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +68,14 @@ def _read(entry: Entry) -> ServiceRows | None:
         return ServiceRows(faults=["it is no JSON, or broken off: nothing of it was read"])
     of_json = json_reader(value)
     return of_json(value) if of_json is not None else None
+
+
+def unread_recordings(entries: Iterable[Entry]) -> list[Fault]:
+    """A fault for recordings in a format that is known and not read, with what to export instead."""
+    names = [entry.name for entry in entries if _POLAR.search(entry.name)]
+    more = f" and {counted(len(names) - 1, 'more file')}" if len(names) > 1 else ""
+    what = f"Polar's JSON{more} of this kind: not read. Export the sessions as TCX or GPX from Polar Flow"
+    return [fault(names[0], Problem.UNREAD_FORMAT, what)] if names else []
 
 
 def is_service_csv(body: bytes) -> bool:

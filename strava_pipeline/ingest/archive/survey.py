@@ -19,7 +19,13 @@ from strava_pipeline.ingest.archive.apple_health import health_lists
 from strava_pipeline.ingest.archive.bulk_export import BulkExport, activity_format, bulk_exports
 from strava_pipeline.ingest.archive.container import Container, open_container
 from strava_pipeline.ingest.archive.entry import Entry, Fault, UnreadableEntryError, names_by_ending
-from strava_pipeline.ingest.archive.service_lists import RowFinder, ServiceList, is_passed_over, service_lists
+from strava_pipeline.ingest.archive.service_lists import (
+    RowFinder,
+    ServiceList,
+    is_passed_over,
+    service_lists,
+    unread_recordings,
+)
 from strava_pipeline.ingest.archive.uploads import is_in_uploads, may_be_activity
 from strava_pipeline.ingest.files.reading import zone_of
 
@@ -65,7 +71,7 @@ def survey(path: Path, read_file: ReadFile | None = None, limits: ImportLimits =
         found = Survey(path, container.kind.value, container.salvaged)
         health = health_lists(container, limits)
         container.forget_size({each.document for each in health})
-        found.problems += map(str, container.faults)
+        found.problems += map(str, [*container.faults, *unread_recordings(container.entries)])
         rows: dict[str, Any] = {}
         for export in bulk_exports(container, refuse_foreign=True):
             found.exports.append(export)

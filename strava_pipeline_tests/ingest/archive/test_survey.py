@@ -11,6 +11,8 @@ from strava_pipeline.core.errors import SourceError
 from strava_pipeline.core.files.recording import DecodedFile, Format, Recording
 from strava_pipeline.emulator.strava.application import EmulatorConfig
 from strava_pipeline.emulator.strava.archive import Oddities, write_archive
+from strava_pipeline.ingest.archive.container import open_container
+from strava_pipeline.ingest.archive.contents import contents
 from strava_pipeline.ingest.archive.survey import survey
 from strava_pipeline_tests.ingest.archive.made import unpacked
 
@@ -90,3 +92,15 @@ def test_lists_gear_and_pictures_of_an_export_do_not_stay(export: Path) -> None:
     left_out = {name for names in survey(export).left_out.values() for name in names}
     assert left_out.isdisjoint({"activities.csv", "bikes.csv", "shoes.csv", "profile.csv"})
     assert not any(name.startswith("media/") for name in left_out)
+
+
+def test_recordings_in_a_format_that_is_not_read_are_named_once_with_what_to_export(tmp_path: Path) -> None:
+    session = b'{"exportVersion": "1.3", "startTime": "2020-01-01T10:00:00", "exercises": [{"sport": "RUNNING"}]}'
+    folder = unpacked(tmp_path, {f"training-session-2020-01-0{day}-7.json": session for day in (1, 2, 3)})
+    (problem,) = survey(folder).problems
+    assert problem.startswith(
+        "training-session-2020-01-01-7.json: Polar's JSON and 2 more files of this kind: not read. Export"
+    )
+    with open_container(folder) as container:
+        found = contents(container)
+    assert ([each.problem for each in found.faults], found.entries) == (["unread_format"], ())
