@@ -107,7 +107,7 @@ def _judged(
         if refused is None and size > meter.limits.file_bytes and not is_nested(name):
             found.oversized.append(Oversized(name, size, meter.metered_pieces(pieces)))
             refused = too_large_fault(name, size, meter.limits)
-        if refused is None and holds_uploads(name) and not within:
+        if refused is None and holds_uploads(name):  # in an archive within the archive it was refused
             places.add(member.header_offset)
             found.add(archive_within(name, meter.metered_pieces(pieces), meter))
             continue
