@@ -287,3 +287,30 @@ def test_a_list_of_another_service_is_joined_by_its_ids(make_rig: Make, tmp_path
     assert rig.gold("SELECT role, source FROM files WHERE name = 'activities.csv'") == [("service_list", "file")]
     rig.import_files(path)
     assert rig.one("SELECT count(*) FROM activities") == before + 1
+
+
+@pytest.mark.slow
+def test_an_export_of_another_service_is_the_same_after_a_rebuild(make_rig: Make, tmp_path: Path) -> None:
+    rig = make_rig(logged_in=False)
+    (tmp_path / "runkeeper").mkdir()
+    (tmp_path / "runkeeper" / "a.gpx").write_bytes(a_gpx())
+    rig.import_files(tmp_path / "runkeeper" / "a.gpx")
+    (alone,) = rig.gold("SELECT id FROM activities")
+    titles = "Activity Id,Date,Type,Route Name,Distance (km),Duration,GPX File\n"
+    rows = (
+        "r1,2025-06-01 12:00:00,Mountain Biking,Round the lake,1.0,0:30,a.gpx\nr2,2025-06-02 12:00:00,Yoga,,,45:00,\n"
+    )
+    (tmp_path / "runkeeper" / "cardioActivities.csv").write_text(titles + rows)
+    rig.import_files(tmp_path / "runkeeper")
+    query = (
+        "SELECT id, name, sport_type, start_date_local::VARCHAR, source FROM activities_all ORDER BY start_date_local"
+    )
+    found = rig.gold(query)
+    assert [row[1:] for row in found] == [
+        ("Round the lake", "MountainBikeRide", "2025-06-01 12:00:00", "file"),
+        (None, "Yoga", "2025-06-02 12:00:00", "file"),
+    ]
+    assert found[0][0] == alone[0], "the recording's id, with and without its list"
+    assert [key for key, *_ in tracks(rig)] == [alone[0]]
+    rig.do("rebuild")
+    assert rig.gold(query) == found
