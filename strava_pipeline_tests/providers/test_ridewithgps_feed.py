@@ -357,6 +357,22 @@ def test_gear_that_came_before_a_listing_broke_off_is_not_asked_for_again(world:
     assert world.gold("SELECT DISTINCT gear_id FROM activities") == [("254097",)]
 
 
+def test_a_page_that_a_run_died_over_is_gone_on_behind(world: World) -> None:
+    five(world.subject)
+    world.subject.fail(kind="status", status=500, times=3, after=1)
+    with pytest.raises(TransientError):
+        world.pull()
+    (listing,) = listings(world.run().lake, "ridewithgps")
+    manifest = json.loads((listing.folder / "manifest.json").read_bytes())
+    manifest["pages"].pop()  # the page is on disk, and its entry not yet
+    (listing.folder / "manifest.json").write_text(json.dumps(manifest))
+    calls(world)
+    world.pull()
+    assert calls(world) == [WHO, LIST, LIST]
+    assert len(world.names()) == 5
+    assert world.gold("SELECT DISTINCT gear_id FROM activities") == [("254097",)]
+
+
 @pytest.mark.parametrize(
     "fault",
     [

@@ -144,13 +144,13 @@ class RideWithGpsClient:
     def list_all(self, per_page: int, landed: Sequence[tuple[int, Any]]) -> Iterator[Page]:
         """The pages of the list, each trip with its gear; first, as pages without trips, where that is from."""
         gear: dict[str, Any] = {}
-        yield from self._gear_pages(gear, [content for number, content in landed if number == 0])
-        yield from self._list(per_page, landed, gear)
+        yield from self._gear_pages(gear, [content for _, content in landed if _has_gear_alone(content)])
+        yield from self._list(per_page, _trips_pages(landed), gear)
 
     def _list(self, per_page: int, landed: Sequence[tuple[int, Any]], gear: dict[str, Any]) -> Iterator[Page]:
-        """The pages of the list, each trip with its gear, as far as `gear` names it."""
+        """The pages of the list, each trip with its gear, as far as `gear` names it. `landed`: those that came before."""
         size = min(max(per_page, LEAST_ROWS), MOST_ROWS)
-        passes = ListPasses(size, [(number, _list_of(content)) for number, content in landed if number > 0])
+        passes = ListPasses(size, landed)
         while (number := passes.wanted) is not None:
             try:
                 answer, calls = self._counted(
@@ -300,9 +300,22 @@ def _results_count(contents: Sequence[Any]) -> int | None:
     return count if isinstance(count, int) and not isinstance(count, bool) else None
 
 
-def _list_of(content: Any) -> Any:
-    """The service's own page within one that has the gear of its trips."""
-    return content.get("page", content)
+def _has_gear_alone(content: Any) -> bool:
+    """Whether a page is one of the web site's list, which is there for the gear."""
+    return "results" in content
+
+
+def _trips_pages(landed: Sequence[tuple[int, Any]]) -> list[tuple[int, Any]]:
+    """Number and content of the pages of trips, without their gear.
+
+    A page that a run died over has no number (0): nobody noted what was asked for. It is the one behind the page before.
+    """
+    found: list[tuple[int, Any]] = []
+    for number, content in landed:
+        if not _has_gear_alone(content):
+            before = found[-1][0] if found else 0
+            found.append((number or before + 1, content.get("page", content)))
+    return found
 
 
 def _with_gear(body: bytes, content: Any, gear: dict[str, Any]) -> bytes:
