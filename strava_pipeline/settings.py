@@ -104,6 +104,7 @@ class Settings(BaseSettings):
     ridewithgps_base_url: Server = Field("https://ridewithgps.com", alias="RIDEWITHGPS_BASE_URL")
     ridewithgps_api_key: SecretStr | None = Field(None, alias="RIDEWITHGPS_API_KEY")
     ridewithgps_auth_token: SecretStr | None = Field(None, alias="RIDEWITHGPS_AUTH_TOKEN")
+    ridewithgps_interval: float = Field(0.5, alias="RIDEWITHGPS_INTERVAL", ge=0, le=3600)  # seconds between calls
     pings_config: AbsolutePath = Field(Path("cars.toml"), alias="PINGS_CONFIG")
     trips_source: Stripped | None = Field(None, alias="TRIPS_SOURCE", repr=False)  # such URLs carry a password
     trips_keys_file: AbsolutePath | None = Field(None, alias="TRIPS_KEYS_FILE")

@@ -4,7 +4,8 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -34,6 +35,12 @@ REPORT = "report.html"
 MARK = ".made-by-strava-pipeline-demo"
 SEED = 2026  # the same made-up athlete each time
 ACTIVITIES, ARCHIVED = 2000, 350  # by default; the files of an archive take longer to read than the API's answers
+SOURCES = """
+    SELECT source, count(*) AS rows, count(DISTINCT activity_id) AS efforts,
+        count(DISTINCT activity_id) FILTER (sources = 1) AS alone
+    FROM (SELECT source, activity_id, count(DISTINCT source) OVER (PARTITION BY activity_id) AS sources FROM activity_sources)
+    GROUP BY source ORDER BY rows DESC
+"""
 VERDICTS = "SELECT verdict, count(*) FROM trip_diagnostics GROUP BY 1 ORDER BY 2 DESC"
 QUERIES = (
     "SELECT year, sport_type, count(*) AS n, round(sum(distance) / 1000) AS km "
@@ -76,12 +83,11 @@ def _demo(folder: Path, activities: int) -> None:
     from strava_pipeline.emulator.generate.trips import write_trips
     from strava_pipeline.ingest.clock import system_clock
     from strava_pipeline.ingest.http import make_wire
+    from strava_pipeline.ingest.registry import PROVIDERS
     from strava_pipeline.lake.gold.publish import snapshot
     from strava_pipeline.lake.gold.quality import counts_by_year
     from strava_pipeline.lake.paths import Lake
-    from strava_pipeline.orchestrate.jobs import TRIP_REPLAY_JOB, TRIPS_JOB
-    from strava_pipeline.verbs.auth import log_in_at_emulator
-    from strava_pipeline.verbs.emulator import emulator_process
+    from strava_pipeline.orchestrate.jobs import SOURCES_JOB, TRIP_REPLAY_JOB, TRIPS_JOB, provider_listing
     from strava_pipeline.verbs.insights import write_report
     from strava_pipeline.verbs.options import all_years
     from strava_pipeline.verbs.run_report import fetch_new_gear, run_and_report
@@ -91,26 +97,50 @@ def _demo(folder: Path, activities: int) -> None:
     athlete = athlete_options(activities)
     prepare_folder(folder, athlete)
     write_trips(folder / TRIPS, seed=SEED, count=TRIP_COUNT, until=datetime.now(UTC))
-    out.print("Starting a Strava on this machine …")
-    with emulator_process(*athlete, log=folder / "logs" / "emulator.log") as url:
-        settings = demo_settings(folder, url)
-        log_in_at_emulator(settings)
+    out.print("Starting a Strava on this machine, and the athlete's other services …")
+    with emulated(folder, athlete) as settings:
         outcome = run_and_report(settings, "flow_backfill", years=all_years(settings))
         fetch_new_gear(settings, outcome, {})
+        out.print("Now the same athlete at four other sources, each with its own idea of what happened:")
+        listings = {"bronze_activities": "incremental"} | {provider_listing(name): "all" for name in PROVIDERS}
+        config = {name: {"mode": mode} for name, mode in listings.items()}
+        run_and_report(settings, SOURCES_JOB, years=all_years(settings), config=config)
         out.print("Now a product's encrypted trips. A few are made so that no key opens them, and are named:")
         run_and_report(settings, TRIPS_JOB, years=all_years(settings))
         run_and_report(settings, TRIP_REPLAY_JOB, years=None)
-        calls = json.loads(make_wire(settings, system_clock(settings)).send("GET", f"{url}/_emulator/calls").body)
+        wire = make_wire(settings, system_clock(settings))
+        calls = json.loads(wire.send("GET", f"{settings.base_url}/_emulator/calls").body)
     with snapshot(Lake(settings.data_dir)) as connection:
         years = counts_by_year(connection)
         verdicts = dict(
             connection.execute("SELECT verdict, count(*) FROM trip_diagnostics GROUP BY 1 ORDER BY 2 DESC").fetchall()
         )
-        year_of = dict(connection.execute("SELECT id, year FROM activities").fetchall())
+        year_of = dict(
+            connection.execute("SELECT source_id, year FROM activities_all WHERE source = 'strava'").fetchall()
+        )
+        sources = connection.execute(SOURCES).fetchall()
     _print_years(years, calls, year_of)
+    _print_sources(sources)
     _print_trips(verdicts)
     write_report(settings, folder / REPORT)
     _print_next_steps(folder, time.monotonic() - began)
+
+
+@contextmanager
+def emulated(folder: Path, athlete: Sequence[str]) -> "Iterator[Settings]":
+    """Run the emulators of the demo's athlete (options of the command `emulator`); the settings that lead there, logged in."""
+    from dotenv import dotenv_values
+
+    from strava_pipeline.emulator.services import SETTINGS_FILE
+    from strava_pipeline.verbs.auth import log_in_at_emulator
+    from strava_pipeline.verbs.emulator import emulator_process
+
+    services = folder / "services"
+    with emulator_process(*athlete, "--services", str(services), log=folder / "logs" / "emulator.log") as url:
+        found = {name: value or "" for name, value in dotenv_values(services / SETTINGS_FILE).items()}
+        settings = demo_settings(folder, url, found)
+        log_in_at_emulator(settings)
+        yield settings
 
 
 def demo_settings(folder: Path, url: str, services: Mapping[str, str] = {}) -> "Settings":
@@ -163,16 +193,17 @@ def prepare_folder(folder: Path, athlete: tuple[str, ...]) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     (folder / MARK).write_text(" ".join(athlete))
     (folder / "goals.toml").write_text(GOALS)
+    (folder / "providers.toml").write_text(providers_toml())
 
 
-def _print_years(years: list, calls: dict, year_of: dict[int, int]) -> None:  # type: ignore[type-arg]
+def _print_years(years: list, calls: dict, year_of: dict[str, int]) -> None:  # type: ignore[type-arg]
     from rich.table import Table
 
     from strava_pipeline.verbs.terminal import out
 
     by_year: dict[int, int] = {}
     for activity_id, times in calls["details"].items():
-        year = year_of[int(activity_id)]
+        year = year_of[activity_id]
         by_year[year] = by_year.get(year, 0) + times
     table = Table(show_footer=True)
     totals = (sum(y.activities for y in years), sum(y.kilometres for y in years), sum(y.details for y in years))
@@ -193,6 +224,27 @@ def _print_years(years: list, calls: dict, year_of: dict[int, int]) -> None:  # 
             f"{year.details:,}",
             f"{by_year.get(year.year, 0):,}",
         )
+    out.print(table)
+
+
+def providers_toml() -> str:
+    """Every service enabled. The emulated ones have no files of the activities, so none is asked for."""
+    from strava_pipeline.ingest.registry import PROVIDERS
+
+    return "".join(f"[providers.{name}]\nenabled = true\nauto_files = false\n\n" for name in PROVIDERS)
+
+
+def _print_sources(sources: list[tuple[str, int, int, int]]) -> None:
+    from rich.table import Table
+
+    from strava_pipeline.core.providers import spec_of
+    from strava_pipeline.verbs.terminal import out
+
+    table = Table("source", title="One row an effort, whoever knows it", title_justify="left")
+    for column in ("rows", "efforts", "at no other source"):
+        table.add_column(column, justify="right")
+    for source, rows, efforts, alone in sources:
+        table.add_row(spec_of(source).title, f"{rows:,}", f"{efforts:,}", f"{alone:,}")
     out.print(table)
 
 

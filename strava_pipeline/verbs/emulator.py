@@ -2,8 +2,8 @@
 
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -25,7 +25,7 @@ It answers as Strava does, with made-up activities. To let the pipeline speak to
     STRAVA_BASE_URL={url}
     STRAVA_CLIENT_ID={client_id}
     STRAVA_CLIENT_SECRET={client_secret}
-
+{services}
 Logging in needs no browser: a login page answers at once with a code.
 What there is: {url}/_emulator/truth    What was asked: {url}/_emulator/calls
 Ctrl-C ends it.
@@ -52,10 +52,15 @@ def emulator(
     short_pages: Annotated[
         bool, typer.Option("--short-pages", help="Pages shorter than asked, as the real one has them.")
     ] = False,
+    services: Annotated[
+        Path | None,
+        typer.Option(
+            help="The athlete's other services, too; their tokens and the athlete's table go into this folder."
+        ),
+    ] = None,
 ) -> None:
     """Run an emulated Strava on this machine: develop and try everything without API access."""
     from strava_pipeline.emulator.service import EmulatorConfigError
-    from strava_pipeline.emulator.strava.app import run
     from strava_pipeline.emulator.strava.application import EmulatorConfig, Limits
 
     try:
@@ -71,14 +76,30 @@ def emulator(
             latency=latency,
             short_pages=short_pages,
         )
-        run(config, host, port, on_ready=lambda url: _announce(url, config))
+        _serve(config, host, port, services)
     except EmulatorConfigError as error:
         echo(f"Error: {error}", err=True)
         raise typer.Exit(2) from error
 
 
-def _announce(url: str, config: "EmulatorConfig") -> None:
-    usage = USAGE.format(url=url, client_id=config.client_id, client_secret=config.client_secret)
+def _serve(config: "EmulatorConfig", host: str, port: int, services: Path | None) -> None:
+    from strava_pipeline.emulator.services import served
+    from strava_pipeline.emulator.strava.app import create_app, run
+    from strava_pipeline.emulator.strava.athlete import athlete_of
+    from strava_pipeline.ingest.registry import PROVIDERS
+
+    app = create_app(config)
+    with ExitStack() as running:
+        settings: dict[str, str] = {}
+        if services is not None:
+            athlete = athlete_of(app.state.emulator, services.absolute())
+            settings = running.enter_context(served(athlete, [*PROVIDERS]))[1]
+        run(app, host, port, on_ready=lambda url: _announce(url, config, settings))
+
+
+def _announce(url: str, config: "EmulatorConfig", services: Mapping[str, str]) -> None:
+    found = "".join(f"    {name}={value}\n" for name, value in services.items())
+    usage = USAGE.format(url=url, client_id=config.client_id, client_secret=config.client_secret, services=found)
     echo(f"Emulator listening on {url}\n{usage}")  # flushes, so that a waiting program sees it at once
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import typer
 
+from strava_pipeline.core.providers import spec_of
 from strava_pipeline.core.tables import ACTIVITY_MATCHES, CAR_TRIPS, TRACKS
 from strava_pipeline.core.text import counted
 from strava_pipeline.lake.gold.quality import unknown_gear
@@ -25,6 +26,7 @@ from strava_pipeline.orchestrate.jobs import (
     NEW_GEAR_JOB,
     PINGS,
     STREAMS,
+    provider_of,
 )
 from strava_pipeline.settings import Settings
 from strava_pipeline.verbs.output import echo_json, left_out_line
@@ -251,12 +253,13 @@ def run_line(asset: str, values: Metadata) -> str | None:
     if line := _LINES.get(asset):
         return line(values)
     if "rows_received" in values:  # a provider's listing
-        return _listed(values)
+        return _listed(values, f" of {spec_of(provider_of(asset)).title}")
     return _files_fetched(values) if "files_received" in values else None
 
 
-def _listed(values: Metadata) -> str:
-    return f"Listed {counted(values['rows_received'], 'activity')} in {counted(values['calls'], 'call')} {_seconds(values)}"
+def _listed(values: Metadata, of_provider: str = "") -> str:
+    activities, calls = counted(values["rows_received"], "activity"), counted(values["calls"], "call")
+    return f"Listed {activities}{of_provider} in {calls} {_seconds(values)}"
 
 
 def _seconds(values: Metadata) -> str:

@@ -33,10 +33,8 @@ def dev(
 
     from strava_pipeline.core.errors import PipelineError
     from strava_pipeline.settings import Settings
-    from strava_pipeline.verbs.auth import log_in_at_emulator
     from strava_pipeline.verbs.dagster_process import Address, exclusive_instance, serve
-    from strava_pipeline.verbs.demo import MARK, demo_settings
-    from strava_pipeline.verbs.emulator import emulator_process
+    from strava_pipeline.verbs.demo import MARK, emulated
     from strava_pipeline.verbs.terminal import program
 
     with ExitStack() as held:
@@ -46,9 +44,7 @@ def dev(
                 raise PipelineError(f"There is no demo in {folder} yet. Run `{program()} demo` first.")
             lock = held.enter_context(exclusive_instance(folder / "dagster_home"))
             athlete = (folder / MARK).read_text().split()
-            url = held.enter_context(emulator_process(*athlete, log=folder / "logs" / "emulator.log"))
-            settings, env_file = demo_settings(folder, url), folder / ".env"  # there is none
-            log_in_at_emulator(settings)
+            settings, env_file = held.enter_context(emulated(folder, athlete)), folder / ".env"  # there is none
         else:
             settings, env_file = Settings.load(), None
             lock = held.enter_context(exclusive_instance(settings.dagster_home))

@@ -78,7 +78,9 @@ def test_the_wheel_works_where_there_is_no_checkout(installed: Path, away: Path)
     assert "make " not in told
     assert f"{installed / 'env' / 'bin' / 'strava-pipeline'} dev --demo" in told
     kept = {"STRAVA_DATA_DIR": "demo/data", "STRAVA_SECRETS_DIR": "demo/secrets"}
-    assert typed("sql", "--format", "csv", "SELECT count(*) AS n FROM activities", **kept) == "n\n15\n"
+    of_strava = "SELECT count(*) AS n FROM activities_all WHERE source = 'strava'"
+    assert typed("sql", "--format", "csv", of_strava, **kept) == "n\n15\n"
+    assert typed("sql", "--format", "csv", "SELECT count(DISTINCT source) AS n FROM activities_all", **kept) == "n\n5\n"
     assert "Details missing: 0" in typed("status", **kept)
     _must([_python(installed), "-c", LOAD], away)
     assert "--by-unit" in typed("service", "install", "--print")

@@ -271,7 +271,7 @@ def test_a_month_is_pulled_on_demand_and_a_limit_ends_with_3(
 ) -> None:
     said = type_on(rig)("providers", "pull", "toy", "--month", "2025-02")
     assert (said.code, said.out.splitlines()[:2]) == (0, ["Toy", said.out.splitlines()[1]])
-    assert "\nListed 2 activities in 3 calls" in said.out
+    assert "\nListed 2 activities of Toy in 3 calls" in said.out
     assert "\nFetched 2 files in 2 calls" in said.out
     assert names(rig) == ["toy 2025-01-31", "toy 2025-02-28"]
     assert windows(services[0].toy)[0] == month_window("2025-02")

@@ -15,6 +15,11 @@ def fill(athlete: Athlete) -> Service:
     tokens = athlete.folder / "garmin_tokens.json"
     tokens.write_text(json.dumps({**state.log_in(), "account": str(state.account)}))
     tokens.chmod(0o600)
-    settings = {"GARMIN_API_URL": "{url}", "GARMIN_AUTH_URL": "{url}", "GARMIN_TOKENS_FILE": str(tokens)}
+    settings = {
+        "GARMIN_API_URL": "{url}",
+        "GARMIN_AUTH_URL": "{url}",
+        "GARMIN_TOKENS_FILE": str(tokens),
+        "GARMIN_INTERVAL": "0",
+    }
     pairs = {str(key): strava_id for key, strava_id in known.pairs.items()}
     return Service(service.application(state), settings, pairs, len(known.entries) - len(pairs))

@@ -16,6 +16,7 @@ def fill(athlete: Athlete) -> Service:
         "RIDEWITHGPS_BASE_URL": "{url}",
         "RIDEWITHGPS_API_KEY": state.key,
         "RIDEWITHGPS_AUTH_TOKEN": state.token,
+        "RIDEWITHGPS_INTERVAL": "0",
     }
     pairs = {str(key): strava_id for key, strava_id in known.pairs.items()}
     return Service(app.application(state), settings, pairs, len(known.trips) - len(pairs))

@@ -56,9 +56,8 @@ class Emulator(server.ServerThread):
         super().__init__(app, host, port, on_end=self.state.deliveries.stop)
 
 
-def run(config: EmulatorConfig, host: str, port: int, on_ready: Callable[[str], None] = lambda url: None) -> None:
-    """Serve a Strava until Ctrl-C or SIGTERM; calls `on_ready` with the URL once it accepts connections."""
-    app = create_app(config)
+def run(app: Starlette, host: str, port: int, on_ready: Callable[[str], None] = lambda url: None) -> None:
+    """Serve an application of `create_app` until Ctrl-C or SIGTERM; calls `on_ready` with the URL once it accepts connections."""
     server.run(app, host, port, on_ready=on_ready, on_end=app.state.emulator.deliveries.stop)
 
 

@@ -44,7 +44,6 @@ from strava_pipeline.settings import Settings, env_file
 LOGIN_SETTINGS = ("RIDEWITHGPS_API_KEY", "RIDEWITHGPS_AUTH_TOKEN")
 LEAST_ROWS, MOST_ROWS = 20, 200  # of a page of trips.json, by the service's documentation
 LEGACY_ROWS = 100  # of a page of the web site's list; whether it gives more is not known
-INTERVAL = 0.5  # seconds between calls: no limit is documented
 UNSAID, MOST_REFUSALS = timedelta(seconds=30), 6  # a pause that is not named, doubled each time; five of them
 FORMATS = ("tcx", "gpx")  # made by the service from its points; originals can't be had
 
@@ -53,9 +52,11 @@ T = TypeVar("T")
 
 
 class RideWithGpsClient:
-    """Ride with GPS with one login: an API key, and the token of the account."""
+    """Ride with GPS with one login: an API key, and the token of the account. `interval`: seconds between two calls."""
 
-    def __init__(self, base_url: str, key: str, token: str, wire: Wire, clock: ServerClock, on_wait: OnWait) -> None:
+    def __init__(
+        self, base_url: str, key: str, token: str, interval: float, wire: Wire, clock: ServerClock, on_wait: OnWait
+    ) -> None:
         self._base_url = base_url
         self._digest = hashlib.sha256(f"{base_url}\n{key}\n{token}".encode()).hexdigest()[:16]
         self._service = ServiceClient(
@@ -65,7 +66,7 @@ class RideWithGpsClient:
             clock,
             random.random,
             login=f"Check {' and '.join(LOGIN_SETTINGS)}; a token ends with a change of the password.",
-            interval=INTERVAL,
+            interval=interval,
             pausing=(429, 503),
             unsaid=UNSAID,
             most_refusals=MOST_REFUSALS,
@@ -343,6 +344,7 @@ def connect(settings: Settings, clock: ServerClock, on_wait: OnWait) -> RideWith
         settings.ridewithgps_base_url,
         key.get_secret_value(),
         token.get_secret_value(),
+        settings.ridewithgps_interval,
         make_wire(settings, clock),
         clock,
         on_wait,
