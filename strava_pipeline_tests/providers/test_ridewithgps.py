@@ -407,7 +407,23 @@ def test_a_deletion_that_moves_a_trip_past_a_border_has_the_pages_read_again() -
 
 def test_without_a_count_the_first_page_is_asked_for_again() -> None:
     assert listed(Library(1, 2, 3, counted=False), {})[0] == [1, 2, 1]
-    assert listed(Library(1, 2, counted=False), {})[0] == [1]
+    assert listed(Library(1, counted=False), {})[0] == [1]
+
+
+@pytest.mark.parametrize(
+    "told", [{"page_count": 3}, {"record_count": 5}, {"page_count": 3, "record_count": 2}, {}], ids=str
+)
+def test_a_null_in_place_of_the_next_address_hides_no_page(told: dict[str, Any]) -> None:
+    class Silent(Library):
+        def page(self, number: int, size: int = 2) -> dict[str, Any]:
+            content = super().page(number, size)
+            content["meta"]["pagination"] = {"record_count": None, "page_count": None, "next_page_url": None, **told}
+            return content
+
+    asked, came = listed(Silent(1, 2, 3, 4, 5), {})
+    assert {key for key, _ in came} == {1, 2, 3, 4, 5}
+    assert asked[:3] == [1, 2, 3]
+    assert len(asked) <= 4
 
 
 def test_a_list_goes_on_behind_the_pages_that_came() -> None:

@@ -22,6 +22,7 @@ class ListPasses:
 
     def __init__(self, size: int, landed: Sequence[tuple[int, Any]] = ()) -> None:
         self.wanted: int | None = 1
+        self._size = size
         self.is_restless = False
         self._passes = self._repeated = 0
         self._seen: set[tuple[str | None, str]] = set()  # id and time of update of every trip, in any pass
@@ -33,7 +34,7 @@ class ListPasses:
         ):
             self._enter(content)
             self.wanted = number + 1
-        if self._pages and _is_last(numbers[-1], landed[-1][1]):
+        if self._pages and self._is_last(numbers[-1], landed[-1][1]):
             self.end()
 
     def fault(self, number: int) -> Callable[[Any], str | None]:
@@ -53,10 +54,11 @@ class ListPasses:
         is_new = self._enter(content)
         self._repeated = 0 if is_new else self._repeated + 1
         self.wanted = number + 1
-        is_whole = self._count is not None and len(self._in_pass) >= self._count  # whatever the next address says
+        # Whatever the next address says, unless the count is that of a page alone.
+        is_whole = self._count is not None and len(self._in_pass) >= self._count and number >= _page_count_of(content)
         # What is new stands in front, so a second look ends where nothing is.
         is_over = (self._is_look and not is_new) or self._repeated >= MOST_REPEATED
-        if is_whole or is_over or _is_last(number, content):
+        if is_whole or is_over or self._is_last(number, content):
             self.end()
 
     def end(self) -> None:
@@ -93,15 +95,22 @@ class ListPasses:
         self._seen |= versions
         return is_new
 
-
-def _is_last(number: int, content: Any) -> bool:
-    pagination = _pagination(content)
-    if not content["trips"]:
-        return True
-    if "next_page_url" in pagination:
-        return pagination["next_page_url"] is None
-    count = pagination.get("page_count")
-    return isinstance(count, int) and number >= count
+    def _is_last(self, number: int, content: Any) -> bool:
+        """Whether nothing follows a page. A next address that is null is no proof where more is counted."""
+        pagination = _pagination(content)
+        if not content["trips"]:
+            return True
+        if pagination.get("next_page_url") is not None:
+            return False
+        pages = _page_count_of(content)
+        if pages > 0:
+            return number >= pages
+        if "next_page_url" not in pagination:
+            return False
+        size = _size_of(content) or self._size
+        if self._count is not None:
+            return number * size >= self._count
+        return len(content["trips"]) < size
 
 
 def _pagination(content: Any) -> dict[str, Any]:
@@ -113,6 +122,12 @@ def _pagination(content: Any) -> dict[str, Any]:
 def _count_of(content: Any) -> int | None:
     count = _pagination(content).get("record_count")
     return count if isinstance(count, int) and not isinstance(count, bool) else None
+
+
+def _page_count_of(content: Any) -> int:
+    """How many pages there are; 0: the service does not say."""
+    count = _pagination(content).get("page_count")
+    return count if isinstance(count, int) and not isinstance(count, bool) else 0
 
 
 def _size_of(content: Any) -> int | None:
