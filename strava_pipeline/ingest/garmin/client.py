@@ -35,6 +35,7 @@ FILES, EXPORTS = "/download-service/files/activity", "/download-service/export"
 LARGEST_PAGE = 100  # what the app asks for; up to 1000 are said to work
 OVERLAP = 5  # rows that a page repeats of the one before: so many may vanish in between without a row being missed
 SLACK = 20  # a page is the last one if more than a twentieth of what was asked for is not there
+CAPS = (20, 25, 50)  # rows that a service gives at most, whatever is asked for; the web site asks for 20
 REPEATS = 3  # pages in a row that are the same: the service does not heed `start`
 GEAR_PAGE = 20  # as the app asks
 DERIVED = ("tcx", "gpx")  # what Garmin makes of an activity, in place of a file that can't be used
@@ -110,10 +111,12 @@ class GarminClient:
             seen.update(keys)
             if not is_adjoining:
                 place = max(0, start - limit + OVERLAP)
-            elif len(answer.json) < limit - limit // SLACK:
-                return
-            else:
+            elif len(answer.json) >= limit - limit // SLACK:
                 place = start + limit
+            elif len(answer.json) in CAPS:
+                place = start + len(answer.json)
+            else:
+                return
 
     def get_file(self, source_id: str) -> Received:
         """As the protocol says: the file out of the zip, or what Garmin makes of the activity where that can't be used."""
