@@ -152,6 +152,26 @@ def test_no_row_comes_twice_while_the_list_grows(garmin: GarminSubject, client: 
     assert len(ids) == len(set(ids))
 
 
+@pytest.mark.parametrize("cap", [20, 25, 50])
+@pytest.mark.parametrize("count", [19, 20, 52, 100, 120])
+def test_a_service_that_gives_fewer_rows_than_asked_for_is_read_to_its_end(
+    garmin: GarminSubject, client: Connect, monkeypatch: pytest.MonkeyPatch, cap: int, count: int
+) -> None:
+    add(garmin, count)
+    send = Wire.send
+
+    def capped(wire: Wire, method: str, url: str, **options: Any) -> Exchange:
+        params = options.get("params") or {}
+        if "limit" in params:
+            options["params"] = {**params, "limit": str(min(cap, int(params["limit"])))}
+        return send(wire, method, url, **options)
+
+    monkeypatch.setattr(Wire, "send", capped)
+    ids = [one["source_id"] for page in client().list_pages(None, None, 100) for one in page.read.activities]
+    assert len(ids) == len(set(ids)) == count
+    assert len(queries(garmin)) <= count // (cap - 5) + 2
+
+
 def test_a_list_that_repeats_itself_ends(garmin: GarminSubject, client: Connect) -> None:
     add(garmin, 100)
     same = garmin.garmin.listed(garmin.garmin.account)
@@ -326,11 +346,14 @@ def test_pauses_after_429_double_up_to_a_day_until_a_call_succeeds(garmin: Garmi
     assert refused(garmin, client, 429, **{"Retry-After": "180000"}) == timedelta(hours=50)
 
 
-def test_a_first_403_is_a_pause_and_a_second_one_needs_a_person(garmin: GarminSubject, client: Connect) -> None:
-    assert refused(garmin, client, 403) == timedelta(hours=1)
-    assert refused(garmin, client, 403) is NeedsLoginError
+@pytest.mark.parametrize("status", [403, 427])
+def test_a_first_block_is_a_pause_and_a_second_one_needs_a_person(
+    garmin: GarminSubject, client: Connect, status: int
+) -> None:
+    assert refused(garmin, client, status) == timedelta(hours=1)
+    assert refused(garmin, client, status) is NeedsLoginError
     list(client().list_pages(None, None, 100))
-    assert refused(garmin, client, 403) == timedelta(hours=1), "not in a row"
+    assert refused(garmin, client, status) == timedelta(hours=1), "not in a row"
 
 
 def test_a_403_for_one_activity_says_nothing_of_the_account(garmin: GarminSubject, client: Connect) -> None:

@@ -202,6 +202,7 @@ def test_a_token_that_is_refused_right_after_its_renewal_needs_a_person(world: W
         ({"kind": "html", "status": 200, "times": 9}, LoginServiceError, 3),
         ({"kind": "body", "body": {"access_token": None}, "times": 9}, LoginServiceError, 3),
         ({"kind": "status", "status": 429}, LimitReachedError, 1),
+        ({"kind": "status", "status": 427}, LimitReachedError, 1),
         ({"kind": "status", "status": 403}, LimitReachedError, 1),
         ({"kind": "status", "status": 302}, PipelineError, 1),
         ({"kind": "status", "status": 401}, NeedsLoginError, 1),

@@ -25,6 +25,7 @@ from strava_pipeline.settings import Settings
 
 TITLE = "Garmin Connect"
 FIRST_PAUSE, LONGEST_PAUSE = timedelta(hours=1), timedelta(days=1)
+BLOCKED = (403, 427)  # this account, or this network, for a while or for good
 NOT_OWNER = "Only owner of activity"  # how the 403 for one activity begins, which says nothing of the account
 
 
@@ -36,7 +37,10 @@ class _Refusals(BaseModel):
 
 
 class Refusals:
-    """How many 429s and 403s came in a row. A file that is missing or damaged means none; one that can't be saved, nothing."""
+    """How many limits (429) and blocks (403, 427) came in a row.
+
+    A file that is missing or damaged means none; one that can't be saved, nothing.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -51,14 +55,14 @@ class Refusals:
         return LimitReachedError(TITLE, clock.now() + max(pause, asked))
 
     def of_block(self, name: str, exchange: Exchange, clock: ServerClock) -> PipelineError:
-        """The error of a 403: an hour's pause at first, and at the second one in a row a login that is refused."""
+        """The error of a 403 or 427: an hour's pause at first, and at the second one in a row a login that is refused."""
         before = self._load()
         self._save(before.model_copy(update={"blocks": before.blocks + 1}))
         if before.blocks == 0:
             return LimitReachedError(TITLE, clock.now() + FIRST_PAUSE)
         return NeedsLoginError(
-            f"{name}: {TITLE} refused this account or this network twice in a row (403). Look whether you can log in at "
-            f"connect.garmin.com from here; then {LOGIN}."
+            f"{name}: {TITLE} refused this account or this network twice in a row ({exchange.status}). Look whether you can "
+            f"log in at connect.garmin.com from here; then {LOGIN}."
         )
 
     def forget(self) -> None:
@@ -148,7 +152,7 @@ class GarminService(ServiceClient):
     def _sorted(
         self, name: str, exchange: Exchange, check: Callable[[Any], str | None] | None, *, is_json: bool
     ) -> Answer:
-        if exchange.status == 403 and NOT_OWNER.encode() not in exchange.body:
+        if exchange.status in BLOCKED and NOT_OWNER.encode() not in exchange.body:
             raise self._refusals.of_block(name, exchange, self.clock)
         if exchange.status == 200 and not is_json and is_page(exchange.body):
             raise TransientError(f"{name}: 200, but a web page and no file", status=200, body=exchange.body)

@@ -177,7 +177,7 @@ class AccessTokens:
 
     Args:
         url: the address of the token service.
-        refused: the error of a 403 or 429 there: how long nothing is to be asked.
+        refused: the error of a 403, 427 or 429 there: how long nothing is to be asked.
     """
 
     def __init__(
@@ -247,7 +247,7 @@ class AccessTokens:
         name = "Garmin's login service"
         if status == 200 or status >= 500 or status == 408:
             raise TransientError(f"{name} answered {status} without a token", status=status)
-        if status in (403, 429):
+        if status in (403, 427, 429):
             raise self._refused(f"POST {TOKEN_PATH}", exchange)
         if 300 <= status < 400:
             raise PipelineError(
