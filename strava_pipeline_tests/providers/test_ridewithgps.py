@@ -298,6 +298,10 @@ def test_the_feed_names_what_changed_last_of_the_accounts_own_trips() -> None:
         item(3, "deleted", later),
         item(4, "deleted"),
         item(5, "updated", None),
+        item(10, "updated"),
+        item(10, "deleted"),
+        item(11, "deleted"),
+        item(11, "created"),
         item(6, "updated", item_user_id=8),
         item(7, "created", item_type="route"),
         item(8, "added"),
@@ -307,7 +311,13 @@ def test_the_feed_names_what_changed_last_of_the_accounts_own_trips() -> None:
     ]
     found = read_changes({"items": items, "meta": {"rwgps_datetime": "2026-02-02T00:00:00+00:00"}}, "7")
     assert found.cursor == "2026-02-02T00:00:00+00:00"
-    assert {key: at and at.hour for key, at in found.changed.items()} == {"1": 11, "2": 11, "5": None}
+    assert {key: at and at.hour for key, at in found.changed.items()} == {
+        "1": 11,
+        "2": 11,
+        "5": None,
+        "10": 10,
+        "11": 10,  # at one time: asking shows whether they are there
+    }
     assert sorted(found.deleted) == ["3", "4"]
 
 

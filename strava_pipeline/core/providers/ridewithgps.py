@@ -360,7 +360,8 @@ class ReadChanges:
 def read_changes(content: Any, account: str | None) -> ReadChanges:
     """What an answer to `sync.json` says of the trips of `account`. Raises UnreadableRowError for another answer.
 
-    An item may come several times: its last action counts. Routes, other people's trips, and what only moved in or out
+    An item may come several times: its last action counts, and of several at one time none that deletes: nobody knows whether
+    that was the last one, and asking for the trip shows it. Routes, other people's trips, and what only moved in or out
     of a collection are left out.
     """
     items = content.get("items") if isinstance(content, dict) else None
@@ -376,6 +377,8 @@ def read_changes(content: Any, account: str | None) -> ReadChanges:
         if key is None or owner not in (None, account) or action not in ("created", "updated", "deleted"):
             continue
         at, before = read_start(item.get("datetime")), last.get(key)
+        if before is not None and before[0] != "deleted" and action == "deleted" and at == before[1]:
+            continue
         if before is None or before[1] is None or at is None or at >= before[1]:
             last[key] = action, at.astimezone(UTC) if at is not None else None
     return ReadChanges(
