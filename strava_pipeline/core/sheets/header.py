@@ -15,7 +15,7 @@ _WORDS = """
     max_heart_rate calories max_elevation total_elevation_gain with_names avg_cadence strava_id garmin_id ridewithgps_id notes
 """
 WORDS = tuple(_WORDS.split())
-START, DURATION, NAME = "start_time", "duration_hms", "notes"
+START, DURATION, NAME, PEOPLE = "start_time", "duration_hms", "notes", "with_names"
 IDS: Mapping[str, str] = {word: word.removesuffix("_id") for word in WORDS if word.endswith("_id")}
 """The source that gave the id, by column."""
 ROWS = 10  # the header is among the first ones
@@ -136,6 +136,11 @@ def _bare(title: str) -> str:
 
 
 _BY_BARE = {_bare(word): word for word in WORDS} | {"duration": DURATION}
+
+
+def word_of(title: str) -> str | None:
+    """Which word a title is, also where a column before it was that word already."""
+    return _word(title)[0]
 
 
 def _word(title: str) -> tuple[str | None, str | None]:

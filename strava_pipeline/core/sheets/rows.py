@@ -31,10 +31,12 @@ from strava_pipeline.core.sheets.header import (
     FACTORS,
     IDS,
     NAME,
+    PEOPLE,
     START,
     WORDS,
     Column,
     columns_of,
+    word_of,
 )
 from strava_pipeline.core.sports import sport_type
 from strava_pipeline.core.start_times import start_fields
@@ -122,11 +124,16 @@ def rows_of(reading: Json) -> Iterator[Row]:
                 key,
                 epoch,
                 {column.word: cell for column, cell in filled.items() if column.word and not is_blank(cell)},
-                {column.title: cell for column, cell in filled.items() if not column.word and not is_blank(cell)},
+                {column.title: cell for column, cell in filled.items() if _is_other(column) and not is_blank(cell)},
                 known,
             )
             if row.is_activity or row.is_faulty:
                 yield row
+
+
+def _is_other(column: Column) -> bool:
+    """Whether a column is none of the words. A second one of other people's names is as little shown as the first."""
+    return not column.word and word_of(column.title) != PEOPLE
 
 
 def shared_ids(rows: list[Row]) -> set[tuple[str, str]]:

@@ -165,6 +165,8 @@ def test_columns_of_the_owner_go_into_extra_and_never_in_place_of_ours() -> None
     assert (found["my rating"], found["column_id"], found["column_name"], found["column_links"]) == (5, 7, "x", "y")
     assert found["source_id"] == "k1"
     assert "Jane" not in repr(found), "other people's names stay in bronze"
+    twice = one({**row, "With Names": "John Companion"}, titles=[*titles, "With Names"])
+    assert "Companion" not in repr(twice)
 
 
 @pytest.mark.parametrize("content", [None, [], {}, {"books": 5}, {"books": [{}]}, {"books": []}, "text"], ids=repr)
