@@ -1,11 +1,10 @@
 """Where activities come from, best first, and which fields a further source fills in.
 
-Here are Strava and what is imported. A provider's place among them follows from the priority in its record
-(core/providers), or from the one that a person chose. The row of the best source is the activity's. Where it lacks
-what a device measures, the next source that has it fills it in; where it names no gear, the next service does. What only
-Strava knows (kudos, privacy …) is filled in where another service's row is the best; where that is Strava's own, an
-empty value is the athlete's word and stays empty. No value is corrected: Strava's own distance and climb stay. Which rows
-belong to one activity is decided by their ids.
+Here are Strava and what is imported. Where a provider's row stands among theirs follows from the precedence in its record
+(core/providers). The row of the best source is the activity's: its id and its numbers. Where it lacks what a device measures,
+the next source that has it fills it in; its other empty values are the athlete's word and stay empty. No value is corrected:
+Strava's own distance and climb stay. Name and gear have an order of their own, by priority, which a person may choose. Which
+rows belong to one activity is decided by their ids.
 """
 
 import hashlib
@@ -43,9 +42,6 @@ def gear_source(source: str, gear_id: str | None) -> str | None:
     return STRAVA if source in (STRAVA_JSON, RUNNING_PAGE, FILE) else source
 
 
-OF_STRAVA = frozenset({STRAVA, *IMPORTED} - {FILE})
-"""Sources whose rows are Strava's own."""
-
 _CLOCK = ("start_date", "timezone", "utc_offset")  # archives have no zone, files have a place; the local start follows
 _COURSE = ("distance", "moving_time", "elapsed_time", "total_elevation_gain", "elev_high", "elev_low")
 _SPEED = ("average_speed", "max_speed")
@@ -53,16 +49,7 @@ _BODY = ("average_heartrate", "max_heartrate", "average_cadence")
 _POWER = ("average_watts", "weighted_average_watts", "max_watts", "kilojoules", "device_watts")
 _AROUND = ("average_temp", "start_latlng", "end_latlng", "polyline", "summary_polyline")
 _DEVICE = ("device_name", "external_id")
-_TITLE = ("name", "sport_type")  # an activity without a row in a list has only its file's
+_SPORT = ("sport_type",)  # an activity without a row in a list has only its file's
 
-FILLED: tuple[str, ...] = (*_CLOCK, *_COURSE, *_SPEED, *_BODY, *_POWER, *_AROUND, *_DEVICE, *_TITLE)
-"""The columns of `activities` that a further source fills in, whichever source is the best."""
-
-_COUNTS = ("achievement_count", "kudos_count", "comment_count", "athlete_count", "photo_count", "total_photo_count")
-_LABELS = ("type", "workout_type", "trainer", "commute", "manual", "private", "visibility", "flagged")
-_PLACES = ("location_city", "location_state", "location_country", "start_latitude", "start_longitude")
-_EFFORT = ("pr_count", "suffer_score", "heartrate_opt_out", "display_hide_heartrate_option", "has_kudoed")
-_UPLOAD = ("map_id", "upload_id", "upload_id_str", "guid", "from_accepted_tag", "resource_state")
-
-KNOWN_TO_STRAVA: tuple[str, ...] = (*_COUNTS, *_LABELS, *_PLACES, *_EFFORT, *_UPLOAD)
-"""The columns of `activities` that a further source fills in where the best one is not Strava's."""
+FILLED: tuple[str, ...] = (*_CLOCK, *_COURSE, *_SPEED, *_BODY, *_POWER, *_AROUND, *_DEVICE, *_SPORT)
+"""The columns of `activities` that a further source fills in, in the order of the rows; name and gear have their own."""

@@ -27,7 +27,7 @@ class Lake:
 
     Args:
         clock: this machine's, where anything is to land.
-        priorities: of providers, as a person chose them; whoever merges needs them (`ranked_sources`).
+        priorities: of providers, as a person chose them; whoever matches needs them (`naming_sources`).
     """
 
     data_dir: Path

@@ -12,7 +12,7 @@ import typer
 
 from strava_pipeline.core.errors import MisuseError
 from strava_pipeline.core.gear_links import GearItem, Piece, gear_items
-from strava_pipeline.core.providers import best_first, spec_of
+from strava_pipeline.core.providers import naming_order, spec_of
 from strava_pipeline.core.sources import STRAVA
 from strava_pipeline.core.text import counted
 from strava_pipeline.ingest.gear_tables import replace_file, with_links
@@ -27,11 +27,11 @@ from strava_pipeline.verbs.terminal import out
 
 
 def gear_of(settings: Settings) -> tuple[list[str], list[GearItem]]:
-    """Strava and the enabled services, the best first, and all their gear. Raises MisuseError where none is enabled."""
+    """Strava and the enabled services, by priority, and all their gear. Raises MisuseError where none is enabled."""
     enabled = enabled_providers(settings)
     if not enabled:
         raise MisuseError(NONE_ENABLED)
-    ranked = best_first([STRAVA, *enabled], chosen_priorities(settings.providers_config))
+    ranked = naming_order([STRAVA, *enabled], chosen_priorities(settings.providers_config))
     sources = [name for name in ranked if name == STRAVA or name in enabled]
     with current_snapshot(Lake(settings.data_dir)) as connection:
         pieces = gear_pieces(connection, sources)

@@ -20,7 +20,7 @@ from strava_pipeline.core.errors import (
     TransientError,
 )
 from strava_pipeline.core.providers import spec_of
-from strava_pipeline.core.sources import STRAVA, hashed_id
+from strava_pipeline.core.sources import hashed_id
 from strava_pipeline.ingest.http import Exchange, Wire
 from strava_pipeline.ingest.provider import Provider
 from strava_pipeline.ingest.registry import login_files, missing_login
@@ -355,9 +355,7 @@ def test_a_link_to_strava_makes_both_one_activity(world: World) -> None:
     world.subject.add("2025-01-02", "not linked")
     world.pull()
     members = "SELECT id, activity_id FROM activity_members ORDER BY place"
-    own, is_first = hashed_id(world.subject.name, key), spec_of(world.subject.name).priority < spec_of(STRAVA).priority
-    first, other = (own, 123) if is_first else (123, own)
-    assert world.gold(members) == [(first, first), (other, first)]
+    assert world.gold(members) == [(123, 123), (hashed_id(world.subject.name, key), 123)]
     assert world.gold("SELECT verdict, joined FROM activity_matches") == [("certain", True)]
 
 

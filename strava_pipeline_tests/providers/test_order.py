@@ -1,4 +1,4 @@
-"""Whose row stands for an activity that several sources show."""
+"""Whose row stands for an activity that several sources show, and whose name and gear count."""
 
 import json
 from collections.abc import Mapping
@@ -8,21 +8,17 @@ from typing import Any
 import pytest
 
 from strava_pipeline.core import providers
-from strava_pipeline.core.providers import NEVER_FIRST, ProviderSpec, best_first, spec_of
+from strava_pipeline.core.providers import NEVER_FIRST, best_first, naming_order, spec_of
 from strava_pipeline.core.sources import SOURCES, hashed_id
-from strava_pipeline.lake.bronze.answers import land_detail
+from strava_pipeline.ingest.providers_file import chosen_priorities
+from strava_pipeline.ingest.registry import PROVIDERS
 from strava_pipeline.lake.bronze.listing import begin_listing
 from strava_pipeline.lake.bronze.manifests import Window
-from strava_pipeline.lake.gold.fetch_selection import detail_candidates, select_streams
-from strava_pipeline.lake.gold.quality import counts_by_year
-from strava_pipeline.lake.gold.warehouse import Connection, reading, revision
-from strava_pipeline.lake.providers import land_provider_file
-from strava_pipeline.lake.sql import sql
-from strava_pipeline.operations.merging import details_merged
-from strava_pipeline.operations.reading_files import read_files, unread_files
+from strava_pipeline.lake.gold import matches
+from strava_pipeline.lake.gold.warehouse import reading, revision, writing
 from strava_pipeline.operations.rebuilding import rebuild_all
 from strava_pipeline.settings import Settings
-from strava_pipeline_tests.providers.subjects import GPX, ToySubject, register_toy
+from strava_pipeline_tests.providers.subjects import ToySubject, register_toy
 from strava_pipeline_tests.providers.toy_service import new_toy
 from strava_pipeline_tests.providers.worlds import World, list_at_strava
 
@@ -36,13 +32,10 @@ def records(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(providers, "__path__", [*providers.__path__, str(Path(__file__).parent / "records")])
 
 
-@pytest.mark.usefixtures("records")
-def test_a_provider_stands_where_its_priority_puts_it_and_before_mere_files(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert spec_of("toy").priority == 4
-    assert best_first(["strava", "toy"]) == ["strava", "strava_json", "strava_archive", "running_page", "toy", "file"]
-    first = ProviderSpec(name="first", title="First", link=None, priority=1, read_page=spec_of("toy").read_page)
-    monkeypatch.setattr(providers, "spec_of", lambda name: first if name == "first" else spec_of(name))
-    assert best_first(["first", "strava"])[:2] == ["first", "strava"]
+def test_enabling_providers_never_changes_whose_row_stands_for_what_strava_has() -> None:
+    order = best_first([*PROVIDERS])
+    assert order[:4] == SOURCES[:-1]
+    assert order[4:] == ["garmin", "intervals_icu", "ridewithgps", "spreadsheet", "file"]
 
 
 STRAVAS = SOURCES[:-1]
@@ -58,6 +51,7 @@ STRAVAS = SOURCES[:-1]
         ({"toy": 3}, [*STRAVAS, "toy", "tin", "file"]),
         ({"strava": 5}, ["toy", *STRAVAS, "tin", "file"]),
         ({"toy": NEVER_FIRST}, [*STRAVAS, "tin", "toy", "file"]),
+        ({"strava": NEVER_FIRST}, ["toy", "tin", *STRAVAS, "file"]),
         ({"unknown": 1}, [*STRAVAS, "toy", "tin", "file"]),
     ],
     ids=[
@@ -67,11 +61,13 @@ STRAVAS = SOURCES[:-1]
         "Strava first of equal ones",
         "Strava's copies too",
         "last",
+        "Strava last",
         "not here",
     ],
 )
 def test_a_chosen_priority_counts_over_the_record_s(chosen: Mapping[str, int], order: list[str]) -> None:
-    assert best_first(["strava", "toy", "tin"], chosen) == order
+    assert naming_order(["strava", "toy", "tin"], chosen) == order
+    assert best_first(["strava", "toy", "tin"]) == [*STRAVAS, "toy", "tin", "file"], "whatever is chosen"
 
 
 @pytest.fixture
@@ -114,8 +110,8 @@ def merged(world: World) -> None:
 SHOWN = "SELECT id, name, gear_id, gear_source, distance FROM activities ORDER BY start_date"
 KEPT = "SELECT * FROM activities_all ORDER BY id"
 AT_STRAVA = [(1, "at Strava", "b1", "strava", 9.0), (2, "at Strava alone", None, None, 9.0)]
-K1, K2 = hashed_id("toy", "k1"), hashed_id("toy", "k2")
-AT_TOY = [(K1, "at the toy", "B1", "toy", 9.0), AT_STRAVA[1]]
+K2 = hashed_id("toy", "k2")
+AT_TOY = [(1, "at the toy", "B1", "toy", 9.0), AT_STRAVA[1]]
 TOY_ALONE = (K2, "at the toy alone", None, None, None)
 
 
@@ -131,82 +127,89 @@ TOY_ALONE = (K2, "at the toy alone", None, None, None)
     ids=["nothing chosen", "toy first", "toy never", "Strava later", "Strava never"],
 )
 def test_the_next_merge_follows_a_change_of_the_file_and_loses_nothing(
-    world: World, text: str, shown: list[tuple[Any, ...]]
+    world: World, text: str, shown: list[tuple[Any, ...]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     merged(world)
     assert world.gold(SHOWN) == [*AT_STRAVA, TOY_ALONE]
-    kept = world.gold(KEPT)
+    kept, published = world.gold(KEPT), revision_of(world)
+    monkeypatch.setattr(matches, "find_matches", lambda *_: pytest.fail("matched again"))
     choose(world, text)
     merged(world)
     assert world.gold(SHOWN) == [*shown, TOY_ALONE]
     assert world.gold(KEPT) == kept
+    assert (revision_of(world) == published) is (naming_order(["toy"], chosen_priorities(file_of(world))) == PLAIN)
     choose(world, "")
     merged(world)
     assert world.gold(SHOWN) == [*AT_STRAVA, TOY_ALONE], "and back"
     assert world.gold(KEPT) == kept
 
 
-@pytest.fixture
-def twins(world: World) -> World:
-    """Two rides more, each at both: of one only the toy knows the gear, of the other only Strava does, and kudos."""
-    at = "2025-04-01T06:00:00Z", "2025-05-01T06:00:00Z"
-    known = {"kudos_count": 7, "private": True, "visibility": "only_me", "map": {"id": "m"}, "distance": 9.0}
-    rides: list[dict[str, Any]] = [{"id": 3, "start_date": at[0]}, {"id": 4, "start_date": at[1], "gear_id": "b1"}]
+PLAIN = [*STRAVAS, "toy", "file"]
+
+
+def file_of(world: World) -> Path:
+    path: Path = world.settings.providers_config
+    return path
+
+
+def revision_of(world: World) -> str:
+    """It differs where the next publish replaces the snapshot."""
+    with reading(world.run().lake) as connection:
+        return revision(connection)
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("", [("third", "B1", "toy", None), ("at Strava", "b1", "strava", "Run"), ("b", None, None, None)]),
+        (
+            "[providers.toy]\npriority = 1",
+            [("third", "B1", "toy", None), ("at Strava", "b1", "strava", "Run"), ("a", None, None, None)],
+        ),
+    ],
+    ids=["Strava first", "toy first"],
+)
+def test_a_source_that_gives_no_name_or_no_gear_leaves_it_to_the_next(
+    world: World, text: str, shown: list[tuple[Any, ...]]
+) -> None:
+    known = {"kudos_count": 7, "private": True, "distance": 9.0}
+    rides: list[dict[str, Any]] = [
+        {"id": 3, "start_date": "2025-04-01T06:00:00Z", "name": " "},
+        {"id": 4, "start_date": "2025-05-01T06:00:00Z", "name": "at Strava", "gear_id": "b1", "sport_type": "Run"},
+        {"id": 5, "start_date": "2025-06-01T06:00:00Z", "name": "b"},
+    ]
     list_at_strava(world, *({**ride, **known, "start_date_local": ride["start_date"]} for ride in rides))
     items: list[dict[str, Any]] = [
-        {"key": "k3", "begin": at[0], "bike": "B1", "strava": 3, "title": "third", "kind": "cycle"},
-        {"key": "k4", "begin": at[1], "strava": 4, "kind": "jog"},
+        {"key": "k3", "begin": rides[0]["start_date"], "bike": "B1", "strava": 3, "title": "third"},
+        {"key": "k4", "begin": rides[1]["start_date"], "strava": 4, "title": "", "kind": "cycle", "metres": 5.0},
+        {"key": "k5", "begin": rides[2]["start_date"], "strava": 5, "title": "a"},
     ]
     land_at_toy(world, items)
-    return world
-
-
-@pytest.mark.parametrize("text", ["", "[providers.toy]\npriority = 1"], ids=["Strava first", "toy first"])
-def test_the_best_service_that_says_something_names_the_gear_and_what_only_strava_knows_stays(
-    twins: World, text: str
-) -> None:
-    choose(twins, text)
-    merged(twins)
-    columns = "gear_id, gear_source, kudos_count, private, visibility, map_id, distance"
-    found = twins.gold(f"SELECT {columns} FROM activities WHERE start_date >= '2025-04-01' ORDER BY start_date")
-    known = (7, True, "only_me", "m", 9.0)
-    assert found == [("B1", "toy", *known), ("b1", "strava", *known)]
-    named = "SELECT name, sport_type FROM activities WHERE start_date >= '2025-04-01' ORDER BY start_date"
-    assert twins.gold(named) == [("third", "Ride"), (None, "Run")], "Strava says neither"
-
-
-@pytest.mark.parametrize("text", ["", "[providers.toy]\npriority = 1"], ids=["Strava first", "toy first"])
-def test_what_strava_gives_of_an_activity_is_wanted_whichever_service_stands_for_it(world: World, text: str) -> None:
     choose(world, text)
     merged(world)
-    run = world.run()
-    years = [2024, 2025, 2026]
-    assert [each.activity_id for each in detail_candidates(run.lake, years)] == [2, 1]
-    assert [each.activity_id for each in select_streams(run.lake, years, run.now()).due] == [2, 1]
-    land_provider_file(run.lake, "toy", K1, "k1", "me", "k1.gpx", GPX.format("2025-01-01").encode(), run.now())
-    read_files(run.lake, unread_files(run.lake), lambda steps: None)
-    assert [each.activity_id for each in select_streams(run.lake, years, run.now()).due] == [2], "the toy's has a track"
-    with reading(run.lake) as connection:
-        assert published_ids_of(connection) == [2, 1]
-        (year,) = counts_by_year(connection)
-    assert (year.activities, year.details, year.missing_details, year.stale_details) == (3, 0, 2, 0)
-    land_detail(
-        run.lake, 2025, 1, json.dumps({"id": 1, "name": "at Strava", "description": "long"}).encode(), run.now()
-    )
-    with details_merged(run, years):
-        pass
-    with reading(run.lake) as connection:
-        (year,) = counts_by_year(connection)
-    assert (year.activities, year.details, year.missing_details) == (3, 1, 1)
-    assert world.gold("SELECT description FROM activity_details JOIN activities ON activities.id = activity_id") == [
-        ("long",)
-    ]
+    since = "FROM activities WHERE start_date >= '2025-04-01' ORDER BY start_date"
+    assert world.gold(f"SELECT name, gear_id, gear_source, sport_type {since}") == shown
+    found = world.gold(f"SELECT id, source, distance, kudos_count, private {since}")
+    assert found == [(key, "strava", 9.0, 7, True) for key in (3, 4, 5)], "measures and all else are Strava's"
 
 
-def published_ids_of(connection: Connection) -> list[int]:
-    """The activities that a replay of webhook events asks for."""
-    rows = connection.execute(sql("replayed"), {"source": "strava", "years": [2025]}).fetchall()
-    return [key for (key,) in rows]
+def test_a_row_with_a_day_alone_gets_its_time_from_the_next_source(world: World) -> None:
+    merged(world)
+    with writing(world.run().lake) as connection:
+        connection.execute(
+            "UPDATE activities_all SET start_date = NULL, start_date_local = '2025-03-01' WHERE id = $id", {"id": K2}
+        )
+        connection.execute(
+            "INSERT INTO activities_all BY NAME SELECT -5 AS id, 7 AS athlete_id, 2025 AS year, 'file' AS source, 'f' AS name, "
+            "TIMESTAMPTZ '2025-03-01 06:00:00+00' AS start_date, 3600 AS utc_offset"
+        )
+        connection.execute(
+            "INSERT INTO activity_members BY NAME SELECT unnest([$id, -5]) AS id, $id AS activity_id, unnest([0, 1]) AS place, "
+            "7 AS athlete_id, unnest(['toy', 'file']) AS source",
+            {"id": K2},
+        )
+    shown = world.gold(f"SELECT name, start_date_local::VARCHAR FROM activities WHERE id = {K2}")
+    assert shown == [("at the toy alone", "2025-03-01 07:00:00")]
 
 
 def test_a_rebuild_follows_the_file_too(world: World) -> None:
@@ -225,8 +228,6 @@ def test_a_change_that_moves_nothing_writes_nothing_of_an_activity(world: World)
     choose(world, "[providers.toy]\npriority = 7")
     merged(world)
     assert world.gold(members) == before
-    with reading(world.run().lake) as connection:
-        known = revision(connection)
+    known = revision_of(world)
     merged(world)
-    with reading(world.run().lake) as connection:
-        assert revision(connection) == known, "the same file again is no change"
+    assert revision_of(world) == known, "the same file again is no change"

@@ -93,8 +93,10 @@ class ProviderSpec:
         name: the value of `source` in every table, and the name of its folders.
         title: as the service writes its name.
         link: the address of an activity, with `{source_id}`; None: the service has none.
-        priority: whose row stands for an activity that several sources show; the lowest number wins. Strava has 3. A person
-            may choose another one in providers.toml.
+        precedence: whose row stands for an activity that several sources show, with its id and its numbers; the lowest number
+            wins. Strava's is 1.
+        priority: whose name and gear count for such an activity: the lowest number that gives any. Strava has 3. A person may
+            choose another one in providers.toml.
         read_page: reads the body of a page, parsed from JSON.
         paged: whether a listing comes in pages of the size that is asked for; if not, a year is one answer.
         repeats: whether it may have one activity several times, because several devices or services bring it there.
@@ -113,6 +115,7 @@ class ProviderSpec:
     name: str
     title: str
     link: str | None
+    precedence: int
     priority: int
     read_page: Callable[[Any], ReadPage]
     paged: bool = True
@@ -147,22 +150,27 @@ def spec_of(source: str) -> ProviderSpec:
 
 
 NEVER_FIRST = 999
-"""The priority of a provider whose row stands for no activity that another provider shows."""
+"""The priority of a provider whose name and gear count for no activity that another provider shows."""
 
 
-def best_first(providers: Sequence[str], chosen: Mapping[str, int] = MappingProxyType({})) -> list[str]:
-    """All sources in the order in which their rows count, with these providers among them by their priority.
+def best_first(providers: Sequence[str]) -> list[str]:
+    """All sources, these providers among them, in the order in which their rows stand for an activity: by precedence."""
+    return _in_order(providers, lambda name: spec_of(name).precedence)
 
-    `chosen`: priorities by provider, over those of the records. At the same priority Strava comes first, then the names in
-    alphabetical order. What is imported of Strava has Strava's priority.
+
+def naming_order(providers: Sequence[str], chosen: Mapping[str, int] = MappingProxyType({})) -> list[str]:
+    """All sources, these providers among them, in the order in which their names and gear count: by priority.
+
+    `chosen`: priorities by provider, over those of the records.
     """
+    return _in_order(providers, lambda name: chosen[name] if name in chosen else spec_of(name).priority)
 
-    def priority(name: str) -> int:
-        return chosen[name] if name in chosen else spec_of(name).priority
 
-    rank = {name: (priority(STRAVA), place) for place, name in enumerate(SOURCES)}
+def _in_order(providers: Sequence[str], number_of: Callable[[str], int]) -> list[str]:
+    """At the same number Strava comes first, then the names in alphabetical order. What is imported of Strava has Strava's."""
+    rank = {name: (number_of(STRAVA), place) for place, name in enumerate(SOURCES)}
     rank |= {FILE: (NEVER_FIRST + 1, 0)}  # a file alone says least, whatever provider comes
-    rank |= {name: (priority(name), len(SOURCES)) for name in providers if name not in rank}
+    rank |= {name: (number_of(name), len(SOURCES)) for name in providers if name not in rank}
     return sorted(rank, key=lambda name: (rank[name], name))
 
 

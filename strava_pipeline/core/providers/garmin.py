@@ -391,6 +391,7 @@ SPEC = ProviderSpec(
     name=NAME,
     title="Garmin Connect",
     link="https://connect.garmin.com/modern/activity/{source_id}",
+    precedence=2,
     priority=5,
     read_page=page_reader(NAME, rows, read_activity),
     capabilities=frozenset({"windows", "files"}),

@@ -182,6 +182,7 @@ SPEC = ProviderSpec(
     name=NAME,
     title="intervals.icu",
     link="https://intervals.icu/activities/{source_id}",
+    precedence=3,
     priority=4,
     read_page=page_reader(NAME, rows, read_row),
     paged=False,

@@ -392,6 +392,7 @@ SPEC = ProviderSpec(
     name=NAME,
     title="Ride with GPS",
     link="https://ridewithgps.com/trips/{source_id}",
+    precedence=4,
     priority=2,
     read_page=page_reader(NAME, rows, read_row),
     capabilities=frozenset({"feed", "deletions", "files"}),

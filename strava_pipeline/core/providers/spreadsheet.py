@@ -48,6 +48,7 @@ SPEC = ProviderSpec(
     name=NAME,
     title="Spreadsheet",
     link=None,
+    precedence=5,
     priority=1,
     by_hand=True,
     read_page=read_page,

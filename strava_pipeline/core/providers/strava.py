@@ -8,6 +8,7 @@ SPEC = ProviderSpec(
     name=STRAVA,
     title="Strava",
     link="https://www.strava.com/activities/{source_id}",
+    precedence=1,
     priority=3,
     read_page=lambda items: ReadPage(*split_page(items)),
     oldest_first=True,

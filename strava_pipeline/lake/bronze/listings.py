@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 from pydantic import ValidationError
 
 from strava_pipeline.core.errors import MisuseError
-from strava_pipeline.core.providers import best_first, spec_of
+from strava_pipeline.core.providers import best_first, naming_order, spec_of
 from strava_pipeline.core.sources import SOURCES, STRAVA
 from strava_pipeline.core.years import YearRange
 from strava_pipeline.lake.bronze.landing import Times, correct_times, future_claims, join_times
@@ -101,8 +101,13 @@ def listing_folder(lake: Lake, name: str) -> Path:
 
 
 def ranked_sources(lake: Lake) -> list[str]:
-    """All sources of the lake in the order of their rank, the best first."""
-    return best_first(lake.listed_sources, lake.priorities)
+    """All sources of the lake, the best first: whose row stands for an activity."""
+    return best_first(lake.listed_sources)
+
+
+def naming_sources(lake: Lake) -> list[str]:
+    """All sources of the lake in the order in which their names and gear count, as far as they give any."""
+    return naming_order(lake.listed_sources, lake.priorities)
 
 
 def mark_listings_used(lake: Lake, run_id: str) -> None:

@@ -29,7 +29,7 @@ from strava_pipeline.core.matching.match import NOTHING_MATCHED, Decisions, Pair
 from strava_pipeline.core.matching.rules import VERSION
 from strava_pipeline.core.matching.rules import VERSION as RULES
 from strava_pipeline.core.providers import spec_of
-from strava_pipeline.lake.bronze.listings import ranked_sources
+from strava_pipeline.lake.bronze.listings import naming_sources, ranked_sources
 from strava_pipeline.lake.decisions import Decision, decisions
 from strava_pipeline.lake.files import write_rows
 from strava_pipeline.lake.gold.merge import stage, staging
@@ -41,6 +41,7 @@ from strava_pipeline.lake.providers import provider_files
 from strava_pipeline.lake.sql import sql
 from strava_pipeline.lake.tracks import recorded_tracks
 
+_NAMING = "naming"  # a note of the sources in the order in which names and gear count; the view `activities` reads it
 _SEEN = "matched"  # a note of the activities and decisions that the tables were made from
 _LACKING = "matched_without"  # a note of points that were missing on disk when they should have been compared
 _TRACKS_DUE = "tracks_due"  # a note of the years in which tracks now belong to other activities
@@ -90,7 +91,11 @@ def pair_decisions(lake: Lake) -> Decisions:
 
 
 def match_activities(connection: Connection, lake: Lake) -> MatchReport:
-    """Bring the tables of matches up to date with gold and decisions, within the caller's transaction."""
+    """Bring the tables of matches up to date with gold and decisions, within the caller's transaction.
+
+    Also whose names and gear count: another order of these needs no matching.
+    """
+    _note_naming(connection, lake)
     decided = pair_decisions(lake)
     sources, fetched = ranked_sources(lake), _files_read(lake)
     repeating = [name for name in lake.listed_sources if spec_of(name).repeats]
@@ -121,6 +126,13 @@ def match_activities(connection: Connection, lake: Lake) -> MatchReport:
     moved = dict(connection.execute(sql("moved_members")).fetchall())
     _note_due(connection, tracks_due(connection).union(moved))
     return match_counts(connection, sum(moved.values()))
+
+
+def _note_naming(connection: Connection, lake: Lake) -> None:
+    order = json.dumps(naming_sources(lake))
+    if notes(connection, _NAMING).get(_NAMING) != order:
+        note(connection, _NAMING, order)
+        mark_changed(connection)
 
 
 def tracks_due(connection: Connection) -> set[int]:

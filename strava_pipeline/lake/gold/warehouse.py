@@ -300,8 +300,8 @@ def make_views(connection: Connection) -> None:
 def _create(connection: Connection, *, after_another: bool) -> None:
     for table in TABLES.values():
         connection.execute(f"CREATE TABLE {table.stored} ({table.ddl})")
-    make_views(connection)
     connection.execute("CREATE TABLE lake_meta (key VARCHAR NOT NULL, value VARCHAR NOT NULL)")
+    make_views(connection)
     connection.execute(
         "INSERT INTO lake_meta VALUES ('catalogue', $version), ('revision', '0'), ('made', uuid()::VARCHAR)",
         {"version": catalogue_version()},

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from functools import cache
 from importlib.resources import files
 
-from strava_pipeline.core.sources import FILLED, IMPORTED, KNOWN_TO_STRAVA, OF_STRAVA
+from strava_pipeline.core.sources import FILLED, IMPORTED
 from strava_pipeline.core.tables import TABLES
 from strava_pipeline.core.tables.insights import DISTANCES, GROUPS, INSIGHTS, TOTALS
 
@@ -35,19 +35,13 @@ def view_statements() -> Iterator[str]:
 
 
 def _gold() -> Iterator[str]:
-    of_strava, imported = (", ".join(f"'{source}'" for source in sorted(some)) for some in (OF_STRAVA, IMPORTED))
     for table in TABLES.values():
         if table.follows:
-            yield sql("following").format(name=table.name, stored=table.stored, of_strava=of_strava)
-    unless_strava = f"CASE WHEN head.source NOT IN ({of_strava}) THEN others."
+            yield sql("following").format(name=table.name, stored=table.stored)
     yield sql("views").format(
-        others=", ".join(f"arg_min(said.{name}, member.place) AS {name}" for name in (*FILLED, *KNOWN_TO_STRAVA)),
-        filled=", ".join(f"coalesce(head.{name}, others.{name}) AS {name}" for name in FILLED),
-        known_to_strava=", ".join(
-            f"coalesce(head.{name}, {unless_strava}{name} END) AS {name}" for name in KNOWN_TO_STRAVA
-        ),
-        of_strava=of_strava,
-        imported=imported,
+        filling=", ".join(f"arg_min(said.{name}, member.place) AS {name}" for name in FILLED),
+        filled=", ".join(f"coalesce(head.{name}, matched.{name}) AS {name}" for name in FILLED),
+        imported=", ".join(f"'{source}'" for source in sorted(IMPORTED)),
     )
     yield sql("gold_activities")
 

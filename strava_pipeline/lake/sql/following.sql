@@ -1,8 +1,7 @@
--- What activities that are one nest, under the activity that they are: of each group the rows of Strava's that has some, or else
--- those of the best source that has: a service's file holds less than Strava's detail, whoever's name counts.
+-- What activities that are one nest, under the activity that they are: of each group the rows of the best source that has some.
 CREATE OR REPLACE VIEW {name} AS
 WITH shown AS (
-    SELECT member.activity_id, arg_min(member.id, (member.source NOT IN ({of_strava}), member.place)) AS id
+    SELECT member.activity_id, arg_min(member.id, member.place) AS id
     FROM activity_members AS member
     SEMI JOIN {stored} AS held ON held.activity_id = member.id
     GROUP BY member.activity_id

@@ -7,4 +7,11 @@ from strava_pipeline.core.providers import page_reader
 
 toy = import_module("strava_pipeline.core.providers.toy")  # mypy does not find it there
 
-SPEC = replace(toy.SPEC, name="tin", title="Tin toy", priority=5, read_page=page_reader("tin", toy.rows, toy.read_row))
+SPEC = replace(
+    toy.SPEC,
+    name="tin",
+    title="Tin toy",
+    precedence=7,
+    priority=5,
+    read_page=page_reader("tin", toy.rows, toy.read_row),
+)

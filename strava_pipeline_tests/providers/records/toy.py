@@ -49,6 +49,7 @@ SPEC = ProviderSpec(
     name=NAME,
     title="Toy",
     link="https://toy.example/{source_id}",
+    precedence=6,
     priority=4,
     read_page=page_reader(NAME, rows, read_row),
     capabilities=frozenset({"windows", "deletions", "files"}),
