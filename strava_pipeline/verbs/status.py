@@ -126,10 +126,7 @@ class _Published:
     proposed: int = 0
 
 
-_ONLY_ME = (
-    f"SELECT count(*) FROM activities_all WHERE source = '{STRAVA}' AND deleted_at IS NULL "
-    "AND (private OR visibility = 'only_me')"
-)
+_ONLY_ME = f"SELECT count(*) FROM activities WHERE source = '{STRAVA}' AND (private OR visibility = 'only_me')"
 
 
 def _published(lake: "Lake") -> _Published:

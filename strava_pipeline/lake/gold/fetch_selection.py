@@ -252,11 +252,7 @@ def select_streams(lake: Lake, years: Sequence[int], now: datetime, sports: Sequ
     left_out = filed | drops(lake).keys() | elsewhere
     lacking = due_streams(
         lake,
-        [
-            StreamCandidate(key, year, at and at.replace(tzinfo=UTC))
-            for key, year, at in rows
-            if not {key, members.get(key)} & left_out
-        ],
+        [StreamCandidate(key, year, at and at.replace(tzinfo=UTC)) for key, year, at in rows if key not in left_out],
     )
     return StreamSelection(
         due=[each for each in lacking if not each.is_resting(now)],

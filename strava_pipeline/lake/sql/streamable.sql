@@ -1,5 +1,5 @@
--- Every present activity of $years that was recorded, not typed in, newest first: it may have streams. Where one of $source
--- stands for several, it alone, unless it was typed in. With when a listing first showed that it was cut or mended since, NULL where none did. Moments are in UTC
+-- Every present activity of $years that was recorded, not typed in, newest first: it may have streams. Where one stands for
+-- several, it alone, unless it was typed in. With when a listing first showed that it was cut or mended since, NULL where none did. Moments are in UTC
 -- and bare. `sports`: only these; NULL: all.
 SELECT activity.id, activity.year, recut.at AT TIME ZONE 'UTC'
 FROM activities_all AS activity
@@ -15,10 +15,8 @@ WHERE activity.deleted_at IS NULL
   AND activity.id NOT IN (
     SELECT member.id
     FROM activity_members AS member
-    JOIN activity_members AS better
-        ON better.activity_id = member.activity_id AND better.source = $source AND better.place < member.place
-    JOIN activities_all AS first ON first.id = better.id
-    WHERE first.manual IS NOT TRUE
+    JOIN activities_all AS head ON head.id = member.activity_id
+    WHERE member.place > 0 AND head.manual IS NOT TRUE
   )
   AND activity.year IN (SELECT unnest($years))
   AND ($sports::VARCHAR[] IS NULL OR list_contains($sports::VARCHAR[], coalesce(activity.sport_type, activity.type)))

@@ -1,5 +1,5 @@
--- Every present activity of $source in $years, but for those for which another one of the same source stands, with what is known
--- of its detail, newest first. Moments are in UTC and bare: handing out a TIMESTAMPTZ costs Python ten times as much.
+-- Every present activity of $years, but for those for which another one stands, with what is known of its detail, newest
+-- first. Moments are in UTC and bare: handing out a TIMESTAMPTZ costs Python ten times as much.
 SELECT
     activity.id,
     activity.year,
@@ -12,10 +12,6 @@ FROM activities_all AS activity
 LEFT JOIN activity_details_by_source AS detail ON detail.activity_id = activity.id AND detail.source = $source
 WHERE activity.deleted_at IS NULL
   AND activity.source = $source
-  AND activity.id NOT IN (
-    SELECT id FROM activity_members
-    WHERE source = $source
-    QUALIFY row_number() OVER (PARTITION BY activity_id ORDER BY place) > 1
-  )
+  AND activity.id NOT IN (SELECT id FROM activity_members WHERE place > 0)
   AND activity.year IN (SELECT unnest($years))
 ORDER BY activity.start_date DESC NULLS LAST, activity.id DESC
