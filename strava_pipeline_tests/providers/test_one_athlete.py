@@ -71,6 +71,9 @@ def _groups(run: RunContext) -> tuple[dict[tuple[str, str], int], int]:
 def _assert_together(services: dict[str, Service], group_of: dict[tuple[str, str], int]) -> None:
     of_strava = {source_id: group for (source, source_id), group in group_of.items() if source == "strava"}
     assert len({*of_strava.values()}) == EFFORTS, "no two of Strava's are one"
+    assert of_strava == {source_id: int(source_id) for source_id in of_strava}, (
+        "each keeps Strava's id, whatever is enabled"
+    )
     apart = defaultdict(list)
     for name, service in services.items():
         for own, strava_id in service.pairs.items():
