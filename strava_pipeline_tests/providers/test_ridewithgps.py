@@ -213,6 +213,23 @@ def test_a_trip_without_an_id_is_unreadable_and_says_when_it_began(trip_id: Any)
     assert caught.value.start == datetime(2025, 7, 1, 4, 30, tzinfo=UTC)
 
 
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"departed_at": "9999-12-31T23:59:59Z", "utc_offset": 50_000},
+        {"departed_at": "0001-01-01T00:00:00Z", "utc_offset": -50_000},
+        {"departed_at": "9999-12-31T23:59:59Z", "utc_offset": None, "time_zone": "Pacific/Auckland"},
+        {"departed_at": AT, "activity_type": None, "fit_sport": "\N{SUPERSCRIPT TWO}"},
+        {"departed_at": AT, "duration": 1e308, "distance": "1e400", "moving_time": "nan"},
+    ],
+    ids=str,
+)
+def test_a_row_with_an_odd_value_keeps_no_other_one_from_coming(odd: dict[str, Any]) -> None:
+    page = spec_of("ridewithgps").read_page({"trips": [{"id": 1, **odd}, {"id": 2, "departed_at": AT}]})
+    assert "2" in {activity["source_id"] for activity in page.activities}
+    assert len(page.activities) + len(page.unreadable) == 2
+
+
 @pytest.mark.parametrize("departed_at", [None, "", "soon", 5, "0001-01-01T00:00:00+14:00", {}], ids=repr)
 def test_a_trip_without_a_start_is_unreadable(departed_at: Any) -> None:
     with pytest.raises(UnreadableRowError, match="no start"):

@@ -199,6 +199,11 @@ def page_reader(
                 start = None if error.start is None else error.start.astimezone(UTC)
                 others.append(UnreadableItem(number, str(error), digest_of(item), start))
                 continue
+            except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+                # One row must not keep the others from coming. The error's own text may hold a value.
+                why = f"it holds a value that can't be read ({type(error).__name__})"
+                others.append(UnreadableItem(number, why, digest_of(item)))
+                continue
             if not isinstance(row, ProviderRow):
                 foreign += 1
                 withheld += [row] if row is not None else []
