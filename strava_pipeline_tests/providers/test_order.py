@@ -193,6 +193,13 @@ def test_a_source_that_gives_no_name_or_no_gear_leaves_it_to_the_next(
     assert found == [(key, "strava", 9.0, 7, True) for key in (3, 4, 5)], "measures and all else are Strava's"
 
 
+MEMBERS = (
+    "INSERT INTO activity_members BY NAME SELECT id, $ids[1] AS activity_id, list_position($ids, id) - 1 AS place, athlete_id, source "
+    "FROM activities_all WHERE list_contains($ids, id)"
+)
+ROW = "INSERT INTO activities_all BY NAME SELECT -5 AS id, 7 AS athlete_id, 2025 AS year, 'x' AS name, "
+
+
 def test_a_row_with_a_day_alone_gets_its_time_from_the_next_source(world: World) -> None:
     merged(world)
     with writing(world.run().lake) as connection:
@@ -200,16 +207,27 @@ def test_a_row_with_a_day_alone_gets_its_time_from_the_next_source(world: World)
             "UPDATE activities_all SET start_date = NULL, start_date_local = '2025-03-01' WHERE id = $id", {"id": K2}
         )
         connection.execute(
-            "INSERT INTO activities_all BY NAME SELECT -5 AS id, 7 AS athlete_id, 2025 AS year, 'file' AS source, 'f' AS name, "
-            "TIMESTAMPTZ '2025-03-01 06:00:00+00' AS start_date, 3600 AS utc_offset"
+            f"{ROW} 'file' AS source, TIMESTAMPTZ '2025-03-01 06:00:00+00' AS start_date, 3600 AS utc_offset"
         )
-        connection.execute(
-            "INSERT INTO activity_members BY NAME SELECT unnest([$id, -5]) AS id, $id AS activity_id, unnest([0, 1]) AS place, "
-            "7 AS athlete_id, unnest(['toy', 'file']) AS source",
-            {"id": K2},
-        )
+        connection.execute(MEMBERS, {"ids": [K2, -5]})
     shown = world.gold(f"SELECT name, start_date_local::VARCHAR FROM activities WHERE id = {K2}")
     assert shown == [("at the toy alone", "2025-03-01 07:00:00")]
+
+
+@pytest.mark.parametrize(
+    ("ids", "shown"),
+    [([2, -5], ("at Strava alone", None, None)), ([-5, K2], ("x", "b-1", "strava_archive"))],
+    ids=["the API says none", "the API lacks the activity"],
+)
+def test_gear_of_an_archive_counts_where_its_row_stands(
+    world: World, ids: list[int], shown: tuple[str | None, ...]
+) -> None:
+    merged(world)
+    with writing(world.run().lake) as connection:
+        connection.execute(f"UPDATE activities_all SET gear_id = 'B2', gear_source = 'toy' WHERE id = {K2}")
+        connection.execute(f"{ROW} 'strava_archive' AS source, 'b-1' AS gear_id, 'strava_archive' AS gear_source")
+        connection.execute(MEMBERS, {"ids": ids})
+    assert world.gold(f"SELECT name, gear_id, gear_source FROM activities WHERE id = {ids[0]}") == [shown]
 
 
 def test_a_rebuild_follows_the_file_too(world: World) -> None:
