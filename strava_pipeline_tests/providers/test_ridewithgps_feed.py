@@ -528,10 +528,11 @@ def test_an_empty_first_page_of_a_list_that_counts_trips_proves_nothing(world: W
     assert len(world.names()) == 5
 
 
-def test_a_refusal_of_one_trip_that_is_not_the_services_own_is_no_deletion(world: World) -> None:
+@pytest.mark.parametrize("status", [403, 404])
+def test_a_refusal_of_one_trip_that_is_not_the_services_own_is_no_deletion(world: World, status: int) -> None:
     keys = listed_once(world)
     world.subject.edit(keys[0], "edited")
-    world.subject.fail(path=f"/api/v1/trips/{keys[0]}.json", kind="html", status=403)
+    world.subject.fail(path=f"/api/v1/trips/{keys[0]}.json", kind="html", status=status, times=3)
     assert follow(world).manifest.complete
     assert "edited" in world.names(), "everything was listed instead"
 

@@ -128,10 +128,11 @@ class RideWithGpsClient:
         path = f"/api/v1/trips/{quote(source_id, safe='')}.json"
         try:
             answer, calls = self._counted(path, {}, _wrong_trip)
-        except ForbiddenError as error:
-            if _is_json(error.body):
+        except (ForbiddenError, GoneError) as error:  # the trip is gone, unless something on the way said so
+            if _is_json(error.body) or (isinstance(error, GoneError) and not error.body.lstrip().startswith(b"<")):
                 raise
-            raise TransientError(f"{error} The answer is not the service's own.", status=403, body=error.body) from None
+            what = f"{error} The answer is not the service's own."
+            raise TransientError(what, status=error.status, body=error.body) from None
         return Page(1, 1, self._read(answer.json), answer.body, answer.fetched_at, calls)
 
     def versions(self, content: Any) -> Mapping[str, datetime]:
