@@ -32,7 +32,7 @@ Name = Annotated[str, typer.Argument(help="The service, as in providers.toml.", 
 @providers.command("list")
 def list_(as_json: OneObject = False) -> None:
     """List the services that this version knows: which are enabled, whether their login is there, what they give."""
-    from rich.table import Table
+    from rich.table import Column, Table
 
     from strava_pipeline.operations.provider_access import possible_providers
     from strava_pipeline.settings import Settings
@@ -45,7 +45,9 @@ def list_(as_json: OneObject = False) -> None:
     if not found:
         out.print("None: this version knows no service besides Strava.")
         return
-    table = Table("name", "service", "enabled", "login", "priority", "gives", box=None)
+    table = Table(Column("name", no_wrap=True, min_width=max(map(len, found))), box=None)  # a person types the name
+    for column in ("service", "enabled", "login", "priority", "gives"):
+        table.add_column(column, overflow="fold")
     for name, one in found.items():
         gives = ", ".join(["activities", *(each for each in ("files",) if each in one.capabilities), *one.kinds])
         enabled, login = ("yes" if one.enabled else "no"), ("there" if one.login_problem is None else "missing")
