@@ -66,6 +66,8 @@ def _finite(value: Any) -> Any:
 
 def finite_number(value: Any) -> float | None:
     """The number that a value is; None where it is none, or one that no float holds."""
+    if type(value) is float:  # most are: every row of every source comes by here
+        return value if math.isfinite(value) else None
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
     try:

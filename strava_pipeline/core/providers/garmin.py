@@ -7,6 +7,7 @@ of 2021 and before give the elapsed time in milliseconds and elevations in centi
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta, timezone
+from functools import lru_cache
 from typing import Any
 
 from strava_pipeline.core.json_values import finite_number
@@ -96,11 +97,9 @@ _VISIBILITY = {
     "groups": "followers_only",
     "private": "only_me",
 }
-_PERSONAL = (
-    *("owner", "user", "activityLike", "likedBy", "commentedBy", "conversation", "comments", "numberOfActivity"),
-    "requestor",
-)
+_PERSONAL = ("owner", "user", "activityLike", "likedBy", "comment", "conversation", "numberOfActivity", "requestor")
 """How the names of fields begin that say who somebody is: the athlete, or others."""
+_is_personal = lru_cache(maxsize=1000)(lambda name: name.startswith(_PERSONAL))  # of 200 names, the same in every entry
 
 _NUMBERS = (  # ours, then the list's and the detail's
     ("distance", "distance"),
@@ -123,7 +122,7 @@ def read_activity(item: Json) -> ProviderRow:
     """An entry of the list, or a detail, as an activity. Raises UnreadableRowError."""
     is_detail = isinstance(item.get("summaryDTO"), dict)
     fields = _in_list_shape(item) if is_detail else item
-    left = {name: value for name, value in fields.items() if value is not None and not name.startswith(_PERSONAL)}
+    left = {name: value for name, value in fields.items() if value is not None and not _is_personal(name)}
     start = _start(left)
     began = start[1] if start else None
     source_id = _id(left.pop("activityId", None), began)
@@ -141,9 +140,8 @@ def read_activity(item: Json) -> ProviderRow:
     if elapsed is not None:
         summary["elapsed_time"] = round(elapsed)
     distance = finite_number(summary.get("distance"))
-    if distance and moving and moving > 0:
-        summary["average_speed"] = distance / moving
-    elif (speed := finite_number(left.get("averageSpeed"))) is not None:
+    speed = distance / moving if distance and moving and moving > 0 else finite_number(left.get("averageSpeed"))
+    if speed is not None:
         summary["average_speed"] = speed
     summary["has_heartrate"] = "average_heartrate" in summary or "max_heartrate" in summary
     _read_elevations(summary, is_old=is_old)
