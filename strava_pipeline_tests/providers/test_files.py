@@ -28,7 +28,7 @@ from strava_pipeline.operations.rebuilding import remake_imports
 from strava_pipeline.operations.step_reports import StepReport
 from strava_pipeline.orchestrate.schedules import provider_years
 from strava_pipeline_tests.providers.subjects import GPX
-from strava_pipeline_tests.providers.worlds import World, five, list_at_strava
+from strava_pipeline_tests.providers.worlds import WITH_THE_TOY, World, five, list_at_strava
 
 TABLES = ("files", "activity_details", "activity_laps", "activity_sessions", "activity_members", "activity_matches")
 POINTS = {"gpx": 3, "fit": 600}
@@ -94,6 +94,7 @@ def import_gpx(world: World, folder: Path, day: str) -> None:
     read_imports(run, ImportLimits())
 
 
+@WITH_THE_TOY
 def test_what_another_source_has_a_track_of_is_not_asked_for(world: World, tmp_path: Path) -> None:
     keys = five(world.subject)
     import_gpx(world, tmp_path, "2025-01-03")
@@ -103,6 +104,7 @@ def test_what_another_source_has_a_track_of_is_not_asked_for(world: World, tmp_p
     assert world.tracks()[2] == (keys[2], "file", 3), "the imported file's track stands for the provider's activity"
 
 
+@WITH_THE_TOY
 def test_an_activity_that_strava_has_streams_of_is_not_asked_for(world: World) -> None:
     if not world.subject.links:
         pytest.skip("this provider names no ids of others")
@@ -115,6 +117,7 @@ def test_an_activity_that_strava_has_streams_of_is_not_asked_for(world: World) -
     assert world.asked_for_files() == [key]
 
 
+@WITH_THE_TOY
 def test_files_that_a_run_left_unread_are_read_without_a_call(world: World) -> None:
     keys = five(world.subject)
     world.pull()
@@ -142,6 +145,7 @@ def test_the_same_file_from_two_sources_is_one_activity(world: World, tmp_path: 
     assert world.gold("SELECT source, names FROM files") == [("file", sorted([file_name.format(key), "own.gpx"]))]
 
 
+@WITH_THE_TOY
 def test_a_limit_keeps_what_came_and_the_next_run_goes_on(world: World) -> None:
     keys = five(world.subject)
     world.pull()
@@ -165,6 +169,7 @@ def decide(world: World, activity_id: int, *, dropped: bool) -> None:
     record_decisions(run.lake, QuarantineDecision(at=run.now(), by="a test", activity_id=activity_id, dropped=dropped))
 
 
+@WITH_THE_TOY
 def test_a_person_can_end_the_pause_after_a_failure(world: World) -> None:
     keys = five(world.subject)
     world.pull()
@@ -179,6 +184,7 @@ def test_a_person_can_end_the_pause_after_a_failure(world: World) -> None:
     assert world.asked_for_files()[asked:] == [keys[4]]
 
 
+@WITH_THE_TOY
 def test_a_file_that_always_fails_stops_no_other_and_is_quarantined(world: World) -> None:
     keys = five(world.subject)
     world.pull()
@@ -240,6 +246,7 @@ def test_a_refused_login_stops_the_run_and_blames_no_activity(world: World) -> N
     assert not file_answers(world.run().lake, world.subject.name)
 
 
+@WITH_THE_TOY
 def test_nothing_is_asked_where_files_are_switched_off_or_are_another_accounts(world: World) -> None:
     five(world.subject)
     world.pull()
@@ -249,6 +256,7 @@ def test_nothing_is_asked_where_files_are_switched_off_or_are_another_accounts(w
     assert world.asked_for_files() == []
 
 
+@WITH_THE_TOY
 def test_a_file_whose_bytes_are_lost_is_fetched_again(world: World) -> None:
     keys = five(world.subject)
     world.pull()
@@ -262,6 +270,7 @@ def test_a_file_whose_bytes_are_lost_is_fetched_again(world: World) -> None:
 
 
 @pytest.mark.slow
+@WITH_THE_TOY
 def test_a_rebuild_makes_the_same_of_files_without_a_call(world: World) -> None:
     keys = five(world.subject)
     world.subject.lose_file(keys[0])
@@ -278,6 +287,7 @@ def test_a_rebuild_makes_the_same_of_files_without_a_call(world: World) -> None:
     assert len(world.subject.journal.log) == calls
 
 
+@WITH_THE_TOY
 def test_the_daily_run_goes_back_to_the_first_year_that_lacks_a_file(world: World) -> None:
     if "feed" in spec_of(world.subject.name).capabilities:
         pytest.skip("its daily run covers every year, because a feed reports changes of any")
@@ -303,6 +313,7 @@ def test_the_daily_run_goes_back_to_the_first_year_that_lacks_a_file(world: Worl
     assert first_year() == 2026
 
 
+@WITH_THE_TOY
 def test_no_file_is_asked_for_before_the_limit_of_a_listing_ends(world: World) -> None:
     five(world.subject)
     world.pull()

@@ -38,6 +38,8 @@ from strava_pipeline.settings import Settings
 from strava_pipeline_tests.providers.subjects import SUBJECTS, Subject
 
 YEARS = [2024, 2025, 2026]
+WITH_THE_TOY = pytest.mark.parametrize("world", ["toy"], indirect=True)
+"""For a test of what all providers share, and no client or record has a part in."""
 
 
 @dataclass
