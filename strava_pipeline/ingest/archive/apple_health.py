@@ -16,6 +16,7 @@ from strava_pipeline.core.json_values import json_bytes
 from strava_pipeline.core.limits import ImportLimits, megabytes
 from strava_pipeline.ingest.archive.container import Container
 from strava_pipeline.ingest.archive.entry import Entry, Oversized, UnreadableEntryError
+from strava_pipeline.ingest.files.markup import pull_parser
 
 ENDING = ".workouts.json"  # behind the document's name
 _CHUNK = 1 << 18  # bytes that are a tree at once
@@ -84,17 +85,7 @@ def _joined(head: bytes, pieces: Iterable[bytes]) -> Iterator[bytes]:
 
 
 def _workouts(pieces: Iterable[bytes], faults: list[str]) -> Iterator[Mapping[str, Any]]:
-    parser = etree.XMLPullParser(
-        events=("start", "end"),
-        tag=("HealthData", "Workout"),
-        recover=True,
-        resolve_entities=False,
-        no_network=True,
-        load_dtd=False,
-        huge_tree=False,
-        remove_comments=True,
-        remove_pis=True,
-    )
+    parser = pull_parser(["HealthData", "Workout"])
     root: etree._Element | None = None
     ended = False
     try:

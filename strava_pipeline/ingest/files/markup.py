@@ -6,7 +6,7 @@ is `gpx.py`'s and `tcx.py`'s.
 
 import codecs
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from functools import cache
 from math import isfinite
@@ -22,6 +22,21 @@ HEAD = 65_536  # bytes in which the first element stands, after whatever comment
 KEPT = 100  # children: names and types come first
 
 
+def pull_parser(tags: Sequence[str]) -> etree.XMLPullParser:
+    """A parser of pieces that follows no instruction of the document; its events are the starts and ends of these elements."""
+    return etree.XMLPullParser(
+        events=("start", "end"),
+        tag=tags,
+        recover=True,
+        resolve_entities=False,
+        no_network=True,
+        load_dtd=False,
+        huge_tree=False,
+        remove_comments=True,
+        remove_pis=True,
+    )
+
+
 class Markup:
     """The requested elements of a document, each whole and when it ends; `flags` are complete at the end."""
 
@@ -35,17 +50,7 @@ class Markup:
         self._text, self._names = text, (point, root, *others)
 
     def __iter__(self) -> Iterator[etree._Element]:
-        parser = etree.XMLPullParser(
-            events=("start", "end"),
-            tag=[f"{{*}}{name}" for name in self._names],
-            recover=True,
-            resolve_entities=False,
-            no_network=True,
-            load_dtd=False,
-            huge_tree=False,
-            remove_comments=True,
-            remove_pis=True,
-        )
+        parser = pull_parser([f"{{*}}{name}" for name in self._names])
         top: etree._Element | None = None
         try:
             for start in range(0, len(self._text), CHUNK):
