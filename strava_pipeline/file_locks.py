@@ -125,7 +125,7 @@ def _acquired(path: str, timeout: float | None, poll: float, mode: int) -> int:
     """A descriptor that holds the lock."""
     deadline = None if timeout is None else time.monotonic() + timeout
     while True:
-        descriptor = _opened(path, mode)
+        descriptor = open_or_create(path, mode)
         try:
             if deadline is None:
                 wait_for_lock(descriptor)
@@ -139,7 +139,8 @@ def _acquired(path: str, timeout: float | None, poll: float, mode: int) -> int:
         os.close(descriptor)
 
 
-def _opened(path: str, mode: int) -> int:
+def open_or_create(path: Path | str, mode: int = 0o644) -> int:
+    """A descriptor for reading and writing of a file that is created, with its folders, where it is missing."""
     try:
         return os.open(path, os.O_RDWR | os.O_CREAT, mode)
     except FileNotFoundError:

@@ -17,7 +17,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from strava_pipeline.core.landings import DAY, SHORTLY, Landing, believed_times
-from strava_pipeline.file_locks import wait_for_lock
+from strava_pipeline.file_locks import open_or_create, wait_for_lock
 from strava_pipeline.lake.bronze.manifests import Manifest, PageEntry
 from strava_pipeline.lake.files import from_stamp, nearest, packed, stamp, write_whole
 from strava_pipeline.lake.paths import Lake
@@ -57,7 +57,7 @@ def _write_nothing(place: Path) -> None:
 def next_number(lake: Lake, at: datetime) -> int:
     """A number higher than all before. `at`: the time (aware) to use where the lake has no clock of this machine."""
     local = lake.local_time() or at
-    file = _opened(lake.state / _COUNTER)
+    file = open_or_create(lake.state / _COUNTER)
     try:
         wait_for_lock(file)
         content = os.pread(file, 32, 0).strip()
@@ -67,14 +67,6 @@ def next_number(lake: Lake, at: datetime) -> int:
     finally:
         os.close(file)
     return number
-
-
-def _opened(path: Path) -> int:
-    try:
-        return os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
-    except FileNotFoundError:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        return os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
 
 
 def time_of(number: int) -> datetime:
