@@ -7,10 +7,12 @@ pause is waited for, a long one stops the run, which then says when it goes on.
 """
 
 import logging
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
 from strava_pipeline.core.errors import (
     ForbiddenError,
@@ -21,6 +23,7 @@ from strava_pipeline.core.errors import (
     TransientError,
 )
 from strava_pipeline.core.json_values import parse_json
+from strava_pipeline.core.providers import ProviderSpec, spec_of
 from strava_pipeline.ingest.calls import MOST_REFUSALS, LandingClient, retrying
 from strava_pipeline.ingest.clock import ServerClock, parse_date_header
 from strava_pipeline.ingest.http import BrokenOffError, Exchange, TooLargeError, Wire
@@ -229,3 +232,33 @@ def _json(name: str, body: bytes) -> Any:
         return parse_json(body)
     except (ValueError, RecursionError):
         raise TransientError(f"{name}: 200, but no valid JSON ({len(body)} bytes)", status=200, body=body) from None
+
+
+class ServiceProvider:
+    """What of a provider's client follows from its record, its address and its `ServiceClient`: a base for clients."""
+
+    def __init__(self, name: str, base_url: str, service: ServiceClient) -> None:
+        self._name, self._base_url, self._service = name, base_url, service
+
+    @property
+    def spec(self) -> ProviderSpec:
+        """What the provider offers."""
+        return spec_of(self._name)
+
+    @property
+    def host(self) -> str | None:
+        """The host of its API."""
+        return urlsplit(self._base_url).hostname
+
+    @property
+    def calls(self) -> int:
+        """The attempts that reached the server or may have."""
+        return self._service.calls
+
+    def landed(self, answers: Iterator[T], land: Callable[[T], object]) -> Iterator[T]:
+        """Each of `answers`, which are asked for as they are taken, after `land` has put it on disk."""
+        return self._service.landed(answers, land)
+
+    def landing(self) -> AbstractContextManager[None]:
+        """An interrupt within the body waits from the sending of a call until the body has landed its answer."""
+        return self._service.landing()

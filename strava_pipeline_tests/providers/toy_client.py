@@ -2,29 +2,27 @@
 
 import json
 import random
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
-from urllib.parse import quote, urlsplit
+from typing import Any
+from urllib.parse import quote
 
 from strava_pipeline.core.errors import MissingSettingsError, MisuseError, PipelineError
-from strava_pipeline.core.providers import Kind, ProviderSpec, UnreadableRowError, spec_of
+from strava_pipeline.core.providers import Kind, UnreadableRowError, spec_of
 from strava_pipeline.ingest.clock import ServerClock
 from strava_pipeline.ingest.http import Wire, make_wire
 from strava_pipeline.ingest.provider import Login, LoginRequest, OnWait, Page, Received
 from strava_pipeline.ingest.secret_file import save_secret
-from strava_pipeline.ingest.service_client import ServiceClient
+from strava_pipeline.ingest.service_client import ServiceClient, ServiceProvider
 from strava_pipeline.settings import Settings
 
-T = TypeVar("T")
 KEY = "toy-secret-key"
 ADDRESS = {"url": ""}  # a real provider has a setting
 
 
-class ToyClient:
+class ToyClient(ServiceProvider):
     def __init__(self, base_url: str, key: str, wire: Wire, clock: ServerClock, on_wait: OnWait) -> None:
-        self._service = ServiceClient(
+        service = ServiceClient(
             "Toy",
             base_url,
             wire,
@@ -34,25 +32,7 @@ class ToyClient:
             bearer=key,
             on_wait=on_wait,
         )
-        self._base_url = base_url
-
-    @property
-    def spec(self) -> ProviderSpec:
-        return spec_of("toy")
-
-    @property
-    def host(self) -> str | None:
-        return urlsplit(self._base_url).hostname
-
-    @property
-    def calls(self) -> int:
-        return self._service.calls
-
-    def landed(self, answers: Iterator[T], land: Callable[[T], object]) -> Iterator[T]:
-        return self._service.landed(answers, land)
-
-    def landing(self) -> AbstractContextManager[None]:
-        return self._service.landing()
+        super().__init__("toy", base_url, service)
 
     def login(self) -> Login:
         return Login(str(self._service.get("/me", check=wrong_account).json["account"]))

@@ -5,17 +5,17 @@ service.py's. The list goes by places counted from its newest entry, gear has tw
 """
 
 import random
-from collections.abc import Callable, Container, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, suppress
+from collections.abc import Container, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from typing import Any, TypeVar
-from urllib.parse import quote, urlsplit
+from typing import Any
+from urllib.parse import quote
 
 from strava_pipeline.core.errors import GoneError, PipelineError, RefusedError, TransientError
 from strava_pipeline.core.limits import ImportLimits
-from strava_pipeline.core.providers import Kind, ProviderSpec, ReadPage, UnreadableRowError, spec_of
+from strava_pipeline.core.providers import Kind, ReadPage, UnreadableRowError, spec_of
 from strava_pipeline.core.providers.garmin import NAME
 from strava_pipeline.ingest.clock import ServerClock
 from strava_pipeline.ingest.garmin.downloads import UnusableDownloadError, only_file
@@ -24,10 +24,9 @@ from strava_pipeline.ingest.garmin.service import GarminService, Pace, Refusals,
 from strava_pipeline.ingest.garmin.tokens import AccessTokens, TokenFile, tokens_file
 from strava_pipeline.ingest.http import Exchange, make_wire
 from strava_pipeline.ingest.provider import Login, OnWait, Page, Received
-from strava_pipeline.ingest.service_client import Answer
+from strava_pipeline.ingest.service_client import Answer, ServiceProvider
 from strava_pipeline.settings import Settings
 
-T = TypeVar("T")
 LISTING = "/activitylist-service/activities/search/activities"
 PROFILE = "/userprofile-service/socialProfile"
 GEAR, NEW_GEAR = "/gear-service/gear/filterGear", "/gear-service/gear/v2/list"
@@ -43,7 +42,7 @@ FIRST_DAY = date(1970, 1, 1)
 MOST_GEAR_PAGES = 50
 
 
-class GarminClient:
+class GarminClient(ServiceProvider):
     """The account whose login is in `tokens`."""
 
     def __init__(
@@ -53,25 +52,8 @@ class GarminClient:
         service: GarminService,
         limits: ImportLimits,
     ) -> None:
-        self._base_url, self._tokens, self._service, self._limits = base_url, tokens, service, limits
-
-    @property
-    def spec(self) -> ProviderSpec:
-        return spec_of(NAME)
-
-    @property
-    def host(self) -> str | None:
-        return urlsplit(self._base_url).hostname
-
-    @property
-    def calls(self) -> int:
-        return self._service.calls
-
-    def landed(self, answers: Iterator[T], land: Callable[[T], object]) -> Iterator[T]:
-        return self._service.landed(answers, land)
-
-    def landing(self) -> AbstractContextManager[None]:
-        return self._service.landing()
+        super().__init__(NAME, base_url, service)
+        self._tokens, self._limits = tokens, limits
 
     def login(self) -> Login:
         """The account's number. It is asked for once after a login, and then stands beside the tokens."""

@@ -8,24 +8,23 @@ written there.
 import hashlib
 import json
 import random
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, suppress
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from typing import Any, TypeVar
-from urllib.parse import quote, urlsplit
+from typing import Any
+from urllib.parse import quote
 
 from strava_pipeline.core.errors import GoneError, MissingSettingsError, RefusedError, TransientError
-from strava_pipeline.core.providers import Kind, ProviderSpec, UnreadableRowError, spec_of
+from strava_pipeline.core.providers import Kind, UnreadableRowError, spec_of
 from strava_pipeline.core.providers.intervals_icu import NAME, text_id
 from strava_pipeline.ingest.clock import ServerClock
 from strava_pipeline.ingest.http import Wire, make_wire
 from strava_pipeline.ingest.provider import Login, OnWait, Page, Received
 from strava_pipeline.ingest.secret_file import save_secret
-from strava_pipeline.ingest.service_client import Answer, ServiceClient
+from strava_pipeline.ingest.service_client import Answer, ServiceClient, ServiceProvider
 from strava_pipeline.settings import Settings
 
-T = TypeVar("T")
 LOGIN_SETTINGS = ("INTERVALS_API_KEY",)
 OWN = "0"  # an athlete's id in addresses: whose key it is
 DAY = timedelta(days=1)
@@ -38,16 +37,16 @@ MOST_REFUSALS = 6  # 429s for one call, so that it is repeated five times
 KEY_PAGE = "https://intervals.icu/settings, under Developer Settings"
 
 
-class IntervalsClient:
+class IntervalsClient(ServiceProvider):
     """intervals.icu with the login of `settings`."""
 
     def __init__(self, settings: Settings, key: str, wire: Wire, clock: ServerClock, on_wait: OnWait) -> None:
         self._settings, self._key = settings, key
         self._athlete = settings.intervals_athlete_id
-        self._base_url = settings.intervals_base_url
-        self._service = ServiceClient(
+        base_url = settings.intervals_base_url
+        service = ServiceClient(
             spec_of(NAME).title,
-            f"{self._base_url}/api/v1",
+            f"{base_url}/api/v1",
             wire,
             clock,
             random.random,
@@ -58,29 +57,7 @@ class IntervalsClient:
             basic=("API_KEY", key),
             on_wait=on_wait,
         )
-
-    @property
-    def spec(self) -> ProviderSpec:
-        """What intervals.icu offers."""
-        return spec_of(NAME)
-
-    @property
-    def host(self) -> str | None:
-        """The host of its API."""
-        return urlsplit(self._base_url).hostname
-
-    @property
-    def calls(self) -> int:
-        """The attempts that reached the server or may have."""
-        return self._service.calls
-
-    def landed(self, answers: Iterator[T], land: Callable[[T], object]) -> Iterator[T]:
-        """Each of `answers`, which are asked for as they are taken, after `land` has put it on disk."""
-        return self._service.landed(answers, land)
-
-    def landing(self) -> AbstractContextManager[None]:
-        """An interrupt within the body waits from the sending of a call until the body has landed its answer."""
-        return self._service.landing()
+        super().__init__(NAME, base_url, service)
 
     def login(self) -> Login:
         """The athlete whose activities are listed. One call for each key, ever, unless a setting names the athlete."""

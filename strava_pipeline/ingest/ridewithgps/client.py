@@ -8,12 +8,11 @@ import hashlib
 import logging
 import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
 from functools import cached_property
 from pathlib import Path
-from typing import Any, TypeVar
-from urllib.parse import quote, urlsplit
+from typing import Any
+from urllib.parse import quote
 
 from strava_pipeline.core.errors import (
     ForbiddenError,
@@ -26,7 +25,7 @@ from strava_pipeline.core.errors import (
     TransientError,
 )
 from strava_pipeline.core.json_values import json_bytes, parse_json
-from strava_pipeline.core.providers import Kind, ProviderSpec, ReadPage, UnreadableRowError, spec_of
+from strava_pipeline.core.providers import Kind, ReadPage, UnreadableRowError
 from strava_pipeline.core.providers.ridewithgps import (
     gear_alone,
     gear_of_trips,
@@ -38,7 +37,7 @@ from strava_pipeline.ingest.clock import ServerClock
 from strava_pipeline.ingest.http import Wire, make_wire
 from strava_pipeline.ingest.provider import Changes, Login, OnWait, Page, Received
 from strava_pipeline.ingest.ridewithgps.list_passes import ListPasses
-from strava_pipeline.ingest.service_client import Answer, ServiceClient
+from strava_pipeline.ingest.service_client import Answer, ServiceClient, ServiceProvider
 from strava_pipeline.settings import Settings, env_file
 
 LOGIN_SETTINGS = ("RIDEWITHGPS_API_KEY", "RIDEWITHGPS_AUTH_TOKEN")
@@ -48,18 +47,16 @@ UNSAID, MOST_REFUSALS = timedelta(seconds=30), 6  # a pause that is not named, d
 FORMATS = ("tcx", "gpx")  # made by the service from its points; originals can't be had
 
 log = logging.getLogger(__name__)
-T = TypeVar("T")
 
 
-class RideWithGpsClient:
+class RideWithGpsClient(ServiceProvider):
     """Ride with GPS with one login: an API key, and the token of the account. `interval`: seconds between two calls."""
 
     def __init__(
         self, base_url: str, key: str, token: str, interval: float, wire: Wire, clock: ServerClock, on_wait: OnWait
     ) -> None:
-        self._base_url = base_url
         self._digest = hashlib.sha256(f"{base_url}\n{key}\n{token}".encode()).hexdigest()[:16]
-        self._service = ServiceClient(
+        service = ServiceClient(
             "Ride with GPS",
             base_url,
             wire,
@@ -74,35 +71,13 @@ class RideWithGpsClient:
             headers={"x-rwgps-api-key": key, "x-rwgps-auth-token": token},
             on_wait=on_wait,
         )
+        super().__init__("ridewithgps", base_url, service)
         self._gear: Received | PipelineError | None = None  # this run's list of gear, or why there is none
-
-    @property
-    def spec(self) -> ProviderSpec:
-        """What the provider offers."""
-        return spec_of("ridewithgps")
-
-    @property
-    def host(self) -> str | None:
-        """The host of its API."""
-        return urlsplit(self._base_url).hostname
-
-    @property
-    def calls(self) -> int:
-        """The attempts that reached the server or may have."""
-        return self._service.calls
 
     @property
     def login_digest(self) -> str:
         """A hash of the address and the login."""
         return self._digest
-
-    def landed(self, answers: Iterator[T], land: Callable[[T], object]) -> Iterator[T]:
-        """Each of `answers` after `land` has put it on disk."""
-        return self._service.landed(answers, land)
-
-    def landing(self) -> AbstractContextManager[None]:
-        """An interrupt within the body waits until the body has landed its answer."""
-        return self._service.landing()
 
     def login(self) -> Login:
         """Whose login it is, asked once."""
