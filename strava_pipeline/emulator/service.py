@@ -101,7 +101,7 @@ class WindowCount:
 
 
 class Journal:
-    """Every call of a client since the last reset, counted by endpoint, with the last calls in full.
+    """Every call of a client since the last reset, counted by endpoint, with the last calls in full, and all writes.
 
     `total` counts the calls that use up a limit: all API calls except those answered with 401. `open` counts API calls
     without an answer so far; a call is recorded when it is answered, even if its client is gone by then.
@@ -121,6 +121,12 @@ class Journal:
         self.by_endpoint: Counter[str] = Counter()
         self.details: Counter[str] = Counter()
         self.log: deque[tuple[str, str, str, int]] = deque(maxlen=JOURNAL_LENGTH)
+        self.writes: list[Json] = []
+
+    def record_write(self, now: datetime, method: str, path: str, body: object, status: int) -> None:
+        """Record a call that changed something, or was refused to, with its body: JSON, or a description of a file."""
+        at = now.isoformat(timespec="milliseconds")
+        self.writes.append({"at": at, "method": method, "path": path, "body": body, "status": status})
 
     def record_api_call(self, now: datetime, method: str, path: str, query: str, status: int) -> None:
         """Record an API call; `path` begins after the API's own. Status 0 means that no answer was sent."""
@@ -154,6 +160,7 @@ class Journal:
             "by_endpoint": dict(self.by_endpoint),
             "details": dict(self.details),
             "log": [list(entry) for entry in self.log],
+            "writes": self.writes,
         }
 
     def _append(self, now: datetime, method: str, path: str, status: int) -> None:

@@ -39,13 +39,15 @@ def retrying(
     jitter: Callable[[], float],
     sleep: Callable[[float], None],
     log: Logger | None = None,
+    *,
+    after: type[Exception] = TransientError,
 ) -> Retrying:
-    """The attempts at one call: a TransientError is tried again after a pause, the last one is raised as it is.
+    """The attempts at one call: an error of the type `after` is tried again after a pause, the last one is raised as it is.
 
     `log` gets a line before each pause.
     """
     return Retrying(
-        retry=retry_if_exception_type(TransientError),
+        retry=retry_if_exception_type(after),
         stop=stop_after_attempt(ATTEMPTS),
         wait=backoff(jitter),
         sleep=sleep,

@@ -110,6 +110,7 @@ class Wire:
         params: Mapping[str, str] | None = None,
         form: Mapping[str, str] | None = None,
         json: bytes | None = None,
+        content: tuple[bytes, str] | None = None,
         name: str | None = None,
         bearer: str | None = None,
         basic: tuple[str, str] | None = None,
@@ -117,8 +118,8 @@ class Wire:
     ) -> Exchange:
         """The answer, whatever its status. Raises TransientError or TooLargeError (kinds above), else PipelineError.
 
-        `name`: how errors call the request, instead of by its path; `basic`: a user and a password; `headers`: a login in
-        headers of the service's own.
+        `content`: a body, and its Content-Type; `name`: how errors call the request, instead of by its path; `basic`: a user
+        and a password; `headers`: a login in headers of the service's own.
         """
         from requests import (
             Request,  # prepared without the session: merging its settings into it takes a sixth of a call
@@ -129,10 +130,11 @@ class Wire:
         sent = {**self._headers, **(headers or {})}
         if bearer:
             sent["Authorization"] = f"Bearer {bearer}"
-        if json is not None:
-            sent["Content-Type"] = "application/json"
+        body, kind = content or (json, "application/json")
+        if body is not None:
+            sent["Content-Type"] = kind
         try:
-            request = Request(method, url, headers=sent, params=params, data=form or json, auth=basic).prepare()
+            request = Request(method, url, headers=sent, params=params, data=form or body, auth=basic).prepare()
             response = self._session.send(request, proxies={}, timeout=self._timeout, verify=self._trusted, stream=True)
         except (OSError, ValueError) as error:
             failure = _failure(error, name, parts.hostname or "?")

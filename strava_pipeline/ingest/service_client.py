@@ -1,4 +1,4 @@
-"""GET from the API of a service with one login: attempts, pauses, and answers sorted by what to do about them.
+"""Calls to the API of a service with one login: attempts, pauses, and answers sorted by what to do about them.
 
 What every provider's client stands on. Strava has its own (strava/client.py), because its calls are counted in a budget
 that several processes share. A service says how fast it may be asked: a Retry-After is obeyed, `interval` is kept between
@@ -22,11 +22,11 @@ from strava_pipeline.core.errors import (
     RefusedError,
     TransientError,
 )
-from strava_pipeline.core.json_values import parse_json
+from strava_pipeline.core.json_values import json_bytes, parse_json
 from strava_pipeline.core.providers import ProviderSpec, spec_of
 from strava_pipeline.ingest.calls import MOST_REFUSALS, LandingClient, retrying
 from strava_pipeline.ingest.clock import ServerClock, parse_date_header
-from strava_pipeline.ingest.http import BrokenOffError, Exchange, TooLargeError, Wire
+from strava_pipeline.ingest.http import BrokenOffError, Exchange, NotSentError, TooLargeError, Wire
 from strava_pipeline.ingest.provider import OnWait
 from strava_pipeline.ingest.rate_headers import Allowance, allowance
 
@@ -44,12 +44,16 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A 200 as received. `json` is its content where JSON was asked for, else None; `fetched_at` the server's time (UTC)."""
+    """A 200 as received, or another 2xx to a write. `json`: its content, if that is JSON and was asked for; else None.
+
+    `fetched_at`: the server's time (UTC).
+    """
 
     body: bytes = field(repr=False)
     json: Any = field(repr=False)
     fetched_at: datetime
     headers: Mapping[str, str] = field(repr=False)
+    status: int = 200
 
 
 class ServiceClient(LandingClient):
@@ -124,6 +128,52 @@ class ServiceClient(LandingClient):
             raise answer
         return answer
 
+    def write(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, object] | None = None,
+        json: object = None,
+        content: tuple[bytes, str] | None = None,
+    ) -> Answer:
+        """Send a request that changes something at the service, and return its answer (any 2xx).
+
+        Only what certainly was not done is sent again: no connection, or a pause that was asked for. After any other failure
+        whoever asked has to read what the service has now. Raises as `get` does.
+
+        Args:
+            json: the body, as it is before it is written as JSON.
+            content: another body, and its Content-Type.
+        """
+        query = {name: str(value) for name, value in (params or {}).items() if value is not None}
+        body = json_bytes(json) if json is not None else None
+        for attempt in retrying(self._jitter, self._pause, log, after=NotSentError):
+            with attempt:
+                return self._write_once(method, path, query, json=body, content=content)
+        raise AssertionError("tenacity either returns or raises")
+
+    def _write_once(self, method: str, path: str, query: Mapping[str, str], **body: Any) -> Answer:
+        name, refusals = f"{method} {path}", 0
+        while True:
+            self._keep_back()
+            exchange = self._send(path, query, method, **body)
+            if exchange.status == 429:
+                refusals += 1
+                self._wait_for_limit(exchange, refusals)
+            elif not 200 <= exchange.status < 300:
+                return self._sorted(name, exchange, None, is_json=False)  # which raises
+            elif exchange.body.lstrip()[:1] == b"<":
+                raise TransientError(f"{name}: {exchange.status}, but a web page", status=200, body=exchange.body)
+            else:
+                return Answer(
+                    exchange.body,
+                    _json_if_any(exchange.body),
+                    self.clock.now(),
+                    exchange.headers,
+                    exchange.status,
+                )
+
     def _attempt(
         self, path: str, query: Mapping[str, str], check: Callable[[Any], str | None] | None, *, is_json: bool
     ) -> Answer | TransientError:
@@ -139,14 +189,14 @@ class ServiceClient(LandingClient):
                 return _unavailable(f"GET {path}", self._title, exchange)
             self._wait_for_limit(exchange, refusals)
 
-    def _send(self, path: str, query: Mapping[str, str]) -> Exchange:
+    def _send(self, path: str, query: Mapping[str, str], method: str = "GET", **body: Any) -> Exchange:
         if self._last_call is not None:
             self._pause(self._interval - (self.clock.monotonic() - self._last_call) * self.clock.speed)
         self._last_call = self.clock.monotonic()
         self._hold_interrupts()
         self.calls += 1  # an attempt that failed may have been served
         try:
-            exchange = self._wire.send("GET", f"{self._base_url}{path}", params=query, **self._credentials)
+            exchange = self._wire.send(method, f"{self._base_url}{path}", params=query, **body, **self._credentials)
         except (BrokenOffError, TooLargeError) as error:
             self.clock.learn(error.exchange.headers, elapsed=error.exchange.seconds)
             raise
@@ -225,6 +275,14 @@ def retry_after(headers: Mapping[str, str], now: datetime) -> timedelta | None:
         return timedelta(seconds=int(value))
     until = parse_date_header(value or None)
     return max(until - now, timedelta(0)) if until is not None else None
+
+
+def _json_if_any(body: bytes) -> Any:
+    """The content of a body that is JSON; None for any other, and for none."""
+    try:
+        return parse_json(body) if body.strip() else None
+    except (ValueError, RecursionError):
+        return None
 
 
 def _json(name: str, body: bytes) -> Any:

@@ -1,14 +1,22 @@
 """Limits of a service, as its client keeps them: by what the headers of its answers say, and by its 429s."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
 import pytest
 
-from strava_pipeline.core.errors import ForbiddenError, LimitReachedError, NeedsLoginError
+from strava_pipeline.core.errors import (
+    ForbiddenError,
+    GoneError,
+    LimitReachedError,
+    NeedsLoginError,
+    RefusedError,
+    TransientError,
+)
 from strava_pipeline.ingest.clock import ServerClock
-from strava_pipeline.ingest.http import Exchange, Wire
+from strava_pipeline.ingest.http import Exchange, NotSentError, Wire
 from strava_pipeline.ingest.service_client import ServiceClient
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -92,3 +100,37 @@ def test_a_403_is_a_refused_login_where_the_service_says_so() -> None:
         client([(403, {})])[0].get("/a")
     with pytest.raises(NeedsLoginError, match=r"Ask Acme\."):
         client([(403, {})], refuses_login_by=(401, 403))[0].get("/a")
+
+
+@pytest.mark.parametrize(
+    ("answers", "calls", "error"),
+    [
+        ([(204, {})], 1, None),
+        ([(201, {})], 1, None),
+        ([(429, {}), (200, {})], 2, None),
+        ([(500, {}), (200, {})], 1, TransientError),
+        ([(422, {}), (200, {})], 1, RefusedError),
+        ([(401, {}), (200, {})], 1, NeedsLoginError),
+        ([(404, {}), (200, {})], 1, GoneError),
+    ],
+)
+def test_a_write_is_sent_again_only_where_it_was_not_done(
+    answers: list[tuple[int, dict[str, str]]], calls: int, error: type[Exception] | None
+) -> None:
+    service, _ = client(answers)
+    with nullcontext() if error is None else pytest.raises(error):
+        assert service.write("PUT", "/a", json={"name": "Loze"}).status == answers[-1][0]
+    assert service.calls == calls
+
+
+def test_a_write_that_no_connection_took_is_sent_again() -> None:
+    service, clock = client([])
+    sent = iter([NotSentError("no connection"), NotSentError("no connection"), Exchange(200, {}, b"", 0.1)])
+
+    def send(*_: Any, **__: Any) -> Exchange:
+        if isinstance(step := next(sent), Exception):
+            raise step
+        return step
+
+    service._wire.send = send  # type: ignore[method-assign]
+    assert (service.write("POST", "/a").json, service.calls, clock.slept) == (None, 3, [1.0, 2.0])

@@ -18,7 +18,9 @@ from strava_pipeline.core.errors import PipelineError
 from strava_pipeline.core.rows import Json
 from strava_pipeline.core.sources import FILE, SOURCES, STRAVA, hashed_id
 
-Capability = Literal["windows", "whole", "feed", "deletions", "files", "streams", "webhooks", "adds", "uploads"]
+Capability = Literal[
+    "windows", "whole", "feed", "deletions", "files", "streams", "webhooks", "adds", "uploads", "creates_gear"
+]
 Edit = Literal["name", "gear", "duration"]
 Kind = Literal["gear"]
 """A kind of data beside activities, in answers that are kept whole; also the name of its table and of its folder."""
@@ -105,8 +107,9 @@ class ProviderSpec:
         oldest_first: whether a listing of a window with a beginning starts with its oldest activity.
         capabilities: `windows`: lists by range of time, without which each listing is of everything; `feed`: says what
             changed since a cursor; `whole`: shows all that it has at once, without calls, in place of `windows`; `files`: gives
-            the file of an activity. Nothing reads the other ones today.
-        edits: what may be changed there; nothing reads it today.
+            the file of an activity; `adds`: a row can be added for an activity; `uploads`: takes the file of an activity;
+            `creates_gear`: takes new gear. Nothing reads the other ones today.
+        edits: what can be changed there (ingest/NAME/writes.py).
         kinds: what the service gives beside activities, with the reading of each kind.
         gear_of_activity: where rows do not name the gear and a call per activity does: reads its answer, parsed from JSON, as
             the id of the gear; None: there is none. Raises ValueError for what is no such answer.

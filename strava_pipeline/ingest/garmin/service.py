@@ -114,7 +114,7 @@ class Pace:
 
 
 class GarminService(ServiceClient):
-    """GET from Garmin's API.
+    """Calls to Garmin's API.
 
     Args:
         tokens: whose access token goes with each call; after a 401 another one is got, once.
@@ -136,15 +136,15 @@ class GarminService(ServiceClient):
         super().__init__(TITLE, base_url, wire, clock, jitter, login=sentence, headers=HEADERS, on_wait=on_wait)
         self._tokens, self._refusals, self._pace = tokens, refusals, pace
 
-    def _send(self, path: str, query: Mapping[str, str]) -> Exchange:
+    def _send(self, path: str, query: Mapping[str, str], method: str = "GET", **body: Any) -> Exchange:
         token = self._credentials["bearer"] = self._tokens.get()
         with self._pace.turn(self._pause):
-            exchange = super()._send(path, query)
+            exchange = super()._send(path, query, method, **body)
         if exchange.status != 401:
             return exchange
         self._credentials["bearer"] = self._tokens.renew(token)
         with self._pace.turn(self._pause):
-            return super()._send(path, query)
+            return super()._send(path, query, method, **body)
 
     def _wait_for_limit(self, exchange: Exchange, refusals: int) -> None:
         raise self._refusals.of_limit("GET", exchange, self.clock)
