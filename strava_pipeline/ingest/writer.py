@@ -5,10 +5,10 @@ Writer`. Only operations/changes imports it, which asks for nothing that a perso
 those of clients (provider.py), and `UnsupportedChangeError`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Protocol
+from typing import Any, Protocol
 
 from strava_pipeline.core.changes.records import Change, Value
 from strava_pipeline.core.errors import PipelineError
@@ -54,6 +54,7 @@ class Reading:
         page: the activity as a page of a listing, to be kept as such; None: the answers hold no such thing.
         gear: the answer about the activity's gear, where rows of the service do not name it.
         source_id: of a row or an upload that is there: its id at the service.
+        restore: what an exact undo needs beside the value, in JSON's types; the undo's `Change.details` have it as `restore`.
     """
 
     value: Value
@@ -61,6 +62,7 @@ class Reading:
     page: Page | None = field(default=None, repr=False)
     gear: Received | None = field(default=None, repr=False)
     source_id: str | None = None
+    restore: Mapping[str, Any] | None = field(default=None, repr=False)
 
 
 class Writer(Protocol):
@@ -89,4 +91,12 @@ class Writer(Protocol):
 
         Raises as `read` does; what certainly was not sent is tried again, and nothing else.
         """
+        ...
+
+
+class WholeWriter(Writer, Protocol):
+    """A writer of what is read whole, and whose activities have ids only in the readings that are kept. (`whole`)"""
+
+    def start_from(self, newest: bytes | None) -> None:
+        """Called before anything else. `newest`: the body of the newest reading kept; None: there is none."""
         ...
