@@ -31,7 +31,7 @@ LOOKBACK := $(if $(DAYS),--days $(DAYS))
 .PHONY: help install image demo demo-archive dev test test-slow soak bench coverage test-samples test-all lint types contracts pre-commit format check docs graph screenshots clean test-container \
 	auth status doctor plan run run-lite run-all compact recompact rebuild reconcile enrich enrich-all flow flow-backfill refresh streams backfill \
 	quarantine profile trips import archive matches insights report goals duck schema sql logs service service-up purge emulator \
-	serve subscription webhooks providers
+	serve subscription webhooks providers notifications
 
 help: ## List the targets.
 	@awk -F':.*## ' '/^##@ / {printf "\n%s\n", substr($$0, 5)} /^[a-z%-]+:.*## / {printf "  %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -167,6 +167,7 @@ report: ## A year as one HTML page: charts, calendar, months, records.
 goals: ## Your goals in goals.toml: check them.
 matches: ## Activities from several sources: list, explain, join, split.
 logs: ## Logs of runs: the newest one, or remove old ones.
+notifications: ## What you should know of: list, read, clear.
 archive: ## Compare Strava's archive with the warehouse, field by field.
 trips: ## Trips recorded by phones, and car trips recognised from pings.
 sql: ## Query the published warehouse: make sql Q="SELECT sum(distance) / 1000 FROM activities".
@@ -246,6 +247,9 @@ providers: $(READY)
 
 import: $(READY)
 	$(CLI) import $(or $(ARGS),--help)
+
+notifications: $(READY)
+	$(CLI) notifications $(or $(ARGS),list)
 
 matches: $(READY)
 	$(CLI) matches $(or $(ARGS),list)

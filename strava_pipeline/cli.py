@@ -63,6 +63,7 @@ COMMANDS: dict[str, tuple[str, str, str, str]] = {
     "goals": ("insights", "goals", "Your goals in goals.toml: check them.", "Look"),
     "matches": ("matches", "matches", "Activities from several sources: list, explain, join, split.", "Look"),
     "logs": ("pipeline", "logs", "Logs of runs: the newest one, or remove old ones.", "Look"),
+    "notifications": ("notifications", "notifications", "What you should know of: list, read, clear.", "Look"),
     "archive": ("archive", "archive", "Compare Strava's archive with the warehouse, field by field.", "Look"),
     "trips": ("trips", "trips", "Trips recorded by phones, and car trips recognised from pings.", "Look"),
     "dev": ("service", "dev", "Run Dagster's UI and daemon in this terminal.", "Serve"),

@@ -101,6 +101,16 @@ def _cron(value: str) -> str:
     return value
 
 
+_CATEGORIES = ("info", "warning", "error")
+
+
+def _categories(value: str) -> str:
+    found = [each.strip() for each in value.split(",") if each.strip()]
+    if unknown := [each for each in found if each not in _CATEGORIES]:
+        raise ValueError(f"{unknown[0]} is no category of notifications. Possible: {', '.join(_CATEGORIES)}")
+    return ",".join(found)
+
+
 def _sports(value: str) -> str:
     chosen_sports([value])  # raises ValueError for what is neither a group nor a sport
     return value
@@ -131,6 +141,7 @@ LedgerFolder = Annotated[
 Bundle = Annotated[Path, AfterValidator(_bundle)]
 Zone = Annotated[Stripped, AfterValidator(_zone)]
 Sports = Annotated[str, AfterValidator(_sports)]  # groups and sports of core/sports.py, with commas
+Categories = Annotated[str, AfterValidator(_categories)]  # of notifications, with commas
 Cron = Annotated[Stripped, AfterValidator(_cron)]
 Megabytes = Annotated[int, Field(ge=1, le=1_000_000_000)]  # 10^6 bytes each; a petabyte is no limit any more
 

@@ -20,6 +20,7 @@ from strava_pipeline.setting_files import check_secrets, faulty_secrets, is_usab
 from strava_pipeline.setting_values import (
     AbsolutePath,
     Bundle,
+    Categories,
     Cron,
     Home,
     HostAndPort,
@@ -91,6 +92,7 @@ class Settings(BaseSettings):
     insight_sports: Sports = Field(FILE_SPORTS, alias="STRAVA_INSIGHT_SPORTS")
     csv_escape_formulas: bool = Field(False, alias="STRAVA_CSV_ESCAPE_FORMULAS")
     alert_url: Url | None = Field(None, alias="STRAVA_ALERT_URL", repr=False)  # such URLs carry a key
+    alert_categories: Categories = Field("error", alias="STRAVA_ALERT_CATEGORIES")
     webhook_secret: PathSecret | None = Field(None, alias="STRAVA_WEBHOOK_SECRET")
     serve_address: HostAndPort = Field("127.0.0.1:8722", alias="STRAVA_SERVE_ADDRESS")
     providers_config: AbsolutePath = Field(Path("providers.toml"), alias="PROVIDERS_CONFIG")

@@ -139,6 +139,7 @@ class _Stage:
 
     began: datetime
     outcome: str = "broken off"
+    why: str = ""
     seconds: float | None = None
     assets: dict[str, dict[str, Any]] = field(default_factory=dict)
 
@@ -195,7 +196,8 @@ class RunLog:
     def end_stage(self, step: str, at: datetime, outcome: Outcome) -> None:
         """Log how a step ended, with what its assets reported where all went well."""
         stage = self._stages.setdefault(step, _Stage(at))
-        stage.outcome, stage.seconds, self._step = outcome.name, _seconds(stage.began, at), None
+        stage.outcome, stage.why, self._step = outcome.name, outcome.why, None
+        stage.seconds = _seconds(stage.began, at)
         words = in_words(stage.assets, step) if outcome is DONE else outcome.why
         text = f"{outcome.name} after {stage.seconds:.1f} s" + (f": {words}" if words else "")
         fields = {"outcome": outcome.name, "seconds": stage.seconds, "assets": stage.assets, **outcome.fields}
@@ -205,6 +207,16 @@ class RunLog:
     def has_failed_stage(self) -> bool:
         """Whether a step failed; its line says why."""
         return any(stage.outcome == "failed" for stage in self._stages.values())
+
+    @property
+    def failure(self) -> str:
+        """Why the first step that failed did; empty: none did, or it says nothing."""
+        return next((stage.why for stage in self._stages.values() if stage.outcome == "failed"), "")
+
+    @property
+    def reports(self) -> dict[str, dict[str, Any]]:
+        """What each asset has reported so far, by asset."""
+        return {asset: values for stage in self._stages.values() for asset, values in stage.assets.items()}
 
     def end_run(self, at: datetime, outcome: Outcome) -> None:
         """Log how the run ended and how long each step took, and close the files."""

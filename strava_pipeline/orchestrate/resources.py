@@ -10,6 +10,7 @@ import logging
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
+from functools import partial
 
 import dagster as dg
 from dagster_duckdb import DuckDBResource
@@ -22,7 +23,9 @@ from strava_pipeline.operations.rebuilding import bring_up_to_date
 from strava_pipeline.operations.run_context import RunContext, run_context
 from strava_pipeline.operations.strava_source import FLOW_LOCK, StravaSource
 from strava_pipeline.orchestrate.dagster_private import MAX_RETRIES_TAG
+from strava_pipeline.orchestrate.home import ui_of
 from strava_pipeline.orchestrate.jobs import LISTING, PULLING_JOBS, REBUILD_JOB, STEP_JOBS
+from strava_pipeline.orchestrate.notifying import notify_of_run
 from strava_pipeline.orchestrate.run_log import logged
 from strava_pipeline.orchestrate.runs import started_by
 from strava_pipeline.orchestrate.tags import (
@@ -63,7 +66,10 @@ def run_resource(settings: Settings, progress_of: ProgressOf | None = None) -> d
             if run is not None:
                 if context.instance is not None:
                     now = datetime.now(UTC)
-                    held.enter_context(logged(settings.logs_dir, context.instance, run, now, warn=progress.say))
+                    on_end = partial(notify_of_run, context_of_run.lake, run, ui_of(settings.dagster_home))
+                    held.enter_context(
+                        logged(settings.logs_dir, context.instance, run, now, warn=progress.say, on_end=on_end)
+                    )
                 held.enter_context(_warnings_shown(log, watcher))
                 if not is_live(
                     context_of_run.lake, run.run_id

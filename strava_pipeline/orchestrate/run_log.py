@@ -27,9 +27,18 @@ from strava_pipeline.orchestrate.tags import STOPPED_EARLY
 _FINISHED = (DagsterEventType.RUN_SUCCESS, DagsterEventType.RUN_FAILURE, DagsterEventType.RUN_CANCELED)
 
 
+OnEnd = Callable[[Outcome, str, dict[str, dict[str, Any]], datetime], object]
+"""Called at the end of a run: how it ended, why in words, what each asset reported, and when."""
+
+
 @contextmanager
 def logged(
-    logs_dir: Path, instance: dg.DagsterInstance, run: dg.DagsterRun, at: datetime, warn: Callable[[str], object]
+    logs_dir: Path,
+    instance: dg.DagsterInstance,
+    run: dg.DagsterRun,
+    at: datetime,
+    warn: Callable[[str], object],
+    on_end: OnEnd = lambda outcome, why, reports, at: None,
 ) -> Iterator[None]:
     """Log the run from here to its last event, which comes after the body; old logs are removed first.
 
@@ -44,7 +53,7 @@ def logged(
         return
     log = RunLog(run.run_id, at, warn)
     log.open(logs_dir, *_beginning(run, version("strava_pipeline")))
-    listener = _Listener(log, lambda: stored().tags.get(STOPPED_EARLY) or None)
+    listener = _Listener(log, lambda: stored().tags.get(STOPPED_EARLY) or None, on_end)
     instance.add_event_listener(run.run_id, listener.log_entry)
     try:
         yield
@@ -55,8 +64,8 @@ def logged(
 class _Listener:
     """Turns the events of a run into lines of its log; `limit`: what stopped the run early, if anything did."""
 
-    def __init__(self, log: RunLog, limit: Callable[[], str | None]) -> None:
-        self._log, self._limit = log, limit
+    def __init__(self, log: RunLog, limit: Callable[[], str | None], on_end: OnEnd) -> None:
+        self._log, self._limit, self._on_end = log, limit, on_end
 
     def log_entry(self, entry: EventLogEntry) -> None:
         """Log an entry of Dagster's event log, as it is stored."""
@@ -77,7 +86,9 @@ class _Listener:
         elif event.is_step_success or event.is_step_failure:
             self._log.end_stage(step, at, _failure(event.step_failure_data.error) if event.is_step_failure else DONE)
         elif event.event_type in _FINISHED:
-            self._log.end_run(at, self._outcome(event))
+            outcome = self._outcome(event)
+            self._log.end_run(at, outcome)
+            self._on_end(outcome, self._log.failure or outcome.why, self._log.reports, at)
 
     def _outcome(self, event: DagsterEvent) -> Outcome:
         if event.event_type is DagsterEventType.RUN_SUCCESS:

@@ -13,6 +13,7 @@ from dagster import DagsterRunStatus
 
 from strava_pipeline.lake.files import sweep_unfinished
 from strava_pipeline.lake.locks import forget_run, has_died, is_live, runs_with_lock_file
+from strava_pipeline.lake.notifications import notify
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.orchestrate.dagster_private import (
     ASSET_PARTITION_RANGE_END_TAG,
@@ -105,7 +106,7 @@ def clean_up(instance: dg.DagsterInstance, lake: Lake) -> list[str]:
     """
     dead = [run for run in _runs(instance, lake, _STARTED) if not is_live(lake, run.run_id)]
     for run in dead:
-        instance.report_run_failed(run, _DIED)
+        _report_as_died(instance, lake, run)
     storage = instance.event_log_storage
     if storage.supports_global_concurrency_limits:
         for run_id in storage.get_concurrency_run_ids():
@@ -123,11 +124,17 @@ def fail_dead_runs(instance: dg.DagsterInstance, lake: Lake) -> list[str]:
     dead_ids = _dead_ids(lake)
     dead = _unfinished(instance, dead_ids)
     for run in dead:
-        instance.report_run_failed(run, _DIED)
+        _report_as_died(instance, lake, run)
     sweep_unfinished(lake.data_dir if dead_ids else lake.state)
     for run_id in dead_ids:
         forget_run(lake, run_id)
     return [run.run_id for run in dead]
+
+
+def _report_as_died(instance: dg.DagsterInstance, lake: Lake, run: dg.DagsterRun) -> None:
+    instance.report_run_failed(run, _DIED)
+    message = f"The process of the run {run.job_name} died. What was fetched is kept, and the next run goes on there."
+    notify(lake, "warning", message, datetime.now(UTC), about=run.run_id, run_id=run.run_id)
 
 
 def dead_runs(instance: dg.DagsterInstance, lake: Lake) -> list[str]:

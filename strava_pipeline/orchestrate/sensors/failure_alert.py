@@ -1,14 +1,16 @@
 """Posts a message to STRAVA_ALERT_URL about a run that failed: once per run, and only when nothing starts it again by itself.
 
+Notifications go there, too, of the categories that a person chose (STRAVA_ALERT_CATEGORIES); not those about failed runs.
 This is no run-failure sensor of Dagster's: that sees each failure once, and the commonest one is a machine without a connection,
 which can't send the message either. Here a run that failed within a day is looked at until its tag says that a message was
 sent. A command fails before whoever typed it (or cron, which sends mail), and no message is sent. Messages of errors that are
 not ours may carry a row or a position; they are left out (run_log.fault).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import dagster as dg
@@ -16,6 +18,7 @@ from dagster import DagsterEventType, DagsterRunStatus
 
 from strava_pipeline.core.errors import PipelineError, TransientError
 from strava_pipeline.ingest.alerts import post_alert
+from strava_pipeline.lake.notifications import Notification, mark_notifications, notifications
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.operations.log_files import log_of
 from strava_pipeline.operations.years import years_in_words
@@ -27,6 +30,7 @@ from strava_pipeline.orchestrate.dagster_private import (
     WILL_RETRY_TAG,
 )
 from strava_pipeline.orchestrate.home import ui_of
+from strava_pipeline.orchestrate.notifying import is_about_failure
 from strava_pipeline.orchestrate.run_log import fault, was_interrupted
 from strava_pipeline.orchestrate.runs import is_ours, started_by, years_of_run
 from strava_pipeline.orchestrate.tags import ALERT, BY_HAND
@@ -46,7 +50,8 @@ def failure_alert_sensor(
         name="failure_alert",
         minimum_interval_seconds=30,
         default_status=status,
-        description="Posts a message to STRAVA_ALERT_URL when a run failed that nobody typed.",
+        description="Posts a message to STRAVA_ALERT_URL when a run failed that nobody typed, and notifications of the "
+        "categories in STRAVA_ALERT_CATEGORIES.",
     )
     def failure_alert(context: dg.SensorEvaluationContext) -> dg.SensorResult:
         if settings.alert_url is None:
@@ -55,28 +60,80 @@ def failure_alert_sensor(
         if at < pause.until:
             return dg.SensorResult(skip_reason=f"The next try to send is at {pause.until:%H:%M} UTC.")
         sent = 0
-        for record in _unreported(context.instance, Lake(settings.data_dir), at)[:AT_ONCE]:
-            run_id = record.dagster_run.run_id
+        for alert in _alerts(context.instance, Lake(settings.data_dir), settings, at)[:AT_ONCE]:
             try:
-                post_alert(settings.alert_url, _message(context.instance, record, settings), settings)
+                post_alert(settings.alert_url, alert.message(), settings)
             except TransientError as error:
                 pause = pause.longer(at)
                 reason = (
-                    f"The message about run {run_id} could not be sent: {error}. Next try at {pause.until:%H:%M} UTC."
+                    f"The message about {alert.about} could not be sent: {error}. Next try at {pause.until:%H:%M} UTC."
                 )
                 context.log.warning(reason)
                 return dg.SensorResult(skip_reason=reason, cursor=pause.written())
             except PipelineError as error:
-                context.log.warning(f"The message about run {run_id} was refused: {error}")
-                context.instance.add_run_tags(run_id, {ALERT: "refused"})
+                context.log.warning(f"The message about {alert.about} was refused: {error}")
+                alert.note("refused")
             else:
                 sent += 1
-                context.instance.add_run_tags(run_id, {ALERT: "sent"})
-        return dg.SensorResult(
-            skip_reason=f"{sent} sent." if sent else "No run failed that calls for a message.", cursor=""
-        )
+                alert.note("sent")
+        return dg.SensorResult(skip_reason=f"{sent} sent." if sent else "Nothing calls for a message.", cursor="")
 
     return failure_alert
+
+
+@dataclass(frozen=True, slots=True)
+class _Alert:
+    """A message to be sent: what it is `about`, how it is made, and where it is noted what became of it."""
+
+    about: str
+    message: Callable[[], Mapping[str, object]]
+    note: Callable[[str], object]
+
+
+def _alerts(instance: dg.DagsterInstance, lake: Lake, settings: Settings, at: datetime) -> list[_Alert]:
+    """What is to be sent: failed runs first."""
+    found = []
+    for record in _unreported(instance, lake, at):
+        run_id = record.dagster_run.run_id
+        found.append(
+            _Alert(
+                f"run {run_id}",
+                partial(_message, instance, record, settings),
+                partial(_note_in_run, instance, run_id),
+            )
+        )
+    for each in reversed(notifications(lake)):
+        is_wanted = each.category in settings.alert_categories.split(",") and not is_about_failure(each)
+        if is_wanted and not (each.read or each.posted) and at - each.at < FRESH:
+            found.append(
+                _Alert(
+                    f"notification {each.id}",
+                    partial(_notice, each),
+                    partial(_note_as_posted, lake, each.id),
+                )
+            )
+    return found
+
+
+def _note_in_run(instance: dg.DagsterInstance, run_id: str, what: str) -> None:
+    instance.add_run_tags(run_id, {ALERT: what})
+
+
+def _note_as_posted(lake: Lake, notification: str, _: str) -> None:
+    mark_notifications(lake, "posted", [notification])
+
+
+def _notice(each: Notification) -> dict[str, object]:
+    """A notification as a message; the fields are those of a failure's as far as they are the same."""
+    text = f"strava_pipeline: {each.message}" + (f"\n{each.link}" if each.link else "")
+    return {
+        "text": text,
+        "content": text,
+        "category": each.category,
+        "notification": each.id,
+        "run_id": each.run_id,
+        "url": each.link,
+    }
 
 
 def _unreported(instance: dg.DagsterInstance, lake: Lake, at: datetime) -> list[dg.RunRecord]:

@@ -10,6 +10,7 @@ import pytest
 from dagster import DagsterRunStatus
 
 from strava_pipeline.lake.locks import live_run
+from strava_pipeline.lake.notifications import notify
 from strava_pipeline.orchestrate.home import note_ui
 from strava_pipeline.orchestrate.runs import clean_up, fail_dead_runs
 from strava_pipeline_tests.orchestrate.sensors.ticks import Watch, watched
@@ -52,7 +53,7 @@ def test_a_run_that_failed_is_told_once_with_what_to_do(watch: Watch, told: Rece
     note_ui(rig.settings.dagster_home, "http://127.0.0.1:3000")
     run = fail(watch)
     assert watch.tick("failure_alert")[1] == "1 sent."
-    assert watch.tick("failure_alert")[1] == "No run failed that calls for a message."
+    assert watch.tick("failure_alert")[1] == "Nothing calls for a message."
     (got,) = told.got
     assert (got["job"], got["run_id"], got["years"]) == ("flow", run.run_id, "2026")
     assert got["url"] == f"http://127.0.0.1:3000/runs/{run.run_id}"
@@ -190,3 +191,26 @@ def test_without_an_address_nothing_is_sent(rig: Rig) -> None:
     with watched(rig, on_disk=True) as watch:
         watch.note("flow", FAILURE, tags=SCHEDULED)
         assert watch.tick("failure_alert")[1] == "STRAVA_ALERT_URL is not set."
+
+
+def test_notifications_of_the_chosen_categories_are_posted_once_and_failures_not_twice(
+    watch: Watch, told: Receiver
+) -> None:
+    watch.at = NOON
+    rig = watch.rig
+    for category, about, run_id in [
+        ("info", "new", None),
+        ("warning", "limit", "run"),
+        ("error", "failed", "run"),
+        ("error", "disk", None),
+    ]:
+        notify(rig.lake, category, f"{category} {about}", NOON - timedelta(hours=1), run_id=run_id)  # type: ignore[arg-type]
+    notify(rig.lake, "warning", "an old one", NOON - timedelta(hours=25))
+    rig.settings = rig.settings.model_copy(update={"alert_categories": "error,warning"})
+    for _ in range(3):
+        watch.tick("failure_alert")
+    assert sorted(got["text"] for got in told.got) == [
+        "strava_pipeline: error disk",
+        "strava_pipeline: warning limit",
+    ]
+    assert {got["category"] for got in told.got} == {"error", "warning"}

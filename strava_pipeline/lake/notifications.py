@@ -1,0 +1,123 @@
+"""What a person should know, a line each, until they have read or cleared it: data/state/notifications.jsonl.
+
+Runs add lines, a person marks them. The same one comes once a day. Nothing depends on the file: a damaged line is passed over,
+a disk that refuses one stops nothing, and a rebuild does not bring it back. The newest ones are kept.
+"""
+
+import hashlib
+from collections.abc import Collection, Iterable
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+import orjson
+
+from strava_pipeline.lake.files import append_line, write_whole
+from strava_pipeline.lake.locks import locked
+from strava_pipeline.lake.paths import Lake
+
+Category = Literal["info", "warning", "error"]
+CATEGORIES: tuple[Category, ...] = get_args(Category)
+KEPT = 500  # notifications: a month of a bad connection
+LINES = 2000  # in the file: then it is written again with what is kept
+LONGEST = 1000  # characters of a message; Discord takes 2,000 in all
+CLEARED_FOR = timedelta(days=2)  # a cleared one is remembered as long as the same could come once more that day
+
+
+@dataclass(frozen=True, slots=True)
+class Notification:
+    """A notification.
+
+    Args:
+        id: of the day, the category and what it is about: the same again has the same.
+        at: when it was made (UTC).
+        message: sentences without names or positions of activities.
+        link: an address or a command that shows more; None: there is none.
+        run_id: the run that it is about.
+        posted: it went to the address for alerts.
+    """
+
+    id: str
+    at: datetime
+    category: Category
+    message: str
+    link: str | None = None
+    run_id: str | None = None
+    read: bool = False
+    cleared: bool = False
+    posted: bool = False
+
+
+def notify(
+    lake: Lake,
+    category: Category,
+    message: str,
+    at: datetime,
+    *,
+    about: str | None = None,
+    link: str | None = None,
+    run_id: str | None = None,
+) -> None:
+    """Keep a notification, unless there was the same today. A disk that refuses it stops nothing.
+
+    `about`: by what it is the same; by default the message.
+    """
+    of = f"{at:%Y-%m-%d} {category} {about or message}"
+    words = message if len(message) <= LONGEST else f"{message[: LONGEST - 1]}…"
+    made = Notification(hashlib.sha256(of.encode()).hexdigest()[:12], at, category, words, link, run_id)
+    with suppress(OSError), locked(lake, "notifications"):
+        lines, found = _read(lake)
+        if made.id in found:
+            return
+        if lines >= LINES:
+            _write(lake, found.values(), at)
+        append_line(_path(lake), _line(made))
+
+
+def notifications(lake: Lake) -> list[Notification]:
+    """Those that nobody cleared, the newest first."""
+    kept = [each for each in _read(lake)[1].values() if not each.cleared]
+    return sorted(kept, key=lambda each: (each.at, each.id), reverse=True)[:KEPT]
+
+
+def mark_notifications(lake: Lake, mark: Literal["read", "cleared", "posted"], ids: Collection[str]) -> None:
+    """Mark notifications; ids that are none are passed over."""
+    if ids:
+        with locked(lake, "notifications"):
+            append_line(_path(lake), orjson.dumps({"mark": mark, "ids": sorted(ids)}) + b"\n")
+
+
+def _read(lake: Lake) -> tuple[int, dict[str, Notification]]:
+    """How many lines there are, and the notifications by id, in order."""
+    found: dict[str, Notification] = {}
+    try:
+        lines = _path(lake).read_bytes().splitlines()
+    except FileNotFoundError:
+        return 0, found
+    for line in lines:
+        with suppress(ValueError, TypeError, KeyError):  # torn by a power cut
+            content: dict[str, Any] = orjson.loads(line)
+            if "mark" in content:
+                mark: dict[str, Any] = {content["mark"]: True}
+                found |= {each: replace(found[each], **mark) for each in content["ids"] if each in found}
+            else:
+                made = Notification(**{**content, "at": datetime.fromisoformat(content["at"])})
+                found.setdefault(made.id, made)
+    return len(lines), found
+
+
+def _write(lake: Lake, known: Iterable[Notification], at: datetime) -> None:
+    """Write the file again: the newest that nobody cleared, and what was cleared lately."""
+    cleared = [each for each in known if each.cleared and at - each.at < CLEARED_FOR]
+    kept = sorted([*notifications(lake), *cleared], key=lambda each: each.at)
+    write_whole(_path(lake), b"".join(map(_line, kept)))
+
+
+def _line(made: Notification) -> bytes:
+    return orjson.dumps(made) + b"\n"
+
+
+def _path(lake: Lake) -> Path:
+    return lake.state / "notifications.jsonl"

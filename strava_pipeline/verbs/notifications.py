@@ -1,0 +1,91 @@
+"""The command `notifications`: what runs had to say to a person, and marking it as read or clearing it."""
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from strava_pipeline.core.text import counted
+from strava_pipeline.verbs.output import echo, echo_json, plain
+
+if TYPE_CHECKING:
+    from strava_pipeline.lake.notifications import Notification
+    from strava_pipeline.lake.paths import Lake
+
+notifications = typer.Typer(
+    no_args_is_help=True, add_completion=False, help="What you should know of: list, read, clear."
+)
+Ids = Annotated[list[str] | None, typer.Argument(help="Ids, as `notifications list` shows them.", metavar="IDS")]
+All = Annotated[bool, typer.Option("--all", help="All of them.")]
+_COLOURS = {"error": "red", "warning": "yellow", "info": "cyan"}
+
+
+@notifications.command("list")
+def list_(
+    all_: Annotated[bool, typer.Option("--all", help="Read ones, too.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object, read ones among them.")] = False,
+) -> None:
+    """Show the notifications that you have not read, the newest first."""
+    from strava_pipeline.verbs.terminal import out
+
+    found = _known(_lake())
+    if as_json:
+        echo_json({"notifications": {each.id: _json(each) for each in found}})
+        return
+    shown = [each for each in found if all_ or not each.read]
+    for each in shown:
+        out.print(f"{each.at:%Y-%m-%d %H:%M} UTC  {each.id}  {each.category}", style=_COLOURS[each.category])
+        out.print(f"  {each.message}", style="dim" if each.read else "")
+        if each.link:
+            out.print(f"  {each.link}", style="dim")
+    if not shown:
+        out.print("There is nothing new." if found else "There are no notifications.")
+    elif any(not each.read for each in shown):
+        out.print("`strava-pipeline notifications read --all` marks all as read, `clear --all` removes them.")
+
+
+@notifications.command()
+def read(ids: Ids = None, all_: All = False) -> None:
+    """Mark notifications as read."""
+    _mark("read", ids, all_=all_)
+
+
+@notifications.command()
+def clear(ids: Ids = None, all_: All = False) -> None:
+    """Remove notifications from the list."""
+    _mark("cleared", ids, all_=all_)
+
+
+def _mark(mark: Any, ids: list[str] | None, *, all_: bool) -> None:
+    from strava_pipeline.core.errors import MisuseError
+    from strava_pipeline.lake.notifications import mark_notifications
+
+    lake = _lake()
+    found = {each.id for each in _known(lake)}
+    if bool(ids) == all_:
+        raise MisuseError("Name the ids, as `strava-pipeline notifications list` shows them, or give --all.")
+    if unknown := [each for each in ids or [] if each not in found]:
+        raise MisuseError(
+            f"There is no notification {unknown[0]}. `strava-pipeline notifications list --all` shows them."
+        )
+    wanted = found if all_ else {*(ids or [])}
+    mark_notifications(lake, mark, wanted)
+    echo(f"Marked as read: {len(wanted)}." if mark == "read" else f"Cleared: {counted(len(wanted), 'notification')}.")
+
+
+def _json(each: "Notification") -> dict[str, Any]:
+    kept = {name: value for name, value in asdict(each).items() if name not in ("id", "cleared", "posted")}
+    return dict(plain(kept))
+
+
+def _known(lake: "Lake") -> "list[Notification]":
+    from strava_pipeline.lake.notifications import notifications as known
+
+    return known(lake)
+
+
+def _lake() -> "Lake":
+    from strava_pipeline.lake.paths import Lake
+    from strava_pipeline.settings import Settings
+
+    return Lake(Settings.load().data_dir)
