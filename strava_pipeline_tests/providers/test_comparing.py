@@ -1,0 +1,72 @@
+"""What providers have of the same months, compared in a data folder: who leads, what differs, which months were pulled."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from strava_pipeline.lake.gold.warehouse import reading
+from strava_pipeline.operations.changes.comparing import (
+    compared_months,
+    comparing,
+    find_proposals,
+    month_states,
+    proposals_now,
+)
+from strava_pipeline_tests.providers.worlds import WITH_THE_TOY, World, list_at_strava
+
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+
+
+def at_strava(key: int, day: str, name: str | None) -> dict[str, Any]:
+    """The subject's ride of a day (06:00 UTC) as Strava has it."""
+    times = {"start_date": f"{day}T06:00:00Z", "start_date_local": f"{day}T07:00:00Z", "utc_offset": 3600.0}
+    measures = {"elapsed_time": 600, "moving_time": 540, "distance": 2224.0, "sport_type": "Ride"}
+    return {"id": key, "name": name, "timezone": "(GMT+01:00) Europe/Vienna", **times, **measures}
+
+
+def choose(world: World, *lines: str) -> None:
+    world.settings.providers_config.write_text(
+        "\n".join([f"[providers.{world.subject.name}]", "enabled = true", *lines])
+    )
+
+
+@WITH_THE_TOY
+def test_a_name_that_a_person_wrote_leads_and_is_proposed_where_another_one_stands(world: World) -> None:
+    choose(world, "priority = 1", "[providers.strava]", 'write = ["name"]')
+    for day, title in (("2026-01-10", "Up the hill"), ("2026-02-11", "Morning Ride"), ("2026-02-12", "Home")):
+        world.subject.add(day, title)
+    list_at_strava(
+        world,
+        at_strava(1, "2026-01-10", "Morning Ride"),
+        at_strava(2, "2026-02-11", "Lunch Ride"),
+        at_strava(3, "2026-02-12", " Home "),
+        at_strava(4, "2026-02-20", "Alone"),
+    )
+    world.pull()
+    months = ["2025-12", "2026-01", "2026-02"]
+    with reading(world.run().lake) as connection:
+        who = comparing(world.settings, NOW)
+        rows = {row.effort.key: row for row in compared_months(connection, who, months)}
+        states = month_states(connection, who, months)
+        (proposed,) = proposals_now(world.settings, connection, months=months, now=NOW)
+        by_itself = find_proposals(world.settings, connection, months=None, now=NOW)
+        rejected = month_states(connection, who, months, {proposed.id})
+    found = {
+        key: (row.name_from, row.cells["toy"].name_status, row.cells["strava"].name_status) for key, row in rows.items()
+    }
+    assert found == {
+        "1": ("toy", "authority", "wrong"),
+        "2": (None, "ok", "ok"),
+        "3": ("toy", "authority", "ok"),
+        "4": ("strava", "missing", "authority"),
+    }
+    assert [*found] == ["4", "3", "2", "1"], "the newest comes first"
+    assert (proposed.kind, proposed.provider, proposed.source_id) == ("update_name", "strava", "1")
+    assert (proposed.old, proposed.new, proposed.source) == ("Morning Ride", "Up the hill", "toy")
+    assert (by_itself.changes, by_itself.left) == ([], 0), "no proposal by itself is of a month before the last one"
+    assert {month: state.status for month, state in states.items()} == {
+        "2026-02": "in_sync",
+        "2026-01": "requires_action",
+        "2025-12": "in_sync",
+    }
+    assert rejected["2026-01"].status == "in_sync"
+    assert [state.activities for state in states.values()] == [3, 1, 0]
