@@ -309,6 +309,11 @@ class ServiceProvider:
         return urlsplit(self._base_url).hostname
 
     @property
+    def service(self) -> ServiceClient:
+        """The calls of this login: the provider's writer stands on them, too."""
+        return self._service
+
+    @property
     def calls(self) -> int:
         """The attempts that reached the server or may have."""
         return self._service.calls
