@@ -288,10 +288,8 @@ def _with_gear(trip: Any, gear: Mapping[str, Any]) -> Any:
 def versions_of_trips(content: Any) -> dict[str, datetime]:
     """When each trip of an answer was updated (UTC), by its id; without those that don't say."""
     found = {}
-    for trip in rows(content):
-        key, at = (
-            (id_text(trip.get("id")), read_start(trip.get("updated_at"))) if isinstance(trip, dict) else (None, None)
-        )
+    for trip in (each for each in rows(content) if isinstance(each, dict)):
+        key, at = id_text(trip.get("id")), read_start(trip.get("updated_at"))
         if key is not None and at is not None:
             found[key] = at.astimezone(UTC)
     return found
@@ -396,5 +394,6 @@ SPEC = ProviderSpec(
     priority=2,
     read_page=page_reader(NAME, rows, read_row),
     capabilities=frozenset({"feed", "deletions", "files"}),
+    edits=frozenset({"name", "gear"}),
     kinds={"gear": read_gear},
 )

@@ -1,5 +1,6 @@
 """The pages of the emulated Ride with GPS. What it knows is service.py's."""
 
+import json
 import re
 from datetime import UTC, datetime
 from math import ceil
@@ -12,7 +13,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from strava_pipeline.emulator.ridewithgps.service import RideWithGps, legacy_entry
+from strava_pipeline.emulator.ridewithgps.service import RideWithGps, gear_of_detail, legacy_entry
 from strava_pipeline.emulator.server import Gate, RecordedSend, control_routes, query_of, status_phrase
 from strava_pipeline.emulator.service import Json, answer
 
@@ -57,6 +58,7 @@ def application(service: RideWithGps) -> Starlette:
         Route("/api/v1/trips/{name:path}", _trip),
         Route("/users/current.json", _legacy_user),
         Route("/users/{user_id:int}/trips.json", _legacy_trips),
+        Route("/trips/{name:path}", _edit_trip, methods=["PATCH"]),
         Route("/trips/{name:path}", _legacy_trip),
         *control_routes(""),
     ]
@@ -124,6 +126,34 @@ async def _legacy_trips(request: Request) -> Response:
     offset, limit = (int(request.query_params.get(name, preset)) for name, preset in (("offset", 0), ("limit", 20)))
     found = service.legacy_listed()
     return answer({"results": found[offset : offset + min(limit, LEGACY_ROWS)], "results_count": len(found)})
+
+
+async def _edit_trip(request: Request) -> Response:
+    """A change of a trip's name or gear by the web site's interface; gear None: the trip has none any more."""
+    service, path = _of(request), request.url.path
+    try:
+        body = json.loads(await request.body())
+    except ValueError:
+        body = None
+    found = _found(service, request.path_params["name"].removesuffix(".json"))
+    reply = answer({"error": "Not found"}, 404) if found is None else _edited(service, found["id"], body)
+    service.journal.record_write(service.clock.now(), request.method, path, body, reply.status_code)
+    return reply
+
+
+def _edited(service: RideWithGps, trip_id: int, body: Any) -> Response:
+    given = body.get("trip") if isinstance(body, dict) else None
+    if not isinstance(given, dict) or not given.keys() <= {"name", "gear_id"}:
+        return answer({"error": "trip is invalid"}, 422)
+    if not isinstance(given.get("name", ""), str):
+        return answer({"error": "name is invalid"}, service.refusal_status)
+    pieces = {item["id"]: gear_of_detail(item) for item in service.gear}
+    key = given.get("gear_id")
+    if key is not None and key not in pieces:
+        return answer({"error": "gear is invalid"}, service.refusal_status)
+    gear = {"gear": None if key is None else pieces[key]} if "gear_id" in given else {}
+    service.edit(trip_id, **{"name": given["name"]} if "name" in given else {}, **gear)
+    return answer(legacy_detail(service.trips[trip_id]))
 
 
 async def _legacy_trip(request: Request) -> Response:

@@ -23,6 +23,7 @@ class RideWithGps(ServiceState):
         least_rows, most_rows: of a page of trips.json.
         events: what happened to items, as `sync.json` lists it.
         hidden: trips that exist and that this login may not see.
+        refusal_status: of a change that is refused, with an error in the answer; the real service may say 200 there.
         answer_headers: of every answer that is a fault.
     """
 
@@ -36,6 +37,7 @@ class RideWithGps(ServiceState):
     files: dict[tuple[str, str], bytes] = field(default_factory=dict)
     events: list[Json] = field(default_factory=list)
     hidden: set[int] = field(default_factory=set)
+    refusal_status: int = 422
     answer_headers: list[tuple[bytes, bytes]] = field(default_factory=list)
 
     @property

@@ -44,6 +44,7 @@ LOGIN_SETTINGS = ("RIDEWITHGPS_API_KEY", "RIDEWITHGPS_AUTH_TOKEN")
 LEAST_ROWS, MOST_ROWS = 20, 200  # of a page of trips.json, by the service's documentation
 LEGACY_ROWS = 100  # of a page of the web site's list; whether it gives more is not known
 UNSAID, MOST_REFUSALS = timedelta(seconds=30), 6  # a pause that is not named, doubled each time; five of them
+GEAR_LIST = "/users/current.json"  # of the web site's interface
 FORMATS = ("tcx", "gpx")  # made by the service from its points; originals can't be had
 
 log = logging.getLogger(__name__)
@@ -100,9 +101,8 @@ class RideWithGpsClient(ServiceProvider):
 
     def get_activity(self, source_id: str) -> Page:
         """One trip, with its gear."""
-        path = f"/api/v1/trips/{quote(source_id, safe='')}.json"
         try:
-            answer, calls = self._counted(path, {}, _wrong_trip)
+            answer, calls = self._counted(trip_path(source_id), {}, _wrong_trip)
         except (ForbiddenError, GoneError) as error:  # the trip is gone, unless something on the way said so
             if _is_json(error.body) or (isinstance(error, GoneError) and not error.body.lstrip().startswith(b"<")):
                 raise
@@ -180,9 +180,7 @@ class RideWithGpsClient(ServiceProvider):
         """The list of gear, asked for once in a run. It has no documented address."""
         if self._gear is None:
             try:
-                answer = self._service.get(
-                    "/users/current.json", check=lambda content: _unread(lambda: gear_alone(content))
-                )
+                answer = self._service.get(GEAR_LIST, check=lambda content: _unread(lambda: gear_alone(content)))
             except LimitReachedError:
                 raise
             except (TransientError, RefusedError, GoneError) as error:
@@ -236,6 +234,11 @@ class RideWithGpsClient(ServiceProvider):
 
 class _NoFileError(TransientError):
     """200 with something else than the file."""
+
+
+def trip_path(source_id: str) -> str:
+    """The address of a trip in the documented interface."""
+    return f"/api/v1/trips/{quote(source_id, safe='')}.json"
 
 
 def _user_id(content: Any) -> str | None:

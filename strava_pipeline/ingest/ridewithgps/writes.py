@@ -1,0 +1,154 @@
+"""Ride with GPS's writer: names and gear of trips. The documented interface reads them, the web site's own one changes them.
+
+The documented interface takes no changes. Only `_send` uses the other one: should its address change, names and gear can't be
+changed from here any more, and nothing else is lost.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+from urllib.parse import quote
+
+from strava_pipeline.core.changes.records import Change, Value, is_same
+from strava_pipeline.core.errors import GoneError, NeedsLoginError, RefusedError
+from strava_pipeline.core.json_values import json_bytes, parse_json
+from strava_pipeline.core.providers.ridewithgps import id_text, read_gear
+from strava_pipeline.core.rows import Json
+from strava_pipeline.ingest.clock import ServerClock
+from strava_pipeline.ingest.provider import OnWait, Received
+from strava_pipeline.ingest.ridewithgps.client import GEAR_LIST, RideWithGpsClient, connect, trip_path
+from strava_pipeline.ingest.service_client import Answer
+from strava_pipeline.ingest.writer import Answered, Reading, Request, UnsupportedChangeError
+from strava_pipeline.settings import Settings
+
+KEPT = (
+    "id",
+    "name",
+    "gear",
+    "gear_id",
+    "updated_at",
+)  # of the web site's answer, which may hold what is private beside
+
+
+class RideWithGpsWriter:
+    """Changes trips of the account that `client` is logged in to."""
+
+    def __init__(self, client: RideWithGpsClient) -> None:
+        self._client = client
+
+    @property
+    def calls(self) -> int:
+        """The attempts that reached the service or may have."""
+        return self._client.calls
+
+    @property
+    def most_at_once(self) -> int:
+        """One: each trip is a call."""
+        return 1
+
+    def read(self, change: Change) -> Reading:
+        """The trip by the documented interface; of a change of gear the list of gear too, once for all changes."""
+        trip_id = _trip_of(change)
+        page = self._client.get_activity(trip_id)
+        answers = [Answered("GET", trip_path(trip_id), 200, page.body, page.fetched_at)]
+        trip = parse_json(page.body)["trip"]
+        if change.kind == "update_name":
+            return Reading(_text(trip.get("name")), answers, page)
+        if "gear" not in trip and "gear_id" not in trip:
+            raise UnsupportedChangeError("Ride with GPS no longer says which gear a trip has, so it can't be changed.")
+        gear = trip.get("gear")
+        key = id_text(gear.get("id") if isinstance(gear, dict) else trip.get("gear_id"))
+        if change.new is not None or not _is_by_id(change):
+            answers += [_of_list(received) for received in self._client.list_kind("gear", None, None)]
+        return Reading(key if _is_by_id(change) else _name_of(key, answers), answers, page)
+
+    def requests(self, change: Change, before: Reading) -> Sequence[Request]:
+        """The one request that makes the change; the gear is looked up in the list that `before` holds."""
+        address = f"/trips/{quote(_trip_of(change), safe='')}.json"
+        if change.kind == "update_name":
+            return [Request("PATCH", address, {"trip": {"name": change.new or ""}})]
+        key = None if change.new is None else _piece_to_set(change, _pieces(before.answers))
+        return [Request("PATCH", address, {"trip": {"gear_id": int(key) if key and key.isdecimal() else key}})]
+
+    def write(self, changes: Sequence[Change], before: Sequence[Reading]) -> Sequence[Answered]:
+        """As the protocol says, of one change."""
+        (change,), (reading,) = changes, before
+        return [self._send(request) for request in self.requests(change, reading)]
+
+    def _send(self, request: Request) -> Answered:
+        """A request to the web site's interface, which has no documented address."""
+        name = f"{request.method} {request.address}"
+        try:
+            answer = self._client.service.write(request.method, request.address, json=request.body)
+        except (GoneError, NeedsLoginError) as error:  # the documented interface has just shown the trip
+            status = 404 if isinstance(error, GoneError) else 401
+            raise RefusedError(
+                f"{name}: {status}. Ride with GPS shows the trip and no longer takes changes of it from here; change it on "
+                "the web site.",
+                status=status,
+                body=error.body if isinstance(error, GoneError) else b"",
+            ) from None
+        if isinstance(answer.json, dict) and answer.json.get("error"):
+            raise RefusedError(
+                f"{name}: Ride with GPS refuses the change ({answer.status}, and an error in the answer).",
+                status=answer.status,
+                body=json_bytes({"error": answer.json["error"]}),
+            )
+        return Answered(request.method, request.address, answer.status, _kept(answer), answer.fetched_at)
+
+
+def connect_writer(settings: Settings, clock: ServerClock, on_wait: OnWait) -> RideWithGpsWriter:
+    """A writer; nothing is sent. Raises MissingSettingsError where the login is missing."""
+    return RideWithGpsWriter(connect(settings, clock, on_wait))
+
+
+def _trip_of(change: Change) -> str:
+    if change.kind not in ("update_name", "update_gear") or change.source_id is None:
+        raise UnsupportedChangeError("At Ride with GPS only the name and the gear of a trip can be changed.")
+    return change.source_id
+
+
+def _is_by_id(change: Change) -> bool:
+    return change.old_id is not None or change.new_id is not None
+
+
+def _text(value: Any) -> Value:
+    return value if isinstance(value, str) else None
+
+
+def _of_list(received: Received) -> Answered:
+    return Answered("GET", GEAR_LIST, 200, received.body, received.fetched_at)
+
+
+def _pieces(answers: Iterable[Answered]) -> Mapping[str, Json]:
+    """Gear by its id, as the list among the answers has it."""
+    lists = [parse_json(each.body) for each in answers if each.address == GEAR_LIST]
+    return {key: piece for content in lists for key, piece in read_gear(content)}
+
+
+def _name_of(key: str | None, answers: Iterable[Answered]) -> Value:
+    piece = _pieces(answers).get(key or "")
+    return None if piece is None else _text(piece.get("name"))
+
+
+def _piece_to_set(change: Change, pieces: Mapping[str, Json]) -> str:
+    """The id of the gear that the change names. Raises UnsupportedChangeError unless exactly one can be set."""
+    if change.new_id is not None:
+        found = [change.new_id] if change.new_id in pieces else []
+    else:
+        found = [key for key, piece in pieces.items() if is_same(change.kind, piece.get("name"), change.new)]
+    in_use = [key for key in found if not pieces[key].get("retired")]
+    if len(in_use) == 1:
+        return in_use[0]
+    if in_use:
+        raise UnsupportedChangeError(
+            "Ride with GPS has several pieces of gear of that name. Link one by its id: providers gear --link."
+        )
+    if found:
+        raise UnsupportedChangeError("The gear is archived at Ride with GPS; restore it there, or link another piece.")
+    raise UnsupportedChangeError("Ride with GPS has no such gear any more. Link another piece: providers gear --link.")
+
+
+def _kept(answer: Answer) -> bytes:
+    """What is kept of the answer: the trip's id, its name and its gear."""
+    trip = answer.json.get("trip") if isinstance(answer.json, dict) else None
+    return json_bytes({"trip": {name: trip[name] for name in KEPT if name in trip}}) if isinstance(trip, dict) else b""
