@@ -191,6 +191,7 @@ SPEC = ProviderSpec(
         "They came to it from Strava, whose data it may not pass on. Connect the device (Garmin, Wahoo and so on) to "
         "intervals.icu directly; for older ones, import Strava's archive there (Settings, Import all Strava data)."
     ),
-    capabilities=frozenset({"windows", "files"}),
+    capabilities=frozenset({"windows", "files", "uploads", "creates_gear"}),
+    edits=frozenset({"name", "gear"}),
     kinds={"gear": read_gear},
 )

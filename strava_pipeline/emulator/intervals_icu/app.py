@@ -48,6 +48,8 @@ class IntervalsIcu(ServiceState):
         gear: the athlete's gear.
         newest_is_listed: whether the day `newest` is part of a listing, which nobody documents.
         gear_ending: what follows the address of gear.
+        zone: where what is uploaded took place.
+        longest_name: characters of an activity's name; None: any number.
         limit: calls in a quarter of an hour; None: any number.
         headers: of every answer that is a fault.
     """
@@ -61,6 +63,8 @@ class IntervalsIcu(ServiceState):
     gear: list[Json] = field(default_factory=list)
     newest_is_listed: bool = True
     gear_ending: str = ".json"
+    zone: str = "UTC"
+    longest_name: int | None = None
     limit: int | None = None
     headers: Headers = field(default_factory=list)
     count: WindowCount = field(default_factory=lambda: WindowCount(WINDOW))
@@ -151,8 +155,11 @@ def _is_login(header: str, key: str) -> bool:
 
 def application(service: IntervalsIcu) -> Starlette:
     """The API over `service`."""
+    from strava_pipeline.emulator.intervals_icu import writes  # which needs the rows of this module
+
     api = _Api(service)
     routes = [
+        *writes.routes(service),
         Route(f"{API}/athlete/{{athlete}}/activities", api.listed),
         Route(f"{API}/athlete/{{athlete}}/activities/{{ids}}", api.several),
         Route(f"{API}/athlete/{{athlete}}/gear{{ending}}", api.gear),

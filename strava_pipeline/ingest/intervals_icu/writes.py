@@ -1,0 +1,239 @@
+"""Changes at intervals.icu: an activity's name and gear, new gear, and the upload of a file.
+
+What came there from Strava can be neither changed nor read. An upload is found again by its external id, or by the ids in the
+answer to it: a file that was there already keeps the external id of its first upload.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, timedelta
+from typing import Any
+from urllib.parse import quote, urlencode
+
+from strava_pipeline.core.changes.records import Change, Value, is_same
+from strava_pipeline.core.errors import RefusedError
+from strava_pipeline.core.json_values import parse_json
+from strava_pipeline.core.providers.intervals_icu import text_id
+from strava_pipeline.ingest.clock import ServerClock
+from strava_pipeline.ingest.http import form_with_file
+from strava_pipeline.ingest.intervals_icu.client import WHOLE, IntervalsClient, connect, wrong_page
+from strava_pipeline.ingest.provider import OnWait, Page
+from strava_pipeline.ingest.service_client import Answer
+from strava_pipeline.ingest.upload_files import file_to_upload
+from strava_pipeline.ingest.writer import Answered, Reading, Request, UnsupportedChangeError
+from strava_pipeline.settings import Settings
+
+API = "/api/v1"
+AROUND = timedelta(days=1)  # the listing that an upload is looked for in goes by local days
+BIKE = "Bike"
+WITHHELD = (
+    "This activity cannot be changed through intervals.icu: it came there from Strava, and intervals.icu gives such "
+    "activities to no program."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Call:
+    """A request: the path behind the API's own, the query, and the body as `ServiceClient.write` takes it.
+
+    `shown`: what a person sees in place of a body that is a form.
+    """
+
+    method: str
+    path: str
+    params: Mapping[str, str] = field(default_factory=dict, repr=False)
+    json: Any = field(default=None, repr=False)
+    content: tuple[bytes, str] | None = field(default=None, repr=False)
+    shown: Any = field(default=None, repr=False)
+
+    @property
+    def address(self) -> str:
+        """The path at the host, with the query."""
+        return f"{API}{self.path}" + (f"?{urlencode(self.params)}" if self.params else "")
+
+
+class IntervalsWriter:
+    """Changes at the account of `client`. The athlete is named as in the settings: `0` is whose login it is."""
+
+    most_at_once = 1
+
+    def __init__(self, client: IntervalsClient, athlete: str) -> None:
+        self._client, self._service = client, client.service
+        self._athlete = f"/athlete/{quote(athlete, safe='')}"
+        self._uploaded: dict[str, Sequence[str]] = {}  # by change, the ids that the answer to its upload named
+
+    @property
+    def calls(self) -> int:
+        """The attempts that reached intervals.icu or may have."""
+        return self._service.calls
+
+    def read(self, change: Change) -> Reading:
+        """The activity, the list of gear, or the activities around the start of a file that is uploaded."""
+        if change.kind in ("update_name", "update_gear"):
+            return self._read_activity(change)
+        if change.kind == "create_gear":
+            return self._read_gear(change)
+        if change.kind == "upload_activity":
+            return self._read_upload(change)
+        raise _unsupported(change)
+
+    def requests(self, change: Change, before: Reading) -> Sequence[Request]:
+        """The one request of a change."""
+        call = self._call_of(change)
+        return [Request(call.method, call.address, call.json if call.content is None else call.shown)]
+
+    def write(self, changes: Sequence[Change], before: Sequence[Reading]) -> Sequence[Answered]:
+        """Write one change."""
+        (change,) = changes
+        call = self._call_of(change)
+        with _withholding():
+            answer = self._service.write(
+                call.method, call.path, params=call.params, json=call.json, content=call.content
+            )
+        if change.kind == "upload_activity" and (ids := _ids_of(answer.json)):
+            self._uploaded[change.id] = ids
+        return [_answered(call.method, call.address, answer)]
+
+    def _call_of(self, change: Change) -> _Call:
+        """Raises UnsupportedChangeError."""
+        if change.kind == "update_name":
+            return _Call("PUT", _activity(change), json={"name": change.new or ""})
+        if change.kind == "update_gear" and (change.new_id or not change.new):
+            return _Call("PUT", _activity(change), json={"gear": {"id": change.new_id}})
+        if change.kind == "create_gear" and isinstance(change.new, str):
+            gear = {"name": change.new, "type": change.details.get("type", BIKE)}
+            return _Call("POST", f"{self._athlete}/gear", json=gear)
+        if change.kind == "upload_activity" and change.new is not None:
+            return self._upload(change)
+        raise _unsupported(change)
+
+    def _upload(self, change: Change) -> _Call:
+        file = file_to_upload(change)
+        named = {"name": change.details.get("title"), "external_id": _external_id(change)}
+        return _Call(
+            "POST",
+            f"{self._athlete}/activities",
+            params={name: value for name, value in named.items() if value},
+            content=form_with_file({}, file.name, file.content),
+            shown=file.described(),
+        )
+
+    def _read_activity(self, change: Change) -> Reading:
+        path, calls = _activity(change), self.calls
+
+        def wrong(content: Any) -> str | None:
+            is_it = isinstance(content, dict) and text_id(content.get("id")) == change.source_id
+            return None if is_it else "it is not the activity that was asked for"
+
+        with _withholding():
+            answer = self._service.get(path, check=wrong)
+        body = b"[" + answer.body + b"]"  # as a list of one
+        page = Page(1, WHOLE, self._client.spec.read_page([answer.json]), body, answer.fetched_at, self.calls - calls)
+        if page.read.withheld:
+            raise UnsupportedChangeError(WITHHELD)
+        value = _name_of(answer.json) if change.kind == "update_name" else _gear_of(answer.json)
+        return Reading(value, [_answered("GET", f"{API}{path}", answer)], page, source_id=change.source_id)
+
+    def _read_gear(self, change: Change) -> Reading:
+        answered: list[Answered] = []
+        found: tuple[str, Value] | None = None
+        for answer in self._client.list_kind("gear", None, None):
+            address = f"{API}{self._athlete}/gear.json"
+            answered.append(Answered("GET", address, 200, answer.body, answer.fetched_at))
+            pieces = self._client.spec.kinds["gear"](parse_json(answer.body))
+            same = [
+                (key, item.get("name")) for key, item in pieces if is_same("create_gear", change.new, item.get("name"))
+            ]
+            found = found or next(iter(same), None)
+        key, name = found or (None, None)
+        return Reading(name, answered, source_id=key)
+
+    def _read_upload(self, change: Change) -> Reading:
+        calls, ids = self.calls, self._uploaded.get(change.id)
+        if ids is not None:
+            path = f"{self._athlete}/activities/{','.join(quote(key, safe='') for key in ids)}"
+            query: Mapping[str, str] = {}
+        else:
+            if change.start is None:
+                raise UnsupportedChangeError("The file can't be uploaded: when its activity began is not known.")
+            day = change.start.astimezone(UTC).date()
+            path = f"{self._athlete}/activities"
+            query = {"oldest": (day - AROUND).isoformat(), "newest": (day + 2 * AROUND).isoformat()}
+        answer = self._service.get(path, query, check=wrong_page)
+        page = Page(
+            1, WHOLE, self._client.spec.read_page(answer.json), answer.body, answer.fetched_at, self.calls - calls
+        )
+        wanted = _external_id(change)
+        keys = [
+            text_id(row.get("id"))
+            for row in answer.json
+            if isinstance(row, dict) and (ids is not None or row.get("external_id") == wanted)
+        ]
+        key = next((key for key in keys if key), None)
+        answered = [_answered("GET", _Call("GET", path, query).address, answer)]
+        if key is None:
+            return Reading(None, answered)
+        return Reading(change.new, answered, page, source_id=key)
+
+
+def connect_writer(settings: Settings, clock: ServerClock, on_wait: OnWait) -> IntervalsWriter:
+    """A writer with the login of the settings; nothing is sent yet. Raises MissingSettingsError without one."""
+    return IntervalsWriter(connect(settings, clock, on_wait), settings.intervals_athlete_id)
+
+
+@contextmanager
+def _withholding() -> Iterator[None]:
+    try:
+        yield
+    except RefusedError as error:
+        if error.status == 422 and b"strava" in error.body.lower():
+            raise UnsupportedChangeError(WITHHELD) from None
+        raise
+
+
+def _unsupported(change: Change) -> UnsupportedChangeError:
+    if change.kind == "update_gear":
+        return UnsupportedChangeError(
+            "This gear has no counterpart at intervals.icu yet: strava-pipeline providers gear --link names it."
+        )
+    if change.kind == "create_gear":
+        return UnsupportedChangeError(
+            "Gear can't be deleted through this program; delete it on intervals.icu's own pages."
+        )
+    if change.kind == "upload_activity":
+        return UnsupportedChangeError(
+            "An upload can't be taken back; delete the activity on intervals.icu's own pages."
+        )
+    return UnsupportedChangeError(f"intervals.icu takes no change of the kind {change.kind}.")
+
+
+def _activity(change: Change) -> str:
+    return f"/activity/{quote(change.source_id or '', safe='')}"
+
+
+def _external_id(change: Change) -> str:
+    return str(change.details["external_id"])
+
+
+def _name_of(activity: Mapping[str, Any]) -> str | None:
+    name = activity.get("name")
+    return name if isinstance(name, str) else None
+
+
+def _gear_of(activity: Mapping[str, Any]) -> str | None:
+    gear = activity.get("gear")
+    return text_id(gear.get("id")) if isinstance(gear, dict) else None
+
+
+def _ids_of(content: Any) -> Sequence[str]:
+    """The ids of the activities that an upload became, or was already."""
+    if not isinstance(content, dict):
+        return ()
+    rows = content.get("activities")
+    found = [text_id(row.get("id")) for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
+    return [key for key in (*found, text_id(content.get("id"))) if key][: max(len(found), 1)]
+
+
+def _answered(method: str, address: str, answer: Answer) -> Answered:
+    return Answered(method, address, answer.status, answer.body, answer.fetched_at)
