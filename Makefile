@@ -178,9 +178,9 @@ clean-logs: ## Remove the logs of all days but today; others: make clean-logs AR
 
 ##@ Commands: serve
 
-serve: ## Run the web intake: it receives Strava's webhook events and phones' pings.
+serve: ## Run the web intake: it receives webhook events and phones' pings.
 subscription: ## Strava's webhook subscription: create, view, delete.
-webhooks: ## Strava's webhook events: process them now, or replay some.
+webhooks: ## Webhook events: process them now, or replay some of Strava's.
 purge: ## Delete all of the athlete's data here and the login, for good.
 emulator: ## Run an emulated Strava on your own machine.
 

@@ -68,14 +68,14 @@ COMMANDS: dict[str, tuple[str, str, str, str]] = {
     "trips": ("trips", "trips", "Trips recorded by phones, and car trips recognised from pings.", "Look"),
     "dev": ("service", "dev", "Run Dagster's UI and daemon in this terminal.", "Serve"),
     "service": ("service", "service", "Run them in the background, through closed terminals and reboots.", "Serve"),
-    "serve": ("intake", "serve", "Run the web intake: it receives Strava's webhook events and phones' pings.", "Serve"),
+    "serve": ("intake", "serve", "Run the web intake: it receives webhook events and phones' pings.", "Serve"),
     "subscription": (
         "intake",
         "subscription",
         "Strava's webhook subscription: create, view, delete.",
         "Serve",
     ),
-    "webhooks": ("webhooks", "webhooks", "Strava's webhook events: process them now, or replay some.", "Serve"),
+    "webhooks": ("webhooks", "webhooks", "Webhook events: process them now, or replay some of Strava's.", "Serve"),
     "purge": ("purge", "purge", "Delete all of the athlete's data here and the login, for good.", "Serve"),
     "emulator": ("emulator", "emulator", "Run an emulated Strava on your own machine.", "Serve"),
 }

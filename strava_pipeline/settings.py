@@ -103,9 +103,11 @@ class Settings(BaseSettings):
     intervals_base_url: Server = Field("https://intervals.icu", alias="INTERVALS_BASE_URL")
     intervals_api_key: SecretStr | None = Field(None, alias="INTERVALS_API_KEY")
     intervals_athlete_id: Stripped = Field("0", alias="INTERVALS_ATHLETE_ID")
+    intervals_webhook_secret: SecretStr | None = Field(None, alias="INTERVALS_WEBHOOK_SECRET")
     ridewithgps_base_url: Server = Field("https://ridewithgps.com", alias="RIDEWITHGPS_BASE_URL")
     ridewithgps_api_key: SecretStr | None = Field(None, alias="RIDEWITHGPS_API_KEY")
     ridewithgps_auth_token: SecretStr | None = Field(None, alias="RIDEWITHGPS_AUTH_TOKEN")
+    ridewithgps_client_secret: SecretStr | None = Field(None, alias="RIDEWITHGPS_CLIENT_SECRET")
     ridewithgps_interval: float = Field(0.5, alias="RIDEWITHGPS_INTERVAL", ge=0, le=3600)  # seconds between calls
     pings_config: AbsolutePath = Field(Path("cars.toml"), alias="PINGS_CONFIG")
     trips_source: Stripped | None = Field(None, alias="TRIPS_SOURCE", repr=False)  # such URLs carry a password
@@ -198,6 +200,14 @@ class Settings(BaseSettings):
             )
         return self.webhook_secret
 
+    def secret(self, variable: str) -> SecretStr | None:
+        """The secret setting that a provider's record names by its variable, without blanks around it; None: it is not set."""
+        value = next(
+            (getattr(self, name) for name, spec in type(self).model_fields.items() if variable in _names(spec)), None
+        )
+        text = value.get_secret_value().strip() if isinstance(value, SecretStr) else ""
+        return SecretStr(text) if text else None
+
     @property
     def answer_limit(self) -> AnswerLimit:
         """How large an answer of Strava's may be."""
@@ -224,7 +234,7 @@ class Settings(BaseSettings):
 
     @property
     def has_intake(self) -> bool:
-        """Whether there is anything to be taken in over the web."""
+        """Whether Strava's events or pings are taken in over the web."""
         return self.webhook_secret is not None or self.takes_pings
 
     def environ(self) -> dict[str, str]:

@@ -123,6 +123,10 @@ class GoneError(PipelineError):
         self.body = body
 
 
+class WithheldError(GoneError):
+    """The service has the activity, and never shows anything of it: asking again won't help."""
+
+
 @dataclass(frozen=True, slots=True)
 class Ceiling:
     """One of the four limits: `pair` "overall" or "read", `window` "15min" or "day"."""

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
@@ -108,15 +108,15 @@ class QueuedActivity(BaseModel):
     def may_be_fetched(self, now: datetime) -> bool:
         return self.not_before is None or self.not_before <= now
 
-    def postponed(self, until: datetime) -> "QueuedActivity":
+    def postponed(self, until: datetime) -> Self:
         """The same activity, fetched later for a reason that is not its own."""
         return self.model_copy(update={"not_before": until})
 
-    def failed(self, now: datetime) -> "QueuedActivity | None":
+    def failed(self, now: datetime) -> Self | None:
         """The same activity after a failed fetch; None: no more retries."""
         if self.tries >= len(RETRY_PAUSES):
             return None
-        return QueuedActivity(at=self.at, tries=self.tries + 1, not_before=now + RETRY_PAUSES[self.tries])
+        return self.model_copy(update={"tries": self.tries + 1, "not_before": now + RETRY_PAUSES[self.tries]})
 
 
 @dataclass(slots=True)

@@ -15,6 +15,7 @@ from http.client import HTTPConnection, HTTPException
 from ipaddress import ip_address
 from itertools import count
 from random import Random
+from types import MappingProxyType
 from typing import Literal
 from urllib.parse import urlencode, urlsplit
 
@@ -31,7 +32,8 @@ class Orders:
     """What happens to events. `lose` and `duplicate`: a number of the next events, or a share of all (a float from 0 to 1).
 
     `shuffle`: as many events are held back, then sent in another order. `hold`: no event is sent. `timeout` and `pause`
-    (between attempts) in real seconds; the handshake has the same timeout.
+    (between attempts) in real seconds; the handshake has the same timeout. `growth`: by how much each pause is longer than the
+    one before, as a factor.
     """
 
     lose: int | float = 0
@@ -41,6 +43,7 @@ class Orders:
     attempts: int = 3  # Strava's, like the timeout: developers.strava.com/docs/webhooks
     timeout: float = 2.0
     pause: float = 1.0
+    growth: float = 1.0
 
 
 @dataclass(slots=True)
@@ -69,8 +72,9 @@ class Deliveries:
         seed: int,
         send: Callable[[str, bytes, float], int] | None = None,
         steady: Callable[[], float] = time.monotonic,
+        orders: Orders = Orders(),
     ) -> None:
-        self.orders = Orders()
+        self.orders = orders
         self._send, self._steady, self._rng = send or post, steady, Random(f"{seed}:deliveries")
         self._log: deque[Delivery] = deque(maxlen=JOURNAL_LENGTH)
         self._held: list[Delivery] = []
@@ -166,7 +170,7 @@ class Deliveries:
                 elif len(delivery.statuses) >= self.orders.attempts:
                     delivery.outcome = "failed"
                 else:
-                    retry_at = self._steady() + self.orders.pause
+                    retry_at = self._steady() + self.orders.pause * self.orders.growth ** (len(delivery.statuses) - 1)
                     heapq.heappush(self._queue, (retry_at, next(self._numbers), delivery))
                 self._changed.notify_all()
 
@@ -203,16 +207,18 @@ def ask(url: str, query: Mapping[str, str], seconds: float) -> tuple[int, bytes]
     return _exchange("GET", f"{url}{separator}{urlencode(query)}", None, seconds)
 
 
-def post(url: str, body: bytes, seconds: float) -> int:
+def post(url: str, body: bytes, seconds: float, headers: Mapping[str, str] = MappingProxyType({})) -> int:
     """POST JSON: the status of an answer that is complete within `seconds`, else NO_ANSWER."""
-    return _exchange("POST", url, body, seconds)[0]
+    return _exchange("POST", url, body, seconds, headers)[0]
 
 
-def _exchange(method: str, url: str, body: bytes | None, seconds: float) -> tuple[int, bytes]:
+def _exchange(
+    method: str, url: str, body: bytes | None, seconds: float, more: Mapping[str, str] = MappingProxyType({})
+) -> tuple[int, bytes]:
     parts = urlsplit(url)
     path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     connection = HTTPConnection(parts.hostname or "", parts.port, timeout=seconds)
-    headers = {} if body is None else {"Content-Type": JSON_TYPE}
+    headers = {} if body is None else {"Content-Type": JSON_TYPE, **more}
     try:
         connection.connect()
         end = threading.Timer(

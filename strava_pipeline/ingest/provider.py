@@ -188,20 +188,29 @@ class Provider(Lister, Protocol):
         ...
 
 
-class FeedProvider(Provider, Protocol):
-    """A client whose spec names `feed`. Without `windows`, its `list_pages` passes bounds over."""
+class HookedProvider(Provider, Protocol):
+    """A client whose spec names `webhooks` or `feed`: single activities are asked for."""
 
     @property
     def login_digest(self) -> str:
-        """A hash of the login: the account is asked for again where it differs, and not on each quiet day."""
-        ...
-
-    def changes(self, since: str, account: str | None) -> Changes:
-        """What changed since a cursor or an instant in ISO 8601. Raises RefusedError or GoneError for one that is too old."""
+        """A hash of the login: what was noted of another one does not count."""
         ...
 
     def get_activity(self, source_id: str) -> Page:
-        """One activity, as a page. Raises GoneError and, where only this one is not shown, ForbiddenError."""
+        """One activity, as a page. Raises GoneError (WithheldError where the service has it and never shows it) and, where
+        only this one is not shown, ForbiddenError.
+        """
+        ...
+
+
+class FeedProvider(HookedProvider, Protocol):
+    """A client whose spec names `feed`. Without `windows`, its `list_pages` passes bounds over.
+
+    By its `login_digest`, the account is not asked for on each quiet day.
+    """
+
+    def changes(self, since: str, account: str | None) -> Changes:
+        """What changed since a cursor or an instant in ISO 8601. Raises RefusedError or GoneError for one that is too old."""
         ...
 
     def versions(self, content: Any) -> Mapping[str, datetime]:

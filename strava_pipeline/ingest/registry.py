@@ -16,7 +16,8 @@ from typing import cast
 
 from strava_pipeline.core.errors import MisuseError, PipelineError
 from strava_pipeline.ingest.clock import ServerClock, machine_clock
-from strava_pipeline.ingest.provider import LoginRequest, OnWait, Provider
+from strava_pipeline.ingest.provider import HookedProvider, LoginRequest, OnWait, Provider
+from strava_pipeline.ingest.revocation import refuse_revoked, revocation_file
 from strava_pipeline.settings import Settings
 
 PROVIDERS: dict[str, str] = {
@@ -53,11 +54,14 @@ def connect(name: str, settings: Settings, clock: ServerClock, on_wait: OnWait =
     `on_wait` is informed of each pause that the service asks for.
 
     Raises PipelineError where no provider has that name or its login can't be used, NeedsLoginError or
-    MissingSettingsError where its login is missing.
+    MissingSettingsError where its login is missing, NeedsLoginError where it was withdrawn.
     """
     if name not in PROVIDERS:
         raise UnknownProviderError(name)
-    return cast(Provider, importlib.import_module(PROVIDERS[name]).connect(settings, clock, on_wait))
+    client = cast(Provider, importlib.import_module(PROVIDERS[name]).connect(settings, clock, on_wait))
+    if client.spec.webhooks is not None:
+        refuse_revoked(settings, name, cast(HookedProvider, client).login_digest, client.spec.title)
+    return client
 
 
 def log_in(name: str, settings: Settings, request: LoginRequest) -> None:
@@ -89,5 +93,7 @@ def assumptions(name: str, settings: Settings) -> Sequence[str]:
 
 
 def login_files(name: str, settings: Settings) -> Sequence[Path]:
-    """Where the provider `name` keeps its login; nowhere, where the login is a setting."""
-    return cast("Sequence[Path]", importlib.import_module(PROVIDERS[name]).login_files(settings))
+    """Where the provider `name` keeps its login, and that it was withdrawn; nowhere, where the login is a setting."""
+    files = cast("Sequence[Path]", importlib.import_module(PROVIDERS[name]).login_files(settings))
+    noted = revocation_file(settings, name)
+    return [*files, noted] if noted.exists() else files

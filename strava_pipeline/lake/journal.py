@@ -183,6 +183,14 @@ class Received(BaseModel):
         return cls(received_at=at, body=body.decode()).model_dump_json().encode()
 
 
+def received(line: bytes) -> Received | None:
+    """What a line of an inbox holds; None where it is damaged."""
+    try:
+        return Received.model_validate_json(line)
+    except ValidationError:
+        return None
+
+
 def body_of(line: bytes) -> bytes:
     """The body in a line; empty where the line is damaged."""
     try:

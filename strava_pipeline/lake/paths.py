@@ -142,6 +142,14 @@ class Lake:
         """What the intake received and no run has read yet: a journal."""
         return self.data_dir / "inbox" / "webhooks"
 
+    def webhooks_of(self, source: str) -> Path:
+        """Webhook deliveries of a provider beside Strava, without their secret, many to a file."""
+        return self.providers / source / "webhooks"
+
+    def inbox_webhooks_of(self, source: str) -> Path:
+        """What the intake received from a provider beside Strava and no run has read yet: a journal."""
+        return self.data_dir / "inbox" / "providers" / source
+
     @property
     def pings(self) -> Path:
         """What phones sent, and what belongs to it: users' cars and places, safety nets. Many lines to a file."""

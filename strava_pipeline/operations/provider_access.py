@@ -21,6 +21,12 @@ from strava_pipeline.ingest.providers_file import (
     providers_file,
 )
 from strava_pipeline.ingest.registry import PROVIDERS, assumptions, login_files, missing_login
+from strava_pipeline.lake.bronze.deliveries import (
+    DeliveriesState,
+    has_deliveries,
+    load_deliveries,
+    unread_deliveries,
+)
 from strava_pipeline.lake.bronze.listings import is_by_start, listings, newest_watermark, withheld_ids
 from strava_pipeline.lake.gold.fetch_selection import wanted_files
 from strava_pipeline.lake.gold.publish import snapshot
@@ -84,6 +90,24 @@ class Pull:
 
 
 @dataclass(frozen=True, slots=True)
+class Deliveries:
+    """What became of a provider's webhook deliveries.
+
+    Args:
+        unread: deliveries that no run has read.
+        waiting: what is still to be asked for: activities, or the feed.
+        accepted, refused: events, those refused by reason.
+        given_up: activities that are left to the next listing.
+    """
+
+    unread: int
+    waiting: int
+    accepted: int
+    refused: dict[str, int]
+    given_up: int
+
+
+@dataclass(frozen=True, slots=True)
 class ProviderState:
     """An enabled provider as far as this machine knows.
 
@@ -93,6 +117,7 @@ class ProviderState:
         steps: how its last steps ended, by operation, as far as that is known.
         withheld: how many activities it has and does not show.
         withheld_advice: what the user can do about these; empty where there are none.
+        webhooks: what became of its deliveries; None: none ever came.
     """
 
     title: str
@@ -101,6 +126,7 @@ class ProviderState:
     steps: dict[str, Outcome]
     withheld: int = 0
     withheld_advice: str = ""
+    webhooks: Deliveries | None = None
 
 
 def provider_states(settings: Settings) -> dict[str, ProviderState]:
@@ -116,7 +142,23 @@ def _state(settings: Settings, lake: Lake, name: str) -> ProviderState:
         pull = Pull(newest.fetched_at, newest.window.mode, newest.complete, newest.rows, newest.unreadable)
     spec, withheld = spec_of(name), len(withheld_ids(lake, name))
     advice = spec.withheld if withheld else ""
-    return ProviderState(spec.title, missing_login(name, settings), pull, last_outcomes(lake, name), withheld, advice)
+    return ProviderState(
+        spec.title,
+        missing_login(name, settings),
+        pull,
+        last_outcomes(lake, name),
+        withheld,
+        advice,
+        _deliveries(lake, name),
+    )
+
+
+def _deliveries(lake: Lake, name: str) -> Deliveries | None:
+    if not has_deliveries(lake, name):
+        return None
+    state = load_deliveries(lake, name) or DeliveriesState()
+    waiting = len(state.waiting) + (state.feed is not None)
+    return Deliveries(unread_deliveries(lake, name, state), waiting, state.accepted, state.refused, state.given_up)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +174,7 @@ class ProviderStatus:
         activities: present activities of the provider as published; None: nothing usable is published.
         unreadable_rows: rows of its listings that are no activities.
         quarantined: its activities whose file failed thrice in a row or more.
-        withheld, withheld_advice: as in `ProviderState`.
+        withheld, withheld_advice, webhooks: as in `ProviderState`.
     """
 
     title: str
@@ -149,6 +191,7 @@ class ProviderStatus:
     quarantined: int
     withheld: int
     withheld_advice: str
+    webhooks: Deliveries | None
 
 
 def provider_statuses(settings: Settings, now: datetime) -> dict[str, ProviderStatus]:
@@ -176,6 +219,7 @@ def provider_statuses(settings: Settings, now: datetime) -> dict[str, ProviderSt
             quarantined=held[name],
             withheld=state.withheld,
             withheld_advice=state.withheld_advice,
+            webhooks=state.webhooks,
         )
     return found
 

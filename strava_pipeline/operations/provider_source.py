@@ -2,14 +2,15 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import cached_property
 from typing import cast
 
 from strava_pipeline.core.providers import ProviderSpec, spec_of
 from strava_pipeline.ingest.clock import machine_clock
-from strava_pipeline.ingest.provider import FeedProvider, Lister, Login, Provider
+from strava_pipeline.ingest.provider import FeedProvider, HookedProvider, Lister, Login, Provider
 from strava_pipeline.ingest.registry import connect
+from strava_pipeline.ingest.revocation import note_revoked
 from strava_pipeline.lake.bronze.answers import newest_athlete
 from strava_pipeline.lake.providers import feed_state, keep_account, keep_pause
 from strava_pipeline.operations.options import CallOptions
@@ -37,6 +38,10 @@ class ProviderSource:
         self._run.progress.waiting(why, seconds)
         keep_pause(self._run.lake, self.spec.name, self._run.now() + timedelta(seconds=seconds))
 
+    def note_revoked(self, at: datetime) -> None:
+        """Note that the athlete took the access away: no call is made with this login any more."""
+        note_revoked(self._settings, self.spec.name, self.hooked.login_digest, at)
+
     @property
     def host(self) -> str | None:
         """The host of its API."""
@@ -45,6 +50,11 @@ class ProviderSource:
     def lister(self, limits: CallOptions | None = None) -> Lister:
         """The client; limits of calls are Strava's, a provider's pace is its own."""
         return self.client
+
+    @property
+    def hooked(self) -> HookedProvider:
+        """The run's client of a provider whose spec names `webhooks`."""
+        return cast(HookedProvider, self.client)
 
     @property
     def feed(self) -> FeedProvider:

@@ -37,17 +37,18 @@ class ListingConfig(dg.Config, ListingOptions):
 class ProviderListingConfig(dg.Config):
     """How the activities of a provider beside Strava are listed. The provider's pace is its own, so no calls are capped."""
 
-    mode: Literal["year", "month", "incremental", "all"] = Field(
+    mode: Literal["year", "month", "incremental", "all", "events"] = Field(
         default="year",
         description="year: all of the partition's year; month: all of `month`; incremental: from the watermark minus "
-        "`days`; all: everything",
+        "`days`; all: everything; events: only what webhook deliveries ask for",
     )
     month: str | None = Field(None, pattern=MONTH, description="of the mode month: a local month, as 2026-10")
     per_page: int | None = Field(None, ge=1, le=200, description="page size; unset: the setting PER_PAGE")
     days: int | None = Field(None, ge=0, description="lookback of an incremental listing; unset: the setting DAYS")
 
     def options(self) -> ListingOptions:
-        """The same as the operation's record."""
+        """The same as the operation's record; not for the mode events."""
+        assert self.mode != "events"
         return ListingOptions(mode=self.mode, month=self.month, per_page=self.per_page, days=self.days)
 
 

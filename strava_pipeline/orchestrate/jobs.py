@@ -213,6 +213,23 @@ def provider_job(provider: str) -> Job:
     )
 
 
+def sends_webhooks(provider: str) -> bool:
+    """Whether the provider says by itself that something changed."""
+    return "webhooks" in spec_of(provider).capabilities
+
+
+@cache
+def provider_events_job(provider: str) -> Job:
+    """The job that follows the webhook deliveries of a provider."""
+    listing, title = provider_listing(provider), spec_of(provider).title
+    return Job(
+        f"{provider}_events",
+        (listing, "activity_shards", *_GOLD, *_PUBLISH),
+        f"Follow webhook deliveries of {title}: ask for what changed, mark what is gone, merge, publish.",
+        {listing: {"mode": "events"}},
+    )
+
+
 def sources_job(providers: Iterable[str], *, strava: bool) -> Job:
     """The job that backfills a year of all these providers, and of `strava`, in one run: all listings, then one merge."""
     names = list(providers)
@@ -241,6 +258,7 @@ def jobs_of(settings: Settings) -> dict[str, Job]:
     """All jobs by name, those of the enabled providers among them."""
     providers = enabled_providers(settings)
     of_providers = [provider_job(name) for name in providers]
+    of_providers += [provider_events_job(name) for name in providers if sends_webhooks(name)]
     if providers:
         of_providers.append(sources_job(providers, strava=settings.client_id is not None))
     return JOBS | {job.name: job for job in of_providers}

@@ -6,10 +6,11 @@ everything in a path that may be a secret; uvicorn's own access log, which would
 
 import json
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from types import MappingProxyType
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -19,6 +20,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from strava_pipeline.core.deliveries import WebhookSpec
 from strava_pipeline.core.pings.lines import Oracle
 from strava_pipeline.core.pings.people import People
 from strava_pipeline.lake.journal import ROOM
@@ -27,7 +29,15 @@ from strava_pipeline.serve.bodies import refusal
 from strava_pipeline.serve.inbox import Inbox
 from strava_pipeline.serve.live import Live
 from strava_pipeline.serve.pings import Pings
-from strava_pipeline.serve.webhooks import Webhooks
+from strava_pipeline.serve.webhooks import ProviderWebhooks, Webhooks, provider_path
+
+
+@dataclass(frozen=True, slots=True)
+class Sender:
+    """A service besides Strava that sends deliveries: how they are verified, and the secret for that."""
+
+    webhooks: WebhookSpec
+    secret: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,18 +55,23 @@ def create_app(
     say: Callable[[str], object],
     now: Callable[[], datetime],
     webhook_secret: str | None = None,
+    senders: Mapping[str, Sender] = MappingProxyType({}),
     phones: Phones | None = None,
     room: int = ROOM,
 ) -> Starlette:
     """The intake of a data folder: of Strava's events where there is a secret, of pings where there are phones.
 
-    `say` gets a line for each request; `room`: bytes that may wait unread.
+    `senders`: the services besides Strava whose deliveries are taken, by name. `say` gets a line for each request; `room`: bytes
+    that may wait unread.
     """
     inboxes: dict[str, Inbox] = {}
     routes: list[Route] = []
     if webhook_secret is not None:
         inboxes["webhooks"] = Inbox(lake.inbox_webhooks, now, room)
         routes += Webhooks(webhook_secret, inboxes["webhooks"]).routes()
+    inboxes |= {f"webhooks_{name}": Inbox(lake.inbox_webhooks_of(name), now, room) for name in senders}
+    for name, sender in senders.items():
+        routes += ProviderWebhooks(name, sender.webhooks, sender.secret, inboxes[f"webhooks_{name}"]).routes()
     live: Live | None = None
     if phones is not None:
         inboxes["pings"] = Inbox(lake.inbox_pings, now, room)
@@ -73,20 +88,24 @@ def create_app(
         for inbox in inboxes.values():
             await inbox.close()
 
+    app = Starlette(
+        routes=[_health(inboxes), *routes],
+        middleware=[Middleware(RequestLog, say=say, now=now, shown={*_OPEN, *map(provider_path, senders)})],
+        exception_handlers={404: _nowhere, 405: _wrong_method},
+        lifespan=closing,
+    )
+    app.router.redirect_slashes = False  # a path with a slash more is another one
+    return app
+
+
+def _health(inboxes: Mapping[str, Inbox]) -> Route:
     async def health(_: Request) -> Response:
         """Whether what comes can be kept, and how much waits."""
         has_room = all(inbox.has_room for inbox in inboxes.values())
         waiting = {name: inbox.bytes_waiting for name, inbox in inboxes.items()}
         return JSONResponse({"ok": has_room, "bytes_waiting": waiting}, 200 if has_room else 503)
 
-    app = Starlette(
-        routes=[Route("/health", health, methods=["GET"]), *routes],
-        middleware=[Middleware(RequestLog, say=say, now=now)],
-        exception_handlers={404: _nowhere, 405: _wrong_method},
-        lifespan=closing,
-    )
-    app.router.redirect_slashes = False  # a path with a slash more is another one
-    return app
+    return Route("/health", health, methods=["GET"])
 
 
 async def _nowhere(request: Request, _: Exception) -> Response:
@@ -105,8 +124,14 @@ _BELOW = ("/webhooks/strava/", "/pings/")  # what follows is one
 class RequestLog:
     """Tells `say` a line when a request was answered, or its client went away (status 0)."""
 
-    def __init__(self, app: ASGIApp, say: Callable[[str], object], now: Callable[[], datetime]) -> None:
-        self._app, self._say, self._now = app, say, now
+    def __init__(
+        self,
+        app: ASGIApp,
+        say: Callable[[str], object],
+        now: Callable[[], datetime],
+        shown: Collection[str] = _OPEN,
+    ) -> None:
+        self._app, self._say, self._now, self._shown = app, say, now, shown
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -136,7 +161,7 @@ class RequestLog:
             line = {
                 "at": self._now().astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
                 "method": scope["method"],
-                "path": masked(scope["path"]),
+                "path": masked(scope["path"], self._shown),
                 "status": status,
                 "bytes": size,
                 "ms": round((time.monotonic() - began) * 1000, 1),
@@ -146,8 +171,8 @@ class RequestLog:
             self._say(json.dumps(line))
 
 
-def masked(path: str) -> str:
-    """The path without what may be a secret: everything that may be a secret is hidden."""
-    if path in _OPEN:
+def masked(path: str, shown: Collection[str] = _OPEN) -> str:
+    """The path without what may be a secret: everything that may be a secret is hidden. `shown`: the paths without one."""
+    if path in shown:
         return path
     return next((f"{below}{HIDDEN}" for below in _BELOW if path.startswith(below)), f"/{HIDDEN}")

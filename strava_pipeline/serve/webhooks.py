@@ -1,7 +1,7 @@
-"""Strava's side of the intake: the handshake of a subscription, and its events into the inbox. Nothing acts on them here.
+"""The services' side of the intake: events into the inbox, and the handshake of Strava's subscription. Nothing acts on them here.
 
-Events are not signed. A request with the path's secret is trusted enough to store its event; whoever acts on the event asks
-Strava itself.
+Strava's events are not signed. A request with the path's secret is trusted enough to store its event; whoever acts on the event
+asks Strava itself. How another service's deliveries are verified is in its record.
 """
 
 import hmac
@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from strava_pipeline.core.deliveries import NoDeliveryError, WebhookSpec
 from strava_pipeline.core.webhooks import MAX_BODY_BYTES, NoEventError, intake_path, read_event, verify_token
 from strava_pipeline.serve.bodies import answer_or_refuse, read_body, refusal
 from strava_pipeline.serve.inbox import Inbox
@@ -49,6 +50,35 @@ class Webhooks:
         read_event(body)
         await self._inbox.keep(body)
         return JSONResponse({"kept": True})
+
+
+class ProviderWebhooks:
+    """The handler of another service's path, which has no secret in it: the delivery shows that it is the service's."""
+
+    def __init__(self, name: str, webhooks: WebhookSpec, secret: str, inbox: Inbox) -> None:
+        self.path, self._webhooks, self._secret, self._inbox = provider_path(name), webhooks, secret, inbox
+
+    def routes(self) -> list[Route]:
+        return [Route(self.path, self.answer, methods=["POST"])]
+
+    async def answer(self, request: Request) -> Response:
+        """A delivery that is not the service's is answered like any path that there is none of."""
+        return await answer_or_refuse(request, self.delivery(request), NoDeliveryError)
+
+    async def delivery(self, request: Request) -> Response:
+        """200 when the delivery is on disk. Raises what `answer_or_refuse` turns into a refusal."""
+        body = await read_body(request, self._webhooks.most_bytes)
+        if not self._webhooks.is_verified(request.headers, body, self._secret):
+            return refusal(request, 404, "no such path")
+        kept = self._webhooks.kept(body)
+        self._webhooks.read(kept)
+        await self._inbox.keep(kept)
+        return JSONResponse({"kept": True})
+
+
+def provider_path(name: str) -> str:
+    """The path to which the service of that name posts, below the intake's address."""
+    return f"/webhooks/{name}"
 
 
 def _same(given: str, expected: str) -> bool:

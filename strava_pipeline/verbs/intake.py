@@ -14,6 +14,7 @@ from strava_pipeline.verbs.output import echo, echo_json
 
 if TYPE_CHECKING:
     from strava_pipeline.ingest.strava.subscriptions import Subscription, Subscriptions
+    from strava_pipeline.serve.app import Sender
     from strava_pipeline.settings import Settings
 
 Scripted = Annotated[
@@ -26,7 +27,7 @@ Scripted = Annotated[
 
 
 def serve(scripted: Scripted = None) -> None:
-    """Take Strava's webhook events and phones' pings: each is on disk before it is acknowledged."""
+    """Take webhook events and phones' pings: each is on disk before it is acknowledged."""
     import sys
     from contextlib import ExitStack, suppress
     from datetime import UTC, datetime
@@ -45,7 +46,8 @@ def serve(scripted: Scripted = None) -> None:
             sys.stdout.flush()
 
     settings = Settings.load()
-    if not settings.takes_pings:
+    senders = _senders(settings)
+    if not settings.takes_pings and not senders:
         try:
             settings.require_webhook_secret()
         except MissingSettingsError as error:
@@ -65,9 +67,26 @@ def serve(scripted: Scripted = None) -> None:
             say=say,
             now=lambda: datetime.now(UTC),
             webhook_secret=secret.get_secret_value() if secret else None,
+            senders=senders,
             phones=phones,
         )
         run(app, settings.serve_address, lambda url: echo(f"Intake listening on {url}", err=True))
+
+
+def _senders(settings: "Settings") -> "dict[str, Sender]":
+    """The services besides Strava whose deliveries are taken."""
+    from strava_pipeline.core.providers import spec_of
+    from strava_pipeline.ingest.providers_file import UnusableProvidersError
+    from strava_pipeline.ingest.webhook_secrets import webhook_secrets
+    from strava_pipeline.serve.app import Sender
+
+    try:
+        secrets = webhook_secrets(settings)
+    except UnusableProvidersError as error:  # no reason not to take what else comes
+        echo(f"No webhooks of services besides Strava are taken. {error}", err=True)
+        return {}
+    specs = {name: spec_of(name).webhooks for name in secrets}
+    return {name: Sender(spec, secrets[name].get_secret_value()) for name, spec in specs.items() if spec is not None}
 
 
 subscription = typer.Typer(

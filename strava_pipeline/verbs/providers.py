@@ -103,6 +103,13 @@ def _status_lines(one: "ProviderStatus") -> Iterator[tuple[str, bool]]:
     yield f"activities: {published}; in quarantine: {one.quarantined}; unreadable rows: {one.unreadable_rows}", False
     if one.quarantined or one.unreadable_rows:
         yield "`strava-pipeline quarantine list` shows which", False
+    if one.webhooks is not None:
+        waits = one.webhooks.unread + one.webhooks.waiting
+        refused = sum(one.webhooks.refused.values())
+        yield (
+            f"webhooks: {counted(one.webhooks.accepted, 'event')}, {refused} refused; {waits} still to be followed",
+            False,
+        )
     if one.withheld:
         yield f"not shown by the service: {one.withheld}. {one.withheld_advice}".rstrip(), True
 

@@ -92,6 +92,7 @@ def carry_out(settings: "Settings", found: "Purge") -> str:
 def _refuse(settings: "Settings") -> None:
     """PipelineError while anything works on the data, or where the data folder holds other things."""
     from strava_pipeline.ingest.trips.source import trips_file
+    from strava_pipeline.ingest.webhook_secrets import has_intake
     from strava_pipeline.lake.paths import Lake
     from strava_pipeline.lake.purge import refuse_other_places, refuse_work
     from strava_pipeline.settings import env_file
@@ -109,9 +110,9 @@ def _refuse(settings: "Settings") -> None:
             f"Nothing was deleted: Dagster runs on {settings.dagster_home}. End it first: strava-pipeline service down "
             "(or Ctrl-C in the terminal of `dev`)."
         )
-    if settings.webhook_secret is not None and intake_answers(settings.serve_address):
+    if has_intake(settings) and intake_answers(settings.serve_address):
         raise PipelineError(
-            f"Nothing was deleted: the webhook intake answers at {settings.serve_address} and would go on to write; end it first."
+            f"Nothing was deleted: the intake answers at {settings.serve_address} and would go on to write; end it first."
         )
     refuse_work(lake)
 

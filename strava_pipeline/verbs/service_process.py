@@ -191,7 +191,9 @@ def intake_beside(settings: "Settings") -> Iterator[Callable[[], None]]:
 
     Yields what interrupts it before the body's end, so that it ends while the body does.
     """
-    if not settings.has_intake:
+    from strava_pipeline.ingest.webhook_secrets import has_intake
+
+    if not has_intake(settings):
         yield lambda: None
         return
     from strava_pipeline.serve.server import bound

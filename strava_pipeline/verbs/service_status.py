@@ -16,6 +16,7 @@ import dagster as dg
 
 from strava_pipeline.core.errors import MissingSettingsError
 from strava_pipeline.ingest.providers_file import enabled_providers
+from strava_pipeline.ingest.webhook_secrets import has_intake
 from strava_pipeline.orchestrate.dagster_private import (
     InstigatorState,
     InstigatorStatus,
@@ -99,7 +100,7 @@ def service_status(settings: Settings, now: datetime) -> ServiceStatus:
 
 def _intake(settings: Settings) -> dict[str, Any] | None:
     """None: switched off."""
-    if not settings.has_intake:
+    if not has_intake(settings):
         return None
     return {"address": settings.serve_address, "takes_events": intake_answers(settings.serve_address)}
 
@@ -164,7 +165,7 @@ def service_faults(settings: "Settings") -> list[str]:
     found = []
     if present.ui is not None and not ui_answers(present.ui):
         found.append(f"The UI does not answer GET {present.ui.url}/server_info.")
-    if settings.has_intake and not intake_answers(settings.serve_address):
+    if has_intake(settings) and not intake_answers(settings.serve_address):
         found.append(f"The intake does not answer GET http://{settings.serve_address}/health, or its inbox is full.")
     return found or _scheduler_faults(settings)
 

@@ -359,7 +359,7 @@ def _at(moment: datetime) -> str:
     return f"{moment:%Y-%m-%d %H:%M} UTC"
 
 
-def _print_webhooks(counts: dict[str, Any]) -> None:
+def _print_webhooks(counts: dict[str, Any], indent: str = "") -> None:
     from strava_pipeline.verbs.terminal import out
 
     waiting = (
@@ -369,7 +369,7 @@ def _print_webhooks(counts: dict[str, Any]) -> None:
     )
     refused = "".join(f", {count} refused ({why})" for why, count in sorted(counts["refused"].items()))
     given_up = f", {counts['given_up']} left to the next listing" if counts["given_up"] else ""
-    out.print(f"Webhooks: {counted(counts['accepted'], 'event')}{refused}{given_up}{waiting}")
+    out.print(f"{indent}Webhooks: {counted(counts['accepted'], 'event')}{refused}{given_up}{waiting}")
 
 
 def _print_provider(provider: dict[str, Any]) -> None:
@@ -387,6 +387,8 @@ def _print_provider(provider: dict[str, Any]) -> None:
         out.print(f"  {provider['login_problem']}", style="yellow")
     if provider["withheld"]:
         out.print(f"  {counted(provider['withheld'], 'activity')} withheld by {title}. {provider['withheld_advice']}")
+    if provider["webhooks"] is not None:
+        _print_webhooks(provider["webhooks"], indent="  ")
     for operation, step in steps.items():
         until = step["limited_until"]
         if until is not None and until > datetime.now(UTC):

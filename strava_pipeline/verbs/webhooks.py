@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 from urllib.parse import urlsplit
 
@@ -34,23 +35,75 @@ if TYPE_CHECKING:
 
 
 webhooks = typer.Typer(
-    no_args_is_help=True, add_completion=False, help="Strava's webhook events: follow them, replay some."
+    no_args_is_help=True, add_completion=False, help="Webhook events: follow them, replay some of Strava's."
 )
 
 
 @webhooks.command()
 def drain(max_calls: MaxCalls = None, cushion_daily: CushionDaily = None, verbose: Verbose = False) -> None:
-    """Process received events now, as the sensor does where Dagster runs."""
+    """Process received events now, as the sensors do where Dagster runs: Strava's, then each other service's."""
     from strava_pipeline.verbs.run_report import STOPPED, print_outcome
-    from strava_pipeline.verbs.terminal import out
+    from strava_pipeline.verbs.terminal import err, out
 
-    outcome = _follow(Settings.load(), call_limits(max_calls, None, cushion_daily), verbose=verbose)
-    if outcome is None:
+    settings, limits = Settings.load(), call_limits(max_calls, None, cushion_daily)
+    others = _providers_with_deliveries(settings)
+    follow: list[Callable[[], RunOutcome | None]] = []
+    if not others or Lake(settings.data_dir).inbox_webhooks.is_dir():
+        follow.append(lambda: _follow(settings, limits, verbose=verbose))
+    follow += [partial(_follow_provider, settings, name, verbose=verbose) for name in others]
+    faults, outcomes = [], []
+    for each in follow:
+        try:
+            outcomes.append(each())
+        except PipelineError as error:  # of one service: the others' events are followed all the same
+            if len(follow) == 1:
+                raise
+            faults.append(error)
+            err.print(str(error), style="red")
+    found = [outcome for outcome in outcomes if outcome is not None]
+    if not found and not faults:
         out.print("Every event was followed, or waits for its time: see strava-pipeline status.")
-        return
-    print_outcome(outcome)
-    if outcome.stopped_early or outcome.metadata["webhook_events"]["activities_waiting"]:
+    for outcome in found:
+        print_outcome(outcome)
+    if faults:
+        raise typer.Exit(max(fault.exit_code for fault in faults))
+    if any(outcome.stopped_early or _has_waiting(outcome) for outcome in found):
         raise typer.Exit(STOPPED)
+
+
+def _has_waiting(outcome: "RunOutcome") -> bool:
+    return any(numbers.get("activities_waiting") for numbers in outcome.metadata.values())
+
+
+def _providers_with_deliveries(settings: Settings) -> list[str]:
+    """The enabled services besides Strava that ever sent a delivery."""
+    from strava_pipeline.ingest.providers_file import enabled_providers
+    from strava_pipeline.lake.bronze.deliveries import has_deliveries
+
+    return [name for name in enabled_providers(settings) if has_deliveries(Lake(settings.data_dir), name)]
+
+
+def _follow_provider(settings: Settings, name: str, *, verbose: bool) -> "RunOutcome | None":
+    """Run the service's job over all years; None: nothing is due, and gold has all that came."""
+    from datetime import UTC, datetime
+
+    from strava_pipeline.lake.bronze.deliveries import are_deliveries_due
+    from strava_pipeline.lake.gold.coverage import years_behind
+    from strava_pipeline.operations.years import year_range
+    from strava_pipeline.orchestrate.jobs import provider_events_job
+    from strava_pipeline.verbs.run_job import run_job
+    from strava_pipeline.verbs.terminal import progress_for_terminal
+
+    lake, years = Lake(settings.data_dir), year_range(settings.first_year)
+    if not are_deliveries_due(lake, name, datetime.now(UTC)) and not years_behind(lake, years):
+        return None
+    return run_job(
+        settings,
+        provider_events_job(name).name,
+        years=years.all,
+        progress_of=progress_for_terminal(),
+        log_level="INFO" if verbose else "CRITICAL",
+    )
 
 
 @webhooks.command()

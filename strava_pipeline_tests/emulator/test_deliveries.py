@@ -176,6 +176,7 @@ def test_the_report_shows_the_subscription_without_the_path_of_its_callback(stag
         "attempts": 3,
         "timeout": 2.0,
         "pause": 1.0,
+        "growth": 1.0,
     }
 
 

@@ -21,6 +21,7 @@ class IntervalsIcuSubject:
     lists, gear = "/api/v1/athlete/i317960/activities", "/api/v1/athlete/i317960/gear.json"
     zones = links = lists_foreign = True
     formats = ("gpx", "fit")
+    webhook_secret, asked_by_webhooks = "intervals-webhook-secret", "/activity/*"
     file_call = re.compile(r"/api/v1/activity/(.+)/file")
 
     def __init__(self, service: app.IntervalsIcu, url: str) -> None:
@@ -29,9 +30,11 @@ class IntervalsIcuSubject:
             "intervals_base_url": url,
             "intervals_api_key": SecretStr(self.secret),
             "intervals_athlete_id": service.athlete,
+            "intervals_webhook_secret": SecretStr(service.webhook_secret),
         }
         self.deleted: dict[str, dict[str, Any]] = {}
         self.clock, self.faults, self.journal = service.clock, service.faults, service.journal
+        self.subscriber = service.subscriber
         service.gear.append({"id": "b77", "type": "Bike", "name": "Blue bike", "distance": 5000.0, "retired": None})
 
     def log_in(self, settings: Settings) -> None:
@@ -62,7 +65,7 @@ class IntervalsIcuSubject:
             "strava_id": None if strava_id is None else str(strava_id),
         }
         at = datetime.fromisoformat(began or f"{day}T07:00:00+01:00")
-        self.service.activities[key] = app.row_of(key, self.service.athlete, at, **fields)
+        self.service.put(app.row_of(key, self.service.athlete, at, **fields))
         is_gpx = file_of or len(self.service.activities) % 2
         self.service.files[key] = GPX.format(file_of or day).encode() if is_gpx else fit_of(day)
         return key
@@ -78,10 +81,10 @@ class IntervalsIcuSubject:
         self.faults.order(Fault.from_order({"path": f"/activity/{source_id or '*'}/file", **fault}, ""))
 
     def edit(self, source_id: str, title: str) -> None:
-        self.service.activities[source_id]["name"] = title
+        self.service.put({**self.service.activities[source_id], "name": title})
 
     def delete(self, source_id: str) -> None:
-        self.deleted[source_id] = self.service.activities.pop(source_id)
+        self.deleted[source_id] = self.service.delete(source_id)
 
     def restore(self, source_id: str) -> None:
         self.service.activities[source_id] = self.deleted.pop(source_id)

@@ -29,6 +29,7 @@ class RideWithGpsSubject:
     zones = True
     links = lists_foreign = False
     formats = ("gpx",)
+    webhook_secret, asked_by_webhooks = "rwgps-client-secret", "/api/v1/sync.json"
     file_name = "{}_derived.gpx"
     file_call = re.compile(r"/trips/(.+)\.gpx")
 
@@ -39,9 +40,11 @@ class RideWithGpsSubject:
             "ridewithgps_base_url": url,
             "ridewithgps_api_key": SecretStr(service.key),
             "ridewithgps_auth_token": SecretStr(service.token),
+            "ridewithgps_client_secret": SecretStr(service.client_secret),
         }
         self.deleted: dict[str, dict[str, Any]] = {}
         self.clock, self.faults, self.journal = service.clock, service.faults, service.journal
+        self.subscriber = service.subscriber
         service.gear.append(gear_item(254097, "Blue bike", "Acme", "Racer"))
 
     def log_in(self, settings: Settings) -> None:

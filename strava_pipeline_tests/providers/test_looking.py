@@ -219,6 +219,7 @@ def test_status_shows_each_enabled_provider(
             },
             "withheld": 0,
             "withheld_advice": "",
+            "webhooks": None,
         }
     }
     assert (step["succeeded"], step["limited_until"]) == (False, "2998-02-02T06:00:00Z")

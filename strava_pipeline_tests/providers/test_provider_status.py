@@ -49,6 +49,7 @@ NEVER_DONE = {
     "quarantined": 0,
     "withheld": 0,
     "withheld_advice": "",
+    "webhooks": None,
 }
 
 

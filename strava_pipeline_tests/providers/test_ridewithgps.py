@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 
 from strava_pipeline.core.providers import UnreadableRowError, spec_of
+from strava_pipeline.core.providers._ridewithgps_changes import read_changes
 from strava_pipeline.core.providers.ridewithgps import (
     SPORTS,
     gear_alone,
     gear_of_trips,
-    read_changes,
     read_gear,
     read_row,
     rows,

@@ -8,12 +8,12 @@ import pytest
 
 from strava_pipeline.core.activities import summary_frame
 from strava_pipeline.core.providers import UnreadableRowError
+from strava_pipeline.core.providers._ridewithgps_changes import read_changes
 from strava_pipeline.core.providers.ridewithgps import (
     SPEC,
     SPORTS,
     gear_alone,
     gear_of_trips,
-    read_changes,
     read_gear,
     read_row,
     rows,

@@ -14,6 +14,7 @@ from types import MappingProxyType
 from typing import Any, Literal
 
 from strava_pipeline.core.activities import UnreadableItem, digest_of, kind_of
+from strava_pipeline.core.deliveries import WebhookSpec
 from strava_pipeline.core.errors import PipelineError
 from strava_pipeline.core.rows import Json
 from strava_pipeline.core.sources import FILE, SOURCES, STRAVA, hashed_id
@@ -107,12 +108,14 @@ class ProviderSpec:
         oldest_first: whether a listing of a window with a beginning starts with its oldest activity.
         capabilities: `windows`: lists by range of time, without which each listing is of everything; `feed`: says what
             changed since a cursor; `whole`: shows all that it has at once, without calls, in place of `windows`; `files`: gives
-            the file of an activity; `adds`: a row can be added for an activity; `uploads`: takes the file of an activity;
-            `creates_gear`: takes new gear. Nothing reads the other ones today.
+            the file of an activity; `webhooks`: says by itself that something changed, which takes `webhooks` below; `adds`: a
+            row can be added for an activity; `uploads`: takes the file of an activity; `creates_gear`: takes new gear. Nothing
+            reads the other ones today.
         edits: what can be changed there (ingest/NAME/writes.py).
         kinds: what the service gives beside activities, with the reading of each kind.
         gear_of_activity: where rows do not name the gear and a call per activity does: reads its answer, parsed from JSON, as
             the id of the gear; None: there is none. Raises ValueError for what is no such answer.
+        webhooks: how its deliveries are verified and read; None: it sends none.
     """
 
     name: str
@@ -130,6 +133,7 @@ class ProviderSpec:
     edits: frozenset[Edit] = frozenset()
     kinds: Mapping[Kind, KindReader] = field(default_factory=dict)
     gear_of_activity: Callable[[Any], str | None] | None = None
+    webhooks: WebhookSpec | None = None
 
 
 @cache

@@ -4,11 +4,14 @@ What came to intervals.icu from Strava it withholds: its list shows a stub with 
 the same files again. Body data (weight, resting heart rate, thresholds) stays in bronze. Fields: intervals.icu/api/v1/docs.
 """
 
+import hmac
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any, TypeGuard
 from zoneinfo import ZoneInfo
 
+from strava_pipeline.core.deliveries import LONGEST_ID, Hint, NoDeliveryError, WebhookSpec, json_object
+from strava_pipeline.core.json_values import json_bytes
 from strava_pipeline.core.providers import ProviderRow, ProviderSpec, UnreadableRowError, Withheld, page_reader
 from strava_pipeline.core.rows import Json
 from strava_pipeline.core.sources import STRAVA
@@ -16,6 +19,7 @@ from strava_pipeline.core.sports import GROUP_OF
 from strava_pipeline.core.start_times import start_fields, zone_label
 
 NAME = "intervals_icu"
+OWN = "0"  # an athlete's id in addresses: whose key it is
 OTHER_SPORTS = {
     "TrackRide": "Ride",
     "Cyclocross": "GravelRide",
@@ -42,7 +46,9 @@ _MOST_OFFSET = timedelta(hours=14)  # UTC+14
 
 
 def rows(content: Any) -> Sequence[Any]:
-    """The items of a listing, the newest first. Raises UnreadableRowError."""
+    """The items of a listing, the newest first; or the activity of an answer about one. Raises UnreadableRowError."""
+    if isinstance(content, dict) and content.get("id") is not None:
+        return [content]
     if not isinstance(content, list):
         raise UnreadableRowError("the page is no list")
     return content
@@ -178,6 +184,52 @@ def _gear(item: Json) -> Json:
     return {name: value for name, value in found.items() if value is not None}
 
 
+MOST_BYTES = 1_000_000  # of a delivery: an event holds the whole activity, some 10 kB, and a delivery has several
+_CHANGED = ("ACTIVITY_UPLOADED", "ACTIVITY_ANALYZED", "ACTIVITY_UPDATED", "ACTIVITY_ACHIEVEMENTS")
+_DELETED, _SCOPE = "ACTIVITY_DELETED", "APP_SCOPE_CHANGED"
+
+
+def knows_secret(_: Mapping[str, str], body: bytes, secret: str) -> bool:
+    """Whether the secret is in the body, where intervals.icu puts it."""
+    try:
+        given = json_object(body).get("secret")
+    except NoDeliveryError:
+        return False
+    return isinstance(given, str) and hmac.compare_digest(given.encode("utf-8", "surrogatepass"), secret.encode())
+
+
+def without_secret(body: bytes) -> bytes:
+    """The delivery without its secret. Raises NoDeliveryError."""
+    try:
+        return json_bytes({name: value for name, value in json_object(body).items() if name != "secret"})
+    except RecursionError as error:
+        raise NoDeliveryError("the body is nested too deeply") from error
+
+
+def read_delivery(body: bytes) -> list[Hint]:
+    """What the events of a delivery ask for. Raises NoDeliveryError.
+
+    An event is no diff, and may be partial: the activity is asked for again. What came from Strava is withheld anyway.
+    """
+    events = json_object(body).get("events")
+    if not isinstance(events, list):
+        raise NoDeliveryError("the body has no events")
+    hints = (_hint(each) for each in events if isinstance(each, dict))
+    return [hint for hint in hints if hint is not None]
+
+
+def _hint(event: Json) -> Hint | None:
+    account, at, kind = text_id(event.get("athlete_id")), _instant(event.get("timestamp")), event.get("type")
+    if kind == _SCOPE:
+        return Hint(account, at=at, revokes=True) if event.get("deauthorized") is True else None
+    activity = event.get("activity")
+    key = text_id(activity.get("id")) if isinstance(activity, dict) else None
+    if kind not in (*_CHANGED, _DELETED) or key is None or len(key) > LONGEST_ID or not key.isprintable():
+        return None
+    is_withheld = isinstance(activity, dict) and activity.get("source") == "STRAVA"
+    return None if is_withheld else Hint(account, key, at, is_deletion=kind == _DELETED)
+
+
 SPEC = ProviderSpec(
     name=NAME,
     title="intervals.icu",
@@ -191,7 +243,15 @@ SPEC = ProviderSpec(
         "They came to it from Strava, whose data it may not pass on. Connect the device (Garmin, Wahoo and so on) to "
         "intervals.icu directly; for older ones, import Strava's archive there (Settings, Import all Strava data)."
     ),
-    capabilities=frozenset({"windows", "files", "uploads", "creates_gear"}),
+    capabilities=frozenset({"windows", "files", "webhooks", "uploads", "creates_gear"}),
     edits=frozenset({"name", "gear"}),
     kinds={"gear": read_gear},
+    webhooks=WebhookSpec(
+        setting="INTERVALS_WEBHOOK_SECRET",
+        is_verified=knows_secret,
+        kept=without_secret,
+        read=read_delivery,
+        most_bytes=MOST_BYTES,
+        any_account=OWN,
+    ),
 )

@@ -5,13 +5,14 @@ its web site. Each form is recognised by its values, so a trip reads the same wh
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from strava_pipeline.core.deliveries import WebhookSpec
 from strava_pipeline.core.json_values import finite_number
 from strava_pipeline.core.providers import ProviderRow, ProviderSpec, UnreadableRowError, page_reader
+from strava_pipeline.core.providers._ridewithgps_changes import id_text, is_signed, read_delivery
 from strava_pipeline.core.rows import Json
 from strava_pipeline.core.sports import FIT_SPORTS, FIT_SUB_SPORTS, sport_type
 from strava_pipeline.core.start_times import read_start, start_fields, utc_text
@@ -122,16 +123,6 @@ def read_row(trip: Json) -> ProviderRow | None:
         rest["created_at"] = utc_text(at)  # the two interfaces write it in other zones
     reason = "driving is no sport" if summary["sport_type"] in _MOTORISED.values() else None
     return ProviderRow(source_id, {**rest, **summary}, not_counted=reason)
-
-
-def id_text(value: Any) -> str | None:
-    """An id as text; None for what is none."""
-    if isinstance(value, bool):
-        return None
-    if isinstance(value, float) and value.is_integer():
-        value = int(value)
-    text = str(value).strip() if isinstance(value, int | str) else ""
-    return text or None
 
 
 def _present(trip: Json) -> Json:
@@ -340,52 +331,6 @@ def gear_alone(content: Any) -> Json:
     return {"gear": [{name: item[name] for name in GEAR_FIELDS.split() if name in item} for item in gear]}
 
 
-@dataclass(frozen=True, slots=True)
-class ReadChanges:
-    """What changed since a cursor.
-
-    Args:
-        cursor: where the next question goes on.
-        changed: when each trip that is there was last created or updated, by its id; None: that can't be read.
-        deleted: the ids of those that are gone.
-    """
-
-    cursor: str
-    changed: Mapping[str, datetime | None] = field(repr=False)
-    deleted: Sequence[str] = field(repr=False)
-
-
-def read_changes(content: Any, account: str | None) -> ReadChanges:
-    """What an answer to `sync.json` says of the trips of `account`. Raises UnreadableRowError for another answer.
-
-    An item may come several times: its last action counts, and of several at one time none that deletes: nobody knows whether
-    that was the last one, and asking for the trip shows it. Routes, other people's trips, and what only moved in or out
-    of a collection are left out.
-    """
-    items = content.get("items") if isinstance(content, dict) else None
-    meta = content.get("meta") if isinstance(content, dict) else None
-    cursor = meta.get("rwgps_datetime") if isinstance(meta, dict) else None
-    if not isinstance(items, list) or read_start(cursor) is None:
-        raise UnreadableRowError("the answer has no items, or no rwgps_datetime")
-    last: dict[str, tuple[str, datetime | None]] = {}
-    for item in items:
-        if not isinstance(item, dict) or item.get("item_type") != "trip":
-            continue
-        key, owner, action = id_text(item.get("item_id")), id_text(item.get("item_user_id")), item.get("action")
-        if key is None or owner not in (None, account) or action not in ("created", "updated", "deleted"):
-            continue
-        at, before = read_start(item.get("datetime")), last.get(key)
-        if before is not None and before[0] != "deleted" and action == "deleted" and at == before[1]:
-            continue
-        if before is None or before[1] is None or at is None or at >= before[1]:
-            last[key] = action, at.astimezone(UTC) if at is not None else None
-    return ReadChanges(
-        str(cursor),
-        {key: at for key, (action, at) in last.items() if action != "deleted"},
-        [key for key, (action, _) in last.items() if action == "deleted"],
-    )
-
-
 SPEC = ProviderSpec(
     name=NAME,
     title="Ride with GPS",
@@ -393,7 +338,10 @@ SPEC = ProviderSpec(
     precedence=4,
     priority=2,
     read_page=page_reader(NAME, rows, read_row),
-    capabilities=frozenset({"feed", "deletions", "files"}),
+    capabilities=frozenset({"feed", "deletions", "files", "webhooks"}),
     edits=frozenset({"name", "gear"}),
     kinds={"gear": read_gear},
+    webhooks=WebhookSpec(
+        setting="RIDEWITHGPS_CLIENT_SECRET", is_verified=is_signed, kept=lambda body: body, read=read_delivery
+    ),
 )

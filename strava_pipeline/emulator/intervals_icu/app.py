@@ -16,6 +16,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
+from strava_pipeline.emulator.deliveries import Deliveries, Orders
 from strava_pipeline.emulator.server import Gate, RecordedSend, ServiceState, control_routes, query_of, status_phrase
 from strava_pipeline.emulator.service import (
     Clock,
@@ -26,8 +27,10 @@ from strava_pipeline.emulator.service import (
     WindowCount,
     answer,
 )
+from strava_pipeline.emulator.subscriber import Subscriber, change_routes, subscriber_routes
 
 API = "/api/v1"
+MOST_EVENTS = 50  # of a delivery; how many there are really, nobody documents
 USER = "API_KEY"  # literally: the password is the key
 WITHHELD = {"status": 422, "error": "Cannot read Strava activities via the API"}
 DENIED = {"status": 403, "error": "Access denied"}
@@ -52,6 +55,7 @@ class IntervalsIcu(ServiceState):
         longest_name: characters of an activity's name; None: any number.
         limit: calls in a quarter of an hour; None: any number.
         headers: of every answer that is a fault.
+        webhook_secret: what deliveries hold; `subscriber`: where these go.
     """
 
     key: str
@@ -68,6 +72,37 @@ class IntervalsIcu(ServiceState):
     limit: int | None = None
     headers: Headers = field(default_factory=list)
     count: WindowCount = field(default_factory=lambda: WindowCount(WINDOW))
+    webhook_secret: str = "intervals-webhook-secret"
+    subscriber: Subscriber = field(init=False)
+
+    def __post_init__(self) -> None:
+        # How long the pauses are, and how many, nobody documents; they grow.
+        deliveries = Deliveries(0, orders=Orders(attempts=6, timeout=10.0, pause=1.0, growth=2.0))
+        self.subscriber = Subscriber(
+            deliveries, lambda found: {"secret": self.webhook_secret, "events": found}, MOST_EVENTS
+        )
+
+    def put(self, row: Json) -> None:
+        """Have an activity, new or changed, with its events: it is uploaded or updated, and then analysed."""
+        kind = "ACTIVITY_UPDATED" if row["id"] in self.activities else "ACTIVITY_UPLOADED"
+        self.activities[row["id"]] = row
+        for each in (kind, "ACTIVITY_ANALYZED"):
+            self.notify(each, activity=row)
+
+    def delete(self, key: str) -> Json:
+        """Delete an activity; its event says hardly more than its id."""
+        row = self.activities.pop(key)
+        rest = {"commute": False, "race": False, "file_sport_index": 0, "has_weather": False, "icu_lap_count": 0}
+        self.notify(
+            "ACTIVITY_DELETED",
+            activity={"id": key, "icu_athlete_id": self.athlete, "source": row.get("source"), **rest},
+        )
+        return row
+
+    def notify(self, kind: str, **more: Any) -> None:
+        """Send an event of the athlete to the callback."""
+        at = self.clock.now().isoformat(timespec="milliseconds")
+        self.subscriber.notify({"athlete_id": self.athlete, "type": kind, "timestamp": at, **more})
 
     def add_stub(self, strava_id: str, local: str) -> None:
         """Have an activity that came from Strava, and began at `local` on the athlete's clock."""
@@ -168,6 +203,8 @@ def application(service: IntervalsIcu) -> Starlette:
         Route(f"{API}/activity/{{key:path}}/fit-file", api.derived_file),
         Route(f"{API}/activity/{{key:path}}", api.activity),
         *control_routes(API),
+        *subscriber_routes(service.subscriber),
+        *change_routes(lambda key, fields: service.put({**service.activities[key], **fields}), service.delete),
     ]
     app = Starlette(routes=routes, middleware=[Middleware(IntervalsGate, state=service)])
     app.state.emulator = service

@@ -12,6 +12,10 @@ def fill(athlete: Athlete) -> Service:
     known = library.library_of(athlete.activities, athlete.gear_names, state.athlete, athlete.seed)
     state.activities = {row["id"]: row for row in known.rows}
     state.gear = known.gear
-    settings = {"INTERVALS_BASE_URL": "{url}", "INTERVALS_API_KEY": _KEY}
+    settings = {
+        "INTERVALS_BASE_URL": "{url}",
+        "INTERVALS_API_KEY": _KEY,
+        "INTERVALS_WEBHOOK_SECRET": state.webhook_secret,
+    }
     alone = len(known.rows) - len(known.pairs) - len(known.withheld)
     return Service(app.application(state), settings, known.pairs, alone)

@@ -16,6 +16,7 @@ from starlette.types import Receive, Scope, Send
 from strava_pipeline.emulator.ridewithgps.service import RideWithGps, gear_of_detail, legacy_entry
 from strava_pipeline.emulator.server import Gate, RecordedSend, control_routes, query_of, status_phrase
 from strava_pipeline.emulator.service import Json, answer
+from strava_pipeline.emulator.subscriber import change_routes, subscriber_routes
 
 _FILE_TYPES = {"tcx": "application/xml", "gpx": "application/gpx+xml"}
 LEGACY_ROWS = 100  # of a page of the web site's list, at most
@@ -61,6 +62,8 @@ def application(service: RideWithGps) -> Starlette:
         Route("/trips/{name:path}", _edit_trip, methods=["PATCH"]),
         Route("/trips/{name:path}", _legacy_trip),
         *control_routes(""),
+        *subscriber_routes(service.subscriber),
+        *change_routes(lambda key, fields: service.edit(int(key), **fields), lambda key: service.delete(int(key))),
     ]
     app = Starlette(routes=routes, middleware=[Middleware(RideWithGpsGate, state=service)])
     app.state.emulator = service

@@ -17,6 +17,7 @@ def fill(athlete: Athlete) -> Service:
         "RIDEWITHGPS_API_KEY": state.key,
         "RIDEWITHGPS_AUTH_TOKEN": state.token,
         "RIDEWITHGPS_INTERVAL": "0",
+        "RIDEWITHGPS_CLIENT_SECRET": state.client_secret,
     }
     pairs = {str(key): strava_id for key, strava_id in known.pairs.items()}
     return Service(app.application(state), settings, pairs, len(known.trips) - len(pairs))

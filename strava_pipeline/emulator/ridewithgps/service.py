@@ -4,14 +4,19 @@ Its answers have the shapes of the service's documentation (github.com/ridewithg
 answers of its web site. The pages are app.py's.
 """
 
+import hashlib
+import hmac
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+from strava_pipeline.emulator.deliveries import Deliveries, Orders, post
 from strava_pipeline.emulator.server import ServiceState
 from strava_pipeline.emulator.service import Clock, FaultPlan, Journal, Json
+from strava_pipeline.emulator.subscriber import Subscriber
 
 _DETAIL_ONLY = ("track_points", "gear", "photos")
+MOST_NOTIFICATIONS = 100  # of a delivery, by the documentation
 _NO_COLUMN = (*_DETAIL_ONLY, "activity_type", "device", "url")  # what the web site's list does not have
 
 
@@ -22,6 +27,7 @@ class RideWithGps(ServiceState):
     Args:
         least_rows, most_rows: of a page of trips.json.
         events: what happened to items, as `sync.json` lists it.
+        client_secret: of the API client, under which deliveries are signed; `subscriber`: where these go.
         hidden: trips that exist and that this login may not see.
         refusal_status: of a change that is refused, with an error in the answer; the real service may say 200 there.
         answer_headers: of every answer that is a fault.
@@ -39,6 +45,18 @@ class RideWithGps(ServiceState):
     hidden: set[int] = field(default_factory=set)
     refusal_status: int = 422
     answer_headers: list[tuple[bytes, bytes]] = field(default_factory=list)
+    client_secret: str = "rwgps-client-secret"
+    subscriber: Subscriber = field(init=False)
+
+    def __post_init__(self) -> None:
+        deliveries = Deliveries(0, self._signed, orders=Orders(attempts=1, timeout=1.0))
+        self.subscriber = Subscriber(deliveries, lambda found: {"notifications": found}, MOST_NOTIFICATIONS)
+
+    def _signed(self, url: str, body: bytes, seconds: float) -> int:
+        """Post a delivery with its signature: one try, as the documentation says."""
+        signature = hmac.new(self.client_secret.encode(), body, hashlib.sha256).hexdigest()
+        headers = {"x-rwgps-api-key": self.key, "x-rwgps-signature": signature, "user-agent": "RideWithGPS"}
+        return post(url, body, seconds, headers)
 
     @property
     def stamp(self) -> str:
@@ -67,18 +85,20 @@ class RideWithGps(ServiceState):
         self.record("created", trip["id"])
 
     def record(self, action: str, item_id: int, *, item_type: str = "trip", owner: int | None = None) -> None:
-        """Have an item in `sync.json`."""
-        self.events.append(
-            {
-                "item_type": item_type,
-                "item_id": item_id,
-                "item_user_id": self.user_id if owner is None else owner,
-                "item_url": f"https://ridewithgps.com/api/v1/{item_type}s/{item_id}.json",
-                "action": action,
-                "datetime": self.stamp,
-                "collection": {"id": 1, "type": "pinned", "name": "pinned"} if action in ("added", "removed") else None,
-            }
-        )
+        """Have an item in `sync.json`, and notify the callback of it."""
+        event = {
+            "item_type": item_type,
+            "item_id": item_id,
+            "item_user_id": self.user_id if owner is None else owner,
+            "item_url": f"https://ridewithgps.com/api/v1/{item_type}s/{item_id}.json",
+            "action": action,
+            "datetime": self.stamp,
+            "collection": {"id": 1, "type": "pinned", "name": "pinned"} if action in ("added", "removed") else None,
+        }
+        self.events.append(event)
+        notification = {name: value for name, value in event.items() if name != "datetime"}
+        shown = {"item_url": f"https://ridewithgps.com/{item_type}s/{item_id}.json"}
+        self.subscriber.notify({"user_id": self.user_id, **notification, **shown})
 
     def listed(self) -> list[Json]:
         """The entries of trips.json: what was updated last comes first."""

@@ -169,7 +169,7 @@ class StravaGate(Gate[State]):
 DETAILS_PER_TURN = 25  # details made before other calls get their turn, about 25 ms
 LONGEST_WAIT = 600.0  # seconds that GET /webhooks may wait
 LEAST_COUNTS = {"shuffle": 0, "attempts": 1}
-LEAST_SECONDS = {"timeout": 0.001, "pause": 0.0}
+LEAST_SECONDS = {"timeout": 0.001, "pause": 0.0, "growth": 1.0}
 
 
 def _strava_control_routes() -> list[Route]:

@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from strava_pipeline.core.errors import GoneError, MissingSettingsError, RefusedError, TransientError
+from strava_pipeline.core.errors import GoneError, MissingSettingsError, RefusedError, TransientError, WithheldError
 from strava_pipeline.core.providers import Kind, UnreadableRowError, spec_of
-from strava_pipeline.core.providers.intervals_icu import NAME, text_id
+from strava_pipeline.core.providers.intervals_icu import NAME, OWN, text_id
 from strava_pipeline.ingest.clock import ServerClock
 from strava_pipeline.ingest.http import Wire, make_wire
 from strava_pipeline.ingest.provider import Login, OnWait, Page, Received
@@ -26,7 +26,6 @@ from strava_pipeline.ingest.service_client import Answer, ServiceClient, Service
 from strava_pipeline.settings import Settings
 
 LOGIN_SETTINGS = ("INTERVALS_API_KEY",)
-OWN = "0"  # an athlete's id in addresses: whose key it is
 DAY = timedelta(days=1)
 LONGEST = timedelta(days=370)  # in one answer: a year, and the days around it
 FEW_DAYS = timedelta(days=7)  # of a new year are asked for with the year before
@@ -59,11 +58,16 @@ class IntervalsClient(ServiceProvider):
         )
         super().__init__(NAME, base_url, service)
 
+    @property
+    def login_digest(self) -> str:
+        """A hash of the address and the key."""
+        return hashlib.sha256(f"{self._base_url} {self._key}".encode()).hexdigest()
+
     def login(self) -> Login:
         """The athlete whose activities are listed. One call for each key, ever, unless a setting names the athlete."""
         if self._athlete != OWN:
             return Login(self._athlete)
-        digest = hashlib.sha256(f"{self._base_url} {self._key}".encode()).hexdigest()
+        digest = self.login_digest
         path = account_file(self._settings)
         with suppress(OSError, ValueError, TypeError, AttributeError):  # damaged is unknown
             known = json.loads(path.read_text())
@@ -115,6 +119,18 @@ class IntervalsClient(ServiceProvider):
         query = {"oldest": oldest.isoformat(), "newest": newest, "limit": limit}
         return self._service.get(f"{self._of_athlete}/activities", query, check=wrong_page)
 
+    def get_activity(self, source_id: str) -> Page:
+        """One activity, as a page of one row. Raises WithheldError for what came from Strava."""
+        calls, path = self.calls, f"/activity/{quote(source_id, safe='')}"
+        try:
+            answer = self._service.get(path, check=wrong_activity)
+        except RefusedError as error:
+            if error.status == 422 and _is_withheld(error.body):
+                raise _withheld(path, error.body) from None
+            raise
+        read = self.spec.read_page(answer.json)
+        return Page(1, WHOLE, read, answer.body, answer.fetched_at, self.calls - calls)
+
     @property
     def _of_athlete(self) -> str:
         return f"/athlete/{quote(self._athlete, safe='')}"
@@ -134,7 +150,7 @@ class IntervalsClient(ServiceProvider):
             answer = self._service.get(path, is_json=False)
         except RefusedError as error:
             if error.status == 422 and _is_withheld(error.body):
-                raise GoneError(f"GET {path}: intervals.icu withholds what came from Strava", body=error.body) from None
+                raise _withheld(path, error.body) from None
             raise
         if not answer.body:
             raise GoneError(f"GET {path}: the file is empty")
@@ -151,8 +167,15 @@ class IntervalsClient(ServiceProvider):
         yield Received(answer.body, answer.fetched_at)
 
 
+def wrong_activity(content: Any) -> str | None:
+    """What is wrong with an answer that should be one activity."""
+    return None if isinstance(content, dict) and text_id(content.get("id")) else "it is no activity"
+
+
 def wrong_page(content: Any) -> str | None:
     """What is wrong with an answer that should be a list of activities."""
+    if isinstance(content, dict):
+        return "it is no list"
     try:
         spec_of(NAME).read_page(content)
     except UnreadableRowError as error:
@@ -178,6 +201,10 @@ def _day_of(text: Any) -> date | None:
         return datetime.fromisoformat(text).date()
     except (TypeError, ValueError):
         return None
+
+
+def _withheld(path: str, body: bytes) -> WithheldError:
+    return WithheldError(f"GET {path}: intervals.icu withholds what came from Strava", body=body)
 
 
 def _is_withheld(body: bytes) -> bool:

@@ -26,13 +26,8 @@ from strava_pipeline.core.errors import (
 )
 from strava_pipeline.core.json_values import json_bytes, parse_json
 from strava_pipeline.core.providers import Kind, ReadPage, UnreadableRowError
-from strava_pipeline.core.providers.ridewithgps import (
-    gear_alone,
-    gear_of_trips,
-    id_text,
-    read_changes,
-    versions_of_trips,
-)
+from strava_pipeline.core.providers._ridewithgps_changes import id_text, read_changes
+from strava_pipeline.core.providers.ridewithgps import gear_alone, gear_of_trips, versions_of_trips
 from strava_pipeline.ingest.clock import ServerClock
 from strava_pipeline.ingest.http import Wire, make_wire
 from strava_pipeline.ingest.provider import Changes, Login, OnWait, Page, Received

@@ -11,7 +11,8 @@ from urllib.parse import quote
 from strava_pipeline.core.changes.records import Change, Value, is_same
 from strava_pipeline.core.errors import GoneError, NeedsLoginError, RefusedError
 from strava_pipeline.core.json_values import json_bytes, parse_json
-from strava_pipeline.core.providers.ridewithgps import id_text, read_gear
+from strava_pipeline.core.providers._ridewithgps_changes import id_text
+from strava_pipeline.core.providers.ridewithgps import read_gear
 from strava_pipeline.core.rows import Json
 from strava_pipeline.ingest.clock import ServerClock
 from strava_pipeline.ingest.provider import OnWait, Received

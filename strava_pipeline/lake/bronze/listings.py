@@ -217,7 +217,7 @@ def withheld_ids(lake: Lake, source: str) -> set[str]:
     every = [listing.manifest for listing in listings(lake, source)]
     found: dict[str, datetime | None] = {}
     for manifest in (each for each in every if each.account == every[-1].account):
-        if manifest.complete:
+        if manifest.complete and not manifest.window.names_single_activities:
             span = (manifest.window.after, manifest.window.before)
             found = {key: local for key, local in found.items() if local is None or not _surely_within(local, span)}
         found |= manifest.withheld

@@ -1,6 +1,6 @@
 """The assets of the enabled providers beside Strava, the same for each. No provider's client is imported before a run uses it.
 
-The work is operations/providers.py's.
+The work is operations/providers.py's, and provider_events.py's where webhooks ask for it.
 """
 
 from collections.abc import Iterator, Mapping
@@ -12,6 +12,7 @@ from strava_pipeline.core.limits import ImportLimits
 from strava_pipeline.core.providers import spec_of
 from strava_pipeline.core.tables import ACTIVITY_MEMBERS
 from strava_pipeline.ingest.providers_file import ProviderChoice
+from strava_pipeline.operations.provider_events import follow_provider_events
 from strava_pipeline.operations.providers import bring_provider_files, list_provider_activities
 from strava_pipeline.orchestrate.config import ProviderListingConfig
 from strava_pipeline.orchestrate.jobs import gives_files, provider_files, provider_listing
@@ -57,7 +58,11 @@ def _listing(partitions: dg.PartitionsDefinition[Any], provider: str) -> dg.Asse
     ) -> Iterator[Result]:
         years = years_of(context.partition_keys)
         source = providers.source(provider)
-        yield from reported(context, list_provider_activities(run, source, config.options(), years, asset=asset))
+        if config.mode == "events":
+            report = follow_provider_events(run, source, asset=asset)
+        else:
+            report = list_provider_activities(run, source, config.options(), years, asset=asset)
+        yield from reported(context, report)
 
     return listing
 

@@ -3,15 +3,21 @@
 Sensors in Dagster: https://docs.dagster.io/guides/automate/sensors
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection
 from datetime import datetime
 
 import dagster as dg
 
 from strava_pipeline.ingest.clock import system_clock, utc_now
+from strava_pipeline.orchestrate.jobs import sends_webhooks
 from strava_pipeline.orchestrate.run_records import run_records_sensor
 from strava_pipeline.orchestrate.sensors.failure_alert import failure_alert_sensor
-from strava_pipeline.orchestrate.sensors.inbox import imported_sensor, inbox_sensor, webhooks_sensor
+from strava_pipeline.orchestrate.sensors.inbox import (
+    imported_sensor,
+    inbox_sensor,
+    provider_webhooks_sensor,
+    webhooks_sensor,
+)
 from strava_pipeline.orchestrate.sensors.missing import catch_up_sensor, new_gear_sensor, quarantine_retry_sensor
 from strava_pipeline.orchestrate.sensors.resume import provider_resume_sensor, resume_sensor
 from strava_pipeline.orchestrate.sensors.trip_replay import trip_replay_sensor
@@ -20,7 +26,7 @@ from strava_pipeline.settings import Settings
 
 def sensors(
     settings: Settings,
-    providers: Iterable[str] = (),
+    providers: Collection[str] = (),
     *,
     running: bool,
     now: Callable[[], datetime] = utc_now,
@@ -42,4 +48,5 @@ def sensors(
         webhooks_sensor(settings, status, now),
         quarantine_retry_sensor(settings, status),
         *(provider_resume_sensor(settings, name, status, now) for name in providers),
+        *(provider_webhooks_sensor(settings, name, status, now) for name in providers if sends_webhooks(name)),
     ]

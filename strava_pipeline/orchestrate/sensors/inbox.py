@@ -6,13 +6,16 @@ undone of an import is done by the next one. What is done about events is operat
 
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 
 import dagster as dg
 
+from strava_pipeline.core.providers import spec_of
 from strava_pipeline.ingest.clock import system_clock
+from strava_pipeline.ingest.registry import missing_login
+from strava_pipeline.lake.bronze.deliveries import are_deliveries_due, has_deliveries
 from strava_pipeline.lake.bronze.events import EventsState, load_state
 from strava_pipeline.lake.gold.event_followup import digest_of_events
 from strava_pipeline.lake.imports.activities import has_activities
@@ -20,11 +23,19 @@ from strava_pipeline.lake.imports.manifests import imports
 from strava_pipeline.lake.imports.merge import years_with_unmerged_imports
 from strava_pipeline.lake.imports.undo import is_undo_finished
 from strava_pipeline.lake.paths import Lake
+from strava_pipeline.lake.providers import limited_until
 from strava_pipeline.operations.events import years_behind_events, years_of_events
 from strava_pipeline.operations.importing import inbox_marks
 from strava_pipeline.operations.years import year_range
 from strava_pipeline.orchestrate.asset_jobs import asset_jobs
-from strava_pipeline.orchestrate.jobs import EVENTS_JOB, FILE_BRONZE, IMPORT_JOB, JOBS, MERGE_FILES_JOB
+from strava_pipeline.orchestrate.jobs import (
+    EVENTS_JOB,
+    FILE_BRONZE,
+    IMPORT_JOB,
+    JOBS,
+    MERGE_FILES_JOB,
+    provider_events_job,
+)
 from strava_pipeline.orchestrate.partitions import range_tags
 from strava_pipeline.orchestrate.runs import FAILED, UNFINISHED, ended_at, fail_dead_runs, is_ours, newest, years_of_run
 from strava_pipeline.orchestrate.schedules import no_login
@@ -148,9 +159,9 @@ def webhooks_sensor(
         fail_dead_runs(context.instance, lake)  # or one of them would be waited for for ever
         if at_work := newest(context.instance, lake, EVENTS_JOB, UNFINISHED):
             return dg.SkipReason(f"Run {at_work.dagster_run.run_id} is at work on them.")
-        failed = _failed_in_a_row(context.instance, lake)
-        if failed and now() < (again := ended_at(failed[0]) + _pause(len(failed))):
-            return dg.SkipReason(f"The last run failed; the next try is at {again:%H:%M} UTC.")
+        failed = _failed_in_a_row(context.instance, lake, EVENTS_JOB)
+        if rest := _rest(failed, now()):
+            return rest
         years = year_range(settings.first_year)
         clock = system_clock(settings, now)
         behind = years_of_events(settings, state or EventsState(), years, clock)
@@ -168,10 +179,56 @@ def webhooks_sensor(
     return webhooks
 
 
-def _failed_in_a_row(instance: dg.DagsterInstance, lake: Lake) -> list[dg.RunRecord]:
-    """The runs that failed since the last good one, newest first."""
+def provider_webhooks_sensor(
+    settings: Settings, provider: str, status: dg.DefaultSensorStatus, now: Callable[[], datetime]
+) -> dg.SensorDefinition:
+    """Its runs are apart from Strava's and other providers', so that a limit or a failure of one keeps no other waiting."""
+    job, title = provider_events_job(provider), spec_of(provider).title
+
+    @dg.sensor(
+        name=f"webhooks_{provider}",
+        job_name=job.name,
+        minimum_interval_seconds=INTERVAL,
+        default_status=status,
+        description=f"Follows webhook deliveries of {title}: asks for what changed, marks what is gone.",
+    )
+    def webhooks(context: dg.SensorEvaluationContext) -> dg.RunRequest | dg.SkipReason:
+        lake, at = Lake(settings.data_dir), now()
+        if not has_deliveries(lake, provider):
+            return dg.SkipReason(f"No webhook delivery of {title} ever came.")
+        if reason := missing_login(provider, settings):
+            return dg.SkipReason(reason)
+        fail_dead_runs(context.instance, lake)  # or one of them would be waited for for ever
+        if at_work := newest(context.instance, lake, job.name, UNFINISHED):
+            return dg.SkipReason(f"Run {at_work.dagster_run.run_id} is at work on them.")
+        failed = _failed_in_a_row(context.instance, lake, job.name)
+        if rest := _rest(failed, at):
+            return rest
+        if (limited := limited_until(lake, provider)) is not None and limited > at:
+            return dg.SkipReason(f"A limit of {title} lasts until {limited:%H:%M} UTC.")
+        if not failed and not are_deliveries_due(lake, provider, at):
+            return dg.SkipReason("Every delivery was followed, or waits for its time.")
+        years = year_range(settings.first_year).all  # what changed may be of any year
+        return dg.RunRequest(
+            job_name=job.name,
+            tags={**range_tags(years), DATA_DIR: str(settings.data_dir)},
+            run_config=job.run_config(),
+        )
+
+    return webhooks
+
+
+def _rest(failed: Sequence[dg.RunRecord], now: datetime) -> dg.SkipReason | None:
+    """That the next try is later, where runs have failed and the pause after the last one is not over."""
+    if failed and now < (again := ended_at(failed[0]) + _pause(len(failed))):
+        return dg.SkipReason(f"The last run failed; the next try is at {again:%H:%M} UTC.")
+    return None
+
+
+def _failed_in_a_row(instance: dg.DagsterInstance, lake: Lake, job_name: str) -> list[dg.RunRecord]:
+    """The runs of a job that failed since the last good one, newest first."""
     failed = []
-    for record in instance.get_run_records(dg.RunsFilter(job_name=EVENTS_JOB), limit=10):
+    for record in instance.get_run_records(dg.RunsFilter(job_name=job_name), limit=10):
         if is_ours(record.dagster_run, lake):
             if record.dagster_run.status not in FAILED:
                 break

@@ -1,0 +1,37 @@
+"""That a person took this application's access to a service away: noted beside the logins, and no call is made with that login.
+
+The note names the login by a hash. Another login of the same service is not meant, so a new one ends it.
+"""
+
+import json
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+
+from strava_pipeline.core.errors import NeedsLoginError
+from strava_pipeline.ingest.secret_file import save_secret
+from strava_pipeline.settings import Settings
+
+
+def note_revoked(settings: Settings, provider: str, login_digest: str, at: datetime) -> None:
+    """Note that the login with that hash was withdrawn at `at`."""
+    save_secret(revocation_file(settings, provider), {"login": login_digest, "at": at.astimezone(UTC).isoformat()})
+
+
+def refuse_revoked(settings: Settings, provider: str, login_digest: str, title: str) -> None:
+    """Raise NeedsLoginError where the login with that hash was withdrawn."""
+    with suppress(
+        OSError, ValueError, TypeError, KeyError
+    ):  # damaged is unknown: then the service itself refuses the login
+        noted = json.loads(revocation_file(settings, provider).read_bytes())
+        at = datetime.fromisoformat(noted["at"])
+        if noted["login"] == login_digest:
+            raise NeedsLoginError(
+                f"The access to {title} was taken away at {at:%Y-%m-%d %H:%M} UTC, so nothing is asked of it. "
+                f"`strava-pipeline providers login {provider}` gives a new access, `strava-pipeline purge` deletes what is here."
+            )
+
+
+def revocation_file(settings: Settings, provider: str) -> Path:
+    """Where it is noted."""
+    return settings.secrets_dir / f"{provider}_revoked.json"

@@ -1,0 +1,178 @@
+"""Webhook deliveries of services besides Strava: from the inbox into bronze, and the queue of what they ask for. Makes no call.
+
+As with Strava's events (events.py): a delivery is in bronze, and what it asks for in the queue, before it leaves the inbox. The
+queue stands in data/state/providers/NAME/webhooks/state.json. If that file is lost, it is built again from the deliveries of the
+last two days in bronze; what was fetched since is not fetched again (`fetched_since`). Writers hold the lock `lock_of`.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime
+from pathlib import Path
+
+from pydantic import AwareDatetime, BaseModel, ValidationError
+
+from strava_pipeline.core.deliveries import (
+    Hint,
+    HintSummary,
+    NoDeliveryError,
+    QueuedHint,
+    summarise_hints,
+    update_hints,
+)
+from strava_pipeline.core.sources import hashed_id
+from strava_pipeline.core.webhooks import MEMORY
+from strava_pipeline.lake.bronze.listings import listings
+from strava_pipeline.lake.files import packed, stamp, unpacked, write_whole
+from strava_pipeline.lake.journal import delete_read, has_unread, received, unread
+from strava_pipeline.lake.paths import Lake
+
+Read = Callable[[bytes], Sequence[Hint]]
+"""Reads the hints of a delivery. Raises NoDeliveryError."""
+
+
+class DeliveriesState(BaseModel):
+    """What waits of a provider's deliveries.
+
+    Args:
+        read: how far the inbox was read.
+        waiting: the activities to ask for, by their ids at the service; `feed`: that the feed is to be asked.
+        followed: up to which event each activity was followed lately.
+        claimed_at: when the access was said to have been taken away, which is still to be verified.
+        accepted, refused, given_up: events in all, refused ones by reason, activities that are left to the next listing.
+    """
+
+    read: dict[str, int] = {}
+    waiting: dict[str, QueuedHint] = {}
+    feed: QueuedHint | None = None
+    followed: dict[str, AwareDatetime] = {}
+    claimed_at: AwareDatetime | None = None
+    accepted: int = 0
+    refused: dict[str, int] = {}
+    given_up: int = 0
+
+    def is_due(self, now: datetime) -> bool:
+        """Whether there is something to ask for now."""
+        queued = [*self.waiting.values(), *([self.feed] if self.feed else [])]
+        return self.claimed_at is not None or any(one.may_be_fetched(now) for one in queued)
+
+
+def lock_of(provider: str) -> str:
+    """The lock of whoever follows a provider's deliveries."""
+    return f"deliveries-{provider}"
+
+
+def load_deliveries(lake: Lake, provider: str) -> DeliveriesState | None:
+    """The queue and its counters; None: nothing ever came, or the file is lost."""
+    try:
+        return DeliveriesState.model_validate_json(_file(lake, provider).read_bytes())
+    except (FileNotFoundError, ValidationError):
+        return None
+
+
+def save_deliveries(lake: Lake, provider: str, state: DeliveriesState) -> None:
+    """Put the queue on disk."""
+    write_whole(_file(lake, provider), state.model_dump_json().encode())
+
+
+def has_deliveries(lake: Lake, provider: str) -> bool:
+    """Whether a delivery of the provider ever came, as far as is known."""
+    return lake.inbox_webhooks_of(provider).is_dir() or lake.webhooks_of(provider).is_dir()
+
+
+def are_deliveries_due(lake: Lake, provider: str, now: datetime) -> bool:
+    """Whether a run now would find something to do: unread deliveries, or something to ask for."""
+    state = load_deliveries(lake, provider)
+    if state is None:
+        return has_deliveries(lake, provider)
+    return has_unread(lake.inbox_webhooks_of(provider), state.read) or state.is_due(now)
+
+
+def unread_deliveries(lake: Lake, provider: str, state: DeliveriesState) -> int:
+    """How many deliveries no run has read."""
+    return sum(1 for _ in unread(lake.inbox_webhooks_of(provider), state.read))
+
+
+def take_in(
+    lake: Lake, provider: str, read: Read, account: Callable[[], str | None], now: datetime
+) -> tuple[DeliveriesState, HintSummary, Counter[str]]:
+    """Move the inbox into bronze. Returns the queue, which is on disk, the news, and refused events by reason.
+
+    `account`: whose login it is; asked only where an event names an account. What it raises leaves everything as it was.
+    """
+    known = load_deliveries(lake, provider)
+    state = known or DeliveriesState()
+    inbox = lake.inbox_webhooks_of(provider)
+    lines = list(unread(inbox, state.read))
+    before = [] if known is not None else list(_in_bronze(lake, provider, now - MEMORY))
+    hints, refused = _hints([*before, *(line.content for line in lines)], read, now)
+    own = account() if any(hint.account is not None for hint, _ in hints) else None
+    news = summarise_hints(hints, lambda name: own is None or name == own, now)
+    if news.foreign:
+        refused["another account"] += news.foreign
+    if lines:
+        _land(lake, provider, [line.content for line in lines], now)
+    recent = {key: at for key, at in state.followed.items() if now - at < MEMORY}
+    after = state.model_copy(
+        update={
+            "read": {**state.read, **{line.segment: line.offset for line in lines}},
+            "waiting": update_hints(state.waiting, news.activities, recent),
+            "feed": news.feed or state.feed,
+            "followed": recent,
+            "claimed_at": news.revoked_at or state.claimed_at,
+            "accepted": state.accepted + news.accepted,
+            "refused": dict(Counter(state.refused) + refused),
+        }
+    )
+    save_deliveries(lake, provider, after)
+    after = after.model_copy(update={"read": delete_read(inbox, after.read)})
+    return after, news, refused
+
+
+def fetched_since(lake: Lake, provider: str, account: str | None, since: datetime) -> dict[int, datetime]:
+    """When activities were last asked for because of a delivery, by id, those that are gone among them."""
+    found: dict[int, datetime] = {}
+    for listing in listings(lake, provider, newest_first=True):
+        manifest = listing.manifest
+        if manifest.started_at < since:
+            break
+        if manifest.account == account and manifest.window.names_single_activities:
+            for page in manifest.pages:
+                if isinstance(key := (page.request or {}).get("id"), str):
+                    activity_id = hashed_id(provider, key)
+                    found[activity_id] = max(page.fetched_at, found.get(activity_id, page.fetched_at))
+            for gone in manifest.gone:
+                found[gone.activity_id] = max(gone.at, found.get(gone.activity_id, gone.at))
+    return found
+
+
+def _hints(lines: Sequence[bytes], read: Read, now: datetime) -> tuple[list[tuple[Hint, datetime]], Counter[str]]:
+    hints: list[tuple[Hint, datetime]] = []
+    refused: Counter[str] = Counter()
+    for line in lines:
+        delivery = received(line)
+        try:
+            found = read(delivery.body.encode("utf-8", "replace")) if delivery else None
+        except NoDeliveryError:
+            found = None
+        if found is None or delivery is None:
+            refused["no event"] += 1
+        else:
+            hints += [(hint, delivery.received_at) for hint in found]
+    return hints, refused
+
+
+def _land(lake: Lake, provider: str, lines: Sequence[bytes], now: datetime) -> None:
+    content = b"".join(line + b"\n" for line in lines)
+    write_whole(lake.webhooks_of(provider) / f"{now:%Y}" / f"{stamp(now)}.ndjson.gz", packed(content, now))
+
+
+def _in_bronze(lake: Lake, provider: str, since: datetime) -> Iterator[bytes]:
+    """The lines received since then."""
+    for path in sorted(lake.webhooks_of(provider).glob("*/*.ndjson.gz")):
+        if path.name >= stamp(since):
+            yield from unpacked(path).splitlines()
+
+
+def _file(lake: Lake, provider: str) -> Path:
+    return lake.state / "providers" / provider / "webhooks" / "state.json"

@@ -1,0 +1,215 @@
+"""Webhooks of every provider that sends them: from the change at the service, through the real intake, into gold."""
+
+import json
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+import requests
+
+from strava_pipeline.core.errors import LimitReachedError
+from strava_pipeline.core.providers import spec_of
+from strava_pipeline.ingest.webhook_secrets import has_intake, webhook_secrets
+from strava_pipeline.lake.bronze.deliveries import load_deliveries
+from strava_pipeline.lake.files import unpacked
+from strava_pipeline.lake.journal import segments
+from strava_pipeline.lake.paths import Lake
+from strava_pipeline.lake.rebuild import rebuild
+from strava_pipeline.operations.provider_access import provider_states
+from strava_pipeline.operations.provider_events import DeliveriesReport, follow_deliveries, follow_provider_events
+from strava_pipeline.operations.provider_source import ProviderSource
+from strava_pipeline.serve.app import Sender, create_app
+from strava_pipeline.serve.server import serving
+from strava_pipeline.serve.webhooks import provider_path
+from strava_pipeline_tests.patience import PATIENCE
+from strava_pipeline_tests.providers.worlds import World, five
+
+pytestmark = pytest.mark.parametrize("world", ["intervals_icu", "ridewithgps"], indirect=True)
+
+
+@contextmanager
+def intake(world: World, said: list[str] | None = None) -> Iterator[str]:
+    """The real intake, and the service that posts to it. When the body ends, all deliveries have been made."""
+    spec = spec_of(world.subject.name).webhooks
+    assert spec is not None
+    senders = {name: Sender(spec, key.get_secret_value()) for name, key in webhook_secrets(world.settings).items()}
+    lines = [] if said is None else said
+    app = create_app(Lake(world.settings.data_dir), say=lines.append, now=world.subject.clock.now, senders=senders)
+    subscriber = subscriber_of(world)
+    with serving(app) as url:
+        subscriber.callback = f"{url}{provider_path(world.subject.name)}"
+        try:
+            yield url
+            assert subscriber.deliveries.idle(PATIENCE)
+        finally:
+            subscriber.callback = None
+
+
+def subscriber_of(world: World) -> Any:
+    return world.subject.subscriber  # type: ignore[attr-defined]
+
+
+def follow(world: World) -> DeliveriesReport:
+    """One run of the job, as far as no Dagster is in it."""
+    run = world.run()
+    report = follow_deliveries(run, ProviderSource(world.subject.name, world.settings, run))
+    world.merge(run)
+    return report
+
+
+def calls(world: World) -> int:
+    """How many calls there were since the last look."""
+    found = len(world.subject.journal.log)
+    world.subject.journal.reset()
+    return found
+
+
+def state_of(world: World) -> Any:
+    return load_deliveries(world.run().lake, world.subject.name)
+
+
+def filled(world: World) -> list[str]:
+    keys = five(world.subject)
+    world.pull()
+    world.subject.clock.advance(120)
+    calls(world)
+    return keys
+
+
+GONE = "SELECT source_id FROM activities_all WHERE deleted_at IS NOT NULL"
+
+
+def test_what_changed_is_asked_for_once_and_what_is_gone_is_marked_and_nothing_else(world: World) -> None:
+    keys = filled(world)
+    is_fed = "feed" in spec_of(world.subject.name).capabilities
+    with intake(world):
+        world.subject.edit(keys[0], "first title")
+        world.subject.edit(keys[0], "second title")
+        new = world.subject.add("2025-02-01", "a new ride")
+        world.subject.delete(keys[1])
+    world.subject.clock.advance(5)
+    report = follow(world)
+    assert (report.left, report.feed_waits, report.given_up, report.stopped) == (0, False, 0, None)
+    assert calls(world) == 3, "the feed and two trips; or two activities and one that is gone"
+    assert world.names() == ["second title", "ride 3", "ride 4", "ride 5", "a new ride"]
+    assert world.gold(GONE) == [(keys[1],)]
+    assert world.gold(f"SELECT count(*) FROM activities WHERE source_id = '{new}'") == [(1,)]
+    assert follow(world).calls == calls(world) == 0, "nothing is asked again"
+    before = world.gold("SELECT * EXCLUDE (extra) FROM activities_all ORDER BY id")
+    run = world.run()
+    rebuild(run.lake, run.years, run.progress)
+    assert world.gold("SELECT * EXCLUDE (extra) FROM activities_all ORDER BY id") == before
+    world.pull("incremental")
+    assert (world.names()[0], world.gold(GONE)) == ("second title", [(keys[1],)]), "a listing agrees"
+    assert is_fed or state_of(world).followed
+
+
+def test_deliveries_that_repeat_or_hold_many_events_cost_no_more(world: World) -> None:
+    keys = filled(world)
+    is_fed = "feed" in spec_of(world.subject.name).capabilities
+    with intake(world):
+        subscriber_of(world).gather(on=True)
+        for number in range(60):
+            world.subject.edit(keys[number % 5], f"title {number}")
+        subscriber_of(world).deliveries.order(duplicate=10)
+        subscriber_of(world).gather(on=False)
+    world.subject.clock.advance(5)
+    assert len(subscriber_of(world).deliveries.report()["deliveries"]) in (2, 6)
+    follow(world)
+    assert calls(world) == 5 + is_fed
+    assert world.names() == [f"title {55 + number}" for number in range(5)]
+    log = [each["event"] for each in subscriber_of(world).deliveries.report()["deliveries"]]
+    with intake(world):
+        for body in log:
+            subscriber_of(world).deliveries.add(body, subscriber_of(world).callback)
+    follow(world)
+    assert calls(world) == (1 if is_fed else 0), "a feed is asked once more; an activity was answered already"
+
+
+def test_what_a_limit_or_an_outage_keeps_from_coming_waits(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    keys = filled(world)
+    path = world.subject.asked_by_webhooks  # type: ignore[attr-defined]
+    with intake(world):
+        world.subject.edit(keys[0], "edited")
+    limit = {"kind": "status", "status": 429, "headers": {"Retry-After": "7200"}, "times": 9}
+    world.subject.fail(path=path, exact=False, **limit)
+    run = world.run()
+    report = follow_provider_events(run, ProviderSource(world.subject.name, world.settings, run), asset="listing")
+    assert isinstance(report.stopped, LimitReachedError)
+    assert report.complete is not None
+    assert not report.complete.holds
+    assert provider_states(world.settings)[world.subject.name].steps["webhooks"].limited_until is not None
+    calls(world)
+    assert follow_provider_events(run, ProviderSource(world.subject.name, world.settings, run), asset="listing").stopped
+    assert calls(world) == 0, "no call before the limit ends"
+    world.subject.faults.clear()
+    world.subject.clock.advance(7300)
+    world.subject.fail(path="/", exact=False, kind="status", status=500, times=99)
+    assert "500" in follow(world).down
+    assert state_of(world).waiting or state_of(world).feed
+    world.subject.faults.clear()
+    calls(world)
+    follow(world)
+    assert calls(world) == 0, "it rests for some minutes"
+    world.subject.clock.advance(600)
+    assert follow(world).left == 0
+    assert world.names()[0] == "edited"
+
+
+def test_a_lost_queue_is_built_again_and_no_answered_activity_is_asked_for_again(world: World) -> None:
+    keys = filled(world)
+    is_fed = "feed" in spec_of(world.subject.name).capabilities
+    with intake(world):
+        world.subject.edit(keys[0], "edited")
+        world.subject.delete(keys[1])
+    world.subject.clock.advance(5)
+    follow(world)
+    (world.settings.data_dir / f"state/providers/{world.subject.name}/webhooks/state.json").unlink()
+    calls(world)
+    follow(world)
+    assert calls(world) == (1 if is_fed else 0)
+    assert world.names() == ["edited", "ride 3", "ride 4", "ride 5"]
+
+
+def test_events_of_another_account_are_counted_and_not_followed(world: World) -> None:
+    keys = filled(world)
+    service = world.subject.service  # type: ignore[attr-defined]
+    name = "athlete" if hasattr(service, "athlete") else "user_id"
+    own = getattr(service, name)
+    with intake(world):
+        setattr(service, name, "i999" if isinstance(own, str) else 999)
+        world.subject.edit(keys[0], "not mine")
+        assert subscriber_of(world).deliveries.idle(PATIENCE)
+        setattr(service, name, own)
+    report = follow(world)
+    assert (calls(world), [*report.refused]) == (0, ["another account"])
+    found = provider_states(world.settings)[world.subject.name].webhooks
+    assert found is not None
+    assert (found.unread, found.waiting, [*found.refused]) == (0, 0, ["another account"])
+
+
+def test_no_secret_is_kept_and_without_one_the_path_is_closed(world: World, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    keys, said = filled(world), []
+    secret = world.subject.webhook_secret  # type: ignore[attr-defined]
+    lake = world.run().lake
+    with intake(world, said):
+        world.subject.edit(keys[0], "edited")
+    inbox = b"".join(path.read_bytes() for path in segments(lake.inbox_webhooks_of(world.subject.name)))
+    assert keys[0].encode() in inbox
+    follow(world)
+    kept = b"".join(unpacked(path) for path in lake.webhooks_of(world.subject.name).rglob("*.gz"))
+    assert b"edited" in kept or keys[0].encode() in kept
+    state = json.dumps(state_of(world).model_dump(mode="json"))
+    for text in (inbox, kept, "".join(said).encode(), caplog.text.encode(), state.encode()):
+        assert secret.encode() not in text
+    field = next(
+        name for name, value in world.subject.settings.items() if "webhook_secret" in name or "client_secret" in name
+    )
+    closed = world.settings.model_copy(update={field: None})
+    assert (has_intake(world.settings), has_intake(closed)) == (True, False)
+    world.settings = closed
+    with intake(world) as url:
+        assert requests.post(f"{url}{provider_path(world.subject.name)}", b"{}", timeout=PATIENCE).status_code == 404
