@@ -120,6 +120,7 @@ class Settings(BaseSettings):
     spreadsheet_sheet: Stripped | None = Field(None, alias="SPREADSHEET_SHEET")
     spreadsheet_zone: Zone | None = Field(None, alias="SPREADSHEET_ZONE")  # None: `timezone`
     spreadsheet_units: Literal["imperial", "metric"] = Field("imperial", alias="SPREADSHEET_UNITS")
+    spreadsheet_backups: int = Field(5, alias="SPREADSHEET_BACKUPS", ge=1, le=1000)
     ca_bundle: Bundle | None = Field(None, validation_alias=AliasChoices("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"))
     dagster_home: Home = Field(Path(), alias="DAGSTER_HOME")
 

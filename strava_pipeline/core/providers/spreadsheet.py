@@ -52,5 +52,6 @@ SPEC = ProviderSpec(
     priority=1,
     by_hand=True,
     read_page=read_page,
-    capabilities=frozenset({"whole"}),
+    capabilities=frozenset({"whole", "adds"}),
+    edits=frozenset({"name", "gear", "duration"}),
 )

@@ -119,6 +119,10 @@ def _of_effort(row: Identity) -> Hashable | None:
     return (row.distance, row.seconds, row.name) if row.distance and row.seconds else None
 
 
+def _of_lone_day(row: Identity) -> Hashable | None:
+    return (row.day, row.distance) if row.distance and not row.has_time else None
+
+
 _SURE: list[tuple[_Mark, bool]] = [
     (lambda row: row.cells, True),
     *((_of_id(source), False) for source in IDS.values()),
@@ -126,7 +130,7 @@ _SURE: list[tuple[_Mark, bool]] = [
     (_of_content, True),
     (_of_start, False),  # nobody has two activities at one time
 ]
-_STAGES = [*_SURE, (_of_day, False), (_of_effort, False)]
+_STAGES = [*_SURE, (_of_day, False), (_of_effort, False), (_of_lone_day, False)]
 """Marks by which rows are the same, the surest first; and whether several of one mark pair off in their order."""
 
 

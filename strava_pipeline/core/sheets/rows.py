@@ -57,7 +57,7 @@ _NUMBERS = {
 _TEXTS = {"city": "location_city", "state": "location_state"}
 _IN_EXTRA = ("location_name", "equipment")
 _OURS = {column.source[0] for column in ACTIVITIES_ALL.sourced if column.source} | {"links", "flags", *WORDS}
-_FREEZING = 32.0  # °F
+FREEZING = 32.0  # °F
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +159,7 @@ def summary_of(row: Row, zone: str, units: str) -> Json:
     if (start := row.start) is not None:
         found |= _start(start, zone, flags)
     for word, (ours, decimals) in _NUMBERS.items():
-        found[ours] = _number(row, word, units, decimals)
+        found[ours] = number_of(row, word, units, decimals)
     for word, ours in _TEXTS.items():
         found[ours] = read_text(row.cells.get(word))
     for word in _IN_EXTRA:
@@ -205,14 +205,20 @@ def moment(clock: datetime, zone: ZoneInfo) -> datetime:
     return began.astimezone(zone)
 
 
-def _number(row: Row, word: str, units: str, decimals: int) -> float | None:
+def number_of(row: Row, word: str, units: str, decimals: int) -> float | None:
+    """The number of a row in a column, in SI.
+
+    Args:
+        units: where neither the cell nor the header names one.
+        decimals: of the number in SI.
+    """
     factors = FACTORS.get(word, {})
     value = read_number(row.cells.get(word), " ".join(factors))
     if value is None or not factors:
         return value if value is None else round(value, decimals)
     unit = _unit_in(row.cells[word], factors) or row.columns[word].unit or DEFAULTS[units][word]  # type: ignore[index]
     if word == "temperature" and factors[unit] != 1.0:
-        value -= _FREEZING
+        value -= FREEZING
     return round(value * factors[unit], decimals)
 
 

@@ -6,8 +6,9 @@ the next one knows whether anything changed. Whether a file is a workbook or CSV
 
 import hashlib
 import importlib.util
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -16,6 +17,7 @@ from strava_pipeline.core.errors import MissingSettingsError, PipelineError, Sou
 from strava_pipeline.core.json_values import json_bytes, parse_json
 from strava_pipeline.core.providers import ProviderSpec, spec_of
 from strava_pipeline.core.providers.spreadsheet import NAME
+from strava_pipeline.core.rows import Json
 from strava_pipeline.core.sheets.cells import Cell, has_no_result
 from strava_pipeline.core.sheets.header import DEFAULTS, System
 from strava_pipeline.core.sheets.keys import assign_keys, from_json, gone, identities, to_json
@@ -32,6 +34,19 @@ LOGIN_SETTINGS = ("SPREADSHEET_PATH",)
 WORKBOOKS, TEXTS = (".xlsx", ".xlsm"), (".csv", ".tsv", ".txt")
 PAUSE = 60.0  # seconds until a file that is being synchronised is read once more
 _READING = 1  # the form of a reading; a higher one has every file read again
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """The files at one moment.
+
+    Args:
+        files: path and bytes of each, by its hash.
+        content: the reading of them (core/sheets/rows.py).
+    """
+
+    files: Mapping[str, tuple[Path, bytes]] = field(repr=False)
+    content: Json = field(repr=False)
 
 
 class SpreadsheetClient(LandingClient):
@@ -65,6 +80,11 @@ class SpreadsheetClient(LandingClient):
     def spec(self) -> ProviderSpec:
         return spec_of(NAME)
 
+    @property
+    def paths(self) -> Sequence[Path]:
+        """The files."""
+        return self._paths
+
     def login(self) -> Login:
         """The same whatever the files are called: a table that was renamed or moved is still the owner's."""
         return Login(NAME)
@@ -88,19 +108,37 @@ class SpreadsheetClient(LandingClient):
             return self._read(before)
 
     def _read(self, before: bytes | None) -> Whole | None:
+        files = self._files()
+        earlier = parse_json(before) if before is not None else None
+        if earlier is not None and _made_by(earlier) == (self._by, list(files)):
+            return None
+        page = json_bytes(self._content(files, earlier))
+        originals = [Original(body, path.suffix.lower()) for path, body in files.values()]
+        return Whole(self.spec.read_page(parse_json(page)), page, originals)
+
+    def look(self, before: Look | Json | None) -> Look:
+        """The files as they are now, for whoever writes them; the same object where they are the same.
+
+        `before`: what the rows have their keys from: an earlier look, or the newest reading, parsed from JSON.
+        Raises as read_whole does.
+        """
+        files = self._files()
+        if isinstance(before, Look) and before.files.keys() == files.keys():
+            return before
+        return Look(files, self._content(files, before.content if isinstance(before, Look) else before))
+
+    def _files(self) -> dict[str, tuple[Path, bytes]]:
         files: dict[str, tuple[Path, bytes]] = {}
         for path in self._paths:
             body = read_file(path)
             files.setdefault(hashlib.sha256(body).hexdigest(), (path, body))  # a copy of a file is the same table
-        earlier = parse_json(before) if before is not None else None
-        if earlier is not None and _made_by(earlier) == (self._by, list(files)):
-            return None
+        return files
+
+    def _content(self, files: dict[str, tuple[Path, bytes]], earlier: Json | None) -> Json:
         books = [_book(path.name, digest, self._table(path, body)) for digest, (path, body) in files.items()]
-        content = {**self._by, "books": books}
+        content: dict[str, Any] = {**self._by, "books": books}
         _give_keys(content, earlier)
-        page = json_bytes(content)
-        originals = [Original(body, path.suffix.lower()) for path, body in files.values()]
-        return Whole(self.spec.read_page(parse_json(page)), page, originals)
+        return content
 
     def _table(self, path: Path, body: bytes) -> Table:
         if path.suffix.lower() in TEXTS:
@@ -130,7 +168,7 @@ def _book(name: str, digest: str, table: Table) -> dict[str, Any]:
     }
 
 
-def _give_keys(content: dict[str, Any], earlier: dict[str, Any] | None) -> None:
+def _give_keys(content: dict[str, Any], earlier: Json | None) -> None:
     """Put each row's key into a reading; `earlier`: the reading before."""
     rows = list(rows_of(content))
     known = {row.key: row for row in rows_of(earlier) if row.key} if earlier else {}
@@ -168,7 +206,7 @@ def connect(settings: Settings, clock: ServerClock, on_wait: OnWait) -> Spreadsh
         with suppress(PermissionError):  # which the reading reports
             if not path.exists():
                 raise missing(path)
-    zone, units = _zone(settings), settings.spreadsheet_units
+    zone, units = zone_of(settings), settings.spreadsheet_units
     return SpreadsheetClient(paths, clock, sheet=settings.spreadsheet_sheet, zone=zone, units=units, on_wait=on_wait)
 
 
@@ -182,10 +220,11 @@ def assumptions(settings: Settings) -> Sequence[str]:
     units = DEFAULTS[settings.spreadsheet_units]
     shown = ", ".join(f"{word} in {units[word].upper() if '°' in units[word] else units[word]}" for word in units)
     sheet = settings.spreadsheet_sheet or "the first one"
-    return [f"sheet: {sheet}", f"times are those of {_zone(settings)}", f"where a header names no unit: {shown}"]
+    return [f"sheet: {sheet}", f"times are those of {zone_of(settings)}", f"where a header names no unit: {shown}"]
 
 
-def _zone(settings: Settings) -> str:
+def zone_of(settings: Settings) -> str:
+    """The zone of the clock by which starts are written."""
     return settings.spreadsheet_zone or settings.timezone
 
 

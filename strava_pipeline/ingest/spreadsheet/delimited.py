@@ -18,20 +18,34 @@ _EPOCH = date(1899, 12, 30)  # of Excel's numbers, should the text hold one
 
 def read_delimited(name: str, body: bytes) -> Table:
     """The table in a CSV file. Raises SourceError where a person has to do something, TransientError where it is not whole."""
-    text = _decoded(name, body)
-    delimiter = max(DELIMITERS, key=lambda each: _words(text, each))
-    return table_of(name, "CSV", _EPOCH, _records(name, text, delimiter))
+    text = decoded(name, body)
+    return table_of(name, "CSV", _EPOCH, _records(name, text, delimiter_of(text)))
 
 
-def _decoded(name: str, body: bytes) -> str:
+def delimiter_of(text: str) -> str:
+    """The delimiter with which the most words of a header are read."""
+    return max(DELIMITERS, key=lambda each: _words(text, each))
+
+
+def encoding_of(body: bytes) -> str:
+    """The encoding of a file's bytes, as Python calls it; utf-16-le and utf-16-be have a BOM before the text."""
+    if body.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return "utf-16-le" if body.startswith(b"\xff") else "utf-16-be"
+    try:
+        body.decode("utf-8")
+    except UnicodeDecodeError:
+        return "cp1252"  # as Excel saves CSV where UTF-8 is not chosen
+    return "utf-8-sig" if body.startswith(b"\xef\xbb\xbf") else "utf-8"
+
+
+def decoded(name: str, body: bytes) -> str:
+    """The text in a file's bytes, without a BOM. Raises TransientError where it is not whole."""
     if not body.strip(b"\0 \r\n\t"):
         raise not_whole(name)  # empty, or space that a program has only reserved
-    if body.startswith((b"\xff\xfe", b"\xfe\xff")):
+    encoding = encoding_of(body)
+    if encoding.startswith("utf-16"):
         return body.decode("utf-16", "replace")
-    try:
-        text = body.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        text = body.decode("cp1252", "replace")  # as Excel saves CSV where UTF-8 is not chosen
+    text = body.decode(encoding, "replace")
     if "\0" in text:
         raise not_whole(name)
     return text

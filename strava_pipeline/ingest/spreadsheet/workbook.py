@@ -38,7 +38,7 @@ def read_workbook(name: str, body: bytes, sheet: str | None) -> Table:
             "without a password as .xlsx, or export the sheet as CSV."
         )
     parts = _unpacked(name, body)
-    with _faults_named(name), warnings.catch_warnings():
+    with faults_named(name), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of dates out of range and of extensions: cells of no concern to us
         copy = _packed(parts)
         results = openpyxl.load_workbook(copy, read_only=True, data_only=True)
@@ -51,7 +51,7 @@ def read_workbook(name: str, body: bytes, sheet: str | None) -> Table:
 
 
 @contextmanager
-def _faults_named(name: str) -> Iterator[None]:
+def faults_named(name: str) -> Iterator[None]:
     """What openpyxl raises for a workbook that it can't read becomes a SourceError: its types are many, and none is its own."""
     try:
         yield
@@ -86,12 +86,23 @@ def _is_sheet(part: str) -> bool:
 
 def _without_rows_at_end(text: bytes) -> bytes:
     """A sheet's XML without the rows below the last one with a value, a text or a formula."""
+    begin, end = _rows_at_end(text)
+    return text[:begin] + text[end:]
+
+
+def rows_at_end(text: bytes) -> bytes:
+    """Of a sheet's XML, the rows below the last one with a value, a text or a formula."""
+    begin, end = _rows_at_end(text)
+    return text[begin:end]
+
+
+def _rows_at_end(text: bytes) -> tuple[int, int]:
     end = text.rfind(b"</", 0, max(text.rfind(b"sheetData>"), 0))
     last = max(text.rfind(value, 0, max(end, 0)) for value in _VALUES)
     if end < 0 or last < 0:
-        return text
+        return 0, 0
     closing = re.compile(rb"</(?:\w+:)?row>").search(text, last, end)
-    return text if closing is None else text[: closing.end()] + text[end:]
+    return (0, 0) if closing is None else (closing.end(), end)
 
 
 def _packed(parts: dict[str, bytes]) -> io.BytesIO:

@@ -1,0 +1,216 @@
+"""The cells that a change writes: a value of ours in the form and the units in which the owner keeps a column. Pure.
+
+A value is read from a row, and written into one, by the word of its column. Numbers of ours are in SI (m, m/s, °C, seconds).
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from strava_pipeline.core.sheets.cells import (
+    Cell,
+    is_blank,
+    read_duration,
+    read_id,
+    read_number,
+    read_start_cell,
+    read_text,
+    shown,
+)
+from strava_pipeline.core.sheets.header import DEFAULTS, DURATION, FACTORS, IDS, START, Column
+from strava_pipeline.core.sheets.rows import FREEZING, Row, moment, number_of
+
+NUMBERS = (
+    *(word for word in FACTORS if word != DURATION),
+    "avg_heart_rate",
+    "max_heart_rate",
+    "avg_cadence",
+    "calories",
+)
+"""The columns of numbers; with a unit, where FACTORS has one."""
+DECIMALS = 2  # of a number in the owner's unit: 10 m of a distance in kilometres
+START_FORMAT, DURATION_FORMAT = "yyyy-mm-dd h:mm:ss", "[h]:mm:ss"
+_DAY = 86_400
+_CLOCK = re.compile(r"(\d+):(\d{1,2})(?::(\d{1,2})(?:[.,]\d+)?)?")
+_START = re.compile(r"\d{4}([-/.])\d{1,2}\1\d{1,2}([T ]+)\d{1,2}:\d{2}(:\d{2})?\S*?(Z|[+-]\d{2}:?\d{2})?")
+
+
+class UnwritableError(ValueError):
+    """The cell can't take the value without losing what it says; the text says why, without any value."""
+
+
+def value_in(row: Row, word: str, units: str) -> str | int | float | None:
+    """What a row says in a column, in SI; a cell that can't be read as its text, so that it is not taken for an empty one."""
+    cell = row.cells.get(word)
+    found: str | int | float | None
+    if word == START:
+        found = row.start.text if row.start else None
+    elif word == DURATION:
+        found = row.seconds()
+    elif word in NUMBERS:
+        found = number_of(row, word, units, DECIMALS)
+    elif word in IDS:
+        found = read_id(cell)
+    else:
+        return read_text(cell)
+    return found if found is not None or is_blank(cell) else read_text(cell) or "?"
+
+
+def duration_cell(seconds: int, form: Cell, seconds_each: float | None = None) -> Cell:
+    """A duration in the form of another cell. Raises UnwritableError where nobody can say what that form is.
+
+    Args:
+        form: the cell that stands there, or one of the same column.
+        seconds_each: what a plain number counts, where the header says it.
+    """
+    if isinstance(form, dict) and read_duration(form) is not None:
+        is_time = "time" in form and seconds < _DAY
+        return {"time": _clock(seconds, 2)} if is_time else {"seconds": seconds}
+    if isinstance(form, str) and (found := _CLOCK.fullmatch(form.strip())):
+        if found[3] is None:
+            return f"{seconds // 60:0{len(found[1])}}:{seconds % 60:02}"
+        return _clock(seconds, len(found[1]) if found[1].startswith("0") else 1)
+    number = read_number(form)
+    if number is None:
+        raise UnwritableError("its duration is written in a form that can't be read")
+    if seconds_each is None:
+        if not 0 < number < 1:
+            raise UnwritableError("its duration is a number, and nothing says of what")
+        if seconds >= _DAY:  # a number of days from 1 on is not read as a duration
+            return _clock(seconds, 1) if isinstance(form, str) else {"seconds": seconds}
+        return _as_written(round(seconds / _DAY, 7), form) if isinstance(form, str) else seconds / _DAY
+    counted = round(seconds / seconds_each, DECIMALS if seconds_each > 1 else 0)
+    return _as_written(counted, form)
+
+
+def _clock(seconds: int, width: int) -> str:
+    return f"{seconds // 3600:0{width}}:{seconds % 3600 // 60:02}:{seconds % 60:02}"
+
+
+def _as_written(number: float, form: Cell) -> Cell:
+    """A number as a number, or as text with the decimal sign of another text."""
+    plain = int(number) if number == int(number) else number
+    if not isinstance(form, str):
+        return plain
+    return str(plain).replace(".", ",") if "," in form else str(plain)
+
+
+def row_cells(
+    values: Mapping[str, Any],
+    began: datetime | None,
+    columns: Mapping[str, Column],
+    above: Iterable[Mapping[str, Cell]],
+    *,
+    zone: str,
+    units: str,
+    as_text: bool,
+) -> dict[str, Cell]:
+    """The cells of a new row by word; values without a column are left out.
+
+    Args:
+        values: of the row, by word, in SI; the start as the clock showed it.
+        began: its start (UTC); None: `values` have it.
+        above: the cells of the rows before by word, the nearest first, whose forms are followed.
+        zone: of the clock by which the table's starts are written.
+        as_text: whether all cells are text, as in CSV.
+    """
+    rows = list(above)
+    found: dict[str, Cell] = {}
+    for word, value in values.items():
+        if word not in columns or value is None:
+            continue
+        form = next((row[word] for row in rows if not is_blank(row.get(word))), None)
+        if word == START:
+            found[word] = _start_cell(value, began, form if as_text else None, zone, as_text)
+        elif word == DURATION:
+            found[word] = _new_duration(int(value), form, columns[word], as_text)
+        elif word in NUMBERS:
+            number = in_unit(float(value), word, columns[word].unit, units)
+            found[word] = (
+                _as_written(number, form if isinstance(form, str) else "") if as_text else _as_written(number, None)
+            )
+        else:
+            found[word] = str(value)
+    return found
+
+
+def in_unit(value: float, word: str, unit: str | None, units: str) -> float:
+    """A number in SI as the owner writes it: in the unit of its column, rounded."""
+    factors = FACTORS.get(word)
+    if not factors:
+        return round(value, DECIMALS)
+    factor = factors[unit or DEFAULTS[units][word]]  # type: ignore[index]
+    return round(value / factor + (FREEZING if word == "temperature" and factor != 1.0 else 0.0), DECIMALS)
+
+
+def wall_clock(value: str, began: datetime | None, zone: str) -> datetime:
+    """A start as the table's clock shows it, to the second.
+
+    Args:
+        value: what the athlete's clock showed, in ISO 8601, which counts where `began` is not known.
+    """
+    shown_at = datetime.fromisoformat(value.removesuffix("Z")) if began is None else began
+    if shown_at.tzinfo is not None:
+        shown_at = shown_at.astimezone(ZoneInfo(zone))
+    return shown_at.replace(microsecond=0, tzinfo=None)
+
+
+def is_there(row: Row, word: str, value: Any, cell: Cell, units: str) -> bool:
+    """Whether a row says in a column what `cell` would say, which was made of `value`."""
+    present = row.cells.get(word)
+    if word == START:
+        mine, theirs = row.start, read_start_cell(cell, row.epoch)
+        return mine is not None and theirs is not None and mine.clock == theirs.clock
+    if word == DURATION:
+        return value_in(row, word, units) == int(value)
+    if word in NUMBERS:
+        mine_number, number = read_number(present), read_number(cell)
+        return mine_number is not None and number is not None and abs(mine_number - number) < 10**-DECIMALS / 2
+    if word in IDS:
+        return read_id(present) == read_id(cell)
+    return (read_text(present) or "").strip() == str(value).strip()
+
+
+def _start_cell(value: str, began: datetime | None, form: Cell, zone: str, as_text: bool) -> Cell:
+    clock = wall_clock(value, began, zone)
+    if not as_text:
+        return {"at": clock.isoformat(), "format": START_FORMAT}
+    found = _START.fullmatch(form.strip()) if isinstance(form, str) else None
+    if found is None:
+        return clock.isoformat(sep=" ")
+    sign, between, seconds, offset = found.groups()
+    text = clock.strftime(f"%Y{sign}%m{sign}%d{between}%H:%M") + (
+        f":{clock.second:02}" if seconds or clock.second else ""
+    )
+    if not offset:
+        return text
+    instant = began or moment(clock, ZoneInfo(zone))
+    if offset == "Z":
+        return wall_clock(value, instant, "UTC").strftime(f"%Y-%m-%d{between}%H:%M:%SZ")
+    return instant.astimezone(ZoneInfo(zone)).isoformat(sep="T" if "T" in between else " ", timespec="seconds")
+
+
+def _new_duration(seconds: int, form: Cell, column: Column, as_text: bool) -> Cell:
+    each = FACTORS[DURATION][column.unit] if column.unit else None
+    try:
+        return duration_cell(seconds, form, each)
+    except UnwritableError:
+        if each is not None:
+            return duration_cell(seconds, "1" if as_text else 1, each)
+        return duration_cell(seconds, "1:00:00" if as_text else {"seconds": 1})
+
+
+def start_of(text: Any) -> datetime | None:
+    """The instant in a text in ISO 8601; one without an offset is UTC. None: there is none."""
+    if not isinstance(text, str):
+        return None
+    began = datetime.fromisoformat(text)
+    return began.astimezone(UTC) if began.tzinfo else began.replace(tzinfo=UTC)
+
+
+def has_clock(number_format: str) -> bool:
+    """Whether a number format shows a date with its time."""
+    bare = shown(number_format)
+    return "h" in bare and "y" in bare

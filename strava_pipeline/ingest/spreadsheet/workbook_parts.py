@@ -1,0 +1,119 @@
+"""What of a workbook openpyxl would not keep: it reads a part of what Excel can hold, and saves what it has read.
+
+Everything is refused but what is known to be kept, so that a kind of content that comes later is refused too.
+"""
+
+import io
+import re
+import zipfile
+from collections.abc import Iterator
+
+from strava_pipeline.ingest.spreadsheet.workbook import rows_at_end
+
+_KEPT = re.compile(
+    r"\[Content_Types\]\.xml|(?:.*/)?_rels/[^/]*\.rels|docProps/(?:app|core|custom)\.xml"
+    r"|xl/(?:workbook|styles|sharedStrings)\.xml|xl/theme/theme\d*\.xml|xl/worksheets/sheet\d*\.xml|xl/tables/table\d*\.xml"
+    r"|xl/comments\d*\.xml|xl/comments/comment\d*\.xml|xl/drawings/(?:vmlDrawing|commentsDrawing|legacyDrawing)\d*\.vml"
+)
+_NEEDLESS = re.compile(r"xl/calcChain\.xml|xl/printerSettings/.*|docProps/thumbnail\..*|xl/persons/.*|.*/")
+"""Made again by the next program that saves it, of a printer, a picture for the folder, authors' ids, or a folder."""
+_OF_MACROS = re.compile(r"xl/vba.*|xl/ctrlProps/.*|customUI/.*|xl/activeX/.*|xl/media/.*\.emf")
+_NAMES = (
+    ("xl/pivot", "pivot tables"),
+    ("xl/slicer", "slicers"),
+    ("xl/timeline", "timelines"),
+    ("xl/charts", "charts"),
+    ("xl/chartsheets", "charts"),
+    ("xl/diagrams", "diagrams"),
+    ("xl/media", "pictures"),
+    ("xl/drawings", "pictures, charts or shapes"),
+    ("xl/externalLinks", "links to other workbooks"),
+    ("xl/threadedComments", "comments with answers"),
+    ("xl/queryTables", "queries"),
+    ("xl/connections", "connections to data"),
+    ("xl/model", "a data model"),
+    ("xl/metadata", "formulas that fill several cells"),
+    ("xl/richData", "linked data types"),
+    ("xl/embeddings", "embedded files"),
+    ("xl/ctrlProps", "buttons or other controls"),
+    ("xl/activeX", "buttons or other controls"),
+    ("xl/vba", "macros"),
+    ("customXml", "XML data of other programs (customXml)"),
+    ("docMetadata", "a sensitivity label"),
+    ("_xmlsignatures", "a digital signature"),
+)
+_SHEET_WORDS = """
+    sheetPr dimension sheetViews sheetFormatPr cols sheetProtection scenarios autoFilter mergeCells conditionalFormatting
+    dataValidations hyperlinks printOptions pageMargins pageSetup headerFooter rowBreaks colBreaks legacyDrawing tableParts
+    ignoredErrors phoneticPr sheetCalcPr
+"""
+_SHEET_KEPT = frozenset(_SHEET_WORDS.split())
+"""Of the elements of a sheet, those that are kept; the last three only hide green corners and say how kana are shown."""
+_SHEET_NAMES = {
+    "extLst": "sparklines, or rules of newer versions of Excel",
+    "protectedRanges": "ranges that some people may edit",
+    "drawing": "pictures, charts or shapes",
+    "controls": "buttons or other controls",
+    "oleObjects": "embedded files",
+    "customSheetViews": "views of several people",
+    "picture": "a picture behind the cells",
+    "sortState": "a sort order",
+}
+_MOST_FORMATTED = 100_000  # rows and cells below the last content: openpyxl takes seconds and 100 MB for them
+
+
+def would_be_lost(body: bytes, *, has_macros: bool) -> list[str]:
+    """What a workbook has that would be lost, in words, each once."""
+    with zipfile.ZipFile(io.BytesIO(body)) as archive:
+        parts = {name: archive.read(name) for name in archive.namelist()}
+    return list(dict.fromkeys([*_lost_parts(parts, has_macros), *_lost_content(parts, has_macros)]))
+
+
+def formatted_rows(body: bytes) -> str | None:
+    """A sentence about a sheet with very many rows that are only formatted; None where there is none."""
+    with zipfile.ZipFile(io.BytesIO(body)) as archive:
+        for name in archive.namelist():
+            if name.startswith("xl/worksheets/") and name.endswith(".xml"):
+                tail = rows_at_end(archive.read(name))
+                count = len(re.findall(rb"<(?:\w+:)?(?:row|c)\b", tail))
+                if count > _MOST_FORMATTED:
+                    return f"has {count:,} formatted but empty rows and cells below its last row. Delete these rows"
+    return None
+
+
+def _lost_parts(parts: dict[str, bytes], has_macros: bool) -> Iterator[str]:
+    for name in parts:
+        if _KEPT.fullmatch(name) or _NEEDLESS.fullmatch(name) or (has_macros and _OF_MACROS.fullmatch(name)):
+            continue
+        yield next((words for start, words in _NAMES if name.startswith(start)), name)
+
+
+def _lost_content(parts: dict[str, bytes], has_macros: bool) -> Iterator[str]:
+    for name, content in parts.items():
+        if re.fullmatch(r"xl/worksheets/sheet\d*\.xml", name):
+            yield from _lost_of_sheet(content)
+        elif name == "xl/sharedStrings.xml" and b"<rPh" in content:
+            yield "readings above Japanese text"
+        elif name == "xl/workbook.xml" and b"<fileSharing" in content:
+            yield "a recommendation to open it read-only"
+        elif (
+            name.endswith(".vml") and not has_macros and (b'ObjectType="' in content.replace(b'ObjectType="Note"', b""))
+        ):
+            yield "buttons or other controls"
+        elif name.startswith("xl/tables/") and b"<extLst" in content:
+            yield "descriptions of tables"
+
+
+def _lost_of_sheet(content: bytes) -> Iterator[str]:
+    begin, end = content.find(b"sheetData"), content.rfind(b"sheetData")
+    around = content[: max(begin, 0)] + b" " + content[max(end, 0) :]
+    if b"extLst" in around:
+        yield _SHEET_NAMES["extLst"]
+    depth = 0
+    for closing, raw, empty in re.findall(rb"<(/?)(?:\w+:)?(\w+)\b[^>]*?(/?)>", around):
+        tag = raw.decode()
+        if tag in ("worksheet", "sheetData"):
+            continue
+        if not closing and depth == 0 and tag not in _SHEET_KEPT:
+            yield _SHEET_NAMES.get(tag, tag)
+        depth += 0 if empty else -1 if closing else 1
