@@ -103,10 +103,13 @@ class Settings(BaseSettings):
     intervals_base_url: Server = Field("https://intervals.icu", alias="INTERVALS_BASE_URL")
     intervals_api_key: SecretStr | None = Field(None, alias="INTERVALS_API_KEY")
     intervals_athlete_id: Stripped = Field("0", alias="INTERVALS_ATHLETE_ID")
+    intervals_client_id: Stripped | None = Field(None, alias="INTERVALS_CLIENT_ID")
+    intervals_client_secret: SecretStr | None = Field(None, alias="INTERVALS_CLIENT_SECRET")
     intervals_webhook_secret: SecretStr | None = Field(None, alias="INTERVALS_WEBHOOK_SECRET")
     ridewithgps_base_url: Server = Field("https://ridewithgps.com", alias="RIDEWITHGPS_BASE_URL")
     ridewithgps_api_key: SecretStr | None = Field(None, alias="RIDEWITHGPS_API_KEY")
     ridewithgps_auth_token: SecretStr | None = Field(None, alias="RIDEWITHGPS_AUTH_TOKEN")
+    ridewithgps_client_id: Stripped | None = Field(None, alias="RIDEWITHGPS_CLIENT_ID")
     ridewithgps_client_secret: SecretStr | None = Field(None, alias="RIDEWITHGPS_CLIENT_SECRET")
     ridewithgps_interval: float = Field(0.5, alias="RIDEWITHGPS_INTERVAL", ge=0, le=3600)  # seconds between calls
     pings_config: AbsolutePath = Field(Path("cars.toml"), alias="PINGS_CONFIG")

@@ -63,12 +63,18 @@ class LoginRequest:
         ask: puts a question to the person and returns the answer.
         ask_secret: the same, and the terminal does not show what is typed.
         say: shows the person a line, such as what a slow step waits for.
+        code: the code, or the address with it, that a service's page sent the person to; None: the page is to be shown.
+        listen: the port on which that address is caught; None: the person pastes it.
+        writes: something may be changed at the service, so that the login has to allow it.
     """
 
     tokens: Path | None
     ask: Callable[[str], str]
     ask_secret: Callable[[str], str]
     say: Callable[[str], None]
+    code: str | None = None
+    listen: int | None = None
+    writes: bool = False
 
 
 @dataclass(frozen=True, slots=True)

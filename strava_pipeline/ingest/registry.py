@@ -7,6 +7,7 @@ imported when it is used, so a provider that nobody enabled costs nothing. The m
 - `login_files(settings) -> Sequence[Path]`, where the login is kept; empty where the login is a setting;
 - either `login(settings, clock, request) -> None`, which logs a person in by what a `LoginRequest` gives, saves the
   login, and raises PipelineError where that fails; or `LOGIN_SETTINGS`, the names of the settings that are the login.
+  Where both ways are possible, `is_application_set(settings) -> bool` chooses the first one.
 """
 
 import importlib
@@ -72,8 +73,11 @@ def log_in(name: str, settings: Settings, request: LoginRequest) -> None:
     login(settings, machine_clock(settings.clock_speed), request)
 
 
-def login_settings(name: str) -> Sequence[str]:
+def login_settings(name: str, settings: Settings) -> Sequence[str]:
     """The names of the settings that are the login of the provider `name`; none, where `log_in` gets it."""
+    is_application_set = getattr(importlib.import_module(PROVIDERS[name]), "is_application_set", None)
+    if is_application_set is not None and is_application_set(settings):
+        return ()
     return cast("Sequence[str]", getattr(importlib.import_module(PROVIDERS[name]), "LOGIN_SETTINGS", ()))
 
 

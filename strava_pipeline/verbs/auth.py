@@ -22,10 +22,10 @@ from strava_pipeline.core.errors import (
     TransientError,
 )
 from strava_pipeline.ingest.clock import ServerClock, system_clock
+from strava_pipeline.ingest.consent import Consent, RedirectListener, read_consent
 from strava_pipeline.ingest.http import make_wire
 from strava_pipeline.ingest.strava.access import forget_revocation
 from strava_pipeline.ingest.strava.client import connect
-from strava_pipeline.ingest.strava.consent import Consent, RedirectListener, read_consent
 from strava_pipeline.ingest.strava.oauth import SCOPES, OAuth, make_oauth, missing_scopes
 from strava_pipeline.ingest.strava.token_store import StoredToken, TokenStore, token_store
 from strava_pipeline.lake.bronze.answers import land_athlete

@@ -7,7 +7,7 @@ What is known of a provider is operations/provider_access.py's, the registry of 
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 providers = typer.Typer(
     no_args_is_help=True, add_completion=False, help="Services besides Strava: list, status, login, pull, gear."
 )
+PORT = 8721  # as of `auth`
 OneObject = Annotated[bool, typer.Option("--json", help="One JSON object.")]
 Name = Annotated[str, typer.Argument(help="The service, as in providers.toml.", show_default=False)]
 
@@ -185,26 +186,39 @@ def login(
         Path | None, typer.Option("--tokens", help="A file with a login that another program got.", dir_okay=False)
     ] = None,
     check: Annotated[bool, typer.Option("--check", help="Ask the service whether it accepts the login.")] = False,
+    code: Annotated[
+        str | None, typer.Option(help="Log in with this code, or the address the service sent you to; no prompt.")
+    ] = None,
+    listen: Annotated[bool, typer.Option("--listen", help="Catch the service's redirect on this machine.")] = False,
+    port: Annotated[
+        int | None, typer.Argument(min=1, max=65535, help="With --listen: the port to catch it on (8721).")
+    ] = None,
 ) -> None:
     """Log in to a service; where its login is a setting, show which, and whether it is set."""
     from strava_pipeline.core.errors import MisuseError
     from strava_pipeline.core.providers import spec_of
     from strava_pipeline.ingest.clock import machine_clock
-    from strava_pipeline.ingest.providers_file import enabled_providers
+    from strava_pipeline.ingest.providers_file import enabled_providers, provider_choices
     from strava_pipeline.ingest.registry import connect, log_in, login_files, login_settings
     from strava_pipeline.settings import Settings, env_file
 
+    if (code is not None and listen) or (port is not None and not listen):
+        raise MisuseError("--code and --listen are two ways to log in; choose one. A port goes with --listen.")
     settings = Settings.load()
     name = _own_name(name)
     title, clock = spec_of(name).title, machine_clock(settings.clock_speed)
-    if names := login_settings(name):
+    if names := login_settings(name, settings):
         listed = " and ".join(names)
+        if code is not None or listen:
+            raise MisuseError(f"The login of {title} is in settings ({listed}); no page of the service is shown.")
         if tokens is not None:
             raise MisuseError(f"The login of {title} is in settings ({listed}), so there is no file of tokens.")
         connect(name, settings, clock)
         echo(f"The login of {title} is in settings: {listed}, from the environment or {env_file()}. They are usable.")
     else:
-        log_in(name, settings, _request(tokens))
+        choice = provider_choices(settings.providers_config).get(name)
+        consent = {"code": code, "listen": (port or PORT) if listen else None}
+        log_in(name, settings, _request(tokens, writes=bool(choice and choice.write), **consent))
         places = " and ".join(map(str, login_files(name, settings)))
         echo(f"Logged in to {title}; the login is kept in {places}.")
     if check:
@@ -230,7 +244,7 @@ def _own_name(typed: str) -> str:
     return provider_name(typed)
 
 
-def _request(tokens: Path | None) -> "LoginRequest":
+def _request(tokens: Path | None, **more: Any) -> "LoginRequest":
     from strava_pipeline.core.errors import MisuseError
     from strava_pipeline.ingest.provider import LoginRequest
 
@@ -241,6 +255,7 @@ def _request(tokens: Path | None) -> "LoginRequest":
         ask=lambda question: str(typer.prompt(question, err=True)),
         ask_secret=lambda question: str(typer.prompt(question, hide_input=True, err=True)),
         say=lambda text: echo(text, err=True),
+        **more,
     )
 
 

@@ -118,6 +118,14 @@ def test_a_login_that_is_a_setting_is_named_and_asked_only_by_the_check(
     said = type_in("providers", "login", "tin", "--tokens", "tokens.json")
     assert said.code == 2
     assert said.err == "The login of Tin toy is in settings (TIN_KEY), so there is no file of tokens.\n"
+    for options, why in (
+        (("--code", "x"), "The login of Tin toy is in settings (TIN_KEY); no page of the service is shown."),
+        (("--listen",), "The login of Tin toy is in settings (TIN_KEY); no page of the service is shown."),
+        (("--listen", "--code", "x"), "--code and --listen are two ways to log in; choose one."),
+        (("8721",), "A port goes with --listen."),
+    ):
+        said = type_in("providers", "login", "tin", *options)
+        assert (said.code, why in said.err) == (2, True)
     monkeypatch.setitem(tin_client.KEYS, "TIN_KEY", "")
     said = type_in("providers", "login", "tin")
     assert (said.code, said.out, said.err) == (2, "", "TIN_KEY is not set. Ask the tin toy for a key.\n")
@@ -173,7 +181,10 @@ def test_a_name_without_a_login_here_says_what_to_type(
 def test_every_provider_says_how_to_log_in(name: str) -> None:
     module = import_module(registry.PROVIDERS[name])
     settings = getattr(module, "LOGIN_SETTINGS", ())
-    assert bool(settings) != hasattr(module, "login"), "either settings, or a way to get a login"
+    both = hasattr(module, "is_application_set")
+    assert (bool(settings) != hasattr(module, "login")) or both, (
+        "settings, or a way to get a login, or a choice of both"
+    )
     assert set(settings) <= Settings.variables()
 
 

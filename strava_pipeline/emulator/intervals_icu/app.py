@@ -7,6 +7,7 @@ from base64 import b64decode
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, time
 from typing import Any
+from urllib.parse import parse_qsl
 
 from starlette.applications import Starlette
 from starlette.authentication import AuthenticationError
@@ -16,6 +17,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
+from strava_pipeline.emulator.consent import Consents, consent_route
 from strava_pipeline.emulator.deliveries import Deliveries, Orders
 from strava_pipeline.emulator.server import Gate, RecordedSend, ServiceState, control_routes, query_of, status_phrase
 from strava_pipeline.emulator.service import (
@@ -55,7 +57,7 @@ class IntervalsIcu(ServiceState):
         longest_name: characters of an activity's name; None: any number.
         limit: calls in a quarter of an hour; None: any number.
         headers: of every answer that is a fault.
-        webhook_secret: what deliveries hold; `subscriber`: where these go.
+        webhook_secret: what deliveries hold; `subscriber`: where these go; `consents`: logins by OAuth.
     """
 
     key: str
@@ -74,6 +76,7 @@ class IntervalsIcu(ServiceState):
     count: WindowCount = field(default_factory=lambda: WindowCount(WINDOW))
     webhook_secret: str = "intervals-webhook-secret"
     subscriber: Subscriber = field(init=False)
+    consents: Consents = field(default_factory=lambda: Consents("315", "intervals-client-secret"))
 
     def __post_init__(self) -> None:
         # How long the pauses are, and how many, nobody documents; they grow.
@@ -155,7 +158,8 @@ class IntervalsGate(Gate[IntervalsIcu]):
     def _refusal(self, scope: Scope) -> tuple[int, Headers] | None:
         """The status and the headers of a call that is not let through."""
         try:
-            if not _is_login(dict(scope["headers"]).get(b"authorization", b"").decode("latin-1"), self.state.key):
+            login = dict(scope["headers"]).get(b"authorization", b"").decode("latin-1")
+            if not self.state.consents.has(login) and not _is_login(login, self.state.key):
                 return 401, []
         except AuthenticationError:
             return 403, []
@@ -202,6 +206,8 @@ def application(service: IntervalsIcu) -> Starlette:
         Route(f"{API}/activity/{{key:path}}/file", api.file),
         Route(f"{API}/activity/{{key:path}}/fit-file", api.derived_file),
         Route(f"{API}/activity/{{key:path}}", api.activity),
+        consent_route(service.consents, lambda: service.epoch),
+        Route("/api/oauth/token", api.token, methods=["POST"]),
         *control_routes(API),
         *subscriber_routes(service.subscriber),
         *change_routes(lambda key, fields: service.put({**service.activities[key], **fields}), service.delete),
@@ -216,6 +222,15 @@ class _Api:
 
     def __init__(self, service: IntervalsIcu) -> None:
         self._service = service
+
+    async def token(self, request: Request) -> Response:
+        """An access token for a code, which is sent as a form. It neither expires nor is renewed."""
+        service, sent = self._service, dict(parse_qsl((await request.body()).decode("utf-8", "replace")))
+        found = service.consents.exchange(sent, service.epoch, with_redirect=False)
+        if found is None:
+            return answer({"status": 400, "error": "Invalid code"}, 400)
+        athlete = {"id": service.athlete, "name": "An Athlete"}
+        return answer({"token_type": "Bearer", "access_token": found[0], "scope": found[1], "athlete": athlete})
 
     async def listed(self, request: Request) -> Response:
         """Activities between two local days or times, the newest first. No pages; `limit` cuts without a word."""

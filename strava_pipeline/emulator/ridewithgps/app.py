@@ -13,6 +13,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
+from strava_pipeline.emulator.consent import consent_route
 from strava_pipeline.emulator.ridewithgps.service import RideWithGps, gear_of_detail, legacy_entry
 from strava_pipeline.emulator.server import Gate, RecordedSend, control_routes, query_of, status_phrase
 from strava_pipeline.emulator.service import Json, answer
@@ -42,7 +43,8 @@ class RideWithGpsGate(Gate[RideWithGps]):
         fault = service.faults.next_fault(path, query)
         given = {name: value.decode() for name, value in scope["headers"]}
         login = given.get(b"x-rwgps-api-key"), given.get(b"x-rwgps-auth-token")
-        if fault is None and login != (service.key, service.token):
+        is_open = path.startswith("/oauth/") or service.consents.has(given.get(b"authorization", ""))
+        if fault is None and not is_open and login != (service.key, service.token):
             await answer({"error": "Failed to authenticate the user"}, 401)(scope, receive, recorded.send)
             return None
         headers = service.answer_headers if fault is not None else []
@@ -61,6 +63,8 @@ def application(service: RideWithGps) -> Starlette:
         Route("/users/{user_id:int}/trips.json", _legacy_trips),
         Route("/trips/{name:path}", _edit_trip, methods=["PATCH"]),
         Route("/trips/{name:path}", _legacy_trip),
+        consent_route(service.consents, lambda: service.epoch),
+        Route("/oauth/token.json", _token, methods=["POST"]),
         *control_routes(""),
         *subscriber_routes(service.subscriber),
         *change_routes(lambda key, fields: service.edit(int(key), **fields), lambda key: service.delete(int(key))),
@@ -73,6 +77,20 @@ def application(service: RideWithGps) -> Starlette:
 def _of(request: Request) -> RideWithGps:
     service: RideWithGps = request.app.state.emulator
     return service
+
+
+async def _token(request: Request) -> Response:
+    """An access token for a code. It neither expires nor is renewed."""
+    service = _of(request)
+    try:
+        sent = json.loads(await request.body())
+    except ValueError:
+        return answer({"error": "invalid_request"}, 400)
+    found = service.consents.exchange(sent, service.epoch, with_redirect=True)
+    if found is None or sent.get("grant_type") != "authorization_code":
+        return answer({"error": "invalid_grant"}, 401)
+    created = {"created_at": int(service.epoch), "user_id": service.user_id}
+    return answer({"access_token": found[0], "token_type": "Bearer", "scope": "user", **created})
 
 
 async def _user(request: Request) -> Response:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+from strava_pipeline.emulator.consent import Consents
 from strava_pipeline.emulator.deliveries import Deliveries, Orders, post
 from strava_pipeline.emulator.server import ServiceState
 from strava_pipeline.emulator.service import Clock, FaultPlan, Journal, Json
@@ -27,7 +28,8 @@ class RideWithGps(ServiceState):
     Args:
         least_rows, most_rows: of a page of trips.json.
         events: what happened to items, as `sync.json` lists it.
-        client_secret: of the API client, under which deliveries are signed; `subscriber`: where these go.
+        client_secret: of the API client, under which deliveries are signed; `subscriber`: where these go; `consents`: logins
+            by OAuth.
         hidden: trips that exist and that this login may not see.
         refusal_status: of a change that is refused, with an error in the answer; the real service may say 200 there.
         answer_headers: of every answer that is a fault.
@@ -46,9 +48,11 @@ class RideWithGps(ServiceState):
     refusal_status: int = 422
     answer_headers: list[tuple[bytes, bytes]] = field(default_factory=list)
     client_secret: str = "rwgps-client-secret"
+    consents: Consents = field(init=False)
     subscriber: Subscriber = field(init=False)
 
     def __post_init__(self) -> None:
+        self.consents = Consents("rwgps-client", self.client_secret)
         deliveries = Deliveries(0, self._signed, orders=Orders(attempts=1, timeout=1.0))
         self.subscriber = Subscriber(deliveries, lambda found: {"notifications": found}, MOST_NOTIFICATIONS)
 

@@ -8,7 +8,7 @@ written there.
 import hashlib
 import json
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -20,9 +20,16 @@ from strava_pipeline.core.providers import Kind, UnreadableRowError, spec_of
 from strava_pipeline.core.providers.intervals_icu import NAME, OWN, text_id
 from strava_pipeline.ingest.clock import ServerClock
 from strava_pipeline.ingest.http import Wire, make_wire
-from strava_pipeline.ingest.provider import Login, OnWait, Page, Received
+from strava_pipeline.ingest.provider import Login, LoginRequest, OnWait, Page, Received
 from strava_pipeline.ingest.secret_file import save_secret
 from strava_pipeline.ingest.service_client import Answer, ServiceClient, ServiceProvider
+from strava_pipeline.ingest.service_oauth import (
+    ServiceApplication,
+    ServiceToken,
+    log_in_by_consent,
+    stored_token,
+    token_file,
+)
 from strava_pipeline.settings import Settings
 
 LOGIN_SETTINGS = ("INTERVALS_API_KEY",)
@@ -33,14 +40,22 @@ EARLIEST, LATEST = date(1970, 1, 1), date(2199, 12, 31)  # wrong clocks of devic
 WHOLE = 1_000_000  # rows: more than any answer has, so that none looks cut off
 FIRST_PAUSE = timedelta(seconds=1)  # after a 429 without Retry-After: intervals.icu counts calls by the second
 MOST_REFUSALS = 6  # 429s for one call, so that it is repeated five times
+READ, GEAR_SCOPE = "ACTIVITY:READ", "SETTINGS:READ"
+AGAIN = f"Run strava-pipeline providers login {NAME}."
 KEY_PAGE = "https://intervals.icu/settings, under Developer Settings"
 
 
 class IntervalsClient(ServiceProvider):
     """intervals.icu with the login of `settings`."""
 
-    def __init__(self, settings: Settings, key: str, wire: Wire, clock: ServerClock, on_wait: OnWait) -> None:
+    def __init__(
+        self, settings: Settings, login: str | ServiceToken, wire: Wire, clock: ServerClock, on_wait: OnWait
+    ) -> None:
+        """`login`: the API key, or what a login by OAuth got."""
+        token = login if isinstance(login, ServiceToken) else None
+        key = login if isinstance(login, str) else login.access_token
         self._settings, self._key = settings, key
+        self._account = None if token is None else token.account
         self._athlete = settings.intervals_athlete_id
         base_url = settings.intervals_base_url
         service = ServiceClient(
@@ -49,11 +64,14 @@ class IntervalsClient(ServiceProvider):
             wire,
             clock,
             random.random,
-            login=f"Check INTERVALS_API_KEY and INTERVALS_ATHLETE_ID; the key is at {KEY_PAGE}.",
+            login=f"Check INTERVALS_API_KEY and INTERVALS_ATHLETE_ID; the key is at {KEY_PAGE}."
+            if token is None
+            else AGAIN,
             refuses_login_by=(401, 403),
             unsaid=FIRST_PAUSE,
             most_refusals=MOST_REFUSALS,
-            basic=("API_KEY", key),
+            basic=("API_KEY", key) if token is None else None,
+            bearer=None if token is None else token.access_token,
             on_wait=on_wait,
         )
         super().__init__(NAME, base_url, service)
@@ -65,8 +83,8 @@ class IntervalsClient(ServiceProvider):
 
     def login(self) -> Login:
         """The athlete whose activities are listed. One call for each key, ever, unless a setting names the athlete."""
-        if self._athlete != OWN:
-            return Login(self._athlete)
+        if self._athlete != OWN or self._account is not None:
+            return Login(self._athlete if self._athlete != OWN else self._account)
         digest = self.login_digest
         path = account_file(self._settings)
         with suppress(OSError, ValueError, TypeError, AttributeError):  # damaged is unknown
@@ -233,12 +251,54 @@ def account_file(settings: Settings) -> Path:
 
 
 def login_files(settings: Settings) -> Sequence[Path]:
-    """The file that belongs to the login; the login itself is a setting."""
-    return [account_file(settings)]
+    """The file that belongs to a login that is a setting, and the login by OAuth, if there is one."""
+    token = token_file(settings, NAME)
+    return [account_file(settings), *([token] if token.exists() else [])]
+
+
+def is_application_set(settings: Settings) -> bool:
+    """Whether a person logs in on the service's page."""
+    return settings.intervals_client_id is not None and settings.intervals_client_secret is not None
+
+
+def application_of(settings: Settings, *, writes: bool) -> ServiceApplication:
+    """The user's app, and what it asks for. `writes`: activities may be changed."""
+    client_id, secret = settings.intervals_client_id, settings.intervals_client_secret
+    if client_id is None or secret is None:
+        raise MissingSettingsError("INTERVALS_CLIENT_ID and INTERVALS_CLIENT_SECRET are needed for a login by OAuth.")
+    activity = (
+        ("ACTIVITY:WRITE", "nothing can be changed there") if writes else (READ, "no activity can be read at all")
+    )
+    return ServiceApplication(
+        name=NAME,
+        title=spec_of(NAME).title,
+        authorize_url=f"{settings.intervals_base_url}/oauth/authorize",
+        token_url=f"{settings.intervals_base_url}/api/oauth/token",
+        client_id=client_id,
+        client_secret=secret.get_secret_value().strip(),
+        scopes=dict([activity, (GEAR_SCOPE, "gear will be missing")]),
+        covers={READ: "ACTIVITY:WRITE", GEAR_SCOPE: "SETTINGS:WRITE"},
+        account_of=_account_of,
+    )
+
+
+def _account_of(answer: Mapping[str, Any]) -> str | None:
+    athlete = answer.get("athlete")
+    return text_id(athlete.get("id")) if isinstance(athlete, dict) else None
+
+
+def login(settings: Settings, clock: ServerClock, request: LoginRequest) -> None:
+    """Log in on the page of intervals.icu."""
+    application = application_of(settings, writes=request.writes)
+    log_in_by_consent(application, settings, make_wire(settings, clock), request)
 
 
 def connect(settings: Settings, clock: ServerClock, on_wait: OnWait) -> IntervalsClient:
-    """A client; nothing is sent yet. Raises MissingSettingsError without a key."""
+    """A client; nothing is sent yet. A login by OAuth comes before a key. Raises MissingSettingsError without either."""
+    if (token := stored_token(settings, NAME)) is not None:
+        return IntervalsClient(settings, token, make_wire(settings, clock), clock, on_wait)
+    if is_application_set(settings) and settings.intervals_api_key is None:
+        raise MissingSettingsError(f"There is no login at intervals.icu yet. {AGAIN}")
     if settings.intervals_api_key is None:
         raise MissingSettingsError(
             f"INTERVALS_API_KEY is not set, so intervals.icu can't be asked. The key is at {KEY_PAGE}."

@@ -30,11 +30,20 @@ from strava_pipeline.core.providers._ridewithgps_changes import id_text, read_ch
 from strava_pipeline.core.providers.ridewithgps import gear_alone, gear_of_trips, versions_of_trips
 from strava_pipeline.ingest.clock import ServerClock
 from strava_pipeline.ingest.http import Wire, make_wire
-from strava_pipeline.ingest.provider import Changes, Login, OnWait, Page, Received
+from strava_pipeline.ingest.provider import Changes, Login, LoginRequest, OnWait, Page, Received
 from strava_pipeline.ingest.ridewithgps.list_passes import ListPasses
 from strava_pipeline.ingest.service_client import Answer, ServiceClient, ServiceProvider
+from strava_pipeline.ingest.service_oauth import (
+    ServiceApplication,
+    ServiceToken,
+    log_in_by_consent,
+    stored_token,
+    token_file,
+)
 from strava_pipeline.settings import Settings, env_file
 
+NAME = "ridewithgps"
+AGAIN = f"Run strava-pipeline providers login {NAME}."
 LOGIN_SETTINGS = ("RIDEWITHGPS_API_KEY", "RIDEWITHGPS_AUTH_TOKEN")
 LEAST_ROWS, MOST_ROWS = 20, 200  # of a page of trips.json, by the service's documentation
 LEGACY_ROWS = 100  # of a page of the web site's list; whether it gives more is not known
@@ -46,11 +55,22 @@ log = logging.getLogger(__name__)
 
 
 class RideWithGpsClient(ServiceProvider):
-    """Ride with GPS with one login: an API key, and the token of the account. `interval`: seconds between two calls."""
+    """Ride with GPS with one login. `interval`: seconds between two calls.
+
+    `login`: an API key and the token of the account, or what a login by OAuth got.
+    """
 
     def __init__(
-        self, base_url: str, key: str, token: str, interval: float, wire: Wire, clock: ServerClock, on_wait: OnWait
+        self,
+        base_url: str,
+        login: tuple[str, str] | ServiceToken,
+        interval: float,
+        wire: Wire,
+        clock: ServerClock,
+        on_wait: OnWait,
     ) -> None:
+        key, token = (login.access_token, "") if isinstance(login, ServiceToken) else login
+        is_own = isinstance(login, ServiceToken)
         self._digest = hashlib.sha256(f"{base_url}\n{key}\n{token}".encode()).hexdigest()[:16]
         service = ServiceClient(
             "Ride with GPS",
@@ -58,13 +78,16 @@ class RideWithGpsClient(ServiceProvider):
             wire,
             clock,
             random.random,
-            login=f"Check {' and '.join(LOGIN_SETTINGS)}; a token ends with a change of the password.",
+            login=AGAIN
+            if is_own
+            else f"Check {' and '.join(LOGIN_SETTINGS)}; a token ends with a change of the password.",
             interval=interval,
             pausing=(429, 503),
             unsaid=UNSAID,
             most_refusals=MOST_REFUSALS,
             patience=timedelta(minutes=30),  # of five pauses the last is one of 8 to 16 minutes
-            headers={"x-rwgps-api-key": key, "x-rwgps-auth-token": token},
+            bearer=key if is_own else None,
+            headers=None if is_own else {"x-rwgps-api-key": key, "x-rwgps-auth-token": token},
             on_wait=on_wait,
         )
         super().__init__("ridewithgps", base_url, service)
@@ -301,13 +324,45 @@ def _with_gear(body: bytes, content: Any, gear: dict[str, Any]) -> bytes:
 
 
 def login_files(settings: Settings) -> Sequence[Path]:
-    """None: the login is in settings."""
-    return []
+    """The login by OAuth, if there is one; another login is in settings."""
+    token = token_file(settings, NAME)
+    return [token] if token.exists() else []
+
+
+def is_application_set(settings: Settings) -> bool:
+    """Whether a person logs in on the service's page."""
+    return settings.ridewithgps_client_id is not None and settings.ridewithgps_client_secret is not None
+
+
+def login(settings: Settings, clock: ServerClock, request: LoginRequest) -> None:
+    """Log in on the page of Ride with GPS."""
+    client_id, secret = settings.ridewithgps_client_id, settings.ridewithgps_client_secret
+    if client_id is None or secret is None:
+        raise MissingSettingsError(
+            "RIDEWITHGPS_CLIENT_ID and RIDEWITHGPS_CLIENT_SECRET are needed for a login by OAuth."
+        )
+    application = ServiceApplication(
+        name=NAME,
+        title="Ride with GPS",
+        authorize_url=f"{settings.ridewithgps_base_url}/oauth/authorize",
+        token_url=f"{settings.ridewithgps_base_url}/oauth/token.json",
+        client_id=client_id,
+        client_secret=secret.get_secret_value().strip(),
+        sends_json=True,
+        account_of=lambda answer: id_text(answer.get("user_id")),
+    )
+    log_in_by_consent(application, settings, make_wire(settings, clock), request)
 
 
 def connect(settings: Settings, clock: ServerClock, on_wait: OnWait) -> RideWithGpsClient:
     """A client; nothing is sent. Raises MissingSettingsError where the login is missing."""
     key, token = settings.ridewithgps_api_key, settings.ridewithgps_auth_token
+    wire, stored = make_wire(settings, clock), stored_token(settings, NAME)
+    if stored is not None:  # before the settings
+        interval = settings.ridewithgps_interval
+        return RideWithGpsClient(settings.ridewithgps_base_url, stored, interval, wire, clock, on_wait)
+    if is_application_set(settings) and key is None and token is None:
+        raise MissingSettingsError(f"There is no login at Ride with GPS yet. {AGAIN}")
     if key is None or token is None:
         absent = [name for name, value in zip(LOGIN_SETTINGS, (key, token), strict=True) if value is None]
         raise MissingSettingsError(
@@ -316,10 +371,9 @@ def connect(settings: Settings, clock: ServerClock, on_wait: OnWait) -> RideWith
         )
     return RideWithGpsClient(
         settings.ridewithgps_base_url,
-        key.get_secret_value(),
-        token.get_secret_value(),
+        (key.get_secret_value(), token.get_secret_value()),
         settings.ridewithgps_interval,
-        make_wire(settings, clock),
+        wire,
         clock,
         on_wait,
     )

@@ -14,7 +14,7 @@ import typer
 from typer.testing import CliRunner, Result
 
 from strava_pipeline.core.errors import MissingSettingsError, NeedsLoginError, PipelineError
-from strava_pipeline.ingest.strava.consent import RedirectListener, read_consent
+from strava_pipeline.ingest.consent import RedirectListener, read_consent
 from strava_pipeline.ingest.strava.oauth import SCOPES, authorize_url
 from strava_pipeline.settings import Settings
 from strava_pipeline.verbs import auth as verb

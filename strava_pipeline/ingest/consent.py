@@ -1,7 +1,7 @@
-"""The athlete's consent: what Strava's page sends back, pasted by a person or caught by a web server on this machine.
+"""The athlete's consent: what a service's page sends back, pasted by a person or caught by a web server on this machine.
 
 The server answers one request, on the loopback address only. Nothing logs or shows what comes, since it holds the code; what
-the code buys is `oauth.py`'s.
+the code buys is strava/oauth.py's and service_oauth.py's.
 """
 
 import hmac
@@ -19,6 +19,17 @@ _PAGE = "<!doctype html><meta charset=utf-8><title>strava-pipeline</title><p>{te
 
 
 @dataclass(frozen=True, slots=True)
+class ConsentPage:
+    """Whose page it is, and the command that shows it."""
+
+    title: str
+    command: str
+
+
+STRAVA_PAGE = ConsentPage("Strava", "strava-pipeline auth")
+
+
+@dataclass(frozen=True, slots=True)
 class Consent:
     """The athlete agreed: `code` buys the tokens, `scopes` are the ones granted (None: not known)."""
 
@@ -26,55 +37,59 @@ class Consent:
     scopes: tuple[str, ...] | None
 
 
-def read_consent(text: str, state: str | None) -> Consent:
-    """Read the whole address that Strava redirected to, its query, or the bare code.
+def read_consent(text: str, state: str | None, page: ConsentPage = STRAVA_PAGE) -> Consent:
+    """Read the whole address that the service redirected to, its query, or the bare code.
 
     An address must carry `state`, unless that is None. Raises NeedsLoginError where the state differs, the athlete refused,
     or there is no code.
     """
     text = text.strip().strip("'\"<>")
     if "=" not in text and "://" not in text and text:
-        return Consent(_checked(text), None)
+        return Consent(_checked(text, page), None)
     address = text.partition("#")[0]
     query = parse_qs(address.partition("?")[2] or address)
-    if state is not None and query.get("state") != [state]:
+    is_denied = query.get("error") == ["access_denied"]
+    if state is not None and query.get("state") != [state] and not (is_denied and "state" not in query):
         raise NeedsLoginError(
             "This address is not the answer to the page shown above (its state differs), so it is not used. "
-            "Open that page again, or run strava-pipeline auth again."
+            f"Open that page again, or run {page.command} again."
         )
-    if query.get("error") == ["access_denied"]:
+    if is_denied:
         raise NeedsLoginError(
-            "Access was denied on Strava's page; nothing was changed. To allow it: strava-pipeline auth"
+            f"Access was denied on {page.title}'s page; nothing was changed. To allow it: {page.command}"
         )
     if "error" in query or not query.get("code"):
         raise NeedsLoginError(
-            "There is no code in this address. After you allow access, Strava sends you to one with code=… in it: "
+            f"There is no code in this address. After you allow access, {page.title} sends you to one with code=… in it: "
             "paste all of it."
         )
     scopes = query.get("scope")
     granted = tuple(scopes[0].replace(",", " ").split()) if scopes else None
-    return Consent(_checked(query["code"][0]), granted)
+    return Consent(_checked(query["code"][0], page), granted)
 
 
-def _checked(code: str) -> str:
+def _checked(code: str, page: ConsentPage) -> str:
     if not (code.isascii() and code.isprintable() and " " not in code):
-        raise NeedsLoginError("This is not one of Strava's codes. Paste the whole address that Strava sent you to.")
+        raise NeedsLoginError(
+            f"This is not one of {page.title}'s codes. Paste the whole address that {page.title} sent you to."
+        )
     return code
 
 
 class RedirectListener:
     """`with RedirectListener(port, state) as listener: … listener.wait()`; `redirect_uri` is for the consent page."""
 
-    def __init__(self, port: int, state: str) -> None:
+    def __init__(self, port: int, state: str, page: ConsentPage = STRAVA_PAGE, path: str = PATH) -> None:
         self._addresses: queue.Queue[str] = queue.Queue()
+        self._page = page
         try:
-            self._server = ThreadingHTTPServer(("127.0.0.1", port), _handler(state, self._addresses))
+            self._server = ThreadingHTTPServer(("127.0.0.1", port), _handler(state, path, self._addresses))
         except OSError as error:
             raise PipelineError(
                 f"Port {port} can't be listened on ({error.strerror}). Try another: --listen PORT"
             ) from None
         self._server.daemon_threads = True
-        self.redirect_uri = f"http://localhost:{self._server.server_address[1]}{PATH}"
+        self.redirect_uri = f"http://localhost:{self._server.server_address[1]}{path}"
 
     def __enter__(self) -> "RedirectListener":
         threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
@@ -85,23 +100,23 @@ class RedirectListener:
         self._server.server_close()
 
     def wait(self, seconds: float = PATIENCE) -> str:
-        """The address that Strava redirected to; PipelineError if none comes in time."""
+        """The address that the service redirected to; PipelineError if none comes in time."""
         try:
             return self._addresses.get(timeout=seconds)
         except queue.Empty:
             raise PipelineError(
-                f"No answer from Strava's page within {seconds / 60:.0f} minutes. Run strava-pipeline auth again; "
+                f"No answer from {self._page.title}'s page within {seconds / 60:.0f} minutes. Run {self._page.command} again; "
                 "without --listen you can paste the address instead."
             ) from None
 
 
-def _handler(state: str, addresses: queue.Queue[str]) -> type[BaseHTTPRequestHandler]:
+def _handler(state: str, path: str, addresses: queue.Queue[str]) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         timeout = 10  # seconds; browsers open connections that they never use
 
         def do_GET(self) -> None:
             parts = urlsplit(self.path)
-            if parts.path != PATH:
+            if parts.path != path:
                 self._answer(404, "Nothing here.")
             elif not hmac.compare_digest(parse_qs(parts.query).get("state", [""])[0].encode(), state.encode()):
                 self._answer(400, "This is not the answer to the login that is waiting.")

@@ -1,0 +1,163 @@
+"""OAuth of services besides Strava: a person agrees on the service's page, and what the code buys is kept.
+
+Their tokens neither expire nor are they renewed. Strava, whose tokens are renewed every six hours, has its own (strava/oauth.py).
+"""
+
+import json
+import secrets
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+from strava_pipeline.core.errors import MisuseError, NeedsLoginError, TransientError
+from strava_pipeline.core.json_values import json_bytes, parse_json
+from strava_pipeline.ingest.consent import Consent, ConsentPage, RedirectListener, read_consent
+from strava_pipeline.ingest.http import Exchange, Wire
+from strava_pipeline.ingest.provider import LoginRequest
+from strava_pipeline.ingest.secret_file import save_secret
+from strava_pipeline.settings import Settings
+
+PASTED = "http://localhost/"  # where the page leads to if nobody listens: the person copies the address
+LOST = "will be missing"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServiceApplication:
+    """The user's application at a service.
+
+    Args:
+        name, title: of the service.
+        authorize_url, token_url: its page for the person, and where a code is exchanged.
+        scopes: what is asked for, with what is missing without each; none: the service has none.
+        covers: the scopes that include another one, by that.
+        sends_json: whether the code goes as JSON and not as a form.
+        account_of: the account in the answer to a code; None: it does not say.
+    """
+
+    name: str
+    title: str
+    authorize_url: str
+    token_url: str
+    client_id: str
+    client_secret: str = field(repr=False)
+    scopes: Mapping[str, str] = field(default_factory=dict)
+    covers: Mapping[str, str] = field(default_factory=dict)
+    sends_json: bool = False
+    account_of: Callable[[Mapping[str, Any]], str | None]
+
+    @property
+    def page(self) -> ConsentPage:
+        """Its page, as messages speak of it."""
+        return ConsentPage(self.title, f"strava-pipeline providers login {self.name}")
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceToken:
+    """What a login by OAuth got. `account`: whose it is; None: the service did not say."""
+
+    access_token: str = field(repr=False)
+    account: str | None
+
+
+def log_in_by_consent(application: ServiceApplication, settings: Settings, wire: Wire, request: LoginRequest) -> None:
+    """Show the page, read the answer, exchange the code, and save the login.
+
+    Raises NeedsLoginError, TransientError; MisuseError for a file of tokens.
+    """
+    if request.tokens is not None:
+        raise MisuseError(f"{application.title} logs in on its own page, so there is no file of tokens.")
+    consent, redirect = _consent(application, request)
+    answer = _exchanged(application, wire, consent.code, redirect)
+    said = answer.get("scope")
+    granted = consent.scopes or (tuple(said.replace(",", " ").split()) if isinstance(said, str) else None)
+    account = application.account_of(answer)
+    save_secret(
+        token_file(settings, application.name),
+        {"access_token": answer["access_token"], "scope": list(granted or ()), "account": account},
+    )
+    for scope in missing_scopes(application, granted):
+        request.say(f"Not granted: {scope} – {application.scopes[scope]}. To change that, log in again.")
+
+
+def missing_scopes(application: ServiceApplication, granted: Sequence[str] | None) -> list[str]:
+    """The scopes that were asked for and not granted; none, where the service does not say which were."""
+    if granted is None:
+        return []
+    return [
+        scope for scope in application.scopes if scope not in granted and application.covers.get(scope) not in granted
+    ]
+
+
+def _consent(application: ServiceApplication, request: LoginRequest) -> tuple[Consent, str]:
+    """The person's answer, and the address to which the page led."""
+    page = application.page
+    if request.code is not None:
+        return read_consent(request.code, None, page), PASTED  # no page of ours was shown before: no state to compare
+    state = secrets.token_urlsafe(16)
+    if request.listen is None:
+        _show(application, request, PASTED, state)
+        request.say(f"{page.title} then sends you to an address that may not open. Copy it whole from the address bar.")
+        return read_consent(request.ask("Paste that address, or its code"), state, page), PASTED
+    with RedirectListener(request.listen, state, page, path="/") as listener:
+        _show(application, request, listener.redirect_uri, state)
+        request.say(f"Waiting for the answer of {page.title} …")
+        return read_consent(listener.wait(), state, page), listener.redirect_uri
+
+
+def _show(application: ServiceApplication, request: LoginRequest, redirect: str, state: str) -> None:
+    query = {"client_id": application.client_id, "redirect_uri": redirect, "response_type": "code", "state": state}
+    if application.scopes:
+        query["scope"] = ",".join(application.scopes)
+    url = f"{application.authorize_url}?{urlencode(query, safe=',:')}"
+    request.say(f"Open this page and allow access:\n\n  {url}\n")
+
+
+def _exchanged(application: ServiceApplication, wire: Wire, code: str, redirect: str) -> dict[str, Any]:
+    """The answer to the code, which works once."""
+    sent = {"client_id": application.client_id, "client_secret": application.client_secret, "code": code}
+    sent |= {"grant_type": "authorization_code", "redirect_uri": redirect}
+    body = {"json": json_bytes(sent)} if application.sends_json else {"form": sent}
+    exchange = wire.send("POST", application.token_url, name=f"the login at {application.title}", **body)
+    answer = _json_of(exchange)
+    if exchange.status in (200, 201) and isinstance(answer.get("access_token"), str) and answer["access_token"]:
+        return answer
+    if exchange.status >= 500 or exchange.status == 429:
+        raise TransientError(
+            f"{application.title} answered the login with {exchange.status}; nothing was changed. Log in again later.",
+            status=exchange.status,
+        )
+    raise NeedsLoginError(
+        f"{application.title} did not accept the code ({exchange.status}); nothing was changed. A code works once, for some "
+        f"minutes. Run {application.page.command} again. If that fails too, check the client id, its secret and the redirect "
+        f"address ({redirect}) in the application's settings there."
+    )
+
+
+def _json_of(exchange: Exchange) -> dict[str, Any]:
+    with suppress(ValueError, RecursionError):
+        found = parse_json(exchange.body)
+        return found if isinstance(found, dict) else {}
+    return {}
+
+
+def stored_token(settings: Settings, name: str) -> ServiceToken | None:
+    """The login by OAuth at the service `name`; None: there is none. Raises NeedsLoginError where its file is damaged."""
+    path = token_file(settings, name)
+    try:
+        found = json.loads(path.read_bytes())
+        token, account = found["access_token"], found.get("account")
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, TypeError, KeyError, AttributeError):
+        token = account = None
+    if not isinstance(token, str) or not token.isprintable() or not token:
+        raise NeedsLoginError(f"{path} holds no login. Run strava-pipeline providers login {name}.")
+    return ServiceToken(token, account if isinstance(account, str) else None)
+
+
+def token_file(settings: Settings, name: str) -> Path:
+    """Where the login is kept."""
+    return settings.secrets_dir / f"{name}_token.json"
