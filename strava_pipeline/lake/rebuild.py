@@ -68,6 +68,8 @@ from strava_pipeline.lake.trips import merge_trips
 LOCK = "rebuild"
 _PUBLISHED = "SELECT activity_id FROM published.activity_details_by_source WHERE source = $source"
 Work = Callable[[], object]
+Propose = Callable[[Connection], object]
+"""Makes the table of proposed changes, within the transaction of the new warehouse."""
 _SHARDS_DUE = "shards are to be made anew"  # a note in the new warehouse, for the run that continues the rebuild
 _IMPORTS_DUE = "activities of imports are to be made anew"  # the same
 
@@ -84,7 +86,14 @@ class Watch(Protocol):
     def end(self) -> None: ...
 
 
-def ensure_current(lake: Lake, years: YearRange, watch: Watch, *, make_imports: Work = lambda: None) -> bool:
+def ensure_current(
+    lake: Lake,
+    years: YearRange,
+    watch: Watch,
+    *,
+    make_imports: Work = lambda: None,
+    propose: Propose = lambda connection: None,
+) -> bool:
     """Rebuild if the warehouse has other tables or an undone import, is lost, or a rebuild was interrupted.
 
     Returns whether it was rebuilt. Does nothing where there never was a warehouse. `make_imports`: as in `rebuild`.
@@ -96,20 +105,29 @@ def ensure_current(lake: Lake, years: YearRange, watch: Watch, *, make_imports: 
         if why is None:
             return False
         watch.say(f"{why} It is rebuilt from bronze, without a call.")
-        _rebuild(lake, years, watch, make_imports)
+        _rebuild(lake, years, watch, make_imports, propose)
         return True
 
 
-def rebuild(lake: Lake, years: YearRange, watch: Watch, *, make_imports: Work = lambda: None) -> None:
+def rebuild(
+    lake: Lake,
+    years: YearRange,
+    watch: Watch,
+    *,
+    make_imports: Work = lambda: None,
+    propose: Propose = lambda connection: None,
+) -> None:
     """Rebuild all shards and gold of every year from bronze, whatever their state, then publish.
 
     `make_imports` writes the activities of all imports that count, from bronze, in place of those on disk.
     """
     with locked(lake, LOCK, who="a rebuild", tell=watch.say):
-        _rebuild(lake, years, watch, make_imports, everything=True)
+        _rebuild(lake, years, watch, make_imports, propose, everything=True)
 
 
-def _rebuild(lake: Lake, years: YearRange, watch: Watch, make_imports: Work, *, everything: bool = False) -> None:
+def _rebuild(
+    lake: Lake, years: YearRange, watch: Watch, make_imports: Work, propose: Propose, *, everything: bool = False
+) -> None:
     new, undone = lake.remade, undone_names(lake)
     _discard_unless_usable(new, undone)
     try:
@@ -123,7 +141,7 @@ def _rebuild(lake: Lake, years: YearRange, watch: Watch, make_imports: Work, *, 
         _make_imports(lake, watch, make_imports, drop=follows_undo)
         _write_all_shards(lake, years, watch)
         _merge_all(new, years, watch)
-        _put_in_place(lake, new, years)
+        _put_in_place(lake, new, years, propose)
     except Exception:
         _discard(new)  # a failed rebuild must not fill the disk, nor stop runs that need none
         raise
@@ -174,7 +192,7 @@ def _merge_all(new: Lake, years: YearRange, watch: Watch) -> None:
         watch.end()
 
 
-def _put_in_place(lake: Lake, new: Lake, years: YearRange) -> None:
+def _put_in_place(lake: Lake, new: Lake, years: YearRange, propose: Propose) -> None:
     """Merge what other runs landed meanwhile, check that nothing is missing, and make the new file the working one."""
     with exclusively(lake):
         with opened(new) as connection:
@@ -188,6 +206,7 @@ def _put_in_place(lake: Lake, new: Lake, years: YearRange) -> None:
                 merge_car_trips(connection, new)
                 mark_absent(connection, new, years.all, years)
                 match_activities(connection, new)
+                propose(connection)
                 merge_history(connection, new, years.all)
                 sync_kudos(connection, new, years.all)
                 sync_quarantine(connection, new, _detail_years(new, years))

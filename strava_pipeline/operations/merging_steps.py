@@ -5,6 +5,7 @@ are merged is merging.py's and the lake's.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,14 @@ from typing import Any
 from strava_pipeline.core.limits import ImportLimits
 from strava_pipeline.core.providers import spec_of
 from strava_pipeline.core.sources import STRAVA
-from strava_pipeline.core.tables import ACTIVITY_DETAILS, DETAIL_TABLES, FILES, QUARANTINE
+from strava_pipeline.core.tables import (
+    ACTIVITY_DETAILS,
+    DETAIL_TABLES,
+    FILES,
+    MATCH_TABLES,
+    PROPOSED_CHANGES,
+    QUARANTINE,
+)
 from strava_pipeline.lake.gold.deletions import Shrink, held_back
 from strava_pipeline.lake.gold.publish import Published
 from strava_pipeline.lake.gold.quality import (
@@ -25,6 +33,7 @@ from strava_pipeline.lake.gold.quality import (
 from strava_pipeline.lake.gold.warehouse import Connection, one_number, reading, writing
 from strava_pipeline.lake.imports.merge import merge_files
 from strava_pipeline.lake.tracks import track_sizes
+from strava_pipeline.operations.changes.proposing import Proposed, update_proposals
 from strava_pipeline.operations.importing import LOCK, lacks_activities, land_paths, make_activities
 from strava_pipeline.operations.merging import (
     details_merged,
@@ -53,6 +62,7 @@ from strava_pipeline.operations.step_reports import (
 )
 from strava_pipeline.operations.table_rules import Finding
 from strava_pipeline.operations.tracking import make_tracks
+from strava_pipeline.settings import Settings
 
 ACTIVITIES, HISTORY, SHARDS = "activities", "activity_history", "activity_shards"
 _EXAMPLES = 50  # problems in the metadata; the table `files` and data/bronze/imports have all
@@ -231,12 +241,20 @@ def _not_shrunk(shrinks: Sequence[Shrink]) -> Finding:
     )
 
 
-def match_sources(run: RunContext, scope: Scope) -> list[StepReport]:
-    """Decide which activities of several sources are one, and make the tracks that this moves."""
+def match_sources(run: RunContext, scope: Scope, settings: Settings, months: Sequence[str] = ()) -> list[StepReport]:
+    """Decide which activities of several sources are one, make the tracks that this moves, and propose changes.
+
+    `months`: local months of which every change is proposed.
+    """
     with timed() as seconds:
         with reading(run.lake) as connection:
-            matched = match(run) if scope.assets else None
-            rows = {name: rows_by_year(connection, name) for name in scope.assets}
+            matching = set(MATCH_TABLES).intersection(scope.assets)
+            matched = match(run) if matching else None
+            proposed = None
+            if PROPOSED_CHANGES.name in scope.assets:
+                with timed() as proposing:
+                    proposed = update_proposals(run, settings, connection, months)
+            rows = {name: rows_by_year(connection, name) for name in matching}
             found = check_tables(run, connection, scope.checks, {})
         tracks = make_tracks(run, matched.tracks_due).made if matched and matched.tracks_due else 0
     metadata = None
@@ -249,10 +267,30 @@ def match_sources(run: RunContext, scope: Scope) -> list[StepReport]:
             "tracks_written": tracks,
             "seconds": seconds.value,
         }
-    return [
-        table_report(name, metadata if name in scope.assets else None, rows.get(name, {}), scope.years, found.get(name))
+    reports = {
+        name: table_report(
+            name, metadata if name in scope.assets else None, rows.get(name, {}), scope.years, found.get(name)
+        )
         for name in sorted({*scope.assets, *scope.checks})
-    ]
+    }
+    if proposed is not None:
+        numbers = {**_proposed_numbers(proposed), "seconds": proposing.value}
+        reports[PROPOSED_CHANGES.name] = replace(reports[PROPOSED_CHANGES.name], metadata=numbers, by_year={})
+    return [*reports.values()]
+
+
+def _proposed_numbers(found: Proposed) -> dict[str, Any]:
+    """Counts alone: values are private."""
+    counts: dict[str, dict[str, int]] = {}
+    for (state, provider, kind), count in found.states.items():
+        counts.setdefault(state, {})[f"{kind} {provider}"] = count
+    return {
+        ROWS: sum(found.states.values()),
+        "changes_proposed": found.new,
+        "changes_expired": found.expired,
+        "changes_waiting": sum(counts.get("proposed", {}).values()),
+        **if_any(changes_by_state=counts),
+    }
 
 
 def merge_detail_tables(run: RunContext, scope: Scope) -> list[StepReport]:

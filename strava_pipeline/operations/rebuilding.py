@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from functools import partial
 
 from strava_pipeline.core.limits import ImportLimits
-from strava_pipeline.core.tables import DETAIL_TABLES, MATCH_TABLES, QUARANTINE, TRACKS
+from strava_pipeline.core.tables import DETAIL_TABLES, MATCH_TABLES, PROPOSED_CHANGES, QUARANTINE, TRACKS
 from strava_pipeline.lake.gold.publish import publish, skipped_views, snapshot
 from strava_pipeline.lake.gold.quality import row_counts, rows_by_year
 from strava_pipeline.lake.gold.warehouse import reading
@@ -15,6 +15,7 @@ from strava_pipeline.lake.imports.files import is_reading_intact
 from strava_pipeline.lake.imports.undo import are_tracks_due
 from strava_pipeline.lake.rebuild import ensure_current, rebuild
 from strava_pipeline.lake.tracks import track_sizes
+from strava_pipeline.operations.changes.proposing import propose_if_any
 from strava_pipeline.operations.importing import LOCK, make_activities
 from strava_pipeline.operations.insights import make_insights, write_insights_of
 from strava_pipeline.operations.reading_files import read_files, unread_files
@@ -34,7 +35,13 @@ REBUILT = {
 def bring_up_to_date(run: RunContext, settings: Settings) -> None:
     """Rebuild the warehouse if that is due; after an undone import, tracks and insights too."""
     lake, years = run.lake, run.years
-    ensure_current(lake, years, run.progress, make_imports=partial(remake_imports, run, settings.import_limits))
+    ensure_current(
+        lake,
+        years,
+        run.progress,
+        make_imports=partial(remake_imports, run, settings.import_limits),
+        propose=partial(propose_if_any, run, settings),
+    )
     if are_tracks_due(lake):
         publish(lake)  # which a process that died may not have done; what may leave was looked at by the rebuild
         make_tracks(run, years.all)
@@ -53,7 +60,13 @@ def remake_imports(run: RunContext, limits: ImportLimits) -> None:
 def rebuild_all(run: RunContext, settings: Settings) -> list[StepReport]:
     """Rebuild and publish, then tracks and insights; what is reported of each asset, by year."""
     with timed() as seconds:
-        rebuild(run.lake, run.years, run.progress, make_imports=partial(remake_imports, run, settings.import_limits))
+        rebuild(
+            run.lake,
+            run.years,
+            run.progress,
+            make_imports=partial(remake_imports, run, settings.import_limits),
+            propose=partial(propose_if_any, run, settings),
+        )
         make_tracks(run, run.years.all)
         opened = partial(snapshot, run.lake)
         insights = write_insights_of(run, opened, run.years.all, settings.timezone, settings.insight_sports)
@@ -67,6 +80,7 @@ def _reports(run: RunContext, seconds: float) -> Iterator[StepReport]:
         by_year = {table: rows_by_year(connection, table) for table in set(REBUILT.values())}
     for asset, table in REBUILT.items():
         yield StepReport(asset, by_year={year: {ROWS: by_year[table].get(year, 0)} for year in years})
+    yield StepReport(PROPOSED_CHANGES.name, by_year={year: {} for year in years})
     tracks = {year: track_sizes(run.lake, year) for year in years}
     yield StepReport(
         TRACKS.name, by_year={year: {ROWS: points, "files": files} for year, (files, points) in tracks.items()}

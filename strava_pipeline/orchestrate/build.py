@@ -9,6 +9,7 @@ import dagster as dg
 from strava_pipeline.ingest.providers_file import enabled_providers
 from strava_pipeline.orchestrate.asset_jobs import asset_jobs, provider_jobs, rebuild_job
 from strava_pipeline.orchestrate.assets.cars import car_assets
+from strava_pipeline.orchestrate.assets.changes import change_assets
 from strava_pipeline.orchestrate.assets.gold import gold_assets, insight_assets
 from strava_pipeline.orchestrate.assets.imports import import_assets, received_assets
 from strava_pipeline.orchestrate.assets.providers import provider_assets
@@ -50,7 +51,8 @@ def build_defs(
             *provider_assets(partitions, providers, settings.import_limits),
             *import_assets(settings.import_limits),
             *received_assets(providers),
-            *gold_assets(partitions, providers),
+            *gold_assets(partitions, providers, settings),
+            *change_assets(partitions, settings),
             *insight_assets(partitions, settings.timezone, settings.insight_sports),
             *trip_assets(partitions, settings),
             *car_assets(partitions, settings),

@@ -64,6 +64,19 @@ class EventsConfig(dg.Config, EventsOptions):
     """How `webhook_events` fetches what events name; a full window is not waited for."""
 
 
+class MatchingConfig(dg.Config):
+    """What `matching` proposes beside what every run does."""
+
+    months: list[str] = Field([], description="local months, as 2026-10, of which every change is proposed")
+
+
+class ApplyConfig(dg.Config):
+    """Which approved changes of the partitions' activities `applied_changes` writes."""
+
+    ids: list[str] = Field([], description="only these changes; none: all that are approved")
+    all: bool = Field(default=False, description="also more than twenty at one service")
+
+
 class ImportConfig(dg.Config):
     """What `bronze_files` takes in."""
 

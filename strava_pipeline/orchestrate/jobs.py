@@ -16,6 +16,7 @@ from strava_pipeline.core.tables import (
     DETAIL_TABLES,
     FILES,
     MATCH_TABLES,
+    PROPOSED_CHANGES,
     QUARANTINE,
     TRACKS,
     TRIP_DIAGNOSTICS,
@@ -34,6 +35,7 @@ TRIPS_JOB, TRIP_REPLAY_JOB = "trips", "replay_trips"  # the second one not by ye
 PINGS, READINGS, CARS_JOB = "pings", "car_readings", "car_trips"
 STREAMS_JOB = "streams"
 MATCH_JOB = "match"  # what a person decides is followed at once
+APPLIED_CHANGES = "applied_changes"
 EVENTS, EVENTS_JOB = "webhook_events", "events"
 IMPORTS_RECEIVED, EVENTS_RECEIVED, STREAMS_RECEIVED, PROVIDERS_RECEIVED, PROVIDER_FILES_RECEIVED = (
     "imports",
@@ -43,10 +45,12 @@ IMPORTS_RECEIVED, EVENTS_RECEIVED, STREAMS_RECEIVED, PROVIDERS_RECEIVED, PROVIDE
     "provider_files_received",
 )  # made by no run: assets/imports.py
 INSIGHTS = "insights"
+APPLY_JOB = "apply_changes"
+MATCHING = "matching"  # the step of the matches, and of the changes that follow from them
 SOURCES_JOB = "backfill_sources"  # of Strava and all enabled providers at once
 REBUILD_JOB = "rebuild"  # all years at once: it stands in asset_jobs.py
 _PULL = (LISTING, "activity_shards")
-_GOLD = ("activities", "activity_history", *MATCH_TABLES)
+_GOLD = ("activities", "activity_history", *MATCH_TABLES, PROPOSED_CHANGES.name)
 _PUBLISH = ("published_warehouse", INSIGHTS)  # what readers see, and the year's numbers of it
 _MERGE = (*_GOLD, *_PUBLISH)
 ENRICH = (DETAILS, *DETAIL_TABLES, QUARANTINE.name, *_PUBLISH)
@@ -61,6 +65,7 @@ MERGE_FILES = (
 )
 EVENTS_ASSETS = (EVENTS, "activity_shards", *_GOLD, *DETAIL_TABLES, QUARANTINE.name, *_PUBLISH)
 CARS = (PINGS, READINGS, *(table.name for table in CAR_TABLES))
+APPLY = (APPLIED_CHANGES, "activity_shards", *_GOLD, *DETAIL_TABLES, TRACKS.name, QUARANTINE.name, *_PUBLISH)
 TRIPS = (TRIP_INDEX.name, TRIP_DIAGNOSTICS.name)
 _ALL = (*_PULL, *_GOLD, *ENRICH)
 
@@ -83,7 +88,7 @@ class Job:
                 }
             }
             for asset in {*self.config, *overrides}
-            if asset in self.assets
+            if asset in self.assets or (asset == MATCHING and MATCH_TABLES[0] in self.assets)
         }
         return {"ops": ops}
 
@@ -150,8 +155,13 @@ JOBS: dict[str, Job] = {
         ),
         Job(
             MATCH_JOB,
-            (*MATCH_TABLES, *_PUBLISH),
+            (*MATCH_TABLES, PROPOSED_CHANGES.name, *_PUBLISH),
             "Tell again which activities of several sources are one, and publish.",
+        ),
+        Job(
+            APPLY_JOB,
+            APPLY,
+            "Write the changes that a person approved at their services, read them back, merge, publish.",
         ),
         Job(
             STREAMS_JOB,

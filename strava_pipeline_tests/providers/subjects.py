@@ -182,8 +182,17 @@ class ToySubject:
         self.toy.headers = [(name.encode(), value.encode()) for name, value in (headers or {}).items()]
         self.faults.order(Fault.from_order({"path": f"/activities/{source_id or '*'}/file", **fault}, ""))
 
+    write_call = re.compile(r"PUT /activities/.+")
+
     def edit(self, source_id: str, title: str) -> None:
         self.toy.items[source_id]["title"] = title
+
+    def title_of(self, source_id: str) -> str:
+        return str(self.toy.items[source_id]["title"])
+
+    def fail_write(self, *, headers: dict[str, str] | None = None, **fault: Any) -> None:
+        self.toy.headers = [(name.encode(), value.encode()) for name, value in (headers or {}).items()]
+        self.toy.write_faults.order(Fault.from_order({"path": "/activities", **fault}, ""))
 
     def delete(self, source_id: str) -> None:
         self.deleted[source_id] = self.toy.items.pop(source_id)

@@ -27,6 +27,7 @@ class Toy(ServiceState):
     files: dict[str, bytes] = field(default_factory=dict)
     bikes: dict[str, str] = field(default_factory=dict)
     headers: list[tuple[bytes, bytes]] = field(default_factory=list)  # of every answer that is a fault
+    write_faults: FaultPlan = field(default_factory=FaultPlan)  # of calls that change something
 
     def add(self, key: str, begin: str, **more: Any) -> None:
         """An activity of the account; `begin` on the athlete's clock, as 2026-01-31T07:00:00+01:00."""
@@ -52,7 +53,8 @@ class ToyGate(Gate[Toy]):
         recorded = RecordedSend(
             lambda status: toy.journal.record_api_call(toy.clock.now(), scope["method"], path, text, status), send
         )
-        fault = toy.faults.next_fault(path, query)
+        is_write = scope["method"] == "PUT"
+        fault = (toy.write_faults if is_write else toy.faults).next_fault(path, query)
         key = dict(scope["headers"]).get(b"authorization", b"").decode()
         if fault is None and key != f"Bearer {KEY}":
             await answer({"message": "who are you?"}, 401)(scope, receive, recorded.send)
@@ -79,6 +81,14 @@ def application(toy: Toy) -> Starlette:
         here = found[(page - 1) * size : page * size]
         return answer({"items": here, "more": len(found) > page * size})
 
+    async def one(request: Request) -> Response:
+        item = toy.items.get(request.path_params["key"])
+        if item is not None and request.method == "PUT":
+            sent = await request.json()
+            item["title"] = sent["title"]
+            toy.journal.record_write(toy.clock.now(), "PUT", request.url.path, sent, 200)
+        return answer({"message": "none"}, 404) if item is None else answer(item)
+
     async def file(request: Request) -> Response:
         content = toy.files.get(request.path_params["key"])
         return (
@@ -94,6 +104,7 @@ def application(toy: Toy) -> Starlette:
         Route("/me", me),
         Route("/activities", listed),
         Route("/activities/{key:path}/file", file),
+        Route("/activities/{key:path}", one, methods=["GET", "PUT"]),
         Route("/bikes", bikes),
     ]
     app = Starlette(routes=routes, middleware=[Middleware(ToyGate, state=toy)])

@@ -15,6 +15,7 @@ from strava_pipeline.core.tables.activities import (
     IMPORTED_ACTIVITIES,
     QUARANTINE,
 )
+from strava_pipeline.core.tables.changes import PROPOSED_CHANGES
 from strava_pipeline.core.tables.details import ACTIVITY_DETAILS, CHILDREN, TRACKS
 from strava_pipeline.core.tables.model import Column, Kind, Table
 from strava_pipeline.core.tables.trips import (
@@ -42,6 +43,7 @@ TABLES: dict[str, Table] = {
         ATHLETE,
         GEAR,
         FILES,
+        PROPOSED_CHANGES,
         *TRIP_TABLES,
         *CAR_TABLES,
     )
@@ -93,6 +95,7 @@ __all__ = [
     "IMPORTED_ACTIVITIES",
     "MATCH_TABLES",
     "PARQUET_TABLES",
+    "PROPOSED_CHANGES",
     "QUARANTINE",
     "TABLES",
     "TRACKS",

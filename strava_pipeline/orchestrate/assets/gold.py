@@ -15,6 +15,7 @@ from strava_pipeline.core.tables import (
     DETAIL_TABLES,
     IMPORTED_ACTIVITIES,
     MATCH_TABLES,
+    PROPOSED_CHANGES,
     QUARANTINE,
     TABLES,
     TRACKS,
@@ -33,7 +34,7 @@ from strava_pipeline.operations.merging_steps import (
 )
 from strava_pipeline.operations.table_rules import CHECKED
 from strava_pipeline.orchestrate.checks import table_spec, valid_spec
-from strava_pipeline.orchestrate.config import MergeConfig
+from strava_pipeline.orchestrate.config import MatchingConfig, MergeConfig
 from strava_pipeline.orchestrate.jobs import (
     DETAILS,
     EVENTS_RECEIVED,
@@ -61,18 +62,21 @@ from strava_pipeline.orchestrate.partitions import years_of
 from strava_pipeline.orchestrate.resources import Run
 from strava_pipeline.orchestrate.steps import Result, reported, scope_of
 from strava_pipeline.orchestrate.tags import STEP_LAST
+from strava_pipeline.settings import Settings
 
 PUBLISHED = "published_warehouse"
 
 
-def gold_assets(partitions: dg.PartitionsDefinition[Any], providers: Iterable[str]) -> list[dg.AssetsDefinition]:
+def gold_assets(
+    partitions: dg.PartitionsDefinition[Any], providers: Iterable[str], settings: Settings
+) -> list[dg.AssetsDefinition]:
     """Every asset by year from the shards to the snapshot; `providers`: those enabled beside Strava."""
     listed = [PROVIDERS_RECEIVED] if [*providers] else []
     files = [PROVIDER_FILES_RECEIVED] if any(map(gives_files, providers)) else []
     return [
         _shards(partitions, listed),
         _activities(partitions),
-        _matches(partitions),
+        _matches(partitions, settings),
         _details(partitions, files),
         _tracks(partitions, files),
         _published(partitions),
@@ -144,19 +148,21 @@ def _activities(partitions: dg.PartitionsDefinition[Any]) -> dg.AssetsDefinition
     return gold
 
 
-def _matches(partitions: dg.PartitionsDefinition[Any]) -> dg.AssetsDefinition:
+def _matches(partitions: dg.PartitionsDefinition[Any], settings: Settings) -> dg.AssetsDefinition:
     lineage = {IMPORTED_ACTIVITIES.name: from_layer_above(IMPORTED_ACTIVITIES.name, ACTIVITIES)}
+    proposed = PROPOSED_CHANGES.name
 
     @dg.multi_asset(
         specs=[
             _table_spec(name, name, partitions, [ACTIVITIES, IMPORTS_RECEIVED], lineage.get(name, {}))
             for name in MATCH_TABLES
-        ],
-        check_specs=[table_spec(name, name) for name in MATCH_TABLES],
+        ]
+        + [_table_spec(proposed, proposed, partitions, [ACTIVITIES, *MATCH_TABLES], {})],
+        check_specs=[table_spec(name, name) for name in (*MATCH_TABLES, proposed)],
         can_subset=True,
     )
-    def matching(context: dg.AssetExecutionContext, run: Run) -> Iterator[Result]:
-        yield from reported(context, *match_sources(run, scope_of(context, run)))
+    def matching(context: dg.AssetExecutionContext, config: MatchingConfig, run: Run) -> Iterator[Result]:
+        yield from reported(context, *match_sources(run, scope_of(context, run), settings, config.months))
 
     return matching
 
@@ -234,7 +240,15 @@ def _tracks(partitions: dg.PartitionsDefinition[Any], received: Sequence[str]) -
 def _published(partitions: dg.PartitionsDefinition[Any]) -> dg.AssetsDefinition:
     @dg.asset(
         partitions_def=partitions,
-        deps=[ACTIVITIES, HISTORY, *MATCH_TABLES, *DETAIL_TABLES, QUARANTINE.name, IMPORTS_RECEIVED],
+        deps=[
+            ACTIVITIES,
+            HISTORY,
+            *MATCH_TABLES,
+            PROPOSED_CHANGES.name,
+            *DETAIL_TABLES,
+            QUARANTINE.name,
+            IMPORTS_RECEIVED,
+        ],
         group_name="published",
         kinds={"duckdb"},
         owners=[OWNER],

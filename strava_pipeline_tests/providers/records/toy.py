@@ -53,5 +53,6 @@ SPEC = ProviderSpec(
     priority=4,
     read_page=page_reader(NAME, rows, read_row),
     capabilities=frozenset({"windows", "deletions", "files"}),
+    edits=frozenset({"name"}),
     kinds={"gear": read_gear},
 )

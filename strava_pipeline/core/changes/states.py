@@ -1,0 +1,263 @@
+"""The state of each change: a pure function of what was proposed, decided and done, and of what the data say now.
+
+A proposal of a change is a *round*: the first, and one more each time that the change is proposed again. A decision names its
+round, and so does an outcome, so no clock has to agree with another one. How the records are kept is lake/changes.py's.
+"""
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Literal, get_args
+
+from strava_pipeline.core.changes.records import Change, Value, is_same
+from strava_pipeline.core.json_values import json_bytes
+
+State = Literal["proposed", "approved", "rejected", "applied", "failed", "conflicted", "expired", "undone"]
+STATES: tuple[State, ...] = get_args(State)
+Verdict = Literal["approved", "rejected"]
+Result = Literal["applied", "failed", "conflicted"]
+NOT_SAID = "The data no longer say so."
+TOO_OLD = "The approval was too old."
+ROUND = "round"  # in the details of a change that takes another one back: which of its rounds
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """A change as it was proposed at `at` (UTC) for the `round`th time, from 1."""
+
+    change: Change
+    round: int
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Verdicted:
+    """What a person decided about a round of a change, at `at` (UTC), having seen the old value with the hash `old`."""
+
+    id: str
+    round: int
+    verdict: Verdict
+    at: datetime
+    old: str
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """An approved change that was, or may have been, written.
+
+    Args:
+        id, round: which change, and which of its proposals.
+        result: what came of it; None: its process ended before anybody knew.
+        at: when it began, or when its result was known (UTC).
+        message: for a person, without any value.
+        landed: the number of the landing when the result was known (lake/bronze/landing.py): data of a higher one are newer.
+    """
+
+    id: str
+    round: int
+    result: Result | None
+    at: datetime
+    message: str = ""
+    landed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Expiry:
+    """The end of a round that nobody applied, noted at `at` (UTC): what the data say later is another round."""
+
+    id: str
+    round: int
+    at: datetime
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """A change that the data say is due now. `landed`: the number of the newest landing among these data."""
+
+    change: Change
+    landed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeState:
+    """A change as it was last proposed, and its state.
+
+    Args:
+        round: how many times it was proposed.
+        since: when it got this state (UTC), as far as that is recorded.
+        reason: why, for a person, where there is something to say.
+        is_open: it may have been written by a process that ended: the service is read before anything else.
+        may_be_sent: the approval still holds, so that an open change may be written once more.
+        is_spent: a result of this round is known: the change can only be approved when it is proposed again.
+    """
+
+    change: Change
+    round: int
+    state: State
+    proposed_at: datetime
+    since: datetime
+    decided_at: datetime | None = None
+    reason: str = ""
+    is_open: bool = False
+    may_be_sent: bool = False
+    is_spent: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """Everything that is recorded about changes, each list in the order of its records."""
+
+    proposals: Sequence[Proposal] = ()
+    verdicts: Sequence[Verdicted] = ()
+    attempts: Sequence[Attempt] = ()
+    expiries: Sequence[Expiry] = ()
+
+
+def digest_of(value: Value) -> str:
+    """A hash of a value: whoever decides has seen this very one."""
+    return hashlib.sha256(json_bytes(value)).hexdigest()
+
+
+def change_states(
+    history: History, said: Mapping[str, Said], now: datetime, approval: timedelta
+) -> dict[str, ChangeState]:
+    """The state of each change that was ever proposed, by id.
+
+    Args:
+        said: what the data say now, by id. Changes that take others back are none of it.
+        approval: how long an approval holds.
+    """
+    return _States(history, said, now, approval).all()
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """What is to be recorded now: rounds that have expired, and changes to be proposed, each with its round."""
+
+    expired: Sequence[tuple[ChangeState, str]]
+    proposed: Sequence[tuple[Change, int]]
+
+
+def what_is_due(history: History, said: Mapping[str, Said], now: datetime, approval: timedelta) -> Due:
+    """What the next record of proposals has to hold; once that is written, nothing is due."""
+    states = change_states(history, said, now, approval)
+    noted = {(each.id, each.round) for each in history.expiries}
+    results = {(each.id, each.round): each for each in history.attempts if each.result is not None}
+    expired = [
+        (each, each.reason)
+        for key, each in states.items()
+        if each.state == "expired" and (key, each.round) not in noted
+    ]
+    proposed = []
+    for key, each in said.items():
+        known = states.get(key)
+        if known is None:
+            proposed.append((each.change, 1))
+        elif _is_due(known, each, results.get((key, known.round))):
+            proposed.append((each.change, known.round + 1))
+    return Due(expired, proposed)
+
+
+def _is_due(known: ChangeState, said: Said, result: Attempt | None) -> bool:
+    if known.is_open:
+        return False
+    if result is not None:  # what came before the result says nothing about it
+        return said.landed > result.landed
+    return known.state == "expired" or not _is_same_before(known.change, said.change)
+
+
+def _is_same_before(one: Change, other: Change) -> bool:
+    """Whether two proposals of one change begin with the same value."""
+    return is_same(one.kind, one.value_before, other.value_before) and is_same(
+        one.kind, other.value_before, one.value_before
+    )
+
+
+@dataclass(slots=True)
+class _States:
+    history: History
+    said: Mapping[str, Said]
+    now: datetime
+    approval: timedelta
+    _found: dict[str, ChangeState] = field(default_factory=dict)
+    _expiries: dict[tuple[str, int], Expiry] = field(default_factory=dict)
+
+    def all(self) -> dict[str, ChangeState]:
+        last = {proposal.change.id: proposal for proposal in self.history.proposals}
+        verdicts = {verdict.id: verdict for verdict in self.history.verdicts}
+        self._expiries = {(expiry.id, expiry.round): expiry for expiry in self.history.expiries}
+        attempts: dict[str, list[Attempt]] = defaultdict(list)
+        for attempt in self.history.attempts:
+            attempts[attempt.id].append(attempt)
+        undone = _undone(self.history)
+        # What takes another change back is judged by the state of that one, which is never such a change itself.
+        for key, proposal in sorted(last.items(), key=lambda each: each[1].change.undoes is not None):
+            self._found[key] = self._state(key, proposal, verdicts.get(key), attempts[key], undone.get(key))
+        return {key: self._found[key] for key in last}
+
+    def _state(
+        self, key: str, last: Proposal, verdict: Verdicted | None, attempts: Sequence[Attempt], undone: Attempt | None
+    ) -> ChangeState:
+        expiry = self._expiries.get((key, last.round))
+        of_round = [each for each in attempts if each.round == last.round]
+        result = of_round[-1].result if of_round else None
+        decided = verdict if verdict is not None and verdict.round == last.round else None
+        if decided is not None and decided.verdict == "approved" and decided.old != digest_of(last.change.value_before):
+            decided = None  # a line of the journal was lost, and the person has seen another change
+        if result is not None and undone is None:
+            return self._as(last, result, of_round[-1].at, decided, of_round[-1].message)
+        if result is None and decided is not None and decided.verdict == "approved":
+            return self._approved(last, decided, expiry, is_open=bool(of_round))
+        if verdict is not None and verdict.verdict == "rejected":
+            return replace(self._as(last, "rejected", verdict.at, verdict), is_spent=result is not None)
+        if undone is not None:
+            return replace(self._as(last, "undone", undone.at), is_spent=result is not None)
+        if expiry is not None:
+            return self._as(last, "expired", expiry.at, reason=expiry.reason)
+        if not self._is_said(last.change):
+            return self._as(last, "expired", self.now, reason=NOT_SAID)
+        return self._as(last, "proposed", last.at)
+
+    def _approved(self, last: Proposal, decided: Verdicted, expiry: Expiry | None, *, is_open: bool) -> ChangeState:
+        reason, since = "", self.now
+        if expiry is not None:
+            reason, since = expiry.reason, expiry.at
+        elif not self._is_said(last.change):
+            reason = NOT_SAID
+        elif self.now - decided.at > self.approval:
+            reason = TOO_OLD
+        if reason and not is_open:
+            return self._as(last, "expired", since, decided, reason)
+        change, round_ = last.change, last.round
+        return ChangeState(
+            change, round_, "approved", last.at, decided.at, decided.at, reason, is_open, may_be_sent=not reason
+        )
+
+    def _is_said(self, change: Change) -> bool:
+        if change.undoes is not None:
+            undoing = self._found.get(change.undoes)
+            return undoing is not None and undoing.state == "applied"
+        said = self.said.get(change.id)
+        return said is not None and _is_same_before(change, said.change)
+
+    def _as(
+        self, last: Proposal, state: State, since: datetime, decided: Verdicted | None = None, reason: str = ""
+    ) -> ChangeState:
+        return ChangeState(
+            last.change, last.round, state, last.at, since, decided.at if decided is not None else None, reason
+        )
+
+
+def _undone(history: History) -> dict[str, Attempt]:
+    """By change, the attempt that took it back, where it was not applied again since."""
+    applied = {(each.id, each.round): each for each in history.attempts if each.result == "applied"}
+    taken_back: dict[str, tuple[int, Attempt]] = {}
+    for proposal in history.proposals:
+        change = proposal.change
+        if change.undoes is not None and (undo := applied.get((change.id, proposal.round))) is not None:
+            taken_back[change.undoes] = (change.details[ROUND], undo)
+    last = dict(sorted(applied))  # the highest round of each
+    return {key: undo for key, (round_, undo) in taken_back.items() if round_ >= last.get(key, 0)}

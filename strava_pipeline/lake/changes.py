@@ -1,0 +1,263 @@
+"""What is recorded about changes at services: proposals, decisions, and what was sent and answered. Nothing is ever overwritten.
+
+data/bronze/changes/proposed.jsonl says what was proposed, and which rounds expired; data/decisions/changes.jsonl what a person
+decided; data/bronze/changes/ID has an intent before each write, with the requests, and its outcome after, with all answers. A
+record of an attempt is a file, written whole. What state follows is core/changes/states.py's.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, ClassVar
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
+
+from strava_pipeline.core.changes.records import Change
+from strava_pipeline.core.changes.states import (
+    Attempt,
+    Expiry,
+    History,
+    Proposal,
+    Result,
+    Verdict,
+    Verdicted,
+)
+from strava_pipeline.core.errors import PipelineError
+from strava_pipeline.core.json_values import json_bytes
+from strava_pipeline.lake.bronze.landing import next_number
+from strava_pipeline.lake.decisions import Decision, decisions
+from strava_pipeline.lake.files import append_line, sync_folder, write_whole
+from strava_pipeline.lake.paths import Lake
+
+DECIDING = "changes"  # the lock of whoever proposes or decides: each sees what the other has recorded
+_FILE = re.compile(r"([0-9]{3,})-(intent|outcome)\.json")
+
+
+class ChangeDecision(Decision):
+    """A round of a change is approved or rejected. `shown`: the change as the person saw it; `old`: a hash of its old value."""
+
+    kind: ClassVar[str] = "changes"
+    id: str
+    round: int
+    verdict: Verdict
+    old: str
+    shown: dict[str, Any]
+
+
+class _Line(BaseModel):
+    """A line of proposed.jsonl: a round of a change, or with `expired` the end of one."""
+
+    model_config = ConfigDict(frozen=True)
+
+    id: str
+    round: int
+    at: AwareDatetime
+    change: dict[str, Any] | None = None
+    expired: str | None = None
+
+
+class Exchanged(BaseModel):
+    """A request and its answer, as a record keeps them: no login, and the body as text."""
+
+    model_config = ConfigDict(frozen=True)
+
+    method: str
+    address: str
+    status: int | None = None
+    body: Any = None
+    at: AwareDatetime | None = None
+
+
+class Intent(BaseModel):
+    """What is about to be sent: it is on disk before the service hears of it. `found`: the value that was read just before."""
+
+    model_config = ConfigDict(frozen=True)
+
+    id: str
+    round: int
+    at: AwareDatetime
+    found: Any
+    restore: dict[str, Any] | None = None
+    before: list[Exchanged]
+    requests: list[Exchanged]
+
+
+class Outcome(BaseModel):
+    """What came of an attempt.
+
+    Args:
+        result: None: nothing was written, and the approval stands.
+        found: the value that was read at last.
+        landed: the number of the landing that the data have to exceed to say more.
+        source_id: the id that the service gave to what was added.
+        restore: what an exact undo needs beside the old value.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    id: str
+    round: int
+    at: AwareDatetime
+    result: Result | None
+    message: str = ""
+    landed: int = 0
+    found: Any = None
+    source_id: str | None = None
+    restore: dict[str, Any] | None = None
+    answers: list[Exchanged] = []
+
+
+@dataclass(frozen=True, slots=True)
+class OnRecord:
+    """Everything recorded about a change's attempts, by their numbers."""
+
+    intents: dict[int, Intent]
+    outcomes: dict[int, Outcome]
+
+    @property
+    def open(self) -> int | None:
+        """The number of the last attempt, where nobody knows its result; None: that is known, or there is no attempt."""
+        last = max({0, *self.intents, *self.outcomes})
+        return last if last in self.intents and last not in self.outcomes else None
+
+
+def changes_folder(lake: Lake) -> Path:
+    """Where proposals and attempts are kept."""
+    return lake.bronze / "changes"
+
+
+def has_changes(lake: Lake) -> bool:
+    """Whether any change was ever proposed."""
+    return _journal(lake).exists()
+
+
+def record_proposals(
+    lake: Lake, proposed: Sequence[tuple[Change, int]], expired: Sequence[tuple[str, int, str]], at: datetime
+) -> None:
+    """Append rounds of changes, and the ends of rounds with their reasons; they are on disk on return."""
+    lines = [_Line(id=key, round=round_, at=at, expired=why) for key, round_, why in expired]
+    lines += [_Line(id=change.id, round=round_, at=at, change=change.to_json()) for change, round_ in proposed]
+    if lines:
+        text = b"\n".join(json_bytes(line.model_dump(mode="json", exclude_none=True)) for line in lines)
+        append_line(_journal(lake), text + b"\n")
+        sync_folder(changes_folder(lake))
+        sync_folder(lake.bronze)
+
+
+def history(lake: Lake) -> History:
+    """Everything recorded so far. Raises PipelineError where a record can't be read: no state follows from half of them."""
+    proposals, expiries = [], []
+    for line in _lines(lake):
+        if line.change is not None:
+            proposals.append(Proposal(_change(line.change), line.round, line.at))
+        elif line.expired is not None:
+            expiries.append(Expiry(line.id, line.round, line.at, line.expired))
+    return History(proposals, list(_verdicts(lake)), list(_attempts(lake)), expiries)
+
+
+def verdicts(lake: Lake) -> dict[str, Verdicted]:
+    """What a person last decided about each change, by its id."""
+    return {each.id: each for each in _verdicts(lake)}
+
+
+def _verdicts(lake: Lake) -> Iterator[Verdicted]:
+    for each in decisions(lake, ChangeDecision).all:  # a torn line was confirmed to nobody
+        yield Verdicted(each.id, each.round, each.verdict, each.at, each.old)
+
+
+def _lines(lake: Lake) -> Iterator[_Line]:
+    path = _journal(lake)
+    if not path.exists():
+        return
+    for line in path.read_bytes().split(b"\n"):
+        if line.strip():
+            try:
+                yield _Line.model_validate_json(line)
+            except ValidationError:
+                continue  # torn by a power cut: the run that wrote it never went on, and the next one proposes again
+
+
+def _change(content: dict[str, Any]) -> Change:
+    try:
+        return Change.from_json(content)
+    except (TypeError, ValueError) as error:
+        raise PipelineError(
+            "data/bronze/changes/proposed.jsonl holds a change that this version can't read. Update strava_pipeline, or move "
+            "the file away: what the services lack is then proposed again."
+        ) from error
+
+
+def _attempts(lake: Lake) -> Iterator[Attempt]:
+    """One for each attempt, in order; of an attempt without an intent, where nothing was sent, its outcome."""
+    folder = changes_folder(lake)
+    for path in sorted(folder.iterdir()) if folder.is_dir() else ():
+        if path.is_dir():
+            record = attempts_of(lake, path.name)
+            for number in sorted({*record.intents, *record.outcomes}):
+                outcome = record.outcomes.get(number)
+                if outcome is not None:
+                    if outcome.result is None:
+                        continue
+                    yield Attempt(path.name, outcome.round, outcome.result, outcome.at, outcome.message, outcome.landed)
+                else:
+                    intent = record.intents[number]
+                    yield Attempt(path.name, intent.round, None, intent.at)
+
+
+def attempts_of(lake: Lake, change_id: str) -> OnRecord:
+    """The attempts at a change. Raises PipelineError where a record can't be read."""
+    found = OnRecord({}, {})
+    folder = changes_folder(lake) / change_id
+    for path in sorted(folder.glob("*.json")):
+        if (name := _FILE.fullmatch(path.name)) is None:
+            continue
+        try:
+            if name[2] == "intent":
+                found.intents[int(name[1])] = Intent.model_validate_json(path.read_bytes())
+            else:
+                found.outcomes[int(name[1])] = Outcome.model_validate_json(path.read_bytes())
+        except ValidationError as error:
+            raise PipelineError(
+                f"{path} is damaged, so nobody knows what became of this change. Nothing is written anywhere. Look at the "
+                "service, then move the file away."
+            ) from error
+    return found
+
+
+def record_intent(lake: Lake, intent: Intent) -> int:
+    """Put an intent on disk; the number of its attempt."""
+    number = _next(lake, intent.id)
+    write_whole(_path(lake, intent.id, number, "intent"), _content(intent))
+    sync_folder(changes_folder(lake))
+    return number
+
+
+def record_outcome(lake: Lake, outcome: Outcome, number: int | None) -> None:
+    """Put the outcome of an attempt on disk; `number` None: nothing was sent, so there is no intent."""
+    number = _next(lake, outcome.id) if number is None else number
+    write_whole(_path(lake, outcome.id, number, "outcome"), _content(outcome))
+    sync_folder(changes_folder(lake))
+
+
+def landed_so_far(lake: Lake, at: datetime) -> int:
+    """A number that all landings so far are below, and all later ones above."""
+    return next_number(lake, at)
+
+
+def _content(record: BaseModel) -> bytes:
+    return record.model_dump_json(indent=1).encode()
+
+
+def _next(lake: Lake, change_id: str) -> int:
+    record = attempts_of(lake, change_id)
+    return max({0, *record.intents, *record.outcomes}) + 1
+
+
+def _path(lake: Lake, change_id: str, number: int, kind: str) -> Path:
+    return changes_folder(lake) / change_id / f"{number:03}-{kind}.json"
+
+
+def _journal(lake: Lake) -> Path:
+    return changes_folder(lake) / "proposed.jsonl"

@@ -1,0 +1,86 @@
+"""The table `proposed_changes`: the states of changes with this warehouse's data. What follows is core/changes/states.py's."""
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+import polars as pl
+
+from strava_pipeline.core.changes.states import ChangeState
+from strava_pipeline.core.json_values import json_text
+from strava_pipeline.core.tables import PROPOSED_CHANGES
+from strava_pipeline.lake.bronze.listings import listings
+from strava_pipeline.lake.gold.merge import stage, staging
+from strava_pipeline.lake.gold.warehouse import Connection, mark_changed
+from strava_pipeline.lake.paths import Lake
+from strava_pipeline.lake.sql import sql
+
+
+def write_states(
+    connection: Connection, lake: Lake, states: Mapping[str, ChangeState], due: Collection[str], athlete_id: int | None
+) -> int:
+    """Bring the table up to date, within the caller's transaction; how many rows changed.
+
+    Args:
+        due: the ids of the changes that the data call for.
+    """
+    rows = pl.DataFrame(
+        [_row(key, state, key in due, athlete_id) for key, state in states.items()],
+        schema=PROPOSED_CHANGES.polars_schema,
+        orient="row",
+    )
+    with staging(lake) as folder:
+        changed = len(
+            connection.execute(sql("sync_proposed_changes"), {"rows": stage(folder, "changes", rows)}).fetchall()
+        )
+    if changed:
+        mark_changed(connection)
+    return changed
+
+
+def _row(key: str, state: ChangeState, is_due: bool, athlete_id: int | None) -> tuple[Any, ...]:
+    change = state.change
+    effort = change.effort
+    return (
+        key,
+        athlete_id,
+        change.kind,
+        change.provider,
+        change.source_id,
+        int(effort) if effort is not None and effort.lstrip("-").isdigit() else None,
+        change.field,
+        json_text(change.old),
+        json_text(change.new),
+        change.source,
+        change.month,
+        change.start,
+        change.title,
+        state.state,
+        state.reason or None,
+        state.round,
+        state.proposed_at,
+        state.decided_at,
+        state.since,
+        is_due,
+        change.undoes,
+    )
+
+
+def due_ids(connection: Connection) -> set[str]:
+    """The ids of the changes that the data of this warehouse call for."""
+    return {key for (key,) in connection.execute("SELECT id FROM proposed_changes WHERE is_due").fetchall()}
+
+
+def state_counts(connection: Connection) -> dict[tuple[str, str, str], int]:
+    """How many changes have each state, by state, service and kind."""
+    query = "SELECT status, provider, kind, count(*) FROM proposed_changes GROUP BY ALL ORDER BY ALL"
+    return {(status, provider, kind): count for status, provider, kind, count in connection.execute(query).fetchall()}
+
+
+def newest_landings(lake: Lake) -> dict[str, int]:
+    """By provider, the number of the newest landing of its listings."""
+    found = {}
+    for source in lake.listed_sources:
+        manifests = [listing.manifest for listing in listings(lake, source)]
+        numbers = [number for each in manifests for number in (each.landed, *(page.landed for page in each.pages))]
+        found[source] = max((number for number in numbers if number is not None), default=0)
+    return found

@@ -1,0 +1,187 @@
+"""The step of a run that writes what was approved: which changes, at which services, and what is reported of them.
+
+How a change is written is applying.py's.
+"""
+
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, cast
+
+from strava_pipeline.core.changes.records import Change
+from strava_pipeline.core.changes.states import ChangeState, Verdicted
+from strava_pipeline.core.errors import LimitReachedError, PipelineError
+from strava_pipeline.core.providers import spec_of
+from strava_pipeline.core.sources import STRAVA
+from strava_pipeline.core.years import YearRange
+from strava_pipeline.ingest.provider import OnWait
+from strava_pipeline.ingest.writer import UnsupportedChangeError, WholeWriter, Writer
+from strava_pipeline.lake.changes import verdicts
+from strava_pipeline.lake.imports.files import stored_bytes
+from strava_pipeline.lake.paths import Lake
+from strava_pipeline.lake.providers import newest_reading
+from strava_pipeline.operations.changes.applying import MOST, Applied, apply_at, in_order
+from strava_pipeline.operations.changes.proposing import states_now
+from strava_pipeline.operations.changes.writers import connect_writer
+from strava_pipeline.operations.feeds import pull_activities
+from strava_pipeline.operations.options import ListingOptions
+from strava_pipeline.operations.progress import progressing
+from strava_pipeline.operations.provider_access import limit_in_force, outcome_kept
+from strava_pipeline.operations.provider_source import ProviderSources
+from strava_pipeline.operations.run_context import RunContext
+from strava_pipeline.operations.step_reports import StepReport, if_any, timed
+from strava_pipeline.operations.table_rules import Finding
+from strava_pipeline.settings import Settings
+
+
+def apply_approved(
+    run: RunContext,
+    settings: Settings,
+    sources: ProviderSources,
+    years: Collection[int],
+    *,
+    ids: Collection[str] = (),
+    everything: bool = False,
+) -> StepReport:
+    """Write the approved changes of `years`, of each service by itself.
+
+    Args:
+        ids: only these; none: all that are approved.
+        everything: also more than MOST at one service.
+    """
+    reports: dict[str, Applied] = {}
+    with timed() as seconds:
+        chosen = approved(states_now(run.lake, settings, run.now()), ids, years, run.years)
+        for provider, states in in_order(chosen).items():
+            what = f"Writing changes: {place_of(provider)}"
+            with run.exclusive(f"changes-{provider}"), progressing(run.progress, what, len(states)) as advance:
+                now = states_now(run.lake, settings, run.now())  # another run may have written some
+                still = [now[state.change.id] for state in states if now[state.change.id].state == "approved"]
+                reports[provider] = _apply(
+                    run, settings, sources, provider, still, None if everything else MOST, advance
+                )
+    return _report(reports, seconds.value)
+
+
+def approved(
+    states: Mapping[str, ChangeState], ids: Collection[str], years: Collection[int], within: YearRange
+) -> list[ChangeState]:
+    """The approved changes of these years, in the order in which they were proposed; those of no month are of any year."""
+    return [
+        state
+        for key, state in states.items()
+        if state.state == "approved" and (not ids or key in ids) and year_of(state.change, within) in (None, *years)
+    ]
+
+
+def year_of(change: Change, within: YearRange) -> int | None:
+    """The partition of the change's activity; None: it has none."""
+    year = change.month[:4]
+    return within.clamp(int(year)) if year.isdigit() else None
+
+
+def place_of(provider: str) -> str:
+    """How a person calls the place of a change."""
+    return spec_of(provider).title
+
+
+def _apply(
+    run: RunContext,
+    settings: Settings,
+    sources: ProviderSources,
+    provider: str,
+    states: Sequence[ChangeState],
+    most: int | None,
+    advance: Any,
+) -> Applied:
+    """Write at one service, and keep how that ended; then read again what is read whole."""
+    if not states:
+        return Applied()
+    if limit := limit_in_force(run, provider):
+        return Applied(left=len(states), stopped=limit)
+
+    def holds(state: ChangeState) -> bool:
+        """Whether nobody has rejected the change since the run began."""
+        last: Verdicted | None = verdicts(run.lake).get(state.change.id)
+        return last is not None and (last.round, last.verdict) == (state.round, "approved")
+
+    with upload_files(run.lake) as details, outcome_kept(run, provider, "changes") as ending:
+        connect = partial(writer_of, settings, run, provider, _on_wait(run, sources, provider))
+        found = apply_at(run, provider, connect, states, most=most, details=details, holds=holds, tick=advance)
+        if found.results and provider != STRAVA and "whole" in spec_of(provider).capabilities:
+            try:
+                pull_activities(run, sources.source(provider), ListingOptions(mode="all"), None)
+            except PipelineError as error:  # what was written is written
+                found.problem = found.problem or str(error)
+        ending.stopped, ending.problem = found.stopped, found.problem
+    return found
+
+
+def writer_of(settings: Settings, run: RunContext, provider: str, on_wait: OnWait) -> Writer:
+    """The writer of a service, ready to read and write. Nothing is sent. Raises PipelineError."""
+    writer = connect_writer(provider, settings, on_wait)
+    if provider != STRAVA and "whole" in spec_of(provider).capabilities:
+        newest = newest_reading(run.lake, provider, None)
+        cast(WholeWriter, writer).start_from(None if newest is None else newest[1])
+    return writer
+
+
+def _on_wait(run: RunContext, sources: ProviderSources, provider: str) -> OnWait:
+    return run.progress.waiting if provider == STRAVA else sources.source(provider).waiting
+
+
+@contextmanager
+def upload_files(lake: Lake) -> Iterator[Any]:
+    """What a writer needs of a change that uploads a file: a path where its bytes are for as long as the body runs."""
+    with TemporaryDirectory() as folder:
+
+        def details(change: Change) -> Mapping[str, Any]:
+            if change.kind != "upload_activity":
+                return {}
+            digest = str(change.details["sha256"])
+            path = Path(folder) / digest
+            if not path.exists():
+                try:
+                    path.write_bytes(stored_bytes(lake, digest))
+                except (FileNotFoundError, ValueError) as error:
+                    raise UnsupportedChangeError(
+                        "The file is not in data/bronze/files any more, or damaged."
+                    ) from error
+            return {"path": str(path)}
+
+        yield details
+
+
+def nothing_applied() -> StepReport:
+    """The report of a run that is not meant to write: a backfill of everything is none that a person asked for changes by."""
+    return StepReport("applied_changes", {"result": "Nothing was written: only the job apply_changes does that."})
+
+
+def _report(reports: Mapping[str, Applied], seconds: float) -> StepReport:
+    results: Counter[str] = Counter()
+    for found in reports.values():
+        results.update(found.results)
+    problems = [f"{place_of(name)}: {found.problem}" for name, found in reports.items() if found.problem]
+    stopped = next((found.stopped for found in reports.values() if found.stopped is not None), None)
+    left = sum(found.left for found in reports.values())
+    counts = {f"changes_{name}": results[name] for name in ("applied", "failed", "conflicted")}
+    return StepReport(
+        "applied_changes",
+        {
+            **counts,
+            "changes_left": left,
+            **if_any(change_problems=problems),
+            "seconds": seconds,
+        },
+        complete=Finding(
+            "all_written",
+            not (left or results["failed"] or results["conflicted"]),
+            {"changes_left": left},
+            str(stopped or " ".join(problems)),
+            refuses=False,
+        ),
+        stopped=str(stopped) if isinstance(stopped, LimitReachedError) else stopped,
+    )

@@ -1,0 +1,143 @@
+"""A person's decisions about proposed changes. What is approved is what was shown: the old value and the new one.
+
+Decisions are recorded one after the other, under a lock: who comes second sees what the first has decided.
+"""
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from strava_pipeline.core.changes.states import ChangeState, State, Verdict, digest_of
+from strava_pipeline.core.errors import MisuseError, PipelineError
+from strava_pipeline.core.json_values import json_bytes
+from strava_pipeline.lake.changes import DECIDING, ChangeDecision
+from strava_pipeline.lake.decisions import record_decisions
+from strava_pipeline.lake.locks import locked
+from strava_pipeline.lake.paths import Lake
+from strava_pipeline.operations.changes.proposing import states_now
+from strava_pipeline.operations.strava_access import primed_clock
+from strava_pipeline.settings import Settings
+
+_FROM: Mapping[Verdict, frozenset[State]] = {
+    "approved": frozenset({"proposed", "rejected", "undone"}),
+    "rejected": frozenset({"proposed", "approved"}),
+}
+"""The states in which a change can be approved or rejected."""
+
+
+class UndecidedError(PipelineError):
+    """Nothing was decided: changes are unknown, have another state, or are others than those that were shown."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A change that a person decides about. `seal`: of the change as it was shown; None: it is shown before it is decided."""
+
+    id: str
+    seal: str | None = None
+
+
+def shown(state: ChangeState) -> dict[str, Any]:
+    """A change as a person sees it, in JSON's types: what `changes list --json` has of it."""
+    change = state.change
+    return {
+        "kind": change.kind,
+        "provider": change.provider,
+        "source_id": change.source_id,
+        "activity_id": change.effort,
+        "field": change.field,
+        "old": change.old,
+        "new": change.new,
+        "source": change.source,
+        "month": change.month,
+        "start": change.start.isoformat() if change.start else None,
+        "title": change.title,
+        "status": state.state,
+        "reason": state.reason or None,
+        "round": state.round,
+        "proposed_at": state.proposed_at.isoformat(),
+        "undoes": change.undoes,
+    }
+
+
+def seal_of(change_id: str, content: Mapping[str, Any]) -> str:
+    """A hash of a change as it was shown: another one for any other value, place or round."""
+    seen = {name: content.get(name) for name in _SEALED}
+    return hashlib.sha256(json_bytes({"id": change_id, **seen})).hexdigest()[:32]
+
+
+_SEALED = ("kind", "provider", "source_id", "field", "new", "old", "round")
+
+
+def decide(
+    settings: Settings,
+    verdict: Verdict,
+    wanted: Sequence[Wanted],
+    by: str,
+    show: Callable[[str, ChangeState], object] = lambda key, state: None,
+) -> list[str]:
+    """Record the decision about these changes, all or none; the ids. It is on disk on return.
+
+    Args:
+        by: what the person typed.
+        show: is called with each change before anything is recorded.
+
+    Raises MisuseError for an unknown id; UndecidedError, naming the ids.
+    """
+    lake, clock = Lake(settings.data_dir), primed_clock(settings)
+    with locked(lake, DECIDING, who=by):
+        now = clock.now()
+        states = states_now(lake, settings, now)
+        ids = list(dict.fromkeys(each.id for each in wanted))
+        _refuse_unknown(ids, states)
+        _refuse_others(wanted, states)
+        _refuse_states(verdict, ids, states)
+        for key in ids:
+            show(key, states[key])
+        record_decisions(
+            lake,
+            *(
+                ChangeDecision(
+                    at=now,
+                    by=by,
+                    id=key,
+                    round=states[key].round,
+                    verdict=verdict,
+                    old=digest_of(states[key].change.value_before),
+                    shown=shown(states[key]),
+                )
+                for key in ids
+            ),
+        )
+    return ids
+
+
+def _refuse_unknown(ids: Sequence[str], states: Mapping[str, ChangeState]) -> None:
+    if unknown := [key for key in ids if key not in states]:
+        raise MisuseError(f"No change has the id {', '.join(unknown)}. `strava-pipeline changes list` shows the ids.")
+
+
+def _refuse_others(wanted: Sequence[Wanted], states: Mapping[str, ChangeState]) -> None:
+    others = [
+        each.id for each in wanted if each.seal is not None and each.seal != seal_of(each.id, shown(states[each.id]))
+    ]
+    if others:
+        raise UndecidedError(
+            f"Nothing was decided: since the list was written, or in it, something changed of {', '.join(others)}. Write the "
+            "list again with `strava-pipeline changes list --out FILE`, and look at it."
+        )
+
+
+def _refuse_states(verdict: Verdict, ids: Sequence[str], states: Mapping[str, ChangeState]) -> None:
+    # What may have been sent can't be rejected any more, and what was done needs to be proposed again.
+    refused = [
+        f"{key} is {states[key].state}"
+        for key in ids
+        if states[key].state not in _FROM[verdict] or states[key].is_open or states[key].is_spent
+    ]
+    if refused:
+        raise UndecidedError(
+            f"Nothing was decided: {'; '.join(refused)}. Only what is proposed can be "
+            f"{verdict}. `strava-pipeline changes show ID` says what became of a change."
+        )

@@ -1,0 +1,67 @@
+"""Keeping what a service showed after a write: as a listing of single activities, so that gold follows without another call."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from strava_pipeline.core.activities import edit_hash
+from strava_pipeline.core.json_values import parse_json
+from strava_pipeline.core.sources import STRAVA, hashed_id
+from strava_pipeline.ingest.provider import Page
+from strava_pipeline.ingest.writer import Reading
+from strava_pipeline.lake.bronze.listing import Listing, begin_listing
+from strava_pipeline.lake.bronze.listings import listings
+from strava_pipeline.lake.bronze.manifests import Manifest, Window
+from strava_pipeline.lake.provider_gear import ActivityGear, gear_answers, land_gear_of_activity
+from strava_pipeline.operations.run_context import RunContext
+
+
+@dataclass(slots=True)
+class ReadBacks:
+    """The readings of one provider in one run."""
+
+    run: RunContext
+    provider: str
+    _listing: Listing | None = None
+
+    def land(self, source_id: str | None, reading: Reading) -> None:
+        """Put on disk what the reading shows of the activity."""
+        if reading.page is not None:
+            self._land_page(reading.page)
+        if reading.gear is not None and source_id is not None and self.provider != STRAVA:
+            known = self._row_of(source_id, reading.page)
+            record = ActivityGear(source_id=source_id, row=known, gear=parse_json(reading.gear.body))
+            at = reading.gear.fetched_at
+            land_gear_of_activity(self.run.lake, self.provider, hashed_id(self.provider, source_id), record, at)
+
+    def _land_page(self, page: Page) -> None:
+        if self._listing is None:
+            self._listing = self._begin(page.fetched_at)
+        self._listing.land(page.read, page.body, {}, page.fetched_at, self.run.years)
+        self._listing.mark_ended()
+
+    def _begin(self, at: datetime) -> Listing:
+        """The listing is of the account that the newest one is of: its activity was changed."""
+        newest = next(listings(self.run.lake, self.provider, newest_first=True), None)
+        said = newest.manifest if newest is not None else Manifest(window=_WINDOW, started_at=at)
+        return begin_listing(
+            self.run.lake,
+            _WINDOW,
+            athlete_id=said.athlete_id,
+            at=at.astimezone(UTC),
+            source=self.provider,
+            account=said.account,
+            sees_private=said.sees_private,
+            host=said.host,
+            run_id=self.run.run_id,
+        )
+
+    def _row_of(self, source_id: str, page: Page | None) -> str:
+        """A hash of the activity's row as it is now, or as it was when its gear was last asked for."""
+        for found in page.read.activities if page is not None else ():
+            if found.get("source_id") == source_id:
+                return edit_hash(found)
+        _, record = gear_answers(self.run.lake, self.provider).get(hashed_id(self.provider, source_id), (None, None))
+        return record.row if record is not None else ""
+
+
+_WINDOW = Window(mode="feed", after=None, before=None)

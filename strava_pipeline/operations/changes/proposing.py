@@ -1,0 +1,131 @@
+"""Proposing: what the data call for is recorded, and the table of changes follows. Nothing is sent anywhere.
+
+Every run that merges does it, after matching. What comparing finds is comparing.py's; which state follows is core's.
+"""
+
+import hashlib
+import os
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from strava_pipeline.core.changes.states import ChangeState, History, Said, change_states, what_is_due
+from strava_pipeline.ingest.providers_file import enabled_providers, providers_file
+from strava_pipeline.lake.bronze.answers import newest_athlete
+from strava_pipeline.lake.changes import DECIDING, changes_folder, has_changes, history, record_proposals
+from strava_pipeline.lake.gold.changes import due_ids, newest_landings, state_counts, write_states
+from strava_pipeline.lake.gold.publish import current_snapshot
+from strava_pipeline.lake.gold.warehouse import Connection, note, notes, revision, transaction
+from strava_pipeline.lake.locks import locked
+from strava_pipeline.lake.paths import Lake
+from strava_pipeline.operations.changes.comparing import proposals_now
+from strava_pipeline.operations.run_context import RunContext
+from strava_pipeline.settings import Settings
+
+_SEEN = "proposed_from"  # a note of what the table was last made from
+
+
+@dataclass(frozen=True, slots=True)
+class Proposed:
+    """What proposing came to.
+
+    Args:
+        new: how many changes were proposed, for the first time or again.
+        expired: how many ended without having been applied.
+        states: how many changes have each state, by state, service and kind.
+    """
+
+    new: int = 0
+    expired: int = 0
+    states: Mapping[tuple[str, str, str], int] = field(default_factory=dict)
+
+
+def approval_time(settings: Settings) -> timedelta:
+    """How long an approval holds, by providers.toml."""
+    return timedelta(days=providers_file(settings.providers_config).changes.approval_days)
+
+
+def update_proposals(
+    run: RunContext, settings: Settings, connection: Connection, months: Collection[str] = ()
+) -> Proposed:
+    """Record what the data in the warehouse call for now, and make the table of it. Opens a transaction of its own.
+
+    Args:
+        months: local months, as 2026-10, of which all is proposed; of others, what runs propose by themselves.
+    """
+    if not enabled_providers(settings) and not has_changes(run.lake):
+        return Proposed()
+    with locked(run.lake, DECIDING, who=run.who, tell=run.progress.say):
+        if not months and notes(connection, _SEEN).get(_SEEN) == _signature(run, settings, connection):
+            return Proposed(states=state_counts(connection))
+        with transaction(connection):
+            return propose(run, settings, connection, months)
+
+
+def propose_if_any(run: RunContext, settings: Settings, connection: Connection) -> None:
+    """As `propose`, for a warehouse that is made again from bronze; nothing where there is nothing to compare."""
+    if enabled_providers(settings) or has_changes(run.lake):
+        propose(run, settings, connection)
+
+
+def propose(run: RunContext, settings: Settings, connection: Connection, months: Collection[str] = ()) -> Proposed:
+    """As `update_proposals`, within the caller's transaction, and whatever the table was made from."""
+    lake, now, approval = run.lake, run.now(), approval_time(settings)
+    with locked(lake, DECIDING, who=run.who, tell=run.progress.say):
+        recorded = history(lake)
+        said = _said(settings, connection, lake, recorded, now, months)
+        due = what_is_due(recorded, said, now, approval)
+        record_proposals(lake, due.proposed, [(each.change.id, each.round, why) for each, why in due.expired], now)
+        states = change_states(history(lake), said, now, approval)
+        athlete = newest_athlete(lake)
+        write_states(connection, lake, states, said.keys(), athlete[1].get("id") if athlete else None)
+        note(connection, _SEEN, _signature(run, settings, connection))
+    return Proposed(len(due.proposed), len(due.expired), state_counts(connection))
+
+
+def _said(
+    settings: Settings, connection: Connection, lake: Lake, recorded: History, now: datetime, months: Collection[str]
+) -> dict[str, Said]:
+    """What the data call for, by id: what was proposed before, as long as they do, and what is new."""
+    standing = {each.change.id: each.change for each in recorded.proposals if each.change.undoes is None}
+    decided = {each.id for each in recorded.verdicts}
+    found = proposals_now(settings, connection, months=None, now=now, standing=standing.values(), decided=decided)
+    if months:
+        found = [*found, *proposals_now(settings, connection, months=months, now=now)]
+    landed = newest_landings(lake)
+    return {change.id: Said(change, landed.get(change.provider, 0)) for change in found}
+
+
+def _signature(run: RunContext, settings: Settings, connection: Connection) -> str:
+    """A text that differs where the states may: by the data, what is recorded, what the person chose, and the day."""
+    lake = run.lake
+    folder = changes_folder(lake)
+    paths = [settings.providers_config, lake.decisions / "changes.jsonl", folder / "proposed.jsonl"]
+    paths += sorted(path for path in folder.iterdir() if path.is_dir()) if folder.is_dir() else []
+    seen = [(path.name, stat.st_mtime_ns, stat.st_size) for path in paths if (stat := _stat(path)) is not None]
+    day = run.now().date().isoformat()
+    text = repr([revision(connection), day, seen, sorted(newest_landings(lake).items())])
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _stat(path: Path) -> os.stat_result | None:
+    try:
+        return path.stat()
+    except FileNotFoundError:
+        return None
+
+
+def states_now(lake: Lake, settings: Settings, now: datetime) -> dict[str, ChangeState]:
+    """The state of every change, by id: as recorded at this moment, with what the published data call for.
+
+    Raises PipelineError where nothing usable is published.
+    """
+    recorded = history(lake)
+    if not recorded.proposals:
+        return {}
+    with current_snapshot(lake) as connection:
+        due = due_ids(connection)
+    last = {each.change.id: each.change for each in recorded.proposals}
+    said = {key: Said(change) for key, change in last.items() if key in due}
+    return change_states(recorded, said, now, approval_time(settings))

@@ -1,0 +1,31 @@
+"""The writers of services, each loaded when an approved change needs it. Nothing else in the package loads one.
+
+A service's writer is `writes.py` beside its client. What it offers is ingest/writer.py's.
+"""
+
+import importlib
+from typing import cast
+
+from strava_pipeline.core.providers import spec_of
+from strava_pipeline.core.sources import STRAVA
+from strava_pipeline.ingest.clock import machine_clock
+from strava_pipeline.ingest.provider import OnWait
+from strava_pipeline.ingest.registry import PROVIDERS
+from strava_pipeline.ingest.writer import UnsupportedChangeError, Writer
+from strava_pipeline.settings import Settings
+
+
+def connect_writer(name: str, settings: Settings, on_wait: OnWait) -> Writer:
+    """The writer of the provider `name` with the login of the settings; nothing is sent yet.
+
+    Raises UnsupportedChangeError where this version has none; MissingSettingsError or NeedsLoginError without a login.
+    """
+    package = f"strava_pipeline.ingest.{STRAVA}" if name == STRAVA else PROVIDERS[name].rpartition(".")[0]
+    module = f"{package}.writes"
+    try:
+        found = importlib.import_module(module)
+    except ModuleNotFoundError as error:
+        if error.name != module:
+            raise
+        raise UnsupportedChangeError(f"This version changes nothing at {spec_of(name).title}.") from None
+    return cast(Writer, found.connect_writer(settings, machine_clock(settings.clock_speed), on_wait))

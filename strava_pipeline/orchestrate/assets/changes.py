@@ -1,0 +1,53 @@
+"""The asset of what was written at services: approved changes, their answers in bronze. What is proposed is gold.py's.
+
+The work is operations/changes/apply_step.py's.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+import dagster as dg
+
+from strava_pipeline.operations.changes.apply_step import apply_approved, nothing_applied
+from strava_pipeline.orchestrate.config import ApplyConfig
+from strava_pipeline.orchestrate.jobs import APPLIED_CHANGES, APPLY_JOB
+from strava_pipeline.orchestrate.metadata import OWNER
+from strava_pipeline.orchestrate.partitions import years_of
+from strava_pipeline.orchestrate.resources import Providers, Run
+from strava_pipeline.orchestrate.steps import Result, reported
+from strava_pipeline.orchestrate.tags import STEP_FIRST
+from strava_pipeline.settings import Settings
+
+
+def change_assets(partitions: dg.PartitionsDefinition[Any], settings: Settings) -> list[dg.AssetsDefinition]:
+    """The asset; without an approved change it asks no service for anything."""
+
+    @dg.asset(
+        name=APPLIED_CHANGES,
+        partitions_def=partitions,
+        group_name="bronze",
+        kinds={"json", "file"},
+        owners=[OWNER],
+        description="The changes that a person approved, written at their services: each request before it was sent, the "
+        "answers, and what the service had before and after. Only a run of the job apply_changes writes.",
+        op_tags=STEP_FIRST,  # before the shards of the same run, which read what came back
+        check_specs=[
+            dg.AssetCheckSpec(
+                "all_written",
+                asset=APPLIED_CHANGES,
+                description="Every approved change of these years was written, and the service shows it.",
+            )
+        ],
+    )
+    def applied_changes(
+        context: dg.AssetExecutionContext, config: ApplyConfig, run: Run, providers: Providers
+    ) -> Iterator[Result]:
+        years = years_of(context.partition_keys)
+        if context.run.job_name != APPLY_JOB:
+            yield from reported(context, nothing_applied())
+            return
+        yield from reported(
+            context, apply_approved(run, settings, providers, years, ids=config.ids, everything=config.all)
+        )
+
+    return [applied_changes]
