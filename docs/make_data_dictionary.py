@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator
 
 from strava_pipeline.core.tables import GOLD_ACTIVITIES, PARQUET_TABLES, TABLES, Column, Table
-from strava_pipeline.core.tables.insights import INSIGHTS
+from strava_pipeline.core.tables.insights import GOALS_TABLES, INSIGHTS
 
 INTRODUCTION = """# Data dictionary
 
@@ -20,6 +20,7 @@ Made from the catalogue of tables by `make docs`; not to be edited by hand.
 - `activities` is a view of `activities_all` without what has a `deleted_at`; `deleted_activities` is a view of the rest.
 - A range (*from 0 up*) is what is believable. Nothing outside is changed or left out.
 - `gold.activities` is a view of `activities` in a schema of its own, for notebooks and queries of strava-stats-msrvc.
+- `athlete_by_date` holds what your goals.toml says; each publish fills it ([insights.md](insights.md#the-athlete)).
 - From `sport_groups` to `training_load` are views: insights, as true as the tables below them ([insights.md](insights.md)).
 - `lake_meta` is bookkeeping: which catalogue made the file, and how often it was changed.
 - `tracks` is in no warehouse. It lies in `data/tracks/year=YYYY/*.parquet`, a file per activity, and is read with
@@ -33,7 +34,7 @@ def main() -> None:
 
 def document() -> str:
     """An index, then a section per table in the order of the catalogue, then the views of insights, then what lies as Parquet."""
-    tables = [*TABLES.values(), GOLD_ACTIVITIES, *INSIGHTS.values(), *PARQUET_TABLES.values()]
+    tables = [*TABLES.values(), GOLD_ACTIVITIES, *GOALS_TABLES.values(), *INSIGHTS.values(), *PARQUET_TABLES.values()]
     index = [f"- [`{table.name}`](#{table.name.replace('.', '')}): {table.meaning}" for table in tables]
     sections = ["\n".join(_section(table)) for table in tables]
     return "\n\n".join([INTRODUCTION, "\n".join(index), *sections]) + "\n"

@@ -11,7 +11,7 @@ from typing import Any
 import dagster as dg
 
 from strava_pipeline.core.tables import CHILDREN, GOLD_ACTIVITIES, PARQUET_TABLES, TABLES, Column, Table
-from strava_pipeline.core.tables.insights import INSIGHTS
+from strava_pipeline.core.tables.insights import GOALS_TABLES, INSIGHTS
 
 OWNER = "team:athlete"
 _LISTS = {table.name: f"{field}[]." for field, (table, _) in CHILDREN.items()}
@@ -56,7 +56,10 @@ def described_tables() -> dict[str, Any]:
         "dagster/column_schema": dg.TableSchema(
             columns=[
                 dg.TableColumn(name=name, type=kind, description=table.meaning)
-                for kind, tables in (("TABLE", TABLES), ("VIEW", {GOLD_ACTIVITIES.name: GOLD_ACTIVITIES} | INSIGHTS))
+                for kind, tables in (
+                    ("TABLE", TABLES | GOALS_TABLES),
+                    ("VIEW", {GOLD_ACTIVITIES.name: GOLD_ACTIVITIES} | INSIGHTS),
+                )
                 for name, table in tables.items()
             ]
         )

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
     from datetime import date
 
+    from strava_pipeline.core.insights.athlete import AthleteFrom
     from strava_pipeline.core.insights.documents import YearSummary
     from strava_pipeline.core.insights.goals import Goals
     from strava_pipeline.lake.gold.insights import Athlete
@@ -279,4 +280,16 @@ def check() -> None:
     for (year, group, measure), amounts in sorted(found.all.items(), key=lambda item: (item[0][0] or 0, item[0][1:])):
         summary = " and ".join(amount_text(measure, amount, found.units or "km") for amount in amounts)
         out.print(f"{year or 'Every year'}, {group_name(group)}, {titles[measure]}: {summary}")
+    for each in found.athlete:
+        out.print(f"The athlete from {each.since} on: {_athlete_text(each)}")
     out.print(f"{lake.goals} can be followed: {len(found.all)} goals.")
+
+
+def _athlete_text(held: "AthleteFrom") -> str:
+    """What holds: `FTP 250 W, threshold 168 bpm, 72.5 kg; zones from 140, 190 W; from 115 bpm`."""
+    values = (("FTP {:g} W", held.ftp), ("threshold {:g} bpm", held.threshold_heartrate), ("{:g} kg", held.weight_kg))
+    parts = [", ".join(text.format(value) for text, value in values if value is not None)]
+    for limits, unit in ((held.power_zones, "W"), (held.heartrate_zones, "bpm")):
+        if limits:
+            parts.append(f"zones from {', '.join(f'{each:g}' for each in limits)} {unit}")
+    return "; ".join(part for part in parts if part)

@@ -1,4 +1,4 @@
-"""The views of insights over gold, which are always in sync with gold. Their SQL is lake/sql/insights/.
+"""The views of insights over gold, in sync with gold at any time, and the tables that goals.toml fills. SQL: lake/sql/insights/.
 
 `athlete_id` is never NULL here: an activity without an athlete counts as the login's, or as the archive's. Local days, weeks
 and years are those that the athlete's clock showed.
@@ -177,11 +177,41 @@ TRAINING_LOAD = Table(
     ),
 )
 
+ATHLETE_BY_DATE = Table(
+    "athlete_by_date",
+    "Who the athlete was when: what goals.toml says, an entry per row, completed by earlier entries.",
+    (
+        Column("since", Kind.DATE, "first local day on which it holds", key=True),
+        Column("until", Kind.DATE, "first local day on which it no longer holds; NULL: it still holds"),
+        Column("ftp", Kind.DOUBLE, "functional threshold power", "W"),
+        Column("threshold_heartrate", Kind.DOUBLE, "heart rate at the threshold", "bpm"),
+        Column("weight_kg", Kind.DOUBLE, "weight", "kg"),
+        Column("power_zones", Kind.DOUBLES, "where each zone after the first begins; NULL: no zones", "W"),
+        Column("heartrate_zones", Kind.DOUBLES, "where each zone after the first begins; NULL: no zones", "bpm"),
+    ),
+)
+TRAINING_ZONES = Table(
+    "training_zones",
+    "The zones of power and heart rate, and when they held; without zones of one's own, Coggan's shares of the threshold.",
+    (
+        Column("since", Kind.DATE, "first local day on which it holds", key=True),
+        Column("until", Kind.DATE, "first local day on which it no longer holds; NULL: it still holds"),
+        Column("measure", Kind.TEXT, "watts or heartrate", key=True),
+        Column("zone", Kind.INTEGER, "number, from 1", key=True),
+        Column("from_value", Kind.DOUBLE, "least value that counts", "W or bpm"),
+        Column("below_value", Kind.DOUBLE, "first value that counts in the next zone; NULL: the highest", "W or bpm"),
+    ),
+)
+
+GOALS_TABLES: dict[str, Table] = {table.name: table for table in (ATHLETE_BY_DATE,)}
+"""Tables of the warehouse that hold what goals.toml says; each publish fills them. Made with the views."""
+
 INSIGHTS: dict[str, Table] = {
     table.name: table
     for table in (
         SPORT_GROUPS,
         STANDARD_DISTANCES,
+        TRAINING_ZONES,
         COUNTED_ACTIVITIES,
         *(table for _, table in TOTALS.values()),
         ACTIVITY_STREAKS,

@@ -1,7 +1,8 @@
 """Publishing: the working warehouse becomes the snapshot that readers open, with the user's own views in it.
 
-Checkpoint, copy, views, fsync, rename, all under the writer's lock; a failed publish leaves the old snapshot. Readers that have
-the old one open keep it, consistent, until they open it again. The user's views are `views/*.sql` beside the data folder. Each
+Checkpoint, copy, views, fsync, rename, all under the writer's lock, with what goals.toml says; a failed publish leaves the old
+snapshot. Readers that have the old one open keep it, consistent, until they open it again. The user's views are `views/*.sql`
+beside the data folder. Each
 file is used whole or left out with a reason; it may not touch the catalogue's tables and views, or any file. What a file did
 is found by comparing the objects before and after, not by reading its SQL. The working warehouse never holds these views.
 """
@@ -85,6 +86,7 @@ def publish(lake: Lake, *, refuse: Refuse = lambda working: None) -> bool:
     with exclusively(lake):
         views = view_files(lake)
         with opened(lake) as connection:
+            _sync_goals(connection, lake)
             due = _prepare(connection, _if_readable(lake, _state), views, refuse)
         if due:
             _replace_snapshot(lake, views)
@@ -98,6 +100,7 @@ def publish_and_compare(lake: Lake, *, refuse: Refuse) -> Published:
     with exclusively(lake):
         views = view_files(lake)
         with opened(lake) as connection:
+            _sync_goals(connection, lake)
             gold = None if is_marked(connection, REBUILDING) else row_counts(connection)
             seen = _if_readable(lake, _look)
             due = _prepare(connection, seen.state if seen else None, views, refuse)
@@ -108,6 +111,12 @@ def publish_and_compare(lake: Lake, *, refuse: Refuse) -> Published:
                 seen = _look(connection)
     unequal = None if gold is None else _unequal(gold, seen.rows)
     return Published(due, seen.rows, seen.left_out, unequal)
+
+
+def _sync_goals(connection: Connection, lake: Lake) -> None:
+    from strava_pipeline.lake.gold.personal import sync_goals  # which reads TOML: readers of a snapshot need none
+
+    sync_goals(connection, lake)
 
 
 def _unequal(gold: Mapping[str, int], read: Mapping[str, int]) -> dict[str, tuple[int, int]]:

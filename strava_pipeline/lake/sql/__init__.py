@@ -12,7 +12,7 @@ from importlib.resources import files
 
 from strava_pipeline.core.sources import FILLED, IMPORTED
 from strava_pipeline.core.tables import TABLES
-from strava_pipeline.core.tables.insights import DISTANCES, GROUPS, INSIGHTS, TOTALS
+from strava_pipeline.core.tables.insights import DISTANCES, GOALS_TABLES, GROUPS, INSIGHTS, TOTALS
 
 
 @cache
@@ -24,12 +24,17 @@ def sql(name: str) -> str:
 @cache
 def views_version() -> str:
     """A hash that changes whenever the statement of a view does."""
-    return hashlib.blake2b(repr([*_gold(), *_insights()]).encode(), digest_size=8).hexdigest()
+    return hashlib.blake2b(repr([*view_statements()]).encode(), digest_size=8).hexdigest()
 
 
 def view_statements() -> Iterator[str]:
-    """What makes all views: matched activities, tables under their plain names, insights; each after those it reads."""
+    """What makes all views: matched activities, tables under their plain names, insights; each after those it reads.
+
+    The tables that goals.toml fills are made with them, empty.
+    """
     yield from _gold()
+    for table in GOALS_TABLES.values():
+        yield f"CREATE OR REPLACE TABLE {table.name} ({table.ddl})"
     for name, text in _insights():
         yield f"CREATE OR REPLACE VIEW {name} AS {text}"
 

@@ -1,9 +1,11 @@
 """goals.toml: what it may hold, and that each fault is named with its place."""
 
 import tomllib
+from datetime import date
 
 import pytest
 
+from strava_pipeline.core.insights.athlete import AthleteFrom
 from strava_pipeline.core.insights.goals import Goals, GoalsError, read_goals
 
 
@@ -37,6 +39,28 @@ def test_a_year_of_its_own_counts_before_every_year() -> None:
     assert (goals.of(2026, "run", "activities"), goals.of(2025, "run", "activities")) == ((150,), (100,))
 
 
+def test_values_of_the_athlete_hold_until_others_come_in_any_order() -> None:
+    goals = read("""
+        [[athlete]]
+        since = 2025-06-01
+        threshold_heartrate = 170
+        [[athlete]]
+        since = 2024-03-01
+        ftp = 250
+        weight_kg = 72.5
+        power_zones = [100, 200]
+        heartrate_zones = [120]
+        [[athlete]]
+        since = 2025-01-01
+        ftp = 260
+    """)
+    first = AthleteFrom(date(2024, 3, 1), date(2025, 1, 1), 250, None, 72.5, (100, 200), (120,))
+    coggan = (143.0, 195.0, 234.0, 273.0, 312.0, 390.0)  # 55, 75, 90, 105, 120 and 150 % of 260
+    second = AthleteFrom(date(2025, 1, 1), date(2025, 6, 1), 260, None, 72.5, coggan, (120,))
+    third = AthleteFrom(date(2025, 6, 1), None, 260, 170, 72.5, coggan, (115.6, 141.1, 159.8, 178.5))
+    assert goals.athlete == (first, second, third)
+
+
 def test_an_empty_file_sets_none() -> None:
     assert read("") == Goals()
 
@@ -61,6 +85,22 @@ def test_an_empty_file_sets_none() -> None:
         ("every_month.ride.count = 1", r"\[every_month\]: neither a year"),
         ("2026.ride = 5", r"\[2026.ride\]: goals stand in a table"),
         ("2026 = 5", "2026: goals stand in a table"),
+        ("athlete = 5", "athlete: entries stand in tables of their own"),
+        ("athlete = [5]", r"\[\[athlete\]\] 1: an entry stands in a table"),
+        ("athlete = [{ftp = 250}]", r"\[\[athlete\]\] 1 since: None is no date"),
+        ("athlete = [{since = 2024-03-01T06:00:00, ftp = 250}]", "is no date; write since = 2024-03-01"),
+        ("athlete = [{since = 2024-03-01}]", "1: it sets nothing"),
+        (
+            "athlete = [{since = 2024-03-01, ftp = 250}, {since = 2024-03-01, ftp = 260}]",
+            r"2 since: another entry begins on 2024-03-01",
+        ),
+        ("athlete = [{since = 2024-03-01, ftp = 2500}]", r"ftp: 2500 is not a number from 30 to 700 \(W\)"),
+        ("athlete = [{since = 2024-03-01, weight_kg = nan}]", "weight_kg: nan is not a number"),
+        ("athlete = [{since = 2024-03-01, weight_kg = true}]", "weight_kg: True is not a number"),
+        ("athlete = [{since = 2024-03-01, lthr = 170}]", "lthr: no value has this name; there are ftp"),
+        ("athlete = [{since = 2024-03-01, power_zones = [200, 100]}]", "not 1 to 9 rising numbers"),
+        ("athlete = [{since = 2024-03-01, power_zones = []}]", "not 1 to 9 rising numbers"),
+        ("athlete = [{since = 2024-03-01, heartrate_zones = [100, 300]}]", r"from 30 to 250 \(bpm\)"),
         ('units = "furlongs"', "units: 'furlongs'"),
     ],
 )

@@ -8,23 +8,29 @@ WITH zoneless AS (
         SELECT start_date, coalesce(athlete_id, 0) AS whose, utc_offset FROM activities_all WHERE utc_offset IS NOT NULL
     ) AS known ON known.whose = said.whose AND known.start_date <= said.start_date
 ),
+-- whose login this is, or who has most; 0: nobody has said
+owner AS (
+    SELECT coalesce(
+        (SELECT arg_max(athlete_id, fetched_at) FROM athlete),
+        (
+            SELECT athlete_id
+            FROM activities
+            WHERE athlete_id IS NOT NULL
+            GROUP BY athlete_id
+            ORDER BY count(*) DESC, athlete_id
+            LIMIT 1
+        ),
+        0
+    ) AS athlete_id
+),
+-- goals.toml is the owner's: others go by their profiles
+held AS (
+    SELECT owner.athlete_id, athlete_by_date.since, athlete_by_date.until, athlete_by_date.ftp FROM athlete_by_date CROSS JOIN owner
+),
 placed AS (
     SELECT activities.* REPLACE (
         coalesce(activities.start_date_local, zoneless.taken_for) AS start_date_local,
-        -- a file of one's own names nobody: then it is whose login this is, or who has most; 0: nobody has said
-        coalesce(
-            activities.athlete_id,
-            (SELECT arg_max(athlete_id, fetched_at) FROM athlete),
-            (
-                SELECT athlete_id
-                FROM activities
-                WHERE athlete_id IS NOT NULL
-                GROUP BY athlete_id
-                ORDER BY count(*) DESC, athlete_id
-                LIMIT 1
-            ),
-            0
-        ) AS athlete_id
+        coalesce(activities.athlete_id, (SELECT athlete_id FROM owner)) AS athlete_id -- a file of one's own names nobody
     )
     FROM activities
     LEFT JOIN zoneless ON zoneless.id = activities.id
@@ -45,15 +51,20 @@ SELECT
     CASE WHEN placed.total_elevation_gain BETWEEN 0 AND 1e6 THEN placed.total_elevation_gain END AS elevation_gain_m,
     CASE WHEN placed.suffer_score BETWEEN 0 AND 1e6 THEN placed.suffer_score END AS relative_effort,
     -- training stress score: hours × (normalised power / threshold power)² × 100 (Allen, Coggan: Training and Racing with a Power
-    -- Meter, 2nd ed. 2010, ch. 7); power that Strava only estimated is left out
+    -- Meter, 2nd ed. 2010, ch. 7); power that Strava only estimated is left out. The threshold is the one that held then, or else
+    -- that of the profile
     CASE
-        WHEN placed.device_watts AND placed.weighted_average_watts BETWEEN 1 AND 1e4 AND athlete.ftp > 0
-            THEN moving_time_seconds / 36.0 * (placed.weighted_average_watts / athlete.ftp) ** 2
+        WHEN placed.device_watts AND placed.weighted_average_watts BETWEEN 1 AND 1e4 AND coalesce(held.ftp, athlete.ftp) > 0
+            THEN moving_time_seconds / 36.0 * (placed.weighted_average_watts / coalesce(held.ftp, athlete.ftp)) ** 2
     END AS training_stress,
     placed.gear_source,
     placed.gear_id
 FROM placed
 LEFT JOIN sport_groups ON sport_groups.sport_type = coalesce(placed.sport_type, placed.type)
 LEFT JOIN athlete ON athlete.athlete_id = placed.athlete_id
+LEFT JOIN held
+    ON held.athlete_id = placed.athlete_id
+    AND placed.start_date_local::DATE >= held.since
+    AND (held.until IS NULL OR placed.start_date_local::DATE < held.until)
 -- legs of an activity that counts as a whole, and what is no activity of an athlete: NOT_COUNTED in core/providers
 WHERE placed.account IS NULL OR (placed.extra ->> '$.not_counted') IS NULL
