@@ -10,13 +10,18 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
 
-from strava_pipeline.core.changes.records import Change, Value
+from strava_pipeline.core.changes.records import Change, Value, is_same
 from strava_pipeline.core.errors import PipelineError
+from strava_pipeline.core.rows import Json
 from strava_pipeline.ingest.provider import Page, Received
 
 
 class UnsupportedChangeError(PipelineError):
     """The service can't take the change, now or later; nothing was sent. The text says why, without any value."""
+
+
+class HalfDoneError(PipelineError):
+    """Of the requests of a change the first ones were done, and one was not: what the service has now is to be read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,3 +105,37 @@ class WholeWriter(Writer, Protocol):
     def start_from(self, newest: bytes | None) -> None:
         """Called before anything else. `newest`: the body of the newest reading kept; None: there is none."""
         ...
+
+
+def is_by_id(change: Change) -> bool:
+    """Whether a change of gear names pieces by their ids at the service; else by their names there."""
+    return change.old_id is not None or change.new_id is not None
+
+
+def piece_to_set(title: str, change: Change, pieces: Mapping[str, Json]) -> str:
+    """The id of the gear that the change sets.
+
+    Args:
+        title: how messages call the service.
+        pieces: all gear there by its id, with its fields by the names of the table `gear`.
+
+    Raises UnsupportedChangeError unless exactly one piece that is in use is meant.
+    """
+    if change.new_id is not None:
+        found = [change.new_id] if change.new_id in pieces else []
+    else:
+        found = [key for key, piece in pieces.items() if is_same(change.kind, piece.get("name"), change.new)]
+    in_use = [key for key in found if not pieces[key].get("retired")]
+    if len(in_use) == 1:
+        return in_use[0]
+    if in_use:
+        raise UnsupportedChangeError(
+            f"{title} has several pieces of gear of that name: link one by its id (strava-pipeline providers gear --link)."
+        )
+    if found:
+        raise UnsupportedChangeError(
+            f"The gear is retired at {title}: put it back into use there, or link another piece."
+        )
+    raise UnsupportedChangeError(
+        f"{title} has no such gear any more: link another piece (strava-pipeline providers gear --link)."
+    )

@@ -42,7 +42,7 @@ from strava_pipeline.ingest.service_oauth import (
 )
 from strava_pipeline.settings import Settings, env_file
 
-NAME = "ridewithgps"
+NAME, TITLE = "ridewithgps", "Ride with GPS"
 AGAIN = f"Run strava-pipeline providers login {NAME}."
 LOGIN_SETTINGS = ("RIDEWITHGPS_API_KEY", "RIDEWITHGPS_AUTH_TOKEN")
 LEAST_ROWS, MOST_ROWS = 20, 200  # of a page of trips.json, by the service's documentation
@@ -73,7 +73,7 @@ class RideWithGpsClient(ServiceProvider):
         is_own = isinstance(login, ServiceToken)
         self._digest = hashlib.sha256(f"{base_url}\n{key}\n{token}".encode()).hexdigest()[:16]
         service = ServiceClient(
-            "Ride with GPS",
+            TITLE,
             base_url,
             wire,
             clock,
@@ -343,7 +343,7 @@ def login(settings: Settings, clock: ServerClock, request: LoginRequest) -> None
         )
     application = ServiceApplication(
         name=NAME,
-        title="Ride with GPS",
+        title=TITLE,
         authorize_url=f"{settings.ridewithgps_base_url}/oauth/authorize",
         token_url=f"{settings.ridewithgps_base_url}/oauth/token.json",
         client_id=client_id,

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
-from strava_pipeline.core.changes.records import Change, Value, is_same
+from strava_pipeline.core.changes.records import Change, Value
 from strava_pipeline.core.errors import GoneError, NeedsLoginError, RefusedError
 from strava_pipeline.core.json_values import json_bytes, parse_json
 from strava_pipeline.core.providers._ridewithgps_changes import id_text
@@ -16,9 +16,9 @@ from strava_pipeline.core.providers.ridewithgps import read_gear
 from strava_pipeline.core.rows import Json
 from strava_pipeline.ingest.clock import ServerClock
 from strava_pipeline.ingest.provider import OnWait, Received
-from strava_pipeline.ingest.ridewithgps.client import GEAR_LIST, RideWithGpsClient, connect, trip_path
+from strava_pipeline.ingest.ridewithgps.client import GEAR_LIST, TITLE, RideWithGpsClient, connect, trip_path
 from strava_pipeline.ingest.service_client import Answer
-from strava_pipeline.ingest.writer import Answered, Reading, Request, UnsupportedChangeError
+from strava_pipeline.ingest.writer import Answered, Reading, Request, UnsupportedChangeError, is_by_id, piece_to_set
 from strava_pipeline.settings import Settings
 
 KEPT = (
@@ -58,16 +58,16 @@ class RideWithGpsWriter:
             raise UnsupportedChangeError("Ride with GPS no longer says which gear a trip has, so it can't be changed.")
         gear = trip.get("gear")
         key = id_text(gear.get("id") if isinstance(gear, dict) else trip.get("gear_id"))
-        if change.new is not None or not _is_by_id(change):
+        if change.new is not None or not is_by_id(change):
             answers += [_of_list(received) for received in self._client.list_kind("gear", None, None)]
-        return Reading(key if _is_by_id(change) else _name_of(key, answers), answers, page)
+        return Reading(key if is_by_id(change) else _name_of(key, answers), answers, page)
 
     def requests(self, change: Change, before: Reading) -> Sequence[Request]:
         """The one request that makes the change; the gear is looked up in the list that `before` holds."""
         address = f"/trips/{quote(_trip_of(change), safe='')}.json"
         if change.kind == "update_name":
             return [Request("PATCH", address, {"trip": {"name": change.new or ""}})]
-        key = None if change.new is None else _piece_to_set(change, _pieces(before.answers))
+        key = None if change.new is None else piece_to_set(TITLE, change, _pieces(before.answers))
         return [Request("PATCH", address, {"trip": {"gear_id": int(key) if key and key.isdecimal() else key}})]
 
     def write(self, changes: Sequence[Change], before: Sequence[Reading]) -> Sequence[Answered]:
@@ -108,10 +108,6 @@ def _trip_of(change: Change) -> str:
     return change.source_id
 
 
-def _is_by_id(change: Change) -> bool:
-    return change.old_id is not None or change.new_id is not None
-
-
 def _text(value: Any) -> Value:
     return value if isinstance(value, str) else None
 
@@ -129,24 +125,6 @@ def _pieces(answers: Iterable[Answered]) -> Mapping[str, Json]:
 def _name_of(key: str | None, answers: Iterable[Answered]) -> Value:
     piece = _pieces(answers).get(key or "")
     return None if piece is None else _text(piece.get("name"))
-
-
-def _piece_to_set(change: Change, pieces: Mapping[str, Json]) -> str:
-    """The id of the gear that the change names. Raises UnsupportedChangeError unless exactly one can be set."""
-    if change.new_id is not None:
-        found = [change.new_id] if change.new_id in pieces else []
-    else:
-        found = [key for key, piece in pieces.items() if is_same(change.kind, piece.get("name"), change.new)]
-    in_use = [key for key in found if not pieces[key].get("retired")]
-    if len(in_use) == 1:
-        return in_use[0]
-    if in_use:
-        raise UnsupportedChangeError(
-            "Ride with GPS has several pieces of gear of that name. Link one by its id: providers gear --link."
-        )
-    if found:
-        raise UnsupportedChangeError("The gear is archived at Ride with GPS; restore it there, or link another piece.")
-    raise UnsupportedChangeError("Ride with GPS has no such gear any more. Link another piece: providers gear --link.")
 
 
 def _kept(answer: Answer) -> bytes:
