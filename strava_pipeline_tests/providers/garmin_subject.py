@@ -8,8 +8,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from strava_pipeline.emulator.garmin.app import application
 from strava_pipeline.emulator.garmin.entries import entry
-from strava_pipeline.emulator.garmin.service import FIT, GPX, Garmin, application, new_garmin
+from strava_pipeline.emulator.garmin.service import FIT, GPX, Garmin, new_garmin
 from strava_pipeline.emulator.server import ServerThread
 from strava_pipeline.emulator.service import Fault
 from strava_pipeline.ingest.garmin.tokens import tokens_file

@@ -393,6 +393,7 @@ SPEC = ProviderSpec(
     priority=5,
     read_page=page_reader(NAME, rows, read_activity),
     capabilities=frozenset({"windows", "files"}),
+    edits=frozenset({"name", "gear"}),
     kinds={"gear": read_gear},
     gear_of_activity=gear_of_activity,
 )

@@ -2,7 +2,7 @@
 
 import json
 
-from strava_pipeline.emulator.garmin import library, service
+from strava_pipeline.emulator.garmin import app, library, service
 from strava_pipeline.emulator.services import Athlete, Service
 
 
@@ -22,4 +22,4 @@ def fill(athlete: Athlete) -> Service:
         "GARMIN_INTERVAL": "0",
     }
     pairs = {str(key): strava_id for key, strava_id in known.pairs.items()}
-    return Service(service.application(state), settings, pairs, len(known.entries) - len(pairs))
+    return Service(app.application(state), settings, pairs, len(known.entries) - len(pairs))

@@ -1,4 +1,5 @@
-"""Garmin Connect on this machine: its list, details, files, gear and tokens, with its answers for what goes wrong.
+"""Garmin Connect on this machine: its list, details, files, gear and tokens, with its answers for what goes wrong. Changes are
+changes.py's.
 
 Whoever asks sees the activities of the account whose access token goes with the call. Tokens last for a day, and a refresh
 token works once. Garmin publishes no limit; this one lets `calls_an_hour` through.
@@ -13,11 +14,8 @@ from io import BytesIO
 from typing import Any
 from urllib.parse import parse_qsl
 
-from starlette.applications import Starlette
-from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from strava_pipeline.emulator.server import (
@@ -25,11 +23,9 @@ from strava_pipeline.emulator.server import (
     Gate,
     RecordedSend,
     ServiceState,
-    control_routes,
     query_of,
-    refuse_order,
 )
-from strava_pipeline.emulator.service import Clock, FaultPlan, Journal, Json, OrderError, WindowCount, answer
+from strava_pipeline.emulator.service import Clock, FaultPlan, Journal, Json, WindowCount, answer
 
 TOKEN_PATH = "/di-oauth2-service/oauth/token"
 CLIENT_ID = "GARMIN_CONNECT_MOBILE_ANDROID_DI_2025Q2"
@@ -48,6 +44,7 @@ class Garmin(ServiceState):
         files: the file of an activity, and its ending.
         gear: the pieces of the older list; `new_gear`: of the newer one, which has dashes in its ids.
         linked: the ids of the gear of each activity.
+        keeps_gear: whether the app's call, which names the gear of an activity, keeps what it does not name.
         headers: of every answer that is a fault.
     """
 
@@ -58,6 +55,7 @@ class Garmin(ServiceState):
     gear: list[Json] = field(default_factory=list)
     new_gear: list[Json] = field(default_factory=list)
     linked: dict[int, list[str]] = field(default_factory=dict)
+    keeps_gear: bool = False
     headers: list[tuple[bytes, bytes]] = field(default_factory=list)
     calls_an_hour: int = 5_000
     life: int = LIFE  # seconds that an access token lasts
@@ -99,6 +97,12 @@ class Garmin(ServiceState):
         """The account's entries, the newest first by the athlete's clock."""
         own = [entry for key, entry in self.activities.items() if self.owners.get(key, self.account) == account]
         return sorted(own, key=lambda entry: (str(entry["startTimeLocal"]), str(entry["activityId"])), reverse=True)
+
+    def pieces_of(self, key: int) -> list[Json]:
+        """The gear of an activity in the order of linking, as the older list shows it, whichever list the pieces are in."""
+        known = {_undashed(piece["uuid"]): _in_older_list(piece) for piece in self.new_gear}
+        known |= {piece["uuid"]: piece for piece in self.gear}
+        return [known[uuid] for uuid in self.linked.get(key, []) if uuid in known]
 
     def _issue(self, account: int) -> Json:
         self._issued += 1
@@ -155,55 +159,33 @@ class GarminGate(Gate[Garmin]):
         recorded = RecordedSend(record, send)
         fault = garmin.faults.next_fault(path, query)
         headers = garmin.headers if fault is not None else []
-        if fault is None and not is_token and (refused := self._refused(scope)) is not None:
+        given = dict(scope["headers"]).get(b"authorization", b"").decode("latin-1")
+        account = garmin.account_of(given.removeprefix("Bearer "))
+        scope["state"]["account"] = garmin.account if account is None else account
+        if fault is None and not is_token and (refused := self._refused(account)) is not None:
             await refused(scope, receive, recorded.send)
             return None
         recorded.finish(await self.answer(scope, receive, recorded.send, headers=headers, fault=fault))
         return None
 
-    def _refused(self, scope: Scope) -> Response | None:
+    def _refused(self, account: int | None) -> Response | None:
         garmin = self.state
-        given = dict(scope["headers"]).get(b"authorization", b"").decode("latin-1")
-        account = garmin.account_of(given.removeprefix("Bearer "))
         if account is None:
             refusal = answer({"message": "Token is not active", "error": "NotAuthorizedException"}, 401)
         else:
             garmin.hour.move_to(garmin.epoch)
             garmin.hour.calls += 1
             if garmin.hour.calls <= garmin.calls_an_hour:
-                scope["state"]["account"] = account
                 return None
             refusal = answer({"message": "Rate limited"}, 429)
         refusal.headers["date"] = self.date()[1].decode()
         return refusal
 
 
-def application(garmin: Garmin) -> Starlette:
-    """The emulator's pages."""
-    service = "/activitylist-service/activities"
-    routes = [
-        Route(TOKEN_PATH, token, methods=["POST"]),
-        Route("/userprofile-service/socialProfile", profile),
-        Route(f"{service}/search/activities", listed),
-        Route(f"{service}/count", count),
-        Route("/activity-service/activity/{key}", detail),
-        Route("/download-service/files/activity/{key:path}", download),
-        Route("/download-service/export/{ending}/activity/{key:path}", export),
-        Route("/gear-service/gear/filterGear", gear),
-        Route("/gear-service/gear/v2/list", new_gear),
-        *control_routes(""),
-    ]
-    app = Starlette(
-        routes=routes, middleware=[Middleware(GarminGate, state=garmin)], exception_handlers={OrderError: refuse_order}
-    )
-    app.state.emulator = garmin
-    return app
-
-
 async def token(request: Request) -> Response:
     """POST: other tokens for a refresh token; the app's name goes as the user of a basic login, and in the form."""
     form = dict(parse_qsl((await request.body()).decode()))
-    state = _state(request)
+    state = state_of(request)
     basic = f"Basic {base64.b64encode(f'{CLIENT_ID}:'.encode()).decode()}"
     if request.headers.get("authorization") != basic or form.get("client_id") != CLIENT_ID:
         return answer({"error": "invalid_client"}, 401)
@@ -216,7 +198,7 @@ async def token(request: Request) -> Response:
 
 async def profile(request: Request) -> Response:
     """Whose login it is."""
-    account = _account(request)
+    account = account_of(request)
     return answer({"id": account + 1, "profileId": account, "displayName": "athlete", "fullName": "Made Up Athlete"})
 
 
@@ -231,7 +213,7 @@ async def listed(request: Request) -> Response:
     first, last = (None if day is None else day.isoformat() for day in days)
     found = [
         entry
-        for entry in _state(request).listed(_account(request))
+        for entry in state_of(request).listed(account_of(request))
         if (first or "") <= str(entry["startTimeLocal"])[:10] <= (last or "9999")
     ]
     if query.get("sortOrder") == "asc":
@@ -241,12 +223,12 @@ async def listed(request: Request) -> Response:
 
 async def count(request: Request) -> Response:
     """How many activities there are."""
-    return answer({"totalCount": len(_state(request).listed(_account(request)))})
+    return answer({"totalCount": len(state_of(request).listed(account_of(request)))})
 
 
 async def detail(request: Request) -> Response:
     """An activity in the shape of details: a part of what Garmin says."""
-    entry = _own(request)
+    entry = own_entry(request)
     if entry is None:
         return answer(NOT_FOUND, 404)
     kept = ("activityId", "activityName", "description", "parentId", "locationName")
@@ -254,7 +236,7 @@ async def detail(request: Request) -> Response:
     return answer(
         {
             **{name: entry.get(name) for name in kept},
-            "userProfileId": _account(request),
+            "userProfileId": account_of(request),
             "isMultiSportParent": bool(entry.get("parent")),
             "activityTypeDTO": entry.get("activityType"),
             "eventTypeDTO": entry.get("eventType"),
@@ -271,8 +253,8 @@ async def detail(request: Request) -> Response:
 
 async def download(request: Request) -> Response:
     """A zip with the activity's file."""
-    entry = _own(request)
-    file = _state(request).files.get(int(entry["activityId"])) if entry is not None else None
+    entry = own_entry(request)
+    file = state_of(request).files.get(int(entry["activityId"])) if entry is not None else None
     if entry is None or file is None:
         return answer(NOT_FOUND, 404)
     ending, content = file
@@ -286,8 +268,8 @@ async def download(request: Request) -> Response:
 
 async def export(request: Request) -> Response:
     """What Garmin makes of an activity: here, its file, where that has the ending."""
-    entry = _own(request)
-    file = _state(request).files.get(int(entry["activityId"])) if entry is not None else None
+    entry = own_entry(request)
+    file = state_of(request).files.get(int(entry["activityId"])) if entry is not None else None
     if file is None or file[0] != request.path_params["ending"]:
         return answer(NOT_FOUND, 404)
     return Response(file[1], media_type=f"application/vnd.garmin.{file[0]}+xml")
@@ -295,11 +277,10 @@ async def export(request: Request) -> Response:
 
 async def gear(request: Request) -> Response:
     """The older list: all gear of an account, or that of an activity."""
-    state, query = _state(request), request.query_params
+    state, query = state_of(request), request.query_params
     if (key := query.get("activityId")) is not None:
-        linked = state.linked.get(int(key), []) if key.isdigit() else []
-        return answer([piece for piece in state.gear if piece["uuid"] in linked])
-    if query.get("userProfilePk") != str(_account(request)):
+        return answer(state.pieces_of(int(key)) if key.isdigit() else [])
+    if query.get("userProfilePk") != str(account_of(request)):
         return answer(NOT_OWNER, 403)
     return answer(state.gear)
 
@@ -307,23 +288,42 @@ async def gear(request: Request) -> Response:
 async def new_gear(request: Request) -> Response:
     """The newer list."""
     start, limit = (int(request.query_params.get(name, default)) for name, default in (("start", "0"), ("limit", "20")))
-    return answer(_state(request).new_gear[start : start + limit])
+    return answer(state_of(request).new_gear[start : start + limit])
 
 
-def _own(request: Request) -> Json | None:
+def own_entry(request: Request) -> Json | None:
     """The entry of the activity that the address names, if it is the account's."""
     key = request.path_params["key"]
-    found = {str(entry["activityId"]): entry for entry in _state(request).listed(_account(request))}
+    found = {str(entry["activityId"]): entry for entry in state_of(request).listed(account_of(request))}
     return found.get(key)
 
 
-def _state(request: Request) -> Garmin:
+def state_of(request: Request) -> Garmin:
+    """What the emulator knows."""
     state: Garmin = request.app.state.emulator
     return state
 
 
-def _account(request: Request) -> int:
+def account_of(request: Request) -> int:
+    """Whose access token goes with the call."""
     return int(request.scope["state"]["account"])
+
+
+def _undashed(uuid: str) -> str:
+    return uuid.replace("-", "")
+
+
+def _in_older_list(piece: Json) -> Json:
+    """A piece of the newer list by the older one's names."""
+    return {
+        "uuid": _undashed(piece["uuid"]),
+        "gearMakeName": piece.get("brand"),
+        "gearModelName": piece.get("model"),
+        "gearTypeName": str(piece.get("gearType")).capitalize(),
+        "gearStatusName": str(piece.get("status")).lower(),
+        "displayName": piece.get("name"),
+        "customMakeModel": None,
+    }
 
 
 def _base64(value: Any) -> str:

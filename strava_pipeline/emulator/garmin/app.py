@@ -1,0 +1,36 @@
+"""The pages of the emulated Garmin Connect, behind its gate."""
+
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.routing import Route
+
+from strava_pipeline.emulator.garmin import changes, service
+from strava_pipeline.emulator.server import control_routes, refuse_order
+from strava_pipeline.emulator.service import OrderError
+
+
+def application(garmin: service.Garmin) -> Starlette:
+    """The emulator's pages."""
+    lists = "/activitylist-service/activities"
+    routes = [
+        Route(service.TOKEN_PATH, service.token, methods=["POST"]),
+        Route("/userprofile-service/socialProfile", service.profile),
+        Route(f"{lists}/search/activities", service.listed),
+        Route(f"{lists}/count", service.count),
+        Route("/activity-service/activity/{key}", changes.edit, methods=["PUT"]),
+        Route("/activity-service/activity/{key}", service.detail),
+        Route("/download-service/files/activity/{key:path}", service.download),
+        Route("/download-service/export/{ending}/activity/{key:path}", service.export),
+        Route("/gear-service/gear/filterGear", service.gear),
+        Route("/gear-service/gear/v2/list", service.new_gear),
+        Route("/gear-service/gear/{verb}/{uuid}/activity/{key}", changes.link, methods=["PUT"]),
+        Route("/gear-service/activity/v2/{key}/associated-gear", changes.associate, methods=["PUT"]),
+        *control_routes(""),
+    ]
+    app = Starlette(
+        routes=routes,
+        middleware=[Middleware(service.GarminGate, state=garmin)],
+        exception_handlers={OrderError: refuse_order},
+    )
+    app.state.emulator = garmin
+    return app

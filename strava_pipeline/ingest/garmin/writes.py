@@ -1,0 +1,217 @@
+"""Garmin Connect's writer: names and gear of activities, by the API of Garmin's own app. Uploads are uploads.py's.
+
+An activity may carry several pieces of gear, such as a bike and a power meter: only the one that is replaced is unlinked. Gear
+has two generations. The newer one's pieces may be unknown to the older calls, which then answer 404; the app's own call,
+which names all pieces of an activity at once, takes their place.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote
+from uuid import UUID
+
+from strava_pipeline.core.changes.records import Change, Value, is_same
+from strava_pipeline.core.errors import GoneError, PipelineError, RefusedError, TransientError
+from strava_pipeline.core.json_values import parse_json
+from strava_pipeline.core.providers.garmin import gear_key, gear_of_activity, read_gear
+from strava_pipeline.core.rows import Json
+from strava_pipeline.ingest.clock import ServerClock
+from strava_pipeline.ingest.garmin.client import GEAR, LARGEST_PAGE, LISTING, GarminClient, connect, wrong_page
+from strava_pipeline.ingest.garmin.service import TITLE
+from strava_pipeline.ingest.provider import OnWait, Page
+from strava_pipeline.ingest.service_client import Answer
+from strava_pipeline.ingest.writer import (
+    Answered,
+    HalfDoneError,
+    Reading,
+    Request,
+    UnsupportedChangeError,
+    is_by_id,
+    piece_to_set,
+)
+from strava_pipeline.settings import Settings
+
+ACTIVITY = "/activity-service/activity"
+LINKS, ALL_LINKS = "/gear-service/gear", "/gear-service/activity/v2"
+WORN_OR_RIDDEN = {"bike", "shoes"}  # types of gear of which an activity has one or the other
+
+
+class GarminWriter:
+    """Changes activities of the account that `client` is logged in to."""
+
+    most_at_once = 1
+
+    def __init__(self, client: GarminClient) -> None:
+        self._client, self._service = client, client.service
+        self._gear: Answered | None = None  # this run's list of all gear
+
+    @property
+    def calls(self) -> int:
+        """The attempts that reached Garmin or may have."""
+        return self._service.calls
+
+    def read(self, change: Change) -> Reading:
+        """The activity's detail, or its gear."""
+        key = _activity_of(change)
+        return self._read_name(change, key) if change.kind == "update_name" else self._read_gear(change, key)
+
+    def requests(self, change: Change, before: Reading) -> Sequence[Request]:
+        """The requests of a change; of gear, where Garmin's older calls know the pieces."""
+        key = _activity_of(change)
+        if change.kind == "update_name":
+            body = {"activityId": int(key) if key.isdecimal() else key, "activityName": change.new or ""}
+            return [Request("PUT", f"{ACTIVITY}/{quote(key, safe='')}", body)]
+        steps = _steps(change, before)
+        unlinked = [_link_request("unlink", piece, key) for piece in steps.unlinked]
+        return [*unlinked, *(_link_request("link", piece, key) for piece in steps.linked)]
+
+    def write(self, changes: Sequence[Change], before: Sequence[Reading]) -> Sequence[Answered]:
+        """As the protocol says, of one change. Raises HalfDoneError where gear was unlinked and no other linked."""
+        (change,), (reading,) = changes, before
+        requests = self.requests(change, reading)
+        if change.kind == "update_name":
+            return [self._send(request) for request in requests]
+        key, answers = _activity_of(change), list[Answered]()
+        for request in requests:
+            try:
+                try:
+                    answers.append(self._send(request))
+                except GoneError:  # the older calls do not know the piece
+                    wanted = [_dashed(piece) for piece in _steps(change, reading).after]
+                    path = f"{ALL_LINKS}/{quote(key, safe='')}/associated-gear"
+                    return [*answers, self._send(Request("PUT", path, wanted))]
+            except PipelineError as error:
+                if not answers:
+                    raise
+                raise HalfDoneError(
+                    f"The activity's earlier gear was unlinked, and the other one is perhaps not linked: {error}"
+                ) from error
+        return answers
+
+    def _send(self, request: Request) -> Answered:
+        answer = self._service.write(request.method, request.address, json=request.body)
+        return _answered(request.method, request.address, answer)
+
+    def _read_name(self, change: Change, key: str) -> Reading:
+        path, calls = f"{ACTIVITY}/{quote(key, safe='')}", self.calls
+
+        def wrong(content: Any) -> str | None:
+            is_it = isinstance(content, dict) and str(content.get("activityId")) == key
+            return None if is_it else "it is not the activity that was asked for"
+
+        detail = self._service.get(path, check=wrong)
+        name = detail.json.get("activityName")
+        value = name if isinstance(name, str) else None
+        is_as_before = is_same(change.kind, value, change.value_before)
+        page = None if is_as_before else self._page_of(detail, calls)
+        return Reading(value, [_answered("GET", path, detail)], page)
+
+    def _page_of(self, detail: Answer, calls: int) -> Page:
+        """The activity as the list of its day has it; the detail itself, where the list does not, or not yet.
+
+        A detail gives more fields than the list, and others with other digits: kept as a row, it would be one more version
+        of the activity, and the next listing another one.
+        """
+        read = self._client.spec.read_page
+        (wanted,) = read([detail.json]).activities or [{}]
+        day = str(wanted.get("start_date_local"))[:10]
+        query = {"start": 0, "limit": LARGEST_PAGE, "startDate": day, "endDate": day}
+        try:
+            answer = self._service.get(LISTING, query, check=wrong_page)
+        except (GoneError, RefusedError, TransientError):
+            rows = []
+        else:
+            rows = (listed := read(answer.json)).activities
+        if any(row["source_id"] == wanted.get("source_id") and row.get("name") == wanted.get("name") for row in rows):
+            return Page(1, LARGEST_PAGE, listed, answer.body, answer.fetched_at, self.calls - calls)
+        body = b"[" + detail.body.lstrip(b"\xef\xbb\xbf") + b"]"
+        return Page(1, 1, read([detail.json]), body, detail.fetched_at, self.calls - calls)
+
+    def _read_gear(self, change: Change, key: str) -> Reading:
+        received = self._client.get_gear_of_activity(key)
+        address = f"{GEAR}?activityId={quote(key, safe='')}"
+        answers = [Answered("GET", address, 200, received.body, received.fetched_at)]
+        linked = parse_json(received.body)
+        if change.new is not None:
+            answers.append(self._all_gear())
+        return Reading(_value(change, linked), answers, gear=received)
+
+    def _all_gear(self) -> Answered:
+        """Both of Garmin's lists of gear, asked for once."""
+        if self._gear is None:
+            (received,) = self._client.list_kind("gear", None, None)
+            self._gear = Answered("GET", GEAR, 200, received.body, received.fetched_at)
+        return self._gear
+
+
+def connect_writer(settings: Settings, clock: ServerClock, on_wait: OnWait) -> GarminWriter:
+    """A writer; nothing is sent. Raises MissingSettingsError where there is no login."""
+    return GarminWriter(connect(settings, clock, on_wait))
+
+
+@dataclass(frozen=True, slots=True)
+class _Steps:
+    """Pieces of gear, by id: what is unlinked, what is linked, and all that the activity then has."""
+
+    unlinked: Sequence[str]
+    linked: Sequence[str]
+    after: Sequence[str]
+
+
+def _steps(change: Change, before: Reading) -> _Steps:
+    """What turns the gear that `before` shows into that of the change. Raises UnsupportedChangeError."""
+    (linked, *lists) = [parse_json(each.body) for each in before.answers]
+    carried = {gear_key(str(piece["uuid"])): piece for piece in linked}
+    pieces = {key: piece for content in lists for key, piece in read_gear(content)}
+    new = None if change.new is None else piece_to_set(TITLE, change, pieces)
+    old = gear_of_activity(linked)
+    is_replaced = old is not None and old != new and (new is None or _stands_for(pieces[new], carried[old]))
+    unlinked = [old] if old is not None and is_replaced else []
+    added = [new] if new is not None and new not in carried else []
+    return _Steps(unlinked, added, [*(key for key in carried if key not in unlinked), *added])
+
+
+def _value(change: Change, linked: Sequence[Json]) -> Value:
+    """The gear of the change: the first bike or shoes, unless the new piece is linked and the old one is not."""
+    first = gear_of_activity(linked)
+    if not is_by_id(change):
+        name = dict(read_gear({"legacy": linked, "v2": []})).get(first or "", {}).get("name")
+        return name if isinstance(name, str) else None
+    keys = {gear_key(str(piece["uuid"])) for piece in linked}
+    if change.old_id in keys:
+        return first
+    if change.new_id is None and not any(_type(piece) in WORN_OR_RIDDEN for piece in linked):
+        return None
+    return change.new_id if change.new_id in keys else first
+
+
+def _type(piece: Json) -> str:
+    return str(piece.get("gearTypeName") or piece.get("gearType")).lower()
+
+
+def _stands_for(new: Json, old: Json) -> bool:
+    """Whether a piece takes the place of another one: both of one type, or worn or ridden."""
+    return _type(new) == _type(old) or {_type(new), _type(old)} <= WORN_OR_RIDDEN
+
+
+def _link_request(verb: str, piece: str, key: str) -> Request:
+    return Request("PUT", f"{LINKS}/{verb}/{quote(piece, safe='')}/activity/{quote(key, safe='')}")
+
+
+def _dashed(piece: str) -> str:
+    """A piece's id as the app's calls want it."""
+    try:
+        return str(UUID(piece))
+    except ValueError:
+        return piece
+
+
+def _answered(method: str, address: str, answer: Answer) -> Answered:
+    return Answered(method, address, answer.status, answer.body, answer.fetched_at)
+
+
+def _activity_of(change: Change) -> str:
+    if change.kind not in ("update_name", "update_gear") or change.source_id is None:
+        raise UnsupportedChangeError(f"{TITLE} takes no change of this kind: only names, gear and files.")
+    return change.source_id
