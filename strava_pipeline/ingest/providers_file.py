@@ -1,7 +1,7 @@
 """providers.toml, what a person chose about services: a person writes it, at the path in PROVIDERS_CONFIG.
 
 Which services besides Strava are enabled, whose name and gear count, which gear is the same, and what may be changed at a
-service one day. The file holds no secret: logins are settings. No provider's client is imported to read it.
+service. The file holds no secret: logins are settings. No provider's client is imported to read it.
 """
 
 import tomllib
@@ -13,7 +13,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from strava_pipeline.core.errors import PipelineError
-from strava_pipeline.core.providers import NEVER_FIRST, Edit
+from strava_pipeline.core.providers import NEVER_FIRST, Edit, spec_of
 from strava_pipeline.core.sources import STRAVA
 from strava_pipeline.ingest import registry
 from strava_pipeline.setting_files import read_toml
@@ -37,10 +37,9 @@ class ProviderChoice(_Choices):
         enabled: its activities are pulled.
         auto_files: the files of its activities are fetched without being asked for.
         priority: whose name and gear count, the lowest number; None: as the provider's record says.
-        write: what may be changed at the service. Nothing reads it in this version.
+        write: what may be changed at the service; empty: nothing is proposed for it.
         write_only: its name and gear never count where another service has the activity.
-        stale_days: with `write_only`, after how many days its data are too old to be compared. Nothing reads it in this
-            version.
+        stale_days: with `write_only`, after how many days its data are too old to be compared.
     """
 
     enabled: bool = False
@@ -62,17 +61,22 @@ def _as_date(value: Any) -> Any:
 
 
 class ChangesChoice(_Choices):
-    """What a person chose about changes at services. Nothing reads it in this version.
+    """What a person chose about changes at services. All of it is for services whose `write` is not empty.
 
     Args:
-        propose_since: the first day of activities for which changes are proposed.
+        propose_since: the first day of activities for which runs propose changes; None: by service, see
+            operations/changes/parties.py.
         approval_days: how long an approval holds.
+        add_activities: rows, and ids in them, are proposed to a table of a person's own.
         create_gear: gear that a service lacks is proposed to it.
+        upload_activities: files of activities that a service lacks are proposed to it.
     """
 
     propose_since: Annotated[date | None, BeforeValidator(_as_date)] = None
     approval_days: int = Field(7, ge=1, le=365)
+    add_activities: bool = True
     create_gear: bool = False
+    upload_activities: bool = False
 
 
 def _as_text(value: Any) -> Any:
@@ -100,14 +104,15 @@ class ProvidersFile(_Choices):
     changes: ChangesChoice = ChangesChoice()
 
     def without_effect(self) -> list[str]:
-        """The keys that a person set and that nothing reads in this version, as they stand in the file."""
-        unread = [
-            f"providers.{name}.{key}"
-            for name, choice in self.providers.items()
-            for key in sorted(choice.model_fields_set.intersection(("write", "stale_days")))
-            if getattr(choice, key)  # an empty list says what this version does: it changes nothing
-        ]
-        return [*unread, *(f"changes.{key}" for key in sorted(self.changes.model_fields_set))]
+        """The keys that a person set and that have no effect, as they stand in the file, each with the reason."""
+        found = []
+        for name, choice in self.providers.items():
+            title, edits = spec_of(name).title, spec_of(name).edits
+            if never := [each for each in choice.write if each not in edits]:
+                found.append(f"providers.{name}.write: {title} can't be given another {' or '.join(never)}")
+            if "stale_days" in choice.model_fields_set and not choice.write_only:
+                found.append(f"providers.{name}.stale_days: it counts with write_only alone")
+        return found
 
 
 def enabled_providers(settings: Settings) -> dict[str, ProviderChoice]:

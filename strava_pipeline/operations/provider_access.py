@@ -272,9 +272,8 @@ def _enabled_health(settings: Settings, now: datetime) -> list[Finding]:
 
 def _effect(path: Path, unread: list[str]) -> Iterator[Finding]:
     if unread:
-        what = f"this version follows none of these keys of {path}: {', '.join(unread)}"
         yield warning(
-            PROVIDERS_FINDING, what, "It changes nothing at any service. The keys may stay for a later version."
+            PROVIDERS_FINDING, f"keys of {path} without effect: {'; '.join(unread)}", "Take them out, or correct them."
         )
 
 

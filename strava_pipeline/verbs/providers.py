@@ -80,7 +80,7 @@ def status(as_json: OneObject = False) -> None:
         for line, is_fault in _status_lines(one):
             out.print(f"  {line}", style="yellow" if is_fault else None)
     if unread := providers_file(settings.providers_config).without_effect():
-        out.print(f"This version follows none of these keys of {settings.providers_config}: {', '.join(unread)}.")
+        out.print(f"Keys of {settings.providers_config} without effect: {'; '.join(unread)}.")
 
 
 def _status_lines(one: "ProviderStatus") -> Iterator[tuple[str, bool]]:

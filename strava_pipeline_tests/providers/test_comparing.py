@@ -5,12 +5,12 @@ from typing import Any
 
 from strava_pipeline.lake.gold.warehouse import reading
 from strava_pipeline.operations.changes.comparing import (
-    compared_months,
-    comparing,
+    compare_months,
     find_proposals,
     month_states,
     proposals_now,
 )
+from strava_pipeline.operations.changes.parties import comparing
 from strava_pipeline_tests.providers.worlds import WITH_THE_TOY, World, list_at_strava
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -45,7 +45,7 @@ def test_a_name_that_a_person_wrote_leads_and_is_proposed_where_another_one_stan
     months = ["2025-12", "2026-01", "2026-02"]
     with reading(world.run().lake) as connection:
         who = comparing(world.settings, NOW)
-        rows = {row.effort.key: row for row in compared_months(connection, who, months)}
+        rows = {row.effort.key: row for row in compare_months(connection, who, months).rows}
         states = month_states(connection, who, months)
         (proposed,) = proposals_now(world.settings, connection, months=months, now=NOW)
         by_itself = find_proposals(world.settings, connection, months=None, now=NOW)

@@ -121,7 +121,7 @@ def forbid_writing(settings: Settings) -> None:
 
 def allow_writing(settings: Settings) -> None:
     settings.providers_config.write_text(
-        "[providers.toy]\nenabled = true\nwrite = ['name']\n[changes]\napproval_days = 3"
+        "[providers.toy]\nenabled = true\nwrite = ['name', 'duration']\nstale_days = 3"
     )
 
 
@@ -139,7 +139,7 @@ def enable_none(settings: Settings) -> None:
             [allow_writing],
             "providers",
             State.WARNING,
-            "none of these keys of {}: providers.toy.write, changes.approval_days",
+            "keys of {} without effect: providers.toy.write: Toy can't be given another duration; providers",
         ),
         ([], "provider: toy", State.OK, "nothing was pulled yet"),
         ([pull], "provider: toy", State.OK, "last pulled 2026-02-01 06:00 UTC"),

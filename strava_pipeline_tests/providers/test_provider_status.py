@@ -96,7 +96,7 @@ def damage_pause(settings: Settings) -> None:
         ([wait_for_toy, limit], {"rate_limit": "long_term"}, "a later run goes on"),
         ([wait_for_toy, wait_no_more], {"rate_limit": None, "rate_limit_ends_at": None}, "nothing was done yet"),
         ([wait_for_toy, damage_pause], {"rate_limit": None}, "nothing was done yet"),
-        ([allow_writing], {}, "This version follows none of these keys"),
+        ([allow_writing], {}, "write: Toy can't be given another duration; providers.toy.stale_days: it counts"),
     ],
     ids=[
         "new",

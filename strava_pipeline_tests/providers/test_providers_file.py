@@ -96,18 +96,18 @@ def test_another_system_s_name_of_a_service_is_known() -> None:
 @pytest.mark.parametrize(
     ("text", "keys"),
     [
-        ("[providers.toy]\nenabled = true\npriority = 1\nwrite_only = true\nwrite = []", []),
+        ("[providers.toy]\nenabled = true\npriority = 1\nwrite_only = true\nwrite = []\nstale_days = 3", []),
         (
-            "[providers.toy]\nwrite = ['name', 'gear']\nstale_days = 3\n[providers.strava]\nwrite = ['name']",
-            ["providers.toy.stale_days", "providers.toy.write", "providers.strava.write"],
+            "[providers.strava]\nwrite = ['name', 'duration', 'gear']\nstale_days = 3",
+            [
+                "providers.strava.write: Strava can't be given another duration",
+                "providers.strava.stale_days: it counts with write_only alone",
+            ],
         ),
-        (
-            "[changes]\npropose_since = 2026-11-01\napproval_days = 7\ncreate_gear = false",
-            ["changes.approval_days", "changes.create_gear", "changes.propose_since"],
-        ),
+        ("[changes]\npropose_since = 2026-11-01\nadd_activities = false\nupload_activities = true", []),
     ],
 )
-def test_keys_that_nothing_reads_yet_are_known(file: Path, text: str, keys: list[str]) -> None:
+def test_keys_without_effect_are_known(file: Path, text: str, keys: list[str]) -> None:
     file.write_text(text)
     assert providers_file(file).without_effect() == keys
 
@@ -144,7 +144,7 @@ def test_keys_that_nothing_reads_yet_are_known(file: Path, text: str, keys: list
         ("gear = 3", "gear: Input should be a valid dictionary"),
         (
             "[changes]\napprove_days = 3",
-            r"changes.approve_days: .* Possible: propose_since, approval_days, create_gear\.",
+            r"changes.approve_days: .* Possible: propose_since, approval_days, add_activities, create_gear, ",
         ),
         ("[changes]\napproval_days = 0", r"changes.approval_days: Input should be greater than or equal to 1"),
         ("[changes]\npropose_since = 'hush'", r"changes.propose_since: a date is written 2026-11-01"),

@@ -9,8 +9,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
+from strava_pipeline.core.changes.linked_gear import LinkedGear
 from strava_pipeline.core.changes.names import is_default_name
 from strava_pipeline.core.changes.records import is_same
+from strava_pipeline.core.sports import FAMILY
 
 Status = Literal["authority", "ok", "missing", "wrong", "withheld", "unsupported"]
 
@@ -20,8 +22,9 @@ class Said:
     """What a provider says of an effort: one of its rows.
 
     Args:
-        gear_id: of the gear at the provider; of a person's own table, the text that stands there.
-        links: ids of the same effort at other sources, by source, as far as the row gives them.
+        gear_id: of the gear at the provider; where gear is a text in the row, that text.
+        place: what the provider calls the place where it began.
+        by_hand: a person wrote the row.
         is_deleted: it was there once, and is gone from the provider.
         is_counted: false for what is in no total, such as a leg of another activity.
         elapsed_time: seconds.
@@ -31,8 +34,9 @@ class Said:
     source_id: str
     name: str | None = field(default=None, repr=False)
     gear_id: str | None = None
-    links: Mapping[str, str] = field(default_factory=dict)
+    place: str | None = field(default=None, repr=False)
     elapsed_time: int | None = None
+    by_hand: bool = False
     is_deleted: bool = False
     is_counted: bool = True
 
@@ -64,9 +68,30 @@ class Effort:
         there = [said for said in self.said if not said.is_deleted]
         return not there or any(said.is_counted for said in there)
 
+    @property
+    def places(self) -> list[str]:
+        """What providers call the place where it began."""
+        return [said.place for said in self.said if said.place]
+
     def of(self, provider: str) -> Said | None:
         """The row that the provider has; of several, the one that matches best."""
         return next((said for said in self.said if said.provider == provider and not said.is_deleted), None)
+
+    @property
+    def family(self) -> str | None:
+        """The sport that one activity may go by at several providers; None: unknown."""
+        return FAMILY.get(self.sport, self.sport) if self.sport else None
+
+    def measured_time(self, but: str) -> tuple[str, int] | None:
+        """The elapsed time (s) of the best row that a device measured, with its provider; not that of the provider `but`."""
+        return next(
+            (
+                (said.provider, said.elapsed_time)
+                for said in self.said
+                if said.provider != but and said.elapsed_time and not said.is_deleted and not said.by_hand
+            ),
+            None,
+        )
 
     def was_deleted_at(self, provider: str) -> bool:
         """Whether the provider had it, and has it no more."""
@@ -79,8 +104,12 @@ class Party:
 
     Args:
         leads: false where its name and gear never count (write_only).
+        by_hand: whether a person wrote its rows.
         edits: what can be changed there at all.
-        write: what the person allows to be changed there.
+        write: what the person allows to be changed there; nothing else is ever proposed.
+        adds, uploads, creates_gear: whether rows, files and gear may be added there.
+        columns, empty_ids: of a person's table the words of its columns, and those of a row's empty cells for ids.
+        downloads: the activities whose file may be fetched when a person asks for it.
         link: the address of an activity, with `{source_id}`; None: the service has none.
         months: the months of which all that it has was listed; what it lacks in others is not known.
         withheld: ids, at the service where they came from, of the activities that it has and does not show.
@@ -88,8 +117,15 @@ class Party:
 
     name: str
     leads: bool = True
+    by_hand: bool = False
     edits: Collection[str] = frozenset()
     write: Collection[str] = frozenset()
+    adds: bool = False
+    columns: Collection[str] = frozenset()
+    empty_ids: Mapping[str, Collection[str]] = field(default_factory=dict, repr=False)
+    uploads: bool = False
+    creates_gear: bool = False
+    downloads: Collection[str] = field(default=frozenset(), repr=False)
     link: str | None = None
     months: Collection[str] = frozenset()
     withheld: Collection[str] = field(default=frozenset(), repr=False)
@@ -120,28 +156,53 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """An effort beside what each provider has of it. `name_from`, `gear_from`: the authorities; None: nobody leads."""
+    """An effort beside what each provider has of it. `name_from`, `gear_from`: the authorities; None: nobody leads.
+
+    `item`: the person's name of the gear that leads.
+    """
 
     effort: Effort
     cells: Mapping[str, Cell]
     name_from: str | None = None
     gear_from: str | None = None
+    item: str | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """The shape in docs/formats.md, without the key."""
+        return {
+            "month": self.effort.month,
+            "start": self.effort.start,
+            "start_local": self.effort.local_start,
+            "distance": self.effort.distance,
+            "name_authority": self.name_from,
+            "gear_authority": self.gear_from,
+            "providers": {name: cell.to_json() for name, cell in self.cells.items()},
+        }
 
 
-def compared(effort: Effort, parties: Sequence[Party]) -> Row:
-    """The effort's cells, by provider. `parties`: the first whose name counts comes first."""
-    name_from = _name_authority(effort, parties)
-    leading = effort.of(name_from) if name_from else None
-    cells = {party.name: _cell(effort, party, name_from, leading.name if leading else None) for party in parties}
-    return Row(effort, cells, name_from)
-
-
-def _name_authority(effort: Effort, parties: Sequence[Party]) -> str | None:
+def compared(effort: Effort, parties: Sequence[Party], gear: LinkedGear) -> Row:
+    """The effort's cells, by provider. `parties`: the first whose name and gear count comes first."""
+    there = {party.name: said for party in parties if (said := effort.of(party.name)) is not None}
+    leading = [(party, there[party.name]) for party in parties if party.leads and party.name in there]
+    name_from, name = next((found for found in (_name(each, effort) for each in leading) if found), (None, None))
+    gear_from, item = _leading_gear(leading, gear)
+    cells: dict[str, Cell] = {}
     for party in parties:
-        said = effort.of(party.name)
-        if party.leads and said is not None and is_given(said.name) and not _is_default(effort, said):
-            return party.name
-    return None
+        said = there.get(party.name)
+        if said is None:
+            absent = _absent(effort, party)
+            cells[party.name] = Cell(False, name_status=absent, gear_status=absent)
+            continue
+        cells[party.name] = Cell(
+            True,
+            said.source_id,
+            said.name,
+            "authority" if party.name == name_from else _name_status(said.name, party, name),
+            gear.name(party.name, said.gear_id) if is_given(said.gear_id) and said.gear_id else None,
+            "authority" if party.name == gear_from else _gear_status(said, party, item, gear),
+            party.link.format(source_id=said.source_id) if party.link else None,
+        )
+    return Row(effort, cells, name_from, gear_from, item)
 
 
 def is_given(text: str | None) -> bool:
@@ -149,34 +210,46 @@ def is_given(text: str | None) -> bool:
     return not is_same("update_name", text, None)
 
 
-def _is_default(effort: Effort, said: Said) -> bool:
-    return is_default_name(said.name or "", said.provider, effort.sport)
+def _name(leading: tuple[Party, Said], effort: Effort) -> tuple[str, str] | None:
+    """A provider and its name, where a person wrote that name."""
+    party, said = leading
+    if said.name is None or not is_given(said.name):
+        return None
+    is_default = is_default_name(said.name, places=effort.places, by_hand=party.by_hand)
+    return None if is_default else (party.name, said.name)
 
 
-def _cell(effort: Effort, party: Party, name_from: str | None, name: str | None) -> Cell:
-    said = effort.of(party.name)
-    if said is None:
-        absent = _absent(effort, party)
-        return Cell(False, name_status=absent, gear_status=absent)
-    return Cell(
-        True,
-        said.source_id,
-        said.name,
-        _name_status(said, party, name_from, name),
-        link=party.link.format(source_id=said.source_id) if party.link else None,
-    )
+def _leading_gear(leading: Sequence[tuple[Party, Said]], gear: LinkedGear) -> tuple[str | None, str | None]:
+    """Whose gear counts, and the item. Gear that is not linked lets nobody below it lead: it may be another item."""
+    for party, said in leading:
+        if said.gear_id is not None and is_given(said.gear_id):
+            item = gear.item(party.name, said.gear_id)
+            return (None, None) if item is None else (party.name, item)
+    return None, None
 
 
 def _absent(effort: Effort, party: Party) -> Status | None:
     """How it stands with an effort that the provider does not show."""
-    if any(said.source_id in party.withheld for said in effort.said):
+    if party.withheld and any(said.source_id in party.withheld for said in effort.said):
         return "withheld"
     return "missing" if effort.month in party.months else None
 
 
-def _name_status(said: Said, party: Party, name_from: str | None, name: str | None) -> Status:
-    if name_from is None or is_same("update_name", said.name, name):
-        return "authority" if name_from == party.name else "ok"
+def _name_status(said: str | None, party: Party, name: str | None) -> Status:
+    if name is None or is_same("update_name", said, name):
+        return "ok"
     if "name" not in party.edits:
         return "unsupported"
-    return "wrong" if is_given(said.name) else "missing"
+    return "wrong" if is_given(said) else "missing"
+
+
+def _gear_status(said: Said, party: Party, item: str | None, gear: LinkedGear) -> Status:
+    is_named = said.gear_id is not None and is_given(said.gear_id)
+    own = gear.item(party.name, said.gear_id) if said.gear_id is not None and is_named else None
+    if is_named and own is None:
+        return "unsupported"
+    if item is None or own == item:
+        return "ok"
+    if "gear" not in party.edits or gear.at(item, party.name) is None:
+        return "unsupported"
+    return "wrong" if is_named else "missing"

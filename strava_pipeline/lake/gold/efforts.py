@@ -7,7 +7,11 @@ from operator import itemgetter
 from typing import Any
 
 from strava_pipeline.core.changes.comparison import Effort, Said
+from strava_pipeline.core.changes.proposals import Alone, Facts, OriginalFile
+from strava_pipeline.core.providers import spec_of
 from strava_pipeline.lake.gold.warehouse import Connection
+from strava_pipeline.lake.imports.files import is_stored
+from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.sql import sql
 
 _OF_EFFORT = itemgetter(slice(6))  # the first columns of the statement
@@ -20,6 +24,7 @@ def efforts(connection: Connection, months: Collection[str], accounts: Mapping[s
         months: the local ones of the starts, as 2026-10.
         accounts: the account whose rows count, by provider; rows of an earlier login can't be changed with this one.
     """
+    by_hand = {name for name in accounts if spec_of(name).by_hand}
     parameters = {"months": sorted(months), "sources": list(accounts)}
     rows = connection.execute(sql("efforts"), parameters).fetchall()
     for (key, month, start, local, distance, sport), group in groupby(rows, key=_OF_EFFORT):
@@ -30,21 +35,37 @@ def efforts(connection: Connection, months: Collection[str], accounts: Mapping[s
             local_start=local,
             distance=distance,
             sport=sport,
-            said=tuple(_said(row) for row in group if row[6] is not None and row[8] == accounts[row[6]]),
+            said=tuple(_said(row, by_hand) for row in group if row[6] is not None and row[8] == accounts[row[6]]),
         )
         if effort.is_compared:
             yield effort
 
 
-def _said(row: tuple[Any, ...]) -> Said:
-    provider, source_id, _, name, gear, elapsed, links, is_deleted, is_counted = row[6:]
+def _said(row: tuple[Any, ...], by_hand: Collection[str]) -> Said:
+    provider, source_id, _, name, gear, place, elapsed, is_deleted, is_counted = row[6:]
     return Said(
         provider=provider,
         source_id=source_id,
         name=name,
         gear_id=gear,
-        links=links or {},
+        place=place,
         elapsed_time=elapsed,
+        by_hand=provider in by_hand,
         is_deleted=is_deleted,
         is_counted=is_counted,
     )
+
+
+def effort_facts(connection: Connection, lake: Lake, keys: Collection[str], alone: frozenset[Alone]) -> Facts:
+    """What changes may need to know of the efforts with these keys. `alone`: as `Facts` has it."""
+    ids = [int(key) for key in keys]
+    if not ids:
+        return Facts(alone=alone)
+    found = connection.execute(sql("effort_cells"), {"ids": ids})
+    words = [column[0] for column in found.description][1:]
+    cells = {key: dict(zip(words, values, strict=True)) for key, *values in found.fetchall()}
+    files: dict[str, OriginalFile] = {}
+    for key, sha256, name in connection.execute(sql("effort_files"), {"ids": ids}).fetchall():
+        if key not in files and is_stored(lake, sha256):
+            files[key] = OriginalFile(sha256, name)
+    return Facts(cells, files, alone)

@@ -13,7 +13,7 @@ from datetime import UTC, date, datetime, timedelta
 from strava_pipeline.core.sources import STRAVA
 from strava_pipeline.lake.bronze.answers import AnswerFiles, detail_files, has_no_streams, stream_files
 from strava_pipeline.lake.gold.quarantine import drop_in_force, drops, last_decisions
-from strava_pipeline.lake.gold.warehouse import reading
+from strava_pipeline.lake.gold.warehouse import Connection, reading
 from strava_pipeline.lake.imports.activities import imported_activities
 from strava_pipeline.lake.imports.files import is_stored
 from strava_pipeline.lake.paths import Lake
@@ -309,8 +309,15 @@ def wanted_files(lake: Lake, source: str, account: str | None, years: Sequence[i
     file whose bytes are gone from the disk did not come.
     """
     with reading(lake) as connection:
-        values = {"source": source, "account": account, "years": list(years), "tracked": sorted(_tracked(lake))}
-        rows = connection.execute(sql("wanted_files"), values).fetchall()
+        return files_wanted_in(connection, lake, source, account, years)
+
+
+def files_wanted_in(
+    connection: Connection, lake: Lake, source: str, account: str | None, years: Sequence[int]
+) -> list[WantedFile]:
+    """As `wanted_files`, by a warehouse that is open, working or published."""
+    values = {"source": source, "account": account, "years": list(years), "tracked": sorted(_tracked(lake))}
+    rows = connection.execute(sql("wanted_files"), values).fetchall()
     came = {file.activity_id for file in provider_files(lake, source) if is_stored(lake, file.record.sha256)}
     answers, decided = file_answers(lake, source), last_decisions(lake)
     retried = {activity_id: last.at for activity_id, last in decided.items() if not last.dropped}

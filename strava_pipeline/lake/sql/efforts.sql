@@ -18,7 +18,7 @@ said AS (
         own.gear_id,
         own.elapsed_time,
         own.extra ->> '$.equipment' AS equipment,
-        TRY_CAST(own.extra -> '$.links' AS MAP(VARCHAR, VARCHAR)) AS links,
+        coalesce(own.location_city, own.extra ->> '$.locationName') AS place_name,
         own.deleted_at IS NOT NULL AS is_deleted,
         (own.extra ->> '$.not_counted') IS NULL AS is_counted
     FROM activities_all AS own
@@ -37,8 +37,8 @@ SELECT
     said.account,
     said.name,
     coalesce(said.gear_id, said.equipment),
+    said.place_name,
     said.elapsed_time,
-    said.links,
     said.is_deleted,
     said.is_counted
 FROM effort

@@ -1,6 +1,6 @@
 """Comparing what providers have of the same months, and what could be changed so that they agree. Nothing is sent or written.
 
-`compared_months` is what commands and pages show, `proposals_now` what runs propose. Whose name counts is core's
+`compare_months` is what commands and pages show, `proposals_now` what runs propose. Whose name counts is core's
 (core/changes/comparison.py), as is what a difference leads to (core/changes/proposals.py).
 """
 
@@ -9,19 +9,14 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Literal
-from zoneinfo import ZoneInfo
 
 from strava_pipeline.core.changes.comparison import Party, Row, compared
-from strava_pipeline.core.changes.proposals import proposals_of
+from strava_pipeline.core.changes.linked_gear import LinkedGear
+from strava_pipeline.core.changes.proposals import DISK, alone_at, needs_facts, proposals_of
 from strava_pipeline.core.changes.records import Change
-from strava_pipeline.core.providers import naming_order, spec_of
-from strava_pipeline.core.sources import STRAVA
-from strava_pipeline.ingest.providers_file import ChangesChoice, ProviderChoice, providers_file
-from strava_pipeline.lake.bronze.listings import withheld_ids
-from strava_pipeline.lake.bronze.months import Pulled, pulled
-from strava_pipeline.lake.gold.efforts import efforts
+from strava_pipeline.lake.gold.efforts import effort_facts, efforts
 from strava_pipeline.lake.gold.warehouse import Connection
-from strava_pipeline.lake.paths import Lake
+from strava_pipeline.operations.changes.parties import Comparing, comparing
 from strava_pipeline.settings import Settings
 
 MonthStatus = Literal["not_pulled", "in_sync", "requires_action"]
@@ -29,68 +24,29 @@ MOST_PROPOSED = 50  # undecided proposals that runs make by themselves: what a p
 
 
 @dataclass(frozen=True, slots=True)
-class Comparing:
-    """Who takes part in comparisons: the enabled providers that were listed, Strava among them.
+class Comparison:
+    """Efforts beside what each provider has of them, the newest first; `changes`: what could be changed, by the row's key."""
 
-    Args:
-        chosen: by provider, the first whose name counts comes first.
-        pulls: what the listings of each cover.
-        now: UTC.
-    """
-
-    lake: Lake
-    chosen: Mapping[str, ProviderChoice]
-    pulls: Mapping[str, Pulled]
-    changes: ChangesChoice
-    now: datetime
-
-    def parties(self, months: Collection[str]) -> list[Party]:
-        """The providers in a comparison of these months. A write_only one whose data are too old is left out."""
-        return [self._party(name, months) for name in self.chosen if not self._is_stale(name)]
-
-    def _is_stale(self, name: str) -> bool:
-        newest, choice = self.pulls[name].newest_at, self.chosen[name]
-        return choice.write_only and (newest is None or self.now - newest > timedelta(days=choice.stale_days))
-
-    def _party(self, name: str, months: Collection[str]) -> Party:
-        spec, choice = spec_of(name), self.chosen[name]
-        return Party(
-            name=name,
-            leads=not choice.write_only,
-            edits=spec.edits,
-            write=choice.write,
-            link=spec.link,
-            months={month for month in months if self.pulls[name].covers(month, self.now)},
-            withheld=withheld_ids(self.lake, name),
-        )
-
-    def first_days(self) -> dict[str, date]:
-        """From which local day on changes are proposed without being asked for, by provider."""
-        since = self.changes.propose_since
-        return {name: since or _month_before(found.connected_at) for name, found in self.pulls.items()}
+    parties: list[Party]
+    rows: list[Row]
+    gear: LinkedGear
+    changes: dict[str, list[Change]]
 
 
-def comparing(settings: Settings, now: datetime) -> Comparing:
-    """Who takes part in comparisons, by providers.toml and what was listed. Raises UnusableProvidersError."""
-    file, lake, zone = providers_file(settings.providers_config), Lake(settings.data_dir), ZoneInfo(settings.timezone)
-    enabled = {name: choice for name, choice in file.providers.items() if choice.enabled}
-    enabled[STRAVA] = file.providers.get(STRAVA, ProviderChoice())
-    priorities = {name: choice.priority for name, choice in enabled.items() if choice.priority is not None}
-    ranked = [name for name in naming_order([*enabled], priorities) if name in enabled]
-    pulls = {name: found for name in ranked if (found := pulled(lake, name, zone)) is not None}
-    return Comparing(lake, {name: enabled[name] for name in pulls}, pulls, file.changes, now)
-
-
-def _month_before(moment: datetime) -> date:
-    return (moment.date().replace(day=1) - timedelta(days=1)).replace(day=1)
-
-
-def compared_months(connection: Connection, who: Comparing, months: Collection[str]) -> Iterator[Row]:
-    """Every effort of these local months, the newest first, beside what each provider has of it."""
-    parties = who.parties(months)
+def compare_months(connection: Connection, who: Comparing, months: Collection[str]) -> Comparison:
+    """Compare all efforts of these local months, by a warehouse, working or published."""
+    parties, gear = who.parties(connection, months), who.gear(connection)
     accounts = {party.name: who.pulls[party.name].account for party in parties}
-    for effort in efforts(connection, months, accounts):
-        yield compared(effort, parties)
+    rows = [compared(effort, parties, gear) for effort in efforts(connection, months, accounts)]
+    lacking = [row.effort.key for row in rows if needs_facts(row, parties)]
+    facts = effort_facts(connection, who.lake, lacking, frozenset(filter(None, map(alone_at, rows))))
+    known: set[str] = set()
+    changes: dict[str, list[Change]] = {}
+    for row in rows:
+        found = {change.id: change for change in proposals_of(row, parties, gear, facts)}
+        changes[row.effort.key] = [change for key, change in found.items() if key not in known]
+        known |= found.keys()
+    return Comparison(parties, rows, gear, changes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,10 +89,10 @@ def find_proposals(
     """As `proposals_now`, with how many were left out."""
     who = comparing(settings, now)
     if months is not None:
-        return Proposals([change for _, change in _changes(connection, who, months)])
+        return Proposals([change for _, change in _dated(compare_months(connection, who, months))])
     since, known = who.first_days(), {change.id for change in standing}
     wanted = {change.month for change in standing}.union(months_between(min(since.values(), default=None), now))
-    found = list(_changes(connection, who, wanted))
+    found = list(_dated(compare_months(connection, who, wanted)))
     kept = {change.id for _, change in found if change.id in known}
     fresh = [change.id for day, change in found if change.id not in kept and _is_due(day, change, since)]
     room = max(MOST_PROPOSED - len(kept.difference(decided)), 0)
@@ -144,17 +100,16 @@ def find_proposals(
     return Proposals([change for _, change in found if change.id in chosen], len(fresh[room:]))
 
 
-def _changes(connection: Connection, who: Comparing, months: Collection[str]) -> Iterator[tuple[date, Change]]:
-    """What could be changed, each with the local day of its effort."""
-    parties = who.parties(months)
-    for row in compared_months(connection, who, months):
-        for change in proposals_of([row], parties):
+def _dated(comparison: Comparison) -> Iterator[tuple[date, Change]]:
+    """The changes, each with the local day of its effort."""
+    for row in comparison.rows:
+        for change in comparison.changes[row.effort.key]:
             yield row.effort.local_start.date(), change
 
 
 def _is_due(day: date, change: Change, since: Mapping[str, date]) -> bool:
     """Whether a run proposes it: both the place and the source of its value were connected for that day."""
-    return day >= max(since[name] for name in (change.provider, change.source) if name is not None and name in since)
+    return all(day >= since[name] for name in (change.provider, change.source) if name is not None and name in since)
 
 
 def months_between(first: date | None, now: datetime) -> set[str]:
@@ -188,16 +143,18 @@ def month_states(
     connection: Connection, who: Comparing, months: Collection[str], rejected: Collection[str] = ()
 ) -> dict[str, Month]:
     """How these months stand, by month, the newest first. `rejected`: ids of changes that call for no action."""
-    parties = who.parties(months)
-    efforts_of: Counter[str] = Counter()
-    present: Counter[tuple[str, str]] = Counter()
-    due: set[tuple[str, str]] = set()
-    for row in compared_months(connection, who, months):
-        month = row.effort.month
-        efforts_of[month] += 1
-        present.update((month, name) for name, cell in row.cells.items() if cell.present)
-        due |= {(month, change.provider) for change in proposals_of([row], parties) if change.id not in rejected}
-    covered = {(month, party.name) for party in parties for month in party.months}
+    comparison = compare_months(connection, who, months)
+    efforts_of = Counter(row.effort.month for row in comparison.rows)
+    present = Counter(
+        (row.effort.month, name) for row in comparison.rows for name, cell in row.cells.items() if cell.present
+    )
+    due = {
+        (change.month, change.source if change.provider == DISK else change.provider)
+        for found in comparison.changes.values()
+        for change in found
+        if change.id not in rejected
+    }
+    covered = {(month, party.name) for party in comparison.parties for month in party.months}
     found = {}
     for month in sorted(months, reverse=True):
         of_month = {

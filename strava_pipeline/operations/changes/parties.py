@@ -1,0 +1,114 @@
+"""Who takes part in a comparison: the enabled providers that were listed, what a person chose of them, and their gear.
+
+What they have is compared in comparing.py. Nothing is sent.
+"""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from strava_pipeline.core.changes.comparison import Party
+from strava_pipeline.core.changes.linked_gear import LinkedGear
+from strava_pipeline.core.gear_links import Links
+from strava_pipeline.core.providers import naming_order, spec_of
+from strava_pipeline.core.sheets.header import DURATION, NAME
+from strava_pipeline.core.sources import STRAVA
+from strava_pipeline.core.years import YearRange
+from strava_pipeline.ingest.providers_file import ChangesChoice, ProviderChoice, providers_file
+from strava_pipeline.lake.bronze.listings import withheld_ids
+from strava_pipeline.lake.bronze.months import Pulled, pulled
+from strava_pipeline.lake.gold.fetch_selection import files_wanted_in
+from strava_pipeline.lake.gold.gear import gear_pieces
+from strava_pipeline.lake.gold.warehouse import Connection
+from strava_pipeline.lake.owner_table import OwnerTable, owner_table
+from strava_pipeline.lake.paths import Lake
+from strava_pipeline.operations.years import year_range
+from strava_pipeline.settings import Settings
+
+_COLUMN_OF = {"name": NAME, "gear": "equipment", "duration": DURATION}
+"""The column of a person's table that a change of each kind is written to."""
+
+
+@dataclass(frozen=True, slots=True)
+class Comparing:
+    """Who takes part in comparisons, and since when.
+
+    Args:
+        chosen: by provider, the first whose name and gear count comes first.
+        pulls: what the listings of each cover.
+        links: gear, as a person linked it.
+        years: the partitions.
+        now: UTC.
+    """
+
+    lake: Lake
+    chosen: Mapping[str, ProviderChoice]
+    pulls: Mapping[str, Pulled]
+    changes: ChangesChoice
+    links: Links
+    years: YearRange
+    now: datetime
+
+    def parties(self, connection: Connection, months: Collection[str]) -> list[Party]:
+        """The providers in a comparison of these months. A write_only one whose data are too old is left out."""
+        return [self._party(connection, name, months) for name in self.chosen if not self._is_stale(name)]
+
+    def gear(self, connection: Connection) -> LinkedGear:
+        """The linked gear of all of them."""
+        pieces = gear_pieces(connection, [*self.chosen]) if self.links else []
+        return LinkedGear(self.links, pieces, {name for name in self.chosen if spec_of(name).by_hand})
+
+    def first_days(self) -> dict[str, date]:
+        """From which local day on runs propose changes, by provider: a person's choice, or the month before it was connected.
+
+        What is older is a backlog that a person asks for month by month.
+        """
+        since = self.changes.propose_since
+        return {name: since or _month_before(found.connected_at) for name, found in self.pulls.items()}
+
+    def _is_stale(self, name: str) -> bool:
+        newest, choice = self.pulls[name].newest_at, self.chosen[name]
+        return choice.write_only and (newest is None or self.now - newest > timedelta(days=choice.stale_days))
+
+    def _party(self, connection: Connection, name: str, months: Collection[str]) -> Party:
+        spec, choice, found = spec_of(name), self.chosen[name], self.pulls[name]
+        writes, can = bool(choice.write), spec.capabilities
+        table = owner_table(self.lake, name) if "adds" in can else OwnerTable()
+        edits = {edit for edit in spec.edits if "adds" not in can or _COLUMN_OF[edit] in table.columns}
+        wanted = []
+        if not choice.auto_files and "files" in can:
+            years = sorted({self.years.clamp(int(month[:4])) for month in months})
+            wanted = files_wanted_in(connection, self.lake, name, found.account, years)
+        return Party(
+            name=name,
+            leads=not choice.write_only,
+            by_hand=spec.by_hand,
+            edits=edits,
+            write=choice.write,
+            adds=writes and "adds" in can and self.changes.add_activities,
+            columns=table.columns,
+            empty_ids=table.empty_ids,
+            uploads=writes and "uploads" in can and self.changes.upload_activities,
+            creates_gear=writes and "creates_gear" in can and self.changes.create_gear,
+            downloads={each.source_id for each in wanted},
+            link=spec.link,
+            months={month for month in months if found.covers(month, self.now)},
+            withheld=withheld_ids(self.lake, name),
+        )
+
+
+def comparing(settings: Settings, now: datetime) -> Comparing:
+    """Who takes part in comparisons, by providers.toml and what was listed. Raises UnusableProvidersError."""
+    file, lake, zone = providers_file(settings.providers_config), Lake(settings.data_dir), ZoneInfo(settings.timezone)
+    enabled = {name: choice for name, choice in file.providers.items() if choice.enabled}
+    enabled[STRAVA] = file.providers.get(STRAVA, ProviderChoice())
+    priorities = {name: choice.priority for name, choice in enabled.items() if choice.priority is not None}
+    ranked = [name for name in naming_order([*enabled], priorities) if name in enabled]
+    pulls = {name: found for name in ranked if (found := pulled(lake, name, zone)) is not None}
+    chosen = {name: enabled[name] for name in pulls}
+    return Comparing(lake, chosen, pulls, file.changes, file.gear, year_range(settings.first_year), now)
+
+
+def _month_before(moment: datetime) -> date:
+    return (moment.date().replace(day=1) - timedelta(days=1)).replace(day=1)
