@@ -60,9 +60,10 @@ class _Writes:
         if row.get("source") == "STRAVA":
             return self._answered(request, sent, WITHHELD, 422)
         try:
-            row.update(self._changes(sent, row))
+            row = {**row, **self._changes(sent, row)}
         except UnusableError as error:
             return self._answered(request, sent, error.body, error.body["status"])
+        self._service.put(row)
         return self._answered(request, sent, row)
 
     def _changes(self, sent: Any, row: Json) -> Json:
@@ -112,7 +113,7 @@ class _Writes:
         row = self._row(upload, query)
         if row is None:
             return self._answered(request, sent, UNREADABLE, 422)
-        self._service.activities[row["id"]] = row
+        self._service.put(row)
         self._service.files[row["id"]] = upload.content
         return self._answered(request, sent, self._named(row["id"]), 201)
 

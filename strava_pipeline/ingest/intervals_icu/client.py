@@ -141,9 +141,9 @@ class IntervalsClient(ServiceProvider):
         """One activity, as a page of one row. Raises WithheldError for what came from Strava."""
         calls, path = self.calls, f"/activity/{quote(source_id, safe='')}"
         try:
-            answer = self._service.get(path, check=wrong_activity)
+            answer = self._service.get(path, check=lambda content: wrong_activity(content, source_id))
         except RefusedError as error:
-            if error.status == 422 and _is_withheld(error.body):
+            if error.status == 422 and is_withheld(error.body):
                 raise _withheld(path, error.body) from None
             raise
         read = self.spec.read_page(answer.json)
@@ -158,7 +158,7 @@ class IntervalsClient(ServiceProvider):
         try:
             return self._file(source_id, "file", "")
         except GoneError as none:
-            if _is_withheld(none.body):
+            if is_withheld(none.body):
                 raise
         return self._file(source_id, "fit-file", ".derived")
 
@@ -167,7 +167,7 @@ class IntervalsClient(ServiceProvider):
         try:
             answer = self._service.get(path, is_json=False)
         except RefusedError as error:
-            if error.status == 422 and _is_withheld(error.body):
+            if error.status == 422 and is_withheld(error.body):
                 raise _withheld(path, error.body) from None
             raise
         if not answer.body:
@@ -185,9 +185,10 @@ class IntervalsClient(ServiceProvider):
         yield Received(answer.body, answer.fetched_at)
 
 
-def wrong_activity(content: Any) -> str | None:
-    """What is wrong with an answer that should be one activity."""
-    return None if isinstance(content, dict) and text_id(content.get("id")) else "it is no activity"
+def wrong_activity(content: Any, source_id: str) -> str | None:
+    """What is wrong with an answer that should be the activity `source_id`."""
+    is_it = isinstance(content, dict) and text_id(content.get("id")) == source_id
+    return None if is_it else "it is not the activity that was asked for"
 
 
 def wrong_page(content: Any) -> str | None:
@@ -225,7 +226,7 @@ def _withheld(path: str, body: bytes) -> WithheldError:
     return WithheldError(f"GET {path}: intervals.icu withholds what came from Strava", body=body)
 
 
-def _is_withheld(body: bytes) -> bool:
+def is_withheld(body: bytes) -> bool:
     """Whether an error says that the activity came from Strava."""
     return b"strava" in body.lower()
 

@@ -4,20 +4,19 @@ What came there from Strava can be neither changed nor read. An upload is found 
 answer to it: a file that was there already keeps the external id of its first upload.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, timedelta
 from typing import Any
 from urllib.parse import quote, urlencode
 
 from strava_pipeline.core.changes.records import Change, Value, is_same
-from strava_pipeline.core.errors import RefusedError
+from strava_pipeline.core.errors import RefusedError, WithheldError
 from strava_pipeline.core.json_values import parse_json
 from strava_pipeline.core.providers.intervals_icu import text_id
 from strava_pipeline.ingest.clock import ServerClock
 from strava_pipeline.ingest.http import form_with_file
-from strava_pipeline.ingest.intervals_icu.client import WHOLE, IntervalsClient, connect, wrong_page
+from strava_pipeline.ingest.intervals_icu.client import WHOLE, IntervalsClient, connect, is_withheld, wrong_page
 from strava_pipeline.ingest.provider import OnWait, Page
 from strava_pipeline.ingest.service_client import Answer
 from strava_pipeline.ingest.upload_files import file_to_upload
@@ -87,10 +86,14 @@ class IntervalsWriter:
         """Write one change."""
         (change,) = changes
         call = self._call_of(change)
-        with _withholding():
+        try:
             answer = self._service.write(
                 call.method, call.path, params=call.params, json=call.json, content=call.content
             )
+        except RefusedError as error:
+            if error.status == 422 and is_withheld(error.body):
+                raise UnsupportedChangeError(WITHHELD) from None
+            raise
         if change.kind == "upload_activity" and (ids := _ids_of(answer.json)):
             self._uploaded[change.id] = ids
         return [_answered(call.method, call.address, answer)]
@@ -120,20 +123,16 @@ class IntervalsWriter:
         )
 
     def _read_activity(self, change: Change) -> Reading:
-        path, calls = _activity(change), self.calls
-
-        def wrong(content: Any) -> str | None:
-            is_it = isinstance(content, dict) and text_id(content.get("id")) == change.source_id
-            return None if is_it else "it is not the activity that was asked for"
-
-        with _withholding():
-            answer = self._service.get(path, check=wrong)
-        body = b"[" + answer.body + b"]"  # as a list of one
-        page = Page(1, WHOLE, self._client.spec.read_page([answer.json]), body, answer.fetched_at, self.calls - calls)
+        try:
+            page = self._client.get_activity(change.source_id or "")
+        except WithheldError:
+            raise UnsupportedChangeError(WITHHELD) from None
         if page.read.withheld:
             raise UnsupportedChangeError(WITHHELD)
-        value = _name_of(answer.json) if change.kind == "update_name" else _gear_of(answer.json)
-        return Reading(value, [_answered("GET", f"{API}{path}", answer)], page, source_id=change.source_id)
+        activity = parse_json(page.body)
+        value = _name_of(activity) if change.kind == "update_name" else _gear_of(activity)
+        answered = Answered("GET", f"{API}{_activity(change)}", 200, page.body, page.fetched_at)
+        return Reading(value, [answered], page, source_id=change.source_id)
 
     def _read_gear(self, change: Change) -> Reading:
         answered: list[Answered] = []
@@ -180,16 +179,6 @@ class IntervalsWriter:
 def connect_writer(settings: Settings, clock: ServerClock, on_wait: OnWait) -> IntervalsWriter:
     """A writer with the login of the settings; nothing is sent yet. Raises MissingSettingsError without one."""
     return IntervalsWriter(connect(settings, clock, on_wait), settings.intervals_athlete_id)
-
-
-@contextmanager
-def _withholding() -> Iterator[None]:
-    try:
-        yield
-    except RefusedError as error:
-        if error.status == 422 and b"strava" in error.body.lower():
-            raise UnsupportedChangeError(WITHHELD) from None
-        raise
 
 
 def _unsupported(change: Change) -> UnsupportedChangeError:
