@@ -58,6 +58,7 @@ class Reading:
         answers: what was asked and answered, for the record.
         page: the activity as a page of a listing, to be kept as such; None: the answers hold no such thing.
         gear: the answer about the activity's gear, where rows of the service do not name it.
+        detail: the activity in full, where the service has that beside its listings (Strava), in place of `page`.
         source_id: of a row or an upload that is there: its id at the service.
         restore: what an exact undo needs beside the value, in JSON's types; the undo's `Change.details` have it as `restore`.
     """
@@ -66,6 +67,7 @@ class Reading:
     answers: Sequence[Answered] = field(default=(), repr=False)
     page: Page | None = field(default=None, repr=False)
     gear: Received | None = field(default=None, repr=False)
+    detail: Received | None = field(default=None, repr=False)
     source_id: str | None = None
     restore: Mapping[str, Any] | None = field(default=None, repr=False)
 

@@ -160,6 +160,7 @@ def test_calls_are_counted_by_what_became_of_them(start: Start) -> None:
         "token": 2,
         "by_endpoint": {"/athlete/activities": 1, "/activities/{id}": 2, "/gear/{id}": 1},
         "details": {str(identity): 2},
+        "writes": [],
     }
     assert log[2:5] == [
         ["2026-06-01T12:07:30.000+00:00", "GET", "/api/v3/athlete/activities?per_page=1", 200],

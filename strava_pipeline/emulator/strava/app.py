@@ -39,7 +39,7 @@ from strava_pipeline.emulator.service import (
     deliver,
     dumps,
 )
-from strava_pipeline.emulator.strava import api, application_api, changes
+from strava_pipeline.emulator.strava import api, application_api, changes, uploads
 from strava_pipeline.emulator.strava.api import state_of
 from strava_pipeline.emulator.strava.application import UNLIMITED, EmulatorConfig, Limits
 from strava_pipeline.emulator.strava.archive import Exported, Layout, Oddities, write_export
@@ -66,7 +66,10 @@ def create_app(config: EmulatorConfig) -> Starlette:
     state = build_state(config)
     app = Starlette(
         routes=[
-            Mount(API, routes=[*application_api.subscription_routes(), *changes.routes(), *api.routes()]),
+            Mount(
+                API,
+                routes=[*application_api.subscription_routes(), *changes.routes(), *uploads.routes(), *api.routes()],
+            ),
             *application_api.oauth_routes(),
             *control_routes(API),
             *_strava_control_routes(),
@@ -123,7 +126,7 @@ class StravaGate(Gate[State]):
         )
         headers: Headers = []
         fault = None
-        refusal, reads = self._refusal(scope, path), method != "PUT"
+        refusal, reads = self._refusal(scope, path), method not in ("PUT", "POST")
         if refusal is None:
             if not state.usage.count(state.epoch, reads=reads):
                 refusal = Reply.of(api.rate_limited())
@@ -155,7 +158,8 @@ class StravaGate(Gate[State]):
         grant = tokens.grant_of(token.strip(), self.state.epoch) if kind.lower() == "bearer" else None
         if grant is None:
             return Reply.of(api.unauthorized("Athlete", "access_token", "invalid"))
-        writes = scope["method"] == "PUT" and path.startswith("/activities/")
+        of_upload = path == "/uploads" or path.startswith("/uploads/")
+        writes = of_upload or (scope["method"] == "PUT" and path.startswith("/activities/"))
         if writes and not grant.writes_activities:
             return Reply.of(api.unauthorized("AccessToken", "activity:write_permission", "missing"))
         if path.startswith(("/athlete/activities", "/activities/")) and not (writes or grant.reads_activities):

@@ -105,7 +105,8 @@ class EmulatorConfig:
 
     `now`: where the emulator's clock starts (with a time zone). `years`: first and last year of the activities. With a
     `dataset`, `activities` and `years` have no effect, and `seed` decides only the tokens. `limits` None: limits that nobody
-    reaches. `speed`: emulator seconds per real second. `latency`: seconds before every API answer.
+    reaches. `speed`: emulator seconds per real second. `latency`: seconds before every API answer. `upload_seconds`: from a file
+    to its activity. `longest_name`: the characters that are kept of an activity's name; None: all.
     """
 
     now: datetime
@@ -128,6 +129,8 @@ class EmulatorConfig:
     weight: float = 68.5
     ftp: int = 243
     measurement_preference: str = "meters"
+    upload_seconds: float = 3.0  # developers.strava.com/docs/uploads: two seconds on average
+    longest_name: int | None = None
 
     def __post_init__(self) -> None:
         first, last = self.years

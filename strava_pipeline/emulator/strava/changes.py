@@ -64,7 +64,7 @@ def add(state: State, order: Json) -> int:
     """
     given, generate = order.get("activity"), order.get("generate")
     if isinstance(given, dict):
-        document = _completed(state, given)
+        document = completed(state, given)
         _store(state, document, None)
         activity_changed(state, None, document)
         return int(document["id"])
@@ -107,8 +107,8 @@ def _next_id(state: State) -> int:
     return max(id_at(state.epoch), state.store.newest_id() + 1)
 
 
-def _completed(state: State, given: Json) -> Json:
-    """A given activity with defaults for the fields that every activity has."""
+def completed(state: State, given: Json) -> Json:
+    """A given activity, with a new id where it has none, and with defaults for the fields that every activity has."""
     start = given.get("start_date", state.clock.now().strftime("%Y-%m-%dT%H:%M:%SZ"))
     offset = given.get("utc_offset", 0.0)
     try:
@@ -162,14 +162,21 @@ async def put_activity(request: Request) -> Response:
     nothing changes. Every text is valid as a sport, because Strava keeps adding sports.
     """
     state, row = state_of(request), visible_row(request)
-    if row is None:
-        return not_found("Activity")
+    sent: Json | None = None
     try:
-        changes = _changes_of(state, await _sent_fields(request))
+        sent = await _sent_fields(request)
+        found = answer(_edited(state, row, sent)) if row is not None else not_found("Activity")
     except UnusableError as error:
-        return bad_request("Activity", error.field)
+        found = bad_request("Activity", error.field)
+    state.journal.record_write(state.clock.now(), "PUT", request.url.path, sent, found.status_code)
+    return found
+
+
+def _edited(state: State, row: Row, sent: Json) -> Json:
+    """The DetailedActivity after an edit. Raises UnusableError."""
+    changes = _changes_of(state, sent)
     document = edit(state, {"id": row.id, "set": changes}) if changes else row.source.detail()
-    return answer(without_all_efforts(document))
+    return without_all_efforts(document)
 
 
 async def _sent_fields(request: Request) -> Json:
@@ -196,6 +203,8 @@ def _changes_of(state: State, fields: Json) -> Json:
     sport = given.get("sport_type") or given.get("type")
     if sport is not None:
         given |= {"sport_type": sport, "type": kind_of(sport)}
+    if "name" in given:
+        given["name"] = given["name"][: state.config.longest_name]
     if given.get("gear_id") == "none":
         given["gear_id"] = None
     elif "gear_id" in given and given["gear_id"] not in state.gear:

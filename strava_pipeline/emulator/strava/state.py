@@ -7,7 +7,7 @@ import gzip
 import json
 import zlib
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any, NoReturn
@@ -43,6 +43,7 @@ class State(ServiceState):
     pager: Pager
     subscriptions: Subscriptions
     deliveries: Deliveries
+    uploads: list[Json] = field(default_factory=list)  # the Upload objects of files that were sent, see uploads.py
 
 
 def build_state(config: EmulatorConfig) -> State:

@@ -86,9 +86,10 @@ class RateBudget:
     def _open_ledger(self) -> AbstractContextManager[Ledger]:
         return self._file.open(self._clock.now(), is_synced=self._clock.synced)
 
-    def reserve(self) -> datetime:
+    def reserve(self, *, reads: bool = True) -> datetime:
         """Count a call that is about to be made; returns the moment it was counted at, for `release`.
 
+        `reads`: whether it counts in the limits of reading calls, too: all do but those that change something.
         Raises BudgetExhaustedError, nothing counted, when a ceiling is full: of several the one that opens last.
         Raises CallCapReachedError when this process has made all the calls it was allowed.
         """
@@ -97,13 +98,14 @@ class RateBudget:
         with self._open_ledger() as ledger:
             now = self._now(ledger)
             self._roll(ledger, now)
-            full = [state for state in self._states(ledger) if state.left <= 0]
+            concerned = _concerned(reads=reads)
+            full = [state for state in self._states(ledger) if state.left <= 0 and state.ceiling in concerned]
             if full:
                 last = max(full, key=lambda state: state.resets_at)
                 cushion = self._cushion(last.ceiling, last.limit)
                 raise BudgetExhaustedError(last.ceiling, last.limit, last.resets_at, cushion=cushion)
-            for counter in ledger.counters.values():
-                counter.used += 1
+            for ceiling in concerned:
+                ledger.counters[ceiling].used += 1
         self._reserved += 1
         return now
 
@@ -126,11 +128,12 @@ class RateBudget:
                     if ceiling.window == "15min":
                         counter.used = counter.limit
 
-    def release(self, reserved_at: datetime) -> None:
+    def release(self, reserved_at: datetime, *, reads: bool = True) -> None:
         """Cancel a reservation whose call certainly did not count: a 401, a refused connection."""
         with self._open_ledger() as ledger:
             self._roll(ledger, self._now(ledger))
-            for ceiling, counter in ledger.counters.items():
+            for ceiling in _concerned(reads=reads):
+                counter = ledger.counters[ceiling]
                 if counter.start == _window_start(ceiling, reserved_at) and counter.used > 0:
                     counter.used -= 1
         self._reserved = max(0, self._reserved - 1)
@@ -217,6 +220,11 @@ class RateBudget:
         return answered_at - timedelta(seconds=elapsed * self._clock.speed), answered_at
 
 
+def _concerned(*, reads: bool) -> list[Ceiling]:
+    """The limits that a call counts in."""
+    return [ceiling for ceiling in CEILINGS if reads or ceiling.pair == "overall"]
+
+
 def _record(
     ceiling: Ceiling, counter: Counter, pair: LimitPair | None, sent_at: datetime, answered_at: datetime
 ) -> None:
@@ -292,13 +300,13 @@ class Pacing:
         self.waited = timedelta(0)  # for windows, in all, at the server
         self._clock, self._wait, self._on_wait, self._ask_time = clock, wait, on_wait or log_wait, ask_time
 
-    def reserve(self) -> datetime:
+    def reserve(self, *, reads: bool = True) -> datetime:
         """A reserved call's moment (see RateBudget.reserve), after as much waiting as it takes."""
         while True:
             if not self._clock.synced and self.budget.was_full():
                 self._ask_time()
             try:
-                return self.budget.reserve()
+                return self.budget.reserve(reads=reads)
             except BudgetExhaustedError as error:
                 if not self.would_wait_for(error):
                     raise

@@ -1,12 +1,14 @@
 """Strava's API: the calls for activities, their streams, gear and the athlete, each attempt within the budget.
 
 An answer that is not what was asked for is a transient failure and is tried again; every other answer is sorted by what to do
-about it. Nothing is kept here. `connect` makes a client from the settings: only there do randomness and the network come in.
+about it. What changes something (writes.py) is sent once. Nothing is kept here. `connect` makes a client from the settings: only
+there do randomness and the network come in.
 """
 
 import logging
 import random
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import quote
@@ -24,7 +26,7 @@ from strava_pipeline.core.errors import (
     RepeatingListingError,
     TransientError,
 )
-from strava_pipeline.core.json_values import parse_json
+from strava_pipeline.core.json_values import json_bytes, parse_json
 from strava_pipeline.core.providers import ReadPage
 from strava_pipeline.ingest.calls import MOST_REFUSALS, LandingClient, retrying
 from strava_pipeline.ingest.clock import ServerClock, system_clock
@@ -34,7 +36,7 @@ from strava_pipeline.ingest.service_client import Answer
 from strava_pipeline.ingest.strava.access import no_access_reason
 from strava_pipeline.ingest.strava.budget import OnWait, Pacing, make_budget
 from strava_pipeline.ingest.strava.oauth import AccessTokens, fault_codes, make_oauth
-from strava_pipeline.ingest.strava.token_store import keep_emulator_tokens_here, token_store
+from strava_pipeline.ingest.strava.token_store import WRITES, keep_emulator_tokens_here, token_store
 from strava_pipeline.settings import APPLICATION_PAGE, Settings
 
 MOST_REPEATS = 2  # pages in a row without a new activity: then the listing has no end
@@ -44,6 +46,26 @@ INVALID = object()
 
 Check = Callable[[Answer], str | None]
 """Says what is wrong with an answer's content (the call is then tried again); None: nothing is."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Request:
+    """What is sent: `content` is a body and its Content-Type, of a request that changes something."""
+
+    method: str
+    path: str
+    query: Mapping[str, str] = field(default_factory=dict, repr=False)
+    content: tuple[bytes, str] | None = field(default=None, repr=False)
+
+    @property
+    def name(self) -> str:
+        """How errors call it."""
+        return f"{self.method} {self.path}"
+
+    @property
+    def reads(self) -> bool:
+        """Whether it counts in the limits of reading calls, beside those of all calls."""
+        return self.method == "GET"
 
 
 class StravaClient(LandingClient):
@@ -66,7 +88,7 @@ class StravaClient(LandingClient):
         self.budget = pacing.budget
         self.pacing = pacing
         self.clock = clock
-        self._tokens, self._wire = tokens, wire
+        self._tokens, self._wire, self._jitter = tokens, wire, jitter
         self._attempts = retrying(jitter, self._pause, log)
 
     @property
@@ -155,83 +177,103 @@ class StravaClient(LandingClient):
         the last one's status and body; else PipelineError.
         """
         query = {name: str(value) for name, value in (params or {}).items() if value is not None}
+        request = _Request("GET", path, query)
         if not patient:
-            return self._attempt(path, query, check)
+            return self._attempt(request, check)
         for attempt in self._attempts:
             with attempt:
-                return self._attempt(path, query, check)
+                return self._attempt(request, check)
         raise AssertionError("tenacity either returns or raises")
 
-    def _attempt(self, path: str, query: Mapping[str, str], check: Check | None) -> Answer:
+    def write(self, method: str, path: str, *, json: object = None, content: tuple[bytes, str] | None = None) -> Answer:
+        """Send a request that changes something, with `json` or another body and its Content-Type; returns its answer.
+
+        Only what certainly was not done is sent again: where no connection came about, the token had expired, or a limit was
+        full. After any other failure whoever asked has to read what Strava has now. Raises as `get` does.
+        """
+        request = _Request(method, path, content=content or (json_bytes(json), "application/json"))
+        for attempt in retrying(self._jitter, self._pause, log, after=NotSentError):
+            with attempt:
+                return self._attempt(request, None)
+        raise AssertionError("tenacity either returns or raises")
+
+    def _attempt(self, request: _Request, check: Check | None) -> Answer:
         """One attempt as the retries count them; within it a refused token is renewed and a 429 waited for."""
         rejected: str | None = None
         refusals = 0
         while True:
             self._let_interrupts_through()
-            reserved_at = self.pacing.reserve()
-            token, exchange = self._call(path, query, reserved_at)
+            reserved_at = self.pacing.reserve(reads=request.reads)
+            token, exchange = self._call(request, reserved_at)
             if exchange.status == 401:
-                self._judge_401(path, exchange, again=rejected is not None)
+                self._judge_401(request.name, exchange, again=rejected is not None)
                 rejected = token
                 self._tokens.renew(token)
             elif exchange.status == 429:
                 refusals += 1
                 self._judge_429(refusals)
             else:
-                return self._classify(path, exchange, check)
+                return self._classify(request, exchange, check)
 
-    def _call(self, path: str, query: Mapping[str, str], reserved_at: datetime) -> tuple[str, Exchange]:
+    def _call(self, request: _Request, reserved_at: datetime) -> tuple[str, Exchange]:
         """Send one request whose call is reserved; release the reservation where the call certainly did not count."""
         try:
             token = self._tokens.get()
             keep_emulator_tokens_here(token, self.api_url)
         except PipelineError:
-            self.budget.release(reserved_at)
+            self.budget.release(reserved_at, reads=request.reads)
             raise
         self._hold_interrupts()
         try:
-            exchange = self._wire.send("GET", f"{self.api_url}{path}", params=query, bearer=token)
+            exchange = self._wire.send(
+                request.method,
+                f"{self.api_url}{request.path}",
+                params=request.query,
+                content=request.content,
+                bearer=token,
+            )
         except (BrokenOffError, TooLargeError) as error:
-            self._account(error.exchange, reserved_at)
+            self._account(request, error.exchange, reserved_at)
             raise
         except NotSentError:
-            self.budget.release(reserved_at)
+            self.budget.release(reserved_at, reads=request.reads)
             raise
         except TransientError:
             self.calls += 1  # sent, perhaps served: it stays counted
             raise
         except PipelineError:
-            self.budget.release(reserved_at)
+            self.budget.release(reserved_at, reads=request.reads)
             raise
-        self._account(exchange, reserved_at)
+        self._account(request, exchange, reserved_at)
         return token, exchange
 
     def _pause(self, seconds: float) -> None:
         self._let_interrupts_through()
         self.clock.sleep(seconds)
 
-    def _account(self, exchange: Exchange, reserved_at: datetime) -> None:
+    def _account(self, request: _Request, exchange: Exchange, reserved_at: datetime) -> None:
         """Record an answer in the clock, the count and the budget."""
         headers, seconds = exchange.headers, exchange.seconds
         self.calls += 1
         self.clock.learn(headers, elapsed=seconds)
         if exchange.status == 401:
-            self.budget.release(reserved_at)  # a 401 does not count at Strava
+            self.budget.release(reserved_at, reads=request.reads)  # a 401 does not count at Strava
         elif exchange.status == 429:
             self.budget.record_refusal(headers, elapsed=seconds)
         else:
             self.budget.record_answer(headers, elapsed=seconds)
 
-    def _judge_401(self, path: str, exchange: Exchange, *, again: bool) -> None:
-        unscoped = sorted(name for _, name, code in fault_codes(_json(exchange.body)) if code == "missing")
+    def _judge_401(self, name: str, exchange: Exchange, *, again: bool) -> None:
+        unscoped = sorted(field for _, field, code in fault_codes(_json(exchange.body)) if code == "missing")
         if unscoped:
+            command = "auth --write" if any(field.startswith(WRITES) for field in unscoped) else "auth"
             raise MissingScopeError(
-                f"GET {path}: the login lacks a permission ({', '.join(unscoped)}). "
-                "Run strava-pipeline auth and leave every box ticked.",
+                f"{name}: the login lacks a permission ({', '.join(unscoped)}). "
+                f"Run strava-pipeline {command} and leave every box ticked.",
             )
         if again:
             raise LoginRefusedError(
-                f"GET {path}: Strava refused the login twice, a fresh token too. Run strava-pipeline auth",
+                f"{name}: Strava refused the login twice, a fresh token too. Run strava-pipeline auth",
                 body=exchange.body,
             )
 
@@ -241,13 +283,13 @@ class StravaClient(LandingClient):
         governing = self.budget.remaining().governing
         raise BudgetExhaustedError(governing.ceiling, governing.limit, governing.resets_at)
 
-    def _classify(self, path: str, exchange: Exchange, check: Check | None) -> Answer:
-        status, body, name = exchange.status, exchange.body, f"GET {path}"
-        if status == 200:
+    def _classify(self, request: _Request, exchange: Exchange, check: Check | None) -> Answer:
+        status, body, name = exchange.status, exchange.body, request.name
+        if status == 200 or (status == 201 and not request.reads):
             value = _json(body)
             if value is INVALID:
-                raise TransientError(f"{name}: 200, but no valid JSON ({len(body)} bytes)", status=200, body=body)
-            answer = Answer(body, value, self.clock.now(), exchange.headers)
+                raise TransientError(f"{name}: {status}, but no valid JSON ({len(body)} bytes)", status=200, body=body)
+            answer = Answer(body, value, self.clock.now(), exchange.headers, status)
             fault = check(answer) if check is not None else None
             if fault is not None:
                 raise TransientError(f"{name}: 200, but {fault}", status=200, body=body)

@@ -26,6 +26,7 @@ from strava_pipeline.ingest.clock import ServerClock
 from strava_pipeline.ingest.http import Exchange, NotSentError, Wire
 from strava_pipeline.ingest.strava.token_store import (
     EXPIRES_AT_LOCAL,
+    WRITES,
     StoredToken,
     TokenStore,
     keep_emulator_tokens_here,
@@ -40,6 +41,7 @@ CONSEQUENCES = {
     "activity:read": "no activity can be read at all, so nothing can be pulled",
     SEES_PRIVATE: 'activities visible to "Only You" will be missing',
     "profile:read_all": "gear, weight, zones and follower-only profile details will be missing",
+    WRITES: "nothing can be changed at Strava, and no file can be uploaded",
 }
 EARLY = timedelta(minutes=5)  # longer than any call takes, far less than the six hours a token lives
 LOG_IN = "run strava-pipeline auth"
@@ -60,9 +62,12 @@ class OAuth:
         self._base_url, self._application = base_url, application
         self._wire, self._clock, self._jitter = wire, clock, jitter
 
-    def authorize_url(self, redirect_uri: str, state: str, scopes: Iterable[str] = SCOPES) -> str:
-        """The page on which the athlete agrees."""
-        return authorize_url(self._base_url, self._application.client_id, redirect_uri, scopes, state)
+    def authorize_url(
+        self, redirect_uri: str, state: str, scopes: Iterable[str] = SCOPES, *, is_asked_again: bool = False
+    ) -> str:
+        """The page on which the athlete agrees; `is_asked_again`: also one who agreed to other scopes before."""
+        client_id = self._application.client_id
+        return authorize_url(self._base_url, client_id, redirect_uri, scopes, state, is_asked_again=is_asked_again)
 
     def exchange_code(self, code: str) -> dict[str, Any]:
         """Buy tokens with the code that the redirect brought: Strava's answer, with EXPIRES_AT_LOCAL. A code works once."""
@@ -128,13 +133,21 @@ class OAuth:
             raise _refusal(exchange, answer, lost=False)
 
 
-def authorize_url(base_url: str, client_id: str, redirect_uri: str, scopes: Iterable[str], state: str) -> str:
+def authorize_url(
+    base_url: str,
+    client_id: str,
+    redirect_uri: str,
+    scopes: Iterable[str],
+    state: str,
+    *,
+    is_asked_again: bool = False,
+) -> str:
     """Strava's consent page; it sends the athlete on to `redirect_uri` with a code, `state` and scopes."""
     query = {
         "client_id": client_id,
         "redirect_uri": redirect_uri,
         "response_type": "code",
-        "approval_prompt": "auto",
+        "approval_prompt": "force" if is_asked_again else "auto",
         "scope": ",".join(scopes),
         "state": state,
     }

@@ -22,6 +22,7 @@ from strava_pipeline.settings import Settings
 LOCK_TIMEOUT = 300  # seconds; a holder refreshes once, at worst three tries of 70 s
 POLL = 0.02  # seconds between tries while another process refreshes
 LOGIN = "strava-pipeline auth"
+WRITES = "activity:write"  # the scope that `auth --write` alone asks for
 EXPIRES_AT_LOCAL = "expires_at_local"  # a field of ours: `expires_at` by the clock of the machine that got the answer
 _REFUSED_AT = "refused_at"  # a field of ours
 EMULATOR_PREFIX = "emulator-"  # of every token and code of strava_pipeline.emulator
@@ -61,6 +62,11 @@ class StoredToken:
     def scope(self) -> str | None:
         """The scopes granted at login, separated by commas."""
         return _text(self.raw.get("scope"))
+
+    @property
+    def may_write(self) -> bool | None:
+        """Whether the athlete allowed changes of activities and uploads; None: not known."""
+        return None if self.scope is None else WRITES in self.scope.replace(",", " ").split()
 
     @property
     def athlete_id(self) -> int | None:
