@@ -29,6 +29,7 @@ class LoginState:
         athlete_id: whose login it is; None: not known.
         scopes: what the athlete granted; None: not known.
         missing_scopes: what was not granted, each with what that means.
+        may_write: whether the athlete allowed changes of activities and uploads; None: not known.
         expires_at: when (UTC) the access token expires; None: it is renewed at the next call.
         refused_at: when (UTC) Strava refused the login; None: it did not.
     """
@@ -36,6 +37,7 @@ class LoginState:
     athlete_id: int | None
     scopes: list[str] | None
     missing_scopes: list[tuple[str, str]]
+    may_write: bool | None
     expires_at: datetime | None
     refused_at: datetime | None
 
@@ -45,7 +47,7 @@ def login_state(settings: Settings) -> LoginState:
     token = token_store(settings).load()
     scopes = None if token.scope is None else token.scope.replace(",", " ").split()
     missing = [] if scopes is None else missing_scopes(SCOPES, scopes)
-    return LoginState(token.athlete_id, scopes, missing, token.expires_at, token.refused_at)
+    return LoginState(token.athlete_id, scopes, missing, token.may_write, token.expires_at, token.refused_at)
 
 
 def has_login(settings: Settings) -> bool:

@@ -7,6 +7,8 @@ ingest's, storing the athlete is the lake's.
 import secrets
 import sys
 import webbrowser
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import urlsplit
@@ -17,6 +19,7 @@ from strava_pipeline.core.errors import (
     BudgetExhaustedError,
     CallCapReachedError,
     MissingSettingsError,
+    MisuseError,
     NeedsLoginError,
     PipelineError,
     TransientError,
@@ -27,7 +30,7 @@ from strava_pipeline.ingest.http import make_wire
 from strava_pipeline.ingest.strava.access import forget_revocation
 from strava_pipeline.ingest.strava.client import connect
 from strava_pipeline.ingest.strava.oauth import SCOPES, OAuth, make_oauth, missing_scopes
-from strava_pipeline.ingest.strava.token_store import StoredToken, TokenStore, token_store
+from strava_pipeline.ingest.strava.token_store import WRITES, StoredToken, TokenStore, token_store
 from strava_pipeline.lake.bronze.answers import land_athlete
 from strava_pipeline.lake.bronze.landing import require_writable
 from strava_pipeline.lake.bronze.listings import refuse_emulator
@@ -54,9 +57,15 @@ def auth(
         typer.Argument(min=1, max=65535, help=f"With --listen: the port to catch it on ({PORT})."),
     ] = None,
     no_browser: Annotated[bool, typer.Option("--no-browser", help="Don't open the page, only show it.")] = False,
+    write: Annotated[
+        bool, typer.Option("--write", help="Ask to be allowed to change activities and to upload files, too.")
+    ] = False,
+    read_only: Annotated[bool, typer.Option("--read-only", help="Ask for reading alone again.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Log another athlete in to a folder that holds data.")] = False,
 ) -> None:
     """Log in to Strava."""
+    if write and read_only:
+        raise MisuseError("--write and --read-only contradict each other; choose one.")
     if code is not None and listen:
         raise MissingSettingsError("--code and --listen are two ways to log in; choose one.")
     if port is not None and not listen:
@@ -67,14 +76,26 @@ def auth(
     clock = system_clock(settings)
     oauth = make_oauth(settings, make_wire(settings, clock), clock)
     echo(f"{TERMS}\n", err=True)
-    consent = _consent(oauth, settings.redirect_uri, code, (port or PORT) if listen else None, browser=not no_browser)
-    log_in(settings, oauth, clock, consent, force=force)
+    asks_to_write = write or (not read_only and _may_write(token_store(settings)))
+    asked = (*SCOPES, WRITES) if asks_to_write else SCOPES
+    page = partial(oauth.authorize_url, scopes=asked, is_asked_again=write or read_only)
+    consent = _consent(page, settings.redirect_uri, code, (port or PORT) if listen else None, browser=not no_browser)
+    log_in(settings, oauth, clock, consent, asked=asked, force=force)
 
 
-def log_in(settings: Settings, oauth: OAuth, clock: ServerClock, consent: Consent, *, force: bool) -> None:
+def log_in(
+    settings: Settings,
+    oauth: OAuth,
+    clock: ServerClock,
+    consent: Consent,
+    *,
+    force: bool,
+    asked: Sequence[str] = SCOPES,
+) -> None:
     """Get the tokens, save them, fetch and store the athlete (one call), and show what the login does not allow.
 
-    Raises PipelineError, the old login untouched, when another athlete's data is in the folder and `force` is off.
+    `asked`: the scopes that the page showed. Raises PipelineError, the old login untouched, when another athlete's data is in
+    the folder and `force` is off.
     """
     store = token_store(settings)
     with store.lock():
@@ -90,7 +111,7 @@ def log_in(settings: Settings, oauth: OAuth, clock: ServerClock, consent: Consen
         store.save(token)
     forget_revocation(settings)
     echo(f"Logged in as athlete {token.athlete_id}; the login is kept in {store.path}.")
-    _print_missing_scopes(scopes)
+    _print_missing_scopes(asked, scopes)
     _fetch_athlete(settings, clock)
 
 
@@ -106,16 +127,27 @@ def log_in_at_emulator(settings: Settings) -> None:
     log_in(settings, oauth, clock, read_consent(answer.headers["Location"], "demo"), force=True)
 
 
-def _consent(oauth: OAuth, redirect_uri: str, code: str | None, port: int | None, *, browser: bool) -> Consent:
+def _may_write(store: TokenStore) -> bool:
+    """Whether the present login may change activities."""
+    try:
+        return store.load().may_write is True
+    except (MissingSettingsError, NeedsLoginError):
+        return False
+
+
+def _consent(
+    page: Callable[[str, str], str], redirect_uri: str, code: str | None, port: int | None, *, browser: bool
+) -> Consent:
+    """What the athlete agreed to. `page`: the address of Strava's page, by where it leads and a state."""
     if code is not None:
         return read_consent(code, state=None)  # no page of ours was shown before, so there is no state to compare
     state = secrets.token_urlsafe(16)
     if port is None:
-        _show(oauth.authorize_url(redirect_uri, state), browser=browser)
+        _show(page(redirect_uri, state), browser=browser)
         echo("Strava then sends you to an address that may not open. Copy it whole from the address bar.")
         return read_consent(typer.prompt("Paste that address, or its code"), state)
     with RedirectListener(port, state) as listener:
-        _show(oauth.authorize_url(listener.redirect_uri, state), browser=browser)
+        _show(page(listener.redirect_uri, state), browser=browser)
         echo("Waiting for Strava's answer …", err=True)
         return read_consent(listener.wait(), state)
 
@@ -157,12 +189,20 @@ def _scopes_of(answer: dict[str, Any]) -> tuple[str, ...] | None:
     return tuple(scope.replace(",", " ").split()) if isinstance(scope, str) and scope else None
 
 
-def _print_missing_scopes(granted: tuple[str, ...] | None) -> None:
+def _print_missing_scopes(asked: Sequence[str], granted: tuple[str, ...] | None) -> None:
     if granted is None:
         echo("A bare code doesn't show which boxes were left ticked; the whole address does.")
         return
-    for scope, consequence in missing_scopes(SCOPES, granted):
-        echo(f"Not granted: {scope} – {consequence}. To change that, run auth again.")
+    for scope, consequence in missing_scopes(asked, granted):
+        again = "auth --write" if scope == WRITES else "auth"
+        echo(f"Not granted: {scope} – {consequence}. To change that, run {again} again.")
+    if WRITES in granted and WRITES not in asked:
+        echo(
+            "Strava still lets this login change activities, though only reading was asked for. To end that, take the access "
+            "away at https://www.strava.com/settings/apps, then run auth again."
+        )
+    elif WRITES in granted:
+        echo("This login may change activities and upload files. Nothing is sent that you have not approved.")
 
 
 def _fetch_athlete(settings: Settings, clock: ServerClock) -> None:

@@ -226,13 +226,13 @@ def _login(settings: "Settings", published: _Published) -> dict[str, Any]:
         login = login_state(settings)
     except PipelineError as error:
         return {"problem": str(error), "none_yet": isinstance(error, MissingSettingsError)}
-    athlete = newest_athlete(Lake(settings.data_dir))
-    known = athlete[1] if athlete else {}
+    known = (newest_athlete(Lake(settings.data_dir)) or (None, {}))[1]
     return {
         "athlete_id": login.athlete_id or known.get("id"),
         "name": " ".join(filter(None, [known.get("firstname"), known.get("lastname")])) or None,
         "scopes": login.scopes,
         "missing_scopes": [list(pair) for pair in login.missing_scopes],
+        "may_write": login.may_write,
         "only_me_activities": published.only_me,
         "access_token_expires_at": login.expires_at,
         "refused_at": login.refused_at,
@@ -326,9 +326,10 @@ def _print_login(login: dict[str, Any], revoked: datetime | None) -> None:
     out.print(f"Scopes: {shown}")
     for scope, consequence in login["missing_scopes"]:
         out.print(f"  {scope} was not granted: {consequence}", style="yellow")
-    out.print(
-        f"Access token: {f'until {_at(expiry)}, then renewed by itself' if expiry else 'renewed at the next call'}"
-    )
+    if login["may_write"] is False:
+        out.print("Changes at Strava: not allowed; `strava-pipeline auth --write` asks for that")
+    until = f"until {_at(expiry)}, then renewed by itself" if expiry else "renewed at the next call"
+    out.print(f"Access token: {until}")
 
 
 def _print_pull(pull: dict[str, Any] | None) -> None:

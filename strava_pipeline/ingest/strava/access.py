@@ -240,7 +240,8 @@ def _token(settings: Settings, token: StoredToken) -> Finding:
     granted = token.scope.replace(",", " ").split()
     if missing := missing_scopes(SCOPES, granted):
         return warning(TOKEN, f"there; {until}; but {_without(missing)}.", f"Log in, every box ticked: {LOGIN}")
-    return ok(TOKEN, f"there; {until}; may see everything")
+    writes = "; may change activities" if token.may_write else ""
+    return ok(TOKEN, f"there; {until}; may see everything{writes}")
 
 
 def _without(missing: Sequence[tuple[str, str]]) -> str:

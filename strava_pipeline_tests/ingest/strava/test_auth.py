@@ -7,15 +7,17 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 import requests
 import typer
 from typer.testing import CliRunner, Result
 
-from strava_pipeline.core.errors import MissingSettingsError, NeedsLoginError, PipelineError
+from strava_pipeline.core.errors import MissingSettingsError, MisuseError, NeedsLoginError, PipelineError
 from strava_pipeline.ingest.consent import RedirectListener, read_consent
 from strava_pipeline.ingest.strava.oauth import SCOPES, authorize_url
+from strava_pipeline.ingest.strava.token_store import WRITES
 from strava_pipeline.settings import Settings
 from strava_pipeline.verbs import auth as verb
 from strava_pipeline_tests.ingest.strava.test_client import closed_port
@@ -94,13 +96,13 @@ def test_the_athlete_is_kept_as_received(newcomer: World) -> None:
     assert kept[1] == newcomer.foreign_call("/athlete").json()
 
 
-def prompted(newcomer: World, monkeypatch: pytest.MonkeyPatch, answer: Callable[[str], str]) -> Result:
-    """Run without options; `answer` makes what is pasted from the page's address."""
+def prompted(newcomer: World, monkeypatch: pytest.MonkeyPatch, answer: Callable[[str], str], *options: str) -> Result:
+    """Run, with a prompt; `answer` makes what is pasted from the page's address."""
     shown: list[str] = []
     show = verb._show
     monkeypatch.setattr(verb, "_show", lambda url, **more: (shown.append(url), show(url, **more)))
     monkeypatch.setattr(typer, "prompt", lambda _: answer(shown[0]))
-    return run()
+    return run(*options)
 
 
 @pytest.mark.parametrize("shape", ["address", "code", "query", "quoted"])
@@ -155,6 +157,51 @@ def test_unticked_boxes_are_told_with_their_consequence(newcomer: World) -> None
     assert "Not granted: activity:read_all" in result.stdout
     assert '"Only You" will be missing' in result.stdout
     assert "profile:read_all –" not in result.stdout
+
+
+SCOPE_CASES: list[tuple[str, tuple[str, ...], list[str] | None, str, str]] = [
+    # the login before, options, what the athlete ticks (None: all), the scopes that the page asks for, what is said
+    ("", (), None, "-", ""),
+    ("", ("--write",), None, "+ force", "This login may change activities"),
+    ("", ("--write",), ["read", "activity:read_all", "profile:read_all"], "+ force", "run auth --write again"),
+    (WRITES, (), None, "+", "This login may change activities"),
+    (WRITES, ("--read-only",), None, "- force", ""),
+    ("damaged", (), None, "-", ""),
+]
+
+
+@pytest.mark.parametrize(("before", "options", "ticked", "asked", "said"), SCOPE_CASES)
+def test_writing_is_asked_for_on_request_and_kept_until_it_is_given_back(
+    newcomer: World,
+    monkeypatch: pytest.MonkeyPatch,
+    before: str,
+    options: tuple[str, ...],
+    ticked: list[str] | None,
+    asked: str,
+    said: str,
+) -> None:
+    if before == "damaged":
+        newcomer.store.path.parent.mkdir()
+        newcomer.store.path.write_text("{")
+    else:
+        newcomer.log_in((*SCOPES, *filter(None, [before])))
+    newcomer.order("scopes", granted=ticked)
+    pages: list[str] = []
+    result = ok(prompted(newcomer, monkeypatch, lambda url: pages.append(url) or newcomer.redirect(url), *options))
+    page = parse_qs(urlsplit(pages[0]).query)
+    assert page["scope"] == [",".join((*SCOPES, WRITES) if asked.startswith("+") else SCOPES)]
+    assert page["approval_prompt"] == ["force" if asked.endswith("force") else "auto"]
+    assert newcomer.store.load().may_write == (asked.startswith("+") and ticked is None)
+    assert (said in result.stdout, "change activities" in result.stdout) == (True, said.startswith("This login"))
+
+
+def test_scopes_that_strava_gives_unasked_are_said(newcomer: World) -> None:
+    newcomer.log_in((*SCOPES, WRITES))
+    result = ok(run("--read-only", "--code", consent(newcomer, scopes=(*SCOPES, WRITES))))
+    assert "Strava still lets this login change activities" in result.stdout
+    assert newcomer.store.load().may_write
+    contradiction = run("--read-only", "--write")
+    assert isinstance(contradiction.exception, MisuseError)
 
 
 def catch(newcomer: World, *args: str, port: int) -> tuple[Result, requests.Response]:
