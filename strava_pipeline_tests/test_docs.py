@@ -12,7 +12,7 @@ import pytest
 import typer
 
 from strava_pipeline.cli import ALIASES, COMMANDS, app
-from strava_pipeline.core.tables import PARQUET_TABLES
+from strava_pipeline.core.tables import PARQUET_TABLES, Table
 from strava_pipeline.lake.gold.warehouse import reading
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.settings import Settings
@@ -129,7 +129,8 @@ def test_every_query_in_the_documents_runs_on_an_empty_warehouse(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     lake = new_lake(tmp_path / "data")
-    _write_an_empty_track(tmp_path / "data" / "tracks" / "year=2026" / "1.parquet")
+    for name, table in PARQUET_TABLES.items():
+        _write_no_rows(table, tmp_path / "data" / name / "year=2026" / "1.parquet")
     queries = [(document.name, query) for document in GUIDES for query in queries_in(document)]
     assert len(queries) > 12
     with reading(lake) as warehouse:
@@ -187,9 +188,9 @@ def _is_a_target(word: str) -> bool:
     return word in targets or (word.endswith("-") and any(name.startswith(word) for name in targets))
 
 
-def _write_an_empty_track(path: Path) -> None:
+def _write_no_rows(table: Table, path: Path) -> None:
     path.parent.mkdir(parents=True)
-    columns = ", ".join(f"NULL::{column.kind.value} AS {column.name}" for column in PARQUET_TABLES["tracks"].columns)
+    columns = ", ".join(f"NULL::{column.kind.value} AS {column.name}" for column in table.columns)
     duckdb.sql(f"COPY (SELECT {columns} WHERE false) TO '{path}'")
 
 

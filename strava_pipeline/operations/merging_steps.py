@@ -331,6 +331,7 @@ def write_tracks(run: RunContext, years: Sequence[int]) -> StepReport:
             "tracks_from_files": report.made_of_files,
             "tracks_removed": report.removed,
             "streams_damaged": report.damaged,
+            "tracks_measured": report.measured,
             "tracks": sum(files for files, _ in sizes.values()),
             "seconds": seconds.value,
         },

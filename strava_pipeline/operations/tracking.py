@@ -1,15 +1,16 @@
-"""Makes the tracks of some years from files and streams. How one is made, lake/tracks.py says."""
+"""Makes the tracks of some years from files and streams, and measures them. lake/tracks.py and track_measures.py say how."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from strava_pipeline.lake.gold.matches import note_tracks_current
-from strava_pipeline.lake.gold.warehouse import writing
+from strava_pipeline.lake.gold.warehouse import reading, writing
 from strava_pipeline.lake.imports.activities import ImportedActivities, SessionKeys, imported_activities
 from strava_pipeline.lake.imports.manifests import undone_names
 from strava_pipeline.lake.imports.merge import note_tracks_written
 from strava_pipeline.lake.imports.undo import are_tracks_due, note_tracks_left_out
 from strava_pipeline.lake.providers import provider_files
+from strava_pipeline.lake.track_measures import due_tracks, measure_tracks
 from strava_pipeline.lake.tracks import (
     recorded_tracks,
     remove_stray_tracks,
@@ -21,15 +22,21 @@ from strava_pipeline.lake.tracks import (
 from strava_pipeline.operations.progress import progressing
 from strava_pipeline.operations.run_context import RunContext
 
+LOCK = "track_measures"  # two runs at once would each write a year's file without what the other computed
+
 
 @dataclass(slots=True)
 class TracksReport:
-    """What became of the tracks. `damaged`: streams that can't be read and are to be fetched again."""
+    """What became of the tracks. `damaged`: streams that can't be read and are to be fetched again.
+
+    `measured`: tracks whose curves and seconds at each value were computed.
+    """
 
     made: int = 0
     made_of_files: int = 0
     removed: int = 0
     damaged: int = 0
+    measured: int = 0
 
 
 def make_tracks(run: RunContext, years: Sequence[int]) -> TracksReport:
@@ -57,7 +64,22 @@ def make_tracks(run: RunContext, years: Sequence[int]) -> TracksReport:
         report.removed += remove_stray_tracks(run.lake, connection)
         if set(run.years.all) <= set(years) and came.undone == undone_names(run.lake):
             note_tracks_left_out(connection, came.undone)
+    report.measured = _measure(run, years)
     return report
+
+
+def _measure(run: RunContext, years: Sequence[int]) -> int:
+    """Compute what is computed once of each new or changed track; returns of how many. The warehouse is free meanwhile."""
+    with run.exclusive(LOCK):
+        with reading(run.lake) as connection:
+            due = due_tracks(run.lake, connection, years)
+        if not due:
+            return 0
+        count = sum(len(each.stale) for each in due)
+        with progressing(run.progress, "Measuring tracks", count) as advance:
+            for each in due:
+                measure_tracks(run.lake, each, lambda: advance(1))
+    return count
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from strava_pipeline.core.tables.activities import (
     QUARANTINE,
 )
 from strava_pipeline.core.tables.changes import PROPOSED_CHANGES
-from strava_pipeline.core.tables.details import ACTIVITY_DETAILS, CHILDREN, TRACKS
+from strava_pipeline.core.tables.details import ACTIVITY_DETAILS, CHILDREN, CURVES, TRACKS, VALUE_SECONDS
 from strava_pipeline.core.tables.model import Column, Kind, Table
 from strava_pipeline.core.tables.trips import (
     CAR_TABLES,
@@ -49,7 +49,7 @@ TABLES: dict[str, Table] = {
     )
 }
 
-PARQUET_TABLES: dict[str, Table] = {TRACKS.name: TRACKS}
+PARQUET_TABLES: dict[str, Table] = {table.name: table for table in (TRACKS, CURVES, VALUE_SECONDS)}
 """Tables that lie as Parquet by year and not in the warehouse."""
 
 MATCH_TABLES: tuple[str, ...] = (IMPORTED_ACTIVITIES.name, ACTIVITY_MEMBERS.name, ACTIVITY_MATCHES.name)
@@ -88,6 +88,7 @@ __all__ = [
     "CAR_TRIP_CANCELLATIONS",
     "CAR_TRIP_POINTS",
     "CHILDREN",
+    "CURVES",
     "DETAIL_TABLES",
     "FILES",
     "GEAR",
@@ -103,6 +104,7 @@ __all__ = [
     "TRIP_INDEX",
     "TRIP_REPLAY",
     "TRIP_TABLES",
+    "VALUE_SECONDS",
     "Column",
     "Kind",
     "Table",

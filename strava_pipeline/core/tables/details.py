@@ -296,3 +296,35 @@ TRACKS = Table(
     parent="activities_all",
     may_shrink=True,
 )
+CURVES = Table(
+    "curves",
+    "The best of each activity out of its track: mean power over 5 s to 2 h; time over 400 m to a marathon (runs, walks, swims).",
+    (
+        Column("activity_id", Kind.BIGINT, "the activity", key=True),
+        Column("athlete_id", Kind.BIGINT, "the athlete"),
+        Column("measure", Kind.TEXT, "watts (mean power) or pace (time)", key=True),
+        Column("width", Kind.DOUBLE, "over how long: of watts seconds, of pace metres", "s or m", key=True),
+        Column("value", Kind.DOUBLE, "mean power; or seconds from start to end, pauses included", "W or s"),
+        Column("begins_at", Kind.INSTANT, "when that stretch begins"),
+    ),
+    parent="activities_all",
+    may_shrink=True,
+)
+VALUE_SECONDS = Table(
+    "value_seconds",
+    "For how long each power and heart rate held in an activity, out of its track. With training_zones: the time in each zone.",
+    (
+        Column("activity_id", Kind.BIGINT, "the activity", key=True),
+        Column("athlete_id", Kind.BIGINT, "the athlete"),
+        Column("measure", Kind.TEXT, "watts or heartrate", key=True),
+        Column("value", Kind.INTEGER, "the value, rounded", "W or bpm", key=True),
+        Column(
+            "seconds",
+            Kind.DOUBLE,
+            "how long; a point counts until the next one, before a pause (10 s) for one second",
+            "s",
+        ),
+    ),
+    parent="activities_all",
+    may_shrink=True,
+)

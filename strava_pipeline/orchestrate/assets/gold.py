@@ -228,7 +228,8 @@ def _tracks(partitions: dg.PartitionsDefinition[Any], received: Sequence[str]) -
         group_name="tracks",
         kinds={"parquet"},
         owners=[OWNER],
-        description=f"{table_description(TRACKS)} A file's points are preferred to Strava's streams.",
+        description=f"{table_description(TRACKS)} A file's points are preferred to Strava's streams. "
+        "What is computed once of each: curves and value_seconds, a Parquet file per year beside them.",
         metadata=described(TRACKS.name),
     )
     def tracks(context: dg.AssetExecutionContext, run: Run) -> Iterator[Result]:

@@ -1,0 +1,202 @@
+"""What a track says of training: the best power over a time, the best time over a distance, and how long each value held. Pure.
+
+A track is read as two lines over time that rise from point to point: energy, and distance. The best window of a length begins or
+ends at a point of such a line, so looking there is exact, whatever the recording's interval. What was not recorded never makes a
+result better: a gap adds no energy, and a jump of the positions no distance, while its time counts.
+"""
+
+from collections.abc import Sequence
+from typing import Literal
+
+import polars as pl
+
+from strava_pipeline.core.geodesy import column_distance_m
+from strava_pipeline.core.tables.details import CURVES, VALUE_SECONDS
+
+FORM = 1  # raised whenever the same points would come to something else
+DURATIONS = (5, 10, 15, 30, 60, 120, 300, 600, 1200, 1800, 3600, 5400, 7200)  # s
+DISTANCES = (400.0, 800.0, 1000.0, 1609.344, 3000.0, 5000.0, 10_000.0, 15_000.0, 21_097.5, 30_000.0, 42_195.0)  # m
+HOLDS = 10.0  # s: a longer gap is a pause. Smart recording of Garmin's devices leaves less
+_MOST_WATTS = (
+    2500.0  # world-class track sprinters reach 1,600 W on average (Dorel et al. 2005), the best half as much again
+)
+_BEATS = (20.0, 250.0)  # bpm
+# m/s, a little more than the best ever: Bolt in Berlin in 2009 (12.4; Graubner and Nixdorf 2011), 50 m freestyle (2.4)
+_FASTEST = {"run": 12.5, "walk": 12.5, "swim": 2.5}
+
+
+def curves(points: pl.DataFrame, sport_group: str | None) -> pl.DataFrame:
+    """The best power over each of DURATIONS and, on foot and in water, the best time over each of DISTANCES.
+
+    Args:
+        points: of one activity, with the columns of `tracks`.
+        sport_group: of core/sports.py.
+
+    Returns:
+        The columns of `curves` that belong to an activity: measure, width, value, begins_at.
+    """
+    found = [_power_curve(points)]
+    if sport_group in _FASTEST:
+        found.append(_pace_curve(points, _FASTEST[sport_group]))
+    return pl.concat(found)
+
+
+def value_seconds(points: pl.DataFrame, sport_group: str | None = None) -> pl.DataFrame:
+    """For how many seconds each whole watt and each heart rate held: measure, value, seconds.
+
+    A point counts until the next one; for one second, where that is more than HOLDS seconds away.
+    """
+    del sport_group  # counts for every sport
+    found = []
+    for measure, (low, high) in {"watts": (0.0, _MOST_WATTS), "heartrate": _BEATS}.items():
+        timed = _timed(points, measure, low, high)
+        found.append(
+            timed.select(
+                pl.lit(measure).alias("measure"),
+                pl.col(measure).round().cast(pl.Int32).alias("value"),
+                _held().alias("seconds"),
+            )
+            .group_by("measure", "value")
+            .agg(pl.col("seconds").sum())
+            .sort("value")
+        )
+    return pl.concat(found).select(_columns(VALUE_SECONDS.polars_schema, "measure", "value", "seconds"))
+
+
+def _columns(schema: dict[str, pl.DataType], *names: str) -> list[pl.Expr]:
+    return [pl.col(name).cast(schema[name]) for name in names]
+
+
+def _timed(points: pl.DataFrame, column: str, low: float, high: float) -> pl.DataFrame:
+    """The believable values, the mean of each second, in order: `t`, seconds since the first point, and `column`."""
+    return (
+        points.lazy()
+        .select(_seconds(points), column)
+        .filter(pl.col("t").is_not_null() & pl.col(column).is_between(low, high))  # neither null nor NaN
+        .group_by("t")
+        .agg(pl.col(column).mean())
+        .sort("t")
+        .collect()
+    )
+
+
+def _held() -> pl.Expr:
+    """Seconds that each point counts for: until the next one, or one before a pause and at the end."""
+    gap = pl.col("t").shift(-1) - pl.col("t")
+    return pl.when(gap <= HOLDS).then(gap).otherwise(1.0)
+
+
+def _seconds(points: pl.DataFrame) -> pl.Expr:
+    """`t`, whole seconds since the first point."""
+    return (pl.col("recorded_at") - _begin(points)).dt.total_seconds().cast(pl.Float64).alias("t")
+
+
+def _begin(points: pl.DataFrame) -> pl.Expr:
+    return pl.lit(points["recorded_at"].min(), pl.Datetime("us", "UTC"))
+
+
+def _power_curve(points: pl.DataFrame) -> pl.DataFrame:
+    """The greatest mean power over each duration that fits into the recording; a pause is time without power."""
+    timed = _timed(points, "watts", 0.0, _MOST_WATTS)
+    rows: list[tuple[str, float, float, float]] = []
+    if timed.height and float(timed["watts"].max() or 0) > 0:  # type: ignore[arg-type]
+        held = timed.with_columns(held=_held()).with_columns(joules=pl.col("watts") * pl.col("held"))
+        starts = held.select("t", energy=pl.col("joules").cum_sum() - pl.col("joules"))
+        ends = held.select(t=pl.col("t") + pl.col("held"), energy=pl.col("joules").cum_sum())
+        line = pl.concat([starts, ends]).unique("t").sort("t")
+        for width in DURATIONS:
+            if (best := _best_rise(line["t"], line["energy"], float(width))) is not None:
+                rows.append(("watts", float(width), best[0] / width, best[1]))
+    return _rows(points, rows)
+
+
+def _best_rise(x: pl.Series, y: pl.Series, width: float) -> tuple[float, float] | None:
+    """The greatest rise of the line (x, y) over `width`, and where it begins; None: the line is shorter. `x` rises strictly."""
+    first, last = x.item(0), x.item(-1)
+    if last - first < width:
+        return None
+    begins = pl.concat([x.filter(x <= last - width), (x.filter(x >= first + width) - width)])
+    rises = _at(x, y, begins + width) - _at(x, y, begins)
+    place = rises.arg_max()
+    assert place is not None
+    return float(rises.item(place)), float(begins.item(place))
+
+
+def _at(x: pl.Series, y: pl.Series, where: pl.Series) -> pl.Series:
+    """The line's height at each of `where`, within the line."""
+    after = x.search_sorted(where, side="right").clip(1, len(x) - 1)
+    before = after - 1
+    share = (where - x.gather(before)) / (x.gather(after) - x.gather(before))
+    return y.gather(before) + share * (y.gather(after) - y.gather(before))
+
+
+def _pace_curve(points: pl.DataFrame, fastest: float) -> pl.DataFrame:
+    """The least time over each distance that was covered. A step faster than `fastest` (m/s) adds no distance."""
+    line = _distances(points, fastest)
+    rows: list[tuple[str, float, float, float]] = []
+    if line.height > 1:
+        for width in DISTANCES:
+            if (best := _least_time(line["t"], line["covered"], width)) is not None:
+                rows.append(("pace", width, *best))
+    return _rows(points, rows)
+
+
+def _distances(points: pl.DataFrame, fastest: float) -> pl.DataFrame:
+    """`t`, seconds since the first point, and `covered`, metres until then: by the device, or else along the positions."""
+    timed = points.filter(pl.col("recorded_at").is_not_null()).sort("recorded_at", maintain_order=True)
+    if timed["distance"].is_finite().sum() > 1:
+        timed = timed.filter(pl.col("distance").is_finite())
+        step = pl.col("distance").diff()  # below 0 where a device or a session begins again
+    else:
+        timed = timed.filter(pl.col("latitude").is_finite() & pl.col("longitude").is_finite())
+        here = pl.col("latitude"), pl.col("longitude")
+        step = column_distance_m(here[0].shift(), here[1].shift(), *here)
+    return (
+        timed.lazy()
+        .select(
+            _seconds(points),
+            step.clip(lower_bound=0.0).fill_null(0.0).alias("step"),
+        )
+        .group_by("t")
+        .agg(pl.col("step").sum())
+        .sort("t")
+        .with_columns(pl.when(pl.col("step") <= fastest * pl.col("t").diff()).then("step").otherwise(0.0))
+        .select("t", covered=pl.col("step").cum_sum())
+        .collect()
+    )
+
+
+def _least_time(t: pl.Series, covered: pl.Series, width: float) -> tuple[float, float] | None:
+    """The least time in which `covered` rises by `width`, and when that begins; None: it never does."""
+    if covered.item(-1) - covered.item(0) < width:
+        return None
+    from_point = covered <= covered.item(-1) - width
+    starts = t.filter(from_point)
+    ends = _when(t, covered, covered.filter(from_point) + width, "left")
+    to_point = covered >= covered.item(0) + width
+    later_ends = t.filter(to_point)
+    later_starts = _when(t, covered, covered.filter(to_point) - width, "right")
+    begins, took = pl.concat([starts, later_starts]), pl.concat([ends - starts, later_ends - later_starts])
+    place = took.arg_min()
+    assert place is not None
+    return float(took.item(place)), float(begins.item(place))
+
+
+def _when(t: pl.Series, covered: pl.Series, reached: pl.Series, side: Literal["left", "right"]) -> pl.Series:
+    """When each of `reached` metres was covered: the first moment (`left`) or, where one stood there, the last (`right`)."""
+    after = covered.search_sorted(reached, side=side).clip(1, len(covered) - 1)
+    before = after - 1
+    length = covered.gather(after) - covered.gather(before)
+    share = ((reached - covered.gather(before)) / length).fill_nan(1.0).clip(0.0, 1.0)
+    return t.gather(before) + share * (t.gather(after) - t.gather(before))
+
+
+def _rows(points: pl.DataFrame, rows: Sequence[tuple[str, float, float, float]]) -> pl.DataFrame:
+    """As columns of `curves`; the last number of each row: seconds from the first point to the begin of the window."""
+    frame = pl.DataFrame(
+        rows, {"measure": pl.String, "width": pl.Float64, "value": pl.Float64, "begins": pl.Float64}, orient="row"
+    )
+    begins = _begin(points) + pl.duration(microseconds=(pl.col("begins") * 1e6).round())
+    return frame.with_columns(begins_at=begins).select(
+        _columns(CURVES.polars_schema, "measure", "width", "value", "begins_at")
+    )

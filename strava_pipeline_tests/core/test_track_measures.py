@@ -1,0 +1,161 @@
+"""Curves and seconds at each value of made-up tracks: known answers, and a slow, obvious reference."""
+
+import random
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+
+import polars as pl
+import pytest
+
+from strava_pipeline.core.tables import CURVES, TRACKS, VALUE_SECONDS
+from strava_pipeline.core.track_measures import DISTANCES, DURATIONS, curves, value_seconds
+
+START = datetime(2026, 5, 31, 6, tzinfo=UTC)
+Point = tuple[float | None, Mapping[str, float | None]]
+
+
+def track(points: list[Point]) -> pl.DataFrame:
+    """Points as (seconds since the start, values of columns)."""
+    rows = [{"recorded_at": None if t is None else START + timedelta(seconds=t), **values} for t, values in points]
+    schema = TRACKS.polars_schema
+    return pl.DataFrame(rows, schema={name: schema[name] for name in schema})
+
+
+def watts(values: Mapping[int, float | None]) -> pl.DataFrame:
+    return track([(t, {"watts": value}) for t, value in values.items()])
+
+
+def curve(points: pl.DataFrame, measure: str, group: str = "ride") -> dict[float, float]:
+    found = curves(points, group)
+    assert found.schema == {name: CURVES.polars_schema[name] for name in ("measure", "width", "value", "begins_at")}
+    return dict(found.filter(pl.col("measure") == measure).select("width", "value").iter_rows())
+
+
+STEADY: dict[int, float | None] = dict.fromkeys(range(600), 200.0)
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        (STEADY, {5: 200, 30: 200, 600: 200, 1200: None}),
+        (STEADY | {300: 3000.0}, {5: 200, 600: 200}),  # a spike
+        (STEADY | {300: -50.0, 301: None, 302: float("nan")}, {5: 200, 600: 200}),
+        (STEADY | {300: 700.0}, {5: 300, 10: 250, 60: 200 + 500 / 60}),  # a hard second is believed
+        (dict.fromkeys(range(0, 600, 7), 200.0), {5: 200, 60: 200, 300: 200}),  # smart recording
+        (dict.fromkeys((*range(60), *range(120, 180)), 300.0), {5: 300, 60: 300, 120: 150, 30: 300}),  # a pause
+        (dict.fromkeys(range(600), 0.0), {5: None, 60: None}),
+        (dict.fromkeys(range(600)), {5: None}),
+        ({0: 500.0}, {5: None}),
+        ({}, {5: None}),
+    ],
+)
+def test_power_curves_of_known_rides(values: dict[int, float | None], expected: dict[int, float | None]) -> None:
+    found = curve(watts(values), "watts")
+    assert {width: found.get(width) for width in expected} == pytest.approx(expected)
+
+
+def test_several_points_in_a_second_and_points_in_any_order_count_once() -> None:
+    points = [(t / 2, {"watts": 100.0 + 200 * (t % 2)}) for t in range(120)] + [(None, {"watts": 900.0})]
+    random.Random(1).shuffle(points)
+    assert curve(track(points), "watts") == pytest.approx(dict.fromkeys((5, 10, 15, 30, 60), 200))
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_the_power_curve_is_that_of_every_second_tried_in_turn(seed: int) -> None:
+    dice = random.Random(seed)
+    held: dict[int, float] = {}
+    t = 0
+    for _ in range(400):
+        held[t] = dice.choice([0.0, 120.0, 250.0, 800.0, float(dice.randrange(50, 400))])
+        t += dice.choice([1, 1, 1, 2, 5, 10, 11, 60])
+    seconds = [0.0] * (max(held) + 1)
+    times = [*held, max(held) + 1]
+    for one, following in pairwise(times):
+        for second in range(one, following if following - one <= 10 else one + 1):
+            seconds[second] = held[one]
+    expected = {
+        width: max(sum(seconds[begin : begin + width]) / width for begin in range(len(seconds) - width + 1))
+        for width in DURATIONS
+        if width <= len(seconds)
+    }
+    found = curves(watts(held), "ride")
+    assert dict(found.select("width", "value").iter_rows()) == pytest.approx(expected)
+    for width, value, begins_at in found.select("width", "value", "begins_at").iter_rows():
+        begin = round((begins_at - START).total_seconds())
+        assert sum(seconds[begin : begin + int(width)]) / width == pytest.approx(value)
+
+
+def run(speed: float, seconds: int, **changes: float) -> list[Point]:
+    return [(t, {"distance": speed * t}) for t in range(seconds + 1)]
+
+
+def north(metres: float) -> dict[str, float]:
+    return {"latitude": 47.0 + metres / 111_195.08, "longitude": 11.0}  # a degree on a sphere of 6,371,008.8 m
+
+
+STOPPED: list[Point] = [(t + (60 if t > 100 else 0), {"distance": 4.0 * t}) for t in range(501)]
+
+
+@pytest.mark.parametrize(
+    ("points", "group", "expected"),
+    [
+        (run(4, 500), "run", {400: 100, 1000: 250, 1609.344: 402.336, 3000: None}),
+        (run(4, 500), "ride", {400: None}),
+        (run(1, 500), "swim", {400: 400}),
+        (STOPPED, "run", {400: 100, 1000: 250, 1609.344: 402.336 + 60}),  # a pause counts where it is within
+        ([(t, {"distance": 4.0 * t + (5000 if t > 250 else 0)}) for t in range(501)], "run", {400: 100, 3000: None}),
+        ([(t, {"distance": 4.0 * t if t < 250 else 4.0 * (t - 250)}) for t in range(401)], "run", {1000: 251}),
+        ([(t, {"distance": 4.0 * t if t % 9 == 0 else None}) for t in range(500)], "run", {400: 100}),
+        ([(t, north(4 * t)) for t in range(501)], "run", {400: 100, 1000: 250}),
+        ([(t, north(4 * t + (900 if t == 250 else 0))) for t in range(501)], "run", {400: 100, 1609.344: 404.336}),
+        ([(t, north(4 * t) if t % 3 else {}) for t in range(501)], "run", {400: 100}),
+        ([(0, {"distance": 0.0})], "run", {400: None}),
+        ([], "run", {400: None}),
+    ],
+)  # fmt: skip
+def test_pace_curves_of_known_runs(points: list[Point], group: str, expected: dict[float, float | None]) -> None:
+    found = curve(track(points), "pace", group)
+    assert {width: found.get(width, 0) for width in expected} == pytest.approx(
+        {width: value or 0 for width, value in expected.items()}
+    )
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_the_pace_curve_is_that_of_every_tenth_of_a_second_tried_in_turn(seed: int) -> None:
+    dice = random.Random(seed)
+    t, metres, line = 0, 0.0, [(0, 0.0)]
+    while metres < 1700:
+        step = dice.choice([1, 1, 2, 5, 40])
+        t, metres = t + step, metres + step * dice.choice([0.0, 2.0, 3.5, dice.uniform(2, 7)])
+        line.append((t, metres))
+    covered = []  # at each tenth of a second
+    for (t0, m0), (t1, m1) in pairwise(line):
+        covered += [m0 + (m1 - m0) * tenth / (t1 - t0) / 10 for tenth in range((t1 - t0) * 10)]
+    covered.append(metres)
+    expected = {}
+    for width in (one for one in DISTANCES if one <= metres):
+        end, best = 0, float("inf")
+        for begin in range(len(covered)):
+            while end < len(covered) and covered[end] < covered[begin] + width:
+                end += 1
+            if end < len(covered):
+                best = min(best, (end - begin) / 10)
+        expected[width] = best
+    found = curve(track([(t, {"distance": metres}) for t, metres in line]), "pace", "run")
+    assert found == pytest.approx(expected, abs=0.2)
+    assert len(found) == 4
+
+
+def test_seconds_at_each_value() -> None:
+    beats = [
+        (t, {"heartrate": 120.4 if t < 60 else 150.0, "watts": 5000.0 if t == 3 else None}) for t in range(0, 100, 2)
+    ]
+    found = value_seconds(track([*beats, (500, {"heartrate": 160.0, "watts": 0.0}), (501, {"heartrate": 0.0})]))
+    assert found.schema == {name: VALUE_SECONDS.polars_schema[name] for name in ("measure", "value", "seconds")}
+    assert found.rows() == [
+        ("watts", 0, 1.0),
+        ("heartrate", 120, 60.0),
+        ("heartrate", 150, 39.0),  # 2 s each, 1 s before the pause
+        ("heartrate", 160, 1.0),
+    ]

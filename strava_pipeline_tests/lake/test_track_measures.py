@@ -1,0 +1,128 @@
+"""lake.track_measures: what is computed of tracks is computed once, follows them, and answers the documents' queries."""
+
+import re
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import duckdb
+import polars as pl
+import pytest
+
+from strava_pipeline.lake.gold.publish import publish, snapshot
+from strava_pipeline.lake.gold.warehouse import reading, writing
+from strava_pipeline.lake.paths import Lake
+from strava_pipeline.lake.track_measures import due_tracks, measure_tracks
+from strava_pipeline.lake.tracks import track_path, write_track
+from strava_pipeline_tests.documents import REPO, queries_in
+from strava_pipeline_tests.lake.insight_rows import activity, put
+
+START = datetime(2025, 5, 1, 6, tzinfo=UTC)
+
+
+def tracked(lake: Lake, activity_id: int, watts: float, year: int = 2025, seconds: int = 600, origin: str = "") -> None:
+    """A track of 4 m/s at that power."""
+    clock = range(seconds + 1)
+    points = pl.DataFrame(
+        {
+            "recorded_at": [START + timedelta(seconds=second) for second in clock],
+            "watts": [watts for _ in clock],
+            "heartrate": [watts / 2 for _ in clock],
+            "distance": [4.0 * second for second in clock],
+        },
+        schema_overrides={"recorded_at": pl.Datetime("us", "UTC")},
+    )
+    write_track(lake, year, activity_id, 77, "file", [points], f"file:{activity_id}:{origin}")
+
+
+@pytest.fixture
+def recorded(lake: Lake) -> Lake:
+    put(
+        lake,
+        [
+            activity(1, "2025-05-01T08:00", sport_type="Ride"),
+            activity(2, "2025-06-01T08:00", sport_type="Run"),
+            activity(3, "2024-06-01T08:00", sport_type="Ride", device_watts=True),
+            activity(4, "2025-07-01T08:00", sport_type="Ride", device_watts=False),
+        ],
+    )
+    for activity_id, watts, year in ((1, 200.0, 2025), (2, 100.0, 2025), (3, 250.0, 2024), (4, 400.0, 2025)):
+        tracked(lake, activity_id, watts, year)
+    measured(lake, 2025)
+    return lake
+
+
+def measured(lake: Lake, *years: int) -> dict[int, list[int]]:
+    """What was due: by year the tracks that were measured."""
+    with reading(lake) as connection:
+        due = due_tracks(lake, connection, years)
+    for each in due:
+        measure_tracks(lake, each)
+    return {each.year: sorted(each.stale) for each in due}
+
+
+def best(lake: Lake, table: str = "curves") -> dict[int, int]:
+    """Rows of each activity."""
+    path = lake.data_dir / table / "**" / "*.parquet"
+    return dict(duckdb.sql(f"SELECT activity_id, count(*) FROM '{path}' GROUP BY 1 ORDER BY 1").fetchall())
+
+
+def changed(lake: Lake, statement: str) -> None:
+    with writing(lake) as connection:
+        connection.execute(statement)
+
+
+def test_each_track_is_measured_once_and_again_when_it_changed(recorded: Lake) -> None:
+    powers, paces = 8, 4  # 5 s to 600 s; 400 m to 1 mile
+    assert best(recorded) == {1: powers, 2: powers + paces, 3: powers, 4: powers}
+    assert best(recorded, "value_seconds") == {1: 2, 2: 2, 3: 2, 4: 2}
+    assert measured(recorded, 2024, 2025) == {}
+    tracked(recorded, 1, 300.0, origin="better")
+    assert measured(recorded, 2024, 2025) == {2025: [1]}
+    changed(recorded, "UPDATE activities_all SET sport_type = 'Run' WHERE id = 1")
+    assert measured(recorded, 2025) == {2025: [1]}
+    assert best(recorded) == {1: powers + paces, 2: powers + paces, 3: powers, 4: powers}
+
+
+def test_rows_leave_with_their_track_in_any_year(recorded: Lake) -> None:
+    track_path(recorded, 2024, 3).unlink()
+    track_path(recorded, 2025, 4).unlink()
+    tracked(recorded, 5, 200.0, 2023)
+    assert measured(recorded) == {2023: [5], 2024: [], 2025: []}
+    assert best(recorded).keys() == best(recorded, "value_seconds").keys() == {1, 2, 5}
+    assert measured(recorded) == {}
+
+
+@pytest.mark.parametrize("content", [b"", b"PAR1 and no more", None])
+def test_damaged_files_are_made_again_and_damaged_tracks_are_left_out(recorded: Lake, content: bytes | None) -> None:
+    expected = best(recorded)
+    path = recorded.data_dir / "curves" / "year=2025" / "curves.parquet"
+    path.unlink() if content is None else path.write_bytes(content)
+    assert measured(recorded) == {2025: [1, 2, 4]}
+    assert best(recorded) == expected
+    tracked(recorded, 2, 150.0, origin="other")
+    whole = bytearray(track_path(recorded, 2025, 2).read_bytes())
+    whole[4:400] = bytes(396)  # the footer stays
+    track_path(recorded, 2025, 2).write_bytes(whole)
+    assert measured(recorded, 2025) == {2025: [2]}
+    assert best(recorded).keys() == {1, 3, 4}
+
+
+def test_the_queries_of_the_documents_find_the_best_and_the_time_in_zones(
+    recorded: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "goals.toml").write_text("[[athlete]]\nsince = 2025-01-01\nheartrate_zones = [60, 200]\nftp = 210")
+    publish(recorded)
+    monkeypatch.chdir(tmp_path)
+    (text,) = (each for each in queries_in(REPO / "docs" / "insights.md") if "data/curves" in each)
+    with snapshot(recorded) as connection:
+        answers = [connection.execute(each).fetchall() for each in re.split(r"(?<=;)\n", text.strip())]
+    power, pace, zones = answers
+    assert {row[0]: row[1:] for row in power}[600] == (
+        200,
+        1,
+        250,
+        3,
+    )  # this year, all time; estimated power is left out
+    assert [(row[0], row[1], row[3]) for row in pace][:2] == [(400, 100, 2), (800, 200, 2)]
+    assert (1, "watts", 4, pytest.approx(601)) in zones  # 200 W of 210 are 95 %
+    assert (2, "heartrate", 1, pytest.approx(601)) in zones
