@@ -129,6 +129,7 @@ def follow_deliveries(run: RunContext, source: ProviderSource) -> DeliveriesRepo
     """
     name, webhooks = source.spec.name, _webhooks(source)
     with run.exclusive(lock_of(name)):
+        calls = source.client.calls  # without a login, nothing is taken in
         require_writable(run.lake, run.lake.webhooks_of(name))
 
         def account() -> str | None:
@@ -137,13 +138,11 @@ def follow_deliveries(run: RunContext, source: ProviderSource) -> DeliveriesRepo
 
         state, news, refused = take_in(run.lake, name, webhooks.read, account, run.now())
         work = _Work(run, source, state, DeliveriesReport(news, refused))
-        calls = source.client.calls if state.is_due(run.now()) else 0
         try:
             work.follow()
         finally:
             save_deliveries(run.lake, name, work.state)
-        if work.has_asked:
-            work.report.calls = source.client.calls - calls
+        work.report.calls = source.client.calls - calls
         work.report.left, work.report.feed_waits = len(work.state.waiting), work.state.feed is not None
         return work.report
 
@@ -171,7 +170,6 @@ class _Work:
     source: ProviderSource
     state: DeliveriesState
     report: DeliveriesReport
-    has_asked: bool = False
     _listing: Listing | None = None
     _due: dict[int, _Due] = field(default_factory=dict)
     _page: Page | None = None
@@ -179,10 +177,8 @@ class _Work:
 
     def follow(self) -> None:
         """Ask whether the access stands, where that is in doubt; then the feed, or for each activity."""
-        if self.state.claimed_at is not None:
-            self.has_asked = True
-            if self._is_revoked():
-                return
+        if self.state.claimed_at is not None and self._is_revoked():
+            return
         now = self.run.now()
         if self.state.feed is not None and self.state.feed.may_be_fetched(now):
             self._sync(self.state.feed)
@@ -206,7 +202,6 @@ class _Work:
 
     def _sync(self, asked: QueuedHint) -> None:
         """Pull what the feed says; deliveries that come meanwhile are read by the next run."""
-        self.has_asked = True
         try:
             pulled = pull_activities(self.run, self.source, ListingOptions(mode="incremental"), None)
         except (LimitReachedError, TransientError) as error:
@@ -227,7 +222,6 @@ class _Work:
             self._due[due.activity_id] = due
         if not self._due:
             return
-        self.has_asked = True
         require_writable(self.run.lake, self.run.lake.listings_of(self.source.spec.name))
         try:
             with progressing(self.run.progress, "Fetching what changed", len(self._due)) as advance:

@@ -4,6 +4,8 @@ import json
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import count
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -213,3 +215,50 @@ def test_no_secret_is_kept_and_without_one_the_path_is_closed(world: World, capl
     world.settings = closed
     with intake(world) as url:
         assert requests.post(f"{url}{provider_path(world.subject.name)}", b"{}", timeout=PATIENCE).status_code == 404
+
+
+class Killed(BaseException):
+    """What no handler of ours stops."""
+
+
+def follow_and_die(world: World, step: int, patch: pytest.MonkeyPatch) -> bool:
+    """Follow what came until the write to disk number `step` (from 0); whether it came to that."""
+    replace, writes, run = Path.replace, count(), world.run()
+
+    def die(path: Path, target: Path) -> Path:
+        if next(writes) == step:
+            raise Killed
+        return replace(path, target)
+
+    with patch.context() as dying:
+        dying.setattr(Path, "replace", die)
+        try:
+            follow_deliveries(run, ProviderSource(world.subject.name, world.settings, run))
+        except Killed:
+            return True
+    return False
+
+
+@pytest.mark.slow
+def test_killed_at_any_write_the_next_run_makes_it_whole(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    keys = filled(world)
+    most = 4 if "feed" in spec_of(world.subject.name).capabilities else 2  # with a call of each kind that was under way
+    for step in range(50):
+        with intake(world):
+            world.subject.edit(keys[0], f"edited {step}")
+            if step == 1:
+                world.subject.delete(keys[4])
+        world.subject.clock.advance(60)
+        calls(world)
+        is_killed = follow_and_die(world, step, monkeypatch)
+        run = world.run()
+        follow_deliveries(run, ProviderSource(world.subject.name, world.settings, run))
+        assert calls(world) <= most + (step == 1), f"killed at write {step}"
+        state = state_of(world)
+        assert (state.waiting, state.feed) == ({}, None), f"killed at write {step}"
+        if not is_killed:
+            break
+    world.merge(run)
+    assert world.names()[0] == f"edited {step}"
+    assert step >= 5, "there were that many writes to be killed at"
+    assert world.gold(GONE) == [(keys[4],)]

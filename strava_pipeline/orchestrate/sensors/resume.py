@@ -26,6 +26,7 @@ from strava_pipeline.orchestrate.jobs import (
     JOBS,
     LISTING,
     STREAMS,
+    provider_events_job,
     provider_files,
     provider_job,
     provider_listing,
@@ -230,7 +231,12 @@ _ENDED = [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE]
 
 
 def _may_go_on(run: dg.DagsterRun, provider: str) -> bool:
-    """Whether the run did not fail, or is of several services, so that another one may have failed."""
+    """Whether the run did not fail, or is of several services, so that another one may have failed.
+
+    What follows webhooks goes on by its own sensor.
+    """
+    if run.job_name == provider_events_job(provider).name:
+        return False
     return run.status is dg.DagsterRunStatus.SUCCESS or run.job_name != provider
 
 
