@@ -115,18 +115,11 @@ def summarise_hints(
     return summary
 
 
-def update_hints(
-    waiting: Mapping[str, QueuedHint], news: Mapping[str, QueuedHint], followed: Mapping[str, datetime]
-) -> dict[str, QueuedHint]:
-    """The queue with the news in it: a newer event resets the tries, and one that was followed already is ignored.
-
-    `followed`: up to which event each activity was followed lately.
-    """
+def update_hints(waiting: Mapping[str, QueuedHint], news: Mapping[str, QueuedHint]) -> dict[str, QueuedHint]:
+    """The queue with the news in it: a newer event resets the tries."""
     queue = dict(waiting)
     for key, one in news.items():
         before = queue.get(key)
-        if key in followed and followed[key] >= one.at:
-            continue
         if before is None or before.at < one.at:
             queue[key] = one.model_copy(update={"is_deletion": one.is_deletion or bool(before and before.is_deletion)})
         elif one.is_deletion and not before.is_deletion:

@@ -254,7 +254,7 @@ class _Work:
             activity_id = hashed_id(name, key)
             at = answered.get(activity_id)
             if at is not None and covers_event(one.at, at):
-                self._settle(key, at)
+                self._settle(key)
             elif one.may_be_fetched(now):
                 yield _Due(key, activity_id, one.tries > 0)
 
@@ -289,17 +289,17 @@ class _Work:
         self.report.rows += len(read.activities)
         self.report.bytes += len(body)
         self.report.withheld += len(read.withheld)
-        self._settle(due.source_id, at)
+        self._settle(due.source_id)
 
     def _fail(self, due: _Due, body: bytes, status: int | None, at: datetime) -> None:
         """What is said to be deleted, and is not there, is gone. Anything else is asked for again after a pause, a few times."""
         waiting = self.state.waiting[due.source_id]
         if due.activity_id in self._withheld:
             self.report.withheld += 1
-            self._settle(due.source_id, at)
+            self._settle(due.source_id)
         elif status == 404 and waiting.is_deletion:
             self._listed(at).add_deletions([Deletion(activity_id=due.activity_id, at=at)])
-            self._settle(due.source_id, at)
+            self._settle(due.source_id)
         elif (again := waiting.failed(at)) is not None:
             self.state.waiting[due.source_id] = again
         else:
@@ -322,10 +322,8 @@ class _Work:
             )
         return self._listing
 
-    def _settle(self, source_id: str, at: datetime) -> None:
-        waiting = self.state.waiting.pop(source_id)
-        if covers_event(waiting.at, at):
-            self.state.followed[source_id] = waiting.at
+    def _settle(self, source_id: str) -> None:
+        del self.state.waiting[source_id]
         self.report.followed += 1
 
     def _stop(self, error: LimitReachedError | TransientError) -> None:

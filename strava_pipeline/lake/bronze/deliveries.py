@@ -2,7 +2,8 @@
 
 As with Strava's events (events.py): a delivery is in bronze, and what it asks for in the queue, before it leaves the inbox. The
 queue stands in data/state/providers/NAME/webhooks/state.json. If that file is lost, it is built again from the deliveries of the
-last two days in bronze; what was fetched since is not fetched again (`fetched_since`). Writers hold the lock `lock_of`.
+last two days in bronze. What was fetched since an event is not fetched again, however often it comes (`fetched_since`). Writers
+hold the lock `lock_of`.
 """
 
 from collections import Counter
@@ -37,7 +38,6 @@ class DeliveriesState(BaseModel):
     Args:
         read: how far the inbox was read.
         waiting: the activities to ask for, by their ids at the service; `feed`: that the feed is to be asked.
-        followed: up to which event each activity was followed lately.
         claimed_at: when the access was said to have been taken away, which is still to be verified.
         accepted, refused, given_up: events in all, refused ones by reason, activities that are left to the next listing.
     """
@@ -45,7 +45,6 @@ class DeliveriesState(BaseModel):
     read: dict[str, int] = {}
     waiting: dict[str, QueuedHint] = {}
     feed: QueuedHint | None = None
-    followed: dict[str, AwareDatetime] = {}
     claimed_at: AwareDatetime | None = None
     accepted: int = 0
     refused: dict[str, int] = {}
@@ -112,13 +111,11 @@ def take_in(
         refused["another account"] += news.foreign
     if lines:
         _land(lake, provider, [line.content for line in lines], now)
-    recent = {key: at for key, at in state.followed.items() if now - at < MEMORY}
     after = state.model_copy(
         update={
             "read": {**state.read, **{line.segment: line.offset for line in lines}},
-            "waiting": update_hints(state.waiting, news.activities, recent),
+            "waiting": update_hints(state.waiting, news.activities),
             "feed": news.feed or state.feed,
-            "followed": recent,
             "claimed_at": news.revoked_at or state.claimed_at,
             "accepted": state.accepted + news.accepted,
             "refused": dict(Counter(state.refused) + refused),
