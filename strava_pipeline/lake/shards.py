@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 
 import duckdb
@@ -17,6 +18,7 @@ import polars as pl
 
 from strava_pipeline.core.activities import summary_frame
 from strava_pipeline.core.errors import PipelineError
+from strava_pipeline.core.rows import Json
 from strava_pipeline.core.sources import IMPORTED
 from strava_pipeline.core.tables import catalogue_version
 from strava_pipeline.core.years import YearRange
@@ -30,6 +32,9 @@ from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.provider_gear import GearOfActivities
 
 SHARDS_PER_YEAR = 32  # shards of a year before they are merged: a month of daily runs
+TYPED_AT_ONCE = (
+    500  # rows: typing a page of 100 takes a third as long again for each row, and more rows take more memory
+)
 LOCK = "shards"  # held to write shards, and to read them, as a writer may replace them
 _MERGED = ".merged.parquet"
 HOLDS = "strava_pipeline.listings"
@@ -222,25 +227,41 @@ def _shard(
 
     Rows that come later all the same are added to the written shard.
     """
-    last = {years.clamp(year): page.file for page in listing.manifest.pages for year in page.local_years}
+    manifest = listing.manifest
+    last = {years.clamp(year): page.file for page in manifest.pages for year in page.local_years}
     held: dict[int, list[pl.DataFrame]] = {}
     written: dict[int, int] = {}  # how many rows of which year
+    waiting: list[Json] = []
+    came: list[datetime] = []  # when the page of each of them did
+
+    def type_waiting() -> None:
+        rows, typed = summary_frame(
+            waiting,
+            years=years,
+            ingestion_ts=came,
+            athlete_id=manifest.athlete_id,
+            source=manifest.source,
+            account=manifest.account,
+        )
+        report.unknown.update(typed.unknown + typed.misfits)
+        for (year,), of_year in rows.filter(pl.col("year").is_in(wanted)).group_by("year", maintain_order=True):
+            assert isinstance(year, int)
+            held.setdefault(year, []).append(of_year)
+        waiting.clear()
+        came.clear()
+
     for page, activities in listing.pages():
         if not wanted.isdisjoint(years.clamp(year) for year in page.local_years):
-            rows, typed = summary_frame(
-                gear.added(listing.manifest.source, listing.manifest.landed, activities),
-                years=years,
-                ingestion_ts=page.fetched_at,
-                athlete_id=listing.manifest.athlete_id,
-                source=listing.manifest.source,
-                account=listing.manifest.account,
-            )
-            report.unknown.update(typed.unknown + typed.misfits)
-            for (year,), of_year in rows.filter(pl.col("year").is_in(wanted)).group_by("year", maintain_order=True):
-                assert isinstance(year, int)
-                held.setdefault(year, []).append(of_year)
-        for year in [year for year in held if last.get(year) == page.file]:
-            _write_year(lake, listing, year, held.pop(year), written, years, times, report)
+            waiting += gear.added(manifest.source, manifest.landed, activities)
+            came += [page.fetched_at] * len(activities)
+        ended = [year for year in wanted if last.get(year) == page.file]
+        if len(waiting) >= TYPED_AT_ONCE or (ended and waiting):
+            type_waiting()
+        for year in ended:
+            if year in held:
+                _write_year(lake, listing, year, held.pop(year), written, years, times, report)
+    if waiting:
+        type_waiting()
     for year, frames in held.items():  # years whose last page was lost, or did not name them
         _write_year(lake, listing, year, frames, written, years, times, report)
 

@@ -3,6 +3,7 @@
 import json
 from datetime import UTC, datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import polars as pl
 import pytest
@@ -159,6 +160,21 @@ def test_no_objects_give_a_frame_of_no_rows_with_every_column() -> None:
         empty = frame(typed_rows([], table).values, table)
         assert empty.height == 0
         assert empty.schema == table.polars_schema
+
+
+@pytest.mark.parametrize(
+    "pairs", [[], [None], [[]], [[], None], [[1.5, -2.0], [], None, [0.1, 0.2]], [[1.0], [2.0, 3.0]]]
+)
+def test_positions_are_the_lists_that_they_were(pairs: list[list[float] | None]) -> None:
+    found = frame({"start_latlng": pairs, "id": [*range(len(pairs))]}, ACTIVITIES_ALL)["start_latlng"]
+    assert found.dtype == pl.List(pl.Float64)
+    assert found.to_list() == pairs
+
+
+def test_an_instant_is_the_same_in_every_zone() -> None:
+    at = datetime(2026, 3, 1, 1, 30, 0, 123456, tzinfo=UTC)
+    found = frame({"start_date": [at, None, at.astimezone(ZoneInfo("Asia/Kolkata"))], "id": [1, 2, 3]}, ACTIVITIES_ALL)
+    assert found["start_date"].to_list() == [at, None, at]
 
 
 _TEXT = st.text(st.characters(codec=None), max_size=8)

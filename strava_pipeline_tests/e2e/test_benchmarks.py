@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from strava_pipeline.ingest.registry import PROVIDERS
+
 ROOT = Path(__file__).resolve().parent.parent.parent
 STAGES = {"listing", "shards", "merge_summaries", "details", "merge_details", "publish"}
 
@@ -31,6 +33,8 @@ def test_every_stage_is_measured_beside_its_floor() -> None:
         "50",
         "--memory",
         "30",
+        "--providers",
+        "40",
         "--intake",
         "3",
     ]
@@ -56,6 +60,10 @@ def test_every_stage_is_measured_beside_its_floor() -> None:
     assert told["memory"]["30"].keys() == {"imports", "one_statement", "compact", "rebuild"}
     matching = told["matching"]["20"]
     assert {stage: figures["calls"] for stage, figures in matching.items()} == {"floor": 20, "match": 20, "again": 20}
+    for name, stages in told["providers"]["40"].items():
+        assert 0 < stages["listing"]["calls"] <= stages["shards"]["calls"], name
+        assert all(figures["of_strava"] > 0 for figures in stages.values()), name
+    assert told["providers"]["40"].keys() == {"strava", *PROVIDERS}
     insights = told["insights"]["50"]
     assert {stage: figures["calls"] for stage, figures in insights.items()} == {
         "floor": 50,

@@ -58,6 +58,20 @@ def test_a_listing_becomes_a_shard_in_each_of_its_local_years(lake: Lake) -> Non
     assert shard_rows(lake, 2025)["ingestion_ts"].to_list() == [NOW + SECOND, NOW]
 
 
+def test_how_many_rows_are_typed_at_once_changes_none_of_them(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    placed = activity(1, start_latlng=[48.2, 16.4], end_latlng=[], new=1)
+    listed(lake, [placed, activity(2)], [activity(3, distance=1)], [activity(4, "2024-05-05T06:00:00Z")], [activity(5)])
+    found = []
+    for rows_at_once in (1, 2, 3, 500):
+        monkeypatch.setattr(shards, "TYPED_AT_ONCE", rows_at_once)
+        report = write_shards(lake, ALL, YEARS, rewrite=True)
+        found.append((report.rows, report.unknown, [pl.read_parquet(path) for path in shard_files(lake, 2025)]))
+    for rows_by_year, unknown, frames in found:
+        assert (rows_by_year, unknown) == ({2025: 4, 2024: 1}, {"new": 1})
+        assert_frame_equal(pl.concat(frames), pl.concat(found[0][2]))
+    assert found[0][2][0]["start_latlng"].to_list() == [[48.2, 16.4], None, None, None]
+
+
 def test_what_has_been_written_is_not_written_again(lake: Lake) -> None:
     listed(lake, [activity(1)])
     assert write_shards(lake, ALL, YEARS).files == 1

@@ -15,6 +15,7 @@ from strava_pipeline.ingest.provider import Login, LoginRequest, OnWait, Page, R
 from strava_pipeline.ingest.secret_file import save_secret
 from strava_pipeline.ingest.service_client import ServiceClient, ServiceProvider
 from strava_pipeline.settings import Settings
+from strava_pipeline_tests.providers.records.toy import rows
 
 KEY = "toy-secret-key"
 ADDRESS = {"url": ""}  # a real provider has a setting
@@ -61,7 +62,7 @@ class ToyClient(ServiceProvider):
 
 def wrong_page(content: Any) -> str | None:
     try:
-        spec_of("toy").read_page(content)
+        rows(content)
     except UnreadableRowError as error:
         return str(error)
     return None if isinstance(content.get("more"), bool) else "it does not say whether there is more"

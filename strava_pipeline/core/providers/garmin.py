@@ -5,8 +5,8 @@ the same things differently; a detail is first brought into the list's shape. Ti
 of 2021 and before give the elapsed time in milliseconds and elevations in centimetres.
 """
 
-from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta, timezone
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
@@ -14,7 +14,7 @@ from strava_pipeline.core.json_values import finite_number
 from strava_pipeline.core.providers import ProviderRow, ProviderSpec, UnreadableRowError, page_reader
 from strava_pipeline.core.rows import Json
 from strava_pipeline.core.sports import GROUP_OF, UNSPECIFIED
-from strava_pipeline.core.start_times import start_fields, utc_text
+from strava_pipeline.core.start_times import clock_text
 
 NAME = "garmin"
 KCAL = 4.184  # kJ; `totalWork` is in kilocalories of mechanical work
@@ -101,17 +101,24 @@ _PERSONAL = ("owner", "user", "activityLike", "likedBy", "comment", "conversatio
 """How the names of fields begin that say who somebody is: the athlete, or others."""
 _is_personal = lru_cache(maxsize=1000)(lambda name: name.startswith(_PERSONAL))  # of 200 names, the same in every entry
 
-_NUMBERS = (  # ours, then the list's and the detail's
+_NUMBERS = (  # Garmin's name and ours; of two with one of ours, the first is the list's, the second the detail's
     ("distance", "distance"),
-    ("total_elevation_gain", "elevationGain"),
-    ("max_speed", "maxSpeed"),
-    ("average_heartrate", "averageHR"),
-    ("max_heartrate", "maxHR"),
-    ("average_watts", "avgPower", "averagePower"),
-    ("weighted_average_watts", "normPower", "normalizedPower"),
-    ("max_watts", "maxPower"),
-    ("average_temp", "averageTemperature"),
+    ("elevationGain", "total_elevation_gain"),
+    ("maxElevation", "elev_high"),
+    ("minElevation", "elev_low"),
+    ("maxSpeed", "max_speed"),
+    ("averageHR", "average_heartrate"),
+    ("maxHR", "max_heartrate"),
+    ("averageBikingCadenceInRevPerMinute", "average_cadence"),
+    ("averageBikeCadence", "average_cadence"),
+    ("avgPower", "average_watts"),
+    ("averagePower", "average_watts"),
+    ("normPower", "weighted_average_watts"),
+    ("normalizedPower", "weighted_average_watts"),
+    ("maxPower", "max_watts"),
+    ("averageTemperature", "average_temp"),
 )
+_STEPS = [(name, "average_cadence") for name in ("averageRunningCadenceInStepsPerMinute", "averageRunCadence")]
 _DOUBLED = 2  # Garmin counts the steps of both feet, Strava those of one
 _MILLISECONDS = 900  # times the timer: no elapsed time in seconds reaches that, unless the watch was paused for days
 _LONG = 10 * 86_400.0  # seconds: where nothing else is known, an elapsed time beyond it is in milliseconds
@@ -123,18 +130,16 @@ def read_activity(item: Json) -> ProviderRow:
     is_detail = isinstance(item.get("summaryDTO"), dict)
     fields = _in_list_shape(item) if is_detail else item
     left = {name: value for name, value in fields.items() if value is not None and not _is_personal(name)}
-    start = _start(left)
-    began = start[1] if start else None
-    source_id = _id(left.pop("activityId", None), began)
+    start, instant = _start(left)
+    source_id = _id(left.pop("activityId", None), instant)
     if start is None:
         raise UnreadableRowError("it has no start")
     sport, sport_fields, reason = _sport(left)
     moving = finite_number(left.pop("movingDuration", None))
     timer = finite_number(left.pop("duration", None))
-    elapsed, is_old = _elapsed(left, began, timer or moving, is_detail=is_detail)
-    summary: dict[str, Any] = {**left, **sport_fields, **start[0]}
-    for ours, *theirs in _NUMBERS:
-        _move(summary, ours, *theirs)
+    elapsed, is_old = _elapsed(left, instant, timer or moving, is_detail=is_detail)
+    summary: dict[str, Any] = {**left, **sport_fields, **start}
+    _rename(summary, _NUMBERS)
     if (seconds := moving or timer) is not None:
         summary["moving_time"] = round(seconds)
     if elapsed is not None:
@@ -144,7 +149,7 @@ def read_activity(item: Json) -> ProviderRow:
     if speed is not None:
         summary["average_speed"] = speed
     summary["has_heartrate"] = "average_heartrate" in summary or "max_heartrate" in summary
-    _read_elevations(summary, is_old=is_old)
+    _correct_elevations(summary, is_old=is_old)
     _read_cadence_and_power(summary, sport)
     _read_places(summary)
     _read_rest(summary)
@@ -170,20 +175,19 @@ def _in_list_shape(detail: Json) -> dict[str, Any]:
     }
 
 
-def _id(value: Any, began: datetime | None) -> str:
+def _id(value: Any, instant: datetime | None) -> str:
     if isinstance(value, str) and value.isascii() and value.isdigit():
         value = int(value)
     if type(value) is float and value.is_integer() and value < 2**53:
         value = int(value)
-    if type(value) is not int:
-        raise UnreadableRowError("its activityId is no whole number", began)
-    if value <= 0:
-        raise UnreadableRowError("its activityId is not above 0", began)
+    fault = "is no whole number" if type(value) is not int else "is not above 0" if value <= 0 else None
+    if fault:
+        raise UnreadableRowError(f"its activityId {fault}", None if instant is None else instant.replace(tzinfo=UTC))
     return str(value)
 
 
-def _start(left: dict[str, Any]) -> tuple[Json, datetime | None] | None:
-    """The fields of the start, and the start with its offset as far as that is known; None: the entry has none."""
+def _start(left: dict[str, Any]) -> tuple[Json | None, datetime | None]:
+    """The fields of the start, and its instant (UTC, without a zone) as far as that is known; None: the entry has none."""
     instant, local = _moment(left.get("startTimeGMT")), _moment(left.get("startTimeLocal"))
     if instant is None and (stamp := finite_number(left.get("beginTimestamp"))) is not None:
         try:
@@ -193,16 +197,15 @@ def _start(left: dict[str, Any]) -> tuple[Json, datetime | None] | None:
     for name, known in (("startTimeGMT", instant), ("startTimeLocal", local)):
         if known is not None:
             left.pop(name, None)
-    if instant is None:
-        return None if local is None else ({"start_date_local": f"{local:%Y-%m-%dT%H:%M:%S}Z"}, None)
-    began = instant.replace(tzinfo=UTC)
-    if local is None:
-        return {"start_date": utc_text(began)}, began
-    offset = local - instant
-    if abs(offset) > timedelta(hours=14):  # no zone is further from UTC: one of the two is wrong
-        return {"start_date": utc_text(began), "start_date_local": f"{local:%Y-%m-%dT%H:%M:%S}Z"}, began
-    began = began.astimezone(timezone(offset))
-    return start_fields(began), began
+    fields: dict[str, Any] = {}
+    if instant is not None:
+        fields["start_date"] = clock_text(instant)
+    if local is not None:
+        fields["start_date_local"] = clock_text(local)
+    # No zone is further from UTC than 14 hours: beyond, one of the two is wrong.
+    if instant is not None and local is not None and abs(offset := (local - instant).total_seconds()) <= 14 * 3600:
+        fields["utc_offset"] = offset
+    return fields or None, instant
 
 
 def _moment(text: Any) -> datetime | None:
@@ -215,7 +218,7 @@ def _moment(text: Any) -> datetime | None:
         return None
     if not 1900 < found.year < 9999:  # so that no zone leads out of the calendar
         return None
-    return found.replace(tzinfo=None, microsecond=0)
+    return found.replace(tzinfo=None, microsecond=0) if found.tzinfo or found.microsecond else found
 
 
 def _sport(left: dict[str, Any]) -> tuple[str, Json, str | None]:
@@ -233,7 +236,7 @@ def _sport(left: dict[str, Any]) -> tuple[str, Json, str | None]:
 
 
 def _elapsed(
-    left: dict[str, Any], began: datetime | None, timer: float | None, *, is_detail: bool
+    left: dict[str, Any], instant: datetime | None, timer: float | None, *, is_detail: bool
 ) -> tuple[float | None, bool]:
     """The elapsed time in seconds, and whether the entry is of the years of milliseconds and centimetres."""
     said = finite_number(left.get("elapsedDuration"))
@@ -243,7 +246,7 @@ def _elapsed(
     if is_detail:
         return said, False
     ended = _moment(left.get("endTimeGMT"))
-    if began and ended and (length := (ended.replace(tzinfo=UTC) - began).total_seconds()) > 0:
+    if instant and ended and (length := (ended - instant).total_seconds()) > 0:
         is_old = abs(said / 1000 - length) < abs(said - length)
     elif timer is not None and timer > 0:
         is_old = said >= _MILLISECONDS * timer
@@ -252,45 +255,43 @@ def _elapsed(
     return (said / 1000 if is_old else said), is_old
 
 
-def _move(summary: dict[str, Any], ours: str, *theirs: str) -> None:
-    """Give a number the name of our column; what is no number stays as it is, under its own name."""
-    for name in theirs:
-        if (value := finite_number(summary.get(name))) is not None:
-            del summary[name]
-            summary[ours] = value
-            return
+def _rename(summary: dict[str, Any], names: Iterable[tuple[str, str]]) -> None:
+    """Give numbers the names of our columns; what is no number stays as it is, under its own name."""
+    found: dict[str, float] = {}
+    for theirs, ours in names:
+        value = summary.get(theirs)
+        if value is not None and ours not in found and (number := finite_number(value)) is not None:
+            del summary[theirs]
+            found[ours] = number
+    summary.update(found)
 
 
-def _read_elevations(summary: dict[str, Any], *, is_old: bool) -> None:
-    for ours, theirs in (("elev_high", "maxElevation"), ("elev_low", "minElevation")):
-        _move(summary, ours, theirs)
-        if (metres := summary.get(ours)) is not None and (is_old or abs(metres) > _HIGHEST):
-            summary[ours] = metres / 100
+def _correct_elevations(summary: dict[str, Any], *, is_old: bool) -> None:
+    for name in ("elev_high", "elev_low"):
+        if (metres := summary.get(name)) is not None and (is_old or abs(metres) > _HIGHEST):
+            summary[name] = metres / 100
 
 
 def _read_cadence_and_power(summary: dict[str, Any], sport: str) -> None:
-    steps = ("averageRunningCadenceInStepsPerMinute", "averageRunCadence")
-    turns = ("averageBikingCadenceInRevPerMinute", "averageBikeCadence")
-    _move(summary, "average_cadence", *turns)
     if "average_cadence" not in summary:
-        _move(summary, "average_cadence", *steps)
+        _rename(summary, _STEPS)
         if "average_cadence" in summary:
             summary["average_cadence"] /= _DOUBLED
     if GROUP_OF.get(sport) not in _RIDES:
         return  # the power of a run is an estimate
     if "average_watts" in summary:
         summary["device_watts"] = True
-    _move(summary, "kilojoules", "totalWork")
+    _rename(summary, [("totalWork", "kilojoules")])
     if "kilojoules" in summary:
         summary["kilojoules"] *= KCAL
 
 
 def _read_places(summary: dict[str, Any]) -> None:
     for end in ("start", "end"):
-        latitude, longitude = (summary.pop(f"{end}{name}", None) for name in ("Latitude", "Longitude"))
-        pair = [finite_number(latitude), finite_number(longitude)]
-        is_place = None not in pair and abs(pair[0] or 0) <= 90 and abs(pair[1] or 0) <= 180
-        summary[f"{end}_latlng"] = pair if is_place else []
+        latitude = finite_number(summary.pop(f"{end}Latitude", None))
+        longitude = finite_number(summary.pop(f"{end}Longitude", None))
+        is_place = latitude is not None and longitude is not None and abs(latitude) <= 90 and abs(longitude) <= 180
+        summary[f"{end}_latlng"] = [latitude, longitude] if is_place else []
 
 
 def _read_rest(summary: dict[str, Any]) -> None:
@@ -392,6 +393,7 @@ SPEC = ProviderSpec(
     precedence=2,
     priority=5,
     read_page=page_reader(NAME, rows, read_activity),
+    rows_a_call=95,
     capabilities=frozenset({"windows", "files"}),
     edits=frozenset({"name", "gear"}),
     kinds={"gear": read_gear},

@@ -7,6 +7,7 @@ the same files again. Body data (weight, resting heart rate, thresholds) stays i
 import hmac
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta, timezone
+from functools import lru_cache
 from typing import Any, TypeGuard
 from zoneinfo import ZoneInfo
 
@@ -16,7 +17,7 @@ from strava_pipeline.core.providers import ProviderRow, ProviderSpec, Unreadable
 from strava_pipeline.core.rows import Json
 from strava_pipeline.core.sources import STRAVA
 from strava_pipeline.core.sports import GROUP_OF
-from strava_pipeline.core.start_times import start_fields, zone_label
+from strava_pipeline.core.start_times import clock_text, start_fields, zone_label
 
 NAME = "intervals_icu"
 OWN = "0"  # an athlete's id in addresses: whose key it is
@@ -41,6 +42,7 @@ _BODY = frozenset(
 _STARTS = ("start_date", "start_date_local", "timezone")
 _READ = frozenset(("id", "type", "gear", "icu_joules", "external_id", "strava_id", *_STARTS, *_RENAMED))
 _NOT_OURS = frozenset(("links", "source_id", "athlete"))  # names that mean something else in our rows
+_NOT_KEPT = _READ | _BODY | _NOT_OURS
 _RACES = {"run": 1, "ride": 11}  # Strava's workout_type of a race
 _MOST_OFFSET = timedelta(hours=14)  # UTC+14
 
@@ -64,7 +66,7 @@ def read_row(item: Json) -> ProviderRow | Withheld | None:
     if start is None and local is None:
         raise UnreadableRowError("it has no start")
     summary = {
-        **{name: value for name, value in item.items() if name not in _READ | _BODY | _NOT_OURS},
+        **{name: value for name, value in item.items() if name not in _NOT_KEPT},
         **_numbers(item),
         **_start(start, local, item.get("timezone")),
         **_sport(item),
@@ -103,19 +105,24 @@ def _is_number(value: Any) -> TypeGuard[float]:
 
 def _start(start: datetime | None, local: datetime | None, zone: Any) -> Mapping[str, Any]:
     """The fields of a start. Without its instant and its zone, only what the athlete's clock showed is known."""
-    zone = zone if isinstance(zone, str) and zone_label(zone, datetime(2000, 1, 1, tzinfo=UTC)) else None
+    zone = zone if isinstance(zone, str) and _is_zone(zone) else None
     if start is None and local is not None and zone is not None:
         start = local.replace(tzinfo=ZoneInfo(zone)).astimezone(UTC)
     if start is None:
-        return {} if local is None else {"start_date_local": f"{local:%Y-%m-%dT%H:%M:%S}Z"}
+        return {} if local is None else {"start_date_local": clock_text(local)}
     if local is None:
         began = start.astimezone(ZoneInfo(zone)) if zone else start
         fields = start_fields(began, zone)
         return fields if zone else {"start_date": fields["start_date"]}
     offset = timedelta(seconds=round((local - start.replace(tzinfo=None)).total_seconds()))
     if abs(offset) > _MOST_OFFSET:  # one of the two is wrong, and nobody knows which
-        return {"start_date": start_fields(start)["start_date"], "start_date_local": f"{local:%Y-%m-%dT%H:%M:%S}Z"}
+        return {"start_date": start_fields(start)["start_date"], "start_date_local": clock_text(local)}
     return start_fields(start.astimezone(timezone(offset)), zone)
+
+
+@lru_cache(maxsize=1000)  # hundreds of zones are in use; an athlete's activities have a few
+def _is_zone(name: str) -> bool:
+    return zone_label(name, datetime(2000, 1, 1, tzinfo=UTC)) is not None
 
 
 def _instant(text: Any) -> datetime | None:

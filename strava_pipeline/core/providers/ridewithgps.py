@@ -48,16 +48,22 @@ _TEXTS = {
     "administrative_area": "location_state",
     "country_code": "location_country",
 }
+_PLACES = {"start_latlng": ("first_lat", "first_lng"), "end_latlng": ("last_lat", "last_lng")}
+_PLACE_FIELDS = {name for names in _PLACES.values() for name in names}
+_SPORT_FIELDS = {"activity_type", "fit_sport", "fit_sub_sport", "is_stationary"}
+_READ = {"id", "departed_at", "time_zone", "utc_offset", "gear", "gear_id"} | _PLACE_FIELDS | _SPORT_FIELDS
+"""What is in no `extra` whatever it holds; the other fields are, where they hold what can't be read."""
 _VISIBILITY = {"public": "everyone", "friends_only": "followers_only", "private": "only_me", "0": "everyone"}
 # Positions beside the start and the end, addresses of pictures and pages, other people, codes that open a private trip,
 # what only the web site's own interface shows and would come and go with it, and the time of the last edit, which
 # would be one more change in each.
-_LEFT_OUT = (
+_OTHERS = (
     "track_points course_points points_of_interest photos bounding_box sw_lat sw_lng ne_lat ne_lng "
     "postal_code url html_url user group_membership_id privacy_code highlighted_photo_id "
     "highlighted_photo_checksum live_log live_logging rememberable metrics track_id processed deleted_at "
     "is_gps user_id likes_count updated_at"
 )
+_LEFT_OUT = frozenset(_OTHERS.split())
 
 
 # Of github.com/ridewithgps/developers (November 2025): "still subject to changes".
@@ -95,30 +101,27 @@ def read_row(trip: Json) -> ProviderRow | None:
         raise UnreadableRowError("it has no id", began)
     if began is None:
         raise UnreadableRowError("it has no start that can be read")
-    given, read = (
-        {**_of_metrics(trip.get("metrics")), **_present(trip)},
-        {"id", "departed_at", "time_zone", "utc_offset"},
-    )
+    present = _present(trip)
+    given, read = {**_of_metrics(trip.get("metrics")), **present}, {*_READ}
     zone = trip.get("time_zone")
     summary: dict[str, Any] = {**start_fields(began, zone if isinstance(zone, str) else None)}
     for theirs, (ours, divisor) in _NUMBERS.items():
-        if (number := _number(given.get(theirs))) is not None:
+        if theirs in given and (number := _number(given[theirs])) is not None:
             summary[ours] = number / divisor if divisor != 1.0 else number
             read.add(theirs)
     for theirs, ours in _SECONDS.items():
-        if (number := _number(given.get(theirs))) is not None:
+        if theirs in given and (number := _number(given[theirs])) is not None:
             summary[ours] = round(number)
             read.add(theirs)
     for theirs, ours in _TEXTS.items():
-        if isinstance(given.get(theirs), str):
-            summary[ours] = given[theirs]
+        if isinstance(text := given.get(theirs), str):
+            summary[ours] = text
             read.add(theirs)
-    summary |= {**_places(given, read), **_privacy(given, read)}
-    summary |= {**_gear(given, read), **_sport_fields(given)}
-    read |= {"activity_type", "fit_sport", "fit_sub_sport", "is_stationary"}
+    summary |= _places(given)
+    summary |= _privacy(given, read)
+    summary |= {**_gear(given), **_sport_fields(given)}
     _correct(summary, given)
-    left_out = read.union(_LEFT_OUT.split())
-    rest = {name: value for name, value in _present(trip).items() if name not in left_out}
+    rest = {name: value for name, value in present.items() if name not in read and name not in _LEFT_OUT}
     if (at := read_start(rest.get("created_at"))) is not None:
         rest["created_at"] = utc_text(at)  # the two interfaces write it in other zones
     reason = "driving is no sport" if summary["sport_type"] in _MOTORISED.values() else None
@@ -130,7 +133,7 @@ def _present(trip: Json) -> Json:
 
 
 def _number(value: Any) -> float | None:
-    if isinstance(value, str):
+    if type(value) is not float and isinstance(value, str):
         try:
             value = float(value)
         except ValueError:
@@ -183,15 +186,13 @@ def _zone(trip: Json) -> ZoneInfo | None:
         return None  # such as the words that users have: Pacific Time (US & Canada)
 
 
-def _places(given: Json, read: set[str]) -> Json:
+def _places(given: Json) -> Json:
     """Start and end as [latitude, longitude]; [] where there is none, as indoors."""
     found: dict[str, Any] = {}
-    for ours, theirs in {"start_latlng": "first", "end_latlng": "last"}.items():
-        names = (f"{theirs}_lat", f"{theirs}_lng")
-        latitude, longitude = (_number(given.get(name)) for name in names)
+    for ours, (north, east) in _PLACES.items():
+        latitude, longitude = _number(given.get(north)), _number(given.get(east))
         is_place = latitude is not None and longitude is not None and abs(latitude) <= 90 and abs(longitude) <= 180
         found[ours] = [latitude, longitude] if is_place else []
-        read |= {*names}
     return found
 
 
@@ -206,10 +207,9 @@ def _privacy(given: Json, read: set[str]) -> Json:
     return {"private": is_private} | ({"visibility": seen_by} if seen_by else {})
 
 
-def _gear(given: Json, read: set[str]) -> Json:
+def _gear(given: Json) -> Json:
     gear = given.get("gear")
     gear_id = id_text(gear.get("id") if isinstance(gear, dict) else given.get("gear_id"))
-    read |= {"gear", "gear_id"}
     return {"gear_id": gear_id} if gear_id else {}
 
 

@@ -15,8 +15,8 @@ from urllib.parse import quote
 
 from strava_pipeline.core.errors import GoneError, PipelineError, RefusedError, TransientError
 from strava_pipeline.core.limits import ImportLimits
-from strava_pipeline.core.providers import Kind, ReadPage, UnreadableRowError, spec_of
-from strava_pipeline.core.providers.garmin import NAME
+from strava_pipeline.core.providers import Kind, ReadPage, UnreadableRowError
+from strava_pipeline.core.providers.garmin import NAME, rows
 from strava_pipeline.ingest.clock import ServerClock
 from strava_pipeline.ingest.garmin.downloads import UnusableDownloadError, only_file
 from strava_pipeline.ingest.garmin.login import login as login
@@ -184,7 +184,7 @@ def _unseen(read: ReadPage, seen: Container[str]) -> ReadPage:
 
 def wrong_page(content: Any) -> str | None:
     try:
-        spec_of(NAME).read_page(content)
+        rows(content)
     except UnreadableRowError as error:
         return str(error)
     return None

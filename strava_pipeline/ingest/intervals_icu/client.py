@@ -17,7 +17,7 @@ from urllib.parse import quote
 
 from strava_pipeline.core.errors import GoneError, MissingSettingsError, RefusedError, TransientError, WithheldError
 from strava_pipeline.core.providers import Kind, UnreadableRowError, spec_of
-from strava_pipeline.core.providers.intervals_icu import NAME, OWN, text_id
+from strava_pipeline.core.providers.intervals_icu import NAME, OWN, rows, text_id
 from strava_pipeline.ingest.clock import ServerClock
 from strava_pipeline.ingest.http import Wire, make_wire
 from strava_pipeline.ingest.provider import Login, LoginRequest, OnWait, Page, Received
@@ -91,8 +91,8 @@ class IntervalsClient(ServiceProvider):
             known = json.loads(path.read_text())
             if known.get("key_sha256") == digest and isinstance(known["athlete"], str):
                 return Login(known["athlete"])
-        rows = self._list(EARLIEST, LATEST.isoformat(), limit=1).json
-        names = [text_id(row.get("icu_athlete_id")) for row in rows if isinstance(row, dict)]
+        newest = self._list(EARLIEST, LATEST.isoformat(), limit=1).json
+        names = [text_id(row.get("icu_athlete_id")) for row in newest if isinstance(row, dict)]
         athlete = next((name for name in names if name), OWN)
         with suppress(OSError):
             save_secret(path, {"key_sha256": digest, "athlete": athlete})
@@ -128,8 +128,8 @@ class IntervalsClient(ServiceProvider):
 
     def _newest_day(self, first: date, until: str) -> date | None:
         """The day of the newest activity since `first`; None where there is none."""
-        rows = self._list(first, until, limit=1).json
-        days = [_day_of(row.get("start_date_local")) for row in rows if isinstance(row, dict)]
+        newest = self._list(first, until, limit=1).json
+        days = [_day_of(row.get("start_date_local")) for row in newest if isinstance(row, dict)]
         return max((day or date.max - DAY for day in days), default=None)
 
     def _list(self, oldest: date, newest: str, limit: int | None = None) -> Answer:
@@ -196,7 +196,7 @@ def wrong_page(content: Any) -> str | None:
     if isinstance(content, dict):
         return "it is no list"
     try:
-        spec_of(NAME).read_page(content)
+        rows(content)
     except UnreadableRowError as error:
         return str(error)
     return None

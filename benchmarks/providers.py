@@ -1,0 +1,60 @@
+"""Listing and shards of every source, beside Strava's of the same athlete: what a row of each costs.
+
+The stages are the product's, without Dagster. A place's folder is named after its source; the services' settings stand in the
+folder above the rounds. The work returns the number of rows, because services have more and fewer activities than Strava.
+"""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from benchmarks import product
+from benchmarks.place import Place
+from benchmarks.product import Work
+from strava_pipeline.core.sources import STRAVA
+from strava_pipeline.emulator.services import SETTINGS_FILE
+from strava_pipeline.ingest.registry import PROVIDERS
+
+if TYPE_CHECKING:
+    from strava_pipeline.settings import Settings
+
+SOURCES = (STRAVA, *PROVIDERS)
+STAGES = {"listing": "listing → bronze", "shards": "shards"}
+SERVICES = "services"  # the folder with the services' settings
+
+
+def listing(place: Place) -> Work:
+    from strava_pipeline.operations.feeds import pull_activities
+    from strava_pipeline.operations.options import ListingOptions
+    from strava_pipeline.operations.progress import LogProgress
+    from strava_pipeline.operations.provider_source import ProviderSource
+    from strava_pipeline.operations.pulling import pull_listing
+    from strava_pipeline.operations.run_context import run_context
+    from strava_pipeline.operations.strava_source import StravaSource
+
+    name, settings = place.folder.name, _settings(place)
+    run = run_context(settings, LogProgress(product.silent_log()))
+    everything = ListingOptions(mode="all")
+    if name == STRAVA:
+        strava = StravaSource(settings, run)
+        return lambda: pull_listing(run, strava, everything, None).rows
+    source = ProviderSource(name, settings, run)
+    return lambda: pull_activities(run, source, everything, None).rows
+
+
+def shards(place: Place) -> Work:
+    from strava_pipeline.lake.shards import write_shards
+
+    years = place.years
+    return lambda: sum(write_shards(place.lake, years.all, years).rows.values())
+
+
+def _settings(place: Place) -> "Settings":
+    from strava_pipeline.verbs.demo import demo_settings
+
+    lines = services_folder(place.folder.parent.parent).joinpath(SETTINGS_FILE).read_text().splitlines()
+    return demo_settings(place.folder, place.url, dict(line.split("=", 1) for line in lines))
+
+
+def services_folder(folder: Path) -> Path:
+    """Where the emulator of these rounds writes what leads to the services."""
+    return folder / SERVICES
