@@ -18,6 +18,7 @@ from strava_pipeline.core.errors import (
     PipelineError,
 )
 from strava_pipeline.core.plan import Forecast
+from strava_pipeline.core.rows import Json
 from strava_pipeline.core.sources import STRAVA
 from strava_pipeline.core.years import month_window, year_window
 from strava_pipeline.ingest.provider import FeedProvider, Lister, Page, WholeReader
@@ -43,7 +44,7 @@ class PullReport:
     """What a listing brought. `stopped`: the limit that ended it early; `resumed`: it went on with an earlier one.
 
     `estimate` is the forecast after the first page, `forecast` the last one. `gear_ids`: the gear that the activities name.
-    `row_hashes`: by a provider's own id, a hash of each row that came in this run.
+    `row_hashes`: by a provider's own id, a hash of each row of the listing, where a call gets the gear of each.
     """
 
     manifest: Manifest
@@ -60,20 +61,27 @@ class PullReport:
 
 @dataclass(slots=True)
 class _Received:
-    """What the pages of this run hold: rows, bytes, the ids of gear, and hashes of providers' rows."""
+    """What the pages of this run hold: rows, bytes and the ids of gear; and hashes of the rows of the whole listing."""
 
     rows: int = 0
     bytes: int = 0
     gear_ids: set[str] = field(default_factory=set)
-    row_hashes: dict[str, str] = field(default_factory=dict)
+    row_hashes: dict[str, str] | None = None  # None: nothing asks for them
 
     def add(self, page: Page) -> None:
         self.rows += len(page.read.activities)
         self.bytes += len(page.body)
         self.gear_ids |= {str(found["gear_id"]) for found in page.read.activities if found.get("gear_id")}
-        self.row_hashes |= {
-            found["source_id"]: edit_hash(found) for found in page.read.activities if "source_id" in found
-        }
+        self._add_hashes(page.read.activities)
+
+    def add_earlier(self, listing: Listing) -> None:
+        """Note the rows of a listing that an earlier run began: it may have ended before it asked for their gear."""
+        for _, activities in listing.pages() if self.row_hashes is not None else ():
+            self._add_hashes(activities)
+
+    def _add_hashes(self, activities: Iterable[Json]) -> None:
+        if self.row_hashes is not None:
+            self.row_hashes |= {found["source_id"]: edit_hash(found) for found in activities}
 
     def report(
         self, manifest: Manifest, calls: int, forecasts: Sequence[Forecast], *, resumed: bool, stopped: Stopped | None
@@ -81,7 +89,7 @@ class _Received:
         first, last = (forecasts[0], forecasts[-1]) if forecasts else (None, None)
         gear_ids = frozenset(self.gear_ids)
         return PullReport(
-            manifest, calls, self.rows, self.bytes, resumed, stopped, first, last, gear_ids, self.row_hashes
+            manifest, calls, self.rows, self.bytes, resumed, stopped, first, last, gear_ids, self.row_hashes or {}
         )
 
 
@@ -176,7 +184,8 @@ def _list(
     with run.exclusive(listing_lock(source, window, year)), source.calling():
         earlier = _resumed(run, source, config, window, since)
         asked = _span(source, window, earlier)
-        listing, calls, received = earlier, client.calls, _Received()
+        listing, calls = earlier, client.calls
+        received = _Received(row_hashes={} if source.spec.gear_of_activity else None)
         stopped: Stopped | None = None
         if source.spec.name == STRAVA:
             run.progress.begin("Listing activities", None, eta=lambda _: forecasts[-1].done_at if forecasts else None)
@@ -185,6 +194,7 @@ def _list(
             run.progress.begin(what, _known_rows(run, source, window, year))
         try:
             if earlier is not None:
+                received.add_earlier(earlier)
                 run.progress.advance(earlier.manifest.rows)
             for page in client.landed(_pages(run, source, client, per_page, asked, earlier), land):
                 received.add(page)

@@ -1,5 +1,7 @@
 """A program that runs verbs in children of its own, each of which can be told to kill itself -9 at a chosen step.
 
+With the name of a module as its argument, it runs that module's function `live` instead: parts of a run, without Dagster.
+
 A step is whatever changes something that outlives a process: a file made durable, renamed or removed, a statement of the
 warehouse, a call to Strava, an event of Dagster's. The imports are paid for once; a child is a fork. Orders come as JSON
 lines on standard input, answers go to standard output. No assertions here; mortals.py gives the orders.
@@ -18,6 +20,7 @@ import traceback
 from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import duckdb
@@ -114,8 +117,8 @@ def _event(event: Any) -> str | None:
     return f"dagster {kind}" if kind else None
 
 
-def live(order: dict[str, Any]) -> None:
-    """The child's life: one verb."""
+def live(order: dict[str, Any], part: ModuleType | None) -> None:
+    """The child's life: one verb, or what the module's `live` does."""
     out = os.open(order["output"], os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
     os.dup2(out, 1)
     os.dup2(out, 2)
@@ -125,14 +128,17 @@ def live(order: dict[str, Any]) -> None:
         watch(Fate(Path(order["journal"]), order["die_at"], order["after"]), f"{order['folder']}/")
     if order["in_memory"]:
         run_job.open_instance = lambda home, **_: DagsterInstance.ephemeral()
+    if part is not None:
+        part.live(*order["argv"])
+        return
     sys.argv = ["strava-pipeline", *order["argv"]]
     cli.main()
 
 
 def main() -> None:
-    for module in {module for module, *_ in cli.COMMANDS.values()} | {"options"}:
-        import_module(f"strava_pipeline.verbs.{module}")
-    for module in ("run_job", "run_report"):
+    part = import_module(sys.argv[1]) if len(sys.argv) > 1 else None
+    verbs = {module for module, *_ in cli.COMMANDS.values()} | {"options", "run_job", "run_report"}
+    for module in () if part else sorted(verbs):
         import_module(f"strava_pipeline.verbs.{module}")
     for line in sys.stdin:
         order = json.loads(line)
@@ -144,7 +150,7 @@ def main() -> None:
             if answer == 0:
                 code = 1
                 try:
-                    live(order)
+                    live(order, part)
                     code = 0
                 except SystemExit as end:
                     code = end.code if isinstance(end.code, int) else 1

@@ -86,8 +86,9 @@ class Mortals:
 
 
 @contextmanager
-def mortals(settings: Settings, folder: Path) -> Iterator[Mortals]:
-    command = [sys.executable, "-m", "strava_pipeline_tests.e2e.mortal"]
+def mortals(settings: Settings, folder: Path, part: str | None = None) -> Iterator[Mortals]:
+    """`part`: the module whose `live` they run, instead of verbs."""
+    command = [sys.executable, "-m", "strava_pipeline_tests.e2e.mortal", *([part] if part else [])]
     with subprocess.Popen(
         command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:

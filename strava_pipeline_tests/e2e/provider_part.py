@@ -1,0 +1,23 @@
+"""The part of a provider's run that makes calls, for a child of mortal.py. Dagster would be most of what it costs."""
+
+import logging
+
+from strava_pipeline.ingest.clock import machine_clock
+from strava_pipeline.ingest.registry import PROVIDERS
+from strava_pipeline.operations.options import ListingOptions
+from strava_pipeline.operations.progress import LogProgress
+from strava_pipeline.operations.provider_source import ProviderSource
+from strava_pipeline.operations.providers import list_provider_activities
+from strava_pipeline.operations.run_context import run_context
+from strava_pipeline.settings import Settings
+from strava_pipeline_tests.providers.toy_service import NOW
+
+__all__ = ["PROVIDERS"]
+
+
+def live(name: str, mode: str) -> None:
+    """List the provider's activities, and its gear, at the emulator's time."""
+    settings = Settings.load(_env_file=None)
+    run = run_context(settings, LogProgress(logging.getLogger("run")), clock=machine_clock(now=lambda: NOW))
+    options = ListingOptions.model_validate({"mode": mode, "per_page": 20})
+    list_provider_activities(run, ProviderSource(name, settings, run), options, run.years.all, asset=name)
