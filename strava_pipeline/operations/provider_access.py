@@ -320,7 +320,8 @@ def plan_providers(run: RunContext, settings: Settings, years: Sequence[int]) ->
         spec = spec_of(name)
         # Where there is no list of a year, one of everything serves the runs of all years.
         counts = [rows.get(year, 0) for year in years] if is_by_start(name) else [sum(rows.values())]
-        calls = sum(max(1, ceil(count / settings.per_page)) if spec.paged else 1 for count in counts)
+        size = min(settings.per_page, spec.rows_a_call)
+        calls = sum(max(1, ceil(count / size)) if spec.paged else 1 for count in counts)
         calls = 0 if "whole" in spec.capabilities else calls
         found[name] = ProviderPlan(spec.title, calls, newest_watermark(run.lake, name) is not None)
     return found
