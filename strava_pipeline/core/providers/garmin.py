@@ -197,9 +197,7 @@ def _start(left: dict[str, Any]) -> tuple[Json | None, datetime | None]:
     for name, known in (("startTimeGMT", instant), ("startTimeLocal", local)):
         if known is not None:
             left.pop(name, None)
-    fields: dict[str, Any] = {}
-    if instant is not None:
-        fields["start_date"] = clock_text(instant)
+    fields: dict[str, Any] = {"start_date": clock_text(instant)} if instant is not None else {}
     if local is not None:
         fields["start_date_local"] = clock_text(local)
     # No zone is further from UTC than 14 hours: beyond, one of the two is wrong.
