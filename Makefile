@@ -31,7 +31,7 @@ LOOKBACK := $(if $(DAYS),--days $(DAYS))
 .PHONY: help install image demo demo-archive dev test test-slow soak bench coverage test-samples test-all lint types contracts pre-commit format check docs graph screenshots clean test-container \
 	auth status doctor plan run run-lite run-all compact recompact rebuild reconcile enrich enrich-all flow flow-backfill refresh streams backfill \
 	quarantine profile trips import archive matches insights report goals duck schema sql logs service service-up purge emulator \
-	serve subscription webhooks providers notifications
+	serve subscription webhooks providers notifications changes
 
 help: ## List the targets.
 	@awk -F':.*## ' '/^##@ / {printf "\n%s\n", substr($$0, 5)} /^[a-z%-]+:.*## / {printf "  %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -156,6 +156,7 @@ import: ## Import Strava's archive, folders and files; no call.
 refresh: ## Pull new activities, merge, publish; no details.
 profile: ## Fetch the athlete and all gear again.
 providers: ## Services besides Strava: list, status, login, pull, gear.
+changes: ## Changes at services: list, show, approve, reject, apply, undo.
 flow-now: ## The same as flow.
 
 ##@ Commands: look
@@ -244,6 +245,9 @@ quarantine: $(READY)
 
 providers: $(READY)
 	$(CLI) providers $(or $(ARGS),list)
+
+changes: $(READY)
+	$(CLI) changes $(or $(ARGS),list)
 
 import: $(READY)
 	$(CLI) import $(or $(ARGS),--help)

@@ -50,6 +50,7 @@ COMMANDS: dict[str, tuple[str, str, str, str]] = {
     "refresh": ("pipeline", "refresh", "Pull new activities, merge, publish; no details.", "Pipeline"),
     "profile": ("pipeline", "profile", "Fetch the athlete and all gear again.", "Pipeline"),
     "providers": ("providers", "providers", "Services besides Strava: list, status, login, pull, gear.", "Pipeline"),
+    "changes": ("changes", "changes", "Changes at services: list, show, approve, reject, apply, undo.", "Pipeline"),
     "sql": ("query", "sql", "Query the published warehouse.", "Look"),
     "duck": ("query", "duck", "A SQL prompt on the published warehouse.", "Look"),
     "schema": ("query", "schema", "Tables and columns, with units and meanings.", "Look"),

@@ -174,6 +174,47 @@ def test_a_provider_that_is_named_is_found(text: str, is_named: bool) -> None:
     assert names_provider(text, "acme") == is_named
 
 
+def test_only_the_changes_that_a_person_approved_load_a_writer() -> None:
+    """No client, no other service's writer, no command: neither by an import nor by the module's name in a text."""
+    loader = PACKAGE / "operations" / "changes" / "writers.py"
+    assert [path.relative_to(PACKAGE) for path in MODULES if loads_a_writer(path.read_text())] == [
+        loader.relative_to(PACKAGE)
+    ]
+
+
+def loads_a_writer(text: str) -> bool:
+    """Whether a module's code imports a service's `writes`, or has a text that ends like the name of one."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(text)):
+        match node:
+            case ast.ImportFrom(module=str(module), names=imported):
+                names |= {module, *(f"{module}.{each.name}" for each in imported)}
+            case ast.Import(names=imported):
+                names |= {each.name for each in imported}
+            case ast.Constant(value=str(value)) if value.endswith(".writes"):
+                return True
+            case _:
+                pass
+    return any(re.match(r"strava_pipeline\.ingest\.\w+\.writes\b", name) for name in names)
+
+
+@pytest.mark.parametrize(
+    ("text", "loads"),
+    [
+        ("from strava_pipeline.ingest.acme import writes", True),
+        ("import strava_pipeline.ingest.acme.writes as w", True),
+        ("from strava_pipeline.ingest.acme.writes import connect_writer", True),
+        ("importlib.import_module('strava_pipeline.ingest.acme.writes')", True),
+        ("importlib.import_module(f'{package}.writes')", True),
+        ("writes = journal.writes", False),
+        ("from strava_pipeline.emulator.acme import writes", False),
+        ("'it writes. That is all'", False),
+    ],
+)
+def test_a_writer_that_is_loaded_is_found(text: str, loads: bool) -> None:
+    assert loads_a_writer(text) == loads
+
+
 def test_every_private_name_of_dagsters_is_there_and_known_to_mypy() -> None:
     tree = ast.parse(PRIVATE.read_text())
     typed = {

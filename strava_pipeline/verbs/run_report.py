@@ -18,6 +18,7 @@ from strava_pipeline.lake.locks import holder, try_locked
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.operations.strava_source import FLOW_LOCK
 from strava_pipeline.orchestrate.jobs import (
+    APPLIED_CHANGES,
     DETAILS,
     EVENTS,
     FILE_BRONZE,
@@ -138,6 +139,8 @@ def print_outcome(outcome: RunOutcome, *, lines: bool = True) -> None:
         print_views_left_out(metadata.get("views_left_out", {}), to=out if lines else err)
         _print_unmarked_deletions(metadata)
         _print_import_problems(metadata)
+        for problem in metadata.get("change_problems", []):
+            err.print(f"  {problem}", style="yellow")
     if outcome.stopped_early:
         err.print(
             f"Stopped early. {outcome.stopped_early} What was fetched is kept; the same command goes on.",
@@ -355,6 +358,16 @@ def _car_trips(values: Metadata) -> str:
     return f"Trips by car: {values['rows_merged']} new"
 
 
+def _changes(values: Metadata) -> str:
+    if "result" in values:
+        return str(values["result"])
+    others = {"failed": "failed", "conflicted": "conflicted", "left": "still approved"}
+    rest = "".join(
+        f"; {values[f'changes_{name}']} {word}" for name, word in others.items() if values[f"changes_{name}"]
+    )
+    return f"Applied {counted(values['changes_applied'], 'change')} {_seconds(values)}{rest}"
+
+
 def _published(values: Metadata) -> str:
     return "Published" if values["replaced"] else "Nothing changed since the last publish"
 
@@ -364,6 +377,7 @@ _LINES: dict[str, Callable[[Metadata], str | None]] = {
     EVENTS: _followed,
     FILE_BRONZE: _files,
     FILE_READINGS: _read,
+    APPLIED_CHANGES: _changes,
     "activity_shards": _shards,
     "activities": _merged,
     ACTIVITY_MATCHES.name: _matched,

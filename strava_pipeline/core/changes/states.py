@@ -137,20 +137,14 @@ def change_states(
 class Due:
     """What is to be recorded now: rounds that have expired, and changes to be proposed, each with its round."""
 
-    expired: Sequence[tuple[ChangeState, str]]
+    expired: Sequence[ChangeState]
     proposed: Sequence[tuple[Change, int]]
 
 
 def what_is_due(history: History, said: Mapping[str, Said], now: datetime, approval: timedelta) -> Due:
     """What the next record of proposals has to hold; once that is written, nothing is due."""
     states = change_states(history, said, now, approval)
-    noted = {(each.id, each.round) for each in history.expiries}
     results = {(each.id, each.round): each for each in history.attempts if each.result is not None}
-    expired = [
-        (each, each.reason)
-        for key, each in states.items()
-        if each.state == "expired" and (key, each.round) not in noted
-    ]
     proposed = []
     for key, each in said.items():
         known = states.get(key)
@@ -158,7 +152,16 @@ def what_is_due(history: History, said: Mapping[str, Said], now: datetime, appro
             proposed.append((each.change, 1))
         elif _is_due(known, each, results.get((key, known.round))):
             proposed.append((each.change, known.round + 1))
-    return Due(expired, proposed)
+    # Those that expired and are proposed again have both on record; what takes back a change that is proposed again expires.
+    after = [*history.proposals, *(Proposal(change, round_, now) for change, round_ in proposed)]
+    noted = {(each.id, each.round) for each in history.expiries}
+    seen = [*states.values(), *change_states(replace(history, proposals=after), said, now, approval).values()]
+    expired = {
+        (each.change.id, each.round): each
+        for each in seen
+        if each.state == "expired" and (each.change.id, each.round) not in noted
+    }
+    return Due(list(expired.values()), proposed)
 
 
 def _is_due(known: ChangeState, said: Said, result: Attempt | None) -> bool:

@@ -18,6 +18,7 @@ from strava_pipeline.core.years import YearRange
 Mode = Literal["year", "month", "incremental", "lite", "all", "import", "event", "feed"]
 
 _REMEMBERED = 16_384  # manifests, some kilobytes each: ten years of daily runs, with a listing of events for each day
+READ_BACK = "read back after a change"  # the cursor of a listing that no feed gave
 
 
 class Window(BaseModel):
@@ -38,6 +39,11 @@ class Window(BaseModel):
     def names_single_activities(self) -> bool:
         """Whether it holds what a service reported about single activities: what it lacks is not gone."""
         return self.mode in ("event", "feed")
+
+    @property
+    def is_read_back(self) -> bool:
+        """Whether it holds what a service showed after a change was written there."""
+        return self.cursor == READ_BACK
 
     @property
     def is_open_ended(self) -> bool:

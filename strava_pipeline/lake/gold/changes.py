@@ -77,10 +77,10 @@ def state_counts(connection: Connection) -> dict[tuple[str, str, str], int]:
 
 
 def newest_landings(lake: Lake) -> dict[str, int]:
-    """By provider, the number of the newest landing of its listings."""
+    """By provider, the number of the newest landing of its listings; what was read back after a write says nothing of others."""
     found = {}
     for source in lake.listed_sources:
-        manifests = [listing.manifest for listing in listings(lake, source)]
+        manifests = [each.manifest for each in listings(lake, source) if not each.manifest.window.is_read_back]
         numbers = [number for each in manifests for number in (each.landed, *(page.landed for page in each.pages))]
         found[source] = max((number for number in numbers if number is not None), default=0)
     return found

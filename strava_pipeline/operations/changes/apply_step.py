@@ -11,6 +11,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, cast
 
+from strava_pipeline.core.changes.proposals import DISK
 from strava_pipeline.core.changes.records import Change
 from strava_pipeline.core.changes.states import ChangeState, Verdicted
 from strava_pipeline.core.errors import LimitReachedError, PipelineError
@@ -24,6 +25,7 @@ from strava_pipeline.lake.imports.files import stored_bytes
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.providers import newest_reading
 from strava_pipeline.operations.changes.applying import MOST, Applied, apply_at, in_order
+from strava_pipeline.operations.changes.downloading import Downloads
 from strava_pipeline.operations.changes.proposing import states_now
 from strava_pipeline.operations.changes.writers import connect_writer
 from strava_pipeline.operations.feeds import pull_activities
@@ -85,7 +87,7 @@ def year_of(change: Change, within: YearRange) -> int | None:
 
 def place_of(provider: str) -> str:
     """How a person calls the place of a change."""
-    return spec_of(provider).title
+    return "this disk" if provider == DISK else spec_of(provider).title
 
 
 def _apply(
@@ -100,7 +102,7 @@ def _apply(
     """Write at one service, and keep how that ended; then read again what is read whole."""
     if not states:
         return Applied()
-    if limit := limit_in_force(run, provider):
+    if provider != DISK and (limit := limit_in_force(run, provider)):
         return Applied(left=len(states), stopped=limit)
 
     def holds(state: ChangeState) -> bool:
@@ -108,22 +110,35 @@ def _apply(
         last: Verdicted | None = verdicts(run.lake).get(state.change.id)
         return last is not None and (last.round, last.verdict) == (state.round, "approved")
 
-    with upload_files(run.lake) as details, outcome_kept(run, provider, "changes") as ending:
-        connect = partial(writer_of, settings, run, provider, _on_wait(run, sources, provider))
-        found = apply_at(run, provider, connect, states, most=most, details=details, holds=holds, tick=advance)
-        if found.results and provider != STRAVA and "whole" in spec_of(provider).capabilities:
-            try:
-                pull_activities(run, sources.source(provider), ListingOptions(mode="all"), None)
-            except PipelineError as error:  # what was written is written
-                found.problem = found.problem or str(error)
-        ending.stopped, ending.problem = found.stopped, found.problem
+    with upload_files(run.lake) as details:
+        if provider == DISK:
+            disk = Downloads(run, sources)
+            found = apply_at(run, provider, lambda: disk, states, most=most, holds=holds, tick=advance)
+            disk.finish(settings.import_limits)
+            return found
+        with outcome_kept(run, provider, "changes") as ending:
+            connect = partial(writer_of, settings, run, provider, _on_wait(run, sources, provider))
+            found = apply_at(run, provider, connect, states, most=most, details=details, holds=holds, tick=advance)
+            if found.results and is_whole(provider):
+                try:
+                    pull_activities(run, sources.source(provider), ListingOptions(mode="all"), None)
+                except PipelineError as error:  # what was written is written
+                    found.problem = found.problem or str(error)
+            ending.stopped, ending.problem = found.stopped, found.problem
     return found
 
 
+def is_whole(provider: str) -> bool:
+    """Whether all that the place has is read at once, such as a file."""
+    return provider != STRAVA and "whole" in spec_of(provider).capabilities
+
+
 def writer_of(settings: Settings, run: RunContext, provider: str, on_wait: OnWait) -> Writer:
-    """The writer of a service, ready to read and write. Nothing is sent. Raises PipelineError."""
+    """The writer of a place, ready to read and write. Nothing is sent. Raises PipelineError."""
+    if provider == DISK:
+        return Downloads(run, ProviderSources(settings, run))
     writer = connect_writer(provider, settings, on_wait)
-    if provider != STRAVA and "whole" in spec_of(provider).capabilities:
+    if is_whole(provider):
         newest = newest_reading(run.lake, provider, None)
         cast(WholeWriter, writer).start_from(None if newest is None else newest[1])
     return writer

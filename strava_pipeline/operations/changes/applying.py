@@ -173,14 +173,14 @@ class _Applying:
         number = attempts_of(self.run.lake, state.change.id).open if state.is_open else None
         change = state.change
         try:
-            change = self._with_details(change)
+            change = with_details(change, self.details)
             before = writer.read(change)
             result, message = _before(state, before)
             if result is None and not message:
                 return _Ready(state, change, before, writer.requests(change, before))
         except (GoneError, RefusedError, UnsupportedChangeError) as error:
             before, result, message = Reading(None), "failed", str(error)
-        if result == "applied":
+        if result in ("applied", "conflicted"):
             self.back.land(before.source_id or change.source_id, before)
         self._end(state, number, result, before, message=message)
         return None
@@ -215,10 +215,6 @@ class _Applying:
     def _halt(self, change: Change) -> None:
         if change.kind not in self.proven:
             self.halted.add(change.kind)
-
-    def _with_details(self, change: Change) -> Change:
-        more = self.details(change)
-        return replace(change, details={**change.details, **more}) if more else change
 
     def _intent(self, ready: "_Ready") -> Intent:
         return Intent(
@@ -269,6 +265,18 @@ class _Ready:
     before: Reading
     requests: Sequence[Request]
     number: int = 0
+
+
+def with_details(change: Change, details: Callable[[Change], Mapping[str, Any]]) -> Change:
+    """The change with what the writer needs beside it."""
+    more = details(change)
+    return replace(change, details={**change.details, **more}) if more else change
+
+
+def obstacle(state: ChangeState, before: Reading) -> str:
+    """Why the change would not be written after this reading; empty: it would be."""
+    result, message = _before(state, before)
+    return message or ("It was written already, by a run that ended early." if result else "")
 
 
 def _before(state: ChangeState, before: Reading) -> tuple[Result | None, str]:

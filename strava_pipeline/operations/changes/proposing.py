@@ -76,7 +76,7 @@ def propose(run: RunContext, settings: Settings, connection: Connection, months:
         recorded = history(lake)
         said = _said(settings, connection, lake, recorded, now, months)
         due = what_is_due(recorded, said, now, approval)
-        record_proposals(lake, due.proposed, [(each.change.id, each.round, why) for each, why in due.expired], now)
+        record_proposals(lake, due.proposed, [(each.change.id, each.round, each.reason) for each in due.expired], now)
         states = change_states(history(lake), said, now, approval)
         athlete = newest_athlete(lake)
         write_states(connection, lake, states, said.keys(), athlete[1].get("id") if athlete else None)

@@ -1,0 +1,87 @@
+"""A data folder beside a provider whose names differ from Strava's: proposing, deciding and applying as runs and people do."""
+
+from typing import Any
+from urllib.parse import unquote
+
+import pytest
+
+from strava_pipeline.core.changes.states import ChangeState
+from strava_pipeline.ingest.http import Exchange, Wire
+from strava_pipeline.lake.gold.warehouse import reading
+from strava_pipeline.operations.changes.apply_step import apply_approved
+from strava_pipeline.operations.changes.deciding import Wanted, decide
+from strava_pipeline.operations.changes.proposing import states_now, update_proposals
+from strava_pipeline.operations.merging import publish_run
+from strava_pipeline.operations.provider_source import ProviderSources
+from strava_pipeline.operations.step_reports import StepReport
+from strava_pipeline_tests.providers.test_comparing import at_strava
+from strava_pipeline_tests.providers.worlds import YEARS, World, list_at_strava
+
+DAYS = [f"2026-02-{day:02}" for day in range(11, 17)]
+
+
+class Edited:
+    """A world whose provider has other names than Strava, where a person wrote them."""
+
+    def __init__(self, world: World, patch: pytest.MonkeyPatch, rides: int) -> None:
+        self.world, self.patch = world, patch
+        world.settings.providers_config.write_text(
+            f'[providers.{world.subject.name}]\nenabled = true\npriority = 9\nwrite = ["name"]\n'
+            "[providers.strava]\npriority = 1\n"
+        )
+        days = DAYS[:rides][::-1]  # the newest is proposed and written first
+        self.keys = [world.subject.add(day, f"at the start {day}") for day in days]
+        list_at_strava(world, *(at_strava(place, day, f"Up hill {place}") for place, day in enumerate(days, 1)))
+        world.pull()
+        self.propose()
+
+    def propose(self) -> None:
+        run = self.world.run()
+        with reading(run.lake) as connection:
+            update_proposals(run, self.world.settings, connection)
+        publish_run(run)
+
+    def states(self) -> dict[str, ChangeState]:
+        run = self.world.run()
+        return states_now(run.lake, self.world.settings, run.now())
+
+    def by_state(self) -> dict[str, list[str]]:
+        found: dict[str, list[str]] = {}
+        for state in self.states().values():
+            found.setdefault(state.state, []).append(str(state.change.new))
+        return {state: sorted(names) for state, names in found.items()}
+
+    def decide(self, verdict: Any = "approved", ids: list[str] | None = None) -> None:
+        wanted = ids or [key for key, state in self.states().items() if state.state == "proposed"]
+        decide(self.world.settings, verdict, [Wanted(key) for key in wanted], by="a test")
+
+    def apply(self) -> StepReport:
+        """What a run of `apply_changes` does."""
+        run = self.world.run()
+        report = apply_approved(run, self.world.settings, ProviderSources(self.world.settings, run), YEARS)
+        self.world.merge(run)
+        with reading(run.lake) as connection:
+            update_proposals(run, self.world.settings, connection)
+        publish_run(run)
+        return report
+
+    def writes(self) -> list[str]:
+        """The requests that changed something, in order."""
+        done = [call for call in self.world.subject.journal.writes if call["status"] < 300]
+        return [f"{call['method']} {call['path']}" for call in done]
+
+    def writes_of(self, source_id: str) -> int:
+        """How many requests changed this activity."""
+        return sum(source_id in unquote(call) for call in self.writes())
+
+    def edit_after_write(self, source_id: str, title: str) -> None:
+        """Have somebody change the name of the activity just after the next write of it."""
+        send = Wire.send
+
+        def sent(wire: Wire, method: str, url: str, **options: Any) -> Exchange:
+            exchange = send(wire, method, url, **options)
+            if method != "GET" and self.writes_of(source_id):
+                self.world.subject.edit(source_id, title)
+            return exchange
+
+        self.patch.setattr(Wire, "send", sent)

@@ -1,0 +1,114 @@
+"""The command `changes`, with the toy: what is shown is what is approved, what is approved is what is written."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from strava_pipeline.ingest.clock import machine_clock
+from strava_pipeline.operations.changes import writers
+from strava_pipeline_tests.providers.edits import Edited
+from strava_pipeline_tests.providers.worlds import WITH_THE_TOY, World
+from strava_pipeline_tests.verbs.conftest import Type
+
+
+@pytest.fixture
+def one(world: World, monkeypatch: pytest.MonkeyPatch) -> Edited:
+    for name, value in world.settings.environ().items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(writers, "machine_clock", lambda speed: machine_clock(speed, now=world.subject.clock.now))
+    return Edited(world, monkeypatch, 3)
+
+
+def listed(type_in: Type, *options: str) -> dict[str, dict[str, object]]:
+    typed = type_in("changes", "list", "--json", *options)
+    assert typed.code == 0, typed.err
+    found: dict[str, dict[str, object]] = json.loads(typed.out)["changes"]
+    return found
+
+
+@WITH_THE_TOY
+def test_a_list_that_was_written_is_approved_as_it_is_and_an_edited_or_old_one_is_not(
+    one: Edited, type_in: Type, tmp_path: Path
+) -> None:
+    path = tmp_path / "list.json"
+    typed = type_in("changes", "list", "--out", str(path))
+    assert (typed.code, "at the start 2026-02-13" in typed.out, "Up hill 1" in typed.out) == (0, True, True)
+    assert path.stat().st_mode & 0o777 == 0o600
+    first, second, third = listed(type_in)
+    whole = json.loads(path.read_text())
+    edited = {"changes": {**whole["changes"], first: {**whole["changes"][first], "new": "another"}}}
+    other = tmp_path / "other.json"
+    other.write_text(json.dumps(edited))
+    typed = type_in("changes", "approve", "--from", str(other))
+    assert (typed.code, first in typed.err, second in typed.err, "another" in typed.err) == (1, True, False, False)
+    other.write_text(json.dumps({"changes": {second: whole["changes"][second]}}))
+    assert type_in("changes", "reject", "--from", str(other)).code == 0, "entries may be left out"
+    one.world.subject.edit(one.keys[2], "somebody's own")
+    one.world.pull()
+    one.propose()
+    typed = type_in("changes", "approve", "--from", str(path))
+    assert (typed.code, third in typed.err) == (1, True), "it is proposed with another old value now"
+    assert one.by_state() == {"proposed": ["Up hill 1", "Up hill 3"], "rejected": ["Up hill 2"]}, "all or nothing"
+    typed = type_in("changes", "approve", first)
+    assert (typed.code, "at the start 2026-02-13" in typed.out) == (0, True), "both values are shown"
+    assert [*listed(type_in, "--status", "approved")] == [first]
+    assert listed(type_in, "--month", "2026-01") == {}
+
+
+@WITH_THE_TOY
+def test_what_cannot_be_decided_or_done_is_refused_with_its_id(one: Edited, type_in: Type) -> None:
+    first, *_ = listed(type_in)
+    cases = [
+        (["approve", "0123456789abcdef"], 2, "0123456789abcdef"),
+        (["approve"], 2, "--from FILE"),
+        (["approve", first, "--from", "x"], 2, "--from FILE"),
+        (["approve", "--from", "/nowhere"], 2, "/nowhere"),
+        (["apply", first], 1, first),
+        (["undo", first], 1, "proposed"),
+        (["show", "x"], 2, "x"),
+        (["list", "--kind", "x"], 2, "update_name"),
+    ]
+    for words, code, said in cases:
+        typed = type_in("changes", *words)
+        assert (typed.code, said in typed.err) == (code, True), words
+    typed = type_in("changes", "apply")
+    assert (typed.code, typed.out) == (0, "Nothing is approved.\n")
+    assert one.writes() == []
+
+
+@WITH_THE_TOY
+def test_a_dry_run_shows_the_requests_and_writes_nothing(one: Edited, type_in: Type) -> None:
+    one.decide()
+    one.world.subject.edit(one.keys[2], "somebody's own")
+    typed = type_in("changes", "apply", "--dry-run")
+    assert typed.code == 0
+    assert typed.out.count("PUT /activities/") == 2
+    assert '{"title": "Up hill 1"}' in typed.out
+    assert "another value" in typed.out
+    assert one.world.subject.secret not in typed.out + typed.err
+    assert one.writes() == []
+    assert one.by_state() == {"approved": ["Up hill 1", "Up hill 2", "Up hill 3"]}
+
+
+@pytest.mark.slow
+@WITH_THE_TOY
+def test_apply_is_a_run_after_which_the_change_is_applied_and_can_be_taken_back(one: Edited, type_in: Type) -> None:
+    one.decide()
+    first, *_ = one.states()
+    typed = type_in("changes", "apply")
+    assert typed.code == 0, typed.err
+    assert "Applied 3 changes" in typed.out
+    assert {each["status"] for each in listed(type_in).values()} == {"applied"}
+    assert (
+        one.world.gold("SELECT DISTINCT name FROM activity_sources WHERE source = 'toy' AND name LIKE 'at the%'") == []
+    )
+    shown = json.loads(type_in("changes", "show", first, "--json").out)["changes"][first]
+    assert shown["attempts"]["1"]["outcome"]["result"] == "applied"
+    typed = type_in("changes", "undo", first)
+    assert (typed.code, "Proposed." in typed.out) == (0, True)
+    undo = next(key for key, each in listed(type_in, "--status", "proposed").items() if each["undoes"] == first)
+    assert type_in("changes", "approve", undo).code == 0
+    one.world.subject.fail_write(kind="status", status=429, headers={"Retry-After": "7200"})
+    assert type_in("changes", "apply").code == 3
+    assert listed(type_in)[undo]["status"] == "approved"
