@@ -1,4 +1,4 @@
-"""What a track says of training: the best power over a time, the best time over a distance, and how long each value held. Pure.
+"""What a track says: the best power over a time, the best time over a distance, how long each value held, where it led. Pure.
 
 A track is read as two lines over time that rise from point to point: energy, and distance. The best window of a length begins or
 ends at a point of such a line, so looking there is exact, whatever the recording's interval. What was not recorded never makes a
@@ -6,12 +6,13 @@ result better: a gap adds no energy, and a jump of the positions no distance, wh
 """
 
 from collections.abc import Sequence
+from math import atan, degrees, pi, sinh
 from typing import Literal
 
 import polars as pl
 
 from strava_pipeline.core.geodesy import column_distance_m
-from strava_pipeline.core.tables.details import CURVES, VALUE_SECONDS
+from strava_pipeline.core.tables.details import CURVES, TRACK_CELLS, VALUE_SECONDS
 
 FORM = 1  # raised whenever the same points would come to something else
 DURATIONS = (5, 10, 15, 30, 60, 120, 300, 600, 1200, 1800, 3600, 5400, 7200)  # s
@@ -20,6 +21,8 @@ HOLDS = 10.0  # s: a longer gap is a pause. Smart recording of Garmin's devices 
 _MOST_WATTS = (
     2500.0  # world-class track sprinters reach 1,600 W on average (Dorel et al. 2005), the best half as much again
 )
+CELL_ZOOM = 21  # 2^21 columns: 19.1 m at the equator, 12.9 m at 47.5° north
+_HIGHEST = degrees(atan(sinh(pi)))  # 85.05°: where the square map of EPSG:3857 ends
 _BEATS = (20.0, 250.0)  # bpm
 # m/s, a little more than the best ever: Bolt in Berlin in 2009 (12.4; Graubner and Nixdorf 2011), 50 m freestyle (2.4)
 _FASTEST = {"run": 12.5, "walk": 12.5, "swim": 2.5}
@@ -199,4 +202,29 @@ def _rows(points: pl.DataFrame, rows: Sequence[tuple[str, float, float, float]])
     begins = _begin(points) + pl.duration(microseconds=(pl.col("begins") * 1e6).round())
     return frame.with_columns(begins_at=begins).select(
         _columns(CURVES.polars_schema, "measure", "width", "value", "begins_at")
+    )
+
+
+def cells(points: pl.DataFrame, sport_group: str | None = None) -> pl.DataFrame:
+    """The cells that an activity's points lie in, each once: x, y of the tiles at CELL_ZOOM.
+
+    Tiles are those of web maps: EPSG:3857, x to the east, y to the south, from the corner at 180° W and 85.05° N.
+    """
+    del sport_group  # counts for every sport
+    latitude, longitude = pl.col("latitude"), pl.col("longitude")
+    across = 2.0**CELL_ZOOM
+    angle = latitude.radians()
+    north = (angle.tan() + 1 / angle.cos()).log()
+    somewhere = (latitude != 0) | (longitude != 0)  # 0, 0 is what devices write without a position
+    return (
+        points.lazy()
+        .filter(latitude.is_between(-_HIGHEST, _HIGHEST) & longitude.is_between(-180, 180) & somewhere)
+        .select(
+            x=((longitude + 180) / 360 * across).floor().clip(0, across - 1),
+            y=((1 - north / pi) / 2 * across).floor().clip(0, across - 1),
+        )
+        .select(_columns(TRACK_CELLS.polars_schema, "x", "y"))
+        .unique()
+        .sort("y", "x")
+        .collect()
     )

@@ -12,15 +12,22 @@ from pathlib import Path
 
 import polars as pl
 
-from strava_pipeline.core.tables import CURVES, VALUE_SECONDS, Table
-from strava_pipeline.core.track_measures import FORM, curves, value_seconds
+from strava_pipeline.core.tables import CURVES, HEAT_CELLS, TRACK_CELLS, VALUE_SECONDS, Table
+from strava_pipeline.core.track_measures import FORM, cells, curves, value_seconds
 from strava_pipeline.lake.files import sync_folder, write_rows
 from strava_pipeline.lake.gold.warehouse import Connection
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.tracks import track_origins, track_path
 
 _MADE_FROM = "strava_pipeline.made_from"
-_GROUPS = "SELECT activity_id, sport_group FROM counted_activities WHERE activity_id IN (SELECT unnest($ids))"
+_UNREADABLE = (
+    FileNotFoundError,
+    pl.exceptions.ComputeError,
+)  # a track removed meanwhile, or damaged: the next run looks again
+_Owner = tuple[int, str]  # athlete_id and sport_group of an activity that counts
+_OWNERS = (
+    "SELECT activity_id, athlete_id, sport_group FROM counted_activities WHERE activity_id IN (SELECT unnest($ids))"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,11 +37,9 @@ class _Measures:
     table: Table
     of: Callable[[pl.DataFrame, str | None], pl.DataFrame]
 
-    def path(self, lake: Lake, year: int) -> Path:
-        return lake.data_dir / self.table.name / f"year={year}" / f"{self.table.name}.parquet"
 
-
-_MEASURES = (_Measures(CURVES, curves), _Measures(VALUE_SECONDS, value_seconds))
+_MEASURES = (_Measures(CURVES, curves), _Measures(VALUE_SECONDS, value_seconds), _Measures(TRACK_CELLS, cells))
+_TABLES = (*(measures.table for measures in _MEASURES), HEAT_CELLS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +49,7 @@ class DueTracks:
     year: int
     stale: dict[int, str]
     made_from: dict[int, str]
-    groups: dict[int, str]
+    owners: dict[int, _Owner]
 
 
 def due_tracks(lake: Lake, connection: Connection, years: Iterable[int]) -> list[DueTracks]:
@@ -60,11 +65,12 @@ def due_tracks(lake: Lake, connection: Connection, years: Iterable[int]) -> list
         if year not in asked and known is not None and {str(one) for one in known} == names:
             continue
         origins = track_origins(lake, year)
-        groups = dict(connection.execute(_GROUPS, {"ids": [*origins]}).fetchall())
-        made_from = {one: _digest(origin, groups.get(one)) for one, origin in origins.items()}
+        counted = connection.execute(_OWNERS, {"ids": [*origins]}).fetchall()
+        owners = {one: (athlete_id, group) for one, athlete_id, group in counted}
+        made_from = {one: _digest(origin, owners.get(one)) for one, origin in origins.items()}
         if made_from != (known or {}):
             stale = {one: digest for one, digest in made_from.items() if (known or {}).get(one) != digest}
-            found.append(DueTracks(year, stale, made_from, groups))
+            found.append(DueTracks(year, stale, made_from, owners))
     return found
 
 
@@ -75,45 +81,75 @@ def measure_tracks(lake: Lake, due: DueTracks, tick: Callable[[], None] = lambda
     for activity_id in due.stale:
         try:
             points = pl.read_parquet(track_path(lake, due.year, activity_id))
-        except (
-            FileNotFoundError,
-            pl.exceptions.ComputeError,
-        ):  # removed meanwhile, or damaged: the next run looks again
+        except _UNREADABLE:
             del made_from[activity_id]
             continue
+        _, group = due.owners.get(activity_id, (None, None))
         athlete = points["athlete_id"].item(0) if points.height else None
         for frames, measures in zip(made, _MEASURES, strict=True):
-            rows = measures.of(points, due.groups.get(activity_id))
+            rows = measures.of(points, group)
             owner = (pl.lit(activity_id, pl.Int64).alias("activity_id"), pl.lit(athlete, pl.Int64).alias("athlete_id"))
             frames.append(rows.with_columns(owner).select(*measures.table.polars_schema))
         tick()
+    _write_year(lake, due, made_from, made)
+
+
+def _write_year(lake: Lake, due: DueTracks, made_from: dict[int, str], made: Iterable[list[pl.DataFrame]]) -> None:
+    """Write the rows that stay, and those that were made, of each table."""
+    if not made_from:
+        for table in _TABLES:
+            _path(lake, table, due.year).unlink(missing_ok=True)
+        return
     metadata = {_MADE_FROM: json.dumps({str(one): digest for one, digest in made_from.items()})}
-    kept = due.made_from.keys() - due.stale.keys()
+    kept = [*(due.made_from.keys() - due.stale.keys())]
     for frames, measures in zip(made, _MEASURES, strict=True):
-        path = measures.path(lake, due.year)
-        if not made_from:
-            path.unlink(missing_ok=True)
-            continue
-        empty = pl.DataFrame(schema=measures.table.polars_schema)
-        held = pl.read_parquet(path).filter(pl.col("activity_id").is_in([*kept])) if kept else empty
-        rows = pl.concat([empty, held.select(*empty.columns), *frames]).sort(*measures.table.key)
-        write_rows(path, rows, "zstd", metadata)
-        sync_folder(path.parent)
+        table = measures.table
+        empty = pl.DataFrame(schema=table.polars_schema)
+        held = pl.read_parquet(_path(lake, table, due.year), hive_partitioning=False) if kept else empty
+        rows = pl.concat([held.filter(pl.col("activity_id").is_in(kept)), *frames]).sort(*table.key)
+        _write(lake, table, due.year, rows, metadata)
+        if table is TRACK_CELLS:
+            _write(lake, HEAT_CELLS, due.year, _heat(rows, due.owners), metadata)
 
 
-def _digest(origin: str, group: str | None) -> str:
-    return hashlib.blake2b(repr((FORM, origin, group)).encode(), digest_size=8).hexdigest()
+def _heat(rows: pl.DataFrame, owners: dict[int, _Owner]) -> pl.DataFrame:
+    """How many activities of each athlete and group came through each cell. `owners`: of the activities that count."""
+    schema = {"activity_id": pl.Int64, "athlete_id": pl.Int64, "sport_group": pl.String}
+    counted = pl.DataFrame([(one, *owner) for one, owner in owners.items()], schema, orient="row")
+    return (
+        rows.lazy()
+        .drop("athlete_id")  # of the file, which may name nobody
+        .join(counted.lazy(), on="activity_id")
+        .group_by(HEAT_CELLS.key)
+        .agg(pl.len().cast(pl.Int32).alias("activities"))
+        .sort(HEAT_CELLS.key)
+        .collect()
+    )
+
+
+def _write(lake: Lake, table: Table, year: int, rows: pl.DataFrame, metadata: dict[str, str]) -> None:
+    path = _path(lake, table, year)
+    write_rows(path, rows, "zstd", metadata)
+    sync_folder(path.parent)
+
+
+def _path(lake: Lake, table: Table, year: int) -> Path:
+    return lake.data_dir / table.name / f"year={year}" / f"{table.name}.parquet"
+
+
+def _digest(origin: str, owner: _Owner | None) -> str:
+    return hashlib.blake2b(repr((FORM, origin, owner)).encode(), digest_size=8).hexdigest()
 
 
 def _made_from(lake: Lake, year: int) -> dict[int, str] | None:
     """What every file of the year was made from; None: one is missing, damaged, or was made from something else."""
     found = None
-    for measures in _MEASURES:
-        path = measures.path(lake, year)
+    for table in _TABLES:
+        path = _path(lake, table, year)
         try:
             metadata = pl.read_parquet_metadata(path)
             said = {int(one): str(digest) for one, digest in json.loads(metadata[_MADE_FROM]).items()}
-            readable = pl.read_parquet_schema(path) == pl.Schema(measures.table.polars_schema)
+            readable = pl.read_parquet_schema(path) == pl.Schema(table.polars_schema)
         except (OSError, KeyError, ValueError, AttributeError, pl.exceptions.ComputeError):
             return None
         if not readable or found not in (None, said):
@@ -124,7 +160,7 @@ def _made_from(lake: Lake, year: int) -> dict[int, str] | None:
 
 def _years(lake: Lake) -> set[int]:
     """The years with a folder of tracks, or of what was made from them."""
-    roots = [lake.tracks, *(lake.data_dir / measures.table.name for measures in _MEASURES)]
+    roots = [lake.tracks, *(lake.data_dir / table.name for table in _TABLES)]
     return {
         int(path.name.removeprefix("year="))
         for root in roots

@@ -1,5 +1,6 @@
 """Curves and seconds at each value of made-up tracks: known answers, and a slow, obvious reference."""
 
+import math
 import random
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
@@ -8,8 +9,8 @@ from itertools import pairwise
 import polars as pl
 import pytest
 
-from strava_pipeline.core.tables import CURVES, TRACKS, VALUE_SECONDS
-from strava_pipeline.core.track_measures import DISTANCES, DURATIONS, curves, value_seconds
+from strava_pipeline.core.tables import CURVES, TRACK_CELLS, TRACKS, VALUE_SECONDS
+from strava_pipeline.core.track_measures import CELL_ZOOM, DISTANCES, DURATIONS, cells, curves, value_seconds
 
 START = datetime(2026, 5, 31, 6, tzinfo=UTC)
 Point = tuple[float | None, Mapping[str, float | None]]
@@ -159,3 +160,31 @@ def test_seconds_at_each_value() -> None:
         ("heartrate", 150, 39.0),  # 2 s each, 1 s before the pause
         ("heartrate", 160, 1.0),
     ]
+
+
+def tile(latitude: float, longitude: float) -> tuple[int, int]:
+    """Column and row at CELL_ZOOM, as OpenStreetMap's wiki has the formula (Slippy map tilenames)."""
+    across = 2**CELL_ZOOM
+    column = int((longitude + 180) / 360 * across)
+    row = int((1 - math.asinh(math.tan(math.radians(latitude))) / math.pi) / 2 * across)
+    return min(column, across - 1), row
+
+
+def test_cells_are_the_tiles_of_web_maps_each_once() -> None:
+    dice = random.Random(5)
+    somewhere = [(dice.uniform(-85, 85), dice.uniform(-180, 180)) for _ in range(300)]
+    odd: list[tuple[float | None, float | None]] = [
+        (0.0, 0.0),
+        (89.0, 7.0),
+        (None, 7.0),
+        (47.0, None),
+        (47.0, 181.0),
+        (float("nan"), 7.0),
+    ]
+    edges = [(85.0511, 180.0), (-85.0511, -180.0), (0.0, 7.0), (47.0, 0.0)]
+    points = [(None, {"latitude": lat, "longitude": lng}) for lat, lng in [*somewhere, *somewhere, *odd, *edges]]
+    found = cells(track(points))
+    assert found.schema == {name: TRACK_CELLS.polars_schema[name] for name in ("x", "y")}
+    assert sorted(found.rows()) == sorted({tile(*place) for place in [*somewhere, *edges]})
+    near = track([(None, {"latitude": 47.0 + metres / 111_195, "longitude": 11.0}) for metres in range(130)])
+    assert cells(near).height in (10, 11)  # 13 m each, at 47° north

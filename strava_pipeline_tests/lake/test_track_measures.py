@@ -28,6 +28,8 @@ def tracked(lake: Lake, activity_id: int, watts: float, year: int = 2025, second
             "watts": [watts for _ in clock],
             "heartrate": [watts / 2 for _ in clock],
             "distance": [4.0 * second for second in clock],
+            "latitude": [47.0 + second * 4 / 111_195 for second in clock],
+            "longitude": [11.0 for _ in clock],
         },
         schema_overrides={"recorded_at": pl.Datetime("us", "UTC")},
     )
@@ -83,6 +85,21 @@ def test_each_track_is_measured_once_and_again_when_it_changed(recorded: Lake) -
     assert best(recorded) == {1: powers + paces, 2: powers + paces, 3: powers, 4: powers}
 
 
+def test_the_heat_map_counts_activities_by_group_and_follows_what_counts(recorded: Lake) -> None:
+    def heat(year: int) -> list[tuple[str, int, int, int]]:
+        path = recorded.data_dir / "heat_cells" / f"year={year}" / "*.parquet"
+        query = "SELECT sport_group, athlete_id, activities, count(*) > 150 FROM '{}' GROUP BY ALL ORDER BY ALL"
+        return duckdb.sql(query.format(path)).fetchall()
+
+    assert heat(2024) == [("ride", 77, 1, True)]
+    assert heat(2025) == [("ride", 77, 2, True), ("run", 77, 1, True)]
+    changed(recorded, "UPDATE activities_all SET deleted_at = now() WHERE id = 4")
+    changed(recorded, "UPDATE activities_all SET athlete_id = 8 WHERE id = 2")
+    assert measured(recorded, 2025) == {2025: [2, 4]}
+    assert heat(2025) == [("ride", 77, 1, True), ("run", 8, 1, True)]
+    assert best(recorded, "track_cells").keys() == {1, 2, 3, 4}
+
+
 def test_rows_leave_with_their_track_in_any_year(recorded: Lake) -> None:
     track_path(recorded, 2024, 3).unlink()
     track_path(recorded, 2025, 4).unlink()
@@ -116,7 +133,7 @@ def test_the_queries_of_the_documents_find_the_best_and_the_time_in_zones(
     (text,) = (each for each in queries_in(REPO / "docs" / "insights.md") if "data/curves" in each)
     with snapshot(recorded) as connection:
         answers = [connection.execute(each).fetchall() for each in re.split(r"(?<=;)\n", text.strip())]
-    power, pace, zones = answers
+    power, pace, zones, heat = answers
     assert {row[0]: row[1:] for row in power}[600] == (
         200,
         1,
@@ -126,3 +143,4 @@ def test_the_queries_of_the_documents_find_the_best_and_the_time_in_zones(
     assert [(row[0], row[1], row[3]) for row in pace][:2] == [(400, 100, 2), (800, 200, 2)]
     assert (1, "watts", 4, pytest.approx(601)) in zones  # 200 W of 210 are 95 %
     assert (2, "heartrate", 1, pytest.approx(601)) in zones
+    assert {row[2] for row in heat} == {3}  # rides of both years

@@ -16,7 +16,15 @@ from strava_pipeline.core.tables.activities import (
     QUARANTINE,
 )
 from strava_pipeline.core.tables.changes import PROPOSED_CHANGES
-from strava_pipeline.core.tables.details import ACTIVITY_DETAILS, CHILDREN, CURVES, TRACKS, VALUE_SECONDS
+from strava_pipeline.core.tables.details import (
+    ACTIVITY_DETAILS,
+    CHILDREN,
+    CURVES,
+    HEAT_CELLS,
+    TRACK_CELLS,
+    TRACKS,
+    VALUE_SECONDS,
+)
 from strava_pipeline.core.tables.model import Column, Kind, Table
 from strava_pipeline.core.tables.trips import (
     CAR_TABLES,
@@ -49,7 +57,9 @@ TABLES: dict[str, Table] = {
     )
 }
 
-PARQUET_TABLES: dict[str, Table] = {table.name: table for table in (TRACKS, CURVES, VALUE_SECONDS)}
+PARQUET_TABLES: dict[str, Table] = {
+    table.name: table for table in (TRACKS, CURVES, VALUE_SECONDS, TRACK_CELLS, HEAT_CELLS)
+}
 """Tables that lie as Parquet by year and not in the warehouse."""
 
 MATCH_TABLES: tuple[str, ...] = (IMPORTED_ACTIVITIES.name, ACTIVITY_MEMBERS.name, ACTIVITY_MATCHES.name)
@@ -93,6 +103,7 @@ __all__ = [
     "FILES",
     "GEAR",
     "GOLD_ACTIVITIES",
+    "HEAT_CELLS",
     "IMPORTED_ACTIVITIES",
     "MATCH_TABLES",
     "PARQUET_TABLES",
@@ -100,6 +111,7 @@ __all__ = [
     "QUARANTINE",
     "TABLES",
     "TRACKS",
+    "TRACK_CELLS",
     "TRIP_DIAGNOSTICS",
     "TRIP_INDEX",
     "TRIP_REPLAY",

@@ -328,3 +328,27 @@ VALUE_SECONDS = Table(
     parent="activities_all",
     may_shrink=True,
 )
+TRACK_CELLS = Table(
+    "track_cells",
+    "The cells of the map that each activity came through, out of its track: tiles of zoom 21, 12 to 19 m wide up to 50° north.",
+    (
+        Column("activity_id", Kind.BIGINT, "the activity", key=True),
+        Column("athlete_id", Kind.BIGINT, "the athlete"),
+        Column("y", Kind.INTEGER, "the tile's row, from the north", key=True),
+        Column("x", Kind.INTEGER, "the tile's column, from 180° west", key=True),
+    ),
+    parent="activities_all",
+    may_shrink=True,
+)
+HEAT_CELLS = Table(
+    "heat_cells",
+    "How many activities that insights count came through each cell of the map, by group of sports; a file per local year.",
+    (
+        Column("athlete_id", Kind.BIGINT, "the athlete; 0: nobody has said who", key=True),
+        Column("sport_group", Kind.TEXT, "group of sports: the view sport_groups", key=True),
+        Column("y", Kind.INTEGER, "the tile's row, from the north", key=True),
+        Column("x", Kind.INTEGER, "the tile's column, from 180° west", key=True),
+        Column("activities", Kind.INTEGER, "how many"),
+    ),
+    may_shrink=True,
+)
