@@ -330,3 +330,210 @@ def test_csv_takes_no_formula_and_no_sign_that_its_encoding_lacks(csv_owner: Own
     csv_owner.pulled()
     unchanged_but(csv_owner, old="Ü", new="=1+1", say="computed as a formula", error=UnsupportedChangeError)
     unchanged_but(csv_owner, old="Ü", new="🚴", say="Save it as CSV in UTF-8", error=UnsupportedChangeError)
+
+
+def row(start: str = "2026-02-09T08:05:00", **more: Any) -> dict[str, Any]:
+    """What an activity says that has no row, in SI."""
+    return {
+        "start_time": start,
+        "activity_type": "Ride",
+        "equipment": "Trek",
+        "duration_hms": 3723,
+        "distance": 28_010.3,
+        "notes": "=new",
+        "strava_id": "17300000044",
+        **more,
+    }
+
+
+def added(start: str = "2026-02-09T07:05:00+00:00", **more: Any) -> Change:
+    return change("add_activity", None, row(**more), effort="1", details={"start": start})
+
+
+def test_rows_are_added_below_the_last_one_with_its_formats_in_one_write(owner: Owner) -> None:
+    import openpyxl
+
+    owner.keeps()
+    book = openpyxl.load_workbook(owner.path)
+    sheet = book.worksheets[0]
+    sheet["A3"].number_format, sheet["E3"].number_format = "dd.mm.yyyy hh:mm", "0.0"
+    sheet["F3"].font = openpyxl.styles.Font(italic=True)
+    sheet["A40"].font = openpyxl.styles.Font(bold=True)  # formatted, and empty
+    book.save(owner.path)
+    writer = owner.pulled().writer()
+    both = [added(), added("2026-02-10T07:05:00+00:00", strava_id="17300000045", garmin_id="7", max_speed=12.5)]
+    requests = apply(writer, *both, both[0])
+    assert [each.address for each in requests[:2]] == ["rides.xlsx, Rides!row 4"] * 2
+    assert requests[0].method == "ADD ROW"
+    assert isinstance(requests[0].body, dict)
+    assert requests[0].body["distance"] == 17.4
+    cells = owner.cells()
+    assert [cells[f"{letter}4"].value for letter in "ABCDEFGH"] == [
+        at(9, 8), "Ride", "Trek", timedelta(seconds=3723), 17.4, "=new", "17300000044", None,
+    ]  # fmt: skip
+    assert [cells[f"{letter}4"].data_type for letter in "FG"] == ["s", "s"]
+    assert (cells["A4"].number_format, cells["E4"].number_format, cells["F4"].font.i) == (
+        "dd.mm.yyyy hh:mm",
+        "0.0",
+        True,
+    )
+    assert (cells["G5"].value, cells["H5"].value, cells["A6"].value, cells["A40"].font.b) == (
+        "17300000045",
+        "7",
+        None,
+        True,
+    )
+    assert len(list(owner.path.parent.glob("*.bak-*"))) == 1
+    body = owner.path.read_bytes()
+    assert [writer.read(each).value for each in both] == [each.new for each in both]
+    writer.write(both, [writer.read(each) for each in both])
+    assert owner.path.read_bytes() == body
+
+
+def test_a_new_row_is_in_the_units_and_the_zone_of_the_table(owner: Owner) -> None:
+    titles = [
+        "start_time",
+        "distance (km)",
+        "max_speed (km/h)",
+        "temperature (F)",
+        "max_elevation",
+        "duration (min)",
+        "notes",
+    ]
+    owner.keeps([at(3), 5, 20, 70, 900, 62, "x"], titles=titles)
+    numbers = {"max_speed": 12.5, "temperature": 21.0, "max_elevation": 304.8, "avg_heart_rate": 120.0}
+    new = added("2026-07-09T23:05:00+00:00", **numbers)
+    apply(owner.writer(), new)
+    assert [owner.cells()[f"{letter}3"].value for letter in "ABCDEF"] == [
+        datetime.fromisoformat("2026-07-10T01:05"), 28.01, 45, 69.8, 1000, 62.05,
+    ]  # fmt: skip
+    reading = owner.writer().read(new)
+    assert reading.value == new.new
+    assert reading.source_id == owner.pulled().keys()[1]
+
+
+def test_an_activity_that_the_table_has_gets_no_second_row(owner: Owner) -> None:
+    owner.keeps()
+    by_id = owner.writer().read(added(strava_id="17300000001"))
+    assert isinstance(by_id.value, dict)
+    assert (by_id.source_id, by_id.value["notes"], by_id.value["strava_id"]) == (owner.keys()[1], None, "17300000001")
+    by_start = owner.writer().read(added("2026-02-03T06:05:00+00:00", strava_id=None))
+    assert (by_start.source_id, by_start.value["distance"]) == (owner.keys()[0], 28_010.3)  # type: ignore[index]
+    assert owner.writer().read(added("2026-02-03T06:06:00+00:00", strava_id=None)).value is None
+
+
+def test_a_row_that_was_added_is_taken_away_unless_somebody_wrote_into_it(owner: Owner) -> None:
+    import openpyxl
+
+    owner.keeps()
+    first = {address: cell.value for address, cell in owner.cells().items()}
+    new = added()
+    apply(owner.writer(), new)
+    gone = change("add_activity", owner.pulled().keys()[2], None, new.new, undoes=new.id, details=new.details)
+    book = openpyxl.load_workbook(owner.path)
+    book.worksheets[0]["H4"] = "5"
+    book.save(owner.path)
+    with pytest.raises(UnsupportedChangeError, match="has content that was not added with it"):
+        apply(owner.writer(), gone)
+    book.worksheets[0]["H4"] = None
+    book.worksheets[0]["F4"] = "renamed"
+    book.save(owner.path)
+    assert not is_same("add_activity", gone.value_before, owner.writer().read(gone).value)
+    book.worksheets[0]["F4"] = "=new"
+    book.worksheets[0]["F4"].data_type = "s"
+    book.save(owner.path)
+    requests = apply(owner.writer(), gone)
+    assert (requests[0].method, requests[0].address) == ("REMOVE ROW", "rides.xlsx, Rides!row 4")
+    assert {address: cell.value for address, cell in owner.cells().items()} == first
+
+
+def with_table(owner: Owner, *, totals: bool = False, below: str | None = None) -> None:
+    import openpyxl
+    from openpyxl.worksheet.table import Table
+
+    owner.keeps()
+    book = openpyxl.load_workbook(owner.path)
+    sheet = book.worksheets[0]
+    table = Table(displayName="Rides", ref="A1:H4" if totals else "A1:H3")
+    if totals:
+        sheet["A4"] = "Total"
+        table.totalsRowCount = 1
+    if below is not None:
+        sheet[below] = "a remark"
+    sheet.add_table(table)
+    book.save(owner.path)
+    owner.pulled()
+
+
+def test_a_table_grows_by_a_new_row_and_shrinks_with_its_undo(owner: Owner) -> None:
+    import openpyxl
+
+    def ref() -> str:
+        return str(openpyxl.load_workbook(owner.path).worksheets[0].tables["Rides"].ref)
+
+    with_table(owner, below="F9")
+    new = added()
+    apply(owner.writer(), new)
+    assert (ref(), owner.cells()["A4"].value) == ("A1:H4", at(9, 8))
+    key = owner.pulled().keys()[2]
+    apply(owner.writer(), change("add_activity", key, None, new.new, undoes=new.id, details=new.details))
+    assert (ref(), owner.cells()["A4"].value, owner.cells()["F9"].value) == ("A1:H3", None, "a remark")
+
+
+@pytest.mark.parametrize(("how", "say"), [({"totals": True}, "row of totals"), ({"below": "F4"}, "F4 is not empty")])
+def test_what_stands_below_a_table_is_not_overwritten(owner: Owner, how: dict[str, Any], say: str) -> None:
+    with_table(owner, **how)
+    body = owner.path.read_bytes()
+    with pytest.raises(UnsupportedChangeError, match=say):
+        apply(owner.writer(), added())
+    assert owner.path.read_bytes() == body
+
+
+def test_the_first_row_of_an_empty_table(owner: Owner) -> None:
+    owner.path.write_bytes(as_workbook([["My rides"], TITLES]))
+    apply(owner.pulled().writer(), added())
+    cells = owner.cells()
+    assert [cells[f"{letter}3"].value for letter in "AE"] == [at(9, 8), 17.4]
+    assert [cells[f"{letter}3"].number_format for letter in "AD"] == ["yyyy-mm-dd h:mm:ss", "[h]:mm:ss"]
+
+
+@pytest.mark.parametrize(
+    ("above", "new"),
+    [
+        (
+            ["2026-02-03 07:05", "Ride", "62:03", "17,4", "a", ""],
+            ["2026-02-09 08:05", "Ride", "62:03", "17,4", "two", "1"],
+        ),
+        (
+            ["2026/02/03T07:05:00", "", "", "5.5", "", "9"],
+            ["2026/02/09T08:05:00", "Ride", "1:02:03", "17.4", "two", "1"],
+        ),
+        (["2026-02-03T07:05Z", "", "", "", "", "9"], ["2026-02-09T07:05:00Z", "Ride", "1:02:03", "17.4", "two", "1"]),
+        (
+            ["2026-02-03 07:05+01:00", "", "", "", "", "9"],
+            ["2026-02-09 08:05:00+01:00", "Ride", "1:02:03", "17.4", "two", "1"],
+        ),
+    ],
+)
+@pytest.mark.parametrize("tail", ["", "\r\n", "\r\n\r\nTotal;;;\r\n"])
+def test_a_row_of_csv_is_written_as_the_last_one_and_goes_without_a_trace(
+    csv_owner: Owner, above: list[str], new: list[str], tail: str
+) -> None:
+    titles = ["start_time", "activity_type", "duration_hms", "distance", "notes", "strava_id"]
+    body = ("\ufeff" + "\r\n".join(";".join(line) for line in (titles, above)) + tail).encode()
+    csv_owner.path.write_bytes(body)
+    wanted = added(notes="two", strava_id="1")
+    apply(csv_owner.pulled().writer(), wanted)
+    lines = csv_owner.path.read_bytes().decode().split("\r\n")
+    assert ";".join(new) in lines
+    assert (
+        csv_owner.path.read_bytes()
+        .replace(f"{';'.join(new)}\r\n".encode(), b"")
+        .removesuffix(f"\r\n{';'.join(new)}".encode())
+        == body
+    )
+    gone = change(
+        "add_activity", csv_owner.pulled().keys()[1], None, wanted.new, undoes=wanted.id, details=wanted.details
+    )
+    apply(csv_owner.writer(), gone)
+    assert csv_owner.path.read_bytes() == body

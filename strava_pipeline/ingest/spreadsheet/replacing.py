@@ -133,6 +133,9 @@ def _copy_attributes(place: Path, descriptor: int) -> None:
 
 def _keep(place: Path, now: datetime) -> Path:
     """A copy of the file under a name that is still free: another name of the same bytes, where the disk has such names."""
+    for _, earlier in _copies(place):
+        if earlier.samefile(place):  # of a run that was killed before it wrote
+            return earlier
     stamp = f"{now:%Y%m%dT%H%M%SZ}"
     number = 1
     while True:
@@ -169,15 +172,16 @@ def _copied(place: Path, copy: Path) -> None:
 
 def _prune(place: Path, backups: int) -> None:
     """Remove the oldest copies of ours beyond a number; a file under any other name is the owner's."""
-    pattern = re.compile(rf"{re.escape(place.stem)}\.bak-(\d{{8}}T\d{{6}}Z)(?:-(\d+))?{re.escape(place.suffix)}")
-    found = [
-        ((match[1], int(match[2] or 1)), each)
-        for each in place.parent.iterdir()
-        if (match := pattern.fullmatch(each.name))
-    ]
-    for _, old in sorted(found)[: -backups or None]:
+    for _, old in sorted(_copies(place))[: -backups or None]:
         with suppress(OSError):
             old.unlink()
+
+
+def _copies(place: Path) -> list[tuple[tuple[str, int], Path]]:
+    """The copies of ours, each with when it was made and its number of that second."""
+    pattern = re.compile(rf"{re.escape(place.stem)}\.bak-(\d{{8}}T\d{{6}}Z)(?:-(\d+))?{re.escape(place.suffix)}")
+    names = ((each, pattern.fullmatch(each.name)) for each in place.parent.iterdir())
+    return [((match[1], int(match[2] or 1)), each) for each, match in names if match]
 
 
 def _sync(folder: Path) -> None:

@@ -86,7 +86,7 @@ def _cell(cell: Any, styles: dict[tuple[int, ...], str]) -> tuple[Any, ...] | No
     value, link = cell.value, cell.hyperlink
     if isinstance(value, ArrayFormula | DataTableFormula):
         value = repr(sorted(vars(value).items(), key=str))
-    key = tuple(cell._style)
+    key = tuple(cell._style or ())  # a cell that was just made has none
     if key not in styles:
         styles[key] = _style(cell)
     if value is None and not cell.has_style and cell.comment is None and link is None:

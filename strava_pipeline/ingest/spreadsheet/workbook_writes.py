@@ -6,6 +6,7 @@ Openpyxl has no results of formulas when it saves: whichever program opens the f
 import io
 import warnings
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from copy import copy
 from dataclasses import dataclass, field
 from datetime import datetime, time, timedelta
@@ -55,7 +56,7 @@ class WorkbookEditor:
 
     def refusals(self) -> Refusals:
         """Which cells can't be written. Takes as long as openpyxl needs to read the workbook."""
-        book = self._loaded()
+        book = self._loaded(self.body)
         sheet = book[self.sheet]
         cells = {cell.coordinate: why for row in sheet.iter_rows() for cell in row if (why := _refused(sheet, cell))}
         forms = {cell.coordinate: cell.number_format for row in sheet.iter_rows() for cell in row}
@@ -63,7 +64,10 @@ class WorkbookEditor:
 
     def edited(self, edits: Edits) -> bytes:
         """The workbook with the edits. Raises UnsupportedChangeError where a cell can't take a content, or something is lost."""
-        book = self._loaded()
+        with self._opened() as book:
+            return self._edited(book, edits)
+
+    def _edited(self, book: Any, edits: Edits) -> bytes:
         before = content_of(book)
         sheet = book[self.sheet]
         _write(sheet, edits, self.name)
@@ -73,7 +77,8 @@ class WorkbookEditor:
         exact_numbers(book)
         book.calculation.fullCalcOnLoad = True  # else Excel shows no results where it last computed the same version
         saved = io.BytesIO()
-        book.save(saved)
+        with faults_named(self.name):
+            book.save(saved)
         after = self._loaded(saved.getvalue())
         self._verify(before, content_of(after), touched, edits)
         for address in touched:
@@ -82,12 +87,20 @@ class WorkbookEditor:
                 raise self._unlike(f"{self.sheet}!{address}")
         return saved.getvalue()
 
-    def _loaded(self, body: bytes | None = None) -> Any:
+    @contextmanager
+    def _opened(self) -> Iterator[Any]:
+        """The workbook with its macros, which openpyxl keeps in a zip of its own."""
+        book = self._loaded(self.body, keeps_macros=self.has_macros)
+        try:
+            yield book
+        finally:
+            if book.vba_archive is not None:
+                book.vba_archive.close()
+
+    def _loaded(self, body: bytes, *, keeps_macros: bool = False) -> Any:
         with faults_named(self.name), warnings.catch_warnings(record=True) as seen:
             warnings.simplefilter("always")
-            book = openpyxl.load_workbook(
-                io.BytesIO(self.body if body is None else body), rich_text=True, keep_vba=self.has_macros
-            )
+            book = openpyxl.load_workbook(io.BytesIO(body), rich_text=True, keep_vba=keeps_macros)
         # a warning of openpyxl's says what it gives up, but for the one about a default style, which it adds
         if any("default style" not in str(warning.message) for warning in seen):
             raise UnsupportedChangeError(
@@ -211,16 +224,17 @@ def _extend_table(sheet: Any, first: int, last: int, name: str) -> None:
 
 def _remove(sheet: Any, number: int, edits: Edits) -> None:
     """Clear a row that was added; the last one goes with its formats, and a table that grew by it shrinks."""
+    ends = {edits.last, *(range_boundaries(table.ref)[3] for table in sheet.tables.values())}
     for column in edits.known:
         cell = sheet.cell(number, column.place + 1)
         if cell.value is not None and (why := _refused(sheet, cell)):
             raise UnsupportedChangeError(f"{sheet.title}!{cell.coordinate} {why}: the row was not removed.")
         cell.value = None
-        if number == edits.last:
+        if number in ends:
             sheet._cells.pop((number, column.place + 1))
     for table in sheet.tables.values():
         left, top, right, bottom = range_boundaries(table.ref)
-        if number == bottom == edits.last and bottom - top > 1:
+        if number == bottom and bottom - top > 1:
             corner = f"{sheet.cell(top, left).coordinate}:{sheet.cell(bottom - 1, right).coordinate}"
             table.ref = corner
             if table.autoFilter is not None:
