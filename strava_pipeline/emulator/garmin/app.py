@@ -17,6 +17,8 @@ def application(garmin: service.Garmin) -> Starlette:
         Route("/userprofile-service/socialProfile", service.profile),
         Route(f"{lists}/search/activities", service.listed),
         Route(f"{lists}/count", service.count),
+        Route("/upload-service/upload", changes.upload, methods=["POST"]),
+        Route("/activity-service/activity/status/{at:int}/{uuid}", changes.upload_status),
         Route("/activity-service/activity/{key}", changes.edit, methods=["PUT"]),
         Route("/activity-service/activity/{key}", service.detail),
         Route("/download-service/files/activity/{key:path}", service.download),

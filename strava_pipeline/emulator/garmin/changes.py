@@ -1,13 +1,20 @@
-"""Changes at the emulated Garmin Connect: names, and gear by both generations of calls."""
+"""Changes at the emulated Garmin Connect: names, gear by both generations of calls, and files that become activities."""
 
 import json
+from datetime import UTC, datetime
 from typing import Any
+from uuid import UUID
 
 from starlette.requests import Request
 from starlette.responses import Response
 
-from strava_pipeline.emulator.garmin.service import NOT_FOUND, own_entry, state_of
-from strava_pipeline.emulator.service import answer
+from strava_pipeline.emulator.garmin import entries
+from strava_pipeline.emulator.garmin.service import NOT_FOUND, TakenFile, own_entry, state_of
+from strava_pipeline.emulator.service import Json, answer
+from strava_pipeline.emulator.uploads import read_upload, recording_of
+
+HOST = "https://connectapi.garmin.com"  # in headers
+FIRST_UPLOAD = 23_000_000_000  # ids of files' activities are above it, and above those of all others
 
 BAD_REQUEST = {"message": "HTTP 400 Bad Request", "error": "BadRequestException"}
 
@@ -51,6 +58,65 @@ async def associate(request: Request) -> Response:
     named = [uuid.replace("-", "") for uuid in body]
     state.linked[entry["activityId"]] = [*(uuid for uuid in before if uuid not in named), *named]
     return _recorded(request, body, Response(status_code=204))
+
+
+async def upload(request: Request) -> Response:
+    """POST: a file in a form. 202 with the address that says later what became of it; 409 for one that is here already."""
+    state, now = state_of(request), state_of(request).epoch
+    given = read_upload(request.headers.get("content-type", ""), await request.body())
+    if given is None or not given.name.lower().endswith((".fit", ".gpx", ".tcx")):
+        return _recorded(request, None, answer(BAD_REQUEST, 400))
+    found = next((file for file in state.uploads.values() if file.digest == given.digest and file.key), None)
+    if found is not None:
+        return _recorded(request, given.described(), answer(_import_result(found, is_known=True), 409))
+    recording, digest = recording_of(given.content), given.digest
+    key, made = None, None
+    if recording is not None:
+        key = max([FIRST_UPLOAD, *state.activities, *(file.key or 0 for file in state.uploads.values())]) + 1
+        made = entries.entry(key, "Other", "other", recording.start, seconds=recording.seconds)
+        state.files[key] = (given.name.rpartition(".")[2].lower(), given.content)
+    uuid = str(UUID(digest[:32]))
+    file = TakenFile(uuid, digest, len(given.content), given.name, now, now + state.reading_seconds, key, made)
+    state.uploads[digest[:32]] = file
+    reply = answer(_import_result(file), 202)
+    reply.headers["location"] = f"{HOST}/activity-service/activity/status/{now * 1000:.0f}/{digest[:32]}"
+    return _recorded(request, given.described(), reply)
+
+
+async def upload_status(request: Request) -> Response:
+    """What became of a file: 202 until it is read, then 201 with its activity, or 200 with why there is none."""
+    state = state_of(request)
+    file = state.uploads.get(request.path_params["uuid"])
+    if file is None:
+        return answer(NOT_FOUND, 404)
+    if file.ready > state.epoch:
+        return Response(status_code=202)
+    reply = answer(_import_result(file, is_read=True), 201 if file.key else 200)
+    if file.key:
+        reply.headers["location"] = f"{HOST}/activity-service/activity/{file.key}"
+    return reply
+
+
+def _import_result(file: TakenFile, *, is_read: bool = False, is_known: bool = False) -> Json:
+    """What is said of a file: that it was taken, that it was read, or that it is here already."""
+    named = {"internalId": file.key, "externalId": None, "messages": None}
+    why = {"code": 202, "content": "Duplicate Activity."} if is_known else {"code": 100, "content": "Invalid file."}
+    failed = [{**named, "messages": [why]}] if is_known or (is_read and file.key is None) else []
+    return {
+        "detailedImportResult": {
+            "uploadId": 254_577_255_734,
+            "uploadUuid": {"uuid": file.uuid},
+            "owner": 2_591_602,
+            "fileSize": file.size,
+            "processingTime": 140,
+            "creationDate": f"{datetime.fromtimestamp(file.taken, UTC):%Y-%m-%d %H:%M:%S}.000 GMT",
+            "ipAddress": "192.0.2.7",
+            "fileName": file.name,
+            "report": None,
+            "successes": [named] if is_read and file.key is not None else [],
+            "failures": failed,
+        }
+    }
 
 
 def _is_name(body: dict[str, Any]) -> bool:

@@ -36,6 +36,26 @@ NOT_FOUND = {"message": "HTTP 404 Not Found", "error": "NotFoundException"}
 
 
 @dataclass
+class TakenFile:
+    """A file that was uploaded.
+
+    Args:
+        taken, ready: when it came, and when it is read (epoch).
+        key: the activity that it becomes; None: it can't be read.
+        entry: that activity, until it is in the list.
+    """
+
+    uuid: str
+    digest: str
+    size: int
+    name: str
+    taken: float
+    ready: float
+    key: int | None
+    entry: Json | None
+
+
+@dataclass
 class Garmin(ServiceState):
     """What the emulator knows.
 
@@ -44,6 +64,7 @@ class Garmin(ServiceState):
         files: the file of an activity, and its ending.
         gear: the pieces of the older list; `new_gear`: of the newer one, which has dashes in its ids.
         linked: the ids of the gear of each activity.
+        uploads: the files that were taken, by their ids; each is read `reading_seconds` later, and then an activity.
         keeps_gear: whether the app's call, which names the gear of an activity, keeps what it does not name.
         headers: of every answer that is a fault.
     """
@@ -55,6 +76,8 @@ class Garmin(ServiceState):
     gear: list[Json] = field(default_factory=list)
     new_gear: list[Json] = field(default_factory=list)
     linked: dict[int, list[str]] = field(default_factory=dict)
+    uploads: dict[str, "TakenFile"] = field(default_factory=dict)
+    reading_seconds: float = 3.0
     keeps_gear: bool = False
     headers: list[tuple[bytes, bytes]] = field(default_factory=list)
     calls_an_hour: int = 5_000
@@ -97,6 +120,12 @@ class Garmin(ServiceState):
         """The account's entries, the newest first by the athlete's clock."""
         own = [entry for key, entry in self.activities.items() if self.owners.get(key, self.account) == account]
         return sorted(own, key=lambda entry: (str(entry["startTimeLocal"]), str(entry["activityId"])), reverse=True)
+
+    def read_uploads(self) -> None:
+        """Have the activities of the files that are read by now."""
+        for file in self.uploads.values():
+            if file.key is not None and file.entry is not None and file.ready <= self.epoch:
+                self.activities[file.key], file.entry = file.entry, None
 
     def pieces_of(self, key: int) -> list[Json]:
         """The gear of an activity in the order of linking, as the older list shows it, whichever list the pieces are in."""
@@ -147,6 +176,7 @@ class GarminGate(Gate[Garmin]):
         if scope["type"] != "http" or scope["path"].startswith(CONTROL):
             return await super().__call__(scope, receive, send)
         garmin, path, query = self.state, scope["path"], query_of(scope)
+        garmin.read_uploads()
         text, now = scope["query_string"].decode(), garmin.clock.now()
         is_token = path == TOKEN_PATH
 

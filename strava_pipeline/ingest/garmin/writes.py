@@ -19,6 +19,7 @@ from strava_pipeline.core.rows import Json
 from strava_pipeline.ingest.clock import ServerClock
 from strava_pipeline.ingest.garmin.client import GEAR, LARGEST_PAGE, LISTING, GarminClient, connect, wrong_page
 from strava_pipeline.ingest.garmin.service import TITLE
+from strava_pipeline.ingest.garmin.uploads import Uploads
 from strava_pipeline.ingest.provider import OnWait, Page
 from strava_pipeline.ingest.service_client import Answer
 from strava_pipeline.ingest.writer import (
@@ -44,6 +45,7 @@ class GarminWriter:
 
     def __init__(self, client: GarminClient) -> None:
         self._client, self._service = client, client.service
+        self._uploads = Uploads(client)
         self._gear: Answered | None = None  # this run's list of all gear
 
     @property
@@ -52,12 +54,16 @@ class GarminWriter:
         return self._service.calls
 
     def read(self, change: Change) -> Reading:
-        """The activity's detail, or its gear."""
+        """The activity's detail, its gear, or what a file became."""
+        if change.kind == "upload_activity":
+            return self._uploads.read(change)
         key = _activity_of(change)
         return self._read_name(change, key) if change.kind == "update_name" else self._read_gear(change, key)
 
     def requests(self, change: Change, before: Reading) -> Sequence[Request]:
         """The requests of a change; of gear, where Garmin's older calls know the pieces."""
+        if change.kind == "upload_activity":
+            return self._uploads.requests(change)
         key = _activity_of(change)
         if change.kind == "update_name":
             body = {"activityId": int(key) if key.isdecimal() else key, "activityName": change.new or ""}
@@ -69,6 +75,8 @@ class GarminWriter:
     def write(self, changes: Sequence[Change], before: Sequence[Reading]) -> Sequence[Answered]:
         """As the protocol says, of one change. Raises HalfDoneError where gear was unlinked and no other linked."""
         (change,), (reading,) = changes, before
+        if change.kind == "upload_activity":
+            return self._uploads.send(change)
         requests = self.requests(change, reading)
         if change.kind == "update_name":
             return [self._send(request) for request in requests]
