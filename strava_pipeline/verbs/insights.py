@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from strava_pipeline.core.insights.athlete import AthleteFrom
     from strava_pipeline.core.insights.documents import YearSummary
     from strava_pipeline.core.insights.goals import Goals
+    from strava_pipeline.core.insights.services import GearService
     from strava_pipeline.lake.gold.insights import Athlete
     from strava_pipeline.lake.gold.warehouse import Connection
     from strava_pipeline.settings import Settings
@@ -282,7 +283,18 @@ def check() -> None:
         out.print(f"{year or 'Every year'}, {group_name(group)}, {titles[measure]}: {summary}")
     for each in found.athlete:
         out.print(f"The athlete from {each.since} on: {_athlete_text(each)}")
+    for service in found.services:
+        out.print(_service_text(service), markup=False)
     out.print(f"{lake.goals} can be followed: {len(found.all)} goals.")
+
+
+def _service_text(service: "GearService") -> str:
+    """A service: `Domane, chain: every 3,000 km; last done on 2025-09-14`."""
+    every = [f"{service.every_m / 1000:,.0f} km"] if service.every_m is not None else []
+    if service.every_seconds is not None:
+        every.append(f"{service.every_seconds / 3600:,.0f} h")
+    done = f"last done on {service.done_on}" if service.done_on else "never done"
+    return f"{service.gear}, {service.service}: every {' or '.join(every)}; {done}"
 
 
 def _athlete_text(held: "AthleteFrom") -> str:

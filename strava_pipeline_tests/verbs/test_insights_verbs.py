@@ -430,11 +430,17 @@ def test_goals_are_checked(make_rig: Callable[..., Rig], type_on: TypeOn) -> Non
     typed, path = type_on(rig), rig.folder / "goals.toml"
     said = typed("goals", "check")
     assert (said.code, "There is no" in said.out) == (0, True)
-    path.write_text("[2026.ride]\ndistance_km = [4000, 5000]\n[every_year.run]\ntime_hours = 50\n")
+    path.write_text(
+        "[2026.ride]\ndistance_km = [4000, 5000]\n[every_year.run]\ntime_hours = 50\n"
+        "[[athlete]]\nsince = 2024-03-01\nweight_kg = 72.5\npower_zones = [150, 250]\n"
+        "[service.Domane.chain]\nevery_km = 3000\ndone = 2025-09-14\n"
+    )
     said = typed("goals", "check")
     assert said.code == 0
     assert "2026, Ride, distance: 4,000 km and 5,000 km" in said.out
     assert "Every year, Run, time: 50.0 h" in said.out
+    assert "The athlete from 2024-03-01 on: 72.5 kg; zones from 150, 250 W" in said.out
+    assert "Domane, chain: every 3,000 km; last done on 2025-09-14" in said.out
     path.write_text("[2026.rides]\ncount = 1\n[2026.run]\nkm = 5\n")
     said = typed("goals", "check")
     assert said.code == 2

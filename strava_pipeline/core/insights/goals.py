@@ -9,6 +9,7 @@ distance_km = 5000      # or several: [4800, 5000]
 [every_year.all]        # counts where the year has no goal of this group's measure
 count = 200
 [[athlete]]             # dated values of the athlete: athlete.py
+[service."Domane".chain]    # services of gear: services.py
 """
 
 from collections.abc import Collection, Mapping
@@ -17,6 +18,7 @@ from datetime import date
 from typing import Any, Literal
 
 from strava_pipeline.core.insights.athlete import AthleteFrom, read_athlete
+from strava_pipeline.core.insights.services import GearService, read_services
 from strava_pipeline.core.sports import ALL, SPORTS
 
 METRES_PER_MILE = 1609.344  # international yard and pound agreement, 1959
@@ -50,7 +52,7 @@ NOTHING = "–"
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 GROUPS = {"all": "All", "e_ride": "E-bike", "gym": "Gym"}
 EVERY_YEAR = "every_year"
-_ATHLETE = "athlete"
+_ATHLETE, _SERVICE = "athlete", "service"
 MOST = 5  # lines in a chart; more can't be distinguished
 Units = Literal["km", "miles"]
 _LARGEST = 1e9  # of any unit: nobody does more, and no sum of it overflows
@@ -65,12 +67,13 @@ class GoalsError(ValueError):
 class Goals:
     """Goals by (year or None for every year, group, measure's name): amounts in the measure's own unit, least first.
 
-    `athlete`: what holds from which day on.
+    `athlete`: what holds from which day on. `services`: of gear, by gear and name.
     """
 
     units: Units | None = None
     all: Mapping[tuple[int | None, str, str], tuple[float, ...]] = field(default_factory=dict)
     athlete: tuple[AthleteFrom, ...] = ()
+    services: tuple[GearService, ...] = ()
 
     def of(self, year: int, group: str, measure: str) -> tuple[float, ...]:
         """The goals of the year itself, else those of every year."""
@@ -89,20 +92,21 @@ def read_goals(document: Mapping[str, Any]) -> Goals:
         faults.append(f'units: {units!r} is neither "km" nor "miles"')
     found: dict[tuple[int | None, str, str], tuple[float, ...]] = {}
     for name, groups in document.items():
-        if name in ("units", _ATHLETE):
+        if name in ("units", _ATHLETE, _SERVICE):
             continue
         year = _year(name)
         if year is None and name != EVERY_YEAR:
-            faults.append(f"[{name}]: neither a year of 1970 to 2100 nor {EVERY_YEAR} nor {_ATHLETE}")
+            faults.append(f"[{name}]: neither a year of 1970 to 2100 nor {EVERY_YEAR} nor {_ATHLETE} nor {_SERVICE}")
         elif not isinstance(groups, Mapping):
             faults.append(f"{name}: goals stand in a table of a group, like [{name}.ride]")
         else:
             for group, goals in groups.items():
                 _read_group(name, year, group, goals, found, faults)
     athlete = read_athlete(document.get(_ATHLETE, []), faults)
+    services = read_services(document.get(_SERVICE, {}), faults)
     if faults:
         raise GoalsError("\n".join(faults))
-    return Goals(units, found, athlete)
+    return Goals(units, found, athlete, services)
 
 
 def _read_group(

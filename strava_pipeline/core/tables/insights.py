@@ -203,7 +203,73 @@ TRAINING_ZONES = Table(
     ),
 )
 
-GOALS_TABLES: dict[str, Table] = {table.name: table for table in (ATHLETE_BY_DATE,)}
+GEAR_SERVICES = Table(
+    "gear_services",
+    "Services of gear, as goals.toml says.",
+    (
+        Column("gear", Kind.TEXT, "name of the gear, or its id", key=True),
+        Column("service", Kind.TEXT, "name of the service", key=True),
+        Column("every_m", Kind.DOUBLE, "distance after which it is due; NULL: not by distance", "m"),
+        Column("every_seconds", Kind.DOUBLE, "time in motion after which it is due; NULL: not by time", "s"),
+        Column("done_on", Kind.DATE, "local day when it was last done; NULL: never"),
+    ),
+)
+GEAR_SERVICE_STATE = Table(
+    "gear_service_state",
+    "What each gear with a service in goals.toml has done since that was last done.",
+    (
+        Column("gear", Kind.TEXT, "name of the gear, or its id, as in goals.toml", key=True),
+        Column("service", Kind.TEXT, "name of the service", key=True),
+        Column("done_on", Kind.DATE, "local day when it was last done; NULL: never, so everything counts"),
+        Column("pieces", Kind.BIGINT, "ids of that gear that activities name; 0: goals.toml may have a slip"),
+        Column("activities", Kind.BIGINT, "activities after that day"),
+        Column("distance_m", Kind.DOUBLE, "distance since", "m"),
+        Column("moving_time_seconds", Kind.BIGINT, "time in motion since", "s"),
+        Column("every_m", Kind.DOUBLE, "distance after which it is due; NULL: not by distance", "m"),
+        Column("every_seconds", Kind.DOUBLE, "time in motion after which it is due; NULL: not by time", "s"),
+        Column("share_used", Kind.DOUBLE, "of the interval; 1: due"),
+        Column("is_due", Kind.BOOLEAN, "the interval is over"),
+    ),
+)
+SEGMENT_HISTORY = Table(
+    "segment_history",
+    "Every own effort on a segment that details have, with its place among them.",
+    (
+        _ATHLETE,
+        Column("segment_id", Kind.BIGINT, "the segment", key=True),
+        Column("segment_name", Kind.TEXT, "the segment's name"),
+        Column("activity_id", Kind.BIGINT, "the activity", key=True),
+        Column("effort_index", Kind.INTEGER, "place in the activity's list, from 1", key=True),
+        Column("on_day", Kind.DATE, "local day of the activity"),
+        Column("local_year", Kind.INTEGER, "year of that day"),
+        Column("sport_group", Kind.TEXT, _GROUP.meaning),
+        Column("elapsed_time_seconds", Kind.BIGINT, "time from start to end", "s"),
+        Column("moving_time_seconds", Kind.BIGINT, "time in motion", "s"),
+        Column("average_watts", Kind.DOUBLE, "mean power", "W"),
+        Column("average_heartrate", Kind.DOUBLE, "mean heart rate", "bpm"),
+        Column("place", Kind.BIGINT, "place among all own efforts on it; equal times share one"),
+        Column("behind_best_seconds", Kind.BIGINT, "behind the best of all", "s"),
+        Column("was_best", Kind.BOOLEAN, "it was the best until then; the first one is, too"),
+    ),
+)
+SEGMENT_BESTS = Table(
+    "segment_bests",
+    "The best, the first and the last own effort on each segment.",
+    (
+        _ATHLETE,
+        Column("segment_id", Kind.BIGINT, "the segment", key=True),
+        Column("segment_name", Kind.TEXT, "the segment's name, as last seen"),
+        Column("efforts", Kind.BIGINT, "how many"),
+        Column("best_seconds", Kind.BIGINT, "best time from start to end", "s"),
+        Column("best_activity_id", Kind.BIGINT, "the activity of the best; of equal ones the first"),
+        Column("best_on", Kind.DATE, "its local day"),
+        Column("first_on", Kind.DATE, "local day of the first effort"),
+        Column("last_on", Kind.DATE, "local day of the last effort"),
+        Column("last_seconds", Kind.BIGINT, "time of the last effort", "s"),
+    ),
+)
+
+GOALS_TABLES: dict[str, Table] = {table.name: table for table in (ATHLETE_BY_DATE, GEAR_SERVICES)}
 """Tables of the warehouse that hold what goals.toml says; each publish fills them. Made with the views."""
 
 INSIGHTS: dict[str, Table] = {
@@ -218,6 +284,9 @@ INSIGHTS: dict[str, Table] = {
         EDDINGTON_NUMBERS,
         RECORDS,
         GEAR_MILEAGE,
+        GEAR_SERVICE_STATE,
+        SEGMENT_HISTORY,
+        SEGMENT_BESTS,
         TRAINING_LOAD,
     )
 }

@@ -6,7 +6,7 @@ A file that can't be used counts as none here; `goals check`, `doctor` and the c
 from typing import Any
 
 from strava_pipeline.core.insights.goals import Goals
-from strava_pipeline.core.tables.insights import ATHLETE_BY_DATE
+from strava_pipeline.core.tables.insights import ATHLETE_BY_DATE, GEAR_SERVICES
 from strava_pipeline.lake.gold.warehouse import Connection, mark_changed, transaction
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.user_files import UnusableGoalsError, goals_of
@@ -49,4 +49,8 @@ def _rows(goals: Goals) -> dict[str, list[Row]]:
         )
         for each in goals.athlete
     ]
-    return {ATHLETE_BY_DATE.name: athlete}
+    services = [
+        (each.gear, each.service, each.every_m, each.every_seconds, each.done_on)
+        for each in goals.services  # in order
+    ]
+    return {ATHLETE_BY_DATE.name: athlete, GEAR_SERVICES.name: services}

@@ -7,6 +7,7 @@ import pytest
 
 from strava_pipeline.core.insights.athlete import AthleteFrom
 from strava_pipeline.core.insights.goals import Goals, GoalsError, read_goals
+from strava_pipeline.core.insights.services import GearService
 
 
 def read(text: str) -> Goals:
@@ -61,6 +62,21 @@ def test_values_of_the_athlete_hold_until_others_come_in_any_order() -> None:
     assert goals.athlete == (first, second, third)
 
 
+def test_services_of_gear() -> None:
+    goals = read("""
+        [service."Domane"]
+        chain = { every_miles = 1000, done = [2025-09-14, 2025-03-01] }
+        fork = { every_hours = 50, every_km = 2000.5, done = 2024-02-29 }
+        [service.b1.tyres]
+        every_km = 4000
+    """)
+    assert goals.services == (
+        GearService("Domane", "chain", 1_609_344, None, date(2025, 9, 14)),
+        GearService("Domane", "fork", 2_000_500, 180_000, date(2024, 2, 29)),
+        GearService("b1", "tyres", 4_000_000),
+    )
+
+
 def test_an_empty_file_sets_none() -> None:
     assert read("") == Goals()
 
@@ -101,6 +117,15 @@ def test_an_empty_file_sets_none() -> None:
         ("athlete = [{since = 2024-03-01, power_zones = [200, 100]}]", "not 1 to 9 rising numbers"),
         ("athlete = [{since = 2024-03-01, power_zones = []}]", "not 1 to 9 rising numbers"),
         ("athlete = [{since = 2024-03-01, heartrate_zones = [100, 300]}]", r"from 30 to 250 \(bpm\)"),
+        ("service = 5", "service: a service stands in a table of a piece of gear"),
+        ("service.Domane = 5", 'service."Domane": a service stands in a table'),
+        ("service.Domane.chain = 3000", r'\[service."Domane".chain\]: a service stands in a table'),
+        ("service.Domane.chain = {}", "it sets no interval; there are every_km"),
+        ("service.Domane.chain.km = 3000", "km: no value has this name; there are every_km"),
+        ("service.Domane.chain.every_km = 0", "every_km: 0 is not a number above 0"),
+        ("service.Domane.chain.every_hours = inf", "every_hours: inf is not a number"),
+        ("service.Domane.chain = {every_km = 1, every_miles = 1}", "every_km and every_miles say the same twice"),
+        ("service.Domane.chain = {every_km = 1, done = [2025-01-01, '2025']}", "done: '2025' is no date"),
         ('units = "furlongs"', "units: 'furlongs'"),
     ],
 )
