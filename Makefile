@@ -31,7 +31,7 @@ LOOKBACK := $(if $(DAYS),--days $(DAYS))
 .PHONY: help install image demo demo-archive dev test test-slow soak bench coverage test-samples test-all lint types contracts pre-commit format check docs graph screenshots clean test-container \
 	auth status doctor plan run run-lite run-all compact recompact rebuild reconcile enrich enrich-all flow flow-backfill refresh streams backfill \
 	quarantine profile trips import archive matches insights report goals duck schema sql logs service service-up purge emulator \
-	serve subscription webhooks providers notifications changes
+	serve subscription webhooks providers changes sync-month calendar notifications
 
 help: ## List the targets.
 	@awk -F':.*## ' '/^##@ / {printf "\n%s\n", substr($$0, 5)} /^[a-z%-]+:.*## / {printf "  %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -157,10 +157,12 @@ refresh: ## Pull new activities, merge, publish; no details.
 profile: ## Fetch the athlete and all gear again.
 providers: ## Services besides Strava: list, status, login, pull, gear.
 changes: ## Changes at services: list, show, approve, reject, apply, undo.
+sync-month: ## Pull a month from all services, compare, propose changes.
 flow-now: ## The same as flow.
 
 ##@ Commands: look
 
+calendar: ## By month: what each service has, and where services differ.
 duck: ## A SQL prompt on the published warehouse.
 schema: ## Tables and columns, with units and meanings.
 insights: ## A year: totals, goals and pace, records, streaks, gear, training load.
@@ -248,6 +250,12 @@ providers: $(READY)
 
 changes: $(READY)
 	$(CLI) changes $(or $(ARGS),list)
+
+sync-month: $(READY)
+	$(CLI) sync-month $(or $(MONTH),$(shell date +%Y-%m)) $(ARGS)
+
+calendar: $(READY)
+	$(CLI) calendar $(if $(MONTHS),--months $(MONTHS)) $(ARGS)
 
 import: $(READY)
 	$(CLI) import $(or $(ARGS),--help)

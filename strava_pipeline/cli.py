@@ -51,6 +51,8 @@ COMMANDS: dict[str, tuple[str, str, str, str]] = {
     "profile": ("pipeline", "profile", "Fetch the athlete and all gear again.", "Pipeline"),
     "providers": ("providers", "providers", "Services besides Strava: list, status, login, pull, gear.", "Pipeline"),
     "changes": ("changes", "changes", "Changes at services: list, show, approve, reject, apply, undo.", "Pipeline"),
+    "sync-month": ("months", "sync_month", "Pull a month from all services, compare, propose changes.", "Pipeline"),
+    "calendar": ("months", "calendar", "By month: what each service has, and where services differ.", "Look"),
     "sql": ("query", "sql", "Query the published warehouse.", "Look"),
     "duck": ("query", "duck", "A SQL prompt on the published warehouse.", "Look"),
     "schema": ("query", "schema", "Tables and columns, with units and meanings.", "Look"),

@@ -13,12 +13,13 @@ import typer
 
 from strava_pipeline.core.errors import MisuseError, PipelineError
 from strava_pipeline.core.providers import spec_of
+from strava_pipeline.core.sources import STRAVA
 from strava_pipeline.ingest.providers_file import ProviderChoice, enabled_providers
 from strava_pipeline.ingest.registry import missing_login
 from strava_pipeline.lake.bronze.listings import is_by_start
 from strava_pipeline.operations.options import MONTH
 from strava_pipeline.operations.years import year_range
-from strava_pipeline.orchestrate.jobs import provider_files, provider_listing
+from strava_pipeline.orchestrate.jobs import LISTING, provider_files, provider_listing
 from strava_pipeline.orchestrate.schedules import provider_years
 from strava_pipeline.settings import Settings
 from strava_pipeline.verbs.options import NONE_ENABLED, all_years, typed_years
@@ -91,7 +92,7 @@ class Pulled:
         report = report_json(self.outcomes, None)
         return {
             **{key: report[key] for key in _REPORTED},
-            "listed": self._sum(provider_listing(name), "rows_received"),
+            "listed": self._sum(LISTING if name == STRAVA else provider_listing(name), "rows_received"),
             "files": self._sum(provider_files(name), "files_received"),
             "error": self.error,
         }
@@ -144,6 +145,24 @@ def pull_providers(
     if unexpected:
         raise unexpected[0]
     return found
+
+
+def pull_strava_month(settings: Settings, wants: Wanted, *, report: Report, verbose: bool) -> dict[str, Pulled]:
+    """Pull the month from Strava, and say what came of it, under Strava's name."""
+    if not report.as_json:
+        out.print(spec_of(STRAVA).title, style="bold")
+    pulled = Pulled()
+    config = {LISTING: {"mode": "month", "month": wants.month}}
+    try:
+        outcome = run_and_report(settings, "refresh", years=wants.years, config=config, verbose=verbose, report=report)
+    except PipelineError as error:
+        pulled.error, pulled.code = str(error), error.exit_code
+        err.print(pulled.error)
+    else:
+        assert outcome is not None, "a run that waits for its turn is never left out"
+        pulled.outcomes.append(outcome)
+        pulled.code = STOPPED if outcome.stopped_early else 0
+    return {STRAVA: pulled}
 
 
 def _runs(

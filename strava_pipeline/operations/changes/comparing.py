@@ -20,6 +20,7 @@ from strava_pipeline.operations.changes.parties import Comparing, comparing
 from strava_pipeline.settings import Settings
 
 MonthStatus = Literal["not_pulled", "in_sync", "requires_action"]
+_FURTHEST = timedelta(hours=14)  # ahead of UTC: there, a month begins first
 MOST_PROPOSED = 50  # undecided proposals that runs make by themselves: what a person reads through in a sitting
 
 
@@ -113,12 +114,18 @@ def _is_due(day: date, change: Change, since: Mapping[str, date]) -> bool:
 
 
 def months_between(first: date | None, now: datetime) -> set[str]:
-    """The months, as 2026-10, from that of a day to the one that has begun anywhere; none without a day."""
-    newest = now + timedelta(hours=14)  # the zone that is furthest ahead of UTC
+    """The months, as 2026-10, from that of a day to the present one; none without a day."""
     if first is None:
         return set()
-    places = range(first.year * 12 + first.month - 1, newest.year * 12 + newest.month)
-    return {f"{place // 12}-{place % 12 + 1:02}" for place in places}
+    newest = now + _FURTHEST
+    return months_back((newest.year - first.year) * 12 + newest.month - first.month + 1, now)
+
+
+def months_back(count: int, now: datetime) -> set[str]:
+    """So many months, as 2026-10, the last of which is the present one."""
+    newest = now + _FURTHEST
+    last = newest.year * 12 + newest.month
+    return {f"{place // 12:04}-{place % 12 + 1:02}" for place in range(last - count, last)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +151,17 @@ def month_states(
 ) -> dict[str, Month]:
     """How these months stand, by month, the newest first. `rejected`: ids of changes that call for no action."""
     comparison = compare_months(connection, who, months)
+    return _states(comparison, who, months, rejected)
+
+
+def state_of(comparison: Comparison, who: Comparing, month: str, rejected: Collection[str] = ()) -> Month:
+    """How the month of a comparison stands. `rejected`: ids of changes that call for no action."""
+    return _states(comparison, who, [month], rejected)[month]
+
+
+def _states(
+    comparison: Comparison, who: Comparing, months: Collection[str], rejected: Collection[str]
+) -> dict[str, Month]:
     efforts_of = Counter(row.effort.month for row in comparison.rows)
     present = Counter(
         (row.effort.month, name) for row in comparison.rows for name, cell in row.cells.items() if cell.present
@@ -159,9 +177,9 @@ def month_states(
     for month in sorted(months, reverse=True):
         of_month = {
             name: ProviderMonth(
-                _status((month, name) in covered, (month, name) in due), present[month, name], found_of.last_at(month)
+                _status((month, name) in covered, (month, name) in due), present[month, name], listed.last_at(month)
             )
-            for name, found_of in who.pulls.items()
+            for name, listed in who.pulls.items()
         }
         found[month] = Month(_worst(each.status for each in of_month.values()), efforts_of[month], of_month)
     return found

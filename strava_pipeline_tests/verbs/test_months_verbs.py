@@ -1,0 +1,103 @@
+"""`calendar` and `sync-month`: what they show, propose and ask, and how they end."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from strava_pipeline.verbs import months as verb
+from strava_pipeline_tests.providers.test_comparing import at_strava, choose
+from strava_pipeline_tests.providers.worlds import World, list_at_strava, world_of
+from strava_pipeline_tests.verbs.conftest import Type
+
+MONTH = "2025-06"
+HOSTILE = "Up \x1b[31mthe hill [bold]"
+
+
+@pytest.fixture
+def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+    """A month in which the toy and Strava call two of three rides differently."""
+    with world_of("toy", tmp_path, monkeypatch) as found:
+        choose(found, "priority = 1", "[providers.strava]", 'write = ["name"]')
+        for day, title in (("2025-06-10", HOSTILE), ("2025-06-11", "Home"), ("2025-06-12", "Same")):
+            found.subject.add(day, title, began=f"{day}T08:00:00+02:00")
+        names = {1: "Morning Ride", 2: "Away", 3: "Same"}
+        list_at_strava(found, *(at_strava(key, f"2025-06-{9 + key}", name, hours=2) for key, name in names.items()))
+        found.pull()
+        for name, value in found.settings.environ().items():
+            monkeypatch.setenv(name, value)
+        yield found
+
+
+def test_a_month_is_compared_proposed_and_asked_about(
+    world: World, type_in: Type, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    typed = type_in("sync-month", MONTH, "--no-pull", "--json")
+    assert (typed.code, typed.err) == (verb.DIFFERENT, "")
+    found = json.loads(typed.out)
+    assert (found["month"], found["status"], found["activities"], found["pulled"]) == (MONTH, "requires_action", 3, {})
+    assert {name: one["status"] for name, one in found["providers"].items()} == {
+        "toy": "in_sync",
+        "strava": "requires_action",
+    }
+    row = found["rows"]["2"]
+    assert (row["name_authority"], row["start"], row["distance"]) == ("toy", "2025-06-11T06:00:00Z", 2224.0)
+    assert row["providers"]["strava"] == {
+        "present": True,
+        "source_id": "2",
+        "name": "Away",
+        "name_status": "wrong",
+        "gear": None,
+        "gear_status": "ok",
+        "link": "https://www.strava.com/activities/2",
+    }
+    first, second = found["changes"]
+    assert {found["changes"][key]["status"] for key in (first, second)} == {"proposed"}
+
+    typed = type_in("sync-month", MONTH, "--no-pull")
+    assert typed.code == verb.DIFFERENT
+    assert "\x1b" not in typed.out
+    for line in (
+        "2025-06  requires action, 3 activities",
+        "  Toy: in sync, 3 activities, pulled 2026-03-01",
+        "2025-06-11 08:00  Home, 2.2 km",
+        '  name: "Home" at Toy leads',
+        '  name at Strava: wrong "Away"',
+        "[bold]",
+    ):
+        assert line in typed.out
+    assert "Same" not in typed.out, "what agrees is not shown"
+
+    shown = json.loads(type_in("calendar", "--months", "240", "--json").out)["months"]
+    assert (len(shown), shown[MONTH]["status"], shown["2025-05"]["status"]) == (240, "requires_action", "in_sync")
+    toy = shown[MONTH]["providers"]["toy"]
+    assert (toy.pop("pulled_at")[:16], toy) == ("2026-03-01T12:00", {"status": "in_sync", "activities": 3})
+
+    answers = iter(["perhaps", "n", "y"])
+    monkeypatch.setattr(verb, "is_asking", lambda: True)
+    monkeypatch.setattr(verb.typer, "prompt", lambda *_, **__: next(answers))
+    typed = type_in("sync-month", MONTH, "--no-pull")
+    assert typed.code == 0, typed.err
+    assert "1 of 2: update_name at Strava, 2025-06-11" in typed.out
+    lines = (world.settings.data_dir / "decisions" / "changes.jsonl").read_text().splitlines()
+    assert [(each["shown"]["old"], each["verdict"]) for each in map(json.loads, lines)] == [
+        ("Away", "rejected"),
+        ("Morning Ride", "approved"),
+    ]
+    lines = type_in("calendar", "--months", "240").out.splitlines()
+    assert "2025-06  requires action, 3 activities" in lines, "what is approved is not written yet"
+
+
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        (["sync-month", "2025-13"], "a month is written YYYY-MM"),
+        (["sync-month", "9999-01"], "9999-01 has not begun"),
+        (["calendar", "--months", "0"], "greater than or equal to 1"),
+    ],
+)
+def test_a_month_that_is_none_is_refused(words: list[str], why: str, type_in: Type) -> None:
+    typed = type_in(*words)
+    assert typed.code == 2
+    assert why in " ".join(typed.err.split())
