@@ -112,6 +112,10 @@ def window_of(run: RunContext, source: Source, config: ListingOptions, year: int
     if mode == "month":
         if config.month is None:
             raise PipelineError('The mode "month" lists one month. Say which in `month`, as 2026-10.')
+        if year is not None and year != run.years.clamp(int(config.month[:4])):
+            raise PipelineError(
+                f"{config.month} is not in {year}. Nothing was listed: choose the partition of its year."
+            )
         after, before = month_window(config.month)
         return Window(mode="month", after=after, before=before)
     known = watermark(run.lake, source.spec.name, source.account_name)

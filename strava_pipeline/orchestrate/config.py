@@ -3,7 +3,7 @@
 Run configuration in Dagster: https://docs.dagster.io/guides/operate/configuration/run-configuration
 """
 
-from typing import Literal
+from typing import Any, Literal
 
 import dagster as dg
 from pydantic import Field
@@ -16,6 +16,7 @@ from strava_pipeline.operations.options import (
     ListingOptions,
     StreamsOptions,
 )
+from strava_pipeline.orchestrate.jobs import MATCHING
 
 
 class CallLimits(dg.Config, CallOptions):
@@ -46,10 +47,12 @@ class ProviderListingConfig(dg.Config):
     per_page: int | None = Field(None, ge=1, le=200, description="page size; unset: the setting PER_PAGE")
     days: int | None = Field(None, ge=0, description="lookback of an incremental listing; unset: the setting DAYS")
 
-    def options(self) -> ListingOptions:
-        """The same as the operation's record; not for the mode events."""
+    def options(self, run: dg.DagsterRun) -> ListingOptions:
+        """The same as the operation's record, in a run; not for the mode events."""
         assert self.mode != "events"
-        return ListingOptions(mode=self.mode, month=self.month, per_page=self.per_page, days=self.days)
+        return ListingOptions(
+            mode=self.mode, month=self.month or month_asked(run), per_page=self.per_page, days=self.days
+        )
 
 
 class DetailsConfig(dg.Config, DetailsOptions):
@@ -68,6 +71,13 @@ class MatchingConfig(dg.Config):
     """What `matching` proposes beside what every run does."""
 
     months: list[str] = Field([], description="local months, as 2026-10, of which every change is proposed")
+
+
+def month_asked(run: dg.DagsterRun) -> str | None:
+    """The month of which a run proposes every change; its listings of the mode month list that one."""
+    ops: dict[str, Any] = dict(run.run_config).get("ops") or {}  # type: ignore[assignment]
+    months = MatchingConfig(**ops.get(MATCHING, {}).get("config", {})).months
+    return months[0] if len(months) == 1 else None
 
 
 class ApplyConfig(dg.Config):

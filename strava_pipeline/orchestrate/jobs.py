@@ -48,6 +48,7 @@ INSIGHTS = "insights"
 APPLY_JOB = "apply_changes"
 MATCHING = "matching"  # the step of the matches, and of the changes that follow from them
 SOURCES_JOB = "backfill_sources"  # of Strava and all enabled providers at once
+MONTH_JOB = "sync_month"  # the same of a month
 REBUILD_JOB = "rebuild"  # all years at once: it stands in asset_jobs.py
 _PULL = (LISTING, "activity_shards")
 _GOLD = ("activities", "activity_history", *MATCH_TABLES, PROPOSED_CHANGES.name)
@@ -264,13 +265,29 @@ def sources_job(providers: Iterable[str], *, strava: bool) -> Job:
     )
 
 
+def month_job(providers: Iterable[str], *, strava: bool) -> Job:
+    """The job that lists a month of all these providers, and of `strava`, in one run, and proposes what differs.
+
+    The month stands in one place, `months` of the matching: the listings follow it.
+    """
+    listings = [*([LISTING] if strava else []), *map(provider_listing, providers)]
+    return Job(
+        MONTH_JOB,
+        (*listings, "activity_shards", *_GOLD, *_PUBLISH),
+        "A month of all enabled services, in the run of its year; write it into `months` of `matching`, as 2026-10. Every "
+        "listing, one merge, a proposal of every change that would make the services agree, publish.",
+        {MATCHING: {"months": []}, **{asset: {"mode": "month"} for asset in listings}},
+    )
+
+
 def jobs_of(settings: Settings) -> dict[str, Job]:
     """All jobs by name, those of the enabled providers among them."""
     providers = enabled_providers(settings)
     of_providers = [provider_job(name) for name in providers]
     of_providers += [provider_events_job(name) for name in providers if sends_webhooks(name)]
     if providers:
-        of_providers.append(sources_job(providers, strava=settings.client_id is not None))
+        with_strava = settings.client_id is not None
+        of_providers += [sources_job(providers, strava=with_strava), month_job(providers, strava=with_strava)]
     return JOBS | {job.name: job for job in of_providers}
 
 

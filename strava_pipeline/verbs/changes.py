@@ -79,7 +79,7 @@ def _write_list(path: Path, states: "Mapping[str, ChangeState]") -> None:
     sealed = {key: {**each, "seal": seal_of(key, each)} for key, each in content.items()}
     write_private(path, [json.dumps({"changes": sealed}, ensure_ascii=False, indent=1).encode(), b"\n"])
     for key, state in states.items():
-        _print_change(key, state)
+        print_change(key, state)
     echo(
         f"Wrote {counted(len(states), 'change')} to {path}. `strava-pipeline changes approve --from {path}` approves them."
     )
@@ -89,7 +89,7 @@ def _print_list(shown: "Mapping[str, ChangeState]", states: "Mapping[str, Change
     from strava_pipeline.verbs.terminal import out
 
     for key, state in shown.items():
-        _print_change(key, state)
+        print_change(key, state)
     counts = Counter(state.state for state in states.values())
     others = ", ".join(f"{count} {state}" for state, count in counts.items())
     out.print(f"In all: {others}." if others else "Nothing was ever proposed.")
@@ -126,7 +126,7 @@ def show(
         }
         echo_json({"changes": {change_id: {**_json(state), "attempts": attempts}}})
         return
-    _print_change(change_id, state)
+    print_change(change_id, state)
     for number in sorted({*record.intents, *record.outcomes}):
         intent, outcome = record.intents.get(number), record.outcomes.get(number)
         for request in intent.requests if intent is not None else ():
@@ -162,7 +162,7 @@ def _decide(verdict: "Verdict", ids: list[str] | None, list_file: Path | None) -
         echo(f"{list_file} lists no change.")
         return
     verb = {"approved": "approve", "rejected": "reject"}[verdict]
-    found = decide(_settings(), verdict, wanted, f"strava-pipeline changes {verb}", _print_change)
+    found = decide(_settings(), verdict, wanted, f"strava-pipeline changes {verb}", print_change)
     echo(f"{verdict.capitalize()}: {counted(len(found), 'change')}.")
     if verdict == "approved":
         echo("Nothing is written yet: `strava-pipeline changes apply` does that.")
@@ -231,7 +231,7 @@ def _preview(settings: "Settings", chosen: "list[ChangeState]", *, everything: b
     from strava_pipeline.verbs.terminal import out
 
     for found in previews(context_without_run(settings), settings, chosen, everything=everything):
-        _print_change(found.state.change.id, found.state)
+        print_change(found.state.change.id, found.state)
         for request in found.requests:
             out.print(f"  {request.method} {request.address}")
             out.print(f"    {_value(request.body)}")
@@ -255,7 +255,7 @@ def undo(change_id: Annotated[str, typer.Argument(metavar="ID", help="The id of 
     from strava_pipeline.operations.changes.undoing import propose_undo
 
     state = propose_undo(_settings(), change_id)
-    _print_change(state.change.id, state)
+    print_change(state.change.id, state)
     echo(f"Proposed. `strava-pipeline changes approve {state.change.id}`, then `strava-pipeline changes apply`.")
 
 
@@ -287,7 +287,7 @@ def _json(state: "ChangeState") -> dict[str, Any]:
     return dict(plain(shown(state)))
 
 
-def _print_change(key: str, state: "ChangeState") -> None:
+def print_change(key: str, state: "ChangeState") -> None:
     """A change: where, what is there, what it gets."""
     from strava_pipeline.operations.changes.apply_step import place_of
     from strava_pipeline.verbs.terminal import out

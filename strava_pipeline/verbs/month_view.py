@@ -5,8 +5,6 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 
 from strava_pipeline.core.changes.comparison import Cell, Row
-from strava_pipeline.core.changes.proposals import DISK
-from strava_pipeline.core.changes.records import Change
 from strava_pipeline.core.providers import spec_of
 from strava_pipeline.core.text import counted
 from strava_pipeline.operations.changes.comparing import Comparison, Month, MonthStatus
@@ -89,21 +87,6 @@ def _title(row: Row) -> str:
 
 def _distance(row: Row) -> str:
     return f", {row.effort.distance / 1000:.1f} km" if row.effort.distance else ""
-
-
-def print_change(key: str, change: Change, place: str) -> None:
-    """A change that is asked about: where, what is there, what it gets."""
-    where = "your disk" if change.provider == DISK else spec_of(change.provider).title
-    of = f"{change.start:%Y-%m-%d}" if change.start else change.month
-    out.print(
-        f"\n{place}: {change.kind} at {where}, {of}{f': {change.title}' if change.title else ''} ({key})", style="bold"
-    )
-    out.print(f"  is:   {_value(change.old)}")
-    out.print(f"  gets: {_value(change.new)}")
-
-
-def _value(value: object) -> str:
-    return "nothing" if value is None else json.dumps(value, ensure_ascii=False)
 
 
 def _activities(count: int) -> str:

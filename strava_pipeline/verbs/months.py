@@ -146,12 +146,13 @@ def _json(
 def _ask(settings: "Settings", proposed: "Mapping[str, ChangeState]") -> int:
     """Ask about each change; how many are still undecided."""
     from strava_pipeline.operations.changes.deciding import Wanted, decide, seal_of, shown
-    from strava_pipeline.verbs.month_view import print_change
+    from strava_pipeline.verbs.changes import print_change
     from strava_pipeline.verbs.terminal import out
 
     decided, approve_rest = 0, False
     for number, (key, state) in enumerate(proposed.items(), start=1):
-        print_change(key, state.change, f"{number} of {len(proposed)}")
+        out.print(f"\n{number} of {len(proposed)}")
+        print_change(key, state)
         answer = "y" if approve_rest else _answer()
         if answer == "q":
             break

@@ -1,4 +1,4 @@
-"""The job `backfill_sources`: a year of Strava and of every enabled provider in one run."""
+"""The jobs `backfill_sources` and `sync_month`: a year or a month of Strava and of every enabled provider in one run."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,7 +10,7 @@ import pytest
 from strava_pipeline.emulator.service import Fault
 from strava_pipeline.ingest.clock import ServerClock
 from strava_pipeline.orchestrate.build import build_defs
-from strava_pipeline.orchestrate.jobs import JOBS, SOURCES_JOB
+from strava_pipeline.orchestrate.jobs import JOBS, MONTH_JOB, SOURCES_JOB, jobs_of
 from strava_pipeline.orchestrate.runs import RESUMABLE, assets_of, job_of
 from strava_pipeline.orchestrate.tags import limit_tag
 from strava_pipeline_tests.providers.subjects import GPX, ToySubject, tin, toy
@@ -81,6 +81,29 @@ def test_a_service_that_fails_and_one_with_a_limit_keep_no_other_from_being_merg
     assert run.tags[limit_tag("tin")] == "bronze_tin", "the sensor of that service goes on"
     assert rig.gold(SHOWN) == [("tin 2025-06-01",), ("tin 2025-08-01",)]
     assert rig.one(OF_STRAVA) > 0
+
+
+@pytest.mark.slow
+def test_a_month_of_every_service_is_listed_merged_and_proposed_in_one_run(
+    rig: Rig, services: tuple[ToySubject, Toy]
+) -> None:
+    choices = '[providers.toy]\nenabled = true\nwrite = ["name"]\n[providers.tin]\nenabled = true\npriority = 1\n'
+    rig.settings.providers_config.write_text(choices)
+    job = build_defs(rig.settings).resolve_job_def(MONTH_JOB)
+
+    def run(month: str, year: str) -> bool:
+        config = jobs_of(rig.settings)[MONTH_JOB].run_config(matching={"months": [month]})
+        done = job.execute_in_process(config, rig.remembered, partition_key=year, raise_on_error=False)
+        return done.success
+
+    assert run("2025-06", "2025")
+    in_june = [("tin 2025-06-01",), ("toy 2025-06-01",), ("toy 2025-07-01",)]  # a window is a day wider than its month
+    assert rig.gold(SHOWN) == in_june
+    shown = rig.gold("SELECT kind, provider, month, source FROM proposed_changes")
+    assert shown == [("update_name", "toy", "2025-06", "tin")], "also of a month that runs propose nothing of"
+    assert (listed(services[0].toy), listed(services[1])) == (1, 1)
+    assert not run("2025-08", "2024"), "the partition is another year's"
+    assert (listed(services[0].toy), listed(services[1])) == (1, 1)
 
 
 def test_what_a_limit_of_strava_s_stopped_is_gone_on_with_as_a_backfill() -> None:

@@ -55,11 +55,16 @@ ADDED = """\
 +job toy
 +  activities, activity_best_efforts, activity_details, activity_history, activity_laps, activity_lengths, activity_matches, \
 activity_members, activity_segment_efforts, activity_sessions, activity_shards, activity_splits_metric, \
-activity_splits_standard, bronze_toy, bronze_toy_files, imported_activities, insights, published_warehouse, tracks
+activity_splits_standard, bronze_toy, bronze_toy_files, imported_activities, insights, proposed_changes, \
+published_warehouse, tracks
 +job backfill_sources
 +  activities, activity_best_efforts, activity_details, activity_history, activity_laps, activity_lengths, activity_matches, \
 activity_members, activity_segment_efforts, activity_sessions, activity_shards, activity_splits_metric, \
-activity_splits_standard, bronze_toy, bronze_toy_files, imported_activities, insights, published_warehouse, quarantine, tracks
+activity_splits_standard, bronze_toy, bronze_toy_files, imported_activities, insights, proposed_changes, \
+published_warehouse, quarantine, tracks
++job sync_month
++  activities, activity_history, activity_matches, activity_members, activity_shards, bronze_toy, imported_activities, insights, \
+proposed_changes, published_warehouse
 +schedule daily_toy: 0 6 * * * Europe/London, job toy
 +sensor resume_toy: standard, every 60 s, toy
 -activity_shards  below bronze_activities, events_received, imports

@@ -79,7 +79,8 @@ def test_a_month_is_compared_proposed_and_asked_about(
     monkeypatch.setattr(verb.typer, "prompt", lambda *_, **__: next(answers))
     typed = type_in("sync-month", MONTH, "--no-pull")
     assert typed.code == 0, typed.err
-    assert "1 of 2: update_name at Strava, 2025-06-11" in typed.out
+    assert "1 of 2\n" in typed.out
+    assert 'update_name at Strava, 2025-06-11: Home\n  is:   "Away"\n  gets: "Home"' in typed.out
     lines = (world.settings.data_dir / "decisions" / "changes.jsonl").read_text().splitlines()
     assert [(each["shown"]["old"], each["verdict"]) for each in map(json.loads, lines)] == [
         ("Away", "rejected"),

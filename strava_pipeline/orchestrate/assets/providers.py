@@ -61,7 +61,7 @@ def _listing(partitions: dg.PartitionsDefinition[Any], provider: str) -> dg.Asse
         if config.mode == "events":
             report = follow_provider_events(run, source, asset=asset)
         else:
-            report = list_provider_activities(run, source, config.options(), years, asset=asset)
+            report = list_provider_activities(run, source, config.options(context.run), years, asset=asset)
         yield from reported(context, report)
 
     return listing

@@ -26,6 +26,7 @@ from strava_pipeline.orchestrate.config import (
     GearConfig,
     ListingConfig,
     StreamsConfig,
+    month_asked,
 )
 from strava_pipeline.orchestrate.jobs import DETAILS, EVENTS, JOBS, LISTING, STREAMS, resolved
 from strava_pipeline.orchestrate.metadata import OWNER, described, described_source
@@ -62,6 +63,7 @@ def _listing(partitions: dg.PartitionsDefinition[Any]) -> dg.AssetsDefinition:
         context: dg.AssetExecutionContext, config: ListingConfig, run: Run, strava: Strava
     ) -> Iterator[Result]:
         options = resolved(config, context.run.job_name, LISTING)
+        options = options.model_copy(update={"month": options.month or month_asked(context.run)})
         details = _details_of(context.run)
         yield from reported(context, list_activities(run, strava, options, years_of(context.partition_keys), details))
 
