@@ -237,7 +237,10 @@ def test_an_activity_that_is_gone_and_an_answer_about_another_one_are_no_reading
         writer.read(change())
 
 
-@pytest.mark.parametrize(("details", "kind"), [({}, "Bike"), ({"type": "Shoes"}, "Shoes")])
+@pytest.mark.parametrize(
+    ("details", "kind"),
+    [({"sport_type": "GravelRide"}, "Bike"), ({"sport_type": "TrailRun"}, "Shoes"), ({}, "Equipment")],
+)
 @pytest.mark.parametrize("ending", [".json", ""])
 def test_gear_is_made_once(
     writer: IntervalsWriter, service: app.IntervalsIcu, details: dict[str, str], kind: str, ending: str

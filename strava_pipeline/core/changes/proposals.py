@@ -92,7 +92,14 @@ def _gear(row: Row, party: Party, cell: Cell, gear: LinkedGear) -> Iterator[Chan
         )
     elif party.creates_gear and (name := dict(gear.to_create(party.name)).get(row.item)) is not None:
         # of no effort: whichever needs it, it is the same change
-        yield Change(kind="create_gear", provider=party.name, month=row.effort.month, new=name, source=row.gear_from)
+        yield Change(
+            kind="create_gear",
+            provider=party.name,
+            month=row.effort.month,
+            new=name,
+            source=row.gear_from,
+            details={"sport_type": row.effort.sport} if row.effort.sport else {},  # which says whether it is a bike
+        )
 
 
 def _links(row: Row, party: Party, cell: Cell) -> Iterator[Change]:

@@ -14,6 +14,7 @@ from strava_pipeline.core.changes.records import Change, Value, is_same
 from strava_pipeline.core.errors import RefusedError, WithheldError
 from strava_pipeline.core.json_values import parse_json
 from strava_pipeline.core.providers.intervals_icu import text_id
+from strava_pipeline.core.sports import GROUP_OF
 from strava_pipeline.ingest.clock import ServerClock
 from strava_pipeline.ingest.http import form_with_file
 from strava_pipeline.ingest.intervals_icu.client import WHOLE, IntervalsClient, connect, is_withheld, wrong_page
@@ -25,7 +26,16 @@ from strava_pipeline.settings import Settings
 
 API = "/api/v1"
 AROUND = timedelta(days=1)  # the listing that an upload is looked for in goes by local days
-BIKE = "Bike"
+GEAR_TYPES = {
+    "ride": "Bike",
+    "e_ride": "Bike",
+    "run": "Shoes",
+    "walk": "Shoes",
+    "winter": "Skis",
+    "water": "Boat",
+    "row": "Boat",
+}
+"""The kind of new gear by what it was used for, see core/sports.py. A person may correct it at intervals.icu."""
 WITHHELD = (
     "This activity cannot be changed through intervals.icu: it came there from Strava, and intervals.icu gives such "
     "activities to no program."
@@ -105,7 +115,7 @@ class IntervalsWriter:
         if change.kind == "update_gear" and (change.new_id or not change.new):
             return _Call("PUT", _activity(change), json={"gear": {"id": change.new_id}})
         if change.kind == "create_gear" and isinstance(change.new, str):
-            gear = {"name": change.new, "type": change.details.get("type", BIKE)}
+            gear = {"name": change.new, "type": _type_of(change)}
             return _Call("POST", f"{self._athlete}/gear", json=gear)
         if change.kind == "upload_activity" and change.new is not None:
             return self._upload(change)
@@ -199,6 +209,10 @@ def _unsupported(change: Change) -> UnsupportedChangeError:
 
 def _activity(change: Change) -> str:
     return f"/activity/{quote(change.source_id or '', safe='')}"
+
+
+def _type_of(change: Change) -> str:
+    return GEAR_TYPES.get(GROUP_OF.get(str(change.details.get("sport_type")), ""), "Equipment")
 
 
 def _external_id(change: Change) -> str:

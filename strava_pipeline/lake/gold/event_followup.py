@@ -1,4 +1,5 @@
 """What webhook events lead to: the details that are due, listings of a day each for what the details and deletions say, replays.
+A change at Strava that was read back leads to the same.
 
 Shards, deletions and rebuild read such a listing like any other. A detail is kept once, in its own place; the day's manifest
 refers to it. Who writes these listings holds LOCK.
@@ -16,13 +17,14 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from strava_pipeline.core.activities import SOMETIMES_LISTED, summary_of_detail
+from strava_pipeline.core.activities import SOMETIMES_LISTED, local_years, summary_of_detail
+from strava_pipeline.core.json_values import parse_json
 from strava_pipeline.core.providers import ReadPage
 from strava_pipeline.core.rows import Json
 from strava_pipeline.core.sources import STRAVA
 from strava_pipeline.core.webhooks import QueuedActivity
 from strava_pipeline.core.years import YearRange
-from strava_pipeline.lake.bronze.answers import AnswerFiles, answer_files, landing_of
+from strava_pipeline.lake.bronze.answers import AnswerFiles, answer_files, land_detail, landing_of
 from strava_pipeline.lake.bronze.listing import Listing, begin_listing, read_listing
 from strava_pipeline.lake.bronze.listings import answer_times, listings
 from strava_pipeline.lake.bronze.manifests import Deletion, Window, page_entry
@@ -141,6 +143,16 @@ def note_sighting(
     entry = page_entry(file, ReadPage(summary), detail.stat().st_size, {"id": activity["id"]}, at, years, landed=number)
     listing.add_detail(entry.model_copy(update={"without": [*listed.without], "also": [*listed.also]}))
     return True
+
+
+def keep_read_back(lake: Lake, body: bytes, at: datetime, years: YearRange, athlete_id: int | None) -> None:
+    """Keep a detail that came (at `at`, UTC) after a change at Strava, as what an event leads to is kept."""
+    activity = parse_json(body)
+    key = activity["id"]
+    facts, of_new = _facts(lake, {key: None}, years)
+    path = land_detail(lake, years.clamp(local_years([activity])[0]), key, body, at)
+    listed = facts.get(key, of_new).listed
+    note_sighting(lake, path, at, activity, listed=listed, years=years, athlete_id=athlete_id)
 
 
 def note_deletions(lake: Lake, gone: Mapping[int, datetime], athlete_id: int | None) -> None:

@@ -9,6 +9,7 @@ one's changes from being written.
 from collections import Counter, deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from typing import Any
 
 from strava_pipeline.core.changes.records import Change, Value, is_same
@@ -38,6 +39,9 @@ from strava_pipeline.operations.run_context import RunContext
 
 MOST = 20  # changes written at one service in one run: a person sees early what goes wrong everywhere
 OUTAGE = 3  # changes in a row that the service did not answer for: then it is down
+SETTLED = timedelta(
+    minutes=15
+)  # from a request to a new thing that is seen: Strava needs seconds, and minutes on busy days
 _ONCE = frozenset({"upload_activity", "create_gear"})  # a second request would make a second one of it
 Limit = BudgetExhaustedError | CallCapReachedError | LimitReachedError
 _LIMITS = (BudgetExhaustedError, CallCapReachedError, LimitReachedError)
@@ -170,7 +174,8 @@ class _Applying:
 
     def _prepared(self, writer: Writer, state: ChangeState) -> "_Ready | None":
         """The change with what the service has now and the requests; None: there is nothing to write, and an outcome says why."""
-        number = attempts_of(self.run.lake, state.change.id).open if state.is_open else None
+        record = attempts_of(self.run.lake, state.change.id)
+        number = record.open if state.is_open else None
         change = state.change
         try:
             change = with_details(change, self.details)
@@ -178,6 +183,8 @@ class _Applying:
             result, message = _before(state, before)
             if result is None and not message:
                 return _Ready(state, change, before, writer.requests(change, before))
+            if result == "failed" and number is not None and self.run.now() - record.intents[number].at < SETTLED:
+                return None  # it may take a while to be seen: it stays open
         except (GoneError, RefusedError, UnsupportedChangeError) as error:
             before, result, message = Reading(None), "failed", str(error)
         if result in ("applied", "conflicted"):

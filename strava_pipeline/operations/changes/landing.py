@@ -11,6 +11,7 @@ from strava_pipeline.ingest.writer import Reading
 from strava_pipeline.lake.bronze.listing import Listing, begin_listing
 from strava_pipeline.lake.bronze.listings import listings
 from strava_pipeline.lake.bronze.manifests import READ_BACK, Manifest, Window
+from strava_pipeline.lake.gold.event_followup import LOCK, keep_read_back
 from strava_pipeline.lake.provider_gear import ActivityGear, gear_answers, land_gear_of_activity
 from strava_pipeline.operations.run_context import RunContext
 
@@ -27,6 +28,10 @@ class ReadBacks:
         """Put on disk what the reading shows of the activity."""
         if reading.page is not None:
             self._land_page(reading.page)
+        if reading.detail is not None:
+            with self.run.exclusive(LOCK):
+                body, at = reading.detail.body, reading.detail.fetched_at
+                keep_read_back(self.run.lake, body, at, self.run.years, self._newest(at).athlete_id)
         if reading.gear is not None and source_id is not None and self.provider != STRAVA:
             known = self._row_of(source_id, reading.page)
             record = ActivityGear(source_id=source_id, row=known, gear=parse_json(reading.gear.body))
@@ -41,8 +46,7 @@ class ReadBacks:
 
     def _begin(self, at: datetime) -> Listing:
         """The listing is of the account that the newest one is of: its activity was changed."""
-        newest = next(listings(self.run.lake, self.provider, newest_first=True), None)
-        said = newest.manifest if newest is not None else Manifest(window=_WINDOW, started_at=at)
+        said = self._newest(at)
         return begin_listing(
             self.run.lake,
             _WINDOW,
@@ -54,6 +58,11 @@ class ReadBacks:
             host=said.host,
             run_id=self.run.run_id,
         )
+
+    def _newest(self, at: datetime) -> Manifest:
+        """The newest listing's manifest; an empty one, where there is none."""
+        newest = next(listings(self.run.lake, self.provider, newest_first=True), None)
+        return newest.manifest if newest is not None else Manifest(window=_WINDOW, started_at=at)
 
     def _row_of(self, source_id: str, page: Page | None) -> str:
         """A hash of the activity's row as it is now, or as it was when its gear was last asked for."""
