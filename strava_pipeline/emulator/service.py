@@ -176,13 +176,13 @@ _AFTER, _TIMES = 0, 1  # places in the counts of a fault
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """What goes wrong, for which calls: `path` and everything below it, with these `query` parameters.
+    """What goes wrong, for which calls: `path` and everything below it, with these `query` parameters, by `method`.
 
-    A * in `path` stands for any characters, as in /rides/*/gpx; `exact`: nothing below it is meant. The first `after`
-    matching calls succeed, the next `times` meet the fault. `processed`: the connection is reset after the work was
-    done, so that only the answer is lost. `mid_body`: it is reset in the middle of the answer. Kind `date`: only the Date
-    header is wrong, `seconds` ahead or the text `body`. Kind `raw`: `body` is the whole answer with status line and
-    headers, one character per byte. Kind `short_page`: the page has `rows` rows.
+    `method` None: by any. A * in `path` stands for any characters, as in /rides/*/gpx; `exact`: nothing below it is
+    meant. The first `after` matching calls succeed, the next `times` meet the fault. `processed`: the connection is reset
+    after the work was done, so that only the answer is lost. `mid_body`: it is reset in the middle of the answer. Kind
+    `date`: only the Date header is wrong, `seconds` ahead or the text `body`. Kind `raw`: `body` is the whole answer with
+    status line and headers, one character per byte. Kind `short_page`: the page has `rows` rows.
     """
 
     path: str
@@ -193,6 +193,7 @@ class Fault:
     times: float = 1
     after: int = 0
     query: dict[str, str] = field(default_factory=dict)
+    method: str | None = None
     exact: bool = False
     processed: bool = False
     mid_body: bool = False
@@ -222,6 +223,7 @@ class Fault:
                 times=math.inf if times < 0 else times,
                 after=int(order.get("after", 0)),
                 query={str(key): str(value) for key, value in order.get("query", {}).items()},
+                method=None if order.get("method") is None else str(order["method"]).upper(),
                 exact=bool(order.get("exact", False)),
                 processed=bool(order.get("processed", False)),
                 mid_body=bool(order.get("mid_body", False)),
@@ -230,11 +232,12 @@ class Fault:
         except (TypeError, ValueError, AttributeError) as error:
             raise OrderError(f"The fault can't be read: {error}.") from error
 
-    def matches(self, path: str, query: dict[str, str]) -> bool:
+    def matches(self, path: str, query: dict[str, str], method: str = "GET") -> bool:
         """Whether a call meets the fault. Only whole parts of a path match: /activities/12 does not match /activities/123."""
         pattern = ".+".join(re.escape(part) for part in self.path.rstrip("/").split("*"))
         found = re.fullmatch(pattern + ("/?" if self.exact else "(/.*)?"), path, re.DOTALL)
-        return found is not None and all(query.get(key) == value for key, value in self.query.items())
+        is_meant = self.method in (None, method) and found is not None
+        return is_meant and all(query.get(key) == value for key, value in self.query.items())
 
 
 class FaultPlan:
@@ -251,10 +254,10 @@ class FaultPlan:
         """Remove all faults."""
         self._pending.clear()
 
-    def next_fault(self, path: str, query: dict[str, str]) -> Fault | None:
+    def next_fault(self, path: str, query: dict[str, str], method: str = "GET") -> Fault | None:
         """The fault that this call meets; the fault then has one time less left."""
         for fault, counts in self._pending:
-            if not fault.matches(path, query):
+            if not fault.matches(path, query, method):
                 continue
             if counts[_AFTER] > 0:
                 counts[_AFTER] -= 1

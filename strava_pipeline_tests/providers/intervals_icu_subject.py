@@ -24,6 +24,8 @@ class IntervalsIcuSubject:
     webhook_secret, asked_by_webhooks = "intervals-webhook-secret", "/activity/*"
     file_call = re.compile(r"/api/v1/activity/(.+)/file")
 
+    write_call = re.compile(r"PUT /api/v1/activity/.+")
+
     def __init__(self, service: app.IntervalsIcu, url: str) -> None:
         self.service = service
         self.settings: dict[str, Any] = {
@@ -82,6 +84,14 @@ class IntervalsIcuSubject:
 
     def edit(self, source_id: str, title: str) -> None:
         self.service.put({**self.service.activities[source_id], "name": title})
+
+    def title_of(self, source_id: str) -> str:
+        title: str = self.service.activities[source_id]["name"]
+        return title
+
+    def fail_write(self, *, headers: dict[str, str] | None = None, **fault: Any) -> None:
+        self.service.headers = [(name.encode(), value.encode()) for name, value in (headers or {}).items()]
+        self.faults.order(Fault.from_order({"path": "/activity", "method": "PUT", **fault}, ""))
 
     def delete(self, source_id: str) -> None:
         self.deleted[source_id] = self.service.delete(source_id)

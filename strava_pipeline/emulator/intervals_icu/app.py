@@ -143,7 +143,7 @@ class IntervalsGate(Gate[IntervalsIcu]):
             lambda status: service.journal.record_api_call(service.clock.now(), scope["method"], path, text, status),
             send,
         )
-        fault = service.faults.next_fault(path, query)
+        fault = service.faults.next_fault(path, query, scope["method"])
         refusal = self._refusal(scope) if fault is None else None
         if refusal is not None:
             status, headers = refusal

@@ -132,7 +132,7 @@ class StravaGate(Gate[State]):
                 refusal = Reply.of(api.rate_limited())
             headers = state.usage.headers()
         if refusal is None:
-            fault = state.faults.next_fault(path, query_of(scope))
+            fault = state.faults.next_fault(path, query_of(scope), method)
             if fault is not None and fault.status == 401:
                 state.usage.give_back(reads=reads)
                 headers = []
