@@ -111,7 +111,7 @@ def _show(application: ServiceApplication, request: LoginRequest, redirect: str,
     query = {"client_id": application.client_id, "redirect_uri": redirect, "response_type": "code", "state": state}
     if application.scopes:
         query["scope"] = ",".join(application.scopes)
-    url = f"{application.authorize_url}?{urlencode(query, safe=',:')}"
+    url = f"{application.authorize_url}?{urlencode(query, safe=',:/')}"
     request.say(f"Open this page and allow access:\n\n  {url}\n")
 
 

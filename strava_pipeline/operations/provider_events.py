@@ -6,23 +6,19 @@ reported of single activities, so it proves nothing about others. What a limit o
 
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from strava_pipeline.core.deliveries import HintSummary, QueuedHint, WebhookSpec
 from strava_pipeline.core.errors import (
-    GoneError,
     LimitReachedError,
     NeedsLoginError,
-    RefusedError,
     TransientError,
     WithheldError,
 )
 from strava_pipeline.core.sources import hashed_id
 from strava_pipeline.core.webhooks import covers_event
 from strava_pipeline.ingest.calls import FetchReport, fetch_each
-from strava_pipeline.ingest.clock import ServerClock
 from strava_pipeline.ingest.provider import Page
 from strava_pipeline.lake.bronze.deliveries import DeliveriesState, fetched_since, lock_of, save_deliveries, take_in
 from strava_pipeline.lake.bronze.landing import require_writable
@@ -32,7 +28,7 @@ from strava_pipeline.operations.feeds import pull_activities
 from strava_pipeline.operations.options import ListingOptions
 from strava_pipeline.operations.progress import progressing
 from strava_pipeline.operations.provider_access import limit_in_force, outcome_kept
-from strava_pipeline.operations.provider_source import ProviderSource
+from strava_pipeline.operations.provider_source import ProviderCalls, ProviderSource
 from strava_pipeline.operations.run_context import RunContext
 from strava_pipeline.operations.step_reports import ROWS, StepReport, if_any, timed
 from strava_pipeline.operations.table_rules import Finding
@@ -163,11 +159,9 @@ class _Due:
 
 
 @dataclass(slots=True)
-class _Work:
+class _Work(ProviderCalls):
     """One run's work on what waits: the client of `fetch_each`. `state` is true at any moment; who made this saves it."""
 
-    run: RunContext
-    source: ProviderSource
     state: DeliveriesState
     report: DeliveriesReport
     _listing: Listing | None = None
@@ -257,22 +251,6 @@ class _Work:
                 self._settle(key)
             elif one.may_be_fetched(now):
                 yield _Due(key, activity_id, one.tries > 0)
-
-    @property
-    def title(self) -> str:
-        return self.source.spec.title
-
-    @property
-    def clock(self) -> ServerClock:
-        return self.run.clock
-
-    def landing(self) -> AbstractContextManager[None]:
-        return self.source.client.landing()
-
-    def probe(self) -> None:
-        """Ask for an empty listing."""
-        with suppress(RefusedError, GoneError):  # a service that refuses a window of the future answers, too
-            next(self.source.client.list_pages(int(self.run.now().timestamp()), None, 1), None)
 
     def _call(self, activity_id: int, *, patient: bool) -> Page:
         try:

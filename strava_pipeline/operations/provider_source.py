@@ -1,13 +1,15 @@
 """Providers beside Strava as one run uses them: a client each, connected with the first call. Nothing is fetched here."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
 from typing import cast
 
+from strava_pipeline.core.errors import GoneError, RefusedError
 from strava_pipeline.core.providers import ProviderSpec, spec_of
-from strava_pipeline.ingest.clock import machine_clock
+from strava_pipeline.ingest.clock import ServerClock, machine_clock
 from strava_pipeline.ingest.provider import FeedProvider, HookedProvider, Lister, Login, Provider
 from strava_pipeline.ingest.registry import connect
 from strava_pipeline.ingest.revocation import note_revoked
@@ -97,6 +99,30 @@ class ProviderSource:
     def calling(self) -> Iterator[None]:
         """A stage that makes calls. Their pace is the provider's own."""
         yield
+
+
+@dataclass(slots=True)
+class ProviderCalls:
+    """A provider as `fetch_each` asks it: a base for what makes a call for each of many activities."""
+
+    run: RunContext
+    source: ProviderSource
+
+    @property
+    def title(self) -> str:
+        return self.source.spec.title
+
+    @property
+    def clock(self) -> ServerClock:
+        return self.run.clock
+
+    def landing(self) -> AbstractContextManager[None]:
+        return self.source.client.landing()
+
+    def probe(self) -> None:
+        """Ask for an empty listing."""
+        with suppress(RefusedError, GoneError):  # a service that refuses a window of the future answers, too
+            next(self.source.client.list_pages(int(self.run.now().timestamp()), None, 1), None)
 
 
 class ProviderSources:

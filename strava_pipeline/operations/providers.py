@@ -5,7 +5,6 @@ by the steps that merge imports.
 """
 
 from collections.abc import Collection, Iterator, Sequence
-from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
@@ -14,7 +13,6 @@ from strava_pipeline.core.json_values import parse_json
 from strava_pipeline.core.limits import ImportLimits
 from strava_pipeline.core.providers import Kind, ProviderSpec
 from strava_pipeline.ingest.calls import OUTAGE, FetchReport, fetch_each
-from strava_pipeline.ingest.clock import ServerClock
 from strava_pipeline.ingest.provider import Received
 from strava_pipeline.lake.bronze.answers import items_of_kind, land_of_kind, last_of_kind
 from strava_pipeline.lake.bronze.landing import require_writable
@@ -31,7 +29,7 @@ from strava_pipeline.operations.options import ListingOptions
 from strava_pipeline.operations.progress import progressing
 from strava_pipeline.operations.provider_access import limit_in_force, outcome_kept
 from strava_pipeline.operations.provider_gear import fetch_gear_of_activities
-from strava_pipeline.operations.provider_source import ProviderSource
+from strava_pipeline.operations.provider_source import ProviderCalls, ProviderSource
 from strava_pipeline.operations.reading_files import read_unread_files
 from strava_pipeline.operations.run_context import RunContext
 from strava_pipeline.operations.step_reports import ROWS, StepReport, if_any, named_ids, timed
@@ -207,7 +205,7 @@ def fetch_provider_files(
 
 
 @dataclass(slots=True)
-class _FileFetch:
+class _FileFetch(ProviderCalls):
     """One run's fetching of files at a provider: the client of `fetch_each`, and what became of the files.
 
     Args:
@@ -216,8 +214,6 @@ class _FileFetch:
         given_up: why the step ended early though no limit stopped it.
     """
 
-    run: RunContext
-    source: ProviderSource
     report: FetchReport = field(default_factory=FetchReport)
     by_year: dict[int, int] = field(default_factory=dict)
     missing: int = 0
@@ -255,22 +251,6 @@ class _FileFetch:
             self.calls = client.calls - calls
             self.missing = len(self._due) - self.report.finished
             self.resting += len(self.report.failed)
-
-    @property
-    def title(self) -> str:
-        return self.source.spec.title
-
-    @property
-    def clock(self) -> ServerClock:
-        return self.run.clock
-
-    def landing(self) -> AbstractContextManager[None]:
-        return self.source.client.landing()
-
-    def probe(self) -> None:
-        """Ask for an empty listing."""
-        with suppress(RefusedError, GoneError):  # a service that refuses a window of the future answers, too
-            next(self.source.client.list_pages(int(self.run.now().timestamp()), None, 1), None)
 
     def _items(self) -> Iterator[WantedFile]:
         """The files that are due, until so many fail in a row that it is not the fault of single activities."""
