@@ -282,11 +282,11 @@ def test_a_kill_at_any_moment_leaves_the_old_file_or_the_new_one(tmp_path: Path,
 
 
 def test_a_file_that_was_saved_in_the_last_moment_stays_as_it_was_saved(owner: Owner) -> None:
-    from strava_pipeline.ingest.spreadsheet.replacing import replace
+    from strava_pipeline.ingest.spreadsheet.replacing import Keep, replace
 
     before = owner.path.read_bytes()
     with pytest.raises(TransientError, match="changed meanwhile"):
-        replace(owner.path, before, b"new", NOW, 5, lambda body: owner.path.write_bytes(b"saved"))
+        replace(owner.path, before, b"new", lambda body: owner.path.write_bytes(b"saved"), Keep(NOW, 5))
     assert (owner.path.read_bytes(), list(owner.path.parent.iterdir())) == (b"saved", [owner.path])
 
 

@@ -15,8 +15,10 @@ from strava_pipeline.emulator.spreadsheet.book import Book
 from strava_pipeline.emulator.spreadsheet.owner import kept_by_owner
 from strava_pipeline.emulator.strava.summaries import summary_of
 from strava_pipeline.ingest.providers_file import ProviderChoice
+from strava_pipeline.lake.changes import attempts_of
 from strava_pipeline.lake.providers import last_outcomes, newest_reading
 from strava_pipeline.lake.rebuild import rebuild
+from strava_pipeline.operations.changes.undoing import propose_undo
 from strava_pipeline.operations.merging import merge_listed
 from strava_pipeline.operations.options import ListingOptions
 from strava_pipeline.operations.provider_access import providers_health
@@ -25,7 +27,9 @@ from strava_pipeline.operations.providers import list_provider_activities
 from strava_pipeline.operations.pulling import pull_listing
 from strava_pipeline.operations.step_reports import StepReport
 from strava_pipeline.orchestrate.schedules import provider_years
+from strava_pipeline_tests.providers.edits import Edited
 from strava_pipeline_tests.providers.spreadsheet_subject import SpreadsheetSubject
+from strava_pipeline_tests.providers.test_comparing import at_strava
 from strava_pipeline_tests.providers.worlds import YEARS, World, five, list_at_strava
 
 pytestmark = pytest.mark.parametrize("world", ["spreadsheet"], indirect=True)
@@ -73,6 +77,46 @@ def test_an_id_that_is_filled_in_later_makes_no_new_activity_also_after_a_rebuil
         world.gold("SELECT * FROM activities_all ORDER BY id"),
         world.gold("SELECT * FROM activity_history ORDER BY ALL"),
     ) == before
+
+
+def test_approved_changes_come_into_the_table_gold_follows_and_the_undo_takes_them_back(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import openpyxl
+
+    def cells(*titles: str) -> list[list[Any]]:
+        rows = list(openpyxl.load_workbook(table.book.path).worksheets[0].iter_rows(min_row=2, values_only=True))
+        return [[row[rows[0].index(title)] for title in titles] for row in rows[1:]]
+
+    table = subject(world)
+    edited = Edited(world, monkeypatch, 2)
+    list_at_strava(world, at_strava(3, "2026-02-20", "Nowhere else"))
+    world.merge(world.run())
+    later(world)
+    table.keys[edited.keys[0]]["strava_id"] = 1  # by hand, since the change was proposed: the row keeps its key
+    table.book.save()
+    edited.propose()
+    edited.decide()
+    first = cells("notes", "strava_id")
+    assert (first[0][0], first[1]) == ("at the start 2026-02-11", ["at the start 2026-02-12", 1])
+    sign = table.book.path.with_name(f"~${table.book.path.name}")
+    sign.touch()
+    assert edited.apply().metadata["changes_applied"] == 1  # the id that is there
+    said = {each.message for key in edited.states() for each in attempts_of(world.run().lake, key).outcomes.values()}
+    assert any(message.startswith("rides.xlsx is open in Excel or LibreOffice") for message in said)
+    assert cells("notes", "strava_id") == first
+    sign.unlink()
+    assert edited.apply().metadata["changes_applied"] == 4
+    assert cells("notes", "strava_id") == [["Up hill 2", "2"], ["Up hill 1", 1], ["Nowhere else", "3"]]
+    query = "SELECT name FROM activities_all WHERE source = 'spreadsheet' AND deleted_at IS NULL ORDER BY start_date"
+    assert [name for (name,) in world.gold(query)] == ["Up hill 2", "Up hill 1", "Nowhere else"]
+    later(world)
+    for key, state in edited.states().items():
+        if not state.reason:  # the id that was there already is the owner's
+            edited.decide(ids=[propose_undo(world.settings, key).change.id])
+    edited.apply()
+    assert cells("notes", "strava_id")[: len(first)] == first
+    assert len(cells("notes")) == len(first)
 
 
 def test_sorting_is_no_edit(world: World) -> None:

@@ -285,10 +285,11 @@ def test_copies_from_before_stay_beside_the_file_the_newest_of_them(owner: Owner
     mine = owner.path.with_name("rides.bak-of mine.xlsx")
     mine.write_bytes(b"the owner's")
     bodies = []
-    writer = owner.writer(SPREADSHEET_BACKUPS=2)
     for old, new in (("one", "two"), ("two", "three"), ("three", "four")):
         bodies.append(owner.path.read_bytes())
-        apply(writer, change("update_name", key, new, old))
+        writer = owner.writer(SPREADSHEET_BACKUPS=2)
+        apply(writer, change("update_name", key, f"{new}, not yet", old))
+        apply(writer, change("update_name", key, new, f"{new}, not yet"))  # by the same run: no copy of its own version
     copies = sorted(owner.path.parent.glob("rides.bak-2*"))
     assert [each.name for each in copies] == ["rides.bak-20261123T130000Z-2.xlsx", "rides.bak-20261123T130000Z-3.xlsx"]
     assert [each.read_bytes() for each in copies] == bodies[1:]

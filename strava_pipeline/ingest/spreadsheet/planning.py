@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Any
 
 from strava_pipeline.core.changes.records import Change, Value, is_same
@@ -16,6 +17,7 @@ from strava_pipeline.core.sheets.editing import (
     row_cells,
     start_of,
     value_in,
+    wall_clock,
 )
 from strava_pipeline.core.sheets.header import DURATION, FACTORS, IDS, NAME, START, Column, columns_of
 from strava_pipeline.core.sheets.rows import Row, rows_of
@@ -58,6 +60,7 @@ class Books:
         self._books, self._zone, self._units = content["books"], content["zone"], content["units"]
         self.rows = list(rows_of(content))
         self._by_key = {row.key: row for row in self.rows}
+        self._clocks: dict[datetime, list[Row]] | None = None
 
     def sheet(self, book: int) -> str:
         """The name of a book's sheet."""
@@ -75,6 +78,17 @@ class Books:
     def rows_above(self, book: int) -> list[Mapping[str, Cell]]:
         """The cells of the activities by word, the last one first."""
         return [row.cells for row in reversed(self.rows) if row.book == book]
+
+    def _by_clock(self) -> dict[datetime, list[Row]]:
+        """The rows by their starts as the table's clock showed them."""
+        if self._clocks is None:
+            self._clocks = defaultdict(list)
+            for row in self.rows:
+                start = row.start
+                if start is not None and start.clock is not None:
+                    home = wall_clock("", start.instant, self._zone) if start.instant is not None else start.clock
+                    self._clocks[home].append(row)
+        return self._clocks
 
     def edits(self, book: int) -> Edits:
         """No edits yet, and where rows may be added."""
@@ -146,7 +160,7 @@ class Books:
             raise UnsupportedChangeError("A row can't be added without a start.")
         began = start_of(change.details.get("start")) or change.start
         cells_of = {place: self._cells(place, values, began) for place in range(len(self._books))}
-        row = self._row_of(change, values, cells_of)
+        row = self._row_of(change, values, began, cells_of)
         if row is None:
             if change.new is not None and refusals(0).is_protected:
                 raise UnsupportedChangeError(f"{self.place(0, 'its sheet')} is protected, so no row is added.")
@@ -166,13 +180,17 @@ class Books:
         }
         return Found(row.book, row, said, cells)
 
-    def _cells(self, book: int, values: Mapping[str, Any], began: Any) -> dict[str, Cell]:
+    def _cells(self, book: int, values: Mapping[str, Any], began: datetime | None) -> dict[str, Cell]:
         is_text = self.sheet(book) == TEXTS
         above = self.rows_above(book)
         return row_cells(values, began, self.columns(book), above, zone=self._zone, units=self._units, as_text=is_text)
 
     def _row_of(
-        self, change: Change, values: Mapping[str, Any], cells_of: Mapping[int, Mapping[str, Cell]]
+        self,
+        change: Change,
+        values: Mapping[str, Any],
+        began: datetime | None,
+        cells_of: Mapping[int, Mapping[str, Cell]],
     ) -> Row | None:
         """The row of an activity: by its key, an id, or its start and distance."""
         if change.source_id is not None and change.source_id in self._by_key:
@@ -181,10 +199,9 @@ class Books:
         for row in self.rows:
             if any(found is not None and row.ids.get(source) == found for source, found in ids.items()):
                 return row
-        for row in self.rows:
+        for row in self._by_clock().get(wall_clock(values[START], began, self._zone), ()):
             cells = cells_of[row.book]
-            marks = [word for word in (START, "distance") if word in cells]
-            if START in marks and all(is_there(row, word, values[word], cells[word], self._units) for word in marks):
+            if "distance" not in cells or is_there(row, "distance", values["distance"], cells["distance"], self._units):
                 return row
         return None
 

@@ -10,6 +10,7 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
@@ -19,6 +20,14 @@ from strava_pipeline.ingest.spreadsheet.files import is_open_elsewhere, read_fil
 _MARK = "strava_pipeline"
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 _FORBIDDEN = (errno.EACCES, errno.EPERM, errno.EROFS)
+
+
+@dataclass(frozen=True, slots=True)
+class Keep:
+    """That a copy of the file from before is kept: `now`, for its name, and how many copies stay at `most`, the newest."""
+
+    now: datetime
+    most: int
 
 
 def require_closed(path: Path) -> None:
@@ -44,13 +53,12 @@ def require_writable(path: Path) -> None:
 
 
 def replace(
-    path: Path, before: bytes, after: bytes, now: datetime, backups: int, check: Callable[[bytes], object]
-) -> str:
+    path: Path, before: bytes, after: bytes, check: Callable[[bytes], object], keep: Keep | None = None
+) -> str | None:
     """Put `after` in the place of `before`, and return the name of the copy that holds `before`.
 
     Args:
-        now: for the name of the copy.
-        backups: how many copies stay, the newest.
+        keep: None: no copy is kept.
         check: raises where the bytes, read again from disk, are not what they should be.
 
     Raises TransientError where the file is open or changed meanwhile, or the disk is full; SourceError where it may not be
@@ -65,13 +73,14 @@ def replace(
             require_closed(path)
             if read_file(place) != before:
                 raise TransientError(f"{path.name} was changed meanwhile, so nothing was written; the change waits.")
-            copy = _keep(place, now)
+            copy = _kept(place, keep.now) if keep is not None else None
             aside.replace(place)
         finally:
             aside.unlink(missing_ok=True)
         _sync(place.parent)
-        _prune(place, backups)
-    return copy.name
+        if keep is not None:
+            _prune(place, keep.most)
+    return copy.name if copy is not None else None
 
 
 @contextmanager
@@ -131,7 +140,7 @@ def _copy_attributes(place: Path, descriptor: int) -> None:
                 os.setxattr(descriptor, name, os.getxattr(place, name))
 
 
-def _keep(place: Path, now: datetime) -> Path:
+def _kept(place: Path, now: datetime) -> Path:
     """A copy of the file under a name that is still free: another name of the same bytes, where the disk has such names."""
     for _, earlier in _copies(place):
         if earlier.samefile(place):  # of a run that was killed before it wrote

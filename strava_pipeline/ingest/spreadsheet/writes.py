@@ -19,7 +19,7 @@ from strava_pipeline.ingest.spreadsheet.client import WORKBOOKS, Look, Spreadshe
 from strava_pipeline.ingest.spreadsheet.delimited_writes import DelimitedEditor
 from strava_pipeline.ingest.spreadsheet.edits import Edits, Refusals
 from strava_pipeline.ingest.spreadsheet.planning import Books, Found, Plan
-from strava_pipeline.ingest.spreadsheet.replacing import replace, require_closed, require_writable
+from strava_pipeline.ingest.spreadsheet.replacing import Keep, replace, require_closed, require_writable
 from strava_pipeline.ingest.writer import Answered, Reading, Request, UnsupportedChangeError
 from strava_pipeline.settings import Settings
 
@@ -56,6 +56,7 @@ class SpreadsheetWriter:
         self._client, self._clock, self._backups = client, clock, backups
         self._seen: Look | Json | None = None
         self._books: Books | None = None
+        self._own: set[str] = set()
         self._checked: dict[str, Refusals] = {}
 
     def start_from(self, newest: bytes | None) -> None:
@@ -139,12 +140,12 @@ class SpreadsheetWriter:
                 if written != wanted:
                     raise TransientError("What was written can't be read back; the file is as it was.")
 
-            copy = replace(path, body, edited, self._clock.now(), self._backups, check)
-            content: dict[str, Value] = {
-                "backup": copy,
-                "before": sha256(body).hexdigest(),
-                "after": sha256(edited).hexdigest(),
-            }
+            before, after = sha256(body).hexdigest(), sha256(edited).hexdigest()
+            # of its own versions it keeps none: the copies that stay shall be of what the owner had
+            keep = Keep(self._clock.now(), self._backups) if before not in self._own else None
+            copy = replace(path, body, edited, check, keep)
+            self._own.add(after)
+            content: dict[str, Value] = {"backup": copy, "before": before, "after": after}
             yield Answered("WRITE", path.name, 200, json_bytes(content), self._clock.now())
 
 

@@ -135,11 +135,12 @@ def is_whole(provider: str) -> bool:
 
 def writer_of(settings: Settings, run: RunContext, provider: str, on_wait: OnWait) -> Writer:
     """The writer of a place, ready to read and write. Nothing is sent. Raises PipelineError."""
+    sources = ProviderSources(settings, run)
     if provider == DISK:
-        return Downloads(run, ProviderSources(settings, run))
+        return Downloads(run, sources)
     writer = connect_writer(provider, settings, on_wait)
     if is_whole(provider):
-        newest = newest_reading(run.lake, provider, None)
+        newest = newest_reading(run.lake, provider, sources.source(provider).account_name)
         cast(WholeWriter, writer).start_from(None if newest is None else newest[1])
     return writer
 

@@ -155,6 +155,7 @@ class _Applying:
             return
         for each in ready:
             each.number = record_intent(self.run.lake, self._intent(each))
+        why = ""
         try:
             answers = writer.write([each.change for each in ready], [each.before for each in ready])
         except (GoneError, RefusedError, UnsupportedChangeError) as error:
@@ -167,10 +168,10 @@ class _Applying:
             for each in ready:  # the same
                 self._end(each.state, each.number, None, each.before, message=str(error))
             raise
-        except PipelineError:  # perhaps done: what the service has now says it
-            answers = ()
+        except PipelineError as error:  # perhaps done: what the service has now says it
+            answers, why = (), str(error)
         for each in ready:
-            self._read_back(writer, each, answers)
+            self._read_back(writer, each, answers, why)
 
     def _prepared(self, writer: Writer, state: ChangeState) -> "_Ready | None":
         """The change with what the service has now and the requests; None: there is nothing to write, and an outcome says why."""
@@ -192,7 +193,8 @@ class _Applying:
         self._end(state, number, result, before, message=message)
         return None
 
-    def _read_back(self, writer: Writer, ready: "_Ready", answers: Sequence[Answered]) -> None:
+    def _read_back(self, writer: Writer, ready: "_Ready", answers: Sequence[Answered], why: str = "") -> None:
+        """`why`: what went wrong with the write, where it may have been done all the same."""
         change = ready.change
         try:
             after = writer.read(change)
@@ -212,7 +214,9 @@ class _Applying:
         if _is_before(change, after.value):
             if change.kind in _ONCE:
                 return  # it may take a while to be seen, and must not be sent twice: it stays open
-            message = "The service still has the old value. The approval stands, and the next run tries again."
+            message = (
+                f"{why or 'The service still has the old value.'} The approval stands, and the next run tries again."
+            )
             self._end(ready.state, ready.number, None, after, answers, message=message)
         else:
             self.back.land(after.source_id or change.source_id, after)
