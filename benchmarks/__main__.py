@@ -13,7 +13,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import files, insights, matching, providers, trips
+from benchmarks import files, insights, matching, providers, tracks, trips
 from benchmarks.commands import AIMS, FLOOR, Commands
 from benchmarks.intake import RATE, Intake
 from benchmarks.rounds import (
@@ -29,6 +29,7 @@ from benchmarks.rounds import (
     measure_providers,
     measure_size,
     measure_startup,
+    measure_tracks,
     measure_trips,
     peer_scale,
 )
@@ -64,6 +65,7 @@ def main() -> None:
         "files": {count: measure_files(count, options.rounds or 3) for count in options.files},
         "matching": {count: measure_matching(count, options.rounds or 3) for count in options.matching},
         "insights": {count: measure_insights(count, options.rounds or 3) for count in options.insights},
+        "tracks": {count: measure_tracks(count, options.rounds or 3) for count in options.tracks},
         "memory": {count: measure_memory(count) for count in options.memory},
     }
     sources = {count: measure_providers(count, options.rounds or 3) for count in options.providers}
@@ -79,6 +81,8 @@ def main() -> None:
             out.print(_floor_table(f"{count:,} activities and as many files, one core", matching.STAGES, figures))
         for count, figures in beside_floor["insights"].items():
             out.print(_floor_table(f"{count:,} activities, half with splits, one core", insights.STAGES, figures))
+        for count, figures in beside_floor["tracks"].items():
+            out.print(_floor_table(f"{count:,} tracks of 3,600 points, one core", tracks.STAGES, figures))
         for count, figures in beside_floor["memory"].items():
             out.print(_memory_table(count, figures))
         for count, by_source in sources.items():
@@ -124,6 +128,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument(
         "--insights", nargs="*", type=int, default=[100_000], help="numbers of activities, for insights"
     )
+    parser.add_argument("--tracks", nargs="*", type=int, default=[200], help="numbers of tracks")
     parser.add_argument(
         "--memory", nargs="*", type=int, default=[150_000], help="numbers of activities, for whole runs"
     )

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
 
-from benchmarks import commands, files, floor, insights, intake, matching, product, providers, trips
+from benchmarks import commands, files, floor, insights, intake, matching, product, providers, tracks, trips
 from benchmarks.place import Place
 from strava_pipeline.verbs.auth import log_in_at_emulator
 from strava_pipeline.verbs.emulator import emulator_process
@@ -145,6 +145,11 @@ def measure_providers(count: int, rounds: int) -> dict[str, dict[str, Figures]]:
                         figures.add(_measured("providers", stage, place))
                 shutil.rmtree(folder / f"round-{number}")
     return found
+
+
+def measure_tracks(count: int, rounds: int) -> dict[str, Figures]:
+    """Measure the floor and each stage of tracks.py in turn over the same tracks, `rounds` times."""
+    return _measure_in_turn("tracks", tracks.STAGES, tracks.prepare, count, rounds)
 
 
 def measure_memory(count: int) -> dict[str, Figures]:

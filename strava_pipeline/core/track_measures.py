@@ -21,6 +21,7 @@ HOLDS = 10.0  # s: a longer gap is a pause. Smart recording of Garmin's devices 
 _MOST_WATTS = (
     2500.0  # world-class track sprinters reach 1,600 W on average (Dorel et al. 2005), the best half as much again
 )
+_TRIED_AT_ONCE = 200_000  # windows of each kind: 72 bytes each
 CELL_ZOOM = 21  # 2^21 columns: 19.1 m at the equator, 12.9 m at 47.5° north
 _HIGHEST = degrees(atan(sinh(pi)))  # 85.05°: where the square map of EPSG:3857 ends
 _BEATS = (20.0, 250.0)  # bpm
@@ -107,41 +108,70 @@ def _power_curve(points: pl.DataFrame) -> pl.DataFrame:
         starts = held.select("t", energy=pl.col("joules").cum_sum() - pl.col("joules"))
         ends = held.select(t=pl.col("t") + pl.col("held"), energy=pl.col("joules").cum_sum())
         line = pl.concat([starts, ends]).unique("t").sort("t")
-        for width in DURATIONS:
-            if (best := _best_rise(line["t"], line["energy"], float(width))) is not None:
-                rows.append(("watts", float(width), best[0] / width, best[1]))
+        rows = [
+            ("watts", width, rise / width, begins) for width, rise, begins in _best_rises(line["t"], line["energy"])
+        ]
     return _rows(points, rows)
 
 
-def _best_rise(x: pl.Series, y: pl.Series, width: float) -> tuple[float, float] | None:
-    """The greatest rise of the line (x, y) over `width`, and where it begins; None: the line is shorter. `x` rises strictly."""
-    first, last = x.item(0), x.item(-1)
-    if last - first < width:
-        return None
-    begins = pl.concat([x.filter(x <= last - width), (x.filter(x >= first + width) - width)])
-    rises = _at(x, y, begins + width) - _at(x, y, begins)
-    place = rises.arg_max()
-    assert place is not None
-    return float(rises.item(place)), float(begins.item(place))
+def _best_rises(t: pl.Series, energy: pl.Series) -> list[tuple[float, float, float]]:
+    """Of each duration that fits: the greatest rise of `energy` over it, and when that begins. `t` rises strictly."""
+    found = []
+    for widths in _batches(DURATIONS, len(t)):
+        tried = _every_window(pl.DataFrame({"x": t, "t": t, "y": energy}), widths)
+        after = t.search_sorted(tried["reached"], side="right").clip(1, len(t) - 1)
+        there = _between(t, energy, after, tried["reached"])
+        values = tried.with_columns(value=(there - tried["y"]) * tried["way"], begins=tried["t"] - tried["back"])
+        found += _best(values, "max")
+    return found
 
 
-def _at(x: pl.Series, y: pl.Series, where: pl.Series) -> pl.Series:
-    """The line's height at each of `where`, within the line."""
-    after = x.search_sorted(where, side="right").clip(1, len(x) - 1)
+def _batches(widths: Sequence[float], points: int) -> list[Sequence[float]]:
+    """The widths in groups: many at once, as each start of Polars costs a third of a millisecond, but within some 30 MB."""
+    size = max(1, _TRIED_AT_ONCE // max(points, 1))
+    return [widths[first : first + size] for first in range(0, len(widths), size)]
+
+
+def _every_window(points: pl.DataFrame, widths: Sequence[float]) -> pl.DataFrame:
+    """For each point and width the window that begins, and the one that ends there, where it is within the line along `x`.
+
+    Returns:
+        The columns of `points`, `width`, `reached` (the other end, along `x`), `way` (1: the window begins at the point; -1) and
+        `back` (what lies between its begin and the point, along `x`).
+    """
+    x, width = pl.col("x"), pl.col("width")
+    tried = points.join(pl.DataFrame({"width": widths}, {"width": pl.Float64}), how="cross")
+    first, last = points["x"].item(0), points["x"].item(-1)
+    return pl.concat(
+        [
+            tried.filter(x <= last - width).with_columns(reached=x + width, way=pl.lit(1), back=pl.lit(0.0)),
+            tried.filter(x >= first + width).with_columns(reached=x - width, way=pl.lit(-1), back=width),
+        ]
+    )
+
+
+def _between(x: pl.Series, y: pl.Series, after: pl.Series, reached: pl.Series) -> pl.Series:
+    """The height of the line (x, y) at each of `reached`, which lie before the points number `after`."""
     before = after - 1
-    share = (where - x.gather(before)) / (x.gather(after) - x.gather(before))
-    return y.gather(before) + share * (y.gather(after) - y.gather(before))
+    x_before, y_before = x.gather(before), y.gather(before)
+    share = ((reached - x_before) / (x.gather(after) - x_before)).fill_nan(1.0).clip(0.0, 1.0)
+    return y_before + share * (y.gather(after) - y_before)
+
+
+def _best(tried: pl.DataFrame, which: Literal["max", "min"]) -> list[tuple[float, float, float]]:
+    """Of each width, in order: the greatest or the least value, and when that window begins."""
+    value = pl.col("value")
+    place = value.arg_max() if which == "max" else value.arg_min()
+    found = tried.group_by("width").agg(value.get(place), pl.col("begins").get(place)).sort("width")
+    return list(found.select("width", "value", "begins").iter_rows())
 
 
 def _pace_curve(points: pl.DataFrame, fastest: float) -> pl.DataFrame:
     """The least time over each distance that was covered. A step faster than `fastest` (m/s) adds no distance."""
     line = _distances(points, fastest)
-    rows: list[tuple[str, float, float, float]] = []
-    if line.height > 1:
-        for width in DISTANCES:
-            if (best := _least_time(line["t"], line["covered"], width)) is not None:
-                rows.append(("pace", width, *best))
-    return _rows(points, rows)
+    if line.is_empty():
+        return _rows(points, [])
+    return _rows(points, [("pace", *found) for found in _least_times(line["t"], line["covered"])])
 
 
 def _distances(points: pl.DataFrame, fastest: float) -> pl.DataFrame:
@@ -169,29 +199,25 @@ def _distances(points: pl.DataFrame, fastest: float) -> pl.DataFrame:
     )
 
 
-def _least_time(t: pl.Series, covered: pl.Series, width: float) -> tuple[float, float] | None:
-    """The least time in which `covered` rises by `width`, and when that begins; None: it never does."""
-    if covered.item(-1) - covered.item(0) < width:
-        return None
-    from_point = covered <= covered.item(-1) - width
-    starts = t.filter(from_point)
-    ends = _when(t, covered, covered.filter(from_point) + width, "left")
-    to_point = covered >= covered.item(0) + width
-    later_ends = t.filter(to_point)
-    later_starts = _when(t, covered, covered.filter(to_point) - width, "right")
-    begins, took = pl.concat([starts, later_starts]), pl.concat([ends - starts, later_ends - later_starts])
-    place = took.arg_min()
-    assert place is not None
-    return float(took.item(place)), float(begins.item(place))
+def _least_times(t: pl.Series, covered: pl.Series) -> list[tuple[float, float, float]]:
+    """Of each distance that was covered: the least time for it, and when that begins.
 
-
-def _when(t: pl.Series, covered: pl.Series, reached: pl.Series, side: Literal["left", "right"]) -> pl.Series:
-    """When each of `reached` metres was covered: the first moment (`left`) or, where one stood there, the last (`right`)."""
-    after = covered.search_sorted(reached, side=side).clip(1, len(covered) - 1)
-    before = after - 1
-    length = covered.gather(after) - covered.gather(before)
-    share = ((reached - covered.gather(before)) / length).fill_nan(1.0).clip(0.0, 1.0)
-    return t.gather(before) + share * (t.gather(after) - t.gather(before))
+    Where one stood, a window ends at the first moment of the stop, and begins at the last one.
+    """
+    found = []
+    for widths in _batches(DISTANCES, len(t)):
+        tried = _every_window(pl.DataFrame({"x": covered, "t": t}), widths)
+        forward, backward = tried.filter(pl.col("way") == 1), tried.filter(pl.col("way") == -1)
+        after = covered.search_sorted(forward["reached"], side="left").clip(1, len(covered) - 1)
+        ends = _between(covered, t, after, forward["reached"])
+        after = covered.search_sorted(backward["reached"], side="right").clip(1, len(covered) - 1)
+        starts = _between(covered, t, after, backward["reached"])
+        values = [
+            forward.select("width", value=ends - forward["t"], begins="t"),
+            backward.select("width", value=backward["t"] - starts, begins=starts),
+        ]
+        found += _best(pl.concat(values), "min")
+    return found
 
 
 def _rows(points: pl.DataFrame, rows: Sequence[tuple[str, float, float, float]]) -> pl.DataFrame:

@@ -31,6 +31,8 @@ def test_every_stage_is_measured_beside_its_floor() -> None:
         "20",
         "--insights",
         "50",
+        "--tracks",
+        "3",
         "--memory",
         "30",
         "--providers",
@@ -64,6 +66,8 @@ def test_every_stage_is_measured_beside_its_floor() -> None:
         assert 0 < stages["listing"]["calls"] <= stages["shards"]["calls"], name
         assert all(figures["of_strava"] > 0 for figures in stages.values()), name
     assert told["providers"]["40"].keys() == {"strava", *PROVIDERS}
+    tracks = told["tracks"]["3"]
+    assert {stage: figures["calls"] for stage, figures in tracks.items()} == {"floor": 3, "measure": 3, "one_more": 1}
     insights = told["insights"]["50"]
     assert {stage: figures["calls"] for stage, figures in insights.items()} == {
         "floor": 50,
