@@ -95,6 +95,11 @@ def gear_answers(lake: Lake, source: str) -> dict[int, tuple[AnswerFiles, Activi
     return {key: (files, None if files.good is None else _record(files.good)) for key, files in found.items()}
 
 
+def gear_asked_of(lake: Lake, source: str) -> set[str]:
+    """The activities, by the source's own ids, whose gear it was asked for and answered."""
+    return {record.source_id for _, record in gear_answers(lake, source).values() if record is not None}
+
+
 def _record(path: Path) -> ActivityGear | None:
     try:
         return ActivityGear.model_validate(unpacked_json(path))

@@ -113,6 +113,7 @@ class Party:
         link: the address of an activity, with `{source_id}`; None: the service has none.
         months: the months of which all that it has was listed; what it lacks in others is not known.
         withheld: ids, at the service where they came from, of the activities that it has and does not show.
+        gear_asked: the activities whose gear was asked for, where rows do not name it; None: the rows say it.
     """
 
     name: str
@@ -129,6 +130,7 @@ class Party:
     link: str | None = None
     months: Collection[str] = frozenset()
     withheld: Collection[str] = field(default=frozenset(), repr=False)
+    gear_asked: Collection[str] | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +138,8 @@ class Cell:
     """An effort at one provider.
 
     Args:
-        name_status, gear_status: None where the provider lacks the effort in a month that was not listed whole.
+        name_status, gear_status: None where nobody knows: the provider lacks the effort in a month that was not listed whole,
+            or was never asked for its gear.
         gear: its name, as the provider shows it.
         link: the activity's address there.
     """
@@ -243,7 +246,9 @@ def _name_status(said: str | None, party: Party, name: str | None) -> Status:
     return "wrong" if is_given(said) else "missing"
 
 
-def _gear_status(said: Said, party: Party, item: str | None, gear: LinkedGear) -> Status:
+def _gear_status(said: Said, party: Party, item: str | None, gear: LinkedGear) -> Status | None:
+    if party.gear_asked is not None and said.source_id not in party.gear_asked:
+        return None
     is_named = said.gear_id is not None and is_given(said.gear_id)
     own = gear.item(party.name, said.gear_id) if said.gear_id is not None and is_named else None
     if is_named and own is None:

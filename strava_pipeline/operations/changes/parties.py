@@ -23,6 +23,7 @@ from strava_pipeline.lake.gold.gear import gear_pieces
 from strava_pipeline.lake.gold.warehouse import Connection
 from strava_pipeline.lake.owner_table import OwnerTable, owner_table
 from strava_pipeline.lake.paths import Lake
+from strava_pipeline.lake.provider_gear import gear_asked_of
 from strava_pipeline.operations.years import year_range
 from strava_pipeline.settings import Settings
 
@@ -95,6 +96,7 @@ class Comparing:
             link=spec.link,
             months={month for month in months if found.covers(month, self.now)},
             withheld=withheld_ids(self.lake, name),
+            gear_asked=None if spec.gear_of_activity is None else gear_asked_of(self.lake, name),
         )
 
 

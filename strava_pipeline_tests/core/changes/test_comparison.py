@@ -128,6 +128,12 @@ def test_linked_gear_leads(
     assert gear(compared(here, parties(), GEAR)) == found
 
 
+def test_gear_that_nobody_asked_for_is_unknown_and_not_missing() -> None:
+    here = effort(said("strava", "Home", "b1"), said("garmin", "Home"))
+    assert gear(compared(here, parties(garmin={"gear_asked": ()}), GEAR)) == ("strava", "mi au --")
+    assert gear(compared(here, parties(garmin={"gear_asked": {"garmin-1"}}), GEAR)) == ("strava", "mi au mi")
+
+
 def test_what_is_absent_is_missing_withheld_or_unknown() -> None:
     here = effort(said("strava", "Home"), said("garmin", "Home", is_deleted=True))
     listed = compared(here, parties(), GEAR)
