@@ -115,16 +115,16 @@ def log_in(
     _fetch_athlete(settings, clock)
 
 
-def log_in_at_emulator(settings: Settings) -> None:
-    """Log in as the athlete of an emulator on this machine, who allows everything. Raises PipelineError for another host."""
+def log_in_at_emulator(settings: Settings, scopes: Sequence[str] = SCOPES) -> None:
+    """Log in as the athlete of an emulator on this machine, who allows these scopes. Raises PipelineError for another host."""
     host = urlsplit(settings.base_url).hostname
     if host not in ("127.0.0.1", "localhost", "::1"):
         raise PipelineError(f"{host} is not this machine; the demo's login is for the emulator only.")
     clock = system_clock(settings)
     wire = make_wire(settings, clock)
     oauth = make_oauth(settings, wire, clock)
-    answer = wire.send("GET", oauth.authorize_url(settings.redirect_uri, "demo"))
-    log_in(settings, oauth, clock, read_consent(answer.headers["Location"], "demo"), force=True)
+    answer = wire.send("GET", oauth.authorize_url(settings.redirect_uri, "demo", scopes=scopes))
+    log_in(settings, oauth, clock, read_consent(answer.headers["Location"], "demo"), force=True, asked=scopes)
 
 
 def _may_write(store: TokenStore) -> bool:
