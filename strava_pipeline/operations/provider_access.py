@@ -136,7 +136,8 @@ def provider_states(settings: Settings) -> dict[str, ProviderState]:
 
 
 def _state(settings: Settings, lake: Lake, name: str) -> ProviderState:
-    newest = next((listing.manifest for listing in listings(lake, name, newest_first=True)), None)
+    every = (listing.manifest for listing in listings(lake, name, newest_first=True))
+    newest = next((manifest for manifest in every if not manifest.window.says_nothing_of_others), None)
     pull = None
     if newest is not None:
         pull = Pull(newest.fetched_at, newest.window.mode, newest.complete, newest.rows, newest.unreadable)

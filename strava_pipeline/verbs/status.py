@@ -1,7 +1,7 @@
 """The command `status`: the state of login, budget, warehouse and work left, from files and the published warehouse."""
 
 from dataclasses import asdict, dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -9,6 +9,7 @@ import typer
 from strava_pipeline.core.sources import STRAVA
 from strava_pipeline.core.text import counted
 from strava_pipeline.verbs.output import echo_json
+from strava_pipeline.verbs.status_services import change_counts, print_changes, print_provider, print_webhooks
 
 if TYPE_CHECKING:
     from strava_pipeline.lake.gold.quality import YearCounts
@@ -37,6 +38,7 @@ class Status:
     `revoked_at`: when the athlete took the access away. `imported`: what came in by archives and files; None where nothing did.
     `webhooks`: what became of events; None where none ever came. `providers`: those enabled
     besides Strava. `later_first_year`: where years before it hold nothing.
+    `changes`: how many changes at services have each status, as published; None where none was ever proposed.
     """
 
     data_dir: str
@@ -57,11 +59,11 @@ class Status:
     outdated: bool
     views_left_out: dict[str, str]
     later_first_year: int | None
+    changes: dict[str, int] | None
 
 
 def read_status(settings: "Settings") -> Status:
     """The status from files and the published warehouse; what does not exist yet is empty."""
-    from strava_pipeline.lake.bronze.listings import listings
     from strava_pipeline.lake.gold.quarantine import failing_now
     from strava_pipeline.lake.health import later_first_year
     from strava_pipeline.lake.paths import Lake
@@ -69,22 +71,13 @@ def read_status(settings: "Settings") -> Status:
 
     lake, now = Lake(settings.data_dir), primed_clock(settings).now()
     published = _published(lake)
-    pulled = (listing.manifest for listing in listings(lake, newest_first=True))
-    last = next((manifest for manifest in pulled if manifest.window.mode != "event"), None)
     failing = [each for each, _ in failing_now(lake)]
     remaining = remaining_calls(settings)
     return Status(
         data_dir=str(lake.data_dir),
         login=_login(settings, published),
         revoked_at=revoked_at(settings),
-        last_pull=None
-        if last is None
-        else {
-            "at": last.fetched_at,
-            "mode": last.window.mode,
-            "complete": last.complete,
-            "activities": last.rows,
-        },
+        last_pull=_last_pull(lake),
         imported=_imported(lake, published),
         webhooks=_webhooks(lake),
         providers=_providers(settings),
@@ -108,7 +101,18 @@ def read_status(settings: "Settings") -> Status:
         outdated=published.outdated,
         views_left_out=published.left_out,
         later_first_year=later_first_year(lake, settings.first_year),
+        changes=change_counts(settings, now),
     )
+
+
+def _last_pull(lake: "Lake") -> dict[str, Any] | None:
+    from strava_pipeline.lake.bronze.listings import listings
+
+    pulled = (listing.manifest for listing in listings(lake, newest_first=True))
+    last = next((manifest for manifest in pulled if not manifest.window.names_single_activities), None)
+    if last is None:
+        return None
+    return {"at": last.fetched_at, "mode": last.window.mode, "complete": last.complete, "activities": last.rows}
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,9 +260,11 @@ def print_status(report: "Status") -> None:
     if report.imported is not None:
         _print_imported(report.imported)
     if report.webhooks is not None:
-        _print_webhooks(report.webhooks)
+        print_webhooks(report.webhooks)
     for provider in report.providers.values():
-        _print_provider(provider)
+        print_provider(provider)
+    if report.changes:
+        print_changes(report.changes)
     if report.years:
         table = Table(
             "year", "activities", "km", "details", "missing", "edited since", title=f"Published: {report.data_dir}"
@@ -358,43 +364,3 @@ def _print_imported(imported: dict[str, Any]) -> None:
 
 def _at(moment: datetime) -> str:
     return f"{moment:%Y-%m-%d %H:%M} UTC"
-
-
-def _print_webhooks(counts: dict[str, Any], indent: str = "") -> None:
-    from strava_pipeline.verbs.terminal import out
-
-    waiting = (
-        f"; {counts['unread']} unread, {counted(counts['waiting'], 'activity')} waiting"
-        if counts["unread"] + counts["waiting"]
-        else ""
-    )
-    refused = "".join(f", {count} refused ({why})" for why, count in sorted(counts["refused"].items()))
-    given_up = f", {counts['given_up']} left to the next listing" if counts["given_up"] else ""
-    out.print(f"{indent}Webhooks: {counted(counts['accepted'], 'event')}{refused}{given_up}{waiting}")
-
-
-def _print_provider(provider: dict[str, Any]) -> None:
-    from strava_pipeline.verbs.terminal import out
-
-    title, pull, steps = provider["title"], provider["last_pull"], provider["steps"]
-    if pull is None:
-        out.print(f"{title}: nothing was pulled yet")
-    else:
-        state = "complete" if pull["complete"] else "it broke off, and the next pull goes on"
-        out.print(
-            f"{title}: last pull {_at(pull['at'])}, {pull['mode']}, {counted(pull['activities'], 'activity')}, {state}"
-        )
-    if provider["login_problem"] is not None:
-        out.print(f"  {provider['login_problem']}", style="yellow")
-    if provider["withheld"]:
-        out.print(f"  {counted(provider['withheld'], 'activity')} withheld by {title}. {provider['withheld_advice']}")
-    if provider["webhooks"] is not None:
-        _print_webhooks(provider["webhooks"], indent="  ")
-    for operation, step in steps.items():
-        until = step["limited_until"]
-        if until is not None and until > datetime.now(UTC):
-            out.print(f"  {operation}: limited by {title} until {_at(until)}; a later run goes on")
-        elif until is not None:
-            out.print(f"  {operation}: a limit of {title} stopped it until {_at(until)}; the next run goes on")
-        elif not step["succeeded"]:
-            out.print(f"  {operation}: failed {_at(step['at'])}: {step['message']}", style="yellow")

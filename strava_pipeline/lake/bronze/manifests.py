@@ -18,7 +18,6 @@ from strava_pipeline.core.years import YearRange
 Mode = Literal["year", "month", "incremental", "lite", "all", "import", "event", "feed"]
 
 _REMEMBERED = 16_384  # manifests, some kilobytes each: ten years of daily runs, with a listing of events for each day
-READ_BACK = "read back after a change"  # the cursor of a listing that no feed gave
 
 
 class Window(BaseModel):
@@ -41,9 +40,9 @@ class Window(BaseModel):
         return self.mode in ("event", "feed")
 
     @property
-    def is_read_back(self) -> bool:
-        """Whether it holds what a service showed after a change was written there."""
-        return self.cursor == READ_BACK
+    def says_nothing_of_others(self) -> bool:
+        """Whether it holds single activities that no feed named, such as one that was read back after a change."""
+        return self.names_single_activities and self.cursor is None
 
     @property
     def is_open_ended(self) -> bool:

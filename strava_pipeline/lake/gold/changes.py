@@ -77,10 +77,12 @@ def state_counts(connection: Connection) -> dict[tuple[str, str, str], int]:
 
 
 def newest_landings(lake: Lake) -> dict[str, int]:
-    """By provider, the number of the newest landing of its listings; what was read back after a write says nothing of others."""
+    """By provider, the number of the newest landing of its listings; what came of single activities says nothing of others."""
     found = {}
     for source in lake.listed_sources:
-        manifests = [each.manifest for each in listings(lake, source) if not each.manifest.window.is_read_back]
+        manifests = [
+            each.manifest for each in listings(lake, source) if not each.manifest.window.says_nothing_of_others
+        ]
         numbers = [number for each in manifests for number in (each.landed, *(page.landed for page in each.pages))]
         found[source] = max((number for number in numbers if number is not None), default=0)
     return found

@@ -10,7 +10,7 @@ from strava_pipeline.ingest.provider import Page
 from strava_pipeline.ingest.writer import Reading
 from strava_pipeline.lake.bronze.listing import Listing, begin_listing
 from strava_pipeline.lake.bronze.listings import listings
-from strava_pipeline.lake.bronze.manifests import READ_BACK, Manifest, Window
+from strava_pipeline.lake.bronze.manifests import Manifest, Window
 from strava_pipeline.lake.gold.event_followup import LOCK, keep_read_back
 from strava_pipeline.lake.provider_gear import ActivityGear, gear_answers, land_gear_of_activity
 from strava_pipeline.operations.run_context import RunContext
@@ -73,4 +73,4 @@ class ReadBacks:
         return record.row if record is not None else ""
 
 
-_WINDOW = Window(mode="feed", after=None, before=None, cursor=READ_BACK)
+_WINDOW = Window(mode="feed", after=None, before=None)

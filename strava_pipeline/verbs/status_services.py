@@ -1,0 +1,83 @@
+"""What `status` shows of services and webhooks, and of changes that wait for a person. The command is status.py's."""
+
+from collections import Counter
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from strava_pipeline.core.text import counted
+
+if TYPE_CHECKING:
+    from strava_pipeline.settings import Settings
+
+
+def change_counts(settings: "Settings", now: datetime) -> dict[str, int] | None:
+    """How many changes have each status, with the published data; None where none was ever proposed."""
+    from strava_pipeline.core.errors import PipelineError
+    from strava_pipeline.lake.changes import has_changes
+    from strava_pipeline.lake.paths import Lake
+
+    lake = Lake(settings.data_dir)
+    if not has_changes(lake):
+        return None
+    from strava_pipeline.operations.changes.proposing import states_now  # who never compared pays nothing for it
+
+    try:
+        return dict(Counter(state.state for state in states_now(lake, settings, now).values()))
+    except PipelineError:  # nothing usable is published: then nothing can be decided either
+        return {}
+
+
+def print_webhooks(counts: dict[str, Any], indent: str = "") -> None:
+    """A line of what became of webhook events."""
+    from strava_pipeline.verbs.terminal import out
+
+    waiting = (
+        f"; {counts['unread']} unread, {counted(counts['waiting'], 'activity')} waiting"
+        if counts["unread"] + counts["waiting"]
+        else ""
+    )
+    refused = "".join(f", {count} refused ({why})" for why, count in sorted(counts["refused"].items()))
+    given_up = f", {counts['given_up']} left to the next listing" if counts["given_up"] else ""
+    out.print(f"{indent}Webhooks: {counted(counts['accepted'], 'event')}{refused}{given_up}{waiting}")
+
+
+def print_provider(provider: dict[str, Any]) -> None:
+    """The lines of an enabled service."""
+    from strava_pipeline.verbs.terminal import out
+
+    title, pull, steps = provider["title"], provider["last_pull"], provider["steps"]
+    if pull is None:
+        out.print(f"{title}: nothing was pulled yet")
+    else:
+        state = "complete" if pull["complete"] else "it broke off, and the next pull goes on"
+        out.print(
+            f"{title}: last pull {_at(pull['at'])}, {pull['mode']}, {counted(pull['activities'], 'activity')}, {state}"
+        )
+    if provider["login_problem"] is not None:
+        out.print(f"  {provider['login_problem']}", style="yellow")
+    if provider["withheld"]:
+        out.print(f"  {counted(provider['withheld'], 'activity')} withheld by {title}. {provider['withheld_advice']}")
+    if provider["webhooks"] is not None:
+        print_webhooks(provider["webhooks"], indent="  ")
+    for operation, step in steps.items():
+        until = step["limited_until"]
+        if until is not None and until > datetime.now(UTC):
+            out.print(f"  {operation}: limited by {title} until {_at(until)}; a later run goes on")
+        elif until is not None:
+            out.print(f"  {operation}: a limit of {title} stopped it until {_at(until)}; the next run goes on")
+        elif not step["succeeded"]:
+            out.print(f"  {operation}: failed {_at(step['at'])}: {step['message']}", style="yellow")
+
+
+def print_changes(counts: dict[str, int]) -> None:
+    """Lines of the changes that wait for a person."""
+    from strava_pipeline.verbs.terminal import out
+
+    if counts.get("proposed"):
+        out.print(f"Proposed: {counted(counts['proposed'], 'change')}. `strava-pipeline changes list` shows them")
+    if counts.get("approved"):
+        out.print(f"Approved: {counted(counts['approved'], 'change')}. `strava-pipeline changes apply` writes them")
+
+
+def _at(moment: datetime) -> str:
+    return f"{moment:%Y-%m-%d %H:%M} UTC"
