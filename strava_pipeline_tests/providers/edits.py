@@ -17,7 +17,7 @@ from strava_pipeline.operations.step_reports import StepReport
 from strava_pipeline_tests.providers.test_comparing import at_strava
 from strava_pipeline_tests.providers.worlds import YEARS, World, list_at_strava
 
-DAYS = [f"2026-02-{day:02}" for day in range(11, 17)]
+DAYS = 28  # of February: beyond that several rides begin on one day
 
 
 class Edited:
@@ -29,9 +29,15 @@ class Edited:
             f'[providers.{world.subject.name}]\nenabled = true\npriority = 9\nwrite = ["name"]\n'
             "[providers.strava]\npriority = 1\n"
         )
-        days = DAYS[:rides][::-1]  # the newest is proposed and written first
-        self.keys = [world.subject.add(day, f"at the start {day}") for day in days]
-        list_at_strava(world, *(at_strava(place, day, f"Up hill {place}") for place, day in enumerate(days, 1)))
+        self.keys = []  # the newest is proposed and written first
+        at_stravas = []
+        for place in range(1, rides + 1):
+            day, hour = f"2026-02-{DAYS - (place - 1) % DAYS:02}", 6 + 4 * ((place - 1) // DAYS)
+            began = {"began": f"{day}T{hour + 1:02}:00:00+01:00"} if rides > DAYS else {}
+            self.keys.append(world.subject.add(day, f"at the start {place}", **began))
+            times = {"start_date": f"{day}T{hour:02}:00:00Z", "start_date_local": f"{day}T{hour + 1:02}:00:00Z"}
+            at_stravas.append({**at_strava(place, day, f"Up hill {place}"), **times})
+        list_at_strava(world, *at_stravas)
         world.pull()
         self.propose()
 
@@ -55,10 +61,10 @@ class Edited:
         wanted = ids or [key for key, state in self.states().items() if state.state == "proposed"]
         decide(self.world.settings, verdict, [Wanted(key) for key in wanted], by="a test")
 
-    def apply(self) -> StepReport:
+    def apply(self, *, everything: bool = False) -> StepReport:
         """What a run of `apply_changes` does."""
-        run = self.world.run()
-        report = apply_approved(run, self.world.settings, ProviderSources(self.world.settings, run), YEARS)
+        run, settings = self.world.run(), self.world.settings
+        report = apply_approved(run, settings, ProviderSources(settings, run), YEARS, everything=everything)
         self.world.merge(run)
         with reading(run.lake) as connection:
             update_proposals(run, self.world.settings, connection)
