@@ -79,6 +79,14 @@ class GarminSubject:
     def fail_file(self, source_id: str | None, **fault: Any) -> None:
         self._order({"path": f"/download-service/files/activity/{source_id or '*'}", **fault})
 
+    write_call = re.compile(r"PUT /activity-service/activity/\d+")
+
+    def title_of(self, source_id: str) -> str:
+        return str(self.garmin.activities[int(source_id)]["activityName"])
+
+    def fail_write(self, **fault: Any) -> None:
+        self._order({"path": "/activity-service", "method": "PUT", **fault})
+
     def edit(self, source_id: str, title: str) -> None:
         self.garmin.activities[int(source_id)]["activityName"] = title
 

@@ -86,6 +86,14 @@ class RideWithGpsSubject:
     def fail_file(self, source_id: str | None, **fault: Any) -> None:
         self.fail(path=f"/trips/{source_id or '*'}.gpx", **fault)
 
+    write_call = re.compile(r"PATCH (/api/v1)?/trips/\d+\.json")
+
+    def title_of(self, source_id: str) -> str:
+        return str(self.service.trips[int(source_id)]["name"])
+
+    def fail_write(self, **fault: Any) -> None:
+        self.fail(path="/trips", exact=False, method="PATCH", **fault)
+
     def edit(self, source_id: str, title: str) -> None:
         self.service.edit(int(source_id), name=title)
 

@@ -192,7 +192,7 @@ class ToySubject:
 
     def fail_write(self, *, headers: dict[str, str] | None = None, **fault: Any) -> None:
         self.toy.headers = [(name.encode(), value.encode()) for name, value in (headers or {}).items()]
-        self.toy.write_faults.order(Fault.from_order({"path": "/activities", **fault}, ""))
+        self.faults.order(Fault.from_order({"path": "/activities", "method": "PUT", **fault}, ""))
 
     def delete(self, source_id: str) -> None:
         self.deleted[source_id] = self.toy.items.pop(source_id)

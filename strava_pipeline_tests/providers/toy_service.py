@@ -27,7 +27,6 @@ class Toy(ServiceState):
     files: dict[str, bytes] = field(default_factory=dict)
     bikes: dict[str, str] = field(default_factory=dict)
     headers: list[tuple[bytes, bytes]] = field(default_factory=list)  # of every answer that is a fault
-    write_faults: FaultPlan = field(default_factory=FaultPlan)  # of calls that change something
 
     def add(self, key: str, begin: str, **more: Any) -> None:
         """An activity of the account; `begin` on the athlete's clock, as 2026-01-31T07:00:00+01:00."""
@@ -53,8 +52,7 @@ class ToyGate(Gate[Toy]):
         recorded = RecordedSend(
             lambda status: toy.journal.record_api_call(toy.clock.now(), scope["method"], path, text, status), send
         )
-        is_write = scope["method"] == "PUT"
-        fault = (toy.write_faults if is_write else toy.faults).next_fault(path, query)
+        fault = toy.faults.next_fault(path, query, scope["method"])
         key = dict(scope["headers"]).get(b"authorization", b"").decode()
         if fault is None and key != f"Bearer {KEY}":
             await answer({"message": "who are you?"}, 401)(scope, receive, recorded.send)

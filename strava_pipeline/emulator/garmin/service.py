@@ -187,7 +187,7 @@ class GarminGate(Gate[Garmin]):
                 garmin.journal.record_api_call(now, scope["method"], path, text, status)
 
         recorded = RecordedSend(record, send)
-        fault = garmin.faults.next_fault(path, query)
+        fault = garmin.faults.next_fault(path, query, scope["method"])
         headers = garmin.headers if fault is not None else []
         given = dict(scope["headers"]).get(b"authorization", b"").decode("latin-1")
         account = garmin.account_of(given.removeprefix("Bearer "))

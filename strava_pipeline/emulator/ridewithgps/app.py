@@ -40,7 +40,7 @@ class RideWithGpsGate(Gate[RideWithGps]):
             lambda status: service.journal.record_api_call(service.clock.now(), scope["method"], path, text, status),
             send,
         )
-        fault = service.faults.next_fault(path, query)
+        fault = service.faults.next_fault(path, query, scope["method"])
         given = {name: value.decode() for name, value in scope["headers"]}
         login = given.get(b"x-rwgps-api-key"), given.get(b"x-rwgps-auth-token")
         is_open = path.startswith("/oauth/") or service.consents.has(given.get(b"authorization", ""))
