@@ -286,7 +286,7 @@ def _proposed_numbers(found: Proposed) -> dict[str, Any]:
         counts.setdefault(state, {})[f"{kind} {provider}"] = count
     return {
         ROWS: sum(found.states.values()),
-        "changes_proposed": found.new,
+        "newly_proposed": found.new,
         "changes_expired": found.expired,
         "changes_waiting": sum(counts.get("proposed", {}).values()),
         **if_any(changes_by_state=counts),

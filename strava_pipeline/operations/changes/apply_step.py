@@ -14,7 +14,7 @@ from typing import Any, cast
 from strava_pipeline.core.changes.proposals import DISK
 from strava_pipeline.core.changes.records import Change
 from strava_pipeline.core.changes.states import ChangeState, Verdicted
-from strava_pipeline.core.errors import LimitReachedError, PipelineError
+from strava_pipeline.core.errors import PipelineError
 from strava_pipeline.core.providers import spec_of
 from strava_pipeline.core.sources import STRAVA
 from strava_pipeline.core.years import YearRange
@@ -199,5 +199,5 @@ def _report(reports: Mapping[str, Applied], seconds: float) -> StepReport:
             str(stopped or " ".join(problems)),
             refuses=False,
         ),
-        stopped=str(stopped) if isinstance(stopped, LimitReachedError) else stopped,
+        stopped=None if stopped is None else str(stopped),  # in words: a person goes on, no sensor
     )
