@@ -1,5 +1,6 @@
 """A data folder beside a provider whose names differ from Strava's: proposing, deciding and applying as runs and people do."""
 
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import unquote
 
@@ -82,12 +83,17 @@ class Edited:
 
     def edit_after_write(self, source_id: str, title: str) -> None:
         """Have somebody change the name of the activity just after the next write of it."""
+        self.after_write(source_id, lambda: self.world.subject.edit(source_id, title))
+
+    def after_write(self, source_id: str, do: Callable[[], object]) -> None:
+        """Have something done just after the next write of the activity, once."""
+        due = [do]
         send = Wire.send
 
         def sent(wire: Wire, method: str, url: str, **options: Any) -> Exchange:
             exchange = send(wire, method, url, **options)
-            if method != "GET" and self.writes_of(source_id):
-                self.world.subject.edit(source_id, title)
+            if method != "GET" and due and self.writes_of(source_id):
+                due.pop()()
             return exchange
 
         self.patch.setattr(Wire, "send", sent)

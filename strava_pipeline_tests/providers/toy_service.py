@@ -26,6 +26,7 @@ class Toy(ServiceState):
     items: dict[str, dict[str, Any]] = field(default_factory=dict)
     files: dict[str, bytes] = field(default_factory=dict)
     bikes: dict[str, str] = field(default_factory=dict)
+    uploads: dict[str, str] = field(default_factory=dict)
     headers: list[tuple[bytes, bytes]] = field(default_factory=list)  # of every answer that is a fault
 
     def add(self, key: str, begin: str, **more: Any) -> None:
@@ -87,6 +88,13 @@ def application(toy: Toy) -> Starlette:
             toy.journal.record_write(toy.clock.now(), "PUT", request.url.path, sent, 200)
         return answer({"message": "none"}, 404) if item is None else answer(item)
 
+    async def uploaded(request: Request) -> Response:
+        if request.method == "POST":
+            sent = await request.json()
+            toy.uploads[sent["external_id"]] = sent["sha256"]
+            toy.journal.record_write(toy.clock.now(), "POST", request.url.path, sent, 200)
+        return answer({"files": toy.uploads})
+
     async def file(request: Request) -> Response:
         content = toy.files.get(request.path_params["key"])
         return (
@@ -104,6 +112,7 @@ def application(toy: Toy) -> Starlette:
         Route("/activities/{key:path}/file", file),
         Route("/activities/{key:path}", one, methods=["GET", "PUT"]),
         Route("/bikes", bikes),
+        Route("/uploads", uploaded, methods=["GET", "POST"]),
     ]
     app = Starlette(routes=routes, middleware=[Middleware(ToyGate, state=toy)])
     app.state.emulator = toy

@@ -1,4 +1,4 @@
-"""The toy's writer: it changes titles. It stands for a file ingest/NAME/writes.py."""
+"""The toy's writer: it changes titles, and takes files. It stands for a file ingest/NAME/writes.py."""
 
 from collections.abc import Sequence
 from urllib.parse import quote
@@ -25,6 +25,10 @@ class ToyWriter:
         return self._service.calls
 
     def read(self, change: Change) -> Reading:
+        if change.kind == "upload_activity":
+            answer = self._service.get("/uploads")
+            value = answer.json["files"].get(change.details["external_id"])
+            return Reading(value, [answered("GET", "/uploads", answer)])
         path = path_of(change)
         answer = self._service.get(path)
         body = json_bytes({"items": [answer.json], "more": False})
@@ -32,6 +36,9 @@ class ToyWriter:
         return Reading(answer.json["title"], [answered("GET", path, answer)], page, source_id=change.source_id)
 
     def requests(self, change: Change, before: Reading) -> Sequence[Request]:
+        if change.kind == "upload_activity":
+            body = {name: change.details[name] for name in ("external_id", "sha256")}
+            return [Request("POST", "/uploads", body)]
         return [Request("PUT", path_of(change), {"title": change.new})]
 
     def write(self, changes: Sequence[Change], before: Sequence[Reading]) -> Sequence[Answered]:
@@ -42,7 +49,7 @@ class ToyWriter:
 
 def path_of(change: Change) -> str:
     if change.kind != "update_name":
-        raise UnsupportedChangeError("The toy changes titles alone.")
+        raise UnsupportedChangeError("The toy can't take that.")
     return f"/activities/{quote(str(change.source_id), safe='')}"
 
 

@@ -1,0 +1,105 @@
+"""How approved changes are written, with the toy: how many, what is sent once only, what a person rejects meanwhile, files."""
+
+from typing import Any
+
+import pytest
+
+from strava_pipeline.core.changes.records import Change
+from strava_pipeline.core.changes.states import ChangeState
+from strava_pipeline.emulator.service import Fault
+from strava_pipeline.ingest.clock import machine_clock
+from strava_pipeline.lake.changes import attempts_of
+from strava_pipeline.operations.changes import writers
+from strava_pipeline.operations.changes.applying import MOST, SETTLED, Applied, apply_at
+from strava_pipeline.operations.changes.writers import connect_writer
+from strava_pipeline_tests.providers.edits import Edited
+from strava_pipeline_tests.providers.toy_service import NOW
+from strava_pipeline_tests.providers.worlds import WITH_THE_TOY, World
+
+
+@pytest.fixture(autouse=True)
+def same_clock(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(writers, "machine_clock", lambda speed: machine_clock(speed, now=world.subject.clock.now))
+
+
+@WITH_THE_TOY
+def test_a_run_writes_twenty_at_one_service_unless_a_person_wants_all(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = Edited(world, monkeypatch, MOST + 3)
+    one.decide()
+    report = one.apply()
+    assert report.metadata is not None
+    assert (report.metadata["changes_applied"], report.metadata["changes_left"], len(one.writes())) == (MOST, 3, MOST)
+    report = one.apply(everything=True)
+    assert report.metadata is not None
+    assert (report.metadata["changes_applied"], report.metadata["changes_left"]) == (3, 0)
+
+
+@WITH_THE_TOY
+def test_what_a_person_rejects_while_a_run_is_at_work_is_not_written(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = Edited(world, monkeypatch, 2)
+    one.decide()
+    (second,) = [key for key, state in one.states().items() if state.change.new == "Up hill 2"]
+    one.after_write(one.keys[0], lambda: one.decide("rejected", [second]))
+    one.apply()
+    assert one.by_state() == {"applied": ["Up hill 1"], "rejected": ["Up hill 2"]}
+    assert len(one.writes()) == 1
+
+
+UPLOAD = Change(
+    kind="upload_activity",
+    provider="toy",
+    month="2026-02",
+    effort="1",
+    new="a" * 64,
+    details={"sha256": "a" * 64, "external_id": "strava_pipeline_1"},
+)
+
+
+def upload(world: World, *, is_open: bool = False) -> Applied:
+    """What a run does with the approved upload."""
+    state = ChangeState(UPLOAD, 1, "approved", NOW, NOW, NOW, is_open=is_open, may_be_sent=True)
+    run, settings = world.run(), world.settings
+    return apply_at(run, "toy", lambda: connect_writer("toy", settings, run.progress.waiting), [state], most=None)
+
+
+def sent(world: World) -> int:
+    """How often the toy was sent a file, whatever it made of it."""
+    return sum(method == "POST" for _, method, _, _ in world.subject.journal.log)
+
+
+@WITH_THE_TOY
+@pytest.mark.parametrize(
+    ("fault", "found_later", "then"),
+    [
+        (None, False, "applied"),
+        ({"kind": "reset", "processed": True}, False, "applied"),
+        ({"kind": "reset"}, False, "failed"),
+        ({"kind": "reset"}, True, "applied"),
+        ({"kind": "status", "status": 500}, False, "failed"),
+    ],
+    ids=["done", "done, the answer lost", "lost", "found later", "500"],
+)
+def test_a_file_is_sent_once_and_looked_for_afterwards(
+    world: World, fault: dict[str, Any] | None, found_later: bool, then: str
+) -> None:
+    if fault is not None:
+        world.subject.faults.order(Fault.from_order({"path": "/uploads", "method": "POST", **fault}, ""))
+    first = upload(world)
+    record = attempts_of(world.run().lake, UPLOAD.id)
+    assert sent(world) == 1
+    if not first.results:
+        assert record.open == 1, "nobody knows yet"
+        upload(world, is_open=True)
+        assert attempts_of(world.run().lake, UPLOAD.id).open == 1, "it may take a while to be seen"
+        if found_later:
+            world.subject.toy.uploads["strava_pipeline_1"] = "a" * 64  # type: ignore[attr-defined]
+        world.subject.clock.advance(SETTLED.total_seconds() + 1)
+        upload(world, is_open=True)
+        record = attempts_of(world.run().lake, UPLOAD.id)
+    assert sent(world) == 1, "never again"
+    assert record.outcomes[1].result == then
+    assert "path" not in record.intents[1].model_dump_json()
