@@ -20,6 +20,7 @@ from strava_pipeline.core.tables import (
     DETAIL_TABLES,
     FILES,
     MATCH_TABLES,
+    PROPOSED_CHANGES,
     QUARANTINE,
     TRIP_DIAGNOSTICS,
     TRIP_INDEX,
@@ -36,6 +37,7 @@ from strava_pipeline.lake.imports.merge import merge_files
 from strava_pipeline.lake.locks import live_run, locked
 from strava_pipeline.lake.rebuild import rebuild
 from strava_pipeline.operations.cars import land_pings, update_car_trips
+from strava_pipeline.operations.changes.proposing import update_proposals
 from strava_pipeline.operations.events import EventsReport, fetch_event_details
 from strava_pipeline.operations.fetching import YearsReport, pull_details, pull_streams
 from strava_pipeline.operations.importing import LOCK, LandReport, lacks_activities, land_paths, make_activities
@@ -185,7 +187,9 @@ class _Steps:
             merge_versions(self.run, self.years)
 
     def match(self) -> None:
-        self.done.matched = match(self.run)
+        with reading(self.run.lake) as connection:
+            self.done.matched = match(self.run)
+            update_proposals(self.run, self.settings, connection)
         if due := self.done.matched.tracks_due:
             make_tracks(self.run, due)
 
@@ -269,6 +273,7 @@ _BY_OTHERS = {
     "activity_history",
     *MATCH_TABLES,
     *DETAIL_TABLES,
+    PROPOSED_CHANGES.name,
     QUARANTINE.name,
     *(it.name for it in CAR_TABLES),
 }  # made in a step of another asset

@@ -11,22 +11,30 @@ import pytest
 
 from strava_pipeline.core.changes.records import Change
 from strava_pipeline.core.changes.states import ChangeState
+from strava_pipeline.core.limits import ImportLimits
 from strava_pipeline.core.sources import STRAVA
 from strava_pipeline.ingest.strava.oauth import SCOPES
 from strava_pipeline.ingest.strava.token_store import WRITES
 from strava_pipeline.ingest.strava.writes import connect_writer
+from strava_pipeline.lake.bronze.answers import land_athlete
 from strava_pipeline.lake.bronze.listing import begin_listing
 from strava_pipeline.lake.bronze.manifests import Window
-from strava_pipeline.lake.gold.warehouse import reading
+from strava_pipeline.lake.gold.warehouse import reading, writing
+from strava_pipeline.lake.imports.merge import merge_files
+from strava_pipeline.operations.changes.apply_step import upload_files
 from strava_pipeline.operations.changes.applying import Applied, apply_at
+from strava_pipeline.operations.changes.comparing import proposals_now
+from strava_pipeline.operations.importing import land_paths, make_activities
 from strava_pipeline.operations.merging import (
     details_merged,
     make_shards,
+    match,
     merge_listed,
     merge_versions,
     update_quarantine,
 )
 from strava_pipeline.operations.progress import LogProgress
+from strava_pipeline.operations.reading_files import read_unread_files
 from strava_pipeline.operations.run_context import RunContext, run_context
 from strava_pipeline_tests.ingest.world import World
 from strava_pipeline_tests.providers.subjects import GPX
@@ -51,6 +59,8 @@ class Pulled:
         listing = begin_listing(run.lake, Window(mode="all", after=None, before=None), athlete_id=None, at=run.now())
         for page in client.list_pages(None, None, 200):
             listing.land(page.read, page.body, {}, page.fetched_at, run.years)
+        athlete = client.get_athlete()
+        land_athlete(run.lake, athlete.body, athlete.fetched_at)
         self.merge(run)
 
     def run(self) -> RunContext:
@@ -61,9 +71,12 @@ class Pulled:
         )
 
     def merge(self, run: RunContext) -> None:
+        with writing(run.lake) as connection:
+            merge_files(connection, run.lake)
         make_shards(run, YEARS, is_last=True)
         with reading(run.lake):
             merge_listed(run, YEARS)
+            match(run)
             merge_versions(run, YEARS)
         with details_merged(run, YEARS) as (connection, _):
             update_quarantine(run, connection, YEARS)
@@ -72,14 +85,25 @@ class Pulled:
         with reading(self.run().lake) as connection:
             return connection.execute(query).fetchall()
 
-    def apply(self, change: Change, *, is_open: bool = False) -> Applied:
+    def choose(self, text: str) -> None:
+        """Have this providers.toml."""
+        path = self.world.settings.data_dir.with_name("providers.toml")
+        path.write_text(text)
+        self.world.settings = self.world.settings.model_copy(update={"providers_config": path})
+
+    def apply(self, change: Change, *, is_open: bool = False, details: Any = lambda change: {}) -> Applied:
         """What the step of a run does at Strava, and what follows it. `is_open`: a run before may have written it."""
         run = self.run()
         at = run.now()
         states = [ChangeState(change, 1, "approved", at, at, is_open=is_open)]
         settings, clock = self.world.settings, self.world.clock()
         found = apply_at(
-            run, STRAVA, lambda: connect_writer(settings, clock, lambda why, left: None), states, most=None
+            run,
+            STRAVA,
+            lambda: connect_writer(settings, clock, lambda why, left: None),
+            states,
+            most=None,
+            details=details,
         )
         self.merge(run)
         return found
@@ -140,6 +164,27 @@ def test_an_uploaded_file_is_an_activity_in_gold(pulled: Pulled, tmp_path: Path,
     ]
     assert [each["path"] for each in pulled.world.calls()["writes"]] == ["/api/v3/uploads"]
     assert pulled.gold("SELECT max(len(changed_fields)) FROM activity_history") == [(0,)], "the others are as they were"
+
+
+def test_a_file_that_strava_lacks_is_proposed_to_it_and_becomes_one_activity_with_its_upload(
+    pulled: Pulled, tmp_path: Path
+) -> None:
+    (tmp_path / "ride.gpx").write_text(GPX.format("2026-03-01"))
+    pulled.choose('[providers.strava]\nwrite = ["name"]\n[changes]\nupload_activities = true\n')
+    run = pulled.run()
+    land_paths(run, [tmp_path / "ride.gpx"], ImportLimits())
+    read_unread_files(run.lake, run.progress, ImportLimits())
+    make_activities(run, lambda steps: None)
+    pulled.merge(run)
+    with reading(run.lake) as connection:
+        (change,) = proposals_now(pulled.world.settings, connection, months=["2026-03"], now=run.now())
+    assert (change.kind, change.provider, change.old) == ("upload_activity", STRAVA, None)
+    with upload_files(run.lake) as details:
+        report = pulled.apply(change, details=details)
+    assert dict(report.results) == {"applied": 1}
+    assert pulled.gold("SELECT source FROM activities WHERE start_date = '2026-03-01T06:00:00Z'") == [(STRAVA,)]
+    with reading(run.lake) as connection:
+        assert proposals_now(pulled.world.settings, connection, months=["2026-03"], now=run.now()) == []
 
 
 def test_without_the_permission_the_approvals_stand(pulled: Pulled) -> None:
