@@ -2,12 +2,15 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
+from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from strava_pipeline.core.changes.records import Change, Kind, is_same
+from strava_pipeline.core.changes.states import ChangeState
 from strava_pipeline.core.errors import (
     ForbiddenError,
     GoneError,
@@ -21,12 +24,15 @@ from strava_pipeline.core.json_values import parse_json
 from strava_pipeline.core.providers.garmin import SPEC
 from strava_pipeline.emulator.garmin.service import NOT_OWNER
 from strava_pipeline.emulator.service import Fault
-from strava_pipeline.ingest.clock import ServerClock
+from strava_pipeline.ingest.clock import ServerClock, machine_clock
 from strava_pipeline.ingest.garmin.writes import GarminWriter, connect_writer
 from strava_pipeline.ingest.writer import HalfDoneError, UnsupportedChangeError
+from strava_pipeline.lake.changes import attempts_of
+from strava_pipeline.operations.changes.applying import apply_at
 from strava_pipeline.settings import Settings
 from strava_pipeline_tests.providers.garmin_subject import GEAR as BLUE
 from strava_pipeline_tests.providers.garmin_subject import GarminSubject, running
+from strava_pipeline_tests.providers.worlds import World
 
 Connect = Callable[..., GarminWriter]
 RED, SHOES, METER, OLD, TWIN = (digit * 32 for digit in "12345")
@@ -77,7 +83,8 @@ def key(garmin: GarminSubject) -> str:
 def changed(key: str | None, kind: Kind = "update_name", new: Any = "Round the lake", **more: Any) -> Change:
     """A change of an activity's name; or of its gear, by ids where `old_id` or `new_id` is given."""
     old = {"old": "To the lake"} if kind == "update_name" else {"old": "Blue bike"}
-    return Change(kind=kind, provider="garmin", month="2026-02", source_id=key, new=new, **(old | more))
+    known: dict[str, Any] = {"start": datetime.fromisoformat("2026-02-19T23:40:00Z"), **old, **more}
+    return Change(kind=kind, provider="garmin", month="2026-02", source_id=key, new=new, **known)
 
 
 def geared(key: str, old: str | None, new: str | None) -> Change:
@@ -108,7 +115,7 @@ def test_a_name_is_one_request_and_the_list_of_the_day_then_shows_it(
     assert is_same("update_name", after.value, new)
     assert (writer.calls, len(after.answers)) == (4, 1)
     assert after.page is not None
-    assert parse_json(after.page.body) == [garmin.garmin.activities[int(key) - back] for back in (0, 2)], "as listed"
+    assert parse_json(after.page.body) == [garmin.garmin.activities[int(key) - back] for back in (0, 2, 1)], "as listed"
     assert after.page.read == SPEC.read_page(parse_json(after.page.body))
 
 
@@ -236,7 +243,7 @@ def test_only_the_gear_that_is_replaced_is_unlinked(
     assert found.value == (old if isinstance(writes, type) else new)
     assert found.gear is not None
     assert [each["uuid"] for each in parse_json(found.gear.body)] == after
-    assert found.page is None
+    assert (before.page, found.page is None) == (None, isinstance(writes, type))
 
 
 @pytest.mark.parametrize("keeps", [True, False], ids=["adds", "replaces"])
@@ -335,3 +342,37 @@ def test_writes_keep_the_pace_of_all_calls(garmin: GarminSubject, connect: Conne
     second.write([other], [before])
     first.read(wanted)
     assert garmin.clock.epoch() - began >= 4
+
+
+@pytest.fixture
+def world(garmin: GarminSubject, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
+    monkeypatch.setattr(ServerClock, "sleep", lambda _, seconds: garmin.clock.advance(max(seconds, 0.0)))
+    folders: dict[str, Any] = {name: tmp_path / name for name in ("data_dir", "logs_dir", "secrets_dir")}
+    settings = Settings(_env_file=None, **folders, garmin_interval=0, first_year=2024, **garmin.settings)
+    garmin.log_in(settings)
+    return World(garmin, settings)
+
+
+@pytest.mark.parametrize(
+    ("start", "fails", "calls"),
+    [("2026-02-20T06:00:00Z", False, 7), (None, False, 7), ("2026-01-01T06:00:00Z", False, 8), (None, True, 7)],
+    ids=["out of the list", "out of the detail", "of another day", "half done"],
+)
+def test_gold_has_the_gear_that_the_activity_has_then(
+    world: World, garmin: GarminSubject, start: str | None, fails: bool, calls: int
+) -> None:
+    key = garmin.add("2026-02-20", "To the lake")
+    world.pull()
+    wanted = replace(geared(key, BLUE, RED), start=datetime.fromisoformat(start) if start else None)
+    if fails:
+        garmin.faults.order(Fault.from_order({"path": f"{LINKS}/link/*", "kind": "status", "status": 500}, ""))
+    writer = connect_writer(world.settings, machine_clock(now=garmin.clock.now), lambda why, seconds: None)
+    run = world.run()
+    state = ChangeState(wanted, round=1, state="approved", proposed_at=run.now(), since=run.now())
+    report = apply_at(run, "garmin", lambda: writer, [state], most=None)
+    assert report.results == {"conflicted" if fails else "applied": 1}
+    assert writer.calls == calls
+    (outcome,) = attempts_of(run.lake, wanted.id).outcomes.values()
+    assert ("earlier gear was unlinked" in outcome.message) is fails
+    world.merge(run)
+    assert world.gold("SELECT name, gear_id FROM activities") == [("To the lake", None if fails else RED)]

@@ -16,10 +16,10 @@ from strava_pipeline.core.errors import GoneError, PipelineError, RefusedError
 from strava_pipeline.core.json_values import json_bytes, parse_json
 from strava_pipeline.core.rows import Json
 from strava_pipeline.core.start_times import read_start
-from strava_pipeline.ingest.garmin.client import LARGEST_PAGE, LISTING, GarminClient, days_around, wrong_page
+from strava_pipeline.ingest.garmin.activity_pages import ACTIVITY, page_around, page_of_detail
+from strava_pipeline.ingest.garmin.client import LISTING, GarminClient
 from strava_pipeline.ingest.garmin.service import TITLE
 from strava_pipeline.ingest.http import form_with_file
-from strava_pipeline.ingest.provider import Page
 from strava_pipeline.ingest.upload_files import UploadFile, file_to_upload
 from strava_pipeline.ingest.writer import Answered, Reading, Request, UnsupportedChangeError
 
@@ -103,28 +103,22 @@ class Uploads:
             raise UnsupportedChangeError("An upload can't be taken back: delete the activity at connect.garmin.com.")
         if change.start is None:
             raise UnsupportedChangeError("The file can't be uploaded: when its activity began is not known.")
-        began, calls, key = int(change.start.timestamp()), self._service.calls, self._ids.get(change.id)
-        query: dict[str, object] = {"start": 0, "limit": LARGEST_PAGE, **days_around(began, began)}
-        answer = self._service.get(LISTING, query, check=wrong_page)
-        answers = [Answered("GET", f"{LISTING}?startDate={query['startDate']}", 200, answer.body, answer.fetched_at)]
-        read = self._client.spec.read_page(answer.json)
-        for row in read.activities:
+        key, page = self._ids.get(change.id), page_around(self._client, change.start)
+        answers = [Answered("GET", LISTING, 200, page.body, page.fetched_at)]
+        for row in page.read.activities:
             if row["source_id"] == key or (key is None and _begins_at(row, change.start)):
-                page = Page(1, LARGEST_PAGE, read, answer.body, answer.fetched_at, self._service.calls - calls)
                 return Reading(change.new, answers, page, source_id=row["source_id"])
         return Reading(None, answers) if key is None else self._read_detail(change, key, answers)
 
     def _read_detail(self, change: Change, key: str, answers: Sequence[Answered]) -> Reading:
         """An activity that Garmin named and does not list yet."""
-        path, calls = f"/activity-service/activity/{key}", self._service.calls
+        path = f"{ACTIVITY}/{key}"
         try:
             answer = self._service.get(path)
         except GoneError:
             return Reading(None, answers)
-        read, body = self._client.spec.read_page([answer.json]), b"[" + answer.body.lstrip(b"\xef\xbb\xbf") + b"]"
-        page = Page(1, 1, read, body, answer.fetched_at, self._service.calls - calls)
         found = Answered("GET", path, 200, answer.body, answer.fetched_at)
-        return Reading(change.new, [*answers, found], page, source_id=key)
+        return Reading(change.new, [*answers, found], page_of_detail(self._client, answer), source_id=key)
 
 
 def _file_of(change: Change) -> UploadFile:

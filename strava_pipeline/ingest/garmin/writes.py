@@ -7,6 +7,7 @@ which names all pieces of an activity at once, takes their place.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from urllib.parse import quote
 from uuid import UUID
@@ -16,8 +17,10 @@ from strava_pipeline.core.errors import GoneError, PipelineError, RefusedError, 
 from strava_pipeline.core.json_values import parse_json
 from strava_pipeline.core.providers.garmin import gear_key, gear_of_activity, read_gear
 from strava_pipeline.core.rows import Json
+from strava_pipeline.core.start_times import read_start
 from strava_pipeline.ingest.clock import ServerClock
-from strava_pipeline.ingest.garmin.client import GEAR, LARGEST_PAGE, LISTING, GarminClient, connect, wrong_page
+from strava_pipeline.ingest.garmin.activity_pages import ACTIVITY, has_activity, page_around, page_of_detail
+from strava_pipeline.ingest.garmin.client import GEAR, GarminClient, connect
 from strava_pipeline.ingest.garmin.service import TITLE
 from strava_pipeline.ingest.garmin.uploads import Uploads
 from strava_pipeline.ingest.provider import OnWait, Page
@@ -33,7 +36,6 @@ from strava_pipeline.ingest.writer import (
 )
 from strava_pipeline.settings import Settings
 
-ACTIVITY = "/activity-service/activity"
 LINKS, ALL_LINKS = "/gear-service/gear", "/gear-service/activity/v2"
 WORN_OR_RIDDEN = {"bike", "shoes"}  # types of gear of which an activity has one or the other
 
@@ -102,48 +104,52 @@ class GarminWriter:
         return _answered(request.method, request.address, answer)
 
     def _read_name(self, change: Change, key: str) -> Reading:
-        path, calls = f"{ACTIVITY}/{quote(key, safe='')}", self.calls
+        path, detail = self._detail(key)
+        name = detail.json.get("activityName")
+        value = name if isinstance(name, str) else None
+        is_as_before = is_same(change.kind, value, change.value_before)
+        page = None if is_as_before else self._page_of(detail)
+        return Reading(value, [_answered("GET", path, detail)], page)
+
+    def _detail(self, key: str) -> tuple[str, Answer]:
+        path = f"{ACTIVITY}/{quote(key, safe='')}"
 
         def wrong(content: Any) -> str | None:
             is_it = isinstance(content, dict) and str(content.get("activityId")) == key
             return None if is_it else "it is not the activity that was asked for"
 
-        detail = self._service.get(path, check=wrong)
-        name = detail.json.get("activityName")
-        value = name if isinstance(name, str) else None
-        is_as_before = is_same(change.kind, value, change.value_before)
-        page = None if is_as_before else self._page_of(detail, calls)
-        return Reading(value, [_answered("GET", path, detail)], page)
+        return path, self._service.get(path, check=wrong)
 
-    def _page_of(self, detail: Answer, calls: int) -> Page:
-        """The activity as the list of its day has it; the detail itself, where the list does not, or not yet.
+    def _page_of(self, detail: Answer) -> Page:
+        """The list around the activity, where that has its name already; else the detail."""
+        of_detail = page_of_detail(self._client, detail)
+        row = next(iter(of_detail.read.activities), None)
+        start = read_start(row.get("start_date")) if row is not None else None
+        if row is None or start is None or (listed := self._page_around(start)) is None:
+            return of_detail
+        named = (row["source_id"], row.get("name"))
+        is_listed = any((other["source_id"], other.get("name")) == named for other in listed.read.activities)
+        return listed if is_listed else of_detail
 
-        A detail gives more fields than the list, and others with other digits: kept as a row, it would be one more version
-        of the activity, and the next listing another one.
-        """
-        read = self._client.spec.read_page
-        (wanted,) = read([detail.json]).activities or [{}]
-        day = str(wanted.get("start_date_local"))[:10]
-        query = {"start": 0, "limit": LARGEST_PAGE, "startDate": day, "endDate": day}
+    def _page_around(self, start: datetime) -> Page | None:
         try:
-            answer = self._service.get(LISTING, query, check=wrong_page)
+            return page_around(self._client, start)
         except (GoneError, RefusedError, TransientError):
-            rows = []
-        else:
-            rows = (listed := read(answer.json)).activities
-        if any(row["source_id"] == wanted.get("source_id") and row.get("name") == wanted.get("name") for row in rows):
-            return Page(1, LARGEST_PAGE, listed, answer.body, answer.fetched_at, self.calls - calls)
-        body = b"[" + detail.body.lstrip(b"\xef\xbb\xbf") + b"]"
-        return Page(1, 1, read([detail.json]), body, detail.fetched_at, self.calls - calls)
+            return None
 
     def _read_gear(self, change: Change, key: str) -> Reading:
+        """The gear of the activity; with the activity, where the gear is another one, so that its row gets that."""
         received = self._client.get_gear_of_activity(key)
         address = f"{GEAR}?activityId={quote(key, safe='')}"
         answers = [Answered("GET", address, 200, received.body, received.fetched_at)]
-        linked = parse_json(received.body)
         if change.new is not None:
             answers.append(self._all_gear())
-        return Reading(_value(change, linked), answers, gear=received)
+        value, page = _value(change, parse_json(received.body)), None
+        if not is_same(change.kind, value, change.value_before):
+            page = self._page_around(change.start) if change.start is not None else None
+            if page is None or not has_activity(page, key):
+                page = page_of_detail(self._client, self._detail(key)[1])
+        return Reading(value, answers, page, gear=received)
 
     def _all_gear(self) -> Answered:
         """Both of Garmin's lists of gear, asked for once."""

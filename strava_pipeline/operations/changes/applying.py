@@ -220,7 +220,8 @@ class _Applying:
             self._end(ready.state, ready.number, None, after, answers, message=message)
         else:
             self.back.land(after.source_id or change.source_id, after)
-            message = "After the write the service had a third value: somebody may have edited it at the same time."
+            found = why or "somebody may have edited it at the same time."
+            message = f"After the write the service had a third value: {found}"
             self._end(ready.state, ready.number, "conflicted", after, answers, message=message)
 
     def _halt(self, change: Change) -> None:
