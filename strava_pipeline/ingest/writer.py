@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
 
-from strava_pipeline.core.changes.records import Change, Value, is_same
+from strava_pipeline.core.changes.records import Change, Value
 from strava_pipeline.core.errors import PipelineError
 from strava_pipeline.core.rows import Json
 from strava_pipeline.ingest.provider import Page, Received
@@ -109,11 +109,6 @@ class WholeWriter(Writer, Protocol):
         ...
 
 
-def is_by_id(change: Change) -> bool:
-    """Whether a change of gear names pieces by their ids at the service; else by their names there."""
-    return change.old_id is not None or change.new_id is not None
-
-
 def piece_to_set(title: str, change: Change, pieces: Mapping[str, Json]) -> str:
     """The id of the gear that the change sets.
 
@@ -121,23 +116,14 @@ def piece_to_set(title: str, change: Change, pieces: Mapping[str, Json]) -> str:
         title: how messages call the service.
         pieces: all gear there by its id, with its fields by the names of the table `gear`.
 
-    Raises UnsupportedChangeError unless exactly one piece that is in use is meant.
+    Raises UnsupportedChangeError where the service has no such piece, or where that is retired.
     """
-    if change.new_id is not None:
-        found = [change.new_id] if change.new_id in pieces else []
-    else:
-        found = [key for key, piece in pieces.items() if is_same(change.kind, piece.get("name"), change.new)]
-    in_use = [key for key in found if not pieces[key].get("retired")]
-    if len(in_use) == 1:
-        return in_use[0]
-    if in_use:
+    if change.new_id is None or change.new_id not in pieces:
         raise UnsupportedChangeError(
-            f"{title} has several pieces of gear of that name: link one by its id (strava-pipeline providers gear --link)."
+            f"{title} has no such gear any more: link another piece (strava-pipeline providers gear --link)."
         )
-    if found:
+    if pieces[change.new_id].get("retired"):
         raise UnsupportedChangeError(
             f"The gear is retired at {title}: put it back into use there, or link another piece."
         )
-    raise UnsupportedChangeError(
-        f"{title} has no such gear any more: link another piece (strava-pipeline providers gear --link)."
-    )
+    return change.new_id

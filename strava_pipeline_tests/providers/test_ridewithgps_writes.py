@@ -29,9 +29,8 @@ def subject(monkeypatch: pytest.MonkeyPatch) -> Iterator[RideWithGpsSubject]:
         gear = found.service.gear
         gear += [gear_item(254_098, None, "Acme", "Red"), gear_item(254_099, "Old bike", "Acme", "One")]
         gear += [gear_item(key, "Twin", "Acme", "Two") for key in (254_100, 254_101)]
-        gear += [gear_item(key, "Phoenix", "Acme", "Six") for key in (254_102, 254_103)]
         for item in gear:
-            item["archived"] = item["id"] in (254_099, 254_103)
+            item["archived"] = item["id"] == 254_099
         yield found
 
 
@@ -70,11 +69,9 @@ def sent(subject: RideWithGpsSubject) -> list[tuple[str, Any]]:
         ({"new": None}, {"name": ""}),
         ({"kind": "update_gear", "new": "Acme Red", "old_id": BLUE, "new_id": RED}, {"gear_id": 254_098}),
         ({"kind": "update_gear", "new": None, "old_id": BLUE}, {"gear_id": None}),
-        ({"kind": "update_gear", "new": " acme red"}, {"gear_id": 254_098}),
-        ({"kind": "update_gear", "new": "Phoenix"}, {"gear_id": 254_102}),
         ({"kind": "update_gear", "new": "Twin", "old_id": BLUE, "new_id": TWIN}, {"gear_id": 254_100}),
     ],
-    ids=["name", "odd name", "no name", "gear", "no gear", "gear by name", "of one name, one archived", "twin by id"],
+    ids=["name", "odd name", "no name", "gear", "no gear", "twin by id"],
 )
 def test_a_change_is_one_request_which_a_reading_confirms(
     subject: RideWithGpsSubject, connect: Connect, trip: str, change: dict[str, Any], body: dict[str, Any]
@@ -102,15 +99,13 @@ def test_a_change_is_one_request_which_a_reading_confirms(
     ("change", "why"),
     [
         ({"kind": "update_gear", "new": "Old bike", "old_id": BLUE, "new_id": OLD}, "retired"),
-        ({"kind": "update_gear", "new": "Old bike"}, "retired"),
-        ({"kind": "update_gear", "new": "Twin"}, "several pieces"),
         ({"kind": "update_gear", "new": "Green"}, "no such gear"),
         ({"kind": "update_gear", "new": "Green", "new_id": "7"}, "no such gear"),
         ({"kind": "update_metadata", "new": 600}, "only the name and the gear"),
         ({"kind": "upload_activity", "new": "a file"}, "only the name and the gear"),
         ({"trip": None}, "only the name and the gear"),
     ],
-    ids=["archived", "archived by name", "twins", "unknown", "unknown id", "duration", "upload", "no trip"],
+    ids=["archived", "not linked", "unknown", "duration", "upload", "no trip"],
 )
 def test_what_cannot_be_changed_is_refused_without_a_value_and_nothing_is_sent(
     subject: RideWithGpsSubject, connect: Connect, trip: str, change: dict[str, Any], why: str

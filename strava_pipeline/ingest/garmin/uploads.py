@@ -8,7 +8,7 @@ import gzip
 import re
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any, NoReturn
+from typing import Any
 from urllib.parse import urlsplit
 
 from strava_pipeline.core.changes.records import Change
@@ -27,15 +27,7 @@ UPLOAD, STATUS = "/upload-service/upload", "/activity-service/activity/status/"
 CHECKS, BETWEEN = 6, 2.0  # how often, and seconds apart: Garmin reads most files within some seconds
 DUPLICATE = 202  # Garmin's number of the message that it has the file already
 SAME_START = timedelta(minutes=1)  # services give the start of one recording some seconds apart
-KEPT = (
-    "uploadId",
-    "uploadUuid",
-    "fileName",
-    "fileSize",
-    "creationDate",
-    "successes",
-    "failures",
-)  # not the address of this machine
+KEPT = {"uploadId", "uploadUuid", "fileName", "fileSize", "creationDate", "successes", "failures"}  # no address of ours
 
 
 class Uploads:
@@ -51,7 +43,28 @@ class Uploads:
 
     def send(self, change: Change) -> Sequence[Answered]:
         """Upload the file of a change, and wait until Garmin has read it. Raises RefusedError where Garmin does not take it."""
-        file = _file_of(change)
+        taken, location = self._taken(_file_of(change))
+        answers, result = [taken], _result(taken.body)
+        path = "" if taken.status == 409 or _is_read(result) else status_path(location, result)
+        for check in range(CHECKS if path else 0):
+            self._service.clock.sleep(BETWEEN if check else 0.0)
+            try:
+                found = self._status(path)
+            except PipelineError:  # the file is with Garmin: whoever asked reads what became of it
+                break
+            answers, result = [taken, found], _result(found.body)
+            if _is_read(result):
+                break
+        key = _activity_in(result)
+        if key is not None:
+            self._ids[change.id] = key
+        elif taken.status != 409 and result.get("failures"):
+            body = answers[-1].body
+            raise RefusedError(f"POST {UPLOAD}: {TITLE} can't read the file.", status=answers[-1].status, body=body)
+        return answers
+
+    def _taken(self, file: UploadFile) -> tuple[Answered, str]:
+        """The answer to a file, 409 where Garmin has it already, and the address that follows it (empty: none)."""
         try:
             answer = self._service.write("POST", UPLOAD, content=form_with_file({}, file.name, file.content))
         except RefusedError as error:
@@ -64,28 +77,9 @@ class Uploads:
                 ) from None
             if error.status != 409:
                 raise
-            status, body, at, location = 409, error.body, self._service.clock.now(), ""
-        else:
-            status, body, at = answer.status, answer.body, answer.fetched_at
-            location = answer.headers.get("Location", "")
-        result = _result(body)
-        answers = [Answered("POST", UPLOAD, status, _kept(result), at)]
-        path = status_path(location, result)
-        for check in range(CHECKS if path and status != 409 and not _is_read(result) else 0):
-            self._service.clock.sleep(BETWEEN if check else 0.0)
-            try:
-                found = self._status(path)
-            except PipelineError:  # the file is with Garmin: whoever asked reads what became of it
-                break
-            answers, result = [*answers[:1], found], _result(found.body)
-            if _is_read(result):
-                break
-        key = _activity_in(result)
-        if key is not None:
-            self._ids[change.id] = key
-        elif status != 409 and result.get("failures"):
-            _refuse(status, result)
-        return answers
+            return Answered("POST", UPLOAD, 409, _kept(_result(error.body)), self._service.clock.now()), ""
+        taken = Answered("POST", UPLOAD, answer.status, _kept(_result(answer.body)), answer.fetched_at)
+        return taken, answer.headers.get("Location", "")
 
     def _status(self, path: str) -> Answered:
         """What became of a file: 202 until it is read, 201 or 200 with its activity, 409 with that of an earlier file."""
@@ -140,7 +134,7 @@ def _result(body: bytes) -> dict[str, Any]:
 
 
 def _kept(result: Json) -> bytes:
-    return json_bytes({"detailedImportResult": {name: result[name] for name in KEPT if name in result}})
+    return json_bytes({"detailedImportResult": {name: value for name, value in result.items() if name in KEPT}})
 
 
 def _is_read(result: Json) -> bool:
@@ -160,10 +154,6 @@ def _activity_in(result: Json) -> str | None:
 def _codes(failure: Json) -> list[Any]:
     messages = failure.get("messages")
     return [each.get("code") for each in messages if isinstance(each, dict)] if isinstance(messages, list) else []
-
-
-def _refuse(status: int, result: Json) -> NoReturn:
-    raise RefusedError(f"POST {UPLOAD}: {TITLE} can't read the file.", status=status, body=_kept(result))
 
 
 def status_path(location: str, result: Json) -> str:

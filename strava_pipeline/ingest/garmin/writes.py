@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import quote
 from uuid import UUID
 
-from strava_pipeline.core.changes.records import Change, Value, is_same
+from strava_pipeline.core.changes.records import Change, is_same
 from strava_pipeline.core.errors import GoneError, PipelineError, RefusedError, TransientError
 from strava_pipeline.core.json_values import parse_json
 from strava_pipeline.core.providers.garmin import gear_key, gear_of_activity, read_gear
@@ -31,7 +31,6 @@ from strava_pipeline.ingest.writer import (
     Reading,
     Request,
     UnsupportedChangeError,
-    is_by_id,
     piece_to_set,
 )
 from strava_pipeline.settings import Settings
@@ -186,12 +185,9 @@ def _steps(change: Change, before: Reading) -> _Steps:
     return _Steps(unlinked, added, [*(key for key in carried if key not in unlinked), *added])
 
 
-def _value(change: Change, linked: Sequence[Json]) -> Value:
+def _value(change: Change, linked: Sequence[Json]) -> str | None:
     """The gear of the change: the first bike or shoes, unless the new piece is linked and the old one is not."""
     first = gear_of_activity(linked)
-    if not is_by_id(change):
-        name = dict(read_gear({"legacy": linked, "v2": []})).get(first or "", {}).get("name")
-        return name if isinstance(name, str) else None
     keys = {gear_key(str(piece["uuid"])) for piece in linked}
     if change.old_id in keys:
         return first

@@ -18,7 +18,7 @@ from strava_pipeline.ingest.clock import ServerClock
 from strava_pipeline.ingest.provider import OnWait, Received
 from strava_pipeline.ingest.ridewithgps.client import GEAR_LIST, TITLE, RideWithGpsClient, connect, trip_path
 from strava_pipeline.ingest.service_client import Answer
-from strava_pipeline.ingest.writer import Answered, Reading, Request, UnsupportedChangeError, is_by_id, piece_to_set
+from strava_pipeline.ingest.writer import Answered, Reading, Request, UnsupportedChangeError, piece_to_set
 from strava_pipeline.settings import Settings
 
 KEPT = (
@@ -58,12 +58,12 @@ class RideWithGpsWriter:
             raise UnsupportedChangeError("Ride with GPS no longer says which gear a trip has, so it can't be changed.")
         gear = trip.get("gear")
         key = id_text(gear.get("id") if isinstance(gear, dict) else trip.get("gear_id"))
-        if change.new is not None or not is_by_id(change):
+        if change.new is not None:
             answers += [_of_list(received) for received in self._client.list_kind("gear", None, None)]
-        return Reading(key if is_by_id(change) else _name_of(key, answers), answers, page)
+        return Reading(key, answers, page)
 
     def requests(self, change: Change, before: Reading) -> Sequence[Request]:
-        """The one request that makes the change; the gear is looked up in the list that `before` holds."""
+        """The one request that makes the change; the gear is looked for in the list that `before` holds."""
         address = f"/trips/{quote(_trip_of(change), safe='')}.json"
         if change.kind == "update_name":
             return [Request("PATCH", address, {"trip": {"name": change.new or ""}})]
@@ -120,11 +120,6 @@ def _pieces(answers: Iterable[Answered]) -> Mapping[str, Json]:
     """Gear by its id, as the list among the answers has it."""
     lists = [parse_json(each.body) for each in answers if each.address == GEAR_LIST]
     return {key: piece for content in lists for key, piece in read_gear(content)}
-
-
-def _name_of(key: str | None, answers: Iterable[Answered]) -> Value:
-    piece = _pieces(answers).get(key or "")
-    return None if piece is None else _text(piece.get("name"))
 
 
 def _kept(answer: Answer) -> bytes:
