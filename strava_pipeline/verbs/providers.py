@@ -27,13 +27,14 @@ providers = typer.Typer(
 )
 PORT = 8721  # as of `auth`
 OneObject = Annotated[bool, typer.Option("--json", help="One JSON object.")]
+LEAST_WIDTH = 72  # columns of a terminal in which the table of services breaks no word
 Name = Annotated[str, typer.Argument(help="The service, as in providers.toml.", show_default=False)]
 
 
 @providers.command("list")
 def list_(as_json: OneObject = False) -> None:
     """List the services that this version knows: which are enabled, whether their login is there, what they give."""
-    from rich.table import Column, Table
+    from rich.table import Table
 
     from strava_pipeline.operations.provider_access import possible_providers
     from strava_pipeline.settings import Settings
@@ -46,14 +47,19 @@ def list_(as_json: OneObject = False) -> None:
     if not found:
         out.print("None: this version knows no service besides Strava.")
         return
-    table = Table(Column("name", no_wrap=True, min_width=max(map(len, found))), box=None)  # a person types the name
-    for column in ("service", "enabled", "login", "priority", "gives"):
-        table.add_column(column, overflow="fold")
+    table = Table(box=None)
+    for column in ("name", "service", "enabled", "login", "priority"):
+        table.add_column(column, no_wrap=True)
+    table.add_column("gives")
     for name, one in found.items():
         gives = ", ".join(["activities", *(each for each in ("files",) if each in one.capabilities), *one.kinds])
         enabled, login = ("yes" if one.enabled else "no"), ("there" if one.login_problem is None else "missing")
+        if out.width < LEAST_WIDTH:
+            out.print(f"{name} ({one.title})", style="bold")
+            out.print(f"  enabled: {enabled}; login: {login}; priority: {one.priority}\n  gives {gives}")
         table.add_row(name, one.title, enabled, login, str(one.priority), gives)
-    out.print(table)
+    if out.width >= LEAST_WIDTH:
+        out.print(table)
     for one in found.values():
         if one.login_problem is not None:
             out.print(f"{one.title}: {one.login_problem}")

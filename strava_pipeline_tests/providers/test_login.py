@@ -10,6 +10,7 @@ import pytest
 
 from strava_pipeline.ingest import registry
 from strava_pipeline.settings import Settings
+from strava_pipeline.verbs import terminal
 from strava_pipeline_tests.providers import tin_client, toy_client
 from strava_pipeline_tests.providers.subjects import ToySubject, tin, toy
 from strava_pipeline_tests.providers.toy_service import Toy
@@ -152,6 +153,17 @@ def test_the_list_shows_every_provider_whether_it_is_enabled_and_what_its_login_
     assert re.search(r"Toy +no +missing +4", said.out)
     assert "Toy: There is no toy_login.json yet." in said.out
     assert not [*service.journal.log, *tin_service.journal.log]
+
+
+@pytest.mark.parametrize("width", [50, 72])
+def test_the_list_breaks_no_word_in_a_narrow_terminal(
+    settings: Settings, service: ToySubject, type_in: Type, monkeypatch: pytest.MonkeyPatch, width: int
+) -> None:
+    monkeypatch.setattr(terminal.out, "_width", width)
+    *lines, login = type_in("providers", "list").out.splitlines()
+    assert login.startswith("Toy: There is no toy_login.json yet.")
+    assert max(map(len, lines)) <= width
+    assert {"toy", "missing", "activities", "files", "gear"} <= set(re.findall(r"\w+", " ".join(lines)))
 
 
 def test_without_any_provider_the_list_says_so(
