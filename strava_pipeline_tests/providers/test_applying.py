@@ -9,12 +9,14 @@ from strava_pipeline.core.changes.states import ChangeState
 from strava_pipeline.emulator.service import Fault
 from strava_pipeline.ingest.clock import machine_clock
 from strava_pipeline.lake.changes import attempts_of
+from strava_pipeline.lake.providers import last_outcomes
 from strava_pipeline.operations.changes import writers
 from strava_pipeline.operations.changes.applying import MOST, SETTLED, Applied, apply_at
 from strava_pipeline.operations.changes.writers import connect_writer
 from strava_pipeline_tests.providers.edits import Edited
+from strava_pipeline_tests.providers.test_comparing import at_strava
 from strava_pipeline_tests.providers.toy_service import NOW
-from strava_pipeline_tests.providers.worlds import WITH_THE_TOY, World
+from strava_pipeline_tests.providers.worlds import WITH_THE_TOY, World, list_at_strava
 
 
 @pytest.fixture(autouse=True)
@@ -103,3 +105,36 @@ def test_a_file_is_sent_once_and_looked_for_afterwards(
     assert sent(world) == 1, "never again"
     assert record.outcomes[1].result == then
     assert "path" not in record.intents[1].model_dump_json()
+
+
+@WITH_THE_TOY
+@pytest.mark.parametrize("unexpected", [False, True])
+def test_a_service_that_fails_keeps_no_other_from_being_written_to(
+    world: World, monkeypatch: pytest.MonkeyPatch, unexpected: bool
+) -> None:
+    """Strava has no login here, and the toy answers with something that its writer does not expect."""
+    one = Edited(world, monkeypatch, 1)
+    config = world.settings.providers_config
+    config.write_text(f'{config.read_text()}write = ["name"]\n')  # the last table is Strava's
+    world.subject.add("2026-02-10", "Through the wood")
+    strava = [at_strava(1, "2026-02-28", "Up hill 1"), at_strava(2, "2026-02-10", "Morning Ride")]
+    world.subject.clock.advance(60)
+    list_at_strava(world, *strava)
+    world.pull()
+    one.propose()
+    one.decide()
+    assert {state.change.provider for state in one.states().values()} == {"strava", "toy"}
+    if unexpected:
+        world.subject.faults.order(
+            Fault.from_order({"path": "/activities", "kind": "body", "body": [1], "times": 9}, "")
+        )
+        with pytest.raises(TypeError):
+            one.apply()
+        assert one.by_state() == {"approved": ["Through the wood", "Up hill 1"]}
+    else:
+        report = one.apply()
+        assert report.metadata is not None
+        assert report.metadata["change_problems"][0].startswith("Strava: ")
+        assert one.by_state() == {"applied": ["Up hill 1"], "approved": ["Through the wood"]}
+    kept = {name: last_outcomes(world.run().lake, name)["changes"].succeeded for name in ("strava", "toy")}
+    assert kept == {"strava": False, "toy": not unexpected}, "both were tried"

@@ -53,8 +53,11 @@ def apply_approved(
     Args:
         ids: only these; none: all that are approved.
         everything: also more than MOST at one service.
+
+    Raises what nobody expected of a service, after the last one.
     """
     reports: dict[str, Applied] = {}
+    unexpected: list[Exception] = []
     with timed() as seconds:
         chosen = approved(states_now(run.lake, settings, run.now()), ids, years, run.years)
         for provider, states in in_order(chosen).items():
@@ -62,9 +65,13 @@ def apply_approved(
             with run.exclusive(f"changes-{provider}"), progressing(run.progress, what, len(states)) as advance:
                 now = states_now(run.lake, settings, run.now())  # another run may have written some
                 still = [now[state.change.id] for state in states if now[state.change.id].state == "approved"]
-                reports[provider] = _apply(
-                    run, settings, sources, provider, still, None if everything else MOST, advance
-                )
+                most = None if everything else MOST
+                try:
+                    reports[provider] = _apply(run, settings, sources, provider, still, most, advance)
+                except Exception as error:  # noqa: BLE001 - of one service; raised when the others had their turn
+                    unexpected.append(error)
+    if unexpected:
+        raise unexpected[0]
     return _report(reports, seconds.value)
 
 
