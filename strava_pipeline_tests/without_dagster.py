@@ -193,6 +193,10 @@ class _Steps:
         if due := self.done.matched.tracks_due:
             make_tracks(self.run, due)
 
+    def propose(self) -> None:
+        with reading(self.run.lake) as connection:
+            update_proposals(self.run, self.settings, connection)
+
     def fetch_details(self) -> None:
         options = DetailsOptions(**self.config.get(DETAILS, {}))
         self.done.fetched = pull_details(self.run, self.strava, options, self.years)
@@ -256,6 +260,7 @@ _STEPS = {
     "activity_shards": _Steps.write_shards,
     "activities": _Steps.merge_activities,
     MATCH_TABLES[0]: _Steps.match,
+    PROPOSED_CHANGES.name: _Steps.propose,
     DETAILS: _Steps.fetch_details,
     "activity_details": _Steps.merge_details,
     STREAMS: _Steps.fetch_streams,
