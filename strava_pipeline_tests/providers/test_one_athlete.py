@@ -2,6 +2,7 @@
 
 import logging
 from collections import defaultdict
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -36,19 +37,26 @@ YEARS = list(range(2014, 2027))
 def test_efforts_at_five_sources_come_out_as_many_as_they_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     config = EmulatorConfig(now=NOW, activities=EFFORTS, years=(2015, 2026), seed=2026, limits=None)
     with Emulator(config) as strava, served(athlete_of(strava.state, tmp_path), [*PROVIDERS]) as (services, found):
-        monkeypatch.setattr(ServerClock, "sleep", lambda _, seconds: strava.state.clock.advance(max(seconds, 0.0)))
-        clock = machine_clock(now=strava.state.clock.now)
-        monkeypatch.setattr(provider_source, "machine_clock", lambda speed: clock)
-        settings = demo_settings(tmp_path, strava.url, found)
-        log_in_at_emulator(settings)
-        run = run_context(settings, LogProgress(logging.getLogger("run")), run_id="run", clock=clock)
-        _bring(run, settings, [*services])
+        run, settings = connected(strava, found, tmp_path, monkeypatch)
+        bring(run, settings, [*services])
     group_of, activities = _groups(run)
     assert activities == EFFORTS + sum(service.alone for service in services.values())
     _assert_together(services, group_of)
 
 
-def _bring(run: RunContext, settings: Settings, names: list[str]) -> None:
+def connected(
+    strava: Emulator, found: Mapping[str, str], folder: Path, patch: pytest.MonkeyPatch
+) -> tuple[RunContext, Settings]:
+    """A data folder in `folder` that is logged in to Strava and the other services. Pauses move Strava's clock."""
+    patch.setattr(ServerClock, "sleep", lambda _, seconds: strava.state.clock.advance(max(seconds, 0.0)))
+    clock = machine_clock(now=strava.state.clock.now)
+    patch.setattr(provider_source, "machine_clock", lambda speed: clock)
+    settings = demo_settings(folder, strava.url, found)
+    log_in_at_emulator(settings)
+    return run_context(settings, LogProgress(logging.getLogger("run")), run_id="run", clock=clock), settings
+
+
+def bring(run: RunContext, settings: Settings, names: list[str]) -> None:
     everything = ListingOptions(mode="all", per_page=200, days=None)
     pull_listing(run, StravaSource(settings, run), everything, None)
     for name in names:

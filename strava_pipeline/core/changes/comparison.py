@@ -218,7 +218,8 @@ def _name(leading: tuple[Party, Said], effort: Effort) -> tuple[str, str] | None
     party, said = leading
     if said.name is None or not is_given(said.name):
         return None
-    is_default = is_default_name(said.name, places=effort.places, by_hand=party.by_hand)
+    is_placed, by_hand = bool(said.place), party.by_hand
+    is_default = is_default_name(said.name, places=effort.places, is_placed=is_placed, by_hand=by_hand)
     return None if is_default else (party.name, said.name)
 
 

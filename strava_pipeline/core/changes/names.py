@@ -30,15 +30,16 @@ _STEPS = re.compile(r"(?P<sport>[A-Z_]{3,}):\S.*", re.DOTALL)  # a workout as a 
 _DATE = re.compile(r"\d{1,4}[-./年] ?\d{1,2}[-./月]|\d{1,2}:\d{2}|\b(19|20)\d\d\b")  # what has none of it is no date
 
 
-def is_default_name(name: str, *, places: Collection[str] = (), by_hand: bool = False) -> bool:
+def is_default_name(name: str, *, places: Collection[str] = (), is_placed: bool = False, by_hand: bool = False) -> bool:
     """Whether an activity is called so when no person names it. An empty name says nothing, and is none.
 
     Args:
         places: what sources call the place where it began, as far as any of them says.
+        is_placed: the source of the name is one of those: another place in a name of its own is a person's word.
         by_hand: the name stands in a person's own list, where "Sunday Cycling" is what the person wrote.
     """
     text = unicodedata.normalize("NFC", name).strip()
-    return _is_default(text) or _is_place_and_sport(text, places, by_hand)
+    return _is_default(text) or _is_place_and_sport(text, places, can_be_any=not (is_placed or by_hand))
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,15 +133,17 @@ def _is_sport(folded: str) -> bool:
     return folded in _words().sports or (not folded.isdigit() and sport_type(folded) is not None)
 
 
-def _is_place_and_sport(text: str, places: Collection[str], by_hand: bool) -> bool:
-    """Whether it is "<Place> Cycling"; or "<Place> - Base" where the place is known: a planned workout's name behind it."""
+def _is_place_and_sport(text: str, places: Collection[str], *, can_be_any: bool) -> bool:
+    """Whether it is "<Place> Cycling"; or "<Place> - Base" where the place is known: a planned workout's name behind it.
+
+    `can_be_any`: also with a place that nobody names.
+    """
     words = _words()
-    known = [place for each in places if (place := unicodedata.normalize("NFC", each).strip())]
-    for place in known:
+    for place in filter(None, (unicodedata.normalize("NFC", each).strip() for each in places)):
         rest = text.removeprefix(place)
         if rest != text and (rest.startswith(" - ") or _is_sport(rest.strip().casefold())):
             return True
     placed = words.placed.fullmatch(text)
-    if placed is None or by_hand or known or placed["sport"] in words.behind_known_place:
+    if placed is None or not can_be_any or placed["sport"] in words.behind_known_place:
         return False
     return all(word[:1].isupper() or word in words.in_places for word in placed["place"].split())

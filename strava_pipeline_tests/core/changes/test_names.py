@@ -40,27 +40,28 @@ def test_a_service_s_names_are_distinguished_from_a_person_s() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "places", "by_hand", "is_default"),
+    ("name", "places", "more", "is_default"),
     [
-        ("Sunday Cycling", [], False, True),  # as if Sunday were a place: at worst a person's name does not lead
-        ("Sunday Cycling", [], True, False),
-        ("Sunday Cycling", ["Wien"], False, False),
-        ("Wien Cycling", ["Wien"], False, True),
-        ("Wien Cycling", ["Wien"], True, True),
-        ("Plasselb Walk", ["Plasselb"], False, True),
-        ("Plasselb Walk", [], False, False),
-        ("Goms Langlauf", ["Goms"], False, True),
-        ("Cuajimalpa de Morelos - Base", ["Cuajimalpa de Morelos"], False, True),
-        ("Cuajimalpa de Morelos - Base", [], False, False),
-        ("Wien", ["Wien"], False, False),
-        ("Morning Ride", [], True, True),
-        ("", [""], False, False),
+        ("Sunday Cycling", [], {}, True),  # as if Sunday were a place: at worst a person's name does not lead
+        ("Sunday Cycling", ["Wien"], {}, True),  # another source says Wien
+        ("Sunday Cycling", ["Wien"], {"is_placed": True}, False),
+        ("Sunday Cycling", [], {"by_hand": True}, False),
+        ("Wien Cycling", ["Wien"], {"is_placed": True}, True),
+        ("Wien Cycling", ["Wien"], {"by_hand": True}, True),
+        ("Plasselb Walk", ["Plasselb"], {}, True),
+        ("Plasselb Walk", [], {}, False),
+        ("Goms Langlauf", ["Goms"], {}, True),
+        ("Cuajimalpa de Morelos - Base", ["Cuajimalpa de Morelos"], {}, True),
+        ("Cuajimalpa de Morelos - Base", [], {}, False),
+        ("Wien", ["Wien"], {}, False),
+        ("Morning Ride", [], {"by_hand": True}, True),
+        ("", [""], {}, False),
     ],
 )
 def test_a_place_and_a_sport_are_a_service_s_name(
-    name: str, places: list[str], by_hand: bool, is_default: bool
+    name: str, places: list[str], more: dict[str, bool], is_default: bool
 ) -> None:
-    assert is_default_name(name, places=places, by_hand=by_hand) == is_default
+    assert is_default_name(name, places=places, **more) == is_default
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,58 @@
+"""The first connection of five services: what is proposed is little enough to be read, and no default name is among it."""
+
+import time
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from strava_pipeline.core.changes.names import is_default_name
+from strava_pipeline.core.sources import STRAVA
+from strava_pipeline.emulator.services import served
+from strava_pipeline.emulator.strava.app import Emulator
+from strava_pipeline.emulator.strava.application import EmulatorConfig
+from strava_pipeline.emulator.strava.athlete import athlete_of
+from strava_pipeline.ingest.registry import PROVIDERS
+from strava_pipeline.lake.gold.warehouse import reading
+from strava_pipeline.operations.changes.comparing import MOST_PROPOSED, compare_months, find_proposals, months_back
+from strava_pipeline.operations.changes.parties import comparing
+from strava_pipeline_tests.providers.test_one_athlete import EFFORTS, NOW, bring, connected
+
+CHANGES = """
+[changes]
+create_gear = true
+upload_activities = true
+"""
+
+
+@pytest.mark.slow
+def test_a_first_connection_of_five_services_proposes_little(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = EmulatorConfig(now=NOW, activities=EFFORTS, years=(2015, 2026), seed=2026, limits=None)
+    with Emulator(config) as strava, served(athlete_of(strava.state, tmp_path), [*PROVIDERS]) as (services, found):
+        run, settings = connected(strava, found, tmp_path, monkeypatch)
+        tables = [f'[providers.{name}]\nwrite = ["name", "gear", "duration"]\n' for name in (STRAVA, *services)]
+        texts = [text if STRAVA in text else f"{text}enabled = true\n" for text in tables]
+        settings.providers_config.write_text("\n".join([*texts, CHANGES]))
+        bring(run, settings, [*services])
+    with reading(run.lake) as connection:
+        first = find_proposals(settings, connection, months=None, now=NOW)
+        began = time.process_time()
+        comparison = compare_months(connection, comparing(settings, NOW), months_back(146, NOW))
+        took = time.process_time() - began
+        settings.providers_config.write_text(f"{settings.providers_config.read_text()}propose_since = 2015-01-01\n")
+        since_ever = find_proposals(settings, connection, months=None, now=NOW)
+    changes = [change for found in comparison.changes.values() for change in found]
+    with capsys.disabled():
+        kinds = dict(Counter(f"{change.kind} {change.provider}" for change in changes))
+        print(f"\n{len(comparison.rows)} efforts in {took:.2f} s CPU; {kinds}")
+    assert len(comparison.rows) >= EFFORTS
+    assert 0 < len(first.changes) <= MOST_PROPOSED
+    assert min(change.month for change in first.changes) >= "2026-02"
+    assert (len(since_ever.changes), since_ever.left) == (MOST_PROPOSED, len(changes) - MOST_PROPOSED)
+    named = [change for change in changes if change.kind == "update_name"]
+    assert len(named) > MOST_PROPOSED
+    assert sorted({(str(change.new), change.source) for change in named if is_default_name(str(change.new))}) == []
+    leading = [row.cells[row.name_from].name for row in comparison.rows if row.name_from]
+    assert [name for name in leading if is_default_name(str(name))] == []
