@@ -13,7 +13,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import files, insights, matching, providers, tracks, trips
+from benchmarks import comparing, files, insights, matching, providers, tracks, trips
 from benchmarks.commands import AIMS, FLOOR, Commands
 from benchmarks.intake import RATE, Intake
 from benchmarks.rounds import (
@@ -21,6 +21,7 @@ from benchmarks.rounds import (
     Figures,
     Size,
     measure_commands,
+    measure_comparing,
     measure_files,
     measure_insights,
     measure_intake,
@@ -66,6 +67,7 @@ def main() -> None:
         "matching": {count: measure_matching(count, options.rounds or 3) for count in options.matching},
         "insights": {count: measure_insights(count, options.rounds or 3) for count in options.insights},
         "tracks": {count: measure_tracks(count, options.rounds or 3) for count in options.tracks},
+        "comparing": {count: measure_comparing(count, options.rounds or 3) for count in options.comparing},
         "memory": {count: measure_memory(count) for count in options.memory},
     }
     sources = {count: measure_providers(count, options.rounds or 3) for count in options.providers}
@@ -83,6 +85,8 @@ def main() -> None:
             out.print(_floor_table(f"{count:,} activities, half with splits, one core", insights.STAGES, figures))
         for count, figures in beside_floor["tracks"].items():
             out.print(_floor_table(f"{count:,} tracks of 3,600 points, one core", tracks.STAGES, figures))
+        for count, figures in beside_floor["comparing"].items():
+            out.print(_floor_table(f"{count:,} efforts at five sources, one core", comparing.STAGES, figures))
         for count, figures in beside_floor["memory"].items():
             out.print(_memory_table(count, figures))
         for count, by_source in sources.items():
@@ -129,6 +133,7 @@ def _arguments() -> argparse.Namespace:
         "--insights", nargs="*", type=int, default=[100_000], help="numbers of activities, for insights"
     )
     parser.add_argument("--tracks", nargs="*", type=int, default=[200], help="numbers of tracks")
+    parser.add_argument("--comparing", nargs="*", type=int, default=[10_000], help="numbers of efforts, compared")
     parser.add_argument(
         "--memory", nargs="*", type=int, default=[150_000], help="numbers of activities, for whole runs"
     )

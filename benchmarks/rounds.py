@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
 
-from benchmarks import commands, files, floor, insights, intake, matching, product, providers, tracks, trips
+from benchmarks import commands, comparing, files, floor, insights, intake, matching, product, providers, tracks, trips
 from benchmarks.place import Place
 from strava_pipeline.verbs.auth import log_in_at_emulator
 from strava_pipeline.verbs.emulator import emulator_process
@@ -129,6 +129,11 @@ def measure_matching(count: int, rounds: int) -> dict[str, Figures]:
 def measure_insights(count: int, rounds: int) -> dict[str, Figures]:
     """Measure the floor and each stage of insights.py in turn over the same activities, `rounds` times."""
     return _measure_in_turn("insights", insights.STAGES, insights.prepare, count, rounds)
+
+
+def measure_comparing(count: int, rounds: int) -> dict[str, Figures]:
+    """Measure the floor and each stage of comparing.py in turn over the same efforts, `rounds` times."""
+    return _measure_in_turn("comparing", comparing.STAGES, comparing.prepare, count, rounds)
 
 
 def measure_providers(count: int, rounds: int) -> dict[str, dict[str, Figures]]:

@@ -1,12 +1,13 @@
 """A person's own table as it was read last: which columns it has, and in which rows the cells for ids are empty."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from strava_pipeline.core.sheets.cells import is_blank
 from strava_pipeline.core.sheets.header import IDS, columns_of
 from strava_pipeline.lake.bronze.listings import listings
-from strava_pipeline.lake.files import unpacked_json
+from strava_pipeline.lake.files import DamagedFileError, unpacked_json
 from strava_pipeline.lake.paths import Lake
 
 
@@ -24,14 +25,21 @@ class OwnerTable:
 
 
 def owner_table(lake: Lake, source: str) -> OwnerTable:
-    """The newest complete reading of a provider that is a person's table; an empty one, where there is none."""
+    """The newest complete reading of a provider that is a person's table; an empty one, where there is none to be read."""
     newest = next((each for each in listings(lake, source, newest_first=True) if each.manifest.complete), None)
     pages = newest.manifest.pages[:1] if newest is not None else []
-    if newest is None or not pages or pages[0].lost:
+    if newest is None or not pages:
         return OwnerTable()
+    try:
+        return _read(unpacked_json(newest.folder / pages[0].file)["books"])
+    except (OSError, DamagedFileError, LookupError, TypeError, ValueError):
+        return OwnerTable()  # whoever reads the page for gold reports what is wrong with it
+
+
+def _read(books: Sequence[Mapping[str, Any]]) -> OwnerTable:
     words: list[set[str]] = []
     empty: dict[str, frozenset[str]] = {}
-    for book in unpacked_json(newest.folder / pages[0].file)["books"]:
+    for book in books:
         places = {column.word: column.place for column in columns_of(book["titles"]) if column.word is not None}
         words.append({*places})
         ids = {word: place for word, place in places.items() if word in IDS}

@@ -71,3 +71,26 @@ def test_a_name_that_a_person_wrote_leads_and_is_proposed_where_another_one_stan
     }
     assert rejected["2026-01"].status == "in_sync"
     assert [state.activities for state in states.values()] == [3, 1, 0]
+
+
+@WITH_THE_TOY
+def test_runs_propose_since_a_day_and_what_was_proposed_before_stays(world: World) -> None:
+    choose(world, "priority = 1", "[providers.strava]", 'write = ["name"]', "[changes]", "propose_since = 2026-02-12")
+    days = ("2025-06-10", "2026-02-11", "2026-02-12")
+    for day in days:
+        world.subject.add(day, f"of {day}")
+    list_at_strava(world, *(at_strava(number, day, None) for number, day in enumerate(days, start=1)))
+    world.pull()
+    with reading(world.run().lake) as connection:
+        (old,) = proposals_now(world.settings, connection, months=["2025-06"], now=NOW)
+        first = find_proposals(world.settings, connection, months=None, now=NOW)
+        second = find_proposals(world.settings, connection, months=None, now=NOW, standing=[old])
+        assert [change.source_id for change in first.changes] == ["3"]
+        assert [change.source_id for change in second.changes] == ["3", "1"]
+    world.change_account()
+    world.pull()
+    with reading(world.run().lake) as connection:
+        comparison = compare_months(connection, comparing(world.settings, NOW), ["2026-02"])
+        after = find_proposals(world.settings, connection, months=None, now=NOW, standing=[old])
+    assert [row.cells["toy"].present for row in comparison.rows] == [False, False], "another login's rows do not count"
+    assert after.changes == []

@@ -46,7 +46,7 @@ def compare_months(connection: Connection, who: Comparing, months: Collection[st
     for row in rows:
         found = {change.id: change for change in proposals_of(row, parties, gear, facts)}
         changes[row.effort.key] = [change for key, change in found.items() if key not in known]
-        known |= found.keys()
+        known.update(found)
     return Comparison(parties, rows, gear, changes)
 
 
