@@ -79,6 +79,7 @@ def test_an_id_that_is_filled_in_later_makes_no_new_activity_also_after_a_rebuil
     ) == before
 
 
+@pytest.mark.slow
 def test_approved_changes_come_into_the_table_gold_follows_and_the_undo_takes_them_back(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import cached_property
 from typing import Any
 
 from strava_pipeline.core.changes.records import Change, Value, is_same
@@ -60,7 +61,6 @@ class Books:
         self._books, self._zone, self._units = content["books"], content["zone"], content["units"]
         self.rows = list(rows_of(content))
         self._by_key = {row.key: row for row in self.rows}
-        self._clocks: dict[datetime, list[Row]] | None = None
 
     def sheet(self, book: int) -> str:
         """The name of a book's sheet."""
@@ -79,16 +79,21 @@ class Books:
         """The cells of the activities by word, the last one first."""
         return [row.cells for row in reversed(self.rows) if row.book == book]
 
+    @cached_property
+    def _by_id(self) -> dict[tuple[str, str | None], Row]:
+        """The rows by a source and its id, the first of those that have it."""
+        return {each: row for row in reversed(self.rows) for each in row.ids.items()}
+
+    @cached_property
     def _by_clock(self) -> dict[datetime, list[Row]]:
         """The rows by their starts as the table's clock showed them."""
-        if self._clocks is None:
-            self._clocks = defaultdict(list)
-            for row in self.rows:
-                start = row.start
-                if start is not None and start.clock is not None:
-                    home = wall_clock("", start.instant, self._zone) if start.instant is not None else start.clock
-                    self._clocks[home].append(row)
-        return self._clocks
+        found: dict[datetime, list[Row]] = defaultdict(list)
+        for row in self.rows:
+            start = row.start
+            if start is not None and start.clock is not None:
+                home = wall_clock("", start.instant, self._zone) if start.instant is not None else start.clock
+                found[home].append(row)
+        return found
 
     def edits(self, book: int) -> Edits:
         """No edits yet, and where rows may be added."""
@@ -196,10 +201,10 @@ class Books:
         if change.source_id is not None and change.source_id in self._by_key:
             return self._by_key[change.source_id]
         ids = {source: read_id(values.get(word)) for word, source in IDS.items() if values.get(word)}
-        for row in self.rows:
-            if any(found is not None and row.ids.get(source) == found for source, found in ids.items()):
-                return row
-        for row in self._by_clock().get(wall_clock(values[START], began, self._zone), ()):
+        for each in ids.items():
+            if each in self._by_id:
+                return self._by_id[each]
+        for row in self._by_clock.get(wall_clock(values[START], began, self._zone), ()):
             cells = cells_of[row.book]
             if "distance" not in cells or is_there(row, "distance", values["distance"], cells["distance"], self._units):
                 return row
