@@ -37,6 +37,10 @@ class DelimitedEditor:
         """CSV has no cells that can't be written."""
         return Refusals()
 
+    def check_cell(self, value: Cell) -> None:
+        """Raises UnsupportedChangeError where this file can't hold the content of a cell."""
+        self._encoded(self._raw(value, ",", quoted=False), encoding_of(self.body))
+
     def edited(self, edits: Edits) -> bytes:
         """The file with the edits. Raises UnsupportedChangeError where it can't hold a text."""
         text, encoding = decoded(self.name, self.body), encoding_of(self.body)

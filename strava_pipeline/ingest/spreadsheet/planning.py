@@ -139,8 +139,7 @@ class Books:
             raise UnsupportedChangeError(f"{row.table}: there is no column {word}. Add one with that title.")
         cell = f"{column.letters}{row.number}"
         address = self.place(row.book, cell)
-        if cell in refusals.cells or (refusals.is_protected and is_blank(row.cells.get(word))):
-            why = refusals.cells.get(cell, "is in a protected sheet")
+        if why := refusals.cells.get(cell):
             raise UnsupportedChangeError(f"{address} {why}, so it is not overwritten.")
         return address
 

@@ -42,7 +42,9 @@ def require_closed(path: Path) -> None:
 def require_writable(path: Path) -> None:
     """Raises SourceError where the file or its folder may not be changed."""
     place = path.resolve()
-    if not place.stat().st_mode & 0o222 or not os.access(place, os.W_OK):
+    with _faults_named(path):
+        mode = place.stat().st_mode
+    if not mode & 0o222 or not os.access(place, os.W_OK):
         raise SourceError(
             f"{path.name} is read-only, so nothing was written. Allow writing, and apply the change again."
         )

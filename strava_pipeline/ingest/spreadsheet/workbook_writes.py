@@ -16,7 +16,7 @@ import openpyxl
 from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE, MergedCell
 from openpyxl.cell.cell import Cell as BookCell
 from openpyxl.styles.numbers import is_date_format
-from openpyxl.utils import range_boundaries
+from openpyxl.utils import get_column_letter, range_boundaries
 from openpyxl.utils.datetime import to_excel
 
 from strava_pipeline.core.sheets.cells import Cell, shown
@@ -61,6 +61,14 @@ class WorkbookEditor:
         cells = {cell.coordinate: why for row in sheet.iter_rows() for cell in row if (why := _refused(sheet, cell))}
         forms = {cell.coordinate: cell.number_format for row in sheet.iter_rows() for cell in row}
         return Refusals(cells, forms, bool(sheet.protection.sheet))
+
+    def check_cell(self, value: Cell) -> None:
+        """Raises UnsupportedChangeError where a workbook can't hold the content of a cell."""
+        if isinstance(value, str) and (len(value) > _LONGEST_TEXT or ILLEGAL_CHARACTERS_RE.search(value)):
+            raise UnsupportedChangeError(
+                f"The new text is longer than a cell of {self.name} can be, or has characters that no workbook can hold; it was "
+                "not written."
+            )
 
     def edited(self, edits: Edits) -> bytes:
         """The workbook with the edits. Raises UnsupportedChangeError where a cell can't take a content, or something is lost."""
@@ -169,10 +177,6 @@ def _put(cell: BookCell, value: Cell) -> None:
                 cell.number_format = DURATION_FORMAT  # h:mm would show the hours beyond whole days only
             cell.value = timedelta(seconds=seconds)
         case str():
-            if len(value) > _LONGEST_TEXT or ILLEGAL_CHARACTERS_RE.search(value):
-                raise UnsupportedChangeError(
-                    f"The text for {cell.coordinate} is longer than a cell can be, or has characters that no workbook can hold."
-                )
             cell.value = value
             cell.data_type = "s"  # never a formula, an error or a number, whatever it begins with
         case _:
@@ -216,10 +220,17 @@ def _extend_table(sheet: Any, first: int, last: int, name: str) -> None:
                 f"{name}: the table in {sheet.title} ends with a row of totals, so no row can be added. Switch that row off "
                 "(Table Design > Total Row)."
             )
-        corner = f"{sheet.cell(top, left).coordinate}:{sheet.cell(last, right).coordinate}"
-        table.ref = corner
-        if table.autoFilter is not None:
-            table.autoFilter.ref = corner
+        _resize(table, f"{_corner(left, top)}:{_corner(right, last)}")
+
+
+def _corner(column: int, row: int) -> str:
+    return f"{get_column_letter(column)}{row}"
+
+
+def _resize(table: Any, ref: str) -> None:
+    table.ref = ref
+    if table.autoFilter is not None:
+        table.autoFilter.ref = ref
 
 
 def _remove(sheet: Any, number: int, edits: Edits) -> None:
@@ -235,10 +246,7 @@ def _remove(sheet: Any, number: int, edits: Edits) -> None:
     for table in sheet.tables.values():
         left, top, right, bottom = range_boundaries(table.ref)
         if number == bottom and bottom - top > 1:
-            corner = f"{sheet.cell(top, left).coordinate}:{sheet.cell(bottom - 1, right).coordinate}"
-            table.ref = corner
-            if table.autoFilter is not None:
-                table.autoFilter.ref = corner
+            _resize(table, f"{_corner(left, top)}:{_corner(right, bottom - 1)}")
 
 
 def _addresses(edits: Edits, first: int) -> Iterator[str]:

@@ -13,6 +13,7 @@ from strava_pipeline.core.changes.records import Change, Value
 from strava_pipeline.core.errors import TransientError
 from strava_pipeline.core.json_values import json_bytes, parse_json
 from strava_pipeline.core.rows import Json
+from strava_pipeline.core.sheets.cells import Cell
 from strava_pipeline.ingest.clock import ServerClock
 from strava_pipeline.ingest.provider import OnWait
 from strava_pipeline.ingest.spreadsheet.client import WORKBOOKS, Look, SpreadsheetClient, connect
@@ -35,6 +36,10 @@ class Editor(Protocol):
 
     def refusals(self) -> Refusals:
         """Which cells can't be written."""
+        ...
+
+    def check_cell(self, value: Cell) -> None:
+        """Raises UnsupportedChangeError where such a file can't hold the content of a cell."""
         ...
 
     def edited(self, edits: Edits) -> bytes:
@@ -71,7 +76,10 @@ class SpreadsheetWriter:
         return Reading(found.value, answers, source_id=found.key, restore=found.restore)
 
     def requests(self, change: Change, before: Reading) -> Sequence[Request]:
-        """The cells that `write` would write, with what they hold and would hold, as a person reads them."""
+        """The cells that `write` would write, with what they hold and would hold, as a person reads them.
+
+        Raises UnsupportedChangeError where the file can't hold the new content, so that no other change fails with this one.
+        """
         books = self._look()
         plan = self._plan(books, [change])
         return list(plan.requests())
@@ -103,6 +111,10 @@ class SpreadsheetWriter:
         plan = Plan(books)
         for change in {each.id: each for each in changes}.values():
             plan.add(change, self._found(books, change))
+        for book, edits in plan.edits().items():
+            editor = self._editor(book)
+            for value in (*(each.new for each in edits.cells), *(cell for row in edits.rows for cell in row.values())):
+                editor.check_cell(value)
         return plan
 
     def _refusals(self, book: int) -> Refusals:
