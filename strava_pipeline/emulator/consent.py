@@ -21,7 +21,7 @@ class Consents:
         denied: the person does not agree.
         withheld: scopes that the person does not grant.
         codes: when each was given (epoch seconds), for which address and scopes.
-        tokens: the access tokens that are accepted.
+        tokens: the access tokens that are accepted, each with its scopes.
     """
 
     client_id: str
@@ -29,7 +29,7 @@ class Consents:
     denied: bool = False
     withheld: frozenset[str] = frozenset()
     codes: dict[str, tuple[float, str, str]] = field(default_factory=dict)
-    tokens: set[str] = field(default_factory=set)
+    tokens: dict[str, str] = field(default_factory=dict)
 
     def agree(self, query: Json, epoch: float) -> Response:
         """The answer of the page: a redirect with a code and the state, or with the refusal."""
@@ -53,12 +53,17 @@ class Consents:
         if not is_application or epoch - at > CODE_SECONDS or (with_redirect and sent.get("redirect_uri") != redirect):
             return None
         token = f"token-of-{sent['code']}"
-        self.tokens.add(token)
+        self.tokens[token] = scopes
         return token, scopes
 
     def has(self, authorization: str) -> bool:
         """Whether a header is a login with one of the tokens."""
-        return authorization.removeprefix("Bearer ") in self.tokens and authorization.startswith("Bearer ")
+        return self.scopes_of(authorization) is not None
+
+    def scopes_of(self, authorization: str) -> str | None:
+        """The scopes of the token in a header, with commas between; None: it is no login with one of the tokens."""
+        kind, _, token = authorization.partition(" ")
+        return self.tokens.get(token) if kind == "Bearer" else None
 
 
 def consent_route(consents: Consents, epoch: Callable[[], float]) -> Route:

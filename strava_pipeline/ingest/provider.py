@@ -66,6 +66,7 @@ class LoginRequest:
         code: the code, or the address with it, that a service's page sent the person to; None: the page is to be shown.
         listen: the port on which that address is caught; None: the person pastes it.
         writes: something may be changed at the service, so that the login has to allow it.
+        creates_gear: new gear may be made there, too.
     """
 
     tokens: Path | None
@@ -75,6 +76,7 @@ class LoginRequest:
     code: str | None = None
     listen: int | None = None
     writes: bool = False
+    creates_gear: bool = False
 
 
 @dataclass(frozen=True, slots=True)

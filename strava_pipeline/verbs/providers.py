@@ -204,7 +204,7 @@ def login(
     from strava_pipeline.core.errors import MisuseError
     from strava_pipeline.core.providers import spec_of
     from strava_pipeline.ingest.clock import machine_clock
-    from strava_pipeline.ingest.providers_file import enabled_providers, provider_choices
+    from strava_pipeline.ingest.providers_file import enabled_providers
     from strava_pipeline.ingest.registry import connect, log_in, login_files, login_settings
     from strava_pipeline.settings import Settings, env_file
 
@@ -222,9 +222,8 @@ def login(
         connect(name, settings, clock)
         echo(f"The login of {title} is in settings: {listed}, from the environment or {env_file()}. They are usable.")
     else:
-        choice = provider_choices(settings.providers_config).get(name)
         consent = {"code": code, "listen": (port or PORT) if listen else None}
-        log_in(name, settings, _request(tokens, writes=bool(choice and choice.write), **consent))
+        log_in(name, settings, _request(tokens, **_permissions(settings, name), **consent))
         places = " and ".join(map(str, login_files(name, settings)))
         echo(f"Logged in to {title}; the login is kept in {places}.")
     if check:
@@ -248,6 +247,16 @@ def _own_name(typed: str) -> str:
             "Strava has commands of its own: `strava-pipeline auth` logs in, `strava-pipeline flow` pulls."
         )
     return provider_name(typed)
+
+
+def _permissions(settings: "Settings", name: str) -> dict[str, bool]:
+    """What the login of a provider has to allow, by what providers.toml lets be changed there."""
+    from strava_pipeline.ingest.providers_file import providers_file
+
+    file = providers_file(settings.providers_config)
+    choice = file.providers.get(name)
+    writes = bool(choice and choice.write)
+    return {"writes": writes, "creates_gear": writes and file.changes.create_gear}
 
 
 def _request(tokens: Path | None, **more: Any) -> "LoginRequest":

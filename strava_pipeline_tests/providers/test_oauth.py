@@ -11,10 +11,14 @@ import pytest
 import requests
 from pydantic import SecretStr
 
+from strava_pipeline.core.changes.records import Change
 from strava_pipeline.core.errors import MisuseError, NeedsLoginError
 from strava_pipeline.ingest import registry
+from strava_pipeline.ingest.clock import machine_clock
+from strava_pipeline.ingest.intervals_icu.writes import connect_writer
 from strava_pipeline.ingest.provider import LoginRequest
 from strava_pipeline.ingest.service_oauth import token_file
+from strava_pipeline.ingest.writer import Reading
 from strava_pipeline.operations.provider_access import provider_login_files
 from strava_pipeline.operations.provider_source import ProviderSource
 from strava_pipeline_tests.patience import PATIENCE
@@ -56,6 +60,14 @@ class Person:
 
     def request(self, **more: Any) -> LoginRequest:
         return LoginRequest(tokens=None, ask=self.ask, ask_secret=self.ask, say=self.said.append, **more)
+
+
+def rename(world: World, source_id: str) -> None:
+    """Write a name there, by the writer."""
+    clock = machine_clock(now=world.subject.clock.now)
+    writer = connect_writer(world.settings, clock, lambda why, seconds: None)
+    change = Change(kind="update_name", provider=world.subject.name, month="2025-01", source_id=source_id, new="New")
+    writer.write([change], [Reading(None)])
 
 
 def log_in(world: World, person: Person, **more: Any) -> None:
@@ -143,3 +155,10 @@ def test_a_refusal_a_code_that_is_used_up_and_scopes_that_are_not_granted_are_sa
         log_in(world, person := Person(), writes=True)
         assert "scope=ACTIVITY:WRITE,SETTINGS:READ" in person.page
         assert any("Not granted: ACTIVITY:WRITE – nothing can be changed there" in text for text in person.said)
+        with pytest.raises(NeedsLoginError, match="Run strava-pipeline providers login"):
+            rename(world, ride := five(world.subject)[0])
+        consents(world).withheld = frozenset()
+        log_in(world, person := Person(), writes=True, creates_gear=True)
+        assert "scope=ACTIVITY:WRITE,SETTINGS:WRITE" in person.page
+        rename(world, ride)
+        assert len(world.subject.journal.writes) == 1

@@ -159,8 +159,11 @@ class IntervalsGate(Gate[IntervalsIcu]):
         """The status and the headers of a call that is not let through."""
         try:
             login = dict(scope["headers"]).get(b"authorization", b"").decode("latin-1")
-            if not self.state.consents.has(login) and not _is_login(login, self.state.key):
+            scopes = self.state.consents.scopes_of(login)
+            if scopes is None and not _is_login(login, self.state.key):
                 return 401, []
+            if scopes is not None and _scope_to_write(scope) not in (None, *scopes.split(",")):
+                return 403, []
         except AuthenticationError:
             return 403, []
         self.state.count.move_to(self.state.epoch)
@@ -179,6 +182,13 @@ class IntervalsGate(Gate[IntervalsIcu]):
 
     def _seconds_left(self) -> int:
         return int(WINDOW - self.state.epoch % WINDOW) + 1
+
+
+def _scope_to_write(call: Scope) -> str | None:
+    """The scope that a login by OAuth needs for a call that changes something; None: the call only reads."""
+    if call["method"] == "GET":
+        return None
+    return "SETTINGS:WRITE" if call["path"].endswith("/gear") else "ACTIVITY:WRITE"
 
 
 def _is_login(header: str, key: str) -> bool:

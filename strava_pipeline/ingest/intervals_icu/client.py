@@ -262,14 +262,15 @@ def is_application_set(settings: Settings) -> bool:
     return settings.intervals_client_id is not None and settings.intervals_client_secret is not None
 
 
-def application_of(settings: Settings, *, writes: bool) -> ServiceApplication:
-    """The user's app, and what it asks for. `writes`: activities may be changed."""
+def application_of(settings: Settings, *, writes: bool, creates_gear: bool = False) -> ServiceApplication:
+    """The user's app, and what it asks for. `writes`: activities may be changed; `creates_gear`: gear may be made."""
     client_id, secret = settings.intervals_client_id, settings.intervals_client_secret
     if client_id is None or secret is None:
         raise MissingSettingsError("INTERVALS_CLIENT_ID and INTERVALS_CLIENT_SECRET are needed for a login by OAuth.")
     activity = (
         ("ACTIVITY:WRITE", "nothing can be changed there") if writes else (READ, "no activity can be read at all")
     )
+    gear = ("SETTINGS:WRITE", "no gear can be made there") if creates_gear else (GEAR_SCOPE, "gear will be missing")
     return ServiceApplication(
         name=NAME,
         title=spec_of(NAME).title,
@@ -277,7 +278,7 @@ def application_of(settings: Settings, *, writes: bool) -> ServiceApplication:
         token_url=f"{settings.intervals_base_url}/api/oauth/token",
         client_id=client_id,
         client_secret=secret.get_secret_value().strip(),
-        scopes=dict([activity, (GEAR_SCOPE, "gear will be missing")]),
+        scopes=dict([activity, gear]),
         covers={READ: "ACTIVITY:WRITE", GEAR_SCOPE: "SETTINGS:WRITE"},
         account_of=_account_of,
     )
@@ -290,7 +291,7 @@ def _account_of(answer: Mapping[str, Any]) -> str | None:
 
 def login(settings: Settings, clock: ServerClock, request: LoginRequest) -> None:
     """Log in on the page of intervals.icu."""
-    application = application_of(settings, writes=request.writes)
+    application = application_of(settings, writes=request.writes, creates_gear=request.creates_gear)
     log_in_by_consent(application, settings, make_wire(settings, clock), request)
 
 
