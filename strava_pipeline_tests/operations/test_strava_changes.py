@@ -11,6 +11,7 @@ import pytest
 
 from strava_pipeline.core.changes.records import Change
 from strava_pipeline.core.changes.states import ChangeState
+from strava_pipeline.core.errors import MisuseError
 from strava_pipeline.core.limits import ImportLimits
 from strava_pipeline.core.sources import STRAVA
 from strava_pipeline.ingest.strava.oauth import SCOPES
@@ -21,7 +22,7 @@ from strava_pipeline.lake.bronze.listing import begin_listing
 from strava_pipeline.lake.bronze.manifests import Window
 from strava_pipeline.lake.gold.warehouse import reading, writing
 from strava_pipeline.lake.imports.merge import merge_files
-from strava_pipeline.operations.changes.apply_step import upload_files
+from strava_pipeline.operations.changes.apply_step import upload_files, writer_of
 from strava_pipeline.operations.changes.applying import Applied, apply_at
 from strava_pipeline.operations.changes.comparing import proposals_now
 from strava_pipeline.operations.importing import land_paths, make_activities
@@ -191,3 +192,13 @@ def test_without_the_permission_the_approvals_stand(pulled: Pulled) -> None:
     pulled.world.log_in()
     report = pulled.apply(Change(kind="update_name", provider=STRAVA, month="2026-03", source_id="1", old="a", new="b"))
     assert (dict(report.results), report.left, "auth --write" in report.problem) == ({}, 1, True)
+
+
+def test_an_emulator_is_asked_nothing_for_the_folder_of_a_real_athlete(pulled: Pulled) -> None:
+    run, calls = pulled.run(), pulled.world.calls()["total"]
+    begin_listing(
+        run.lake, Window(mode="lite", after=None, before=None), athlete_id=7, at=run.now(), host="www.strava.com"
+    )
+    with pytest.raises(MisuseError, match="must not stand among real ones"):
+        writer_of(pulled.world.settings, run, STRAVA, lambda why, seconds: None)
+    assert pulled.world.calls()["total"] == calls

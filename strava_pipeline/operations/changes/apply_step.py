@@ -20,6 +20,7 @@ from strava_pipeline.core.sources import STRAVA
 from strava_pipeline.core.years import YearRange
 from strava_pipeline.ingest.provider import OnWait
 from strava_pipeline.ingest.writer import UnsupportedChangeError, WholeWriter, Writer
+from strava_pipeline.lake.bronze.listings import refuse_emulator
 from strava_pipeline.lake.changes import verdicts
 from strava_pipeline.lake.imports.files import stored_bytes
 from strava_pipeline.lake.paths import Lake
@@ -145,6 +146,8 @@ def writer_of(settings: Settings, run: RunContext, provider: str, on_wait: OnWai
     sources = ProviderSources(settings, run)
     if provider == DISK:
         return Downloads(run, sources)
+    if provider == STRAVA:
+        refuse_emulator(run.lake, settings.api_url)
     writer = connect_writer(provider, settings, on_wait)
     if is_whole(provider):
         newest = newest_reading(run.lake, provider, sources.source(provider).account_name)
