@@ -27,7 +27,7 @@ class OwnerTable:
 def owner_table(lake: Lake, source: str) -> OwnerTable:
     """The newest complete reading of a provider that is a person's table; an empty one, where there is none to be read."""
     newest = next((each for each in listings(lake, source, newest_first=True) if each.manifest.complete), None)
-    pages = newest.manifest.pages[:1] if newest is not None else []
+    pages = newest.manifest.pages[-1:] if newest is not None else []  # of several readings, the last one
     if newest is None or not pages:
         return OwnerTable()
     try:

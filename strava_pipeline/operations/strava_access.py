@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from strava_pipeline.core.errors import PipelineError
 from strava_pipeline.ingest.clock import ServerClock, system_clock
 from strava_pipeline.ingest.strava.access import no_access_reason, revoked_at, revoked_message, withdraw_access
 from strava_pipeline.ingest.strava.budget import Remaining, make_budget
@@ -48,6 +49,15 @@ def login_state(settings: Settings) -> LoginState:
     scopes = None if token.scope is None else token.scope.replace(",", " ").split()
     missing = [] if scopes is None else missing_scopes(SCOPES, scopes)
     return LoginState(token.athlete_id, scopes, missing, token.may_write, token.expires_at, token.refused_at)
+
+
+def write_problem(settings: Settings) -> str | None:
+    """Why nothing can be changed at Strava, for a person; None: it can be, or that is not known."""
+    try:
+        may_write = login_state(settings).may_write
+    except PipelineError:  # there is no login, or it can't be read: whoever asks Strava says so
+        return None
+    return "The login may only read. To allow changes: strava-pipeline auth --write" if may_write is False else None
 
 
 def has_login(settings: Settings) -> bool:

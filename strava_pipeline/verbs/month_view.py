@@ -44,6 +44,9 @@ def print_comparison(month: str, state: Month, comparison: Comparison) -> None:
             out.print(f"\n{row.effort.local_start:%Y-%m-%d %H:%M}  {_title(row)}{_distance(row)}", style="bold")
             for text, style in lines:
                 out.print(f"  {text}", style=style)
+    for party in comparison.parties:
+        if party.obstacle is not None:
+            out.print(f"\n{spec_of(party.name).title}: {party.obstacle}", style="yellow")
     unlinked = sum("unsupported" in {cell.gear_status for cell in row.cells.values()} for row in comparison.rows)
     if unlinked:
         out.print(

@@ -136,6 +136,7 @@ def _json(
     shape = {
         "month": month,
         **asdict(state),
+        "obstacles": {party.name: party.obstacle for party in comparison.parties if party.obstacle},
         "rows": {row.effort.key: row.to_json() for row in comparison.rows},
         "changes": {key: shown(each) for key, each in proposed.items()},
         "pulled": {name: one.as_json(name) for name, one in pulled.items()},

@@ -1,7 +1,10 @@
 """What providers have of the same months, compared in a data folder: who leads, what differs, which months were pulled."""
 
+import json
 from datetime import UTC, datetime
 from typing import Any
+
+import pytest
 
 from strava_pipeline.lake.gold.warehouse import reading
 from strava_pipeline.operations.changes.comparing import (
@@ -94,3 +97,50 @@ def test_runs_propose_since_a_day_and_what_was_proposed_before_stays(world: Worl
         after = find_proposals(world.settings, connection, months=None, now=NOW, standing=[old])
     assert [row.cells["toy"].present for row in comparison.rows] == [False, False], "another login's rows do not count"
     assert after.changes == []
+
+
+@WITH_THE_TOY
+def test_where_the_login_may_only_read_a_difference_is_unsupported(world: World) -> None:
+    choose(world, "priority = 1", "[providers.strava]", 'write = ["name"]')
+    world.subject.add("2026-02-11", "Home")
+    list_at_strava(world, at_strava(1, "2026-02-11", "Away"))
+    world.pull()
+    world.settings.secrets_dir.mkdir(exist_ok=True)
+    for scope, status, proposed in (("read", "unsupported", 0), ("read,activity:write", "wrong", 1)):
+        token = {"access_token": "a", "refresh_token": "r", "expires_at": 1, "scope": scope}
+        (world.settings.secrets_dir / "strava_token.json").write_text(json.dumps(token))
+        with reading(world.run().lake) as connection:
+            found = compare_months(connection, comparing(world.settings, NOW), ["2026-02"])
+        (row,) = found.rows
+        assert row.cells["strava"].name_status == status
+        assert len(found.changes["1"]) == proposed
+        assert [bool(party.obstacle) for party in found.parties] == [False, not proposed]
+
+
+@pytest.mark.parametrize("world", ["spreadsheet"], indirect=True)
+def test_a_table_gets_rows_and_ids_of_what_strava_has(world: World) -> None:
+    choose(world, 'write = ["name", "gear", "duration"]', "[gear.Blue]", 'strava = "b1"', 'spreadsheet = "Blue one"')
+    world.subject.add("2026-02-11", "Home")
+    list_at_strava(
+        world,
+        at_strava(1, "2026-02-11", "Morning Ride") | {"gear_id": "b1"},
+        at_strava(2, "2026-02-20", "Away") | {"gear_id": "b1", "average_temp": 7.0},
+    )
+    world.pull("all")
+    with reading(world.run().lake) as connection:
+        found = find_proposals(world.settings, connection, months=None, now=NOW).changes
+    shown = {change.kind: change for change in found}
+    assert len(shown) == len(found)
+    row = shown["add_activity"].new
+    assert row == {
+        "start_time": "2026-02-20T07:00:00",
+        "activity_type": "Ride",
+        "equipment": "Blue one",
+        "duration_hms": 600,
+        "distance": 2224.0,
+        "temperature": 7.0,
+        "strava_id": "2",
+        "notes": "Away",
+    }
+    assert (shown["link_activity"].old, shown["link_activity"].new) == ({"strava_id": None}, {"strava_id": "1"})
+    assert len(shown) == 2, "the row's own equipment is not linked, so nobody's gear leads there"

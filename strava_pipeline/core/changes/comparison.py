@@ -110,6 +110,7 @@ class Party:
         by_hand: whether a person wrote its rows.
         edits: what can be changed there at all.
         write: what the person allows to be changed there; nothing else is ever proposed.
+        obstacle: why nothing can be changed there although the person allows it, for a person.
         adds, uploads, creates_gear: whether rows, files and gear may be added there.
         columns, empty_ids: of a person's table the words of its columns, and those of a row's empty cells for ids.
         downloads: the activities whose file may be fetched when a person asks for it.
@@ -124,6 +125,7 @@ class Party:
     by_hand: bool = False
     edits: Collection[str] = frozenset()
     write: Collection[str] = frozenset()
+    obstacle: str | None = None
     adds: bool = False
     columns: Collection[str] = frozenset()
     empty_ids: Mapping[str, Collection[str]] = field(default_factory=dict, repr=False)

@@ -24,6 +24,7 @@ from strava_pipeline.lake.gold.warehouse import Connection
 from strava_pipeline.lake.owner_table import OwnerTable, owner_table
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.provider_gear import gear_asked_of
+from strava_pipeline.operations.strava_access import write_problem
 from strava_pipeline.operations.years import year_range
 from strava_pipeline.settings import Settings
 
@@ -39,6 +40,7 @@ class Comparing:
         chosen: by provider, the first whose name and gear count comes first.
         pulls: what the listings of each cover.
         links: gear, as a person linked it.
+        obstacles: why a login can't change what the person allows, by provider.
         years: the partitions.
         now: UTC.
     """
@@ -48,6 +50,7 @@ class Comparing:
     pulls: Mapping[str, Pulled]
     changes: ChangesChoice
     links: Links
+    obstacles: Mapping[str, str]
     years: YearRange
     now: datetime
 
@@ -74,9 +77,11 @@ class Comparing:
 
     def _party(self, connection: Connection, name: str, months: Collection[str]) -> Party:
         spec, choice, found = spec_of(name), self.chosen[name], self.pulls[name]
-        writes, can = bool(choice.write), spec.capabilities
+        obstacle, can = self.obstacles.get(name), spec.capabilities
+        writes = bool(choice.write) and obstacle is None
         table = owner_table(self.lake, name) if "adds" in can else OwnerTable()
         edits = {edit for edit in spec.edits if "adds" not in can or _COLUMN_OF[edit] in table.columns}
+        edits = edits if obstacle is None else set()
         wanted = []
         if not choice.auto_files and "files" in can:
             years = sorted({self.years.clamp(int(month[:4])) for month in months})
@@ -87,6 +92,7 @@ class Comparing:
             by_hand=spec.by_hand,
             edits=edits,
             write=choice.write,
+            obstacle=obstacle,
             adds=writes and "adds" in can and self.changes.add_activities,
             columns=table.columns,
             empty_ids=table.empty_ids,
@@ -109,7 +115,9 @@ def comparing(settings: Settings, now: datetime) -> Comparing:
     ranked = [name for name in naming_order([*enabled], priorities) if name in enabled]
     pulls = {name: found for name in ranked if (found := pulled(lake, name, zone)) is not None}
     chosen = {name: enabled[name] for name in pulls}
-    return Comparing(lake, chosen, pulls, file.changes, file.gear, year_range(settings.first_year), now)
+    why = write_problem(settings) if enabled[STRAVA].write else None
+    obstacles = {} if why is None else {STRAVA: why}
+    return Comparing(lake, chosen, pulls, file.changes, file.gear, obstacles, year_range(settings.first_year), now)
 
 
 def _month_before(moment: datetime) -> date:
