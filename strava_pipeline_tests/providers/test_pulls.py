@@ -283,6 +283,26 @@ def test_a_month_is_pulled_on_demand_and_a_limit_ends_with_3(
     assert "Toy lets no more calls through until" in found["stopped_early"]
 
 
+@pytest.mark.slow
+def test_a_month_of_all_services_is_pulled_though_one_fails_and_then_compared(
+    rig: Rig, services: tuple[ToySubject, Toy], type_on: TypeOn
+) -> None:
+    services[0].fail(kind="status", status=500, times=3)
+    said = type_on(rig)("sync-month", "2025-02", "--json")
+    found = json.loads(said.out)
+    assert (said.code, [*found["pulled"]]) == (1, ["strava", "tin", "toy"])
+    assert found["pulled"]["toy"]["error"].startswith("GET /activities: Toy answered 500")
+    here = [item for item in rig.truth() if item["start_date_local"].startswith("2025-02")]
+    assert found["pulled"]["strava"]["listed"] >= len(here)
+    assert found["activities"] == len(here) + 1
+    states = {name: (one["status"], one["activities"]) for name, one in found["providers"].items()}
+    assert states == {"strava": ("in_sync", len(here)), "toy": ("not_pulled", 0), "tin": ("in_sync", 1)}
+    said = type_on(rig)("sync-month", "2025-02")
+    assert said.code == 0
+    assert "\nListed 2 activities of Toy in 3 calls" in said.out
+    assert f"\n2025-02  in sync, {len(here) + 1} activities\n" in said.out
+
+
 @pytest.mark.parametrize(
     ("words", "code", "what"),
     [

@@ -229,8 +229,10 @@ def _name(leading: tuple[Party, Said], effort: Effort) -> tuple[str, str] | None
 
 
 def _leading_gear(leading: Sequence[tuple[Party, Said]], gear: LinkedGear) -> tuple[str | None, str | None]:
-    """Whose gear counts, and the item. Gear that is not linked lets nobody below it lead: it may be another item."""
+    """Whose gear counts, and the item. Gear that is not linked, or not known, lets nobody below it lead: it may be another."""
     for party, said in leading:
+        if party.gear_asked is not None and said.source_id not in party.gear_asked:
+            return None, None
         if said.gear_id is not None and is_given(said.gear_id):
             item = gear.item(party.name, said.gear_id)
             return (None, None) if item is None else (party.name, item)

@@ -177,9 +177,11 @@ def _states(
     for month in sorted(months, reverse=True):
         of_month = {
             name: ProviderMonth(
-                _status((month, name) in covered, (month, name) in due), present[month, name], listed.last_at(month)
+                _status((month, name) in covered, (month, name) in due),
+                present[month, name],
+                who.pulls[name].last_at(month) if name in who.pulls else None,
             )
-            for name, listed in who.pulls.items()
+            for name in who.chosen
         }
         found[month] = Month(_worst(each.status for each in of_month.values()), efforts_of[month], of_month)
     return found

@@ -37,8 +37,8 @@ class Comparing:
     """Who takes part in comparisons, and since when.
 
     Args:
-        chosen: by provider, the first whose name and gear count comes first.
-        pulls: what the listings of each cover.
+        chosen: of each enabled provider, Strava among them; the first whose name and gear count comes first.
+        pulls: what the listings of each cover; a provider that was never listed is not here, and takes no part.
         links: gear, as a person linked it.
         obstacles: why a login can't change what the person allows, by provider.
         years: the partitions.
@@ -56,7 +56,7 @@ class Comparing:
 
     def parties(self, connection: Connection, months: Collection[str]) -> list[Party]:
         """The providers in a comparison of these months. A write_only one whose data are too old is left out."""
-        return [self._party(connection, name, months) for name in self.chosen if not self._is_stale(name)]
+        return [self._party(connection, name, months) for name in self.pulls if not self._is_stale(name)]
 
     def gear(self, connection: Connection) -> LinkedGear:
         """The linked gear of all of them."""
@@ -114,7 +114,7 @@ def comparing(settings: Settings, now: datetime) -> Comparing:
     priorities = {name: choice.priority for name, choice in enabled.items() if choice.priority is not None}
     ranked = [name for name in naming_order([*enabled], priorities) if name in enabled]
     pulls = {name: found for name in ranked if (found := pulled(lake, name, zone)) is not None}
-    chosen = {name: enabled[name] for name in pulls}
+    chosen = {name: enabled[name] for name in ranked if name in pulls or name != STRAVA or settings.client_id}
     why = write_problem(settings) if enabled[STRAVA].write else None
     obstacles = {} if why is None else {STRAVA: why}
     return Comparing(lake, chosen, pulls, file.changes, file.gear, obstacles, year_range(settings.first_year), now)

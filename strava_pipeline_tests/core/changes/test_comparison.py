@@ -295,3 +295,12 @@ def test_a_file_is_fetched_from_the_first_provider_that_gives_it() -> None:
     here = effort(said("strava"), said("garmin", source_id="99"))
     (change,) = proposed(here, garmin={"downloads": {"99"}})
     assert short([change]) == [("download_file", "disk", "99", None, "garmin", "garmin")]
+
+
+def test_gear_that_was_never_asked_for_lets_nobody_below_lead() -> None:
+    here = effort(said("spreadsheet", None, "The red one"), said("strava", None, "b2"))
+    assert gear(compared(here, parties(spreadsheet={"gear_asked": ()}), GEAR)) == (None, "-- ok mi")
+    assert gear(compared(here, parties(spreadsheet={"gear_asked": {"spreadsheet-1"}}), GEAR)) == (
+        "spreadsheet",
+        "au wr mi",
+    )
