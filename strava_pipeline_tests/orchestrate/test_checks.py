@@ -96,6 +96,7 @@ def test_every_check_is_made_in_a_full_run_and_passes_on_what_was_fetched(rig: R
         "files",
         "bronze_activity_streams",
         "webhook_events",
+        "applied_changes",
     }  # jobs of their own
     assert evaluated.keys() == {
         f"{key.asset_key.to_user_string()}.{key.name}"
