@@ -21,7 +21,7 @@ from strava_pipeline.core.errors import (
 from strava_pipeline.core.sources import hashed_id
 from strava_pipeline.ingest.provider import Changes, Page
 from strava_pipeline.lake.bronze.landing import require_writable
-from strava_pipeline.lake.bronze.listing import Listing, begin_listing
+from strava_pipeline.lake.bronze.listing import Listing
 from strava_pipeline.lake.bronze.listings import listings
 from strava_pipeline.lake.bronze.manifests import Deletion, Manifest, Window
 from strava_pipeline.lake.providers import feed_cursor, keep_cursor, whole_listing
@@ -180,16 +180,7 @@ class _Following:
     def _land(self, page: Page) -> None:
         run, source = self.run, self.source
         if self.listing is None:
-            self.listing = begin_listing(
-                run.lake,
-                self._window(),
-                athlete_id=source.athlete_id,
-                at=page.fetched_at.astimezone(UTC),
-                source=source.spec.name,
-                account=source.account_name,
-                host=source.host,
-                run_id=run.run_id,
-            )
+            self.listing = source.begin_listing(self._window(), page.fetched_at)
         self.listing.land(page.read, page.body, {"since": self.cursor}, page.fetched_at, run.years)
         self.rows += len(page.read.activities)
         self.bytes += len(page.body)

@@ -7,7 +7,7 @@ reported of single activities, so it proves nothing about others. What a limit o
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from strava_pipeline.core.deliveries import HintSummary, QueuedHint, WebhookSpec
 from strava_pipeline.core.errors import (
@@ -22,7 +22,7 @@ from strava_pipeline.ingest.calls import FetchReport, fetch_each
 from strava_pipeline.ingest.provider import Page
 from strava_pipeline.lake.bronze.deliveries import DeliveriesState, fetched_since, lock_of, save_deliveries, take_in
 from strava_pipeline.lake.bronze.landing import require_writable
-from strava_pipeline.lake.bronze.listing import Listing, begin_listing
+from strava_pipeline.lake.bronze.listing import Listing
 from strava_pipeline.lake.bronze.manifests import Deletion, Window
 from strava_pipeline.operations.feeds import pull_activities
 from strava_pipeline.operations.options import ListingOptions
@@ -288,16 +288,7 @@ class _Work(ProviderCalls):
     def _listed(self, at: datetime) -> Listing:
         """The run's listing; it begins with the first answer."""
         if self._listing is None:
-            self._listing = begin_listing(
-                self.run.lake,
-                Window(mode="feed", after=None, before=None),
-                athlete_id=self.source.athlete_id,
-                at=at.astimezone(UTC),
-                source=self.source.spec.name,
-                account=self.source.account_name,
-                host=self.source.host,
-                run_id=self.run.run_id,
-            )
+            self._listing = self.source.begin_listing(Window(mode="feed", after=None, before=None), at)
         return self._listing
 
     def _settle(self, source_id: str) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import cast
 
@@ -14,6 +14,8 @@ from strava_pipeline.ingest.provider import FeedProvider, HookedProvider, Lister
 from strava_pipeline.ingest.registry import connect
 from strava_pipeline.ingest.revocation import note_revoked
 from strava_pipeline.lake.bronze.answers import newest_athlete
+from strava_pipeline.lake.bronze.listing import Listing, begin_listing
+from strava_pipeline.lake.bronze.manifests import Window
 from strava_pipeline.lake.providers import feed_state, keep_account, keep_pause
 from strava_pipeline.operations.options import CallOptions
 from strava_pipeline.operations.run_context import RunContext
@@ -94,6 +96,19 @@ class ProviderSource:
         """The data folder's athlete, as far as is known."""
         athlete = newest_athlete(self._run.lake)
         return athlete[1].get("id") if athlete else None
+
+    def begin_listing(self, window: Window, at: datetime) -> Listing:
+        """A listing of this login in bronze, without a page yet. `at`: when its first answer came."""
+        return begin_listing(
+            self._run.lake,
+            window,
+            athlete_id=self.athlete_id,
+            at=at.astimezone(UTC),
+            source=self.spec.name,
+            account=self.account_name,
+            host=self.host,
+            run_id=self._run.run_id,
+        )
 
     @contextmanager
     def calling(self) -> Iterator[None]:
