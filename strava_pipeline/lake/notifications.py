@@ -10,7 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 import orjson
 
@@ -19,7 +19,6 @@ from strava_pipeline.lake.locks import locked
 from strava_pipeline.lake.paths import Lake
 
 Category = Literal["info", "warning", "error"]
-CATEGORIES: tuple[Category, ...] = get_args(Category)
 KEPT = 500  # notifications: a month of a bad connection
 LINES = 2000  # in the file: then it is written again with what is kept
 LONGEST = 1000  # characters of a message; Discord takes 2,000 in all

@@ -35,7 +35,8 @@ def notify_of_run(
     years = years_in_words(years_of_run(run))
     name = f"{run.job_name} ({years})" if years else run.job_name
     if outcome.name == "failed":
-        notify_of_failure(lake, run, ui, why, at)
+        message = f"The run {name} failed: {why or 'it ended without a word'}"
+        notify(lake, "error", message, at, about=f"{run.job_name} {years} {why}", link=link, run_id=run.run_id)
     elif outcome.name == "stopped early":
         message = f"The run {name} stopped early: {why} What was fetched is kept."
         notify(lake, "warning", message, at, about=f"{run.job_name} {why}", link=link, run_id=run.run_id)
@@ -44,14 +45,6 @@ def notify_of_run(
     if proposed := reports.get("proposed_changes", {}).get("newly_proposed"):
         message = f"{counted(proposed, 'change')} at your services wait for a yes or a no."
         notify(lake, "info", message, at, link="strava-pipeline changes list", run_id=run.run_id)
-
-
-def notify_of_failure(lake: Lake, run: dg.DagsterRun, ui: str | None, why: str, at: datetime) -> None:
-    """Keep the notification of a run that failed, one for each run."""
-    years = years_in_words(years_of_run(run))
-    message = f"The run {run.job_name}{f' ({years})' if years else ''} failed: {why or 'it ended without a word'}"
-    link = f"{ui}/runs/{run.run_id}" if ui else "strava-pipeline logs latest"
-    notify(lake, "error", message, at, about=f"{run.job_name} {years} {why}", link=link, run_id=run.run_id)
 
 
 def is_about_failure(made: Notification) -> bool:
