@@ -31,14 +31,14 @@ class Edited:
             "[providers.strava]\npriority = 1\n"
         )
         self.keys = []  # the newest is proposed and written first
-        at_stravas = []
+        self.at_strava: list[dict[str, Any]] = []
         for place in range(1, rides + 1):
             day, hour = f"2026-02-{DAYS - (place - 1) % DAYS:02}", 6 + 4 * ((place - 1) // DAYS)
             began = {"began": f"{day}T{hour + 1:02}:00:00+01:00"} if rides > DAYS else {}
             self.keys.append(world.subject.add(day, f"at the start {place}", **began))
             times = {"start_date": f"{day}T{hour:02}:00:00Z", "start_date_local": f"{day}T{hour + 1:02}:00:00Z"}
-            at_stravas.append({**at_strava(place, day, f"Up hill {place}"), **times})
-        list_at_strava(world, *at_stravas)
+            self.at_strava.append({**at_strava(place, day, f"Up hill {place}"), **times})
+        list_at_strava(world, *self.at_strava)
         world.pull()
         self.propose()
 

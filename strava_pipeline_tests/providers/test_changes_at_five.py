@@ -16,6 +16,7 @@ from strava_pipeline.emulator.services import Service, served
 from strava_pipeline.emulator.strava.app import Emulator
 from strava_pipeline.emulator.strava.application import EmulatorConfig
 from strava_pipeline.emulator.strava.athlete import athlete_of
+from strava_pipeline.emulator.strava.changes import edit
 from strava_pipeline.ingest.clock import ServerClock, machine_clock
 from strava_pipeline.ingest.gear_tables import replace_file, with_links
 from strava_pipeline.ingest.registry import PROVIDERS
@@ -111,8 +112,10 @@ class Services:
         before, after = with_links(path, {item.name: item.proposed for item in items if item.proposed})
         replace_file(path, before, after)
 
-    def disagree_about_gear(self) -> None:
-        """Every third activity with gear has another piece at the services that a program can ask."""
+    def disagree(self) -> None:
+        """Every third activity has Strava's own name there, and another piece of gear at the services that a program can ask."""
+        for row in self.strava.state.store.existing(self.strava.state.epoch)[::3]:
+            edit(self.strava.state, {"id": row.id, "set": {"name": "Morning Ride"}})
         for name, service in self.services.items():
             if service.app is None:
                 continue
@@ -195,7 +198,7 @@ def five(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Services]:
 
 
 def test_what_was_approved_is_written_and_nothing_else_and_undoing_brings_it_back(five: Services) -> None:
-    five.disagree_about_gear()
+    five.disagree()
     five.pull()
     five.link_gear()
     five.merge(five.run(), MONTHS)
