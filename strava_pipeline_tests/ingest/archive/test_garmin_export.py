@@ -130,7 +130,7 @@ def test_a_list_that_breaks_off_is_a_fault_and_the_recordings_come_in(tmp_path: 
     assert len(activities_of(path)) == 1
 
 
-@pytest.mark.parametrize("inner", [b"", b"no zip", zipped(INNER)[:40]])
+@pytest.mark.parametrize("inner", [b"", b"no zip", zipped(INNER)[:40]], ids=["empty", "no zip", "cut"])
 def test_a_damaged_zip_within_is_a_fault(tmp_path: Path, inner: bytes) -> None:
     with open_container(export(tmp_path, [], inner)) as container:
         assert [fault.name for fault in container.faults]
