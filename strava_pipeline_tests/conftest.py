@@ -66,6 +66,11 @@ SOAK = (
 )  # what `make soak` runs one after the other: each under an hour
 
 
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """Bytes that are long are named by their argument: a zip holds the time, and each worker must find the same names."""
+    return argname if isinstance(val, bytes) and len(val) > 16 else None
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Who has a rig runs whole jobs, and is slow. Those that take minutes first: at the end no worker is alone with one."""
     for item in items:
