@@ -49,21 +49,30 @@ def pull_activities(run: RunContext, source: ProviderSource, config: ListingOpti
         is_followed = following.follow()
         if is_followed:
             return following.report(source.client.calls - calls)
-        return _pull_all(run, source, config, year, following.changes)
+        return _pull_all(run, source, config, year, following)
 
 
 def _pull_all(
-    run: RunContext, source: ProviderSource, config: ListingOptions, year: int | None, changes: Changes | None = None
+    run: RunContext,
+    source: ProviderSource,
+    config: ListingOptions,
+    year: int | None,
+    looked: "_Following | None" = None,
 ) -> PullReport:
-    """List everything, with these changes; afterwards the feed goes on behind them, or else at the listing's beginning."""
+    """List everything; afterwards the feed goes on behind the changes that it reported, or at the listing's beginning.
+
+    `looked`: the look at the feed in whose place everything is listed. A listing that broke off before that is gone on
+    with, although its pages lack what changed since they came: the feed then reports that once more.
+    """
+    changes = None if looked is None else looked.changes
     since = None if changes is None else changes.page.fetched_at
     report = pull_listing(run, source, config, year, since=since)
     manifest = report.manifest
     if manifest.complete and report.stopped is None:
         name, account = source.spec.name, source.account_name
-        if changes is not None:
+        if changes is not None and manifest.started_at >= changes.page.fetched_at:
             keep_cursor(run.lake, name, account, changes.cursor)
-        elif feed_cursor(run.lake, name, account) is None:
+        elif looked is not None or feed_cursor(run.lake, name, account) is None:
             began = (manifest.started_at - OVERLAP).astimezone(UTC).replace(microsecond=0)
             keep_cursor(run.lake, name, account, began.isoformat())
     return report

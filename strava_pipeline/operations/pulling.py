@@ -146,7 +146,7 @@ def pull_listing(
 
     A source that shows all at once is read whole, whatever is asked for. `look` forecasts the run after each page;
     the first forecast is shown, and the last one where the first was not right.
-    `since`: a listing that began before that is not gone on with.
+    `since`: a complete listing that began before that is not used again.
     """
     if "whole" in source.spec.capabilities:
         return _read_whole(run, source, config)

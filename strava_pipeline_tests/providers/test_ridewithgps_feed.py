@@ -225,9 +225,11 @@ def test_a_cursor_without_the_listing_that_it_goes_on_from_counts_for_nothing(wo
 
 def test_a_cursor_that_the_service_no_longer_takes_is_a_lost_one(world: World) -> None:
     listed_once(world)
+    state = feed_state(world.run().lake, "ridewithgps")
     world.subject.fail(path=SYNC, kind="status", status=400)
     assert follow(world).rows == 5
     assert LIST in calls(world)
+    assert feed_state(world.run().lake, "ridewithgps").cursors != state.cursors, "or each day would list everything"
     world.subject.clock.advance(3600)
     follow(world)
     assert calls(world) == [SYNC]
@@ -258,6 +260,29 @@ def test_so_many_changes_that_the_list_costs_less_are_listed(world: World) -> No
     world.subject.clock.advance(60)
     follow(world)
     assert calls(world) == [SYNC]
+
+
+def test_a_listing_in_place_of_the_feed_that_a_limit_breaks_off_is_gone_on_with(world: World) -> None:
+    keys = [world.subject.add(f"2025-01-{day:02}", f"ride {day}") for day in range(1, 25)]
+    world.pull("incremental", per_page=8)
+    world.subject.clock.advance(24 * 3600)
+    for key in keys:
+        world.subject.edit(key, f"edited {key}")
+    world.subject.fail(kind="status", status=429, headers={"Retry-After": "7200"}, after=1)
+    assert world.pull("incremental", per_page=8).stopped is not None
+    world.subject.clock.advance(7201)
+    read = keys[-1]  # of the page that came, at the front of the list
+    world.subject.edit(read, "edited again")
+    world.subject.journal.reset()
+    assert world.pull("incremental", per_page=8).stopped is None
+    asked = [path for _, _, path, _ in world.subject.journal.log if path.startswith(LIST)]
+    assert ["page=2&" in path or "page=3&" in path for path in asked] == [True, True], "page 1 was on disk"
+    assert set(world.names()) == {f"edited {key}" for key in keys}
+    world.subject.clock.advance(60)
+    calls(world)
+    world.pull("incremental", per_page=8)
+    assert calls(world) == [SYNC, f"/api/v1/trips/{read}.json"], "the feed goes on where that listing began"
+    assert "edited again" in world.names()
 
 
 def test_a_listing_of_the_last_hour_does_not_stand_in_for_later_changes(world: World) -> None:

@@ -52,13 +52,14 @@ def resumable_listing(
 
     That is the newest of the same window, if it was interrupted less than a day ago; or, complete, if its run died less
     than an hour ago. A complete one has moved the watermark, so a pull from the watermark compares the mode alone.
-    `also_used`: a complete one of this hour will do even if its run has ended. `since`: none that began before that will.
+    `also_used`: a complete one of this hour will do even if its run has ended. `since`: no complete one that began before
+    that will.
     """
     for listing in listings(lake, source, newest_first=True):
         manifest = listing.manifest
         if manifest.account != account:
             continue
-        if at - manifest.started_at > RESUME_WITHIN or (since is not None and manifest.started_at < since):
+        if at - manifest.started_at > RESUME_WITHIN:
             return None
         same = manifest.window.same_as(window)
         if same:
@@ -70,7 +71,8 @@ def resumable_listing(
             return listing
         if same or (manifest.window.mode == window.mode and window.mode in ("incremental", "lite")):
             unused = also_used or not manifest.settled
-            fresh = manifest.complete and unused and at - manifest.started_at <= REUSE_WITHIN
+            began = manifest.started_at
+            fresh = manifest.complete and unused and at - began <= REUSE_WITHIN and (since is None or began >= since)
             reaches = same or (manifest.window.after or 0) <= (window.after or 0)  # `days` may be more this time
             return listing if fresh and reaches else None
     return None
