@@ -31,7 +31,7 @@ LOOKBACK := $(if $(DAYS),--days $(DAYS))
 .PHONY: help install image demo demo-archive dev test test-slow soak bench coverage test-samples test-all lint types contracts pre-commit format check docs graph screenshots clean test-container \
 	auth status doctor plan run run-lite run-all compact recompact rebuild reconcile enrich enrich-all flow flow-backfill refresh streams backfill \
 	quarantine profile trips import archive matches insights report goals duck schema sql logs service service-up purge emulator \
-	serve subscription webhooks providers changes sync-month calendar notifications
+	dashboard serve subscription webhooks providers changes sync-month calendar notifications
 
 help: ## List the targets.
 	@awk -F':.*## ' '/^##@ / {printf "\n%s\n", substr($$0, 5)} /^[a-z%-]+:.*## / {printf "  %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -181,6 +181,7 @@ clean-logs: ## Remove the logs of all days but today; others: make clean-logs AR
 
 ##@ Commands: serve
 
+dashboard: ## Your activities in a browser, on this machine alone.
 serve: ## Run the web intake: it receives webhook events and phones' pings.
 subscription: ## Strava's webhook subscription: create, view, delete.
 webhooks: ## Webhook events: process them now, or replay some of Strava's.
@@ -212,7 +213,7 @@ schedule-ps: ## Whether it is alive, and when each schedule ticks.
 schedule-doctor: ## What is wrong, and how to fix it.
 schedule-shell: ## A shell that finds the commands.
 
-auth status doctor profile duck schema serve purge emulator: $(READY)
+auth status doctor profile duck schema dashboard serve purge emulator: $(READY)
 	$(CLI) $@ $(ARGS)
 
 run flow refresh: $(READY)

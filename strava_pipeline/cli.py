@@ -71,6 +71,7 @@ COMMANDS: dict[str, tuple[str, str, str, str]] = {
     "trips": ("trips", "trips", "Trips recorded by phones, and car trips recognised from pings.", "Look"),
     "dev": ("service", "dev", "Run Dagster's UI and daemon in this terminal.", "Serve"),
     "service": ("service", "service", "Run them in the background, through closed terminals and reboots.", "Serve"),
+    "dashboard": ("dashboard", "dashboard", "Your activities in a browser, on this machine alone.", "Serve"),
     "serve": ("intake", "serve", "Run the web intake: it receives webhook events and phones' pings.", "Serve"),
     "subscription": (
         "intake",

@@ -18,6 +18,7 @@ from strava_pipeline.core.sports import chosen_sports
 
 _CHECKOUT = Path(__file__).resolve().parent.parent
 _SECRET = re.compile(r"[A-Za-z0-9_-]{16,200}")
+_HOST_NAME = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*|[0-9a-f:]+")
 _CRON_FIELD = re.compile(r"[0-9A-Za-z*/,\-]+")
 
 
@@ -31,6 +32,22 @@ def _server(value: str, info: ValidationInfo) -> str:
 
 def _url(value: str, info: ValidationInfo) -> str:
     return http_url(value.strip(), info.data.get("plain_http_hosts"))
+
+
+def _host_names(value: str) -> str:
+    names = _listed(value)
+    for name in names:
+        if not _HOST_NAME.fullmatch(name):
+            raise ValueError(
+                f"{name!r} is no name of a host; write names like rides.example.org, with commas, without a port"
+            )
+    return ",".join(names)
+
+
+def _tiles(value: str, info: ValidationInfo) -> str:
+    if not all(part in value for part in ("{z}", "{x}", "{y}")):
+        raise ValueError("no address of map tiles; write one like https://tile.example.org/{z}/{x}/{y}.png")
+    return _url(value, info)
 
 
 def _path_part(value: SecretStr) -> SecretStr:
@@ -131,6 +148,8 @@ Server = Annotated[
 ]  # a URL without a slash at its end; empty where it follows from another
 Url = Annotated[str, AfterValidator(_url)]
 PathSecret = Annotated[SecretStr, AfterValidator(_path_part)]
+HostNames = Annotated[str, AfterValidator(_host_names)]  # names or numbers, with commas
+Tiles = Annotated[str, AfterValidator(_tiles)]
 HostAndPort = Annotated[str, AfterValidator(_host_and_port)]
 AbsolutePath = Annotated[Path, AfterValidator(_absolute)]
 Paths = Annotated[str, AfterValidator(_paths)]  # several with ; between, since names may have commas

@@ -24,6 +24,7 @@ from strava_pipeline.setting_values import (
     Cron,
     Home,
     HostAndPort,
+    HostNames,
     Hosts,
     LedgerFolder,
     Megabytes,
@@ -32,6 +33,7 @@ from strava_pipeline.setting_values import (
     Server,
     Sports,
     Stripped,
+    Tiles,
     Url,
     Zone,
 )
@@ -95,6 +97,10 @@ class Settings(BaseSettings):
     alert_categories: Categories = Field("error", alias="STRAVA_ALERT_CATEGORIES")
     webhook_secret: PathSecret | None = Field(None, alias="STRAVA_WEBHOOK_SECRET")
     serve_address: HostAndPort = Field("127.0.0.1:8722", alias="STRAVA_SERVE_ADDRESS")
+    dashboard_address: HostAndPort = Field("127.0.0.1:8723", alias="DASHBOARD_ADDRESS")
+    dashboard_hosts: HostNames | None = Field(None, alias="DASHBOARD_HOSTS")
+    map_tiles_url: Tiles | None = Field(None, alias="MAP_TILES_URL")
+    map_tiles_attribution: Stripped = Field("© OpenStreetMap contributors", alias="MAP_TILES_ATTRIBUTION")
     providers_config: AbsolutePath = Field(Path("providers.toml"), alias="PROVIDERS_CONFIG")
     garmin_api_url: Server = Field("https://connectapi.garmin.com", alias="GARMIN_API_URL")
     garmin_auth_url: Server = Field("https://diauth.garmin.com", alias="GARMIN_AUTH_URL")

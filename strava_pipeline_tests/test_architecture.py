@@ -225,6 +225,37 @@ def test_every_private_name_of_dagsters_is_there_and_known_to_mypy() -> None:
     assert [name for name in table if getattr(dagster_private, name) is None] == []
 
 
+ROUTES = [path for path in MODULES if path.parent.name == "dashboard" and path.name.startswith(("api_", "pages_"))]
+
+
+def test_routes_of_the_dashboard_are_short_and_query_nothing_themselves() -> None:
+    """What a route returns is made in core and lake, by what the command line calls, too. (A contract forbids libraries.)"""
+    assert ROUTES
+    assert [f"{path.name}: {fault}" for path in ROUTES for fault in route_faults(path.read_text())] == []
+
+
+def route_faults(text: str) -> Iterator[str]:
+    for node in ast.walk(ast.parse(text)):
+        match node:
+            case ast.FunctionDef() | ast.AsyncFunctionDef() if node.decorator_list and own_lines(node) > 15:
+                yield f"{node.name} has {own_lines(node)} lines"
+            case ast.ImportFrom(module=str(module)) if module.split(".")[0] in ("duckdb", "polars", "sqlalchemy"):
+                yield f"imports {module}"
+            case ast.Import(names=names):
+                yield from (f"imports {each.name}" for each in names if each.name in ("duckdb", "polars", "sqlalchemy"))
+            case _:
+                pass
+
+
+def test_a_long_route_and_a_query_in_one_are_found() -> None:
+    body = "    x = 1\n" * 15
+    assert list(route_faults(f"import duckdb\n@router.get('/')\ndef long():\n{body}")) == [
+        "imports duckdb",
+        "long has 16 lines",
+    ]
+    assert list(route_faults(f"from polars import col\ndef helper():\n{body}")) == ["imports polars"]
+
+
 def own_lines(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
     """Its lines without those of the functions inside it."""
     inside = [node for node in ast.walk(function) if node is not function and isinstance(node, ast.FunctionDef)]

@@ -85,8 +85,8 @@ def serving(app: Starlette, address: str = "127.0.0.1:0") -> Iterator[str]:
             thread.join()
 
 
-def bound(address: str) -> socket.socket:
-    """The address `host:port`, listened on; PipelineError where it can't be."""
+def bound(address: str, setting: str = "STRAVA_SERVE_ADDRESS", what: str = "intake") -> socket.socket:
+    """The address `host:port`, listened on; PipelineError where it can't be, which names the program and its setting."""
     host, _, port = address.rpartition(":")
     host = host.strip("[]")
     try:
@@ -97,8 +97,7 @@ def bound(address: str) -> socket.socket:
         # its own text names the address once more, but a name that is not found has no number
         why = error.strerror if isinstance(error, socket.gaierror) else os.strerror(error.errno or 0)
         raise PipelineError(
-            f"{address} can't be listened on ({why}). Is the intake running already? Else set STRAVA_SERVE_ADDRESS to another "
-            "one."
+            f"{address} can't be listened on ({why}). Is the {what} running already? Else set {setting} to another one."
         ) from error
     # asyncio sees to it only where the socket names its protocol; whom it accepts inherits it
     listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

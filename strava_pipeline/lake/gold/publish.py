@@ -15,6 +15,7 @@ import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeVar
 
@@ -162,6 +163,14 @@ def _replace_snapshot(lake: Lake, views: Sequence[ViewFile]) -> None:
         for left in (temporary, log):  # half a copy would keep a full disk full
             left.unlink(missing_ok=True)
     sync_folder(lake.snapshot.parent)
+
+
+def published_at(lake: Lake) -> datetime | None:
+    """When the snapshot was written, in UTC; None where nothing was published yet."""
+    try:
+        return datetime.fromtimestamp(lake.snapshot.stat().st_mtime, UTC)
+    except FileNotFoundError:
+        return None
 
 
 def snapshot_file(lake: Lake) -> Path:

@@ -1,0 +1,105 @@
+"""Errors as answers: a problem document of RFC 9457 for programs, the same as a page for a person. Nothing else answers errors.
+
+A route raises `ProblemError`, or lets the errors of data functions pass: `MisuseError` becomes 400, other `PipelineError`s 503.
+An answer never holds a value that was sent, or the text of an error that is not ours.
+"""
+
+import json
+import logging
+from http import HTTPStatus
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from strava_pipeline.core.errors import MissingSettingsError, MisuseError, PipelineError, SourceError
+from strava_pipeline.serve.dashboard.rendering import render
+
+MEDIA_TYPE = "application/problem+json"  # RFC 9457, section 3
+log = logging.getLogger(__name__)
+
+
+class ProblemError(Exception):
+    """A request that is not carried out.
+
+    Args:
+        status: an HTTP status from 400 on.
+        detail: what happened, to what, and what to do; without secrets and positions.
+        errors: what is wrong with each parameter or field, by its name.
+        headers: further headers of the answer, such as Retry-After.
+    """
+
+    def __init__(
+        self,
+        status: int,
+        detail: str,
+        *,
+        errors: dict[str, str] | None = None,
+        headers: dict[str, str] | None = None,
+    ) -> None:
+        super().__init__(detail)
+        self.status, self.detail, self.errors, self.headers = status, detail, errors or {}, headers or {}
+
+
+def problem(request: Request, error: ProblemError) -> Response:
+    """The answer to an error: a page where a browser shows it, else a problem document."""
+    title = HTTPStatus(error.status).phrase
+    body = {"type": "about:blank", "title": title, "status": error.status, "detail": error.detail}
+    if error.errors:
+        body["errors"] = error.errors
+    if _wants_a_page(request):
+        answer: Response = render(request, "problem.html", {"problem": body}, status=error.status)
+    else:
+        answer = Response(json.dumps(body), error.status, media_type=MEDIA_TYPE)
+    answer.headers.update(error.headers)
+    return answer
+
+
+def answer_problems(app: FastAPI) -> None:
+    """Have every error of an application answered here."""
+    app.add_exception_handler(ProblemError, _own)
+    app.add_exception_handler(PipelineError, _of_the_pipeline)
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(HTTPException, _of_the_framework)
+    app.add_exception_handler(Exception, _unexpected)
+
+
+def _wants_a_page(request: Request) -> bool:
+    is_part = "hx-request" in request.headers  # HTMX puts an answer into a page
+    return "text/html" in request.headers.get("accept", "") and not is_part and not request.url.path.startswith("/api")
+
+
+async def _own(request: Request, error: Exception) -> Response:
+    assert isinstance(error, ProblemError)
+    return problem(request, error)
+
+
+async def _of_the_pipeline(request: Request, error: Exception) -> Response:
+    is_misuse = isinstance(error, MisuseError | MissingSettingsError | SourceError)
+    return problem(request, ProblemError(400 if is_misuse else 503, str(error)))
+
+
+async def _invalid(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)
+    errors = {".".join(map(str, item["loc"][1:])) or str(item["loc"][0]): str(item["msg"]) for item in error.errors()}
+    detail = f"The request is not usable: {'; '.join(f'{name}: {why}' for name, why in errors.items())}."
+    return problem(request, ProblemError(400, detail, errors=errors))
+
+
+_KNOWN = {
+    404: "There is nothing at this address.",
+    405: "This address does not take this method.",
+}
+
+
+async def _of_the_framework(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    detail = _KNOWN.get(error.status_code, HTTPStatus(error.status_code).phrase)
+    return problem(request, ProblemError(error.status_code, detail, headers=dict(error.headers or {})))
+
+
+async def _unexpected(request: Request, error: Exception) -> Response:
+    """Its text may hold anything, so the answer has none of it; the log has the traceback's places."""
+    detail = "Something went wrong here. The dashboard's log on this machine says where."
+    return problem(request, ProblemError(500, detail))

@@ -1,0 +1,42 @@
+"""Pages from templates, with what the layout needs. Everything is escaped; a name that is missing fails."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from functools import cache
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from starlette.requests import Request
+from starlette.responses import HTMLResponse
+
+from strava_pipeline.lake.gold.publish import published_at
+from strava_pipeline.serve.dashboard.site import Site
+
+NAVIGATION = (("/", "Overview"),)  # address and name of each page, in the order of the menu
+
+
+def render(request: Request, name: str, values: Mapping[str, Any], *, status: int = 200) -> HTMLResponse:
+    """A page from the template `name`, with `values`."""
+    site: Site = request.app.state.site
+    layout = {
+        "navigation": NAVIGATION,
+        "path": request.url.path,
+        "published": _local(published_at(site.lake), site.settings.timezone),
+    }
+    return HTMLResponse(_templates().get_template(name).render({**layout, **values}), status)
+
+
+@cache
+def _templates() -> Environment:
+    return Environment(
+        loader=PackageLoader("strava_pipeline.serve.dashboard"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+
+
+def _local(moment: datetime | None, zone: str) -> datetime | None:
+    return None if moment is None else moment.astimezone(ZoneInfo(zone) if zone else UTC)

@@ -1,0 +1,58 @@
+"""What a route of the dashboard is given: settings, data folder, time, and the published snapshot for the length of a request.
+
+A route names what it needs as a parameter of one of these types, and FastAPI passes it. Routes open nothing by themselves.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Annotated
+
+from fastapi import Depends, Request
+
+from strava_pipeline.lake.gold.publish import current_snapshot
+from strava_pipeline.lake.gold.warehouse import Connection
+from strava_pipeline.lake.paths import Lake
+from strava_pipeline.settings import Settings
+
+
+def system_now() -> datetime:
+    """This machine's time, in UTC."""
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """What the whole application shares."""
+
+    settings: Settings
+    lake: Lake
+    now: Callable[[], datetime]
+
+
+def site_of(request: Request) -> Site:
+    site: Site = request.app.state.site
+    return site
+
+
+def _settings(request: Request) -> Settings:
+    return site_of(request).settings
+
+
+def _lake(request: Request) -> Lake:
+    return site_of(request).lake
+
+
+def _now(request: Request) -> datetime:
+    return site_of(request).now()
+
+
+def _snapshot(request: Request) -> Iterator[Connection]:
+    with current_snapshot(site_of(request).lake) as connection:
+        yield connection
+
+
+CurrentSettings = Annotated[Settings, Depends(_settings)]
+CurrentLake = Annotated[Lake, Depends(_lake)]
+Now = Annotated[datetime, Depends(_now)]  # in UTC
+Snapshot = Annotated[Connection, Depends(_snapshot)]  # read-only; closed after the answer

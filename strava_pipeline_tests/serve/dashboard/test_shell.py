@@ -1,0 +1,60 @@
+"""The shell of the dashboard: pages have a layout, errors are problem documents, vendored files are what NOTICE says."""
+
+import hashlib
+import re
+from pathlib import Path
+
+import pytest
+from starlette.testclient import TestClient
+
+from strava_pipeline.serve.dashboard.problems import MEDIA_TYPE
+
+REPO = Path(__file__).resolve().parents[3]
+STATIC = REPO / "strava_pipeline" / "serve" / "dashboard" / "static"
+PAGE = {"Accept": "text/html"}
+
+
+def test_the_first_page_has_the_layout_and_says_what_to_do_where_there_is_no_data(site: TestClient) -> None:
+    page = site.get("/", headers=PAGE)
+    assert page.status_code == 200
+    for part in (
+        '<html lang="en">',
+        'aria-current="page">Overview',
+        "strava-pipeline flow",
+        "Nothing has been published yet",
+    ):
+        assert part in page.text
+    for address in re.findall(r'(?:src|href)="(/static/[^"]+)"', page.text):
+        assert site.get(address).status_code == 200, address
+    assert not re.search(r"<script(?![^>]* src=)|<style|\sstyle=|\son\w+=|https?:", page.text), (
+        "pages hold no script or style"
+    )
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("GET", "/nowhere", 404),
+        ("POST", "/health", 405),
+        ("GET", "/api/nowhere", 404),
+        ("GET", "/static/../app.py", 404),
+    ],
+)
+def test_an_error_is_a_problem_document_or_a_page(site: TestClient, method: str, path: str, status: int) -> None:
+    answer = site.request(method, path)
+    assert (answer.status_code, answer.headers["content-type"]) == (status, MEDIA_TYPE)
+    assert answer.json()["status"] == status
+    assert answer.json()["detail"]
+    shown = site.request(method, path, headers=PAGE)
+    assert shown.status_code == status
+    is_document = path.startswith("/api")
+    assert shown.headers["content-type"].startswith(MEDIA_TYPE if is_document else "text/html")
+
+
+def test_vendored_files_are_those_that_notice_lists() -> None:
+    listed = re.findall(r"^  ([0-9a-f]{64})  (\S+)$", (REPO / "NOTICE").read_text(), re.MULTILINE)
+    vendor = STATIC / "vendor"
+    present = {path for path in vendor.rglob("*") if path.is_file() and path.name != "LICENSE"}
+    assert {vendor / name for _, name in listed} == present
+    assert [name for digest, name in listed if hashlib.sha256((vendor / name).read_bytes()).hexdigest() != digest] == []
+    assert all((folder / "LICENSE").is_file() for folder in vendor.iterdir())
