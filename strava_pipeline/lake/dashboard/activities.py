@@ -1,0 +1,176 @@
+"""Activities as the dashboard shows them: a page of the list, one with all that it nests, its sources side by side, its history.
+
+Values have the names and units of the catalogue (metres, seconds, m/s). Points of tracks are track_points.py's.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from urllib.parse import quote
+
+from strava_pipeline.core.errors import PipelineError
+from strava_pipeline.core.providers import spec_of
+from strava_pipeline.core.sources import IMPORTED
+from strava_pipeline.core.tables import ACTIVITIES_ALL, ACTIVITY_DETAILS, ACTIVITY_HISTORY, CHILDREN
+from strava_pipeline.lake.dashboard.rows import Cursor, Values, columns_of, micros, rows_of, with_json
+from strava_pipeline.lake.gold.warehouse import Connection
+from strava_pipeline.lake.imports.files import is_stored
+from strava_pipeline.lake.paths import Lake
+from strava_pipeline.lake.tracks import track_path
+
+MOST_ROWS = 500  # of a page: 0.3 MB of JSON
+_HERE_ALONE = ("content_hash", "fingerprint")
+_NESTED_ALONE = ("activity_id", "athlete_id", "source")
+_IN_DETAIL = tuple(
+    column.name
+    for column in ACTIVITY_DETAILS.columns
+    if column.name in {each.name for each in ACTIVITIES_ALL.columns} - {"extra"}
+)
+"""Columns of the detail that the activity itself has, filled in by its other sources."""
+
+
+@dataclass(frozen=True, slots=True)
+class ActivityFilter:
+    """Which activities are listed; None: whatever it is.
+
+    Args:
+        first_on, last_on: local days, inclusive.
+        sport: a sport as Strava names it, or a group of sports.
+        words: a part of the name; case and accents make no difference.
+    """
+
+    first_on: date | None = None
+    last_on: date | None = None
+    sport: str | None = None
+    words: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ActivityPage:
+    """Activities by id, the newest first; `next`: where the next page begins, None after the last one."""
+
+    activities: Mapping[int, Values]
+    next: Cursor | None
+
+
+def activity_page(
+    connection: Connection, wanted: ActivityFilter, *, limit: int = 50, after: Cursor | None = None
+) -> ActivityPage:
+    """A page of the present activities, the newest first, those without a start last. `limit`: up to MOST_ROWS."""
+    rows = rows_of(
+        connection,
+        "activities_page",
+        {
+            "at": _moment(after.place) if after else None,
+            "id": after.id if after else None,
+            "first_on": wanted.first_on,
+            "last_on": wanted.last_on,
+            "sport": wanted.sport,
+            "words": wanted.words,
+            "most": limit + 1,
+        },
+    )
+    sorted_at = [row.pop("sorted_at") for row in rows]
+    rest = Cursor(micros(sorted_at[limit - 1]), rows[limit - 1]["id"]) if len(rows) > limit else None
+    return ActivityPage({row["id"]: row for row in rows[:limit]}, rest)
+
+
+def _moment(place: int) -> datetime:
+    """The inverse of `micros`; a place before or after every calendar is at its end."""
+    try:
+        return datetime(1970, 1, 1) + timedelta(microseconds=place)  # noqa: DTZ001 - a wall clock's
+    except OverflowError:
+        return datetime.max if place > 0 else datetime.min  # noqa: DTZ901 - likewise
+
+
+@dataclass(frozen=True, slots=True)
+class FoundActivity:
+    """A present activity: its id, which may not be the one that was asked for, and its partition."""
+
+    id: int
+    year: int
+
+
+def find_activity(connection: Connection, activity_id: int) -> FoundActivity | None:
+    """The present activity that has this id, or one of whose sources has it."""
+    found = rows_of(connection, "activity_of_id", {"id": activity_id})
+    return FoundActivity(found[0]["id"], found[0]["year"]) if found else None
+
+
+@dataclass(frozen=True, slots=True)
+class WholeActivity:
+    """An activity.
+
+    Args:
+        summary: the columns of `activities`, with `gear_name`.
+        detail: the columns that `activity_details` has beside these; None: no detail was fetched.
+        parts: by name (laps, splits_metric, segment_efforts …) the rows of the child tables, by their place from 1.
+        photos: by the hash of their bytes, the pictures on disk that archives name for it: `name`, `size` in bytes.
+        has_track: whether its points are on disk.
+    """
+
+    summary: Values
+    detail: Values | None
+    parts: Mapping[str, Mapping[int, Values]]
+    photos: Mapping[str, Values]
+    has_track: bool
+
+
+def whole_activity(connection: Connection, lake: Lake, found: FoundActivity) -> WholeActivity:
+    """The activity with everything that it nests."""
+    asked = {"id": found.id}
+    ours = [column.name for column in ACTIVITIES_ALL.columns if column.name not in ("deleted_at", *_HERE_ALONE)]
+    columns = ", ".join(f'activities."{name}"' for name in ours)
+    (summary,) = with_json(ACTIVITIES_ALL, rows_of(connection, "one_activity", asked, columns=columns))
+    names = columns_of(ACTIVITY_DETAILS, *_NESTED_ALONE, *_IN_DETAIL, "embed_token")
+    details = rows_of(
+        connection,
+        "part_of_activity",
+        asked,
+        columns=names,
+        table=ACTIVITY_DETAILS.name,
+        place="activity_id",
+    )
+    parts = {}
+    for part, (table, place) in CHILDREN.items():
+        columns = columns_of(table, *_NESTED_ALONE, "extra")
+        rows = rows_of(connection, "part_of_activity", asked, columns=columns, table=table.name, place=place)
+        parts[part] = {row.pop(place): row for row in with_json(table, rows)}
+    photos = rows_of(connection, "photos_of_activity", asked)
+    return WholeActivity(
+        summary,
+        next(iter(with_json(ACTIVITY_DETAILS, details)), None),
+        parts,
+        {row.pop("sha256"): row for row in photos if is_stored(lake, row["sha256"])},
+        track_path(lake, found.year, found.id).exists(),
+    )
+
+
+def sources_of(connection: Connection, activity_id: int) -> dict[str, Values]:
+    """What each source says of an activity, the best first, by source and id (`strava:123`); with a link where there is one."""
+    return {
+        f"{row['source']}:{row['id']}": {**row, "link": _link(row["source"], row["source_id"])}
+        for row in rows_of(connection, "sources_of_activity", {"id": activity_id})
+    }
+
+
+def _link(source: str, source_id: str | None) -> str | None:
+    """Where the service shows the activity; None: the source is no service, or shows none by itself."""
+    if source_id is None or source in IMPORTED:
+        return None
+    try:
+        address = spec_of(source).link
+    except PipelineError:  # of a service that this version no longer knows
+        return None
+    return None if address is None else address.format(source_id=quote(source_id, safe=""))
+
+
+def history_of(connection: Connection, activity_id: int) -> dict[int, dict[int, Values]]:
+    """The versions of an activity that listings held, by the id at its source and by their number, the newest first.
+
+    `changed_fields`: what differs from the version before; `previous`: that as it was before.
+    """
+    found: dict[int, dict[int, Values]] = {}
+    for row in with_json(ACTIVITY_HISTORY, rows_of(connection, "history_of_activity", {"id": activity_id})):
+        found.setdefault(row.pop("id"), {})[row.pop("version")] = row
+    return found

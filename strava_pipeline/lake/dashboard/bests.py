@@ -1,0 +1,83 @@
+"""Gear with its services, records, segments, and a year's summary, as the dashboard shows them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from strava_pipeline.core.insights.documents import YearSummary
+from strava_pipeline.core.insights.goals import Goals
+from strava_pipeline.lake.dashboard.rows import Cursor, Values, rows_of
+from strava_pipeline.lake.gold.insights import Athlete, athlete_of, year_summary
+from strava_pipeline.lake.gold.warehouse import Connection
+from strava_pipeline.lake.paths import Lake
+from strava_pipeline.lake.user_files import UnusableGoalsError, goals_of
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """Whose insights are shown, with their goals; `fault`: why goals.toml can't be used, so that none are shown."""
+
+    athlete: Athlete
+    goals: Goals
+    fault: str | None = None
+
+
+def owner_of(connection: Connection, lake: Lake, now: datetime) -> Owner | None:
+    """The athlete of the insights and the goals in goals.toml; None: the warehouse has no activity yet."""
+    fault = None
+    try:
+        goals = goals_of(lake)
+    except UnusableGoalsError as error:
+        goals, fault = Goals(), str(error)
+    athlete = athlete_of(connection, goals, now)
+    return None if athlete is None else Owner(athlete, goals, fault)
+
+
+def summary_of(connection: Connection, owner: Owner, year: int, now: datetime, default_zone: str) -> YearSummary:
+    """The summary of a local year, as `insights` shows it. `default_zone`: of an athlete whose activities name none."""
+    return year_summary(connection, owner.athlete, owner.goals, owner.athlete.today(now, default_zone), year)
+
+
+@dataclass(frozen=True, slots=True)
+class GearUse:
+    """Gear by service and by its id there, with what that service's own activities say (m, s); and the services in goals.toml."""
+
+    gear: Mapping[str, Mapping[str, Values]]
+    services: list[Values]
+
+
+def gear_use(connection: Connection) -> GearUse:
+    """All gear, what was used furthest first, and the services of gear, those that are due first."""
+    found: dict[str, dict[str, Values]] = {}
+    for row in rows_of(connection, "gear", {}):
+        found.setdefault(row.pop("source"), {})[row.pop("gear_id")] = row
+    return GearUse(found, list(rows_of(connection, "gear_services", {})))
+
+
+def records_of(connection: Connection, athlete_id: int, year: int) -> list[Values]:
+    """The records of all time and of a local year, by group of sports."""
+    return list(rows_of(connection, "records", {"athlete_id": athlete_id, "year": year}))
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentPage:
+    """Segments by id, the most ridden first; `next`: where the next page begins, None after the last one."""
+
+    segments: Mapping[int, Values]
+    next: Cursor | None
+
+
+def segment_page(
+    connection: Connection, athlete_id: int, *, limit: int = 50, after: Cursor | None = None
+) -> SegmentPage:
+    """A page of the segments, with the best, the first and the last effort on each."""
+    place, key = (after.place, after.id) if after else (None, None)
+    asked = {"athlete_id": athlete_id, "most": limit + 1, "efforts": place, "id": key}
+    rows = rows_of(connection, "segments_page", asked)
+    rest = Cursor(rows[limit - 1]["efforts"], rows[limit - 1]["segment_id"]) if len(rows) > limit else None
+    return SegmentPage({row["segment_id"]: row for row in rows[:limit]}, rest)
+
+
+def segment_efforts(connection: Connection, athlete_id: int, segment_id: int, *, limit: int = 500) -> list[Values]:
+    """The newest own efforts on a segment."""
+    return list(rows_of(connection, "segment_efforts", {"athlete_id": athlete_id, "id": segment_id, "most": limit}))

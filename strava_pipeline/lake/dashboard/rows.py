@@ -1,0 +1,83 @@
+"""Rows of a statement as values by column, and pages of rows: what every module of this folder needs."""
+
+import base64
+import binascii
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from strava_pipeline.core.json_values import parse_json
+from strava_pipeline.core.tables import Kind, Table
+from strava_pipeline.lake.gold.warehouse import Connection
+from strava_pipeline.lake.sql import sql
+
+Values = Mapping[str, Any]
+"""A row: its values by column."""
+
+
+def rows_of(connection: Connection, name: str, parameters: Mapping[str, Any], **names: str) -> list[dict[str, Any]]:
+    """The rows of the statement `dashboard/<name>.sql`. `names`: of tables and columns, from the catalogue."""
+    text = sql(f"dashboard/{name}")
+    found = connection.execute(text.format(**names) if names else text, dict(parameters))
+    columns = [column[0] for column in found.description]
+    return [dict(zip(columns, row, strict=True)) for row in found.fetchall()]
+
+
+def with_json(table: Table, rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The rows with what their JSON columns say in place of its text."""
+    names = {column.name for column in table.columns if column.kind is Kind.JSON}
+    return [
+        {name: _read(value) if name in names and value is not None else value for name, value in row.items()}
+        for row in rows
+    ]
+
+
+def _read(text: str) -> Any:
+    try:
+        return parse_json(text.encode())
+    except ValueError:
+        return text
+
+
+def columns_of(table: Table, *without: str) -> str:
+    """The columns of a table, for a statement."""
+    return ", ".join(f'{table.name}."{column.name}"' for column in table.columns if column.name not in without)
+
+
+class CursorError(ValueError):
+    """A text is no cursor that a page gave."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cursor:
+    """The last row of a page, which the next one begins behind: a whole number by which rows are sorted, and an id."""
+
+    place: int
+    id: int
+
+    @property
+    def text(self) -> str:
+        """The cursor as whoever asks for the next page gives it back; the form may change between versions."""
+        return base64.urlsafe_b64encode(f"{self.place}:{self.id}".encode()).decode().rstrip("=")
+
+    @classmethod
+    def parse(cls, text: str) -> "Cursor":
+        """The cursor of a text. Raises CursorError."""
+        try:
+            place, _, key = base64.b64decode(f"{text}==", altchars=b"-_", validate=True).decode().partition(":")
+            found = cls(int(place), int(key))
+        except (binascii.Error, UnicodeDecodeError, ValueError):
+            raise CursorError("it is no cursor of a page") from None
+        if found.text != text or max(abs(found.place), abs(found.id)) >= 2**63:
+            raise CursorError("it is no cursor of a page")
+        return found
+
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def micros(moment: datetime) -> int:
+    """A wall clock's time as whole microseconds, without rounding."""
+    since = moment.replace(tzinfo=UTC) - _EPOCH
+    return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds

@@ -1,0 +1,26 @@
+-- The best of each window, of $year and of all years, with the activities that hold them; from the Parquet files $files. Power that
+-- was estimated does not count; times over distances are of the group $sport_group.
+WITH best AS (
+    SELECT
+        curves.measure,
+        curves.width,
+        counted.local_year = $year AS is_of_year,
+        curves.activity_id,
+        counted.on_day,
+        curves.value,
+        CASE curves.measure WHEN 'watts' THEN -curves.value ELSE curves.value END AS rank
+    FROM read_parquet($files) AS curves
+    JOIN counted_activities AS counted USING (activity_id)
+    JOIN activities ON activities.id = curves.activity_id
+    WHERE counted.athlete_id = $athlete_id
+      AND CASE curves.measure WHEN 'watts' THEN activities.device_watts IS NOT false ELSE counted.sport_group = $sport_group END
+)
+SELECT
+    measure,
+    width,
+    arg_min({'value': value, 'activity_id': activity_id, 'on_day': on_day}, (rank, on_day, activity_id))
+        FILTER (is_of_year) AS of_year,
+    arg_min({'value': value, 'activity_id': activity_id, 'on_day': on_day}, (rank, on_day, activity_id)) AS of_all
+FROM best
+GROUP BY measure, width
+ORDER BY measure, width

@@ -1,0 +1,318 @@
+"""lake.dashboard: what pages and the API show of activities, tracks, fitness, gear and records, each out of a published warehouse."""
+
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+
+from strava_pipeline.lake.dashboard.activities import (
+    ActivityFilter,
+    activity_page,
+    find_activity,
+    history_of,
+    sources_of,
+    whole_activity,
+)
+from strava_pipeline.lake.dashboard.bests import (
+    gear_use,
+    owner_of,
+    records_of,
+    segment_efforts,
+    segment_page,
+    summary_of,
+)
+from strava_pipeline.lake.dashboard.fitness import best_curves, heat_map, load_series, time_in_zones
+from strava_pipeline.lake.dashboard.rows import Cursor, CursorError
+from strava_pipeline.lake.dashboard.track_points import MOST_POINTS, thinned, track_points
+from strava_pipeline.lake.gold.publish import publish, snapshot
+from strava_pipeline.lake.gold.warehouse import Connection, reading
+from strava_pipeline.lake.paths import Lake
+from strava_pipeline.lake.track_measures import due_tracks, measure_tracks
+from strava_pipeline.lake.tracks import write_track
+from strava_pipeline_tests.lake.conftest import NewLake
+from strava_pipeline_tests.lake.insight_rows import ME, activity, put
+
+HOSTILE = '<b>Up</b> \u202ethe hill 🚵 "Übung"'
+START = datetime(2025, 5, 1, 6, tzinfo=UTC)
+NOW = datetime(2025, 7, 1, 12, tzinfo=UTC)
+GOALS = """
+[[athlete]]
+since = 2020-01-01
+ftp = 200
+threshold_heartrate = 160
+
+[service."Domane".chain]
+every_km = 30
+"""
+PHOTO = "ab" * 32
+
+
+def points(seconds: list[float], **columns: list[float | None]) -> pl.DataFrame:
+    """Points of one session, so many seconds after START."""
+    moments = [START + timedelta(seconds=second) for second in seconds]
+    return pl.DataFrame({"recorded_at": moments, **columns}, schema_overrides={"recorded_at": pl.Datetime("us", "UTC")})
+
+
+def tracked(lake: Lake, activity_id: int, *, pause: int = 0) -> None:
+    """600 s at 4 m/s and 210 W, and after a pause as much again."""
+    clock = [*range(601), *((range(601 + pause, 1202 + pause)) if pause else ())]
+    track = points(
+        [float(each) for each in clock],
+        watts=[210.0] * len(clock),
+        heartrate=[None if each == 3 else 150.0 for each in clock],
+        distance=[4.0 * each for each in range(len(clock))],
+        latitude=[47.0 + each * 4 / 111_195 for each in range(len(clock))],
+        longitude=[11.0] * len(clock),
+    )
+    write_track(lake, 2025, activity_id, ME, "file", [track], f"file:{activity_id}")
+
+
+@pytest.fixture(scope="module")
+def lake(tmp_path_factory: pytest.TempPathFactory, new_lake: NewLake) -> Lake:
+    made = new_lake(tmp_path_factory.mktemp("shown") / "data")
+    made.goals.write_text(GOALS)
+    garmin = {"source": "toy", "source_id": "77 ?", "gear_id": "e1", "name": "Vienna Cycling"}
+    rows = [
+        activity(1, "2025-05-01T08:00", name=HOSTILE, gear_id="b1", description_of=None),
+        activity(2, "2025-05-01T08:00", name="To work", sport_type="Run", gear_id="g1"),
+        activity(3, "2024-06-01T23:59", name=None, gear_id="b1", device_watts=True),
+        activity(-9, "2025-05-01T08:00", **garmin),
+        activity(4, "2025-06-01T08:00", name="Gone", deleted_at=NOW),
+    ]
+    for row in rows:
+        row.pop("description_of", None)
+        row.setdefault("source_id", str(row["id"]))
+    rows[3]["gear_source"] = "toy"
+    rows[0]["extra"] = '{"archive": {"media": ["media/a.jpg"]}, "exotic": 7}'
+    put(made, rows)
+    put(made, [{**activity(5, "2025-01-01T08:00", name="Undated"), "start_date": None, "start_date_local": None}])
+    put(made, [{"id": one, "activity_id": 1, "place": place} for place, one in enumerate((1, -9))], "activity_members")
+    put(made, [{"source": "strava", "gear_id": "b1", "name": "Domane"}], "gear")
+    put(made, [{"athlete_id": ME, "fetched_at": "2024-01-01"}], "athlete")
+    put(
+        made,
+        [{"activity_id": 1, "description": "long", "photos": '{"count": 2}', "calories": 500.0}],
+        "activity_details",
+    )
+    put(
+        made,
+        [{"activity_id": 1, "lap_position": n, "name": f"Lap {n}", "distance": 10_000.0} for n in (2, 1)],
+        "activity_laps",
+    )
+    effort = {"segment_id": 7, "segment_name": "Hill", "effort_index": 1}
+    put(made, [{"activity_id": n, **effort, "elapsed_time": 100 + n} for n in (1, 3)], "activity_segment_efforts")
+    imported = {**rows[0], "source": "strava_archive", "extra": rows[0]["extra"]}
+    put(made, [imported], "imported_activities")
+    media = {"name": "media/a.jpg", "names": ["export/media/a.jpg"], "role": "media", "size": 5}
+    put(made, [{"sha256": PHOTO, **media}, {"sha256": "cd" * 32, **media}], "files")
+    kept = made.files / "ab" / PHOTO
+    kept.parent.mkdir(parents=True)
+    kept.write_bytes(b"photo")
+    version = {"changed_fields": ["name"], "previous": '{"name": "Ride"}'}
+    put(made, [{"activity_id": 1, "version": 2, "valid_from": "2025-05-02", **version}], "activity_history")
+    for key in (1, 2):
+        tracked(made, key, pause=300 if key == 1 else 0)
+    with reading(made) as connection:
+        due = due_tracks(made, connection, [2025])
+    for each in due:
+        measure_tracks(made, each)
+    publish(made)
+    return made
+
+
+@pytest.fixture
+def published(lake: Lake) -> Iterator[Connection]:
+    with snapshot(lake) as connection:
+        yield connection
+
+
+@pytest.mark.parametrize(
+    ("wanted", "ids"),
+    [
+        (ActivityFilter(), [2, 1, 3, 5]),
+        (ActivityFilter(first_on=date(2025, 5, 1)), [2, 1]),
+        (ActivityFilter(last_on=date(2024, 6, 1)), [3, 5]),
+        (ActivityFilter(first_on=date(2025, 5, 1), last_on=date(2025, 5, 1)), [2, 1]),
+        (ActivityFilter(first_on=date(2026, 1, 1), last_on=date(2025, 1, 1)), []),
+        (ActivityFilter(sport="run"), [2]),
+        (ActivityFilter(sport="Ride"), [1, 3, 5]),
+        (ActivityFilter(sport="Quidditch"), []),
+        (ActivityFilter(words="HILL"), [1]),
+        (ActivityFilter(words="ubung"), [1]),
+        (ActivityFilter(words="🚵"), [1]),
+        (ActivityFilter(words="%"), []),
+        (ActivityFilter(words="' OR 1=1 --"), []),
+    ],
+)
+def test_activities_are_chosen_and_the_newest_come_first(
+    published: Connection, wanted: ActivityFilter, ids: list[int]
+) -> None:
+    assert [*activity_page(published, wanted).activities] == ids
+
+
+def test_pages_have_each_activity_once_also_where_several_began_at_once(published: Connection) -> None:
+    pages, after = [], None
+    for _ in range(9):
+        page = activity_page(published, ActivityFilter(), limit=1, after=after)
+        pages.append([*page.activities])
+        after = None if page.next is None else Cursor.parse(page.next.text)
+        if after is None:
+            break
+    assert pages == [[2], [1], [3], [5]]
+    assert activity_page(published, ActivityFilter(), after=Cursor(2**63 - 1, 0)).activities.keys() == {2, 1, 3, 5}
+    assert not activity_page(published, ActivityFilter(), after=Cursor(-(2**63) + 1, 0)).activities
+
+
+@pytest.mark.parametrize("text", ["", "x", "!!!!", "MTo", "MTo6", "MToxOjE", "é", "MTox=", f"{'9' * 300}", "LTE6MSA"])
+def test_what_is_no_cursor_is_refused(text: str) -> None:
+    with pytest.raises(CursorError):
+        Cursor.parse(text)
+
+
+def test_an_activity_has_what_it_nests_and_answers_to_the_ids_of_all_its_sources(
+    lake: Lake, published: Connection
+) -> None:
+    found = find_activity(published, -9)
+    assert found is not None
+    assert (found.id, find_activity(published, 4), find_activity(published, 2**62)) == (1, None, None)
+    whole = whole_activity(published, lake, found)
+    assert (whole.summary["name"], whole.summary["gear_name"], whole.summary["distance"]) == (HOSTILE, "Domane", 20_000)
+    assert whole.summary["start_date"] == datetime(2025, 5, 1, 8, tzinfo=UTC)
+    assert whole.summary["extra"]["exotic"] == 7
+    assert whole.detail is not None
+    assert (whole.detail["description"], whole.detail["photos"]) == ("long", {"count": 2})
+    assert {place: lap["name"] for place, lap in whole.parts["laps"].items()} == {1: "Lap 1", 2: "Lap 2"}
+    assert whole.photos == {PHOTO: {"name": "media/a.jpg", "size": 5}}, "the other one is not on disk"
+    assert whole.has_track
+    alone = find_activity(published, 3)
+    assert alone is not None
+    other = whole_activity(published, lake, alone)
+    assert (other.detail, other.parts["laps"], other.photos, other.has_track) == (None, {}, {}, False)
+
+
+def test_the_sources_of_an_activity_stand_side_by_side_with_links_and_its_history_by_version(
+    published: Connection,
+) -> None:
+    sources = sources_of(published, 1)
+    assert [(key, said["name"], said["place"]) for key, said in sources.items()] == [
+        ("strava:1", HOSTILE, 0),
+        ("strava_archive:1", HOSTILE, 0),
+        ("toy:-9", "Vienna Cycling", 1),
+    ]
+    assert sources["strava:1"]["link"] == "https://www.strava.com/activities/1"
+    assert (sources["strava_archive:1"]["link"], sources["toy:-9"]["link"]) == (None, None)
+    versions = history_of(published, 1)
+    assert {key: [*found] for key, found in versions.items()} == {1: [2]}
+    assert (versions[1][2]["changed_fields"], versions[1][2]["previous"]) == (["name"], {"name": "Ride"})
+    assert (sources_of(published, 99), history_of(published, 99)) == ({}, {})
+
+
+def test_a_track_has_gaps_where_nothing_was_recorded(lake: Lake, published: Connection) -> None:
+    found = find_activity(published, 1)
+    assert found is not None
+    track = track_points(lake, found)
+    assert track is not None
+    columns = track.columns
+    assert (track.recorded, {len(values) for values in columns.values()}) == (1202, {1203})
+    assert {name: values[601] for name, values in columns.items()} == dict.fromkeys(columns)
+    assert (columns["time"][600], columns["time"][602]) == (600.0, 901.0)
+    assert (columns["heartrate"][2:5], "altitude" in columns) == ([150.0, None, 150.0], False)
+    assert columns["latitude"][1] == pytest.approx(47.000036, abs=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("count", "every", "pauses"),
+    [(1, 1, 0), (2, 1, 0), (1999, 1, 0), (2000, 1, 0), (2001, 1, 0), (5000, 1, 3), (60_000, 1, 50), (40_000, 30, 1500)],
+)
+def test_a_track_of_any_length_fits_a_screen_and_keeps_its_sum(count: int, every: int, pauses: int) -> None:
+    step = count // (pauses + 1)
+    seconds = [
+        float(each * every + min(each // step, pauses) * 3600) if pauses else float(each * every)
+        for each in range(count)
+    ]
+    recorded = points(seconds, watts=[float(each) for each in range(count)]).with_columns(
+        part=pl.lit(0),
+        point=pl.int_range(pl.len()),
+        **{
+            n: pl.lit(None, pl.Float64)
+            for n in ("distance", "latitude", "longitude", "altitude", "speed", "heartrate", "cadence", "temperature")
+        },
+    )
+    found = thinned(recorded)
+    watts, clock = found.columns["watts"], found.columns["time"]
+    assert min(count, MOST_POINTS // 3) <= len(watts) <= MOST_POINTS
+    assert (clock[0], found.recorded) == (0.0, count)
+    assert sum(value is None for value in watts) == min(pauses, 200)
+    known = [value for value in clock if value is not None]
+    assert known == sorted(known)
+    shown = [value for value in watts if value is not None]
+    assert sum(shown) / len(shown) == pytest.approx((count - 1) / 2, rel=0.1)
+
+
+def test_a_damaged_or_missing_track_is_none(lake: Lake, published: Connection, tmp_path: Path) -> None:
+    found = find_activity(published, 3)
+    assert found is not None
+    assert track_points(lake, found) is None
+    broken = Lake(tmp_path / "data").tracks_of(2025) / f"{found.id}.parquet"
+    broken.parent.mkdir(parents=True)
+    broken.write_bytes(b"PAR1 no more")
+    assert track_points(Lake(tmp_path / "data"), type(found)(found.id, 2025)) is None
+
+
+def test_fitness_comes_out_of_the_warehouse_and_of_what_was_measured(lake: Lake, published: Connection) -> None:
+    curves = best_curves(published, lake, ME, 2025)
+    best = curves["watts"][5.0]
+    assert (best.of_all.value, best.of_all.activity_id, best.of_year) == (210.0, 1, best.of_all)
+    assert curves["pace"][400.0].of_all.value == pytest.approx(100.0)
+    assert best_curves(published, lake, ME, 2020)["watts"][5.0].of_year is None
+    assert best_curves(published, Lake(lake.data_dir / "nowhere"), ME, 2025) == {}
+    zones = time_in_zones(published, lake, ME, 2025)
+    assert zones["watts"]["2025-05"] == {5: 3 * 601.0}, "105 % of the threshold"
+    assert time_in_zones(published, lake, ME, 1999) == {}
+    everywhere = heat_map(published, lake, ME, zoom=10)
+    assert (everywhere.zoom, everywhere.cells[0][2], heat_map(published, lake, ME, zoom=99).zoom) == (10, 2, 21)
+    rides = heat_map(published, lake, ME, sport_group="ride", years=[2025])
+    assert {most for *_, most in rides.cells} == {1}
+    assert heat_map(published, lake, ME, years=[2001]).cells == ()
+    assert load_series(published, ME, date(2025, 1, 1), date(2025, 12, 31)) == {}, "no effort, no power of a meter"
+
+
+def test_gear_records_segments_and_a_year_are_the_warehouses(lake: Lake, published: Connection) -> None:
+    owner = owner_of(published, lake, NOW)
+    assert owner is not None
+    assert (owner.athlete.id, owner.fault) == (ME, None)
+    used = gear_use(published)
+    assert [(source, [*pieces]) for source, pieces in used.gear.items()] == [("strava", ["b1", "g1"]), ("toy", ["e1"])]
+    domane = used.gear["strava"]["b1"]
+    assert (domane["name"], domane["activities"], domane["distance_m"], domane["moving_time_seconds"]) == (
+        "Domane",
+        2,
+        40_000.0,
+        7200,
+    )
+    assert [(row["service"], row["is_due"]) for row in used.services] == [("chain", True)]
+    climbs = {(row["sport_group"], row["local_year"]) for row in records_of(published, ME, 2025)}
+    assert climbs == {("ride", 2024), ("ride", 2025), ("run", 2025)}
+    segments = segment_page(published, ME)
+    assert (segments.segments[7]["efforts"], segments.segments[7]["best_seconds"], segments.next) == (2, 101, None)
+    assert [row["activity_id"] for row in segment_efforts(published, ME, 7)] == [1, 3]
+    assert summary_of(published, owner, 2025, NOW, "UTC").totals.activities == 2
+
+
+def test_an_empty_warehouse_shows_nothing(new_lake: NewLake, tmp_path: Path) -> None:
+    empty = new_lake(tmp_path / "data")
+    publish(empty)
+    with snapshot(empty) as connection:
+        shown: list[Any] = [
+            activity_page(connection, ActivityFilter()).activities,
+            find_activity(connection, 1),
+            owner_of(connection, empty, NOW),
+            gear_use(connection).gear,
+            segment_page(connection, ME).segments,
+            best_curves(connection, empty, ME, 2025),
+            heat_map(connection, empty, ME).cells,
+        ]
+    assert not any(shown)
