@@ -56,12 +56,22 @@ def points(seconds: list[float], **columns: list[float | None]) -> pl.DataFrame:
     return pl.DataFrame({"recorded_at": moments, **columns}, schema_overrides={"recorded_at": pl.Datetime("us", "UTC")})
 
 
-def tracked(lake: Lake, activity_id: int, *, pause: int = 0) -> None:
-    """600 s at 4 m/s and 210 W, and after a pause as much again."""
+def of_track(seconds: list[float], **columns: list[float | None]) -> pl.DataFrame:
+    """The points as a track has them, with all columns."""
+    others = ("distance", "latitude", "longitude", "altitude", "speed", "heartrate", "watts", "cadence", "temperature")
+    return points(seconds, **columns).with_columns(
+        part=pl.lit(0),
+        point=pl.int_range(pl.len()),
+        **{name: pl.lit(None, pl.Float64) for name in others if name not in columns},
+    )
+
+
+def tracked(lake: Lake, activity_id: int, watts: float, *, pause: int = 0) -> None:
+    """600 s at 4 m/s, and after a pause as much again."""
     clock = [*range(601), *((range(601 + pause, 1202 + pause)) if pause else ())]
     track = points(
         [float(each) for each in clock],
-        watts=[210.0] * len(clock),
+        watts=[watts] * len(clock),
         heartrate=[None if each == 3 else 150.0 for each in clock],
         distance=[4.0 * each for each in range(len(clock))],
         latitude=[47.0 + each * 4 / 111_195 for each in range(len(clock))],
@@ -114,7 +124,7 @@ def lake(tmp_path_factory: pytest.TempPathFactory, new_lake: NewLake) -> Lake:
     version = {"changed_fields": ["name"], "previous": '{"name": "Ride"}'}
     put(made, [{"activity_id": 1, "version": 2, "valid_from": "2025-05-02", **version}], "activity_history")
     for key in (1, 2):
-        tracked(made, key, pause=300 if key == 1 else 0)
+        tracked(made, key, 210.0 if key == 1 else 150.0, pause=300 if key == 1 else 0)
     with reading(made) as connection:
         due = due_tracks(made, connection, [2025])
     for each in due:
@@ -233,14 +243,7 @@ def test_a_track_of_any_length_fits_a_screen_and_keeps_its_sum(count: int, every
         float(each * every + min(each // step, pauses) * 3600) if pauses else float(each * every)
         for each in range(count)
     ]
-    recorded = points(seconds, watts=[float(each) for each in range(count)]).with_columns(
-        part=pl.lit(0),
-        point=pl.int_range(pl.len()),
-        **{
-            n: pl.lit(None, pl.Float64)
-            for n in ("distance", "latitude", "longitude", "altitude", "speed", "heartrate", "cadence", "temperature")
-        },
-    )
+    recorded = of_track(seconds, watts=[float(each) for each in range(count)])
     found = thinned(recorded)
     watts, clock = found.columns["watts"], found.columns["time"]
     assert min(count, MOST_POINTS // 3) <= len(watts) <= MOST_POINTS
@@ -250,6 +253,21 @@ def test_a_track_of_any_length_fits_a_screen_and_keeps_its_sum(count: int, every
     assert known == sorted(known)
     shown = [value for value in watts if value is not None]
     assert sum(shown) / len(shown) == pytest.approx((count - 1) / 2, rel=0.1)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "shown"),
+    [
+        ([0, 1, 2, 10, 11], [0, 1, 2, 10, 11]),
+        ([0, 1, 2, 13, 14], [0, 1, 2, None, 13, 14]),
+        ([0, 30, 60, 90, 200], [0, 30, 60, 90, 200]),
+        ([0, 30, 60, 90, 290], [0, 30, 60, 90, None, 290]),
+    ],
+)
+def test_a_pause_is_longer_than_ten_seconds_and_than_five_intervals(
+    seconds: list[float], shown: list[float | None]
+) -> None:
+    assert thinned(of_track(seconds)).columns["time"] == shown
 
 
 def test_a_damaged_or_missing_track_is_none(lake: Lake, published: Connection, tmp_path: Path) -> None:
@@ -270,7 +288,7 @@ def test_fitness_comes_out_of_the_warehouse_and_of_what_was_measured(lake: Lake,
     assert best_curves(published, lake, ME, 2020)["watts"][5.0].of_year is None
     assert best_curves(published, Lake(lake.data_dir / "nowhere"), ME, 2025) == {}
     zones = time_in_zones(published, lake, ME, 2025)
-    assert zones["watts"]["2025-05"] == {5: 3 * 601.0}, "105 % of the threshold"
+    assert zones["watts"]["2025-05"] == {3: 601.0, 5: 1202.0}, "105 % of the threshold"
     assert time_in_zones(published, lake, ME, 1999) == {}
     everywhere = heat_map(published, lake, ME, zoom=10)
     assert (everywhere.zoom, everywhere.cells[0][2], heat_map(published, lake, ME, zoom=99).zoom) == (10, 2, 21)
