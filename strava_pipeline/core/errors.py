@@ -40,6 +40,14 @@ class MisuseError(PipelineError):
     exit_code = 2
 
 
+class UnknownIdError(MisuseError):
+    """Nothing has the id that was named."""
+
+
+class UndecidedError(PipelineError):
+    """Nothing was decided: changes have another state, or are others than those that were shown."""
+
+
 class SourceError(PipelineError):
     """A source that a person named can't be read: it is missing, of another kind, or vanished during reading."""
 

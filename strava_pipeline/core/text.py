@@ -6,7 +6,10 @@ characters are shown as escapes.
 """
 
 import json
+from datetime import UTC, date, datetime
+from decimal import Decimal
 from functools import cache
+from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -30,6 +33,23 @@ def counted(number: int, noun: str) -> str:
     """A number of things: "1 file", "2 files", "1,200 activities"."""
     plural = f"{noun[:-1]}ies" if noun.endswith("y") and noun[-2] not in "aeiou" else f"{noun}s"
     return f"{number:,} {noun if number == 1 else plural}"
+
+
+def plain(value: Any) -> Any:
+    """A value as JSON has it: integers stay integers, instants are ISO with Z, what JSON lacks becomes text."""
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).isoformat().replace("+00:00", "Z") if value.tzinfo else value.isoformat()
+    if isinstance(value, Decimal):
+        return int(value) if value == value.to_integral_value() else float(value)
+    if isinstance(value, list | tuple):
+        return [plain(item) for item in value]
+    if isinstance(value, dict):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, float) and not isfinite(value):
+        return None  # JSON has no word for NaN and Infinity
+    if isinstance(value, date):
+        return value.isoformat()
+    return value if value is None or isinstance(value, str | int | float | bool) else str(value)
 
 
 def json_line(value: Any) -> str:

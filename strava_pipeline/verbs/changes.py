@@ -107,25 +107,16 @@ def show(
     """Show one change: its values, its state, and what was sent and answered."""
     from strava_pipeline.lake.changes import attempts_of
     from strava_pipeline.lake.paths import Lake
+    from strava_pipeline.operations.changes.deciding import shown_attempts
     from strava_pipeline.verbs.terminal import out
 
     settings = _settings()
     state = _one(_states(settings), change_id)
-    record = attempts_of(Lake(settings.data_dir), change_id)
     if as_json:
-        attempts = {
-            number: {
-                name: plain(found.model_dump(mode="json", exclude={"id"}))
-                for name, found in (
-                    ("intent", record.intents.get(number)),
-                    ("outcome", record.outcomes.get(number)),
-                )
-                if found is not None
-            }
-            for number in sorted({*record.intents, *record.outcomes})
-        }
+        attempts = plain(shown_attempts(Lake(settings.data_dir), change_id))
         echo_json({"changes": {change_id: {**_json(state), "attempts": attempts}}})
         return
+    record = attempts_of(Lake(settings.data_dir), change_id)
     print_change(change_id, state)
     for number in sorted({*record.intents, *record.outcomes}):
         intent, outcome = record.intents.get(number), record.outcomes.get(number)
@@ -170,8 +161,8 @@ def _decide(verdict: "Verdict", ids: list[str] | None, list_file: Path | None) -
 
 def _listed_in(path: Path) -> "list[Wanted]":
     """The changes of a list, each as it was shown. Raises MisuseError for another file, UndecidedError for an edited one."""
-    from strava_pipeline.core.errors import MisuseError
-    from strava_pipeline.operations.changes.deciding import UndecidedError, Wanted, seal_of
+    from strava_pipeline.core.errors import MisuseError, UndecidedError
+    from strava_pipeline.operations.changes.deciding import Wanted, seal_of
 
     try:
         listed = json.loads(path.read_text(encoding="utf-8"))["changes"]

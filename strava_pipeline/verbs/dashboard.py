@@ -43,6 +43,7 @@ def _application(settings: "Settings") -> "FastAPI":
             f"The dashboard needs {' and '.join(absent)}, which this installation does not have. Type: "
             "pip install 'strava_pipeline[dashboard]'"
         )
+    from strava_pipeline.operations.dashboard import DashboardPipeline
     from strava_pipeline.serve.dashboard.app import build_dashboard
 
-    return build_dashboard(settings)
+    return build_dashboard(settings, DashboardPipeline(settings))

@@ -4,7 +4,7 @@ What is compared and proposed is operations/changes'. How it is shown is month_v
 """
 
 import re
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -33,20 +33,15 @@ def calendar(
     """Show by month what each service has, and where services differ. Makes no call."""
     from dataclasses import asdict
 
-    from strava_pipeline.lake.gold.publish import current_snapshot
-    from strava_pipeline.lake.paths import Lake
-    from strava_pipeline.operations.changes.asking import declined
-    from strava_pipeline.operations.changes.comparing import month_states, months_back
-    from strava_pipeline.operations.changes.parties import comparing
+    from strava_pipeline.operations.changes.comparing import months_back
+    from strava_pipeline.operations.changes.months import calendar_of
+    from strava_pipeline.operations.strava_access import primed_clock
     from strava_pipeline.settings import Settings
     from strava_pipeline.verbs.month_view import print_calendar
-    from strava_pipeline.verbs.options import context_without_run
 
     settings = Settings.load()
-    run = context_without_run(settings)
-    who = comparing(settings, run.now())
-    with current_snapshot(Lake(settings.data_dir)) as connection:
-        found = month_states(connection, who, months_back(months, run.now()), declined(settings, run))
+    now = primed_clock(settings).now()
+    found = calendar_of(settings, months_back(months, now), now)
     if as_json:
         echo_json(plain({"months": {month: asdict(state) for month, state in found.items()}}))
         return
@@ -60,11 +55,8 @@ def sync_month(
     verbose: Verbose = False,
 ) -> None:
     """Pull a month from Strava and every enabled service, show what differs, and propose changes."""
-    from strava_pipeline.lake.gold.publish import current_snapshot
-    from strava_pipeline.lake.paths import Lake
-    from strava_pipeline.operations.changes.asking import declined, propose_month
-    from strava_pipeline.operations.changes.comparing import compare_months, state_of
-    from strava_pipeline.operations.changes.parties import comparing
+    from strava_pipeline.operations.changes.asking import propose_month
+    from strava_pipeline.operations.changes.months import compared_month
     from strava_pipeline.settings import Settings
     from strava_pipeline.verbs.month_view import print_comparison
     from strava_pipeline.verbs.options import context_without_run
@@ -75,14 +67,12 @@ def sync_month(
     _check(month, run.now())
     pulled = {} if no_pull else _pull(settings, month, as_json=as_json, verbose=verbose)
     proposed = propose_month(run, settings, month)
-    who = comparing(settings, run.now())
-    with current_snapshot(Lake(settings.data_dir)) as connection:
-        comparison = compare_months(connection, who, [month])
-    state = state_of(comparison, who, month, declined(settings, run))
+    compared = compared_month(settings, month, run.now())
     if as_json:
-        echo_json(_json(month, state, comparison, proposed, pulled))
+        shape = {**compared.to_json(proposed), "pulled": {name: one.as_json(name) for name, one in pulled.items()}}
+        echo_json(plain(shape))
     else:
-        print_comparison(month, state, comparison)
+        print_comparison(month, compared.state, compared.comparison)
     code, undecided = exit_code(pulled.values()), len(proposed)
     if not as_json and is_asking():
         undecided = _ask(settings, proposed)
@@ -123,25 +113,6 @@ def _pull(settings: "Settings", month: str, *, as_json: bool, verbose: bool) -> 
     finally:  # also after what nobody expected
         found |= pull_providers(settings, enabled, wants, allow_shrink=False, report=report, verbose=verbose)
     return found
-
-
-def _json(
-    month: str, state: Any, comparison: Any, proposed: "Mapping[str, ChangeState]", pulled: "Mapping[str, Pulled]"
-) -> dict[str, Any]:
-    """The shape in docs/formats.md."""
-    from dataclasses import asdict
-
-    from strava_pipeline.operations.changes.deciding import shown
-
-    shape = {
-        "month": month,
-        **asdict(state),
-        "obstacles": {party.name: party.obstacle for party in comparison.parties if party.obstacle},
-        "rows": {row.effort.key: row.to_json() for row in comparison.rows},
-        "changes": {key: shown(each) for key, each in proposed.items()},
-        "pulled": {name: one.as_json(name) for name, one in pulled.items()},
-    }
-    return dict(plain(shape))
 
 
 def _ask(settings: "Settings", proposed: "Mapping[str, ChangeState]") -> int:

@@ -7,16 +7,15 @@ private file is readable by its owner alone, and never written into a git reposi
 import os
 import sys
 from collections.abc import Iterable, Mapping
-from datetime import UTC, date, datetime
-from decimal import Decimal
-from math import isfinite
 from pathlib import Path
 from typing import Any
 
 import typer
 
 from strava_pipeline.core.errors import MisuseError
-from strava_pipeline.core.text import counted, json_line, printable
+from strava_pipeline.core.text import counted, json_line, plain, printable
+
+__all__ = ["plain"]  # beside its own
 
 
 def echo(text: object = "", *, err: bool = False, nl: bool = True) -> None:
@@ -27,23 +26,6 @@ def echo(text: object = "", *, err: bool = False, nl: bool = True) -> None:
 def echo_json(value: Any) -> None:
     """One JSON value in one line on stdout."""
     typer.echo(json_line(value))
-
-
-def plain(value: Any) -> Any:
-    """A value as JSON has it: integers stay integers, instants are ISO with Z, what JSON lacks becomes text."""
-    if isinstance(value, datetime):
-        return value.astimezone(UTC).isoformat().replace("+00:00", "Z") if value.tzinfo else value.isoformat()
-    if isinstance(value, Decimal):
-        return int(value) if value == value.to_integral_value() else float(value)
-    if isinstance(value, list | tuple):
-        return [plain(item) for item in value]
-    if isinstance(value, dict):
-        return {str(key): plain(item) for key, item in value.items()}
-    if isinstance(value, float) and not isfinite(value):
-        return None  # JSON has no word for NaN and Infinity
-    if isinstance(value, date):
-        return value.isoformat()
-    return value if value is None or isinstance(value, str | int | float | bool) else str(value)
 
 
 def left_out_line(counts: Mapping[str, int]) -> str:

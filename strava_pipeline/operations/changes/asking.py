@@ -1,5 +1,6 @@
 """Proposing the changes of a month because a person asks for it, whatever runs propose by themselves. Nothing is sent."""
 
+from datetime import datetime
 from functools import partial
 
 from strava_pipeline.core.changes.states import ChangeState
@@ -27,7 +28,7 @@ def propose_month(run: RunContext, settings: Settings, month: str) -> dict[str, 
     return {key: each for key, each in states.items() if each.change.month == month and each.state == "proposed"}
 
 
-def declined(settings: Settings, run: RunContext) -> set[str]:
+def declined(settings: Settings, now: datetime) -> set[str]:
     """The ids of changes that a person does not want."""
-    states = states_now(Lake(settings.data_dir), settings, run.now())
+    states = states_now(Lake(settings.data_dir), settings, now)
     return {key for key, each in states.items() if each.state in DECLINED}

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from strava_pipeline.core.changes.states import ChangeState, State, Verdict, digest_of
-from strava_pipeline.core.errors import MisuseError, PipelineError
+from strava_pipeline.core.errors import UndecidedError, UnknownIdError
 from strava_pipeline.core.json_values import json_bytes
-from strava_pipeline.lake.changes import DECIDING, ChangeDecision
+from strava_pipeline.lake.changes import DECIDING, ChangeDecision, attempts_of
 from strava_pipeline.lake.decisions import record_decisions
 from strava_pipeline.lake.locks import locked
 from strava_pipeline.lake.paths import Lake
@@ -24,10 +24,6 @@ _FROM: Mapping[Verdict, frozenset[State]] = {
     "rejected": frozenset({"proposed", "approved"}),
 }
 """The states in which a change can be approved or rejected."""
-
-
-class UndecidedError(PipelineError):
-    """Nothing was decided: changes are unknown, have another state, or are others than those that were shown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +57,19 @@ def shown(state: ChangeState) -> dict[str, Any]:
     }
 
 
+def shown_attempts(lake: Lake, change_id: str) -> dict[int, dict[str, Any]]:
+    """What was sent for a change and answered, by attempt, in JSON's types. Raises PipelineError where that can't be read."""
+    record = attempts_of(lake, change_id)
+    return {
+        number: {
+            name: found.model_dump(mode="json", exclude={"id"})
+            for name, found in (("intent", record.intents.get(number)), ("outcome", record.outcomes.get(number)))
+            if found is not None
+        }
+        for number in sorted({*record.intents, *record.outcomes})
+    }
+
+
 def seal_of(change_id: str, content: Mapping[str, Any]) -> str:
     """A hash of a change as it was shown: another one for any other value, place or round."""
     seen = {name: content.get(name) for name in _SEALED}
@@ -77,22 +86,33 @@ def decide(
     by: str,
     show: Callable[[str, ChangeState], object] = lambda key, state: None,
 ) -> list[str]:
-    """Record the decision about these changes, all or none; the ids. It is on disk on return.
+    """As `decide_each`, the same about all these changes."""
+    return decide_each(settings, [(verdict, each) for each in wanted], by, show)
+
+
+def decide_each(
+    settings: Settings,
+    decisions: Sequence[tuple[Verdict, Wanted]],
+    by: str,
+    show: Callable[[str, ChangeState], object] = lambda key, state: None,
+) -> list[str]:
+    """Record the decisions about these changes, all or none; the ids. They are on disk on return.
 
     Args:
-        by: what the person typed.
+        by: what the person typed, or where they pressed a button.
         show: is called with each change before anything is recorded.
 
-    Raises MisuseError for an unknown id; UndecidedError, naming the ids.
+    Raises UnknownIdError; UndecidedError, naming the ids.
     """
     lake, clock = Lake(settings.data_dir), primed_clock(settings)
+    wanted, verdicts = [each for _, each in decisions], {each.id: verdict for verdict, each in decisions}
     with locked(lake, DECIDING, who=by):
         now = clock.now()
         states = states_now(lake, settings, now)
         ids = list(dict.fromkeys(each.id for each in wanted))
         _refuse_unknown(ids, states)
         _refuse_others(wanted, states)
-        _refuse_states(verdict, ids, states)
+        _refuse_states(verdicts, states)
         for key in ids:
             show(key, states[key])
         record_decisions(
@@ -103,7 +123,7 @@ def decide(
                     by=by,
                     id=key,
                     round=states[key].round,
-                    verdict=verdict,
+                    verdict=verdicts[key],
                     old=digest_of(states[key].change.value_before),
                     shown=shown(states[key]),
                 )
@@ -115,7 +135,9 @@ def decide(
 
 def _refuse_unknown(ids: Sequence[str], states: Mapping[str, ChangeState]) -> None:
     if unknown := [key for key in ids if key not in states]:
-        raise MisuseError(f"No change has the id {', '.join(unknown)}. `strava-pipeline changes list` shows the ids.")
+        raise UnknownIdError(
+            f"No change has the id {', '.join(unknown)}. `strava-pipeline changes list` shows the ids."
+        )
 
 
 def _refuse_others(wanted: Sequence[Wanted], states: Mapping[str, ChangeState]) -> None:
@@ -124,20 +146,20 @@ def _refuse_others(wanted: Sequence[Wanted], states: Mapping[str, ChangeState]) 
     ]
     if others:
         raise UndecidedError(
-            f"Nothing was decided: since the list was written, or in it, something changed of {', '.join(others)}. Write the "
-            "list again with `strava-pipeline changes list --out FILE`, and look at it."
+            f"Nothing was decided: since it was shown, or in a list, something changed of {', '.join(others)}. Look at it "
+            "again; `strava-pipeline changes list --out FILE` writes a list again."
         )
 
 
-def _refuse_states(verdict: Verdict, ids: Sequence[str], states: Mapping[str, ChangeState]) -> None:
+def _refuse_states(verdicts: Mapping[str, Verdict], states: Mapping[str, ChangeState]) -> None:
     # What may have been sent can't be rejected any more, and what was done needs to be proposed again.
     refused = [
         f"{key} is {states[key].state}"
-        for key in ids
+        for key, verdict in verdicts.items()
         if states[key].state not in _FROM[verdict] or states[key].is_open or states[key].is_spent
     ]
     if refused:
         raise UndecidedError(
             f"Nothing was decided: {'; '.join(refused)}. Only what is proposed can be "
-            f"{verdict}. `strava-pipeline changes show ID` says what became of a change."
+            f"{' or '.join(sorted({*verdicts.values()}))}. `strava-pipeline changes show ID` says what became of a change."
         )

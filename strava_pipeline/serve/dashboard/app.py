@@ -14,6 +14,7 @@ from fastapi import APIRouter, FastAPI
 from starlette.staticfiles import StaticFiles
 
 from strava_pipeline.lake.paths import Lake
+from strava_pipeline.serve.dashboard.pipeline import Pipeline
 from strava_pipeline.serve.dashboard.problems import answer_problems
 from strava_pipeline.serve.dashboard.site import Site, system_now
 from strava_pipeline.settings import Settings
@@ -21,8 +22,8 @@ from strava_pipeline.settings import Settings
 HERE = Path(__file__).parent
 
 
-def build_dashboard(settings: Settings, *, now: Callable[[], datetime] = system_now) -> FastAPI:
-    """The dashboard over the data folder of the settings. Opens nothing yet."""
+def build_dashboard(settings: Settings, pipeline: Pipeline, *, now: Callable[[], datetime] = system_now) -> FastAPI:
+    """The dashboard over the data folder of the settings, with what the pipeline says of it. Opens nothing yet."""
     app = FastAPI(
         title="strava_pipeline",
         openapi_url="/api/openapi.json",
@@ -30,7 +31,7 @@ def build_dashboard(settings: Settings, *, now: Callable[[], datetime] = system_
         redoc_url=None,
         redirect_slashes=False,
     )
-    app.state.site = Site(settings, Lake(settings.data_dir), now)
+    app.state.site = Site(settings, Lake(settings.data_dir), pipeline, now)
     answer_problems(app)
     for router in _routers():
         app.include_router(router)

@@ -1,6 +1,7 @@
 """Errors as answers: a problem document of RFC 9457 for programs, the same as a page for a person. Nothing else answers errors.
 
-A route raises `ProblemError`, or lets the errors of data functions pass: `MisuseError` becomes 400, other `PipelineError`s 503.
+A route raises `ProblemError`, or lets the errors of data functions pass: `MisuseError` becomes 400, an unknown
+id 404, what is decided already 409, other `PipelineError`s 503.
 An answer never holds a value that was sent, or the text of an error that is not ours.
 """
 
@@ -13,7 +14,14 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from strava_pipeline.core.errors import MissingSettingsError, MisuseError, PipelineError, SourceError
+from strava_pipeline.core.errors import (
+    MissingSettingsError,
+    MisuseError,
+    PipelineError,
+    SourceError,
+    UndecidedError,
+    UnknownIdError,
+)
 from strava_pipeline.serve.dashboard.rendering import render
 
 MEDIA_TYPE = "application/problem+json"  # RFC 9457, section 3
@@ -76,8 +84,18 @@ async def _own(request: Request, error: Exception) -> Response:
 
 
 async def _of_the_pipeline(request: Request, error: Exception) -> Response:
-    is_misuse = isinstance(error, MisuseError | MissingSettingsError | SourceError)
-    return problem(request, ProblemError(400 if is_misuse else 503, str(error)))
+    status = next((status for kind, status in _STATUSES.items() if isinstance(error, kind)), 503)
+    return problem(request, ProblemError(status, str(error)))
+
+
+_STATUSES: dict[type[PipelineError], int] = {
+    UnknownIdError: 404,
+    UndecidedError: 409,
+    MisuseError: 400,
+    MissingSettingsError: 400,
+    SourceError: 400,
+}
+"""By kind of error, the first that fits."""
 
 
 async def _invalid(request: Request, error: Exception) -> Response:

@@ -13,6 +13,7 @@ from fastapi import Depends, Request
 from strava_pipeline.lake.gold.publish import current_snapshot
 from strava_pipeline.lake.gold.warehouse import Connection
 from strava_pipeline.lake.paths import Lake
+from strava_pipeline.serve.dashboard.pipeline import Pipeline
 from strava_pipeline.settings import Settings
 
 
@@ -27,6 +28,7 @@ class Site:
 
     settings: Settings
     lake: Lake
+    pipeline: Pipeline
     now: Callable[[], datetime]
 
 
@@ -43,6 +45,10 @@ def _lake(request: Request) -> Lake:
     return site_of(request).lake
 
 
+def _pipeline(request: Request) -> Pipeline:
+    return site_of(request).pipeline
+
+
 def _now(request: Request) -> datetime:
     return site_of(request).now()
 
@@ -54,5 +60,6 @@ def _snapshot(request: Request) -> Iterator[Connection]:
 
 CurrentSettings = Annotated[Settings, Depends(_settings)]
 CurrentLake = Annotated[Lake, Depends(_lake)]
+CurrentPipeline = Annotated[Pipeline, Depends(_pipeline)]
 Now = Annotated[datetime, Depends(_now)]  # in UTC
 Snapshot = Annotated[Connection, Depends(_snapshot)]  # read-only; closed after the answer

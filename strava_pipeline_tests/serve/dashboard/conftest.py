@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from starlette.testclient import TestClient
 
+from strava_pipeline.operations.dashboard import DashboardPipeline
 from strava_pipeline.serve.dashboard.app import build_dashboard
 from strava_pipeline.settings import Settings
 
@@ -20,5 +21,7 @@ def settings(tmp_path: Path) -> Settings:
 @pytest.fixture
 def site(settings: Settings) -> Iterator[TestClient]:
     """A dashboard without any data."""
-    with TestClient(build_dashboard(settings), ADDRESS, raise_server_exceptions=False) as client:
+    with TestClient(
+        build_dashboard(settings, DashboardPipeline(settings)), ADDRESS, raise_server_exceptions=False
+    ) as client:
         yield client

@@ -1,0 +1,305 @@
+"""Requests: what a person asks for on a page, as files that a sensor makes runs of, data/inbox/requests/ID.json.
+
+Beside a request stands its state, ID.state.json, which the run writes when it begins and when it ends; with it the place of the
+run's log, so that nobody has to ask Dagster. A run whose lock has no holder any more is dead, whatever its state says. Which run
+a request comes to is orchestrate/sensors/requests.py's; whether it can be carried out is operations/requesting.py's.
+"""
+
+import os
+import re
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from secrets import token_hex
+from typing import Annotated, Literal
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+
+from strava_pipeline.core.errors import PipelineError
+from strava_pipeline.lake.files import stamp, write_whole
+from strava_pipeline.lake.locks import has_died, is_live, locked
+from strava_pipeline.lake.paths import Lake
+
+MOST_WAITING = 50  # requests: what a person presses in a day
+LARGEST = 64_000  # bytes of a file; 500 ids take a quarter of it
+KEPT_FOR = timedelta(days=14)  # after its end, as long as the log of its run
+ENDING = timedelta(seconds=60)  # from the end of a run's work to the last line of its log: seconds on a busy machine
+LINES, TAIL = 200, 64_000  # of a log that are shown; bytes that are read for them
+_ID = re.compile(r"[0-9]{8}T[0-9]{12}Z-[0-9a-f]{8}")
+_STATE = ".state.json"
+_LOOKED = ".looked"  # its time is when the sensor looked last
+
+
+class _Wanted(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class PullWanted(_Wanted):
+    """Pull what is new at one service."""
+
+    kind: Literal["pull"]
+    provider: str = Field(pattern=r"^[a-z0-9_]{1,40}$", description="the service, as in providers.toml, or strava")
+
+
+class MonthWanted(_Wanted):
+    """Pull a month from every enabled service, compare it, propose changes."""
+
+    kind: Literal["sync_month"]
+    month: str = Field(pattern=r"^[12]\d{3}-(0[1-9]|1[0-2])$", description="a local month, as 2026-10")
+
+
+class ApplyWanted(_Wanted):
+    """Write approved changes."""
+
+    kind: Literal["apply_changes"]
+    ids: list[Annotated[str, Field(pattern=r"^[0-9a-f]{1,64}$")]] = Field(
+        default=[], max_length=500, description="only these; none: all that are approved"
+    )
+
+
+class BackfillWanted(_Wanted):
+    """List a whole year of every enabled service, and fetch what it lacks."""
+
+    kind: Literal["backfill"]
+    year: int = Field(ge=1, le=9999, strict=True)
+
+
+class ImportWanted(_Wanted):
+    """Take in what lies in data/inbox/files."""
+
+    kind: Literal["import"]
+    names: list[Annotated[str, Field(min_length=1, max_length=255)]] = Field(
+        default=[], max_length=100, description="only these files and folders there; none: all"
+    )
+
+
+Wanted = PullWanted | MonthWanted | ApplyWanted | BackfillWanted | ImportWanted
+_WANTED: TypeAdapter[Wanted] = TypeAdapter(Annotated[Wanted, Field(discriminator="kind")])
+
+
+class Request(BaseModel):
+    """A request. `at`: when it was made (UTC); `by`: where."""
+
+    model_config = ConfigDict(frozen=True)
+
+    id: str
+    at: AwareDatetime
+    by: str
+    wanted: Annotated[Wanted, Field(discriminator="kind")]
+
+
+class RequestState(BaseModel):
+    """What a run says of its request. `log`: its place below the folder of logs; `message`: what went wrong, or stopped it."""
+
+    model_config = ConfigDict(frozen=True)
+
+    status: Literal["running", "done", "failed"]
+    run_id: str | None = None
+    began_at: AwareDatetime | None = None
+    ended_at: AwareDatetime | None = None
+    message: str = ""
+    log: str | None = None
+
+
+class RequestsFullError(PipelineError):
+    """So many requests wait that no further one is taken."""
+
+
+def keep_request(lake: Lake, wanted: Wanted, at: datetime, by: str) -> Request:
+    """Put a request on disk, or return the one that waits for the same: what is pressed twice is done once.
+
+    Raises RequestsFullError.
+    """
+    with locked(lake, "requests", who=by):
+        waiting = [each for each in open_requests(lake) if isinstance(each, Request) and _state(lake, each.id) is None]
+        if same := next((each for each in waiting if each.wanted == wanted), None):
+            return same
+        if len(waiting) >= MOST_WAITING:
+            raise RequestsFullError(
+                f"{len(waiting)} requests wait for Dagster's daemon, so no further one is taken. `strava-pipeline service up` or "
+                "`strava-pipeline dev` starts it."
+            )
+        made = Request(id=f"{stamp(at)}-{token_hex(4)}", at=at.astimezone(UTC), by=by, wanted=wanted)
+        write_whole(_path(lake, made.id), made.model_dump_json().encode())
+    return made
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """A file among the requests that is none: somebody else wrote it, or it is damaged."""
+
+    id: str
+
+
+def open_requests(lake: Lake) -> Iterator[Request | Unreadable]:
+    """The requests that have not ended, the oldest first."""
+    for path in sorted(requests_folder(lake).glob("*.json")):
+        if _ID.fullmatch(path.stem):
+            state = _state(lake, path.stem)
+            if state is None or state.status == "running":
+                yield _read(path) or Unreadable(path.stem)
+
+
+def has_requests(lake: Lake) -> bool:
+    """Whether any file of a request is there, ended ones too."""
+    return any(True for _ in requests_folder(lake).glob("*.json"))
+
+
+def begin_request(lake: Lake, request_id: str, run_id: str, at: datetime, log: str | None) -> None:
+    """Note that a run is at work on a request. A disk that refuses it stops no run."""
+    _write(lake, request_id, RequestState(status="running", run_id=run_id, began_at=at, log=log))
+
+
+def end_request(
+    lake: Lake,
+    request_id: str,
+    status: Literal["done", "failed"],
+    at: datetime,
+    message: str,
+    run_id: str | None = None,
+) -> None:
+    """Note how a request ended. `run_id`: of the run that ended; where another one is at work on it since, nothing is noted."""
+    known = _state(lake, request_id) or RequestState(status="running", run_id=run_id)
+    if run_id is None or known.run_id in (None, run_id):
+        ended = {"status": status, "ended_at": at.astimezone(UTC), "message": message, "run_id": run_id or known.run_id}
+        _write(lake, request_id, known.model_copy(update=ended))
+
+
+def forget_requests(lake: Lake, now: datetime) -> int:
+    """Delete requests that ended KEPT_FOR ago, with their states; how many."""
+    gone = 0
+    for path in requests_folder(lake).glob(f"*{_STATE}"):
+        key = path.name.removesuffix(_STATE)
+        state = _state(lake, key) if _ID.fullmatch(key) else None
+        if state is not None and state.ended_at is not None and now - state.ended_at > KEPT_FOR:
+            _path(lake, key).unlink(missing_ok=True)  # first: a state alone is nothing
+            path.unlink(missing_ok=True)
+            gone += 1
+    return gone
+
+
+@dataclass(frozen=True, slots=True)
+class RequestView:
+    """A request as a page shows it.
+
+    Args:
+        status: waiting, running, done or failed.
+        message: what went wrong, or what stopped it early.
+        lines: the last of its run's log.
+        looked_at: when the sensor looked for requests last (UTC); None: never.
+    """
+
+    request: Request
+    status: Literal["waiting", "running", "done", "failed"]
+    message: str
+    run_id: str | None
+    began_at: datetime | None
+    ended_at: datetime | None
+    lines: list[str]
+    looked_at: datetime | None
+
+
+_KILLED = "Its process is gone (a power cut, a kill). What it had fetched is kept; ask again to go on there."
+
+
+def request_view(lake: Lake, logs_dir: Path, request_id: str, now: datetime) -> RequestView | None:
+    """How a request stands, by what its run left; None: there is no request of that id."""
+    request = _read(_path(lake, request_id)) if _ID.fullmatch(request_id) else None
+    if request is None:
+        return None
+    state = _state(lake, request_id)
+    if state is None:
+        return RequestView(request, "waiting", "", None, None, None, [], looked_at(lake))
+    dead = state.status == "running" and state.run_id is not None and _is_dead(lake, state.run_id, now)
+    return RequestView(
+        request,
+        "failed" if dead else state.status,
+        _KILLED if dead else state.message,
+        state.run_id,
+        state.began_at,
+        state.ended_at,
+        _last_lines(logs_dir, state.log),
+        looked_at(lake),
+    )
+
+
+def note_look(lake: Lake, at: datetime) -> None:
+    """Note that the sensor looks for requests, so that a page can say whether anybody does."""
+    mark = requests_folder(lake) / _LOOKED
+    with suppress(OSError):
+        mark.parent.mkdir(parents=True, exist_ok=True)
+        mark.touch()
+        os.utime(mark, (at.timestamp(), at.timestamp()))
+
+
+def looked_at(lake: Lake) -> datetime | None:
+    """When the sensor looked for requests last (UTC); None: never."""
+    try:
+        return datetime.fromtimestamp((requests_folder(lake) / _LOOKED).stat().st_mtime, UTC)
+    except FileNotFoundError:
+        return None
+
+
+def _is_dead(lake: Lake, run_id: str, now: datetime) -> bool:
+    """Whether the run's process is gone without a word: its lock is free, or has been away for longer than an ending takes."""
+    if is_live(lake, run_id):
+        return False
+    if has_died(lake, run_id):
+        return True
+    try:
+        since = datetime.fromtimestamp((lake.state / "runs").stat().st_mtime, UTC)  # when the last lock came or went
+    except FileNotFoundError:
+        return True
+    return now - since > ENDING
+
+
+def _last_lines(logs_dir: Path, log: str | None) -> list[str]:
+    path = (logs_dir / log).resolve() if log else None
+    if path is None or not path.is_relative_to(logs_dir.resolve()):
+        return []
+    try:
+        with path.open("rb") as file:
+            size = file.seek(0, os.SEEK_END)
+            file.seek(max(size - TAIL, 0))
+            lines = file.read(TAIL).decode(errors="replace").splitlines()
+    except OSError:  # removed as old, or of another user
+        return []
+    return lines[1 if size > TAIL else 0 :][-LINES:]
+
+
+def requests_folder(lake: Lake) -> Path:
+    """Where requests and their states lie."""
+    return lake.data_dir / "inbox" / "requests"
+
+
+def _path(lake: Lake, request_id: str) -> Path:
+    return requests_folder(lake) / f"{request_id}.json"
+
+
+def _read(path: Path) -> Request | None:
+    try:
+        with path.open("rb") as file:
+            found = Request.model_validate_json(file.read(LARGEST))
+    except (OSError, ValidationError):
+        return None
+    return found if found.id == path.stem else None
+
+
+def _state(lake: Lake, request_id: str) -> RequestState | None:
+    try:
+        return RequestState.model_validate_json((requests_folder(lake) / f"{request_id}{_STATE}").read_bytes())
+    except (OSError, ValidationError):
+        return None
+
+
+def _write(lake: Lake, request_id: str, state: RequestState) -> None:
+    if _ID.fullmatch(request_id) and _path(lake, request_id).exists():
+        with suppress(OSError):
+            write_whole(requests_folder(lake) / f"{request_id}{_STATE}", state.model_dump_json().encode())
+
+
+def wanted_of(content: object) -> Wanted:
+    """What a request asks for, by its JSON. Raises pydantic's ValidationError."""
+    return _WANTED.validate_python(content)

@@ -1,0 +1,53 @@
+"""Months as commands and pages show them: how each stands at each service, and one compared row by row. Nothing is sent."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+
+from strava_pipeline.core.changes.states import ChangeState
+from strava_pipeline.lake.gold.publish import current_snapshot
+from strava_pipeline.lake.paths import Lake
+from strava_pipeline.operations.changes.asking import declined
+from strava_pipeline.operations.changes.comparing import Comparison, Month, compare_months, month_states, state_of
+from strava_pipeline.operations.changes.deciding import shown
+from strava_pipeline.operations.changes.parties import comparing
+from strava_pipeline.settings import Settings
+
+
+def calendar_of(settings: Settings, months: Collection[str], now: datetime) -> dict[str, Month]:
+    """How these local months (2026-10) stand by what is published, the newest first.
+
+    Raises PipelineError where nothing usable is published, UnusableProvidersError.
+    """
+    who = comparing(settings, now)
+    with current_snapshot(Lake(settings.data_dir)) as connection:
+        return month_states(connection, who, months, declined(settings, now))
+
+
+@dataclass(frozen=True, slots=True)
+class ComparedMonth:
+    """A local month (2026-10): how it stands, and what each service has of each activity."""
+
+    month: str
+    state: Month
+    comparison: Comparison
+
+    def to_json(self, changes: Mapping[str, ChangeState]) -> dict[str, Any]:
+        """The shape in docs/formats.md, with these changes, by id."""
+        comparison = self.comparison
+        return {
+            "month": self.month,
+            **asdict(self.state),
+            "obstacles": {party.name: party.obstacle for party in comparison.parties if party.obstacle},
+            "rows": {row.effort.key: row.to_json() for row in comparison.rows},
+            "changes": {key: shown(each) for key, each in changes.items()},
+        }
+
+
+def compared_month(settings: Settings, month: str, now: datetime) -> ComparedMonth:
+    """A month by what is published. Raises as `calendar_of`."""
+    who = comparing(settings, now)
+    with current_snapshot(Lake(settings.data_dir)) as connection:
+        comparison = compare_months(connection, who, [month])
+    return ComparedMonth(month, state_of(comparison, who, month, declined(settings, now)), comparison)

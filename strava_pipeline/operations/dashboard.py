@@ -1,0 +1,62 @@
+"""What the dashboard asks of the pipeline: the functions of the command line, with the settings that they need. No HTTP here."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+
+from strava_pipeline.core.changes.states import Verdict
+from strava_pipeline.lake.paths import Lake
+from strava_pipeline.lake.requests import Wanted
+from strava_pipeline.operations.changes.comparing import months_back
+from strava_pipeline.operations.changes.deciding import Wanted as WantedChange
+from strava_pipeline.operations.changes.deciding import decide_each, seal_of, shown, shown_attempts
+from strava_pipeline.operations.changes.months import calendar_of, compared_month
+from strava_pipeline.operations.changes.proposing import states_now
+from strava_pipeline.operations.provider_access import provider_statuses
+from strava_pipeline.operations.requesting import refuse_request
+from strava_pipeline.operations.strava_access import primed_clock
+from strava_pipeline.settings import Settings
+
+DECIDED_BY = "dashboard"
+
+
+@dataclass(frozen=True, slots=True)
+class DashboardPipeline:
+    """The pipeline of the data folder of these settings (`Pipeline` in serve/dashboard/pipeline.py)."""
+
+    settings: Settings
+
+    def months_back(self, count: int) -> list[str]:
+        return sorted(months_back(count, self._now()))
+
+    def calendar(self, months: Collection[str]) -> dict[str, Any]:
+        return {month: asdict(state) for month, state in calendar_of(self.settings, months, self._now()).items()}
+
+    def month(self, month: str) -> dict[str, Any]:
+        now = self._now()
+        states = states_now(Lake(self.settings.data_dir), self.settings, now)
+        waiting = {key: each for key, each in states.items() if each.change.month == month and each.state == "proposed"}
+        return compared_month(self.settings, month, now).to_json(waiting)
+
+    def changes(self) -> dict[str, dict[str, Any]]:
+        states = states_now(Lake(self.settings.data_dir), self.settings, self._now())
+        found = {key: shown(state) for key, state in states.items()}
+        return {key: {**each, "seal": seal_of(key, each)} for key, each in found.items()}
+
+    def attempts(self, change_id: str) -> dict[int, dict[str, Any]]:
+        return shown_attempts(Lake(self.settings.data_dir), change_id)
+
+    def decide(self, decisions: Sequence[tuple[Verdict, str, str | None]]) -> list[str]:
+        wanted = [(verdict, WantedChange(key, seal)) for verdict, key, seal in decisions]
+        return decide_each(self.settings, wanted, DECIDED_BY)
+
+    def providers(self) -> dict[str, Any]:
+        return {name: asdict(one) for name, one in provider_statuses(self.settings, self._now()).items()}
+
+    def refuse(self, wanted: Wanted) -> None:
+        refuse_request(self.settings, wanted, self._now())
+
+    def _now(self) -> datetime:
+        """The server's time, as far as an answer has shown it."""
+        return primed_clock(self.settings).now()

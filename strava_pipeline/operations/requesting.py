@@ -1,0 +1,81 @@
+"""Whether a person's request can be carried out, before it is kept, and which years it concerns. Nothing is sent or written."""
+
+from collections.abc import Collection
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from strava_pipeline.core.errors import MisuseError
+from strava_pipeline.core.sources import STRAVA
+from strava_pipeline.ingest.providers_file import enabled_providers
+from strava_pipeline.ingest.registry import missing_login
+from strava_pipeline.lake.paths import Lake
+from strava_pipeline.lake.requests import ApplyWanted, BackfillWanted, ImportWanted, MonthWanted, PullWanted, Wanted
+from strava_pipeline.operations.changes.apply_step import approved, year_of
+from strava_pipeline.operations.changes.proposing import states_now
+from strava_pipeline.operations.strava_access import access_problem
+from strava_pipeline.operations.years import year_range
+from strava_pipeline.settings import Settings
+
+
+def refuse_request(settings: Settings, wanted: Wanted, now: datetime) -> None:
+    """Raise MisuseError where a run would have nothing to do, or could not do it."""
+    match wanted:
+        case PullWanted(provider=name):
+            _refuse_service(settings, name)
+        case MonthWanted(month=month):
+            if month > f"{now + timedelta(hours=14):%Y-%m}":  # the zone that is furthest ahead of UTC
+                raise MisuseError(f"{month} has not begun.")
+            _refuse_nobody(settings)
+        case BackfillWanted(year=year):
+            years = year_range(settings.first_year, now)
+            if year not in years.all:
+                raise MisuseError(
+                    f"{year} has no partition: years go from {years.all[0]} (STRAVA_FIRST_YEAR) to {years.newest}."
+                )
+            _refuse_nobody(settings)
+        case ApplyWanted(ids=ids):
+            years_of_approved(settings, ids, now)
+        case ImportWanted(names=names):
+            paths_of_import(Lake(settings.data_dir), names)
+
+
+def _refuse_service(settings: Settings, name: str) -> None:
+    if name == STRAVA:
+        reason = access_problem(settings)
+    elif name not in enabled_providers(settings):
+        raise MisuseError(
+            f"No service of that name is enabled. Enabled: {', '.join([STRAVA, *enabled_providers(settings)])}."
+        )
+    else:
+        reason = missing_login(name, settings)
+    if reason is not None:
+        raise MisuseError(reason)
+
+
+def _refuse_nobody(settings: Settings) -> None:
+    """MisuseError where there is no service to ask."""
+    if settings.client_id is None and not enabled_providers(settings):
+        raise MisuseError("There is no service to ask: no login of Strava is set, and providers.toml enables none.")
+
+
+def years_of_approved(settings: Settings, ids: Collection[str], now: datetime) -> list[int]:
+    """The partitions of the approved changes, or of these of them. Raises MisuseError where nothing of it is approved."""
+    years = year_range(settings.first_year, now)
+    states = states_now(Lake(settings.data_dir), settings, now)
+    if others := [key for key in ids if key not in states or states[key].state != "approved"]:
+        raise MisuseError(f"Not approved, so not written: {', '.join(others)}.")
+    chosen = approved(states, ids, years.all, years)
+    if not chosen:
+        raise MisuseError("Nothing is approved.")
+    return sorted({year_of(state.change, years) or years.newest for state in chosen})
+
+
+def paths_of_import(lake: Lake, names: Collection[str]) -> list[Path]:
+    """The files and folders in data/inbox/files that are to be taken in; of no names, all. Raises MisuseError."""
+    folder = lake.inbox_files
+    there = {path.name: path for path in folder.iterdir() if path.name[0] != "."} if folder.is_dir() else {}
+    if unknown := [name for name in names if name not in there]:
+        raise MisuseError(f"{len(unknown)} of the names are of nothing in {folder}.")
+    if not there:
+        raise MisuseError(f"There is nothing in {folder}.")
+    return sorted(there[name] for name in names or there)

@@ -1,0 +1,51 @@
+"""What the dashboard asks of the pipeline itself, because it follows from providers.toml and from logins: comparisons, decisions.
+
+The dashboard imports no code that speaks to services. It is given this by the command that starts it, and the command line calls
+the same functions. Values are what docs/formats.md shows; what is raised are errors of core/errors.py.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any, Literal, Protocol
+
+from strava_pipeline.lake.requests import Wanted
+
+Verdict = Literal["approved", "rejected"]
+
+
+class Pipeline(Protocol):
+    """The pipeline of one data folder. Nothing here makes a call; only `decide` writes."""
+
+    def months_back(self, count: int) -> list[str]:
+        """So many local months, as 2026-10, the oldest first, the last of which is the present one."""
+        ...
+
+    def calendar(self, months: Collection[str]) -> Mapping[str, Any]:
+        """How these months stand at each service, by month, the newest first."""
+        ...
+
+    def month(self, month: str) -> Mapping[str, Any]:
+        """A month compared, row by row, with the changes of it that wait for a decision."""
+        ...
+
+    def changes(self) -> Mapping[str, Mapping[str, Any]]:
+        """Every change that was ever proposed, by id, each with its `seal`."""
+        ...
+
+    def attempts(self, change_id: str) -> Mapping[int, Any]:
+        """What was sent for a change and answered, by attempt."""
+        ...
+
+    def decide(self, decisions: Sequence[tuple[Verdict, str, str | None]]) -> list[str]:
+        """Record verdicts about changes, by id and seal (None: whatever was shown), all or none; the ids.
+
+        Raises UnknownIdError, UndecidedError.
+        """
+        ...
+
+    def providers(self) -> Mapping[str, Any]:
+        """How each enabled service stands, by name."""
+        ...
+
+    def refuse(self, wanted: Wanted) -> None:
+        """Raise MisuseError where a request can't be carried out."""
+        ...
