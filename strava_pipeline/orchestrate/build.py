@@ -45,6 +45,7 @@ def build_defs(
         code_references: let each asset in the UI lead to its file. Commands do without, because it takes 20 ms of CPU.
     """
     partitions, providers = year_partitions(settings.first_year), enabled_providers(settings)
+    of_providers = provider_jobs(settings)
     assets = with_freshness(
         [
             *strava_assets(partitions),
@@ -62,9 +63,9 @@ def build_defs(
     )
     return dg.Definitions(
         assets=_with_code_references(assets) if code_references else assets,
-        jobs=[*asset_jobs(), *provider_jobs(settings), rebuild_job(settings)],
+        jobs=[*asset_jobs(), *of_providers, rebuild_job(settings)],
         schedules=schedules(settings, providers, running=settings.automation),
-        sensors=sensors(settings, providers, running=settings.automation),
+        sensors=sensors(settings, providers, of_providers, running=settings.automation),
         resources={
             "run": run_resource(settings, progress_of),
             "strava": strava_resource(settings),

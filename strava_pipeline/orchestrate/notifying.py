@@ -13,13 +13,25 @@ import dagster as dg
 from strava_pipeline.core.text import counted
 from strava_pipeline.lake.notifications import Notification, notify
 from strava_pipeline.lake.paths import Lake
+from strava_pipeline.lake.requests import end_request
 from strava_pipeline.operations.log_files import Outcome
 from strava_pipeline.operations.years import years_in_words
 from strava_pipeline.orchestrate.runs import years_of_run
+from strava_pipeline.orchestrate.tags import REQUEST
 
 Reports = Mapping[str, Mapping[str, Any]]
 """What each asset of a run reported, by asset."""
 _CHANGED = (("inserted", "new"), ("updated", "changed"), ("deleted", "deleted"), ("restored", "back again"))
+
+
+def note_end(
+    lake: Lake, run: dg.DagsterRun, ui: str | None, outcome: Outcome, why: str, reports: Reports, at: datetime
+) -> None:
+    """Keep what a person should know of a run that ended, and how the request ended that it carried out. Args as below."""
+    notify_of_run(lake, run, ui, outcome, why, reports, at)
+    if (request := run.tags.get(REQUEST)) is not None:
+        is_done = outcome.name in ("done", "stopped early")
+        end_request(lake, request, "done" if is_done else "failed", at, why or outcome.why, run.run_id)
 
 
 def notify_of_run(

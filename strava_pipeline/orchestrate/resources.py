@@ -11,12 +11,15 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from functools import partial
+from pathlib import Path
 
 import dagster as dg
 from dagster_duckdb import DuckDBResource
 
 from strava_pipeline.lake.locks import is_live, live_run, locked
 from strava_pipeline.lake.paths import Lake
+from strava_pipeline.lake.requests import begin_request
+from strava_pipeline.operations.log_files import log_of
 from strava_pipeline.operations.progress import BothProgress, LogProgress, Progress
 from strava_pipeline.operations.provider_source import ProviderSources
 from strava_pipeline.operations.rebuilding import bring_up_to_date
@@ -25,7 +28,7 @@ from strava_pipeline.operations.strava_source import FLOW_LOCK, StravaSource
 from strava_pipeline.orchestrate.dagster_private import MAX_RETRIES_TAG
 from strava_pipeline.orchestrate.home import ui_of
 from strava_pipeline.orchestrate.jobs import LISTING, PULLING_JOBS, REBUILD_JOB, STEP_JOBS
-from strava_pipeline.orchestrate.notifying import notify_of_run
+from strava_pipeline.orchestrate.notifying import note_end
 from strava_pipeline.orchestrate.run_log import logged
 from strava_pipeline.orchestrate.runs import started_by
 from strava_pipeline.orchestrate.tags import (
@@ -36,6 +39,7 @@ from strava_pipeline.orchestrate.tags import (
     LIMIT,
     NO_LIMIT,
     PROVIDER_LIMIT,
+    REQUEST,
     STOPPED_EARLY,
 )
 from strava_pipeline.settings import Settings
@@ -66,7 +70,7 @@ def run_resource(settings: Settings, progress_of: ProgressOf | None = None) -> d
             if run is not None:
                 if context.instance is not None:
                     now = datetime.now(UTC)
-                    on_end = partial(notify_of_run, context_of_run.lake, run, ui_of(settings.dagster_home))
+                    on_end = partial(note_end, context_of_run.lake, run, ui_of(settings.dagster_home))
                     held.enter_context(
                         logged(settings.logs_dir, context.instance, run, now, warn=progress.say, on_end=on_end)
                     )
@@ -75,6 +79,8 @@ def run_resource(settings: Settings, progress_of: ProgressOf | None = None) -> d
                     context_of_run.lake, run.run_id
                 ):  # a command holds it before Dagster has a record of the run
                     held.enter_context(live_run(context_of_run.lake, run.run_id))
+                if (request := run.tags.get(REQUEST)) is not None:
+                    _note_begin(context_of_run.lake, settings.logs_dir, request, run.run_id)
                 if context.instance is not None:
                     _tag(context.instance, run, context_of_run.lake)
                 if run.job_name not in (*STEP_JOBS, REBUILD_JOB):
@@ -108,6 +114,12 @@ def providers_resource(settings: Settings) -> dg.ResourceDefinition:
         return ProviderSources(settings, context.resources.run)
 
     return providers
+
+
+def _note_begin(lake: Lake, logs_dir: Path, request: str, run_id: str) -> None:
+    """Note beside a request that the run is at work on it, and where its log is."""
+    log = log_of(logs_dir, run_id)
+    begin_request(lake, request, run_id, datetime.now(UTC), str(log.relative_to(logs_dir)) if log else None)
 
 
 def _tag(instance: dg.DagsterInstance, run: dg.DagsterRun, lake: Lake) -> None:

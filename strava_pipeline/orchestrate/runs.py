@@ -15,6 +15,7 @@ from strava_pipeline.lake.files import sweep_unfinished
 from strava_pipeline.lake.locks import forget_run, has_died, is_live, runs_with_lock_file
 from strava_pipeline.lake.notifications import notify
 from strava_pipeline.lake.paths import Lake
+from strava_pipeline.lake.requests import end_request
 from strava_pipeline.orchestrate.dagster_private import (
     ASSET_PARTITION_RANGE_END_TAG,
     ASSET_PARTITION_RANGE_START_TAG,
@@ -25,7 +26,7 @@ from strava_pipeline.orchestrate.dagster_private import (
     SENSOR_NAME_TAG,
 )
 from strava_pipeline.orchestrate.jobs import DETAILS, JOBS, LISTING, PULLING_JOBS, SOURCES_JOB, STREAMS, STREAMS_JOB
-from strava_pipeline.orchestrate.tags import BY, BY_HAND, DATA_DIR, LIMIT, LIMITS_WAITED_FOR, NO_LIMIT, RESUMES
+from strava_pipeline.orchestrate.tags import BY, BY_HAND, DATA_DIR, LIMIT, LIMITS_WAITED_FOR, NO_LIMIT, REQUEST, RESUMES
 
 UNFINISHED = [
     DagsterRunStatus.NOT_STARTED,
@@ -134,6 +135,8 @@ def fail_dead_runs(instance: dg.DagsterInstance, lake: Lake) -> list[str]:
 def _report_as_died(instance: dg.DagsterInstance, lake: Lake, run: dg.DagsterRun) -> None:
     instance.report_run_failed(run, _DIED)
     message = f"The process of the run {run.job_name} died. What was fetched is kept, and the next run goes on there."
+    if (request := run.tags.get(REQUEST)) is not None:
+        end_request(lake, request, "failed", datetime.now(UTC), _DIED, run.run_id)
     notify(lake, "warning", message, datetime.now(UTC), about=run.run_id, run_id=run.run_id)
 
 

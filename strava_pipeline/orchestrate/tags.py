@@ -15,6 +15,7 @@ PROVIDER_LIMIT = (
 )
 RESUMES = "strava_pipeline/resumes"  # the run that this one goes on with; dagster.yaml lets one at a time have a place
 CATCHES_UP = "strava_pipeline/catches_up"  # the day that a missed daily run is made good on
+REQUEST = "strava_pipeline/request"  # the id of the request on the dashboard that the run carries out
 STOPPED_EARLY = "stopped_early"  # the limit or the outage that ended the work of a run
 BY_HAND = "the command line"  # BY of a run that a person typed
 BY = "by"  # who asked for the run: the first and a short one in the UI's list of runs

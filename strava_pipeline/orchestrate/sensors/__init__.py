@@ -3,12 +3,13 @@
 Sensors in Dagster: https://docs.dagster.io/guides/automate/sensors
 """
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
 
 import dagster as dg
 
 from strava_pipeline.ingest.clock import system_clock, utc_now
+from strava_pipeline.orchestrate.dagster_private import UnresolvedAssetJobDefinition
 from strava_pipeline.orchestrate.jobs import sends_webhooks
 from strava_pipeline.orchestrate.run_records import run_records_sensor
 from strava_pipeline.orchestrate.sensors.failure_alert import failure_alert_sensor
@@ -19,6 +20,7 @@ from strava_pipeline.orchestrate.sensors.inbox import (
     webhooks_sensor,
 )
 from strava_pipeline.orchestrate.sensors.missing import catch_up_sensor, new_gear_sensor, quarantine_retry_sensor
+from strava_pipeline.orchestrate.sensors.requests import requests_sensor
 from strava_pipeline.orchestrate.sensors.resume import provider_resume_sensor, resume_sensor
 from strava_pipeline.orchestrate.sensors.trip_replay import trip_replay_sensor
 from strava_pipeline.settings import Settings
@@ -27,13 +29,15 @@ from strava_pipeline.settings import Settings
 def sensors(
     settings: Settings,
     providers: Collection[str] = (),
+    jobs: Sequence[UnresolvedAssetJobDefinition] = (),
     *,
     running: bool,
     now: Callable[[], datetime] = utc_now,
 ) -> list[dg.SensorDefinition]:
     """All sensors, those of `providers`, the enabled ones besides Strava, among them.
 
-    `running`: they look as soon as the daemon is there. `now`: this machine's time, by which Dagster notes its runs.
+    `jobs`: those of these providers, as the definitions have them. `running`: they look as soon as the daemon is there.
+    `now`: this machine's time, by which Dagster notes its runs.
     """
     status = dg.DefaultSensorStatus.RUNNING if running else dg.DefaultSensorStatus.STOPPED
     return [
@@ -45,6 +49,7 @@ def sensors(
         trip_replay_sensor(settings, status),
         inbox_sensor(settings, status),
         imported_sensor(settings, status),
+        requests_sensor(settings, jobs, status, now),
         webhooks_sensor(settings, status, now),
         quarantine_retry_sensor(settings, status),
         *(provider_resume_sensor(settings, name, status, now) for name in providers),

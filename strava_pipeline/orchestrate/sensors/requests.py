@@ -1,0 +1,151 @@
+"""Makes a run of each request in data/inbox/requests, within seconds; and notes the end of runs that left no word.
+
+The request's id is the run key, so a request comes to one run. What is a request is lake/requests.py's.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime
+
+import dagster as dg
+from dagster import DagsterRunStatus
+
+from strava_pipeline.core.errors import PipelineError
+from strava_pipeline.core.sources import STRAVA
+from strava_pipeline.ingest.clock import system_clock
+from strava_pipeline.ingest.providers_file import enabled_providers
+from strava_pipeline.lake.paths import Lake
+from strava_pipeline.lake.requests import (
+    ApplyWanted,
+    BackfillWanted,
+    ImportWanted,
+    MonthWanted,
+    PullWanted,
+    Request,
+    Unreadable,
+    Wanted,
+    end_request,
+    forget_requests,
+    has_requests,
+    note_look,
+    open_requests,
+)
+from strava_pipeline.operations.requesting import paths_of_import, refuse_request, years_of_approved
+from strava_pipeline.operations.years import year_range
+from strava_pipeline.orchestrate.asset_jobs import asset_jobs
+from strava_pipeline.orchestrate.dagster_private import UnresolvedAssetJobDefinition
+from strava_pipeline.orchestrate.jobs import (
+    APPLIED_CHANGES,
+    APPLY_JOB,
+    FILE_BRONZE,
+    IMPORT_JOB,
+    JOBS,
+    LISTING,
+    MATCHING,
+    MONTH_JOB,
+    SOURCES_JOB,
+    jobs_of,
+    provider_job,
+    provider_listing,
+)
+from strava_pipeline.orchestrate.partitions import range_tags
+from strava_pipeline.orchestrate.runs import fail_dead_runs, is_ours
+from strava_pipeline.orchestrate.schedules import flow_years, provider_years
+from strava_pipeline.orchestrate.tags import DATA_DIR, FIRST, REQUEST
+from strava_pipeline.settings import Settings
+
+INTERVAL = 5  # seconds: who presses a button looks at it that long
+_JOBS = ("flow", "refresh", "backfill", APPLY_JOB, IMPORT_JOB)
+_SILENT = "The run ended and left no word; `strava-pipeline logs latest` and Dagster's pages may have one."
+
+
+def requests_sensor(
+    settings: Settings,
+    of_providers: Sequence[UnresolvedAssetJobDefinition],
+    status: dg.DefaultSensorStatus,
+    now: Callable[[], datetime],
+) -> dg.SensorDefinition:
+    """`of_providers`: the jobs of the enabled providers, the same objects as in the definitions."""
+
+    @dg.sensor(
+        name="requests",
+        jobs=[*(job for job in asset_jobs() if job.name in _JOBS), *of_providers],
+        minimum_interval_seconds=INTERVAL,
+        default_status=status,
+        description="Makes a run of what a person asked for on the dashboard.",
+    )
+    def requests(context: dg.SensorEvaluationContext) -> Iterator[dg.RunRequest | dg.SkipReason]:
+        lake, clock = Lake(settings.data_dir), system_clock(settings, now)
+        note_look(lake, now())
+        if not has_requests(lake):
+            yield dg.SkipReason("Nobody asked for anything.")
+            return
+        forget_requests(lake, now())
+        waiting = list(open_requests(lake))
+        if waiting:
+            fail_dead_runs(context.instance, lake)  # or one of them would be taken to be at work for ever
+        for request in waiting:
+            if isinstance(request, Unreadable):
+                end_request(lake, request.id, "failed", now(), "The file of this request can't be read. Ask again.")
+            elif runs := _runs_of(context.instance, lake, request.id):
+                _settle(lake, request, runs, now())
+            else:
+                try:
+                    yield _run_request(settings, request, clock.now())
+                except PipelineError as error:  # what was possible when it was asked for is so no more
+                    end_request(lake, request.id, "failed", now(), str(error))
+
+    return requests
+
+
+def _runs_of(instance: dg.DagsterInstance, lake: Lake, request_id: str) -> list[dg.DagsterRun]:
+    """The runs of a request, the newest first: Dagster starts one again whose process died."""
+    runs = instance.get_runs(filters=dg.RunsFilter(tags={REQUEST: request_id}))
+    return [run for run in runs if is_ours(run, lake)]
+
+
+def _settle(lake: Lake, request: Request, runs: Sequence[dg.DagsterRun], at: datetime) -> None:
+    """Note the end of a request whose runs have all ended, where none of them could."""
+    if all(run.is_finished for run in runs):
+        succeeded = runs[0].status is DagsterRunStatus.SUCCESS
+        end_request(lake, request.id, "done" if succeeded else "failed", at, "" if succeeded else _SILENT)
+
+
+def _run_request(settings: Settings, request: Request, now: datetime) -> dg.RunRequest:
+    """The run that a request comes to. Raises PipelineError where it can't be carried out any more."""
+    refuse_request(settings, request.wanted, now)
+    found = _asked(settings, request.wanted, now)
+    tags = {**found.tags, **FIRST, DATA_DIR: str(settings.data_dir), REQUEST: request.id}
+    return dg.RunRequest(run_key=request.id, job_name=found.job_name, run_config=found.run_config, tags=tags)
+
+
+def _asked(settings: Settings, wanted: Wanted, now: datetime) -> dg.RunRequest:
+    """Its job, config and years."""
+    years = year_range(settings.first_year, now)
+    match wanted:
+        case PullWanted(provider=name) if name == STRAVA:
+            return _of("flow", flow_years(settings), JOBS["flow"].run_config())
+        case PullWanted(provider=name):
+            covered = provider_years(settings, name, enabled_providers(settings)[name], now)
+            return _of(
+                name, covered, provider_job(name).run_config(**{provider_listing(name): {"mode": "incremental"}})
+            )
+        case MonthWanted(month=month):
+            year, job = years.clamp(int(month[:4])), jobs_of(settings).get(MONTH_JOB)
+            if job is None:
+                return _of(
+                    "refresh", [year], JOBS["refresh"].run_config(**{LISTING: {"mode": "month", "month": month}})
+                )
+            return _of(MONTH_JOB, [year], job.run_config(**{MATCHING: {"months": [month]}}))
+        case BackfillWanted(year=year):
+            name = SOURCES_JOB if SOURCES_JOB in jobs_of(settings) else "backfill"
+            return _of(name, [year], jobs_of(settings)[name].run_config())
+        case ApplyWanted(ids=ids):
+            covered = years_of_approved(settings, ids, now)
+            return _of(APPLY_JOB, covered, JOBS[APPLY_JOB].run_config(**{APPLIED_CHANGES: {"ids": list(ids)}}))
+        case ImportWanted(names=names):
+            paths = [str(path.absolute()) for path in paths_of_import(Lake(settings.data_dir), names)]
+            return _of(IMPORT_JOB, [], JOBS[IMPORT_JOB].run_config(**{FILE_BRONZE: {"paths": paths}}))
+
+
+def _of(job: str, years: Sequence[int], config: dict[str, object]) -> dg.RunRequest:
+    return dg.RunRequest(job_name=job, run_config=config, tags=range_tags(years) if years else {})
