@@ -289,6 +289,7 @@ def _proposed_numbers(found: Proposed) -> dict[str, Any]:
         "newly_proposed": found.new,
         "changes_expired": found.expired,
         "changes_waiting": sum(counts.get("proposed", {}).values()),
+        "changes_left_out": found.left_out,
         **if_any(changes_by_state=counts),
     }
 

@@ -9,7 +9,13 @@ import typer
 from strava_pipeline.core.sources import STRAVA
 from strava_pipeline.core.text import counted
 from strava_pipeline.verbs.output import echo_json
-from strava_pipeline.verbs.status_services import change_counts, print_changes, print_provider, print_webhooks
+from strava_pipeline.verbs.status_services import (
+    change_counts,
+    changes_left_out,
+    print_changes,
+    print_provider,
+    print_webhooks,
+)
 
 if TYPE_CHECKING:
     from strava_pipeline.lake.gold.quality import YearCounts
@@ -39,6 +45,7 @@ class Status:
     `webhooks`: what became of events; None where none ever came. `providers`: those enabled
     besides Strava. `later_first_year`: where years before it hold nothing.
     `changes`: how many changes at services have each status, as published; None where none was ever proposed.
+    `changes_left_out`: how many more could be proposed; None where that is not known.
     """
 
     data_dir: str
@@ -60,6 +67,7 @@ class Status:
     views_left_out: dict[str, str]
     later_first_year: int | None
     changes: dict[str, int] | None
+    changes_left_out: int | None
 
 
 def read_status(settings: "Settings") -> Status:
@@ -102,6 +110,7 @@ def read_status(settings: "Settings") -> Status:
         views_left_out=published.left_out,
         later_first_year=later_first_year(lake, settings.first_year),
         changes=change_counts(settings, now),
+        changes_left_out=changes_left_out(settings),
     )
 
 
@@ -264,7 +273,7 @@ def print_status(report: "Status") -> None:
     for provider in report.providers.values():
         print_provider(provider)
     if report.changes:
-        print_changes(report.changes)
+        print_changes(report.changes, report.changes_left_out)
     if report.years:
         table = Table(
             "year", "activities", "km", "details", "missing", "edited since", title=f"Published: {report.data_dir}"

@@ -27,6 +27,23 @@ def change_counts(settings: "Settings", now: datetime) -> dict[str, int] | None:
         return {}
 
 
+def changes_left_out(settings: "Settings") -> int | None:
+    """How many more changes could be proposed, with the published data; None where none ever was, or nothing is published."""
+    from strava_pipeline.core.errors import PipelineError
+    from strava_pipeline.lake.changes import has_changes
+    from strava_pipeline.lake.paths import Lake
+
+    lake = Lake(settings.data_dir)
+    if not has_changes(lake):
+        return None
+    from strava_pipeline.operations.changes.proposing import left_out_now
+
+    try:
+        return left_out_now(lake)
+    except PipelineError:
+        return None
+
+
 def print_webhooks(counts: dict[str, Any], indent: str = "") -> None:
     """A line of what became of webhook events."""
     from strava_pipeline.verbs.terminal import out
@@ -69,12 +86,13 @@ def print_provider(provider: dict[str, Any]) -> None:
             out.print(f"  {operation}: failed {_at(step['at'])}: {step['message']}", style="yellow")
 
 
-def print_changes(counts: dict[str, int]) -> None:
+def print_changes(counts: dict[str, int], left_out: int | None) -> None:
     """Lines of the changes that wait for a person."""
     from strava_pipeline.verbs.terminal import out
 
     if counts.get("proposed"):
-        out.print(f"Proposed: {counted(counts['proposed'], 'change')}. `strava-pipeline changes list` shows them")
+        more = f", and {left_out} more when these are decided" if left_out else ""
+        out.print(f"Proposed: {counted(counts['proposed'], 'change')}{more}. `strava-pipeline changes list` shows them")
     if counts.get("approved"):
         out.print(f"Approved: {counted(counts['approved'], 'change')}. `strava-pipeline changes apply` writes them")
 

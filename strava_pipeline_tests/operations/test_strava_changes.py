@@ -24,7 +24,7 @@ from strava_pipeline.lake.gold.warehouse import reading, writing
 from strava_pipeline.lake.imports.merge import merge_files
 from strava_pipeline.operations.changes.apply_step import upload_files, writer_of
 from strava_pipeline.operations.changes.applying import Applied, apply_at
-from strava_pipeline.operations.changes.comparing import proposals_now
+from strava_pipeline.operations.changes.comparing import find_proposals
 from strava_pipeline.operations.importing import land_paths, make_activities
 from strava_pipeline.operations.merging import (
     details_merged,
@@ -178,14 +178,14 @@ def test_a_file_that_strava_lacks_is_proposed_to_it_and_becomes_one_activity_wit
     make_activities(run, lambda steps: None)
     pulled.merge(run)
     with reading(run.lake) as connection:
-        (change,) = proposals_now(pulled.world.settings, connection, months=["2026-03"], now=run.now())
+        (change,) = find_proposals(pulled.world.settings, connection, months=["2026-03"], now=run.now()).changes
     assert (change.kind, change.provider, change.old) == ("upload_activity", STRAVA, None)
     with upload_files(run.lake) as details:
         report = pulled.apply(change, details=details)
     assert dict(report.results) == {"applied": 1}
     assert pulled.gold("SELECT source FROM activities WHERE start_date = '2026-03-01T06:00:00Z'") == [(STRAVA,)]
     with reading(run.lake) as connection:
-        assert proposals_now(pulled.world.settings, connection, months=["2026-03"], now=run.now()) == []
+        assert find_proposals(pulled.world.settings, connection, months=["2026-03"], now=run.now()).changes == []
 
 
 def test_without_the_permission_the_approvals_stand(pulled: Pulled) -> None:

@@ -11,7 +11,6 @@ from strava_pipeline.operations.changes.comparing import (
     compare_months,
     find_proposals,
     month_states,
-    proposals_now,
 )
 from strava_pipeline.operations.changes.parties import comparing
 from strava_pipeline_tests.providers.worlds import WITH_THE_TOY, World, list_at_strava
@@ -51,7 +50,7 @@ def test_a_name_that_a_person_wrote_leads_and_is_proposed_where_another_one_stan
         who = comparing(world.settings, NOW)
         rows = {row.effort.key: row for row in compare_months(connection, who, months).rows}
         states = month_states(connection, who, months)
-        (proposed,) = proposals_now(world.settings, connection, months=months, now=NOW)
+        (proposed,) = find_proposals(world.settings, connection, months=months, now=NOW).changes
         by_itself = find_proposals(world.settings, connection, months=None, now=NOW)
         rejected = month_states(connection, who, months, {proposed.id})
     found = {
@@ -66,7 +65,9 @@ def test_a_name_that_a_person_wrote_leads_and_is_proposed_where_another_one_stan
     assert [*found] == ["4", "3", "2", "1"], "the newest comes first"
     assert (proposed.kind, proposed.provider, proposed.source_id) == ("update_name", "strava", "1")
     assert (proposed.old, proposed.new, proposed.source) == ("Morning Ride", "Up the hill", "toy")
-    assert (by_itself.changes, by_itself.left) == ([], 0), "no proposal by itself is of a month before the last one"
+    assert (by_itself.changes, by_itself.left) == ([], frozenset()), (
+        "no proposal by itself is of a month before the last one"
+    )
     assert {month: state.status for month, state in states.items()} == {
         "2026-02": "in_sync",
         "2026-01": "requires_action",
@@ -85,7 +86,7 @@ def test_runs_propose_since_a_day_and_what_was_proposed_before_stays(world: Worl
     list_at_strava(world, *(at_strava(number, day, None) for number, day in enumerate(days, start=1)))
     world.pull()
     with reading(world.run().lake) as connection:
-        (old,) = proposals_now(world.settings, connection, months=["2025-06"], now=NOW)
+        (old,) = find_proposals(world.settings, connection, months=["2025-06"], now=NOW).changes
         first = find_proposals(world.settings, connection, months=None, now=NOW)
         second = find_proposals(world.settings, connection, months=None, now=NOW, standing=[old])
         assert [change.source_id for change in first.changes] == ["3"]

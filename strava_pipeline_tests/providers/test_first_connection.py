@@ -50,7 +50,7 @@ def test_a_first_connection_of_five_services_proposes_little(
     assert len(comparison.rows) >= EFFORTS
     assert 0 < len(first.changes) <= MOST_PROPOSED
     assert min(change.month for change in first.changes) >= "2026-02"
-    assert (len(since_ever.changes), since_ever.left) == (MOST_PROPOSED, len(changes) - MOST_PROPOSED)
+    assert (len(since_ever.changes), len(since_ever.left)) == (MOST_PROPOSED, len(changes) - MOST_PROPOSED)
     named = [change for change in changes if change.kind == "update_name"]
     assert len(named) > MOST_PROPOSED
     assert sorted({(str(change.new), change.source) for change in named if is_default_name(str(change.new))}) == []

@@ -70,6 +70,11 @@ class Change:
     undoes: str | None = None
 
     @property
+    def activity_id(self) -> int | None:
+        """The id of the activity in the warehouse; None: the change is none of an activity."""
+        return int(self.effort) if self.effort is not None and self.effort.lstrip("-").isdigit() else None
+
+    @property
     def field(self) -> str:
         """What it changes."""
         return FIELDS[self.kind]

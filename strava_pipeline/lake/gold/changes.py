@@ -39,14 +39,13 @@ def write_states(
 
 def _row(key: str, state: ChangeState, is_due: bool, athlete_id: int | None) -> tuple[Any, ...]:
     change = state.change
-    effort = change.effort
     return (
         key,
         athlete_id,
         change.kind,
         change.provider,
         change.source_id,
-        int(effort) if effort is not None and effort.lstrip("-").isdigit() else None,
+        change.activity_id,
         change.field,
         json_text(change.old),
         json_text(change.new),

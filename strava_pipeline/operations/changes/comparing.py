@@ -1,6 +1,6 @@
 """Comparing what providers have of the same months, and what could be changed so that they agree. Nothing is sent or written.
 
-`compare_months` is what commands and pages show, `proposals_now` what runs propose. Whose name counts is core's
+`compare_months` is what commands and pages show, `find_proposals` what runs propose. Whose name counts is core's
 (core/changes/comparison.py), as is what a difference leads to (core/changes/proposals.py).
 """
 
@@ -52,30 +52,10 @@ def compare_months(connection: Connection, who: Comparing, months: Collection[st
 
 @dataclass(frozen=True, slots=True)
 class Proposals:
-    """Changes that can be proposed now, the newest efforts first; `left`: how many more there are beyond the most."""
+    """Changes that can be proposed now, the newest efforts first; `left`: the ids of those that are beyond the most."""
 
     changes: list[Change]
-    left: int = 0
-
-
-def proposals_now(
-    settings: Settings,
-    connection: Connection,
-    *,
-    months: Collection[str] | None,
-    now: datetime,
-    standing: Collection[Change] = (),
-    decided: Collection[str] = (),
-) -> list[Change]:
-    """The changes that the data call for now, the newest efforts first. Raises UnusableProvidersError.
-
-    Args:
-        months: exactly these, as 2026-10; None: what runs propose by themselves, since `propose_since` and at most
-            MOST_PROPOSED that nobody has decided.
-        standing: what was proposed before: each is in the result for as long as the data call for it.
-        decided: the ids of those of them that a person approved or rejected.
-    """
-    return find_proposals(settings, connection, months=months, now=now, standing=standing, decided=decided).changes
+    left: frozenset[str] = frozenset()
 
 
 def find_proposals(
@@ -87,7 +67,14 @@ def find_proposals(
     standing: Collection[Change] = (),
     decided: Collection[str] = (),
 ) -> Proposals:
-    """As `proposals_now`, with how many were left out."""
+    """The changes that the data call for now. Raises UnusableProvidersError.
+
+    Args:
+        months: exactly these, as 2026-10; None: what runs propose by themselves, since `propose_since` and at most
+            MOST_PROPOSED that nobody has decided.
+        standing: what was proposed before: each is in the result for as long as the data call for it.
+        decided: the ids of those of them that a person approved or rejected.
+    """
     who = comparing(settings, now)
     if months is not None:
         return Proposals([change for _, change in _dated(compare_months(connection, who, months))])
@@ -98,7 +85,7 @@ def find_proposals(
     fresh = [change.id for day, change in found if change.id not in kept and _is_due(day, change, since)]
     room = max(MOST_PROPOSED - len(kept.difference(decided)), 0)
     chosen = kept.union(fresh[:room])
-    return Proposals([change for _, change in found if change.id in chosen], len(fresh[room:]))
+    return Proposals([change for _, change in found if change.id in chosen], frozenset(fresh[room:]))
 
 
 def _dated(comparison: Comparison) -> Iterator[tuple[date, Change]]:

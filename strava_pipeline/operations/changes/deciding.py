@@ -41,7 +41,7 @@ def shown(state: ChangeState) -> dict[str, Any]:
         "kind": change.kind,
         "provider": change.provider,
         "source_id": change.source_id,
-        "activity_id": change.effort,
+        "activity_id": change.activity_id,
         "field": change.field,
         "old": change.old,
         "new": change.new,

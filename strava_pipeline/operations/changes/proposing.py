@@ -16,14 +16,15 @@ from strava_pipeline.lake.bronze.answers import newest_athlete
 from strava_pipeline.lake.changes import DECIDING, changes_folder, has_changes, history, record_proposals
 from strava_pipeline.lake.gold.changes import due_ids, newest_landings, state_counts, write_states
 from strava_pipeline.lake.gold.publish import current_snapshot
-from strava_pipeline.lake.gold.warehouse import Connection, note, notes, revision, transaction
+from strava_pipeline.lake.gold.warehouse import Connection, mark_changed, note, notes, revision, transaction
 from strava_pipeline.lake.locks import locked
 from strava_pipeline.lake.paths import Lake
-from strava_pipeline.operations.changes.comparing import proposals_now
+from strava_pipeline.operations.changes.comparing import find_proposals
 from strava_pipeline.operations.run_context import RunContext
 from strava_pipeline.settings import Settings
 
 _SEEN = "proposed_from"  # a note of what the table was last made from
+_LEFT = "proposals_left_out"  # a note of how many more changes could be proposed
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,11 +35,13 @@ class Proposed:
         new: how many changes were proposed, for the first time or again.
         expired: how many ended without having been applied.
         states: how many changes have each state, by state, service and kind.
+        left_out: how many more the data call for, beyond those that runs propose at a time.
     """
 
     new: int = 0
     expired: int = 0
     states: Mapping[tuple[str, str, str], int] = field(default_factory=dict)
+    left_out: int = 0
 
 
 def approval_time(settings: Settings) -> timedelta:
@@ -58,7 +61,7 @@ def update_proposals(
         return Proposed()
     with locked(run.lake, DECIDING, who=run.who, tell=run.progress.say):
         if not months and notes(connection, _SEEN).get(_SEEN) == _signature(run, settings, connection):
-            return Proposed(states=state_counts(connection))
+            return Proposed(states=state_counts(connection), left_out=_left_out(connection))
         with transaction(connection):
             return propose(run, settings, connection, months)
 
@@ -74,27 +77,36 @@ def propose(run: RunContext, settings: Settings, connection: Connection, months:
     lake, now, approval = run.lake, run.now(), approval_time(settings)
     with locked(lake, DECIDING, who=run.who, tell=run.progress.say):
         recorded = history(lake)
-        said = _said(settings, connection, lake, recorded, now, months)
+        said, left_out = _said(settings, connection, lake, recorded, now, months)
         due = what_is_due(recorded, said, now, approval)
         record_proposals(lake, due.proposed, [(each.change.id, each.round, each.reason) for each in due.expired], now)
         states = change_states(history(lake), said, now, approval)
         athlete = newest_athlete(lake)
         write_states(connection, lake, states, said.keys(), athlete[1].get("id") if athlete else None)
+        if left_out != _left_out(connection):
+            note(connection, _LEFT, str(left_out))
+            mark_changed(connection)
         note(connection, _SEEN, _signature(run, settings, connection))
-    return Proposed(len(due.proposed), len(due.expired), state_counts(connection))
+    return Proposed(len(due.proposed), len(due.expired), state_counts(connection), left_out)
+
+
+def _left_out(connection: Connection) -> int:
+    return int(notes(connection, _LEFT).get(_LEFT, 0))
 
 
 def _said(
     settings: Settings, connection: Connection, lake: Lake, recorded: History, now: datetime, months: Collection[str]
-) -> dict[str, Said]:
-    """What the data call for, by id: what was proposed before, as long as they do, and what is new."""
+) -> tuple[dict[str, Said], int]:
+    """What the data call for, by id: what was proposed before, as long as they do, and what is new; and how much is left out."""
     standing = {each.change.id: each.change for each in recorded.proposals if each.change.undoes is None}
     decided = {each.id for each in recorded.verdicts}
-    found = proposals_now(settings, connection, months=None, now=now, standing=standing.values(), decided=decided)
+    proposals = find_proposals(settings, connection, months=None, now=now, standing=standing.values(), decided=decided)
+    found = proposals.changes
     if months:
-        found = [*found, *proposals_now(settings, connection, months=months, now=now)]
+        found = [*found, *find_proposals(settings, connection, months=months, now=now).changes]
     landed = newest_landings(lake)
-    return {change.id: Said(change, landed.get(change.provider, 0)) for change in found}
+    said = {change.id: Said(change, landed.get(change.provider, 0)) for change in found}
+    return said, len(proposals.left - said.keys())
 
 
 def _signature(run: RunContext, settings: Settings, connection: Connection) -> str:
@@ -114,6 +126,15 @@ def _stat(path: Path) -> os.stat_result | None:
         return path.stat()
     except FileNotFoundError:
         return None
+
+
+def left_out_now(lake: Lake) -> int:
+    """How many more changes the published data call for than are proposed.
+
+    Raises PipelineError where nothing usable is published.
+    """
+    with current_snapshot(lake) as connection:
+        return _left_out(connection)
 
 
 def states_now(lake: Lake, settings: Settings, now: datetime) -> dict[str, ChangeState]:
