@@ -5,7 +5,6 @@ nobody saw. The work is operations/changes'.
 """
 
 import json
-from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -16,7 +15,7 @@ from strava_pipeline.verbs.options import AsJson, Verbose
 from strava_pipeline.verbs.output import echo, echo_json, plain
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     from strava_pipeline.core.changes.states import ChangeState, Verdict
     from strava_pipeline.operations.changes.deciding import Wanted
@@ -28,17 +27,19 @@ changes = typer.Typer(
     help="Changes at services that wait for your yes: see, approve, reject, write, and take them back.",
 )
 _LISTED = ("proposed", "approved", "failed", "conflicted")  # without --status; the others are counted
-_COLOURS = {"proposed": "cyan", "approved": "green", "failed": "red", "conflicted": "yellow"}
 _NOT_ALL_DONE = 1
 Ids = Annotated[list[str] | None, typer.Argument(help="Ids, as `changes list` shows them.", metavar="IDS")]
+Month = Annotated[str | None, typer.Option(help="Only of this local month, as 2026-10.")]
+Provider = Annotated[str | None, typer.Option(help="Only at this service.")]
+Kind = Annotated[str | None, typer.Option(help="Only of this kind, such as update_name.")]
 From = Annotated[Path | None, typer.Option("--from", help="A file that `changes list --out` wrote, unchanged.")]
 
 
 @changes.command("list")
 def list_(
-    month: Annotated[str | None, typer.Option(help="Only of this local month, as 2026-10.")] = None,
-    provider: Annotated[str | None, typer.Option(help="Only at this service.")] = None,
-    kind: Annotated[str | None, typer.Option(help="Only of this kind, such as update_name.")] = None,
+    month: Month = None,
+    provider: Provider = None,
+    kind: Kind = None,
     status: Annotated[str | None, typer.Option(help="Only with this status, such as proposed.")] = None,
     out_: Annotated[
         Path | None, typer.Option("--out", help="Write what is proposed to this file, for `changes approve --from`.")
@@ -46,57 +47,76 @@ def list_(
     as_json: AsJson = False,
 ) -> None:
     """Show proposed changes: the value that is there, and the value that it gets."""
-    from strava_pipeline.core.changes.records import KINDS
     from strava_pipeline.core.changes.states import STATES
+    from strava_pipeline.lake.paths import Lake
+    from strava_pipeline.operations.changes.proposing import left_out_now
+    from strava_pipeline.verbs.change_view import print_left_out
 
-    for option, value, known in (("--kind", kind, KINDS), ("--status", status, STATES)):
-        if value is not None and value not in known:
-            raise typer.BadParameter(f"one of {', '.join(known)}", param_hint=option)
+    _check("--status", status, STATES)
     if out_ is not None and status not in (None, "proposed"):
         raise typer.BadParameter("only what is proposed can be approved from a file", param_hint="--status")
-    wanted = {"month": month, "provider": provider, "kind": kind}
-    states = {
-        key: state
-        for key, state in _states(_settings()).items()
-        if all(value in (None, getattr(state.change, name)) for name, value in wanted.items())
-    }
+    settings = _settings()
+    everything = _states(settings)
+    states = _filtered(everything, month, provider, kind)
     if out_ is not None:
         _write_list(out_, {key: state for key, state in states.items() if state.state == "proposed"})
         return
     shown = {key: state for key, state in states.items() if status in (None, state.state)}
+    left_out = left_out_now(Lake(settings.data_dir)) if everything else 0
     if as_json:
-        echo_json({"changes": {key: _json(state) for key, state in shown.items()}})
+        echo_json({"changes": {key: _json(state) for key, state in shown.items()}, "left_out": left_out})
         return
-    _print_list(shown if status else {key: one for key, one in shown.items() if one.state in _LISTED}, states)
+    _print_list(shown if status else {key: one for key, one in shown.items() if one.state in _LISTED}, states, month)
+    print_left_out(left_out)
+
+
+def _filtered(
+    states: "Mapping[str, ChangeState]", month: str | None, provider: str | None, kind: str | None
+) -> "dict[str, ChangeState]":
+    """The changes of this month, service and kind. Raises BadParameter for a kind that does not exist."""
+    from strava_pipeline.core.changes.records import KINDS
+
+    _check("--kind", kind, KINDS)
+    wanted = {"month": month, "provider": provider, "kind": kind}
+    return {
+        key: state
+        for key, state in states.items()
+        if all(value in (None, getattr(state.change, name)) for name, value in wanted.items())
+    }
+
+
+def _check(option: str, value: str | None, known: "Collection[str]") -> None:
+    if value is not None and value not in known:
+        raise typer.BadParameter(f"one of {', '.join(known)}", param_hint=option)
 
 
 def _write_list(path: Path, states: "Mapping[str, ChangeState]") -> None:
     """Write a list that can be approved as it is, and show it."""
     from strava_pipeline.operations.changes.deciding import seal_of, shown
+    from strava_pipeline.verbs.change_view import grouped, print_group
     from strava_pipeline.verbs.output import write_private
 
     content = {key: shown(state) for key, state in states.items()}
     sealed = {key: {**each, "seal": seal_of(key, each)} for key, each in content.items()}
     write_private(path, [json.dumps({"changes": sealed}, ensure_ascii=False, indent=1).encode(), b"\n"])
-    for key, state in states.items():
-        print_change(key, state)
+    for group in grouped(states):
+        print_group(group)
     echo(
-        f"Wrote {counted(len(states), 'change')} to {path}. `strava-pipeline changes approve --from {path}` approves them."
+        f"\nWrote {counted(len(states), 'change')} to {path}. `strava-pipeline changes approve --from {path}` approves them."
     )
 
 
-def _print_list(shown: "Mapping[str, ChangeState]", states: "Mapping[str, ChangeState]") -> None:
-    from strava_pipeline.verbs.terminal import out
+def _print_list(shown: "Mapping[str, ChangeState]", states: "Mapping[str, ChangeState]", month: str | None) -> None:
+    """The changes in groups, how many there are of each status, and what to type next."""
+    from strava_pipeline.verbs.change_view import grouped, print_counts, print_group, print_next
 
-    for key, state in shown.items():
-        print_change(key, state)
-    counts = Counter(state.state for state in states.values())
-    others = ", ".join(f"{count} {state}" for state, count in counts.items())
-    out.print(f"In all: {others}." if others else "Nothing was ever proposed.")
-    if counts["proposed"]:
-        out.print("`strava-pipeline changes approve ID …` approves, `… reject ID …` rejects.")
-    if counts["approved"]:
-        out.print("`strava-pipeline changes apply` writes what is approved; `--dry-run` shows the requests.")
+    if not states:
+        echo("No change was proposed." if month is None else f"No change of {month} was proposed.")
+        return
+    for group in grouped(shown):
+        print_group(group)
+    print_counts(states)
+    print_next(states, month)
 
 
 @changes.command()
@@ -108,6 +128,7 @@ def show(
     from strava_pipeline.lake.changes import attempts_of
     from strava_pipeline.lake.paths import Lake
     from strava_pipeline.operations.changes.deciding import shown_attempts
+    from strava_pipeline.verbs.change_view import print_details, value_text
     from strava_pipeline.verbs.terminal import out
 
     settings = _settings()
@@ -117,46 +138,88 @@ def show(
         echo_json({"changes": {change_id: {**_json(state), "attempts": attempts}}})
         return
     record = attempts_of(Lake(settings.data_dir), change_id)
-    print_change(change_id, state)
+    print_details(change_id, state)
     for number in sorted({*record.intents, *record.outcomes}):
         intent, outcome = record.intents.get(number), record.outcomes.get(number)
         for request in intent.requests if intent is not None else ():
-            out.print(f"  {number}: {request.method} {request.address}  {_value(request.body)}")
+            out.print(f"  {number}: {request.method} {request.address}  {value_text(request.body)}")
         if outcome is None:
             out.print(f"  {number}: what became of it is not known: the next run reads it first", style="yellow")
         else:
             said = outcome.result or "not written"
             out.print(f"  {number}: {said} at {outcome.at:%Y-%m-%d %H:%M} UTC. {outcome.message}".rstrip())
-            out.print(f"     the service had: {_value(outcome.found)}")
+            out.print(f"     the service had: {value_text(outcome.found)}")
 
 
 @changes.command()
-def approve(ids: Ids = None, list_file: From = None) -> None:
-    """Approve changes: what is shown here, or a list that `changes list --out` wrote."""
-    _decide("approved", ids, list_file)
+def approve(
+    ids: Ids = None, list_file: From = None, month: Month = None, provider: Provider = None, kind: Kind = None
+) -> None:
+    """Approve changes: by id, of a month, service or kind (they are shown first), or a list of `changes list --out`."""
+    _decide("approved", ids, list_file, (month, provider, kind))
 
 
 @changes.command()
-def reject(ids: Ids = None, list_file: From = None) -> None:
+def reject(
+    ids: Ids = None, list_file: From = None, month: Month = None, provider: Provider = None, kind: Kind = None
+) -> None:
     """Reject changes: they are not proposed again until the value itself is another one."""
-    _decide("rejected", ids, list_file)
+    _decide("rejected", ids, list_file, (month, provider, kind))
 
 
-def _decide(verdict: "Verdict", ids: list[str] | None, list_file: Path | None) -> None:
+def _decide(
+    verdict: "Verdict", ids: list[str] | None, list_file: Path | None, which: tuple[str | None, str | None, str | None]
+) -> None:
+    """Decide about ids, a file, or the changes of a month, service and kind."""
     from strava_pipeline.core.errors import MisuseError
     from strava_pipeline.operations.changes.deciding import Wanted, decide
+    from strava_pipeline.verbs.change_view import print_change
 
-    if bool(ids) == (list_file is not None):
-        raise MisuseError("Name the ids, as `strava-pipeline changes list` shows them, or give --from FILE.")
+    if bool(ids) + (list_file is not None) + any(which) != 1:
+        raise MisuseError(
+            "Name the ids, as `strava-pipeline changes list` shows them; or --month, --provider, --kind; or give --from FILE."
+        )
+    verb = {"approved": "approve", "rejected": "reject"}[verdict]
+    if any(which):
+        _decide_group(verdict, which, f"strava-pipeline changes {verb}")
+        return
     wanted = [Wanted(each) for each in ids or []] if list_file is None else _listed_in(list_file)
     if not wanted:
         echo(f"{list_file} lists no change.")
         return
-    verb = {"approved": "approve", "rejected": "reject"}[verdict]
     found = decide(_settings(), verdict, wanted, f"strava-pipeline changes {verb}", print_change)
-    echo(f"{verdict.capitalize()}: {counted(len(found), 'change')}.")
+    _echo_decided(verdict, len(found))
+
+
+def _decide_group(verdict: "Verdict", which: tuple[str | None, str | None, str | None], by: str) -> None:
+    """Show the proposed changes of a month, service and kind, and ask once about all of them."""
+    from strava_pipeline.core.errors import MisuseError
+    from strava_pipeline.verbs.change_prompt import approve_or_reject_group
+    from strava_pipeline.verbs.change_view import is_asking
+
+    settings = _settings()
+    states = _filtered(_states(settings), *which)
+    states = {key: state for key, state in states.items() if state.state == "proposed"}
+    if not states:
+        echo("No such change is proposed.")
+        return
+    if not is_asking():
+        raise MisuseError(
+            "Nobody can be asked here, so nothing was decided. Write a list with `strava-pipeline changes list --out FILE`, "
+            "look at it, and give it with --from FILE."
+        )
+    if not (count := approve_or_reject_group(settings, verdict, states, by)):
+        echo("Nothing was decided.")
+        raise typer.Exit(1)
+    _echo_decided(verdict, count)
+
+
+def _echo_decided(verdict: "Verdict", count: int) -> None:
+    from strava_pipeline.verbs.terminal import print_wrapped
+
+    print_wrapped(f"{verdict.capitalize()}: {counted(count, 'change')}.")
     if verdict == "approved":
-        echo("Nothing is written yet: `strava-pipeline changes apply` does that.")
+        print_wrapped("Nothing is written yet: `strava-pipeline changes apply` does that.")
 
 
 def _listed_in(path: Path) -> "list[Wanted]":
@@ -218,17 +281,18 @@ def apply(
 
 def _preview(settings: "Settings", chosen: "list[ChangeState]", *, everything: bool) -> None:
     from strava_pipeline.operations.changes.previewing import previews
+    from strava_pipeline.verbs.change_view import print_change, value_text
     from strava_pipeline.verbs.options import context_without_run
-    from strava_pipeline.verbs.terminal import out
+    from strava_pipeline.verbs.terminal import out, print_wrapped
 
     for found in previews(context_without_run(settings), settings, chosen, everything=everything):
         print_change(found.state.change.id, found.state)
         for request in found.requests:
             out.print(f"  {request.method} {request.address}")
-            out.print(f"    {_value(request.body)}")
+            out.print(f"    {value_text(request.body)}")
         if found.problem:
             out.print(f"  {found.problem}", style="yellow")
-    out.print("Nothing was written. The login goes with each request and is not shown.")
+    print_wrapped("Nothing was written. The login goes with each request and is not shown.")
 
 
 def _refuse_unapproved(key: str, state: "ChangeState") -> None:
@@ -244,10 +308,13 @@ def _refuse_unapproved(key: str, state: "ChangeState") -> None:
 def undo(change_id: Annotated[str, typer.Argument(metavar="ID", help="The id of an applied change.")]) -> None:
     """Propose to give back the old value; approve and apply that like any other change."""
     from strava_pipeline.operations.changes.undoing import propose_undo
+    from strava_pipeline.verbs.change_view import print_change
+    from strava_pipeline.verbs.terminal import print_wrapped
 
     state = propose_undo(_settings(), change_id)
     print_change(state.change.id, state)
-    echo(f"Proposed. `strava-pipeline changes approve {state.change.id}`, then `strava-pipeline changes apply`.")
+    key = state.change.id
+    print_wrapped(f"Proposed. `strava-pipeline changes approve {key}`, then `strava-pipeline changes apply`.")
 
 
 def _settings() -> "Settings":
@@ -276,25 +343,3 @@ def _json(state: "ChangeState") -> dict[str, Any]:
     from strava_pipeline.operations.changes.deciding import shown
 
     return dict(plain(shown(state)))
-
-
-def print_change(key: str, state: "ChangeState") -> None:
-    """A change: where, what is there, what it gets."""
-    from strava_pipeline.operations.changes.apply_step import place_of
-    from strava_pipeline.verbs.terminal import out
-
-    change = state.change
-    place = place_of(change.provider)
-    of = f"{change.start:%Y-%m-%d}" if change.start else change.month
-    undoes = f", takes {change.undoes} back" if change.undoes else ""
-    out.print(f"{key}  {state.state}", style=_COLOURS.get(state.state, ""))
-    out.print(f"  {change.kind} at {place}, {of}{undoes}" + (f": {change.title}" if change.title else ""))
-    out.print(f"  is:   {_value(change.old)}")
-    out.print(f"  gets: {_value(change.new)}")
-    if state.reason:
-        out.print(f"  {state.reason}", style="yellow")
-
-
-def _value(value: object) -> str:
-    """A value for a person; a text as it is, in quotes, so that blanks show."""
-    return "nothing" if value is None else json.dumps(value, ensure_ascii=False)

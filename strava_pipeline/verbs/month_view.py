@@ -8,7 +8,7 @@ from strava_pipeline.core.changes.comparison import Cell, Row
 from strava_pipeline.core.providers import spec_of
 from strava_pipeline.core.text import counted
 from strava_pipeline.operations.changes.comparing import Comparison, Month, MonthStatus
-from strava_pipeline.verbs.terminal import out
+from strava_pipeline.verbs.terminal import out, print_wrapped
 
 _STYLES: Mapping[MonthStatus, str] = {"in_sync": "green", "requires_action": "yellow", "not_pulled": "dim"}
 _WORDS: Mapping[MonthStatus, str] = {
@@ -16,8 +16,8 @@ _WORDS: Mapping[MonthStatus, str] = {
     "requires_action": "requires action",
     "not_pulled": "not pulled",
 }
-_OFF = ("wrong", "missing", "unsupported", "withheld")  # the statuses that a person wants to see
-_COLOURS = {"authority": "bold", "wrong": "red", "missing": "yellow", "unsupported": "dim", "withheld": "dim"}
+_OFF = ("wrong", "missing", "unsupported")  # the statuses that a person wants to see
+_COLOURS = {"authority": "bold", "wrong": "red", "missing": "yellow", "unsupported": "dim"}
 
 
 def print_calendar(months: Mapping[str, Month]) -> None:
@@ -43,7 +43,7 @@ def print_comparison(month: str, state: Month, comparison: Comparison) -> None:
         if lines:
             out.print(f"\n{row.effort.local_start:%Y-%m-%d %H:%M}  {_title(row)}{_distance(row)}", style="bold")
             for text, style in lines:
-                out.print(f"  {text}", style=style)
+                print_wrapped(text, indent=2, style=style)
     for party in comparison.parties:
         if party.obstacle is not None:
             out.print(f"\n{spec_of(party.name).title}: {party.obstacle}", style="yellow")
@@ -56,12 +56,16 @@ def print_comparison(month: str, state: Month, comparison: Comparison) -> None:
 
 
 def _lines(row: Row) -> Iterator[tuple[str, str]]:
-    """What differs, a line for each name and gear, after what leads."""
+    """Where it is missing, and what differs: a line for each name and gear, after what leads."""
+    for status, words, style in (("missing", "not at", "yellow"), ("withheld", "withheld by", "dim")):
+        absent = [name for name, cell in row.cells.items() if not cell.present and cell.name_status == status]
+        if absent:
+            yield f"{words} {', '.join(spec_of(name).title for name in absent)}", style
     for what, leader in (("name", row.name_from), ("gear", row.gear_from)):
         off = [
             (name, cell)
             for name, cell in row.cells.items()
-            if getattr(cell, f"{what}_status") in _OFF and (what == "name" or (cell.present and leader is not None))
+            if cell.present and getattr(cell, f"{what}_status") in _OFF and (what == "name" or leader is not None)
         ]
         if not off:
             continue
@@ -69,12 +73,8 @@ def _lines(row: Row) -> Iterator[tuple[str, str]]:
             yield f"{what}: {_said(row.cells[leader], what)} at {spec_of(leader).title} leads", _COLOURS["authority"]
         for name, cell in off:
             status = str(getattr(cell, f"{what}_status"))
-            value = f" {_said(cell, what)}" if cell.present and status != "missing" else ""
-            yield f"{what} at {spec_of(name).title}: {_word(cell, status)}{value}", _COLOURS[status]
-
-
-def _word(cell: Cell, status: str) -> str:
-    return status if cell.present or status == "withheld" else "activity missing"
+            value = f" {_said(cell, what)}" if status != "missing" else ""
+            yield f"{what} at {spec_of(name).title}: {status}{value}", _COLOURS[status]
 
 
 def _said(cell: Cell, what: str) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from strava_pipeline.verbs.options import AsJson, Verbose
-from strava_pipeline.verbs.output import echo_json, plain
+from strava_pipeline.verbs.output import echo, echo_json, plain
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -57,7 +57,9 @@ def sync_month(
     """Pull a month from Strava and every enabled service, show what differs, and propose changes."""
     from strava_pipeline.operations.changes.asking import propose_month
     from strava_pipeline.operations.changes.months import compared_month
+    from strava_pipeline.operations.changes.proposing import left_out_now
     from strava_pipeline.settings import Settings
+    from strava_pipeline.verbs.change_view import print_left_out
     from strava_pipeline.verbs.month_view import print_comparison
     from strava_pipeline.verbs.options import context_without_run
     from strava_pipeline.verbs.provider_pulls import exit_code
@@ -68,23 +70,32 @@ def sync_month(
     pulled = {} if no_pull else _pull(settings, month, as_json=as_json, verbose=verbose)
     proposed = propose_month(run, settings, month)
     compared = compared_month(settings, month, run.now())
+    left_out = left_out_now(run.lake)
     if as_json:
-        shape = {**compared.to_json(proposed), "pulled": {name: one.as_json(name) for name, one in pulled.items()}}
-        echo_json(plain(shape))
+        brought = {name: one.as_json(name) for name, one in pulled.items()}
+        echo_json(plain({**compared.to_json(proposed), "left_out": left_out, "pulled": brought}))
+        undecided = len(proposed)
     else:
         print_comparison(month, compared.state, compared.comparison)
-    code, undecided = exit_code(pulled.values()), len(proposed)
-    if not as_json and is_asking():
-        undecided = _ask(settings, proposed)
-    if code or undecided:
+        undecided = _decide(settings, proposed, month)
+        print_left_out(left_out)
+    if (code := exit_code(pulled.values())) or undecided:
         raise typer.Exit(code or DIFFERENT)
 
 
-def is_asking() -> bool:
-    """Whether a person is there to answer."""
-    import sys
+def _decide(settings: "Settings", proposed: "Mapping[str, ChangeState]", month: str) -> int:
+    """Ask about the changes, or list them where nobody can be asked; how many are undecided."""
+    from strava_pipeline.verbs.change_prompt import ask_about
+    from strava_pipeline.verbs.change_view import grouped, is_asking, print_group, print_next
 
-    return sys.stdin.isatty() and sys.stdout.isatty()
+    if is_asking():
+        return ask_about(settings, proposed, "sync-month")
+    for group in grouped(proposed):
+        print_group(group)
+    if proposed:
+        echo()
+    print_next(proposed, month)
+    return len(proposed)
 
 
 def _check(month: str, now: "datetime") -> None:
@@ -113,33 +124,3 @@ def _pull(settings: "Settings", month: str, *, as_json: bool, verbose: bool) -> 
     finally:  # also after what nobody expected
         found |= pull_providers(settings, enabled, wants, allow_shrink=False, report=report, verbose=verbose)
     return found
-
-
-def _ask(settings: "Settings", proposed: "Mapping[str, ChangeState]") -> int:
-    """Ask about each change; how many are still undecided."""
-    from strava_pipeline.operations.changes.deciding import Wanted, decide, seal_of, shown
-    from strava_pipeline.verbs.changes import print_change
-    from strava_pipeline.verbs.terminal import out
-
-    decided, approve_rest = 0, False
-    for number, (key, state) in enumerate(proposed.items(), start=1):
-        out.print(f"\n{number} of {len(proposed)}")
-        print_change(key, state)
-        answer = "y" if approve_rest else _answer()
-        if answer == "q":
-            break
-        approve_rest |= answer == "a"
-        wanted = [Wanted(key, seal_of(key, shown(state)))]
-        decide(settings, "rejected" if answer == "n" else "approved", wanted, "sync-month")
-        decided += 1
-    if decided:
-        out.print("`strava-pipeline changes apply` writes what you approved.")
-    return len(proposed) - decided
-
-
-def _answer() -> str:
-    """One of y, n, a, q."""
-    while True:
-        typed = str(typer.prompt("Write it? yes, no, all, quit [y/n/a/q]", default="q", show_default=False, err=True))
-        if (first := typed.strip().lower()[:1]) in ("y", "n", "a", "q"):
-            return first

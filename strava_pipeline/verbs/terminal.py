@@ -10,7 +10,9 @@ from pathlib import Path
 
 from rich.console import Console, ConsoleOptions, ConsoleRenderable, RenderableType, RenderHook, RenderResult
 from rich.control import Control
+from rich.padding import Padding
 from rich.segment import Segment
+from rich.text import Text
 
 from strava_pipeline.core.text import printable
 from strava_pipeline.operations.progress import LogProgress, Progress, progressing
@@ -41,6 +43,14 @@ def screen(*, stderr: bool = False, width: int | None = None, soft_wrap: bool = 
 
 out = screen(soft_wrap=True)
 err = screen(stderr=True, soft_wrap=True)
+
+
+def print_wrapped(text: str, *, indent: int = 0, style: str = "") -> None:
+    """A line on stdout; in a terminal it breaks between words, and goes on below its own beginning."""
+    if out.is_terminal:
+        out.print(Padding(Text(text), (0, 0, 0, indent), expand=False), style=style, soft_wrap=False)
+    else:
+        out.print(" " * indent + text, style=style)
 
 
 def program() -> str:

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from strava_pipeline.ingest.clock import machine_clock
-from strava_pipeline.operations.changes import writers
+from strava_pipeline.operations.changes import comparing, writers
+from strava_pipeline.verbs import change_prompt, change_view
 from strava_pipeline_tests.providers.edits import Edited
 from strava_pipeline_tests.providers.worlds import WITH_THE_TOY, World
 from strava_pipeline_tests.verbs.conftest import Type
@@ -54,6 +55,51 @@ def test_a_list_that_was_written_is_approved_as_it_is_and_an_edited_or_old_one_i
     assert (typed.code, "at the start 1" in typed.out) == (0, True), "both values are shown"
     assert [*listed(type_in, "--status", "approved")] == [first]
     assert listed(type_in, "--month", "2026-01") == {}
+
+
+@WITH_THE_TOY
+def test_all_of_a_kind_are_shown_and_approved_with_one_answer(
+    one: Edited, type_in: Type, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    all_names = ("approve", "--kind", "update_name", "--month", "2026-02")
+    typed = type_in("changes", *all_names)
+    assert (typed.code, "Nobody can be asked here" in typed.err) == (2, True)
+    monkeypatch.setattr(change_view, "is_asking", lambda: True)
+    for words, yes, code, said, left in (
+        (("approve", "--month", "2026-01"), True, 0, "No such change is proposed.", 3),
+        (all_names, False, 1, "Nothing was decided.", 3),
+        (all_names, True, 0, "Approved: 3 changes.", 0),
+    ):
+        monkeypatch.setattr(change_prompt.typer, "confirm", lambda *_, yes=yes, **__: yes)
+        typed = type_in("changes", *words)
+        assert (typed.code, said in typed.out, len(listed(type_in, "--status", "proposed"))) == (code, True, left)
+        assert all(
+            f'"at the start {place}" → "Up hill {place}"' in typed.out for place in (1, 2, 3) if "2026-02" in words
+        )
+    lines = (one.world.settings.data_dir / "decisions" / "changes.jsonl").read_text().splitlines()
+    assert len({json.loads(line)["id"] for line in lines}) == 3, "each has a decision of its own"
+
+
+@WITH_THE_TOY
+def test_what_is_left_out_is_said_wherever_a_person_looks(
+    world: World, type_in: Type, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in world.settings.environ().items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(comparing, "MOST_PROPOSED", 1)
+    one = Edited(world, monkeypatch, 3)
+    found = json.loads(type_in("changes", "list", "--json").out)
+    ((key, change),) = found["changes"].items()
+    assert (found["left_out"], type(change["activity_id"])) == (2, int)
+    assert "2 more changes could be proposed" in type_in("changes", "list").out
+    assert "Proposed: 1 change, and 2 more when these are decided." in type_in("status").out
+    assert json.loads(type_in("status", "--json").out)["changes_left_out"] == 2
+    one.decide("rejected", [key])
+    one.propose()
+    found = json.loads(type_in("changes", "list", "--json").out)
+    assert (found["left_out"], len(found["changes"])) == (1, 2), "a decision makes room"
+    found = json.loads(type_in("sync-month", "2026-02", "--no-pull", "--json").out)
+    assert (found["left_out"], len(found["changes"])) == (0, 2), "a month that a person asks for is proposed whole"
 
 
 @WITH_THE_TOY

@@ -5,7 +5,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import typer
 
+from strava_pipeline.verbs import change_view
 from strava_pipeline.verbs import months as verb
 from strava_pipeline_tests.providers.test_comparing import at_strava, choose
 from strava_pipeline_tests.providers.worlds import World, list_at_strava, world_of
@@ -65,6 +67,8 @@ def test_a_month_is_compared_proposed_and_asked_about(
         '  name: "Home" at Toy leads',
         '  name at Strava: wrong "Away"',
         "[bold]",
+        f'2 changes proposed: update_name at Strava\n  {first}  2025-06-11  Home\n    "Away" → "Home"\n  {second}',
+        f"`strava-pipeline changes list --month {MONTH} --out FILE`",
     ):
         assert line in typed.out
     assert "Same" not in typed.out, "what agrees is not shown"
@@ -74,13 +78,29 @@ def test_a_month_is_compared_proposed_and_asked_about(
     toy = shown[MONTH]["providers"]["toy"]
     assert (toy.pop("pulled_at")[:16], toy) == ("2026-03-01T12:00", {"status": "in_sync", "activities": 3})
 
-    answers = iter(["perhaps", "n", "y"])
-    monkeypatch.setattr(verb, "is_asking", lambda: True)
-    monkeypatch.setattr(verb.typer, "prompt", lambda *_, **__: next(answers))
+    answers: list[str] = []
+
+    def answer(*_: object, **__: object) -> str:
+        if not answers:
+            raise typer.Abort
+        return answers.pop(0)
+
+    monkeypatch.setattr(change_view, "is_asking", lambda: True)
+    monkeypatch.setattr(verb.typer, "prompt", answer)
+    for words in (["q"], ["d"], ["o", "q"]):  # the second ends with Ctrl-C
+        answers[:] = words
+        typed = type_in("sync-month", MONTH, "--no-pull")
+        assert (typed.code, "Approved: 0. Rejected: 0. Undecided: 2." in typed.out) == (verb.DIFFERENT, True), words
+    assert not (world.settings.data_dir / "decisions" / "changes.jsonl").exists()
+    answers[:] = ["perhaps", "d", "o", "n", "y"]
     typed = type_in("sync-month", MONTH, "--no-pull")
-    assert typed.code == 0, typed.err
-    assert "1 of 2\n" in typed.out
-    assert 'update_name at Strava, 2025-06-11: Home\n  is:   "Away"\n  gets: "Home"' in typed.out
+    assert (typed.code, answers) == (0, []), typed.err
+    for line in (
+        "1 of 1\n2 changes proposed: update_name at Strava\n",
+        'update_name at Strava, 2025-06-11: Home\n  is:   "Away"\n  gets: "Home"\n  from: Toy\n',
+        "Approved: 1. Rejected: 1. Undecided: 0.",
+    ):
+        assert line in typed.out
     lines = (world.settings.data_dir / "decisions" / "changes.jsonl").read_text().splitlines()
     assert [(each["shown"]["old"], each["verdict"]) for each in map(json.loads, lines)] == [
         ("Away", "rejected"),

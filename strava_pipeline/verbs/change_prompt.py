@@ -1,0 +1,111 @@
+"""Asking a person in a terminal about proposed changes, group by group. Each change is decided, and recorded, by itself.
+
+What is approved is what was shown: the seal of what is on the screen goes with the decision.
+"""
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+import typer
+
+from strava_pipeline.core.changes.states import ChangeState, Verdict
+from strava_pipeline.core.errors import PipelineError
+from strava_pipeline.core.text import counted
+from strava_pipeline.operations.changes.deciding import Wanted, decide, seal_of, shown
+from strava_pipeline.settings import Settings
+from strava_pipeline.verbs.change_view import Group, States, grouped, print_details, print_group
+from strava_pipeline.verbs.terminal import err, out, print_wrapped
+
+_HELP = (
+    "y approves what is shown, n rejects it, o asks about each change of the group, a approves it and everything after it, "
+    "d shows more, q leaves the rest for later. Nothing is written yet."
+)
+_VERDICTS: dict[str, Verdict] = {"y": "approved", "n": "rejected"}
+
+
+def ask_about(settings: Settings, states: States, by: str) -> int:
+    """Ask about each group of these changes; how many are still undecided. An interrupt is as good as `q`.
+
+    `by`: what the person typed.
+    """
+    asking = _Asking(settings, by)
+    groups = grouped(states)
+    if groups:
+        out.print()
+        print_wrapped(f"{counted(len(states), 'change')} in {counted(len(groups), 'group')}. {_HELP}")
+    try:
+        asking.about(groups)
+    except typer.Abort:
+        err.print()
+    done = asking.decided
+    left = len(states) - done.total()
+    if states:
+        out.print(f"\nApproved: {done['approved']}. Rejected: {done['rejected']}. Undecided: {left}.")
+    if done["approved"]:
+        out.print("`strava-pipeline changes apply` writes what you approved.")
+    return left
+
+
+@dataclass(slots=True)
+class _Asking:
+    settings: Settings
+    by: str
+    decided: Counter[str] = field(default_factory=Counter)
+
+    def about(self, groups: list[Group]) -> None:
+        """Ask about each group, until the person has enough."""
+        is_rest_approved = False
+        for number, group in enumerate(groups, start=1):
+            out.print(f"\n{number} of {len(groups)}", end="")
+            print_group(group)
+            answer = (
+                "y" if is_rest_approved else self._answer(group.states, "ynoadq" if len(group.states) > 1 else "ynadq")
+            )
+            is_rest_approved |= answer == "a"
+            if answer == "q":
+                return
+            if answer != "o":
+                self._decide(_VERDICTS.get(answer, "approved"), group.states)
+            elif not self._about_each(group):
+                return
+
+    def _about_each(self, group: Group) -> bool:
+        """Ask about each change of a group; false where the person has enough."""
+        for key, state in group.states.items():
+            print_group(Group(group.state, group.what, {key: state}))
+            if (answer := self._answer({key: state}, "yndq")) == "q":
+                return False
+            self._decide(_VERDICTS[answer], {key: state})
+        return True
+
+    def _answer(self, states: States, letters: str) -> str:
+        while True:
+            question = f"Approve {'it' if len(states) == 1 else f'all {len(states)}'}? [{'/'.join(letters)}]"
+            first = str(typer.prompt(question, default="?", show_default=False, err=True)).strip().lower()[:1]
+            if first == "d":
+                for key, state in states.items():
+                    print_details(key, state)
+            elif first and first in letters:
+                return first
+            else:
+                print_wrapped(_HELP)
+
+    def _decide(self, verdict: Verdict, states: States) -> None:
+        """Record the decision about what was shown. What became another change meanwhile stays undecided, and is said."""
+        wanted = [Wanted(key, seal_of(key, shown(state))) for key, state in states.items()]
+        try:
+            self.decided[verdict] += len(decide(self.settings, verdict, wanted, self.by))
+        except PipelineError as error:
+            print_wrapped(str(error), style="yellow")
+
+
+def approve_or_reject_group(settings: Settings, verdict: Verdict, states: dict[str, ChangeState], by: str) -> int:
+    """Show these changes and ask once about all of them; how many were decided."""
+    for group in grouped(states):
+        print_group(group)
+    verb = {"approved": "Approve", "rejected": "Reject"}[verdict]
+    out.print()
+    if not typer.confirm(f"{verb} {'it' if len(states) == 1 else f'all {len(states)}'}?", err=True):
+        return 0
+    wanted = [Wanted(key, seal_of(key, shown(state))) for key, state in states.items()]
+    return len(decide(settings, verdict, wanted, by))
