@@ -13,12 +13,14 @@ import requests
 
 from strava_pipeline.core.errors import LimitReachedError
 from strava_pipeline.core.providers import spec_of
+from strava_pipeline.ingest.clock import machine_clock
 from strava_pipeline.ingest.webhook_secrets import has_intake, webhook_secrets
 from strava_pipeline.lake.bronze.deliveries import load_deliveries
 from strava_pipeline.lake.files import unpacked
 from strava_pipeline.lake.journal import segments
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.rebuild import rebuild
+from strava_pipeline.operations.changes import writers
 from strava_pipeline.operations.provider_access import provider_states
 from strava_pipeline.operations.provider_events import DeliveriesReport, follow_deliveries, follow_provider_events
 from strava_pipeline.operations.provider_source import ProviderSource
@@ -26,6 +28,7 @@ from strava_pipeline.serve.app import Sender, create_app
 from strava_pipeline.serve.server import serving
 from strava_pipeline.serve.webhooks import provider_path
 from strava_pipeline_tests.patience import PATIENCE
+from strava_pipeline_tests.providers.edits import Edited
 from strava_pipeline_tests.providers.worlds import World, five
 
 pytestmark = pytest.mark.parametrize("world", ["intervals_icu", "ridewithgps"], indirect=True)
@@ -262,3 +265,41 @@ def test_killed_at_any_write_the_next_run_makes_it_whole(world: World, monkeypat
     assert world.names()[0] == f"edited {step}"
     assert step >= 5, "there were that many writes to be killed at"
     assert world.gold(GONE) == [(keys[4],)]
+
+
+def test_an_edit_that_is_delivered_renews_or_ends_what_stands_without_a_listing(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writers, "machine_clock", lambda speed: machine_clock(speed, now=world.subject.clock.now))
+    one = Edited(world, monkeypatch, 4)
+    ids = {str(state.change.source_id): key for key, state in one.states().items()}
+    applied, moved, agreed, rejected = one.keys
+    one.decide(ids=[ids[applied]])
+    one.decide("rejected", [ids[rejected]])
+    one.apply()
+    assert one.by_state() == {
+        "applied": ["Up hill 1"],
+        "proposed": ["Up hill 2", "Up hill 3"],
+        "rejected": ["Up hill 4"],
+    }
+    world.subject.clock.advance(120)
+    with intake(world):
+        world.subject.edit(moved, "somebody's own")
+        world.subject.edit(applied, "and back")
+        world.subject.edit(agreed, "Up hill 3")
+        world.subject.edit(rejected, "another")
+    world.subject.clock.advance(5)
+    follow(world)
+    one.propose()
+    states = {source_id: one.states()[key] for source_id, key in ids.items()}
+    assert {source_id: (state.state, state.round, state.change.old) for source_id, state in states.items()} == {
+        applied: ("proposed", 2, "and back"),
+        moved: ("proposed", 2, "somebody's own"),
+        agreed: ("expired", 1, "at the start 3"),
+        rejected: ("rejected", 2, "another"),
+    }
+    assert states[agreed].reason == "The data no longer say so."
+    one.propose()
+    assert {key: state.round for key, state in one.states().items()} == {
+        ids[source_id]: state.round for source_id, state in states.items()
+    }, "what was proposed again is not proposed once more"

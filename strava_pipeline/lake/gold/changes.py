@@ -1,10 +1,12 @@
 """The table `proposed_changes`: the states of changes with this warehouse's data. What follows is core/changes/states.py's."""
 
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import polars as pl
 
+from strava_pipeline.core.changes.records import Change
 from strava_pipeline.core.changes.states import ChangeState
 from strava_pipeline.core.json_values import json_text
 from strava_pipeline.core.tables import PROPOSED_CHANGES
@@ -75,13 +77,37 @@ def state_counts(connection: Connection) -> dict[tuple[str, str, str], int]:
     return {(status, provider, kind): count for status, provider, kind, count in connection.execute(query).fetchall()}
 
 
-def newest_landings(lake: Lake) -> dict[str, int]:
-    """By provider, the number of the newest landing of its listings; what came of single activities says nothing of others."""
-    found = {}
+@dataclass(frozen=True, slots=True)
+class Landings:
+    """The numbers of what landed last.
+
+    Args:
+        listed: by provider, of its listings; what came of single activities says nothing of others.
+        activities: by provider and the activity's id there, of what came of that activity alone, such as after a webhook.
+    """
+
+    listed: Mapping[str, int]
+    activities: Mapping[tuple[str, str], int]
+
+    def newest(self, change: Change) -> int:
+        """The number of the newest data that can say something about the change's place."""
+        alone = self.activities.get((change.provider, change.source_id or ""), 0)
+        return max(self.listed.get(change.provider, 0), alone)
+
+
+def newest_landings(lake: Lake) -> Landings:
+    """What landed last of each provider, and of single activities. Manifests are read, no pages."""
+    listed: dict[str, int] = {}
+    activities: dict[tuple[str, str], int] = {}
     for source in lake.listed_sources:
-        manifests = [
-            each.manifest for each in listings(lake, source) if not each.manifest.window.says_nothing_of_others
-        ]
-        numbers = [number for each in manifests for number in (each.landed, *(page.landed for page in each.pages))]
-        found[source] = max((number for number in numbers if number is not None), default=0)
-    return found
+        listed[source] = 0
+        for manifest in (each.manifest for each in listings(lake, source)):
+            if manifest.window.says_nothing_of_others:
+                for page in manifest.pages:
+                    if (source_id := (page.request or {}).get("id")) is not None:
+                        key = (source, str(source_id))
+                        activities[key] = max(page.landed or 0, activities.get(key, 0))
+            else:
+                numbers = [manifest.landed, *(page.landed for page in manifest.pages)]
+                listed[source] = max(listed[source], *(number or 0 for number in numbers))
+    return Landings(listed, activities)

@@ -105,7 +105,7 @@ def _said(
     if months:
         found = [*found, *find_proposals(settings, connection, months=months, now=now).changes]
     landed = newest_landings(lake)
-    said = {change.id: Said(change, landed.get(change.provider, 0)) for change in found}
+    said = {change.id: Said(change, landed.newest(change)) for change in found}
     return said, len(proposals.left - said.keys())
 
 
@@ -117,7 +117,10 @@ def _signature(run: RunContext, settings: Settings, connection: Connection) -> s
     paths += sorted(path for path in folder.iterdir() if path.is_dir()) if folder.is_dir() else []
     seen = [(path.name, stat.st_mtime_ns, stat.st_size) for path in paths if (stat := _stat(path)) is not None]
     day = run.now().date().isoformat()
-    text = repr([revision(connection), day, seen, sorted(newest_landings(lake).items())])
+    landed = newest_landings(lake)
+    text = repr(
+        [revision(connection), day, seen, sorted(landed.listed.items()), max(landed.activities.values(), default=0)]
+    )
     return hashlib.sha256(text.encode()).hexdigest()
 
 
