@@ -75,9 +75,9 @@ def _start(rig: Rig, activity_id: int) -> str:
 
 
 @pytest.mark.slow
-def test_nine_years_at_once_while_two_readers_loop(make_rig: Make, tmp_path: Path) -> None:
-    years = list(range(2018, 2027))
-    rig = make_rig(activities=180, years=(2018, 2026), settings={"first_year": 2018})
+def test_six_years_at_once_while_two_readers_loop(make_rig: Make, tmp_path: Path) -> None:
+    years = list(range(2021, 2027))
+    rig = make_rig(activities=120, years=(2021, 2026), settings={"first_year": 2021})
     rig.do("flow", years)  # readers need something to read; the details are the backfill's
     rig.calls()
     with (
@@ -87,15 +87,15 @@ def test_nine_years_at_once_while_two_readers_loop(make_rig: Make, tmp_path: Pat
     ):
         backfill = dev.backfill(ASSETS, years)
         seen = [one(), two()]
-        assert [run["status"] for run in backfill["runs"]] == ["SUCCESS"] * 9, (tmp_path / "dev.log").read_text()[
+        assert [run["status"] for run in backfill["runs"]] == ["SUCCESS"] * 6, (tmp_path / "dev.log").read_text()[
             -5000:
         ]
         assert [found["problems"] for found in seen] == [[], []]
         rig.assert_true_to_source()
         calls = rig.calls()
         assert (set(calls["details"].values()), calls["refused"]) == ({1}, 0)
-        again = dev.backfill(ASSETS, years[::3])
-        assert [run["status"] for run in again["runs"]] == ["SUCCESS"] * 3
+        again = dev.backfill(ASSETS, years[::4])
+        assert [run["status"] for run in again["runs"]] == ["SUCCESS"] * 2
         assert rig.calls()["by_endpoint"].keys() == {"/athlete/activities"}, "nothing changed: only listings"
         rig.assert_true_to_source()
 

@@ -1,6 +1,7 @@
-"""The package as others install it: a wheel in an empty environment, used in a folder that is no checkout.
+"""The package as others install it: a wheel in an environment of its own, used in a folder that is no checkout.
 
-Needs pip to reach a package index: building asks for setuptools, installing for all that constraints.txt names.
+What the wheel declares that it needs is linked from this environment, and nothing else: no extra, no tool of developers.
+Needs pip to reach a package index: building asks for setuptools.
 """
 
 import os
@@ -8,16 +9,19 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from importlib.metadata import Distribution, distribution, distributions
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 from strava_pipeline_tests.e2e.dagster_dev import ROOT
 
 pytestmark = pytest.mark.slow
 
-PATIENCE = 900  # seconds; installing takes minutes on a slow line
-SOURCES = ("pyproject.toml", "README.md", "LICENSE", "NOTICE", "constraints.txt")
+PATIENCE = 900  # seconds; building waits for a slow line
+SOURCES = ("pyproject.toml", "README.md", "LICENSE", "NOTICE")
 KEPT = ("data", "demo", "secrets", "logs", "dagster_home")
 LOAD = """
 import os, subprocess, sys
@@ -47,12 +51,38 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     _must([*pip, "wheel", "--no-deps", "--wheel-dir", str(folder), str(source)], folder)
     _must([sys.executable, "-m", "venv", str(folder / "env")], folder)
     wheel = next(folder.glob("*.whl"))
-    install = [_python(folder), "-m", "pip", "install", "--quiet", "--no-compile"]  # most of it is never imported here
-    _must([*install, "-c", str(source / "constraints.txt"), str(wheel)], folder)
+    _must([_python(folder), "-m", "pip", "install", "--quiet", "--no-deps", str(wheel)], folder)
+    site = next((folder / "env").glob("lib/python*/site-packages"))
+    (installed,) = distributions(name="strava_pipeline", path=[str(site)])
+    for needed in _needed_by(installed):
+        _link(needed, site)
+    _must([_python(folder), "-m", "pip", "check"], folder)
     shutil.rmtree(source)
     for name in ("home", "temporary"):
         (folder / name).mkdir()
     return folder
+
+
+def _needed_by(installed: Distribution) -> list[Distribution]:
+    """Every distribution that one needs, and what those need, as far as it is needed on this machine."""
+    found: dict[str, Distribution] = {}
+    due = [(installed, "")]
+    while due:
+        each, extra = due.pop()
+        for requirement in map(Requirement, each.requires or ()):
+            name = canonicalize_name(requirement.name)
+            if requirement.marker is None or requirement.marker.evaluate({"extra": extra}):
+                if name not in found:
+                    due.append((found.setdefault(name, distribution(name)), ""))
+                due += [(found[name], wanted) for wanted in requirement.extras]
+    return list(found.values())
+
+
+def _link(needed: Distribution, site: Path) -> None:
+    """Have the modules of an installed distribution in another environment, too."""
+    for name in {file.parts[0] for file in needed.files or ()} - {"..", "__pycache__"}:
+        if not (site / name).exists():
+            (site / name).symlink_to(Path(str(needed.locate_file(name))).resolve())
 
 
 @pytest.fixture
