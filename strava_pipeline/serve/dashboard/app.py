@@ -1,29 +1,41 @@
-"""Puts the dashboard together: routes, what they share, and how errors are answered.
+"""Puts the dashboard together: the routes of routes.py, what they share (site.py), and what stands before all of them.
 
-A module of this package named `api_*` or `pages_*` has a `router`; it is registered by being there. What a route may use stands
-in site.py, how errors are answered in problems.py.
+From the outside in: a line of log, headers of security, an answer to whatever fails, the guard. process.py serves it.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import datetime
-from importlib import import_module
-from pathlib import Path
-from pkgutil import iter_modules
 
-from fastapi import APIRouter, FastAPI
+from fastapi import FastAPI
 from starlette.staticfiles import StaticFiles
 
 from strava_pipeline.lake.paths import Lake
+from strava_pipeline.serve.dashboard.guard import Guard, SecureHeaders
 from strava_pipeline.serve.dashboard.pipeline import Pipeline
-from strava_pipeline.serve.dashboard.problems import answer_problems
+from strava_pipeline.serve.dashboard.problems import Faults, answer_problems
+from strava_pipeline.serve.dashboard.records.database import connect, database_of
+from strava_pipeline.serve.dashboard.records.store import Records
+from strava_pipeline.serve.dashboard.request_log import RequestLog
+from strava_pipeline.serve.dashboard.routes import HERE, STATIC, routers
 from strava_pipeline.serve.dashboard.site import Site, system_now
 from strava_pipeline.settings import Settings
 
-HERE = Path(__file__).parent
 
+def build_dashboard(
+    settings: Settings,
+    pipeline: Pipeline,
+    *,
+    now: Callable[[], datetime] = system_now,
+    behind_proxy: bool = False,
+    say: Callable[[str], object] = lambda line: None,
+) -> FastAPI:
+    """The dashboard over the data folder of the settings. It opens nothing yet; its records have to be migrated before.
 
-def build_dashboard(settings: Settings, pipeline: Pipeline, *, now: Callable[[], datetime] = system_now) -> FastAPI:
-    """The dashboard over the data folder of the settings, with what the pipeline says of it. Opens nothing yet."""
+    Args:
+        pipeline: what the pipeline says of the data folder.
+        behind_proxy: browsers come by https, through a proxy that adds their address to X-Forwarded-For.
+        say: gets a line of JSON for each request.
+    """
     app = FastAPI(
         title="strava_pipeline",
         openapi_url="/api/openapi.json",
@@ -31,17 +43,14 @@ def build_dashboard(settings: Settings, pipeline: Pipeline, *, now: Callable[[],
         redoc_url=None,
         redirect_slashes=False,
     )
-    app.state.site = Site(settings, Lake(settings.data_dir), pipeline, now)
+    site = Site(settings, Lake(settings.data_dir), pipeline, now, Records(connect(database_of(settings))), behind_proxy)
+    app.state.site = site
     answer_problems(app)
-    for router in _routers():
+    for router in routers():
         app.include_router(router)
-    app.mount("/static", StaticFiles(directory=HERE / "static"), name="static")
+    app.mount(STATIC, StaticFiles(directory=HERE / "static"), name="static")
+    app.add_middleware(Guard, site=site)  # each one stands around those before it
+    app.add_middleware(Faults)
+    app.add_middleware(SecureHeaders, site=site)
+    app.add_middleware(RequestLog, say=say)
     return app
-
-
-def _routers() -> Iterator[APIRouter]:
-    names = sorted(found.name for found in iter_modules([str(HERE)]))
-    for name in names:
-        if name.startswith(("api_", "pages_")):
-            router: APIRouter = import_module(f"strava_pipeline.serve.dashboard.{name}").router
-            yield router

@@ -7,12 +7,16 @@ An answer never holds a value that was sent, or the text of an error that is not
 
 import json
 import logging
+import traceback
+from dataclasses import dataclass
 from http import HTTPStatus
+from pathlib import Path
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from strava_pipeline.core.errors import (
     MissingSettingsError,
@@ -23,6 +27,7 @@ from strava_pipeline.core.errors import (
     UnknownIdError,
 )
 from strava_pipeline.serve.dashboard.rendering import render
+from strava_pipeline.serve.dashboard.telemetry import report
 
 MEDIA_TYPE = "application/problem+json"  # RFC 9457, section 3
 log = logging.getLogger(__name__)
@@ -56,7 +61,7 @@ def problem(request: Request, error: ProblemError) -> Response:
     body = {"type": "about:blank", "title": title, "status": error.status, "detail": error.detail}
     if error.errors:
         body["errors"] = error.errors
-    if _wants_a_page(request):
+    if wants_a_page(request):
         answer: Response = render(request, "problem.html", {"problem": body}, status=error.status)
     else:
         answer = Response(json.dumps(body), error.status, media_type=MEDIA_TYPE)
@@ -70,10 +75,10 @@ def answer_problems(app: FastAPI) -> None:
     app.add_exception_handler(PipelineError, _of_the_pipeline)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _of_the_framework)
-    app.add_exception_handler(Exception, _unexpected)
 
 
-def _wants_a_page(request: Request) -> bool:
+def wants_a_page(request: Request) -> bool:
+    """Whether a browser shows the answer as a page of its own."""
     is_part = "hx-request" in request.headers  # HTMX puts an answer into a page
     return "text/html" in request.headers.get("accept", "") and not is_part and not request.url.path.startswith("/api")
 
@@ -117,7 +122,30 @@ async def _of_the_framework(request: Request, error: Exception) -> Response:
     return problem(request, ProblemError(error.status_code, detail, headers=dict(error.headers or {})))
 
 
-async def _unexpected(request: Request, error: Exception) -> Response:
-    """Its text may hold anything, so the answer has none of it; the log has the traceback's places."""
-    detail = "Something went wrong here. The dashboard's log on this machine says where."
-    return problem(request, ProblemError(500, detail))
+@dataclass(frozen=True, slots=True)
+class Faults:
+    """An ASGI middleware that answers errors nobody expected. Their texts may hold anything: only types and places are logged."""
+
+    app: ASGIApp
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        has_begun = False
+
+        async def noting(message: Message) -> None:
+            nonlocal has_begun
+            has_begun = has_begun or message["type"] == "http.response.start"
+            await send(message)
+
+        try:
+            await self.app(scope, receive, noting)
+        except Exception as error:  # noqa: BLE001 - reported with its place, and answered
+            report(error)
+            log.error("%s at %s", type(error).__name__, "; ".join(_places(error)))
+            if scope["type"] == "http" and not has_begun:
+                detail = "Something went wrong here. The dashboard's log on this machine says where."
+                await problem(Request(scope), ProblemError(500, detail))(scope, receive, send)
+
+
+def _places(error: BaseException) -> list[str]:
+    frames = traceback.extract_tb(error.__traceback__)[-8:]
+    return [f"{Path(frame.filename).name}:{frame.lineno} {frame.name}" for frame in frames]

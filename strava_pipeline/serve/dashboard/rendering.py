@@ -19,10 +19,12 @@ NAVIGATION = (("/", "Overview"),)  # address and name of each page, in the order
 def render(request: Request, name: str, values: Mapping[str, Any], *, status: int = 200) -> HTMLResponse:
     """A page from the template `name`, with `values`."""
     site: Site = request.app.state.site
+    session = getattr(request.state, "session", None)  # without one, a page says nothing of the data
     layout = {
-        "navigation": NAVIGATION,
+        "navigation": NAVIGATION if session else (),
         "path": request.url.path,
-        "published": _local(published_at(site.lake), site.settings.timezone),
+        "csrf_token": session.csrf_token if session else None,
+        "published": _local(published_at(site.lake), site.settings.timezone) if session else None,
     }
     return HTMLResponse(_templates().get_template(name).render({**layout, **values}), status)
 

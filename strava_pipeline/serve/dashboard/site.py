@@ -14,6 +14,7 @@ from strava_pipeline.lake.gold.publish import current_snapshot
 from strava_pipeline.lake.gold.warehouse import Connection
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.serve.dashboard.pipeline import Pipeline
+from strava_pipeline.serve.dashboard.records.store import Records
 from strava_pipeline.settings import Settings
 
 
@@ -30,6 +31,21 @@ class Site:
     lake: Lake
     pipeline: Pipeline
     now: Callable[[], datetime]
+    records: Records
+    behind_proxy: bool = False  # which browsers reach by https
+
+    @property
+    def cookie(self) -> str:
+        """The name of the session's cookie. Browsers don't tell ports apart, and a machine may have several dashboards."""
+        name = f"dashboard_{self.settings.dashboard_address.rpartition(':')[2]}"
+        return (
+            f"__Host-{name}" if self.behind_proxy else name
+        )  # which browsers take over https alone, for this host alone
+
+    @property
+    def hosts(self) -> frozenset[str]:
+        """Names beside this machine's own."""
+        return frozenset(name for name in (self.settings.dashboard_hosts or "").split(",") if name)
 
 
 def site_of(request: Request) -> Site:

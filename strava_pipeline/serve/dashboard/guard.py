@@ -1,0 +1,155 @@
+"""Who may: one middleware that sees each request before every route, and the headers that every answer carries.
+
+A request is let through where its Host header names this dashboard; unless its path is open, where its cookie is a session's; and
+if it changes something, where a page of this dashboard sent it (Origin or Sec-Fetch-Site) with the session's CSRF token.
+Whoever adds a route adds nothing here: what is not named as open is closed. Sessions are kept by records/, logins made in
+pages_login.py.
+"""
+
+import secrets
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from strava_pipeline.serve.dashboard.problems import ProblemError, problem, wants_a_page
+from strava_pipeline.serve.dashboard.records.store import Session
+from strava_pipeline.serve.dashboard.site import Site
+from strava_pipeline.setting_values import is_this_machine
+
+OPEN = frozenset({"/health", "/login"})
+OPEN_BELOW = "/static/"
+READING = frozenset({"GET", "HEAD"})
+CSRF_HEADER = "X-CSRF-Token"
+_POLICY_VIOLATION = 1008  # the closing code of a WebSocket, RFC 6455 section 7.4.1
+
+
+def is_open(path: str) -> bool:
+    """Whether a path needs no login."""
+    return path in OPEN or path.startswith(OPEN_BELOW)
+
+
+@dataclass(frozen=True, slots=True)
+class Guard:
+    """An ASGI application that hands on to `app` what may pass."""
+
+    app: ASGIApp
+    site: Site
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "websocket":  # there are none
+            await send({"type": "websocket.close", "code": _POLICY_VIOLATION, "reason": ""})
+        elif scope["type"] != "http":
+            await self.app(scope, receive, send)
+        else:
+            request = Request(scope)
+            try:
+                await self._let_through(request)
+            except ProblemError as error:
+                await self._refusal(request, error)(scope, receive, send)
+            else:
+                await self.app(scope, receive, send)
+
+    async def _let_through(self, request: Request) -> None:
+        """Raises ProblemError for what may not pass; notes the session in the request's state."""
+        request.state.session = None
+        if not is_own_host(request.headers, self.site):
+            raise ProblemError(403, _WRONG_HOST)
+        changes = request.method not in READING
+        if changes and not is_same_origin(request.headers, self.site):
+            raise ProblemError(403, "Another web page sent this request, or the browser does not say which one did.")
+        if is_open(request.url.path):
+            return
+        session = await self._session(request)
+        if session is None:
+            raise ProblemError(401, "This needs a login. Type `strava-pipeline dashboard link`, or log in at /login.")
+        if changes and not _has_token(request.headers, session):
+            raise ProblemError(403, f"The header {CSRF_HEADER} is missing or of another session. Load the page again.")
+        request.state.session = session
+
+    async def _session(self, request: Request) -> Session | None:
+        token = request.cookies.get(self.site.cookie)
+        if not token:
+            return None
+        return await run_in_threadpool(self.site.records.session, token, self.site.now())
+
+    def _refusal(self, request: Request, error: ProblemError) -> Response:
+        if error.status == 401 and request.method in READING and wants_a_page(request):
+            return RedirectResponse("/login", 303)
+        if error.status == 401 and "hx-request" in request.headers:
+            error.headers["HX-Redirect"] = "/login"
+        return problem(request, error)
+
+
+_WRONG_HOST = (
+    "The Host header is not a name of this dashboard. Open it as localhost, or by a name that DASHBOARD_HOSTS lists."
+)
+
+
+def is_own_host(headers: Headers, site: Site) -> bool:
+    """Whether the request asks for this machine by a loopback name, or by a name of DASHBOARD_HOSTS. Ports don't matter."""
+    hosts = headers.getlist("host")
+    if len(hosts) != 1:
+        return False
+    try:
+        parts = urlsplit(f"//{hosts[0]}")
+        name, _ = (parts.hostname or "").rstrip("."), parts.port
+    except ValueError:  # half an IPv6 address, a port that is no number
+        return False
+    if not name or parts.netloc != hosts[0] or "@" in hosts[0]:
+        return False
+    return is_this_machine(name) or name in site.hosts
+
+
+def is_same_origin(headers: Headers, site: Site) -> bool:
+    """Whether a browser says that a page of this origin sent the request. It says so in one of two headers, or in both."""
+    origins, sites = headers.getlist("origin"), headers.getlist("sec-fetch-site")
+    host = headers.get("host", "").lower()
+    own = {f"https://{host}"} if site.behind_proxy else {f"http://{host}"}
+    return bool(origins or sites) and {each.lower() for each in origins} <= own and {*sites} <= {"same-origin"}
+
+
+def _has_token(headers: Headers, session: Session) -> bool:
+    return secrets.compare_digest(headers.get(CSRF_HEADER, "").encode(), session.csrf_token.encode())
+
+
+@dataclass(frozen=True, slots=True)
+class SecureHeaders:
+    """An ASGI middleware that gives each answer the headers that browsers protect a page by."""
+
+    app: ASGIApp
+    site: Site
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def sending(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                for name, value in _HEADERS.items():
+                    headers[name] = value
+                headers["Content-Security-Policy"] = _policy(self.site)
+                headers["Cache-Control"] = "no-cache" if scope["path"].startswith(OPEN_BELOW) else "no-store"
+            await send(message)
+
+        await self.app(scope, receive, sending)
+
+
+_HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "same-origin",  # with no-referrer browsers would hide the origin of our own forms
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
+}
+
+
+def _policy(site: Site) -> str:
+    policy = "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; object-src 'none'"
+    if site.settings.map_tiles_url is None:
+        return policy
+    parts = urlsplit(site.settings.map_tiles_url.replace("{s}", "*"))
+    return f"{policy}; img-src 'self' data: {parts.scheme}://{parts.netloc}"

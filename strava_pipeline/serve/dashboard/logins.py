@@ -1,0 +1,67 @@
+"""What a login does: it counts the attempt, checks the password, begins a session, and gives the browser its cookie."""
+
+from ipaddress import IPv6Address, ip_address, ip_network
+from math import ceil
+from typing import Literal, TypedDict
+
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from strava_pipeline.serve.dashboard.passwords import has_password, is_password
+from strava_pipeline.serve.dashboard.problems import ProblemError
+from strava_pipeline.serve.dashboard.records.store import SESSION
+from strava_pipeline.serve.dashboard.site import Site
+
+
+class Cookie(TypedDict):
+    """What a session's cookie is set and deleted with."""
+
+    key: str
+    path: str
+    secure: bool
+    httponly: bool
+    samesite: Literal["strict"]
+
+
+def cookie_of(site: Site) -> Cookie:
+    return {"key": site.cookie, "path": "/", "secure": site.behind_proxy, "httponly": True, "samesite": "strict"}
+
+
+def login_again(site: Site) -> Response:
+    """A new session for the browser, which is sent to the first page."""
+    answer = RedirectResponse("/", 303)
+    token = site.records.begin_session(site.now())
+    answer.set_cookie(value=token, max_age=int(SESSION.total_seconds()), **cookie_of(site))
+    return answer
+
+
+def check_password(site: Site, request: Request, attempt: str) -> bool:
+    """Whether the attempt is the password. Raises ProblemError where none is set, and where the client has to wait."""
+    if not has_password(site.settings):
+        raise ProblemError(403, "No password is set. Log in by a link: `strava-pipeline dashboard link` prints one.")
+    client = client_of(site, request)
+    wait = site.records.begin_attempt(client, site.now())
+    if wait is not None:
+        seconds = ceil(wait.total_seconds())
+        raise ProblemError(
+            429, f"Too many logins failed. Try again in {seconds} s.", headers={"Retry-After": str(seconds)}
+        )
+    if not is_password(site.settings, attempt):
+        return False
+    site.records.forget_attempts(client)
+    return True
+
+
+def client_of(site: Site, request: Request) -> str:
+    """Whose failures are counted together: an address, or the network of an IPv6 address, of which one client has many.
+
+    Behind a proxy it is the last address of X-Forwarded-For, which the proxy itself wrote.
+    """
+    address = request.client.host if request.client else ""
+    if site.behind_proxy:
+        address = ",".join(request.headers.getlist("x-forwarded-for")).rpartition(",")[2].strip()
+    try:
+        number = ip_address(address)
+    except ValueError:
+        return "unknown"
+    return str(ip_network((number, 64), strict=False)) if isinstance(number, IPv6Address) else str(number)

@@ -1,0 +1,62 @@
+"""Logging in and out: by a link that a command prints, or by a password. Slowed where it fails too often."""
+
+from typing import Annotated
+from urllib.parse import parse_qs
+
+from fastapi import APIRouter, Depends, Request
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+
+from strava_pipeline.serve.bodies import BodyError, read_body
+from strava_pipeline.serve.dashboard.logins import check_password, cookie_of, login_again
+from strava_pipeline.serve.dashboard.passwords import has_password
+from strava_pipeline.serve.dashboard.problems import ProblemError
+from strava_pipeline.serve.dashboard.rendering import render
+from strava_pipeline.serve.dashboard.site import site_of
+
+router = APIRouter(include_in_schema=False)
+_LARGEST = 8_192  # bytes of a login's form
+
+
+async def _form(request: Request) -> dict[str, str]:
+    try:
+        text = (await read_body(request, _LARGEST)).decode("utf-8", "replace")
+    except BodyError as error:
+        raise ProblemError(
+            error.status, f"The login was not read: {error.why}.", headers={"Connection": "close"}
+        ) from None
+    return {name: values[0] for name, values in parse_qs(text, keep_blank_values=True).items()}
+
+
+@router.get("/login", response_model=None)
+def login(request: Request, token: str = "") -> Response:
+    """Log in by a link, or show how to."""
+    site = site_of(request)
+    if not token:
+        return render(request, "login.html", {"has_password": has_password(site.settings), "failure": ""})
+    if has_password(site.settings) or not site.records.redeem_link(token, site.now()):
+        raise ProblemError(
+            403, "This link was used already or is too old. For a new one: `strava-pipeline dashboard link`."
+        )
+    return login_again(site)
+
+
+@router.post("/login", response_model=None)
+def log_in(request: Request, form: Annotated[dict[str, str], Depends(_form)]) -> Response:
+    """Log in by the password."""
+    site = site_of(request)
+    if check_password(site, request, form.get("password", "")):
+        return login_again(site)
+    values = {"has_password": has_password(site.settings), "failure": "That is not the password."}
+    page: HTMLResponse = render(request, "login.html", values, status=403)
+    return page
+
+
+@router.post("/logout", response_model=None)
+def log_out(request: Request) -> Response:
+    """End this browser's session."""
+    site = site_of(request)
+    site.records.end_session(request.state.session)
+    answer = RedirectResponse("/login", 303)
+    answer.delete_cookie(**cookie_of(site))
+    answer.headers["HX-Redirect"] = "/login"
+    return answer

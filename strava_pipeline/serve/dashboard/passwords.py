@@ -1,0 +1,52 @@
+"""The dashboard's password: a file with its Argon2 hash, readable by its owner alone. A command writes the file."""
+
+import json
+import threading
+from pathlib import Path
+
+from argon2 import PasswordHasher
+from argon2.exceptions import InvalidHashError, VerificationError
+
+from strava_pipeline.core.errors import PipelineError
+from strava_pipeline.settings import Settings
+
+LEAST = 12  # characters: NIST SP 800-63B asks for 8, OWASP for 12 where there is no second factor
+MOST = 1024  # characters: a longer one only costs time
+_hasher = PasswordHasher()  # RFC 9106's second choice: 64 MiB and some 50 ms a login
+_one_at_a_time = threading.Lock()  # many logins at once must not take the machine's memory
+
+
+def password_file(settings: Settings) -> Path:
+    return settings.secrets_dir / "dashboard_password.json"
+
+
+def has_password(settings: Settings) -> bool:
+    """Whether a password is set."""
+    return password_file(settings).exists()
+
+
+def hashed(password: str) -> dict[str, str]:
+    """What the file holds for a password."""
+    return {"argon2": _hasher.hash(password)}
+
+
+def is_password(settings: Settings, attempt: str) -> bool:
+    """Whether the attempt is the password. Raises PipelineError where the file is not usable."""
+    path = password_file(settings)
+    try:
+        expected = str(json.loads(path.read_text(encoding="utf-8"))["argon2"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise _unusable(path) from error
+    if len(attempt) > MOST:
+        return False
+    with _one_at_a_time:
+        try:
+            return _hasher.verify(expected, attempt)
+        except InvalidHashError as error:
+            raise _unusable(path) from error
+        except VerificationError:
+            return False
+
+
+def _unusable(path: Path) -> PipelineError:
+    return PipelineError(f"{path} is no password file. Set the password again: strava-pipeline dashboard password")

@@ -1,0 +1,75 @@
+"""Where the records are, and how their tables come to be. What is in them stands in store.py.
+
+`migrate` runs once per start, in the process that starts the others: they only connect. It may run any number of times, and two
+programs that start together wait for each other.
+"""
+
+import os
+from contextlib import closing
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import URL, Connection, Engine, create_engine, make_url, text
+from sqlalchemy.exc import SQLAlchemyError
+
+from strava_pipeline.core.errors import MissingSettingsError, PipelineError
+from strava_pipeline.file_locks import exclusive
+from strava_pipeline.lake.paths import Lake
+from strava_pipeline.settings import Settings
+
+FILE = "app.sqlite3"
+_PATIENCE = 10  # seconds for a connection, or for another process to finish its write
+_LOCK_NUMBER = 7_243_101  # of PostgreSQL's advisory lock: any number that nobody else uses
+
+
+def database_of(settings: Settings) -> URL:
+    """The address of the records. Raises MissingSettingsError where DATABASE_URL is of another kind."""
+    if settings.database_url is None:
+        return URL.create("sqlite+pysqlite", database=str(Lake(settings.data_dir).state / FILE))
+    try:
+        url = make_url(settings.database_url.get_secret_value())
+    except (SQLAlchemyError, ValueError):  # the latter for a port that is no number
+        raise MissingSettingsError(f"DATABASE_URL is no address of a database. {_LIKE}") from None
+    if url.drivername.partition("+")[0] not in ("postgresql", "postgres"):
+        raise MissingSettingsError(f"DATABASE_URL is not PostgreSQL's. {_LIKE}")
+    return url.set(drivername="postgresql+psycopg")
+
+
+_LIKE = "Write one like postgresql://user:password@host/name, or unset it: then a file in the data folder is used."
+
+
+def connect(url: URL) -> Engine:
+    """Connections to the records, made when they are needed. A process that was forked makes an engine of its own."""
+    if url.get_backend_name() == "sqlite":
+        return create_engine(url, connect_args={"timeout": _PATIENCE}, hide_parameters=True)
+    return create_engine(url, connect_args={"connect_timeout": _PATIENCE}, pool_pre_ping=True, hide_parameters=True)
+
+
+def migrate(url: URL, state: Path) -> None:
+    """Make or update the tables. `state`: a folder for the lock. Raises PipelineError where the database can't be used."""
+    state.mkdir(parents=True, exist_ok=True)
+    is_file = url.get_backend_name() == "sqlite"
+    if is_file:
+        os.close(os.open(str(url.database), os.O_CREAT | os.O_RDWR, 0o600))  # SQLite would make it readable to all
+    engine = connect(url)
+    try:
+        with exclusive(state / "app.lock"), closing(engine.connect()) as connection, connection.begin():
+            if not is_file:  # other machines may start with the same database
+                connection.execute(text("SELECT pg_advisory_xact_lock(:number)"), {"number": _LOCK_NUMBER})
+            _upgrade(connection)
+    except SQLAlchemyError as error:
+        where = str(url.database) if is_file else "DATABASE_URL"
+        raise PipelineError(
+            f"The dashboard's records in {where} can't be used ({type(error).__name__}). Check that the database is there "
+            "and that this user may create tables in it."
+        ) from None
+    finally:
+        engine.dispose()
+
+
+def _upgrade(connection: Connection) -> None:
+    config = Config()
+    config.set_main_option("script_location", "strava_pipeline.serve.dashboard.records:migrations")
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")

@@ -1,0 +1,2 @@
+-- No link logs in any more.
+DELETE FROM dashboard_links

@@ -1,0 +1,2 @@
+-- Everybody is logged out, for example after a new password.
+DELETE FROM dashboard_sessions

@@ -1,0 +1,2 @@
+-- What has ended is removed.
+DELETE FROM dashboard_sessions WHERE ends_at <= :now

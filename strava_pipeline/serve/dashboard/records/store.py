@@ -1,0 +1,122 @@
+"""Sessions, links that log in once, and failed logins. Tokens are kept as hashes: who reads the records can't log in with them.
+
+Statements stand in sql/, and run on SQLite and PostgreSQL alike. Times are given, in UTC.
+"""
+
+import hashlib
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+from sqlalchemy import Engine, Row, TextClause, text
+
+SESSION = timedelta(days=30)  # then a browser has to log in again
+LINK = timedelta(hours=24)  # then a link that nobody opened logs in no more
+FREE_FAILURES = 5  # of a client, then it has to wait
+FREE_FAILURES_OF_ALL = 50  # of all clients together: many addresses can't try more than one could
+FORGOTTEN_AFTER = timedelta(days=1)
+_EVERYBODY = "*"
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """A browser that has logged in. `csrf_token`: what its requests that change something have to repeat."""
+
+    token_hash: str = field(repr=False)
+    csrf_token: str = field(repr=False)
+
+
+class Records:
+    """The records in a database whose tables exist."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def close(self) -> None:
+        self._engine.dispose()
+
+    def begin_session(self, now: datetime) -> str:
+        """A new session's token, for its browser alone."""
+        token = secrets.token_urlsafe(32)
+        self._run(
+            "add_session",
+            token_hash=_hash(token),
+            csrf_token=secrets.token_urlsafe(32),
+            now=_seconds(now),
+            ends_at=_seconds(now + SESSION),
+        )
+        return token
+
+    def session(self, token: str, now: datetime) -> Session | None:
+        """The session of a token; None where there is none, or where it has ended."""
+        row = self._run("find_session", token_hash=_hash(token), now=_seconds(now))
+        return None if row is None else Session(_hash(token), row.csrf_token)
+
+    def end_session(self, session: Session) -> None:
+        self._run("end_session", token_hash=session.token_hash)
+
+    def end_all(self) -> None:
+        """No session and no link is valid any more."""
+        self._run("end_all_sessions")
+        self._run("end_all_links")
+
+    def add_link(self, now: datetime) -> str:
+        """The token of a new link, which logs one browser in, once."""
+        token = secrets.token_urlsafe(32)
+        self._run("add_link", token_hash=_hash(token), ends_at=_seconds(now + LINK))
+        return token
+
+    def redeem_link(self, token: str, now: datetime) -> bool:
+        """Whether the token was a link's; from now on it no longer is."""
+        return self._run("redeem_link", token_hash=_hash(token), now=_seconds(now)) is not None
+
+    def begin_attempt(self, client: str, now: datetime) -> timedelta | None:
+        """Count a failed login; None: it may be examined. Otherwise nothing is counted, and the time to wait is returned."""
+        for name, free in ((client, FREE_FAILURES), (_EVERYBODY, FREE_FAILURES_OF_ALL)):
+            counted = self._run(
+                "begin_attempt", client=name, now=_seconds(now), free=free, forgotten_after=_of(FORGOTTEN_AFTER)
+            )
+            if counted is None:
+                row = self._run("next_attempt", client=name)
+                return timedelta(seconds=max(1, (row.open_at if row else 0) - _seconds(now)))
+        return None
+
+    def forget_attempts(self, client: str) -> None:
+        """The login succeeded."""
+        for name in (client, _EVERYBODY):
+            self._run("forget_attempts", client=name)
+
+    def remove_old(self, now: datetime) -> None:
+        """Remove what has ended."""
+        self._run("remove_old_sessions", now=_seconds(now))
+        self._run("remove_old_links", now=_seconds(now))
+        self._run("remove_old_attempts", now=_seconds(now), forgotten_after=_of(FORGOTTEN_AFTER))
+
+    def _run(self, name: str, **parameters: Any) -> Row[Any] | None:
+        """Run a statement in a transaction; its first row, if it has rows."""
+        values: Mapping[str, Any] = parameters
+        with self._engine.begin() as connection:
+            result = connection.execute(_statement(name), values)
+            return result.first() if result.returns_rows else None
+
+
+@cache
+def _statement(name: str) -> TextClause:
+    return text(files(__package__).joinpath("sql", f"{name}.sql").read_text(encoding="utf-8"))
+
+
+def _hash(token: str) -> str:
+    """Tokens have 256 random bits, so a fast hash without salt is enough."""
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+def _seconds(moment: datetime) -> int:
+    return int(moment.timestamp())
+
+
+def _of(span: timedelta) -> int:
+    return int(span.total_seconds())

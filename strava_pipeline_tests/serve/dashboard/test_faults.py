@@ -1,0 +1,44 @@
+"""Errors that nobody expected, and those of the pipeline, as answers and in the log."""
+
+import pytest
+from fastapi import Query
+
+from strava_pipeline.core.errors import MisuseError
+from strava_pipeline.serve.dashboard.problems import MEDIA_TYPE
+from strava_pipeline.serve.dashboard.site import Snapshot
+from strava_pipeline_tests.serve.dashboard.conftest import Dashboard
+
+
+def test_each_kind_of_error_has_its_status_and_no_text_of_others(
+    dashboard: Dashboard, caplog: pytest.LogCaptureFixture
+) -> None:
+    @dashboard.app.get("/api/broken")
+    def broken() -> None:
+        raise ValueError("hush 48.2")
+
+    @dashboard.app.get("/api/misused")
+    def misused(limit: int = Query(le=500)) -> None:
+        raise MisuseError(f"There is no {limit}.")
+
+    @dashboard.app.get("/api/empty")
+    def empty(snapshot: Snapshot) -> None:
+        snapshot.execute("SELECT 1")
+
+    browser = dashboard.browser()
+    for path, status, detail in (
+        ("/api/broken", 500, "Something went wrong here. The dashboard's log on this machine says where."),
+        ("/api/misused?limit=3", 400, "There is no 3."),
+        ("/api/misused?limit=501", 400, "limit: Input should be less than or equal to 500"),
+        ("/api/misused?limit=hush", 400, "limit: Input should be a valid integer"),
+        ("/api/empty", 503, "Run `strava-pipeline flow` first."),
+    ):
+        answer = browser.get(path)
+        assert (answer.status_code, answer.headers["content-type"]) == (status, MEDIA_TYPE), path
+        assert detail in answer.json()["detail"]
+        assert "hush" not in answer.text
+        assert "content-security-policy" in answer.headers
+    assert browser.get("/api/misused?limit=x").json()["errors"].keys() == {"limit"}
+    [line] = [record.getMessage() for record in caplog.records if record.levelname == "ERROR"]
+    assert line.startswith("ValueError at ")
+    assert line.endswith("broken")
+    assert "hush" not in caplog.text

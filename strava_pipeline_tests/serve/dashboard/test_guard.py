@@ -1,0 +1,235 @@
+"""Who may: every route is closed but three, and what changes something has to come from a page of the dashboard itself."""
+
+import json
+import re
+
+import pytest
+from argon2 import PasswordHasher
+from starlette.testclient import TestClient
+from starlette.websockets import WebSocketDisconnect
+
+from strava_pipeline.ingest.secret_file import save_secret
+from strava_pipeline.serve.dashboard.passwords import password_file
+from strava_pipeline.serve.dashboard.records.store import LINK, SESSION
+from strava_pipeline.serve.dashboard.routes import routes
+from strava_pipeline.settings import Settings
+from strava_pipeline_tests.serve.dashboard.conftest import ADDRESS, Dashboard
+
+PASSWORD = "correct horse battery"
+CHEAP = {"argon2": PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash(PASSWORD)}  # costs stand in the hash
+PAGE = {"Accept": "text/html"}
+
+
+def test_without_a_login_every_route_is_closed_but_health_login_and_static_files(dashboard: Dashboard) -> None:
+    """Walks what is registered, and paths that no route has; each by every method."""
+    stranger = dashboard.browser(logged_in=False)
+    places = {(method, route.path) for route in routes() for method in route.methods}
+    places |= {("GET", path) for route in dashboard.app.routes if (path := getattr(route, "path", None))}
+    places |= {("GET", "/nowhere"), ("POST", "/nowhere"), ("GET", "/health/"), ("GET", "//health"), ("GET", "/login/x")}
+    answered = {
+        (method, path): stranger.request(method, re.sub(r"\{\w+(:\w+)?\}", "1", path)).status_code
+        for method, path in places
+    }
+    assert len(answered) > 8
+    refused = {place for place, status in answered.items() if status == 401}
+    assert {*answered} - refused - {("GET", "/static")} == {("GET", "/health"), ("GET", "/login"), ("POST", "/login")}
+    assert stranger.get("/static/style.css").status_code == 200
+    assert stranger.get("/static/../site.py").status_code == 401  # the client takes the dots away: /site.py
+    assert stranger.get("/static/%2e%2e/site.py").status_code == 404
+
+
+def test_a_stranger_gets_a_problem_a_redirection_or_no_socket(dashboard: Dashboard) -> None:
+    stranger = dashboard.browser(logged_in=False)
+    page = stranger.get("/", headers=PAGE)
+    assert (page.status_code, page.headers["location"]) == (303, "/login")
+    part = stranger.get("/", headers={**PAGE, "HX-Request": "true"})
+    assert (part.status_code, part.headers["hx-redirect"]) == (401, "/login")
+    assert stranger.get("/api/nowhere", headers=PAGE).json()["status"] == 401
+    with pytest.raises(WebSocketDisconnect), stranger.websocket_connect("/"):
+        pass
+    assert "published" not in stranger.get("/login", headers=PAGE).text
+
+
+@pytest.mark.parametrize(
+    ("host", "may"),
+    [
+        ("127.0.0.1:8723", True),
+        ("localhost", True),
+        ("LOCALHOST:1", True),
+        ("rides.localhost:8723", True),
+        ("[::1]:8723", True),
+        ("rides.example.org", True),  # in DASHBOARD_HOSTS
+        ("rides.example.org.", True),
+        ("evil.example", False),
+        ("192.168.1.20:8723", False),
+        ("127.0.0.1.evil.example", False),
+        ("localhost@evil.example", False),
+        ("localhost/x", False),
+        ("localhost:x", False),
+        ("[::1", False),
+        ("", False),
+    ],
+)
+def test_the_host_header_names_this_machine_or_a_host_of_the_settings(settings: Settings, host: str, may: bool) -> None:
+    made = Dashboard(settings.model_copy(update={"dashboard_hosts": "rides.example.org"}))
+    assert made.browser().get("/health", headers={"Host": host}).status_code == (200 if may else 403)
+
+
+OWN = {"Sec-Fetch-Site": "same-origin"}
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        (OWN, 404),
+        ({"Origin": ADDRESS}, 404),
+        ({"Origin": ADDRESS, **OWN}, 404),
+        ({}, 403),  # a program, or a very old browser
+        ({"Origin": "null"}, 403),
+        ({"Origin": "http://127.0.0.1:3000"}, 403),  # another port of this machine
+        ({"Origin": "https://127.0.0.1:8723"}, 403),
+        ({"Origin": "http://evil.example", **OWN}, 403),
+        ({"Origin": ADDRESS, "Sec-Fetch-Site": "cross-site"}, 403),
+        ({"Sec-Fetch-Site": "same-site"}, 403),
+        ({"Sec-Fetch-Site": "none"}, 403),
+        ({**OWN, "X-CSRF-Token": ""}, 403),
+        ({**OWN, "X-CSRF-Token": "of another session"}, 403),
+        ({**OWN, "X-CSRF-Token": "\xff"}, 403),
+        ({**OWN, "Cookie": "dashboard_8723=made-up"}, 401),
+    ],
+)
+@pytest.mark.parametrize("method", ["POST", "PATCH", "DELETE", "OPTIONS", "ODD"])
+def test_what_changes_something_comes_from_an_own_page_with_the_sessions_token(
+    dashboard: Dashboard, method: str, headers: dict[str, str], status: int
+) -> None:
+    """404: it passed the guard, and there is no such route."""
+    browser = dashboard.browser()
+    del browser.headers["Sec-Fetch-Site"]
+    sent = (
+        {**headers, "X-CSRF-Token": headers["X-CSRF-Token"].encode("latin-1")} if "X-CSRF-Token" in headers else headers
+    )
+    assert browser.request(method, "/nowhere", headers=sent).status_code == status
+
+
+def test_a_link_logs_one_browser_in_once_and_for_a_month(dashboard: Dashboard) -> None:
+    records = dashboard.site.records
+    token, unused = records.add_link(dashboard.time), records.add_link(dashboard.time)
+    browser = dashboard.browser(logged_in=False)
+    answer = browser.get(f"/login?token={token}")
+    assert (answer.status_code, answer.headers["location"]) == (303, "/")
+    cookie = answer.headers["set-cookie"]
+    assert {"HttpOnly", "SameSite=strict", "Path=/"} <= {part.strip() for part in cookie.split(";")}
+    assert "Secure" not in cookie
+    page = browser.get("/", headers=PAGE)
+    assert page.status_code == 200
+    session = re.search(r"dashboard_8723=([^;]+)", cookie)
+    assert session
+    assert session[1] not in page.text
+    assert dashboard.browser(logged_in=False).get(f"/login?token={token}").status_code == 403
+    dashboard.later(seconds=LINK.total_seconds())
+    assert browser.get(f"/login?token={unused}").status_code == 403
+    assert browser.get("/").status_code == 200
+    dashboard.later(seconds=SESSION.total_seconds() - LINK.total_seconds())
+    assert browser.get("/").status_code == 401
+    said = "".join(dashboard.lines)
+    assert not [secret for secret in (token, unused, session[1]) if secret in said or secret in str(records.__dict__)]
+
+
+def test_logging_out_ends_the_session_on_every_copy_of_the_cookie(dashboard: Dashboard) -> None:
+    browser = dashboard.browser()
+    copy = dashboard.browser(logged_in=False)
+    copy.cookies.update(browser.cookies)
+    answer = browser.post("/logout")
+    assert (answer.status_code, answer.headers["hx-redirect"]) == (303, "/login")
+    assert 'dashboard_8723=""' in answer.headers["set-cookie"]
+    assert copy.get("/").status_code == 401
+
+
+@pytest.fixture
+def locked(settings: Settings) -> Dashboard:
+    save_secret(password_file(settings), CHEAP)
+    return Dashboard(settings)
+
+
+def attempt(browser: TestClient, password: str = "wrong", **headers: str) -> int:
+    return browser.post("/login", data={"password": password}, headers=headers).status_code
+
+
+def test_a_password_logs_in_and_a_link_no_longer_does(locked: Dashboard) -> None:
+    browser = locked.browser(logged_in=False)
+    assert 'type="password"' in browser.get("/login", headers=PAGE).text
+    assert browser.get(f"/login?token={locked.site.records.add_link(locked.time)}").status_code == 403
+    assert attempt(browser) == 403
+    assert attempt(browser, "") == 403
+    assert browser.get("/").status_code == 401
+    assert attempt(browser, PASSWORD) == 303
+    assert browser.get("/").status_code == 200
+    assert attempt(browser, PASSWORD, **{"Sec-Fetch-Site": "cross-site"}) == 403
+    assert browser.post("/login", content=b"x" * 9_000).status_code == 413
+    assert PASSWORD not in "".join(locked.lines)
+    assert password_file(locked.settings).stat().st_mode & 0o777 == 0o600
+
+
+def test_logins_are_slowed_after_five_failures(locked: Dashboard) -> None:
+    browser = locked.browser(logged_in=False)
+    assert [attempt(browser) for _ in range(5)] == [403] * 5
+    refused = browser.post("/login", data={"password": PASSWORD})
+    assert (refused.status_code, refused.headers["retry-after"]) == (429, "10")
+    locked.later(seconds=9)
+    assert attempt(browser, PASSWORD) == 429
+    locked.later(seconds=1)
+    assert [attempt(browser), attempt(browser)] == [403, 429]
+    waits = []
+    for _ in range(40):
+        wait = int(browser.post("/login").headers["retry-after"])
+        waits.append(wait)
+        locked.later(seconds=wait)
+        assert attempt(browser) == 403
+    assert (waits[:3], max(waits)) == ([20, 30, 40], 300)
+    locked.later(days=1)
+    assert [attempt(browser) for _ in range(5)] == [403] * 5
+    locked.later(seconds=10)
+    assert attempt(browser, PASSWORD) == 303
+    assert attempt(browser) == 403, "after a login, failures are counted from none"
+
+
+def test_behind_a_proxy_each_client_is_slowed_by_itself_and_cookies_need_https(settings: Settings) -> None:
+    save_secret(password_file(settings), CHEAP)
+    far = settings.model_copy(update={"dashboard_hosts": "rides.example.org"})
+    made = Dashboard(far, behind_proxy=True, address="https://rides.example.org")
+    browser = made.browser(logged_in=False)
+    assert [attempt(browser, **{"X-Forwarded-For": f"9.9.9.{n}, 203.0.113.7"}) for n in range(6)][-1] == 429
+    network = [attempt(browser, **{"X-Forwarded-For": f"2001:db8::{n}"}) for n in range(1, 7)]
+    assert network == [403] * 5 + [429]
+    answer = browser.post("/login", data={"password": PASSWORD}, headers={"X-Forwarded-For": "203.0.113.8"})
+    assert answer.headers["set-cookie"].startswith("__Host-dashboard_8723=")
+    assert "Secure" in answer.headers["set-cookie"]
+    assert browser.post("/nowhere", headers={"Origin": "http://rides.example.org"}).status_code == 403
+    made.later(hours=1)
+    spread = [attempt(browser, **{"X-Forwarded-For": f"198.51.100.{n}"}) for n in range(51)]
+    assert (spread.count(403), spread[-1]) == (50, 429), "many addresses together have no more attempts than these"
+
+
+def test_every_answer_has_the_headers_that_protect_it(dashboard: Dashboard) -> None:
+    stranger = dashboard.browser(logged_in=False)
+    for answer in (stranger.get("/login"), stranger.get("/"), stranger.get("/", headers={"Host": "evil.example"})):
+        assert answer.headers["content-security-policy"].startswith("default-src 'self'; ")
+        assert "unsafe" not in answer.headers["content-security-policy"]
+        assert (answer.headers["x-frame-options"], answer.headers["cache-control"]) == ("DENY", "no-store")
+    tiles = dashboard.settings.model_copy(update={"map_tiles_url": "https://{s}.tile.example.org/{z}/{x}/{y}.png"})
+    policy = Dashboard(tiles).browser().get("/").headers["content-security-policy"]
+    assert policy.endswith("; img-src 'self' data: https://*.tile.example.org")
+
+
+def test_the_log_has_a_line_for_each_request_without_what_was_sent(dashboard: Dashboard) -> None:
+    browser = dashboard.browser()
+    browser.get("/?near=48.2,16.4")
+    browser.get("/static/style.css")
+    browser.request("SECRET", "/secret/48.2")
+    lines = [json.loads(line) for line in dashboard.lines]
+    assert [(line["method"], line["path"], line["status"]) for line in lines] == [
+        ("GET", "/", 200),
+        ("GET", "/static", 200),
+        ("other", None, 404),
+    ]
+    assert all(line.keys() == {"method", "path", "status", "ms", "process"} for line in lines)

@@ -1,0 +1,84 @@
+"""The records in each of their databases: made once, however often and by how many at once; nothing in them logs anybody in."""
+
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from datetime import timedelta
+from pathlib import Path
+
+import psycopg
+import pytest
+from sqlalchemy import Engine, inspect, text
+
+from strava_pipeline.core.errors import MissingSettingsError, PipelineError
+from strava_pipeline.serve.dashboard.records.database import connect, database_of, migrate
+from strava_pipeline.serve.dashboard.records.store import Records
+from strava_pipeline.settings import Settings
+from strava_pipeline_tests.serve.dashboard.conftest import NOW
+
+TABLES = {"dashboard_attempts", "dashboard_links", "dashboard_sessions", "dashboard_version"}
+
+
+def hold(settings: Settings, state: Path) -> None:
+    """What every database has to do."""
+    url = database_of(settings)
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda _: migrate(url, state), range(4)))
+    engine = connect(url)
+    assert {*inspect(engine).get_table_names()} >= TABLES
+    with engine.begin() as connection:
+        connection.execute(text("DELETE FROM dashboard_version"))  # as after a power cut between two statements
+    migrate(url, state)
+    records = Records(engine)
+    token, link = records.begin_session(NOW), records.add_link(NOW)
+    migrate(url, state)
+    assert records.session(token, NOW) is not None, "what was there stays"
+    with ThreadPoolExecutor(8) as pool:
+        assert sum(pool.map(lambda _: records.redeem_link(link, NOW), range(8))) == 1
+        waits = [*pool.map(lambda _: records.begin_attempt("10.0.0.1", NOW), range(20))]
+    assert (waits.count(None), {*waits} - {None}) == (5, {timedelta(seconds=10)})
+    assert not [row for row in dump(engine) if token in row or link in row]
+    records.remove_old(NOW + timedelta(days=31))
+    assert [row for row in dump(engine) if "sessions" in row or "attempts" in row] == []
+    other = records.begin_session(NOW)
+    records.end_all()
+    assert records.session(other, NOW) is None
+    records.close()
+
+
+def dump(engine: Engine) -> list[str]:
+    with engine.connect() as connection:
+        return [
+            f"{table} {row}" for table in sorted(TABLES) for row in connection.execute(text(f"SELECT * FROM {table}"))
+        ]
+
+
+def test_a_file_holds_the_records_and_only_its_owner_reads_it(settings: Settings, tmp_path: Path) -> None:
+    state = tmp_path / "data" / "state"
+    hold(settings, state)
+    file = state / "app.sqlite3"
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    with closing(sqlite3.connect(file)) as connection:
+        assert connection.execute("SELECT version_num FROM dashboard_version").fetchall() == [("0001",)]
+
+
+@pytest.mark.slow
+def test_postgresql_holds_the_records_beside_dagsters(server: Server, tmp_path: Path) -> None:
+    url = server.new_database()
+    with psycopg.connect(url) as connection:
+        connection.execute("CREATE TABLE alembic_version (version_num text)")  # Dagster's
+    hold(Settings.load(_env_file=None, database_url=url), tmp_path)
+
+
+@pytest.mark.parametrize("url", ["nonsense", "mysql://hush@host/db", "postgresql://user:hush@host:port/db"])
+def test_another_database_is_refused_without_its_address(url: str) -> None:
+    with pytest.raises(MissingSettingsError, match="DATABASE_URL") as caught:
+        database_of(Settings.load(_env_file=None, database_url=url))
+    assert "hush" not in str(caught.value)
+
+
+def test_a_database_that_is_none_is_named(settings: Settings, tmp_path: Path) -> None:
+    state = tmp_path / "data" / "state"
+    state.mkdir(parents=True)
+    (state / "app.sqlite3").write_text("no database, and longer than a header of a hundred bytes " * 4)
+    with pytest.raises(PipelineError, match=r"app\.sqlite3 can't be used"):
+        migrate(database_of(settings), state)
