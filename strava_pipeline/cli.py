@@ -93,6 +93,8 @@ ALIASES: dict[str, tuple[str, ...]] = {
 SUBCOMMANDS = {  # of commands that also do something without one
     ("import", "list"): ("import_", "list_"),
     ("import", "undo"): ("import_", "undo"),
+    ("dashboard", "link"): ("dashboard", "link"),
+    ("dashboard", "password"): ("dashboard", "password"),
 }
 
 

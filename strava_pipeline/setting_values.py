@@ -63,6 +63,10 @@ def _host_and_port(value: str) -> str:
     return value.strip()
 
 
+def _host_and_port_or_off(value: str) -> str:
+    return "off" if value.strip().lower() == "off" else _host_and_port(value)
+
+
 def _absolute(value: Path) -> Path:
     return value.expanduser().absolute()
 
@@ -151,6 +155,7 @@ PathSecret = Annotated[SecretStr, AfterValidator(_path_part)]
 HostNames = Annotated[str, AfterValidator(_host_names)]  # names or numbers, with commas
 Tiles = Annotated[str, AfterValidator(_tiles)]
 HostAndPort = Annotated[str, AfterValidator(_host_and_port)]
+HostAndPortOrOff = Annotated[str, AfterValidator(_host_and_port_or_off)]
 AbsolutePath = Annotated[Path, AfterValidator(_absolute)]
 Paths = Annotated[str, AfterValidator(_paths)]  # several with ; between, since names may have commas
 Home = Annotated[Path, AfterValidator(_home)]

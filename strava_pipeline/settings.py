@@ -24,6 +24,7 @@ from strava_pipeline.setting_values import (
     Cron,
     Home,
     HostAndPort,
+    HostAndPortOrOff,
     HostNames,
     Hosts,
     LedgerFolder,
@@ -97,7 +98,8 @@ class Settings(BaseSettings):
     alert_categories: Categories = Field("error", alias="STRAVA_ALERT_CATEGORIES")
     webhook_secret: PathSecret | None = Field(None, alias="STRAVA_WEBHOOK_SECRET")
     serve_address: HostAndPort = Field("127.0.0.1:8722", alias="STRAVA_SERVE_ADDRESS")
-    dashboard_address: HostAndPort = Field("127.0.0.1:8723", alias="DASHBOARD_ADDRESS")
+    dashboard_address: HostAndPortOrOff = Field("127.0.0.1:8723", alias="DASHBOARD_ADDRESS")
+    dashboard_behind_proxy: bool = Field(False, alias="DASHBOARD_BEHIND_PROXY")
     dashboard_hosts: HostNames | None = Field(None, alias="DASHBOARD_HOSTS")
     database_url: SecretStr | None = Field(None, alias="DATABASE_URL")
     sentry_dsn: SecretStr | None = Field(None, alias="SENTRY_DSN")
@@ -220,6 +222,11 @@ class Settings(BaseSettings):
         )
         text = value.get_secret_value().strip() if isinstance(value, SecretStr) else ""
         return SecretStr(text) if text else None
+
+    @property
+    def dashboard_password_file(self) -> Path:
+        """The hash of the dashboard's password, where one is set."""
+        return self.secrets_dir / "dashboard_password.json"
 
     @property
     def answer_limit(self) -> AnswerLimit:

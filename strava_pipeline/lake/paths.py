@@ -220,6 +220,11 @@ class Lake:
         return self.data_dir / "state"
 
     @property
+    def dashboard_note(self) -> Path:
+        """Held as long as a dashboard of this folder runs; says where it answers."""
+        return self.state / "dashboard.json"
+
+    @property
     def purged(self) -> Path:
         """What a purge has moved aside to delete; nothing else reads it."""
         return self.data_dir / ".purged"

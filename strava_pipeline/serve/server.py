@@ -47,8 +47,12 @@ class Connection(HttpToolsProtocol):
         before = self.cycle
         super().data_received(data)
         self._received = self._received + len(data) if self.cycle is before else 0
-        if self._received > LONGEST:
+        if self.is_too_long():
             self.transport.close()
+
+    def is_too_long(self) -> bool:
+        """Whether more came than a request may have."""
+        return self._received > LONGEST
 
 
 START_SECONDS = 30  # a thread that has not started by then never will

@@ -1,49 +1,161 @@
-"""The command `dashboard`: the private web page over the published snapshot. What it shows stands in serve/dashboard/."""
+"""The command `dashboard`: the private web page over the published snapshot. What it shows stands in serve/dashboard/.
 
-from typing import TYPE_CHECKING
+Its libraries are an extra of the installation: they are imported by the commands, never here.
+"""
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
 
 from strava_pipeline.verbs.output import echo
 
 if TYPE_CHECKING:
-    from fastapi import FastAPI
-
     from strava_pipeline.settings import Settings
 
+EXTRA = ("fastapi", "argon2")  # what the extra `dashboard` brings and the base installation does not
 
-def dashboard() -> None:
+
+def dashboard(
+    workers: Annotated[int, typer.Option(min=1, max=64, help="How many processes answer.")] = 1,
+    behind_proxy: Annotated[
+        bool,
+        typer.Option("--behind-proxy", help="A proxy in front speaks https; needs a password and DASHBOARD_HOSTS."),
+    ] = False,
+) -> None:
     """Run the dashboard: your activities in a browser, on this machine alone."""
-    import uvicorn
+    from contextlib import suppress
 
-    from strava_pipeline.core.errors import MisuseError
-    from strava_pipeline.serve.server import bound, url_of
-    from strava_pipeline.setting_values import is_this_machine
     from strava_pipeline.settings import Settings
 
     settings = Settings.load()
-    if not is_this_machine(settings.dashboard_address.rpartition(":")[0].strip("[]")):
-        raise MisuseError(
-            f"DASHBOARD_ADDRESS is {settings.dashboard_address}, which other machines reach. Set it to 127.0.0.1:8723."
+    check_extra()
+    from strava_pipeline.operations.dashboard import DashboardPipeline
+    from strava_pipeline.serve.dashboard.process import run
+    from strava_pipeline.serve.dashboard.site import system_now
+
+    with suppress(KeyboardInterrupt):  # Ctrl-C is how it ends
+        run(
+            settings,
+            DashboardPipeline(settings),
+            workers=workers,
+            behind_proxy=behind_proxy or settings.dashboard_behind_proxy,
+            now=system_now,
+            on_ready=lambda url: _print_address(settings, url),
         )
-    app = _application(settings)
-    listening = bound(settings.dashboard_address, "DASHBOARD_ADDRESS", "dashboard")
-    echo(f"Dashboard: {url_of(listening)} (Ctrl-C stops it)", err=True)
-    config = uvicorn.Config(
-        app, ws="none", access_log=False, log_level="warning", server_header=False, proxy_headers=False
-    )
-    uvicorn.Server(config).run(sockets=[listening])
 
 
-def _application(settings: "Settings") -> "FastAPI":
-    from importlib.util import find_spec
+def password(
+    remove: Annotated[bool, typer.Option("--remove", help="Have none again: log in by links.")] = False,
+) -> None:
+    """Set the dashboard's password, asked for twice; everybody has to log in again."""
+    from strava_pipeline.core.errors import MisuseError
+    from strava_pipeline.ingest.secret_file import save_secret
+    from strava_pipeline.settings import Settings
 
+    settings = Settings.load()
+    check_extra()
+    from strava_pipeline.serve.dashboard.passwords import LEAST, MOST, hashed
+
+    if remove:
+        settings.dashboard_password_file.unlink(missing_ok=True)
+    else:
+        wanted = typer.prompt("Password", hide_input=True, confirmation_prompt=True, err=True)
+        if not LEAST <= len(wanted) <= MOST:
+            raise MisuseError(f"The password was not set: it needs {LEAST} characters or more, and at most {MOST}.")
+        save_secret(settings.dashboard_password_file, hashed(wanted))
+    _end_sessions(settings)
+    echo("There is no password any more." if remove else "The password is set. Log in with it at /login.")
+
+
+def link() -> None:
+    """Print an address that logs a browser in, once; for a dashboard without a password."""
+    from strava_pipeline.core.errors import MisuseError, PipelineError
+    from strava_pipeline.settings import Settings
+
+    settings = Settings.load()
+    check_extra()
+    from strava_pipeline.serve.dashboard.process import new_link
+    from strava_pipeline.serve.dashboard.site import system_now
+
+    if settings.dashboard_password_file.exists():
+        raise MisuseError(
+            "A password is set: log in with it. `strava-pipeline dashboard password --remove` removes it."
+        )
+    url = running_dashboard(settings)
+    if url is None:
+        raise PipelineError("No dashboard is running. Start one: strava-pipeline dashboard")
+    echo(new_link(settings, url, system_now()))
+
+
+def running_dashboard(settings: "Settings") -> str | None:
+    """Where the dashboard of the data folder answers; None where none is running."""
+    from strava_pipeline.file_locks import is_held
+
+    note = dashboard_note(settings)
+    if not is_held(note):
+        return None
+    try:
+        return str(json.loads(note.read_text(encoding="utf-8"))["url"])
+    except (OSError, ValueError, KeyError):  # it has just begun, or just ended
+        return None
+
+
+def dashboard_note(settings: "Settings") -> Path:
+    """The file that a running dashboard holds."""
+    from strava_pipeline.lake.paths import Lake
+
+    return Lake(settings.data_dir).dashboard_note
+
+
+def has_extra() -> bool:
+    """Whether this installation has what the dashboard needs."""
+    return not _absent()
+
+
+def check_extra() -> None:
+    """MissingSettingsError where this installation lacks what the dashboard needs."""
     from strava_pipeline.core.errors import MissingSettingsError
 
-    if absent := [name for name in ("fastapi", "argon2") if find_spec(name) is None]:
+    if absent := _absent():
         raise MissingSettingsError(
-            f"The dashboard needs {' and '.join(absent)}, which this installation does not have. Type: "
+            f"The dashboard needs {' and '.join(absent)}, which this installation does not have. Type: {sys.executable} -m "
             "pip install 'strava_pipeline[dashboard]'"
         )
-    from strava_pipeline.operations.dashboard import DashboardPipeline
-    from strava_pipeline.serve.dashboard.app import build_dashboard
 
-    return build_dashboard(settings, DashboardPipeline(settings))
+
+def _absent() -> list[str]:
+    from importlib.util import find_spec
+
+    return [name for name in EXTRA if find_spec(name) is None]
+
+
+def _print_address(settings: "Settings", url: str) -> None:
+    """The address; with a token that logs in where a person reads it, never in a log."""
+    from strava_pipeline.serve.dashboard.process import new_link
+    from strava_pipeline.serve.dashboard.site import system_now
+
+    if settings.dashboard_password_file.exists():
+        echo(f"Dashboard: {url} (log in with your password; Ctrl-C stops it)", err=True)
+    elif sys.stderr.isatty():
+        echo(
+            f"Dashboard: {new_link(settings, url, system_now())}\nThe address logs one browser in. Ctrl-C stops it.",
+            err=True,
+        )
+    else:
+        echo(f"Dashboard: {url} (`strava-pipeline dashboard link` prints an address that logs in)", err=True)
+
+
+def _end_sessions(settings: "Settings") -> None:
+    from contextlib import closing
+
+    from strava_pipeline.lake.paths import Lake
+    from strava_pipeline.serve.dashboard.records.database import connect, database_of, migrate
+    from strava_pipeline.serve.dashboard.records.store import Records
+
+    url = database_of(settings)
+    migrate(url, Lake(settings.data_dir).state)
+    with closing(Records(connect(url))) as records:
+        records.end_all()

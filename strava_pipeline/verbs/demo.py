@@ -172,6 +172,8 @@ def demo_settings(folder: Path, url: str, services: Mapping[str, str] = {}) -> "
         first_year=2008,
         per_page=200,
         alert_url=None,
+        database_url=None,
+        sentry_dsn=None,
         automation=False,
         **services,
     )

@@ -84,6 +84,7 @@ def carry_out(settings: "Settings", found: "Purge") -> str:
             delete_secrets(settings)
             for path in provider_login_files(settings):
                 path.unlink(missing_ok=True)
+            settings.dashboard_password_file.unlink(missing_ok=True)
         except KeyboardInterrupt:
             raise PipelineError("Interrupted. Some of it may be gone; `strava-pipeline purge` goes on.") from None
     return access
@@ -97,6 +98,7 @@ def _refuse(settings: "Settings") -> None:
     from strava_pipeline.lake.purge import refuse_other_places, refuse_work
     from strava_pipeline.settings import env_file
     from strava_pipeline.verbs.dagster_process import is_daemon_running
+    from strava_pipeline.verbs.dashboard import running_dashboard
     from strava_pipeline.verbs.service_process import intake_answers
 
     lake, package = Lake(settings.data_dir), Path(__file__).parent.parent
@@ -114,6 +116,8 @@ def _refuse(settings: "Settings") -> None:
         raise PipelineError(
             f"Nothing was deleted: the intake answers at {settings.serve_address} and would go on to write; end it first."
         )
+    if (dashboard := running_dashboard(settings)) is not None:
+        raise PipelineError(f"Nothing was deleted: the dashboard runs at {dashboard}; end it first.")
     refuse_work(lake)
 
 
@@ -234,6 +238,8 @@ def plan_purge(settings: "Settings", *, keep_access: bool) -> Purge:
     if logs := _log_files(settings.logs_dir):
         places.append(Place.of(settings.logs_dir, logs))
     places += [Place.of(path, [path]) for path in (*secret_files(settings), *provider_login_files(settings))]
+    if settings.dashboard_password_file.exists():
+        places.append(Place.of(settings.dashboard_password_file, [settings.dashboard_password_file]))
     return Purge(
         athlete_id=_athlete_id(settings, lake),
         data_dir=lake.data_dir,

@@ -35,6 +35,7 @@ def dev(
     from strava_pipeline.settings import Settings
     from strava_pipeline.verbs.dagster_process import Address, exclusive_instance, serve
     from strava_pipeline.verbs.demo import MARK, emulated
+    from strava_pipeline.verbs.service_process import dashboard_beside
     from strava_pipeline.verbs.terminal import program
 
     with ExitStack() as held:
@@ -49,7 +50,9 @@ def dev(
             settings, env_file = Settings.load(), None
             lock = held.enter_context(exclusive_instance(settings.dagster_home))
         echo(f"Dagster's UI: {Address(host, port).url} (Ctrl-C stops it)", err=True)
-        raise typer.Exit(serve(settings, Address(host, port), lock, runs_may_finish=True, env_file=env_file))
+        interrupt = held.enter_context(dashboard_beside(settings, env_file))
+        code = serve(settings, Address(host, port), lock, runs_may_finish=True, env_file=env_file, on_stop=interrupt)
+        raise typer.Exit(code)
 
 
 service = typer.Typer(

@@ -1,4 +1,4 @@
-"""The service as a process: it starts apart from any terminal, keeps the web intake running, and ends reliably.
+"""The service as a process: it starts apart from any terminal, keeps the web intake and the dashboard running, and ends reliably.
 
 While the service lives, it holds a lock on the file .service.json in DAGSTER_HOME, which describes its process. The file is true
 exactly as long as the lock is held, so no process is ever ended for having the id of a dead one. The service's log is one file
@@ -89,8 +89,13 @@ def run(settings: "Settings", ui: Address | None, *, by_unit: bool, log_to_stdou
         note.flush()
         os.dup(note.fileno())  # never closed: held until the kernel has taken the whole process away
         echo(f"{service.since:%Y-%m-%d %H:%M:%S} UTC: the service begins.", err=True)
-        with intake_beside(settings) as interrupt_intake:
-            code = serve(settings, ui, lock, runs_may_finish=False, on_stop=interrupt_intake)
+        with intake_beside(settings) as interrupt_intake, dashboard_beside(settings) as interrupt_dashboard:
+
+            def interrupt_both() -> None:
+                interrupt_intake()
+                interrupt_dashboard()
+
+            code = serve(settings, ui, lock, runs_may_finish=False, on_stop=interrupt_both)
         echo(f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC: the service ends.", err=True)
         return code
 
@@ -182,7 +187,7 @@ def _lines_since(log: Path, begin: int) -> str:
 
 
 LONGEST_PAUSE = 60  # seconds between two starts; the first one is a second long
-INTAKE_GRACE = 10  # seconds that it gets to end; requests being answered get 5
+KEPT_GRACE = 10  # seconds that it gets to end; requests being answered get 5
 
 
 @contextmanager
@@ -199,7 +204,41 @@ def intake_beside(settings: "Settings") -> Iterator[Callable[[], None]]:
     from strava_pipeline.serve.server import bound
 
     bound(settings.serve_address).close()
-    keeper = _Keeper(environment_of(settings))
+    with _kept("intake", "serve", environment_of(settings)) as interrupt:
+        yield interrupt
+
+
+@contextmanager
+def dashboard_beside(settings: "Settings", env_file: Path | None = None) -> Iterator[Callable[[], None]]:
+    """Keep the dashboard running during the body, where its extra is installed and its settings allow it.
+
+    Where not, a line says why: nothing else is kept from running. `env_file` and what is yielded: as for Dagster, and the intake.
+    """
+    from strava_pipeline.verbs.dashboard import has_extra
+
+    if settings.dashboard_address == "off" or not has_extra():
+        yield lambda: None
+        return
+    from strava_pipeline.serve.dashboard.process import check_start
+    from strava_pipeline.serve.server import bound
+    from strava_pipeline.settings import ENV_FILE
+    from strava_pipeline.settings import env_file as present
+
+    try:
+        check_start(settings, behind_proxy=settings.dashboard_behind_proxy)
+        bound(settings.dashboard_address, "DASHBOARD_ADDRESS", "dashboard").close()
+    except PipelineError as error:
+        echo(f"The dashboard is not started. {error}", err=True)
+        yield lambda: None
+        return
+    environment = {**environment_of(settings), ENV_FILE: str(env_file or present())}
+    with _kept("dashboard", "dashboard", environment) as interrupt:
+        yield interrupt
+
+
+@contextmanager
+def _kept(name: str, command: str, environment: dict[str, str]) -> Iterator[Callable[[], None]]:
+    keeper = _Keeper(name, command, environment)
     keeper.start()
     try:
         yield keeper.interrupt
@@ -208,11 +247,11 @@ def intake_beside(settings: "Settings") -> Iterator[Callable[[], None]]:
 
 
 class _Keeper(Thread):
-    """Starts the intake's process, and starts it again when it ends by itself, after a growing pause."""
+    """Starts the process of a command, and starts it again when it ends by itself, after a growing pause."""
 
-    def __init__(self, environment: dict[str, str]) -> None:
-        super().__init__(name="intake", daemon=True)
-        self._environment, self._over = environment, Event()
+    def __init__(self, name: str, command: str, environment: dict[str, str]) -> None:
+        super().__init__(name=name, daemon=True)
+        self._command, self._environment, self._over = command, environment, Event()
         self._process: subprocess.Popen[bytes] | None = None
         self._kill_at = 0.0
         self._watched, self._kept = os.pipe()  # the kernel closes `kept` when we die, however we die
@@ -220,13 +259,13 @@ class _Keeper(Thread):
     def run(self) -> None:
         pause = 1
         while not self._over.is_set():
-            self._process = guarded(["strava_pipeline", "serve"], self._watched, env=self._environment)
+            self._process = guarded(["strava_pipeline", self._command], self._watched, env=self._environment)
             if self._over.is_set():  # `interrupt` came while the process was being started
                 self._process.send_signal(signal.SIGINT)
             code = self._process.wait()
             if self._over.wait(0):
                 return
-            echo(f"The intake ended by itself (exit {code}); it is started again in {pause} s.", err=True)
+            echo(f"The {self.name} ended by itself (exit {code}); it is started again in {pause} s.", err=True)
             self._over.wait(pause)
             pause = min(2 * pause, LONGEST_PAUSE)
 
@@ -235,7 +274,7 @@ class _Keeper(Thread):
         if self._over.is_set():
             return
         self._over.set()
-        self._kill_at = time.monotonic() + INTAKE_GRACE
+        self._kill_at = time.monotonic() + KEPT_GRACE
         if self._process is not None:
             with suppress(ProcessLookupError):
                 self._process.send_signal(signal.SIGINT)

@@ -46,6 +46,7 @@ class Status:
     besides Strava. `later_first_year`: where years before it hold nothing.
     `changes`: how many changes at services have each status, as published; None where none was ever proposed.
     `changes_left_out`: how many more could be proposed; None where that is not known.
+    `dashboard`: where it answers; None where it is not running.
     """
 
     data_dir: str
@@ -68,6 +69,7 @@ class Status:
     later_first_year: int | None
     changes: dict[str, int] | None
     changes_left_out: int | None
+    dashboard: str | None
 
 
 def read_status(settings: "Settings") -> Status:
@@ -76,6 +78,7 @@ def read_status(settings: "Settings") -> Status:
     from strava_pipeline.lake.health import later_first_year
     from strava_pipeline.lake.paths import Lake
     from strava_pipeline.operations.strava_access import primed_clock, remaining_calls, revoked_at
+    from strava_pipeline.verbs.dashboard import running_dashboard
 
     lake, now = Lake(settings.data_dir), primed_clock(settings).now()
     published = _published(lake)
@@ -111,6 +114,7 @@ def read_status(settings: "Settings") -> Status:
         later_first_year=later_first_year(lake, settings.first_year),
         changes=change_counts(settings, now),
         changes_left_out=changes_left_out(settings),
+        dashboard=running_dashboard(settings),
     )
 
 
@@ -296,6 +300,8 @@ def print_status(report: "Status") -> None:
         out.print("  `strava-pipeline plan` shows what is still to be fetched.")
     if report.missing_details:
         out.print("  `strava-pipeline enrich-all` fetches what is missing.")
+    if report.dashboard is not None:
+        out.print(f"Dashboard: {report.dashboard}")
     _print_quarantine(report.quarantine)
     print_views_left_out(report.views_left_out)
     for limit in [] if without_api else report.limits:

@@ -16,13 +16,9 @@ _hasher = PasswordHasher()  # RFC 9106's second choice: 64 MiB and some 50 ms a 
 _one_at_a_time = threading.Lock()  # many logins at once must not take the machine's memory
 
 
-def password_file(settings: Settings) -> Path:
-    return settings.secrets_dir / "dashboard_password.json"
-
-
 def has_password(settings: Settings) -> bool:
     """Whether a password is set."""
-    return password_file(settings).exists()
+    return settings.dashboard_password_file.exists()
 
 
 def hashed(password: str) -> dict[str, str]:
@@ -32,7 +28,7 @@ def hashed(password: str) -> dict[str, str]:
 
 def is_password(settings: Settings, attempt: str) -> bool:
     """Whether the attempt is the password. Raises PipelineError where the file is not usable."""
-    path = password_file(settings)
+    path = settings.dashboard_password_file
     try:
         expected = str(json.loads(path.read_text(encoding="utf-8"))["argon2"])
     except (OSError, ValueError, KeyError, TypeError) as error:

@@ -33,7 +33,11 @@ class Dashboard:
     def __post_init__(self) -> None:
         migrate(database_of(self.settings), Lake(self.settings.data_dir).state)
         self.app: FastAPI = build_dashboard(
-            self.settings, DashboardPipeline(self.settings), now=lambda: self.time, behind_proxy=self.behind_proxy, say=self.lines.append
+            self.settings,
+            DashboardPipeline(self.settings),
+            now=lambda: self.time,
+            behind_proxy=self.behind_proxy,
+            say=self.lines.append,
         )
 
     @property
@@ -59,7 +63,8 @@ class Dashboard:
 
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
-    return Settings.load(_env_file=None, data_dir=tmp_path / "data", secrets_dir=tmp_path / "secrets")
+    folders = {"data_dir": tmp_path / "data", "secrets_dir": tmp_path / "secrets"}
+    return Settings.load(_env_file=None, dashboard_address="127.0.0.1:8723", **folders)
 
 
 @pytest.fixture

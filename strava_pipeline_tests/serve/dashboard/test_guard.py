@@ -9,7 +9,6 @@ from starlette.testclient import TestClient
 from starlette.websockets import WebSocketDisconnect
 
 from strava_pipeline.ingest.secret_file import save_secret
-from strava_pipeline.serve.dashboard.passwords import password_file
 from strava_pipeline.serve.dashboard.records.store import LINK, SESSION
 from strava_pipeline.serve.dashboard.routes import routes
 from strava_pipeline.settings import Settings
@@ -147,7 +146,7 @@ def test_logging_out_ends_the_session_on_every_copy_of_the_cookie(dashboard: Das
 
 @pytest.fixture
 def locked(settings: Settings) -> Dashboard:
-    save_secret(password_file(settings), CHEAP)
+    save_secret(settings.dashboard_password_file, CHEAP)
     return Dashboard(settings)
 
 
@@ -167,7 +166,7 @@ def test_a_password_logs_in_and_a_link_no_longer_does(locked: Dashboard) -> None
     assert attempt(browser, PASSWORD, **{"Sec-Fetch-Site": "cross-site"}) == 403
     assert browser.post("/login", content=b"x" * 9_000).status_code == 413
     assert PASSWORD not in "".join(locked.lines)
-    assert password_file(locked.settings).stat().st_mode & 0o777 == 0o600
+    assert locked.settings.dashboard_password_file.stat().st_mode & 0o777 == 0o600
 
 
 def test_logins_are_slowed_after_five_failures(locked: Dashboard) -> None:
@@ -194,7 +193,7 @@ def test_logins_are_slowed_after_five_failures(locked: Dashboard) -> None:
 
 
 def test_behind_a_proxy_each_client_is_slowed_by_itself_and_cookies_need_https(settings: Settings) -> None:
-    save_secret(password_file(settings), CHEAP)
+    save_secret(settings.dashboard_password_file, CHEAP)
     far = settings.model_copy(update={"dashboard_hosts": "rides.example.org"})
     made = Dashboard(far, behind_proxy=True, address="https://rides.example.org")
     browser = made.browser(logged_in=False)

@@ -1,5 +1,7 @@
 """The records in each of their databases: made once, however often and by how many at once; nothing in them logs anybody in."""
 
+import sqlite3
+import stat
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from datetime import timedelta
@@ -13,6 +15,7 @@ from strava_pipeline.core.errors import MissingSettingsError, PipelineError
 from strava_pipeline.serve.dashboard.records.database import connect, database_of, migrate
 from strava_pipeline.serve.dashboard.records.store import Records
 from strava_pipeline.settings import Settings
+from strava_pipeline_tests.postgres import Server
 from strava_pipeline_tests.serve.dashboard.conftest import NOW
 
 TABLES = {"dashboard_attempts", "dashboard_links", "dashboard_sessions", "dashboard_version"}

@@ -1,0 +1,217 @@
+"""The dashboard as processes: one, or several that were forked after everything was loaded and share the listening socket.
+
+The parent migrates the records once, before there is any worker; a worker only connects. A worker that ends by itself is started
+again. Workers end when their parent does, however it ends. Dagster has no part in this.
+"""
+
+import json
+import logging
+import os
+import signal
+import socket
+import sys
+import threading
+import time
+from collections.abc import Callable
+from contextlib import closing, suppress
+from datetime import datetime
+from types import FrameType
+
+import uvicorn
+from fastapi import FastAPI
+
+from strava_pipeline.core.errors import MisuseError, PipelineError
+from strava_pipeline.file_locks import is_held
+from strava_pipeline.lake.files import held
+from strava_pipeline.lake.paths import Lake
+from strava_pipeline.serve.dashboard.app import build_dashboard
+from strava_pipeline.serve.dashboard.passwords import has_password
+from strava_pipeline.serve.dashboard.pipeline import Pipeline
+from strava_pipeline.serve.dashboard.records.database import connect, database_of, migrate
+from strava_pipeline.serve.dashboard.records.store import Records
+from strava_pipeline.serve.dashboard.telemetry import check_telemetry, start_telemetry
+from strava_pipeline.serve.server import Connection, bound, url_of
+from strava_pipeline.setting_values import is_this_machine
+from strava_pipeline.settings import Settings
+
+PAUSE = 1  # seconds until a worker that ended by itself is started again
+GRACE = 5  # seconds that requests being answered get at the end
+
+
+class Browser(Connection):
+    """A connection whose requests may have long bodies, since archives are dropped here: routes bound those they read."""
+
+    def is_too_long(self) -> bool:
+        return super().is_too_long() and self.is_at_rest()
+
+
+def check_start(settings: Settings, *, behind_proxy: bool) -> None:
+    """MisuseError or MissingSettingsError where these settings would show the dashboard to others, or can't work."""
+    if settings.dashboard_address == "off":
+        raise MisuseError("DASHBOARD_ADDRESS is off. Set it to an address like 127.0.0.1:8723.")
+    check_telemetry(settings)
+    database_of(settings)
+    is_local = is_this_machine(settings.dashboard_address.rpartition(":")[0].strip("[]"))
+    if is_local and not behind_proxy:
+        return
+    if not behind_proxy:
+        raise MisuseError(
+            f"DASHBOARD_ADDRESS is {settings.dashboard_address}, which other machines reach, and a browser there would send "
+            "the password in the clear. Put a proxy with https in front and start with --behind-proxy (or set "
+            "DASHBOARD_BEHIND_PROXY=true), or set DASHBOARD_ADDRESS to 127.0.0.1:8723."
+        )
+    if not has_password(settings):
+        raise MisuseError(
+            "No password is set, and others may reach the dashboard. Set one: strava-pipeline dashboard password"
+        )
+    if not settings.dashboard_hosts:
+        raise MisuseError(
+            "DASHBOARD_HOSTS is not set. Behind a proxy it lists the names under which browsers ask for the dashboard, for "
+            "example rides.example.org."
+        )
+
+
+def new_link(settings: Settings, url: str, now: datetime) -> str:
+    """An address that logs a browser in, once. The records have to be migrated."""
+    records = Records(connect(database_of(settings)))
+    with closing(records):
+        return f"{url}/login?token={records.add_link(now)}"
+
+
+def run(
+    settings: Settings,
+    pipeline: Pipeline,
+    *,
+    workers: int,
+    behind_proxy: bool,
+    now: Callable[[], datetime],
+    on_ready: Callable[[str], object],
+) -> None:
+    """Serve until Ctrl-C or SIGTERM; `on_ready` gets the address once connections are accepted."""
+    check_start(settings, behind_proxy=behind_proxy)
+    lake = Lake(settings.data_dir)
+    if is_held(lake.dashboard_note):
+        raise PipelineError(
+            f"A dashboard of {settings.data_dir} is running already; `strava-pipeline status` shows its address."
+        )
+    url = database_of(settings)
+    migrate(url, lake.state)
+    with closing(Records(connect(url))) as records:
+        records.remove_old(now())
+    with closing(bound(settings.dashboard_address, "DASHBOARD_ADDRESS", "dashboard")) as listening:
+        app = build_dashboard(settings, pipeline, now=now, behind_proxy=behind_proxy, say=_say)
+        with held(lake.dashboard_note) as note:
+            note.write(json.dumps({"url": url_of(listening), "pid": os.getpid()}).encode())
+            note.flush()
+            on_ready(url_of(listening))
+            if workers == 1:
+                _serve(app, settings, listening, number=1)
+            else:
+                _Workers(app, settings, listening).run(workers)
+
+
+def _say(line: str) -> None:
+    with suppress(OSError):  # a log that can't be written costs no answer
+        sys.stdout.write(f"{line}\n")
+        sys.stdout.flush()
+
+
+def _serve(
+    app: FastAPI, settings: Settings, listening: socket.socket, *, number: int, parent: int | None = None
+) -> None:
+    """Answer requests in this process until it is interrupted, or until the other end of the pipe `parent` is closed."""
+    logging.basicConfig(
+        level=logging.WARNING,
+        format=f"%(asctime)s dashboard worker {number} (%(process)d) %(levelname)s %(name)s: %(message)s",
+        force=True,
+    )
+    start_telemetry(settings)
+    server = uvicorn.Server(
+        uvicorn.Config(
+            app,
+            http=Browser,
+            ws="none",
+            lifespan="off",
+            log_config=None,  # the format above
+            access_log=False,  # request_log.py writes one line for each request
+            server_header=False,
+            proxy_headers=False,  # logins.py reads what the proxy adds
+            timeout_graceful_shutdown=GRACE,
+            timeout_keep_alive=30,  # seconds; a browser opens another connection
+        )
+    )
+    if parent is not None:
+        threading.Thread(target=_end_with, args=(parent, server), daemon=True).start()
+    server.run(sockets=[listening])
+
+
+def _end_with(parent: int, server: uvicorn.Server) -> None:
+    os.read(parent, 1)  # nothing is ever written: it returns when the other end is closed
+    server.should_exit = True
+
+
+class _Workers:
+    """The parent of several workers."""
+
+    def __init__(self, app: FastAPI, settings: Settings, listening: socket.socket) -> None:
+        self._app, self._settings, self._listening = app, settings, listening
+        self._numbers: dict[int, int] = {}  # by process id
+        self._is_ending = False
+        self._watched, self._kept = os.pipe()  # the kernel closes `kept` when we die, however we die
+
+    def run(self, count: int) -> None:
+        """Start the workers, and start again those that end, until a signal comes."""
+        for handled in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(handled, self._end)
+        for each in range(1, count + 1):
+            self._start(each)
+        while self._numbers:
+            pid, status = os.wait()
+            number = self._numbers.pop(pid, 0)
+            if number and not self._is_ending:
+                code = os.waitstatus_to_exitcode(status)
+                sys.stderr.write(
+                    f"Worker {number} of the dashboard ended by itself (exit {code}); it is started again.\n"
+                )
+                time.sleep(PAUSE)
+                self._start(number)
+
+    def _start(self, number: int) -> None:
+        if self._is_ending:
+            return
+        sys.stdout.flush()
+        sys.stderr.flush()
+        before = signal.pthread_sigmask(
+            signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM}
+        )  # until its own handlers are there
+        pid = os.fork()
+        if pid == 0:
+            self._be_worker(number)
+        self._numbers[pid] = number
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+    def _be_worker(self, number: int) -> None:
+        code = 1
+        try:
+            os.close(self._kept)
+            for each in (signal.SIGINT, signal.SIGTERM):
+                signal.signal(each, _leave)
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT, signal.SIGTERM})
+            _serve(self._app, self._settings, self._listening, number=number, parent=self._watched)
+            code = 0
+        except SystemExit:
+            code = 0
+        finally:
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(code)  # nothing of the parent's is ended here
+
+    def _end(self, number: int, frame: FrameType | None) -> None:
+        self._is_ending = True
+        for pid in self._numbers:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGTERM)
+
+
+def _leave(number: int, frame: FrameType | None) -> None:
+    raise SystemExit(0)

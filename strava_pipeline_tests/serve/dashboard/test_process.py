@@ -1,0 +1,185 @@
+"""The dashboard as a person starts it: real processes on a real port, with two workers, a fake Sentry, and its end."""
+
+import gzip
+import json
+import os
+import pty
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from queue import Queue
+from typing import Any
+
+import pytest
+import requests
+
+from strava_pipeline.core.errors import MissingSettingsError, MisuseError
+from strava_pipeline.file_locks import is_held
+from strava_pipeline.ingest.secret_file import save_secret
+from strava_pipeline.lake.paths import Lake
+from strava_pipeline.serve.dashboard.process import check_start
+from strava_pipeline.serve.dashboard.telemetry import only_what_may_be_sent
+from strava_pipeline.settings import Settings
+from strava_pipeline_tests.patience import PATIENCE
+
+
+@pytest.mark.parametrize(
+    ("changed", "has_password", "behind_proxy", "why"),
+    [
+        ({}, False, False, None),
+        ({"dashboard_address": "[::1]:8723"}, False, False, None),
+        ({"dashboard_address": "off"}, False, False, "is off"),
+        ({"dashboard_address": "0.0.0.0:8723"}, True, False, "--behind-proxy"),
+        ({"dashboard_address": "0.0.0.0:8723", "dashboard_hosts": "a.example"}, False, True, "dashboard password"),
+        ({"dashboard_address": "0.0.0.0:8723"}, True, True, "DASHBOARD_HOSTS"),
+        ({"dashboard_address": "0.0.0.0:8723", "dashboard_hosts": "a.example"}, True, True, None),
+        ({"dashboard_address": "rides.lan:8723", "dashboard_hosts": "rides.lan"}, True, False, "in the clear"),
+        ({}, False, True, "dashboard password"),
+        ({"sentry_dsn": "https://sentry.example/nothing"}, False, False, "SENTRY_DSN"),
+        ({"database_url": "mysql://host/db"}, False, False, "DATABASE_URL"),
+    ],
+)
+def test_it_starts_only_where_nobody_else_can_look(
+    tmp_path: Path, changed: dict[str, Any], has_password: bool, behind_proxy: bool, why: str | None
+) -> None:
+    own = {"dashboard_address": "127.0.0.1:8723", "secrets_dir": tmp_path / "secrets", **changed}
+    settings = Settings.load(_env_file=None, **own)
+    if has_password:
+        save_secret(settings.dashboard_password_file, {"argon2": "x"})
+    if why is None:
+        check_start(settings, behind_proxy=behind_proxy)
+    else:
+        with pytest.raises((MisuseError, MissingSettingsError), match=why):
+            check_start(settings, behind_proxy=behind_proxy)
+
+
+def test_what_is_sent_to_sentry_is_a_list_of_what_may_be() -> None:
+    hush: Any = {"hush": "hush"}
+    frame = {
+        "filename": "app.py",
+        "function": "f",
+        "lineno": 3,
+        "module": "m",
+        "vars": hush,
+        "context_line": "hush",
+        "abs_path": "hush",
+    }
+    event: Any = {
+        "event_id": "1", "type": "transaction", "transaction": "/api/activities/{id}", "transaction_info": {"source": "route"},
+        "contexts": {"trace": {"trace_id": "t", "data": hush, "description": "hush"}, "runtime": hush}, "user": hush, "tags": hush,
+        "request": {"method": "GET", "url": "hush", "query_string": "hush", "headers": hush, "cookies": hush, "data": "hush", "env": hush},
+        "extra": hush, "breadcrumbs": {"values": [hush]}, "server_name": "hush", "spans": [hush], "logentry": hush, "modules": hush,
+        "exception": {"values": [{"type": "ValueError", "module": None, "value": "hush", "stacktrace": {"frames": [frame]}}]},
+    }  # fmt: skip
+    sent: Any = only_what_may_be_sent(event, {})
+    assert "hush" not in json.dumps(sent)
+    assert (sent["transaction"], sent["request"]) == ("/api/activities/{id}", {"method": "GET"})
+    assert sent["exception"]["values"][0]["stacktrace"]["frames"][0]["lineno"] == 3
+    other: Any = only_what_may_be_sent(
+        {**event, "transaction": "/48.2/hush", "transaction_info": {"source": "url"}}, {}
+    )
+    assert other["transaction"] == "(no route)"
+
+
+@contextmanager
+def sentry() -> Iterator[tuple[str, "Queue[bytes]"]]:
+    """A receiver of what Sentry's client sends: its address, and each body."""
+    got: Queue[bytes] = Queue()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            got.put(gzip.decompress(body) if self.headers["Content-Encoding"] == "gzip" else body)
+            self.send_response(200)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None: ...
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://key@127.0.0.1:{server.server_port}/7", got
+        server.shutdown()
+
+
+@contextmanager
+def started(folder: Path, **settings: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """`dashboard --workers 2` in a terminal, and the address that it prints there. Its standard output goes to the file `log`."""
+    environment = {"PATH": os.environ["PATH"], "HOME": str(folder), "XDG_STATE_HOME": str(folder / "state"), **settings}
+    ours, theirs = pty.openpty()
+    with (folder / "log").open("w") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "strava_pipeline", "dashboard", "--workers", "2"],
+            cwd=folder,
+            env=environment,
+            stdout=log,
+            stderr=theirs,
+            text=True,
+        )
+    os.close(theirs)
+    try:
+        printed = ""
+        while "http" not in printed or "\n" not in printed.partition("http")[2]:
+            printed += os.read(ours, 4096).decode()
+        yield process, re.findall(r"http\S+", printed)[0]
+    finally:
+        process.kill()
+        process.wait()
+        os.close(ours)
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port: int = taken.getsockname()[1]
+    return port
+
+
+@pytest.mark.slow
+def test_a_person_logs_in_by_the_address_and_two_workers_answer_until_they_are_stopped(tmp_path: Path) -> None:
+    port = free_port()
+    with (
+        sentry() as (dsn, sent),
+        started(tmp_path, DASHBOARD_ADDRESS=f"127.0.0.1:{port}", SENTRY_DSN=dsn, SENTRY_SAMPLE_RATE="1") as (
+            process,
+            address,
+        ),
+    ):
+        lake = Lake(tmp_path / "data")
+        assert address.startswith(f"http://127.0.0.1:{port}/login?token=")
+        browser = requests.Session()
+        assert browser.get(address, timeout=PATIENCE).status_code == 200
+        assert is_held(lake.dashboard_note)
+
+        def answering() -> set[int]:
+            for _ in range(20):  # each on a connection of its own, which any worker accepts
+                requests.get(f"http://127.0.0.1:{port}/health", timeout=PATIENCE)
+            return {json.loads(line)["process"] for line in (tmp_path / "log").read_text().splitlines()}
+
+        workers = answering()
+        while len(workers) < 2:
+            workers |= answering()
+        assert process.pid not in workers
+        envelope = sent.get(timeout=PATIENCE)
+        while b'"transaction"' not in envelope:
+            envelope = sent.get(timeout=PATIENCE)
+        transaction = json.loads(envelope.splitlines()[-1])
+        assert transaction["transaction"] in ("/login", "/")
+        token = address.partition("=")[2]
+        shown = (tmp_path / "log").read_text() + envelope.decode()
+        assert not [secret for secret in (token, *browser.cookies.values(), "127.0.0.1") if secret in shown]
+
+        os.kill(min(workers), signal.SIGKILL)
+        while len(workers) < 3:
+            workers |= answering()
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(PATIENCE) == 0
+        assert not is_held(lake.dashboard_note)
+        with pytest.raises(requests.ConnectionError):
+            requests.get(f"http://127.0.0.1:{port}/health", timeout=PATIENCE)
