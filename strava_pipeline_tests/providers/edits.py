@@ -42,10 +42,10 @@ class Edited:
         world.pull()
         self.propose()
 
-    def propose(self) -> None:
+    def propose(self, *months: str) -> None:
         run = self.world.run()
         with reading(run.lake) as connection:
-            update_proposals(run, self.world.settings, connection)
+            update_proposals(run, self.world.settings, connection, months)
         publish_run(run)
 
     def states(self) -> dict[str, ChangeState]:

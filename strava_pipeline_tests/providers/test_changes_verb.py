@@ -98,8 +98,35 @@ def test_what_is_left_out_is_said_wherever_a_person_looks(
     one.propose()
     found = json.loads(type_in("changes", "list", "--json").out)
     assert (found["left_out"], len(found["changes"])) == (1, 2), "a decision makes room"
-    found = json.loads(type_in("sync-month", "2026-02", "--no-pull", "--json").out)
+    one.propose("2026-02")
+    found = json.loads(type_in("changes", "list", "--json", "--status", "proposed").out)
     assert (found["left_out"], len(found["changes"])) == (0, 2), "a month that a person asks for is proposed whole"
+
+
+@WITH_THE_TOY
+def test_what_was_rejected_long_ago_stays_so_without_being_compared_and_can_be_approved_after_a_look(
+    world: World, type_in: Type, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in world.settings.environ().items():
+        monkeypatch.setenv(name, value)
+    one = Edited(world, monkeypatch, 1)
+    (key,) = one.states()
+    one.decide("rejected", [key])
+    with world.settings.providers_config.open("a") as file:
+        file.write("[changes]\npropose_since = 2026-03-01\n")
+    decided_at = one.states()[key].decided_at
+    assert decided_at is not None
+    ahead = (decided_at - world.subject.clock.now()).total_seconds()
+    world.subject.clock.advance(max(ahead, 0) + 6 * 86_400)
+    for days, is_due in ((0, True), (2, False)):
+        world.subject.clock.advance(days * 86_400)
+        one.propose()
+        assert world.gold("SELECT status, is_due FROM proposed_changes") == [("rejected", is_due)], days
+    typed = type_in("changes", "approve", key)
+    assert (typed.code, "sync-month 2026-02" in typed.err) == (1, True)
+    one.propose("2026-02")
+    assert type_in("changes", "approve", key).code == 0
+    assert listed(type_in)[key]["status"] == "approved"
 
 
 @WITH_THE_TOY

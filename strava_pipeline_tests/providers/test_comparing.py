@@ -91,6 +91,8 @@ def test_runs_propose_since_a_day_and_what_was_proposed_before_stays(world: Worl
         second = find_proposals(world.settings, connection, months=None, now=NOW, standing=[old])
         assert [change.source_id for change in first.changes] == ["3"]
         assert [change.source_id for change in second.changes] == ["3", "1"]
+        third = find_proposals(world.settings, connection, months=None, now=NOW, standing=[old], ended=[old.id])
+        assert [change.source_id for change in third.changes] == ["3"], "a month is not compared for ever"
     world.change_account()
     world.pull()
     with reading(world.run().lake) as connection:

@@ -43,6 +43,7 @@ def test_a_month_is_compared_proposed_and_asked_about(
         "toy": "in_sync",
         "strava": "requires_action",
     }
+    assert found["left_out"] == 0
     row = found["rows"]["2"]
     assert (row["name_authority"], row["start"], row["distance"]) == ("toy", "2025-06-11T06:00:00Z", 2224.0)
     assert row["providers"]["strava"] == {

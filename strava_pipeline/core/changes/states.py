@@ -92,6 +92,7 @@ class ChangeState:
         is_open: it may have been written by a process that ended: the service is read before anything else.
         may_be_sent: the approval still holds, so that an open change may be written once more.
         is_spent: a result of this round is known: the change can only be approved when it is proposed again.
+        is_said: of what a person did not want, whether the data still call for it: else it could be approved in vain.
     """
 
     change: Change
@@ -104,6 +105,7 @@ class ChangeState:
     is_open: bool = False
     may_be_sent: bool = False
     is_spent: bool = False
+    is_said: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +133,20 @@ def change_states(
         approval: how long an approval holds.
     """
     return _States(history, said, now, approval).all()
+
+
+def ended_ids(history: History, now: datetime, within: timedelta) -> set[str]:
+    """The changes that were rejected, expired, or have a result for longer than `within`.
+
+    They keep their state whatever the data say, so that nothing has to be compared for their sake.
+    """
+    rounds = {each.change.id: each.round for each in history.proposals}
+    verdicts = {each.id: each for each in history.verdicts}
+    ends = [(each.id, each.at) for each in verdicts.values() if each.verdict == "rejected"]
+    ends += [(each.id, each.at) for each in history.expiries if each.round == rounds.get(each.id)]
+    ends += [(each.id, each.at) for each in history.attempts if each.result and each.round == rounds.get(each.id)]
+    newest = dict(sorted(ends, key=lambda end: end[1]))
+    return {key for key, at in newest.items() if now - at > within}
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,14 +231,17 @@ class _States:
         if result is None and decided is not None and decided.verdict == "approved":
             return self._approved(last, decided, expiry, is_open=bool(of_round))
         if verdict is not None and verdict.verdict == "rejected":
-            return replace(self._as(last, "rejected", verdict.at, verdict), is_spent=result is not None)
+            return self._unwanted(self._as(last, "rejected", verdict.at, verdict), result)
         if undone is not None:
-            return replace(self._as(last, "undone", undone.at), is_spent=result is not None)
+            return self._unwanted(self._as(last, "undone", undone.at), result)
         if expiry is not None:
             return self._as(last, "expired", expiry.at, reason=expiry.reason)
         if not self._is_said(last.change):
             return self._as(last, "expired", self.now, reason=NOT_SAID)
         return self._as(last, "proposed", last.at)
+
+    def _unwanted(self, state: ChangeState, result: Result | None) -> ChangeState:
+        return replace(state, is_spent=result is not None, is_said=self._is_said(state.change))
 
     def _approved(self, last: Proposal, decided: Verdicted, expiry: Expiry | None, *, is_open: bool) -> ChangeState:
         reason, since = "", self.now

@@ -66,6 +66,7 @@ def find_proposals(
     now: datetime,
     standing: Collection[Change] = (),
     decided: Collection[str] = (),
+    ended: Collection[str] = (),
 ) -> Proposals:
     """The changes that the data call for now. Raises UnusableProvidersError.
 
@@ -74,12 +75,15 @@ def find_proposals(
             MOST_PROPOSED that nobody has decided.
         standing: what was proposed before: each is in the result for as long as the data call for it.
         decided: the ids of those of them that a person approved or rejected.
+        ended: the ids of those of them that ended long ago: no month is compared for their sake.
     """
     who = comparing(settings, now)
     if months is not None:
         return Proposals([change for _, change in _dated(compare_months(connection, who, months))])
     since, known = who.first_days(), {change.id for change in standing}
-    wanted = {change.month for change in standing}.union(months_between(min(since.values(), default=None), now))
+    wanted = {change.month for change in standing if change.id not in ended}.union(
+        months_between(min(since.values(), default=None), now)
+    )
     found = list(_dated(compare_months(connection, who, wanted)))
     kept = {change.id for _, change in found if change.id in known}
     fresh = [change.id for day, change in found if change.id not in kept and _is_due(day, change, since)]

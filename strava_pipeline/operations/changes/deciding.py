@@ -158,6 +158,13 @@ def _refuse_states(verdicts: Mapping[str, Verdict], states: Mapping[str, ChangeS
         for key, verdict in verdicts.items()
         if states[key].state not in _FROM[verdict] or states[key].is_open or states[key].is_spent
     ]
+    unsaid = [key for key, verdict in verdicts.items() if verdict == "approved" and not states[key].is_said]
+    if unsaid and not refused:
+        months = " or ".join(sorted({f"`strava-pipeline sync-month {states[key].change.month}`" for key in unsaid}))
+        raise UndecidedError(
+            f"Nothing was decided: the data do not call for {', '.join(unsaid)} now, or nobody has compared them since it ended. "
+            f"{months} compares them again."
+        )
     if refused:
         raise UndecidedError(
             f"Nothing was decided: {'; '.join(refused)}. Only what is proposed can be "

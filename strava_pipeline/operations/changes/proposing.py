@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from strava_pipeline.core.changes.states import ChangeState, History, Said, change_states, what_is_due
+from strava_pipeline.core.changes.states import ChangeState, History, Said, change_states, ended_ids, what_is_due
 from strava_pipeline.ingest.providers_file import enabled_providers, providers_file
 from strava_pipeline.lake.bronze.answers import newest_athlete
 from strava_pipeline.lake.changes import DECIDING, changes_folder, has_changes, history, record_proposals
@@ -100,7 +100,10 @@ def _said(
     """What the data call for, by id: what was proposed before, as long as they do, and what is new; and how much is left out."""
     standing = {each.change.id: each.change for each in recorded.proposals if each.change.undoes is None}
     decided = {each.id for each in recorded.verdicts}
-    proposals = find_proposals(settings, connection, months=None, now=now, standing=standing.values(), decided=decided)
+    ended = ended_ids(recorded, now, approval_time(settings))
+    proposals = find_proposals(
+        settings, connection, months=None, now=now, standing=standing.values(), decided=decided, ended=ended
+    )
     found = proposals.changes
     if months:
         found = [*found, *find_proposals(settings, connection, months=months, now=now).changes]

@@ -17,6 +17,7 @@ from strava_pipeline.core.changes.states import (
     Verdicted,
     change_states,
     digest_of,
+    ended_ids,
     what_is_due,
 )
 
@@ -172,6 +173,33 @@ def test_a_change_that_takes_one_back_holds_as_long_as_that_one_is_applied(steps
     story = Story()
     story.tell(steps)
     assert story.states()[story.undo.id].state == state
+
+
+@pytest.mark.parametrize(
+    ("steps", "has_ended"),
+    [
+        (f"{PROPOSED}, days 30", False),
+        (f"{PROPOSED}, reject, days 6", False),
+        (f"{PROPOSED}, reject, days 8", True),
+        (f"{PROPOSED}, reject, days 8, approve", False),
+        (f"{PROPOSED}, unsaid, look, days 6", False),
+        (f"{PROPOSED}, unsaid, look, days 8", True),
+        (f"{PROPOSED}, unsaid, look, days 8, said, look", False),
+        (f"{APPROVED}, intent, days 30", False),
+        (f"{APPROVED}, intent, failed, days 8", True),
+        (f"{APPLIED}, days 6", False),
+        (f"{APPLIED}, days 8", True),
+        (f"{APPLIED}, days 8, said, look", False),
+        (f"{UNDONE}, days 8", True),
+    ],
+)
+def test_what_ended_long_ago_keeps_its_state_whatever_the_data_say(steps: str, has_ended: bool) -> None:
+    story = Story()
+    state = story.tell(steps)
+    assert (story.change.id in ended_ids(story.history, story.now, APPROVAL)) == has_ended
+    if has_ended:
+        story.step("unsaid")
+        assert story.tell("look") == state
 
 
 def test_an_approval_of_another_old_value_counts_for_nothing() -> None:
