@@ -50,6 +50,12 @@ def month_window(month: str) -> tuple[int, int]:
     return int((first - _MARGIN).timestamp()), int((after.replace(day=1) + _MARGIN).timestamp())
 
 
+def months_within(first: str, last: str) -> list[str]:
+    """The months from one to another, both included, as 2026-10; none where the last is before the first."""
+    begin, end = (int(month[:4]) * 12 + int(month[5:]) - 1 for month in (first, last))
+    return [f"{place // 12:04}-{place % 12 + 1:02}" for place in range(begin, end + 1)]
+
+
 def years_since(start: datetime | None, years: YearRange) -> list[int]:
     """The partitions that a listing from `start` may touch; all of them where it has no start."""
     first = years.first if start is None else years.clamp((start - _MARGIN).year)

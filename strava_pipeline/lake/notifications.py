@@ -7,7 +7,7 @@ a disk that refuses one stops nothing, and a rebuild does not bring it back. The
 import hashlib
 from collections.abc import Collection, Iterable
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal
@@ -47,6 +47,11 @@ class Notification:
     read: bool = False
     cleared: bool = False
     posted: bool = False
+
+    @property
+    def shown(self) -> dict[str, Any]:
+        """What programs see of it beside its id."""
+        return {name: value for name, value in asdict(self).items() if name not in ("id", "cleared", "posted")}
 
 
 def notify(

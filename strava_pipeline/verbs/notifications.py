@@ -1,6 +1,5 @@
 """The command `notifications`: what runs had to say to a person, and marking it as read or clearing it."""
 
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -30,7 +29,7 @@ def list_(
 
     found = _known(_lake())
     if as_json:
-        echo_json({"notifications": {each.id: _json(each) for each in found}})
+        echo_json({"notifications": {each.id: plain(each.shown) for each in found}})
         return
     shown = [each for each in found if all_ or not each.read]
     for each in shown:
@@ -71,11 +70,6 @@ def _mark(mark: Any, ids: list[str] | None, *, all_: bool) -> None:
     wanted = found if all_ else {*(ids or [])}
     mark_notifications(lake, mark, wanted)
     echo(f"Marked as read: {len(wanted)}." if mark == "read" else f"Cleared: {counted(len(wanted), 'notification')}.")
-
-
-def _json(each: "Notification") -> dict[str, Any]:
-    kept = {name: value for name, value in asdict(each).items() if name not in ("id", "cleared", "posted")}
-    return dict(plain(kept))
 
 
 def _known(lake: "Lake") -> "list[Notification]":

@@ -311,13 +311,19 @@ def test_gear_records_segments_and_a_year_are_the_warehouses(lake: Lake, publish
         40_000.0,
         7200,
     )
-    assert [(row["service"], row["is_due"]) for row in used.services] == [("chain", True)]
+    assert used.maintenance["Domane"]["chain"]["is_due"]
     climbs = {(row["sport_group"], row["local_year"]) for row in records_of(published, ME, 2025)}
     assert climbs == {("ride", 2024), ("ride", 2025), ("run", 2025)}
     segments = segment_page(published, ME)
     assert (segments.segments[7]["efforts"], segments.segments[7]["best_seconds"], segments.next) == (2, 101, None)
     assert [row["activity_id"] for row in segment_efforts(published, ME, 7)] == [1, 3]
-    assert summary_of(published, owner, 2025, NOW, "UTC").totals.activities == 2
+    found = {year: summary_of(published, owner, year, NOW, "UTC") for year in (2023, 2024, 2025, 2027)}
+    assert {year: summary and summary.totals.activities for year, summary in found.items()} == {
+        2023: None,
+        2024: 1,
+        2025: 2,
+        2027: 0,
+    }
 
 
 def test_an_empty_warehouse_shows_nothing(new_lake: NewLake, tmp_path: Path) -> None:

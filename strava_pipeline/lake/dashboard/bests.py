@@ -7,7 +7,7 @@ from datetime import datetime
 from strava_pipeline.core.insights.documents import YearSummary
 from strava_pipeline.core.insights.goals import Goals
 from strava_pipeline.lake.dashboard.rows import Cursor, Values, rows_of
-from strava_pipeline.lake.gold.insights import Athlete, athlete_of, year_summary
+from strava_pipeline.lake.gold.insights import Athlete, athlete_of, insight_sources, year_summary
 from strava_pipeline.lake.gold.warehouse import Connection
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.user_files import UnusableGoalsError, goals_of
@@ -33,25 +33,38 @@ def owner_of(connection: Connection, lake: Lake, now: datetime) -> Owner | None:
     return None if athlete is None else Owner(athlete, goals, fault)
 
 
-def summary_of(connection: Connection, owner: Owner, year: int, now: datetime, default_zone: str) -> YearSummary:
-    """The summary of a local year, as `insights` shows it. `default_zone`: of an athlete whose activities name none."""
-    return year_summary(connection, owner.athlete, owner.goals, owner.athlete.today(now, default_zone), year)
+def summary_of(connection: Connection, owner: Owner, year: int, now: datetime, default_zone: str) -> YearSummary | None:
+    """The summary of a local year, as `insights` shows it; None: it is before the first activity.
+
+    `default_zone`: of an athlete whose activities name none.
+    """
+    today = owner.athlete.today(now, default_zone)
+    known = insight_sources(connection, owner.athlete, today).years
+    if year < min(known, default=year):
+        return None
+    return year_summary(connection, owner.athlete, owner.goals, today, year)
 
 
 @dataclass(frozen=True, slots=True)
 class GearUse:
-    """Gear by service and by its id there, with what that service's own activities say (m, s); and the services in goals.toml."""
+    """Gear by service and by its id there, with what that service's own activities say (m, s).
+
+    `maintenance`: by gear and service (a chain, tyres) what goals.toml wants to be done, and what was ridden since.
+    """
 
     gear: Mapping[str, Mapping[str, Values]]
-    services: list[Values]
+    maintenance: Mapping[str, Mapping[str, Values]]
 
 
 def gear_use(connection: Connection) -> GearUse:
-    """All gear, what was used furthest first, and the services of gear, those that are due first."""
+    """All gear, what was used furthest first, and its maintenance, what is due first."""
     found: dict[str, dict[str, Values]] = {}
     for row in rows_of(connection, "gear", {}):
         found.setdefault(row.pop("source"), {})[row.pop("gear_id")] = row
-    return GearUse(found, list(rows_of(connection, "gear_services", {})))
+    due: dict[str, dict[str, Values]] = {}
+    for row in rows_of(connection, "gear_services", {}):
+        due.setdefault(row.pop("gear"), {})[row.pop("service")] = row
+    return GearUse(found, due)
 
 
 def records_of(connection: Connection, athlete_id: int, year: int) -> list[Values]:

@@ -10,7 +10,7 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
-from strava_pipeline.lake.gold.publish import current_snapshot
+from strava_pipeline.lake.gold.publish import insights_snapshot
 from strava_pipeline.lake.gold.warehouse import Connection
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.serve.dashboard.pipeline import Pipeline
@@ -70,7 +70,7 @@ def _now(request: Request) -> datetime:
 
 
 def _snapshot(request: Request) -> Iterator[Connection]:
-    with current_snapshot(site_of(request).lake) as connection:
+    with insights_snapshot(site_of(request).lake) as connection:
         yield connection
 
 

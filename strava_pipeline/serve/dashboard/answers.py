@@ -1,0 +1,72 @@
+"""What the routes of the JSON API share: values as answers, and query parameters that nobody knows as errors."""
+
+import re
+from datetime import date
+from decimal import Decimal
+from typing import Annotated, Any
+
+import orjson
+from fastapi import Path, Query, Request
+from fastapi.routing import APIRoute
+from pydantic import BeforeValidator
+from starlette.responses import Response
+
+from strava_pipeline.lake.dashboard.rows import Cursor, CursorError
+from strava_pipeline.serve.dashboard.problems import ProblemError
+
+_AS = orjson.OPT_UTC_Z | orjson.OPT_NON_STR_KEYS
+
+
+def json_answer(value: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
+    """The value as JSON: instants in ISO with Z, whole numbers as they are, NaN as null. Records are objects."""
+    return Response(orjson.dumps(value, _plain, _AS), status, headers, media_type="application/json")
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Decimal):
+        return int(value) if value == value.to_integral_value() else float(value)
+    return str(value)
+
+
+def only_known_parameters(request: Request) -> None:
+    """A dependency of each router: a query parameter that the route has not, or one that is given twice, is an error."""
+    route = request.scope["route"]
+    assert isinstance(route, APIRoute)
+    known = [field.alias for field in route.dependant.query_params]
+    given = [name for name, _ in request.query_params.multi_items()]
+    if not {*given} <= {*known}:
+        here = f"Those here: {', '.join(known)}." if known else "This address takes none."
+        raise ProblemError(400, f"There is a query parameter that this address does not know. {here}")
+    if twice := sorted({name for name in given if given.count(name) > 1}):
+        raise ProblemError(
+            400, f"Given more than once: {', '.join(twice)}.", errors=dict.fromkeys(twice, "more than once")
+        )
+
+
+def _of_day(value: Any) -> Any:
+    if isinstance(value, str) and not re.fullmatch(r"\d{4}-\d{2}-\d{2}", value, re.ASCII):
+        raise ValueError("a day is written 2026-10-31")
+    return value
+
+
+Day = Annotated[date, BeforeValidator(_of_day)]
+Limit = Annotated[int, Query(ge=1, le=500, description="how many at most")]
+After = Annotated[str | None, Query(alias="cursor", max_length=100, description="`next` of the page before")]
+MONTH = r"^[12]\d{3}-(0[1-9]|1[0-2])$"
+Month = Annotated[str, Path(pattern=MONTH, description="a local month, as 2026-10")]
+Id = Annotated[int, Path(ge=-(2**63) + 1, le=2**63 - 1)]
+
+
+def cursor_of(text: str | None) -> Cursor | None:
+    """The cursor of a query. Raises ProblemError."""
+    try:
+        return None if text is None else Cursor.parse(text)
+    except CursorError as error:
+        why = f"{error}: it is `next` of the page before, unchanged"
+        raise ProblemError(400, f"The cursor is not usable: {why}.", errors={"cursor": why}) from None
+
+
+def refuse_reversed(first: Any, last: Any) -> None:
+    """A range whose end is before its beginning is an error."""
+    if first is not None and last is not None and first > last:
+        raise ProblemError(400, "The range ends before it begins.", errors={"from": "after `to`"})

@@ -1,0 +1,97 @@
+"""`/api/activities`: the list, an activity with what it nests, its track, its sources side by side, its history."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Query
+from starlette.responses import Response
+
+from strava_pipeline.lake.dashboard.activities import (
+    ActivityFilter,
+    FoundActivity,
+    activity_page,
+    find_activity,
+    history_of,
+    sources_of,
+    whole_activity,
+)
+from strava_pipeline.lake.dashboard.track_points import track_points
+from strava_pipeline.serve.dashboard.answers import (
+    After,
+    Day,
+    Id,
+    Limit,
+    cursor_of,
+    json_answer,
+    only_known_parameters,
+    refuse_reversed,
+)
+from strava_pipeline.serve.dashboard.problems import ProblemError
+from strava_pipeline.serve.dashboard.site import CurrentLake, Snapshot
+
+router = APIRouter(prefix="/api/activities", dependencies=[Depends(only_known_parameters)], tags=["activities"])
+From = Annotated[Day | None, Query(alias="from", description="first local day, as 2026-10-01")]
+To = Annotated[Day | None, Query(alias="to", description="last local day, included")]
+Sport = Annotated[str | None, Query(min_length=1, max_length=64, description="a sport, or a group such as ride")]
+Search = Annotated[str | None, Query(min_length=1, max_length=200, description="a part of the name")]
+
+
+@router.get("")
+def activities(
+    snapshot: Snapshot,
+    from_: From = None,
+    to: To = None,
+    sport: Sport = None,
+    search: Search = None,
+    limit: Limit = 50,
+    cursor: After = None,
+) -> Response:
+    """Activities by id, the newest first, and the cursor of the next page."""
+    refuse_reversed(from_, to)
+    wanted = ActivityFilter(from_, to, sport, search)
+    page = activity_page(snapshot, wanted, limit=limit, after=cursor_of(cursor))
+    return json_answer({"activities": page.activities, "next": page.next and page.next.text})
+
+
+def _found(snapshot: Snapshot, activity_id: Id) -> FoundActivity:
+    found = find_activity(snapshot, activity_id)
+    if found is None:
+        raise ProblemError(404, "There is no activity with this id, or it is gone from its source.")
+    return found
+
+
+Found = Annotated[FoundActivity, Depends(_found)]
+
+
+@router.get("/{activity_id}")
+def activity(snapshot: Snapshot, lake: CurrentLake, found: Found) -> Response:
+    """An activity with everything that it nests."""
+    whole = whole_activity(snapshot, lake, found)
+    shape: dict[str, Any] = {
+        "activity": whole.summary,
+        "detail": whole.detail,
+        **whole.parts,
+        "photos": whole.photos,
+        "has_track": whole.has_track,
+    }
+    return json_answer(shape)
+
+
+@router.get("/{activity_id}/track")
+def track(lake: CurrentLake, found: Found) -> Response:
+    """Its points, thinned for a screen."""
+    points = track_points(lake, found)
+    if points is None:
+        raise ProblemError(404, "This activity has no track: no file of it and no streams are here.")
+    return json_answer({"id": found.id, "recorded": points.recorded, "track": points.columns})
+
+
+@router.get("/{activity_id}/sources")
+def sources(snapshot: Snapshot, found: Found) -> Response:
+    """What each source says of it, the best first."""
+    return json_answer({"id": found.id, "sources": sources_of(snapshot, found.id)})
+
+
+@router.get("/{activity_id}/history")
+def history(snapshot: Snapshot, found: Found) -> Response:
+    """Every version of it that a listing held, under each of its ids."""
+    return json_answer({"id": found.id, "history": history_of(snapshot, found.id)})

@@ -1,0 +1,65 @@
+"""`/api/changes`: changes at services that were proposed, and a person's decisions about them."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Body, Depends, Path, Query
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.responses import Response
+
+from strava_pipeline.core.changes.states import State
+from strava_pipeline.core.errors import UnknownIdError
+from strava_pipeline.serve.dashboard.answers import Limit, json_answer, only_known_parameters
+from strava_pipeline.serve.dashboard.pipeline import Verdict
+from strava_pipeline.serve.dashboard.site import CurrentPipeline
+
+router = APIRouter(prefix="/api/changes", dependencies=[Depends(only_known_parameters)], tags=["changes"])
+MOST_DECIDED = 500
+ChangeId = Annotated[str, Field(pattern=r"^[0-9a-f]{1,64}$")]
+
+
+class Decision(BaseModel):
+    """A verdict about a change as it was shown. `seal`: of that; another value, place or round is refused."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    status: Verdict
+    seal: str = Field(pattern=r"^[0-9a-f]{32}$")
+
+
+Decisions = Annotated[dict[ChangeId, Verdict | Decision], Body(min_length=1, max_length=MOST_DECIDED)]
+
+
+@router.get("")
+def changes(
+    pipeline: CurrentPipeline,
+    status: State | None = None,
+    limit: Limit = 500,
+    cursor: Annotated[str | None, Query(pattern=r"^[0-9a-f]{1,64}$", description="`next` of the page before")] = None,
+) -> Response:
+    """Changes by id, the first proposed first, each with a seal; and the cursor of the next page."""
+    found = [(key, each) for key, each in pipeline.changes().items() if status in (None, each["status"])]
+    begin = next((place for place, (key, _) in enumerate(found, 1) if key == cursor), 0)
+    page = found[begin : begin + limit]
+    rest = page[-1][0] if begin + limit < len(found) else None
+    return json_answer({"changes": dict(page), "next": rest})
+
+
+@router.get("/{change_id}")
+def change(pipeline: CurrentPipeline, change_id: Annotated[ChangeId, Path()]) -> Response:
+    """One change, with what was sent and answered."""
+    found = pipeline.changes().get(change_id)
+    if found is None:
+        raise UnknownIdError("There is no change with this id.")
+    return json_answer({"changes": {change_id: {**found, "attempts": pipeline.attempts(change_id)}}})
+
+
+@router.patch("")
+def decide(pipeline: CurrentPipeline, decisions: Decisions) -> Response:
+    """Approve and reject, all or none. Nothing is sent to a service: a request `apply_changes` writes what is approved."""
+    wanted = [
+        (each.status, key, each.seal) if isinstance(each, Decision) else (each, key, None)
+        for key, each in decisions.items()
+    ]
+    decided = pipeline.decide(wanted)
+    after = pipeline.changes()
+    return json_answer({"changes": {key: after[key] for key in decided}})

@@ -1,0 +1,45 @@
+"""`/api/calendar`: how months stand at each service, and one of them compared row by row."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Query
+from starlette.responses import Response
+
+from strava_pipeline.core.years import months_within
+from strava_pipeline.serve.dashboard.answers import MONTH, Month, json_answer, only_known_parameters, refuse_reversed
+from strava_pipeline.serve.dashboard.problems import ProblemError
+from strava_pipeline.serve.dashboard.site import CurrentPipeline
+
+router = APIRouter(prefix="/api/calendar", dependencies=[Depends(only_known_parameters)], tags=["months"])
+MOST_MONTHS = 24
+Edge = Annotated[str | None, Query(pattern=MONTH, description="a local month, as 2026-10; by default a year up to now")]
+
+
+@router.get("")
+def calendar(
+    pipeline: CurrentPipeline,
+    from_: Annotated[Edge, Query(alias="from")] = None,
+    to: Edge = None,
+) -> Response:
+    """Months by their names, the newest first."""
+    *_, present = recent = pipeline.months_back(12)
+    last = to or present
+    first = from_ or min(recent[0], last)
+    refuse_reversed(first, last)
+    _refuse_future(last, present)
+    months = months_within(first, last)
+    if len(months) > MOST_MONTHS:
+        raise ProblemError(400, f"{len(months)} months are asked for; at most {MOST_MONTHS} at once.")
+    return json_answer({"months": pipeline.calendar(months)})
+
+
+@router.get("/{month}")
+def month(pipeline: CurrentPipeline, month: Month) -> Response:
+    """A month with the rows of its comparison, and the changes that wait for a decision."""
+    _refuse_future(month, pipeline.months_back(1)[0])
+    return json_answer(pipeline.month(month))
+
+
+def _refuse_future(month: str, present: str) -> None:
+    if month > present:
+        raise ProblemError(400, f"{month} has not begun.")

@@ -1,0 +1,52 @@
+"""`/api/notifications`: what a person should know, read and unread; marking as read, and clearing."""
+
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Body, Depends, Path
+from starlette.responses import Response
+
+from strava_pipeline.lake.notifications import mark_notifications, notifications
+from strava_pipeline.lake.paths import Lake
+from strava_pipeline.serve.dashboard.answers import Limit, json_answer, only_known_parameters
+from strava_pipeline.serve.dashboard.problems import ProblemError
+from strava_pipeline.serve.dashboard.site import CurrentLake
+
+router = APIRouter(prefix="/api/notifications", dependencies=[Depends(only_known_parameters)], tags=["notifications"])
+Marks = Annotated[dict[str, Literal["read"]], Body(min_length=1, max_length=500)]
+
+
+@router.get("")
+def listed(lake: CurrentLake, limit: Limit = 500) -> Response:
+    """The newest by id, and how many of all are unread."""
+    found = notifications(lake)
+    unread = sum(not each.read for each in found)
+    return json_answer({"notifications": {each.id: each.shown for each in found[:limit]}, "unread": unread})
+
+
+@router.patch("")
+def read(lake: CurrentLake, marks: Marks) -> Response:
+    """Mark as read: `{id: "read"}`."""
+    _refuse_unknown(lake, [*marks])
+    mark_notifications(lake, "read", [*marks])
+    return json_answer({"notifications": {each.id: each.shown for each in notifications(lake) if each.id in marks}})
+
+
+@router.delete("")
+def clear_all(lake: CurrentLake) -> Response:
+    """Clear all that are there now."""
+    mark_notifications(lake, "cleared", [each.id for each in notifications(lake)])
+    return Response(status_code=204)
+
+
+@router.delete("/{notification_id}")
+def clear(lake: CurrentLake, notification_id: Annotated[str, Path(max_length=64)]) -> Response:
+    """Clear one."""
+    _refuse_unknown(lake, [notification_id])
+    mark_notifications(lake, "cleared", [notification_id])
+    return Response(status_code=204)
+
+
+def _refuse_unknown(lake: Lake, ids: list[str]) -> None:
+    known = {each.id for each in notifications(lake)}
+    if not known.issuperset(ids):
+        raise ProblemError(404, "There is no notification with such an id.")

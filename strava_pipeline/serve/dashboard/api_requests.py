@@ -1,0 +1,43 @@
+"""`/api/requests`: what is to be done, as a file in the inbox that becomes a run, and how that stands."""
+
+from dataclasses import asdict
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Body, Depends, Path
+from starlette.responses import Response
+
+from strava_pipeline.lake.requests import RequestView, Wanted, keep_request, request_view
+from strava_pipeline.serve.dashboard.answers import json_answer, only_known_parameters
+from strava_pipeline.serve.dashboard.problems import ProblemError
+from strava_pipeline.serve.dashboard.site import CurrentLake, CurrentPipeline, CurrentSettings, Now
+
+router = APIRouter(prefix="/api/requests", dependencies=[Depends(only_known_parameters)], tags=["requests"])
+MADE_BY = "dashboard"
+
+
+@router.post("", status_code=202)
+def ask(
+    lake: CurrentLake, pipeline: CurrentPipeline, now: Now, wanted: Annotated[Wanted, Body(discriminator="kind")]
+) -> Response:
+    """Keep a request; a run of it begins within seconds where Dagster's daemon is at work."""
+    pipeline.refuse(wanted)
+    request = keep_request(lake, wanted, now, MADE_BY)
+    address = f"/api/requests/{request.id}"
+    return json_answer({"id": request.id, "status": "waiting"}, 202, {"Location": address})
+
+
+@router.get("/{request_id}")
+def request(
+    lake: CurrentLake, settings: CurrentSettings, now: Now, request_id: Annotated[str, Path(max_length=64)]
+) -> Response:
+    """How a request stands, with the last lines of its run's log."""
+    view = request_view(lake, settings.logs_dir, request_id, now)
+    if view is None:
+        raise ProblemError(404, "There is no request with this id; those that ended are kept for two weeks.")
+    return json_answer(_shown(view))
+
+
+def _shown(view: RequestView) -> dict[str, Any]:
+    asked = view.request
+    shown = {name: value for name, value in asdict(view).items() if name != "request"}
+    return {"id": asked.id, "at": asked.at, **asked.wanted.model_dump(), **shown}
