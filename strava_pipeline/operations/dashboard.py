@@ -12,7 +12,7 @@ from strava_pipeline.operations.changes.comparing import months_back
 from strava_pipeline.operations.changes.deciding import Wanted as WantedChange
 from strava_pipeline.operations.changes.deciding import decide_each, seal_of, shown, shown_attempts
 from strava_pipeline.operations.changes.months import calendar_of, compared_month
-from strava_pipeline.operations.changes.proposing import states_now
+from strava_pipeline.operations.changes.proposing import left_out_now, states_now
 from strava_pipeline.operations.provider_access import provider_statuses
 from strava_pipeline.operations.requesting import refuse_request
 from strava_pipeline.operations.strava_access import primed_clock
@@ -34,10 +34,10 @@ class DashboardPipeline:
         return {month: asdict(state) for month, state in calendar_of(self.settings, months, self._now()).items()}
 
     def month(self, month: str) -> dict[str, Any]:
-        now = self._now()
-        states = states_now(Lake(self.settings.data_dir), self.settings, now)
+        now, lake = self._now(), Lake(self.settings.data_dir)
+        states = states_now(lake, self.settings, now)
         waiting = {key: each for key, each in states.items() if each.change.month == month and each.state == "proposed"}
-        return compared_month(self.settings, month, now).to_json(waiting)
+        return {**compared_month(self.settings, month, now).to_json(waiting), "left_out": left_out_now(lake)}
 
     def changes(self) -> dict[str, dict[str, Any]]:
         states = states_now(Lake(self.settings.data_dir), self.settings, self._now())

@@ -1,0 +1,147 @@
+"""lake.requests: files that become runs, and how a reader without Dagster knows what became of them."""
+
+import signal
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from strava_pipeline.lake.locks import forget_run, live_run
+from strava_pipeline.lake.paths import Lake
+from strava_pipeline.lake.requests import (
+    ENDING,
+    KEPT_FOR,
+    LARGEST,
+    MOST_WAITING,
+    PullWanted,
+    Request,
+    RequestsFullError,
+    Unreadable,
+    begin_request,
+    end_request,
+    forget_requests,
+    keep_request,
+    note_look,
+    open_requests,
+    request_view,
+    requests_folder,
+)
+
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+HOLD = """
+import sys
+from pathlib import Path
+from strava_pipeline.lake.locks import live_run
+from strava_pipeline.lake.paths import Lake
+with live_run(Lake(Path(sys.argv[1])), sys.argv[2]):
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+
+@pytest.fixture
+def lake(tmp_path: Path) -> Lake:
+    return Lake(tmp_path / "data")
+
+
+def status(lake: Lake, request: Request, now: datetime = NOW) -> str:
+    view = request_view(lake, lake.data_dir.parent / "logs", request.id, now)
+    assert view is not None
+    return view.status
+
+
+def test_a_request_waits_runs_and_ends_and_shows_the_log_of_its_run(lake: Lake) -> None:
+    logs = lake.data_dir.parent / "logs"
+    (logs / "flow").mkdir(parents=True)
+    (logs / "flow" / "one.log").write_text("".join(f"line {n} 🚵\n" for n in range(9000)))
+    request = keep_request(lake, PullWanted(kind="pull", provider="toy"), NOW, "a test")
+    assert status(lake, request) == "waiting"
+    with live_run(lake, "r1"):
+        begin_request(lake, request.id, "r1", NOW, "flow/one.log")
+        assert status(lake, request, NOW + timedelta(days=3)) == "running"
+        assert [*open_requests(lake)] == [request]
+    end_request(lake, request.id, "failed", NOW, "of another run", "r0")
+    end_request(lake, request.id, "done", NOW + timedelta(minutes=1), "Strava allows no more calls.", "r1")
+    note_look(lake, NOW)
+    view = request_view(lake, logs, request.id, NOW)
+    assert view is not None
+    assert (view.status, view.message, view.run_id) == ("done", "Strava allows no more calls.", "r1")
+    assert (view.began_at, view.ended_at, view.looked_at) == (NOW, NOW + timedelta(minutes=1), NOW)
+    assert (len(view.lines), view.lines[0], view.lines[-1]) == (200, "line 8800 🚵", "line 8999 🚵")
+    assert [*open_requests(lake)] == []
+    assert (forget_requests(lake, NOW + KEPT_FOR), forget_requests(lake, NOW + 2 * KEPT_FOR)) == (0, 1)
+    assert request_view(lake, logs, request.id, NOW) is None
+
+
+def test_the_request_of_a_run_that_was_killed_has_failed_also_when_its_lock_was_cleared_away(lake: Lake) -> None:
+    request = keep_request(lake, PullWanted(kind="pull", provider="toy"), NOW, "a test")
+    with subprocess.Popen(
+        [sys.executable, "-c", HOLD, str(lake.data_dir), "r1"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"held\n"
+        begin_request(lake, request.id, "r1", NOW, None)
+        assert status(lake, request) == "running"
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    assert status(lake, request) == "failed"
+    forget_run(lake, "r1")
+    cleared = datetime.fromtimestamp((lake.state / "runs").stat().st_mtime, UTC)
+    assert status(lake, request, cleared + ENDING / 2) == "running", "it may be writing its last line"
+    assert status(lake, request, cleared + 2 * ENDING) == "failed"
+    begin_request(lake, request.id, "r2", NOW, None)  # Dagster began it again
+    with live_run(lake, "r2"):
+        assert status(lake, request, cleared + 2 * ENDING) == "running"
+
+
+def test_the_same_is_asked_for_once_and_only_so_much_waits(lake: Lake) -> None:
+    wanted = PullWanted(kind="pull", provider="toy")
+    first = keep_request(lake, wanted, NOW, "a test")
+    assert keep_request(lake, wanted, NOW + timedelta(hours=1), "a test") == first
+    begin_request(lake, first.id, "r1", NOW, None)
+    assert keep_request(lake, wanted, NOW, "a test") != first, "what runs may have listed already"
+    for number in range(MOST_WAITING - 1):
+        keep_request(lake, PullWanted(kind="pull", provider=f"p{number}"), NOW, "a test")
+    with pytest.raises(RequestsFullError, match="service up"):
+        keep_request(lake, PullWanted(kind="pull", provider="more"), NOW, "a test")
+    assert len([*requests_folder(lake).glob("*.json")]) == MOST_WAITING + 2, "each, and one state"
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"{", b"[]", b"{}", b'{"id": "other"}', b'{"wanted": {"kind": "purge"}}', b" " * (LARGEST + 1), b"\xff"],
+)
+def test_a_damaged_file_is_no_request_and_its_name_is_handed_on(lake: Lake, content: bytes) -> None:
+    key = "20261120T080206564698Z-0123abcd"
+    requests_folder(lake).mkdir(parents=True)
+    (requests_folder(lake) / f"{key}.json").write_bytes(content)
+    (requests_folder(lake) / "notes.json").write_bytes(content)
+    assert [*open_requests(lake)] == [Unreadable(key)]
+    assert request_view(lake, lake.data_dir, key, NOW) is None
+    end_request(lake, key, "failed", NOW, "It can't be read.")
+    assert [*open_requests(lake)] == []
+
+
+@pytest.mark.parametrize("log", ["../secrets/token.json", "/etc/hostname", "flow/missing.log", "link.log"])
+def test_only_logs_are_shown(lake: Lake, log: str) -> None:
+    logs, secret = lake.data_dir.parent / "logs", lake.data_dir.parent / "secrets" / "token.json"
+    for path in (logs / "x", secret):
+        path.parent.mkdir(parents=True)
+    secret.write_text("token")
+    (logs / "link.log").symlink_to(secret)
+    request = keep_request(lake, PullWanted(kind="pull", provider="toy"), NOW, "a test")
+    begin_request(lake, request.id, "r1", NOW, log)
+    view = request_view(lake, logs, request.id, NOW)
+    assert view is not None
+    assert view.lines == []
+
+
+def test_a_disk_that_refuses_the_state_stops_no_run(lake: Lake) -> None:
+    request = keep_request(lake, PullWanted(kind="pull", provider="toy"), NOW, "a test")
+    (requests_folder(lake) / f"{request.id}.state.json").mkdir()
+    begin_request(lake, request.id, "r1", NOW, None)
+    end_request(lake, "../../../etc/passwd", "done", NOW, "")
+    assert status(lake, request) == "waiting"
+    assert [path.name for path in (lake.data_dir / "inbox").iterdir()] == ["requests"]
