@@ -54,8 +54,8 @@ class ApplyWanted(_Wanted):
     """Write approved changes."""
 
     kind: Literal["apply_changes"]
-    ids: list[Annotated[str, Field(pattern=r"^[0-9a-f]{1,64}$")]] = Field(
-        default=[], max_length=500, description="only these; none: all that are approved"
+    ids: tuple[Annotated[str, Field(pattern=r"^[0-9a-f]{1,64}$")], ...] = Field(
+        default=(), max_length=500, description="only these; none: all that are approved"
     )
 
 
@@ -70,8 +70,8 @@ class ImportWanted(_Wanted):
     """Take in what lies in data/inbox/files."""
 
     kind: Literal["import"]
-    names: list[Annotated[str, Field(min_length=1, max_length=255)]] = Field(
-        default=[], max_length=100, description="only these files and folders there; none: all"
+    names: tuple[Annotated[str, Field(min_length=1, max_length=255)], ...] = Field(
+        default=(), max_length=100, description="only these files and folders there; none: all"
     )
 
 
@@ -160,9 +160,13 @@ def end_request(
     message: str,
     run_id: str | None = None,
 ) -> None:
-    """Note how a request ended. `run_id`: of the run that ended; where another one is at work on it since, nothing is noted."""
+    """Note how a request ended. A disk that refuses it stops no run.
+
+    `run_id`: of the run that ended; where another one is at work on it since, nothing is noted. None: whoever notes it is no run,
+    so what a run has noted stands.
+    """
     known = _state(lake, request_id) or RequestState(status="running", run_id=run_id)
-    if run_id is None or known.run_id in (None, run_id):
+    if known.status == "running" if run_id is None else known.run_id in (None, run_id):
         ended = {"status": status, "ended_at": at.astimezone(UTC), "message": message, "run_id": run_id or known.run_id}
         _write(lake, request_id, known.model_copy(update=ended))
 

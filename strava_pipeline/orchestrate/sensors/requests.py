@@ -80,10 +80,9 @@ def requests_sensor(
             yield dg.SkipReason("Nobody asked for anything.")
             return
         forget_requests(lake, now())
-        waiting = list(open_requests(lake))
-        if waiting:
+        if any(True for _ in open_requests(lake)):
             fail_dead_runs(context.instance, lake)  # or one of them would be taken to be at work for ever
-        for request in waiting:
+        for request in list(open_requests(lake)):
             if isinstance(request, Unreadable):
                 end_request(lake, request.id, "failed", now(), "The file of this request can't be read. Ask again.")
             elif runs := _runs_of(context.instance, lake, request.id):

@@ -1,0 +1,151 @@
+"""Requests of the dashboard: each becomes one run, whose end is beside it, whatever became of the run."""
+
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from dagster import DagsterRunStatus
+
+from strava_pipeline.lake.locks import live_run
+from strava_pipeline.lake.requests import (
+    ApplyWanted,
+    BackfillWanted,
+    ImportWanted,
+    MonthWanted,
+    PullWanted,
+    Request,
+    RequestView,
+    Wanted,
+    begin_request,
+    keep_request,
+    looked_at,
+    request_view,
+    requests_folder,
+)
+from strava_pipeline.operations.changes.asking import propose_month
+from strava_pipeline.operations.dashboard import DashboardPipeline
+from strava_pipeline.orchestrate.build import build_defs
+from strava_pipeline.orchestrate.sensors.requests import _run_request
+from strava_pipeline.orchestrate.tags import REQUEST
+from strava_pipeline_tests.orchestrate.sensors.ticks import Watch, watched
+from strava_pipeline_tests.providers.test_comparing import at_strava, choose
+from strava_pipeline_tests.providers.worlds import list_at_strava, world_of
+from strava_pipeline_tests.rig import Rig
+
+SUCCESS, FAILURE, CANCELED = DagsterRunStatus.SUCCESS, DagsterRunStatus.FAILURE, DagsterRunStatus.CANCELED
+PULL = PullWanted(kind="pull", provider="strava")
+
+
+@pytest.fixture
+def watch(make_rig: Callable[..., Rig]) -> Iterator[Watch]:
+    with watched(make_rig(activities=12, settings={"first_year": 2025})) as made:
+        yield made
+
+
+def ask(watch: Watch, wanted: Wanted = PULL) -> Request:
+    return keep_request(watch.rig.lake, wanted, datetime.now(UTC), "a test")
+
+
+def view(watch: Watch, request: Request) -> RequestView:
+    found = request_view(watch.rig.lake, watch.rig.settings.logs_dir, request.id, datetime.now(UTC))
+    assert found is not None
+    return found
+
+
+def test_a_request_becomes_one_run_and_says_how_that_ended(watch: Watch) -> None:
+    assert watch.tick("requests") == (None, "Nobody asked for anything.")
+    assert looked_at(watch.rig.lake) is not None
+    request = ask(watch)
+    asked, _ = watch.tick("requests")
+    assert asked is not None
+    assert (asked.job_name, asked.run_key, asked.tags[REQUEST]) == ("flow", request.id, request.id)
+    assert view(watch, request).status == "waiting"
+    assert watch.launch(asked).status is DagsterRunStatus.SUCCESS
+    ended = view(watch, request)
+    assert (ended.status, ended.message) == ("done", "")
+    assert ended.lines[0].count("run begins: flow")
+    assert "run ends: done" in "\n".join(ended.lines)
+    assert watch.tick("requests")[0] is None
+
+
+def test_a_run_that_ended_without_a_word_ends_its_request(watch: Watch) -> None:
+    request = ask(watch)
+    watch.note("flow", DagsterRunStatus.NOT_STARTED, tags={REQUEST: request.id})
+    assert watch.tick("requests")[0] is None, "it has not begun"
+    (run,) = watch.instance.get_runs()
+    watch.instance.delete_run(run.run_id)
+    for ended, status in ((FAILURE, "failed"), (CANCELED, "failed"), (SUCCESS, "done")):
+        watch.note("flow", ended, at=datetime.now(UTC), tags={REQUEST: request.id})
+        assert watch.tick("requests")[0] is None
+        assert (view(watch, request).status, bool(view(watch, request).message)) == (status, status == "failed")
+        request = ask(watch)
+
+
+def test_a_killed_run_ends_its_request_and_the_one_that_dagster_begins_in_its_place_goes_on(watch: Watch) -> None:
+    request, lake = ask(watch), watch.rig.lake
+    run = watch.note("flow", DagsterRunStatus.STARTED, tags={REQUEST: request.id})
+    with live_run(lake, run.run_id):
+        begin_request(lake, request.id, run.run_id, datetime.now(UTC), None)
+        assert watch.tick("requests")[0] is None
+        assert view(watch, request).status == "running"
+        lock = next((lake.state / "runs").glob("*.lock"))
+        left = lock.read_bytes()
+    lock.write_bytes(left)  # as a kill leaves it
+    assert watch.tick("requests")[0] is None
+    assert watch.run(run.run_id).status is DagsterRunStatus.FAILURE
+    assert (view(watch, request).status, "is gone" in view(watch, request).message) == ("failed", True)
+
+
+def test_what_can_no_longer_be_done_ends_with_the_reason(watch: Watch) -> None:
+    watch.rig.do("refresh")
+    reasons: dict[Wanted, str] = {
+        ImportWanted(kind="import"): "There is nothing in",
+        ImportWanted(kind="import", names=("gone.zip",)): "1 of the names",
+        PullWanted(kind="pull", provider="acme"): "No service of that name",
+        ApplyWanted(kind="apply_changes"): "Nothing is approved",
+    }
+    asked = {wanted: ask(watch, wanted) for wanted in reasons}
+    other = requests_folder(watch.rig.lake) / "20261120T080206564698Z-0123abcd.json"
+    other.write_bytes(b"{")
+    assert watch.tick("requests")[0] is None
+    for wanted, why in reasons.items():
+        assert (view(watch, asked[wanted]).status, why in view(watch, asked[wanted]).message) == ("failed", True), why
+    assert other.with_suffix(".state.json").exists()
+
+
+@pytest.mark.slow
+def test_each_kind_has_its_job_years_and_config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with world_of("toy", tmp_path, monkeypatch) as world:
+        choose(world, "priority = 1", "[providers.strava]", 'write = ["name"]')
+        world.subject.add("2025-06-11", "Home", began="2025-06-11T08:00:00+02:00")
+        list_at_strava(world, at_strava(2, "2025-06-11", "Away", hours=2))
+        world.pull()
+        propose_month(world.run(), world.settings, "2025-06")
+        pipeline, now = DashboardPipeline(world.settings), datetime(2026, 3, 1, 12, tzinfo=UTC)
+        (change,) = pipeline.changes()
+        pipeline.decide([("approved", change, None)])
+        (world.run().lake.inbox_files / "one.zip").mkdir(parents=True)
+        defs = build_defs(world.settings)
+        found: dict[str, tuple[Any, ...]] = {}
+        for wanted in (
+            PullWanted(kind="pull", provider="toy"),
+            MonthWanted(kind="sync_month", month="2025-06"),
+            ApplyWanted(kind="apply_changes", ids=(change,)),
+            BackfillWanted(kind="backfill", year=2025),
+            ImportWanted(kind="import", names=("one.zip",)),
+        ):
+            request = keep_request(world.run().lake, wanted, now - timedelta(hours=1), "a test")
+            asked = _run_request(world.settings, request, now)
+            assert asked.job_name is not None
+            assert defs.resolve_job_def(asked.job_name)
+            years = [asked.tags.get(f"dagster/asset_partition_range_{edge}") for edge in ("start", "end")]
+            found[wanted.kind] = (asked.job_name, years[1], asked.run_config["ops"])
+    assert found["pull"] == ("toy", "2026", {"bronze_toy": {"config": {"mode": "incremental"}}})
+    assert (found["sync_month"][0], found["sync_month"][1]) == ("sync_month", "2025")
+    assert found["sync_month"][2]["matching"]["config"]["months"] == ["2025-06"]
+    assert found["apply_changes"] == ("apply_changes", "2025", {"applied_changes": {"config": {"ids": [change]}}})
+    assert found["backfill"][:2] == ("backfill_sources", "2025")
+    assert found["import"][:2] == ("import_files", None)
+    assert [Path(one).name for one in found["import"][2]["bronze_files"]["config"]["paths"]] == ["one.zip"]
