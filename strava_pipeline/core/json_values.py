@@ -13,6 +13,7 @@ from typing import Any
 
 import orjson
 
+_EXACT = 2**53  # whole numbers below it are floats, too
 _DIGITS = bytes.maketrans(b"123456789", b"000000000")
 # Numbers this long may be below -2^63 or from 2^64 on, where orjson gives a rounded float. Strava's effort ids have 19 digits.
 _LONG, _LONG_BELOW_ZERO = b"0" * 20, b"-" + b"0" * 19
@@ -66,8 +67,11 @@ def _finite(value: Any) -> Any:
 
 def finite_number(value: Any) -> float | None:
     """The number that a value is; None where it is none, or one that no float holds."""
-    if type(value) is float:  # most are: every row of every source comes by here
+    kind = type(value)  # every row of every source comes by here
+    if kind is float:
         return value if math.isfinite(value) else None
+    if kind is int and -_EXACT < value < _EXACT:
+        return float(value)
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
     try:

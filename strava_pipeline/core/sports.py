@@ -9,6 +9,7 @@ export archives stand in files/export_columns.py.
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from difflib import get_close_matches
+from functools import lru_cache
 
 OTHER, ALL = "other", "all"
 FILE_SPORTS = "Ride,VirtualRide"  # what the system whose files we write counted: default of STRAVA_INSIGHT_SPORTS
@@ -227,6 +228,7 @@ FIT_SUB_SPORTS: dict[int, str] = {
 """Those that say more than the sport alone."""
 
 
+@lru_cache(maxsize=1000)  # rows of a list name the same few sports over and over
 def sport_type(sport: str | None, sub_sport: str | None = None) -> str | None:
     """Strava's sport_type for the words of a file; None where Strava has no such sport, or the file has none."""
     if sport is None or not sport.strip():

@@ -4,22 +4,23 @@ Every source's starts take this form. The athlete's clock ends in a Z too, which
 """
 
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
-
-from strava_pipeline.core.rows import Json
 
 
 def read_start(text: Any) -> datetime | None:
     """The start in a text as 2026-01-31T07:00:00+01:00; None for anything else, such as one without an offset."""
     try:
         began = datetime.fromisoformat(text)
-        return began if began.tzinfo is not None and began.astimezone(UTC) else None
+        if began.tzinfo is None:
+            return None
+        return began if 1 < began.year < 9999 or began.astimezone(UTC) else None  # which raises beyond the calendar
     except (TypeError, ValueError, OverflowError):
         return None
 
 
-def start_fields(began: datetime, zone: str | None = None) -> Json:
+def start_fields(began: datetime, zone: str | None = None) -> dict[str, Any]:
     """The fields of a start on the athlete's clock. Raises ValueError for one without an offset or out of range.
 
     Args:
@@ -33,18 +34,19 @@ def start_fields(began: datetime, zone: str | None = None) -> Json:
         instant = utc_text(began)
     except OverflowError:
         raise ValueError("the start is out of range") from None
-    fields = {
+    fields: dict[str, Any] = {
         "start_date": instant,
         "start_date_local": clock_text(began),
         "utc_offset": offset.total_seconds(),
     }
-    label = zone_label(zone, began) if zone else None
-    return {**fields, "timezone": label} if label else fields
+    if zone and (label := zone_label(zone, began)):
+        fields["timezone"] = label
+    return fields
 
 
 def utc_text(at: datetime) -> str:
     """An instant, to the second: 2026-01-31T06:00:00Z."""
-    return clock_text(at.astimezone(UTC))
+    return clock_text(at if at.tzinfo is UTC else at.astimezone(UTC))
 
 
 def clock_text(at: datetime) -> str:
@@ -59,5 +61,9 @@ def zone_label(zone: str, at: datetime) -> str | None:
     except (ZoneInfoNotFoundError, ValueError, OverflowError, OSError):
         return None
     standard = (local.utcoffset() or timedelta()) - (local.dst() or timedelta())
-    minutes = round(standard.total_seconds() / 60)
+    return _label(zone, round(standard.total_seconds() / 60))
+
+
+@lru_cache(maxsize=1000)  # an athlete's rows have some zones, and this is made for each of them
+def _label(zone: str, minutes: int) -> str:
     return f"(GMT{'-' if minutes < 0 else '+'}{abs(minutes) // 60:02}:{abs(minutes) % 60:02}) {zone}"

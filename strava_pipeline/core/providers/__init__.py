@@ -217,10 +217,13 @@ def page_reader(
                 foreign += 1
                 withheld += [row] if row is not None else []
                 continue
-            links = {"links": dict(row.links)} if row.links else {}
-            counted = {NOT_COUNTED: row.not_counted} if row.not_counted else {}
-            key = {"id": hashed_id(name, row.source_id), "source_id": row.source_id}
-            activities.append({**row.summary, **links, **counted, **key})
+            activity = {**row.summary}
+            if row.links:
+                activity["links"] = dict(row.links)
+            if row.not_counted:
+                activity[NOT_COUNTED] = row.not_counted
+            activity["id"], activity["source_id"] = hashed_id(name, row.source_id), row.source_id
+            activities.append(activity)
         return ReadPage(activities, others, foreign, withheld)
 
     return read_page

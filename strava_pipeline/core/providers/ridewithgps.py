@@ -28,26 +28,26 @@ _METRICS = {
     "calories": "calories",
     "stationary": "is_stationary",
 }
-_NUMBERS = {
-    "distance": ("distance", 1.0),
-    "avg_speed": ("average_speed", 3.6),  # km/h to m/s
-    "max_speed": ("max_speed", 3.6),
-    "avg_hr": ("average_heartrate", 1.0),
-    "max_hr": ("max_heartrate", 1.0),
-    "avg_cad": ("average_cadence", 1.0),
-    "avg_watts": ("average_watts", 1.0),
-    "max_watts": ("max_watts", 1.0),
-    "work": ("kilojoules", 1.0),
-    "elevation_gain": ("total_elevation_gain", 1.0),
-}
-_SECONDS = {"moving_time": "moving_time", "duration": "elapsed_time"}
-_TEXTS = {
-    "name": "name",
-    "device": "device_name",
-    "locality": "location_city",
-    "administrative_area": "location_state",
-    "country_code": "location_country",
-}
+_NUMBERS = (  # their name, ours, and what theirs is divided by
+    ("distance", "distance", None),
+    ("avg_speed", "average_speed", 3.6),  # km/h to m/s
+    ("max_speed", "max_speed", 3.6),
+    ("avg_hr", "average_heartrate", None),
+    ("max_hr", "max_heartrate", None),
+    ("avg_cad", "average_cadence", None),
+    ("avg_watts", "average_watts", None),
+    ("max_watts", "max_watts", None),
+    ("work", "kilojoules", None),
+    ("elevation_gain", "total_elevation_gain", None),
+)
+_SECONDS = (("moving_time", "moving_time"), ("duration", "elapsed_time"))
+_TEXTS = (
+    ("name", "name"),
+    ("device", "device_name"),
+    ("locality", "location_city"),
+    ("administrative_area", "location_state"),
+    ("country_code", "location_country"),
+)
 _PLACES = {"start_latlng": ("first_lat", "first_lng"), "end_latlng": ("last_lat", "last_lng")}
 _PLACE_FIELDS = {name for names in _PLACES.values() for name in names}
 _SPORT_FIELDS = {"activity_type", "fit_sport", "fit_sub_sport", "is_stationary"}
@@ -64,6 +64,8 @@ _OTHERS = (
     "is_gps user_id likes_count updated_at"
 )
 _LEFT_OUT = frozenset(_OTHERS.split())
+_TAKEN = _LEFT_OUT | _READ | {"visibility"} | {names[0] for names in (*_NUMBERS, *_SECONDS, *_TEXTS)}
+"""What is in no `extra`, where it could be read."""
 
 
 # Of github.com/ridewithgps/developers (November 2025): "still subject to changes".
@@ -90,6 +92,7 @@ SPORTS: dict[str, str] = {
 }
 _INDOORS = frozenset({"treadmill", "spin", "indoor_cycling", "indoor_walking", "indoor_running", "indoor_hand_cycling"})
 _MOTORISED = {"driving": "Driving", "motorcycling": "Motorcycling"}
+_NO_SPORT = frozenset(_MOTORISED.values())
 
 
 def read_row(trip: Json) -> ProviderRow | None:
@@ -101,31 +104,42 @@ def read_row(trip: Json) -> ProviderRow | None:
         raise UnreadableRowError("it has no id", began)
     if began is None:
         raise UnreadableRowError("it has no start that can be read")
-    present = _present(trip)
-    given, read = {**_of_metrics(trip.get("metrics")), **present}, {*_READ}
-    zone = trip.get("time_zone")
-    summary: dict[str, Any] = {**start_fields(began, zone if isinstance(zone, str) else None)}
-    for theirs, (ours, divisor) in _NUMBERS.items():
-        if theirs in given and (number := _number(given[theirs])) is not None:
-            summary[ours] = number / divisor if divisor != 1.0 else number
-            read.add(theirs)
-    for theirs, ours in _SECONDS.items():
-        if theirs in given and (number := _number(given[theirs])) is not None:
-            summary[ours] = round(number)
-            read.add(theirs)
-    for theirs, ours in _TEXTS.items():
-        if isinstance(text := given.get(theirs), str):
-            summary[ours] = text
-            read.add(theirs)
+    metrics, zone = _of_metrics(trip.get("metrics")), trip.get("time_zone")
+    given = {**metrics, **_present(trip)} if metrics else trip
+    summary = start_fields(began, zone if isinstance(zone, str) else None)
+    unread: set[str] = set()  # of the names that are read, those that hold what can't be
+    for theirs, ours, divisor in _NUMBERS:
+        if (value := given.get(theirs)) is not None:
+            if (number := _number(value)) is None:
+                unread.add(theirs)
+            else:
+                summary[ours] = number / divisor if divisor else number
+    for theirs, ours in _SECONDS:
+        if (value := given.get(theirs)) is not None:
+            if (number := _number(value)) is None:
+                unread.add(theirs)
+            else:
+                summary[ours] = round(number)
+    for theirs, ours in _TEXTS:
+        if (value := given.get(theirs)) is not None:
+            if isinstance(value, str):
+                summary[ours] = value
+            else:
+                unread.add(theirs)
     summary |= _places(given)
-    summary |= _privacy(given, read)
-    summary |= {**_gear(given), **_sport_fields(given)}
+    summary |= _privacy(given, unread)
+    if (gear_id := _gear_id(given)) is not None:
+        summary["gear_id"] = gear_id
+    summary |= _sport_fields(given)
     _correct(summary, given)
-    rest = {name: value for name, value in present.items() if name not in read and name not in _LEFT_OUT}
-    if (at := read_start(rest.get("created_at"))) is not None:
-        rest["created_at"] = utc_text(at)  # the two interfaces write it in other zones
-    reason = "driving is no sport" if summary["sport_type"] in _MOTORISED.values() else None
-    return ProviderRow(source_id, {**rest, **summary}, not_counted=reason)
+    found: dict[str, Any] = {
+        name: value for name, value in trip.items() if value is not None and (name not in _TAKEN or name in unread)
+    }
+    if (at := read_start(found.get("created_at"))) is not None:
+        found["created_at"] = utc_text(at)  # the two interfaces write it in other zones
+    reason = "driving is no sport" if summary["sport_type"] in _NO_SPORT else None
+    found |= summary
+    return ProviderRow(source_id, found, not_counted=reason)
 
 
 def _present(trip: Json) -> Json:
@@ -133,7 +147,7 @@ def _present(trip: Json) -> Json:
 
 
 def _number(value: Any) -> float | None:
-    if type(value) is not float and isinstance(value, str):
+    if isinstance(value, str):
         try:
             value = float(value)
         except ValueError:
@@ -186,7 +200,7 @@ def _zone(trip: Json) -> ZoneInfo | None:
         return None  # such as the words that users have: Pacific Time (US & Canada)
 
 
-def _places(given: Json) -> Json:
+def _places(given: Json) -> dict[str, Any]:
     """Start and end as [latitude, longitude]; [] where there is none, as indoors."""
     found: dict[str, Any] = {}
     for ours, (north, east) in _PLACES.items():
@@ -196,21 +210,20 @@ def _places(given: Json) -> Json:
     return found
 
 
-def _privacy(given: Json, read: set[str]) -> Json:
+def _privacy(given: Json, unread: set[str]) -> dict[str, Any]:
     """Which of the web site's numbers 1 and 2 is private is not documented: whatever is not 0 counts as private."""
     value = given.get("visibility")
     if isinstance(value, bool) or not isinstance(value, int | str):
+        unread.add("visibility")
         return {}
-    read.add("visibility")
     seen_by = _VISIBILITY.get(str(value))
     is_private = value == "private" if isinstance(value, str) else value != 0
     return {"private": is_private} | ({"visibility": seen_by} if seen_by else {})
 
 
-def _gear(given: Json) -> Json:
+def _gear_id(given: Json) -> str | None:
     gear = given.get("gear")
-    gear_id = id_text(gear.get("id") if isinstance(gear, dict) else given.get("gear_id"))
-    return {"gear_id": gear_id} if gear_id else {}
+    return id_text(gear.get("id") if isinstance(gear, dict) else given.get("gear_id"))
 
 
 def _sport_fields(given: Mapping[str, Any]) -> dict[str, Any]:
@@ -223,14 +236,16 @@ def _sport_fields(given: Mapping[str, Any]) -> dict[str, Any]:
     else:
         sport, sub_sport = _word(given.get("fit_sport"), FIT_SPORTS), _word(given.get("fit_sub_sport"), FIT_SUB_SPORTS)
         read = _MOTORISED.get(sport or "") or sport_type(sport, sub_sport)
-        found = {"sport_type": read} if read else {"sport_type": sport or "Ride", "sport_is_assumed": sport is None}
+        found = {"sport_type": read or sport or "Ride"}
+        if not read and sport is None:
+            found["sport_is_assumed"] = True
         is_indoors, commutes = sub_sport in _INDOORS, sub_sport == "commuting"
     is_stationary = given.get("is_stationary")
     if is_indoors or isinstance(is_stationary, bool):
         found["trainer"] = is_indoors or bool(is_stationary)
     if commutes:
         found["commute"] = True
-    return {name: value for name, value in found.items() if name != "sport_is_assumed" or value}
+    return found
 
 
 def _word(value: Any, words: dict[int, str]) -> str | None:

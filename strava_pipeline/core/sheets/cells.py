@@ -78,7 +78,8 @@ def _formatted(cell: dict[str, Any]) -> Start | None:
     if clock.year not in YEARS:
         return None
     has_time = clock.time() != time() or "h" in shown(cell.get("format") or "")
-    clock = (clock + timedelta(microseconds=500_000)).replace(microsecond=0)  # a serial is some microseconds off
+    if clock.microsecond:  # a serial is some of them off
+        clock = (clock + timedelta(microseconds=500_000)).replace(microsecond=0)
     return Start(clock.date(), clock if has_time else None)
 
 

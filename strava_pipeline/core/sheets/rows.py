@@ -54,8 +54,9 @@ _NUMBERS = {
     "calories": ("calories", 1),
 }
 """Our field of each column with a number, and the decimals that it keeps: a conversion adds none that mean anything."""
-_TEXTS = {"city": "location_city", "state": "location_state"}
 _IN_EXTRA = ("location_name", "equipment")
+_TEXTS = {"city": "location_city", "state": "location_state", **{word: word for word in _IN_EXTRA}}
+_UNIT_WORDS = {word: " ".join(factors) for word, factors in FACTORS.items()}
 _OURS = {column.source[0] for column in ACTIVITIES_ALL.sourced if column.source} | {"links", "flags", *WORDS}
 FREEZING = 32.0  # °F
 
@@ -70,7 +71,9 @@ class Row:
         key: by which it is known, see keys.py; empty before it has one.
         cells: by word; blank ones are left out.
         others: the cells of columns that are none of the words, by title.
-        units: the unit of a column, where its header has one.
+        columns: the columns by word.
+        start: when it began.
+        ids: the ids that can be read, by the source that gave them.
     """
 
     book: int
@@ -81,17 +84,14 @@ class Row:
     cells: Mapping[str, Cell] = field(repr=False)
     others: Mapping[str, Cell] = field(default_factory=dict, repr=False)
     columns: Mapping[str, Column] = field(default_factory=dict, repr=False)
+    start: Start | None = field(init=False)
+    ids: Mapping[str, str] = field(init=False)
 
-    @property
-    def start(self) -> Start | None:
-        """When it began."""
-        return read_start_cell(self.cells.get(START), self.epoch)
-
-    @property
-    def ids(self) -> dict[str, str]:
-        """The ids that can be read, by the source that gave them."""
-        read = {source: read_id(self.cells.get(word)) for word, source in IDS.items()}
-        return {source: found for source, found in read.items() if found is not None}
+    def __post_init__(self) -> None:
+        cells = self.cells
+        found = {source: key for word, source in IDS.items() if word in cells and (key := read_id(cells[word]))}
+        object.__setattr__(self, "start", read_start_cell(cells.get(START), self.epoch))
+        object.__setattr__(self, "ids", found)
 
     @property
     def is_activity(self) -> bool:
@@ -115,18 +115,16 @@ def rows_of(reading: Json) -> Iterator[Row]:
         epoch = date.fromisoformat(book["epoch"])
         columns = columns_of(book["titles"])
         known = {column.word: column for column in columns if column.word is not None}
+        words = [(column.word, column.place) for column in columns if column.word]
+        titles = [(column.title, column.place) for column in columns if _is_other(column)]
+        table = f"{book['name']}, sheet {book['sheet']}"
         for number, key, *cells in book["rows"]:
-            filled = {column: cells[column.place] for column in columns if column.place < len(cells)}
-            row = Row(
-                place,
-                f"{book['name']}, sheet {book['sheet']}",
-                number,
-                key,
-                epoch,
-                {column.word: cell for column, cell in filled.items() if column.word and not is_blank(cell)},
-                {column.title: cell for column, cell in filled.items() if _is_other(column) and not is_blank(cell)},
-                known,
+            width = len(cells)
+            by_word, by_title = (
+                {name: cells[at] for name, at in named if at < width and not is_blank(cells[at])}
+                for named in (words, titles)
             )
+            row = Row(place, table, number, key, epoch, by_word, by_title, known)
             if row.is_activity or row.is_faulty:
                 yield row
 
@@ -152,26 +150,28 @@ def summary_of(row: Row, zone: str, units: str) -> Json:
         zone: of the clock by which its starts are written, as Europe/Vienna.
         units: `imperial` or `metric`, where a header has no unit.
     """
-    flags: list[str] = []
-    found: dict[str, Any] = {"name": read_text(row.cells.get(NAME)), "elapsed_time": row.seconds()}
-    if (sport := read_text(row.cells.get("activity_type"))) is not None:
+    cells, flags = row.cells, list[str]()
+    found: dict[str, Any] = {"name": read_text(cells.get(NAME)), "elapsed_time": row.seconds()}
+    if (sport := read_text(cells.get("activity_type"))) is not None:
         found["sport_type"] = sport_type(sport) or sport.strip()
-    if (start := row.start) is not None:
-        found |= _start(start, zone, flags)
+    if row.start is not None:
+        found |= _start(row.start, zone, flags)
+    unread = [word for word, value in ((START, row.start), (DURATION, found["elapsed_time"])) if value is None]
     for word, (ours, decimals) in _NUMBERS.items():
-        found[ours] = number_of(row, word, units, decimals)
+        if word in cells:
+            found[ours] = number_of(row, word, units, decimals)
+            if found[ours] is None:
+                unread.append(word)
     for word, ours in _TEXTS.items():
-        found[ours] = read_text(row.cells.get(word))
-    for word in _IN_EXTRA:
-        found[word] = read_text(row.cells.get(word))
-    read = {START: start, DURATION: found["elapsed_time"]}
-    read |= {word: found[ours] for word, (ours, _) in _NUMBERS.items()}
-    read |= {word: row.ids.get(source) for word, source in IDS.items()}
-    for word, value in read.items():
-        if value is None and (kept := plain(row.cells.get(word))) is not None:
+        if word in cells:
+            found[ours] = read_text(cells[word])
+    unread += [word for word, source in IDS.items() if word in cells and source not in row.ids]
+    for word in unread:
+        if (kept := plain(cells.get(word))) is not None:
             flags.append(f"{word}_unreadable")
             found[f"{word}_as_written"] = kept
-    found |= {_free(title): plain(cell) for title, cell in row.others.items()}
+    if row.others:
+        found |= {_free(title): plain(cell) for title, cell in row.others.items()}
     found["flags"] = flags or None
     return {name: value for name, value in found.items() if value is not None}
 
@@ -212,21 +212,20 @@ def number_of(row: Row, word: str, units: str, decimals: int) -> float | None:
         units: where neither the cell nor the header names one.
         decimals: of the number in SI.
     """
-    factors = FACTORS.get(word, {})
-    value = read_number(row.cells.get(word), " ".join(factors))
+    cell, factors = row.cells.get(word), FACTORS.get(word)
+    value = read_number(cell, _UNIT_WORDS.get(word, ""))
     if value is None or not factors:
         return value if value is None else round(value, decimals)
-    unit = _unit_in(row.cells[word], factors) or row.columns[word].unit or DEFAULTS[units][word]  # type: ignore[index]
+    written = _unit_in(cell, factors) if isinstance(cell, str) else None
+    unit = written or row.columns[word].unit or DEFAULTS[units][word]  # type: ignore[index]
     if word == "temperature" and factors[unit] != 1.0:
         value -= FREEZING
     return round(value * factors[unit], decimals)
 
 
-def _unit_in(cell: Cell, factors: Mapping[str, float]) -> str | None:
+def _unit_in(text: str, factors: Mapping[str, float]) -> str | None:
     """The unit behind a number in a text."""
-    if not isinstance(cell, str):
-        return None
-    return next((unit for unit in sorted(factors, key=len, reverse=True) if _ends_in(cell, unit)), None)
+    return next((unit for unit in sorted(factors, key=len, reverse=True) if _ends_in(text, unit)), None)
 
 
 def _ends_in(text: str, unit: str) -> bool:
