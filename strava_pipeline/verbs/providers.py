@@ -220,7 +220,8 @@ def login(
         if tokens is not None:
             raise MisuseError(f"The login of {title} is in settings ({listed}), so there is no file of tokens.")
         connect(name, settings, clock)
-        echo(f"The login of {title} is in settings: {listed}, from the environment or {env_file()}. They are usable.")
+        state = "It is usable." if len(names) == 1 else "They are usable."
+        echo(f"The login of {title} is in settings: {listed}, from the environment or {env_file()}. {state}")
     else:
         consent = {"code": code, "listen": (port or PORT) if listen else None}
         log_in(name, settings, _request(tokens, **_permissions(settings, name), **consent))

@@ -30,7 +30,7 @@ from strava_pipeline.ingest.service_oauth import (
     stored_token,
     token_file,
 )
-from strava_pipeline.settings import Settings
+from strava_pipeline.settings import Settings, env_file
 
 LOGIN_SETTINGS = ("INTERVALS_API_KEY",)
 DAY = timedelta(days=1)
@@ -303,7 +303,8 @@ def connect(settings: Settings, clock: ServerClock, on_wait: OnWait) -> Interval
         raise MissingSettingsError(f"There is no login at intervals.icu yet. {AGAIN}")
     if settings.intervals_api_key is None:
         raise MissingSettingsError(
-            f"INTERVALS_API_KEY is not set, so intervals.icu can't be asked. The key is at {KEY_PAGE}."
+            f"INTERVALS_API_KEY is not set, so intervals.icu can't be asked. The key is at {KEY_PAGE}: put it "
+            f"into {env_file()}."
         )
     key = settings.intervals_api_key.get_secret_value().strip()
     return IntervalsClient(settings, key, make_wire(settings, clock), clock, on_wait)

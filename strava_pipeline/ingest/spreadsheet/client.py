@@ -28,7 +28,7 @@ from strava_pipeline.ingest.provider import Login, OnWait, Original, Page, Whole
 from strava_pipeline.ingest.spreadsheet.delimited import read_delimited
 from strava_pipeline.ingest.spreadsheet.files import missing, read_file
 from strava_pipeline.ingest.spreadsheet.table import Table
-from strava_pipeline.settings import Settings
+from strava_pipeline.settings import Settings, env_file
 
 LOGIN_SETTINGS = ("SPREADSHEET_PATH",)
 WORKBOOKS, TEXTS = (".xlsx", ".xlsm"), (".csv", ".tsv", ".txt")
@@ -232,8 +232,8 @@ def _paths(settings: Settings) -> list[Path]:
     named = [each for each in (settings.spreadsheet_path or "").split(";") if each]
     if not named:
         raise MissingSettingsError(
-            "SPREADSHEET_PATH is not set. Put the path of your workbook (.xlsx, .xlsm) or CSV file there; several with "
-            "a ; between."
+            f"SPREADSHEET_PATH is not set. Put the path of your workbook (.xlsx, .xlsm) or CSV file into {env_file()}; "
+            "several with a ; between."
         )
     for each in named:
         suffix = Path(urlsplit(each).path if "://" in each else each).suffix.lower()

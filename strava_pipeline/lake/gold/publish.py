@@ -177,7 +177,8 @@ def snapshot_file(lake: Lake) -> Path:
     """Where the published warehouse is; PipelineError if nothing was published yet."""
     if not lake.snapshot.exists():
         raise PipelineError(
-            f"There is no published warehouse at {lake.snapshot} yet. Run `strava-pipeline flow` first."
+            f"There is no published warehouse at {lake.snapshot} yet. Run `strava-pipeline flow` first, or, without "
+            "Strava, `strava-pipeline providers pull`."
         )
     return lake.snapshot
 
