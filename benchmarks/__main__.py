@@ -238,9 +238,12 @@ def _providers_table(count: int, found: dict[str, dict[str, Figures]]) -> Table:
         table.add_column(name, justify="right")
     for name, stages in found.items():
         cells = [f"{max(stages['listing'].calls):,}"]
-        for stage in stages:
+        for stage in providers.STAGES:
             cells += [f"{_of_a_row(stages, stage) * 1e6:.0f}", f"{_of_strava(found, name, stage):.2f}"]
         table.add_row(name, *cells)
+        if providers.WORKBOOK in stages:
+            alone, ratio = _of_a_row(stages, providers.WORKBOOK), _of_strava(found, name, providers.WORKBOOK)
+            table.add_row("… of it openpyxl alone", "", f"{alone * 1e6:.0f}", f"{ratio:.2f}", "", "")
     return table
 
 
@@ -255,7 +258,8 @@ def _providers_json(found: dict[str, dict[str, Figures]]) -> dict[str, object]:
 
 
 def _of_strava(found: dict[str, dict[str, Figures]], name: str, stage: str) -> float:
-    return _of_a_row(found[name], stage) / _of_a_row(found[STRAVA], stage)
+    of_strava = "listing" if stage == providers.WORKBOOK else stage
+    return _of_a_row(found[name], stage) / _of_a_row(found[STRAVA], of_strava)
 
 
 def _of_a_row(stages: dict[str, Figures], stage: str) -> float:

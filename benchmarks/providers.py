@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 SOURCES = (STRAVA, *PROVIDERS)
 STAGES = {"listing": "listing → bronze", "shards": "shards"}
+WORKBOOK = "workbook"  # the floor of listing a workbook: what openpyxl alone takes to read it
 SERVICES = "services"  # the folder with the services' settings
 
 
@@ -46,6 +47,25 @@ def shards(place: Place) -> Work:
 
     years = place.years
     return lambda: sum(write_shards(place.lake, years.all, years).rows.values())
+
+
+def workbook(place: Place) -> Work:
+    """The floor of listing a workbook: every cell read by the library, as values alone, and nothing kept."""
+    import openpyxl
+
+    path = _settings(place).spreadsheet_path
+    assert path is not None, "the emulator's athlete keeps a table"
+
+    def read() -> int:
+        book = openpyxl.load_workbook(path, read_only=True, data_only=True)
+        return sum(1 for _ in book.worksheets[0].iter_rows(values_only=True)) - 1  # the header
+
+    return read
+
+
+def has_workbook(place: Place) -> bool:
+    """Whether the source of the place is a workbook; without openpyxl, the emulator's athlete keeps CSV."""
+    return place.folder.name == "spreadsheet" and str(_settings(place).spreadsheet_path).endswith(".xlsx")
 
 
 def _settings(place: Place) -> "Settings":

@@ -137,7 +137,10 @@ def measure_comparing(count: int, rounds: int) -> dict[str, Figures]:
 
 
 def measure_providers(count: int, rounds: int) -> dict[str, dict[str, Figures]]:
-    """Measure listing and shards of every source's `count` activities, more or less, in turn: figures by source and stage."""
+    """Measure listing and shards of every source's `count` activities, more or less, in turn: figures by source and stage.
+
+    A source that is a workbook has the figures of its floor, too.
+    """
     found = {name: {stage: Figures() for stage in providers.STAGES} for name in providers.SOURCES}
     with _folder() as folder:
         services = str(providers.services_folder(folder))
@@ -146,6 +149,8 @@ def measure_providers(count: int, rounds: int) -> dict[str, dict[str, Figures]]:
             for number in range(rounds):
                 for name, stages in found.items():
                     place = _logged_in(folder / f"round-{number}" / name, url)
+                    if providers.has_workbook(place):
+                        stages.setdefault(providers.WORKBOOK, Figures())
                     for stage, figures in stages.items():
                         figures.add(_measured("providers", stage, place))
                 shutil.rmtree(folder / f"round-{number}")
