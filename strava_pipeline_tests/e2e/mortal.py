@@ -25,29 +25,31 @@ from typing import Any
 
 import duckdb
 import polars as pl
-from dagster import DagsterInstance
 
-from strava_pipeline import cli
 from strava_pipeline.ingest.http import Wire
-from strava_pipeline.verbs import run_job
 
 WEIGHTY = re.compile(r"\s*(BEGIN|COMMIT|CHECKPOINT|MERGE|INSERT|UPDATE|DELETE|CREATE)")
 
 
 class Fate:
-    """Counts the steps of this process, writes each down, and ends it at the one that is chosen."""
+    """Counts the steps of this process, writes each down, and ends it at the one that is chosen.
 
-    def __init__(self, journal: Path, die_at: int | None, after: float | None) -> None:
+    `only`: a pattern of the steps that count; None: all do.
+    """
+
+    def __init__(self, journal: Path, die_at: int | None, after: float | None, only: str | None = None) -> None:
         self._journal = journal.open("a", buffering=1)
         self._die_at, self._after = die_at, after
+        self._counts = re.compile(only or "").search
         self._count = 0
         self._busy = threading.local()
 
     def step(self, label: str, work: Callable[[], Any]) -> Any:
         if getattr(self._busy, "yes", False):  # a step within a step is the same moment
             return work()
-        number, self._count = self._count, self._count + 1
-        if number == self._die_at:
+        is_due = bool(self._counts(label)) and self._count == self._die_at
+        self._count += bool(self._counts(label))
+        if is_due:
             self._journal.write(json.dumps([label, None]) + "\n")
             if self._after is None:
                 die()
@@ -100,8 +102,9 @@ def watch(fate: Fate, root: str) -> None:
     wrap(shutil, "copyfile", lambda source, target, **_: f"copy {named(target)}")
     wrap(pl.DataFrame, "write_parquet", lambda frame, path, **_: f"parquet {named(path)}")
     wrap(Wire, "send", lambda wire, method, url, **_: f"{method} {re.sub(r'^http://[^/]*|[bg]?[0-9]+', '', url)}")
-    wrap(DagsterInstance, "handle_new_event", lambda instance, event, **_: _event(event))
-    wrap(DagsterInstance, "add_run_tags", lambda *_, **__: "dagster tags")
+    if (dagster := sys.modules.get("dagster")) is not None:  # a part of a run has none of it
+        wrap(dagster.DagsterInstance, "handle_new_event", lambda instance, event, **_: _event(event))
+        wrap(dagster.DagsterInstance, "add_run_tags", lambda *_, **__: "dagster tags")
     wrap(duckdb.DuckDBPyConnection, "execute", lambda connection, text, *_: _statement(text))
     wrap(duckdb.DuckDBPyConnection, "close", lambda connection: "warehouse close")
     wrap(duckdb, "connect", lambda database="", *_, **__: f"warehouse open {named(database)}")
@@ -126,20 +129,25 @@ def live(order: dict[str, Any], part: ModuleType | None) -> None:
     os.environ.update(order["environ"])
     if order["journal"]:
         watch(Fate(Path(order["journal"]), order["die_at"], order["after"]), f"{order['folder']}/")
-    if order["in_memory"]:
-        run_job.open_instance = lambda home, **_: DagsterInstance.ephemeral()
     if part is not None:
         part.live(*order["argv"])
         return
+    from strava_pipeline import cli
+
+    if order["in_memory"]:
+        from dagster import DagsterInstance
+
+        from strava_pipeline.verbs import run_job
+
+        run_job.open_instance = lambda home, **_: DagsterInstance.ephemeral()
     sys.argv = ["strava-pipeline", *order["argv"]]
     cli.main()
 
 
 def main() -> None:
     part = import_module(sys.argv[1]) if len(sys.argv) > 1 else None
-    verbs = {module for module, *_ in cli.COMMANDS.values()} | {"options", "run_job", "run_report"}
-    for module in () if part else sorted(verbs):
-        import_module(f"strava_pipeline.verbs.{module}")
+    if part is None:
+        _import_verbs()
     for line in sys.stdin:
         order = json.loads(line)
         if "wait" in order:
@@ -161,6 +169,15 @@ def main() -> None:
                     sys.stderr.flush()
                     os._exit(code)
         print(json.dumps(answer), flush=True)
+
+
+def _import_verbs() -> None:
+    """Load what any verb needs, Dagster too, before children are born: most of what a life would cost."""
+    from strava_pipeline import cli
+
+    verbs = {module for module, *_ in cli.COMMANDS.values()} | {"options", "run_job", "run_report"}
+    for module in sorted(verbs):
+        import_module(f"strava_pipeline.verbs.{module}")
 
 
 if __name__ == "__main__":

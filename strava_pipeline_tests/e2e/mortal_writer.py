@@ -29,7 +29,7 @@ def live(order: dict[str, Any]) -> int:
     os.environ.update(order["environ"])
     toy_client.ADDRESS["url"] = order["url"]
     if order.get("journal"):
-        watch(Fate(Path(order["journal"]), order["die_at"], order["after"]), order["folder"])
+        watch(Fate(Path(order["journal"]), order["die_at"], order["after"], order["only"]), order["folder"])
     settings = Settings.load(_env_file=None)
     run = run_context(settings, LogProgress(logging.getLogger("run")), run_id="run")
     report = apply_approved(run, settings, ProviderSources(settings, run), run.years.all, everything=True)

@@ -21,7 +21,18 @@ from strava_pipeline_tests.providers.worlds import World, world_of
 from strava_pipeline_tests.small_disk import small_disk
 
 PROGRAM = "strava_pipeline_tests.e2e.mortal_writer"
-STEPS_OF_ONE = 24  # of a change that is written, so that a life writes several of them before it ends
+LIVES = 60
+STEPS_OF_ONE = 26  # of a change that is written
+MOMENTS: dict[str, tuple[str, int, tuple[float | None, ...]]] = {
+    "before the intent": (r"intent\.json|mkdir .*/changes/", 4, (None,)),
+    "after the intent": ("^PUT", 1, (None,)),
+    "amid the call": ("^PUT", 1, (0.0, 0.0005, 0.001, 0.002, 0.004)),
+    "before the read-back": ("^GET", 3, (None, 0.0005)),
+    "while it lands": ("feed-toy", 20, (None,)),
+    "before the outcome": (r"outcome\.json", 4, (None,)),
+    "in the middle of fifty": ("", 4 * STEPS_OF_ONE, (None, 0.001)),
+}
+"""When a life ends: the steps that count, how many there may be before it, and the seconds that are left after it began."""
 
 
 @pytest.fixture
@@ -57,22 +68,25 @@ def test_killed_at_any_moment_each_approved_change_is_written_once_or_says_why_n
     one.decide(ids=sorted(chosen))
     one.decide("rejected", [key for key in ids if key not in chosen][:4])
     approved = {one.states()[key].change.source_id for key in chosen}
-    died = 0
+    died: Counter[str] = Counter()
     with subprocess.Popen(
         [sys.executable, "-m", PROGRAM], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as program:
         assert program.stdin is not None
         assert program.stdout is not None
-        for life in range(12):
-            if life == 6:  # meanwhile a person edits one
+        for life in range(LIVES):
+            if life == LIVES // 4:  # meanwhile a person edits one
                 world.subject.edit(chance.choice(one.keys), "somebody's own")
-            steps = {"die_at": chance.randrange(6 * STEPS_OF_ONE), "after": chance.choice([None, None, 0.0005, 0.002])}
+            moment = [*MOMENTS][life % len(MOMENTS)]
+            only, steps, delays = MOMENTS[moment]
+            fate = {"only": only, "die_at": chance.randrange(steps), "after": chance.choice(delays)}
             journal = tmp_path / f"life-{life}.jsonl"
-            program.stdin.write(json.dumps(order(world, journal=str(journal), folder=str(tmp_path), **steps)) + "\n")
+            program.stdin.write(json.dumps(order(world, journal=str(journal), folder=str(tmp_path), **fate)) + "\n")
             program.stdin.flush()
-            died += json.loads(program.stdout.readline()) == -9
+            died[moment] += json.loads(program.stdout.readline()) == -9
         program.stdin.close()
-    assert died >= 9, "a life may come to its end before its step"
+    assert died.total() >= LIVES * 0.9, "a life may come to its end before its step"
+    assert min(died[moment] for moment in MOMENTS) >= LIVES // len(MOMENTS) - 2, died
     one.apply(everything=True)
     states = {key: state for key, state in one.states().items() if key in chosen}
     assert {state.state for state in states.values()} <= {"applied", "conflicted"}
