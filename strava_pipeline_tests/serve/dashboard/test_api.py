@@ -4,6 +4,7 @@ import json
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -17,13 +18,11 @@ from strava_pipeline.lake.gold.publish import publish
 from strava_pipeline.lake.gold.warehouse import writing
 from strava_pipeline.lake.notifications import notify
 from strava_pipeline.lake.tracks import write_track
-from strava_pipeline.operations.dashboard import DashboardPipeline
-from strava_pipeline.serve.dashboard.app import build_dashboard
 from strava_pipeline.serve.dashboard.problems import MEDIA_TYPE
 from strava_pipeline.settings import Settings
 from strava_pipeline_tests.lake.conftest import NewLake
 from strava_pipeline_tests.lake.insight_rows import ME, activity, put
-from strava_pipeline_tests.serve.dashboard.conftest import ADDRESS
+from strava_pipeline_tests.serve.dashboard.conftest import Dashboard
 
 HOSTILE = '<script>alert(1)</script> \u202ethe hill 🚵 "x"'
 LARGE = 9_007_199_254_740_993  # 2^53 + 1
@@ -41,9 +40,12 @@ def settings_of(folder: Path) -> Settings:
     )
 
 
-def client_of(settings: Settings) -> TestClient:
-    app = build_dashboard(settings, DashboardPipeline(settings), now=lambda: NOW)
-    return TestClient(app, ADDRESS, raise_server_exceptions=False)
+@contextmanager
+def client_of(settings: Settings) -> Iterator[TestClient]:
+    """A browser that has logged in, two months after the newest activity."""
+    made = Dashboard(settings, time=NOW)
+    yield made.browser()
+    made.site.records.close()
 
 
 @pytest.fixture(scope="module")

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -11,11 +12,9 @@ from strava_pipeline.lake.changes import verdicts
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.operations.changes.asking import propose_month
 from strava_pipeline.operations.changes.deciding import Wanted, decide
-from strava_pipeline.operations.dashboard import DashboardPipeline
-from strava_pipeline.serve.dashboard.app import build_dashboard
 from strava_pipeline_tests.providers.test_comparing import at_strava, choose
 from strava_pipeline_tests.providers.worlds import World, list_at_strava, world_of
-from strava_pipeline_tests.serve.dashboard.conftest import ADDRESS
+from strava_pipeline_tests.serve.dashboard.conftest import Dashboard
 
 MONTH = "2025-06"
 HOSTILE = "<b>Up</b> \u202ethe hill 🚵"
@@ -37,9 +36,9 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
 
 @pytest.fixture
 def api(world: World) -> Iterator[TestClient]:
-    app = build_dashboard(world.settings, DashboardPipeline(world.settings))
-    with TestClient(app, ADDRESS, raise_server_exceptions=False) as client:
-        yield client
+    made = Dashboard(world.settings, time=datetime.now(UTC))
+    yield made.browser()
+    made.site.records.close()
 
 
 def test_a_month_is_compared_and_its_changes_are_decided_as_the_command_line_does(
