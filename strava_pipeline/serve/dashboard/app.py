@@ -10,6 +10,7 @@ from fastapi import FastAPI
 from starlette.staticfiles import StaticFiles
 
 from strava_pipeline.lake.paths import Lake
+from strava_pipeline.serve.dashboard.body_bounds import BodyBounds
 from strava_pipeline.serve.dashboard.guard import Guard, SecureHeaders
 from strava_pipeline.serve.dashboard.pipeline import Pipeline
 from strava_pipeline.serve.dashboard.problems import Faults, answer_problems
@@ -49,6 +50,7 @@ def build_dashboard(
     for router in routers():
         app.include_router(router)
     app.mount(STATIC, StaticFiles(directory=HERE / "static"), name="static")
+    app.add_middleware(BodyBounds)
     app.add_middleware(Guard, site=site)  # each one stands around those before it
     app.add_middleware(Faults)
     app.add_middleware(SecureHeaders, site=site)

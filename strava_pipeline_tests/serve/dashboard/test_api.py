@@ -229,6 +229,14 @@ def test_what_is_sent_and_can_not_be_done_is_refused_and_nothing_is_written(
     assert written() == before
 
 
+def test_a_body_that_is_too_large_or_of_no_length_is_not_read(api: TestClient) -> None:
+    large = b'{"0f3c": "' + b"x" * 200_000 + b'"}'
+    unsaid = (part for part in [b'{"kind": "pull"', b"}"])
+    for body, status in ((large, 413), (unsaid, 411), (b"{", 400), (b"\xff", 400), (b"[" * 100_000, 400)):
+        answer = api.request("PATCH", "/api/changes", content=body, headers={"Content-Type": "application/json"})
+        assert (answer.status_code, answer.headers["content-type"]) == (status, MEDIA_TYPE), answer.text[:200]
+
+
 def test_notifications_are_read_and_cleared(api: TestClient) -> None:
     found = api.get("/api/notifications?limit=1").json()
     assert (len(found["notifications"]), found["unread"]) == (1, 2)
