@@ -11,6 +11,7 @@ from typing import Any
 from strava_pipeline.core.changes.states import ChangeState, State, Verdict, digest_of
 from strava_pipeline.core.errors import UndecidedError, UnknownIdError
 from strava_pipeline.core.json_values import json_bytes
+from strava_pipeline.core.text import plain
 from strava_pipeline.lake.changes import DECIDING, ChangeDecision, attempts_of
 from strava_pipeline.lake.decisions import record_decisions
 from strava_pipeline.lake.locks import locked
@@ -47,12 +48,12 @@ def shown(state: ChangeState) -> dict[str, Any]:
         "new": change.new,
         "source": change.source,
         "month": change.month,
-        "start": change.start.isoformat() if change.start else None,
+        "start": plain(change.start),
         "title": change.title,
         "status": state.state,
         "reason": state.reason or None,
         "round": state.round,
-        "proposed_at": state.proposed_at.isoformat(),
+        "proposed_at": plain(state.proposed_at),
         "undoes": change.undoes,
     }
 
