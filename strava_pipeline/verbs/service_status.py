@@ -30,6 +30,7 @@ from strava_pipeline.orchestrate.schedules import schedules
 from strava_pipeline.orchestrate.tags import DATA_DIR
 from strava_pipeline.settings import Settings
 from strava_pipeline.verbs.dagster_process import environment_of_dagster
+from strava_pipeline.verbs.dashboard import running_dashboard
 from strava_pipeline.verbs.instance import open_instance, scheduler_heartbeat
 from strava_pipeline.verbs.service_process import intake_answers, running, service_log, ui_answers
 
@@ -66,6 +67,7 @@ class ServiceStatus:
     pid: int | None
     ui: str | None
     intake: dict[str, Any] | None
+    dashboard: str | None
     heard_at: datetime | None
     silent: bool
     schedules: list[ScheduleState]
@@ -90,6 +92,7 @@ def service_status(settings: Settings, now: datetime) -> ServiceStatus:
         pid=service.pid if service else None,
         ui=service.ui.url if service and service.ui else None,
         intake=_intake(settings),
+        dashboard=running_dashboard(settings),
         heard_at=heard,
         silent=service is not None and now - max(heard or service.since, service.since) > SILENT_AFTER,
         schedules=states,
@@ -114,6 +117,8 @@ def status_lines(report: ServiceStatus) -> list[str]:
     if report.intake is not None:
         state = "takes events" if report.intake["takes_events"] else "does not answer, or its inbox is full"
         lines.append(f"Intake at {report.intake['address']}: {state}")
+    if report.dashboard is not None:
+        lines.append(f"Dashboard: {report.dashboard}")
     if report.silent:
         lines.append("Nothing was heard of its scheduler for minutes: it hangs. `strava-pipeline service restart`")
     for schedule in report.schedules:

@@ -17,6 +17,8 @@ import dagster as dg
 import pytest
 import requests
 
+from strava_pipeline.file_locks import is_held
+from strava_pipeline.lake.paths import Lake
 from strava_pipeline_tests.e2e.dagster_dev import ROOT, DagsterDev, until
 from strava_pipeline_tests.rig import Rig
 
@@ -175,8 +177,9 @@ def test_it_lives_without_a_login_is_one_and_comes_back_after_everything_was_kil
 
 
 @pytest.mark.slow
-def test_neither_a_closed_terminal_nor_a_hang_up_ends_it(make_box: Callable[..., Box]) -> None:
-    box = make_box()
+def test_neither_a_closed_terminal_nor_a_hang_up_ends_it_or_its_dashboard(make_box: Callable[..., Box]) -> None:
+    address = f"127.0.0.1:{free_port()}"
+    box = make_box(settings={"dashboard_address": address})
     typed = f"{sys.executable} -m strava_pipeline service up --no-ui; touch {box.rig.folder / 'up'}; cat"
     child, terminal = pty.fork()
     if child == 0:
@@ -188,7 +191,17 @@ def test_neither_a_closed_terminal_nor_a_hang_up_ends_it(make_box: Callable[...,
     os.waitpid(child, 0)
     assert (box.status()["alive"], box.status()["pid"], box.status()["ui"]) == (True, pid, None)
     os.kill(pid, signal.SIGHUP)
+    note = Lake(box.rig.settings.data_dir).dashboard_note
+    until(lambda: is_held(note) and note.read_text(), bool, every=0.2)
+    first = json.loads(note.read_text())["pid"]
+    os.killpg(first, signal.SIGKILL)
+    until(lambda: is_held(note) and str(first) not in note.read_text() and note.read_text(), bool, every=0.2)
+    assert box.status()["dashboard"] == f"http://{address}"
+    link = box.typed("dashboard", "link").said.strip()
+    assert requests.Session().get(link, timeout=10).status_code == 200
+    assert link.partition("=")[2] not in box.log
     assert box.typed("service", "down") == Typed(0, "Ended.\n")
+    assert not is_held(note)
     assert box.log.splitlines()[-1].endswith("the service ends.")  # and not: killed
 
 

@@ -1,0 +1,101 @@
+"""`dashboard` and what belongs to it, as a person types it. That it answers is tested in serve/dashboard/."""
+
+import json
+import stat
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+import typer
+from argon2 import PasswordHasher
+
+from strava_pipeline.lake.files import held
+from strava_pipeline.lake.paths import Lake
+from strava_pipeline.serve.dashboard.records.database import connect, database_of, migrate
+from strava_pipeline.serve.dashboard.records.store import Records
+from strava_pipeline.settings import Settings
+from strava_pipeline.verbs import dashboard
+from strava_pipeline_tests.verbs.conftest import Type
+
+PASSWORD = "correct horse battery"
+
+
+@pytest.fixture
+def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("DASHBOARD_ADDRESS", "127.0.0.1:8723")
+    return Settings.load()
+
+
+@contextmanager
+def running(settings: Settings) -> Iterator[Records]:
+    """A dashboard is noted as running, and its records are there."""
+    lake, url = Lake(settings.data_dir), database_of(settings)
+    migrate(url, lake.state)
+    with held(lake.dashboard_note) as note, closing(Records(connect(url))) as records:
+        note.write(b'{"url": "http://127.0.0.1:8723", "pid": 1}')
+        note.flush()
+        yield records
+
+
+def test_a_link_logs_in_where_a_dashboard_runs_without_a_password(settings: Settings, type_in: Type) -> None:
+    assert type_in("dashboard", "link").err.startswith("No dashboard is running.")
+    now = datetime.now(UTC)
+    with running(settings) as records:
+        shown = type_in("dashboard", "link")
+        address, _, token = shown.out.strip().partition("?token=")
+        assert (shown.code, address) == (0, "http://127.0.0.1:8723/login")
+        assert records.redeem_link(token, now)
+        settings.dashboard_password_file.parent.mkdir()
+        settings.dashboard_password_file.write_text("{}")
+        assert type_in("dashboard", "link").code == 2
+        again = type_in("dashboard")
+        assert (again.code, "is running already" in again.err) == (1, True)
+
+
+def test_a_password_is_stored_as_a_hash_and_logs_everybody_out(
+    settings: Settings, type_in: Type, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    typed: list[str] = []
+    monkeypatch.setattr(typer, "prompt", lambda *_, **__: typed.pop(0))  # a terminal, where nothing is echoed
+    file, now = settings.dashboard_password_file, datetime.now(UTC)
+    for wrong in ("short", "x" * 2000):
+        typed.append(wrong)
+        refused = type_in("dashboard", "password")
+        assert (refused.code, refused.err.split(":")[0]) == (2, "The password was not set")
+        assert not file.exists()
+    with running(settings) as records:
+        session, link = records.begin_session(now), records.add_link(now)
+        typed.append(PASSWORD)
+        done = type_in("dashboard", "password")
+        assert (done.code, done.err) == (0, "")
+        assert (stat.S_IMODE(file.stat().st_mode), PASSWORD in file.read_text() + done.out) == (0o600, False)
+        assert PasswordHasher().verify(json.loads(file.read_text())["argon2"], PASSWORD)
+        assert (records.session(session, now), records.redeem_link(link, now)) == (None, False)
+        assert type_in("dashboard", "password", "--remove").out == "There is no password any more.\n"
+        assert not file.exists()
+
+
+def test_without_the_extra_the_line_to_type_is_shown(
+    settings: Settings, type_in: Type, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dashboard, "EXTRA", ("fastapi", "not_here"))
+    for words in (("dashboard",), ("dashboard", "link"), ("dashboard", "password")):
+        refused = type_in(*words)
+        assert refused.code == 2
+        assert refused.err.startswith("The dashboard needs not_here, which this installation does not have. Type: ")
+        assert refused.err.endswith("pip install 'strava_pipeline[dashboard]'\n")
+
+
+def test_status_shows_where_it_runs_and_a_purge_waits_for_its_end(settings: Settings, type_in: Type) -> None:
+    settings.data_dir.mkdir()
+    assert json.loads(type_in("status", "--json").out)["dashboard"] is None
+    with running(settings):
+        assert json.loads(type_in("status", "--json").out)["dashboard"] == "http://127.0.0.1:8723"
+        assert "Dashboard: http://127.0.0.1:8723\n" in type_in("status").out
+        refused = type_in("purge", "--yes", "--keep-access")
+        assert (refused.code, "the dashboard runs at" in refused.err) == (1, True)
+    assert type_in("purge", "--yes", "--keep-access").code == 0
+    assert not Lake(settings.data_dir).state.exists()
