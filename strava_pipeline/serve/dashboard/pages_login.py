@@ -4,7 +4,7 @@ from typing import Annotated
 from urllib.parse import parse_qs
 
 from fastapi import APIRouter, Depends, Request
-from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.responses import HTMLResponse, Response
 
 from strava_pipeline.serve.bodies import BodyError, read_body
 from strava_pipeline.serve.dashboard.logins import check_password, cookie_of, login_again
@@ -56,7 +56,6 @@ def log_out(request: Request) -> Response:
     """End this browser's session."""
     site = site_of(request)
     site.records.end_session(request.state.session)
-    answer = RedirectResponse("/login", 303)
+    answer = Response(headers={"HX-Redirect": "/login"})  # a 303 would be followed by the script and not by the page
     answer.delete_cookie(**cookie_of(site))
-    answer.headers["HX-Redirect"] = "/login"
     return answer
