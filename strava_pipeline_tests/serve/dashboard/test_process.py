@@ -25,7 +25,7 @@ from strava_pipeline.file_locks import is_held
 from strava_pipeline.ingest.secret_file import save_secret
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.serve.dashboard.process import check_start
-from strava_pipeline.serve.dashboard.telemetry import only_what_may_be_sent
+from strava_pipeline.serve.dashboard.telemetry import only_what_may_be_sent, rate
 from strava_pipeline.settings import Settings
 from strava_pipeline_tests.patience import PATIENCE
 
@@ -86,6 +86,15 @@ def test_what_is_sent_to_sentry_is_a_list_of_what_may_be() -> None:
         {**event, "transaction": "/48.2/hush", "transaction_info": {"source": "url"}}, {}
     )
     assert other["transaction"] == "(no route)"
+
+
+@pytest.mark.parametrize(
+    ("path", "likely"), [("/", 0.25), ("/login", 0.25), ("/nowhere", 0.25), ("/health", 0), ("/static/style.css", 0)]
+)
+def test_timings_are_sampled_by_route_and_health_never(path: str, likely: float) -> None:
+    scope = {"type": "http", "method": "GET", "path": path, "root_path": "", "headers": []}
+    assert rate({"asgi_scope": scope}, 0.25) == likely
+    assert rate({}, 0.25) == 0
 
 
 @contextmanager
