@@ -9,6 +9,7 @@ from datetime import datetime
 from fastapi import FastAPI
 from starlette.staticfiles import StaticFiles
 
+from strava_pipeline.lake.gold.shared_snapshot import SharedSnapshot
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.serve.dashboard.body_bounds import BodyBounds
 from strava_pipeline.serve.dashboard.guard import Guard, SecureHeaders
@@ -44,7 +45,9 @@ def build_dashboard(
         redoc_url=None,
         redirect_slashes=False,
     )
-    site = Site(settings, Lake(settings.data_dir), pipeline, now, Records(connect(database_of(settings))), behind_proxy)
+    lake = Lake(settings.data_dir)
+    records = Records(connect(database_of(settings)))
+    site = Site(settings, lake, pipeline, now, records, SharedSnapshot(lake), behind_proxy)
     app.state.site = site
     answer_problems(app)
     for router in routers():

@@ -10,7 +10,7 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
-from strava_pipeline.lake.gold.publish import insights_snapshot
+from strava_pipeline.lake.gold.shared_snapshot import SharedSnapshot
 from strava_pipeline.lake.gold.warehouse import Connection
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.serve.dashboard.pipeline import Pipeline
@@ -32,6 +32,7 @@ class Site:
     pipeline: Pipeline
     now: Callable[[], datetime]
     records: Records
+    snapshot: SharedSnapshot
     behind_proxy: bool = False  # which browsers reach by https
 
     @property
@@ -70,7 +71,7 @@ def _now(request: Request) -> datetime:
 
 
 def _snapshot(request: Request) -> Iterator[Connection]:
-    with insights_snapshot(site_of(request).lake) as connection:
+    with site_of(request).snapshot.reader() as connection:
         yield connection
 
 

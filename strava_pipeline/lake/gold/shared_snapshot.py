@@ -1,0 +1,61 @@
+"""The snapshot for a program that answers many requests: opened once, a cursor for each, opened again when it was replaced.
+
+Opening it costs a hundred times what a cursor does. By its path alone DuckDB would not open a new file while anybody still
+reads the old one: within a process it hands out the database that it has open. So the file is attached to a database in memory.
+"""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import duckdb
+
+from strava_pipeline.core.errors import PipelineError
+from strava_pipeline.lake.gold.publish import insights_snapshot, snapshot_file
+from strava_pipeline.lake.gold.warehouse import Connection, attach
+from strava_pipeline.lake.paths import Lake
+
+_NAME = "strava"  # as readers call the snapshot, by its file's name
+File = tuple[int, int, int]
+
+
+class SharedSnapshot:
+    """The snapshot of a data folder, for the threads of one process. A process that was forked makes its own."""
+
+    def __init__(self, lake: Lake) -> None:
+        self._lake, self._lock = lake, threading.Lock()
+        self._open: tuple[File, Connection] | None = None
+
+    @contextmanager
+    def reader(self) -> Iterator[Connection]:
+        """The present snapshot, read-only and in UTC; it stays the same for the body. Raises as `insights_snapshot` does."""
+        connection = self._cursor()
+        try:
+            connection.execute(f"USE {_NAME}")
+            connection.execute("SET TimeZone = 'UTC'")
+            yield connection
+        finally:
+            connection.close()
+
+    def _cursor(self) -> Connection:
+        with self._lock:
+            found = snapshot_file(self._lake).stat()
+            file = (found.st_dev, found.st_ino, found.st_mtime_ns)
+            if self._open is None or self._open[0] != file:
+                # the old one is not closed here, which would close its cursors: it goes with the last of them
+                self._open = (file, self._attached())
+            return self._open[1].cursor()
+
+    def _attached(self) -> Connection:
+        with insights_snapshot(self._lake):  # it is of this version
+            pass
+        connection = duckdb.connect(":memory:", config={"threads": 1})  # as `insights_snapshot`, for many small queries
+        try:
+            attach(connection, self._lake.snapshot, _NAME, read_only=True)
+        except duckdb.Error as error:
+            connection.close()
+            raise PipelineError(
+                f"The published warehouse {self._lake.snapshot} can't be opened ({type(error).__name__}). Try again; if it stays "
+                "so, run `strava-pipeline compact`."
+            ) from error
+        return connection

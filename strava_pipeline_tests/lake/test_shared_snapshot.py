@@ -1,0 +1,46 @@
+"""One snapshot for many readers: who reads keeps theirs, who comes after a publish sees the new one."""
+
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from strava_pipeline.core.errors import PipelineError
+from strava_pipeline.lake.gold.publish import publish
+from strava_pipeline.lake.gold.shared_snapshot import SharedSnapshot
+from strava_pipeline.lake.gold.warehouse import Connection, writing
+from strava_pipeline.lake.paths import Lake
+
+
+def athletes(reader: Connection) -> list[int]:
+    return [row[0] for row in reader.execute("SELECT athlete_id FROM athlete ORDER BY ALL").fetchall()]
+
+
+def add(lake: Lake, athlete_id: int) -> None:
+    with writing(lake) as working:
+        working.execute("INSERT INTO athlete (athlete_id, source) VALUES (?, 'strava')", [athlete_id])
+        working.execute("UPDATE lake_meta SET value = ? WHERE key = 'revision'", [f"1{athlete_id}"])
+    publish(lake)
+
+
+def test_who_comes_after_a_publish_sees_it_and_who_reads_keeps_theirs(tmp_path: Path) -> None:
+    lake = Lake(tmp_path / "data")
+    shared = SharedSnapshot(lake)
+    with pytest.raises(PipelineError, match="strava-pipeline flow"), shared.reader():
+        pass
+    add(lake, 1)
+    with shared.reader() as first:
+        add(lake, 2)
+        with shared.reader() as second:
+            assert (athletes(first), athletes(second)) == ([1], [1, 2])
+            add(lake, 3)
+            with shared.reader() as third:
+                assert (athletes(first), athletes(second), athletes(third)) == ([1], [1, 2], [1, 2, 3])
+                assert third.execute("SELECT current_setting('TimeZone')").fetchall() == [("UTC",)]
+                with pytest.raises(duckdb.Error, match="read-only"):
+                    third.execute("DELETE FROM athlete")
+    assert first is not second
+    lake.snapshot.chmod(0o644)
+    lake.snapshot.write_bytes(b"no database")
+    with pytest.raises(PipelineError, match="can't be opened"), shared.reader():
+        pass
