@@ -8,7 +8,7 @@ import pytest
 from strava_pipeline.core.errors import PipelineError
 from strava_pipeline.lake.gold.publish import publish
 from strava_pipeline.lake.gold.shared_snapshot import SharedSnapshot
-from strava_pipeline.lake.gold.warehouse import Connection, writing
+from strava_pipeline.lake.gold.warehouse import Connection, mark_changed, writing
 from strava_pipeline.lake.paths import Lake
 
 
@@ -19,7 +19,7 @@ def athletes(reader: Connection) -> list[int]:
 def add(lake: Lake, athlete_id: int) -> None:
     with writing(lake) as working:
         working.execute("INSERT INTO athlete (athlete_id, source) VALUES (?, 'strava')", [athlete_id])
-        working.execute("UPDATE lake_meta SET value = ? WHERE key = 'revision'", [f"1{athlete_id}"])
+        mark_changed(working)
     publish(lake)
 
 

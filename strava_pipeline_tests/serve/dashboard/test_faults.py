@@ -30,7 +30,7 @@ def test_each_kind_of_error_has_its_status_and_no_text_of_others(
         ("/api/misused?limit=3", 400, "There is no 3."),
         ("/api/misused?limit=501", 400, "limit: Input should be less than or equal to 500"),
         ("/api/misused?limit=hush", 400, "limit: Input should be a valid integer"),
-        ("/api/empty", 503, "Run `strava-pipeline flow` first."),
+        ("/api/empty", 503, "Run `strava-pipeline flow` first"),
     ):
         answer = browser.get(path)
         assert (answer.status_code, answer.headers["content-type"]) == (status, MEDIA_TYPE), path

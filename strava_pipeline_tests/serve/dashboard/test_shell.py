@@ -1,6 +1,7 @@
 """The shell of the dashboard: pages have a layout, errors are problem documents, vendored files are what NOTICE says."""
 
 import hashlib
+import os
 import re
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from strava_pipeline.serve.dashboard.problems import MEDIA_TYPE
+from strava_pipeline_tests.serve.dashboard.conftest import Dashboard
 
 REPO = Path(__file__).resolve().parents[3]
 STATIC = REPO / "strava_pipeline" / "serve" / "dashboard" / "static"
@@ -29,6 +31,21 @@ def test_the_first_page_has_the_layout_and_says_what_to_do_where_there_is_no_dat
     assert not re.search(r"<script(?![^>]* src=)|<style|\sstyle=|\son\w+=|https?:", page.text), (
         "pages hold no script or style"
     )
+
+
+def test_each_page_has_the_date_of_its_data_in_the_zone_of_the_settings_and_a_stranger_sees_none(
+    dashboard: Dashboard,
+) -> None:
+    snapshot = dashboard.site.lake.snapshot
+    snapshot.parent.mkdir(parents=True)
+    snapshot.touch()
+    os.utime(snapshot, (1_780_000_000, 1_780_000_000))  # 2026-05-28 20:26:40 UTC
+    for path in ("/", "/nowhere"):
+        assert "2026-05-28 21:26</time> (Europe/London)" in dashboard.browser().get(path, headers=PAGE).text
+    for path in ("/login", "/static/nowhere"):
+        shown = dashboard.browser(logged_in=False).get(path, headers=PAGE).text
+        assert "</footer>" in shown
+        assert "2026" not in shown
 
 
 @pytest.mark.parametrize(
