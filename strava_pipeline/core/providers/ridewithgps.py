@@ -6,6 +6,7 @@ its web site. Each form is recognised by its values, so a trip reads the same wh
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta, timezone
+from math import isfinite
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -133,7 +134,7 @@ def read_row(trip: Json) -> ProviderRow | None:
     summary |= _sport_fields(given)
     _correct(summary, given)
     found: dict[str, Any] = {
-        name: value for name, value in trip.items() if value is not None and (name not in _TAKEN or name in unread)
+        name: value for name, value in trip.items() if (name not in _TAKEN or name in unread) and value is not None
     }
     if (at := read_start(found.get("created_at"))) is not None:
         found["created_at"] = utc_text(at)  # the two interfaces write it in other zones
@@ -147,6 +148,8 @@ def _present(trip: Json) -> Json:
 
 
 def _number(value: Any) -> float | None:
+    if type(value) is float and isfinite(value):
+        return value
     if isinstance(value, str):
         try:
             value = float(value)
