@@ -22,13 +22,13 @@ DAYS = 28  # of February: beyond that several rides begin on one day
 
 
 class Edited:
-    """A world whose provider has other names than Strava, where a person wrote them."""
+    """A world whose provider has other names than Strava, where a person wrote them. `more`: of providers.toml."""
 
-    def __init__(self, world: World, patch: pytest.MonkeyPatch, rides: int) -> None:
+    def __init__(self, world: World, patch: pytest.MonkeyPatch, rides: int, more: str = "") -> None:
         self.world, self.patch = world, patch
         world.settings.providers_config.write_text(
             f'[providers.{world.subject.name}]\nenabled = true\npriority = 9\nwrite = ["name"]\n'
-            "[providers.strava]\npriority = 1\n"
+            f"[providers.strava]\npriority = 1\n{more}"
         )
         self.keys = []  # the newest is proposed and written first
         self.at_strava: list[dict[str, Any]] = []

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
@@ -30,6 +31,34 @@ class Damage:
         self._book.save()
 
 
+class Edits(Journal):
+    """Of a file there are no calls: a write is a name that is another one than its owner's."""
+
+    def __init__(self, book: Book, keys: dict[str, Row]) -> None:
+        self._book, self._keys = book, keys
+        super().__init__(api="", token_path="/token", activity="(?!)()", identifier="(?!)")
+
+    @property
+    def writes(self) -> list[dict[str, Any]]:  # type: ignore[override]
+        return [
+            {"method": "EDIT", "path": f"/rows/{quote(key)}", "status": 200}
+            for key, row in self._keys.items()
+            if row in self._book.rows and self.name(key) != row["notes"]
+        ]
+
+    @writes.setter
+    def writes(self, _: list[dict[str, Any]]) -> None:
+        """What begins as an empty list."""
+
+    def name(self, key: str) -> str:
+        """The name in the file, of the row whose place is that of the owner's."""
+        from openpyxl import load_workbook
+
+        sheet = load_workbook(self._book.path, read_only=True).worksheets[0]
+        place = len(self._book.above) + 2 + self._book.rows.index(self._keys[key])
+        return str(next(sheet.iter_rows(place, place, values_only=True))[self._book.titles.index("notes")])
+
+
 class SpreadsheetSubject:
     name, secret, lists, gear, account = "spreadsheet", "Jane Companion", "/", "/", None
     zones = links = True
@@ -46,7 +75,15 @@ class SpreadsheetSubject:
         self.keys: dict[str, Row] = {}
         self.clock = Clock(toy_service.NOW, 1.0)
         self.faults = Damage(self.book)
-        self.journal = Journal(api="", token_path="/token", activity="(?!)()", identifier="(?!)")
+        self.journal = Edits(self.book, self.keys)
+
+    write_call = re.compile(r"EDIT /rows/.+")
+
+    def title_of(self, source_id: str) -> str:
+        return self.journal.name(source_id)
+
+    def fail_write(self, **fault: Any) -> None:
+        raise NotImplementedError
 
     def log_in(self, settings: Settings) -> None:
         """The path is a setting."""
