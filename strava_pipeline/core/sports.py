@@ -7,6 +7,7 @@ FIT are from its public profile (types `sport` and `sub_sport`), those of Garmin
 export archives stand in files/export_columns.py.
 """
 
+import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from difflib import get_close_matches
 from functools import lru_cache
@@ -27,7 +28,17 @@ SPORTS: dict[str, str] = {
     OTHER: "Badminton Basketball Cricket Dance Golf Padel Pickleball Racquetball RockClimbing Soccer Squash TableTennis Tennis"
     " Volleyball Wheelchair",
 }
+_CAPITALS = re.compile(
+    r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])"
+)  # where a word begins in GravelRide and EBikeRide
 GROUP_OF: dict[str, str] = {sport: group for group, sports in SPORTS.items() for sport in sports.split()}
+
+
+def sport_name(sport: str) -> str:
+    """A sport in words: `Mountain bike ride`, `E-bike ride`, `Run`."""
+    words = _CAPITALS.sub(" ", sport).split(" ")
+    words = [f"E-{words[1]}", *words[2:]] if words[0] == "E" and len(words) > 1 else words
+    return " ".join([words[0][:1].upper() + words[0][1:].lower(), *(word.lower() for word in words[1:])])
 
 
 def unknown_sports(sports: Iterable[str]) -> list[str]:

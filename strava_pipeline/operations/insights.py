@@ -6,9 +6,10 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any
 
+from strava_pipeline.core.insights.charts import chart_svg
 from strava_pipeline.core.insights.documents import headline
 from strava_pipeline.core.insights.goals import Goals, Units
-from strava_pipeline.core.insights.page import chart_svg, charted
+from strava_pipeline.core.insights.page import charted
 from strava_pipeline.lake.gold.insights import (
     Athlete,
     InsightsReport,

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from strava_pipeline.settings import Settings
 
 
+_MAP_ZOOM, _MAP_CELLS = 19, 500_000  # cells of 76 m at the equator; more than a year of any athlete
 Year = Annotated[
     int | None, typer.Option("--year", min=1, max=9999, help="Local year; else the newest with an activity.")
 ]
@@ -77,8 +78,12 @@ def report(
     html: Annotated[Path, typer.Option("--html", help="Where to write the page; what is there is replaced.")],
     year: Year = None,
     sports: Sports = None,
+    with_map: Annotated[
+        bool, typer.Option("--map", help="With a map of where activities went, privacy zones left out.")
+    ] = False,
+    with_names: Annotated[bool, typer.Option("--names", help="With the titles of activities.")] = False,
 ) -> None:
-    """A year as one HTML page that needs nothing else: charts against goals, a calendar, months, records."""
+    """A year as one HTML page that needs nothing else: charts, a calendar, months, records. No titles and no map by itself."""
     from strava_pipeline.core.errors import MisuseError
     from strava_pipeline.settings import Settings
     from strava_pipeline.verbs.terminal import out
@@ -86,36 +91,66 @@ def report(
     path = html.expanduser().absolute()
     if not path.parent.is_dir():
         raise MisuseError(f"{path.parent} is no folder. Make it, or name a page in a folder that is there.")
-    summary = write_report(Settings.load(), path, year, sports)
+    summary = write_report(Settings.load(), path, year, sports, with_map=with_map, with_names=with_names)
     out.print(f"{summary.number}: {counted(summary.totals.activities, 'activity')}. The page is {path}")
 
 
 def write_report(
-    settings: "Settings", path: Path, year: int | None = None, sports: list[str] | None = None
+    settings: "Settings",
+    path: Path,
+    year: int | None = None,
+    sports: list[str] | None = None,
+    *,
+    with_map: bool = False,
+    with_names: bool = False,
 ) -> "YearSummary":
-    """Write the page of a year to `path`, whole or not at all."""
+    """Write the page of a year to `path`, whole or not at all. Raises UnusableGoalsError for a map without known zones."""
+    from strava_pipeline.core.insights.heat import heat_picture
     from strava_pipeline.core.insights.page import year_page
+    from strava_pipeline.lake.dashboard.activities import titles_of
+    from strava_pipeline.lake.dashboard.fitness import heat_map
     from strava_pipeline.lake.files import write_whole
+    from strava_pipeline.lake.paths import Lake
+    from strava_pipeline.lake.user_files import goals_of
+    from strava_pipeline.verbs.terminal import err
 
-    summary = _year_summary(settings, year, sports)
-    write_whole(path, year_page(summary).encode())
+    lake = Lake(settings.data_dir)
+    zones = goals_of(lake).zones if with_map else ()  # where the file can't be read, nobody knows what to leave out
+    with _published(settings) as published:
+        summary = _summary(published, year, sports)
+        connection, athlete, _, _ = published
+        names = titles_of(connection, [each.activity_id for each in summary.records]) if with_names else None
+        heat = None
+        if with_map:
+            held = heat_map(connection, lake, athlete.id, years=[summary.number], zoom=_MAP_ZOOM, limit=_MAP_CELLS)
+            heat = heat_picture(held.cells, held.zoom, zones)
+            if heat is None:
+                err.print(f"No track of {summary.number} is there outside the privacy zones, so there is no map.")
+    write_whole(path, year_page(summary, names=names, heat=heat).encode())
     return summary
 
 
 def _year_summary(settings: "Settings", year: int | None, sports: list[str] | None) -> "YearSummary":
+    with _published(settings) as published:
+        return _summary(published, year, sports)
+
+
+def _summary(
+    published: "tuple[Connection, Athlete, Goals, date]", year: int | None, sports: list[str] | None
+) -> "YearSummary":
     from strava_pipeline.lake.gold.insights import EVERYTHING, insight_sources, limit_sports, newest_year, year_summary
 
-    with _published(settings) as (connection, athlete, goals, today):
-        if sports:
-            try:
-                goals = goals.limited_to(limit_sports(connection, sports))
-            except ValueError as error:
-                raise typer.BadParameter(str(error), param_hint="--sports") from error
-        number = year if year is not None else newest_year(connection, athlete, today)
-        summary = year_summary(connection, athlete, goals, today, number, sports or ())
-        if not summary.totals.activities:
-            _refuse_year_before_first(insight_sources(connection, athlete, today, EVERYTHING).years, number)
-        return summary
+    connection, athlete, goals, today = published
+    if sports:
+        try:
+            goals = goals.limited_to(limit_sports(connection, sports))
+        except ValueError as error:
+            raise typer.BadParameter(str(error), param_hint="--sports") from error
+    number = year if year is not None else newest_year(connection, athlete, today)
+    summary = year_summary(connection, athlete, goals, today, number, sports or ())
+    if not summary.totals.activities:
+        _refuse_year_before_first(insight_sources(connection, athlete, today, EVERYTHING).years, number)
+    return summary
 
 
 def _year_file(settings: "Settings", year: int | None, sports: list[str] | None, file: YearFile) -> "dict[str, Any]":

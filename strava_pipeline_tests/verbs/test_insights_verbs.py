@@ -7,10 +7,12 @@ from datetime import date, datetime
 from math import ceil
 from typing import Any
 
+import polars as pl
 import pytest
 from lxml import html as markup
 
 from strava_pipeline.core.sports import GROUP_OF
+from strava_pipeline.core.tables import HEAT_CELLS
 from strava_pipeline_tests.lake.insight_rows import eddington, loads, streaks, total, week_streaks
 from strava_pipeline_tests.rig import NOW, Rig, started
 from strava_pipeline_tests.verbs.conftest import Type
@@ -303,8 +305,13 @@ def test_the_page_holds_the_numbers_and_nothing_else_is_needed(filled: Rig, type
     assert len(goals) == 4
     assert any("Ride, distance: 100 km" in goal and "reached on" in goal for goal in goals)
     assert any("missed by" in goal for goal in goals)
-    charts = page.xpath("//section[@class='charts']//polyline")
-    assert len(charts) == 3, "a chart for each measure that has a goal"
+    assert len(page.xpath("//section[@class='charts']//polyline[@class='line']")) == 3, (
+        "one for each measure with a goal"
+    )
+    loads = page.xpath("//section[@class='charts']//polyline[@class='fitness']")
+    assert len(loads) == len(told["training_load"]) > 0
+    assert "-0" not in page.text_content().split()
+    assert not page.xpath("//*[contains(@class, 'private')] | //svg[@class='heat']")
     assert not re.search(r"<script|<link|<img|@import|url\(|src=", text)
     assert {link.get("href").rsplit("/", 1)[0] for link in page.xpath("//a")} == {"https://www.strava.com/activities"}
 
@@ -317,6 +324,39 @@ def test_the_page_has_no_positions_and_no_titles(filled: Rig, of_year: list[Item
         assert item["name"] not in text
         for place in (item.get("start_latlng") or [], item.get("end_latlng") or []):
             assert all(f"{part:.3f}" not in text for part in place)
+
+
+def test_titles_and_a_map_come_when_asked_for_and_the_page_says_so(
+    filled: Rig, of_year: list[Item], type_on: TypeOn
+) -> None:
+    typed, path, goals = type_on(filled), filled.folder / "asked.html", filled.folder / "goals.toml"
+    asked_for = ("report", "--year", str(YEAR), "--html", str(path), "--map", "--names")
+    said = typed(*asked_for)
+    assert said.code == 0
+    assert f"No track of {YEAR} is there outside the privacy zones" in said.err
+    (owner,) = filled.gold("SELECT DISTINCT athlete_id FROM counted_activities")
+    cells = filled.lake.data_dir / "heat_cells" / f"year={YEAR}" / "heat_cells.parquet"
+    cells.parent.mkdir(parents=True)
+    x, y = 1_095_000, 710_000
+    rows = [(owner[0], "ride", y, x + place, 2) for place in range(400)]
+    pl.DataFrame(rows, HEAT_CELLS.polars_schema, orient="row").write_parquet(cells)
+    assert typed(*asked_for).code == 0
+    page = markup.fromstring(path.read_text())
+    (notice,) = page.xpath("//p[contains(@class, 'private')]")
+    assert "titles of activities and a map" in notice.text_content()
+    assert "your home among them" in notice.text_content()
+    assert len(page.xpath("//svg[@class='heat']/path")) == 1
+    titles = {item["name"] for item in of_year}
+    assert {each.text_content() for each in page.xpath("//section[@class='records']//th/span")} <= titles
+    before = goals.read_text()
+    try:
+        goals.write_text(f"{before}[[privacy.zones]]\nplace = [0]\nradius_m = 1\n")
+        path.unlink()
+        refused = typed(*asked_for)
+        assert (refused.code, path.exists()) == (1, False)
+        assert "[[privacy.zones]] 1" in refused.err
+    finally:
+        goals.write_text(before)
 
 
 def test_gear_may_be_called_anything(make_rig: Callable[..., Rig], type_on: TypeOn) -> None:

@@ -100,8 +100,19 @@ class Load:
 
 
 @dataclass(frozen=True, slots=True)
+class LoadDay:
+    """Fitness, fatigue and form of a measure of load on a day; no form on its first day of all."""
+
+    measure: str
+    on_day: date
+    fitness: float
+    fatigue: float
+    form: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class YearSummary:
-    """Everything about a year.
+    """Everything about a year. `before`: the pace of the year before it; `load_days`: by measure and day.
 
     `sports`: what the summary is limited to, in the user's words; `year`: None where the year has not begun. `undated`, `later`,
     `others`: activities left out because they have no date, a date after tomorrow, or another athlete.
@@ -122,6 +133,8 @@ class YearSummary:
     eddington: list[Eddington]
     gear: list[Gear]
     load: list[Load]
+    before: list[PacedMeasure]
+    load_days: list[LoadDay]
     unknown_sports: list[str]
     undated: int
     later: int

@@ -10,15 +10,17 @@ distance_km = 5000      # or several: [4800, 5000]
 count = 200
 [[athlete]]             # dated values of the athlete: athlete.py
 [service."Domane".chain]    # services of gear: services.py
+[[privacy.zones]]           # places that nobody else is to see: core/privacy.py
 """
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any, Literal
 
 from strava_pipeline.core.insights.athlete import AthleteFrom, read_athlete
 from strava_pipeline.core.insights.services import GearService, read_services
+from strava_pipeline.core.privacy import PrivacyZone, read_zones
 from strava_pipeline.core.sports import ALL, SPORTS
 
 METRES_PER_MILE = 1609.344  # international yard and pound agreement, 1959
@@ -52,7 +54,8 @@ NOTHING = "–"
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 GROUPS = {"all": "All", "e_ride": "E-bike", "gym": "Gym"}
 EVERY_YEAR = "every_year"
-_ATHLETE, _SERVICE = "athlete", "service"
+_ATHLETE, _SERVICE, _PRIVACY = "athlete", "service", "privacy"
+_NO_GOALS = ("units", _ATHLETE, _SERVICE, _PRIVACY)
 MOST = 5  # lines in a chart; more can't be distinguished
 Units = Literal["km", "miles"]
 _LARGEST = 1e9  # of any unit: nobody does more, and no sum of it overflows
@@ -68,12 +71,14 @@ class Goals:
     """Goals by (year or None for every year, group, measure's name): amounts in the measure's own unit, least first.
 
     `athlete`: what holds from which day on. `services`: of gear, by gear and name.
+    `zones`: what nobody else is to see.
     """
 
     units: Units | None = None
     all: Mapping[tuple[int | None, str, str], tuple[float, ...]] = field(default_factory=dict)
     athlete: tuple[AthleteFrom, ...] = ()
     services: tuple[GearService, ...] = ()
+    zones: tuple[PrivacyZone, ...] = ()
 
     def of(self, year: int, group: str, measure: str) -> tuple[float, ...]:
         """The goals of the year itself, else those of every year."""
@@ -81,7 +86,7 @@ class Goals:
 
     def limited_to(self, groups: Collection[str]) -> "Goals":
         """Only the goals of `groups`: for a group that is counted in part, progress is unknown."""
-        return Goals(self.units, {key: amounts for key, amounts in self.all.items() if key[1] in groups})
+        return replace(self, all={key: amounts for key, amounts in self.all.items() if key[1] in groups})
 
 
 def read_goals(document: Mapping[str, Any]) -> Goals:
@@ -92,11 +97,12 @@ def read_goals(document: Mapping[str, Any]) -> Goals:
         faults.append(f'units: {units!r} is neither "km" nor "miles"')
     found: dict[tuple[int | None, str, str], tuple[float, ...]] = {}
     for name, groups in document.items():
-        if name in ("units", _ATHLETE, _SERVICE):
+        if name in _NO_GOALS:
             continue
         year = _year(name)
         if year is None and name != EVERY_YEAR:
-            faults.append(f"[{name}]: neither a year of 1970 to 2100 nor {EVERY_YEAR} nor {_ATHLETE} nor {_SERVICE}")
+            known = " nor ".join((EVERY_YEAR, *_NO_GOALS[1:]))
+            faults.append(f"[{name}]: neither a year of 1970 to 2100 nor {known}")
         elif not isinstance(groups, Mapping):
             faults.append(f"{name}: goals stand in a table of a group, like [{name}.ride]")
         else:
@@ -104,9 +110,10 @@ def read_goals(document: Mapping[str, Any]) -> Goals:
                 _read_group(name, year, group, goals, found, faults)
     athlete = read_athlete(document.get(_ATHLETE, []), faults)
     services = read_services(document.get(_SERVICE, {}), faults)
+    zones = read_zones(document.get(_PRIVACY, {}), faults)
     if faults:
         raise GoalsError("\n".join(faults))
-    return Goals(units, found, athlete, services)
+    return Goals(units, found, athlete, services, zones)
 
 
 def _read_group(

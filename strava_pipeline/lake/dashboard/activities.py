@@ -3,7 +3,7 @@
 Values have the names and units of the catalogue (metres, seconds, m/s). Points of tracks are track_points.py's.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from urllib.parse import quote
@@ -174,3 +174,9 @@ def history_of(connection: Connection, activity_id: int) -> dict[int, dict[int, 
     for row in with_json(ACTIVITY_HISTORY, rows_of(connection, "history_of_activity", {"id": activity_id})):
         found.setdefault(row.pop("id"), {})[row.pop("version")] = row
     return found
+
+
+def titles_of(connection: Connection, ids: Iterable[int]) -> dict[int, str]:
+    """The titles of activities, by id; those without one are left out."""
+    query = "SELECT id, name FROM activities WHERE id IN (SELECT unnest($ids)) AND name IS NOT NULL"
+    return dict(connection.execute(query, {"ids": list(ids)}).fetchall())

@@ -20,6 +20,7 @@ from strava_pipeline.core.insights.documents import (
     Eddington,
     Gear,
     Load,
+    LoadDay,
     Record,
     Streak,
     Sums,
@@ -360,7 +361,8 @@ def year_summary(
     connection: Connection, athlete: Athlete, goals: Goals, today: date, number: int, sports: Sequence[str] = ()
 ) -> YearSummary:
     """The summary of a local year; `sports`: the arguments of `limit_sports`, to be shown with it."""
-    made = compute_years(connection, athlete, goals, today, [number])[number]
+    both = compute_years(connection, athlete, goals, today, [number - 1, number] if number > MINYEAR else [number])
+    made, before = both[number], both.get(number - 1)
     asked: dict[str, Any] = {"athlete_id": athlete.id, "year": number}
     until = {"until": latest_day(today)}
     everything = insight_sources(connection, athlete, today, EVERYTHING)
@@ -385,6 +387,8 @@ def year_summary(
         eddington=[Eddington(*row) for row in rows("eddington", unit="km" if athlete.units == "km" else "mile")],
         gear=[Gear(*row) for row in rows("gear", **until)],
         load=[Load(*row) for row in rows("load", until=made.year.until)] if made.year else [],
+        before=before.paced if before is not None else [],
+        load_days=[LoadDay(*row) for row in rows("load_days", until=made.year.until)] if made.year else [],
         unknown_sports=unknown_sports(everything.sports),
         undated=everything.left_out.undated,
         later=everything.left_out.later,

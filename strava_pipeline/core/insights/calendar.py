@@ -1,0 +1,78 @@
+"""The days of a year as squares of an SVG: a column a week from Monday, darker where more time was spent. Geometry only."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+from strava_pipeline.core.insights.goals import MONTHS, Units, amount_text, day_text
+from strava_pipeline.core.insights.pacing import Day
+
+CELL, GAP = 11, 2
+_CALENDAR_LEFT, _CALENDAR_TOP = 28, 18  # room for the names of days and months
+LEVELS = 4  # shades of active days: quarters of them, by time
+_WEEKDAYS = ((0, "Mon"), (2, "Wed"), (4, "Fri"), (6, "Sun"))
+
+
+@dataclass(frozen=True, slots=True)
+class Square:
+    """A day. `level` 0 is no activity; `text` is shown at the pointer."""
+
+    x: int
+    y: int
+    level: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Calendar:
+    """The squares of a year; `months` and `weekdays`: the position and name of each label."""
+
+    squares: tuple[Square, ...]
+    months: tuple[tuple[int, str], ...]
+    weekdays: tuple[tuple[int, str], ...]
+    width: int
+    height: int = _CALENDAR_TOP + 7 * (CELL + GAP)
+
+
+def calendar(number: int, days: Iterable[Day], units: Units) -> Calendar:
+    """All days of the year `number`; several groups of a day are one square."""
+    by_day: dict[date, list[Day]] = {}
+    for day in days:
+        by_day.setdefault(day.on, []).append(day)
+    times = sorted(_seconds(held) for held in by_day.values())
+    first = date(number, 1, 1)
+    monday = first.weekday()
+    squares, months = [], []
+    for place in range((date(number, 12, 31) - first).days + 1):
+        on = first + timedelta(days=place)
+        column = (place + monday) // 7
+        x = _CALENDAR_LEFT + column * (CELL + GAP)
+        if on.day == 1:
+            months.append((x, MONTHS[on.month - 1]))
+        held = by_day.get(on, [])
+        level = _level(_seconds(held), times) if held else 0
+        squares.append(Square(x, _CALENDAR_TOP + on.weekday() * (CELL + GAP), level, _square_text(on, held, units)))
+    width = squares[-1].x + CELL + GAP
+    weekdays = tuple((_CALENDAR_TOP + row * (CELL + GAP) + CELL - 2, name) for row, name in _WEEKDAYS)
+    return Calendar(tuple(squares), tuple(months), weekdays, width)
+
+
+def _seconds(held: Sequence[Day]) -> int:
+    return sum(day.moving_time_seconds or 0 for day in held)
+
+
+def _level(seconds: int, times: Sequence[int]) -> int:
+    """The quarter of the year's active days, by time, that a day of `seconds` is in: 1 to 4."""
+    shorter = sum(each < seconds for each in times)
+    return 1 + shorter * LEVELS // len(times)
+
+
+def _square_text(on: date, held: Sequence[Day], units: Units) -> str:
+    if not held:
+        return day_text(on)
+    count = sum(day.activities for day in held)
+    metres = [day.distance_m for day in held if day.distance_m]
+    parts = [f"{day_text(on)}: {count} {'activity' if count == 1 else 'activities'}"]
+    parts += [amount_text("distance_m", sum(metres), units)] if metres else []
+    parts += [amount_text("moving_time_seconds", _seconds(held), units)] if _seconds(held) else []
+    return ", ".join(parts)

@@ -1,0 +1,194 @@
+"""The charts of a year as geometry for SVG: a measure beside its goals and the year before; fitness, fatigue and form.
+
+All have one size, so that type and lines look the same in each. The markup stands in page/.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from math import ceil, floor
+
+from strava_pipeline.core.insights.documents import LoadDay
+from strava_pipeline.core.insights.goals import MONTHS, Units, amount_text, day_text, group_name, scaled
+from strava_pipeline.core.insights.pacing import PacedMeasure, Year
+from strava_pipeline.core.text import templates
+
+WIDTH, HEIGHT = 520, 260
+LEFT, RIGHT, TOP, BOTTOM = 62, 98, 14, 28  # room for the numbers, in the larger type of a phone, too
+_TICKS = 6  # at most, on the upper axis
+_APART = 18  # units between two labels that can both be read, on a phone, too
+LOADS = {"relative_effort": "relative effort", "training_stress": "training stress"}
+
+
+@dataclass(frozen=True, slots=True)
+class Label:
+    """A text at a height (or, on the lower axis, at a distance from the left)."""
+
+    at: float
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A line over the days: `points` as SVG has them; `kind`: its class in report.css; its name and where that stands."""
+
+    kind: str
+    points: str
+    label: Label
+
+
+@dataclass(frozen=True, slots=True)
+class Chart:
+    """Lines over the days of a year. `now`: the end of the first line, marked."""
+
+    title: str
+    about: str
+    lines: tuple[Line, ...]
+    now: tuple[float, float]
+    x_ticks: tuple[Label, ...]
+    y_ticks: tuple[Label, ...]
+    width: int = WIDTH
+    height: int = HEIGHT
+    left: int = LEFT
+    right: int = WIDTH - RIGHT
+    floor: int = HEIGHT - BOTTOM
+
+
+@dataclass(frozen=True, slots=True)
+class _Axes:
+    """From a day's place in the year (1 to `days`; 0: its beginning) and an amount to units of the SVG."""
+
+    days: int
+    lowest: float
+    highest: float
+
+    def across(self, place: float) -> float:
+        return LEFT + place / self.days * (WIDTH - LEFT - RIGHT)
+
+    def up(self, amount: float) -> float:
+        return HEIGHT - BOTTOM - (amount - self.lowest) / (self.highest - self.lowest) * (HEIGHT - BOTTOM - TOP)
+
+    def at(self, points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
+        return [(self.across(place), self.up(amount)) for place, amount in points]
+
+
+def chart_svg(each: PacedMeasure, year: Year, units: Units) -> str:
+    """One chart as an SVG document of its own."""
+    return templates(__package__).get_template("chart.svg").render(c=year_chart(each, year, units), alone=True)
+
+
+def year_chart(each: PacedMeasure, year: Year, units: Units, before: PacedMeasure | None = None) -> Chart:
+    """A measure of a group over the year, its goals, and the same of the year before. `series` hold a value for each day."""
+    unit, sign = scaled(each.measure, 1.0, units)
+    last = before.total if before is not None else 0.0
+    highest = max([each.total, each.projected, last, *(goal.goal for goal in each.goals)]) * unit
+    step = _step(highest)
+    axes = _Axes(year.length, 0.0, max(highest * 1.04, step))
+    series = [(0.0, 0.0), *((float(k), y * unit) for k, y in enumerate(each.series, start=1))]
+    named: list[tuple[str, list[tuple[float, float]], str]] = []
+    for goal in each.goals:
+        points = [(0.0, 0.0), (float(year.length), goal.goal * unit)]
+        named.append(("goal", points, amount_text(each.measure, goal.goal, units)))
+    if before is not None:
+        longer = year.length / len(before.series)  # 29 February: both years end where the chart does
+        of_last = [(0.0, 0.0), *((k * longer, y * unit) for k, y in enumerate(before.series, start=1))]
+        named.append(("before", of_last, str(year.number - 1)))
+    if not year.is_over:
+        named.append(("ahead", [series[-1], (float(year.length), each.projected * unit)], ""))
+    return Chart(
+        title=f"{group_name(each.group)}: {_TITLES[each.measure]}{f' ({sign})' if sign else ''}",
+        about=_about(each, year, units, before),
+        lines=(_line("line", axes, series, Label(0.0, "")), *_labelled(axes, named)),
+        now=axes.at(series)[-1],
+        x_ticks=_months(axes, year.first),
+        y_ticks=tuple(Label(axes.up(tick), f"{tick:,.10g}") for tick in _ticks(step, axes.lowest, axes.highest)),
+    )
+
+
+def fitness_chart(measure: str, days: Sequence[LoadDay], number: int) -> Chart:
+    """Fitness, fatigue and form of a measure of load over the days of the year `number`; `days`: at least one, in order."""
+    values = [value for day in days for value in (day.fitness, day.fatigue, day.form or 0.0)]
+    step = _step(max(max(values), -min(values), 1.0))
+    lowest = min(0.0, floor(min(values) / step) * step)
+    first = date(number, 1, 1)
+    axes = _Axes((date(number, 12, 31) - first).days + 1, lowest, max(ceil(max(values) / step) * step, step))
+    named = [
+        (kind, [((day.on_day - first).days + 1.0, float(getattr(day, kind) or 0.0)) for day in days], kind)
+        for kind, _ in _SIGNS
+    ]
+    last = days[-1]
+    numbers = ", ".join(f"{kind} {round(getattr(last, kind) or 0.0):{sign}d}" for kind, sign in _SIGNS)
+    return Chart(
+        title=f"Fitness by {LOADS.get(measure, measure)}",
+        about=f"{numbers} on {day_text(last.on_day)}",
+        lines=_labelled(axes, named),
+        now=axes.at(named[0][1])[-1],
+        x_ticks=_months(axes, first),
+        y_ticks=tuple(Label(axes.up(tick), f"{tick:,.10g}") for tick in _ticks(step, axes.lowest, axes.highest)),
+    )
+
+
+_SIGNS = (("fitness", ""), ("fatigue", ""), ("form", "+"))
+_TITLES = {
+    "distance_m": "distance",
+    "moving_time_seconds": "moving time",
+    "elevation_gain_m": "climb",
+    "activities": "activities",
+}
+
+
+def _about(each: PacedMeasure, year: Year, units: Units, before: PacedMeasure | None) -> str:
+    def amount(value: float) -> str:
+        return amount_text(each.measure, value, units)
+
+    so_far = "" if year.is_over else " so far"
+    about = f"{amount(each.total)} in {year.number}{so_far}"
+    if before is not None:
+        then = before.series[min(len(before.series), year.days) - 1]
+        about += f", {amount(then)} {'in' if year.is_over else 'by this day of'} {year.number - 1}"
+    return about if year.is_over else f"{about}; on the way to {amount(each.projected)}"
+
+
+def _line(kind: str, axes: _Axes, points: Sequence[tuple[float, float]], label: Label) -> Line:
+    return Line(kind, " ".join(f"{x:.1f},{y:.1f}" for x, y in _corners(axes.at(points))), label)
+
+
+def _labelled(axes: _Axes, named: Sequence[tuple[str, list[tuple[float, float]], str]]) -> tuple[Line, ...]:
+    """The lines with their names, each of which stands where its line ends, or above the one that stands there."""
+    upwards = sorted(named, key=lambda each: each[1][-1][1])
+    lines, taken = [], float("inf")
+    for kind, points, text in upwards:
+        at = axes.up(points[-1][1])
+        if text:
+            at = taken = min(at, taken - _APART)
+        lines.append(_line(kind, axes, points, Label(at, text)))
+    return tuple(lines)
+
+
+def _months(axes: _Axes, first: date) -> tuple[Label, ...]:
+    starts = (first.replace(month=month) for month in range(1, 13))
+    return tuple(Label(axes.across((on - first).days), name) for on, name in zip(starts, MONTHS, strict=True))
+
+
+def _corners(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
+    """The points without those inside a level stretch, which days of rest leave."""
+    if len(points) < 3:
+        return [*points]
+    inner = [
+        here
+        for before, here, after in zip(points, points[1:], points[2:], strict=False)
+        if not before[1] == here[1] == after[1]
+    ]
+    return [points[0], *inner, points[-1]]
+
+
+def _step(highest: float) -> float:
+    """The step between ticks: 1, 2 or 5 times a power of ten, so that there are at most _TICKS."""
+    step = 1.0
+    while highest / step > _TICKS * 10:
+        step *= 10
+    return next(step * size for size in (1, 2, 5, 10) if highest / (step * size) <= _TICKS)
+
+
+def _ticks(step: float, lowest: float, highest: float) -> list[float]:
+    return [place * step for place in range(ceil(lowest / step), floor(highest / step) + 1)]

@@ -1,0 +1,93 @@
+"""Places that nobody else is to see: [[privacy.zones]] of goals.toml, and what they hide of whatever leaves the machine. Pure.
+
+[[privacy.zones]]
+place = [52.5163, 13.3777]   # latitude and longitude, WGS 84
+radius_m = 400               # at least 200
+
+Of a track its start and its end are cut, up to the first and from the last point outside all zones; of a heat map every cell in
+one. Polars is imported where tracks are cut alone, so that goals are read fast.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from strava_pipeline.core.geodesy import column_distance_m, distance_m
+
+if TYPE_CHECKING:
+    import polars as pl
+
+LEAST_RADIUS_M, MOST_RADIUS_M = 200.0, 20_000.0  # smaller ones give a house away; larger ones are slips
+_NAMES = ("place", "radius_m")
+_EXAMPLE = "[[privacy.zones]] with place = [52.5163, 13.3777] and radius_m = 400"
+
+
+@dataclass(frozen=True, slots=True)
+class PrivacyZone:
+    """A circle around a place: degrees of WGS 84, and metres."""
+
+    latitude: float
+    longitude: float
+    radius_m: float
+
+    def __repr__(self) -> str:
+        return f"PrivacyZone(…, {self.radius_m:.0f} m)"  # where it lies is what nobody is to see
+
+    def holds(self, latitude: float, longitude: float, margin_m: float = 0.0) -> bool:
+        """Whether a position lies in it, or nearer to it than `margin_m`."""
+        return distance_m(self.latitude, self.longitude, latitude, longitude) <= self.radius_m + margin_m
+
+
+def read_zones(document: Any, faults: list[str]) -> tuple[PrivacyZone, ...]:
+    """The zones in the table [privacy]. Faults are added to `faults`, each with its place; none holds a position."""
+    if not isinstance(document, Mapping):
+        faults.append(f"privacy: zones stand in tables of their own: {_EXAMPLE}")
+        return ()
+    for name in document.keys() - {"zones"}:
+        faults.append(f"[privacy] {name}: no value has this name; there is zones")
+    zones = document.get("zones", [])
+    if not isinstance(zones, list):
+        faults.append(f"[privacy] zones: {_EXAMPLE}")
+        return ()
+    found = [_zone(f"[[privacy.zones]] {number}", zone, faults) for number, zone in enumerate(zones, start=1)]
+    return tuple(zone for zone in found if zone is not None)
+
+
+def _zone(where: str, given: Any, faults: list[str]) -> PrivacyZone | None:
+    if not isinstance(given, Mapping):
+        faults.append(f"{where}: a zone is a table: {_EXAMPLE}")
+        return None
+    for name in given.keys() - {*_NAMES}:
+        faults.append(f"{where} {name}: no value has this name; there are {', '.join(_NAMES)}")
+    place, radius = given.get("place"), given.get("radius_m")
+    is_place = isinstance(place, list) and len(place) == 2 and all(map(_is_number, place))
+    if not isinstance(place, list) or not is_place or abs(place[0]) > 90 or abs(place[1]) > 180:
+        faults.append(f"{where} place: not a latitude and a longitude in degrees, like [52.5163, 13.3777]")
+        return None
+    if not _is_number(radius) or not LEAST_RADIUS_M <= float(str(radius)) <= MOST_RADIUS_M:
+        faults.append(f"{where} radius_m: not a number of {LEAST_RADIUS_M:.0f} to {MOST_RADIUS_M:,.0f}")
+        return None
+    return PrivacyZone(float(place[0]), float(place[1]), float(str(radius)))
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def cut_ends(points: "pl.DataFrame", zones: Sequence[PrivacyZone]) -> "pl.DataFrame":
+    """A track (columns of the table `tracks`, in order) without its start and its end in zones.
+
+    Points without a position go with the start and the end that they are in. A track that never leaves the zones is empty.
+    """
+    import polars as pl
+
+    if not zones:
+        return points
+    here = (pl.col("latitude"), pl.col("longitude"))
+    inside = pl.any_horizontal(
+        column_distance_m(pl.lit(zone.latitude), pl.lit(zone.longitude), *here) <= zone.radius_m for zone in zones
+    )
+    outside = points.select(place=pl.int_range(pl.len()), shown=~inside).filter("shown")["place"]
+    if outside.is_empty():
+        return points.clear() if points["latitude"].is_not_null().any() else points
+    return points.slice(outside[0], outside[-1] - outside[0] + 1)

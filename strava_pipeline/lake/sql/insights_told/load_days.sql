@@ -1,0 +1,22 @@
+-- Fitness, fatigue and form of each day of the year so far (`until`), carried on through the rest since the last activity.
+WITH of_year AS (
+    SELECT measure, on_day, fitness, fatigue, form
+    FROM training_load
+    WHERE athlete_id = $athlete_id AND year(on_day) = $year AND on_day <= $until
+),
+last AS (
+    SELECT measure, max(on_day) AS on_day, arg_max(fitness, on_day) AS fitness, arg_max(fatigue, on_day) AS fatigue FROM of_year GROUP BY measure
+),
+rest AS (
+    SELECT *, unnest(range(1, $until - on_day + 1)) AS days FROM last
+)
+SELECT measure, on_day, fitness, fatigue, form FROM of_year
+UNION ALL
+SELECT
+    measure,
+    on_day + days::INTEGER,
+    fitness * (41.0 / 42) ** days,
+    fatigue * (6.0 / 7) ** days,
+    fitness * (41.0 / 42) ** (days - 1) - fatigue * (6.0 / 7) ** (days - 1)
+FROM rest
+ORDER BY measure, on_day

@@ -1,0 +1,72 @@
+"""Privacy zones: what may stand in goals.toml, and what they cut of a track."""
+
+import tomllib
+
+import polars as pl
+import pytest
+
+from strava_pipeline.core.insights.goals import GoalsError, read_goals
+from strava_pipeline.core.privacy import PrivacyZone, cut_ends
+
+HOME = PrivacyZone(50.0, 8.0, 300.0)
+
+
+def track(*latitudes: float | None) -> pl.DataFrame:
+    """Points on the meridian of home."""
+    return pl.DataFrame(
+        {"latitude": latitudes, "longitude": [None if each is None else 8.0 for each in latitudes]},
+        {"latitude": pl.Float64, "longitude": pl.Float64},
+    )
+
+
+@pytest.mark.parametrize(
+    ("given", "shown"),
+    [
+        ((50.0, 50.002, 50.004, 50.01, 50.003, 50.0), (50.004, 50.01, 50.003)),  # 0.003° are 334 m
+        ((50.01, 50.0, 50.02), (50.01, 50.0, 50.02)),  # came through, and neither starts nor ends there
+        ((None, 50.0, None, 50.01, None, 50.02, None), (50.01, None, 50.02)),
+        ((50.0, 50.001), ()),
+        ((None, None), (None, None)),  # indoors: there is no position to hide
+        ((), ()),
+    ],
+)
+def test_start_and_end_are_cut_up_to_the_last_point_in_a_zone(
+    given: tuple[float | None, ...], shown: tuple[float | None, ...]
+) -> None:
+    far = PrivacyZone(-30.0, 100.0, 5000.0)
+    assert cut_ends(track(*given), [far, HOME])["latitude"].to_list() == list(shown)
+    assert cut_ends(track(*given), []).height == len(given)
+
+
+def test_zones_are_read_and_show_no_place_of_theirs() -> None:
+    goals = read_goals(tomllib.loads("[[privacy.zones]]\nplace = [50, 8.0]\nradius_m = 300\n"))
+    assert goals.zones == (HOME,)
+    assert "50" not in repr(goals.zones)
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ("privacy = 1", "privacy: zones stand in tables of their own"),
+        ("[privacy]\nzone = []", "[privacy] zone: no value has this name"),
+        ("[privacy]\nzones = 3", "[privacy] zones: "),
+        ("[privacy]\nzones = [3]", "[[privacy.zones]] 1: a zone is a table"),
+        ("[[privacy.zones]]\nplace = [51.23456, 8, 1]\nradius_m = 300", "[[privacy.zones]] 1 place: not a latitude"),
+        ("[[privacy.zones]]\nplace = [151.23456, 8]\nradius_m = 300", "[[privacy.zones]] 1 place: not a latitude"),
+        ("[[privacy.zones]]\nradius_m = 300", "[[privacy.zones]] 1 place: not a latitude"),
+        (
+            "[[privacy.zones]]\nplace = [51.23456, 8]\nradius_m = 199",
+            "[[privacy.zones]] 1 radius_m: not a number of 200",
+        ),
+        ("[[privacy.zones]]\nplace = [51.23456, 8]\nradius_m = true", "[[privacy.zones]] 1 radius_m: not a number"),
+        (
+            "[[privacy.zones]]\nplace = [51.23456, 8]\nradius = 300",
+            "[[privacy.zones]] 1 radius: no value has this name",
+        ),
+    ],
+)
+def test_faults_name_their_place_in_the_file_and_none_on_earth(text: str, fault: str) -> None:
+    with pytest.raises(GoalsError) as error:
+        read_goals(tomllib.loads(text))
+    assert fault in str(error.value)
+    assert "51.2" not in str(error.value)
