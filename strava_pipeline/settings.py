@@ -104,7 +104,7 @@ class Settings(BaseSettings):
     database_url: SecretStr | None = Field(None, alias="DATABASE_URL")
     sentry_dsn: SecretStr | None = Field(None, alias="SENTRY_DSN")
     sentry_sample_rate: float = Field(0.1, alias="SENTRY_SAMPLE_RATE", ge=0, le=1)
-    map_tiles_url: Tiles | None = Field(None, alias="MAP_TILES_URL")
+    map_tiles_url: Tiles | None = Field(None, alias="MAP_TILES_URL", repr=False)  # may carry a key
     map_tiles_attribution: Stripped = Field("© OpenStreetMap contributors", alias="MAP_TILES_ATTRIBUTION")
     providers_config: AbsolutePath = Field(Path("providers.toml"), alias="PROVIDERS_CONFIG")
     garmin_api_url: Server = Field("https://connectapi.garmin.com", alias="GARMIN_API_URL")

@@ -82,6 +82,22 @@ def test_limits_are_in_megabytes_and_by_default_those_of_the_readers(monkeypatch
     assert settings.trip_limits == TripLimits(column_bytes=5_000_000)
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "field", "expected"),
+    [
+        ("DASHBOARD_ADDRESS", " OFF ", "dashboard_address", "off"),
+        ("DASHBOARD_ADDRESS", "[::1]:80", "dashboard_address", "[::1]:80"),
+        ("DASHBOARD_HOSTS", "Rides.Example.org, [fd00::1],", "dashboard_hosts", "rides.example.org,fd00::1"),
+        ("MAP_TILES_URL", "https://{s}.a.example/{z}/{x}/{y}", "map_tiles_url", "https://{s}.a.example/{z}/{x}/{y}"),
+    ],
+)
+def test_settings_of_the_dashboard(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str, field: str, expected: str
+) -> None:
+    monkeypatch.setenv(name, value)
+    assert getattr(Settings.load(), field) == expected
+
+
 @pytest.mark.parametrize("name", ["days", "timezone", "STRAVA_DAYS", "STRAVA_timezone_", "strava_client_id"])
 def test_only_the_documented_names_count(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     monkeypatch.setenv(name, "3")
@@ -137,6 +153,12 @@ NO_LIMIT = {
         ("STRAVA_CLOCK_SPEED", "0", "greater than 0"),
         ("STRAVA_CLOCK_SPEED", "inf", "finite"),
         *((name, value, fault) for name in LIMITS for value, fault in NO_LIMIT.items()),
+        ("DASHBOARD_ADDRESS", "8723", "not a host and a port"),
+        ("DASHBOARD_HOSTS", "rides.example.org:443", "is no name of a host"),
+        ("DASHBOARD_HOSTS", "https://rides.example.org", "is no name of a host"),
+        ("MAP_TILES_URL", "https://tile.example.org", "no address of map tiles"),
+        ("MAP_TILES_URL", "http://tile.example.org/{z}/{x}/{y}.png", "write https://"),
+        ("SENTRY_SAMPLE_RATE", "2", "less than or equal to 1"),
         ("STRAVA_INSIGHT_SPORTS", "Ride,Quidditch", "no sport or group is called 'Quidditch'"),
         ("STRAVA_INSIGHT_SPORTS", ",", "no sport and no group is named"),
         ("STRAVA_TIMEZONE", "Mars/Olympus", "write one like Europe/London"),

@@ -62,7 +62,9 @@ class Guard:
         changes = request.method not in READING
         if changes and not is_same_origin(request.headers, self.site):
             raise ProblemError(403, "Another web page sent this request, or the browser does not say which one did.")
-        if is_open(request.url.path):
+        if is_open(
+            request.scope["path"]
+        ):  # what routes are found by; request.url is put together from the Host header, too
             return
         session = await self._session(request)
         if session is None:

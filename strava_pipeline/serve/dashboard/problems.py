@@ -80,7 +80,11 @@ def answer_problems(app: FastAPI) -> None:
 def wants_a_page(request: Request) -> bool:
     """Whether a browser shows the answer as a page of its own."""
     is_part = "hx-request" in request.headers  # HTMX puts an answer into a page
-    return "text/html" in request.headers.get("accept", "") and not is_part and not request.url.path.startswith("/api")
+    return (
+        "text/html" in request.headers.get("accept", "")
+        and not is_part
+        and not request.scope["path"].startswith("/api")
+    )
 
 
 async def _own(request: Request, error: Exception) -> Response:

@@ -181,9 +181,8 @@ class _Workers:
             return
         sys.stdout.flush()
         sys.stderr.flush()
-        before = signal.pthread_sigmask(
-            signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM}
-        )  # until its own handlers are there
+        # held back until the worker has handlers of its own, and is known here
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
         pid = os.fork()
         if pid == 0:
             self._be_worker(number)

@@ -22,7 +22,7 @@ def render(request: Request, name: str, values: Mapping[str, Any], *, status: in
     session = getattr(request.state, "session", None)  # without one, a page says nothing of the data
     layout = {
         "navigation": NAVIGATION if session else (),
-        "path": request.url.path,
+        "path": request.scope["path"],
         "csrf_token": session.csrf_token if session else None,
         "published": _local(published_at(site.lake), site.settings.timezone) if session else None,
     }

@@ -37,11 +37,12 @@ class Site:
 
     @property
     def cookie(self) -> str:
-        """The name of the session's cookie. Browsers don't tell ports apart, and a machine may have several dashboards."""
+        """The name of the session's cookie. Browsers don't tell ports apart, and a machine may have several dashboards.
+
+        What begins with `__Host-` is taken by browsers over https alone, and for this host alone.
+        """
         name = f"dashboard_{self.settings.dashboard_address.rpartition(':')[2]}"
-        return (
-            f"__Host-{name}" if self.behind_proxy else name
-        )  # which browsers take over https alone, for this host alone
+        return f"__Host-{name}" if self.behind_proxy else name
 
     @property
     def hosts(self) -> frozenset[str]:
