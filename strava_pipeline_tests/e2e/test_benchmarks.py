@@ -43,6 +43,8 @@ def test_every_stage_is_measured_beside_its_floor() -> None:
         assert 0 < stages["listing"]["calls"] <= stages["shards"]["calls"], name
         assert all(figures["of_strava"] > 0 for figures in stages.values()), name
     assert told["providers"]["40"].keys() == {"strava", *PROVIDERS}
+    of_table = told["providers"]["40"]["spreadsheet"]
+    assert of_table["workbook"]["calls"] == of_table["listing"]["calls"], "the floor reads every row"
     assert told["comparing"]["20"].keys() == {"floor", "month", "months", "everything"}
     tracks = told["tracks"]["3"]
     assert {stage: figures["calls"] for stage, figures in tracks.items()} == {"floor": 3, "measure": 3, "one_more": 1}

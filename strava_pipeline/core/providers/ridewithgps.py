@@ -108,7 +108,7 @@ def read_row(trip: Json) -> ProviderRow | None:
     metrics, zone = _of_metrics(trip.get("metrics")), trip.get("time_zone")
     given = {**metrics, **_present(trip)} if metrics else trip
     summary = start_fields(began, zone if isinstance(zone, str) else None)
-    unread: set[str] = set()  # of the names that are read, those that hold what can't be
+    unread: set[str] = set()  # fields with a column that hold what can't be read: they stay in `extra`
     for theirs, ours, divisor in _NUMBERS:
         if (value := given.get(theirs)) is not None:
             if (number := _number(value)) is None:
