@@ -117,10 +117,13 @@ def _pull(settings: "Settings", month: str, *, as_json: bool, verbose: bool) -> 
 
     report = Report(as_json=as_json)
     wants = wanted(settings, month=month, years=[], everything=False)
-    enabled, found = enabled_providers(settings), {}
-    try:
-        if settings.client_id:
+    enabled, found, unexpected = enabled_providers(settings), {}, None
+    if settings.client_id:
+        try:
             found = pull_strava_month(settings, wants, report=report, verbose=verbose)
-    finally:  # also after what nobody expected
-        found |= pull_providers(settings, enabled, wants, allow_shrink=False, report=report, verbose=verbose)
+        except Exception as error:  # noqa: BLE001 - of Strava; raised when the others have been pulled
+            unexpected = error
+    found |= pull_providers(settings, enabled, wants, allow_shrink=False, report=report, verbose=verbose)
+    if unexpected is not None:
+        raise unexpected
     return found

@@ -2,6 +2,8 @@
 
 import json
 import logging
+import os
+import signal
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -14,6 +16,7 @@ import typer
 from strava_pipeline.core.providers import spec_of
 from strava_pipeline.core.years import month_window
 from strava_pipeline.ingest.clock import ServerClock
+from strava_pipeline.ingest.http import Exchange, Wire
 from strava_pipeline.ingest.providers_file import ProviderChoice
 from strava_pipeline.lake.bronze.listings import listings
 from strava_pipeline.lake.gold.publish import publish
@@ -285,7 +288,7 @@ def test_a_month_is_pulled_on_demand_and_a_limit_ends_with_3(
 
 @pytest.mark.slow
 def test_a_month_of_all_services_is_pulled_though_one_fails_and_then_compared(
-    rig: Rig, services: tuple[ToySubject, Toy], type_on: TypeOn
+    rig: Rig, services: tuple[ToySubject, Toy], type_on: TypeOn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     services[0].fail(kind="status", status=500, times=3)
     said = type_on(rig)("sync-month", "2025-02", "--json")
@@ -301,6 +304,16 @@ def test_a_month_of_all_services_is_pulled_though_one_fails_and_then_compared(
     assert said.code == 0
     assert "\nListed 2 activities of Toy in 3 calls" in said.out
     assert f"\n2025-02  in sync, {len(here) + 1} activities\n" in said.out
+
+    send = Wire.send
+
+    def interrupted(wire: Wire, method: str, url: str, **options: Any) -> Exchange:
+        os.kill(os.getpid(), signal.SIGINT)  # Ctrl-C, while Strava is asked
+        return send(wire, method, url, **options)
+
+    monkeypatch.setattr(Wire, "send", interrupted)
+    said = type_on(rig)("sync-month", "2025-02")
+    assert (said.code, said.out) == (130, "Strava\n"), "no other service is asked after it"
 
 
 @pytest.mark.parametrize(
