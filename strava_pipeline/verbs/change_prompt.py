@@ -92,9 +92,8 @@ class _Asking:
 
     def _decide(self, verdict: Verdict, states: States) -> None:
         """Record the decision about what was shown. What became another change meanwhile stays undecided, and is said."""
-        wanted = [Wanted(key, seal_of(key, shown(state))) for key, state in states.items()]
         try:
-            self.decided[verdict] += len(decide(self.settings, verdict, wanted, self.by))
+            self.decided[verdict] += len(decide(self.settings, verdict, _as_shown(states), self.by))
         except PipelineError as error:
             print_wrapped(str(error), style="yellow")
 
@@ -107,5 +106,8 @@ def approve_or_reject_group(settings: Settings, verdict: Verdict, states: dict[s
     out.print()
     if not typer.confirm(f"{verb} {'it' if len(states) == 1 else f'all {len(states)}'}?", err=True):
         return 0
-    wanted = [Wanted(key, seal_of(key, shown(state))) for key, state in states.items()]
-    return len(decide(settings, verdict, wanted, by))
+    return len(decide(settings, verdict, _as_shown(states), by))
+
+
+def _as_shown(states: States) -> list[Wanted]:
+    return [Wanted(key, seal_of(key, shown(state))) for key, state in states.items()]

@@ -52,6 +52,8 @@ def print_group(group: Group) -> None:
     for key, state in group.states.items():
         change = state.change
         print_wrapped(f"{key}  {_day(change)}  {_title(change)}".rstrip(), indent=2)
+        if change.undoes:
+            print_wrapped(f"takes {change.undoes} back:", indent=4)
         before = "" if _is_new(change) else f"{_shown(change, change.old)} → "
         print_wrapped(f"{before}{new_value(change)}", indent=4)
         if state.reason:

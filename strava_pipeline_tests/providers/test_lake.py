@@ -10,14 +10,17 @@ from typing import Any
 
 import pytest
 
+from strava_pipeline.core.changes.records import Change
 from strava_pipeline.core.errors import PipelineError
-from strava_pipeline.core.providers import spec_of
+from strava_pipeline.core.providers import ReadPage, spec_of
 from strava_pipeline.core.sources import hashed_id
 from strava_pipeline.lake import providers
+from strava_pipeline.lake.bronze.landing import next_number
 from strava_pipeline.lake.bronze.listing import Listing, begin_listing
 from strava_pipeline.lake.bronze.listings import listings
 from strava_pipeline.lake.bronze.manifests import Mode, Window
 from strava_pipeline.lake.files import unpacked_json
+from strava_pipeline.lake.gold.changes import newest_landings
 from strava_pipeline.lake.gold.warehouse import reading, revision
 from strava_pipeline.lake.imports.merge import has_files
 from strava_pipeline.lake.paths import Lake
@@ -176,3 +179,32 @@ def test_the_records_of_files_are_read_as_often_for_many_years_as_for_one(
     reads.clear()
     assert has_files(lake)
     assert not reads, "a look at the folders is enough"
+
+
+@pytest.mark.parametrize(
+    ("source", "mode", "request_", "is_newer_for"),
+    [
+        ("strava", "event", {"id": 5}, {"5"}),
+        ("toy", "feed", {"id": "5"}, {"5"}),
+        ("toy", "feed", {}, set()),  # what was read back after a change: its outcome is newer
+        ("toy", "all", {"page": 1}, {"5", "6", None}),
+        ("strava", "month", {"page": 1}, {"5", "6", None}),
+    ],
+)
+def test_an_answer_about_one_activity_is_newer_for_that_one_alone(
+    lake: Lake, source: str, mode: Mode, request_: dict[str, Any], is_newer_for: set[str | None]
+) -> None:
+    for name in ("strava", "toy"):
+        whole = begin_listing(lake, Window(mode="all", after=None, before=None), athlete_id=7, at=NOW, source=name)
+        whole.land(ReadPage([]), b"[]", {"page": 1}, NOW, YEARS)
+    so_far = next_number(lake, NOW)
+    listing = begin_listing(lake, Window(mode=mode, after=None, before=None), athlete_id=7, at=NOW, source=source)
+    listing.land(ReadPage([]), b"[]", request_, NOW, YEARS)
+    landed = newest_landings(lake)
+    for place in (source, "strava" if source == "toy" else "toy"):
+        changes = {
+            key: Change(kind="update_name", provider=place, month="2025-05", source_id=key, new="a")
+            for key in ("5", "6", None)
+        }
+        found = {key for key, change in changes.items() if landed.newest(change) > so_far}
+        assert found == (is_newer_for if place == source else set()), place
