@@ -205,7 +205,7 @@ class RequestView:
     looked_at: datetime | None
 
 
-_KILLED = "Its process is gone (a power cut, a kill). What it had fetched is kept; ask again to go on there."
+_KILLED = "Its process is gone (a power cut, a kill). What it had fetched is kept. Dagster's daemon begins the run again."
 
 
 def request_view(lake: Lake, logs_dir: Path, request_id: str, now: datetime) -> RequestView | None:
