@@ -15,7 +15,7 @@ from pathlib import Path
 from secrets import token_hex
 from typing import Annotated, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
 from strava_pipeline.core.errors import PipelineError
 from strava_pipeline.lake.files import stamp, write_whole
@@ -76,7 +76,6 @@ class ImportWanted(_Wanted):
 
 
 Wanted = PullWanted | MonthWanted | ApplyWanted | BackfillWanted | ImportWanted
-_WANTED: TypeAdapter[Wanted] = TypeAdapter(Annotated[Wanted, Field(discriminator="kind")])
 
 
 class Request(BaseModel):
@@ -205,7 +204,9 @@ class RequestView:
     looked_at: datetime | None
 
 
-_KILLED = "Its process is gone (a power cut, a kill). What it had fetched is kept. Dagster's daemon begins the run again."
+_KILLED = (
+    "Its process is gone (a power cut, a kill). What it had fetched is kept. Dagster's daemon begins the run again."
+)
 
 
 def request_view(lake: Lake, logs_dir: Path, request_id: str, now: datetime) -> RequestView | None:
@@ -302,8 +303,3 @@ def _write(lake: Lake, request_id: str, state: RequestState) -> None:
     if _ID.fullmatch(request_id) and _path(lake, request_id).exists():
         with suppress(OSError):
             write_whole(requests_folder(lake) / f"{request_id}{_STATE}", state.model_dump_json().encode())
-
-
-def wanted_of(content: object) -> Wanted:
-    """What a request asks for, by its JSON. Raises pydantic's ValidationError."""
-    return _WANTED.validate_python(content)

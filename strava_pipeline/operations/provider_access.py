@@ -198,6 +198,8 @@ class ProviderStatus:
 def provider_statuses(settings: Settings, now: datetime) -> dict[str, ProviderStatus]:
     """The status of each enabled provider, by name. Raises UnusableProvidersError."""
     lake, states = Lake(settings.data_dir), provider_states(settings)
+    if not states:
+        return {}
     published = _published_activities(lake, list(states))
     unreadable = Counter(row.source for row in unreadable_rows(lake))
     held = Counter(each.source for each, _ in failing_now(lake) if each.files.is_quarantined)

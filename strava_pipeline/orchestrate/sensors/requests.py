@@ -89,7 +89,7 @@ def requests_sensor(
                 _settle(lake, request, runs, now())
             else:
                 try:
-                    yield _run_request(settings, request, clock.now())
+                    yield run_request(settings, request, clock.now())
                 except PipelineError as error:  # what was possible when it was asked for is so no more
                     end_request(lake, request.id, "failed", now(), str(error))
 
@@ -109,16 +109,16 @@ def _settle(lake: Lake, request: Request, runs: Sequence[dg.DagsterRun], at: dat
         end_request(lake, request.id, "done" if succeeded else "failed", at, "" if succeeded else _SILENT)
 
 
-def _run_request(settings: Settings, request: Request, now: datetime) -> dg.RunRequest:
+def run_request(settings: Settings, request: Request, now: datetime) -> dg.RunRequest:
     """The run that a request comes to. Raises PipelineError where it can't be carried out any more."""
     refuse_request(settings, request.wanted, now)
-    found = _asked(settings, request.wanted, now)
+    found = _planned(settings, request.wanted, now)
     tags = {**found.tags, **FIRST, DATA_DIR: str(settings.data_dir), REQUEST: request.id}
     return dg.RunRequest(run_key=request.id, job_name=found.job_name, run_config=found.run_config, tags=tags)
 
 
-def _asked(settings: Settings, wanted: Wanted, now: datetime) -> dg.RunRequest:
-    """Its job, config and years."""
+def _planned(settings: Settings, wanted: Wanted, now: datetime) -> dg.RunRequest:
+    """The job of what a person wants, with its config and years."""
     years = year_range(settings.first_year, now)
     match wanted:
         case PullWanted(provider=name) if name == STRAVA:

@@ -6,10 +6,10 @@ from fastapi import APIRouter, Body, Depends, Path, Query
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
-from strava_pipeline.core.changes.states import State
+from strava_pipeline.core.changes.states import State, Verdict
 from strava_pipeline.core.errors import UnknownIdError
 from strava_pipeline.serve.dashboard.answers import Limit, json_answer, only_known_parameters
-from strava_pipeline.serve.dashboard.pipeline import Verdict
+from strava_pipeline.serve.dashboard.problems import ProblemError
 from strava_pipeline.serve.dashboard.site import CurrentPipeline
 
 router = APIRouter(prefix="/api/changes", dependencies=[Depends(only_known_parameters)], tags=["changes"])
@@ -38,7 +38,9 @@ def changes(
 ) -> Response:
     """Changes by id, the first proposed first, each with a seal; and the cursor of the next page."""
     found = [(key, each) for key, each in pipeline.changes().items() if status in (None, each["status"])]
-    begin = next((place for place, (key, _) in enumerate(found, 1) if key == cursor), 0)
+    begin = 0 if cursor is None else next((place for place, (key, _) in enumerate(found, 1) if key == cursor), None)
+    if begin is None:
+        raise ProblemError(400, "The cursor is not usable: it is `next` of the page before, with the same status.")
     page = found[begin : begin + limit]
     rest = page[-1][0] if begin + limit < len(found) else None
     return json_answer({"changes": dict(page), "next": rest})

@@ -5,11 +5,10 @@ the same functions. Values are what docs/formats.md shows; what is raised are er
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any, Literal, Protocol
+from typing import Any, Protocol
 
+from strava_pipeline.core.changes.states import Verdict
 from strava_pipeline.lake.requests import Wanted
-
-Verdict = Literal["approved", "rejected"]
 
 
 class Pipeline(Protocol):

@@ -27,7 +27,7 @@ from strava_pipeline.lake.requests import (
 from strava_pipeline.operations.changes.asking import propose_month
 from strava_pipeline.operations.dashboard import DashboardPipeline
 from strava_pipeline.orchestrate.build import build_defs
-from strava_pipeline.orchestrate.sensors.requests import _run_request
+from strava_pipeline.orchestrate.sensors.requests import run_request
 from strava_pipeline.orchestrate.tags import REQUEST
 from strava_pipeline_tests.orchestrate.sensors.ticks import Watch, watched
 from strava_pipeline_tests.providers.test_comparing import at_strava, choose
@@ -137,7 +137,7 @@ def test_each_kind_has_its_job_years_and_config(tmp_path: Path, monkeypatch: pyt
             ImportWanted(kind="import", names=("one.zip",)),
         ):
             request = keep_request(world.run().lake, wanted, now - timedelta(hours=1), "a test")
-            asked = _run_request(world.settings, request, now)
+            asked = run_request(world.settings, request, now)
             assert asked.job_name is not None
             assert defs.resolve_job_def(asked.job_name)
             years = [asked.tags.get(f"dagster/asset_partition_range_{edge}") for edge in ("start", "end")]

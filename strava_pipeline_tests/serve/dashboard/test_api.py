@@ -15,6 +15,7 @@ import polars as pl
 import pytest
 from starlette.testclient import TestClient
 
+from strava_pipeline.lake.dashboard.rows import Cursor
 from strava_pipeline.lake.gold.publish import publish
 from strava_pipeline.lake.gold.warehouse import writing
 from strava_pipeline.lake.notifications import notify
@@ -167,6 +168,9 @@ def test_calendar_services_gear_and_a_year(api: TestClient) -> None:
         ("/api/changes/abc", 404),
         ("/api/changes/x%27y", 400),
         ("/api/changes?status=odd", 400),
+        ("/api/changes?cursor=0f3c", 400),
+        ("/api/activities?search=%00%ff&from=0001-01-01&to=9999-12-31", 200),
+        (f"/api/activities?cursor={Cursor(2**63 - 1, -(2**63) + 1).text}", 200),
         ("/api/requests/20261120T080206564698Z-0123abcd", 404),
         ("/api/requests/..%2f..%2fetc", 404),
         ("/api/gear?limit=1", 400),

@@ -3,25 +3,28 @@
 WITH used AS (
     SELECT
         coalesce(gear_source, source) AS source,
-        coalesce(gear_id, trim(extra ->> '$.equipment')) AS gear_id,
-        gear_id IS NULL AS is_text,
-        start_date_local::DATE AS on_day,
-        CASE WHEN distance BETWEEN 0 AND 4e7 THEN distance END AS distance_m, -- as in counted_activities
-        CASE WHEN moving_time BETWEEN 0 AND 1e9 THEN moving_time END AS moving_time_seconds
+        coalesce(gear_id, trim(extra ->> '$.equipment')) AS spelling,
+        CASE WHEN gear_id IS NULL THEN lower(nfc_normalize(spelling)) ELSE gear_id END AS piece,
+        count(*) AS activities,
+        sum(CASE WHEN distance BETWEEN 0 AND 4e7 THEN distance END) AS distance_m, -- as in counted_activities
+        sum(CASE WHEN moving_time BETWEEN 0 AND 1e9 THEN moving_time END) AS moving_time_seconds,
+        min(start_date_local::DATE) AS first_on,
+        max(start_date_local::DATE) AS last_on
     FROM activities_all
-    WHERE deleted_at IS NULL AND coalesce(gear_id, trim(extra ->> '$.equipment')) <> '' AND (extra ->> '$.not_counted') IS NULL
+    WHERE deleted_at IS NULL AND spelling <> '' AND (extra ->> '$.not_counted') IS NULL
+    GROUP BY ALL
 ),
 summed AS (
     SELECT
         source,
-        mode(gear_id) AS gear_id,
-        count(*) AS activities,
+        arg_max(spelling, (activities, spelling)) AS gear_id,
+        sum(activities)::BIGINT AS activities,
         coalesce(sum(distance_m), 0) AS distance_m,
         coalesce(sum(moving_time_seconds), 0)::BIGINT AS moving_time_seconds,
-        min(on_day) AS first_on,
-        max(on_day) AS last_on
+        min(first_on) AS first_on,
+        max(last_on) AS last_on
     FROM used
-    GROUP BY source, CASE WHEN is_text THEN lower(nfc_normalize(gear_id)) ELSE gear_id END
+    GROUP BY source, piece
 )
 SELECT
     source,
