@@ -25,7 +25,10 @@ def dashboard(
         typer.Option("--behind-proxy", help="A proxy in front speaks https; needs a password and DASHBOARD_HOSTS."),
     ] = False,
 ) -> None:
-    """Run the dashboard: your activities in a browser, on this machine alone."""
+    """Run the dashboard: your activities in a browser, on this machine alone.
+
+    `dashboard link` prints an address that logs a browser in, once; `dashboard password` sets a password in its place.
+    """
     from contextlib import suppress
 
     from strava_pipeline.settings import Settings

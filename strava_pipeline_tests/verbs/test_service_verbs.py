@@ -106,6 +106,7 @@ def test_without_a_service_nothing_is_ended_made_or_followed(rig: Rig, type_on: 
         "pid": None,
         "ui": None,
         "intake": None,
+        "dashboard": None,
         "heard_at": None,
         "silent": False,
         "schedules": None,

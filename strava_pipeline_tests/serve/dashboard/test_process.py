@@ -118,9 +118,17 @@ def sentry() -> Iterator[tuple[str, "Queue[bytes]"]]:
         server.shutdown()
 
 
+def read_until(terminal: int, text: str) -> str:
+    """What comes from the terminal up to a text."""
+    read = ""
+    while text not in read:
+        read += os.read(terminal, 4096).decode()
+    return read
+
+
 @contextmanager
-def started(folder: Path, **settings: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
-    """`dashboard --workers 2` in a terminal, and the address that it prints there. Its standard output goes to the file `log`."""
+def started(folder: Path, **settings: str) -> Iterator[tuple[subprocess.Popen[str], str, int]]:
+    """`dashboard --workers 2` in a terminal, the address that it prints there, and the terminal. Its standard output goes to the file `log`."""
     environment = {"PATH": os.environ["PATH"], "HOME": str(folder), "XDG_STATE_HOME": str(folder / "state"), **settings}
     ours, theirs = pty.openpty()
     with (folder / "log").open("w") as log:
@@ -134,10 +142,8 @@ def started(folder: Path, **settings: str) -> Iterator[tuple[subprocess.Popen[st
         )
     os.close(theirs)
     try:
-        printed = ""
-        while "http" not in printed or "\n" not in printed.partition("http")[2]:
-            printed += os.read(ours, 4096).decode()
-        yield process, re.findall(r"http\S+", printed)[0]
+        printed = read_until(ours, "logs one browser in")
+        yield process, re.findall(r"http\S+", printed)[0], ours
     finally:
         process.kill()
         process.wait()
@@ -158,6 +164,7 @@ def test_a_person_logs_in_by_the_address_and_two_workers_answer_until_they_are_s
         started(tmp_path, DASHBOARD_ADDRESS=f"127.0.0.1:{port}", SENTRY_DSN=dsn, SENTRY_SAMPLE_RATE="1") as (
             process,
             address,
+            terminal,
         ),
     ):
         lake = Lake(tmp_path / "data")
@@ -184,7 +191,12 @@ def test_a_person_logs_in_by_the_address_and_two_workers_answer_until_they_are_s
         shown = (tmp_path / "log").read_text() + envelope.decode()
         assert not [secret for secret in (token, *browser.cookies.values(), "127.0.0.1") if secret in shown]
 
+        with socket.create_connection(("127.0.0.1", port)) as odd:
+            odd.sendall(b"nonsense\r\n\r\n")
+        assert re.search(r"dashboard worker [12] \(\d+\) WARNING uvicorn", read_until(terminal, "Invalid HTTP request"))
+
         os.kill(min(workers), signal.SIGKILL)
+        assert "of the dashboard ended by itself (exit -9)" in read_until(terminal, "started again")
         while len(workers) < 3:
             workers |= answering()
         process.send_signal(signal.SIGTERM)
