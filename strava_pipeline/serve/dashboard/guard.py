@@ -16,6 +16,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from strava_pipeline.core.errors import PipelineError
 from strava_pipeline.serve.dashboard.problems import ProblemError, problem, wants_a_page
 from strava_pipeline.serve.dashboard.records.store import Session
 from strava_pipeline.serve.dashboard.site import Site
@@ -51,6 +52,8 @@ class Guard:
                 await self._let_through(request)
             except ProblemError as error:
                 await self._refusal(request, error)(scope, receive, send)
+            except PipelineError as error:  # the records are out of reach
+                await problem(request, ProblemError(503, str(error)))(scope, receive, send)
             else:
                 await self.app(scope, receive, send)
 

@@ -42,3 +42,18 @@ def test_each_kind_of_error_has_its_status_and_no_text_of_others(
     assert line.startswith("ValueError at ")
     assert line.endswith("broken")
     assert "hush" not in caplog.text
+
+
+def test_records_out_of_reach_are_said_and_nobody_is_let_in(dashboard: Dashboard) -> None:
+    browser = dashboard.browser()
+    token = dashboard.site.records.add_link(dashboard.time)
+    (dashboard.site.lake.state / "app.sqlite3").unlink()
+    dashboard.site.records.close()
+    for path in ("/", "/api/providers", f"/login?token={token}"):
+        answer = browser.get(path)
+        assert (answer.status_code, answer.headers["content-type"]) == (503, MEDIA_TYPE)
+        assert answer.json()["detail"].startswith(
+            "The dashboard's sessions can't be read or written (OperationalError)."
+        )
+        assert token not in answer.text
+    assert browser.get("/health").status_code == 200

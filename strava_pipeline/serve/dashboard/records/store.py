@@ -13,6 +13,9 @@ from importlib.resources import files
 from typing import Any
 
 from sqlalchemy import Engine, Row, TextClause, text
+from sqlalchemy.exc import SQLAlchemyError
+
+from strava_pipeline.core.errors import PipelineError
 
 SESSION = timedelta(days=30)  # then a browser has to log in again
 LINK = timedelta(hours=24)  # then a link that nobody opened logs in no more
@@ -97,11 +100,17 @@ class Records:
         self._run("remove_old_attempts", now=_seconds(now), forgotten_after=_of(FORGOTTEN_AFTER))
 
     def _run(self, name: str, **parameters: Any) -> Row[Any] | None:
-        """Run a statement in a transaction; its first row, if it has rows."""
+        """Run a statement in a transaction; its first row, if it has rows. PipelineError where the database can't be used."""
         values: Mapping[str, Any] = parameters
-        with self._engine.begin() as connection:
-            result = connection.execute(_statement(name), values)
-            return result.first() if result.returns_rows else None
+        try:
+            with self._engine.begin() as connection:
+                result = connection.execute(_statement(name), values)
+                return result.first() if result.returns_rows else None
+        except SQLAlchemyError as error:  # its text may name the database's address
+            raise PipelineError(
+                f"The dashboard's sessions can't be read or written ({type(error).__name__}). Check the database that "
+                "DATABASE_URL names, or the disk and the permissions of the data folder, and start the dashboard again."
+            ) from None
 
 
 @cache
