@@ -30,7 +30,7 @@ LOOKBACK := $(if $(DAYS),--days $(DAYS))
 .DEFAULT_GOAL := help
 .PHONY: help install image demo demo-archive dev test test-slow soak bench coverage test-samples test-all lint types contracts pre-commit format check docs graph screenshots clean test-container \
 	auth status doctor plan run run-lite run-all compact recompact rebuild reconcile enrich enrich-all flow flow-backfill refresh streams backfill \
-	quarantine profile trips import archive matches insights report goals duck schema sql logs service service-up purge emulator \
+	quarantine profile trips import archive matches insights export report goals duck schema sql logs service service-up purge emulator \
 	dashboard serve subscription webhooks providers changes sync-month calendar notifications
 
 help: ## List the targets.
@@ -166,6 +166,7 @@ calendar: ## By month: what each service has, and where services differ.
 duck: ## A SQL prompt on the published warehouse.
 schema: ## Tables and columns, with units and meanings.
 insights: ## A year: totals, goals and pace, records, streaks, gear, training load.
+export: ## An activity as a file: GPX, TCX, CSV, Parquet, or the original.
 report: ## A year as one HTML page: charts, calendar, months, records.
 goals: ## Your goals in goals.toml: check them.
 matches: ## Activities from several sources: list, explain, join, split.
@@ -272,6 +273,9 @@ insights: $(READY)
 
 report: $(READY)
 	$(CLI) report $(if $(YEAR),--year $(YEAR)) --html $(or $(HTML),report.html) $(ARGS)
+
+export: $(READY)
+	$(CLI) export $(or $(ARGS),--help)
 
 goals: $(READY)
 	$(CLI) goals $(or $(ARGS),check)

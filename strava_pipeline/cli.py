@@ -63,6 +63,7 @@ COMMANDS: dict[str, tuple[str, str, str, str]] = {
         "Look",
     ),
     "report": ("insights", "report", "A year as one HTML page: charts, calendar, months, records.", "Look"),
+    "export": ("export", "export", "An activity as a file: GPX, TCX, CSV, Parquet, or the original.", "Look"),
     "goals": ("insights", "goals", "Your goals in goals.toml: check them.", "Look"),
     "matches": ("matches", "matches", "Activities from several sources: list, explain, join, split.", "Look"),
     "logs": ("pipeline", "logs", "Logs of runs: the newest one, or remove old ones.", "Look"),

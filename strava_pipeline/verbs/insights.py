@@ -20,9 +20,12 @@ if TYPE_CHECKING:
     from strava_pipeline.core.insights.athlete import AthleteFrom
     from strava_pipeline.core.insights.documents import YearSummary
     from strava_pipeline.core.insights.goals import Goals
+    from strava_pipeline.core.insights.heat import HeatPicture
     from strava_pipeline.core.insights.services import GearService
+    from strava_pipeline.core.privacy import PrivacyZone
     from strava_pipeline.lake.gold.insights import Athlete
     from strava_pipeline.lake.gold.warehouse import Connection
+    from strava_pipeline.lake.paths import Lake
     from strava_pipeline.settings import Settings
 
 
@@ -105,29 +108,41 @@ def write_report(
     with_names: bool = False,
 ) -> "YearSummary":
     """Write the page of a year to `path`, whole or not at all. Raises UnusableGoalsError for a map without known zones."""
-    from strava_pipeline.core.insights.heat import heat_picture
     from strava_pipeline.core.insights.page import year_page
-    from strava_pipeline.lake.dashboard.activities import titles_of
-    from strava_pipeline.lake.dashboard.fitness import heat_map
     from strava_pipeline.lake.files import write_whole
     from strava_pipeline.lake.paths import Lake
     from strava_pipeline.lake.user_files import goals_of
-    from strava_pipeline.verbs.terminal import err
 
     lake = Lake(settings.data_dir)
     zones = goals_of(lake).zones if with_map else ()  # where the file can't be read, nobody knows what to leave out
     with _published(settings) as published:
         summary = _summary(published, year, sports)
         connection, athlete, _, _ = published
-        names = titles_of(connection, [each.activity_id for each in summary.records]) if with_names else None
-        heat = None
-        if with_map:
-            held = heat_map(connection, lake, athlete.id, years=[summary.number], zoom=_MAP_ZOOM, limit=_MAP_CELLS)
-            heat = heat_picture(held.cells, held.zoom, zones)
-            if heat is None:
-                err.print(f"No track of {summary.number} is there outside the privacy zones, so there is no map.")
+        names = _titles(connection, summary) if with_names else None
+        heat = _heat(lake, connection, athlete, summary.number, zones) if with_map else None
     write_whole(path, year_page(summary, names=names, heat=heat).encode())
     return summary
+
+
+def _titles(connection: "Connection", summary: "YearSummary") -> dict[int, str]:
+    from strava_pipeline.lake.dashboard.activities import titles_of
+
+    return titles_of(connection, [each.activity_id for each in summary.records])
+
+
+def _heat(
+    lake: "Lake", connection: "Connection", athlete: "Athlete", year: int, zones: "tuple[PrivacyZone, ...]"
+) -> "HeatPicture | None":
+    """Where the year's activities went; None, and a word about it, where there is no track."""
+    from strava_pipeline.core.insights.heat import heat_picture
+    from strava_pipeline.lake.dashboard.fitness import heat_map
+    from strava_pipeline.verbs.terminal import err
+
+    held = heat_map(connection, lake, athlete.id, years=[year], zoom=_MAP_ZOOM, limit=_MAP_CELLS)
+    heat = heat_picture(held.cells, held.zoom, zones)
+    if heat is None:
+        err.print(f"No track of {year} is there outside the privacy zones, so there is no map.")
+    return heat
 
 
 def _year_summary(settings: "Settings", year: int | None, sports: list[str] | None) -> "YearSummary":

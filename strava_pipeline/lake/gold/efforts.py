@@ -64,8 +64,13 @@ def effort_facts(connection: Connection, lake: Lake, keys: Collection[str], alon
     found = connection.execute(sql("effort_cells"), {"ids": ids})
     words = [column[0] for column in found.description][1:]
     cells = {key: dict(zip(words, values, strict=True)) for key, *values in found.fetchall()}
+    return Facts(cells, original_files(connection, lake, ids), alone)
+
+
+def original_files(connection: Connection, lake: Lake, ids: Collection[int]) -> dict[str, OriginalFile]:
+    """The file on disk that a device wrote of each activity, the likeliest one, by the id as text."""
     files: dict[str, OriginalFile] = {}
-    for key, sha256, name in connection.execute(sql("effort_files"), {"ids": ids}).fetchall():
+    for key, sha256, name in connection.execute(sql("effort_files"), {"ids": list(ids)}).fetchall():
         if key not in files and is_stored(lake, sha256):
             files[key] = OriginalFile(sha256, name)
-    return Facts(cells, files, alone)
+    return files

@@ -1,0 +1,136 @@
+"""The command `export activity`: one activity as a file for other programs, out of what is on disk. No call."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from strava_pipeline.core.files.writing import Titled
+    from strava_pipeline.core.privacy import PrivacyZone
+    from strava_pipeline.lake.paths import Lake
+
+export = typer.Typer(no_args_is_help=True, add_completion=False, help="An activity as a file: GPX, TCX, CSV, Parquet.")
+_NEGATIVE = {"ignore_unknown_options": True}  # ids of files are negative numbers, not options
+_FORMATS = (".gpx", ".tcx", ".csv", ".parquet")
+
+
+@export.callback()
+def _group() -> None:
+    """Files for other programs."""
+
+
+@export.command(context_settings=_NEGATIVE)
+def activity(
+    one: Annotated[int, typer.Argument(help="Id of an activity, any of its ids.", metavar="ID")],
+    to: Annotated[
+        Path, typer.Option("--to", help="The file to write; its ending says the format: .gpx, .tcx, .csv, .parquet.")
+    ],
+    original: Annotated[
+        bool, typer.Option("--original", help="The file that a device wrote, as it came, whatever the ending.")
+    ] = False,
+    full: Annotated[bool, typer.Option("--full", help="With what lies in privacy zones.")] = False,
+) -> None:
+    """Write an activity's track to a file; its start and end in privacy zones are cut unless you say --full."""
+    from strava_pipeline.core.errors import MisuseError
+    from strava_pipeline.lake.files import write_whole
+    from strava_pipeline.lake.gold.publish import current_snapshot
+    from strava_pipeline.lake.paths import Lake
+    from strava_pipeline.lake.user_files import goals_of
+    from strava_pipeline.settings import Settings
+    from strava_pipeline.verbs.terminal import out
+
+    path = to.expanduser().absolute()
+    if not original and path.suffix.lower() not in _FORMATS:
+        raise MisuseError(f"--to {to.name}: the file's ending says the format; there are {', '.join(_FORMATS)}.")
+    if path.exists():
+        raise MisuseError(f"{path} is there already. Name another file, or remove that one.")
+    if not path.parent.is_dir():
+        raise MisuseError(f"{path.parent} is no folder. Make it, or name a file in a folder that is there.")
+    lake = Lake(Settings.load().data_dir)
+    zones = () if full else goals_of(lake).zones  # where they can't be read, nobody knows what to cut
+    with current_snapshot(lake) as connection:
+        body, said = _original(lake, connection, one, zones) if original else _track(lake, connection, one, path, zones)
+    write_whole(path, body)
+    out.print(f"{said} The file is {path}")
+
+
+def _original(lake: "Lake", connection: Any, one: int, zones: "tuple[PrivacyZone, ...]") -> tuple[bytes, str]:
+    """The file of an activity as a device wrote it. It can't be cut, so that zones refuse it."""
+    from strava_pipeline.core.errors import MisuseError, PipelineError
+    from strava_pipeline.lake.gold.efforts import original_files
+    from strava_pipeline.lake.imports.files import stored_bytes
+
+    if zones:
+        raise MisuseError(
+            "goals.toml sets privacy zones, and the file of a device can't be cut. Add --full for all of it, "
+            "or leave --original out."
+        )
+    found = next(iter(original_files(connection, lake, [_found(connection, one).id]).values()), None)
+    if found is None:
+        raise PipelineError(
+            f"No file of a device is there for the activity {one}. Leave --original out for its track, if it has one."
+        )
+    return stored_bytes(lake, found.sha256), f"{Path(found.name).name}, as it came."
+
+
+def _track(lake: "Lake", connection: Any, one: int, path: Path, zones: "tuple[PrivacyZone, ...]") -> tuple[bytes, str]:
+    """The track of an activity in the format of the path's ending."""
+    import polars as pl
+
+    from strava_pipeline.core.errors import PipelineError
+    from strava_pipeline.core.files.writing import Titled
+    from strava_pipeline.core.privacy import cut_ends
+    from strava_pipeline.core.text import counted
+    from strava_pipeline.lake.tracks import track_path
+
+    found = _found(connection, one)
+    try:
+        points = pl.read_parquet(track_path(lake, found.year, found.id), hive_partitioning=False).sort("part", "point")
+    except FileNotFoundError:
+        raise PipelineError(
+            f"The activity {one} has no track here. `strava-pipeline streams` fetches tracks from Strava; "
+            "files that you import have theirs."
+        ) from None
+    except pl.exceptions.ComputeError:
+        raise PipelineError(
+            f"The track of the activity {one} is damaged. `strava-pipeline rebuild` makes it again from bronze."
+        ) from None
+    shown = cut_ends(points, zones)
+    if shown.is_empty():
+        raise PipelineError(f"The activity {one} never leaves your privacy zones. Add --full for all of it.")
+    query = "SELECT name, coalesce(sport_type, type) FROM activities WHERE id = $id"
+    ((name, sport),) = connection.execute(query, {"id": found.id}).fetchall()
+    body = _encoded(shown, Titled(name, sport), path.suffix.lower())
+    cut = points.height - shown.height
+    return body, f"{counted(shown.height, 'point')}{f', {cut:,} in privacy zones left out' if cut else ''}."
+
+
+def _found(connection: Any, one: int) -> Any:
+    from strava_pipeline.core.errors import PipelineError
+    from strava_pipeline.lake.dashboard.activities import find_activity
+
+    found = find_activity(connection, one)
+    if found is None:
+        raise PipelineError(f"No activity has the id {one}.")
+    return found
+
+
+def _encoded(points: "pl.DataFrame", titled: "Titled", suffix: str) -> bytes:
+    from io import BytesIO
+
+    from strava_pipeline.core.errors import PipelineError
+    from strava_pipeline.core.files.writing import csv, gpx, tcx
+
+    if suffix == ".parquet":
+        buffer = BytesIO()
+        points.write_parquet(buffer, compression="zstd")
+        return buffer.getvalue()
+    if suffix == ".csv":
+        return csv(points)
+    try:
+        return gpx(points, titled) if suffix == ".gpx" else tcx(points, titled)
+    except ValueError as error:
+        raise PipelineError(f"This activity can't be written as {suffix[1:].upper()}: {error}.") from None
