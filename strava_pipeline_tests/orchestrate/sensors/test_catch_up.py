@@ -143,6 +143,7 @@ def test_every_sensor_stands_still_where_automation_is_off(rig: Rig) -> None:
                 "failure_alert",
                 "trip_replay",
                 "inbox",
+                "requests",
                 "imported",
                 "webhooks",
                 "run_records",
