@@ -4,8 +4,8 @@
 place = [52.5163, 13.3777]   # latitude and longitude, WGS 84
 radius_m = 400               # at least 200
 
-Of a track its start and its end are cut, up to the first and from the last point outside all zones; of a heat map every cell in
-one. Polars is imported where tracks are cut alone, so that goals are read fast.
+Of each part of a track its start and its end are cut, up to the first and from the last point outside all zones; of a heat map
+every cell in one. Polars is imported where tracks are cut alone, so that goals are read fast.
 """
 
 from collections.abc import Mapping, Sequence
@@ -75,19 +75,24 @@ def _is_number(value: object) -> bool:
 
 
 def cut_ends(points: "pl.DataFrame", zones: Sequence[PrivacyZone]) -> "pl.DataFrame":
-    """A track (columns of the table `tracks`, in order) without its start and its end in zones.
+    """A track (columns of the table `tracks`, in order) without the start and the end of each part in zones.
 
-    Points without a position go with the start and the end that they are in. A track that never leaves the zones is empty.
+    Points without a position go with the start and the end that they are in; a part that never leaves the zones is left out. What
+    is left of a track counts its points and metres from 0, since both would say how far it is to the place.
     """
     import polars as pl
 
     if not zones:
         return points
-    here = (pl.col("latitude"), pl.col("longitude"))
+    here = (pl.col("latitude").fill_nan(None), pl.col("longitude").fill_nan(None))
     inside = pl.any_horizontal(
         column_distance_m(pl.lit(zone.latitude), pl.lit(zone.longitude), *here) <= zone.radius_m for zone in zones
     )
-    outside = points.select(place=pl.int_range(pl.len()), shown=~inside).filter("shown")["place"]
-    if outside.is_empty():
-        return points.clear() if points["latitude"].is_not_null().any() else points
-    return points.slice(outside[0], outside[-1] - outside[0] + 1)
+    place = pl.int_range(pl.len())
+    shown = place.filter(~inside)
+    is_shown = place.is_between(shown.min(), shown.max()) | pl.col("latitude").is_null().all()
+    kept = points.filter(is_shown.over("part"))
+    if kept.height == points.height:
+        return points
+    metres = pl.col("distance") - pl.col("distance").drop_nulls().first()
+    return kept.with_columns(metres.over("part"), place.cast(pl.Int32).over("part").alias("point"))

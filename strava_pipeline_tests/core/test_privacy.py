@@ -1,6 +1,8 @@
 """Privacy zones: what may stand in goals.toml, and what they cut of a track."""
 
 import tomllib
+from collections.abc import Sequence
+from math import nan
 
 import polars as pl
 import pytest
@@ -11,12 +13,18 @@ from strava_pipeline.core.privacy import PrivacyZone, cut_ends
 HOME = PrivacyZone(50.0, 8.0, 300.0)
 
 
-def track(*latitudes: float | None) -> pl.DataFrame:
-    """Points on the meridian of home."""
-    return pl.DataFrame(
-        {"latitude": latitudes, "longitude": [None if each is None else 8.0 for each in latitudes]},
-        {"latitude": pl.Float64, "longitude": pl.Float64},
-    )
+def track(*latitudes: float | None, parts: Sequence[int] = ()) -> pl.DataFrame:
+    """Points on the meridian of home, each 100 m on."""
+    longitudes = [None if each is None else 8.0 for each in latitudes]
+    metres = [1000.0 + 100 * place for place in range(len(latitudes))]
+    columns = {
+        "part": parts or [0] * len(latitudes),
+        "latitude": latitudes,
+        "longitude": longitudes,
+        "distance": metres,
+    }
+    kinds = {"part": pl.Int32(), "latitude": pl.Float64(), "longitude": pl.Float64(), "distance": pl.Float64()}
+    return pl.DataFrame(columns, kinds).with_columns(point=pl.int_range(pl.len(), dtype=pl.Int32).over("part"))
 
 
 @pytest.mark.parametrize(
@@ -26,6 +34,7 @@ def track(*latitudes: float | None) -> pl.DataFrame:
         ((50.01, 50.0, 50.02), (50.01, 50.0, 50.02)),  # came through, and neither starts nor ends there
         ((None, 50.0, None, 50.01, None, 50.02, None), (50.01, None, 50.02)),
         ((50.0, 50.001), ()),
+        ((nan, 50.0, 50.01, nan), (50.01,)),  # no position, which is not one outside
         ((None, None), (None, None)),  # indoors: there is no position to hide
         ((), ()),
     ],
@@ -36,6 +45,21 @@ def test_start_and_end_are_cut_up_to_the_last_point_in_a_zone(
     far = PrivacyZone(-30.0, 100.0, 5000.0)
     assert cut_ends(track(*given), [far, HOME])["latitude"].to_list() == list(shown)
     assert cut_ends(track(*given), []).height == len(given)
+
+
+def test_what_is_left_does_not_say_how_far_it_is_to_the_place() -> None:
+    left = cut_ends(track(50.0, 50.002, 50.004, 50.01, 50.0), [HOME])
+    assert left.select("point", "distance").rows() == [(0, 0.0), (1, 100.0)]
+    assert left.schema == track().schema
+    whole = track(50.01, 50.02)
+    assert cut_ends(whole, [HOME]).equals(whole)
+
+
+def test_each_part_starts_and_ends_outside() -> None:
+    """Out from a friend and home, in two sessions: the first ends there, the second starts there."""
+    left = cut_ends(track(50.01, 50.004, 50.0, 50.0, 50.004, 50.01, None, parts=(0, 0, 0, 1, 1, 1, 2)), [HOME])
+    assert left.select("part", "latitude").rows() == [(0, 50.01), (0, 50.004), (1, 50.004), (1, 50.01), (2, None)]
+    assert left.select("point", "distance").rows() == [(0, 0.0), (1, 100.0), (0, 0.0), (1, 100.0), (0, 0.0)]
 
 
 def test_zones_are_read_and_show_no_place_of_theirs() -> None:
