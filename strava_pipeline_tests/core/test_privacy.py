@@ -77,6 +77,7 @@ def test_zones_are_read_and_show_no_place_of_theirs() -> None:
         ("[privacy]\nzones = [3]", "[[privacy.zones]] 1: a zone is a table"),
         ("[[privacy.zones]]\nplace = [51.23456, 8, 1]\nradius_m = 300", "[[privacy.zones]] 1 place: not a latitude"),
         ("[[privacy.zones]]\nplace = [151.23456, 8]\nradius_m = 300", "[[privacy.zones]] 1 place: not a latitude"),
+        ("[[privacy.zones]]\nplace = [nan, 8]\nradius_m = 300", "[[privacy.zones]] 1 place: not a latitude"),
         ("[[privacy.zones]]\nradius_m = 300", "[[privacy.zones]] 1 place: not a latitude"),
         (
             "[[privacy.zones]]\nplace = [51.23456, 8]\nradius_m = 199",
