@@ -55,6 +55,10 @@ from strava_pipeline.settings import Settings
 
 INTERVAL = 5  # seconds: who presses a button looks at it that long
 _JOBS = ("flow", "refresh", "backfill", APPLY_JOB, IMPORT_JOB)
+_NOT_LOADED = (
+    "A provider was enabled since Dagster read providers.toml. Start Dagster again (`strava-pipeline service restart`), then ask "
+    "again."
+)
 _SILENT = "The run ended and left no word; `strava-pipeline logs latest` and Dagster's pages may have one."
 
 
@@ -65,10 +69,12 @@ def requests_sensor(
     now: Callable[[], datetime],
 ) -> dg.SensorDefinition:
     """`of_providers`: the jobs of the enabled providers, the same objects as in the definitions."""
+    jobs = [*(job for job in asset_jobs() if job.name in _JOBS), *of_providers]
+    names = {job.name for job in jobs}
 
     @dg.sensor(
         name="requests",
-        jobs=[*(job for job in asset_jobs() if job.name in _JOBS), *of_providers],
+        jobs=jobs,
         minimum_interval_seconds=INTERVAL,
         default_status=status,
         description="Makes a run of what a person asked for on the dashboard.",
@@ -89,7 +95,10 @@ def requests_sensor(
                 _settle(lake, request, runs, now())
             else:
                 try:
-                    yield run_request(settings, request, clock.now())
+                    asked = run_request(settings, request, clock.now())
+                    if asked.job_name not in names:  # Dagster would refuse whatever waits beside it, too
+                        raise PipelineError(_NOT_LOADED)
+                    yield asked
                 except PipelineError as error:  # what was possible when it was asked for is so no more
                     end_request(lake, request.id, "failed", now(), str(error))
 

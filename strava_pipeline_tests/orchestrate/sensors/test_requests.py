@@ -115,6 +115,15 @@ def test_what_can_no_longer_be_done_ends_with_the_reason(watch: Watch) -> None:
     assert other.with_suffix(".state.json").exists()
 
 
+def test_what_dagster_has_no_job_for_yet_holds_up_nothing_else(watch: Watch) -> None:
+    watch.rig.settings.providers_config.write_text("[providers.spreadsheet]\nenabled = true\n")
+    new, known = ask(watch, BackfillWanted(kind="backfill", year=2025)), ask(watch)
+    asked, _ = watch.tick("requests")
+    assert asked is not None
+    assert (asked.run_key, view(watch, known).status) == (known.id, "waiting")
+    assert (view(watch, new).status, "Start Dagster again" in view(watch, new).message) == ("failed", True)
+
+
 @pytest.mark.slow
 def test_each_kind_has_its_job_years_and_config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with world_of("toy", tmp_path, monkeypatch) as world:
