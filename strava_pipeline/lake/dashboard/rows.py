@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from strava_pipeline.core.json_values import parse_json
+import orjson
+
 from strava_pipeline.core.tables import Kind, Table
 from strava_pipeline.lake.gold.warehouse import Connection
 from strava_pipeline.lake.sql import sql
@@ -35,7 +36,7 @@ def with_json(table: Table, rows: Iterable[dict[str, Any]]) -> list[dict[str, An
 
 def _read(text: str) -> Any:
     try:
-        return parse_json(text.encode())
+        return orjson.loads(text)  # a whole number beyond 64 bits is a float, or no answer could hold it
     except ValueError:
         return text
 

@@ -55,7 +55,11 @@ def folder(tmp_path_factory: pytest.TempPathFactory, new_lake: NewLake) -> Path:
     made = tmp_path_factory.mktemp("api")
     lake = new_lake(made / "data")
     rows = [activity(n, f"2025-05-{n:02}T08:00", name=f"Ride {n}", gear_id="b1", source_id=str(n)) for n in range(1, 8)]
-    put(lake, [*rows, activity(LARGE, "2024-05-01T08:00", name=HOSTILE, gear_id=None, source_id=str(LARGE))])
+    extra = f'{{"long": 1{"0" * 29}}}'  # as a service may have sent it
+    put(
+        lake,
+        [*rows, activity(LARGE, "2024-05-01T08:00", name=HOSTILE, gear_id=None, source_id=str(LARGE), extra=extra)],
+    )
     put(lake, [{"source": "strava", "gear_id": "b1", "name": HOSTILE}], "gear")
     put(lake, [{"athlete_id": ME, "fetched_at": "2024-01-01"}], "athlete")
     track = pl.DataFrame(
@@ -99,6 +103,7 @@ def test_an_activity_its_track_sources_and_history(api: TestClient) -> None:
     assert (whole["activity"]["id"], whole["activity"]["gear_name"], whole["detail"]) == (1, HOSTILE, None)
     assert {"laps", "splits_metric", "segment_efforts", "best_efforts", "photos"} <= whole.keys()
     assert (whole["has_track"], whole["laps"]) == (True, {})
+    assert api.get(f"/api/activities/{LARGE}").json()["activity"]["extra"] == {"long": 1e29}
     assert api.get("/api/activities/1/track").json() == {
         "id": 1,
         "recorded": 1,
