@@ -47,7 +47,7 @@ class MonthWanted(_Wanted):
     """Pull a month from every enabled service, compare it, propose changes."""
 
     kind: Literal["sync_month"]
-    month: str = Field(pattern=r"^[12]\d{3}-(0[1-9]|1[0-2])$", description="a local month, as 2026-10")
+    month: str = Field(pattern=r"^[12][0-9]{3}-(0[1-9]|1[0-2])$", description="a local month, as 2026-10")
 
 
 class ApplyWanted(_Wanted):

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
 from strava_pipeline.lake.locks import forget_run, live_run
 from strava_pipeline.lake.paths import Lake
@@ -15,6 +16,7 @@ from strava_pipeline.lake.requests import (
     KEPT_FOR,
     LARGEST,
     MOST_WAITING,
+    MonthWanted,
     PullWanted,
     Request,
     RequestsFullError,
@@ -50,6 +52,11 @@ def status(lake: Lake, request: Request, now: datetime = NOW) -> str:
     view = request_view(lake, lake.data_dir.parent / "logs", request.id, now)
     assert view is not None
     return view.status
+
+
+def test_a_month_is_written_in_the_digits_that_file_names_have() -> None:
+    with pytest.raises(ValidationError):
+        MonthWanted(kind="sync_month", month="1٩99-01")
 
 
 def test_a_request_waits_runs_and_ends_and_shows_the_log_of_its_run(lake: Lake) -> None:

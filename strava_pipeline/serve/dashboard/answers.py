@@ -52,7 +52,7 @@ def _of_day(value: Any) -> Any:
 Day = Annotated[date, BeforeValidator(_of_day)]
 Limit = Annotated[int, Query(ge=1, le=500, description="how many at most")]
 After = Annotated[str | None, Query(alias="cursor", max_length=100, description="`next` of the page before")]
-MONTH = r"^[12]\d{3}-(0[1-9]|1[0-2])$"
+MONTH = r"^[12][0-9]{3}-(0[1-9]|1[0-2])$"
 Month = Annotated[str, Path(pattern=MONTH, description="a local month, as 2026-10")]
 Id = Annotated[int, Path(ge=-(2**63) + 1, le=2**63 - 1)]
 

@@ -166,6 +166,7 @@ def test_calendar_services_gear_and_a_year(api: TestClient) -> None:
         ("/api/calendar?from=2999-01", 400),
         ("/api/calendar?month=2025-05", 400),
         ("/api/calendar/2025-13", 400),
+        ("/api/calendar/1٩99-01", 400),  # a digit of another script
         ("/api/calendar/2999-01", 400),
         ("/api/insights/1999", 404),
         ("/api/insights/0", 400),
