@@ -39,6 +39,9 @@ def hold(settings: Settings, state: Path) -> None:
         assert sum(pool.map(lambda _: records.redeem_link(link, NOW), range(8))) == 1
         waits = [*pool.map(lambda _: records.begin_attempt("10.0.0.1", NOW), range(20))]
     assert (waits.count(None), {*waits} - {None}) == (5, {timedelta(seconds=10)})
+    others = [records.begin_attempt(f"10.0.1.{number}", NOW) for number in range(45)]
+    assert ({*others}, records.begin_attempt("10.0.2.1", NOW)) == ({None}, timedelta(seconds=10))
+    assert not [row for row in dump(engine) if "10.0.2.1" in row], "who had to wait for others failed at nothing"
     assert not [row for row in dump(engine) if token in row or link in row]
     records.remove_old(NOW + timedelta(days=31))
     assert [row for row in dump(engine) if "sessions" in row or "attempts" in row] == []

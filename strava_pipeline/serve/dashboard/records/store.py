@@ -5,14 +5,15 @@ Statements stand in sql/, and run on SQLite and PostgreSQL alike. Times are give
 
 import hashlib
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cache
 from importlib.resources import files
 from typing import Any
 
-from sqlalchemy import Engine, Row, TextClause, text
+from sqlalchemy import Connection, Engine, Row, TextClause, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from strava_pipeline.core.errors import PipelineError
@@ -79,13 +80,13 @@ class Records:
 
     def begin_attempt(self, client: str, now: datetime) -> timedelta | None:
         """Count a failed login; None: it may be examined. Otherwise nothing is counted, and the time to wait is returned."""
-        for name, free in ((client, FREE_FAILURES), (_EVERYBODY, FREE_FAILURES_OF_ALL)):
-            counted = self._run(
-                "begin_attempt", client=name, now=_seconds(now), free=free, forgotten_after=_of(FORGOTTEN_AFTER)
-            )
-            if counted is None:
-                row = self._run("next_attempt", client=name)
-                return timedelta(seconds=max(1, (row.open_at if row else 0) - _seconds(now)))
+        with self._transaction() as connection:
+            for name, free in ((client, FREE_FAILURES), (_EVERYBODY, FREE_FAILURES_OF_ALL)):
+                asked = {"client": name, "now": _seconds(now), "free": free, "forgotten_after": _of(FORGOTTEN_AFTER)}
+                if connection.execute(_statement("begin_attempt"), asked).first() is None:
+                    row = connection.execute(_statement("next_attempt"), {"client": name}).first()
+                    connection.rollback()  # what is not examined counts for nobody
+                    return timedelta(seconds=max(1, (row.open_at if row else 0) - _seconds(now)))
         return None
 
     def forget_attempts(self, client: str) -> None:
@@ -101,11 +102,15 @@ class Records:
 
     def _run(self, name: str, **parameters: Any) -> Row[Any] | None:
         """Run a statement in a transaction; its first row, if it has rows. PipelineError where the database can't be used."""
-        values: Mapping[str, Any] = parameters
+        with self._transaction() as connection:
+            result = connection.execute(_statement(name), parameters)
+            return result.first() if result.returns_rows else None
+
+    @contextmanager
+    def _transaction(self) -> Iterator[Connection]:
         try:
             with self._engine.begin() as connection:
-                result = connection.execute(_statement(name), values)
-                return result.first() if result.returns_rows else None
+                yield connection
         except SQLAlchemyError as error:  # its text may name the database's address
             raise PipelineError(
                 f"The dashboard's sessions can't be read or written ({type(error).__name__}). Check the database that "
