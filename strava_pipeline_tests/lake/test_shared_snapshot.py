@@ -44,3 +44,17 @@ def test_who_comes_after_a_publish_sees_it_and_who_reads_keeps_theirs(tmp_path: 
     lake.snapshot.write_bytes(b"no database")
     with pytest.raises(PipelineError, match="can't be opened"), shared.reader():
         pass
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="asks Linux which files are open")
+def test_a_purged_snapshot_is_not_kept_on_disk_by_who_read_it(tmp_path: Path) -> None:
+    lake = Lake(tmp_path / "data")
+    shared = SharedSnapshot(lake)
+    add(lake, 1)
+    with shared.reader() as reader:
+        assert athletes(reader) == [1]
+    lake.snapshot.unlink()
+    with pytest.raises(PipelineError, match="no published warehouse"), shared.reader():
+        pass
+    held = [link.readlink() for link in Path("/proc/self/fd").iterdir() if link.is_symlink()]
+    assert not [path for path in held if str(path).startswith(str(lake.snapshot))]

@@ -39,7 +39,11 @@ class SharedSnapshot:
 
     def _cursor(self) -> Connection:
         with self._lock:
-            found = snapshot_file(self._lake).stat()
+            try:
+                found = snapshot_file(self._lake).stat()
+            except (PipelineError, FileNotFoundError):
+                self._open = None  # what was purged is not kept on disk by a handle
+                raise
             file = (found.st_dev, found.st_ino, found.st_mtime_ns)
             if self._open is None or self._open[0] != file:
                 # the old one is not closed here, which would close its cursors: it goes with the last of them
