@@ -177,16 +177,15 @@ class _Workers:
                 self._start(number)
 
     def _start(self, number: int) -> None:
-        if self._is_ending:
-            return
         sys.stdout.flush()
         sys.stderr.flush()
-        # held back until the worker has handlers of its own, and is known here
+        # held back until the worker has handlers of its own, and is known here: nobody would end one that came after the signal
         before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
-        pid = os.fork()
-        if pid == 0:
-            self._be_worker(number)
-        self._numbers[pid] = number
+        if not self._is_ending:
+            pid = os.fork()
+            if pid == 0:
+                self._be_worker(number)
+            self._numbers[pid] = number
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
     def _be_worker(self, number: int) -> None:

@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from queue import Queue
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -24,7 +25,7 @@ from strava_pipeline.core.errors import MissingSettingsError, MisuseError
 from strava_pipeline.file_locks import is_held
 from strava_pipeline.ingest.secret_file import save_secret
 from strava_pipeline.lake.paths import Lake
-from strava_pipeline.serve.dashboard.process import check_start
+from strava_pipeline.serve.dashboard.process import _Workers, check_start
 from strava_pipeline.serve.dashboard.telemetry import only_what_may_be_sent, rate
 from strava_pipeline.settings import Settings
 from strava_pipeline_tests.patience import PATIENCE
@@ -58,6 +59,15 @@ def test_it_starts_only_where_nobody_else_can_look(
     else:
         with pytest.raises((MisuseError, MissingSettingsError), match=why):
             check_start(settings, behind_proxy=behind_proxy)
+
+
+def test_no_worker_begins_after_the_signal_that_ends_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It comes at the last moment: a worker that it misses would be waited for without end."""
+    nothing: Any = None
+    workers = _Workers(nothing, nothing, nothing)
+    monkeypatch.setattr(sys, "stderr", SimpleNamespace(flush=lambda: workers._end(signal.SIGTERM, None)))
+    monkeypatch.setattr(os, "fork", lambda: pytest.fail("a worker was started"))
+    workers._start(1)
 
 
 def test_what_is_sent_to_sentry_is_a_list_of_what_may_be() -> None:
