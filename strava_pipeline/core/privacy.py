@@ -4,8 +4,8 @@
 place = [52.5163, 13.3777]   # latitude and longitude, WGS 84
 radius_m = 400               # at least 200
 
-Of each part of a track its start and its end are cut, up to the first and from the last point outside all zones; of a heat map
-every cell in one. Polars is imported where tracks are cut alone, so that goals are read fast.
+Of a track every point in a zone is left out, and of a heat map every cell: of a start and an end alone, a stray first position or
+a stop on the way would leave the rest to be seen. Polars is imported where tracks are cut alone, so that goals are read fast.
 """
 
 from collections.abc import Mapping, Sequence
@@ -77,11 +77,11 @@ def _is_number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-def cut_ends(points: "pl.DataFrame", zones: Sequence[PrivacyZone]) -> "pl.DataFrame":
-    """A track (columns of the table `tracks`, in order) without the start and the end of each part in zones.
+def outside(points: "pl.DataFrame", zones: Sequence[PrivacyZone]) -> "pl.DataFrame":
+    """A track (columns of the table `tracks`, in order) without its points in zones; each stretch that is left is a part.
 
-    Points without a position go with the start and the end that they are in; a part that never leaves the zones is left out. What
-    is left of a track counts its points and metres from 0, since both would say how far it is to the place.
+    A point without a position goes where one beside it does. Each part counts its points and metres from 0, since both would say
+    how far it is to the place.
     """
     import polars as pl
 
@@ -91,11 +91,15 @@ def cut_ends(points: "pl.DataFrame", zones: Sequence[PrivacyZone]) -> "pl.DataFr
     inside = pl.any_horizontal(
         column_distance_m(pl.lit(zone.latitude), pl.lit(zone.longitude), *here) <= zone.radius_m for zone in zones
     )
-    place = pl.int_range(pl.len())
-    shown = place.filter(~inside)
-    is_shown = place.is_between(shown.min(), shown.max()) | pl.col("latitude").is_null().all()
-    kept = points.filter(is_shown.over("part"))
-    if kept.height == points.height:
+    beside = inside.forward_fill().fill_null(False) | inside.backward_fill().fill_null(False)
+    hidden = points.select(pl.coalesce(inside, beside).over("part")).to_series()
+    if not hidden.any():
         return points
+    stretch = pl.struct("part", hidden.rle_id().alias("stretch")).rle_id()
+    kept = points.with_columns(part=stretch).filter(~hidden)
     metres = pl.col("distance") - pl.col("distance").drop_nulls().first()
-    return kept.with_columns(metres.over("part"), place.cast(pl.Int32).over("part").alias("point"))
+    return kept.with_columns(
+        metres.over("part"),
+        part=pl.col("part").rle_id().cast(pl.Int32),
+        point=pl.int_range(pl.len(), dtype=pl.Int32).over("part"),
+    )

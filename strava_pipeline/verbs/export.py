@@ -33,7 +33,7 @@ def activity(
     ] = False,
     full: Annotated[bool, typer.Option("--full", help="With what lies in privacy zones.")] = False,
 ) -> None:
-    """Write an activity's track to a file; its start and end in privacy zones are cut unless you say --full."""
+    """Write an activity's track to a file; its points in privacy zones are left out unless you say --full."""
     from strava_pipeline.core.errors import MisuseError
     from strava_pipeline.lake.files import write_whole
     from strava_pipeline.lake.gold.publish import current_snapshot
@@ -82,7 +82,7 @@ def _track(lake: "Lake", connection: Any, one: int, path: Path, zones: "tuple[Pr
 
     from strava_pipeline.core.errors import PipelineError
     from strava_pipeline.core.files.writing import Titled
-    from strava_pipeline.core.privacy import cut_ends
+    from strava_pipeline.core.privacy import outside
     from strava_pipeline.core.text import counted
     from strava_pipeline.lake.tracks import track_path
 
@@ -98,7 +98,7 @@ def _track(lake: "Lake", connection: Any, one: int, path: Path, zones: "tuple[Pr
         raise PipelineError(
             f"The track of the activity {one} is damaged. `strava-pipeline rebuild` makes it again from bronze."
         ) from None
-    shown = cut_ends(points, zones)
+    shown = outside(points, zones)
     if shown.is_empty():
         raise PipelineError(f"The activity {one} never leaves your privacy zones. Add --full for all of it.")
     query = "SELECT name, coalesce(sport_type, type) FROM activities WHERE id = $id"

@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 
 from strava_pipeline.core.insights.goals import GoalsError, read_goals
-from strava_pipeline.core.privacy import PrivacyZone, cut_ends
+from strava_pipeline.core.privacy import PrivacyZone, outside
 
 HOME = PrivacyZone(50.0, 8.0, 300.0)
 
@@ -31,35 +31,41 @@ def track(*latitudes: float | None, parts: Sequence[int] = ()) -> pl.DataFrame:
     ("given", "shown"),
     [
         ((50.0, 50.002, 50.004, 50.01, 50.003, 50.0), (50.004, 50.01, 50.003)),  # 0.003° are 334 m
-        ((50.01, 50.0, 50.02), (50.01, 50.0, 50.02)),  # came through, and neither starts nor ends there
-        ((None, 50.0, None, 50.01, None, 50.02, None), (50.01, None, 50.02)),
+        ((50.01, 50.0, 50.02), (50.01, 50.02)),  # came through
+        ((0.0, 50.0, 50.0, 50.01), (0.0, 50.01)),  # a stray first position
+        ((None, 50.0, None, 50.01, None, 50.02, None), (50.01, None, 50.02, None)),
         ((50.0, 50.001), ()),
-        ((nan, 50.0, 50.01, nan), (50.01,)),  # no position, which is not one outside
+        ((nan, 50.0, 50.01, None), (50.01, None)),  # no position, which is not one outside
         ((None, None), (None, None)),  # indoors: there is no position to hide
         ((), ()),
     ],
 )
-def test_start_and_end_are_cut_up_to_the_last_point_in_a_zone(
-    given: tuple[float | None, ...], shown: tuple[float | None, ...]
-) -> None:
+def test_every_point_in_a_zone_is_left_out(given: tuple[float | None, ...], shown: tuple[float | None, ...]) -> None:
     far = PrivacyZone(-30.0, 100.0, 5000.0)
-    assert cut_ends(track(*given), [far, HOME])["latitude"].to_list() == list(shown)
-    assert cut_ends(track(*given), []).height == len(given)
+    assert outside(track(*given), [far, HOME])["latitude"].to_list() == list(shown)
+    assert outside(track(*given), []).height == len(given)
 
 
 def test_what_is_left_does_not_say_how_far_it_is_to_the_place() -> None:
-    left = cut_ends(track(50.0, 50.002, 50.004, 50.01, 50.0), [HOME])
+    left = outside(track(50.0, 50.002, 50.004, 50.01, 50.0), [HOME])
     assert left.select("point", "distance").rows() == [(0, 0.0), (1, 100.0)]
     assert left.schema == track().schema
     whole = track(50.01, 50.02)
-    assert cut_ends(whole, [HOME]).equals(whole)
+    assert outside(whole, [HOME]).equals(whole)
 
 
 def test_each_part_starts_and_ends_outside() -> None:
     """Out from a friend and home, in two sessions: the first ends there, the second starts there."""
-    left = cut_ends(track(50.01, 50.004, 50.0, 50.0, 50.004, 50.01, None, parts=(0, 0, 0, 1, 1, 1, 2)), [HOME])
+    left = outside(track(50.01, 50.004, 50.0, 50.0, 50.004, 50.01, None, parts=(0, 0, 0, 1, 1, 1, 2)), [HOME])
     assert left.select("part", "latitude").rows() == [(0, 50.01), (0, 50.004), (1, 50.004), (1, 50.01), (2, None)]
     assert left.select("point", "distance").rows() == [(0, 0.0), (1, 100.0), (0, 0.0), (1, 100.0), (0, 0.0)]
+    through = outside(track(50.01, 50.02, 50.0, 50.0, 50.03, 50.04), [HOME])
+    assert through.select("part", "point", "distance").rows() == [
+        (0, 0, 0.0),
+        (0, 1, 100.0),
+        (1, 0, 0.0),
+        (1, 1, 100.0),
+    ]
 
 
 def test_zones_are_read_and_show_no_place_of_theirs() -> None:
