@@ -75,6 +75,10 @@ class LoginRefusedError(NeedsLoginError):
         self.body = body
 
 
+class NothingPublishedError(PipelineError):
+    """There is no published warehouse yet."""
+
+
 class RefusedError(PipelineError):
     """Strava answered with a 4xx that a retry won't change; `body` is the answer, kept as evidence."""
 

@@ -180,3 +180,8 @@ def titles_of(connection: Connection, ids: Iterable[int]) -> dict[int, str]:
     """The titles of activities, by id; those without one are left out."""
     query = "SELECT id, name FROM activities WHERE id IN (SELECT unnest($ids)) AND name IS NOT NULL"
     return dict(connection.execute(query, {"ids": list(ids)}).fetchall())
+
+
+def quarantined(connection: Connection) -> dict[str, int]:
+    """How many activities are in quarantine, by source; without those that a person dropped."""
+    return {row["source"]: row["activities"] for row in rows_of(connection, "quarantined", {})}

@@ -21,7 +21,7 @@ from typing import TypeVar
 
 import duckdb
 
-from strava_pipeline.core.errors import PipelineError
+from strava_pipeline.core.errors import NothingPublishedError, PipelineError
 from strava_pipeline.lake.files import sync_folder
 from strava_pipeline.lake.gold.warehouse import (
     REBUILDING,
@@ -174,9 +174,9 @@ def published_at(lake: Lake) -> datetime | None:
 
 
 def snapshot_file(lake: Lake) -> Path:
-    """Where the published warehouse is; PipelineError if nothing was published yet."""
+    """Where the published warehouse is; NothingPublishedError where there is none yet."""
     if not lake.snapshot.exists():
-        raise PipelineError(
+        raise NothingPublishedError(
             f"There is no published warehouse at {lake.snapshot} yet. Run `strava-pipeline flow` first, or, without "
             "Strava, `strava-pipeline providers pull`."
         )

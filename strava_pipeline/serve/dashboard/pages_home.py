@@ -1,17 +1,48 @@
 """The first page, and whether the dashboard answers at all."""
 
+from typing import Any
+
 from fastapi import APIRouter, Request
 from starlette.responses import HTMLResponse
 
+from strava_pipeline.core.insights.overview import year_numbers
+from strava_pipeline.core.insights.page import goal_rows
+from strava_pipeline.lake.dashboard.activities import ActivityFilter, activity_page
+from strava_pipeline.lake.dashboard.bests import owner_of, summary_of
+from strava_pipeline.lake.gold.warehouse import Connection
+from strava_pipeline.serve.dashboard.overview import matters, next_run
 from strava_pipeline.serve.dashboard.rendering import render
+from strava_pipeline.serve.dashboard.site import Site, SnapshotIfAny, site_of
 
 router = APIRouter(include_in_schema=False)
+_LATEST = 5
 
 
 @router.get("/")
-def home(request: Request) -> HTMLResponse:
-    """The overview."""
-    return render(request, "home.html", {})
+def home(request: Request, snapshot: SnapshotIfAny) -> HTMLResponse:
+    """This year in numbers, the last activities, what needs attention, the next run."""
+    site = site_of(request)
+    year = None if snapshot is None else _this_year(site, snapshot)
+    values = {"year": year, "matters": matters(site, snapshot), "next_run": next_run(site)}
+    return render(request, "home.html", values)
+
+
+def _this_year(site: Site, snapshot: Connection) -> dict[str, Any] | None:
+    """The present year and the last activities; None: there is no activity at all."""
+    now, zone = site.now(), site.settings.timezone
+    owner = owner_of(snapshot, site.lake, now)
+    if owner is None:
+        return None
+    number = owner.athlete.today(now, zone).year
+    summary = summary_of(snapshot, owner, number, now, zone)
+    return {
+        "number": number,
+        "fault": owner.fault,
+        "units": owner.athlete.units,
+        "numbers": year_numbers(summary) if summary is not None else [],
+        "goals": goal_rows(summary) if summary is not None else [],
+        "latest": activity_page(snapshot, ActivityFilter(), limit=_LATEST).activities,
+    }
 
 
 @router.get("/health")

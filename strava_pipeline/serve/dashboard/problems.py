@@ -21,6 +21,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from strava_pipeline.core.errors import (
     MissingSettingsError,
     MisuseError,
+    NothingPublishedError,
     PipelineError,
     SourceError,
     UndecidedError,
@@ -93,6 +94,8 @@ async def _own(request: Request, error: Exception) -> Response:
 
 
 async def _of_the_pipeline(request: Request, error: Exception) -> Response:
+    if isinstance(error, NothingPublishedError) and wants_a_page(request):
+        return render(request, "nothing.html", {})
     status = next((status for kind, status in _STATUSES.items() if isinstance(error, kind)), 503)
     return problem(request, ProblemError(status, str(error)))
 

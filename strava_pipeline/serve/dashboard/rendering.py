@@ -1,4 +1,7 @@
-"""Pages from templates, with what the layout needs. Everything is escaped; a name that is missing fails."""
+"""Pages from templates, with what the layout needs. Everything is escaped; a name that is missing fails.
+
+Values become texts by the filters of display.py.
+"""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -11,6 +14,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
 from strava_pipeline.lake.gold.publish import published_at
+from strava_pipeline.serve.dashboard.display import FILTERS, shown
 from strava_pipeline.serve.dashboard.site import Site
 
 NAVIGATION = (("/", "Overview"),)  # address and name of each page, in the order of the menu
@@ -31,13 +35,16 @@ def render(request: Request, name: str, values: Mapping[str, Any], *, status: in
 
 @cache
 def _templates() -> Environment:
-    return Environment(
+    environment = Environment(
         loader=PackageLoader("strava_pipeline.serve.dashboard"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        finalize=shown,
     )
+    environment.filters.update(FILTERS)
+    return environment
 
 
 def _local(moment: datetime | None, zone: str) -> datetime | None:

@@ -4,12 +4,16 @@ A route names what it needs as a parameter of one of these types, and FastAPI pa
 """
 
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated
 
 from fastapi import Depends, Request
 
+from strava_pipeline.core.insights.goals import Units
+from strava_pipeline.lake.dashboard.bests import Owner, owner_of
+from strava_pipeline.lake.gold.publish import published_at
 from strava_pipeline.lake.gold.shared_snapshot import SharedSnapshot
 from strava_pipeline.lake.gold.warehouse import Connection
 from strava_pipeline.lake.paths import Lake
@@ -76,8 +80,29 @@ def _snapshot(request: Request) -> Iterator[Connection]:
         yield connection
 
 
+def _snapshot_if_any(request: Request) -> Iterator[Connection | None]:
+    site = site_of(request)
+    with nullcontext() if published_at(site.lake) is None else site.snapshot.reader() as connection:
+        yield connection
+
+
 CurrentSettings = Annotated[Settings, Depends(_settings)]
 CurrentLake = Annotated[Lake, Depends(_lake)]
 CurrentPipeline = Annotated[Pipeline, Depends(_pipeline)]
 Now = Annotated[datetime, Depends(_now)]  # in UTC
 Snapshot = Annotated[Connection, Depends(_snapshot)]  # read-only; closed after the answer
+SnapshotIfAny = Annotated[Connection | None, Depends(_snapshot_if_any)]  # None: nothing was published yet
+
+
+def _owner(snapshot: Snapshot, lake: CurrentLake, now: Now) -> Owner | None:
+    return owner_of(snapshot, lake, now)
+
+
+CurrentOwner = Annotated[Owner | None, Depends(_owner)]  # None: there is no activity yet
+
+
+def _units(owner: CurrentOwner) -> Units:
+    return "km" if owner is None else owner.athlete.units
+
+
+CurrentUnits = Annotated[Units, Depends(_units)]  # of goals.toml, else of the profile

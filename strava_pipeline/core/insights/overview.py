@@ -1,0 +1,36 @@
+"""A year in a few numbers, each beside the year before it by the same day: what the dashboard's first page shows."""
+
+from dataclasses import dataclass
+
+from strava_pipeline.core.insights.documents import YearSummary
+from strava_pipeline.core.insights.goals import MEASURES, amount_text
+from strava_pipeline.core.sports import ALL
+
+
+@dataclass(frozen=True, slots=True)
+class YearNumber:
+    """A measure of all sports, as texts. `before`: of the year before, by the same day; None: it had none of that."""
+
+    title: str
+    amount: str
+    before: str | None
+    is_more: bool
+
+
+def year_numbers(summary: YearSummary) -> list[YearNumber]:
+    """Distance, time, climb and activities of the year so far."""
+    totals, before = summary.totals, {each.measure: each for each in summary.before if each.group == ALL}
+    found = []
+    for measure in MEASURES:
+        amount, last = float(getattr(totals, measure.name) or 0.0), before.get(measure.name)
+        place = summary.year.days if summary.year is not None else 0
+        then = last.series[min(len(last.series), place) - 1] if last is not None and place else None
+        found.append(
+            YearNumber(
+                measure.title,
+                amount_text(measure.name, amount, summary.units),
+                None if then is None else amount_text(measure.name, then, summary.units),
+                then is not None and amount >= then,
+            )
+        )
+    return found

@@ -1,0 +1,131 @@
+"""Values as pages show them, in the athlete's units: the filters of the templates. Values come in metres, seconds and m/s."""
+
+from collections.abc import Callable, Mapping
+from datetime import date, datetime
+from typing import Any
+
+from markupsafe import Markup
+
+from strava_pipeline.core.errors import PipelineError
+from strava_pipeline.core.insights.goals import (
+    METRES_PER_MILE,
+    NOTHING,
+    Units,
+    amount_text,
+    clock,
+    day_text,
+    group_name,
+)
+from strava_pipeline.core.providers import spec_of
+from strava_pipeline.core.sports import sport_name
+from strava_pipeline.core.text import counted, printable
+
+LONGEST = 120  # characters of a name in a list; its own page has all of it
+_ON_FOOT = ("run", "walk")
+_MONTHS = [
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
+]
+
+
+def shown(value: Any) -> Any:
+    """What a template puts out, with escapes for characters that would show a line in another order."""
+    return printable(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+
+
+def distance(metres: float | None, units: Units) -> str:
+    return amount_text("distance_m", metres, units)
+
+
+def climb(metres: float | None, units: Units) -> str:
+    return amount_text("elevation_gain_m", metres, units)
+
+
+def duration(seconds: float | None) -> str:
+    return NOTHING if seconds is None else clock(seconds)
+
+
+def hours(seconds: float | None) -> str:
+    return amount_text("moving_time_seconds", seconds, "km")
+
+
+def speed(metres_a_second: float | None, group: str, units: Units) -> str:
+    """`25.1 km/h`; of groups on foot the pace, `5:03 /km`; of swimming `1:45 /100 m`."""
+    if not metres_a_second:
+        return NOTHING
+    length, unit = (1000.0, "km") if units == "km" else (METRES_PER_MILE, "mi")
+    if group == "swim":
+        return f"{clock(100 / metres_a_second)} /100 m"
+    if group in _ON_FOOT:
+        return f"{clock(length / metres_a_second)} /{unit}"
+    return f"{metres_a_second * 3600 / length:.1f} {'km/h' if units == 'km' else 'mph'}"
+
+
+def whole(value: float | None, unit: str = "") -> str:
+    """A number without decimals: `142 bpm`."""
+    return NOTHING if value is None else f"{value:,.0f} {unit}".rstrip()
+
+
+def day(value: date | datetime | None) -> str:
+    return day_text(value.date() if isinstance(value, datetime) else value)
+
+
+def moment(value: datetime | None) -> str:
+    """A day with its time: `5 Mar 2026, 08:00`; UTC is named."""
+    if value is None:
+        return NOTHING
+    return f"{day_text(value.date())}, {value:%H:%M}{' UTC' if value.tzinfo is not None else ''}"
+
+
+def month(text: str) -> str:
+    """`2026-10` as `October 2026`."""
+    return f"{_MONTHS[int(text[5:7]) - 1]} {text[:4]}"
+
+
+def name(text: str | None, longest: int = LONGEST) -> Markup:
+    """A name that somebody wrote, cut to its length, set apart from the direction of the text around it."""
+    words = " ".join((text or "").split())
+    if not words:
+        return Markup("<i>without a name</i>")
+    cut = words if len(words) <= longest else f"{words[: longest - 1]}…"
+    return Markup("<bdi>{}</bdi>").format(printable(cut))
+
+
+def service(source: str) -> str:
+    """A source for a person: `Ride with GPS`; one that this version doesn't know, as it is."""
+    try:
+        return spec_of(source).title
+    except PipelineError:
+        return source.replace("_", " ").capitalize()
+
+
+def sport(text: str | None) -> str:
+    return sport_name(text) if text else NOTHING
+
+
+FILTERS: Mapping[str, Callable[..., Any]] = {
+    "distance": distance,
+    "climb": climb,
+    "duration": duration,
+    "hours": hours,
+    "speed": speed,
+    "whole": whole,
+    "day": day,
+    "moment": moment,
+    "month": month,
+    "name": name,
+    "service": service,
+    "sport": sport,
+    "group": group_name,
+    "counted": counted,
+}

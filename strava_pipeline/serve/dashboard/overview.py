@@ -1,0 +1,97 @@
+"""What the first page puts together: what needs a person's attention, and when the pipeline runs next."""
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from strava_pipeline.core.errors import PipelineError
+from strava_pipeline.core.schedules import next_daily_run
+from strava_pipeline.core.text import counted
+from strava_pipeline.lake.dashboard.activities import quarantined
+from strava_pipeline.lake.gold.warehouse import Connection
+from strava_pipeline.lake.notifications import notifications
+from strava_pipeline.lake.requests import looked_at
+from strava_pipeline.serve.dashboard.display import month, service
+from strava_pipeline.serve.dashboard.site import Site
+
+MOST_NOTES = 3
+_ALIVE = timedelta(minutes=2)  # Dagster's daemon looks for requests every five seconds; a busy machine is late
+
+
+@dataclass(frozen=True, slots=True)
+class Matter:
+    """Something to look at: a sentence, and where to look. `address`: a page; `command`: a line to type."""
+
+    text: str
+    address: str | None = None
+    command: str | None = None
+
+
+def matters(site: Site, snapshot: Connection | None) -> list[Matter]:
+    """What needs attention, what a person can decide first. What can't be read is one of them."""
+    found: list[Matter] = []
+    for read in (_proposals, _services, _quarantine, _failures):
+        try:
+            found += read(site, snapshot)
+        except PipelineError as error:
+            found.append(Matter(str(error)))
+    return list(dict.fromkeys(found))
+
+
+def _proposals(site: Site, snapshot: Connection | None) -> Iterator[Matter]:
+    changes = site.pipeline.changes().values()
+    for each, count in sorted(Counter(one["month"] for one in changes if one["status"] == "proposed").items()):
+        yield Matter(f"{month(each)}: {counted(count, 'change')} to decide about", f"/month/{each}")
+    if approved := sum(one["status"] == "approved" for one in changes):
+        yield Matter(
+            f"{counted(approved, 'change')} approved, and not yet written", None, "strava-pipeline changes apply"
+        )
+
+
+def _services(site: Site, snapshot: Connection | None) -> Iterator[Matter]:
+    for one in site.pipeline.providers().values():
+        if one["login_problem"]:
+            yield Matter(f"{one['title']}: {one['login_problem']}")
+        elif one["rate_limit"]:
+            ends = one["rate_limit_ends_at"]
+            until = f" until {ends:%Y-%m-%d %H:%M} UTC" if ends else ""
+            yield Matter(f"{one['title']} lets no more calls through{until}. The next run goes on by itself.")
+        elif one["success"] is False and one["message"]:
+            yield Matter(f"{one['title']}: {one['message']}")
+
+
+def _quarantine(site: Site, snapshot: Connection | None) -> Iterator[Matter]:
+    for source, count in quarantined(snapshot).items() if snapshot is not None else ():
+        text = f"{service(source)}: {counted(count, 'activity')} failed three times in a row and rest in quarantine"
+        yield Matter(text, None, "strava-pipeline quarantine list")
+
+
+def _failures(site: Site, snapshot: Connection | None) -> Iterator[Matter]:
+    failed = [each for each in notifications(site.lake) if each.category == "error" and not each.read]
+    for each in failed[:MOST_NOTES]:
+        yield Matter(each.message)
+    if len(failed) > MOST_NOTES:
+        rest = counted(len(failed) - MOST_NOTES, "more failure")
+        yield Matter(rest, None, "strava-pipeline notifications list")
+
+
+@dataclass(frozen=True, slots=True)
+class NextRun:
+    """The daily run. `at`: when it is due, None where the schedule is no daily one; `is_awake`: Dagster's daemon is at work."""
+
+    at: datetime | None
+    schedule: str
+    zone: str
+    is_on: bool
+    is_awake: bool
+
+
+def next_run(site: Site) -> NextRun:
+    """When the daily run is due by the settings, and whether anybody would start it."""
+    settings, now = site.settings, site.now()
+    seen = looked_at(site.lake)
+    due = next_daily_run(settings.schedule, settings.timezone, now)
+    return NextRun(
+        due, settings.schedule, settings.timezone, settings.automation, seen is not None and now - seen < _ALIVE
+    )
