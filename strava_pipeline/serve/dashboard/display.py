@@ -17,7 +17,7 @@ from strava_pipeline.core.insights.goals import (
     group_name,
 )
 from strava_pipeline.core.providers import spec_of
-from strava_pipeline.core.sports import sport_name
+from strava_pipeline.core.sports import GROUP_OF, OTHER, sport_name
 from strava_pipeline.core.text import counted, printable
 
 LONGEST = 120  # characters of a name in a list; its own page has all of it
@@ -113,6 +113,11 @@ def sport(text: str | None) -> str:
     return sport_name(text) if text else NOTHING
 
 
+def group_of(sport_type: str | None) -> str:
+    """The group of a sport."""
+    return GROUP_OF.get(sport_type or "", OTHER)
+
+
 FILTERS: Mapping[str, Callable[..., Any]] = {
     "distance": distance,
     "climb": climb,
@@ -127,5 +132,6 @@ FILTERS: Mapping[str, Callable[..., Any]] = {
     "service": service,
     "sport": sport,
     "group": group_name,
+    "group_of": group_of,
     "counted": counted,
 }

@@ -17,7 +17,10 @@ from strava_pipeline.lake.gold.publish import published_at
 from strava_pipeline.serve.dashboard.display import FILTERS, shown
 from strava_pipeline.serve.dashboard.site import Site
 
-NAVIGATION = (("/", "Overview"),)  # address and name of each page, in the order of the menu
+NAVIGATION = (
+    ("/", "Overview"),
+    ("/activities", "Activities"),
+)  # address and name of each page, in the order of the menu
 
 
 def render(request: Request, name: str, values: Mapping[str, Any], *, status: int = 200) -> HTMLResponse:

@@ -1,17 +1,20 @@
 """The pages over a published warehouse with hostile names, over an empty one, and without any."""
 
+import json
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from html import unescape
 from pathlib import Path
 
+import polars as pl
 import pytest
 from starlette.testclient import TestClient
 
 from strava_pipeline.lake.gold.publish import publish
 from strava_pipeline.lake.notifications import notify
 from strava_pipeline.lake.requests import note_look
+from strava_pipeline.lake.tracks import write_track
 from strava_pipeline_tests.lake.conftest import NewLake
 from strava_pipeline_tests.lake.insight_rows import ME, activity, put
 from strava_pipeline_tests.serve.dashboard.conftest import Dashboard
@@ -19,6 +22,7 @@ from strava_pipeline_tests.serve.dashboard.test_api import settings_of
 
 PAGE = {"Accept": "text/html"}
 HOSTILE = '<script>alert(1)</script> \u202ethe hill\u202c שלום 🚵 "x" \' {{ 7*7 }}'
+CHILD = {"activity_id": 7, "athlete_id": ME, "source": "strava"}
 NOW = datetime(2025, 7, 1, 12, tzinfo=UTC)
 
 
@@ -36,6 +40,17 @@ def dashboard(tmp_path_factory: pytest.TempPathFactory, new_lake: NewLake) -> It
     put(lake, [{"athlete_id": ME, "fetched_at": "2024-01-01"}], "athlete")
     failed = {"athlete_id": ME, "source": "strava", "failures": 3}
     put(lake, [{"activity_id": 3, **failed}, {"activity_id": 4, **failed, "dropped_at": NOW}], "quarantine")
+    put(lake, [{**CHILD, "lap_position": 1, "name": HOSTILE, "distance": 5000.0, "elapsed_time": 900}], "activity_laps")
+    put(
+        lake,
+        [{**CHILD, "split_index": 1, "distance_m": 1609.3, "elapsed_time_seconds": 301}],
+        "activity_splits_standard",
+    )
+    put(lake, [{**CHILD, "effort_index": 1, "name": HOSTILE, "elapsed_time": 61}], "activity_segment_efforts")
+    edited = {"version": 2, "valid_from": NOW, "changed_fields": ["name"], "previous": json.dumps({"name": HOSTILE})}
+    put(lake, [{"activity_id": 7, "athlete_id": ME, "source": "strava", **edited}], "activity_history")
+    point = pl.DataFrame({"recorded_at": [NOW], "latitude": [48.1], "longitude": [16.2]})
+    write_track(lake, 2025, 7, ME, "file", [point.cast({"recorded_at": pl.Datetime("us", "UTC")})], "file:1")
     lake.goals.write_text('units = "miles"\n[2025.ride]\ndistance_miles = 100\n')
     publish(lake)
     for number in range(5):
@@ -82,7 +97,7 @@ def words(text: str) -> str:
     return " ".join(re.sub(r"<[^>]+>", " ", text).split())
 
 
-@pytest.mark.parametrize("path", ["/"])
+@pytest.mark.parametrize("path", ["/", "/activities"])
 def test_a_page_without_data_says_what_to_do(site_without_data: TestClient, empty: TestClient, path: str) -> None:
     for browser in (site_without_data, empty):
         assert re.search(r"strava-pipeline (flow|import)", page(browser, path)), path
@@ -118,3 +133,65 @@ def test_the_overview_has_the_year_in_numbers_what_needs_attention_and_the_next_
         assert "2025 so far" in seen
     finally:
         goals.write_text(before)
+
+
+def test_the_list_is_filtered_searched_and_paged(site: TestClient) -> None:
+    def listed(query: str = "") -> list[str]:
+        return re.findall(r'href="/activities/(-?\d+)"', page(site, f"/activities{query}"))
+
+    assert listed() == ["7", "6", "5", "4", "3", "2", "1", "9", "8"]
+    assert listed("?from=&to=&sport=&search=") == listed(), "a form sends its empty fields, too"
+    assert listed("?sport=ride&from=2025-05-02&to=2025-05-03") == ["3", "2"]
+    assert listed("?search=HILL") == ["7"]
+    text = page(site, f"/activities?search={'x' * 100}&sport=Ride")
+    assert "x" * 119 + "…" in text
+    assert "x" * 121 not in text
+    assert '<option value="Ride" selected>Ride</option>' in text
+    assert "No activity is like that" in page(site, "/activities?search=%3Cb%3E%22%27")
+    for query in ("from=tomorrow", "from=2025-06-01&to=2025-05-01", "cursor=x", f"search={'x' * 201}"):
+        page(site, f"/activities?{query}", 400)
+
+
+def test_pages_of_the_list_hold_each_activity_once(tmp_path: Path, new_lake: NewLake) -> None:
+    lake = new_lake(tmp_path / "data")
+    put(
+        lake, [activity(n, f"2025-05-{n % 28 + 1:02}T08:00", name="Über & Co", source_id=str(n)) for n in range(1, 121)]
+    )
+    publish(lake)
+    made = Dashboard(settings_of(tmp_path), time=NOW)
+    try:
+        browser, address, seen = made.browser(), "/activities?search=uber+%26&sport=ride", []
+        while address:
+            text = page(browser, address)
+            seen += re.findall(r'href="/activities/(\d+)"', text)
+            older = re.search(r'href="([^"]+)" rel="next"', text)
+            address = unescape(older[1]) if older else ""
+        assert (len(seen), len(set(seen))) == (120, 120)
+    finally:
+        made.site.records.close()
+
+
+def test_an_activity_has_its_track_laps_splits_efforts_sources_and_history(site: TestClient) -> None:
+    text = page(site, "/activities/7")
+    seen = words(text)
+    assert seen.count("&lt;script&gt;alert(1)") == 8, "title, headline, gear, lap, segment, source and its gear, before"
+    for part in (
+        "12.4 mi",
+        "1:00:00",
+        "Laps",
+        "3.1 mi 15:00",
+        "Splits",
+        "1 1.0 mi 5:01",
+        "Segments",
+        "1:01",
+        "Strava counts",
+    ):
+        assert part in seen, part
+    assert "1 Jul 2025, 12:00 UTC, Strava: name" in seen
+    assert 'data-track="/api/activities/7/track" data-units="miles" data-group="ride"' in text
+    assert site.get("/api/activities/7/track").json()["recorded"] == 1
+    bare = words(page(site, "/activities/9"))
+    assert ("without a name" in bare, "no track here" in bare, "Laps" in bare) == (True, True, False)
+    assert "x" * 10_000 in page(site, "/activities/8")
+    for path, status in (("/activities/99", 404), ("/activities/one", 400), (f"/activities/{2**63}", 400)):
+        page(site, path, status)
