@@ -45,6 +45,11 @@ def summary_of(connection: Connection, owner: Owner, year: int, now: datetime, d
     return year_summary(connection, owner.athlete, owner.goals, today, year)
 
 
+def month_sums(connection: Connection, athlete_id: int) -> dict[str, Values]:
+    """`activities`, `distance_m` and `moving_time_seconds` of each local month (2026-10) with an activity, the newest first."""
+    return {row["month"]: row for row in rows_of(connection, "months", {"athlete_id": athlete_id})}
+
+
 @dataclass(frozen=True, slots=True)
 class GearUse:
     """Gear by service and by its id there, with what that service's own activities say (m, s).

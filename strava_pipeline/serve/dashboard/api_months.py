@@ -7,6 +7,7 @@ from starlette.responses import Response
 
 from strava_pipeline.core.years import months_within
 from strava_pipeline.serve.dashboard.answers import MONTH, Month, json_answer, only_known_parameters, refuse_reversed
+from strava_pipeline.serve.dashboard.pipeline import Pipeline
 from strava_pipeline.serve.dashboard.problems import ProblemError
 from strava_pipeline.serve.dashboard.site import CurrentPipeline
 
@@ -26,7 +27,7 @@ def calendar(
     last = to or present
     first = from_ or min(recent[0], last)
     refuse_reversed(first, last)
-    _refuse_future(last, present)
+    refuse_future(last, pipeline)
     months = months_within(first, last)
     if len(months) > MOST_MONTHS:
         raise ProblemError(400, f"{len(months)} months are asked for; at most {MOST_MONTHS} at once.")
@@ -36,10 +37,11 @@ def calendar(
 @router.get("/{month}")
 def month(pipeline: CurrentPipeline, month: Month) -> Response:
     """A month with the rows of its comparison, and the changes that wait for a decision."""
-    _refuse_future(month, pipeline.months_back(1)[0])
+    refuse_future(month, pipeline)
     return json_answer(pipeline.month(month))
 
 
-def _refuse_future(month: str, present: str) -> None:
-    if month > present:
+def refuse_future(month: str, pipeline: Pipeline) -> None:
+    """A month that has not begun is an error."""
+    if month > pipeline.months_back(1)[0]:
         raise ProblemError(400, f"{month} has not begun.")

@@ -87,6 +87,11 @@ def moment(value: datetime | None) -> str:
     return f"{day_text(value.date())}, {value:%H:%M}{' UTC' if value.tzinfo is not None else ''}"
 
 
+def text_moment(text: str | datetime | None) -> str:
+    """A moment that came as a text in ISO, or as a moment."""
+    return moment(datetime.fromisoformat(text) if isinstance(text, str) else text)
+
+
 def month(text: str) -> str:
     """`2026-10` as `October 2026`."""
     return f"{_MONTHS[int(text[5:7]) - 1]} {text[:4]}"
@@ -127,6 +132,7 @@ FILTERS: Mapping[str, Callable[..., Any]] = {
     "whole": whole,
     "day": day,
     "moment": moment,
+    "text_moment": text_moment,
     "month": month,
     "name": name,
     "service": service,

@@ -11,6 +11,7 @@ from strava_pipeline.core.text import counted
 from strava_pipeline.lake.dashboard.activities import quarantined
 from strava_pipeline.lake.gold.warehouse import Connection
 from strava_pipeline.lake.notifications import notifications
+from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.requests import looked_at
 from strava_pipeline.serve.dashboard.display import month, service
 from strava_pipeline.serve.dashboard.site import Site
@@ -90,8 +91,11 @@ class NextRun:
 def next_run(site: Site) -> NextRun:
     """When the daily run is due by the settings, and whether anybody would start it."""
     settings, now = site.settings, site.now()
-    seen = looked_at(site.lake)
     due = next_daily_run(settings.schedule, settings.timezone, now)
-    return NextRun(
-        due, settings.schedule, settings.timezone, settings.automation, seen is not None and now - seen < _ALIVE
-    )
+    return NextRun(due, settings.schedule, settings.timezone, settings.automation, is_awake(site.lake, now))
+
+
+def is_awake(lake: Lake, now: datetime) -> bool:
+    """Whether Dagster's daemon looked for requests lately."""
+    seen = looked_at(lake)
+    return seen is not None and now - seen < _ALIVE

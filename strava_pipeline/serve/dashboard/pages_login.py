@@ -1,12 +1,11 @@
 """Logging in and out: by a link that a command prints, or by a password. Slowed where it fails too often."""
 
 from typing import Annotated
-from urllib.parse import parse_qs
 
 from fastapi import APIRouter, Depends, Request
 from starlette.responses import HTMLResponse, Response
 
-from strava_pipeline.serve.bodies import BodyError, read_body
+from strava_pipeline.serve.dashboard.forms import form_of
 from strava_pipeline.serve.dashboard.logins import check_password, cookie_of, login_again
 from strava_pipeline.serve.dashboard.passwords import has_password
 from strava_pipeline.serve.dashboard.problems import ProblemError
@@ -18,13 +17,7 @@ _LARGEST = 8_192  # bytes of a login's form
 
 
 async def _form(request: Request) -> dict[str, str]:
-    try:
-        text = (await read_body(request, _LARGEST)).decode("utf-8", "replace")
-    except BodyError as error:
-        raise ProblemError(
-            error.status, f"The login was not read: {error.why}.", headers={"Connection": "close"}
-        ) from None
-    return {name: values[0] for name, values in parse_qs(text, keep_blank_values=True).items()}
+    return {name: values[0] for name, values in (await form_of(request, _LARGEST)).items()}
 
 
 @router.get("/login", response_model=None)

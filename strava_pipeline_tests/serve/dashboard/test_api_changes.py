@@ -1,5 +1,6 @@
-"""Months, changes and services by the JSON API, in a data folder of Strava and the toy: decisions are those of the command line."""
+"""Months, changes and services by the JSON API and on pages, in a data folder of Strava and the toy: decisions are those of the command line."""
 
+import re
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
@@ -114,3 +115,53 @@ def test_of_two_people_at_once_one_decides_and_what_is_approved_is_asked_for_onc
         {"kind": "backfill", "year": 2025},
     ):
         assert api.post("/api/requests", json=body).status_code == 202, body
+
+
+def test_changes_are_decided_on_the_page_of_their_month_and_what_is_approved_is_asked_for(
+    world: World, api: TestClient
+) -> None:
+    lake, address = Lake(world.settings.data_dir), f"/month/{MONTH}"
+    api.headers["Accept"] = "text/html"
+    text = api.get(address).text
+    assert text.count("&lt;b&gt;Up&lt;/b&gt; \\u202ethe hill") == 3, "at the toy, and in a change"
+    assert ("name wrong" in text, "Pull and compare" in text, "<bdi>Home</bdi>" in text) == (True, True, True)
+    assert "June 2025: 2 changes to decide about" in api.get("/").text
+    sealed = re.findall(r'name="change" value="([0-9a-f]+:[0-9a-f]{32})"', text)
+    assert len(sealed) == 2
+
+    stale = [sealed[0], f"{sealed[1].split(':')[0]}:{'0' * 32}"]
+    for form, status in (
+        ({"verdict": "approved", "change": stale}, 409),
+        ({"verdict": "approved", "change": ["../x"]}, 400),
+        ({"verdict": "applied", "change": sealed}, 400),
+        ({"change": sealed}, 400),
+        ({"verdict": "approved", "change": sealed * 600}, 413),
+        ({f"x{n}": "" for n in range(1001)}, 400),
+    ):
+        assert api.post(f"{address}/changes", data=form).status_code == status, form.keys()
+    token = api.headers.pop("X-CSRF-Token")
+    assert api.post(f"{address}/changes", data={"verdict": "approved", "change": sealed}).status_code == 403
+    api.headers["X-CSRF-Token"] = token
+    assert verdicts(lake) == {}
+
+    parts = api.post(f"{address}/changes", data={"verdict": "approved", "change": sealed[:1]}).text
+    assert ("1 approved." in parts, "Write 1 change now" in parts, "<html" in parts) == (True, True, False)
+    after = api.post(f"{address}/changes", data={"verdict": "rejected", "change": sealed[1:]}).text
+    assert 'name="change"' not in after
+    assert [each.verdict for each in verdicts(lake).values()] == ["approved", "rejected"]
+
+    wanted = {"kind": "apply_changes", "ids": re.findall(r'name="ids" value="([0-9a-f]+)"', after)}
+    asked = api.post("/requests", data=wanted)
+    assert (asked.status_code, "Write changes: waiting" in asked.text) == (202, True)
+    assert "daemon is not at work" in asked.text
+    (shown,) = set(re.findall(r'hx-get="(/requests/[^"]+)"', asked.text))
+    assert "Write changes: waiting" in api.get(shown).text
+    assert api.post("/requests", data={"kind": "sync_month", "month": MONTH}).status_code == 202
+    for form in (
+        {"kind": "purge"},
+        {"kind": "sync_month", "month": "2999-01"},
+        {"kind": "apply_changes", "ids": ["0f3c"]},
+        {},
+    ):
+        assert api.post("/requests", data=form).status_code == 400, form
+    assert api.get("/requests/20261120T080206564698Z-0123abcd").status_code == 404

@@ -97,7 +97,7 @@ def words(text: str) -> str:
     return " ".join(re.sub(r"<[^>]+>", " ", text).split())
 
 
-@pytest.mark.parametrize("path", ["/", "/activities"])
+@pytest.mark.parametrize("path", ["/", "/activities", "/calendar"])
 def test_a_page_without_data_says_what_to_do(site_without_data: TestClient, empty: TestClient, path: str) -> None:
     for browser in (site_without_data, empty):
         assert re.search(r"strava-pipeline (flow|import)", page(browser, path)), path
@@ -195,3 +195,18 @@ def test_an_activity_has_its_track_laps_splits_efforts_sources_and_history(site:
     assert "x" * 10_000 in page(site, "/activities/8")
     for path, status in (("/activities/99", 404), ("/activities/one", 400), (f"/activities/{2**63}", 400)):
         page(site, path, status)
+
+
+def test_the_calendar_has_two_years_of_months_with_their_totals(site: TestClient) -> None:
+    text = page(site, "/calendar?year=2025")
+    seen = words(text)
+    assert "May 2025 7 activities 87.0 mi" in seen
+    assert "May 2024 1 activity 12.4 mi" in seen
+    assert "June 2024 0 activities –" in seen
+    assert re.findall(r'href="(/month/2025-\d\d)"', text) == [f"/month/2025-{n:02}" for n in range(1, 13)]
+    assert 'href="/calendar?year=2023"' not in text, "there is nothing before"
+    bare = page(site, "/month/2025-05")
+    assert ("no other service is enabled" in words(bare), "&lt;script&gt;" in bare) == (True, True)
+    assert "no activity in this month" in page(site, "/month/2025-06")
+    for path in ("/month/2999-01", "/month/2025-13", "/calendar?year=1"):
+        page(site, path, 400)

@@ -13,14 +13,15 @@
     const [h, m, s] = [Math.floor(whole / 3600), Math.floor(whole / 60) % 60, whole % 60];
     return h ? `${h}:${pad(m)}:${pad(s)}` : `${m}:${pad(s)}`;
   };
-  const speedText = (v) => foot ? (v > 0.2 ? `${clock(METRES / v)} /${miles ? "mi" : "km"}` : "–")
-    : `${(v * 3600 / METRES).toFixed(1)} ${miles ? "mph" : "km/h"}`;
+  const rounded = (v) => String(+v.toFixed(1));
+  const pace = (v) => v > 0.2 ? `${clock(METRES / v)} /${miles ? "mi" : "km"}` : "–";
+  // column, title, what a value is multiplied by to be in the unit of the chart, its text there
   const KINDS = [
-    ["altitude", "Height", (v) => `${Math.round(v / FEET)} ${miles ? "ft" : "m"}`],
-    ["speed", foot ? "Pace" : "Speed", speedText],
-    ["heartrate", "Heart rate", (v) => `${Math.round(v)} bpm`],
-    ["watts", "Power", (v) => `${Math.round(v)} W`],
-    ["cadence", "Cadence", (v) => `${Math.round(v)} /min`],
+    ["altitude", "Height", 1 / FEET, (v) => `${Math.round(v)} ${miles ? "ft" : "m"}`],
+    ["speed", foot ? "Pace" : "Speed", foot ? 1 : 3600 / METRES, foot ? pace : (v) => `${rounded(v)} ${miles ? "mph" : "km/h"}`],
+    ["heartrate", "Heart rate", 1, (v) => `${Math.round(v)} bpm`],
+    ["watts", "Power", 1, (v) => `${Math.round(v)} W`],
+    ["cadence", "Cadence", 1, (v) => `${Math.round(v)} /min`],
   ];
   const AXES = {
     time: clock,
@@ -75,12 +76,12 @@
     const holder = document.getElementById("track-charts");
     charts.forEach((each) => each.destroy());
     const xs = filled(track[over] ?? track.time);
-    charts = KINDS.filter(([name]) => track[name]).map(([name, title, text]) => chart(holder, xs, name, title, text));
+    charts = KINDS.filter(([name]) => track[name]).map((kind) => chart(holder, xs, ...kind));
   }
 
   const size = () => ({ width: Math.max(240, document.getElementById("track-charts").clientWidth), height: 170 });
 
-  function chart(holder, xs, name, title, text) {
+  function chart(holder, xs, name, title, scale, text) {
     const style = getComputedStyle(document.documentElement);
     const colour = (each) => style.getPropertyValue(each).trim();
     const axis = { stroke: colour("--quiet"), grid: { stroke: colour("--line"), width: 1 }, ticks: { stroke: colour("--line") } };
@@ -96,7 +97,7 @@
       ],
       series: [{}, { label: title, stroke: colour("--accent"), width: 1.5, points: { show: false }, spanGaps: false }],
       hooks: { setCursor: [(each) => { if (!moving && each.cursor.event && each.cursor.idx !== null) tell(each.cursor.idx); }] },
-    }, [xs, track[name]], holder);
+    }, [xs, track[name].map((v) => v === null ? null : v * scale)], holder);
   }
 
   // gaps have no place of their own: they stand where the stretch before them ended
@@ -116,7 +117,7 @@
     const parts = [];
     if (track.distance && track.distance[i] !== null) parts.push(AXES.distance(track.distance[i]));
     if (track.time[i] !== null) parts.push(clock(track.time[i]));
-    for (const [name, , text] of KINDS) if (track[name] && track[name][i] !== null) parts.push(text(track[name][i]));
+    for (const [name, , scale, text] of KINDS) if (track[name] && track[name][i] !== null) parts.push(text(track[name][i] * scale));
     const slider = document.getElementById("track-place"), words = parts.join(", ") || "a pause";
     slider.value = i;
     slider.setAttribute("aria-valuetext", words);

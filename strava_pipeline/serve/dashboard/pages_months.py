@@ -1,0 +1,96 @@
+"""The calendar, and a month compared between services, where changes are approved and rejected.
+
+Values are those of `/api/calendar` and `/api/changes`.
+"""
+
+import re
+from calendar import monthrange
+from collections.abc import Mapping, Sequence
+from datetime import date
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Request
+from starlette.responses import HTMLResponse
+
+from strava_pipeline.core.changes.states import Verdict
+from strava_pipeline.core.years import months_within
+from strava_pipeline.lake.dashboard.activities import MOST_ROWS, ActivityFilter, activity_page
+from strava_pipeline.lake.dashboard.bests import month_sums
+from strava_pipeline.serve.dashboard.answers import Month
+from strava_pipeline.serve.dashboard.api_months import refuse_future
+from strava_pipeline.serve.dashboard.forms import Fields
+from strava_pipeline.serve.dashboard.pipeline import Pipeline
+from strava_pipeline.serve.dashboard.problems import ProblemError
+from strava_pipeline.serve.dashboard.rendering import render
+from strava_pipeline.serve.dashboard.site import CurrentOwner, CurrentPipeline, CurrentUnits, Snapshot
+
+router = APIRouter(include_in_schema=False)
+_SEALED = re.compile(r"([0-9a-f]{1,64}):([0-9a-f]{32})", re.ASCII)
+_VERDICTS: Mapping[str, Verdict] = {"approved": "approved", "rejected": "rejected"}
+OPEN = ("proposed", "approved", "failed", "conflicted")
+
+
+@router.get("/calendar")
+def calendar(
+    request: Request,
+    snapshot: Snapshot,
+    pipeline: CurrentPipeline,
+    owner: CurrentOwner,
+    units: CurrentUnits,
+    year: Annotated[int | None, Query(ge=1900, le=2999)] = None,
+) -> HTMLResponse:
+    """Two years of months, the newest first."""
+    sums = month_sums(snapshot, owner.athlete.id) if owner is not None else {}
+    last = min(f"{year}-12" if year else "9999-12", present := pipeline.months_back(1)[0])
+    shown = months_within(f"{int(last[:4]) - 1}-01", last) if sums else []
+    values = {"sums": sums, "units": units, "years": _by_year(pipeline.calendar(shown)) if sums else {}}
+    earlier = int(last[:4]) - 2 if min(sums, default=last) < f"{int(last[:4]) - 1}-01" else None
+    later = int(last[:4]) + 2 if last < present else None
+    return render(request, "calendar.html", {**values, "earlier": earlier, "later": later})
+
+
+def _by_year(months: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    found: dict[str, dict[str, Any]] = {}
+    for month in sorted(months):
+        found.setdefault(month[:4], {})[month] = months[month]
+    return dict(sorted(found.items(), reverse=True))
+
+
+@router.get("/month/{month}")
+def compared(
+    request: Request, snapshot: Snapshot, pipeline: CurrentPipeline, units: CurrentUnits, month: Month
+) -> HTMLResponse:
+    """A month, row by row, and the changes of it."""
+    refuse_future(month, pipeline)
+    values = {**pipeline.month(month), "changes": _open_changes(pipeline, month), "units": units, "decided": ""}
+    listed = {} if values["providers"] else activity_page(snapshot, _within(month), limit=MOST_ROWS).activities
+    return render(request, "month.html", {**values, "listed": listed})
+
+
+def _within(month: str) -> ActivityFilter:
+    first = date.fromisoformat(f"{month}-01")
+    return ActivityFilter(first, first.replace(day=monthrange(first.year, first.month)[1]))
+
+
+@router.post("/month/{month}/changes")
+def decide(request: Request, pipeline: CurrentPipeline, month: Month, fields: Fields) -> HTMLResponse:
+    """Approve or reject the changes that were chosen, as they were shown, all or none; the list as it is then."""
+    verdict = _VERDICTS.get(next(iter(fields.get("verdict", ())), ""))
+    if verdict is None:
+        raise ProblemError(400, "The form does not say whether to approve or to reject.")
+    decided = pipeline.decide([(verdict, *_sealed(each)) for each in fields.get("change", ())])
+    values = {"month": month, "changes": _open_changes(pipeline, month)}
+    return render(request, "month_changes.html", {**values, "decided": f"{len(decided)} {verdict}."})
+
+
+def _sealed(text: str) -> Sequence[str]:
+    found = _SEALED.fullmatch(text)
+    if found is None:
+        raise ProblemError(400, "A change of the form is none of this page. Load the page again.")
+    return found.groups()
+
+
+def _open_changes(pipeline: Pipeline, month: str) -> dict[str, Mapping[str, Any]]:
+    """The changes of a month that wait for a decision, for being written, or for being decided again."""
+    changes = pipeline.changes().items()
+    return {key: each for key, each in changes if each["month"] == month and each["status"] in OPEN}

@@ -1,0 +1,59 @@
+"""Asking for a run, and how it stands: what buttons of other pages send. The same requests as `/api/requests`."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Path, Request
+from pydantic import Field, TypeAdapter, ValidationError
+from starlette.responses import HTMLResponse
+
+from strava_pipeline.lake.requests import Wanted, keep_request, request_view
+from strava_pipeline.serve.dashboard.api_requests import MADE_BY
+from strava_pipeline.serve.dashboard.forms import Fields
+from strava_pipeline.serve.dashboard.overview import is_awake
+from strava_pipeline.serve.dashboard.problems import ProblemError
+from strava_pipeline.serve.dashboard.rendering import render
+from strava_pipeline.serve.dashboard.site import CurrentLake, CurrentPipeline, CurrentSettings, Now
+
+router = APIRouter(include_in_schema=False)
+_WANTED: TypeAdapter[Wanted] = TypeAdapter(Annotated[Wanted, Field(discriminator="kind")])
+
+
+@router.post("/requests")
+def ask(
+    request: Request,
+    lake: CurrentLake,
+    pipeline: CurrentPipeline,
+    settings: CurrentSettings,
+    now: Now,
+    fields: Fields,
+) -> HTMLResponse:
+    """Keep a request, and show how it stands."""
+    wanted = _wanted({name: values for name, values in fields.items() if name != "ids"}, [*fields.get("ids", ())])
+    pipeline.refuse(wanted)
+    kept = keep_request(lake, wanted, now, MADE_BY)
+    view = request_view(lake, settings.logs_dir, kept.id, now)
+    return render(request, "request.html", {"view": view, "is_awake": is_awake(lake, now)}, status=202)
+
+
+@router.get("/requests/{request_id}")
+def asked(
+    request: Request,
+    lake: CurrentLake,
+    settings: CurrentSettings,
+    now: Now,
+    request_id: Annotated[str, Path(max_length=64)],
+) -> HTMLResponse:
+    """How a request stands, with the last lines of its run's log."""
+    view = request_view(lake, settings.logs_dir, request_id, now)
+    if view is None:
+        raise ProblemError(404, "There is no request with this id; those that ended are kept for two weeks.")
+    return render(request, "request.html", {"view": view, "is_awake": is_awake(lake, now)})
+
+
+def _wanted(fields: dict[str, Any], ids: list[str]) -> Wanted:
+    try:
+        return _WANTED.validate_python(
+            {name: values[0] for name, values in fields.items()} | ({"ids": ids} if ids else {})
+        )
+    except ValidationError:
+        raise ProblemError(400, "The form asks for nothing that can be done. Load the page again.") from None
