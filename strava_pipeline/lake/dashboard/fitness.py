@@ -90,6 +90,24 @@ def time_in_zones(
 
 
 @dataclass(frozen=True, slots=True)
+class FitnessYear:
+    """A year's load by measure, curves by measure and width, and seconds in zones by measure, month and zone."""
+
+    load: dict[str, LoadSeries]
+    curves: dict[str, dict[float, Window]]
+    zones: dict[str, dict[str, dict[int, float]]]
+
+
+def fitness_of(connection: Connection, lake: Lake, athlete_id: int, year: int, sport_group: str = "run") -> FitnessYear:
+    """The fitness of a local year. `sport_group`: whose pace."""
+    return FitnessYear(
+        load_series(connection, athlete_id, date(year, 1, 1), date(year, 12, 31)),
+        best_curves(connection, lake, athlete_id, year, sport_group),
+        time_in_zones(connection, lake, athlete_id, year),
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class HeatMap:
     """Cells of a map: `cells` are (x, y, activities), tiles of `zoom`; those with most activities first."""
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from datetime import date, datetime
+from math import isfinite
 from typing import Any
 
 from markupsafe import Markup
@@ -44,24 +45,29 @@ def shown(value: Any) -> Any:
 
 
 def distance(metres: float | None, units: Units) -> str:
-    return amount_text("distance_m", metres, units)
+    return amount_text("distance_m", _measured(metres), units)
 
 
 def climb(metres: float | None, units: Units) -> str:
-    return amount_text("elevation_gain_m", metres, units)
+    return amount_text("elevation_gain_m", _measured(metres), units)
 
 
 def duration(seconds: float | None) -> str:
-    return NOTHING if seconds is None else clock(seconds)
+    return NOTHING if seconds is None or not isfinite(seconds) else clock(seconds)
 
 
 def hours(seconds: float | None) -> str:
-    return amount_text("moving_time_seconds", seconds, "km")
+    return amount_text("moving_time_seconds", _measured(seconds), "km")
+
+
+def _measured(value: float | None) -> float | None:
+    """None for what is no number, which files may hold."""
+    return value if value is not None and isfinite(value) else None
 
 
 def speed(metres_a_second: float | None, group: str, units: Units) -> str:
     """`25.1 km/h`; of groups on foot the pace, `5:03 /km`; of swimming `1:45 /100 m`."""
-    if not metres_a_second:
+    if not metres_a_second or not isfinite(metres_a_second) or metres_a_second < 0:
         return NOTHING
     length, unit = (1000.0, "km") if units == "km" else (METRES_PER_MILE, "mi")
     if group == "swim":
@@ -73,7 +79,7 @@ def speed(metres_a_second: float | None, group: str, units: Units) -> str:
 
 def whole(value: float | None, unit: str = "") -> str:
     """A number without decimals: `142 bpm`."""
-    return NOTHING if value is None else f"{value:,.0f} {unit}".rstrip()
+    return NOTHING if value is None or not isfinite(value) else f"{round(value):,} {unit}".rstrip()
 
 
 def day(value: date | datetime | None) -> str:
@@ -95,6 +101,19 @@ def text_moment(text: str | datetime | None) -> str:
 def month(text: str) -> str:
     """`2026-10` as `October 2026`."""
     return f"{_MONTHS[int(text[5:7]) - 1]} {text[:4]}"
+
+
+def window(width: float, measure: str) -> str:
+    """The width of a curve's window: seconds of power (`20 min`), metres of pace (`5 km`)."""
+    if measure != "watts":
+        return f"{width:.0f} m" if width < 1000 else f"{width / 1000:.4g} km"
+    unit, size = next((unit, size) for unit, size in (("h", 3600), ("min", 60), ("s", 1)) if width >= size)
+    return f"{width / size:.3g} {unit}"
+
+
+def best(value: float, measure: str) -> str:
+    """The best of a window: watts, or a time."""
+    return whole(value, "W") if measure == "watts" else clock(value)
 
 
 def name(text: str | None, longest: int = LONGEST) -> Markup:
@@ -140,4 +159,6 @@ FILTERS: Mapping[str, Callable[..., Any]] = {
     "group": group_name,
     "group_of": group_of,
     "counted": counted,
+    "window": window,
+    "best": best,
 }

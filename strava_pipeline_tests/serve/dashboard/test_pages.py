@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from html import unescape
 from pathlib import Path
 
@@ -12,8 +12,10 @@ import pytest
 from starlette.testclient import TestClient
 
 from strava_pipeline.lake.gold.publish import publish
+from strava_pipeline.lake.gold.warehouse import reading
 from strava_pipeline.lake.notifications import notify
 from strava_pipeline.lake.requests import note_look
+from strava_pipeline.lake.track_measures import due_tracks, measure_tracks
 from strava_pipeline.lake.tracks import write_track
 from strava_pipeline_tests.lake.conftest import NewLake
 from strava_pipeline_tests.lake.insight_rows import ME, activity, put
@@ -32,10 +34,11 @@ def dashboard(tmp_path_factory: pytest.TempPathFactory, new_lake: NewLake) -> It
     folder = tmp_path_factory.mktemp("pages")
     lake = new_lake(folder / "data")
     rows = [activity(n, f"2025-05-{n:02}T08:00", name=f"Ride {n}", gear_id="b1", source_id=str(n)) for n in range(1, 7)]
-    put(lake, [*rows, activity(7, "2025-05-07T08:00", name=HOSTILE, gear_id="b1", source_id="7")])
+    put(lake, [*rows, activity(7, "2025-05-07T08:00", name=HOSTILE, gear_id="b1", source_id="7", suffer_score=40.0)])
     put(lake, [activity(8, "2024-05-01T08:00", name="x" * 10_000, gear_id=None, source_id="8")])
+    odd = dict.fromkeys(("average_speed", "average_heartrate", "average_watts", "max_heartrate"), float("nan"))
     nothing = dict.fromkeys(("name", "sport_type", "distance", "moving_time", "elapsed_time", "total_elevation_gain"))
-    put(lake, [{**activity(9, "2025-04-01T08:00", source_id="9"), **nothing}])
+    put(lake, [{**activity(9, "2025-04-01T08:00", source_id="9"), **nothing, **odd}])
     put(lake, [{"source": "strava", "gear_id": "b1", "name": HOSTILE, "retired": False}], "gear")
     put(lake, [{"athlete_id": ME, "fetched_at": "2024-01-01"}], "athlete")
     failed = {"athlete_id": ME, "source": "strava", "failures": 3}
@@ -51,7 +54,15 @@ def dashboard(tmp_path_factory: pytest.TempPathFactory, new_lake: NewLake) -> It
     put(lake, [{"activity_id": 7, "athlete_id": ME, "source": "strava", **edited}], "activity_history")
     point = pl.DataFrame({"recorded_at": [NOW], "latitude": [48.1], "longitude": [16.2]})
     write_track(lake, 2025, 7, ME, "file", [point.cast({"recorded_at": pl.Datetime("us", "UTC")})], "file:1")
-    lake.goals.write_text('units = "miles"\n[2025.ride]\ndistance_miles = 100\n')
+    watts = pl.DataFrame({"recorded_at": [NOW + timedelta(seconds=n) for n in range(400)], "watts": [200.0] * 400})
+    write_track(lake, 2025, 6, ME, "file", [watts.cast({"recorded_at": pl.Datetime("us", "UTC")})], "file:1")
+    lake.goals.write_text(
+        'units = "miles"\n[2025.ride]\ndistance_miles = 100\n[service.b1."<b>chain</b>"]\nevery_miles = 50\n'
+    )
+    with reading(lake) as connection:
+        due = due_tracks(lake, connection, [2025])
+    for each in due:
+        measure_tracks(lake, each)
     publish(lake)
     for number in range(5):
         notify(lake, "error", f"Run {number} failed: {HOSTILE}", NOW)
@@ -97,7 +108,7 @@ def words(text: str) -> str:
     return " ".join(re.sub(r"<[^>]+>", " ", text).split())
 
 
-@pytest.mark.parametrize("path", ["/", "/activities", "/calendar"])
+@pytest.mark.parametrize("path", ["/", "/activities", "/calendar", "/fitness", "/fitness/2025", "/gear"])
 def test_a_page_without_data_says_what_to_do(site_without_data: TestClient, empty: TestClient, path: str) -> None:
     for browser in (site_without_data, empty):
         assert re.search(r"strava-pipeline (flow|import)", page(browser, path)), path
@@ -210,3 +221,21 @@ def test_the_calendar_has_two_years_of_months_with_their_totals(site: TestClient
     assert "no activity in this month" in page(site, "/month/2025-06")
     for path in ("/month/2999-01", "/month/2025-13", "/calendar?year=1"):
         page(site, path, 400)
+
+
+def test_fitness_shows_load_and_curves_and_gear_what_is_due(site: TestClient) -> None:
+    text = page(site, "/fitness/2025")
+    assert "On 7 May 2025: fitness 1, fatigue 6, form 0" in words(text)
+    assert 'data-fitness="/api/fitness/2025?sport=run" data-load="relative_effort"' in text
+    assert "5 s 200 W 6 May 2025 200 W 6 May 2025 10 s" in words(text)
+    found = site.get("/api/fitness/2025").json()
+    assert found["curves"]["watts"]["300.0"]["of_all"] == {"value": 200.0, "activity_id": 6, "on_day": "2025-05-06"}
+    assert len(found["load"]["relative_effort"]["days"]) == len(found["load"]["relative_effort"]["form"])
+    assert "No load was measured in 2020" in page(site, "/fitness/2020")
+    assert site.get("/fitness").headers["location"] == "/fitness/2025"
+    for path in ("/fitness/2025?sport=chess", "/fitness/1", "/fitness/now"):
+        page(site, path, 400)
+    assert site.get("/api/fitness/2025?sport=chess").status_code == 400
+    seen = words(page(site, "/gear"))
+    assert "&lt;b&gt;chain&lt;/b&gt; is due 87.0 mi of 50.0 mi" in seen
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in seen

@@ -1,0 +1,52 @@
+"""Fitness over a year, and gear with its services. Values are those of `/api/fitness` and `/api/gear`."""
+
+from fastapi import APIRouter, Request
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+
+from strava_pipeline.lake.dashboard.bests import gear_use
+from strava_pipeline.lake.dashboard.fitness import fitness_of
+from strava_pipeline.serve.dashboard.api_fitness import PaceOf, Year
+from strava_pipeline.serve.dashboard.rendering import render
+from strava_pipeline.serve.dashboard.site import (
+    CurrentLake,
+    CurrentOwner,
+    CurrentSettings,
+    CurrentUnits,
+    Now,
+    Snapshot,
+)
+
+router = APIRouter(include_in_schema=False)
+
+
+@router.get("/fitness", response_model=None)
+def latest(request: Request, owner: CurrentOwner, settings: CurrentSettings, now: Now) -> Response:
+    """The page of the present year."""
+    if owner is None:
+        return render(request, "nothing.html", {})
+    return RedirectResponse(f"/fitness/{owner.athlete.today(now, settings.timezone).year}", 303)
+
+
+@router.get("/fitness/{year}")
+def fitness(
+    request: Request,
+    snapshot: Snapshot,
+    lake: CurrentLake,
+    owner: CurrentOwner,
+    units: CurrentUnits,
+    year: Year,
+    sport: PaceOf = "run",
+) -> HTMLResponse:
+    """Load by day, power and pace curves, time in zones."""
+    if owner is None:
+        return render(request, "nothing.html", {})
+    values = {"found": fitness_of(snapshot, lake, owner.athlete.id, year, sport), "year": year, "sport": sport}
+    return render(request, "fitness.html", {**values, "units": units})
+
+
+@router.get("/gear")
+def gear(request: Request, snapshot: Snapshot, owner: CurrentOwner, units: CurrentUnits) -> HTMLResponse:
+    """Bikes and shoes of each service, and what is due."""
+    if owner is None:
+        return render(request, "nothing.html", {})
+    return render(request, "gear.html", {"use": gear_use(snapshot), "units": units, "fault": owner.fault})
