@@ -195,6 +195,12 @@ def test_what_is_no_cursor_is_refused(text: str) -> None:
         Cursor.parse(text)
 
 
+def test_each_cursor_that_a_page_gives_is_read_whatever_its_length() -> None:
+    """Base64 is padded to a multiple of four; a cursor goes without."""
+    made = [Cursor(sign * place, key) for sign in (1, -1) for place in (0, 17) for key in (-1, 5, 20, 200, 2**63 - 1)]
+    assert [Cursor.parse(each.text) for each in made] == made
+
+
 def test_an_activity_has_what_it_nests_and_answers_to_the_ids_of_all_its_sources(
     lake: Lake, published: Connection
 ) -> None:

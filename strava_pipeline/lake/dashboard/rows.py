@@ -66,7 +66,9 @@ class Cursor:
     def parse(cls, text: str) -> "Cursor":
         """The cursor of a text. Raises CursorError."""
         try:
-            place, _, key = base64.b64decode(f"{text}==", altchars=b"-_", validate=True).decode().partition(":")
+            place, _, key = (
+                base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True).decode().partition(":")
+            )
             found = cls(int(place), int(key))
         except (binascii.Error, UnicodeDecodeError, ValueError):
             raise CursorError("it is no cursor of a page") from None
