@@ -20,7 +20,11 @@ from strava_pipeline.serve.dashboard.site import Site
 NAVIGATION = (
     ("/", "Overview"),
     ("/activities", "Activities"),
-)  # address and name of each page, in the order of the menu
+    ("/calendar", "Calendar"),
+    ("/fitness", "Fitness"),
+    ("/gear", "Gear"),
+)
+"""Address and name of each page, in the order of the menu."""
 
 
 def render(request: Request, name: str, values: Mapping[str, Any], *, status: int = 200) -> HTMLResponse:

@@ -94,6 +94,7 @@ def page(site: TestClient, path: str, status: int = 200) -> str:
     assert "\u202e" not in text
     assert "49" not in re.findall(r"the hill.*", text)
     assert text.count("<h1") == 1
+    assert re.findall(r'<li><a href="(/[^"]*)"', text)[:5] == ["/", "/activities", "/calendar", "/fitness", "/gear"]
     ids = re.findall(r'\sid="([^"]+)"', text)
     assert len(ids) == len(set(ids)), path
     for label in re.findall(r'aria-labelledby="([^"]+)"|for="([^"]+)"', text):

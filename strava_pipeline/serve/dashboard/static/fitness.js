@@ -28,6 +28,7 @@
     charts = boxes.map((box) => [box.dataset.load ? load(box, found.load[box.dataset.load]) : curve(box, found.curves[box.dataset.curve]), box]);
   }
 
+  const onDay = (at) => new Date(at * 1000).toLocaleDateString("en-GB", { day: "numeric", month: "short", timeZone: "UTC" });
   const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
   const axis = () => ({ stroke: colour("--quiet"), grid: { stroke: colour("--line"), width: 1 }, ticks: { stroke: colour("--line") } });
   const line = (label, name, more = {}) => ({ label, stroke: colour(name), width: 2, points: { show: false }, ...more });
@@ -38,8 +39,8 @@
       ...size(box),
       tzDate: (at) => uPlot.tzDate(new Date(at * 1000), "Etc/UTC"),
       cursor: { drag: { x: true, y: false } },
-      axes: [{ ...axis(), space: 60 }, axis()],
-      series: [{ value: "{YYYY}-{MM}-{DD}" }, line("fitness", "--accent"), line("fatigue", "--quiet", { dash: [6, 4] }), line("form", "--good", { dash: [2, 3] })],
+      axes: [{ ...axis(), space: 60, values: (_, ticks) => ticks.map(onDay) }, axis()],
+      series: [{ label: "day", value: "{YYYY}-{MM}-{DD}" }, line("fitness", "--accent"), line("fatigue", "--quiet", { dash: [6, 4] }), line("form", "--good", { dash: [2, 3] })],
     }, [days, series.fitness, series.fatigue, series.form], box);
   }
 
@@ -55,9 +56,9 @@
     return new uPlot({
       ...size(box),
       cursor: { drag: { x: false, y: false } },
-      scales: { x: { time: false, distr: 3, log: 10 }, y: pace ? { dir: -1 } : {} },
+      scales: { x: { time: false, distr: 3, log: 10, range: (_, least, most) => [least, most] }, y: pace ? { dir: -1 } : {} },
       axes: [{ ...axis(), splits: () => widths, values: (_, ticks) => ticks.map((v, i) => i % 2 ? "" : pace ? width(v) : length(v)), filter: (_, ticks) => ticks }, { ...axis(), size: 70, values: (_, ticks) => ticks.map(text) }],
-      series: [{ value: (_, v) => v === null ? "–" : pace ? width(v) : length(v) }, line("this year", "--accent", { value: shown, spanGaps: true }), line("all years", "--quiet", { value: shown, dash: [6, 4] })],
+      series: [{ label: "over", value: (_, v) => v === null ? "–" : pace ? width(v) : length(v) }, line("this year", "--accent", { value: shown, spanGaps: true }), line("all years", "--quiet", { value: shown, dash: [6, 4] })],
     }, [widths, of("of_year"), of("of_all")], box);
   }
 })();
