@@ -41,12 +41,22 @@ def calendar(
 ) -> HTMLResponse:
     """Two years of months, the newest first."""
     sums = month_sums(snapshot, owner.athlete.id) if owner is not None else {}
-    last = min(f"{year}-12" if year else "9999-12", present := pipeline.months_back(1)[0])
-    shown = months_within(f"{int(last[:4]) - 1}-01", last) if sums else []
-    values = {"sums": sums, "units": units, "years": _by_year(pipeline.calendar(shown)) if sums else {}}
-    earlier = int(last[:4]) - 2 if min(sums, default=last) < f"{int(last[:4]) - 1}-01" else None
-    later = int(last[:4]) + 2 if last < present else None
-    return render(request, "calendar.html", {**values, "earlier": earlier, "later": later})
+    if not sums:
+        return render(request, "nothing.html", {})
+    values = {**_two_years(pipeline, year, min(sums)), "sums": sums, "units": units}
+    return render(request, "calendar.html", values)
+
+
+def _two_years(pipeline: Pipeline, year: int | None, begins: str) -> dict[str, Any]:
+    """The months of a year (None: the present one) and of the one before; and the years to go on with, None: there are none."""
+    present = pipeline.months_back(1)[0]
+    last = min(f"{year}-12" if year else present, present)
+    first = f"{int(last[:4]) - 1}-01"
+    return {
+        "years": _by_year(pipeline.calendar(months_within(first, last))),
+        "earlier": int(last[:4]) - 2 if begins < first else None,
+        "later": int(last[:4]) + 2 if last < present else None,
+    }
 
 
 def _by_year(months: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
