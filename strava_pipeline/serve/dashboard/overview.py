@@ -71,10 +71,10 @@ def _quarantine(site: Site, snapshot: Connection | None) -> Iterator[Matter]:
 def _failures(site: Site, snapshot: Connection | None) -> Iterator[Matter]:
     failed = [each for each in notifications(site.lake) if each.category == "error" and not each.read]
     for each in failed[:MOST_NOTES]:
-        yield Matter(each.message)
+        yield Matter(each.message, "/notifications")
     if len(failed) > MOST_NOTES:
         rest = counted(len(failed) - MOST_NOTES, "more failure")
-        yield Matter(rest, None, "strava-pipeline notifications list")
+        yield Matter(rest, "/notifications")
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ Values are those of `/api/calendar` and `/api/changes`.
 
 import re
 from calendar import monthrange
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import date
 from typing import Annotated, Any
 
@@ -88,16 +88,17 @@ def decide(request: Request, pipeline: CurrentPipeline, month: Month, fields: Fi
     verdict = _VERDICTS.get(next(iter(fields.get("verdict", ())), ""))
     if verdict is None:
         raise ProblemError(400, "The form does not say whether to approve or to reject.")
-    decided = pipeline.decide([(verdict, *_sealed(each)) for each in fields.get("change", ())])
+    decided = pipeline.decide([(verdict, key, seal) for key, seal in map(_sealed, fields.get("change", ()))])
     values = {"month": month, "changes": _open_changes(pipeline, month)}
     return render(request, "month_changes.html", {**values, "decided": f"{len(decided)} {verdict}."})
 
 
-def _sealed(text: str) -> Sequence[str]:
+def _sealed(text: str) -> tuple[str, str]:
+    """The id of a change, and the seal of what was shown."""
     found = _SEALED.fullmatch(text)
     if found is None:
         raise ProblemError(400, "A change of the form is none of this page. Load the page again.")
-    return found.groups()
+    return found[1], found[2]
 
 
 def _open_changes(pipeline: Pipeline, month: str) -> dict[str, Mapping[str, Any]]:

@@ -23,6 +23,8 @@ NAVIGATION = (
     ("/calendar", "Calendar"),
     ("/fitness", "Fitness"),
     ("/gear", "Gear"),
+    ("/providers", "Services"),
+    ("/notifications", "Notifications"),
 )
 """Address and name of each page, in the order of the menu."""
 

@@ -126,6 +126,7 @@ def test_changes_are_decided_on_the_page_of_their_month_and_what_is_approved_is_
     assert text.count("&lt;b&gt;Up&lt;/b&gt; \\u202ethe hill") == 3, "at the toy, and in a change"
     assert ("name wrong" in text, "Pull and compare" in text, "<bdi>Home</bdi>" in text) == (True, True, True)
     assert "June 2025: 2 changes to decide about" in api.get("/").text
+    assert "Pull Toy now" in api.get("/providers").text
     sealed = re.findall(r'name="change" value="([0-9a-f]+:[0-9a-f]{32})"', text)
     assert len(sealed) == 2
 

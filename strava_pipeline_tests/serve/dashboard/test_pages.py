@@ -14,6 +14,7 @@ from starlette.testclient import TestClient
 from strava_pipeline.lake.gold.publish import publish
 from strava_pipeline.lake.gold.warehouse import reading
 from strava_pipeline.lake.notifications import notify
+from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.requests import note_look
 from strava_pipeline.lake.track_measures import due_tracks, measure_tracks
 from strava_pipeline.lake.tracks import write_track
@@ -94,7 +95,10 @@ def page(site: TestClient, path: str, status: int = 200) -> str:
     assert "\u202e" not in text
     assert "49" not in re.findall(r"the hill.*", text)
     assert text.count("<h1") == 1
-    assert re.findall(r'<li><a href="(/[^"]*)"', text)[:5] == ["/", "/activities", "/calendar", "/fitness", "/gear"]
+    assert re.findall(r'<li><a href="(/[^"]*)"', text)[:7] == [
+        "/",
+        *("/activities", "/calendar", "/fitness", "/gear", "/providers", "/notifications"),
+    ]
     ids = re.findall(r'\sid="([^"]+)"', text)
     assert len(ids) == len(set(ids)), path
     for label in re.findall(r'aria-labelledby="([^"]+)"|for="([^"]+)"', text):
@@ -240,3 +244,25 @@ def test_fitness_shows_load_and_curves_and_gear_what_is_due(site: TestClient) ->
     seen = words(page(site, "/gear"))
     assert "&lt;b&gt;chain&lt;/b&gt; is due 87.0 mi of 50.0 mi" in seen
     assert "&lt;script&gt;alert(1)&lt;/script&gt;" in seen
+
+
+def test_notifications_are_marked_as_they_were_shown_and_services_say_how_to_enable_one(
+    site_without_data: TestClient, tmp_path: Path
+) -> None:
+    lake = Lake(tmp_path / "bare" / "data")
+    assert "nothing that you should know" in page(site_without_data, "/notifications")
+    assert "providers.toml" in page(site_without_data, "/providers")
+    for number in range(2):
+        notify(lake, "warning", f"Note {number} {HOSTILE}", NOW, link="strava-pipeline doctor")
+    text = page(site_without_data, "/notifications")
+    assert (words(text).count("· unread"), text.count("&lt;script&gt;")) == (2, 2)
+    shown = re.findall(r'name="id" value="([^"]+)"', text)
+    notify(lake, "error", "Later", NOW)
+
+    def mark(how: str, ids: list[str]) -> str:
+        return site_without_data.post("/notifications", data={"mark": how, "id": [*ids, "nobody"]}).text
+
+    assert mark("read", shown).count("· unread") == 1, "what came after the page was shown stays unread"
+    left = mark("cleared", shown)
+    assert ("Later" in left, "Note" in left) == (True, False)
+    assert site_without_data.post("/notifications", data={"mark": "posted", "id": shown}).status_code == 400
