@@ -168,11 +168,12 @@ def test_the_list_is_filtered_searched_and_paged(site: TestClient) -> None:
         page(site, f"/activities?{query}", 400)
 
 
-def test_pages_of_the_list_hold_each_activity_once(tmp_path: Path, new_lake: NewLake) -> None:
+def test_pages_of_the_list_hold_each_activity_once_and_keep_the_filters(tmp_path: Path, new_lake: NewLake) -> None:
     lake = new_lake(tmp_path / "data")
     put(
         lake, [activity(n, f"2025-05-{n % 28 + 1:02}T08:00", name="Über & Co", source_id=str(n)) for n in range(1, 121)]
     )
+    put(lake, [activity(n, "2025-01-01T08:00", name="Other", source_id=str(n)) for n in range(121, 125)])
     publish(lake)
     made = Dashboard(settings_of(tmp_path), time=NOW)
     try:
