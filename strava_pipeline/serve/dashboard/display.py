@@ -16,6 +16,8 @@ from strava_pipeline.core.insights.goals import (
     clock,
     day_text,
     group_name,
+    record_name,
+    record_text,
 )
 from strava_pipeline.core.providers import spec_of
 from strava_pipeline.core.sports import GROUP_OF, OTHER, sport_name
@@ -161,4 +163,6 @@ FILTERS: Mapping[str, Callable[..., Any]] = {
     "counted": counted,
     "window": window,
     "best": best,
+    "record": record_name,
+    "record_value": record_text,
 }

@@ -22,6 +22,7 @@ NAVIGATION = (
     ("/activities", "Activities"),
     ("/calendar", "Calendar"),
     ("/fitness", "Fitness"),
+    ("/records", "Records"),
     ("/gear", "Gear"),
     ("/providers", "Services"),
     ("/notifications", "Notifications"),

@@ -26,6 +26,7 @@ from strava_pipeline_tests.serve.dashboard.test_api import settings_of
 PAGE = {"Accept": "text/html"}
 HOSTILE = '<script>alert(1)</script> \u202ethe hill\u202c שלום 🚵 "x" \' {{ 7*7 }}'
 CHILD = {"activity_id": 7, "athlete_id": ME, "source": "strava"}
+SEGMENT = {"segment_id": 2**53 + 1, "segment_name": HOSTILE}
 NOW = datetime(2025, 7, 1, 12, tzinfo=UTC)
 
 
@@ -50,7 +51,9 @@ def dashboard(tmp_path_factory: pytest.TempPathFactory, new_lake: NewLake) -> It
         [{**CHILD, "split_index": 1, "distance_m": 1609.3, "elapsed_time_seconds": 301}],
         "activity_splits_standard",
     )
-    put(lake, [{**CHILD, "effort_index": 1, "name": HOSTILE, "elapsed_time": 61}], "activity_segment_efforts")
+    put(
+        lake, [{**CHILD, "effort_index": 1, "name": HOSTILE, "elapsed_time": 61, **SEGMENT}], "activity_segment_efforts"
+    )
     edited = {"version": 2, "valid_from": NOW, "changed_fields": ["name"], "previous": json.dumps({"name": HOSTILE})}
     put(lake, [{"activity_id": 7, "athlete_id": ME, "source": "strava", **edited}], "activity_history")
     point = pl.DataFrame({"recorded_at": [NOW], "latitude": [48.1], "longitude": [16.2]})
@@ -95,9 +98,9 @@ def page(site: TestClient, path: str, status: int = 200) -> str:
     assert "\u202e" not in text
     assert "49" not in re.findall(r"the hill.*", text)
     assert text.count("<h1") == 1
-    assert re.findall(r'<li><a href="(/[^"]*)"', text)[:7] == [
+    assert re.findall(r'<li><a href="(/[^"]*)"', text)[:8] == [
         "/",
-        *("/activities", "/calendar", "/fitness", "/gear", "/providers", "/notifications"),
+        *("/activities", "/calendar", "/fitness", "/records", "/gear", "/providers", "/notifications"),
     ]
     ids = re.findall(r'\sid="([^"]+)"', text)
     assert len(ids) == len(set(ids)), path
@@ -113,7 +116,9 @@ def words(text: str) -> str:
     return " ".join(re.sub(r"<[^>]+>", " ", text).split())
 
 
-@pytest.mark.parametrize("path", ["/", "/activities", "/calendar", "/fitness", "/fitness/2025", "/gear"])
+@pytest.mark.parametrize(
+    "path", ["/", "/activities", "/calendar", "/fitness", "/fitness/2025", "/gear", "/records", "/segments"]
+)
 def test_a_page_without_data_says_what_to_do(site_without_data: TestClient, empty: TestClient, path: str) -> None:
     for browser in (site_without_data, empty):
         assert re.search(r"strava-pipeline (flow|import)", page(browser, path)), path
@@ -267,3 +272,14 @@ def test_notifications_are_marked_as_they_were_shown_and_services_say_how_to_ena
     left = mark("cleared", shown)
     assert ("Later" in left, "Note" in left) == (True, False)
     assert site_without_data.post("/notifications", data={"mark": "posted", "id": shown}).status_code == 400
+
+
+def test_records_and_segments_lead_to_their_activities(site: TestClient) -> None:
+    text = page(site, "/records")
+    assert "Longest distance 12.4 mi" in words(text)
+    assert 'href="/activities/1"' in text
+    assert re.findall(r'href="(/segments/\d+)"', listed := page(site, "/segments")) == [f"/segments/{2**53 + 1}"]
+    assert "&lt;script&gt;alert(1)" in listed
+    assert "7 May 2025 1:01 0:00" in words(page(site, f"/segments/{2**53 + 1}"))
+    for path, status in (("/segments/1", 404), ("/segments/one", 400), ("/segments?cursor=x", 400)):
+        page(site, path, status)

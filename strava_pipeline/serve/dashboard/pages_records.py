@@ -1,0 +1,50 @@
+"""Records by group of sports, and segments with the own efforts on them."""
+
+from itertools import groupby
+
+from fastapi import APIRouter, Request
+from starlette.responses import HTMLResponse
+
+from strava_pipeline.lake.dashboard.bests import records_of, segment_efforts, segment_page
+from strava_pipeline.serve.dashboard.answers import After, Id, cursor_of
+from strava_pipeline.serve.dashboard.problems import ProblemError
+from strava_pipeline.serve.dashboard.rendering import render
+from strava_pipeline.serve.dashboard.site import CurrentOwner, CurrentSettings, CurrentUnits, Now, Snapshot
+
+router = APIRouter(include_in_schema=False)
+
+
+@router.get("/records")
+def records(
+    request: Request,
+    snapshot: Snapshot,
+    owner: CurrentOwner,
+    units: CurrentUnits,
+    settings: CurrentSettings,
+    now: Now,
+) -> HTMLResponse:
+    """The records of all years, and those of the present one."""
+    if owner is None:
+        return render(request, "nothing.html", {})
+    year = owner.athlete.today(now, settings.timezone).year
+    rows = records_of(snapshot, owner.athlete.id, year)
+    groups = {group: [*found] for group, found in groupby(rows, key=lambda row: str(row["sport_group"]))}
+    return render(request, "records.html", {"groups": groups, "year": year, "units": units})
+
+
+@router.get("/segments")
+def segments(request: Request, snapshot: Snapshot, owner: CurrentOwner, cursor: After = None) -> HTMLResponse:
+    """Segments, the most ridden first."""
+    if owner is None:
+        return render(request, "nothing.html", {})
+    page = segment_page(snapshot, owner.athlete.id, after=cursor_of(cursor))
+    return render(request, "segments.html", {"page": page})
+
+
+@router.get("/segments/{segment_id}")
+def segment(request: Request, snapshot: Snapshot, owner: CurrentOwner, segment_id: Id) -> HTMLResponse:
+    """The own efforts on a segment, the newest first."""
+    efforts = segment_efforts(snapshot, owner.athlete.id, segment_id) if owner is not None else []
+    if not efforts:
+        raise ProblemError(404, "There is no effort of yours on a segment with this id.")
+    return render(request, "segment.html", {"efforts": efforts})
