@@ -3,7 +3,7 @@
 import re
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -54,9 +54,11 @@ class Edits(Journal):
         """The name in the file, of the row whose place is that of the owner's."""
         from openpyxl import load_workbook
 
-        sheet = load_workbook(self._book.path, read_only=True).worksheets[0]
+        book = load_workbook(self._book.path, read_only=True)
         place = len(self._book.above) + 2 + self._book.rows.index(self._keys[key])
-        return str(next(sheet.iter_rows(place, place, values_only=True))[self._book.titles.index("notes")])
+        with closing(book):
+            row = next(book.worksheets[0].iter_rows(place, place, values_only=True))
+        return str(row[self._book.titles.index("notes")])
 
 
 class SpreadsheetSubject:

@@ -4,6 +4,7 @@ import io
 import os
 import signal
 import sys
+import warnings
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -175,6 +176,20 @@ def test_what_would_be_lost_is_named_and_the_file_stays(
         renamed(owner)
     assert owner.path.read_bytes() == body
     assert list(owner.path.parent.iterdir()) == [owner.path]
+
+
+def test_a_warning_of_others_refuses_nothing(owner: Owner, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Python warns of a file that nobody closed whenever it is collected: during the reading of a workbook as well."""
+    load = openpyxl.load_workbook
+
+    def collecting(*args: Any, **options: Any) -> Any:
+        warnings.warn("unclosed file", ResourceWarning, stacklevel=1)
+        warnings.warn("something else", UserWarning, stacklevel=1)
+        return load(*args, **options)
+
+    monkeypatch.setattr(openpyxl, "load_workbook", collecting)
+    renamed(owner)
+    assert "renamed" in [row[5].value for row in load(owner.path).worksheets[0].iter_rows(2)]
 
 
 def merged(sheet: Any) -> None:

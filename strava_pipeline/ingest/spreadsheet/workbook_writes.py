@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from copy import copy
 from dataclasses import dataclass, field
 from datetime import datetime, time, timedelta
+from pathlib import Path
 from typing import Any
 
 import openpyxl
@@ -30,6 +31,7 @@ from strava_pipeline.ingest.writer import UnsupportedChangeError
 
 _LONGEST_TEXT = 32_767  # characters of a cell, by Excel's limits
 _DAY = 86_400
+_OPENPYXL = Path(openpyxl.__file__).parent
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,8 +111,7 @@ class WorkbookEditor:
         with faults_named(self.name), warnings.catch_warnings(record=True) as seen:
             warnings.simplefilter("always")
             book = openpyxl.load_workbook(io.BytesIO(body), rich_text=True, keep_vba=keeps_macros)
-        # a warning of openpyxl's says what it gives up, but for the one about a default style, which it adds
-        if any("default style" not in str(warning.message) for warning in seen):
+        if any(map(_gives_up, seen)):
             raise UnsupportedChangeError(
                 f"{self.name} has something that would be lost if it were written here, such as a date out of range or a rule "
                 "of a newer version of Excel: nothing was written. Change the cell yourself."
@@ -127,6 +128,14 @@ class WorkbookEditor:
             f"{self.name}: {place} would not be the same after writing, so nothing was written. Change the cell yourself, and "
             "please report this with the kind of content that is there."
         )
+
+
+def _gives_up(warning: warnings.WarningMessage) -> bool:
+    """Whether a warning says that openpyxl gives something up. It adds a default style itself; others warn beside it,
+    such as Python of a file that nobody closed and that is collected just then.
+    """
+    is_openpyxls = issubclass(warning.category, UserWarning) and _OPENPYXL in Path(warning.filename).parents
+    return is_openpyxls and "default style" not in str(warning.message)
 
 
 def _is_same(one: Any, other: Any, epoch: datetime) -> bool:
