@@ -24,8 +24,8 @@ Made from the catalogue of tables by `make docs`; not to be edited by hand.
 - From `sport_groups` to `training_load` are views: insights, as true as the tables below them ([insights.md](insights.md)).
 - `lake_meta` is bookkeeping: which catalogue made the file, and how often it was changed.
 - `tracks` is in no warehouse. It lies in `data/tracks/year=YYYY/*.parquet`, a file per activity, and is read with
-  `read_parquet('data/tracks/**/*.parquet')`. `curves`, `value_seconds`, `track_cells` and `heat_cells` are computed from
-  it and lie beside it, a file per year ([insights.md](insights.md#curves-zones-and-the-heat-map))."""
+  `read_parquet('data/tracks/**/*.parquet')`. `curves`, `value_seconds`, `track_cells`, `heat_cells` and `heat_tiles` are
+  computed from it and lie beside it, a file per year ([insights.md](insights.md#curves-zones-and-the-heat-map))."""
 
 
 def main() -> None:

@@ -23,6 +23,14 @@ _MOST_WATTS = (
 )
 _TRIED_AT_ONCE = 200_000  # windows of each kind: 72 bytes each
 CELL_ZOOM = 21  # 2^21 columns: 19.1 m at the equator, 12.9 m at 47.5° north
+TILE_ZOOMS = (
+    20,
+    18,
+    16,
+    14,
+    12,
+    10,
+)  # of the larger tiles of a heat map: at each scale of a map one is 4 to 16 pixels wide
 _HIGHEST = degrees(atan(sinh(pi)))  # 85.05°: where the square map of EPSG:3857 ends
 _BEATS = (20.0, 250.0)  # bpm
 # m/s, a little more than the best ever: Bolt in Berlin in 2009 (12.4; Graubner and Nixdorf 2011), 50 m freestyle (2.4)

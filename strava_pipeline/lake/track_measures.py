@@ -12,8 +12,8 @@ from pathlib import Path
 
 import polars as pl
 
-from strava_pipeline.core.tables import CURVES, HEAT_CELLS, TRACK_CELLS, VALUE_SECONDS, Table
-from strava_pipeline.core.track_measures import FORM, cells, curves, value_seconds
+from strava_pipeline.core.tables import CURVES, HEAT_CELLS, HEAT_TILES, TRACK_CELLS, VALUE_SECONDS, Table
+from strava_pipeline.core.track_measures import CELL_ZOOM, FORM, TILE_ZOOMS, cells, curves, value_seconds
 from strava_pipeline.lake.files import sync_folder, write_rows
 from strava_pipeline.lake.gold.warehouse import Connection
 from strava_pipeline.lake.paths import Lake
@@ -40,6 +40,7 @@ class _Measures:
 
 _MEASURES = (_Measures(CURVES, curves), _Measures(VALUE_SECONDS, value_seconds), _Measures(TRACK_CELLS, cells))
 _TABLES = (*(measures.table for measures in _MEASURES), HEAT_CELLS)
+_ALL = (*_TABLES, HEAT_TILES)  # which follows from TRACK_CELLS: where it alone is missing, no track is measured again
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,13 +63,14 @@ def due_tracks(lake: Lake, connection: Connection, years: Iterable[int]) -> list
         known = _made_from(lake, year)
         folder = lake.tracks_of(year)
         names = {path.stem for path in folder.glob("*.parquet")} if folder.is_dir() else set()
-        if year not in asked and known is not None and {str(one) for one in known} == names:
+        has_tiles = not known or _made_from(lake, year, [HEAT_TILES]) == known
+        if year not in asked and known is not None and has_tiles and {str(one) for one in known} == names:
             continue
         origins = track_origins(lake, year)
         counted = connection.execute(_OWNERS, {"ids": [*origins]}).fetchall()
         owners = {one: (athlete_id, group) for one, athlete_id, group in counted}
         made_from = {one: _digest(origin, owners.get(one)) for one, origin in origins.items()}
-        if made_from != (known or {}):
+        if made_from != (known or {}) or not has_tiles:
             stale = {one: digest for one, digest in made_from.items() if (known or {}).get(one) != digest}
             found.append(DueTracks(year, stale, made_from, owners))
     return found
@@ -97,7 +99,7 @@ def measure_tracks(lake: Lake, due: DueTracks, tick: Callable[[], None] = lambda
 def _write_year(lake: Lake, due: DueTracks, made_from: dict[int, str], made: Iterable[list[pl.DataFrame]]) -> None:
     """Write the rows that stay, and those that were made, of each table."""
     if not made_from:
-        for table in _TABLES:
+        for table in _ALL:
             _path(lake, table, due.year).unlink(missing_ok=True)
         return
     metadata = {_MADE_FROM: json.dumps({str(one): digest for one, digest in made_from.items()})}
@@ -109,22 +111,34 @@ def _write_year(lake: Lake, due: DueTracks, made_from: dict[int, str], made: Ite
         rows = pl.concat([held.filter(pl.col("activity_id").is_in(kept)), *frames]).sort(*table.key)
         _write(lake, table, due.year, rows, metadata)
         if table is TRACK_CELLS:
-            _write(lake, HEAT_CELLS, due.year, _heat(rows, due.owners), metadata)
+            seen = _seen(rows, due.owners)
+            _write(lake, HEAT_CELLS, due.year, _counted(HEAT_CELLS, seen), metadata)
+            _write(lake, HEAT_TILES, due.year, _tiles(seen), metadata)
 
 
-def _heat(rows: pl.DataFrame, owners: dict[int, _Owner]) -> pl.DataFrame:
-    """How many activities of each athlete and group came through each cell. `owners`: of the activities that count."""
+def _seen(rows: pl.DataFrame, owners: dict[int, _Owner]) -> pl.DataFrame:
+    """The cells of each activity with its athlete and group. `owners`: of the activities that count."""
     schema = {"activity_id": pl.Int64, "athlete_id": pl.Int64, "sport_group": pl.String}
     counted = pl.DataFrame([(one, *owner) for one, owner in owners.items()], schema, orient="row")
-    return (
-        rows.lazy()
-        .drop("athlete_id")  # of the file, which may name nobody
-        .join(counted.lazy(), on="activity_id")
-        .group_by(HEAT_CELLS.key)
-        .agg(pl.len().cast(pl.Int32).alias("activities"))
-        .sort(HEAT_CELLS.key)
-        .collect()
-    )
+    return rows.drop("athlete_id").join(counted, on="activity_id")  # the file may name nobody
+
+
+def _counted(table: Table, seen: pl.DataFrame) -> pl.DataFrame:
+    """How many activities of each athlete and group came through each cell or tile."""
+    count = pl.len().cast(pl.Int32).alias("activities")
+    return seen.lazy().group_by(table.key).agg(count).select(*table.polars_schema).sort(table.key).collect()
+
+
+def _tiles(seen: pl.DataFrame) -> pl.DataFrame:
+    """The same of the tiles of TILE_ZOOMS: an activity counts once in each that it came through."""
+    found, zoom = [], CELL_ZOOM
+    for wanted in TILE_ZOOMS:
+        size, zoom = 2 ** (zoom - wanted), wanted
+        seen = seen.with_columns(pl.col("x", "y") // size).unique()
+        found.append(_counted(HEAT_TILES, seen.with_columns(zoom=pl.lit(zoom, pl.Int32))))
+    return pl.concat(found).sort(
+        "zoom", "athlete_id", "sport_group", "y", "x"
+    )  # by scale: a reader skips what it does not show
 
 
 def _write(lake: Lake, table: Table, year: int, rows: pl.DataFrame, metadata: dict[str, str]) -> None:
@@ -141,10 +155,10 @@ def _digest(origin: str, owner: _Owner | None) -> str:
     return hashlib.blake2b(repr((FORM, origin, owner)).encode(), digest_size=8).hexdigest()
 
 
-def _made_from(lake: Lake, year: int) -> dict[int, str] | None:
-    """What every file of the year was made from; None: one is missing, damaged, or was made from something else."""
+def _made_from(lake: Lake, year: int, tables: Iterable[Table] = _TABLES) -> dict[int, str] | None:
+    """What each file of a year was made from; None: one is missing, damaged, or was made from something else."""
     found = None
-    for table in _TABLES:
+    for table in tables:
         path = _path(lake, table, year)
         try:
             metadata = pl.read_parquet_metadata(path)
@@ -160,7 +174,7 @@ def _made_from(lake: Lake, year: int) -> dict[int, str] | None:
 
 def _years(lake: Lake) -> set[int]:
     """The years with a folder of tracks, or of what was made from them."""
-    roots = [lake.tracks, *(lake.data_dir / table.name for table in _TABLES)]
+    roots = [lake.tracks, *(lake.data_dir / table.name for table in _ALL)]
     return {
         int(path.name.removeprefix("year="))
         for root in roots

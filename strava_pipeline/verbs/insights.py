@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from strava_pipeline.settings import Settings
 
 
-_MAP_ZOOM, _MAP_CELLS = 19, 500_000  # cells of 76 m at the equator; more than a year of any athlete
+_MAP_ZOOM, _MAP_CELLS = 20, 500_000  # tiles of 38 m at the equator; more than a year of any athlete
 Year = Annotated[
     int | None, typer.Option("--year", min=1, max=9999, help="Local year; else the newest with an activity.")
 ]
@@ -135,10 +135,10 @@ def _heat(
 ) -> "HeatPicture | None":
     """Where the year's activities went; None, and a word about it, where there is no track."""
     from strava_pipeline.core.insights.heat import heat_picture
-    from strava_pipeline.lake.dashboard.fitness import heat_map
+    from strava_pipeline.lake.dashboard.heat import heat_map
     from strava_pipeline.verbs.terminal import err
 
-    held = heat_map(connection, lake, athlete.id, years=[year], zoom=_MAP_ZOOM, limit=_MAP_CELLS)
+    held = heat_map(connection, lake, athlete.id, year=year, zoom=_MAP_ZOOM, limit=_MAP_CELLS)
     heat = heat_picture(held.cells, held.zoom, zones)
     if heat is None:
         err.print(f"No track of {year} is there outside the privacy zones, so there is no map.")

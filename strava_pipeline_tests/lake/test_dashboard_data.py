@@ -24,7 +24,8 @@ from strava_pipeline.lake.dashboard.bests import (
     segment_page,
     summary_of,
 )
-from strava_pipeline.lake.dashboard.fitness import best_curves, heat_map, load_series, time_in_zones
+from strava_pipeline.lake.dashboard.fitness import best_curves, load_series, time_in_zones
+from strava_pipeline.lake.dashboard.heat import Box, heat_choices, heat_map
 from strava_pipeline.lake.dashboard.rows import Cursor, CursorError
 from strava_pipeline.lake.dashboard.track_points import MOST_POINTS, thinned, track_points
 from strava_pipeline.lake.gold.publish import publish, snapshot
@@ -311,9 +312,18 @@ def test_fitness_comes_out_of_the_warehouse_and_of_what_was_measured(lake: Lake,
     assert time_in_zones(published, lake, ME, 1999) == {}
     everywhere = heat_map(published, lake, ME, zoom=10)
     assert (everywhere.zoom, everywhere.cells[0][2], heat_map(published, lake, ME, zoom=99).zoom) == (10, 2, 21)
-    rides = heat_map(published, lake, ME, sport_group="ride", years=[2025])
+    rides = heat_map(published, lake, ME, sport_group="ride", year=2025)
     assert {most for *_, most in rides.cells} == {1}
-    assert heat_map(published, lake, ME, years=[2001]).cells == ()
+    assert heat_map(published, lake, ME, year=2001).cells == ()
+    whole = heat_map(published, lake, ME, zoom=21)
+    x = whole.cells[-1][0]
+    here = Box(x / 2**21 * 360 - 180 + 1e-5, -90, x / 2**21 * 360 - 180 + 1e-5, 90)
+    assert {(column, row) for column, row, _ in heat_map(published, lake, ME, zoom=21, box=here).cells} == {
+        (column, row) for column, row, _ in whole.cells if column == x
+    }
+    part = heat_map(published, lake, ME, zoom=21, limit=1)
+    assert (list(part.cells), part.is_whole, whole.is_whole) == ([whole.cells[0]], False, True)
+    assert heat_choices(published, lake, ME).years == [2025]
     assert load_series(published, ME, date(2025, 1, 1), date(2025, 12, 31)) == {}, "no effort, no power of a meter"
 
 

@@ -91,7 +91,17 @@ def test_the_heat_map_counts_activities_by_group_and_follows_what_counts(recorde
         query = "SELECT sport_group, athlete_id, activities, count(*) > 150 FROM '{}' GROUP BY ALL ORDER BY ALL"
         return duckdb.sql(query.format(path)).fetchall()
 
+    def tiles(year: int) -> list[tuple[int, int]]:
+        """By scale, the most activities in a tile of rides."""
+        path = recorded.data_dir / "heat_tiles" / f"year={year}" / "*.parquet"
+        query = "SELECT zoom, max(activities) FROM '{}' WHERE sport_group = 'ride' GROUP BY zoom ORDER BY zoom"
+        return duckdb.sql(query.format(path)).fetchall()
+
+    assert tiles(2025) == [(zoom, 2) for zoom in (10, 12, 14, 16, 18, 20)], "an activity counts once in a tile"
     assert heat(2024) == [("ride", 77, 1, True)]
+    (recorded.data_dir / "heat_tiles" / "year=2024" / "heat_tiles.parquet").unlink()
+    assert measured(recorded) == {2024: []}, "tiles follow from cells: no track is measured for them"
+    assert (tiles(2024), measured(recorded)) == ([(zoom, 1) for zoom in (10, 12, 14, 16, 18, 20)], {})
     assert heat(2025) == [("ride", 77, 2, True), ("run", 77, 1, True)]
     changed(recorded, "UPDATE activities_all SET deleted_at = now() WHERE id = 4")
     changed(recorded, "UPDATE activities_all SET athlete_id = 8 WHERE id = 2")

@@ -12,7 +12,7 @@ import pytest
 from lxml import html as markup
 
 from strava_pipeline.core.sports import GROUP_OF
-from strava_pipeline.core.tables import HEAT_CELLS
+from strava_pipeline.core.tables import HEAT_TILES
 from strava_pipeline_tests.lake.insight_rows import eddington, loads, streaks, total, week_streaks
 from strava_pipeline_tests.rig import NOW, Rig, started
 from strava_pipeline_tests.verbs.conftest import Type
@@ -335,11 +335,11 @@ def test_titles_and_a_map_come_when_asked_for_and_the_page_says_so(
     assert said.code == 0
     assert f"No track of {YEAR} is there outside the privacy zones" in said.err
     (owner,) = filled.gold("SELECT DISTINCT athlete_id FROM counted_activities")
-    cells = filled.lake.data_dir / "heat_cells" / f"year={YEAR}" / "heat_cells.parquet"
+    cells = filled.lake.data_dir / "heat_tiles" / f"year={YEAR}" / "heat_tiles.parquet"
     cells.parent.mkdir(parents=True)
-    x, y = 1_095_000, 710_000
-    rows = [(owner[0], "ride", y, x + place, 2) for place in range(400)]
-    pl.DataFrame(rows, HEAT_CELLS.polars_schema, orient="row").write_parquet(cells)
+    x, y = 547_500, 355_000
+    rows = [(owner[0], "ride", 20, y, x + place, 2) for place in range(400)]
+    pl.DataFrame(rows, HEAT_TILES.polars_schema, orient="row").write_parquet(cells)
     assert typed(*asked_for).code == 0
     page = markup.fromstring(path.read_text())
     (notice,) = page.xpath("//p[contains(@class, 'private')]")

@@ -21,6 +21,7 @@ from strava_pipeline.core.tables.details import (
     CHILDREN,
     CURVES,
     HEAT_CELLS,
+    HEAT_TILES,
     TRACK_CELLS,
     TRACKS,
     VALUE_SECONDS,
@@ -58,7 +59,7 @@ TABLES: dict[str, Table] = {
 }
 
 PARQUET_TABLES: dict[str, Table] = {
-    table.name: table for table in (TRACKS, CURVES, VALUE_SECONDS, TRACK_CELLS, HEAT_CELLS)
+    table.name: table for table in (TRACKS, CURVES, VALUE_SECONDS, TRACK_CELLS, HEAT_CELLS, HEAT_TILES)
 }
 """Tables that lie as Parquet by year and not in the warehouse."""
 
@@ -104,6 +105,7 @@ __all__ = [
     "GEAR",
     "GOLD_ACTIVITIES",
     "HEAT_CELLS",
+    "HEAT_TILES",
     "IMPORTED_ACTIVITIES",
     "MATCH_TABLES",
     "PARQUET_TABLES",

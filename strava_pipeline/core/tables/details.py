@@ -352,3 +352,18 @@ HEAT_CELLS = Table(
     ),
     may_shrink=True,
 )
+HEAT_TILES = Table(
+    "heat_tiles",
+    "How many activities that insights count came through larger tiles of the map than a cell, for maps of a large area.",
+    (
+        Column("athlete_id", Kind.BIGINT, "the athlete; 0: nobody has said who", key=True),
+        Column("sport_group", Kind.TEXT, "group of sports: the view sport_groups", key=True),
+        Column(
+            "zoom", Kind.INTEGER, "of the tile: 20, 18, 16, 14, 12 or 10, where tiles are 24 to 38 km wide", key=True
+        ),
+        Column("y", Kind.INTEGER, "the tile's row, from the north", key=True),
+        Column("x", Kind.INTEGER, "the tile's column, from 180° west", key=True),
+        Column("activities", Kind.INTEGER, "how many"),
+    ),
+    may_shrink=True,
+)

@@ -1,21 +1,15 @@
-"""Fitness as the dashboard shows it: load by day, the best power and pace of a year beside all, time in zones, the heat map.
+"""Fitness as the dashboard shows it: load by day, the best power and pace of a year beside all, and time in zones.
 
 Load comes out of the published warehouse, the rest out of the Parquet that was computed from tracks, with the warehouse's days.
 """
 
-from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
-from pathlib import Path
 
-from strava_pipeline.core.tables import CURVES, HEAT_CELLS, VALUE_SECONDS, Table
-from strava_pipeline.core.track_measures import CELL_ZOOM
-from strava_pipeline.lake.dashboard.rows import rows_of
+from strava_pipeline.core.tables import CURVES, VALUE_SECONDS
+from strava_pipeline.lake.dashboard.rows import measured_files, rows_of
 from strava_pipeline.lake.gold.warehouse import Connection
 from strava_pipeline.lake.paths import Lake
-
-MOST_CELLS = 20_000  # of a heat map: half a megabyte of JSON
-LEAST_ZOOM = 10  # of the cells: tiles of 30 km
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +59,7 @@ def best_curves(
 
     Empty where no track was measured.
     """
-    files = _files(lake, CURVES)
+    files = measured_files(lake, CURVES)
     if not files:
         return {}
     asked = {"files": files, "athlete_id": athlete_id, "year": year, "sport_group": sport_group}
@@ -81,7 +75,7 @@ def time_in_zones(
 ) -> dict[str, dict[str, dict[int, float]]]:
     """Seconds by measure (`watts`, `heartrate`), month (2026-10) and zone (from 1), by the zones that held then."""
     # a year before the first partition, or after the last, has no folder of its own
-    files = _files(lake, VALUE_SECONDS, [year]) or _files(lake, VALUE_SECONDS)
+    files = measured_files(lake, VALUE_SECONDS, [year]) or measured_files(lake, VALUE_SECONDS)
     found: dict[str, dict[str, dict[int, float]]] = {}
     if files:
         for row in rows_of(connection, "time_in_zones", {"files": files, "athlete_id": athlete_id, "year": year}):
@@ -105,50 +99,3 @@ def fitness_of(connection: Connection, lake: Lake, athlete_id: int, year: int, s
         best_curves(connection, lake, athlete_id, year, sport_group),
         time_in_zones(connection, lake, athlete_id, year),
     )
-
-
-@dataclass(frozen=True, slots=True)
-class HeatMap:
-    """Cells of a map: `cells` are (x, y, activities), tiles of `zoom`; those with most activities first."""
-
-    zoom: int
-    cells: Sequence[tuple[int, int, int]]
-
-
-def heat_map(
-    connection: Connection,
-    lake: Lake,
-    athlete_id: int,
-    *,
-    years: Iterable[int] | None = None,
-    sport_group: str | None = None,
-    zoom: int = 18,
-    limit: int = MOST_CELLS,
-) -> HeatMap:
-    """Where the athlete went most. These are positions: they are for the athlete's own screen.
-
-    Args:
-        years: local years; None: all.
-        sport_group: None: every sport.
-        zoom: of the tiles that the cells are joined to, LEAST_ZOOM to 21; each has the most activities that a cell of it has.
-    """
-    level = min(max(zoom, LEAST_ZOOM), CELL_ZOOM)
-    files = _files(lake, HEAT_CELLS, years)
-    if not files:
-        return HeatMap(level, ())
-    asked = {
-        "files": files,
-        "athlete_id": athlete_id,
-        "sport_group": sport_group,
-        "levels": CELL_ZOOM - level,
-        "limit": limit,
-    }
-    rows = rows_of(connection, "heat_cells", asked)
-    return HeatMap(level, [(row["tile_x"], row["tile_y"], row["most"]) for row in rows])
-
-
-def _files(lake: Lake, table: Table, years: Iterable[int] | None = None) -> list[str]:
-    """The Parquet files of a table, of all years or of these."""
-    root = lake.data_dir / table.name
-    folders: Iterable[Path] = root.glob("year=*") if years is None else (root / f"year={year}" for year in years)
-    return sorted(str(path) for folder in folders if (path := folder / f"{table.name}.parquet").exists())

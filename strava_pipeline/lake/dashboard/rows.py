@@ -1,16 +1,18 @@
-"""Rows of a statement as values by column, and pages of rows: what every module of this folder needs."""
+"""Rows of a statement as values by column, pages of rows, and files of rows: what every module of this folder needs."""
 
 import base64
 import binascii
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import orjson
 
 from strava_pipeline.core.tables import Kind, Table
 from strava_pipeline.lake.gold.warehouse import Connection
+from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.sql import sql
 
 Values = Mapping[str, Any]
@@ -44,6 +46,13 @@ def _read(text: str) -> Any:
 def columns_of(table: Table, *without: str) -> str:
     """The columns of a table, for a statement."""
     return ", ".join(f'{table.name}."{column.name}"' for column in table.columns if column.name not in without)
+
+
+def measured_files(lake: Lake, table: Table, years: Iterable[int] | None = None) -> list[str]:
+    """The Parquet files of a table that is computed from tracks, of all years or of these."""
+    root = lake.data_dir / table.name
+    folders: Iterable[Path] = root.glob("year=*") if years is None else (root / f"year={year}" for year in years)
+    return sorted(str(path) for folder in folders if (path := folder / f"{table.name}.parquet").exists())
 
 
 class CursorError(ValueError):

@@ -229,7 +229,8 @@ def _tracks(partitions: dg.PartitionsDefinition[Any], received: Sequence[str]) -
         kinds={"parquet"},
         owners=[OWNER],
         description=f"{table_description(TRACKS)} A file's points are preferred to Strava's streams. "
-        "What is computed once of each: curves, value_seconds, track_cells, heat_cells, a Parquet file per year beside them.",
+        "What is computed once of each: curves, value_seconds, track_cells, heat_cells, heat_tiles, a Parquet file per year "
+        "beside them.",
         metadata=described(TRACKS.name),
     )
     def tracks(context: dg.AssetExecutionContext, run: Run) -> Iterator[Result]:

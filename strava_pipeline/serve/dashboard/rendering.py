@@ -21,6 +21,7 @@ NAVIGATION = (
     ("/", "Overview"),
     ("/activities", "Activities"),
     ("/calendar", "Calendar"),
+    ("/map", "Map"),
     ("/fitness", "Fitness"),
     ("/records", "Records"),
     ("/gear", "Gear"),

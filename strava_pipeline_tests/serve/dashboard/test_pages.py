@@ -18,6 +18,7 @@ from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.requests import note_look
 from strava_pipeline.lake.track_measures import due_tracks, measure_tracks
 from strava_pipeline.lake.tracks import write_track
+from strava_pipeline.serve.dashboard.rendering import NAVIGATION
 from strava_pipeline_tests.lake.conftest import NewLake
 from strava_pipeline_tests.lake.insight_rows import ME, activity, put
 from strava_pipeline_tests.serve.dashboard.conftest import Dashboard
@@ -98,10 +99,7 @@ def page(site: TestClient, path: str, status: int = 200) -> str:
     assert "\u202e" not in text
     assert "49" not in re.findall(r"the hill.*", text)
     assert text.count("<h1") == 1
-    assert re.findall(r'<li><a href="(/[^"]*)"', text)[:8] == [
-        "/",
-        *("/activities", "/calendar", "/fitness", "/records", "/gear", "/providers", "/notifications"),
-    ]
+    assert re.findall(r'<li><a href="(/[^"]*)"', text)[: len(NAVIGATION)] == [address for address, _ in NAVIGATION]
     ids = re.findall(r'\sid="([^"]+)"', text)
     assert len(ids) == len(set(ids)), path
     for label in re.findall(r'aria-labelledby="([^"]+)"|for="([^"]+)"', text):
@@ -117,7 +115,7 @@ def words(text: str) -> str:
 
 
 @pytest.mark.parametrize(
-    "path", ["/", "/activities", "/calendar", "/fitness", "/fitness/2025", "/gear", "/records", "/segments"]
+    "path", ["/", "/activities", "/calendar", "/fitness", "/fitness/2025", "/gear", "/records", "/segments", "/map"]
 )
 def test_a_page_without_data_says_what_to_do(site_without_data: TestClient, empty: TestClient, path: str) -> None:
     for browser in (site_without_data, empty):
@@ -283,3 +281,37 @@ def test_records_and_segments_lead_to_their_activities(site: TestClient) -> None
     assert "7 May 2025 1:01 0:00" in words(page(site, f"/segments/{2**53 + 1}"))
     for path, status in (("/segments/1", 404), ("/segments/one", 400), ("/segments?cursor=x", 400)):
         page(site, path, status)
+
+
+def test_the_map_is_of_a_sport_and_a_year_and_loads_nothing_from_elsewhere_unless_it_is_told_to(
+    dashboard: Dashboard, site: TestClient, tmp_path: Path
+) -> None:
+    text = page(site, "/map?sport=ride&year=2025")
+    assert 'data-heat="/api/heat?year=2025&amp;sport=ride"' in text
+    assert re.findall(r'<option value="([^"]+)"( selected)?', text) == [("ride", " selected"), ("2025", " selected")]
+    assert ("data-tiles" in text, "img-src" in site.get("/map").headers["content-security-policy"]) == (False, False)
+    cell = {"zoom": 21, "cells": [[1142947, 728128, 1]], "is_whole": True}
+    nothing = {"zoom": 21, "cells": [], "is_whole": True}
+    for query, found in (
+        ("zoom=21", cell),
+        ("zoom=30&sport=ride&year=2025&limit=1&box=16.1,48.0,16.3,48.2", cell),
+        ("zoom=0", {**cell, "zoom": 10, "cells": [[558, 355, 1]]}),
+        ("zoom=21&box=-180,-90,16.1,90", nothing),
+        ("zoom=21&box=16.1,48.2,16.3,48.3", nothing),
+        ("zoom=21&sport=run", nothing),
+        ("zoom=21&year=2024", nothing),
+    ):
+        assert site.get(f"/api/heat?{query}").json() == found, query
+    for query in ("box=1,2,3", "box=a,b,c,d", "box=2,1,1,2", "box=1,2,2,nan", "limit=20001", "year=1", "tiles=1"):
+        assert site.get(f"/api/heat?{query}").status_code == 400, query
+    assert f"{HOSTILE[:20]}" not in page(site, "/map?sport=%3Cscript%3Ealert(1)")
+    page(site, "/map?year=1", 400)
+    tiled = dashboard.site.settings.model_copy(update={"map_tiles_url": "https://{s}.tile.example.org/{z}/{x}/{y}.png"})
+    made = Dashboard(tiled, time=NOW)
+    try:
+        for path in ("/map", "/activities/7"):
+            assert "which learns where you look" in page(made.browser(), path)
+            policy = made.browser().get(path).headers["content-security-policy"]
+            assert policy.endswith("; img-src 'self' data: https://*.tile.example.org")
+    finally:
+        made.site.records.close()

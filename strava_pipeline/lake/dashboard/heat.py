@@ -1,0 +1,107 @@
+"""The heat map: how many activities came through each tile of the map, as the Parquet beside the warehouse has it.
+
+Tiles of several sizes were counted when tracks were measured; here those of one size are read. These are positions: they are for
+the athlete's own screen.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from strava_pipeline.core.insights.heat import tile_of
+from strava_pipeline.core.sports import SPORTS
+from strava_pipeline.core.tables import HEAT_CELLS, HEAT_TILES
+from strava_pipeline.core.track_measures import CELL_ZOOM, TILE_ZOOMS
+from strava_pipeline.lake.dashboard.rows import measured_files, rows_of
+from strava_pipeline.lake.gold.warehouse import Connection
+from strava_pipeline.lake.paths import Lake
+
+MOST_CELLS = 20_000  # of an answer: half a megabyte of JSON
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """A part of the map: degrees of WGS 84, the edges included."""
+
+    west: float
+    south: float
+    east: float
+    north: float
+
+
+EARTH = Box(-180.0, -90.0, 180.0, 90.0)
+
+
+@dataclass(frozen=True, slots=True)
+class HeatMap:
+    """Tiles of a map: `cells` are (x, y, activities), tiles of `zoom`, those with most activities first.
+
+    `is_whole`: these are all; else there are more than were asked for.
+    """
+
+    zoom: int
+    cells: Sequence[tuple[int, int, int]]
+    is_whole: bool
+
+
+def heat_map(
+    connection: Connection,
+    lake: Lake,
+    athlete_id: int,
+    *,
+    year: int | None = None,
+    sport_group: str | None = None,
+    box: Box = EARTH,
+    zoom: int = 18,
+    limit: int = MOST_CELLS,
+) -> HeatMap:
+    """Where the athlete went most.
+
+    Args:
+        year: a local year; None: all.
+        sport_group: None: every sport.
+        box: only cells in it.
+        zoom: the tiles are of this one, or the next finer one that was counted: 10 to 20 in twos, and 21.
+        limit: how many tiles.
+    """
+    level = min((each for each in TILE_ZOOMS if each >= zoom), default=CELL_ZOOM)
+    table = HEAT_CELLS if level == CELL_ZOOM else HEAT_TILES
+    files = measured_files(lake, table, None if year is None else [year])
+    if not files:
+        return HeatMap(level, (), is_whole=True)
+    (left, top), (right, bottom) = tile_of(box.north, box.west, level), tile_of(box.south, box.east, level)
+    asked = {
+        "files": files,
+        "athlete_id": athlete_id,
+        "sport_group": sport_group,
+        "most": limit + 1,
+        "left": left,
+        "top": top,
+        "right": right,
+        "bottom": bottom,
+    }
+    if table is HEAT_CELLS:
+        rows = rows_of(connection, "heat_cells", asked)
+    else:
+        rows = rows_of(connection, "heat_tiles", {**asked, "zoom": level})
+    cells = [(row["x"], row["y"], row["activities"]) for row in rows[:limit]]
+    return HeatMap(level, cells, is_whole=len(rows) <= limit)
+
+
+@dataclass(frozen=True, slots=True)
+class HeatChoices:
+    """What a heat map can be of: local years, the newest first, and groups of sports."""
+
+    years: list[int]
+    sport_groups: list[str]
+
+
+def heat_choices(connection: Connection, lake: Lake, athlete_id: int) -> HeatChoices:
+    """The years and groups of sports that are on the map."""
+    files = measured_files(lake, HEAT_TILES)
+    asked = {"files": files, "athlete_id": athlete_id, "zoom": min(TILE_ZOOMS)}
+    rows = rows_of(connection, "heat_choices", asked) if files else []
+    order = [*SPORTS]
+    return HeatChoices(
+        sorted({row["year"] for row in rows}, reverse=True),
+        sorted({row["sport_group"] for row in rows}, key=lambda group: order.index(group) if group in order else 99),
+    )

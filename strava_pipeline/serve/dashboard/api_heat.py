@@ -1,0 +1,50 @@
+"""`/api/heat`: where the athlete went most, as cells of a map. Positions: they are in answers alone, never in a log."""
+
+from math import isfinite
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Query
+from starlette.responses import Response
+
+from strava_pipeline.lake.dashboard.heat import EARTH, MOST_CELLS, Box, heat_map
+from strava_pipeline.serve.dashboard.answers import json_answer, only_known_parameters
+from strava_pipeline.serve.dashboard.problems import ProblemError
+from strava_pipeline.serve.dashboard.site import CurrentLake, CurrentOwner, Snapshot
+
+router = APIRouter(prefix="/api/heat", dependencies=[Depends(only_known_parameters)], tags=["heat"])
+_WRONG = "`box` is a part of the map, written west,south,east,north in degrees: 16.1,48.0,16.6,48.4"
+Year = Annotated[int | None, Query(ge=1900, le=2999, description="a local year; by default all")]
+Sport = Annotated[str | None, Query(min_length=1, max_length=64, description="a group of sports, such as ride")]
+Part = Annotated[str | None, Query(max_length=200, description="only this part: west,south,east,north in degrees")]
+Zoom = Annotated[int, Query(ge=0, le=30, description="of the tiles that cells are, or the next finer one")]
+Limit = Annotated[int, Query(ge=1, le=MOST_CELLS, description="how many cells at most")]
+
+
+def box_of(text: str | None) -> Box:
+    """The part of the map that a query asks for; None: all of it. Raises ProblemError, without what was sent."""
+    if text is None:
+        return EARTH
+    try:
+        west, south, east, north = map(float, text.split(","))
+    except ValueError:
+        raise ProblemError(400, f"{_WRONG}.", errors={"box": "not four numbers"}) from None
+    if not all(map(isfinite, (west, south, east, north))) or west > east or south > north:
+        raise ProblemError(400, f"{_WRONG}.", errors={"box": "west lies beyond east, or south beyond north"})
+    return Box(west, south, east, north)
+
+
+@router.get("")
+def heat(
+    snapshot: Snapshot,
+    lake: CurrentLake,
+    owner: CurrentOwner,
+    year: Year = None,
+    sport: Sport = None,
+    box: Part = None,
+    zoom: Zoom = 18,
+    limit: Limit = MOST_CELLS,
+) -> Response:
+    """The cells of a part of the map with most activities."""
+    part, athlete_id = box_of(box), 0 if owner is None else owner.athlete.id
+    found = heat_map(snapshot, lake, athlete_id, year=year, sport_group=sport, box=part, zoom=zoom, limit=limit)
+    return json_answer(found)

@@ -1,0 +1,95 @@
+// The heat map: squares of the places that activities came through, of the part of the map that is seen, drawn on one canvas.
+// Nothing is computed here: /api/heat gives squares of a size that fits the scale of the map.
+"use strict";
+(() => {
+  const box = document.getElementById("heat");
+  const state = document.getElementById("heat-state");
+  const miles = box.dataset.units === "miles";
+  const FINER = 5; // zooms between a tile of the map (256 px) and a square on it (8 px, or 4 where that size was not counted)
+  const REGION = 9; // zoom of the tiles that a region is made of: 50 km
+  const HIGHEST = 85.05;
+  const level = (activities) => 1 + [1, 3, 9].filter((most) => activities > most).length;
+  const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+  const longitude = (x, zoom) => x / 2 ** zoom * 360 - 180;
+  const latitude = (y, zoom) => Math.atan(Math.sinh(Math.PI * (1 - 2 * y / 2 ** zoom))) * 180 / Math.PI;
+  const bounds = (cells, zoom) => {
+    let [west, north, east, south] = [Infinity, Infinity, -Infinity, -Infinity];
+    for (const [x, y] of cells) {
+      west = Math.min(west, x); east = Math.max(east, x + 1);
+      north = Math.min(north, y); south = Math.max(south, y + 1);
+    }
+    return [[latitude(south, zoom), longitude(west, zoom)], [latitude(north, zoom), longitude(east, zoom)]];
+  };
+  const ask = (more) => {
+    const address = new URL(box.dataset.heat, location.href);
+    for (const [name, value] of Object.entries(more)) address.searchParams.set(name, value);
+    return fetch(address, { headers: { Accept: "application/json" } })
+      .then((answer) => answer.ok ? answer.json() : Promise.reject(answer.status));
+  };
+
+  let shown = { zoom: 18, cells: [] }, turn = 0, waiting;
+  const map = L.map(box, { attributionControl: Boolean(box.dataset.tiles), maxBounds: [[-HIGHEST, -180], [HIGHEST, 180]], minZoom: 2, maxZoom: 17 });
+  if (box.dataset.tiles) L.tileLayer(box.dataset.tiles, { attribution: box.dataset.attribution, maxZoom: 19 }).addTo(map);
+  L.control.scale({ metric: !miles, imperial: miles }).addTo(map);
+
+  const Squares = L.Layer.extend({
+    onAdd() {
+      this.canvas = L.DomUtil.create("canvas", "leaflet-zoom-hide", map.getPane("overlayPane"));
+      this.canvas.setAttribute("aria-hidden", "true");
+    },
+    draw() {
+      const size = map.getSize(), dense = window.devicePixelRatio || 1;
+      L.DomUtil.setPosition(this.canvas, map.containerPointToLayerPoint([0, 0]));
+      [this.canvas.width, this.canvas.height] = [size.x * dense, size.y * dense];
+      [this.canvas.style.width, this.canvas.style.height] = [`${size.x}px`, `${size.y}px`];
+      const pen = this.canvas.getContext("2d");
+      pen.scale(dense, dense);
+      const edge = 256 * 2 ** (map.getZoom() - shown.zoom), least = Math.max(edge, 2);
+      const origin = map.getPixelOrigin().add(map.containerPointToLayerPoint([0, 0]));
+      for (let wanted = 1; wanted <= 4; wanted++) { // the busiest places on top
+        pen.fillStyle = colour(`--heat-${wanted}`);
+        for (const [x, y, activities] of shown.cells) {
+          if (level(activities) === wanted) pen.fillRect(x * edge - origin.x, y * edge - origin.y, least, least);
+        }
+      }
+    },
+  });
+  const layer = new Squares();
+
+  function look() {
+    const seen = map.getBounds().pad(0.1), mine = ++turn;
+    const part = [Math.max(seen.getWest(), -180), Math.max(seen.getSouth(), -90), Math.min(seen.getEast(), 180), Math.min(seen.getNorth(), 90)];
+    ask({ zoom: map.getZoom() + FINER, box: part.map((each) => each.toFixed(5)).join(",") })
+      .then((found) => { if (mine === turn) { shown = found; layer.draw(); say(); } })
+      .catch(failed);
+  }
+
+  function say() {
+    const most = shown.cells.length ? shown.cells[0][2] : 0;
+    const places = shown.cells.length === 1 ? "1 place" : `${shown.cells.length.toLocaleString("en")} places`;
+    state.textContent = !shown.cells.length ? "There is nothing in this part of the map."
+      : `${places} in this part of the map; the busiest saw ${most === 1 ? "1 activity" : `${most.toLocaleString("en")} activities`}.${shown.is_whole ? "" : " The quietest places are left out: look closer to see them."}`;
+  }
+
+  const failed = () => { state.textContent = "The map could not be loaded. Load the page again."; };
+
+  ask({ zoom: 14 }).then((found) => {
+    if (!found.cells.length) {
+      map.fitWorld();
+      state.textContent = "No track is of this sport and year.";
+      return;
+    }
+    const count = new Map(), size = 2 ** (found.zoom - REGION), of = ([x, y]) => [Math.floor(x / size), Math.floor(y / size)];
+    for (const cell of found.cells) count.set(String(of(cell)), (count.get(String(of(cell))) ?? 0) + 1);
+    const [column, row] = [...count].reduce((best, each) => each[1] > best[1] ? each : best)[0].split(",").map(Number);
+    const near = found.cells.filter((cell) => { const [x, y] = of(cell); return Math.abs(x - column) <= 1 && Math.abs(y - row) <= 1; });
+    const show = (cells) => map.fitBounds(bounds(cells, found.zoom), { animate: false });
+    show(near);
+    layer.addTo(map);
+    look();
+    map.on("moveend resize", () => { layer.draw(); clearTimeout(waiting); waiting = setTimeout(look, 150); });
+    document.getElementById("heat-most").addEventListener("click", () => show(near));
+    document.getElementById("heat-all").addEventListener("click", () => show(found.cells));
+    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => layer.draw());
+  }).catch(failed);
+})();
