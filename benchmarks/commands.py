@@ -13,7 +13,7 @@ from pathlib import Path
 from statistics import median
 
 from benchmarks.place import Place
-from strava_pipeline.verbs.demo import GOALS
+from strava_pipeline.verbs.demo_athlete import athlete_toml
 
 IMPORTS, FLOOR = "import dagster, duckdb, polars", "floor: four assets, four checks"
 READING = 0.8  # times the imports: a command that only reads doesn't import Dagster
@@ -59,7 +59,7 @@ class Commands:
 
 def measure(place: Place, rounds: int) -> Commands:
     """Fill the folder, run each command once to warm the caches, then all of them in turn `rounds` times."""
-    (place.folder / "goals.toml").write_text(GOALS)
+    (place.folder / "goals.toml").write_text(athlete_toml(date(2026, 11, 1)))
     for name in ("flow-backfill", "flow"):
         _run(place, _command(name))
     empty = {"STRAVA_DATA_DIR": str(place.folder / "new"), "DAGSTER_HOME": str(place.folder / "new_home")}

@@ -86,6 +86,7 @@ class Settings(BaseSettings):
     first_year: int = Field(2008, alias="STRAVA_FIRST_YEAR", ge=1970, le=2100)
     clock_speed: float = Field(1.0, alias="STRAVA_CLOCK_SPEED", gt=0, allow_inf_nan=False)
     automation: bool = Field(True, alias="STRAVA_AUTOMATION")
+    dashboard_requests: bool = Field(False, alias="DASHBOARD_REQUESTS")
     run_records_days: int = Field(400, alias="STRAVA_RUN_RECORDS_DAYS", ge=7, le=36_500)
     answer_limit_mb: Megabytes = Field(64, alias="STRAVA_ANSWER_LIMIT_MB")
     import_limit_mb: Megabytes = Field(100_000, alias="STRAVA_IMPORT_LIMIT_MB")

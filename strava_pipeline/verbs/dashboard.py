@@ -73,12 +73,16 @@ def password(
     echo("There is no password any more." if remove else "The password is set. Log in with it at /login.")
 
 
-def link() -> None:
+def link(
+    demo: Annotated[bool, typer.Option("--demo", help="Of the demo's dashboard, which `dev --demo` runs.")] = False,
+    folder: Annotated[Path, typer.Option(help="The demo's folder.")] = Path("demo"),
+) -> None:
     """Print an address that logs a browser in, once; for a dashboard without a password."""
     from strava_pipeline.core.errors import MisuseError, PipelineError
     from strava_pipeline.settings import Settings
+    from strava_pipeline.verbs.demo import NOWHERE, demo_settings
 
-    settings = Settings.load()
+    settings = demo_settings(folder.absolute(), NOWHERE) if demo else Settings.load()
     check_extra()
     from strava_pipeline.serve.dashboard.process import new_link
     from strava_pipeline.serve.dashboard.site import system_now

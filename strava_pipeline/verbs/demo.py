@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from strava_pipeline.core.errors import PipelineError
+from strava_pipeline.verbs.demo_athlete import SEED, athlete_options, athlete_toml, goals_toml, providers_toml
 
 if TYPE_CHECKING:
     from strava_pipeline.lake.gold.quality import YearCounts
@@ -21,19 +22,9 @@ if TYPE_CHECKING:
 
 
 TRIPS, TRIP_COUNT = "trips", 300
-GOALS = """# What this athlete wants of a year: `strava-pipeline goals check` explains it.
-[every_year.ride]
-distance_km = [4000, 5000]
-
-[every_year.run]
-distance_km = 800
-
-[every_year.all]
-count = 200
-"""
 REPORT = "report.html"
+DASHBOARD = "127.0.0.1:8723"
 MARK = ".made-by-strava-pipeline-demo"
-SEED = 2026  # the same made-up athlete each time
 ACTIVITIES, ARCHIVED = 2000, 350  # by default; the files of an archive take longer to read than the API's answers
 SOURCES = """
     SELECT source, count(*) AS rows, count(DISTINCT activity_id) AS efforts,
@@ -74,11 +65,6 @@ def demo(
         _demo(folder.absolute(), activities or ACTIVITIES)
 
 
-def athlete_options(activities: int) -> tuple[str, ...]:
-    """The emulator's options for the demo's athlete."""
-    return "--activities", str(activities), "--seed", str(SEED), "--limits", "off"
-
-
 def _demo(folder: Path, activities: int) -> None:
     from strava_pipeline.emulator.generate.trips import write_trips
     from strava_pipeline.ingest.clock import system_clock
@@ -87,20 +73,22 @@ def _demo(folder: Path, activities: int) -> None:
     from strava_pipeline.lake.gold.publish import snapshot
     from strava_pipeline.lake.gold.quality import counts_by_year
     from strava_pipeline.lake.paths import Lake
-    from strava_pipeline.orchestrate.jobs import SOURCES_JOB, TRIP_REPLAY_JOB, TRIPS_JOB, provider_listing
+    from strava_pipeline.orchestrate.jobs import SOURCES_JOB, STREAMS_JOB, TRIP_REPLAY_JOB, TRIPS_JOB, provider_listing
     from strava_pipeline.verbs.insights import write_report
     from strava_pipeline.verbs.options import all_years
     from strava_pipeline.verbs.run_report import fetch_new_gear, run_and_report
     from strava_pipeline.verbs.terminal import out
 
-    began = time.monotonic()
-    athlete = athlete_options(activities)
-    prepare_folder(folder, athlete)
-    write_trips(folder / TRIPS, seed=SEED, count=TRIP_COUNT, until=datetime.now(UTC))
+    began, now = time.monotonic(), datetime.now(UTC)
+    athlete = athlete_options(activities, now)
+    prepare_folder(folder, athlete, now)
+    write_trips(folder / TRIPS, seed=SEED, count=TRIP_COUNT, until=now)
     out.print("Starting a Strava on this machine, and the athlete's other services …")
     with emulated(folder, athlete) as settings:
         outcome = run_and_report(settings, "flow_backfill", years=all_years(settings))
         fetch_new_gear(settings, outcome, {})
+        out.print("Tracks of this year and the last:")
+        run_and_report(settings, STREAMS_JOB, years=all_years(settings)[-2:])
         out.print("Now the same athlete at four other sources, each with its own idea of what happened:")
         listings = {"bronze_activities": "incremental"} | {provider_listing(name): "all" for name in PROVIDERS}
         config = {name: {"mode": mode} for name, mode in listings.items()}
@@ -119,6 +107,7 @@ def _demo(folder: Path, activities: int) -> None:
             connection.execute("SELECT source_id, year FROM activities_all WHERE source = 'strava'").fetchall()
         )
         sources = connection.execute(SOURCES).fetchall()
+        _add_goals(folder, goals_toml(connection, now.year))
     _print_years(years, calls, year_of)
     _print_sources(sources)
     _print_trips(verdicts)
@@ -175,11 +164,16 @@ def demo_settings(folder: Path, url: str, services: Mapping[str, str] = {}) -> "
         database_url=None,
         sentry_dsn=None,
         automation=False,
+        dashboard_requests=True,
+        dashboard_address=DASHBOARD,
+        dashboard_behind_proxy=False,
+        dashboard_hosts=None,
+        map_tiles_url=None,
         **services,
     )
 
 
-def prepare_folder(folder: Path, athlete: tuple[str, ...]) -> None:
+def prepare_folder(folder: Path, athlete: tuple[str, ...], now: datetime) -> None:
     """Empty the demo's folder, or create it; `athlete`: the options with which `dev --demo` starts its emulator later."""
     from strava_pipeline.verbs.dagster_process import exclusive_instance
 
@@ -194,8 +188,13 @@ def prepare_folder(folder: Path, athlete: tuple[str, ...]) -> None:
                     shutil.rmtree(path)  # the mark stays to the last
     folder.mkdir(parents=True, exist_ok=True)
     (folder / MARK).write_text(" ".join(athlete))
-    (folder / "goals.toml").write_text(GOALS)
+    (folder / "goals.toml").write_text(athlete_toml(now.date()))
     (folder / "providers.toml").write_text(providers_toml())
+
+
+def _add_goals(folder: Path, goals: str) -> None:
+    with (folder / "goals.toml").open("a") as file:
+        file.write(goals)
 
 
 def _print_years(years: list, calls: dict, year_of: dict[str, int]) -> None:  # type: ignore[type-arg]
@@ -227,13 +226,6 @@ def _print_years(years: list, calls: dict, year_of: dict[str, int]) -> None:  # 
             f"{by_year.get(year.year, 0):,}",
         )
     out.print(table)
-
-
-def providers_toml() -> str:
-    """Every service enabled. The emulated ones have no files of the activities, so none is asked for."""
-    from strava_pipeline.ingest.registry import PROVIDERS
-
-    return "".join(f"[providers.{name}]\nenabled = true\nauto_files = false\n\n" for name in PROVIDERS)
 
 
 def _print_sources(sources: list[tuple[str, int, int, int]]) -> None:
@@ -293,9 +285,9 @@ def print_queries(shown: Path, queries: tuple[str, ...]) -> None:
 def print_dev_hint(shown: Path) -> None:
     from strava_pipeline.verbs.terminal import out, program
 
-    out.print("\nThe same run in Dagster's UI, with lineage, checks and backfills:")
     where = "" if shown == Path("demo") else f" --folder {shown}"
-    out.print(f"  {program()} dev --demo{where}      and open http://127.0.0.1:3000")
+    out.print("\nLook at it in your browser. This starts the dashboard and Dagster's UI, and prints their addresses:")
+    out.print(f"  {program()} dev --demo{where}")
 
 
 NOWHERE = "http://127.0.0.1:9"  # nothing is asked; `dev --demo` brings an emulator
@@ -325,7 +317,7 @@ def demo_archive(folder: Path, activities: int) -> None:
     from strava_pipeline.verbs.terminal import out
 
     began, now = time.monotonic(), datetime.now(UTC)
-    prepare_folder(folder, athlete_options(activities))
+    prepare_folder(folder, athlete_options(activities, now), now)
     years = (now.year - YEARS + 1, now.year)
     config = EmulatorConfig(now=now, activities=activities, years=years, seed=SEED, limits=None)
     path = folder / "mailed" / f"export_{SEED}.zip"
@@ -343,6 +335,7 @@ def demo_archive(folder: Path, activities: int) -> None:
     lake = Lake(settings.data_dir)
     with snapshot(lake) as connection:
         counted = counts_by_year(connection)
+        _add_goals(folder, goals_toml(connection, now.year))
     _print_archive_years(counted, lake)
     write_report(settings, folder / REPORT)
     _print_archive_result(folder, time.monotonic() - began)

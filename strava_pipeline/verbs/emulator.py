@@ -48,6 +48,9 @@ def emulator(
     ] = "200,2000/100,1000",
     speed: Annotated[float, typer.Option(help="Seconds its clock goes in a second.")] = 1.0,
     now: Annotated[str | None, typer.Option(help="Where its clock starts (ISO).", show_default="this moment")] = None,
+    recorded_until: Annotated[
+        str | None, typer.Option(help="When the newest activity has ended (ISO).", show_default="its clock's start")
+    ] = None,
     latency: Annotated[float, typer.Option(help="Seconds every API answer takes longer.")] = 0.0,
     short_pages: Annotated[
         bool, typer.Option("--short-pages", help="Pages shorter than asked, as the real one has them.")
@@ -64,12 +67,13 @@ def emulator(
     from strava_pipeline.emulator.strava.application import EmulatorConfig, Limits
 
     try:
-        start = _moment(now)
+        start = _moment(now, "--now")
         config = EmulatorConfig(
             now=start,
             activities=activities,
             years=_years(years, start),
             seed=seed,
+            recorded_until=None if recorded_until is None else _moment(recorded_until, "--recorded-until"),
             dataset=dataset,
             limits=Limits.parse(limits),
             speed=speed,
@@ -103,7 +107,7 @@ def _announce(url: str, config: "EmulatorConfig", services: Mapping[str, str]) -
     echo(f"Emulator listening on {url}\n{usage}")  # flushes, so that a waiting program sees it at once
 
 
-def _moment(text: str | None) -> datetime:
+def _moment(text: str | None, option: str) -> datetime:
     from strava_pipeline.emulator.service import EmulatorConfigError
 
     if text is None:
@@ -111,7 +115,7 @@ def _moment(text: str | None) -> datetime:
     try:
         moment = datetime.fromisoformat(text)
     except ValueError as error:
-        raise EmulatorConfigError(f"--now {text!r} is no ISO date and time, as in 2026-06-01T12:00:00Z.") from error
+        raise EmulatorConfigError(f"{option} {text!r} is no ISO date and time, as in 2026-06-01T12:00:00Z.") from error
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 

@@ -35,7 +35,7 @@ def dev(
     from strava_pipeline.settings import Settings
     from strava_pipeline.verbs.dagster_process import Address, exclusive_instance, serve
     from strava_pipeline.verbs.demo import MARK, emulated
-    from strava_pipeline.verbs.service_process import dashboard_beside
+    from strava_pipeline.verbs.service_process import dashboard_beside, free_address
     from strava_pipeline.verbs.terminal import program
 
     with ExitStack() as held:
@@ -46,6 +46,7 @@ def dev(
             lock = held.enter_context(exclusive_instance(folder / "dagster_home"))
             athlete = (folder / MARK).read_text().split()
             settings, env_file = held.enter_context(emulated(folder, athlete)), folder / ".env"  # there is none
+            settings = settings.model_copy(update={"dashboard_address": free_address(settings.dashboard_address)})
         else:
             settings, env_file = Settings.load(), None
             lock = held.enter_context(exclusive_instance(settings.dagster_home))

@@ -236,6 +236,17 @@ def dashboard_beside(settings: "Settings", env_file: Path | None = None) -> Iter
         yield interrupt
 
 
+def free_address(wanted: str) -> str:
+    """The address `wanted`, with a free port in its place where that is taken, as by the dashboard of a person's own data."""
+    from strava_pipeline.serve.server import bound
+
+    try:
+        bound(wanted, "DASHBOARD_ADDRESS", "dashboard").close()
+    except PipelineError:
+        return f"{wanted.rpartition(':')[0]}:0"
+    return wanted
+
+
 @contextmanager
 def _kept(name: str, command: str, environment: dict[str, str]) -> Iterator[Callable[[], None]]:
     keeper = _Keeper(name, command, environment)

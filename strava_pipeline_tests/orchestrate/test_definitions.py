@@ -124,6 +124,14 @@ def test_schedules_and_sensors_stand_still_where_automation_is_off(rig: Rig) -> 
         assert made.resolve_sensor_def("new_gear").default_status.value == state
 
 
+def test_what_is_asked_for_on_the_dashboard_is_done_without_automation_if_that_is_set(rig: Rig) -> None:
+    only = {"automation": False, "dashboard_requests": True}
+    made = build_defs(rig.settings.model_copy(update=only))
+    running = {each.name for each in made.sensors or () if each.default_status.value == "RUNNING"}
+    assert running == {"requests"}
+    assert made.resolve_schedule_def("daily_flow").default_status.value == "STOPPED"
+
+
 def test_new_gear_is_asked_for_once(rig: Rig) -> None:
     rig.begin_with("flow_backfill")
     sensor = definitions(rig.settings).resolve_sensor_def("new_gear")

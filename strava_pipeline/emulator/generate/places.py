@@ -1,4 +1,4 @@
-"""Where the made-up athlete trains: home in Berlin and journeys, the clocks there, the segments and the efforts on them.
+"""Where the made-up athlete trains: Berlin and journeys, from parks and a harbour where nobody lives; the clocks there, the segments and the efforts on them.
 
 Journeys go where time is difficult: over New Year, over changes of daylight-saving time, to a time zone of half an hour,
 beyond the date line. Ranks are true: an effort is a personal record only if no earlier one was faster.
@@ -48,11 +48,11 @@ class Place:
     hills: float
 
 
-HOME = Place("berlin", "Europe/Berlin", 52.4982, 13.4064, "Berlin", "Berlin", "Germany", 36.0, 4.5)
-MALLORCA = Place("mallorca", "Europe/Madrid", 39.7967, 2.6912, "Sóller", "Balearic Islands", "Spain", 55.0, 15.0)
+HOME = Place("berlin", "Europe/Berlin", 52.4735, 13.4018, "Berlin", "Berlin", "Germany", 36.0, 4.5)
+MALLORCA = Place("mallorca", "Europe/Madrid", 39.7951, 2.6900, "Sóller", "Balearic Islands", "Spain", 55.0, 15.0)
 NEW_YORK = Place("new-york", "America/New_York", 40.7712, -73.9742, "New York", "New York", "United States", 18.0, 6.0)
-AUCKLAND = Place("auckland", "Pacific/Auckland", -36.8721, 174.7521, "Auckland", "Auckland", "New Zealand", 24.0, 13.0)
-KOLKATA = Place("kolkata", "Asia/Kolkata", 22.5431, 88.3512, "Kolkata", "West Bengal", "India", 9.0, 1.0)
+AUCKLAND = Place("auckland", "Pacific/Auckland", -36.8597, 174.7755, "Auckland", "Auckland", "New Zealand", 24.0, 13.0)
+KOLKATA = Place("kolkata", "Asia/Kolkata", 22.5550, 88.3445, "Kolkata", "West Bengal", "India", 9.0, 1.0)
 PLACES = (HOME, MALLORCA, NEW_YORK, AUCKLAND, KOLKATA)
 
 NEW_YEARS = (HOME, AUCKLAND, NEW_YORK, KOLKATA)  # the places of New Year, one after the other

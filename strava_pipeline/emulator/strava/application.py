@@ -103,7 +103,8 @@ class Usage:
 class EmulatorConfig:
     """What to emulate. Raises EmulatorConfigError for values that contradict each other.
 
-    `now`: where the emulator's clock starts (with a time zone). `years`: first and last year of the activities. With a
+    `now`: where the emulator's clock starts (with a time zone). `recorded_until`: when the newest activity has ended; None: now.
+    `years`: first and last year of the activities. With a
     `dataset`, `activities` and `years` have no effect, and `seed` decides only the tokens. `limits` None: limits that nobody
     reaches. `speed`: emulator seconds per real second. `latency`: seconds before every API answer. `upload_seconds`: from a file
     to its activity. `longest_name`: the characters that are kept of an activity's name; None: all.
@@ -131,11 +132,14 @@ class EmulatorConfig:
     measurement_preference: str = "meters"
     upload_seconds: float = 3.0  # developers.strava.com/docs/uploads: two seconds on average
     longest_name: int | None = None
+    recorded_until: datetime | None = None
 
     def __post_init__(self) -> None:
         first, last = self.years
         problems = {
             "now needs a time zone.": self.now.tzinfo is None,
+            "recorded_until needs a time zone, and is not after now.": self.recorded_until is not None
+            and (self.recorded_until.tzinfo is None or self.recorded_until > self.now),
             f"activities must be 0 or more, not {self.activities}.": self.activities < 0,
             f"speed must be 0 (a clock that stands still) or more, not {self.speed}.": not self.speed >= 0,
             f"latency must be 0 or more seconds, not {self.latency}.": not self.latency >= 0,

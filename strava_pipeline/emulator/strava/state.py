@@ -55,7 +55,8 @@ def build_state(config: EmulatorConfig) -> State:
         store, gear = Store(Row.of_document(activity) for activity in activities), gear_of(activities)
     else:
         athlete_id = config.athlete_id or DEFAULT_ATHLETE_ID
-        generator = ActivityGenerator(Athlete(config.seed, config.activities, config.years, config.now), athlete_id)
+        until = config.recorded_until or config.now
+        generator = ActivityGenerator(Athlete(config.seed, config.activities, config.years, until), athlete_id)
         store, gear = Store(generator.rows()), generator.gear()
     return State(
         clock=Clock(config.now, config.speed),

@@ -36,10 +36,11 @@ def sensors(
 ) -> list[dg.SensorDefinition]:
     """All sensors, those of `providers`, the enabled ones besides Strava, among them.
 
-    `jobs`: those of these providers, as the definitions have them. `running`: they look as soon as the daemon is there.
+    `jobs`: those of these providers, as the definitions have them. `running`: they look as soon as the daemon is there;
+    DASHBOARD_REQUESTS lets the one for requests look on its own.
     `now`: this machine's time, by which Dagster notes its runs.
     """
-    status = dg.DefaultSensorStatus.RUNNING if running else dg.DefaultSensorStatus.STOPPED
+    status = _status(running)
     return [
         new_gear_sensor(settings, status, system_clock(settings, now)),
         resume_sensor(settings, status, now),
@@ -49,9 +50,13 @@ def sensors(
         trip_replay_sensor(settings, status),
         inbox_sensor(settings, status),
         imported_sensor(settings, status),
-        requests_sensor(settings, jobs, status, now),
+        requests_sensor(settings, jobs, _status(running or settings.dashboard_requests), now),
         webhooks_sensor(settings, status, now),
         quarantine_retry_sensor(settings, status),
         *(provider_resume_sensor(settings, name, status, now) for name in providers),
         *(provider_webhooks_sensor(settings, name, status, now) for name in providers if sends_webhooks(name)),
     ]
+
+
+def _status(running: bool) -> dg.DefaultSensorStatus:
+    return dg.DefaultSensorStatus.RUNNING if running else dg.DefaultSensorStatus.STOPPED

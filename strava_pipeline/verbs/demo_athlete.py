@@ -1,0 +1,92 @@
+"""Who the demo's athlete is: the emulator's options, goals.toml and providers.toml. `demo` writes them, `dev --demo` reads them.
+
+The goals follow from the year so far, so that they are in reach whenever somebody tries the demo.
+"""
+
+from datetime import UTC, date, datetime, timedelta
+from math import floor, log10
+from typing import TYPE_CHECKING
+
+from strava_pipeline.verbs.emulator import YEARS
+
+if TYPE_CHECKING:
+    from strava_pipeline.lake.gold.warehouse import Connection
+
+SEED = 2026  # the same made-up athlete each time
+_GOALS = (  # group, goal, column of totals_by_year, its unit, and what share of each goal is reached, before rounding
+    ("ride", "distance_km", "distance_m", 1000, (1.04, 0.86)),
+    ("ride", "elevation_m", "elevation_gain_m", 1, (0.68,)),
+    ("run", "distance_km", "distance_m", 1000, (0.78,)),
+    ("all", "count", "activities", 1, (0.93,)),
+)
+_TOTALS = """
+    SELECT sport_group, sum(distance_m) AS distance_m, sum(elevation_gain_m) AS elevation_gain_m, sum(activities) AS activities
+    FROM totals_by_year WHERE local_year = $year GROUP BY sport_group
+"""
+
+
+def athlete_options(activities: int, now: datetime) -> tuple[str, ...]:
+    """The emulator's options for the demo's athlete, as of `now`: the same activities whenever the emulator starts again."""
+    until = now.astimezone(UTC).replace(microsecond=0)
+    years = f"{until.year - YEARS + 1}-{until.year}"
+    options = {"activities": activities, "seed": SEED, "limits": "off", "years": years}
+    words = [word for name, value in options.items() for word in (f"--{name}", str(value))]
+    return *words, "--recorded-until", until.isoformat()
+
+
+def athlete_toml(today: date) -> str:
+    """What stands in goals.toml from the start: the athlete's thresholds, and services of gear, one of which is due."""
+    return f"""# What this athlete is and wants: `strava-pipeline goals check` explains it.
+[[athlete]]
+since = {today.year - YEARS + 1}-01-01
+ftp = 228
+threshold_heartrate = 164
+
+[[athlete]]
+since = {today.year - 1}-04-01
+ftp = 243
+threshold_heartrate = 166
+weight_kg = 68.5
+
+[service."Tarmac".chain]
+every_km = 2000
+done = [{today - timedelta(days=640)}, {today - timedelta(days=320)}]
+
+[service."Tarmac".tyres]
+every_km = 6000
+done = [{today - timedelta(days=320)}]
+
+[service."Saucony Ride 17".replaced]
+every_km = 800
+done = [{today - timedelta(days=240)}]
+"""
+
+
+def goals_toml(snapshot: "Connection", year: int) -> str:
+    """Goals of `year`, of which 60 to 110 % are reached as of now; empty where nothing is recorded in it."""
+    found = snapshot.execute(_TOTALS, {"year": year}).fetchall()
+    columns = ("distance_m", "elevation_gain_m", "activities")
+    totals = {group: dict(zip(columns, values, strict=True)) for group, *values in found}
+    totals["all"] = {name: sum(each[name] or 0 for each in totals.values()) for name in columns}
+    lines: dict[str, list[str]] = {}
+    for group, goal, column, unit, shares in _GOALS:
+        total = (totals.get(group, {}).get(column) or 0) / unit
+        if wanted := [_rounded(total / share) for share in shares if total / share >= 1]:
+            lines.setdefault(group, []).append(f"{goal} = {wanted}")
+    return "".join(f"\n[{year}.{group}]\n" + "\n".join(goals) + "\n" for group, goals in lines.items())
+
+
+def providers_toml() -> str:
+    """Every service enabled, with changes proposed there. The emulated ones have no files of activities, so none is asked for."""
+    from strava_pipeline.core.providers import spec_of
+    from strava_pipeline.ingest.registry import PROVIDERS
+
+    return "".join(
+        f"[providers.{name}]\nenabled = true\nauto_files = false\nwrite = {sorted(spec_of(name).edits)}\n\n".replace("'", '"')
+        for name in PROVIDERS
+    )
+
+
+def _rounded(value: float) -> int:
+    """To two digits, as a person sets a goal."""
+    return round(value, 1 - floor(log10(value))) if value < 10 else int(round(value, 1 - floor(log10(value))))
