@@ -76,6 +76,7 @@ def _demo(folder: Path, activities: int) -> None:
     from strava_pipeline.orchestrate.jobs import SOURCES_JOB, STREAMS_JOB, TRIP_REPLAY_JOB, TRIPS_JOB, provider_listing
     from strava_pipeline.verbs.insights import write_report
     from strava_pipeline.verbs.options import all_years
+    from strava_pipeline.verbs.provider_gear import link_all
     from strava_pipeline.verbs.run_report import fetch_new_gear, run_and_report
     from strava_pipeline.verbs.terminal import out
 
@@ -93,6 +94,7 @@ def _demo(folder: Path, activities: int) -> None:
         listings = {"bronze_activities": "incremental"} | {provider_listing(name): "all" for name in PROVIDERS}
         config = {name: {"mode": mode} for name, mode in listings.items()}
         run_and_report(settings, SOURCES_JOB, years=all_years(settings), config=config)
+        link_all(settings)
         out.print("Now a product's encrypted trips. A few are made so that no key opens them, and are named:")
         run_and_report(settings, TRIPS_JOB, years=all_years(settings))
         run_and_report(settings, TRIP_REPLAY_JOB, years=None)

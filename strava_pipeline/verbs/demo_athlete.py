@@ -29,7 +29,7 @@ def athlete_options(activities: int, now: datetime) -> tuple[str, ...]:
     """The emulator's options for the demo's athlete, as of `now`: the same activities whenever the emulator starts again."""
     until = now.astimezone(UTC).replace(microsecond=0)
     years = f"{until.year - YEARS + 1}-{until.year}"
-    options = {"activities": activities, "seed": SEED, "limits": "off", "years": years}
+    options = {"activities": activities, "seed": SEED, "limits": "off", "years": years, "point-seconds": 10}
     words = [word for name, value in options.items() for word in (f"--{name}", str(value))]
     return *words, "--recorded-until", until.isoformat()
 
@@ -71,7 +71,7 @@ def goals_toml(snapshot: "Connection", year: int) -> str:
     lines: dict[str, list[str]] = {}
     for group, goal, column, unit, shares in _GOALS:
         total = (totals.get(group, {}).get(column) or 0) / unit
-        if wanted := [_rounded(total / share) for share in shares if total / share >= 1]:
+        if wanted := [_rounded(total / share) for share in shares if total / share >= 10]:
             lines.setdefault(group, []).append(f"{goal} = {wanted}")
     return "".join(f"\n[{year}.{group}]\n" + "\n".join(goals) + "\n" for group, goals in lines.items())
 
@@ -82,11 +82,14 @@ def providers_toml() -> str:
     from strava_pipeline.ingest.registry import PROVIDERS
 
     return "".join(
-        f"[providers.{name}]\nenabled = true\nauto_files = false\nwrite = {sorted(spec_of(name).edits)}\n\n".replace("'", '"')
+        f"[providers.{name}]\nenabled = true\nauto_files = false\nwrite = {sorted(spec_of(name).edits)}\n\n".replace(
+            "'", '"'
+        )
         for name in PROVIDERS
     )
 
 
 def _rounded(value: float) -> int:
-    """To two digits, as a person sets a goal."""
-    return round(value, 1 - floor(log10(value))) if value < 10 else int(round(value, 1 - floor(log10(value))))
+    """To two digits, as a person sets a goal, of 10 or more."""
+    step = 10.0 ** (floor(log10(value)) - 1)
+    return round(round(value / step) * step)

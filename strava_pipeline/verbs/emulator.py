@@ -31,6 +31,18 @@ What there is: {url}/_emulator/truth    What was asked: {url}/_emulator/calls
 Ctrl-C ends it.
 """
 
+RecordedUntil = Annotated[
+    str | None, typer.Option(help="When the newest activity has ended (ISO).", show_default="its clock's start")
+]
+Services = Annotated[
+    Path | None,
+    typer.Option(help="The athlete's other services, too; their tokens and the athlete's table go into this folder."),
+]
+PointSeconds = Annotated[
+    int | None,
+    typer.Option(min=1, help="Seconds between recorded points.", show_default="150 points or fewer in all"),
+]
+
 
 def emulator(
     port: Annotated[int, typer.Option(help="Port to listen on; 0 picks a free one.", min=0, max=65535)] = 8720,
@@ -48,19 +60,13 @@ def emulator(
     ] = "200,2000/100,1000",
     speed: Annotated[float, typer.Option(help="Seconds its clock goes in a second.")] = 1.0,
     now: Annotated[str | None, typer.Option(help="Where its clock starts (ISO).", show_default="this moment")] = None,
-    recorded_until: Annotated[
-        str | None, typer.Option(help="When the newest activity has ended (ISO).", show_default="its clock's start")
-    ] = None,
+    recorded_until: RecordedUntil = None,
+    point_seconds: PointSeconds = None,
     latency: Annotated[float, typer.Option(help="Seconds every API answer takes longer.")] = 0.0,
     short_pages: Annotated[
         bool, typer.Option("--short-pages", help="Pages shorter than asked, as the real one has them.")
     ] = False,
-    services: Annotated[
-        Path | None,
-        typer.Option(
-            help="The athlete's other services, too; their tokens and the athlete's table go into this folder."
-        ),
-    ] = None,
+    services: Services = None,
 ) -> None:
     """Run an emulated Strava on this machine: develop and try everything without API access."""
     from strava_pipeline.emulator.service import EmulatorConfigError
@@ -74,6 +80,7 @@ def emulator(
             years=_years(years, start),
             seed=seed,
             recorded_until=None if recorded_until is None else _moment(recorded_until, "--recorded-until"),
+            point_seconds=point_seconds,
             dataset=dataset,
             limits=Limits.parse(limits),
             speed=speed,

@@ -43,6 +43,12 @@ def gear_json(items: Iterable[GearItem]) -> dict[str, Any]:
     return {"gear": {item.name: _item_json(item) for item in items}}
 
 
+def link_all(settings: Settings) -> None:
+    """Write all links that are proposed into providers.toml, without asking: for a file of our own."""
+    proposed = {item.name: item.proposed for item in gear_of(settings)[1] if item.proposed}
+    replace_file(settings.providers_config, *with_links(settings.providers_config, proposed))
+
+
 def _item_json(item: GearItem) -> dict[str, Any]:
     services: dict[str, dict[str, Any]] = {}
     for piece in item.pieces:

@@ -4,11 +4,13 @@ import os
 import shlex
 import subprocess
 import sys
+from datetime import datetime
 from pathlib import Path
 
 import pytest
 
-from strava_pipeline.verbs.demo import MARK, athlete_options
+from strava_pipeline.verbs.demo import MARK
+from strava_pipeline.verbs.demo_athlete import athlete_options
 from strava_pipeline_tests.e2e.dagster_dev import ROOT
 
 pytestmark = pytest.mark.slow
@@ -20,7 +22,10 @@ def test_an_archive_becomes_a_warehouse_and_the_queries_that_are_named_work(tmp_
     assert "Published" in told
     assert {path.name for path in tmp_path.iterdir()} == {"demo"}
     assert not (tmp_path / "demo" / "secrets").exists(), "nobody logged in"
-    assert (tmp_path / "demo" / MARK).read_text().split() == list(athlete_options(12)), "`dev --demo` has its athlete"
+    options = (tmp_path / "demo" / MARK).read_text().split()
+    until = datetime.fromisoformat(options[options.index("--recorded-until") + 1])
+    assert options == list(athlete_options(12, until)), "`dev --demo` has its athlete"
+    assert "[[athlete]]" in (tmp_path / "demo" / "goals.toml").read_text()
     queries = [shlex.split(line) for line in told.splitlines() if " sql " in line]
     assert len(queries) == 3
     answers = [typed(tmp_path, *line[line.index("sql") :], "--format", "csv").splitlines() for line in queries]

@@ -1,12 +1,19 @@
 """verbs.demo: its settings. The demo itself runs in e2e/."""
 
+import tomllib
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
+import duckdb
 import pytest
 
+from strava_pipeline.core.insights.goals import read_goals
+from strava_pipeline.emulator.strava.application import EmulatorConfig
+from strava_pipeline.emulator.strava.state import build_state
 from strava_pipeline.ingest.providers_file import provider_choices
 from strava_pipeline.ingest.registry import PROVIDERS
-from strava_pipeline.verbs.demo import demo_settings, providers_toml
+from strava_pipeline.verbs.demo import demo_settings
+from strava_pipeline.verbs.demo_athlete import athlete_options, athlete_toml, goals_toml, providers_toml
 
 FOLDERS = ("data_dir", "secrets_dir", "logs_dir", "ledger_dir", "dagster_home", "pings_config", "providers_config")
 
@@ -25,3 +32,40 @@ def test_every_service_is_enabled_and_no_file_is_asked_for(tmp_path: Path) -> No
     assert {name: (choice.enabled, choice.auto_files) for name, choice in chosen.items()} == dict.fromkeys(
         PROVIDERS, (True, False)
     )
+
+
+@pytest.mark.parametrize(("ridden_km", "goals"), [(0.0, 0), (7.0, 0), (9.0, 1), (84.0, 2), (999.0, 2), (5662.6, 2)])
+def test_the_goals_are_in_reach_whenever_the_demo_is_tried(ridden_km: float, goals: int) -> None:
+    with duckdb.connect() as connection:
+        connection.execute(
+            "CREATE TABLE totals_by_year AS SELECT 2026 AS local_year, 'ride' AS sport_group, ? * 1000.0 AS distance_m, "
+            "NULL::DOUBLE AS elevation_gain_m, 140 AS activities",
+            [ridden_km],
+        )
+        text = goals_toml(connection, 2026)
+        assert goals_toml(connection, 2025) == "", "nothing is recorded in that year"
+    found = tomllib.loads(text)["2026"]
+    reached = [ridden_km / goal for goal in found.get("ride", {}).get("distance_km", [])] + [
+        140 / found["all"]["count"][0]
+    ]
+    assert all(0.6 <= share <= 1.1 for share in reached), reached
+    assert len(reached) == 1 + goals
+
+
+def test_the_athlete_is_the_same_when_the_emulator_starts_again_later(tmp_path: Path) -> None:
+    made = datetime(2026, 3, 10, 12, tzinfo=UTC)
+    options = dict(zip(*[iter(athlete_options(40, made))] * 2, strict=True))
+    first, last = map(int, options["--years"].split("-"))
+    until = datetime.fromisoformat(options["--recorded-until"])
+
+    def starts(now: datetime) -> list[int]:
+        config = EmulatorConfig(now=now, activities=40, years=(first, last), seed=1, recorded_until=until)
+        return [row.start for row in build_state(config).store.existing(now.timestamp())]
+
+    assert starts(made) == starts(made + timedelta(days=400))
+
+
+def test_what_the_athlete_is_and_needs_can_be_read(tmp_path: Path) -> None:
+    found = read_goals(tomllib.loads(athlete_toml(date(2026, 3, 10))))
+    assert len(found.athlete) == 2
+    assert {each.gear for each in found.services} == {"Tarmac", "Saucony Ride 17"}

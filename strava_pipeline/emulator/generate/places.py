@@ -1,7 +1,8 @@
-"""Where the made-up athlete trains: Berlin and journeys, from parks and a harbour where nobody lives; the clocks there, the segments and the efforts on them.
+"""Where the made-up athlete trains, in Berlin and on journeys; the clocks there, the segments and the efforts on them.
 
-Journeys go where time is difficult: over New Year, over changes of daylight-saving time, to a time zone of half an hour,
-beyond the date line. Ranks are true: an effort is a personal record only if no earlier one was faster.
+Activities start in parks and in a harbour, where nobody lives. Journeys go where time is difficult: over New Year, over
+changes of daylight-saving time, to a time zone of half an hour, beyond the date line. Ranks are true: an effort is a personal
+record only if no earlier one was faster.
 """
 
 from bisect import bisect_left

@@ -4,6 +4,7 @@ Each is made on request from the activity's own seed, so that it is the same eve
 """
 
 import struct
+from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -71,6 +72,31 @@ def recorded_streams(seed: int, activity: Activity) -> dict[str, list[Any]] | No
     if activity.heartrate is not None:
         found["heartrate"] = [round(activity.heartrate + rng.uniform(-8, 8)) for _ in shares]
     return found | _motion(activity, found) | _sensors(seed, activity, count)
+
+
+def with_more_points(streams: Mapping[str, list[Any]], seconds: int) -> dict[str, list[Any]]:
+    """The same streams with a point every so many seconds, on lines between the points that were there."""
+    times = streams["time"]
+    wanted = [*range(times[0], times[-1], seconds), times[-1]] if times else []
+    before = [max(0, bisect_right(times, at, hi=len(times) - 1) - 1) for at in wanted]
+    shares = [
+        (at - times[i]) / max(1, times[min(i + 1, len(times) - 1)] - times[i])
+        for at, i in zip(wanted, before, strict=True)
+    ]
+    places = [*zip(before, [min(i + 1, len(times) - 1) for i in before], shares, strict=True)]
+    return {
+        name: wanted if name == "time" else [_between(values[i], values[j], share) for i, j, share in places]
+        for name, values in streams.items()
+    }
+
+
+def _between(first: Any, second: Any, share: float) -> Any:
+    if isinstance(first, bool):
+        return first if share < 0.5 else second
+    if isinstance(first, list):
+        return [round(a + (b - a) * share, 6) for a, b in zip(first, second, strict=True)]
+    value = first + (second - first) * share
+    return round(value) if isinstance(first, int) else round(value, 3)
 
 
 def _track(rng: Random, lat: float, lon: float, distance: float, *, loop: bool) -> list[Point]:

@@ -104,6 +104,7 @@ class EmulatorConfig:
     """What to emulate. Raises EmulatorConfigError for values that contradict each other.
 
     `now`: where the emulator's clock starts (with a time zone). `recorded_until`: when the newest activity has ended; None: now.
+    `point_seconds`: from a recorded point to the next; None: a few points, which are enough for a picture.
     `years`: first and last year of the activities. With a
     `dataset`, `activities` and `years` have no effect, and `seed` decides only the tokens. `limits` None: limits that nobody
     reaches. `speed`: emulator seconds per real second. `latency`: seconds before every API answer. `upload_seconds`: from a file
@@ -133,6 +134,7 @@ class EmulatorConfig:
     upload_seconds: float = 3.0  # developers.strava.com/docs/uploads: two seconds on average
     longest_name: int | None = None
     recorded_until: datetime | None = None
+    point_seconds: int | None = None
 
     def __post_init__(self) -> None:
         first, last = self.years

@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfoNotFoundError
 from strava_pipeline.emulator.deliveries import Deliveries
 from strava_pipeline.emulator.generate.activities import Activity, Athlete
 from strava_pipeline.emulator.generate.places import zone_info
-from strava_pipeline.emulator.generate.recordings import recorded_streams
+from strava_pipeline.emulator.generate.recordings import recorded_streams, with_more_points
 from strava_pipeline.emulator.generate.training import GEAR
 from strava_pipeline.emulator.server import ServiceState
 from strava_pipeline.emulator.service import Clock, EmulatorConfigError, FaultPlan, Journal, Json
@@ -56,7 +56,9 @@ def build_state(config: EmulatorConfig) -> State:
     else:
         athlete_id = config.athlete_id or DEFAULT_ATHLETE_ID
         until = config.recorded_until or config.now
-        generator = ActivityGenerator(Athlete(config.seed, config.activities, config.years, until), athlete_id)
+        generator = ActivityGenerator(
+            Athlete(config.seed, config.activities, config.years, until), athlete_id, config.point_seconds
+        )
         store, gear = Store(generator.rows()), generator.gear()
     return State(
         clock=Clock(config.now, config.speed),
@@ -80,8 +82,8 @@ def build_state(config: EmulatorConfig) -> State:
 class ActivityGenerator:
     """The made-up athlete's activities as rows for the store; documents are made whenever a client asks for them."""
 
-    def __init__(self, athlete: Athlete, athlete_id: int) -> None:
-        self._athlete, self._athlete_id = athlete, athlete_id
+    def __init__(self, athlete: Athlete, athlete_id: int, point_seconds: int | None = None) -> None:
+        self._athlete, self._athlete_id, self._seconds = athlete, athlete_id, point_seconds
         self._summary_gear: dict[str, Json] = {}
 
     def rows(self) -> list[Row]:
@@ -121,7 +123,8 @@ class ActivityGenerator:
 
     def streams(self, activity: Activity) -> dict[str, list[Any]] | None:
         """The streams of an activity by key; None without a recording."""
-        return recorded_streams(self._athlete.seed, activity)
+        streams = recorded_streams(self._athlete.seed, activity)
+        return with_more_points(streams, self._seconds) if streams and self._seconds else streams
 
     def _row(self, activity: Activity, appears: float) -> Row:
         return Row(

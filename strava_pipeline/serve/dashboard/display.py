@@ -50,8 +50,40 @@ def distance(metres: float | None, units: Units) -> str:
     return amount_text("distance_m", _measured(metres), units)
 
 
+_KINDS = {
+    "update_name": "name",
+    "update_gear": "gear",
+    "update_metadata": "duration",
+    "add_activity": "a row",
+    "link_activity": "ids",
+    "create_gear": "new gear",
+    "upload_activity": "upload",
+    "download_file": "the file",
+}
+
+
+def change_kind(kind: str) -> str:
+    """What a change gives, before `of` and the name of an activity."""
+    return _KINDS.get(kind, kind.replace("_", " "))
+
+
+def change_value(value: Any, kind: str) -> Markup:
+    """A value of a change, old or new; of several fields those that are set. Empty: nothing is there."""
+    if isinstance(value, Mapping):
+        given = {field: each for field, each in value.items() if each is not None}
+        return Markup(", ").join(
+            Markup("{} {}").format(field.replace("_", " "), name(str(each))) for field, each in given.items()
+        )
+    if kind == "download_file" and isinstance(value, str):
+        return Markup("as {} has it").format(service(value))
+    if kind == "update_metadata" and isinstance(value, int):
+        return Markup(clock(value))
+    return Markup("") if value is None else name(str(value))
+
+
 def climb(metres: float | None, units: Units) -> str:
-    return amount_text("elevation_gain_m", _measured(metres), units)
+    measured = _measured(metres)
+    return amount_text("elevation_gain_m", 0.0 if measured is not None and abs(measured) < 0.5 else measured, units)
 
 
 def duration(seconds: float | None) -> str:
@@ -146,6 +178,8 @@ def group_of(sport_type: str | None) -> str:
 
 FILTERS: Mapping[str, Callable[..., Any]] = {
     "distance": distance,
+    "change_kind": change_kind,
+    "change_value": change_value,
     "climb": climb,
     "duration": duration,
     "hours": hours,

@@ -1,6 +1,8 @@
 """Fitness over a year, and gear with its services. Values are those of `/api/fitness` and `/api/gear`."""
 
-from fastapi import APIRouter, Request
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from strava_pipeline.lake.dashboard.bests import gear_use
@@ -19,12 +21,18 @@ from strava_pipeline.serve.dashboard.site import (
 router = APIRouter(include_in_schema=False)
 
 
+def _present_year(owner: CurrentOwner, settings: CurrentSettings, now: Now) -> int | None:
+    """The athlete's; None: there is no activity at all."""
+    return None if owner is None else owner.athlete.today(now, settings.timezone).year
+
+
+PresentYear = Annotated[int | None, Depends(_present_year)]
+
+
 @router.get("/fitness", response_model=None)
-def latest(request: Request, owner: CurrentOwner, settings: CurrentSettings, now: Now) -> Response:
+def latest(request: Request, present: PresentYear) -> Response:
     """The page of the present year."""
-    if owner is None:
-        return render(request, "nothing.html", {})
-    return RedirectResponse(f"/fitness/{owner.athlete.today(now, settings.timezone).year}", 303)
+    return render(request, "nothing.html", {}) if present is None else RedirectResponse(f"/fitness/{present}", 303)
 
 
 @router.get("/fitness/{year}")
@@ -34,6 +42,7 @@ def fitness(
     lake: CurrentLake,
     owner: CurrentOwner,
     units: CurrentUnits,
+    present: PresentYear,
     year: Year,
     sport: PaceOf = "run",
 ) -> HTMLResponse:
@@ -41,7 +50,7 @@ def fitness(
     if owner is None:
         return render(request, "nothing.html", {})
     values = {"found": fitness_of(snapshot, lake, owner.athlete.id, year, sport), "year": year, "sport": sport}
-    return render(request, "fitness.html", {**values, "units": units})
+    return render(request, "fitness.html", {**values, "units": units, "this_year": present})
 
 
 @router.get("/gear")
