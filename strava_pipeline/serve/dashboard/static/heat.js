@@ -8,7 +8,9 @@
   const FINER = 5; // zooms between a tile of the map (256 px) and a square on it (8 px, or 4 where that size was not counted)
   const REGION = 9; // zoom of the tiles that a region is made of: 50 km
   const HIGHEST = 85.05;
-  const level = (activities) => 1 + [1, 3, 9].filter((most) => activities > most).length;
+  let most = [1, 3, 9]; // activities of the first three colours; each has a share of the places that are seen
+  const level = (activities) => 1 + most.filter((each) => activities > each).length;
+  const SHARES = [0.4, 0.75, 0.93];
   const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
   const longitude = (x, zoom) => x / 2 ** zoom * 360 - 180;
   const latitude = (y, zoom) => Math.atan(Math.sinh(Math.PI * (1 - 2 * y / 2 ** zoom))) * 180 / Math.PI;
@@ -60,8 +62,17 @@
     const seen = map.getBounds().pad(0.1), mine = ++turn;
     const part = [Math.max(seen.getWest(), -180), Math.max(seen.getSouth(), -90), Math.min(seen.getEast(), 180), Math.min(seen.getNorth(), 90)];
     ask({ zoom: map.getZoom() + FINER, box: part.map((each) => each.toFixed(5)).join(",") })
-      .then((found) => { if (mine === turn) { shown = found; layer.draw(); say(); } })
+      .then((found) => { if (mine === turn) { shown = found; scale(); layer.draw(); say(); } })
       .catch(failed);
+  }
+
+  function scale() {
+    const counts = shown.cells.map((cell) => cell[2]).sort((a, b) => a - b);
+    let least = 0;
+    most = SHARES.map((share) => { least = Math.max(least + 1, counts[Math.floor(share * counts.length)] ?? 0); return least; });
+    const range = (from, to) => from === to ? from.toLocaleString("en") : `${from.toLocaleString("en")} to ${to.toLocaleString("en")}`;
+    const texts = [...most.map((to, i) => range(i ? most[i - 1] + 1 : 1, to)), `${(most[2] + 1).toLocaleString("en")} or more`];
+    document.querySelectorAll(".heat-legend span").forEach((each, i) => { each.textContent = texts[i]; });
   }
 
   function say() {
