@@ -10,7 +10,7 @@ from tomlkit.items import AbstractTable
 
 from strava_pipeline.core.errors import PipelineError
 from strava_pipeline.core.gear_links import Links
-from strava_pipeline.ingest.providers_file import UnusableProvidersError, providers_file
+from strava_pipeline.ingest.providers_file import ProvidersFile, UnusableProvidersError, providers_file
 
 _GEAR = "gear"
 
@@ -27,7 +27,7 @@ def with_links(path: Path, added: Links) -> tuple[str, str]:
         before = file.read()
     mark = "\ufeff" if before.startswith("\ufeff") else ""
     after = mark + _added(before.removeprefix(mark), added)
-    if not _says(path, after, wanted):
+    if not says(path, after, providers_file(path).model_copy(update={"gear": wanted})):
         raise UnusableProvidersError(f"The links can't be added to {path} as it is written; add them yourself.")
     return before, after
 
@@ -51,16 +51,15 @@ def _add(gear: AbstractTable, name: str, services: Mapping[str, str]) -> None:
         gear[known][service] = value
 
 
-def _says(path: Path, text: str, wanted: Links) -> bool:
-    """Whether `text` in place of the file says the `wanted` links, and apart from them what the file says."""
+def says(path: Path, text: str, wanted: ProvidersFile) -> bool:
+    """Whether `text` in place of the file says what is `wanted`, and nothing else."""
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder) / path.name
         place.write_text(text, encoding="utf-8", newline="")
         try:
-            found = providers_file(place)
+            return providers_file(place) == wanted
         except UnusableProvidersError:
             return False
-    return found == providers_file(path).model_copy(update={"gear": wanted})
 
 
 def replace_file(path: Path, before: str, after: str) -> None:

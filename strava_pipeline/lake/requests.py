@@ -18,6 +18,7 @@ from typing import Annotated, Literal
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
 from strava_pipeline.core.errors import PipelineError
+from strava_pipeline.core.providers import NEVER_FIRST, Edit
 from strava_pipeline.lake.files import stamp, write_whole
 from strava_pipeline.lake.locks import has_died, is_live, locked
 from strava_pipeline.lake.paths import Lake
@@ -75,7 +76,23 @@ class ImportWanted(_Wanted):
     )
 
 
-Wanted = PullWanted | MonthWanted | ApplyWanted | BackfillWanted | ImportWanted
+_Service = Annotated[str, Field(pattern=r"^[a-z0-9_]{1,40}$")]
+
+
+class SettingsWanted(_Wanted):
+    """Write into providers.toml whose name and gear count, and what changes may be proposed at a service. By service."""
+
+    kind: Literal["change_settings"]
+    seal: str = Field(
+        pattern=r"^[0-9a-f]{32}$", description="of providers.toml as it was shown; another one is refused"
+    )
+    priorities: dict[_Service, Annotated[int, Field(ge=1, lt=NEVER_FIRST, strict=True)]] = Field(
+        default_factory=dict, max_length=50
+    )
+    write: dict[_Service, Annotated[tuple[Edit, ...], Field(max_length=3)]] = Field(default_factory=dict, max_length=50)
+
+
+Wanted = PullWanted | MonthWanted | ApplyWanted | BackfillWanted | ImportWanted | SettingsWanted
 
 
 class Request(BaseModel):

@@ -13,6 +13,7 @@ from strava_pipeline.operations.changes.deciding import Wanted as WantedChange
 from strava_pipeline.operations.changes.deciding import decide_each, seal_of, shown, shown_attempts
 from strava_pipeline.operations.changes.months import calendar_of, compared_month
 from strava_pipeline.operations.changes.proposing import left_out_now, states_now
+from strava_pipeline.operations.changing_settings import chosen_settings
 from strava_pipeline.operations.provider_access import provider_statuses
 from strava_pipeline.operations.requesting import refuse_request
 from strava_pipeline.operations.strava_access import primed_clock
@@ -53,6 +54,9 @@ class DashboardPipeline:
 
     def providers(self) -> dict[str, Any]:
         return {name: asdict(one) for name, one in provider_statuses(self.settings, self._now()).items()}
+
+    def settings_now(self) -> dict[str, Any]:
+        return chosen_settings(self.settings)
 
     def refuse(self, wanted: Wanted) -> None:
         refuse_request(self.settings, wanted, self._now())

@@ -8,8 +8,17 @@ from strava_pipeline.core.errors import MisuseError
 from strava_pipeline.core.sources import STRAVA
 from strava_pipeline.ingest.providers_file import enabled_providers
 from strava_pipeline.ingest.registry import missing_login
+from strava_pipeline.ingest.service_tables import with_choices
 from strava_pipeline.lake.paths import Lake
-from strava_pipeline.lake.requests import ApplyWanted, BackfillWanted, ImportWanted, MonthWanted, PullWanted, Wanted
+from strava_pipeline.lake.requests import (
+    ApplyWanted,
+    BackfillWanted,
+    ImportWanted,
+    MonthWanted,
+    PullWanted,
+    SettingsWanted,
+    Wanted,
+)
 from strava_pipeline.operations.changes.apply_step import approved, year_of
 from strava_pipeline.operations.changes.proposing import states_now
 from strava_pipeline.operations.strava_access import access_problem
@@ -35,6 +44,8 @@ def refuse_request(settings: Settings, wanted: Wanted, now: datetime) -> None:
             _refuse_nobody(settings)
         case ApplyWanted(ids=ids):
             years_of_approved(settings, ids, now)
+        case SettingsWanted(priorities=priorities, write=write, seal=seal):
+            with_choices(settings.providers_config, priorities, write, seal)
         case ImportWanted(names=names):
             paths_of_import(Lake(settings.data_dir), names)
 

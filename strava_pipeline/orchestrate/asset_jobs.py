@@ -1,4 +1,4 @@
-"""The jobs as Dagster's: those of jobs.py, of assets, and `rebuild`, of one op.
+"""The jobs as Dagster's: those of jobs.py, of assets, and `rebuild` and `change_settings`, of one op each.
 
 A rebuild is whole or nothing, and a run of one year could not replace the warehouse; so it is no run of the assets. Its run
 reports each asset as materialised all the same, year by year. The work is operations/rebuilding.py's.
@@ -10,9 +10,11 @@ from functools import cache
 
 import dagster as dg
 
+from strava_pipeline.operations.changing_settings import change_settings
 from strava_pipeline.operations.rebuilding import rebuild_all
+from strava_pipeline.orchestrate.config import SettingsConfig
 from strava_pipeline.orchestrate.dagster_private import UnresolvedAssetJobDefinition
-from strava_pipeline.orchestrate.jobs import JOBS, REBUILD_JOB, Job, jobs_of
+from strava_pipeline.orchestrate.jobs import JOBS, REBUILD_JOB, SETTINGS_JOB, SETTINGS_OP, Job, jobs_of
 from strava_pipeline.orchestrate.resources import Run
 from strava_pipeline.orchestrate.steps import shown
 from strava_pipeline.settings import Settings
@@ -50,5 +52,20 @@ def rebuild_job(settings: Settings) -> dg.JobDefinition:
     @dg.job(name=REBUILD_JOB, description="Rebuild shards and the warehouse from bronze, without a call, and publish.")
     def job() -> None:
         from_bronze()
+
+    return job
+
+
+def settings_job(settings: Settings) -> dg.JobDefinition:
+    """The job that writes what a person chose on the dashboard into providers.toml."""
+
+    @dg.op(name=SETTINGS_OP, description="providers.toml with other priorities, or other things that may be written.")
+    def providers_file(context: dg.OpExecutionContext, config: SettingsConfig, run: Run) -> None:
+        change_settings(settings, config.priorities, config.write, config.seal)
+        context.log.info("providers.toml was changed. It counts from the next run on.")
+
+    @dg.job(name=SETTINGS_JOB, description="Write into providers.toml what was chosen on the dashboard; comments stay.")
+    def job() -> None:
+        providers_file()
 
     return job

@@ -7,7 +7,7 @@ from typing import Any
 import dagster as dg
 
 from strava_pipeline.ingest.providers_file import enabled_providers
-from strava_pipeline.orchestrate.asset_jobs import asset_jobs, provider_jobs, rebuild_job
+from strava_pipeline.orchestrate.asset_jobs import asset_jobs, provider_jobs, rebuild_job, settings_job
 from strava_pipeline.orchestrate.assets.cars import car_assets
 from strava_pipeline.orchestrate.assets.changes import change_assets
 from strava_pipeline.orchestrate.assets.gold import gold_assets, insight_assets
@@ -45,7 +45,7 @@ def build_defs(
         code_references: let each asset in the UI lead to its file. Commands do without, because it takes 20 ms of CPU.
     """
     partitions, providers = year_partitions(settings.first_year), enabled_providers(settings)
-    of_providers = provider_jobs(settings)
+    of_providers, choosing = provider_jobs(settings), settings_job(settings)
     assets = with_freshness(
         [
             *strava_assets(partitions),
@@ -63,9 +63,9 @@ def build_defs(
     )
     return dg.Definitions(
         assets=_with_code_references(assets) if code_references else assets,
-        jobs=[*asset_jobs(), *of_providers, rebuild_job(settings)],
+        jobs=[*asset_jobs(), *of_providers, rebuild_job(settings), choosing],
         schedules=schedules(settings, providers, running=settings.automation),
-        sensors=sensors(settings, providers, of_providers, running=settings.automation),
+        sensors=sensors(settings, providers, [*of_providers, choosing], running=settings.automation),
         resources={
             "run": run_resource(settings, progress_of),
             "strava": strava_resource(settings),

@@ -87,6 +87,14 @@ class ApplyConfig(dg.Config):
     all: bool = Field(default=False, description="also more than twenty at one service")
 
 
+class SettingsConfig(dg.Config):
+    """What `change_settings` writes into providers.toml, by service."""
+
+    seal: str = Field(description="of providers.toml as it was when this was chosen")
+    priorities: dict[str, int] = Field({}, description="whose name and gear count: the lowest number's")
+    write: dict[str, list[str]] = Field({}, description="what changes may be proposed there")
+
+
 class ImportConfig(dg.Config):
     """What `bronze_files` takes in."""
 

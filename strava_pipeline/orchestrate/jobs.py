@@ -49,6 +49,7 @@ APPLY_JOB = "apply_changes"
 MATCHING = "matching"  # the step of the matches, and of the changes that follow from them
 SOURCES_JOB = "backfill_sources"  # of Strava and all enabled providers at once
 MONTH_JOB = "sync_month"  # the same of a month
+SETTINGS_JOB, SETTINGS_OP = "change_settings", "providers_file"  # no assets, not by year: it stands in asset_jobs.py
 REBUILD_JOB = "rebuild"  # all years at once: it stands in asset_jobs.py
 _PULL = (LISTING, "activity_shards")
 _GOLD = ("activities", "activity_history", *MATCH_TABLES, PROPOSED_CHANGES.name)

@@ -29,7 +29,7 @@ from strava_pipeline.settings import Settings
 def sensors(
     settings: Settings,
     providers: Collection[str] = (),
-    jobs: Sequence[UnresolvedAssetJobDefinition] = (),
+    jobs: Sequence[UnresolvedAssetJobDefinition | dg.JobDefinition] = (),
     *,
     running: bool,
     now: Callable[[], datetime] = utc_now,

@@ -21,6 +21,7 @@ from strava_pipeline.lake.requests import (
     MonthWanted,
     PullWanted,
     Request,
+    SettingsWanted,
     Unreadable,
     Wanted,
     end_request,
@@ -42,6 +43,8 @@ from strava_pipeline.orchestrate.jobs import (
     LISTING,
     MATCHING,
     MONTH_JOB,
+    SETTINGS_JOB,
+    SETTINGS_OP,
     SOURCES_JOB,
     jobs_of,
     provider_job,
@@ -64,11 +67,11 @@ _SILENT = "The run ended and left no word; `strava-pipeline logs latest` and Dag
 
 def requests_sensor(
     settings: Settings,
-    of_providers: Sequence[UnresolvedAssetJobDefinition],
+    of_providers: Sequence[UnresolvedAssetJobDefinition | dg.JobDefinition],
     status: dg.DefaultSensorStatus,
     now: Callable[[], datetime],
 ) -> dg.SensorDefinition:
-    """`of_providers`: the jobs of the enabled providers, the same objects as in the definitions."""
+    """`of_providers`: the jobs of the enabled providers, and that of settings, the same objects as in the definitions."""
     jobs = [*(job for job in asset_jobs() if job.name in _JOBS), *of_providers]
     names = {job.name for job in jobs}
 
@@ -150,6 +153,9 @@ def _planned(settings: Settings, wanted: Wanted, now: datetime) -> dg.RunRequest
         case ApplyWanted(ids=ids):
             covered = years_of_approved(settings, ids, now)
             return _of(APPLY_JOB, covered, JOBS[APPLY_JOB].run_config(**{APPLIED_CHANGES: {"ids": list(ids)}}))
+        case SettingsWanted() as chosen:
+            config = chosen.model_dump(mode="json", include={"seal", "priorities", "write"})
+            return _of(SETTINGS_JOB, [], {"ops": {SETTINGS_OP: {"config": config}}})
         case ImportWanted(names=names):
             paths = [str(path.absolute()) for path in paths_of_import(Lake(settings.data_dir), names)]
             return _of(IMPORT_JOB, [], JOBS[IMPORT_JOB].run_config(**{FILE_BRONZE: {"paths": paths}}))

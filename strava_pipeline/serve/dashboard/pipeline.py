@@ -45,6 +45,10 @@ class Pipeline(Protocol):
         """How each enabled service stands, by name."""
         ...
 
+    def settings_now(self) -> Mapping[str, Any]:
+        """What a person chose about services in providers.toml, with the file's `seal`, as the page of settings shows it."""
+        ...
+
     def refuse(self, wanted: Wanted) -> None:
         """Raise MisuseError where a request can't be carried out."""
         ...

@@ -26,6 +26,7 @@ NAVIGATION = (
     ("/records", "Records"),
     ("/gear", "Gear"),
     ("/providers", "Services"),
+    ("/settings", "Settings"),
     ("/notifications", "Notifications"),
 )
 """Address and name of each page, in the order of the menu."""

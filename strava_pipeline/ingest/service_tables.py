@@ -1,0 +1,86 @@
+"""Priorities, and what may be written, that are changed in providers.toml, whose comments and order stay as a person wrote them.
+
+Gear is gear_tables.py's. A seal stands for the file as it was shown: what was changed since is not overwritten.
+"""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import tomlkit
+from tomlkit.items import AbstractTable
+
+from strava_pipeline.core.errors import MisuseError
+from strava_pipeline.core.providers import spec_of
+from strava_pipeline.core.sources import STRAVA
+from strava_pipeline.ingest import registry
+from strava_pipeline.ingest.gear_tables import says
+from strava_pipeline.ingest.providers_file import ProviderChoice, ProvidersFile, UnusableProvidersError, providers_file
+
+_SERVICES = "providers"
+
+
+def seal_of_file(path: Path) -> str | None:
+    """A hash of providers.toml as it is now; None: there is no file."""
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()[:32]
+    except FileNotFoundError:
+        return None
+
+
+def with_choices(
+    path: Path, priorities: Mapping[str, int], write: Mapping[str, Sequence[str]], seal: str
+) -> tuple[str, str]:
+    """The text of providers.toml, and the same with these priorities and fields that may be written.
+
+    Raises MisuseError where the file was changed since it had this seal, where nothing would change, or where a service is not
+    enabled or can't be changed so; UnusableProvidersError where the file can't be used.
+    """
+    known = providers_file(path)
+    if seal_of_file(path) != seal:
+        raise MisuseError("providers.toml was changed since the page showed it. Load the page again.")
+    changed = _changed(known, priorities, write)
+    if not changed:
+        raise MisuseError("Nothing of it differs from providers.toml, so nothing is written.")
+    with path.open(encoding="utf-8", newline="") as file:
+        before = file.read()
+    mark = "\ufeff" if before.startswith("\ufeff") else ""
+    after = mark + _written(before.removeprefix(mark), changed)
+    choices = {name: known.providers.get(name, ProviderChoice()) for name in changed}
+    wanted = {name: choices[name].model_copy(update=values) for name, values in changed.items()}
+    if not says(path, after, known.model_copy(update={"providers": known.providers | wanted})):
+        raise UnusableProvidersError(f"{path} can't be changed as it is written; change it yourself.")
+    return before, after
+
+
+def _changed(
+    known: ProvidersFile, priorities: Mapping[str, int], write: Mapping[str, Sequence[str]]
+) -> dict[str, dict[str, Any]]:
+    """The values that differ from those that hold, by service and key. Raises MisuseError."""
+    found: dict[str, dict[str, Any]] = {}
+    for name in {**priorities, **write}:
+        choice = known.providers.get(name, ProviderChoice())
+        if name != STRAVA and not choice.enabled:
+            raise MisuseError("One of the services is not enabled in providers.toml. Load the page again.")
+        spec = spec_of(name)
+        if name in priorities and priorities[name] != (choice.priority or spec.priority):
+            found.setdefault(name, {})["priority"] = priorities[name]
+        if name in write and set(write[name]) != set(choice.write):
+            if never := {*write[name]} - {*spec.edits, *choice.write}:
+                raise MisuseError(f"{spec.title} can't be given another {' or '.join(sorted(never))}.")
+            found.setdefault(name, {})["write"] = [*write[name]]
+    return found
+
+
+def _written(text: str, changed: Mapping[str, Mapping[str, Any]]) -> str:
+    document = tomlkit.parse(text)
+    services: AbstractTable = document.setdefault(_SERVICES, tomlkit.table(is_super_table=True))
+    for name, values in changed.items():
+        key = next((key for key in services if registry.ALIASES.get(key, key) == name), None)  # as the person named it
+        if key is None:
+            services[name] = tomlkit.table()
+            key = name
+        for each, value in values.items():
+            services[key][each] = value
+    return tomlkit.dumps(document)

@@ -1,0 +1,48 @@
+"""What a person chose about services, as a page shows it; and that written into providers.toml, by a run. Nothing is sent."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from strava_pipeline.core.errors import PipelineError
+from strava_pipeline.core.providers import spec_of
+from strava_pipeline.core.sources import STRAVA
+from strava_pipeline.ingest.gear_tables import replace_file
+from strava_pipeline.ingest.providers_file import ProviderChoice, providers_file
+from strava_pipeline.ingest.service_tables import seal_of_file, with_choices
+from strava_pipeline.settings import Settings
+
+
+def chosen_settings(settings: Settings) -> dict[str, Any]:
+    """`services` by name, Strava first; `seal` of providers.toml, None: there is none; `fault`: why it can't be used."""
+    path = settings.providers_config
+    try:
+        choices = providers_file(path).providers
+    except PipelineError as error:
+        return {"services": {}, "seal": None, "fault": str(error)}
+    names = [STRAVA, *sorted(name for name, choice in choices.items() if name != STRAVA and choice.enabled)]
+    services = {name: _service(name, choices.get(name, ProviderChoice())) for name in names}
+    return {"services": services, "seal": seal_of_file(path), "fault": None}
+
+
+def _service(name: str, choice: ProviderChoice) -> dict[str, Any]:
+    spec = spec_of(name)
+    return {
+        "title": spec.title,
+        "priority": choice.priority or spec.priority,
+        "own_priority": spec.priority,
+        "never_counts": choice.write_only,
+        "write": list(choice.write),
+        "possible": sorted({*spec.edits, *choice.write}),
+        "login": "strava-pipeline auth" if name == STRAVA else f"strava-pipeline providers login {name}",
+    }
+
+
+def change_settings(
+    settings: Settings, priorities: Mapping[str, int], write: Mapping[str, Sequence[str]], seal: str
+) -> None:
+    """Write priorities, and what may be written, into providers.toml as it was when it had this seal; comments stay.
+
+    Raises MisuseError, PipelineError.
+    """
+    before, after = with_choices(settings.providers_config, priorities, write, seal)
+    replace_file(settings.providers_config, before, after)

@@ -1,0 +1,116 @@
+"""The page of settings: what it shows and hides, what its form may ask for, and a real run that writes providers.toml."""
+
+import re
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pytest
+from dagster import DagsterRunStatus
+from starlette.testclient import TestClient
+
+from strava_pipeline.core.errors import MisuseError
+from strava_pipeline.lake.gold.publish import publish
+from strava_pipeline.lake.requests import Request, open_requests
+from strava_pipeline.orchestrate.sensors.requests import run_request
+from strava_pipeline_tests.lake.conftest import NewLake
+from strava_pipeline_tests.lake.insight_rows import activity, put
+from strava_pipeline_tests.orchestrate.sensors.ticks import watched
+from strava_pipeline_tests.rig import Rig
+from strava_pipeline_tests.serve.dashboard.conftest import Dashboard
+from strava_pipeline_tests.serve.dashboard.test_api import settings_of
+from strava_pipeline_tests.serve.dashboard.test_pages import NOW, page, words
+
+FILE = """# mine
+[providers.strava]   # the first
+priority = 3         # stays
+write = ["name"]
+
+[providers.ridewithgps]
+enabled = true
+"""
+
+
+@pytest.fixture
+def site(tmp_path: Path, new_lake: NewLake) -> Iterator[TestClient]:
+    lake = new_lake(tmp_path / "data")
+    put(lake, [activity(1, "2025-05-01T08:00", gear_id=None)])
+    publish(lake)
+    lake.goals.write_text("[[privacy.zones]]\nplace = [48.2037, 16.3618]\nradius_m = 437\n")
+    made = Dashboard(settings_of(tmp_path), time=NOW)
+    yield made.browser()
+    made.site.records.close()
+
+
+def seal_on(text: str) -> str:
+    return re.findall(r'name="seal" value="([0-9a-f]{32})"', text)[0]
+
+
+def test_the_page_shows_what_is_set_without_positions_and_refuses_what_is_no_setting(
+    site: TestClient, tmp_path: Path
+) -> None:
+    text = page(site, "/settings")
+    assert "Copy providers.example.toml" in words(text)
+    assert ("zone 1: 437 m" in words(text), "48.2037" in text, "16.36" in text) == (True, False, False)
+    file = tmp_path / "providers.toml"
+    file.write_text("[providers.nobody]\nenabled = true\n")
+    assert "this version has no such provider" in page(site, "/settings")
+    file.write_text(FILE)
+    text = page(site, "/settings")
+    assert re.findall(r'name="write\.strava" value="(\w+)"( checked)?', text) == [("gear", ""), ("name", " checked")]
+    assert "strava-pipeline providers login ridewithgps" in text
+    seal = seal_on(text)
+    good = {"seal": seal, "priority.strava": "3", "write.strava": ["", "name", "gear"], "priority.ridewithgps": "1"}
+    for more, status in (
+        ({"priority.strava": "0"}, 400),
+        ({"priority.strava": "1000"}, 400),
+        ({"priority.strava": "one"}, 400),
+        ({"priority.garmin": "1"}, 400),  # not enabled
+        ({"write.ridewithgps": ["password"]}, 400),
+        ({"write.strava": ["duration"]}, 400),  # Strava can't
+        ({"path": "/etc/passwd"}, 400),
+        ({"priority.../etc": "1"}, 400),
+        ({"seal": "0" * 32}, 400),
+        ({"priority.ridewithgps": "2", "write.strava": ["name"]}, 400),  # as it is
+    ):
+        assert site.post("/settings", data=good | more).status_code == status, more
+    assert not (tmp_path / "data" / "inbox").exists()
+    assert site.post("/settings", data=good).status_code == 202
+    assert file.read_text() == FILE, "the page writes nothing"
+
+
+@pytest.mark.slow
+def test_a_run_writes_the_file_with_its_comments_and_refuses_what_was_changed_meanwhile(
+    make_rig: Callable[..., Rig],
+) -> None:
+    rig = make_rig(activities=1, settings={"first_year": 2025})
+    rig.settings.providers_config.write_text(FILE)
+    made = Dashboard(rig.settings, time=datetime.now(UTC))
+    try:
+        with watched(rig) as watch:
+            site = made.browser()
+
+            def asked(**fields: Any) -> tuple[Request, dg.RunRequest]:
+                answer = site.post("/settings", data={"seal": seal_on(site.get("/settings").text), **fields})
+                assert answer.status_code == 202, answer.text
+                (request,) = open_requests(rig.lake)
+                assert isinstance(request, Request)
+                return request, run_request(rig.settings, request, datetime.now(UTC))
+
+            chosen = {"priority.strava": "1", "write.strava": ["", "name", "gear"], "priority.ridewithgps": "7"}
+            request, run = asked(**chosen)
+            assert watch.launch(run).status is DagsterRunStatus.SUCCESS
+            written = rig.settings.providers_config.read_text()
+            after = FILE.replace("priority = 3 ", "priority = 1 ").replace('["name"]', '["name", "gear"]')
+            assert written == after + "priority = 7\n", "the comments stay"
+            assert "<b>Write providers.toml: done</b>" in site.get(f"/requests/{request.id}").text
+            request, run = asked(**{"priority.strava": "2"})
+            rig.settings.providers_config.write_text(written + "# later\n")
+            with pytest.raises(MisuseError, match="was changed since"):
+                watch.launch(run)
+            assert rig.settings.providers_config.read_text() == written + "# later\n"
+            assert "<b>Write providers.toml: failed</b>" in site.get(f"/requests/{request.id}").text
+    finally:
+        made.site.records.close()
