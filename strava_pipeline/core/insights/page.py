@@ -36,53 +36,53 @@ _ORDER = {
 
 def year_page(summary: YearSummary, *, names: Mapping[int, str] | None = None, heat: HeatPicture | None = None) -> str:
     """The page of a year. `names`: titles of activities by id, and `heat`: a map; either is private, and the page says so."""
+    values = year_values(summary, names=names)
+    return templates(__package__).get_template("report.html").render(**values, charts=_charts(summary), heat=heat)
+
+
+def year_values(summary: YearSummary, *, names: Mapping[int, str] | None = None) -> dict[str, Any]:
+    """What the page of a year says, as texts by the names of the templates; without charts and map."""
     units = summary.units
-    return (
-        templates(__package__)
-        .get_template("report.html")
-        .render(
-            number=summary.number,
-            until=None if summary.year is None or summary.year.is_over else day_text(summary.year.until),
-            sports=summary.sports,
-            tiles=_tiles(summary),
-            charts=_charts(summary),
-            goals=(goals := goal_rows(summary)),
-            scale=max([100.0, *(goal["percent"] for goal in goals)]),
-            calendar=calendar(summary.number, summary.days, units),
-            months=_months(summary),
-            by_sport=[
-                (sport_name(sport or NOTHING), group_name(group), _row(sums, units))
-                for sport, group, sums in summary.by_sport
-            ],
-            records=_records(summary, names or {}),
-            names=names is not None,
-            heat=heat,
-            eddington=[(group_name(each.group), each) for each in summary.eddington],
-            gear=[
-                (
-                    each,
-                    amount_text("distance_m", each.distance_m, units),
-                    amount_text("distance_m", each.distance_of_all_m, units),
-                )
-                for each in summary.gear
-            ],
-            load=[
-                (
-                    LOADS.get(each.measure, each.measure).capitalize(),
-                    day_text(each.on_day),
-                    each,
-                    day_text(each.highest_on),
-                )
-                for each in summary.load
-            ],
-            unit="km" if units == "km" else "miles",
-            unknown_sports=summary.unknown_sports,
-            begun=summary.year is not None,
-            undated=summary.undated,
-            later=summary.later,
-            others=summary.others,
-        )
-    )
+    return {
+        "number": summary.number,
+        "until": None if summary.year is None or summary.year.is_over else day_text(summary.year.until),
+        "sports": summary.sports,
+        "tiles": _tiles(summary),
+        "goals": (goals := goal_rows(summary)),
+        "scale": max([100.0, *(goal["percent"] for goal in goals)]),
+        "calendar": calendar(summary.number, summary.days, units),
+        "months": _months(summary),
+        "by_sport": [
+            (sport_name(sport or NOTHING), group_name(group), _row(sums, units))
+            for sport, group, sums in summary.by_sport
+        ],
+        "records": _records(summary, names or {}),
+        "names": names is not None,
+        "eddington": [(group_name(each.group), each) for each in summary.eddington],
+        "gear": [
+            (
+                each,
+                amount_text("distance_m", each.distance_m, units),
+                amount_text("distance_m", each.distance_of_all_m, units),
+            )
+            for each in summary.gear
+        ],
+        "load": [
+            (
+                LOADS.get(each.measure, each.measure).capitalize(),
+                day_text(each.on_day),
+                each,
+                day_text(each.highest_on),
+            )
+            for each in summary.load
+        ],
+        "unit": "km" if units == "km" else "miles",
+        "unknown_sports": summary.unknown_sports,
+        "begun": summary.year is not None,
+        "undated": summary.undated,
+        "later": summary.later,
+        "others": summary.others,
+    }
 
 
 def _charts(summary: YearSummary) -> list[Chart]:
@@ -198,6 +198,7 @@ def _record(each: Record, units: Units, names: Mapping[int, str]) -> dict[str, A
         "value": record_text(each.value, each.unit, each.record, units),
         "on": day_text(each.on_day),
         "title": names.get(each.activity_id),
+        "activity_id": each.activity_id,
         "link": f"https://www.strava.com/activities/{each.activity_id}" if each.activity_id > 0 else None,
         "all_time": each.all_time,
         "by_splits": each.told_by == "splits",

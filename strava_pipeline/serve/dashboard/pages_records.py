@@ -5,31 +5,28 @@ from itertools import groupby
 from fastapi import APIRouter, Request
 from starlette.responses import HTMLResponse
 
-from strava_pipeline.lake.dashboard.bests import records_of, segment_efforts, segment_page
+from strava_pipeline.lake.dashboard.bests import records_of, segment_efforts, segment_page, summary_of
 from strava_pipeline.serve.dashboard.answers import After, Id, cursor_of
 from strava_pipeline.serve.dashboard.problems import ProblemError
 from strava_pipeline.serve.dashboard.rendering import render
-from strava_pipeline.serve.dashboard.site import CurrentOwner, CurrentSettings, CurrentUnits, Now, Snapshot
+from strava_pipeline.serve.dashboard.site import CurrentOwner, CurrentSettings, Now, Snapshot
 
 router = APIRouter(include_in_schema=False)
 
 
 @router.get("/records")
 def records(
-    request: Request,
-    snapshot: Snapshot,
-    owner: CurrentOwner,
-    units: CurrentUnits,
-    settings: CurrentSettings,
-    now: Now,
+    request: Request, snapshot: Snapshot, owner: CurrentOwner, settings: CurrentSettings, now: Now
 ) -> HTMLResponse:
-    """The records of all years, and those of the present one."""
+    """The records of all years, and those of the present one; Eddington numbers and streaks."""
     if owner is None:
         return render(request, "nothing.html", {})
     year = owner.athlete.today(now, settings.timezone).year
     rows = records_of(snapshot, owner.athlete.id, year)
     groups = {group: [*found] for group, found in groupby(rows, key=lambda row: str(row["sport_group"]))}
-    return render(request, "records.html", {"groups": groups, "year": year, "units": units})
+    values = {"year": year, "units": owner.athlete.units, "groups": groups}
+    summary = summary_of(snapshot, owner, year, now, settings.timezone)
+    return render(request, "records.html", {**values, "summary": summary})
 
 
 @router.get("/segments")

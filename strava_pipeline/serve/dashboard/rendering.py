@@ -21,6 +21,7 @@ NAVIGATION = (
     ("/", "Overview"),
     ("/activities", "Activities"),
     ("/calendar", "Calendar"),
+    ("/year", "Year"),
     ("/map", "Map"),
     ("/fitness", "Fitness"),
     ("/records", "Records"),

@@ -115,7 +115,8 @@ def words(text: str) -> str:
 
 
 @pytest.mark.parametrize(
-    "path", ["/", "/activities", "/calendar", "/fitness", "/fitness/2025", "/gear", "/records", "/segments", "/map"]
+    "path",
+    ["/", "/activities", "/calendar", "/fitness", "/fitness/2025", "/gear", "/records", "/segments", "/map", "/year"],
 )
 def test_a_page_without_data_says_what_to_do(site_without_data: TestClient, empty: TestClient, path: str) -> None:
     for browser in (site_without_data, empty):
@@ -275,6 +276,8 @@ def test_notifications_are_marked_as_they_were_shown_and_services_say_how_to_ena
 def test_records_and_segments_lead_to_their_activities(site: TestClient) -> None:
     text = page(site, "/records")
     assert "Longest distance 12.4 mi" in words(text)
+    assert re.search(r"Eddington numbers .* Ride 8 7 1 day of 9 miles or more", words(text)), words(text)
+    assert "7 days 1 May 2025 7 May 2025" in words(text)
     assert 'href="/activities/1"' in text
     assert re.findall(r'href="(/segments/\d+)"', listed := page(site, "/segments")) == [f"/segments/{2**53 + 1}"]
     assert "&lt;script&gt;alert(1)" in listed
@@ -315,3 +318,21 @@ def test_the_map_is_of_a_sport_and_a_year_and_loads_nothing_from_elsewhere_unles
             assert policy.endswith("; img-src 'self' data: https://*.tile.example.org")
     finally:
         made.site.records.close()
+
+
+def test_a_year_has_its_numbers_months_sports_and_records_beside_the_year_before(site: TestClient) -> None:
+    assert site.get("/year").headers["location"] == "/year/2025"
+    text = page(site, "/year/2025")
+    seen = words(text)
+    assert "distance 87.0 mi ▲ 12.4 mi by this day of 2024" in seen
+    assert "Ride, distance: 100 mi 37.1 mi ahead" in seen
+    assert "May 7 7 87.0 mi 7.0 h 3,445 ft 12.4 mi 1.0 h" in seen, "with the month of the year before"
+    assert "Longest distance 12.4 mi" in seen
+    assert ('href="/year/2024"' in text, 'href="/year/2026"' in text, 'href="/month/2025-05"' in text) == (
+        True,
+        False,
+        True,
+    )
+    assert 'href="/year/2025"' in page(site, "/year/2024")
+    for path, status in (("/year/2023", 404), ("/year/2026", 404), ("/year/1", 400), ("/year/now", 400)):
+        page(site, path, status)

@@ -1,0 +1,51 @@
+"""A year's report: what `strava-pipeline report` writes, with the year before beside it."""
+
+from typing import Any
+
+from fastapi import APIRouter, Request
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+
+from strava_pipeline.core.insights.overview import year_numbers
+from strava_pipeline.core.insights.page import year_values
+from strava_pipeline.lake.dashboard.bests import Owner, summary_of
+from strava_pipeline.lake.gold.warehouse import Connection
+from strava_pipeline.serve.dashboard.api_fitness import Year
+from strava_pipeline.serve.dashboard.problems import ProblemError
+from strava_pipeline.serve.dashboard.rendering import render
+from strava_pipeline.serve.dashboard.site import CurrentOwner, CurrentSettings, Now, Site, Snapshot, site_of
+
+router = APIRouter(include_in_schema=False)
+
+
+@router.get("/year", response_model=None)
+def latest(request: Request, owner: CurrentOwner, settings: CurrentSettings, now: Now) -> Response:
+    """The page of the present year."""
+    if owner is None:
+        return render(request, "nothing.html", {})
+    return RedirectResponse(f"/year/{owner.athlete.today(now, settings.timezone).year}", 303)
+
+
+@router.get("/year/{year}")
+def report(request: Request, snapshot: Snapshot, owner: CurrentOwner, year: Year) -> HTMLResponse:
+    """Numbers, goals, months, sports and records of a year."""
+    if owner is None:
+        return render(request, "nothing.html", {})
+    values = _values(site_of(request), snapshot, owner, year)
+    if values is None:
+        raise ProblemError(404, f"There is no activity in {year} or before it, or the year has not begun.")
+    return render(request, "year.html", {**values, "fault": owner.fault})
+
+
+def _values(site: Site, snapshot: Connection, owner: Owner, year: int) -> dict[str, Any] | None:
+    """What the page says; `before`: of the year before, None where there was nothing. None: there is nothing to say."""
+    now, zone = site.now(), site.settings.timezone
+    summary = summary_of(snapshot, owner, year, now, zone)
+    if summary is None or summary.year is None:
+        return None
+    earlier = summary_of(snapshot, owner, year - 1, now, zone)
+    return {
+        **year_values(summary),
+        "numbers": year_numbers(summary),
+        "before": None if earlier is None else year_values(earlier),
+        "is_last": year >= owner.athlete.today(now, zone).year,
+    }
