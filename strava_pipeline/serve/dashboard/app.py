@@ -53,7 +53,7 @@ def build_dashboard(
     for router in routers():
         app.include_router(router)
     app.mount(STATIC, StaticFiles(directory=HERE / "static"), name="static")
-    app.add_middleware(BodyBounds)
+    app.add_middleware(BodyBounds, largest_file=settings.import_limits.total_bytes)
     app.add_middleware(Guard, site=site)  # each one stands around those before it
     app.add_middleware(Faults)
     app.add_middleware(SecureHeaders, site=site)

@@ -65,9 +65,8 @@ class Guard:
         changes = request.method not in READING
         if changes and not is_same_origin(request.headers, self.site):
             raise ProblemError(403, "Another web page sent this request, or the browser does not say which one did.")
-        if is_open(
-            request.scope["path"]
-        ):  # what routes are found by; request.url is put together from the Host header, too
+        # The path of the scope, by which routes are found; request.url is put together from the Host header, too.
+        if is_open(request.scope["path"]):
             return
         session = await self._session(request)
         if session is None:

@@ -1,0 +1,120 @@
+"""A file on its way into the drop folder, data/inbox/files: hidden under a name of its own until all of it is on disk.
+
+What is there stays: the same bytes under the same name are not kept twice, other bytes under that name get the next free one.
+"""
+
+import os
+import unicodedata
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from hashlib import file_digest, sha256
+from itertools import count
+from pathlib import Path
+from secrets import token_hex
+from typing import Any, BinaryIO
+
+from strava_pipeline.core.errors import MisuseError, PipelineError
+from strava_pipeline.core.limits import MEGABYTE, megabytes
+from strava_pipeline.lake.files import bytes_free, has_no_holder, held, sync_folder
+from strava_pipeline.lake.paths import Lake
+
+LONGEST_NAME = 200  # bytes in UTF-8; a file system takes 255, and a number may be added
+SPARE = 500 * MEGABYTE  # of the disk, that stay free
+
+
+class NoRoomError(PipelineError):
+    """The disk has no room for a file."""
+
+
+@dataclass(slots=True)
+class Upload:
+    """A file that is being written: `size` bytes in the end, under `name` or a name like it."""
+
+    name: str
+    size: int
+    _path: Path
+    _file: BinaryIO
+    _hash: Any = field(default_factory=sha256)
+
+    def write(self, piece: bytes) -> None:
+        """Add bytes. Raises OSError."""
+        self._file.write(piece)
+        self._hash.update(piece)
+
+    def finish(self) -> str:
+        """Make the file visible, and return its name. Raises MisuseError where its size is another one, and OSError."""
+        self._file.flush()
+        if self._file.tell() != self.size:
+            raise MisuseError("The file did not come whole, so it was not kept. Send it again.")
+        os.fsync(self._file.fileno())
+        for number in count(1):
+            target = self._path.with_name(_numbered(self.name, number))
+            try:
+                _put(self._path, target)
+            except FileExistsError:
+                if not self._is_same(target):
+                    continue
+            else:
+                sync_folder(target.parent)
+            return target.name
+        raise AssertionError
+
+    def _is_same(self, path: Path) -> bool:
+        if not path.is_file() or path.stat().st_size != self.size:
+            return False
+        with path.open("rb") as file:
+            return file_digest(file, "sha256").hexdigest() == str(self._hash.hexdigest())
+
+
+@contextmanager
+def uploading(lake: Lake, name: str, size: int) -> Iterator[Upload]:
+    """A file called `name` of `size` bytes; what is not finished in the body is gone afterwards.
+
+    Raises MisuseError for a name that can't be one of a file in the folder; NoRoomError; OSError.
+    """
+    name, folder = _checked(name), lake.inbox_files
+    for path in folder.glob(".upload-*.tmp"):
+        has_no_holder(path, clear=True)  # of a process that was killed
+    free = bytes_free(folder)
+    if free < 2 * size + SPARE:  # an import keeps the bytes once more, in bronze
+        raise NoRoomError(
+            f"The file has {megabytes(size)}, and the disk of the data folder {megabytes(free)} free: the file, its copy in "
+            f"bronze and {megabytes(SPARE)} to spare need more. Nothing was kept; make room there."
+        )
+    path = folder / f".upload-{token_hex(4)}.tmp"
+    with held(path) as file:
+        try:
+            yield Upload(name, size, path, file)
+        finally:
+            path.unlink(missing_ok=True)
+
+
+def _put(path: Path, target: Path) -> None:
+    """Give a file its name. Raises FileExistsError."""
+    try:
+        os.link(path, target)
+    except FileExistsError:
+        raise
+    except OSError:  # a disk without such links
+        target.open("xb").close()
+        path.replace(target)
+
+
+def _checked(name: str) -> str:
+    name = unicodedata.normalize("NFC", name)
+    is_path = name.startswith(".") or "/" in name or "\\" in name
+    if not name or is_path or any(unicodedata.category(letter) in ("Cc", "Cs") for letter in name):
+        raise MisuseError("The file's name can't be used here. Rename the file, and send it again.")
+    if len(name.encode()) > LONGEST_NAME:
+        raise MisuseError(f"The file's name is longer than {LONGEST_NAME} bytes. Rename the file, and send it again.")
+    return name
+
+
+def _numbered(name: str, number: int) -> str:
+    """`ride.fit.gz`, `ride-2.fit.gz`, …"""
+    if number == 1:
+        return name
+    packed = name[-3:] if name.lower().endswith(".gz") else ""
+    path = Path(name.removesuffix(packed))
+    return f"{path.stem}-{number}{path.suffix}{packed}"

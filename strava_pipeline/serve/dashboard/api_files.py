@@ -1,0 +1,63 @@
+"""`/api/files`: files that a person drops onto a page, into the drop folder. A request of the kind `import` has them read."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Annotated
+from urllib.parse import quote
+
+from fastapi import APIRouter, Depends, Path, Request
+from fastapi.concurrency import contextmanager_in_threadpool, run_in_threadpool
+from starlette.requests import ClientDisconnect
+from starlette.responses import Response
+
+from strava_pipeline.lake.imports.uploads import NoRoomError, Upload, uploading
+from strava_pipeline.serve.dashboard.answers import json_answer, only_known_parameters
+from strava_pipeline.serve.dashboard.problems import ProblemError
+from strava_pipeline.serve.dashboard.site import CurrentLake
+
+router = APIRouter(prefix="/api/files", dependencies=[Depends(only_known_parameters)], tags=["files"])
+PIECE = 1_000_000  # bytes that are written at once
+PATIENCE = 60.0  # seconds without a byte until nothing is expected any more
+_FULL = 507  # RFC 4918, section 11.5
+Name = Annotated[str, Path(max_length=255, description="the file's own name, without folders")]
+
+
+@router.put("/{name}", status_code=201)
+async def keep(request: Request, lake: CurrentLake, name: Name) -> Response:
+    """Keep the body as a file in data/inbox/files, under this name or, where another file has it, one like it."""
+    size = int(request.headers.get("content-length", "0"))  # checked by BodyBounds; the server holds the client to it
+    try:
+        async with contextmanager_in_threadpool(uploading(lake, name, size)) as upload:
+            kept = await _receive(request, upload)
+    except NoRoomError as error:
+        raise ProblemError(_FULL, str(error)) from None
+    except OSError as error:
+        why = error.strerror or type(error).__name__
+        raise ProblemError(_FULL, f"The file could not be kept ({why}). Nothing of it is left.") from None
+    return json_answer({"name": kept, "bytes": size}, 201, {"Location": f"/api/files/{quote(kept)}"})
+
+
+async def _receive(request: Request, upload: Upload) -> str:
+    """Write the whole body; the name that it got. Raises ProblemError where it does not come, MisuseError, OSError."""
+    try:
+        async for piece in _pieces(request):
+            await run_in_threadpool(upload.write, piece)
+    except TimeoutError:
+        closing = {"Connection": "close"}
+        raise ProblemError(408, f"Nothing came for {PATIENCE:.0f} s; the file was not kept.", headers=closing) from None
+    except ClientDisconnect:
+        raise ProblemError(400, "The file broke off; it was not kept.") from None
+    return await run_in_threadpool(upload.finish)
+
+
+async def _pieces(request: Request) -> AsyncIterator[bytes]:
+    stream, piece = aiter(request.stream()), bytearray()
+    while True:
+        async with asyncio.timeout(PATIENCE):
+            chunk = await anext(stream, None)
+        piece += chunk or b""
+        if chunk is None or len(piece) >= PIECE:
+            yield bytes(piece)
+            piece.clear()
+        if chunk is None:
+            return
