@@ -215,7 +215,9 @@ def test_an_activity_has_what_it_nests_and_answers_to_the_ids_of_all_its_sources
     assert whole.detail is not None
     assert (whole.detail["description"], whole.detail["photos"]) == ("long", {"count": 2})
     assert {place: lap["name"] for place, lap in whole.parts["laps"].items()} == {1: "Lap 1", 2: "Lap 2"}
-    assert whole.photos == {PHOTO: {"name": "media/a.jpg", "size": 5}}, "the other one is not on disk"
+    assert whole.photos == {PHOTO: {"name": "media/a.jpg", "size": 5, "is_shown": False}}, (
+        "the other one is not on disk"
+    )
     assert whole.has_track
     alone = find_activity(published, 3)
     assert alone is not None

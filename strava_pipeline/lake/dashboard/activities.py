@@ -12,6 +12,7 @@ from strava_pipeline.core.errors import PipelineError
 from strava_pipeline.core.providers import spec_of
 from strava_pipeline.core.sources import IMPORTED
 from strava_pipeline.core.tables import ACTIVITIES_ALL, ACTIVITY_DETAILS, ACTIVITY_HISTORY, CHILDREN
+from strava_pipeline.lake.dashboard.photos import can_be_shown
 from strava_pipeline.lake.dashboard.rows import Cursor, Values, columns_of, micros, rows_of, with_json
 from strava_pipeline.lake.gold.warehouse import Connection
 from strava_pipeline.lake.imports.files import is_stored
@@ -105,7 +106,8 @@ class WholeActivity:
         summary: the columns of `activities`, with `gear_name`.
         detail: the columns that `activity_details` has beside these; None: no detail was fetched.
         parts: by name (laps, splits_metric, segment_efforts …) the rows of the child tables, by their place from 1.
-        photos: by the hash of their bytes, the pictures on disk that archives name for it: `name`, `size` in bytes.
+        photos: by the hash of their bytes, the pictures on disk that archives name for it: `name`, `size` in bytes, `is_shown`: a
+            browser can show it.
         has_track: whether its points are on disk.
     """
 
@@ -141,7 +143,11 @@ def whole_activity(connection: Connection, lake: Lake, found: FoundActivity) -> 
         summary,
         next(iter(with_json(ACTIVITY_DETAILS, details)), None),
         parts,
-        {row.pop("sha256"): row for row in photos if is_stored(lake, row["sha256"])},
+        {
+            row["sha256"]: {"name": row["name"], "size": row["size"], "is_shown": can_be_shown(lake, row["sha256"])}
+            for row in photos
+            if is_stored(lake, row["sha256"])
+        },
         track_path(lake, found.year, found.id).exists(),
     )
 

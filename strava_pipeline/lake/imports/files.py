@@ -137,6 +137,26 @@ def stored_bytes(lake: Lake, digest: str) -> bytes:
     return body
 
 
+def peeked_bytes(lake: Lake, digest: str, most: int, *, whole: bool = True) -> bytes | None:
+    """The bytes as received, for a reader that leaves the folder as it is; None: they are missing, damaged, or more than `most`.
+
+    `whole`: False: up to `most` bytes of their beginning, unchecked.
+    """
+    path = lake.files / digest[:2] / digest
+    try:
+        if path.exists():
+            with path.open("rb") as file:
+                body = file.read(most + whole)
+        else:
+            with gzip.open(path.with_name(f"{digest}{_OURS}")) as packed:
+                body = packed.read(most + whole)
+    except (OSError, EOFError, zlib.error):  # among them gzip.BadGzipFile
+        return None
+    if not whole:
+        return body
+    return body if len(body) <= most and hashlib.sha256(body).hexdigest() == digest else None
+
+
 def _set_aside(path: Path) -> None:
     path.replace(path.with_name(f"{path.name}.damaged"))
 

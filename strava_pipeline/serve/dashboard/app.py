@@ -13,6 +13,7 @@ from strava_pipeline.lake.gold.shared_snapshot import SharedSnapshot
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.serve.dashboard.body_bounds import BodyBounds
 from strava_pipeline.serve.dashboard.guard import Guard, SecureHeaders
+from strava_pipeline.serve.dashboard.head_requests import HeadRequests
 from strava_pipeline.serve.dashboard.pipeline import Pipeline
 from strava_pipeline.serve.dashboard.problems import Faults, answer_problems
 from strava_pipeline.serve.dashboard.records.database import connect, database_of
@@ -57,5 +58,6 @@ def build_dashboard(
     app.add_middleware(Guard, site=site)  # each one stands around those before it
     app.add_middleware(Faults)
     app.add_middleware(SecureHeaders, site=site)
+    app.add_middleware(HeadRequests)
     app.add_middleware(RequestLog, say=say)
     return app

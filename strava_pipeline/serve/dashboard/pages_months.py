@@ -72,7 +72,13 @@ def compared(
 ) -> HTMLResponse:
     """A month, row by row, and the changes of it."""
     refuse_future(month, pipeline)
-    values = {**pipeline.month(month), "changes": _open_changes(pipeline, month), "units": units, "decided": ""}
+    values = {
+        **pipeline.month(month),
+        "changes": _open_changes(pipeline, month),
+        "units": units,
+        "decided": "",
+        "is_again": False,
+    }
     listed = {} if values["providers"] else activity_page(snapshot, _within(month), limit=MOST_ROWS).activities
     return render(request, "month.html", {**values, "listed": listed})
 
@@ -89,8 +95,8 @@ def decide(request: Request, pipeline: CurrentPipeline, month: Month, fields: Fi
     if verdict is None:
         raise ProblemError(400, "The form does not say whether to approve or to reject.")
     decided = pipeline.decide([(verdict, key, seal) for key, seal in map(_sealed, fields.get("change", ()))])
-    values = {"month": month, "changes": _open_changes(pipeline, month)}
-    return render(request, "month_changes.html", {**values, "decided": f"{len(decided)} {verdict}."})
+    values = {**pipeline.month(month), "changes": _open_changes(pipeline, month), "is_again": True}
+    return render(request, "month_decided.html", {**values, "decided": f"{len(decided)} {verdict}."})
 
 
 def _sealed(text: str) -> tuple[str, str]:

@@ -26,6 +26,7 @@ NAVIGATION = (
     ("/fitness", "Fitness"),
     ("/records", "Records"),
     ("/gear", "Gear"),
+    ("/trips", "Trips"),
     ("/providers", "Services"),
     ("/settings", "Settings"),
     ("/notifications", "Notifications"),

@@ -147,6 +147,8 @@ def test_changes_are_decided_on_the_page_of_their_month_and_what_is_approved_is_
 
     parts = api.post(f"{address}/changes", data={"verdict": "approved", "change": sealed[:1]}).text
     assert ("1 approved." in parts, "Write 1 change now" in parts, "<html" in parts) == (True, True, False)
+    assert '<p id="month-head" hx-swap-oob="true">' in parts, "the head of the page follows"
+    assert '<p id="month-head">' in text
     after = api.post(f"{address}/changes", data={"verdict": "rejected", "change": sealed[1:]}).text
     assert 'name="change"' not in after
     assert [each.verdict for each in verdicts(lake).values()] == ["approved", "rejected"]

@@ -3,6 +3,8 @@
 (() => {
   const boxes = [...document.querySelectorAll("[data-fitness]")];
   const state = document.getElementById("fitness-state");
+  const miles = boxes[0].dataset.units === "miles";
+  const [METRES, UNIT] = miles ? [1609.344, "mi"] : [1000, "km"]; // international yard and pound agreement, 1959
   let charts = [];
   const clock = (seconds) => {
     const [h, m, s] = [Math.floor(seconds / 3600), Math.floor(seconds / 60) % 60, Math.round(seconds) % 60];
@@ -49,9 +51,9 @@
     const widths = Object.keys(windows).map(Number).sort((a, b) => a - b);
     const of = (which) => widths.map((each) => {
       const best = windows[each.toFixed(1)]?.[which] ?? windows[each]?.[which];
-      return best ? (pace ? best.value / each * 1000 : best.value) : null;
+      return best ? (pace ? best.value / each * METRES : best.value) : null;
     });
-    const text = pace ? (v) => `${clock(v)} /km` : (v) => `${Math.round(v)} W`;
+    const text = pace ? (v) => `${clock(v)} /${UNIT}` : (v) => `${Math.round(v)} W`;
     const shown = (_, v) => v === null ? "–" : text(v);
     return new uPlot({
       ...size(box),

@@ -1,0 +1,36 @@
+"""Pictures on disk that archives name for an activity: their bytes, if a browser can show them."""
+
+from strava_pipeline.lake.dashboard.rows import rows_of
+from strava_pipeline.lake.gold.warehouse import Connection
+from strava_pipeline.lake.imports.files import peeked_bytes
+from strava_pipeline.lake.paths import Lake
+
+MOST_BYTES = 50_000_000  # of a picture: a camera's largest JPEG has half of it
+_HEAD = 12  # bytes that say what a file is
+_BEGINNINGS = {
+    b"\xff\xd8\xff": "image/jpeg",
+    b"\x89PNG\r\n\x1a\n": "image/png",
+    b"GIF87a": "image/gif",
+    b"GIF89a": "image/gif",
+}
+
+
+def picture(connection: Connection, lake: Lake, activity_id: int, digest: str) -> tuple[str, bytes] | None:
+    """The media type, by content, and the bytes of a picture of an activity; None: it has none of this hash that can be shown."""
+    photos = {row["sha256"] for row in rows_of(connection, "photos_of_activity", {"id": activity_id})}
+    body = peeked_bytes(lake, digest, MOST_BYTES) if digest in photos else None
+    kind = media_type(body) if body is not None else None
+    return (kind, body) if kind is not None and body is not None else None
+
+
+def can_be_shown(lake: Lake, digest: str) -> bool:
+    """Whether a file on disk begins as a picture that browsers show."""
+    head = peeked_bytes(lake, digest, _HEAD, whole=False)
+    return head is not None and media_type(head) is not None
+
+
+def media_type(body: bytes) -> str | None:
+    """What a picture is by its first bytes (WHATWG's MIME Sniffing, 6.1); None: none that every browser shows."""
+    if body[:4] == b"RIFF" and body[8:12] == b"WEBP":
+        return "image/webp"
+    return next((kind for begins, kind in _BEGINNINGS.items() if body.startswith(begins)), None)

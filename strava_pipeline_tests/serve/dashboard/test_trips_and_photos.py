@@ -1,0 +1,132 @@
+"""Trips without positions, photos that are on disk, and HEAD: over a warehouse with hostile names."""
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from starlette.testclient import TestClient
+
+from strava_pipeline.lake.gold.publish import publish
+from strava_pipeline.lake.imports.files import store_durably
+from strava_pipeline.lake.paths import Lake
+from strava_pipeline_tests.lake.conftest import NewLake
+from strava_pipeline_tests.lake.insight_rows import ME, activity, put
+from strava_pipeline_tests.serve.dashboard.conftest import Dashboard
+from strava_pipeline_tests.serve.dashboard.test_api import settings_of
+from strava_pipeline_tests.serve.dashboard.test_pages import HOSTILE, NOW, page, words
+
+PICTURES = {
+    "a.jpg": b"\xff\xd8\xff\xe0" + b"1" * 3000,
+    "b.png": b"\x89PNG\r\n\x1a\n" + b"2" * 30,
+    "c.webp": b"RIFF\x00\x00\x00\x00WEBPVP8 ",
+    "d.jpg": b"<html><script>alert(1)</script>",
+    "e.svg": b"<svg xmlns='http://www.w3.org/2000/svg'><script/></svg>",
+}
+
+
+@pytest.fixture(scope="module")
+def stored(tmp_path_factory: pytest.TempPathFactory, new_lake: NewLake) -> Iterator[tuple[Dashboard, dict[str, str]]]:
+    folder = tmp_path_factory.mktemp("trips")
+    lake = new_lake(folder / "data")
+    extra = json.dumps({"archive": {"media": [*PICTURES]}})
+    put(lake, [activity(1, "2025-05-01T08:00", gear_id=None, source_id="1", extra=extra)])
+    put(lake, [activity(2, "2025-05-02T08:00", gear_id=None, source_id="2")])
+    digests = {name: store_durably(lake, body) for name, body in PICTURES.items()}
+    files = [(digests[name], name, len(body)) for name, body in PICTURES.items()]
+    put(
+        lake,
+        [{"sha256": one, "name": name, "names": [name], "role": "media", "size": n} for one, name, n in files],
+        "files",
+    )
+    trips = [("t1", "rejected", "too_fast"), ("t2", "rejected", "too_fast"), (HOSTILE, "accepted", None)]
+    put(
+        lake,
+        [{"external_id": one, "verdict": said, "primary_reason": why} for one, said, why in trips],
+        "trip_diagnostics",
+    )
+    put(lake, [{"external_id": one, "started_at": NOW, "distance_m": 5000.0} for one, *_ in trips], "trip_index")
+    car = {"user_id": "ann", "car_name": HOSTILE, "start_lat": 48.2037, "start_location": "Clinic", "distance_km": 12.0}
+    put(lake, [{"trip_id": "ann:1", "start_time": NOW, "end_time": NOW, "classification": "B", **car}], "car_trips")
+    put(lake, [{"athlete_id": ME, "fetched_at": "2024-01-01"}], "athlete")
+    publish(lake)
+    made = Dashboard(settings_of(folder), time=NOW)
+    yield made, digests
+    made.site.records.close()
+
+
+@pytest.fixture
+def site(stored: tuple[Dashboard, dict[str, str]]) -> TestClient:
+    return stored[0].browser()
+
+
+def test_trips_are_shown_without_positions_and_where_there_is_none_the_page_says_how_to_begin(
+    site: TestClient, tmp_path: Path, new_lake: NewLake
+) -> None:
+    text = page(site, "/trips")
+    seen = words(text)
+    assert "rejected 2 most often: too fast accepted 1" in seen
+    assert "1 Jul 2025, 12:00" in seen
+    assert "ann business 12.0 km" in seen
+    assert seen.count("&lt;script&gt;alert(1)") == 2, "a trip's id, a car's name"
+    assert ("48.2" in text, "Clinic" in text) == (False, False)
+    publish(new_lake(tmp_path / "data"))
+    made = Dashboard(settings_of(tmp_path), time=NOW)
+    try:
+        bare = words(page(made.browser(), "/trips"))
+        assert ("TRIPS_SOURCE" in bare, "cars.toml" in bare) == (True, True)
+    finally:
+        made.site.records.close()
+
+
+def test_photos_are_sent_as_what_they_contain_to_whoever_is_logged_in(
+    stored: tuple[Dashboard, dict[str, str]], site: TestClient
+) -> None:
+    dashboard, digests = stored
+    text = page(site, "/activities/1")
+    shown = re.findall(r'<img src="(/activities/1/photos/[0-9a-f]{64})"', text)
+    assert shown == [f"/activities/1/photos/{digests[name]}" for name in ("a.jpg", "b.png", "c.webp")]
+    for name, kind in (("a.jpg", "image/jpeg"), ("b.png", "image/png"), ("c.webp", "image/webp")):
+        answer = site.get(f"/activities/1/photos/{digests[name]}")
+        assert (answer.status_code, answer.content, answer.headers["content-type"]) == (200, PICTURES[name], kind)
+        assert answer.headers["x-content-type-options"] == "nosniff"
+    for path, status in (
+        (f"/activities/1/photos/{digests['d.jpg']}", 404),
+        (f"/activities/1/photos/{digests['e.svg']}", 404),
+        (f"/activities/2/photos/{digests['a.jpg']}", 404),
+        (f"/activities/3/photos/{digests['a.jpg']}", 404),
+        (f"/activities/1/photos/{'0' * 64}", 404),
+        (f"/activities/1/photos/{digests['a.jpg'].upper()}", 400),
+        ("/activities/1/photos/..%2f..%2fgoals.toml", 404),
+        ("/activities/1/photos/goals.toml", 400),
+    ):
+        assert site.get(path).status_code == status, path
+    address = f"/activities/1/photos/{digests['a.jpg']}"
+    assert dashboard.browser(logged_in=False).get(address).status_code == 401
+    place = next(Lake(dashboard.settings.data_dir).files.glob(f"*/{digests['a.jpg']}*"))
+    body = place.read_bytes()
+    try:
+        place.write_bytes(body[:40])
+        assert (site.get(address).status_code, place.exists()) == (404, True), (
+            "damaged; it is not for a page to move it"
+        )
+    finally:
+        place.write_bytes(body)
+
+
+def test_head_answers_as_get_does_without_a_body_and_uses_up_no_link(
+    stored: tuple[Dashboard, dict[str, str]], site: TestClient
+) -> None:
+    dashboard, _ = stored
+    for path in ("/", "/health", "/trips", "/api/gear", "/activities/99", "/static/style.css", "/login", "/no/such"):
+        got, headed = site.get(path), site.head(path)
+        assert (headed.status_code, headed.content) == (got.status_code, b""), path
+        for name in ("content-type", "content-length", "content-security-policy"):
+            assert headed.headers[name] == got.headers[name], path
+    assert json.loads(dashboard.lines[-1])["method"] == "HEAD" or json.loads(dashboard.lines[-2])["method"] == "HEAD"
+    assert site.head("/logout").status_code == 405
+    assert dashboard.browser(logged_in=False).head("/api/gear").status_code == 401
+    link, stranger = dashboard.site.records.add_link(NOW), dashboard.browser(logged_in=False)
+    assert stranger.head(f"/login?token={link}").status_code == 200
+    assert dashboard.site.cookie in stranger.get(f"/login?token={link}").headers["set-cookie"]
