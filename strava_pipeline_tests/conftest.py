@@ -14,10 +14,9 @@ import duckdb
 import pytest
 from hypothesis import HealthCheck, settings
 
-from strava_pipeline.file_locks import exclusive
-from strava_pipeline.lake.gold.warehouse import connect
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline_tests.small_disk import SmallDisk, small_disk
+from strava_pipeline_tests.templates import Templates, tables_copied
 
 if TYPE_CHECKING:  # a rig imports Dagster, which takes seconds: tests of other rooms do without
     from strava_pipeline_tests.postgres import Server
@@ -133,16 +132,18 @@ def beginnings(shared: Path) -> Path:
     return folder
 
 
+@pytest.fixture(scope="session", autouse=True)
+def templates(shared: Path) -> Iterator[Templates]:
+    """What is made once and copied, the tables of every new warehouse of this process among it."""
+    made = Templates(shared)
+    with tables_copied(made):
+        yield made
+
+
 @pytest.fixture(scope="session")
-def empty_warehouse(shared: Path) -> Path:
-    """The file of a warehouse without rows, made once: to open a copy costs a fifth of making one."""
-    file = shared / "empty.duckdb"
-    with exclusive(shared / "empty.lock"):
-        if not file.exists():
-            making = shared / "making.duckdb"
-            connect(making).close()
-            making.rename(file)
-    return file
+def empty_warehouse(templates: Templates) -> Path:
+    """The file of a warehouse without rows."""
+    return templates.empty_warehouse()
 
 
 @pytest.fixture(scope="session")

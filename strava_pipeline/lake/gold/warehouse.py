@@ -146,9 +146,11 @@ def _prepare(connection: Connection, path: Path, *, after_another: bool) -> None
     connection.execute("SET preserve_insertion_order = false")
     connection.execute("SET write_buffer_row_group_count = 1")  # of 122,880 rows; by itself DuckDB keeps five in memory
     known = _notes_of(connection)
-    if known is None:
+    if not known:
         with transaction(connection):
-            _create(connection, after_another=after_another)
+            if known is None:
+                make_tables(connection)
+            _begin(connection, after_another=after_another)
     elif known.get("catalogue") != catalogue_version():
         raise OtherCatalogueError(
             f"The working warehouse {path} was made by another version of the tables. The next run rebuilds it from "
@@ -297,11 +299,16 @@ def make_views(connection: Connection) -> None:
         connection.execute(statement)
 
 
-def _create(connection: Connection, *, after_another: bool) -> None:
+def make_tables(connection: Connection) -> None:
+    """All tables and views of the catalogue, and no note yet; within the caller's transaction. It takes 0.3 s of CPU."""
     for table in TABLES.values():
         connection.execute(f"CREATE TABLE {table.stored} ({table.ddl})")
     connection.execute("CREATE TABLE lake_meta (key VARCHAR NOT NULL, value VARCHAR NOT NULL)")
     make_views(connection)
+
+
+def _begin(connection: Connection, *, after_another: bool) -> None:
+    """The first notes of a new warehouse: which one it is, of which catalogue, and whether it holds everything."""
     connection.execute(
         "INSERT INTO lake_meta VALUES ('catalogue', $version), ('revision', '0'), ('made', uuid()::VARCHAR)",
         {"version": catalogue_version()},
