@@ -58,7 +58,7 @@ class Rig:
 
     def run(self, job: str, years: list[int] | None = None, **told: dict[str, Any]) -> RunOutcome:
         """Run a job in this process over `years` (all, unless said), on an instance in memory."""
-        return reviewed(run_job(self.settings, job, years=years or self.years, config=told, instance=self.memory))
+        return self._run(job, years or self.years, told)
 
     def do(self, job: str, years: list[int] | None = None, **config: dict[str, Any]) -> Done:
         """Do what `run` does to the data, without Dagster: no checks, no metadata, no record, a third of the CPU."""
@@ -96,7 +96,13 @@ class Rig:
         self.emulator.state.clock.set(self.emulator.state.config.now + timedelta(seconds=float(whole.read_text())))
 
     def run_unpartitioned(self, job: str, **told: dict[str, Any]) -> RunOutcome:
-        return reviewed(run_job(self.settings, job, years=None, config=told, instance=self.memory))
+        return self._run(job, None, told)
+
+    def _run(self, job: str, years: list[int] | None, config: dict[str, dict[str, Any]]) -> RunOutcome:
+        loaded = definitions(self.settings)
+        return reviewed(
+            run_job(self.settings, job, years=years, config=config, instance=self.memory, definitions=loaded)
+        )
 
     @property
     def years(self) -> list[int]:
@@ -208,9 +214,14 @@ def reviewed(outcome: RunOutcome) -> RunOutcome:
     return outcome
 
 
-@lru_cache(maxsize=2)
 def definitions(settings: Settings) -> dg.Definitions:
-    """What Dagster loads for these settings, built once: for tests that only look at it."""
+    """What Dagster loads for these settings and their providers.toml, built once, as in a code location: it takes 0.4 s of CPU."""
+    file = settings.providers_config
+    return _definitions(settings, file.read_bytes() if file.is_file() else b"")
+
+
+@lru_cache(maxsize=2)
+def _definitions(settings: Settings, _providers: bytes) -> dg.Definitions:
     return build_defs(settings)
 
 

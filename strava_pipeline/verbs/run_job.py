@@ -63,13 +63,15 @@ def run_job(
     progress_of: ProgressOf | None = None,
     log_level: str = "CRITICAL",
     instance: dg.DagsterInstance | None = None,
+    definitions: dg.Definitions | None = None,
 ) -> RunOutcome:
     """Run the job `name` for `years` (None: a job without partitions) to its end; raises what an asset raised.
 
     One year is a run of that partition, several one run over the range. `config`: by asset, over the job's own.
     `progress_of` makes what shows progress beside Dagster's log; `instance`: the Dagster instance, None: the settings'.
+    `definitions`: what was built from the settings before, for a caller that runs several jobs.
     """
-    job = build_defs(settings, progress_of=progress_of).resolve_job_def(name)
+    job = (definitions or build_defs(settings, progress_of=progress_of)).resolve_job_def(name)
     job_record = jobs_of(settings).get(name)
     run_config = job_record.run_config(**(config or {})) if job_record is not None else {}
     run_config["loggers"] = {"console": {"config": {"log_level": log_level}}}

@@ -15,9 +15,8 @@ from strava_pipeline.core.tables import CAR_TABLES, CHILDREN, TABLES, TRIP_TABLE
 from strava_pipeline.lake.gold.warehouse import at_rest
 from strava_pipeline.lake.locks import live_run
 from strava_pipeline.operations.years import year_range
-from strava_pipeline.orchestrate.build import build_defs
 from strava_pipeline_tests.metadata_keys import unreviewed
-from strava_pipeline_tests.rig import Rig, broken_rules
+from strava_pipeline_tests.rig import Rig, broken_rules, definitions
 
 pytestmark = pytest.mark.slow
 
@@ -71,7 +70,7 @@ def broken(rig: Rig, name: str) -> list[str]:
 def check_alone(rig: Rig, *names: str) -> dict[str, dg.AssetCheckEvaluation]:
     """Run checks and nothing else, as the button of the UI does."""
     keys = {dg.AssetCheckKey(dg.AssetKey(asset), check) for asset, _, check in (name.partition(".") for name in names)}
-    job = build_defs(rig.settings).resolve_implicit_global_asset_job_def()
+    job = definitions(rig.settings).resolve_implicit_global_asset_job_def()
     quiet = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
     job.get_subset(asset_check_selection=keys).execute_in_process(
         instance=rig.remembered, run_config=quiet, raise_on_error=False
@@ -87,7 +86,7 @@ def state(rig: Rig) -> tuple[int, int]:
 def test_every_check_is_made_in_a_full_run_and_passes_on_what_was_fetched(rig: Rig) -> None:
     rig.run("flow_backfill")
     evaluated = told(rig)
-    checks = build_defs(rig.settings).resolve_asset_graph().asset_check_keys
+    checks = definitions(rig.settings).resolve_asset_graph().asset_check_keys
     profile = {"athlete", "gear"}
     others = {
         *(table.name for table in (*TRIP_TABLES, *CAR_TABLES)),
@@ -118,7 +117,7 @@ def test_every_check_is_made_in_a_full_run_and_passes_on_what_was_fetched(rig: R
 
 
 def test_every_table_of_the_catalogue_has_one_check_with_the_rules_that_it_calls_for(rig: Rig) -> None:
-    graph = build_defs(rig.settings).resolve_asset_graph()
+    graph = definitions(rig.settings).resolve_asset_graph()
     for name, table in TABLES.items():
         asset = "activities" if name == "activities_all" else name
         (spec,) = (graph.get_check_spec(key) for key in graph.asset_check_keys if key.asset_key == dg.AssetKey(asset))
@@ -352,7 +351,7 @@ def test_a_failed_check_s_counts_stand_in_the_run_s_log_without_a_traceback(rig:
 
 
 def test_the_warehouse_is_free_while_dagster_stores_what_the_checks_of_car_tables_found(rig: Rig) -> None:
-    job, run_id = build_defs(rig.settings).resolve_implicit_global_asset_job_def(), str(uuid4())
+    job, run_id = definitions(rig.settings).resolve_implicit_global_asset_job_def(), str(uuid4())
     keys = {dg.AssetCheckKey(dg.AssetKey(table.name), "valid") for table in CAR_TABLES}
     free: list[bool] = []
 

@@ -16,13 +16,12 @@ from strava_pipeline.lake.gold.warehouse import mark_changed, writing
 from strava_pipeline.operations.fetching import pull_details
 from strava_pipeline.operations.run_context import RunContext
 from strava_pipeline.operations.strava_source import StravaSource
-from strava_pipeline.orchestrate.build import build_defs
 from strava_pipeline.orchestrate.config import DetailsConfig
 from strava_pipeline.orchestrate.jobs import DETAILS
 from strava_pipeline.verbs.options import context_without_run
 from strava_pipeline_tests.jumping import QUICK
 from strava_pipeline_tests.patience import PATIENCE
-from strava_pipeline_tests.rig import NOW, Rig
+from strava_pipeline_tests.rig import NOW, Rig, definitions
 
 pytestmark = pytest.mark.slow
 
@@ -129,7 +128,7 @@ def test_two_poisoned_with_401_stop_a_run_only_where_nothing_succeeds_between_th
 
 
 def tick(rig: Rig) -> dg.RunRequest | None:
-    sensor = build_defs(rig.settings).resolve_sensor_def("quarantine_retry")
+    sensor = definitions(rig.settings).resolve_sensor_def("quarantine_retry")
     with rig.instance() as instance, dg.build_sensor_context(instance=instance) as context:
         requested = sensor.evaluate_tick(context).run_requests or []
     assert len(requested) <= 1

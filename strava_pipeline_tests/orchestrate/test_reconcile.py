@@ -11,10 +11,9 @@ import dagster as dg
 import pytest
 
 from strava_pipeline.operations.years import year_range
-from strava_pipeline.orchestrate.build import build_defs
 from strava_pipeline.orchestrate.partitions import range_tags
 from strava_pipeline_tests.operations.test_reconcile import THIS_YEAR, add, by_start
-from strava_pipeline_tests.rig import NOW, Rig
+from strava_pipeline_tests.rig import NOW, Rig, definitions
 
 pytestmark = pytest.mark.slow
 
@@ -70,7 +69,7 @@ def test_a_listing_that_shrank_a_year_marks_nothing_until_a_person_says_so(make_
 
 def ticked(rig: Rig, schedule: str, when: datetime) -> tuple[list[dg.RunRequest], str | None]:
     """What a tick of that moment, evaluated now, asks for, or else why it does not."""
-    defs = build_defs(rig.settings)
+    defs = definitions(rig.settings)
     with dg.DagsterInstance.ephemeral() as instance:
         context = dg.build_schedule_context(
             instance, repository_def=defs.get_repository_def(), scheduled_execution_time=when

@@ -9,13 +9,12 @@ import pytest
 
 from strava_pipeline.emulator.service import Fault
 from strava_pipeline.ingest.clock import ServerClock
-from strava_pipeline.orchestrate.build import build_defs
 from strava_pipeline.orchestrate.jobs import JOBS, MONTH_JOB, SOURCES_JOB, jobs_of
 from strava_pipeline.orchestrate.runs import RESUMABLE, assets_of, job_of
 from strava_pipeline.orchestrate.tags import limit_tag
 from strava_pipeline_tests.providers.subjects import GPX, ToySubject, tin, toy
 from strava_pipeline_tests.providers.toy_service import Toy
-from strava_pipeline_tests.rig import Rig
+from strava_pipeline_tests.rig import Rig, definitions
 
 
 @pytest.fixture
@@ -73,7 +72,7 @@ def test_a_service_that_fails_and_one_with_a_limit_keep_no_other_from_being_merg
     one.fail(kind="status", status=500, times=3)
     other.headers = [(b"Retry-After", b"7200")]
     other.faults.order(Fault.from_order({"path": "/bikes", "exact": True, "kind": "status", "status": 429}, ""))
-    job = build_defs(rig.settings).resolve_job_def(SOURCES_JOB)
+    job = definitions(rig.settings).resolve_job_def(SOURCES_JOB)
     result = job.execute_in_process(partition_key="2025", instance=rig.remembered, raise_on_error=False)
     run = rig.remembered.get_run_by_id(result.run_id)
     assert run is not None
@@ -89,7 +88,7 @@ def test_a_month_of_every_service_is_listed_merged_and_proposed_in_one_run(
 ) -> None:
     choices = '[providers.toy]\nenabled = true\nwrite = ["name"]\n[providers.tin]\nenabled = true\npriority = 1\n'
     rig.settings.providers_config.write_text(choices)
-    job = build_defs(rig.settings).resolve_job_def(MONTH_JOB)
+    job = definitions(rig.settings).resolve_job_def(MONTH_JOB)
 
     def run(month: str, year: str) -> bool:
         config = jobs_of(rig.settings)[MONTH_JOB].run_config(matching={"months": [month]})
