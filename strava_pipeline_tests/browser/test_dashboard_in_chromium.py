@@ -1,0 +1,130 @@
+"""The dashboard as a person sees it: a newcomer's path through the demo, and each page at two widths, dark and light."""
+
+import re
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Literal
+
+import axe_playwright_python
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from strava_pipeline.serve.dashboard.routes import routes
+from strava_pipeline_tests.browser.conftest import Demo, Visit, visiting
+
+pytestmark = pytest.mark.slow
+
+AXE = (Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text(encoding="utf-8")
+WIDTHS = (1440, 390)
+RUN = 180_000  # milliseconds that a run gets: the sensor looks every five seconds, and its process starts
+MOST_TABS = 400
+NO_PAGES = ("/api/", "/health", "/login", "/logout")
+
+
+def test_a_newcomer_approves_a_change_by_keyboard_and_looks_around(demo: Demo, chromium: Browser) -> None:
+    with visiting(chromium, demo.link(), "light") as visit:
+        page = visit.page
+        expect(page.get_by_role("heading", name="Overview")).to_be_visible()
+        expect(page.get_by_role("progressbar").first).to_be_visible()
+        press_until(page, "a[href^='/month/']")
+        page.keyboard.press("Enter")
+        expect(page.get_by_role("heading", name="Changes")).to_be_visible()
+        chosen = page.locator(".changes li", has_text="Spreadsheet, ids of").first.locator("input")
+        keep_only(page, chosen.get_attribute("id") or "")
+        press_until(page, "button[value=approved]")
+        page.keyboard.press("Enter")
+        expect(page.get_by_text("1 approved.")).to_be_visible()
+        press_until(page, "#changes form[hx-post='/requests'] button")
+        page.keyboard.press("Enter")
+        page.get_by_role("link", name="this request").click()
+        expect(page.locator("#request")).to_contain_text(re.compile("done|failed"), timeout=RUN)
+        expect(page.locator("#request")).to_contain_text("Write changes: done")
+        page.goto(f"{visit.address}/activities?sport=ride")
+        page.locator("tbody th a").first.click()
+        expect(page.locator("path.track-line")).to_be_visible()
+        expect(page.locator("#track-charts canvas").first).to_be_visible()
+        page.get_by_role("link", name="Gear").click()
+        expect(page.get_by_role("heading", name="Gear")).to_be_visible()
+        expect(page.locator("main")).to_contain_text("chain")  # a service that goals.toml of the demo names
+        page.get_by_role("link", name="Fitness").click()
+        expect(page.locator("[data-curve] canvas").first).to_be_visible()
+        assert visit.faults == []
+
+
+def press_until(page: Page, selector: str) -> None:
+    """Press Tab until an element that the selector matches has the focus."""
+    for _ in range(MOST_TABS):
+        page.keyboard.press("Tab")
+        if page.evaluate("selector => document.activeElement.matches(selector)", selector):
+            return
+    pytest.fail(f"{selector} can't be reached by the keyboard")
+
+
+def keep_only(page: Page, kept: str) -> None:
+    """By keyboard, leave one of the chosen changes chosen."""
+    boxes = page.locator(".changes input").count()
+    for _ in range(boxes):
+        press_until(page, ".changes input")
+        if page.evaluate("document.activeElement.id") != kept:
+            page.keyboard.press("Space")
+    assert page.locator(".changes input:checked").count() == 1
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_each_page_is_usable_and_asks_nobody_else(
+    demo: Demo, chromium: Browser, scheme: Literal["light", "dark"]
+) -> None:
+    found: list[str] = []
+    with visiting(chromium, demo.link(), scheme) as visit:
+        for path in pages(visit):
+            found += [f"{path}: {fault}" for fault in faults_of(visit, path)]
+    assert found == []
+
+
+def pages(visit: Visit) -> list[str]:
+    """A page of each route. A new parameter of a path needs a value here."""
+    page = visit.page
+    page.goto(f"{visit.address}/activities?sport=ride")
+    activity = page.locator("tbody th a").first.get_attribute("href")
+    page.goto(f"{visit.address}/segments")
+    segment = page.locator("tbody th a").first.get_attribute("href")
+    now = datetime.now(UTC)
+    values = {"{activity_id}": activity, "{segment_id}": segment, "{year}": f"{now:%Y}", "{month}": f"{now:%Y-%m}"}
+    values = {name: str(value).rpartition("/")[2] for name, value in values.items()}
+    found = []
+    for route in routes():
+        path = route.path
+        if "GET" not in route.methods or path.startswith(NO_PAGES) or path == "/requests/{request_id}":
+            continue
+        for name, value in values.items():
+            path = path.replace(name, value)
+        assert "{" not in path, f"{path}: give a value of the parameter to `pages`"
+        found.append(path)
+    assert len(found) > 10
+    return found
+
+
+def faults_of(visit: Visit, path: str) -> list[str]:
+    """What is wrong with a page: of the console, of the network, of its width, of its accessibility."""
+    visit.faults.clear()
+    visit.page.set_viewport_size({"width": WIDTHS[0], "height": 900})
+    answer = visit.page.goto(f"{visit.address}{path}", wait_until="load")
+    assert answer is not None
+    if not answer.headers["content-type"].startswith("text/html"):
+        return []
+    found = [] if answer.ok else [f"status {answer.status}"]
+    visit.page.wait_for_function(
+        "![...document.querySelectorAll('[role=status]')].some(e => e.textContent.includes('Loading'))"
+    )
+    visit.page.evaluate(f"{AXE};0")
+    for width in WIDTHS:
+        visit.page.set_viewport_size({"width": width, "height": 900})
+        over = visit.page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
+        found += [f"{over} px too wide at {width}"] if over > 0 else []
+        results = visit.page.evaluate("axe.run({resultTypes: ['violations']})")
+        found += [
+            f"{each['id']} at {width}: {each['nodes'][0]['html'][:200]}"
+            for each in results["violations"]
+            if each["impact"] in ("serious", "critical")
+        ]
+    return found + visit.faults
