@@ -116,7 +116,7 @@ docs: $(READY) ## Write the data dictionary from the catalogue.
 graph: $(READY) ## Write the reviewed shape of the graph anew: what changed stands in the diff.
 	$(BIN)/python -m strava_pipeline_tests.orchestrate.test_graph
 
-screenshots: $(READY) ## Take docs/pictures/ anew from the demo in Dagster's UI; needs Chromium.
+screenshots: $(READY) ## Take docs/pictures/ again from the demo's dashboard and Dagster's UI; needs Chromium.
 	@test -e demo/.made-by-strava-pipeline-demo || $(CLI) demo
 	$(BIN)/python docs/make_pictures.py $(ARGS)
 

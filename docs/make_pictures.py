@@ -1,4 +1,4 @@
-"""Takes docs/pictures/ anew: the demo's `dev`, a backfill in it, and a browser without a window. `make screenshots`.
+"""Takes docs/pictures/ again: the demo's `dev`, its dashboard, a backfill, and a browser without a window. `make screenshots`.
 
 Needs Chromium (Debian, Ubuntu: apt install chromium) and the demo (`make demo`). Nothing of the user's own is shown.
 """
@@ -14,11 +14,13 @@ import sys
 import tempfile
 import time
 import urllib.request
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from playwright.sync_api import sync_playwright
 from websockets.sync.client import ClientConnection, connect  # uvicorn brings it
 
 PICTURES = Path(__file__).resolve().parent / "pictures"
@@ -27,6 +29,25 @@ PATIENCE = 300  # seconds; the backfill daemon alone wakes every 30
 YEARS = [str(year) for year in range(2019, 2027)]
 LOADING = 20_000  # milliseconds that a page is given to draw its graph
 AFTER_CLICK = 8  # seconds; a dialogue asks the server for the partitions
+
+FLAGS = """--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking
+    --disable-component-update --disable-sync"""
+DASHBOARD = {  # name of a picture: the page, width and height
+    "overview": ("/", 1200, 1020),
+    "overview-phone": ("/", 390, 844),
+    "activities": ("/activities", 1200, 640),
+    "activity": ("{activity}", 1200, 1100),
+    "activity-phone": ("{activity}", 390, 844),
+    "calendar": ("/calendar", 1200, 800),
+    "month": ("{month}", 1200, 760),
+    "month-phone": ("{month}", 390, 844),
+    "map": ("/map", 1200, 760),
+    "fitness": ("/fitness", 1200, 1080),
+    "records": ("/records", 1200, 800),
+    "segments": ("/segments", 1200, 700),
+    "gear": ("/gear", 1200, 800),
+    "services": ("/providers", 1200, 860),
+}
 
 LAUNCH = """mutation ($p: LaunchBackfillParams!) {
   launchPartitionBackfill(backfillParams: $p) { ... on LaunchBackfillSuccess { backfillId } }
@@ -39,12 +60,16 @@ ASSETS = "query { assetNodes { assetKey { path } groupName partitionDefinition {
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--folder", type=Path, default=Path("demo"), help="the demo's folder")
+    parser.add_argument("--dashboard", action="store_true", help="those of the dashboard alone")
     parser.add_argument("--into", type=Path, default=PICTURES, help="where the pictures go")
     told = parser.parse_args()
     browser = next(filter(None, map(shutil.which, BROWSERS)), None)
     if browser is None:
         sys.exit("No Chromium here. On Debian and Ubuntu: apt install chromium")
     with dev(told.folder) as url:
+        take_dashboard(browser, told.folder, told.into)
+        if told.dashboard:
+            return
         pages = ready(url)
         for name, (path, width, height) in pages.items():
             take(browser, url + path, told.into / f"{name}.png", width, height)
@@ -54,6 +79,43 @@ def main() -> None:
         job = f"{url}/locations/strava_pipeline/jobs/backfill"
         take_after_click(browser, job, "Materialize all", told.into / "backfill-dialog.png", 1500, 900)
     take(browser, (told.folder.resolve() / "report.html").as_uri(), told.into / "report.png", 1200, 1750)
+
+
+def take_dashboard(browser: str, folder: Path, into: Path) -> None:
+    """The dashboard's pages, as a browser shows them that has logged in by a link."""
+    command = [sys.executable, "-m", "strava_pipeline", "dashboard", "link", "--demo", "--folder", str(folder)]
+    link = subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+    address = link.partition("/login")[0]
+    with sync_playwright() as playwright:
+        window = playwright.chromium.launch(executable_path=browser, args=FLAGS.split())
+        page = window.new_page(color_scheme="light")
+        page.goto(link)
+        page.goto(f"{address}/activities?sport=ride")
+        activity = page.locator("tbody th a").first.get_attribute("href")
+        page.goto(address)
+        month = page.locator(".matters a[href^='/month/']").first.get_attribute("href")
+        for name, (path, width, height) in DASHBOARD.items():
+            page.set_viewport_size({"width": width, "height": height})
+            page.goto(address + path.format(activity=activity, month=month), wait_until="networkidle")
+            (into / f"dashboard-{name}.png").write_bytes(packed(page.screenshot()))
+            sys.stdout.write(f"{into}/dashboard-{name}.png\n")
+        window.close()
+
+
+def packed(png: bytes) -> bytes:
+    """The same picture, compressed with more patience than a browser has. Layout of PNG: ISO 15948, chunks."""
+    head, image, at = png[:8], b"", 8
+    chunks = []
+    while at < len(png):
+        length = int.from_bytes(png[at : at + 4], "big")
+        kind, body = png[at + 4 : at + 8], png[at + 8 : at + 8 + length]
+        image += body if kind == b"IDAT" else b""
+        chunks += [] if kind == b"IDAT" else [(kind, body)]
+        at += 12 + length
+    chunks.insert(-1, (b"IDAT", zlib.compress(zlib.decompress(image), 9)))
+    return head + b"".join(
+        len(body).to_bytes(4, "big") + kind + body + zlib.crc32(kind + body).to_bytes(4, "big") for kind, body in chunks
+    )
 
 
 def ready(url: str) -> dict[str, tuple[str, int, int]]:
