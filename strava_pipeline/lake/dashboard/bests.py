@@ -45,6 +45,13 @@ def summary_of(connection: Connection, owner: Owner, year: int, now: datetime, d
     return year_summary(connection, owner.athlete, owner.goals, today, year)
 
 
+def latest_summary(connection: Connection, owner: Owner, now: datetime, default_zone: str) -> YearSummary | None:
+    """The summary of the newest local year with an activity, up to the present one; None: there is none."""
+    today = owner.athlete.today(now, default_zone)
+    years = [year for year in insight_sources(connection, owner.athlete, today).years if year <= today.year]
+    return summary_of(connection, owner, max(years), now, default_zone) if years else None
+
+
 def month_sums(connection: Connection, athlete_id: int) -> dict[str, Values]:
     """`activities`, `distance_m` and `moving_time_seconds` of each local month (2026-10) with an activity, the newest first."""
     return {row["month"]: row for row in rows_of(connection, "months", {"athlete_id": athlete_id})}

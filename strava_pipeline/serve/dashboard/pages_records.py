@@ -5,7 +5,7 @@ from itertools import groupby
 from fastapi import APIRouter, Request
 from starlette.responses import HTMLResponse
 
-from strava_pipeline.lake.dashboard.bests import records_of, segment_efforts, segment_page, summary_of
+from strava_pipeline.lake.dashboard.bests import latest_summary, records_of, segment_efforts, segment_page
 from strava_pipeline.serve.dashboard.answers import After, Id, cursor_of
 from strava_pipeline.serve.dashboard.problems import ProblemError
 from strava_pipeline.serve.dashboard.rendering import render
@@ -25,7 +25,7 @@ def records(
     rows = records_of(snapshot, owner.athlete.id, year)
     groups = {group: [*found] for group, found in groupby(rows, key=lambda row: str(row["sport_group"]))}
     values = {"year": year, "units": owner.athlete.units, "groups": groups}
-    summary = summary_of(snapshot, owner, year, now, settings.timezone)
+    summary = latest_summary(snapshot, owner, now, settings.timezone)
     return render(request, "records.html", {**values, "summary": summary})
 
 

@@ -273,11 +273,18 @@ def test_notifications_are_marked_as_they_were_shown_and_services_say_how_to_ena
     assert site_without_data.post("/notifications", data={"mark": "posted", "id": shown}).status_code == 400
 
 
-def test_records_and_segments_lead_to_their_activities(site: TestClient) -> None:
+def test_records_and_segments_lead_to_their_activities(dashboard: Dashboard, site: TestClient) -> None:
     text = page(site, "/records")
     assert "Longest distance 12.4 mi" in words(text)
     assert re.search(r"Eddington numbers .* Ride 8 7 1 day of 9 miles or more", words(text)), words(text)
     assert "7 days 1 May 2025 7 May 2025" in words(text)
+    dashboard.later(days=200)
+    try:
+        assert "Longest streaks of 2025" in page(dashboard.browser(), "/records"), (
+            "in a new year, those of the last one"
+        )
+    finally:
+        dashboard.time = NOW
     assert 'href="/activities/1"' in text
     assert re.findall(r'href="(/segments/\d+)"', listed := page(site, "/segments")) == [f"/segments/{2**53 + 1}"]
     assert "&lt;script&gt;alert(1)" in listed

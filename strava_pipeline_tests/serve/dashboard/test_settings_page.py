@@ -53,7 +53,7 @@ def test_the_page_shows_what_is_set_without_positions_and_refuses_what_is_no_set
 ) -> None:
     text = page(site, "/settings")
     assert "Copy providers.example.toml" in words(text)
-    assert ("zone 1: 437 m" in words(text), "48.2037" in text, "16.36" in text) == (True, False, False)
+    assert ("zone 1: radius 437 m" in words(text), "48.2037" in text, "16.36" in text) == (True, False, False)
     file = tmp_path / "providers.toml"
     file.write_text("[providers.nobody]\nenabled = true\n")
     assert "this version has no such provider" in page(site, "/settings")
