@@ -14,7 +14,6 @@ import sys
 import tempfile
 import time
 import urllib.request
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -42,7 +41,7 @@ DASHBOARD = {  # name of a picture: the page, width and height
     "month": ("{month}", 1200, 760),
     "month-phone": ("{month}", 390, 844),
     "map": ("/map", 1200, 760),
-    "fitness": ("/fitness", 1200, 1080),
+    "fitness": ("/fitness", 1200, 940),
     "records": ("/records", 1200, 800),
     "segments": ("/segments", 1200, 700),
     "gear": ("/gear", 1200, 800),
@@ -97,25 +96,9 @@ def take_dashboard(browser: str, folder: Path, into: Path) -> None:
         for name, (path, width, height) in DASHBOARD.items():
             page.set_viewport_size({"width": width, "height": height})
             page.goto(address + path.format(activity=activity, month=month), wait_until="networkidle")
-            (into / f"dashboard-{name}.png").write_bytes(packed(page.screenshot()))
+            page.screenshot(path=into / f"dashboard-{name}.png")
             sys.stdout.write(f"{into}/dashboard-{name}.png\n")
         window.close()
-
-
-def packed(png: bytes) -> bytes:
-    """The same picture, compressed with more patience than a browser has. Layout of PNG: ISO 15948, chunks."""
-    head, image, at = png[:8], b"", 8
-    chunks = []
-    while at < len(png):
-        length = int.from_bytes(png[at : at + 4], "big")
-        kind, body = png[at + 4 : at + 8], png[at + 8 : at + 8 + length]
-        image += body if kind == b"IDAT" else b""
-        chunks += [] if kind == b"IDAT" else [(kind, body)]
-        at += 12 + length
-    chunks.insert(-1, (b"IDAT", zlib.compress(zlib.decompress(image), 9)))
-    return head + b"".join(
-        len(body).to_bytes(4, "big") + kind + body + zlib.crc32(kind + body).to_bytes(4, "big") for kind, body in chunks
-    )
 
 
 def ready(url: str) -> dict[str, tuple[str, int, int]]:
