@@ -107,7 +107,7 @@ def state_folder(state_folders: Path) -> Iterator[Path]:
 
 
 @pytest.fixture(scope="session")
-def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def shared_by_workers(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder of all workers of a session."""
     own = tmp_path_factory.getbasetemp()
     folder = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "shared"
@@ -125,17 +125,17 @@ def server() -> "Iterator[Server]":
 
 
 @pytest.fixture(scope="session")
-def beginnings(shared: Path) -> Path:
+def beginnings(shared_by_workers: Path) -> Path:
     """Where first runs are kept for rigs to begin with."""
-    folder = shared / "beginnings"
+    folder = shared_by_workers / "beginnings"
     folder.mkdir(exist_ok=True)
     return folder
 
 
 @pytest.fixture(scope="session", autouse=True)
-def templates(shared: Path) -> Iterator[Templates]:
+def templates(shared_by_workers: Path) -> Iterator[Templates]:
     """What is made once and copied, the tables of every new warehouse of this process among it."""
-    made = Templates(shared)
+    made = Templates(shared_by_workers)
     with tables_copied(made):
         yield made
 
