@@ -243,7 +243,8 @@ def free_address(wanted: str) -> str:
     try:
         bound(wanted, "DASHBOARD_ADDRESS", "dashboard").close()
     except PipelineError:
-        return f"{wanted.rpartition(':')[0]}:0"
+        with closing(bound(f"{wanted.rpartition(':')[0]}:0", "DASHBOARD_ADDRESS", "dashboard")) as listening:
+            return f"{wanted.rpartition(':')[0]}:{listening.getsockname()[1]}"
     return wanted
 
 

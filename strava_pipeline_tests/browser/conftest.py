@@ -1,4 +1,4 @@
-"""The demo's dashboard in a real Chromium: one prepared home and one browser for all tests of this folder.
+"""The demo's dashboard in a real Chromium: one prepared home and one browser for the tests of a module.
 
 Chromium is the system's own; Playwright only drives it. Where there is none, the tests are skipped, and in CI they fail.
 """
@@ -71,7 +71,7 @@ def _environment() -> dict[str, str]:
     return kept | {"PYTHONPATH": str(ROOT)}
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
     """The demo as a person makes it and looks at it."""
     folder = tmp_path_factory.mktemp("browser") / "demo"
@@ -109,7 +109,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
             process.wait(PATIENCE)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
     found = shutil.which("chromium")
     if found is None:

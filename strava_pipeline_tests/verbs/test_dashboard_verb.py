@@ -1,6 +1,7 @@
 """`dashboard` and what belongs to it, as a person types it. That it answers is tested in serve/dashboard/."""
 
 import json
+import socket
 import stat
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -17,6 +18,7 @@ from strava_pipeline.serve.dashboard.records.database import connect, database_o
 from strava_pipeline.serve.dashboard.records.store import Records
 from strava_pipeline.settings import Settings
 from strava_pipeline.verbs import dashboard
+from strava_pipeline.verbs.service_process import free_address
 from strava_pipeline_tests.verbs.conftest import Type
 
 PASSWORD = "correct horse battery"
@@ -99,3 +101,12 @@ def test_status_shows_where_it_runs_and_a_purge_waits_for_its_end(settings: Sett
         assert (refused.code, "the dashboard runs at" in refused.err) == (1, True)
     assert type_in("purge", "--yes", "--keep-access").code == 0
     assert not Lake(settings.data_dir).state.exists()
+
+
+def test_where_an_address_is_taken_another_port_is_found() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        wanted = f"127.0.0.1:{taken.getsockname()[1]}"
+        found = free_address(wanted)
+        assert found != wanted
+        assert Settings.load(_env_file=None, dashboard_address=found).dashboard_address == found
+    assert free_address(found) == found
