@@ -4,6 +4,7 @@ import csv
 import io
 import itertools
 import logging
+import os
 import shutil
 import zipfile
 from collections.abc import Callable
@@ -122,9 +123,9 @@ def folder(tmp_path: Path) -> Folder:
 
 
 @pytest.fixture(scope="session")
-def sources(shared: Path) -> dict[str, Path]:
+def sources(shared_by_workers: Path) -> dict[str, Path]:
     """What is imported: each holds something that another one holds, too."""
-    top = shared / "undoing"
+    top = shared_by_workers / "undoing"
     paths = {
         "archive": top / "export_1.zip",
         "folder": top / "rides",
@@ -132,7 +133,7 @@ def sources(shared: Path) -> dict[str, Path]:
         "list": top / "list" / "activities.csv",
     }
     if not top.exists():
-        made = top.with_name(f"{top.name}.{id(paths)}")
+        made = top.with_name(f"{top.name}.{os.getpid()}")
         made.mkdir()
         write_archive(CONFIG, made / "export_1.zip", oddities=Oddities(missing=1, unlisted=1))
         with zipfile.ZipFile(made / "export_1.zip") as whole:
