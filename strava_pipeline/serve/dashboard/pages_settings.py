@@ -10,20 +10,12 @@ from fastapi import APIRouter, Request
 from starlette.responses import HTMLResponse
 
 from strava_pipeline.lake.dashboard.bests import owner_of
-from strava_pipeline.lake.requests import SettingsWanted, keep_request, request_view
-from strava_pipeline.serve.dashboard.api_requests import MADE_BY
+from strava_pipeline.lake.requests import SettingsWanted
 from strava_pipeline.serve.dashboard.forms import Fields
-from strava_pipeline.serve.dashboard.overview import is_awake
+from strava_pipeline.serve.dashboard.pages_requests import kept_page
 from strava_pipeline.serve.dashboard.problems import ProblemError
 from strava_pipeline.serve.dashboard.rendering import render
-from strava_pipeline.serve.dashboard.site import (
-    CurrentLake,
-    CurrentPipeline,
-    CurrentSettings,
-    Now,
-    SnapshotIfAny,
-    site_of,
-)
+from strava_pipeline.serve.dashboard.site import CurrentPipeline, SnapshotIfAny, site_of
 
 router = APIRouter(include_in_schema=False)
 _PRIORITY, _WRITE = "priority.", "write."
@@ -39,19 +31,9 @@ def shown(request: Request, snapshot: SnapshotIfAny, pipeline: CurrentPipeline) 
 
 
 @router.post("/settings")
-def change(
-    request: Request,
-    lake: CurrentLake,
-    pipeline: CurrentPipeline,
-    settings: CurrentSettings,
-    now: Now,
-    fields: Fields,
-) -> HTMLResponse:
+def change(request: Request, fields: Fields) -> HTMLResponse:
     """Keep a request to write providers.toml, and show how it stands."""
-    wanted = _wanted(fields)
-    pipeline.refuse(wanted)
-    view = request_view(lake, settings.logs_dir, keep_request(lake, wanted, now, MADE_BY).id, now)
-    return render(request, "request.html", {"view": view, "is_awake": is_awake(lake, now)}, status=202)
+    return kept_page(request, _wanted(fields))
 
 
 def _wanted(fields: Mapping[str, Sequence[str]]) -> SettingsWanted:
