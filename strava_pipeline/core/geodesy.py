@@ -1,11 +1,11 @@
-"""Positions on the Earth: great-circle distances, of numbers or of Polars columns, and samples of long tracks.
+"""Positions on the Earth: great-circle distances and tiles of web maps, of numbers or of Polars columns; samples of long tracks.
 
 Polars itself is not imported here, so that commands that only show a distance start fast. No router: `sampled` chooses the
 points that one is asked about.
 """
 
 from collections.abc import Sequence
-from math import asin, cos, radians, sin, sqrt
+from math import asin, asinh, atan, cos, degrees, floor, pi, radians, sin, sinh, sqrt, tan
 from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 
 EARTH_M = 6_371_008.8  # mean radius of the Earth (IUGG; R1 of WGS 84)
+HIGHEST_LATITUDE = degrees(atan(sinh(pi)))  # 85.05°: where the square map of EPSG:3857 ends
 
 
 def distance_m(lat_0: float, lng_0: float, lat: float, lng: float) -> float:
@@ -31,6 +32,27 @@ def column_distance_m(
     half_phi, half_lambda = (phi - phi_0) / 2, (longitude.radians() - longitude_0.radians()) / 2
     h = half_phi.sin() ** 2 + phi_0.cos() * phi.cos() * half_lambda.sin() ** 2
     return 2 * EARTH_M * h.sqrt().clip(upper_bound=1.0).arcsin()
+
+
+def tile_of(latitude: float, longitude: float, zoom: int) -> tuple[int, int]:
+    """Column and row of the web map's tile that a place lies in; of a place beyond the map's edges, the nearest tile's.
+
+    EPSG:3857 in tiles, as OpenStreetMap numbers them ("Slippy map tilenames"): columns to the east, rows to the south.
+    """
+    across = 2**zoom
+    north = asinh(tan(radians(min(max(latitude, -HIGHEST_LATITUDE), HIGHEST_LATITUDE))))
+    places = (longitude + 180) / 360, (1 - north / pi) / 2
+    column, row = (min(max(floor(place * across), 0), across - 1) for place in places)
+    return column, row
+
+
+def column_tiles(latitude: "pl.Expr", longitude: "pl.Expr", zoom: int) -> tuple["pl.Expr", "pl.Expr"]:
+    """Column and row of the web map's tile, as `tile_of` has them, of places within the map's edges."""
+    across, angle = 2.0**zoom, latitude.radians()
+    north = (angle.tan() + 1 / angle.cos()).log()
+    places = (longitude + 180) / 360, (1 - north / pi) / 2
+    column, row = ((place * across).floor().clip(0, across - 1) for place in places)
+    return column, row
 
 
 ALL, FEWER = 25, 24  # up to 25 points go as they are, of more 24: routers limit the length of an address

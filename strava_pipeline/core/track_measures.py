@@ -6,12 +6,11 @@ result better: a gap adds no energy, and a jump of the positions no distance, wh
 """
 
 from collections.abc import Sequence
-from math import atan, degrees, pi, sinh
 from typing import Literal
 
 import polars as pl
 
-from strava_pipeline.core.geodesy import column_distance_m
+from strava_pipeline.core.geodesy import HIGHEST_LATITUDE, column_distance_m, column_tiles
 from strava_pipeline.core.tables.details import CURVES, TRACK_CELLS, VALUE_SECONDS
 
 FORM = 1  # raised whenever the same points would come to something else
@@ -23,15 +22,8 @@ _MOST_WATTS = (
 )
 _TRIED_AT_ONCE = 200_000  # windows of each kind: 72 bytes each
 CELL_ZOOM = 21  # 2^21 columns: 19.1 m at the equator, 12.9 m at 47.5° north
-TILE_ZOOMS = (
-    20,
-    18,
-    16,
-    14,
-    12,
-    10,
-)  # of the larger tiles of a heat map: at each scale of a map one is 4 to 16 pixels wide
-_HIGHEST = degrees(atan(sinh(pi)))  # 85.05°: where the square map of EPSG:3857 ends
+# of the larger tiles of a heat map: at each scale of a map one is 4 to 16 pixels wide
+TILE_ZOOMS = (20, 18, 16, 14, 12, 10)
 _BEATS = (20.0, 250.0)  # bpm
 # m/s, a little more than the best ever: Bolt in Berlin in 2009 (12.4; Graubner and Nixdorf 2011), 50 m freestyle (2.4)
 _FASTEST = {"run": 12.5, "walk": 12.5, "swim": 2.5}
@@ -246,17 +238,13 @@ def cells(points: pl.DataFrame, sport_group: str | None = None) -> pl.DataFrame:
     """
     del sport_group  # counts for every sport
     latitude, longitude = pl.col("latitude"), pl.col("longitude")
-    across = 2.0**CELL_ZOOM
-    angle = latitude.radians()
-    north = (angle.tan() + 1 / angle.cos()).log()
+    x, y = column_tiles(latitude, longitude, CELL_ZOOM)
+    on_map = latitude.is_between(-HIGHEST_LATITUDE, HIGHEST_LATITUDE) & longitude.is_between(-180, 180)
     somewhere = (latitude != 0) | (longitude != 0)  # 0, 0 is what devices write without a position
     return (
         points.lazy()
-        .filter(latitude.is_between(-_HIGHEST, _HIGHEST) & longitude.is_between(-180, 180) & somewhere)
-        .select(
-            x=((longitude + 180) / 360 * across).floor().clip(0, across - 1),
-            y=((1 - north / pi) / 2 * across).floor().clip(0, across - 1),
-        )
+        .filter(on_map & somewhere)
+        .select(x=x, y=y)
         .select(_columns(TRACK_CELLS.polars_schema, "x", "y"))
         .unique()
         .sort("y", "x")

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
-from math import asinh, atan, degrees, floor, pi, radians, sinh, tan
+from math import atan, degrees, pi, sinh
 
 from strava_pipeline.core.privacy import PrivacyZone
 
@@ -15,7 +15,6 @@ LEVELS = 4
 LONGEST = 480  # squares on the longer side
 _REGION = 9  # zoom of the tiles that a region is made of: 50 km at 50° north
 _EARTH_AROUND_M = 40_075_016.7  # length of the equator, WGS 84
-_HIGHEST = degrees(atan(sinh(pi)))  # 85.05°: where the square map of EPSG:3857 ends
 
 Cell = tuple[int, int, int]
 """x and y of a web map's tile, and how many activities came through it."""
@@ -52,18 +51,6 @@ def heat_picture(cells: Iterable[Cell], zoom: int, zones: Sequence[PrivacyZone] 
         share=len(inside) / len(shown) * 100,
         zones=len(zones),
     )
-
-
-def tile_of(latitude: float, longitude: float, zoom: int) -> tuple[int, int]:
-    """Column and row of the web map's tile that a place lies in; of a place beyond the map's edges, the nearest tile's.
-
-    EPSG:3857 in tiles, as OpenStreetMap numbers them ("Slippy map tilenames").
-    """
-    across = 2**zoom
-    north = asinh(tan(radians(min(max(latitude, -_HIGHEST), _HIGHEST))))
-    places = (longitude + 180) / 360, (1 - north / pi) / 2
-    column, row = (min(max(floor(place * across), 0), across - 1) for place in places)
-    return column, row
 
 
 def _touches(zone: PrivacyZone, cell: Cell, zoom: int) -> bool:

@@ -7,7 +7,7 @@ the athlete's own screen.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from strava_pipeline.core.insights.heat import tile_of
+from strava_pipeline.core.geodesy import tile_of
 from strava_pipeline.core.sports import SPORTS
 from strava_pipeline.core.tables import HEAT_CELLS, HEAT_TILES
 from strava_pipeline.core.track_measures import CELL_ZOOM, TILE_ZOOMS
