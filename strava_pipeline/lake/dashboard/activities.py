@@ -12,10 +12,9 @@ from strava_pipeline.core.errors import PipelineError
 from strava_pipeline.core.providers import spec_of
 from strava_pipeline.core.sources import IMPORTED
 from strava_pipeline.core.tables import ACTIVITIES_ALL, ACTIVITY_DETAILS, ACTIVITY_HISTORY, CHILDREN
-from strava_pipeline.lake.dashboard.photos import can_be_shown
+from strava_pipeline.lake.dashboard.photos import photos_on_disk
 from strava_pipeline.lake.dashboard.rows import Cursor, Values, columns_of, micros, rows_of, with_json
 from strava_pipeline.lake.gold.warehouse import Connection
-from strava_pipeline.lake.imports.files import is_stored
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.tracks import track_path
 
@@ -138,16 +137,11 @@ def whole_activity(connection: Connection, lake: Lake, found: FoundActivity) -> 
         columns = columns_of(table, *_NESTED_ALONE, "extra")
         rows = rows_of(connection, "part_of_activity", asked, columns=columns, table=table.name, place=place)
         parts[part] = {row.pop(place): row for row in with_json(table, rows)}
-    photos = rows_of(connection, "photos_of_activity", asked)
     return WholeActivity(
         summary,
         next(iter(with_json(ACTIVITY_DETAILS, details)), None),
         parts,
-        {
-            row["sha256"]: {"name": row["name"], "size": row["size"], "is_shown": can_be_shown(lake, row["sha256"])}
-            for row in photos
-            if is_stored(lake, row["sha256"])
-        },
+        photos_on_disk(connection, lake, found.id),
         track_path(lake, found.year, found.id).exists(),
     )
 

@@ -1,8 +1,8 @@
 """Pictures on disk that archives name for an activity: their bytes, if a browser can show them."""
 
-from strava_pipeline.lake.dashboard.rows import rows_of
+from strava_pipeline.lake.dashboard.rows import Values, rows_of
 from strava_pipeline.lake.gold.warehouse import Connection
-from strava_pipeline.lake.imports.files import peeked_bytes
+from strava_pipeline.lake.imports.files import is_stored, peeked_bytes
 from strava_pipeline.lake.paths import Lake
 
 MOST_BYTES = 50_000_000  # of a picture: a camera's largest JPEG has half of it
@@ -23,10 +23,15 @@ def picture(connection: Connection, lake: Lake, activity_id: int, digest: str) -
     return (kind, body) if kind is not None and body is not None else None
 
 
-def can_be_shown(lake: Lake, digest: str) -> bool:
-    """Whether a file on disk begins as a picture that browsers show."""
-    head = peeked_bytes(lake, digest, _HEAD, whole=False)
-    return head is not None and media_type(head) is not None
+def photos_on_disk(connection: Connection, lake: Lake, activity_id: int) -> dict[str, Values]:
+    """By the hash of their bytes, the pictures of an activity: `name`, `size` in bytes, `is_shown`: a browser can show it."""
+    found: dict[str, Values] = {}
+    for row in rows_of(connection, "photos_of_activity", {"id": activity_id}):
+        head = peeked_bytes(lake, row["sha256"], _HEAD, whole=False)
+        if head is not None or is_stored(lake, row["sha256"]):  # a damaged one is on disk, too
+            is_shown = head is not None and media_type(head) is not None
+            found[row["sha256"]] = {"name": row["name"], "size": row["size"], "is_shown": is_shown}
+    return found
 
 
 def media_type(body: bytes) -> str | None:
