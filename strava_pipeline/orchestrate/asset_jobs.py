@@ -1,7 +1,8 @@
 """The jobs as Dagster's: those of jobs.py, of assets, and `rebuild` and `change_settings`, of one op each.
 
 A rebuild is whole or nothing, and a run of one year could not replace the warehouse; so it is no run of the assets. Its run
-reports each asset as materialised all the same, year by year. The work is operations/rebuilding.py's.
+reports each asset as materialised all the same, year by year. The work is operations/rebuilding.py's. `change_settings` writes
+providers.toml and makes no asset, so it reports none; the work is operations/changing_settings.py's.
 
 Jobs in Dagster: https://docs.dagster.io/guides/build/jobs/asset-jobs
 """

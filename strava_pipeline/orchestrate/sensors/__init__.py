@@ -29,15 +29,15 @@ from strava_pipeline.settings import Settings
 def sensors(
     settings: Settings,
     providers: Collection[str] = (),
-    jobs: Sequence[UnresolvedAssetJobDefinition | dg.JobDefinition] = (),
+    configured: Sequence[UnresolvedAssetJobDefinition | dg.JobDefinition] = (),
     *,
     running: bool,
     now: Callable[[], datetime] = utc_now,
 ) -> list[dg.SensorDefinition]:
     """All sensors, those of `providers`, the enabled ones besides Strava, among them.
 
-    `jobs`: those of these providers, as the definitions have them. `running`: they look as soon as the daemon is there;
-    DASHBOARD_REQUESTS lets the one for requests look on its own.
+    `configured`: the jobs of these providers and that of settings, as the definitions have them.
+    `running`: they look as soon as the daemon is there; DASHBOARD_REQUESTS lets the one for requests look on its own.
     `now`: this machine's time, by which Dagster notes its runs.
     """
     status = _status(running)
@@ -50,7 +50,7 @@ def sensors(
         trip_replay_sensor(settings, status),
         inbox_sensor(settings, status),
         imported_sensor(settings, status),
-        requests_sensor(settings, jobs, _status(running or settings.dashboard_requests), now),
+        requests_sensor(settings, configured, _status(running or settings.dashboard_requests), now),
         webhooks_sensor(settings, status, now),
         quarantine_retry_sensor(settings, status),
         *(provider_resume_sensor(settings, name, status, now) for name in providers),

@@ -67,12 +67,12 @@ _SILENT = "The run ended and left no word; `strava-pipeline logs latest` and Dag
 
 def requests_sensor(
     settings: Settings,
-    of_providers: Sequence[UnresolvedAssetJobDefinition | dg.JobDefinition],
+    configured: Sequence[UnresolvedAssetJobDefinition | dg.JobDefinition],
     status: dg.DefaultSensorStatus,
     now: Callable[[], datetime],
 ) -> dg.SensorDefinition:
-    """`of_providers`: the jobs of the enabled providers, and that of settings, the same objects as in the definitions."""
-    jobs = [*(job for job in asset_jobs() if job.name in _JOBS), *of_providers]
+    """`configured`: the jobs that follow from `settings`, of enabled providers and of settings; the definitions' own objects."""
+    jobs = [*(job for job in asset_jobs() if job.name in _JOBS), *configured]
     names = {job.name for job in jobs}
 
     @dg.sensor(
