@@ -51,7 +51,13 @@ BY_GOAL: dict[str, tuple[Measure, float]] = {
 }
 
 NOTHING = "–"
-MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+# fmt: off
+MONTH_NAMES = (
+    "January", "February", "March", "April", "May", "June",
+    "July", "August", "September", "October", "November", "December",
+)
+# fmt: on
+MONTHS = tuple(name[:3] for name in MONTH_NAMES)
 GROUPS = {"all": "All", "e_ride": "E-bike", "gym": "Gym"}
 EVERY_YEAR = "every_year"
 _ATHLETE, _SERVICE, _PRIVACY = "athlete", "service", "privacy"

@@ -10,6 +10,7 @@ from markupsafe import Markup
 from strava_pipeline.core.errors import PipelineError
 from strava_pipeline.core.insights.goals import (
     METRES_PER_MILE,
+    MONTH_NAMES,
     NOTHING,
     Units,
     amount_text,
@@ -25,20 +26,6 @@ from strava_pipeline.core.text import counted, printable
 
 LONGEST = 120  # characters of a name in a list; its own page has all of it
 _ON_FOOT = ("run", "walk")
-_MONTHS = [
-    "January",
-    "February",
-    "March",
-    "April",
-    "May",
-    "June",
-    "July",
-    "August",
-    "September",
-    "October",
-    "November",
-    "December",
-]
 
 
 def shown(value: Any) -> Any:
@@ -134,7 +121,7 @@ def text_moment(text: str | datetime | None) -> str:
 
 def month(text: str) -> str:
     """`2026-10` as `October 2026`."""
-    return f"{_MONTHS[int(text[5:7]) - 1]} {text[:4]}"
+    return f"{MONTH_NAMES[int(text[5:7]) - 1]} {text[:4]}"
 
 
 def window(width: float, measure: str) -> str:
