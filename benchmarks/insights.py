@@ -76,7 +76,7 @@ def files(place: Place) -> Work:
     from strava_pipeline.lake.gold.insights import athlete_of, write_insights
     from strava_pipeline.lake.gold.publish import publish, snapshot
 
-    _fill(place)
+    fill(place)
     publish(place.lake)
 
     def work() -> int:
@@ -114,7 +114,7 @@ def views(place: Place) -> Work:
     return work
 
 
-def _fill(place: Place) -> None:
+def fill(place: Place) -> None:
     from strava_pipeline.lake.gold.warehouse import mark_changed, writing
 
     with writing(place.lake) as connection:

@@ -1,0 +1,252 @@
+"""Pages and API of the dashboard over N activities, each beside the queries that it runs, and what an idle dashboard takes.
+
+A page's CPU is that of the whole answer: session, queries, HTML. The floor runs its queries again by themselves and fetches all rows.
+Every second activity has a track. No printing.
+"""
+
+import json
+import os
+import re
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import requests
+
+from benchmarks import insights
+from benchmarks.place import Place
+
+MOST_TIMES = 3.0  # aim for a page, in its queries
+MOST_IDLE_MB = 150  # aim for a dashboard that has answered and waits
+PAGES = (
+    "/",
+    "/activities",
+    "/activities?sport=Run",
+    "/activities/778",
+    "/calendar",
+    "/month/2025-05",
+    "/year/2025",
+    "/fitness",
+    "/records",
+    "/segments",
+    "/map",
+    "/gear",
+    "/trips",
+    "/providers",
+    "/api/activities",
+    "/api/activities?limit=200",
+    "/api/activities/778",
+    "/api/insights/2025",
+    "/api/heat",
+)
+_NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+_ROUNDS = 5
+_POINTS, _STEP = 240, 10  # of a track, and the seconds between two of them
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """Milliseconds of CPU of an answer and of its queries, each the lowest of some rounds."""
+
+    page: float
+    bare: float
+    queries: int
+    kilobytes: float
+
+    @property
+    def times(self) -> float | None:
+        """The page in its queries; None where it runs none."""
+        return self.page / self.bare if self.queries else None
+
+    def as_json(self) -> dict[str, float | None]:
+        figures = {"page_ms": self.page, "queries_ms": self.bare, "queries": self.queries, "kilobytes": self.kilobytes}
+        return {name: round(value, 2) for name, value in figures.items()} | {
+            "times": None if self.times is None else round(self.times, 2)
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """Each address, and the megabytes of an idle dashboard before its first page and after all of them."""
+
+    pages: dict[str, Cost]
+    idle_mb: float
+    after_mb: float
+
+    def as_json(self) -> dict[str, Any]:
+        pages = {path: cost.as_json() for path, cost in self.pages.items()}
+        return {"pages": pages, "idle_mb": round(self.idle_mb), "after_mb": round(self.after_mb)}
+
+
+class _Noting:
+    """A connection that notes its queries."""
+
+    def __init__(self, connection: Any, queries: list[tuple[Any, ...]]) -> None:
+        self._connection, self._queries = connection, queries
+
+    def execute(self, *query: Any) -> Any:
+        self._queries.append(query)
+        return self._connection.execute(*query)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._connection, name)
+
+
+class _NotedSnapshot:
+    """A snapshot whose readers note their queries in `queries` unless that is None."""
+
+    def __init__(self, snapshot: Any) -> None:
+        self._snapshot = snapshot
+        self.queries: list[tuple[Any, ...]] | None = None
+
+    @contextmanager
+    def reader(self) -> Iterator[Any]:
+        with self._snapshot.reader() as connection:
+            yield connection if self.queries is None else _Noting(connection, self.queries)
+
+
+def measure(folder: Path, count: int) -> Measured:
+    """The costs of every page over `count` activities in a new folder."""
+    place = Place(folder, "http://127.0.0.1:1")
+    prepare(place, count)
+    pages = _measure_pages(place)
+    return Measured(pages, *_megabytes(place))
+
+
+def prepare(place: Place, count: int) -> None:
+    """Publish `count` activities of eighteen years, half of them with splits and with measured tracks."""
+    from strava_pipeline.lake.gold.publish import publish
+    from strava_pipeline.lake.gold.warehouse import writing
+    from strava_pipeline.lake.track_measures import due_tracks, measure_tracks
+    from strava_pipeline.lake.tracks import write_track
+
+    insights.prepare(place.folder, count)
+    insights.fill(place)
+    with writing(place.lake) as connection:
+        found = connection.execute("SELECT id, year, start_date FROM activities WHERE id % 2 = 0").fetchall()
+    for one, year, start in found:
+        write_track(place.lake, year, one, 7, "strava", [_track(one, start)], f"strava:{one}")
+    with writing(place.lake) as connection:
+        due = due_tracks(place.lake, connection, {year for _, year, _ in found})
+    for each in due:
+        measure_tracks(place.lake, each)
+    publish(place.lake)
+
+
+def _track(number: int, start: datetime) -> Any:
+    import polars as pl
+
+    seconds = range(0, _POINTS * _STEP, _STEP)
+    south, west = 47 + number % 89 * 5e-3, 11 + number % 97 * 5e-3
+    return pl.DataFrame(
+        {
+            "recorded_at": [start + timedelta(seconds=second) for second in seconds],
+            "latitude": [south + second * 2.5e-5 for second in seconds],
+            "longitude": [west + second * 1e-5 for second in seconds],
+            "distance": [second * 3.0 for second in seconds],
+            "heartrate": [float(110 + (number + second) % 60) for second in seconds],
+            "watts": [float(120 + (number + second) % 150) for second in seconds],
+        }
+    )
+
+
+def _measure_pages(place: Place) -> dict[str, Cost]:
+    from starlette.testclient import TestClient
+
+    from strava_pipeline.lake.paths import Lake
+    from strava_pipeline.operations.dashboard import DashboardPipeline
+    from strava_pipeline.serve.dashboard.app import build_dashboard
+    from strava_pipeline.serve.dashboard.records.database import database_of, migrate
+
+    settings = place.settings
+    migrate(database_of(settings), Lake(settings.data_dir).state)
+    app = build_dashboard(settings, DashboardPipeline(settings), now=lambda: _NOW, say=lambda line: None)
+    site = app.state.site
+    noted = _NotedSnapshot(site.snapshot)
+    app.state.site = replace(site, snapshot=noted)
+    found = {}
+    with TestClient(app, f"http://{settings.dashboard_address}") as browser:
+        browser.cookies.set(site.cookie, site.records.begin_session(_NOW), path="/")
+        browser.headers["Sec-Fetch-Site"] = "same-origin"
+        for path in PAGES:
+            queries: list[tuple[Any, ...]] = []
+            noted.queries = queries
+            answer = browser.get(path)
+            if answer.status_code != 200:
+                raise RuntimeError(f"{path} was answered with {answer.status_code}.")
+            noted.queries = None
+            page = _least(lambda path=path: browser.get(path))  # type: ignore[misc]
+            with site.snapshot.reader() as connection:
+                bare = _least(lambda c=connection, asked=queries: _run(c, asked))  # type: ignore[misc]
+            found[path] = Cost(page, bare, len(queries), len(answer.content) / 1000)
+    site.records.close()
+    return found
+
+
+def _run(connection: Any, queries: list[tuple[Any, ...]]) -> None:
+    for query in queries:
+        connection.execute(*query).fetchall()
+
+
+def _least(work: Callable[[], object]) -> float:
+    costs = []
+    for _ in range(_ROUNDS):
+        began = time.process_time()
+        work()
+        costs.append((time.process_time() - began) * 1000)
+    return min(costs)
+
+
+def _megabytes(place: Place) -> tuple[float, float]:
+    """Of `strava-pipeline dashboard`, a process of its own: once it listens, and after every page. Resident; Linux."""
+    from strava_pipeline.serve.dashboard.process import new_link
+
+    settings = place.settings
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        address = f"127.0.0.1:{server.getsockname()[1]}"
+    environment = {
+        **os.environ,
+        "STRAVA_DATA_DIR": str(settings.data_dir),
+        "STRAVA_SECRETS_DIR": str(settings.secrets_dir),
+        "STRAVA_LOGS_DIR": str(settings.logs_dir),
+        "DASHBOARD_ADDRESS": address,
+    }
+    command = [sys.executable, "-m", "strava_pipeline", "dashboard"]
+    with subprocess.Popen(
+        command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stderr is not None
+        try:
+            if address not in (said := process.stderr.readline()):
+                raise RuntimeError(f"The dashboard did not start: {said}")
+            with requests.Session() as browser:
+                browser.get(f"http://{address}/login", timeout=60)
+                idle = _resident(process.pid)
+                browser.get(new_link(settings, f"http://{address}", datetime.now(UTC)), timeout=60)
+                for path in PAGES:
+                    browser.get(f"http://{address}{path}", timeout=60).raise_for_status()
+            return idle, _resident(process.pid)
+        finally:
+            process.terminate()
+
+
+def _resident(pid: int) -> float:
+    """MB of a process."""
+    found = re.search(r"VmRSS:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text())
+    return int(found[1]) * 1024 / 1e6 if found else 0.0
+
+
+def main() -> None:
+    """`python -m benchmarks.dashboard COUNT FOLDER`: prints JSON."""
+    print(json.dumps(measure(Path(sys.argv[2]), int(sys.argv[1])).as_json()))
+
+
+if __name__ == "__main__":
+    main()
