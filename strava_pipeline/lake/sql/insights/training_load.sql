@@ -34,16 +34,30 @@ fitness AS (
         sum(load * (42.0 / 41) ** place) OVER (PARTITION BY athlete_id, measure ORDER BY place) * (41.0 / 42) ** place / 42 AS fitness
     FROM loaded
 ),
--- with 6/7 these numbers would become too large in twelve years; but after 200 days less than 10⁻¹³ is left of a load
+-- with 6/7 these numbers would become too large in twelve years, so each thousand days are summed by themselves, and what the last of
+-- them leaves is carried on; of the thousand before those nothing is left that a number could hold
+thousands AS (
+    SELECT
+        athlete_id,
+        measure,
+        on_day,
+        place // 1000 AS thousand,
+        place % 1000 AS place,
+        sum(load * (7.0 / 6) ** (place % 1000)) OVER (PARTITION BY athlete_id, measure, place // 1000 ORDER BY place)
+            * (6.0 / 7) ** (place % 1000) / 7 AS fatigue
+    FROM loaded
+),
+carried AS (
+    SELECT athlete_id, measure, thousand + 1 AS thousand, fatigue FROM thousands WHERE place = 999
+),
 fatigue AS (
-    SELECT later.athlete_id, later.measure, later.on_day, sum(loaded.load * (6.0 / 7) ** (later.place - loaded.place)) / 7 AS fatigue
-    FROM loaded AS later
-    JOIN loaded
-        ON loaded.athlete_id = later.athlete_id
-        AND loaded.measure = later.measure
-        AND loaded.place BETWEEN later.place - 200 AND later.place
-    WHERE loaded.load > 0
-    GROUP BY ALL
+    SELECT
+        athlete_id,
+        measure,
+        on_day,
+        coalesce(thousands.fatigue, 0) + coalesce(carried.fatigue, 0) * (6.0 / 7) ** (place + 1) AS fatigue
+    FROM thousands
+    LEFT JOIN carried USING (athlete_id, measure, thousand)
 )
 SELECT
     athlete_id,
