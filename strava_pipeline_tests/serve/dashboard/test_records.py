@@ -9,10 +9,12 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from alembic.config import Config
+from alembic.script import ScriptDirectory
 from sqlalchemy import Engine, inspect, text
 
 from strava_pipeline.core.errors import MissingSettingsError, PipelineError
-from strava_pipeline.serve.dashboard.records.database import connect, database_of, migrate
+from strava_pipeline.serve.dashboard.records.database import connect, database_of, migrate, newest_version
 from strava_pipeline.serve.dashboard.records.store import Records
 from strava_pipeline.settings import Settings
 from strava_pipeline_tests.postgres import Server
@@ -49,6 +51,12 @@ def hold(settings: Settings, state: Path) -> None:
     records.end_all()
     assert records.session(other, NOW) is None
     records.close()
+
+
+def test_the_newest_version_is_the_last_one_of_the_migrations() -> None:
+    config = Config()
+    config.set_main_option("script_location", "strava_pipeline.serve.dashboard.records:migrations")
+    assert ScriptDirectory.from_config(config).get_heads() == [newest_version()]
 
 
 def dump(engine: Engine) -> list[str]:

@@ -7,18 +7,19 @@ programs that start together wait for each other.
 import os
 from contextlib import closing
 from pathlib import Path
+from pkgutil import iter_modules
 
-from alembic import command
-from alembic.config import Config
-from sqlalchemy import URL, Connection, Engine, create_engine, make_url, text
+from sqlalchemy import URL, Connection, Engine, create_engine, inspect, make_url, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from strava_pipeline.core.errors import MissingSettingsError, PipelineError
 from strava_pipeline.file_locks import exclusive
 from strava_pipeline.lake.paths import Lake
+from strava_pipeline.serve.dashboard.records.migrations import versions
 from strava_pipeline.settings import Settings
 
 FILE = "app.sqlite3"
+VERSION_TABLE = "dashboard_version"  # Dagster has Alembic's own name where it shares the database
 _PATIENCE = 10  # seconds for a connection, or for another process to finish its write
 _LOCK_NUMBER = 7_243_101  # of PostgreSQL's advisory lock: any number that nobody else uses
 
@@ -68,7 +69,19 @@ def migrate(url: URL, state: Path) -> None:
         engine.dispose()
 
 
+def newest_version() -> str:
+    """The last of the migrations: 0001 for versions/v0001_sessions.py."""
+    return max(found.name for found in iter_modules(versions.__path__)).removeprefix("v").partition("_")[0]
+
+
 def _upgrade(connection: Connection) -> None:
+    if inspect(connection).has_table(VERSION_TABLE) and [newest_version()] == [
+        *connection.scalars(text(f"SELECT version_num FROM {VERSION_TABLE}"))
+    ]:
+        return
+    from alembic import command  # 11 MB of memory, which a dashboard whose tables are there does without
+    from alembic.config import Config
+
     config = Config()
     config.set_main_option("script_location", "strava_pipeline.serve.dashboard.records:migrations")
     config.attributes["connection"] = connection

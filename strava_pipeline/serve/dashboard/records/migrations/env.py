@@ -2,9 +2,11 @@
 
 from alembic import context
 
+from strava_pipeline.serve.dashboard.records.database import VERSION_TABLE
+
 context.configure(
     connection=context.config.attributes["connection"],
-    version_table="dashboard_version",  # Dagster has Alembic's own name where it shares the database
+    version_table=VERSION_TABLE,
     transactional_ddl=True,
 )
 with context.begin_transaction():
