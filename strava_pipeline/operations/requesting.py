@@ -4,6 +4,7 @@ from collections.abc import Collection
 from datetime import datetime, timedelta
 from pathlib import Path
 
+from strava_pipeline.core.changes.states import approved, year_of
 from strava_pipeline.core.errors import MisuseError
 from strava_pipeline.core.sources import STRAVA
 from strava_pipeline.ingest.providers_file import enabled_providers
@@ -19,7 +20,6 @@ from strava_pipeline.lake.requests import (
     SettingsWanted,
     Wanted,
 )
-from strava_pipeline.operations.changes.apply_step import approved, year_of
 from strava_pipeline.operations.changes.proposing import states_now
 from strava_pipeline.operations.strava_access import access_problem
 from strava_pipeline.operations.years import year_range

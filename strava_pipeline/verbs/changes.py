@@ -250,7 +250,7 @@ def apply(
     verbose: Verbose = False,
 ) -> None:
     """Write what you approved, each change read before and after; then merge and publish."""
-    from strava_pipeline.operations.changes.apply_step import approved, year_of
+    from strava_pipeline.core.changes.states import approved, year_of
     from strava_pipeline.operations.years import year_range
     from strava_pipeline.orchestrate.jobs import APPLIED_CHANGES, APPLY_JOB
     from strava_pipeline.verbs.run_report import STOPPED, run_and_report

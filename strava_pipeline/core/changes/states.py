@@ -6,13 +6,14 @@ round, and so does an outcome, so no clock has to agree with another one. How th
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Literal, get_args
 
 from strava_pipeline.core.changes.records import Change, Value, is_same
 from strava_pipeline.core.json_values import json_bytes
+from strava_pipeline.core.years import YearRange
 
 State = Literal["proposed", "approved", "rejected", "applied", "failed", "conflicted", "expired", "undone"]
 STATES: tuple[State, ...] = get_args(State)
@@ -283,3 +284,20 @@ def _undone(history: History) -> dict[str, Attempt]:
             taken_back[change.undoes] = (change.details[ROUND], undo)
     last = dict(sorted(applied))  # the highest round of each
     return {key: undo for key, (round_, undo) in taken_back.items() if round_ >= last.get(key, 0)}
+
+
+def approved(
+    states: Mapping[str, ChangeState], ids: Collection[str], years: Collection[int], within: YearRange
+) -> list[ChangeState]:
+    """The approved changes of these years, in the order in which they were proposed; those of no month are of any year."""
+    return [
+        state
+        for key, state in states.items()
+        if state.state == "approved" and (not ids or key in ids) and year_of(state.change, within) in (None, *years)
+    ]
+
+
+def year_of(change: Change, within: YearRange) -> int | None:
+    """The partition of the change's activity; None: it has none."""
+    year = change.month[:4]
+    return within.clamp(int(year)) if year.isdigit() else None

@@ -13,11 +13,10 @@ from typing import Any, cast
 
 from strava_pipeline.core.changes.proposals import DISK
 from strava_pipeline.core.changes.records import Change
-from strava_pipeline.core.changes.states import ChangeState, Verdicted
+from strava_pipeline.core.changes.states import ChangeState, Verdicted, approved
 from strava_pipeline.core.errors import PipelineError
 from strava_pipeline.core.providers import spec_of
 from strava_pipeline.core.sources import STRAVA
-from strava_pipeline.core.years import YearRange
 from strava_pipeline.ingest.provider import OnWait
 from strava_pipeline.ingest.writer import UnsupportedChangeError, WholeWriter, Writer
 from strava_pipeline.lake.bronze.listings import refuse_emulator
@@ -74,23 +73,6 @@ def apply_approved(
     if unexpected:
         raise unexpected[0]
     return _report(reports, seconds.value)
-
-
-def approved(
-    states: Mapping[str, ChangeState], ids: Collection[str], years: Collection[int], within: YearRange
-) -> list[ChangeState]:
-    """The approved changes of these years, in the order in which they were proposed; those of no month are of any year."""
-    return [
-        state
-        for key, state in states.items()
-        if state.state == "approved" and (not ids or key in ids) and year_of(state.change, within) in (None, *years)
-    ]
-
-
-def year_of(change: Change, within: YearRange) -> int | None:
-    """The partition of the change's activity; None: it has none."""
-    year = change.month[:4]
-    return within.clamp(int(year)) if year.isdigit() else None
 
 
 def place_of(provider: str) -> str:
