@@ -13,7 +13,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import comparing, files, insights, matching, providers, tracks, trips
+from benchmarks import comparing, dashboard, files, insights, matching, providers, tracks, trips
 from benchmarks.commands import AIMS, FLOOR, Commands
 from benchmarks.intake import RATE, Intake
 from benchmarks.rounds import (
@@ -27,6 +27,7 @@ from benchmarks.rounds import (
     measure_intake,
     measure_matching,
     measure_memory,
+    measure_pages,
     measure_providers,
     measure_size,
     measure_startup,
@@ -35,6 +36,7 @@ from benchmarks.rounds import (
     peer_scale,
 )
 from strava_pipeline.core.sources import STRAVA
+from strava_pipeline.ingest.registry import PROVIDERS
 
 LIBRARIES = ("strava_pipeline", "dagster", "duckdb", "polars", "orjson", "requests", "urllib3")
 MOST_MB = 500  # aim for a whole run with any number of activities
@@ -70,7 +72,10 @@ def main() -> None:
         "comparing": {count: measure_comparing(count, options.rounds or 3) for count in options.comparing},
         "memory": {count: measure_memory(count) for count in options.memory},
     }
-    sources = {count: measure_providers(count, options.rounds or 3) for count in options.providers}
+    pages = {count: measure_pages(count) for count in options.pages}
+    sources = {
+        count: measure_providers(count, options.rounds or 3, [STRAVA, *options.sources]) for count in options.providers
+    }
     intake = measure_intake(options.intake) if options.intake else {}
     startup = {} if options.stages else measure_startup()
     commands = measure_commands(options.commands) if options.commands and not options.stages else None
@@ -89,6 +94,8 @@ def main() -> None:
             out.print(_floor_table(f"{count:,} efforts at five sources, one core", comparing.STAGES, figures))
         for count, figures in beside_floor["memory"].items():
             out.print(_memory_table(count, figures))
+        for count, measured in pages.items():
+            out.print(_pages_table(count, measured))
         for count, by_source in sources.items():
             out.print(_providers_table(count, by_source))
         if intake:
@@ -104,6 +111,7 @@ def main() -> None:
             "machine": machine,
             "sizes": [_as_json(size) for size in sizes],
             **subjects,
+            "pages": {count: measured.as_json() for count, measured in pages.items()},
             "providers": {count: _providers_json(by_source) for count, by_source in sources.items()},
             "intake": {side: figures.as_json() for side, figures in intake.items()},
             "startup": startup,
@@ -139,6 +147,12 @@ def _arguments() -> argparse.Namespace:
     )
     parser.add_argument(
         "--providers", nargs="*", type=int, default=[10_000], help="numbers of activities, listed at every service"
+    )
+    parser.add_argument(
+        "--sources", nargs="*", default=[*PROVIDERS], help="services listed beside Strava (default: every one)"
+    )
+    parser.add_argument(
+        "--pages", nargs="*", type=int, default=[10_000], help="numbers of activities, for the dashboard"
     )
     parser.add_argument("--intake", type=int, default=60, help="seconds of webhook events (default 60; 0: none)")
     parser.add_argument("--commands", type=int, default=5, help="rounds of whole commands (default 5; 0: none)")
@@ -244,6 +258,20 @@ def _providers_table(count: int, found: dict[str, dict[str, Figures]]) -> Table:
         if providers.WORKBOOK in stages:
             alone, ratio = _of_a_row(stages, providers.WORKBOOK), _of_strava(found, name, providers.WORKBOOK)
             table.add_row("… of it openpyxl alone", "", f"{alone * 1e6:.0f}", f"{ratio:.2f}", "", "")
+    return table
+
+
+def _pages_table(count: int, found: dashboard.Measured) -> Table:
+    title = (
+        f"Pages of the dashboard over {count:,} activities, half of them with tracks. "
+        f"Idle: {found.idle_mb:.0f} MB (aim: {dashboard.MOST_IDLE_MB}); after all of these: {found.after_mb:.0f} MB"
+    )
+    table = Table(box=box.MARKDOWN, title=title, title_justify="left")
+    for name in ("page", "CPU ms", "its queries, CPU ms", "queries", f"ratio (aim ≤ {dashboard.MOST_TIMES:.0f})", "kB"):
+        table.add_column(name, justify="left" if name == "page" else "right")
+    for path, cost in found.pages.items():
+        times = "" if cost.times is None else f"{cost.times:.2f}"
+        table.add_row(path, f"{cost.page:.1f}", f"{cost.bare:.1f}", f"{cost.queries}", times, f"{cost.kilobytes:.0f}")
     return table
 
 

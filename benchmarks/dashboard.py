@@ -1,10 +1,9 @@
 """Pages and API of the dashboard over N activities, each beside the queries that it runs, and what an idle dashboard takes.
 
-A page's CPU is that of the whole answer: session, queries, HTML. The floor runs its queries again by themselves and fetches all rows.
+A page's CPU is that of the whole answer: session, queries, HTML. The floor runs its queries again and fetches all rows.
 Every second activity has a track. No printing.
 """
 
-import json
 import os
 import re
 import socket
@@ -29,7 +28,7 @@ PAGES = (
     "/",
     "/activities",
     "/activities?sport=Run",
-    "/activities/778",
+    "/activities/2",
     "/calendar",
     "/month/2025-05",
     "/year/2025",
@@ -42,7 +41,7 @@ PAGES = (
     "/providers",
     "/api/activities",
     "/api/activities?limit=200",
-    "/api/activities/778",
+    "/api/activities/2",
     "/api/insights/2025",
     "/api/heat",
 )
@@ -183,16 +182,16 @@ def _measure_pages(place: Place) -> dict[str, Cost]:
                 raise RuntimeError(f"{path} was answered with {answer.status_code}.")
             noted.queries = None
             page = _least(lambda path=path: browser.get(path))  # type: ignore[misc]
-            with site.snapshot.reader() as connection:
-                bare = _least(lambda c=connection, asked=queries: _run(c, asked))  # type: ignore[misc]
+            bare = _least(lambda asked=queries: _run(site.snapshot, asked))  # type: ignore[misc]
             found[path] = Cost(page, bare, len(queries), len(answer.content) / 1000)
     site.records.close()
     return found
 
 
-def _run(connection: Any, queries: list[tuple[Any, ...]]) -> None:
-    for query in queries:
-        connection.execute(*query).fetchall()
+def _run(snapshot: Any, queries: list[tuple[Any, ...]]) -> None:
+    with snapshot.reader() as connection:
+        for query in queries:
+            connection.execute(*query).fetchall()
 
 
 def _least(work: Callable[[], object]) -> float:
@@ -241,12 +240,3 @@ def _resident(pid: int) -> float:
     """MB of a process."""
     found = re.search(r"VmRSS:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text())
     return int(found[1]) * 1024 / 1e6 if found else 0.0
-
-
-def main() -> None:
-    """`python -m benchmarks.dashboard COUNT FOLDER`: prints JSON."""
-    print(json.dumps(measure(Path(sys.argv[2]), int(sys.argv[1])).as_json()))
-
-
-if __name__ == "__main__":
-    main()

@@ -12,7 +12,20 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
 
-from benchmarks import commands, comparing, files, floor, insights, intake, matching, product, providers, tracks, trips
+from benchmarks import (
+    commands,
+    comparing,
+    dashboard,
+    files,
+    floor,
+    insights,
+    intake,
+    matching,
+    product,
+    providers,
+    tracks,
+    trips,
+)
 from benchmarks.place import Place
 from strava_pipeline.verbs.auth import log_in_at_emulator
 from strava_pipeline.verbs.emulator import emulator_process
@@ -136,12 +149,12 @@ def measure_comparing(count: int, rounds: int) -> dict[str, Figures]:
     return _measure_in_turn("comparing", comparing.STAGES, comparing.prepare, count, rounds)
 
 
-def measure_providers(count: int, rounds: int) -> dict[str, dict[str, Figures]]:
-    """Measure listing and shards of every source's `count` activities, more or less, in turn: figures by source and stage.
+def measure_providers(count: int, rounds: int, sources: Iterable[str]) -> dict[str, dict[str, Figures]]:
+    """Measure listing and shards of each source's `count` activities, more or less, in turn: figures by source and stage.
 
-    A source that is a workbook has the figures of its floor, too.
+    Strava is one of the sources. A source that is a workbook has the figures of its floor, too.
     """
-    found = {name: {stage: Figures() for stage in providers.STAGES} for name in providers.SOURCES}
+    found = {name: {stage: Figures() for stage in providers.STAGES} for name in sources}
     with _folder() as folder:
         services = str(providers.services_folder(folder))
         options = (*ATHLETE, "--activities", str(count), "--services", services)
@@ -155,6 +168,12 @@ def measure_providers(count: int, rounds: int) -> dict[str, dict[str, Figures]]:
                         figures.add(_measured("providers", stage, place))
                 shutil.rmtree(folder / f"round-{number}")
     return found
+
+
+def measure_pages(count: int) -> dashboard.Measured:
+    """Measure the pages of the dashboard over `count` activities, each beside its queries, and an idle dashboard."""
+    with _folder() as folder:
+        return dashboard.measure(folder, count)
 
 
 def measure_tracks(count: int, rounds: int) -> dict[str, Figures]:

@@ -7,17 +7,25 @@ from pathlib import Path
 
 import pytest
 
-from strava_pipeline.ingest.registry import PROVIDERS
-
 ROOT = Path(__file__).resolve().parent.parent.parent
 STAGES = {"listing", "shards", "merge_summaries", "details", "merge_details", "publish"}
 
 
 @pytest.mark.slow
 def test_every_stage_is_measured_beside_its_floor() -> None:
-    subjects = {"files": 3, "insights": 50, "matching": 20, "providers": 40, "tracks": 3, "trips": 30, "comparing": 20}
+    subjects = {
+        "files": 3,
+        "insights": 50,
+        "matching": 20,
+        "providers": 40,
+        "tracks": 3,
+        "trips": 30,
+        "comparing": 20,
+        "pages": 20,
+    }
     chosen = [word for name, count in subjects.items() for word in (f"--{name}", str(count))]
-    whole = ["--stages", "--memory"]  # no whole runs: other tests live through enough of them
+    # no whole runs: other tests live through enough of them; and of the services one, which has a floor of its own
+    whole = ["--stages", "--memory", "--sources", "spreadsheet"]
     command = [sys.executable, "-m", "benchmarks", "40", "--rounds", "1", "--intake", "3", "--json", *chosen, *whole]
     said = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False)
     assert said.returncode == 0, said.stderr
@@ -42,7 +50,7 @@ def test_every_stage_is_measured_beside_its_floor() -> None:
     for name, stages in told["providers"]["40"].items():
         assert 0 < stages["listing"]["calls"] <= stages["shards"]["calls"], name
         assert all(figures["of_strava"] > 0 for figures in stages.values()), name
-    assert told["providers"]["40"].keys() == {"strava", *PROVIDERS}
+    assert told["providers"]["40"].keys() == {"strava", "spreadsheet"}
     of_table = told["providers"]["40"]["spreadsheet"]
     assert of_table["workbook"]["calls"] == of_table["listing"]["calls"], "the floor reads every row"
     assert told["comparing"]["20"].keys() == {"floor", "month", "months", "everything"}
@@ -55,3 +63,7 @@ def test_every_stage_is_measured_beside_its_floor() -> None:
         "one_more": 51,
         "views": 51,
     }
+    pages = told["pages"]["20"]
+    assert {figures["queries"] > 0 for path, figures in pages["pages"].items() if path != "/providers"} == {True}
+    assert all(figures["page_ms"] > 0 for figures in pages["pages"].values())
+    assert 0 < pages["idle_mb"] <= pages["after_mb"]
