@@ -10,12 +10,12 @@ from strava_pipeline.core.insights.charts import chart_svg
 from strava_pipeline.core.insights.documents import headline
 from strava_pipeline.core.insights.goals import Goals, Units
 from strava_pipeline.core.insights.page import charted
+from strava_pipeline.lake.gold.insight_differences import insight_differences
 from strava_pipeline.lake.gold.insights import (
     Athlete,
     InsightsReport,
     YearInsights,
     athlete_of,
-    insight_differences,
     remove_insights,
     write_insights,
 )

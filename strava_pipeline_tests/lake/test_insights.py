@@ -10,11 +10,11 @@ import pytest
 
 from strava_pipeline.core.insights.goals import Goals
 from strava_pipeline.core.sports import FILE_SPORTS
+from strava_pipeline.lake.gold.insight_differences import insight_differences
 from strava_pipeline.lake.gold.insights import (
     Athlete,
     InsightsReport,
     athlete_of,
-    insight_differences,
     limit_sports,
     newest_year,
     read_insights,

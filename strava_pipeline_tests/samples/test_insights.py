@@ -13,7 +13,8 @@ import pytest
 from strava_pipeline.core.insights.documents import MILES_PER_KM
 from strava_pipeline.core.insights.goals import Goals
 from strava_pipeline.core.insights.pacing import projection
-from strava_pipeline.lake.gold.insights import athlete_of, insight_differences, read_insights, write_insights
+from strava_pipeline.lake.gold.insight_differences import insight_differences
+from strava_pipeline.lake.gold.insights import athlete_of, read_insights, write_insights
 from strava_pipeline.lake.gold.publish import publish, snapshot
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline_tests.lake.insight_rows import activity, put
