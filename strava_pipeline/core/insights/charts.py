@@ -1,21 +1,22 @@
-"""The charts of a year as geometry for SVG: a measure beside its goals and the year before; fitness, fatigue and form.
+"""The charts of a year as geometry for SVG: a measure beside its goals and the year before, by day or by month; fitness.
 
 All have one size, so that type and lines look the same in each. The markup stands in page/.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from math import ceil, floor
 
-from strava_pipeline.core.insights.documents import LoadDay
-from strava_pipeline.core.insights.goals import MONTHS, Units, amount_text, day_text, group_name, scaled
+from strava_pipeline.core.insights.documents import LoadDay, Sums
+from strava_pipeline.core.insights.goals import MONTH_NAMES, MONTHS, Units, amount_text, day_text, group_name, scaled
 from strava_pipeline.core.insights.pacing import PacedMeasure, Year
 from strava_pipeline.core.text import templates
 
 WIDTH, HEIGHT = 520, 260
 LEFT, RIGHT, TOP, BOTTOM = 62, 98, 14, 28  # room for the numbers, in the larger type of a phone, too
 _TICKS = 6  # at most, on the upper axis
+_EDGE = 8  # units beside a chart whose lines have no names
 _APART = 18  # units between two labels that can both be read, on a phone, too
 LOADS = {"relative_effort": "relative effort", "training_stress": "training stress"}
 
@@ -51,6 +52,33 @@ class Chart:
     height: int = HEIGHT
     left: int = LEFT
     right: int = WIDTH - RIGHT
+    floor: int = HEIGHT - BOTTOM
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """A month of a year. `kind`: its class, `line` of the year itself, `before` of the year before; `text`: what it says."""
+
+    kind: str
+    left: float
+    top: float
+    height: float
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class MonthChart:
+    """Bars of twelve months, `bar` units wide, those of the year before on the left of each pair."""
+
+    title: str
+    bars: tuple[Bar, ...]
+    x_ticks: tuple[Label, ...]
+    y_ticks: tuple[Label, ...]
+    bar: float
+    width: int = WIDTH
+    height: int = HEIGHT
+    left: int = LEFT
+    right: int = WIDTH - _EDGE
     floor: int = HEIGHT - BOTTOM
 
 
@@ -102,6 +130,46 @@ def year_chart(each: PacedMeasure, year: Year, units: Units, before: PacedMeasur
         now=axes.at(series)[-1],
         x_ticks=_months(axes, year.first),
         y_ticks=tuple(Label(axes.up(tick), f"{tick:,.10g}") for tick in _ticks(step, axes.lowest, axes.highest)),
+    )
+
+
+def month_chart(number: int, months: Mapping[int, Sums], before: Mapping[int, Sums], units: Units) -> MonthChart | None:
+    """Distance by month beside that of the year before; moving time, where there is no distance; None: there is neither.
+
+    `months`, `before`: by the month, 1 to 12, those with an activity; `before` of the year before `number`.
+    """
+    for measure in ("distance_m", "moving_time_seconds"):
+        years = [
+            ("before", number - 1, {place: float(getattr(sums, measure) or 0.0) for place, sums in before.items()}),
+            ("line", number, {place: float(getattr(sums, measure) or 0.0) for place, sums in months.items()}),
+        ]
+        unit, sign = scaled(measure, 1.0, units)
+        highest = max((amount for _, _, held in years for amount in held.values()), default=0.0) * unit
+        if highest > 0:
+            break
+    else:
+        return None
+    step = _step(highest)
+    axes = _Axes(12, 0.0, max(highest * 1.04, step))
+    wide = (WIDTH - LEFT - _EDGE) / 12  # of a month
+    bars = [
+        Bar(
+            kind,
+            LEFT + wide * (place - 1 + 0.12 + 0.38 * side),
+            axes.up(amount * unit),
+            HEIGHT - BOTTOM - axes.up(amount * unit),
+            f"{MONTH_NAMES[place - 1]} {year}: {amount_text(measure, amount, units)}",
+        )
+        for side, (kind, year, held) in enumerate(years)
+        for place, amount in sorted(held.items())
+        if amount > 0
+    ]
+    return MonthChart(
+        title=f"{_TITLES[measure].capitalize()} by month{f' ({sign})' if sign else ''}",
+        bars=tuple(bars),
+        x_ticks=tuple(Label(LEFT + wide * (place + 0.5), name) for place, name in enumerate(MONTHS)),
+        y_ticks=tuple(Label(axes.up(tick), f"{tick:,.10g}") for tick in _ticks(step, axes.lowest, axes.highest)),
+        bar=wide * 0.38,
     )
 
 

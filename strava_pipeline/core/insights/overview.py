@@ -9,11 +9,15 @@ from strava_pipeline.core.sports import ALL
 
 @dataclass(frozen=True, slots=True)
 class YearNumber:
-    """A measure of all sports, as texts. `before`: of the year before, by the same day; None: it had none of that."""
+    """A measure of all sports, as texts. `before`: of the year before, by the same day; None: it had none of that.
+
+    `apart`: how far the two are from each other; None: not at all. `is_more`: this year has as much or more.
+    """
 
     title: str
     amount: str
     before: str | None
+    apart: str | None
     is_more: bool
 
 
@@ -30,6 +34,7 @@ def year_numbers(summary: YearSummary) -> list[YearNumber]:
                 measure.title,
                 amount_text(measure.name, amount, summary.units),
                 None if then is None else amount_text(measure.name, then, summary.units),
+                None if then in (None, amount) else amount_text(measure.name, abs(amount - then), summary.units),
                 then is not None and amount >= then,
             )
         )

@@ -21,6 +21,7 @@ from strava_pipeline.core.insights.goals import (
     record_text,
 )
 from strava_pipeline.core.providers import spec_of
+from strava_pipeline.core.sheets.header import DURATION, IDS
 from strava_pipeline.core.sports import GROUP_OF, OTHER, sport_name
 from strava_pipeline.core.text import counted, printable
 
@@ -59,13 +60,55 @@ def change_value(value: Any, kind: str) -> Markup:
     if isinstance(value, Mapping):
         given = {field: each for field, each in value.items() if each is not None}
         return Markup(", ").join(
-            Markup("{} {}").format(field.replace("_", " "), name(str(each))) for field, each in given.items()
+            Markup("{} {}").format(field_name(field), name(_field_value(field, each))) for field, each in given.items()
         )
     if kind == "download_file" and isinstance(value, str):
         return Markup("as {} has it").format(service(value))
     if kind == "update_metadata" and isinstance(value, int):
         return Markup(clock(value))
     return Markup("") if value is None else name(str(value))
+
+
+_FIELDS = {
+    "activity_type": "sport",
+    "avg_cadence": "cadence",
+    "avg_heart_rate": "heart rate",
+    "duration_hms": "duration",
+    "location_name": "place",
+    "max_elevation": "highest point",
+    "max_heart_rate": "highest heart rate",
+    "max_speed": "highest speed",
+    "notes": "name",
+    "start_time": "start",
+    "total_elevation_gain": "climb",
+    "with_names": "with",
+}
+"""Columns of a person's own table whose names are not how this page speaks of them."""
+_SIGNS = {
+    "avg_heart_rate": "bpm",
+    "calories": "kcal",
+    "distance": "m",
+    "max_elevation": "m",
+    "max_heart_rate": "bpm",
+    "max_speed": "m/s",
+    "temperature": "°C",
+    "total_elevation_gain": "m",
+}
+"""Units of their values in a change, which are SI."""
+
+
+def field_name(field: str) -> str:
+    """A field of a change: `start`, `heart rate`, `id at Strava`."""
+    if field in IDS:
+        return f"id at {service(IDS[field])}"
+    return _FIELDS.get(field, field.replace("_", " "))
+
+
+def _field_value(field: str, value: Any) -> str:
+    if isinstance(value, int | float) and field == DURATION:
+        return clock(value)
+    text = f"{value:,.10g}" if isinstance(value, float) else str(value)
+    return f"{text} {_SIGNS[field]}" if field in _SIGNS else text
 
 
 def climb(metres: float | None, units: Units) -> str:

@@ -79,20 +79,31 @@ def _failures(site: Site, snapshot: Connection | None) -> Iterator[Matter]:
 
 @dataclass(frozen=True, slots=True)
 class NextRun:
-    """The daily run. `at`: when it is due, None where the schedule is no daily one; `is_awake`: Dagster's daemon is at work."""
+    """The daily run. `at`: when it is due, None where the schedule is no daily one; `is_awake`: Dagster's daemon is at work.
+
+    `is_answering`: without a schedule, what a person asks for on the pages runs all the same, as in the demo.
+    """
 
     at: datetime | None
     schedule: str
     zone: str
     is_on: bool
     is_awake: bool
+    is_answering: bool
 
 
 def next_run(site: Site) -> NextRun:
     """When the daily run is due by the settings, and whether anybody would start it."""
     settings, now = site.settings, site.now()
     due = next_daily_run(settings.schedule, settings.timezone, now)
-    return NextRun(due, settings.schedule, settings.timezone, settings.automation, is_awake(site.lake, now))
+    return NextRun(
+        due,
+        settings.schedule,
+        settings.timezone,
+        settings.automation,
+        is_awake(site.lake, now),
+        settings.dashboard_requests,
+    )
 
 
 def is_awake(lake: Lake, now: datetime) -> bool:

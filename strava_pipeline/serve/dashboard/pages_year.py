@@ -5,6 +5,7 @@ from typing import Any
 from fastapi import APIRouter, Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
+from strava_pipeline.core.insights.charts import month_chart
 from strava_pipeline.core.insights.overview import year_numbers
 from strava_pipeline.core.insights.page import year_values
 from strava_pipeline.lake.dashboard.bests import Owner, summary_of
@@ -43,8 +44,10 @@ def _values(site: Site, snapshot: Connection, owner: Owner, year: int) -> dict[s
     if summary is None or summary.year is None:
         return None
     earlier = summary_of(snapshot, owner, year - 1, now, zone)
+    last = {} if earlier is None else dict(earlier.by_month)
     return {
         **year_values(summary),
+        "chart": month_chart(year, dict(summary.by_month), last, summary.units),
         "numbers": year_numbers(summary),
         "before": None if earlier is None else year_values(earlier),
         "is_last": year >= owner.athlete.today(now, zone).year,

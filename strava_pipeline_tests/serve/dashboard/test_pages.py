@@ -18,6 +18,7 @@ from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.requests import note_look
 from strava_pipeline.lake.track_measures import due_tracks, measure_tracks
 from strava_pipeline.lake.tracks import write_track
+from strava_pipeline.serve.dashboard.display import change_value
 from strava_pipeline.serve.dashboard.rendering import NAVIGATION
 from strava_pipeline_tests.lake.conftest import NewLake
 from strava_pipeline_tests.lake.insight_rows import ME, activity, put
@@ -49,7 +50,7 @@ def dashboard(tmp_path_factory: pytest.TempPathFactory, new_lake: NewLake) -> It
     put(lake, [{**CHILD, "lap_position": 1, "name": HOSTILE, "distance": 5000.0, "elapsed_time": 900}], "activity_laps")
     put(
         lake,
-        [{**CHILD, "split_index": 1, "distance_m": 1609.3, "elapsed_time_seconds": 301}],
+        [{**CHILD, "split_index": n, "distance_m": 1609.3, "elapsed_time_seconds": 300 + n} for n in range(1, 15)],
         "activity_splits_standard",
     )
     put(
@@ -135,7 +136,9 @@ def test_the_overview_has_the_year_in_numbers_what_needs_attention_and_the_next_
 ) -> None:
     text = page(site, "/")
     seen = words(text)
-    assert "2025 so far distance 87.0 mi ▲ 12.4 mi by this day of 2024" in seen, "in miles, as goals.toml says"
+    assert "2025 so far distance 87.0 mi 12.4 mi by this day of 2024: 74.6 mi ahead" in seen, (
+        "in miles, as goals.toml says"
+    )
     assert "Ride, distance: 100 mi 37.1 mi ahead" in seen
     assert '<progress max="100" value="87.0"' in text
     assert seen.count("&lt;script&gt;alert(1)") == 1 + 3, "the newest activity, and three of five failures"
@@ -203,6 +206,8 @@ def test_an_activity_has_its_track_laps_splits_efforts_sources_and_history(site:
         "3.1 mi 15:00",
         "Splits",
         "1 1.0 mi 5:01",
+        "Splits: 4 more Split Distance",
+        "14 1.0 mi 5:14",
         "Segments",
         "1:01",
         "Strava counts",
@@ -331,9 +336,13 @@ def test_a_year_has_its_numbers_months_sports_and_records_beside_the_year_before
     assert site.get("/year").headers["location"] == "/year/2025"
     text = page(site, "/year/2025")
     seen = words(text)
-    assert "distance 87.0 mi ▲ 12.4 mi by this day of 2024" in seen
+    assert "distance 87.0 mi 12.4 mi by this day of 2024: 74.6 mi ahead" in seen
     assert "Ride, distance: 100 mi 37.1 mi ahead" in seen
     assert "May 7 7 87.0 mi 7.0 h 3,445 ft 12.4 mi 1.0 h" in seen, "with the month of the year before"
+    bars = dict(re.findall(r'<rect class="bar-(\w+)"[^>]*><title>([^<]+)</title>', text))
+    assert bars == {"before": "May 2024: 12.4 mi", "line": "May 2025: 87.0 mi"}
+    heights = [float(each) for each in re.findall(r'<rect [^>]*height="([\d.]+)"', text)]
+    assert heights == [pytest.approx(max(heights) * 12.4 / 87.0, abs=0.2), max(heights)]
     assert "Longest distance 12.4 mi" in seen
     assert ('href="/year/2024"' in text, 'href="/year/2026"' in text, 'href="/month/2025-05"' in text) == (
         True,
@@ -343,3 +352,12 @@ def test_a_year_has_its_numbers_months_sports_and_records_beside_the_year_before
     assert 'href="/year/2025"' in page(site, "/year/2024")
     for path, status in (("/year/2023", 404), ("/year/2026", 404), ("/year/1", 400), ("/year/now", 400)):
         page(site, path, status)
+
+
+def test_a_change_of_a_whole_row_names_its_fields_as_a_person_does() -> None:
+    row = {"start_time": "2025-06-10T08:00:00", "duration_hms": 3661, "avg_heart_rate": 142.0, "distance": 42195.0}
+    row |= {"notes": "<b>Up</b>", "strava_id": "7", "city": None}
+    assert change_value(row, "add_activity") == (
+        "start <bdi>2025-06-10T08:00:00</bdi>, duration <bdi>1:01:01</bdi>, heart rate <bdi>142 bpm</bdi>, "
+        "distance <bdi>42,195 m</bdi>, name <bdi>&lt;b&gt;Up&lt;/b&gt;</bdi>, id at Strava <bdi>7</bdi>"
+    )
