@@ -12,6 +12,7 @@ import pytest
 from strava_pipeline_tests.rig import Rig
 from strava_pipeline_tests.small_disk import SmallDisk
 
+SOAK = pytest.mark.soak(part="damage")
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(sys.platform != "linux", reason="a disk of a few megabytes needs Linux' mount namespaces"),
@@ -40,7 +41,9 @@ def snapshot_of(rig: Rig, disk: SmallDisk, folder: Path) -> Path:
 
 
 @pytest.mark.parametrize(
-    "free", [0, 20 * KB, 64 * KB, 300 * KB, 3000 * KB, 6000 * KB], ids=lambda free: f"{free // KB}K"
+    "free",
+    [0, 64 * KB, 3000 * KB, *(pytest.param(size * KB, marks=SOAK) for size in (20, 300, 6000))],
+    ids=lambda free: f"{free // KB}K",
 )
 def test_a_full_data_folder_loses_nothing_and_asks_nothing_twice(
     make_rig: Make, on_disk: Callable[[Path], SmallDisk], free: int
@@ -67,7 +70,7 @@ def test_a_full_data_folder_loses_nothing_and_asks_nothing_twice(
     rig.assert_true_to_source()
 
 
-@pytest.mark.parametrize("free", [0, 300 * KB, 1200 * KB], ids=lambda free: f"{free // KB}K")
+@pytest.mark.parametrize("free", [0, 300 * KB, pytest.param(1200 * KB, marks=SOAK)], ids=lambda free: f"{free // KB}K")
 def test_a_full_dagster_home_ends_a_run_with_a_sentence_and_the_next_goes_on(
     make_rig: Make, on_disk: Callable[[Path], SmallDisk], free: int, tmp_path: Path
 ) -> None:

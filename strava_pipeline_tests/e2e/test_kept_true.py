@@ -74,7 +74,7 @@ def _start(rig: Rig, activity_id: int) -> str:
     return str(next(item["start_date_local"] for item in rig.truth() if item["id"] == activity_id))
 
 
-@pytest.mark.slow
+@pytest.mark.soak(part="daemon")
 def test_six_years_at_once_while_two_readers_loop(make_rig: Make, tmp_path: Path) -> None:
     years = list(range(2021, 2027))
     rig = make_rig(activities=120, years=(2021, 2026), settings={"first_year": 2021})

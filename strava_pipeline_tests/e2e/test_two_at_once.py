@@ -17,6 +17,7 @@ from strava_pipeline_tests.e2e.witness import assert_nothing_is_half, unended_ru
 from strava_pipeline_tests.rig import Rig
 
 pytestmark = pytest.mark.slow
+SOAK = pytest.mark.soak(part="kills")
 
 Make = Callable[..., Rig]
 LISTING, DETAIL = "/athlete/activities", "/activities/{id}"
@@ -59,10 +60,10 @@ def assert_in_order(rig: Rig, lives: list[Life]) -> dict[str, Any]:
     ("before", "first", "second", "pages"),
     [
         pytest.param((), EVERYTHING, EVERYTHING, 8, id="everything-twice"),
-        pytest.param((), YEARS, YEARS, 10, id="years-twice"),
-        pytest.param(("run-all", "compact"), ("enrich-all",), ("enrich-all",), 0, id="details-twice"),
+        pytest.param((), YEARS, YEARS, 10, marks=SOAK, id="years-twice"),
+        pytest.param(("run-all", "compact"), ("enrich-all",), ("enrich-all",), 0, marks=SOAK, id="details-twice"),
         pytest.param(("run-all",), ("compact",), EVERYTHING, 4, id="merge-and-everything"),
-        pytest.param(("run-all", "compact"), ("profile",), EVERYTHING, 4, id="profile-and-everything"),
+        pytest.param(("run-all", "compact"), ("profile",), EVERYTHING, 4, marks=SOAK, id="profile-and-everything"),
         pytest.param((), YEARS, EVERYTHING, 10, id="years-and-everything"),  # other windows: 6 and 4 pages
     ],
 )

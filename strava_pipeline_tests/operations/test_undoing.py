@@ -49,6 +49,7 @@ MOMENTS = {  # columns that tell when and in which import something came: others
 }
 CONFIG = EmulatorConfig(activities=8, years=(2025, 2026), seed=5, now=NOW)
 WHAT = ("archive", "folder", "file", "list")
+SOAK = pytest.mark.soak(part="damage")
 
 
 class Folder:
@@ -182,10 +183,12 @@ def differing(found: Rows, wanted: Rows) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("order", "undone"),
     [
-        *((WHAT, undone) for undone in WHAT),
-        (("list", "file", "folder", "archive"), "archive"),
+        (WHAT, "archive"),
+        (WHAT, "list"),
         (("list", "file", "folder", "archive"), "file"),
         (("folder", "archive", "list", "file"), "folder"),
+        *(pytest.param(WHAT, undone, marks=SOAK) for undone in ("file", "folder")),
+        pytest.param(("list", "file", "folder", "archive"), "archive", marks=SOAK),
     ],
 )
 def test_what_is_left_is_what_the_others_alone_make(
@@ -259,16 +262,16 @@ def dying(monkeypatch: pytest.MonkeyPatch) -> Callable[[str, int], None]:
 @pytest.mark.parametrize(
     ("step", "after"),
     [
-        ("operations.importing.write_activities", 0),
         ("operations.importing.write_activities", 1),
-        ("lake.rebuild.drop_imported_rows", 0),
         ("lake.shards.sync_folder", 1),
-        ("lake.shards.sync_folder", 0),
-        ("lake.rebuild.write_shards", 0),
         ("lake.rebuild._merge_all", 0),
         ("lake.rebuild._put_in_place", 0),
-        ("lake.rebuild.publish", 0),
         ("lake.rebuild.remove_activities", 0),
+        pytest.param("operations.importing.write_activities", 0, marks=SOAK),
+        pytest.param("lake.rebuild.drop_imported_rows", 0, marks=SOAK),
+        pytest.param("lake.shards.sync_folder", 0, marks=SOAK),
+        pytest.param("lake.rebuild.write_shards", 0, marks=SOAK),
+        pytest.param("lake.rebuild.publish", 0, marks=SOAK),
     ],
 )
 def test_what_died_is_ended_by_the_next_run_of_whatever_kind(

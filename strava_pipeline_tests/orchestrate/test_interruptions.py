@@ -227,7 +227,7 @@ def start(rig: Rig, verb: str, until: Path) -> subprocess.Popen[bytes]:
     "how",
     [
         pytest.param(signal.SIGKILL, marks=pytest.mark.slow),
-        pytest.param(signal.SIGHUP, marks=pytest.mark.slow),
+        pytest.param(signal.SIGHUP, marks=pytest.mark.soak(part="kills")),
         signal.SIGINT,
     ],
     ids=lambda how: how.name,
