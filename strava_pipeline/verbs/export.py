@@ -35,7 +35,6 @@ def activity(
 ) -> None:
     """Write an activity's track to a file; its points in privacy zones are left out unless you say --full."""
     from strava_pipeline.core.errors import MisuseError
-    from strava_pipeline.lake.files import write_whole
     from strava_pipeline.lake.gold.publish import current_snapshot
     from strava_pipeline.lake.paths import Lake
     from strava_pipeline.lake.user_files import goals_of
@@ -53,8 +52,28 @@ def activity(
     zones = () if full else goals_of(lake).zones  # where they can't be read, nobody knows what to cut
     with current_snapshot(lake) as connection:
         body, said = _original(lake, connection, one, zones) if original else _track(lake, connection, one, path, zones)
-    write_whole(path, body)
+    _write_new(path, body)
     out.print(f"{said} The file is {path}")
+
+
+def _write_new(path: Path, body: bytes) -> None:
+    """Write a file that only its owner reads, since it holds positions. MisuseError where there is one by now, which stays."""
+    import os
+
+    from strava_pipeline.core.errors import MisuseError
+
+    try:
+        file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        raise MisuseError(f"{path} is there already. Name another file, or remove that one.") from None
+    try:
+        with os.fdopen(file, "wb") as opened:
+            opened.write(body)
+            opened.flush()
+            os.fsync(opened.fileno())
+    except BaseException:
+        path.unlink(missing_ok=True)  # ours, and not whole
+        raise
 
 
 def _original(lake: "Lake", connection: Any, one: int, zones: "tuple[PrivacyZone, ...]") -> tuple[bytes, str]:

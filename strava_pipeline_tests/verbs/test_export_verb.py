@@ -5,9 +5,12 @@ from io import BytesIO
 from pathlib import Path
 
 import polars as pl
+import pytest
 
+from strava_pipeline.core.errors import MisuseError
 from strava_pipeline.ingest.files.gpx import read_gpx
 from strava_pipeline.ingest.files.tcx import read_tcx
+from strava_pipeline.verbs.export import _write_new
 from strava_pipeline_tests.rig import NOW, Rig
 from strava_pipeline_tests.verbs.conftest import Type
 
@@ -47,6 +50,10 @@ def test_an_activity_becomes_a_file_without_what_privacy_zones_hold(
     whole = written("whole.gpx")
     points = read[".gpx"](whole)
     assert points.height == 240
+    assert (tmp_path / "whole.gpx").stat().st_mode & 0o777 == 0o600, "it holds positions"
+    with pytest.raises(MisuseError, match="is there already"):  # which came after the command had looked
+        _write_new(tmp_path / "whole.gpx", b"other")
+    assert (tmp_path / "whole.gpx").read_bytes() == whole
     first = points.row(0, named=True)
     assert written("original.gpx", "--original") == source.read_bytes()
     goals.write_text(ZONE.format(longitude=first["longitude"], radius=300))
