@@ -57,11 +57,15 @@ def change(pipeline: CurrentPipeline, change_id: Annotated[ChangeId, Path()]) ->
 
 @router.patch("")
 def decide(pipeline: CurrentPipeline, decisions: Decisions) -> Response:
-    """Approve and reject, all or none. Nothing is sent to a service: a request `apply_changes` writes what is approved."""
+    """Approve, by the seal, and reject, all or none. Nothing is sent: a request `apply_changes` writes what is approved."""
     wanted = [
         (each.status, key, each.seal) if isinstance(each, Decision) else (each, key, None)
         for key, each in decisions.items()
     ]
+    if any(verdict == "approved" and seal is None for verdict, _, seal in wanted):
+        raise ProblemError(
+            428, "An approval needs the seal of the change as it was shown; `GET /api/changes` gives it."
+        )
     decided = pipeline.decide(wanted)
     after = pipeline.changes()
     return json_answer({"changes": {key: after[key] for key in decided}})

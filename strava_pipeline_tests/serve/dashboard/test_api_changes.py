@@ -70,6 +70,8 @@ def test_a_month_is_compared_and_its_changes_are_decided_as_the_command_line_doe
     assert ([*page["changes"]], page["next"]) == ([first], first)
     assert [*api.get(f"/api/changes?limit=1&cursor={first}").json()["changes"]] == [second]
 
+    unseen = api.patch("/api/changes", json={first: "approved", second: "rejected"})
+    assert (unseen.status_code, verdicts(lake)) == (428, {}), "what nobody saw is not approved"
     stale = {"status": "approved", "seal": "0" * 32}
     refused = api.patch("/api/changes", json={first: stale, second: "rejected"})
     assert (refused.status_code, first in refused.json()["detail"], verdicts(lake)) == (409, True, {})
@@ -80,7 +82,7 @@ def test_a_month_is_compared_and_its_changes_are_decided_as_the_command_line_doe
         second: "rejected",
     }
     assert {key: each.verdict for key, each in verdicts(lake).items()} == {first: "approved", second: "rejected"}
-    assert api.patch("/api/changes", json={first: "approved"}).status_code == 409, "it is approved already"
+    assert api.patch("/api/changes", json={first: sealed}).status_code == 409, "it is approved already"
     decide(world.settings, "rejected", [Wanted(first)], "strava-pipeline changes reject")
     found = api.get(f"/api/changes/{first}").json()["changes"][first]
     assert (found["status"], found["attempts"]) == ("rejected", {})
@@ -90,11 +92,12 @@ def test_a_month_is_compared_and_its_changes_are_decided_as_the_command_line_doe
 def test_of_two_people_at_once_one_decides_and_what_is_approved_is_asked_for_once(
     world: World, api: TestClient
 ) -> None:
-    (change, other) = api.get("/api/changes").json()["changes"]
+    (change, other) = changes = api.get("/api/changes").json()["changes"]
+    sealed = {change: {"status": "approved", "seal": changes[change]["seal"]}}
     asked = {"kind": "apply_changes", "ids": [change]}
     assert api.post("/api/requests", json=asked).status_code == 400, "it is not approved"
     with ThreadPoolExecutor(6) as people:
-        answers = list(people.map(lambda _: api.patch("/api/changes", json={change: "approved"}).status_code, range(6)))
+        answers = list(people.map(lambda _: api.patch("/api/changes", json=sealed).status_code, range(6)))
     assert sorted(answers) == [200, *[409] * 5]
     lines = (world.settings.data_dir / "decisions" / "changes.jsonl").read_bytes().splitlines()
     assert len(lines) == 1
