@@ -50,11 +50,21 @@ def _of_day(value: Any) -> Any:
 
 
 Day = Annotated[date, BeforeValidator(_of_day)]
-Limit = Annotated[int, Query(ge=1, le=500, description="how many at most")]
+
+
+def _of_digits(value: Any) -> Any:
+    if isinstance(value, str) and not re.fullmatch(r"-?(0|[1-9]\d*)", value, re.ASCII):
+        raise ValueError("a number is written with digits alone")
+    return value
+
+
+Digits = BeforeValidator(_of_digits)
+"""Of a number in a path or a query: one spelling each, where pydantic takes `+1`, `1.0` and `1_0`, too."""
+Limit = Annotated[int, Digits, Query(ge=1, le=500, description="how many at most")]
 After = Annotated[str | None, Query(alias="cursor", max_length=100, description="`next` of the page before")]
 MONTH = r"^[12][0-9]{3}-(0[1-9]|1[0-2])$"
 Month = Annotated[str, Path(pattern=MONTH, description="a local month, as 2026-10")]
-Id = Annotated[int, Path(ge=-(2**63) + 1, le=2**63 - 1)]
+Id = Annotated[int, Digits, Path(ge=-(2**63) + 1, le=2**63 - 1)]
 
 
 def cursor_of(text: str | None) -> Cursor | None:

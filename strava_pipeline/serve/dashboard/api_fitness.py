@@ -6,12 +6,12 @@ from fastapi import APIRouter, Depends, Path, Query
 from starlette.responses import Response
 
 from strava_pipeline.lake.dashboard.fitness import fitness_of
-from strava_pipeline.serve.dashboard.answers import json_answer, only_known_parameters
+from strava_pipeline.serve.dashboard.answers import Digits, json_answer, only_known_parameters
 from strava_pipeline.serve.dashboard.problems import ProblemError
 from strava_pipeline.serve.dashboard.site import CurrentLake, CurrentOwner, Snapshot
 
 router = APIRouter(prefix="/api/fitness", dependencies=[Depends(only_known_parameters)], tags=["fitness"])
-Year = Annotated[int, Path(ge=1900, le=2999)]
+Year = Annotated[int, Digits, Path(ge=1900, le=2999)]
 PaceOf = Annotated[Literal["run", "walk", "swim"], Query(description="whose pace")]
 
 

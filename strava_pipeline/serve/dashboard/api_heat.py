@@ -7,17 +7,17 @@ from fastapi import APIRouter, Depends, Query
 from starlette.responses import Response
 
 from strava_pipeline.lake.dashboard.heat import EARTH, MOST_CELLS, Box, heat_map
-from strava_pipeline.serve.dashboard.answers import json_answer, only_known_parameters
+from strava_pipeline.serve.dashboard.answers import Digits, json_answer, only_known_parameters
 from strava_pipeline.serve.dashboard.problems import ProblemError
 from strava_pipeline.serve.dashboard.site import CurrentLake, CurrentOwner, Snapshot
 
 router = APIRouter(prefix="/api/heat", dependencies=[Depends(only_known_parameters)], tags=["heat"])
 _WRONG = "`box` is a part of the map, written west,south,east,north in degrees: 16.1,48.0,16.6,48.4"
-Year = Annotated[int | None, Query(ge=1900, le=2999, description="a local year; by default all")]
+Year = Annotated[int | None, Digits, Query(ge=1900, le=2999, description="a local year; by default all")]
 Sport = Annotated[str | None, Query(min_length=1, max_length=64, description="a group of sports, such as ride")]
 Part = Annotated[str | None, Query(max_length=200, description="only this part: west,south,east,north in degrees")]
-Zoom = Annotated[int, Query(ge=0, le=30, description="of the tiles that cells are, or the next finer one")]
-Limit = Annotated[int, Query(ge=1, le=MOST_CELLS, description="how many cells at most")]
+Zoom = Annotated[int, Digits, Query(ge=0, le=30, description="of the tiles that cells are, or the next finer one")]
+Limit = Annotated[int, Digits, Query(ge=1, le=MOST_CELLS, description="how many cells at most")]
 
 
 def box_of(text: str | None) -> Box:

@@ -7,7 +7,7 @@ from starlette.responses import Response
 
 from strava_pipeline.core.insights.documents import year_json
 from strava_pipeline.lake.dashboard.bests import gear_use, owner_of, summary_of
-from strava_pipeline.serve.dashboard.answers import json_answer, only_known_parameters
+from strava_pipeline.serve.dashboard.answers import Digits, json_answer, only_known_parameters
 from strava_pipeline.serve.dashboard.problems import ProblemError
 from strava_pipeline.serve.dashboard.site import CurrentLake, CurrentPipeline, CurrentSettings, Now, Snapshot
 
@@ -32,7 +32,7 @@ def insights(
     lake: CurrentLake,
     settings: CurrentSettings,
     now: Now,
-    year: Annotated[int, Path(ge=1, le=9999)],
+    year: Annotated[int, Digits, Path(ge=1, le=9999)],
 ) -> Response:
     """A year's totals, goals and pace, records, streaks, gear and load."""
     owner = owner_of(snapshot, lake, now)

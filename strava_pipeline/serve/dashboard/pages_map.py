@@ -8,12 +8,13 @@ from pydantic import BeforeValidator
 from starlette.responses import HTMLResponse
 
 from strava_pipeline.lake.dashboard.heat import heat_choices
+from strava_pipeline.serve.dashboard.answers import Digits
 from strava_pipeline.serve.dashboard.rendering import render
 from strava_pipeline.serve.dashboard.site import CurrentLake, CurrentOwner, CurrentSettings, Snapshot
 
 router = APIRouter(include_in_schema=False)
 _Unset = BeforeValidator(lambda value: value or None)  # a form sends its empty fields, too
-_Year = Annotated[int | None, _Unset, Query(ge=1900, le=2999)]
+_Year = Annotated[int | None, Digits, _Unset, Query(ge=1900, le=2999)]
 _Sport = Annotated[str, Query(max_length=64)]
 
 

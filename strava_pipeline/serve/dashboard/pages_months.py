@@ -16,7 +16,7 @@ from strava_pipeline.core.changes.states import Verdict
 from strava_pipeline.core.years import months_within
 from strava_pipeline.lake.dashboard.activities import MOST_ROWS, ActivityFilter, activity_page
 from strava_pipeline.lake.dashboard.bests import month_sums
-from strava_pipeline.serve.dashboard.answers import Month
+from strava_pipeline.serve.dashboard.answers import Digits, Month
 from strava_pipeline.serve.dashboard.api_months import refuse_future
 from strava_pipeline.serve.dashboard.forms import Fields
 from strava_pipeline.serve.dashboard.pipeline import Pipeline
@@ -37,7 +37,7 @@ def calendar(
     pipeline: CurrentPipeline,
     owner: CurrentOwner,
     units: CurrentUnits,
-    year: Annotated[int | None, Query(ge=1900, le=2999)] = None,
+    year: Annotated[int | None, Digits, Query(ge=1900, le=2999)] = None,
 ) -> HTMLResponse:
     """Two years of months, the newest first."""
     sums = month_sums(snapshot, owner.athlete.id) if owner is not None else {}

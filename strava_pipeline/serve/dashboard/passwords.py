@@ -1,6 +1,7 @@
 """The dashboard's password: a file with its Argon2 hash, readable by its owner alone. A command writes the file."""
 
 import json
+import logging
 import threading
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from argon2.exceptions import InvalidHashError, VerificationError
 from strava_pipeline.core.errors import PipelineError
 from strava_pipeline.settings import Settings
 
+log = logging.getLogger(__name__)
 LEAST = 12  # characters: NIST SP 800-63B asks for 8, OWASP for 12 where there is no second factor
 MOST = 1024  # characters: a longer one only costs time
 _hasher = PasswordHasher()  # RFC 9106's second choice: 64 MiB and some 50 ms a login
@@ -45,4 +47,7 @@ def is_password(settings: Settings, attempt: str) -> bool:
 
 
 def _unusable(path: Path) -> PipelineError:
-    return PipelineError(f"{path} is no password file. Set the password again: strava-pipeline dashboard password")
+    log.error("%s is no password file.", path)  # a browser that is not logged in learns no path
+    return PipelineError(
+        "The password can't be checked. Set it again on this machine: strava-pipeline dashboard password"
+    )

@@ -8,9 +8,11 @@ An answer never holds a value that was sent, or the text of an error that is not
 import json
 import logging
 import traceback
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
+from typing import Any, get_args
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -27,6 +29,7 @@ from strava_pipeline.core.errors import (
     UndecidedError,
     UnknownIdError,
 )
+from strava_pipeline.lake.requests import Wanted
 from strava_pipeline.serve.dashboard.rendering import render
 from strava_pipeline.serve.dashboard.telemetry import report
 
@@ -112,9 +115,26 @@ _STATUSES: dict[type[PipelineError], int] = {
 
 async def _invalid(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
-    errors = {".".join(map(str, item["loc"][1:])) or str(item["loc"][0]): str(item["msg"]) for item in error.errors()}
+    errors = {_place(item["loc"]): _why(item) for item in error.errors()}
     detail = f"The request is not usable: {'; '.join(f'{name}: {why}' for name, why in errors.items())}."
     return problem(request, ProblemError(400, detail, errors=errors))
+
+
+def _place(loc: Sequence[int | str]) -> str:
+    """Where the fault is: a parameter, or a field of a body. What a body's own keys say was sent, and is left out."""
+    if loc[0] != "body":
+        return str(loc[1]) if len(loc) > 1 else str(loc[0])
+    return next((part for part in reversed(loc) if isinstance(part, str) and part in _FIELDS), "body")
+
+
+def _why(item: Mapping[str, Any]) -> str:
+    return _WITHOUT_VALUES.get(item["type"], str(item["msg"]))
+
+
+_FIELDS = frozenset({"seal", "status"}.union(*(kind.model_fields for kind in get_args(Wanted))))
+"""Of the bodies that the API takes."""
+_WITHOUT_VALUES = {"union_tag_invalid": "There is no such kind", "extra_forbidden": "A field is not known"}
+"""In place of messages that repeat what was sent, by pydantic's types of errors."""
 
 
 _KNOWN = {

@@ -194,7 +194,9 @@ def test_what_is_out_of_bounds_or_unknown_is_a_problem_document(api: TestClient,
 @pytest.mark.parametrize(
     ("method", "path", "body", "status"),
     [
-        ("PATCH", "/api/changes", {"0f3c": "approved"}, 404),
+        ("PATCH", "/api/changes", {"0f3c": "approved"}, 428),
+        ("PATCH", "/api/changes", {"0f3c": {"status": "approved", "seal": "0" * 32}}, 404),
+        ("PATCH", "/api/changes", {"0f3c": "rejected"}, 404),
         ("PATCH", "/api/changes", {"0f3c": "applied"}, 400),
         ("PATCH", "/api/changes", {"0f3c": {"status": "approved"}}, 400),
         ("PATCH", "/api/changes", {"<b>": "approved"}, 400),
@@ -238,6 +240,22 @@ def test_what_is_sent_and_can_not_be_done_is_refused_and_nothing_is_written(
     assert (answer.status_code, answer.headers["content-type"]) == (status, MEDIA_TYPE), answer.text
     assert "purge" not in answer.text or "kind" in answer.text
     assert written() == before
+
+
+@pytest.mark.parametrize("odd", ["%2B1", "1.0", "2_025", "%201", "01", "\u0661"])
+def test_a_number_has_one_spelling(api: TestClient, odd: str) -> None:
+    for path in (
+        f"/api/activities/{odd}",
+        f"/api/activities?limit={odd}",
+        f"/api/fitness/{odd}",
+        f"/api/insights/{odd}",
+        f"/api/heat?zoom={odd}",
+        f"/segments/{odd}",
+        f"/calendar?year={odd}",
+        f"/map?year={odd}",
+    ):
+        answer = api.get(path)
+        assert (answer.status_code, "digits" in answer.text) == (400, True), path
 
 
 def test_a_body_that_is_too_large_or_of_no_length_is_not_read(api: TestClient) -> None:

@@ -4,6 +4,7 @@ import pytest
 from fastapi import Query
 
 from strava_pipeline.core.errors import MisuseError
+from strava_pipeline.ingest.secret_file import save_secret
 from strava_pipeline.serve.dashboard.problems import MEDIA_TYPE
 from strava_pipeline.serve.dashboard.site import Snapshot
 from strava_pipeline_tests.serve.dashboard.conftest import Dashboard
@@ -57,3 +58,24 @@ def test_records_out_of_reach_are_said_and_nobody_is_let_in(dashboard: Dashboard
         )
         assert token not in answer.text
     assert browser.get("/health").status_code == 200
+
+
+def test_neither_what_is_sent_nor_a_path_of_this_machine_is_repeated(
+    dashboard: Dashboard, caplog: pytest.LogCaptureFixture
+) -> None:
+    browser = dashboard.browser()
+    for body, place in (
+        ({"kind": "hush"}, "body"),
+        ({"kind": "pull", "hush": 1}, "body"),
+        ({"kind": "pull", "provider": {"hush": 1}}, "provider"),
+        ({"kind": "change_settings", "seal": "0", "priorities": {"hush": "hush"}, "write": {}}, "priorities"),
+    ):
+        answer = browser.post("/api/requests", json=body)
+        assert (answer.status_code, "hush" in answer.text, place in answer.json()["errors"]) == (400, False, True), body
+    answer = browser.patch("/api/changes", json={"hush": "hush"})
+    assert (answer.status_code, "hush" in answer.text) == (400, False)
+    save_secret(dashboard.settings.dashboard_password_file, {"argon2": "hush"})
+    answer = browser.post("/login", data={"password": "x"})
+    assert (answer.status_code, "dashboard password" in answer.text) == (503, True)
+    path = str(dashboard.settings.dashboard_password_file)
+    assert (path in answer.text, path in caplog.text) == (False, True), "where it is stands in the log alone"
