@@ -85,7 +85,7 @@ def tracked(lake: Lake, activity_id: int, watts: float, *, pause: int = 0) -> No
 def lake(tmp_path_factory: pytest.TempPathFactory, new_lake: NewLake) -> Lake:
     made = new_lake(tmp_path_factory.mktemp("shown") / "data")
     made.goals.write_text(GOALS)
-    garmin = {"source": "toy", "source_id": "77 ?", "gear_id": "e1", "name": "Vienna Cycling"}
+    garmin = {"source": "unknown", "source_id": "77 ?", "gear_id": "e1", "name": "Vienna Cycling"}
     rows = [
         activity(1, "2025-05-01T08:00", name=HOSTILE, gear_id="b1", description_of=None),
         activity(2, "2025-05-01T08:00", name="To work", sport_type="Run", gear_id="g1"),
@@ -96,7 +96,7 @@ def lake(tmp_path_factory: pytest.TempPathFactory, new_lake: NewLake) -> Lake:
     for row in rows:
         row.pop("description_of", None)
         row.setdefault("source_id", str(row["id"]))
-    rows[3]["gear_source"] = "toy"
+    rows[3]["gear_source"] = "unknown"
     rows[0]["extra"] = '{"archive": {"media": ["media/a.jpg"]}, "exotic": 7}'
     put(made, rows)
     put(made, [{**activity(5, "2025-01-01T08:00", name="Undated"), "start_date": None, "start_date_local": None}])
@@ -232,10 +232,10 @@ def test_the_sources_of_an_activity_stand_side_by_side_with_links_and_its_histor
     assert [(key, said["name"], said["place"]) for key, said in [*sources.items()][:3]] == [
         ("strava:1", HOSTILE, 0),
         ("strava_archive:1", HOSTILE, 0),
-        ("toy:-9", "Vienna Cycling", 1),
+        ("unknown:-9", "Vienna Cycling", 1),
     ]
     assert sources["strava:1"]["link"] == "https://www.strava.com/activities/1"
-    assert (sources["strava_archive:1"]["link"], sources["toy:-9"]["link"]) == (None, None)
+    assert (sources["strava_archive:1"]["link"], sources["unknown:-9"]["link"]) == (None, None)
     versions = history_of(published, 1)
     assert {key: [*found] for key, found in versions.items()} == {1: [2]}
     assert (versions[1][2]["changed_fields"], versions[1][2]["previous"]) == (["name"], {"name": "Ride"})
@@ -336,7 +336,7 @@ def test_gear_records_segments_and_a_year_are_the_warehouses(lake: Lake, publish
     used = gear_use(published)
     assert [(source, [*pieces]) for source, pieces in used.gear.items()] == [
         ("strava", ["b1", "g1"]),
-        ("toy", ["e1"]),
+        ("unknown", ["e1"]),
         ("sheet", ["Gravel"]),
     ]
     assert {key: piece["activities"] for key, piece in used.gear["sheet"].items()} == {"Gravel": 3}, "by whichever case"
