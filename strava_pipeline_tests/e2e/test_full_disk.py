@@ -42,7 +42,7 @@ def snapshot_of(rig: Rig, disk: SmallDisk, folder: Path) -> Path:
 
 @pytest.mark.parametrize(
     "free",
-    [0, 64 * KB, 3000 * KB, *(pytest.param(size * KB, marks=SOAK) for size in (20, 300, 6000))],
+    [64 * KB, *(pytest.param(size * KB, marks=SOAK) for size in (0, 20, 300, 3000, 6000))],
     ids=lambda free: f"{free // KB}K",
 )
 def test_a_full_data_folder_loses_nothing_and_asks_nothing_twice(
@@ -70,7 +70,9 @@ def test_a_full_data_folder_loses_nothing_and_asks_nothing_twice(
     rig.assert_true_to_source()
 
 
-@pytest.mark.parametrize("free", [0, 300 * KB, pytest.param(1200 * KB, marks=SOAK)], ids=lambda free: f"{free // KB}K")
+@pytest.mark.parametrize(
+    "free", [0, *(pytest.param(size * KB, marks=SOAK) for size in (300, 1200))], ids=lambda free: f"{free // KB}K"
+)
 def test_a_full_dagster_home_ends_a_run_with_a_sentence_and_the_next_goes_on(
     make_rig: Make, on_disk: Callable[[Path], SmallDisk], free: int, tmp_path: Path
 ) -> None:
@@ -112,7 +114,7 @@ def test_a_publish_without_room_leaves_the_old_snapshot_whole(
     rig.assert_true_to_source()
 
 
-@pytest.mark.parametrize("how", ["full", "read-only"])
+@pytest.mark.parametrize("how", ["full", pytest.param("read-only", marks=SOAK)])
 def test_a_refresh_token_is_not_spent_where_its_successor_finds_no_place(
     make_rig: Make, on_disk: Callable[[Path], SmallDisk], how: str
 ) -> None:
@@ -134,7 +136,7 @@ def test_a_refresh_token_is_not_spent_where_its_successor_finds_no_place(
     assert said.returncode == 0, said.stderr
 
 
-@pytest.mark.parametrize("which", ["data_dir", "dagster_home"])
+@pytest.mark.parametrize("which", ["data_dir", pytest.param("dagster_home", marks=SOAK)])
 def test_a_folder_that_may_only_be_read_is_named_and_costs_no_call(
     make_rig: Make, on_disk: Callable[[Path], SmallDisk], which: str
 ) -> None:

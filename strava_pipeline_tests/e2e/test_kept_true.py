@@ -107,16 +107,10 @@ VICTIMS = {  # what the command line holds
     "the code server": "api grpc",
     "everything": "",
 }
-SOON = ("everything",)  # the others are minutes more, for `make soak`
 
 
-@pytest.mark.parametrize(
-    "victim",
-    [
-        pytest.param(name, marks=pytest.mark.slow if name in SOON else pytest.mark.soak(part="daemon"))
-        for name in VICTIMS
-    ],
-)
+@pytest.mark.soak(part="daemon")
+@pytest.mark.parametrize("victim", VICTIMS)
 def test_after_a_kill_the_same_home_comes_out_as_if_nothing_had_happened(
     make_rig: Make, tmp_path: Path, victim: str
 ) -> None:

@@ -40,6 +40,7 @@ class Chapter:
     outdated: bool = False  # the warehouse has other tables, and is made anew from bronze
     repeats: bool = False  # asks anew each time by its nature
     told: bool = False  # Dagster remembers it, and its events are steps to die at
+    soak: bool = False  # where each verb dies several times
 
 
 CHAPTERS = (
@@ -47,13 +48,13 @@ CHAPTERS = (
     Chapter(("flow",), day="daily"),
     Chapter(("refresh",), day="recent", true="activities"),
     Chapter(("enrich-all",)),
-    Chapter(("backfill", "--years", "2025", "2026"), day="wide"),
+    Chapter(("backfill", "--years", "2025", "2026"), day="wide", soak=True),
     Chapter(("run",), day="recent", true="compacted"),
     Chapter(("compact",), true="activities", told=True),
-    Chapter(("recompact",), true="activities"),
+    Chapter(("recompact",), true="activities", soak=True),
     Chapter(("flow-backfill",), day="wide"),
     Chapter(("compact",), outdated=True),
-    Chapter(("profile",), repeats=True),
+    Chapter(("profile",), repeats=True, soak=True),
 )
 
 
@@ -178,10 +179,11 @@ class Story:
 def test_killed_at_any_step_the_same_command_makes_it_whole(
     make_rig: Callable[..., Rig], tmp_path: Path, seed: int, deaths: int
 ) -> None:
+    chapters = [chapter for chapter in CHAPTERS if deaths > 1 or not chapter.soak]
     rig = make_rig(activities=12, years=(2025, 2026), settings={"first_year": 2025, "per_page": 5})
     with mortals(rig.settings, tmp_path) as living:
         story = Story(rig, living, random.Random(seed), tmp_path)
         assert unended_runs(rig) == [], "Dagster's databases are made once, outside of all lives"
-        for chapter in CHAPTERS:
+        for chapter in chapters:
             story.tell(chapter, deaths)
-    assert story.deaths >= deaths * len(CHAPTERS) - 3
+    assert story.deaths >= deaths * len(chapters) - 3

@@ -60,7 +60,7 @@ def made(rig: Rig) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("seed", "deaths"),
     [
-        pytest.param(1, 4, marks=pytest.mark.slow),
+        pytest.param(1, 2, marks=pytest.mark.slow),
         pytest.param(2, 40, marks=pytest.mark.soak(part="kills")),
     ],
 )

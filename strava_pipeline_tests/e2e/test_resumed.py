@@ -14,7 +14,7 @@ from strava_pipeline_tests.e2e.dagster_dev import dagster_dev, until
 from strava_pipeline_tests.receiver import receiver
 from strava_pipeline_tests.rig import Rig
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.soak(part="daemon")  # a day there takes minutes here
 
 SPEED = 900.0  # a day passes in a minute and a half
 NOON = datetime(2026, 3, 10, 12, 0, tzinfo=UTC)  # the first run has met the day's limit long before the day is over

@@ -59,12 +59,12 @@ def assert_in_order(rig: Rig, lives: list[Life]) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("before", "first", "second", "pages"),
     [
-        pytest.param((), EVERYTHING, EVERYTHING, 8, id="everything-twice"),
+        pytest.param((), EVERYTHING, EVERYTHING, 8, marks=SOAK, id="everything-twice"),
         pytest.param((), YEARS, YEARS, 10, marks=SOAK, id="years-twice"),
         pytest.param(("run-all", "compact"), ("enrich-all",), ("enrich-all",), 0, marks=SOAK, id="details-twice"),
         pytest.param(("run-all",), ("compact",), EVERYTHING, 4, id="merge-and-everything"),
         pytest.param(("run-all", "compact"), ("profile",), EVERYTHING, 4, marks=SOAK, id="profile-and-everything"),
-        pytest.param((), YEARS, EVERYTHING, 10, id="years-and-everything"),  # other windows: 6 and 4 pages
+        pytest.param((), YEARS, EVERYTHING, 10, marks=SOAK, id="years-and-everything"),  # other windows: 6 and 4 pages
     ],
 )
 def test_two_at_once_make_each_call_once_and_come_out_true(
@@ -103,6 +103,7 @@ def test_two_imports_of_one_archive_take_it_in_once(make_rig: Make, tmp_path: Pa
         assert len(list(imports(rig.lake))) == 1
 
 
+@SOAK
 def test_an_import_beside_a_backfill_is_in_nobodys_way(make_rig: Make, tmp_path: Path) -> None:
     rig = make_rig(activities=12, years=(2025, 2026), settings={"first_year": 2025, "per_page": 5})
     archive = tmp_path / "export_1.zip"
@@ -160,6 +161,7 @@ def test_killed_beside_another_run_it_takes_nothing_down_with_it(make_rig: Make,
         rig.assert_true_to_source()
 
 
+@SOAK
 def test_killed_while_it_waits_for_a_limit_it_goes_on_with_the_next_call(make_rig: Make, tmp_path: Path) -> None:
     rig = a_rig(make_rig, speed=30.0, reads=8)  # a busy machine, too, makes eight calls in half a minute, and waits
     with mortals(rig.settings, tmp_path) as living:

@@ -108,7 +108,7 @@ def test_a_poisoned_detail_stops_nothing_rests_a_day_and_is_healed(make_rig: Mak
 
 
 # Killed in the middle of a detail: after 8 kills 82 of 2,475 splits were missing for good.
-@pytest.mark.slow
+@pytest.mark.soak(part="kills")
 def test_after_four_kills_no_lap_split_or_effort_is_missing_and_no_answer_was_asked_for_twice(make_rig: Make) -> None:
     rig = make_rig(activities=30, latency=0.03, **THIS_YEAR)
     for kill in range(1, 5):
