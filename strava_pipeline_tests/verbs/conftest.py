@@ -1,5 +1,6 @@
 """Typing a command: in this process, with the rig's settings in the environment."""
 
+import signal
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -7,6 +8,7 @@ from dataclasses import dataclass
 import pytest
 
 from strava_pipeline.cli import main
+from strava_pipeline.core.process import INTERRUPTS
 from strava_pipeline_tests.rig import Rig
 
 
@@ -29,11 +31,15 @@ def type_in(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str])
     def typed(*words: str) -> Typed:
         capsys.readouterr()
         monkeypatch.setattr(sys, "argv", ["strava-pipeline", *words])
+        handlers = {number: signal.getsignal(number) for number in INTERRUPTS}
         try:
             main()
             code = 0
         except SystemExit as end:
             code = int(end.code or 0)
+        finally:  # a command sets them until its process has ended, and this one goes on
+            for number, handler in handlers.items():
+                signal.signal(number, handler)
         said = capsys.readouterr()
         return Typed(code, said.out, said.err)
 
