@@ -50,7 +50,6 @@ LONGEST = (
     "test_kill",
     "test_service",
     "test_wheel",
-    "test_resumed",
     "test_backfill_from",
     "test_two_at",
 )

@@ -40,7 +40,7 @@ class Chapter:
     outdated: bool = False  # the warehouse has other tables, and is made anew from bronze
     repeats: bool = False  # asks anew each time by its nature
     told: bool = False  # Dagster remembers it, and its events are steps to die at
-    soak: bool = False  # where each verb dies several times
+    soak: bool = False  # left out where each verb dies once: the soak alone has it
 
 
 CHAPTERS = (
