@@ -2,6 +2,7 @@
 
 import signal
 import sys
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -31,7 +32,10 @@ def type_in(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str])
     def typed(*words: str) -> Typed:
         capsys.readouterr()
         monkeypatch.setattr(sys, "argv", ["strava-pipeline", *words])
-        handlers = {number: signal.getsignal(number) for number in INTERRUPTS}
+        mine = (
+            threading.current_thread() is threading.main_thread()
+        )  # others can't set a handler, nor can the command in them
+        handlers = {number: signal.getsignal(number) for number in INTERRUPTS if mine}
         try:
             main()
             code = 0
