@@ -191,7 +191,7 @@ def prepare_folder(folder: Path, athlete: tuple[str, ...], now: datetime) -> Non
     folder.mkdir(parents=True, exist_ok=True)
     (folder / MARK).write_text(" ".join(athlete))
     (folder / "goals.toml").write_text(athlete_toml(now.date()))
-    (folder / "providers.toml").write_text(providers_toml())
+    (folder / "providers.toml").write_text(providers_toml(now.date()))
 
 
 def _add_goals(folder: Path, goals: str) -> None:

@@ -76,12 +76,15 @@ def goals_toml(snapshot: "Connection", year: int) -> str:
     return "".join(f"\n[{year}.{group}]\n" + "\n".join(goals) + "\n" for group, goals in lines.items())
 
 
-def providers_toml() -> str:
-    """Every service enabled, with changes proposed there. The emulated ones have no files of activities, so none is asked for."""
+def providers_toml(today: date) -> str:
+    """Every service enabled, with changes of the last year proposed there: there are some on any day.
+
+    The emulated services have no files of activities, so none is asked for.
+    """
     from strava_pipeline.core.providers import spec_of
     from strava_pipeline.ingest.registry import PROVIDERS
 
-    return "".join(
+    return f"[changes]\npropose_since = {today - timedelta(days=365)}\n\n" + "".join(
         f"[providers.{name}]\nenabled = true\nauto_files = false\nwrite = {sorted(spec_of(name).edits)}\n\n".replace(
             "'", '"'
         )

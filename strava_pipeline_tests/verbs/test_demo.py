@@ -27,7 +27,7 @@ def test_everything_of_the_demo_is_in_its_folder_whatever_the_user_has_set(
 
 
 def test_every_service_is_enabled_and_no_file_is_asked_for(tmp_path: Path) -> None:
-    (tmp_path / "providers.toml").write_text(providers_toml())
+    (tmp_path / "providers.toml").write_text(providers_toml(date(2026, 7, 1)))
     chosen = provider_choices(tmp_path / "providers.toml")
     assert {name: (choice.enabled, choice.auto_files) for name, choice in chosen.items()} == dict.fromkeys(
         PROVIDERS, (True, False)
