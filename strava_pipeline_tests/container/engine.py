@@ -129,7 +129,7 @@ def _build(engine: Engine) -> None:
     wheels, conf = engine.folder / "wheels", engine.folder / "pip.conf"
     collect = [sys.executable, "-m", "pip", "download", "--quiet", "--dest", str(wheels), "--prefer-binary"]
     constraints = ["--constraint", str(REPO / "constraints.txt")]
-    engine.must(*collect, *constraints, f"{REPO}[server]", "setuptools>=77")
+    engine.must(*collect, *constraints, f"{REPO}[dashboard,server]", "setuptools>=77")
     conf.write_text("[global]\nno-index = true\nfind-links = /wheels\n")
     options = [
         "--isolation chroot --layers=false",

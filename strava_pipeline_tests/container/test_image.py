@@ -13,7 +13,9 @@ from typing import Any
 
 import psycopg
 import pytest
+import requests
 
+from strava_pipeline.serve.dashboard.passwords import hashed
 from strava_pipeline_tests import postgres
 from strava_pipeline_tests.container.engine import CONFINED, IMAGE, REPO, UID, Engine, engine_with_image
 from strava_pipeline_tests.e2e.dagster_dev import until
@@ -69,12 +71,12 @@ def words(rig: Rig, *options: str) -> list[str]:
 
 
 @contextmanager
-def running(engine: Engine, rig: Rig) -> Iterator[str]:
+def running(engine: Engine, rig: Rig, *options: str) -> Iterator[str]:
     """The service in a container of its own; its name. It is alive when its own health check says so."""
     name, port = f"strava-{free_port()}", free_port()
     label = ("--label", "strava_pipeline=service")
     command = ["service", "run", "--log-to-stdout", "--port", port]
-    begun = engine.podman(*words(rig, "--detach", "--name", name, *label), *command)
+    begun = engine.podman(*words(rig, "--detach", "--name", name, *label, *options), *command)
     assert begun.returncode == 0, begun.stderr
     try:
         until(lambda: state(engine, name), lambda found: found["Status"] != "created")
@@ -87,6 +89,14 @@ def running(engine: Engine, rig: Rig) -> Iterator[str]:
         yield name
     finally:
         engine.podman("rm", "--force", "--time", "0", name)
+
+
+def answers_health(port: str, host: str) -> bool:
+    """Whether the dashboard answers at this port of the host's, asked for by this name."""
+    try:
+        return requests.get(f"http://127.0.0.1:{port}/health", headers={"Host": host}, timeout=5).ok
+    except requests.ConnectionError:
+        return False
 
 
 def state(engine: Engine, name: str) -> dict[str, Any]:
@@ -127,7 +137,12 @@ def test_dagsters_records_are_in_postgresql_where_its_configuration_is_mounted(e
 
 
 def test_the_service_answers_is_the_only_one_and_stops(engine: Engine, rig: Rig) -> None:
-    with running(engine, rig) as name:
+    port = free_port()
+    rig.settings.dashboard_password_file.write_text(json.dumps(hashed("correct horse battery")))
+    dashboard = (f"DASHBOARD_ADDRESS=0.0.0.0:{port}", "DASHBOARD_BEHIND_PROXY=true", "DASHBOARD_HOSTS=rides.example")
+    with running(engine, rig, *(word for setting in dashboard for word in ("--env", setting))) as name:
+        until(lambda: answers_health(port, "rides.example"), bool)
+        assert not answers_health(port, "elsewhere.example")
         script = [str(REPO / "deploy" / "schedule.sh"), "ps", "no-command-of-ours"]
         told = subprocess.run(script, env=engine.environment, capture_output=True, text=True, check=False)
         assert (told.returncode, told.stdout.startswith("Alive since")) == (0, True), told.stderr
