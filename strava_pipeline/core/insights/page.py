@@ -187,9 +187,12 @@ def _records(summary: YearSummary, names: Mapping[int, str]) -> list[tuple[str, 
 
 
 def _in_order(records: Sequence[Record], group: str) -> list[Record]:
-    return sorted(
-        (each for each in records if each.group == group), key=lambda each: _ORDER.get(each.record, len(_ORDER))
-    )
+    return sorted((each for each in records if each.group == group), key=lambda each: record_place(each.record))
+
+
+def record_place(record: str) -> int:
+    """Where a kind of record stands among the others: the longest first, then the fastest from short to long."""
+    return _ORDER.get(record, len(_ORDER))
 
 
 def _record(each: Record, units: Units, names: Mapping[int, str]) -> dict[str, Any]:

@@ -1,11 +1,13 @@
 """Records by group of sports, and segments with the own efforts on them."""
 
-from itertools import groupby
+from collections.abc import Iterable
 
 from fastapi import APIRouter, Request
 from starlette.responses import HTMLResponse
 
+from strava_pipeline.core.insights.page import record_place
 from strava_pipeline.lake.dashboard.bests import latest_summary, records_of, segment_efforts, segment_page
+from strava_pipeline.lake.dashboard.rows import Values
 from strava_pipeline.serve.dashboard.answers import After, Id, cursor_of
 from strava_pipeline.serve.dashboard.problems import ProblemError
 from strava_pipeline.serve.dashboard.rendering import render
@@ -22,11 +24,22 @@ def records(
     if owner is None:
         return render(request, "nothing.html", {})
     year = owner.athlete.today(now, settings.timezone).year
-    rows = records_of(snapshot, owner.athlete.id, year)
-    groups = {group: [*found] for group, found in groupby(rows, key=lambda row: str(row["sport_group"]))}
+    groups = _by_record(records_of(snapshot, owner.athlete.id, year), year)
     values = {"year": year, "units": owner.athlete.units, "groups": groups}
     summary = latest_summary(snapshot, owner, now, settings.timezone)
     return render(request, "records.html", {**values, "summary": summary})
+
+
+def _by_record(rows: Iterable[Values], year: int) -> dict[str, dict[str, dict[str, Values | None]]]:
+    """By group of sports and kind of record: `best` of all years, and `year`, the best of that year, or None."""
+    found: dict[str, dict[str, dict[str, Values | None]]] = {}
+    for row in sorted(rows, key=lambda row: (row["sport_group"], record_place(row["record"]))):
+        kind = found.setdefault(row["sport_group"], {}).setdefault(row["record"], {"best": None, "year": None})
+        if row["all_time"]:
+            kind["best"] = row
+        if row["local_year"] == year:
+            kind["year"] = row
+    return found
 
 
 @router.get("/segments")
