@@ -63,7 +63,8 @@ class Edited:
         decide(self.world.settings, verdict, [Wanted(key) for key in wanted], by="a test")
 
     def apply(self, *, everything: bool = False) -> StepReport:
-        """What a run of `apply_changes` does."""
+        """What a run of `apply_changes` does, a minute later: a listing's beginning counts to the second."""
+        self.world.subject.clock.advance(60)
         run, settings = self.world.run(), self.world.settings
         report = apply_approved(run, settings, ProviderSources(settings, run), YEARS, everything=everything)
         self.world.merge(run)
