@@ -11,7 +11,7 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 STAGES = {"listing", "shards", "merge_summaries", "details", "merge_details", "publish"}
 
 
-@pytest.mark.slow
+@pytest.mark.soak(part="calendar")  # `make types` sees a name that is gone; forty processes see the rest
 def test_every_stage_is_measured_beside_its_floor() -> None:
     subjects = {
         "files": 3,

@@ -71,7 +71,7 @@ def test_a_full_data_folder_loses_nothing_and_asks_nothing_twice(
 
 
 @pytest.mark.parametrize(
-    "free", [0, *(pytest.param(size * KB, marks=SOAK) for size in (300, 1200))], ids=lambda free: f"{free // KB}K"
+    "free", [pytest.param(size * KB, marks=SOAK) for size in (0, 300, 1200)], ids=lambda free: f"{free // KB}K"
 )
 def test_a_full_dagster_home_ends_a_run_with_a_sentence_and_the_next_goes_on(
     make_rig: Make, on_disk: Callable[[Path], SmallDisk], free: int, tmp_path: Path
@@ -136,7 +136,8 @@ def test_a_refresh_token_is_not_spent_where_its_successor_finds_no_place(
     assert said.returncode == 0, said.stderr
 
 
-@pytest.mark.parametrize("which", ["data_dir", pytest.param("dagster_home", marks=SOAK)])
+@SOAK
+@pytest.mark.parametrize("which", ["data_dir", "dagster_home"])
 def test_a_folder_that_may_only_be_read_is_named_and_costs_no_call(
     make_rig: Make, on_disk: Callable[[Path], SmallDisk], which: str
 ) -> None:

@@ -62,7 +62,7 @@ def assert_in_order(rig: Rig, lives: list[Life]) -> dict[str, Any]:
         pytest.param((), EVERYTHING, EVERYTHING, 8, marks=SOAK, id="everything-twice"),
         pytest.param((), YEARS, YEARS, 10, marks=SOAK, id="years-twice"),
         pytest.param(("run-all", "compact"), ("enrich-all",), ("enrich-all",), 0, marks=SOAK, id="details-twice"),
-        pytest.param(("run-all",), ("compact",), EVERYTHING, 4, id="merge-and-everything"),
+        pytest.param(("run-all",), ("compact",), EVERYTHING, 4, marks=SOAK, id="merge-and-everything"),
         pytest.param(("run-all", "compact"), ("profile",), EVERYTHING, 4, marks=SOAK, id="profile-and-everything"),
         pytest.param((), YEARS, EVERYTHING, 10, marks=SOAK, id="years-and-everything"),  # other windows: 6 and 4 pages
     ],
@@ -146,6 +146,7 @@ def test_two_daily_runs_started_in_the_same_moment_list_once(make_rig: Make, tmp
         assert calls["by_endpoint"].get(LISTING, 0) <= 3
 
 
+@SOAK
 def test_killed_beside_another_run_it_takes_nothing_down_with_it(make_rig: Make, tmp_path: Path) -> None:
     rig = a_rig(make_rig)
     with mortals(rig.settings, tmp_path) as living:

@@ -44,6 +44,7 @@ from strava_pipeline_tests.lake.bronze import (
 from strava_pipeline_tests.lake.conftest import NewLake
 from strava_pipeline_tests.patience import PATIENCE
 
+SOAK = pytest.mark.soak(part="kills")
 STEPS = ("write_shards", "merge_activities", "merge_details", "_put_in_place", "unmark", "sync_folder", "publish")
 
 
@@ -179,8 +180,14 @@ def test_where_nothing_was_lost_nothing_is_done(published: Lake) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("step", "again"), [*zip(STEPS, [ensure, the_same] * 4, strict=False)])
-@pytest.mark.parametrize("lose", [lose_nothing, update_the_tables])
+@pytest.mark.parametrize(
+    ("step", "again"),
+    [
+        pytest.param(step, again, marks=SOAK if step in ("merge_activities", "unmark", "sync_folder") else ())
+        for step, again in zip(STEPS, [ensure, the_same] * 4, strict=False)
+    ],
+)
+@pytest.mark.parametrize("lose", [lose_nothing, pytest.param(update_the_tables, marks=SOAK)])
 def test_a_rebuild_that_is_broken_off_goes_on_and_shows_nothing_half(
     published: Lake,
     step: str,
@@ -231,11 +238,11 @@ rebuild.rebuild(Lake(Path(sys.argv[1])), YEARS, Watched())
 """
 DEATHS = [
     ("shards", "_write", 3),
-    ("shards", "_drop_what_is_held_twice", 1),
-    ("shards", "_merge", 1),
+    pytest.param("shards", "_drop_what_is_held_twice", 1, marks=SOAK),
+    pytest.param("shards", "_merge", 1, marks=SOAK),
     ("merge_details", "merge_detail_batch", 1),
-    ("rebuild", "exclusively", 1),
-    ("rebuild", "log_of", 1),
+    pytest.param("rebuild", "exclusively", 1, marks=SOAK),
+    pytest.param("rebuild", "log_of", 1, marks=SOAK),
     ("rebuild", "sync_folder", 1),
     ("publish", "sync_folder", 1),
 ]
@@ -272,7 +279,10 @@ def in_the_middle(monkeypatch: pytest.MonkeyPatch, step: str, happens: Callable[
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("step", ["write_shards", "merge_activities", "merge_details", "_put_in_place"])
+@pytest.mark.parametrize(
+    "step",
+    ["merge_activities", "_put_in_place", *(pytest.param(it, marks=SOAK) for it in ("write_shards", "merge_details"))],
+)
 def test_what_a_run_lands_and_merges_meanwhile_is_there_afterwards(
     published: Lake, step: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

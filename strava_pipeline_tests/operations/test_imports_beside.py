@@ -51,7 +51,9 @@ def test_an_import_that_is_not_merged_stops_no_run_of_another_year(make_rig: Mak
     assert rig.gold(f"SELECT source FROM activity_details WHERE activity_id = {gone}") == [("strava_archive",)]
 
 
-@pytest.mark.parametrize(("first", "then"), [(2022, 2024), (2024, 2022)])
+@pytest.mark.parametrize(
+    ("first", "then"), [(2024, 2022), pytest.param(2022, 2024, marks=pytest.mark.soak(part="damage"))]
+)
 def test_another_first_year_doubles_no_track_and_costs_no_call(make_rig: Make, first: int, then: int) -> None:
     rig = make_rig(settings={"first_year": first})
     rig.begin_with("flow_backfill")

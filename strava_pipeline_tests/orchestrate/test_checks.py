@@ -131,6 +131,8 @@ def test_every_table_of_the_catalogue_has_one_check_with_the_rules_that_it_calls
             assert (f"({rule})" in str(spec.description)) == called_for, (asset, rule)
 
 
+SOAK = pytest.mark.soak(part="damage")  # what lake/test_quality.py counts, in a whole run
+SHOWN = ("a lap twice", "an activity lost")
 STOPS: Mapping[str, tuple[str, str, dict[str, object]]] = {
     "a column too many": (
         "ALTER TABLE activity_laps_by_source ADD COLUMN odd INTEGER",
@@ -176,7 +178,10 @@ STOPS: Mapping[str, tuple[str, str, dict[str, object]]] = {
 }
 
 
-@pytest.mark.parametrize("what", STOPS)
+@pytest.mark.parametrize(
+    "what",
+    [*SHOWN, *(pytest.param(what, marks=SOAK) for what in STOPS if what not in SHOWN)],
+)
 def test_a_run_on_a_faulty_warehouse_stops_and_readers_keep_what_they_had(rig: Rig, what: str) -> None:
     statement, asset, expected = STOPS[what]
     name = f"{asset}.valid"
@@ -249,9 +254,9 @@ def test_gear_that_stands_twice_is_not_published(rig: Rig) -> None:
 @pytest.mark.parametrize(
     ("odd", "counts"),
     [
-        ({"max_speed": 987.654321}, {"max_speed": 1}),
+        pytest.param({"max_speed": 987.654321}, {"max_speed": 1}, marks=SOAK),
         ({"distance": -5.0, "max_speed": 987.654321}, {"distance": 1, "max_speed": 1}),
-        ({"utc_offset": 3601.0}, {"offsets": 1}),
+        pytest.param({"utc_offset": 3601.0}, {"offsets": 1}, marks=SOAK),
         ({"start_date_local": "2026-03-11T23:59:59Z"}, {"offsets": 1}),
     ],
     ids=["too fast", "two columns", "an offset that the clocks contradict", "a day ahead"],

@@ -73,7 +73,15 @@ def test_details_that_a_limit_cut_off_after_months_away_come_with_the_next_flow(
 
 
 @pytest.mark.parametrize(
-    "lose", [lose_the_warehouse, lose_all_but_bronze, update_to_other_tables, damage_the_warehouse]
+    "lose",
+    [
+        lose_all_but_bronze,
+        damage_the_warehouse,
+        *(
+            pytest.param(lose, marks=pytest.mark.soak(part="damage"))
+            for lose in (lose_the_warehouse, update_to_other_tables)
+        ),
+    ],
 )
 def test_the_daily_run_makes_a_lost_or_outdated_warehouse_anew(rig: Rig, lose: Callable[[Rig], object]) -> None:
     rig.begin_with("flow_backfill")
@@ -226,7 +234,7 @@ def start(rig: Rig, verb: str, until: Path) -> subprocess.Popen[bytes]:
 @pytest.mark.parametrize(
     "how",
     [
-        pytest.param(signal.SIGKILL, marks=pytest.mark.slow),
+        pytest.param(signal.SIGKILL, marks=pytest.mark.soak(part="kills")),
         pytest.param(signal.SIGHUP, marks=pytest.mark.soak(part="kills")),
         signal.SIGINT,
     ],

@@ -280,7 +280,9 @@ def test_notifications_are_marked_as_they_were_shown_and_services_say_how_to_ena
 
 def test_records_and_segments_lead_to_their_activities(dashboard: Dashboard, site: TestClient) -> None:
     text = page(site, "/records")
-    assert "Ride Record All years 2025 Longest distance 12.4 mi 1 May 2024 12.4 mi 1 May 2025 Longest moving" in words(text)
+    assert "Ride Record All years 2025 Longest distance 12.4 mi 1 May 2024 12.4 mi 1 May 2025 Longest moving" in words(
+        text
+    )
     assert re.search(r"Eddington numbers .* Ride 8 7 1 day of 9 miles or more", words(text)), words(text)
     assert "7 days 1 May 2025 7 May 2025" in words(text)
     dashboard.later(days=200)
