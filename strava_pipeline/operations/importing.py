@@ -16,7 +16,7 @@ from strava_pipeline.core.errors import PipelineError, SourceError
 from strava_pipeline.core.files.archive_csv import ArchiveRow
 from strava_pipeline.core.files.objects import Holders, Numbering
 from strava_pipeline.core.limits import ImportLimits
-from strava_pipeline.ingest.archive.container import Container, open_container
+from strava_pipeline.ingest.archive.container import Container, Kind, open_container
 from strava_pipeline.ingest.archive.contents import Contents, ImportReader, KeptFile, Role, contents
 from strava_pipeline.ingest.archive.earlier_rows import EarlierRows
 from strava_pipeline.ingest.archive.entry import (
@@ -63,6 +63,7 @@ class LandReport:
     known: int = 0  # paths of which everything was there already
     problems: list[str] = field(default_factory=list)
     left_out: dict[str, list[str]] = field(default_factory=dict)  # names of files that are not kept, by kind
+    unsupported: list[str] = field(default_factory=list)  # names of paths that are a file of a kind that is not read
     unknown: set[str] = field(default_factory=set)  # columns and sports that nothing is known of; kept as they are
 
 
@@ -111,6 +112,8 @@ class _Landing:
         report.problems += map(str, faults)
         for kind, names in found.left_out.items():
             report.left_out.setdefault(kind, []).extend(names)
+            if container.kind is Kind.FILE:
+                report.unsupported.extend(names)
         for export in found.exports:
             header = export.activities.header
             report.unknown |= {*header.unnamed, *header.unknown, *export.activities.unknown_sports}

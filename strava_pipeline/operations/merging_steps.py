@@ -86,6 +86,7 @@ def land_files(run: RunContext, paths: Sequence[Path], limits: ImportLimits, *, 
             "problems": len(report.problems),
             **if_any(unknown_columns_and_sports=sorted(report.unknown)[:_EXAMPLES]),
             **problems,
+            **if_any(unsupported_files=report.unsupported[:_EXAMPLES]),
             **if_any(left_out_by_kind={kind: len(names) for kind, names in report.left_out.items()}),
             "seconds": seconds.value,
         },
@@ -99,7 +100,7 @@ def read_imports(run: RunContext, limits: ImportLimits) -> StepReport:
     """Read the files that were imported and make activities of them."""
     with timed() as seconds, run.exclusive(LOCK):
         activities = 0
-        files, problems = read_unread_files(run.lake, run.progress, limits)
+        files, problems, first_problems = read_unread_files(run.lake, run.progress, limits)
         if lacks_activities(run.lake):
             with progressing(run.progress, "Making activities of them", None) as advance:
                 activities = make_activities(run, advance)
@@ -108,6 +109,7 @@ def read_imports(run: RunContext, limits: ImportLimits) -> StepReport:
         {
             "files_read": files,
             "files_with_problems": problems,
+            **if_any(first_problems=first_problems[:_EXAMPLES]),
             "activities": activities,
             "seconds": seconds.value,
         },

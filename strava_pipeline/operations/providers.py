@@ -177,7 +177,7 @@ def fetch_provider_files(
                 fetch.fetch(years)
                 ending.stopped, ending.problem = fetch.report.stopped, fetch.given_up
         with run.exclusive(LOCK):
-            files, problems = read_unread_files(run.lake, run.progress, limits)
+            files, problems, _ = read_unread_files(run.lake, run.progress, limits)
     fetched = fetch.report
     stopped = fetched.stopped or fetch.given_up or None
     left = {"missing": fetch.missing, "waiting_for_retry": fetch.resting}

@@ -12,6 +12,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wai
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import PurePosixPath
 
 from strava_pipeline.core.errors import PipelineError
 from strava_pipeline.core.limits import ImportLimits
@@ -91,13 +92,24 @@ def read_files(
     return problems
 
 
-def read_unread_files(lake: Lake, progress: Progress, limits: ImportLimits) -> tuple[int, int]:
-    """Read the files that were not read yet: how many there were, and how many had a problem. The caller holds their lock."""
+def read_unread_files(lake: Lake, progress: Progress, limits: ImportLimits) -> tuple[int, int, list[str]]:
+    """Read the files that were not read yet. The caller holds their lock.
+
+    How many there were, how many had a problem, and these problems with the files' names, as far as they have a reading.
+    """
     files = unread_files(lake)
     if not files:
-        return 0, 0
+        return 0, 0, []
     with progressing(progress, "Reading files", len(files)) as advance:
-        return len(files), read_files(lake, files, advance, limits=limits)
+        problems = read_files(lake, files, advance, limits=limits)
+    return len(files), problems, list(_problems(lake, files)) if problems else []
+
+
+def _problems(lake: Lake, files: list[UnreadFile]) -> Iterator[str]:
+    for each in files:
+        reading = reading_of(lake, each.sha256)
+        if reading is not None and reading.problem is not None:
+            yield f"{PurePosixPath(each.name).name}: {reading.problem}"
 
 
 def _read_alone(lake: Lake, files: list[UnreadFile], limits: ImportLimits) -> Iterator[bool]:

@@ -29,6 +29,7 @@ from strava_pipeline.settings import Settings
 LISTING, DETAILS, STREAMS = "bronze_activities", "bronze_activity_details", "bronze_activity_streams"
 FILE_BRONZE, FILE_READINGS = "bronze_files", "file_readings"
 IMPORT_JOB, MERGE_FILES_JOB = "import_files", "merge_files"  # the verb `import`; the first one not by year
+IMPORT_ALL_JOB = "import_and_merge"  # the same in one run: what a person asks for on the dashboard
 PROFILE_JOB, NEW_GEAR_JOB = "profile", "new_gear"  # not by year
 RECONCILE_JOB = "reconcile"
 TRIPS_JOB, TRIP_REPLAY_JOB = "trips", "replay_trips"  # the second one not by year
@@ -186,6 +187,11 @@ JOBS: dict[str, Job] = {
             MERGE_FILES_JOB,
             MERGE_FILES,
             "Merge what was imported: activities, details, tracks; publish. Makes no call.",
+        ),
+        Job(
+            IMPORT_ALL_JOB,
+            (*IMPORT, *MERGE_FILES),
+            "Take in files and archives, merge what was read out of them, publish: all in one run. Makes no call.",
         ),
         Job(PROFILE_JOB, ("athlete", "gear"), "Fetch the athlete and all gear again."),
         Job(NEW_GEAR_JOB, ("gear",), "Fetch gear that appeared.", {"gear": {"new_gear_only": True}}),

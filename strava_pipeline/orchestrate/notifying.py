@@ -4,13 +4,13 @@ What a notification is, lake/notifications.py says. Errors that are not ours may
 the type alone (run_log.fault).
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 import dagster as dg
 
-from strava_pipeline.core.text import counted
+from strava_pipeline.core.text import counted, printable
 from strava_pipeline.lake.notifications import Notification, notify
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.requests import end_request
@@ -19,6 +19,7 @@ from strava_pipeline.operations.years import years_in_words
 from strava_pipeline.orchestrate.runs import years_of_run
 from strava_pipeline.orchestrate.tags import REQUEST
 
+MOST_NAMED = 10  # files in the message of a request; the table `files` has all
 Reports = Mapping[str, Mapping[str, Any]]
 """What each asset of a run reported, by asset."""
 _CHANGED = (("inserted", "new"), ("updated", "changed"), ("deleted", "deleted"), ("restored", "back again"))
@@ -31,7 +32,8 @@ def note_end(
     notify_of_run(lake, run, ui, outcome, why, reports, at)
     if (request := run.tags.get(REQUEST)) is not None:
         is_done = outcome.name in ("done", "stopped early")
-        end_request(lake, request, "done" if is_done else "failed", at, why or outcome.why, run.run_id)
+        message = why or outcome.why or (_taken_in(reports) if is_done else "")
+        end_request(lake, request, "done" if is_done else "failed", at, message, run.run_id)
 
 
 def notify_of_run(
@@ -57,6 +59,32 @@ def notify_of_run(
     if proposed := reports.get("proposed_changes", {}).get("newly_proposed"):
         message = f"{counted(proposed, 'change')} at your services wait for a yes or a no."
         notify(lake, "info", message, at, link="strava-pipeline changes list", run_id=run.run_id)
+
+
+def _taken_in(reports: Reports) -> str:
+    """What came of an import, and what was left out and why; empty where a run took no files in."""
+    landed, read = reports.get("bronze_files"), reports.get("file_readings", {})
+    if landed is None:
+        return ""
+    files, activities = landed["new_files"], read.get("activities", 0)
+    came = f"{counted(files, 'file')} came in, with {counted(activities, 'activity')}." if files else "No file came in."
+    if not files and landed["dagster/row_count"]:
+        came = "No file came in: all of them were here already."
+    unsupported = [
+        f"{printable(name)} (it is of a kind that is not read)" for name in landed.get("unsupported_files", ())
+    ]
+    problems = [*landed.get("first_problems", ()), *read.get("first_problems", ())]
+    others = sum(landed.get("left_out_by_kind", {}).values()) - len(unsupported)
+    of_archives = f"{counted(others, 'other file')} of archives and folders held no activities." if others > 0 else ""
+    parts = [came, _some("Left out", unsupported), _some("With problems", problems), of_archives]
+    return " ".join(filter(None, parts))
+
+
+def _some(title: str, found: Sequence[str]) -> str:
+    """The first of what was found, in a sentence; empty where nothing was."""
+    more = f"; and {len(found) - MOST_NAMED} more" if len(found) > MOST_NAMED else ""
+    text = f"{title}: {'; '.join(found[:MOST_NAMED])}{more}"
+    return (text if text.endswith(".") else f"{text}.") if found else ""
 
 
 def is_about_failure(made: Notification) -> bool:

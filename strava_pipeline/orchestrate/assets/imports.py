@@ -52,6 +52,7 @@ def import_assets(limits: ImportLimits) -> list[dg.AssetsDefinition]:
                 "all_taken_in", asset=FILE_BRONZE, description="No file of the import had to be left out."
             )
         ],
+        op_tags=STEP_FIRST,  # as the two below: before what reads them in the same run, by way of `imports`
     )
     def bronze_files(context: dg.AssetExecutionContext, config: ImportConfig, run: Run) -> Iterator[Result]:
         paths = [Path(path) for path in config.paths]
@@ -65,6 +66,7 @@ def import_assets(limits: ImportLimits) -> list[dg.AssetsDefinition]:
         owners=[OWNER],
         description="The result of reading each file, its points, and the activities from files and lists, in the shapes of "
         "Strava's API, so that all later steps have one kind of input.",
+        op_tags=STEP_FIRST,
     )
     def file_readings(context: dg.AssetExecutionContext, run: Run) -> Iterator[Result]:
         yield from reported(context, read_imports(run, limits))
@@ -78,7 +80,7 @@ def import_assets(limits: ImportLimits) -> list[dg.AssetsDefinition]:
         description=table_description(FILES),
         metadata=described(FILES.name),
         check_specs=[table_spec(FILES.name, FILES.name)],
-        op_tags=STEP_FIRST,  # before what reads it in the same run, by way of `imports`
+        op_tags=STEP_FIRST,
     )
     def files(context: dg.AssetExecutionContext, run: Run) -> Iterator[Result]:
         yield from reported(context, list_files(run))

@@ -24,6 +24,7 @@ from strava_pipeline.lake.imports.merge import years_with_unmerged_imports
 from strava_pipeline.lake.imports.undo import is_undo_finished
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.providers import limited_until
+from strava_pipeline.lake.requests import ImportWanted, Request, open_requests
 from strava_pipeline.operations.events import years_behind_events, years_of_events
 from strava_pipeline.operations.importing import inbox_marks
 from strava_pipeline.operations.years import year_range
@@ -31,6 +32,7 @@ from strava_pipeline.orchestrate.asset_jobs import asset_jobs
 from strava_pipeline.orchestrate.jobs import (
     EVENTS_JOB,
     FILE_BRONZE,
+    IMPORT_ALL_JOB,
     IMPORT_JOB,
     JOBS,
     MERGE_FILES_JOB,
@@ -59,7 +61,8 @@ def inbox_sensor(settings: Settings, status: dg.DefaultSensorStatus) -> dg.Senso
     )
     def inbox(context: dg.SensorEvaluationContext) -> dg.RunRequest | dg.SkipReason:
         lake = Lake(settings.data_dir)
-        there = {path: _state(lake, path) for path in _dropped(lake.inbox_files)}
+        asked_for = _asked_for(lake)
+        there = {path: _state(lake, path) for path in _dropped(lake.inbox_files) if not asked_for(path.name)}
         before: dict[str, str] = json.loads(context.cursor or "{}")
         unchanged = [path for path, state in there.items() if before.get(path.name) == state]
         context.update_cursor(json.dumps({path.name: state for path, state in there.items()}))
@@ -97,7 +100,7 @@ def imported_sensor(settings: Settings, status: dg.DefaultSensorStatus) -> dg.Se
             run for run in context.instance.get_runs(filters=dg.RunsFilter(statuses=UNFINISHED)) if is_ours(run, lake)
         ]
         for run in at_work:
-            if run.job_name in (IMPORT_JOB, MERGE_FILES_JOB):
+            if run.job_name in (IMPORT_JOB, MERGE_FILES_JOB, IMPORT_ALL_JOB):
                 return dg.SkipReason(f"Run {run.run_id} is at work on it.")
         names = [one.name for one in imports(lake)]
         unread = [name for name in names if not has_activities(lake, name)]
@@ -120,6 +123,13 @@ def imported_sensor(settings: Settings, status: dg.DefaultSensorStatus) -> dg.Se
         )
 
     return imported
+
+
+def _asked_for(lake: Lake) -> Callable[[str], bool]:
+    """Whether a request that has not ended takes in what has this name in the inbox: its run says what became of it."""
+    wanted = [each.wanted for each in open_requests(lake) if isinstance(each, Request)]
+    asked = [each.names for each in wanted if isinstance(each, ImportWanted)]
+    return lambda name: any(not names or name in names for names in asked)
 
 
 def _dropped(inbox: Path) -> list[Path]:

@@ -38,7 +38,7 @@ from strava_pipeline.orchestrate.jobs import (
     APPLIED_CHANGES,
     APPLY_JOB,
     FILE_BRONZE,
-    IMPORT_JOB,
+    IMPORT_ALL_JOB,
     JOBS,
     LISTING,
     MATCHING,
@@ -57,7 +57,7 @@ from strava_pipeline.orchestrate.tags import DATA_DIR, FIRST, REQUEST
 from strava_pipeline.settings import Settings
 
 INTERVAL = 5  # seconds: who presses a button looks at it that long
-_JOBS = ("flow", "refresh", "backfill", APPLY_JOB, IMPORT_JOB)
+_JOBS = ("flow", "refresh", "backfill", APPLY_JOB, IMPORT_ALL_JOB)
 _NOT_LOADED = (
     "A provider was enabled since Dagster read providers.toml. Start Dagster again (`strava-pipeline service restart`), then ask "
     "again."
@@ -158,7 +158,8 @@ def _planned(settings: Settings, wanted: Wanted, now: datetime) -> dg.RunRequest
             return _of(SETTINGS_JOB, [], {"ops": {SETTINGS_OP: {"config": config}}})
         case ImportWanted(names=names):
             paths = [str(path.absolute()) for path in paths_of_import(Lake(settings.data_dir), names)]
-            return _of(IMPORT_JOB, [], JOBS[IMPORT_JOB].run_config(**{FILE_BRONZE: {"paths": paths}}))
+            config = JOBS[IMPORT_ALL_JOB].run_config(**{FILE_BRONZE: {"paths": paths}})
+            return _of(IMPORT_ALL_JOB, years.all, config)  # of which years the files are is known when they are read
 
 
 def _of(job: str, years: Sequence[int], config: dict[str, object]) -> dg.RunRequest:

@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from dagster import DagsterRunStatus
+from dagster import DagsterRun, DagsterRunStatus
 
 from strava_pipeline.lake.locks import live_run
+from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.requests import (
     ApplyWanted,
     BackfillWanted,
@@ -26,9 +27,12 @@ from strava_pipeline.lake.requests import (
 )
 from strava_pipeline.operations.changes.asking import propose_month
 from strava_pipeline.operations.dashboard import DashboardPipeline
+from strava_pipeline.operations.log_files import DONE
 from strava_pipeline.orchestrate.build import build_defs
+from strava_pipeline.orchestrate.notifying import note_end
 from strava_pipeline.orchestrate.sensors.requests import run_request
 from strava_pipeline.orchestrate.tags import REQUEST
+from strava_pipeline_tests.imports import a_gpx
 from strava_pipeline_tests.orchestrate.sensors.ticks import Watch, watched
 from strava_pipeline_tests.providers.test_comparing import at_strava, choose
 from strava_pipeline_tests.providers.worlds import list_at_strava, world_of
@@ -115,6 +119,53 @@ def test_what_can_no_longer_be_done_ends_with_the_reason(watch: Watch) -> None:
     assert other.with_suffix(".state.json").exists()
 
 
+def test_an_import_has_ended_when_its_activities_are_published_and_names_what_was_left_out(watch: Watch) -> None:
+    rig, folder = watch.rig, watch.rig.lake.inbox_files
+    folder.mkdir(parents=True)
+    (folder / "ride.gpx").write_bytes(a_gpx())
+    (folder / "note.txt").write_text("no activity")
+    (folder / "odd.fit").write_bytes(b"no fit")
+    request = ask(watch, ImportWanted(kind="import"))
+    watch.tick("inbox")
+    assert watch.tick("inbox")[0] is None, "a request is about to take in the same files"
+    asked, _ = watch.tick("requests")
+    assert asked is not None
+    assert watch.launch(asked).status is SUCCESS
+    ended = view(watch, request)
+    assert (ended.status, rig.one("SELECT count(*) FROM activities")) == ("done", 1)
+    assert ended.message == (
+        "2 files came in, with 1 activity. Left out: note.txt (it is of a kind that is not read). With problems: odd.fit: "
+        "It is neither FIT, GPX, TCX nor KML, whatever .fit says."
+    )
+    assert watch.tick("imported") == (None, "All of it is in the warehouse.")
+
+
+@pytest.mark.parametrize(
+    ("landed", "read", "message"),
+    [
+        ({"new_files": 0, "dagster/row_count": 0, "unsupported_files": ["a.txt"], "left_out_by_kind": {"txt": 1}}, {},
+         "No file came in. Left out: a.txt (it is of a kind that is not read)."),
+        ({"new_files": 0, "dagster/row_count": 3}, {"activities": 0}, "No file came in: all of them were here already."),
+        ({"new_files": 1, "dagster/row_count": 1, "left_out_by_kind": {"json": 2}}, {"activities": 1_200},
+         "1 file came in, with 1,200 activities. 2 other files of archives and folders held no activities."),
+        ({"new_files": 12, "dagster/row_count": 12, "unsupported_files": ["\u202etxt.exe"], "left_out_by_kind": {"exe": 1}},
+         {"activities": 0, "first_problems": [f"{n}.fit: It is empty." for n in range(12)]},
+         "12 files came in, with 0 activities. Left out: \\u202etxt.exe (it is of a kind that is not read). With problems: "
+         + "; ".join(f"{n}.fit: It is empty." for n in range(10)) + "; and 2 more."),
+    ],
+)  # fmt: skip
+def test_what_an_import_says_names_some_of_what_was_left_out(
+    tmp_path: Path, landed: dict[str, Any], read: dict[str, Any], message: str
+) -> None:
+    lake, at = Lake(tmp_path), datetime.now(UTC)
+    request = keep_request(lake, ImportWanted(kind="import"), at, "a test")
+    run = DagsterRun("import_and_merge", run_id="0", tags={REQUEST: request.id})
+    note_end(lake, run, None, DONE, "", {"bronze_files": landed, "file_readings": read}, at)
+    found = request_view(lake, lake.data_dir, request.id, at)
+    assert found is not None
+    assert (found.status, found.message) == ("done", message)
+
+
 def test_what_dagster_has_no_job_for_yet_holds_up_nothing_else(watch: Watch) -> None:
     watch.rig.settings.providers_config.write_text("[providers.spreadsheet]\nenabled = true\n")
     new, known = ask(watch, BackfillWanted(kind="backfill", year=2025)), ask(watch)
@@ -156,5 +207,5 @@ def test_each_kind_has_its_job_years_and_config(tmp_path: Path, monkeypatch: pyt
     assert found["sync_month"][2]["matching"]["config"]["months"] == ["2025-06"]
     assert found["apply_changes"] == ("apply_changes", "2025", {"applied_changes": {"config": {"ids": [change]}}})
     assert found["backfill"][:2] == ("backfill_sources", "2025")
-    assert found["import"][:2] == ("import_files", None)
+    assert found["import"][:2] == ("import_and_merge", "2026")
     assert [Path(one).name for one in found["import"][2]["bronze_files"]["config"]["paths"]] == ["one.zip"]
