@@ -14,9 +14,9 @@ from strava_pipeline.operations.changes.deciding import decide_each, seal_of, sh
 from strava_pipeline.operations.changes.months import calendar_of, compared_month
 from strava_pipeline.operations.changes.proposing import left_out_now, states_now
 from strava_pipeline.operations.changing_settings import chosen_settings
-from strava_pipeline.operations.provider_access import provider_statuses
 from strava_pipeline.operations.requesting import refuse_request
-from strava_pipeline.operations.strava_access import primed_clock
+from strava_pipeline.operations.service_statuses import service_statuses
+from strava_pipeline.operations.strava_access import login_problem, primed_clock
 from strava_pipeline.settings import Settings
 
 DECIDED_BY = "dashboard"
@@ -53,7 +53,10 @@ class DashboardPipeline:
         return decide_each(self.settings, wanted, DECIDED_BY)
 
     def providers(self) -> dict[str, Any]:
-        return {name: asdict(one) for name, one in provider_statuses(self.settings, self._now()).items()}
+        return service_statuses(self.settings, self._now())
+
+    def strava_problem(self) -> str | None:
+        return login_problem(self.settings)
 
     def settings_now(self) -> dict[str, Any]:
         return chosen_settings(self.settings)

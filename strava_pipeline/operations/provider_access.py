@@ -4,8 +4,8 @@ For `status`, `doctor`, `plan` and `purge`. Nothing here makes a call. The calls
 """
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from math import ceil
@@ -195,12 +195,17 @@ class ProviderStatus:
     webhooks: Deliveries | None
 
 
-def provider_statuses(settings: Settings, now: datetime) -> dict[str, ProviderStatus]:
-    """The status of each enabled provider, by name. Raises UnusableProvidersError."""
+def provider_statuses(
+    settings: Settings, now: datetime, published: Mapping[str, int] | None = None
+) -> dict[str, ProviderStatus]:
+    """The status of each enabled provider, by name. Raises UnusableProvidersError.
+
+    `published`: as `published_activities` gives it, where whoever asks has it.
+    """
     lake, states = Lake(settings.data_dir), provider_states(settings)
     if not states:
         return {}
-    published = _published_activities(lake, list(states))
+    published = published or published_activities(lake, list(states))
     unreadable = Counter(row.source for row in unreadable_rows(lake))
     held = Counter(each.source for each, _ in failing_now(lake) if each.files.is_quarantined)
     found = {}
@@ -236,13 +241,14 @@ def _limit_of(
     return ("short_term", short) if short is not None and short > now else (None, None)
 
 
-def _published_activities(lake: Lake, names: list[str]) -> dict[str, int] | None:
+def published_activities(lake: Lake, names: Sequence[str]) -> dict[str, int] | None:
+    """How many present activities of these services are published; None: nothing usable is."""
     if not lake.snapshot.exists():
         return None
-    with snapshot(lake) as connection:
-        if is_outdated(connection):
-            return None
-        return {name: sum(rows_of_source(connection, name).values()) for name in names}
+    with suppress(PipelineError), snapshot(lake) as connection:
+        if not is_outdated(connection):
+            return {name: sum(rows_of_source(connection, name).values()) for name in names}
+    return None
 
 
 def providers_health(settings: Settings, now: datetime) -> list[Finding]:

@@ -21,7 +21,7 @@ from strava_pipeline.lake.requests import (
     Wanted,
 )
 from strava_pipeline.operations.changes.proposing import states_now
-from strava_pipeline.operations.strava_access import access_problem
+from strava_pipeline.operations.strava_access import login_problem
 from strava_pipeline.operations.years import year_range
 from strava_pipeline.settings import Settings
 
@@ -52,7 +52,7 @@ def refuse_request(settings: Settings, wanted: Wanted, now: datetime) -> None:
 
 def _refuse_service(settings: Settings, name: str) -> None:
     if name == STRAVA:
-        reason = access_problem(settings)
+        reason = login_problem(settings)
     elif name not in enabled_providers(settings):
         raise MisuseError(
             f"No service of that name is enabled. Enabled: {', '.join([STRAVA, *enabled_providers(settings)])}."
@@ -64,9 +64,13 @@ def _refuse_service(settings: Settings, name: str) -> None:
 
 
 def _refuse_nobody(settings: Settings) -> None:
-    """MisuseError where there is no service to ask."""
-    if settings.client_id is None and not enabled_providers(settings):
+    """MisuseError where there is no service that can be asked."""
+    reasons = [login_problem(settings)] if settings.client_id is not None else []
+    reasons += [missing_login(name, settings) for name in enabled_providers(settings)]
+    if not reasons:
         raise MisuseError("There is no service to ask: no login of Strava is set, and providers.toml enables none.")
+    if all(reasons):
+        raise MisuseError(" ".join(filter(None, reasons)))
 
 
 def years_of_approved(settings: Settings, ids: Collection[str], now: datetime) -> list[int]:

@@ -72,6 +72,26 @@ def access_problem(settings: Settings) -> str | None:
     return None if has_login(settings) else "There is no login yet. Run `strava-pipeline auth`."
 
 
+def login_problem(settings: Settings) -> str | None:
+    """Why a pull from Strava would fail, for a person, as far as is known here; None: nothing says that it would.
+
+    More than `access_problem`: also a login that Strava refused, one that can't be read, and an application that is not set.
+    """
+    if reason := access_problem(settings):
+        return reason
+    if settings.client_id is None or settings.client_secret is None:
+        return (
+            "STRAVA_CLIENT_ID and STRAVA_CLIENT_SECRET are not both set: `strava-pipeline doctor` says where they go."
+        )
+    try:
+        refused = login_state(settings).refused_at
+    except PipelineError:  # whose text names the file
+        return "The login of Strava can't be read: `strava-pipeline doctor` says what to do."
+    if refused is None:
+        return None
+    return f"Strava refused the login on {refused:%Y-%m-%d %H:%M} UTC. Log in again: `strava-pipeline auth`."
+
+
 def secret_files(settings: Settings) -> Iterator[Path]:
     """The files of the login and of the webhook subscription, what dead processes left of them, and their locks."""
     folder = settings.secrets_dir

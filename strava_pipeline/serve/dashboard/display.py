@@ -1,5 +1,6 @@
 """Values as pages show them, in the athlete's units: the filters of the templates. Values come in metres, seconds and m/s."""
 
+import re
 from collections.abc import Callable, Mapping
 from datetime import date, datetime
 from math import isfinite
@@ -180,6 +181,15 @@ def best(value: float, measure: str) -> str:
     return whole(value, "W") if measure == "watts" else clock(value)
 
 
+_CODE = re.compile(r"`([^`]+)`")
+
+
+def prose(text: str) -> Markup:
+    """A sentence of ours, in which `lines to type` stand between backticks, as in messages of the command line."""
+    parts = _CODE.split(printable(text))
+    return Markup("").join(Markup("<code>{}</code>").format(part) if at % 2 else part for at, part in enumerate(parts))
+
+
 def name(text: str | None, longest: int = LONGEST) -> Markup:
     """A name that somebody wrote, cut to its length, set apart from the direction of the text around it."""
     words = " ".join((text or "").split())
@@ -220,6 +230,7 @@ FILTERS: Mapping[str, Callable[..., Any]] = {
     "text_moment": text_moment,
     "month": month,
     "name": name,
+    "prose": prose,
     "service": service,
     "sport": sport,
     "group": group_name,

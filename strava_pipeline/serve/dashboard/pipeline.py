@@ -42,7 +42,11 @@ class Pipeline(Protocol):
         ...
 
     def providers(self) -> Mapping[str, Any]:
-        """How each enabled service stands, by name."""
+        """How each service that is used stands, Strava among them, by name, each with its `limits` of calls."""
+        ...
+
+    def strava_problem(self) -> str | None:
+        """Why Strava can't be asked, for a person; None: nothing says so."""
         ...
 
     def settings_now(self) -> Mapping[str, Any]:

@@ -42,6 +42,7 @@ def render(request: Request, name: str, values: Mapping[str, Any], *, status: in
         "navigation": NAVIGATION if session else (),
         "path": request.scope["path"],
         "csrf_token": session.csrf_token if session else None,
+        "strava_problem": site.pipeline.strava_problem,
         "published": _local(published_at(site.lake), site.settings.timezone) if session else None,
     }
     return HTMLResponse(_templates().get_template(name).render({**layout, **values}), status)

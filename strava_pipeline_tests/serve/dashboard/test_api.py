@@ -118,7 +118,7 @@ def test_calendar_services_gear_and_a_year(api: TestClient) -> None:
     assert {month: one["activities"] for month, one in months.items()} == {"2025-05": 7, "2025-04": 0}
     assert len(api.get("/api/calendar").json()["months"]) == 12
     assert api.get("/api/calendar/2025-05").json()["rows"].keys() == {str(n) for n in range(1, 8)}
-    assert api.get("/api/providers").json() == {"providers": {}}
+    assert api.get("/api/providers").json()["providers"].keys() == {"strava"}
     gear = api.get("/api/gear").json()
     assert gear["maintenance"] == {}
     assert (gear["gear"]["strava"]["b1"]["distance_m"], gear["gear"]["strava"]["b1"]["last_on"]) == (

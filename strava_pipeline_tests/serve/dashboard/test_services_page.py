@@ -1,0 +1,97 @@
+"""Strava among the services: its login, limits and pull on the pages, with a real login file and ledger."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from starlette.testclient import TestClient
+
+from strava_pipeline.core.errors import Ceiling
+from strava_pipeline.ingest.strava.access import note_revocation
+from strava_pipeline.ingest.strava.budget import make_budget
+from strava_pipeline.ingest.strava.token_store import StoredToken, token_store
+from strava_pipeline.settings import Settings
+from strava_pipeline_tests.serve.dashboard.conftest import Dashboard
+from strava_pipeline_tests.serve.dashboard.test_pages import page, words
+
+NO_LOGIN = "There is no login yet. Run strava-pipeline auth ."
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    folders = {name: tmp_path / name for name in ("data_dir", "secrets_dir", "ledger_dir", "logs_dir")}
+    application = {"client_id": "1", "client_secret": "hush", "providers_config": tmp_path / "providers.toml"}
+    return Settings.load(_env_file=None, first_year=2020, **folders, **application)
+
+
+@pytest.fixture
+def site(settings: Settings) -> Iterator[TestClient]:
+    made = Dashboard(settings, time=datetime.now(UTC))
+    yield made.browser()
+    made.site.records.close()
+
+
+def log_in(settings: Settings, **more: int) -> None:
+    token_store(settings).save(StoredToken({"refresh_token": "hush", "scope": "read,activity:read_all", **more}))
+
+
+def test_an_empty_folder_says_to_log_in_first_and_no_button_asks_for_what_would_be_refused(site: TestClient) -> None:
+    home = words(page(site, "/"))
+    assert f"Needs your attention Strava: {NO_LOGIN}" in home
+    assert f"no activities here yet. {NO_LOGIN} Then type strava-pipeline flow" in home
+    services = words(page(site, "/providers"))
+    assert (NO_LOGIN in services, "Never listed" in services, "Pull Strava now" in services) == (True, True, False)
+    assert f"{NO_LOGIN} Then type" in words(page(site, "/activities"))
+
+
+def test_strava_has_its_limits_and_a_button_and_says_when_a_limit_is_used_up(
+    site: TestClient, settings: Settings
+) -> None:
+    log_in(settings)
+    budget = make_budget(settings)
+    budget.record_answer({"X-RateLimit-Limit": "200,2000", "X-RateLimit-Usage": "12,150"})
+    text = page(site, "/providers")
+    seen = words(text)
+    assert "12 of 200 calls in 15 minutes used, 188 left until" in seen
+    assert "150 of 2,000 calls in a day used, 1,850 left until" in seen
+    assert ("Pull Strava now" in seen, "lets no more calls" in seen) == (True, False)
+    assert "Needs your attention" not in words(page(site, "/"))
+    assert site.post("/requests", data={"kind": "pull", "provider": "strava"}).status_code == 202
+    budget.record_answer({"X-RateLimit-Limit": "200,2000", "X-RateLimit-Usage": "12,2000"})
+    resets = next(each.resets_at for each in budget.remaining().ceilings if each.ceiling == Ceiling("overall", "day"))
+    assert f"Strava lets no more calls through until {resets:%Y-%m-%d %H:%M} UTC" in words(page(site, "/"))
+    assert "It lets no more calls through until" in words(page(site, "/providers"))
+    strava = site.get("/api/providers").json()["providers"]["strava"]
+    assert (strava["rate_limit"], strava["limits"]["calls in a day"]["left"]) == ("long_term", 0)
+
+
+def test_a_login_that_was_refused_or_taken_away_is_on_both_pages_and_refuses_requests(
+    site: TestClient, settings: Settings
+) -> None:
+    asked = ({"kind": "pull", "provider": "strava"}, {"kind": "sync_month", "month": "2024-05"})
+    log_in(settings, refused_at=int(datetime(2026, 3, 1, 8, tzinfo=UTC).timestamp()))
+    for path in ("/", "/providers"):
+        assert "refused the login on 2026-03-01 08:00 UTC. Log in again: strava-pipeline auth" in words(
+            page(site, path)
+        )
+    note_revocation(settings, datetime(2026, 3, 2, tzinfo=UTC))
+    for path in ("/", "/providers"):
+        assert "took this application's access away on 2026-03-02" in words(page(site, path)).replace("&#39;", "'")
+    for form in asked:
+        answer = site.post("/requests", data=form)
+        assert (answer.status_code, "access away" in answer.json()["detail"]) == (400, True), form
+    token_store(settings).path.write_text("hush")
+    assert "hush" not in page(site, "/") + page(site, "/providers")
+
+
+def test_a_folder_that_uses_another_service_alone_is_not_told_to_log_in_at_strava(tmp_path: Path) -> None:
+    config = tmp_path / "providers.toml"
+    config.write_text("[providers.spreadsheet]\nenabled = true\n")
+    alone = {"data_dir": tmp_path / "data", "secrets_dir": tmp_path / "secrets", "providers_config": config}
+    made = Dashboard(Settings.load(_env_file=None, **alone))
+    try:
+        assert made.browser().get("/api/providers").json()["providers"].keys() == {"spreadsheet"}
+        assert "Strava: " not in words(page(made.browser(), "/"))
+    finally:
+        made.site.records.close()
