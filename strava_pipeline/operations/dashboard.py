@@ -14,6 +14,7 @@ from strava_pipeline.operations.changes.deciding import decide_each, seal_of, sh
 from strava_pipeline.operations.changes.months import calendar_of, compared_month
 from strava_pipeline.operations.changes.proposing import left_out_now, states_now
 from strava_pipeline.operations.changing_settings import chosen_settings
+from strava_pipeline.operations.estimating import backfill_estimate
 from strava_pipeline.operations.requesting import refuse_request
 from strava_pipeline.operations.service_statuses import service_statuses
 from strava_pipeline.operations.strava_access import login_problem, primed_clock
@@ -57,6 +58,9 @@ class DashboardPipeline:
 
     def strava_problem(self) -> str | None:
         return login_problem(self.settings)
+
+    def backfill_estimate(self, year: int | None) -> dict[str, Any]:
+        return backfill_estimate(self.settings, year, self._now())
 
     def settings_now(self) -> dict[str, Any]:
         return chosen_settings(self.settings)

@@ -1,5 +1,6 @@
 """Asking for a run, and how it stands: what buttons of other pages send. The same requests as `/api/requests`."""
 
+import re
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -56,9 +57,10 @@ def _page(request: Request, view: RequestView | None, now: datetime, *, status: 
 
 
 def _wanted(fields: dict[str, Any], ids: list[str]) -> Wanted:
+    given: dict[str, Any] = {name: values[0] for name, values in fields.items()}
+    if re.fullmatch("[0-9]{1,4}", given.get("year", "")):
+        given["year"] = int(given["year"])
     try:
-        return _WANTED.validate_python(
-            {name: values[0] for name, values in fields.items()} | ({"ids": ids} if ids else {})
-        )
+        return _WANTED.validate_python(given | ({"ids": ids} if ids else {}))
     except ValidationError:
         raise ProblemError(400, "The form asks for nothing that can be done. Load the page again.") from None

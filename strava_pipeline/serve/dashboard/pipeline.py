@@ -49,6 +49,10 @@ class Pipeline(Protocol):
         """Why Strava can't be asked, for a person; None: nothing says so."""
         ...
 
+    def backfill_estimate(self, year: int | None) -> Mapping[str, Any]:
+        """What pulling a year (None: the present one) again takes, or why it can't be asked for."""
+        ...
+
     def settings_now(self) -> Mapping[str, Any]:
         """What a person chose about services in providers.toml, with the file's `seal`, as the page of settings shows it."""
         ...

@@ -1,6 +1,7 @@
-"""Strava among the services: its login, limits and pull on the pages, with a real login file and ledger."""
+"""Strava among the services: its login, limits and pull on the pages, with a real login file and ledger; and what a year takes."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -11,7 +12,15 @@ from strava_pipeline.core.errors import Ceiling
 from strava_pipeline.ingest.strava.access import note_revocation
 from strava_pipeline.ingest.strava.budget import make_budget
 from strava_pipeline.ingest.strava.token_store import StoredToken, token_store
+from strava_pipeline.lake.gold.warehouse import exclusively
+from strava_pipeline.lake.paths import Lake
+from strava_pipeline.lake.requests import BackfillWanted, Request, open_requests
+from strava_pipeline.operations.options import ListingOptions
+from strava_pipeline.operations.planning import plan_backfill
+from strava_pipeline.operations.strava_source import StravaSource
+from strava_pipeline.serve.dashboard.display import moment
 from strava_pipeline.settings import Settings
+from strava_pipeline.verbs.options import context_without_run
 from strava_pipeline_tests.serve.dashboard.conftest import Dashboard
 from strava_pipeline_tests.serve.dashboard.test_pages import page, words
 
@@ -69,7 +78,7 @@ def test_strava_has_its_limits_and_a_button_and_says_when_a_limit_is_used_up(
 def test_a_login_that_was_refused_or_taken_away_is_on_both_pages_and_refuses_requests(
     site: TestClient, settings: Settings
 ) -> None:
-    asked = ({"kind": "pull", "provider": "strava"}, {"kind": "sync_month", "month": "2024-05"})
+    asked = ({"kind": "pull", "provider": "strava"}, {"kind": "backfill", "year": "2024"})
     log_in(settings, refused_at=int(datetime(2026, 3, 1, 8, tzinfo=UTC).timestamp()))
     for path in ("/", "/providers"):
         assert "refused the login on 2026-03-01 08:00 UTC. Log in again: strava-pipeline auth" in words(
@@ -95,3 +104,38 @@ def test_a_folder_that_uses_another_service_alone_is_not_told_to_log_in_at_strav
         assert "Strava: " not in words(page(made.browser(), "/"))
     finally:
         made.site.records.close()
+
+
+def test_a_year_is_pulled_again_after_the_page_showed_what_it_takes(site: TestClient, settings: Settings) -> None:
+    assert NO_LOGIN in words(text := page(site, "/backfill"))
+    assert '<button type="submit">Pull 20' not in text
+    log_in(settings)
+    make_budget(settings).record_answer({"X-RateLimit-Limit": "200,2000", "X-RateLimit-Usage": "12,150"})
+    run = context_without_run(settings)
+    plan, _ = plan_backfill(run, StravaSource(settings, run), [2024], ListingOptions(per_page=None, days=None))
+    text = page(site, "/backfill?year=2024")
+    seen = words(text)
+    assert f"Strava: at least {plan.calls} call : 1 page of the listing, 0 details." in seen
+    assert plan.done_at is not None
+    assert f"no earlier than {moment(plan.done_at)}" in seen
+    assert f"{plan.allowances[plan.governing].left} of them left until" in seen
+    assert "<option selected>2024</option>" in text
+    asked = site.post("/requests", data={"kind": "backfill", "year": "2024"})
+    assert (asked.status_code, "Pull a year: waiting" in asked.text) == (202, True)
+    (request,) = open_requests(Lake(settings.data_dir))
+    assert isinstance(request, Request)
+    assert request.wanted == BackfillWanted(kind="backfill", year=2024)
+    assert "years go from 2020" in words(page(site, "/backfill?year=1999"))
+    for odd in ("1999", "9" * 5000, "2024.0", "+2024"):
+        assert site.post("/requests", data={"kind": "backfill", "year": odd}).status_code == 400
+    page(site, "/backfill?year=0", 400)
+
+
+def test_a_page_does_not_wait_for_a_run_that_merges(
+    site: TestClient, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log_in(settings)
+    monkeypatch.setattr("strava_pipeline.operations.estimating.PATIENCE", 0.0)
+    with ThreadPoolExecutor(1) as other, exclusively(Lake(settings.data_dir)):
+        seen = words(other.submit(page, site, "/backfill").result())
+    assert ("run is at work on the warehouse" in seen, "Pull 20" in seen) == (True, True)

@@ -1,0 +1,82 @@
+"""What a request for a year takes, before a person makes it: by the functions of the command `plan`. No call is made."""
+
+import logging
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any
+
+from strava_pipeline.core.errors import MisuseError, PipelineError
+from strava_pipeline.core.plan import Plan
+from strava_pipeline.lake.gold.warehouse import at_rest
+from strava_pipeline.lake.requests import BackfillWanted
+from strava_pipeline.operations.options import ListingOptions
+from strava_pipeline.operations.planning import plan_backfill
+from strava_pipeline.operations.progress import LogProgress
+from strava_pipeline.operations.provider_access import plan_providers
+from strava_pipeline.operations.requesting import refuse_request
+from strava_pipeline.operations.run_context import run_context
+from strava_pipeline.operations.strava_source import StravaSource
+from strava_pipeline.operations.years import year_range
+from strava_pipeline.settings import Settings
+
+PATIENCE = 2.0  # seconds for a run that has the warehouse open: a page must not wait for a long merge
+_BUSY = (
+    "A run is at work on the warehouse, so what the year takes can't be computed now. Load the page again in a minute."
+)
+
+
+def backfill_estimate(settings: Settings, year: int | None, now: datetime) -> dict[str, Any]:
+    """What pulling a year again takes; None: the present year.
+
+    Returns:
+        `years`: those that can be asked for, the newest first; `year`: the one at hand; `refusal`: why it can't be asked for;
+        `plan`: of Strava, with its calls, limits and end; `providers`: of the other services, by name; `unknown`: why neither
+        could be computed. What does not apply is None or empty.
+    """
+    years = year_range(settings.first_year, now)
+    chosen = years.newest if year is None else year
+    found: dict[str, Any] = {"year": chosen, "years": years.all[::-1]}
+    found |= {"refusal": None, "plan": None, "providers": {}, "unknown": None}
+    try:
+        refuse_request(settings, BackfillWanted(kind="backfill", year=chosen), now)
+    except MisuseError as error:
+        return {**found, "refusal": str(error)}
+    try:
+        return found | _computed(settings, chosen)
+    except PipelineError as error:  # of a warehouse that the next run makes again
+        return {**found, "unknown": str(error)}
+
+
+def _computed(settings: Settings, year: int) -> dict[str, Any]:
+    run = run_context(settings, LogProgress(logging.getLogger(__name__)))
+    with at_rest(run.lake, patience=PATIENCE) as free:
+        if not free:
+            return {"unknown": _BUSY}
+        providers = {name: asdict(each) for name, each in plan_providers(run, settings, [year]).items()}
+        if settings.client_id is None:
+            return {"providers": providers}
+        options = ListingOptions(per_page=None, days=None)
+        plan, _ = plan_backfill(run, StravaSource(settings, run), [year], options)
+    return {"plan": _shown(plan), "providers": providers}
+
+
+def _shown(plan: Plan) -> dict[str, Any]:
+    """`calls_from`, `calls_to`: a likely range where calls are estimated; `done_at`: when the last is made (UTC), begun now."""
+    bounds, governing = plan.bounds, plan.governing
+    return {
+        "calls": plan.calls,
+        "listing_calls": plan.listing + sum(year.listing for year in plan.years),
+        "details_calls": sum(year.details for year in plan.years),
+        "gear_calls": plan.gear,
+        "basis": plan.basis,
+        "calls_from": bounds.fewest if bounds else None,
+        "calls_to": bounds.most if bounds else None,
+        "made_at": plan.made_at,
+        "done_at": plan.done_at,
+        "days": plan.days,
+        "needs_another_day": plan.needs_another_day,
+        "governing": str(governing),
+        "left": plan.allowances[governing].left,
+        "limit": plan.allowances[governing].limit,
+        "resets_at": plan.allowances[governing].resets_at,
+    }
