@@ -8,6 +8,7 @@ from typing import Any
 import polars as pl
 import pytest
 
+from strava_pipeline.core.insights.pacing import Year
 from strava_pipeline.lake.dashboard.activities import (
     ActivityFilter,
     activity_page,
@@ -326,7 +327,7 @@ def test_fitness_comes_out_of_the_warehouse_and_of_what_was_measured(lake: Lake,
     part = heat_map(published, lake, ME, zoom=21, limit=1)
     assert (list(part.cells), part.is_whole, whole.is_whole) == ([whole.cells[0]], False, True)
     assert heat_choices(published, lake, ME).years == [2025]
-    assert load_series(published, ME, date(2025, 1, 1), date(2025, 12, 31)) == {}, "no effort, no power of a meter"
+    assert load_series(published, ME, Year(2025, date(2025, 12, 31))) == {}, "no effort, no power of a meter"
 
 
 def test_gear_records_segments_and_a_year_are_the_warehouses(lake: Lake, published: Connection) -> None:

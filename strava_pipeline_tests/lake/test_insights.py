@@ -1,7 +1,7 @@
 """The files of a year against its goals: which years are written, what is in them, and that they are laid beside gold."""
 
 import json
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from itertools import accumulate
 from pathlib import Path
 from typing import Any
@@ -126,7 +126,14 @@ def test_load_is_carried_on_through_the_rest_since_the_last_activity(lake: Lake)
             assert load.on_day == until
             assert (load.fitness, load.fatigue, load.form) == pytest.approx(state[until])
             assert load.highest_on == date(2022, 12, 20)
-        assert year_summary(connection, athlete, Goals(), date(2023, 3, 1), 2023).load == []
+        later = year_summary(connection, athlete, Goals(), date(2023, 3, 1), 2023)
+        (load,), state = later.load, loads({date(2022, 12, day): 100.0 for day in range(1, 21)}, date(2023, 3, 1))
+        assert (load.on_day, load.highest_on) == (date(2023, 3, 1), date(2023, 1, 1)), (
+            "a year of rest begins with what is left"
+        )
+        assert (load.fitness, load.fatigue, load.form) == pytest.approx(state[date(2023, 3, 1)])
+        assert [each.on_day for each in later.load_days] == [date(2023, 1, 1) + timedelta(days=n) for n in range(60)]
+        assert {each.load for each in later.load_days} == {0.0}
 
 
 def test_a_streak_is_of_the_years_that_its_active_days_are_in(lake: Lake) -> None:

@@ -175,17 +175,17 @@ def month_chart(number: int, months: Mapping[int, Sums], before: Mapping[int, Su
 
 def fitness_chart(measure: str, days: Sequence[LoadDay], number: int) -> Chart:
     """Fitness, fatigue and form of a measure of load over the days of the year `number`; `days`: at least one, in order."""
-    values = [value for day in days for value in (day.fitness, day.fatigue, day.form or 0.0)]
+    values = [value for day in days for value in (day.fitness, day.fatigue, day.form)]
     step = _step(max(max(values), -min(values), 1.0))
     lowest = min(0.0, floor(min(values) / step) * step)
     first = date(number, 1, 1)
     axes = _Axes((date(number, 12, 31) - first).days + 1, lowest, max(ceil(max(values) / step) * step, step))
     named = [
-        (kind, [((day.on_day - first).days + 1.0, float(getattr(day, kind) or 0.0)) for day in days], kind)
+        (kind, [((day.on_day - first).days + 1.0, float(getattr(day, kind))) for day in days], kind)
         for kind, _ in _SIGNS
     ]
     last = days[-1]
-    numbers = ", ".join(f"{kind} {round(getattr(last, kind) or 0.0):{sign}d}" for kind, sign in _SIGNS)
+    numbers = ", ".join(f"{kind} {round(getattr(last, kind)):{sign}d}" for kind, sign in _SIGNS)
     return Chart(
         title=f"Fitness by {LOADS.get(measure, measure)}",
         about=f"{numbers} on {day_text(last.on_day)}",

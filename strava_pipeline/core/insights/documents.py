@@ -101,13 +101,14 @@ class Load:
 
 @dataclass(frozen=True, slots=True)
 class LoadDay:
-    """Fitness, fatigue and form of a measure of load on a day; no form on its first day of all."""
+    """Fitness, fatigue and form of a measure of load on a day; `load`: the day's sum, None where none was measured."""
 
     measure: str
     on_day: date
     fitness: float
     fatigue: float
-    form: float | None
+    form: float
+    load: float | None
 
 
 @dataclass(frozen=True, slots=True)

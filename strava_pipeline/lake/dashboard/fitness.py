@@ -6,8 +6,10 @@ Load comes out of the published warehouse, the rest out of the Parquet that was 
 from dataclasses import dataclass
 from datetime import date
 
+from strava_pipeline.core.insights.pacing import Year, year_until
 from strava_pipeline.core.tables import CURVES, VALUE_SECONDS
 from strava_pipeline.lake.dashboard.rows import measured_files, rows_of
+from strava_pipeline.lake.gold.insights import Athlete, insight_sources, load_days
 from strava_pipeline.lake.gold.warehouse import Connection
 from strava_pipeline.lake.paths import Lake
 
@@ -20,18 +22,17 @@ class LoadSeries:
     load: list[float | None]
     fitness: list[float]
     fatigue: list[float]
-    form: list[float | None]
+    form: list[float]
 
 
-def load_series(connection: Connection, athlete_id: int, first_on: date, last_on: date) -> dict[str, LoadSeries]:
-    """Load, fitness, fatigue and form by measure (`relative_effort`, `training_stress`), from day to day, both included."""
+def load_series(connection: Connection, athlete_id: int, year: Year) -> dict[str, LoadSeries]:
+    """Load, fitness, fatigue and form by measure (`relative_effort`, `training_stress`), day by day of the year so far."""
     found: dict[str, LoadSeries] = {}
-    asked = {"athlete_id": athlete_id, "first_on": first_on, "last_on": last_on}
-    for row in rows_of(connection, "training_load", asked):
-        series = found.setdefault(row["measure"], LoadSeries([], [], [], [], []))
-        series.days.append(row["on_day"])
+    for day in load_days(connection, athlete_id, year):
+        series = found.setdefault(day.measure, LoadSeries([], [], [], [], []))
+        series.days.append(day.on_day)
         for name in ("load", "fitness", "fatigue", "form"):
-            getattr(series, name).append(row[name])
+            getattr(series, name).append(getattr(day, name))
     return found
 
 
@@ -92,10 +93,19 @@ class FitnessYear:
     zones: dict[str, dict[str, dict[int, float]]]
 
 
-def fitness_of(connection: Connection, lake: Lake, athlete_id: int, year: int, sport_group: str = "run") -> FitnessYear:
-    """The fitness of a local year. `sport_group`: whose pace."""
+def fitness_of(
+    connection: Connection, lake: Lake, athlete: Athlete, number: int, today: date, sport_group: str = "run"
+) -> FitnessYear | None:
+    """The fitness of the local year `number`; None: it is before the first activity, or has not begun.
+
+    `sport_group`: whose pace.
+    """
+    known = insight_sources(connection, athlete, today).years
+    year = year_until(number, today, known[number][1] if number in known else None)
+    if year is None or number < min(known, default=number):
+        return None
     return FitnessYear(
-        load_series(connection, athlete_id, date(year, 1, 1), date(year, 12, 31)),
-        best_curves(connection, lake, athlete_id, year, sport_group),
-        time_in_zones(connection, lake, athlete_id, year),
+        load_series(connection, athlete.id, year),
+        best_curves(connection, lake, athlete.id, number, sport_group),
+        time_in_zones(connection, lake, athlete.id, number),
     )

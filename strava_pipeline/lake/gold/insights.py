@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import MAXYEAR, MINYEAR, date, datetime
+from itertools import groupby
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -307,6 +308,7 @@ def year_summary(
         return connection.execute(sql(f"insights_told/{name}"), asked | more).fetchall()
 
     sums = list(rows("sums", **until))
+    by_day = load_days(connection, athlete.id, made.year) if made.year else []
     return YearSummary(
         number=number,
         year=made.year,
@@ -322,14 +324,31 @@ def year_summary(
         streaks=[Streak(*row) for row in rows("streaks")],
         eddington=[Eddington(*row) for row in rows("eddington", unit="km" if athlete.units == "km" else "mile")],
         gear=[Gear(*row) for row in rows("gear", **until)],
-        load=[Load(*row) for row in rows("load", until=made.year.until)] if made.year else [],
+        load=_loads(by_day),
         before=before.paced if before is not None else [],
-        load_days=[LoadDay(*row) for row in rows("load_days", until=made.year.until)] if made.year else [],
+        load_days=by_day,
         unknown_sports=unknown_sports(everything.sports),
         undated=everything.left_out.undated,
         later=everything.left_out.later,
         others=athlete.others,
     )
+
+
+def load_days(connection: Connection, athlete_id: int, year: Year) -> list[LoadDay]:
+    """Load by measure and day of the year so far, rest since the last activity included."""
+    asked = {"athlete_id": athlete_id, "year": year.number, "until": year.until}
+    return [LoadDay(*row) for row in connection.execute(sql("insights_told/load_days"), asked).fetchall()]
+
+
+def _loads(days: Sequence[LoadDay]) -> list[Load]:
+    """Of each measure the last day, and the one of the highest fitness."""
+    found = []
+    for measure, of_measure in groupby(days, key=lambda day: day.measure):
+        by_day = list(of_measure)
+        last, highest = by_day[-1], max(by_day, key=lambda day: day.fitness)
+        state = (last.on_day, last.fitness, last.fatigue, last.form)
+        found.append(Load(measure, *state, highest.fitness, highest.on_day))
+    return found
 
 
 def _sums(row: tuple[Any, ...]) -> Sums:

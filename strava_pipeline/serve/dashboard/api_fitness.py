@@ -2,13 +2,15 @@
 
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Depends, Path, Query
+from fastapi import APIRouter, Depends, Path, Query, Request
 from starlette.responses import Response
 
-from strava_pipeline.lake.dashboard.fitness import fitness_of
+from strava_pipeline.lake.dashboard.bests import Owner
+from strava_pipeline.lake.dashboard.fitness import FitnessYear, fitness_of
+from strava_pipeline.lake.gold.warehouse import Connection
 from strava_pipeline.serve.dashboard.answers import Digits, json_answer, only_known_parameters
 from strava_pipeline.serve.dashboard.problems import ProblemError
-from strava_pipeline.serve.dashboard.site import CurrentLake, CurrentOwner, Snapshot
+from strava_pipeline.serve.dashboard.site import CurrentOwner, Site, Snapshot, site_of
 
 router = APIRouter(prefix="/api/fitness", dependencies=[Depends(only_known_parameters)], tags=["fitness"])
 Year = Annotated[int, Digits, Path(ge=1900, le=2999)]
@@ -16,8 +18,17 @@ PaceOf = Annotated[Literal["run", "walk", "swim"], Query(description="whose pace
 
 
 @router.get("/{year}")
-def fitness(snapshot: Snapshot, lake: CurrentLake, owner: CurrentOwner, year: Year, sport: PaceOf = "run") -> Response:
+def fitness(request: Request, snapshot: Snapshot, owner: CurrentOwner, year: Year, sport: PaceOf = "run") -> Response:
     """A year's fitness."""
     if owner is None:
         raise ProblemError(404, "There is no activity yet.")
-    return json_answer(fitness_of(snapshot, lake, owner.athlete.id, year, sport))
+    return json_answer(known_fitness(site_of(request), snapshot, owner, year, sport))
+
+
+def known_fitness(site: Site, snapshot: Connection, owner: Owner, year: int, sport: str) -> FitnessYear:
+    """The fitness of a year. Raises ProblemError where there is none."""
+    today = owner.athlete.today(site.now(), site.settings.timezone)
+    found = fitness_of(snapshot, site.lake, owner.athlete, year, today, sport)
+    if found is None:
+        raise ProblemError(404, f"There is no activity in {year} or before it, or the year has not begun.")
+    return found

@@ -6,16 +6,15 @@ from fastapi import APIRouter, Depends, Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from strava_pipeline.lake.dashboard.bests import gear_use
-from strava_pipeline.lake.dashboard.fitness import fitness_of
-from strava_pipeline.serve.dashboard.api_fitness import PaceOf, Year
+from strava_pipeline.serve.dashboard.api_fitness import PaceOf, Year, known_fitness
 from strava_pipeline.serve.dashboard.rendering import render
 from strava_pipeline.serve.dashboard.site import (
-    CurrentLake,
     CurrentOwner,
     CurrentSettings,
     CurrentUnits,
     Now,
     Snapshot,
+    site_of,
 )
 
 router = APIRouter(include_in_schema=False)
@@ -39,7 +38,6 @@ def latest(request: Request, present: PresentYear) -> Response:
 def fitness(
     request: Request,
     snapshot: Snapshot,
-    lake: CurrentLake,
     owner: CurrentOwner,
     units: CurrentUnits,
     present: PresentYear,
@@ -49,7 +47,8 @@ def fitness(
     """Load by day, power and pace curves, time in zones."""
     if owner is None:
         return render(request, "nothing.html", {})
-    values = {"found": fitness_of(snapshot, lake, owner.athlete.id, year, sport), "year": year, "sport": sport}
+    found = known_fitness(site_of(request), snapshot, owner, year, sport)
+    values = {"found": found, "year": year, "sport": sport}
     return render(request, "fitness.html", {**values, "units": units, "this_year": present})
 
 

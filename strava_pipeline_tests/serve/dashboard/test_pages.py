@@ -240,13 +240,23 @@ def test_the_calendar_has_two_years_of_months_with_their_totals(site: TestClient
 
 def test_fitness_shows_load_and_curves_and_gear_what_is_due(site: TestClient) -> None:
     text = page(site, "/fitness/2025")
-    assert "On 7 May 2025: fitness 1, fatigue 6, form 0" in words(text)
+    assert "On 1 Jul 2025: fitness 0, fatigue 0, form 0; the highest fitness of the year was 1" in words(text), (
+        "eight weeks after the only effort"
+    )
     assert 'data-fitness="/api/fitness/2025?sport=run" data-load="relative_effort"' in text
     assert "5 s 200 W 6 May 2025 200 W 6 May 2025 10 s" in words(text)
     found = site.get("/api/fitness/2025").json()
     assert found["curves"]["watts"]["300.0"]["of_all"] == {"value": 200.0, "activity_id": 6, "on_day": "2025-05-06"}
-    assert len(found["load"]["relative_effort"]["days"]) == len(found["load"]["relative_effort"]["form"])
-    assert "No load was measured in 2020" in page(site, "/fitness/2020")
+    load = found["load"]["relative_effort"]
+    assert (load["days"][0], load["days"][-1], {len(values) for values in load.values()}) == (
+        "2025-05-07",
+        "2025-07-01",
+        {56},
+    )
+    assert "No load was measured in 2024" in page(site, "/fitness/2024")
+    for year in (1900, 2023, 2026, 2999):
+        page(site, f"/fitness/{year}", 404)
+        assert site.get(f"/api/fitness/{year}").status_code == 404
     assert site.get("/fitness").headers["location"] == "/fitness/2025"
     for path in ("/fitness/2025?sport=chess", "/fitness/1", "/fitness/now"):
         page(site, path, 400)

@@ -1,22 +1,25 @@
--- Fitness, fatigue and form of each day of the year so far (`until`), carried on through the rest since the last activity.
-WITH of_year AS (
-    SELECT measure, on_day, fitness, fatigue, form
+-- Load, fitness, fatigue and form of each day of the year so far (`until`), carried on through the rest since the last activity, which
+-- may lie in a year before.
+WITH known AS (
+    SELECT measure, on_day, fitness, fatigue, form, load
     FROM training_load
-    WHERE athlete_id = $athlete_id AND year(on_day) = $year AND on_day <= $until
+    WHERE athlete_id = $athlete_id AND on_day <= $until
 ),
 last AS (
-    SELECT measure, max(on_day) AS on_day, arg_max(fitness, on_day) AS fitness, arg_max(fatigue, on_day) AS fatigue FROM of_year GROUP BY measure
+    SELECT measure, max(on_day) AS on_day, arg_max(fitness, on_day) AS fitness, arg_max(fatigue, on_day) AS fatigue FROM known GROUP BY measure
 ),
 rest AS (
     SELECT *, unnest(range(1, $until - on_day + 1)) AS days FROM last
 )
-SELECT measure, on_day, fitness, fatigue, form FROM of_year
+SELECT measure, on_day, fitness, fatigue, form, load FROM known WHERE year(on_day) = $year
 UNION ALL
 SELECT
     measure,
-    on_day + days::INTEGER,
+    on_day + days::INTEGER AS day,
     fitness * (41.0 / 42) ** days,
     fatigue * (6.0 / 7) ** days,
-    fitness * (41.0 / 42) ** (days - 1) - fatigue * (6.0 / 7) ** (days - 1)
+    fitness * (41.0 / 42) ** (days - 1) - fatigue * (6.0 / 7) ** (days - 1),
+    0
 FROM rest
+WHERE year(day) = $year
 ORDER BY measure, on_day
