@@ -24,6 +24,7 @@ from strava_pipeline.core.insights.goals import (
 from strava_pipeline.core.providers import spec_of
 from strava_pipeline.core.sheets.header import DURATION, IDS
 from strava_pipeline.core.sports import GROUP_OF, OTHER, sport_name
+from strava_pipeline.core.tables.insights import DISTANCES
 from strava_pipeline.core.text import counted, printable
 
 LONGEST = 120  # characters of a name in a list; its own page has all of it
@@ -168,10 +169,19 @@ def month(text: str) -> str:
     return f"{MONTH_NAMES[int(text[5:7]) - 1]} {text[:4]}"
 
 
+_LENGTHS = {metres: record_name(record).removeprefix("Fastest ") for record, (metres, _) in DISTANCES.items()}
+
+
+def length_name(metres: float) -> str:
+    """The name of a distance that is raced or recorded, in any units: `400 m`, `1 mile`, `5 km`, `half marathon`."""
+    usual = f"{metres:.0f} m" if metres < 1000 else f"{metres / 1000:.4g} km"
+    return _LENGTHS.get(int(metres), usual)
+
+
 def window(width: float, measure: str) -> str:
     """The width of a curve's window: seconds of power (`20 min`), metres of pace (`5 km`)."""
     if measure != "watts":
-        return f"{width:.0f} m" if width < 1000 else f"{width / 1000:.4g} km"
+        return length_name(width)
     unit, size = next((unit, size) for unit, size in (("h", 3600), ("min", 60), ("s", 1)) if width >= size)
     return f"{width / size:.3g} {unit}"
 

@@ -11,6 +11,7 @@ import polars as pl
 import pytest
 from starlette.testclient import TestClient
 
+from strava_pipeline.core.track_measures import DISTANCES
 from strava_pipeline.lake.gold.publish import publish
 from strava_pipeline.lake.gold.warehouse import reading
 from strava_pipeline.lake.notifications import notify
@@ -18,7 +19,7 @@ from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.requests import note_look
 from strava_pipeline.lake.track_measures import due_tracks, measure_tracks
 from strava_pipeline.lake.tracks import write_track
-from strava_pipeline.serve.dashboard.display import change_value
+from strava_pipeline.serve.dashboard.display import change_value, window
 from strava_pipeline.serve.dashboard.rendering import NAVIGATION
 from strava_pipeline_tests.lake.conftest import NewLake
 from strava_pipeline_tests.lake.insight_rows import ME, activity, put
@@ -244,6 +245,7 @@ def test_fitness_shows_load_and_curves_and_gear_what_is_due(site: TestClient) ->
         "eight weeks after the only effort"
     )
     assert 'data-fitness="/api/fitness/2025?sport=run" data-load="relative_effort"' in text
+    assert 'data-curve="watts" data-year="2025" data-names="5 s|10 s|15 s|30 s|1 min|2 min|5 min"' in text
     assert "5 s 200 W 6 May 2025 200 W 6 May 2025 10 s" in words(text)
     found = site.get("/api/fitness/2025").json()
     assert found["curves"]["watts"]["300.0"]["of_all"] == {"value": 200.0, "activity_id": 6, "on_day": "2025-05-06"}
@@ -364,6 +366,14 @@ def test_a_year_has_its_numbers_months_sports_and_records_beside_the_year_before
     assert 'href="/year/2025"' in page(site, "/year/2024")
     for path, status in (("/year/2023", 404), ("/year/2026", 404), ("/year/1", 400), ("/year/now", 400)):
         page(site, path, status)
+
+
+def test_windows_of_curves_have_the_names_of_records_in_any_units() -> None:
+    assert [window(width, "pace") for width in (*DISTANCES, 805.0, 16_090.0)] == [
+        *("400 m", "800 m", "1 km", "1 mile", "3 km", "5 km", "10 km", "15 km", "half marathon", "30 km", "marathon"),
+        *("half mile", "10 miles"),
+    ]
+    assert [window(width, "watts") for width in (5, 90, 1200, 5400)] == ["5 s", "1.5 min", "20 min", "1.5 h"]
 
 
 def test_a_change_of_a_whole_row_names_its_fields_as_a_person_does() -> None:

@@ -8,13 +8,9 @@
   const METRES = miles ? 1609.344 : 1000;
   const FEET = miles ? 0.3048 : 1;
   const foot = ["run", "walk"].includes(box.dataset.group);
-  const clock = (seconds) => {
-    const whole = Math.round(seconds), pad = (n) => String(n).padStart(2, "0");
-    const [h, m, s] = [Math.floor(whole / 3600), Math.floor(whole / 60) % 60, whole % 60];
-    return h ? `${h}:${pad(m)}:${pad(s)}` : `${m}:${pad(s)}`;
-  };
+  const { clock, colour, innerRange, paceTicks, STANDING } = chartParts;
   const rounded = (v) => String(+v.toFixed(1));
-  const pace = (v) => v > 0.2 ? `${clock(METRES / v)} /${miles ? "mi" : "km"}` : "–";
+  const pace = (v) => v > STANDING ? `${clock(METRES / v)} /${miles ? "mi" : "km"}` : "–";
   // column, title, what a value is multiplied by to be in the unit of the chart, its text there
   const KINDS = [
     ["altitude", "Height", 1 / FEET, (v) => `${Math.round(v)} ${miles ? "ft" : "m"}`],
@@ -82,18 +78,20 @@
   const size = () => ({ width: Math.max(240, document.getElementById("track-charts").clientWidth), height: 170 });
 
   function chart(holder, xs, name, title, scale, text) {
-    const style = getComputedStyle(document.documentElement);
-    const colour = (each) => style.getPropertyValue(each).trim();
-    const axis = { stroke: colour("--quiet"), grid: { stroke: colour("--line"), width: 1 }, ticks: { stroke: colour("--line") } };
+    const axis = chartParts.axis();
+    // by the speeds of most of the way: where one stands, a pace is endless, and a run would be a level line
+    const inner = name === "speed" && foot ? innerRange(track.speed) : null;
+    const y = inner && { range: () => inner };
+    const splits = inner && ((_, __, low, high) => paceTicks(METRES, low, high));
     return new uPlot({
       ...size(),
       title,
       cursor: { sync: { key: "track" }, y: false, drag: { x: true, y: false } },
       legend: { show: false },
-      scales: { x: { time: false } },
+      scales: { x: { time: false }, ...(y && { y }) },
       axes: [
         { ...axis, values: (_, ticks) => ticks.map(AXES[over]), space: 70, incrs: over === "time" ? [10, 30, 60, 300, 600, 1200, 1800, 3600, 7200, 14400] : [0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100].map((n) => n * METRES) },
-        { ...axis, values: (_, ticks) => ticks.map(text), size: 78 },
+        { ...axis, ...(splits && { splits }), values: (_, ticks) => ticks.map(text), size: 78 },
       ],
       series: [{}, { label: title, stroke: colour("--accent"), width: 1.5, points: { show: false }, spanGaps: false }],
       hooks: { setCursor: [(each) => { if (!moving && each.cursor.event && each.cursor.idx !== null) tell(each.cursor.idx); }] },

@@ -1,0 +1,46 @@
+// What the charts of several pages share: texts of values, colours, the range and the ticks of an axis.
+"use strict";
+const chartParts = (() => {
+  const clock = (seconds) => {
+    const whole = Math.round(seconds), pad = (n) => String(n).padStart(2, "0");
+    const [h, m, s] = [Math.floor(whole / 3600), Math.floor(whole / 60) % 60, whole % 60];
+    return h ? `${h}:${pad(m)}:${pad(s)}` : `${m}:${pad(s)}`;
+  };
+  const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+  const axis = () => ({ stroke: colour("--quiet"), grid: { stroke: colour("--line"), width: 1 }, ticks: { stroke: colour("--line") } });
+  const line = (label, name, more = {}) => ({ label, stroke: colour(name), width: 2, points: { show: false }, ...more });
+  const size = (box, height = 260) => ({ width: Math.max(240, box.clientWidth), height });
+  const onDay = (at, year) => new Date(at * 1000).toLocaleDateString("en-GB", { day: "numeric", month: "short", year, timeZone: "UTC" });
+
+  // charts of boxes, drawn again when colours change, and as wide as each box is
+  function keep(boxes, draw) {
+    let charts = [];
+    const all = () => { charts.forEach((each) => each.destroy()); charts = boxes.map(draw); };
+    all();
+    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", all);
+    const observer = new ResizeObserver((seen) => seen.forEach(({ target }) => charts[boxes.indexOf(target)].setSize(size(target))));
+    boxes.forEach((box) => observer.observe(box));
+  }
+
+  const STANDING = 0.2; // m/s
+  // from the 2nd to the 98th percentile of the speeds in motion, with a margin; null where nothing moved
+  function innerRange(speeds) {
+    const moving = speeds.filter((v) => v !== null && v > STANDING).sort((a, b) => a - b);
+    if (!moving.length) return null;
+    const low = moving[Math.floor((moving.length - 1) * 0.02)], high = moving[Math.ceil((moving.length - 1) * 0.98)];
+    const margin = Math.max((high - low) * 0.05, high * 0.001);
+    return [low - margin, high + margin];
+  }
+
+  const STEPS = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 1200]; // seconds
+  // the speeds (m/s) of round paces over `metres`, five at most, the slowest first
+  function paceTicks(metres, low, high) {
+    const fastest = metres / high, slowest = metres / low;
+    const step = STEPS.find((each) => (slowest - fastest) / each <= 5) ?? STEPS.at(-1);
+    const found = [];
+    for (let pace = Math.floor(slowest / step) * step; pace >= fastest && pace > 0; pace -= step) found.push(metres / pace);
+    return found;
+  }
+
+  return { clock, colour, axis, line, size, onDay, keep, innerRange, paceTicks, STANDING };
+})();

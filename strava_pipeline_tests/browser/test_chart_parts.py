@@ -1,0 +1,38 @@
+"""What the scripts of charts share, in a real Chromium: texts of values, the range of an axis, titles."""
+
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page
+
+import strava_pipeline.serve.dashboard as dashboard
+
+pytestmark = pytest.mark.slow
+
+STATIC = Path(dashboard.__file__).parent / "static"
+
+
+def test_values_have_the_texts_of_the_pages_and_an_axis_the_range_that_matters(chromium: Browser) -> None:
+    page = chromium.new_page()
+    page.add_script_tag(path=STATIC / "charts.js")
+    shown = {299.7: "5:00", 59.4: "0:59", 3599.6: "1:00:00", 0: "0:00", 7384: "2:03:04"}
+    assert {seconds: page.evaluate(f"chartParts.clock({seconds})") for seconds in shown} == shown
+    steady = [0, None, 0.1, *[2.5 + n / 1000 for n in range(100)], 9.0]
+    assert page.evaluate("values => chartParts.innerRange(values)", steady) == pytest.approx([2.497, 2.603], abs=0.005)
+    assert page.evaluate("values => chartParts.innerRange(values)", [None, 0]) is None
+    paces = page.evaluate("([low, high]) => chartParts.paceTicks(1000, low, high)", [2.4, 3.4])
+    assert [page.evaluate("s => chartParts.clock(s)", 1000 / speed) for speed in paces] == [
+        "6:30",
+        "6:00",
+        "5:30",
+        "5:00",
+    ]
+    assert title_of_a_chart(page) == "left"
+
+
+def title_of_a_chart(page: Page) -> str:
+    """How its text is aligned, with the sheets in the order of a page."""
+    page.set_content('<div class="uplot"><div class="u-title">Height</div></div>')
+    for sheet in ("style.css", "vendor/uplot/uPlot.min.css"):
+        page.add_style_tag(path=STATIC / sheet)
+    return str(page.evaluate("getComputedStyle(document.querySelector('.u-title')).textAlign"))
