@@ -15,7 +15,7 @@ _WORDS = """
     max_heart_rate calories max_elevation total_elevation_gain with_names avg_cadence strava_id garmin_id ridewithgps_id notes
 """
 WORDS = tuple(_WORDS.split())
-START, DURATION, NAME, PEOPLE = "start_time", "duration_hms", "notes", "with_names"
+START, SPORT, DURATION, NAME, PEOPLE = "start_time", "activity_type", "duration_hms", "notes", "with_names"
 IDS: Mapping[str, str] = {word: word.removesuffix("_id") for word in WORDS if word.endswith("_id")}
 """The source that gave the id, by column."""
 ROWS = 10  # the header is among the first ones

@@ -53,7 +53,11 @@ class Athlete:
 
     def today(self, now: datetime, default_zone: str) -> date:
         """The day on the athlete's own clock."""
-        return now.astimezone(_zone(self.zone) or ZoneInfo(default_zone)).date()
+        return now.astimezone(self.clock(default_zone)).date()
+
+    def clock(self, default_zone: str) -> ZoneInfo:
+        """The zone of the athlete's own clock. `default_zone`: where activities name none."""
+        return _zone(self.zone) or ZoneInfo(default_zone)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,10 +2,11 @@
 
 import re
 from collections.abc import Callable, Mapping
-from datetime import date, datetime
+from datetime import date, datetime, tzinfo
 from math import isfinite
 from typing import Any
 
+from jinja2 import pass_context
 from markupsafe import Markup
 
 from strava_pipeline.core.errors import PipelineError
@@ -22,7 +23,7 @@ from strava_pipeline.core.insights.goals import (
     record_text,
 )
 from strava_pipeline.core.providers import spec_of
-from strava_pipeline.core.sheets.header import DURATION, IDS
+from strava_pipeline.core.sheets.header import DURATION, IDS, SPORT, START
 from strava_pipeline.core.sports import GROUP_OF, OTHER, sport_name
 from strava_pipeline.core.tables.insights import DISTANCES
 from strava_pipeline.core.text import counted, printable
@@ -57,12 +58,13 @@ def change_kind(kind: str) -> str:
     return _KINDS.get(kind, kind.replace("_", " "))
 
 
-def change_value(value: Any, kind: str) -> Markup:
-    """A value of a change, old or new; of several fields those that are set. Empty: nothing is there."""
+def change_value(value: Any, kind: str, units: Units, zone: tzinfo) -> Markup:
+    """A value of a change, old or new; of several fields those that say something. Empty: nothing is there."""
     if isinstance(value, Mapping):
-        given = {field: each for field, each in value.items() if each is not None}
+        given = {field: each for field, each in value.items() if each or (each == 0 and field in _ZERO_SAYS)}
         return Markup(", ").join(
-            Markup("{} {}").format(field_name(field), name(_field_value(field, each))) for field, each in given.items()
+            Markup("{} {}").format(field_name(field), name(_field_value(field, each, units, zone)))
+            for field, each in given.items()
         )
     if kind == "download_file" and isinstance(value, str):
         return Markup("as {} has it").format(service(value))
@@ -86,17 +88,9 @@ _FIELDS = {
     "with_names": "with",
 }
 """Columns of a person's own table whose names are not how this page speaks of them."""
-_SIGNS = {
-    "avg_heart_rate": "bpm",
-    "calories": "kcal",
-    "distance": "m",
-    "max_elevation": "m",
-    "max_heart_rate": "bpm",
-    "max_speed": "m/s",
-    "temperature": "°C",
-    "total_elevation_gain": "m",
-}
-"""Units of their values in a change, which are SI."""
+_ZERO_SAYS = ("temperature", "max_elevation")
+"""Fields in which 0 is a measure; in the others nothing was measured."""
+_SIGNS = {"avg_heart_rate": "bpm", "calories": "kcal", "max_heart_rate": "bpm"}
 
 
 def field_name(field: str) -> str:
@@ -106,11 +100,21 @@ def field_name(field: str) -> str:
     return _FIELDS.get(field, field.replace("_", " "))
 
 
-def _field_value(field: str, value: Any) -> str:
-    if isinstance(value, int | float) and field == DURATION:
-        return clock(value)
+def _field_value(field: str, value: Any, units: Units, zone: tzinfo) -> str:
+    """The text of a field, whose numbers are SI."""
+    if field == START and isinstance(value, str):
+        return text_moment(value, zone)
+    if field == SPORT and isinstance(value, str):
+        return sport(value)
+    if isinstance(value, int | float) and (shown_as := _FIELD_TEXTS.get(field)):
+        return shown_as(value, units)
     text = f"{value:,.10g}" if isinstance(value, float) else str(value)
     return f"{text} {_SIGNS[field]}" if field in _SIGNS else text
+
+
+def temperature(celsius: float, units: Units) -> str:
+    """`18 °C`; of imperial units `64 °F`."""
+    return f"{celsius:.0f} °C" if units == "km" else f"{celsius * 1.8 + 32:.0f} °F"
 
 
 def climb(metres: float | None, units: Units) -> str:
@@ -152,16 +156,27 @@ def day(value: date | datetime | None) -> str:
     return day_text(value.date() if isinstance(value, datetime) else value)
 
 
-def moment(value: datetime | None) -> str:
-    """A day with its time: `5 Mar 2026, 08:00`; UTC is named."""
+_FIELD_TEXTS: Mapping[str, Callable[[float, Units], str]] = {
+    DURATION: lambda seconds, _: clock(seconds),
+    "distance": distance,
+    "max_elevation": climb,
+    "max_speed": lambda metres_a_second, units: speed(metres_a_second, OTHER, units),
+    "temperature": temperature,
+    "total_elevation_gain": climb,
+}
+
+
+def moment(value: datetime | None, zone: tzinfo) -> str:
+    """A day with its time: `5 Mar 2026, 08:00`. An instant is shown in `zone`, what a clock showed as it is."""
     if value is None:
         return NOTHING
-    return f"{day_text(value.date())}, {value:%H:%M}{' UTC' if value.tzinfo is not None else ''}"
+    local = value if value.tzinfo is None else value.astimezone(zone)
+    return f"{day_text(local.date())}, {local:%H:%M}"
 
 
-def text_moment(text: str | datetime | None) -> str:
+def text_moment(text: str | datetime | None, zone: tzinfo) -> str:
     """A moment that came as a text in ISO, or as a moment."""
-    return moment(datetime.fromisoformat(text) if isinstance(text, str) else text)
+    return moment(datetime.fromisoformat(text) if isinstance(text, str) else text, zone)
 
 
 def month(text: str) -> str:
@@ -229,15 +244,17 @@ def group_of(sport_type: str | None) -> str:
 FILTERS: Mapping[str, Callable[..., Any]] = {
     "distance": distance,
     "change_kind": change_kind,
-    "change_value": change_value,
+    "change_value": pass_context(
+        lambda page, value, kind: change_value(value, kind, page["units"], page["zone"]),
+    ),
     "climb": climb,
     "duration": duration,
     "hours": hours,
     "speed": speed,
     "whole": whole,
     "day": day,
-    "moment": moment,
-    "text_moment": text_moment,
+    "moment": pass_context(lambda page, value: moment(value, page["zone"])),
+    "text_moment": pass_context(lambda page, value: text_moment(value, page["zone"])),
     "month": month,
     "name": name,
     "prose": prose,

@@ -13,7 +13,7 @@ from strava_pipeline.lake.gold.warehouse import Connection
 from strava_pipeline.lake.notifications import notifications
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.requests import looked_at
-from strava_pipeline.serve.dashboard.display import month, service
+from strava_pipeline.serve.dashboard.display import moment, month, service
 from strava_pipeline.serve.dashboard.site import Site
 
 MOST_NOTES = 3
@@ -56,7 +56,7 @@ def _services(site: Site, snapshot: Connection | None) -> Iterator[Matter]:
             yield Matter(f"{one['title']}: {one['login_problem']}")
         elif one["rate_limit"]:
             ends = one["rate_limit_ends_at"]
-            until = f" until {ends:%Y-%m-%d %H:%M} UTC" if ends else ""
+            until = f" until {moment(ends, site.zone)}" if ends else ""
             yield Matter(f"{one['title']} lets no more calls through{until}. The next run goes on by itself.")
         elif one["success"] is False and one["message"]:
             yield Matter(f"{one['title']}: {one['message']}")

@@ -89,14 +89,16 @@ def _within(month: str) -> ActivityFilter:
 
 
 @router.post("/month/{month}/changes")
-def decide(request: Request, pipeline: CurrentPipeline, month: Month, fields: Fields) -> HTMLResponse:
+def decide(
+    request: Request, pipeline: CurrentPipeline, units: CurrentUnits, month: Month, fields: Fields
+) -> HTMLResponse:
     """Approve or reject the changes that were chosen, as they were shown, all or none; the list as it is then."""
     verdict = _VERDICTS.get(next(iter(fields.get("verdict", ())), ""))
     if verdict is None:
         raise ProblemError(400, "The form does not say whether to approve or to reject.")
     decided = pipeline.decide([(verdict, key, seal) for key, seal in map(_sealed, fields.get("change", ()))])
     values = {**pipeline.month(month), "changes": _open_changes(pipeline, month), "is_again": True}
-    return render(request, "month_decided.html", {**values, "decided": f"{len(decided)} {verdict}."})
+    return render(request, "month_decided.html", {**values, "units": units, "decided": f"{len(decided)} {verdict}."})
 
 
 def _sealed(text: str) -> tuple[str, str]:

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import cache
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.requests import Request
@@ -43,7 +42,8 @@ def render(request: Request, name: str, values: Mapping[str, Any], *, status: in
         "path": request.scope["path"],
         "csrf_token": session.csrf_token if session else None,
         "strava_problem": site.pipeline.strava_problem,
-        "published": _local(published_at(site.lake), site.settings.timezone) if session else None,
+        "published": _published(site) if session else None,
+        "zone": site.zone if session else UTC,
     }
     return HTMLResponse(_templates().get_template(name).render({**layout, **values}), status)
 
@@ -62,5 +62,7 @@ def _templates() -> Environment:
     return environment
 
 
-def _local(moment: datetime | None, zone: str) -> datetime | None:
-    return None if moment is None else moment.astimezone(ZoneInfo(zone) if zone else UTC)
+def _published(site: Site) -> datetime | None:
+    """When, on the athlete's clock."""
+    moment = published_at(site.lake)
+    return None if moment is None else moment.astimezone(site.zone)

@@ -5,14 +5,17 @@ A route names what it needs as a parameter of one of these types, and FastAPI pa
 
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Annotated
+from zoneinfo import ZoneInfo
 
 from fastapi import Depends, Request
 
-from strava_pipeline.core.insights.goals import Units
+from strava_pipeline.core.errors import PipelineError
+from strava_pipeline.core.insights.goals import Goals, Units
 from strava_pipeline.lake.dashboard.bests import Owner, owner_of
+from strava_pipeline.lake.gold.insights import athlete_of
 from strava_pipeline.lake.gold.publish import published_at
 from strava_pipeline.lake.gold.shared_snapshot import SharedSnapshot
 from strava_pipeline.lake.gold.warehouse import Connection
@@ -38,6 +41,12 @@ class Site:
     records: Records
     snapshot: SharedSnapshot
     behind_proxy: bool = False  # which browsers reach by https
+    zones: "AthleteZone" = field(default_factory=lambda: AthleteZone())
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """Of the athlete's clock, in which moments are shown; of the settings where there is no athlete."""
+        return self.zones.of(self)
 
     @property
     def cookie(self) -> str:
@@ -52,6 +61,29 @@ class Site:
     def hosts(self) -> frozenset[str]:
         """Names beside this machine's own."""
         return frozenset(name for name in (self.settings.dashboard_hosts or "").split(",") if name)
+
+
+@dataclass(slots=True)
+class AthleteZone:
+    """The zone of the athlete's clock. A published snapshot is asked once: pages without any other number show moments, too."""
+
+    published: datetime | None = None
+    known: ZoneInfo | None = None
+
+    def of(self, site: Site) -> ZoneInfo:
+        published = published_at(site.lake)
+        if self.known is None or published != self.published:
+            self.known, self.published = self._read(site), published
+        return self.known
+
+    def _read(self, site: Site) -> ZoneInfo:
+        default = site.settings.timezone
+        try:
+            with site.snapshot.reader() as connection:
+                athlete = athlete_of(connection, Goals(), site.now())
+        except PipelineError:  # the page says so where it needs the snapshot
+            athlete = None
+        return ZoneInfo(default) if athlete is None else athlete.clock(default)
 
 
 def site_of(request: Request) -> Site:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from html import unescape
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
@@ -145,7 +146,7 @@ def test_the_overview_has_the_year_in_numbers_what_needs_attention_and_the_next_
     assert seen.count("&lt;script&gt;alert(1)") == 1 + 3, "the newest activity, and three of five failures"
     assert ("2 more failures" in seen, "/activities/7" in text, "/activities/1" not in text) == (True, True, True)
     assert "Strava: 1 activity failed three times in a row" in seen, "the other one was dropped by a person"
-    assert "due on 2025-07-02 05:00 (Europe/London)" in seen
+    assert "due on 2025-07-02 05:00 (Europe/London, the zone of the schedule)" in seen
     assert "nothing would start it" in seen
     note_look(dashboard.site.lake, NOW)
     assert "nothing would start it" not in words(page(site, "/"))
@@ -214,7 +215,7 @@ def test_an_activity_has_its_track_laps_splits_efforts_sources_and_history(site:
         "Strava counts",
     ):
         assert part in seen, part
-    assert "1 Jul 2025, 12:00 UTC, Strava: name" in seen
+    assert "1 Jul 2025, 13:00, Strava: name" in seen
     assert 'data-track="/api/activities/7/track" data-units="miles" data-group="ride"' in text
     assert site.get("/api/activities/7/track").json()["recorded"] == 1
     bare = words(page(site, "/activities/9"))
@@ -376,10 +377,47 @@ def test_windows_of_curves_have_the_names_of_records_in_any_units() -> None:
     assert [window(width, "watts") for width in (5, 90, 1200, 5400)] == ["5 s", "1.5 min", "20 min", "1.5 h"]
 
 
-def test_a_change_of_a_whole_row_names_its_fields_as_a_person_does() -> None:
-    row = {"start_time": "2025-06-10T08:00:00", "duration_hms": 3661, "avg_heart_rate": 142.0, "distance": 42195.0}
-    row |= {"notes": "<b>Up</b>", "strava_id": "7", "city": None}
-    assert change_value(row, "add_activity") == (
-        "start <bdi>2025-06-10T08:00:00</bdi>, duration <bdi>1:01:01</bdi>, heart rate <bdi>142 bpm</bdi>, "
-        "distance <bdi>42,195 m</bdi>, name <bdi>&lt;b&gt;Up&lt;/b&gt;</bdi>, id at Strava <bdi>7</bdi>"
+def test_a_change_of_a_whole_row_reads_as_the_other_pages_do() -> None:
+    row = {
+        "start_time": "2025-06-10T08:00:00",
+        "activity_type": "WeightTraining",
+        "duration_hms": 3661,
+        "distance": 42195.0,
+    }
+    row |= {"avg_heart_rate": 142.0, "max_speed": 12.5, "total_elevation_gain": 0.0, "calories": 0, "temperature": 0.0}
+    row |= {"max_elevation": 310.0, "notes": "<b>Up</b>", "strava_id": "7", "city": None, "with_names": ""}
+    beginning = "start <bdi>10 Jun 2025, 08:00</bdi>, sport <bdi>Weight training</bdi>, duration <bdi>1:01:01</bdi>, "
+    end = "name <bdi>&lt;b&gt;Up&lt;/b&gt;</bdi>, id at Strava <bdi>7</bdi>"
+    assert change_value(row, "add_activity", "km", UTC) == (
+        f"{beginning}distance <bdi>42.2 km</bdi>, heart rate <bdi>142 bpm</bdi>, highest speed <bdi>45.0 km/h</bdi>, "
+        f"temperature <bdi>0 °C</bdi>, highest point <bdi>310 m</bdi>, {end}"
     )
+    assert change_value(row, "add_activity", "miles", UTC) == (
+        f"{beginning}distance <bdi>26.2 mi</bdi>, heart rate <bdi>142 bpm</bdi>, highest speed <bdi>28.0 mph</bdi>, "
+        f"temperature <bdi>32 °F</bdi>, highest point <bdi>1,017 ft</bdi>, {end}"
+    )
+    nothing: dict[str, Any] = {"distance": 0.0, "notes": ""}
+    assert [change_value(value, "add_activity", "km", UTC) for value in (None, {}, nothing)] == ["", "", ""]
+
+
+def test_moments_are_on_the_athletes_clock_on_every_page_and_the_next_run_on_the_schedules(
+    tmp_path: Path, new_lake: NewLake
+) -> None:
+    lake = new_lake(tmp_path / "data")
+    put(lake, [activity(1, "2025-05-01T08:00", source_id="1", timezone="(GMT+05:30) Asia/Kolkata")])
+    edited = {"version": 2, "valid_from": NOW, "changed_fields": ["name"], "previous": "{}"}
+    put(lake, [{"activity_id": 1, "athlete_id": ME, "source": "strava", **edited}], "activity_history")
+    publish(lake)
+    notify(lake, "error", "A run failed", NOW)
+    made = Dashboard(settings_of(tmp_path), time=NOW)
+    try:
+        browser = made.browser()
+        assert "error · 1 Jul 2025, 17:30 · unread" in words(page(browser, "/notifications"))
+        assert "1 Jul 2025, 17:30, Strava: name" in words(page(browser, "/activities/1"))
+        first = page(browser, "/")
+        assert "(Asia/Kolkata)" in first, "when data were published"
+        assert "due on 2025-07-02 05:00 (Europe/London, the zone of the schedule)" in words(first)
+        lake.snapshot.unlink()
+        assert "error · 1 Jul 2025, 13:00 · unread" in words(page(browser, "/notifications")), "without an athlete"
+    finally:
+        made.site.records.close()

@@ -67,7 +67,7 @@ def test_trips_are_shown_without_positions_and_where_there_is_none_the_page_says
     text = page(site, "/trips")
     seen = words(text)
     assert "rejected 2 most often: too fast accepted 1" in seen
-    assert "1 Jul 2025, 12:00" in seen
+    assert "1 Jul 2025, 13:00" in seen
     assert "ann business 12.0 km" in seen
     assert seen.count("&lt;script&gt;alert(1)") == 2, "a trip's id, a car's name"
     assert ("48.2" in text, "Clinic" in text) == (False, False)
