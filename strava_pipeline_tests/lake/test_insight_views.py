@@ -2,12 +2,14 @@
 
 from collections.abc import Iterator
 from datetime import date, datetime
+from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 
-from strava_pipeline.core.tables.insights import GOALS_TABLES, INSIGHTS
-from strava_pipeline.lake.gold.warehouse import Connection, reading
+from strava_pipeline.core.tables.insights import GOALS_TABLES, INSIGHTS, MACROS
+from strava_pipeline.lake.gold.warehouse import Connection, reading, writing
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline_tests.lake.conftest import NewLake
 from strava_pipeline_tests.lake.insight_rows import (
@@ -54,6 +56,41 @@ def test_the_catalogue_says_what_the_views_have(warehouse: Connection) -> None:
     for name, table in (GOALS_TABLES | INSIGHTS).items():
         told = [(column, kind) for column, kind, *_ in rows(warehouse, f"DESCRIBE {name}")]
         assert told == [(column.name, column.kind.value) for column in table.columns], name
+
+
+def test_time_in_zones_goes_by_the_zones_of_the_day_and_leaves_out_estimated_power(lake: Lake, tmp_path: Path) -> None:
+    with writing(lake) as connection:
+        connection.execute(
+            "INSERT INTO athlete_by_date (since, until, heartrate_zones, power_zones) VALUES "
+            "('2024-01-01', '2025-01-01', [120], NULL), ('2025-01-01', NULL, [140, 160], [200])"
+        )
+    meters = {1: None, 2: True, 3: False, 4: True}
+    put(
+        lake,
+        [activity(n, f"202{5 if n > 1 else 4}-05-01T08:00", device_watts=known) for n, known in meters.items()],
+    )
+    file = tmp_path / "held.parquet"
+    held = pl.DataFrame({"activity_id": [1, 2, 3, 4], "seconds": [60.0] * 4})
+    measured = [
+        held.with_columns(measure=pl.lit(name), value=pl.lit(value, pl.Int32))
+        for name, value in (("heartrate", 139), ("watts", 200))
+    ]
+    pl.concat(measured).write_parquet(file)
+    with reading(lake) as connection:
+        columns = [(name, kind) for name, kind, *_ in rows(connection, f"DESCRIBE FROM time_in_zones('{file}')")]
+        found = rows(
+            connection, f"SELECT activity_id, measure, zone, seconds FROM time_in_zones('{file}') ORDER BY ALL"
+        )
+    assert columns == [(column.name, column.kind.value) for column in MACROS["time_in_zones"].columns]
+    assert found == [
+        (1, "heartrate", 2, 60.0),
+        *[
+            (n, measure, zone, 60.0)
+            for n in (2, 3, 4)
+            for measure, zone in (("heartrate", 1), ("watts", 2))
+            if (n, zone) != (3, 2)
+        ],
+    ]
 
 
 def test_keys_of_views_stand_once_and_are_never_null(warehouse: Connection) -> None:

@@ -298,13 +298,20 @@ TRACKS = Table(
 )
 CURVES = Table(
     "curves",
-    "The best of each activity out of its track: mean power over 5 s to 2 h; time over 400 m to a marathon (runs, walks, swims).",
+    "The best of each activity out of its track: mean power over 5 s to 2 h (mean maximal power: Allen and Coggan, *Training and "
+    "Racing with a Power Meter*, 2nd ed. 2010); time over 400 m to a marathon (runs, walks, swims).",
     (
         Column("activity_id", Kind.BIGINT, "the activity", key=True),
         Column("athlete_id", Kind.BIGINT, "the athlete"),
         Column("measure", Kind.TEXT, "watts (mean power) or pace (time)", key=True),
         Column("width", Kind.DOUBLE, "over how long: of watts seconds, of pace metres", "s or m", key=True),
-        Column("value", Kind.DOUBLE, "mean power; or seconds from start to end, pauses included", "W or s"),
+        Column(
+            "value",
+            Kind.DOUBLE,
+            "the highest mean power, where a pause is time without power; or the least seconds from start to end, "
+            "pauses included",
+            "W or s",
+        ),
         Column("begins_at", Kind.INSTANT, "when that stretch begins"),
     ),
     parent="activities_all",
@@ -312,7 +319,8 @@ CURVES = Table(
 )
 VALUE_SECONDS = Table(
     "value_seconds",
-    "For how long each power and heart rate held in an activity, out of its track. With training_zones: the time in each zone.",
+    "For how long each power and heart rate held in an activity, out of its track: the sum of the times between points. "
+    "With `training_zones`: the time in each zone, `time_in_zones`.",
     (
         Column("activity_id", Kind.BIGINT, "the activity", key=True),
         Column("athlete_id", Kind.BIGINT, "the athlete"),

@@ -164,15 +164,21 @@ GEAR_MILEAGE = Table(
 )
 TRAINING_LOAD = Table(
     "training_load",
-    "Load, fitness, fatigue and form by day, of each measure by itself, from its first day on.",
+    "Load, fitness, fatigue and form by day, of each measure by itself, from its first day on. After Allen and Coggan, *Training "
+    "and Racing with a Power Meter*, 2nd ed. 2010, ch. 7 and 8, and Banister 1975.",
     (
         _ATHLETE,
         Column("measure", Kind.TEXT, "relative_effort or training_stress", key=True),
         Column("on_day", Kind.DATE, "day", key=True),
-        Column("load", Kind.DOUBLE, "the day's sum; 0: no activity; NULL: none that was measured"),
+        Column(
+            "load",
+            Kind.DOUBLE,
+            "the day's sum of Strava's relative effort, or of hours × (normalised power / FTP)² × 100; 0: no activity; NULL: "
+            "none that was measured",
+        ),
         Column("unmeasured_activities", Kind.BIGINT, "activities of the day that lack the measure"),
-        Column("fitness", Kind.DOUBLE, "load as it lasts, by 42 days (chronic training load)"),
-        Column("fatigue", Kind.DOUBLE, "load as it is felt, by 7 days (acute training load)"),
+        Column("fitness", Kind.DOUBLE, "yesterday's and 1/42 of the load's difference to it (chronic training load)"),
+        Column("fatigue", Kind.DOUBLE, "yesterday's and 1/7 of the load's difference to it (acute training load)"),
         Column("form", Kind.DOUBLE, "fitness minus fatigue of the day before (training stress balance)"),
     ),
 )
@@ -271,6 +277,25 @@ SEGMENT_BESTS = Table(
 
 GOALS_TABLES: dict[str, Table] = {table.name: table for table in (ATHLETE_BY_DATE, GEAR_SERVICES)}
 """Tables of the warehouse that hold what goals.toml says; each publish fills them. Made with the views."""
+
+TIME_IN_ZONES = Table(
+    "time_in_zones",
+    "How long each zone of power and heart rate held in each activity, by the zones of its day (`training_zones`); without power "
+    "that was estimated. A table macro over Parquet of `value_seconds`: `FROM time_in_zones('data/value_seconds/**/*.parquet')`. "
+    "Without zones of one's own, those of Allen and Coggan, *Training and Racing with a Power Meter*, 2nd ed. 2010, ch. 3.",
+    (
+        Column("activity_id", Kind.BIGINT, "the activity", key=True),
+        _ATHLETE,
+        Column("on_day", Kind.DATE, "its local day"),
+        Column("local_year", Kind.INTEGER, "year of that day"),
+        Column("sport_group", Kind.TEXT, _GROUP.meaning),
+        Column("measure", Kind.TEXT, "watts or heartrate", key=True),
+        Column("zone", Kind.INTEGER, "number, from 1", key=True),
+        Column("seconds", Kind.DOUBLE, "how long", "s"),
+    ),
+)
+MACROS: dict[str, Table] = {TIME_IN_ZONES.name: TIME_IN_ZONES}
+"""Table macros: views that are given the files they read. Their parameter is `files`."""
 
 INSIGHTS: dict[str, Table] = {
     table.name: table

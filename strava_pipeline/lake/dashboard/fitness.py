@@ -5,6 +5,7 @@ Load comes out of the published warehouse, the rest out of the Parquet that was 
 
 from dataclasses import dataclass
 from datetime import date
+from itertools import chain
 
 from strava_pipeline.core.insights.pacing import Year, year_until
 from strava_pipeline.core.tables import CURVES, VALUE_SECONDS
@@ -38,11 +39,15 @@ def load_series(connection: Connection, athlete_id: int, year: Year) -> dict[str
 
 @dataclass(frozen=True, slots=True)
 class Best:
-    """The best of a window: watts or seconds, the activity that holds it, and its local day."""
+    """The best of a window: watts or seconds, the activity that holds it, and its local day.
+
+    `watts_per_kg`: by the weight that held on that day; None where none is known, and of seconds.
+    """
 
     value: float
     activity_id: int
     on_day: date
+    watts_per_kg: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,12 +90,51 @@ def time_in_zones(
 
 
 @dataclass(frozen=True, slots=True)
+class ZoneBounds:
+    """A zone since the local day `since`: the least value of it, and the first of the next one (None: the highest), W or bpm."""
+
+    from_value: float
+    below_value: float | None
+    since: date
+
+
+def zone_bounds(connection: Connection, on_day: date) -> dict[str, dict[int, ZoneBounds]]:
+    """The zones that held on a day, by measure and number."""
+    found: dict[str, dict[int, ZoneBounds]] = {}
+    for row in rows_of(connection, "zone_bounds", {"on_day": on_day}):
+        measure, zone = row.pop("measure"), row.pop("zone")
+        found.setdefault(measure, {})[zone] = ZoneBounds(**row)
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class ZoneTime:
+    """A zone over a year: its bounds (None: it was one before), seconds, and its share of the time in all zones, up to 1."""
+
+    zone: int
+    bounds: ZoneBounds | None
+    seconds: float
+    share: float
+
+
+@dataclass(frozen=True, slots=True)
 class FitnessYear:
-    """A year's load by measure, curves by measure and width, and seconds in zones by measure, month and zone."""
+    """A year's load by measure, curves by measure and width, and seconds in zones by measure, month and zone.
+
+    `zone_bounds`: the zones at the end of the year so far. Seconds are by those that held then.
+    """
 
     load: dict[str, LoadSeries]
     curves: dict[str, dict[float, Window]]
     zones: dict[str, dict[str, dict[int, float]]]
+    zone_bounds: dict[str, dict[int, ZoneBounds]]
+
+    def zone_times(self, measure: str) -> list[ZoneTime]:
+        """The zones of a measure that hold, or in which there was time, from the lowest one up."""
+        bounds, months = self.zone_bounds.get(measure, {}), self.zones[measure].values()
+        held = {zone: sum(month.get(zone, 0.0) for month in months) for zone in bounds.keys() | set(chain(*months))}
+        total = sum(held.values()) or 1.0
+        return [ZoneTime(zone, bounds.get(zone), held[zone], held[zone] / total) for zone in sorted(held)]
 
 
 def fitness_of(
@@ -108,4 +152,5 @@ def fitness_of(
         load_series(connection, athlete.id, year),
         best_curves(connection, lake, athlete.id, number, sport_group),
         time_in_zones(connection, lake, athlete.id, number),
+        zone_bounds(connection, year.until),
     )

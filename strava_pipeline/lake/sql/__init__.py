@@ -12,7 +12,7 @@ from importlib.resources import files
 
 from strava_pipeline.core.sources import FILLED, IMPORTED
 from strava_pipeline.core.tables import TABLES
-from strava_pipeline.core.tables.insights import DISTANCES, GOALS_TABLES, GROUPS, INSIGHTS, TOTALS
+from strava_pipeline.core.tables.insights import DISTANCES, GOALS_TABLES, GROUPS, INSIGHTS, MACROS, TOTALS
 
 
 @cache
@@ -28,7 +28,7 @@ def views_version() -> str:
 
 
 def view_statements() -> Iterator[str]:
-    """What makes all views: matched activities, tables under their plain names, insights; each after those it reads.
+    """What makes all views and macros: matched activities, tables under their plain names, insights; each after those it reads.
 
     The tables that goals.toml fills are made with them, empty.
     """
@@ -37,6 +37,8 @@ def view_statements() -> Iterator[str]:
         yield f"CREATE OR REPLACE TABLE {table.name} ({table.ddl})"
     for name, text in _insights():
         yield f"CREATE OR REPLACE VIEW {name} AS {text}"
+    for name in MACROS:
+        yield f"CREATE OR REPLACE MACRO {name}(files) AS TABLE {sql(f'insights/{name}')}"
 
 
 def _gold() -> Iterator[str]:

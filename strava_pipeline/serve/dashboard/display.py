@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Mapping
 from datetime import date, datetime, tzinfo
-from math import isfinite
+from math import ceil, isfinite
 from typing import Any
 
 from jinja2 import pass_context
@@ -201,6 +201,15 @@ def window(width: float, measure: str) -> str:
     return f"{width / size:.3g} {unit}"
 
 
+def zone_range(from_value: float, below_value: float | None, measure: str) -> str:
+    """The whole watts or beats of a zone: `up to 108 bpm`, `109–132 bpm`, `from 168 bpm`."""
+    unit, least = ("W" if measure == "watts" else "bpm"), ceil(from_value)
+    if below_value is None:
+        return f"from {least} {unit}"
+    most = ceil(below_value) - 1
+    return f"up to {most} {unit}" if least <= 0 else f"{least}–{most} {unit}"
+
+
 def best(value: float, measure: str) -> str:
     """The best of a window: watts, or a time."""
     return whole(value, "W") if measure == "watts" else clock(value)
@@ -264,6 +273,7 @@ FILTERS: Mapping[str, Callable[..., Any]] = {
     "group_of": group_of,
     "counted": counted,
     "window": window,
+    "zone_range": lambda zone, measure: zone_range(zone.from_value, zone.below_value, measure),
     "best": best,
     "record": record_name,
     "record_value": record_text,

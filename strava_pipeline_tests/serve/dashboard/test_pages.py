@@ -66,6 +66,7 @@ def dashboard(tmp_path_factory: pytest.TempPathFactory, new_lake: NewLake) -> It
     write_track(lake, 2025, 6, ME, "file", [watts.cast({"recorded_at": pl.Datetime("us", "UTC")})], "file:1")
     lake.goals.write_text(
         'units = "miles"\n[2025.ride]\ndistance_miles = 100\n[service.b1."<b>chain</b>"]\nevery_miles = 50\n'
+        "[[athlete]]\nsince = 2025-02-01\nftp = 250\nweight_kg = 80\n"
     )
     with reading(lake) as connection:
         due = due_tracks(lake, connection, [2025])
@@ -247,9 +248,23 @@ def test_fitness_shows_load_and_curves_and_gear_what_is_due(site: TestClient) ->
     )
     assert 'data-fitness="/api/fitness/2025?sport=run" data-load="relative_effort"' in text
     assert 'data-curve="watts" data-year="2025" data-names="5 s|10 s|15 s|30 s|1 min|2 min|5 min"' in text
-    assert "5 s 200 W 6 May 2025 200 W 6 May 2025 10 s" in words(text)
+    assert "5 s 200 W 6 May 2025 200 W 2.50 6 May 2025 10 s" in words(text)
+    zones = "Z1 up to 137 W 0.0 h 0 % Z2 138–187 W 0.0 h 0 % Z3 188–224 W 0.1 h 100 %"
+    assert f"Time in zones of power Zone Range Time Share {zones}" in words(text)
+    assert "These zones hold since 1 Feb 2025. Before, time counts by the zones that held then." in words(text)
+    assert "By month Month Z1 Z2 Z3 Z4 Z5 Z6 Z7 May 2025 – – 0.1 h – – – –" in words(text)
+    bounds = site.get("/api/fitness/2025").json()["zone_bounds"]["watts"]
+    assert (bounds["1"], bounds["7"]["below_value"]) == (
+        {"from_value": 0.0, "below_value": 137.5, "since": "2025-02-01"},
+        None,
+    )
     found = site.get("/api/fitness/2025").json()
-    assert found["curves"]["watts"]["300.0"]["of_all"] == {"value": 200.0, "activity_id": 6, "on_day": "2025-05-06"}
+    assert found["curves"]["watts"]["300.0"]["of_all"] == {
+        "value": 200.0,
+        "activity_id": 6,
+        "on_day": "2025-05-06",
+        "watts_per_kg": 2.5,
+    }
     load = found["load"]["relative_effort"]
     assert (load["days"][0], load["days"][-1], {len(values) for values in load.values()}) == (
         "2025-05-07",
