@@ -46,6 +46,7 @@ def dashboard(tmp_path_factory: pytest.TempPathFactory, new_lake: NewLake) -> It
     nothing = dict.fromkeys(("name", "sport_type", "distance", "moving_time", "elapsed_time", "total_elevation_gain"))
     put(lake, [{**activity(9, "2025-04-01T08:00", source_id="9"), **nothing, **odd}])
     put(lake, [{"source": "strava", "gear_id": "b1", "name": HOSTILE, "retired": False}], "gear")
+    put(lake, [{"source": "strava", "gear_id": "g9", "name": "Old shoes", "retired": True}], "gear")
     put(lake, [{"athlete_id": ME, "fetched_at": "2024-01-01"}], "athlete")
     failed = {"athlete_id": ME, "source": "strava", "failures": 3}
     put(lake, [{"activity_id": 3, **failed}, {"activity_id": 4, **failed, "dropped_at": NOW}], "quarantine")
@@ -282,6 +283,9 @@ def test_fitness_shows_load_and_curves_and_gear_what_is_due(site: TestClient) ->
     seen = words(page(site, "/gear"))
     assert "&lt;b&gt;chain&lt;/b&gt; is due 87.0 mi of 50.0 mi" in seen
     assert "&lt;script&gt;alert(1)&lt;/script&gt;" in seen
+    assert "Old shoes retired – – 0 – –" in seen, "what nobody measured is not 0"
+    piece = site.get("/api/gear").json()["gear"]["strava"]["g9"]
+    assert (piece["activities"], piece["distance_m"], piece["moving_time_seconds"]) == (0, None, None)
 
 
 def test_notifications_are_marked_as_they_were_shown_and_services_say_how_to_enable_one(

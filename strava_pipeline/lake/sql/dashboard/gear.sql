@@ -1,5 +1,5 @@
--- What each service's own activities say of its gear: how often, how far and how long it was used. Gear that no activity names has 0.
--- Where a person wrote gear as a text, each text is a piece: the commonest spelling of those that differ in case or in blanks.
+-- What each service's own activities say of its gear: how often, how far and how long it was used; NULL where none
+-- says. Where a person wrote gear as a text, each text is a piece: the commonest spelling of those that differ in case or in blanks.
 WITH used AS (
     SELECT
         coalesce(gear_source, source) AS source,
@@ -19,8 +19,8 @@ summed AS (
         source,
         arg_max(spelling, (activities, spelling)) AS gear_id,
         sum(activities)::BIGINT AS activities,
-        coalesce(sum(distance_m), 0) AS distance_m,
-        coalesce(sum(moving_time_seconds), 0)::BIGINT AS moving_time_seconds,
+        sum(distance_m) AS distance_m,
+        sum(moving_time_seconds)::BIGINT AS moving_time_seconds,
         min(first_on) AS first_on,
         max(last_on) AS last_on
     FROM used
@@ -32,10 +32,10 @@ SELECT
     coalesce(nullif(trim(gear.name), ''), nullif(trim(gear.nickname), ''), gear_id) AS name,
     gear.retired,
     coalesce(summed.activities, 0) AS activities,
-    coalesce(summed.distance_m, 0) AS distance_m,
-    coalesce(summed.moving_time_seconds, 0) AS moving_time_seconds,
+    summed.distance_m,
+    summed.moving_time_seconds,
     summed.first_on,
     summed.last_on
 FROM gear
 FULL JOIN summed USING (source, gear_id)
-ORDER BY distance_m DESC, source, gear_id
+ORDER BY distance_m DESC NULLS LAST, source, gear_id
