@@ -84,7 +84,7 @@ bench: $(READY) ## What is fast, beside a floor program: make bench N="1000 1000
 	$(BIN)/python -m benchmarks $(N) $(ARGS)
 
 test-samples: $(READY) ## Tests on real payloads in ../shared/samples, which are not part of this repository.
-	$(BIN)/python -m pytest strava_pipeline_tests/samples -m samples -n auto --dist loadfile
+	$(BIN)/python -m pytest -m samples -n auto --dist loadfile
 
 test-container: $(READY) ## The image, built and run in a container; skipped where buildah, podman or mmdebstrap is missing. As root.
 	$(BIN)/python -m pytest -m container -rs --durations=10
