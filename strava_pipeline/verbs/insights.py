@@ -271,8 +271,8 @@ def _goal_progress(goal: "Mapping[str, Any]") -> str:
         return f"reached on {goal['achieved_on']}"
     if goal["over"]:
         return f"missed by {goal['apart']}"
-    side = "ahead" if goal["ahead"] else "behind"
-    return f"{goal['apart']} {side}, at this pace {goal['projected']}, needs {goal['required']} a week"
+    side = "on pace" if goal["on_pace"] else f"{goal['apart']} {'ahead' if goal['ahead'] else 'behind'}"
+    return f"{side}, at this pace {goal['projected']}, needs {goal['required']}"
 
 
 def _print_sports(summary: "YearSummary") -> None:

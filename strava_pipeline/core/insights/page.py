@@ -4,6 +4,7 @@ The markup stands in page/ and escapes everything. No positions, and no titles o
 """
 
 from collections.abc import Mapping, Sequence
+from math import ceil, floor
 from typing import Any
 
 from strava_pipeline.core.insights.calendar import calendar
@@ -28,6 +29,7 @@ from strava_pipeline.core.text import counted, templates
 
 MOST_CHARTS = 6
 _WITHOUT_GOALS = 2  # charts where the user has set no goal
+_COUNT = "activities"  # the measure that has no unit
 _SUMS = ("distance_m", "moving_time_seconds", "elevation_gain_m")
 _ORDER = {
     name: place for place, name in enumerate(("longest_distance", "longest_moving_time", "biggest_climb", *DISTANCES))
@@ -114,12 +116,13 @@ def goal_rows(summary: YearSummary) -> list[dict[str, Any]]:
             "group": group_name(each.group),
             "measure": next(measure.title for measure in MEASURES if measure.name == each.measure),
             "goal": amount_text(each.measure, goal.goal, summary.units),
-            "total": amount_text(each.measure, each.total, summary.units),
+            "total": _paced(each.measure, each.total, summary.units),
             "percent": each.total / goal.goal * 100,
             "ahead": goal.ahead >= 0,
-            "apart": amount_text(each.measure, abs(goal.ahead), summary.units),
-            "required": amount_text(each.measure, goal.required * 7, summary.units) if goal.required else NOTHING,
-            "projected": amount_text(each.measure, each.projected, summary.units),
+            "on_pace": each.measure == _COUNT and round(goal.ahead) == 0,
+            "apart": _paced(each.measure, abs(goal.ahead), summary.units),
+            "required": _required(each.measure, goal.required * 7, summary.units) if goal.required else NOTHING,
+            "projected": _paced(each.measure, each.projected, summary.units),
             "achieved_on": day_text(goal.achieved_on) if goal.achieved_on else None,
             "over": summary.year is None or summary.year.is_over,
         }
@@ -127,6 +130,19 @@ def goal_rows(summary: YearSummary) -> list[dict[str, Any]]:
         if each.own
         for goal in each.goals
     ]
+
+
+def _paced(measure: str, amount: float, units: Units) -> str:
+    """An amount beside a goal; activities are whole ones, and named: `6 activities`."""
+    return counted(round(amount), "activity") if measure == _COUNT else amount_text(measure, amount, units)
+
+
+def _required(measure: str, a_week: float, units: Units) -> str:
+    """What a goal still needs: `160 km a week`, `5 activities a week`, `1 activity every 3 weeks`."""
+    if measure != _COUNT:
+        return f"{amount_text(measure, a_week, units)} a week"
+    weeks = floor(1 / a_week)
+    return f"1 activity every {weeks} weeks" if weeks > 1 else f"{counted(ceil(a_week), 'activity')} a week"
 
 
 def _tiles(summary: YearSummary) -> list[tuple[str, str, str]]:

@@ -66,8 +66,19 @@ def dashboard(tmp_path_factory: pytest.TempPathFactory, new_lake: NewLake) -> It
     watts = pl.DataFrame({"recorded_at": [NOW + timedelta(seconds=n) for n in range(400)], "watts": [200.0] * 400})
     write_track(lake, 2025, 6, ME, "file", [watts.cast({"recorded_at": pl.Datetime("us", "UTC")})], "file:1")
     lake.goals.write_text(
-        'units = "miles"\n[2025.ride]\ndistance_miles = 100\n[service.b1."<b>chain</b>"]\nevery_miles = 50\n'
-        "[[athlete]]\nsince = 2025-02-01\nftp = 250\nweight_kg = 80\n"
+        'units = "miles"
+[2025.ride]
+distance_miles = 100
+[2025.all]
+count = [16, 300]
+[service.b1."<b>chain</b>"]
+every_miles = 50
+'
+        "[[athlete]]
+since = 2025-02-01
+ftp = 250
+weight_kg = 80
+"
     )
     with reading(lake) as connection:
         due = due_tracks(lake, connection, [2025])
@@ -144,6 +155,10 @@ def test_the_overview_has_the_year_in_numbers_what_needs_attention_and_the_next_
         "in miles, as goals.toml says"
     )
     assert "Ride, distance: 100 mi 37.1 mi ahead" in seen
+    assert "All, activities: 16 on pace" in seen
+    assert "8 activities, 50 % · at this pace 16 activities · needs 1 activity every 3 weeks" in seen
+    assert "All, activities: 300 142 activities behind" in seen
+    assert "needs 12 activities a week" in seen, "no part of an activity"
     assert '<progress max="100" value="87.0"' in text
     assert seen.count("&lt;script&gt;alert(1)") == 1 + 3, "the newest activity, and three of five failures"
     assert ("2 more failures" in seen, "/activities/7" in text, "/activities/1" not in text) == (True, True, True)
