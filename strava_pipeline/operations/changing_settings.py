@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from strava_pipeline.core.errors import PipelineError
-from strava_pipeline.core.providers import spec_of
+from strava_pipeline.core.providers import ProviderSpec, spec_of
 from strava_pipeline.core.sources import STRAVA
 from strava_pipeline.ingest.gear_tables import replace_file
 from strava_pipeline.ingest.providers_file import ProviderChoice, providers_file
@@ -33,8 +33,15 @@ def _service(name: str, choice: ProviderChoice) -> dict[str, Any]:
         "never_counts": choice.write_only,
         "write": list(choice.write),
         "possible": sorted({*spec.edits, *choice.write}),
-        "login": "strava-pipeline auth" if name == STRAVA else f"strava-pipeline providers login {name}",
+        "login": _login(name, spec),
     }
+
+
+def _login(name: str, spec: ProviderSpec) -> str | None:
+    """The command that logs in; None: the service is a file."""
+    if "whole" in spec.capabilities:
+        return None
+    return "strava-pipeline auth" if name == STRAVA else f"strava-pipeline providers login {name}"
 
 
 def change_settings(

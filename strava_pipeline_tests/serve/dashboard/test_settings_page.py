@@ -30,6 +30,8 @@ write = ["name"]
 
 [providers.ridewithgps]
 enabled = true
+[providers.spreadsheet]
+enabled = true
 """
 
 
@@ -61,6 +63,8 @@ def test_the_page_shows_what_is_set_without_positions_and_refuses_what_is_no_set
     text = page(site, "/settings")
     assert re.findall(r'name="write\.strava" value="(\w+)"( checked)?', text) == [("gear", ""), ("name", " checked")]
     assert "strava-pipeline providers login ridewithgps" in text
+    assert "providers login spreadsheet" not in text, "a file has no login"
+    assert "Priority (default 3)" in words(text)
     seal = seal_on(text)
     good = {"seal": seal, "priority.strava": "3", "write.strava": ["", "name", "gear"], "priority.ridewithgps": "1"}
     for more, status in (
