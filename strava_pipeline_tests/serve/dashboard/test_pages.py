@@ -374,7 +374,8 @@ def test_the_map_is_of_a_sport_and_a_year_and_loads_nothing_from_elsewhere_unles
     made = Dashboard(tiled, time=NOW)
     try:
         for path in ("/map", "/activities/7"):
-            assert "which learns where you look" in page(made.browser(), path)
+            told = words(page(made.browser(), path))
+            assert "loaded from tile.example.org ( MAP_TILES_URL ), which learns where you look" in told
             policy = made.browser().get(path).headers["content-security-policy"]
             assert policy.endswith("; img-src 'self' data: https://*.tile.example.org")
     finally:
