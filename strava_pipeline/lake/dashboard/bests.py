@@ -84,6 +84,14 @@ def records_of(connection: Connection, athlete_id: int, year: int) -> list[Value
     return list(rows_of(connection, "records", {"athlete_id": athlete_id, "year": year}))
 
 
+def longest_streaks(connection: Connection, athlete_id: int) -> dict[str, Values]:
+    """By unit, day and week, the longest row of them with an activity each; of equal ones the latest.
+
+    `length`, `starts_on`, `ends_on`.
+    """
+    return {row.pop("unit"): row for row in rows_of(connection, "streaks", {"athlete_id": athlete_id})}
+
+
 @dataclass(frozen=True, slots=True)
 class SegmentPage:
     """Segments by id, the most ridden first; `next`: where the next page begins, None after the last one."""

@@ -1,12 +1,19 @@
 """Records by group of sports, and segments with the own efforts on them."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from fastapi import APIRouter, Request
 from starlette.responses import HTMLResponse
 
+from strava_pipeline.core.insights.documents import Streak, YearSummary
 from strava_pipeline.core.insights.page import record_place
-from strava_pipeline.lake.dashboard.bests import latest_summary, records_of, segment_efforts, segment_page
+from strava_pipeline.lake.dashboard.bests import (
+    latest_summary,
+    longest_streaks,
+    records_of,
+    segment_efforts,
+    segment_page,
+)
 from strava_pipeline.lake.dashboard.rows import Values
 from strava_pipeline.serve.dashboard.answers import After, Id, cursor_of
 from strava_pipeline.serve.dashboard.problems import ProblemError
@@ -27,7 +34,14 @@ def records(
     groups = _by_record(records_of(snapshot, owner.athlete.id, year), year)
     values = {"year": year, "units": owner.athlete.units, "groups": groups}
     summary = latest_summary(snapshot, owner, now, settings.timezone)
-    return render(request, "records.html", {**values, "summary": summary})
+    streaks = _streaks(longest_streaks(snapshot, owner.athlete.id), summary)
+    return render(request, "records.html", {**values, "summary": summary, "streaks": streaks})
+
+
+def _streaks(longest: Mapping[str, Values], summary: YearSummary | None) -> dict[str, tuple[Values, Streak | None]]:
+    """By unit the longest streak of all years, and that of the summary's year."""
+    of_year = {each.unit: each for each in summary.streaks} if summary is not None else {}
+    return {unit: (each, of_year.get(unit)) for unit, each in longest.items()}
 
 
 def _by_record(rows: Iterable[Values], year: int) -> dict[str, dict[str, dict[str, Values | None]]]:
