@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterable
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -84,6 +85,20 @@ def notifications(lake: Lake) -> list[Notification]:
     """Those that nobody cleared, the newest first."""
     kept = [each for each in _read(lake)[1].values() if not each.cleared]
     return sorted(kept, key=lambda each: (each.at, each.id), reverse=True)[:KEPT]
+
+
+def count_unread(lake: Lake) -> int:
+    """How many of them nobody has read. The file is read only where it has changed since the last question."""
+    try:
+        seen = _path(lake).stat()
+    except OSError:
+        return 0
+    return _count_unread(lake, seen.st_mtime_ns, seen.st_size)
+
+
+@lru_cache(maxsize=8)
+def _count_unread(lake: Lake, changed_at: int, size: int) -> int:
+    return sum(not each.read for each in notifications(lake))
 
 
 def mark_notifications(lake: Lake, mark: Literal["read", "cleared", "posted"], ids: Collection[str]) -> None:

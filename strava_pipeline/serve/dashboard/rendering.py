@@ -13,6 +13,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
 from strava_pipeline.lake.gold.publish import published_at
+from strava_pipeline.lake.notifications import count_unread
 from strava_pipeline.serve.dashboard.display import FILTERS, shown
 from strava_pipeline.serve.dashboard.site import Site
 
@@ -42,6 +43,7 @@ def render(request: Request, name: str, values: Mapping[str, Any], *, status: in
         "path": request.scope["path"],
         "csrf_token": session.csrf_token if session else None,
         "strava_problem": site.pipeline.strava_problem,
+        "unread": count_unread(site.lake) if session else 0,
         "published": _published(site) if session else None,
         "zone": site.zone if session else UTC,
     }

@@ -313,13 +313,16 @@ def test_notifications_are_marked_as_they_were_shown_and_services_say_how_to_ena
         notify(lake, "warning", f"Note {number} {HOSTILE}", NOW, link="strava-pipeline doctor")
     text = page(site_without_data, "/notifications")
     assert (words(text).count("· unread"), text.count("&lt;script&gt;")) == (2, 2)
+    assert "Notifications 2 unread" in words(page(site_without_data, "/providers")), "each page has their number"
     shown = re.findall(r'name="id" value="([^"]+)"', text)
     notify(lake, "error", "Later", NOW)
 
     def mark(how: str, ids: list[str]) -> str:
         return site_without_data.post("/notifications", data={"mark": how, "id": [*ids, "nobody"]}).text
 
-    assert mark("read", shown).count("· unread") == 1, "what came after the page was shown stays unread"
+    after = mark("read", shown)
+    assert after.count("· unread") == 1, "what came after the page was shown stays unread"
+    assert "Notifications 1 unread" in words(after)
     left = mark("cleared", shown)
     assert ("Later" in left, "Note" in left) == (True, False)
     assert site_without_data.post("/notifications", data={"mark": "posted", "id": shown}).status_code == 400
