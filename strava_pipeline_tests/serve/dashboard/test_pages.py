@@ -237,7 +237,10 @@ def test_an_activity_has_its_track_laps_splits_efforts_sources_and_history(site:
     assert site.get("/api/activities/7/track").json()["recorded"] == 1
     bare = words(page(site, "/activities/9"))
     assert ("without a name" in bare, "no track here" in bare, "Laps" in bare) == (True, True, False)
-    assert "x" * 10_000 in page(site, "/activities/8")
+    assert "x" * 10_000 in (long := page(site, "/activities/8"))
+    assert ('<h1 class="long" tabindex="0">' in long, '<h1 class="long">' in text) == (True, True), (
+        "the keyboard scrolls"
+    )
     for path, status in (("/activities/99", 404), ("/activities/one", 400), (f"/activities/{2**63}", 400)):
         page(site, path, status)
 
