@@ -5,7 +5,7 @@ Values are those of `/api/calendar` and `/api/changes`.
 
 import re
 from calendar import monthrange
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Annotated, Any
 
@@ -16,8 +16,10 @@ from strava_pipeline.core.changes.states import Verdict
 from strava_pipeline.core.years import months_within
 from strava_pipeline.lake.dashboard.activities import MOST_ROWS, ActivityFilter, activity_page
 from strava_pipeline.lake.dashboard.bests import month_sums
+from strava_pipeline.lake.dashboard.rows import Values
 from strava_pipeline.serve.dashboard.answers import Digits, Month
 from strava_pipeline.serve.dashboard.api_months import refuse_future
+from strava_pipeline.serve.dashboard.display import service
 from strava_pipeline.serve.dashboard.forms import Fields
 from strava_pipeline.serve.dashboard.pipeline import Pipeline
 from strava_pipeline.serve.dashboard.problems import ProblemError
@@ -43,8 +45,8 @@ def calendar(
     sums = month_sums(snapshot, owner.athlete.id) if owner is not None else {}
     if not sums:
         return render(request, "nothing.html", {})
-    values = {**_two_years(pipeline, year, min(sums)), "sums": sums, "units": units}
-    return render(request, "calendar.html", values)
+    values = _two_years(pipeline, year, min(sums))
+    return render(request, "calendar.html", {**values, **_totals(values["years"], sums), "sums": sums, "units": units})
 
 
 def _two_years(pipeline: Pipeline, year: int | None, begins: str) -> dict[str, Any]:
@@ -57,6 +59,38 @@ def _two_years(pipeline: Pipeline, year: int | None, begins: str) -> dict[str, A
         "earlier": int(last[:4]) - 2 if begins < first else None,
         "later": int(last[:4]) + 2 if last < present else None,
     }
+
+
+def _totals(years: Mapping[str, Mapping[str, Any]], sums: Mapping[str, Values]) -> dict[str, Any]:
+    """`totals` of each year; `shares`: of each month, in percent of the longest that is shown; `marks` of services."""
+    shown = {month: sums[month]["distance_m"] or 0 for months in years.values() for month in months if month in sums}
+    totals = {
+        year: {
+            "activities": sum(one["activities"] for one in months.values()),
+            "distance_m": sum(shown.get(month, 0) for month in months),
+        }
+        for year, months in years.items()
+    }
+    most = max(shown.values(), default=0) or 1
+    names = list(next(iter(next(iter(years.values())).values()))["providers"])
+    return {
+        "totals": totals,
+        "shares": {month: round(each / most * 100) for month, each in shown.items()},
+        "marks": _marks(names),
+    }
+
+
+def _marks(names: Sequence[str]) -> dict[str, str]:
+    """A short mark of each service, by name: as many letters of its title as tell it from the others, two or more."""
+    titles = {name: service(name) for name in names}
+    found: dict[str, str] = {}
+    for name, title in titles.items():
+        others = [other for each, other in titles.items() if each != name]
+        lengths = range(2, len(title) + 1)
+        found[name] = next(
+            (title[:n] for n in lengths if not any(other[:n].lower() == title[:n].lower() for other in others)), title
+        ).capitalize()
+    return found
 
 
 def _by_year(months: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
@@ -72,13 +106,9 @@ def compared(
 ) -> HTMLResponse:
     """A month, row by row, and the changes of it."""
     refuse_future(month, pipeline)
-    values = {
-        **pipeline.month(month),
-        "changes": _open_changes(pipeline, month),
-        "units": units,
-        "decided": "",
-        "is_again": False,
-    }
+    values = {**pipeline.month(month), "units": units, "decided": "", "is_again": False}
+    changes = _open_changes(pipeline, month)
+    values |= {"changes": changes, "due": {(each["provider"], str(each["activity_id"])) for each in changes.values()}}
     listed = {} if values["providers"] else activity_page(snapshot, _within(month), limit=MOST_ROWS).activities
     return render(request, "month.html", {**values, "listed": listed})
 

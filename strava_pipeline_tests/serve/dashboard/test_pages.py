@@ -249,6 +249,7 @@ def test_the_calendar_has_two_years_of_months_with_their_totals(site: TestClient
     text = page(site, "/calendar?year=2025")
     seen = words(text)
     assert "May 2025 7 activities 87.0 mi" in seen
+    assert "2025 8 activities, 87.0 mi" in seen, "a year has its sum"
     assert "May 2024 1 activity 12.4 mi" in seen
     assert "June 2024 0 activities –" in seen
     assert re.findall(r'href="(/month/2025-\d\d)"', text) == [f"/month/2025-{n:02}" for n in range(1, 13)]
