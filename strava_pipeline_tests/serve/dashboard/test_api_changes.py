@@ -16,6 +16,7 @@ from strava_pipeline.operations.changes.deciding import Wanted, decide
 from strava_pipeline_tests.providers.test_comparing import at_strava, choose
 from strava_pipeline_tests.providers.worlds import World, list_at_strava, world_of
 from strava_pipeline_tests.serve.dashboard.conftest import Dashboard
+from strava_pipeline_tests.serve.dashboard.test_pages import words
 
 MONTH = "2025-06"
 HOSTILE = "<b>Up</b> \u202ethe hill 🚵"
@@ -124,9 +125,13 @@ def test_changes_are_decided_on_the_page_of_their_month_and_what_is_approved_is_
     world: World, api: TestClient
 ) -> None:
     lake, address = Lake(world.settings.data_dir), f"/month/{MONTH}"
+    world.subject.add("2025-06-20", "Only at the toy", began="2025-06-20T08:00:00+02:00")
+    world.pull()
     api.headers["Accept"] = "text/html"
     text = api.get(address).text
     assert text.count("&lt;b&gt;Up&lt;/b&gt; \\u202ethe hill") == 3, "at the toy, and in a change"
+    assert "Toy ✓ in sync Strava ! requires action" in words(text), "above each column"
+    assert ("not there" in words(text), "add?" in text.partition("<tbody>")[2]) == (True, False), "nothing is to do"
     assert ("name wrong" in text, "Pull and compare" in text, "<bdi>Home</bdi>" in text) == (True, True, True)
     assert "June 2025: 2 changes to decide about" in api.get("/").text
     assert "Pull Toy now" in api.get("/providers").text
