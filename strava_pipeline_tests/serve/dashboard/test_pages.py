@@ -199,10 +199,17 @@ def test_pages_of_the_list_hold_each_activity_once_and_keep_the_filters(tmp_path
     put(
         lake, [activity(n, f"2025-05-{n % 28 + 1:02}T08:00", name="Über & Co", source_id=str(n)) for n in range(1, 121)]
     )
-    put(lake, [activity(n, "2025-01-01T08:00", name="Other", source_id=str(n)) for n in range(121, 125)])
+    put(lake, [activity(n, "2025-01-01T08:00", name="Other", source_id=str(n)) for n in range(121, 124)])
+    put(
+        lake,
+        [activity(124, "2025-06-01T08:00", sport_type="Yoga", name="Still", distance=0.0, total_elevation_gain=0.0)],
+    )
     publish(lake)
     made = Dashboard(settings_of(tmp_path), time=NOW)
     try:
+        still = words(page(made.browser(), "/activities?search=still"))
+        assert "1 Jun 2025 Still 1 Jun 2025 · Yoga Yoga – 1:00:00" in still, "what was not covered is no 0.0 km"
+        assert "0 m" not in still
         browser, address, seen = made.browser(), "/activities?search=uber+%26&sport=ride", []
         while address:
             text = page(browser, address)
