@@ -11,11 +11,12 @@ from strava_pipeline.core.geodesy import tile_of
 from strava_pipeline.core.sports import SPORTS
 from strava_pipeline.core.tables import HEAT_CELLS, HEAT_TILES
 from strava_pipeline.core.track_measures import CELL_ZOOM, TILE_ZOOMS
-from strava_pipeline.lake.dashboard.rows import measured_files, rows_of
+from strava_pipeline.lake.dashboard.rows import Cursor, measured_files, rows_of
 from strava_pipeline.lake.gold.warehouse import Connection
 from strava_pipeline.lake.paths import Lake
 
 MOST_CELLS = 20_000  # of an answer: half a megabyte of JSON
+_BITS = 24  # of a row in a cursor; CELL_ZOOM has 2^21 rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,12 +36,17 @@ EARTH = Box(-180.0, -90.0, 180.0, 90.0)
 class HeatMap:
     """Tiles of a map: `cells` are (x, y, activities), tiles of `zoom`, those with most activities first.
 
-    `is_whole`: these are all; else there are more than were asked for.
+    `next`: where the quieter ones begin that were not asked for; None: there are none.
     """
 
     zoom: int
     cells: Sequence[tuple[int, int, int]]
-    is_whole: bool
+    next: Cursor | None
+
+    @property
+    def by_place(self) -> dict[str, int]:
+        """Activities by column and row: `142868/91016`."""
+        return {f"{x}/{y}": activities for x, y, activities in self.cells}
 
 
 def heat_map(
@@ -53,6 +59,7 @@ def heat_map(
     box: Box = EARTH,
     zoom: int = 18,
     limit: int = MOST_CELLS,
+    after: Cursor | None = None,
 ) -> HeatMap:
     """Where the athlete went most.
 
@@ -62,12 +69,13 @@ def heat_map(
         box: only cells in it.
         zoom: the tiles are of this one, or the next finer one that was counted: 10 to 20 in twos, and 21.
         limit: how many tiles.
+        after: `next` of the tiles before these.
     """
     level = min((each for each in TILE_ZOOMS if each >= zoom), default=CELL_ZOOM)
     table = HEAT_CELLS if level == CELL_ZOOM else HEAT_TILES
     files = measured_files(lake, table, None if year is None else [year])
     if not files:
-        return HeatMap(level, (), is_whole=True)
+        return HeatMap(level, (), None)
     (left, top), (right, bottom) = tile_of(box.north, box.west, level), tile_of(box.south, box.east, level)
     asked = {
         "files": files,
@@ -78,13 +86,20 @@ def heat_map(
         "top": top,
         "right": right,
         "bottom": bottom,
+        "activities": after.place if after else None,
+        "x": after.id >> _BITS if after else None,
+        "y": after.id % 2**_BITS if after else None,
     }
     if table is HEAT_CELLS:
         rows = rows_of(connection, "heat_cells", asked)
     else:
         rows = rows_of(connection, "heat_tiles", {**asked, "zoom": level})
     cells = [(row["x"], row["y"], row["activities"]) for row in rows[:limit]]
-    return HeatMap(level, cells, is_whole=len(rows) <= limit)
+    return HeatMap(level, cells, _behind(*cells[-1]) if len(rows) > limit else None)
+
+
+def _behind(x: int, y: int, activities: int) -> Cursor:
+    return Cursor(activities, (x << _BITS) + y)
 
 
 @dataclass(frozen=True, slots=True)

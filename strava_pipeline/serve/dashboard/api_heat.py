@@ -7,17 +7,17 @@ from fastapi import APIRouter, Depends, Query
 from starlette.responses import Response
 
 from strava_pipeline.lake.dashboard.heat import EARTH, MOST_CELLS, Box, heat_map
-from strava_pipeline.serve.dashboard.answers import Digits, json_answer, only_known_parameters
+from strava_pipeline.serve.dashboard.answers import After, Digits, cursor_of, json_answer, only_known_parameters
 from strava_pipeline.serve.dashboard.problems import ProblemError
 from strava_pipeline.serve.dashboard.site import CurrentLake, CurrentOwner, Snapshot
 
 router = APIRouter(prefix="/api/heat", dependencies=[Depends(only_known_parameters)], tags=["heat"])
 _WRONG = "`box` is a part of the map, written west,south,east,north in degrees: 16.1,48.0,16.6,48.4"
-Year = Annotated[int | None, Digits, Query(ge=1900, le=2999, description="a local year; by default all")]
+Year = Annotated[int | None, Query(ge=1900, le=2999, description="a local year; by default all"), Digits]
 Sport = Annotated[str | None, Query(min_length=1, max_length=64, description="a group of sports, such as ride")]
 Part = Annotated[str | None, Query(max_length=200, description="only this part: west,south,east,north in degrees")]
-Zoom = Annotated[int, Digits, Query(ge=0, le=30, description="of the tiles that cells are, or the next finer one")]
-Limit = Annotated[int, Digits, Query(ge=1, le=MOST_CELLS, description="how many cells at most")]
+Zoom = Annotated[int, Query(ge=0, le=30, description="of the tiles that cells are, or the next finer one"), Digits]
+Limit = Annotated[int, Query(ge=1, le=MOST_CELLS, description="how many cells at most"), Digits]
 
 
 def box_of(text: str | None) -> Box:
@@ -33,18 +33,26 @@ def box_of(text: str | None) -> Box:
     return Box(west, south, east, north)
 
 
+def _athlete(owner: CurrentOwner) -> int:
+    return 0 if owner is None else owner.athlete.id
+
+
+Athlete = Annotated[int, Depends(_athlete)]  # 0: there is no activity yet
+
+
 @router.get("")
 def heat(
     snapshot: Snapshot,
     lake: CurrentLake,
-    owner: CurrentOwner,
+    who: Athlete,
     year: Year = None,
     sport: Sport = None,
     box: Part = None,
     zoom: Zoom = 18,
     limit: Limit = MOST_CELLS,
+    cursor: After = None,
 ) -> Response:
-    """The cells of a part of the map with most activities."""
-    part, athlete_id = box_of(box), 0 if owner is None else owner.athlete.id
-    found = heat_map(snapshot, lake, athlete_id, year=year, sport_group=sport, box=part, zoom=zoom, limit=limit)
-    return json_answer(found)
+    """The cells of a part of the map, those with most activities first, and the cursor of the next page."""
+    part, after = box_of(box), cursor_of(cursor)
+    found = heat_map(snapshot, lake, who, year=year, sport_group=sport, box=part, zoom=zoom, limit=limit, after=after)
+    return json_answer({"zoom": found.zoom, "cells": found.by_place, "next": found.next and found.next.text})

@@ -367,12 +367,12 @@ def test_the_map_is_of_a_sport_and_a_year_and_loads_nothing_from_elsewhere_unles
     assert 'data-heat="/api/heat?year=2025&amp;sport=ride"' in text
     assert re.findall(r'<option value="([^"]+)"( selected)?', text) == [("ride", " selected"), ("2025", " selected")]
     assert ("data-tiles" in text, "img-src" in site.get("/map").headers["content-security-policy"]) == (False, False)
-    cell = {"zoom": 21, "cells": [[1142947, 728128, 1]], "is_whole": True}
-    nothing = {"zoom": 21, "cells": [], "is_whole": True}
+    cell = {"zoom": 21, "cells": {"1142947/728128": 1}, "next": None}
+    nothing = {"zoom": 21, "cells": {}, "next": None}
     for query, found in (
         ("zoom=21", cell),
         ("zoom=30&sport=ride&year=2025&limit=1&box=16.1,48.0,16.3,48.2", cell),
-        ("zoom=0", {**cell, "zoom": 10, "cells": [[558, 355, 1]]}),
+        ("zoom=0", {**cell, "zoom": 10, "cells": {"558/355": 1}}),
         ("zoom=21&box=-180,-90,16.1,90", nothing),
         ("zoom=21&box=16.1,48.2,16.3,48.3", nothing),
         ("zoom=21&sport=run", nothing),

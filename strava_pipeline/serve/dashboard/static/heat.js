@@ -1,5 +1,5 @@
 // The heat map: squares of the places that activities came through, of the part of the map that is seen, drawn on one canvas.
-// Nothing is computed here: /api/heat gives squares of a size that fits the scale of the map.
+// Nothing is computed here: /api/heat gives squares of a size that fits the scale of the map, the busiest first.
 "use strict";
 (() => {
   const box = document.getElementById("heat");
@@ -26,7 +26,10 @@
     const address = new URL(box.dataset.heat, location.href);
     for (const [name, value] of Object.entries(more)) address.searchParams.set(name, value);
     return fetch(address, { headers: { Accept: "application/json" } })
-      .then((answer) => answer.ok ? answer.json() : Promise.reject(answer.status));
+      .then((answer) => answer.ok ? answer.json() : Promise.reject(answer.status))
+      .then(({ zoom, cells, next }) => ({
+        zoom, isWhole: next === null, cells: Object.entries(cells).map(([place, activities]) => [...place.split("/").map(Number), activities]),
+      }));
   };
 
   let shown = { zoom: 18, cells: [] }, turn = 0, waiting;
@@ -79,7 +82,7 @@
     const most = shown.cells.length ? shown.cells[0][2] : 0;
     const places = shown.cells.length === 1 ? "1 place" : `${shown.cells.length.toLocaleString("en")} places`;
     state.textContent = !shown.cells.length ? "There is nothing in this part of the map."
-      : `${places} in this part of the map; the busiest saw ${most === 1 ? "1 activity" : `${most.toLocaleString("en")} activities`}.${shown.is_whole ? "" : " The quietest places are left out: look closer to see them."}`;
+      : `${places} in this part of the map; the busiest saw ${most === 1 ? "1 activity" : `${most.toLocaleString("en")} activities`}.${shown.isWhole ? "" : " The quietest places are left out: look closer to see them."}`;
   }
 
   const failed = () => { state.textContent = "The map could not be loaded. Load the page again."; };
