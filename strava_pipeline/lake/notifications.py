@@ -49,6 +49,9 @@ class Notification:
     cleared: bool = False
     posted: bool = False
 
+    def __post_init__(self) -> None:
+        int(self.id, 16)  # ValueError: somebody wrote it by hand
+
     @property
     def shown(self) -> dict[str, Any]:
         """What programs see of it beside its id."""

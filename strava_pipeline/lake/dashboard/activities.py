@@ -19,6 +19,7 @@ from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.tracks import track_path
 
 MOST_ROWS = 500  # of a page: 0.3 MB of JSON
+MOST_OF_A_PART = 2_000  # laps, lengths … of an activity: 50 km in a pool of 25 m
 _HERE_ALONE = ("content_hash", "fingerprint")
 _NESTED_ALONE = ("activity_id", "athlete_id", "source")
 _IN_DETAIL = tuple(
@@ -104,7 +105,9 @@ class WholeActivity:
     Args:
         summary: the columns of `activities`, with `gear_name`.
         detail: the columns that `activity_details` has beside these; None: no detail was fetched.
-        parts: by name (laps, splits_metric, segment_efforts …) the rows of the child tables, by their place from 1.
+        parts: by name (laps, splits_metric, segment_efforts …) the first rows of the child tables, by their place from 1. At most
+            MOST_OF_A_PART of each.
+        left_out: by name, how many more rows a part has; without the parts that are whole.
         photos: by the hash of their bytes, the pictures on disk that archives name for it: `name`, `size` in bytes, `is_shown`: a
             browser can show it.
         has_track: whether its points are on disk.
@@ -113,34 +116,34 @@ class WholeActivity:
     summary: Values
     detail: Values | None
     parts: Mapping[str, Mapping[int, Values]]
+    left_out: Mapping[str, int]
     photos: Mapping[str, Values]
     has_track: bool
 
 
 def whole_activity(connection: Connection, lake: Lake, found: FoundActivity) -> WholeActivity:
     """The activity with everything that it nests."""
-    asked = {"id": found.id}
     ours = [column.name for column in ACTIVITIES_ALL.columns if column.name not in ("deleted_at", *_HERE_ALONE)]
     columns = ", ".join(f'activities."{name}"' for name in ours)
-    (summary,) = with_json(ACTIVITIES_ALL, rows_of(connection, "one_activity", asked, columns=columns))
-    names = columns_of(ACTIVITY_DETAILS, *_NESTED_ALONE, *_IN_DETAIL, "embed_token")
-    details = rows_of(
-        connection,
-        "part_of_activity",
-        asked,
-        columns=names,
-        table=ACTIVITY_DETAILS.name,
-        place="activity_id",
-    )
-    parts = {}
+    (summary,) = with_json(ACTIVITIES_ALL, rows_of(connection, "one_activity", {"id": found.id}, columns=columns))
+    columns = columns_of(ACTIVITY_DETAILS, *_NESTED_ALONE, *_IN_DETAIL, "embed_token")
+    asked = {"id": found.id, "most": MOST_OF_A_PART}
+    names = {"columns": columns, "table": ACTIVITY_DETAILS.name, "place": "activity_id"}
+    details = with_json(ACTIVITY_DETAILS, rows_of(connection, "part_of_activity", asked, **names))
+    parts: dict[str, dict[int, Values]] = {}
+    left_out: dict[str, int] = {}
     for part, (table, place) in CHILDREN.items():
         columns = columns_of(table, *_NESTED_ALONE, "extra")
-        rows = rows_of(connection, "part_of_activity", asked, columns=columns, table=table.name, place=place)
-        parts[part] = {row.pop(place): row for row in with_json(table, rows)}
+        names = {"columns": columns, "table": table.name, "place": place}
+        rows = with_json(table, rows_of(connection, "part_of_activity", asked, **names))
+        count = max((row.pop("of_all") for row in rows), default=0)
+        parts[part] = {row.pop(place): row for row in rows}
+        left_out |= {part: count - len(rows)} if count > len(rows) else {}
     return WholeActivity(
         summary,
-        next(iter(with_json(ACTIVITY_DETAILS, details)), None),
+        {name: value for name, value in details[0].items() if name != "of_all"} if details else None,
         parts,
+        left_out,
         photos_on_disk(connection, lake, found.id),
         track_path(lake, found.year, found.id).exists(),
     )

@@ -1,9 +1,11 @@
 """What the routes of the JSON API share: values as answers, and query parameters that nobody knows as errors."""
 
+import hashlib
 import re
+from collections.abc import Callable, Hashable, Mapping
 from datetime import date
 from decimal import Decimal
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 import orjson
 from fastapi import Path, Query, Request
@@ -59,12 +61,15 @@ def _of_digits(value: Any) -> Any:
 
 
 Digits = BeforeValidator(_of_digits)
-"""Of a number in a path or a query: one spelling each, where pydantic takes `+1`, `1.0` and `1_0`, too."""
-Limit = Annotated[int, Digits, Query(ge=1, le=500, description="how many at most")]
+"""Of a number in a path or a query: one spelling each, where pydantic takes `+1`, `1.0` and `1_0`, too.
+
+It stands behind the bounds of the number, which the OpenAPI document would lack otherwise.
+"""
+Limit = Annotated[int, Query(ge=1, le=500, description="how many at most"), Digits]
 After = Annotated[str | None, Query(alias="cursor", max_length=100, description="`next` of the page before")]
 MONTH = r"^[12][0-9]{3}-(0[1-9]|1[0-2])$"
 Month = Annotated[str, Path(pattern=MONTH, description="a local month, as 2026-10")]
-Id = Annotated[int, Digits, Path(ge=-(2**63) + 1, le=2**63 - 1)]
+Id = Annotated[int, Path(ge=-(2**63) + 1, le=2**63 - 1), Digits]
 
 
 def cursor_of(text: str | None) -> Cursor | None:
@@ -72,8 +77,54 @@ def cursor_of(text: str | None) -> Cursor | None:
     try:
         return None if text is None else Cursor.parse(text)
     except CursorError as error:
-        why = f"{error}: it is `next` of the page before, unchanged"
-        raise ProblemError(400, f"The cursor is not usable: {why}.", errors={"cursor": why}) from None
+        raise _unusable(str(error)) from None
+
+
+def _unusable(fault: str) -> ProblemError:
+    why = f"{fault}: give `next` of the page before, unchanged, or begin without a cursor"
+    return ProblemError(400, f"The cursor is not usable: {why}.", errors={"cursor": why})
+
+
+Key = TypeVar("Key", bound=Hashable)
+Outer = TypeVar("Outer", bound=Hashable)
+Thing = TypeVar("Thing")
+
+
+def page_of(
+    found: Mapping[Key, Thing], limit: int, after: str | None, wanted: Callable[[Thing], bool] = lambda thing: True
+) -> tuple[dict[Key, Thing], str | None]:
+    """A page of a collection that was read as a whole, and the cursor of the next page; None: this is the last one.
+
+    The cursor stands for a thing of the whole collection, wanted or not, so that it stays usable when that thing is changed.
+
+    Raises ProblemError where nothing of the collection has the cursor.
+    """
+    keys, begin = [*found], 0
+    if after is not None:
+        begin = next((place for place, key in enumerate(keys, 1) if _mark(key) == after), 0)
+        if begin == 0:
+            raise _unusable("it is no cursor of a page, or what it stands for is gone")
+    rest = [key for key in keys[begin:] if wanted(found[key])]
+    page = {key: found[key] for key in rest[:limit]}
+    return page, _mark(rest[limit - 1]) if len(rest) > limit else None
+
+
+def _mark(key: Hashable) -> str:
+    """Of a key whose text may be long."""
+    return hashlib.sha256(repr(key).encode("utf-8", "surrogatepass")).hexdigest()[:24]
+
+
+def flat(found: Mapping[Outer, Mapping[Key, Thing]]) -> dict[tuple[Outer, Key], Thing]:
+    """Things by both of their keys, for a page of them."""
+    return {(outer, key): thing for outer, things in found.items() for key, thing in things.items()}
+
+
+def nested(page: Mapping[tuple[Outer, Key], Thing]) -> dict[Outer, dict[Key, Thing]]:
+    """The inverse of `flat`."""
+    found: dict[Outer, dict[Key, Thing]] = {}
+    for (outer, key), thing in page.items():
+        found.setdefault(outer, {})[key] = thing
+    return found
 
 
 def refuse_reversed(first: Any, last: Any) -> None:

@@ -21,8 +21,11 @@ from strava_pipeline.serve.dashboard.answers import (
     Id,
     Limit,
     cursor_of,
+    flat,
     json_answer,
+    nested,
     only_known_parameters,
+    page_of,
     refuse_reversed,
 )
 from strava_pipeline.serve.dashboard.problems import ProblemError
@@ -72,6 +75,7 @@ def activity(snapshot: Snapshot, lake: CurrentLake, found: Found) -> Response:
         **whole.parts,
         "photos": whole.photos,
         "has_track": whole.has_track,
+        "left_out": whole.left_out,
     }
     return json_answer(shape)
 
@@ -86,12 +90,14 @@ def track(lake: CurrentLake, found: Found) -> Response:
 
 
 @router.get("/{activity_id}/sources")
-def sources(snapshot: Snapshot, found: Found) -> Response:
-    """What each source says of it, the best first."""
-    return json_answer({"id": found.id, "sources": sources_of(snapshot, found.id)})
+def sources(snapshot: Snapshot, found: Found, limit: Limit = 500, cursor: After = None) -> Response:
+    """What each source says of it, the best first, and the cursor of the next page."""
+    page, rest = page_of(sources_of(snapshot, found.id), limit, cursor)
+    return json_answer({"id": found.id, "sources": page, "next": rest})
 
 
 @router.get("/{activity_id}/history")
-def history(snapshot: Snapshot, found: Found) -> Response:
-    """Every version of it that a listing held, under each of its ids."""
-    return json_answer({"id": found.id, "history": history_of(snapshot, found.id)})
+def history(snapshot: Snapshot, found: Found, limit: Limit = 500, cursor: After = None) -> Response:
+    """The versions of it that listings held, under each of its ids, and the cursor of the next page."""
+    page, rest = page_of(flat(history_of(snapshot, found.id)), limit, cursor)
+    return json_answer({"id": found.id, "history": nested(page), "next": rest})

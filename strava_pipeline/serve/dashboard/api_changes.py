@@ -2,13 +2,13 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Body, Depends, Path, Query
+from fastapi import APIRouter, Body, Depends, Path
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
 from strava_pipeline.core.changes.states import State, Verdict
 from strava_pipeline.core.errors import UnknownIdError
-from strava_pipeline.serve.dashboard.answers import Limit, json_answer, only_known_parameters
+from strava_pipeline.serve.dashboard.answers import After, Limit, json_answer, only_known_parameters, page_of
 from strava_pipeline.serve.dashboard.problems import ProblemError
 from strava_pipeline.serve.dashboard.site import CurrentPipeline
 
@@ -31,19 +31,11 @@ Decisions = Annotated[dict[ChangeId, Verdict | Decision], Body(min_length=1, max
 
 @router.get("")
 def changes(
-    pipeline: CurrentPipeline,
-    status: State | None = None,
-    limit: Limit = 500,
-    cursor: Annotated[str | None, Query(pattern=r"^[0-9a-f]{1,64}$", description="`next` of the page before")] = None,
+    pipeline: CurrentPipeline, status: State | None = None, limit: Limit = 500, cursor: After = None
 ) -> Response:
     """Changes by id, the first proposed first, each with a seal; and the cursor of the next page."""
-    found = [(key, each) for key, each in pipeline.changes().items() if status in (None, each["status"])]
-    begin = 0 if cursor is None else next((place for place, (key, _) in enumerate(found, 1) if key == cursor), None)
-    if begin is None:
-        raise ProblemError(400, "The cursor is not usable: it is `next` of the page before, with the same status.")
-    page = found[begin : begin + limit]
-    rest = page[-1][0] if begin + limit < len(found) else None
-    return json_answer({"changes": dict(page), "next": rest})
+    page, rest = page_of(pipeline.changes(), limit, cursor, lambda each: status in (None, each["status"]))
+    return json_answer({"changes": page, "next": rest})
 
 
 @router.get("/{change_id}")

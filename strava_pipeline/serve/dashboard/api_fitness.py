@@ -13,7 +13,7 @@ from strava_pipeline.serve.dashboard.problems import ProblemError
 from strava_pipeline.serve.dashboard.site import CurrentOwner, Site, Snapshot, site_of
 
 router = APIRouter(prefix="/api/fitness", dependencies=[Depends(only_known_parameters)], tags=["fitness"])
-Year = Annotated[int, Digits, Path(ge=1900, le=2999)]
+Year = Annotated[int, Path(ge=1900, le=2999), Digits]
 PaceOf = Annotated[Literal["run", "walk", "swim"], Query(description="whose pace")]
 
 

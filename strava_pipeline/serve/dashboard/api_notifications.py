@@ -5,9 +5,10 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Body, Depends, Path
 from starlette.responses import Response
 
-from strava_pipeline.lake.notifications import mark_notifications, notifications
+from strava_pipeline.lake.dashboard.rows import Cursor, micros
+from strava_pipeline.lake.notifications import Notification, mark_notifications, notifications
 from strava_pipeline.lake.paths import Lake
-from strava_pipeline.serve.dashboard.answers import Limit, json_answer, only_known_parameters
+from strava_pipeline.serve.dashboard.answers import After, Limit, cursor_of, json_answer, only_known_parameters
 from strava_pipeline.serve.dashboard.problems import ProblemError
 from strava_pipeline.serve.dashboard.site import CurrentLake
 
@@ -16,11 +17,20 @@ Marks = Annotated[dict[str, Literal["read"]], Body(min_length=1, max_length=500)
 
 
 @router.get("")
-def listed(lake: CurrentLake, limit: Limit = 500) -> Response:
-    """The newest by id, and how many of all are unread."""
-    found = notifications(lake)
+def listed(lake: CurrentLake, limit: Limit = 500, cursor: After = None) -> Response:
+    """Notifications by id, the newest first, how many of all are unread, and the cursor of the next page."""
+    found, after = notifications(lake), cursor_of(cursor)
     unread = sum(not each.read for each in found)
-    return json_answer({"notifications": {each.id: each.shown for each in found[:limit]}, "unread": unread})
+    older = [each for each in found if after is None or _place(each) < (after.place, after.id)]
+    rest = Cursor(*_place(older[limit - 1])).text if len(older) > limit else None
+    return json_answer(
+        {"notifications": {each.id: each.shown for each in older[:limit]}, "unread": unread, "next": rest}
+    )
+
+
+def _place(note: Notification) -> tuple[int, int]:
+    """Where a notification stands among all, by which pages go on behind one that was cleared meanwhile."""
+    return micros(note.at), int(note.id, 16)
 
 
 @router.patch("")

@@ -7,23 +7,37 @@ from starlette.responses import Response
 
 from strava_pipeline.core.insights.documents import year_json
 from strava_pipeline.lake.dashboard.bests import gear_use, owner_of, summary_of
-from strava_pipeline.serve.dashboard.answers import Digits, json_answer, only_known_parameters
+from strava_pipeline.serve.dashboard.answers import (
+    After,
+    Digits,
+    Limit,
+    flat,
+    json_answer,
+    nested,
+    only_known_parameters,
+    page_of,
+)
 from strava_pipeline.serve.dashboard.problems import ProblemError
 from strava_pipeline.serve.dashboard.site import CurrentLake, CurrentPipeline, CurrentSettings, Now, Snapshot
 
 router = APIRouter(prefix="/api", dependencies=[Depends(only_known_parameters)], tags=["services"])
+MOST_DUE = 500
 
 
 @router.get("/providers")
-def providers(pipeline: CurrentPipeline) -> Response:
-    """How each enabled service stands, by name."""
-    return json_answer({"providers": pipeline.providers()})
+def providers(pipeline: CurrentPipeline, limit: Limit = 500, cursor: After = None) -> Response:
+    """How each enabled service stands, by name, and the cursor of the next page."""
+    page, rest = page_of(pipeline.providers(), limit, cursor)
+    return json_answer({"providers": page, "next": rest})
 
 
 @router.get("/gear")
-def gear(snapshot: Snapshot) -> Response:
-    """Bikes and shoes of each service, with how far and how long they were used there; and their services."""
-    return json_answer(gear_use(snapshot))
+def gear(snapshot: Snapshot, limit: Limit = 500, cursor: After = None) -> Response:
+    """Bikes and shoes of each service, with how far and how long they were used there; what is due first of all of them."""
+    use = gear_use(snapshot)
+    page, rest = page_of(flat(use.gear), limit, cursor)
+    due, _ = page_of(flat(use.maintenance), MOST_DUE, None)
+    return json_answer({"gear": nested(page), "maintenance": nested(due), "next": rest})
 
 
 @router.get("/insights/{year}")
@@ -32,7 +46,7 @@ def insights(
     lake: CurrentLake,
     settings: CurrentSettings,
     now: Now,
-    year: Annotated[int, Digits, Path(ge=1, le=9999)],
+    year: Annotated[int, Path(ge=1, le=9999), Digits],
 ) -> Response:
     """A year's totals, goals and pace, records, streaks, gear and load."""
     owner = owner_of(snapshot, lake, now)

@@ -110,7 +110,7 @@ def test_an_activity_its_track_sources_and_history(api: TestClient) -> None:
         "track": {"time": [0.0], "watts": [200.0]},
     }
     assert [*api.get("/api/activities/1/sources").json()["sources"]] == ["strava:1"]
-    assert api.get("/api/activities/1/history").json() == {"id": 1, "history": {}}
+    assert api.get("/api/activities/1/history").json() == {"id": 1, "history": {}, "next": None}
 
 
 def test_calendar_services_gear_and_a_year(api: TestClient) -> None:
@@ -118,7 +118,8 @@ def test_calendar_services_gear_and_a_year(api: TestClient) -> None:
     assert {month: one["activities"] for month, one in months.items()} == {"2025-05": 7, "2025-04": 0}
     assert len(api.get("/api/calendar").json()["months"]) == 12
     assert api.get("/api/calendar/2025-05").json()["rows"].keys() == {str(n) for n in range(1, 8)}
-    assert api.get("/api/providers").json()["providers"].keys() == {"strava"}
+    listed = api.get("/api/providers").json()
+    assert (listed["providers"].keys(), listed["next"]) == ({"strava"}, None)
     gear = api.get("/api/gear").json()
     assert gear["maintenance"] == {}
     assert (gear["gear"]["strava"]["b1"]["distance_m"], gear["gear"]["strava"]["b1"]["last_on"]) == (
@@ -179,7 +180,7 @@ def test_calendar_services_gear_and_a_year(api: TestClient) -> None:
         (f"/api/activities?cursor={Cursor(2**63 - 1, -(2**63) + 1).text}", 200),
         ("/api/requests/20261120T080206564698Z-0123abcd", 404),
         ("/api/requests/..%2f..%2fetc", 404),
-        ("/api/gear?limit=1", 400),
+        ("/api/gear?page=1", 400),
         ("/api/nowhere", 404),
     ],
 )
@@ -277,7 +278,7 @@ def test_notifications_are_read_and_cleared(api: TestClient) -> None:
     assert api.delete(f"/api/notifications/{key}").status_code == 204
     assert key not in api.get("/api/notifications").json()["notifications"]
     assert api.delete("/api/notifications").status_code == 204
-    assert api.get("/api/notifications").json() == {"notifications": {}, "unread": 0}
+    assert api.get("/api/notifications").json() == {"notifications": {}, "unread": 0, "next": None}
 
 
 def test_the_document_names_every_address(api: TestClient) -> None:
