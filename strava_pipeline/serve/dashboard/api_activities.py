@@ -28,7 +28,9 @@ from strava_pipeline.serve.dashboard.answers import (
     page_of,
     refuse_reversed,
 )
+from strava_pipeline.serve.dashboard.document import problems
 from strava_pipeline.serve.dashboard.problems import ProblemError
+from strava_pipeline.serve.dashboard.shapes import Activities, Activity, History, Sources, Track
 from strava_pipeline.serve.dashboard.site import CurrentLake, Snapshot
 
 router = APIRouter(prefix="/api/activities", dependencies=[Depends(only_known_parameters)], tags=["activities"])
@@ -38,7 +40,7 @@ Sport = Annotated[str | None, Query(min_length=1, max_length=64, description="a 
 Search = Annotated[str | None, Query(min_length=1, max_length=200, description="a part of the name")]
 
 
-@router.get("")
+@router.get("", response_model=Activities)
 def activities(
     snapshot: Snapshot,
     from_: From = None,
@@ -65,7 +67,7 @@ def _found(snapshot: Snapshot, activity_id: Id) -> FoundActivity:
 Found = Annotated[FoundActivity, Depends(_found)]
 
 
-@router.get("/{activity_id}")
+@router.get("/{activity_id}", response_model=Activity, responses=problems(404))
 def activity(snapshot: Snapshot, lake: CurrentLake, found: Found) -> Response:
     """An activity with everything that it nests."""
     whole = whole_activity(snapshot, lake, found)
@@ -80,7 +82,7 @@ def activity(snapshot: Snapshot, lake: CurrentLake, found: Found) -> Response:
     return json_answer(shape)
 
 
-@router.get("/{activity_id}/track")
+@router.get("/{activity_id}/track", response_model=Track, responses=problems(404))
 def track(lake: CurrentLake, found: Found) -> Response:
     """Its points, thinned for a screen."""
     points = track_points(lake, found)
@@ -89,14 +91,14 @@ def track(lake: CurrentLake, found: Found) -> Response:
     return json_answer({"id": found.id, "recorded": points.recorded, "track": points.columns})
 
 
-@router.get("/{activity_id}/sources")
+@router.get("/{activity_id}/sources", response_model=Sources, responses=problems(404))
 def sources(snapshot: Snapshot, found: Found, limit: Limit = 500, cursor: After = None) -> Response:
     """What each source says of it, the best first, and the cursor of the next page."""
     page, rest = page_of(sources_of(snapshot, found.id), limit, cursor)
     return json_answer({"id": found.id, "sources": page, "next": rest})
 
 
-@router.get("/{activity_id}/history")
+@router.get("/{activity_id}/history", response_model=History, responses=problems(404))
 def history(snapshot: Snapshot, found: Found, limit: Limit = 500, cursor: After = None) -> Response:
     """The versions of it that listings held, under each of its ids, and the cursor of the next page."""
     page, rest = page_of(flat(history_of(snapshot, found.id)), limit, cursor)

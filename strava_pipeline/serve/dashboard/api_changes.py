@@ -9,7 +9,9 @@ from starlette.responses import Response
 from strava_pipeline.core.changes.states import State, Verdict
 from strava_pipeline.core.errors import UnknownIdError
 from strava_pipeline.serve.dashboard.answers import After, Limit, json_answer, only_known_parameters, page_of
+from strava_pipeline.serve.dashboard.document import problems
 from strava_pipeline.serve.dashboard.problems import ProblemError
+from strava_pipeline.serve.dashboard.shapes import Changes, DecidedChanges
 from strava_pipeline.serve.dashboard.site import CurrentPipeline
 
 router = APIRouter(prefix="/api/changes", dependencies=[Depends(only_known_parameters)], tags=["changes"])
@@ -29,7 +31,7 @@ class Decision(BaseModel):
 Decisions = Annotated[dict[ChangeId, Verdict | Decision], Body(min_length=1, max_length=MOST_DECIDED)]
 
 
-@router.get("")
+@router.get("", response_model=Changes)
 def changes(
     pipeline: CurrentPipeline, status: State | None = None, limit: Limit = 500, cursor: After = None
 ) -> Response:
@@ -38,7 +40,7 @@ def changes(
     return json_answer({"changes": page, "next": rest})
 
 
-@router.get("/{change_id}")
+@router.get("/{change_id}", response_model=DecidedChanges, responses=problems(404))
 def change(pipeline: CurrentPipeline, change_id: Annotated[ChangeId, Path()]) -> Response:
     """One change, with what was sent and answered."""
     found = pipeline.changes().get(change_id)
@@ -47,7 +49,7 @@ def change(pipeline: CurrentPipeline, change_id: Annotated[ChangeId, Path()]) ->
     return json_answer({"changes": {change_id: {**found, "attempts": pipeline.attempts(change_id)}}})
 
 
-@router.patch("")
+@router.patch("", response_model=DecidedChanges, responses=problems(404, 409, 428))
 def decide(pipeline: CurrentPipeline, decisions: Decisions) -> Response:
     """Approve, by the seal, and reject, all or none. Nothing is sent: a request `apply_changes` writes what is approved."""
     wanted = [

@@ -12,7 +12,9 @@ from starlette.responses import Response
 
 from strava_pipeline.lake.imports.uploads import NoRoomError, Upload, uploading
 from strava_pipeline.serve.dashboard.answers import json_answer, only_known_parameters
+from strava_pipeline.serve.dashboard.document import problems
 from strava_pipeline.serve.dashboard.problems import ProblemError
+from strava_pipeline.serve.dashboard.shapes import KeptFile
 from strava_pipeline.serve.dashboard.site import CurrentLake
 
 router = APIRouter(prefix="/api/files", dependencies=[Depends(only_known_parameters)], tags=["files"])
@@ -22,7 +24,13 @@ _FULL = 507  # RFC 4918, section 11.5
 Name = Annotated[str, Path(max_length=255, description="the file's own name, without folders")]
 
 
-@router.put("/{name}", status_code=201)
+@router.put(
+    "/{name}",
+    status_code=201,
+    response_model=KeptFile,
+    responses=problems(408, 507),
+    openapi_extra={"requestBody": {"required": True, "content": {"application/octet-stream": {}}}},
+)
 async def keep(request: Request, lake: CurrentLake, name: Name) -> Response:
     """Keep the body as a file in data/inbox/files, under this name or, where another file has it, one like it."""
     size = int(request.headers.get("content-length", "0"))  # checked by BodyBounds; the server holds the client to it

@@ -9,7 +9,9 @@ from strava_pipeline.lake.dashboard.bests import Owner
 from strava_pipeline.lake.dashboard.fitness import FitnessYear, fitness_of
 from strava_pipeline.lake.gold.warehouse import Connection
 from strava_pipeline.serve.dashboard.answers import Digits, json_answer, only_known_parameters
+from strava_pipeline.serve.dashboard.document import problems
 from strava_pipeline.serve.dashboard.problems import ProblemError
+from strava_pipeline.serve.dashboard.shapes import Fitness
 from strava_pipeline.serve.dashboard.site import CurrentOwner, Site, Snapshot, site_of
 
 router = APIRouter(prefix="/api/fitness", dependencies=[Depends(only_known_parameters)], tags=["fitness"])
@@ -17,7 +19,7 @@ Year = Annotated[int, Path(ge=1900, le=2999), Digits]
 PaceOf = Annotated[Literal["run", "walk", "swim"], Query(description="whose pace")]
 
 
-@router.get("/{year}")
+@router.get("/{year}", response_model=Fitness, responses=problems(404))
 def fitness(request: Request, snapshot: Snapshot, owner: CurrentOwner, year: Year, sport: PaceOf = "run") -> Response:
     """A year's fitness."""
     if owner is None:

@@ -9,6 +9,7 @@ from starlette.responses import Response
 from strava_pipeline.lake.dashboard.heat import EARTH, MOST_CELLS, Box, heat_map
 from strava_pipeline.serve.dashboard.answers import After, Digits, cursor_of, json_answer, only_known_parameters
 from strava_pipeline.serve.dashboard.problems import ProblemError
+from strava_pipeline.serve.dashboard.shapes import Heat
 from strava_pipeline.serve.dashboard.site import CurrentLake, CurrentOwner, Snapshot
 
 router = APIRouter(prefix="/api/heat", dependencies=[Depends(only_known_parameters)], tags=["heat"])
@@ -40,7 +41,7 @@ def _athlete(owner: CurrentOwner) -> int:
 Athlete = Annotated[int, Depends(_athlete)]  # 0: there is no activity yet
 
 
-@router.get("")
+@router.get("", response_model=Heat)
 def heat(
     snapshot: Snapshot,
     lake: CurrentLake,

@@ -7,8 +7,10 @@ from starlette.responses import Response
 
 from strava_pipeline.core.years import months_within
 from strava_pipeline.serve.dashboard.answers import MONTH, Month, json_answer, only_known_parameters, refuse_reversed
+from strava_pipeline.serve.dashboard.document import problems
 from strava_pipeline.serve.dashboard.pipeline import Pipeline
 from strava_pipeline.serve.dashboard.problems import ProblemError
+from strava_pipeline.serve.dashboard.shapes import Calendar, ComparedMonth
 from strava_pipeline.serve.dashboard.site import CurrentPipeline
 
 router = APIRouter(prefix="/api/calendar", dependencies=[Depends(only_known_parameters)], tags=["months"])
@@ -16,7 +18,7 @@ MOST_MONTHS = 24
 Edge = Annotated[str | None, Query(pattern=MONTH, description="a local month, as 2026-10; by default a year up to now")]
 
 
-@router.get("")
+@router.get("", response_model=Calendar)
 def calendar(
     pipeline: CurrentPipeline,
     from_: Annotated[Edge, Query(alias="from")] = None,
@@ -34,7 +36,7 @@ def calendar(
     return json_answer({"months": pipeline.calendar(months)})
 
 
-@router.get("/{month}")
+@router.get("/{month}", response_model=ComparedMonth, responses=problems(404))
 def month(pipeline: CurrentPipeline, month: Month) -> Response:
     """A month with the rows of its comparison, and the changes that wait for a decision."""
     refuse_future(month, pipeline)

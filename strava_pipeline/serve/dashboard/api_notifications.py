@@ -9,14 +9,16 @@ from strava_pipeline.lake.dashboard.rows import Cursor, micros
 from strava_pipeline.lake.notifications import Notification, mark_notifications, notifications
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.serve.dashboard.answers import After, Limit, cursor_of, json_answer, only_known_parameters
+from strava_pipeline.serve.dashboard.document import problems
 from strava_pipeline.serve.dashboard.problems import ProblemError
+from strava_pipeline.serve.dashboard.shapes import Notifications, ReadNotifications
 from strava_pipeline.serve.dashboard.site import CurrentLake
 
 router = APIRouter(prefix="/api/notifications", dependencies=[Depends(only_known_parameters)], tags=["notifications"])
 Marks = Annotated[dict[str, Literal["read"]], Body(min_length=1, max_length=500)]
 
 
-@router.get("")
+@router.get("", response_model=Notifications)
 def listed(lake: CurrentLake, limit: Limit = 500, cursor: After = None) -> Response:
     """Notifications by id, the newest first, how many of all are unread, and the cursor of the next page."""
     found, after = notifications(lake), cursor_of(cursor)
@@ -33,7 +35,7 @@ def _place(note: Notification) -> tuple[int, int]:
     return micros(note.at), int(note.id, 16)
 
 
-@router.patch("")
+@router.patch("", response_model=ReadNotifications, responses=problems(404))
 def read(lake: CurrentLake, marks: Marks) -> Response:
     """Mark as read: `{id: "read"}`."""
     _refuse_unknown(lake, [*marks])
@@ -41,14 +43,14 @@ def read(lake: CurrentLake, marks: Marks) -> Response:
     return json_answer({"notifications": {each.id: each.shown for each in notifications(lake) if each.id in marks}})
 
 
-@router.delete("")
+@router.delete("", status_code=204)
 def clear_all(lake: CurrentLake) -> Response:
     """Clear all that are there now."""
     mark_notifications(lake, "cleared", [each.id for each in notifications(lake)])
     return Response(status_code=204)
 
 
-@router.delete("/{notification_id}")
+@router.delete("/{notification_id}", status_code=204, responses=problems(404))
 def clear(lake: CurrentLake, notification_id: Annotated[str, Path(max_length=64)]) -> Response:
     """Clear one."""
     _refuse_unknown(lake, [notification_id])

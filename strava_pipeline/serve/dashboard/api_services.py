@@ -17,21 +17,23 @@ from strava_pipeline.serve.dashboard.answers import (
     only_known_parameters,
     page_of,
 )
+from strava_pipeline.serve.dashboard.document import problems
 from strava_pipeline.serve.dashboard.problems import ProblemError
+from strava_pipeline.serve.dashboard.shapes import GearOfServices, Insights, Providers
 from strava_pipeline.serve.dashboard.site import CurrentLake, CurrentPipeline, CurrentSettings, Now, Snapshot
 
 router = APIRouter(prefix="/api", dependencies=[Depends(only_known_parameters)], tags=["services"])
 MOST_DUE = 500
 
 
-@router.get("/providers")
+@router.get("/providers", response_model=Providers)
 def providers(pipeline: CurrentPipeline, limit: Limit = 500, cursor: After = None) -> Response:
     """How each enabled service stands, by name, and the cursor of the next page."""
     page, rest = page_of(pipeline.providers(), limit, cursor)
     return json_answer({"providers": page, "next": rest})
 
 
-@router.get("/gear")
+@router.get("/gear", response_model=GearOfServices)
 def gear(snapshot: Snapshot, limit: Limit = 500, cursor: After = None) -> Response:
     """Bikes and shoes of each service, with how far and how long they were used there; what is due first of all of them."""
     use = gear_use(snapshot)
@@ -40,7 +42,7 @@ def gear(snapshot: Snapshot, limit: Limit = 500, cursor: After = None) -> Respon
     return json_answer({"gear": nested(page), "maintenance": nested(due), "next": rest})
 
 
-@router.get("/insights/{year}")
+@router.get("/insights/{year}", response_model=Insights, responses=problems(404))
 def insights(
     snapshot: Snapshot,
     lake: CurrentLake,

@@ -12,6 +12,7 @@ from starlette.staticfiles import StaticFiles
 from strava_pipeline.lake.gold.shared_snapshot import SharedSnapshot
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.serve.dashboard.body_bounds import BodyBounds
+from strava_pipeline.serve.dashboard.document import DescribedApi
 from strava_pipeline.serve.dashboard.guard import Guard, SecureHeaders
 from strava_pipeline.serve.dashboard.head_requests import HeadRequests
 from strava_pipeline.serve.dashboard.pipeline import Pipeline
@@ -39,7 +40,7 @@ def build_dashboard(
         behind_proxy: browsers come by https, through a proxy that adds their address to X-Forwarded-For.
         say: gets a line of JSON for each request.
     """
-    app = FastAPI(
+    app = DescribedApi(
         title="strava_pipeline",
         openapi_url="/api/openapi.json",
         docs_url=None,  # its page would load scripts of another host

@@ -13,6 +13,7 @@ from strava_pipeline.lake.changes import verdicts
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.operations.changes.asking import propose_month
 from strava_pipeline.operations.changes.deciding import Wanted, decide
+from strava_pipeline.serve.dashboard.shapes import Changes, DecidedChanges
 from strava_pipeline_tests.providers.test_comparing import at_strava, choose
 from strava_pipeline_tests.providers.worlds import World, list_at_strava, world_of
 from strava_pipeline_tests.serve.dashboard.conftest import Dashboard
@@ -89,7 +90,9 @@ def test_a_month_is_compared_and_its_changes_are_decided_as_the_command_line_doe
     )
     assert api.patch("/api/changes", json={first: sealed}).status_code == 409, "it is approved already"
     decide(world.settings, "rejected", [Wanted(first)], "strava-pipeline changes reject")
-    found = api.get(f"/api/changes/{first}").json()["changes"][first]
+    for answer, shape in ((api.get("/api/changes"), Changes), (api.get(f"/api/changes/{first}"), DecidedChanges)):
+        shape.model_validate_json(answer.content)
+    found = answer.json()["changes"][first]
     assert (found["status"], found["attempts"]) == ("rejected", {})
     assert api.get(f"/api/calendar/{MONTH}").json()["status"] == "in_sync"
 

@@ -1,0 +1,227 @@
+"""Shapes of the JSON API's answers, for its OpenAPI document. Nothing is made or checked by them when a request is answered.
+
+A row of a table, and what a command shows with `--json`, is an object without fields here: they are in the data dictionary and in
+docs/formats.md.
+"""
+
+from datetime import date, datetime
+from typing import Any, Literal
+
+from pydantic import BaseModel, Field
+
+from strava_pipeline.core.changes.states import State
+from strava_pipeline.lake.dashboard.fitness import LoadSeries, Window
+
+Row = dict[str, Any]
+
+
+class Page(BaseModel):
+    """A part of a collection."""
+
+    next: str | None = Field(description="`cursor` of the next page; null: this is the last one")
+
+
+class ActivityRow(BaseModel):
+    """An activity of a list; metres, seconds, m/s."""
+
+    id: int
+    source: str
+    source_id: str | None
+    name: str | None
+    sport_type: str | None
+    sport_group: str
+    start_date: datetime | None
+    start_date_local: datetime | None
+    distance: float | None
+    moving_time: int | None
+    elapsed_time: int | None
+    total_elevation_gain: float | None
+    average_speed: float | None
+    average_heartrate: float | None
+    average_watts: float | None
+    suffer_score: float | None
+    gear_source: str | None
+    gear_id: str | None
+    commute: bool | None
+    trainer: bool | None
+    private: bool | None
+
+
+class Activities(Page):
+    activities: dict[str, ActivityRow] = Field(description="by id, the newest first")
+
+
+class Photo(BaseModel):
+    name: str
+    size: int = Field(description="bytes")
+    is_shown: bool = Field(description="whether browsers show it")
+
+
+class Activity(BaseModel):
+    activity: Row
+    detail: Row | None
+    laps: dict[str, Row] = Field(description="by place, as all parts below")
+    splits_metric: dict[str, Row]
+    splits_standard: dict[str, Row]
+    segment_efforts: dict[str, Row]
+    best_efforts: dict[str, Row]
+    sessions: dict[str, Row]
+    lengths: dict[str, Row]
+    left_out: dict[str, int] = Field(description="by the name of a part, how many more rows it has")
+    photos: dict[str, Photo] = Field(description="by the hash of their bytes")
+    has_track: bool
+
+
+class Track(BaseModel):
+    id: int
+    recorded: int = Field(description="how many points were recorded")
+    track: dict[str, list[float | None]] = Field(description="by column; null: not recorded, or a pause")
+
+
+class Sources(Page):
+    id: int
+    sources: dict[str, Row] = Field(description="by source and id there, the best first")
+
+
+class Version(BaseModel):
+    source: str
+    valid_from: datetime
+    valid_to: datetime | None
+    changed_fields: list[str] | None
+    previous: Row | None
+
+
+class History(Page):
+    id: int
+    history: dict[str, dict[str, Version]] = Field(description="by id and number, the newest first")
+
+
+class ServiceMonth(BaseModel):
+    status: Literal["in_sync", "not_pulled", "requires_action"]
+    activities: int
+    pulled_at: datetime | None
+
+
+class Month(BaseModel):
+    status: Literal["in_sync", "not_pulled", "requires_action"]
+    activities: int
+    providers: dict[str, ServiceMonth]
+
+
+class Calendar(BaseModel):
+    months: dict[str, Month] = Field(description="by month, the newest first")
+
+
+class ComparedMonth(Month):
+    month: str
+    obstacles: dict[str, str] = Field(description="by service, why nothing can be changed there")
+    rows: dict[str, Row] = Field(description="by activity, the newest first")
+    changes: dict[str, Row] = Field(description="by id, those that wait for a decision")
+    left_out: int
+
+
+class Change(BaseModel):
+    kind: str
+    provider: str
+    source_id: str | None
+    activity_id: int | None
+    field: str | None
+    old: Any
+    new: Any
+    source: str | None
+    month: str | None
+    start: datetime | None
+    title: str | None
+    status: State
+    reason: str | None
+    round: int
+    proposed_at: datetime | None
+    undoes: str | None
+    seal: str = Field(description="of the change as it is shown; an approval needs it")
+    attempts: dict[str, Row] | None = Field(None, description="what was sent and answered; of one change alone")
+
+
+class DecidedChanges(BaseModel):
+    changes: dict[str, Change]
+
+
+class Changes(Page, DecidedChanges):
+    pass
+
+
+class Providers(Page):
+    providers: dict[str, Row] = Field(description="by name")
+
+
+class Gear(BaseModel):
+    name: str
+    retired: bool | None
+    activities: int
+    distance_m: float | None
+    moving_time_seconds: int | None
+    first_on: date | None
+    last_on: date | None
+
+
+class GearOfServices(Page):
+    gear: dict[str, dict[str, Gear]] = Field(description="by service and id there")
+    maintenance: dict[str, dict[str, Row]] = Field(description="by gear and service, what is due first")
+
+
+class Insights(BaseModel, extra="allow"):
+    """The shape of `insights --json`."""
+
+    goals_problem: str | None
+
+
+class Fitness(BaseModel):
+    load: dict[str, LoadSeries]
+    curves: dict[str, dict[str, Window]]
+    zones: dict[str, dict[str, dict[str, float]]] = Field(description="seconds by measure, month and zone")
+
+
+class Heat(Page):
+    zoom: int
+    cells: dict[str, int] = Field(description="by column and row of tiles, how many activities came through")
+
+
+class Notification(BaseModel):
+    at: datetime
+    category: Literal["info", "warning", "error"]
+    message: str
+    link: str | None
+    run_id: str | None
+    read: bool
+
+
+class ReadNotifications(BaseModel):
+    notifications: dict[str, Notification]
+
+
+class Notifications(Page, ReadNotifications):
+    unread: int = Field(description="of all")
+
+
+class KeptFile(BaseModel):
+    name: str
+    bytes: int
+
+
+class KeptRequest(BaseModel):
+    id: str
+    status: Literal["waiting"]
+
+
+class Request(BaseModel, extra="allow"):
+    """A request, with the fields of its kind, and how it stands."""
+
+    id: str
+    at: datetime
+    kind: str
+    status: Literal["waiting", "running", "done", "failed"]
+    message: str
+    run_id: str | None
+    began_at: datetime | None
+    ended_at: datetime | None
+    lines: list[str]
+    looked_at: datetime | None
