@@ -11,7 +11,7 @@ from strava_pipeline.lake.requests import Wanted
 from strava_pipeline.operations.changes.comparing import months_back
 from strava_pipeline.operations.changes.deciding import Wanted as WantedChange
 from strava_pipeline.operations.changes.deciding import decide_each, seal_of, shown, shown_attempts
-from strava_pipeline.operations.changes.months import calendar_of, compared_month
+from strava_pipeline.operations.changes.months import calendar_of, compared_month, known_since
 from strava_pipeline.operations.changes.proposing import left_out_now, states_now
 from strava_pipeline.operations.changing_settings import chosen_settings
 from strava_pipeline.operations.estimating import backfill_estimate
@@ -31,6 +31,9 @@ class DashboardPipeline:
 
     def months_back(self, count: int) -> list[str]:
         return sorted(months_back(count, self._now()))
+
+    def known_months(self) -> tuple[str, str]:
+        return known_since(self.settings), self.months_back(1)[0]
 
     def calendar(self, months: Collection[str]) -> dict[str, Any]:
         return {month: asdict(state) for month, state in calendar_of(self.settings, months, self._now()).items()}

@@ -179,6 +179,12 @@ def history_of(connection: Connection, activity_id: int) -> dict[int, dict[int, 
     return found
 
 
+def first_month(connection: Connection) -> str | None:
+    """The local month of the first present activity, as 2008-05; None: there is none."""
+    month: str | None = rows_of(connection, "first_month", {})[0]["month"]
+    return month
+
+
 def titles_of(connection: Connection, ids: Iterable[int]) -> dict[int, str]:
     """The titles of activities, by id; those without one are left out."""
     query = "SELECT id, name FROM activities WHERE id IN (SELECT unnest($ids)) AND name IS NOT NULL"

@@ -6,23 +6,50 @@ from datetime import datetime
 from typing import Any
 
 from strava_pipeline.core.changes.states import ChangeState
+from strava_pipeline.lake.dashboard.activities import first_month
 from strava_pipeline.lake.gold.publish import current_snapshot
+from strava_pipeline.lake.gold.warehouse import Connection
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.operations.changes.asking import declined
-from strava_pipeline.operations.changes.comparing import Comparison, Month, compare_months, month_states, state_of
+from strava_pipeline.operations.changes.comparing import (
+    Comparison,
+    Month,
+    ProviderMonth,
+    compare_months,
+    month_states,
+    state_of,
+)
 from strava_pipeline.operations.changes.deciding import shown
 from strava_pipeline.operations.changes.parties import comparing
 from strava_pipeline.settings import Settings
 
 
 def calendar_of(settings: Settings, months: Collection[str], now: datetime) -> dict[str, Month]:
-    """How these local months (2026-10) stand by what is published, the newest first.
+    """How these local months (2026-10) stand by what is published, the newest first; those before all years are in no pull.
 
     Raises PipelineError where nothing usable is published, UnusableProvidersError.
     """
     who = comparing(settings, now)
     with current_snapshot(Lake(settings.data_dir)) as connection:
-        return month_states(connection, who, months, declined(settings, now))
+        found = month_states(connection, who, months, declined(settings, now))
+        first = _first_month(connection, settings)
+    return {month: state if month >= first else _before_all(state) for month, state in found.items()}
+
+
+def _before_all(state: Month) -> Month:
+    nothing = ProviderMonth("not_pulled", 0, None)
+    return Month("not_pulled", 0, dict.fromkeys(state.providers, nothing))
+
+
+def known_since(settings: Settings) -> str:
+    """The first local month that there is: of STRAVA_FIRST_YEAR, or of an earlier activity. Raises as `calendar_of`."""
+    with current_snapshot(Lake(settings.data_dir)) as connection:
+        return _first_month(connection, settings)
+
+
+def _first_month(connection: Connection, settings: Settings) -> str:
+    configured = f"{settings.first_year:04}-01"
+    return min(first_month(connection) or configured, configured)
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,16 +20,15 @@ Edge = Annotated[str | None, Query(pattern=MONTH, description="a local month, as
 
 @router.get("", response_model=Calendar)
 def calendar(
-    pipeline: CurrentPipeline,
-    from_: Annotated[Edge, Query(alias="from")] = None,
-    to: Edge = None,
+    pipeline: CurrentPipeline, from_: Annotated[Edge, Query(alias="from")] = None, to: Edge = None
 ) -> Response:
     """Months by their names, the newest first."""
     *_, present = recent = pipeline.months_back(12)
     last = to or present
     first = from_ or min(recent[0], last)
+    if max(first, last) > present:
+        raise ProblemError(400, f"{max(first, last)} has not begun.")
     refuse_reversed(first, last)
-    refuse_future(last, pipeline)
     months = months_within(first, last)
     if len(months) > MOST_MONTHS:
         raise ProblemError(400, f"{len(months)} months are asked for; at most {MOST_MONTHS} at once.")
@@ -39,11 +38,14 @@ def calendar(
 @router.get("/{month}", response_model=ComparedMonth, responses=problems(404))
 def month(pipeline: CurrentPipeline, month: Month) -> Response:
     """A month with the rows of its comparison, and the changes that wait for a decision."""
-    refuse_future(month, pipeline)
+    refuse_unknown(month, pipeline)
     return json_answer(pipeline.month(month))
 
 
-def refuse_future(month: str, pipeline: Pipeline) -> None:
-    """A month that has not begun is an error."""
-    if month > pipeline.months_back(1)[0]:
-        raise ProblemError(400, f"{month} has not begun.")
+def refuse_unknown(month: str, pipeline: Pipeline) -> None:
+    """A month that has not begun, or that lies before all years, is an error."""
+    first, present = pipeline.known_months()
+    if month > present:
+        raise ProblemError(404, f"{month} has not begun.")
+    if month < first:
+        raise ProblemError(404, f"{month} lies before the first month, {first}. STRAVA_FIRST_YEAR sets the first year.")

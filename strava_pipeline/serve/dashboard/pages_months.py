@@ -18,7 +18,7 @@ from strava_pipeline.lake.dashboard.activities import MOST_ROWS, ActivityFilter,
 from strava_pipeline.lake.dashboard.bests import month_sums
 from strava_pipeline.lake.dashboard.rows import Values
 from strava_pipeline.serve.dashboard.answers import Digits, Month
-from strava_pipeline.serve.dashboard.api_months import refuse_future
+from strava_pipeline.serve.dashboard.api_months import refuse_unknown
 from strava_pipeline.serve.dashboard.display import service
 from strava_pipeline.serve.dashboard.forms import Fields
 from strava_pipeline.serve.dashboard.pipeline import Pipeline
@@ -51,13 +51,15 @@ def calendar(
 
 def _two_years(pipeline: Pipeline, year: int | None, begins: str) -> dict[str, Any]:
     """The months of a year (None: the present one) and of the one before; and the years to go on with, None: there are none."""
-    present = pipeline.months_back(1)[0]
+    known, present = pipeline.known_months()
+    if year is not None and not int(known[:4]) <= year <= int(present[:4]):
+        raise ProblemError(404, f"The calendar goes from {known[:4]} to {present[:4]}.")
     last = min(f"{year}-12" if year else present, present)
     first = f"{int(last[:4]) - 1}-01"
     return {
         "years": _by_year(pipeline.calendar(months_within(first, last))),
         "earlier": int(last[:4]) - 2 if begins < first else None,
-        "later": int(last[:4]) + 2 if last < present else None,
+        "later": min(int(last[:4]) + 2, int(present[:4])) if last < present else None,
     }
 
 
@@ -105,7 +107,7 @@ def compared(
     request: Request, snapshot: Snapshot, pipeline: CurrentPipeline, units: CurrentUnits, month: Month
 ) -> HTMLResponse:
     """A month, row by row, and the changes of it."""
-    refuse_future(month, pipeline)
+    refuse_unknown(month, pipeline)
     values = {**pipeline.month(month), "units": units, "decided": "", "is_again": False}
     changes = _open_changes(pipeline, month)
     values |= {"changes": changes, "due": {(each["provider"], str(each["activity_id"])) for each in changes.values()}}

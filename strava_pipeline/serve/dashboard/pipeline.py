@@ -18,6 +18,10 @@ class Pipeline(Protocol):
         """So many local months, as 2026-10, the oldest first, the last of which is the present one."""
         ...
 
+    def known_months(self) -> tuple[str, str]:
+        """The first and the last local month: from STRAVA_FIRST_YEAR, or an earlier activity, to the present one."""
+        ...
+
     def calendar(self, months: Collection[str]) -> Mapping[str, Any]:
         """How these months stand at each service, by month, the newest first."""
         ...

@@ -117,6 +117,7 @@ def test_calendar_services_gear_and_a_year(api: TestClient) -> None:
     months = api.get("/api/calendar?from=2025-04&to=2025-05").json()["months"]
     assert {month: one["activities"] for month, one in months.items()} == {"2025-05": 7, "2025-04": 0}
     assert len(api.get("/api/calendar").json()["months"]) == 12
+    assert "2999-01 has not begun" in api.get("/api/calendar?from=2999-01").json()["detail"]
     assert api.get("/api/calendar/2025-05").json()["rows"].keys() == {str(n) for n in range(1, 8)}
     listed = api.get("/api/providers").json()
     assert (listed["providers"].keys(), listed["next"]) == ({"strava"}, None)
@@ -168,7 +169,10 @@ def test_calendar_services_gear_and_a_year(api: TestClient) -> None:
         ("/api/calendar?month=2025-05", 400),
         ("/api/calendar/2025-13", 400),
         ("/api/calendar/1٩99-01", 400),  # a digit of another script
-        ("/api/calendar/2999-01", 400),
+        ("/api/calendar/2999-01", 404),
+        ("/api/calendar/2019-12", 404),  # before STRAVA_FIRST_YEAR
+        ("/api/calendar/1000-01", 404),
+        ("/api/calendar?from=1000-01&to=1001-12", 200),
         ("/api/insights/1999", 404),
         ("/api/insights/0", 400),
         ("/api/insights/2027", 200),

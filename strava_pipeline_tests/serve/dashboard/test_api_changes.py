@@ -53,6 +53,10 @@ def test_a_month_is_compared_and_its_changes_are_decided_as_the_command_line_doe
         "2025-07": "in_sync",
         MONTH: "requires_action",
     }
+    early = api.get("/api/calendar?from=1000-01&to=1000-02").json()["months"]
+    assert [(one["status"], *(each["status"] for each in one["providers"].values())) for one in early.values()] == [
+        ("not_pulled", "not_pulled", "not_pulled")
+    ] * 2, "before all years"
     month = api.get(f"/api/calendar/{MONTH}").json()
     assert month["rows"]["1"]["providers"]["toy"]["name"] == HOSTILE
     assert (month["rows"]["1"]["start"], month["providers"]["strava"]["status"]) == (

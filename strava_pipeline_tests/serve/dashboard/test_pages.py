@@ -66,19 +66,8 @@ def dashboard(tmp_path_factory: pytest.TempPathFactory, new_lake: NewLake) -> It
     watts = pl.DataFrame({"recorded_at": [NOW + timedelta(seconds=n) for n in range(400)], "watts": [200.0] * 400})
     write_track(lake, 2025, 6, ME, "file", [watts.cast({"recorded_at": pl.Datetime("us", "UTC")})], "file:1")
     lake.goals.write_text(
-        'units = "miles"
-[2025.ride]
-distance_miles = 100
-[2025.all]
-count = [16, 300]
-[service.b1."<b>chain</b>"]
-every_miles = 50
-'
-        "[[athlete]]
-since = 2025-02-01
-ftp = 250
-weight_kg = 80
-"
+        'units = "miles"\n[2025.ride]\ndistance_miles = 100\n[2025.all]\ncount = [16, 300]\n[service.b1."<b>chain</b>"]\nevery_miles = 50\n'
+        "[[athlete]]\nsince = 2025-02-01\nftp = 250\nweight_kg = 80\n"
     )
     with reading(lake) as connection:
         due = due_tracks(lake, connection, [2025])
@@ -252,7 +241,7 @@ def test_an_activity_has_its_track_laps_splits_efforts_sources_and_history(site:
         page(site, path, status)
 
 
-def test_the_calendar_has_two_years_of_months_with_their_totals(site: TestClient) -> None:
+def test_the_calendar_has_two_years_of_months_with_their_totals(dashboard: Dashboard, site: TestClient) -> None:
     text = page(site, "/calendar?year=2025")
     seen = words(text)
     assert "May 2025 7 activities 87.0 mi" in seen
@@ -264,8 +253,12 @@ def test_the_calendar_has_two_years_of_months_with_their_totals(site: TestClient
     bare = page(site, "/month/2025-05")
     assert ("no other service is enabled" in words(bare), "&lt;script&gt;" in bare) == (True, True)
     assert "no activity in this month" in page(site, "/month/2025-06")
-    for path in ("/month/2999-01", "/month/2025-13", "/calendar?year=1"):
-        page(site, path, 400)
+    present = int(dashboard.site.pipeline.months_back(1)[0][:4])
+    assert f'href="/calendar?year={present}"' in page(site, f"/calendar?year={present - 1}"), "there is none after it"
+    for path, status in (("/month/2999-01", 404), ("/month/1000-01", 404), ("/month/2025-13", 400)):
+        page(site, path, status)
+    for year, status in ((1, 400), (1900, 404), (2019, 404), (2020, 200), (present + 1, 404)):
+        page(site, f"/calendar?year={year}", status)
 
 
 def test_fitness_shows_load_and_curves_and_gear_what_is_due(site: TestClient) -> None:
