@@ -20,7 +20,7 @@ from strava_pipeline.serve.dashboard.problems import Faults, answer_problems
 from strava_pipeline.serve.dashboard.records.database import connect, database_of
 from strava_pipeline.serve.dashboard.records.store import Records
 from strava_pipeline.serve.dashboard.request_log import RequestLog
-from strava_pipeline.serve.dashboard.routes import HERE, STATIC, routers
+from strava_pipeline.serve.dashboard.routes import DOCUMENT, HERE, STATIC, routers
 from strava_pipeline.serve.dashboard.site import Site, system_now
 from strava_pipeline.settings import Settings
 
@@ -42,7 +42,7 @@ def build_dashboard(
     """
     app = DescribedApi(
         title="strava_pipeline",
-        openapi_url="/api/openapi.json",
+        openapi_url=DOCUMENT,
         docs_url=None,  # its page would load scripts of another host
         redoc_url=None,
         redirect_slashes=False,

@@ -13,6 +13,7 @@ from starlette.routing import Match
 
 HERE = Path(__file__).parent
 STATIC = "/static"
+DOCUMENT = "/api/openapi.json"
 
 
 @cache
@@ -31,6 +32,8 @@ def template_of(scope: MutableMapping[str, Any]) -> str | None:
     """The path of a request as its route writes it, without values: `/activities/{id}`. None: no route has the path."""
     if scope["path"].startswith(f"{STATIC}/"):
         return STATIC
+    if scope["path"] == DOCUMENT:  # FastAPI's own, of no module
+        return DOCUMENT
     return next((route.path for route in routes() if route.matches(scope)[0] is not Match.NONE), None)
 
 

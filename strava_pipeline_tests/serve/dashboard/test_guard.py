@@ -223,11 +223,13 @@ def test_the_log_has_a_line_for_each_request_without_what_was_sent(dashboard: Da
     browser = dashboard.browser()
     browser.get("/?near=48.2,16.4")
     browser.get("/static/style.css")
+    browser.get("/api/openapi.json")
     browser.request("SECRET", "/secret/48.2")
     lines = [json.loads(line) for line in dashboard.lines]
     assert [(line["method"], line["path"], line["status"]) for line in lines] == [
         ("GET", "/", 200),
         ("GET", "/static", 200),
+        ("GET", "/api/openapi.json", 200),
         ("other", None, 404),
     ]
     assert all(line.keys() == {"method", "path", "status", "ms", "process"} for line in lines)

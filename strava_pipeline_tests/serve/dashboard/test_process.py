@@ -20,15 +20,18 @@ from typing import Any
 
 import pytest
 import requests
+import sentry_sdk
+from pydantic import SecretStr
 
 from strava_pipeline.core.errors import MissingSettingsError, MisuseError
 from strava_pipeline.file_locks import is_held
 from strava_pipeline.ingest.secret_file import save_secret
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.serve.dashboard.process import _Workers, check_start
-from strava_pipeline.serve.dashboard.telemetry import only_what_may_be_sent, rate
+from strava_pipeline.serve.dashboard.telemetry import only_what_may_be_sent, rate, start_telemetry
 from strava_pipeline.settings import Settings
 from strava_pipeline_tests.patience import PATIENCE
+from strava_pipeline_tests.serve.dashboard.conftest import Dashboard
 
 
 @pytest.mark.parametrize(
@@ -99,12 +102,39 @@ def test_what_is_sent_to_sentry_is_a_list_of_what_may_be() -> None:
 
 
 @pytest.mark.parametrize(
-    ("path", "likely"), [("/", 0.25), ("/login", 0.25), ("/nowhere", 0.25), ("/health", 0), ("/static/style.css", 0)]
+    ("path", "likely"),
+    [
+        ("/", 0.25),
+        ("/login", 0.25),
+        ("/nowhere", 0.25),
+        ("/api/openapi.json", 0.25),
+        ("/health", 0),
+        ("/static/style.css", 0),
+    ],
 )
 def test_timings_are_sampled_by_route_and_health_never(path: str, likely: float) -> None:
     scope = {"type": "http", "method": "GET", "path": path, "root_path": "", "headers": []}
     assert rate({"asgi_scope": scope}, 0.25) == likely
     assert rate({}, 0.25) == 0
+
+
+def test_errors_are_sent_whatever_the_rate_of_timings(dashboard: Dashboard) -> None:
+    with sentry() as (dsn, sent):
+        start_telemetry(dashboard.settings.model_copy(update={"sentry_dsn": SecretStr(dsn), "sentry_sample_rate": 0.0}))
+        try:
+
+            @dashboard.app.get("/broken/{place}")
+            def broken(place: str) -> None:
+                raise ValueError(place)
+
+            assert dashboard.browser().get("/broken/48.2").status_code == 500
+            envelope = sent.get(timeout=PATIENCE)
+        finally:
+            sentry_sdk.get_client().close(timeout=0)
+            sentry_sdk.get_global_scope().set_client(None)
+    event = json.loads(envelope.splitlines()[-1])
+    assert (event["transaction"], event["exception"]["values"][0]["type"]) == ("/broken/{place}", "ValueError")
+    assert b"48.2" not in envelope
 
 
 @contextmanager
