@@ -10,7 +10,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, Field
 
 from strava_pipeline.core.changes.states import State
-from strava_pipeline.lake.dashboard.fitness import LoadSeries, Window
+from strava_pipeline.lake.dashboard.fitness import LoadSeries, Window, ZoneBounds
 
 Row = dict[str, Any]
 
@@ -178,6 +178,7 @@ class Fitness(BaseModel):
     load: dict[str, LoadSeries]
     curves: dict[str, dict[str, Window]]
     zones: dict[str, dict[str, dict[str, float]]] = Field(description="seconds by measure, month and zone")
+    zone_bounds: dict[str, dict[str, ZoneBounds]] = Field(description="by measure and zone")
 
 
 class Heat(Page):

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 from starlette.testclient import TestClient
@@ -25,6 +26,8 @@ from strava_pipeline_tests.serve.dashboard.conftest import Dashboard
 from strava_pipeline_tests.serve.dashboard.test_pages import page, words
 
 NO_LOGIN = "There is no login yet. Run strava-pipeline auth ."
+
+LONDON = ZoneInfo("Europe/London")  # of the settings: there is no athlete yet
 
 
 @pytest.fixture
@@ -69,7 +72,7 @@ def test_strava_has_its_limits_and_a_button_and_says_when_a_limit_is_used_up(
     assert site.post("/requests", data={"kind": "pull", "provider": "strava"}).status_code == 202
     budget.record_answer({"X-RateLimit-Limit": "200,2000", "X-RateLimit-Usage": "12,2000"})
     resets = next(each.resets_at for each in budget.remaining().ceilings if each.ceiling == Ceiling("overall", "day"))
-    assert f"Strava lets no more calls through until {resets:%Y-%m-%d %H:%M} UTC" in words(page(site, "/"))
+    assert f"Strava lets no more calls through until {moment(resets, LONDON)}" in words(page(site, "/"))
     assert "It lets no more calls through until" in words(page(site, "/providers"))
     strava = site.get("/api/providers").json()["providers"]["strava"]
     assert (strava["rate_limit"], strava["limits"]["calls in a day"]["left"]) == ("long_term", 0)
@@ -117,7 +120,7 @@ def test_a_year_is_pulled_again_after_the_page_showed_what_it_takes(site: TestCl
     seen = words(text)
     assert f"Strava: at least {plan.calls} call : 1 page of the listing, 0 details." in seen
     assert plan.done_at is not None
-    assert f"no earlier than {moment(plan.done_at)}" in seen
+    assert f"no earlier than {moment(plan.done_at, LONDON)}" in seen
     assert f"{plan.allowances[plan.governing].left} of them left until" in seen
     assert "<option selected>2024</option>" in text
     asked = site.post("/requests", data={"kind": "backfill", "year": "2024"})
