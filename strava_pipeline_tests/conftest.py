@@ -2,10 +2,8 @@
 
 import os
 import shutil
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from importlib.util import find_spec
 from pathlib import Path
 from secrets import token_hex
 from typing import TYPE_CHECKING, Any
@@ -21,9 +19,6 @@ from strava_pipeline_tests.templates import Templates, tables_copied
 if TYPE_CHECKING:  # a rig imports Dagster, which takes seconds: tests of other rooms do without
     from strava_pipeline_tests.postgres import Server
     from strava_pipeline_tests.rig import Rig
-
-if find_spec("pandas") is None:
-    sys.modules["pandas"] = None  # type: ignore[assignment]  # or DuckDB looks for it at every statement: a tenth of the time
 
 # A test's tables are tiny, and each core has a worker of its own: more threads only add to the CPU, a sixth of that of a
 # rebuild. What starts processes of its own tests DuckDB with all its threads.

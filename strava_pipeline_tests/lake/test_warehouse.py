@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from importlib.util import find_spec
 from typing import Any
 
 import duckdb
@@ -194,6 +195,27 @@ def test_what_a_killed_process_put_beside_the_warehouse_is_removed_before_it_is_
     with pytest.raises(DamagedWarehouseError):
         connect(lake.working)
     assert not left.parent.exists()
+
+
+class Looks:
+    """A finder of modules that finds none, and notes what was looked for."""
+
+    def __init__(self) -> None:
+        self.names: list[str] = []
+
+    def find_spec(self, name: str, path: object = None, target: object = None) -> None:
+        self.names.append(name)
+
+
+@pytest.mark.skipif(find_spec("pandas") is not None, reason="pandas is installed: DuckDB imports it once")
+def test_no_module_is_looked_for_though_many_values_are_bound(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    looks = Looks()
+    with reading(lake) as connection:
+        query = "SELECT count(*) FROM unnest($ids)"
+        connection.execute(query, {"ids": [1]})  # what is imported once
+        monkeypatch.setattr(sys, "meta_path", [looks, *sys.meta_path])
+        assert connection.execute(query, {"ids": list(range(100))}).fetchall() == [(100,)]
+    assert looks.names == []
 
 
 def test_sessions_run_in_utc(lake: Lake) -> None:
