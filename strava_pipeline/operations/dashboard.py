@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from strava_pipeline.core.changes.states import Verdict
+from strava_pipeline.lake.gold.publish import current_snapshot
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.requests import Wanted
 from strava_pipeline.operations.changes.comparing import months_back
@@ -40,9 +41,12 @@ class DashboardPipeline:
 
     def month(self, month: str) -> dict[str, Any]:
         now, lake = self._now(), Lake(self.settings.data_dir)
-        states = states_now(lake, self.settings, now)
-        waiting = {key: each for key, each in states.items() if each.change.month == month and each.state == "proposed"}
-        return {**compared_month(self.settings, month, now).to_json(waiting), "left_out": left_out_now(lake)}
+        with current_snapshot(lake):  # opened once for the three
+            states = states_now(lake, self.settings, now)
+            waiting = {
+                key: each for key, each in states.items() if each.change.month == month and each.state == "proposed"
+            }
+            return {**compared_month(self.settings, month, now).to_json(waiting), "left_out": left_out_now(lake)}
 
     def changes(self) -> dict[str, dict[str, Any]]:
         states = states_now(Lake(self.settings.data_dir), self.settings, self._now())

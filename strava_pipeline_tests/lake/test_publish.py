@@ -12,7 +12,7 @@ import pytest
 
 from strava_pipeline.core.errors import PipelineError
 from strava_pipeline.lake.gold.merge_details import merge_details
-from strava_pipeline.lake.gold.publish import publish, snapshot
+from strava_pipeline.lake.gold.publish import current_snapshot, insights_snapshot, publish, snapshot
 from strava_pipeline.lake.gold.warehouse import REBUILDING, mark_changed, unmark, writing
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline_tests.lake.bronze import DAY, NOW, activity, detailed, listed, merge
@@ -112,6 +112,22 @@ def test_a_snapshot_that_cannot_be_read_is_replaced(lake: Lake, content: bytes) 
 def test_before_the_first_publish_a_reader_is_told_what_to_do(lake: Lake) -> None:
     with pytest.raises(PipelineError, match="flow"), snapshot(lake):
         pass
+
+
+def test_a_look_at_the_snapshot_within_a_look_opens_no_other(lake: Lake) -> None:
+    publish(lake)
+    with current_snapshot(lake) as connection:
+        with current_snapshot(lake) as inner, insights_snapshot(lake) as innermost:
+            assert inner is innermost is connection
+        listed(lake, [activity(1)], at=NOW)
+        merge(lake)
+        publish(lake)
+        with current_snapshot(lake) as same:
+            assert same.execute("SELECT count(*) FROM activities").fetchall() == [(0,)], (
+                "and the inner bodies closed none"
+            )
+    with current_snapshot(lake) as another:
+        assert another.execute("SELECT count(*) FROM activities").fetchall() == [(1,)]
 
 
 def test_a_reader_keeps_what_it_opened(lake: Lake) -> None:

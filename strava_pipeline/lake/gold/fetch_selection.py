@@ -6,7 +6,7 @@ once; an edit doesn't change what was recorded, unless it was cut or repaired: t
 that listings showed before. Files are fetched for activities of which no source has a track.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Set
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 
@@ -309,14 +309,19 @@ def wanted_files(lake: Lake, source: str, account: str | None, years: Sequence[i
     file whose bytes are gone from the disk did not come.
     """
     with reading(lake) as connection:
-        return files_wanted_in(connection, lake, source, account, years)
+        return files_wanted_in(connection, lake, source, account, years, tracked_activities(lake))
 
 
 def files_wanted_in(
-    connection: Connection, lake: Lake, source: str, account: str | None, years: Sequence[int]
+    connection: Connection,
+    lake: Lake,
+    source: str,
+    account: str | None,
+    years: Sequence[int],
+    tracked: Set[int],
 ) -> list[WantedFile]:
-    """As `wanted_files`, by a warehouse that is open, working or published."""
-    values = {"source": source, "account": account, "years": list(years), "tracked": sorted(_tracked(lake))}
+    """As `wanted_files`, by a warehouse that is open, working or published; `tracked`: of `tracked_activities`."""
+    values = {"source": source, "account": account, "years": list(years), "tracked": sorted(tracked)}
     rows = connection.execute(sql("wanted_files"), values).fetchall()
     came = {file.activity_id for file in provider_files(lake, source) if is_stored(lake, file.record.sha256)}
     answers, decided = file_answers(lake, source), last_decisions(lake)
@@ -330,7 +335,7 @@ def files_wanted_in(
     return [activity for activity in wanted if activity.files is None or not has_no_file(activity.files)]
 
 
-def _tracked(lake: Lake) -> set[int]:
+def tracked_activities(lake: Lake) -> set[int]:
     """The ids under which a track is on disk, or will be made of what is on disk: of streams, imports, providers' files."""
     streamed = {activity_id for activity_id, files in stream_files(lake).items() if files.good_at is not None}
     return tracked_ids(lake) | streamed | recorded_tracks(lake, imported_activities(lake)).keys()

@@ -3,9 +3,10 @@
 What they have is compared in comparing.py. Nothing is sent.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Set
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from functools import cache
 from zoneinfo import ZoneInfo
 
 from strava_pipeline.core.changes.comparison import Party
@@ -18,7 +19,7 @@ from strava_pipeline.core.years import YearRange
 from strava_pipeline.ingest.providers_file import ChangesChoice, ProviderChoice, providers_file
 from strava_pipeline.lake.bronze.listings import withheld_ids
 from strava_pipeline.lake.bronze.months import Pulled, pulled
-from strava_pipeline.lake.gold.fetch_selection import files_wanted_in
+from strava_pipeline.lake.gold.fetch_selection import files_wanted_in, tracked_activities
 from strava_pipeline.lake.gold.gear import gear_pieces
 from strava_pipeline.lake.gold.warehouse import Connection
 from strava_pipeline.lake.owner_table import OwnerTable, owner_table
@@ -56,7 +57,8 @@ class Comparing:
 
     def parties(self, connection: Connection, months: Collection[str]) -> list[Party]:
         """The providers in a comparison of these months. A write_only one whose data are too old is left out."""
-        return [self._party(connection, name, months) for name in self.pulls if not self._is_stale(name)]
+        tracked = cache(lambda: tracked_activities(self.lake))  # looked up once for all of them, where any asks
+        return [self._party(connection, name, months, tracked) for name in self.pulls if not self._is_stale(name)]
 
     def gear(self, connection: Connection) -> LinkedGear:
         """The linked gear of all of them."""
@@ -75,7 +77,9 @@ class Comparing:
         newest, choice = self.pulls[name].newest_at, self.chosen[name]
         return choice.write_only and (newest is None or self.now - newest > timedelta(days=choice.stale_days))
 
-    def _party(self, connection: Connection, name: str, months: Collection[str]) -> Party:
+    def _party(
+        self, connection: Connection, name: str, months: Collection[str], tracked: Callable[[], Set[int]]
+    ) -> Party:
         spec, choice, found = spec_of(name), self.chosen[name], self.pulls[name]
         obstacle, can = self.obstacles.get(name), spec.capabilities
         writes = bool(choice.write) and obstacle is None
@@ -85,7 +89,7 @@ class Comparing:
         wanted = []
         if not choice.auto_files and "files" in can:
             years = sorted({self.years.clamp(int(month[:4])) for month in months})
-            wanted = files_wanted_in(connection, self.lake, name, found.account, years)
+            wanted = files_wanted_in(connection, self.lake, name, found.account, years, tracked())
         return Party(
             name=name,
             leads=not choice.write_only,
