@@ -45,6 +45,7 @@ def dashboard(
             DashboardPipeline(settings),
             workers=workers,
             behind_proxy=behind_proxy or settings.dashboard_behind_proxy,
+            link_command=link_command(settings),
             now=system_now,
             on_ready=lambda url: _print_address(settings, url),
         )
@@ -95,6 +96,15 @@ def link(
     if url is None:
         raise PipelineError("No dashboard is running. Start one: strava-pipeline dashboard")
     echo(new_link(settings, url, system_now()))
+
+
+def link_command(settings: "Settings") -> str:
+    """What to type for a link of the dashboard of these settings, which may be the demo's."""
+    from strava_pipeline.serve.dashboard.site import LINK_COMMAND
+    from strava_pipeline.verbs.demo import MARK, folder_option
+
+    folder = settings.data_dir.parent
+    return f"{LINK_COMMAND} --demo{folder_option(folder)}" if (folder / MARK).exists() else LINK_COMMAND
 
 
 def running_dashboard(settings: "Settings") -> str | None:
@@ -152,7 +162,7 @@ def _print_address(settings: "Settings", url: str) -> None:
             err=True,
         )
     else:
-        echo(f"Dashboard: {url} (`strava-pipeline dashboard link` prints an address that logs in)", err=True)
+        echo(f"Dashboard: {url} (`{link_command(settings)}` prints an address that logs in)", err=True)
 
 
 def _end_sessions(settings: "Settings") -> None:

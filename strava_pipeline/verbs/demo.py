@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 
 TRIPS, TRIP_COUNT = "trips", 300
 REPORT = "report.html"
-DASHBOARD = "127.0.0.1:8723"
 MARK = ".made-by-strava-pipeline-demo"
 ACTIVITIES, ARCHIVED = 2000, 350  # by default; the files of an archive take longer to read than the API's answers
 SOURCES = """
@@ -114,7 +114,7 @@ def _demo(folder: Path, activities: int) -> None:
     _print_sources(sources)
     _print_trips(verdicts)
     write_report(settings, folder / REPORT)
-    _print_next_steps(folder, time.monotonic() - began)
+    _print_next_steps(folder, settings, time.monotonic() - began)
 
 
 @contextmanager
@@ -135,8 +135,9 @@ def emulated(folder: Path, athlete: Sequence[str]) -> "Iterator[Settings]":
 
 
 def demo_settings(folder: Path, url: str, services: Mapping[str, str] = {}) -> "Settings":
-    """Settings of the demo: nothing of the user's is read or written, and no schedule runs.
+    """Settings of the demo: no file of the user's is read or written, and no schedule runs.
 
+    What is not named here, such as DASHBOARD_ADDRESS, is that of the environment, or by default.
     `services`: the settings of other services beside Strava, by their names in the environment.
     """
     from strava_pipeline.settings import Settings
@@ -167,7 +168,6 @@ def demo_settings(folder: Path, url: str, services: Mapping[str, str] = {}) -> "
         sentry_dsn=None,
         automation=False,
         dashboard_requests=True,
-        dashboard_address=DASHBOARD,
         dashboard_behind_proxy=False,
         dashboard_hosts=None,
         map_tiles_url=None,
@@ -253,7 +253,7 @@ def _print_trips(verdicts: dict[str, int]) -> None:
     )
 
 
-def _print_next_steps(folder: Path, seconds: float) -> None:
+def _print_next_steps(folder: Path, settings: "Settings", seconds: float) -> None:
     from strava_pipeline.verbs.terminal import out, program
 
     shown = short_path(folder)
@@ -267,7 +267,7 @@ def _print_next_steps(folder: Path, seconds: float) -> None:
     out.print("\nWhy was this trip rejected? (The keys open only the demo's made-up trips.)")
     where = f"--source sqlite:///{source} --keys-file {keys}"
     out.print(f"  {program()} trips activity diagnose {where} --status rejected --limit 3")
-    print_dev_hint(shown)
+    print_dev_hint(folder, settings)
 
 
 def short_path(folder: Path) -> Path:
@@ -284,12 +284,23 @@ def print_queries(shown: Path, queries: tuple[str, ...]) -> None:
         out.print(f'  STRAVA_DATA_DIR={shown / "data"} {program()} sql {files}"{query}"')
 
 
-def print_dev_hint(shown: Path) -> None:
+def folder_option(folder: Path) -> str:
+    """What to type for a demo's folder behind a command, with a blank before it; nothing for that of the default."""
+    shown = short_path(folder)
+    return "" if shown == Path("demo") else f" --folder {quote(str(shown))}"
+
+
+def print_dev_hint(folder: Path, settings: "Settings") -> None:
+    from strava_pipeline.verbs.dagster_process import Address
+    from strava_pipeline.verbs.dashboard import has_extra
     from strava_pipeline.verbs.terminal import out, program
 
-    where = "" if shown == Path("demo") else f" --folder {shown}"
-    out.print("\nLook at it in your browser. This starts the dashboard and Dagster's UI, and prints their addresses:")
-    out.print(f"  {program()} dev --demo{where}")
+    has_dashboard = settings.dashboard_address != "off" and has_extra()
+    out.print("\nLook at it in your browser. This starts what shows it, until Ctrl-C:")
+    out.print(f"  {program()} dev --demo{folder_option(folder)}", soft_wrap=True)
+    if has_dashboard:
+        out.print(f"  http://{settings.dashboard_address}  the dashboard; the command prints an address that logs in")
+    out.print(f"  {Address('127.0.0.1', 3000).url}  Dagster's UI")
 
 
 NOWHERE = "http://127.0.0.1:9"  # nothing is asked; `dev --demo` brings an emulator
@@ -340,7 +351,7 @@ def demo_archive(folder: Path, activities: int) -> None:
         _add_goals(folder, goals_toml(connection, now.year))
     _print_archive_years(counted, lake)
     write_report(settings, folder / REPORT)
-    _print_archive_result(folder, time.monotonic() - began)
+    _print_archive_result(folder, settings, time.monotonic() - began)
 
 
 def _print_archive_years(years: "list[YearCounts]", lake: "Lake") -> None:
@@ -365,7 +376,7 @@ def _print_archive_years(years: "list[YearCounts]", lake: "Lake") -> None:
     out.print(table)
 
 
-def _print_archive_result(folder: Path, seconds: float) -> None:
+def _print_archive_result(folder: Path, settings: "Settings", seconds: float) -> None:
     from strava_pipeline.verbs.terminal import out
 
     shown = short_path(folder)
@@ -376,4 +387,4 @@ def _print_archive_result(folder: Path, seconds: float) -> None:
     out.print("  data/warehouse/strava.duckdb  the warehouse, for SQL, notebooks and BI")
     out.print(f"  {REPORT}          the newest year as a page: open it in a browser")
     print_queries(shown, tuple(query.format(tracks=shown / "data" / "tracks") for query in ARCHIVE_QUERIES))
-    print_dev_hint(shown)
+    print_dev_hint(folder, settings)

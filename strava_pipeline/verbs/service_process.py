@@ -240,6 +240,8 @@ def free_address(wanted: str) -> str:
     """The address `wanted`, with a free port in its place where that is taken, as by the dashboard of a person's own data."""
     from strava_pipeline.serve.server import bound
 
+    if wanted == "off":
+        return wanted
     try:
         bound(wanted, "DASHBOARD_ADDRESS", "dashboard").close()
     except PipelineError:

@@ -18,6 +18,7 @@ from strava_pipeline.serve.dashboard.records.database import connect, database_o
 from strava_pipeline.serve.dashboard.records.store import Records
 from strava_pipeline.settings import Settings
 from strava_pipeline.verbs import dashboard
+from strava_pipeline.verbs.demo import MARK, NOWHERE, demo_settings
 from strava_pipeline.verbs.service_process import free_address
 from strava_pipeline_tests.verbs.conftest import Type
 
@@ -55,6 +56,20 @@ def test_a_link_logs_in_where_a_dashboard_runs_without_a_password(settings: Sett
         assert type_in("dashboard", "link").code == 2
         again = type_in("dashboard")
         assert (again.code, "is running already" in again.err) == (1, True)
+
+
+def test_the_command_for_a_link_is_that_of_this_dashboard(
+    settings: Settings, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert dashboard.link_command(settings) == "strava-pipeline dashboard link"
+    for name, words in (("demo", ""), ("my demo", " --folder 'my demo'")):
+        folder = tmp_path / name
+        folder.mkdir()
+        (folder / MARK).touch()
+        of_demo = demo_settings(folder, NOWHERE)
+        assert dashboard.link_command(of_demo) == f"strava-pipeline dashboard link --demo{words}"
+        dashboard._print_address(of_demo, "http://127.0.0.1:8723")
+        assert f"(`strava-pipeline dashboard link --demo{words}` prints" in capsys.readouterr().err
 
 
 def test_a_password_is_stored_as_a_hash_and_logs_everybody_out(

@@ -1,5 +1,6 @@
 """verbs.demo: its settings. The demo itself runs in e2e/."""
 
+import re
 import tomllib
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -12,8 +13,9 @@ from strava_pipeline.emulator.strava.application import EmulatorConfig
 from strava_pipeline.emulator.strava.state import build_state
 from strava_pipeline.ingest.providers_file import provider_choices
 from strava_pipeline.ingest.registry import PROVIDERS
-from strava_pipeline.verbs.demo import demo_settings
+from strava_pipeline.verbs.demo import NOWHERE, demo_settings, print_dev_hint
 from strava_pipeline.verbs.demo_athlete import athlete_options, athlete_toml, goals_toml, providers_toml
+from strava_pipeline.verbs.service_process import free_address
 
 FOLDERS = ("data_dir", "secrets_dir", "logs_dir", "ledger_dir", "dagster_home", "pings_config", "providers_config")
 
@@ -24,6 +26,36 @@ def test_everything_of_the_demo_is_in_its_folder_whatever_the_user_has_set(
     monkeypatch.setenv("STRAVA_LEDGER_DIR", str(tmp_path / "mine"))
     settings = demo_settings(tmp_path / "demo", "http://127.0.0.1:9")
     assert {name for name in FOLDERS if tmp_path / "demo" not in getattr(settings, name).parents} == set()
+
+
+def test_the_demos_dashboard_is_where_the_environment_says_and_not_where_the_users_own_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / ".env").write_text("DASHBOARD_ADDRESS=127.0.0.1:9999\n")
+    monkeypatch.chdir(tmp_path)
+    for said, address in ((None, "127.0.0.1:8723"), ("", "127.0.0.1:8723"), ("[::1]:90", "[::1]:90"), ("off", "off")):
+        if said is None:
+            monkeypatch.delenv("DASHBOARD_ADDRESS")
+        else:
+            monkeypatch.setenv("DASHBOARD_ADDRESS", said)
+        settings = demo_settings(tmp_path / "demo", NOWHERE)
+        assert settings.dashboard_address == address
+        assert (free_address(address) == "off") == (address == "off")
+
+
+def test_the_demo_ends_with_the_command_that_shows_it_and_the_addresses(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for address, shown in (("127.0.0.1:8723", ["http://127.0.0.1:8723"]), ("off", [])):
+        monkeypatch.setenv("DASHBOARD_ADDRESS", address)
+        print_dev_hint(tmp_path / "my demo", demo_settings(tmp_path / "my demo", NOWHERE))
+        printed = capsys.readouterr().out
+        assert "strava-pipeline dev --demo --folder 'my demo'\n" in printed
+        assert re.findall(r"http\S+", printed) == [*shown, "http://127.0.0.1:3000"]
+        assert ("prints an address that logs in" in printed) == bool(shown)
+    print_dev_hint(tmp_path / "demo", demo_settings(tmp_path / "demo", NOWHERE))
+    assert "dev --demo\n" in capsys.readouterr().out, "the folder that the command has by default"
 
 
 def test_every_service_is_enabled_and_no_file_is_asked_for(tmp_path: Path) -> None:

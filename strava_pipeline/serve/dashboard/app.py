@@ -21,7 +21,7 @@ from strava_pipeline.serve.dashboard.records.database import connect, database_o
 from strava_pipeline.serve.dashboard.records.store import Records
 from strava_pipeline.serve.dashboard.request_log import RequestLog
 from strava_pipeline.serve.dashboard.routes import DOCUMENT, HERE, STATIC, routers
-from strava_pipeline.serve.dashboard.site import Site, system_now
+from strava_pipeline.serve.dashboard.site import LINK_COMMAND, Site, system_now
 from strava_pipeline.settings import Settings
 
 
@@ -31,6 +31,7 @@ def build_dashboard(
     *,
     now: Callable[[], datetime] = system_now,
     behind_proxy: bool = False,
+    link_command: str = LINK_COMMAND,
     say: Callable[[str], object] = lambda line: None,
 ) -> FastAPI:
     """The dashboard over the data folder of the settings. It opens nothing yet; its records have to be migrated before.
@@ -38,6 +39,7 @@ def build_dashboard(
     Args:
         pipeline: what the pipeline says of the data folder.
         behind_proxy: browsers come by https, through a proxy that adds their address to X-Forwarded-For.
+        link_command: what to type for a link that logs in.
         say: gets a line of JSON for each request.
     """
     app = DescribedApi(
@@ -49,7 +51,7 @@ def build_dashboard(
     )
     lake = Lake(settings.data_dir)
     records = Records(connect(database_of(settings)))
-    site = Site(settings, lake, pipeline, now, records, SharedSnapshot(lake), behind_proxy)
+    site = Site(settings, lake, pipeline, now, records, SharedSnapshot(lake), behind_proxy, link_command)
     app.state.site = site
     answer_problems(app)
     for router in routers():

@@ -70,7 +70,7 @@ class Guard:
             return
         session = await self._session(request)
         if session is None:
-            raise ProblemError(401, "This needs a login. Type `strava-pipeline dashboard link`, or log in at /login.")
+            raise ProblemError(401, f"This needs a login. Type `{self.site.link_command}`, or log in at /login.")
         if changes and not _has_token(request.headers, session):
             raise ProblemError(403, f"The header {CSRF_HEADER} is missing or of another session. Load the page again.")
         request.state.session = session

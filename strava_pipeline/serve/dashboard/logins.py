@@ -38,7 +38,7 @@ def login_again(site: Site) -> Response:
 def check_password(site: Site, request: Request, attempt: str) -> bool:
     """Whether the attempt is the password. Raises ProblemError where none is set, and where the client has to wait."""
     if not has_password(site.settings):
-        raise ProblemError(403, "No password is set. Log in by a link: `strava-pipeline dashboard link` prints one.")
+        raise ProblemError(403, f"No password is set. Log in by a link: `{site.link_command}` prints one.")
     client = client_of(site, request)
     wait = site.records.begin_attempt(client, site.now())
     if wait is not None:

@@ -1,6 +1,6 @@
 """Logging in and out: by a link that a command prints, or by a password. Slowed where it fails too often."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request
 from starlette.responses import HTMLResponse, Response
@@ -10,7 +10,7 @@ from strava_pipeline.serve.dashboard.logins import check_password, cookie_of, lo
 from strava_pipeline.serve.dashboard.passwords import has_password
 from strava_pipeline.serve.dashboard.problems import ProblemError
 from strava_pipeline.serve.dashboard.rendering import render
-from strava_pipeline.serve.dashboard.site import site_of
+from strava_pipeline.serve.dashboard.site import Site, site_of
 
 router = APIRouter(include_in_schema=False)
 _LARGEST = 8_192  # bytes of a login's form
@@ -20,16 +20,20 @@ async def _form(request: Request) -> dict[str, str]:
     return {name: values[0] for name, values in (await form_of(request, _LARGEST)).items()}
 
 
+def _values(site: Site, failure: str = "") -> dict[str, Any]:
+    """What the page of a login says."""
+    is_with_password = has_password(site.settings)
+    return {"has_password": is_with_password, "failure": failure, "link_command": site.link_command}
+
+
 @router.get("/login", response_model=None)
 def login(request: Request, token: str = "") -> Response:
     """Log in by a link, or show how to."""
     site = site_of(request)
     if not token:
-        return render(request, "login.html", {"has_password": has_password(site.settings), "failure": ""})
+        return render(request, "login.html", _values(site))
     if has_password(site.settings) or not site.records.redeem_link(token, site.now()):
-        raise ProblemError(
-            403, "This link was used already or is too old. For a new one: `strava-pipeline dashboard link`."
-        )
+        raise ProblemError(403, f"This link was used already or is too old. For a new one: `{site.link_command}`.")
     return login_again(site)
 
 
@@ -39,8 +43,7 @@ def log_in(request: Request, form: Annotated[dict[str, str], Depends(_form)]) ->
     site = site_of(request)
     if check_password(site, request, form.get("password", "")):
         return login_again(site)
-    values = {"has_password": has_password(site.settings), "failure": "That is not the password."}
-    page: HTMLResponse = render(request, "login.html", values, status=403)
+    page: HTMLResponse = render(request, "login.html", _values(site, "That is not the password."), status=403)
     return page
 
 

@@ -84,10 +84,14 @@ def run(
     *,
     workers: int,
     behind_proxy: bool,
+    link_command: str,
     now: Callable[[], datetime],
     on_ready: Callable[[str], object],
 ) -> None:
-    """Serve until Ctrl-C or SIGTERM; `on_ready` gets the address once connections are accepted."""
+    """Serve until Ctrl-C or SIGTERM; `on_ready` gets the address once connections are accepted.
+
+    `link_command`: what to type for a link that logs in.
+    """
     check_start(settings, behind_proxy=behind_proxy)
     lake = Lake(settings.data_dir)
     if is_held(lake.dashboard_note):
@@ -99,7 +103,9 @@ def run(
     with closing(Records(connect(url))) as records:
         records.remove_old(now())
     with closing(bound(settings.dashboard_address, "DASHBOARD_ADDRESS", "dashboard")) as listening:
-        app = build_dashboard(settings, pipeline, now=now, behind_proxy=behind_proxy, say=_say)
+        app = build_dashboard(
+            settings, pipeline, now=now, behind_proxy=behind_proxy, link_command=link_command, say=_say
+        )
         with held(lake.dashboard_note) as note:
             note.write(json.dumps({"url": url_of(listening), "pid": os.getpid()}).encode())
             note.flush()

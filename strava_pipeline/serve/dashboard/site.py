@@ -24,6 +24,8 @@ from strava_pipeline.serve.dashboard.pipeline import Pipeline
 from strava_pipeline.serve.dashboard.records.store import Records
 from strava_pipeline.settings import Settings
 
+LINK_COMMAND = "strava-pipeline dashboard link"
+
 
 def system_now() -> datetime:
     """This machine's time, in UTC."""
@@ -41,6 +43,7 @@ class Site:
     records: Records
     snapshot: SharedSnapshot
     behind_proxy: bool = False  # which browsers reach by https
+    link_command: str = LINK_COMMAND
     zones: "AthleteZone" = field(default_factory=lambda: AthleteZone())
 
     @property

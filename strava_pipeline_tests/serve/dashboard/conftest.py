@@ -26,6 +26,7 @@ class Dashboard:
 
     settings: Settings
     behind_proxy: bool = False
+    link_command: str = "strava-pipeline dashboard link"
     address: str = ADDRESS
     time: datetime = NOW
     lines: list[str] = field(default_factory=list)
@@ -37,6 +38,7 @@ class Dashboard:
             DashboardPipeline(self.settings),
             now=lambda: self.time,
             behind_proxy=self.behind_proxy,
+            link_command=self.link_command,
             say=self.lines.append,
         )
 

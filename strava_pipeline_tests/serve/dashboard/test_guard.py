@@ -2,6 +2,7 @@
 
 import json
 import re
+from html import unescape
 
 import pytest
 from argon2 import PasswordHasher
@@ -48,6 +49,23 @@ def test_a_stranger_gets_a_problem_a_redirection_or_no_socket(dashboard: Dashboa
     with pytest.raises(WebSocketDisconnect), stranger.websocket_connect("/"):
         pass
     assert "published" not in stranger.get("/login", headers=PAGE).text
+
+
+def test_a_stranger_is_told_the_command_that_prints_a_link_of_this_dashboard(settings: Settings) -> None:
+    usual = "strava-pipeline dashboard link"
+    for command, has_password in ((usual, True), (f"{usual} --demo --folder '<mine>'", False)):
+        made = Dashboard(settings, link_command=command)
+        stranger = made.browser(logged_in=False)
+        assert f"`{command}`" in stranger.get("/api/gear").json()["detail"]
+        assert f"`{command}`" in stranger.get("/login?token=x").json()["detail"]
+        shown = unescape(stranger.get("/login", headers=PAGE).text)
+        assert (f"<code>{command}</code>" in shown, "dashboard password" in shown) == (True, has_password)
+        assert f"`{command}`" in attempt_refused(stranger)
+
+
+def attempt_refused(browser: TestClient) -> str:
+    detail: str = browser.post("/login", data={"password": "x"}).json()["detail"]
+    return detail
 
 
 @pytest.mark.parametrize(
