@@ -265,7 +265,7 @@ def _print_next_steps(folder: Path, settings: "Settings", seconds: float) -> Non
     print_queries(shown, QUERIES)
     source, keys = (shown / TRIPS / name for name in ("activity_trip.sqlite", "TEST_KEYS_ONLY.json"))
     out.print("\nWhy was this trip rejected? (The keys open only the demo's made-up trips.)")
-    where = f"--source sqlite:///{source} --keys-file {keys}"
+    where = f"--source {quote(f'sqlite:///{source}')} --keys-file {quote(str(keys))}"
     out.print(f"  {program()} trips activity diagnose {where} --status rejected --limit 3")
     print_dev_hint(folder, settings)
 
@@ -281,7 +281,7 @@ def print_queries(shown: Path, queries: tuple[str, ...]) -> None:
     out.print("\nThree queries to try:")
     for query in queries:
         files = "--files " if "read_parquet" in query else ""
-        out.print(f'  STRAVA_DATA_DIR={shown / "data"} {program()} sql {files}"{query}"')
+        out.print(f'  STRAVA_DATA_DIR={quote(str(shown / "data"))} {program()} sql {files}"{query}"')
 
 
 def folder_option(folder: Path) -> str:

@@ -13,7 +13,7 @@ from strava_pipeline.emulator.strava.application import EmulatorConfig
 from strava_pipeline.emulator.strava.state import build_state
 from strava_pipeline.ingest.providers_file import provider_choices
 from strava_pipeline.ingest.registry import PROVIDERS
-from strava_pipeline.verbs.demo import NOWHERE, demo_settings, print_dev_hint
+from strava_pipeline.verbs.demo import NOWHERE, demo_settings, print_dev_hint, print_queries
 from strava_pipeline.verbs.demo_athlete import athlete_options, athlete_toml, goals_toml, providers_toml
 from strava_pipeline.verbs.service_process import free_address
 
@@ -56,6 +56,11 @@ def test_the_demo_ends_with_the_command_that_shows_it_and_the_addresses(
         assert ("prints an address that logs in" in printed) == bool(shown)
     print_dev_hint(tmp_path / "demo", demo_settings(tmp_path / "demo", NOWHERE))
     assert "dev --demo\n" in capsys.readouterr().out, "the folder that the command has by default"
+
+
+def test_a_query_can_be_typed_whatever_the_folder_is_called(capsys: pytest.CaptureFixture[str]) -> None:
+    print_queries(Path("my demo"), ("SELECT 1",))
+    assert "  STRAVA_DATA_DIR='my demo/data' " in capsys.readouterr().out
 
 
 def test_every_service_is_enabled_and_no_file_is_asked_for(tmp_path: Path) -> None:
