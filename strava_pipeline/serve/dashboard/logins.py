@@ -55,6 +55,8 @@ def check_password(site: Site, request: Request, attempt: str) -> bool:
 def client_of(site: Site, request: Request) -> str:
     """Whose failures are counted together: an address, or the network of an IPv6 address, of which one client has many.
 
+    An address of IPv4 that is written as one of IPv6 is that of IPv4.
+
     Behind a proxy it is the last address of X-Forwarded-For, which the proxy itself wrote.
     """
     address = request.client.host if request.client else ""
@@ -64,4 +66,6 @@ def client_of(site: Site, request: Request) -> str:
         number = ip_address(address)
     except ValueError:
         return "unknown"
-    return str(ip_network((number, 64), strict=False)) if isinstance(number, IPv6Address) else str(number)
+    if isinstance(number, IPv6Address):
+        return str(number.ipv4_mapped or ip_network((number, 64), strict=False))
+    return str(number)

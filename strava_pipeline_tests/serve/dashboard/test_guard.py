@@ -217,6 +217,9 @@ def test_behind_a_proxy_each_client_is_slowed_by_itself_and_cookies_need_https(s
     assert [attempt(browser, **{"X-Forwarded-For": f"9.9.9.{n}, 203.0.113.7"}) for n in range(6)][-1] == 429
     network = [attempt(browser, **{"X-Forwarded-For": f"2001:db8::{n}"}) for n in range(1, 7)]
     assert network == [403] * 5 + [429]
+    mapped = [attempt(browser, **{"X-Forwarded-For": f"::ffff:192.0.2.{n}"}) for n in range(1, 7)]
+    assert mapped == [403] * 6, "addresses of IPv4 in those of IPv6 are no network of one client"
+    assert attempt(browser, **{"X-Forwarded-For": "::ffff:203.0.113.7"}) == 429, "the first one, written the other way"
     answer = browser.post("/login", data={"password": PASSWORD}, headers={"X-Forwarded-For": "203.0.113.8"})
     assert answer.headers["set-cookie"].startswith("__Host-dashboard_8723=")
     assert "Secure" in answer.headers["set-cookie"]
