@@ -1,8 +1,10 @@
 """What the routes of the JSON API share: values as answers, and query parameters that nobody knows as errors."""
 
 import hashlib
+import json
 import re
 from collections.abc import Callable, Hashable, Mapping
+from contextlib import suppress
 from datetime import date
 from decimal import Decimal
 from typing import Annotated, Any, TypeVar
@@ -43,6 +45,24 @@ def only_known_parameters(request: Request) -> None:
         raise ProblemError(
             400, f"Given more than once: {', '.join(twice)}.", errors=dict.fromkeys(twice, "more than once")
         )
+
+
+async def names_once(request: Request) -> None:
+    """A dependency of routers whose routes take JSON: a name that stands twice in an object is an error.
+
+    Programs disagree which of the two counts.
+    """
+    if request.method in ("PATCH", "POST"):
+        with suppress(ValueError, RecursionError):  # no JSON, which is refused elsewhere
+            json.loads(await request.body(), object_pairs_hook=_object)
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        why = "a name stands twice in an object"
+        raise ProblemError(400, f"The body is not usable: {why}.", errors={"body": why})
+    return found
 
 
 def _of_day(value: Any) -> Any:

@@ -8,13 +8,22 @@ from starlette.responses import Response
 
 from strava_pipeline.core.changes.states import State, Verdict
 from strava_pipeline.core.errors import UnknownIdError
-from strava_pipeline.serve.dashboard.answers import After, Limit, json_answer, only_known_parameters, page_of
+from strava_pipeline.serve.dashboard.answers import (
+    After,
+    Limit,
+    json_answer,
+    names_once,
+    only_known_parameters,
+    page_of,
+)
 from strava_pipeline.serve.dashboard.document import problems
 from strava_pipeline.serve.dashboard.problems import ProblemError
 from strava_pipeline.serve.dashboard.shapes import Changes, DecidedChanges
 from strava_pipeline.serve.dashboard.site import CurrentPipeline
 
-router = APIRouter(prefix="/api/changes", dependencies=[Depends(only_known_parameters)], tags=["changes"])
+router = APIRouter(
+    prefix="/api/changes", dependencies=[Depends(only_known_parameters), Depends(names_once)], tags=["changes"]
+)
 MOST_DECIDED = 500
 ChangeId = Annotated[str, Field(pattern=r"^[0-9a-f]{1,64}$")]
 

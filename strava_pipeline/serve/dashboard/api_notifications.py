@@ -8,13 +8,24 @@ from starlette.responses import Response
 from strava_pipeline.lake.dashboard.rows import Cursor, micros
 from strava_pipeline.lake.notifications import Notification, mark_notifications, notifications
 from strava_pipeline.lake.paths import Lake
-from strava_pipeline.serve.dashboard.answers import After, Limit, cursor_of, json_answer, only_known_parameters
+from strava_pipeline.serve.dashboard.answers import (
+    After,
+    Limit,
+    cursor_of,
+    json_answer,
+    names_once,
+    only_known_parameters,
+)
 from strava_pipeline.serve.dashboard.document import problems
 from strava_pipeline.serve.dashboard.problems import ProblemError
 from strava_pipeline.serve.dashboard.shapes import Notifications, ReadNotifications
 from strava_pipeline.serve.dashboard.site import CurrentLake
 
-router = APIRouter(prefix="/api/notifications", dependencies=[Depends(only_known_parameters)], tags=["notifications"])
+router = APIRouter(
+    prefix="/api/notifications",
+    dependencies=[Depends(only_known_parameters), Depends(names_once)],
+    tags=["notifications"],
+)
 Marks = Annotated[dict[str, Literal["read"]], Body(min_length=1, max_length=500)]
 
 

@@ -269,6 +269,24 @@ def test_a_body_that_is_too_large_or_of_no_length_is_not_read(api: TestClient) -
     for body, status in ((large, 413), (unsaid, 411), (b"{", 400), (b"\xff", 400), (b"[" * 100_000, 400)):
         answer = api.request("PATCH", "/api/changes", content=body, headers={"Content-Type": "application/json"})
         assert (answer.status_code, answer.headers["content-type"]) == (status, MEDIA_TYPE), answer.text[:200]
+    for body in (b"{", b"\xff", b"[" * 100_000, b'{"0f3c": "rejected"}'):
+        answer = api.request("PATCH", "/api/changes", content=body, headers={"Content-Type": "text/plain"})
+        assert (answer.status_code, answer.headers["content-type"]) == (400, MEDIA_TYPE), "it says that it is no JSON"
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("PATCH", "/api/changes", '{"0f3c": {"status": "rejected"}, "0f3c": "rejected"}'),
+        ("PATCH", "/api/changes", '{"0f3c": {"status": "rejected", "status": "approved", "seal": "0"}}'),
+        ("PATCH", "/api/notifications", '{"nobody": "read", "n\\u006fbody": "read"}'),
+        ("POST", "/api/requests", '{"kind": "import", "names": [], "kind": "pull"}'),
+    ],
+)
+def test_a_name_that_stands_twice_in_an_object_is_refused(api: TestClient, method: str, path: str, body: str) -> None:
+    """Programs disagree which of the two counts."""
+    answer = api.request(method, path, content=body, headers={"Content-Type": "application/json"})
+    assert (answer.status_code, answer.json()["errors"]) == (400, {"body": "a name stands twice in an object"})
 
 
 def test_notifications_are_read_and_cleared(api: TestClient) -> None:
