@@ -86,6 +86,13 @@ def names_of(value: Any) -> Any:
     return [names_of(each) for each in value] if isinstance(value, list) else None
 
 
+def has_list_of_things(value: Any) -> bool:
+    """Whether an array of objects is anywhere in a document: several things are an object by id."""
+    if isinstance(value, list):
+        return any(isinstance(each, dict) or has_list_of_things(each) for each in value)
+    return isinstance(value, dict) and any(has_list_of_things(each) for each in value.values())
+
+
 REQUEST = "20261120T080206564698Z-0123abcd"
 CASES: list[tuple[str, str, str, Any, int]] = [
     ("GET", "/api/activities", "?limit=2", None, 200),
@@ -142,6 +149,7 @@ def test_every_answer_has_a_status_a_media_type_and_a_shape_of_the_document(
         if answer.content and status < 300:
             found = models[method, path].model_validate_json(answer.content)
             assert names_of(answer.json()) == names_of(found.model_dump(mode="json", exclude_unset=True)), path
+            assert path == "/api/insights/{year}" or not has_list_of_things(answer.json()), path
             request = answer.json().get("id", "") if path == "/api/requests" else request
     tried = {(method, path) for method, path, _, _, status in CASES if status < 300}
     untried = {(method, path) for method, path, _ in operations(document)} - tried

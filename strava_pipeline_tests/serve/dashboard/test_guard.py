@@ -35,6 +35,7 @@ def test_without_a_login_every_route_is_closed_but_health_login_and_static_files
     refused = {place for place, status in answered.items() if status == 401}
     assert {*answered} - refused - {("GET", "/static")} == {("GET", "/health"), ("GET", "/login"), ("POST", "/login")}
     assert stranger.get("/static/style.css").status_code == 200
+    assert stranger.get("/health").json() == {"ok": True}, "nothing else is told"
     assert stranger.get("/static/../site.py").status_code == 401  # the client takes the dots away: /site.py
     assert stranger.get("/static/%2e%2e/site.py").status_code == 404
 

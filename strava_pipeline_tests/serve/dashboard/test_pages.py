@@ -10,6 +10,7 @@ from typing import Any
 
 import polars as pl
 import pytest
+from pydantic import SecretStr
 from starlette.testclient import TestClient
 
 from strava_pipeline.core.track_measures import DISTANCES
@@ -22,6 +23,8 @@ from strava_pipeline.lake.track_measures import due_tracks, measure_tracks
 from strava_pipeline.lake.tracks import write_track
 from strava_pipeline.serve.dashboard.display import change_value, window
 from strava_pipeline.serve.dashboard.rendering import NAVIGATION
+from strava_pipeline.serve.dashboard.routes import routes
+from strava_pipeline.settings import Settings
 from strava_pipeline_tests.lake.conftest import NewLake
 from strava_pipeline_tests.lake.insight_rows import ME, activity, put
 from strava_pipeline_tests.serve.dashboard.conftest import Dashboard
@@ -351,6 +354,30 @@ def test_records_and_segments_lead_to_their_activities(dashboard: Dashboard, sit
     assert "7 May 2025 1:01 0:00" in words(page(site, f"/segments/{2**53 + 1}"))
     for path, status in (("/segments/1", 404), ("/segments/one", 400), ("/segments?cursor=x", 400)):
         page(site, path, status)
+
+
+def test_no_secret_is_in_any_page_or_answer(dashboard: Dashboard, tmp_path: Path) -> None:
+    """Every secret of the settings has a value, also in files, and services have logins; all that GET answers is read."""
+    names = {name for name, field in Settings.model_fields.items() if "SecretStr" in str(field.annotation)}
+    secret = {name: SecretStr(f"hush-{name}") for name in names - {"database_url", "sentry_dsn"}}
+    secret |= {"sentry_dsn": SecretStr("https://hush@sentry.example/1"), "alert_url": "https://hooks.example/hush"}
+    places = {"secrets_dir": tmp_path, "providers_config": tmp_path / "providers.toml"}
+    for name in ("strava_token.json", "garmin_token.json"):
+        (tmp_path / name).write_text('{"access_token": "hush", "refresh_token": "hush", "expires_at": 1}')
+    enabled = "".join(f"[providers.{name}]\nenabled = true\n" for name in ("garmin", "ridewithgps", "intervals_icu"))
+    (tmp_path / "providers.toml").write_text(enabled)
+    made = Dashboard(dashboard.settings.model_copy(update=secret | places), time=NOW)
+    browser = made.browser()
+    session = browser.cookies[made.site.cookie]
+    values = {"activity_id": "7", "year": "2025", "month": "2025-05", "segment_id": str(2**53 + 1)}
+    answers = {}
+    for path in (route.path for route in routes() if "GET" in route.methods):
+        place = re.sub(r"\{(\w+)\}", lambda found: values.get(found[1], "0f3c"), path)
+        answer = browser.get(place, headers=PAGE)
+        answers[place] = answer.status_code
+        assert [word for word in ("hush", session) if word in f"{answer.text}{answer.headers}"] == [], place
+    made.site.records.close()
+    assert [*answers.values()].count(200) > 25, answers
 
 
 def test_the_map_is_of_a_sport_and_a_year_and_loads_nothing_from_elsewhere_unless_it_is_told_to(
