@@ -79,6 +79,10 @@ class NothingPublishedError(PipelineError):
     """There is no published warehouse yet."""
 
 
+class UnusableSnapshotError(PipelineError):
+    """What was published can't be used: it is damaged, or of another version. The text names the command to run."""
+
+
 class RefusedError(PipelineError):
     """Strava answered with a 4xx that a retry won't change; `body` is the answer, kept as evidence."""
 

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from strava_pipeline.core.changes.states import Verdict
+from strava_pipeline.core.errors import NothingPublishedError
 from strava_pipeline.lake.gold.publish import current_snapshot
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.requests import Wanted
@@ -37,7 +38,11 @@ class DashboardPipeline:
         return known_since(self.settings), self.months_back(1)[0]
 
     def calendar(self, months: Collection[str]) -> dict[str, Any]:
-        return {month: asdict(state) for month, state in calendar_of(self.settings, months, self._now()).items()}
+        try:
+            found = calendar_of(self.settings, months, self._now())
+        except NothingPublishedError:
+            return {}
+        return {month: asdict(state) for month, state in found.items()}
 
     def month(self, month: str) -> dict[str, Any]:
         now, lake = self._now(), Lake(self.settings.data_dir)

@@ -12,7 +12,15 @@ from math import ceil
 from pathlib import Path
 from typing import Literal
 
-from strava_pipeline.core.errors import Finding, LimitReachedError, PipelineError, ok, problem, warning
+from strava_pipeline.core.errors import (
+    Finding,
+    LimitReachedError,
+    PipelineError,
+    UnusableSnapshotError,
+    ok,
+    problem,
+    warning,
+)
 from strava_pipeline.core.providers import spec_of
 from strava_pipeline.ingest.providers_file import (
     UnusableProvidersError,
@@ -29,10 +37,10 @@ from strava_pipeline.lake.bronze.deliveries import (
 )
 from strava_pipeline.lake.bronze.listings import is_by_start, listings, newest_watermark, withheld_ids
 from strava_pipeline.lake.gold.fetch_selection import wanted_files
-from strava_pipeline.lake.gold.publish import snapshot
+from strava_pipeline.lake.gold.publish import current_snapshot
 from strava_pipeline.lake.gold.quality import rows_of_source
 from strava_pipeline.lake.gold.quarantine import failing_now, unreadable_rows
-from strava_pipeline.lake.gold.warehouse import is_outdated, read_if_usable, reading
+from strava_pipeline.lake.gold.warehouse import read_if_usable, reading
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.providers import Outcome, keep_outcome, last_outcomes, limited_until, paused_until
 from strava_pipeline.operations.pulling import Stopped
@@ -245,9 +253,8 @@ def published_activities(lake: Lake, names: Sequence[str]) -> dict[str, int] | N
     """How many present activities of these services are published; None: nothing usable is."""
     if not lake.snapshot.exists():
         return None
-    with suppress(PipelineError), snapshot(lake) as connection:
-        if not is_outdated(connection):
-            return {name: sum(rows_of_source(connection, name).values()) for name in names}
+    with suppress(UnusableSnapshotError), current_snapshot(lake) as connection:
+        return {name: sum(rows_of_source(connection, name).values()) for name in names}
     return None
 
 

@@ -42,7 +42,7 @@ def test_who_comes_after_a_publish_sees_it_and_who_reads_keeps_theirs(tmp_path: 
     assert first is not second
     lake.snapshot.chmod(0o644)
     lake.snapshot.write_bytes(b"no database")
-    with pytest.raises(PipelineError, match="can't be opened"), shared.reader():
+    with pytest.raises(PipelineError, match="can't be read"), shared.reader():
         pass
 
 

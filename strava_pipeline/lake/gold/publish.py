@@ -22,7 +22,7 @@ from typing import TypeVar
 
 import duckdb
 
-from strava_pipeline.core.errors import NothingPublishedError, PipelineError
+from strava_pipeline.core.errors import NothingPublishedError, PipelineError, UnusableSnapshotError
 from strava_pipeline.lake.files import sync_folder
 from strava_pipeline.lake.gold.warehouse import (
     REBUILDING,
@@ -54,6 +54,12 @@ _CLOSED = {  # no extension, so no secret type and no network
     "autoload_known_extensions": "false",
     "allow_persistent_secrets": "false",
 }
+_DAMAGE = (
+    duckdb.IOException,
+    duckdb.FatalException,
+    duckdb.InternalException,
+    duckdb.SerializationException,
+)  # of a file that is none of DuckDB's, or whose pages are damaged
 Object = tuple[str, str, str, str, str]  # kind, database, schema, name, what it was made as
 
 
@@ -184,6 +190,23 @@ def snapshot_file(lake: Lake) -> Path:
     return lake.snapshot
 
 
+def damaged(lake: Lake, error: duckdb.Error) -> UnusableSnapshotError:
+    """That the snapshot's file can't be read, and what to do."""
+    return UnusableSnapshotError(
+        f"The published warehouse {lake.snapshot} can't be read ({type(error).__name__}). "
+        "Delete it and run `strava-pipeline compact`, which publishes it again without a call."
+    )
+
+
+@contextmanager
+def damage_named(lake: Lake) -> Iterator[None]:
+    """UnusableSnapshotError where the body comes upon damage within the snapshot's file."""
+    try:
+        yield
+    except _DAMAGE as error:
+        raise damaged(lake, error) from error
+
+
 @contextmanager
 def snapshot(lake: Lake) -> Iterator[Connection]:
     """The published warehouse, read-only, in UTC."""
@@ -191,10 +214,7 @@ def snapshot(lake: Lake) -> Iterator[Connection]:
     try:
         connection = duckdb.connect(str(path), read_only=True)
     except duckdb.Error as error:
-        raise PipelineError(
-            f"The published warehouse {lake.snapshot} can't be opened ({type(error).__name__}). "
-            "Delete it and run `strava-pipeline compact`, which publishes it again without a call."
-        ) from error
+        raise damaged(lake, error) from error
     try:
         connection.execute("SET TimeZone = 'UTC'")
         with interruptible(connection):
@@ -215,16 +235,16 @@ _OPEN = _Open()
 
 @contextmanager
 def current_snapshot(lake: Lake) -> Iterator[Connection]:
-    """The snapshot; PipelineError where it has the tables of another version, some of which may be missing.
+    """The snapshot; UnusableSnapshotError where it has the tables of another version, some of which may be missing.
 
     Within a body it is the same one, whatever is published meanwhile: opening it costs 20 ms of CPU.
     """
     if (reader := _OPEN.connections.get(lake.snapshot)) is not None:
         yield reader
         return
-    with snapshot(lake) as connection:
+    with damage_named(lake), snapshot(lake) as connection:
         if is_outdated(connection):
-            raise PipelineError(
+            raise UnusableSnapshotError(
                 "The published warehouse has the tables of another version. Run `strava-pipeline compact`, which rebuilds "
                 "it without a call."
             )
@@ -237,11 +257,11 @@ def current_snapshot(lake: Lake) -> Iterator[Connection]:
 
 @contextmanager
 def insights_snapshot(lake: Lake) -> Iterator[Connection]:
-    """The snapshot for many small queries; PipelineError also where it has the views of another version."""
+    """The snapshot for many small queries; UnusableSnapshotError also where it has the views of another version."""
     with current_snapshot(lake) as connection:
         connection.execute("SET threads = 1")  # several threads for such small queries cost a tenth of a command's CPU
         if has_other_views(connection):
-            raise PipelineError(
+            raise UnusableSnapshotError(
                 "The published warehouse has the views of another version. Run `strava-pipeline compact`, which makes them again."
             )
         yield connection

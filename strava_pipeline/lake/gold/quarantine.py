@@ -8,19 +8,21 @@ the manifests. No fetching.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import ClassVar
 
+from strava_pipeline.core.errors import UnusableSnapshotError
 from strava_pipeline.core.sources import STRAVA
 from strava_pipeline.lake.bronze.answers import AnswerFiles, failed_details
 from strava_pipeline.lake.bronze.listing import Listing
 from strava_pipeline.lake.bronze.listings import provider_listings
 from strava_pipeline.lake.bronze.manifests import Manifest, PageEntry, UnreadableRow
 from strava_pipeline.lake.decisions import Decision, decisions
-from strava_pipeline.lake.gold.publish import snapshot
-from strava_pipeline.lake.gold.warehouse import Connection, is_outdated, mark_changed
+from strava_pipeline.lake.gold.publish import current_snapshot
+from strava_pipeline.lake.gold.warehouse import Connection, mark_changed
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.providers import file_answers, has_no_file
 from strava_pipeline.lake.sql import sql
@@ -109,11 +111,10 @@ def failing_now(lake: Lake, source: str | None = None) -> list[tuple[FailingActi
 def _published(lake: Lake, ids: Sequence[int]) -> dict[int, PublishedActivity] | None:
     if not lake.snapshot.exists():
         return None
-    with snapshot(lake) as connection:
-        if is_outdated(connection):
-            return None
+    with suppress(UnusableSnapshotError), current_snapshot(lake) as connection:
         rows = connection.execute(sql("present_among"), {"ids": ids}).fetchall()
-    return {row[0]: PublishedActivity(*row[1:]) for row in rows}
+        return {row[0]: PublishedActivity(*row[1:]) for row in rows}
+    return None
 
 
 def sync_quarantine(connection: Connection, lake: Lake, years: Iterable[int]) -> int:

@@ -10,9 +10,9 @@ from contextlib import contextmanager
 
 import duckdb
 
-from strava_pipeline.core.errors import PipelineError
-from strava_pipeline.lake.gold.publish import insights_snapshot, snapshot_file
-from strava_pipeline.lake.gold.warehouse import Connection, attach
+from strava_pipeline.core.errors import NothingPublishedError, PipelineError
+from strava_pipeline.lake.gold.publish import damage_named, damaged, insights_snapshot, snapshot_file
+from strava_pipeline.lake.gold.warehouse import Connection, attach, make_tables
 from strava_pipeline.lake.paths import Lake
 
 _NAME = "strava"  # as readers call the snapshot, by its file's name
@@ -25,17 +25,40 @@ class SharedSnapshot:
     def __init__(self, lake: Lake) -> None:
         self._lake, self._lock = lake, threading.Lock()
         self._open: tuple[File, Connection] | None = None
+        self._empty: Connection | None = None
 
     @contextmanager
     def reader(self) -> Iterator[Connection]:
         """The present snapshot, read-only and in UTC; it stays the same for the body. Raises as `insights_snapshot` does."""
-        connection = self._cursor()
+        yield from self._used(self._cursor())
+
+    @contextmanager
+    def reader_or_empty(self) -> Iterator[Connection]:
+        """The same; where nothing was published yet, all tables and views without a row. Raises UnusableSnapshotError."""
         try:
-            connection.execute(f"USE {_NAME}")
-            connection.execute("SET TimeZone = 'UTC'")
-            yield connection
+            connection = self._cursor()
+        except NothingPublishedError:
+            connection = self._empty_cursor()
+        yield from self._used(connection)
+
+    def _used(self, connection: Connection) -> Iterator[Connection]:
+        try:
+            with damage_named(self._lake):
+                connection.execute(f"USE {_NAME}")
+                connection.execute("SET TimeZone = 'UTC'")
+                yield connection
         finally:
             connection.close()
+
+    def _empty_cursor(self) -> Connection:
+        with self._lock:
+            if self._empty is None:
+                connection = duckdb.connect(":memory:", config={"threads": 1})
+                connection.execute(f"ATTACH ':memory:' AS {_NAME}")
+                connection.execute(f"USE {_NAME}")
+                make_tables(connection)
+                self._empty = connection
+            return self._empty.cursor()
 
     def _cursor(self) -> Connection:
         with self._lock:
@@ -58,8 +81,5 @@ class SharedSnapshot:
             attach(connection, self._lake.snapshot, _NAME, read_only=True)
         except duckdb.Error as error:
             connection.close()
-            raise PipelineError(
-                f"The published warehouse {self._lake.snapshot} can't be opened ({type(error).__name__}). Try again; if it stays "
-                "so, run `strava-pipeline compact`."
-            ) from error
+            raise damaged(self._lake, error) from error
         return connection

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from strava_pipeline.core.errors import PipelineError
+from strava_pipeline.core.errors import NothingPublishedError, PipelineError, UnusableSnapshotError
 from strava_pipeline.core.schedules import next_daily_run
 from strava_pipeline.core.text import counted
 from strava_pipeline.lake.dashboard.activities import quarantined
@@ -35,6 +35,8 @@ def matters(site: Site, snapshot: Connection | None) -> list[Matter]:
     for read in (_proposals, _services, _quarantine, _failures):
         try:
             found += read(site, snapshot)
+        except (NothingPublishedError, UnusableSnapshotError):
+            continue  # the page says so by itself
         except PipelineError as error:
             found.append(Matter(str(error)))
     return list(dict.fromkeys(found))

@@ -5,26 +5,38 @@ from typing import Any
 from fastapi import APIRouter, Request
 from starlette.responses import HTMLResponse
 
+from strava_pipeline.core.errors import UnusableSnapshotError
 from strava_pipeline.core.insights.overview import year_numbers
 from strava_pipeline.core.insights.page import goal_rows
 from strava_pipeline.lake.dashboard.activities import ActivityFilter, activity_page
 from strava_pipeline.lake.dashboard.bests import owner_of, summary_of
+from strava_pipeline.lake.gold.publish import damage_named
 from strava_pipeline.lake.gold.warehouse import Connection
 from strava_pipeline.serve.dashboard.overview import matters, next_run
 from strava_pipeline.serve.dashboard.rendering import render
-from strava_pipeline.serve.dashboard.site import Site, SnapshotIfAny, site_of
+from strava_pipeline.serve.dashboard.site import CurrentlyPublished, Published, Site, site_of
 
 router = APIRouter(include_in_schema=False)
 _LATEST = 5
 
 
 @router.get("/")
-def home(request: Request, snapshot: SnapshotIfAny) -> HTMLResponse:
+def home(request: Request, published: CurrentlyPublished) -> HTMLResponse:
     """This year in numbers, the last activities, what needs attention, the next run."""
     site = site_of(request)
-    year = None if snapshot is None else _this_year(site, snapshot)
-    values = {"year": year, "matters": matters(site, snapshot), "next_run": next_run(site)}
+    values = {**_data(site, published), "next_run": next_run(site)}
     return render(request, "home.html", values)
+
+
+def _data(site: Site, published: Published) -> dict[str, Any]:
+    """What is read of the published data; `fault`: why it can't be, in which case the rest of the page stands all the same."""
+    snapshot, fault = published.snapshot, published.fault
+    try:
+        with damage_named(site.lake):
+            year = None if snapshot is None else _this_year(site, snapshot)
+            return {"year": year, "fault": fault, "matters": matters(site, snapshot)}
+    except UnusableSnapshotError as error:
+        return {"year": None, "fault": str(error), "matters": matters(site, None)}
 
 
 def _this_year(site: Site, snapshot: Connection) -> dict[str, Any] | None:

@@ -23,7 +23,7 @@ class Pipeline(Protocol):
         ...
 
     def calendar(self, months: Collection[str]) -> Mapping[str, Any]:
-        """How these months stand at each service, by month, the newest first."""
+        """How these months stand at each service, by month, the newest first; empty where nothing was published yet."""
         ...
 
     def month(self, month: str) -> Mapping[str, Any]:

@@ -1,7 +1,8 @@
 """Errors as answers: a problem document of RFC 9457 for programs, the same as a page for a person. Nothing else answers errors.
 
 A route raises `ProblemError`, or lets the errors of data functions pass: `MisuseError` becomes 400, an unknown
-id 404, what is decided already 409, other `PipelineError`s 503.
+id 404, what is decided already 409, other `PipelineError`s 503. Where nothing is published, or what is can't be used, a page says
+what to do with status 200, and a program gets 404 or 409.
 An answer never holds a value that was sent, or the text of an error that is not ours.
 """
 
@@ -28,6 +29,7 @@ from strava_pipeline.core.errors import (
     SourceError,
     UndecidedError,
     UnknownIdError,
+    UnusableSnapshotError,
 )
 from strava_pipeline.lake.requests import Wanted
 from strava_pipeline.serve.dashboard.rendering import render
@@ -99,6 +101,8 @@ async def _own(request: Request, error: Exception) -> Response:
 async def _of_the_pipeline(request: Request, error: Exception) -> Response:
     if isinstance(error, NothingPublishedError) and wants_a_page(request):
         return render(request, "nothing.html", {})
+    if isinstance(error, UnusableSnapshotError) and wants_a_page(request):
+        return render(request, "unusable.html", {"fault": str(error)})
     status = next((status for kind, status in _STATUSES.items() if isinstance(error, kind)), 503)
     return problem(request, ProblemError(status, str(error)))
 
@@ -106,6 +110,8 @@ async def _of_the_pipeline(request: Request, error: Exception) -> Response:
 _STATUSES: dict[type[PipelineError], int] = {
     UnknownIdError: 404,
     UndecidedError: 409,
+    NothingPublishedError: 404,
+    UnusableSnapshotError: 409,
     MisuseError: 400,
     MissingSettingsError: 400,
     SourceError: 400,

@@ -4,7 +4,7 @@ A route names what it needs as a parameter of one of these types, and FastAPI pa
 """
 
 from collections.abc import Callable, Iterator
-from contextlib import nullcontext
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Annotated
@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 from fastapi import Depends, Request
 
-from strava_pipeline.core.errors import PipelineError
+from strava_pipeline.core.errors import NothingPublishedError, PipelineError, UnusableSnapshotError
 from strava_pipeline.core.insights.goals import Goals, Units
 from strava_pipeline.lake.dashboard.bests import Owner, owner_of
 from strava_pipeline.lake.gold.insights import athlete_of
@@ -111,22 +111,47 @@ def _now(request: Request) -> datetime:
 
 
 def _snapshot(request: Request) -> Iterator[Connection]:
-    with site_of(request).snapshot.reader() as connection:
+    with site_of(request).snapshot.reader_or_empty() as connection:
         yield connection
 
 
-def _snapshot_if_any(request: Request) -> Iterator[Connection | None]:
-    site = site_of(request)
-    with nullcontext() if published_at(site.lake) is None else site.snapshot.reader() as connection:
-        yield connection
+@dataclass(frozen=True, slots=True)
+class Published:
+    """What was published, for a page that says something without it, too.
+
+    Args:
+        snapshot: None where nothing was published yet, or what was can't be used.
+        fault: why it can't be used and what to do, for a person.
+    """
+
+    snapshot: Connection | None = None
+    fault: str | None = None
+
+
+def _published(request: Request) -> Iterator[Published]:
+    with ExitStack() as held:
+        try:
+            found = Published(held.enter_context(site_of(request).snapshot.reader()))
+        except NothingPublishedError:
+            found = Published()
+        except UnusableSnapshotError as error:
+            found = Published(fault=str(error))
+        yield found
+
+
+CurrentlyPublished = Annotated[Published, Depends(_published)]
+
+
+def _snapshot_if_any(published: CurrentlyPublished) -> Connection | None:
+    return published.snapshot
 
 
 CurrentSettings = Annotated[Settings, Depends(_settings)]
 CurrentLake = Annotated[Lake, Depends(_lake)]
 CurrentPipeline = Annotated[Pipeline, Depends(_pipeline)]
 Now = Annotated[datetime, Depends(_now)]  # in UTC
-Snapshot = Annotated[Connection, Depends(_snapshot)]  # read-only; closed after the answer
-SnapshotIfAny = Annotated[Connection | None, Depends(_snapshot_if_any)]  # None: nothing was published yet
+Snapshot = Annotated[Connection, Depends(_snapshot)]  # read-only; closed after the answer; empty: nothing was published
+SnapshotIfAny = Annotated[Connection | None, Depends(_snapshot_if_any)]  # None: nothing usable was published
 
 
 def _owner(snapshot: Snapshot, lake: CurrentLake, now: Now) -> Owner | None:

@@ -3,10 +3,9 @@
 import pytest
 from fastapi import Query
 
-from strava_pipeline.core.errors import MisuseError
+from strava_pipeline.core.errors import LimitReachedError, MisuseError
 from strava_pipeline.ingest.secret_file import save_secret
 from strava_pipeline.serve.dashboard.problems import MEDIA_TYPE
-from strava_pipeline.serve.dashboard.site import Snapshot
 from strava_pipeline_tests.serve.dashboard.conftest import Dashboard
 
 
@@ -21,9 +20,9 @@ def test_each_kind_of_error_has_its_status_and_no_text_of_others(
     def misused(limit: int = Query(le=500)) -> None:
         raise MisuseError(f"There is no {limit}.")
 
-    @dashboard.app.get("/api/empty")
-    def empty(snapshot: Snapshot) -> None:
-        snapshot.execute("SELECT 1")
+    @dashboard.app.get("/api/limited")
+    def limited() -> None:
+        raise LimitReachedError("Acme", dashboard.time)
 
     browser = dashboard.browser()
     for path, status, detail in (
@@ -31,7 +30,7 @@ def test_each_kind_of_error_has_its_status_and_no_text_of_others(
         ("/api/misused?limit=3", 400, "There is no 3."),
         ("/api/misused?limit=501", 400, "limit: Input should be less than or equal to 500"),
         ("/api/misused?limit=hush", 400, "limit: Input should be a valid integer"),
-        ("/api/empty", 503, "Run `strava-pipeline flow` first"),
+        ("/api/limited", 503, "Acme lets no more calls through"),
     ):
         answer = browser.get(path)
         assert (answer.status_code, answer.headers["content-type"]) == (status, MEDIA_TYPE), path

@@ -1,0 +1,128 @@
+"""Every page and address where nothing was published, or what was published can't be used: no 5xx, and what to do is said."""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import duckdb
+import pytest
+from starlette.testclient import TestClient
+
+from strava_pipeline.lake.gold.publish import publish
+from strava_pipeline.lake.notifications import notify
+from strava_pipeline.lake.paths import Lake
+from strava_pipeline.serve.dashboard.problems import MEDIA_TYPE
+from strava_pipeline.serve.dashboard.routes import routes
+from strava_pipeline_tests.lake.conftest import NewLake
+from strava_pipeline_tests.lake.insight_rows import activity, put
+from strava_pipeline_tests.serve.dashboard.conftest import Dashboard
+from strava_pipeline_tests.serve.dashboard.test_api import settings_of
+from strava_pipeline_tests.serve.dashboard.test_pages import NOW, page, words
+
+VALUES = {
+    "activity_id": "1",
+    "segment_id": "1",
+    "month": "2025-05",
+    "year": "2025",
+    "digest": "0" * 64,
+    "change_id": "0f3c",
+    "request_id": "20261120T080206564698Z-0123abcd",
+}
+WITHOUT_SNAPSHOT = ("/providers", "/settings", "/notifications", "/backfill", "/requests")
+NEEDS_NONE = (
+    "/api/notifications",
+    "/api/providers",
+    "/api/requests/{request_id}",
+    "/api/changes",
+    "/api/changes/{change_id}",
+    "/requests/{request_id}",
+)
+
+
+def addresses() -> Iterator[tuple[str, str]]:
+    """The path of each route that is read, as the route writes it and with values."""
+    for route in routes():
+        if "GET" in (route.methods or ()) and route.path not in ("/health", "/login"):
+            yield route.path, route.path.format(**VALUES)
+
+
+@pytest.fixture
+def lake(tmp_path: Path, new_lake: NewLake) -> Lake:
+    made = new_lake(tmp_path / "data")
+    put(made, [activity(1, "2025-05-01T08:00", gear_id=None)])
+    return made
+
+
+@pytest.fixture
+def site(tmp_path: Path, lake: Lake) -> Iterator[TestClient]:
+    made = Dashboard(settings_of(tmp_path), time=NOW)
+    yield made.browser()
+    made.site.records.close()
+
+
+def break_snapshot(lake: Lake, how: str) -> None:
+    """Replace the snapshot by one of another version of `how` (a note), by another file, or by one with damage inside."""
+    publish(lake)
+    other = lake.snapshot.with_name("other")
+    shutil.copyfile(lake.snapshot, other)
+    if how == "garbage":
+        other.write_bytes(b"no database")
+    elif how == "damage":
+        content = bytearray(other.read_bytes())
+        content[12_288:-4096] = bytes(len(content) - 12_288 - 4096)  # all but DuckDB's headers
+        other.write_bytes(content)
+    else:
+        with duckdb.connect(str(other)) as connection:
+            connection.execute("UPDATE lake_meta SET value = value || 'x' WHERE key = $key", {"key": how})
+    other.replace(lake.snapshot)
+
+
+FEW = ("/", "/activities", "/month/{month}", "/api/activities", "/api/gear")
+
+
+@pytest.mark.parametrize("how", ["catalogue", "derived", "garbage", "damage"])
+def test_what_was_published_and_can_not_be_used_is_said_with_the_command_that_makes_it_again(
+    site: TestClient, lake: Lake, how: str
+) -> None:
+    break_snapshot(lake, how)
+    notify(lake, "error", "A run failed", NOW)
+    for path, address in addresses():
+        if how in ("derived", "damage") and path not in FEW:
+            continue  # they are read at the same places
+        answer = site.get(address, headers={} if path.startswith("/api") else {"Accept": "text/html"})
+        if path in NEEDS_NONE or answer.status_code == 303:
+            assert answer.status_code in (200, 303, 404), path
+        elif path.startswith("/api"):
+            assert (answer.status_code, answer.headers["content-type"]) == (409, MEDIA_TYPE), path
+            assert "strava-pipeline compact" in answer.json()["detail"], path
+        else:
+            assert answer.status_code == 200, path
+            assert ("strava-pipeline compact" in answer.text) == (path not in WITHOUT_SNAPSHOT), path
+    home = words(page(site, "/"))
+    assert home.count("strava-pipeline compact") == 1
+    assert ("A run failed" in home, "Add files" in home, "Next run" in home) == (True, True, True)
+    assert "no activities here yet" not in home
+    assert "Time zone" in words(page(site, "/settings"))
+    assert site.get("/activities", headers={"HX-Request": "true", "Accept": "text/html"}).status_code == 409
+
+
+def test_where_nothing_was_published_collections_are_empty_and_pages_say_how_to_begin(site: TestClient) -> None:
+    for path, address in addresses():
+        answer = site.get(address, headers={} if path.startswith("/api") else {"Accept": "text/html"})
+        assert answer.status_code in (200, 303, 404), path
+    assert site.get("/api/activities").json() == {"activities": {}, "next": None}
+    assert site.get("/api/gear").json() == {"gear": {}, "maintenance": {}}
+    assert site.get("/api/calendar").json() == {"months": {}}
+    assert site.get("/api/changes").json() == {"changes": {}, "next": None}
+    assert site.get("/api/heat").json()["cells"] == []
+    missing = site.get("/api/calendar/2025-05")
+    assert (missing.status_code, "strava-pipeline flow" in missing.json()["detail"]) == (404, True)
+    assert "no activities here yet" in words(page(site, "/"))
+
+
+def test_what_is_published_later_is_shown_without_a_restart(site: TestClient, lake: Lake) -> None:
+    assert site.get("/api/activities").json()["activities"] == {}
+    publish(lake)
+    assert [*site.get("/api/activities").json()["activities"]] == ["1"]
+    lake.snapshot.unlink()
+    assert site.get("/api/activities").json()["activities"] == {}
