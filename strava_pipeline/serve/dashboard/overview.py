@@ -108,6 +108,27 @@ def next_run(site: Site) -> NextRun:
     )
 
 
+def why_waiting(site: Site) -> str | None:
+    """Why nobody carries out what is asked for, and what to do about it; None: somebody looked for requests lately."""
+    settings = site.settings
+    if is_awake(site.lake, site.now()):
+        return None
+    if settings.automation:
+        return (
+            "Dagster’s daemon is not at work, or its sensor `requests` is switched off, so the request waits. Start it: "
+            "`strava-pipeline service up`"
+        )
+    if settings.dashboard_requests:
+        return (
+            "Nobody carries out requests now, so this one waits. Start `strava-pipeline dev`, for the demo "
+            "`strava-pipeline dev --demo`."
+        )
+    return (
+        "Nothing runs by itself, because of `STRAVA_AUTOMATION=false`, so the request waits. Set `DASHBOARD_REQUESTS=true` and "
+        "start Dagster again (`strava-pipeline dev`), or switch on its sensor `requests` in its web interface."
+    )
+
+
 def is_awake(lake: Lake, now: datetime) -> bool:
     """Whether Dagster's daemon looked for requests lately."""
     seen = looked_at(lake)

@@ -108,9 +108,7 @@ def compared(
 ) -> HTMLResponse:
     """A month, row by row, and the changes of it."""
     refuse_unknown(month, pipeline)
-    values = {**pipeline.month(month), "units": units, "decided": "", "is_again": False}
-    changes = _open_changes(pipeline, month)
-    values |= {"changes": changes, "due": {(each["provider"], str(each["activity_id"])) for each in changes.values()}}
+    values = {**month_values(pipeline, month), "units": units, "is_again": False}
     listed = {} if values["providers"] else activity_page(snapshot, _within(month), limit=MOST_ROWS).activities
     return render(request, "month.html", {**values, "listed": listed})
 
@@ -129,8 +127,21 @@ def decide(
     if verdict is None:
         raise ProblemError(400, "The form does not say whether to approve or to reject.")
     decided = pipeline.decide([(verdict, key, seal) for key, seal in map(_sealed, fields.get("change", ()))])
-    values = {**pipeline.month(month), "changes": _open_changes(pipeline, month), "is_again": True}
-    return render(request, "month_decided.html", {**values, "units": units, "decided": f"{len(decided)} {verdict}."})
+    text = f"{len(decided)} {verdict}." if decided else "Nothing was chosen."
+    return render(request, "month_decided.html", {**month_values(pipeline, month, text), "units": units})
+
+
+def month_values(pipeline: Pipeline, month: str, decided: str = "") -> dict[str, Any]:
+    """What a month's head and changes show, as they are now; `decided`: what has just been done, in a sentence."""
+    changes = _open_changes(pipeline, month)
+    return {
+        **pipeline.month(month),
+        "changes": changes,
+        "due": {(each["provider"], str(each["activity_id"])) for each in changes.values()},
+        "decided": decided,
+        "is_again": True,  # parts of a page that is there, in place of its own
+        "is_out_of_band": False,
+    }
 
 
 def _sealed(text: str) -> tuple[str, str]:

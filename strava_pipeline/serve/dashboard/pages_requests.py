@@ -1,20 +1,31 @@
 """Asking for a run, and how it stands: what buttons of other pages send. The same requests as `/api/requests`."""
 
 import re
-from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Request
 from pydantic import Field, TypeAdapter, ValidationError
 from starlette.responses import HTMLResponse
 
-from strava_pipeline.lake.requests import RequestView, Wanted, keep_request, request_view
+from strava_pipeline.core.errors import PipelineError
+from strava_pipeline.core.text import counted
+from strava_pipeline.lake.requests import (
+    ApplyWanted,
+    MonthWanted,
+    RequestView,
+    Wanted,
+    keep_request,
+    request_view,
+)
 from strava_pipeline.serve.dashboard.api_requests import MADE_BY
 from strava_pipeline.serve.dashboard.forms import Fields
-from strava_pipeline.serve.dashboard.overview import is_awake
+from strava_pipeline.serve.dashboard.overview import why_waiting
+from strava_pipeline.serve.dashboard.pages_months import month_values
+from strava_pipeline.serve.dashboard.pipeline import Pipeline
 from strava_pipeline.serve.dashboard.problems import ProblemError
 from strava_pipeline.serve.dashboard.rendering import render
-from strava_pipeline.serve.dashboard.site import CurrentLake, CurrentSettings, Now, site_of
+from strava_pipeline.serve.dashboard.shown_requests import TITLES, shown_request
+from strava_pipeline.serve.dashboard.site import CurrentLake, CurrentSettings, Now, site_of, units_of
 
 router = APIRouter(include_in_schema=False)
 _WANTED: TypeAdapter[Wanted] = TypeAdapter(Annotated[Wanted, Field(discriminator="kind")])
@@ -33,7 +44,9 @@ def kept_page(request: Request, wanted: Wanted) -> HTMLResponse:
     now = site.now()
     site.pipeline.refuse(wanted)
     kept = keep_request(site.lake, wanted, now, MADE_BY)
-    return _page(request, request_view(site.lake, site.settings.logs_dir, kept.id, now), now, status=202)
+    view = request_view(site.lake, site.settings.logs_dir, kept.id, now)
+    assert view is not None
+    return _page(request, view, status=202)
 
 
 @router.get("/requests/{request_id}")
@@ -48,12 +61,43 @@ def asked(
     view = request_view(lake, settings.logs_dir, request_id, now)
     if view is None:
         raise ProblemError(404, "There is no request with this id; those that ended are kept for two weeks.")
-    return _page(request, view, now)
+    return _page(request, view)
 
 
-def _page(request: Request, view: RequestView | None, now: datetime, *, status: int = 200) -> HTMLResponse:
-    values = {"view": view, "is_awake": is_awake(site_of(request).lake, now)}
+def _page(request: Request, view: RequestView, *, status: int = 200) -> HTMLResponse:
+    """A request; where a page of its month polls it and it has ended, with the parts of that page that changed."""
+    site = site_of(request)
+    month = _month_of(site.pipeline, view.request.wanted)
+    shown = shown_request(view, month)
+    values = {"shown": shown, "why_waiting": why_waiting(site), "is_out_of_band": False}
+    if shown.has_ended and month is not None and "hx-request" in request.headers:
+        text = _written(site.pipeline, view)
+        values |= {**month_values(site.pipeline, month, text), "units": units_of(site), "is_out_of_band": True}
     return render(request, "request.html", values, status=status)
+
+
+def _written(pipeline: Pipeline, view: RequestView) -> str:
+    """What became of the changes that a request was to write, in a sentence; of another request, how it ended."""
+    wanted = view.request.wanted
+    if not isinstance(wanted, ApplyWanted):
+        return f"{TITLES[wanted.kind]}: {view.status}."
+    changes = pipeline.changes()
+    written = sum(changes.get(key, {}).get("status") == "applied" for key in wanted.ids)
+    return f"{written} of {counted(len(wanted.ids), 'change')} {'was' if len(wanted.ids) == 1 else 'were'} written."
+
+
+def _month_of(pipeline: Pipeline, wanted: Wanted) -> str | None:
+    """The one month that a request is about; None: there is none, or that can't be read now."""
+    if isinstance(wanted, MonthWanted):
+        return wanted.month
+    if not isinstance(wanted, ApplyWanted):
+        return None
+    try:
+        changes = pipeline.changes()
+    except PipelineError:  # nothing usable is published: the request is shown all the same
+        return None
+    months = {changes[key]["month"] for key in wanted.ids if key in changes}
+    return months.pop() if len(months) == 1 else None
 
 
 def _wanted(fields: dict[str, Any], ids: list[str]) -> Wanted:

@@ -165,4 +165,10 @@ def _units(owner: CurrentOwner) -> Units:
     return "km" if owner is None else owner.athlete.units
 
 
+def units_of(site: Site) -> Units:
+    """As `CurrentUnits`, for a page that shows distances only now and then."""
+    with site.snapshot.reader_or_empty() as connection:
+        return _units(owner_of(connection, site.lake, site.now()))
+
+
 CurrentUnits = Annotated[Units, Depends(_units)]  # of goals.toml, else of the profile

@@ -11,6 +11,7 @@ from starlette.testclient import TestClient
 
 from strava_pipeline.lake.changes import verdicts
 from strava_pipeline.lake.paths import Lake
+from strava_pipeline.lake.requests import end_request
 from strava_pipeline.operations.changes.asking import propose_month
 from strava_pipeline.operations.changes.deciding import Wanted, decide
 from strava_pipeline.serve.dashboard.shapes import Changes, DecidedChanges
@@ -164,7 +165,11 @@ def test_changes_are_decided_on_the_page_of_their_month_and_what_is_approved_is_
     api.headers["X-CSRF-Token"] = token
     assert verdicts(lake) == {}
 
+    nothing = api.post(f"{address}/changes", data={"verdict": "approved"}).text
+    assert ("Nothing was chosen." in nothing, verdicts(lake)) == (True, {})
+    assert "autofocus" not in text, "who opens the page is at its top"
     parts = api.post(f"{address}/changes", data={"verdict": "approved", "change": sealed[:1]}).text
+    assert '<p role="status" tabindex="-1" autofocus>1 approved.</p>' in parts, "the button that had the focus is gone"
     assert ("1 approved." in parts, "Write 1 change now" in parts, "<html" in parts) == (True, True, False)
     assert '<p id="month-head" hx-swap-oob="true">' in parts, "the head of the page follows"
     assert '<p id="month-head">' in text
@@ -187,3 +192,27 @@ def test_changes_are_decided_on_the_page_of_their_month_and_what_is_approved_is_
     ):
         assert api.post("/requests", data=form).status_code == 400, form
     assert api.get("/requests/20261120T080206564698Z-0123abcd").status_code == 404
+
+
+def test_what_was_written_leaves_the_page_of_its_month_when_the_request_has_ended(
+    world: World, api: TestClient
+) -> None:
+    lake, address = Lake(world.settings.data_dir), f"/month/{MONTH}"
+    api.headers |= {"Accept": "text/html", "HX-Request": "true"}
+    sealed = re.findall(r'name="change" value="([0-9a-f]+:[0-9a-f]{32})"', api.get(address).text)
+    parts = api.post(f"{address}/changes", data={"verdict": "approved", "change": sealed}).text
+    ids = re.findall(r'name="ids" value="([0-9a-f]+)"', parts)
+    asked = api.post("/requests", data={"kind": "apply_changes", "ids": ids}).text
+    assert ("Write changes: waiting" in asked, 'id="changes"' in asked) == (True, False)
+    (shown,) = set(re.findall(r'hx-get="(/requests/[^"]+)"', asked))
+    decide(world.settings, "rejected", [Wanted(ids[0])], "strava-pipeline changes reject")
+    end_request(lake, shown.rpartition("/")[2], "done", datetime.now(UTC), "")
+    ended = api.get(shown).text
+    assert '<section id="changes" hx-swap-oob="true"' in ended
+    assert '<p role="status" tabindex="-1" autofocus>0 of 2 changes were written.</p>' in ended
+    assert ("Write 1 change now" in ended, "Write 2 changes now" in ended) == (True, False)
+    assert '<p id="month-head" hx-swap-oob="true">' in ended
+    assert f'<a href="{address}">June 2025</a>' in ended
+    del api.headers["HX-Request"]
+    whole = api.get(shown).text
+    assert ('id="changes"' in whole, f'<a href="{address}">June 2025</a>' in whole) == (False, True)
