@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 from pathlib import Path
 from secrets import token_hex
 from typing import Annotated, Literal
@@ -228,6 +229,11 @@ _KILLED = (
 
 def request_view(lake: Lake, logs_dir: Path, request_id: str, now: datetime) -> RequestView | None:
     """How a request stands, by what its run left; None: there is no request of that id."""
+    return _view(lake, logs_dir, request_id, now)
+
+
+def _view(lake: Lake, logs_dir: Path | None, request_id: str, now: datetime) -> RequestView | None:
+    """`logs_dir`: where its log is; None: no line of it is read."""
     request = _read(_path(lake, request_id)) if _ID.fullmatch(request_id) else None
     if request is None:
         return None
@@ -242,9 +248,16 @@ def request_view(lake: Lake, logs_dir: Path, request_id: str, now: datetime) -> 
         state.run_id,
         state.began_at,
         state.ended_at,
-        _last_lines(logs_dir, state.log),
+        [] if logs_dir is None else _last_lines(logs_dir, state.log),
         looked_at(lake),
     )
+
+
+def latest_requests(lake: Lake, now: datetime, limit: int) -> list[RequestView]:
+    """The requests of the last two weeks, the newest first, without lines of logs. What can't be read is left out."""
+    names = (path.stem for path in requests_folder(lake).glob("*.json"))
+    found = (_view(lake, None, key, now) for key in sorted(filter(_ID.fullmatch, names), reverse=True))
+    return list(islice((view for view in found if view is not None), limit))
 
 
 def note_look(lake: Lake, at: datetime) -> None:

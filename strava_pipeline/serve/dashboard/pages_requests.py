@@ -15,6 +15,7 @@ from strava_pipeline.lake.requests import (
     RequestView,
     Wanted,
     keep_request,
+    latest_requests,
     request_view,
 )
 from strava_pipeline.serve.dashboard.api_requests import MADE_BY
@@ -28,7 +29,15 @@ from strava_pipeline.serve.dashboard.shown_requests import TITLES, shown_request
 from strava_pipeline.serve.dashboard.site import CurrentLake, CurrentSettings, Now, site_of, units_of
 
 router = APIRouter(include_in_schema=False)
+MOST_LISTED = 50
 _WANTED: TypeAdapter[Wanted] = TypeAdapter(Annotated[Wanted, Field(discriminator="kind")])
+
+
+@router.get("/requests")
+def listed(request: Request, lake: CurrentLake, now: Now) -> HTMLResponse:
+    """What was asked for, the newest first."""
+    found = [shown_request(view) for view in latest_requests(lake, now, MOST_LISTED)]
+    return render(request, "requests.html", {"requests": found, "why_waiting": why_waiting(site_of(request))})
 
 
 @router.post("/requests")

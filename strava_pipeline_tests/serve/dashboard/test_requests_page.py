@@ -1,4 +1,4 @@
-"""Requests on their pages: where they come from and why one waits."""
+"""Requests on their pages: where they come from, why one waits, and the list by which one is found again."""
 
 from datetime import timedelta
 from pathlib import Path
@@ -15,8 +15,11 @@ from strava_pipeline.lake.requests import (
     PullWanted,
     SettingsWanted,
     Wanted,
+    begin_request,
+    end_request,
     keep_request,
     note_look,
+    requests_folder,
 )
 from strava_pipeline.settings import Settings
 from strava_pipeline_tests.serve.dashboard.conftest import NOW, Dashboard
@@ -41,11 +44,30 @@ def ask(lake: Lake, wanted: Wanted, minutes: int = 0) -> str:
     return keep_request(lake, wanted, NOW + timedelta(minutes=minutes), "a test").id
 
 
-def test_a_request_leads_to_where_it_came_from(site: TestClient, lake: Lake) -> None:
+def test_requests_are_listed_with_the_newest_first_and_each_leads_to_where_it_came_from(
+    site: TestClient, lake: Lake
+) -> None:
+    assert "Nothing was asked for" in words(page(site, "/requests"))
     ids = [ask(lake, wanted, minutes) for minutes, (wanted, _, _) in enumerate(WANTED)]
+    begin_request(lake, ids[0], "0", NOW, None)
+    end_request(lake, ids[0], "failed", NOW, "It <b>failed</b>. Run `strava-pipeline doctor`.", "0")
+    (requests_folder(lake) / "20260310T120000000000Z-00000000.json").write_bytes(b"{")
+    text = page(site, "/requests")
+    titles = [title for _, title, _ in WANTED]
+    places = [text.index(f">{title}</a>") for title in titles]
+    assert places == sorted(places, reverse=True)
+    assert (words(text).count("waiting"), words(text).count("failed")) == (len(ids) - 1, 2)
+    assert "It &lt;b&gt;failed&lt;/b&gt;. Run <code>strava-pipeline doctor</code>." in text
     for key, (_, title, origin) in zip(ids, WANTED, strict=True):
         own = page(site, f"/requests/{key}")
         assert (f"<h1>{title}</h1>" in own, f'href="{origin}">' in own.split('id="request"')[1]) == (True, True), key
+        assert 'href="/requests"' in own
+    for path in ("/notifications", "/providers"):
+        assert 'href="/requests"' in page(site, path)
+    for number in range(49 - len(ids) + 2):
+        ask(lake, BackfillWanted(kind="backfill", year=1900 + number), 10 + number)
+    text = page(site, "/requests")
+    assert (text.count("<li><p>"), f">{titles[0]}</a>" in text) == (50, False)
 
 
 @pytest.mark.parametrize(
@@ -64,7 +86,8 @@ def test_a_request_that_waits_says_what_is_true_of_who_would_carry_it_out(
     made = Dashboard(Settings.load(_env_file=None, **folders, **choice))
     try:
         key = ask(made.site.lake, BackfillWanted(kind="backfill", year=2024))
-        assert expected in words(page(made.browser(), f"/requests/{key}"))
+        for path in (f"/requests/{key}", "/requests"):
+            assert expected in words(page(made.browser(), path)), path
         assert ("service up" in words(page(made.browser(), f"/requests/{key}"))) == automation
         note_look(made.site.lake, NOW)
         assert expected not in words(page(made.browser(), f"/requests/{key}"))
