@@ -81,7 +81,7 @@ def link(
     """Print an address that logs a browser in, once; for a dashboard without a password."""
     from strava_pipeline.core.errors import MisuseError, PipelineError
     from strava_pipeline.settings import Settings
-    from strava_pipeline.verbs.demo import NOWHERE, demo_settings
+    from strava_pipeline.verbs.demo import NOWHERE, demo_settings, folder_option
 
     settings = demo_settings(folder.absolute(), NOWHERE) if demo else Settings.load()
     check_extra()
@@ -94,7 +94,8 @@ def link(
         )
     url = running_dashboard(settings)
     if url is None:
-        raise PipelineError("No dashboard is running. Start one: strava-pipeline dashboard")
+        start = f"dev --demo{folder_option(folder.absolute())}" if demo else "dashboard"
+        raise PipelineError(f"No dashboard is running. Start one: strava-pipeline {start}")
     echo(new_link(settings, url, system_now()))
 
 
