@@ -7,10 +7,14 @@ from math import cos, radians
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import polars as pl
 import polyline
 import pytest
 
-from strava_pipeline.emulator.generate.recordings import METRES_PER_DEGREE
+from strava_pipeline.core.track_measures import curves
+from strava_pipeline.emulator.generate.activities import Athlete
+from strava_pipeline.emulator.generate.places import BEST_EFFORTS
+from strava_pipeline.emulator.generate.recordings import METRES_PER_DEGREE, recorded_streams, with_more_points
 from strava_pipeline.emulator.strava.state import build_state
 from strava_pipeline.emulator.strava.summaries import encode_polyline
 from strava_pipeline_tests.emulator.conftest import NOW, config
@@ -166,6 +170,51 @@ def test_tracks_decode_to_their_ends_and_their_length(activities: list[Activity]
             (((b[0] - a[0]) ** 2 + ((b[1] - a[1]) * east) ** 2) ** 0.5) * METRES_PER_DEGREE for a, b in pairwise(points)
         )
         assert length == pytest.approx(each["distance"], rel=0.03)
+
+
+def test_the_best_times_of_a_track_are_the_best_efforts_and_a_pause_is_a_gap() -> None:
+    athlete = Athlete(7, 300, (2024, 2026), NOW)
+    runs = [each for each in athlete.activities if each.best and each.mapped]
+    assert len(runs) > 30
+    for run in runs:
+        streams = recorded_streams(7, run)
+        assert streams is not None
+        recorded = with_more_points(streams, 10)
+        assert (recorded["time"][-1], recorded["distance"][-1]) == (run.elapsed, run.distance)
+        points = pl.DataFrame(
+            {
+                "recorded_at": [NOW + timedelta(seconds=each) for each in recorded["time"]],
+                "distance": recorded["distance"],
+                "watts": None,
+            },
+            {"recorded_at": pl.Datetime("us", "UTC"), "distance": pl.Float64, "watts": pl.Float64},
+        )
+        found = {row["width"]: row["value"] for row in curves(points, "run").rows(named=True)}
+        for effort in run.best:
+            metres = BEST_EFFORTS[effort.index][1]
+            if metres in found and metres < run.distance * 0.98:
+                assert found[metres] == pytest.approx(effort.seconds, rel=0.04), (run, effort)
+        if run.elapsed - run.moving > 60:
+            longest = max(b - a for a, b in pairwise(recorded["time"]))
+            assert longest == pytest.approx(run.elapsed - run.moving, abs=2), "nothing was recorded in the pause"
+
+
+def test_a_ride_is_paused_on_the_way_and_goes_at_its_own_speed() -> None:
+    athlete = Athlete(7, 300, (2024, 2026), NOW)
+    rides = [
+        each
+        for each in athlete.activities
+        if each.mapped and each.sport.kind == "Ride" and each.elapsed - each.moving > 60
+    ]
+    assert len(rides) > 30
+    for ride in rides:
+        streams = recorded_streams(7, ride)
+        assert streams is not None
+        steps = [*zip(pairwise(streams["time"]), pairwise(streams["distance"]), streams["moving"][1:], strict=True)]
+        speeds = [(far - near) / (later - before) for (before, later), (near, far), moves in steps if moves]
+        assert min(speeds) > 0.9 * ride.distance / ride.moving
+        (pause,) = [later - before for (before, later), _, moves in steps if not moves]
+        assert pause == pytest.approx(ride.elapsed - ride.moving, abs=2)
 
 
 @pytest.mark.parametrize(

@@ -30,6 +30,8 @@ BEST_EFFORTS = (  # names and metres as in real answers
     ("Half-Marathon", 21097),
     ("30K", 30000),
 )
+MOST_GAIN = 0.13  # of the pace, in the fastest stretch of a run
+MEAN_GAIN = 0.9 * MOST_GAIN
 FIRST_WORDS = ("Alte", "Neue", "Lange", "Kleine", "Rund um die", "Old", "Upper", "Sprint:", "Full", "Über die")
 LAST_WORDS = ("Brücke", "Allee", "Kurve", "Hill 🏔", "Climb", "Straße → Ufer", "Park Loop", "Sprint", "Mile", "Rampe")
 
@@ -189,7 +191,7 @@ def best_efforts(rng: Random, distance: float, moving: int, rankings: Rankings |
     for index, (_, metres) in enumerate(BEST_EFFORTS):
         if metres > distance:
             break
-        gained = 0.13 * (1 - metres / distance) * rng.uniform(0.8, 1.0)
+        gained = MOST_GAIN * (1 - metres / distance) * rng.uniform(0.8, 1.0)
         seconds = max(1, round(metres * pace * (1 - gained)))
         offset = rng.randint(0, max(0, moving - seconds))
         rank = rankings.rank(("", "best", index), seconds) if rankings else 0

@@ -13,11 +13,13 @@ from random import Random
 from typing import Any
 
 from strava_pipeline.emulator.generate.activities import Activity
+from strava_pipeline.emulator.generate.places import MEAN_GAIN
 from strava_pipeline.emulator.service import Json
 
 METRES_PER_DEGREE = 111_320.0  # of latitude, and of longitude at the equator (WGS 84, rounded)
 KILOMETRE, MILE = 1000.0, 1609.344  # metres
 INDOOR_POINTS = 120  # in a recording without a track
+_FEWEST_POINTS = 9  # of a recording that has a pause
 TRACK_POINTS = (24, 150)  # least and most; enough for a picture, few enough for a millisecond
 
 Point = tuple[float, float]
@@ -58,13 +60,15 @@ def recorded_streams(seed: int, activity: Activity) -> dict[str, list[Any]] | No
     points = track_points(seed, activity)
     count = len(points) or min(INDOOR_POINTS, activity.moving)
     rng = Random(f"{seed}:{activity.id}:streams")
-    shares = [index / max(1, count - 1) for index in range(count)]
+    paused = _pause(seed, activity, count)
+    places = [index - (index == paused) for index in range(count)]  # the first point after a pause is where it began
+    shares = [place / max(1, count - 1) for place in places]
     found: dict[str, list[Any]] = {
-        "time": [round(share * activity.elapsed) for share in shares],
+        "time": _times(activity, shares, paused),
         "distance": [round(share * activity.distance, 1) for share in shares],
     }
     if points:
-        found["latlng"] = [list(point) for point in points]
+        found["latlng"] = [list(points[place]) for place in places]
         height = min(activity.gain, 30 + activity.gain * 0.4)
         found["altitude"] = [
             round(activity.place.elevation + height * (0.5 - 0.5 * sin(pi / 2 + 4 * pi * share)), 1) for share in shares
@@ -74,10 +78,37 @@ def recorded_streams(seed: int, activity: Activity) -> dict[str, list[Any]] | No
     return found | _motion(activity, found) | _sensors(seed, activity, count)
 
 
+def _pause(seed: int, activity: Activity, count: int) -> int | None:
+    """The number of the first point after the pause; None: there is none.
+
+    On a run one waits before setting out, so that the best efforts of the whole way have no pause in them.
+    """
+    if activity.elapsed == activity.moving or count < _FEWEST_POINTS:
+        return None
+    if activity.best:
+        return 1
+    return Random(f"{seed}:{activity.id}:pause").randrange(count // 3, count * 2 // 3)
+
+
+def _times(activity: Activity, shares: Sequence[float], paused: int | None) -> list[int]:
+    """Seconds since the start at each share of the way, the pause before the point `paused`.
+
+    A run becomes faster from beginning to end, so that its best times over shorter distances are those of `best_efforts`: the
+    pace changes in a straight line, and the best stretch of each length is the last one.
+    """
+    gained = MEAN_GAIN if activity.best else 0.0
+    moving = [activity.moving * share * (1 + gained * (1 - share)) for share in shares]
+    rest = activity.elapsed - activity.moving
+    return [round(at + (rest if paused is not None and index >= paused else 0)) for index, at in enumerate(moving)]
+
+
 def with_more_points(streams: Mapping[str, list[Any]], seconds: int) -> dict[str, list[Any]]:
-    """The same streams with a point every so many seconds, on lines between the points that were there."""
+    """The same streams with a point every so many seconds in motion, on lines between the points that were there."""
     times = streams["time"]
     wanted = [*range(times[0], times[-1], seconds), times[-1]] if times else []
+    for (begins, ends), moves in zip(pairwise(times), streams["moving"][1:], strict=True):
+        if not moves:
+            wanted = [at for at in wanted if at < begins] + [begins, ends] + [at for at in wanted if at > ends]
     before = [max(0, bisect_right(times, at, hi=len(times) - 1) - 1) for at in wanted]
     shares = [
         (at - times[i]) / max(1, times[min(i + 1, len(times) - 1)] - times[i])
