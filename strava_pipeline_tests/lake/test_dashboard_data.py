@@ -128,7 +128,8 @@ def lake(tmp_path_factory: pytest.TempPathFactory, new_lake: NewLake) -> Lake:
         [{"activity_id": 1, "lap_position": n, "name": f"Lap {n}", "distance": 10_000.0} for n in (2, 1)],
         "activity_laps",
     )
-    effort = {"segment_id": 7, "segment_name": "Hill", "effort_index": 1}
+    effort = {"segment_id": 7, "segment_name": "Hill", "effort_index": 1, "segment_distance": 1610.0}
+    effort["segment_average_grade"] = 4.2
     put(made, [{"activity_id": n, **effort, "elapsed_time": 100 + n} for n in (1, 3)], "activity_segment_efforts")
     imported = {**rows[0], "source": "strava_archive", "extra": rows[0]["extra"]}
     put(made, [imported], "imported_activities")
@@ -366,7 +367,12 @@ def test_gear_records_segments_and_a_year_are_the_warehouses(lake: Lake, publish
     assert climbs == {("ride", 2024), ("ride", 2025), ("run", 2025)}
     segments = segment_page(published, ME)
     assert (segments.segments[7]["efforts"], segments.segments[7]["best_seconds"], segments.next) == (2, 101, None)
-    assert [row["activity_id"] for row in segment_efforts(published, ME, 7)] == [1, 3]
+    hill, newest = segment_efforts(published, ME, 7), segment_efforts(published, ME, 7, limit=1)
+    assert hill is not None
+    assert newest is not None
+    assert (hill.name, hill.distance_m, hill.average_grade, hill.efforts) == ("Hill", 1610.0, 4.2, 2)
+    assert ([row["activity_id"] for row in hill.newest], len(newest.newest), newest.efforts) == ([1, 3], 1, 2)
+    assert (segments.segments[7]["segment_distance_m"], segment_efforts(published, ME, 8)) == (1610.0, None)
     found = {year: summary_of(published, owner, year, NOW, "UTC") for year in (2023, 2024, 2025, 2027)}
     assert {year: summary and summary.totals.activities for year, summary in found.items()} == {
         2023: None,

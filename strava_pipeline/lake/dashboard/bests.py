@@ -111,6 +111,24 @@ def segment_page(
     return SegmentPage({row["segment_id"]: row for row in rows[:limit]}, rest)
 
 
-def segment_efforts(connection: Connection, athlete_id: int, segment_id: int, *, limit: int = 500) -> list[Values]:
-    """The newest own efforts on a segment."""
-    return list(rows_of(connection, "segment_efforts", {"athlete_id": athlete_id, "id": segment_id, "most": limit}))
+@dataclass(frozen=True, slots=True)
+class SegmentEfforts:
+    """A segment's length (m) and mean slope (%), its newest own efforts, the newest first, and how many there are in all."""
+
+    name: str | None
+    distance_m: float | None
+    average_grade: float | None
+    efforts: int
+    newest: list[Values]
+
+
+def segment_efforts(
+    connection: Connection, athlete_id: int, segment_id: int, *, limit: int = 500
+) -> SegmentEfforts | None:
+    """The own efforts on a segment; None: there is none."""
+    rows = rows_of(connection, "segment_efforts", {"athlete_id": athlete_id, "id": segment_id, "most": limit})
+    if not rows:
+        return None
+    last = rows[0]
+    measures = (last["segment_distance_m"], last["segment_average_grade"], last["efforts"])
+    return SegmentEfforts(last["segment_name"], *measures, list(rows))

@@ -1,7 +1,7 @@
 """Values as pages show them, in the athlete's units: the filters of the templates. Values come in metres, seconds and m/s."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import date, datetime, tzinfo
 from math import ceil, isfinite
 from typing import Any
@@ -122,6 +122,12 @@ def climb(metres: float | None, units: Units) -> str:
     return amount_text("elevation_gain_m", 0.0 if measured is not None and abs(measured) < 0.5 else measured, units)
 
 
+def climb_difference(metres: float | None, units: Units) -> str:
+    """A change of height, with its sign: `+12 m`, `-3 m`."""
+    text = climb(metres, units)
+    return f"+{text}" if metres is not None and text[0] not in f"-0{NOTHING}" else text
+
+
 def duration(seconds: float | None) -> str:
     return NOTHING if seconds is None or not isfinite(seconds) else clock(seconds)
 
@@ -193,6 +199,26 @@ def length_name(metres: float) -> str:
     return _LENGTHS.get(int(metres), usual)
 
 
+def short_distance(metres: float | None, units: Units) -> str:
+    """A length of which metres matter: `430 m`, `1.61 km`; of imperial units `0.27 mi`."""
+    if metres is None or not isfinite(metres):
+        return NOTHING
+    if units == "km":
+        return f"{metres:.0f} m" if metres < 1000 else f"{metres / 1000:.2f} km"
+    return f"{metres / METRES_PER_MILE:.2f} mi"
+
+
+def grade(percent: float) -> str:
+    """A mean slope: `+4.2 %`."""
+    return f"{percent:+.1f} %"
+
+
+def measured_fields(rows: Iterable[Mapping[str, Any]], *fields: str) -> list[str]:
+    """Those of the fields that any of the rows has."""
+    held = list(rows)
+    return [field for field in fields if any(row[field] is not None for row in held)]
+
+
 def window(width: float, measure: str) -> str:
     """The width of a curve's window: seconds of power (`20 min`), metres of pace (`5 km`)."""
     if measure != "watts":
@@ -257,6 +283,7 @@ FILTERS: Mapping[str, Callable[..., Any]] = {
         lambda page, value, kind: change_value(value, kind, page["units"], page["zone"]),
     ),
     "climb": climb,
+    "climb_difference": climb_difference,
     "duration": duration,
     "hours": hours,
     "speed": speed,
@@ -273,6 +300,10 @@ FILTERS: Mapping[str, Callable[..., Any]] = {
     "group_of": group_of,
     "counted": counted,
     "window": window,
+    "short_distance": short_distance,
+    "length_name": length_name,
+    "grade": grade,
+    "measured": measured_fields,
     "zone_range": lambda zone, measure: zone_range(zone.from_value, zone.below_value, measure),
     "best": best,
     "record": record_name,

@@ -18,7 +18,7 @@ from strava_pipeline.lake.dashboard.rows import Values
 from strava_pipeline.serve.dashboard.answers import After, Id, cursor_of
 from strava_pipeline.serve.dashboard.problems import ProblemError
 from strava_pipeline.serve.dashboard.rendering import render
-from strava_pipeline.serve.dashboard.site import CurrentOwner, CurrentSettings, Now, Snapshot
+from strava_pipeline.serve.dashboard.site import CurrentOwner, CurrentSettings, CurrentUnits, Now, Snapshot
 
 router = APIRouter(include_in_schema=False)
 
@@ -57,18 +57,22 @@ def _by_record(rows: Iterable[Values], year: int) -> dict[str, dict[str, dict[st
 
 
 @router.get("/segments")
-def segments(request: Request, snapshot: Snapshot, owner: CurrentOwner, cursor: After = None) -> HTMLResponse:
+def segments(
+    request: Request, snapshot: Snapshot, owner: CurrentOwner, units: CurrentUnits, cursor: After = None
+) -> HTMLResponse:
     """Segments, the most ridden first."""
     if owner is None:
         return render(request, "nothing.html", {})
     page = segment_page(snapshot, owner.athlete.id, after=cursor_of(cursor))
-    return render(request, "segments.html", {"page": page})
+    return render(request, "segments.html", {"page": page, "units": units})
 
 
 @router.get("/segments/{segment_id}")
-def segment(request: Request, snapshot: Snapshot, owner: CurrentOwner, segment_id: Id) -> HTMLResponse:
+def segment(
+    request: Request, snapshot: Snapshot, owner: CurrentOwner, units: CurrentUnits, segment_id: Id
+) -> HTMLResponse:
     """The own efforts on a segment, the newest first."""
-    efforts = segment_efforts(snapshot, owner.athlete.id, segment_id) if owner is not None else []
-    if not efforts:
+    segment = segment_efforts(snapshot, owner.athlete.id, segment_id) if owner is not None else None
+    if segment is None:
         raise ProblemError(404, "There is no effort of yours on a segment with this id.")
-    return render(request, "segment.html", {"efforts": efforts})
+    return render(request, "segment.html", {"segment": segment, "id": segment_id, "units": units})

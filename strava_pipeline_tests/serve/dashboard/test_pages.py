@@ -33,7 +33,8 @@ from strava_pipeline_tests.serve.dashboard.test_api import settings_of
 PAGE = {"Accept": "text/html"}
 HOSTILE = '<script>alert(1)</script> \u202ethe hill\u202c שלום 🚵 "x" \' {{ 7*7 }}'
 CHILD = {"activity_id": 7, "athlete_id": ME, "source": "strava"}
-SEGMENT = {"segment_id": 2**53 + 1, "segment_name": HOSTILE}
+SEGMENT = {"segment_id": 2**53 + 1, "segment_name": HOSTILE, "segment_distance": 1609.3, "segment_average_grade": -1.5}
+SHOWN = {"suffer_score": 40.0, "average_watts": 190.0, "device_watts": False}
 NOW = datetime(2025, 7, 1, 12, tzinfo=UTC)
 
 
@@ -43,7 +44,7 @@ def dashboard(tmp_path_factory: pytest.TempPathFactory, new_lake: NewLake) -> It
     folder = tmp_path_factory.mktemp("pages")
     lake = new_lake(folder / "data")
     rows = [activity(n, f"2025-05-{n:02}T08:00", name=f"Ride {n}", gear_id="b1", source_id=str(n)) for n in range(1, 7)]
-    put(lake, [*rows, activity(7, "2025-05-07T08:00", name=HOSTILE, gear_id="b1", source_id="7", suffer_score=40.0)])
+    put(lake, [*rows, activity(7, "2025-05-07T08:00", name=HOSTILE, gear_id="b1", source_id="7", **SHOWN)])
     put(lake, [activity(8, "2024-05-01T08:00", name="x" * 10_000, gear_id=None, source_id="8")])
     odd = dict.fromkeys(("average_speed", "average_heartrate", "average_watts", "max_heartrate"), float("nan"))
     nothing = dict.fromkeys(("name", "sport_type", "distance", "moving_time", "elapsed_time", "total_elevation_gain"))
@@ -56,12 +57,29 @@ def dashboard(tmp_path_factory: pytest.TempPathFactory, new_lake: NewLake) -> It
     put(lake, [{**CHILD, "lap_position": 1, "name": HOSTILE, "distance": 5000.0, "elapsed_time": 900}], "activity_laps")
     put(
         lake,
-        [{**CHILD, "split_index": n, "distance_m": 1609.3, "elapsed_time_seconds": 300 + n} for n in range(1, 15)],
+        [
+            {
+                **CHILD,
+                "split_index": n,
+                "distance_m": 1609.3,
+                "elapsed_time_seconds": 300 + n,
+                "elevation_difference": 4.0 - n,
+            }
+            for n in range(1, 15)
+        ],
         "activity_splits_standard",
     )
+    estimated = {"average_watts": 210.0, "device_watts": False}
     put(
-        lake, [{**CHILD, "effort_index": 1, "name": HOSTILE, "elapsed_time": 61, **SEGMENT}], "activity_segment_efforts"
+        lake,
+        [
+            {**CHILD, "effort_index": 1, "name": HOSTILE, "elapsed_time": 61, **SEGMENT, **estimated},
+            {**CHILD, "activity_id": 6, "effort_index": 1, "name": "x", "elapsed_time": 90, **SEGMENT},
+        ],
+        "activity_segment_efforts",
     )
+    best = {"name": "1/2 mile", "distance": 805.0, "elapsed_time": 200}
+    put(lake, [{**CHILD, "effort_index": 1, **best}], "activity_best_efforts")
     edited = {"version": 2, "valid_from": NOW, "changed_fields": ["name"], "previous": json.dumps({"name": HOSTILE})}
     put(lake, [{"activity_id": 7, "athlete_id": ME, "source": "strava", **edited}], "activity_history")
     point = pl.DataFrame({"recorded_at": [NOW], "latitude": [48.1], "longitude": [16.2]})
@@ -223,16 +241,21 @@ def test_an_activity_has_its_track_laps_splits_efforts_sources_and_history(site:
         "Laps",
         "3.1 mi 15:00",
         "Splits",
-        "1 1.0 mi 5:01",
+        "Climb ± 1 1.0 mi 5:01 – +10 ft 2 1.0 mi 5:02",
+        "5 1.0 mi 5:05 – -3 ft",
         "Splits: 4 more Split Distance",
         "14 1.0 mi 5:14",
         "Segments",
-        "1:01",
+        "Segment Length Time Power, estimated",
+        "1.00 mi -1.5 % 1:01 210 W",
+        "Best efforts Over Time half mile 3:20",
+        "power, estimated 190 W",
         "Strava counts",
     ):
         assert part in seen, part
     assert "1 Jul 2025, 13:00, Strava: name" in seen
-    assert 'data-track="/api/activities/7/track" data-units="miles" data-group="ride"' in text
+    assert 'data-track="/api/activities/7/track" data-units="miles" data-group="ride" data-estimated' in text
+    assert f'href="/segments/{2**53 + 1}"' in text
     assert site.get("/api/activities/7/track").json()["recorded"] == 1
     bare = words(page(site, "/activities/9"))
     assert ("without a name" in bare, "no track here" in bare, "Laps" in bare) == (True, True, False)
@@ -351,7 +374,13 @@ def test_records_and_segments_lead_to_their_activities(dashboard: Dashboard, sit
     assert 'href="/activities/1"' in text
     assert re.findall(r'href="(/segments/\d+)"', listed := page(site, "/segments")) == [f"/segments/{2**53 + 1}"]
     assert "&lt;script&gt;alert(1)" in listed
-    assert "7 May 2025 1:01 0:00" in words(page(site, f"/segments/{2**53 + 1}"))
+    assert "Segment Length Efforts Best On" in words(listed)
+    assert "1.00 mi -1.5 % 2 1:01" in words(listed)
+    text = page(site, f"/segments/{2**53 + 1}")
+    assert "1.00 mi, -1.5 % on average · 2 efforts · at Strava" in words(text)
+    assert "7 May 2025 your best 1:01 1 0:00 210 W estimated 6 May 2025 your best then 1:30 2 0:29 –" in words(text)
+    assert 'data-days="2025-05-07 2025-05-06" data-seconds="61 90"' in text
+    assert f'href="https://www.strava.com/segments/{2**53 + 1}"' in text
     for path, status in (("/segments/1", 404), ("/segments/one", 400), ("/segments?cursor=x", 400)):
         page(site, path, status)
 

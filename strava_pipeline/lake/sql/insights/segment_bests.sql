@@ -3,6 +3,8 @@ SELECT
     athlete_id,
     segment_id,
     arg_max(segment_name, {'on_day': on_day, 'activity_id': activity_id, 'effort_index': effort_index}) AS segment_name,
+    arg_max(segment_distance_m, {'on_day': on_day, 'activity_id': activity_id, 'effort_index': effort_index}) AS segment_distance_m,
+    arg_max(segment_average_grade, {'on_day': on_day, 'activity_id': activity_id, 'effort_index': effort_index}) AS segment_average_grade,
     count(*) AS efforts,
     min(elapsed_time_seconds) AS best_seconds,
     min({'seconds': elapsed_time_seconds, 'on_day': on_day, 'activity_id': activity_id}).activity_id AS best_activity_id,

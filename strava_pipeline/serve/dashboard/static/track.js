@@ -16,7 +16,7 @@
     ["altitude", "Height", 1 / FEET, (v) => `${Math.round(v)} ${miles ? "ft" : "m"}`],
     ["speed", foot ? "Pace" : "Speed", foot ? 1 : 3600 / METRES, foot ? pace : (v) => `${rounded(v)} ${miles ? "mph" : "km/h"}`],
     ["heartrate", "Heart rate", 1, (v) => `${Math.round(v)} bpm`],
-    ["watts", "Power", 1, (v) => `${Math.round(v)} W`],
+    ["watts", "estimated" in box.dataset ? "Power, estimated" : "Power", 1, (v) => `${Math.round(v)} W`],
     ["cadence", "Cadence", 1, (v) => `${Math.round(v)} /min`],
   ];
   const AXES = {
