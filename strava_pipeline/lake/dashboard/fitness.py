@@ -121,13 +121,15 @@ class ZoneTime:
 class FitnessYear:
     """A year's load by measure, curves by measure and width, and seconds in zones by measure, month and zone.
 
-    `zone_bounds`: the zones at the end of the year so far. Seconds are by those that held then.
+    `zone_bounds`: the zones at the end of the year so far. Seconds are by those that held then. `has_earlier`: there is an
+    activity in a year before.
     """
 
     load: dict[str, LoadSeries]
     curves: dict[str, dict[float, Window]]
     zones: dict[str, dict[str, dict[int, float]]]
     zone_bounds: dict[str, dict[int, ZoneBounds]]
+    has_earlier: bool
 
     def zone_times(self, measure: str) -> list[ZoneTime]:
         """The zones of a measure that hold, or in which there was time, from the lowest one up."""
@@ -153,4 +155,5 @@ def fitness_of(
         best_curves(connection, lake, athlete.id, number, sport_group),
         time_in_zones(connection, lake, athlete.id, number),
         zone_bounds(connection, year.until),
+        number > min(known, default=number),
     )

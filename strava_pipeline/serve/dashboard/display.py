@@ -209,8 +209,8 @@ def short_distance(metres: float | None, units: Units) -> str:
 
 
 def grade(percent: float) -> str:
-    """A mean slope: `+4.2 %`."""
-    return f"{percent:+.1f} %"
+    """A mean slope: `+4.2 %`, or `0 %`."""
+    return f"{percent:+.1f} %" if abs(percent) >= 0.05 else "0 %"
 
 
 def measured_fields(rows: Iterable[Mapping[str, Any]], *fields: str) -> list[str]:

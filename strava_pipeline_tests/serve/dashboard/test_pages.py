@@ -317,7 +317,8 @@ def test_fitness_shows_load_and_curves_and_gear_what_is_due(site: TestClient) ->
         "2025-07-01",
         {56},
     )
-    assert "No load was measured in 2024" in page(site, "/fitness/2024")
+    assert "No load was measured in 2024" in (first := page(site, "/fitness/2024"))
+    assert ('href="/fitness/2024' in text, 'href="/fitness/2023' in first) == (True, False)
     for year in (1900, 2023, 2026, 2999):
         page(site, f"/fitness/{year}", 404)
         assert site.get(f"/api/fitness/{year}").status_code == 404

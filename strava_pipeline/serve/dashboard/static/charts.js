@@ -32,7 +32,7 @@ const chartParts = (() => {
     return [low - margin, high + margin];
   }
 
-  const STEPS = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 1200]; // seconds
+  const STEPS = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 1200, 1800, 3600]; // seconds between ticks of an axis of times or paces
   // the speeds (m/s) of round paces over `metres`, five at most, the slowest first
   function paceTicks(metres, low, high) {
     const fastest = metres / high, slowest = metres / low;
@@ -42,5 +42,5 @@ const chartParts = (() => {
     return found;
   }
 
-  return { clock, colour, axis, line, size, onDay, keep, innerRange, paceTicks, STANDING };
+  return { clock, colour, axis, line, size, onDay, keep, innerRange, paceTicks, STANDING, STEPS };
 })();

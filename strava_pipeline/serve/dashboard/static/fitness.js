@@ -1,7 +1,7 @@
 // Fitness, fatigue and form over the days of a year; power and pace curves of a year beside all years.
 "use strict";
 (() => {
-  const { clock, axis, line, size, onDay, keep } = chartParts;
+  const { clock, axis, line, size, onDay, keep, STEPS } = chartParts;
   const boxes = [...document.querySelectorAll("[data-fitness]")];
   const state = document.getElementById("fitness-state");
   const [METRES, UNIT] = boxes[0].dataset.units === "miles" ? [1609.344, "mi"] : [1000, "km"]; // international yard and pound agreement, 1959
@@ -35,9 +35,10 @@
     };
     return new uPlot({
       ...size(box),
+      padding: [null, 40, null, null], // for half of the last name below the axis
       cursor: { drag: { x: false, y: false } },
       scales: { x: { time: false, distr: 3, log: 10, range: (_, least, most) => [least, most] }, y: pace ? { dir: -1 } : {} },
-      axes: [{ ...axis(), splits: () => widths, values: (_, ticks) => ticks.map((v, i) => i % 2 ? "" : name(v)), filter: (_, ticks) => ticks }, { ...axis(), size: 70, values: (_, ticks) => ticks.map(text) }],
+      axes: [{ ...axis(), splits: () => widths, values: (_, ticks) => ticks.map((v, i) => i % 2 ? "" : name(v)), filter: (_, ticks) => ticks }, { ...axis(), size: 70, ...(pace && { incrs: STEPS }), values: (_, ticks) => ticks.map(text) }],
       series: [{ label: "over", value: (_, v) => v === null ? "–" : name(v) }, line(box.dataset.year, "--accent", { value: shown("of_year"), spanGaps: true }), line("all years", "--quiet", { value: shown("of_all"), dash: [6, 4] })],
     }, [widths, of("of_year"), of("of_all")], box);
   }
