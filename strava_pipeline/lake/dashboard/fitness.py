@@ -76,6 +76,13 @@ def best_curves(
     return found
 
 
+def track_years(connection: Connection, lake: Lake, athlete_id: int) -> list[int]:
+    """The local years of which curves are, in order."""
+    files = measured_files(lake, CURVES)
+    rows = rows_of(connection, "track_years", {"files": files, "athlete_id": athlete_id}) if files else []
+    return [row["year"] for row in rows]
+
+
 def time_in_zones(
     connection: Connection, lake: Lake, athlete_id: int, year: int
 ) -> dict[str, dict[str, dict[int, float]]]:
@@ -121,12 +128,13 @@ class ZoneTime:
 class FitnessYear:
     """A year's load by measure, curves by measure and width, and seconds in zones by measure, month and zone.
 
-    `zone_bounds`: the zones at the end of the year so far. Seconds are by those that held then. `has_earlier`: there is an
-    activity in a year before.
+    `track_years`: of which all curves are. `zone_bounds`: the zones at the end of the year so far. Seconds are by those of a day.
+    `has_earlier`: there is an activity in a year before.
     """
 
     load: dict[str, LoadSeries]
     curves: dict[str, dict[float, Window]]
+    track_years: list[int]
     zones: dict[str, dict[str, dict[int, float]]]
     zone_bounds: dict[str, dict[int, ZoneBounds]]
     has_earlier: bool
@@ -153,6 +161,7 @@ def fitness_of(
     return FitnessYear(
         load_series(connection, athlete.id, year),
         best_curves(connection, lake, athlete.id, number, sport_group),
+        track_years(connection, lake, athlete.id),
         time_in_zones(connection, lake, athlete.id, number),
         zone_bounds(connection, year.until),
         number > min(known, default=number),

@@ -1,7 +1,7 @@
 """Values as pages show them, in the athlete's units: the filters of the templates. Values come in metres, seconds and m/s."""
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date, datetime, tzinfo
 from math import ceil, isfinite
 from typing import Any
@@ -219,6 +219,17 @@ def measured_fields(rows: Iterable[Mapping[str, Any]], *fields: str) -> list[str
     return [field for field in fields if any(row[field] is not None for row in held)]
 
 
+def years(numbers: Sequence[int]) -> str:
+    """Years in order: `2019, 2021 to 2026`."""
+    found: list[tuple[int, int]] = []
+    for number in numbers:
+        if found and found[-1][1] == number - 1:
+            found[-1] = (found[-1][0], number)
+        else:
+            found.append((number, number))
+    return ", ".join(f"{first}" if first == last else f"{first} to {last}" for first, last in found)
+
+
 def window(width: float, measure: str) -> str:
     """The width of a curve's window: seconds of power (`20 min`), metres of pace (`5 km`)."""
     if measure != "watts":
@@ -304,6 +315,7 @@ FILTERS: Mapping[str, Callable[..., Any]] = {
     "length_name": length_name,
     "grade": grade,
     "measured": measured_fields,
+    "years": years,
     "zone_range": lambda zone, measure: zone_range(zone.from_value, zone.below_value, measure),
     "best": best,
     "record": record_name,

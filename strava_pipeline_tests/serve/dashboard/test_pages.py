@@ -21,7 +21,7 @@ from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.requests import note_look
 from strava_pipeline.lake.track_measures import due_tracks, measure_tracks
 from strava_pipeline.lake.tracks import write_track
-from strava_pipeline.serve.dashboard.display import change_value, window
+from strava_pipeline.serve.dashboard.display import change_value, window, years
 from strava_pipeline.serve.dashboard.rendering import NAVIGATION
 from strava_pipeline.serve.dashboard.routes import routes
 from strava_pipeline.settings import Settings
@@ -295,6 +295,8 @@ def test_fitness_shows_load_and_curves_and_gear_what_is_due(site: TestClient) ->
     assert 'data-fitness="/api/fitness/2025?sport=run" data-load="relative_effort"' in text
     assert 'data-curve="watts" data-year="2025" data-names="5 s|10 s|15 s|30 s|1 min|2 min|5 min"' in text
     assert "5 s 200 W 6 May 2025 200 W 2.50 6 May 2025 10 s" in words(text)
+    assert "Curves are of the activities with a track: those of 2025." in words(text)
+    assert site.get("/api/fitness/2025").json()["track_years"] == [2025]
     zones = "Z1 up to 137 W 0.0 h 0 % Z2 138–187 W 0.0 h 0 % Z3 188–224 W 0.1 h 100 %"
     assert f"Time in zones of power Zone Range Time Share {zones}" in words(text)
     assert "These zones hold since 1 Feb 2025. Before, time counts by the zones that held then." in words(text)
@@ -465,6 +467,11 @@ def test_a_year_has_its_numbers_months_sports_and_records_beside_the_year_before
     assert 'href="/year/2025"' in page(site, "/year/2024")
     for path, status in (("/year/2023", 404), ("/year/2026", 404), ("/year/1", 400), ("/year/now", 400)):
         page(site, path, status)
+
+
+def test_years_in_a_row_are_a_range() -> None:
+    of = {(): "", (2025,): "2025", (2024, 2025): "2024 to 2025", (2019, 2021, 2022, 2023): "2019, 2021 to 2023"}
+    assert {numbers: years(numbers) for numbers in of} == of
 
 
 def test_windows_of_curves_have_the_names_of_records_in_any_units() -> None:

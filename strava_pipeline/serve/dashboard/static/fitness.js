@@ -28,6 +28,12 @@
     const widths = sorted.map(([width]) => width);
     const of = (which) => sorted.map(([width, best]) => best[which] && (pace ? best[which].value / width * METRES : best[which].value));
     const text = pace ? (v) => `${clock(v)} /${UNIT}` : (v) => `${Math.round(v)} W`;
+    // of those too close to the one before, which would be written into each other, no name is written
+    const apart = (chart, ticks) => {
+      let last = -Infinity;
+      const place = (v) => Math.log(v / ticks[0]) / Math.log(ticks.at(-1) / ticks[0]) * (chart.width - 110);
+      return ticks.map((v) => place(v) - last < 68 ? "" : (last = place(v), name(v)));
+    };
     const name = (width) => names[widths.indexOf(width)] ?? "–";
     const shown = (which) => (_, v, __, place) => {
       const perKilogram = v === null ? null : sorted[place]?.[1][which]?.watts_per_kg;
@@ -38,7 +44,7 @@
       padding: [null, 40, null, null], // for half of the last name below the axis
       cursor: { drag: { x: false, y: false } },
       scales: { x: { time: false, distr: 3, log: 10, range: (_, least, most) => [least, most] }, y: pace ? { dir: -1 } : {} },
-      axes: [{ ...axis(), splits: () => widths, values: (_, ticks) => ticks.map((v, i) => i % 2 ? "" : name(v)), filter: (_, ticks) => ticks }, { ...axis(), size: 70, ...(pace && { incrs: STEPS }), values: (_, ticks) => ticks.map(text) }],
+      axes: [{ ...axis(), splits: () => widths, values: apart, filter: (_, ticks) => ticks }, { ...axis(), size: 70, ...(pace && { incrs: STEPS }), values: (_, ticks) => ticks.map(text) }],
       series: [{ label: "over", value: (_, v) => v === null ? "–" : name(v) }, line(box.dataset.year, "--accent", { value: shown("of_year"), spanGaps: true }), line("all years", "--quiet", { value: shown("of_all"), dash: [6, 4] })],
     }, [widths, of("of_year"), of("of_all")], box);
   }
