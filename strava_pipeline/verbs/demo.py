@@ -88,8 +88,8 @@ def _demo(folder: Path, activities: int) -> None:
     with emulated(folder, athlete) as settings:
         outcome = run_and_report(settings, "flow_backfill", years=all_years(settings))
         fetch_new_gear(settings, outcome, {})
-        out.print("Tracks of this year and the last:")
-        run_and_report(settings, STREAMS_JOB, years=all_years(settings)[-2:])
+        out.print("Tracks of the last four years:")
+        run_and_report(settings, STREAMS_JOB, years=all_years(settings)[-4:])
         out.print("Now the same athlete at four other sources, each with its own idea of what happened:")
         listings = {"bronze_activities": "incremental"} | {provider_listing(name): "all" for name in PROVIDERS}
         config = {name: {"mode": mode} for name, mode in listings.items()}
