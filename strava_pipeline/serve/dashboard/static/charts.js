@@ -17,6 +17,7 @@ const chartParts = (() => {
     let charts = [];
     const all = () => { charts.forEach((each) => each.destroy()); charts = boxes.map(draw); };
     all();
+    boxes.forEach((box) => { box.dataset.ready = ""; });
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", all);
     const observer = new ResizeObserver((seen) => seen.forEach(({ target }) => charts[boxes.indexOf(target)].setSize(size(target))));
     boxes.forEach((box) => observer.observe(box));

@@ -79,6 +79,7 @@
   }
 
   function say() {
+    box.dataset.ready = "";
     const most = shown.cells.length ? shown.cells[0][2] : 0;
     const places = shown.cells.length === 1 ? "1 place" : `${shown.cells.length.toLocaleString("en")} places`;
     state.textContent = !shown.cells.length ? "There is nothing in this part of the map."
@@ -91,6 +92,7 @@
     if (!found.cells.length) {
       map.fitWorld();
       state.textContent = "No track is of this sport and year.";
+      box.dataset.ready = "";
       return;
     }
     const count = new Map(), size = 2 ** (found.zoom - REGION), of = ([x, y]) => [Math.floor(x / size), Math.floor(y / size)];

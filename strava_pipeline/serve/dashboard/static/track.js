@@ -44,6 +44,7 @@
     slider.addEventListener("input", () => point(+slider.value));
     document.getElementById("track-tools").hidden = false;
     drawCharts();
+    box.dataset.ready = "";
     new ResizeObserver(() => charts.forEach((each) => each.setSize(size()))).observe(document.getElementById("track-charts"));
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", drawCharts);
   }
