@@ -19,7 +19,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import Page, sync_playwright
 from websockets.sync.client import ClientConnection, connect  # uvicorn brings it
 
 PICTURES = Path(__file__).resolve().parent / "pictures"
@@ -31,22 +31,31 @@ AFTER_CLICK = 8  # seconds; a dialogue asks the server for the partitions
 
 FLAGS = """--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking
     --disable-component-update --disable-sync"""
-DASHBOARD = {  # name of a picture: the page, width and height
-    "overview": ("/", 1200, 1020),
+DASHBOARD = {  # name of a picture: the page, as its route writes it; width and height
+    "overview": ("/", 1200, 900),
     "overview-phone": ("/", 390, 844),
     "activities": ("/activities", 1200, 640),
-    "activity": ("{activity}", 1200, 1100),
-    "activity-phone": ("{activity}", 390, 844),
-    "calendar": ("/calendar", 1200, 800),
-    "month": ("{month}", 1200, 760),
-    "month-phone": ("{month}", 390, 844),
+    "activity": ("/activities/{activity_id}", 1200, 1000),
+    "activity-phone": ("/activities/{activity_id}", 390, 844),
+    "calendar": ("/calendar", 1200, 640),
+    "calendar-dark": ("/calendar", 1200, 640),
+    "month": ("/month/{month}", 1200, 760),
+    "month-services": ("/month/{month}#rows", 1200, 760),
+    "month-phone": ("/month/{month}#rows", 390, 844),
+    "year": ("/year/{year}", 1200, 900),
     "map": ("/map", 1200, 760),
-    "fitness": ("/fitness", 1200, 940),
-    "records": ("/records", 1200, 800),
-    "segments": ("/segments", 1200, 700),
-    "gear": ("/gear", 1200, 800),
-    "services": ("/providers", 1200, 860),
+    "fitness": ("/fitness/{year}", 1200, 900),
+    "records": ("/records", 1200, 760),
+    "segments": ("/segments", 1200, 640),
+    "segment": ("/segments/{segment_id}", 1200, 480),
+    "gear": ("/gear", 1200, 760),
+    "trips": ("/trips", 1200, 640),
+    "services": ("/providers", 1200, 700),
+    "settings": ("/settings", 1200, 760),
+    "notifications": ("/notifications", 1200, 480),
 }
+APPROVED = "month-approved"  # the month, when a change of it is approved
+REQUEST = "request"  # the page of the request that wrote it
 
 LAUNCH = """mutation ($p: LaunchBackfillParams!) {
   launchPartitionBackfill(backfillParams: $p) { ... on LaunchBackfillSuccess { backfillId } }
@@ -89,16 +98,58 @@ def take_dashboard(browser: str, folder: Path, into: Path) -> None:
         window = playwright.chromium.launch(executable_path=browser, args=FLAGS.split())
         page = window.new_page(color_scheme="light")
         page.goto(link)
-        page.goto(f"{address}/activities?sport=ride")
-        activity = page.locator("tbody th a").first.get_attribute("href")
-        page.goto(address)
-        month = page.locator(".matters a[href^='/month/']").first.get_attribute("href")
+        values = values_of(page, address)
         for name, (path, width, height) in DASHBOARD.items():
+            page.emulate_media(color_scheme="dark" if name.endswith("-dark") else "light")
             page.set_viewport_size({"width": width, "height": height})
-            page.goto(address + path.format(activity=activity, month=month), wait_until="networkidle")
-            page.screenshot(path=into / f"dashboard-{name}.png")
-            sys.stdout.write(f"{into}/dashboard-{name}.png\n")
+            page.goto(address + path.format(**values), wait_until="networkidle")
+            shoot(page, into, name)
+        approve_and_write(page, f"{address}/month/{values['month']}", into)
         window.close()
+
+
+def values_of(page: Page, address: str) -> dict[str, str]:
+    """A value for each parameter of a page's path: the newest ride and segment, and a month in which a name could be changed."""
+
+    def asked(path: str) -> dict[str, Any]:
+        return dict(page.request.get(address + path).json())
+
+    changes = list(asked("/api/changes?status=proposed")["changes"].values())
+    named = [each for each in changes if each["kind"] == "update_name"] or changes
+    if not named:
+        sys.exit("The demo has no change to approve: make it again by `strava-pipeline demo`.")
+    page.goto(f"{address}/segments")
+    segment = page.locator("tbody th a").first.get_attribute("href") or ""
+    return {
+        "activity_id": next(iter(asked("/api/activities?limit=1&sport=ride")["activities"])),
+        "segment_id": segment.rpartition("/")[2],
+        "month": named[0]["month"],
+        "year": named[0]["month"][:4],
+    }
+
+
+def approve_and_write(page: Page, month: str, into: Path) -> None:
+    """Approve one change of a month and have it written, as a newcomer does; pictures of both."""
+    page.set_viewport_size({"width": 1200, "height": 640})
+    page.goto(month)
+    names = page.locator(".changes li", has_text=", name of")
+    chosen = (names if names.count() else page.locator(".changes li")).first.locator("input").get_attribute("id")
+    for box in page.locator(".changes input").all():
+        box.set_checked(box.get_attribute("id") == chosen)
+    page.locator("button[value=approved]").click()
+    page.get_by_text("1 approved.").wait_for()
+    shoot(page, into, APPROVED)
+    page.locator("#changes form[hx-post='/requests'] button").click()
+    page.get_by_role("link", name="this request").click()
+    page.locator("#request b", has_text="done").first.wait_for(timeout=PATIENCE * 1000)
+    page.set_viewport_size({"width": 1200, "height": 480})
+    page.locator("summary").click()
+    shoot(page, into, REQUEST)
+
+
+def shoot(page: Page, into: Path, name: str) -> None:
+    page.screenshot(path=into / f"dashboard-{name}.png")
+    sys.stdout.write(f"{into}/dashboard-{name}.png\n")
 
 
 def ready(url: str) -> dict[str, tuple[str, int, int]]:
