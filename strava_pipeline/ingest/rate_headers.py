@@ -21,10 +21,13 @@ class Allowance:
     Args:
         share: the calls left, as a share of the limit; of several windows that with the smallest.
         resets_at: when the limit starts again (UTC); None: the headers do not say.
+        left, limit: in calls, of that window; None: the headers do not say both.
     """
 
     share: float
     resets_at: datetime | None
+    left: int | None = None
+    limit: int | None = None
 
 
 def allowance(headers: Mapping[str, str], now: datetime) -> Allowance | None:
@@ -34,12 +37,12 @@ def allowance(headers: Mapping[str, str], now: datetime) -> Allowance | None:
     """
     for prefix in _PREFIXES:
         limits, left = (_numbers(headers.get(f"{prefix}-{name}")) for name in ("Limit", "Remaining"))
-        shares = [rest / limit for limit, rest in zip(limits or left, left, strict=False) if limit > 0]
-        if left and not shares:
-            shares = [0.0]
-        if shares:
+        windows = [(rest / limit, rest, limit) for limit, rest in zip(limits or left, left, strict=False) if limit > 0]
+        if left:
+            share, rest, limit = min(windows, default=(0.0, 0.0, 0.0))
             resets = [_instant(value, now) for value in _numbers(headers.get(f"{prefix}-Reset"))]
-            return Allowance(min(shares), max((at for at in resets if at is not None), default=None))
+            calls = (int(rest), int(limit)) if limits and limit > 0 else (None, None)
+            return Allowance(share, max((at for at in resets if at is not None), default=None), *calls)
     return None
 
 

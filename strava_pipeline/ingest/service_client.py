@@ -102,6 +102,7 @@ class ServiceClient(LandingClient):
         self._pausing = pausing
         self._last_call: float | None = None
         self._left: Allowance | None = None  # what the last answer said of the limit
+        self.allowance: Allowance | None = None  # the same of the last answer that said something
         self._jitter = jitter
         self._attempts = retrying(jitter, self._pause, log)
 
@@ -201,7 +202,9 @@ class ServiceClient(LandingClient):
             self.clock.learn(error.exchange.headers, elapsed=error.exchange.seconds)
             raise
         self.clock.learn(exchange.headers, elapsed=exchange.seconds)
-        self._left = allowance(exchange.headers, self.clock.now()) if exchange.status != 429 else None
+        said = allowance(exchange.headers, self.clock.now())
+        self._left = said if exchange.status != 429 else None
+        self.allowance = said or self.allowance
         return exchange
 
     def _keep_back(self) -> None:

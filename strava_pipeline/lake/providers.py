@@ -4,8 +4,8 @@ A file's record (`FileRecord`) lies in data/bronze/providers/NAME/files as bronz
 data/bronze/files, like those of imported files. A 404 is an answer, too: the activity has no file, and is not asked for again.
 The outcome of a step, data/state/providers/NAME/OPERATION.json, is for `status` and `doctor`, and so that nothing is asked of
 a provider before its limit ends. Without the file, or if it is damaged, the outcome is unknown. `pause` beside it says
-until when a run waits for the provider, for `status`. Where a feed goes on stands in feed/state.json beside it; without that,
-everything is listed once.
+until when a run waits for the provider, for `status`, and `allowance` what the provider said last of its limit.
+Where a feed goes on stands in feed/state.json beside it; without that, everything is listed once.
 What a source without a service was read from, such as a person's own file, lies in data/bronze/providers/NAME/originals, under
 the hash of its bytes.
 """
@@ -192,7 +192,31 @@ def paused_until(lake: Lake, provider: str) -> datetime | None:
     return None
 
 
-_PAUSE = "pause"  # beside the outcomes
+class KeptAllowance(BaseModel):
+    """What a provider said of its limit of calls: `left` of `limit` at the moment `at`, until it starts again; None: not said."""
+
+    model_config = ConfigDict(frozen=True)
+
+    at: AwareDatetime
+    left: int
+    limit: int
+    resets_at: AwareDatetime | None
+
+
+def keep_allowance(lake: Lake, provider: str, kept: KeptAllowance) -> None:
+    """Put on disk what the provider said last of its limit. A disk that refuses it stops nothing."""
+    with suppress(OSError):
+        write_whole(_outcomes(lake, provider) / _ALLOWANCE, kept.model_dump_json().encode())
+
+
+def last_allowance(lake: Lake, provider: str) -> KeptAllowance | None:
+    """What the provider said last of its limit; None: it said nothing, or that can't be read."""
+    with suppress(OSError, ValidationError):
+        return KeptAllowance.model_validate_json((_outcomes(lake, provider) / _ALLOWANCE).read_bytes())
+    return None
+
+
+_PAUSE, _ALLOWANCE = "pause", "allowance"  # beside the outcomes
 
 
 def _outcomes(lake: Lake, provider: str) -> Path:

@@ -4,7 +4,7 @@ For `status`, `doctor`, `plan` and `purge`. Nothing here makes a call. The calls
 """
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -371,8 +371,13 @@ class Ending:
 
 
 @contextmanager
-def outcome_kept(run: RunContext, provider: str, operation: str) -> Iterator[Ending]:
-    """Keep how the body ends as the outcome of the operation; what the body raises is kept in its words, and raised."""
+def outcome_kept(
+    run: RunContext, provider: str, operation: str, note: Callable[[], object] = lambda: None
+) -> Iterator[Ending]:
+    """Keep how the body ends as the outcome of the operation; what the body raises is kept in its words, and raised.
+
+    `note`: called at the end in any case.
+    """
     ending = Ending()
     try:
         yield ending
@@ -381,6 +386,8 @@ def outcome_kept(run: RunContext, provider: str, operation: str) -> Iterator[End
         message = str(error) if isinstance(error, PipelineError) else type(error).__name__
         keep_outcome(run.lake, provider, operation, Outcome(at=run.now(), succeeded=False, message=message))
         raise
+    finally:
+        note()
     limit = ending.stopped
     message = str(limit) if limit is not None else ending.problem
     until = limit.resumes_at if isinstance(limit, LimitReachedError) else None

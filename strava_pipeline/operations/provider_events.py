@@ -75,7 +75,7 @@ def follow_provider_events(run: RunContext, source: ProviderSource, *, asset: st
     if limit := limit_in_force(run, source.spec.name):
         unasked = Finding("listing_complete", False, advice=str(limit), refuses=False)
         return StepReport(asset, {"calls": 0, "result": str(limit)}, complete=unasked, stopped=limit)
-    with timed() as seconds, outcome_kept(run, source.spec.name, OPERATION) as ending:
+    with timed() as seconds, outcome_kept(run, source.spec.name, OPERATION, source.keep_allowance) as ending:
         report = follow_deliveries(run, source)
         ending.stopped = report.fetched.stopped
         ending.problem = report.down or (_advice(source, report) if report.revoked else "")

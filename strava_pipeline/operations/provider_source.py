@@ -13,10 +13,11 @@ from strava_pipeline.ingest.clock import ServerClock, machine_clock
 from strava_pipeline.ingest.provider import FeedProvider, HookedProvider, Lister, Login, Provider
 from strava_pipeline.ingest.registry import connect
 from strava_pipeline.ingest.revocation import note_revoked
+from strava_pipeline.ingest.service_client import ServiceProvider
 from strava_pipeline.lake.bronze.answers import newest_athlete
 from strava_pipeline.lake.bronze.listing import Listing, begin_listing
 from strava_pipeline.lake.bronze.manifests import Window
-from strava_pipeline.lake.providers import feed_state, keep_account, keep_pause
+from strava_pipeline.lake.providers import KeptAllowance, feed_state, keep_account, keep_allowance, keep_pause
 from strava_pipeline.operations.options import CallOptions
 from strava_pipeline.operations.run_context import RunContext
 from strava_pipeline.operations.source import Account
@@ -41,6 +42,14 @@ class ProviderSource:
         """Show in the run that the client waits, and keep until when, for whoever asks from elsewhere."""
         self._run.progress.waiting(why, seconds)
         keep_pause(self._run.lake, self.spec.name, self._run.now() + timedelta(seconds=seconds))
+
+    def keep_allowance(self) -> None:
+        """Keep what the service said of its limit in this run, if it said anything, for whoever asks from elsewhere."""
+        client = self.__dict__.get("client")  # where nothing was asked, nothing is connected for this
+        said = client.service.allowance if isinstance(client, ServiceProvider) else None
+        if said is not None and said.left is not None and said.limit is not None:
+            kept = KeptAllowance(at=self._run.now(), left=said.left, limit=said.limit, resets_at=said.resets_at)
+            keep_allowance(self._run.lake, self.spec.name, kept)
 
     def note_revoked(self, at: datetime) -> None:
         """Note that the athlete took the access away: no call is made with this login any more."""

@@ -48,7 +48,7 @@ def list_provider_activities(
         return StepReport(
             asset, {"calls": 0, "result": str(limit)}, complete=_unasked("listing_complete", limit), stopped=limit
         )
-    with timed() as seconds, outcome_kept(run, name, "listing") as ending:
+    with timed() as seconds, outcome_kept(run, name, "listing", source.keep_allowance) as ending:
         calls = source.client.calls
         try:
             report = pull_activities(run, source, options, years[0] if len(years) == 1 else None)
@@ -173,7 +173,7 @@ def fetch_provider_files(
     fetch = _FileFetch(run, source)
     with timed() as seconds:
         if auto_files and "files" in source.spec.capabilities:
-            with outcome_kept(run, source.spec.name, "files") as ending:
+            with outcome_kept(run, source.spec.name, "files", source.keep_allowance) as ending:
                 fetch.fetch(years)
                 ending.stopped, ending.problem = fetch.report.stopped, fetch.given_up
         with run.exclusive(LOCK):

@@ -13,6 +13,7 @@ from strava_pipeline.ingest.providers_file import enabled_providers
 from strava_pipeline.lake.bronze.listings import listings
 from strava_pipeline.lake.gold.quarantine import failing_now, unreadable_rows
 from strava_pipeline.lake.paths import Lake
+from strava_pipeline.lake.providers import last_allowance
 from strava_pipeline.operations.provider_access import (
     ProviderStatus,
     Pull,
@@ -34,7 +35,7 @@ def service_statuses(settings: Settings, now: datetime) -> dict[str, dict[str, A
     if is_strava_used(settings, others):
         found[STRAVA] = _of_strava(settings, lake, published)
     statuses = provider_statuses(settings, now, published)
-    return found | {name: {**asdict(one), "limits": {}} for name, one in statuses.items()}
+    return found | {name: {**asdict(one), "limits": _limits(lake, name, now)} for name, one in statuses.items()}
 
 
 def is_strava_used(settings: Settings, others: object) -> bool:
@@ -72,6 +73,15 @@ def _of_strava(settings: Settings, lake: Lake, published: dict[str, int] | None)
         for each in remaining.ceilings
     }
     return {**asdict(status), "limits": limits}
+
+
+def _limits(lake: Lake, name: str, now: datetime) -> dict[str, dict[str, Any]]:
+    """What the service said last of its limit, while that holds; empty: it says nothing, or the limit has started again since."""
+    said = last_allowance(lake, name)
+    if said is None or said.resets_at is None or said.resets_at <= now:
+        return {}
+    used = max(said.limit - said.left, 0)
+    return {"calls": {"limit": said.limit, "used": used, "left": said.left, "resets_at": said.resets_at}}
 
 
 def _last_pull(lake: Lake) -> Pull | None:

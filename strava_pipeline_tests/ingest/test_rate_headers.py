@@ -15,19 +15,19 @@ HOUR = NOW + timedelta(hours=1)
     [
         ({}, None),
         ({"X-RateLimit-Limit": "100"}, None),
-        ({"X-RateLimit-Limit": "100", "X-RateLimit-Remaining": "25"}, Allowance(0.25, None)),
+        ({"X-RateLimit-Limit": "100", "X-RateLimit-Remaining": "25"}, Allowance(0.25, None, 25, 100)),
         (
             {"RateLimit-Limit": "100;w=900", "RateLimit-Remaining": "5", "RateLimit-Reset": "3600"},
-            Allowance(0.05, HOUR),
+            Allowance(0.05, HOUR, 5, 100),
         ),
-        ({"X-Rate-Limit-Limit": "100, 5000", "X-Rate-Limit-Remaining": "50, 500"}, Allowance(0.1, None)),
+        ({"X-Rate-Limit-Limit": "100, 5000", "X-Rate-Limit-Remaining": "50, 500"}, Allowance(0.1, None, 500, 5000)),
         (
             {"X-RateLimit-Limit": "2", "X-RateLimit-Remaining": "0", "X-RateLimit-Reset": str(int(HOUR.timestamp()))},
-            Allowance(0.0, HOUR),
+            Allowance(0.0, HOUR, 0, 2),
         ),
         (
             {"X-RateLimit-Limit": "2", "X-RateLimit-Remaining": "2", "X-RateLimit-Reset": f"{HOUR.timestamp():.0f}000"},
-            Allowance(1.0, HOUR),
+            Allowance(1.0, HOUR, 2, 2),
         ),
         ({"X-RateLimit-Remaining": "7"}, Allowance(1.0, None)),
         ({"X-RateLimit-Remaining": "0"}, Allowance(0.0, None)),
@@ -43,4 +43,4 @@ def test_headers_say_how_much_is_left(headers: dict[str, str], said: Allowance |
 @pytest.mark.parametrize("reset", ["soon", "", "1e400", "inf", "-5"])
 def test_a_reset_that_cannot_be_read_is_unknown(reset: str) -> None:
     headers = {"X-RateLimit-Limit": "10", "X-RateLimit-Remaining": "1", "X-RateLimit-Reset": reset}
-    assert allowance(headers, NOW) == Allowance(0.1, None)
+    assert allowance(headers, NOW) == Allowance(0.1, None, 1, 10)

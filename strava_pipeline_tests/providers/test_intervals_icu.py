@@ -26,6 +26,7 @@ from strava_pipeline.operations.options import ListingOptions
 from strava_pipeline.operations.provider_access import provider_states
 from strava_pipeline.operations.provider_source import ProviderSource
 from strava_pipeline.operations.providers import list_provider_activities
+from strava_pipeline.operations.service_statuses import service_statuses
 from strava_pipeline_tests.providers.intervals_icu_subject import IntervalsIcuSubject
 from strava_pipeline_tests.providers.subjects import GPX, fit_of
 from strava_pipeline_tests.providers.worlds import World, list_at_strava, world_of
@@ -422,6 +423,18 @@ def test_the_limit_is_learned_from_the_answers(world: World) -> None:
     assert world.pull().stopped is None
     assert not world.subject.journal.refused, "no call met the limit"
     assert len(world.names()) == 6
+
+
+def test_what_the_answers_say_of_the_limit_is_kept_for_the_status_until_it_starts_again(world: World) -> None:
+    service(world).limit = 100
+    run, now = world.run(), world.subject.clock.now()
+    assert service_statuses(world.settings, now)["intervals_icu"]["limits"] == {}
+    options = ListingOptions(mode="all", per_page=None, days=None)
+    list_provider_activities(run, ProviderSource("intervals_icu", world.settings, run), options, [2025], asset="x")
+    calls = service(world).count.calls
+    kept = service_statuses(world.settings, now)["intervals_icu"]["limits"]["calls"]
+    assert (kept["limit"], kept["used"], kept["left"], calls > 0) == (100, calls, 100 - calls, True)
+    assert service_statuses(world.settings, now + timedelta(minutes=16))["intervals_icu"]["limits"] == {}
 
 
 @pytest.fixture
