@@ -27,6 +27,7 @@ from strava_pipeline.serve.dashboard.routes import routes
 from strava_pipeline.settings import Settings
 from strava_pipeline_tests.lake.conftest import NewLake
 from strava_pipeline_tests.lake.insight_rows import ME, activity, put
+from strava_pipeline_tests.providers.test_looking import limit, with_toy
 from strava_pipeline_tests.serve.dashboard.conftest import Dashboard
 from strava_pipeline_tests.serve.dashboard.test_api import settings_of
 
@@ -524,5 +525,16 @@ def test_moments_are_on_the_athletes_clock_on_every_page_and_the_next_run_on_the
         assert "due on 2025-07-02 05:00 (Europe/London, the zone of the schedule)" in words(first)
         lake.snapshot.unlink()
         assert "error · 1 Jul 2025, 13:00 · unread" in words(page(browser, "/notifications")), "without an athlete"
+    finally:
+        made.site.records.close()
+
+
+def test_the_limit_of_a_service_ends_on_the_athletes_clock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    toy = with_toy(tmp_path, monkeypatch)
+    limit(toy)
+    made = Dashboard(toy.model_copy(update={"timezone": "Asia/Kolkata"}), time=NOW)
+    try:
+        for path, said in (("/", "Toy lets no more calls through"), ("/providers", "It lets no more calls through")):
+            assert f"{said} until 2 Feb 2998, 11:30." in words(page(made.browser(), path)), path
     finally:
         made.site.records.close()
