@@ -74,19 +74,15 @@ class AthleteZone:
     known: ZoneInfo | None = None
 
     def of(self, site: Site) -> ZoneInfo:
-        published = published_at(site.lake)
+        published, default = published_at(site.lake), site.settings.timezone
         if self.known is None or published != self.published:
-            self.known, self.published = self._read(site), published
+            try:
+                with site.snapshot.reader() as connection:
+                    athlete = athlete_of(connection, Goals(), site.now())
+            except PipelineError:  # the page says so where it needs the snapshot, and the next page tries again
+                return ZoneInfo(default)
+            self.known, self.published = ZoneInfo(default) if athlete is None else athlete.clock(default), published
         return self.known
-
-    def _read(self, site: Site) -> ZoneInfo:
-        default = site.settings.timezone
-        try:
-            with site.snapshot.reader() as connection:
-                athlete = athlete_of(connection, Goals(), site.now())
-        except PipelineError:  # the page says so where it needs the snapshot
-            athlete = None
-        return ZoneInfo(default) if athlete is None else athlete.clock(default)
 
 
 def site_of(request: Request) -> Site:
