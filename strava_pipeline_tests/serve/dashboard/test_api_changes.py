@@ -4,12 +4,14 @@ import re
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from html import unescape
 from pathlib import Path
 
 import pytest
 from starlette.testclient import TestClient
 
 from strava_pipeline.lake.changes import verdicts
+from strava_pipeline.lake.gold.publish import publish
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.requests import end_request
 from strava_pipeline.operations.changes.asking import propose_month
@@ -139,12 +141,20 @@ def test_changes_are_decided_on_the_page_of_their_month_and_what_is_approved_is_
     lake, address = Lake(world.settings.data_dir), f"/month/{MONTH}"
     world.subject.add("2025-06-20", "Only at the toy", began="2025-06-20T08:00:00+02:00")
     world.pull()
+    publish(lake)
     api.headers["Accept"] = "text/html"
     text = api.get(address).text
     assert text.count("&lt;b&gt;Up&lt;/b&gt; \\u202ethe hill") == 3, "at the toy, and in a change"
     assert "Toy ✓ in sync Strava ! requires action" in words(text), "above each column"
-    assert ("not there" in words(text), "add?" in text.partition("<tbody>")[2]) == (True, False), "nothing is to do"
+    row = words(text.partition("<tbody>")[2].partition("</tr>")[0])
+    assert row.startswith("20 Jun 2025, 08:00 2.2 km Toy Only at the toy at Toy leads")
+    assert row.endswith("Strava not there"), "nothing is to do"
     assert ("name wrong" in text, "Pull and compare" in text, "<bdi>Home</bdi>" in text) == (True, True, True)
+    calendar = unescape(words(api.get("/calendar?year=2025").text))
+    assert "how it stands at To Toy, St Strava." in calendar, "the key of the marks"
+    assert "June 2025 4 activities 8.9 km ✓\u2009To Toy: in sync !\u2009St Strava: requires action" in calendar, (
+        "beside their names"
+    )
     assert "June 2025: 2 changes to decide about" in api.get("/").text
     assert "Pull Toy now" in api.get("/providers").text
     sealed = re.findall(r'name="change" value="([0-9a-f]+:[0-9a-f]{32})"', text)
