@@ -51,9 +51,12 @@ DASHBOARD = {  # name of a picture: the page, as its route writes it; width and 
     "gear": ("/gear", 1200, 760),
     "trips": ("/trips", 1200, 640),
     "services": ("/providers", 1200, 700),
+    "backfill": ("/backfill", 1200, 480),
     "settings": ("/settings", 1200, 760),
     "notifications": ("/notifications", 1200, 480),
+    "requests": ("/requests", 1200, 480),
 }
+AT_THE_END = ("requests",)  # when there is one
 APPROVED = "month-approved"  # the month, when a change of it is approved
 REQUEST = "request"  # the page of the request that wrote it
 
@@ -99,13 +102,20 @@ def take_dashboard(browser: str, folder: Path, into: Path) -> None:
         page = window.new_page(color_scheme="light")
         page.goto(link)
         values = values_of(page, address)
-        for name, (path, width, height) in DASHBOARD.items():
-            page.emulate_media(color_scheme="dark" if name.endswith("-dark") else "light")
-            page.set_viewport_size({"width": width, "height": height})
-            page.goto(address + path.format(**values), wait_until="networkidle")
-            shoot(page, into, name)
+        for name in (each for each in DASHBOARD if each not in AT_THE_END):
+            visit(page, address, values, into, name)
         approve_and_write(page, f"{address}/month/{values['month']}", into)
+        for name in AT_THE_END:
+            visit(page, address, values, into, name)
         window.close()
+
+
+def visit(page: Page, address: str, values: dict[str, str], into: Path, name: str) -> None:
+    path, width, height = DASHBOARD[name]
+    page.emulate_media(color_scheme="dark" if name.endswith("-dark") else "light")
+    page.set_viewport_size({"width": width, "height": height})
+    page.goto(address + path.format(**values), wait_until="networkidle")
+    shoot(page, into, name)
 
 
 def values_of(page: Page, address: str) -> dict[str, str]:

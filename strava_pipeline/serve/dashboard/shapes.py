@@ -177,8 +177,10 @@ class Insights(BaseModel, extra="allow"):
 class Fitness(BaseModel):
     load: dict[str, LoadSeries]
     curves: dict[str, dict[str, Window]]
+    track_years: list[int] = Field(description="the years with tracks, of which the curves are")
     zones: dict[str, dict[str, dict[str, float]]] = Field(description="seconds by measure, month and zone")
     zone_bounds: dict[str, dict[str, ZoneBounds]] = Field(description="by measure and zone")
+    has_earlier: bool
 
 
 class Heat(Page):

@@ -111,10 +111,10 @@ def test_where_nothing_was_published_collections_are_empty_and_pages_say_how_to_
         answer = site.get(address, headers={} if path.startswith("/api") else {"Accept": "text/html"})
         assert answer.status_code in (200, 303, 404), path
     assert site.get("/api/activities").json() == {"activities": {}, "next": None}
-    assert site.get("/api/gear").json() == {"gear": {}, "maintenance": {}}
+    assert site.get("/api/gear").json() == {"gear": {}, "maintenance": {}, "next": None}
     assert site.get("/api/calendar").json() == {"months": {}}
     assert site.get("/api/changes").json() == {"changes": {}, "next": None}
-    assert site.get("/api/heat").json()["cells"] == []
+    assert site.get("/api/heat").json()["cells"] == {}
     missing = site.get("/api/calendar/2025-05")
     assert (missing.status_code, "strava-pipeline flow" in missing.json()["detail"]) == (404, True)
     assert "no activities here yet" in words(page(site, "/"))
