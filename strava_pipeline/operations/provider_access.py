@@ -5,22 +5,14 @@ For `status`, `doctor`, `plan` and `purge`. Nothing here makes a call. The calls
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from math import ceil
 from pathlib import Path
 from typing import Literal
 
-from strava_pipeline.core.errors import (
-    Finding,
-    LimitReachedError,
-    PipelineError,
-    UnusableSnapshotError,
-    ok,
-    problem,
-    warning,
-)
+from strava_pipeline.core.errors import Finding, LimitReachedError, PipelineError, ok, problem, warning
 from strava_pipeline.core.providers import spec_of
 from strava_pipeline.ingest.providers_file import (
     UnusableProvidersError,
@@ -37,8 +29,7 @@ from strava_pipeline.lake.bronze.deliveries import (
 )
 from strava_pipeline.lake.bronze.listings import is_by_start, listings, newest_watermark, withheld_ids
 from strava_pipeline.lake.gold.fetch_selection import wanted_files
-from strava_pipeline.lake.gold.publish import current_snapshot
-from strava_pipeline.lake.gold.quality import rows_of_source
+from strava_pipeline.lake.gold.quality import published_activities, rows_of_source
 from strava_pipeline.lake.gold.quarantine import failing_now, unreadable_rows
 from strava_pipeline.lake.gold.warehouse import read_if_usable, reading
 from strava_pipeline.lake.paths import Lake
@@ -247,15 +238,6 @@ def _limit_of(
     if long is not None and long > now:
         return "long_term", long
     return ("short_term", short) if short is not None and short > now else (None, None)
-
-
-def published_activities(lake: Lake, names: Sequence[str]) -> dict[str, int] | None:
-    """How many present activities of these services are published; None: nothing usable is."""
-    if not lake.snapshot.exists():
-        return None
-    with suppress(UnusableSnapshotError), current_snapshot(lake) as connection:
-        return {name: sum(rows_of_source(connection, name).values()) for name in names}
-    return None
 
 
 def providers_health(settings: Settings, now: datetime) -> list[Finding]:

@@ -11,15 +11,11 @@ from strava_pipeline.core.providers import spec_of
 from strava_pipeline.core.sources import STRAVA
 from strava_pipeline.ingest.providers_file import enabled_providers
 from strava_pipeline.lake.bronze.listings import listings
+from strava_pipeline.lake.gold.quality import published_activities
 from strava_pipeline.lake.gold.quarantine import failing_now, unreadable_rows
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.providers import last_allowance
-from strava_pipeline.operations.provider_access import (
-    ProviderStatus,
-    Pull,
-    provider_statuses,
-    published_activities,
-)
+from strava_pipeline.operations.provider_access import ProviderStatus, Pull, provider_statuses
 from strava_pipeline.operations.strava_access import has_login, login_problem, remaining_calls
 from strava_pipeline.settings import Settings
 
