@@ -378,6 +378,7 @@ def test_records_and_segments_lead_to_their_activities(dashboard: Dashboard, sit
     assert 'href="/activities/1"' in text
     assert re.findall(r'href="(/segments/\d+)"', listed := page(site, "/segments")) == [f"/segments/{2**53 + 1}"]
     assert "&lt;script&gt;alert(1)" in listed
+    assert 'aria-current="page">Records' in listed, "the menu says where that is"
     assert "Segment Length Efforts Best On" in words(listed)
     assert "1.00 mi -1.5 % 2 1:01" in words(listed)
     text = page(site, f"/segments/{2**53 + 1}")
