@@ -70,9 +70,9 @@ dev: $(READY) ## Dagster's UI and daemon on http://127.0.0.1:3000; with DEMO=1 o
 test: $(READY) ## The test suite.
 	$(BIN)/python -m pytest -n auto --dist worksteal
 
-# Three workers on two cores: some tests wait a lot, for daemons that wake now and then.
+# Four workers on two cores: some tests wait a lot, for daemons that wake now and then.
 test-slow: $(READY) ## Tests that start processes or run whole jobs. A failed one or two run again, alone, and may be flaky.
-	$(BIN)/python -m strava_pipeline_tests.rerun -m 'slow and not soak' -n 3 --maxschedchunk 1 --durations=20
+	$(BIN)/python -m strava_pipeline_tests.rerun -m 'slow and not soak' -n 4 --maxschedchunk 1 --durations=20
 
 coverage: $(READY) ## Which lines and branches the test suite runs: a table, and htmlcov/index.html.
 	$(BIN)/python -m pytest -n auto --dist worksteal --cov --cov-report=term:skip-covered --cov-report=html
