@@ -25,7 +25,7 @@ from strava_pipeline.serve.dashboard.pages_months import month_values
 from strava_pipeline.serve.dashboard.pipeline import Pipeline
 from strava_pipeline.serve.dashboard.problems import ProblemError
 from strava_pipeline.serve.dashboard.rendering import render
-from strava_pipeline.serve.dashboard.shown_requests import TITLES, shown_request
+from strava_pipeline.serve.dashboard.shown_requests import shown_request, title_of
 from strava_pipeline.serve.dashboard.site import CurrentLake, CurrentSettings, Now, site_of, units_of
 
 router = APIRouter(include_in_schema=False)
@@ -89,7 +89,7 @@ def _written(pipeline: Pipeline, view: RequestView) -> str:
     """What became of the changes that a request was to write, in a sentence; of another request, how it ended."""
     wanted = view.request.wanted
     if not isinstance(wanted, ApplyWanted):
-        return f"{TITLES[wanted.kind]}: {view.status}."
+        return f"{title_of(wanted)}: {view.status}."
     changes = pipeline.changes()
     written = sum(changes.get(key, {}).get("status") == "applied" for key in wanted.ids)
     return f"{written} of {counted(len(wanted.ids), 'change')} {'was' if len(wanted.ids) == 1 else 'were'} written."

@@ -6,14 +6,7 @@ from strava_pipeline.lake.requests import BackfillWanted, ImportWanted, MonthWan
 from strava_pipeline.serve.dashboard.display import month as month_name
 from strava_pipeline.serve.dashboard.display import service
 
-TITLES = {
-    "pull": "Pull",
-    "sync_month": "Pull and compare a month",
-    "apply_changes": "Write changes",
-    "backfill": "Pull a year",
-    "import": "Import files",
-    "change_settings": "Write providers.toml",
-}
+_TITLES = {"apply_changes": "Write changes", "import": "Import files", "change_settings": "Write providers.toml"}
 _ORIGINS = {
     "pull": ("/providers", "Services"),
     "apply_changes": ("/calendar", "Calendar"),
@@ -37,22 +30,21 @@ class ShownRequest:
 
 def shown_request(view: RequestView, month: str | None = None) -> ShownRequest:
     """`month`: the one that the request is about, where whoever asks knows it."""
-    wanted = view.request.wanted
-    about = _about(wanted)
-    return ShownRequest(view, f"{TITLES[wanted.kind]}{about and ': '}{about}", _origin(wanted, month))
+    return ShownRequest(view, title_of(view.request.wanted), _origin(view.request.wanted, month))
 
 
-def _about(wanted: Wanted) -> str:
+def title_of(wanted: Wanted) -> str:
+    """What was asked for, as an order."""
     match wanted:
         case PullWanted(provider=name):
-            return service(name)
+            return f"Pull {service(name)}"
         case MonthWanted(month=month):
-            return month_name(month)
+            return f"Pull and compare {month_name(month)}"
         case BackfillWanted(year=year):
-            return str(year)
+            return f"Pull {year} again"
         case ImportWanted(names=(name,)):
-            return name
-    return ""
+            return f"Import {name}"
+    return _TITLES[wanted.kind]
 
 
 def _origin(wanted: Wanted, month: str | None) -> tuple[str, str]:

@@ -124,7 +124,7 @@ def test_a_year_is_pulled_again_after_the_page_showed_what_it_takes(site: TestCl
     assert f"{plan.allowances[plan.governing].left} of them left until" in seen
     assert "<option selected>2024</option>" in text
     asked = site.post("/requests", data={"kind": "backfill", "year": "2024"})
-    assert (asked.status_code, "Pull a year: 2024: waiting" in asked.text) == (202, True)
+    assert (asked.status_code, "Pull 2024 again: waiting" in asked.text) == (202, True)
     (request,) = open_requests(Lake(settings.data_dir))
     assert isinstance(request, Request)
     assert request.wanted == BackfillWanted(kind="backfill", year=2024)
