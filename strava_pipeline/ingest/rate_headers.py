@@ -20,7 +20,7 @@ class Allowance:
 
     Args:
         share: the calls left, as a share of the limit; of several windows that with the smallest.
-        resets_at: when the limit starts again (UTC); None: the headers do not say.
+        resets_at: when that window starts again (UTC); None: the headers do not say.
         left, limit: in calls, of that window; None: the headers do not say both.
     """
 
@@ -37,12 +37,19 @@ def allowance(headers: Mapping[str, str], now: datetime) -> Allowance | None:
     """
     for prefix in _PREFIXES:
         limits, left = (_numbers(headers.get(f"{prefix}-{name}")) for name in ("Limit", "Remaining"))
-        windows = [(rest / limit, rest, limit) for limit, rest in zip(limits or left, left, strict=False) if limit > 0]
-        if left:
-            share, rest, limit = min(windows, default=(0.0, 0.0, 0.0))
-            resets = [_instant(value, now) for value in _numbers(headers.get(f"{prefix}-Reset"))]
-            calls = (int(rest), int(limit)) if limits and limit > 0 else (None, None)
-            return Allowance(share, max((at for at in resets if at is not None), default=None), *calls)
+        if not left:
+            continue
+        resets = [_instant(value, now) for value in _numbers(headers.get(f"{prefix}-Reset"))]
+        latest = max((at for at in resets if at is not None), default=None)
+        ends = resets if len(resets) == len(left) else [latest] * len(left)  # one for all windows, or one for each
+        windows = [
+            (rest / limit, rest, limit, end)
+            for limit, rest, end in zip(limits or left, left, ends, strict=False)
+            if limit > 0
+        ]
+        share, rest, limit, end = min(windows, key=lambda window: window[0], default=(0.0, 0.0, 0.0, latest))
+        calls = (int(rest), int(limit)) if limits and limit > 0 else (None, None)
+        return Allowance(share, end, *calls)
     return None
 
 

@@ -5,6 +5,7 @@ a disk that refuses one stops nothing, and a rebuild does not bring it back. The
 """
 
 import hashlib
+import re
 from collections.abc import Collection, Iterable
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
@@ -20,6 +21,7 @@ from strava_pipeline.lake.locks import locked
 from strava_pipeline.lake.paths import Lake
 
 Category = Literal["info", "warning", "error"]
+_ID = re.compile(r"[0-9a-f]{1,15}")  # a number that a cursor can hold
 KEPT = 500  # notifications: a month of a bad connection
 LINES = 2000  # in the file: then it is written again with what is kept
 LONGEST = 1000  # characters of a message; Discord takes 2,000 in all
@@ -50,7 +52,8 @@ class Notification:
     posted: bool = False
 
     def __post_init__(self) -> None:
-        int(self.id, 16)  # ValueError: somebody wrote it by hand
+        if not _ID.fullmatch(self.id):
+            raise ValueError("somebody wrote it by hand")
 
     @property
     def shown(self) -> dict[str, Any]:

@@ -31,6 +31,7 @@ ENDING = timedelta(seconds=60)  # from the end of a run's work to the last line 
 LINES, TAIL = 200, 64_000  # of a log that are shown; bytes that are read for them
 _ID = re.compile(r"[0-9]{8}T[0-9]{12}Z-[0-9a-f]{8}")
 _STATE = ".state.json"
+_ALIVE = timedelta(minutes=2)  # the sensor looks every five seconds; a busy machine is late
 _LOOKED = ".looked"  # its time is when the sensor looked last
 
 
@@ -108,7 +109,7 @@ class Request(BaseModel):
 
 
 class RequestState(BaseModel):
-    """What a run says of its request. `log`: its place below the folder of logs; `message`: what went wrong, or stopped it."""
+    """What a run says of its request. `log`: its place below the folder of logs; `message`: what came of it, or went wrong."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -207,7 +208,7 @@ class RequestView:
 
     Args:
         status: waiting, running, done or failed.
-        message: what went wrong, or what stopped it early.
+        message: what came of it, what went wrong, or what stopped it early.
         lines: the last of its run's log.
         looked_at: when the sensor looked for requests last (UTC); None: never.
     """
@@ -275,6 +276,12 @@ def looked_at(lake: Lake) -> datetime | None:
         return datetime.fromtimestamp((requests_folder(lake) / _LOOKED).stat().st_mtime, UTC)
     except FileNotFoundError:
         return None
+
+
+def is_anybody_looking(lake: Lake, now: datetime) -> bool:
+    """Whether the sensor looked for requests lately."""
+    seen = looked_at(lake)
+    return seen is not None and now - seen < _ALIVE
 
 
 def _is_dead(lake: Lake, run_id: str, now: datetime) -> bool:

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from strava_pipeline.core.changes.states import approved, year_of
-from strava_pipeline.core.errors import MisuseError
+from strava_pipeline.core.errors import MisuseError, PipelineError
 from strava_pipeline.core.sources import STRAVA
 from strava_pipeline.ingest.providers_file import enabled_providers
 from strava_pipeline.ingest.registry import missing_login
@@ -20,6 +20,7 @@ from strava_pipeline.lake.requests import (
     SettingsWanted,
     Wanted,
 )
+from strava_pipeline.operations.changes.months import known_since
 from strava_pipeline.operations.changes.proposing import states_now
 from strava_pipeline.operations.strava_access import login_problem
 from strava_pipeline.operations.years import year_range
@@ -34,6 +35,8 @@ def refuse_request(settings: Settings, wanted: Wanted, now: datetime) -> None:
         case MonthWanted(month=month):
             if month > f"{now + timedelta(hours=14):%Y-%m}":  # the zone that is furthest ahead of UTC
                 raise MisuseError(f"{month} has not begun.")
+            if month < (first := f"{settings.first_year:04}-01") and not _is_known(settings, month):
+                raise MisuseError(f"{month} lies before all years: they begin with {first} (STRAVA_FIRST_YEAR).")
             _refuse_nobody(settings)
         case BackfillWanted(year=year):
             years = year_range(settings.first_year, now)
@@ -48,6 +51,14 @@ def refuse_request(settings: Settings, wanted: Wanted, now: datetime) -> None:
             with_choices(settings.providers_config, priorities, write, seal)
         case ImportWanted(names=names):
             paths_of_import(Lake(settings.data_dir), names)
+
+
+def _is_known(settings: Settings, month: str) -> bool:
+    """Whether an activity of this month or an earlier one is published."""
+    try:
+        return month >= known_since(settings)
+    except PipelineError:  # nothing usable is
+        return False
 
 
 def _refuse_service(settings: Settings, name: str) -> None:

@@ -146,8 +146,8 @@ def nothing_there(years: Sequence[int], rows: Mapping[int, int]) -> dict[str, st
     return {} if any(rows.get(year, 0) for year in years) else {"result": f"No activities in {years_in_words(years)}."}
 
 
-def if_any(**found: str | list[Any] | dict[str, Any] | datetime | None) -> dict[str, Any]:
-    """Texts, lists, dictionaries and moments by name, without the empty ones."""
+def if_any(**found: str | int | list[Any] | dict[str, Any] | datetime | None) -> dict[str, Any]:
+    """Texts, counts, lists, dictionaries and moments by name, without the empty ones."""
     return {name: value for name, value in found.items() if value}
 
 

@@ -74,17 +74,24 @@ def _taken_in(reports: Reports) -> str:
         f"{printable(name)} (it is of a kind that is not read)" for name in landed.get("unsupported_files", ())
     ]
     problems = [*landed.get("first_problems", ()), *read.get("first_problems", ())]
-    others = sum(landed.get("left_out_by_kind", {}).values()) - len(unsupported)
+    left_out, faulty = landed.get("unsupported", 0), landed.get("problems", 0) + read.get("files_with_problems", 0)
+    others = sum(landed.get("left_out_by_kind", {}).values()) - left_out
     of_archives = f"{counted(others, 'other file')} of archives and folders held no activities." if others > 0 else ""
-    parts = [came, _some("Left out", unsupported), _some("With problems", problems), of_archives]
+    parts = [
+        came,
+        _first_of("Left out", unsupported, left_out),
+        _first_of("With problems", problems, faulty),
+        of_archives,
+    ]
     return " ".join(filter(None, parts))
 
 
-def _some(title: str, found: Sequence[str]) -> str:
-    """The first of what was found, in a sentence; empty where nothing was."""
-    more = f"; and {len(found) - MOST_NAMED} more" if len(found) > MOST_NAMED else ""
-    text = f"{title}: {'; '.join(found[:MOST_NAMED])}{more}"
-    return (text if text.endswith(".") else f"{text}.") if found else ""
+def _first_of(title: str, examples: Sequence[str], count: int) -> str:
+    """The first of the examples in a sentence, and how many more there are; empty where there is none."""
+    shown = examples[:MOST_NAMED]
+    more = f"; and {count - len(shown)} more" if count > len(shown) else ""
+    text = f"{title}: {'; '.join(shown)}{more}"
+    return (text if text.endswith(".") else f"{text}.") if shown else ""
 
 
 def is_about_failure(made: Notification) -> bool:

@@ -20,13 +20,15 @@ def test_values_have_the_texts_of_the_pages_and_an_axis_the_range_that_matters(c
     steady = [0, None, 0.1, *[2.5 + n / 1000 for n in range(100)], 9.0]
     assert page.evaluate("values => chartParts.innerRange(values)", steady) == pytest.approx([2.497, 2.603], abs=0.005)
     assert page.evaluate("values => chartParts.innerRange(values)", [None, 0]) is None
-    paces = page.evaluate("([low, high]) => chartParts.paceTicks(1000, low, high)", [2.4, 3.4])
-    assert [page.evaluate("s => chartParts.clock(s)", 1000 / speed) for speed in paces] == [
-        "6:30",
-        "6:00",
-        "5:30",
-        "5:00",
-    ]
+    assert page.evaluate("values => chartParts.innerRange(values)", [0.25] * 50 + [5.5] * 50)[0] > 0
+    for least, most in ((2.4, 3.4), (3.0, 3.1), (0.25, 5.5), (0.5, 5), (0.8, 5)):
+        paces = page.evaluate("range => chartParts.paceTicks(1000, ...range)", [least, most])
+        assert 3 <= len(paces) <= 5, (least, most)
+        assert all(least <= speed <= most for speed in paces), (least, most)
+        assert paces == sorted(paces), (least, most)
+    paces = page.evaluate("range => chartParts.paceTicks(1000, ...range)", [0.5, 5])
+    shown = [page.evaluate("s => chartParts.clock(s)", 1000 / speed) for speed in paces]
+    assert shown == ["18:00", "9:00", "6:00", "4:30", "3:45"], "from walking to running"
     assert title_of_a_chart(page) == "left"
 
 

@@ -29,6 +29,10 @@ HOUR = NOW + timedelta(hours=1)
             {"X-RateLimit-Limit": "2", "X-RateLimit-Remaining": "2", "X-RateLimit-Reset": f"{HOUR.timestamp():.0f}000"},
             Allowance(1.0, HOUR, 2, 2),
         ),
+        (
+            {"X-RateLimit-Limit": "100, 5000", "X-RateLimit-Remaining": "5, 4000", "X-RateLimit-Reset": "3600, 86400"},
+            Allowance(0.05, HOUR, 5, 100),
+        ),
         ({"X-RateLimit-Remaining": "7"}, Allowance(1.0, None)),
         ({"X-RateLimit-Remaining": "0"}, Allowance(0.0, None)),
         ({"X-RateLimit-Limit": "many", "X-RateLimit-Remaining": "few"}, None),

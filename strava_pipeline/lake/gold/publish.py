@@ -29,6 +29,7 @@ from strava_pipeline.lake.gold.warehouse import (
     Connection,
     attach,
     exclusively,
+    first_line,
     has_other_views,
     interruptible,
     is_marked,
@@ -193,8 +194,8 @@ def snapshot_file(lake: Lake) -> Path:
 def damaged(lake: Lake, error: duckdb.Error) -> UnusableSnapshotError:
     """That the snapshot's file can't be read, and what to do."""
     return UnusableSnapshotError(
-        f"The published warehouse {lake.snapshot} can't be read ({type(error).__name__}). "
-        "Delete it and run `strava-pipeline compact`, which publishes it again without a call."
+        f"The published warehouse {lake.snapshot} can't be read ({first_line(error)}). Try again; if the disk is full, free some "
+        "space. If it stays so, delete that file and run `strava-pipeline compact`, which publishes it again without a call."
     )
 
 

@@ -96,7 +96,7 @@ def opened(lake: Lake) -> Iterator[Connection]:
             yield connection
     except (duckdb.IOException, duckdb.FatalException, duckdb.InternalException, duckdb.TransactionException) as error:
         raise PipelineError(
-            f"The working warehouse {lake.working} can't be read or written ({_first_line(error)}). Nothing of the step "
+            f"The working warehouse {lake.working} can't be read or written ({first_line(error)}). Nothing of the step "
             "at hand was kept, everything before it was. If the disk is full, free some space and run the same command "
             f"again. If that does not help, delete {lake.working.parent}: it is rebuilt from bronze, without a call."
         ) from error
@@ -194,16 +194,16 @@ def _judge(path: Path, error: duckdb.Error) -> NoReturn:
         duckdb.connect(str(path), read_only=True).close()
     except duckdb.Error as second:
         raise DamagedWarehouseError(
-            f"The working warehouse {path} is damaged ({_first_line(second)}). The next `strava-pipeline flow` rebuilds "
+            f"The working warehouse {path} is damaged ({first_line(second)}). The next `strava-pipeline flow` rebuilds "
             "it from what is on disk, without a call."
         ) from second
     raise PipelineError(
-        f"The working warehouse {path} can be read but not written ({_first_line(error)}). "
+        f"The working warehouse {path} can be read but not written ({first_line(error)}). "
         "Free some space or fix the folder's permissions, and run the same command again."
     ) from error
 
 
-def _first_line(error: duckdb.Error) -> str:
+def first_line(error: duckdb.Error) -> str:
     return str(error).partition("\n")[0]
 
 

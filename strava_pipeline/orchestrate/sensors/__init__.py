@@ -48,7 +48,7 @@ def sensors(
         failure_alert_sensor(settings, status, now),
         run_records_sensor(settings, status, now),
         trip_replay_sensor(settings, status),
-        inbox_sensor(settings, status),
+        inbox_sensor(settings, status, now),
         imported_sensor(settings, status),
         requests_sensor(settings, configured, _status(running or settings.dashboard_requests), now),
         webhooks_sensor(settings, status, now),

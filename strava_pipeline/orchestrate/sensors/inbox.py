@@ -24,7 +24,7 @@ from strava_pipeline.lake.imports.merge import years_with_unmerged_imports
 from strava_pipeline.lake.imports.undo import is_undo_finished
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.providers import limited_until
-from strava_pipeline.lake.requests import ImportWanted, Request, open_requests
+from strava_pipeline.lake.requests import ImportWanted, Request, is_anybody_looking, open_requests
 from strava_pipeline.operations.events import years_behind_events, years_of_events
 from strava_pipeline.operations.importing import inbox_marks
 from strava_pipeline.operations.years import year_range
@@ -51,7 +51,9 @@ FIRST_PAUSE, LONGEST_PAUSE = timedelta(minutes=1), timedelta(hours=6)  # after r
 _AFTER = "strava_pipeline/imports"  # tag: which imports a merge is of
 
 
-def inbox_sensor(settings: Settings, status: dg.DefaultSensorStatus) -> dg.SensorDefinition:
+def inbox_sensor(
+    settings: Settings, status: dg.DefaultSensorStatus, now: Callable[[], datetime]
+) -> dg.SensorDefinition:
     @dg.sensor(
         name="inbox",
         job_name=IMPORT_JOB,
@@ -61,13 +63,18 @@ def inbox_sensor(settings: Settings, status: dg.DefaultSensorStatus) -> dg.Senso
     )
     def inbox(context: dg.SensorEvaluationContext) -> dg.RunRequest | dg.SkipReason:
         lake = Lake(settings.data_dir)
-        asked_for = _asked_for(lake)
+        asked_for = _asked_for(lake) if is_anybody_looking(lake, now()) else _nobody
         there = {path: _state(lake, path) for path in _dropped(lake.inbox_files) if not asked_for(path.name)}
         before: dict[str, str] = json.loads(context.cursor or "{}")
         unchanged = [path for path, state in there.items() if before.get(path.name) == state]
         context.update_cursor(json.dumps({path.name: state for path, state in there.items()}))
         if not unchanged:
-            return dg.SkipReason("Still growing." if there else f"Nothing in {lake.inbox_files}.")
+            why = f"Nothing in {lake.inbox_files}."
+            if there:
+                why = "Still growing."
+            elif _dropped(lake.inbox_files):
+                why = "A request takes in what is there."
+            return dg.SkipReason(why)
         key = _digest(
             [f"{path} {there[path]}" for path in unchanged]
         )  # what is there already is known, and costs little
@@ -130,6 +137,11 @@ def _asked_for(lake: Lake) -> Callable[[str], bool]:
     wanted = [each.wanted for each in open_requests(lake) if isinstance(each, Request)]
     asked = [each.names for each in wanted if isinstance(each, ImportWanted)]
     return lambda name: any(not names or name in names for names in asked)
+
+
+def _nobody(name: str) -> bool:
+    """No request takes it in."""
+    return False
 
 
 def _dropped(inbox: Path) -> list[Path]:

@@ -3,21 +3,20 @@
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from strava_pipeline.core.errors import NothingPublishedError, PipelineError, UnusableSnapshotError
 from strava_pipeline.core.schedules import next_daily_run
+from strava_pipeline.core.sources import STRAVA
 from strava_pipeline.core.text import counted
 from strava_pipeline.lake.dashboard.activities import quarantined
 from strava_pipeline.lake.gold.warehouse import Connection
 from strava_pipeline.lake.notifications import notifications
-from strava_pipeline.lake.paths import Lake
-from strava_pipeline.lake.requests import looked_at
+from strava_pipeline.lake.requests import is_anybody_looking
 from strava_pipeline.serve.dashboard.display import moment, month, service
 from strava_pipeline.serve.dashboard.site import Site
 
 MOST_NOTES = 3
-_ALIVE = timedelta(minutes=2)  # Dagster's daemon looks for requests every five seconds; a busy machine is late
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +52,11 @@ def _proposals(site: Site, snapshot: Connection | None) -> Iterator[Matter]:
 
 
 def _services(site: Site, snapshot: Connection | None) -> Iterator[Matter]:
-    for one in site.pipeline.providers().values():
+    for name, one in site.pipeline.providers().items():
+        is_set_up = name != STRAVA or site.settings.client_id is not None or one["last_pull"] is not None
         if one["login_problem"]:
+            if not is_set_up and snapshot is not None:
+                continue  # an archive alone came in: that is a choice
             yield Matter(f"{one['title']}: {one['login_problem']}")
         elif one["rate_limit"]:
             ends = one["rate_limit_ends_at"]
@@ -103,7 +105,7 @@ def next_run(site: Site) -> NextRun:
         settings.schedule,
         settings.timezone,
         settings.automation,
-        is_awake(site.lake, now),
+        is_anybody_looking(site.lake, now),
         settings.dashboard_requests,
     )
 
@@ -111,7 +113,7 @@ def next_run(site: Site) -> NextRun:
 def why_waiting(site: Site) -> str | None:
     """Why nobody carries out what is asked for, and what to do about it; None: somebody looked for requests lately."""
     settings = site.settings
-    if is_awake(site.lake, site.now()):
+    if is_anybody_looking(site.lake, site.now()):
         return None
     if settings.automation:
         return (
@@ -127,9 +129,3 @@ def why_waiting(site: Site) -> str | None:
         "Nothing runs by itself, because of `STRAVA_AUTOMATION=false`, so the request waits. Set `DASHBOARD_REQUESTS=true` and "
         "start Dagster again (`strava-pipeline dev`), or switch on its sensor `requests` in its web interface."
     )
-
-
-def is_awake(lake: Lake, now: datetime) -> bool:
-    """Whether Dagster's daemon looked for requests lately."""
-    seen = looked_at(lake)
-    return seen is not None and now - seen < _ALIVE

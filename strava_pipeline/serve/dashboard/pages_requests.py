@@ -1,6 +1,7 @@
 """Asking for a run, and how it stands: what buttons of other pages send. The same requests as `/api/requests`."""
 
 import re
+from contextlib import suppress
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Request
@@ -80,8 +81,9 @@ def _page(request: Request, view: RequestView, *, status: int = 200) -> HTMLResp
     shown = shown_request(view, month)
     values = {"shown": shown, "why_waiting": why_waiting(site), "is_out_of_band": False}
     if shown.has_ended and month is not None and "hx-request" in request.headers:
-        text = _written(site.pipeline, view)
-        values |= {**month_values(site.pipeline, month, text), "units": units_of(site), "is_out_of_band": True}
+        with suppress(PipelineError):  # nothing usable is published any more: the request has ended all the same
+            text = _written(site.pipeline, view)
+            values |= {**month_values(site.pipeline, month, text), "units": units_of(site), "is_out_of_band": True}
     return render(request, "request.html", values, status=status)
 
 

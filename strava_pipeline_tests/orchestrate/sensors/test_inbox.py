@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from dagster import DagsterRunStatus
 
 from strava_pipeline.lake.imports.undo import find_import
 from strava_pipeline.lake.locks import live_run
+from strava_pipeline.lake.requests import ImportWanted, keep_request, note_look
 from strava_pipeline.operations.importing import land_paths
 from strava_pipeline.operations.undoing import undo
 from strava_pipeline.verbs.options import context_without_run
@@ -46,6 +48,18 @@ def test_what_is_dropped_is_taken_in_once_when_it_has_stopped_growing(watch: Wat
     assert again.run_key == asked.run_key, "Dagster makes no second run of a key"
     assert watch.launch(asked).status is DagsterRunStatus.SUCCESS
     assert dropped.read_text() == GPX, "nothing in the inbox is touched"
+
+
+def test_what_a_request_takes_in_is_left_to_it_while_somebody_looks_for_requests(watch: Watch) -> None:
+    lake, now = watch.rig.lake, datetime.now(UTC)
+    (inbox(watch) / "run.gpx").write_text(GPX)
+    keep_request(lake, ImportWanted(kind="import"), now, "a test")
+    note_look(lake, now)
+    assert watch.tick("inbox") == (None, "A request takes in what is there.")
+    note_look(lake, now - timedelta(hours=1))
+    assert watch.tick("inbox") == (None, "Still growing.")
+    asked, why = watch.tick("inbox")
+    assert asked is not None, why
 
 
 def test_a_folder_is_one_import_and_grows_until_its_files_do_not(watch: Watch) -> None:

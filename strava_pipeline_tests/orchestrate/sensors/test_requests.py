@@ -148,10 +148,10 @@ def test_an_import_has_ended_when_its_activities_are_published_and_names_what_wa
         ({"new_files": 0, "dagster/row_count": 3}, {"activities": 0}, "No file came in: all of them were here already."),
         ({"new_files": 1, "dagster/row_count": 1, "left_out_by_kind": {"json": 2}}, {"activities": 1_200},
          "1 file came in, with 1,200 activities. 2 other files of archives and folders held no activities."),
-        ({"new_files": 12, "dagster/row_count": 12, "unsupported_files": ["\u202etxt.exe"], "left_out_by_kind": {"exe": 1}},
-         {"activities": 0, "first_problems": [f"{n}.fit: It is empty." for n in range(12)]},
+        ({"new_files": 12, "dagster/row_count": 12, "unsupported": 1, "unsupported_files": ["\u202etxt.exe"], "left_out_by_kind": {"exe": 1}},
+         {"activities": 0, "files_with_problems": 62, "first_problems": [f"{n}.fit: It is empty." for n in range(50)]},
          "12 files came in, with 0 activities. Left out: \\u202etxt.exe (it is of a kind that is not read). With problems: "
-         + "; ".join(f"{n}.fit: It is empty." for n in range(10)) + "; and 2 more."),
+         + "; ".join(f"{n}.fit: It is empty." for n in range(10)) + "; and 52 more."),
     ],
 )  # fmt: skip
 def test_what_an_import_says_names_some_of_what_was_left_out(

@@ -30,17 +30,20 @@ const chartParts = (() => {
     if (!moving.length) return null;
     const low = moving[Math.floor((moving.length - 1) * 0.02)], high = moving[Math.ceil((moving.length - 1) * 0.98)];
     const margin = Math.max((high - low) * 0.05, high * 0.001);
-    return [low - margin, high + margin];
+    return [Math.max(low - margin, STANDING), high + margin];
   }
 
   const STEPS = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 1200, 1800, 3600]; // seconds between ticks of an axis of times or paces
-  // the speeds (m/s) of round paces over `metres`, five at most, the slowest first
+  // the speeds (m/s) of round paces over `metres`, five at most, the slowest first: about evenly apart in speed, since from walking
+  // to running paces are far apart where it is slow, and near each other where it is fast
   function paceTicks(metres, low, high) {
-    const fastest = metres / high, slowest = metres / low;
-    const step = STEPS.find((each) => (slowest - fastest) / each <= 5) ?? STEPS.at(-1);
-    const found = [];
-    for (let pace = Math.floor(slowest / step) * step; pace >= fastest && pace > 0; pace -= step) found.push(metres / pace);
-    return found;
+    const widest = (metres / low - metres / high) / 4, found = new Set();
+    for (let place = 0; place < 5; place += 1) {
+      const pace = metres / (low + (high - low) * (place + 0.5) / 5);
+      const step = STEPS.filter((each) => each <= Math.min(pace / 12, widest)).at(-1) ?? 1;
+      found.add(metres / (Math.round(pace / step) * step));
+    }
+    return [...found].filter((speed) => speed >= low && speed <= high);
   }
 
   return { clock, colour, axis, line, size, onDay, keep, innerRange, paceTicks, STANDING, STEPS };
