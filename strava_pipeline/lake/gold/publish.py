@@ -12,11 +12,11 @@ import json
 import os
 import re
 import shutil
-import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -39,6 +39,7 @@ from strava_pipeline.lake.gold.warehouse import (
     opened,
     read_if_usable,
     revision,
+    shared_by_thread,
 )
 from strava_pipeline.lake.paths import Lake, log_of
 from strava_pipeline.lake.sql import sql
@@ -224,36 +225,25 @@ def snapshot(lake: Lake) -> Iterator[Connection]:
         connection.close()
 
 
-class _Open(threading.local):
-    """The snapshots that this thread reads, by path."""
-
-    def __init__(self) -> None:
-        self.connections: dict[Path, Connection] = {}
-
-
-_OPEN = _Open()
-
-
 @contextmanager
 def current_snapshot(lake: Lake) -> Iterator[Connection]:
     """The snapshot; UnusableSnapshotError where it has the tables of another version, some of which may be missing.
 
     Within a body it is the same one, whatever is published meanwhile: opening it costs 20 ms of CPU.
     """
-    if (reader := _OPEN.connections.get(lake.snapshot)) is not None:
-        yield reader
-        return
+    with shared_by_thread(lake.snapshot, partial(_checked, lake)) as connection:
+        yield connection
+
+
+@contextmanager
+def _checked(lake: Lake) -> Iterator[Connection]:
     with damage_named(lake), snapshot(lake) as connection:
         if is_outdated(connection):
             raise UnusableSnapshotError(
                 "The published warehouse has the tables of another version. Run `strava-pipeline compact`, which rebuilds "
                 "it without a call."
             )
-        _OPEN.connections[lake.snapshot] = connection
-        try:
-            yield connection
-        finally:
-            del _OPEN.connections[lake.snapshot]
+        yield connection
 
 
 @contextmanager

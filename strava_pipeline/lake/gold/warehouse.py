@@ -8,7 +8,8 @@ made by another catalogue is never opened for writing, but rebuilt from bronze. 
 import shutil
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import AbstractContextManager, closing, contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import NoReturn, TypeVar
 
@@ -41,13 +42,27 @@ class DamagedWarehouseError(PipelineError):
 
 
 class _Open(threading.local):
-    """The connection of each working warehouse that is open in this thread: by thread, as the lock is held."""
+    """The connection of each file that is open in this thread: by thread, as the lock of a working warehouse is held."""
 
     def __init__(self) -> None:
         self.connections: dict[Path, Connection] = {}
 
 
 _OPEN = _Open()
+
+
+@contextmanager
+def shared_by_thread(path: Path, opening: Callable[[], AbstractContextManager[Connection]]) -> Iterator[Connection]:
+    """The connection to a file: the one that this thread has open, within the body that opened it; else `opening` makes one."""
+    if (connection := _OPEN.connections.get(path)) is not None:
+        yield connection
+        return
+    with opening() as connection:
+        _OPEN.connections[path] = connection
+        try:
+            yield connection
+        finally:
+            del _OPEN.connections[path]
 
 
 @contextmanager
@@ -76,15 +91,14 @@ def transaction(connection: Connection) -> Iterator[None]:
 @contextmanager
 def reading(lake: Lake) -> Iterator[Connection]:
     """The working warehouse, for reading. Holds the same lock: DuckDB admits no other process beside a writer."""
-    if (connection := _OPEN.connections.get(lake.working)) is not None:
+    with shared_by_thread(lake.working, partial(_opened_exclusively, lake)) as connection:
         yield connection
-        return
+
+
+@contextmanager
+def _opened_exclusively(lake: Lake) -> Iterator[Connection]:
     with exclusively(lake), opened(lake) as connection:
-        _OPEN.connections[lake.working] = connection
-        try:
-            yield connection
-        finally:
-            del _OPEN.connections[lake.working]
+        yield connection
 
 
 @contextmanager
