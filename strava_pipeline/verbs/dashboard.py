@@ -24,6 +24,7 @@ def dashboard(
         bool,
         typer.Option("--behind-proxy", help="A proxy in front speaks https; needs a password and DASHBOARD_HOSTS."),
     ] = False,
+    opens: Annotated[bool, typer.Option("--open", help="Open it in this machine's browser, too.")] = False,
 ) -> None:
     """Run the dashboard: your activities in a browser, on this machine alone.
 
@@ -47,7 +48,7 @@ def dashboard(
             behind_proxy=behind_proxy or settings.dashboard_behind_proxy,
             link_command=link_command(settings),
             now=system_now,
-            on_ready=lambda url: _print_address(settings, url),
+            on_ready=lambda url: _show_address(settings, url, opens=opens),
         )
 
 
@@ -150,11 +151,13 @@ def _absent() -> list[str]:
     return [name for name in EXTRA if find_spec(name) is None]
 
 
-def _print_address(settings: "Settings", url: str) -> None:
-    """The address; with a token that logs in where a person reads it, never in a log."""
+def _show_address(settings: "Settings", url: str, *, opens: bool) -> None:
+    """The address; with a token that logs in where a person reads it, never in a log. A browser that is opened gets its own."""
     from strava_pipeline.serve.dashboard.process import new_link
     from strava_pipeline.serve.dashboard.site import system_now
 
+    if opens:
+        typer.launch(url if settings.dashboard_password_file.exists() else new_link(settings, url, system_now()))
     if settings.dashboard_password_file.exists():
         echo(f"Dashboard: {url} (log in with your password; Ctrl-C stops it)", err=True)
     elif sys.stderr.isatty():

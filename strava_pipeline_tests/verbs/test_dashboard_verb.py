@@ -1,8 +1,12 @@
 """`dashboard` and what belongs to it, as a person types it. That it answers is tested in serve/dashboard/."""
 
 import json
+import os
+import re
 import socket
 import stat
+import sys
+import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
@@ -20,6 +24,7 @@ from strava_pipeline.settings import Settings
 from strava_pipeline.verbs import dashboard
 from strava_pipeline.verbs.demo import MARK, NOWHERE, demo_settings
 from strava_pipeline.verbs.service_process import free_address
+from strava_pipeline_tests.patience import PATIENCE
 from strava_pipeline_tests.verbs.conftest import Type
 
 PASSWORD = "correct horse battery"
@@ -58,6 +63,27 @@ def test_a_link_logs_in_where_a_dashboard_runs_without_a_password(settings: Sett
         assert (again.code, "is running already" in again.err) == (1, True)
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="opens by xdg-open")
+def test_a_browser_that_is_opened_has_a_link_of_its_own(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    opened = tmp_path / "opened"
+    opener = tmp_path / "xdg-open"
+    opener.write_text(f'#!/bin/sh\nprintf %s "$1" > "{opened}.part" && mv "{opened}.part" "{opened}"\n')
+    opener.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    with running(settings) as records:
+        dashboard._show_address(settings, "http://127.0.0.1:8723", opens=True)
+        deadline = time.monotonic() + PATIENCE
+        while not opened.exists():
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        printed = re.findall(r"token=(\S+)", capsys.readouterr().err)
+        tokens = [*printed, opened.read_text().partition("?token=")[2]]
+        assert [records.redeem_link(token, datetime.now(UTC)) for token in tokens] == [True, True]
+
+
 def test_the_command_for_a_link_is_that_of_this_dashboard(
     settings: Settings, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -68,7 +94,7 @@ def test_the_command_for_a_link_is_that_of_this_dashboard(
         (folder / MARK).touch()
         of_demo = demo_settings(folder, NOWHERE)
         assert dashboard.link_command(of_demo) == f"strava-pipeline dashboard link --demo{words}"
-        dashboard._print_address(of_demo, "http://127.0.0.1:8723")
+        dashboard._show_address(of_demo, "http://127.0.0.1:8723", opens=False)
         assert f"(`strava-pipeline dashboard link --demo{words}` prints" in capsys.readouterr().err
 
 
