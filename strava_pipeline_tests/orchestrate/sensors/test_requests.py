@@ -125,6 +125,7 @@ def test_an_import_has_ended_when_its_activities_are_published_and_names_what_wa
     (folder / "ride.gpx").write_bytes(a_gpx())
     (folder / "note.txt").write_text("no activity")
     (folder / "odd.fit").write_bytes(b"no fit")
+    assert watch.tick("requests")[0] is None, "somebody looks for requests"
     request = ask(watch, ImportWanted(kind="import"))
     watch.tick("inbox")
     assert watch.tick("inbox")[0] is None, "a request is about to take in the same files"
@@ -143,7 +144,7 @@ def test_an_import_has_ended_when_its_activities_are_published_and_names_what_wa
 @pytest.mark.parametrize(
     ("landed", "read", "message"),
     [
-        ({"new_files": 0, "dagster/row_count": 0, "unsupported_files": ["a.txt"], "left_out_by_kind": {"txt": 1}}, {},
+        ({"new_files": 0, "dagster/row_count": 0, "unsupported": 1, "unsupported_files": ["a.txt"], "left_out_by_kind": {"txt": 1}}, {},
          "No file came in. Left out: a.txt (it is of a kind that is not read)."),
         ({"new_files": 0, "dagster/row_count": 3}, {"activities": 0}, "No file came in: all of them were here already."),
         ({"new_files": 1, "dagster/row_count": 1, "left_out_by_kind": {"json": 2}}, {"activities": 1_200},
