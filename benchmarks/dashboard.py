@@ -110,6 +110,8 @@ class _NotedSnapshot:
         with self._snapshot.reader() as connection:
             yield connection if self.queries is None else _Noting(connection, self.queries)
 
+    reader_or_empty = reader  # there is a snapshot
+
 
 def measure(folder: Path, count: int) -> Measured:
     """The costs of every page over `count` activities in a new folder."""

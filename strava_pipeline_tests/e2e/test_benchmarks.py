@@ -7,8 +7,20 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks import dashboard
+
 ROOT = Path(__file__).resolve().parent.parent.parent
 STAGES = {"listing", "shards", "merge_summaries", "details", "merge_details", "publish"}
+
+
+@pytest.mark.slow
+def test_every_page_is_measured_beside_its_queries(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DASHBOARD_ADDRESS", "127.0.0.1:8723")
+    measured = dashboard.measure(tmp_path, 20)
+    without_queries = {path for path, cost in measured.pages.items() if not cost.queries}
+    assert without_queries <= {"/providers"}
+    assert all(cost.page > 0 for cost in measured.pages.values())
+    assert 0 < measured.idle_mb <= measured.after_mb
 
 
 @pytest.mark.soak(part="calendar")  # `make types` sees a name that is gone; forty processes see the rest
@@ -21,11 +33,10 @@ def test_every_stage_is_measured_beside_its_floor() -> None:
         "tracks": 3,
         "trips": 30,
         "comparing": 20,
-        "pages": 20,
     }
     chosen = [word for name, count in subjects.items() for word in (f"--{name}", str(count))]
     # no whole runs: other tests live through enough of them; and of the services one, which has a floor of its own
-    whole = ["--stages", "--memory", "--sources", "spreadsheet"]
+    whole = ["--stages", "--memory", "--pages", "--sources", "spreadsheet"]
     command = [sys.executable, "-m", "benchmarks", "40", "--rounds", "1", "--intake", "3", "--json", *chosen, *whole]
     said = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False)
     assert said.returncode == 0, said.stderr
@@ -63,7 +74,3 @@ def test_every_stage_is_measured_beside_its_floor() -> None:
         "one_more": 51,
         "views": 51,
     }
-    pages = told["pages"]["20"]
-    assert {figures["queries"] > 0 for path, figures in pages["pages"].items() if path != "/providers"} == {True}
-    assert all(figures["page_ms"] > 0 for figures in pages["pages"].values())
-    assert 0 < pages["idle_mb"] <= pages["after_mb"]
