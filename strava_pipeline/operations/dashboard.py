@@ -1,13 +1,15 @@
 """What the dashboard asks of the pipeline: the functions of the command line, with the settings that they need. No HTTP here."""
 
-from collections.abc import Collection, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any
 
 from strava_pipeline.core.changes.states import Verdict
-from strava_pipeline.core.errors import NothingPublishedError
-from strava_pipeline.lake.gold.publish import current_snapshot
+from strava_pipeline.core.errors import NothingPublishedError, PipelineError
+from strava_pipeline.lake.gold.shared_snapshot import SharedSnapshot
+from strava_pipeline.lake.gold.warehouse import shared_by_thread
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.requests import Wanted
 from strava_pipeline.operations.changes.comparing import months_back
@@ -30,23 +32,29 @@ class DashboardPipeline:
     """The pipeline of the data folder of these settings (`Pipeline` in serve/dashboard/pipeline.py)."""
 
     settings: Settings
+    snapshot: SharedSnapshot = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "snapshot", SharedSnapshot(self._lake))
 
     def months_back(self, count: int) -> list[str]:
         return sorted(months_back(count, self._now()))
 
     def known_months(self) -> tuple[str, str]:
-        return known_since(self.settings), self.months_back(1)[0]
+        with self._sharing():
+            return known_since(self.settings), self.months_back(1)[0]
 
     def calendar(self, months: Collection[str]) -> dict[str, Any]:
         try:
-            found = calendar_of(self.settings, months, self._now())
+            with self._sharing():
+                found = calendar_of(self.settings, months, self._now())
         except NothingPublishedError:
             return {}
         return {month: asdict(state) for month, state in found.items()}
 
     def month(self, month: str) -> dict[str, Any]:
-        now, lake = self._now(), Lake(self.settings.data_dir)
-        with current_snapshot(lake):  # opened once for the three
+        now, lake = self._now(), self._lake
+        with self._sharing():
             states = states_now(lake, self.settings, now)
             waiting = {
                 key: each for key, each in states.items() if each.change.month == month and each.state == "proposed"
@@ -54,12 +62,13 @@ class DashboardPipeline:
             return {**compared_month(self.settings, month, now).to_json(waiting), "left_out": left_out_now(lake)}
 
     def changes(self) -> dict[str, dict[str, Any]]:
-        states = states_now(Lake(self.settings.data_dir), self.settings, self._now())
+        with self._sharing():
+            states = states_now(self._lake, self.settings, self._now())
         found = {key: shown(state) for key, state in states.items()}
         return {key: {**each, "seal": seal_of(key, each)} for key, each in found.items()}
 
     def attempts(self, change_id: str) -> dict[int, dict[str, Any]]:
-        return shown_attempts(Lake(self.settings.data_dir), change_id)
+        return shown_attempts(self._lake, change_id)
 
     def decide(self, decisions: Sequence[tuple[Verdict, str, str | None]]) -> list[str]:
         wanted = [(verdict, WantedChange(key, seal)) for verdict, key, seal in decisions]
@@ -79,6 +88,18 @@ class DashboardPipeline:
 
     def refuse(self, wanted: Wanted) -> None:
         refuse_request(self.settings, wanted, self._now())
+
+    @property
+    def _lake(self) -> Lake:
+        return Lake(self.settings.data_dir)
+
+    @contextmanager
+    def _sharing(self) -> Iterator[None]:
+        """What reads the snapshot in the body does it by the connection of the pages: to open the file costs 20 ms of CPU."""
+        with ExitStack() as held:
+            with suppress(PipelineError):  # whoever needs it says what is wrong with it
+                held.enter_context(shared_by_thread(self._lake.snapshot, self.snapshot.reader))
+            yield
 
     def _now(self) -> datetime:
         """The server's time, as far as an answer has shown it."""

@@ -9,7 +9,6 @@ from datetime import datetime
 from fastapi import FastAPI
 from starlette.staticfiles import StaticFiles
 
-from strava_pipeline.lake.gold.shared_snapshot import SharedSnapshot
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.serve.dashboard.body_bounds import BodyBounds
 from strava_pipeline.serve.dashboard.document import DescribedApi
@@ -51,7 +50,7 @@ def build_dashboard(
     )
     lake = Lake(settings.data_dir)
     records = Records(connect(database_of(settings)))
-    site = Site(settings, lake, pipeline, now, records, SharedSnapshot(lake), behind_proxy, link_command)
+    site = Site(settings, lake, pipeline, now, records, pipeline.snapshot, behind_proxy, link_command)
     app.state.site = site
     answer_problems(app)
     for router in routers():

@@ -8,11 +8,17 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Protocol
 
 from strava_pipeline.core.changes.states import Verdict
+from strava_pipeline.lake.gold.shared_snapshot import SharedSnapshot
 from strava_pipeline.lake.requests import Wanted
 
 
 class Pipeline(Protocol):
     """The pipeline of one data folder. Nothing here makes a call; only `decide` writes."""
+
+    @property
+    def snapshot(self) -> SharedSnapshot:
+        """What is published: pages read it, and what follows from it here."""
+        ...
 
     def months_back(self, count: int) -> list[str]:
         """So many local months, as 2026-10, the oldest first, the last of which is the present one."""
