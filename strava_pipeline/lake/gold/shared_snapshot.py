@@ -12,7 +12,7 @@ import duckdb
 
 from strava_pipeline.core.errors import NothingPublishedError, PipelineError
 from strava_pipeline.lake.gold.publish import damage_named, damaged, insights_snapshot, snapshot_file
-from strava_pipeline.lake.gold.warehouse import Connection, attach, make_tables
+from strava_pipeline.lake.gold.warehouse import WITHOUT_CACHE, Connection, attach, make_tables
 from strava_pipeline.lake.paths import Lake
 
 _NAME = "strava"  # as readers call the snapshot, by its file's name
@@ -77,6 +77,7 @@ class SharedSnapshot:
         with insights_snapshot(self._lake):  # it is of this version
             pass
         connection = duckdb.connect(":memory:", config={"threads": 1})  # as `insights_snapshot`, for many small queries
+        connection.execute(WITHOUT_CACHE)  # files of tracks are written again while this stays open
         try:
             attach(connection, self._lake.snapshot, _NAME, read_only=True)
         except duckdb.Error as error:

@@ -41,6 +41,11 @@ class DamagedWarehouseError(PipelineError):
     """What is in the warehouse's file is no database any more, or half of one: it has to be rebuilt from bronze."""
 
 
+WITHOUT_CACHE = "SET enable_external_file_cache = false"
+"""DuckDB 1.5.5 keeps parts of the files that it reads, and took them for those of a file that was written in the same place a moment
+later: rows on their way into the warehouse (merge.py) were not those that had been staged."""
+
+
 class _Open(threading.local):
     """The connection of each file that is open in this thread: by thread, as the lock of a working warehouse is held."""
 
@@ -186,7 +191,9 @@ def _open(path: Path) -> Connection:
             reraise=True,
         ):
             with attempt:
-                return duckdb.connect(str(path))
+                connection = duckdb.connect(str(path))
+                connection.execute(WITHOUT_CACHE)
+                return connection
     except duckdb.Error as error:
         if _is_held(path):
             raise PipelineError(
