@@ -42,8 +42,8 @@ class DamagedWarehouseError(PipelineError):
 
 
 WITHOUT_CACHE = "SET enable_external_file_cache = false"
-"""DuckDB 1.5.5 keeps parts of the files that it reads, and took them for those of a file that was written in the same place a moment
-later: rows on their way into the warehouse (merge.py) were not those that had been staged."""
+"""DuckDB 1.5.5 keeps parts of the files that it reads, and took them for those of a file written there a moment later:
+rows on their way into the warehouse (merge.py) were not those that had been staged."""
 
 
 class _Open(threading.local):
