@@ -63,7 +63,7 @@ def inbox_sensor(
     )
     def inbox(context: dg.SensorEvaluationContext) -> dg.RunRequest | dg.SkipReason:
         lake = Lake(settings.data_dir)
-        asked_for = _asked_for(lake) if is_anybody_looking(lake, now()) else _nobody
+        asked_for = _asked_for(lake, now())
         there = {path: _state(lake, path) for path in _dropped(lake.inbox_files) if not asked_for(path.name)}
         before: dict[str, str] = json.loads(context.cursor or "{}")
         unchanged = [path for path, state in there.items() if before.get(path.name) == state]
@@ -132,16 +132,15 @@ def imported_sensor(settings: Settings, status: dg.DefaultSensorStatus) -> dg.Se
     return imported
 
 
-def _asked_for(lake: Lake) -> Callable[[str], bool]:
-    """Whether a request that has not ended takes in what has this name in the inbox: its run says what became of it."""
-    wanted = [each.wanted for each in open_requests(lake) if isinstance(each, Request)]
+def _asked_for(lake: Lake, now: datetime) -> Callable[[str], bool]:
+    """Whether a request that has not ended takes in what has this name in the inbox: its run says what became of it.
+
+    None does while nobody looks for requests.
+    """
+    requests = open_requests(lake) if is_anybody_looking(lake, now) else ()
+    wanted = [each.wanted for each in requests if isinstance(each, Request)]
     asked = [each.names for each in wanted if isinstance(each, ImportWanted)]
     return lambda name: any(not names or name in names for names in asked)
-
-
-def _nobody(name: str) -> bool:
-    """No request takes it in."""
-    return False
 
 
 def _dropped(inbox: Path) -> list[Path]:
