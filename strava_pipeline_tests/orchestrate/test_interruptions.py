@@ -16,7 +16,7 @@ import duckdb
 import pytest
 
 from strava_pipeline.core.errors import NeedsLoginError, PipelineError
-from strava_pipeline.orchestrate.schedules import flow_years
+from strava_pipeline.orchestrate.job_years import flow_years
 from strava_pipeline.verbs.run_job import run_job
 from strava_pipeline_tests.jumping import QUICK
 from strava_pipeline_tests.orchestrate.test_rebuild import (
