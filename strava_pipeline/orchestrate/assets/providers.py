@@ -76,7 +76,7 @@ def _files(
         name=asset,
         partitions_def=partitions,
         deps=["activities", ACTIVITY_MEMBERS.name],
-        group_name="bronze",
+        group_name="provider_files",  # not bronze: which files lack is known after the matching
         kinds={"file"},
         owners=[OWNER],
         description=f"The files of activities at {title} that no source has a track of, byte for byte as received, each once, "
