@@ -124,7 +124,7 @@ _REASONS: dict[str, dict[str, list[str]]] = {
         "dagster._utils.interrupts": ["capture_interrupts"],
     },
     "A command's run belongs to the workspace's job, so that it can be executed again from the UI; no public name tells where "
-    "code runs (docs/adr/0040).": {
+    "code runs (docs/adr/0038).": {
         "dagster._core.code_pointer": ["ModuleCodePointer"],
         "dagster._core.remote_origin": [
             "GrpcServerCodeLocationOrigin",

@@ -36,6 +36,7 @@ UNFINISHED = [
     DagsterRunStatus.CANCELING,
 ]
 FAILED = [DagsterRunStatus.FAILURE, DagsterRunStatus.CANCELED]
+_EVENTS_OF_RETRIES = (dg.DagsterEventType.RUN_FAILURE, dg.DagsterEventType.RUN_SUCCESS)
 
 
 def is_ours(run: dg.DagsterRun, lake: Lake) -> bool:
@@ -115,6 +116,18 @@ def clean_up(instance: dg.DagsterInstance, lake: Lake) -> list[str]:
             if record is None or record.is_finished:
                 storage.free_concurrency_slots_for_run(run_id)
     return [run.run_id for run in dead] + fail_dead_runs(instance, lake)
+
+
+def note_first_event(instance: dg.DagsterInstance) -> None:
+    """On an instance that had no daemon yet: note after which event its daemon looks for runs to retry.
+
+    The daemon would do so itself, with two lines of WARNING in the first log that a person sees.
+    """
+    names = {f"EVENT_LOG_CONSUMER_CURSOR-{kind.value}" for kind in _EVENTS_OF_RETRIES}
+    noted = instance.daemon_cursor_storage.get_cursor_values(names)
+    if missing := names - noted.keys():
+        newest_event = str(instance.event_log_storage.get_maximum_record_id() or 0)
+        instance.daemon_cursor_storage.set_cursor_values(dict.fromkeys(missing, newest_event))
 
 
 def fail_dead_runs(instance: dg.DagsterInstance, lake: Lake) -> list[str]:

@@ -24,7 +24,6 @@ from strava_pipeline.verbs.options import (
     Wait,
     all_years,
     call_limits,
-    lake_years,
 )
 from strava_pipeline.verbs.output import echo
 
@@ -89,12 +88,12 @@ refresh = _command_with_lookback("refresh", "Pull what is new, merge, publish; n
 
 def compact(as_json: AsJson = False, verbose: Verbose = False) -> None:
     """Merge shards into gold and publish."""
-    _run_on_lake_years("compact", as_json=as_json, verbose=verbose)
+    _run_without_choice("compact", as_json=as_json, verbose=verbose)
 
 
 def recompact(as_json: AsJson = False, verbose: Verbose = False) -> None:
     """Merge all shards again, changed or not, and publish."""
-    _run_on_lake_years("recompact", as_json=as_json, verbose=verbose)
+    _run_without_choice("recompact", as_json=as_json, verbose=verbose)
 
 
 def enrich(
@@ -164,8 +163,8 @@ def _pull(
     as_json: bool,
     verbose: bool,
 ) -> None:
+    from strava_pipeline.orchestrate.job_years import flow_years
     from strava_pipeline.orchestrate.jobs import DETAILS, JOBS, LISTING
-    from strava_pipeline.orchestrate.schedules import flow_years
     from strava_pipeline.settings import Settings
     from strava_pipeline.verbs.run_report import (
         Report,
@@ -193,14 +192,15 @@ def _pull(
         exit_if_stopped(outcome, gear)
 
 
-def _run_on_lake_years(job: str, *, as_json: bool, verbose: bool) -> None:
+def _run_without_choice(job: str, *, as_json: bool, verbose: bool) -> None:
+    from strava_pipeline.orchestrate.job_years import years_without_choice
     from strava_pipeline.settings import Settings
     from strava_pipeline.verbs.run_report import Report, run_and_report
 
     settings = Settings.load()
     report = Report(as_json=as_json)
     with report.shown():
-        run_and_report(settings, job, years=lake_years(settings), verbose=verbose, report=report)
+        run_and_report(settings, job, years=years_without_choice(settings, job), verbose=verbose, report=report)
 
 
 def _enrich(job: str, config: dict[str, Any], *, narrow: bool, dry_run: bool, as_json: bool, verbose: bool) -> None:
@@ -210,6 +210,7 @@ def _enrich(job: str, config: dict[str, Any], *, narrow: bool, dry_run: bool, as
     from strava_pipeline.lake.bronze.listings import watermark
     from strava_pipeline.lake.paths import Lake
     from strava_pipeline.operations.years import year_range
+    from strava_pipeline.orchestrate.job_years import lake_years
     from strava_pipeline.orchestrate.jobs import DETAILS, JOBS
     from strava_pipeline.settings import Settings
     from strava_pipeline.verbs.run_report import Report, exit_if_stopped, run_and_report

@@ -2,7 +2,7 @@
 
 The run, its logs and its lineage are in Dagster's UI like those of any other run. `execute_in_process` records a run without an
 origin, which the UI's first page leaves out. Dagster's daemon restarts a run with an origin when the run's process dies; a
-command's run must not be restarted (docs/adr/0040).
+command's run must not be restarted (docs/adr/0038).
 """
 
 import signal

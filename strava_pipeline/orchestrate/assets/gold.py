@@ -58,9 +58,8 @@ from strava_pipeline.orchestrate.metadata import (
     from_tables,
     table_description,
 )
-from strava_pipeline.orchestrate.partitions import years_of
 from strava_pipeline.orchestrate.resources import Run
-from strava_pipeline.orchestrate.steps import Result, reported, scope_of
+from strava_pipeline.orchestrate.steps import Result, chosen_years, reported, scope_of
 from strava_pipeline.orchestrate.tags import STEP_LAST
 from strava_pipeline.settings import Settings
 
@@ -234,7 +233,7 @@ def _tracks(partitions: dg.PartitionsDefinition[Any], received: Sequence[str]) -
         metadata=described(TRACKS.name),
     )
     def tracks(context: dg.AssetExecutionContext, run: Run) -> Iterator[Result]:
-        yield from reported(context, write_tracks(run, years_of(context.partition_keys)))
+        yield from reported(context, write_tracks(run, chosen_years(context)))
 
     return tracks
 
@@ -299,7 +298,7 @@ def insight_assets(partitions: dg.PartitionsDefinition[Any], zone: str, sports: 
         ],
     )
     def insights(context: dg.AssetExecutionContext, run: Run, snapshot: DuckDBResource) -> Iterator[Result]:
-        years = years_of(context.partition_keys)
+        years = chosen_years(context)
         yield from reported(context, write_insights_of(run, snapshot.get_connection, years, zone, sports))
 
     return [insights]

@@ -61,7 +61,7 @@ def import_assets(limits: ImportLimits) -> list[dg.AssetsDefinition]:
     @dg.asset(
         name=FILE_READINGS,
         deps=[FILE_BRONZE],
-        group_name="files",
+        group_name="imports",
         kinds={"json", "parquet"},
         owners=[OWNER],
         description="The result of reading each file, its points, and the activities from files and lists, in the shapes of "
@@ -74,7 +74,7 @@ def import_assets(limits: ImportLimits) -> list[dg.AssetsDefinition]:
     @dg.asset(
         name=FILES.name,
         deps=[FILE_READINGS],
-        group_name="gold",
+        group_name="imports",
         kinds={"duckdb"},
         owners=[OWNER],
         description=table_description(FILES),
@@ -94,7 +94,7 @@ def received_assets(providers: Iterable[str]) -> list[dg.AssetSpec]:
         *_received_of_providers(providers),
         _received(
             IMPORTS_RECEIVED,
-            "files",
+            "imports",
             [FILE_READINGS, FILES.name],
             "What was imported so far, if anything: activities, details and points from files and archives. "
             "`strava-pipeline import`, or the job import_files, adds to it.",
@@ -128,7 +128,7 @@ def _received_of_providers(providers: Iterable[str]) -> Iterator[dg.AssetSpec]:
     if with_files:
         yield _received(
             PROVIDER_FILES_RECEIVED,
-            "tracks",
+            "provider_files",
             with_files,
             "The files of activities that the enabled providers gave so far, if any. The job of each provider adds to it.",
         )

@@ -13,9 +13,8 @@ from strava_pipeline.operations.trip_steps import index_trips, judge_trips, repl
 from strava_pipeline.operations.trips import NO_SOURCE
 from strava_pipeline.orchestrate.checks import table_spec
 from strava_pipeline.orchestrate.metadata import OWNER, described, table_description
-from strava_pipeline.orchestrate.partitions import years_of
 from strava_pipeline.orchestrate.resources import Run
-from strava_pipeline.orchestrate.steps import Result, reported
+from strava_pipeline.orchestrate.steps import Result, chosen_years, reported
 from strava_pipeline.settings import Settings
 
 _NOT_SHRUNK = {"not_shrunk": "the source lacks no more trips than people delete"}
@@ -48,7 +47,7 @@ def trip_assets(partitions: dg.PartitionsDefinition[Any], settings: Settings) ->
         ],
     )
     def trip_index(context: dg.AssetExecutionContext, config: TripsConfig, run: Run) -> Iterator[Result]:
-        years = years_of(context.partition_keys)
+        years = chosen_years(context)
         yield from reported(context, index_trips(run, settings, years, allow_shrink=config.allow_shrink))
 
     @dg.asset(
@@ -69,7 +68,7 @@ def trip_assets(partitions: dg.PartitionsDefinition[Any], settings: Settings) ->
         ],
     )
     def trip_diagnostics(context: dg.AssetExecutionContext, config: TripsConfig, run: Run) -> Iterator[Result]:
-        years = years_of(context.partition_keys)
+        years = chosen_years(context)
         yield from reported(context, judge_trips(run, settings, years, allow_shrink=config.allow_shrink))
 
     @dg.asset(
