@@ -56,7 +56,7 @@ def operations(place: Place) -> Callable[[], object]:
     strava = StravaSource(place.settings, run)
 
     def work() -> None:
-        pull_listing(run, strava, ListingOptions.model_validate({"mode": "all"}), None)
+        pull_listing(run, strava, ListingOptions.model_validate({"mode": "all"}), [])
         make_shards(run, run.years.all, is_last=True)
 
     return work

@@ -324,7 +324,7 @@ def _is_listed_before(year: int, manifests: Iterable[Manifest]) -> bool:
         if after is not None and after > reach:
             break
         reach = max(reach, inf if before is None else before)
-    _, end = year_window(year - 1, YearRange(year - 1, year))
+    _, end = year_window(year - 1, year - 1, YearRange(year - 1, year))
     return end is not None and reach >= end
 
 

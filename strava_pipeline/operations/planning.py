@@ -45,8 +45,8 @@ from strava_pipeline.lake.gold.quality import count_between, is_gear_id, known_g
 from strava_pipeline.lake.gold.warehouse import reading
 from strava_pipeline.lake.locks import try_locked
 from strava_pipeline.operations.fetching import scope_of
+from strava_pipeline.operations.listing_windows import listing_lock, window_of
 from strava_pipeline.operations.options import DetailsOptions, ListingOptions, StreamsOptions
-from strava_pipeline.operations.pulling import listing_lock, window_of
 from strava_pipeline.operations.run_context import RunContext
 from strava_pipeline.operations.strava_source import StravaSource
 
@@ -82,7 +82,7 @@ def plan_job(
     """The plan of one run over `years` with one listing, or none. What is new in a listing is not known before."""
     if (
         listing is not None
-        and window_of(run, source, listing, None).mode == "all"
+        and window_of(run, source, listing, ()).mode == "all"
         and (details is None or _is_all(details))
     ):
         return _by_year(run, source, years, listing, {}, details=details is not None, one_listing=True)
@@ -93,7 +93,7 @@ def plan_job(
         by_year = Counter(candidate.year for candidate in (*wanted.due, *wanted.refresh))
     pages = 0
     if listing is not None:
-        after = window_of(run, source, listing, None).after
+        after = window_of(run, source, listing, ()).after
         known = detail_candidates(run.lake, years) if there else []
         again = sum(one.start_date is not None and one.start_date.timestamp() > (after or 0) for one in known)
         pages = max(listing_calls(again, _per_page(source, listing)), 2)  # whatever is new fills a page
@@ -151,8 +151,8 @@ def _at_hand(run: RunContext, source: StravaSource, years: Iterable[int]) -> dic
 
 def _resumable(run: RunContext, source: StravaSource, year: int) -> Listing | None:
     """What a run of the year would go on with; whoever is listing it right now is left alone."""
-    window = window_of(run, source, ListingOptions(mode="year", per_page=None, days=None), year)
-    with try_locked(run.lake, listing_lock(source, window, year)) as free:
+    window = window_of(run, source, ListingOptions(mode="year", per_page=None, days=None), [year])
+    with try_locked(run.lake, listing_lock(source, window, [year])) as free:
         return resumable_listing(run.lake, window, at=run.now(), years=run.years) if free else None
 
 

@@ -41,7 +41,7 @@ class ProviderListingConfig(dg.Config):
 
     mode: Literal["job", "year", "month", "incremental", "all", "events"] = Field(
         default="job",
-        description="job: year where years were chosen, else incremental; year: all of the partition's year; month: all of "
+        description="job: year where years were chosen, else incremental; year: all of the run's years; month: all of "
         "`month`; incremental: from the watermark minus `days`; all: everything; events: only what webhook deliveries ask for",
     )
     month: str | None = Field(None, pattern=MONTH, description="of the mode month: a local month, as 2026-10")

@@ -62,7 +62,9 @@ def test_years_that_are_listed_alone_are_everything_together(
 ) -> None:
     lake, years = Lake(tmp_path), YearRange(2008, 2026)
     for year in listed_years:
-        after, before = (None if at is None else datetime.fromtimestamp(at, UTC) for at in year_window(year, years))
+        after, before = (
+            None if at is None else datetime.fromtimestamp(at, UTC) for at in year_window(year, year, years)
+        )
         rows = [activity(year, f"{year}-07-01T06:00:00Z")] if year >= 2011 else []
         listed(lake, rows, mode="year", after=after, before=before, years=years)
     assert later_first_year(lake, 2008) == later

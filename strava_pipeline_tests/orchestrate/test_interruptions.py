@@ -196,11 +196,6 @@ def test_an_error_before_the_first_asset_is_the_error_that_is_told(rig: Rig) -> 
     rig.assert_true_to_source()
 
 
-def test_a_run_of_several_years_in_the_mode_of_one_is_refused(rig: Rig) -> None:
-    with pytest.raises(PipelineError, match="one year a run"):
-        rig.do("backfill", [2025, 2026])
-
-
 def _hear_signals() -> None:
     """As in a terminal, whatever those who run the tests have ignored (nohup, a background job)."""
     for number in (signal.SIGHUP, signal.SIGINT):

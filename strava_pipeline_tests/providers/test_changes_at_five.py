@@ -72,7 +72,7 @@ class Services:
     def pull(self) -> None:
         run, options = self.run(), ListingOptions(mode="incremental", per_page=200, days=60)
         strava = StravaSource(self.settings, run)
-        pull_listing(run, strava, options, None)
+        pull_listing(run, strava, options, [])
         for name in self.services:
             list_provider_activities(run, ProviderSource(name, self.settings, run), options, YEARS, asset="listing")
         self.merge(run)

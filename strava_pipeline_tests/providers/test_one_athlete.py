@@ -58,9 +58,9 @@ def connected(
 
 def bring(run: RunContext, settings: Settings, names: list[str]) -> None:
     everything = ListingOptions(mode="all", per_page=200, days=None)
-    pull_listing(run, StravaSource(settings, run), everything, None)
+    pull_listing(run, StravaSource(settings, run), everything, [])
     for name in names:
-        pull_activities(run, ProviderSource(name, settings, run), everything, None)
+        pull_activities(run, ProviderSource(name, settings, run), everything, [])
     make_shards(run, YEARS, is_last=True)
     with reading(run.lake):
         merge_listed(run, YEARS)

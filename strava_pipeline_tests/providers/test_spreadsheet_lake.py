@@ -205,7 +205,7 @@ def test_a_person_confirms_what_an_unchanged_table_lacks(world: World) -> None:
         run,
         ProviderSource("spreadsheet", world.settings, run),
         ListingOptions(mode="all", per_page=None, days=None),
-        None,
+        [],
     )
     merge_listed(run, YEARS, allow_shrink=True)
     assert len(world.names()) == 10

@@ -112,7 +112,7 @@ def _apply(
             found = apply_at(run, provider, connect, states, most=most, details=details, holds=holds, tick=advance)
             if found.results and is_whole(provider):
                 try:
-                    pull_activities(run, sources.source(provider), ListingOptions(mode="all"), None)
+                    pull_activities(run, sources.source(provider), ListingOptions(mode="all"), ())
                 except PipelineError as error:  # what was written is written
                     found.problem = found.problem or str(error)
             ending.stopped, ending.problem = found.stopped, found.problem
