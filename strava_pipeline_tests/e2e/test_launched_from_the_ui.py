@@ -28,7 +28,6 @@ SAYS = {  # what a run says that can't do its work so
     "backfill without years": "MisuseError: The job backfill works on years that a person chooses",
     "change_settings without years": "MisuseError: Nothing was chosen, so nothing was written.",
     "change_settings of a year": "MisuseError: Nothing was chosen, so nothing was written.",
-    "reconcile without years": 'PipelineError: The mode "year" lists one year a run',
 }
 RED = """() => [...document.querySelectorAll("body *")].filter(each => {
   const [red, green, blue] = getComputedStyle(each).color.match(/[\\d.]+/g).map(Number);
