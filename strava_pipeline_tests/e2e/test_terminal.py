@@ -48,7 +48,7 @@ def test_ctrl_c_while_it_waits_says_in_one_line_what_is_kept(make_rig: Make) -> 
         code = terminal.read_to_the_end(after_each=lambda: terminal.press(next(again, b"")))
         assert code == 130, terminal.seen
         assert not terminal.has_children()
-    after = re.split(r"Waiting \d+ s\.", terminal.seen)[-1].replace("^C", "")
+    after = re.split(r"Waiting \d+ min\.", terminal.seen)[-1].replace("^C", "")
     told = [line.strip() for line in re.split(r"[\r\n]+", after) if line.strip() and "Fetching details" not in line]
     assert told == ["Interrupted. What was fetched is kept; the same command goes on from there."]
     with rig.instance() as instance:
