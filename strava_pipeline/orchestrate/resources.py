@@ -90,7 +90,7 @@ def run_resource(settings: Settings, progress_of: ProgressOf | None = None) -> d
                 if context.instance is not None:
                     _tag(context.instance, run, context_of_run.lake)
                 if run.job_name not in (*STEP_JOBS, REBUILD_JOB):
-                    bring_up_to_date(context_of_run, settings)
+                    context_of_run = bring_up_to_date(context_of_run, settings)
                 if run.job_name == REBUILD_JOB or (run.job_name in PULLING_JOBS and _lists(run)):
                     held.enter_context(
                         locked(context_of_run.lake, FLOW_LOCK, who=who, tell=context_of_run.progress.say)

@@ -24,6 +24,10 @@ if TYPE_CHECKING:
 
 
 TRIPS, TRIP_COUNT = "trips", 300
+TRIPS_FOLLOW = (
+    "Now a product's {trips} encrypted trips. {damaged} of them were damaged on purpose, so that no key opens them; they are "
+    "named each time trips are read:"
+)
 REPORT = "report.html"
 MARK = ".made-by-strava-pipeline-demo"
 ACTIVITIES, ARCHIVED = 2000, 350  # by default; the files of an archive take longer to read than the API's answers
@@ -96,19 +100,14 @@ def _demo(folder: Path, activities: int) -> None:
         config = {name: {"mode": mode} for name, mode in listings.items()}
         run_and_report(settings, SOURCES_JOB, years=all_years(settings), config=config)
         link_all(settings)
-        print_wrapped(
-            f"Now a product's {TRIP_COUNT} encrypted trips. {TRIP_COUNT // DAMAGED_EVERY} of them were damaged on purpose, so "
-            "that no key opens them; they are named each time trips are read:"
-        )
+        print_wrapped(TRIPS_FOLLOW.format(trips=TRIP_COUNT, damaged=TRIP_COUNT // DAMAGED_EVERY))
         run_and_report(settings, TRIPS_JOB, years=all_years(settings))
         run_and_report(settings, TRIP_REPLAY_JOB, years=None)
         wire = make_wire(settings, system_clock(settings))
         calls = json.loads(wire.send("GET", f"{settings.base_url}/_emulator/calls").body)
     with snapshot(Lake(settings.data_dir)) as connection:
         years = counts_by_year(connection)
-        verdicts = dict(
-            connection.execute("SELECT verdict, count(*) FROM trip_diagnostics GROUP BY 1 ORDER BY 2 DESC").fetchall()
-        )
+        verdicts = dict(connection.execute(VERDICTS).fetchall())
         year_of = dict(
             connection.execute("SELECT source_id, year FROM activities_all WHERE source = 'strava'").fetchall()
         )
