@@ -21,7 +21,7 @@ from strava_pipeline.core.tables import (
     PROPOSED_CHANGES,
     QUARANTINE,
 )
-from strava_pipeline.lake.gold.deletions import Shrink, held_back
+from strava_pipeline.lake.gold.deletions import Shrink, absence
 from strava_pipeline.lake.gold.publish import Published
 from strava_pipeline.lake.gold.quality import (
     details_with_bronze,
@@ -198,7 +198,7 @@ def _check_gold(
         compare = partial(gold_with_shards, connection, lake, scope.years)
         more[ACTIVITIES] = [
             check_agreement(run, scope, "holds_shards", ("in_shards", "in_gold"), compare),
-            _not_shrunk(held_back(connection, lake, scope.years, run.years) if held is None else held),
+            _not_shrunk(absence(connection, lake, scope.years, run.years).held if held is None else held),
         ]
     if HISTORY in scope.checks:
         compare = partial(history_with_gold, connection, lake, scope.years)

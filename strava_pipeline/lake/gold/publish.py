@@ -147,6 +147,14 @@ def is_published(lake: Lake) -> bool:
     return read_if_usable(lake, is_current) is not False
 
 
+def is_publish_due(connection: Connection, lake: Lake) -> bool:
+    """Whether `publish` would replace the snapshot; `connection`: to the working warehouse. Changes nothing."""
+    from strava_pipeline.lake.gold.personal import differing_goals  # which reads TOML: readers of a snapshot need none
+
+    state = revision(connection), views_digest(view_files(lake))
+    return _if_readable(lake, _state) != state or bool(differing_goals(connection, lake))
+
+
 def _replace_snapshot(lake: Lake, views: Sequence[ViewFile]) -> None:
     temporary = lake.snapshot.with_name(f".{lake.snapshot.name}.tmp")
     log = log_of(temporary)

@@ -83,13 +83,16 @@ def writing(lake: Lake) -> Iterator[Connection]:
 
 
 @contextmanager
-def transaction(connection: Connection) -> Iterator[None]:
-    """All of the body or nothing: it is rolled back if it raises, as the connection may stay in use."""
+def transaction(connection: Connection, *, is_kept: bool = True) -> Iterator[None]:
+    """All of the body or nothing: it is rolled back if it raises, as the connection may stay in use.
+
+    Without `is_kept` it always is: the body only finds out what it would do.
+    """
     connection.execute("BEGIN TRANSACTION")
     try:
         with interruptible(connection):  # inside: an interrupted connection can't roll back yet
             yield
-            connection.execute("COMMIT")
+            connection.execute("COMMIT" if is_kept else "ROLLBACK")
     except BaseException:
         with suppress(duckdb.Error):  # what DuckDB has rolled back itself
             connection.execute("ROLLBACK")
