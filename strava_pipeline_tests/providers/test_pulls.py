@@ -21,7 +21,7 @@ from strava_pipeline.ingest.providers_file import ProviderChoice
 from strava_pipeline.lake.bronze.listings import listings
 from strava_pipeline.lake.gold.publish import publish
 from strava_pipeline.lake.gold.warehouse import reading
-from strava_pipeline.operations.merging_steps import merge_gold
+from strava_pipeline.operations.gold_step import merge_gold
 from strava_pipeline.operations.options import ListingOptions
 from strava_pipeline.operations.progress import Eta, LogProgress
 from strava_pipeline.operations.provider_source import ProviderSource

@@ -26,6 +26,7 @@ from strava_pipeline.operations.merging import (
     match,
     merge_listed,
     merge_versions,
+    settle,
     update_quarantine,
 )
 from strava_pipeline.operations.options import ListingOptions
@@ -89,7 +90,8 @@ class World:
         return report
 
     def merge(self, run: RunContext, years: Sequence[int] = YEARS, *, matched: bool = True) -> None:
-        make_shards(run, years, is_last=True)
+        make_shards(run, years)
+        settle(run)
         with reading(run.lake):  # opened once for all
             merge_listed(run, years)
             if matched:
