@@ -65,7 +65,7 @@ def test_the_graph_is_the_one_that_was_reviewed() -> None:
     assert SNAPSHOT.read_text() == written(), "if that is meant: make graph"
 
 
-@pytest.mark.filterwarnings("error")
+@pytest.mark.filterwarnings("error", "ignore::ResourceWarning")  # what other tests leave to be collected is not meant
 def test_nothing_warns_a_person_while_the_graph_is_loaded() -> None:
     build_defs(Settings.load(_env_file=None), code_references=True).get_repository_def()
 
