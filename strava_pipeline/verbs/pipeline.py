@@ -25,7 +25,6 @@ from strava_pipeline.verbs.options import (
     all_years,
     call_limits,
     context_without_run,
-    lake_years,
 )
 from strava_pipeline.verbs.output import echo, echo_json
 
@@ -91,6 +90,7 @@ refresh = _command_with_lookback("refresh", "Pull what is new, merge, publish; n
 def compact(as_json: AsJson = False, verbose: Verbose = False) -> None:
     """Merge shards into gold and publish."""
     from strava_pipeline.operations.compacting import years_to_compact
+    from strava_pipeline.orchestrate.job_years import lake_years
     from strava_pipeline.settings import Settings
 
     settings = Settings.load()
@@ -107,6 +107,7 @@ def compact(as_json: AsJson = False, verbose: Verbose = False) -> None:
 
 def recompact(as_json: AsJson = False, verbose: Verbose = False) -> None:
     """Merge all shards again, changed or not, and publish."""
+    from strava_pipeline.orchestrate.job_years import lake_years
     from strava_pipeline.settings import Settings
 
     settings = Settings.load()
@@ -180,8 +181,8 @@ def _pull(
     as_json: bool,
     verbose: bool,
 ) -> None:
+    from strava_pipeline.orchestrate.job_years import flow_years
     from strava_pipeline.orchestrate.jobs import DETAILS, JOBS, LISTING
-    from strava_pipeline.orchestrate.schedules import flow_years
     from strava_pipeline.settings import Settings
     from strava_pipeline.verbs.run_report import (
         Report,
@@ -224,6 +225,7 @@ def _enrich(job: str, config: dict[str, Any], *, narrow: bool, dry_run: bool, as
     from strava_pipeline.lake.bronze.listings import watermark
     from strava_pipeline.lake.paths import Lake
     from strava_pipeline.operations.years import year_range
+    from strava_pipeline.orchestrate.job_years import lake_years
     from strava_pipeline.orchestrate.jobs import DETAILS, JOBS
     from strava_pipeline.settings import Settings
     from strava_pipeline.verbs.run_report import Report, exit_if_stopped, run_and_report

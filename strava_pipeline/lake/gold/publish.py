@@ -24,14 +24,13 @@ import duckdb
 
 from strava_pipeline.core.errors import NothingPublishedError, PipelineError, UnusableSnapshotError
 from strava_pipeline.lake.files import sync_folder
+from strava_pipeline.lake.gold.sessions import INTERRUPTIBLE, first_line, interruptible, is_of_a_file
 from strava_pipeline.lake.gold.warehouse import (
     REBUILDING,
     Connection,
     attach,
     exclusively,
-    first_line,
     has_other_views,
-    interruptible,
     is_marked,
     is_outdated,
     note,
@@ -56,12 +55,6 @@ _CLOSED = {  # no extension, so no secret type and no network
     "autoload_known_extensions": "false",
     "allow_persistent_secrets": "false",
 }
-_DAMAGE = (
-    duckdb.IOException,
-    duckdb.FatalException,
-    duckdb.InternalException,
-    duckdb.SerializationException,
-)  # of a file that is none of DuckDB's, or whose pages are damaged
 Object = tuple[str, str, str, str, str]  # kind, database, schema, name, what it was made as
 
 
@@ -213,7 +206,9 @@ def damage_named(lake: Lake) -> Iterator[None]:
     """UnusableSnapshotError where the body comes upon damage within the snapshot's file."""
     try:
         yield
-    except _DAMAGE as error:
+    except duckdb.Error as error:
+        if not is_of_a_file(error):
+            raise
         raise damaged(lake, error) from error
 
 
@@ -227,6 +222,7 @@ def snapshot(lake: Lake) -> Iterator[Connection]:
         raise damaged(lake, error) from error
     try:
         connection.execute("SET TimeZone = 'UTC'")
+        connection.execute(INTERRUPTIBLE)
         with interruptible(connection):
             yield connection
     finally:
