@@ -29,7 +29,7 @@ AIMS = {  # the most, as a multiple of the imports and of the floor
     "goals check": (READING, None),
     "status": (READING, None),
     "doctor": (READING, None),
-    "doctor, with an instance to ask": (None, None),
+    "doctor, with an instance to ask": (0.9, None),
     FLOW: (3.2, 1.7),
     COMPACT: (2.7, 1.4),
 }
