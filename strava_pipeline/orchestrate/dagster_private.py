@@ -68,9 +68,6 @@ if TYPE_CHECKING:  # mypy's view of the table below
     from dagster._core.types.loadable_target_origin import LoadableTargetOrigin as LoadableTargetOrigin
     from dagster._core.workspace.context import WorkspaceProcessContext as WorkspaceProcessContext
     from dagster._core.workspace.load_target import WorkspaceFileTarget as WorkspaceFileTarget
-    from dagster._daemon.controller import (
-        DEFAULT_DAEMON_HEARTBEAT_TOLERANCE_SECONDS as DEFAULT_DAEMON_HEARTBEAT_TOLERANCE_SECONDS,
-    )
     from dagster._grpc.impl import core_execute_run as core_execute_run
     from dagster._serdes.config_class import ConfigurableClassData as ConfigurableClassData
     from dagster._utils import get_run_crash_explanation as get_run_crash_explanation
@@ -153,7 +150,6 @@ _REASONS: dict[str, dict[str, list[str]]] = {
             "InstigatorTick",
             "InstigatorType",
         ],
-        "dagster._daemon.controller": ["DEFAULT_DAEMON_HEARTBEAT_TOLERANCE_SECONDS"],
         "dagster._utils.schedules": [
             "cron_string_iterator",
             "get_latest_completed_cron_tick",

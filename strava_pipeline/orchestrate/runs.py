@@ -12,7 +12,7 @@ import dagster as dg
 from dagster import DagsterRunStatus
 
 from strava_pipeline.lake.files import sweep_unfinished
-from strava_pipeline.lake.locks import forget_run, has_died, is_live, runs_with_lock_file
+from strava_pipeline.lake.locks import forget_run, is_live, runs_that_died
 from strava_pipeline.lake.notifications import notify
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.requests import end_request
@@ -145,8 +145,8 @@ def fail_dead_runs(instance: dg.DagsterInstance, lake: Lake) -> list[str]:
 
     Files that they left half written are removed. A run may have died before this instance had a record of it.
     """
-    dead_ids = _dead_ids(lake)
-    dead = _unfinished(instance, dead_ids)
+    dead_ids = runs_that_died(lake)
+    dead = unfinished(instance, dead_ids)
     for run in dead:
         _report_as_died(instance, lake, run)
     sweep_unfinished(lake.data_dir if dead_ids else lake.state)
@@ -163,16 +163,8 @@ def _report_as_died(instance: dg.DagsterInstance, lake: Lake, run: dg.DagsterRun
     notify(lake, "warning", message, datetime.now(UTC), about=run.run_id, run_id=run.run_id)
 
 
-def dead_runs(instance: dg.DagsterInstance, lake: Lake) -> list[str]:
-    """What `fail_dead_runs` would report; nothing is changed."""
-    return [run.run_id for run in _unfinished(instance, _dead_ids(lake))]
-
-
-def _dead_ids(lake: Lake) -> list[str]:
-    return [run_id for run_id in runs_with_lock_file(lake) if has_died(lake, run_id)]
-
-
-def _unfinished(instance: dg.DagsterInstance, run_ids: list[str]) -> list[dg.DagsterRun]:
+def unfinished(instance: dg.DagsterInstance, run_ids: list[str]) -> list[dg.DagsterRun]:
+    """Those of the runs that the records know and that are not over by them."""
     return [run for run in map(instance.get_run_by_id, run_ids) if run is not None and not run.is_finished]
 
 
