@@ -16,6 +16,7 @@ from strava_pipeline.ingest.clock import ServerClock, machine_clock
 from strava_pipeline.lake.bronze.listing import begin_listing
 from strava_pipeline.lake.bronze.manifests import Window
 from strava_pipeline.lake.gold.warehouse import reading
+from strava_pipeline.lake.shards import shard_files
 from strava_pipeline.operations import provider_source
 from strava_pipeline.operations.feeds import pull_activities
 from strava_pipeline.operations.merging import (
@@ -73,22 +74,32 @@ class World:
         clock = machine_clock(now=self.subject.clock.now)
         return run_context(self.settings, LogProgress(logging.getLogger("run")), run_id=f"run-{self.runs}", clock=clock)
 
+    def listed(self, mode: Any = "all", year: int | None = None, per_page: int = 2) -> PullReport:
+        """Pull activities into bronze, and leave it at that."""
+        return self._list(self.run(), mode, year, per_page)
+
     def pull(
         self, mode: Any = "all", year: int | None = None, per_page: int = 2, *, matched: bool = True
     ) -> PullReport:
+        """Pull activities and merge them."""
         run = self.run()
-        source = ProviderSource(self.subject.name, self.settings, run)
-        report = pull_activities(run, source, ListingOptions(mode=mode, per_page=per_page, days=None), year)
+        report = self._list(run, mode, year, per_page)
         self.merge(run, matched=matched)
         return report
 
+    def _list(self, run: RunContext, mode: Any, year: int | None, per_page: int) -> PullReport:
+        source = ProviderSource(self.subject.name, self.settings, run)
+        return pull_activities(run, source, ListingOptions(mode=mode, per_page=per_page, days=None), year)
+
     def merge(self, run: RunContext, *, matched: bool = True) -> None:
+        """What the steps of a run do with what it listed. Years without a shard are passed over, for there is nothing to be done."""
         make_shards(run, YEARS, is_last=True)
+        years = [year for year in YEARS if shard_files(run.lake, year)]
         with reading(run.lake):  # opened once for all
-            merge_listed(run, YEARS)
+            merge_listed(run, years)
             if matched:
                 match(run)
-            merge_versions(run, YEARS)
+            merge_versions(run, years)
 
     def fetch_files(self, auto_files: bool = True) -> StepReport:
         """Fetch files, and merge what they hold as the steps of a run do."""
