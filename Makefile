@@ -56,7 +56,7 @@ $(READY): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
 	@touch $(READY)
 
-demo: $(READY) ## Try everything on twelve years of a made-up athlete, in demo/.
+demo: $(READY) ## Try it all on twelve years of a made-up athlete, in demo/.
 	$(CLI) demo $(ARGS)
 
 demo-archive: $(READY) ## The same athlete out of an archive as Strava mails it, without the API, in demo/.
@@ -64,6 +64,103 @@ demo-archive: $(READY) ## The same athlete out of an archive as Strava mails it,
 
 dev: $(READY) ## Dagster's UI and daemon on http://127.0.0.1:3000; with DEMO=1 on the demo's instance.
 	$(CLI) dev --port $(PORT) $(if $(DEMO),--demo) $(ARGS)
+
+.PHONY: build flow-now flow-latest clean-logs service-down service-restart service-status service-logs service-exec service-time \
+	service-install schedule-build schedule-up schedule-down schedule-restart schedule-logs schedule-ps schedule-exec \
+	schedule-time schedule-doctor schedule-shell
+
+# A line for each command: the recipes stand below, several commands to a recipe.
+
+##@ Start here
+
+auth: ## Log in to Strava.
+flow: ## The daily run: pull, merge, fetch recent details, publish.
+flow-backfill: ## Pull everything, merge, fetch every detail, publish.
+import: ## Import Strava's archive, folders and files; no call.
+status: ## Login, budget, what is in the warehouse, what is missing.
+sql: ## Query the warehouse in SQL: make sql Q="SELECT sum(distance) / 1000 FROM activities".
+sql-%: $(READY) ## The same without a slash in it: make sql-"SELECT count(*) FROM activities".
+	@$(CLI) sql "$*"
+dashboard: ## Your activities in a browser, on this machine alone.
+doctor: ## Check this machine, and show how to fix each problem.
+flow-now: ## The same as flow.
+
+##@ Fetch from Strava
+
+plan: ## Calls and days that a backfill takes, by year; makes no call.
+run: ## Pull new activities, and the lookback window again.
+run-lite: ## Pull new activities, without a lookback.
+run-all: ## Pull every activity, from the first one on.
+refresh: ## Pull new activities, merge, publish; no details.
+backfill: ## Pull whole years again and fetch their details, one run per year.
+reconcile: ## Compare whole years with Strava: deletions, edits, late uploads.
+enrich: ## Fetch details of the recent window, or of chosen activities.
+enrich-all: ## Fetch every detail that is missing or was edited.
+streams: ## Fetch tracks from Strava, one call each, with spare calls.
+profile: ## Fetch the athlete and all gear again.
+quarantine: ## Activities whose detail always fails: list, retry, drop.
+
+##@ Several services
+
+providers: ## Services besides Strava: list, status, login, pull, gear.
+sync-month: ## Pull a month from all services, compare, propose changes.
+changes: ## Changes at services: list, show, approve, reject, apply, undo.
+calendar: ## By month: what each service has, and where services differ.
+matches: ## Activities from several sources: list, explain, join, split.
+
+##@ The warehouse
+
+compact: ## Merge shards into gold and publish.
+recompact: ## Merge all shards again, changed or not.
+rebuild: ## Rebuild shards and the warehouse from bronze, without a call.
+duck: ## A SQL prompt on the published warehouse.
+schema: ## Tables and columns, with units and meanings.
+export: ## An activity as a file: GPX, TCX, CSV, Parquet, or the original.
+archive: ## Compare Strava's archive with the warehouse, field by field.
+purge: ## Delete all of the athlete's data here and the login, for good.
+
+##@ Look
+
+insights: ## A year: totals, goals and pace, records, streaks, gear, training load.
+report: ## A year as one HTML page: charts, calendar, months, records.
+goals: ## Your goals in goals.toml: check them.
+trips: ## Trips recorded by phones, and car trips recognised from pings.
+notifications: ## What you should know of: list, read, clear.
+logs: ## Logs of runs: the newest one, or remove old ones.
+flow-latest: ## The newest log of a run.
+clean-logs: ## Remove the logs of all days but today; others: make clean-logs ARGS="--days 7".
+
+##@ Serve
+
+serve: ## Run the web intake: it receives webhook events and phones' pings.
+subscription: ## Strava's webhook subscription: create, view, delete.
+webhooks: ## Webhook events: process them now, or replay some of Strava's.
+emulator: ## Run an emulated Strava on your own machine.
+
+##@ The service
+
+service: ## Dagster's UI and daemon in the background, through reboots; without ARGS as service-status.
+service-up: ## Start it, with the web intake where there is anything to take in; another port: PORT=3001.
+service-down: ## End it; runs at work are interrupted and go on next time.
+service-restart: ## End it and start it again, with the present settings.
+service-status: ## Whether it is alive, and when each schedule ticks.
+service-logs: ## What the scheduler says.
+service-exec: ## A flow at once.
+service-time: ## The next daily runs, in their zone.
+service-install: ## A unit for systemd or an agent for launchd: there after a reboot, too.
+
+##@ The container, where one runs on this machine, else the service; each says which
+
+schedule-build: ## make image, or make install.
+schedule-up: ## Start the service; a container is started by `docker compose up -d`.
+schedule-down: ## End it; runs at work are interrupted and go on next time.
+schedule-restart: ## End it and start it again.
+schedule-logs: ## What the scheduler says.
+schedule-exec: ## A flow at once.
+schedule-time: ## The next daily runs, in their zone.
+schedule-ps: ## Whether it is alive, and when each schedule ticks.
+schedule-doctor: ## What is wrong, and how to fix it.
+schedule-shell: ## A shell that finds the commands.
 
 ##@ Develop
 
@@ -122,97 +219,6 @@ screenshots: $(READY) ## Take docs/pictures/ again from the demo's dashboard and
 
 clean: ## Remove .venv, caches and the demo; never data/, secrets/ or logs/.
 	rm -rf $(VENV) demo .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .coverage htmlcov *.egg-info
-
-.PHONY: build flow-now flow-latest clean-logs service-down service-restart service-status service-logs service-exec service-time \
-	service-install schedule-build schedule-up schedule-down schedule-restart schedule-logs schedule-ps schedule-exec \
-	schedule-time schedule-doctor schedule-shell
-
-# A line for each command: the recipes stand below, several commands to a recipe.
-
-##@ Commands: start here
-
-auth: ## Log in to Strava.
-status: ## Login, budget, what is in the warehouse, what is missing.
-doctor: ## Check this machine, and show how to fix each problem.
-plan: ## Calls and days that a backfill takes, by year; makes no call.
-
-##@ Commands: pipeline
-
-flow: ## The daily run: pull, merge, fetch recent details, publish.
-flow-backfill: ## Pull everything, merge, fetch every detail, publish.
-backfill: ## Pull whole years again and fetch their details, one run per year.
-reconcile: ## Compare whole years with Strava: deletions, edits, late uploads.
-run: ## Pull new activities, and the lookback window again.
-run-lite: ## Pull new activities, without a lookback.
-run-all: ## Pull every activity, from the first one on.
-compact: ## Merge shards into gold and publish.
-recompact: ## Merge all shards again, changed or not.
-rebuild: ## Rebuild shards and the warehouse from bronze, without a call.
-enrich: ## Fetch details of the recent window, or of chosen activities.
-enrich-all: ## Fetch every detail that is missing or was edited.
-quarantine: ## Activities whose detail always fails: list, retry, drop.
-streams: ## Fetch tracks from Strava, one call each, with spare calls.
-import: ## Import Strava's archive, folders and files; no call.
-refresh: ## Pull new activities, merge, publish; no details.
-profile: ## Fetch the athlete and all gear again.
-providers: ## Services besides Strava: list, status, login, pull, gear.
-changes: ## Changes at services: list, show, approve, reject, apply, undo.
-sync-month: ## Pull a month from all services, compare, propose changes.
-flow-now: ## The same as flow.
-
-##@ Commands: look
-
-calendar: ## By month: what each service has, and where services differ.
-duck: ## A SQL prompt on the published warehouse.
-schema: ## Tables and columns, with units and meanings.
-insights: ## A year: totals, goals and pace, records, streaks, gear, training load.
-export: ## An activity as a file: GPX, TCX, CSV, Parquet, or the original.
-report: ## A year as one HTML page: charts, calendar, months, records.
-goals: ## Your goals in goals.toml: check them.
-matches: ## Activities from several sources: list, explain, join, split.
-logs: ## Logs of runs: the newest one, or remove old ones.
-notifications: ## What you should know of: list, read, clear.
-archive: ## Compare Strava's archive with the warehouse, field by field.
-trips: ## Trips recorded by phones, and car trips recognised from pings.
-sql: ## Query the published warehouse: make sql Q="SELECT sum(distance) / 1000 FROM activities".
-sql-%: $(READY) ## The same without a slash in it: make sql-"SELECT count(*) FROM activities".
-	@$(CLI) sql "$*"
-flow-latest: ## The newest log of a run.
-clean-logs: ## Remove the logs of all days but today; others: make clean-logs ARGS="--days 7".
-
-##@ Commands: serve
-
-dashboard: ## Your activities in a browser, on this machine alone.
-serve: ## Run the web intake: it receives webhook events and phones' pings.
-subscription: ## Strava's webhook subscription: create, view, delete.
-webhooks: ## Webhook events: process them now, or replay some of Strava's.
-purge: ## Delete all of the athlete's data here and the login, for good.
-emulator: ## Run an emulated Strava on your own machine.
-
-##@ Commands: the service
-
-service: ## Dagster's daemon and UI in the background: as service-status.
-service-up: ## Start it, with the web intake where there is anything to take in; another port: PORT=3001.
-service-down: ## End it; runs at work are interrupted and go on next time.
-service-restart: ## End it and start it again, with the present settings.
-service-status: ## Whether it is alive, and when each schedule ticks.
-service-logs: ## What the scheduler says.
-service-exec: ## A flow at once.
-service-time: ## The next daily runs, in their zone.
-service-install: ## A unit for systemd or an agent for launchd: there after a reboot, too.
-
-##@ Commands: the container, where one runs on this machine, else the service; each says which
-
-schedule-build: ## make image, or make install.
-schedule-up: ## Start the service; a container is started by `docker compose up -d`.
-schedule-down: ## End it; runs at work are interrupted and go on next time.
-schedule-restart: ## End it and start it again.
-schedule-logs: ## What the scheduler says.
-schedule-exec: ## A flow at once.
-schedule-time: ## The next daily runs, in their zone.
-schedule-ps: ## Whether it is alive, and when each schedule ticks.
-schedule-doctor: ## What is wrong, and how to fix it.
-schedule-shell: ## A shell that finds the commands.
 
 auth status doctor profile duck schema dashboard serve purge emulator: $(READY)
 	$(CLI) $@ $(ARGS)

@@ -15,75 +15,69 @@ from strava_pipeline.verbs.output import echo
 
 INTERRUPTED = 130  # a shell's code for Ctrl-C
 
-# command → (module in verbs/, function or app with subcommands, one line of help, panel)
-COMMANDS: dict[str, tuple[str, str, str, str]] = {
-    "demo": ("demo", "demo", "Try everything on twelve years of a made-up athlete, in demo/.", "Start here"),
-    "auth": ("auth", "auth", "Log in to Strava.", "Start here"),
-    "status": ("status", "status", "Login, budget, what is in the warehouse, what is missing.", "Start here"),
-    "doctor": ("doctor", "doctor", "Check this machine, and show how to fix each problem.", "Start here"),
-    "plan": ("plan", "plan", "Calls and days that a backfill takes, by year; makes no call.", "Start here"),
-    "flow": ("pipeline", "flow", "The daily run: pull, merge, fetch recent details, publish.", "Pipeline"),
-    "flow-backfill": ("pipeline", "flow_backfill", "Pull everything, merge, fetch every detail, publish.", "Pipeline"),
-    "backfill": (
-        "whole_years",
-        "backfill",
-        "Pull whole years again and fetch their details, one run per year.",
-        "Pipeline",
-    ),
-    "reconcile": (
-        "whole_years",
-        "reconcile",
-        "Compare whole years with Strava: deletions, edits, late uploads.",
-        "Pipeline",
-    ),
-    "run": ("pipeline", "run", "Pull new activities, and the lookback window again.", "Pipeline"),
-    "run-lite": ("pipeline", "run_lite", "Pull new activities, without a lookback.", "Pipeline"),
-    "run-all": ("pipeline", "run_all", "Pull every activity, from the first one on.", "Pipeline"),
-    "compact": ("pipeline", "compact", "Merge shards into gold and publish.", "Pipeline"),
-    "recompact": ("pipeline", "recompact", "Merge all shards again, changed or not.", "Pipeline"),
-    "rebuild": ("pipeline", "rebuild", "Rebuild shards and the warehouse from bronze, without a call.", "Pipeline"),
-    "enrich": ("pipeline", "enrich", "Fetch details of the recent window, or of chosen activities.", "Pipeline"),
-    "enrich-all": ("pipeline", "enrich_all", "Fetch every detail that is missing or was edited.", "Pipeline"),
-    "quarantine": ("quarantine", "quarantine", "Activities whose detail always fails: list, retry, drop.", "Pipeline"),
-    "streams": ("whole_years", "streams", "Fetch tracks from Strava, one call each, with spare calls.", "Pipeline"),
-    "import": ("import_", "import_", "Import Strava's archive, folders and files; no call.", "Pipeline"),
-    "refresh": ("pipeline", "refresh", "Pull new activities, merge, publish; no details.", "Pipeline"),
-    "profile": ("pipeline", "profile", "Fetch the athlete and all gear again.", "Pipeline"),
-    "providers": ("providers", "providers", "Services besides Strava: list, status, login, pull, gear.", "Pipeline"),
-    "changes": ("changes", "changes", "Changes at services: list, show, approve, reject, apply, undo.", "Pipeline"),
-    "sync-month": ("months", "sync_month", "Pull a month from all services, compare, propose changes.", "Pipeline"),
-    "calendar": ("months", "calendar", "By month: what each service has, and where services differ.", "Look"),
-    "sql": ("query", "sql", "Query the published warehouse.", "Look"),
-    "duck": ("query", "duck", "A SQL prompt on the published warehouse.", "Look"),
-    "schema": ("query", "schema", "Tables and columns, with units and meanings.", "Look"),
-    "insights": (
-        "insights",
-        "insights",
-        "A year: totals, goals and pace, records, streaks, gear, training load.",
-        "Look",
-    ),
-    "report": ("insights", "report", "A year as one HTML page: charts, calendar, months, records.", "Look"),
-    "export": ("export", "export", "An activity as a file: GPX, TCX, CSV, Parquet, or the original.", "Look"),
-    "goals": ("insights", "goals", "Your goals in goals.toml: check them.", "Look"),
-    "matches": ("matches", "matches", "Activities from several sources: list, explain, join, split.", "Look"),
-    "logs": ("pipeline", "logs", "Logs of runs: the newest one, or remove old ones.", "Look"),
-    "notifications": ("notifications", "notifications", "What you should know of: list, read, clear.", "Look"),
-    "archive": ("archive", "archive", "Compare Strava's archive with the warehouse, field by field.", "Look"),
-    "trips": ("trips", "trips", "Trips recorded by phones, and car trips recognised from pings.", "Look"),
-    "dev": ("service", "dev", "Run Dagster's UI and daemon in this terminal.", "Serve"),
-    "service": ("service", "service", "Run them in the background, through closed terminals and reboots.", "Serve"),
-    "dashboard": ("dashboard", "dashboard", "Your activities in a browser, on this machine alone.", "Serve"),
-    "serve": ("intake", "serve", "Run the web intake: it receives webhook events and phones' pings.", "Serve"),
-    "subscription": (
-        "intake",
-        "subscription",
-        "Strava's webhook subscription: create, view, delete.",
-        "Serve",
-    ),
-    "webhooks": ("webhooks", "webhooks", "Webhook events: process them now, or replay some of Strava's.", "Serve"),
-    "purge": ("purge", "purge", "Delete all of the athlete's data here and the login, for good.", "Serve"),
-    "emulator": ("emulator", "emulator", "Run an emulated Strava on your own machine.", "Serve"),
+# command → (module in verbs/, function or app with subcommands, one line of help), by subject; first what everybody needs, in the
+# order of use
+SUBJECTS: dict[str, dict[str, tuple[str, str, str]]] = {
+    "Start here": {
+        "demo": ("demo", "demo", "Try it all on twelve years of a made-up athlete, in demo/."),
+        "auth": ("auth", "auth", "Log in to Strava."),
+        "flow": ("pipeline", "flow", "The daily run: pull, merge, fetch recent details, publish."),
+        "flow-backfill": ("pipeline", "flow_backfill", "Pull everything, merge, fetch every detail, publish."),
+        "import": ("import_", "import_", "Import Strava's archive, folders and files; no call."),
+        "status": ("status", "status", "Login, budget, what is in the warehouse, what is missing."),
+        "sql": ("query", "sql", "Query the warehouse in SQL."),
+        "dashboard": ("dashboard", "dashboard", "Your activities in a browser, on this machine alone."),
+        "service": ("service", "service", "Dagster's UI and daemon in the background, through reboots."),
+        "doctor": ("doctor", "doctor", "Check this machine, and show how to fix each problem."),
+    },
+    "Fetch from Strava": {
+        "plan": ("plan", "plan", "Calls and days that a backfill takes, by year; makes no call."),
+        "run": ("pipeline", "run", "Pull new activities, and the lookback window again."),
+        "run-lite": ("pipeline", "run_lite", "Pull new activities, without a lookback."),
+        "run-all": ("pipeline", "run_all", "Pull every activity, from the first one on."),
+        "refresh": ("pipeline", "refresh", "Pull new activities, merge, publish; no details."),
+        "backfill": ("whole_years", "backfill", "Pull whole years again and fetch their details, one run per year."),
+        "reconcile": ("whole_years", "reconcile", "Compare whole years with Strava: deletions, edits, late uploads."),
+        "enrich": ("pipeline", "enrich", "Fetch details of the recent window, or of chosen activities."),
+        "enrich-all": ("pipeline", "enrich_all", "Fetch every detail that is missing or was edited."),
+        "streams": ("whole_years", "streams", "Fetch tracks from Strava, one call each, with spare calls."),
+        "profile": ("pipeline", "profile", "Fetch the athlete and all gear again."),
+        "quarantine": ("quarantine", "quarantine", "Activities whose detail always fails: list, retry, drop."),
+    },
+    "Several services": {
+        "providers": ("providers", "providers", "Services besides Strava: list, status, login, pull, gear."),
+        "sync-month": ("months", "sync_month", "Pull a month from all services, compare, propose changes."),
+        "changes": ("changes", "changes", "Changes at services: list, show, approve, reject, apply, undo."),
+        "calendar": ("months", "calendar", "By month: what each service has, and where services differ."),
+        "matches": ("matches", "matches", "Activities from several sources: list, explain, join, split."),
+    },
+    "The warehouse": {
+        "compact": ("pipeline", "compact", "Merge shards into gold and publish."),
+        "recompact": ("pipeline", "recompact", "Merge all shards again, changed or not."),
+        "rebuild": ("pipeline", "rebuild", "Rebuild shards and the warehouse from bronze, without a call."),
+        "duck": ("query", "duck", "A SQL prompt on the published warehouse."),
+        "schema": ("query", "schema", "Tables and columns, with units and meanings."),
+        "export": ("export", "export", "An activity as a file: GPX, TCX, CSV, Parquet, or the original."),
+        "archive": ("archive", "archive", "Compare Strava's archive with the warehouse, field by field."),
+        "purge": ("purge", "purge", "Delete all of the athlete's data here and the login, for good."),
+    },
+    "Look": {
+        "insights": ("insights", "insights", "A year: totals, goals and pace, records, streaks, gear, training load."),
+        "report": ("insights", "report", "A year as one HTML page: charts, calendar, months, records."),
+        "goals": ("insights", "goals", "Your goals in goals.toml: check them."),
+        "trips": ("trips", "trips", "Trips recorded by phones, and car trips recognised from pings."),
+        "notifications": ("notifications", "notifications", "What you should know of: list, read, clear."),
+        "logs": ("pipeline", "logs", "Logs of runs: the newest one, or remove old ones."),
+    },
+    "Serve": {
+        "dev": ("service", "dev", "Run Dagster's UI and daemon in this terminal."),
+        "serve": ("intake", "serve", "Run the web intake: it receives webhook events and phones' pings."),
+        "subscription": ("intake", "subscription", "Strava's webhook subscription: create, view, delete."),
+        "webhooks": ("webhooks", "webhooks", "Webhook events: process them now, or replay some of Strava's."),
+        "emulator": ("emulator", "emulator", "Run an emulated Strava on your own machine."),
+    },
 }
+COMMANDS = {name: command for commands in SUBJECTS.values() for name, command in commands.items()}
 
 # names under which engineers of trip products know these commands (docs/trips.md) → the words that are typed here
 ALIASES: dict[str, tuple[str, ...]] = {
@@ -111,10 +105,10 @@ class LazyCommands(TyperGroup):
         return list(COMMANDS)
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
-        if cmd_name not in COMMANDS:
-            return None
-        _, _, text, panel = COMMANDS[cmd_name]
-        return typer.main.get_command(_listed(cmd_name, text, panel))
+        for subject, commands in SUBJECTS.items():
+            if cmd_name in commands:
+                return typer.main.get_command(_listed(cmd_name, commands[cmd_name][2], subject))
+        return None
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         if (under := tuple(args[:2])) in SUBCOMMANDS:
@@ -130,7 +124,7 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
-    epilog=f"A command's own options: strava-pipeline help COMMAND. Other names of `trips activity …`: {', '.join(ALIASES)}.",
+    epilog="A command's own options: strava-pipeline help COMMAND.",
 )
 
 
@@ -148,7 +142,7 @@ def strava_pipeline(
         bool, typer.Option("--version", is_eager=True, callback=_show_version, help="Show the version and exit.")
     ] = False,
 ) -> None:
-    """Everything you ever recorded, in one DuckDB warehouse on your own disk, kept true to Strava."""
+    """Everything you ever recorded, at Strava and elsewhere, in one DuckDB warehouse on your own disk."""
 
 
 def main() -> None:
@@ -193,7 +187,7 @@ def _owner_hint(error: OSError) -> str:
 
 
 def _loaded(name: str) -> Any:
-    module, function, _, _ = COMMANDS[name]
+    module, function, _ = COMMANDS[name]
     return _command(name, module, function)
 
 

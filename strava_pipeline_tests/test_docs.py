@@ -11,7 +11,7 @@ import duckdb
 import pytest
 import typer
 
-from strava_pipeline.cli import ALIASES, COMMANDS, app
+from strava_pipeline.cli import ALIASES, COMMANDS, SUBJECTS, app
 from strava_pipeline.core.tables import PARQUET_TABLES, Table
 from strava_pipeline.lake.gold.warehouse import reading
 from strava_pipeline.lake.paths import Lake
@@ -55,9 +55,14 @@ def test_the_readme_names_the_command_that_runs_the_tests() -> None:
 
 
 def test_every_command_is_listed_with_its_line_of_help() -> None:
-    text = (REPO / "docs" / "commands.md").read_text(encoding="utf-8").partition("\n## ")[0]
-    listed = re.findall(r"^\| `([a-z-]+)` \| (.+) \|$", text, re.MULTILINE)
-    assert listed == [(name, text) for name, (_, _, text, _) in COMMANDS.items()]
+    page = (REPO / "docs" / "commands.md").read_text(encoding="utf-8").partition("\n## ")[0]
+    listed = re.findall(r"^(?:### (.+)|\| `([a-z-]+)` \| (.+) \|)$", page, re.MULTILINE)
+    of_code = [
+        row
+        for subject, commands in SUBJECTS.items()
+        for row in [(subject, "", ""), *(("", name, text) for name, (_, _, text) in commands.items())]
+    ]
+    assert listed == of_code
 
 
 def test_every_setting_is_listed_with_its_default(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -254,3 +259,5 @@ def test_make_help_describes_every_target_and_every_command_is_one() -> None:
     rules = re.findall(r"^([a-z][a-z %-]*):(?!=)", makefile, re.MULTILINE)
     assert (phony | {name for names in rules for name in names.split()}) - described == set()
     assert set(COMMANDS) - described == set()
+    headings = re.findall(r"^##@ (.+)$", makefile, re.MULTILINE)
+    assert [heading for heading in headings if heading in SUBJECTS] == [*SUBJECTS]

@@ -5,6 +5,7 @@ activity is that of its local start, up to 14 hours apart, so the window of a ye
 the standard library is imported: commands that only read need this module.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -36,11 +37,22 @@ class YearRange:
         return min(max(year, self.first), self.newest)
 
 
-def year_window(year: int, years: YearRange) -> tuple[int | None, int | None]:
-    """(after, before) that hold the local year; the first partition has no start and the newest no end."""
-    after = None if year <= years.first else int((_new_year(year) - _MARGIN).timestamp())
-    before = None if year >= years.newest else int((_new_year(year + 1) + _MARGIN).timestamp())
+def year_window(first: int, last: int, years: YearRange) -> tuple[int | None, int | None]:
+    """(after, before) that hold the local years from one to another; the first partition has no start, the newest no end."""
+    after = None if first <= years.first else int((_new_year(first) - _MARGIN).timestamp())
+    before = None if last >= years.newest else int((_new_year(last + 1) + _MARGIN).timestamp())
     return after, before
+
+
+def stretches(years: Iterable[int], at_most: int | None = None) -> list[list[int]]:
+    """The years, ascending, in stretches without a gap; `at_most`: how many years a stretch has."""
+    found: list[list[int]] = []
+    for year in sorted(set(years)):
+        if found and found[-1][-1] == year - 1 and len(found[-1]) != at_most:
+            found[-1].append(year)
+        else:
+            found.append([year])
+    return found
 
 
 def month_window(month: str) -> tuple[int, int]:

@@ -36,7 +36,7 @@ def _defined(job: Job) -> UnresolvedAssetJobDefinition:
     return dg.define_asset_job(
         job.name,
         dg.AssetSelection.assets(*job.assets),
-        description=job.description,
+        description=job.words,
         config=job.run_config(),
     )
 
@@ -57,15 +57,23 @@ def rebuild_job(settings: Settings) -> dg.JobDefinition:
     return job
 
 
-def settings_job(settings: Settings) -> dg.JobDefinition:
-    """The job that writes what a person chose on the dashboard into providers.toml."""
+def settings_job(settings: Settings, run: dg.ResourceDefinition) -> dg.JobDefinition:
+    """The job that writes what a person chose on the dashboard into providers.toml.
+
+    `run`: the definitions' own resource. Without one, Dagster would make a copy of the job and of each sensor that has it,
+    and warn on every command's first line that a sensor's `owners`, which ours don't name, are a beta.
+    """
 
     @dg.op(name=SETTINGS_OP, description="providers.toml with other priorities, or other things that may be written.")
     def providers_file(context: dg.OpExecutionContext, config: SettingsConfig, run: Run) -> None:
         change_settings(settings, config.priorities, config.write, config.seal)
         context.log.info("providers.toml was changed. It counts from the next run on.")
 
-    @dg.job(name=SETTINGS_JOB, description="Write into providers.toml what was chosen on the dashboard; comments stay.")
+    @dg.job(
+        name=SETTINGS_JOB,
+        description="Write into providers.toml what was chosen on the dashboard; comments stay.",
+        resource_defs={"run": run},
+    )
     def job() -> None:
         providers_file()
 

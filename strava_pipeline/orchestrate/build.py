@@ -45,7 +45,8 @@ def build_defs(
         code_references: let each asset in the UI lead to its file. Commands do without, because it takes 20 ms of CPU.
     """
     partitions, providers = year_partitions(settings.first_year), enabled_providers(settings)
-    of_providers, choosing = provider_jobs(settings), settings_job(settings)
+    run = run_resource(settings, progress_of)
+    of_providers, choosing = provider_jobs(settings), settings_job(settings, run)
     assets = with_freshness(
         [
             *strava_assets(partitions),
@@ -67,7 +68,7 @@ def build_defs(
         schedules=schedules(settings, providers, running=settings.automation),
         sensors=sensors(settings, providers, [*of_providers, choosing], running=settings.automation),
         resources={
-            "run": run_resource(settings, progress_of),
+            "run": run,
             "strava": strava_resource(settings),
             "providers": providers_resource(settings),
             "snapshot": snapshot_resource(settings),

@@ -131,7 +131,7 @@ def _prepare(settings: "Settings") -> None:
     from strava_pipeline.lake.paths import Lake
     from strava_pipeline.orchestrate.home import CONFIG
     from strava_pipeline.orchestrate.run_records import prune_daily
-    from strava_pipeline.orchestrate.runs import clean_up
+    from strava_pipeline.orchestrate.runs import clean_up, note_first_event
     from strava_pipeline.verbs.dagster_health import missing_configuration
     from strava_pipeline.verbs.instance import open_instance
 
@@ -139,6 +139,7 @@ def _prepare(settings: "Settings") -> None:
         for run_id in clean_up(instance, Lake(settings.data_dir)):
             echo(f"Run {run_id} had died without a word; it is now marked as failed.", err=True)
         prune_daily(instance, settings, datetime.now(UTC))
+        note_first_event(instance)
     if missing := missing_configuration(settings.dagster_home):
         echo(
             f"{settings.dagster_home / CONFIG} does not say {', '.join(missing)}, which this version counts on; "

@@ -19,8 +19,8 @@ from strava_pipeline.ingest.registry import missing_login
 from strava_pipeline.lake.bronze.listings import is_by_start
 from strava_pipeline.operations.options import MONTH
 from strava_pipeline.operations.years import year_range
+from strava_pipeline.orchestrate.job_years import provider_years
 from strava_pipeline.orchestrate.jobs import LISTING, provider_files, provider_listing
-from strava_pipeline.orchestrate.schedules import provider_years
 from strava_pipeline.settings import Settings
 from strava_pipeline.verbs.options import NONE_ENABLED, all_years, typed_years
 from strava_pipeline.verbs.run_job import RunOutcome

@@ -2,7 +2,7 @@
 
 The run, its logs and its lineage are in Dagster's UI like those of any other run. `execute_in_process` records a run without an
 origin, which the UI's first page leaves out. Dagster's daemon restarts a run with an origin when the run's process dies; a
-command's run must not be restarted (docs/adr/0040).
+command's run must not be restarted (docs/adr/0038).
 """
 
 import signal
@@ -20,13 +20,12 @@ import dagster as dg
 import yaml  # type: ignore[import-untyped]
 from dagster import DagsterExecutionInterruptedError, DagsterUserCodeExecutionError, JobExecutionResult
 
-from strava_pipeline.core.errors import CheckFailedError, PipelineError
+from strava_pipeline.core.errors import PipelineError
 from strava_pipeline.lake.locks import live_run
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.orchestrate.build import build_defs
 from strava_pipeline.orchestrate.dagster_private import (
     MAX_RETRIES_TAG,
-    DagsterAssetCheckFailedError,
     InMemoryJob,
     LoadableTargetOrigin,
     ManagedGrpcPythonEnvCodeLocationOrigin,
@@ -91,8 +90,6 @@ def run_job(
         except DagsterExecutionInterruptedError as error:  # Ctrl-C, after Dagster has marked the run
             signal.raise_signal(signal.SIGINT)  # for the handler that was there before Dagster's
             raise KeyboardInterrupt from error
-        except DagsterAssetCheckFailedError as error:
-            raise CheckFailedError(_failed_checks(instance, run_id)) from error
         except DagsterUserCodeExecutionError as error:  # raised while the run's resources were made
             if isinstance(error.user_exception, (PipelineError, OSError)):
                 raise error.user_exception from error
@@ -138,16 +135,6 @@ def _location() -> ManagedGrpcPythonEnvCodeLocationOrigin:
     return ManagedGrpcPythonEnvCodeLocationOrigin(
         LoadableTargetOrigin(module_name=module["module_name"]), module["location_name"]
     )
-
-
-def _failed_checks(instance: dg.DagsterInstance, run_id: str) -> dict[str, str]:
-    """The checks that stopped a run, and the description of each result."""
-    found = {}
-    for entry in instance.all_logs(run_id, of_type=dg.DagsterEventType.ASSET_CHECK_EVALUATION):
-        check = entry.dagster_event.asset_check_evaluation_data if entry.dagster_event is not None else None
-        if check is not None and not check.passed and check.blocking and check.severity is dg.AssetCheckSeverity.ERROR:
-            found[f"{check.asset_key.to_user_string()}.{check.check_name}"] = check.description or ""
-    return found
 
 
 @contextmanager

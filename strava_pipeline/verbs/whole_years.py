@@ -17,7 +17,6 @@ from strava_pipeline.verbs.options import (
     Verbose,
     all_years,
     call_limits,
-    lake_years,
     sports_of,
     typed_years,
 )
@@ -146,6 +145,7 @@ def streams(
     verbose: Verbose = False,
 ) -> None:
     """Fetch the streams of activities that lack a track, a call each, newest first, and write their tracks."""
+    from strava_pipeline.orchestrate.job_years import lake_years
     from strava_pipeline.orchestrate.jobs import STREAMS, STREAMS_JOB
     from strava_pipeline.settings import Settings
     from strava_pipeline.verbs.run_report import Report, exit_if_stopped, remaining_limits, run_and_report

@@ -98,13 +98,16 @@ class DagsterDev:
 
         return until(look, lambda status: status in ("SUCCESS", "FAILURE", "CANCELED"))
 
-    def launch(self, job: str, tags: dict[str, str], config: dict[str, Any] | None = None) -> str:
-        """Launch a job's run through the queue; its id."""
+    def launch(
+        self, job: str, tags: dict[str, str], config: dict[str, Any] | None = None, assets: list[str] | None = None
+    ) -> str:
+        """Launch a job's run through the queue, of all its assets or of some; its id."""
         params = {
             "selector": {
                 "repositoryLocationName": "strava_pipeline",
                 "repositoryName": "__repository__",
                 "pipelineName": job,
+                **({"assetSelection": [{"path": [name]} for name in assets]} if assets else {}),
             },
             "executionMetadata": {"tags": [{"key": key, "value": value} for key, value in tags.items()]},
             "runConfigData": config or {},

@@ -9,8 +9,9 @@ import struct
 import subprocess
 import sys
 import termios
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
 from select import select
 
 from strava_pipeline_tests.patience import PATIENCE
@@ -63,18 +64,23 @@ class Terminal:
         return True
 
 
-@contextmanager
-def in_a_terminal(rig: Rig, *words: str, columns: int = 80) -> Iterator[Terminal]:
+def in_a_terminal(rig: Rig, *words: str, columns: int = 80) -> AbstractContextManager[Terminal]:
     """Run a command on the rig's folders in a terminal of so many columns."""
+    return terminal(rig.folder, rig.settings.environ(), *words, columns=columns)
+
+
+@contextmanager
+def terminal(folder: Path, settings: Mapping[str, str], *words: str, columns: int = 80) -> Iterator[Terminal]:
+    """Run a command in a folder, with settings over the environment's, in a terminal of so many columns."""
     master, slave = pty.openpty()
     fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
-    environment = {**os.environ, **rig.settings.environ(), "TERM": "xterm-256color"}
+    environment = {**os.environ, **settings, "TERM": "xterm-256color"}
     for name in ("COLUMNS", "LINES", "NO_COLOR", "CI"):
         environment.pop(name, None)
     process = subprocess.Popen(
         [sys.executable, "-m", "strava_pipeline", *words],
         env=environment,
-        cwd=rig.folder,
+        cwd=folder,
         stdin=slave,
         stdout=slave,
         stderr=slave,

@@ -71,6 +71,7 @@ def test_five_years_launched_at_once_come_out_true_while_two_readers_look_on(
     token = json.loads((rig.settings.secrets_dir / "strava_token.json").read_text())
     for secret in (token["access_token"], token["refresh_token"], rig.emulator.state.config.client_secret):
         assert secret not in log
+    assert "warning" not in log.lower()
 
 
 @pytest.mark.slow

@@ -155,6 +155,7 @@ def test_it_lives_without_a_login_is_one_and_comes_back_after_everything_was_kil
     until(
         lambda: box.typed("service", "health").code, lambda code: code == 0
     )  # each part of the scheduler was heard of
+    assert "warning" not in box.log.lower()
     kill(groups)
     assert (box.typed("service", "status").code, box.status()["alive"]) == (1, False)
     assert box.typed("service", "health") == Typed(1, f"No service is running on {box.rig.settings.dagster_home}.\n")

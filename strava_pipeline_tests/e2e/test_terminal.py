@@ -2,9 +2,14 @@
 
 import re
 from collections.abc import Callable
+from pathlib import Path
+
+import pytest
 
 from strava_pipeline.emulator.strava.application import Limits
-from strava_pipeline_tests.e2e.pty_terminal import CTRL_C, in_a_terminal
+from strava_pipeline.verbs.demo import MARK, emulated
+from strava_pipeline_tests.e2e.pty_terminal import CTRL_C, in_a_terminal, terminal
+from strava_pipeline_tests.imports import a_gpx
 from strava_pipeline_tests.rig import Rig
 
 Make = Callable[..., Rig]
@@ -43,8 +48,27 @@ def test_ctrl_c_while_it_waits_says_in_one_line_what_is_kept(make_rig: Make) -> 
         code = terminal.read_to_the_end(after_each=lambda: terminal.press(next(again, b"")))
         assert code == 130, terminal.seen
         assert not terminal.has_children()
-    after = re.split(r"Waiting \d+ s\.", terminal.seen)[-1].replace("^C", "")
+    after = re.split(r"Waiting \d+ min\.", terminal.seen)[-1].replace("^C", "")
     told = [line.strip() for line in re.split(r"[\r\n]+", after) if line.strip() and "Fetching details" not in line]
     assert told == ["Interrupted. What was fetched is kept; the same command goes on from there."]
     with rig.instance() as instance:
         assert [run.status.value for run in instance.get_runs()] == ["FAILURE"]
+
+
+@pytest.mark.slow
+def test_no_command_shows_a_warning_that_is_not_the_users(tmp_path: Path) -> None:
+    def seen(settings: dict[str, str], *words: str) -> str:
+        with terminal(tmp_path, settings, *words) as shown:
+            assert shown.read_to_the_end() == 0, shown.seen
+            assert "warning" not in shown.seen.lower()
+            return shown.seen
+
+    (tmp_path / "ride.gpx").write_bytes(a_gpx())
+    tried = seen({}, "demo", "--activities", "6")
+    assert tried.count("on purpose") == 1
+    assert tried.index("on purpose") < tried.index("is undecryptable"), "or a newcomer would take it for a fault"
+    demo = tmp_path / "demo"
+    with emulated(demo, (demo / MARK).read_text().split()) as settings:
+        assert "Published" in seen(settings.environ(), "flow")
+        assert "Published" in seen(settings.environ(), "import", "ride.gpx")
+        assert "Listed" in seen(settings.environ(), "providers", "pull", "garmin")

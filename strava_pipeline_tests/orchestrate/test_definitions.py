@@ -42,7 +42,6 @@ def test_every_asset_is_described_owned_and_typed(defs: dg.Definitions) -> None:
             assert spec.metadata["dagster/column_schema"].columns, spec.key
 
 
-@pytest.mark.filterwarnings("error::dagster.BetaWarning")
 def test_each_asset_that_runs_leads_to_its_file(rig: Rig) -> None:
     for asset in build_defs(rig.settings, code_references=True).assets or ():
         if isinstance(asset, dg.AssetsDefinition):

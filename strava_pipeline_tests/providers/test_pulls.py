@@ -21,7 +21,7 @@ from strava_pipeline.ingest.providers_file import ProviderChoice
 from strava_pipeline.lake.bronze.listings import listings
 from strava_pipeline.lake.gold.publish import publish
 from strava_pipeline.lake.gold.warehouse import reading
-from strava_pipeline.operations.merging_steps import merge_gold
+from strava_pipeline.operations.gold_step import merge_gold
 from strava_pipeline.operations.options import ListingOptions
 from strava_pipeline.operations.progress import Eta, LogProgress
 from strava_pipeline.operations.provider_source import ProviderSource
@@ -168,9 +168,9 @@ def test_a_month_is_listed_as_its_window_and_resumes_as_other_windows_do(
     run, options = world.run(), ListingOptions(mode="month", month="2025-01", per_page=1, days=None)
     one.fail(kind="status", status=500, times=3, after=1)
     with pytest.raises(Exception, match="500"):
-        pull_listing(run, ProviderSource("toy", world.settings, run), options, 2025)
+        pull_listing(run, ProviderSource("toy", world.settings, run), options, [2025])
     run = world.run()
-    report = pull_listing(run, ProviderSource("toy", world.settings, run), options, 2025)
+    report = pull_listing(run, ProviderSource("toy", world.settings, run), options, [2025])
     world.merge(run)
     assert report.resumed
     assert windows(one.toy)[0] == month_window("2025-01")
@@ -223,12 +223,12 @@ def test_a_listing_of_what_is_published_shows_how_much_is_expected(
     world = World(one, Settings(_env_file=None, **folders, first_year=2024))
     one.log_in(world.settings)
     expected: list[int | None] = []
-    for mode, year in (("year", 2025), ("year", 2025), ("all", None), ("incremental", None)):
+    for mode, years in (("year", [2025]), ("year", [2025]), ("all", []), ("incremental", [])):
         begun = Begun()
         one.clock.advance(7200)
         run = replace(world.run(), progress=begun)
         options = ListingOptions(mode=mode, per_page=50, days=None)
-        pull_listing(run, ProviderSource("toy", world.settings, run), options, year)
+        pull_listing(run, ProviderSource("toy", world.settings, run), options, years)
         world.merge(run)
         publish(run.lake)
         (what, total), *_ = begun.works

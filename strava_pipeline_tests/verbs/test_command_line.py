@@ -1,10 +1,11 @@
 """The command line itself: help, its version, and what a mistyped command meant."""
 
+import re
 from importlib.metadata import version
 
 import pytest
 
-from strava_pipeline.cli import COMMANDS
+from strava_pipeline.cli import COMMANDS, SUBJECTS
 from strava_pipeline_tests.verbs.conftest import Type
 
 
@@ -30,6 +31,15 @@ def test_help_of_a_command_is_what_its_option_shows(type_in: Type, words: tuple[
 def test_help_lists_every_command(type_in: Type) -> None:
     listed = type_in("help").out
     assert [name for name in COMMANDS if f" {name} " not in listed] == []
+
+
+def test_the_first_page_of_help_names_the_ten_commands_that_everybody_needs(
+    type_in: Type, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    page = "\n".join(type_in("help").out.splitlines()[:24])  # the lines of a terminal
+    everybodys = [*SUBJECTS["Start here"]]
+    assert re.findall(r"^│ ([a-z]\S+)", page, re.MULTILINE)[:10] == everybodys[:10] == everybodys
 
 
 def test_the_version_is_the_installed_one(type_in: Type) -> None:
