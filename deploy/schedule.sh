@@ -22,7 +22,7 @@ if [ -z "$engine" ]; then
   [ -x "$cli" ] && [ "$action" != build ] || make install
   case $action in
     build) ;;
-    ps) exec "$cli" service status "$@" ;;
+    ps) exec "$cli" service status --allow-down "$@" ;;
     doctor) exec "$cli" doctor "$@" ;;
     shell) PATH="$(cd "$(dirname "$cli")" && pwd):$PATH" exec "${SHELL:-/bin/sh}" ;;
     *) exec "$cli" service "$action" "$@" ;;

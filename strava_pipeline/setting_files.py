@@ -4,6 +4,7 @@ No value in any of them is handed on or repeated.
 """
 
 import os
+import re
 import tomllib
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -66,17 +67,44 @@ def _fault(folder: Path, path: Path) -> str | None:
 def read_toml(path: Path, read: Callable[[dict[str, Any]], T], unusable: type[PipelineError]) -> T | None:
     """What `read` makes of a TOML file's content; None where there is no file.
 
-    Raises `unusable` where the file can't be read or is nested too deeply. What `read` raises passes, and so do TOMLDecodeError
-    and UnicodeDecodeError, whose texts may quote the file: the caller knows whether it holds secrets.
+    Raises `unusable` where the file can't be read, sets a key twice or is nested too deeply. What `read` raises passes, and so
+    do TOMLDecodeError and UnicodeDecodeError, whose texts may quote the file: the caller knows whether it holds secrets.
     """
+    text = ""
     try:
-        return read(tomllib.loads(path.read_text(encoding="utf-8-sig")))
+        text = path.read_text(encoding="utf-8-sig")
+        return read(tomllib.loads(text))
     except FileNotFoundError:
         return None
+    except tomllib.TOMLDecodeError as error:
+        if twice := _set_twice(text, error):
+            raise unusable(f"{path}: {twice} Leave one of them.") from None
+        raise
     except RecursionError as error:
         raise unusable(f"{path} is nested too deeply.") from error
     except OSError as error:
         raise unusable(f"{path} can't be read ({type(error).__name__}).") from error
+
+
+def _set_twice(text: str, error: tomllib.TOMLDecodeError) -> str | None:
+    """Which key or table a TOML file has twice, with both lines; None where `error` is about something else.
+
+    The error has no kind, and its text names no key: the last key up to the line that it names is looked at.
+    """
+    named = re.search(r"line (\d+)", str(error))
+    table, of_table, twice, first_lines = "", "", None, dict[tuple[str, str], int]()
+    for number, line in enumerate(text.splitlines()[: int(named[1]) if named else None], start=1):
+        if header := re.match(r"\s*(\[+[^\[\]]+\]+)\s*(#.*)?$", line):
+            is_one_of_several = header[1].startswith("[[")
+            table, of_table = f"{header[1]} {number if is_one_of_several else ''}", f" of {header[1]}"
+            what, verb = header[1], "is there"
+        elif assigned := re.match(r"""\s*([\w."' -]+?)\s*=""", line):
+            what, verb = f"{assigned[1]}{of_table}", "is set"
+        else:
+            continue
+        first = first_lines.setdefault((table, what), number)
+        twice = f"{what} {verb} twice, in line {first} and again in line {number}." if first != number else None
+    return twice
 
 
 def unreadable(error: Exception, env_file: Path, secrets: Path) -> str:

@@ -120,7 +120,7 @@ def do(settings: Settings, job: str, years: Sequence[int], config: dict[str, dic
         assets = JOBS[job].assets
         assert _STEPS.keys() >= set(assets) - _BY_OTHERS, f"no operations of {set(assets) - _STEPS.keys() - _BY_OTHERS}"
         if job not in STEP_JOBS:
-            bring_up_to_date(run, settings)
+            run = bring_up_to_date(run, settings)
         if job in PULLING_JOBS:
             held.enter_context(locked(run.lake, FLOW_LOCK))
         of_assets = {asset: entry["config"] for asset, entry in JOBS[job].run_config(**config)["ops"].items()}

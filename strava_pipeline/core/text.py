@@ -9,7 +9,7 @@ import json
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from functools import cache
-from math import isfinite
+from math import ceil, isfinite
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -33,6 +33,14 @@ def counted(number: int, noun: str) -> str:
     """A number of things: "1 file", "2 files", "1,200 activities"."""
     plural = f"{noun[:-1]}ies" if noun.endswith("y") and noun[-2] not in "aeiou" else f"{noun}s"
     return f"{number:,} {noun if number == 1 else plural}"
+
+
+def wait_in_words(seconds: float) -> str:
+    """How long a wait is: "40 s", and from a minute on in minutes that are rounded up, "11 min", "2 h 5 min"."""
+    if seconds < 60:
+        return f"{seconds:.0f} s"
+    hours, minutes = divmod(ceil(seconds / 60), 60)
+    return " ".join(part for part, is_shown in ((f"{hours} h", hours), (f"{minutes} min", minutes)) if is_shown)
 
 
 def plain(value: Any) -> Any:

@@ -10,7 +10,7 @@ from typing import Any
 
 from strava_pipeline.core.providers import spec_of
 from strava_pipeline.core.sources import STRAVA
-from strava_pipeline.lake.gold.deletions import Shrink, held_back
+from strava_pipeline.lake.gold.deletions import Shrink, absence
 from strava_pipeline.lake.gold.merge import merge_history
 from strava_pipeline.lake.gold.quality import gold_with_shards, history_with_gold, rows_by_year
 from strava_pipeline.lake.gold.warehouse import Connection, reading
@@ -106,7 +106,9 @@ def merge_gold(run: RunContext, scope: Scope, *, force: bool, allow_shrink: bool
         rows = {asset: rows_by_year(connection, _TABLES[asset]) for asset in step.reported}
         more = {asset: [finding] for asset, finding in step.agreements.items()}
         if ACTIVITIES in scope.checks:
-            held = held_back(connection, run.lake, scope.years, run.years) if step.held is None else step.held
+            held = step.held
+            if held is None:
+                held = absence(connection, run.lake, scope.years, run.years).held
             more[ACTIVITIES].append(_not_shrunk(held))
         found = check_tables(run, connection, more, more)
     left_out = {asset: hold_back(run, asset, found.get(asset, ())) for asset in step.reported}

@@ -102,6 +102,7 @@ def plan_job(
         years=tuple(YearPlan(year, "known", None, 0, by_year[year]) for year in sorted(by_year, reverse=True)),
         allowances=source.allowances(listing or details),
         listing=pages,
+        per_call=source.usual_per_call,
     )
 
 
@@ -113,6 +114,7 @@ def plan_streams(run: RunContext, source: StravaSource, years: Sequence[int], co
         made_at=run.now(),
         years=tuple(YearPlan(year, "known", None, 0, by_year[year]) for year in sorted(by_year, reverse=True)),
         allowances=source.allowances(config),
+        per_call=source.usual_per_call,
     )
 
 
@@ -135,7 +137,8 @@ def _by_year(
         pages = max(listing_calls(sum(one.activities or counts[one.year].activities for one in plans), per_page), 2)
         plans = tuple(one.without_listing() for one in plans)
     gear = _unknown_gear(run, at_hand.values())
-    return Plan(now, plans, source.allowances(listing), gear=len(gear), listing=pages)
+    allowances, per_call = source.allowances(listing), source.usual_per_call
+    return Plan(now, plans, allowances, gear=len(gear), listing=pages, per_call=per_call)
 
 
 def _at_hand(run: RunContext, source: StravaSource, years: Iterable[int]) -> dict[int, ListingAtHand]:
@@ -220,9 +223,8 @@ class Forecaster:
         pages, still = self._calls(rest, per_page)
         pace, bounds = self._source.pace, self._bounds(rest, per_page, made)
         at_most = pages + still if bounds is None else bounds.most - made
-        return Forecast(
-            made, pages, still, pace.done_at(pages + still), bounds, needs_another_day=pace.needs_another_day(at_most)
-        )
+        done_at = pace.done_at(still, pages=pages)
+        return Forecast(made, pages, still, done_at, bounds, needs_another_day=pace.needs_another_day(at_most))
 
     def _rest_of(self, listing: Listing, *, fullness: float) -> "_Rest | None":
         """What is still to be listed; None: nothing. `fullness`: how much of the page that came holds activities."""
@@ -251,11 +253,11 @@ class Forecaster:
     def _bounds(self, rest: "_Rest | None", per_page: int, made: int) -> Bounds | None:
         if rest is None or rest.is_counted:
             return None
-        fewest, most = (sum(self._calls(rest, per_page, share)) for share in (LEAST * rest.is_certain, MOST))
-        if fewest == most:
+        fewest, most = (self._calls(rest, per_page, share) for share in (LEAST * rest.is_certain, MOST))
+        if sum(fewest) == sum(most):
             return None
-        pace = self._source.pace
-        return Bounds(made + fewest, made + most, pace.done_at(fewest), pace.done_at(most))
+        done = (self._source.pace.done_at(details, pages=pages) for pages, details in (fewest, most))
+        return Bounds(made + sum(fewest), made + sum(most), *done)
 
     def _judge(self, listing: Listing) -> _Details:
         if self._config is None:

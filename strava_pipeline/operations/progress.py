@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
+from strava_pipeline.core.text import wait_in_words
+
 EVERY = 10.0  # seconds between two lines in a log
 
 
@@ -94,7 +96,7 @@ class LogProgress:
             self._log.info("%s: %s", self._what, self._state(now - self._began))
 
     def waiting(self, why: str, seconds: float) -> None:
-        self._log.info("%s Waiting, %.0f s still.", why, seconds)
+        self._log.info("%s Waiting %s.", why, wait_in_words(seconds))
 
     def say(self, text: str) -> None:
         self._log.info("%s", text)

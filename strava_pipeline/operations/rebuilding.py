@@ -4,6 +4,7 @@ How a rebuild works is lake/rebuild.py's.
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 
 from strava_pipeline.core.limits import ImportLimits
@@ -32,10 +33,10 @@ REBUILT = {
 """The assets that a rebuild makes, and the table whose rows they hold."""
 
 
-def bring_up_to_date(run: RunContext, settings: Settings) -> None:
-    """Rebuild the warehouse if that is due; after an undone import, tracks and insights too."""
+def bring_up_to_date(run: RunContext, settings: Settings) -> RunContext:
+    """Rebuild the warehouse if that is due; after an undone import, tracks and insights too. Returns the run as it goes on."""
     lake, years = run.lake, run.years
-    ensure_current(
+    has_rebuilt = ensure_current(
         lake,
         years,
         run.progress,
@@ -47,6 +48,7 @@ def bring_up_to_date(run: RunContext, settings: Settings) -> None:
         make_tracks(run, years.all)
         if lake.snapshot.exists():
             make_insights(run, partial(snapshot, lake), years.all, settings.timezone, settings.insight_sports)
+    return replace(run, has_rebuilt=has_rebuilt)
 
 
 def remake_imports(run: RunContext, limits: ImportLimits) -> None:

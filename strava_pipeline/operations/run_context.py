@@ -30,6 +30,7 @@ class RunContext:
         progress: is informed of how far long work has come.
         who: names the run to others who wait for a lock that it holds.
         run_id: Dagster's; None where no run is at work.
+        has_rebuilt: this run began by rebuilding and publishing the warehouse.
     """
 
     lake: Lake
@@ -38,6 +39,7 @@ class RunContext:
     progress: Progress
     who: str = "a run"
     run_id: str | None = None
+    has_rebuilt: bool = False
 
     def now(self) -> datetime:
         """The server's time (UTC), as far as an answer has shown it."""

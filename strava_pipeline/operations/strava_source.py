@@ -7,11 +7,12 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime, timedelta
 from functools import cached_property
+from typing import Literal
 from urllib.parse import urlsplit
 
 from strava_pipeline.core.errors import Ceiling
 from strava_pipeline.core.limits import Allowance
-from strava_pipeline.core.plan import PER_CALL, exceeds_a_day, finish_time
+from strava_pipeline.core.plan import PER_CALL, PER_LOCAL_CALL, exceeds_a_day, finish_time
 from strava_pipeline.core.providers import ProviderSpec, spec_of
 from strava_pipeline.core.sources import STRAVA
 from strava_pipeline.ingest.clock import ServerClock
@@ -20,7 +21,7 @@ from strava_pipeline.ingest.strava.budget import RateBudget, make_budget
 from strava_pipeline.ingest.strava.client import StravaClient, connect
 from strava_pipeline.ingest.strava.oauth import SEES_PRIVATE
 from strava_pipeline.ingest.strava.subscriptions import OwnSubscription
-from strava_pipeline.ingest.strava.token_store import token_store
+from strava_pipeline.ingest.strava.token_store import is_loopback, token_store
 from strava_pipeline.lake.bronze.answers import newest_athlete
 from strava_pipeline.lake.bronze.listings import refuse_emulator
 from strava_pipeline.operations.options import CallOptions
@@ -84,7 +85,12 @@ class StravaSource:
     @cached_property
     def pace(self) -> "Pace":
         """How fast the run's client is."""
-        return Pace(self.client())
+        return Pace(self.client(), self.usual_per_call)
+
+    @property
+    def usual_per_call(self) -> timedelta:
+        """How long a call takes, as far as is known before one was made; by the server's clock."""
+        return PER_LOCAL_CALL * self._run.clock.speed if is_loopback(self.settings.api_url) else PER_CALL
 
     def allowances(self, limits: CallOptions | None) -> dict[Ceiling, Allowance]:
         """What each limit of Strava's still allows a run with these limits. Makes no call."""
@@ -95,8 +101,8 @@ class StravaSource:
         return self.client(limits)
 
     def calling(self) -> AbstractContextManager[None]:
-        """A stage that makes calls."""
-        return self.pace.calling()
+        """A stage that lists."""
+        return self.pace.calling("page")
 
     @property
     def account_name(self) -> None:
@@ -131,33 +137,38 @@ class StravaSource:
         return examine_claim(self.settings, claimed_at, self._run.clock)
 
 
-class Pace:
-    """The pace of one client's calls, by the server's clock."""
+Kind = Literal["page", "detail"]
+"""What a call brings: a page of a listing, or what belongs to one activity. A page takes as long as some ten of the others."""
 
-    def __init__(self, client: StravaClient) -> None:
-        self._client = client
-        self._busy, self._calls = timedelta(0), 0
-        self._began: tuple[float, timedelta, int] | None = None
+
+class Pace:
+    """The pace of one client's calls of each kind, by the server's clock. `usual`: how long a call takes until it is known."""
+
+    def __init__(self, client: StravaClient, usual: timedelta) -> None:
+        self._client, self._usual = client, usual
+        self._past: dict[Kind, tuple[timedelta, int]] = {}
+        self._began: tuple[Kind, float, timedelta, int] | None = None
 
     @contextmanager
-    def calling(self) -> Iterator[None]:
+    def calling(self, kind: Kind = "detail") -> Iterator[None]:
         """A stage that makes calls; what lies between two of them takes no call's time."""
-        self._began = self._now()
+        self._began = (kind, *self._now())
         try:
             yield
         finally:
-            self._busy, self._calls = self._so_far()
+            self._past[kind] = self._so_far(kind)
             self._began = None
 
-    @property
-    def per_call(self) -> timedelta:
-        busy, calls = self._so_far()
-        return max(busy / calls, timedelta(0)) if calls >= ENOUGH else PER_CALL
+    def per_call(self, kind: Kind = "detail") -> timedelta:
+        """How long a call of this kind takes."""
+        busy, calls = self._so_far(kind)
+        return max(busy / calls, timedelta(0)) if calls >= ENOUGH else self._usual
 
-    def done_at(self, calls: int) -> datetime | None:
+    def done_at(self, details: int, *, pages: int = 0) -> datetime | None:
         """When so many more will have been made, under all limits; None: one of them never lets them through."""
-        allowances = list(self._client.budget.allowances().values())
-        return finish_time(calls, allowances, self._client.clock.now(), self.per_call)
+        allowances, calls = list(self._client.budget.allowances().values()), pages + details
+        busy = pages * self.per_call("page") + details * self.per_call()
+        return finish_time(calls, allowances, self._client.clock.now(), busy / max(calls, 1))
 
     def needs_another_day(self, calls: int) -> bool:
         """Whether the day's limit ends the command before so many more are made."""
@@ -166,12 +177,14 @@ class Pace:
     def _now(self) -> tuple[float, timedelta, int]:
         return self._client.clock.monotonic(), self._client.waited, self._client.calls
 
-    def _so_far(self) -> tuple[timedelta, int]:
-        if self._began is None:
-            return self._busy, self._calls
-        (began, waited, calls), (at, waited_since, calls_since) = self._began, self._now()
+    def _so_far(self, kind: Kind) -> tuple[timedelta, int]:
+        """How long the calls of this kind took, waits aside, and how many they were."""
+        busy, made = self._past.get(kind, (timedelta(0), 0))
+        if self._began is None or self._began[0] != kind:
+            return busy, made
+        (_, began, waited, calls), (at, waited_since, calls_since) = self._began, self._now()
         passed = timedelta(seconds=at - began) * self._client.clock.speed
-        return self._busy + passed - (waited_since - waited), self._calls + calls_since - calls
+        return busy + passed - (waited_since - waited), made + calls_since - calls
 
 
 def budget_of(settings: Settings, limits: CallOptions, clock: ServerClock) -> RateBudget:

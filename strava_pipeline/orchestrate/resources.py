@@ -94,7 +94,7 @@ def run_resource(settings: Settings, progress_of: ProgressOf | None = None) -> d
                 if run.parent_run_id is not None and run.step_keys_to_execute is None:  # not from where it failed
                     forget_held_years(context_of_run.lake, str(context_of_run.run_id))
                 if run.job_name not in (*STEP_JOBS, REBUILD_JOB):
-                    bring_up_to_date(context_of_run, settings)
+                    context_of_run = bring_up_to_date(context_of_run, settings)
                 if run.job_name == REBUILD_JOB or (run.job_name in PULLING_JOBS and _lists(run)):
                     held.enter_context(
                         locked(context_of_run.lake, FLOW_LOCK, who=who, tell=context_of_run.progress.say)

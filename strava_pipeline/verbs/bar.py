@@ -16,6 +16,7 @@ from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
+from strava_pipeline.core.text import wait_in_words
 from strava_pipeline.verbs.interrupts import only_first_interrupt
 
 if TYPE_CHECKING:
@@ -63,7 +64,7 @@ class BarProgress:
     def waiting(self, why: str, seconds: float) -> None:
         if why != self._why:  # a long wait is reported again each minute; the bar shows that it goes on
             self._why = why
-            self.say(f"{why} Waiting {seconds:.0f} s.")
+            self.say(f"{why} Waiting {wait_in_words(seconds)}.")
 
     def say(self, text: str) -> None:
         if self._bar is not None:

@@ -24,6 +24,10 @@ if TYPE_CHECKING:
 
 
 TRIPS, TRIP_COUNT = "trips", 300
+TRIPS_FOLLOW = (
+    "Now a product's {trips} encrypted trips. {damaged} of them were damaged on purpose, so that no key opens them; they are "
+    "named each time trips are read:"
+)
 REPORT = "report.html"
 MARK = ".made-by-strava-pipeline-demo"
 ACTIVITIES, ARCHIVED = 2000, 350  # by default; the files of an archive take longer to read than the API's answers
@@ -67,7 +71,7 @@ def demo(
 
 
 def _demo(folder: Path, activities: int) -> None:
-    from strava_pipeline.emulator.generate.trips import write_trips
+    from strava_pipeline.emulator.generate.trips import DAMAGED_EVERY, write_trips
     from strava_pipeline.ingest.clock import system_clock
     from strava_pipeline.ingest.http import make_wire
     from strava_pipeline.ingest.registry import PROVIDERS
@@ -79,7 +83,7 @@ def _demo(folder: Path, activities: int) -> None:
     from strava_pipeline.verbs.options import all_years
     from strava_pipeline.verbs.provider_gear import link_all
     from strava_pipeline.verbs.run_report import fetch_new_gear, run_and_report
-    from strava_pipeline.verbs.terminal import out
+    from strava_pipeline.verbs.terminal import out, print_wrapped
 
     began, now = time.monotonic(), datetime.now(UTC)
     athlete = athlete_options(activities, now)
@@ -91,21 +95,19 @@ def _demo(folder: Path, activities: int) -> None:
         fetch_new_gear(settings, outcome, {})
         out.print("Tracks of the last four years:")
         run_and_report(settings, STREAMS_JOB, years=all_years(settings)[-4:])
-        out.print("Now the same athlete at four other sources, each with its own idea of what happened:")
+        print_wrapped("Now the same athlete at four other sources, each with its own idea of what happened:")
         listings = {"bronze_activities": "incremental"} | {provider_listing(name): "all" for name in PROVIDERS}
         config = {name: {"mode": mode} for name, mode in listings.items()}
         run_and_report(settings, SOURCES_JOB, years=all_years(settings), config=config)
         link_all(settings)
-        out.print("Now a product's encrypted trips. A few are made so that no key opens them, and are named:")
+        print_wrapped(TRIPS_FOLLOW.format(trips=TRIP_COUNT, damaged=TRIP_COUNT // DAMAGED_EVERY))
         run_and_report(settings, TRIPS_JOB, years=all_years(settings))
         run_and_report(settings, TRIP_REPLAY_JOB, years=None)
         wire = make_wire(settings, system_clock(settings))
         calls = json.loads(wire.send("GET", f"{settings.base_url}/_emulator/calls").body)
     with snapshot(Lake(settings.data_dir)) as connection:
         years = counts_by_year(connection)
-        verdicts = dict(
-            connection.execute("SELECT verdict, count(*) FROM trip_diagnostics GROUP BY 1 ORDER BY 2 DESC").fetchall()
-        )
+        verdicts = dict(connection.execute(VERDICTS).fetchall())
         year_of = dict(
             connection.execute("SELECT source_id, year FROM activities_all WHERE source = 'strava'").fetchall()
         )
@@ -252,10 +254,10 @@ def _print_sources(sources: list[tuple[str, int, int, int]]) -> None:
 
 
 def _print_trips(verdicts: dict[str, int]) -> None:
-    from strava_pipeline.verbs.terminal import out
+    from strava_pipeline.verbs.terminal import print_wrapped
 
     counts = ", ".join(f"{count} {verdict.replace('_', ' ')}" for verdict, count in verdicts.items())
-    out.print(
+    print_wrapped(
         f"Activity trips, encrypted, decrypted in memory, measured and judged: {sum(verdicts.values())} ({counts})"
     )
 

@@ -24,8 +24,9 @@ from strava_pipeline.verbs.options import (
     Wait,
     all_years,
     call_limits,
+    context_without_run,
 )
-from strava_pipeline.verbs.output import echo
+from strava_pipeline.verbs.output import echo, echo_json
 
 if TYPE_CHECKING:
     from strava_pipeline.settings import Settings
@@ -88,12 +89,29 @@ refresh = _command_with_lookback("refresh", "Pull what is new, merge, publish; n
 
 def compact(as_json: AsJson = False, verbose: Verbose = False) -> None:
     """Merge shards into gold and publish."""
-    _run_without_choice("compact", as_json=as_json, verbose=verbose)
+    from strava_pipeline.operations.compacting import years_to_compact
+    from strava_pipeline.orchestrate.job_years import lake_years
+    from strava_pipeline.settings import Settings
+
+    settings = Settings.load()
+    if years := years_to_compact(context_without_run(settings), settings, lake_years(settings)):
+        _run_on_years("compact", years, settings, as_json=as_json, verbose=verbose)
+    elif as_json:
+        from strava_pipeline.verbs.run_report import report_json
+
+        unchanged = {"inserted": 0, "changed": 0, "deleted": 0, "restored": 0, "published": False}
+        echo_json(report_json([], None) | unchanged)
+    else:
+        echo("Nothing to merge: gold holds all that the shards do, and is published. No run was made.")
 
 
 def recompact(as_json: AsJson = False, verbose: Verbose = False) -> None:
     """Merge all shards again, changed or not, and publish."""
-    _run_without_choice("recompact", as_json=as_json, verbose=verbose)
+    from strava_pipeline.orchestrate.job_years import lake_years
+    from strava_pipeline.settings import Settings
+
+    settings = Settings.load()
+    _run_on_years("recompact", lake_years(settings), settings, as_json=as_json, verbose=verbose)
 
 
 def enrich(
@@ -192,15 +210,12 @@ def _pull(
         exit_if_stopped(outcome, gear)
 
 
-def _run_without_choice(job: str, *, as_json: bool, verbose: bool) -> None:
-    from strava_pipeline.orchestrate.job_years import years_without_choice
-    from strava_pipeline.settings import Settings
+def _run_on_years(job: str, years: list[int], settings: "Settings", *, as_json: bool, verbose: bool) -> None:
     from strava_pipeline.verbs.run_report import Report, run_and_report
 
-    settings = Settings.load()
     report = Report(as_json=as_json)
     with report.shown():
-        run_and_report(settings, job, years=years_without_choice(settings, job), verbose=verbose, report=report)
+        run_and_report(settings, job, years=years, verbose=verbose, report=report)
 
 
 def _enrich(job: str, config: dict[str, Any], *, narrow: bool, dry_run: bool, as_json: bool, verbose: bool) -> None:

@@ -32,7 +32,7 @@ from strava_pipeline.orchestrate.jobs import (
 from strava_pipeline.settings import Settings
 from strava_pipeline.verbs.output import echo_json, left_out_line
 from strava_pipeline.verbs.run_job import RunOutcome, run_job
-from strava_pipeline.verbs.terminal import err, out, print_views_left_out, progress_for_terminal
+from strava_pipeline.verbs.terminal import err, out, print_views_left_out, print_wrapped, progress_for_terminal
 
 STOPPED = 3
 
@@ -135,7 +135,7 @@ def print_outcome(outcome: RunOutcome, *, lines: bool = True) -> None:
     """A line per stage, what is still missing, and when work goes on after a limit; without `lines` only problems."""
     for asset, metadata in outcome.metadata.items():
         if lines and (line := run_line(asset, metadata)):
-            out.print(line)
+            print_wrapped(line)
         print_views_left_out(metadata.get("views_left_out", {}), to=out if lines else err)
         _print_unmarked_deletions(metadata)
         _print_import_problems(metadata)

@@ -116,7 +116,12 @@ def restart() -> None:
 
 
 @service.command()
-def status(as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False) -> None:
+def status(
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
+    allow_down: Annotated[
+        bool, typer.Option("--allow-down", help="End with 0 where it is not running, too: that is no failure.")
+    ] = False,
+) -> None:
     """Show whether it is alive, since when, and when each schedule ticks; exit code 1 where it is not."""
     from dataclasses import asdict
     from datetime import UTC, datetime
@@ -130,7 +135,7 @@ def status(as_json: Annotated[bool, typer.Option("--json", help="One JSON object
         echo_json(plain(asdict(report)))
     else:
         echo("\n".join(status_lines(report)))
-    raise typer.Exit(0 if report.alive else 1)
+    raise typer.Exit(0 if report.alive or allow_down else 1)
 
 
 @service.command()

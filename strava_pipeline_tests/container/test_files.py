@@ -106,7 +106,7 @@ def test_nothing_of_the_user_is_sent_to_whoever_builds_an_image() -> None:
 
 
 SCHEDULE = {
-    "up": "service up --port 3000", "down": "service down", "restart": "service restart", "ps": "service status",
+    "up": "service up --port 3000", "down": "service down", "restart": "service restart", "ps": "service status --allow-down",
     "logs": "service logs -n 5", "exec": "service exec", "time": "service time", "doctor": "doctor",
 }  # fmt: skip
 

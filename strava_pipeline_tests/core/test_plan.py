@@ -271,6 +271,12 @@ def test_a_forecast_beyond_the_days_limit_says_that_the_command_ends_before() ->
     [
         (1911, 2766, at(2026, 6, 2), "1,900–2,800 calls, done between 2026-06-01 06:50 and 2026-06-02 00:00 UTC"),
         (7, 12, at(2026, 6, 1) + timedelta(hours=7), "7–12 calls, done between 2026-06-01 06:50 and 07:00 UTC"),
+        (
+            7,
+            12,
+            at(2026, 6, 1) + timedelta(hours=6, minutes=50, seconds=9),
+            "7–12 calls, done about 2026-06-01 06:50 UTC",
+        ),
         (100, 101, None, "100–110 calls, done 2026-06-01 06:50 UTC at the earliest"),
     ],
 )

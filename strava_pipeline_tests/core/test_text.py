@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from strava_pipeline.core.text import counted, json_line, printable
+from strava_pipeline.core.text import counted, json_line, printable, wait_in_words
 
 HOSTILE = "a\x1b]0;title\x07b\x9b31mc\u202etxt.exe\u2066d\x7f\re"
 
@@ -30,6 +30,23 @@ def test_what_steers_is_shown() -> None:
 )
 def test_one_thing_is_one_and_several_are_several(number: int, noun: str, words: str) -> None:
     assert counted(number, noun) == words
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [
+        (0.4, "0 s"),
+        (59.0, "59 s"),
+        (60.0, "1 min"),
+        (61.0, "2 min"),
+        (640.0, "11 min"),
+        (3600.0, "1 h"),
+        (7201.0, "2 h 1 min"),
+        (43_000.0, "11 h 57 min"),
+    ],
+)
+def test_a_wait_is_told_in_minutes_that_are_enough(seconds: float, words: str) -> None:
+    assert wait_in_words(seconds) == words
 
 
 def test_what_people_write_stays() -> None:

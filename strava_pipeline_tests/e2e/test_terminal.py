@@ -48,7 +48,7 @@ def test_ctrl_c_while_it_waits_says_in_one_line_what_is_kept(make_rig: Make) -> 
         code = terminal.read_to_the_end(after_each=lambda: terminal.press(next(again, b"")))
         assert code == 130, terminal.seen
         assert not terminal.has_children()
-    after = re.split(r"Waiting \d+ s\.", terminal.seen)[-1].replace("^C", "")
+    after = re.split(r"Waiting \d+ min\.", terminal.seen)[-1].replace("^C", "")
     told = [line.strip() for line in re.split(r"[\r\n]+", after) if line.strip() and "Fetching details" not in line]
     assert told == ["Interrupted. What was fetched is kept; the same command goes on from there."]
     with rig.instance() as instance:
@@ -64,7 +64,9 @@ def test_no_command_shows_a_warning_that_is_not_the_users(tmp_path: Path) -> Non
             return shown.seen
 
     (tmp_path / "ride.gpx").write_bytes(a_gpx())
-    seen({}, "demo", "--activities", "6")
+    tried = seen({}, "demo", "--activities", "6")
+    assert tried.count("on purpose") == 1
+    assert tried.index("on purpose") < tried.index("is undecryptable"), "or a newcomer would take it for a fault"
     demo = tmp_path / "demo"
     with emulated(demo, (demo / MARK).read_text().split()) as settings:
         assert "Published" in seen(settings.environ(), "flow")

@@ -2,13 +2,12 @@
 
 import logging
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import pytest
-import requests
 
-from strava_pipeline.core.plan import PER_CALL, Forecast
+from strava_pipeline.core.plan import Forecast
 from strava_pipeline.emulator.strava.application import Limits
 from strava_pipeline.ingest.clock import ServerClock
 from strava_pipeline.lake.bronze.listings import listings
@@ -20,9 +19,9 @@ from strava_pipeline.operations.planning import Forecaster
 from strava_pipeline.operations.progress import LogProgress
 from strava_pipeline.operations.pulling import PullReport, pull_listing
 from strava_pipeline.operations.run_context import RunContext, run_context
-from strava_pipeline.operations.strava_source import ENOUGH, StravaSource
+from strava_pipeline.operations.strava_source import StravaSource
 from strava_pipeline.orchestrate.config import DetailsConfig, ListingConfig
-from strava_pipeline_tests.patience import PATIENCE
+from strava_pipeline_tests.operations.test_pace import Jumping
 from strava_pipeline_tests.rig import NOW, Rig
 
 pytestmark = pytest.mark.soak(part="calendar")
@@ -189,23 +188,6 @@ def test_a_warehouse_of_other_tables_leaves_a_listing_without_an_estimate(
     assert "There is no estimate" in caplog.text
 
 
-class Jumping:
-    """A clock whose sleeps pass at once, there and at the emulator; in between no time passes."""
-
-    def __init__(self, rig: Rig) -> None:
-        self._rig, self._passed = rig, 0.0
-        self.clock = ServerClock(lambda: NOW + timedelta(seconds=self._passed), lambda: self._passed, self.sleep)
-
-    def sleep(self, seconds: float) -> None:
-        self._passed += seconds
-        requests.post(
-            f"{self._rig.emulator.url}/_emulator/clock", json={"advance": seconds}, timeout=PATIENCE
-        ).raise_for_status()
-
-    def sleep_until(self, moment: datetime) -> None:
-        self.sleep((moment - self.clock.now()).total_seconds() + 1)
-
-
 @pytest.mark.parametrize(
     "limits",
     [Limits(40, 9999, 20, 9999), Limits(12, 9999, 100, 9999), Limits(200, 400, 100, 60), Limits(50, 100, 25, 70)],
@@ -232,21 +214,6 @@ def test_the_first_page_tells_when_the_run_is_done(make_rig: Make, limits: Limit
     took, told = jumping.clock.now() - began, report.estimate.done_at - began
     assert took > timedelta(hours=1)
     assert within_a_tenth(told / took, 1)
-
-
-def test_a_call_takes_as_long_as_it_did_so_far_and_waits_are_no_part_of_it(make_rig: Make) -> None:
-    rig = make_rig(activities=60, speed=0.0, limits=Limits(40, 9999, 4, 9999), token_lifetime=10**7)
-    jumping = Jumping(rig)
-    _, strava = asking(rig, jumping.clock)
-    client, pace = strava.client(), strava.pace
-    with pace.calling():
-        for made in range(12):
-            assert pace.per_call == (PER_CALL if made < ENOUGH else timedelta(seconds=2))
-            client.get("/athlete/activities")
-            jumping.sleep(2)
-    jumping.sleep(500)
-    assert pace.per_call == timedelta(seconds=2)
-    assert client.waited > timedelta(minutes=25)
 
 
 def test_a_line_of_the_log_counts_the_windows_still_to_be_waited_for(

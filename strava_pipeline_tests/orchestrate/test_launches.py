@@ -20,7 +20,7 @@ from strava_pipeline.ingest.registry import PROVIDERS
 from strava_pipeline.orchestrate.build import build_defs
 from strava_pipeline.orchestrate.dagster_private import InMemoryJob, execute_run
 from strava_pipeline.orchestrate.job_years import years_without_choice
-from strava_pipeline.orchestrate.jobs import JobYears, jobs_of
+from strava_pipeline.orchestrate.jobs import JOBS, JobYears, jobs_of
 from strava_pipeline.orchestrate.partitions import range_tags
 from strava_pipeline.orchestrate.runs import years_of_run
 from strava_pipeline.settings import Settings
@@ -32,10 +32,6 @@ from strava_pipeline_tests.rig import NOW, started
 pytestmark = pytest.mark.slow
 YEAR = [2025]
 NEEDS_CHOICE = {"backfill", "backfill_sources", "sync_month"}
-NOT_BY_HAND = {
-    "change_settings": "Nothing was chosen",  # the dashboard's own
-    "reconcile": 'The mode "year" lists one year a run',
-}
 
 
 class Launcher:
@@ -87,7 +83,7 @@ class Launcher:
 @contextmanager
 def with_every_service(folder: Path) -> Iterator[Settings]:
     """A folder whose athlete has Strava and each service, all enabled and logged in."""
-    config = EmulatorConfig(now=NOW, activities=8, years=(2025, 2026), seed=2026, limits=None)
+    config = EmulatorConfig(now=NOW, activities=4, years=(2025, 2026), seed=2026, limits=None)
     with Emulator(config) as strava, served(athlete_of(strava.state, folder), [*PROVIDERS]) as (services, found):
         settings = demo_settings(folder, strava.url, found).model_copy(update={"first_year": 2025})
         settings.providers_config.write_text("".join(f"[providers.{name}]\nenabled = true\n" for name in services))
@@ -95,23 +91,27 @@ def with_every_service(folder: Path) -> Iterator[Settings]:
         yield settings
 
 
-def test_with_every_service_all_jobs_and_assets_end_well_with_a_year_and_without(tmp_path: Path) -> None:
+def test_with_every_service_each_job_and_asset_ends_well_or_says_what_to_choose(tmp_path: Path) -> None:
+    """Of the jobs that every folder has, those with a year are launched by e2e/test_launched_from_the_ui.py."""
     with with_every_service(tmp_path) as settings:
         launcher = Launcher(settings)
         assert {*PROVIDERS, "flow", *NEEDS_CHOICE} <= {*launcher.jobs}
         for name in launcher.jobs:
-            if name not in NOT_BY_HAND:
-                assert launcher.job(name, YEAR)[1] == [], name
             run, why = launcher.job(name, [])
             if name in NEEDS_CHOICE:
                 assert [cause[:60] for cause in why] == [
                     f"MisuseError: The job {name} works on years that a person chooses"[:60]
                 ]
-            elif name in NOT_BY_HAND:
-                assert (NOT_BY_HAND[name] in why[0], foreign(why)) == (True, [])
+            elif name == "change_settings":  # the dashboard's own
+                assert ("Nothing was chosen" in why[0], foreign(why)) == (True, [])
             else:
                 assert why == [], name
                 assert_made_by_year(launcher, run)
+        for name in {*launcher.jobs} - {*JOBS, "rebuild", "change_settings"}:
+            why = launcher.job(name, YEAR)[1]
+            assert {cause[:48] for cause in why} == (
+                {'PipelineError: The mode "month" lists one month.'} if name == "sync_month" else set()
+            ), name
         for spec in launcher.assets:
             assert launcher.asset(spec, YEAR if spec.partitions_def else [])[1] == [], spec.key
 
@@ -138,7 +138,7 @@ def test_without_a_login_everything_that_asks_a_service_says_so_and_all_else_end
             for spec in launcher.assets
         }
         assert {name: foreign(why) for name, why in ended.items() if foreign(why)} == {}
-        failed = {name for name, why in ended.items() if why} - {*NOT_BY_HAND}
+        failed = {name for name, why in ended.items() if why} - {"change_settings"}
         assert {"flow", "backfill", "profile", "bronze_activities", "athlete"} <= failed
         assert all("strava-pipeline auth" in ended[name][0] for name in failed)
         assert not failed & {

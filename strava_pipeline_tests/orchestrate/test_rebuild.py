@@ -53,7 +53,8 @@ def test_the_next_run_makes_anew_what_was_there_without_a_call(rig: Rig, lose: L
     before = everything(rig)
     rig.calls()
     lose(rig)
-    rig.run("compact", [2026])
+    outcome = rig.run("compact", [2026])
+    assert outcome.metadata["published_warehouse"]["replaced"], "it does not say that nothing changed"
     assert rig.calls()["total"] == 0
     assert everything(rig) == before
 

@@ -104,14 +104,14 @@ def test_progress_and_waits_on_a_limit_are_told(tmp_path: Path) -> None:
     def wait(context: dg.OpExecutionContext) -> None:
         progress = LogProgress(context.log)
         progress.begin("Fetching", 2)
-        progress.waiting("Strava's limit of 100 read calls in 15 minutes is reached.", 61.4)
+        progress.waiting("Strava's limit of 100 read calls in 15 minutes is reached.", 640.4)
         progress.end()
 
     small_run(tmp_path, wait)
     (rows,) = structured_logs(tmp_path)
     assert [(row["level"], row["step"], row["fields"]["text"]) for row in rows if row["event"] == "message"] == [
         ("INFO", "work", "Fetching: 2 to do"),
-        ("INFO", "work", "Strava's limit of 100 read calls in 15 minutes is reached. Waiting, 61 s still."),
+        ("INFO", "work", "Strava's limit of 100 read calls in 15 minutes is reached. Waiting 11 min."),
         ("INFO", "work", "Fetching: ended at 0 of 2"),
     ]
 

@@ -152,6 +152,18 @@ def test_keys_without_effect_are_known(file: Path, text: str, keys: list[str]) -
         ("[changes]\ncreate_gear = 'hush'", r"changes.create_gear: Input should be a valid boolean"),
         ("providers = 3", "providers: Input should be a valid dictionary"),
         ("[providers.toy", "no TOML in UTF-8"),
+        (
+            "[providers.toy]\nenabled = true\n# hush\nenabled = false\npriority = 2\n",
+            r": enabled of \[providers.toy\] is set twice, in line 2 and again in line 4\. Leave one of them\.",
+        ),
+        (
+            "[providers.toy]\nwrite = ['hush']\nwrite = [\n'hush']",
+            r"write of \[providers.toy\] .* in line 2 and again in line 3",
+        ),
+        ("[gear.A]\ntoy = 1\n[gear.A] # hush\n", r": \[gear.A\] is there twice, in line 1 and again in line 3\."),
+        ("x = 1\nx = 2", r": x is set twice, in line 1 and again in line 2\."),
+        ("[[x]]\ny = 1\n[[x]]\ny = 1\ny = ", r"y of \[\[x\]\] is set twice, in line 4 and again in line 5"),
+        ("[[x]]\ny = 1\n[[x]]\ny = ", "no TOML in UTF-8: Invalid value"),
         ("x = " + "[" * 9999, "nested too deeply"),
     ],
 )

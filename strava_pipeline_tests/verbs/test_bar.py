@@ -49,8 +49,8 @@ def test_a_wait_is_told_once_however_often_it_is_looked_at() -> None:
     for why, seconds in (("Full until 12:15.", 120), ("Full until 12:15.", 60), ("Full until 12:30.", 900)):
         bar.waiting(why, seconds)
     assert console.file.getvalue().splitlines() == [  # type: ignore[attr-defined]
-        "Full until 12:15. Waiting 120 s.",
-        "Full until 12:30. Waiting 900 s.",
+        "Full until 12:15. Waiting 2 min.",
+        "Full until 12:30. Waiting 15 min.",
     ]
 
 

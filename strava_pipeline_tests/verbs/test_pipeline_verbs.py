@@ -63,6 +63,23 @@ def test_step_by_step_is_the_same_as_flow_and_each_step_tells_what_it_did(rig: R
     assert compared["calls"] == rig.calls()["total"]
 
 
+def test_compact_makes_no_run_where_nothing_changed(rig: Rig, type_on: TypeOn) -> None:
+    typed = type_on(rig)
+    rig.begin_with("flow_backfill")
+    assert "Nothing changed since" in typed("compact").out  # copied shards are other files than those that were merged
+    said = typed("compact")
+    assert (said.code, said.out) == (
+        0,
+        "Nothing to merge: gold holds all that the shards do, and is published. No run was made.\n",
+    )
+    report = json.loads(typed("compact", "--json").out)
+    assert (report["run_ids"], report["inserted"], report["changed"], report["published"]) == ([], 0, 0, False)
+    with rig.instance() as instance:
+        assert len(instance.get_runs()) == 1
+        typed("recompact")
+        assert len(instance.get_runs()) == 2
+
+
 def test_rebuild_says_what_it_made_and_asks_nothing(rig: Rig, type_on: TypeOn) -> None:
     typed = type_on(rig)
     rig.begin_with("flow_backfill")

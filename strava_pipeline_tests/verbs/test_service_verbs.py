@@ -100,6 +100,8 @@ def test_without_a_service_nothing_is_ended_made_or_followed(rig: Rig, type_on: 
     assert typed("service", "down").code == 0
     told = typed("service", "status", "--json")
     assert told.code == 1
+    asked = typed("service", "status", "--allow-down")  # as `make schedule-ps` does
+    assert (asked.code, asked.out.split(".")[0]) == (0, "Not running")
     assert json.loads(told.out) | {"schedules": None} == {
         "alive": False,
         "since": None,

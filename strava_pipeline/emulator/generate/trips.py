@@ -18,6 +18,7 @@ from typing import Any
 
 from cryptography.fernet import Fernet
 
+DAMAGED_EVERY = 97  # one trip of so many has locations that no key opens
 WARNING = "TEST KEYS: they open the demo's made-up trips and nothing else. Never use them for real data."
 DAYS = 720  # before `until`: two years, for more than one partition
 _METRES = 111_195.0  # of a degree of latitude, on a sphere of 6,371,009 m
@@ -91,7 +92,7 @@ def _row(chance: random.Random, keys: Sequence[str], number: int, name: str, sta
     review = chance.choices(("pending", "approved" if is_good else "rejected"), (8, 2))[0]
     seal = Fernet(keys[0] if number % 5 else keys[1]).encrypt  # a fifth is older than the change of keys
     locations = seal(json.dumps(points).encode()).decode()
-    if number % 97 == 0:
+    if number % DAMAGED_EVERY == 0:
         locations = locations[:-9]  # truncated
     distance = kind.speed * seconds * chance.uniform(0.97, 1.04)
     return (
