@@ -38,7 +38,7 @@ class YearsHeldBackError(PipelineError):
             f"A check refused {named}: what readers have of it stays as it was. {done}The check says what is wrong. To try again "
             "without a call: `strava-pipeline compact`; with the calls of the run, launch these years alone in Dagster."
         )
-        self.years = dict(years)
+        self.years, self.others = dict(years), others
 
 
 class MissingSettingsError(PipelineError):

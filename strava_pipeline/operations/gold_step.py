@@ -48,17 +48,17 @@ class _Merge:
     def merge(self, connection: Connection, years: Sequence[int]) -> None:
         if ACTIVITIES in self.scope.assets:
             with timed() as seconds:
-                report, absent = merge_listed_within(
+                report, absence = merge_listed_within(
                     connection, self.run, years, force=self.force, allow_shrink=self.allow_shrink
                 )
-            self.held = absent.held
+            self.held = absence.held
             self._refuse(self.compare(connection, years, ACTIVITIES))
             self.reported[ACTIVITIES] = {
                 "inserted": report.inserted,
                 "updated": report.updated,
-                "deleted": absent.deleted,
-                "restored": absent.restored,
-                **_not_marked(absent.held),
+                "deleted": absence.deleted,
+                "restored": absence.restored,
+                **_not_marked(absence.held),
                 "seconds": seconds.value,
             }
         if HISTORY in self.scope.assets:
@@ -106,7 +106,9 @@ def merge_gold(run: RunContext, scope: Scope, *, force: bool, allow_shrink: bool
         rows = {asset: rows_by_year(connection, _TABLES[asset]) for asset in step.reported}
         more = {asset: [finding] for asset, finding in step.agreements.items()}
         if ACTIVITIES in scope.checks:
-            held = absence(connection, run.lake, scope.years, run.years).held if step.held is None else step.held
+            held = step.held
+            if held is None:
+                held = absence(connection, run.lake, scope.years, run.years).held
             more[ACTIVITIES].append(_not_shrunk(held))
         found = check_tables(run, connection, more, more)
     left_out = {asset: hold_back(run, asset, found.get(asset, ())) for asset in step.reported}

@@ -17,6 +17,7 @@ from strava_pipeline.ingest.clock import ServerClock, machine_clock
 from strava_pipeline.lake.bronze.listing import begin_listing
 from strava_pipeline.lake.bronze.manifests import Window
 from strava_pipeline.lake.gold.warehouse import reading
+from strava_pipeline.lake.shards import shard_files
 from strava_pipeline.operations import provider_source
 from strava_pipeline.operations.feeds import pull_activities
 from strava_pipeline.operations.listing_windows import listed_together
@@ -76,22 +77,29 @@ class World:
         clock = machine_clock(now=self.subject.clock.now)
         return run_context(self.settings, LogProgress(logging.getLogger("run")), run_id=f"run-{self.runs}", clock=clock)
 
+    def listed(self, mode: Any = "all", *years: int, per_page: int = 2) -> PullReport:
+        """List, as a run over `years` does, and leave it at that."""
+        return self._list(self.run(), mode, years, per_page)
+
     def pull(
         self, mode: Any = "all", *years: int, per_page: int = 2, matched: bool = True, merged: Sequence[int] = YEARS
     ) -> PullReport:
         """List, as a run over `years` does; of what came, the years `merged` are merged."""
         run = self.run()
-        source, options = (
-            ProviderSource(self.subject.name, self.settings, run),
-            ListingOptions(mode=mode, per_page=per_page, days=None),
-        )
-        report = pull_each(listed_together(source, options, years), partial(pull_activities, run, source, options))
+        report = self._list(run, mode, years, per_page)
         self.merge(run, merged, matched=matched)
         return report
 
+    def _list(self, run: RunContext, mode: Any, years: Sequence[int], per_page: int) -> PullReport:
+        source = ProviderSource(self.subject.name, self.settings, run)
+        options = ListingOptions(mode=mode, per_page=per_page, days=None)
+        return pull_each(listed_together(source, options, years), partial(pull_activities, run, source, options))
+
     def merge(self, run: RunContext, years: Sequence[int] = YEARS, *, matched: bool = True) -> None:
+        """What the steps of a run do with what it listed. Years without a shard are passed over, for there is nothing to be done."""
         make_shards(run, years)
         settle(run)
+        years = [year for year in years if shard_files(run.lake, year)]
         with reading(run.lake):  # opened once for all
             merge_listed(run, years)
             if matched:
