@@ -27,7 +27,7 @@ def listing(place: Place) -> Work:
 
     run = _run_context(place)
     strava = StravaSource(place.settings, run)
-    return lambda: pull_listing(run, strava, ListingConfig.model_validate({"mode": "all"}), None).calls
+    return lambda: pull_listing(run, strava, ListingConfig.model_validate({"mode": "all"}), []).calls
 
 
 def shards(place: Place) -> Work:

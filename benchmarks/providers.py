@@ -37,9 +37,9 @@ def listing(place: Place) -> Work:
     everything = ListingOptions(mode="all")
     if name == STRAVA:
         strava = StravaSource(settings, run)
-        return lambda: pull_listing(run, strava, everything, None).rows
+        return lambda: pull_listing(run, strava, everything, []).rows
     source = ProviderSource(name, settings, run)
-    return lambda: pull_activities(run, source, everything, None).rows
+    return lambda: pull_activities(run, source, everything, []).rows
 
 
 def shards(place: Place) -> Work:

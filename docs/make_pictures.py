@@ -175,6 +175,7 @@ def ready(url: str) -> dict[str, tuple[str, int, int]]:
     until(lambda: ask(url, BACKFILL, id=backfill)["partitionBackfillOrError"]["status"].startswith("COMPLETED"))
     run = ask(url, RUNS)["runsOrError"]["results"][0]["runId"]
     return {
+        "lineage": ("/asset-groups", 2000, 820),
         "asset-graph": ("/assets/insights?view=lineage&lineageScope=upstream&lineageDepth=6", 2300, 2000),
         "columns": ("/assets/activity_laps?view=overview", 1600, 1000),
         "partitions": ("/assets/activity_details?view=partitions&partition=2026", 1600, 900),

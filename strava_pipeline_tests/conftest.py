@@ -1,7 +1,9 @@
 """Fixtures for all rooms: a whole pipeline on temporary folders."""
 
+import gc
 import os
 import shutil
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -19,6 +21,11 @@ from strava_pipeline_tests.templates import Templates, tables_copied
 if TYPE_CHECKING:  # a rig imports Dagster, which takes seconds: tests of other rooms do without
     from strava_pipeline_tests.postgres import Server
     from strava_pipeline_tests.rig import Rig
+
+# Tests start hundreds of processes, and each worker reads all tests: what they import is compiled once, whatever the shell says.
+sys.dont_write_bytecode = False
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+gc.disable()  # until all tests are collected, for half of that was looking for garbage: see pytest_runtestloop
 
 # A test's tables are tiny, and each core has a worker of its own: more threads only add to the CPU, a sixth of that of a
 # rebuild. What starts processes of its own tests DuckDB with all its threads.
@@ -77,6 +84,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(
         key=lambda item: next((place for place, name in enumerate(LONGEST) if name in item.nodeid), len(LONGEST))
     )
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtestloop() -> None:
+    """From here on garbage is collected as ever; the modules and tests of the session are not looked through again."""
+    gc.freeze()
+    gc.enable()
 
 
 @pytest.fixture(scope="session", autouse=True)

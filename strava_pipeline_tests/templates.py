@@ -25,11 +25,11 @@ class Templates:
         """A warehouse without rows, as `connect` makes one. To open a copy costs a tenth of making one."""
         return self._once("empty", lambda path: warehouse.connect(path).close())
 
-    def tables(self) -> Path:
+    def tables(self, open_file: Callable[[Path], duckdb.DuckDBPyConnection]) -> Path:
         """The tables and views of the present catalogue without any note: whose warehouse it becomes writes the notes."""
 
         def make(path: Path) -> None:
-            with closing(duckdb.connect(str(path))) as connection, warehouse.transaction(connection):
+            with closing(open_file(path)) as connection, warehouse.transaction(connection):
                 warehouse.make_tables(connection)
 
         return self._once(f"tables-{catalogue_version()}-{views_version()}", make)
@@ -53,7 +53,7 @@ def tables_copied(templates: Templates) -> Iterator[None]:
     def open_copy(path: Path) -> duckdb.DuckDBPyConnection:
         if not path.exists():
             try:
-                shutil.copyfile(templates.tables(), path)
+                shutil.copyfile(templates.tables(open_file), path)
             except OSError:  # such as a full disk: the product says so
                 with suppress(OSError):
                     path.unlink()

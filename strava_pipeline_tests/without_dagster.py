@@ -43,6 +43,7 @@ from strava_pipeline.operations.events import EventsReport, fetch_event_details
 from strava_pipeline.operations.fetching import YearsReport, pull_details, pull_streams
 from strava_pipeline.operations.importing import LOCK, LandReport, lacks_activities, land_paths, make_activities
 from strava_pipeline.operations.insights import InsightsMade, make_insights
+from strava_pipeline.operations.listing_windows import listed_together
 from strava_pipeline.operations.merging import (
     Matched,
     details_merged,
@@ -51,12 +52,13 @@ from strava_pipeline.operations.merging import (
     merge_listed,
     merge_versions,
     publish_run,
+    settle,
     update_kudos,
     update_quarantine,
 )
 from strava_pipeline.operations.options import DetailsOptions, EventsOptions, ListingOptions, StreamsOptions
 from strava_pipeline.operations.progress import LogProgress
-from strava_pipeline.operations.pulling import PullReport, pull_listing
+from strava_pipeline.operations.pulling import PullReport, pull_each, pull_listing
 from strava_pipeline.operations.reading_files import read_files, unread_files
 from strava_pipeline.operations.rebuilding import bring_up_to_date, remake_imports
 from strava_pipeline.operations.run_context import RunContext, run_context
@@ -169,9 +171,9 @@ class _Steps:
                 make_activities(self.run, lambda steps: None)
 
     def list_activities(self) -> None:
-        year = self.years[0] if len(self.years) == 1 else None
         options = ListingOptions(**self.config.get(LISTING, {}))
-        self.done.listing = pull_listing(self.run, self.strava, options, year)
+        together = listed_together(self.strava, options, self.years)
+        self.done.listing = pull_each(together, partial(pull_listing, self.run, self.strava, options))
         self.done.stopped = self.done.listing.stopped
 
     def follow_events(self) -> None:
@@ -183,7 +185,9 @@ class _Steps:
             merge_files(connection, self.run.lake)
 
     def write_shards(self) -> None:
-        make_shards(self.run, self.years, is_last=self.job in STEP_JOBS)
+        make_shards(self.run, self.years)
+        if self.job in STEP_JOBS:
+            settle(self.run)
 
     def merge_activities(self) -> None:
         config = {name: value for name, value in self.config.get("activities", {}).items() if value is not None}

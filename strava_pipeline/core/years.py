@@ -5,9 +5,13 @@ activity is that of its local start, up to 14 hours apart, so the window of a ye
 the standard library is imported: commands that only read need this module.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+YEARS_A_RUN = (
+    5  # of a backfill: fewer starts and listings than a run a year, and not all years only at the end (docs/adr/0082)
+)
 _MARGIN = timedelta(days=1)  # zones reach from -12 to +14 hours
 
 
@@ -36,11 +40,27 @@ class YearRange:
         return min(max(year, self.first), self.newest)
 
 
-def year_window(year: int, years: YearRange) -> tuple[int | None, int | None]:
-    """(after, before) that hold the local year; the first partition has no start and the newest no end."""
-    after = None if year <= years.first else int((_new_year(year) - _MARGIN).timestamp())
-    before = None if year >= years.newest else int((_new_year(year + 1) + _MARGIN).timestamp())
+def year_window(first: int, last: int, years: YearRange) -> tuple[int | None, int | None]:
+    """(after, before) that hold the local years from one to another; the first partition has no start, the newest no end."""
+    after = None if first <= years.first else int((_new_year(first) - _MARGIN).timestamp())
+    before = None if last >= years.newest else int((_new_year(last + 1) + _MARGIN).timestamp())
     return after, before
+
+
+def stretches(years: Iterable[int], at_most: int | None = None) -> list[list[int]]:
+    """The years, ascending, in stretches without a gap; `at_most`: how many years a stretch has."""
+    found: list[list[int]] = []
+    for year in sorted(set(years)):
+        if found and found[-1][-1] == year - 1 and len(found[-1]) != at_most:
+            found[-1].append(year)
+        else:
+            found.append([year])
+    return found
+
+
+def years_of_runs(years: Iterable[int]) -> list[list[int]]:
+    """The years of each run that whole years take, the newest first; the same as Dagster makes of a backfill."""
+    return stretches(years, YEARS_A_RUN)[::-1]
 
 
 def month_window(month: str) -> tuple[int, int]:

@@ -6,7 +6,7 @@ beside its certificates is never copied.
 
 import re
 import ssl
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -35,7 +35,7 @@ def bundle_health(chosen: Path | None, now: datetime) -> Finding:
     if not found:
         return problem(BUNDLE, f"{path} holds no certificate (PEM).", again)
     own = set(found) - (set(_certificates(PUBLIC)) if chosen else set(found))
-    expired = sorted(name for name, end in map(_described, own) if end is not None and end < now)
+    expired = sorted(name for name, end in _signing(own) if end < now)
     summary = f"{path}: {len(found)} certificates, " + (
         "the public ones; beside them, what this machine trusts counts" if chosen is None else f"{len(own)} not public"
     )
@@ -70,26 +70,27 @@ def join_bundle(files: Sequence[Path]) -> bytes:
 def _certificates(path: Path) -> list[bytes]:
     """The certificates in a file, in binary form, in order; Raises ssl.SSLError for a damaged one."""
     found = []
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # one for all: making it costs as much as reading a certificate
     for block in _BLOCK.findall(path.read_bytes()):
         try:
             binary = ssl.PEM_cert_to_DER_cert(block.decode("ascii"))
         except ValueError as error:  # no ASCII, no base64
             raise ssl.SSLError(1, "not a certificate") from error
-        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cadata=binary)
+        context.load_verify_locations(cadata=binary)
         found.append(binary)
     return found
 
 
-def _described(binary: bytes) -> tuple[str, datetime | None]:
-    """(whose certificate it is, when (UTC) it ends); the end is not known of one that may not sign others."""
+def _signing(certificates: Iterable[bytes]) -> Iterator[tuple[str, datetime]]:
+    """Those that may sign others: whose certificate each is, and when (UTC) it ends."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.load_verify_locations(cadata=binary)
+    for binary in certificates:
+        context.load_verify_locations(cadata=binary)
     for certificate in context.get_ca_certs():
         parts: Any = certificate["subject"]  # typed more loosely than it is
         subject: dict[str, str] = dict(pair for part in parts for pair in part)
         end = datetime.fromtimestamp(ssl.cert_time_to_seconds(str(certificate["notAfter"])), UTC)
-        return subject.get("commonName") or subject.get("organizationName") or "one without a name", end
-    return "one that may not sign others", None
+        yield subject.get("commonName") or subject.get("organizationName") or "one without a name", end
 
 
 def _pem(binary: bytes) -> bytes:

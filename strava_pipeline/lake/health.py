@@ -11,6 +11,7 @@ import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import MAXYEAR, datetime, timedelta
+from math import inf
 from pathlib import Path
 
 import duckdb
@@ -18,11 +19,12 @@ from pydantic import ValidationError
 
 from strava_pipeline.core.errors import Finding, PipelineError, ok, problem, skipped, warning
 from strava_pipeline.core.landings import DAY
+from strava_pipeline.core.sources import STRAVA
 from strava_pipeline.core.tables import TABLES, catalogue_version
-from strava_pipeline.core.years import YearRange
+from strava_pipeline.core.years import YearRange, year_window
 from strava_pipeline.file_locks import is_open_in_duckdb
 from strava_pipeline.lake.bronze.answers import detail_files
-from strava_pipeline.lake.bronze.listings import future_listings, listings
+from strava_pipeline.lake.bronze.listings import future_listings
 from strava_pipeline.lake.bronze.manifests import Manifest
 from strava_pipeline.lake.decisions import decision_files
 from strava_pipeline.lake.files import bytes_free, nearest, unpacked
@@ -302,18 +304,28 @@ def _details(lake: Lake) -> Iterator[str]:
                     yield f"detail of {activity_id} ({claimed:%Y-%m-%d})"
 
 
-def later_first_year(lake: Lake, first_year: int) -> int | None:
-    """The first year with an activity; None where that is `first_year`, or no complete listing of everything is on disk."""
-    if not any(_shows_everything(listing.manifest) for listing in listings(lake)):
-        return None
+def later_first_year(lake: Lake, first_year: int, *, without: Manifest | None = None) -> int | None:
+    """The first year with an activity, where it is later than `first_year` and complete listings show that nothing is older.
+
+    `without`: a listing that is passed over, as if it were not on disk.
+    """
+    found = [listing.manifest for listing in all_listings(lake) if listing.manifest != without]
     years = YearRange(first_year, MAXYEAR)  # whatever the partitions were when a listing came
-    first = min((year for each in all_listings(lake) for year in each.manifest.years_within(years)), default=first_year)
-    return first if first > first_year else None
+    first = min((year for manifest in found for year in manifest.years_within(years)), default=first_year)
+    return first if first > first_year and _is_listed_before(first, found) else None
 
 
-def _shows_everything(manifest: Manifest) -> bool:
-    """Whether a listing of everything is complete, by a login that sees the athlete's private activities."""
-    return manifest.window.mode == "all" and manifest.complete and manifest.sees_private
+def _is_listed_before(year: int, manifests: Iterable[Manifest]) -> bool:
+    """Whether complete listings, laid end to end, show all before `year`, by a login that sees private activities."""
+    windows = (each.window for each in manifests if each.source == STRAVA and each.complete and each.sees_private)
+    spans = [(window.after, window.before) for window in windows if not window.names_single_activities]
+    reach = -inf
+    for after, before in sorted(spans, key=lambda span: -inf if span[0] is None else span[0]):
+        if after is not None and after > reach:
+            break
+        reach = max(reach, inf if before is None else before)
+    _, end = year_window(year - 1, year - 1, YearRange(year - 1, year))
+    return end is not None and reach >= end
 
 
 def first_year_advice(first: int, env_file: str) -> str:

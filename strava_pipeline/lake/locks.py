@@ -89,6 +89,11 @@ def runs_with_lock_file(lake: Lake) -> list[str]:
     return sorted(path.stem for path in (lake.state / "runs").glob("*.lock"))
 
 
+def runs_that_died(lake: Lake) -> list[str]:
+    """The runs whose lock file is left and whose holder died."""
+    return [run_id for run_id in runs_with_lock_file(lake) if has_died(lake, run_id)]
+
+
 def others_at_work(lake: Lake, run_id: str) -> bool:
     """Whether a process holds the lock of another run than `run_id`."""
     return any(is_live(lake, other) for other in runs_with_lock_file(lake) if other != run_id)

@@ -98,15 +98,34 @@ def ensure_current(
 
     Returns whether it was rebuilt. Does nothing where there never was a warehouse. `make_imports`: as in `rebuild`.
     """
-    if _why(lake) is None:
+    if reason_to_rebuild(lake) is None:
         return False
     with locked(lake, LOCK, who="a rebuild", tell=watch.say):
-        why = _why(lake)  # another process may have done it meanwhile
+        why = reason_to_rebuild(lake)  # another process may have done it meanwhile
         if why is None:
             return False
         watch.say(f"{why} It is rebuilt from bronze, without a call.")
         _rebuild(lake, years, watch, make_imports, propose)
         return True
+
+
+def reason_to_rebuild(lake: Lake) -> str | None:
+    """Why the next run rebuilds the warehouse, as a sentence; None: it does not, or there never was one."""
+    if lake.remade.working.exists():
+        return "The last rebuild did not come to its end."
+    if not lake.working.exists():
+        return "The working warehouse is not there any more." if has_ever_existed(lake) else None
+    if not is_a_database(lake.working):
+        return "The working warehouse is damaged."
+    try:
+        with reading(lake) as connection:
+            if is_marked(connection, REBUILDING):
+                return "The working warehouse is not whole."
+            return "An import was undone." if left_out_imports(connection) != undone_names(lake) else None
+    except OtherCatalogueError:
+        return "The working warehouse has the tables of another version."
+    except DamagedWarehouseError:
+        return "The working warehouse is damaged."
 
 
 def rebuild(
@@ -274,24 +293,6 @@ def _refuse_a_loss(lake: Lake, new: Connection) -> None:
             "Strava list everything again: `strava-pipeline run-all`, then the same command. If the loss is meant, delete "
             f"{lake.snapshot}.{expected.way_back(lake)}"
         )
-
-
-def _why(lake: Lake) -> str | None:
-    if lake.remade.working.exists():
-        return "The last rebuild did not come to its end."
-    if not lake.working.exists():
-        return "The working warehouse is not there any more." if has_ever_existed(lake) else None
-    if not is_a_database(lake.working):
-        return "The working warehouse is damaged."
-    try:
-        with reading(lake) as connection:
-            if is_marked(connection, REBUILDING):
-                return "The working warehouse is not whole."
-            return "An import was undone." if left_out_imports(connection) != undone_names(lake) else None
-    except OtherCatalogueError:
-        return "The working warehouse has the tables of another version."
-    except DamagedWarehouseError:
-        return "The working warehouse is damaged."
 
 
 def _is_damaged(lake: Lake) -> bool:

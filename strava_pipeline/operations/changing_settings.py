@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from strava_pipeline.core.errors import PipelineError
+from strava_pipeline.core.errors import MisuseError, PipelineError
 from strava_pipeline.core.providers import ProviderSpec, spec_of
 from strava_pipeline.core.sources import STRAVA
 from strava_pipeline.ingest.gear_tables import replace_file
@@ -51,5 +51,9 @@ def change_settings(
 
     Raises MisuseError, PipelineError.
     """
+    if not seal:
+        raise MisuseError(
+            "Nothing was chosen, so nothing was written. Settings are chosen on the dashboard's page of settings."
+        )
     before, after = with_choices(settings.providers_config, priorities, write, seal)
     replace_file(settings.providers_config, before, after)

@@ -34,29 +34,31 @@ OVERLAP = timedelta(minutes=1)  # longer than a call takes: a listing's beginnin
 CALLS_A_PAGE = 3  # of a listing of everything: some lists need further calls for what they leave out
 
 
-def pull_activities(run: RunContext, source: ProviderSource, config: ListingOptions, year: int | None) -> PullReport:
+def pull_activities(
+    run: RunContext, source: ProviderSource, config: ListingOptions, years: Sequence[int]
+) -> PullReport:
     """List what the options ask for; by the provider's feed, where it has one, unless whole years are to be compared."""
     if "feed" not in source.spec.capabilities:
-        return pull_listing(run, source, config, year)
+        return pull_listing(run, source, config, years)
     if config.mode not in ("incremental", "lite", "month"):
-        return _pull_all(run, source, config, year)
+        return _pull_all(run, source, config, years)
     with run.exclusive(f"listing-feed-{source.spec.name}"):
         cursor = feed_cursor(run.lake, source.spec.name, source.account_name)
         if cursor is None:
-            return _pull_all(run, source, config, year)
+            return _pull_all(run, source, config, years)
         following = _Following(run, source, cursor)
         calls = source.client.calls
         is_followed = following.follow()
         if is_followed:
             return following.report(source.client.calls - calls)
-        return _pull_all(run, source, config, year, following)
+        return _pull_all(run, source, config, years, following)
 
 
 def _pull_all(
     run: RunContext,
     source: ProviderSource,
     config: ListingOptions,
-    year: int | None,
+    years: Sequence[int],
     looked: "_Following | None" = None,
 ) -> PullReport:
     """List everything; afterwards the feed goes on behind the changes that it reported, or at the listing's beginning.
@@ -66,7 +68,7 @@ def _pull_all(
     """
     changes = None if looked is None else looked.changes
     since = None if changes is None else changes.page.fetched_at
-    report = pull_listing(run, source, config, year, since=since)
+    report = pull_listing(run, source, config, years, since=since)
     manifest = report.manifest
     if manifest.complete and report.stopped is None:
         name, account = source.spec.name, source.account_name
@@ -122,7 +124,7 @@ class _Following:
         window = self._window()
         manifest = self.listing.manifest if self.listing else Manifest(window=window, started_at=self.run.now())
         return PullReport(
-            manifest, calls, self.rows, self.bytes, False, self.stopped, gear_ids=frozenset(self._gear_ids)
+            (manifest,), calls, self.rows, self.bytes, False, self.stopped, gear_ids=frozenset(self._gear_ids)
         )
 
     def _pages(self) -> Iterator[Page]:

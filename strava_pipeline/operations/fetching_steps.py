@@ -9,9 +9,11 @@ from strava_pipeline.lake.bronze.answers import newest_athlete
 from strava_pipeline.lake.gold.merge_details import merge_profile
 from strava_pipeline.lake.gold.quality import known_gear, unknown_gear
 from strava_pipeline.lake.gold.warehouse import reading, writing
+from strava_pipeline.lake.health import first_year_advice, later_first_year
 from strava_pipeline.lake.locks import locked
 from strava_pipeline.operations.events import EventsReport, fetch_event_details
 from strava_pipeline.operations.fetching import ProfileReport, YearsReport, pull_details, pull_profile, pull_streams
+from strava_pipeline.operations.listing_windows import listed_together
 from strava_pipeline.operations.merging import publish_if_right
 from strava_pipeline.operations.options import (
     CallOptions,
@@ -21,20 +23,26 @@ from strava_pipeline.operations.options import (
     StreamsOptions,
 )
 from strava_pipeline.operations.planning import Forecaster
-from strava_pipeline.operations.pulling import PullReport, pull_listing
+from strava_pipeline.operations.pulling import PullReport, pull_each, pull_listing
 from strava_pipeline.operations.run_context import RunContext
 from strava_pipeline.operations.step_reports import ROWS, StepReport, calls_left, estimated, if_any, named_ids, timed
 from strava_pipeline.operations.strava_source import StravaSource
 from strava_pipeline.operations.table_rules import Finding
+from strava_pipeline.settings import env_file
 
 
 def list_activities(
     run: RunContext, strava: StravaSource, options: ListingOptions, years: Sequence[int], details: DetailsOptions | None
 ) -> StepReport:
     """List activities; `details`: how the same run fetches details, for its estimate; None: it doesn't."""
+
+    def pull(years: Sequence[int]) -> PullReport:
+        return pull_listing(run, strava, options, years, Forecaster(run, strava, years, details))
+
     with timed() as seconds:
-        forecaster = Forecaster(run, strava, years, details)
-        report = pull_listing(run, strava, options, years[0] if len(years) == 1 else None, forecaster)
+        report = pull_each(listed_together(strava, options, years), pull)
+        if advice := _empty_years_advice(run, report):
+            run.progress.say(advice)
     return StepReport(
         "bronze_activities",
         {
@@ -47,32 +55,45 @@ def list_activities(
     )
 
 
+def _empty_years_advice(run: RunContext, report: PullReport) -> str | None:
+    """What to do about years before the athlete's first activity; None unless this very listing showed that they are empty."""
+    manifest, first = report.manifest, run.years.first
+    if not (report.calls and manifest.complete and manifest.window.mode in ("all", "year")):
+        return None
+    later = later_first_year(run.lake, first)
+    if later is None or later == later_first_year(run.lake, first, without=manifest):
+        return None
+    return first_year_advice(later, str(env_file()))
+
+
 def listing_numbers(report: PullReport, seconds: float) -> dict[str, object]:
     """What is reported of every provider's listing."""
     return {
-        ROWS: report.manifest.rows,
+        ROWS: sum(manifest.rows for manifest in report.manifests),
         "rows_received": report.rows,
         "calls": report.calls,
         "bytes": report.bytes,
         "seconds": seconds,
         "listing_mode": report.manifest.window.mode,
         "listing_resumed": report.resumed,
-        "years": ", ".join(map(str, report.manifest.years)),
+        "years": ", ".join(map(str, sorted({year for manifest in report.manifests for year in manifest.years}))),
     }
 
 
 def listing_complete(report: PullReport) -> Finding:
     """Whether the listing reached its end and every row of it can be read."""
-    manifest = report.manifest
     why = [str(report.stopped)] if report.stopped else []
-    counts = {"rows": manifest.rows, "pages": len(manifest.pages)}
-    if manifest.unreadable:
-        counts["rows_unreadable"] = manifest.unreadable
+    rows, unreadable = (
+        sum(counted) for counted in zip(*((m.rows, m.unreadable) for m in report.manifests), strict=True)
+    )
+    counts = {"rows": rows, "pages": sum(len(manifest.pages) for manifest in report.manifests)}
+    if unreadable:
+        counts["rows_unreadable"] = unreadable
         why.append(
-            f"{manifest.unreadable} of {manifest.rows} rows are no activities: nothing identifies them. The others came in; "
+            f"{unreadable} of {rows} rows are no activities: nothing identifies them. The others came in; "
             "`strava-pipeline quarantine list` tells where these are kept."
         )
-    holds = manifest.complete and not manifest.unreadable
+    holds = report.is_complete and not unreadable
     return Finding("listing_complete", holds, counts, " ".join(why), refuses=False)
 
 

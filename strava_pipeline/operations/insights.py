@@ -17,9 +17,12 @@ from strava_pipeline.lake.gold.insights import (
     YearInsights,
     athlete_of,
     remove_insights,
+    stale_insights,
     write_insights,
+    years_on_disk,
 )
 from strava_pipeline.lake.gold.warehouse import Connection
+from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.user_files import UnusableGoalsError, goals_of
 from strava_pipeline.operations.run_context import RunContext
 from strava_pipeline.operations.step_reports import Markdown, StepReport, if_any, timed
@@ -48,10 +51,7 @@ def make_insights(run: RunContext, opened: Opened, years: Sequence[int], zone: s
     """
     made = InsightsMade()
     with run.exclusive(LOCK), opened() as connection:
-        try:
-            goals = goals_of(run.lake)
-        except UnusableGoalsError as error:
-            goals, made.fault = Goals(), str(error)
+        goals, made.fault = _goals(run.lake)
         now = run.now()
         made.athlete = athlete = athlete_of(connection, goals, now)
         if athlete is None:
@@ -67,6 +67,27 @@ def make_insights(run: RunContext, opened: Opened, years: Sequence[int], zone: s
             found = insight_differences(connection, run.lake, athlete, wrong, today, sports)
             made.unequal = {str(year): faults for year, faults in found.items()}
     return made
+
+
+def years_without_insights(run: RunContext, opened: Opened, years: Sequence[int], zone: str, sports: str) -> set[int]:
+    """The years whose files are not what `make_insights` would write. Changes nothing; arguments as there."""
+    lake, now = run.lake, run.now()
+    with opened() as connection:
+        goals, _ = _goals(lake)
+        athlete = athlete_of(connection, goals, now)
+        if athlete is None:
+            return years_on_disk(lake)
+        today = athlete.today(now, zone)
+        stale = stale_insights(connection, lake, athlete, goals, today, years, sports)
+        return stale.union(insight_differences(connection, lake, athlete, years, today, sports))
+
+
+def _goals(lake: Lake) -> tuple[Goals, str | None]:
+    """What goals.toml says, or none and why it can't be followed."""
+    try:
+        return goals_of(lake), None
+    except UnusableGoalsError as error:
+        return Goals(), str(error)
 
 
 def write_insights_of(run: RunContext, opened: Opened, years: Sequence[int], zone: str, sports: str) -> StepReport:

@@ -35,7 +35,7 @@ class ListingOptions(CallOptions):
     mode: Literal["job", "year", "month", "incremental", "lite", "all"] = Field(
         default="job",
         description="job: as the job does, in a backfill year. "
-        "year: all of the partition's year; month: all of `month`; incremental: from the watermark minus `days`; "
+        "year: all of the run's years; month: all of `month`; incremental: from the watermark minus `days`; "
         "lite: from the watermark; all: everything",
     )
     month: str | None = Field(None, pattern=MONTH, description="of the mode month: a local month, as 2026-10")

@@ -197,7 +197,7 @@ class _Work(ProviderCalls):
     def _sync(self, asked: QueuedHint) -> None:
         """Pull what the feed says; deliveries that come meanwhile are read by the next run."""
         try:
-            pulled = pull_activities(self.run, self.source, ListingOptions(mode="incremental"), None)
+            pulled = pull_activities(self.run, self.source, ListingOptions(mode="incremental"), ())
         except (LimitReachedError, TransientError) as error:
             self._stop(error)
             self.state.feed = asked.postponed(self.run.now() + OUTAGE_PAUSE)

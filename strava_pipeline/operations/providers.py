@@ -4,9 +4,10 @@ How a listing is fetched and landed is in pulling.py and feeds.py, the same for 
 by the steps that merge imports.
 """
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from functools import partial
 
 from strava_pipeline.core.errors import GoneError, LimitReachedError, RefusedError, TransientError
 from strava_pipeline.core.json_values import parse_json
@@ -24,12 +25,14 @@ from strava_pipeline.lake.providers import land_no_file, land_provider_file
 from strava_pipeline.operations.feeds import pull_activities
 from strava_pipeline.operations.fetching_steps import listing_complete, listing_numbers
 from strava_pipeline.operations.importing import LOCK
+from strava_pipeline.operations.listing_windows import listed_together
 from strava_pipeline.operations.merging import match
 from strava_pipeline.operations.options import ListingOptions
 from strava_pipeline.operations.progress import progressing
 from strava_pipeline.operations.provider_access import limit_in_force, outcome_kept
 from strava_pipeline.operations.provider_gear import fetch_gear_of_activities
 from strava_pipeline.operations.provider_source import ProviderCalls, ProviderSource
+from strava_pipeline.operations.pulling import pull_each
 from strava_pipeline.operations.reading_files import read_unread_files
 from strava_pipeline.operations.run_context import RunContext
 from strava_pipeline.operations.step_reports import ROWS, StepReport, if_any, named_ids, timed
@@ -51,7 +54,7 @@ def list_provider_activities(
     with timed() as seconds, outcome_kept(run, name, "listing", source.keep_allowance) as ending:
         calls = source.client.calls
         try:
-            report = pull_activities(run, source, options, years[0] if len(years) == 1 else None)
+            report = pull_each(listed_together(source, options, years), partial(pull_activities, run, source, options))
         except LimitReachedError as limit:  # met by the login, before any page
             ending.stopped = limit
             numbers = {"calls": source.client.calls - calls, "result": str(limit)}
@@ -73,7 +76,7 @@ def list_provider_activities(
             **listing_numbers(report, seconds.value),
             "calls": source.client.calls - calls,  # with those for the login and for gear
             "gear_answers": answers,
-            **withheld_numbers(source.spec, report.manifest),
+            **withheld_numbers(source.spec, report.manifests),
             **if_any(gear_problem=ending.problem),
         },
         complete=listing_complete(report),
@@ -81,9 +84,9 @@ def list_provider_activities(
     )
 
 
-def withheld_numbers(spec: ProviderSpec, manifest: Manifest) -> dict[str, object]:
-    """How many activities of the listing the provider does not show, and what to do; nothing where it shows all."""
-    withheld = manifest.withheld
+def withheld_numbers(spec: ProviderSpec, manifests: Iterable[Manifest]) -> dict[str, object]:
+    """How many activities of the listings the provider does not show, and what to do; nothing where it shows all."""
+    withheld = {source_id for manifest in manifests for source_id in manifest.withheld}
     return {"activities_withheld": len(withheld), "withheld_advice": spec.withheld} if withheld else {}
 
 

@@ -1,13 +1,14 @@
-"""Fetch and land a listing: the loop between the client and the lake, and what is asked for. No Dagster objects.
+"""Fetch and land a listing: the loop between the client and the lake. Which window is asked for is listing_windows.py's.
 
 A limit ends the work early and stands in the report; what came before is on disk. Everything else raises.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
-from functools import partial
+from datetime import UTC, datetime
+from functools import partial, reduce
 from itertools import islice
+from operator import add
 from typing import Any, cast
 
 from strava_pipeline.core.activities import edit_hash
@@ -20,11 +21,10 @@ from strava_pipeline.core.errors import (
 from strava_pipeline.core.plan import Forecast
 from strava_pipeline.core.rows import Json
 from strava_pipeline.core.sources import STRAVA
-from strava_pipeline.core.years import month_window, year_window
 from strava_pipeline.ingest.provider import FeedProvider, Lister, Page, WholeReader
 from strava_pipeline.lake.bronze.landing import require_writable
 from strava_pipeline.lake.bronze.listing import Listing, begin_listing
-from strava_pipeline.lake.bronze.listings import Span, is_by_start, resumable_listing, watermark
+from strava_pipeline.lake.bronze.listings import Span, is_by_start, resumable_listing
 from strava_pipeline.lake.bronze.manifests import Manifest, Window
 from strava_pipeline.lake.files import DamagedFileError, unpacked_json
 from strava_pipeline.lake.gold.deletions import doubtful_spans
@@ -32,6 +32,7 @@ from strava_pipeline.lake.gold.publish import snapshot
 from strava_pipeline.lake.gold.quality import rows_of_source
 from strava_pipeline.lake.gold.warehouse import is_outdated
 from strava_pipeline.lake.providers import keep_original, newest_reading
+from strava_pipeline.operations.listing_windows import listing_lock, window_of
 from strava_pipeline.operations.options import ListingOptions
 from strava_pipeline.operations.run_context import RunContext
 from strava_pipeline.operations.source import Account, Source
@@ -41,13 +42,14 @@ Stopped = BudgetExhaustedError | CallCapReachedError | LimitReachedError
 
 @dataclass(frozen=True, slots=True)
 class PullReport:
-    """What a listing brought. `stopped`: the limit that ended it early; `resumed`: it went on with an earlier one.
+    """What a listing brought, or one for each stretch of the years. `resumed`: it went on with an earlier one.
 
+    `stopped`: the limit that ended it early; further stretches were then not listed.
     `estimate` is the forecast after the first page, `forecast` the last one. `gear_ids`: the gear that the activities name.
     `row_hashes`: by a provider's own id, a hash of each row of the listing, where a call gets the gear of each.
     """
 
-    manifest: Manifest
+    manifests: tuple[Manifest, ...]
     calls: int
     rows: int
     bytes: int
@@ -57,6 +59,31 @@ class PullReport:
     forecast: Forecast | None = None
     gear_ids: frozenset[str] = frozenset()
     row_hashes: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+    @property
+    def manifest(self) -> Manifest:
+        """That of the listing which was made last."""
+        return self.manifests[-1]
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether everything that was asked for was listed to its end."""
+        return self.stopped is None and all(manifest.complete for manifest in self.manifests)
+
+    def __add__(self, later: "PullReport") -> "PullReport":
+        """Both as one."""
+        return PullReport(
+            (*self.manifests, *later.manifests),
+            self.calls + later.calls,
+            self.rows + later.rows,
+            self.bytes + later.bytes,
+            self.resumed or later.resumed,
+            self.stopped or later.stopped,
+            self.estimate or later.estimate,
+            later.forecast or self.forecast,
+            self.gear_ids | later.gear_ids,
+            {**self.row_hashes, **later.row_hashes},
+        )
 
 
 @dataclass(slots=True)
@@ -89,7 +116,7 @@ class _Received:
         first, last = (forecasts[0], forecasts[-1]) if forecasts else (None, None)
         gear_ids = frozenset(self.gear_ids)
         return PullReport(
-            manifest, calls, self.rows, self.bytes, resumed, stopped, first, last, gear_ids, self.row_hashes or {}
+            (manifest,), calls, self.rows, self.bytes, resumed, stopped, first, last, gear_ids, self.row_hashes or {}
         )
 
 
@@ -97,71 +124,46 @@ Look = Callable[[Listing, Page | None, int, int], Forecast]
 """Forecasts a run from its listing, the page that just came, the page size and the calls made so far."""
 
 
-def window_of(run: RunContext, source: Source, config: ListingOptions, year: int | None) -> Window:
-    """What is to be listed, by the mode."""
-    mode = "year" if config.mode == "job" else config.mode
-    if not is_by_start(source.spec.name):
-        return Window(mode="all", after=None, before=None)
-    if mode == "year" and year is None:
-        raise PipelineError(
-            'The mode "year" lists one year a run. For several years in one run, set the mode to "incremental" or "all".'
-        )
-    if mode == "year" and year is not None:
-        after, before = year_window(year, run.years)
-        return Window(mode="year", after=after, before=before)
-    if mode == "month":
-        if config.month is None:
-            raise PipelineError('The mode "month" lists one month. Say which in `month`, as 2026-10.')
-        if year is not None and year != run.years.clamp(int(config.month[:4])):
-            raise PipelineError(
-                f"{config.month} is not in {year}. Nothing was listed: choose the partition of its year."
-            )
-        after, before = month_window(config.month)
-        return Window(mode="month", after=after, before=before)
-    known = watermark(run.lake, source.spec.name, source.account_name)
-    if mode == "all" or known is None:
-        return Window(mode="all", after=None, before=None)
-    days = config.days if config.days is not None else source.days
-    lookback = timedelta(days=days) if mode == "incremental" else timedelta(seconds=1)
-    return Window(mode=mode, after=int((known - lookback).timestamp()), before=None, watermark=known)
-
-
-def listing_lock(source: Source, window: Window, year: int | None) -> str:
-    """The lock that whoever lists the window holds. What is not listed by year is one window, whatever the run's year."""
-    of_year = year if window.mode == "year" else None
-    of_provider = "" if source.spec.name == STRAVA else f"-{source.spec.name}"
-    return f"listing-{window.mode}-{of_year or 'all'}{of_provider}"
+def pull_each(together: Iterable[list[int]], pull: Callable[[list[int]], PullReport]) -> PullReport:
+    """The listings of `listed_together` as one report; none is begun after a limit."""
+    reports: list[PullReport] = []
+    for years in together:
+        reports.append(pull(years))
+        if reports[-1].stopped is not None:
+            break
+    return reduce(add, reports)
 
 
 def pull_listing(
     run: RunContext,
     source: Source,
     config: ListingOptions,
-    year: int | None,
+    years: Sequence[int],
     look: Look | None = None,
     *,
     since: datetime | None = None,
 ) -> PullReport:
     """List a window, each page on disk before the next call; goes on where an earlier listing of it broke off.
 
+    `years`: of which the window is where the mode says so; without a gap (`listed_together`).
     A source that shows all at once is read whole, whatever is asked for. `look` forecasts the run after each page;
     the first forecast is shown, and the last one where the first was not right.
     `since`: a complete listing that began before that is not used again.
     """
     if "whole" in source.spec.capabilities:
         return _read_whole(run, source, config)
-    return _list(run, source, config, year, look, since)
+    return _list(run, source, config, years, look, since)
 
 
 def _list(
     run: RunContext,
     source: Source,
     config: ListingOptions,
-    year: int | None,
+    years: Sequence[int],
     look: Look | None,
     since: datetime | None,
 ) -> PullReport:
-    window = window_of(run, source, config, year)
+    window = window_of(run, source, config, years)
     client = source.lister(config)
     per_page = config.per_page or source.per_page
     forecasts: list[Forecast] = []
@@ -185,7 +187,7 @@ def _list(
             if len(forecasts) == 1 and forecasts[0].still:
                 run.progress.say(str(forecasts[0]))
 
-    with run.exclusive(listing_lock(source, window, year)), source.calling():
+    with run.exclusive(listing_lock(source, window, years)), source.calling():
         earlier = _resumed(run, source, config, window, since)
         asked = _span(source, window, earlier)
         listing, calls = earlier, client.calls
@@ -195,7 +197,7 @@ def _list(
             run.progress.begin("Listing activities", None, eta=lambda _: forecasts[-1].done_at if forecasts else None)
         else:
             what = f"Listing activities of {source.spec.title}"
-            run.progress.begin(what, _known_rows(run, source, window, year))
+            run.progress.begin(what, _known_rows(run, source, window, years))
         try:
             if earlier is not None:
                 received.add_earlier(earlier)
@@ -221,15 +223,15 @@ def _list(
     return received.report(manifest, calls, forecasts, resumed=earlier is not None, stopped=stopped)
 
 
-def _known_rows(run: RunContext, source: Source, window: Window, year: int | None) -> int | None:
-    """How many rows a listing of a year or of everything had as published, for its progress; None: not known."""
+def _known_rows(run: RunContext, source: Source, window: Window, years: Sequence[int]) -> int | None:
+    """How many rows a listing of years or of everything had as published, for its progress; None: not known."""
     if window.mode not in ("year", "all") or not run.lake.snapshot.exists():
         return None
     with snapshot(run.lake) as connection:
         if is_outdated(connection):
             return None
         by_year = rows_of_source(connection, source.spec.name)
-    known = by_year.get(year, 0) if window.mode == "year" and year is not None else sum(by_year.values())
+    known = sum(by_year.get(year, 0) for year in years) if window.mode == "year" else sum(by_year.values())
     return known or None
 
 

@@ -36,7 +36,7 @@ def _defined(job: Job) -> UnresolvedAssetJobDefinition:
     return dg.define_asset_job(
         job.name,
         dg.AssetSelection.assets(*job.assets),
-        description=job.description,
+        description=job.words,
         config=job.run_config(),
     )
 

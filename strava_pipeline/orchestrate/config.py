@@ -17,6 +17,7 @@ from strava_pipeline.operations.options import (
     StreamsOptions,
 )
 from strava_pipeline.orchestrate.jobs import MATCHING
+from strava_pipeline.orchestrate.tags import NO_CHOICE
 
 
 class CallLimits(dg.Config, CallOptions):
@@ -38,10 +39,10 @@ class ListingConfig(dg.Config, ListingOptions):
 class ProviderListingConfig(dg.Config):
     """How the activities of a provider beside Strava are listed. The provider's pace is its own, so no calls are capped."""
 
-    mode: Literal["year", "month", "incremental", "all", "events"] = Field(
-        default="year",
-        description="year: all of the partition's year; month: all of `month`; incremental: from the watermark minus "
-        "`days`; all: everything; events: only what webhook deliveries ask for",
+    mode: Literal["job", "year", "month", "incremental", "all", "events"] = Field(
+        default="job",
+        description="job: year where years were chosen, else incremental; year: all of the run's years; month: all of "
+        "`month`; incremental: from the watermark minus `days`; all: everything; events: only what webhook deliveries ask for",
     )
     month: str | None = Field(None, pattern=MONTH, description="of the mode month: a local month, as 2026-10")
     per_page: int | None = Field(None, ge=1, le=200, description="page size; unset: the setting PER_PAGE")
@@ -50,9 +51,8 @@ class ProviderListingConfig(dg.Config):
     def options(self, run: dg.DagsterRun) -> ListingOptions:
         """The same as the operation's record, in a run; not for the mode events."""
         assert self.mode != "events"
-        return ListingOptions(
-            mode=self.mode, month=self.month or month_asked(run), per_page=self.per_page, days=self.days
-        )
+        mode = self.mode if self.mode != "job" else "incremental" if NO_CHOICE in run.tags else "year"
+        return ListingOptions(mode=mode, month=self.month or month_asked(run), per_page=self.per_page, days=self.days)
 
 
 class DetailsConfig(dg.Config, DetailsOptions):
@@ -90,7 +90,7 @@ class ApplyConfig(dg.Config):
 class SettingsConfig(dg.Config):
     """What `change_settings` writes into providers.toml, by service."""
 
-    seal: str = Field(description="of providers.toml as it was when this was chosen")
+    seal: str = Field("", description="of providers.toml as it was when this was chosen; the dashboard gives it")
     priorities: dict[str, int] = Field({}, description="whose name and gear count: the lowest number's")
     write: dict[str, list[str]] = Field({}, description="what changes may be proposed there")
 

@@ -5,6 +5,7 @@ No Dagster is imported: commands that only look read these. The jobs as Dagster'
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from enum import StrEnum
 from functools import cache
 from typing import Any, TypeVar
 
@@ -73,14 +74,35 @@ TRIPS = (TRIP_INDEX.name, TRIP_DIAGNOSTICS.name)
 _ALL = (*_PULL, *_GOLD, *ENRICH)
 
 
+class JobYears(StrEnum):
+    """Which years a job takes where nobody chose any, in words; job_years.py finds them."""
+
+    RECENT = "the years from the first that the lookback reaches, or that the warehouse is behind with"
+    OF_PROVIDER = "the years that the lookback reaches or that lack files, or all where the service reports any change"
+    NEWEST = "the running year"
+    LAST_TWO = "the running year and the one before"
+    WITH_DATA = "the years from the first with activities"
+    ALL = "all years"
+    CHOSEN = "the years that a person chooses"
+    NONE = "no years"
+
+
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A job: its assets, and config of some of them."""
+    """A job: its assets, the years of a run that names none, and config of some assets."""
 
     name: str
     assets: tuple[str, ...]
+    years: JobYears
     description: str
     config: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    @property
+    def words(self) -> str:
+        """The description, with the years that its schedule takes: Dagster's dialog asks for them."""
+        if self.years in (JobYears.NONE, JobYears.CHOSEN):
+            return self.description
+        return f"{self.description} By a schedule, or where no years are chosen, it takes {self.years}."
 
     def run_config(self, **overrides: dict[str, Any]) -> dict[str, Any]:
         """The run config, `overrides` by asset on top; what is None is left to its default."""
@@ -102,99 +124,122 @@ JOBS: dict[str, Job] = {
         Job(
             "run",
             _PULL,
+            JobYears.RECENT,
             "Pull what is new, and the lookback window again.",
             {LISTING: {"mode": "incremental"}},
         ),
-        Job("run_lite", _PULL, "Pull what is new, without a lookback.", {LISTING: {"mode": "lite"}}),
-        Job("run_all", _PULL, "Pull everything, back to day zero.", {LISTING: {"mode": "all"}}),
-        Job("compact", _MERGE, "Merge shards into gold and publish."),
+        Job("run_lite", _PULL, JobYears.RECENT, "Pull what is new, without a lookback.", {LISTING: {"mode": "lite"}}),
+        Job("run_all", _PULL, JobYears.ALL, "Pull everything, back to day zero.", {LISTING: {"mode": "all"}}),
+        Job("compact", _MERGE, JobYears.WITH_DATA, "Merge shards into gold and publish."),
         Job(
             "recompact",
             _MERGE,
+            JobYears.WITH_DATA,
             "Merge all shards again, changed or not, and publish.",
             {"activities": {"force": True}},
         ),
         Job(
             "enrich",
             ENRICH,
+            JobYears.RECENT,
             "Fetch details of the recent window, also where there is one.",
             {DETAILS: {"scope": "window"}},
         ),
         Job(
             "enrich_all",
             ENRICH,
+            JobYears.WITH_DATA,
             "Fetch every detail that is missing or was edited.",
             {DETAILS: {"scope": "all"}},
         ),
         Job(
             "flow",
             _ALL,
+            JobYears.RECENT,
             "The daily run: pull what is new, merge, fetch recent details, publish.",
             {LISTING: {"mode": "incremental"}, DETAILS: {"scope": "flow"}},
         ),
         Job(
             "flow_backfill",
             _ALL,
+            JobYears.ALL,
             "Everything: pull all, merge, fetch every missing detail, publish.",
             {LISTING: {"mode": "all"}, DETAILS: {"scope": "all"}},
         ),
         Job(
             "refresh",
             (*_PULL, *_MERGE),
+            JobYears.RECENT,
             "Pull what is new, merge, publish; no details.",
             {LISTING: {"mode": "incremental"}},
         ),
         Job(
             "backfill",
             _ALL,
-            "Whole years, a run each: the year's listing, its details, publish.",
+            JobYears.CHOSEN,
+            "Whole years, a few of them a run: their listing, their details, publish.",
             {LISTING: {"mode": "year"}, DETAILS: {"scope": "all"}},
         ),
         Job(
             RECONCILE_JOB,
             _ALL,
+            JobYears.LAST_TWO,
             "A whole year compared with Strava: what was deleted, edited or uploaded late; details of what changed.",
             {LISTING: {"mode": "year"}, DETAILS: {"scope": "changed"}},
         ),
         Job(
             MATCH_JOB,
             (*MATCH_TABLES, PROPOSED_CHANGES.name, *_PUBLISH),
+            JobYears.WITH_DATA,
             "Tell again which activities of several sources are one, and publish.",
         ),
         Job(
             APPLY_JOB,
             APPLY,
+            JobYears.ALL,
             "Write the changes that a person approved at their services, read them back, merge, publish.",
         ),
         Job(
             STREAMS_JOB,
             (STREAMS, TRACKS.name),
+            JobYears.WITH_DATA,
             "Fetch streams of activities that lack a track, with calls to spare, and make tracks of them.",
         ),
-        Job(EVENTS_JOB, EVENTS_ASSETS, "Follow webhook events: fetch what changed, mark what is gone, merge, publish."),
+        Job(
+            EVENTS_JOB,
+            EVENTS_ASSETS,
+            JobYears.ALL,
+            "Follow webhook events: fetch what changed, mark what is gone, merge, publish.",
+        ),
         Job(
             CARS_JOB,
             CARS,
+            JobYears.NEWEST,
             "Take in pings, end the trips by car that nothing was heard of for long, replay the log into gold, publish.",
             {PINGS: {"safety_net": True}},
         ),
-        Job(TRIPS_JOB, TRIPS, "Read, measure and judge the activity trips of the years."),
-        Job(TRIP_REPLAY_JOB, (TRIP_REPLAY.name,), "Every version of the algorithms over all trips."),
+        Job(TRIPS_JOB, TRIPS, JobYears.ALL, "Read, measure and judge the activity trips of the years."),
+        Job(TRIP_REPLAY_JOB, (TRIP_REPLAY.name,), JobYears.NONE, "Every version of the algorithms over all trips."),
         Job(
-            IMPORT_JOB, IMPORT, "Take in archives and files: their bytes, and what is read out of them. Makes no call."
+            IMPORT_JOB,
+            IMPORT,
+            JobYears.NONE,
+            "Take in archives and files: their bytes, and what is read out of them. Makes no call.",
         ),
         Job(
             MERGE_FILES_JOB,
             MERGE_FILES,
+            JobYears.WITH_DATA,
             "Merge what was imported: activities, details, tracks; publish. Makes no call.",
         ),
         Job(
             IMPORT_ALL_JOB,
             (*IMPORT, *MERGE_FILES),
+            JobYears.ALL,
             "Take in files and archives, merge what was read out of them, publish: all in one run. Makes no call.",
         ),
-        Job(PROFILE_JOB, ("athlete", "gear"), "Fetch the athlete and all gear again."),
-        Job(NEW_GEAR_JOB, ("gear",), "Fetch gear that appeared.", {"gear": {"new_gear_only": True}}),
+        Job(PROFILE_JOB, ("athlete", "gear"), JobYears.NONE, "Fetch the athlete and all gear again."),
+        Job(NEW_GEAR_JOB, ("gear",), JobYears.NONE, "Fetch gear that appeared.", {"gear": {"new_gear_only": True}}),
     )
 }
 
@@ -226,6 +271,7 @@ def provider_job(provider: str) -> Job:
     return Job(
         provider,
         (provider_listing(provider), "activity_shards", *_GOLD, *files, *_PUBLISH),
+        JobYears.OF_PROVIDER,
         f"List activities of {spec_of(provider).title}: of the year, or, by its schedule, what is new. Merge, "
         f"{'fetch files that lack, ' if files else ''}publish.",
     )
@@ -243,6 +289,7 @@ def provider_events_job(provider: str) -> Job:
     return Job(
         f"{provider}_events",
         (listing, "activity_shards", *_GOLD, *_PUBLISH),
+        JobYears.ALL,  # what changed may be of any year
         f"Follow webhook deliveries of {title}: ask for what changed, mark what is gone, merge, publish.",
         {listing: {"mode": "events"}},
     )
@@ -267,7 +314,8 @@ def sources_job(providers: Iterable[str], *, strava: bool) -> Job:
             QUARANTINE.name,
             *_PUBLISH,
         ),
-        "Whole years of all enabled services, a run each: every listing of the year, details, files, one merge, publish.",
+        JobYears.CHOSEN,
+        "Whole years of all enabled services, a few of them a run: every listing, details, files, one merge, publish.",
         {LISTING: {"mode": "year"}, DETAILS: {"scope": "all"}} if strava else {},
     )
 
@@ -281,6 +329,7 @@ def month_job(providers: Iterable[str], *, strava: bool) -> Job:
     return Job(
         MONTH_JOB,
         (*listings, "activity_shards", *_GOLD, *_PUBLISH),
+        JobYears.CHOSEN,
         "A month of all enabled services, in the run of its year; write it into `months` of `matching`, as 2026-10. Every "
         "listing, one merge, a proposal of every change that would make the services agree, publish.",
         {MATCHING: {"months": []}, **{asset: {"mode": "month"} for asset in listings}},

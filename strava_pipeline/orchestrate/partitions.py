@@ -3,7 +3,7 @@
 Partitions in Dagster: https://docs.dagster.io/guides/build/partitions-and-backfills/partitioning-assets
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import dagster as dg
 
@@ -16,10 +16,6 @@ def year_partitions(first_year: int) -> dg.TimeWindowPartitionsDefinition:
     return dg.TimeWindowPartitionsDefinition(
         cron_schedule="0 0 1 1 *", start=str(first_year), fmt="%Y", end_offset=1, timezone=ZONE
     )
-
-
-def years_of(keys: Iterable[str]) -> list[int]:
-    return sorted(int(key) for key in keys)
 
 
 def range_tags(years: Sequence[int]) -> dict[str, str]:

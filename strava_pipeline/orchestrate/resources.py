@@ -12,6 +12,7 @@ from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
+from typing import cast
 
 import dagster as dg
 from dagster_duckdb import DuckDBResource
@@ -19,6 +20,7 @@ from dagster_duckdb import DuckDBResource
 from strava_pipeline.lake.locks import is_live, live_run, locked
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.requests import begin_request
+from strava_pipeline.operations.held_years import forget_held_years
 from strava_pipeline.operations.log_files import log_of
 from strava_pipeline.operations.progress import BothProgress, LogProgress, Progress
 from strava_pipeline.operations.provider_source import ProviderSources
@@ -27,16 +29,20 @@ from strava_pipeline.operations.run_context import RunContext, run_context
 from strava_pipeline.operations.strava_source import FLOW_LOCK, StravaSource
 from strava_pipeline.orchestrate.dagster_private import MAX_RETRIES_TAG
 from strava_pipeline.orchestrate.home import ui_of
+from strava_pipeline.orchestrate.job_years import years_without_choice
 from strava_pipeline.orchestrate.jobs import LISTING, PULLING_JOBS, REBUILD_JOB, STEP_JOBS
 from strava_pipeline.orchestrate.notifying import note_end
+from strava_pipeline.orchestrate.partitions import range_tags
 from strava_pipeline.orchestrate.run_log import logged
-from strava_pipeline.orchestrate.runs import started_by
+from strava_pipeline.orchestrate.runs import started_by, years_of_run
 from strava_pipeline.orchestrate.tags import (
     ALERT,
     BY,
     BY_HAND,
     DATA_DIR,
+    HELD_BACK,
     LIMIT,
+    NO_CHOICE,
     NO_LIMIT,
     PROVIDER_LIMIT,
     REQUEST,
@@ -60,6 +66,8 @@ def run_resource(settings: Settings, progress_of: ProgressOf | None = None) -> d
     def run_of(context: dg.InitResourceContext) -> Iterator[RunContext]:
         log = context.log or logging.getLogger(__name__)
         run = context.run
+        if run is not None and context.instance is not None:
+            _add_years(context.instance, run, settings)
         who = f"{run.job_name}, run {run.run_id}" if run is not None else "a run"
         watcher = progress_of() if progress_of else None
         progress = BothProgress(LogProgress(log), watcher) if watcher else LogProgress(log)
@@ -83,6 +91,8 @@ def run_resource(settings: Settings, progress_of: ProgressOf | None = None) -> d
                     _note_begin(context_of_run.lake, settings.logs_dir, request, run.run_id)
                 if context.instance is not None:
                     _tag(context.instance, run, context_of_run.lake)
+                if run.parent_run_id is not None and run.step_keys_to_execute is None:  # not from where it failed
+                    forget_held_years(context_of_run.lake, str(context_of_run.run_id))
                 if run.job_name not in (*STEP_JOBS, REBUILD_JOB):
                     context_of_run = bring_up_to_date(context_of_run, settings)
                 if run.job_name == REBUILD_JOB or (run.job_name in PULLING_JOBS and _lists(run)):
@@ -92,6 +102,18 @@ def run_resource(settings: Settings, progress_of: ProgressOf | None = None) -> d
             yield context_of_run
 
     return run_of
+
+
+def _add_years(instance: dg.DagsterInstance, run: dg.DagsterRun, settings: Settings) -> None:
+    """Give a run that names no years those of its job, in its record and in this process. Raises MisuseError where it has none.
+
+    Steps report by the years in the tags of the run's record, which this process loaded before: so they are added there, too.
+    """
+    years = [] if years_of_run(run) else years_without_choice(settings, run.job_name)
+    if years:
+        tags = {**range_tags(years), NO_CHOICE: "true"}
+        instance.add_run_tags(run.run_id, tags)
+        cast(dict[str, str], run.tags).update(tags)
 
 
 def strava_resource(settings: Settings) -> dg.ResourceDefinition:
@@ -128,7 +150,7 @@ def _tag(instance: dg.DagsterInstance, run: dg.DagsterRun, lake: Lake) -> None:
     """
     tags = {DATA_DIR: str(lake.data_dir), BY: started_by(run)}
     if run.parent_run_id is not None:
-        neutral = {LIMIT: NO_LIMIT, STOPPED_EARLY: "", ALERT: ""}
+        neutral = {LIMIT: NO_LIMIT, STOPPED_EARLY: "", HELD_BACK: "", ALERT: ""}
         neutral |= {name: NO_LIMIT for name in run.tags if name.startswith(PROVIDER_LIMIT)}
         if run.tags.get(BY) == BY_HAND:  # of a command, which alone must not be started again (verbs/run_job.py)
             neutral[MAX_RETRIES_TAG] = str(instance.run_retries_max_retries)

@@ -12,7 +12,7 @@ import dagster as dg
 from dagster import DagsterRunStatus
 
 from strava_pipeline.lake.files import sweep_unfinished
-from strava_pipeline.lake.locks import forget_run, has_died, is_live, runs_with_lock_file
+from strava_pipeline.lake.locks import forget_run, is_live, runs_that_died
 from strava_pipeline.lake.notifications import notify
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.requests import end_request
@@ -26,7 +26,17 @@ from strava_pipeline.orchestrate.dagster_private import (
     SENSOR_NAME_TAG,
 )
 from strava_pipeline.orchestrate.jobs import DETAILS, JOBS, LISTING, PULLING_JOBS, SOURCES_JOB, STREAMS, STREAMS_JOB
-from strava_pipeline.orchestrate.tags import BY, BY_HAND, DATA_DIR, LIMIT, LIMITS_WAITED_FOR, NO_LIMIT, REQUEST, RESUMES
+from strava_pipeline.orchestrate.tags import (
+    BY,
+    BY_HAND,
+    DATA_DIR,
+    HELD_BACK,
+    LIMIT,
+    LIMITS_WAITED_FOR,
+    NO_LIMIT,
+    REQUEST,
+    RESUMES,
+)
 
 UNFINISHED = [
     DagsterRunStatus.NOT_STARTED,
@@ -135,8 +145,8 @@ def fail_dead_runs(instance: dg.DagsterInstance, lake: Lake) -> list[str]:
 
     Files that they left half written are removed. A run may have died before this instance had a record of it.
     """
-    dead_ids = _dead_ids(lake)
-    dead = _unfinished(instance, dead_ids)
+    dead_ids = runs_that_died(lake)
+    dead = unfinished(instance, dead_ids)
     for run in dead:
         _report_as_died(instance, lake, run)
     sweep_unfinished(lake.data_dir if dead_ids else lake.state)
@@ -153,16 +163,8 @@ def _report_as_died(instance: dg.DagsterInstance, lake: Lake, run: dg.DagsterRun
     notify(lake, "warning", message, datetime.now(UTC), about=run.run_id, run_id=run.run_id)
 
 
-def dead_runs(instance: dg.DagsterInstance, lake: Lake) -> list[str]:
-    """What `fail_dead_runs` would report; nothing is changed."""
-    return [run.run_id for run in _unfinished(instance, _dead_ids(lake))]
-
-
-def _dead_ids(lake: Lake) -> list[str]:
-    return [run_id for run_id in runs_with_lock_file(lake) if has_died(lake, run_id)]
-
-
-def _unfinished(instance: dg.DagsterInstance, run_ids: list[str]) -> list[dg.DagsterRun]:
+def unfinished(instance: dg.DagsterInstance, run_ids: list[str]) -> list[dg.DagsterRun]:
+    """Those of the runs that the records know and that are not over by them."""
     return [run for run in map(instance.get_run_by_id, run_ids) if run is not None and not run.is_finished]
 
 
@@ -192,10 +194,11 @@ def unresumed_runs(instance: dg.DagsterInstance, lake: Lake) -> list[tuple[dg.Ru
     """The runs that a limit stopped and that nothing has resumed since, each with the tries that failed."""
     ended = instance.get_run_records(
         dg.RunsFilter(
-            statuses=[DagsterRunStatus.SUCCESS], tags={LIMIT: LIMITS_WAITED_FOR, DATA_DIR: str(lake.data_dir)}
+            statuses=[DagsterRunStatus.SUCCESS, DagsterRunStatus.FAILURE],
+            tags={LIMIT: LIMITS_WAITED_FOR, DATA_DIR: str(lake.data_dir)},
         )
     )
-    runs = [record for record in ended if _is_resumable(record.dagster_run)]
+    runs = [record for record in ended if is_done(record.dagster_run) and _is_resumable(record.dagster_run)]
     if not runs:
         return []
     later = instance.get_run_records(dg.RunsFilter(created_after=min(record.create_timestamp for record in runs)))
@@ -208,6 +211,11 @@ def unresumed_runs(instance: dg.DagsterInstance, lake: Lake) -> list[tuple[dg.Ru
         else:
             instance.add_run_tags(record.dagster_run.run_id, {LIMIT: NO_LIMIT})  # never to be looked at again
     return left
+
+
+def is_done(run: dg.DagsterRun) -> bool:
+    """Whether the run came to its end: all years but those that a check held back were done as far as limits let it."""
+    return run.status is DagsterRunStatus.SUCCESS or bool(run.tags.get(HELD_BACK))
 
 
 def _is_resumable(run: dg.DagsterRun) -> bool:
@@ -237,7 +245,8 @@ def _same_sports(new: dg.DagsterRun, old: dg.DagsterRun) -> bool:
 
 def _is_failed_resume(later: dg.RunRecord, earlier: dg.RunRecord) -> bool:
     run = later.dagster_run
-    return run.tags.get(RESUMES) == earlier.dagster_run.run_id and run.status is DagsterRunStatus.FAILURE
+    failed = run.status is DagsterRunStatus.FAILURE and not is_done(run)
+    return failed and run.tags.get(RESUMES) == earlier.dagster_run.run_id
 
 
 def config_of(run: dg.DagsterRun) -> dict[str, Any]:

@@ -19,19 +19,15 @@ from zoneinfo import ZoneInfo
 import dagster as dg
 
 from strava_pipeline.core.providers import spec_of
-from strava_pipeline.core.sources import STRAVA
-from strava_pipeline.core.years import years_since
 from strava_pipeline.ingest.providers_file import ProviderChoice
 from strava_pipeline.ingest.registry import missing_login
-from strava_pipeline.lake.bronze.listings import newest_watermark
 from strava_pipeline.lake.car_trips import is_due
-from strava_pipeline.lake.gold.coverage import years_behind
 from strava_pipeline.lake.paths import Lake
-from strava_pipeline.operations.provider_access import years_lacking_files
 from strava_pipeline.operations.strava_access import access_problem
 from strava_pipeline.operations.trips import NO_SOURCE
 from strava_pipeline.operations.years import year_range
 from strava_pipeline.orchestrate.dagster_private import cron_string_iterator
+from strava_pipeline.orchestrate.job_years import years_without_choice
 from strava_pipeline.orchestrate.jobs import (
     CARS_JOB,
     DETAILS,
@@ -52,35 +48,14 @@ DAILY = "daily_flow"
 NO_TRIPS = dg.SkipReason(NO_SOURCE)
 
 
-def flow_years(settings: Settings, *, days: int | None = None, provider: str = STRAVA) -> list[int]:
-    """The years that a pull from the watermark may touch, from the first one on that gold is behind with."""
-    years = year_range(settings.first_year)
-    lake = Lake(settings.data_dir)
-    newest = newest_watermark(lake, provider)
-    lookback = timedelta(days=settings.days if days is None else days)
-    touched = years_since(newest - lookback if newest else None, years)
-    return years.since(min([*touched, *years_behind(lake, years)]))
-
-
-def provider_years(
-    settings: Settings, provider: str, choice: ProviderChoice, now: datetime, *, days: int | None = None
-) -> list[int]:
-    """The years that the provider's daily run covers: those that a pull may touch, and those that lack files.
-
-    A feed reports changes of any year, and what shows all at once has them.
-    """
-    years = year_range(settings.first_year)
-    if spec_of(provider).capabilities & {"feed", "whole"}:
-        return years.all
-    touched = flow_years(settings, days=days, provider=provider)
-    lake = Lake(settings.data_dir)
-    lacking = years_lacking_files(lake, provider, years.all, now) if choice.auto_files else set()
-    return years.since(min([*touched, *lacking]))
-
-
 def flow_request(settings: Settings, **more: Any) -> dg.RunRequest:
     """A daily run over the years that may have changed, before whatever waits in the queue."""
-    tags = {**range_tags(flow_years(settings)), DATA_DIR: str(settings.data_dir), **FIRST, **more.pop("tags", {})}
+    tags = {
+        **range_tags(years_without_choice(settings, "flow")),
+        DATA_DIR: str(settings.data_dir),
+        **FIRST,
+        **more.pop("tags", {}),
+    }
     return dg.RunRequest(tags=tags, run_config=JOBS["flow"].run_config(), **more)
 
 
@@ -113,7 +88,7 @@ def _provider_schedule(
         if reason := missing_login(provider, settings):
             return dg.SkipReason(reason)
         fail_dead_runs(context.instance, Lake(settings.data_dir))
-        years = provider_years(settings, provider, choice, context.scheduled_execution_time)
+        years = years_without_choice(settings, provider, context.scheduled_execution_time)
         return dg.RunRequest(
             tags={**range_tags(years), DATA_DIR: str(settings.data_dir)},
             run_config=provider_job(provider).run_config(**{provider_listing(provider): {"mode": "incremental"}}),
@@ -169,9 +144,7 @@ def _own_schedules(settings: Settings, status: dg.DefaultScheduleStatus) -> list
         if today.day == 1:
             return dg.SkipReason("Everything was compared an hour ago.")
         config = JOBS[RECONCILE_JOB].run_config()
-        newest = year_range(settings.first_year, context.scheduled_execution_time).all[
-            -2:
-        ]  # when Dagster looks them up
+        newest = years_without_choice(settings, RECONCILE_JOB, context.scheduled_execution_time)
         return [
             dg.RunRequest(run_key=f"{today:%Y-%m-%d} {year}", partition_key=str(year), run_config=config)
             for year in reversed(newest)
@@ -199,7 +172,7 @@ def _own_schedules(settings: Settings, status: dg.DefaultScheduleStatus) -> list
         if not settings.trips_source:
             return NO_TRIPS
         fail_dead_runs(context.instance, Lake(settings.data_dir))
-        every_year = range_tags(year_range(settings.first_year).all)  # a trip may be reviewed years later
+        every_year = range_tags(years_without_choice(settings, TRIPS_JOB))  # a trip may be reviewed years later
         return dg.RunRequest(tags={**every_year, DATA_DIR: str(settings.data_dir)})
 
     @scheduled(
@@ -213,7 +186,7 @@ def _own_schedules(settings: Settings, status: dg.DefaultScheduleStatus) -> list
         if not is_due(lake, context.scheduled_execution_time):
             return dg.SkipReason("No ping came, and no trip is to be ended.")
         fail_dead_runs(context.instance, lake)
-        newest = [year_range(settings.first_year).newest]
+        newest = years_without_choice(settings, CARS_JOB)
         config = JOBS[CARS_JOB].run_config()
         return dg.RunRequest(tags={**range_tags(newest), DATA_DIR: str(settings.data_dir)}, run_config=config)
 

@@ -4,12 +4,14 @@ Dagster takes a second to import, so it is imported only where there is an insta
 in instance.py.
 """
 
+import sqlite3
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from strava_pipeline.core.errors import Finding, ok, problem, skipped, warning
+from strava_pipeline.lake.locks import runs_that_died
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.orchestrate.home import (
     CONFIG,
@@ -18,12 +20,14 @@ from strava_pipeline.orchestrate.home import (
     names_other_storage,
     own_configuration,
 )
+from strava_pipeline.orchestrate.records import Heartbeat, Records, are_as_installed, read_records
 
 if TYPE_CHECKING:
     import dagster as dg
 
 INSTANCE, DAEMON, AUTOMATION, RUNS = "dagster", "dagster daemon", "automation", "runs"
 RUNNING = timedelta(minutes=3)  # a heartbeat comes every 30 s, later while the daemon is busy
+GONE = timedelta(minutes=30)  # Dagster's own tolerance: after that, its daemon does not count as running
 # each the user's to choose; by the names under which dagster.yaml may say it
 _CHOICES = {
     "storage": STORAGES,
@@ -65,7 +69,7 @@ def instance_health(home: Path, lake: Lake, now: datetime) -> list[Finding]:
     """Dagster's records, its daemon and runs that died. An instance that was never used is not created."""
     if not may_have_records(home):
         return [skipped(INSTANCE, f"none in {home} yet; the first run makes it")]
-    return opened_instance_health(home, lake, now)
+    return _in_files(home, lake, now) if are_as_installed(home) else opened_instance_health(home, lake, now)
 
 
 def opened_instance_health(home: Path, lake: Lake, now: datetime) -> list[Finding]:
@@ -84,7 +88,7 @@ def opened_instance_health(home: Path, lake: Lake, now: datetime) -> list[Findin
 
     try:
         with load_instance(home) as instance:
-            return [_schema(instance, home), _daemon(instance, now), _automation(instance), _dead(instance, lake)]
+            return [_schema(instance, home), *_findings(records_of(instance, runs_that_died(lake)), now)]
     except NotUnderstoodError as error:
         if names_other_storage(home) or unset_variables(home):
             return [problem(INSTANCE, str(error), f"Edit {home / CONFIG}, or set what it names.")]
@@ -97,15 +101,46 @@ def opened_instance_health(home: Path, lake: Lake, now: datetime) -> list[Findin
             return [problem(INSTANCE, unreachable(home, fault), f"Start the database, or edit {home / CONFIG}.")]
         if fault is None and not isinstance(error, (dg.DagsterError, SQLAlchemyError, OSError)):
             raise
-        return [
-            problem(
-                INSTANCE,
-                f"the instance in {home} can't be opened ({type(error).__name__}).",
-                "Its records are runs and logs, no activities. End the service (`strava-pipeline service down`) and other "
-                "commands, move them away, and the next run makes new ones:\n"
-                f"mv '{home / 'history'}' '{home / 'history.away'}'",
-            )
-        ]
+        return [_unusable(home, error)]
+
+
+def _in_files(home: Path, lake: Lake, now: datetime) -> list[Finding]:
+    """The same of records in SQLite, read without Dagster."""
+    try:
+        found = read_records(home, runs_that_died(lake))
+    except sqlite3.Error as error:
+        return [_unusable(home, error)]
+    return [_opens(home, f"in {home}"), *_findings(found, now)]
+
+
+def _unusable(home: Path, error: Exception) -> Finding:
+    return problem(
+        INSTANCE,
+        f"the instance in {home} can't be opened ({type(error).__name__}).",
+        "Its records are runs and logs, no activities. End the service (`strava-pipeline service down`) and other "
+        "commands, move them away, and the next run makes new ones:\n"
+        f"mv '{home / 'history'}' '{home / 'history.away'}'",
+    )
+
+
+def records_of(instance: "dg.DagsterInstance", run_ids: list[str]) -> Records:
+    """What the records of an instance say, wherever they are; `run_ids`: the runs to ask about."""
+    from strava_pipeline.orchestrate.runs import unfinished
+
+    beats = instance.get_daemon_heartbeats()
+    failed = {}
+    for state in instance.all_instigator_state():
+        ticks = instance.get_ticks(state.instigator_origin_id, state.selector_id, limit=1) if state.is_running else []
+        if ticks and ticks[0].is_failure:
+            failed[state.instigator_name] = datetime.fromtimestamp(ticks[0].timestamp, UTC)
+    return Records(
+        {
+            kind: Heartbeat(datetime.fromtimestamp(beat.timestamp, UTC), bool(beat.errors))
+            for kind, beat in beats.items()
+        },
+        failed,
+        [run.run_id for run in unfinished(instance, run_ids)],
+    )
 
 
 def _schema(instance: "dg.DagsterInstance", home: Path) -> Finding:
@@ -114,27 +149,30 @@ def _schema(instance: "dg.DagsterInstance", home: Path) -> Finding:
     place = f"in {home}" if keeps_records_in(home, instance) else f"in the database that {home / CONFIG} names"
     if is_behind(instance):
         return ok(INSTANCE, f"the records {place} are another version of Dagster's; the next command migrates them")
+    return _opens(home, place)
+
+
+def _opens(home: Path, place: str) -> Finding:
     return ok(INSTANCE, f"the instance in {home} opens, with its records {place}")
 
 
-def _daemon(instance: "dg.DagsterInstance", now: datetime) -> Finding:
-    from strava_pipeline.orchestrate.dagster_private import DEFAULT_DAEMON_HEARTBEAT_TOLERANCE_SECONDS
+def _findings(records: Records, now: datetime) -> list[Finding]:
+    return [_daemon(records.heartbeats, now), _automation(records.failed), _dead(records.unfinished)]
 
-    gone = timedelta(seconds=DEFAULT_DAEMON_HEARTBEAT_TOLERANCE_SECONDS)
-    beats = instance.get_daemon_heartbeats()
+
+def _daemon(beats: Mapping[str, Heartbeat], now: datetime) -> Finding:
     if not beats:
         return ok(DAEMON, "not running; `strava-pipeline service up` starts it")
-    heard = {kind: datetime.fromtimestamp(beat.timestamp, UTC) for kind, beat in beats.items()}
-    newest = max(heard.values())
-    if now - newest > gone:
+    newest = max(beat.at for beat in beats.values())
+    if now - newest > GONE:
         return ok(DAEMON, f"not running since {newest:%Y-%m-%d %H:%M} UTC; `strava-pipeline service up` starts it")
     restart = "Start it again: strava-pipeline service restart (or Ctrl-C in its terminal, and strava-pipeline dev)"
     if now - newest > RUNNING:
         minutes = (now - newest).total_seconds() / 60
         return warning(DAEMON, f"last heard of {minutes:.0f} minutes ago: it was stopped, or it hangs.", restart)
-    if silent := sorted(kind for kind, at in heard.items() if RUNNING < now - at <= gone):
+    if silent := sorted(kind for kind, beat in beats.items() if RUNNING < now - beat.at <= GONE):
         return warning(DAEMON, f"runs, but without a word of {', '.join(silent)}.", restart)
-    if failing := sorted(kind for kind, beat in beats.items() if beat.errors):
+    if failing := sorted(kind for kind, beat in beats.items() if beat.fails):
         return warning(
             DAEMON,
             f"runs, but {', '.join(failing)} fails.",
@@ -143,29 +181,20 @@ def _daemon(instance: "dg.DagsterInstance", now: datetime) -> Finding:
     return ok(DAEMON, "runs")
 
 
-def _automation(instance: "dg.DagsterInstance") -> Finding:
+def _automation(failed: Mapping[str, datetime]) -> Finding:
     """Schedules and sensors whose last evaluation failed: nothing else reports them."""
-    failing = []
-    for state in instance.all_instigator_state():
-        ticks = instance.get_ticks(state.instigator_origin_id, state.selector_id, limit=1) if state.is_running else []
-        if ticks and ticks[0].is_failure:
-            failing.append(
-                f"{state.instigator_name} ({datetime.fromtimestamp(ticks[0].timestamp, UTC):%Y-%m-%d %H:%M} UTC)"
-            )
-    if not failing:
+    if not failed:
         return ok(AUTOMATION, "no schedule or sensor failed when it last looked")
+    looks = sorted(f"{name} ({at:%Y-%m-%d %H:%M} UTC)" for name, at in failed.items())
     return warning(
         AUTOMATION,
-        f"failed when they last looked: {', '.join(sorted(failing))}.",
+        f"failed when they last looked: {', '.join(looks)}.",
         "The UI says why, under Automation (strava-pipeline dev, or service status tells where). After an update: "
         "strava-pipeline service restart",
     )
 
 
-def _dead(instance: "dg.DagsterInstance", lake: Lake) -> Finding:
-    from strava_pipeline.orchestrate.runs import dead_runs
-
-    dead = dead_runs(instance, lake)
+def _dead(dead: list[str]) -> Finding:
     if not dead:
         return ok(RUNS, "none that died and still counts as running")
     fix = "Nothing to do: the next command, or `strava-pipeline service up`, marks them as failed. What they fetched is kept."

@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from itertools import pairwise
 from pathlib import Path
 from shlex import quote
 from typing import TYPE_CHECKING, Annotated
@@ -163,7 +164,7 @@ def demo_settings(folder: Path, url: str, services: Mapping[str, str] = {}) -> "
         trips_source=f"sqlite:///{trips}" if trips.exists() else None,
         trips_keys_file=folder / TRIPS / "TEST_KEYS_ONLY.json" if trips.exists() else None,
         trips_geocoder_url=None,
-        first_year=2008,
+        first_year=_first_year(folder),
         per_page=200,
         alert_url=None,
         database_url=None,
@@ -175,6 +176,12 @@ def demo_settings(folder: Path, url: str, services: Mapping[str, str] = {}) -> "
         map_tiles_url=None,
         **services,
     )
+
+
+def _first_year(folder: Path) -> int:
+    """The first year of the demo's athlete; 2008, as for everybody, where no demo was made."""
+    options = (folder / MARK).read_text().split() if (folder / MARK).exists() else []
+    return next((int(value[:4]) for name, value in pairwise(options) if name == "--years"), 2008)
 
 
 def prepare_folder(folder: Path, athlete: tuple[str, ...], now: datetime) -> None:

@@ -73,7 +73,6 @@ def looks(settings: "Settings", faults: dict[str, str], now: datetime) -> dict[s
     """Every check by its name, not yet run; a check may have several findings."""
     from strava_pipeline.ingest import certificates
     from strava_pipeline.ingest.strava import access as strava
-    from strava_pipeline.ingest.trips import connect as trips
     from strava_pipeline.lake import health, purge, user_files
     from strava_pipeline.lake.imports.manifests import imports
     from strava_pipeline.lake.paths import Lake
@@ -110,7 +109,7 @@ def looks(settings: "Settings", faults: dict[str, str], now: datetime) -> dict[s
         user_files.GOALS: lambda: user_files.goals_health(lake),
         PROVIDERS_FINDING: lambda: providers_health(settings, now),
         user_files.PEOPLE: lambda: user_files.people_health(settings.pings_config),
-        trips.SOURCE: lambda: trips.trips_health(settings),
+        "trips: source": lambda: _trips(settings),
     }
 
 
@@ -131,6 +130,15 @@ def _folders(settings: "Settings") -> dict[str, Look]:
         "disk: data": lambda: health.room("disk: data", settings.data_dir, Lake(settings.data_dir).working),
         "disk: logs": lambda: health.room("disk: logs", settings.logs_dir),
     }
+
+
+def _trips(settings: "Settings") -> list[Finding]:
+    """Nothing where there is no source: what reads one takes long to import."""
+    if not settings.trips_source:
+        return []
+    from strava_pipeline.ingest.trips.connect import trips_health
+
+    return trips_health(settings)
 
 
 def _settings(faults: dict[str, str]) -> list[Finding]:

@@ -26,12 +26,12 @@ from strava_pipeline.file_locks import exclusive
 from strava_pipeline.lake.files import write_whole
 from strava_pipeline.orchestrate.dagster_private import CheckError, SqliteRunStorage, create_db_conn_string
 from strava_pipeline.orchestrate.home import CONFIG, configuration, names_other_storage, own_configuration
+from strava_pipeline.orchestrate.records import MIGRATED_BY
 from strava_pipeline.orchestrate.storage import PipelineStorage
 from strava_pipeline.setting_files import provide_variables
 from strava_pipeline.settings import SECRETS, Settings
 
 _SCHEDULER = "SCHEDULER"  # Dagster's name of the daemon's thread
-_NOTE = ".migrated_by"
 _EARLIER = {  # SHA-256 of each dagster.yaml that a version before this one wrote; add the present one's before changing it
     "47975fdfcb88b43a642bb493562da7043cf6bb59d6b32361ed1e9b1cc95fdd18",
     "63d1530eb61248bfe393b6852e65c2360c54754bcdf6c9b5fa250629445cd175",
@@ -55,7 +55,9 @@ def open_instance(home: Path, *, compute_logs: bool = True) -> dg.DagsterInstanc
             write_whole(config, own_configuration())
         is_new = not (home / "history").exists()
         instance = load_instance(home, overrides={} if compute_logs else _NO_COMPUTE_LOGS)
-        if not is_new or not keeps_records_in(home, instance):
+        if is_new and keeps_records_in(home, instance):
+            (home / MIGRATED_BY).write_text(dg.__version__)
+        else:
             _migrate(instance, home)
         return instance
 
@@ -107,7 +109,7 @@ def keeps_records_in(home: Path, instance: dg.DagsterInstance) -> bool:
 
 
 def _migrate(instance: dg.DagsterInstance, home: Path) -> None:
-    note, is_noted = home / _NOTE, keeps_records_in(home, instance)
+    note, is_noted = home / MIGRATED_BY, keeps_records_in(home, instance)
     if is_noted and note.exists() and note.read_text() == dg.__version__:
         return
     with ExitStack() as on_error:

@@ -93,16 +93,3 @@ def all_years(settings: "Settings") -> list[int]:
     from strava_pipeline.operations.years import year_range
 
     return year_range(settings.first_year).all
-
-
-def lake_years(settings: "Settings") -> list[int]:
-    """The years from the first with a listing or an import to the newest; all years where nothing was listed."""
-    from strava_pipeline.lake.imports.activities import all_listings
-    from strava_pipeline.lake.paths import Lake
-    from strava_pipeline.operations.years import year_range
-
-    span = year_range(settings.first_year)
-    years = span.all
-    listed = (year for listing in all_listings(Lake(settings.data_dir)) for year in listing.manifest.years_within(span))
-    first = min(listed, default=years[0])
-    return [year for year in years if year >= first]

@@ -1,6 +1,6 @@
 """The commands that run a job of the pipeline, over a range of years or on everything; and `logs`, which shows runs' logs.
 
-Commands on chosen years, a run each, stand in whole_years.py; how logs are written in orchestrate/run_log.py.
+Commands on chosen years stand in whole_years.py; how logs are written in orchestrate/run_log.py.
 """
 
 import sys
@@ -24,9 +24,9 @@ from strava_pipeline.verbs.options import (
     Wait,
     all_years,
     call_limits,
-    lake_years,
+    context_without_run,
 )
-from strava_pipeline.verbs.output import echo
+from strava_pipeline.verbs.output import echo, echo_json
 
 if TYPE_CHECKING:
     from strava_pipeline.settings import Settings
@@ -89,12 +89,29 @@ refresh = _command_with_lookback("refresh", "Pull what is new, merge, publish; n
 
 def compact(as_json: AsJson = False, verbose: Verbose = False) -> None:
     """Merge shards into gold and publish."""
-    _run_on_lake_years("compact", as_json=as_json, verbose=verbose)
+    from strava_pipeline.operations.compacting import years_to_compact
+    from strava_pipeline.orchestrate.job_years import lake_years
+    from strava_pipeline.settings import Settings
+
+    settings = Settings.load()
+    if years := years_to_compact(context_without_run(settings), settings, lake_years(settings)):
+        _run_on_years("compact", years, settings, as_json=as_json, verbose=verbose)
+    elif as_json:
+        from strava_pipeline.verbs.run_report import report_json
+
+        unchanged = {"inserted": 0, "changed": 0, "deleted": 0, "restored": 0, "published": False}
+        echo_json(report_json([], None) | unchanged)
+    else:
+        echo("Nothing to merge: gold holds all that the shards do, and is published. No run was made.")
 
 
 def recompact(as_json: AsJson = False, verbose: Verbose = False) -> None:
     """Merge all shards again, changed or not, and publish."""
-    _run_on_lake_years("recompact", as_json=as_json, verbose=verbose)
+    from strava_pipeline.orchestrate.job_years import lake_years
+    from strava_pipeline.settings import Settings
+
+    settings = Settings.load()
+    _run_on_years("recompact", lake_years(settings), settings, as_json=as_json, verbose=verbose)
 
 
 def enrich(
@@ -164,8 +181,8 @@ def _pull(
     as_json: bool,
     verbose: bool,
 ) -> None:
+    from strava_pipeline.orchestrate.job_years import flow_years
     from strava_pipeline.orchestrate.jobs import DETAILS, JOBS, LISTING
-    from strava_pipeline.orchestrate.schedules import flow_years
     from strava_pipeline.settings import Settings
     from strava_pipeline.verbs.run_report import (
         Report,
@@ -193,14 +210,12 @@ def _pull(
         exit_if_stopped(outcome, gear)
 
 
-def _run_on_lake_years(job: str, *, as_json: bool, verbose: bool) -> None:
-    from strava_pipeline.settings import Settings
+def _run_on_years(job: str, years: list[int], settings: "Settings", *, as_json: bool, verbose: bool) -> None:
     from strava_pipeline.verbs.run_report import Report, run_and_report
 
-    settings = Settings.load()
     report = Report(as_json=as_json)
     with report.shown():
-        run_and_report(settings, job, years=lake_years(settings), verbose=verbose, report=report)
+        run_and_report(settings, job, years=years, verbose=verbose, report=report)
 
 
 def _enrich(job: str, config: dict[str, Any], *, narrow: bool, dry_run: bool, as_json: bool, verbose: bool) -> None:
@@ -210,6 +225,7 @@ def _enrich(job: str, config: dict[str, Any], *, narrow: bool, dry_run: bool, as
     from strava_pipeline.lake.bronze.listings import watermark
     from strava_pipeline.lake.paths import Lake
     from strava_pipeline.operations.years import year_range
+    from strava_pipeline.orchestrate.job_years import lake_years
     from strava_pipeline.orchestrate.jobs import DETAILS, JOBS
     from strava_pipeline.settings import Settings
     from strava_pipeline.verbs.run_report import Report, exit_if_stopped, run_and_report

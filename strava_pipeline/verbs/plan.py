@@ -163,9 +163,9 @@ def print_job_plan(
     settings: "Settings", job: "Job", years: "Sequence[int]", config: dict[str, dict[str, Any]], *, as_json: bool
 ) -> None:
     """Print the calls that the job would make for its listing and details; none is made. `config`: by asset."""
+    from strava_pipeline.operations.listing_windows import window_of
     from strava_pipeline.operations.options import CallOptions, DetailsOptions, ListingOptions
     from strava_pipeline.operations.planning import plan_job
-    from strava_pipeline.operations.pulling import window_of
     from strava_pipeline.operations.strava_source import StravaSource
     from strava_pipeline.orchestrate.jobs import DETAILS, LISTING
     from strava_pipeline.verbs.terminal import out
@@ -181,7 +181,7 @@ def print_job_plan(
         _echo(plan, settings, max_calls=max_calls)
         return
     if listing is not None:
-        window = window_of(run, strava, listing, None)
+        window = window_of(run, strava, listing, ())
         out.print(f"List {window.mode}: {_window(window.after, window.before)}")
     print_plan(plan, ZoneInfo(settings.timezone), max_calls=max_calls)
     if listing is not None and details is not None:
@@ -214,6 +214,7 @@ def print_backfill_plan(
 
     `sports`: those whose details it would fetch; none: all. Returns whether all years could be listed.
     """
+    from strava_pipeline.core.years import years_of_runs
     from strava_pipeline.operations.planning import plan_backfill
     from strava_pipeline.operations.pulling import Stopped, pull_listing
     from strava_pipeline.operations.run_context import run_context
@@ -224,8 +225,8 @@ def print_backfill_plan(
     strava = StravaSource(settings, run)
     stopped: Stopped | None = None
     before = strava.client(listing).calls
-    for year in _newest_first(years):
-        stopped = pull_listing(run, strava, listing, year).stopped
+    for several in years_of_runs(years):
+        stopped = pull_listing(run, strava, listing, several).stopped
         if stopped is not None:
             break
     calls = strava.client().calls - before

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from strava_pipeline.verbs.options import Cushion15min, CushionDaily, MaxCalls, Verbose, call_limits, lake_years
+from strava_pipeline.verbs.options import Cushion15min, CushionDaily, MaxCalls, Verbose, call_limits
 from strava_pipeline.verbs.output import echo, echo_json
 
 if TYPE_CHECKING:
@@ -76,6 +76,7 @@ def retry(
     from strava_pipeline.core.sources import STRAVA
     from strava_pipeline.lake.gold.quarantine import drops
     from strava_pipeline.lake.paths import Lake
+    from strava_pipeline.orchestrate.job_years import lake_years
     from strava_pipeline.orchestrate.jobs import DETAILS
     from strava_pipeline.settings import Settings
     from strava_pipeline.verbs.run_report import exit_if_stopped, run_and_report

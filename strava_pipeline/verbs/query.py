@@ -97,7 +97,7 @@ def schema(
 @contextmanager
 def _published(lake: "Lake", files: bool) -> "Iterator[Connection]":
     from strava_pipeline.lake.gold.publish import snapshot
-    from strava_pipeline.lake.gold.warehouse import confine
+    from strava_pipeline.lake.gold.sessions import confine
 
     with snapshot(lake) as connection:
         if not files:

@@ -259,8 +259,6 @@ def _login(settings: "Settings", published: _Published) -> dict[str, Any]:
 def print_status(report: "Status") -> None:
     from rich.table import Table
 
-    from strava_pipeline.lake.health import first_year_advice
-    from strava_pipeline.settings import env_file
     from strava_pipeline.verbs.terminal import out, print_views_left_out
 
     never_asked = report.last_pull is None and report.login.get("none_yet", False) and report.revoked_at is None
@@ -285,8 +283,6 @@ def print_status(report: "Status") -> None:
         for year in report.years:
             table.add_row(*map(str, year.values()))
         out.print(table)
-    if report.later_first_year is not None:
-        out.print(first_year_advice(report.later_first_year, str(env_file())))
     if report.outdated:
         out.print(
             "The published warehouse has the tables of another version: the next run rebuilds it, without a call."

@@ -3,7 +3,6 @@
 from typing import get_args
 
 import pytest
-from stravalib.strava_model import SportType
 
 from strava_pipeline.core import sports
 from strava_pipeline.core.files.export_columns import sport_names, sport_types_by_name
@@ -139,6 +138,8 @@ def test_a_sport_is_stravas_or_none(sport: str | None, sub_sport: str | None, st
 
 
 def test_the_tables_name_sports_that_strava_has() -> None:
+    from stravalib.strava_model import SportType  # half a second, which other workers do without
+
     known = get_args(SportType.model_fields["root"].annotation)  # as stravalib has it from Strava's own description
     assert {*sports._BY_SPORT.values(), *sports._BY_SUB_SPORT.values(), *sport_names()} <= set(known)
     assert {*sports._BY_SPORT.values(), *sports._BY_SUB_SPORT.values()} <= sport_names().keys()

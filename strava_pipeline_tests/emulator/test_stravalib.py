@@ -1,21 +1,22 @@
 """A real client library gets along with the emulator, and its generated models accept every answer.
 
-stravalib only knows www.strava.com; a transport adapter of requests leads what it sends there to the emulator.
+stravalib only knows www.strava.com; a transport adapter of requests leads what it sends there to the emulator. The tests import it
+when they run: it takes half a second, and every worker reads this file.
 """
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import requests
 from requests.adapters import HTTPAdapter
-from stravalib import strava_model
-from stravalib.client import Client as StravalibClient
-from stravalib.exc import AccessUnauthorized, Fault, ObjectNotFound
 
 from strava_pipeline.core.activities import STREAM_KEYS
 from strava_pipeline.emulator.strava.application import Limits
 from strava_pipeline_tests.emulator.client import Client
 from strava_pipeline_tests.emulator.conftest import Start
+
+if TYPE_CHECKING:
+    from stravalib.client import Client as StravalibClient
 
 STRAVA = "https://www.strava.com"
 
@@ -33,7 +34,9 @@ class ToEmulator(HTTPAdapter):
         return super().send(request, *args, **options)
 
 
-def stravalib_on(client: Client) -> StravalibClient:
+def stravalib_on(client: Client) -> "StravalibClient":
+    from stravalib.client import Client as StravalibClient
+
     session = requests.Session()
     session.trust_env = False
     session.mount(STRAVA, ToEmulator(client.url))
@@ -95,6 +98,8 @@ def test_stravalib_knows_athlete_gear_zones_stats_laps_and_streams(start: Start)
 
 
 def test_stravalib_logs_in_refreshes_and_deauthorizes(start: Start) -> None:
+    from stravalib.exc import AccessUnauthorized, Fault
+
     client = start(scope=None)
     library = stravalib_on(client)
     tokens, athlete = library.exchange_code_for_token(12345, "emulator-secret", client.code(), return_athlete=True)
@@ -112,6 +117,8 @@ def test_stravalib_logs_in_refreshes_and_deauthorizes(start: Start) -> None:
 
 
 def test_stravalib_understands_the_errors(start: Start) -> None:
+    from stravalib.exc import AccessUnauthorized, Fault, ObjectNotFound
+
     client = start(limits=Limits(2, 9, 2, 9))
     library = stravalib_on(client)
     with pytest.raises(ObjectNotFound, match="Resource Not Found"):
@@ -125,6 +132,8 @@ def test_stravalib_understands_the_errors(start: Start) -> None:
 
 
 def test_generated_models_accept_every_activity(default_athlete: Client, default_truth: dict[str, Any]) -> None:
+    from stravalib import strava_model
+
     for detail in default_truth["activities"]:
         model = strava_model.DetailedActivity.model_validate(located(detail))
         assert model.id == detail["id"]
@@ -136,6 +145,8 @@ def test_generated_models_accept_every_activity(default_athlete: Client, default
 def test_generated_models_accept_athlete_gear_stats_zones_and_streams(
     default_athlete: Client, default_truth: dict[str, Any]
 ) -> None:
+    from stravalib import strava_model
+
     athlete = default_athlete.get("/athlete").json()
     assert athlete == default_truth["athlete"]
     assert strava_model.DetailedAthlete.model_validate(athlete).id == athlete["id"]

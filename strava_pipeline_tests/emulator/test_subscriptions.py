@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 import requests
-from stravalib.client import Client as StravalibClient
 
 from strava_pipeline_tests.emulator.client import Client
 from strava_pipeline_tests.emulator.conftest import Start
@@ -163,7 +162,7 @@ def test_subscription_calls_can_have_faults(client: Client) -> None:
 
 
 def test_stravalib_subscribes(client: Client, hook: Subscriber) -> None:
-    library: StravalibClient = stravalib_on(client)
+    library = stravalib_on(client)
     created = library.create_subscription(12345, "emulator-secret", hook.url, "token")
     assert [subscription.id for subscription in library.list_subscriptions(12345, "emulator-secret")] == [created.id]
     assert created.id is not None

@@ -3,7 +3,7 @@
 import json
 import resource
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import duckdb
@@ -13,7 +13,7 @@ import pytest
 from strava_pipeline.core.errors import PipelineError
 from strava_pipeline.lake.files import write_rows, write_whole
 from strava_pipeline.lake.gold.coverage import years_behind
-from strava_pipeline.lake.gold.publish import publish
+from strava_pipeline.lake.gold.publish import current_snapshot, publish
 from strava_pipeline.lake.gold.warehouse import DamagedWarehouseError, reading, writing
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.rebuild import ensure_current
@@ -67,6 +67,21 @@ def empty(path: Path) -> None:
     path.write_bytes(b"")
 
 
+def in_a_page_of(path: Path, table: str) -> None:
+    """The file opens; the first query of the table fails."""
+    with duckdb.connect(str(path), read_only=True) as connection:
+        query = "SELECT max(block_id) FROM pragma_storage_info($table)"
+        ((block,),) = connection.execute(query, {"table": table}).fetchall()
+    path.chmod(0o644)
+    with path.open("r+b") as file:
+        file.seek(3 * 4096 + block * 262_144 + 100)  # three headers, then blocks
+        file.write(b"\xff" * 64)
+
+
+def in_the_page_of_its_notes(path: Path) -> None:
+    in_a_page_of(path, "lake_meta")
+
+
 def beside_the_log_of_another(path: Path) -> None:
     other = path.with_name("other.duckdb")
     connection = duckdb.connect(str(other))
@@ -79,7 +94,9 @@ def beside_the_log_of_another(path: Path) -> None:
     path.with_name(f"{path.name}.wal").write_bytes(log)
 
 
-@pytest.mark.parametrize("damage", [half, overwritten, a_few_bytes, empty, beside_the_log_of_another])
+@pytest.mark.parametrize(
+    "damage", [half, overwritten, a_few_bytes, empty, in_the_page_of_its_notes, beside_the_log_of_another]
+)
 def test_a_damaged_warehouse_is_made_anew_whole(full: Lake, damage: Callable[[Path], None]) -> None:
     held = {table: rows(full, table) for table in ("activities_all", "activity_details")}
     damage(full.working)
@@ -96,6 +113,16 @@ def test_a_damaged_warehouse_is_told_apart_from_one_that_another_program_has_ope
     half(full.working)
     with pytest.raises(DamagedWarehouseError, match="rebuilds it"), reading(full):
         pass
+
+
+@pytest.mark.parametrize(("file", "opened"), [("working", reading), ("snapshot", current_snapshot)])
+def test_a_damaged_page_is_named_with_its_file_and_what_to_do(
+    full: Lake, file: str, opened: Callable[[Lake], AbstractContextManager[duckdb.DuckDBPyConnection]]
+) -> None:
+    path: Path = getattr(full, file)
+    in_a_page_of(path, "activities_all")
+    with pytest.raises(PipelineError, match=f"{path} can't be read.*Corrupt.*delete"), opened(full) as connection:
+        connection.execute("SELECT count(DISTINCT COLUMNS(*)) FROM activities_all").fetchall()
 
 
 def test_lost_rows_of_a_page_come_back_with_the_next_listing_and_no_other_is_lost_meanwhile(full: Lake) -> None:

@@ -1,10 +1,12 @@
 """Which STRAVA_FIRST_YEAR leaves out empty years, and that nothing is said before everything was listed."""
 
+from collections.abc import Iterable
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from strava_pipeline.core.years import YearRange
+from strava_pipeline.core.years import YearRange, year_window
 from strava_pipeline.lake.health import first_year_health, later_first_year
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline_tests.lake.bronze import activity, land, listed, started
@@ -32,8 +34,37 @@ def test_a_listing_under_a_later_first_year_hides_no_earlier_one(tmp_path: Path)
 
 
 def test_nothing_is_told_before_everything_was_listed(tmp_path: Path) -> None:
+    lake, years, one = Lake(tmp_path), YearRange(2008, 2026), activity(1, "2026-05-05T06:00:00Z")
+    listed(lake, [one], mode="incremental", after=datetime(2026, 5, 1, tzinfo=UTC), years=years)
+    assert later_first_year(lake, 2008) is None
+    listing = started(lake, mode="all")
+    land(listing, [one], years=years)  # the empty page is yet to come
+    assert later_first_year(lake, 2008) is None
+    land(listing, [], years=years)
+    assert later_first_year(lake, 2008) == 2026
+    listing.mark_limited_view()  # older activities may be private
+    assert later_first_year(lake, 2008) is None
+
+
+@pytest.mark.parametrize(
+    ("listed_years", "later"),
+    [
+        (range(2008, 2011), None),
+        (range(2008, 2012), 2011),
+        (range(2026, 2008, -1), None),
+        (range(2026, 2007, -1), 2011),
+        ([2008, 2009, 2011], None),
+    ],
+    ids=["empty so far", "as far as the first activity", "2008 is missing", "the newest first", "2010 is missing"],
+)
+def test_years_that_are_listed_alone_are_everything_together(
+    tmp_path: Path, listed_years: Iterable[int], later: int | None
+) -> None:
     lake, years = Lake(tmp_path), YearRange(2008, 2026)
-    listed(lake, [activity(1, "2026-05-05T06:00:00Z")], mode="incremental", years=years)
-    assert later_first_year(lake, 2008) is None
-    land(started(lake, mode="all"), [activity(1, "2026-05-05T06:00:00Z")], years=years)  # the empty page is yet to come
-    assert later_first_year(lake, 2008) is None
+    for year in listed_years:
+        after, before = (
+            None if at is None else datetime.fromtimestamp(at, UTC) for at in year_window(year, year, years)
+        )
+        rows = [activity(year, f"{year}-07-01T06:00:00Z")] if year >= 2011 else []
+        listed(lake, rows, mode="year", after=after, before=before, years=years)
+    assert later_first_year(lake, 2008) == later

@@ -42,7 +42,7 @@ def list_year(run: RunContext, strava: StravaSource, year: int, per_page: int) -
         run,
         strava,
         ListingConfig(mode="year", per_page=per_page, days=None),
-        year,
+        [year],
         Forecaster(run, strava, [year], ALL),
     )
 
@@ -86,7 +86,7 @@ def test_the_range_of_the_first_page_holds_the_calls_of_the_run(
     run, strava = asking(rig)
     everything = Forecaster(run, strava, run.years.all, ALL)
     with caplog.at_level(logging.INFO):
-        report = pull_listing(run, strava, ListingConfig(mode="all", per_page=50, days=None), None, everything)
+        report = pull_listing(run, strava, ListingConfig(mode="all", per_page=50, days=None), [], everything)
     assert report.estimate is not None
     assert report.forecast is not None
     bounds = report.estimate.bounds
@@ -123,7 +123,7 @@ def test_edits_that_only_the_first_page_holds_are_counted_when_all_is_listed(
             run,
             strava,
             ListingConfig(mode="all", per_page=20, days=None),
-            None,
+            [],
             Forecaster(run, strava, [2025], ALL),
         )
     assert report.estimate is not None

@@ -10,7 +10,7 @@ import pytest
 
 from strava_pipeline.core.errors import TransientError
 from strava_pipeline.core.tables import TABLES
-from strava_pipeline.orchestrate.schedules import flow_years
+from strava_pipeline.orchestrate.job_years import flow_years
 from strava_pipeline_tests.orchestrate.test_rebuild import everything, lose_all_but_bronze
 from strava_pipeline_tests.rig import NOW, Rig, started
 

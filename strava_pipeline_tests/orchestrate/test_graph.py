@@ -6,13 +6,16 @@
 import re
 from collections.abc import Iterator
 from graphlib import TopologicalSorter
+from itertools import pairwise
 from pathlib import Path
 
 import dagster as dg
 import pytest
 
 from strava_pipeline.core.tables import TABLES
+from strava_pipeline.ingest.registry import PROVIDERS
 from strava_pipeline.orchestrate.build import build_defs
+from strava_pipeline.orchestrate.checks import STOPS
 from strava_pipeline.orchestrate.jobs import JOBS
 from strava_pipeline.orchestrate.schedules import DAILY_ASSETS, freshness
 from strava_pipeline.settings import Settings
@@ -38,7 +41,7 @@ def shape(defs: dg.Definitions) -> Iterator[str]:
         if spec.freshness_policy is not None:
             yield "  freshness"
         for key in sorted(key for key in graph.asset_check_keys if key.asset_key == spec.key):
-            yield f"  check {key.name}, {'blocks with ERROR' if graph.get_check_spec(key).blocking else 'warns'}"
+            yield f"  check {key.name}, {'stops the run' if graph.get_check_spec(key).metadata.get(STOPS) else 'warns'}"
     for job in sorted(defs.resolve_all_job_defs(), key=lambda job: job.name):
         if not job.name.startswith("__"):
             held = sorted(key.to_user_string() for key in job.asset_layer.selected_asset_keys)
@@ -62,7 +65,7 @@ def test_the_graph_is_the_one_that_was_reviewed() -> None:
     assert SNAPSHOT.read_text() == written(), "if that is meant: make graph"
 
 
-@pytest.mark.filterwarnings("error")
+@pytest.mark.filterwarnings("error", "ignore::ResourceWarning")  # what other tests leave to be collected is not meant
 def test_nothing_warns_a_person_while_the_graph_is_loaded() -> None:
     build_defs(Settings.load(_env_file=None), code_references=True).get_repository_def()
 
@@ -185,6 +188,23 @@ def test_no_asset_stands_below_itself() -> None:
     graph = build_defs(Settings.load(_env_file=None)).resolve_asset_graph()
     order = TopologicalSorter({key: graph.get(key).parent_keys for key in graph.get_all_asset_keys()}).static_order()
     assert {*order} == graph.get_all_asset_keys()
+
+
+@pytest.mark.parametrize("providers", [(), tuple(PROVIDERS)], ids=["Strava alone", "every provider"])
+def test_the_groups_read_from_left_to_right(providers: tuple[str, ...], tmp_path: Path) -> None:
+    """Dagster's UI draws a graph of groups first: a circle in it puts gold to the left of bronze."""
+    config = tmp_path / "providers.toml"
+    config.write_text("".join(f"[providers.{name}]\nenabled = true\n" for name in providers))
+    specs = build_defs(Settings.load(_env_file=None, providers_config=config)).resolve_all_asset_specs()
+    group_of = {spec.key: spec.group_name for spec in specs}
+    above: dict[str | None, set[str | None]] = {}
+    for spec in specs:
+        groups = {group_of[dep.asset_key] for dep in spec.deps}
+        above.setdefault(spec.group_name, set()).update(groups - {spec.group_name})
+    TopologicalSorter(above).prepare()  # raises CycleError, which names the circle
+    for left, right in pairwise(("bronze", "shards", "gold", "details", "published", "insights")):
+        assert left in above[right]
+    assert ("provider_files" in above["details"]) is bool(providers)
 
 
 def test_dagster_s_ui_warns_of_no_source_that_nobody_has_to_have() -> None:

@@ -16,7 +16,7 @@ import duckdb
 import pytest
 
 from strava_pipeline.core.errors import NeedsLoginError, PipelineError
-from strava_pipeline.orchestrate.schedules import flow_years
+from strava_pipeline.orchestrate.job_years import flow_years
 from strava_pipeline.verbs.run_job import run_job
 from strava_pipeline_tests.jumping import QUICK
 from strava_pipeline_tests.orchestrate.test_rebuild import (
@@ -194,11 +194,6 @@ def test_an_error_before_the_first_asset_is_the_error_that_is_told(rig: Rig) -> 
     rig.do("run_all")
     rig.do("compact")
     rig.assert_true_to_source()
-
-
-def test_a_run_of_several_years_in_the_mode_of_one_is_refused(rig: Rig) -> None:
-    with pytest.raises(PipelineError, match="one year a run"):
-        rig.do("backfill", [2025, 2026])
 
 
 def _hear_signals() -> None:

@@ -5,6 +5,7 @@ import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
+from functools import cache
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -32,6 +33,7 @@ def has_trait(subject: "Subject", name: str) -> bool:
     return bool(getattr(subject, name, False))
 
 
+@cache
 def fit_of(day: str) -> bytes:
     """A FIT file of a ride of ten minutes with two laps, which began at 06:00 UTC of a day."""
     began = int(datetime.fromisoformat(f"{day}T06:00:00Z").timestamp()) - 631_065_600  # FIT counts from 1989-12-31

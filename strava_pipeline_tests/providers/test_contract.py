@@ -29,6 +29,7 @@ from strava_pipeline.lake.bronze.listings import is_by_start
 from strava_pipeline.lake.gold.quarantine import unreadable_rows
 from strava_pipeline.lake.providers import last_outcomes
 from strava_pipeline.lake.rebuild import rebuild
+from strava_pipeline.operations.merging import make_shards, merge_listed
 from strava_pipeline.operations.options import ListingOptions
 from strava_pipeline.operations.provider_access import plan_providers, provider_states
 from strava_pipeline.operations.provider_source import ProviderSource
@@ -160,8 +161,8 @@ def test_an_interrupt_during_a_call_waits_until_the_answer_is_on_disk(
         assert len(asked()) == len(set(asked())) == 5
 
 
-@pytest.mark.parametrize(("mode", "year"), [("all", None), ("year", 2025)])
-def test_a_listing_goes_on_where_it_broke_off(world: World, mode: str, year: int | None) -> None:
+@pytest.mark.parametrize(("mode", "years"), [("all", []), ("year", [2025]), ("year", [2024, 2025])])
+def test_a_listing_goes_on_where_it_broke_off(world: World, mode: str, years: list[int]) -> None:
     world.need_calls()
     paged = spec_of(world.subject.name).paged
     if mode == "year" and not paged:
@@ -169,9 +170,9 @@ def test_a_listing_goes_on_where_it_broke_off(world: World, mode: str, year: int
     five_on_pages(world.subject)
     world.subject.fail(kind="status", status=500, after=1, times=3)
     with pytest.raises(TransientError):
-        world.pull(mode, year)
+        world.pull(mode, *years)
     asked = len(world.asked())
-    report = world.pull(mode, year)
+    report = world.pull(mode, *years)
     assert report.resumed
     assert world.names() == [f"ride {number}" for number in range(1, 6)]
     assert report.rows <= 5 - paged, (
@@ -207,6 +208,51 @@ def test_a_year_is_listed_to_its_edges(world: World) -> None:
     assert not {"2024-12-31", "2026-01-01"} & {
         name for (name,) in world.gold("SELECT name FROM activities WHERE year = 2025")
     }
+
+
+def a_ride_a_year(world: World) -> dict[int, str]:
+    return {year: world.subject.add(f"{year}-01-15", f"ride of {year}") for year in YEARS}
+
+
+def test_several_years_of_a_run_are_one_listing_and_only_they_are_merged(world: World) -> None:
+    a_ride_a_year(world)
+    report = world.pull("year", 2024, 2025, per_page=50, merged=[2024, 2025])
+    assert (report.is_complete, len(report.manifests), report.stopped) == (True, 1, None)
+    assert world.names() == ["ride of 2024", "ride of 2025"]
+
+
+def test_years_in_a_gap_are_not_listed_where_the_service_lists_by_time_and_never_judged(world: World) -> None:
+    keys = a_ride_a_year(world)
+    world.pull(per_page=50)
+    world.subject.clock.advance(7200)
+    for key in keys.values():
+        world.subject.delete(key)
+    report = world.pull("year", 2024, 2026, per_page=50, merged=[2024, 2026])
+    by_time = is_by_start(world.subject.name)
+    assert report.is_complete
+    assert [manifest.window.mode for manifest in report.manifests] == (["year", "year"] if by_time else ["all"])
+    assert world.names() == ["ride of 2025"]
+    world.pull("year", 2025, per_page=50, merged=[2025])
+    assert world.names() == []
+
+
+def test_of_several_years_one_that_shrinks_too_much_waits_and_the_others_do_not(world: World) -> None:
+    world.need_calls()
+    keys = {
+        year: [world.subject.add(f"{year}-03-{day:02}", f"{year} {day}") for day in range(10, 18)] for year in YEARS
+    }
+    world.pull(per_page=50)
+    world.subject.clock.advance(7200)
+    for key in (*keys[2025][:7], keys[2024][0]):
+        world.subject.delete(key)
+    run = world.run()
+    source, options = ProviderSource(world.subject.name, world.settings, run), ListingOptions(mode="year", per_page=50)
+    list_provider_activities(run, source, options, [2024, 2025], asset="listing")
+    make_shards(run, [2024, 2025])
+    _, absence = merge_listed(run, [2024, 2025])
+    assert [(shrink.year, shrink.missing, shrink.present) for shrink in absence.held] == [(2025, 7, 8)]
+    assert absence.deleted == 1
+    assert world.gold("SELECT name FROM deleted_activities") == [("2024 10",)]
 
 
 def test_what_is_new_is_listed_from_the_watermark(world: World) -> None:
@@ -250,42 +296,41 @@ def test_a_long_limit_stops_the_run_which_goes_on_later(world: World) -> None:
     assert len(world.names()) == 5
 
 
-@pytest.mark.parametrize(
-    ("fault", "error"),
-    [
-        ({"kind": "status", "status": 401}, NeedsLoginError),
-        ({"kind": "status", "status": 403}, (ForbiddenError, NeedsLoginError)),
-        ({"kind": "status", "status": 404}, GoneError),
-        ({"kind": "status", "status": 422}, RefusedError),
-        ({"kind": "status", "status": 302}, RefusedError),
-        ({"kind": "status", "status": 503, "times": 3}, TransientError),
-        ({"kind": "html", "status": 200, "times": 3}, TransientError),
-        ({"kind": "truncate", "times": 3}, TransientError),
-        ({"kind": "reset", "times": 3}, TransientError),
-        ({"kind": "empty", "times": 3}, TransientError),
-        ({"kind": "body", "body": {"message": "We are back soon."}, "times": 3}, TransientError),
-        ({"kind": "body", "body": "null", "times": 3}, TransientError),
-    ],
-    ids=lambda value: f"{value['kind']}-{value.get('status', '')}" if isinstance(value, dict) else "",
-)
+ERRORS: list[tuple[dict[str, Any], type[PipelineError] | tuple[type[PipelineError], ...]]] = [
+    ({"kind": "status", "status": 401}, NeedsLoginError),
+    ({"kind": "status", "status": 403}, (ForbiddenError, NeedsLoginError)),
+    ({"kind": "status", "status": 404}, GoneError),
+    ({"kind": "status", "status": 422}, RefusedError),
+    ({"kind": "status", "status": 302}, RefusedError),
+    ({"kind": "status", "status": 503, "times": 3}, TransientError),
+    ({"kind": "html", "status": 200, "times": 3}, TransientError),
+    ({"kind": "truncate", "times": 3}, TransientError),
+    ({"kind": "reset", "times": 3}, TransientError),
+    ({"kind": "empty", "times": 3}, TransientError),
+    ({"kind": "body", "body": {"message": "We are back soon."}, "times": 3}, TransientError),
+    ({"kind": "body", "body": "null", "times": 3}, TransientError),
+]
+OF_FILES = ("html", "truncate", "empty")  # what can befall a file, too
+
+
 def test_an_error_is_of_the_kind_that_says_what_to_do(
-    world: World,
-    fault: dict[str, Any],
-    error: type[PipelineError] | tuple[type[PipelineError], ...],
-    caplog: pytest.LogCaptureFixture,
+    world: World, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    if fault.get("status") == 403 and has_trait(world.subject, "pauses_for_hours"):
-        pytest.skip("a first 403 only ends the run")
-    if fault["kind"] not in {"html", "truncate", "empty"}:
-        world.need_calls()
     caplog.set_level(logging.DEBUG)
     five(world.subject)
-    world.subject.fail(**fault)
-    with pytest.raises(error) as caught:
-        world.pull()
-    assert world.subject.secret not in caplog.text + str(caught.value) + repr(caught.value)
-    world.subject.faults.clear()
-    assert world.pull().rows == 5, "the next run goes on"
+    for number, (fault, error) in enumerate(ERRORS):
+        if fault.get("status") == 403 and has_trait(world.subject, "pauses_for_hours"):
+            continue  # a first 403 only ends the run
+        if not world.by_calls and fault["kind"] not in OF_FILES:
+            continue
+        world.settings = world.settings.model_copy(update={"data_dir": tmp_path / f"data-{number}"})
+        world.subject.fail(**fault)
+        with pytest.raises(error) as caught:
+            world.listed()
+        assert world.subject.secret not in caplog.text + str(caught.value) + repr(caught.value), fault
+        world.subject.faults.clear()
+        assert world.listed().rows == 5, f"the next run goes on after {fault}"
+        caplog.clear()
 
 
 def test_an_edit_is_followed_and_the_earlier_name_kept(world: World) -> None:

@@ -20,6 +20,7 @@ from strava_pipeline.lake.rebuild import rebuild
 from strava_pipeline.operations.changes import writers
 from strava_pipeline.operations.changes.proposing import propose_if_any
 from strava_pipeline.operations.changes.undoing import NotUndoableError, propose_undo
+from strava_pipeline.operations.merging import publish_run
 from strava_pipeline_tests.providers.edits import Edited
 from strava_pipeline_tests.providers.worlds import WITH_THE_TOY, World
 
@@ -97,6 +98,7 @@ def test_each_change_ends_as_the_service_then_says(edited: Any, caplog: pytest.L
     states = one.states()
     assert (states[ids[plain]].state, states[ids[rejected]].state) == ("undone", "rejected")
     assert (states[ids[moved]].state, states[ids[moved]].change.old) == ("proposed", "somebody's own"), "by newer data"
+    publish_run(one.world.run())  # nor has any rule of the tables been broken
 
 
 def _assert_private(one: Edited, report: Any, log: str) -> None:

@@ -26,7 +26,7 @@ from strava_pipeline.operations.provider_source import ProviderSource
 from strava_pipeline.operations.providers import bring_provider_files
 from strava_pipeline.operations.rebuilding import remake_imports
 from strava_pipeline.operations.step_reports import StepReport
-from strava_pipeline.orchestrate.schedules import provider_years
+from strava_pipeline.orchestrate.job_years import provider_years
 from strava_pipeline_tests.providers.subjects import GPX
 from strava_pipeline_tests.providers.worlds import WITH_THE_TOY, World, five, list_at_strava
 

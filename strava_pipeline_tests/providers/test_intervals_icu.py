@@ -333,6 +333,18 @@ def test_a_withheld_activity_is_counted_and_never_a_row(world: World) -> None:
     assert provider_states(world.settings)["intervals_icu"].withheld == 1
 
 
+def test_what_is_withheld_in_a_year_that_is_not_listed_stays_counted(world: World) -> None:
+    for year in (2024, 2025, 2026):
+        service(world).add_stub(f"9{year}", f"{year}-01-15T08:00:00")
+    world.pull("year", 2024, 2025, 2026)
+    assert provider_states(world.settings)["intervals_icu"].withheld == 3
+    for year in (2024, 2025, 2026):
+        del service(world).activities[f"9{year}"]
+    world.subject.clock.advance(3600)
+    world.pull("year", 2024, 2026)
+    assert provider_states(world.settings)["intervals_icu"].withheld == 1
+
+
 def test_a_listing_that_shrinks_to_stubs_deletes_nothing_that_strava_has(world: World) -> None:
     list_at_strava(world, {"id": 123, "name": "at Strava", "start_date": "2025-01-01T06:00:00Z"})
     key = world.subject.add("2025-01-01", "here", strava_id=123)

@@ -26,7 +26,7 @@ from strava_pipeline.operations.provider_source import ProviderSource
 from strava_pipeline.operations.providers import list_provider_activities
 from strava_pipeline.operations.pulling import pull_listing
 from strava_pipeline.operations.step_reports import StepReport
-from strava_pipeline.orchestrate.schedules import provider_years
+from strava_pipeline.orchestrate.job_years import provider_years
 from strava_pipeline_tests.providers.edits import Edited
 from strava_pipeline_tests.providers.spreadsheet_subject import SpreadsheetSubject
 from strava_pipeline_tests.providers.test_comparing import at_strava
@@ -205,7 +205,7 @@ def test_a_person_confirms_what_an_unchanged_table_lacks(world: World) -> None:
         run,
         ProviderSource("spreadsheet", world.settings, run),
         ListingOptions(mode="all", per_page=None, days=None),
-        None,
+        [],
     )
     merge_listed(run, YEARS, allow_shrink=True)
     assert len(world.names()) == 10

@@ -10,10 +10,10 @@ from strava_pipeline.core.providers import spec_of
 from strava_pipeline.ingest.provider import Lister, Page
 from strava_pipeline.lake.bronze.manifests import Window
 from strava_pipeline.lake.providers import last_outcomes
+from strava_pipeline.operations.listing_windows import listing_lock
 from strava_pipeline.operations.options import ListingOptions
 from strava_pipeline.operations.provider_source import ProviderSource
 from strava_pipeline.operations.providers import list_provider_activities
-from strava_pipeline.operations.pulling import listing_lock
 from strava_pipeline.operations.step_reports import StepReport
 from strava_pipeline_tests.providers.worlds import World, five, list_at_strava
 
@@ -110,10 +110,16 @@ def test_the_deletion_of_the_oldest_is_seen_though_the_last_page_is_full(world: 
 
 @pytest.mark.parametrize(
     ("mode", "first", "other", "is_one"),
-    [("incremental", 2025, None, True), ("all", 2025, 2024, True), ("year", 2025, 2024, False)],
+    [
+        ("incremental", [2025], [2024, 2025], True),
+        ("all", [2025], [2024], True),
+        ("year", [2025], [2024], False),
+        ("year", [2024, 2025], [2024], False),
+        ("year", [2024, 2025], [2024, 2025], True),
+    ],
 )
 def test_two_runs_never_list_one_window_at_the_same_time(
-    world: World, mode: Any, first: int | None, other: int | None, is_one: bool
+    world: World, mode: Any, first: list[int], other: list[int], is_one: bool
 ) -> None:
     source, window = (
         ProviderSource(world.subject.name, world.settings, world.run()),

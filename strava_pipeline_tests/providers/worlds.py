@@ -1,9 +1,10 @@
 """A data folder beside a running provider: pulls, merges, and what is then in gold."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,21 +17,24 @@ from strava_pipeline.ingest.clock import ServerClock, machine_clock
 from strava_pipeline.lake.bronze.listing import begin_listing
 from strava_pipeline.lake.bronze.manifests import Window
 from strava_pipeline.lake.gold.warehouse import reading
+from strava_pipeline.lake.shards import shard_files
 from strava_pipeline.operations import provider_source
 from strava_pipeline.operations.feeds import pull_activities
+from strava_pipeline.operations.listing_windows import listed_together
 from strava_pipeline.operations.merging import (
     details_merged,
     make_shards,
     match,
     merge_listed,
     merge_versions,
+    settle,
     update_quarantine,
 )
 from strava_pipeline.operations.options import ListingOptions
 from strava_pipeline.operations.progress import LogProgress
 from strava_pipeline.operations.provider_source import ProviderSource
 from strava_pipeline.operations.providers import bring_provider_files
-from strava_pipeline.operations.pulling import PullReport
+from strava_pipeline.operations.pulling import PullReport, pull_each
 from strava_pipeline.operations.run_context import RunContext, run_context
 from strava_pipeline.operations.step_reports import StepReport
 from strava_pipeline.operations.tracking import make_tracks
@@ -73,22 +77,34 @@ class World:
         clock = machine_clock(now=self.subject.clock.now)
         return run_context(self.settings, LogProgress(logging.getLogger("run")), run_id=f"run-{self.runs}", clock=clock)
 
+    def listed(self, mode: Any = "all", *years: int, per_page: int = 2) -> PullReport:
+        """List, as a run over `years` does, and leave it at that."""
+        return self._list(self.run(), mode, years, per_page)
+
     def pull(
-        self, mode: Any = "all", year: int | None = None, per_page: int = 2, *, matched: bool = True
+        self, mode: Any = "all", *years: int, per_page: int = 2, matched: bool = True, merged: Sequence[int] = YEARS
     ) -> PullReport:
+        """List, as a run over `years` does; of what came, the years `merged` are merged."""
         run = self.run()
-        source = ProviderSource(self.subject.name, self.settings, run)
-        report = pull_activities(run, source, ListingOptions(mode=mode, per_page=per_page, days=None), year)
-        self.merge(run, matched=matched)
+        report = self._list(run, mode, years, per_page)
+        self.merge(run, merged, matched=matched)
         return report
 
-    def merge(self, run: RunContext, *, matched: bool = True) -> None:
-        make_shards(run, YEARS, is_last=True)
+    def _list(self, run: RunContext, mode: Any, years: Sequence[int], per_page: int) -> PullReport:
+        source = ProviderSource(self.subject.name, self.settings, run)
+        options = ListingOptions(mode=mode, per_page=per_page, days=None)
+        return pull_each(listed_together(source, options, years), partial(pull_activities, run, source, options))
+
+    def merge(self, run: RunContext, years: Sequence[int] = YEARS, *, matched: bool = True) -> None:
+        """What the steps of a run do with what it listed. Years without a shard are passed over, for there is nothing to be done."""
+        make_shards(run, years)
+        settle(run)
+        years = [year for year in years if shard_files(run.lake, year)]
         with reading(run.lake):  # opened once for all
-            merge_listed(run, YEARS)
+            merge_listed(run, years)
             if matched:
                 match(run)
-            merge_versions(run, YEARS)
+            merge_versions(run, years)
 
     def fetch_files(self, auto_files: bool = True) -> StepReport:
         """Fetch files, and merge what they hold as the steps of a run do."""

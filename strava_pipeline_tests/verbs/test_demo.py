@@ -13,7 +13,7 @@ from strava_pipeline.emulator.strava.application import EmulatorConfig
 from strava_pipeline.emulator.strava.state import build_state
 from strava_pipeline.ingest.providers_file import provider_choices
 from strava_pipeline.ingest.registry import PROVIDERS
-from strava_pipeline.verbs.demo import NOWHERE, demo_settings, print_dev_hint, print_queries
+from strava_pipeline.verbs.demo import NOWHERE, demo_settings, prepare_folder, print_dev_hint, print_queries
 from strava_pipeline.verbs.demo_athlete import athlete_options, athlete_toml, goals_toml, providers_toml
 from strava_pipeline.verbs.service_process import free_address
 
@@ -26,6 +26,14 @@ def test_everything_of_the_demo_is_in_its_folder_whatever_the_user_has_set(
     monkeypatch.setenv("STRAVA_LEDGER_DIR", str(tmp_path / "mine"))
     settings = demo_settings(tmp_path / "demo", "http://127.0.0.1:9")
     assert {name for name in FOLDERS if tmp_path / "demo" not in getattr(settings, name).parents} == set()
+
+
+def test_the_demo_has_no_years_before_its_athlete_s_first(tmp_path: Path) -> None:
+    folder = tmp_path / "demo"
+    assert demo_settings(folder, NOWHERE).first_year == 2008, "none was made yet"
+    made = datetime(2026, 3, 10, 12, tzinfo=UTC)
+    prepare_folder(folder, athlete_options(40, made), made)
+    assert demo_settings(folder, NOWHERE).first_year == 2015
 
 
 def test_the_demos_dashboard_is_where_the_environment_says_and_not_where_the_users_own_is(

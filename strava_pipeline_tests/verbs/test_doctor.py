@@ -23,6 +23,7 @@ from dagster._core.remote_origin import (
 )
 from dagster._core.scheduler.instigation import InstigatorState, InstigatorStatus, InstigatorType, TickData, TickStatus
 from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
+from dagster._daemon.controller import DEFAULT_DAEMON_HEARTBEAT_TOLERANCE_SECONDS
 from dagster._daemon.types import DaemonHeartbeat
 from dagster._utils.error import SerializableErrorInfo
 
@@ -33,7 +34,10 @@ from strava_pipeline.ingest.strava.ledger import ledger_path
 from strava_pipeline.lake.health import judged_room, warehouse_health, writable
 from strava_pipeline.lake.locks import locked
 from strava_pipeline.lake.paths import Lake
+from strava_pipeline.orchestrate.records import MIGRATED_BY, are_as_installed, read_records
 from strava_pipeline.settings import Settings
+from strava_pipeline.verbs import dagster_health
+from strava_pipeline.verbs.dagster_health import GONE, records_of
 from strava_pipeline.verbs.doctor import examine, looks
 from strava_pipeline.verbs.instance import open_instance
 from strava_pipeline_tests.ingest.tls import https_server, make_certificate
@@ -159,13 +163,13 @@ def _beat(*, fails: bool = False, **ages: float) -> Callable[[Patient], object]:
     return beat
 
 
-def _tick(status: TickStatus, *, running: bool = True) -> Callable[[Patient], object]:
-    """The last look of the sensor `resume`."""
+def _tick(status: TickStatus, *, running: bool = True, name: str = "resume") -> Callable[[Patient], object]:
+    """The last look of a sensor."""
 
     def tick(patient: Patient) -> None:
         origin = RemoteInstigatorOrigin(
             RemoteRepositoryOrigin(InProcessCodeLocationOrigin(LoadableTargetOrigin(python_file="x.py")), "it"),
-            "resume",
+            name,
         )
         selector = origin.get_selector().get_id()
         state = InstigatorState(
@@ -175,7 +179,7 @@ def _tick(status: TickStatus, *, running: bool = True) -> Callable[[Patient], ob
             instance.add_instigator_state(state)
             error = SerializableErrorInfo("it broke", [], None) if status is TickStatus.FAILURE else None
             told = {"status": status, "timestamp": patient.now.timestamp(), "error": error, "selector_id": selector}
-            instance.create_tick(TickData(origin.get_id(), "resume", InstigatorType.SENSOR, **told))
+            instance.create_tick(TickData(origin.get_id(), name, InstigatorType.SENSOR, **told))
 
     return tick
 
@@ -377,6 +381,40 @@ def test_what_belongs_to_everyday_life_is_not_wrong(
 ) -> None:
     harmless(patient)
     assert patient.looked(name) == []
+
+
+def test_records_are_read_without_dagster_as_dagster_reads_them(patient: Patient) -> None:
+    home, seen = patient.settings.dagster_home, set()
+    for change in (
+        lambda patient: None,
+        _beat(SENSOR=1, SCHEDULER=9),
+        _beat(SENSOR=90, fails=True),
+        _dead_run,
+        _tick(TickStatus.SKIPPED),
+        _tick(TickStatus.FAILURE, name="inbox"),
+        _tick(TickStatus.FAILURE, name="alerts"),
+        _tick(TickStatus.FAILURE, name="catch_up", running=False),
+    ):
+        change(patient)
+        assert are_as_installed(home)
+        with open_instance(home) as instance:
+            expected = records_of(instance, ["0123", "4567"])
+        assert read_records(home, ["0123", "4567"]) == expected
+        seen.add(repr(expected))
+    assert len(seen) == 6, "looks without a failure, and of what is switched off, leave no trace; all else does"
+    assert timedelta(seconds=DEFAULT_DAEMON_HEARTBEAT_TOLERANCE_SECONDS) == GONE
+
+
+def test_records_of_another_version_are_left_to_dagster(patient: Patient, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[Path] = []
+    monkeypatch.setattr(dagster_health, "opened_instance_health", lambda home, *_: asked.append(home) or [])
+    home = patient.settings.dagster_home
+    for path, text in ((home / MIGRATED_BY, "1.5.0"), (home / "dagster.yaml", "telemetry: {enabled: false}")):
+        before = path.read_bytes()
+        path.write_text(text)
+        patient.looked("dagster")
+        path.write_bytes(before)
+    assert asked == [home, home]
 
 
 def test_a_log_that_a_dead_run_left_beside_the_working_warehouse_is_to_be_kept(patient: Patient) -> None:

@@ -18,7 +18,7 @@ from strava_pipeline.core.tables import DETAIL_TABLES, MATCH_TABLES, TABLES, Col
 from strava_pipeline.lake.gold.publish import snapshot
 from strava_pipeline.lake.gold.warehouse import is_outdated
 from strava_pipeline.lake.shards import shard_files
-from strava_pipeline.orchestrate.schedules import flow_years
+from strava_pipeline.orchestrate.job_years import flow_years
 from strava_pipeline_tests.rig import Rig
 from strava_pipeline_tests.verbs.conftest import Type
 

@@ -38,6 +38,7 @@ from strava_pipeline.lake.gold.warehouse import (
     note,
     notes,
     reading,
+    transaction,
 )
 from strava_pipeline.lake.locks import locked
 from strava_pipeline.lake.paths import Lake
@@ -148,13 +149,10 @@ def _mark_absent_at(
     return report
 
 
-def held_back(connection: Connection, lake: Lake, years: Sequence[int], within: YearRange) -> list[Shrink]:
-    """The shrinks that `mark_absent` holds back in `years`. Changes nothing."""
-    connection.execute("BEGIN TRANSACTION")
-    try:
-        return mark_absent(connection, lake, years, within).held
-    finally:
-        connection.execute("ROLLBACK")
+def absence(connection: Connection, lake: Lake, years: Sequence[int], within: YearRange) -> AbsenceReport:
+    """What `mark_absent` would report of `years`. Changes nothing."""
+    with transaction(connection, is_kept=False):
+        return mark_absent(connection, lake, years, within)
 
 
 def event_listings(known: Iterable[Listing]) -> Iterator[Listing]:

@@ -128,12 +128,7 @@ def write_insights(
     """
     known = insight_sources(connection, athlete, today)
     asked, chosen = set(years), chosen_sports([sports], known.sports)
-    stale = {
-        number: digest
-        for number in asked | known.years.keys() | _years_on_disk(lake)
-        if (digest := _digest(known.years.get(number), number, athlete, goals, today, chosen))
-        != digest_on_disk(lake, number)
-    }
+    stale = _stale(lake, athlete, goals, today, asked, known, chosen)
     made = compute_years(connection, athlete, goals, today, sorted(stale.keys() | asked), known, chosen)
     for number, digest in sorted(stale.items()):
         _write(lake, made[number], digest)
@@ -143,6 +138,38 @@ def write_insights(
         unknown_sports=unknown_sports(known.sports),
         left_out=known.left_out,
     )
+
+
+def stale_insights(
+    connection: Connection,
+    lake: Lake,
+    athlete: Athlete,
+    goals: Goals,
+    today: date,
+    years: Iterable[int],
+    sports: str = FILE_SPORTS,
+) -> set[int]:
+    """The years whose files `write_insights` would write. Changes nothing."""
+    known = insight_sources(connection, athlete, today)
+    return {*_stale(lake, athlete, goals, today, set(years), known, chosen_sports([sports], known.sports))}
+
+
+def _stale(
+    lake: Lake,
+    athlete: Athlete,
+    goals: Goals,
+    today: date,
+    asked: set[int],
+    known: InsightSources,
+    sports: Collection[str | None],
+) -> dict[int, str]:
+    """The digest of each year whose files were made from something else."""
+    return {
+        number: digest
+        for number in asked | known.years.keys() | years_on_disk(lake)
+        if (digest := _digest(known.years.get(number), number, athlete, goals, today, sports))
+        != digest_on_disk(lake, number)
+    }
 
 
 def compute_years(
@@ -208,7 +235,7 @@ def insight_sources(
 
 def remove_insights(lake: Lake, number: int | None = None) -> None:
     """Remove the files of a year, or of all: they are made again, or there is nothing to make them from."""
-    for year in [number] if number is not None else sorted(_years_on_disk(lake)):
+    for year in [number] if number is not None else sorted(years_on_disk(lake)):
         for name in (PACING, DISTANCES, SUMMARY):
             (lake.insights_of(year) / name).unlink(missing_ok=True)
         with suppress(OSError):  # a person keeps other files there
@@ -258,7 +285,8 @@ def _digest(
     return hashlib.blake2b(repr(inputs).encode(), digest_size=16).hexdigest()
 
 
-def _years_on_disk(lake: Lake) -> set[int]:
+def years_on_disk(lake: Lake) -> set[int]:
+    """The years that have a folder of insights."""
     folders = [
         path for path in lake.insights.glob("*") if path.is_dir() and path.name.isascii() and path.name.isdecimal()
     ]

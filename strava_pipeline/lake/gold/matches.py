@@ -96,12 +96,10 @@ def match_activities(connection: Connection, lake: Lake) -> MatchReport:
     Also whose names and gear count: another order of these needs no matching.
     """
     _note_naming(connection, lake)
-    decided = pair_decisions(lake)
-    sources, fetched = ranked_sources(lake), _files_read(lake)
-    repeating = [name for name in lake.listed_sources if spec_of(name).repeats]
-    seen = _signature(connection, decided, [*sources, *repeating], fetched)
-    noted = notes(connection, _SEEN)
-    if noted.get(_SEEN) == seen and not has_points_now(lake, json.loads(noted.get(_LACKING, "[]"))):
+    decided, fetched = pair_decisions(lake), _files_read(lake)
+    sources, repeating = ranked_sources(lake), _repeating(lake)
+    seen = _signature(connection, lake, decided, fetched)
+    if _are_made_from(connection, lake, seen):
         return match_counts(connection)
     compare = PointComparison(lake, is_kept=True)
     with staging(lake) as folder:
@@ -128,10 +126,29 @@ def match_activities(connection: Connection, lake: Lake) -> MatchReport:
     return match_counts(connection, sum(moved.values()))
 
 
+def are_matches_current(connection: Connection, lake: Lake) -> bool:
+    """Whether `match_activities` would write nothing, and no tracks wait for being moved."""
+    seen = _signature(connection, lake, pair_decisions(lake), _files_read(lake))
+    return _is_naming_noted(connection, lake) and _are_made_from(connection, lake, seen) and not tracks_due(connection)
+
+
+def _are_made_from(connection: Connection, lake: Lake, seen: str) -> bool:
+    noted = notes(connection, _SEEN)
+    return noted.get(_SEEN) == seen and not has_points_now(lake, json.loads(noted.get(_LACKING, "[]")))
+
+
+def _repeating(lake: Lake) -> list[str]:
+    """The sources that may hold an activity several times."""
+    return [name for name in lake.listed_sources if spec_of(name).repeats]
+
+
+def _is_naming_noted(connection: Connection, lake: Lake) -> bool:
+    return notes(connection, _NAMING).get(_NAMING) == json.dumps(naming_sources(lake))
+
+
 def _note_naming(connection: Connection, lake: Lake) -> None:
-    order = json.dumps(naming_sources(lake))
-    if notes(connection, _NAMING).get(_NAMING) != order:
-        note(connection, _NAMING, order)
+    if not _is_naming_noted(connection, lake):
+        note(connection, _NAMING, json.dumps(naming_sources(lake)))
         mark_changed(connection)
 
 
@@ -179,10 +196,11 @@ def _completed(known: pl.DataFrame, lake: Lake, fetched: Mapping[int, str]) -> p
     return joined.with_columns(contents=pl.coalesce("of_provider", "contents")).drop("of_provider")
 
 
-def _signature(connection: Connection, decided: Decisions, sources: list[str], fetched: Mapping[int, str]) -> str:
+def _signature(connection: Connection, lake: Lake, decided: Decisions, fetched: Mapping[int, str]) -> str:
     """What the tables follow from: every activity as far as it is looked at, the decisions, the rules, the sources and files."""
     query = f"SELECT count(*), bit_xor(hash(known)), sum(hash(known)) FROM ({sql('matching')}) AS known"
     counted = connection.execute(query).fetchall()[0]
+    sources = [*ranked_sources(lake), *_repeating(lake)]
     follows = (counted, decided.joined, sorted(decided.split), VERSION, sources, sorted(fetched.items()))
     return hashlib.blake2b(repr(follows).encode(), digest_size=16).hexdigest()
 

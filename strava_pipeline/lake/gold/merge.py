@@ -32,6 +32,7 @@ SHARDS = "shards:"  # + year: a note of the merged files, so that the same ones 
 SHARED = "shared_years"  # a note of the pairs of years that ever held the same activity
 SHARDS_AT_ONCE = 4_000_000  # bytes of Parquet that one statement merges
 HISTORY = "history:"  # + year: a note of the shards that the history of a year was made from
+NO_SHARDS = "[]"  # the signature of a year without any: nothing to merge, noted or not
 
 
 @dataclass(slots=True)
@@ -71,6 +72,16 @@ def merge_activities(connection: Connection, lake: Lake, years: Sequence[int], *
     if report.wrote:
         mark_changed(connection)
     return report
+
+
+def years_to_merge(connection: Connection, signatures: Mapping[int, str]) -> set[int]:
+    """The years whose shards are not those that gold was merged from; `signatures`: the `shard_signature` of each year."""
+    known = notes(connection, SHARDS) | notes(connection, HISTORY)
+    return {
+        year
+        for year, signature in signatures.items()
+        if any(known.get(f"{layer}{year}", NO_SHARDS) != signature for layer in (SHARDS, HISTORY))
+    }
 
 
 def _merge_years(
@@ -163,6 +174,12 @@ def shard_signature(shards: Sequence[Path]) -> str:
     """A text that differs for any other files in their place: a shard that changes is a new file."""
     seen = [(path.name, path.stat()) for path in shards]
     return json.dumps([(name, stat.st_ino, stat.st_mtime_ns, stat.st_size) for name, stat in seen])
+
+
+def shard_signatures(lake: Lake, years: Iterable[int]) -> dict[int, str]:
+    """The `shard_signature` of each year, as of now."""
+    with locked(lake, LOCK):
+        return {year: shard_signature(shard_files(lake, year)) for year in years}
 
 
 @contextmanager

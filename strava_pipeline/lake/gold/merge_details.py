@@ -26,7 +26,7 @@ from strava_pipeline.lake.bronze.answers import (
 )
 from strava_pipeline.lake.bronze.listings import ranked_sources
 from strava_pipeline.lake.gold.merge import MergeReport, stage, staging
-from strava_pipeline.lake.gold.warehouse import Connection, mark_changed, reading, writing
+from strava_pipeline.lake.gold.warehouse import Connection, mark_changed, reading, transaction, writing
 from strava_pipeline.lake.imports.activities import imported_gear
 from strava_pipeline.lake.locks import locked
 from strava_pipeline.lake.paths import Lake
@@ -206,6 +206,12 @@ def merge_imported_gear(connection: Connection, lake: Lake) -> None:
         pieces.append(_Piece(source, gear_id, item.get("athlete_id"), fields, found, one.manifest.received_at))
     if _merge_gear(connection, lake, pieces):
         mark_changed(connection)
+
+
+def is_profile_merged(connection: Connection, lake: Lake) -> bool:
+    """Whether `merge_profile` would write nothing. Changes nothing."""
+    with transaction(connection, is_kept=False):
+        return not merge_profile(connection, lake).wrote
 
 
 @dataclass(frozen=True, slots=True)

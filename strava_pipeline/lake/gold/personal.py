@@ -16,16 +16,7 @@ Row = tuple[Any, ...]
 
 def sync_goals(connection: Connection, lake: Lake) -> bool:
     """Let the tables say what goals.toml says; returns whether anything changed, which is then published."""
-    try:
-        goals = goals_of(lake)
-    except UnusableGoalsError:
-        goals = Goals()
-    due = {
-        name: rows
-        for name, rows in _rows(goals).items()
-        if connection.execute(f"SELECT * FROM {name} ORDER BY ALL").fetchall() != rows
-    }
-    if due:
+    if due := differing_goals(connection, lake):
         with transaction(connection):
             for name, rows in due.items():
                 connection.execute(f"DELETE FROM {name}")
@@ -33,6 +24,19 @@ def sync_goals(connection: Connection, lake: Lake) -> bool:
                     connection.executemany(f"INSERT INTO {name} VALUES ({', '.join('?' * len(rows[0]))})", rows)
             mark_changed(connection)
     return bool(due)
+
+
+def differing_goals(connection: Connection, lake: Lake) -> dict[str, list[Row]]:
+    """What goals.toml says of each table that does not say it."""
+    try:
+        goals = goals_of(lake)
+    except UnusableGoalsError:
+        goals = Goals()
+    return {
+        name: rows
+        for name, rows in _rows(goals).items()
+        if connection.execute(f"SELECT * FROM {name} ORDER BY ALL").fetchall() != rows
+    }
 
 
 def _rows(goals: Goals) -> dict[str, list[Row]]:

@@ -24,14 +24,13 @@ import duckdb
 
 from strava_pipeline.core.errors import NothingPublishedError, PipelineError, UnusableSnapshotError
 from strava_pipeline.lake.files import sync_folder
+from strava_pipeline.lake.gold.sessions import INTERRUPTIBLE, first_line, interruptible, is_of_a_file
 from strava_pipeline.lake.gold.warehouse import (
     REBUILDING,
     Connection,
     attach,
     exclusively,
-    first_line,
     has_other_views,
-    interruptible,
     is_marked,
     is_outdated,
     note,
@@ -56,12 +55,6 @@ _CLOSED = {  # no extension, so no secret type and no network
     "autoload_known_extensions": "false",
     "allow_persistent_secrets": "false",
 }
-_DAMAGE = (
-    duckdb.IOException,
-    duckdb.FatalException,
-    duckdb.InternalException,
-    duckdb.SerializationException,
-)  # of a file that is none of DuckDB's, or whose pages are damaged
 Object = tuple[str, str, str, str, str]  # kind, database, schema, name, what it was made as
 
 
@@ -154,6 +147,14 @@ def is_published(lake: Lake) -> bool:
     return read_if_usable(lake, is_current) is not False
 
 
+def is_publish_due(connection: Connection, lake: Lake) -> bool:
+    """Whether `publish` would replace the snapshot; `connection`: to the working warehouse. Changes nothing."""
+    from strava_pipeline.lake.gold.personal import differing_goals  # which reads TOML: readers of a snapshot need none
+
+    state = revision(connection), views_digest(view_files(lake))
+    return _if_readable(lake, _state) != state or bool(differing_goals(connection, lake))
+
+
 def _replace_snapshot(lake: Lake, views: Sequence[ViewFile]) -> None:
     temporary = lake.snapshot.with_name(f".{lake.snapshot.name}.tmp")
     log = log_of(temporary)
@@ -205,7 +206,9 @@ def damage_named(lake: Lake) -> Iterator[None]:
     """UnusableSnapshotError where the body comes upon damage within the snapshot's file."""
     try:
         yield
-    except _DAMAGE as error:
+    except duckdb.Error as error:
+        if not is_of_a_file(error):
+            raise
         raise damaged(lake, error) from error
 
 
@@ -219,6 +222,7 @@ def snapshot(lake: Lake) -> Iterator[Connection]:
         raise damaged(lake, error) from error
     try:
         connection.execute("SET TimeZone = 'UTC'")
+        connection.execute(INTERRUPTIBLE)
         with interruptible(connection):
             yield connection
     finally:

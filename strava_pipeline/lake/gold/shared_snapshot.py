@@ -12,7 +12,8 @@ import duckdb
 
 from strava_pipeline.core.errors import NothingPublishedError, PipelineError
 from strava_pipeline.lake.gold.publish import damage_named, damaged, insights_snapshot, snapshot_file
-from strava_pipeline.lake.gold.warehouse import WITHOUT_CACHE, Connection, attach, make_tables
+from strava_pipeline.lake.gold.sessions import WITHOUT_CACHE
+from strava_pipeline.lake.gold.warehouse import Connection, attach, make_tables
 from strava_pipeline.lake.paths import Lake
 
 _NAME = "strava"  # as readers call the snapshot, by its file's name

@@ -19,6 +19,14 @@ from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_random
 from strava_pipeline.core.errors import PipelineError
 from strava_pipeline.core.tables import TABLES, catalogue_version
 from strava_pipeline.file_locks import is_open_in_duckdb
+from strava_pipeline.lake.gold.sessions import (
+    FORMAT,
+    INTERRUPTIBLE,
+    WITHOUT_CACHE,
+    first_line,
+    interruptible,
+    is_of_a_file,
+)
 from strava_pipeline.lake.locks import locked, try_locked
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.sql import view_statements, views_version
@@ -39,11 +47,6 @@ class OtherCatalogueError(PipelineError):
 
 class DamagedWarehouseError(PipelineError):
     """What is in the warehouse's file is no database any more, or half of one: it has to be rebuilt from bronze."""
-
-
-WITHOUT_CACHE = "SET enable_external_file_cache = false"
-"""DuckDB 1.5.5 keeps parts of the files that it reads, and took them for those of a file written there a moment later:
-rows on their way into the warehouse (merge.py) were not those that had been staged."""
 
 
 class _Open(threading.local):
@@ -80,13 +83,16 @@ def writing(lake: Lake) -> Iterator[Connection]:
 
 
 @contextmanager
-def transaction(connection: Connection) -> Iterator[None]:
-    """All of the body or nothing: it is rolled back if it raises, as the connection may stay in use."""
+def transaction(connection: Connection, *, is_kept: bool = True) -> Iterator[None]:
+    """All of the body or nothing: it is rolled back if it raises, as the connection may stay in use.
+
+    Without `is_kept` it always is: the body only finds out what it would do.
+    """
     connection.execute("BEGIN TRANSACTION")
     try:
         with interruptible(connection):  # inside: an interrupted connection can't roll back yet
             yield
-            connection.execute("COMMIT")
+            connection.execute("COMMIT" if is_kept else "ROLLBACK")
     except BaseException:
         with suppress(duckdb.Error):  # what DuckDB has rolled back itself
             connection.execute("ROLLBACK")
@@ -113,7 +119,9 @@ def opened(lake: Lake) -> Iterator[Connection]:
     try:
         with interruptible(connection):
             yield connection
-    except (duckdb.IOException, duckdb.FatalException, duckdb.InternalException, duckdb.TransactionException) as error:
+    except duckdb.Error as error:
+        if not (is_of_a_file(error) or isinstance(error, duckdb.TransactionException)):
+            raise
         raise PipelineError(
             f"The working warehouse {lake.working} can't be read or written ({first_line(error)}). Nothing of the step "
             "at hand was kept, everything before it was. If the disk is full, free some space and run the same command "
@@ -164,7 +172,10 @@ def _prepare(connection: Connection, path: Path, *, after_another: bool) -> None
     connection.execute("SET TimeZone = 'UTC'")
     connection.execute("SET preserve_insertion_order = false")
     connection.execute("SET write_buffer_row_group_count = 1")  # of 122,880 rows; by itself DuckDB keeps five in memory
-    known = _notes_of(connection)
+    try:
+        known = _notes_of(connection)
+    except duckdb.Error as error:  # it opened, because its pages are read when they are asked for
+        raise _damaged(path, error) from error
     if not known:
         with transaction(connection):
             if known is None:
@@ -191,8 +202,9 @@ def _open(path: Path) -> Connection:
             reraise=True,
         ):
             with attempt:
-                connection = duckdb.connect(str(path))
+                connection = duckdb.connect(str(path), config=dict(FORMAT))
                 connection.execute(WITHOUT_CACHE)
+                connection.execute(INTERRUPTIBLE)
                 return connection
     except duckdb.Error as error:
         if _is_held(path):
@@ -214,18 +226,18 @@ def _judge(path: Path, error: duckdb.Error) -> NoReturn:
     try:
         duckdb.connect(str(path), read_only=True).close()
     except duckdb.Error as second:
-        raise DamagedWarehouseError(
-            f"The working warehouse {path} is damaged ({first_line(second)}). The next `strava-pipeline flow` rebuilds "
-            "it from what is on disk, without a call."
-        ) from second
+        raise _damaged(path, second) from second
     raise PipelineError(
         f"The working warehouse {path} can be read but not written ({first_line(error)}). "
         "Free some space or fix the folder's permissions, and run the same command again."
     ) from error
 
 
-def first_line(error: duckdb.Error) -> str:
-    return str(error).partition("\n")[0]
+def _damaged(path: Path, error: duckdb.Error) -> DamagedWarehouseError:
+    return DamagedWarehouseError(
+        f"The working warehouse {path} is damaged ({first_line(error)}). The next `strava-pipeline flow` rebuilds "
+        "it from what is on disk, without a call."
+    )
 
 
 def attach(connection: Connection, path: Path, name: str, *, read_only: bool = False) -> None:
@@ -337,37 +349,6 @@ def _begin(connection: Connection, *, after_another: bool) -> None:
     note(connection, _VIEWS, views_version())
     if after_another:
         mark(connection, REBUILDING)
-
-
-@contextmanager
-def interruptible(connection: Connection) -> Iterator[None]:
-    """Raise an interrupt during a query as itself. DuckDB 1.5.5 raises a RuntimeError in its place.
-
-    DuckDB also keeps the file locked after `close`, and the next connection in this process waits for ever, until another
-    statement has been executed.
-    """
-    try:
-        yield
-    except RuntimeError as error:
-        interrupt = error.__cause__
-        if interrupt is None or isinstance(interrupt, Exception):
-            raise
-        connection.interrupt()
-        with suppress(duckdb.Error):
-            connection.execute("SELECT 1")
-        raise interrupt from None
-
-
-def confine(connection: Connection) -> None:
-    """Confine a person's or a page's statements: no file, no network, no variable of this process, and no setting to change that.
-
-    Without external access DuckDB 1.5.5 can still overwrite the open file, read-only or not, and its log. So the file system
-    is disabled, too, which a query larger than memory would need.
-    """
-    connection.execute("SET python_enable_replacements = false")
-    connection.execute("SET enable_external_access = false")  # first: it can't be set without a file system
-    connection.execute("SET disabled_filesystems = 'LocalFileSystem'")
-    connection.execute("SET lock_configuration = true")
 
 
 def spill_folder(path: Path) -> Path:

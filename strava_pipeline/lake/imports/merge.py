@@ -7,7 +7,7 @@ undone is found here (`years_with_unmerged_imports`, `has_fresh_files`), so the 
 import hashlib
 import json
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -24,6 +24,7 @@ from strava_pipeline.core.sources import FILE, IMPORTED, STRAVA_ARCHIVE, STRAVA_
 from strava_pipeline.core.tables import FILES
 from strava_pipeline.core.years import YearRange
 from strava_pipeline.lake.gold.merge import (
+    NO_SHARDS,
     MergeReport,
     merged_pages,
     shard_signature,
@@ -199,6 +200,14 @@ def merge_imported_activities(connection: Connection, lake: Lake, years: Sequenc
     if report.wrote:
         mark_changed(connection)
     return report
+
+
+def years_of_imports_to_merge(connection: Connection, lake: Lake, signatures: Mapping[int, str]) -> set[int]:
+    """The years in which `merge_imported_activities` has work; `signatures`: the `shard_signature` of each year."""
+    if not lake.imports.is_dir():
+        return set()
+    known = notes(connection, _SHARDS)
+    return {year for year, signature in signatures.items() if known.get(f"{_SHARDS}{year}", NO_SHARDS) != signature}
 
 
 def files_frame(lake: Lake) -> pl.DataFrame:

@@ -17,6 +17,7 @@ from strava_pipeline.core.changes.states import ChangeState, Verdicted, approved
 from strava_pipeline.core.errors import PipelineError
 from strava_pipeline.core.providers import spec_of
 from strava_pipeline.core.sources import STRAVA
+from strava_pipeline.core.text import counted
 from strava_pipeline.ingest.provider import OnWait
 from strava_pipeline.ingest.writer import UnsupportedChangeError, WholeWriter, Writer
 from strava_pipeline.lake.bronze.listings import refuse_emulator
@@ -111,7 +112,7 @@ def _apply(
             found = apply_at(run, provider, connect, states, most=most, details=details, holds=holds, tick=advance)
             if found.results and is_whole(provider):
                 try:
-                    pull_activities(run, sources.source(provider), ListingOptions(mode="all"), None)
+                    pull_activities(run, sources.source(provider), ListingOptions(mode="all"), ())
                 except PipelineError as error:  # what was written is written
                     found.problem = found.problem or str(error)
             ending.stopped, ending.problem = found.stopped, found.problem
@@ -163,9 +164,19 @@ def upload_files(lake: Lake) -> Iterator[Any]:
         yield details
 
 
-def nothing_applied() -> StepReport:
-    """The report of a run that is not meant to write: a backfill of everything is none that a person asked for changes by."""
-    return StepReport("applied_changes", {"result": "Nothing was written: only the job apply_changes does that."})
+def nothing_applied(run: RunContext, settings: Settings, years: Collection[int]) -> StepReport:
+    """The report of a run that is not meant to write, such as a backfill: what waits for the job that is."""
+    waiting = len(approved(states_now(run.lake, settings, run.now()), (), years, run.years))
+    advice = f"{counted(waiting, 'approved change')} not written yet: run the job apply_changes."
+    return StepReport(
+        "applied_changes",
+        {"result": "Nothing was written: only the job apply_changes does that.", "changes_left": waiting},
+        complete=_all_written(waiting == 0, waiting, advice if waiting else ""),
+    )
+
+
+def _all_written(holds: bool, left: int, advice: str) -> Finding:
+    return Finding("all_written", holds, {"changes_left": left}, advice, refuses=False)
 
 
 def _report(reports: Mapping[str, Applied], seconds: float) -> StepReport:
@@ -184,12 +195,8 @@ def _report(reports: Mapping[str, Applied], seconds: float) -> StepReport:
             **if_any(change_problems=problems),
             "seconds": seconds,
         },
-        complete=Finding(
-            "all_written",
-            not (left or results["failed"] or results["conflicted"]),
-            {"changes_left": left},
-            str(stopped or " ".join(problems)),
-            refuses=False,
+        complete=_all_written(
+            not (left or results["failed"] or results["conflicted"]), left, str(stopped or " ".join(problems))
         ),
         stopped=None if stopped is None else str(stopped),  # in words: a person goes on, no sensor
     )

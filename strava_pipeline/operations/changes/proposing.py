@@ -57,18 +57,28 @@ def update_proposals(
     Args:
         months: local months, as 2026-10, of which all is proposed; of others, what runs propose by themselves.
     """
-    if not enabled_providers(settings) and not has_changes(run.lake):
+    if not _is_anything_compared(run.lake, settings):
         return Proposed()
     with locked(run.lake, DECIDING, who=run.who, tell=run.progress.say):
-        if not months and notes(connection, _SEEN).get(_SEEN) == _signature(run, settings, connection):
+        if not months and are_proposals_current(run, settings, connection):
             return Proposed(states=state_counts(connection), left_out=_left_out(connection))
         with transaction(connection):
             return propose(run, settings, connection, months)
 
 
+def are_proposals_current(run: RunContext, settings: Settings, connection: Connection) -> bool:
+    """Whether the table of changes is made from the data as they are; so it is where there is nothing to compare."""
+    is_made = notes(connection, _SEEN).get(_SEEN) == _signature(run, settings, connection)
+    return is_made or not _is_anything_compared(run.lake, settings)
+
+
+def _is_anything_compared(lake: Lake, settings: Settings) -> bool:
+    return bool(enabled_providers(settings)) or has_changes(lake)
+
+
 def propose_if_any(run: RunContext, settings: Settings, connection: Connection) -> None:
     """As `propose`, for a warehouse that is made again from bronze; nothing where there is nothing to compare."""
-    if enabled_providers(settings) or has_changes(run.lake):
+    if _is_anything_compared(run.lake, settings):
         propose(run, settings, connection)
 
 

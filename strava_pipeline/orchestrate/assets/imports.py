@@ -56,12 +56,12 @@ def import_assets(limits: ImportLimits) -> list[dg.AssetsDefinition]:
     )
     def bronze_files(context: dg.AssetExecutionContext, config: ImportConfig, run: Run) -> Iterator[Result]:
         paths = [Path(path) for path in config.paths]
-        yield from reported(context, land_files(run, paths, limits, also_undone=config.also_undone))
+        yield from reported(context, run, land_files(run, paths, limits, also_undone=config.also_undone))
 
     @dg.asset(
         name=FILE_READINGS,
         deps=[FILE_BRONZE],
-        group_name="files",
+        group_name="imports",
         kinds={"json", "parquet"},
         owners=[OWNER],
         description="The result of reading each file, its points, and the activities from files and lists, in the shapes of "
@@ -69,12 +69,12 @@ def import_assets(limits: ImportLimits) -> list[dg.AssetsDefinition]:
         op_tags=STEP_FIRST,
     )
     def file_readings(context: dg.AssetExecutionContext, run: Run) -> Iterator[Result]:
-        yield from reported(context, read_imports(run, limits))
+        yield from reported(context, run, read_imports(run, limits))
 
     @dg.asset(
         name=FILES.name,
         deps=[FILE_READINGS],
-        group_name="gold",
+        group_name="imports",
         kinds={"duckdb"},
         owners=[OWNER],
         description=table_description(FILES),
@@ -83,7 +83,7 @@ def import_assets(limits: ImportLimits) -> list[dg.AssetsDefinition]:
         op_tags=STEP_FIRST,
     )
     def files(context: dg.AssetExecutionContext, run: Run) -> Iterator[Result]:
-        yield from reported(context, list_files(run))
+        yield from reported(context, run, list_files(run))
 
     return [bronze_files, file_readings, files]
 
@@ -94,7 +94,7 @@ def received_assets(providers: Iterable[str]) -> list[dg.AssetSpec]:
         *_received_of_providers(providers),
         _received(
             IMPORTS_RECEIVED,
-            "files",
+            "imports",
             [FILE_READINGS, FILES.name],
             "What was imported so far, if anything: activities, details and points from files and archives. "
             "`strava-pipeline import`, or the job import_files, adds to it.",
@@ -128,7 +128,7 @@ def _received_of_providers(providers: Iterable[str]) -> Iterator[dg.AssetSpec]:
     if with_files:
         yield _received(
             PROVIDER_FILES_RECEIVED,
-            "tracks",
+            "provider_files",
             with_files,
             "The files of activities that the enabled providers gave so far, if any. The job of each provider adds to it.",
         )

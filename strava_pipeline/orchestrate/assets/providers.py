@@ -17,9 +17,8 @@ from strava_pipeline.operations.providers import bring_provider_files, list_prov
 from strava_pipeline.orchestrate.config import ProviderListingConfig
 from strava_pipeline.orchestrate.jobs import gives_files, provider_files, provider_listing
 from strava_pipeline.orchestrate.metadata import OWNER
-from strava_pipeline.orchestrate.partitions import years_of
 from strava_pipeline.orchestrate.resources import Providers, Run
-from strava_pipeline.orchestrate.steps import Result, reported
+from strava_pipeline.orchestrate.steps import Result, chosen_years, reported
 from strava_pipeline.orchestrate.tags import STEP_FIRST
 
 
@@ -56,13 +55,13 @@ def _listing(partitions: dg.PartitionsDefinition[Any], provider: str) -> dg.Asse
     def listing(
         context: dg.AssetExecutionContext, config: ProviderListingConfig, run: Run, providers: Providers
     ) -> Iterator[Result]:
-        years = years_of(context.partition_keys)
+        years = chosen_years(context, run)
         source = providers.source(provider)
         if config.mode == "events":
             report = follow_provider_events(run, source, asset=asset)
         else:
             report = list_provider_activities(run, source, config.options(context.run), years, asset=asset)
-        yield from reported(context, report)
+        yield from reported(context, run, report)
 
     return listing
 
@@ -77,7 +76,7 @@ def _files(
         name=asset,
         partitions_def=partitions,
         deps=["activities", ACTIVITY_MEMBERS.name],
-        group_name="bronze",
+        group_name="provider_files",  # not bronze: which files lack is known after the matching
         kinds={"file"},
         owners=[OWNER],
         description=f"The files of activities at {title} that no source has a track of, byte for byte as received, each once, "
@@ -88,7 +87,7 @@ def _files(
         ],
     )
     def files(context: dg.AssetExecutionContext, run: Run, providers: Providers) -> Iterator[Result]:
-        years, source = years_of(context.partition_keys), providers.source(provider)
-        yield from reported(context, bring_provider_files(run, source, years, choice.auto_files, limits))
+        years, source = chosen_years(context, run), providers.source(provider)
+        yield from reported(context, run, bring_provider_files(run, source, years, choice.auto_files, limits))
 
     return files

@@ -12,7 +12,6 @@ from dagster import DagsterRunStatus
 from strava_pipeline.core.errors import PipelineError
 from strava_pipeline.core.sources import STRAVA
 from strava_pipeline.ingest.clock import system_clock
-from strava_pipeline.ingest.providers_file import enabled_providers
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.requests import (
     ApplyWanted,
@@ -34,6 +33,7 @@ from strava_pipeline.operations.requesting import paths_of_import, refuse_reques
 from strava_pipeline.operations.years import year_range
 from strava_pipeline.orchestrate.asset_jobs import asset_jobs
 from strava_pipeline.orchestrate.dagster_private import UnresolvedAssetJobDefinition
+from strava_pipeline.orchestrate.job_years import years_without_choice
 from strava_pipeline.orchestrate.jobs import (
     APPLIED_CHANGES,
     APPLY_JOB,
@@ -52,7 +52,6 @@ from strava_pipeline.orchestrate.jobs import (
 )
 from strava_pipeline.orchestrate.partitions import range_tags
 from strava_pipeline.orchestrate.runs import fail_dead_runs, is_ours
-from strava_pipeline.orchestrate.schedules import flow_years, provider_years
 from strava_pipeline.orchestrate.tags import DATA_DIR, FIRST, REQUEST
 from strava_pipeline.settings import Settings
 
@@ -134,9 +133,9 @@ def _planned(settings: Settings, wanted: Wanted, now: datetime) -> dg.RunRequest
     years = year_range(settings.first_year, now)
     match wanted:
         case PullWanted(provider=name) if name == STRAVA:
-            return _of("flow", flow_years(settings), JOBS["flow"].run_config())
+            return _of("flow", years_without_choice(settings, "flow", now), JOBS["flow"].run_config())
         case PullWanted(provider=name):
-            covered = provider_years(settings, name, enabled_providers(settings)[name], now)
+            covered = years_without_choice(settings, name, now)
             return _of(
                 name, covered, provider_job(name).run_config(**{provider_listing(name): {"mode": "incremental"}})
             )

@@ -3,6 +3,7 @@
 import logging
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from strava_pipeline.core.errors import Finding, State
 from strava_pipeline.ingest.http import Wire
 from strava_pipeline.ingest.trips.connect import GIVE_UP, KEYS, SOURCE, TRIES, Router, trips_health
 from strava_pipeline.settings import Settings
+from strava_pipeline.verbs.doctor import looks
 from strava_pipeline_tests.core.trips.made import point, ride, trip
 from strava_pipeline_tests.osrm import Osrm, osrm
 from strava_pipeline_tests.trips import LOST, NEW, OLD, rides, write_sqlite
@@ -31,7 +33,7 @@ def looked(**settings: Any) -> dict[str, Finding]:
 
 
 def test_who_has_no_trips_is_told_nothing() -> None:
-    assert trips_health(Settings.load(_env_file=None, trips_fernet_keys=NEW)) == []
+    assert looks(Settings.load(_env_file=None, trips_fernet_keys=NEW), {}, datetime.now(UTC))["trips: source"]() == []
 
 
 def test_where_all_is_well_both_are(source: str) -> None:

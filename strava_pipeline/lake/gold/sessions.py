@@ -1,0 +1,64 @@
+"""What every session with DuckDB needs here, whichever file it has open: settings, interrupts, whom an error speaks of.
+
+Written for DuckDB 1.5.5 and 2.0.1. No file is opened here.
+"""
+
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+import duckdb
+
+WITHOUT_CACHE = "SET enable_external_file_cache = false"
+"""DuckDB 1.5.5 keeps parts of the files that it reads, and took them for those of a file written there a moment later:
+rows on their way into the warehouse (merge.py) were not those that had been staged."""
+INTERRUPTIBLE = "SET scheduler_process_partial = true"
+"""DuckDB 2.0.1 notices Ctrl-C only between two parts of a query that the main thread itself works on: never, where its other
+threads got all of it. This cuts the work into small parts, for no CPU that could be measured."""
+FORMAT = {"storage_compatibility_version": "v1.0.0"}
+"""Of new files; a file keeps its own. DuckDB 1.5.5 does the same by itself, 2.0.1 would write what only 2.0 opens."""
+_OF_A_FILE = (duckdb.IOException, duckdb.FatalException, duckdb.InternalException, duckdb.SerializationException)
+
+
+@contextmanager
+def interruptible(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
+    """Raise an interrupt during a query as itself. DuckDB raises a RuntimeError in its place; 2.0.1 without the cause.
+
+    DuckDB 1.5.5 also keeps the file locked after `close`, and the next connection in this process waits for ever, until another
+    statement has been executed.
+    """
+    try:
+        yield
+    except RuntimeError as error:
+        if type(error) is not RuntimeError or str(error) != "Query interrupted":
+            raise
+        connection.interrupt()
+        with suppress(duckdb.Error):
+            connection.execute("SELECT 1")
+        if error.__cause__ is None:
+            signal.raise_signal(signal.SIGINT)  # its handler says once more what is to be raised
+        raise error.__cause__ or KeyboardInterrupt from None
+
+
+def confine(connection: duckdb.DuckDBPyConnection) -> None:
+    """Confine a person's or a page's statements: no file, no network, no variable of this process, and no setting to change that.
+
+    Without external access DuckDB 1.5.5 can still overwrite the open file, read-only or not, and its log. So the file system
+    is disabled, too, which a query larger than memory would need.
+    """
+    connection.execute("SET python_enable_replacements = false")
+    connection.execute("SET enable_external_access = false")  # first: it can't be set without a file system
+    connection.execute("SET disabled_filesystems = 'LocalFileSystem'")
+    connection.execute("SET lock_configuration = true")
+
+
+def is_of_a_file(error: duckdb.Error) -> bool:
+    """Whether an error speaks of a file (damaged, cut off, a full disk) and not of a statement.
+
+    DuckDB 2.0.1 has no type of its own for a page with a wrong checksum.
+    """
+    return isinstance(error, _OF_A_FILE) or type(error) is duckdb.Error
+
+
+def first_line(error: duckdb.Error) -> str:
+    return str(error).partition("\n")[0]

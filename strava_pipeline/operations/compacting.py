@@ -1,0 +1,61 @@
+"""Which years a merge of shards has work in, looked up before a run is made for it. Changes nothing.
+
+Each question stands beside the step that does the work, and asks what that step goes by. The steps are merging.py's.
+"""
+
+from collections.abc import Sequence
+from functools import partial
+
+from strava_pipeline.lake.gold.coverage import years_behind
+from strava_pipeline.lake.gold.deletions import absence
+from strava_pipeline.lake.gold.matches import are_matches_current
+from strava_pipeline.lake.gold.merge import shard_signatures, years_to_merge
+from strava_pipeline.lake.gold.merge_details import is_profile_merged
+from strava_pipeline.lake.gold.publish import is_publish_due, snapshot
+from strava_pipeline.lake.gold.warehouse import Connection, reading
+from strava_pipeline.lake.imports.merge import years_of_imports_to_merge
+from strava_pipeline.lake.imports.undo import are_tracks_due
+from strava_pipeline.lake.rebuild import reason_to_rebuild
+from strava_pipeline.operations.changes.proposing import are_proposals_current
+from strava_pipeline.operations.insights import years_without_insights
+from strava_pipeline.operations.run_context import RunContext
+from strava_pipeline.settings import Settings
+
+
+def years_to_compact(run: RunContext, settings: Settings, span: Sequence[int]) -> list[int]:
+    """The years of `span`, ascending, from the first to the last one that `compact` has work in; empty: it has none.
+
+    Work that belongs to no year (a rebuild, matches, a snapshot that is behind) is work in all of them.
+    """
+    lake = run.lake
+    if not lake.working.exists() or reason_to_rebuild(lake) is not None or are_tracks_due(lake):
+        return [*span]
+    with reading(lake) as connection:
+        due = years_behind(lake, run.years) | _years_of_shards(connection, run, span)
+        deletions = absence(connection, lake, [year for year in span if year not in due], run.years)
+        due |= {shrink.year for shrink in deletions.held}  # reported by each run until a person decides
+        if deletions.deleted or deletions.restored or not _is_rest_current(connection, run, settings):
+            return [*span]
+    opened = partial(snapshot, lake)
+    due |= years_without_insights(run, opened, span, settings.timezone, settings.insight_sports)
+    if not due:
+        return []
+    return [year for year in span if min(due) <= year <= max(due)] or [*span[-1:]]
+
+
+def _years_of_shards(connection: Connection, run: RunContext, span: Sequence[int]) -> set[int]:
+    """The years whose shards are not merged: those of `span`, and all in which activities came by import."""
+    signatures = shard_signatures(run.lake, sorted({*span, *run.years.all}))
+    of_span = {year: signatures[year] for year in span}
+    return years_to_merge(connection, of_span) | years_of_imports_to_merge(connection, run.lake, signatures)
+
+
+def _is_rest_current(connection: Connection, run: RunContext, settings: Settings) -> bool:
+    """Whether all that belongs to no year is as it should be: athlete and gear, matches, changes, snapshot."""
+    lake = run.lake
+    return (
+        is_profile_merged(connection, lake)
+        and are_matches_current(connection, lake)
+        and are_proposals_current(run, settings, connection)
+        and not is_publish_due(connection, lake)
+    )

@@ -1,0 +1,61 @@
+"""Which windows the listings of a run ask for, by their mode, and the lock of whoever lists one. No calls here.
+
+Years that a run covers are listed in one window; a year between them that the run does not cover is in none.
+"""
+
+from collections.abc import Sequence
+from datetime import timedelta
+
+from strava_pipeline.core.errors import PipelineError
+from strava_pipeline.core.sources import STRAVA
+from strava_pipeline.core.years import month_window, stretches, year_window
+from strava_pipeline.lake.bronze.listings import is_by_start, watermark
+from strava_pipeline.lake.bronze.manifests import Window
+from strava_pipeline.operations.options import ListingOptions
+from strava_pipeline.operations.run_context import RunContext
+from strava_pipeline.operations.source import Source
+from strava_pipeline.operations.years import years_in_words
+
+
+def listed_together(source: Source, config: ListingOptions, years: Sequence[int]) -> list[list[int]]:
+    """The years that a listing each is made for, the newest first: years are listed in one window, but for those in a gap."""
+    of_years = _mode(config) == "year" and is_by_start(source.spec.name)
+    return stretches(years)[::-1] if of_years and years else [list(years)]
+
+
+def _mode(config: ListingOptions) -> str:
+    return "year" if config.mode == "job" else config.mode
+
+
+def window_of(run: RunContext, source: Source, config: ListingOptions, years: Sequence[int]) -> Window:
+    """What is to be listed, by the mode. `years`: the run's, without a gap; none where the mode says all."""
+    mode = _mode(config)
+    if not is_by_start(source.spec.name):
+        return Window(mode="all", after=None, before=None)
+    if mode == "year":
+        if not years:
+            raise PipelineError('The mode "year" lists the years of the run, and this one names none: choose them.')
+        after, before = year_window(min(years), max(years), run.years)
+        return Window(mode="year", after=after, before=before)
+    if mode == "month":
+        if config.month is None:
+            raise PipelineError('The mode "month" lists one month. Say which in `month`, as 2026-10.')
+        if years and run.years.clamp(int(config.month[:4])) not in years:
+            raise PipelineError(
+                f"{config.month} is not in {years_in_words(years)}. Nothing was listed: choose the partition of its year."
+            )
+        after, before = month_window(config.month)
+        return Window(mode="month", after=after, before=before)
+    known = watermark(run.lake, source.spec.name, source.account_name)
+    if mode == "all" or known is None:
+        return Window(mode="all", after=None, before=None)
+    days = config.days if config.days is not None else source.days
+    lookback = timedelta(days=days) if mode == "incremental" else timedelta(seconds=1)
+    return Window(mode=config.mode, after=int((known - lookback).timestamp()), before=None, watermark=known)
+
+
+def listing_lock(source: Source, window: Window, years: Sequence[int]) -> str:
+    """The lock that whoever lists the window holds. What is not listed by year is one window, whatever the run's years."""
+    of_years = "-".join(map(str, dict.fromkeys((min(years), max(years))))) if window.mode == "year" else "all"
+    of_provider = "" if source.spec.name == STRAVA else f"-{source.spec.name}"
+    return f"listing-{window.mode}-{of_years}{of_provider}"

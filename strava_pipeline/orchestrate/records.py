@@ -1,0 +1,83 @@
+"""What Dagster's records in SQLite say of its daemon, its automation and some runs, read without importing Dagster.
+
+Importing it and opening its instance takes a second and a half; a look that only reads does without. The tables and what they
+hold are Dagster's, and its own: only files that the installed version made or migrated are read here, and a test compares what
+comes of it with what Dagster says. Opening and migrating the instance is verbs/instance.py's.
+"""
+
+import json
+import sqlite3
+from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from strava_pipeline.orchestrate.home import CONFIG, own_configuration
+
+MIGRATED_BY = ".migrated_by"  # a note in Dagster's home: the version of Dagster that last checked the databases there
+_RUNS, _EVENTS, _SCHEDULES = "history/runs.db", "history/runs/index.db", "schedules/schedules.db"
+_ENDED = {"SUCCESS", "FAILURE", "CANCELED"}
+_LAST_TICKS = """
+SELECT instigator_body, tick_body FROM instigators JOIN job_ticks AS tick USING (selector_id)
+WHERE instigators.status <> 'STOPPED' AND tick.status = 'FAILURE' AND tick.id = (
+    SELECT id FROM job_ticks AS other WHERE other.selector_id = tick.selector_id ORDER BY timestamp DESC LIMIT 1
+)
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Heartbeat:
+    """When a daemon was last heard of (UTC), and whether it said that it fails."""
+
+    at: datetime
+    fails: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Records:
+    """What the records say.
+
+    Args:
+        heartbeats: by kind of daemon.
+        failed: the schedules and sensors that are switched on and failed when they last looked (UTC).
+        unfinished: those of the runs that were asked about that are not over, by their records.
+    """
+
+    heartbeats: dict[str, Heartbeat] = field(default_factory=dict)
+    failed: dict[str, datetime] = field(default_factory=dict)
+    unfinished: list[str] = field(default_factory=list)
+
+
+def are_as_installed(home: Path) -> bool:
+    """Whether the records are the SQLite files in `home` that the project's own dagster.yaml means, none of another version."""
+    note, config = home / MIGRATED_BY, home / CONFIG
+    is_ours = config.exists() and config.read_bytes() == own_configuration()
+    return is_ours and note.exists() and note.read_text() == version("dagster")
+
+
+def read_records(home: Path, run_ids: Sequence[str]) -> Records:
+    """What the files in `home` say now; `run_ids`: the runs to ask about. Raises sqlite3.Error where one can't be read."""
+    with closing(_opened(home / _EVENTS)) as events:
+        events.execute("SELECT count(*) FROM alembic_version")  # of which nothing is asked; but it has to open
+    with closing(_opened(home / _RUNS)) as runs:
+        beats = [json.loads(body) for (body,) in runs.execute("SELECT body FROM daemon_heartbeats")]
+        places = ", ".join("?" * len(run_ids))
+        known = dict(runs.execute(f"SELECT run_id, status FROM runs WHERE run_id IN ({places})", [*run_ids]))
+    with closing(_opened(home / _SCHEDULES)) as schedules:
+        ticks = [(json.loads(state), json.loads(tick)) for state, tick in schedules.execute(_LAST_TICKS)]
+    return Records(
+        {beat["daemon_type"]: Heartbeat(_moment(beat), bool(beat["errors"])) for beat in beats},
+        {state["origin"]["job_name"]: _moment(tick) for state, tick in ticks},
+        [run_id for run_id in run_ids if run_id in known and known[run_id] not in _ENDED],
+    )
+
+
+def _opened(path: Path) -> sqlite3.Connection:
+    return sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
+
+
+def _moment(body: dict[str, Any]) -> datetime:
+    return datetime.fromtimestamp(body["timestamp"], UTC)

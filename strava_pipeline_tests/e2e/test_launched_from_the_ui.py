@@ -1,0 +1,147 @@
+"""Everything that Dagster's UI offers to launch, launched as it does, by a real daemon: it ends well or says what is missing."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page
+
+from strava_pipeline_tests.browser.conftest import chromium
+from strava_pipeline_tests.e2e.dagster_dev import DagsterDev, dagster_dev, until
+from strava_pipeline_tests.failures import failures
+from strava_pipeline_tests.rig import Rig
+
+YEARS = [2024, 2025, 2026]
+PATIENCE = 180_000  # milliseconds that a page is given: Dagster's are heavy, and the machine may be busy
+ASSETS = "query { assetNodes { assetKey { path } groupName isExecutable partitionDefinition { name } } }"
+JOBS = """
+query {
+  repositoryOrError(repositorySelector: {repositoryLocationName: "strava_pipeline", repositoryName: "__repository__"}) {
+    ... on Repository { jobs { name } }
+  }
+}
+"""
+NEWEST = "query { partitionBackfillsOrError(limit: 1) { ... on PartitionBackfills { results { id } } } }"
+RUNS = "query { runsOrError { ... on Runs { results { status } } } }"
+SAYS = {  # what a run says that can't do its work so
+    "backfill without years": "MisuseError: The job backfill works on years that a person chooses",
+    "change_settings without years": "MisuseError: Nothing was chosen, so nothing was written.",
+    "change_settings of a year": "MisuseError: Nothing was chosen, so nothing was written.",
+}
+RED = """() => [...document.querySelectorAll("body *")].filter(each => {
+  const [red, green, blue] = getComputedStyle(each).color.match(/[\\d.]+/g).map(Number);
+  const own = [...each.childNodes].some(child => child.nodeType === 3 && child.data.trim());
+  return own && each.checkVisibility() && red > 150 && green < 100 && blue < 100;
+}).map(each => each.innerText)"""
+__all__ = ["chromium"]  # a fixture
+
+
+@pytest.mark.slow
+def test_materialize_all_and_each_group_and_job_end_well_or_say_what_is_missing(
+    make_rig: Callable[..., Rig], tmp_path: Path, chromium: Browser
+) -> None:
+    rig = make_rig(activities=9, years=(2024, 2026), settings={"first_year": 2024})
+    with dagster_dev(rig.settings, tmp_path / "dev.log") as dev:
+        page = chromium.new_page(viewport={"width": 1600, "height": 1000})
+        everything = materialized_all_by_mouse(page, dev)
+        assert (everything["status"], causes(rig, everything)) == ("COMPLETED_SUCCESS", [])
+        rig.assert_true_to_source()
+        launch_daily_run_by_mouse(page, dev)
+        nodes = [node for node in dev.ask(ASSETS)["assetNodes"] if node["isExecutable"]]
+        backfills, runs = launched_groups(dev, nodes)
+        for job in [job["name"] for job in dev.ask(JOBS)["repositoryOrError"]["jobs"]]:
+            if not job.startswith("__"):
+                runs[f"{job} without years"] = dev.launch(job, {})
+                runs[f"{job} of a year"] = dev.launch(job, {"dagster/partition": "2025"})
+        until(lambda: statuses(dev), lambda found: found <= {"SUCCESS", "FAILURE", "CANCELED"})
+        for group, launched in backfills.items():
+            found = until(lambda of=launched: dev.backfill_status(of), lambda one: one["status"] != "REQUESTED")
+            assert (group, found["status"], causes(rig, found)) == (group, "COMPLETED_SUCCESS", [])
+        with rig.instance() as instance:
+            said = {name: failures(instance, run_id) for name, run_id in runs.items()}
+        assert {name: {each[: len(SAYS.get(name, ""))] for each in why} for name, why in said.items() if why} == {
+            name: {sentence} for name, sentence in SAYS.items()
+        }, said
+        rig.assert_true_to_source()
+
+
+def materialized_all_by_mouse(page: Page, dev: DagsterDev) -> dict[str, Any]:
+    """The backfill of three years that *Materialize all* on the asset graph launches, when it is over."""
+    page.goto(f"{dev.url}/asset-groups", timeout=PATIENCE)
+    page.get_by_role("button", name="Materialize all").click(timeout=PATIENCE)
+    page.get_by_text("All", exact=True).click(timeout=PATIENCE)
+    assert_nothing_alarms(page)
+    page.get_by_role("button", name="Launch").last.click(timeout=PATIENCE)
+    found = until(lambda: dev.ask(NEWEST)["partitionBackfillsOrError"]["results"], bool)
+    over = until(
+        lambda: dev.backfill_status(found[0]["id"]), lambda one: one["status"] not in ("REQUESTED", "CANCELING")
+    )
+    page.goto(f"{dev.url}/runs", timeout=PATIENCE)
+    page.get_by_text("3 partitions").wait_for(timeout=PATIENCE)
+    assert_nothing_alarms(page)
+    return dict(over)
+
+
+def launch_daily_run_by_mouse(page: Page, dev: DagsterDev) -> None:
+    """The job `flow` of the newest year; then its log, the timeline with it, and the lineage of an asset, which show nothing red."""
+    page.goto(f"{dev.url}/locations/strava_pipeline/jobs/flow", timeout=PATIENCE)
+    page.get_by_text("By a schedule, or where no years are chosen, it takes the years from the first that").wait_for(
+        timeout=PATIENCE
+    )
+    page.get_by_role("button", name="Materialize all").click(timeout=PATIENCE)
+    page.get_by_text("Latest", exact=True).click(timeout=PATIENCE)
+    page.get_by_role("button", name="Launch 1 run").wait_for(timeout=PATIENCE)
+    assert_nothing_alarms(page)
+    page.get_by_role("button", name="Launch 1 run").click(timeout=PATIENCE)
+    until(lambda: statuses(dev), lambda found: found == {"SUCCESS"})
+    for path, shows in (
+        ("/runs", "flow"),
+        ("/overview/timeline", "flow"),
+        ("/assets/activities?view=lineage", "activity_shards"),
+    ):
+        page.goto(dev.url + path, timeout=PATIENCE)
+        page.get_by_text(shows, exact=True).first.wait_for(timeout=PATIENCE)
+        assert_nothing_alarms(page)
+    page.goto(f"{dev.url}/runs", timeout=PATIENCE)
+    page.locator('a[href^="/runs/"]:not([href*="/b/"])').first.click(timeout=PATIENCE)
+    page.get_by_text("RUN_SUCCESS").first.wait_for(timeout=PATIENCE)
+    assert_nothing_alarms(page)
+
+
+def assert_nothing_alarms(page: Page) -> None:
+    """No text is red, and none says that something may fail or failed."""
+    said = page.locator("body").inner_text()
+    assert (page.evaluate(RED), [word for word in ("may fail", "have not been materialized") if word in said]) == (
+        [],
+        [],
+    )
+
+
+def name_of(node: dict[str, Any]) -> str:
+    return str(node["assetKey"]["path"][0])
+
+
+def launched_groups(dev: DagsterDev, nodes: list[dict[str, Any]]) -> tuple[dict[str, str], dict[str, str]]:
+    """*Materialize all* of each group: the backfills of those with assets by year, and the runs of the others."""
+    groups: dict[str, list[dict[str, Any]]] = {}
+    for node in nodes:
+        groups.setdefault(node["groupName"], []).append(node)
+    backfills, runs = {}, {}
+    for group, members in groups.items():
+        names = [name_of(node) for node in members]
+        if any(node["partitionDefinition"] for node in members):
+            backfills[group] = dev.launch_backfill(names, YEARS)
+        else:
+            runs[f"group {group}"] = dev.launch("__ASSET_JOB", {}, assets=names)
+    return backfills, runs
+
+
+def statuses(dev: DagsterDev) -> set[str]:
+    return {run["status"] for run in dev.ask(RUNS)["runsOrError"]["results"]}
+
+
+def causes(rig: Rig, backfill: dict[str, Any]) -> list[str]:
+    """Why runs of a backfill failed."""
+    with rig.instance() as instance:
+        return [why for run in backfill["runs"] for why in failures(instance, run["id"])]
