@@ -1,26 +1,33 @@
 """The package as others install it: a wheel in an environment of its own, used in a folder that is no checkout.
 
-What the wheel declares that it needs is linked from this environment, and nothing else: no extra, no tool of developers.
-Needs pip to reach a package index: building asks for setuptools.
+On the Python that runs the tests, what the wheel declares that it needs is linked from this environment, and nothing else: no
+tool of developers, and the extra of the dashboard only for the dashboard. On others, which are skipped where they are missing,
+pip installs it. Needs pip to reach a package index: building asks for setuptools.
 """
 
 import os
 import shutil
+import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import dataclass
 from importlib.metadata import Distribution, distribution, distributions
 from pathlib import Path
 
 import pytest
+import requests
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from strava_pipeline_tests.e2e.dagster_dev import ROOT
+from strava_pipeline_tests.e2e.dagster_dev import ROOT, until
 
 pytestmark = pytest.mark.slow
 
 PATIENCE = 900  # seconds; building waits for a slow line
+OURS = f"{sys.version_info.major}.{sys.version_info.minor}"
+PYTHONS = sorted({OURS, "3.11", "3.13"})  # the README says that two of them are tested
 SOURCES = ("pyproject.toml", "README.md", "LICENSE", "NOTICE")
 KEPT = ("data", "demo", "secrets", "logs", "dagster_home")
 LOAD = """
@@ -36,10 +43,83 @@ sys.exit(subprocess.call(command, env={**os.environ, **settings.environ()}))
 """
 
 
-@pytest.fixture(scope="module")
-def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the wheel in an environment of its own, `env`, and an empty home."""
-    folder = tmp_path_factory.mktemp("wheel")
+@dataclass(frozen=True, slots=True)
+class Installed:
+    """A folder with the wheel in an environment of its own, `env`, an empty home, and a folder to work in, `away`.
+
+    `extra`: what the dashboard needs beside, unless it is in the environment.
+    """
+
+    folder: Path
+    version: str
+
+    @property
+    def site(self) -> Path:
+        return self.folder / "env" / "lib" / f"python{self.version}" / "site-packages"
+
+    @property
+    def python(self) -> str:
+        return str(self.folder / "env" / "bin" / "python")
+
+    @property
+    def program(self) -> str:
+        return str(self.folder / "env" / "bin" / "strava-pipeline")
+
+    @property
+    def away(self) -> Path:
+        return self.folder / "away"
+
+    @property
+    def extra(self) -> Path:
+        return self.folder / "extra"
+
+    def typed(self, *words: str, **settings: str) -> str:
+        """What a command prints to standard output; it ends with 0, and shows nobody's warning."""
+        done = _must([self.program, *words], self.away, **settings)
+        assert "Warning" not in done.stdout + done.stderr
+        return done.stdout
+
+
+def python_of(version: str) -> str | None:
+    """A Python of this version, such as 3.13; None: this machine has none."""
+    if version == OURS:
+        return sys.executable
+    name, pyenv = f"python{version}", Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"))
+    found = [shutil.which(name), *map(str, sorted(pyenv.glob(f"versions/{version}.*/bin/{name}")))]
+    works = (
+        path
+        for path in found
+        if path and not subprocess.run([path, "-c", ""], capture_output=True, check=False).returncode
+    )
+    return next(works, None)
+
+
+@pytest.fixture(params=PYTHONS)
+def installed(request: pytest.FixtureRequest, tmp_path: Path) -> Installed:
+    python = python_of(request.param)
+    if python is None:
+        pytest.skip(f"there is no Python {request.param} here")
+    wheel, env = _built(tmp_path), tmp_path / "env"
+    _must([python, "-m", "venv", str(env)], tmp_path)
+    pip = [str(env / "bin" / "python"), "-m", "pip", "install", "--quiet", "--no-compile"]
+    own = Installed(tmp_path, request.param)
+    own.extra.mkdir()
+    if own.version == OURS:
+        _must([*pip, "--no-deps", str(wheel)], tmp_path)
+        (found,) = distributions(name="strava_pipeline", path=[str(own.site)])
+        for extra, site in (("", own.site), ("dashboard", own.extra)):
+            for needed in _needed_by(found, extra):
+                _link(needed, site)
+    else:
+        _must([*pip, "-c", str(ROOT / "constraints.txt"), f"{wheel}[dashboard]"], tmp_path)
+    _must([own.python, "-m", "pip", "check"], tmp_path)
+    for name in ("home", "temporary", "away"):
+        (tmp_path / name).mkdir()
+    return own
+
+
+def _built(folder: Path) -> Path:
+    """The wheel, built inside `folder`."""
     source = folder / "source"  # setuptools builds inside the folder it is given
     shutil.copytree(ROOT / "strava_pipeline", source / "strava_pipeline", ignore=shutil.ignore_patterns("__pycache__"))
     for name in SOURCES:
@@ -49,24 +129,14 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     if asked.returncode:
         pytest.skip("pip reaches no package index")
     _must([*pip, "wheel", "--no-deps", "--wheel-dir", str(folder), str(source)], folder)
-    _must([sys.executable, "-m", "venv", str(folder / "env")], folder)
-    wheel = next(folder.glob("*.whl"))
-    _must([_python(folder), "-m", "pip", "install", "--quiet", "--no-deps", str(wheel)], folder)
-    site = next((folder / "env").glob("lib/python*/site-packages"))
-    (installed,) = distributions(name="strava_pipeline", path=[str(site)])
-    for needed in _needed_by(installed):
-        _link(needed, site)
-    _must([_python(folder), "-m", "pip", "check"], folder)
     shutil.rmtree(source)
-    for name in ("home", "temporary"):
-        (folder / name).mkdir()
-    return folder
+    return next(folder.glob("*.whl"))
 
 
-def _needed_by(installed: Distribution) -> list[Distribution]:
-    """Every distribution that one needs, and what those need, as far as it is needed on this machine."""
+def _needed_by(installed: Distribution, extra: str = "") -> list[Distribution]:
+    """Every distribution that one with an extra needs, and what those need, as far as it is needed on this machine."""
     found: dict[str, Distribution] = {}
-    due = [(installed, "")]
+    due = [(installed, extra)]
     while due:
         each, extra = due.pop()
         for requirement in map(Requirement, each.requires or ()):
@@ -86,48 +156,96 @@ def _link(needed: Distribution, site: Path) -> None:
 
 
 @pytest.fixture
-def away(installed: Path) -> Iterator[Path]:
-    """An empty folder to work in; checks that nothing was written anywhere else."""
-    site = next((installed / "env").glob("lib/python*/site-packages"))
-    (site / "pyproject.toml").touch()  # careless packages leave one there; it makes no checkout of it
-    before = _names(installed / "env"), {name: _names(ROOT / name) for name in KEPT}
-    (installed / "away").mkdir()
-    yield installed / "away"
-    assert (_names(installed / "env"), {name: _names(ROOT / name) for name in KEPT}) == before
-    assert _names(installed / "home") == set()
+def away(installed: Installed) -> Iterator[Path]:
+    """The empty folder to work in; checks that nothing was written anywhere else."""
+    (installed.site / "pyproject.toml").touch()  # careless packages leave one there; it makes no checkout of it
+    before = _names(installed.folder / "env"), {name: _names(ROOT / name) for name in KEPT}
+    yield installed.away
+    assert _names(installed.folder / "home") == set()
+    assert (_names(installed.folder / "env"), {name: _names(ROOT / name) for name in KEPT}) == before
 
 
-def test_the_wheel_works_where_there_is_no_checkout(installed: Path, away: Path) -> None:
-    def typed(*words: str, **settings: str) -> str:
-        return _must([str(installed / "env" / "bin" / "strava-pipeline"), *words], away, **settings).stdout
-
-    where = _must([_python(installed), "-c", "import strava_pipeline as s; print(s.__file__)"], away).stdout
-    assert Path(where.strip()).is_relative_to(installed / "env")
-    assert "doctor" in typed("--help")
-    told = typed("demo", "--activities", "15")
+def test_the_wheel_works_where_there_is_no_checkout(installed: Installed, away: Path) -> None:
+    told = installed.typed("demo", "--activities", "15")
     assert "make " not in told
-    assert f"{installed / 'env' / 'bin' / 'strava-pipeline'} dev --demo" in told
+    assert f"{installed.program} dev --demo" in told
+    if installed.version == OURS:
+        looks(installed)
+    serves(installed)
+
+
+def looks(installed: Installed) -> None:
+    """What reads the demo's data, or writes little, works; nothing is left beside the demo but what a first run makes."""
+    typed, away = installed.typed, installed.away
+    where = _must([installed.python, "-c", "import strava_pipeline as s; print(s.__file__)"], away).stdout
+    assert Path(where.strip()).is_relative_to(installed.folder / "env")
+    assert "doctor" in typed("--help")
     kept = {"STRAVA_DATA_DIR": "demo/data", "STRAVA_SECRETS_DIR": "demo/secrets"}
     of_strava = "SELECT count(*) AS n FROM activities_all WHERE source = 'strava'"
     assert typed("sql", "--format", "csv", of_strava, **kept) == "n\n15\n"
     assert typed("sql", "--format", "csv", "SELECT count(DISTINCT source) AS n FROM activities_all", **kept) == "n\n5\n"
     assert "Details missing: 0" in typed("status", **kept)
-    _must([_python(installed), "-c", LOAD], away)
+    _must([installed.python, "-c", LOAD], away)
     assert "--by-unit" in typed("service", "install", "--print")
     assert _names(away, deep=False) == {"demo"}
     typed("compact", **kept)
     assert _names(away, deep=False) == {"demo", "dagster_home", "logs"}
-    looked = _run([str(installed / "env" / "bin" / "strava-pipeline"), "doctor"], away, **kept, STRAVA_BASE_URL=NOBODY)
+    looked = _run([installed.program, "doctor"], away, **kept, STRAVA_BASE_URL=NOBODY)
     assert [line for line in looked.stdout.splitlines() if line.startswith("✗")] == [
         "✗ server                HEAD /: no answer from 127.0.0.1 (NewConnectionError)."
     ]
 
 
+def serves(installed: Installed) -> None:
+    """`dev`, the service and the dashboard answer, and each ends with 0 when it is interrupted."""
+    port = _free_port()
+    _answers_until_interrupted(installed, f"http://127.0.0.1:{port}/server_info", "dev", "--demo", "--port", port)
+    typed = installed.typed
+    assert f"UI: http://127.0.0.1:{port}" in typed("service", "up", "--port", port)
+    try:
+        assert _answer(f"http://127.0.0.1:{port}/server_info") == 200
+    finally:
+        assert typed("service", "down") == "Ended.\n"
+    assert "Warning" not in (installed.away / "logs" / "service" / "service.log").read_text()
+    settings = {
+        "DASHBOARD_ADDRESS": f"127.0.0.1:{port}",
+        "STRAVA_DATA_DIR": "demo/data",
+        "PYTHONPATH": str(installed.extra),
+    }
+    _answers_until_interrupted(installed, f"http://127.0.0.1:{port}/login", "dashboard", **settings)
+
+
+def _answers_until_interrupted(installed: Installed, url: str, *words: str, **settings: str) -> None:
+    """Start a command that serves, wait until it answers, and interrupt it."""
+    log = installed.folder / f"{words[0]}.txt"
+    with log.open("wb") as out:
+        process = subprocess.Popen(
+            [installed.program, *words],
+            cwd=installed.away, env=_environment(installed.away) | settings, stdout=out, stderr=out,
+        )  # fmt: skip
+        try:
+            answer = until(lambda: _answer(url) or process.poll(), lambda found: found is not None)
+        finally:
+            process.send_signal(signal.SIGINT)
+            code = process.wait(PATIENCE)
+    said = log.read_text()
+    assert (answer, code, "Warning" in said, "Traceback" in said) == (200, 0, False, False), said
+
+
+def _free_port() -> str:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return str(server.getsockname()[1])
+
+
+def _answer(url: str) -> int | None:
+    """The status of the answer; None: nobody answers."""
+    try:
+        return requests.get(url, timeout=10).status_code
+    except requests.RequestException:
+        return None
+
+
 NOBODY = "http://127.0.0.1:9"
-
-
-def _python(folder: Path) -> str:
-    return str(folder / "env" / "bin" / "python")
 
 
 def _must(command: list[str], folder: Path, **settings: str) -> subprocess.CompletedProcess[str]:
@@ -137,19 +255,21 @@ def _must(command: list[str], folder: Path, **settings: str) -> subprocess.Compl
 
 
 def _run(command: list[str], folder: Path, **settings: str) -> subprocess.CompletedProcess[str]:
+    environment = _environment(folder) | settings
+    return subprocess.run(
+        command, cwd=folder, env=environment, capture_output=True, text=True, timeout=PATIENCE, check=False
+    )
+
+
+def _environment(folder: Path) -> dict[str, str]:
     """Without anything of ours in the environment, and with a home and a place for temporary files of its own."""
     ours = ("PYTHON", "STRAVA_", "DAGSTER_", "VIRTUAL_ENV")
     environment = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
     top = folder if (folder / "home").exists() else folder.parent
     if (top / "home").exists():
-        environment |= {
-            "HOME": str(top / "home"),
-            "TMPDIR": str(top / "temporary"),
-            "XDG_CACHE_HOME": str(top / "home"),
-        }
-    return subprocess.run(
-        command, cwd=folder, env=environment | settings, capture_output=True, text=True, timeout=PATIENCE, check=False
-    )
+        home = str(top / "home")
+        environment |= {"HOME": home, "TMPDIR": str(top / "temporary"), "XDG_CACHE_HOME": home}
+    return environment
 
 
 def _names(folder: Path, *, deep: bool = True) -> set[str]:
