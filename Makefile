@@ -17,6 +17,8 @@ YEARS ?=
 YEAR ?=
 HTML ?=
 PART ?= days kills damage calendar daemon
+BOUNDS ?= lowest newest
+OTHER_DUCKDB ?= 2.0.1
 ENRICH_ARGS ?= $(if $(DAYS),--since-days $(DAYS))
 ENRICH_ALL_ARGS ?= --all
 N ?= 1000 10000
@@ -28,7 +30,7 @@ PAGE := $(if $(PER_PAGE),--per-page $(PER_PAGE))
 LOOKBACK := $(if $(DAYS),--days $(DAYS))
 
 .DEFAULT_GOAL := help
-.PHONY: help install image demo demo-archive dev test test-slow soak bench coverage test-samples test-all lint types contracts pre-commit format check docs graph screenshots clean test-container \
+.PHONY: help install image demo demo-archive dev test test-slow test-bounds other-duckdb soak bench coverage test-samples test-all lint types contracts pre-commit format check docs graph screenshots clean test-container \
 	auth status doctor plan run run-lite run-all compact recompact rebuild reconcile enrich enrich-all flow flow-backfill refresh streams backfill \
 	quarantine profile trips import archive matches insights export report goals duck schema sql logs service service-up purge emulator \
 	dashboard serve subscription webhooks providers changes sync-month calendar notifications
@@ -170,6 +172,12 @@ test: $(READY) ## The test suite.
 # Four workers on two cores: some tests wait a lot, for daemons that wake now and then.
 test-slow: $(READY) ## Tests that start processes or run whole jobs. A failed one or two run again, alone, and may be flaky.
 	$(BIN)/python -m strava_pipeline_tests.rerun -m 'slow and not soak' -n 4 --maxschedchunk 1 --durations=20
+
+other-duckdb: $(READY) ## Another DuckDB than the one in .venv, for the slow test that each opens the other's files.
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --upgrade --target $(VENV)/other-duckdb 'duckdb==$(OTHER_DUCKDB)'
+
+test-bounds: $(READY) ## Before a release: the test suite with the lowest and with the newest versions that pyproject.toml allows.
+	@for end in $(BOUNDS); do $(BIN)/python -m strava_pipeline_tests.bounds $$end $(PYTHON) $(ARGS) || exit 1; done
 
 coverage: $(READY) ## Which lines and branches the test suite runs: a table, and htmlcov/index.html.
 	$(BIN)/python -m pytest -n auto --dist worksteal --cov --cov-report=term:skip-covered --cov-report=html
