@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 
+from strava_pipeline.core.errors import PipelineError
 from strava_pipeline.lake.bronze.listing import read_listing
 from strava_pipeline.lake.bronze.listings import listing_folder, mark_listings_used
 from strava_pipeline.lake.gold.deletions import AbsenceReport, Confirmation, Shrink, confirmation, mark_absent
@@ -122,6 +123,19 @@ def publish_run(run: RunContext) -> Published:
     if found.unequal is not None:  # else the warehouse is half rebuilt, and nothing was published
         settle(run)
     return found
+
+
+def publish_meanwhile(run: RunContext, years: Sequence[int]) -> None:
+    """Merge the details that came of `years` and publish, in the middle of a run that is about to wait for a limit.
+
+    What keeps it from that is left to the run's own checks, and to its end.
+    """
+    try:
+        with details_merged(run, years):
+            pass
+        publish(run.lake, refuse=partial(refuse_faults, lake=run.lake))
+    except PipelineError as error:
+        run.progress.say(f"Not published yet: {error}")
 
 
 def settle(run: RunContext) -> None:
