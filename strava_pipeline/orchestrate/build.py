@@ -6,7 +6,6 @@ from typing import Any
 
 import dagster as dg
 
-from strava_pipeline.core.years import YEARS_A_RUN
 from strava_pipeline.ingest.providers_file import enabled_providers
 from strava_pipeline.orchestrate.asset_jobs import asset_jobs, provider_jobs, rebuild_job, settings_job
 from strava_pipeline.orchestrate.assets.cars import car_assets
@@ -63,7 +62,6 @@ def build_defs(
         settings,
         providers,
     )
-    assets = [_with_policy(asset) for asset in assets]
     return dg.Definitions(
         assets=_with_code_references(assets) if code_references else assets,
         jobs=[*asset_jobs(), *of_providers, rebuild_job(settings), choosing],
@@ -77,13 +75,6 @@ def build_defs(
         },
         executor=executor,
     )
-
-
-def _with_policy(asset: Asset) -> Asset:
-    """An asset by year, with how many years a run of a backfill covers: as many for all, or Dagster divides the runs."""
-    if not isinstance(asset, dg.AssetsDefinition) or not asset.is_executable or asset.partitions_def is None:
-        return asset
-    return asset.with_attributes(backfill_policy=dg.BackfillPolicy.multi_run(YEARS_A_RUN))
 
 
 def _with_code_references(assets: Sequence[Asset]) -> Sequence[Any]:

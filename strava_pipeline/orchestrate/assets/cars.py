@@ -42,8 +42,8 @@ def car_assets(partitions: dg.PartitionsDefinition[Any], settings: Settings) -> 
         check_specs=[dg.AssetCheckSpec("all_taken", asset=PINGS, description="Every line of the inbox is in bronze.")],
     )
     def pings(context: dg.AssetExecutionContext, config: PingsConfig, run: Run) -> Iterator[Result]:
-        years = chosen_years(context, run)
-        yield from reported(context, run, receive_pings(run, settings, years, safety_net=config.safety_net))
+        years = chosen_years(context)
+        yield from reported(context, receive_pings(run, settings, years, safety_net=config.safety_net))
 
     @dg.asset(
         name=READINGS,
@@ -56,7 +56,7 @@ def car_assets(partitions: dg.PartitionsDefinition[Any], settings: Settings) -> 
         metadata=_fields(AnswerLine),
     )
     def car_readings(context: dg.AssetExecutionContext, run: Run) -> Iterator[Result]:
-        yield from reported(context, run, report_car_readings(run, chosen_years(context, run)))
+        yield from reported(context, report_car_readings(run, chosen_years(context)))
 
     @dg.multi_asset(
         specs=[
@@ -78,7 +78,7 @@ def car_assets(partitions: dg.PartitionsDefinition[Any], settings: Settings) -> 
         can_subset=True,
     )
     def car_trip_tables(context: dg.AssetExecutionContext, run: Run) -> Iterator[Result]:
-        yield from reported(context, run, *merge_car_trips(run, settings, scope_of(context, run)))
+        yield from reported(context, *merge_car_trips(run, settings, scope_of(context, run)))
 
     return [pings, car_readings, car_trip_tables]
 

@@ -41,12 +41,12 @@ def change_assets(partitions: dg.PartitionsDefinition[Any], settings: Settings) 
     def applied_changes(
         context: dg.AssetExecutionContext, config: ApplyConfig, run: Run, providers: Providers
     ) -> Iterator[Result]:
-        years = chosen_years(context, run)
+        years = chosen_years(context)
         if context.run.job_name != APPLY_JOB:
-            yield from reported(context, run, nothing_applied(run, settings, years))
+            yield from reported(context, nothing_applied(run, settings, years))
             return
         yield from reported(
-            context, run, apply_approved(run, settings, providers, years, ids=config.ids, everything=config.all)
+            context, apply_approved(run, settings, providers, years, ids=config.ids, everything=config.all)
         )
 
     return [applied_changes]

@@ -55,13 +55,13 @@ def _listing(partitions: dg.PartitionsDefinition[Any], provider: str) -> dg.Asse
     def listing(
         context: dg.AssetExecutionContext, config: ProviderListingConfig, run: Run, providers: Providers
     ) -> Iterator[Result]:
-        years = chosen_years(context, run)
+        years = chosen_years(context)
         source = providers.source(provider)
         if config.mode == "events":
             report = follow_provider_events(run, source, asset=asset)
         else:
             report = list_provider_activities(run, source, config.options(context.run), years, asset=asset)
-        yield from reported(context, run, report)
+        yield from reported(context, report)
 
     return listing
 
@@ -87,7 +87,7 @@ def _files(
         ],
     )
     def files(context: dg.AssetExecutionContext, run: Run, providers: Providers) -> Iterator[Result]:
-        years, source = chosen_years(context, run), providers.source(provider)
-        yield from reported(context, run, bring_provider_files(run, source, years, choice.auto_files, limits))
+        years, source = chosen_years(context), providers.source(provider)
+        yield from reported(context, bring_provider_files(run, source, years, choice.auto_files, limits))
 
     return files
