@@ -349,7 +349,7 @@ def publish_warehouse(run: RunContext) -> StepReport:
     return StepReport(
         "published_warehouse",
         {
-            "replaced": published.replaced,
+            "replaced": published.replaced or run.has_rebuilt,
             "bytes": run.lake.snapshot.stat().st_size,
             "seconds": seconds.value,
             **if_any(views_left_out=published.left_out),

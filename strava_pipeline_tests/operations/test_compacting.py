@@ -64,7 +64,7 @@ def edit(rig: Rig) -> None:
 def list_alone(rig: Rig) -> None:
     rig.control("edit", id=ids(rig, 2024)[0], set={"name": "Edited"})
     run = run_context(rig.settings, LogProgress(logging.getLogger()))
-    pull_listing(run, StravaSource(rig.settings, run), ListingOptions(mode="year"), 2024)
+    pull_listing(run, StravaSource(rig.settings, run), ListingOptions(mode="year"), [2024])
 
 
 def edit_twice(rig: Rig) -> None:
