@@ -101,7 +101,7 @@ def launch_daily_run_by_mouse(page: Page, dev: DagsterDev) -> None:
         ("/assets/activities?view=lineage", "activity_shards"),
     ):
         page.goto(dev.url + path, timeout=PATIENCE)
-        page.get_by_text(shows, exact=True).first.wait_for(timeout=PATIENCE)
+        page.get_by_text(shows, exact=True).locator("visible=true").first.wait_for(timeout=PATIENCE)
         assert_nothing_alarms(page)
     page.goto(f"{dev.url}/runs", timeout=PATIENCE)
     page.locator('a[href^="/runs/"]:not([href*="/b/"])').first.click(timeout=PATIENCE)
