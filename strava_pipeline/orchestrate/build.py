@@ -45,8 +45,6 @@ def build_defs(
         code_references: let each asset in the UI lead to its file. Commands do without, because it takes 20 ms of CPU.
     """
     partitions, providers = year_partitions(settings.first_year), enabled_providers(settings)
-    run = run_resource(settings, progress_of)
-    of_providers, choosing = provider_jobs(settings), settings_job(settings, run)
     assets = with_freshness(
         [
             *strava_assets(partitions),
@@ -62,6 +60,8 @@ def build_defs(
         settings,
         providers,
     )
+    run = run_resource(settings, progress_of, _by_year(assets))
+    of_providers, choosing = provider_jobs(settings), settings_job(settings, run)
     return dg.Definitions(
         assets=_with_code_references(assets) if code_references else assets,
         jobs=[*asset_jobs(), *of_providers, rebuild_job(settings), choosing],
@@ -75,6 +75,11 @@ def build_defs(
         },
         executor=executor,
     )
+
+
+def _by_year(assets: Sequence[Asset]) -> frozenset[str]:
+    specs = [spec for asset in assets for spec in (asset.specs if isinstance(asset, dg.AssetsDefinition) else [asset])]
+    return frozenset(spec.key.to_user_string() for spec in specs if spec.partitions_def is not None)
 
 
 def _with_code_references(assets: Sequence[Asset]) -> Sequence[Any]:

@@ -17,6 +17,7 @@ from typing import cast
 import dagster as dg
 from dagster_duckdb import DuckDBResource
 
+from strava_pipeline.core.errors import MisuseError
 from strava_pipeline.lake.locks import is_live, live_run, locked
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.requests import begin_request
@@ -26,14 +27,14 @@ from strava_pipeline.operations.provider_source import ProviderSources
 from strava_pipeline.operations.rebuilding import bring_up_to_date
 from strava_pipeline.operations.run_context import RunContext, run_context
 from strava_pipeline.operations.strava_source import FLOW_LOCK, StravaSource
-from strava_pipeline.orchestrate.dagster_private import MAX_RETRIES_TAG
+from strava_pipeline.orchestrate.dagster_private import IMPLICIT_ASSET_JOB_NAME, MAX_RETRIES_TAG
 from strava_pipeline.orchestrate.home import ui_of
 from strava_pipeline.orchestrate.job_years import years_without_choice
 from strava_pipeline.orchestrate.jobs import LISTING, PULLING_JOBS, REBUILD_JOB, STEP_JOBS
 from strava_pipeline.orchestrate.notifying import note_end
 from strava_pipeline.orchestrate.partitions import range_tags
 from strava_pipeline.orchestrate.run_log import logged
-from strava_pipeline.orchestrate.runs import started_by, years_of_run
+from strava_pipeline.orchestrate.runs import NO_YEAR, assets_of, started_by, years_of_run
 from strava_pipeline.orchestrate.tags import (
     ALERT,
     BY,
@@ -54,8 +55,10 @@ Strava = dg.ResourceParam[StravaSource]
 Providers = dg.ResourceParam[ProviderSources]
 
 
-def run_resource(settings: Settings, progress_of: ProgressOf | None = None) -> dg.ResourceDefinition:
-    """The `RunContext` of a run. Opens the run's log; frees its locks at its end.
+def run_resource(
+    settings: Settings, progress_of: ProgressOf | None = None, by_year: frozenset[str] = frozenset()
+) -> dg.ResourceDefinition:
+    """The `RunContext` of a run. Opens the run's log; frees its locks at its end. `by_year`: the assets kept by year.
 
     Progress goes to Dagster's log, and so into the run's own, and to what `progress_of` makes.
     """
@@ -65,7 +68,7 @@ def run_resource(settings: Settings, progress_of: ProgressOf | None = None) -> d
         log = context.log or logging.getLogger(__name__)
         run = context.run
         if run is not None and context.instance is not None:
-            _add_years(context.instance, run, settings)
+            _add_years(context.instance, run, settings, by_year)
         who = f"{run.job_name}, run {run.run_id}" if run is not None else "a run"
         watcher = progress_of() if progress_of else None
         progress = BothProgress(LogProgress(log), watcher) if watcher else LogProgress(log)
@@ -100,12 +103,14 @@ def run_resource(settings: Settings, progress_of: ProgressOf | None = None) -> d
     return run_of
 
 
-def _add_years(instance: dg.DagsterInstance, run: dg.DagsterRun, settings: Settings) -> None:
+def _add_years(instance: dg.DagsterInstance, run: dg.DagsterRun, settings: Settings, by_year: frozenset[str]) -> None:
     """Give a run that names no years those of its job, in its record and in this process. Raises MisuseError where it has none.
 
     Steps report by the years in the tags of the run's record, which this process loaded before: so they are added there, too.
     """
     years = [] if years_of_run(run) else years_without_choice(settings, run.job_name)
+    if run.job_name == IMPLICIT_ASSET_JOB_NAME and not years_of_run(run) and assets_of(run) & by_year:
+        raise MisuseError(NO_YEAR)  # before its steps: Dagster's own error would come first
     if years:
         tags = {**range_tags(years), NO_CHOICE: "true"}
         instance.add_run_tags(run.run_id, tags)

@@ -16,7 +16,7 @@ from strava_pipeline.operations.step_reports import Markdown, Scope, StepReport
 from strava_pipeline.operations.table_rules import VALID
 from strava_pipeline.orchestrate.checks import check_result, completeness_result
 from strava_pipeline.orchestrate.jobs import provider_of
-from strava_pipeline.orchestrate.runs import years_of_run
+from strava_pipeline.orchestrate.runs import NO_YEAR, years_of_run
 from strava_pipeline.orchestrate.tags import LIMIT, NO_LIMIT, STOPPED_EARLY, limit_tag
 
 _SENTENCES = {"result", "skipped"}  # why there was nothing to do: for the log, too
@@ -27,9 +27,7 @@ def chosen_years(context: dg.AssetExecutionContext) -> list[int]:
     """The years that the run is for. Raises MisuseError where it names none and is of no job that knows its own."""
     years = years_of_run(context.run)
     if not years:
-        raise MisuseError(
-            "This run names no year, and what it makes is kept by year. In Dagster, choose the years when you launch it."
-        )
+        raise MisuseError(NO_YEAR)
     return years
 
 

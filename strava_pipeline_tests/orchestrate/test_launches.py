@@ -155,12 +155,10 @@ def test_without_a_login_everything_that_asks_a_service_says_so_and_all_else_end
 def test_an_asset_by_year_that_is_launched_without_one_asks_for_it(tmp_path: Path) -> None:
     with started(tmp_path, logged_in=False, activities=0, settings={"first_year": 2025}) as rig:
         launcher = Launcher(rig.settings)
+        assert launcher.job("compact", YEAR)[1] == [], "what lies above is there: Dagster looks at its records first"
         for spec in launcher.assets:
             if spec.partitions_def is not None:
                 _, why = launcher.asset(spec, [])
-                if spec.key.to_user_string() == "published_warehouse":
-                    assert why == [], "it is one file of all years"
-                    continue
                 assert {cause[:36] for cause in why} == {"MisuseError: This run names no year,"}, spec.key
 
 
