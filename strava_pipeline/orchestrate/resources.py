@@ -34,7 +34,7 @@ from strava_pipeline.orchestrate.jobs import LISTING, PULLING_JOBS, REBUILD_JOB,
 from strava_pipeline.orchestrate.notifying import note_end
 from strava_pipeline.orchestrate.partitions import range_tags
 from strava_pipeline.orchestrate.run_log import logged
-from strava_pipeline.orchestrate.runs import NO_YEAR, assets_of, started_by, years_of_run
+from strava_pipeline.orchestrate.runs import assets_of, started_by, years_of_run
 from strava_pipeline.orchestrate.tags import (
     ALERT,
     BY,
@@ -108,10 +108,13 @@ def _add_years(instance: dg.DagsterInstance, run: dg.DagsterRun, settings: Setti
 
     Steps report by the years in the tags of the run's record, which this process loaded before: so they are added there, too.
     """
-    years = [] if years_of_run(run) else years_without_choice(settings, run.job_name)
-    if run.job_name == IMPLICIT_ASSET_JOB_NAME and not years_of_run(run) and assets_of(run) & by_year:
-        raise MisuseError(NO_YEAR)  # before its steps: Dagster's own error would come first
-    if years:
+    if years_of_run(run):
+        return
+    if run.job_name == IMPLICIT_ASSET_JOB_NAME and assets_of(run) & by_year:  # before Dagster's own error in its steps
+        raise MisuseError(
+            "This run names no year, and what it makes is kept by year. In Dagster, choose the years when you launch it."
+        )
+    if years := years_without_choice(settings, run.job_name):
         tags = {**range_tags(years), NO_CHOICE: "true"}
         instance.add_run_tags(run.run_id, tags)
         cast(dict[str, str], run.tags).update(tags)

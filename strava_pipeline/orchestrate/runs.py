@@ -35,7 +35,6 @@ UNFINISHED = [
     DagsterRunStatus.STARTED,
     DagsterRunStatus.CANCELING,
 ]
-NO_YEAR = "This run names no year, and what it makes is kept by year. In Dagster, choose the years when you launch it."
 FAILED = [DagsterRunStatus.FAILURE, DagsterRunStatus.CANCELED]
 _EVENTS_OF_RETRIES = (dg.DagsterEventType.RUN_FAILURE, dg.DagsterEventType.RUN_SUCCESS)
 

@@ -9,34 +9,25 @@ from typing import Any
 
 import dagster as dg
 
-from strava_pipeline.core.errors import BudgetExhaustedError, LimitReachedError, MisuseError
+from strava_pipeline.core.errors import BudgetExhaustedError, LimitReachedError
 from strava_pipeline.operations.pulling import Stopped
 from strava_pipeline.operations.run_context import RunContext
 from strava_pipeline.operations.step_reports import Markdown, Scope, StepReport
 from strava_pipeline.operations.table_rules import VALID
 from strava_pipeline.orchestrate.checks import check_result, completeness_result
 from strava_pipeline.orchestrate.jobs import provider_of
-from strava_pipeline.orchestrate.runs import NO_YEAR, years_of_run
+from strava_pipeline.orchestrate.runs import years_of_run
 from strava_pipeline.orchestrate.tags import LIMIT, NO_LIMIT, STOPPED_EARLY, limit_tag
 
 _SENTENCES = {"result", "skipped"}  # why there was nothing to do: for the log, too
 Result = dg.MaterializeResult[Any] | dg.AssetCheckResult
 
 
-def chosen_years(context: dg.AssetExecutionContext) -> list[int]:
-    """The years that the run is for. Raises MisuseError where it names none and is of no job that knows its own."""
-    years = years_of_run(context.run)
-    if not years:
-        raise MisuseError(NO_YEAR)
-    return years
-
-
 def scope_of(context: dg.AssetExecutionContext, run: RunContext) -> Scope:
     """What Dagster asks of a step of tables, which can be subsetted: some of its assets, some of their checks."""
-    assets = {key.to_user_string() for key in context.selected_asset_keys}
     return Scope(
-        years=chosen_years(context) if assets else years_of_run(context.run) or run.years.all,
-        assets=assets,
+        years=years_of_run(context.run) or run.years.all,
+        assets={key.to_user_string() for key in context.selected_asset_keys},
         checks={key.asset_key.to_user_string() for key in context.selected_asset_check_keys if key.name == VALID},
         run_id=context.run.run_id,
     )

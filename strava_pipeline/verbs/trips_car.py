@@ -69,7 +69,7 @@ def drain(verbose: Verbose = False) -> None:
 
     from strava_pipeline.lake.car_trips import is_due
     from strava_pipeline.lake.paths import Lake
-    from strava_pipeline.operations.years import year_range
+    from strava_pipeline.orchestrate.job_years import years_without_choice
     from strava_pipeline.orchestrate.jobs import CARS_JOB
     from strava_pipeline.settings import Settings
     from strava_pipeline.verbs.run_report import run_and_report
@@ -79,7 +79,7 @@ def drain(verbose: Verbose = False) -> None:
     if not is_due(Lake(settings.data_dir), datetime.now(UTC)):
         out.print("Every ping is in gold, and no trip is to be ended.")
         return
-    run_and_report(settings, CARS_JOB, years=[year_range(settings.first_year).newest], verbose=verbose)
+    run_and_report(settings, CARS_JOB, years=years_without_choice(settings, CARS_JOB), verbose=verbose)
 
 
 Json = Annotated[bool, typer.Option("--json", help="One JSON object.")]

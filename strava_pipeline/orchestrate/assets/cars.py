@@ -17,7 +17,8 @@ from strava_pipeline.orchestrate.checks import table_spec
 from strava_pipeline.orchestrate.jobs import PINGS, READINGS
 from strava_pipeline.orchestrate.metadata import OWNER, described, table_description
 from strava_pipeline.orchestrate.resources import Run
-from strava_pipeline.orchestrate.steps import Result, chosen_years, reported, scope_of
+from strava_pipeline.orchestrate.runs import years_of_run
+from strava_pipeline.orchestrate.steps import Result, reported, scope_of
 from strava_pipeline.settings import Settings
 
 _LIVE_RULE = {LIVE_AGREES: "what the intake made of a trip at once is what the replay makes of it"}
@@ -42,7 +43,7 @@ def car_assets(partitions: dg.PartitionsDefinition[Any], settings: Settings) -> 
         check_specs=[dg.AssetCheckSpec("all_taken", asset=PINGS, description="Every line of the inbox is in bronze.")],
     )
     def pings(context: dg.AssetExecutionContext, config: PingsConfig, run: Run) -> Iterator[Result]:
-        years = chosen_years(context)
+        years = years_of_run(context.run)
         yield from reported(context, receive_pings(run, settings, years, safety_net=config.safety_net))
 
     @dg.asset(
@@ -56,7 +57,7 @@ def car_assets(partitions: dg.PartitionsDefinition[Any], settings: Settings) -> 
         metadata=_fields(AnswerLine),
     )
     def car_readings(context: dg.AssetExecutionContext, run: Run) -> Iterator[Result]:
-        yield from reported(context, report_car_readings(run, chosen_years(context)))
+        yield from reported(context, report_car_readings(run, years_of_run(context.run)))
 
     @dg.multi_asset(
         specs=[

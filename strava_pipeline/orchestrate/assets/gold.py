@@ -59,7 +59,8 @@ from strava_pipeline.orchestrate.metadata import (
     table_description,
 )
 from strava_pipeline.orchestrate.resources import Run
-from strava_pipeline.orchestrate.steps import Result, chosen_years, reported, scope_of
+from strava_pipeline.orchestrate.runs import years_of_run
+from strava_pipeline.orchestrate.steps import Result, reported, scope_of
 from strava_pipeline.orchestrate.tags import STEP_LAST
 from strava_pipeline.settings import Settings
 
@@ -233,7 +234,7 @@ def _tracks(partitions: dg.PartitionsDefinition[Any], received: Sequence[str]) -
         metadata=described(TRACKS.name),
     )
     def tracks(context: dg.AssetExecutionContext, run: Run) -> Iterator[Result]:
-        yield from reported(context, write_tracks(run, chosen_years(context)))
+        yield from reported(context, write_tracks(run, years_of_run(context.run)))
 
     return tracks
 
@@ -298,7 +299,7 @@ def insight_assets(partitions: dg.PartitionsDefinition[Any], zone: str, sports: 
         ],
     )
     def insights(context: dg.AssetExecutionContext, run: Run, snapshot: DuckDBResource) -> Iterator[Result]:
-        years = chosen_years(context)
+        years = years_of_run(context.run)
         yield from reported(context, write_insights_of(run, snapshot.get_connection, years, zone, sports))
 
     return [insights]

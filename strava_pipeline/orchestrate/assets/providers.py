@@ -18,7 +18,8 @@ from strava_pipeline.orchestrate.config import ProviderListingConfig
 from strava_pipeline.orchestrate.jobs import gives_files, provider_files, provider_listing
 from strava_pipeline.orchestrate.metadata import OWNER
 from strava_pipeline.orchestrate.resources import Providers, Run
-from strava_pipeline.orchestrate.steps import Result, chosen_years, reported
+from strava_pipeline.orchestrate.runs import years_of_run
+from strava_pipeline.orchestrate.steps import Result, reported
 from strava_pipeline.orchestrate.tags import STEP_FIRST
 
 
@@ -55,7 +56,7 @@ def _listing(partitions: dg.PartitionsDefinition[Any], provider: str) -> dg.Asse
     def listing(
         context: dg.AssetExecutionContext, config: ProviderListingConfig, run: Run, providers: Providers
     ) -> Iterator[Result]:
-        years = chosen_years(context)
+        years = years_of_run(context.run)
         source = providers.source(provider)
         if config.mode == "events":
             report = follow_provider_events(run, source, asset=asset)
@@ -87,7 +88,7 @@ def _files(
         ],
     )
     def files(context: dg.AssetExecutionContext, run: Run, providers: Providers) -> Iterator[Result]:
-        years, source = chosen_years(context), providers.source(provider)
+        years, source = years_of_run(context.run), providers.source(provider)
         yield from reported(context, bring_provider_files(run, source, years, choice.auto_files, limits))
 
     return files

@@ -14,7 +14,8 @@ from strava_pipeline.operations.trips import NO_SOURCE
 from strava_pipeline.orchestrate.checks import table_spec
 from strava_pipeline.orchestrate.metadata import OWNER, described, table_description
 from strava_pipeline.orchestrate.resources import Run
-from strava_pipeline.orchestrate.steps import Result, chosen_years, reported
+from strava_pipeline.orchestrate.runs import years_of_run
+from strava_pipeline.orchestrate.steps import Result, reported
 from strava_pipeline.settings import Settings
 
 _NOT_SHRUNK = {"not_shrunk": "the source lacks no more trips than people delete"}
@@ -47,7 +48,7 @@ def trip_assets(partitions: dg.PartitionsDefinition[Any], settings: Settings) ->
         ],
     )
     def trip_index(context: dg.AssetExecutionContext, config: TripsConfig, run: Run) -> Iterator[Result]:
-        years = chosen_years(context)
+        years = years_of_run(context.run)
         yield from reported(context, index_trips(run, settings, years, allow_shrink=config.allow_shrink))
 
     @dg.asset(
@@ -68,7 +69,7 @@ def trip_assets(partitions: dg.PartitionsDefinition[Any], settings: Settings) ->
         ],
     )
     def trip_diagnostics(context: dg.AssetExecutionContext, config: TripsConfig, run: Run) -> Iterator[Result]:
-        years = chosen_years(context)
+        years = years_of_run(context.run)
         yield from reported(context, judge_trips(run, settings, years, allow_shrink=config.allow_shrink))
 
     @dg.asset(

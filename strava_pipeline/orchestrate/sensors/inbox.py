@@ -29,6 +29,7 @@ from strava_pipeline.operations.events import years_behind_events, years_of_even
 from strava_pipeline.operations.importing import inbox_marks
 from strava_pipeline.operations.years import year_range
 from strava_pipeline.orchestrate.asset_jobs import asset_jobs
+from strava_pipeline.orchestrate.job_years import years_without_choice
 from strava_pipeline.orchestrate.jobs import (
     EVENTS_JOB,
     FILE_BRONZE,
@@ -229,7 +230,7 @@ def provider_webhooks_sensor(
             return dg.SkipReason(f"A limit of {title} lasts until {limited:%H:%M} UTC.")
         if not failed and not are_deliveries_due(lake, provider, at):
             return dg.SkipReason("Every delivery was followed, or waits for its time.")
-        years = year_range(settings.first_year).all  # what changed may be of any year
+        years = years_without_choice(settings, job.name, at)
         return dg.RunRequest(
             job_name=job.name,
             tags={**range_tags(years), DATA_DIR: str(settings.data_dir)},
