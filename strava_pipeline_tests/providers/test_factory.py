@@ -38,12 +38,12 @@ ADDED = """\
 +  freshness
 +  check listing_complete, warns
 +asset bronze_toy_files
-+  group bronze; kinds file; owners team:athlete
++  group provider_files; kinds file; owners team:athlete
 +  partitions by year
 +  below activities, activity_members
 +  check files_complete, warns
 +asset provider_files_received
-+  group tracks; kinds file, json; owners team:athlete
++  group provider_files; kinds file, json; owners team:athlete
 +  partitions none
 +  made by no run
 +  below bronze_toy_files
