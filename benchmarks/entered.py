@@ -45,7 +45,7 @@ def count_entered(work: Callable[[], object]) -> tuple[int, int]:
 
 def operations(place: Place) -> Callable[[], object]:
     """Pull a listing and make shards, without Dagster."""
-    from strava_pipeline.operations.merging import make_shards
+    from strava_pipeline.operations.merging import make_shards, settle
     from strava_pipeline.operations.options import ListingOptions
     from strava_pipeline.operations.progress import LogProgress
     from strava_pipeline.operations.pulling import pull_listing
@@ -57,7 +57,8 @@ def operations(place: Place) -> Callable[[], object]:
 
     def work() -> None:
         pull_listing(run, strava, ListingOptions.model_validate({"mode": "all"}), [])
-        make_shards(run, run.years.all, is_last=True)
+        make_shards(run, run.years.all)
+        settle(run)
 
     return work
 

@@ -36,7 +36,11 @@ SUBJECTS: dict[str, dict[str, tuple[str, str, str]]] = {
         "run-lite": ("pipeline", "run_lite", "Pull new activities, without a lookback."),
         "run-all": ("pipeline", "run_all", "Pull every activity, from the first one on."),
         "refresh": ("pipeline", "refresh", "Pull new activities, merge, publish; no details."),
-        "backfill": ("whole_years", "backfill", "Pull whole years again and fetch their details, one run per year."),
+        "backfill": (
+            "whole_years",
+            "backfill",
+            "Pull whole years again and fetch their details, up to five years a run.",
+        ),
         "reconcile": ("whole_years", "reconcile", "Compare whole years with Strava: deletions, edits, late uploads."),
         "enrich": ("pipeline", "enrich", "Fetch details of the recent window, or of chosen activities."),
         "enrich-all": ("pipeline", "enrich_all", "Fetch every detail that is missing or was edited."),

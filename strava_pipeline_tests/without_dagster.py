@@ -52,6 +52,7 @@ from strava_pipeline.operations.merging import (
     merge_listed,
     merge_versions,
     publish_run,
+    settle,
     update_kudos,
     update_quarantine,
 )
@@ -184,7 +185,9 @@ class _Steps:
             merge_files(connection, self.run.lake)
 
     def write_shards(self) -> None:
-        make_shards(self.run, self.years, is_last=self.job in STEP_JOBS)
+        make_shards(self.run, self.years)
+        if self.job in STEP_JOBS:
+            settle(self.run)
 
     def merge_activities(self) -> None:
         config = {name: value for name, value in self.config.get("activities", {}).items() if value is not None}

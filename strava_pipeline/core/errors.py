@@ -28,6 +28,19 @@ class CheckFailedError(PipelineError):
         self.failed = dict(failed)
 
 
+class YearsHeldBackError(PipelineError):
+    """Checks refused some years of a run, which stay as they were. `years`: each with the asset and its rule."""
+
+    def __init__(self, years: Mapping[int, str], *, others: bool) -> None:
+        named = ", ".join(f"{year} ({why})" for year, why in years.items())
+        done = "The other years of the run are done. " if others else "What was fetched is kept. "
+        super().__init__(
+            f"A check refused {named}: what readers have of it stays as it was. {done}The check says what is wrong. To try again "
+            "without a call: `strava-pipeline compact`; with the calls of the run, launch these years alone in Dagster."
+        )
+        self.years, self.others = dict(years), others
+
+
 class MissingSettingsError(PipelineError):
     """A setting or a login that only a person can supply is missing."""
 

@@ -175,6 +175,21 @@ def plan_years(
     )
 
 
+def share_listing(plans: Sequence[YearPlan], counts: Mapping[int, YearCount], per_page: int) -> tuple[YearPlan, ...]:
+    """The plans of years that one listing brings: its pages, which few years fill to the end, are divided among them."""
+    held = [counts[plan.year].activities if plan.activities is None else plan.activities for plan in plans]
+    landed = max((counts[plan.year].landed for plan in plans), default=0)
+    left = 0 if all(counts[plan.year].whole for plan in plans) else max(listing_calls(sum(held), per_page) - landed, 1)
+    shared: list[YearPlan] = []
+    for place, plan in enumerate(plans):
+        of_year = left if place == len(plans) - 1 else min(left, held[place] // per_page)
+        left -= of_year
+        less = plan.listing - of_year
+        fewest, most = (None if calls is None else max(calls - less, 0) for calls in (plan.fewest, plan.most))
+        shared.append(replace(plan, listing=of_year, fewest=fewest, most=most))
+    return tuple(shared)
+
+
 def listing_calls(activities: int, per_page: int) -> int:
     """The pages of a listing with so many activities, and the empty page that ends it."""
     return -(-activities // per_page) + 1

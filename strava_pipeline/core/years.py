@@ -9,6 +9,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+YEARS_A_RUN = (
+    5  # of a backfill: fewer starts and listings than a run a year, and not all years only at the end (docs/adr/0082)
+)
 _MARGIN = timedelta(days=1)  # zones reach from -12 to +14 hours
 
 
@@ -53,6 +56,11 @@ def stretches(years: Iterable[int], at_most: int | None = None) -> list[list[int
         else:
             found.append([year])
     return found
+
+
+def years_of_runs(years: Iterable[int]) -> list[list[int]]:
+    """The years of each run that whole years take, the newest first; the same as Dagster makes of a backfill."""
+    return stretches(years, YEARS_A_RUN)[::-1]
 
 
 def month_window(month: str) -> tuple[int, int]:

@@ -82,7 +82,7 @@ class Errand(Generic[T]):
 class YearsReport:
     """What became of some years. `resting` waits for its retry; `missing` is still to be fetched.
 
-    `estimate`: what was to be fetched when it began.
+    `estimate`: what was to be fetched when it began. `before_wait`: called before a full window is waited for.
     """
 
     fetched: FetchReport = field(default_factory=FetchReport)
@@ -91,6 +91,7 @@ class YearsReport:
     resting: int = 0
     missing: int = 0
     estimate: Forecast | None = None
+    before_wait: Callable[[], object] = lambda: None
 
 
 DETAILS = Errand(
@@ -116,10 +117,19 @@ STREAMS = Errand(
 _NEVER = datetime.max.replace(tzinfo=UTC)  # no activity is that young
 
 
-def pull_details(run: RunContext, source: StravaSource, config: DetailsOptions, years: Sequence[int]) -> YearsReport:
-    """Fetch what is due in `years`, newest year first, then look again at some of the window; a lock per year."""
+def pull_details(
+    run: RunContext,
+    source: StravaSource,
+    config: DetailsOptions,
+    years: Sequence[int],
+    before_wait: Callable[[], object] = lambda: None,
+) -> YearsReport:
+    """Fetch what is due in `years`, newest year first, then look again at some of the window; a lock per year.
+
+    `before_wait` is called before a full window of a limit is waited for.
+    """
     scope = scope_of(run, source.settings, config)
-    report = YearsReport()
+    report = YearsReport(before_wait=before_wait)
     client = source.client(config)
     calls = client.calls
 
@@ -269,6 +279,7 @@ def _fetch_year(
         if refusals >= MOST_REFUSALS:
             return
         report.fetched.stopped = None
+        report.before_wait()
         client.pacing.wait_for(full)
 
 

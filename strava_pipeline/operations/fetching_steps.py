@@ -4,6 +4,7 @@ How each is fetched and landed is in pulling.py, fetching.py and events.py.
 """
 
 from collections.abc import Sequence
+from functools import partial
 
 from strava_pipeline.lake.bronze.answers import newest_athlete
 from strava_pipeline.lake.gold.merge_details import merge_profile
@@ -14,7 +15,7 @@ from strava_pipeline.lake.locks import locked
 from strava_pipeline.operations.events import EventsReport, fetch_event_details
 from strava_pipeline.operations.fetching import ProfileReport, YearsReport, pull_details, pull_profile, pull_streams
 from strava_pipeline.operations.listing_windows import listed_together
-from strava_pipeline.operations.merging import publish_if_right
+from strava_pipeline.operations.merging import publish_if_right, publish_meanwhile
 from strava_pipeline.operations.options import (
     CallOptions,
     DetailsOptions,
@@ -100,7 +101,7 @@ def listing_complete(report: PullReport) -> Finding:
 def fetch_details(run: RunContext, strava: StravaSource, options: DetailsOptions, years: Sequence[int]) -> StepReport:
     """Fetch details of the activities of `years`, each landed before the next call."""
     with timed() as seconds:
-        report = pull_details(run, strava, options, years)
+        report = pull_details(run, strava, options, years, partial(publish_meanwhile, run, years))
     fetched = report.fetched
     return _fetched(
         "bronze_activity_details",

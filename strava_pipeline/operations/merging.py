@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 
+from strava_pipeline.core.errors import PipelineError
 from strava_pipeline.lake.bronze.listing import read_listing
 from strava_pipeline.lake.bronze.listings import listing_folder, mark_listings_used
 from strava_pipeline.lake.gold.deletions import AbsenceReport, Confirmation, Shrink, confirmation, mark_absent
@@ -19,6 +20,7 @@ from strava_pipeline.lake.gold.quarantine import sync_quarantine
 from strava_pipeline.lake.gold.warehouse import Connection, reading, writing
 from strava_pipeline.lake.imports.merge import has_fresh_files, merge_imported_activities, merge_imported_details
 from strava_pipeline.lake.shards import ShardReport, write_shards
+from strava_pipeline.operations.held_years import held_years
 from strava_pipeline.operations.run_context import RunContext
 from strava_pipeline.operations.table_rules import Finding, refuse_faults, table_findings
 
@@ -32,12 +34,9 @@ class Matched:
     tracks_due: list[int]
 
 
-def make_shards(run: RunContext, years: Sequence[int], *, is_last: bool = False) -> ShardReport:
-    """Write the shards of `years`. `is_last`: the run ends here, so it has used its listings to the end."""
-    report = write_shards(run.lake, years, run.years)
-    if is_last:
-        _settle(run)
-    return report
+def make_shards(run: RunContext, years: Sequence[int]) -> ShardReport:
+    """Write the shards of `years`."""
+    return write_shards(run.lake, years, run.years)
 
 
 def merge_listed(
@@ -49,6 +48,14 @@ def merge_listed(
         force: write every row again, changed or not.
         allow_shrink: a person means what this run's own listing lacks, however much of a year that is.
     """
+    with writing(run.lake) as connection:
+        return merge_listed_within(connection, run, years, force=force, allow_shrink=allow_shrink)
+
+
+def merge_listed_within(
+    connection: Connection, run: RunContext, years: Sequence[int], *, force: bool, allow_shrink: bool
+) -> tuple[MergeReport, AbsenceReport]:
+    """`merge_listed` within the caller's transaction."""
 
     def confirm(shrink: Shrink) -> Confirmation | None:
         if not allow_shrink or run.run_id is None:
@@ -56,10 +63,9 @@ def merge_listed(
         own = read_listing(listing_folder(run.lake, shrink.listing)).manifest.run_id == run.run_id
         return confirmation(shrink, run.now(), f"run {run.run_id}") if own else None
 
-    with writing(run.lake) as connection:
-        report = merge_activities(connection, run.lake, years, force=force)
-        absence = mark_absent(connection, run.lake, years, run.years, confirm=confirm)
-        merge_profile(connection, run.lake)  # what the login landed; costs no call
+    report = merge_activities(connection, run.lake, years, force=force)
+    absence = mark_absent(connection, run.lake, years, run.years, confirm=confirm)
+    merge_profile(connection, run.lake)  # what the login landed; costs no call
     return report, absence
 
 
@@ -115,13 +121,26 @@ def publish_run(run: RunContext) -> Published:
     """
     found = publish_and_compare(run.lake, refuse=partial(refuse_faults, lake=run.lake, run_id=run.run_id))
     if found.unequal is not None:  # else the warehouse is half rebuilt, and nothing was published
-        _settle(run)
+        settle(run)
     return found
 
 
-def _settle(run: RunContext) -> None:
-    """Mark the run's listings as used to the end."""
-    if run.run_id is not None:
+def publish_meanwhile(run: RunContext, years: Sequence[int]) -> None:
+    """Merge the details that came of `years` and publish, in the middle of a run that is about to wait for a limit.
+
+    What keeps it from that is left to the run's own checks, and to its end.
+    """
+    try:
+        with details_merged(run, years):
+            pass
+        publish(run.lake, refuse=partial(refuse_faults, lake=run.lake))
+    except PipelineError as error:
+        run.progress.say(f"Not published yet: {error}")
+
+
+def settle(run: RunContext) -> None:
+    """Mark the run's listings as used to the end, unless a year is held back: who tries it again need not list again."""
+    if run.run_id is not None and not held_years(run):
         mark_listings_used(run.lake, run.run_id)
 
 

@@ -11,8 +11,6 @@ from pathlib import Path
 from typing import Any
 
 from strava_pipeline.core.limits import ImportLimits
-from strava_pipeline.core.providers import spec_of
-from strava_pipeline.core.sources import STRAVA
 from strava_pipeline.core.tables import (
     ACTIVITY_DETAILS,
     DETAIL_TABLES,
@@ -21,27 +19,24 @@ from strava_pipeline.core.tables import (
     PROPOSED_CHANGES,
     QUARANTINE,
 )
-from strava_pipeline.lake.gold.deletions import Shrink, absence
 from strava_pipeline.lake.gold.publish import Published
 from strava_pipeline.lake.gold.quality import (
     details_with_bronze,
-    gold_with_shards,
-    history_with_gold,
     rows_by_year,
     shards_with_bronze,
 )
-from strava_pipeline.lake.gold.warehouse import Connection, one_number, reading, writing
+from strava_pipeline.lake.gold.warehouse import one_number, reading, writing
 from strava_pipeline.lake.imports.merge import merge_files
 from strava_pipeline.lake.tracks import track_sizes
 from strava_pipeline.operations.changes.proposing import Proposed, update_proposals
+from strava_pipeline.operations.held_years import hold_back
 from strava_pipeline.operations.importing import LOCK, lacks_activities, land_paths, make_activities
 from strava_pipeline.operations.merging import (
     details_merged,
     make_shards,
     match,
-    merge_listed,
-    merge_versions,
     publish_run,
+    settle,
     update_kudos,
     update_quarantine,
 )
@@ -55,7 +50,6 @@ from strava_pipeline.operations.step_reports import (
     check_agreement,
     check_tables,
     if_any,
-    nothing_there,
     table_report,
     timed,
     unknown_fields,
@@ -64,7 +58,7 @@ from strava_pipeline.operations.table_rules import Finding
 from strava_pipeline.operations.tracking import make_tracks
 from strava_pipeline.settings import Settings
 
-ACTIVITIES, HISTORY, SHARDS = "activities", "activity_history", "activity_shards"
+SHARDS = "activity_shards"
 _EXAMPLES = 50  # problems in the metadata; the table `files` and data/bronze/imports have all
 
 
@@ -135,7 +129,7 @@ def write_activity_shards(run: RunContext, scope: Scope, *, is_last: bool) -> St
     findings = None
     if scope.assets:
         with timed() as seconds:
-            report = make_shards(run, scope.years, is_last=is_last)
+            report = make_shards(run, scope.years)
         by_year = {year: {ROWS: rows} for year, rows in report.rows.items()}
         metadata = {
             "rows": report.rows.total(),
@@ -147,100 +141,12 @@ def write_activity_shards(run: RunContext, scope: Scope, *, is_last: bool) -> St
     if scope.checks:
         compare = partial(shards_with_bronze, run.lake, scope.years, run.years)
         names = ("pages_in_bronze", "pages_in_shards")
-        findings = [check_agreement(run, scope, "holds_bronze", names, compare)]
+        findings = [check_agreement(run, scope, scope.years, "holds_bronze", names, compare)]
+    if scope.assets:
+        hold_back(run, SHARDS, findings or ())
+        if is_last:
+            settle(run)
     return StepReport(SHARDS, metadata, by_year, findings)
-
-
-def merge_gold(run: RunContext, scope: Scope, *, force: bool, allow_shrink: bool) -> list[StepReport]:
-    """Merge shards into `activities_all`, then its versions into `activity_history`.
-
-    Args:
-        force: write every row again, changed or not.
-        allow_shrink: a person means what this run's own listing lacks, however much of a year that is.
-    """
-    reported: dict[str, dict[str, Any]] = {}
-    held: list[Shrink] | None = None
-    tables = {ACTIVITIES: "activities_all", HISTORY: HISTORY}
-    with reading(run.lake) as connection:
-        if ACTIVITIES in scope.assets:
-            with timed() as seconds:
-                report, absent = merge_listed(run, scope.years, force=force, allow_shrink=allow_shrink)
-            held = absent.held
-            reported[ACTIVITIES] = {
-                "inserted": report.inserted,
-                "updated": report.updated,
-                "deleted": absent.deleted,
-                "restored": absent.restored,
-                **_not_marked(held),
-                "seconds": seconds.value,
-            }
-        if HISTORY in scope.assets:
-            with timed() as seconds:
-                merge_versions(run, scope.years)
-            reported[HISTORY] = {"seconds": seconds.value}
-        rows = {asset: rows_by_year(connection, tables[asset]) for asset in reported}
-        found = _check_gold(run, connection, scope, held)
-    if ACTIVITIES in reported:
-        count = sum(rows[ACTIVITIES].get(year, 0) for year in scope.years)
-        reported[ACTIVITIES] |= {"rows": count, **nothing_there(scope.years, rows[ACTIVITIES])}
-    return [
-        table_report(asset, reported.get(asset), rows.get(asset, {}), scope.years, found.get(asset))
-        for asset in (ACTIVITIES, HISTORY)
-    ]
-
-
-def _check_gold(
-    run: RunContext, connection: Connection, scope: Scope, held: list[Shrink] | None
-) -> dict[str, list[Finding]]:
-    """`held`: what the merge held back; None: it was not made in this step."""
-    lake, more = run.lake, dict[str, list[Finding]]()
-    if ACTIVITIES in scope.checks:
-        compare = partial(gold_with_shards, connection, lake, scope.years)
-        more[ACTIVITIES] = [
-            check_agreement(run, scope, "holds_shards", ("in_shards", "in_gold"), compare),
-            _not_shrunk(absence(connection, lake, scope.years, run.years).held if held is None else held),
-        ]
-    if HISTORY in scope.checks:
-        compare = partial(history_with_gold, connection, lake, scope.years)
-        more[HISTORY] = [check_agreement(run, scope, "holds_gold", ("in_gold", "in_history"), compare)]
-    return check_tables(run, connection, more, more)
-
-
-def _not_marked(held: Sequence[Shrink]) -> dict[str, Any]:
-    """How many activities listings lack that were not marked as deleted, and of which year how many."""
-    by_year: dict[str, list[str]] = {}
-    for shrink in held:
-        of_source = "" if shrink.source == STRAVA else f" ({spec_of(shrink.source).title})"
-        by_year.setdefault(str(shrink.year), []).append(f"{shrink.missing} of {shrink.present}{of_source}")
-    return {
-        "deletions_not_marked": sum(shrink.missing for shrink in held),
-        **if_any(
-            deletions_not_marked_by_year={year: ", ".join(counts) for year, counts in by_year.items()},
-            deletions_not_marked_advice=_how_to_mark(held),
-        ),
-    }
-
-
-def _how_to_mark(held: Sequence[Shrink]) -> str:
-    """What a person can do, for each source whose listing lacks too much; empty where none does."""
-    found = []
-    for source in dict.fromkeys(shrink.source for shrink in held):
-        years = " ".join(dict.fromkeys(str(shrink.year) for shrink in held if shrink.source == source))
-        command = "reconcile" if source == STRAVA else f"providers pull {source}"
-        look = f"Look at {spec_of(source).title}; if that is meant:"
-        found.append(f"{look} strava-pipeline {command} --years {years} --allow-shrink")
-    return "\n".join(found)
-
-
-def _not_shrunk(shrinks: Sequence[Shrink]) -> Finding:
-    years = " ".join(dict.fromkeys(str(shrink.year) for shrink in shrinks))
-    return Finding(
-        "not_shrunk",
-        not shrinks,
-        _not_marked(shrinks),
-        f"Nothing was marked as deleted in {years}: the listing lacks too much to be believed. {_how_to_mark(shrinks)}",
-        refuses=False,
-    )
 
 
 def match_sources(run: RunContext, scope: Scope, settings: Settings, months: Sequence[str] = ()) -> list[StepReport]:
@@ -312,8 +218,10 @@ def merge_detail_tables(run: RunContext, scope: Scope) -> list[StepReport]:
         if ACTIVITY_DETAILS.name in scope.checks:
             compare = partial(details_with_bronze, connection, run.lake, scope.years)
             names = ("on_disk", "in_gold")
-            more[ACTIVITY_DETAILS.name] = [check_agreement(run, scope, "holds_bronze", names, compare)]
+            more[ACTIVITY_DETAILS.name] = [check_agreement(run, scope, scope.years, "holds_bronze", names, compare)]
         found = check_tables(run, connection, scope.checks, more)
+    if tables:  # nothing is rolled back: a detail is merged whole or not at all, and what came is right
+        hold_back(run, ACTIVITY_DETAILS.name, found.get(ACTIVITY_DETAILS.name, ()))
     for metadata in reported.values():
         metadata["seconds"] = seconds.value
     return [

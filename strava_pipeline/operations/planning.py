@@ -26,8 +26,10 @@ from strava_pipeline.core.plan import (
     listing_calls,
     plan_years,
     remaining_pages,
+    share_listing,
 )
 from strava_pipeline.core.rows import Json
+from strava_pipeline.core.years import years_of_runs
 from strava_pipeline.ingest.provider import Page
 from strava_pipeline.lake.bronze.listing import Listing
 from strava_pipeline.lake.bronze.listings import resumable_listing
@@ -62,7 +64,7 @@ def plan_backfill(
     details: bool = True,
     sports: Sequence[str] = (),
 ) -> tuple[Plan, dict[int, ListingAtHand]]:
-    """The plan of a run per year, and the listings at hand that these runs would use instead of asking again.
+    """The plan of the runs that whole years take, and the listings at hand that these would use instead of asking again.
 
     `sports`: those whose details are fetched; none: all.
     """
@@ -136,6 +138,9 @@ def _by_year(
     if one_listing:
         pages = max(listing_calls(sum(one.activities or counts[one.year].activities for one in plans), per_page), 2)
         plans = tuple(one.without_listing() for one in plans)
+    else:
+        runs = [[one for one in plans if one.year in several] for several in years_of_runs(years)]
+        plans = tuple(one for of_run in runs for one in share_listing(of_run, counts, per_page))
     gear = _unknown_gear(run, at_hand.values())
     allowances, per_call = source.allowances(listing), source.usual_per_call
     return Plan(now, plans, allowances, gear=len(gear), listing=pages, per_call=per_call)
@@ -143,19 +148,20 @@ def _by_year(
 
 def _at_hand(run: RunContext, source: StravaSource, years: Iterable[int]) -> dict[int, ListingAtHand]:
     found: dict[int, ListingAtHand] = {}
-    for year in years if run.lake.listings.is_dir() else ():
-        listing = _resumable(run, source, year)
-        if listing is not None:
+    for several in years_of_runs(years) if run.lake.listings.is_dir() else ():
+        listing = _resumable(run, source, several)
+        for year in several if listing is not None else ():
+            assert listing is not None, "or there is no year"
             whole = listing.manifest.complete
             brings = differences(run.lake, listing, [year], run.years) if whole else None
             found[year] = ListingAtHand(listing, brings)
     return found
 
 
-def _resumable(run: RunContext, source: StravaSource, year: int) -> Listing | None:
-    """What a run of the year would go on with; whoever is listing it right now is left alone."""
-    window = window_of(run, source, ListingOptions(mode="year", per_page=None, days=None), [year])
-    with try_locked(run.lake, listing_lock(source, window, [year])) as free:
+def _resumable(run: RunContext, source: StravaSource, years: Sequence[int]) -> Listing | None:
+    """What a run of the years would go on with; whoever is listing them right now is left alone."""
+    window = window_of(run, source, ListingOptions(mode="year", per_page=None, days=None), years)
+    with try_locked(run.lake, listing_lock(source, window, years)) as free:
         return resumable_listing(run.lake, window, at=run.now(), years=run.years) if free else None
 
 

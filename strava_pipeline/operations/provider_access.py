@@ -14,6 +14,7 @@ from typing import Literal
 
 from strava_pipeline.core.errors import Finding, LimitReachedError, PipelineError, ok, problem, warning
 from strava_pipeline.core.providers import spec_of
+from strava_pipeline.core.years import years_of_runs
 from strava_pipeline.ingest.providers_file import (
     UnusableProvidersError,
     chosen_priorities,
@@ -294,7 +295,7 @@ def _health(settings: Settings, name: str, state: ProviderState, now: datetime) 
 
 @dataclass(frozen=True, slots=True)
 class ProviderPlan:
-    """The calls that listing some years of a provider takes at least, a run for each year.
+    """The calls that listing some years of a provider takes at least.
 
     `is_known`: all of the provider's activities were listed before, so that their number is known.
     """
@@ -317,7 +318,8 @@ def plan_providers(run: RunContext, settings: Settings, years: Sequence[int]) ->
                 rows = rows_of_source(connection, name)
         spec = spec_of(name)
         # Where there is no list of a year, one of everything serves the runs of all years.
-        counts = [rows.get(year, 0) for year in years] if is_by_start(name) else [sum(rows.values())]
+        listed = years_of_runs(years) if is_by_start(name) else [list(rows)]
+        counts = [sum(rows.get(year, 0) for year in several) for several in listed]
         size = min(settings.per_page, spec.rows_a_call)
         calls = sum(max(1, ceil(count / size)) if spec.paged else 1 for count in counts)
         calls = 0 if "whole" in spec.capabilities else calls

@@ -97,13 +97,18 @@ def check_tables(
 
 
 def check_agreement(
-    run: RunContext, scope: Scope, rule: str, names: tuple[str, str], compare: Callable[[], Agreement]
+    run: RunContext,
+    scope: Scope,
+    years: Sequence[int],
+    rule: str,
+    names: tuple[str, str],
+    compare: Callable[[], Agreement],
 ) -> Finding:
     """Whether a layer holds what the one above it does. Another run at work, before or after, may be about to bring it."""
     before = others_at_work(run.lake, scope.run_id)
     found = compare()
     others = before or others_at_work(run.lake, scope.run_id)
-    return agreement_finding(rule, found, names, scope.years, others=others)
+    return agreement_finding(rule, found, names, years, others=others)
 
 
 class Seconds:

@@ -40,13 +40,17 @@ _ON_ITS_WAY = "Another run is at work and may be about to bring it."
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What was found of one rule. `refuses`: where it does not hold, the table must not be published."""
+    """What was found of one rule. `refuses`: where it does not hold, the table must not be published.
+
+    `years`: those alone of which it does not hold; none: that can't be said of single years.
+    """
 
     rule: str
     holds: bool
     counts: Mapping[str, Any] = field(default_factory=dict)
     advice: str = ""  # where it does not hold: what that means and what to do
     refuses: bool = True
+    years: frozenset[int] = frozenset()
 
 
 def table_findings(connection: Connection, lake: Lake, tables: Collection[str]) -> dict[str, list[Finding]]:
@@ -131,8 +135,8 @@ def refuse_faults(connection: Connection, lake: Lake, run_id: str | None = None)
 
 
 def is_refused(findings: Iterable[Finding]) -> bool:
-    """Whether a broken rule among them keeps the table from its readers."""
-    return any(finding.refuses and not finding.holds for finding in findings)
+    """Whether a broken rule among them keeps the whole table from its readers, not some of its years alone."""
+    return any(finding.refuses and not finding.holds and not finding.years for finding in findings)
 
 
 def advice_of(findings: Iterable[Finding]) -> str:
@@ -145,11 +149,11 @@ def agreement_finding(
 ) -> Finding:
     """Whether a layer holds what the one above it does; `names`: of the two counts; `others`: who else is at work."""
     above, here = names
-    whole = found.missing == 0
+    whole, behind = found.missing == 0, ", ".join(map(str, sorted(found.behind)))
     if whole:
         advice = f"{found.only_here} are here alone: the layer above has lost them."
     else:
-        advice = _ON_ITS_WAY if others else f"What was received has not come down. {REBUILD}"
+        advice = _ON_ITS_WAY if others else f"What was received of {behind} has not come down. {REBUILD}"
     return Finding(
         rule,
         whole and not found.only_here,
@@ -158,8 +162,9 @@ def agreement_finding(
             here: found.here,
             "missing": found.missing,
             "unexpected": found.only_here,
-            "years": f"{years[0]}–{years[-1]}" if len(years) > 1 else str(years[0]),
+            "years": "–".join(map(str, dict.fromkeys((*years[:1], *years[-1:])))),
         },
         advice,
         refuses=not (whole or others),
+        years=found.behind,
     )

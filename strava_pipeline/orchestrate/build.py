@@ -6,6 +6,7 @@ from typing import Any
 
 import dagster as dg
 
+from strava_pipeline.core.years import YEARS_A_RUN
 from strava_pipeline.ingest.providers_file import enabled_providers
 from strava_pipeline.orchestrate.asset_jobs import asset_jobs, provider_jobs, rebuild_job, settings_job
 from strava_pipeline.orchestrate.assets.cars import car_assets
@@ -60,6 +61,7 @@ def build_defs(
         settings,
         providers,
     )
+    assets = [_with_policy(asset) for asset in assets]
     run = run_resource(settings, progress_of, _by_year(assets))
     of_providers, choosing = provider_jobs(settings), settings_job(settings, run)
     return dg.Definitions(
@@ -80,6 +82,13 @@ def build_defs(
 def _by_year(assets: Sequence[Asset]) -> frozenset[str]:
     specs = [spec for asset in assets for spec in (asset.specs if isinstance(asset, dg.AssetsDefinition) else [asset])]
     return frozenset(spec.key.to_user_string() for spec in specs if spec.partitions_def is not None)
+
+
+def _with_policy(asset: Asset) -> Asset:
+    """An asset by year, with how many years a run of a backfill covers: as many for all, or Dagster divides the runs."""
+    if not isinstance(asset, dg.AssetsDefinition) or not asset.is_executable or asset.partitions_def is None:
+        return asset
+    return asset.with_attributes(backfill_policy=dg.BackfillPolicy.multi_run(YEARS_A_RUN))
 
 
 def _with_code_references(assets: Sequence[Asset]) -> Sequence[Any]:

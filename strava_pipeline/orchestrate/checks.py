@@ -1,7 +1,8 @@
 """Asset checks: what each holds, and how what operations found of a table becomes a result.
 
-A table has one check, `valid`, of all its rules, made in the step that makes the table. A blocking check that fails with
-ERROR ends its step, and so what stands below it; a step that is asked for checks alone merges nothing. They read the working
+A table has one check, `valid`, of all its rules, made in the step that makes the table. Where a rule refuses the table to
+readers, the step ends with an error (steps.py), and so what stands below it; where it refuses single years, the others go on.
+Dagster's own blocking checks know no years. A step that is asked for checks alone merges nothing. They read the working
 warehouse: what is wrong is never published. The rules are operations/table_rules.py's.
 
 Asset checks in Dagster: https://docs.dagster.io/guides/test/asset-checks
@@ -14,20 +15,24 @@ import dagster as dg
 
 from strava_pipeline.core.tables import TABLES
 from strava_pipeline.lake.gold.quality import bounded_columns, has_offsets
-from strava_pipeline.operations.table_rules import VALID, Finding, advice_of, is_refused
+from strava_pipeline.operations.table_rules import VALID, Finding, advice_of
 
+STOPS = "stops_the_run"  # in a check's own metadata
 BROKEN_RULES = "broken_rules"  # in a result's metadata: the names of the rules that do not hold
 
 
 def valid_spec(
-    asset: str, *, refuses: Mapping[str, str], warns: Mapping[str, str] | None = None, blocking: bool = True
+    asset: str, *, refuses: Mapping[str, str], warns: Mapping[str, str] | None = None, stops: bool = True
 ) -> dg.AssetCheckSpec:
-    """The check of `asset`, with its rules by name, each in words: what must hold, and what is only warned of."""
+    """The check of `asset`, with its rules by name, each in words: what must hold, and what is only warned of.
+
+    `stops`: whether the run ends where something that must hold does not, in any but single years.
+    """
     groups = (("Must hold", refuses), ("Only warned of", warns or {}))
     words = [
         f"{head}: {'; '.join(f'{what} ({name})' for name, what in rules.items())}." for head, rules in groups if rules
     ]
-    return dg.AssetCheckSpec(VALID, asset=asset, description=" ".join(words), blocking=blocking)
+    return dg.AssetCheckSpec(VALID, asset=asset, description=" ".join(words), metadata={STOPS: stops})
 
 
 def table_spec(
@@ -59,10 +64,15 @@ def check_result(asset: str, findings: Iterable[Finding], *, check: str = VALID)
         asset_key=asset,
         check_name=check,
         passed=not broken,
-        severity=dg.AssetCheckSeverity.ERROR if is_refused(broken) else dg.AssetCheckSeverity.WARN,
+        severity=dg.AssetCheckSeverity.ERROR if refusals(broken) else dg.AssetCheckSeverity.WARN,
         description=advice_of(broken) or None,
         metadata=names | {name: value for finding in broken_first for name, value in finding.counts.items()},
     )
+
+
+def refusals(findings: Iterable[Finding] | None) -> str:
+    """What broken rules keep from readers, of all years or of some, and why; empty where nothing."""
+    return advice_of(finding for finding in findings or () if finding.refuses)
 
 
 def completeness_result(asset: str, found: Finding) -> dg.AssetCheckResult:

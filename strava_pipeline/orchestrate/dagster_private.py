@@ -14,10 +14,12 @@ if TYPE_CHECKING:  # mypy's view of the table below
     from dagster._core.definitions.assets.job.asset_job import IMPLICIT_ASSET_JOB_NAME as IMPLICIT_ASSET_JOB_NAME
     from dagster._core.definitions.job_base import InMemoryJob as InMemoryJob
     from dagster._core.definitions.reconstruct import ReconstructableJob as ReconstructableJob
+    from dagster._core.definitions.source_asset import (
+        SYSTEM_METADATA_KEY_SOURCE_ASSET_OBSERVATION as SYSTEM_METADATA_KEY_SOURCE_ASSET_OBSERVATION,
+    )
     from dagster._core.definitions.unresolved_asset_job_definition import (
         UnresolvedAssetJobDefinition as UnresolvedAssetJobDefinition,
     )
-    from dagster._core.errors import DagsterAssetCheckFailedError as DagsterAssetCheckFailedError
     from dagster._core.event_api import EventHandlerFn as EventHandlerFn
     from dagster._core.events import EngineEventData as EngineEventData
     from dagster._core.events import RunFailureReason as RunFailureReason
@@ -131,9 +133,8 @@ _REASONS: dict[str, dict[str, list[str]]] = {
         ],
         "dagster._core.types.loadable_target_origin": ["LoadableTargetOrigin"],
     },
-    "`execute_in_process` for a run that was created before, and the error that a blocking check ends it with.": {
+    "`execute_in_process` for a run that was created before.": {
         "dagster._core.definitions.job_base": ["InMemoryJob"],
-        "dagster._core.errors": ["DagsterAssetCheckFailedError"],
         "dagster._core.execution.api": ["execute_run"],
     },
     "The web server behind a check of who asks, without the modules that it does not need (docs/adr/0043).": {
@@ -160,6 +161,10 @@ _REASONS: dict[str, dict[str, list[str]]] = {
         "dagster._core.execution.backfill": ["BULK_ACTION_TERMINAL_STATUSES"],
         "dagster._core.storage.event_log.schema": ["AssetCheckExecutionsTable"],
         "dagster._core.storage.event_log.sql_event_log": ["SqlEventLogStorage"],
+    },
+    "A step reports those years of its run that it made, and its output lets the steps below go on all the same: an output with "
+    "this mark reports nothing by itself (docs/adr/0082).": {
+        "dagster._core.definitions.source_asset": ["SYSTEM_METADATA_KEY_SOURCE_ASSET_OBSERVATION"],
     },
     "What Dagster returns or raises and does not export.": {
         "dagster._check": ["CheckError"],

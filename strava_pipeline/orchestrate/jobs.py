@@ -177,7 +177,7 @@ JOBS: dict[str, Job] = {
             "backfill",
             _ALL,
             JobYears.CHOSEN,
-            "Whole years, a run each: the year's listing, its details, publish.",
+            "Whole years, a few of them a run: their listing, their details, publish.",
             {LISTING: {"mode": "year"}, DETAILS: {"scope": "all"}},
         ),
         Job(
@@ -315,7 +315,7 @@ def sources_job(providers: Iterable[str], *, strava: bool) -> Job:
             *_PUBLISH,
         ),
         JobYears.CHOSEN,
-        "Whole years of all enabled services, a run each: every listing of the year, details, files, one merge, publish.",
+        "Whole years of all enabled services, a few of them a run: every listing, details, files, one merge, publish.",
         {LISTING: {"mode": "year"}, DETAILS: {"scope": "all"}} if strava else {},
     )
 

@@ -21,6 +21,7 @@ from strava_pipeline.core.errors import MisuseError
 from strava_pipeline.lake.locks import is_live, live_run, locked
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.requests import begin_request
+from strava_pipeline.operations.held_years import forget_held_years
 from strava_pipeline.operations.log_files import log_of
 from strava_pipeline.operations.progress import BothProgress, LogProgress, Progress
 from strava_pipeline.operations.provider_source import ProviderSources
@@ -40,6 +41,7 @@ from strava_pipeline.orchestrate.tags import (
     BY,
     BY_HAND,
     DATA_DIR,
+    HELD_BACK,
     LIMIT,
     NO_CHOICE,
     NO_LIMIT,
@@ -92,6 +94,8 @@ def run_resource(
                     _note_begin(context_of_run.lake, settings.logs_dir, request, run.run_id)
                 if context.instance is not None:
                     _tag(context.instance, run, context_of_run.lake)
+                if run.parent_run_id is not None and run.step_keys_to_execute is None:  # not from where it failed
+                    forget_held_years(context_of_run.lake, str(context_of_run.run_id))
                 if run.job_name not in (*STEP_JOBS, REBUILD_JOB):
                     context_of_run = bring_up_to_date(context_of_run, settings)
                 if run.job_name == REBUILD_JOB or (run.job_name in PULLING_JOBS and _lists(run)):
@@ -154,7 +158,7 @@ def _tag(instance: dg.DagsterInstance, run: dg.DagsterRun, lake: Lake) -> None:
     """
     tags = {DATA_DIR: str(lake.data_dir), BY: started_by(run)}
     if run.parent_run_id is not None:
-        neutral = {LIMIT: NO_LIMIT, STOPPED_EARLY: "", ALERT: ""}
+        neutral = {LIMIT: NO_LIMIT, STOPPED_EARLY: "", HELD_BACK: "", ALERT: ""}
         neutral |= {name: NO_LIMIT for name in run.tags if name.startswith(PROVIDER_LIMIT)}
         if run.tags.get(BY) == BY_HAND:  # of a command, which alone must not be started again (verbs/run_job.py)
             neutral[MAX_RETRIES_TAG] = str(instance.run_retries_max_retries)

@@ -20,7 +20,7 @@ from strava_pipeline.core.errors import PipelineError
 from strava_pipeline.operations.log_files import DONE, Outcome, RunLog, in_words, iso
 from strava_pipeline.operations.years import years_in_words
 from strava_pipeline.orchestrate.checks import BROKEN_RULES, full_name
-from strava_pipeline.orchestrate.dagster_private import DagsterAssetCheckFailedError, RunFailureReason
+from strava_pipeline.orchestrate.dagster_private import RunFailureReason
 from strava_pipeline.orchestrate.runs import started_by, years_of_run
 from strava_pipeline.orchestrate.tags import STOPPED_EARLY
 
@@ -148,7 +148,6 @@ def fault(error: SerializableErrorInfo) -> tuple[str, dict[str, Any]]:
     ours = {
         *_names(PipelineError),
         *(name for name in _names(OSError) if "." not in name),
-        *_names(DagsterAssetCheckFailedError),  # the names of the checks
     }
     for link in links:
         name, _, message = link.message.strip().partition(": ")  # Dagster hands an error on as text, its type first

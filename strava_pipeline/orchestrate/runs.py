@@ -26,7 +26,17 @@ from strava_pipeline.orchestrate.dagster_private import (
     SENSOR_NAME_TAG,
 )
 from strava_pipeline.orchestrate.jobs import DETAILS, JOBS, LISTING, PULLING_JOBS, SOURCES_JOB, STREAMS, STREAMS_JOB
-from strava_pipeline.orchestrate.tags import BY, BY_HAND, DATA_DIR, LIMIT, LIMITS_WAITED_FOR, NO_LIMIT, REQUEST, RESUMES
+from strava_pipeline.orchestrate.tags import (
+    BY,
+    BY_HAND,
+    DATA_DIR,
+    HELD_BACK,
+    LIMIT,
+    LIMITS_WAITED_FOR,
+    NO_LIMIT,
+    REQUEST,
+    RESUMES,
+)
 
 UNFINISHED = [
     DagsterRunStatus.NOT_STARTED,
@@ -184,10 +194,11 @@ def unresumed_runs(instance: dg.DagsterInstance, lake: Lake) -> list[tuple[dg.Ru
     """The runs that a limit stopped and that nothing has resumed since, each with the tries that failed."""
     ended = instance.get_run_records(
         dg.RunsFilter(
-            statuses=[DagsterRunStatus.SUCCESS], tags={LIMIT: LIMITS_WAITED_FOR, DATA_DIR: str(lake.data_dir)}
+            statuses=[DagsterRunStatus.SUCCESS, DagsterRunStatus.FAILURE],
+            tags={LIMIT: LIMITS_WAITED_FOR, DATA_DIR: str(lake.data_dir)},
         )
     )
-    runs = [record for record in ended if _is_resumable(record.dagster_run)]
+    runs = [record for record in ended if is_done(record.dagster_run) and _is_resumable(record.dagster_run)]
     if not runs:
         return []
     later = instance.get_run_records(dg.RunsFilter(created_after=min(record.create_timestamp for record in runs)))
@@ -200,6 +211,11 @@ def unresumed_runs(instance: dg.DagsterInstance, lake: Lake) -> list[tuple[dg.Ru
         else:
             instance.add_run_tags(record.dagster_run.run_id, {LIMIT: NO_LIMIT})  # never to be looked at again
     return left
+
+
+def is_done(run: dg.DagsterRun) -> bool:
+    """Whether the run came to its end: all years but those that a check held back were done as far as limits let it."""
+    return run.status is DagsterRunStatus.SUCCESS or bool(run.tags.get(HELD_BACK))
 
 
 def _is_resumable(run: dg.DagsterRun) -> bool:
@@ -229,7 +245,8 @@ def _same_sports(new: dg.DagsterRun, old: dg.DagsterRun) -> bool:
 
 def _is_failed_resume(later: dg.RunRecord, earlier: dg.RunRecord) -> bool:
     run = later.dagster_run
-    return run.tags.get(RESUMES) == earlier.dagster_run.run_id and run.status is DagsterRunStatus.FAILURE
+    failed = run.status is DagsterRunStatus.FAILURE and not is_done(run)
+    return failed and run.tags.get(RESUMES) == earlier.dagster_run.run_id
 
 
 def config_of(run: dg.DagsterRun) -> dict[str, Any]:

@@ -137,18 +137,14 @@ def _own_schedules(settings: Settings, status: dg.DefaultScheduleStatus) -> list
         cron_schedule="0 4 * * 0",
         description="Compares the running and the last year with Strava each Sunday.",
     )
-    def weekly_reconcile(context: dg.ScheduleEvaluationContext) -> list[dg.RunRequest] | dg.SkipReason:
+    def weekly_reconcile(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
         if skip := no_login(settings):
             return skip
         today = context.scheduled_execution_time.astimezone(ZoneInfo(settings.timezone))
         if today.day == 1:
             return dg.SkipReason("Everything was compared an hour ago.")
-        config = JOBS[RECONCILE_JOB].run_config()
-        newest = years_without_choice(settings, RECONCILE_JOB, context.scheduled_execution_time)
-        return [
-            dg.RunRequest(run_key=f"{today:%Y-%m-%d} {year}", partition_key=str(year), run_config=config)
-            for year in reversed(newest)
-        ]
+        newest = range_tags(years_without_choice(settings, RECONCILE_JOB, context.scheduled_execution_time))
+        return dg.RunRequest(run_key=f"{today:%Y-%m-%d}", tags=newest, run_config=JOBS[RECONCILE_JOB].run_config())
 
     @scheduled(
         name="monthly_reconcile",

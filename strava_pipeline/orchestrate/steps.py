@@ -3,57 +3,122 @@
 An asset calls one step and hands its report on with `reported`. What the steps do is not here.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 import dagster as dg
 
-from strava_pipeline.core.errors import BudgetExhaustedError, LimitReachedError
+from strava_pipeline.core.errors import (
+    BudgetExhaustedError,
+    CheckFailedError,
+    LimitReachedError,
+    YearsHeldBackError,
+)
+from strava_pipeline.operations.held_years import held_years
 from strava_pipeline.operations.pulling import Stopped
 from strava_pipeline.operations.run_context import RunContext
 from strava_pipeline.operations.step_reports import Markdown, Scope, StepReport
-from strava_pipeline.operations.table_rules import VALID
-from strava_pipeline.orchestrate.checks import check_result, completeness_result
+from strava_pipeline.operations.table_rules import VALID, is_refused
+from strava_pipeline.orchestrate.checks import check_result, completeness_result, refusals
+from strava_pipeline.orchestrate.dagster_private import SYSTEM_METADATA_KEY_SOURCE_ASSET_OBSERVATION
 from strava_pipeline.orchestrate.jobs import provider_of
 from strava_pipeline.orchestrate.runs import years_of_run
-from strava_pipeline.orchestrate.tags import LIMIT, NO_LIMIT, STOPPED_EARLY, limit_tag
+from strava_pipeline.orchestrate.tags import HELD_BACK, LIMIT, NO_LIMIT, STOPPED_EARLY, limit_tag
 
 _SENTENCES = {"result", "skipped"}  # why there was nothing to do: for the log, too
-Result = dg.MaterializeResult[Any] | dg.AssetCheckResult
+Result = dg.MaterializeResult[Any] | dg.AssetMaterialization | dg.AssetCheckResult
+
+
+def chosen_years(context: dg.AssetExecutionContext, run: RunContext) -> list[int]:
+    """The years that the run is for, without those that a step above holds back.
+
+    Raises YearsHeldBackError where none is left.
+    """
+    years = years_of_run(context.run)
+    held = held_years(run, but={key.to_user_string() for key in context.selected_asset_keys})
+    left = [year for year in years if year not in held]
+    if not left:
+        raise YearsHeldBackError(held, others=False)
+    return left
 
 
 def scope_of(context: dg.AssetExecutionContext, run: RunContext) -> Scope:
     """What Dagster asks of a step of tables, which can be subsetted: some of its assets, some of their checks."""
+    assets = {key.to_user_string() for key in context.selected_asset_keys}
     return Scope(
-        years=years_of_run(context.run) or run.years.all,
-        assets={key.to_user_string() for key in context.selected_asset_keys},
+        years=chosen_years(context, run) if assets else years_of_run(context.run) or run.years.all,
+        assets=assets,
         checks={key.asset_key.to_user_string() for key in context.selected_asset_check_keys if key.name == VALID},
         run_id=context.run.run_id,
     )
 
 
-def reported(context: dg.AssetExecutionContext, *reports: StepReport, check: str = VALID) -> Iterator[Result]:
-    """The materialisations of the step's assets, then the results of their checks; `check`: the one with rules."""
+def reported(
+    context: dg.AssetExecutionContext, run: RunContext, *reports: StepReport, check: str = VALID, stops: bool = True
+) -> Iterator[Result]:
+    """The materialisations of the step's assets, then the results of their checks.
+
+    Args:
+        check: the one with rules.
+        stops: whether a rule that refuses a whole table ends the run here.
+
+    Raises CheckFailedError where one does; YearsHeldBackError, at the run's end, where one refuses years of it.
+    """
+    made = any(report.metadata is not None for report in reports)
+    held = held_years(run) if made else {}
+    years = [year for year in years_of_run(context.run) if year not in held]
     for report in reports:
         if report.metadata is not None:
-            yield _materialized(context, report)
+            yield from _materialized(context, report, years if held else None)
     for report in reports:
         if report.findings is not None:
             yield check_result(report.asset, report.findings, check=check)
         if report.complete is not None:
             yield completeness_result(report.asset, report.complete)
+    refused = {f"{report.asset}.{check}": refusals(report.findings) for report in reports if _is_refused(report, made)}
+    if refused and stops:
+        raise CheckFailedError(refused)
+    if held:
+        context.instance.add_run_tags(context.run.run_id, {HELD_BACK: ", ".join(map(str, held))})
+        if not years or _is_last(context):
+            raise YearsHeldBackError(held, others=bool(years))
 
 
-def _materialized(context: dg.AssetExecutionContext, report: StepReport) -> dg.MaterializeResult[Any]:
+def _is_refused(report: StepReport, made: bool) -> bool:
+    """Whether a table must not be published; where the step made it, that is not said of single years."""
+    return is_refused(report.findings or ()) or (not made and bool(refusals(report.findings)))
+
+
+def _materialized(
+    context: dg.AssetExecutionContext, report: StepReport, years: Sequence[int] | None
+) -> Iterator[dg.MaterializeResult[Any] | dg.AssetMaterialization]:
+    """`years`: those of the run that were made; None: all."""
     metadata = dict(report.metadata or {})
     if report.stopped is not None:
         _tag_as_stopped(context, report.asset, report.stopped)
-    for year, numbers in report.by_year.items():
-        context.add_asset_metadata(shown(numbers), asset_key=report.asset, partition_key=str(year))
     for name in _SENTENCES & metadata.keys():
         context.log.info(metadata[name])
-    return dg.MaterializeResult(asset_key=report.asset, metadata=shown(metadata))
+    metadata = shown(metadata)
+    if years is None:
+        for year, numbers in report.by_year.items():
+            context.add_asset_metadata(shown(numbers), asset_key=report.asset, partition_key=str(year))
+        yield dg.MaterializeResult(asset_key=report.asset, metadata=metadata)
+        return
+    for year in years:
+        numbers = metadata | shown(report.by_year.get(year, {}))
+        yield dg.AssetMaterialization(report.asset, partition=str(year), metadata=numbers)
+    if years:  # what the steps below wait for; by itself it would report every year of the run
+        yield dg.MaterializeResult(
+            asset_key=report.asset, metadata={SYSTEM_METADATA_KEY_SOURCE_ASSET_OBSERVATION: True}
+        )
+
+
+def _is_last(context: dg.AssetExecutionContext) -> bool:
+    """Whether no step of the run is below this one: it ends the run as failed, after all that could be done."""
+    inputs = (each for found in context.job_def.graph.dependencies.values() for each in found.values())
+    above = {found.node for each in inputs for found in each.get_node_dependencies()}
+    return context.op_execution_context.op_handle.name not in above
 
 
 def _tag_as_stopped(context: dg.AssetExecutionContext, asset: str, stopped: Stopped | str) -> None:

@@ -17,6 +17,7 @@ NO_CHOICE = "strava_pipeline/no_years_chosen"  # of a run that named no years, a
 RESUMES = "strava_pipeline/resumes"  # the run that this one goes on with; dagster.yaml lets one at a time have a place
 CATCHES_UP = "strava_pipeline/catches_up"  # the day that a missed daily run is made good on
 REQUEST = "strava_pipeline/request"  # the id of the request on the dashboard that the run carries out
+HELD_BACK = "strava_pipeline/held_back"  # years of a run that a check refused; the others were merged and published
 STOPPED_EARLY = "stopped_early"  # the limit or the outage that ended the work of a run
 BY_HAND = "the command line"  # BY of a run that a person typed
 BY = "by"  # who asked for the run: the first and a short one in the UI's list of runs

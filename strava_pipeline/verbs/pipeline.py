@@ -1,6 +1,6 @@
 """The commands that run a job of the pipeline, over a range of years or on everything; and `logs`, which shows runs' logs.
 
-Commands on chosen years, a run each, stand in whole_years.py; how logs are written in orchestrate/run_log.py.
+Commands on chosen years stand in whole_years.py; how logs are written in orchestrate/run_log.py.
 """
 
 import sys

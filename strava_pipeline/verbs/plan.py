@@ -214,6 +214,7 @@ def print_backfill_plan(
 
     `sports`: those whose details it would fetch; none: all. Returns whether all years could be listed.
     """
+    from strava_pipeline.core.years import years_of_runs
     from strava_pipeline.operations.planning import plan_backfill
     from strava_pipeline.operations.pulling import Stopped, pull_listing
     from strava_pipeline.operations.run_context import run_context
@@ -224,8 +225,8 @@ def print_backfill_plan(
     strava = StravaSource(settings, run)
     stopped: Stopped | None = None
     before = strava.client(listing).calls
-    for year in _newest_first(years):
-        stopped = pull_listing(run, strava, listing, [year]).stopped
+    for several in years_of_runs(years):
+        stopped = pull_listing(run, strava, listing, several).stopped
         if stopped is not None:
             break
     calls = strava.client().calls - before

@@ -14,6 +14,7 @@ import typer
 from strava_pipeline.core.errors import MisuseError, PipelineError
 from strava_pipeline.core.providers import spec_of
 from strava_pipeline.core.sources import STRAVA
+from strava_pipeline.core.years import years_of_runs
 from strava_pipeline.ingest.providers_file import ProviderChoice, enabled_providers
 from strava_pipeline.ingest.registry import missing_login
 from strava_pipeline.lake.bronze.listings import is_by_start
@@ -75,6 +76,7 @@ _REPORTED = (
     "deleted",
     "restored",
     "held_back",
+    "refused_years",
     "published",
 )
 
@@ -133,8 +135,10 @@ def pull_providers(
         try:
             for outcome in _runs(settings, name, choice, wants, report, allow_shrink=allow_shrink, verbose=verbose):
                 pulled.outcomes.append(outcome)
+                if outcome.refused_years:
+                    pulled.error, pulled.code = "A check refused years: refused_years says which.", 1
                 if outcome.stopped_early:
-                    pulled.code = STOPPED
+                    pulled.code = pulled.code or STOPPED
                     break
         except PipelineError as error:
             pulled.error, pulled.code = str(error), error.exit_code
@@ -178,9 +182,9 @@ def _runs(
     if reason := missing_login(name, settings):
         raise MissingLoginError(reason)
     config = run_config(name, wants, allow_shrink=allow_shrink)
-    for years in years_of_runs(settings, name, choice, wants):
-        if wants.mode == "year" and len(years) == 1 and not report.as_json:
-            report.heading(years[0])
+    for years in years_pulled(settings, name, choice, wants):
+        if wants.mode == "year" and is_by_start(name):
+            report.heading(years)
         outcome = run_and_report(settings, name, years=years, config=config, verbose=verbose, report=report)
         assert outcome is not None, "a run that waits for its turn is never left out"
         yield outcome
@@ -192,13 +196,13 @@ def run_config(name: str, wants: Wanted, *, allow_shrink: bool) -> dict[str, dic
     return {**listing, "activities": {"allow_shrink": True}} if allow_shrink else listing
 
 
-def years_of_runs(settings: Settings, name: str, choice: ProviderChoice, wants: Wanted) -> list[list[int]]:
+def years_pulled(settings: Settings, name: str, choice: ProviderChoice, wants: Wanted) -> list[list[int]]:
     """The years of each run: one run for whatever is listed at once, the newest of several first.
 
     A service that can't list by time shows everything each time: all of its years are one run.
     """
     if wants.mode == "year" and is_by_start(name):
-        return [[year] for year in sorted(wants.years, reverse=True)]
+        return years_of_runs(wants.years)
     if wants.mode == "incremental":
         return [provider_years(settings, name, choice, datetime.now(UTC), days=wants.config.get("days"))]
     return [list(range(min(wants.years), max(wants.years) + 1))]

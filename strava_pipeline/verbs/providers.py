@@ -132,7 +132,7 @@ def pull(
         typer.Argument(metavar="NAME", help="Services; none: all enabled ones.", show_default=False),
     ] = None,
     month: Annotated[str | None, typer.Option("--month", help="All of a month: 2026-10.")] = None,
-    years: Annotated[list[str] | None, typer.Option("--years", help=f"All of each year, a run each. {HELP}")] = None,
+    years: Annotated[list[str] | None, typer.Option("--years", help=f"All of each year. {HELP}")] = None,
     everything: Annotated[bool, typer.Option("--all", help="Everything, from the first activity on.")] = False,
     allow_shrink: AllowShrink = False,
     per_page: PerPage = None,

@@ -9,7 +9,7 @@ import signal
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cache, partial
 from pathlib import Path
@@ -18,15 +18,14 @@ from uuid import uuid4
 
 import dagster as dg
 import yaml  # type: ignore[import-untyped]
-from dagster import DagsterExecutionInterruptedError, DagsterUserCodeExecutionError, JobExecutionResult
+from dagster import DagsterExecutionInterruptedError, DagsterUserCodeExecutionError
 
-from strava_pipeline.core.errors import CheckFailedError, PipelineError
+from strava_pipeline.core.errors import PipelineError, YearsHeldBackError
 from strava_pipeline.lake.locks import live_run
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.orchestrate.build import build_defs
 from strava_pipeline.orchestrate.dagster_private import (
     MAX_RETRIES_TAG,
-    DagsterAssetCheckFailedError,
     InMemoryJob,
     LoadableTargetOrigin,
     ManagedGrpcPythonEnvCodeLocationOrigin,
@@ -47,11 +46,23 @@ from strava_pipeline.verbs.instance import database_faults_named, open_instance
 
 @dataclass(frozen=True, slots=True)
 class RunOutcome:
-    """A run that succeeded. `stopped_early`: the limit that ended it; `metadata`: what each asset reported."""
+    """A run that came to its end. `stopped_early`: the limit that ended it; `metadata`: what each asset reported.
+
+    `refused_years`: those that a check refused, each with the reason; the others are done.
+    """
 
     run_id: str
     stopped_early: str | None
     metadata: dict[str, dict[str, Any]]
+    refused_years: Mapping[int, str] = field(default_factory=dict)
+
+
+class PartialRunError(YearsHeldBackError):
+    """A check refused some years of a run; `outcome`: of the others."""
+
+    def __init__(self, error: YearsHeldBackError, outcome: RunOutcome) -> None:
+        super().__init__(error.years, others=error.others)
+        self.outcome = outcome
 
 
 def run_job(
@@ -67,6 +78,8 @@ def run_job(
 ) -> RunOutcome:
     """Run the job `name` for `years` (None: a job without partitions) to its end; raises what an asset raised.
 
+    Raises PartialRunError where a check refused some of the years.
+
     One year is a run of that partition, several one run over the range. `config`: by asset, over the job's own.
     `progress_of` makes what shows progress beside Dagster's log; `instance`: the Dagster instance, None: the settings'.
     `definitions`: what was built from the settings before, for a caller that runs several jobs.
@@ -75,8 +88,6 @@ def run_job(
     job_record = jobs_of(settings).get(name)
     run_config = job_record.run_config(**(config or {})) if job_record is not None else {}
     run_config["loggers"] = {"console": {"config": {"log_level": log_level}}}
-    partition = str(years[0]) if years is not None and len(years) == 1 else None
-    tags = range_tags(years) if years is not None and partition is None else {}
     lake, run_id, on_disk = Lake(settings.data_dir), str(uuid4()), instance is None
     with (
         database_faults_named(settings.dagster_home),
@@ -84,23 +95,26 @@ def run_job(
         _hangup_interrupts(),
     ):
         fail_dead_runs(instance, lake)
+        held: YearsHeldBackError | None = None
         try:
             with live_run(lake, run_id):  # from before Dagster has recorded the run until it has recorded its end
-                created = _create(job, instance, run_id=run_id, config=run_config, year=partition, tags=tags)
-                result = execute_run(InMemoryJob(job), created, instance, raise_on_error=True)
+                created = _create(job, instance, run_id=run_id, config=run_config, years=years)
+                execute_run(InMemoryJob(job), created, instance, raise_on_error=True)
+        except YearsHeldBackError as error:
+            held = error
         except DagsterExecutionInterruptedError as error:  # Ctrl-C, after Dagster has marked the run
             signal.raise_signal(signal.SIGINT)  # for the handler that was there before Dagster's
             raise KeyboardInterrupt from error
-        except DagsterAssetCheckFailedError as error:
-            raise CheckFailedError(_failed_checks(instance, run_id)) from error
         except DagsterUserCodeExecutionError as error:  # raised while the run's resources were made
             if isinstance(error.user_exception, (PipelineError, OSError)):
                 raise error.user_exception from error
             raise
-        run = instance.get_run_by_id(run_id)
         if on_disk:
             prune_daily(instance, settings, datetime.now(UTC))
-        return RunOutcome(run_id, run.tags.get(STOPPED_EARLY) if run else None, _metadata(result))
+        outcome = _outcome(instance, run_id, held.years if held is not None else {})
+        if held is not None:
+            raise PartialRunError(held, outcome)
+        return outcome
 
 
 def _create(
@@ -109,19 +123,17 @@ def _create(
     *,
     run_id: str,
     config: Mapping[str, Any],
-    year: str | None,
-    tags: Mapping[str, str],
+    years: Sequence[int] | None,
 ) -> dg.DagsterRun:
-    """Create the run `run_id` of `job` in Dagster's records; it has not begun.
-
-    `year`: the partition, None for a run over a range (whose years are in `tags`) or of a job without partitions.
-    """
-    of_year = job.get_tags_for_partition_key(year, None) if year is not None else {}
+    """Create the run `run_id` of `job` in Dagster's records; it has not begun. `years`: None for a job without partitions."""
+    of_years: Mapping[str, str] = {} if years is None else range_tags(years)
+    if years is not None and len(years) == 1:
+        of_years = job.get_tags_for_partition_key(str(years[0]), None)
     return instance.create_run_for_job(
         job,
         run_id=run_id,
         run_config=config,
-        tags={**job.run_tags, **tags, **of_year, BY: BY_HAND, MAX_RETRIES_TAG: "0"},
+        tags={**job.run_tags, **of_years, BY: BY_HAND, MAX_RETRIES_TAG: "0"},
         remote_job_origin=_origin(job.name),
     )
 
@@ -140,16 +152,6 @@ def _location() -> ManagedGrpcPythonEnvCodeLocationOrigin:
     )
 
 
-def _failed_checks(instance: dg.DagsterInstance, run_id: str) -> dict[str, str]:
-    """The checks that stopped a run, and the description of each result."""
-    found = {}
-    for entry in instance.all_logs(run_id, of_type=dg.DagsterEventType.ASSET_CHECK_EVALUATION):
-        check = entry.dagster_event.asset_check_evaluation_data if entry.dagster_event is not None else None
-        if check is not None and not check.passed and check.blocking and check.severity is dg.AssetCheckSeverity.ERROR:
-            found[f"{check.asset_key.to_user_string()}.{check.check_name}"] = check.description or ""
-    return found
-
-
 @contextmanager
 def _hangup_interrupts() -> Iterator[None]:
     """A closed terminal ends a run as Ctrl-C does, unless whoever started us had hang-ups ignored (nohup)."""
@@ -165,13 +167,13 @@ def _hangup_interrupts() -> Iterator[None]:
         signal.signal(signal.SIGHUP, before)
 
 
-def _metadata(result: JobExecutionResult) -> dict[str, dict[str, Any]]:
-    found: dict[str, dict[str, Any]] = {}
-    for event in result.get_asset_materialization_events():
-        if event.asset_key is not None:
-            materialization = event.step_materialization_data.materialization
-            found[event.asset_key.to_user_string()] = {k: v.value for k, v in materialization.metadata.items()}
-    return found
+def _outcome(instance: dg.DagsterInstance, run_id: str, refused: Mapping[int, str]) -> RunOutcome:
+    run, found = instance.get_run_by_id(run_id), dict[str, dict[str, Any]]()
+    for entry in instance.all_logs(run_id, of_type=dg.DagsterEventType.ASSET_MATERIALIZATION):
+        if entry.dagster_event is not None:
+            made = entry.dagster_event.step_materialization_data.materialization
+            found[made.asset_key.to_user_string()] = {name: value.value for name, value in made.metadata.items()}
+    return RunOutcome(run_id, run.tags.get(STOPPED_EARLY) if run else None, found, refused)
 
 
 def import_runs(settings: Settings, paths: list[Path], *, verbose: bool = False) -> Iterator[RunOutcome]:

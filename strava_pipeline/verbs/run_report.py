@@ -17,6 +17,7 @@ from strava_pipeline.lake.gold.warehouse import reading
 from strava_pipeline.lake.locks import holder, try_locked
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.operations.strava_source import FLOW_LOCK
+from strava_pipeline.operations.years import years_in_words
 from strava_pipeline.orchestrate.jobs import (
     APPLIED_CHANGES,
     DETAILS,
@@ -31,7 +32,7 @@ from strava_pipeline.orchestrate.jobs import (
 )
 from strava_pipeline.settings import Settings
 from strava_pipeline.verbs.output import echo_json, left_out_line
-from strava_pipeline.verbs.run_job import RunOutcome, run_job
+from strava_pipeline.verbs.run_job import PartialRunError, RunOutcome, run_job
 from strava_pipeline.verbs.terminal import err, out, print_views_left_out, print_wrapped, progress_for_terminal
 
 STOPPED = 3
@@ -48,9 +49,9 @@ class Report:
         self._outcomes: list[RunOutcome] = []
         self._at_work: str | None = None
 
-    def heading(self, year: int) -> None:
+    def heading(self, years: Sequence[int]) -> None:
         if not self.as_json:
-            out.print(str(year), style="bold")
+            out.print(years_in_words(years), style="bold")
 
     def busy(self, who: str) -> None:
         """No run was started, because another one is at work."""
@@ -64,17 +65,16 @@ class Report:
 
     @contextmanager
     def shown(self) -> Iterator[None]:
-        """Show the object after the body, also where the body ends with an exit code; not where it fails."""
+        """Show the object after the body, also where that ends with an exit code; not where it fails. Refused years: 1."""
+        code = 0
         try:
             yield
-        except typer.Exit:
-            self._echo()
-            raise
-        self._echo()
-
-    def _echo(self) -> None:
+        except typer.Exit as ended:
+            code = ended.exit_code
         if self.as_json:
             echo_json(report_json(self._outcomes, self._at_work))
+        if code or any(outcome.refused_years for outcome in self._outcomes):
+            raise typer.Exit(code or 1)
 
 
 def run_and_report(
@@ -93,14 +93,18 @@ def run_and_report(
         if not free:
             report.busy(holder(lake, FLOW_LOCK))
             return None
-        outcome = run_job(
-            settings,
-            job,
-            years=years,
-            config=config,
-            progress_of=progress_for_terminal(),
-            log_level="INFO" if verbose else "CRITICAL",
-        )
+        try:
+            outcome = run_job(
+                settings,
+                job,
+                years=years,
+                config=config,
+                progress_of=progress_for_terminal(),
+                log_level="INFO" if verbose else "CRITICAL",
+            )
+        except PartialRunError as error:
+            outcome = error.outcome
+            err.print(str(error), style="red")
     report.ended(outcome)
     return outcome
 
@@ -210,6 +214,9 @@ def report_json(outcomes: "Sequence[RunOutcome]", already_at_work: str | None) -
             {"year": int(year), "missing": missing}
             for metadata in _metadata_of(outcomes, "activities")
             for year, missing in metadata.get("deletions_not_marked_by_year", {}).items()
+        ],
+        "refused_years": [
+            {"year": year, "why": why} for outcome in outcomes for year, why in outcome.refused_years.items()
         ],
         "published": any(published) if published else None,
     }

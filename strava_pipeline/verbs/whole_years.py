@@ -1,9 +1,10 @@
-"""The commands on whole years: `backfill`, `reconcile` and `streams`. Each year is a run, the newest first."""
+"""The commands on whole years: `backfill`, `reconcile` and `streams`. A few years are a run, the newest first."""
 
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from strava_pipeline.core.years import years_of_runs
 from strava_pipeline.verbs.options import (
     HELP,
     AllowShrink,
@@ -73,10 +74,10 @@ def backfill(
         return
     outcome, report = None, Report(as_json=as_json)
     with report.shown():
-        for year in sorted(chosen, reverse=True):
-            report.heading(year)
+        for several in years_of_runs(chosen):
+            report.heading(several)
             config = {LISTING: {"per_page": per_page, **limits}, DETAILS: {"sports": of_sports, **limits}}
-            outcome = run_and_report(settings, "backfill", years=[year], config=config, verbose=verbose, report=report)
+            outcome = run_and_report(settings, "backfill", years=several, config=config, verbose=verbose, report=report)
             exit_if_stopped(outcome)
             limits = remaining_limits(limits, outcome)
         exit_if_stopped(fetch_new_gear(settings, outcome, limits, report))
@@ -117,10 +118,10 @@ def reconcile(
             exit_if_stopped(outcome)
             raise typer.Exit(int(_is_held_back(outcome)))
         held_back = False
-        for year in sorted(typed_years(words, known), reverse=True):
-            report.heading(year)
+        for several in years_of_runs(typed_years(words, known)):
+            report.heading(several)
             outcome = run_and_report(
-                settings, RECONCILE_JOB, years=[year], config=config, verbose=verbose, report=report
+                settings, RECONCILE_JOB, years=several, config=config, verbose=verbose, report=report
             )
             exit_if_stopped(outcome)
             limits = remaining_limits(limits, outcome)
@@ -162,9 +163,9 @@ def streams(
         return
     report = Report(as_json=as_json)
     with report.shown():
-        for several in [[year] for year in reversed(chosen)] if words else [chosen]:
+        for several in years_of_runs(chosen) if words else [chosen]:
             if words:
-                report.heading(several[0])
+                report.heading(several)
             config = {STREAMS: {"sports": of_sports, **limits}}
             outcome = run_and_report(
                 settings, STREAMS_JOB, years=several, config=config, verbose=verbose, report=report

@@ -21,6 +21,7 @@ from strava_pipeline.core.plan import (
     listing_calls,
     plan_years,
     remaining_pages,
+    share_listing,
 )
 
 NOW = datetime(2026, 6, 1, 12, 7, tzinfo=UTC)
@@ -160,6 +161,36 @@ def test_a_year_is_planned_by_what_is_known_of_it_and_of_its_neighbours(
 ) -> None:
     by_year = {one.year: one for one in counts}
     assert plan_years([2024], by_year, per_page=200, details=True) == (expected,)
+
+
+@pytest.mark.parametrize(
+    ("counts", "pages"),
+    [
+        ([count(2025, 30, 0, YEAR), count(2024, 50, 0, YEAR), count(2023, 20, 0, YEAR)], [0, 0, 2]),
+        ([count(2025, 150, 0, YEAR), count(2024, 150, 0, YEAR)], [0, 3]),
+        ([count(2025, 450, 0, YEAR), count(2024, 250, 0, YEAR)], [2, 3]),
+        ([count(2025, rest=YEAR), count(2024, rest=YEAR)], [0, 1]),  # unknown: the fewest
+        ([count(2024, 450, 0, YEAR)], [4]),
+        ([YearCount(year, 300, 0, YEAR, timedelta(0), landed=2) for year in (2025, 2024)], [1, 1]),  # broke off
+        ([YearCount(year, 300, 0, YEAR, timedelta(0), landed=4, whole=True) for year in (2025, 2024)], [0, 0]),
+    ],
+)
+def test_years_of_one_listing_share_its_pages(counts: list[YearCount], pages: list[int]) -> None:
+    by_year = {one.year: one for one in counts}
+    alone = plan_years([*by_year], by_year, per_page=200, details=True)
+    shared = share_listing(alone, by_year, 200)
+    assert [one.listing for one in shared] == pages
+    assert [(one.year, one.details, one.activities) for one in shared] == [
+        (one.year, one.details, one.activities) for one in alone
+    ]
+
+
+def test_the_range_of_an_estimated_year_changes_by_as_much_as_its_listing() -> None:
+    by_year = {2024: count(2024, 180, 5, 180 * DAY, 185 * DAY), 2025: count(2025, 730, 0, YEAR)}
+    alone = plan_years([2025, 2024], by_year, per_page=200, details=True)
+    shared = share_listing(alone, by_year, 200)
+    assert [one.listing for one in shared] == [3, 4]
+    assert (shared[1].fewest, shared[1].most) == (132, 288), "a page more: what the year before left of one"
 
 
 def test_without_details_only_pages_are_asked_for() -> None:

@@ -31,7 +31,7 @@ mutation ($params: LaunchBackfillParams!) {
 BACKFILL = """
 query ($id: String!) {
   partitionBackfillOrError(backfillId: $id) {
-    ... on PartitionBackfill { status runs(limit: 100) { id status } }
+    ... on PartitionBackfill { id status runs(limit: 100) { id status } }
   }
 }
 """
@@ -40,6 +40,15 @@ mutation ($params: ExecutionParams!) {
   launchPipelineExecution(executionParams: $params) {
     __typename
     ... on LaunchRunSuccess { run { runId } }
+    ... on PythonError { message }
+  }
+}
+"""
+LAUNCH_FAILED = """
+mutation ($params: ReexecutionParams!) {
+  reexecutePartitionBackfill(reexecutionParams: $params) {
+    __typename
+    ... on LaunchBackfillSuccess { backfillId }
     ... on PythonError { message }
   }
 }
@@ -62,10 +71,18 @@ class DagsterDev:
 
     def backfill(self, assets: list[str], years: list[int]) -> dict[str, Any]:
         """Launch a backfill as the UI does and wait until it is over."""
-        launched = self.launch_backfill(assets, years)
-        return until(
-            lambda: self.backfill_status(launched), lambda found: found["status"] not in ("REQUESTED", "CANCELING")
+        return self.over(self.launch_backfill(assets, years))
+
+    def over(self, backfill: str) -> dict[str, Any]:
+        """A backfill when it is over."""
+        return dict(
+            until(lambda: self.backfill_status(backfill), lambda one: one["status"] not in ("REQUESTED", "CANCELING"))
         )
+
+    def launch_failed(self, backfill: str) -> str:
+        """Launch what failed of a backfill again, as the UI does; the id of the new one."""
+        params = {"parentRunId": backfill, "strategy": "FROM_FAILURE"}
+        return str(self.ask(LAUNCH_FAILED, params=params)["reexecutePartitionBackfill"]["backfillId"])
 
     def launch_backfill(self, assets: list[str], years: list[int]) -> str:
         """Launch a backfill as the UI does; its id."""

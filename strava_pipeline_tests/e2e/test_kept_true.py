@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from strava_pipeline.core.years import years_of_runs
 from strava_pipeline.orchestrate.partitions import range_tags
 from strava_pipeline_tests.e2e.dagster_dev import DagsterDev, dagster_dev, until
-from strava_pipeline_tests.e2e.test_backfill_from_the_ui import ASSETS, reader
+from strava_pipeline_tests.e2e.test_backfill_from_the_ui import ASSETS, YEARS, reader
 from strava_pipeline_tests.rig import Rig
 
 Make = Callable[..., Rig]
@@ -41,10 +42,10 @@ def test_a_backfill_the_schedules_tick_and_a_reconciliation_keep_gold_true(make_
     rig = make_rig(activities=120, settings={"automation": True, "schedule": "* * * * *"})
     doomed = add(rig, timedelta(days=2))
     with dagster_dev(rig.settings, tmp_path / "dev.log") as dev:
-        backfill = dev.backfill(ASSETS, [2022, 2023, 2024, 2025, 2026])
-        assert [run["status"] for run in backfill["runs"]] == ["SUCCESS"] * 5, (tmp_path / "dev.log").read_text()[
-            -5000:
-        ]
+        backfill = dev.backfill(ASSETS, YEARS)
+        assert [run["status"] for run in backfill["runs"]] == ["SUCCESS"] * len(years_of_runs(YEARS)), (
+            tmp_path / "dev.log"
+        ).read_text()[-5000:]
         rig.assert_true_to_source()
 
         known = oldest_first(rig)
@@ -87,9 +88,9 @@ def test_six_years_at_once_while_two_readers_loop(make_rig: Make, tmp_path: Path
     ):
         backfill = dev.backfill(ASSETS, years)
         seen = [one(), two()]
-        assert [run["status"] for run in backfill["runs"]] == ["SUCCESS"] * 6, (tmp_path / "dev.log").read_text()[
-            -5000:
-        ]
+        assert [run["status"] for run in backfill["runs"]] == ["SUCCESS"] * len(years_of_runs(years)), (
+            tmp_path / "dev.log"
+        ).read_text()[-5000:]
         assert [found["problems"] for found in seen] == [[], []]
         rig.assert_true_to_source()
         calls = rig.calls()
@@ -115,9 +116,8 @@ def test_after_a_kill_the_same_home_comes_out_as_if_nothing_had_happened(
     make_rig: Make, tmp_path: Path, victim: str
 ) -> None:
     rig = make_rig(activities=200, latency=0.05)
-    years = [2022, 2023, 2024, 2025, 2026]
     with dagster_dev(rig.settings, tmp_path / "dev.log") as dev:
-        launched = dev.launch_backfill(ASSETS, years)
+        launched = dev.launch_backfill(ASSETS, YEARS)
         until(lambda: len(list(rig.lake.details.rglob("*.json.gz"))) > 20, bool, every=0.2)
         killed = kill(dev, victim, rig)
         assert killed, victim
@@ -125,10 +125,10 @@ def test_after_a_kill_the_same_home_comes_out_as_if_nothing_had_happened(
             until(lambda: dev.backfill_status(launched)["status"] not in ("REQUESTED", "CANCELING"), bool)
     with dagster_dev(rig.settings, tmp_path / "again.log") as dev:
         until(lambda: dev.backfill_status(launched)["status"] not in ("REQUESTED", "CANCELING"), bool)
-        backfill = dev.backfill(ASSETS, years)
-        assert [run["status"] for run in backfill["runs"]] == ["SUCCESS"] * 5, (tmp_path / "again.log").read_text()[
-            -5000:
-        ]
+        backfill = dev.backfill(ASSETS, YEARS)
+        assert [run["status"] for run in backfill["runs"]] == ["SUCCESS"] * len(years_of_runs(YEARS)), (
+            tmp_path / "again.log"
+        ).read_text()[-5000:]
         with rig.instance() as instance:
             assert [run.status.value for run in instance.get_runs() if run.status.value not in FINISHED] == []
     rig.assert_true_to_source()

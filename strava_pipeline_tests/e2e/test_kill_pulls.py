@@ -14,7 +14,7 @@ import pytest
 
 from strava_pipeline.ingest.clock import machine_clock
 from strava_pipeline.lake.gold.warehouse import reading
-from strava_pipeline.operations.merging import make_shards, merge_listed
+from strava_pipeline.operations.merging import make_shards, merge_listed, settle
 from strava_pipeline.operations.progress import LogProgress
 from strava_pipeline.operations.run_context import run_context
 from strava_pipeline.settings import Settings
@@ -52,7 +52,8 @@ class Account:
         """The activities after a merge of what is on disk."""
         progress = LogProgress(logging.getLogger("run"))
         run = run_context(self.settings, progress, clock=machine_clock(now=lambda: NOW))
-        make_shards(run, run.years.all, is_last=True)
+        make_shards(run, run.years.all)
+        settle(run)
         with reading(run.lake) as connection:
             merge_listed(run, run.years.all)
             query = (

@@ -1,11 +1,17 @@
 """Limits: waited for or stopped at, never run into, and nothing fetched before them is lost."""
 
+import logging
 from collections.abc import Callable
 from datetime import UTC, datetime
 
 import pytest
 
 from strava_pipeline.emulator.strava.application import Limits
+from strava_pipeline.operations.fetching_steps import fetch_details
+from strava_pipeline.operations.options import DetailsOptions
+from strava_pipeline.operations.progress import LogProgress
+from strava_pipeline.operations.run_context import run_context
+from strava_pipeline.operations.strava_source import StravaSource
 from strava_pipeline_tests.rig import Rig
 
 pytestmark = pytest.mark.slow
@@ -39,6 +45,36 @@ def test_a_listing_that_met_a_limit_is_merged_as_far_as_it_came_and_goes_on(make
     rig.do("flow_backfill", bronze_activities={"per_page": 10})
     assert rig.calls()["by_endpoint"]["/athlete/activities"] <= 4
     rig.assert_true_to_source()
+
+
+class Watching(LogProgress):
+    """Notes what readers see whenever the run begins to wait: activities and details."""
+
+    def __init__(self, rig: Rig) -> None:
+        super().__init__(logging.getLogger(__name__))
+        self.rig, self.seen = rig, list[tuple[int, int]]()
+
+    def waiting(self, why: str, seconds: float) -> None:
+        found = self.rig.golds({name: f"SELECT count(*) FROM {name}" for name in ("activities", "activity_details")})
+        now = (found["activities"][0][0], found["activity_details"][0][0])
+        self.seen += [now] if self.seen[-1:] != [now] else []  # one wait is shown several times
+
+
+@pytest.mark.parametrize("years", [[2024, 2025, 2026]])
+def test_what_a_run_has_is_published_while_it_waits_for_a_limit(make_rig: Make, years: list[int]) -> None:
+    rig = make_rig(activities=40, jumping=True, limits=Limits(900, 2000, 10, 900))
+    rig.do("run_all")
+    rig.do("compact", years)
+    rig.lake.snapshot.unlink()
+    watching = Watching(rig)
+    run = run_context(rig.settings, watching)
+    fetch_details(run, StravaSource(rig.settings, run), DetailsOptions(scope="all"), years)
+    activities = sum(item["start_date_local"][:4] in map(str, years) for item in rig.truth())
+    assert {seen for seen, _ in watching.seen} == {activities}
+    details = [seen for _, seen in watching.seen]
+    assert details == sorted({*details}), "more each time"
+    assert details[0] > 0
+    assert len(details) > 1
 
 
 @pytest.mark.parametrize("server", [2026, 2090], ids=["the host's clock is ahead", "the host's clock is behind"])

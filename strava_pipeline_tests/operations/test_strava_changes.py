@@ -32,6 +32,7 @@ from strava_pipeline.operations.merging import (
     match,
     merge_listed,
     merge_versions,
+    settle,
     update_quarantine,
 )
 from strava_pipeline.operations.progress import LogProgress
@@ -74,7 +75,8 @@ class Pulled:
     def merge(self, run: RunContext) -> None:
         with writing(run.lake) as connection:
             merge_files(connection, run.lake)
-        make_shards(run, YEARS, is_last=True)
+        make_shards(run, YEARS)
+        settle(run)
         with reading(run.lake):
             merge_listed(run, YEARS)
             match(run)

@@ -8,6 +8,7 @@ import pytest
 
 from strava_pipeline.core.providers import ReadPage
 from strava_pipeline.core.tables import DETAIL_TABLES, TABLES
+from strava_pipeline.core.years import YEARS_A_RUN
 from strava_pipeline.lake.bronze.listing import begin_listing
 from strava_pipeline.lake.bronze.manifests import Window
 from strava_pipeline.lake.locks import live_run, runs_with_lock_file
@@ -65,6 +66,12 @@ def test_all_but_the_profile_the_files_and_the_replay_of_trips_share_one_partiti
     alone = {"athlete", "gear", "trip_replay", "bronze_files", "file_readings", "files", *RECEIVED}
     assert {name for name, found in partitioned.items() if found is None} == alone
     assert len({found for found in partitioned.values() if found is not None}) == 1
+
+
+def test_every_asset_that_a_backfill_by_year_makes_has_the_same_policy(defs: dg.Definitions) -> None:
+    nodes = [node for node in defs.resolve_asset_graph().asset_nodes if node.is_executable]
+    policies = {(node.is_partitioned, node.backfill_policy) for node in nodes}
+    assert policies == {(True, dg.BackfillPolicy.multi_run(YEARS_A_RUN)), (False, None)}
 
 
 def test_a_year_exists_as_soon_as_somebody_is_in_it() -> None:

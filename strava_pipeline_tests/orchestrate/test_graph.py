@@ -15,6 +15,7 @@ import pytest
 from strava_pipeline.core.tables import TABLES
 from strava_pipeline.ingest.registry import PROVIDERS
 from strava_pipeline.orchestrate.build import build_defs
+from strava_pipeline.orchestrate.checks import STOPS
 from strava_pipeline.orchestrate.jobs import JOBS
 from strava_pipeline.orchestrate.schedules import DAILY_ASSETS, freshness
 from strava_pipeline.settings import Settings
@@ -40,7 +41,7 @@ def shape(defs: dg.Definitions) -> Iterator[str]:
         if spec.freshness_policy is not None:
             yield "  freshness"
         for key in sorted(key for key in graph.asset_check_keys if key.asset_key == spec.key):
-            yield f"  check {key.name}, {'blocks with ERROR' if graph.get_check_spec(key).blocking else 'warns'}"
+            yield f"  check {key.name}, {'stops the run' if graph.get_check_spec(key).metadata.get(STOPS) else 'warns'}"
     for job in sorted(defs.resolve_all_job_defs(), key=lambda job: job.name):
         if not job.name.startswith("__"):
             held = sorted(key.to_user_string() for key in job.asset_layer.selected_asset_keys)

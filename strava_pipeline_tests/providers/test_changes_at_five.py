@@ -32,7 +32,7 @@ from strava_pipeline.operations.changes.parties import comparing
 from strava_pipeline.operations.changes.proposing import states_now, update_proposals
 from strava_pipeline.operations.changes.undoing import propose_undo
 from strava_pipeline.operations.fetching_steps import fetch_gear
-from strava_pipeline.operations.merging import make_shards, match, merge_listed, merge_versions, publish_run
+from strava_pipeline.operations.merging import make_shards, match, merge_listed, merge_versions, publish_run, settle
 from strava_pipeline.operations.options import CallOptions, ListingOptions
 from strava_pipeline.operations.progress import LogProgress
 from strava_pipeline.operations.provider_source import ProviderSource, ProviderSources
@@ -82,7 +82,8 @@ class Services:
         self.merge(run)
 
     def merge(self, run: RunContext, months: Collection[str] = ()) -> None:
-        make_shards(run, YEARS, is_last=True)
+        make_shards(run, YEARS)
+        settle(run)
         with reading(run.lake) as connection:
             merge_listed(run, YEARS)
             match(run)

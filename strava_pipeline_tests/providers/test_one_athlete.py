@@ -17,7 +17,7 @@ from strava_pipeline.ingest.registry import PROVIDERS
 from strava_pipeline.lake.gold.warehouse import reading
 from strava_pipeline.operations import provider_source
 from strava_pipeline.operations.feeds import pull_activities
-from strava_pipeline.operations.merging import make_shards, match, merge_listed, merge_versions
+from strava_pipeline.operations.merging import make_shards, match, merge_listed, merge_versions, settle
 from strava_pipeline.operations.options import ListingOptions
 from strava_pipeline.operations.progress import LogProgress
 from strava_pipeline.operations.provider_source import ProviderSource
@@ -61,7 +61,8 @@ def bring(run: RunContext, settings: Settings, names: list[str]) -> None:
     pull_listing(run, StravaSource(settings, run), everything, [])
     for name in names:
         pull_activities(run, ProviderSource(name, settings, run), everything, [])
-    make_shards(run, YEARS, is_last=True)
+    make_shards(run, YEARS)
+    settle(run)
     with reading(run.lake):
         merge_listed(run, YEARS)
         match(run)

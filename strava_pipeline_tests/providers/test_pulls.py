@@ -21,14 +21,14 @@ from strava_pipeline.ingest.providers_file import ProviderChoice
 from strava_pipeline.lake.bronze.listings import listings
 from strava_pipeline.lake.gold.publish import publish
 from strava_pipeline.lake.gold.warehouse import reading
-from strava_pipeline.operations.merging_steps import merge_gold
+from strava_pipeline.operations.gold_step import merge_gold
 from strava_pipeline.operations.options import ListingOptions
 from strava_pipeline.operations.progress import Eta, LogProgress
 from strava_pipeline.operations.provider_source import ProviderSource
 from strava_pipeline.operations.pulling import pull_listing
 from strava_pipeline.operations.step_reports import Scope
 from strava_pipeline.settings import Settings
-from strava_pipeline.verbs.provider_pulls import Pulled, exit_code, run_config, wanted, years_of_runs
+from strava_pipeline.verbs.provider_pulls import Pulled, exit_code, run_config, wanted, years_pulled
 from strava_pipeline_tests.providers.subjects import GPX, ToySubject, tin, toy
 from strava_pipeline_tests.providers.toy_service import Toy
 from strava_pipeline_tests.providers.worlds import World
@@ -93,17 +93,17 @@ def test_the_exit_code_is_that_of_the_failure_else_of_the_limit(codes: list[int]
     [
         ({}, [[2022, 2023]], {"mode": "incremental", "month": None}),
         ({"month": "2023-02"}, [[2023]], {"mode": "month", "month": "2023-02"}),
-        ({"years": ["2022", "2023"]}, [[2023], [2022]], {"mode": "year", "month": None}),
+        ({"years": ["2022", "2023"]}, [[2022, 2023]], {"mode": "year", "month": None}),
         ({"everything": True}, [[2022, 2023]], {"mode": "all", "month": None}),
     ],
     ids=["what is new", "a month", "years", "everything"],
 )
-def test_what_is_listed_at_once_is_one_run_and_years_are_a_run_each(
+def test_what_is_listed_at_once_is_one_run(
     asked: dict[str, Any], years: list[list[int]], config: dict[str, Any], tmp_path: Path
 ) -> None:
     settings = Settings(_env_file=None, first_year=2022, data_dir=tmp_path / "data")
     wants = wanted(settings, **{**NOTHING, **asked})
-    found = years_of_runs(settings, "toy", ProviderChoice(auto_files=False), wants)
+    found = years_pulled(settings, "toy", ProviderChoice(auto_files=False), wants)
     assert [[year for year in run if year < 2024] for run in found] == years
     assert run_config("toy", wants, allow_shrink=False) == {"bronze_toy": config}
     assert run_config("toy", wants, allow_shrink=True) == {"bronze_toy": config, "activities": {"allow_shrink": True}}
@@ -114,10 +114,10 @@ def test_a_service_that_always_shows_everything_is_listed_once_for_several_years
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     wants = wanted(SETTINGS, **{**NOTHING, "years": ["2022", "2024"]})
-    assert years_of_runs(SETTINGS, "toy", ProviderChoice(), wants) == [[2024], [2022]]
+    assert years_pulled(SETTINGS, "toy", ProviderChoice(), wants) == [[2024], [2022]]
     always_all = replace(spec_of("toy"), capabilities=frozenset({"feed"}))
     monkeypatch.setattr("strava_pipeline.lake.bronze.listings.spec_of", lambda name: always_all)
-    assert years_of_runs(SETTINGS, "toy", ProviderChoice(), wants) == [[2022, 2023, 2024]]
+    assert years_pulled(SETTINGS, "toy", ProviderChoice(), wants) == [[2022, 2023, 2024]]
 
 
 DAY = 86_400
@@ -367,6 +367,7 @@ def test_without_its_login_a_service_is_not_asked(
         "deleted": None,
         "restored": None,
         "held_back": [],
+        "refused_years": [],
         "published": None,
         "listed": 0,
         "files": 0,

@@ -27,6 +27,7 @@ from strava_pipeline.operations.merging import (
     match,
     merge_listed,
     merge_versions,
+    settle,
     update_quarantine,
 )
 from strava_pipeline.operations.options import ListingOptions
@@ -96,7 +97,8 @@ class World:
 
     def merge(self, run: RunContext, years: Sequence[int] = YEARS, *, matched: bool = True) -> None:
         """What the steps of a run do with what it listed. Years without a shard are passed over, for there is nothing to be done."""
-        make_shards(run, years, is_last=True)
+        make_shards(run, years)
+        settle(run)
         years = [year for year in years if shard_files(run.lake, year)]
         with reading(run.lake):  # opened once for all
             merge_listed(run, years)

@@ -7,7 +7,7 @@ looks first whether anybody else is at work.
 
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import duckdb
@@ -123,12 +123,16 @@ def _beyond(column: Column) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Agreement:
-    """Two layers compared. `above`, `here`: how much each holds; `missing`: not merged yet; `only_here`: only in the lower."""
+    """Two layers compared. `above`, `here`: how much each holds; `missing`: not merged yet; `only_here`: only in the lower.
+
+    `behind`: the years that lack something.
+    """
 
     above: int
     here: int
     missing: int
     only_here: int = 0
+    behind: frozenset[int] = frozenset()
 
 
 def shards_with_bronze(lake: Lake, wanted: Sequence[int], years: YearRange) -> Agreement:
@@ -136,18 +140,29 @@ def shards_with_bronze(lake: Lake, wanted: Sequence[int], years: YearRange) -> A
     with locked(lake, LOCK):
         held = {year: holdings(lake, year) for year in wanted}
     above = missing = 0
+    behind: set[int] = set()
     for listing in provider_listings(lake):
         partitions = held.keys() & listing.manifest.years_within(years)
         if partitions:
+            lacking = {
+                year: listing.manifest.pages_for(year, years) - held[year].get(listing.name, 0) for year in partitions
+            }
             above += listing.manifest.whole_pages
-            missing += max(
-                max(listing.manifest.pages_for(year, years) - held[year].get(listing.name, 0), 0) for year in partitions
-            )
-    return Agreement(above, above - missing, missing)
+            missing += max(0, *lacking.values())
+            behind |= {year for year, pages in lacking.items() if pages > 0}
+    return Agreement(above, above - missing, missing, behind=frozenset(behind))
 
 
 def gold_with_shards(connection: Connection, lake: Lake, years: Sequence[int]) -> Agreement:
     """Distinct activities of `years`, in the shards and in gold."""
+    found = _shards_and_gold(connection, lake, years)
+    if not found.missing:
+        return found
+    behind = (year for year in years if len(years) == 1 or _shards_and_gold(connection, lake, [year]).missing)
+    return replace(found, behind=frozenset(behind))
+
+
+def _shards_and_gold(connection: Connection, lake: Lake, years: Sequence[int]) -> Agreement:
     with locked(lake, LOCK):
         shards = [path for year in years for path in shard_files(lake, year)]
         if not shards:
@@ -159,22 +174,25 @@ def gold_with_shards(connection: Connection, lake: Lake, years: Sequence[int]) -
             return Agreement(*connection.execute(sql("shards_and_gold"), values).fetchall()[0])
 
 
-def history_with_gold(connection: Connection, lake: Lake, years: Sequence[int]) -> Agreement:
+def history_with_gold(connection: Connection, years: Sequence[int]) -> Agreement:
     """Activities of `years` in gold, and in the history."""
     query = (
-        "SELECT count(*), count(*) FILTER (id NOT IN (SELECT activity_id FROM activity_history)) FROM activities_all "
-        "WHERE NOT list_contains($imported, source) AND year IN (SELECT unnest($years))"
+        "SELECT year, count(*), count(*) FILTER (id NOT IN (SELECT activity_id FROM activity_history)) FROM activities_all "
+        "WHERE NOT list_contains($imported, source) AND year IN (SELECT unnest($years)) GROUP BY year"
     )
-    above, missing = connection.execute(query, {"imported": sorted(IMPORTED), "years": list(years)}).fetchall()[0]
-    return Agreement(above, above - missing, missing)
+    found = connection.execute(query, {"imported": sorted(IMPORTED), "years": list(years)}).fetchall()
+    above, missing = (sum(row[place] for row in found) for place in (1, 2))
+    return Agreement(above, above - missing, missing, behind=frozenset(year for year, _, lacking in found if lacking))
 
 
 def details_with_bronze(connection: Connection, lake: Lake, years: Sequence[int]) -> Agreement:
     """Activities with a detail in the folders of `years`, compared with gold: missing where gold's is older."""
     gold = fetch_times_in_gold(connection)
-    on_disk = [files for year in years for files in detail_files(lake, year).values() if files.good_at is not None]
-    missing = sum(is_newer(files, gold.get(files.activity_id)) for files in on_disk)
-    return Agreement(len(on_disk), len(on_disk) - missing, missing)
+    on_disk = [
+        (year, files) for year in years for files in detail_files(lake, year).values() if files.good_at is not None
+    ]
+    lacking = [year for year, files in on_disk if is_newer(files, gold.get(files.activity_id))]
+    return Agreement(len(on_disk), len(on_disk) - len(lacking), len(lacking), behind=frozenset(lacking))
 
 
 @dataclass(frozen=True, slots=True)

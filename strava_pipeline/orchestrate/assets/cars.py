@@ -17,8 +17,7 @@ from strava_pipeline.orchestrate.checks import table_spec
 from strava_pipeline.orchestrate.jobs import PINGS, READINGS
 from strava_pipeline.orchestrate.metadata import OWNER, described, table_description
 from strava_pipeline.orchestrate.resources import Run
-from strava_pipeline.orchestrate.runs import years_of_run
-from strava_pipeline.orchestrate.steps import Result, reported, scope_of
+from strava_pipeline.orchestrate.steps import Result, chosen_years, reported, scope_of
 from strava_pipeline.settings import Settings
 
 _LIVE_RULE = {LIVE_AGREES: "what the intake made of a trip at once is what the replay makes of it"}
@@ -43,8 +42,8 @@ def car_assets(partitions: dg.PartitionsDefinition[Any], settings: Settings) -> 
         check_specs=[dg.AssetCheckSpec("all_taken", asset=PINGS, description="Every line of the inbox is in bronze.")],
     )
     def pings(context: dg.AssetExecutionContext, config: PingsConfig, run: Run) -> Iterator[Result]:
-        years = years_of_run(context.run)
-        yield from reported(context, receive_pings(run, settings, years, safety_net=config.safety_net))
+        years = chosen_years(context, run)
+        yield from reported(context, run, receive_pings(run, settings, years, safety_net=config.safety_net))
 
     @dg.asset(
         name=READINGS,
@@ -57,7 +56,7 @@ def car_assets(partitions: dg.PartitionsDefinition[Any], settings: Settings) -> 
         metadata=_fields(AnswerLine),
     )
     def car_readings(context: dg.AssetExecutionContext, run: Run) -> Iterator[Result]:
-        yield from reported(context, report_car_readings(run, years_of_run(context.run)))
+        yield from reported(context, run, report_car_readings(run, chosen_years(context, run)))
 
     @dg.multi_asset(
         specs=[
@@ -79,7 +78,7 @@ def car_assets(partitions: dg.PartitionsDefinition[Any], settings: Settings) -> 
         can_subset=True,
     )
     def car_trip_tables(context: dg.AssetExecutionContext, run: Run) -> Iterator[Result]:
-        yield from reported(context, *merge_car_trips(run, settings, scope_of(context, run)))
+        yield from reported(context, run, *merge_car_trips(run, settings, scope_of(context, run)))
 
     return [pings, car_readings, car_trip_tables]
 

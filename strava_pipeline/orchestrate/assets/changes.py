@@ -13,8 +13,7 @@ from strava_pipeline.orchestrate.config import ApplyConfig
 from strava_pipeline.orchestrate.jobs import APPLIED_CHANGES, APPLY_JOB
 from strava_pipeline.orchestrate.metadata import OWNER
 from strava_pipeline.orchestrate.resources import Providers, Run
-from strava_pipeline.orchestrate.runs import years_of_run
-from strava_pipeline.orchestrate.steps import Result, reported
+from strava_pipeline.orchestrate.steps import Result, chosen_years, reported
 from strava_pipeline.orchestrate.tags import STEP_FIRST
 from strava_pipeline.settings import Settings
 
@@ -42,12 +41,12 @@ def change_assets(partitions: dg.PartitionsDefinition[Any], settings: Settings) 
     def applied_changes(
         context: dg.AssetExecutionContext, config: ApplyConfig, run: Run, providers: Providers
     ) -> Iterator[Result]:
-        years = years_of_run(context.run)
+        years = chosen_years(context, run)
         if context.run.job_name != APPLY_JOB:
-            yield from reported(context, nothing_applied(run, settings, years))
+            yield from reported(context, run, nothing_applied(run, settings, years))
             return
         yield from reported(
-            context, apply_approved(run, settings, providers, years, ids=config.ids, everything=config.all)
+            context, run, apply_approved(run, settings, providers, years, ids=config.ids, everything=config.all)
         )
 
     return [applied_changes]

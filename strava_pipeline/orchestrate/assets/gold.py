@@ -20,14 +20,12 @@ from strava_pipeline.core.tables import (
     TABLES,
     TRACKS,
 )
+from strava_pipeline.operations.gold_step import ACTIVITIES, HISTORY, merge_gold
 from strava_pipeline.operations.insights import write_insights_of
 from strava_pipeline.operations.merging_steps import (
-    ACTIVITIES,
-    HISTORY,
     SHARDS,
     match_sources,
     merge_detail_tables,
-    merge_gold,
     publish_warehouse,
     write_activity_shards,
     write_tracks,
@@ -59,8 +57,7 @@ from strava_pipeline.orchestrate.metadata import (
     table_description,
 )
 from strava_pipeline.orchestrate.resources import Run
-from strava_pipeline.orchestrate.runs import years_of_run
-from strava_pipeline.orchestrate.steps import Result, reported, scope_of
+from strava_pipeline.orchestrate.steps import Result, chosen_years, reported, scope_of
 from strava_pipeline.orchestrate.tags import STEP_LAST
 from strava_pipeline.settings import Settings
 
@@ -106,7 +103,7 @@ def _shards(partitions: dg.PartitionsDefinition[Any], received: Sequence[str]) -
     )
     def activity_shards(context: dg.AssetExecutionContext, run: Run) -> Iterator[Result]:
         is_last = context.run.job_name in STEP_JOBS
-        yield from reported(context, write_activity_shards(run, scope_of(context, run), is_last=is_last))
+        yield from reported(context, run, write_activity_shards(run, scope_of(context, run), is_last=is_last))
 
     return activity_shards
 
@@ -143,7 +140,7 @@ def _activities(partitions: dg.PartitionsDefinition[Any]) -> dg.AssetsDefinition
         config = resolved(config, context.run.job_name, ACTIVITIES)
         scope = scope_of(context, run)
         reports = merge_gold(run, scope, force=bool(config.force), allow_shrink=config.allow_shrink)
-        yield from reported(context, *reports)
+        yield from reported(context, run, *reports)
 
     return gold
 
@@ -162,7 +159,7 @@ def _matches(partitions: dg.PartitionsDefinition[Any], settings: Settings) -> dg
         can_subset=True,
     )
     def matching(context: dg.AssetExecutionContext, config: MatchingConfig, run: Run) -> Iterator[Result]:
-        yield from reported(context, *match_sources(run, scope_of(context, run), settings, config.months))
+        yield from reported(context, run, *match_sources(run, scope_of(context, run), settings, config.months))
 
     return matching
 
@@ -193,7 +190,7 @@ def _details(partitions: dg.PartitionsDefinition[Any], received: Sequence[str]) 
         op_tags=STEP_LAST,  # after the activities and files of its run, which are no parents of it by year
     )
     def detail_tables(context: dg.AssetExecutionContext, run: Run) -> Iterator[Result]:
-        yield from reported(context, *merge_detail_tables(run, scope_of(context, run)))
+        yield from reported(context, run, *merge_detail_tables(run, scope_of(context, run)))
 
     return detail_tables
 
@@ -234,7 +231,7 @@ def _tracks(partitions: dg.PartitionsDefinition[Any], received: Sequence[str]) -
         metadata=described(TRACKS.name),
     )
     def tracks(context: dg.AssetExecutionContext, run: Run) -> Iterator[Result]:
-        yield from reported(context, write_tracks(run, years_of_run(context.run)))
+        yield from reported(context, run, write_tracks(run, chosen_years(context, run)))
 
     return tracks
 
@@ -265,7 +262,7 @@ def _published(partitions: dg.PartitionsDefinition[Any]) -> dg.AssetsDefinition:
         ],
     )
     def published_warehouse(context: dg.AssetExecutionContext, run: Run) -> Iterator[Result]:
-        yield from reported(context, publish_warehouse(run))
+        yield from reported(context, run, publish_warehouse(run))
 
     return published_warehouse
 
@@ -294,12 +291,15 @@ def insight_assets(partitions: dg.PartitionsDefinition[Any], zone: str, sports: 
                     "goals_usable": "goals.toml can be followed, if there is one",
                     "sports_known": "every sport has a group; one without counts as other",
                 },
-                blocking=False,  # nothing stands below, and the next run makes the files again
+                stops=False,  # nothing is below, and the next run makes the files again
             )
         ],
     )
     def insights(context: dg.AssetExecutionContext, run: Run, snapshot: DuckDBResource) -> Iterator[Result]:
-        years = years_of_run(context.run)
-        yield from reported(context, write_insights_of(run, snapshot.get_connection, years, zone, sports))
+        years = chosen_years(context, run)
+        report = write_insights_of(run, snapshot.get_connection, years, zone, sports)
+        yield from reported(
+            context, run, report, stops=False
+        )  # nothing is below, and the next run makes the files again
 
     return [insights]

@@ -56,7 +56,7 @@ def import_assets(limits: ImportLimits) -> list[dg.AssetsDefinition]:
     )
     def bronze_files(context: dg.AssetExecutionContext, config: ImportConfig, run: Run) -> Iterator[Result]:
         paths = [Path(path) for path in config.paths]
-        yield from reported(context, land_files(run, paths, limits, also_undone=config.also_undone))
+        yield from reported(context, run, land_files(run, paths, limits, also_undone=config.also_undone))
 
     @dg.asset(
         name=FILE_READINGS,
@@ -69,7 +69,7 @@ def import_assets(limits: ImportLimits) -> list[dg.AssetsDefinition]:
         op_tags=STEP_FIRST,
     )
     def file_readings(context: dg.AssetExecutionContext, run: Run) -> Iterator[Result]:
-        yield from reported(context, read_imports(run, limits))
+        yield from reported(context, run, read_imports(run, limits))
 
     @dg.asset(
         name=FILES.name,
@@ -83,7 +83,7 @@ def import_assets(limits: ImportLimits) -> list[dg.AssetsDefinition]:
         op_tags=STEP_FIRST,
     )
     def files(context: dg.AssetExecutionContext, run: Run) -> Iterator[Result]:
-        yield from reported(context, list_files(run))
+        yield from reported(context, run, list_files(run))
 
     return [bronze_files, file_readings, files]
 

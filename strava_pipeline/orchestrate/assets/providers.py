@@ -18,8 +18,7 @@ from strava_pipeline.orchestrate.config import ProviderListingConfig
 from strava_pipeline.orchestrate.jobs import gives_files, provider_files, provider_listing
 from strava_pipeline.orchestrate.metadata import OWNER
 from strava_pipeline.orchestrate.resources import Providers, Run
-from strava_pipeline.orchestrate.runs import years_of_run
-from strava_pipeline.orchestrate.steps import Result, reported
+from strava_pipeline.orchestrate.steps import Result, chosen_years, reported
 from strava_pipeline.orchestrate.tags import STEP_FIRST
 
 
@@ -56,13 +55,13 @@ def _listing(partitions: dg.PartitionsDefinition[Any], provider: str) -> dg.Asse
     def listing(
         context: dg.AssetExecutionContext, config: ProviderListingConfig, run: Run, providers: Providers
     ) -> Iterator[Result]:
-        years = years_of_run(context.run)
+        years = chosen_years(context, run)
         source = providers.source(provider)
         if config.mode == "events":
             report = follow_provider_events(run, source, asset=asset)
         else:
             report = list_provider_activities(run, source, config.options(context.run), years, asset=asset)
-        yield from reported(context, report)
+        yield from reported(context, run, report)
 
     return listing
 
@@ -88,7 +87,7 @@ def _files(
         ],
     )
     def files(context: dg.AssetExecutionContext, run: Run, providers: Providers) -> Iterator[Result]:
-        years, source = years_of_run(context.run), providers.source(provider)
-        yield from reported(context, bring_provider_files(run, source, years, choice.auto_files, limits))
+        years, source = chosen_years(context, run), providers.source(provider)
+        yield from reported(context, run, bring_provider_files(run, source, years, choice.auto_files, limits))
 
     return files

@@ -31,8 +31,7 @@ from strava_pipeline.orchestrate.config import (
 from strava_pipeline.orchestrate.jobs import DETAILS, EVENTS, JOBS, LISTING, STREAMS, resolved
 from strava_pipeline.orchestrate.metadata import OWNER, described, described_source
 from strava_pipeline.orchestrate.resources import Run, Strava
-from strava_pipeline.orchestrate.runs import years_of_run
-from strava_pipeline.orchestrate.steps import Result, reported
+from strava_pipeline.orchestrate.steps import Result, chosen_years, reported
 from strava_pipeline.orchestrate.tags import STEP_FIRST
 
 MAKES_CALLS = {"strava_pipeline/calls": "yes"}  # tag of the assets that spend Strava's limits
@@ -65,7 +64,7 @@ def _listing(partitions: dg.PartitionsDefinition[Any]) -> dg.AssetsDefinition:
         options = resolved(config, context.run.job_name, LISTING)
         options = options.model_copy(update={"month": options.month or month_asked(context.run)})
         details = _details_of(context.run)
-        yield from reported(context, list_activities(run, strava, options, years_of_run(context.run), details))
+        yield from reported(context, run, list_activities(run, strava, options, chosen_years(context, run), details))
 
     return bronze_activities
 
@@ -100,7 +99,7 @@ def _details(partitions: dg.PartitionsDefinition[Any]) -> dg.AssetsDefinition:
         context: dg.AssetExecutionContext, config: DetailsConfig, run: Run, strava: Strava
     ) -> Iterator[Result]:
         options = resolved(config, context.run.job_name, DETAILS)
-        yield from reported(context, fetch_details(run, strava, options, years_of_run(context.run)))
+        yield from reported(context, run, fetch_details(run, strava, options, chosen_years(context, run)))
 
     return bronze_activity_details
 
@@ -125,7 +124,7 @@ def _streams(partitions: dg.PartitionsDefinition[Any]) -> dg.AssetsDefinition:
     def bronze_activity_streams(
         context: dg.AssetExecutionContext, config: StreamsConfig, run: Run, strava: Strava
     ) -> Iterator[Result]:
-        yield from reported(context, fetch_streams(run, strava, config, years_of_run(context.run)))
+        yield from reported(context, run, fetch_streams(run, strava, config, chosen_years(context, run)))
 
     return bronze_activity_streams
 
@@ -154,8 +153,8 @@ def _events(partitions: dg.PartitionsDefinition[Any]) -> dg.AssetsDefinition:
     def webhook_events(
         context: dg.AssetExecutionContext, config: EventsConfig, run: Run, strava: Strava
     ) -> Iterator[Result]:
-        report = follow_events(run, strava, config, years_of_run(context.run))
-        yield from reported(context, report, check=EVENTS_SETTLED)
+        report = follow_events(run, strava, config, chosen_years(context, run))
+        yield from reported(context, run, report, check=EVENTS_SETTLED)
 
     return webhook_events
 
@@ -176,7 +175,7 @@ def _profile() -> list[dg.AssetsDefinition]:
         check_specs=[table_spec("athlete", "athlete")],
     )
     def athlete(context: dg.AssetExecutionContext, config: CallLimits, run: Run, strava: Strava) -> Iterator[Result]:
-        yield from reported(context, fetch_athlete(run, strava, config))
+        yield from reported(context, run, fetch_athlete(run, strava, config))
 
     @dg.asset(
         deps=["activities"],
@@ -189,6 +188,6 @@ def _profile() -> list[dg.AssetsDefinition]:
         check_specs=[table_spec("gear", "gear")],
     )
     def gear(context: dg.AssetExecutionContext, config: GearConfig, run: Run, strava: Strava) -> Iterator[Result]:
-        yield from reported(context, fetch_gear(run, strava, config, new_gear_only=config.new_gear_only))
+        yield from reported(context, run, fetch_gear(run, strava, config, new_gear_only=config.new_gear_only))
 
     return [athlete, gear]

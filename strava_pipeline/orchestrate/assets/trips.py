@@ -14,8 +14,7 @@ from strava_pipeline.operations.trips import NO_SOURCE
 from strava_pipeline.orchestrate.checks import table_spec
 from strava_pipeline.orchestrate.metadata import OWNER, described, table_description
 from strava_pipeline.orchestrate.resources import Run
-from strava_pipeline.orchestrate.runs import years_of_run
-from strava_pipeline.orchestrate.steps import Result, reported
+from strava_pipeline.orchestrate.steps import Result, chosen_years, reported
 from strava_pipeline.settings import Settings
 
 _NOT_SHRUNK = {"not_shrunk": "the source lacks no more trips than people delete"}
@@ -48,8 +47,8 @@ def trip_assets(partitions: dg.PartitionsDefinition[Any], settings: Settings) ->
         ],
     )
     def trip_index(context: dg.AssetExecutionContext, config: TripsConfig, run: Run) -> Iterator[Result]:
-        years = years_of_run(context.run)
-        yield from reported(context, index_trips(run, settings, years, allow_shrink=config.allow_shrink))
+        years = chosen_years(context, run)
+        yield from reported(context, run, index_trips(run, settings, years, allow_shrink=config.allow_shrink))
 
     @dg.asset(
         partitions_def=partitions,
@@ -69,8 +68,8 @@ def trip_assets(partitions: dg.PartitionsDefinition[Any], settings: Settings) ->
         ],
     )
     def trip_diagnostics(context: dg.AssetExecutionContext, config: TripsConfig, run: Run) -> Iterator[Result]:
-        years = years_of_run(context.run)
-        yield from reported(context, judge_trips(run, settings, years, allow_shrink=config.allow_shrink))
+        years = chosen_years(context, run)
+        yield from reported(context, run, judge_trips(run, settings, years, allow_shrink=config.allow_shrink))
 
     @dg.asset(
         deps=[trip_diagnostics],
@@ -84,6 +83,6 @@ def trip_assets(partitions: dg.PartitionsDefinition[Any], settings: Settings) ->
     def trip_replay(context: dg.AssetExecutionContext, run: Run) -> Iterator[Result]:
         if not settings.trips_source:
             context.log.info(NO_SOURCE)
-        yield from reported(context, replay_all_trips(run, settings))
+        yield from reported(context, run, replay_all_trips(run, settings))
 
     return [trip_index, trip_diagnostics, trip_replay]

@@ -39,6 +39,7 @@ from strava_pipeline.orchestrate.runs import (
     assets_of,
     config_of,
     fail_dead_runs,
+    is_done,
     is_ours,
     job_of,
     waiting_runs,
@@ -237,7 +238,7 @@ def _may_go_on(run: dg.DagsterRun, provider: str) -> bool:
     """
     if run.job_name == provider_events_job(provider).name:
         return False
-    return run.status is dg.DagsterRunStatus.SUCCESS or run.job_name != provider
+    return is_done(run) or run.job_name != provider
 
 
 _PULLS = 50  # runs of the job to look through for later pulls: those of a backfill may stand before them

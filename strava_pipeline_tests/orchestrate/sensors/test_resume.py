@@ -12,14 +12,14 @@ from strava_pipeline.emulator.strava.application import Limits
 from strava_pipeline.orchestrate.jobs import DETAILS, ENRICH, JOBS, LISTING, STREAMS
 from strava_pipeline.orchestrate.partitions import range_tags
 from strava_pipeline.orchestrate.runs import RESUMABLE
-from strava_pipeline.orchestrate.tags import DATA_DIR, LIMIT, RESUMES
+from strava_pipeline.orchestrate.tags import DATA_DIR, HELD_BACK, LIMIT, RESUMES
 from strava_pipeline_tests.orchestrate.sensors.ticks import Watch, watched
 from strava_pipeline_tests.rig import Rig, definitions
 
 pytestmark = pytest.mark.slow
 
 Make = Callable[..., Rig]
-SUCCESS, AT_WORK = DagsterRunStatus.SUCCESS, DagsterRunStatus.STARTED
+SUCCESS, AT_WORK, FAILED = DagsterRunStatus.SUCCESS, DagsterRunStatus.STARTED, DagsterRunStatus.FAILURE
 STOPPED = {LIMIT: "day"}
 
 
@@ -143,6 +143,13 @@ CAPPED = {"ops": {DETAILS: {"config": {"max_calls": 5}}}}
         ("flow", {"tags": STOPPED}, True),
         ("run_all", {"tags": {LIMIT: "15min"}}, True),
         ("streams", {"tags": STOPPED}, True),
+        (
+            "backfill",
+            {"status": FAILED, "tags": {**STOPPED, HELD_BACK: "2024"}},
+            True,
+        ),  # the other years are still to do
+        ("backfill", {"status": FAILED, "tags": {**STOPPED, HELD_BACK: ""}}, False),
+        ("backfill", {"status": FAILED, "tags": STOPPED}, False),
         ("backfill", {}, False),  # it came to its end, or a cap's
         ("backfill", {"tags": STOPPED, "run_config": CAPPED}, False),
         ("enrich", {"tags": STOPPED}, False),  # asked for once by a person
@@ -153,7 +160,7 @@ CAPPED = {"ops": {DETAILS: {"config": {"max_calls": 5}}}}
 def test_only_what_one_of_stravas_limits_stopped_goes_on(
     watch: Watch, job: str, made: dict[str, Any], goes_on: bool
 ) -> None:
-    watch.note(job, SUCCESS, **made)
+    watch.note(job, **{"status": SUCCESS, **made})
     asked, why = watch.tick("resume")
     assert (asked is not None) is goes_on, why
 

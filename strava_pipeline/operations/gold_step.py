@@ -1,0 +1,159 @@
+"""The step of gold: shards into activities and their history, without the years that a check then refuses.
+
+Its other steps are merging_steps.py's; how tables are merged is merging.py's and the lake's.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+from strava_pipeline.core.providers import spec_of
+from strava_pipeline.core.sources import STRAVA
+from strava_pipeline.lake.gold.deletions import Shrink, absence
+from strava_pipeline.lake.gold.merge import merge_history
+from strava_pipeline.lake.gold.quality import gold_with_shards, history_with_gold, rows_by_year
+from strava_pipeline.lake.gold.warehouse import Connection, reading
+from strava_pipeline.operations.held_years import WrongYearsError, hold_back, merge_right_years, refused_years
+from strava_pipeline.operations.merging import merge_listed_within
+from strava_pipeline.operations.run_context import RunContext
+from strava_pipeline.operations.step_reports import (
+    Scope,
+    StepReport,
+    check_agreement,
+    check_tables,
+    if_any,
+    nothing_there,
+    table_report,
+    timed,
+)
+from strava_pipeline.operations.table_rules import Finding
+
+ACTIVITIES, HISTORY = "activities", "activity_history"
+_TABLES = {ACTIVITIES: "activities_all", HISTORY: HISTORY}
+
+
+@dataclass(slots=True)
+class _Merge:
+    """One try to merge the scope's assets, and what the tries found of their agreement with the layers above."""
+
+    run: RunContext
+    scope: Scope
+    force: bool
+    allow_shrink: bool
+    reported: dict[str, dict[str, Any]] = field(default_factory=dict)
+    held: list[Shrink] | None = None  # what the merge did not mark as deleted; None: it was not made in this step
+    agreements: dict[str, Finding] = field(default_factory=dict)
+
+    def merge(self, connection: Connection, years: Sequence[int]) -> None:
+        if ACTIVITIES in self.scope.assets:
+            with timed() as seconds:
+                report, absence = merge_listed_within(
+                    connection, self.run, years, force=self.force, allow_shrink=self.allow_shrink
+                )
+            self.held = absence.held
+            self._refuse(self.compare(connection, years, ACTIVITIES))
+            self.reported[ACTIVITIES] = {
+                "inserted": report.inserted,
+                "updated": report.updated,
+                "deleted": absence.deleted,
+                "restored": absence.restored,
+                **_not_marked(absence.held),
+                "seconds": seconds.value,
+            }
+        if HISTORY in self.scope.assets:
+            with timed() as seconds:
+                merge_history(connection, self.run.lake, years)
+            self._refuse(self.compare(connection, years, HISTORY))
+            self.reported[HISTORY] = {"seconds": seconds.value}
+
+    def compare(self, connection: Connection, years: Sequence[int], asset: str) -> Iterable[int]:
+        """The years in which `asset` lacks what the layer above holds. What the first try finds wrong is what is reported."""
+        if asset not in self.scope.checks:
+            return ()
+        if asset == ACTIVITIES:
+            rule, names = "holds_shards", ("in_shards", "in_gold")
+            compare = partial(gold_with_shards, connection, self.run.lake, years)
+        else:
+            rule, names = "holds_gold", ("in_gold", "in_history")
+            compare = partial(history_with_gold, connection, years)
+        finding = check_agreement(self.run, self.scope, years, rule, names, compare)
+        if asset not in self.agreements or self.agreements[asset].holds:
+            self.agreements[asset] = finding
+        return refused_years(asset, [finding])
+
+    @staticmethod
+    def _refuse(years: Iterable[int]) -> None:
+        if wrong := {*years}:
+            raise WrongYearsError(wrong)
+
+
+def merge_gold(run: RunContext, scope: Scope, *, force: bool, allow_shrink: bool) -> list[StepReport]:
+    """Merge shards into `activities_all`, then its versions into `activity_history`.
+
+    A year that then lacks what the layer above holds stays as it was, and the others are merged.
+
+    Args:
+        force: write every row again, changed or not.
+        allow_shrink: a person means what this run's own listing lacks, however much of a year that is.
+    """
+    step = _Merge(run, scope, force, allow_shrink)
+    with reading(run.lake) as connection:
+        if scope.assets:
+            merge_right_years(run, scope.years, step.merge)
+        for asset in {*scope.checks} - step.agreements.keys():  # of what this step did not make
+            step.compare(connection, scope.years, asset)
+        rows = {asset: rows_by_year(connection, _TABLES[asset]) for asset in step.reported}
+        more = {asset: [finding] for asset, finding in step.agreements.items()}
+        if ACTIVITIES in scope.checks:
+            held = step.held
+            if held is None:
+                held = absence(connection, run.lake, scope.years, run.years).held
+            more[ACTIVITIES].append(_not_shrunk(held))
+        found = check_tables(run, connection, more, more)
+    left_out = {asset: hold_back(run, asset, found.get(asset, ())) for asset in step.reported}
+    years = [year for year in scope.years if not any(year in held for held in left_out.values())]
+    if ACTIVITIES in step.reported:
+        count = sum(rows[ACTIVITIES].get(year, 0) for year in scope.years)
+        step.reported[ACTIVITIES] |= {"rows": count, **nothing_there(scope.years, rows[ACTIVITIES])}
+    return [
+        table_report(asset, step.reported.get(asset), rows.get(asset, {}), years, found.get(asset))
+        for asset in (ACTIVITIES, HISTORY)
+    ]
+
+
+def _not_marked(held: Sequence[Shrink]) -> dict[str, Any]:
+    """How many activities listings lack that were not marked as deleted, and of which year how many."""
+    by_year: dict[str, list[str]] = {}
+    for shrink in held:
+        of_source = "" if shrink.source == STRAVA else f" ({spec_of(shrink.source).title})"
+        by_year.setdefault(str(shrink.year), []).append(f"{shrink.missing} of {shrink.present}{of_source}")
+    return {
+        "deletions_not_marked": sum(shrink.missing for shrink in held),
+        **if_any(
+            deletions_not_marked_by_year={year: ", ".join(counts) for year, counts in by_year.items()},
+            deletions_not_marked_advice=_how_to_mark(held),
+        ),
+    }
+
+
+def _how_to_mark(held: Sequence[Shrink]) -> str:
+    """What a person can do, for each source whose listing lacks too much; empty where none does."""
+    found = []
+    for source in dict.fromkeys(shrink.source for shrink in held):
+        years = " ".join(dict.fromkeys(str(shrink.year) for shrink in held if shrink.source == source))
+        command = "reconcile" if source == STRAVA else f"providers pull {source}"
+        look = f"Look at {spec_of(source).title}; if that is meant:"
+        found.append(f"{look} strava-pipeline {command} --years {years} --allow-shrink")
+    return "\n".join(found)
+
+
+def _not_shrunk(shrinks: Sequence[Shrink]) -> Finding:
+    years = " ".join(dict.fromkeys(str(shrink.year) for shrink in shrinks))
+    return Finding(
+        "not_shrunk",
+        not shrinks,
+        _not_marked(shrinks),
+        f"Nothing was marked as deleted in {years}: the listing lacks too much to be believed. {_how_to_mark(shrinks)}",
+        refuses=False,
+    )
