@@ -1,5 +1,6 @@
 """What Dagster's records show of a step's report."""
 
+import logging
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
@@ -8,10 +9,14 @@ import dagster as dg
 import pytest
 
 from strava_pipeline.core.errors import BudgetExhaustedError, Ceiling
+from strava_pipeline.operations.progress import LogProgress
+from strava_pipeline.operations.run_context import run_context
 from strava_pipeline.operations.step_reports import ROWS, Markdown, StepReport
 from strava_pipeline.operations.table_rules import Finding
 from strava_pipeline.orchestrate.steps import Result, reported
+from strava_pipeline.settings import Settings
 
+RUN = run_context(Settings.load(_env_file=None), LogProgress(logging.getLogger("run")))
 PARTITIONS = dg.StaticPartitionsDefinition(["2025", "2026"])
 AT = datetime(2026, 3, 10, 12, 0, tzinfo=UTC)
 WRONG = Finding("rides_kept", False, {"lost": 2}, "Two rides are lost.")
@@ -27,7 +32,7 @@ def executed(*reports: StepReport, instance: dg.DagsterInstance | None = None) -
         can_subset=True,
     )
     def step(context: dg.AssetExecutionContext) -> Iterator[Result]:
-        yield from reported(context, *reports)
+        yield from reported(context, RUN, *reports)
 
     return dg.materialize([step], partition_key="2026", instance=instance, raise_on_error=False)
 

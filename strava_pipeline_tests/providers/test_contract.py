@@ -468,7 +468,7 @@ def test_the_calls_of_a_provider_can_be_planned_after_its_first_listing(world: W
     world.pull()
     settings = world.settings.model_copy(update={"per_page": 2})
     plan = plan_providers(world.run(), settings, [2024, 2025])[world.subject.name]
-    calls = 1 + (3 if spec_of(world.subject.name).paged else 1)
+    calls = 3 if spec_of(world.subject.name).paged else 1
     calls = (calls if is_by_start(world.subject.name) else 3) if world.by_calls else 0
     assert (plan.listing_calls, plan.is_known) == (calls, True)
 

@@ -1,5 +1,6 @@
 """The sensor that goes on with what a provider's limit stopped: when, for which years, and with which steps."""
 
+import logging
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -12,6 +13,8 @@ from dagster import DagsterRunStatus
 from strava_pipeline.core.errors import LimitReachedError
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.providers import Outcome, keep_outcome
+from strava_pipeline.operations.progress import LogProgress
+from strava_pipeline.operations.run_context import run_context
 from strava_pipeline.operations.step_reports import StepReport
 from strava_pipeline.orchestrate.build import build_defs
 from strava_pipeline.orchestrate.jobs import SOURCES_JOB, provider_job
@@ -173,11 +176,13 @@ def test_another_data_folder_s_run_and_one_that_failed_are_left_alone(watched: W
     assert watched.tick() == "Nothing waits for a limit of Toy."
 
 
-def test_a_run_is_marked_with_the_first_asset_that_a_limit_stopped() -> None:
+def test_a_run_is_marked_with_the_first_asset_that_a_limit_stopped(watched: Watched) -> None:
+    at_work = run_context(watched.settings, LogProgress(logging.getLogger("run")))
+
     def step(name: str, *deps: str) -> dg.AssetsDefinition:
         @dg.asset(name=name, deps=deps)
         def stopped(context: dg.AssetExecutionContext) -> Iterator[Any]:
-            yield from reported(context, StepReport(name, {}, stopped=LimitReachedError("Toy", ENDS)))
+            yield from reported(context, at_work, StepReport(name, {}, stopped=LimitReachedError("Toy", ENDS)))
 
         return stopped
 

@@ -38,7 +38,7 @@ def instance(tmp_path: Path) -> Iterator[dg.DagsterInstance]:
 
 
 def created(instance: dg.DagsterInstance, status: DagsterRunStatus | None = None) -> dg.DagsterRun:
-    run = run_job._create(JOB, instance, run_id=str(uuid4()), config={}, year="2026", tags={})
+    run = run_job._create(JOB, instance, run_id=str(uuid4()), config={}, years=[2026])
     if status is DagsterRunStatus.STARTED:
         started = dg.DagsterEvent(dg.DagsterEventType.RUN_START.value, job_name=run.job_name, message="")
         instance.report_dagster_event(started, run_id=run.run_id)
@@ -61,13 +61,13 @@ def test_a_command_s_run_has_the_origin_of_the_workspace(path: str) -> None:
 
 def test_a_command_s_run_makes_its_year_and_says_who_asked_for_it(instance: dg.DagsterInstance) -> None:
     run_id = str(uuid4())
-    run = run_job._create(JOB, instance, run_id=run_id, config={}, year="2026", tags={"more": "yes"})
+    run = run_job._create(JOB, instance, run_id=run_id, config={}, years=[2026])
     execute_run(InMemoryJob(JOB), run, instance)
     run = known(instance, run_id)
     assert run.status is DagsterRunStatus.SUCCESS
     assert instance.get_materialized_partitions(dg.AssetKey("rides")) == {"2026"}
     assert run.remote_job_origin is not None
-    assert (run.tags["by"], run.tags["more"], started_by(run)) == ("the command line", "yes", "the command line")
+    assert (run.tags["by"], started_by(run)) == ("the command line", "the command line")
     again = run.with_tags({**run.tags, "dagster/parent_run_id": run_id})
     assert started_by(again._replace(parent_run_id=run_id)) == "Dagster's UI"
 
