@@ -9,9 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-YEARS_A_RUN = (
-    5  # of a backfill: fewer starts and listings than a run a year, and not all years only at the end (docs/adr/0082)
-)
+YEARS_A_RUN = 5  # of a backfill, at most; docs/adr/0003
 _MARGIN = timedelta(days=1)  # zones reach from -12 to +14 hours
 
 
