@@ -17,6 +17,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, redirect_stdout, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -40,12 +41,13 @@ LAST_YEAR = 2026
 PATIENCE = 1800  # seconds to wait for anything
 SUBREAPER = 36  # PR_SET_CHILD_SUBREAPER of <linux/prctl.h>: orphans below this process become its children, and count
 T = TypeVar("T")
-AIMS = {"span_s": 30.0, "total_s": 75.0, "failed_runs": 0.0, "cpu_s": 50.0, "wrong_rows": 0.0}
+AIMS = {"readable_s": 15.0, "span_s": 30.0, "total_s": 75.0, "failed_runs": 0.0, "cpu_s": 30.0, "wrong_rows": 0.0}
 TITLES = {
     "runs": "runs",
     "failed_runs": "failed runs",
     "until_first_run_s": "launch → first run created",
     "creating_s": "first → last run created",
+    "readable_s": "first run's start → first years readable",
     "span_s": "first run created → last one's end",
     "run_s": "a run, start → end (mean)",
     "total_s": "launch → end of the backfill",
@@ -91,6 +93,7 @@ class Backfill:
     failed_runs: int
     until_first_run_s: float
     creating_s: float
+    readable_s: float
     span_s: float
     run_s: float
     total_s: float
@@ -152,8 +155,9 @@ def measure(years: int, activities: int, *, default_launcher: bool) -> Backfill:
             settings.dagster_home.mkdir(parents=True)
             (settings.dagster_home / "dagster.yaml").write_text(text)
         before = _cpu_of_children()
-        with _dagster(settings, folder / "dev.log") as (ui, process):
+        with _dagster(settings, folder / "dev.log") as (ui, process), ThreadPoolExecutor(1) as watcher:
             started = _cpu_of(process.pid)
+            published = watcher.submit(_published_at, Lake(settings.data_dir).snapshot)
             found = _backfill(ui, [str(year) for year in range(first, LAST_YEAR + 1)])
             parts = {name: _cpu_of_parts(process.pid, words) for name, words in PARTS.items()}
             at_end = _cpu_of(process.pid)
@@ -166,6 +170,7 @@ def measure(years: int, activities: int, *, default_launcher: bool) -> Backfill:
             failed_runs=sum(run["status"] != "SUCCESS" for run in runs) + (found["status"] != "COMPLETED_SUCCESS"),
             until_first_run_s=min(created) - found["timestamp"],
             creating_s=max(created) - min(created),
+            readable_s=published.result() - min(run["startTime"] for run in runs),
             span_s=max(ends) - min(created),
             run_s=sum(run["endTime"] - run["startTime"] for run in runs) / len(runs),
             total_s=found["endTimestamp"] - found["timestamp"],
@@ -190,6 +195,11 @@ def _backfill(ui: str, years: list[str]) -> dict[str, Any]:
     found = _until(look, every=3)  # frequent questions would slow the backfill down
     assert found is not None
     return found
+
+
+def _published_at(snapshot: Path) -> float:
+    """The time at which it was there for the first time."""
+    return _until(lambda: time.time() if snapshot.exists() else None, every=0.2) or 0.0
 
 
 def _ask(ui: str, query: str, **variables: object) -> dict[str, Any]:

@@ -38,7 +38,7 @@ def chosen_years(context: dg.AssetExecutionContext, run: RunContext) -> list[int
     years = years_of_run(context.run)
     held = held_years(run, but={key.to_user_string() for key in context.selected_asset_keys})
     left = [year for year in years if year not in held]
-    if not left:
+    if years and not left:
         raise YearsHeldBackError(held, others=False)
     return left
 
@@ -47,7 +47,7 @@ def scope_of(context: dg.AssetExecutionContext, run: RunContext) -> Scope:
     """What Dagster asks of a step of tables, which can be subsetted: some of its assets, some of their checks."""
     assets = {key.to_user_string() for key in context.selected_asset_keys}
     return Scope(
-        years=chosen_years(context, run) if assets else years_of_run(context.run) or run.years.all,
+        years=(chosen_years(context, run) if assets else years_of_run(context.run)) or run.years.all,
         assets=assets,
         checks={key.asset_key.to_user_string() for key in context.selected_asset_check_keys if key.name == VALID},
         run_id=context.run.run_id,
