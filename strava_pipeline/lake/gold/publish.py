@@ -1,17 +1,16 @@
 """Publishing: the working warehouse becomes the snapshot that readers open, with the user's own views in it.
 
-Checkpoint, copy, views, fsync, rename, all under the writer's lock, with what goals.toml says; a failed publish leaves the old
-snapshot. Readers that have the old one open keep it, consistent, until they open it again. The user's views are `views/*.sql`
-beside the data folder. Each
-file is used whole or left out with a reason; it may not touch the catalogue's tables and views, or any file. What a file did
-is found by comparing the objects before and after, not by reading its SQL. The working warehouse never holds these views.
+Checkpoint, copy (a clone, where the file system can), views, fsync, rename, all under the writer's lock, with what goals.toml
+says; a failed publish leaves the old snapshot. Readers that have the old one open keep it, consistent, until they open it again.
+The user's views are `views/*.sql` beside the data folder. Each file is used whole or left out with a reason; it may not touch the
+catalogue's tables and views, or any file. What a file did is found by comparing the objects before and after, not by reading its
+SQL. The working warehouse never holds these views.
 """
 
 import hashlib
 import json
 import os
 import re
-import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -23,7 +22,7 @@ from typing import TypeVar
 import duckdb
 
 from strava_pipeline.core.errors import NothingPublishedError, PipelineError, UnusableSnapshotError
-from strava_pipeline.lake.files import sync_folder
+from strava_pipeline.lake.files import copy_file, sync_folder
 from strava_pipeline.lake.gold.sessions import INTERRUPTIBLE, first_line, interruptible, is_of_a_file
 from strava_pipeline.lake.gold.warehouse import (
     REBUILDING,
@@ -161,7 +160,7 @@ def _replace_snapshot(lake: Lake, views: Sequence[ViewFile]) -> None:
     for left in (temporary, log):  # read-only already if a process was killed below
         left.unlink(missing_ok=True)
     try:
-        shutil.copyfile(lake.working, temporary)
+        copy_file(lake.working, temporary)
         if views:
             apply_views(views, temporary)
         with temporary.open("rb") as file:
