@@ -152,8 +152,8 @@ def _prepare(settings: "Settings") -> None:
         note_first_event(instance)
     if missing := missing_configuration(settings.dagster_home):
         echo(
-            f"{settings.dagster_home / CONFIG} does not say {', '.join(missing)}, which this version counts on; "
-            "Dagster's defaults hold. `strava-pipeline doctor` shows the lines to add.",
+            f"{settings.dagster_home / CONFIG} does not say {', '.join(missing)} as this version counts on it. "
+            "`strava-pipeline doctor` shows the lines to write.",
             err=True,
         )
 
