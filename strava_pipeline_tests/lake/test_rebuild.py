@@ -387,7 +387,7 @@ def test_a_file_that_a_rebuild_of_another_version_left_is_no_hindrance(published
     for content in (b"", b"garbage" * 1000):
         published.remade.working.write_bytes(content)
         assert ensure(published)
-    assert everything(published) == before
+        assert everything(published) == before
     connect(published.remade.working).execute("UPDATE lake_meta SET value = 'older' WHERE key = 'catalogue'").close()
     assert ensure(published)
     assert everything(published) == before
