@@ -1,5 +1,5 @@
 #!/bin/sh
-# Builds the image `strava-pipeline` of this checkout. `make image` calls it.
+# Builds the image `strava-pipeline` of this checkout, labelled with its version. `make image` calls it.
 #   sh deploy/build_image.sh ENGINE BASE [OPTIONS OF THE ENGINE'S BUILD]
 # ENGINE: docker, podman or buildah; empty: the first of them that works here. BASE: empty for the Containerfile's own.
 set -eu
@@ -21,6 +21,7 @@ if [ -z "$engine" ]; then
   exit 2
 fi
 
+version=$(sed -n 's/^version = "\(.*\)"$/\1/p' pyproject.toml)
 build=build
 [ "$engine" != buildah ] || build=bud
-exec "$engine" "$build" ${base:+--build-arg "BASE=$base"} --file Containerfile --tag "${IMAGE:-strava-pipeline}" "$@" .
+exec "$engine" "$build" ${base:+--build-arg "BASE=$base"} --build-arg "VERSION=$version" --file Containerfile --tag "${IMAGE:-strava-pipeline}" "$@" .

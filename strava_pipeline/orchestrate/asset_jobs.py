@@ -7,7 +7,8 @@ providers.toml and makes no asset, so it reports none; the work is operations/ch
 Jobs in Dagster: https://docs.dagster.io/guides/build/jobs/asset-jobs
 """
 
-from functools import cache
+from functools import cache, reduce
+from operator import or_
 
 import dagster as dg
 
@@ -15,7 +16,7 @@ from strava_pipeline.operations.changing_settings import change_settings
 from strava_pipeline.operations.rebuilding import rebuild_all
 from strava_pipeline.orchestrate.config import SettingsConfig
 from strava_pipeline.orchestrate.dagster_private import UnresolvedAssetJobDefinition
-from strava_pipeline.orchestrate.jobs import JOBS, REBUILD_JOB, SETTINGS_JOB, SETTINGS_OP, Job, jobs_of
+from strava_pipeline.orchestrate.jobs import JOBS, REBUILD_JOB, SETTINGS_JOB, SETTINGS_OP, Job, Selected, jobs_of
 from strava_pipeline.orchestrate.resources import Run
 from strava_pipeline.orchestrate.steps import shown
 from strava_pipeline.settings import Settings
@@ -35,10 +36,18 @@ def provider_jobs(settings: Settings) -> list[UnresolvedAssetJobDefinition]:
 def _defined(job: Job) -> UnresolvedAssetJobDefinition:
     return dg.define_asset_job(
         job.name,
-        dg.AssetSelection.assets(*job.assets),
+        reduce(or_, map(_selection, job.selects)),
         description=job.words,
         config=job.run_config(),
     )
+
+
+def _selection(part: Selected) -> dg.AssetSelection:
+    """What a job selects, in Dagster's terms. Of a group, the tables: what makes calls or reads files is named by its jobs."""
+    if isinstance(part, str):
+        return dg.AssetSelection.assets(part)
+    tables = dg.AssetSelection.groups(part.name) & dg.AssetSelection.kind("duckdb")
+    return tables - dg.AssetSelection.assets(*part.but) if part.but else tables
 
 
 def rebuild_job(settings: Settings) -> dg.JobDefinition:

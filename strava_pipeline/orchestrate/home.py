@@ -1,20 +1,25 @@
-"""What is ours in Dagster's home: the configuration as the project wants it, where the UI is served, whether there are records.
+"""What is ours in Dagster's home: the configuration as the project wants it, who its daemon is, where the UI is served.
 
 Nothing of Dagster's is imported: commands that only look read these. Opening the instance is verbs/instance.py's.
 """
 
+import os
+import socket
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 import yaml  # type: ignore[import-untyped]
 
+from strava_pipeline.core.errors import PipelineError
+from strava_pipeline.file_locks import is_held, open_or_create, try_lock
 from strava_pipeline.lake.files import write_whole
 
 CONFIG = "dagster.yaml"
 STORAGES = {"storage", "run_storage", "event_log_storage", "schedule_storage"}  # sections of dagster.yaml
 _HOME = {"env": "DAGSTER_HOME"}  # as dagster.yaml names the folder that it is in
 _UI = ".ui"
+_DAEMON = ".daemon.lock"
 
 
 def own_configuration() -> bytes:
@@ -81,3 +86,41 @@ def ui_of(home: Path) -> str | None:
     """Where the UI was last served; None: never."""
     note = home / _UI
     return note.read_text() if note.exists() else None
+
+
+class DaemonRunsError(PipelineError):
+    """Another daemon is alive on a home. Two would start each run of a backfill or a schedule twice."""
+
+    def __init__(self, home: Path) -> None:
+        who = daemon_of(home) or "starting or ending"
+        super().__init__(
+            f"Dagster is already running on {home} ({who}). Stop it there (Ctrl-C in its terminal, or `strava-pipeline service "
+            "down`), or set DAGSTER_HOME to another folder."
+        )
+
+
+class DaemonLock:
+    """The right of this process to be the daemon on `home`, until `close` or the end of the process, however it ends.
+
+    Raises DaemonRunsError where another process has it.
+    """
+
+    def __init__(self, home: Path) -> None:
+        self._descriptor = open_or_create(home / _DAEMON)
+        if not try_lock(self._descriptor):
+            self.close()
+            raise DaemonRunsError(home)
+        os.ftruncate(self._descriptor, 0)
+        os.write(self._descriptor, f"process {os.getpid()} on {socket.gethostname()}".encode())
+
+    def close(self) -> None:
+        """Let another process be the daemon."""
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1
+
+
+def daemon_of(home: Path) -> str | None:
+    """Which process is the daemon on `home`, in words; None: none is, as far as the folder says."""
+    note = home / _DAEMON
+    return (note.read_text() or None) if is_held(note) else None

@@ -7,21 +7,20 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cache
+from itertools import chain
 from typing import Any, TypeVar
 
 from pydantic import BaseModel
 
 from strava_pipeline.core.providers import spec_of
 from strava_pipeline.core.tables import (
-    CAR_TABLES,
-    DETAIL_TABLES,
+    ACTIVITIES_ALL,
     FILES,
     MATCH_TABLES,
     PROPOSED_CHANGES,
     QUARANTINE,
+    TABLES,
     TRACKS,
-    TRIP_DIAGNOSTICS,
-    TRIP_INDEX,
     TRIP_REPLAY,
 )
 from strava_pipeline.ingest.providers_file import enabled_providers
@@ -53,25 +52,37 @@ SOURCES_JOB = "backfill_sources"  # of Strava and all enabled providers at once
 MONTH_JOB = "sync_month"  # the same of a month
 SETTINGS_JOB, SETTINGS_OP = "change_settings", "providers_file"  # no assets, not by year: it stands in asset_jobs.py
 REBUILD_JOB = "rebuild"  # all years at once: it stands in asset_jobs.py
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """The tables of a group of the graph, as the catalogue has them: a job that selects it makes a new one by itself.
+
+    Args:
+        but: tables that the job leaves out.
+    """
+
+    name: str
+    but: tuple[str, ...] = ()
+
+    @property
+    def tables(self) -> tuple[str, ...]:
+        """The names of their assets."""
+        names = (table.name for table in TABLES.values() if table.group == self.name)
+        return tuple(_ASSET_OF.get(name, name) for name in names if name not in self.but)
+
+
+Selected = str | Group  # an asset by its name, or the tables of a group
+_ASSET_OF = {ACTIVITIES_ALL.name: "activities"}  # every other table's asset has the table's name
 _PULL = (LISTING, "activity_shards")
-_GOLD = ("activities", "activity_history", *MATCH_TABLES, PROPOSED_CHANGES.name)
+_GOLD, _DETAIL_TABLES = Group("gold"), Group("details")
+_DETAILS_OF_FILES = Group("details", but=(QUARANTINE.name,))  # where no detail is fetched, none can fail
 _PUBLISH = ("published_warehouse", INSIGHTS)  # what readers see, and the year's numbers of it
-_MERGE = (*_GOLD, *_PUBLISH)
-ENRICH = (DETAILS, *DETAIL_TABLES, QUARANTINE.name, *_PUBLISH)
-IMPORT = (FILE_BRONZE, FILE_READINGS)
-MERGE_FILES = (
-    FILES.name,
-    "activity_shards",
-    *_GOLD,
-    *DETAIL_TABLES,
-    "tracks",
-    *_PUBLISH,
-)
-EVENTS_ASSETS = (EVENTS, "activity_shards", *_GOLD, *DETAIL_TABLES, QUARANTINE.name, *_PUBLISH)
-CARS = (PINGS, READINGS, *(table.name for table in CAR_TABLES))
-APPLY = (APPLIED_CHANGES, "activity_shards", *_GOLD, *DETAIL_TABLES, TRACKS.name, QUARANTINE.name, *_PUBLISH)
-TRIPS = (TRIP_INDEX.name, TRIP_DIAGNOSTICS.name)
-_ALL = (*_PULL, *_GOLD, *ENRICH)
+_MERGE = (_GOLD, *_PUBLISH)
+_ENRICH = (DETAILS, _DETAIL_TABLES, *_PUBLISH)
+_IMPORT = (FILE_BRONZE, FILE_READINGS)
+_MERGE_FILES = (FILES.name, "activity_shards", _GOLD, _DETAILS_OF_FILES, TRACKS.name, *_PUBLISH)
+_ALL = (*_PULL, _GOLD, *_ENRICH)
 
 
 class JobYears(StrEnum):
@@ -89,13 +100,19 @@ class JobYears(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A job: its assets, the years of a run that names none, and config of some assets."""
+    """A job: what it selects, the years of a run that names none, and config of some assets."""
 
     name: str
-    assets: tuple[str, ...]
+    selects: tuple[Selected, ...]
     years: JobYears
     description: str
     config: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    @property
+    def assets(self) -> tuple[str, ...]:
+        """The names of its assets."""
+        parts = ((part,) if isinstance(part, str) else part.tables for part in self.selects)
+        return tuple(chain.from_iterable(parts))
 
     @property
     def words(self) -> str:
@@ -140,14 +157,14 @@ JOBS: dict[str, Job] = {
         ),
         Job(
             "enrich",
-            ENRICH,
+            _ENRICH,
             JobYears.RECENT,
             "Fetch details of the recent window, also where there is one.",
             {DETAILS: {"scope": "window"}},
         ),
         Job(
             "enrich_all",
-            ENRICH,
+            _ENRICH,
             JobYears.WITH_DATA,
             "Fetch every detail that is missing or was edited.",
             {DETAILS: {"scope": "all"}},
@@ -195,7 +212,7 @@ JOBS: dict[str, Job] = {
         ),
         Job(
             APPLY_JOB,
-            APPLY,
+            (APPLIED_CHANGES, "activity_shards", _GOLD, _DETAIL_TABLES, TRACKS.name, *_PUBLISH),
             JobYears.ALL,
             "Write the changes that a person approved at their services, read them back, merge, publish.",
         ),
@@ -207,38 +224,43 @@ JOBS: dict[str, Job] = {
         ),
         Job(
             EVENTS_JOB,
-            EVENTS_ASSETS,
+            (EVENTS, "activity_shards", _GOLD, _DETAIL_TABLES, *_PUBLISH),
             JobYears.ALL,
             "Follow webhook events: fetch what changed, mark what is gone, merge, publish.",
         ),
         Job(
             CARS_JOB,
-            CARS,
+            (PINGS, READINGS, Group("cars")),
             JobYears.NEWEST,
             "Take in pings, end the trips by car that nothing was heard of for long, replay the log into gold, publish.",
             {PINGS: {"safety_net": True}},
         ),
-        Job(TRIPS_JOB, TRIPS, JobYears.ALL, "Read, measure and judge the activity trips of the years."),
+        Job(
+            TRIPS_JOB,
+            (Group("trips", but=(TRIP_REPLAY.name,)),),
+            JobYears.ALL,
+            "Read, measure and judge the activity trips of the years.",
+        ),
         Job(TRIP_REPLAY_JOB, (TRIP_REPLAY.name,), JobYears.NONE, "Every version of the algorithms over all trips."),
         Job(
             IMPORT_JOB,
-            IMPORT,
+            _IMPORT,
             JobYears.NONE,
             "Take in archives and files: their bytes, and what is read out of them. Makes no call.",
         ),
         Job(
             MERGE_FILES_JOB,
-            MERGE_FILES,
+            _MERGE_FILES,
             JobYears.WITH_DATA,
             "Merge what was imported: activities, details, tracks; publish. Makes no call.",
         ),
         Job(
             IMPORT_ALL_JOB,
-            (*IMPORT, *MERGE_FILES),
+            (*_IMPORT, *_MERGE_FILES),
             JobYears.ALL,
             "Take in files and archives, merge what was read out of them, publish: all in one run. Makes no call.",
         ),
-        Job(PROFILE_JOB, ("athlete", "gear"), JobYears.NONE, "Fetch the athlete and all gear again."),
+        Job(PROFILE_JOB, (Group("profile"),), JobYears.NONE, "Fetch the athlete and all gear again."),
         Job(NEW_GEAR_JOB, ("gear",), JobYears.NONE, "Fetch gear that appeared.", {"gear": {"new_gear_only": True}}),
     )
 }
@@ -267,10 +289,10 @@ def gives_files(provider: str) -> bool:
 @cache
 def provider_job(provider: str) -> Job:
     """The job of a provider beside Strava, which has the provider's name."""
-    files = (provider_files(provider), *DETAIL_TABLES, TRACKS.name) if gives_files(provider) else ()
+    files = (provider_files(provider), _DETAILS_OF_FILES, TRACKS.name) if gives_files(provider) else ()
     return Job(
         provider,
-        (provider_listing(provider), "activity_shards", *_GOLD, *files, *_PUBLISH),
+        (provider_listing(provider), "activity_shards", _GOLD, *files, *_PUBLISH),
         JobYears.OF_PROVIDER,
         f"List activities of {spec_of(provider).title}: of the year, or, by its schedule, what is new. Merge, "
         f"{'fetch files that lack, ' if files else ''}publish.",
@@ -288,7 +310,7 @@ def provider_events_job(provider: str) -> Job:
     listing, title = provider_listing(provider), spec_of(provider).title
     return Job(
         f"{provider}_events",
-        (listing, "activity_shards", *_GOLD, *_PUBLISH),
+        (listing, "activity_shards", _GOLD, *_PUBLISH),
         JobYears.ALL,  # what changed may be of any year
         f"Follow webhook deliveries of {title}: ask for what changed, mark what is gone, merge, publish.",
         {listing: {"mode": "events"}},
@@ -306,12 +328,11 @@ def sources_job(providers: Iterable[str], *, strava: bool) -> Job:
             *of_strava,
             *listings,
             "activity_shards",
-            *_GOLD,
+            _GOLD,
             *details,
             *files,
-            *DETAIL_TABLES,
+            _DETAIL_TABLES,
             TRACKS.name,
-            QUARANTINE.name,
             *_PUBLISH,
         ),
         JobYears.CHOSEN,
@@ -328,7 +349,7 @@ def month_job(providers: Iterable[str], *, strava: bool) -> Job:
     listings = [*([LISTING] if strava else []), *map(provider_listing, providers)]
     return Job(
         MONTH_JOB,
-        (*listings, "activity_shards", *_GOLD, *_PUBLISH),
+        (*listings, "activity_shards", _GOLD, *_PUBLISH),
         JobYears.CHOSEN,
         "A month of all enabled services, in the run of its year; write it into `months` of `matching`, as 2026-10. Every "
         "listing, one merge, a proposal of every change that would make the services agree, publish.",

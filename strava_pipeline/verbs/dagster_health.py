@@ -35,6 +35,11 @@ _CHOICES = {
     "compute_logs": {"compute_logs"},
 }
 
+_EARLIER = {  # values that earlier versions wrote and that this one has others for; nobody chose them
+    "run_coordinator.module": "dagster.core.run_coordinator",
+    "run_coordinator.class": "QueuedRunCoordinator",
+}
+
 
 def config_health(home: Path) -> Finding:
     """Whether the instance is configured as this version of the project needs it."""
@@ -56,13 +61,16 @@ def config_health(home: Path) -> Finding:
         return warning(CONFIG, f"{path} can't be read ({type(error).__name__}).", fix)
     if not missing:
         return ok(CONFIG, "your own; it says all that this version counts on")
-    lines = f"add these lines, each to the section of its name where there is one:\n{configuration_lines(missing)}"
+    lines = (
+        "write these lines into it, each into the section of its name where there is one, in place of what that says there:\n"
+        f"{configuration_lines(missing)}"
+    )
     if names_other_storage(home):
         fix = f"Keep the file, whose section storage leads to the records of past runs, and {lines}"
     else:
         away = f"Else move it away, and the next command puts the project's own there:\nmv '{path}' '{path}.away'"
         fix = f"If you changed it, {lines}{away}"
-    return warning(CONFIG, f"{path} is not this version's own and lacks {', '.join(missing)}.", fix)
+    return warning(CONFIG, f"{path} is not this version's own and does not say as it does: {', '.join(missing)}.", fix)
 
 
 def instance_health(home: Path, lake: Lake, now: datetime) -> list[Finding]:
@@ -202,9 +210,10 @@ def _dead(dead: list[str]) -> Finding:
 
 
 def missing_configuration(home: Path) -> list[str]:
-    """Settings of the project's own dagster.yaml that the one in `home`, of an older version or edited, lacks.
+    """Settings of the project's own dagster.yaml that the one in `home`, of an older version or edited, lacks, by dotted names.
 
-    A storage, a run launcher or compute logs of the user's own are never missing.
+    So are those that stand there as an earlier version wrote them, where this one counts on another value. A storage, a run
+    launcher or compute logs of the user's own are never missing.
     """
     from strava_pipeline.verbs.instance import configuration_sections
 
@@ -237,7 +246,7 @@ def _own() -> dict[str, Any]:
 def _absent(own: Mapping[str, Any], present: Any, above: str = "") -> list[str]:
     found: list[str] = []
     for name, value in own.items():
-        if not isinstance(present, dict) or name not in present:
+        if not isinstance(present, dict) or name not in present or present[name] == _EARLIER.get(f"{above}{name}"):
             found.append(f"{above}{name}")
         elif isinstance(value, dict):
             found += _absent(value, present[name], f"{above}{name}.")

@@ -10,7 +10,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 from strava_pipeline.core.errors import MissingSettingsError, PipelineError
 from strava_pipeline.core.process import INTERRUPTS, deferred_interrupts
 from strava_pipeline.file_locks import is_held, try_lock
+from strava_pipeline.orchestrate.home import DaemonLock, DaemonRunsError, daemon_of
 from strava_pipeline.verbs.interrupts import guard_command, quiet_module
 from strava_pipeline.verbs.output import echo
 
@@ -49,49 +50,57 @@ def ui_options(ui: Address | None) -> list[str]:
     return ["--no-ui"] if ui is None else ["--host", ui.host, "--port", str(ui.port)]
 
 
-@contextmanager
-def exclusive_instance(home: Path) -> Iterator[int]:
-    """Hold the Dagster instance in `home` for one daemon; PipelineError where another has it.
+@dataclass(frozen=True, slots=True)
+class HeldInstance:
+    """A Dagster instance that is kept for one daemon.
 
-    Yields the lock's file descriptor: who inherits it holds the lock too, so that a daemon whose `dev` was
-    killed is still noticed.
+    Args:
+        lock: a file's descriptor: who inherits it holds the instance too, so that a daemon whose `dev` was killed is noticed.
+        daemon: keeps any daemon from starting, a bare `dagster-daemon` too; the one that we start takes it over.
     """
-    refusal = (
-        f"Dagster is already running on {home}. Stop it there (Ctrl-C in the terminal of `dev`, or "
-        "`strava-pipeline service down`), or set DAGSTER_HOME to another folder."
-    )
-    with _exclusive_file(_lock(home), refusal) as lock:
-        yield lock
+
+    lock: int
+    daemon: DaemonLock
 
 
 @contextmanager
-def _exclusive_file(file: Path, refusal: str) -> Iterator[int]:
-    """Hold the lock file, and yield its descriptor; PipelineError with `refusal` where another process has it."""
+def exclusive_instance(home: Path) -> Iterator[HeldInstance]:
+    """Hold the Dagster instance in `home` for one daemon; DaemonRunsError where another has it."""
+    with (
+        _exclusive_file(_lock(home), lambda: DaemonRunsError(home)) as lock,
+        closing(DaemonLock(home)) as daemon,
+    ):
+        yield HeldInstance(lock, daemon)
+
+
+@contextmanager
+def _exclusive_file(file: Path, refusal: Callable[[], PipelineError]) -> Iterator[int]:
+    """Hold the lock file, and yield its descriptor; raise `refusal` where another process has it."""
     file.parent.mkdir(parents=True, exist_ok=True)
     with file.open("w") as lock:
         if not try_lock(lock.fileno()):
-            raise PipelineError(refusal)
+            raise refusal()
         yield lock.fileno()
 
 
 def _exclusive_data(state: Path, data_dir: Path) -> AbstractContextManager[int]:
     """Hold a data folder for one daemon: two with a Dagster instance each would both start every daily run."""
-    refusal = (
+    refusal = PipelineError(
         f"Another service or `dev` is at work on {data_dir}, with a Dagster folder of its own. Stop that one, or set "
         "STRAVA_DATA_DIR to another folder."
     )
-    return _exclusive_file(state / "daemon.lock", refusal)
+    return _exclusive_file(state / "daemon.lock", lambda: refusal)
 
 
 def is_daemon_running(home: Path) -> bool:
     """Whether a daemon is there, or still about to end."""
-    return is_held(_lock(home))
+    return is_held(_lock(home)) or daemon_of(home) is not None
 
 
 def serve(
     settings: "Settings",
     ui: Address | None,
-    lock: int,
+    held: HeldInstance,
     *,
     runs_may_finish: bool,
     env_file: Path | None = None,
@@ -99,7 +108,7 @@ def serve(
 ) -> int:
     """Run Dagster until it ends or we are interrupted, once it has cleaned up after the dead (`prepare`); the exit code.
 
-    `ui` None: the daemon alone. `lock`: from `exclusive_instance`. `runs_may_finish`: at an interrupt, leave the runs at work to
+    `ui` None: the daemon alone. `held`: from `exclusive_instance`. `runs_may_finish`: at an interrupt, leave the runs at work to
     themselves; else they are interrupted, too. `env_file`: what its processes read as `.env`; None: what we read. `on_stop` is
     called at an interrupt, before anything is waited for. PipelineError where another daemon has the data folder.
 
@@ -117,11 +126,12 @@ def serve(
             prepare(settings)
         else:  # its process does, which imports Dagster anyway: that takes a second of CPU, and 100 MB for as long as it runs
             note_ui(settings.dagster_home, ui.url)
+        held.daemon.close()
         return _run(
             _command(ui),
             environment_of_dagster(settings, env_file),
             folder,
-            [lock, data_lock],
+            [held.lock, data_lock],
             runs_may_finish=runs_may_finish,
             on_stop=on_stop,
         )
@@ -147,8 +157,8 @@ def prepare(settings: "Settings") -> None:
         note_first_event(instance)
     if missing := missing_configuration(settings.dagster_home):
         echo(
-            f"{settings.dagster_home / CONFIG} does not say {', '.join(missing)}, which this version counts on; "
-            "Dagster's defaults hold. `strava-pipeline doctor` shows the lines to add.",
+            f"{settings.dagster_home / CONFIG} does not say {', '.join(missing)} as this version counts on it. "
+            "`strava-pipeline doctor` shows the lines to write.",
             err=True,
         )
 

@@ -43,16 +43,18 @@ def dev(
             folder = folder.absolute()
             if not (folder / MARK).exists():
                 raise PipelineError(f"There is no demo in {folder} yet. Run `{program()} demo` first.")
-            lock = held.enter_context(exclusive_instance(folder / "dagster_home"))
+            instance = held.enter_context(exclusive_instance(folder / "dagster_home"))
             athlete = (folder / MARK).read_text().split()
             settings, env_file = held.enter_context(emulated(folder, athlete)), folder / ".env"  # there is none
             settings = settings.model_copy(update={"dashboard_address": free_address(settings.dashboard_address)})
         else:
             settings, env_file = Settings.load(), None
-            lock = held.enter_context(exclusive_instance(settings.dagster_home))
+            instance = held.enter_context(exclusive_instance(settings.dagster_home))
         echo(f"Dagster's UI: {Address(host, port).url} (Ctrl-C stops it)", err=True)
         interrupt = held.enter_context(dashboard_beside(settings, env_file))
-        code = serve(settings, Address(host, port), lock, runs_may_finish=True, env_file=env_file, on_stop=interrupt)
+        code = serve(
+            settings, Address(host, port), instance, runs_may_finish=True, env_file=env_file, on_stop=interrupt
+        )
         raise typer.Exit(code)
 
 

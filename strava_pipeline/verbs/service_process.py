@@ -81,7 +81,7 @@ def run(settings: "Settings", ui: Address | None, *, by_unit: bool, log_to_stdou
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     with (
         nullcontext() if log_to_stdout else logged_into(service_log(settings.logs_dir)),
-        exclusive_instance(settings.dagster_home) as lock,
+        exclusive_instance(settings.dagster_home) as instance,
         held(_note(settings.dagster_home)) as note,
     ):
         service = Service(os.getpid(), _place(), datetime.now(UTC), ui, by_unit)
@@ -95,7 +95,7 @@ def run(settings: "Settings", ui: Address | None, *, by_unit: bool, log_to_stdou
                 interrupt_intake()
                 interrupt_dashboard()
 
-            code = serve(settings, ui, lock, runs_may_finish=False, on_stop=interrupt_both)
+            code = serve(settings, ui, instance, runs_may_finish=False, on_stop=interrupt_both)
         echo(f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC: the service ends.", err=True)
         return code
 

@@ -4,6 +4,7 @@ import os
 import re
 import shutil
 import subprocess
+import tomllib
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
@@ -139,6 +140,19 @@ def test_make_hands_schedule_targets_on(tmp_path: Path) -> None:
             ["make", "-n", f"schedule-{action}"], cwd=REPO, env=alone, capture_output=True, text=True, check=True
         )
         assert said.stdout.startswith(f"sh deploy/schedule.sh {action} .venv/bin/strava-pipeline"), action
+
+
+def test_the_image_is_labelled_with_the_version(tmp_path: Path) -> None:
+    version = tomllib.loads((REPO / "pyproject.toml").read_text())["project"]["version"]
+    final = CONTAINERFILE.rpartition("\nFROM ")[2]
+    assert "\nARG VERSION=unknown\nLABEL org.opencontainers.image.version=${VERSION}\n" in final
+    engine = tmp_path / "an_engine"
+    engine.write_text('#!/bin/sh\nprintf "%s\\n" "$@"\n')
+    engine.chmod(0o755)
+    command = ["sh", REPO / "deploy" / "build_image.sh", engine, "python:3.13-slim", "--pull"]
+    given = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
+    assert given[:5] == ["build", "--build-arg", "BASE=python:3.13-slim", "--build-arg", f"VERSION={version}"]
+    assert given[-2:] == ["--pull", "."]
 
 
 def test_building_without_an_engine_says_what_to_install(tmp_path: Path) -> None:

@@ -1,11 +1,13 @@
 """The command line itself: help, its version, and what a mistyped command meant."""
 
 import re
+import tomllib
 from importlib.metadata import version
 
 import pytest
 
 from strava_pipeline.cli import COMMANDS, SUBJECTS
+from strava_pipeline_tests.documents import REPO
 from strava_pipeline_tests.verbs.conftest import Type
 
 
@@ -42,6 +44,9 @@ def test_the_first_page_of_help_names_the_ten_commands_that_everybody_needs(
     assert re.findall(r"^│ ([a-z]\S+)", page, re.MULTILINE)[:10] == everybodys[:10] == everybodys
 
 
-def test_the_version_is_the_installed_one(type_in: Type) -> None:
+def test_the_version_is_that_of_the_package_its_description_and_the_newest_part_of_the_changelog(type_in: Type) -> None:
+    described = tomllib.loads((REPO / "pyproject.toml").read_text())["project"]["version"]
+    cut = re.findall(r"^## \[(\d\S*)\]", (REPO / "CHANGELOG.md").read_text(), re.MULTILINE)
+    assert (version("strava_pipeline"), cut[0]) == (described, described)
     said = type_in("--version")
-    assert (said.code, said.out) == (0, f"strava-pipeline {version('strava_pipeline')}\n")
+    assert (said.code, said.out) == (0, f"strava-pipeline {described}\n")

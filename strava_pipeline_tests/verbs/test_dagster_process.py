@@ -120,12 +120,12 @@ def test_a_second_daemon_on_a_data_folder_is_refused_whatever_its_dagster_folder
     )
     with (
         _exclusive_data(data / "state", data),
-        exclusive_instance(second.dagster_home) as lock,
+        exclusive_instance(second.dagster_home) as instance,
         pytest.raises(
             PipelineError, match=f"Another service or `dev` is at work on {data}, with a Dagster folder of its own"
         ),
     ):
-        serve(second, None, lock, runs_may_finish=False)
+        serve(second, None, instance, runs_may_finish=False)
     assert not first.dagster_home.exists()
 
 

@@ -250,7 +250,7 @@ BROKEN: dict[str, tuple[Callable[[Patient], object], str, State, str, str]] = {
         lambda p: (p.settings.dagster_home / "dagster.yaml").write_text("nux:\n  enabled: false\n"),
         "dagster.yaml",
         WARNING,
-        "not this version's own and lacks ",
+        "not this version's own and does not say as it does: ",
         "\nstorage:\n  custom:\n    module: strava_pipeline.orchestrate.storage\n    class: PipelineStorage",
     ),
     "garbage dagster.yaml": (

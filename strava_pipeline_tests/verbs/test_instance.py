@@ -6,7 +6,9 @@ import sys
 import traceback
 from contextlib import closing
 from datetime import UTC, datetime
+from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 import pytest
@@ -16,16 +18,18 @@ from dagster._core.storage.runs.sqlite import sqlite_run_storage
 from dagster._core.storage.schedules.sqlite import sqlite_schedule_storage
 from dagster._core.storage.sql import get_alembic_config, run_alembic_downgrade
 
-from strava_pipeline.core.errors import PipelineError
+from strava_pipeline.core.errors import PipelineError, State
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.orchestrate.home import names_other_storage
-from strava_pipeline.verbs.dagster_health import configuration_lines, missing_configuration, opened_instance_health
-from strava_pipeline.verbs.instance import (
-    is_replaceable,
-    open_instance,
-    own_configuration,
+from strava_pipeline.verbs.dagster_health import (
+    config_health,
+    configuration_lines,
+    missing_configuration,
+    opened_instance_health,
 )
+from strava_pipeline.verbs.instance import _EARLIER, open_instance, own_configuration
 
+VERSIONS = sorted((Path(__file__).parent / "dagster_yaml").glob("*.yaml"))  # each dagster.yaml that a version wrote
 OLDER = "284a732df317"  # before columns of runs, backfills and limits were added
 
 
@@ -115,30 +119,57 @@ def test_what_an_older_configuration_lacks_is_named(tmp_path: Path) -> None:
     assert "telemetry" not in missing
 
 
-def test_a_configuration_that_an_earlier_version_wrote_is_replaced_and_an_edited_one_is_not(tmp_path: Path) -> None:
+@pytest.mark.parametrize("earlier", VERSIONS[:-1], ids=lambda path: path.stem)
+def test_a_configuration_that_an_earlier_version_wrote_is_replaced_and_an_edited_one_is_not(
+    tmp_path: Path, earlier: Path
+) -> None:
     config = tmp_path / "dagster.yaml"
-    earlier = (Path(__file__).parent / "dagster_before_storage.yaml").read_bytes()  # as committed before version 0.1.0
-    config.write_bytes(earlier)
-    assert is_replaceable(config)
+    config.write_bytes(earlier.read_bytes())
     with open_instance(tmp_path) as instance:
         assert (config.read_bytes(), missing_configuration(tmp_path)) == (own_configuration(), [])
         run = instance.create_run_for_job(idle).run_id
+    edited = earlier.read_bytes() + b"# mine\n"
+    config.write_bytes(edited)
+    with open_instance(tmp_path) as instance:
+        assert [found.run_id for found in instance.get_runs()] == [run]
+    assert config.read_bytes() == edited
+    found = config_health(tmp_path)
+    assert found.state == State.WARNING
+    assert "run_coordinator.class, run_coordinator.module" in found.what
+    assert "\n  class: ExclusiveRunCoordinator\n  module: strava_pipeline.orchestrate.coordinator\n" in str(found.mend)
+    config.write_text(_written_into(edited.decode(), configuration_lines(missing_configuration(tmp_path))))
+    assert config_health(tmp_path).state == State.OK
+
+
+def _written_into(text: str, lines: str) -> str:
+    """What a person makes of the file who does as `doctor` says."""
+
+    def merged(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
+        both = {name: merged(old[name], new[name]) for name in old.keys() & new if isinstance(old[name], dict)}
+        return old | new | both
+
+    return str(yaml.safe_dump(merged(yaml.safe_load(text), yaml.safe_load(lines))))
+
+
+def test_a_home_with_dagsters_own_storage_opens_and_gets_ours_on_the_same_records(tmp_path: Path) -> None:
+    config = tmp_path / "dagster.yaml"
+    earlier = VERSIONS[1].read_bytes()  # the last one without the section storage
     config.write_bytes(earlier + b"# mine\n")
     with open_instance(tmp_path) as instance:
         assert type(instance.event_log_storage) is sqlite_event_log.SqliteEventLogStorage
-        assert [found.run_id for found in instance.get_runs()] == [run]
-    assert config.read_bytes().endswith(b"# mine\n")
-    assert missing_configuration(tmp_path) == ["run_launcher", "storage"]
-    config.write_text(config.read_text() + configuration_lines(["run_launcher", "storage"]))
-    assert missing_configuration(tmp_path) == []
+        run = instance.create_run_for_job(idle).run_id
+    config.write_bytes(earlier)
     with open_instance(tmp_path) as instance:
+        assert [found.run_id for found in instance.get_runs()] == [run]
         assert isinstance(instance.event_log_storage, sqlite_event_log.SqliteEventLogStorage)
         assert type(instance.event_log_storage) is not sqlite_event_log.SqliteEventLogStorage
 
 
-def test_no_version_of_the_configuration_that_is_replaced_is_the_present_one(tmp_path: Path) -> None:
-    (tmp_path / "dagster.yaml").write_bytes(own_configuration())
-    assert not is_replaceable(tmp_path / "dagster.yaml")
+def test_every_version_of_the_configuration_is_known() -> None:
+    """Who changes dagster.yaml adds it to the folder dagster_yaml, and the hash of the one before to those that are replaced."""
+    *earlier, present = VERSIONS
+    assert present.read_bytes() == own_configuration()
+    assert {sha256(path.read_bytes()).hexdigest() for path in earlier} == _EARLIER
 
 
 @pytest.mark.parametrize(

@@ -160,6 +160,7 @@ QUARANTINE = Table(
     ),
     parent="activities_all",
     may_shrink=True,
+    group="details",
 )
 
 
@@ -191,6 +192,7 @@ ATHLETE = Table(
         EXTRA,
         Column("fetched_at", Kind.INSTANT, "when this was received"),
     ),
+    group="profile",
 )
 
 GEAR = Table(
@@ -218,6 +220,7 @@ GEAR = Table(
         Column("fetched_at", Kind.INSTANT, "when this was received"),
     ),
     ignored=frozenset({("id",)}),
+    group="profile",
 )
 
 
@@ -248,6 +251,7 @@ FILES = Table(
         Column("flags", Kind.TEXTS, "what is odd about it: truncated, wrong_clock …"),
         Column("problem", Kind.TEXT, "why nothing or not all of it was read"),
     ),
+    group="imports",
 )
 
 

@@ -42,6 +42,7 @@ ACTIVITY_DETAILS = Table(
     parent="activities_all",
     follows=True,
     ignored=NESTED_STATES | {("source_id",)},  # it stands in activities_all
+    group="details",
 )
 
 
@@ -75,6 +76,7 @@ def _splits(name: str, length: str) -> Table:
         parent="activities_all",
         follows=True,
         may_shrink=True,
+        group="details",
     )
 
 
@@ -135,6 +137,7 @@ ACTIVITY_LAPS = Table(
     follows=True,
     may_shrink=True,
     ignored=_NESTED_IDS,
+    group="details",
 )
 
 ACTIVITY_SEGMENT_EFFORTS = Table(
@@ -167,6 +170,7 @@ ACTIVITY_SEGMENT_EFFORTS = Table(
     follows=True,
     may_shrink=True,
     ignored=_NESTED_IDS,
+    group="details",
 )
 
 ACTIVITY_BEST_EFFORTS = Table(
@@ -186,6 +190,7 @@ ACTIVITY_BEST_EFFORTS = Table(
     follows=True,
     may_shrink=True,
     ignored=_NESTED_IDS,
+    group="details",
 )
 
 ACTIVITY_SESSIONS = Table(
@@ -231,6 +236,7 @@ ACTIVITY_SESSIONS = Table(
     follows=True,
     may_shrink=True,
     ignored=frozenset({("place",)}),
+    group="details",
 )
 
 ACTIVITY_LENGTHS = Table(
@@ -255,6 +261,7 @@ ACTIVITY_LENGTHS = Table(
     parent="activities_all",
     follows=True,
     may_shrink=True,
+    group="details",
 )
 
 # by the field of a DetailedActivity with its list: each child table, and its column for the place in the list

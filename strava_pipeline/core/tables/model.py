@@ -77,6 +77,7 @@ class Table:
 
     `ignored`: known paths in the source that are not kept (the level-of-detail markers of nested objects).
     `may_shrink`: rows may rightly disappear (an edit removed a lap); rows of other tables never do.
+    `group`: that of its asset in Dagster's graph. A job that takes the tables of a group takes a new one by itself.
     `follows`: rows are stored under the ids that sources gave (in `stored`), and shown under the activity with that id.
     """
 
@@ -87,6 +88,7 @@ class Table:
     ignored: frozenset[tuple[str, ...]] = field(default_factory=frozenset)
     may_shrink: bool = False
     follows: bool = False
+    group: str = "gold"
 
     def __post_init__(self) -> None:
         names = [column.name for column in self.columns]

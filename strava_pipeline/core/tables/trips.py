@@ -43,6 +43,7 @@ TRIP_INDEX = Table(
         Column("created_at", Kind.INSTANT, "when the source stored it"),
         *_KEPT,
     ),
+    group="trips",
 )
 
 
@@ -120,6 +121,7 @@ TRIP_DIAGNOSTICS = Table(
         Column("comments", Kind.TEXTS, "codes of the feedback's comments, in its order"),
         *_KEPT,
     ),
+    group="trips",
 )
 
 TRIP_REPLAY = Table(
@@ -148,6 +150,7 @@ TRIP_REPLAY = Table(
         Column("f1", Kind.DOUBLE, "harmonic mean of both", low=0, high=1),
         Column("fetched_at", Kind.INSTANT, "when this row last changed"),
     ),
+    group="trips",
 )
 
 TRIP_TABLES = (TRIP_INDEX, TRIP_DIAGNOSTICS, TRIP_REPLAY)
@@ -216,6 +219,7 @@ CAR_TRIPS = Table(
         _AT,
     ),
     may_shrink=True,
+    group="cars",
 )
 
 CAR_TRIP_CANCELLATIONS = Table(
@@ -236,6 +240,7 @@ CAR_TRIP_CANCELLATIONS = Table(
         _AT,
     ),
     may_shrink=True,
+    group="cars",
 )
 
 CAR_TRIP_POINTS = Table(
@@ -251,6 +256,7 @@ CAR_TRIP_POINTS = Table(
         Column("lng", Kind.DOUBLE, "longitude", "°", low=-180, high=180),
     ),
     may_shrink=True,
+    group="cars",
 )
 
 CAR_TABLES = (CAR_TRIPS, CAR_TRIP_CANCELLATIONS, CAR_TRIP_POINTS)

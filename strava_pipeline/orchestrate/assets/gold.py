@@ -178,11 +178,10 @@ def _details(partitions: dg.PartitionsDefinition[Any], received: Sequence[str]) 
                     partitions,
                     [DETAILS, IMPORTS_RECEIVED, *received],
                     from_bronze(name, DETAILS),
-                    group="details",
                 )
                 for name in DETAIL_TABLES
             ),
-            _table_spec(QUARANTINE.name, QUARANTINE.name, partitions, [DETAILS], {}, group="details"),
+            _table_spec(QUARANTINE.name, QUARANTINE.name, partitions, [DETAILS], {}),
         ],
         check_specs=[
             table_spec(name, name, refuses=every_detail if name == ACTIVITY_DETAILS.name else {})
@@ -204,7 +203,6 @@ def _table_spec(
     deps: Sequence[str],
     lineage: dict[str, Any],
     *,
-    group: str = "gold",
     description: str | None = None,
 ) -> dg.AssetSpec:
     """An asset that is `table` of the warehouse, described by the catalogue."""
@@ -212,7 +210,7 @@ def _table_spec(
         name,
         deps=deps,
         partitions_def=partitions,
-        group_name=group,
+        group_name=TABLES[table].group,
         kinds={"duckdb"},
         owners=[OWNER],
         description=description or table_description(TABLES[table]),

@@ -22,7 +22,6 @@ from strava_pipeline.orchestrate.asset_jobs import asset_jobs
 from strava_pipeline.orchestrate.config import DetailsConfig, ListingConfig, StreamsConfig
 from strava_pipeline.orchestrate.jobs import (
     DETAILS,
-    ENRICH,
     JOBS,
     LISTING,
     STREAMS,
@@ -142,7 +141,7 @@ def _tries(instance: dg.DagsterInstance, run: dg.DagsterRun, job: str | None = N
 def _rest(instance: dg.DagsterInstance, run: dg.DagsterRun) -> frozenset[str]:
     """The assets that are still to be made."""
     assets = frozenset(assets_of(run))
-    return assets.intersection(ENRICH) if DETAILS in assets and _listed(instance, run) else assets
+    return assets.intersection(JOBS["enrich"].assets) if DETAILS in assets and _listed(instance, run) else assets
 
 
 def _ops(run: dg.DagsterRun, rest: frozenset[str]) -> dict[str, Any]:

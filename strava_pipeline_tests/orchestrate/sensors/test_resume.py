@@ -9,7 +9,7 @@ import pytest
 from dagster import DagsterRunStatus
 
 from strava_pipeline.emulator.strava.application import Limits
-from strava_pipeline.orchestrate.jobs import DETAILS, ENRICH, JOBS, LISTING, STREAMS
+from strava_pipeline.orchestrate.jobs import DETAILS, JOBS, LISTING, STREAMS
 from strava_pipeline.orchestrate.partitions import range_tags
 from strava_pipeline.orchestrate.runs import RESUMABLE
 from strava_pipeline.orchestrate.tags import DATA_DIR, HELD_BACK, LIMIT, RESUMES
@@ -222,7 +222,7 @@ def test_without_a_login_nothing_goes_on(watch: Watch) -> None:
 
 def test_the_rest_of_every_job_can_be_asked_for(rig: Rig) -> None:
     for job in RESUMABLE:
-        rest = {dg.AssetKey(name) for name in {*ENRICH} & {*JOBS[job].assets}}
+        rest = {dg.AssetKey(name) for name in {*JOBS["enrich"].assets} & {*JOBS[job].assets}}
         made = definitions(rig.settings).resolve_job_def(job).get_subset(asset_selection=rest or None)
         assert {node.name for node in made.graph.nodes} >= ({DETAILS} if DETAILS in JOBS[job].assets else set()), job
 
