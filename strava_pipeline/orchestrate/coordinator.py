@@ -30,9 +30,7 @@ class ExclusiveRunCoordinator(QueuedRunCoordinator):
                 self._daemon_lock = DaemonLock(Path(self._instance.root_directory))
             except DaemonRunsError as error:
                 os.write(2, f"{error}\n".encode())
-                os._exit(
-                    1
-                )  # an error would not do: `dagster dev` has a thread of the daemon's that waits to be told to end
+                os._exit(1)  # an error would not end it: a thread of `dagster dev` waits to be told to end
         return super().dequeue_interval_seconds
 
     def dispose(self) -> None:
