@@ -41,6 +41,12 @@ mutation ($params: ReexecutionParams!) {
 """
 
 
+def processes(session: str) -> list[str]:
+    """The processes of a session."""
+    listed = subprocess.run(["ps", "-eo", "sess=,pid="], capture_output=True, text=True, check=True).stdout
+    return [line for line in listed.splitlines() if line.split()[0] == session]
+
+
 @pytest.mark.slow
 def test_launched_runs_die_are_terminated_and_outlive_the_daemon(rig: Rig, tmp_path: Path) -> None:
     years = {**range_tags([2025, 2026]), "dagster/max_retries": "0"}
@@ -72,9 +78,11 @@ def test_launched_runs_die_are_terminated_and_outlive_the_daemon(rig: Rig, tmp_p
                 own = {LIMIT: "day", STOPPED_EARLY: "why", ALERT: "sent", BY: BY_HAND}
                 instance.add_run_tags(killed, own)
                 params = {"parentRunId": killed, "strategy": "ALL_STEPS", "useParentRunTags": True}
+                (session,) = Path(f"/proc/{dev.process.pid}/task/{dev.process.pid}/children").read_text().split()
                 again = at_work(dev.ask(LAUNCH_AGAIN, params=params)["launchRunReexecution"]["run"]["runId"])
             assert run(again).status == DagsterRunStatus.STARTED
         assert end(again) == DagsterRunStatus.SUCCESS
+        until(lambda: processes(session), lambda left: not left, every=0.2)  # its code server ends after it
         assert [run(again).tags[name] for name in own] == [NO_LIMIT, "", "", "Dagster's UI"], "it is not the run before"
 
 
