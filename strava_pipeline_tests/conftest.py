@@ -15,6 +15,8 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from strava_pipeline.lake.paths import Lake
+from strava_pipeline_tests.examples import examples
+from strava_pipeline_tests.open_once import opened_once
 from strava_pipeline_tests.small_disk import SmallDisk, small_disk
 from strava_pipeline_tests.templates import Templates, tables_copied
 
@@ -43,7 +45,12 @@ duckdb.connect = _connect_with_one_thread
 
 # The same examples every time, however fast the machine: what fails here fails everywhere.
 settings.register_profile(
-    "same", derandomize=True, database=None, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+    "same",
+    max_examples=examples(100),
+    derandomize=True,
+    database=None,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
 )
 settings.load_profile("same")
 
@@ -112,6 +119,16 @@ def state_folder(state_folders: Path) -> Iterator[Path]:
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("XDG_STATE_HOME", str(folder))
         yield folder
+
+
+@pytest.fixture(autouse=True)
+def open_once(request: pytest.FixtureRequest) -> Iterator[None]:
+    """The working warehouse is opened once for a test, unless it is marked `closed`, or `slow`: these start processes."""
+    if any(map(request.node.get_closest_marker, ("closed", "slow", "soak", "samples", "container"))):
+        yield
+        return
+    with opened_once():
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -259,6 +259,7 @@ def started(
                 "ledger_dir": folder / "ledger",
                 "first_year": 2022,
                 "alert_url": None,
+                "publish_minutes": 0,
                 "automation": False,
             }
             | (settings or {}),

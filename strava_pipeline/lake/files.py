@@ -6,10 +6,12 @@ import os
 import re
 import shutil
 import struct
+import sys
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
+from fcntl import ioctl
 from pathlib import Path
 from secrets import token_hex
 from typing import TYPE_CHECKING, Any, BinaryIO, Literal
@@ -19,6 +21,8 @@ from strava_pipeline.file_locks import is_at, try_lock, wait_for_lock
 
 if TYPE_CHECKING:
     import polars as pl  # what only asks for a lock must not load it
+
+_FICLONE = 0x40049409  # from linux/fs.h; btrfs, XFS and others know it, ext4 and tmpfs refuse it
 
 
 def write_whole(path: Path, content: bytes) -> None:
@@ -40,6 +44,41 @@ def write_rows(path: Path, rows: "pl.DataFrame", compression: Literal["lz4", "zs
     with packed.getbuffer() as content:  # else an error would keep it, and its collection complain later
         write_unsynced(path, content)
         return len(content)
+
+
+def copy_file(source: Path, target: Path) -> None:
+    """Copy a file's bytes to a new file, which is not synced; a failure leaves no target behind.
+
+    Where the file system can, both share the bytes until one is changed: it costs neither time nor space.
+    """
+    try:
+        if not _is_cloned(source, target):
+            shutil.copyfile(source, target)
+    except BaseException:
+        target.unlink(missing_ok=True)
+        raise
+
+
+def _is_cloned(source: Path, target: Path) -> bool:
+    """Clone, if the file system can, and source and target are on the same one; else they are copied."""
+    with suppress(OSError):
+        _clone(source, target)
+        return True
+    return False
+
+
+def _clone(source: Path, target: Path) -> None:
+    """Make `target` share the bytes of `source`, at no cost whatever their number; OSError where that is not possible."""
+    if sys.platform == "darwin":
+        import ctypes
+
+        library = ctypes.CDLL(None, use_errno=True)
+        if library.clonefile(os.fsencode(source), os.fsencode(target), 0):
+            raise OSError(ctypes.get_errno(), "can't be cloned", str(target))
+        os.utime(target)  # else it has the times of its source
+        return
+    with source.open("rb") as shared, target.open("xb") as file:
+        ioctl(file, _FICLONE, shared.fileno())
 
 
 def write_unsynced(path: Path, content: bytes | memoryview) -> None:

@@ -138,6 +138,16 @@ class Lake:
         return self.data_dir / "bronze" / "webhooks"
 
     @property
+    def publish_waits(self) -> Path:
+        """The years of what is published after a pause; there while anything waits (gold/publish_pause.py)."""
+        return self.state / "publish_waits"
+
+    @property
+    def publish_looked(self) -> Path:
+        """Written when the sensor looked last whether anything waits to be published."""
+        return self.state / "publish_looked"
+
+    @property
     def inbox_webhooks(self) -> Path:
         """What the intake received and no run has read yet: a journal."""
         return self.data_dir / "inbox" / "webhooks"

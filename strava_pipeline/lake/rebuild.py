@@ -29,7 +29,7 @@ from strava_pipeline.lake.gold.merge_details import (
     sync_kudos,
 )
 from strava_pipeline.lake.gold.publish import publish, snapshot
-from strava_pipeline.lake.gold.quality import faulty_keys, table_keys
+from strava_pipeline.lake.gold.quality import faulty_keys, table_columns, table_keys
 from strava_pipeline.lake.gold.quarantine import sync_quarantine
 from strava_pipeline.lake.gold.warehouse import (
     REBUILDING,
@@ -279,11 +279,12 @@ def _refuse_a_loss(lake: Lake, new: Connection) -> None:
     lost = []
     with snapshot(lake) as connection:
         expected = expected_loss(lake, connection)
+        there, here = table_columns(connection), table_columns(new)
         for name in (name for name, table in TABLES.items() if not table.may_shrink):
-            held = table_keys(connection, name)
+            held = table_keys(connection, name, there)
             if name == GEAR.name:  # earlier versions stored the archive that named a piece, not the owner of its id
                 held = {(gear_source(str(source), str(gear_id)), gear_id) for source, gear_id in held}
-            gone = held - table_keys(new, name)
+            gone = held - table_keys(new, name, here)
             if gone := gone - expected.among(connection, name, gone):
                 lost.append(f"{name}: {len(gone)} of {len(held)} published are not in bronze")
     if lost:

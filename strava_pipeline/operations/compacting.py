@@ -12,6 +12,7 @@ from strava_pipeline.lake.gold.matches import are_matches_current
 from strava_pipeline.lake.gold.merge import shard_signatures, years_to_merge
 from strava_pipeline.lake.gold.merge_details import is_profile_merged
 from strava_pipeline.lake.gold.publish import is_publish_due, snapshot
+from strava_pipeline.lake.gold.publish_pause import waiting_years
 from strava_pipeline.lake.gold.warehouse import Connection, reading
 from strava_pipeline.lake.imports.merge import years_of_imports_to_merge
 from strava_pipeline.lake.imports.undo import are_tracks_due
@@ -38,6 +39,7 @@ def years_to_compact(run: RunContext, settings: Settings, span: Sequence[int]) -
             return [*span]
     opened = partial(snapshot, lake)
     due |= years_without_insights(run, opened, span, settings.timezone, settings.insight_sports)
+    due |= waiting_years(lake).intersection(span)
     if not due:
         return []
     return [year for year in span if min(due) <= year <= max(due)] or [*span[-1:]]

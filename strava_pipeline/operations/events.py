@@ -39,6 +39,7 @@ from strava_pipeline.lake.gold.event_followup import (
     years_unmerged,
 )
 from strava_pipeline.lake.gold.publish import is_published, snapshot
+from strava_pipeline.lake.gold.publish_pause import waiting_years
 from strava_pipeline.lake.gold.warehouse import (
     is_outdated,
     read_if_usable,
@@ -235,13 +236,16 @@ def years_of_events(settings: Settings, state: EventsState, years: YearRange, cl
     return found
 
 
-def years_behind_events(lake: Lake, years: YearRange) -> set[int]:
+def years_behind_events(lake: Lake, years: YearRange, *, may_wait: bool = False) -> set[int]:
     """The partitions where gold, or what is published, lacks something that was fetched or that an event said: a run died, or had
-    another year.
+    another year. `may_wait`: what somebody publishes after a pause lacks nothing.
     """
     found = read_if_usable(lake, lambda connection: years_unmerged(connection, lake, years))
     if found is None:
         return set()  # whatever runs next makes the warehouse again
+    waiting = waiting_years(lake)
+    if waiting:
+        return found if may_wait else found | waiting
     return found if found or is_published(lake) else {years.newest}
 
 

@@ -21,6 +21,7 @@ from strava_pipeline.lake.gold.insights import (
     write_insights,
     years_on_disk,
 )
+from strava_pipeline.lake.gold.publish_pause import note_insights
 from strava_pipeline.lake.gold.warehouse import Connection
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.user_files import UnusableGoalsError, goals_of
@@ -94,6 +95,7 @@ def write_insights_of(run: RunContext, opened: Opened, years: Sequence[int], zon
     """The step of a run that makes the insights of `years`: its report has pictures and numbers by year."""
     with timed() as seconds:
         made = make_insights(run, opened, years, zone, sports)
+        note_insights(run.lake, years)
     report, unknown = made.report, ", ".join(made.report.unknown_sports)
     units = made.athlete.units if made.athlete else "km"
     return StepReport(

@@ -6,6 +6,7 @@ Each function takes what it merges from disk, whatever brought it there. SQL and
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import partial
 
 from strava_pipeline.core.errors import PipelineError
@@ -15,7 +16,8 @@ from strava_pipeline.lake.gold.deletions import AbsenceReport, Confirmation, Shr
 from strava_pipeline.lake.gold.matches import MatchReport, match_activities, tracks_due
 from strava_pipeline.lake.gold.merge import MergeReport, merge_activities, merge_history
 from strava_pipeline.lake.gold.merge_details import has_fresh_details, merge_details, merge_profile, sync_kudos
-from strava_pipeline.lake.gold.publish import Published, publish, publish_and_compare
+from strava_pipeline.lake.gold.publish import Published, publish, publish_and_compare, published_before
+from strava_pipeline.lake.gold.publish_pause import may_wait, put_off
 from strava_pipeline.lake.gold.quarantine import sync_quarantine
 from strava_pipeline.lake.gold.warehouse import Connection, reading, writing
 from strava_pipeline.lake.imports.merge import has_fresh_files, merge_imported_activities, merge_imported_details
@@ -114,13 +116,18 @@ def update_quarantine(run: RunContext, connection: Connection, years: Sequence[i
         return sync_quarantine(connection, run.lake, years)
 
 
-def publish_run(run: RunContext) -> Published:
+def publish_run(run: RunContext, years: Sequence[int] = (), pause: timedelta = timedelta(0)) -> Published:
     """Publish the warehouse and mark the run's listings as used to the end.
 
+    `pause`: how long after the last publish at the earliest; until then it is only noted that `years` wait.
     Raises CheckFailedError where a table must not be published.
     """
-    found = publish_and_compare(run.lake, refuse=partial(refuse_faults, lake=run.lake, run_id=run.run_id))
-    if found.unequal is not None:  # else the warehouse is half rebuilt, and nothing was published
+    if may_wait(run.lake, pause, run.clock.local()):
+        put_off(run.lake, years)
+        found = published_before(run.lake)
+    else:
+        found = publish_and_compare(run.lake, refuse=partial(refuse_faults, lake=run.lake, run_id=run.run_id))
+    if found.unequal is not None or found.is_put_off:  # else the warehouse is half rebuilt, and nothing was published
         settle(run)
     return found
 

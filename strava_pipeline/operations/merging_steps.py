@@ -6,6 +6,7 @@ are merged is merging.py's and the lake's.
 
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -250,14 +251,15 @@ def write_tracks(run: RunContext, years: Sequence[int]) -> StepReport:
     )
 
 
-def publish_warehouse(run: RunContext) -> StepReport:
-    """Replace the snapshot that readers open, if anything changed."""
+def publish_warehouse(run: RunContext, years: Sequence[int] = (), pause: timedelta = timedelta(0)) -> StepReport:
+    """Replace the snapshot that readers open, if anything changed; arguments as of `publish_run`."""
     with timed() as seconds:
-        published = publish_run(run)
+        published = publish_run(run, years, pause)
     return StepReport(
         "published_warehouse",
         {
             "replaced": published.replaced or run.has_rebuilt,
+            **if_any(published_later=published.is_put_off),
             "bytes": run.lake.snapshot.stat().st_size,
             "seconds": seconds.value,
             **if_any(views_left_out=published.left_out),
@@ -268,7 +270,7 @@ def publish_warehouse(run: RunContext) -> StepReport:
 
 
 def _holds_gold(published: Published) -> Finding:
-    """A warehouse that is half rebuilt leaves nothing to compare."""
+    """A warehouse that is half rebuilt, or is published later, leaves nothing to compare."""
     unequal = published.unequal or {}
     counts = {f"rows_in_gold/{name}": gold for name, (gold, _) in unequal.items()}
     counts |= {f"rows_published/{name}": read for name, (_, read) in unequal.items()}

@@ -105,6 +105,16 @@ class ImportConfig(dg.Config):
     )
 
 
+class PublishConfig(dg.Config):
+    """When `published_warehouse` publishes."""
+
+    pause_minutes: int = Field(
+        0,
+        ge=0,
+        description="minutes after the last publish at the earliest; what waits until then is published by itself",
+    )
+
+
 class MergeConfig(dg.Config):
     """How `activities` merges."""
 

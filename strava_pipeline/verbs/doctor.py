@@ -102,7 +102,7 @@ def looks(settings: "Settings", faults: dict[str, str], now: datetime) -> dict[s
         health.DETAILS: lambda: health.details_health(lake),
         health.TIMES: lambda: health.times_health(lake, now),
         health.DECISIONS: lambda: health.decisions_health(lake),
-        health.WORKING: lambda: health.warehouse_health(lake),
+        health.WORKING: lambda: health.warehouse_health(lake, now),
         health.LEFTOVERS: lambda: health.leftovers(lake, now),
         health.FIRST_YEAR: lambda: health.first_year_health(lake, settings.first_year, str(env_file())),
         purge.PURGE: lambda: purge.purge_health(lake),

@@ -390,9 +390,10 @@ def _import_json(one: "Import", counted: "Import | None") -> dict[str, Any]:
 def _published_keys(lake: "Lake") -> dict[str, set[object]]:
     """The keys of the published rows that are counted; none where nothing was published."""
     from strava_pipeline.lake.gold.publish import snapshot
-    from strava_pipeline.lake.gold.quality import table_keys
+    from strava_pipeline.lake.gold.quality import table_columns, table_keys
 
     if not lake.snapshot.exists():
         return {table: set() for table in _COUNTED}
     with snapshot(lake) as connection:
-        return {table: {key for (key,) in table_keys(connection, table)} for table in _COUNTED}
+        columns = table_columns(connection)
+        return {table: {key for (key,) in table_keys(connection, table, columns)} for table in _COUNTED}

@@ -24,6 +24,7 @@ from strava_pipeline.core.activities import (
 )
 from strava_pipeline.core.tables import ACTIVITIES_ALL, CHILDREN, DETAIL_TABLES, TABLES, TRACKS
 from strava_pipeline.core.years import YearRange
+from strava_pipeline_tests.examples import examples
 
 YEARS = YearRange(2008, 2026)
 AT = datetime(2026, 6, 1, 12, tzinfo=UTC)
@@ -112,7 +113,7 @@ _ODD = (
 )
 
 
-@settings(max_examples=150)
+@settings(max_examples=examples(150))
 @given(st.lists(st.fixed_dictionaries({}, optional={"start_date": _ODD, "start_date_local": _ODD}), max_size=4))
 def test_the_years_that_a_page_promises_are_those_of_its_rows(activities: list[dict[str, Any]]) -> None:
     promised = {YEARS.clamp(year) for year in local_years(activities)}

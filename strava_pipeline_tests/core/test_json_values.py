@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from strava_pipeline.core.json_values import format_instant, format_milliseconds, json_text, parse_instant, parse_json
+from strava_pipeline_tests.examples import examples
 
 
 @pytest.mark.parametrize(
@@ -54,7 +55,7 @@ def test_what_is_no_json_raises_value_error(body: bytes) -> None:
 
 
 def test_whatever_number_stands_in_a_text_it_is_read_exactly() -> None:
-    @settings(max_examples=200)
+    @settings(max_examples=examples(200))
     @given(st.integers(-(2**70), 2**70) | st.floats(allow_nan=False))
     def holds(number: float) -> None:
         found = parse_json(json.dumps([number]).encode())[0]

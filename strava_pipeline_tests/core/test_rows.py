@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from strava_pipeline.core.rows import frame, typed_rows
 from strava_pipeline.core.tables import ACTIVITIES_ALL, ACTIVITY_DETAILS, TABLES, Table
 from strava_pipeline_tests.core.fidelity import differences
+from strava_pipeline_tests.examples import examples
 
 
 def cell(column: str, **source: Any) -> Any:
@@ -205,7 +206,7 @@ def _objects(table: Table) -> st.SearchStrategy[dict[str, Any]]:
 
 @pytest.mark.parametrize("table", [ACTIVITIES_ALL, ACTIVITY_DETAILS], ids=lambda table: str(table.name))
 def test_whatever_object_comes_nothing_fails_and_nothing_is_lost(table: Table) -> None:
-    @settings(max_examples=75)
+    @settings(max_examples=examples(75))
     @given(st.lists(_objects(table), max_size=3))
     def holds(objects: list[dict[str, Any]]) -> None:
         typed = frame(typed_rows(objects, table).values, table)

@@ -8,11 +8,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from strava_pipeline.core.years import YearRange, stretches, year_window, years_since
+from strava_pipeline_tests.examples import examples
 
 YEARS = YearRange(2008, 2026)
 
 
-@settings(max_examples=150)
+@settings(max_examples=examples(150))
 @given(
     year=st.integers(2008, 2026),
     second=st.integers(0, 366 * 86_400 - 1),

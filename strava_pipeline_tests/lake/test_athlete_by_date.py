@@ -87,6 +87,7 @@ def test_zones_are_the_own_ones_or_shares_of_the_threshold(ridden: Lake) -> None
     ]
 
 
+@pytest.mark.closed
 def test_a_warehouse_without_the_tables_gets_them(ridden: Lake) -> None:
     with writing(ridden) as connection:
         connection.execute("DROP TABLE athlete_by_date")

@@ -33,6 +33,8 @@ from strava_pipeline_tests.lake.bronze import (
     rows,
 )
 
+pytestmark = pytest.mark.closed  # a file that is damaged is not open
+
 
 @pytest.fixture(scope="module")
 def stock(module_lake: Lake) -> Lake:

@@ -11,7 +11,7 @@ from strava_pipeline.lake.gold.merge import merge_activities, merge_history
 from strava_pipeline.lake.gold.warehouse import reading, writing
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.rebuild import rebuild
-from strava_pipeline.lake.shards import write_shards
+from strava_pipeline.lake.shards import shard_files, write_shards
 from strava_pipeline_tests.lake.bronze import (
     ALL,
     DAY,
@@ -37,13 +37,15 @@ def some(count: int, year: int = 2025) -> list[Activity]:
 
 
 def mark(lake: Lake, years: Iterable[int] = ALL, *, confirmed: bool = False) -> AbsenceReport:
-    """Shards and gold of all, then the marks."""
+    """Shards and gold of all, then the marks. Years without a shard are passed over, for there is nothing to be done."""
     write_shards(lake, list(ALL), YEARS)
     confirm = (lambda shrink: confirmation(shrink, NOW + DAY, "a test")) if confirmed else None
+    merged = [year for year in ALL if shard_files(lake, year)]
+    marked = [year for year in years if year in merged]
     with writing(lake) as connection:
-        merge_activities(connection, lake, list(ALL))
-        report = mark_absent(connection, lake, list(years), YEARS, confirm=confirm)
-        merge_history(connection, lake, list(years))
+        merge_activities(connection, lake, merged)
+        report = mark_absent(connection, lake, marked, YEARS, confirm=confirm)
+        merge_history(connection, lake, marked)
         return report
 
 

@@ -105,7 +105,7 @@ def test_what_changed_its_year_and_came_back_keeps_every_version_when_shards_are
             at=NOW + number * DAY,
         )
         story(lake)
-    for number in range(5, 12):
+    for number in range(5, 9):
         listed(
             lake,
             [activity(1, "2025-12-31T10:00:00Z"), activity(2), activity(3, "2026-02-02T10:00:00Z")],

@@ -21,6 +21,7 @@ from strava_pipeline.lake.gold.warehouse import reading, revision, writing
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.shards import write_shards
 from strava_pipeline_tests.core.test_rows import JSON
+from strava_pipeline_tests.examples import examples
 from strava_pipeline_tests.lake.bronze import (
     ALL,
     DAY,
@@ -394,7 +395,7 @@ def test_an_id_that_no_column_holds_stops_no_other_activity(lake: Lake, odd: int
 def test_whatever_json_says_duckdb_takes_it_as_json() -> None:
     with duckdb.connect() as connection:
 
-        @settings(max_examples=200)
+        @settings(max_examples=examples(200))
         @given(JSON)
         def holds(value: Any) -> None:
             text = json_text(value)

@@ -17,13 +17,14 @@ from strava_pipeline.core import tables
 from strava_pipeline.core.errors import PipelineError
 from strava_pipeline.core.tables import ACTIVITIES_ALL, TABLES, Column, Kind
 from strava_pipeline.lake import rebuild as rebuilding
+from strava_pipeline.lake import shards
 from strava_pipeline.lake.bronze.answers import land_athlete, land_gear
 from strava_pipeline.lake.gold.merge_details import merge_details, merge_profile, sync_kudos
 from strava_pipeline.lake.gold.publish import publish, snapshot
 from strava_pipeline.lake.gold.warehouse import connect, reading, writing
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.rebuild import ensure_current, rebuild
-from strava_pipeline.lake.shards import SHARDS_PER_YEAR, holdings, shard_files
+from strava_pipeline.lake.shards import holdings, shard_files
 from strava_pipeline_tests.lake.bronze import (
     ALL,
     DAY,
@@ -45,6 +46,7 @@ from strava_pipeline_tests.lake.conftest import NewLake
 from strava_pipeline_tests.patience import PATIENCE
 
 SOAK = pytest.mark.soak(part="kills")
+MOST_SHARDS = 5  # of a year before they are merged, in place of a month's
 STEPS = ("write_shards", "merge_activities", "merge_details", "_put_in_place", "unmark", "sync_folder", "publish")
 
 
@@ -61,6 +63,13 @@ def flow(lake: Lake, *page: Activity, at: Any, details: dict[int, list[Activity]
     publish(lake)
 
 
+@pytest.fixture(scope="module", autouse=True)
+def few_shards() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(shards, "SHARDS_PER_YEAR", MOST_SHARDS)
+        yield
+
+
 @pytest.fixture(scope="module")
 def lived(tmp_path_factory: pytest.TempPathFactory, new_lake: NewLake) -> Lake:
     """A lake after a life: edits and edits taken back, kudos given and withdrawn, a late upload, years that were edited
@@ -74,10 +83,10 @@ def lived(tmp_path_factory: pytest.TempPathFactory, new_lake: NewLake) -> Lake:
     flow(lake, activity(1, name="B", kudos_count=9), moved | {"start_date_local": "2026-01-01T01:00:00Z"}, at=NOW + DAY)
     flow(lake, activity(1, name="B", kudos_count=7), activity(4, "2024-01-01T06:00:00Z"), at=NOW + 2 * DAY)
     flow(lake, activity(1, name="A again"), moved, at=NOW + 3 * DAY, details={2025: [activity(1, laps=[{}])]})
-    for number in range(4, SHARDS_PER_YEAR + 4):
+    for number in range(4, MOST_SHARDS + 4):
         listed(lake, [activity(1, name="AB"[number % 2]), moved | {"kudos_count": number % 3}], at=NOW + number * DAY)
-    flow(lake, first, at=NOW + (SHARDS_PER_YEAR + 4) * DAY)
-    flow(lake, activity(1, name="last"), at=NOW + (SHARDS_PER_YEAR + 5) * DAY)
+    flow(lake, first, at=NOW + (MOST_SHARDS + 4) * DAY)
+    flow(lake, activity(1, name="last"), at=NOW + (MOST_SHARDS + 5) * DAY)
     assert sorted(path.name.count("merged") for path in shard_files(lake, 2025)) == [0, 1]
     return lake
 
@@ -144,6 +153,7 @@ def update_the_tables(lake: Lake) -> None:
 LOSSES = [lose_the_file, lose_all_but_bronze, lose_the_file_and_look, update_the_tables]
 
 
+@pytest.mark.closed
 @pytest.mark.parametrize("lose", LOSSES)
 def test_what_was_lost_is_made_anew_and_equals_what_was_there(published: Lake, lose: Callable[[Lake], None]) -> None:
     before, seen = everything(published), shown(published)
@@ -169,7 +179,7 @@ def test_a_rebuild_on_demand_makes_all_anew_and_equals_what_was_there(
     assert shown(published) == seen
     assert holdings(published, 2025) == held
     assert not [path for path in old if path.exists() and path.stat().st_mtime == 1], "shards too"
-    assert watched.totals == {"Writing shards": 9 + 2 * SHARDS_PER_YEAR + 2, "Merging details": 3}
+    assert watched.totals == {"Writing shards": 9 + 2 * MOST_SHARDS + 2, "Merging details": 3}
     assert watched.steps == watched.totals
     assert sorted(path.name for path in published.working.parent.iterdir()) == ["strava.duckdb"]
 
@@ -220,8 +230,9 @@ from strava_pipeline.lake import files, rebuild, shards
 from strava_pipeline.lake.gold import merge_details, publish
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline_tests.lake.bronze import YEARS
-from strava_pipeline_tests.lake.test_rebuild import Watched
+from strava_pipeline_tests.lake.test_rebuild import MOST_SHARDS, Watched
 
+shards.SHARDS_PER_YEAR = MOST_SHARDS
 modules = {"shards": shards, "merge_details": merge_details, "rebuild": rebuild, "publish": publish}
 module, name, nth = modules[sys.argv[2]], sys.argv[3], int(sys.argv[4])
 whole, calls = getattr(module, name), 0
@@ -259,7 +270,7 @@ def test_a_kill_at_any_moment_loses_nothing(published: Lake, module: str, name: 
     publish(published)
     assert everything(published) == before
     assert shown(published) == seen
-    assert len(shard_files(published, 2025)) <= SHARDS_PER_YEAR + 1
+    assert len(shard_files(published, 2025)) <= MOST_SHARDS + 1
 
 
 @contextmanager

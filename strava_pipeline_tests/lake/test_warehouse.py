@@ -39,6 +39,8 @@ from strava_pipeline_tests.lake.bronze import DAY, NOW, activity, detailed, list
 from strava_pipeline_tests.lake.test_locks import held, kill
 from strava_pipeline_tests.patience import PATIENCE
 
+pytestmark = pytest.mark.closed  # how it is opened and closed is what these tests are about
+
 
 def put(lake: Lake, activity_id: int) -> None:
     with writing(lake) as connection:

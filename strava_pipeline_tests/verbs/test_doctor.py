@@ -429,7 +429,7 @@ def test_a_log_that_a_dead_run_left_beside_the_working_warehouse_is_to_be_kept(p
 
 def test_a_run_at_work_is_left_alone(patient: Patient) -> None:
     with locked(patient.lake, "warehouse"), ThreadPoolExecutor() as another:  # who holds the lock may take it again
-        found = another.submit(warehouse_health, patient.lake).result()[:2]
+        found = another.submit(warehouse_health, patient.lake, datetime.now(UTC)).result()[:2]
     assert [(one.name, one.state) for one in found] == [("working warehouse", SKIPPED), ("keys", SKIPPED)]
     assert "a run is at work" in found[0].what
 

@@ -6,6 +6,7 @@ drawn in activities.py.
 
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
+from functools import cache
 from math import cos, floor, pi
 from random import Random
 
@@ -167,6 +168,7 @@ def plan_activities(seed: int, count: int, years: tuple[int, int], now: int) -> 
     return _with_twins(found, rng)
 
 
+@cache  # of each day once in a process: it may start many emulators
 def _load(day: date, seed: int) -> float:
     """How much the athlete trains on a day, as a weight; 0 in a week of illness."""
     week = day.toordinal() // 7

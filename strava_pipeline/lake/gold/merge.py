@@ -226,10 +226,15 @@ def _merge_versions(connection: Connection, lake: Lake, years: Sequence[int], sh
         return 0
     others = [str(path) for year in years_sharing(connection, years) for path in shard_files(lake, year)]
     files = {"shards": shards, "others": others}
+    counted = "count(*), count(*) FILTER (version > 1)"
     connection.execute(sql("incoming_versions"), {**files, "years": list(years), "sources": ranked_sources(lake)})
-    connection.execute(sql("delete_versions"))
-    insert = sql("insert_versions").format(differing=_differing(), before=_before())
-    return int(connection.execute(insert, files).fetchall()[0][0])
+    incoming, later = connection.execute(f"SELECT {counted} FROM versions").fetchall()[0]
+    if incoming:
+        connection.execute(sql("delete_versions"))
+        connection.execute(sql("insert_first_versions"))
+    if later:  # to plan it takes as long as all else here
+        connection.execute(sql("insert_later_versions").format(differing=_differing(), before=_before()), files)
+    return int(incoming)
 
 
 def _differing() -> str:

@@ -1,17 +1,16 @@
 """Publishing: the working warehouse becomes the snapshot that readers open, with the user's own views in it.
 
-Checkpoint, copy, views, fsync, rename, all under the writer's lock, with what goals.toml says; a failed publish leaves the old
-snapshot. Readers that have the old one open keep it, consistent, until they open it again. The user's views are `views/*.sql`
-beside the data folder. Each
-file is used whole or left out with a reason; it may not touch the catalogue's tables and views, or any file. What a file did
-is found by comparing the objects before and after, not by reading its SQL. The working warehouse never holds these views.
+Checkpoint, copy (a clone, where the file system can), views, fsync, rename, all under the writer's lock, with what goals.toml
+says; a failed publish leaves the old snapshot. Readers that have the old one open keep it, consistent, until they open it again.
+The user's views are `views/*.sql` beside the data folder. Each file is used whole or left out with a reason; it may not touch the
+catalogue's tables and views, or any file. What a file did is found by comparing the objects before and after, not by reading its
+SQL. The working warehouse never holds these views.
 """
 
 import hashlib
 import json
 import os
 import re
-import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -23,7 +22,7 @@ from typing import TypeVar
 import duckdb
 
 from strava_pipeline.core.errors import NothingPublishedError, PipelineError, UnusableSnapshotError
-from strava_pipeline.lake.files import sync_folder
+from strava_pipeline.lake.files import copy_file, sync_folder
 from strava_pipeline.lake.gold.sessions import INTERRUPTIBLE, first_line, interruptible, is_of_a_file
 from strava_pipeline.lake.gold.warehouse import (
     REBUILDING,
@@ -71,14 +70,15 @@ class ViewFile:
 class Published:
     """What readers see now: the rows of each table, and the user's views that were left out, each with the reason.
 
-    `unequal`: tables whose snapshot has another number of rows than the warehouse, with both; None: half rebuilt, so nothing
-    was compared.
+    `unequal`: tables whose snapshot has another number of rows than the warehouse, with both; None: nothing was compared, as
+    the warehouse is half rebuilt, or is published later (`is_put_off`).
     """
 
     replaced: bool
     rows: dict[str, int]
     left_out: dict[str, str]
     unequal: dict[str, tuple[int, int]] | None
+    is_put_off: bool = False
 
 
 def publish(lake: Lake, *, refuse: Refuse = lambda working: None) -> bool:
@@ -90,7 +90,7 @@ def publish(lake: Lake, *, refuse: Refuse = lambda working: None) -> bool:
         views = view_files(lake)
         with opened(lake) as connection:
             _sync_goals(connection, lake)
-            due = _prepare(connection, _if_readable(lake, _state), views, refuse)
+            due = _prepare(connection, if_readable(lake, _state), views, refuse)
         if due:
             _replace_snapshot(lake, views)
         return due
@@ -105,7 +105,7 @@ def publish_and_compare(lake: Lake, *, refuse: Refuse) -> Published:
         with opened(lake) as connection:
             _sync_goals(connection, lake)
             gold = None if is_marked(connection, REBUILDING) else row_counts(connection)
-            seen = _if_readable(lake, _look)
+            seen = if_readable(lake, _look)
             due = _prepare(connection, seen.state if seen else None, views, refuse)
         if due:
             _replace_snapshot(lake, views)
@@ -114,6 +114,12 @@ def publish_and_compare(lake: Lake, *, refuse: Refuse) -> Published:
                 seen = _look(connection)
     unequal = None if gold is None else _unequal(gold, seen.rows)
     return Published(due, seen.rows, seen.left_out, unequal)
+
+
+def published_before(lake: Lake) -> Published:
+    """What readers see while the next publish is put off (publish_pause.py)."""
+    seen = if_readable(lake, _look)
+    return Published(False, seen.rows if seen else {}, seen.left_out if seen else {}, None, is_put_off=True)
 
 
 def _sync_goals(connection: Connection, lake: Lake) -> None:
@@ -141,7 +147,7 @@ def is_published(lake: Lake) -> bool:
     """Whether readers see everything merged. True for a warehouse that has to be rebuilt: it can't be published yet."""
 
     def is_current(connection: Connection) -> bool:
-        published = _if_readable(lake, _state)
+        published = if_readable(lake, _state)
         return is_marked(connection, REBUILDING) or (published is not None and published[0] == revision(connection))
 
     return read_if_usable(lake, is_current) is not False
@@ -152,7 +158,7 @@ def is_publish_due(connection: Connection, lake: Lake) -> bool:
     from strava_pipeline.lake.gold.personal import differing_goals  # which reads TOML: readers of a snapshot need none
 
     state = revision(connection), views_digest(view_files(lake))
-    return _if_readable(lake, _state) != state or bool(differing_goals(connection, lake))
+    return if_readable(lake, _state) != state or bool(differing_goals(connection, lake))
 
 
 def _replace_snapshot(lake: Lake, views: Sequence[ViewFile]) -> None:
@@ -161,7 +167,7 @@ def _replace_snapshot(lake: Lake, views: Sequence[ViewFile]) -> None:
     for left in (temporary, log):  # read-only already if a process was killed below
         left.unlink(missing_ok=True)
     try:
-        shutil.copyfile(lake.working, temporary)
+        copy_file(lake.working, temporary)
         if views:
             apply_views(views, temporary)
         with temporary.open("rb") as file:
@@ -281,7 +287,7 @@ def _state(published: Connection) -> tuple[str, str]:
     return revision(published), published_digest(published)
 
 
-def _if_readable(lake: Lake, look: Callable[[Connection], T]) -> T | None:
+def if_readable(lake: Lake, look: Callable[[Connection], T]) -> T | None:
     """What `look` returns for the snapshot; None where there is no readable one: it has to be replaced."""
     if not lake.snapshot.exists():
         return None

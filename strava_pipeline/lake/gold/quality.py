@@ -5,7 +5,7 @@ compared with. What follows from a fault is the caller's. A layer that lacks row
 looks first whether anybody else is at work.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -252,21 +252,27 @@ def faulty_keys(connection: Connection, table: str) -> tuple[int, int]:
     return doubled, nulls
 
 
-def table_keys(connection: Connection, table: str) -> set[tuple[object, ...]]:
-    """The keys of a table; empty where a snapshot of another version lacks the table or a key column."""
-    stored = TABLES[table].stored
-    return _keys(connection, stored, TABLES[table].key) or _keys(connection, table, TABLES[table].key)
+def table_columns(connection: Connection) -> dict[str, set[str]]:
+    """The columns of each table. Views are left out: the user may have made one of a table's name."""
+    rows = connection.execute(
+        "SELECT table_name, list(column_name) FROM duckdb_columns() SEMI JOIN duckdb_tables() USING (database_oid, table_oid)"
+        " WHERE database_name = current_database() GROUP BY table_name"
+    ).fetchall()
+    return {name: set(columns) for name, columns in rows}
 
 
-def _keys(connection: Connection, table: str, columns: Sequence[str]) -> set[tuple[object, ...]]:
-    there = connection.execute(
-        "SELECT count(*) FROM duckdb_columns() WHERE table_name = $table AND list_contains($columns, column_name)"
-        " AND table_oid IN (SELECT table_oid FROM duckdb_tables())",  # not a view of the user
-        {"table": table, "columns": list(columns)},
-    ).fetchall()[0][0]
-    if there < len(columns):
-        return set()
-    return set(connection.execute(f"SELECT {', '.join(columns)} FROM {table}").fetchall())
+def table_keys(connection: Connection, table: str, columns: Mapping[str, set[str]]) -> set[tuple[object, ...]]:
+    """The keys of a table; empty where a snapshot of another version lacks the table or a key column.
+
+    `columns`: the `table_columns` of the connection, which take as long as many tables' keys.
+    """
+    key = TABLES[table].key
+    for name in {TABLES[table].stored: None, table: None}:
+        if columns.get(name, set()).issuperset(key):
+            keys = set(connection.execute(f"SELECT {', '.join(key)} FROM {name}").fetchall())
+            if keys:
+                return keys
+    return set()
 
 
 def unknown_gear(connection: Connection) -> list[str]:

@@ -1,6 +1,6 @@
 -- When each version came of those activities of $shards of which the history holds others. $others: files of the years that ever
 -- held some of the same activities; $years: of a version that stands in two, the one of these is taken;
--- $sources: best first, of one activity's only the best one's versions count. What the versions hold is insert_versions.sql's.
+-- $sources: best first, of one activity's only the best one's versions count. What they hold is for insert_*_versions.sql to say.
 CREATE OR REPLACE TEMP TABLE versions AS
 WITH best AS (
     SELECT id, year, athlete_id, source, ingestion_ts, content_hash

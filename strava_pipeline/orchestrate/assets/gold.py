@@ -4,6 +4,7 @@ Tables that one look at the warehouse makes are one step. The work is operations
 """
 
 from collections.abc import Iterable, Iterator, Sequence
+from datetime import timedelta
 from typing import Any
 
 import dagster as dg
@@ -32,7 +33,7 @@ from strava_pipeline.operations.merging_steps import (
 )
 from strava_pipeline.operations.table_rules import CHECKED
 from strava_pipeline.orchestrate.checks import table_spec, valid_spec
-from strava_pipeline.orchestrate.config import MatchingConfig, MergeConfig
+from strava_pipeline.orchestrate.config import MatchingConfig, MergeConfig, PublishConfig
 from strava_pipeline.orchestrate.jobs import (
     DETAILS,
     EVENTS_RECEIVED,
@@ -57,6 +58,7 @@ from strava_pipeline.orchestrate.metadata import (
     table_description,
 )
 from strava_pipeline.orchestrate.resources import Run
+from strava_pipeline.orchestrate.runs import years_of_run
 from strava_pipeline.orchestrate.steps import Result, chosen_years, reported, scope_of
 from strava_pipeline.orchestrate.tags import STEP_LAST
 from strava_pipeline.settings import Settings
@@ -259,8 +261,9 @@ def _published(partitions: dg.PartitionsDefinition[Any]) -> dg.AssetsDefinition:
             )
         ],
     )
-    def published_warehouse(context: dg.AssetExecutionContext, run: Run) -> Iterator[Result]:
-        yield from reported(context, run, publish_warehouse(run))
+    def published_warehouse(context: dg.AssetExecutionContext, config: PublishConfig, run: Run) -> Iterator[Result]:
+        pause = timedelta(minutes=config.pause_minutes)
+        yield from reported(context, run, publish_warehouse(run, years_of_run(context.run), pause))
 
     return published_warehouse
 

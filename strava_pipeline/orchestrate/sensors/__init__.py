@@ -17,6 +17,7 @@ from strava_pipeline.orchestrate.sensors.inbox import (
     imported_sensor,
     inbox_sensor,
     provider_webhooks_sensor,
+    publishing_sensor,
     webhooks_sensor,
 )
 from strava_pipeline.orchestrate.sensors.missing import catch_up_sensor, new_gear_sensor, quarantine_retry_sensor
@@ -52,6 +53,7 @@ def sensors(
         imported_sensor(settings, status),
         requests_sensor(settings, configured, _status(running or settings.dashboard_requests), now),
         webhooks_sensor(settings, status, now),
+        publishing_sensor(settings, status, now),
         quarantine_retry_sensor(settings, status),
         *(provider_resume_sensor(settings, name, status, now) for name in providers),
         *(provider_webhooks_sensor(settings, name, status, now) for name in providers if sends_webhooks(name)),

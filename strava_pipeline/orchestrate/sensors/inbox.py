@@ -18,6 +18,8 @@ from strava_pipeline.ingest.registry import missing_login
 from strava_pipeline.lake.bronze.deliveries import are_deliveries_due, has_deliveries
 from strava_pipeline.lake.bronze.events import EventsState, load_state
 from strava_pipeline.lake.gold.event_followup import digest_of_events
+from strava_pipeline.lake.gold.publish import is_published
+from strava_pipeline.lake.gold.publish_pause import is_looked_after, note_look, pause_ends_at, waiting_years
 from strava_pipeline.lake.imports.activities import has_activities
 from strava_pipeline.lake.imports.manifests import imports
 from strava_pipeline.lake.imports.merge import years_with_unmerged_imports
@@ -36,6 +38,7 @@ from strava_pipeline.orchestrate.jobs import (
     IMPORT_ALL_JOB,
     IMPORT_JOB,
     JOBS,
+    MATCH_JOB,
     MERGE_FILES_JOB,
     provider_events_job,
 )
@@ -114,7 +117,8 @@ def imported_sensor(settings: Settings, status: dg.DefaultSensorStatus) -> dg.Se
         unread = [name for name in names if not has_activities(lake, name)]
         years = year_range(settings.first_year)
         behind = years_with_unmerged_imports(lake, years)
-        if not behind and not at_work and not is_undo_finished(lake):
+        waits = lake.publish_waits.exists()
+        if not behind and not at_work and not waits and not is_undo_finished(lake):
             behind = {years.newest}  # who merged it last, or undid an import, died before readers could see it
         if not unread and not behind:
             return dg.SkipReason("All of it is in the warehouse.")
@@ -189,14 +193,20 @@ def webhooks_sensor(
         behind = years_of_events(settings, state or EventsState(), years, clock)
         digest = digest_of_events(lake)
         if digest != context.cursor:  # else no event came since all were in gold
-            lacking = years_behind_events(lake, years)
+            lacking = years_behind_events(lake, years, may_wait=True)
             behind |= lacking
             context.update_cursor(context.cursor if lacking else digest)
         if failed:
             behind |= {*years_of_run(failed[0].dagster_run)}
+        if not is_looked_after(lake, now()):
+            behind |= waiting_years(lake)
         if not behind:
             return dg.SkipReason("Every event was followed, or waits for its time.")
-        return dg.RunRequest(job_name=EVENTS_JOB, tags={**range_tags(sorted(behind)), DATA_DIR: str(settings.data_dir)})
+        return dg.RunRequest(
+            job_name=EVENTS_JOB,
+            tags={**range_tags(sorted(behind)), DATA_DIR: str(settings.data_dir)},
+            run_config=JOBS[EVENTS_JOB].run_config(**_with_pause(settings)),
+        )
 
     return webhooks
 
@@ -234,10 +244,46 @@ def provider_webhooks_sensor(
         return dg.RunRequest(
             job_name=job.name,
             tags={**range_tags(years), DATA_DIR: str(settings.data_dir)},
-            run_config=job.run_config(),
+            run_config=job.run_config(**_with_pause(settings)),
         )
 
     return webhooks
+
+
+def publishing_sensor(
+    settings: Settings, status: dg.DefaultSensorStatus, now: Callable[[], datetime]
+) -> dg.SensorDefinition:
+    """It asks no service, so it needs no login. While it does not run, nothing is put off."""
+
+    @dg.sensor(
+        name="publishing",
+        job_name=MATCH_JOB,
+        minimum_interval_seconds=60,
+        default_status=status,
+        description="Publishes what webhook events changed, when the pause after the last publish is over.",
+    )
+    def publishing(context: dg.SensorEvaluationContext) -> dg.RunRequest | dg.SkipReason:
+        lake, at = Lake(settings.data_dir), now()
+        note_look(lake, at)
+        years = waiting_years(lake)
+        if not years:
+            return dg.SkipReason("Nothing waits to be published.")
+        again = pause_ends_at(lake, timedelta(minutes=settings.publish_minutes), at)
+        if again and not is_published(lake):  # else another run did, and only insights are left
+            return dg.SkipReason(f"What waits is published at {again:%H:%M:%S} UTC.")
+        fail_dead_runs(context.instance, lake)  # or one of them would be waited for for ever
+        if at_work := newest(context.instance, lake, MATCH_JOB, UNFINISHED):
+            return dg.SkipReason(f"Run {at_work.dagster_run.run_id} is at work on it.")
+        if rest := _rest(_failed_in_a_row(context.instance, lake, MATCH_JOB), at):
+            return rest
+        return dg.RunRequest(job_name=MATCH_JOB, tags={**range_tags(sorted(years)), DATA_DIR: str(settings.data_dir)})
+
+    return publishing
+
+
+def _with_pause(settings: Settings) -> dict[str, dict[str, int]]:
+    """The config by which a run of events leaves it to `publishing` to publish soon after another one did."""
+    return {"published_warehouse": {"pause_minutes": settings.publish_minutes}}
 
 
 def _rest(failed: Sequence[dg.RunRecord], now: datetime) -> dg.SkipReason | None:

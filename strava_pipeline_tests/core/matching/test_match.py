@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from strava_pipeline.core.matching.match import Matching
 from strava_pipeline_tests.core.matching.builders import NOON, Activity, commutes, file, groups, match, provided, ride
+from strava_pipeline_tests.examples import examples
 
 API = ride(10**10, athlete_id=7)
 
@@ -161,7 +162,7 @@ _ALIKE = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 @given(st.lists(_ALIKE, min_size=2, max_size=9), st.randoms(use_true_random=False), st.data())
 def test_in_whatever_order_they_come_the_same_are_one(
     drawn: list[dict[str, Any]], chance: random.Random, data: st.DataObject

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from strava_pipeline.core.pings.formats import FUTURE_S, LARGEST, Ping, Sent, believable_time, read_ping
 from strava_pipeline.core.pings.lines import APART_S, is_of_moment
 from strava_pipeline.core.trips.car.events import Event, NoEventError
+from strava_pipeline_tests.examples import examples
 
 NOW = 1_768_826_096.5  # 19 January 2026, 12:34:56.5 UTC
 T = 1_768_826_000.0  # 96.5 s before
@@ -361,14 +362,14 @@ def taken_or_refused(body: bytes, query: str, kind: Sent) -> None:
         assert ping.speed_kmh is None or ping.speed_kmh >= 0
 
 
-@settings(max_examples=200)
+@settings(max_examples=examples(200))
 @given(st.binary(max_size=200), QUERY, KIND)
 @example(b"{\x00", "", "ping")
 def test_any_bytes_are_taken_or_refused(body: bytes, query: str, kind: Sent) -> None:
     taken_or_refused(body, query, kind)
 
 
-@settings(max_examples=150)
+@settings(max_examples=examples(150))
 @given(
     st.dictionaries(st.sampled_from(["_type", "location", "t", "event", "gps", "lat", "lon", "tst"]), JSON) | JSON,
     QUERY,

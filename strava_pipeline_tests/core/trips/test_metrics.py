@@ -12,6 +12,7 @@ from strava_pipeline.core.trips.activity.metrics import SCHEMA, metrics_frame, m
 from strava_pipeline.core.trips.activity.thresholds import thresholds
 from strava_pipeline_tests.core.trips.made import START, point, trip
 from strava_pipeline_tests.core.trips.scalar import scalar_metrics
+from strava_pipeline_tests.examples import examples
 
 
 def measured(*points: Any, **others: Any) -> dict[str, Any]:
@@ -75,14 +76,14 @@ def assert_equal(found: dict[str, Any], wanted: dict[str, Any]) -> None:
 
 
 @given(st.lists(TRIPS, min_size=1, max_size=5))
-@settings(max_examples=100)
+@settings(max_examples=examples(100))
 def test_the_frame_equals_the_definition_on_odd_trips(bundles: list[Bundle]) -> None:
     for bundle, found in zip(bundles, metrics_rows(bundles, thresholds()), strict=True):
         assert_equal(found, scalar_metrics(bundle, thresholds().values))
 
 
 @given(st.lists(TRIPS, min_size=2, max_size=5))
-@settings(max_examples=30)
+@settings(max_examples=examples(30))
 def test_a_trip_has_the_same_metrics_to_the_last_digit_whatever_it_is_measured_with(bundles: list[Bundle]) -> None:
     assert metrics_rows(bundles, thresholds()) == [metrics_of(bundle, thresholds()) for bundle in bundles]
 
@@ -162,7 +163,7 @@ SHARES = [name for name in SCHEMA if name.endswith("_share")] + ["straightness"]
 
 
 @given(st.lists(TRIPS, min_size=1, max_size=5))
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 def test_no_share_is_ever_below_zero_or_above_one(bundles: list[Bundle]) -> None:
     found = [(name, row[name]) for row in metrics_rows(bundles, thresholds()) for name in SHARES]
     assert [(name, share) for name, share in found if share is not None and not 0 <= share <= 1] == []

@@ -146,6 +146,7 @@ def test_every_sensor_stands_still_where_automation_is_off(rig: Rig) -> None:
                 "requests",
                 "imported",
                 "webhooks",
+                "publishing",
                 "run_records",
                 "quarantine_retry",
             ),

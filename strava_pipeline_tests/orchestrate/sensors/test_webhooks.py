@@ -1,14 +1,19 @@
 """The sensor of webhook events: when it starts a run, over which years, and when it waits."""
 
+import os
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 
+import dagster as dg
 import pytest
 from dagster import DagsterRunStatus
 from dagster._core.storage.tags import ASSET_PARTITION_RANGE_END_TAG, ASSET_PARTITION_RANGE_START_TAG
 
 from strava_pipeline.ingest.strava.access import note_revocation
 from strava_pipeline.lake.bronze import events
+from strava_pipeline.lake.gold.publish import published_at
+from strava_pipeline.lake.gold.publish_pause import waiting_years
+from strava_pipeline.lake.gold.warehouse import reading
 from strava_pipeline_tests.orchestrate.sensors.ticks import Watch, watched
 from strava_pipeline_tests.rig import NOW, Rig
 from strava_pipeline_tests.webhooks import delivered, subscribed
@@ -65,6 +70,78 @@ def test_a_new_one_is_looked_for_in_the_newest_year_and_comes_down_where_it_belo
     watch.launch(again)
     assert watch.rig.calls()["by_endpoint"] == {}
     watch.rig.assert_true_to_source()
+
+
+@pytest.fixture
+def paused(make_rig: Callable[..., Rig]) -> Iterator[Watch]:
+    """Where events are published after a pause of five minutes, something was published just now, and somebody looks after it."""
+    rig = make_rig(years=(2024, 2026), activities=12, seed=3, settings={"first_year": 2023, "publish_minutes": 5})
+    rig.begin_with("flow_backfill", [2023, 2024, 2025, 2026])
+    os.utime(rig.lake.snapshot)
+    with watched(rig) as watch, subscribed(rig):
+        assert watch.tick("publishing")[1] == "Nothing waits to be published."
+        yield watch
+
+
+def follow(watch: Watch, job: str = "webhooks") -> dg.DagsterRun:
+    delivered(watch.rig)
+    asked, why = watch.tick(job)
+    assert asked is not None, why
+    run = watch.launch(asked)
+    assert (run.status, watch.rig.failed_checks(run.run_id)) == (DagsterRunStatus.SUCCESS, [])
+    return run
+
+
+def insights_of(rig: Rig, year: int) -> str:
+    return (rig.lake.data_dir / "insights" / str(year) / "pacing.json").read_text()
+
+
+def test_events_one_by_one_are_merged_at_once_and_published_together_after_the_pause(paused: Watch) -> None:
+    rig, keys = paused.rig, {year: of_year(paused, year) for year in (2024, 2026)}
+    published, before = published_at(rig.lake), [insights_of(rig, year) for year in keys]
+    assert published is not None
+    for key in keys.values():
+        rig.control("edit", id=key, set={"sport_type": "Kayaking"})
+        follow(paused)
+        with reading(rig.lake) as connection:
+            assert connection.execute("SELECT sport_type FROM activities WHERE id = $1", [key]).fetchall() == [
+                ("Kayaking",)
+            ]
+        assert paused.tick("webhooks")[1] == "Every event was followed, or waits for its time."
+    assert published_at(rig.lake) == published
+    assert waiting_years(rig.lake) == {2024, 2026}
+    paused.at = published + timedelta(minutes=4, seconds=59)
+    assert paused.tick("publishing")[1].startswith("What waits is published at ")
+    paused.at = published + timedelta(minutes=5)
+    run = follow(paused, "publishing")
+    assert years_of(run) == ("2024", "2026")
+    rig.assert_true_to_source()
+    assert not [text for text, year in zip(before, keys, strict=True) if insights_of(rig, year) == text]
+    assert paused.tick("publishing")[1] == "Nothing waits to be published."
+
+
+def test_what_was_deleted_disappears_for_readers_at_once(paused: Watch) -> None:
+    rig, key = paused.rig, of_year(paused, 2026)
+    rig.control("edit", id=of_year(paused, 2024), set={"name": "Renamed"})
+    follow(paused)
+    rig.control("delete", id=key)
+    follow(paused)
+    assert rig.one(f"SELECT count(*) FROM activities WHERE id = {key}") == 0
+    rig.assert_true_to_source()
+    assert waiting_years(rig.lake) == {2024}  # for its insights
+    follow(paused, "publishing")
+    assert waiting_years(rig.lake) == set()
+
+
+def test_nothing_waits_where_nobody_looks_after_it(paused: Watch) -> None:
+    rig, key = paused.rig, of_year(paused, 2026)
+    rig.control("edit", id=key, set={"name": "One"})
+    follow(paused)
+    assert waiting_years(rig.lake) == {2026}
+    os.utime(rig.lake.publish_looked, (0, 0))  # the sensor was switched off
+    follow(paused)
+    assert rig.one(f"SELECT name FROM activities WHERE id = {key}") == "One"
+    assert waiting_years(rig.lake) == set()
 
 
 def test_one_run_at_a_time(watch: Watch) -> None:

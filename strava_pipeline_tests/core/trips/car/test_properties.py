@@ -12,6 +12,7 @@ from strava_pipeline.core.trips.car.events import CarAnswer, Event, Result, Stat
 from strava_pipeline.core.trips.car.trip import Trip, cache_json, state_name, trip_json
 from strava_pipeline_tests.core.trips.car.made import GYM_M, LAT, METRES_PER_DEGREE, MONDAY, OFFICE_M, Drive, north
 from strava_pipeline_tests.core.trips.car.test_state import KEYS, OURS
+from strava_pipeline_tests.examples import examples
 
 # Whatever happens
 
@@ -47,7 +48,7 @@ def happens(drive: Drive, t: float, told: dict[str, Any]) -> Result:
     return drive.takes(event, saves=told["saves"], ada=told["ada"], bee=told["bee"])
 
 
-@settings(max_examples=200)
+@settings(max_examples=examples(200))
 @given(st.lists(happenings, max_size=30))
 def test_whatever_happens_a_step_ends_well(told: list[dict[str, Any]]) -> None:
     drive, t = Drive(), MONDAY
@@ -127,7 +128,7 @@ class Simulated:
         return [result for result in drive.results if result.trip is not None]
 
 
-@settings(max_examples=12)
+@settings(max_examples=examples(12))
 @given(
     minutes=st.integers(5, 60),
     kmh=st.floats(15, 130),

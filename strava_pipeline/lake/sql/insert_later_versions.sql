@@ -1,4 +1,4 @@
--- The versions of the activities in `versions`, each with what it changed. Only of those that were edited the rows are read again,
+-- The later versions of the activities in `versions`, each with what it changed. Of these the rows are read again,
 -- from $shards and $others as for incoming_versions. {differing}: the names of the columns that differ, else NULL; {before}: with
 -- what they were before, as JSON.
 INSERT INTO activity_history BY NAME
@@ -10,18 +10,6 @@ WITH edited AS (
     ) USING (id, year, source, ingestion_ts, content_hash)
     QUALIFY row_number() OVER (PARTITION BY id, ingestion_ts) = 1
 )
-SELECT
-    first.id AS activity_id,
-    first.version,
-    first.athlete_id,
-    first.source,
-    first.ingestion_ts AS valid_from,
-    first.valid_to,
-    []::VARCHAR[] AS changed_fields,
-    '{{}}'::JSON AS previous
-FROM versions AS first
-WHERE first.version = 1
-UNION ALL
 SELECT
     known.id AS activity_id,
     known.version,
