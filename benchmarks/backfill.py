@@ -8,7 +8,6 @@ import argparse
 import ctypes
 import json
 import os
-import re
 import resource
 import signal
 import socket
@@ -30,7 +29,6 @@ from rich.table import Table
 
 from strava_pipeline.lake.gold.publish import snapshot
 from strava_pipeline.lake.paths import Lake
-from strava_pipeline.orchestrate.home import own_configuration
 from strava_pipeline.orchestrate.jobs import JOBS
 from strava_pipeline.settings import Settings
 from strava_pipeline.verbs.auth import log_in_at_emulator
@@ -53,7 +51,7 @@ TITLES = {
     "total_s": "launch → end of the backfill",
     "start_cpu_s": "CPU before the launch",
     "cpu_s": "CPU of the whole tree",
-    "runs_cpu_s": "of it the runs, with what forks or spawns them",
+    "runs_cpu_s": "of it the runs, with the code server, which spawns them",
     "daemon_cpu_s": "of it the daemon",
     "ui_cpu_s": "of it the web server, which starts the daemon",
     "rest_cpu_s": "of it the processes that start them",
@@ -61,11 +59,10 @@ TITLES = {
     "wrong_rows": "rows that differ from the source",
 }
 PARTS = {  # words in the command lines of the processes
-    "runs_cpu_s": ("dagster api grpc", "fork_server"),
+    "runs_cpu_s": ("dagster api grpc",),
     "daemon_cpu_s": ("dagster._daemon",),
     "ui_cpu_s": ("dagster_ui",),
 }
-DEFAULT_LAUNCHER = "run_launcher:\n  module: dagster\n  class: DefaultRunLauncher\n"
 LAUNCH = """
 mutation ($params: LaunchBackfillParams!) {
   launchPartitionBackfill(backfillParams: $params) {
@@ -110,14 +107,11 @@ class Backfill:
 def main() -> None:
     options = _arguments()
     _adopt_orphans()
-    found = [
-        measure(options.years, options.activities, default_launcher=options.default_launcher)
-        for _ in range(options.rounds)
-    ]
+    found = [measure(options.years, options.activities) for _ in range(options.rounds)]
     if options.json:
         print(json.dumps([asdict(backfill) for backfill in found], indent=1))
         return
-    conditions = f"load {os.getloadavg()[0]:.1f}" + (", Dagster's own launcher" if options.default_launcher else "")
+    conditions = f"load {os.getloadavg()[0]:.1f}"
     table = Table(box=box.MARKDOWN, title=f"{options.years} years of {options.activities} activities, {conditions}")
     for place, name in enumerate(["", *(f"round {number + 1}" for number in range(len(found))), "aim"]):
         table.add_column(name, justify="right" if place else "left")
@@ -129,8 +123,8 @@ def main() -> None:
     Console(width=140).print(table)
 
 
-def measure(years: int, activities: int, *, default_launcher: bool) -> Backfill:
-    """Measure a backfill of `years` years on new folders; `default_launcher`: with Dagster's own launcher instead of ours."""
+def measure(years: int, activities: int) -> Backfill:
+    """Measure a backfill of `years` years on new folders."""
     first = LAST_YEAR - years + 1
     options: tuple[str, ...] = (
         "--seed",
@@ -149,11 +143,6 @@ def measure(years: int, activities: int, *, default_launcher: bool) -> Backfill:
         settings = demo_settings(folder, url).model_copy(update={"first_year": first})
         with redirect_stdout(sys.stderr):
             log_in_at_emulator(settings)
-        if default_launcher:
-            sections = re.split(r"(?m)^(?=\w)", own_configuration().decode())
-            text = "".join(DEFAULT_LAUNCHER if part.startswith("run_launcher") else part for part in sections)
-            settings.dagster_home.mkdir(parents=True)
-            (settings.dagster_home / "dagster.yaml").write_text(text)
         before = _cpu_of_children()
         with _dagster(settings, folder / "dev.log") as (ui, process), ThreadPoolExecutor(1) as watcher:
             started = _cpu_of(process.pid)
@@ -317,7 +306,6 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("years", nargs="?", type=int, default=15)
     parser.add_argument("activities", nargs="?", type=int, default=100, help="of each year")
     parser.add_argument("--rounds", type=int, default=1)
-    parser.add_argument("--default-launcher", action="store_true", help="launch runs with Dagster's own launcher")
     parser.add_argument("--json", action="store_true")
     return parser.parse_args()
 

@@ -9,10 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:  # mypy's view of the table below
     from dagster._check import CheckError as CheckError
-    from dagster._core.code_pointer import ModuleCodePointer as ModuleCodePointer
     from dagster._core.definitions.assets.job.asset_job import IMPLICIT_ASSET_JOB_NAME as IMPLICIT_ASSET_JOB_NAME
     from dagster._core.definitions.job_base import InMemoryJob as InMemoryJob
-    from dagster._core.definitions.reconstruct import ReconstructableJob as ReconstructableJob
     from dagster._core.definitions.source_asset import (
         SYSTEM_METADATA_KEY_SOURCE_ASSET_OBSERVATION as SYSTEM_METADATA_KEY_SOURCE_ASSET_OBSERVATION,
     )
@@ -21,15 +19,11 @@ if TYPE_CHECKING:  # mypy's view of the table below
     )
     from dagster._core.errors import DagsterUserCodeUnreachableError as DagsterUserCodeUnreachableError
     from dagster._core.event_api import EventHandlerFn as EventHandlerFn
-    from dagster._core.events import EngineEventData as EngineEventData
     from dagster._core.events import RunFailureReason as RunFailureReason
     from dagster._core.execution.api import execute_run as execute_run
     from dagster._core.execution.backfill import BULK_ACTION_TERMINAL_STATUSES as BULK_ACTION_TERMINAL_STATUSES
-    from dagster._core.instance.ref import InstanceRef as InstanceRef
     from dagster._core.launcher import CheckRunHealthResult as CheckRunHealthResult
-    from dagster._core.launcher import LaunchRunContext as LaunchRunContext
     from dagster._core.launcher import WorkerStatus as WorkerStatus
-    from dagster._core.remote_origin import GrpcServerCodeLocationOrigin as GrpcServerCodeLocationOrigin
     from dagster._core.remote_origin import (
         ManagedGrpcPythonEnvCodeLocationOrigin as ManagedGrpcPythonEnvCodeLocationOrigin,
     )
@@ -70,13 +64,9 @@ if TYPE_CHECKING:  # mypy's view of the table below
     from dagster._core.workspace.context import WorkspaceProcessContext as WorkspaceProcessContext
     from dagster._core.workspace.load_target import WorkspaceFileTarget as WorkspaceFileTarget
     from dagster._grpc.client import DagsterGrpcClient as DagsterGrpcClient
-    from dagster._grpc.impl import core_execute_run as core_execute_run
     from dagster._grpc.proxy_server import DagsterProxyApiServicer as DagsterProxyApiServicer
     from dagster._grpc.server import DagsterGrpcServer as DagsterGrpcServer
     from dagster._serdes.config_class import ConfigurableClassData as ConfigurableClassData
-    from dagster._utils import get_run_crash_explanation as get_run_crash_explanation
-    from dagster._utils.hosted_user_process import recon_job_from_origin as recon_job_from_origin
-    from dagster._utils.interrupts import capture_interrupts as capture_interrupts
     from dagster._utils.log import configure_loggers as configure_loggers
     from dagster._utils.schedules import cron_string_iterator as cron_string_iterator
     from dagster._utils.schedules import get_latest_completed_cron_tick as get_latest_completed_cron_tick
@@ -114,23 +104,12 @@ _REASONS: dict[str, dict[str, list[str]]] = {
         "dagster._core.storage.sqlite_storage": ["DagsterSqliteStorage"],
         "dagster._serdes.config_class": ["ConfigurableClassData"],
     },
-    "The extension point `run_launcher` of dagster.yaml takes a class; its signatures are not exported (docs/adr/0041).": {
-        "dagster._core.launcher": ["CheckRunHealthResult", "LaunchRunContext", "WorkerStatus"],
-    },
-    "A launched run is executed as a process of Dagster's default launcher does it (docs/adr/0041).": {
-        "dagster._core.definitions.reconstruct": ["ReconstructableJob"],
-        "dagster._core.events": ["EngineEventData", "RunFailureReason"],
-        "dagster._core.instance.ref": ["InstanceRef"],
-        "dagster._grpc.impl": ["core_execute_run"],
-        "dagster._utils": ["get_run_crash_explanation"],
-        "dagster._utils.hosted_user_process": ["recon_job_from_origin"],
-        "dagster._utils.interrupts": ["capture_interrupts"],
+    "The extension point `run_launcher` of dagster.yaml takes a class; its signatures are not exported (docs/adr/0034).": {
+        "dagster._core.launcher": ["CheckRunHealthResult", "WorkerStatus"],
     },
     "A command's run belongs to the workspace's job, so that it can be executed again from the UI; no public name tells where "
     "code runs (docs/adr/0038).": {
-        "dagster._core.code_pointer": ["ModuleCodePointer"],
         "dagster._core.remote_origin": [
-            "GrpcServerCodeLocationOrigin",
             "ManagedGrpcPythonEnvCodeLocationOrigin",
             "RemoteJobOrigin",
             "RemoteRepositoryOrigin",
@@ -176,6 +155,7 @@ _REASONS: dict[str, dict[str, list[str]]] = {
     },
     "What Dagster returns or raises and does not export.": {
         "dagster._check": ["CheckError"],
+        "dagster._core.events": ["RunFailureReason"],
         "dagster._core.definitions.assets.job.asset_job": ["IMPLICIT_ASSET_JOB_NAME"],
         "dagster._core.definitions.unresolved_asset_job_definition": ["UnresolvedAssetJobDefinition"],
     },

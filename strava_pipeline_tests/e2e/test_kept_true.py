@@ -102,8 +102,7 @@ def test_six_years_at_once_while_two_readers_loop(make_rig: Make, tmp_path: Path
 
 
 VICTIMS = {  # what the command line holds
-    "a run": "fork_server",
-    "what runs are forked from": "fork_server",
+    "a run": "spawn_main",
     "the daemon": "dagster._daemon",
     "the code server": "api grpc",
     "everything": "",
@@ -121,7 +120,7 @@ def test_after_a_kill_the_same_home_comes_out_as_if_nothing_had_happened(
         until(lambda: len(list(rig.lake.details.rglob("*.json.gz"))) > 20, bool, every=0.2)
         killed = kill(dev, victim, rig)
         assert killed, victim
-        if victim in ("a run", "what runs are forked from"):
+        if victim == "a run":
             until(lambda: dev.backfill_status(launched)["status"] not in ("REQUESTED", "CANCELING"), bool)
     with dagster_dev(rig.settings, tmp_path / "again.log") as dev:
         until(lambda: dev.backfill_status(launched)["status"] not in ("REQUESTED", "CANCELING"), bool)
@@ -140,8 +139,8 @@ def kill(dev: DagsterDev, victim: str, rig: Rig) -> list[int]:
     """kill -9 those of Dagster's processes whose command line holds what is the victim's; a run is known by its lock."""
     runs = {int(path.read_text().split()[0]) for path in (rig.lake.state / "runs").glob("*.lock")}
     found = [pid for pid, command in dev.processes().items() if VICTIMS[victim] in command]
-    if VICTIMS[victim] == "fork_server":
-        found = [pid for pid in found if (pid in runs) == (victim == "a run")]
+    if victim == "a run":
+        found = [pid for pid in found if pid in runs]
     for pid in found:
         with suppress(ProcessLookupError):  # it ended by itself, or with one that was killed before
             os.kill(pid, signal.SIGKILL)

@@ -30,6 +30,7 @@ from strava_pipeline.verbs.dagster_health import (
 from strava_pipeline.verbs.instance import _EARLIER, open_instance, own_configuration
 
 VERSIONS = sorted((Path(__file__).parent / "dagster_yaml").glob("*.yaml"))  # each dagster.yaml that a version wrote
+OF_TWO_DAEMONS = [path for path in VERSIONS if b"class: QueuedRunCoordinator" in path.read_bytes()]
 OLDER = "284a732df317"  # before columns of runs, backfills and limits were added
 
 
@@ -133,11 +134,19 @@ def test_a_configuration_that_an_earlier_version_wrote_is_replaced_and_an_edited
     with open_instance(tmp_path) as instance:
         assert [found.run_id for found in instance.get_runs()] == [run]
     assert config.read_bytes() == edited
+
+
+@pytest.mark.parametrize("earlier", OF_TWO_DAEMONS, ids=lambda path: path.stem)
+def test_doctor_shows_the_lines_that_an_edited_configuration_of_an_earlier_version_needs(
+    tmp_path: Path, earlier: Path
+) -> None:
+    config = tmp_path / "dagster.yaml"
+    config.write_text(f"{earlier.read_text()}# mine\n")
     found = config_health(tmp_path)
     assert found.state == State.WARNING
     assert "run_coordinator.class, run_coordinator.module" in found.what
     assert "\n  class: ExclusiveRunCoordinator\n  module: strava_pipeline.orchestrate.coordinator\n" in str(found.mend)
-    config.write_text(_written_into(edited.decode(), configuration_lines(missing_configuration(tmp_path))))
+    config.write_text(_written_into(config.read_text(), configuration_lines(missing_configuration(tmp_path))))
     assert config_health(tmp_path).state == State.OK
 
 
