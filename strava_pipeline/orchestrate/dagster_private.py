@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:  # mypy's view of the table below
     from dagster._check import CheckError as CheckError
-    from dagster._cli.proxy_server_manager import ProxyServerManager as ProxyServerManager
     from dagster._core.code_pointer import ModuleCodePointer as ModuleCodePointer
     from dagster._core.definitions.assets.job.asset_job import IMPLICIT_ASSET_JOB_NAME as IMPLICIT_ASSET_JOB_NAME
     from dagster._core.definitions.job_base import InMemoryJob as InMemoryJob
@@ -20,6 +19,7 @@ if TYPE_CHECKING:  # mypy's view of the table below
     from dagster._core.definitions.unresolved_asset_job_definition import (
         UnresolvedAssetJobDefinition as UnresolvedAssetJobDefinition,
     )
+    from dagster._core.errors import DagsterUserCodeUnreachableError as DagsterUserCodeUnreachableError
     from dagster._core.event_api import EventHandlerFn as EventHandlerFn
     from dagster._core.events import EngineEventData as EngineEventData
     from dagster._core.events import RunFailureReason as RunFailureReason
@@ -66,9 +66,13 @@ if TYPE_CHECKING:  # mypy's view of the table below
     from dagster._core.storage.tags import SENSOR_NAME_TAG as SENSOR_NAME_TAG
     from dagster._core.storage.tags import WILL_RETRY_TAG as WILL_RETRY_TAG
     from dagster._core.types.loadable_target_origin import LoadableTargetOrigin as LoadableTargetOrigin
+    from dagster._core.utils import FuturesAwareThreadPoolExecutor as FuturesAwareThreadPoolExecutor
     from dagster._core.workspace.context import WorkspaceProcessContext as WorkspaceProcessContext
     from dagster._core.workspace.load_target import WorkspaceFileTarget as WorkspaceFileTarget
+    from dagster._grpc.client import DagsterGrpcClient as DagsterGrpcClient
     from dagster._grpc.impl import core_execute_run as core_execute_run
+    from dagster._grpc.proxy_server import DagsterProxyApiServicer as DagsterProxyApiServicer
+    from dagster._grpc.server import DagsterGrpcServer as DagsterGrpcServer
     from dagster._serdes.config_class import ConfigurableClassData as ConfigurableClassData
     from dagster._utils import get_run_crash_explanation as get_run_crash_explanation
     from dagster._utils.hosted_user_process import recon_job_from_origin as recon_job_from_origin
@@ -138,7 +142,11 @@ _REASONS: dict[str, dict[str, list[str]]] = {
         "dagster._core.execution.api": ["execute_run"],
     },
     "The web server behind a check of who asks, without the modules that it does not need (docs/adr/0043).": {
-        "dagster._cli.proxy_server_manager": ["ProxyServerManager"],
+        "dagster._core.errors": ["DagsterUserCodeUnreachableError"],
+        "dagster._core.utils": ["FuturesAwareThreadPoolExecutor"],
+        "dagster._grpc.client": ["DagsterGrpcClient"],
+        "dagster._grpc.proxy_server": ["DagsterProxyApiServicer"],
+        "dagster._grpc.server": ["DagsterGrpcServer"],
         "dagster._core.workspace.context": ["WorkspaceProcessContext"],
         "dagster._core.workspace.load_target": ["WorkspaceFileTarget"],
         "dagster._utils.log": ["configure_loggers"],

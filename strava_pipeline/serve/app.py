@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -27,9 +28,10 @@ from strava_pipeline.lake.journal import ROOM
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.serve.bodies import refusal
 from strava_pipeline.serve.inbox import Inbox
-from strava_pipeline.serve.live import Live
-from strava_pipeline.serve.pings import Pings
 from strava_pipeline.serve.webhooks import ProviderWebhooks, Webhooks, provider_path
+
+if TYPE_CHECKING:
+    from strava_pipeline.serve.live import Live
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +77,8 @@ def create_app(
     live: Live | None = None
     if phones is not None:
         inboxes["pings"] = Inbox(lake.inbox_pings, now, room)
-        live = Live(lake, phones.oracle, inboxes["pings"].keep_line, now)
-        routes += Pings(phones.people, inboxes["pings"], live, now, scripted=phones.scripted).routes()
+        live, of_pings = _pings(lake, phones, inboxes["pings"], now)
+        routes += of_pings
 
     @asynccontextmanager
     async def closing(_: Starlette) -> AsyncIterator[None]:
@@ -96,6 +98,14 @@ def create_app(
     )
     app.router.redirect_slashes = False  # a path with a slash more is another one
     return app
+
+
+def _pings(lake: Lake, phones: Phones, inbox: Inbox, now: Callable[[], datetime]) -> "tuple[Live, list[Route]]":
+    from strava_pipeline.serve.live import Live  # they load DuckDB and Polars, 60 MB that webhooks do not need
+    from strava_pipeline.serve.pings import Pings
+
+    live = Live(lake, phones.oracle, inbox.keep_line, now)
+    return live, Pings(phones.people, inbox, live, now, scripted=phones.scripted).routes()
 
 
 def _health(inboxes: Mapping[str, Inbox]) -> Route:

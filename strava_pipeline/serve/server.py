@@ -6,7 +6,6 @@ no connection needs a timer.
 """
 
 import asyncio
-import os
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -18,6 +17,7 @@ from starlette.applications import Starlette
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from strava_pipeline.core.errors import PipelineError
+from strava_pipeline.serve.addresses import bound, url_of
 
 MOST = 500  # connections at once. Systems allow a process 1,024 files, the journal's included
 LONGEST = 1_000_000  # bytes of a request, head and all: a body of 64 KiB in chunks of one byte comes to half of it
@@ -87,30 +87,6 @@ def serving(app: Starlette, address: str = "127.0.0.1:0") -> Iterator[str]:
         finally:
             server.should_exit = True
             thread.join()
-
-
-def bound(address: str, setting: str = "STRAVA_SERVE_ADDRESS", what: str = "intake") -> socket.socket:
-    """The address `host:port`, listened on; PipelineError where it can't be, which names the program and its setting."""
-    host, _, port = address.rpartition(":")
-    host = host.strip("[]")
-    try:
-        listening = socket.create_server(
-            (host, int(port)), family=socket.AF_INET6 if ":" in host else socket.AF_INET, backlog=1024
-        )
-    except OSError as error:
-        # its own text names the address once more, but a name that is not found has no number
-        why = error.strerror if isinstance(error, socket.gaierror) else os.strerror(error.errno or 0)
-        raise PipelineError(
-            f"{address} can't be listened on ({why}). Is the {what} running already? Else set {setting} to another one."
-        ) from error
-    # asyncio sees to it only where the socket names its protocol; whom it accepts inherits it
-    listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    return listening
-
-
-def url_of(listening: socket.socket) -> str:
-    host, port = listening.getsockname()[:2]
-    return f"http://{f'[{host}]' if ':' in host else host}:{port}"
 
 
 def _config(app: Starlette) -> uvicorn.Config:

@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from strava_pipeline.core.errors import PipelineError
+from strava_pipeline.core.errors import MissingSettingsError, PipelineError
 from strava_pipeline.core.process import INTERRUPTS, deferred_interrupts
 from strava_pipeline.file_locks import is_held, try_lock
 from strava_pipeline.orchestrate.home import DaemonLock, DaemonRunsError, daemon_of
@@ -106,7 +106,7 @@ def serve(
     env_file: Path | None = None,
     on_stop: Callable[[], object] = lambda: None,
 ) -> int:
-    """Clean up after the dead, then run Dagster until it ends or we are interrupted; the exit code.
+    """Run Dagster until it ends or we are interrupted, once it has cleaned up after the dead (`prepare`); the exit code.
 
     `ui` None: the daemon alone. `held`: from `exclusive_instance`. `runs_may_finish`: at an interrupt, leave the runs at work to
     themselves; else they are interrupted, too. `env_file`: what its processes read as `.env`; None: what we read. `on_stop` is
@@ -122,8 +122,9 @@ def serve(
         _check_port(ui)
     folder = Lake(settings.data_dir).state
     with _exclusive_data(folder, settings.data_dir) as data_lock:
-        _prepare(settings)
-        if ui is not None:
+        if ui is None:
+            prepare(settings)
+        else:  # its process does, which imports Dagster anyway: that takes a second of CPU, and 100 MB for as long as it runs
             note_ui(settings.dagster_home, ui.url)
         held.daemon.close()
         return _run(
@@ -136,8 +137,12 @@ def serve(
         )
 
 
-def _prepare(settings: "Settings") -> None:
-    """Mark the runs that died, remove old records, report what dagster.yaml lacks."""
+def prepare(settings: "Settings") -> None:
+    """Before the daemon starts: mark the runs that died, remove old records, report what dagster.yaml lacks.
+
+    Raises PipelineError where the instance can't be opened, MissingSettingsError where Dagster would refuse the schedule.
+    """
+    check_schedule(settings)
     from strava_pipeline.lake.paths import Lake
     from strava_pipeline.orchestrate.home import CONFIG
     from strava_pipeline.orchestrate.run_records import prune_daily
@@ -155,6 +160,17 @@ def _prepare(settings: "Settings") -> None:
             f"{settings.dagster_home / CONFIG} does not say {', '.join(missing)} as this version counts on it. "
             "`strava-pipeline doctor` shows the lines to write.",
             err=True,
+        )
+
+
+def check_schedule(settings: "Settings") -> None:
+    """MissingSettingsError where the daily run would never come: Dagster refuses such a schedule, and all else with it."""
+    from strava_pipeline.orchestrate.dagster_private import is_valid_cron_string
+
+    if not is_valid_cron_string(settings.schedule):
+        raise MissingSettingsError(
+            "These settings, from the environment or .env, are not usable:\n"
+            f"  STRAVA_SCHEDULE: {settings.schedule!r} names no time that ever comes; write five fields like 0 5 * * *"
         )
 
 

@@ -13,9 +13,10 @@ import threading
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
+from strava_pipeline.core.errors import PipelineError
+from strava_pipeline.verbs.code_server import LOG_LEVEL, code_server
 from strava_pipeline.verbs.interrupts import interrupts_held, quiet_module
 from strava_pipeline.verbs.output import echo
 
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
 Application = Callable[[Any, Any, Any], Awaitable[None]]
 _REQUEST_GRACE = 2  # seconds that requests being answered get to end; they take less, and a page of the UI keeps asking
 _DAEMON_GRACE = 60  # seconds that the daemon gets to end, as `dagster dev` has it
-_LOG_LEVEL = "warning"  # of the code server, as `dagster dev` has it
 
 
 def main() -> None:
@@ -34,10 +34,18 @@ def main() -> None:
         signal.signal(number, lambda *_: os._exit(0))  # there is nothing to end while modules load, which takes seconds
     import dagster_webserver.app  # noqa: F401 - which imports Dagster, too
 
+    from strava_pipeline.settings import Settings
+    from strava_pipeline.verbs.dagster_process import prepare
+
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.default_int_handler)
     host, port = sys.argv[1:]
     with suppress(KeyboardInterrupt):
+        try:
+            prepare(Settings.load())
+        except PipelineError as error:
+            echo(error, err=True)
+            sys.exit(error.exit_code)
         run(host, int(port))
 
 
@@ -77,23 +85,6 @@ def _end_with(process: subprocess.Popen[bytes], server: "uvicorn.Server") -> Non
 
 
 @contextmanager
-def code_server(instance: "dg.DagsterInstance") -> Iterator[Path]:
-    """The process that has loaded the definitions, started again where it dies; yields a workspace file that leads to it."""
-    import yaml  # type: ignore[import-untyped]
-
-    from strava_pipeline.orchestrate.dagster_private import ProxyServerManager, WorkspaceFileTarget
-    from strava_pipeline.orchestrate.home import workspace_file
-
-    with (
-        ProxyServerManager(instance, WorkspaceFileTarget([str(workspace_file())]), _LOG_LEVEL) as servers,
-        TemporaryDirectory() as folder,
-    ):
-        workspace = Path(folder, "workspace.yaml")
-        workspace.write_text(yaml.safe_dump({"load_from": list(servers.get_code_server_specs())}))
-        yield workspace
-
-
-@contextmanager
 def daemon(workspace: Path) -> Iterator[subprocess.Popen[bytes]]:
     """Dagster's daemon as a child process; it is interrupted at the end of the body, and killed if it does not end.
 
@@ -127,7 +118,7 @@ def web_application(instance: "dg.DagsterInstance", workspace: Path) -> Iterator
         instance,
         WorkspaceFileTarget([str(workspace)]),
         version=__version__,
-        code_server_log_level=_LOG_LEVEL,
+        code_server_log_level=LOG_LEVEL,
     ) as context:
         yield create_app_from_workspace_process_context(context, live_data_poll_rate=2_000)
 

@@ -102,8 +102,8 @@ def restart() -> None:
     """End it and start it again, with the present settings and the UI where it was."""
     from strava_pipeline.core.errors import PipelineError
     from strava_pipeline.settings import Settings
+    from strava_pipeline.verbs.dagster_process import check_schedule
     from strava_pipeline.verbs.service_process import end, running
-    from strava_pipeline.verbs.service_status import check_schedule
 
     settings = Settings.load()
     check_schedule(settings)  # before anything is ended
@@ -197,7 +197,7 @@ def install(
 ) -> None:
     """Write a systemd user unit or a launchd agent, so that it is there after a reboot."""
     from strava_pipeline.settings import Settings
-    from strava_pipeline.verbs.service_status import check_schedule
+    from strava_pipeline.verbs.dagster_process import check_schedule
 
     settings = Settings.load()
     if uninstall:
@@ -233,10 +233,8 @@ def run(
     end_at_interrupt()
     from strava_pipeline.settings import Settings
     from strava_pipeline.verbs.service_process import run as be_the_service
-    from strava_pipeline.verbs.service_status import check_schedule
 
     settings = Settings.load()
-    check_schedule(settings)
     code = be_the_service(settings, _address(no_ui, host, port), by_unit=by_unit, log_to_stdout=log_to_stdout)
     raise typer.Exit(code)
 
@@ -254,8 +252,8 @@ def health() -> None:
 
 
 def _up(settings: "Settings", ui: "Address | None") -> None:
+    from strava_pipeline.verbs.dagster_process import check_schedule
     from strava_pipeline.verbs.service_process import running, start
-    from strava_pipeline.verbs.service_status import check_schedule
 
     check_schedule(settings)
     start(settings, ui)

@@ -201,7 +201,7 @@ def intake_beside(settings: "Settings") -> Iterator[Callable[[], None]]:
     if not has_intake(settings):
         yield lambda: None
         return
-    from strava_pipeline.serve.server import bound
+    from strava_pipeline.serve.addresses import bound
 
     bound(settings.serve_address).close()
     with _kept("intake", "serve", environment_of(settings)) as interrupt:
@@ -219,8 +219,8 @@ def dashboard_beside(settings: "Settings", env_file: Path | None = None) -> Iter
     if settings.dashboard_address == "off" or not has_extra():
         yield lambda: None
         return
-    from strava_pipeline.serve.dashboard.process import check_start
-    from strava_pipeline.serve.server import bound
+    from strava_pipeline.serve.addresses import bound
+    from strava_pipeline.serve.dashboard.start_check import check_start
     from strava_pipeline.settings import ENV_FILE
     from strava_pipeline.settings import env_file as present
 
@@ -238,7 +238,7 @@ def dashboard_beside(settings: "Settings", env_file: Path | None = None) -> Iter
 
 def free_address(wanted: str) -> str:
     """The address `wanted`, with a free port in its place where that is taken, as by the dashboard of a person's own data."""
-    from strava_pipeline.serve.server import bound
+    from strava_pipeline.serve.addresses import bound
 
     if wanted == "off":
         return wanted

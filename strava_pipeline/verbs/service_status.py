@@ -14,7 +14,6 @@ from zoneinfo import ZoneInfo
 
 import dagster as dg
 
-from strava_pipeline.core.errors import MissingSettingsError
 from strava_pipeline.ingest.providers_file import enabled_providers
 from strava_pipeline.ingest.webhook_secrets import has_intake
 from strava_pipeline.orchestrate.dagster_private import (
@@ -22,14 +21,13 @@ from strava_pipeline.orchestrate.dagster_private import (
     InstigatorStatus,
     InstigatorTick,
     InstigatorType,
-    is_valid_cron_string,
     schedule_execution_time_iterator,
 )
 from strava_pipeline.orchestrate.home import may_have_records
 from strava_pipeline.orchestrate.schedules import schedules
 from strava_pipeline.orchestrate.tags import DATA_DIR
 from strava_pipeline.settings import Settings
-from strava_pipeline.verbs.dagster_process import environment_of_dagster
+from strava_pipeline.verbs.dagster_process import check_schedule, environment_of_dagster
 from strava_pipeline.verbs.dashboard import running_dashboard
 from strava_pipeline.verbs.instance import open_instance, scheduler_heartbeat
 from strava_pipeline.verbs.service_process import intake_answers, running, service_log, ui_answers
@@ -200,15 +198,6 @@ def next_ticks(cron: str, timezone: str, now: datetime, count: int) -> list[date
     """The next times after `now`, in the zone."""
     upcoming = schedule_execution_time_iterator(now.timestamp(), cron, timezone)
     return list(islice((at for at in upcoming if at > now), count))
-
-
-def check_schedule(settings: Settings) -> None:
-    """MissingSettingsError where the daily run would never come: Dagster refuses such a schedule, and all else with it."""
-    if not is_valid_cron_string(settings.schedule):
-        raise MissingSettingsError(
-            "These settings, from the environment or .env, are not usable:\n"
-            f"  STRAVA_SCHEDULE: {settings.schedule!r} names no time that ever comes; write five fields like 0 5 * * *"
-        )
 
 
 def last_success(settings: Settings, instance: dg.DagsterInstance, job: str) -> datetime | None:

@@ -1,11 +1,13 @@
 """One snapshot for many readers: who reads keeps theirs, who comes after a publish sees the new one."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import duckdb
 import pytest
 
 from strava_pipeline.core.errors import PipelineError
+from strava_pipeline.lake.gold import shared_snapshot
 from strava_pipeline.lake.gold.publish import publish
 from strava_pipeline.lake.gold.shared_snapshot import SharedSnapshot
 from strava_pipeline.lake.gold.warehouse import Connection, mark_changed, writing
@@ -56,5 +58,32 @@ def test_a_purged_snapshot_is_not_kept_on_disk_by_who_read_it(tmp_path: Path) ->
     lake.snapshot.unlink()
     with pytest.raises(PipelineError, match="no published warehouse"), shared.reader():
         pass
+    assert not open_files(lake)
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="asks Linux which files are open")
+def test_it_is_closed_when_nobody_asks_for_a_while_and_who_reads_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    timers: list[Callable[[], None]] = []
+    monkeypatch.setattr(shared_snapshot, "_after", lambda seconds, action: timers.append(action))
+    lake = Lake(tmp_path / "data")
+    shared = SharedSnapshot(lake)
+    add(lake, 1)
+    with shared.reader() as reader:
+        timers.pop()()  # a minute is not over
+        monkeypatch.setattr(shared_snapshot, "_IDLE", 0)
+        timers.pop()()
+        assert athletes(reader) == [1]
+        assert open_files(lake)
+    assert not open_files(lake)
+    assert not timers
+    with shared.reader() as reader:
+        assert athletes(reader) == [1]
+    assert len(timers) == 1
+
+
+def open_files(lake: Lake) -> list[Path]:
+    """Descriptors of this process that are the snapshot."""
     held = [link.readlink() for link in Path("/proc/self/fd").iterdir() if link.is_symlink()]
-    assert not [path for path in held if str(path).startswith(str(lake.snapshot))]
+    return [path for path in held if str(path).startswith(str(lake.snapshot))]

@@ -6,7 +6,7 @@ from contextlib import closing
 import pytest
 
 from strava_pipeline.core.errors import PipelineError
-from strava_pipeline.serve.server import bound, url_of
+from strava_pipeline.serve.addresses import bound, url_of
 
 
 @pytest.mark.parametrize(("address", "host"), [("127.0.0.1:0", "127.0.0.1"), ("[::1]:0", "[::1]")])

@@ -20,18 +20,18 @@ from types import FrameType
 import uvicorn
 from fastapi import FastAPI
 
-from strava_pipeline.core.errors import MisuseError, PipelineError
+from strava_pipeline.core.errors import PipelineError
 from strava_pipeline.file_locks import is_held
 from strava_pipeline.lake.files import held
 from strava_pipeline.lake.paths import Lake
+from strava_pipeline.serve.addresses import bound, url_of
 from strava_pipeline.serve.dashboard.app import build_dashboard
-from strava_pipeline.serve.dashboard.passwords import has_password
 from strava_pipeline.serve.dashboard.pipeline import Pipeline
 from strava_pipeline.serve.dashboard.records.database import connect, database_of, migrate
 from strava_pipeline.serve.dashboard.records.store import Records
-from strava_pipeline.serve.dashboard.telemetry import check_telemetry, start_telemetry
-from strava_pipeline.serve.server import Connection, bound, url_of
-from strava_pipeline.setting_values import is_this_machine
+from strava_pipeline.serve.dashboard.start_check import check_start
+from strava_pipeline.serve.dashboard.telemetry import start_telemetry
+from strava_pipeline.serve.server import Connection
 from strava_pipeline.settings import Settings
 
 PAUSE = 1  # seconds until a worker that ended by itself is started again
@@ -43,32 +43,6 @@ class Browser(Connection):
 
     def is_too_long(self) -> bool:
         return super().is_too_long() and self.is_at_rest()
-
-
-def check_start(settings: Settings, *, behind_proxy: bool) -> None:
-    """MisuseError or MissingSettingsError where these settings would show the dashboard to others, or can't work."""
-    if settings.dashboard_address == "off":
-        raise MisuseError("DASHBOARD_ADDRESS is off. Set it to an address like 127.0.0.1:8723.")
-    check_telemetry(settings)
-    database_of(settings)
-    is_local = is_this_machine(settings.dashboard_address.rpartition(":")[0].strip("[]"))
-    if is_local and not behind_proxy:
-        return
-    if not behind_proxy:
-        raise MisuseError(
-            f"DASHBOARD_ADDRESS is {settings.dashboard_address}, which other machines reach, and a browser there would send "
-            "the password in the clear. Put a proxy with https in front and start with --behind-proxy (or set "
-            "DASHBOARD_BEHIND_PROXY=true), or set DASHBOARD_ADDRESS to 127.0.0.1:8723."
-        )
-    if not has_password(settings):
-        raise MisuseError(
-            "No password is set, and others may reach the dashboard. Set one: strava-pipeline dashboard password"
-        )
-    if not settings.dashboard_hosts:
-        raise MisuseError(
-            "DASHBOARD_HOSTS is not set. Behind a proxy it lists the names under which browsers ask for the dashboard, for "
-            "example rides.example.org."
-        )
 
 
 def new_link(settings: Settings, url: str, now: datetime) -> str:

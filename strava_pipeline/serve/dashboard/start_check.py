@@ -1,0 +1,41 @@
+"""Whether the dashboard may start with these settings.
+
+The service asks before it starts one, and lives for months: what few settings need is imported for these alone.
+"""
+
+from strava_pipeline.core.errors import MisuseError
+from strava_pipeline.serve.dashboard.passwords import has_password
+from strava_pipeline.setting_values import is_this_machine
+from strava_pipeline.settings import Settings
+
+
+def check_start(settings: Settings, *, behind_proxy: bool) -> None:
+    """MisuseError or MissingSettingsError where these settings would show the dashboard to others, or can't work."""
+    if settings.dashboard_address == "off":
+        raise MisuseError("DASHBOARD_ADDRESS is off. Set it to an address like 127.0.0.1:8723.")
+    if settings.sentry_dsn is not None:
+        from strava_pipeline.serve.dashboard.telemetry import check_telemetry
+
+        check_telemetry(settings)
+    if settings.database_url is not None:
+        from strava_pipeline.serve.dashboard.records.database import database_of
+
+        database_of(settings)
+    is_local = is_this_machine(settings.dashboard_address.rpartition(":")[0].strip("[]"))
+    if is_local and not behind_proxy:
+        return
+    if not behind_proxy:
+        raise MisuseError(
+            f"DASHBOARD_ADDRESS is {settings.dashboard_address}, which other machines reach, and a browser there would send "
+            "the password in the clear. Put a proxy with https in front and start with --behind-proxy (or set "
+            "DASHBOARD_BEHIND_PROXY=true), or set DASHBOARD_ADDRESS to 127.0.0.1:8723."
+        )
+    if not has_password(settings):
+        raise MisuseError(
+            "No password is set, and others may reach the dashboard. Set one: strava-pipeline dashboard password"
+        )
+    if not settings.dashboard_hosts:
+        raise MisuseError(
+            "DASHBOARD_HOSTS is not set. Behind a proxy it lists the names under which browsers ask for the dashboard, for "
+            "example rides.example.org."
+        )

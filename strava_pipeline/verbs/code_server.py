@@ -1,0 +1,114 @@
+"""The process that has loaded Dagster's definitions, and the one address at which the daemon and the web application ask it.
+
+The definitions can be loaded anew, in another process, while both go on asking: Dagster's proxy stands between. `dagster dev`
+gives the proxy a process of its own, of 80 MB; here it is a thread of dagster_ui.py's process.
+"""
+
+import logging
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+from strava_pipeline.verbs.output import echo
+
+if TYPE_CHECKING:
+    import dagster as dg
+
+    from strava_pipeline.orchestrate.dagster_private import DagsterGrpcServer, ManagedGrpcPythonEnvCodeLocationOrigin
+
+LOG_LEVEL = "warning"  # as `dagster dev` has it
+_UNASKED = 30  # seconds after which the process with the definitions ends where nobody asks it, as Dagster has it
+_LOOK = 5.0  # seconds between looks whether it answers
+_MISSES, _MOST_MISSES = 3, 120  # looks in vain until another one is started: twice as many each time, up to ten minutes
+_RELOAD = 180  # seconds that loading the definitions may take, as at the start (dagster.yaml)
+
+
+@contextmanager
+def code_server(instance: "dg.DagsterInstance") -> Iterator[Path]:
+    """Load the definitions in a process of their own, and again where it dies; yields a workspace file that leads there."""
+    import yaml  # type: ignore[import-untyped]
+
+    from strava_pipeline.orchestrate.dagster_private import ManagedGrpcPythonEnvCodeLocationOrigin, WorkspaceFileTarget
+    from strava_pipeline.orchestrate.home import workspace_file
+
+    (origin,) = WorkspaceFileTarget([str(workspace_file())]).create_origins()
+    assert isinstance(origin, ManagedGrpcPythonEnvCodeLocationOrigin)  # our file names a module
+    ended = threading.Event()
+    with TemporaryDirectory() as folder:
+        socket, workspace = Path(folder, "code_server"), Path(folder, "workspace.yaml")
+        server = _proxy(instance, origin, socket, ended)
+        threads = [
+            threading.Thread(target=server.serve, name="code-server-proxy", daemon=True),
+            threading.Thread(target=_kept_alive, args=(socket, ended), name="code-server-watch", daemon=True),
+        ]
+        for thread in threads:
+            thread.start()
+        at = {
+            "socket": str(socket),
+            "host": "localhost",
+            "location_name": origin.location_name,
+            "additional_metadata": origin.loadable_target_origin.as_dict,
+        }
+        workspace.write_text(yaml.safe_dump({"load_from": [{"grpc_server": at}]}))
+        try:
+            yield workspace
+        finally:
+            ended.set()
+            for thread in threads:
+                thread.join()
+
+
+def _proxy(
+    instance: "dg.DagsterInstance",
+    origin: "ManagedGrpcPythonEnvCodeLocationOrigin",
+    socket: Path,
+    ended: threading.Event,
+) -> "DagsterGrpcServer":
+    """What `dagster code-server start` serves, with the process already started; it ends with `ended`."""
+    from strava_pipeline.orchestrate.dagster_private import (
+        DagsterGrpcServer,
+        DagsterProxyApiServicer,
+        FuturesAwareThreadPoolExecutor,
+    )
+
+    log = logging.getLogger("dagster.code_server")
+    log.setLevel(LOG_LEVEL.upper())
+    servicer = DagsterProxyApiServicer(
+        loadable_target_origin=origin.loadable_target_origin,
+        fixed_server_id=None,
+        container_image=None,
+        container_context=None,
+        inject_env_vars_from_instance=True,
+        location_name=origin.location_name,
+        log_level=LOG_LEVEL,
+        startup_timeout=instance.code_server_process_startup_timeout,
+        server_termination_event=ended,
+        instance_ref=instance.get_ref(),
+        logger=log,
+        server_heartbeat=False,  # by which a process of its own would notice that its parent is gone
+        server_heartbeat_timeout=_UNASKED,
+        heartbeat_ttl=_UNASKED,
+        defs_state_info=None,
+    )
+    return DagsterGrpcServer(ended, servicer, log, FuturesAwareThreadPoolExecutor(), socket=str(socket))
+
+
+def _kept_alive(socket: Path, ended: threading.Event) -> None:
+    """Have the definitions loaded again, in a new process, where theirs does not answer any more."""
+    from strava_pipeline.orchestrate.dagster_private import DagsterGrpcClient, DagsterUserCodeUnreachableError
+
+    client, missed, patience = DagsterGrpcClient(socket=str(socket), host="localhost"), 0, _MISSES
+    while not ended.wait(_LOOK):
+        try:
+            client.ping("")
+            missed, patience = 0, _MISSES
+        except DagsterUserCodeUnreachableError:
+            missed += 1
+        if missed == patience and not ended.is_set():
+            echo("The process with Dagster's definitions does not answer; another one is started.", err=True)
+            with suppress(DagsterUserCodeUnreachableError):
+                client.reload_code(timeout=_RELOAD)
+            missed, patience = 0, min(2 * patience, _MOST_MISSES)
