@@ -19,6 +19,7 @@ HTML ?=
 PART ?= days kills damage calendar daemon
 BOUNDS ?= lowest newest
 OTHER_DUCKDB ?= 2.0.1
+EXAMPLES ?= few
 ENRICH_ARGS ?= $(if $(DAYS),--since-days $(DAYS))
 ENRICH_ALL_ARGS ?= --all
 N ?= 1000 10000
@@ -166,8 +167,8 @@ schedule-shell: ## A shell that finds the commands.
 
 ##@ Develop
 
-test: $(READY) ## The test suite.
-	$(BIN)/python -m pytest -n auto --dist worksteal
+test: $(READY) ## The test suite; EXAMPLES=all also draws as many examples as .ci/run does.
+	EXAMPLES=$(EXAMPLES) $(BIN)/python -m pytest -n auto --dist worksteal
 
 # Four workers on two cores: some tests wait a lot, for daemons that wake now and then.
 test-slow: $(READY) ## Tests that start processes or run whole jobs. A failed one or two run again, alone, and may be flaky.

@@ -69,7 +69,7 @@ def table_findings(connection: Connection, lake: Lake, tables: Collection[str]) 
 
 def _publishable(connection: Connection, lake: Lake, tables: Collection[str]) -> dict[str, list[Finding]]:
     """The rules that say whether each of `tables` may be published."""
-    wrong = {table: wrong_columns(connection, table) for table in tables}
+    wrong = wrong_columns(connection, tables)
     kept = [table for table in tables if not wrong[table] and not TABLES[table].may_shrink]
     losses = lost_rows(connection, lake, kept) if kept else {}
     found = {}

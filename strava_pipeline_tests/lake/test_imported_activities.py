@@ -22,7 +22,6 @@ from strava_pipeline.lake.imports.activities import imported_activities as impor
 from strava_pipeline.lake.imports.manifests import Import, ImportManifest, digest_of, imports, land_import
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.rebuild import rebuild
-from strava_pipeline_tests.examples import examples
 from strava_pipeline_tests.lake.bronze import (
     DAY,
     HOUR,
@@ -224,7 +223,7 @@ def merge_all(lake: Lake) -> None:
 
 
 @pytest.mark.slow
-@settings(max_examples=examples(5))
+@settings(max_examples=5)
 @given(arrivals())
 def test_in_whatever_order_sources_come_gold_is_the_same(arrived: list[tuple[str, int, int]]) -> None:
     with tempfile.TemporaryDirectory() as folder:

@@ -23,6 +23,7 @@ from strava_pipeline.operations.strava_source import StravaSource
 from strava_pipeline_tests.imports import an_archive
 from strava_pipeline_tests.rig import NOW, YEARS, Rig
 
+pytestmark = pytest.mark.closed  # its tests change the warehouse from outside
 Change = Callable[[Rig], object]
 
 
