@@ -23,6 +23,7 @@ LOG_LEVEL = "warning"  # as `dagster dev` has it
 _UNASKED = 30  # seconds after which the process with the definitions ends where nobody asks it, as Dagster has it
 _LOOK = 5.0  # seconds between looks whether it answers
 _MISSES, _MOST_MISSES = 3, 120  # looks in vain until another one is started: twice as many each time, up to ten minutes
+_PARTING = 5.0  # seconds in which the process with the definitions is told to end, once its runs have
 _RELOAD = 180  # seconds that loading the definitions may take, as at the start (dagster.yaml)
 
 
@@ -37,8 +38,8 @@ def code_server(instance: "dg.DagsterInstance") -> Iterator[Path]:
     (origin,) = WorkspaceFileTarget([str(workspace_file())]).create_origins()
     assert isinstance(origin, ManagedGrpcPythonEnvCodeLocationOrigin)  # our file names a module
     ended = threading.Event()
-    with TemporaryDirectory() as folder:
-        socket, workspace = Path(folder, "code_server"), Path(folder, "workspace.yaml")
+    with TemporaryDirectory(prefix="d") as folder:  # short, for a socket's path has 107 bytes at most
+        socket, workspace = Path(folder, "s"), Path(folder, "workspace.yaml")
         server = _proxy(instance, origin, socket, ended)
         threads = [
             threading.Thread(target=server.serve, name="code-server-proxy", daemon=True),
@@ -57,8 +58,10 @@ def code_server(instance: "dg.DagsterInstance") -> Iterator[Path]:
             yield workspace
         finally:
             ended.set()
-            for thread in threads:
-                thread.join()
+            for (
+                thread
+            ) in threads:  # while a run is at work, its process goes on, and the one with the definitions for it
+                thread.join(_PARTING)
 
 
 def _proxy(
