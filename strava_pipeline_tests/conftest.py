@@ -55,6 +55,7 @@ settings.register_profile(
 settings.load_profile("same")
 
 LONGEST = (
+    "test_launched_from",
     "test_kept_true",
     "test_kill",
     "test_service",
