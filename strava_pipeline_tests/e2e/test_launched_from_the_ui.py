@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, TimeoutError
+from playwright.sync_api import Browser, Page
+from playwright.sync_api import TimeoutError as NotShownError
 
 from strava_pipeline_tests.browser.conftest import chromium
 from strava_pipeline_tests.e2e.dagster_dev import DagsterDev, dagster_dev, until
@@ -113,7 +114,7 @@ def launch_daily_run_by_mouse(page: Page, dev: DagsterDev) -> None:
 def shown(page: Page, url: str, text: str) -> bool:
     """Whether the page shows the text. On a busy machine one of them stayed empty for minutes: it is opened again."""
     page.goto(url, timeout=PATIENCE)
-    with suppress(TimeoutError):
+    with suppress(NotShownError):
         page.get_by_text(text, exact=True).locator("visible=true").first.wait_for(timeout=PATIENCE / 6)
         return True
     return False
