@@ -45,7 +45,8 @@ def count_entered(work: Callable[[], object]) -> tuple[int, int]:
 
 def operations(place: Place) -> Callable[[], object]:
     """Pull a listing and make shards, without Dagster."""
-    from strava_pipeline.operations.merging import make_shards, settle
+    from strava_pipeline.lake.shards import write_shards
+    from strava_pipeline.operations.merging import settle
     from strava_pipeline.operations.options import ListingOptions
     from strava_pipeline.operations.progress import LogProgress
     from strava_pipeline.operations.pulling import pull_listing
@@ -57,7 +58,7 @@ def operations(place: Place) -> Callable[[], object]:
 
     def work() -> None:
         pull_listing(run, strava, ListingOptions.model_validate({"mode": "all"}), [])
-        make_shards(run, run.years.all)
+        write_shards(run.lake, run.years.all, run.years)
         settle(run)
 
     return work

@@ -31,25 +31,28 @@ def listing(place: Place) -> Work:
 
 
 def shards(place: Place) -> Work:
-    from strava_pipeline.operations.merging import make_shards
+    from strava_pipeline.lake.shards import write_shards
 
     run = _run_context(place)
 
     def work() -> int:
-        make_shards(run, run.years.all)
+        write_shards(run.lake, run.years.all, run.years)
         return 0
 
     return work
 
 
 def merge_summaries(place: Place) -> Work:
-    from strava_pipeline.operations.merging import merge_listed, merge_versions
+    from strava_pipeline.lake.gold.merge import merge_history
+    from strava_pipeline.lake.gold.warehouse import writing
+    from strava_pipeline.operations.merging import merge_listed
 
     run = _run_context(place)
 
     def work() -> int:
-        merge_listed(run, run.years.all)
-        merge_versions(run, run.years.all)
+        with writing(run.lake) as connection:  # one transaction, as in the step
+            merge_listed(connection, run, run.years.all)
+            merge_history(connection, run.lake, run.years.all)
         return 0
 
     return work

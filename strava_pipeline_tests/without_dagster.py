@@ -31,12 +31,13 @@ from strava_pipeline.core.webhooks import EventSummary
 from strava_pipeline.lake.car_pings import count_readings
 from strava_pipeline.lake.gold.deletions import AbsenceReport
 from strava_pipeline.lake.gold.matches import MatchReport
-from strava_pipeline.lake.gold.merge import MergeReport
+from strava_pipeline.lake.gold.merge import MergeReport, merge_history
 from strava_pipeline.lake.gold.publish import snapshot
 from strava_pipeline.lake.gold.warehouse import reading, writing
 from strava_pipeline.lake.imports.merge import merge_files
 from strava_pipeline.lake.locks import live_run, locked
 from strava_pipeline.lake.rebuild import rebuild
+from strava_pipeline.lake.shards import write_shards
 from strava_pipeline.operations.cars import land_pings, update_car_trips
 from strava_pipeline.operations.changes.proposing import update_proposals
 from strava_pipeline.operations.events import EventsReport, fetch_event_details
@@ -47,10 +48,8 @@ from strava_pipeline.operations.listing_windows import listed_together
 from strava_pipeline.operations.merging import (
     Matched,
     details_merged,
-    make_shards,
     match,
     merge_listed,
-    merge_versions,
     publish_run,
     settle,
     update_kudos,
@@ -185,15 +184,15 @@ class _Steps:
             merge_files(connection, self.run.lake)
 
     def write_shards(self) -> None:
-        make_shards(self.run, self.years)
+        write_shards(self.run.lake, self.years, self.run.years)
         if self.job in STEP_JOBS:
             settle(self.run)
 
     def merge_activities(self) -> None:
         config = {name: value for name, value in self.config.get("activities", {}).items() if value is not None}
-        with reading(self.run.lake):
-            self.done.merged, self.done.absent = merge_listed(self.run, self.years, **config)
-            merge_versions(self.run, self.years)
+        with writing(self.run.lake) as connection:
+            self.done.merged, self.done.absent = merge_listed(connection, self.run, self.years, **config)
+            merge_history(connection, self.run.lake, self.years)
 
     def match(self) -> None:
         with reading(self.run.lake) as connection:

@@ -15,7 +15,7 @@ from strava_pipeline.lake.gold.merge import merge_history
 from strava_pipeline.lake.gold.quality import gold_with_shards, history_with_gold, rows_by_year
 from strava_pipeline.lake.gold.warehouse import Connection, reading
 from strava_pipeline.operations.held_years import WrongYearsError, hold_back, merge_right_years, refused_years
-from strava_pipeline.operations.merging import merge_listed_within
+from strava_pipeline.operations.merging import merge_listed
 from strava_pipeline.operations.run_context import RunContext
 from strava_pipeline.operations.step_reports import (
     Scope,
@@ -48,7 +48,7 @@ class _Merge:
     def merge(self, connection: Connection, years: Sequence[int]) -> None:
         if ACTIVITIES in self.scope.assets:
             with timed() as seconds:
-                report, absence = merge_listed_within(
+                report, absence = merge_listed(
                     connection, self.run, years, force=self.force, allow_shrink=self.allow_shrink
                 )
             self.held = absence.held

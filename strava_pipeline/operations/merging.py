@@ -14,14 +14,13 @@ from strava_pipeline.lake.bronze.listing import read_listing
 from strava_pipeline.lake.bronze.listings import listing_folder, mark_listings_used
 from strava_pipeline.lake.gold.deletions import AbsenceReport, Confirmation, Shrink, confirmation, mark_absent
 from strava_pipeline.lake.gold.matches import MatchReport, match_activities, tracks_due
-from strava_pipeline.lake.gold.merge import MergeReport, merge_activities, merge_history
+from strava_pipeline.lake.gold.merge import MergeReport, merge_activities
 from strava_pipeline.lake.gold.merge_details import has_fresh_details, merge_details, merge_profile, sync_kudos
 from strava_pipeline.lake.gold.publish import Published, publish, publish_and_compare, published_before
 from strava_pipeline.lake.gold.publish_pause import may_wait, put_off
 from strava_pipeline.lake.gold.quarantine import sync_quarantine
 from strava_pipeline.lake.gold.warehouse import Connection, reading, writing
 from strava_pipeline.lake.imports.merge import has_fresh_files, merge_imported_activities, merge_imported_details
-from strava_pipeline.lake.shards import ShardReport, write_shards
 from strava_pipeline.operations.held_years import held_years
 from strava_pipeline.operations.run_context import RunContext
 from strava_pipeline.operations.table_rules import Finding, refuse_faults, table_findings
@@ -36,28 +35,17 @@ class Matched:
     tracks_due: list[int]
 
 
-def make_shards(run: RunContext, years: Sequence[int]) -> ShardReport:
-    """Write the shards of `years`."""
-    return write_shards(run.lake, years, run.years)
-
-
 def merge_listed(
-    run: RunContext, years: Sequence[int], *, force: bool = False, allow_shrink: bool = False
+    connection: Connection, run: RunContext, years: Sequence[int], *, force: bool = False, allow_shrink: bool = False
 ) -> tuple[MergeReport, AbsenceReport]:
     """Merge the shards of `years` into `activities_all`, and mark what complete listings lack as deleted.
+
+    Within the caller's transaction.
 
     Args:
         force: write every row again, changed or not.
         allow_shrink: a person means what this run's own listing lacks, however much of a year that is.
     """
-    with writing(run.lake) as connection:
-        return merge_listed_within(connection, run, years, force=force, allow_shrink=allow_shrink)
-
-
-def merge_listed_within(
-    connection: Connection, run: RunContext, years: Sequence[int], *, force: bool, allow_shrink: bool
-) -> tuple[MergeReport, AbsenceReport]:
-    """`merge_listed` within the caller's transaction."""
 
     def confirm(shrink: Shrink) -> Confirmation | None:
         if not allow_shrink or run.run_id is None:
@@ -69,12 +57,6 @@ def merge_listed_within(
     absence = mark_absent(connection, run.lake, years, run.years, confirm=confirm)
     merge_profile(connection, run.lake)  # what the login landed; costs no call
     return report, absence
-
-
-def merge_versions(run: RunContext, years: Sequence[int]) -> None:
-    """Merge the versions of the activities of `years` into `activity_history`."""
-    with writing(run.lake) as connection:
-        merge_history(connection, run.lake, years)
 
 
 def match(run: RunContext) -> Matched:

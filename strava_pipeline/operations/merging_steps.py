@@ -28,13 +28,13 @@ from strava_pipeline.lake.gold.quality import (
 )
 from strava_pipeline.lake.gold.warehouse import one_number, reading, writing
 from strava_pipeline.lake.imports.merge import merge_files
+from strava_pipeline.lake.shards import write_shards
 from strava_pipeline.lake.tracks import track_sizes
 from strava_pipeline.operations.changes.proposing import Proposed, update_proposals
 from strava_pipeline.operations.held_years import hold_back
 from strava_pipeline.operations.importing import LOCK, lacks_activities, land_paths, make_activities
 from strava_pipeline.operations.merging import (
     details_merged,
-    make_shards,
     match,
     publish_run,
     settle,
@@ -130,7 +130,7 @@ def write_activity_shards(run: RunContext, scope: Scope, *, is_last: bool) -> St
     findings = None
     if scope.assets:
         with timed() as seconds:
-            report = make_shards(run, scope.years)
+            report = write_shards(run.lake, scope.years, run.years)
         by_year = {year: {ROWS: rows} for year, rows in report.rows.items()}
         metadata = {
             "rows": report.rows.total(),

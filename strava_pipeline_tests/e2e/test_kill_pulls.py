@@ -14,11 +14,13 @@ import pytest
 
 from strava_pipeline.ingest.clock import machine_clock
 from strava_pipeline.lake.gold.warehouse import reading
-from strava_pipeline.operations.merging import make_shards, merge_listed, settle
+from strava_pipeline.lake.shards import write_shards
+from strava_pipeline.operations.merging import settle
 from strava_pipeline.operations.progress import LogProgress
 from strava_pipeline.operations.run_context import run_context
 from strava_pipeline.settings import Settings
 from strava_pipeline_tests.e2e.mortals import Life, Mortals, Step, mortals
+from strava_pipeline_tests.merging import merge_listings
 from strava_pipeline_tests.providers import garmin_subject, ridewithgps_subject
 from strava_pipeline_tests.providers.toy_service import NOW
 
@@ -52,10 +54,10 @@ class Account:
         """The activities after a merge of what is on disk."""
         progress = LogProgress(logging.getLogger("run"))
         run = run_context(self.settings, progress, clock=machine_clock(now=lambda: NOW))
-        make_shards(run, run.years.all)
+        write_shards(run.lake, run.years.all, run.years)
         settle(run)
         with reading(run.lake) as connection:
-            merge_listed(run, run.years.all)
+            merge_listings(run, run.years.all)
             query = (
                 "SELECT source_id, name, distance, gear_id, deleted_at IS NULL FROM activities_all ORDER BY source_id"
             )

@@ -28,17 +28,13 @@ from strava_pipeline.operations.changes.comparing import find_proposals
 from strava_pipeline.operations.importing import land_paths, make_activities
 from strava_pipeline.operations.merging import (
     details_merged,
-    make_shards,
-    match,
-    merge_listed,
-    merge_versions,
-    settle,
     update_quarantine,
 )
 from strava_pipeline.operations.progress import LogProgress
 from strava_pipeline.operations.reading_files import read_unread_files
 from strava_pipeline.operations.run_context import RunContext, run_context
 from strava_pipeline_tests.ingest.world import World
+from strava_pipeline_tests.merging import merge_years
 from strava_pipeline_tests.providers.subjects import GPX
 
 YEARS = [2024, 2025, 2026]
@@ -75,12 +71,7 @@ class Pulled:
     def merge(self, run: RunContext) -> None:
         with writing(run.lake) as connection:
             merge_files(connection, run.lake)
-        make_shards(run, YEARS)
-        settle(run)
-        with reading(run.lake):
-            merge_listed(run, YEARS)
-            match(run)
-            merge_versions(run, YEARS)
+        merge_years(run, YEARS)
         with details_merged(run, YEARS) as (connection, _):
             update_quarantine(run, connection, YEARS)
 

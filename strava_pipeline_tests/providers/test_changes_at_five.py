@@ -32,7 +32,7 @@ from strava_pipeline.operations.changes.parties import comparing
 from strava_pipeline.operations.changes.proposing import states_now, update_proposals
 from strava_pipeline.operations.changes.undoing import propose_undo
 from strava_pipeline.operations.fetching_steps import fetch_gear
-from strava_pipeline.operations.merging import make_shards, match, merge_listed, merge_versions, publish_run, settle
+from strava_pipeline.operations.merging import publish_run
 from strava_pipeline.operations.options import CallOptions, ListingOptions
 from strava_pipeline.operations.progress import LogProgress
 from strava_pipeline.operations.provider_source import ProviderSource, ProviderSources
@@ -43,6 +43,7 @@ from strava_pipeline.operations.strava_source import StravaSource
 from strava_pipeline.settings import Settings
 from strava_pipeline.verbs.auth import log_in_at_emulator
 from strava_pipeline.verbs.demo import demo_settings
+from strava_pipeline_tests.merging import merge_years
 
 pytestmark = pytest.mark.slow
 NOW = datetime(2026, 3, 10, 12, tzinfo=UTC)
@@ -82,12 +83,8 @@ class Services:
         self.merge(run)
 
     def merge(self, run: RunContext, months: Collection[str] = ()) -> None:
-        make_shards(run, YEARS)
-        settle(run)
         with reading(run.lake) as connection:
-            merge_listed(run, YEARS)
-            match(run)
-            merge_versions(run, YEARS)
+            merge_years(run, YEARS)
             update_proposals(run, self.settings, connection, months)
         publish_run(run)
 

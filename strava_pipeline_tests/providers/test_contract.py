@@ -29,13 +29,14 @@ from strava_pipeline.lake.bronze.listings import is_by_start
 from strava_pipeline.lake.gold.quarantine import unreadable_rows
 from strava_pipeline.lake.providers import last_outcomes
 from strava_pipeline.lake.rebuild import rebuild
-from strava_pipeline.operations.merging import make_shards, merge_listed
+from strava_pipeline.lake.shards import write_shards
 from strava_pipeline.operations.options import ListingOptions
 from strava_pipeline.operations.provider_access import plan_providers, provider_states
 from strava_pipeline.operations.provider_source import ProviderSource
 from strava_pipeline.operations.providers import gear_is_due, list_provider_activities, pull_kind
 from strava_pipeline.operations.step_reports import StepReport
 from strava_pipeline.settings import Settings
+from strava_pipeline_tests.merging import merge_listings
 from strava_pipeline_tests.providers.subjects import has_trait
 from strava_pipeline_tests.providers.worlds import World, five, five_on_pages, list_at_strava
 
@@ -248,8 +249,8 @@ def test_of_several_years_one_that_shrinks_too_much_waits_and_the_others_do_not(
     run = world.run()
     source, options = ProviderSource(world.subject.name, world.settings, run), ListingOptions(mode="year", per_page=50)
     list_provider_activities(run, source, options, [2024, 2025], asset="listing")
-    make_shards(run, [2024, 2025])
-    _, absence = merge_listed(run, [2024, 2025])
+    write_shards(run.lake, [2024, 2025], run.years)
+    absence = merge_listings(run, [2024, 2025])
     assert [(shrink.year, shrink.missing, shrink.present) for shrink in absence.held] == [(2025, 7, 8)]
     assert absence.deleted == 1
     assert world.gold("SELECT name FROM deleted_activities") == [("2024 10",)]

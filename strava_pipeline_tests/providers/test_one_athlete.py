@@ -17,7 +17,6 @@ from strava_pipeline.ingest.registry import PROVIDERS
 from strava_pipeline.lake.gold.warehouse import reading
 from strava_pipeline.operations import provider_source
 from strava_pipeline.operations.feeds import pull_activities
-from strava_pipeline.operations.merging import make_shards, match, merge_listed, merge_versions, settle
 from strava_pipeline.operations.options import ListingOptions
 from strava_pipeline.operations.progress import LogProgress
 from strava_pipeline.operations.provider_source import ProviderSource
@@ -27,6 +26,7 @@ from strava_pipeline.operations.strava_source import StravaSource
 from strava_pipeline.settings import Settings
 from strava_pipeline.verbs.auth import log_in_at_emulator
 from strava_pipeline.verbs.demo import demo_settings
+from strava_pipeline_tests.merging import merge_years
 
 EFFORTS = 2000
 NOW = datetime(2026, 3, 10, 12, tzinfo=UTC)
@@ -61,12 +61,7 @@ def bring(run: RunContext, settings: Settings, names: list[str]) -> None:
     pull_listing(run, StravaSource(settings, run), everything, [])
     for name in names:
         pull_activities(run, ProviderSource(name, settings, run), everything, [])
-    make_shards(run, YEARS)
-    settle(run)
-    with reading(run.lake):
-        merge_listed(run, YEARS)
-        match(run)
-        merge_versions(run, YEARS)
+    merge_years(run, YEARS)
 
 
 def _groups(run: RunContext) -> tuple[dict[tuple[str, str], int], int]:

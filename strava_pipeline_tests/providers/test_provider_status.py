@@ -15,9 +15,9 @@ from strava_pipeline.lake.bronze.manifests import Window
 from strava_pipeline.lake.gold.publish import publish
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.providers import land_no_file, paused_until
-from strava_pipeline.operations.merging import make_shards, merge_listed, merge_versions
 from strava_pipeline.operations.provider_source import ProviderSource
 from strava_pipeline.settings import Settings
+from strava_pipeline_tests.merging import merge_years
 from strava_pipeline_tests.providers.test_looking import (
     AT,
     allow_writing,
@@ -147,9 +147,7 @@ def test_the_status_counts_what_is_published_unreadable_and_in_quarantine(settin
     page = {"items": [{"begin": "2026-01-01T06:00:00Z", "title": "without a key"}, *rides], "more": False}
     listing.land(spec_of("toy").read_page(page), json.dumps(page).encode(), {}, AT, run.years)
     listing.mark_ended()
-    make_shards(run, run.years.all)
-    merge_listed(run, run.years.all)
-    merge_versions(run, run.years.all)
+    merge_years(run, run.years.all, matched=False)
     publish(run.lake)
     for day in range(3):
         land_no_file(run.lake, "toy", hashed_id("toy", "a"), b"", 500, AT + timedelta(days=day))

@@ -19,7 +19,6 @@ from strava_pipeline.lake.changes import attempts_of
 from strava_pipeline.lake.providers import last_outcomes, newest_reading
 from strava_pipeline.lake.rebuild import rebuild
 from strava_pipeline.operations.changes.undoing import propose_undo
-from strava_pipeline.operations.merging import merge_listed
 from strava_pipeline.operations.options import ListingOptions
 from strava_pipeline.operations.provider_access import providers_health
 from strava_pipeline.operations.provider_source import ProviderSource
@@ -27,6 +26,7 @@ from strava_pipeline.operations.providers import list_provider_activities
 from strava_pipeline.operations.pulling import pull_listing
 from strava_pipeline.operations.step_reports import StepReport
 from strava_pipeline.orchestrate.job_years import provider_years
+from strava_pipeline_tests.merging import merge_listings
 from strava_pipeline_tests.providers.edits import Edited
 from strava_pipeline_tests.providers.spreadsheet_subject import SpreadsheetSubject
 from strava_pipeline_tests.providers.test_comparing import at_strava
@@ -207,7 +207,7 @@ def test_a_person_confirms_what_an_unchanged_table_lacks(world: World) -> None:
         ListingOptions(mode="all", per_page=None, days=None),
         [],
     )
-    merge_listed(run, YEARS, allow_shrink=True)
+    merge_listings(run, YEARS, allow_shrink=True)
     assert len(world.names()) == 10
 
 

@@ -17,17 +17,11 @@ from strava_pipeline.ingest.clock import ServerClock, machine_clock
 from strava_pipeline.lake.bronze.listing import begin_listing
 from strava_pipeline.lake.bronze.manifests import Window
 from strava_pipeline.lake.gold.warehouse import reading
-from strava_pipeline.lake.shards import shard_files
 from strava_pipeline.operations import provider_source
 from strava_pipeline.operations.feeds import pull_activities
 from strava_pipeline.operations.listing_windows import listed_together
 from strava_pipeline.operations.merging import (
     details_merged,
-    make_shards,
-    match,
-    merge_listed,
-    merge_versions,
-    settle,
     update_quarantine,
 )
 from strava_pipeline.operations.options import ListingOptions
@@ -39,6 +33,7 @@ from strava_pipeline.operations.run_context import RunContext, run_context
 from strava_pipeline.operations.step_reports import StepReport
 from strava_pipeline.operations.tracking import make_tracks
 from strava_pipeline.settings import Settings
+from strava_pipeline_tests.merging import merge_years
 from strava_pipeline_tests.providers.subjects import SUBJECTS, Subject
 
 YEARS = [2024, 2025, 2026]
@@ -96,15 +91,8 @@ class World:
         return pull_each(listed_together(source, options, years), partial(pull_activities, run, source, options))
 
     def merge(self, run: RunContext, years: Sequence[int] = YEARS, *, matched: bool = True) -> None:
-        """What the steps of a run do with what it listed. Years without a shard are passed over, for there is nothing to be done."""
-        make_shards(run, years)
-        settle(run)
-        years = [year for year in years if shard_files(run.lake, year)]
-        with reading(run.lake):  # opened once for all
-            merge_listed(run, years)
-            if matched:
-                match(run)
-            merge_versions(run, years)
+        """What the steps of a run do with what it listed."""
+        merge_years(run, years, matched=matched)
 
     def fetch_files(self, auto_files: bool = True) -> StepReport:
         """Fetch files, and merge what they hold as the steps of a run do."""

@@ -1,0 +1,29 @@
+"""What the steps of a run do with a listing that landed, without Dagster: shards, gold, matches, history."""
+
+from collections.abc import Sequence
+
+from strava_pipeline.lake.gold.deletions import AbsenceReport
+from strava_pipeline.lake.gold.merge import merge_history
+from strava_pipeline.lake.gold.warehouse import reading, writing
+from strava_pipeline.lake.shards import shard_files, write_shards
+from strava_pipeline.operations.merging import match, merge_listed, settle
+from strava_pipeline.operations.run_context import RunContext
+
+
+def merge_years(run: RunContext, years: Sequence[int], *, matched: bool = True) -> None:
+    """All of it. Years without a shard are passed over, for there is nothing to be done."""
+    write_shards(run.lake, years, run.years)
+    settle(run)
+    years = [year for year in years if shard_files(run.lake, year)]
+    with reading(run.lake):  # opened once for all
+        merge_listings(run, years)
+        if matched:
+            match(run)
+        with writing(run.lake) as connection:
+            merge_history(connection, run.lake, years)
+
+
+def merge_listings(run: RunContext, years: Sequence[int], *, allow_shrink: bool = False) -> AbsenceReport:
+    """Their shards into gold, and what is gone marked."""
+    with writing(run.lake) as connection:
+        return merge_listed(connection, run, years, allow_shrink=allow_shrink)[1]
