@@ -20,7 +20,7 @@ from strava_pipeline.operations.pulling import Stopped
 from strava_pipeline.operations.run_context import RunContext
 from strava_pipeline.operations.step_reports import Markdown, Scope, StepReport
 from strava_pipeline.operations.table_rules import VALID, is_refused
-from strava_pipeline.orchestrate.checks import check_result, completeness_result, refusals
+from strava_pipeline.orchestrate.checks import STOPS, check_result, completeness_result, refusals
 from strava_pipeline.orchestrate.dagster_private import SYSTEM_METADATA_KEY_SOURCE_ASSET_OBSERVATION
 from strava_pipeline.orchestrate.jobs import provider_of
 from strava_pipeline.orchestrate.runs import years_of_run
@@ -55,15 +55,12 @@ def scope_of(context: dg.AssetExecutionContext, run: RunContext) -> Scope:
 
 
 def reported(
-    context: dg.AssetExecutionContext, run: RunContext, *reports: StepReport, check: str = VALID, stops: bool = True
+    context: dg.AssetExecutionContext, run: RunContext, *reports: StepReport, check: str = VALID
 ) -> Iterator[Result]:
-    """The materialisations of the step's assets, then the results of their checks.
+    """The materialisations of the step's assets, then the results of their checks; `check`: the one with rules.
 
-    Args:
-        check: the one with rules.
-        stops: whether a rule that refuses a whole table ends the run here.
-
-    Raises CheckFailedError where one does; YearsHeldBackError, at the run's end, where one refuses years of it.
+    Raises CheckFailedError where a rule refuses a whole table and its check stops the run; YearsHeldBackError, at the run's end,
+    where one refuses years of it.
     """
     made = any(report.metadata is not None for report in reports)
     held = held_years(run) if made else {}
@@ -76,9 +73,10 @@ def reported(
             yield check_result(report.asset, report.findings, check=check)
         if report.complete is not None:
             yield completeness_result(report.asset, report.complete)
-    refused = {f"{report.asset}.{check}": refusals(report.findings) for report in reports if _is_refused(report, made)}
-    if refused and stops:
-        raise CheckFailedError(refused)
+    stopping = {spec.asset_key.to_user_string() for spec in context.assets_def.check_specs if spec.metadata.get(STOPS)}
+    refused = [report for report in reports if report.asset in stopping and _is_refused(report, made)]
+    if refused:
+        raise CheckFailedError({f"{report.asset}.{check}": refusals(report.findings) for report in refused})
     if held:
         context.instance.add_run_tags(context.run.run_id, {HELD_BACK: ", ".join(map(str, held))})
         if not years or _is_last(context):

@@ -298,9 +298,6 @@ def insight_assets(partitions: dg.PartitionsDefinition[Any], zone: str, sports: 
     )
     def insights(context: dg.AssetExecutionContext, run: Run, snapshot: DuckDBResource) -> Iterator[Result]:
         years = chosen_years(context, run)
-        report = write_insights_of(run, snapshot.get_connection, years, zone, sports)
-        yield from reported(
-            context, run, report, stops=False
-        )  # nothing is below, and the next run makes the files again
+        yield from reported(context, run, write_insights_of(run, snapshot.get_connection, years, zone, sports))
 
     return [insights]

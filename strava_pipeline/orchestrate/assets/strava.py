@@ -154,7 +154,7 @@ def _events(partitions: dg.PartitionsDefinition[Any]) -> dg.AssetsDefinition:
         context: dg.AssetExecutionContext, config: EventsConfig, run: Run, strava: Strava
     ) -> Iterator[Result]:
         report = follow_events(run, strava, config, chosen_years(context, run))
-        yield from reported(context, run, report, check=EVENTS_SETTLED, stops=False)  # what came is merged all the same
+        yield from reported(context, run, report, check=EVENTS_SETTLED)
 
     return webhook_events
 
