@@ -67,7 +67,7 @@ LandFailure = Callable[[Lake, int, int, bytes, int | None, datetime], object]
 class Errand(Generic[T]):
     """What is fetched of an activity, and how it is kept: in a folder named by its id, in that of its year.
 
-    `name` is that of the years' locks.
+    `name` is that of the years' locks. `before_wait` is called before a full window of a limit is waited for.
     """
 
     name: str
@@ -76,13 +76,14 @@ class Errand(Generic[T]):
     of_year: Callable[[Lake, int], Path]
     land: Land
     land_failure: LandFailure
+    before_wait: Callable[[], object] = lambda: None
 
 
 @dataclass(slots=True)
 class YearsReport:
     """What became of some years. `resting` waits for its retry; `missing` is still to be fetched.
 
-    `estimate`: what was to be fetched when it began. `before_wait`: called before a full window is waited for.
+    `estimate`: what was to be fetched when it began.
     """
 
     fetched: FetchReport = field(default_factory=FetchReport)
@@ -91,7 +92,6 @@ class YearsReport:
     resting: int = 0
     missing: int = 0
     estimate: Forecast | None = None
-    before_wait: Callable[[], object] = lambda: None
 
 
 DETAILS = Errand(
@@ -129,7 +129,7 @@ def pull_details(
     `before_wait` is called before a full window of a limit is waited for.
     """
     scope = scope_of(run, source.settings, config)
-    report = YearsReport(before_wait=before_wait)
+    errand, report = replace(DETAILS, before_wait=before_wait), YearsReport()
     client = source.client(config)
     calls = client.calls
 
@@ -138,9 +138,9 @@ def pull_details(
     report.estimate = Forecast(0, 0, total, source.pace.done_at(total))
     eta = eta_of(source, total)
     with progressing(run.progress, "Fetching details", total, eta), source.pace.calling():
-        fetch_by_year(run, source, DETAILS, wanted.due, report)
+        fetch_by_year(run, source, errand, wanted.due, report)
         if scope.refresh_calls is None:
-            fetch_by_year(run, source, DETAILS, wanted.refresh, report)
+            fetch_by_year(run, source, errand, wanted.refresh, report)
         else:
             _fetch_spare(run, source, wanted.refresh, report)
     now, left = run.now(), with_current_files(run.lake, wanted.due + wanted.refresh)
@@ -279,7 +279,7 @@ def _fetch_year(
         if refusals >= MOST_REFUSALS:
             return
         report.fetched.stopped = None
-        report.before_wait()
+        errand.before_wait()
         client.pacing.wait_for(full)
 
 
