@@ -6,7 +6,7 @@ undone of an import is done by the next one. What is done about events is operat
 
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -182,11 +182,8 @@ def webhooks_sensor(
             return dg.SkipReason("No webhook event ever came.")
         if (why := no_login(settings)) is not None:
             return why
-        fail_dead_runs(context.instance, lake)  # or one of them would be waited for for ever
-        if at_work := newest(context.instance, lake, EVENTS_JOB, UNFINISHED):
-            return dg.SkipReason(f"Run {at_work.dagster_run.run_id} is at work on them.")
-        failed = _failed_in_a_row(context.instance, lake, EVENTS_JOB)
-        if rest := _rest(failed, now()):
+        failed, rest = _failed_before(context.instance, lake, EVENTS_JOB, now(), "them")
+        if rest is not None:
             return rest
         years = year_range(settings.first_year)
         clock = system_clock(settings, now)
@@ -230,11 +227,8 @@ def provider_webhooks_sensor(
             return dg.SkipReason(f"No webhook delivery of {title} ever came.")
         if reason := missing_login(provider, settings):
             return dg.SkipReason(reason)
-        fail_dead_runs(context.instance, lake)  # or one of them would be waited for for ever
-        if at_work := newest(context.instance, lake, job.name, UNFINISHED):
-            return dg.SkipReason(f"Run {at_work.dagster_run.run_id} is at work on them.")
-        failed = _failed_in_a_row(context.instance, lake, job.name)
-        if rest := _rest(failed, at):
+        failed, rest = _failed_before(context.instance, lake, job.name, at, "them")
+        if rest is not None:
             return rest
         if (limited := limited_until(lake, provider)) is not None and limited > at:
             return dg.SkipReason(f"A limit of {title} lasts until {limited:%H:%M} UTC.")
@@ -271,10 +265,8 @@ def publishing_sensor(
         again = pause_ends_at(lake, timedelta(minutes=settings.publish_minutes), at)
         if again and not is_published(lake):  # else another run did, and only insights are left
             return dg.SkipReason(f"What waits is published at {again:%H:%M:%S} UTC.")
-        fail_dead_runs(context.instance, lake)  # or one of them would be waited for for ever
-        if at_work := newest(context.instance, lake, MATCH_JOB, UNFINISHED):
-            return dg.SkipReason(f"Run {at_work.dagster_run.run_id} is at work on it.")
-        if rest := _rest(_failed_in_a_row(context.instance, lake, MATCH_JOB), at):
+        _, rest = _failed_before(context.instance, lake, MATCH_JOB, at, "it")
+        if rest is not None:
             return rest
         return dg.RunRequest(job_name=MATCH_JOB, tags={**range_tags(sorted(years)), DATA_DIR: str(settings.data_dir)})
 
@@ -286,11 +278,20 @@ def _with_pause(settings: Settings) -> dict[str, dict[str, int]]:
     return {"published_warehouse": {"pause_minutes": settings.publish_minutes}}
 
 
-def _rest(failed: Sequence[dg.RunRecord], now: datetime) -> dg.SkipReason | None:
-    """That the next try is later, where runs have failed and the pause after the last one is not over."""
+def _failed_before(
+    instance: dg.DagsterInstance, lake: Lake, job_name: str, now: datetime, work: str
+) -> tuple[list[dg.RunRecord], dg.SkipReason | None]:
+    """The runs of a job that failed since the last good one, newest first, and why no other one may begin now, if so.
+
+    One is at work on `work`, or the pause after the last failure is not over.
+    """
+    fail_dead_runs(instance, lake)  # or one of them would be waited for for ever
+    if at_work := newest(instance, lake, job_name, UNFINISHED):
+        return [], dg.SkipReason(f"Run {at_work.dagster_run.run_id} is at work on {work}.")
+    failed = _failed_in_a_row(instance, lake, job_name)
     if failed and now < (again := ended_at(failed[0]) + _pause(len(failed))):
-        return dg.SkipReason(f"The last run failed; the next try is at {again:%H:%M} UTC.")
-    return None
+        return failed, dg.SkipReason(f"The last run failed; the next try is at {again:%H:%M} UTC.")
+    return failed, None
 
 
 def _failed_in_a_row(instance: dg.DagsterInstance, lake: Lake, job_name: str) -> list[dg.RunRecord]:
