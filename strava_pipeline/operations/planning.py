@@ -150,8 +150,9 @@ def _at_hand(run: RunContext, source: StravaSource, years: Iterable[int]) -> dic
     found: dict[int, ListingAtHand] = {}
     for several in years_of_runs(years) if run.lake.listings.is_dir() else ():
         listing = _resumable(run, source, several)
-        for year in several if listing is not None else ():
-            assert listing is not None, "or there is no year"
+        if listing is None:
+            continue
+        for year in several:
             whole = listing.manifest.complete
             brings = differences(run.lake, listing, [year], run.years) if whole else None
             found[year] = ListingAtHand(listing, brings)

@@ -58,10 +58,10 @@ def code_server(instance: "dg.DagsterInstance") -> Iterator[Path]:
             yield workspace
         finally:
             ended.set()
-            for (
-                thread
-            ) in threads:  # while a run is at work, its process goes on, and the one with the definitions for it
-                thread.join(_PARTING)
+            for thread in threads:
+                thread.join(
+                    _PARTING
+                )  # no longer: while a run is at work, it and the process with its definitions go on
 
 
 def _proxy(
