@@ -33,14 +33,9 @@ _KEYS = 3  # columns before the values: id, athlete_id, deleted_at; behind them 
 
 
 def wrong_columns(connection: Connection, tables: Iterable[str]) -> dict[str, dict[str, str]]:
-    """By table, and by name, what is wrong with each column that is not as in the catalogue. However many, it takes 4 ms."""
-    stored = {table: TABLES[table].stored for table in tables}
-    described = (
-        "SELECT table_name, map(list(column_name), list(data_type)) FROM duckdb_columns()"
-        " WHERE list_contains($tables, table_name) AND database_name = current_database() GROUP BY table_name"
-    )
-    found = dict(connection.execute(described, {"tables": list(stored.values())}).fetchall())
-    return {table: _differences(TABLES[table], found.get(name, {})) for table, name in stored.items()}
+    """By table, and by name, what is wrong with each column that is not as in the catalogue."""
+    found = table_columns(connection)
+    return {table: _differences(TABLES[table], found.get(TABLES[table].stored, {})) for table in tables}
 
 
 def _differences(table: Table, found: Mapping[str, str]) -> dict[str, str]:
@@ -257,23 +252,25 @@ def faulty_keys(connection: Connection, table: str) -> tuple[int, int]:
     return doubled, nulls
 
 
-def table_columns(connection: Connection) -> dict[str, set[str]]:
-    """The columns of each table. Views are left out: the user may have made one of a table's name."""
-    rows = connection.execute(
-        "SELECT table_name, list(column_name) FROM duckdb_columns() SEMI JOIN duckdb_tables() USING (database_oid, table_oid)"
-        " WHERE database_name = current_database() GROUP BY table_name"
-    ).fetchall()
-    return {name: set(columns) for name, columns in rows}
+def table_columns(connection: Connection) -> dict[str, dict[str, str]]:
+    """The columns of each table, with their types. Views are left out: the user may have made one of a table's name."""
+    return dict(
+        connection.execute(
+            "SELECT table_name, map(list(column_name), list(data_type)) FROM duckdb_columns()"
+            " SEMI JOIN duckdb_tables() USING (database_oid, table_oid)"
+            " WHERE database_name = current_database() GROUP BY table_name"
+        ).fetchall()
+    )
 
 
-def table_keys(connection: Connection, table: str, columns: Mapping[str, set[str]]) -> set[tuple[object, ...]]:
+def table_keys(connection: Connection, table: str, columns: Mapping[str, Mapping[str, str]]) -> set[tuple[object, ...]]:
     """The keys of a table; empty where a snapshot of another version lacks the table or a key column.
 
     `columns`: the `table_columns` of the connection, which take as long as many tables' keys.
     """
     key = TABLES[table].key
     for name in {TABLES[table].stored: None, table: None}:
-        if columns.get(name, set()).issuperset(key):
+        if columns.get(name, {}).keys() >= set(key):
             keys = set(connection.execute(f"SELECT {', '.join(key)} FROM {name}").fetchall())
             if keys:
                 return keys
