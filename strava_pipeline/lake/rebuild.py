@@ -250,7 +250,7 @@ def _keep_damaged_details(lake: Lake, new: Connection, years: YearRange) -> None
     with snapshot(lake) as published:
         if is_outdated(published):
             return
-    attach(new, lake.snapshot, "published", read_only=True)
+    attach(new, lake.snapshot, "published", "READ_ONLY")
     fetched = {key for (key,) in new.execute(_PUBLISHED, {"source": STRAVA}).fetchall()}
     missing = sorted((lost & fetched) - fetch_times_in_gold(new).keys())
     for table in DETAIL_TABLES:

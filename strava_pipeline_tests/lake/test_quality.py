@@ -24,11 +24,12 @@ from strava_pipeline.lake.gold.quality import (
 from strava_pipeline.lake.gold.warehouse import Connection, mark_changed, reading, writing
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline_tests.lake.bronze import NOW, activity, copied, listed, merge, merge_detailed
+from strava_pipeline_tests.lake.conftest import NewLake
 
 
 @pytest.fixture(scope="module")
-def opened(module_lake: Lake) -> Iterator[Connection]:
-    with reading(module_lake) as connection:
+def opened(new_lake: NewLake, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Connection]:
+    with reading(new_lake(tmp_path_factory.mktemp("opened") / "data")) as connection:
         yield connection
 
 

@@ -89,7 +89,7 @@ def lost_rows(connection: Connection, lake: Lake, tables: Sequence[str]) -> dict
     if not lake.snapshot.exists():
         return {}
     try:
-        attach(connection, lake.snapshot, "published", read_only=True)
+        attach(connection, lake.snapshot, "published", "READ_ONLY")
     except duckdb.Error:  # an unreadable snapshot is replaced by publishing
         return {}
     try:

@@ -15,7 +15,7 @@ rows on their way into the warehouse (merge.py) were not those that had been sta
 INTERRUPTIBLE = "SET scheduler_process_partial = true"
 """DuckDB 2.0.1 notices Ctrl-C only between two parts of a query that the main thread itself works on: never, where its other
 threads got all of it. This cuts the work into small parts, for no CPU that could be measured."""
-FORMAT = {"storage_compatibility_version": "v1.0.0"}
+STORAGE_VERSION = "v1.0.0"
 """Of new files; a file keeps its own. DuckDB 1.5.5 does the same by itself, 2.0.1 would write what only 2.0 opens."""
 _OF_A_FILE = (duckdb.IOException, duckdb.FatalException, duckdb.InternalException, duckdb.SerializationException)
 

@@ -88,7 +88,7 @@ class SharedSnapshot:
         connection = duckdb.connect(":memory:", config={"threads": 1})  # as `insights_snapshot`, for many small queries
         connection.execute(WITHOUT_CACHE)  # files of tracks are written again while this stays open
         try:
-            attach(connection, self._lake.snapshot, _NAME, read_only=True)
+            attach(connection, self._lake.snapshot, _NAME, "READ_ONLY")
         except duckdb.Error as error:
             connection.close()
             raise damaged(self._lake, error) from error

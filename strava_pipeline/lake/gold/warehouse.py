@@ -20,8 +20,8 @@ from strava_pipeline.core.errors import PipelineError
 from strava_pipeline.core.tables import TABLES, catalogue_version
 from strava_pipeline.file_locks import is_open_in_duckdb
 from strava_pipeline.lake.gold.sessions import (
-    FORMAT,
     INTERRUPTIBLE,
+    STORAGE_VERSION,
     WITHOUT_CACHE,
     first_line,
     interruptible,
@@ -37,7 +37,11 @@ REBUILDING = "rebuilding"  # the mark of a warehouse that does not hold everythi
 _VIEWS = "derived"  # the note of which version made the views
 _LOCK = "warehouse"
 _PATIENCE = 20  # seconds to wait for a program that holds the file without knowing our lock, such as DuckDB's shell
-_HELD = 64_000_000  # bytes that a transaction may hold in memory: 50,000 activities of 1.3 KB
+_NAME = "strava"  # in a session, as the published one is called by its file
+_ROW_GROUP = (
+    30_720  # rows of a table that are compressed together, in memory; DuckDB's own is 122,880, five of them at once
+)
+_HELD = 32_000_000  # bytes that a transaction may hold in memory: 25,000 activities of 1.3 KB
 _KEPT = "32MB"  # of it when it was put on disk
 
 
@@ -171,7 +175,7 @@ def connect(path: Path, *, after_another: bool = False) -> Connection:
 def _prepare(connection: Connection, path: Path, *, after_another: bool) -> None:
     connection.execute("SET TimeZone = 'UTC'")
     connection.execute("SET preserve_insertion_order = false")
-    connection.execute("SET write_buffer_row_group_count = 1")  # of 122,880 rows; by itself DuckDB keeps five in memory
+    connection.execute("SET write_buffer_row_group_count = 1")
     try:
         known = _notes_of(connection)
     except duckdb.Error as error:  # it opened, because its pages are read when they are asked for
@@ -202,10 +206,7 @@ def _open(path: Path) -> Connection:
             reraise=True,
         ):
             with attempt:
-                connection = duckdb.connect(str(path), config=dict(FORMAT))
-                connection.execute(WITHOUT_CACHE)
-                connection.execute(INTERRUPTIBLE)
-                return connection
+                return _attached(path)
     except duckdb.Error as error:
         if _is_held(path):
             raise PipelineError(
@@ -214,6 +215,21 @@ def _open(path: Path) -> Connection:
             ) from error
         _judge(path, error)
     raise AssertionError("tenacity either returns or raises")
+
+
+def _attached(path: Path) -> Connection:
+    """The file in a database of its own in memory: only ATTACH takes the size of row groups."""
+    connection = duckdb.connect()
+    try:
+        connection.execute(WITHOUT_CACHE)
+        connection.execute(INTERRUPTIBLE)
+        connection.execute("SET temp_directory = $folder", {"folder": str(spill_folder(path))})
+        attach(connection, path, _NAME, f"STORAGE_VERSION '{STORAGE_VERSION}'", f"ROW_GROUP_SIZE {_ROW_GROUP}")
+        connection.execute(f"USE {_NAME}")
+    except BaseException:
+        connection.close()
+        raise
+    return connection
 
 
 def _is_held(path: Path) -> bool:
@@ -240,10 +256,10 @@ def _damaged(path: Path, error: duckdb.Error) -> DamagedWarehouseError:
     )
 
 
-def attach(connection: Connection, path: Path, name: str, *, read_only: bool = False) -> None:
+def attach(connection: Connection, path: Path, name: str, *options: str) -> None:
     """Attach another database file as `name`. ATTACH takes no parameters, so the path is quoted here."""
     quoted = str(path).replace("'", "''")
-    connection.execute(f"ATTACH '{quoted}' AS {name}" + (" (READ_ONLY)" if read_only else ""))
+    connection.execute(f"ATTACH '{quoted}' AS {name}" + (f" ({', '.join(options)})" if options else ""))
 
 
 def read_if_usable(lake: Lake, read: Callable[[Connection], T]) -> T | None:
