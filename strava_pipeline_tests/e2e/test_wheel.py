@@ -21,6 +21,7 @@ import requests
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from strava_pipeline.file_locks import exclusive
 from strava_pipeline_tests.e2e.dagster_dev import ROOT, until
 
 pytestmark = pytest.mark.slow
@@ -94,12 +95,19 @@ def python_of(version: str) -> str | None:
     return next(works, None)
 
 
+@pytest.fixture(scope="module")
+def wheel(shared_by_workers: Path) -> Path:
+    """The wheel, built once for all Pythons."""
+    with exclusive(shared_by_workers / "wheel.lock"):
+        return next(shared_by_workers.glob("*.whl"), None) or _built(shared_by_workers)
+
+
 @pytest.fixture(params=PYTHONS)
-def installed(request: pytest.FixtureRequest, tmp_path: Path) -> Installed:
+def installed(request: pytest.FixtureRequest, wheel: Path, tmp_path: Path) -> Installed:
     python = python_of(request.param)
     if python is None:
         pytest.skip(f"there is no Python {request.param} here")
-    wheel, env = _built(tmp_path), tmp_path / "env"
+    env = tmp_path / "env"
     _must([python, "-m", "venv", str(env)], tmp_path)
     pip = [str(env / "bin" / "python"), "-m", "pip", "install", "--quiet", "--no-compile"]
     own = Installed(tmp_path, request.param)
@@ -113,7 +121,7 @@ def installed(request: pytest.FixtureRequest, tmp_path: Path) -> Installed:
     else:
         _must([*pip, "-c", str(ROOT / "constraints.txt"), f"{wheel}[dashboard]"], tmp_path)
     _must([own.python, "-m", "pip", "check"], tmp_path)
-    for name in ("home", "temporary", "away"):
+    for name in ("home", "away"):
         (tmp_path / name).mkdir()
     return own
 
@@ -262,13 +270,13 @@ def _run(command: list[str], folder: Path, **settings: str) -> subprocess.Comple
 
 
 def _environment(folder: Path) -> dict[str, str]:
-    """Without anything of ours in the environment, and with a home and a place for temporary files of its own."""
+    """Without anything of ours in the environment, and with a home of its own."""
     ours = ("PYTHON", "STRAVA_", "DAGSTER_", "VIRTUAL_ENV")
     environment = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
     top = folder if (folder / "home").exists() else folder.parent
     if (top / "home").exists():
         home = str(top / "home")
-        environment |= {"HOME": home, "TMPDIR": str(top / "temporary"), "XDG_CACHE_HOME": home}
+        environment |= {"HOME": home, "XDG_CACHE_HOME": home}
     return environment
 
 
