@@ -65,6 +65,8 @@ LONGEST = (
 )
 
 
+OF_PROCESSES = ("browser", "container", "e2e", "old_folders")  # rooms whose tests start them
+
 SOAK = (
     "days",
     "kills",
@@ -124,8 +126,10 @@ def state_folder(state_folders: Path) -> Iterator[Path]:
 
 @pytest.fixture(autouse=True)
 def open_once(request: pytest.FixtureRequest) -> Iterator[None]:
-    """The working warehouse is opened once for a test, unless it is marked `closed`, or `slow`: these start processes."""
-    if any(map(request.node.get_closest_marker, ("closed", "slow", "soak", "samples", "container"))):
+    """The working warehouse is opened once for a test, unless it is marked `closed`, or is about processes."""
+    if request.path.parent.name in OF_PROCESSES or any(
+        map(request.node.get_closest_marker, ("closed", "soak", "samples", "container"))
+    ):
         yield
         return
     with opened_once():

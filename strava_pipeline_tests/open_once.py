@@ -1,9 +1,11 @@
 """Within a test the working warehouse is opened once, not for each look: to open and close it costs more than most looks.
 
-It is closed as soon as somebody locks it to copy or replace its file, when its file was changed from outside, and with a body that
-fails. Another process or thread can't open it meanwhile: tests of these, and of damage to an open file, are marked `closed`.
+It is closed as soon as somebody locks it to copy or replace its file, or opens it otherwise; when a process is started; when its file
+was changed from outside; and with a body that fails. Another process or thread can't open it meanwhile: tests of these, and of damage
+to an open file, are marked `closed`.
 """
 
+import subprocess
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -31,7 +33,8 @@ class Held(NamedTuple):
 def opened_once() -> Iterator[None]:
     """Within the body."""
     held: dict[Path, Held] = {}
-    shared_by_thread, thread = warehouse.shared_by_thread, threading.current_thread()
+    shared_by_thread, connect, thread = warehouse.shared_by_thread, warehouse.connect, threading.current_thread()
+    start = subprocess.Popen.__init__
 
     def close(path: Path) -> None:
         if path in held:
@@ -68,8 +71,19 @@ def opened_once() -> Iterator[None]:
 
         return locked
 
+    def connecting(path: Path, **options: Any) -> Connection:
+        close(path)
+        return connect(path, **options)
+
+    def starting(process: Any, *arguments: Any, **options: Any) -> None:
+        for path in list(held):
+            close(path)
+        start(process, *arguments, **options)
+
     with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(subprocess.Popen, "__init__", starting)
         patch.setattr(warehouse, "shared_by_thread", shared)
+        patch.setattr(warehouse, "connect", connecting)
         patch.setattr(warehouse, "locked", closing_first(warehouse.locked))
         patch.setattr(warehouse, "try_locked", closing_first(warehouse.try_locked))
         try:

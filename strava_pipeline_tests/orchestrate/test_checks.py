@@ -290,6 +290,7 @@ BEHIND: Mapping[str, tuple[str, str, str]] = {
 }
 
 
+@pytest.mark.closed
 @pytest.mark.parametrize("what", BEHIND)
 def test_a_layer_that_is_behind_the_one_above_fails_unless_another_run_is_at_work(rig: Rig, what: str) -> None:
     check, fault, above = BEHIND[what]

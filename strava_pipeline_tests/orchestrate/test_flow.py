@@ -12,6 +12,8 @@ import duckdb
 import pytest
 
 from strava_pipeline.core.errors import PipelineError, TransientError
+from strava_pipeline.lake.gold import warehouse
+from strava_pipeline.lake.gold.warehouse import Connection
 from strava_pipeline_tests.jumping import QUICK
 from strava_pipeline_tests.rig import NOW, YEARS, Rig
 
@@ -43,24 +45,30 @@ def test_files_lie_where_the_contract_says(rig: Rig) -> None:
     assert sorted(path.name for path in snapshot.parent.iterdir()) == ["strava.duckdb", "working"]
 
 
+@pytest.mark.closed
 def test_a_quiet_day_takes_two_calls_opens_the_warehouse_once_a_step_and_publishes_nothing_new(
     rig: Rig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rig.begin_with("flow_backfill")
     before = rig.lake.snapshot.stat().st_ino
     rig.calls()
-    opened, connect = Counter[str](), duckdb.connect
+    opened = Counter[str]()
 
-    def counted(database: Any, *args: Any, **more: Any) -> duckdb.DuckDBPyConnection:
-        opened[str(database)] += 1
-        return connect(database, *args, **more)
+    def counting(connect: Callable[..., Connection]) -> Callable[..., Connection]:
+        def counted(database: Any = ":memory:", **more: Any) -> Connection:
+            opened[str(database)] += 1
+            return connect(database, **more)
 
-    monkeypatch.setattr(duckdb, "connect", counted)
+        return counted
+
+    for module in (duckdb, warehouse):
+        monkeypatch.setattr(module, "connect", counting(module.connect))
     outcome = rig.run("flow", [2026])
     assert rig.calls()["by_endpoint"] == {LISTING: 2}
     assert outcome.metadata["published_warehouse"]["replaced"] is False
     assert rig.lake.snapshot.stat().st_ino == before
     # the run's beginning, and the steps of the listing, gold, matching, details, their tables, publishing; who reads
+    del opened[":memory:"]  # to which the working one is attached
     assert opened == {str(rig.lake.working): 7, str(rig.lake.snapshot): 2}
 
 
