@@ -77,6 +77,7 @@ class Settings(BaseSettings):
     data_dir: AbsolutePath = Field(Path("data"), alias="STRAVA_DATA_DIR")
     secrets_dir: AbsolutePath = Field(Path("secrets"), alias="STRAVA_SECRETS_DIR")
     logs_dir: AbsolutePath = Field(Path("logs"), alias="STRAVA_LOGS_DIR")
+    log_stdout: Literal["json"] | None = Field(None, alias="STRAVA_LOG_STDOUT")
     ledger_dir: LedgerFolder = Field(Path(), alias="STRAVA_LEDGER_DIR")
     per_page: int = Field(200, alias="PER_PAGE", ge=1, le=200)  # Strava answers 400 above 200
     days: int = Field(21, alias="DAYS", ge=0, le=36_500)

@@ -17,7 +17,7 @@ class Receiver:
 
     url: str = ""
     answers: list[int] = field(default_factory=list)
-    got: list[dict[str, Any]] = field(default_factory=list)
+    got: list[Any] = field(default_factory=list)  # the JSON of each body; of lines of JSON, a list
     kinds: list[str | None] = field(default_factory=list)
 
 
@@ -27,8 +27,10 @@ def receiver() -> Iterator[Receiver]:
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
-            made.kinds.append(self.headers["Content-Type"])
-            made.got.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+            kind, body = self.headers["Content-Type"], self.rfile.read(int(self.headers["Content-Length"]))
+            made.kinds.append(kind)
+            lines = kind == "application/x-ndjson"
+            made.got.append([json.loads(line) for line in body.splitlines()] if lines else json.loads(body))
             self.send_response(made.answers.pop(0) if made.answers else 200)
             self.send_header("Content-Length", "0")
             self.end_headers()

@@ -151,11 +151,13 @@ class RunLog:
         run_id: Dagster's.
         began: when the run began, which names the files.
         warn: called with what a person should know about trouble with the log.
+        to_stdout: whether the JSON lines also go to standard output as it is now; Dagster gives each step another one.
     """
 
-    def __init__(self, run_id: str, began: datetime, warn: Callable[[str], object]) -> None:
+    def __init__(self, run_id: str, began: datetime, warn: Callable[[str], object], *, to_stdout: bool = False) -> None:
         self._run_id, self._began, self._warn = run_id, began, warn
         self._files: list[BinaryIO] = []
+        self._stdout = os.fdopen(os.dup(1), "wb") if to_stdout else None
         self._stages: dict[str, _Stage] = {}
         self._step: str | None = None
         self._trouble: str | None = None
@@ -231,6 +233,7 @@ class RunLog:
         fields = {"outcome": outcome.name.replace(" ", "_"), "seconds": seconds, "stages": stages, **outcome.fields}
         self.write(at, outcome.level, "run_ends", text, fields)
         self._close()
+        self._close_stdout()
         self.report_trouble()
 
     def write(
@@ -240,12 +243,17 @@ class RunLog:
         name, stage = logging.getLevelName(level), f"{step}: " if step else ""
         human = f"{at:%Y-%m-%d %H:%M:%S}Z {name:<7} {stage}{text}".replace("\n", "\n    ")
         row = {"ts": iso(at), "level": name, "event": event, "run_id": self._run_id, "step": step, "fields": fields}
+        structured = json.dumps(row, ensure_ascii=False, default=str)
         try:
-            for file, line in zip(self._files, (human, json.dumps(row, ensure_ascii=False, default=str)), strict=False):
-                file.write(f"{line}\n".encode(errors="backslashreplace"))
-                file.flush()  # what was written before a kill is there
+            for file, line in zip(self._files, (human, structured), strict=False):
+                _write_line(file, line)
         except OSError as error:
             self._give_up(error)
+        if self._stdout is not None:
+            try:
+                _write_line(self._stdout, structured)
+            except OSError:  # nobody reads it any more
+                self._close_stdout()
 
     def report_trouble(self) -> None:
         """Report once what keeps the log from being written."""
@@ -263,6 +271,17 @@ class RunLog:
         for file in files:
             with suppress(OSError):
                 file.close()
+
+    def _close_stdout(self) -> None:
+        stdout, self._stdout = self._stdout, None
+        if stdout is not None:
+            with suppress(OSError):
+                stdout.close()
+
+
+def _write_line(file: BinaryIO, line: str) -> None:
+    file.write(f"{line}\n".encode(errors="backslashreplace"))
+    file.flush()  # what was written before a kill is there
 
 
 def in_words(reports: Mapping[str, Mapping[str, Any]], step: str) -> str:

@@ -82,8 +82,9 @@ def run_resource(
                 if context.instance is not None:
                     now = datetime.now(UTC)
                     on_end = partial(note_end, context_of_run.lake, run, ui_of(settings.dagster_home))
+                    to_stdout = settings.log_stdout == "json"
                     held.enter_context(
-                        logged(settings.logs_dir, context.instance, run, now, warn=progress.say, on_end=on_end)
+                        logged(settings.logs_dir, context.instance, run, now, progress.say, on_end, to_stdout)
                     )
                 held.enter_context(_warnings_shown(log, watcher))
                 if not is_live(

@@ -39,10 +39,11 @@ def logged(
     at: datetime,
     warn: Callable[[str], object],
     on_end: OnEnd = lambda outcome, why, reports, at: None,
+    to_stdout: bool = False,
 ) -> Iterator[None]:
     """Log the run from here to its last event, which comes after the body; old logs are removed first.
 
-    `warn` is called with what a person should know about trouble with the log.
+    `warn` is called with what a person should know about trouble with the log; `to_stdout`: as RunLog has it.
     """
 
     def stored() -> dg.DagsterRun:
@@ -51,7 +52,7 @@ def logged(
     if stored().is_finished:  # `dagster job execute` opens the resources once more after the end
         yield
         return
-    log = RunLog(run.run_id, at, warn)
+    log = RunLog(run.run_id, at, warn, to_stdout=to_stdout)
     log.open(logs_dir, *_beginning(run, version("strava_pipeline")))
     listener = _Listener(log, lambda: stored().tags.get(STOPPED_EARLY) or None, on_end)
     instance.add_event_listener(run.run_id, listener.log_entry)

@@ -85,7 +85,7 @@ def test_five_years_launched_at_once_come_out_true_while_two_readers_look_on(
 def test_everything_typed_beside_a_backfill_from_the_ui_asks_for_nothing_twice(
     make_rig: Callable[..., Rig], tmp_path: Path
 ) -> None:
-    rig = make_rig(activities=150, latency=0.05)
+    rig = make_rig(activities=150, latency=0.05, settings={"log_stdout": "json"})
     rig.control("expire-tokens")
     rig.calls()
     command = [sys.executable, "-m", "strava_pipeline", "flow-backfill", "--wait"]
@@ -108,6 +108,9 @@ def test_everything_typed_beside_a_backfill_from_the_ui_asks_for_nothing_twice(
     rig.assert_true_to_source()
     for year in YEARS:
         assert in_files(rig, year) == rides(rig, year), "each year's run ends with its insights"
+    on_stdout = [line for line in (typed.stdout + (tmp_path / "dev.log").read_bytes()).splitlines() if line[:1] == b"{"]
+    in_files_of_logs = [row for rows in structured_logs(rig.settings.logs_dir) for row in rows]
+    assert sorted(map(json.loads, on_stdout), key=repr) == sorted(in_files_of_logs, key=repr)
 
 
 @pytest.mark.soak(part="daemon")

@@ -1,5 +1,6 @@
 """What the log of a run holds, however the run ends; and that no trouble with a log is a run's."""
 
+import json
 import os
 import re
 import shutil
@@ -7,21 +8,27 @@ import subprocess
 import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
 from pathlib import Path
 
 import dagster as dg
 import pytest
+import requests
+import yaml
 
 from strava_pipeline.core.errors import CheckFailedError, PipelineError, TransientError
-from strava_pipeline.operations.log_files import HUMAN, in_words, latest_link, list_logs
+from strava_pipeline.operations.log_files import DONE, HUMAN, STRUCTURED, RunLog, in_words, latest_link, list_logs
 from strava_pipeline.operations.progress import LogProgress
 from strava_pipeline.orchestrate.run_log import logged, reported
 from strava_pipeline_tests.orchestrate.run_logs import AT, Row, human_logs, only, small_run, structured_logs
+from strava_pipeline_tests.patience import PATIENCE
+from strava_pipeline_tests.receiver import receiver
 from strava_pipeline_tests.rig import Rig
 
 Make = Callable[..., Rig]
 SMALL = {"activities": 6, "years": (2026, 2026), "jumping": True}
 SETTINGS = {"first_year": 2026}
+ROOT = Path(__file__).parent.parent.parent
 KEYS = {"ts", "level", "event", "run_id", "step", "fields"}
 
 
@@ -63,6 +70,70 @@ def test_a_run_tells_how_it_began_what_each_stage_did_and_how_it_ended(make_rig:
     assert "bronze_activity_details: Fetching details: done, 6" in human
     assert f" s  {begun[-1]}, done" in human.rpartition("run ends: done")[2], "the table of timings"
     assert latest_link(rig.settings.logs_dir).resolve() == list_logs(rig.settings.logs_dir, HUMAN)[-1]
+
+
+def test_lines_on_stdout_reach_loki_and_opensearch_once_and_tell_nothing_private(
+    make_rig: Make, capfd: pytest.CaptureFixture[str]
+) -> None:
+    rig = make_rig(**SMALL, settings={**SETTINGS, "log_stdout": "json"})
+    rig.run("flow_backfill", [2026])
+    lines = [line for line in capfd.readouterr().out.splitlines() if line.startswith("{")]
+    rows = [json.loads(line) for line in lines]
+    assert rows == last_logs(rig)[1]
+
+    nanoseconds = [str(int(datetime.fromisoformat(row["ts"]).timestamp() * 1_000_000) * 1000) for row in rows]
+    stream = {
+        "stream": {"job": "strava_pipeline"},
+        "values": [list(each) for each in zip(nanoseconds, lines, strict=True)],
+    }
+    bulk = "".join(f'{{"create": {{"_index": "strava_pipeline"}}}}\n{line}\n' for line in lines)
+    with receiver() as there:
+        ndjson = {"Content-Type": "application/x-ndjson"}
+        requests.post(f"{there.url}/loki/api/v1/push", json={"streams": [stream]}, timeout=PATIENCE).raise_for_status()
+        requests.post(f"{there.url}/_bulk", data=bulk.encode(), headers=ndjson, timeout=PATIENCE).raise_for_status()
+    to_loki, to_opensearch = there.got
+    assert [json.loads(line) for _, line in to_loki["streams"][0]["values"]] == rows
+    assert to_opensearch[1::2] == rows
+
+    token = json.loads((rig.settings.secrets_dir / "strava_token.json").read_text())
+    private = [token["access_token"], token["refresh_token"], rig.emulator.state.config.client_secret]
+    for activity in rig.truth():
+        private += [activity["name"], activity["map"]["summary_polyline"], *map(str, activity["start_latlng"] or ())]
+    assert len(private) > 3 * len(rig.truth())
+    assert [each for each in private if each and any(each in line for line in lines)] == []
+
+
+@pytest.mark.parametrize("shipper", sorted((ROOT / "deploy" / "logs").glob("*.yaml")), ids=lambda path: path.stem)
+def test_a_shipper_finds_the_lines_and_their_time(tmp_path: Path, shipper: Path) -> None:
+    small_run(tmp_path, lambda context: None)
+    config = yaml.safe_load(shipper.read_text())
+    (tail,), (parser,) = config["pipeline"]["inputs"], config["parsers"]
+    assert (
+        list(tmp_path.glob(tail["path"].removeprefix("${STRAVA_LOGS_DIR}/"))) == list_logs(tmp_path, STRUCTURED) != []
+    )
+    assert (parser["name"], parser["format"]) == (tail["parser"], "json")
+    first = structured_logs(tmp_path)[0][0]
+    written = parser["time_format"].replace("%LZ", "%f%z")
+    assert datetime.strptime(first[parser["time_key"]], written) == AT  # noqa: DTZ007 - it has %z
+    assert [output["match"] for output in config["pipeline"]["outputs"]] == [tail["tag"]]
+
+
+def test_nobody_who_reads_stdout_any_more_ends_no_log(tmp_path: Path) -> None:
+    reading, writing = os.pipe()
+    kept = os.dup(1)
+    os.dup2(writing, 1)
+    try:
+        log = RunLog("r", AT, lambda said: None, to_stdout=True)
+    finally:
+        os.dup2(kept, 1)
+        os.close(kept)
+        os.close(writing)
+    log.open(tmp_path, "begins", {})
+    os.close(reading)
+    log.message(AT, 20, "goes on")
+    log.end_run(AT, DONE)
+    (rows,) = structured_logs(tmp_path)
+    assert [row["event"] for row in rows] == ["run_begins", "message", "run_ends"]
 
 
 def test_a_picture_stays_in_dagster() -> None:
