@@ -76,6 +76,11 @@ SOAK = (
 )  # what `make soak` runs one after the other: each under an hour
 
 
+def pytest_xdist_auto_num_workers() -> int:
+    """What `-n auto` is: one more than there are cores, for one of them always waits."""
+    return (os.cpu_count() or 1) + 1
+
+
 def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
     """Bytes that are long are named by their argument: a zip holds the time, and each worker must find the same names."""
     return argname if isinstance(val, bytes) and len(val) > 16 else None
