@@ -39,7 +39,7 @@ from strava_pipeline.core.sources import STRAVA
 from strava_pipeline.ingest.registry import PROVIDERS
 
 LIBRARIES = ("strava_pipeline", "dagster", "duckdb", "polars", "orjson", "requests", "urllib3")
-MOST_MB = 500  # aim for a whole run with any number of activities
+MOST_MB = 450  # aim for a whole run with any number of activities
 TITLES = {
     "listing": "listing → bronze",
     "shards": "shards",

@@ -71,6 +71,7 @@ def duck(files: Files = False) -> None:
 def schema(
     table: Annotated[str | None, typer.Argument(help="One table; else all.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
+    bigquery: Annotated[bool, typer.Option("--bigquery", help="Of the table, as `bq load` takes it.")] = False,
 ) -> None:
     """Tables and columns, with types, units and meanings."""
 
@@ -83,6 +84,11 @@ def schema(
         known = {"activities_all": TABLES["activities_all"]}
     if not known:
         raise typer.BadParameter(f"no table {table!r}; there are {', '.join(everything)}", param_hint="TABLE")
+    if bigquery:
+        if len(known) != 1:
+            raise typer.BadParameter("BigQuery takes one table at a time", param_hint="TABLE")
+        echo_json(_of_bigquery(*known.values()))
+        return
     if as_json:
         echo_json({name: _described(spec) for name, spec in known.items()})
         return
@@ -114,6 +120,37 @@ def _hint(error: Exception) -> str:
     if "configuration has been locked" in str(error):
         return "\nSettings can be changed with --files only."
     return ""
+
+
+def _of_bigquery(spec: Any) -> list[dict[str, str]]:
+    """A table's fields for BigQuery. Lists are JSON: what is repeated there can't be NULL.
+
+    https://docs.cloud.google.com/bigquery/docs/schemas#specifying_a_json_schema_file
+    """
+    from strava_pipeline.core.tables.model import Kind
+
+    types = {
+        Kind.BIGINT: "INTEGER",
+        Kind.INTEGER: "INTEGER",
+        Kind.DOUBLE: "FLOAT",
+        Kind.BOOLEAN: "BOOLEAN",
+        Kind.TEXT: "STRING",
+        Kind.INSTANT: "TIMESTAMP",
+        Kind.WALL: "DATETIME",
+        Kind.DATE: "DATE",
+        Kind.DOUBLES: "JSON",
+        Kind.TEXTS: "JSON",
+        Kind.JSON: "JSON",
+    }
+    return [
+        {
+            "name": column.name,
+            "type": types[column.kind],
+            "mode": "REQUIRED" if column.key else "NULLABLE",
+            "description": column.meaning + (f" [{column.unit}]" if column.unit else ""),
+        }
+        for column in spec.columns
+    ]
 
 
 def _described(spec: Any) -> dict[str, Any]:

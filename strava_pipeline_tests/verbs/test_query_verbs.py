@@ -3,7 +3,9 @@
 import csv
 import io
 import json
+import re
 from collections.abc import Callable
+from pathlib import Path
 
 import dagster as dg
 import pytest
@@ -185,6 +187,36 @@ def test_schema_tells_every_column_with_its_unit(pulled: Rig, type_on: TypeOn) -
     assert "E kilometres" in type_on(pulled)("schema", "eddington_numbers").out
     assert "UTC without a zone" in type_on(pulled)("schema", "gold.activities").out
     assert type_on(pulled)("schema", "nothing").code == 2
+
+
+WRITTEN = {  # what BigQuery takes for a value of a type, in JSON: docs/desirelines.md
+    "INTEGER": lambda value: type(value) is int,
+    "FLOAT": lambda value: type(value) in (int, float),
+    "BOOLEAN": lambda value: type(value) is bool,
+    "STRING": lambda value: type(value) is str,
+    "TIMESTAMP": re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(\.\d{1,6})?\+00").fullmatch,
+    "DATETIME": re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(\.\d{1,6})?").fullmatch,
+    "DATE": re.compile(r"\d{4}-\d\d-\d\d").fullmatch,
+    "JSON": lambda value: True,
+}
+
+
+def test_rows_are_what_their_bigquery_schema_says(pulled: Rig, type_on: TypeOn, tmp_path: Path) -> None:
+    typed, seen = type_on(pulled), set()
+    for name, table in TABLES.items():
+        schema = {field["name"]: field for field in json.loads(typed("schema", name, "--bigquery").out)}
+        assert list(schema) == [column.name for column in table.columns]
+        assert {field for field, spec in schema.items() if spec["mode"] == "REQUIRED"} == set(table.key)
+        file = tmp_path / f"{name}.json"
+        assert typed("sql", "--files", f"COPY {name} TO '{file}' (FORMAT json)").code == 0
+        for row in map(json.loads, file.read_text().splitlines()):
+            assert row.keys() == schema.keys()
+            for field, value in row.items():
+                kind = schema[field]["type"]
+                assert WRITTEN[kind](value) if value is not None else field not in table.key, (name, field)
+                seen |= {kind} if value is not None else set()
+    assert seen >= {"INTEGER", "FLOAT", "BOOLEAN", "STRING", "TIMESTAMP", "DATETIME", "JSON"}
+    assert typed("schema", "--bigquery").code == 2
 
 
 def test_the_published_tables_are_the_catalogues(pulled: Rig) -> None:
