@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from contextlib import closing
 from importlib.util import find_spec
 from typing import Any
 
@@ -128,6 +129,15 @@ def test_what_a_transaction_holds_is_put_on_disk_and_the_limit_of_memory_stays(
             assert looked_up("SELECT sum(temporary_storage_bytes) FROM duckdb_memory()") > 0
             assert looked_up("SELECT current_setting('memory_limit')") == limit
         assert looked_up("SELECT count(*) FROM texts") == 30_000
+
+
+@pytest.mark.closed
+def test_what_this_process_has_open_is_not_taken_for_damaged(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(warehouse, "_PATIENCE", 0.1)
+    with closing(connect(lake.working)), pytest.raises(PipelineError, match="can't be opened") as refused:
+        connect(lake.working)
+    assert not isinstance(refused.value, DamagedWarehouseError)
+    assert present(lake) == []
 
 
 @pytest.mark.slow

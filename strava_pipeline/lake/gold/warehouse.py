@@ -38,9 +38,7 @@ _VIEWS = "derived"  # the note of which version made the views
 _LOCK = "warehouse"
 _PATIENCE = 20  # seconds to wait for a program that holds the file without knowing our lock, such as DuckDB's shell
 _NAME = "strava"  # in a session, as the published one is called by its file
-_ROW_GROUP = (
-    30_720  # rows of a table that are compressed together, in memory; DuckDB's own is 122,880, five of them at once
-)
+_ROW_GROUP = 30_720  # rows that are compressed together, in memory; DuckDB's own is 122,880, five of them at once
 _HELD = 32_000_000  # bytes that a transaction may hold in memory: 25,000 activities of 1.3 KB
 _KEPT = "32MB"  # of it when it was put on disk
 
@@ -200,7 +198,7 @@ def _prepare(connection: Connection, path: Path, *, after_another: bool) -> None
 def _open(path: Path) -> Connection:
     try:
         for attempt in Retrying(
-            retry=retry_if_exception(lambda error: isinstance(error, duckdb.Error) and _is_held(path)),
+            retry=retry_if_exception(lambda error: isinstance(error, duckdb.Error) and _is_in_use(path, error)),
             stop=stop_after_delay(_PATIENCE),
             wait=wait_random(0.1, 0.5),
             reraise=True,
@@ -208,7 +206,7 @@ def _open(path: Path) -> Connection:
             with attempt:
                 return _attached(path)
     except duckdb.Error as error:
-        if _is_held(path):
+        if _is_in_use(path, error):
             raise PipelineError(
                 f"The working warehouse {path} can't be opened. If another program (DuckDB's shell, a notebook) has it "
                 "open, close it there: the published snapshot one folder up is the one to query."
@@ -230,6 +228,11 @@ def _attached(path: Path) -> Connection:
         connection.close()
         raise
     return connection
+
+
+def _is_in_use(path: Path, error: duckdb.Error) -> bool:
+    """Whether a file did not open because it is open: in this process, of which a BinderException tells, or in another."""
+    return isinstance(error, duckdb.BinderException) or _is_held(path)
 
 
 def _is_held(path: Path) -> bool:
