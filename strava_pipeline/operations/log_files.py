@@ -171,8 +171,9 @@ class RunLog:
         except OSError as error:
             self._give_up(error)
             self.report_trouble()
-            return
         self.write(self._began, logging.INFO, "run_begins", text, fields)
+        if not self._files:
+            return
         try:
             point_latest(logs_dir, human)
         except OSError as error:

@@ -118,22 +118,37 @@ def test_a_shipper_finds_the_lines_and_their_time(tmp_path: Path, shipper: Path)
     assert [output["match"] for output in config["pipeline"]["outputs"]] == [tail["tag"]]
 
 
-def test_nobody_who_reads_stdout_any_more_ends_no_log(tmp_path: Path) -> None:
+def log_to_pipe() -> tuple[RunLog, int]:
+    """A log whose standard output is a pipe; its other end."""
     reading, writing = os.pipe()
     kept = os.dup(1)
     os.dup2(writing, 1)
     try:
-        log = RunLog("r", AT, lambda said: None, to_stdout=True)
+        return RunLog("r", AT, lambda said: None, to_stdout=True), reading
     finally:
         os.dup2(kept, 1)
         os.close(kept)
         os.close(writing)
+
+
+def test_nobody_who_reads_stdout_any_more_ends_no_log(tmp_path: Path) -> None:
+    log, reading = log_to_pipe()
     log.open(tmp_path, "begins", {})
     os.close(reading)
     log.message(AT, 20, "goes on")
     log.end_run(AT, DONE)
     (rows,) = structured_logs(tmp_path)
     assert [row["event"] for row in rows] == ["run_begins", "message", "run_ends"]
+
+
+def test_stdout_has_all_lines_where_no_file_can_be_written(tmp_path: Path) -> None:
+    log, reading = log_to_pipe()
+    (tmp_path / "logs").touch()
+    log.open(tmp_path / "logs", "begins", {})
+    log.message(AT, 20, "goes on")
+    log.end_run(AT, DONE)
+    with os.fdopen(reading) as lines:
+        assert [json.loads(line)["event"] for line in lines] == ["run_begins", "message", "run_ends"]
 
 
 def test_a_picture_stays_in_dagster() -> None:
