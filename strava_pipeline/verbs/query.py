@@ -123,29 +123,11 @@ def _hint(error: Exception) -> str:
 
 
 def _of_bigquery(spec: Any) -> list[dict[str, str]]:
-    """A table's fields for BigQuery. Lists are JSON: what is repeated there can't be NULL.
-
-    https://docs.cloud.google.com/bigquery/docs/schemas#specifying_a_json_schema_file
-    """
-    from strava_pipeline.core.tables.model import Kind
-
-    types = {
-        Kind.BIGINT: "INTEGER",
-        Kind.INTEGER: "INTEGER",
-        Kind.DOUBLE: "FLOAT",
-        Kind.BOOLEAN: "BOOLEAN",
-        Kind.TEXT: "STRING",
-        Kind.INSTANT: "TIMESTAMP",
-        Kind.WALL: "DATETIME",
-        Kind.DATE: "DATE",
-        Kind.DOUBLES: "JSON",
-        Kind.TEXTS: "JSON",
-        Kind.JSON: "JSON",
-    }
+    """A table's fields for BigQuery: https://docs.cloud.google.com/bigquery/docs/schemas#specifying_a_json_schema_file"""
     return [
         {
             "name": column.name,
-            "type": types[column.kind],
+            "type": column.kind.bigquery,
             "mode": "REQUIRED" if column.key else "NULLABLE",
             "description": column.meaning + (f" [{column.unit}]" if column.unit else ""),
         }

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class Kind(Enum):
-    """A column's type: its DuckDB name. `polars` gives the type it has in a shard."""
+    """A column's type: its DuckDB name. `polars` gives the type it has in a shard, `bigquery` that of a table in BigQuery."""
 
     BIGINT = "BIGINT"
     INTEGER = "INTEGER"
@@ -31,6 +31,25 @@ class Kind(Enum):
     @property
     def polars(self) -> "pl.DataType":
         return _polars()[self]
+
+    @property
+    def bigquery(self) -> str:
+        return _BIGQUERY[self]
+
+
+_BIGQUERY = {  # lists are JSON: what is repeated there can't be NULL
+    Kind.BIGINT: "INTEGER",
+    Kind.INTEGER: "INTEGER",
+    Kind.DOUBLE: "FLOAT",
+    Kind.BOOLEAN: "BOOLEAN",
+    Kind.TEXT: "STRING",
+    Kind.INSTANT: "TIMESTAMP",
+    Kind.WALL: "DATETIME",
+    Kind.DATE: "DATE",
+    Kind.DOUBLES: "JSON",
+    Kind.TEXTS: "JSON",
+    Kind.JSON: "JSON",
+}
 
 
 @cache
