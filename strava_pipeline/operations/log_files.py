@@ -157,7 +157,7 @@ class RunLog:
     def __init__(self, run_id: str, began: datetime, warn: Callable[[str], object], *, to_stdout: bool = False) -> None:
         self._run_id, self._began, self._warn = run_id, began, warn
         self._files: list[BinaryIO] = []
-        self._stdout = os.fdopen(os.dup(1), "wb") if to_stdout else None
+        self._stdout: list[BinaryIO] = [os.fdopen(os.dup(1), "wb")] if to_stdout else []
         self._stages: dict[str, _Stage] = {}
         self._step: str | None = None
         self._trouble: str | None = None
@@ -233,28 +233,26 @@ class RunLog:
         text = "\n".join([f"run ends: {outcome.name} after {seconds:.1f} s{why}", *table])
         fields = {"outcome": outcome.name.replace(" ", "_"), "seconds": seconds, "stages": stages, **outcome.fields}
         self.write(at, outcome.level, "run_ends", text, fields)
-        self._close()
-        self._close_stdout()
+        _close(self._files)
+        _close(self._stdout)
         self.report_trouble()
 
     def write(
         self, at: datetime, level: int, event: str, text: str, fields: Mapping[str, Any], step: str | None = None
     ) -> None:
-        """Write a line to both files. `text` is for people, `fields` for programs: docs/formats.md names them."""
+        """Write a line to each sink. `text` is for people, `fields` for programs: docs/formats.md names them."""
         name, stage = logging.getLevelName(level), f"{step}: " if step else ""
         human = f"{at:%Y-%m-%d %H:%M:%S}Z {name:<7} {stage}{text}".replace("\n", "\n    ")
         row = {"ts": iso(at), "level": name, "event": event, "run_id": self._run_id, "step": step, "fields": fields}
         structured = json.dumps(row, ensure_ascii=False, default=str)
         try:
-            for file, line in zip(self._files, (human, structured), strict=False):
-                _write_line(file, line)
+            _write(self._files, human, structured)
         except OSError as error:
             self._give_up(error)
-        if self._stdout is not None:
-            try:
-                _write_line(self._stdout, structured)
-            except OSError:  # nobody reads it any more
-                self._close_stdout()
+        try:
+            _write(self._stdout, structured)
+        except OSError:  # nobody reads it any more
+            _close(self._stdout)
 
     def report_trouble(self) -> None:
         """Report once what keeps the log from being written."""
@@ -265,24 +263,20 @@ class RunLog:
     def _give_up(self, error: OSError) -> None:
         where = error.filename or "the file"
         self._trouble = f"This run's log can't be written ({where}: {error.strerror}); it goes on without."
-        self._close()
-
-    def _close(self) -> None:
-        files, self._files = self._files, []
-        for file in files:
-            with suppress(OSError):
-                file.close()
-
-    def _close_stdout(self) -> None:
-        stdout, self._stdout = self._stdout, None
-        if stdout is not None:
-            with suppress(OSError):
-                stdout.close()
+        _close(self._files)
 
 
-def _write_line(file: BinaryIO, line: str) -> None:
-    file.write(f"{line}\n".encode(errors="backslashreplace"))
-    file.flush()  # what was written before a kill is there
+def _write(files: list[BinaryIO], *lines: str) -> None:
+    """Write each file's own line, if it is still open."""
+    for file, line in zip(files, lines, strict=False):
+        file.write(f"{line}\n".encode(errors="backslashreplace"))
+        file.flush()  # what was written before a kill is there
+
+
+def _close(files: list[BinaryIO]) -> None:
+    while files:
+        with suppress(OSError):
+            files.pop().close()
 
 
 def in_words(reports: Mapping[str, Mapping[str, Any]], step: str) -> str:
