@@ -25,6 +25,7 @@ from strava_pipeline.core.errors import NothingPublishedError, PipelineError, Un
 from strava_pipeline.lake.files import copy_file, sync_folder
 from strava_pipeline.lake.gold.sessions import INTERRUPTIBLE, first_line, interruptible, is_of_a_file
 from strava_pipeline.lake.gold.warehouse import (
+    NAME,
     REBUILDING,
     Connection,
     attach,
@@ -48,7 +49,6 @@ Refuse = Callable[[Connection], object]
 """Called with the warehouse before it is published, while nobody else can write; raises to prevent that."""
 _DIGEST, _LEFT_OUT = "views:digest", "views:left_out"  # notes in a snapshot
 _LONGEST = 200  # characters of a reason
-_OUR_NAME = "strava"  # what readers' sessions call the snapshot, by its file's name
 _CLOSED = {  # no extension, so no secret type and no network
     "autoinstall_known_extensions": "false",
     "autoload_known_extensions": "false",
@@ -326,14 +326,14 @@ def skipped_views(connection: Connection) -> dict[str, str]:
 def apply_views(files: Sequence[ViewFile], path: Path) -> None:
     """Create the files' views and macros in the warehouse at `path`, and note in it which files were left out."""
     with closing(duckdb.connect(config=dict(_CLOSED))) as connection:
-        attach(connection, path, _OUR_NAME)
-        connection.execute(f"USE {_OUR_NAME}")
+        attach(connection, path, NAME)
+        connection.execute(f"USE {NAME}")
         connection.execute("SET enable_external_access = false")
         before = _objects(connection)
         reasons = {file.name: file.fault or _applied(connection, file.text, before) for file in files}
         note(connection, _DIGEST, views_digest(files))
         note(connection, _LEFT_OUT, json.dumps({name: reason for name, reason in reasons.items() if reason}))
-        connection.execute(f"CHECKPOINT {_OUR_NAME}")
+        connection.execute(f"CHECKPOINT {NAME}")
 
 
 def _read(path: Path) -> ViewFile:
@@ -373,7 +373,7 @@ def _refused(connection: Connection, before: set[Object]) -> str | None:
     created = now - before
     if others := sorted({each[0] for each in created} - {"view", "macro"}):
         return f"it makes a {others[0]}; only CREATE VIEW and CREATE MACRO are allowed"
-    if astray := sorted(each[3] for each in created if each[1:3] != (_OUR_NAME, "main")):
+    if astray := sorted(each[3] for each in created if each[1:3] != (NAME, "main")):
         return f"{astray[0]} is temporary or in another schema, so that nobody would see it"
     names = [each[3] for each in created if each[0] == "macro"]
     hides = (

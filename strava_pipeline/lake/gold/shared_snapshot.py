@@ -16,10 +16,9 @@ import duckdb
 from strava_pipeline.core.errors import NothingPublishedError, PipelineError
 from strava_pipeline.lake.gold.publish import damage_named, damaged, insights_snapshot, snapshot_file
 from strava_pipeline.lake.gold.sessions import WITHOUT_CACHE
-from strava_pipeline.lake.gold.warehouse import Connection, attach, make_tables
+from strava_pipeline.lake.gold.warehouse import NAME, Connection, attach, make_tables
 from strava_pipeline.lake.paths import Lake
 
-_NAME = "strava"  # as readers call the snapshot, by its file's name
 _IDLE = 60.0  # seconds without a reader until it is closed; opening it again takes some 60 ms
 File = tuple[int, int, int]
 
@@ -51,7 +50,7 @@ class SharedSnapshot:
     def _used(self, connection: Connection) -> Iterator[Connection]:
         try:
             with damage_named(self._lake):
-                connection.execute(f"USE {_NAME}")
+                connection.execute(f"USE {NAME}")
                 connection.execute("SET TimeZone = 'UTC'")
                 yield connection
         finally:
@@ -62,8 +61,8 @@ class SharedSnapshot:
             self._watch()
             if self._empty is None:
                 connection = duckdb.connect(":memory:", config={"threads": 1})
-                connection.execute(f"ATTACH ':memory:' AS {_NAME}")
-                connection.execute(f"USE {_NAME}")
+                connection.execute(f"ATTACH ':memory:' AS {NAME}")
+                connection.execute(f"USE {NAME}")
                 make_tables(connection)
                 self._empty = connection
             return self._empty.cursor()
@@ -88,7 +87,7 @@ class SharedSnapshot:
         connection = duckdb.connect(":memory:", config={"threads": 1})  # as `insights_snapshot`, for many small queries
         connection.execute(WITHOUT_CACHE)  # files of tracks are written again while this stays open
         try:
-            attach(connection, self._lake.snapshot, _NAME, "READ_ONLY")
+            attach(connection, self._lake.snapshot, NAME, "READ_ONLY")
         except duckdb.Error as error:
             connection.close()
             raise damaged(self._lake, error) from error

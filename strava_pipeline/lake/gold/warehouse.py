@@ -37,7 +37,7 @@ REBUILDING = "rebuilding"  # the mark of a warehouse that does not hold everythi
 _VIEWS = "derived"  # the note of which version made the views
 _LOCK = "warehouse"
 _PATIENCE = 20  # seconds to wait for a program that holds the file without knowing our lock, such as DuckDB's shell
-_NAME = "strava"  # in a session, as the published one is called by its file
+NAME = "strava"  # of an attached warehouse: what readers' sessions call the published one, by its file's name
 _ROW_GROUP = 30_720  # rows that are compressed together, in memory; DuckDB's own is 122,880, five of them at once
 _HELD = 32_000_000  # bytes that a transaction may hold in memory: 25,000 activities of 1.3 KB
 _KEPT = "32MB"  # of it when it was put on disk
@@ -173,7 +173,7 @@ def connect(path: Path, *, after_another: bool = False) -> Connection:
 def _prepare(connection: Connection, path: Path, *, after_another: bool) -> None:
     connection.execute("SET TimeZone = 'UTC'")
     connection.execute("SET preserve_insertion_order = false")
-    connection.execute("SET write_buffer_row_group_count = 1")
+    connection.execute("SET write_buffer_row_group_count = 1")  # a full one is written at once
     try:
         known = _notes_of(connection)
     except duckdb.Error as error:  # it opened, because its pages are read when they are asked for
@@ -222,8 +222,8 @@ def _attached(path: Path) -> Connection:
         connection.execute(WITHOUT_CACHE)
         connection.execute(INTERRUPTIBLE)
         connection.execute("SET temp_directory = $folder", {"folder": str(spill_folder(path))})
-        attach(connection, path, _NAME, f"STORAGE_VERSION '{STORAGE_VERSION}'", f"ROW_GROUP_SIZE {_ROW_GROUP}")
-        connection.execute(f"USE {_NAME}")
+        attach(connection, path, NAME, f"STORAGE_VERSION '{STORAGE_VERSION}'", f"ROW_GROUP_SIZE {_ROW_GROUP}")
+        connection.execute(f"USE {NAME}")
     except BaseException:
         connection.close()
         raise
