@@ -133,7 +133,7 @@ def state_folder(state_folders: Path) -> Iterator[Path]:
 def open_once(request: pytest.FixtureRequest) -> Iterator[None]:
     """The working warehouse is opened once for a test, unless it is marked `closed`, or is about processes."""
     if request.path.parent.name in OF_PROCESSES or any(
-        map(request.node.get_closest_marker, ("closed", "soak", "samples", "container"))
+        map(request.node.get_closest_marker, ("closed", "soak", "samples"))
     ):
         yield
         return

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -61,7 +61,6 @@ class Rig:
     folder: Path
     asked: dict[str, Any]  # what it was made with
     kept: Path  # where beginnings are kept
-    memory: dg.DagsterInstance | None = None  # which `run` uses, from the first one on
 
     @property
     def lake(self) -> Lake:
@@ -174,11 +173,16 @@ class Rig:
             requests.delete(f"{self.emulator.url}/_emulator/calls", timeout=PATIENCE).raise_for_status()
         return found
 
-    @property
+    @cached_property
     def remembered(self) -> dg.DagsterInstance:
-        """The instance in memory, which `run` uses."""
-        self.memory = self.memory or dg.DagsterInstance.ephemeral()
-        return self.memory
+        """The instance that `run` uses: in memory, unless another one is put here."""
+        return dg.DagsterInstance.ephemeral()
+
+    @property
+    def secrets(self) -> list[str]:
+        """The login and the application's secret, which nothing may show."""
+        token = json.loads((self.settings.secrets_dir / "strava_token.json").read_text())
+        return [token["access_token"], token["refresh_token"], self.emulator.state.config.client_secret]
 
     def failed_checks(self, run_id: str) -> list[str]:
         """The rules that the checks of a run of `run` found broken; the name of a check that has none."""

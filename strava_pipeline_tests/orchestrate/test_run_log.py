@@ -95,8 +95,7 @@ def test_lines_on_stdout_reach_loki_and_opensearch_once_and_tell_nothing_private
     assert [json.loads(line) for _, line in to_loki["streams"][0]["values"]] == rows
     assert to_opensearch[1::2] == rows
 
-    token = json.loads((rig.settings.secrets_dir / "strava_token.json").read_text())
-    private = [token["access_token"], token["refresh_token"], rig.emulator.state.config.client_secret]
+    private = rig.secrets
     for activity in rig.truth():
         private += [activity["name"], activity["map"]["summary_polyline"], *map(str, activity["start_latlng"] or ())]
     assert len(private) > 3 * len(rig.truth())

@@ -71,7 +71,7 @@ def instance_growth(rig: Rig, runs: int = 3) -> int:
 
 def flow_on_disk(rig: Rig, runs: int) -> None:
     with rig.instance() as instance:
-        rig.memory = instance
+        rig.remembered = instance
         for _ in range(runs):
             rig.run("flow", YEARS)
 

@@ -93,5 +93,5 @@ class Watch:
 def watched(rig: Rig, *, on_disk: bool = False) -> Iterator[Watch]:
     """The instance in memory, which knows no schedules; or the one `on_disk`, which takes a quarter of a second to make."""
     with rig.instance() if on_disk else nullcontext(rig.remembered) as instance:
-        rig.memory = instance
+        rig.remembered = instance
         yield Watch(rig, instance)
