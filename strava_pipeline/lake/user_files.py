@@ -27,9 +27,11 @@ def goals_health(lake: Lake) -> Finding:
     if not lake.goals.exists():
         return ok(GOALS, f"none set: there is no {lake.goals}")
     try:
-        return ok(GOALS, f"{lake.goals} sets {len(goals_of(lake).all)}")
+        goals = goals_of(lake)
     except UnusableGoalsError as error:
         return problem(GOALS, str(error), "Correct it, and check it again: strava-pipeline goals check")
+    rides = "; power that names no group of sports counts for rides (ftp = { ride = 250, run = 310 })"
+    return ok(GOALS, f"{lake.goals} sets {len(goals.all)}{rides if goals.ungrouped_power else ''}")
 
 
 def goals_of(lake: Lake) -> Goals:

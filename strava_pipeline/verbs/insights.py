@@ -333,6 +333,8 @@ def check() -> None:
         out.print(f"{year or 'Every year'}, {group_name(group)}, {titles[measure]}: {summary}")
     for each in found.athlete:
         out.print(f"The athlete from {each.since} on: {_athlete_text(each)}")
+    if found.ungrouped_power:
+        out.print("Power that names no group of sports counts for rides. Name others so: ftp = { ride = 250, run = 310 }")
     for service in found.services:
         out.print(_service_text(service), markup=False)
     out.print(f"{lake.goals} can be followed: {len(found.all)} goals.")
@@ -348,10 +350,17 @@ def _service_text(service: "GearService") -> str:
 
 
 def _athlete_text(held: "AthleteFrom") -> str:
-    """What holds: `FTP 250 W, threshold 168 bpm, 72.5 kg; zones from 140, 190 W; from 115 bpm`."""
-    values = (("FTP {:g} W", held.ftp), ("threshold {:g} bpm", held.threshold_heartrate), ("{:g} kg", held.weight_kg))
-    parts = [", ".join(text.format(value) for text, value in values if value is not None)]
-    for limits, unit in ((held.power_zones, "W"), (held.heartrate_zones, "bpm")):
-        if limits:
-            parts.append(f"zones from {', '.join(f'{each:g}' for each in limits)} {unit}")
-    return "; ".join(part for part in parts if part)
+    """What holds: `72.5 kg; ride: FTP 250 W, threshold 168 bpm, zones from 140, 190 W, zones from 115 bpm`.
+
+    Groups with the same values stand together.
+    """
+    parts = [f"{held.weight_kg:g} kg"] if held.weight_kg is not None else []
+    groups: dict[str, list[str]] = {}
+    for group, of in held.groups.items():
+        values = (("FTP {:g} W", of.ftp), ("threshold {:g} bpm", of.threshold_heartrate))
+        said = [text.format(value) for text, value in values if value is not None]
+        for limits, unit in ((of.power_zones, "W"), (of.heartrate_zones, "bpm")):
+            if limits:
+                said.append(f"zones from {', '.join(f'{each:g}' for each in limits)} {unit}")
+        groups.setdefault(", ".join(said), []).append(group)
+    return "; ".join([*parts, *(f"{', '.join(names)}: {text}" for text, names in groups.items())])

@@ -13,11 +13,11 @@ from strava_pipeline_tests.lake.insight_rows import ME, activity, put
 GOALS = """
 [[athlete]]
 since = 2024-03-01
-ftp = 200
+ftp = { ride = 200, run = 120 }
 [[athlete]]
 since = 2024-09-01
 weight_kg = 70.5
-heartrate_zones = [120, 150]
+heartrate_zones = { ride = [120, 150] }
 [[athlete]]
 since = 2025-01-01
 ftp = 300
@@ -64,18 +64,41 @@ def test_training_stress_goes_by_what_held_on_the_day(ridden: Lake, tmp_path: Pa
         assert stress(ridden) == pytest.approx(dict.fromkeys(then, 100))
 
 
+def test_a_sport_goes_by_the_threshold_of_its_group_or_by_none(ridden: Lake) -> None:
+    sports = {11: "Run", 12: "EBikeRide", 13: "VirtualRide"}
+    put(
+        ridden,
+        [
+            activity(number, "2024-03-01T12:00", sport_type=sport, weighted_average_watts=240.0, device_watts=True)
+            for number, sport in sports.items()
+        ],
+    )
+    publish(ridden)
+    found = stress(ridden)
+    assert found[12] is None, "no threshold of e-bikes is known, and that of the profile is of rides"
+    assert (found[11], found[13]) == pytest.approx((400, 144))
+    with snapshot(ridden) as connection:
+        load = "SELECT load FROM training_load WHERE measure = 'training_stress' AND on_day = '2024-03-01'"
+        assert connection.execute(load).fetchall() == [(pytest.approx(144 + 400 + 144),)], "summed over groups"
+
+
 def test_zones_are_the_own_ones_or_shares_of_the_threshold(ridden: Lake) -> None:
     publish(ridden)
     with snapshot(ridden) as connection:
-        held = connection.execute("SELECT * FROM athlete_by_date ORDER BY since").fetchall()
-        zones = connection.execute("SELECT * FROM training_zones WHERE since >= '2024-09-01' ORDER BY ALL").fetchall()
+        weights = connection.execute("SELECT * FROM athlete_by_date ORDER BY since").fetchall()
+        held = connection.execute("SELECT * FROM thresholds_by_date WHERE sport_group = 'ride' ORDER BY since").fetchall()
+        others = connection.execute("SELECT DISTINCT sport_group, ftp FROM thresholds_by_date ORDER BY ALL").fetchall()
+        of_rides = "FROM training_zones WHERE sport_group = 'ride' AND since >= '2024-09-01' ORDER BY ALL"
+        zones = connection.execute(f"SELECT * EXCLUDE (sport_group) {of_rides}").fetchall()
     days = [date(2024, 3, 1), date(2024, 9, 1), date(2025, 1, 1), None]
     coggan, own = [110, 150, 180, 210, 240, 300], [120, 150]
+    assert weights == [(days[0], days[1], None), (days[1], days[2], 70.5), (days[2], None, 70.5)]
     assert held == [
-        (days[0], days[1], 200, None, None, coggan, None),
-        (days[1], days[2], 200, None, 70.5, coggan, own),
-        (days[2], None, 300, None, 70.5, [150, 250], own),
+        (days[0], days[1], "ride", 200, None, coggan, None),
+        (days[1], days[2], "ride", 200, None, coggan, own),
+        (days[2], None, "ride", 300, None, [150, 250], own),
     ]
+    assert others == [("ride", 200), ("ride", 300), ("run", 120)]
     limits = {("heartrate", 1): own, ("heartrate", 2): own, ("watts", 1): coggan, ("watts", 2): [150, 250]}
     assert zones == [
         (days[place], days[place + 1], measure, number, lower, upper)
@@ -90,9 +113,9 @@ def test_zones_are_the_own_ones_or_shares_of_the_threshold(ridden: Lake) -> None
 @pytest.mark.closed
 def test_a_warehouse_without_the_tables_gets_them(ridden: Lake) -> None:
     with writing(ridden) as connection:
-        connection.execute("DROP TABLE athlete_by_date")
+        connection.execute("DROP TABLE thresholds_by_date")
         connection.execute("UPDATE lake_meta SET value = 'of an older version' WHERE key = 'derived'")
     with reading(ridden) as connection:
-        assert connection.execute("SELECT * FROM athlete_by_date").fetchall() == []
+        assert connection.execute("SELECT * FROM thresholds_by_date").fetchall() == []
     publish(ridden)
     assert stress(ridden)[2] == pytest.approx(144)

@@ -306,23 +306,25 @@ def test_a_damaged_or_missing_track_is_none(lake: Lake, published: Connection, t
 
 
 def test_fitness_comes_out_of_the_warehouse_and_of_what_was_measured(lake: Lake, published: Connection) -> None:
-    curves = best_curves(published, lake, ME, 2025)
+    curves = best_curves(published, lake, ME, 2025, "ride")
     best = curves["watts"][5.0]
     assert best.of_all.watts_per_kg == 210 / 75, "by the weight of its day"
-    assert curves["pace"][400.0].of_all.watts_per_kg is None
+    runs = best_curves(published, lake, ME, 2025, "run")
+    assert runs["pace"][400.0].of_all.watts_per_kg is None
     assert (best.of_all.value, best.of_all.activity_id, best.of_year) == (210.0, 1, best.of_all)
-    assert curves["pace"][400.0].of_all.value == pytest.approx(100.0)
-    assert best_curves(published, lake, ME, 2020)["watts"][5.0].of_year is None
-    assert best_curves(published, Lake(lake.data_dir / "nowhere"), ME, 2025) == {}
-    zones = time_in_zones(published, lake, ME, 2025)
-    assert zones["watts"]["2025-05"] == {3: 601.0, 5: 1202.0}, "105 % of the threshold"
-    assert time_in_zones(published, lake, ME, 1999) == {}
+    assert runs["pace"][400.0].of_all.value == pytest.approx(100.0)
+    assert "pace" not in curves
+    assert best_curves(published, lake, ME, 2020, "ride")["watts"][5.0].of_year is None
+    assert best_curves(published, Lake(lake.data_dir / "nowhere"), ME, 2025, "ride") == {}
+    zones = time_in_zones(published, lake, ME, 2025, "ride")
+    assert zones["watts"]["2025-05"] == {5: 1202.0}, "105 % of the threshold"
+    assert time_in_zones(published, lake, ME, 1999, "ride") == {}
     owner = owner_of(published, lake, NOW)
     assert owner is not None
     of_year = fitness_of(published, lake, owner.athlete, 2025, NOW.date())
     assert of_year is not None
     times = {each.zone: (each.bounds, each.seconds, each.share) for each in of_year.zone_times("watts")}
-    assert (times[5], times[7][1:]) == ((ZoneBounds(210.0, 240.0, date(2020, 1, 1)), 1202.0, 1202 / 1803), (0.0, 0.0))
+    assert (times[5], times[7][1:]) == ((ZoneBounds(210.0, 240.0, date(2020, 1, 1)), 1202.0, 1.0), (0.0, 0.0))
     assert sum(share for *_, share in times.values()) == 1
     everywhere = heat_map(published, lake, ME, zoom=10)
     assert (everywhere.zoom, everywhere.cells[0][2], heat_map(published, lake, ME, zoom=99).zoom) == (10, 2, 21)
@@ -392,7 +394,7 @@ def test_an_empty_warehouse_shows_nothing(new_lake: NewLake, tmp_path: Path) -> 
             owner_of(connection, empty, NOW),
             gear_use(connection).gear,
             segment_page(connection, ME).segments,
-            best_curves(connection, empty, ME, 2025),
+            best_curves(connection, empty, ME, 2025, "ride"),
             heat_map(connection, empty, ME).cells,
         ]
     assert not any(shown)

@@ -61,8 +61,9 @@ def test_the_catalogue_says_what_the_views_have(warehouse: Connection) -> None:
 def test_time_in_zones_goes_by_the_zones_of_the_day_and_leaves_out_estimated_power(lake: Lake, tmp_path: Path) -> None:
     with writing(lake) as connection:
         connection.execute(
-            "INSERT INTO athlete_by_date (since, until, heartrate_zones, power_zones) VALUES "
-            "('2024-01-01', '2025-01-01', [120], NULL), ('2025-01-01', NULL, [140, 160], [200])"
+            "INSERT INTO thresholds_by_date (since, until, sport_group, heartrate_zones, power_zones) VALUES "
+            "('2024-01-01', '2025-01-01', 'ride', [120], NULL), ('2025-01-01', NULL, 'ride', [140, 160], [200]), "
+            "('2024-01-01', NULL, 'run', [100], [100])"
         )
     meters = {1: None, 2: True, 3: False, 4: True}
     put(
@@ -182,7 +183,8 @@ def test_training_load_follows_the_recursion(warehouse: Connection, measure: str
         if measure == "relative_effort":
             return row["suffer_score"]
         moving = measured(row["moving_time"])
-        if moving is None or not row["device_watts"] or not row["weighted_average_watts"]:
+        measured_power = row["device_watts"] and row["weighted_average_watts"]
+        if moving is None or not measured_power or group_of(row) != "ride":  # the profile has the threshold of rides
             return None
         return moving / 3600 * (row["weighted_average_watts"] / 240.0) ** 2 * 100
 

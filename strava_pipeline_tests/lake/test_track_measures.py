@@ -137,14 +137,15 @@ def test_damaged_files_are_made_again_and_damaged_tracks_are_left_out(recorded: 
 def test_the_queries_of_the_documents_find_the_best_and_the_time_in_zones(
     recorded: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (tmp_path / "goals.toml").write_text("[[athlete]]\nsince = 2025-01-01\nheartrate_zones = [60, 200]\nftp = 210")
+    thresholds = "heartrate_zones = [60, 200]\nftp = { ride = 210, run = 200 }"
+    (tmp_path / "goals.toml").write_text(f"[[athlete]]\nsince = 2025-01-01\n{thresholds}")
     publish(recorded)
     monkeypatch.chdir(tmp_path)
     (text,) = (each for each in queries_in(REPO / "docs" / "insights.md") if "data/curves" in each)
     with snapshot(recorded) as connection:
         answers = [connection.execute(each).fetchall() for each in re.split(r"(?<=;)\n", text.strip())]
     power, pace, zones, heat = answers
-    assert {row[0]: row[1:] for row in power}[600] == (
+    assert {row[:2]: row[2:] for row in power}["ride", 600] == (
         200,
         1,
         250,
@@ -152,10 +153,10 @@ def test_the_queries_of_the_documents_find_the_best_and_the_time_in_zones(
     )  # this year, all time; estimated power is left out
     assert [(row[0], row[1], row[3]) for row in pace][:2] == [(400, 100, 2), (800, 200, 2)]
     hours = pytest.approx(601 / 3600)
-    powers = [row for row in zones if row[0] == "watts"]
+    powers = [row for row in zones if row[1] == "watts"]
     assert powers == [
-        ("watts", 1, hours),
-        ("watts", 4, hours),
-    ]  # 100 and 200 W of 210: 48 and 95 %; without estimated power
-    assert ("heartrate", 1, hours) in zones
+        ("ride", "watts", 4, hours),
+        ("run", "watts", 1, hours),
+    ]  # 200 W of 210 and 100 of 200: 95 and 50 %; without estimated power
+    assert ("run", "heartrate", 1, hours) in zones
     assert {row[2] for row in heat} == {3}  # rides of both years

@@ -1,52 +1,65 @@
 """Who the athlete was when: the dated entries [[athlete]] of goals.toml, and the zones that follow from them. Pure.
 
 [[athlete]]
-since = 2024-03-01            # holds from this local day on
-ftp = 250                     # W
-threshold_heartrate = 168     # bpm
+since = 2024-03-01                                   # holds from this local day on
 weight_kg = 72.5
-power_zones = [140, 190, 225, 265, 300, 375]   # W: where each zone after the first begins
-heartrate_zones = [115, 142, 160, 178]         # bpm
+ftp = { ride = 250, run = 310 }                      # W, by group of sports
+power_zones = { ride = [140, 190, 225, 265, 300] }   # W: where each zone after the first begins
+threshold_heartrate = { all = 168, run = 172 }       # bpm; all: of each group that has none of its own
+heartrate_zones = [115, 142, 160, 178]               # bpm; without a group: of all
 
 A value holds until an entry gives another one. Zones hold until an entry gives other zones or another threshold; without zones
-of their own, they are the published shares of the threshold.
+of their own, they are the published shares of the threshold. Power without a group is that of rides.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from itertools import pairwise
 from typing import Any
+
+from strava_pipeline.core.sports import ALL, SPORTS
 
 # Allen, Coggan: Training and Racing with a Power Meter, 2nd ed. 2010, ch. 3: seven levels by power, of which five have a range
 # of heart rates. Shares of the threshold at which each level after the first begins.
 POWER_SHARES = (0.55, 0.75, 0.90, 1.05, 1.20, 1.50)
 HEARTRATE_SHARES = (0.68, 0.83, 0.94, 1.05)
+RIDE = "ride"
+_WEIGHT = "weight_kg"
 _RANGES = {  # believable values; a slip such as 2500 W is a fault, an unusual athlete is none
     "ftp": (30.0, 700.0, "W"),
     "threshold_heartrate": (60.0, 230.0, "bpm"),
-    "weight_kg": (20.0, 300.0, "kg"),
+    _WEIGHT: (20.0, 300.0, "kg"),
+    "power_zones": (1.0, 3000.0, "W"),
+    "heartrate_zones": (30.0, 250.0, "bpm"),
 }
-_ZONES = {"power_zones": (1.0, 3000.0, "W"), "heartrate_zones": (30.0, 250.0, "bpm")}
+_UNSAID = {"ftp": RIDE, "power_zones": RIDE, "threshold_heartrate": ALL, "heartrate_zones": ALL}
+"""The group of a value that stands without one."""
 _MOST_ZONES = 9  # of limits: ten zones
 _EXAMPLE = "[[athlete]] with a line since = 2024-03-01"
+
+
+@dataclass(frozen=True, slots=True)
+class Thresholds:
+    """Of a group of sports: `ftp` in W, `threshold_heartrate` in bpm; where each zone after the first begins, in W and bpm."""
+
+    ftp: float | None = None
+    threshold_heartrate: float | None = None
+    power_zones: tuple[float, ...] = ()
+    heartrate_zones: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class AthleteFrom:
     """What holds from the local day `since` to the day before `until` (None: until today).
 
-    `ftp` in W, `threshold_heartrate` in bpm, `weight_kg` in kg. Zones: where each one after the first begins, in W and bpm;
-    empty: not known.
+    `weight_kg` in kg; None: not known. `groups`: by group of sports, those of which something is known.
     """
 
     since: date
     until: date | None = None
-    ftp: float | None = None
-    threshold_heartrate: float | None = None
     weight_kg: float | None = None
-    power_zones: tuple[float, ...] = ()
-    heartrate_zones: tuple[float, ...] = ()
+    groups: Mapping[str, Thresholds] = field(default_factory=dict)
 
 
 def read_athlete(entries: Any, faults: list[str]) -> tuple[AthleteFrom, ...]:
@@ -70,46 +83,72 @@ def read_athlete(entries: Any, faults: list[str]) -> tuple[AthleteFrom, ...]:
     return _held(given)
 
 
+def has_ungrouped_power(entries: Any) -> bool:
+    """Whether usable entries have power without a group of sports, which counts for rides."""
+    return any(not isinstance(entry.get(name, {}), Mapping) for entry in entries for name in ("ftp", "power_zones"))
+
+
 def _values(place: str, entry: Mapping[str, Any], faults: list[str]) -> dict[str, Any]:
-    """The usable values of an entry."""
+    """The usable values of an entry: the weight; all others by group."""
     found: dict[str, Any] = {}
     for name, value in entry.items():
-        if name in _RANGES:
-            low, high, unit = _RANGES[name]
-            if _is_between(value, low, high):
-                found[name] = float(value)
-            else:
-                faults.append(f"{place} {name}: {value!r} is not a number from {low:g} to {high:g} ({unit})")
-        elif name in _ZONES:
-            low, high, unit = _ZONES[name]
-            if _are_limits(value, low, high):
-                found[name] = tuple(float(each) for each in value)
-            else:
-                faults.append(
-                    f"{place} {name}: {value!r} is not 1 to {_MOST_ZONES} rising numbers from {low:g} to {high:g} ({unit}) "
-                    "in []: where each zone after the first begins"
-                )
+        if name == _WEIGHT:
+            found[name] = _value(place, name, value, faults)
+        elif name in _UNSAID:
+            by_group = value if isinstance(value, Mapping) else {_UNSAID[name]: value}
+            known = [*SPORTS, ALL] if _UNSAID[name] == ALL else [*SPORTS]
+            if others := [group for group in by_group if group not in known]:
+                faults.append(f"{place} {name}: no group is called {others[0]!r}; there are {', '.join(known)}")
+            found[name] = {group: _value(place, name, one, faults) for group, one in by_group.items()}
         elif name != "since":
-            faults.append(f"{place} {name}: no value has this name; there are {', '.join((*_RANGES, *_ZONES))}")
-    if not found and entry.keys() <= {"since"}:
-        faults.append(f"{place}: it sets nothing; there are {', '.join((*_RANGES, *_ZONES))}")
+            faults.append(f"{place} {name}: no value has this name; there are {', '.join(_RANGES)}")
+    if not any(found.values()) and entry.keys() <= {"since", *found}:
+        faults.append(f"{place}: it sets nothing; there are {', '.join(_RANGES)}")
     return found
+
+
+def _value(place: str, name: str, value: Any, faults: list[str]) -> float | tuple[float, ...] | None:
+    """A number, or the limits of zones; None: a fault was added."""
+    low, high, unit = _RANGES[name]
+    if not name.endswith("_zones"):
+        if _is_between(value, low, high):
+            return float(value)
+        faults.append(f"{place} {name}: {value!r} is not a number from {low:g} to {high:g} ({unit})")
+    elif _are_limits(value, low, high):
+        return tuple(float(each) for each in value)
+    else:
+        faults.append(
+            f"{place} {name}: {value!r} is not 1 to {_MOST_ZONES} rising numbers from {low:g} to {high:g} ({unit}) in []: "
+            "where each zone after the first begins"
+        )
+    return None
 
 
 def _held(given: dict[date, dict[str, Any]]) -> tuple[AthleteFrom, ...]:
     """Each entry completed by what earlier ones said."""
     days = sorted(given)
-    found, held = [], dict[str, Any]()
+    found, weight = [], None
+    held: dict[str, dict[str, Any]] = {name: {} for name in _UNSAID}
     for since, until in zip(days, [*days[1:], None], strict=False):  # none for no entries
+        entry = given[since]
         for threshold, zones, shares in (
             ("ftp", "power_zones", POWER_SHARES),
             ("threshold_heartrate", "heartrate_zones", HEARTRATE_SHARES),
         ):
-            if (value := given[since].get(threshold)) is not None:
-                held[zones] = tuple(round(value * share, 1) for share in shares)
-        held |= given[since]
-        found.append(AthleteFrom(since, until, **held))
+            for group, value in entry.get(threshold, {}).items():
+                held[zones][group] = tuple(round((value or 0) * share, 1) for share in shares)
+        for name, by_group in held.items():
+            by_group |= entry.get(name, {})
+        weight = entry.get(_WEIGHT, weight)
+        of_groups = {group: _of(group, held) for group in SPORTS}
+        known = {group: one for group, one in of_groups.items() if one != Thresholds()}
+        found.append(AthleteFrom(since, until, weight, known))
     return tuple(found)
+
+
+def _of(group: str, held: Mapping[str, Mapping[str, Any]]) -> Thresholds:
+    said = {name: by_group.get(group, by_group.get(ALL)) for name, by_group in held.items()}
+    return Thresholds(**{name: value for name, value in said.items() if value is not None})
 
 
 def _is_between(value: Any, low: float, high: float) -> bool:

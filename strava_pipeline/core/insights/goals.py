@@ -18,7 +18,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any, Literal
 
-from strava_pipeline.core.insights.athlete import AthleteFrom, read_athlete
+from strava_pipeline.core.insights.athlete import AthleteFrom, has_ungrouped_power, read_athlete
 from strava_pipeline.core.insights.services import GearService, read_services
 from strava_pipeline.core.privacy import PrivacyZone, read_zones
 from strava_pipeline.core.sports import ALL, SPORTS
@@ -76,8 +76,8 @@ class GoalsError(ValueError):
 class Goals:
     """Goals by (year or None for every year, group, measure's name): amounts in the measure's own unit, least first.
 
-    `athlete`: what holds from which day on. `services`: of gear, by gear and name.
-    `zones`: what nobody else is to see.
+    `athlete`: what holds from which day on; `ungrouped_power`: some of it names no group of sports, and counts for rides.
+    `services`: of gear, by gear and name. `zones`: what nobody else is to see.
     """
 
     units: Units | None = None
@@ -85,6 +85,7 @@ class Goals:
     athlete: tuple[AthleteFrom, ...] = ()
     services: tuple[GearService, ...] = ()
     zones: tuple[PrivacyZone, ...] = ()
+    ungrouped_power: bool = False
 
     def of(self, year: int, group: str, measure: str) -> tuple[float, ...]:
         """The goals of the year itself, else those of every year."""
@@ -114,12 +115,13 @@ def read_goals(document: Mapping[str, Any]) -> Goals:
         else:
             for group, goals in groups.items():
                 _read_group(name, year, group, goals, found, faults)
-    athlete = read_athlete(document.get(_ATHLETE, []), faults)
+    entries = document.get(_ATHLETE, [])
+    athlete = read_athlete(entries, faults)
     services = read_services(document.get(_SERVICE, {}), faults)
     zones = read_zones(document.get(_PRIVACY, {}), faults)
     if faults:
         raise GoalsError("\n".join(faults))
-    return Goals(units, found, athlete, services, zones)
+    return Goals(units, found, athlete, services, zones, has_ungrouped_power(entries))
 
 
 def _read_group(

@@ -18,7 +18,7 @@ _SUMS = (
     Column("elapsed_time_seconds", Kind.BIGINT, "time from start to end", "s"),
     Column("elevation_gain_m", Kind.DOUBLE, "climbed", "m"),
     Column("relative_effort", Kind.DOUBLE, "Strava's relative effort, by heart rate"),
-    Column("training_stress", Kind.DOUBLE, "training stress score by measured power; 100: an hour at threshold"),
+    Column("training_stress", Kind.DOUBLE, "training stress score by measured power; 100: an hour at the threshold of its group"),
 )
 
 SPORT_GROUPS = Table(
@@ -185,23 +185,34 @@ TRAINING_LOAD = Table(
 
 ATHLETE_BY_DATE = Table(
     "athlete_by_date",
-    "Who the athlete was when: what goals.toml says, an entry per row, completed by earlier entries.",
+    "What the athlete weighed when: what goals.toml says, an entry per row, completed by earlier entries.",
     (
         Column("since", Kind.DATE, "first local day on which it holds", key=True),
         Column("until", Kind.DATE, "first local day on which it no longer holds; NULL: it still holds"),
+        Column("weight_kg", Kind.DOUBLE, "weight", "kg"),
+    ),
+)
+THRESHOLDS_BY_DATE = Table(
+    "thresholds_by_date",
+    "The athlete's thresholds and zones in each group of sports, and when: what goals.toml says, completed by earlier entries.",
+    (
+        Column("since", Kind.DATE, "first local day on which it holds", key=True),
+        Column("until", Kind.DATE, "first local day on which it no longer holds; NULL: it still holds"),
+        _GROUP,
         Column("ftp", Kind.DOUBLE, "functional threshold power", "W"),
         Column("threshold_heartrate", Kind.DOUBLE, "heart rate at the threshold", "bpm"),
-        Column("weight_kg", Kind.DOUBLE, "weight", "kg"),
         Column("power_zones", Kind.DOUBLES, "where each zone after the first begins; NULL: no zones", "W"),
         Column("heartrate_zones", Kind.DOUBLES, "where each zone after the first begins; NULL: no zones", "bpm"),
     ),
 )
 TRAINING_ZONES = Table(
     "training_zones",
-    "The zones of power and heart rate, and when they held; without zones of one's own, Coggan's shares of the threshold.",
+    "The zones of power and heart rate in each group of sports, and when they held; without zones of one's own, Coggan's shares "
+    "of the threshold.",
     (
         Column("since", Kind.DATE, "first local day on which it holds", key=True),
         Column("until", Kind.DATE, "first local day on which it no longer holds; NULL: it still holds"),
+        _GROUP,
         Column("measure", Kind.TEXT, "watts or heartrate", key=True),
         Column("zone", Kind.INTEGER, "number, from 1", key=True),
         Column("from_value", Kind.DOUBLE, "least value that counts", "W or bpm"),
@@ -280,12 +291,12 @@ SEGMENT_BESTS = Table(
     ),
 )
 
-GOALS_TABLES: dict[str, Table] = {table.name: table for table in (ATHLETE_BY_DATE, GEAR_SERVICES)}
+GOALS_TABLES: dict[str, Table] = {table.name: table for table in (ATHLETE_BY_DATE, THRESHOLDS_BY_DATE, GEAR_SERVICES)}
 """Tables of the warehouse that hold what goals.toml says; each publish fills them. Made with the views."""
 
 TIME_IN_ZONES = Table(
     "time_in_zones",
-    "How long each zone of power and heart rate held in each activity, by the zones of its day (`training_zones`); without power "
+    "How long each zone of power and heart rate held in each activity, by the zones of its day and group (`training_zones`); no power "
     "that was estimated. A table macro over Parquet of `value_seconds`: `FROM time_in_zones('data/value_seconds/**/*.parquet')`. "
     "Without zones of one's own, those of Allen and Coggan, *Training and Racing with a Power Meter*, 2nd ed. 2010, ch. 3.",
     (

@@ -3,6 +3,7 @@
 Load comes out of the published warehouse, the rest out of the Parquet that was computed from tracks, with the warehouse's days.
 """
 
+from collections import Counter
 from dataclasses import dataclass
 from datetime import date
 from itertools import chain
@@ -59,9 +60,9 @@ class Window:
 
 
 def best_curves(
-    connection: Connection, lake: Lake, athlete_id: int, year: int, sport_group: str = "run"
+    connection: Connection, lake: Lake, athlete_id: int, year: int, sport_group: str
 ) -> dict[str, dict[float, Window]]:
-    """The curves by measure and width: `watts` over seconds, and `pace`, seconds over metres, of `sport_group`.
+    """The curves of a group of sports by measure and width: `watts` over seconds, and `pace`, seconds over metres.
 
     Empty where no track was measured.
     """
@@ -76,22 +77,25 @@ def best_curves(
     return found
 
 
-def track_years(connection: Connection, lake: Lake, athlete_id: int) -> list[int]:
-    """The local years of which curves are, in order."""
+def measured_tracks(connection: Connection, lake: Lake, athlete_id: int) -> dict[int, dict[str, int]]:
+    """How many activities have curves, by local year and group of sports; years in order."""
     files = measured_files(lake, CURVES)
-    rows = rows_of(connection, "track_years", {"files": files, "athlete_id": athlete_id}) if files else []
-    return [row["year"] for row in rows]
+    found: dict[int, dict[str, int]] = {}
+    for row in rows_of(connection, "measured_tracks", {"files": files, "athlete_id": athlete_id}) if files else []:
+        found.setdefault(row["year"], {})[row["sport_group"]] = row["activities"]
+    return found
 
 
 def time_in_zones(
-    connection: Connection, lake: Lake, athlete_id: int, year: int
+    connection: Connection, lake: Lake, athlete_id: int, year: int, sport_group: str
 ) -> dict[str, dict[str, dict[int, float]]]:
-    """Seconds by measure (`watts`, `heartrate`), month (2026-10) and zone (from 1), by the zones that held then."""
+    """Of a group, seconds by measure (`watts`, `heartrate`), month (2026-10) and zone (from 1), by the zones that held then."""
     # a year before the first partition, or after the last, has no folder of its own
     files = measured_files(lake, VALUE_SECONDS, [year]) or measured_files(lake, VALUE_SECONDS)
     found: dict[str, dict[str, dict[int, float]]] = {}
     if files:
-        for row in rows_of(connection, "time_in_zones", {"files": files, "athlete_id": athlete_id, "year": year}):
+        asked = {"files": files, "athlete_id": athlete_id, "year": year, "sport_group": sport_group}
+        for row in rows_of(connection, "time_in_zones", asked):
             found.setdefault(row["measure"], {}).setdefault(row["month"], {})[row["zone"]] = row["seconds"]
     return found
 
@@ -105,10 +109,10 @@ class ZoneBounds:
     since: date
 
 
-def zone_bounds(connection: Connection, on_day: date) -> dict[str, dict[int, ZoneBounds]]:
-    """The zones that held on a day, by measure and number."""
+def zone_bounds(connection: Connection, on_day: date, sport_group: str) -> dict[str, dict[int, ZoneBounds]]:
+    """The zones of a group of sports that held on a day, by measure and number."""
     found: dict[str, dict[int, ZoneBounds]] = {}
-    for row in rows_of(connection, "zone_bounds", {"on_day": on_day}):
+    for row in rows_of(connection, "zone_bounds", {"on_day": on_day, "sport_group": sport_group}):
         measure, zone = row.pop("measure"), row.pop("zone")
         found.setdefault(measure, {})[zone] = ZoneBounds(**row)
     return found
@@ -126,13 +130,15 @@ class ZoneTime:
 
 @dataclass(frozen=True, slots=True)
 class FitnessYear:
-    """A year's load by measure, curves by measure and width, and seconds in zones by measure, month and zone.
+    """A year's load by measure; of a group curves by measure and width, and seconds in zones by measure, month and zone.
 
-    `track_years`: of which all curves are. `zone_bounds`: the zones at the end of the year so far. Seconds are by those of a day.
-    `has_earlier`: there is an activity in a year before.
+    `sport_groups`: those with a track, most of the year first. `track_years`: of which all curves are. `zone_bounds`: the zones
+    at the end of the year so far. Seconds are by those of a day. `has_earlier`: there is an activity in a year before.
     """
 
     load: dict[str, LoadSeries]
+    sport_group: str
+    sport_groups: list[str]
     curves: dict[str, dict[float, Window]]
     track_years: list[int]
     zones: dict[str, dict[str, dict[int, float]]]
@@ -148,21 +154,29 @@ class FitnessYear:
 
 
 def fitness_of(
-    connection: Connection, lake: Lake, athlete: Athlete, number: int, today: date, sport_group: str = "run"
+    connection: Connection, lake: Lake, athlete: Athlete, number: int, today: date, sport_group: str | None = None
 ) -> FitnessYear | None:
     """The fitness of the local year `number`; None: it is before the first activity, or has not begun.
 
-    `sport_group`: whose pace.
+    `sport_group`: of curves and zones; None: the one with most tracks of the year, or else of all.
     """
     known = insight_sources(connection, athlete, today).years
     year = year_until(number, today, known[number][1] if number in known else None)
     if year is None or number < min(known, default=number):
         return None
+    tracks = measured_tracks(connection, lake, athlete.id)
+    of_all = Counter[str]()
+    for by_group in tracks.values():
+        of_all.update(by_group)
+    groups = sorted(of_all, key=lambda group: (-tracks.get(number, {}).get(group, 0), -of_all[group], group))
+    chosen = sport_group or next(iter(groups), "ride")
     return FitnessYear(
         load_series(connection, athlete.id, year),
-        best_curves(connection, lake, athlete.id, number, sport_group),
-        track_years(connection, lake, athlete.id),
-        time_in_zones(connection, lake, athlete.id, number),
-        zone_bounds(connection, year.until),
+        chosen,
+        groups,
+        best_curves(connection, lake, athlete.id, number, chosen),
+        [*tracks],
+        time_in_zones(connection, lake, athlete.id, number, chosen),
+        zone_bounds(connection, year.until, chosen),
         number > min(known, default=number),
     )

@@ -6,7 +6,7 @@ A file that can't be used counts as none here; `goals check`, `doctor` and the c
 from typing import Any
 
 from strava_pipeline.core.insights.goals import Goals
-from strava_pipeline.core.tables.insights import ATHLETE_BY_DATE, GEAR_SERVICES
+from strava_pipeline.core.tables.insights import ATHLETE_BY_DATE, GEAR_SERVICES, THRESHOLDS_BY_DATE
 from strava_pipeline.lake.gold.warehouse import Connection, mark_changed, transaction
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.user_files import UnusableGoalsError, goals_of
@@ -41,20 +41,14 @@ def differing_goals(connection: Connection, lake: Lake) -> dict[str, list[Row]]:
 
 def _rows(goals: Goals) -> dict[str, list[Row]]:
     """The rows of each table, in order of their keys."""
-    athlete = [
-        (
-            each.since,
-            each.until,
-            each.ftp,
-            each.threshold_heartrate,
-            each.weight_kg,
-            [*each.power_zones] or None,
-            [*each.heartrate_zones] or None,
-        )
+    weights = [(each.since, each.until, each.weight_kg) for each in goals.athlete]
+    thresholds = [
+        (each.since, each.until, group, of.ftp, of.threshold_heartrate, [*of.power_zones] or None, [*of.heartrate_zones] or None)
         for each in goals.athlete
+        for group, of in sorted(each.groups.items())
     ]
     services = [
         (each.gear, each.service, each.every_m, each.every_seconds, each.done_on)
         for each in goals.services  # in order
     ]
-    return {ATHLETE_BY_DATE.name: athlete, GEAR_SERVICES.name: services}
+    return {ATHLETE_BY_DATE.name: weights, THRESHOLDS_BY_DATE.name: thresholds, GEAR_SERVICES.name: services}

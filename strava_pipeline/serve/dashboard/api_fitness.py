@@ -1,10 +1,11 @@
 """`/api/fitness/YYYY`: load by day, the best power and pace of a year beside all years, time in zones."""
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path, Query, Request
 from starlette.responses import Response
 
+from strava_pipeline.core.sports import SPORTS
 from strava_pipeline.lake.dashboard.bests import Owner
 from strava_pipeline.lake.dashboard.fitness import FitnessYear, fitness_of
 from strava_pipeline.lake.gold.warehouse import Connection
@@ -16,18 +17,24 @@ from strava_pipeline.serve.dashboard.site import CurrentOwner, Site, Snapshot, s
 
 router = APIRouter(prefix="/api/fitness", dependencies=[Depends(only_known_parameters)], tags=["fitness"])
 Year = Annotated[int, Path(ge=1900, le=2999), Digits]
-PaceOf = Annotated[Literal["run", "walk", "swim"], Query(description="whose pace")]
+SportGroup = Annotated[
+    str | None,
+    Query(
+        pattern=f"^({'|'.join(SPORTS)})$",
+        description="the group of sports of curves and zones; else the one with most tracks of the year",
+    ),
+]
 
 
 @router.get("/{year}", response_model=Fitness, responses=problems(404))
-def fitness(request: Request, snapshot: Snapshot, owner: CurrentOwner, year: Year, sport: PaceOf = "run") -> Response:
+def fitness(request: Request, snapshot: Snapshot, owner: CurrentOwner, year: Year, sport: SportGroup = None) -> Response:
     """A year's fitness."""
     if owner is None:
         raise ProblemError(404, "There is no activity yet.")
     return json_answer(known_fitness(site_of(request), snapshot, owner, year, sport))
 
 
-def known_fitness(site: Site, snapshot: Connection, owner: Owner, year: int, sport: str) -> FitnessYear:
+def known_fitness(site: Site, snapshot: Connection, owner: Owner, year: int, sport: str | None) -> FitnessYear:
     """The fitness of a year. Raises ProblemError where there is none."""
     today = owner.athlete.today(site.now(), site.settings.timezone)
     found = fitness_of(snapshot, site.lake, owner.athlete, year, today, sport)

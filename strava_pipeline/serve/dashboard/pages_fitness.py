@@ -6,7 +6,7 @@ from fastapi import APIRouter, Depends, Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from strava_pipeline.lake.dashboard.bests import gear_use
-from strava_pipeline.serve.dashboard.api_fitness import PaceOf, Year, known_fitness
+from strava_pipeline.serve.dashboard.api_fitness import SportGroup, Year, known_fitness
 from strava_pipeline.serve.dashboard.rendering import render
 from strava_pipeline.serve.dashboard.site import (
     CurrentOwner,
@@ -42,14 +42,13 @@ def fitness(
     units: CurrentUnits,
     present: PresentYear,
     year: Year,
-    sport: PaceOf = "run",
+    sport: SportGroup = None,
 ) -> HTMLResponse:
     """Load by day, power and pace curves, time in zones."""
     if owner is None:
         return render(request, "nothing.html", {})
     found = known_fitness(site_of(request), snapshot, owner, year, sport)
-    values = {"found": found, "year": year, "sport": sport}
-    return render(request, "fitness.html", {**values, "units": units, "this_year": present})
+    return render(request, "fitness.html", {"found": found, "year": year, "units": units, "this_year": present})
 
 
 @router.get("/gear")

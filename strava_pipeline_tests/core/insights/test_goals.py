@@ -5,9 +5,10 @@ from datetime import date
 
 import pytest
 
-from strava_pipeline.core.insights.athlete import AthleteFrom
+from strava_pipeline.core.insights.athlete import AthleteFrom, Thresholds
 from strava_pipeline.core.insights.goals import Goals, GoalsError, read_goals
 from strava_pipeline.core.insights.services import GearService
+from strava_pipeline.core.sports import SPORTS
 
 
 def read(text: str) -> Goals:
@@ -44,22 +45,39 @@ def test_values_of_the_athlete_hold_until_others_come_in_any_order() -> None:
     goals = read("""
         [[athlete]]
         since = 2025-06-01
-        threshold_heartrate = 170
+        threshold_heartrate = { ride = 170 }
         [[athlete]]
         since = 2024-03-01
-        ftp = 250
+        ftp = { ride = 250, run = 300 }
         weight_kg = 72.5
-        power_zones = [100, 200]
+        power_zones = { ride = [100, 200] }
         heartrate_zones = [120]
         [[athlete]]
         since = 2025-01-01
-        ftp = 260
+        ftp = { ride = 260 }
     """)
-    first = AthleteFrom(date(2024, 3, 1), date(2025, 1, 1), 250, None, 72.5, (100, 200), (120,))
     coggan = (143.0, 195.0, 234.0, 273.0, 312.0, 390.0)  # 55, 75, 90, 105, 120 and 150 % of 260
-    second = AthleteFrom(date(2025, 1, 1), date(2025, 6, 1), 260, None, 72.5, coggan, (120,))
-    third = AthleteFrom(date(2025, 6, 1), None, 260, 170, 72.5, coggan, (115.6, 141.1, 159.8, 178.5))
-    assert goals.athlete == (first, second, third)
+    of_run = Thresholds(300, None, (165.0, 225.0, 270.0, 315.0, 360.0, 450.0), (120,))
+    others = dict.fromkeys(SPORTS.keys() - {"ride", "run"}, Thresholds(heartrate_zones=(120,)))
+    rides = [
+        Thresholds(250, None, (100, 200), (120,)),
+        Thresholds(260, None, coggan, (120,)),
+        Thresholds(260, 170, coggan, (115.6, 141.1, 159.8, 178.5)),
+    ]
+    days = [date(2024, 3, 1), date(2025, 1, 1), date(2025, 6, 1), None]
+    assert goals.athlete == tuple(
+        AthleteFrom(days[place] or date.max, days[place + 1], 72.5, {**others, "run": of_run, "ride": ride})
+        for place, ride in enumerate(rides)
+    )
+    assert not goals.ungrouped_power
+
+
+def test_power_without_a_group_is_of_rides_and_heart_rate_of_every_group_without_its_own() -> None:
+    goals = read("athlete = [{since = 2024-03-01, ftp = 250, threshold_heartrate = {all = 160, run = 170}}]")
+    [only] = goals.athlete
+    assert {group for group, of in only.groups.items() if of.ftp is not None or of.power_zones} == {"ride"}
+    assert {group: of.threshold_heartrate for group, of in only.groups.items()} == dict.fromkeys(SPORTS, 160) | {"run": 170}
+    assert goals.ungrouped_power
 
 
 def test_services_of_gear() -> None:
@@ -111,6 +129,10 @@ def test_an_empty_file_sets_none() -> None:
             r"2 since: another entry begins on 2024-03-01",
         ),
         ("athlete = [{since = 2024-03-01, ftp = 2500}]", r"ftp: 2500 is not a number from 30 to 700 \(W\)"),
+        ("athlete = [{since = 2024-03-01, ftp = {run = 2500}}]", r"ftp: 2500 is not a number from 30 to 700 \(W\)"),
+        ("athlete = [{since = 2024-03-01, ftp = {all = 250}}]", "ftp: no group is called 'all'; there are ride, e_ride"),
+        ("athlete = [{since = 2024-03-01, threshold_heartrate = {bike = 160}}]", "no group is called 'bike'; .* other, all"),
+        ("athlete = [{since = 2024-03-01, ftp = {}}]", "1: it sets nothing"),
         ("athlete = [{since = 2024-03-01, weight_kg = nan}]", "weight_kg: nan is not a number"),
         ("athlete = [{since = 2024-03-01, weight_kg = true}]", "weight_kg: True is not a number"),
         ("athlete = [{since = 2024-03-01, lthr = 170}]", "lthr: no value has this name; there are ftp"),

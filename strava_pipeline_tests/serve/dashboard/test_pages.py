@@ -293,7 +293,7 @@ def test_fitness_shows_load_and_curves_and_gear_what_is_due(site: TestClient) ->
     assert "On 1 Jul 2025: fitness 0, fatigue 0, form 0; the highest fitness of the year was 1" in words(text), (
         "eight weeks after the only effort"
     )
-    assert 'data-fitness="/api/fitness/2025?sport=run" data-load="relative_effort"' in text
+    assert 'data-fitness="/api/fitness/2025?sport=ride" data-load="relative_effort"' in text
     assert 'data-curve="watts" data-year="2025" data-names="5 s|10 s|15 s|30 s|1 min|2 min|5 min"' in text
     assert "5 s 200 W 6 May 2025 200 W 2.50 6 May 2025 10 s" in words(text)
     assert "Curves are of the activities with a track: those of 2025." in words(text)
@@ -302,6 +302,10 @@ def test_fitness_shows_load_and_curves_and_gear_what_is_due(site: TestClient) ->
     assert f"Time in zones of power Zone Range Time Share {zones}" in words(text)
     assert "These zones hold since 1 Feb 2025. Before, time counts by the zones that held then." in words(text)
     assert "By month Month Z1 Z2 Z3 Z4 Z5 Z6 Z7 May 2025 – – 0.1 h – – – –" in words(text)
+    of_runs = words(page(site, "/fitness/2025?sport=run"))
+    assert "200 W" not in of_runs, "bests of rides are none of runs"
+    assert site.get("/api/fitness/2025?sport=run").json()["zone_bounds"] == {}
+    page(site, "/fitness/2025?sport=bike", 400)
     bounds = site.get("/api/fitness/2025").json()["zone_bounds"]["watts"]
     assert (bounds["1"], bounds["7"]["below_value"]) == (
         {"from_value": 0.0, "below_value": 137.5, "since": "2025-02-01"},

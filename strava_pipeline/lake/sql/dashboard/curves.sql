@@ -1,5 +1,5 @@
--- The best of each window, of $year and of all years, with the activities that hold them; from the Parquet files $files. Power that
--- was estimated does not count; times over distances are of the group $sport_group. Watts per kilogram are by the weight that held then.
+-- The best of each window in $sport_group, of $year and of all years, with the activities that hold them; from the Parquet files $files.
+-- Power that was estimated does not count. Watts per kilogram are by the weight that held then.
 WITH best AS (
     SELECT
         curves.measure,
@@ -17,7 +17,7 @@ WITH best AS (
         ON counted.on_day >= athlete_by_date.since
         AND (athlete_by_date.until IS NULL OR counted.on_day < athlete_by_date.until)
     WHERE counted.athlete_id = $athlete_id
-      AND CASE curves.measure WHEN 'watts' THEN activities.device_watts IS NOT false ELSE counted.sport_group = $sport_group END
+      AND counted.sport_group = $sport_group AND (curves.measure <> 'watts' OR activities.device_watts IS NOT false)
 )
 SELECT
     measure,

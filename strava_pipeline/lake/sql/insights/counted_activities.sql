@@ -25,7 +25,7 @@ owner AS (
 ),
 -- goals.toml is the owner's: others go by their profiles
 held AS (
-    SELECT owner.athlete_id, athlete_by_date.since, athlete_by_date.until, athlete_by_date.ftp FROM athlete_by_date CROSS JOIN owner
+    SELECT owner.athlete_id, since, until, sport_group, ftp FROM thresholds_by_date CROSS JOIN owner
 ),
 placed AS (
     SELECT activities.* REPLACE (
@@ -51,8 +51,8 @@ SELECT
     CASE WHEN placed.total_elevation_gain BETWEEN 0 AND 1e6 THEN placed.total_elevation_gain END AS elevation_gain_m,
     CASE WHEN placed.suffer_score BETWEEN 0 AND 1e6 THEN placed.suffer_score END AS relative_effort,
     -- training stress score: hours × (normalised power / threshold power)² × 100 (Allen, Coggan: Training and Racing with a Power
-    -- Meter, 2nd ed. 2010, ch. 7); power that Strava only estimated is left out. The threshold is the one that held then, or else
-    -- that of the profile
+    -- Meter, 2nd ed. 2010, ch. 7); power that Strava only estimated is left out. The threshold is the one that held then in its
+    -- group of sports, or else, of rides, that of the profile
     CASE
         WHEN placed.device_watts AND placed.weighted_average_watts BETWEEN 1 AND 1e4 AND coalesce(held.ftp, athlete.ftp) > 0
             THEN moving_time_seconds / 36.0 * (placed.weighted_average_watts / coalesce(held.ftp, athlete.ftp)) ** 2
@@ -61,9 +61,10 @@ SELECT
     placed.gear_id
 FROM placed
 LEFT JOIN sport_groups ON sport_groups.sport_type = coalesce(placed.sport_type, placed.type)
-LEFT JOIN athlete ON athlete.athlete_id = placed.athlete_id
+LEFT JOIN athlete ON athlete.athlete_id = placed.athlete_id AND sport_groups.sport_group = 'ride'
 LEFT JOIN held
     ON held.athlete_id = placed.athlete_id
+    AND held.sport_group = coalesce(sport_groups.sport_group, 'other')
     AND placed.start_date_local::DATE >= held.since
     AND (held.until IS NULL OR placed.start_date_local::DATE < held.until)
 -- legs of an activity that counts as a whole, and what is no activity of an athlete: NOT_COUNTED in core/providers

@@ -1,4 +1,4 @@
--- How long each zone of power and heart rate held in each activity, by the zones that held on its day (training_zones; Allen, Coggan:
+-- How long each zone of power and heart rate held in each activity, by the zones of its group that held on its day (training_zones; Allen, Coggan:
 -- Training and Racing with a Power Meter, 2nd ed. 2010, ch. 3); out of `files`, Parquet of value_seconds. Power that was estimated does
 -- not count.
 SELECT
@@ -13,7 +13,7 @@ SELECT
 FROM read_parquet(files) AS held
 JOIN counted_activities AS counted USING (activity_id)
 JOIN activities ON activities.id = held.activity_id
-JOIN training_zones AS zones ON zones.measure = held.measure
+JOIN training_zones AS zones ON zones.measure = held.measure AND zones.sport_group = counted.sport_group
 WHERE (held.measure <> 'watts' OR activities.device_watts IS NOT false)
   AND counted.on_day >= zones.since
   AND (zones.until IS NULL OR counted.on_day < zones.until)
