@@ -296,8 +296,8 @@ GOALS_TABLES: dict[str, Table] = {table.name: table for table in (ATHLETE_BY_DAT
 
 TIME_IN_ZONES = Table(
     "time_in_zones",
-    "How long each zone of power and heart rate held in each activity, by the zones of its day and group (`training_zones`); no power "
-    "that was estimated. A table macro over Parquet of `value_seconds`: `FROM time_in_zones('data/value_seconds/**/*.parquet')`. "
+    "How long each zone of power and heart rate held in each activity, by the zones of its day and group (`training_zones`); no "
+    "power that was estimated. A table macro over Parquet of `value_seconds`: `FROM time_in_zones('data/value_seconds/**/*.parquet')`. "
     "Without zones of one's own, those of Allen and Coggan, *Training and Racing with a Power Meter*, 2nd ed. 2010, ch. 3.",
     (
         Column("activity_id", Kind.BIGINT, "the activity", key=True),
