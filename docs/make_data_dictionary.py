@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator
 
 from strava_pipeline.core.tables import GOLD_ACTIVITIES, PARQUET_TABLES, TABLES, Column, Table
-from strava_pipeline.core.tables.insights import GOALS_TABLES, INSIGHTS, MACROS
+from strava_pipeline.core.tables.insights import INSIGHTS, MACROS, PUBLISH_TABLES
 
 INTRODUCTION = """# Data dictionary
 
@@ -21,12 +21,14 @@ Made from the catalogue of tables by `make docs`; not to be edited by hand.
 - A range (*from 0 up*) is what is believable. Nothing outside is changed or left out.
 - `gold.activities` is a view of `activities` in a schema of its own, for notebooks and queries of strava-stats-msrvc.
 - `athlete_by_date` holds what your goals.toml says; each publish fills it ([insights.md](insights.md#the-athlete)).
+- `computed_values` holds what each activity's track tells ([insights.md](insights.md#what-is-computed)); each publish fills it.
 - From `sport_groups` to `training_load` are views: insights, as true as the tables below them ([insights.md](insights.md)).
 - `time_in_zones` is a table macro: a view that is given the files it reads, with `strava-pipeline duck --files`.
 - `lake_meta` is bookkeeping: which catalogue made the file, and how often it was changed.
 - `tracks` is in no warehouse. It lies in `data/tracks/year=YYYY/*.parquet`, a file per activity, and is read with
-  `read_parquet('data/tracks/**/*.parquet')`. `curves`, `value_seconds`, `track_cells`, `heat_cells` and `heat_tiles` are
-  computed from it and lie beside it, a file per year ([insights.md](insights.md#curves-zones-and-the-heat-map))."""
+  `read_parquet('data/tracks/**/*.parquet')`. `curves`, `value_seconds`, `track_summaries`, `track_cells`,
+  `heat_cells` and `heat_tiles` are computed from it and lie beside it, a file per year
+  ([insights.md](insights.md#curves-zones-and-the-heat-map))."""
 
 
 def main() -> None:
@@ -36,7 +38,7 @@ def main() -> None:
 
 def document() -> str:
     """An index, then a section per table in the order of the catalogue, then the views of insights, then what lies as Parquet."""
-    insights = [*GOALS_TABLES.values(), *INSIGHTS.values(), *MACROS.values()]
+    insights = [*PUBLISH_TABLES.values(), *INSIGHTS.values(), *MACROS.values()]
     tables = [*TABLES.values(), GOLD_ACTIVITIES, *insights, *PARQUET_TABLES.values()]
     index = [f"- [`{table.name}`](#{table.name.replace('.', '')}): {table.meaning}" for table in tables]
     sections = ["\n".join(_section(table)) for table in tables]

@@ -13,11 +13,11 @@ import polars as pl
 from strava_pipeline.core.geodesy import HIGHEST_LATITUDE, column_distance_m, column_tiles
 from strava_pipeline.core.tables.details import CURVES, TRACK_CELLS, VALUE_SECONDS
 
-FORM = 1  # raised whenever the same points would come to something else
+FORM = 2  # raised whenever the same points would come to something else
 DURATIONS = (5, 10, 15, 30, 60, 120, 300, 600, 1200, 1800, 3600, 5400, 7200)  # s
 DISTANCES = (400.0, 800.0, 1000.0, 1609.344, 3000.0, 5000.0, 10_000.0, 15_000.0, 21_097.5, 30_000.0, 42_195.0)  # m
 HOLDS = 10.0  # s: a longer gap is a pause. Smart recording of Garmin's devices leaves less
-_MOST_WATTS = (
+MOST_WATTS = (
     2500.0  # world-class track sprinters reach 1,600 W on average (Dorel et al. 2005), the best half as much again
 )
 _TRIED_AT_ONCE = 200_000  # windows of each kind: 72 bytes each
@@ -52,13 +52,13 @@ def value_seconds(points: pl.DataFrame, sport_group: str | None = None) -> pl.Da
     """
     del sport_group  # counts for every sport
     found = []
-    for measure, (low, high) in {"watts": (0.0, _MOST_WATTS), "heartrate": _BEATS}.items():
-        timed = _timed(points, measure, low, high)
+    for measure, (low, high) in {"watts": (0.0, MOST_WATTS), "heartrate": _BEATS}.items():
+        timed = timed_values(points, measure, low, high)
         found.append(
             timed.select(
                 pl.lit(measure).alias("measure"),
                 pl.col(measure).round().cast(pl.Int32).alias("value"),
-                _held().alias("seconds"),
+                held_seconds().alias("seconds"),
             )
             .group_by("measure", "value")
             .agg(pl.col("seconds").sum())
@@ -71,7 +71,7 @@ def _columns(schema: dict[str, pl.DataType], *names: str) -> list[pl.Expr]:
     return [pl.col(name).cast(schema[name]) for name in names]
 
 
-def _timed(points: pl.DataFrame, column: str, low: float, high: float) -> pl.DataFrame:
+def timed_values(points: pl.DataFrame, column: str, low: float, high: float) -> pl.DataFrame:
     """The believable values, the mean of each second, in order: `t`, seconds since the first point, and `column`."""
     return (
         points.lazy()
@@ -84,7 +84,7 @@ def _timed(points: pl.DataFrame, column: str, low: float, high: float) -> pl.Dat
     )
 
 
-def _held() -> pl.Expr:
+def held_seconds() -> pl.Expr:
     """Seconds that each point counts for: until the next one, or one before a pause and at the end."""
     gap = pl.col("t").shift(-1) - pl.col("t")
     return pl.when(gap <= HOLDS).then(gap).otherwise(1.0)
@@ -101,10 +101,10 @@ def _begin(points: pl.DataFrame) -> pl.Expr:
 
 def _power_curve(points: pl.DataFrame) -> pl.DataFrame:
     """The greatest mean power over each duration that fits into the recording; a pause is time without power."""
-    timed = _timed(points, "watts", 0.0, _MOST_WATTS)
+    timed = timed_values(points, "watts", 0.0, MOST_WATTS)
     rows: list[tuple[str, float, float, float]] = []
     if timed.height and float(timed["watts"].max() or 0) > 0:  # type: ignore[arg-type]
-        held = timed.with_columns(held=_held()).with_columns(joules=pl.col("watts") * pl.col("held"))
+        held = timed.with_columns(held=held_seconds()).with_columns(joules=pl.col("watts") * pl.col("held"))
         starts = held.select("t", energy=pl.col("joules").cum_sum() - pl.col("joules"))
         ends = held.select(t=pl.col("t") + pl.col("held"), energy=pl.col("joules").cum_sum())
         line = pl.concat([starts, ends]).unique("t").sort("t")

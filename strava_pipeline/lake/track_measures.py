@@ -1,4 +1,4 @@
-"""What is computed once of each track: curves, seconds at each value, cells of the map. A Parquet file per year and table.
+"""What is computed once of each track: curves, seconds at each value, sums, cells of the map. A Parquet file per year and table.
 
 A file's metadata says for each activity what its rows were made from, so that only what is new or stale is computed, and rows of
 a track that left go with it. The formulas are core/track_measures.py's. Cells are positions: they stay in these files.
@@ -12,8 +12,17 @@ from pathlib import Path
 
 import polars as pl
 
-from strava_pipeline.core.tables import CURVES, HEAT_CELLS, HEAT_TILES, TRACK_CELLS, VALUE_SECONDS, Table
+from strava_pipeline.core.tables import (
+    CURVES,
+    HEAT_CELLS,
+    HEAT_TILES,
+    TRACK_CELLS,
+    TRACK_SUMMARIES,
+    VALUE_SECONDS,
+    Table,
+)
 from strava_pipeline.core.track_measures import CELL_ZOOM, FORM, TILE_ZOOMS, cells, curves, value_seconds
+from strava_pipeline.core.track_summaries import summary
 from strava_pipeline.lake.files import sync_folder, write_rows
 from strava_pipeline.lake.gold.warehouse import Connection
 from strava_pipeline.lake.paths import Lake
@@ -38,7 +47,12 @@ class _Measures:
     of: Callable[[pl.DataFrame, str | None], pl.DataFrame]
 
 
-_MEASURES = (_Measures(CURVES, curves), _Measures(VALUE_SECONDS, value_seconds), _Measures(TRACK_CELLS, cells))
+_MEASURES = (
+    _Measures(CURVES, curves),
+    _Measures(VALUE_SECONDS, value_seconds),
+    _Measures(TRACK_SUMMARIES, summary),
+    _Measures(TRACK_CELLS, cells),
+)
 _TABLES = (*(measures.table for measures in _MEASURES), HEAT_CELLS)
 _ALL = (*_TABLES, HEAT_TILES)  # which follows from TRACK_CELLS: where it alone is missing, no track is measured again
 

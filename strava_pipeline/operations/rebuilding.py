@@ -70,6 +70,7 @@ def rebuild_all(run: RunContext, settings: Settings) -> list[StepReport]:
             propose=partial(propose_if_any, run, settings),
         )
         make_tracks(run, run.years.all)
+        publish(run.lake)  # what is computed of tracks
         opened = partial(snapshot, run.lake)
         insights = write_insights_of(run, opened, run.years.all, settings.timezone, settings.insight_sports)
     return [*_reports(run, seconds.value), insights]

@@ -11,7 +11,7 @@ from typing import Any
 import dagster as dg
 
 from strava_pipeline.core.tables import CHILDREN, GOLD_ACTIVITIES, PARQUET_TABLES, TABLES, Column, Table
-from strava_pipeline.core.tables.insights import GOALS_TABLES, INSIGHTS
+from strava_pipeline.core.tables.insights import INSIGHTS, PUBLISH_TABLES
 
 OWNER = "team:athlete"
 _LISTS = {table.name: f"{field}[]." for field, (table, _) in CHILDREN.items()}
@@ -57,7 +57,7 @@ def described_tables() -> dict[str, Any]:
             columns=[
                 dg.TableColumn(name=name, type=kind, description=table.meaning)
                 for kind, tables in (
-                    ("TABLE", TABLES | GOALS_TABLES),
+                    ("TABLE", TABLES | PUBLISH_TABLES),
                     ("VIEW", {GOLD_ACTIVITIES.name: GOLD_ACTIVITIES} | INSIGHTS),
                 )
                 for name, table in tables.items()

@@ -76,9 +76,9 @@ def schema(
     """Tables and columns, with types, units and meanings."""
 
     from strava_pipeline.core.tables import GOLD_ACTIVITIES, TABLES
-    from strava_pipeline.core.tables.insights import GOALS_TABLES, INSIGHTS, MACROS
+    from strava_pipeline.core.tables.insights import INSIGHTS, MACROS, PUBLISH_TABLES
 
-    everything = TABLES | {GOLD_ACTIVITIES.name: GOLD_ACTIVITIES} | GOALS_TABLES | INSIGHTS | MACROS
+    everything = TABLES | {GOLD_ACTIVITIES.name: GOLD_ACTIVITIES} | PUBLISH_TABLES | INSIGHTS | MACROS
     known = {name: spec for name, spec in everything.items() if table in (None, name, f"{name}_all")}
     if table == "activities":
         known = {"activities_all": TABLES["activities_all"]}

@@ -8,7 +8,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from strava_pipeline.core.tables.insights import GOALS_TABLES, INSIGHTS, MACROS
+from strava_pipeline.core.tables.insights import INSIGHTS, MACROS, PUBLISH_TABLES
 from strava_pipeline.lake.gold.warehouse import Connection, reading, writing
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline_tests.lake.conftest import NewLake
@@ -53,7 +53,7 @@ def near(value: Any) -> Any:
 
 
 def test_the_catalogue_says_what_the_views_have(warehouse: Connection) -> None:
-    for name, table in (GOALS_TABLES | INSIGHTS).items():
+    for name, table in (PUBLISH_TABLES | INSIGHTS).items():
         told = [(column, kind) for column, kind, *_ in rows(warehouse, f"DESCRIBE {name}")]
         assert told == [(column.name, column.kind.value) for column in table.columns], name
 

@@ -11,7 +11,7 @@ import dagster as dg
 import pytest
 
 from strava_pipeline.core.tables import TABLES
-from strava_pipeline.core.tables.insights import GOALS_TABLES, INSIGHTS, MACROS
+from strava_pipeline.core.tables.insights import INSIGHTS, MACROS, PUBLISH_TABLES
 from strava_pipeline_tests.rig import Rig, log_in, started
 from strava_pipeline_tests.verbs.conftest import Type
 
@@ -179,7 +179,7 @@ def test_without_a_warehouse_the_way_to_one_is_told(rig: Rig, type_on: TypeOn, v
 
 def test_schema_tells_every_column_with_its_unit(pulled: Rig, type_on: TypeOn) -> None:
     told = json.loads(type_on(pulled)("schema", "--json").out)
-    assert set(told) == {*TABLES, *GOALS_TABLES, *INSIGHTS, *MACROS, "gold.activities"}
+    assert set(told) == {*TABLES, *PUBLISH_TABLES, *INSIGHTS, *MACROS, "gold.activities"}
     assert {"name": "distance", "type": "DOUBLE", "unit": "m", "meaning": "distance"} in told["activities_all"][
         "columns"
     ]

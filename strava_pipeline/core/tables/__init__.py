@@ -16,6 +16,7 @@ from strava_pipeline.core.tables.activities import (
     QUARANTINE,
 )
 from strava_pipeline.core.tables.changes import PROPOSED_CHANGES
+from strava_pipeline.core.tables.computed import TRACK_SUMMARIES
 from strava_pipeline.core.tables.details import (
     ACTIVITY_DETAILS,
     CHILDREN,
@@ -59,7 +60,7 @@ TABLES: dict[str, Table] = {
 }
 
 PARQUET_TABLES: dict[str, Table] = {
-    table.name: table for table in (TRACKS, CURVES, VALUE_SECONDS, TRACK_CELLS, HEAT_CELLS, HEAT_TILES)
+    table.name: table for table in (TRACKS, CURVES, VALUE_SECONDS, TRACK_SUMMARIES, TRACK_CELLS, HEAT_CELLS, HEAT_TILES)
 }
 """Tables that lie as Parquet by year and not in the warehouse."""
 
@@ -114,6 +115,7 @@ __all__ = [
     "TABLES",
     "TRACKS",
     "TRACK_CELLS",
+    "TRACK_SUMMARIES",
     "TRIP_DIAGNOSTICS",
     "TRIP_INDEX",
     "TRIP_REPLAY",

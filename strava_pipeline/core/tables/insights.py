@@ -1,10 +1,11 @@
-"""The views of insights over gold, in sync with gold at any time, and the tables that goals.toml fills. SQL: lake/sql/insights/.
+"""The views of insights over gold, in sync with gold at any time, and tables that each publish fills. SQL: lake/sql/insights/.
 
 `athlete_id` is never NULL here: an activity without an athlete counts as the login's, or as the archive's. Local days, weeks
 and years are those that the athlete's clock showed.
 """
 
 from strava_pipeline.core.sports import GROUP_OF
+from strava_pipeline.core.tables.computed import COMPUTED_VALUES
 from strava_pipeline.core.tables.model import Column, Kind, Table
 
 _ATHLETE = Column("athlete_id", Kind.BIGINT, "the athlete; 0: nobody has said who", key=True)
@@ -18,7 +19,11 @@ _SUMS = (
     Column("elapsed_time_seconds", Kind.BIGINT, "time from start to end", "s"),
     Column("elevation_gain_m", Kind.DOUBLE, "climbed", "m"),
     Column("relative_effort", Kind.DOUBLE, "Strava's relative effort, by heart rate"),
-    Column("training_stress", Kind.DOUBLE, "training stress score by measured power; 100: an hour at the threshold of its group"),
+    Column(
+        "training_stress",
+        Kind.DOUBLE,
+        "training stress score by measured power; 100: an hour at the threshold of its group",
+    ),
 )
 
 SPORT_GROUPS = Table(
@@ -291,8 +296,10 @@ SEGMENT_BESTS = Table(
     ),
 )
 
-GOALS_TABLES: dict[str, Table] = {table.name: table for table in (ATHLETE_BY_DATE, THRESHOLDS_BY_DATE, GEAR_SERVICES)}
-"""Tables of the warehouse that hold what goals.toml says; each publish fills them. Made with the views."""
+PUBLISH_TABLES: dict[str, Table] = {
+    table.name: table for table in (ATHLETE_BY_DATE, THRESHOLDS_BY_DATE, GEAR_SERVICES, COMPUTED_VALUES)
+}
+"""Tables of the warehouse that each publish fills: out of goals.toml, and of what is computed of tracks. Made with the views."""
 
 TIME_IN_ZONES = Table(
     "time_in_zones",

@@ -1,7 +1,8 @@
 """Publishing: the working warehouse becomes the snapshot that readers open, with the user's own views in it.
 
 Checkpoint, copy (a clone, where the file system can), views, fsync, rename, all under the writer's lock, with what goals.toml
-says; a failed publish leaves the old snapshot. Readers that have the old one open keep it, consistent, until they open it again.
+says and what is computed of tracks; a failed publish leaves the old snapshot. Readers that have the old one open keep it,
+consistent, until they open it again.
 The user's views are `views/*.sql` beside the data folder. Each file is used whole or left out with a reason; it may not touch the
 catalogue's tables and views, or any file. What a file did is found by comparing the objects before and after, not by reading its
 SQL. The working warehouse never holds these views.
@@ -89,7 +90,7 @@ def publish(lake: Lake, *, refuse: Refuse = lambda working: None) -> bool:
     with exclusively(lake):
         views = view_files(lake)
         with opened(lake) as connection:
-            _sync_goals(connection, lake)
+            _sync_tables(connection, lake)
             due = _prepare(connection, if_readable(lake, _state), views, refuse)
         if due:
             _replace_snapshot(lake, views)
@@ -103,7 +104,7 @@ def publish_and_compare(lake: Lake, *, refuse: Refuse) -> Published:
     with exclusively(lake):
         views = view_files(lake)
         with opened(lake) as connection:
-            _sync_goals(connection, lake)
+            _sync_tables(connection, lake)
             gold = None if is_marked(connection, REBUILDING) else row_counts(connection)
             seen = if_readable(lake, _look)
             due = _prepare(connection, seen.state if seen else None, views, refuse)
@@ -122,10 +123,12 @@ def published_before(lake: Lake) -> Published:
     return Published(False, seen.rows if seen else {}, seen.left_out if seen else {}, None, is_put_off=True)
 
 
-def _sync_goals(connection: Connection, lake: Lake) -> None:
+def _sync_tables(connection: Connection, lake: Lake) -> None:
+    from strava_pipeline.lake.gold.measured import sync_measures
     from strava_pipeline.lake.gold.personal import sync_goals  # which reads TOML: readers of a snapshot need none
 
     sync_goals(connection, lake)
+    sync_measures(connection, lake)
 
 
 def _unequal(gold: Mapping[str, int], read: Mapping[str, int]) -> dict[str, tuple[int, int]]:
@@ -155,10 +158,12 @@ def is_published(lake: Lake) -> bool:
 
 def is_publish_due(connection: Connection, lake: Lake) -> bool:
     """Whether `publish` would replace the snapshot; `connection`: to the working warehouse. Changes nothing."""
+    from strava_pipeline.lake.gold.measured import differing_measures
     from strava_pipeline.lake.gold.personal import differing_goals  # which reads TOML: readers of a snapshot need none
 
     state = revision(connection), views_digest(view_files(lake))
-    return if_readable(lake, _state) != state or bool(differing_goals(connection, lake))
+    differs = differing_goals(connection, lake) or differing_measures(connection, lake)
+    return bool(differs) or if_readable(lake, _state) != state
 
 
 def _replace_snapshot(lake: Lake, views: Sequence[ViewFile]) -> None:

@@ -12,7 +12,7 @@ from importlib.resources import files
 
 from strava_pipeline.core.sources import FILLED, IMPORTED
 from strava_pipeline.core.tables import TABLES
-from strava_pipeline.core.tables.insights import DISTANCES, GOALS_TABLES, GROUPS, INSIGHTS, MACROS, TOTALS
+from strava_pipeline.core.tables.insights import DISTANCES, GROUPS, INSIGHTS, MACROS, PUBLISH_TABLES, TOTALS
 
 
 @cache
@@ -30,10 +30,10 @@ def views_version() -> str:
 def view_statements() -> Iterator[str]:
     """What makes all views and macros: matched activities, tables under their plain names, insights; each after those it reads.
 
-    The tables that goals.toml fills are made with them, empty.
+    The tables that a publish fills are made with them, empty.
     """
     yield from _gold()
-    for table in GOALS_TABLES.values():
+    for table in PUBLISH_TABLES.values():
         yield f"CREATE OR REPLACE TABLE {table.name} ({table.ddl})"
     for name, text in _insights():
         yield f"CREATE OR REPLACE VIEW {name} AS {text}"

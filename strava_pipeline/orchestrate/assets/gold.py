@@ -226,8 +226,8 @@ def _tracks(partitions: dg.PartitionsDefinition[Any], received: Sequence[str]) -
         kinds={"parquet"},
         owners=[OWNER],
         description=f"{table_description(TRACKS)} A file's points are preferred to Strava's streams. "
-        "What is computed once of each: curves, value_seconds, track_cells, heat_cells, heat_tiles, a Parquet file per year "
-        "beside them.",
+        "What is computed once of each: curves, value_seconds, track_summaries, track_cells, heat_cells, heat_tiles, a Parquet "
+        "file per year beside them.",
         metadata=described(TRACKS.name),
     )
     def tracks(context: dg.AssetExecutionContext, run: Run) -> Iterator[Result]:
@@ -249,6 +249,7 @@ def _published(partitions: dg.PartitionsDefinition[Any]) -> dg.AssetsDefinition:
             IMPORTS_RECEIVED,
         ],
         group_name="published",
+        op_tags=STEP_LAST,  # with what is computed of the tracks of its run, and also where that fails
         kinds={"duckdb"},
         owners=[OWNER],
         description="data/warehouse/strava.duckdb: the warehouse as readers open it, replaced atomically, never locked.",

@@ -1,0 +1,33 @@
+"""What is computed of tracks and comes into the warehouse: in Parquet by year (lake/track_measures.py), and by each publish.
+
+What lies as Parquet alone stands in details.py.
+"""
+
+from strava_pipeline.core.tables.model import Column, Kind, Table
+
+TRACK_SUMMARIES = Table(
+    "track_summaries",
+    "Sums of each activity out of its track, by one method for every source. In the warehouse: `computed_values`.",
+    (
+        Column("activity_id", Kind.BIGINT, "the activity", key=True),
+        Column("athlete_id", Kind.BIGINT, "the athlete"),
+        Column("moving_time", Kind.BIGINT, "time in motion; NULL: the points don't tell", "s"),
+        Column("elevation_gain", Kind.DOUBLE, "climbed; NULL: the points don't tell", "m"),
+        Column("max_speed", Kind.DOUBLE, "highest speed; NULL: the points don't tell", "m/s"),
+        Column(
+            "normalized_power",
+            Kind.DOUBLE,
+            "fourth root of the mean fourth power of the mean power over 30 s; NULL: less than 20 minutes of power",
+            "W",
+        ),
+    ),
+    parent="activities_all",
+    may_shrink=True,
+)
+COMPUTED_VALUES = Table(
+    "computed_values",
+    "Sums of each activity that its track tells: the rows of `track_summaries`. What its source says stands before them.",
+    (*TRACK_SUMMARIES.columns, Column("year", Kind.INTEGER, "the year whose file of `track_summaries` has it")),
+    parent="activities_all",
+    may_shrink=True,
+)

@@ -1,0 +1,109 @@
+"""What is computed of tracks, as tables of the warehouse: the rows of Parquet by year, for SQL and for the views of insights.
+
+A note for each table and year says which file its rows came from: where nothing changed, a look costs a stat a file. A file
+that can't be read counts as none, until the next run that makes tracks has computed it again.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+
+from strava_pipeline.core.tables import TRACK_SUMMARIES, Table
+from strava_pipeline.core.tables.computed import COMPUTED_VALUES
+from strava_pipeline.lake.gold.warehouse import Connection, mark_changed, note, notes, transaction, unmark
+from strava_pipeline.lake.paths import Lake
+from strava_pipeline.lake.sql import views_version
+
+_STAGED = "measured_rows"
+_NOTE = "measured:"  # + table:year, of the file that its rows came from
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """A table of the warehouse and the Parquet table, `source`, whose rows it holds, with their `year`.
+
+    `where`: SQL, which rows; the others stay in the files.
+    """
+
+    table: Table
+    source: Table
+    where: str = "true"
+
+
+MEASURED = (Measured(COMPUTED_VALUES, TRACK_SUMMARIES),)
+
+
+@dataclass(frozen=True, slots=True)
+class DueYear:
+    """A year of a table whose file is not the one that its rows came from; `file` None: there is none any more."""
+
+    measured: Measured
+    year: int
+    path: Path
+    file: str | None
+
+    @property
+    def note(self) -> str:
+        return f"{_NOTE}{self.measured.table.name}:{self.year}"
+
+
+def sync_measures(connection: Connection, lake: Lake, tables: Iterable[Measured] = MEASURED) -> bool:
+    """Let the tables hold what the files hold; returns whether anything changed, which is then published."""
+    due = differing_measures(connection, lake, tables)
+    for each in due:
+        _load(connection, each)
+    return bool(due)
+
+
+def differing_measures(connection: Connection, lake: Lake, tables: Iterable[Measured] = MEASURED) -> list[DueYear]:
+    """The years of each table that do not hold what the files hold."""
+    known = notes(connection, _NOTE)
+    return [each for measured in tables for each in _years(lake, measured, known) if known.get(each.note) != each.file]
+
+
+def _years(lake: Lake, measured: Measured, known: dict[str, str]) -> Iterator[DueYear]:
+    """The years with a file, or with a note of one."""
+    root, prefix = lake.data_dir / measured.source.name, f"{_NOTE}{measured.table.name}:"
+    folders = {path.name.removeprefix("year=") for path in root.glob("year=[0-9][0-9][0-9][0-9]")}
+    for year in sorted(folders | {name.removeprefix(prefix) for name in known if name.startswith(prefix)}):
+        path = root / f"year={year}" / f"{measured.source.name}.parquet"
+        yield DueYear(measured, int(year), path, _identity(path))
+
+
+def _identity(path: Path) -> str | None:
+    """Which file it is, and for which views: the table is made with them, empty."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return f"{views_version()}:{found.st_size}:{found.st_mtime_ns}"
+
+
+def _load(connection: Connection, due: DueYear) -> None:
+    """Replace the year's rows of a table."""
+    table = due.measured.table.name
+    is_read = due.file is not None and _is_staged(connection, due)
+    with transaction(connection):
+        connection.execute(f"DELETE FROM {table} WHERE year = $year", {"year": due.year})
+        if is_read:
+            connection.execute(f"INSERT INTO {table} BY NAME FROM {_STAGED}")
+        if due.file is None:
+            unmark(connection, due.note)
+        else:
+            note(connection, due.note, due.file)
+        mark_changed(connection)
+
+
+def _is_staged(connection: Connection, due: DueYear) -> bool:
+    """Read the year's rows into a temporary table; False: the file is damaged, or was written by another version."""
+    columns = ", ".join(f'"{column.name}"' for column in due.measured.source.columns)
+    query = f"SELECT {columns}, {due.year} AS year FROM read_parquet($path, hive_partitioning = false) WHERE {due.measured.where}"
+    try:
+        connection.execute(f"CREATE OR REPLACE TEMPORARY TABLE {_STAGED} AS {query}", {"path": str(due.path)})
+    except (duckdb.OutOfMemoryException, duckdb.InterruptException):
+        raise
+    except duckdb.Error:
+        return False
+    return True

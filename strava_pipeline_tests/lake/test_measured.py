@@ -1,0 +1,109 @@
+"""lake.gold.measured: what is computed of tracks comes into the warehouse at each publish, and leaves with its track."""
+
+import os
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from strava_pipeline.lake.gold.measured import MEASURED, differing_measures, sync_measures
+from strava_pipeline.lake.gold.publish import is_publish_due, publish, snapshot
+from strava_pipeline.lake.gold.warehouse import reading, writing
+from strava_pipeline.lake.paths import Lake
+from strava_pipeline.lake.tracks import track_path
+from strava_pipeline_tests.lake.insight_rows import activity, put
+from strava_pipeline_tests.lake.test_track_measures import measured, tracked
+
+LONG = 1500
+
+
+@pytest.fixture
+def computed(lake: Lake) -> Lake:
+    """Three rides of two years with power, measured, and published."""
+    put(lake, [activity(number, f"{year}-05-01T08:00") for number, year in ((1, 2025), (2, 2025), (3, 2024))])
+    for number, watts, year in ((1, 200.0, 2025), (2, 100.0, 2025), (3, 250.0, 2024)):
+        tracked(lake, number, watts, year, seconds=LONG)
+    measured(lake, 2024, 2025)
+    assert publish(lake)
+    return lake
+
+
+def published(lake: Lake) -> dict[int, Any]:
+    """By activity its normalised power and the year of its file."""
+    with snapshot(lake) as connection:
+        found = connection.execute("SELECT activity_id, normalized_power, year FROM computed_values").fetchall()
+    assert len(found) == len({row[0] for row in found})
+    return {key: (round(power), year) for key, power, year in found}
+
+
+def is_due(lake: Lake) -> bool:
+    with reading(lake) as connection:
+        return is_publish_due(connection, lake)
+
+
+def test_a_publish_brings_what_was_computed_and_a_second_one_has_nothing_to_do(computed: Lake) -> None:
+    assert published(computed) == {1: (200, 2025), 2: (100, 2025), 3: (250, 2024)}
+    assert (is_due(computed), publish(computed)) == (False, False)
+    tracked(computed, 1, 300.0, seconds=LONG, origin="better")
+    measured(computed, 2025)
+    assert is_due(computed)
+    with reading(computed) as connection:
+        assert [each.year for each in differing_measures(connection, computed)] == [2025]
+    assert publish(computed)
+    assert published(computed) == {1: (300, 2025), 2: (100, 2025), 3: (250, 2024)}
+
+
+def test_rows_leave_with_their_track_and_with_their_year(computed: Lake) -> None:
+    for number, year in ((2, 2025), (3, 2024)):
+        track_path(computed, year, number).unlink()
+    measured(computed)
+    assert publish(computed)
+    assert published(computed) == {1: (200, 2025)}
+    assert not is_due(computed)
+
+
+@pytest.mark.closed
+def test_a_warehouse_that_was_made_again_or_got_other_views_gets_the_rows_again(computed: Lake) -> None:
+    with writing(computed) as connection:
+        connection.execute("UPDATE lake_meta SET value = 'of an older version' WHERE key = 'derived'")
+        connection.execute("UPDATE lake_meta SET value = 'old:' || value WHERE starts_with(key, 'measured:')")
+    assert publish(computed)
+    assert len(published(computed)) == 3
+    computed.working.unlink()
+    computed.was_made.unlink(missing_ok=True)
+    computed.snapshot.unlink()
+    assert publish(computed)
+    assert len(published(computed)) == 3
+
+
+@pytest.mark.parametrize("damage", ["cut", "emptied", "holed", "other"])
+def test_a_file_that_cannot_be_read_counts_as_none_until_it_is_measured_again(computed: Lake, damage: str) -> None:
+    path = computed.data_dir / "track_summaries" / "year=2025" / "track_summaries.parquet"
+    spoil(path, damage)
+    assert publish(computed)
+    assert published(computed) == {3: (250, 2024)}
+    assert not is_due(computed)
+    path.unlink()
+    measured(computed)
+    assert publish(computed)
+    assert len(published(computed)) == 3
+
+
+def spoil(path: Path, damage: str) -> None:
+    whole = path.read_bytes()
+    other = path.parents[2] / "curves" / "year=2025" / "curves.parquet"
+    holed = whole[:4] + bytes(200) + whole[204:]
+    path.write_bytes({"cut": whole[:-20], "emptied": b"", "holed": holed, "other": other.read_bytes()}[damage])
+    os.utime(path, (1, 1))
+
+
+def test_only_the_rows_that_a_table_asks_for_come(computed: Lake) -> None:
+    strong = [replace(each, where="normalized_power > 150") for each in MEASURED]
+    with writing(computed) as connection:
+        connection.execute("DELETE FROM lake_meta WHERE starts_with(key, 'measured:')")
+    with reading(computed) as connection:
+        assert sync_measures(connection, computed, strong)
+        assert not sync_measures(connection, computed, strong)
+    assert publish(computed)
+    assert published(computed).keys() == {1, 3}
