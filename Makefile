@@ -33,7 +33,7 @@ LOOKBACK := $(if $(DAYS),--days $(DAYS))
 .DEFAULT_GOAL := help
 .PHONY: help install image demo demo-archive dev test test-slow test-bounds other-duckdb soak bench coverage test-samples test-all lint types contracts pre-commit format check docs graph screenshots clean test-container \
 	auth status doctor plan run run-lite run-all compact recompact rebuild reconcile enrich enrich-all flow flow-backfill refresh streams backfill \
-	quarantine profile trips import archive matches insights export report goals duck schema sql logs service service-up purge emulator \
+	quarantine profile trips import archive matches bests insights export report goals duck schema sql logs service service-up purge emulator \
 	dashboard serve subscription webhooks providers changes sync-month calendar notifications
 
 help: ## List the targets.
@@ -125,6 +125,7 @@ purge: ## Delete all of the athlete's data here and the login, for good.
 ##@ Look
 
 insights: ## A year: totals, goals and pace, records, streaks, gear, training load.
+bests: ## Bests of an activity: how each was measured; and keeping it out of records.
 report: ## A year as one HTML page: charts, calendar, months, records.
 goals: ## Your goals in goals.toml: check them.
 trips: ## Trips recorded by phones, and car trips recognised from pings.
@@ -261,6 +262,9 @@ backfill: $(READY)
 
 quarantine: $(READY)
 	$(CLI) quarantine $(or $(ARGS),list)
+
+bests: $(READY)
+	$(CLI) bests $(or $(ARGS),--help)
 
 providers: $(READY)
 	$(CLI) providers $(or $(ARGS),list)

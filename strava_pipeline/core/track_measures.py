@@ -2,46 +2,54 @@
 
 A track is read as two lines over time that rise from point to point: energy, and distance. The best window of a length begins or
 ends at a point of such a line, so looking there is exact, whatever the recording's interval. What was not recorded never makes a
-result better: a gap adds no energy, and a jump of the positions no distance, while its time counts.
+result better: a gap adds no energy and no distance, and a jump of the positions no distance, while its time counts.
 """
 
-from collections.abc import Sequence
-from typing import Literal
+from collections.abc import Iterator, Sequence
 
 import polars as pl
 
 from strava_pipeline.core.geodesy import HIGHEST_LATITUDE, column_distance_m, column_tiles
+from strava_pipeline.core.tables.bests import DISTANCES as STANDARD
 from strava_pipeline.core.tables.details import CURVES, TRACK_CELLS, VALUE_SECONDS
 
 FORM = 2  # raised whenever the same points would come to something else
 DURATIONS = (5, 10, 15, 30, 60, 120, 300, 600, 1200, 1800, 3600, 5400, 7200)  # s
-DISTANCES = (400.0, 800.0, 1000.0, 1609.344, 3000.0, 5000.0, 10_000.0, 15_000.0, 21_097.5, 30_000.0, 42_195.0)  # m
+DISTANCES = tuple(float(metres) for metres, _ in STANDARD.values())
 HOLDS = 10.0  # s: a longer gap is a pause. Smart recording of Garmin's devices leaves less
+LONG = 5  # and longer than so many usual gaps, where a track is recorded sparsely throughout
+_AGREE = 0.1  # of a window's length: what the device and the positions may differ (docs/adr/0083)
 MOST_WATTS = (
     2500.0  # world-class track sprinters reach 1,600 W on average (Dorel et al. 2005), the best half as much again
 )
+POSITIONS, DEVICE, LENGTHS, METER = "positions", "device", "lengths", "meter"
+"""What measured a best: positions (the device agrees with them), the device alone, lengths of a pool, a power meter."""
+_Row = tuple[str, float, float, float, str]
+"""measure, width, value, seconds from the first point to the begin of the window, measured_by"""
+_SAME = 1e-6  # s
 _TRIED_AT_ONCE = 200_000  # windows of each kind: 72 bytes each
 CELL_ZOOM = 21  # 2^21 columns: 19.1 m at the equator, 12.9 m at 47.5° north
 # of the larger tiles of a heat map: at each scale of a map one is 4 to 16 pixels wide
 TILE_ZOOMS = (20, 18, 16, 14, 12, 10)
 _BEATS = (20.0, 250.0)  # bpm
-# m/s, a little more than the best ever: Bolt in Berlin in 2009 (12.4; Graubner and Nixdorf 2011), 50 m freestyle (2.4)
-_FASTEST = {"run": 12.5, "walk": 12.5, "swim": 2.5}
+# m/s, a little more than the best ever: Bolt in Berlin in 2009 (12.4; Graubner and Nixdorf 2011), 50 m freestyle (2.4), a descent
+# in the Tour de France of 2016 (Burghardt: 36.3)
+_FASTEST = {"run": 12.5, "walk": 12.5, "swim": 2.5, "ride": 36.5, "e_ride": 36.5}
 
 
 def curves(points: pl.DataFrame, sport_group: str | None) -> pl.DataFrame:
-    """The best power over each of DURATIONS and, on foot and in water, the best time over each of DISTANCES.
+    """The best power over each of DURATIONS and, where one moves by oneself, the best time over each of DISTANCES.
 
     Args:
         points: of one activity, with the columns of `tracks`.
         sport_group: of core/sports.py.
 
     Returns:
-        The columns of `curves` that belong to an activity: measure, width, value, begins_at.
+        The columns of `curves` that belong to an activity: measure, width, value, begins_at, measured_by.
     """
     found = [_power_curve(points)]
     if sport_group in _FASTEST:
-        found.append(_pace_curve(points, _FASTEST[sport_group]))
+        found.append(_pace_curve(points, _FASTEST[sport_group], LENGTHS if sport_group == "swim" else DEVICE))
     return pl.concat(found)
 
 
@@ -102,15 +110,14 @@ def _begin(points: pl.DataFrame) -> pl.Expr:
 def _power_curve(points: pl.DataFrame) -> pl.DataFrame:
     """The greatest mean power over each duration that fits into the recording; a pause is time without power."""
     timed = timed_values(points, "watts", 0.0, MOST_WATTS)
-    rows: list[tuple[str, float, float, float]] = []
+    rows: list[_Row] = []
     if timed.height and float(timed["watts"].max() or 0) > 0:  # type: ignore[arg-type]
         held = timed.with_columns(held=held_seconds()).with_columns(joules=pl.col("watts") * pl.col("held"))
         starts = held.select("t", energy=pl.col("joules").cum_sum() - pl.col("joules"))
         ends = held.select(t=pl.col("t") + pl.col("held"), energy=pl.col("joules").cum_sum())
         line = pl.concat([starts, ends]).unique("t").sort("t")
-        rows = [
-            ("watts", width, rise / width, begins) for width, rise, begins in _best_rises(line["t"], line["energy"])
-        ]
+        rises = _best_rises(line["t"], line["energy"])
+        rows = [("watts", width, rise / width, begins, METER) for width, rise, begins in rises]
     return _rows(points, rows)
 
 
@@ -122,7 +129,7 @@ def _best_rises(t: pl.Series, energy: pl.Series) -> list[tuple[float, float, flo
         after = t.search_sorted(tried["reached"], side="right").clip(1, len(t) - 1)
         there = _between(t, energy, after, tried["reached"])
         values = tried.with_columns(value=(there - tried["y"]) * tried["way"], begins=tried["t"] - tried["back"])
-        found += _best(values, "max")
+        found += _best(values, pl.col("value").arg_max())
     return found
 
 
@@ -158,53 +165,65 @@ def _between(x: pl.Series, y: pl.Series, after: pl.Series, reached: pl.Series) -
     return y_before + share * (y.gather(after) - y_before)
 
 
-def _best(tried: pl.DataFrame, which: Literal["max", "min"]) -> list[tuple[float, float, float]]:
-    """Of each width, in order: the greatest or the least value, and when that window begins."""
-    value = pl.col("value")
-    place = value.arg_max() if which == "max" else value.arg_min()
-    found = tried.group_by("width").agg(value.get(place), pl.col("begins").get(place)).sort("width")
+def _best(tried: pl.DataFrame, place: pl.Expr) -> list[tuple[float, float, float]]:
+    """Of each width, in order: the value at `place`, and when that window begins."""
+    found = tried.group_by("width").agg(pl.col("value").get(place), pl.col("begins").get(place)).sort("width")
     return list(found.select("width", "value", "begins").iter_rows())
 
 
-def _pace_curve(points: pl.DataFrame, fastest: float) -> pl.DataFrame:
-    """The least time over each distance that was covered. A step faster than `fastest` (m/s) adds no distance."""
-    line = _distances(points, fastest)
+def _pace_curve(points: pl.DataFrame, fastest: float, unplaced: str) -> pl.DataFrame:
+    """The least time over each distance that was covered. A step faster than `fastest` (m/s) adds no distance.
+
+    Where the positions tell another distance than the device, or none, the time is `measured_by` the device alone. A slower one
+    that both agree on is there, too. `unplaced`: what measured a track that has no position at all.
+    """
+    timed = points.filter(pl.col("recorded_at").is_not_null()).sort("recorded_at", maintain_order=True)
+    somewhere = pl.col("latitude").is_finite() & pl.col("longitude").is_finite()
+    placed = timed.filter(
+        somewhere & ((pl.col("latitude") != 0) | (pl.col("longitude") != 0))
+    )  # 0, 0: without a position
+    here = pl.col("latitude"), pl.col("longitude")
+    along = _line(points, placed, column_distance_m(here[0].shift(), here[1].shift(), *here), fastest)
+    by_device = timed.filter(pl.col("distance").is_finite())
+    line = along if by_device.height < 2 else _line(points, by_device, pl.col("distance").diff(), fastest)
     if line.is_empty():
         return _rows(points, [])
-    return _rows(points, [("pace", *found) for found in _least_times(line["t"], line["covered"])])
+    alone, quickest = DEVICE if placed.height else unplaced, pl.col("value").arg_min()
+    rows: list[_Row] = []
+    for tried in _timed_windows(line["t"], line["covered"], along):
+        agreed = {width: (width, value, begins) for width, value, begins in _best(tried.filter("agree"), quickest)}
+        rows += [("pace", *found, POSITIONS) for found in agreed.values()]
+        for width, value, begins in _best(tried, quickest):
+            if width not in agreed or value < agreed[width][1] - _SAME:
+                rows.append(("pace", width, value, begins, alone))
+    return _rows(points, rows)
 
 
-def _distances(points: pl.DataFrame, fastest: float) -> pl.DataFrame:
-    """`t`, seconds since the first point, and `covered`, metres until then: by the device, or else along the positions."""
-    timed = points.filter(pl.col("recorded_at").is_not_null()).sort("recorded_at", maintain_order=True)
-    if timed["distance"].is_finite().sum() > 1:
-        timed = timed.filter(pl.col("distance").is_finite())
-        step = pl.col("distance").diff()  # below 0 where a device or a session begins again
-    else:
-        timed = timed.filter(pl.col("latitude").is_finite() & pl.col("longitude").is_finite())
-        here = pl.col("latitude"), pl.col("longitude")
-        step = column_distance_m(here[0].shift(), here[1].shift(), *here)
+def _line(points: pl.DataFrame, timed: pl.DataFrame, step: pl.Expr, fastest: float) -> pl.DataFrame:
+    """`t`, seconds since the first point, and `covered`, metres until then. `step`: from the point before, of `timed`."""
+    gap = pl.col("t").diff()
+    pause = pl.max_horizontal(pl.lit(HOLDS), gap.median() * LONG)
     return (
         timed.lazy()
         .select(
             _seconds(points),
-            step.clip(lower_bound=0.0).fill_null(0.0).alias("step"),
+            step.clip(lower_bound=0.0).fill_null(0.0).alias("step"),  # below 0 where a device or a session begins again
         )
         .group_by("t")
         .agg(pl.col("step").sum())
         .sort("t")
-        .with_columns(pl.when(pl.col("step") <= fastest * pl.col("t").diff()).then("step").otherwise(0.0))
+        .with_columns(pl.when(pl.col("step") <= fastest * gap, gap <= pause).then("step").otherwise(0.0))
         .select("t", covered=pl.col("step").cum_sum())
         .collect()
     )
 
 
-def _least_times(t: pl.Series, covered: pl.Series) -> list[tuple[float, float, float]]:
-    """Of each distance that was covered: the least time for it, and when that begins.
+def _timed_windows(t: pl.Series, covered: pl.Series, along: pl.DataFrame) -> Iterator[pl.DataFrame]:
+    """The windows that can be the fastest over each distance, some distances at a time: width, value (s), begins, `agree`.
 
-    Where one stood, a window ends at the first moment of the stop, and begins at the last one.
+    Where one stood, a window ends at the first moment of the stop, and begins at the last one. They agree where the positions
+    lead about as far (`along`: `t` and metres `covered` along them).
     """
-    found = []
     for widths in _batches(DISTANCES, len(t)):
         tried = _every_window(pl.DataFrame({"x": covered, "t": t}), widths)
         forward, backward = tried.filter(pl.col("way") == 1), tried.filter(pl.col("way") == -1)
@@ -216,18 +235,33 @@ def _least_times(t: pl.Series, covered: pl.Series) -> list[tuple[float, float, f
             forward.select("width", value=ends - forward["t"], begins="t"),
             backward.select("width", value=backward["t"] - starts, begins=starts),
         ]
-        found += _best(pl.concat(values), "min")
-    return found
+        windows = pl.concat(values)
+        led = _along(along, windows["begins"] + windows["value"]) - _along(along, windows["begins"])
+        agree = (led - windows["width"]).abs() <= _AGREE * windows["width"]
+        yield windows.with_columns(agree=agree)
 
 
-def _rows(points: pl.DataFrame, rows: Sequence[tuple[str, float, float, float]]) -> pl.DataFrame:
-    """As columns of `curves`; the last number of each row: seconds from the first point to the begin of the window."""
-    frame = pl.DataFrame(
-        rows, {"measure": pl.String, "width": pl.Float64, "value": pl.Float64, "begins": pl.Float64}, orient="row"
-    )
+def _along(line: pl.DataFrame, at: pl.Series) -> pl.Series:
+    """The metres that the positions had led until each moment; 0 where there are not two of them."""
+    if line.height < 2:
+        return pl.zeros(len(at), pl.Float64, eager=True)
+    after = line["t"].search_sorted(at, side="left").clip(1, line.height - 1)
+    return _between(line["t"], line["covered"], after, at)
+
+
+def _rows(points: pl.DataFrame, rows: Sequence[_Row]) -> pl.DataFrame:
+    """As columns of `curves`."""
+    schema = {
+        "measure": pl.String,
+        "width": pl.Float64,
+        "value": pl.Float64,
+        "begins": pl.Float64,
+        "measured_by": pl.String,
+    }
+    frame = pl.DataFrame(rows, schema, orient="row")
     begins = _begin(points) + pl.duration(microseconds=(pl.col("begins") * 1e6).round())
     return frame.with_columns(begins_at=begins).select(
-        _columns(CURVES.polars_schema, "measure", "width", "value", "begins_at")
+        _columns(CURVES.polars_schema, "measure", "width", "value", "begins_at", "measured_by")
     )
 
 

@@ -12,6 +12,7 @@ from strava_pipeline.lake.gold.shared_snapshot import SharedSnapshot
 from strava_pipeline.lake.gold.warehouse import shared_by_thread
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.requests import Wanted
+from strava_pipeline.operations.bests import decide_bests
 from strava_pipeline.operations.changes.comparing import months_back
 from strava_pipeline.operations.changes.deciding import Wanted as WantedChange
 from strava_pipeline.operations.changes.deciding import decide_each, seal_of, shown, shown_attempts
@@ -73,6 +74,9 @@ class DashboardPipeline:
     def decide(self, decisions: Sequence[tuple[Verdict, str, str | None]]) -> list[str]:
         wanted = [(verdict, WantedChange(key, seal)) for verdict, key, seal in decisions]
         return decide_each(self.settings, wanted, DECIDED_BY)
+
+    def decide_bests(self, activity_id: int, *, dismissed: bool) -> bool:
+        return decide_bests(self.settings, [activity_id], dismissed=dismissed, by=DECIDED_BY)
 
     def providers(self) -> dict[str, Any]:
         return service_statuses(self.settings, self._now())

@@ -223,7 +223,7 @@ def _refuse_year_before_first(active: "Collection[int]", year: int) -> None:
 
 def _print_year(summary: "YearSummary") -> None:
     from strava_pipeline.core.insights.goals import amount_text, day_text, group_name, record_name, record_text
-    from strava_pipeline.core.insights.page import goal_rows
+    from strava_pipeline.core.insights.page import goal_rows, how_told
     from strava_pipeline.verbs.terminal import err, out
 
     units, totals = summary.units, summary.totals
@@ -250,7 +250,9 @@ def _print_year(summary: "YearSummary") -> None:
     out.print(f"Records of the year: {len(summary.records)}, the best of all years: {len(best)}", style="bold")
     for each in best:
         value = record_text(each.value, each.unit, each.record, units)
-        out.print(f"  {group_name(each.group)}, {record_name(each.record).lower()}: {value} on {day_text(each.on_day)}")
+        how = how_told(each.told_by, each.measured_by)
+        text = f"{value} on {day_text(each.on_day)}{f' ({how})' if how else ''}"
+        out.print(f"  {group_name(each.group)}, {record_name(each.record).lower()}: {text}")
     for load in summary.load:
         out.print(
             f"{load.measure.replace('_', ' ').capitalize()} on {day_text(load.on_day)}: "
@@ -334,7 +336,9 @@ def check() -> None:
     for each in found.athlete:
         out.print(f"The athlete from {each.since} on: {_athlete_text(each)}")
     if found.ungrouped_power:
-        out.print("Power that names no group of sports counts for rides. Name others so: ftp = { ride = 250, run = 310 }")
+        out.print(
+            "Power that names no group of sports counts for rides. Name others so: ftp = { ride = 250, run = 310 }"
+        )
     for service in found.services:
         out.print(_service_text(service), markup=False)
     out.print(f"{lake.goals} can be followed: {len(found.all)} goals.")

@@ -29,7 +29,9 @@ def watts(values: Mapping[int, float | None]) -> pl.DataFrame:
 
 def curve(points: pl.DataFrame, measure: str, group: str = "ride") -> dict[float, float]:
     found = curves(points, group)
-    assert found.schema == {name: CURVES.polars_schema[name] for name in ("measure", "width", "value", "begins_at")}
+    assert found.schema == {
+        name: CURVES.polars_schema[name] for name in ("measure", "width", "value", "begins_at", "measured_by")
+    }
     return dict(found.filter(pl.col("measure") == measure).select("width", "value").iter_rows())
 
 
@@ -101,15 +103,17 @@ STOPPED: list[Point] = [(t + (60 if t > 100 else 0), {"distance": 4.0 * t}) for 
 @pytest.mark.parametrize(
     ("points", "group", "expected"),
     [
-        (run(4, 500), "run", {400: 100, 1000: 250, 1609.344: 402.336, 3000: None}),
-        (run(4, 500), "ride", {400: None}),
+        (run(4, 500), "run", {400: 100, 1000: 250, 1609: 402.25, 3000: None}),
+        (run(4, 500), "ride", {400: 100}),
+        (run(4, 500), "gym", {400: None}),
+        (run(20, 500), "run", {400: None}),
         (run(1, 500), "swim", {400: 400}),
-        (STOPPED, "run", {400: 100, 1000: 250, 1609.344: 402.336 + 60}),  # a pause counts where it is within
+        (STOPPED, "run", {400: 100, 1000: 250, 1609: 402.25 + 61}),  # a pause counts where it is within, and what was moved in it does not
         ([(t, {"distance": 4.0 * t + (5000 if t > 250 else 0)}) for t in range(501)], "run", {400: 100, 3000: None}),
         ([(t, {"distance": 4.0 * t if t < 250 else 4.0 * (t - 250)}) for t in range(401)], "run", {1000: 251}),
         ([(t, {"distance": 4.0 * t if t % 9 == 0 else None}) for t in range(500)], "run", {400: 100}),
         ([(t, north(4 * t)) for t in range(501)], "run", {400: 100, 1000: 250}),
-        ([(t, north(4 * t + (900 if t == 250 else 0))) for t in range(501)], "run", {400: 100, 1609.344: 404.336}),
+        ([(t, north(4 * t + (900 if t == 250 else 0))) for t in range(501)], "run", {400: 100, 1609: 404.25}),
         ([(t, north(4 * t) if t % 3 else {}) for t in range(501)], "run", {400: 100}),
         ([(0, {"distance": 0.0})], "run", {400: None}),
         ([], "run", {400: None}),
@@ -125,11 +129,13 @@ def test_pace_curves_of_known_runs(points: list[Point], group: str, expected: di
 @pytest.mark.parametrize("seed", range(3))
 def test_the_pace_curve_is_that_of_every_tenth_of_a_second_tried_in_turn(seed: int) -> None:
     dice = random.Random(seed)
-    t, metres, line = 0, 0.0, [(0, 0.0)]
+    t, metres, told, line, points = 0, 0.0, 0.0, [(0, 0.0)], [(0, 0.0)]
     while metres < 1700:
         step = dice.choice([1, 1, 2, 5, 40])
-        t, metres = t + step, metres + step * dice.choice([0.0, 2.0, 3.5, dice.uniform(2, 7)])
+        moved = step * dice.choice([0.0, 2.0, 3.5, dice.uniform(2, 7)])
+        t, told, metres = t + step, told + moved, metres + (moved if step < 40 else 0)  # none in a pause
         line.append((t, metres))
+        points.append((t, told))
     covered = []  # at each tenth of a second
     for (t0, m0), (t1, m1) in pairwise(line):
         covered += [m0 + (m1 - m0) * tenth / (t1 - t0) / 10 for tenth in range((t1 - t0) * 10)]
@@ -143,9 +149,41 @@ def test_the_pace_curve_is_that_of_every_tenth_of_a_second_tried_in_turn(seed: i
             if end < len(covered):
                 best = min(best, (end - begin) / 10)
         expected[width] = best
-    found = curve(track([(t, {"distance": metres}) for t, metres in line]), "pace", "run")
+    found = curve(track([(t, {"distance": metres}) for t, metres in points]), "pace", "run")
     assert found == pytest.approx(expected, abs=0.2)
     assert len(found) == 4
+
+
+def measured(points: list[Point], group: str = "run") -> dict[tuple[float, str], float]:
+    found = curves(track(points), group).filter(pl.col("measure") == "pace")
+    return {(width, by): value for width, by, value in found.select("width", "measured_by", "value").iter_rows()}
+
+
+def test_a_time_is_the_devices_alone_where_positions_tell_another_distance_or_none() -> None:
+    outside = [(t, {"distance": 4.0 * t, **north(4.2 * t)}) for t in range(301)]
+    assert measured(outside)[400, "positions"] == pytest.approx(100)
+    longer = [(t, {"distance": 4.0 * t, **north(3.5 * t)}) for t in range(301)]
+    assert {by for _, by in measured(longer)} == {"device"}
+    assert {by for _, by in measured([(t, {"distance": 4.0 * t}) for t in range(301)])} == {"device"}
+    assert {by for _, by in measured([(t, {"distance": 1.0 * t}) for t in range(901)], "swim")} == {"lengths"}
+
+
+def test_beside_a_faster_time_of_the_device_the_one_of_the_positions_stands() -> None:
+    """A lap at 3 m/s outside, then one at 7 m/s in a hall."""
+    inside = [(t, {"distance": 900.0 + 7.0 * (t - 300)}) for t in range(301, 401)]
+    found = measured([*((t, {"distance": 3.0 * t, **north(3 * t)}) for t in range(301)), *inside])
+    assert found[400, "positions"] == pytest.approx(360 / 3 + 40 / 7), "a tenth of it may lack positions"
+    assert found[400, "device"] == pytest.approx(400 / 7)
+    assert (1000, "positions") in found, "of which a hall is the lesser part"
+
+
+def test_nothing_is_covered_in_a_pause_but_in_a_track_that_is_sparse_throughout() -> None:
+    tram = [(t + (300 if t > 200 else 0), north(3 * t + (2000 if t > 200 else 0))) for t in range(401)]
+    assert measured(tram)[1000, "positions"] == pytest.approx(1000 / 3 + 300, abs=1.1)
+    sparse = [(t, north(3 * t)) for t in range(0, 1201, 30)]
+    assert measured(sparse)[1000, "positions"] == pytest.approx(1000 / 3)
+    smart = [(t, {"distance": 3.0 * t}) for t in (*range(0, 600, 5), *range(605, 1200, 12))]
+    assert measured(smart)[3000, "device"] == pytest.approx(1000)
 
 
 def test_seconds_at_each_value() -> None:

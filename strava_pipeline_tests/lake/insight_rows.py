@@ -12,6 +12,7 @@ from typing import Any
 
 from strava_pipeline.core.sports import GROUP_OF
 from strava_pipeline.core.tables import TABLES
+from strava_pipeline.core.tables.insights import PUBLISH_TABLES
 from strava_pipeline.lake.gold.warehouse import Connection, mark_changed, writing
 from strava_pipeline.lake.paths import Lake
 
@@ -80,7 +81,7 @@ def put_into(connection: Connection, rows: Iterable[Row], table: str = "activiti
         values = [list(row.values()) for row in alike]
         marks = f"({', '.join('?' * len(names))})"
         connection.execute(
-            f"INSERT INTO {TABLES[table].stored} ({', '.join(names)}) VALUES {', '.join([marks] * len(values))}",
+            f"INSERT INTO {(TABLES | PUBLISH_TABLES)[table].stored} ({', '.join(names)}) VALUES {', '.join([marks] * len(values))}",
             list(chain.from_iterable(values)),
         )
 

@@ -32,7 +32,15 @@ from strava_pipeline_tests.lake.insight_rows import (
 )
 
 ROWS = many(700)
-FROM_MORE = ["training_zones", "gear_service_state", "segment_history", "segment_bests"]  # goals.toml, details
+FROM_MORE = [
+    "training_zones",
+    "device_records",
+    "power_bests",
+    "gear_service_state",
+    "segment_history",
+    "segment_bests",
+]
+"""Empty without goals.toml, tracks and details."""
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +63,11 @@ def near(value: Any) -> Any:
 def test_the_catalogue_says_what_the_views_have(warehouse: Connection) -> None:
     for name, table in (PUBLISH_TABLES | INSIGHTS).items():
         told = [(column, kind) for column, kind, *_ in rows(warehouse, f"DESCRIBE {name}")]
-        assert told == [(column.name, column.kind.value) for column in table.columns], name
+        names = [
+            (column.name, column.kind.value.replace("TIMESTAMPTZ", "TIMESTAMP WITH TIME ZONE"))
+            for column in table.columns
+        ]
+        assert told == names, name
 
 
 def test_time_in_zones_goes_by_the_zones_of_the_day_and_leaves_out_estimated_power(lake: Lake, tmp_path: Path) -> None:
@@ -243,7 +255,7 @@ def test_the_fastest_stretch_of_an_activity_is_the_least_sum_of_splits_in_a_row(
     )
     expected = {
         f"fastest_{length}k": min(sum(times[at : at + length]) for at in range(len(times) - length + 1))
-        for length in (1, 5, 10)
+        for length in (1, 3, 5, 10)
     }
     assert {record: value for record, value, _ in told} == expected
     assert {by for *_, by in told} == {"splits"}
@@ -258,7 +270,7 @@ def test_a_split_that_is_no_kilometre_spoils_every_stretch_it_is_in(lake: Lake) 
         "SELECT record, value FROM records WHERE record LIKE 'fastest%' ORDER BY record",
         activity_splits_metric=held,
     )
-    assert told == [("fastest_1k", 300.0), ("fastest_5k", 1500.0)]
+    assert told == [("fastest_1k", 300.0), ("fastest_3k", 900.0), ("fastest_5k", 1500.0)]
 
 
 def test_best_efforts_stand_before_slower_splits_and_the_earliest_of_equal_ones_is_it(lake: Lake) -> None:
@@ -279,9 +291,72 @@ def test_best_efforts_stand_before_slower_splits_and_the_earliest_of_equal_ones_
     )
     assert told == [
         ("fastest_1k", 282.0, 1, "splits", True),
+        ("fastest_3k", 846.0, 1, "splits", True),
         ("fastest_5k", 1400.0, 1, "best_effort", True),
         ("fastest_half_marathon", 6000.0, 3, "best_effort", True),
     ]
+
+
+def window(activity_id: int, metres: int, seconds: float, measured_by: str, measure: str = "pace") -> Row:
+    more = {"measure": measure, "width": float(metres), "value": seconds, "measured_by": measured_by}
+    return {"activity_id": activity_id, **more, "year": 2024}
+
+
+TRACKED = [
+    window(1, 1000, 240.5, "positions"),
+    window(1, 1000, 200.0, "device"),  # 1: the effort below is this one
+    window(2, 1000, 250.0, "positions"),
+    window(2, 1000, 249.0, "device"),
+    window(3, 1000, 245.0, "lengths"),
+    window(3, 400, 54.8, "device"),
+    window(4, 400, 63.8, "positions"),
+]
+EFFORTS = [
+    {"activity_id": 1, "effort_index": 1, "distance": 1000.0, "elapsed_time": 200},
+    {"activity_id": 2, "effort_index": 1, "distance": 1000.0, "elapsed_time": 251},
+    {"activity_id": 5, "effort_index": 1, "distance": 1000.0, "elapsed_time": 270},
+]
+
+
+def test_a_time_that_only_the_device_measured_stands_apart_and_the_next_one_holds_the_place(lake: Lake) -> None:
+    given = [activity(number, f"2024-0{number}-01T08:00", sport_type="Run") for number in range(1, 6)]
+    query = "SELECT record, value, activity_id, told_by, measured_by FROM {} WHERE record LIKE 'fastest%' ORDER BY record, value"
+    told = told_of(lake, given, query.format("records"), track_bests=TRACKED, activity_best_efforts=EFFORTS)
+    assert told == [
+        ("fastest_1k", 240.5, 1, "track", "positions"),
+        ("fastest_400m", 63.8, 4, "track", "positions"),
+    ]
+    with reading(lake) as connection:
+        apart = rows(connection, query.format("device_records"))
+        every = rows(connection, query.format("activity_bests"))
+    assert apart == [("fastest_1k", 200.0, 1, "best_effort", "device"), ("fastest_400m", 54.8, 3, "track", "device")]
+    assert [row for row in every if row[0] == "fastest_1k"] == [
+        ("fastest_1k", 200.0, 1, "best_effort", "device"),
+        ("fastest_1k", 240.5, 1, "track", "positions"),
+        ("fastest_1k", 245.0, 3, "track", "lengths"),
+        ("fastest_1k", 251.0, 2, "best_effort", "positions"),
+        ("fastest_1k", 270.0, 5, "best_effort", None),
+    ]
+
+
+def test_a_dismissed_activity_holds_no_record_and_no_best_of_power(lake: Lake) -> None:
+    given = [activity(number, f"2024-0{number}-01T08:00", device_watts=number != 3) for number in (1, 2, 3)]
+    power = [window(number, 60, watts, "meter", "watts") for number, watts in ((1, 400.0), (2, 350.0), (3, 900.0))]
+    tables = {
+        "track_bests": [*power, window(1, 1000, 100.0, "positions")],
+        "athlete_by_date": [{"since": date(2024, 2, 1), "weight_kg": 70.0}],
+    }
+    query = "SELECT seconds, watts, watts_per_kg, activity_id, sport_group, all_time FROM power_bests"
+    assert told_of(lake, given, query, **tables) == [(60, 400.0, None, 1, "ride", True)], "3 was estimated"
+    with writing(lake) as connection:
+        connection.execute("INSERT INTO activity_members (id, activity_id, source) VALUES (-7, 1, 'fit')")
+        connection.execute("INSERT INTO dismissed_bests VALUES (-7)")
+    with reading(lake) as connection:
+        assert rows(connection, query) == [(60, 350.0, 5.0, 2, "ride", True)]
+        assert rows(connection, "SELECT DISTINCT activity_id FROM records ORDER BY ALL") == [(2,)]
+        assert rows(
+            connection, "SELECT DISTINCT activity_id FROM activity_bests WHERE is_dismissed AND NOT counts"
+        ) == [(1,)]
 
 
 def test_week_53_and_the_days_around_new_year_are_in_their_iso_week(lake: Lake) -> None:

@@ -156,7 +156,9 @@ def test_splits_that_are_some_metres_short_are_no_faster_for_it(lake: Lake) -> N
     publish(lake)
     with snapshot(lake) as connection:
         told = dict(connection.execute("SELECT record, value FROM records WHERE told_by = 'splits'").fetchall())
-    assert told == {"fastest_1k": 306, "fastest_5k": 1530}, "306 s for each kilometre at that pace, and a bit"
+    assert told == {"fastest_1k": 306, "fastest_3k": 918, "fastest_5k": 1530}, (
+        "306 s for each kilometre at that pace, and a bit"
+    )
 
 
 @pytest.mark.parametrize("value", [3e12, 1e300, float("inf"), -1.0])

@@ -49,7 +49,7 @@ def test_a_publish_brings_what_was_computed_and_a_second_one_has_nothing_to_do(c
     measured(computed, 2025)
     assert is_due(computed)
     with reading(computed) as connection:
-        assert [each.year for each in differing_measures(connection, computed)] == [2025]
+        assert {each.year for each in differing_measures(connection, computed)} == {2025}
     assert publish(computed)
     assert published(computed) == {1: (300, 2025), 2: (100, 2025), 3: (250, 2024)}
 

@@ -196,7 +196,7 @@ def test_records_are_the_best_of_what_the_source_has(filled: Rig, everything: li
             )
         efforts = {effort["distance"] for effort in item.get("best_efforts") or []}
         held = item.get("splits_metric") or []
-        for length in {1, 5, 10, 15, 20, 30, 50, 100} - {far // 1000 for far in efforts if far % 1000 == 0}:
+        for length in {1, 3, 5, 10, 15, 20, 30, 50, 100} - {far // 1000 for far in efforts if far % 1000 == 0}:
             for at in range(len(held) - length + 1):
                 stretch = held[at : at + length]
                 if all(980 <= split["distance"] <= 1020 and split["elapsed_time"] > 0 for split in stretch):

@@ -37,7 +37,7 @@ class Sums:
 class Record:
     """The best of the year; `all_time`: also of all years.
 
-    `value` is in `unit`, m or s; a negative `activity_id` is no id of Strava's.
+    `value` is in `unit`, m or s; a negative `activity_id` is no id of Strava's. `told_by`, `measured_by`: as in `records`.
     """
 
     group: str
@@ -47,6 +47,7 @@ class Record:
     activity_id: int
     on_day: date
     told_by: str
+    measured_by: str | None
     all_time: bool
 
 

@@ -24,7 +24,7 @@ from strava_pipeline.core.insights.goals import (
 from strava_pipeline.core.insights.heat import HeatPicture
 from strava_pipeline.core.insights.pacing import PacedMeasure
 from strava_pipeline.core.sports import ALL, sport_name
-from strava_pipeline.core.tables.insights import DISTANCES
+from strava_pipeline.core.tables.bests import DISTANCES
 from strava_pipeline.core.text import counted, templates
 
 MOST_CHARTS = 6
@@ -211,6 +211,13 @@ def record_place(record: str) -> int:
     return _ORDER.get(record, len(_ORDER))
 
 
+def how_told(told_by: str, measured_by: str | None = None) -> str:
+    """How a best was measured, in a few words; empty for what an activity itself says."""
+    by = {"best_effort": "Strava", "track": "track", "splits": "splits"}.get(told_by, "")
+    how = {"device": "distance by the device", "lengths": "lengths of the pool"}.get(measured_by or "")
+    return f"{by}, {how}" if how else by
+
+
 def _record(each: Record, units: Units, names: Mapping[int, str]) -> dict[str, Any]:
     return {
         "name": record_name(each.record),
@@ -220,5 +227,5 @@ def _record(each: Record, units: Units, names: Mapping[int, str]) -> dict[str, A
         "activity_id": each.activity_id,
         "link": f"https://www.strava.com/activities/{each.activity_id}" if each.activity_id > 0 else None,
         "all_time": each.all_time,
-        "by_splits": each.told_by == "splits",
+        "how": how_told(each.told_by, each.measured_by),
     }

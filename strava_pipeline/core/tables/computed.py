@@ -3,6 +3,7 @@
 What lies as Parquet alone stands in details.py.
 """
 
+from strava_pipeline.core.tables.details import CURVES
 from strava_pipeline.core.tables.model import Column, Kind, Table
 
 TRACK_SUMMARIES = Table(
@@ -28,6 +29,13 @@ COMPUTED_VALUES = Table(
     "computed_values",
     "Sums of each activity that its track tells: the rows of `track_summaries`. What its source says stands before them.",
     (*TRACK_SUMMARIES.columns, Column("year", Kind.INTEGER, "the year whose file of `track_summaries` has it")),
+    parent="activities_all",
+    may_shrink=True,
+)
+TRACK_BESTS = Table(
+    "track_bests",
+    "The best of each activity out of its track: the rows of `curves`.",
+    (*CURVES.columns, Column("year", Kind.INTEGER, "the year whose file of `curves` has it")),
     parent="activities_all",
     may_shrink=True,
 )

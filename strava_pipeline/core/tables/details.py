@@ -306,7 +306,7 @@ TRACKS = Table(
 CURVES = Table(
     "curves",
     "The best of each activity out of its track: mean power over 5 s to 2 h (mean maximal power: Allen and Coggan, *Training and "
-    "Racing with a Power Meter*, 2nd ed. 2010); time over 400 m to a marathon (runs, walks, swims).",
+    "Racing with a Power Meter*, 2nd ed. 2010); time over 400 m to 100 km (runs, walks, rides, swims).",
     (
         Column("activity_id", Kind.BIGINT, "the activity", key=True),
         Column("athlete_id", Kind.BIGINT, "the athlete"),
@@ -320,6 +320,13 @@ CURVES = Table(
             "W or s",
         ),
         Column("begins_at", Kind.INSTANT, "when that stretch begins"),
+        Column(
+            "measured_by",
+            Kind.TEXT,
+            "meter (power); of pace: positions (the device tells the same distance within 10 %, or none), device (there are no "
+            "positions, or they tell another distance), lengths (of a pool). A device's row is faster than that of positions",
+            key=True,
+        ),
     ),
     parent="activities_all",
     may_shrink=True,

@@ -5,13 +5,20 @@ and years are those that the athlete's clock showed.
 """
 
 from strava_pipeline.core.sports import GROUP_OF
-from strava_pipeline.core.tables.computed import COMPUTED_VALUES
+from strava_pipeline.core.tables.bests import (
+    ACTIVITY_BESTS,
+    ATHLETE,
+    DEVICE_RECORDS,
+    GROUP,
+    POWER_BESTS,
+    RECORDS,
+    STANDARD_DISTANCES,
+    YEAR,
+)
+from strava_pipeline.core.tables.computed import COMPUTED_VALUES, TRACK_BESTS
 from strava_pipeline.core.tables.model import Column, Kind, Table
 
-_ATHLETE = Column("athlete_id", Kind.BIGINT, "the athlete; 0: nobody has said who", key=True)
-_GROUP = Column("sport_group", Kind.TEXT, "group of sports: the view sport_groups", key=True)
 _GROUP_OR_ALL = Column("sport_group", Kind.TEXT, "group of sports, or all", key=True)
-_YEAR = Column("local_year", Kind.INTEGER, "year", key=True)
 
 _SUMS = (
     Column("distance_m", Kind.DOUBLE, "distance", "m"),
@@ -39,11 +46,11 @@ COUNTED_ACTIVITIES = Table(
     "What insights count: present activities by local day. What was not measured, or is negative, is NULL.",
     (
         Column("activity_id", Kind.BIGINT, "the activity", key=True),
-        Column("athlete_id", Kind.BIGINT, _ATHLETE.meaning),
+        Column("athlete_id", Kind.BIGINT, ATHLETE.meaning),
         Column("source", Kind.TEXT, "where it came from"),
         Column("name", Kind.TEXT, "title"),
         Column("sport_type", Kind.TEXT, "sport, as Strava names it; of old answers the deprecated type"),
-        Column("sport_group", Kind.TEXT, _GROUP.meaning),
+        Column("sport_group", Kind.TEXT, GROUP.meaning),
         Column(
             "on_day",
             Kind.DATE,
@@ -63,9 +70,9 @@ def _totals(period: str, *periods: Column) -> Table:
         f"totals_by_{period}",
         f"Sums by local {'ISO week' if period == 'week' else period} and sport. A sum of nothing is NULL, not 0.",
         (
-            _ATHLETE,
+            ATHLETE,
             *periods,
-            Column("sport_group", Kind.TEXT, _GROUP.meaning),
+            Column("sport_group", Kind.TEXT, GROUP.meaning),
             Column("sport_type", Kind.TEXT, "sport, as Strava names it", key=True),
             Column("activities", Kind.BIGINT, "how many"),
             Column("active_days", Kind.BIGINT, "days with one"),
@@ -89,16 +96,16 @@ TOTALS: dict[str, tuple[str, Table]] = {  # by period: the SQL of its columns
     ),
     "month": (
         "local_year, month(on_day)::INTEGER AS local_month",
-        _totals("month", _YEAR, Column("local_month", Kind.INTEGER, "1 to 12", key=True)),
+        _totals("month", YEAR, Column("local_month", Kind.INTEGER, "1 to 12", key=True)),
     ),
-    "year": ("local_year", _totals("year", _YEAR)),
+    "year": ("local_year", _totals("year", YEAR)),
 }
 
 ACTIVITY_STREAKS = Table(
     "activity_streaks",
     "Days, and ISO weeks, each with an activity, without a break.",
     (
-        _ATHLETE,
+        ATHLETE,
         _GROUP_OR_ALL,
         Column("unit", Kind.TEXT, "day or week", key=True),
         Column("starts_on", Kind.DATE, "first day with one", key=True),
@@ -111,7 +118,7 @@ EDDINGTON_NUMBERS = Table(
     "eddington_numbers",
     "The greatest number E so that on E days at least E kilometres or miles were covered.",
     (
-        _ATHLETE,
+        ATHLETE,
         _GROUP_OR_ALL,
         Column("local_year", Kind.INTEGER, "of that year; NULL: of all"),
         Column("unit", Kind.TEXT, "km or mile", key=True),
@@ -119,41 +126,11 @@ EDDINGTON_NUMBERS = Table(
         Column("days_to_next", Kind.BIGINT, "days of E + 1 or more that E + 1 still needs"),
     ),
 )
-RECORDS = Table(
-    "records",
-    "The best of each year and group: longest, biggest climb, fastest over standard distances.",
-    (
-        _ATHLETE,
-        _GROUP,
-        _YEAR,
-        Column(
-            "record",
-            Kind.TEXT,
-            "longest_distance, longest_moving_time, biggest_climb, fastest_1k … (standard_distances)",
-            key=True,
-        ),
-        Column("value", Kind.DOUBLE, "how long, how high, or how many seconds from start to end"),
-        Column("unit", Kind.TEXT, "m or s"),
-        Column("activity_id", Kind.BIGINT, "the activity"),
-        Column("on_day", Kind.DATE, "day"),
-        Column("told_by", Kind.TEXT, "activity, best_effort (Strava's) or splits (kilometres in a row)"),
-        Column("all_time", Kind.BOOLEAN, "the best of all years, too"),
-    ),
-)
-STANDARD_DISTANCES = Table(
-    "standard_distances",
-    "The distances of Strava's best efforts, and two more that only splits tell.",
-    (
-        Column("record", Kind.TEXT, "the record's name", key=True),
-        Column("distance_m", Kind.INTEGER, "length", "m"),
-        Column("splits", Kind.INTEGER, "how many splits of a kilometre that is; NULL: no whole number"),
-    ),
-)
 GEAR_MILEAGE = Table(
     "gear_mileage",
     "What each bike and pair of shoes has done here, beside what Strava says it has.",
     (
-        _ATHLETE,
+        ATHLETE,
         Column("gear_source", Kind.TEXT, "whose id gear_id is", key=True),
         Column("gear_id", Kind.TEXT, "the bike or the shoes", key=True),
         Column("name", Kind.TEXT, "name"),
@@ -172,7 +149,7 @@ TRAINING_LOAD = Table(
     "Load, fitness, fatigue and form by day, of each measure by itself, from its first day on. After Allen and Coggan, *Training "
     "and Racing with a Power Meter*, 2nd ed. 2010, ch. 7 and 8, and Banister 1975.",
     (
-        _ATHLETE,
+        ATHLETE,
         Column("measure", Kind.TEXT, "relative_effort or training_stress", key=True),
         Column("on_day", Kind.DATE, "day", key=True),
         Column(
@@ -203,7 +180,7 @@ THRESHOLDS_BY_DATE = Table(
     (
         Column("since", Kind.DATE, "first local day on which it holds", key=True),
         Column("until", Kind.DATE, "first local day on which it no longer holds; NULL: it still holds"),
-        _GROUP,
+        GROUP,
         Column("ftp", Kind.DOUBLE, "functional threshold power", "W"),
         Column("threshold_heartrate", Kind.DOUBLE, "heart rate at the threshold", "bpm"),
         Column("power_zones", Kind.DOUBLES, "where each zone after the first begins; NULL: no zones", "W"),
@@ -217,7 +194,7 @@ TRAINING_ZONES = Table(
     (
         Column("since", Kind.DATE, "first local day on which it holds", key=True),
         Column("until", Kind.DATE, "first local day on which it no longer holds; NULL: it still holds"),
-        _GROUP,
+        GROUP,
         Column("measure", Kind.TEXT, "watts or heartrate", key=True),
         Column("zone", Kind.INTEGER, "number, from 1", key=True),
         Column("from_value", Kind.DOUBLE, "least value that counts", "W or bpm"),
@@ -235,6 +212,11 @@ GEAR_SERVICES = Table(
         Column("every_seconds", Kind.DOUBLE, "time in motion after which it is due; NULL: not by time", "s"),
         Column("done_on", Kind.DATE, "local day when it was last done; NULL: never"),
     ),
+)
+DISMISSED_BESTS = Table(
+    "dismissed_bests",
+    "Activities that hold no best, as a person decided.",
+    (Column("activity_id", Kind.BIGINT, "the activity, by the id that it had then", key=True),),
 )
 GEAR_SERVICE_STATE = Table(
     "gear_service_state",
@@ -257,7 +239,7 @@ SEGMENT_HISTORY = Table(
     "segment_history",
     "Every own effort on a segment that details have, with its place among them.",
     (
-        _ATHLETE,
+        ATHLETE,
         Column("segment_id", Kind.BIGINT, "the segment", key=True),
         Column("segment_name", Kind.TEXT, "the segment's name"),
         Column("segment_distance_m", Kind.DOUBLE, "the segment's length", "m"),
@@ -266,7 +248,7 @@ SEGMENT_HISTORY = Table(
         Column("effort_index", Kind.INTEGER, "place in the activity's list, from 1", key=True),
         Column("on_day", Kind.DATE, "local day of the activity"),
         Column("local_year", Kind.INTEGER, "year of that day"),
-        Column("sport_group", Kind.TEXT, _GROUP.meaning),
+        Column("sport_group", Kind.TEXT, GROUP.meaning),
         Column("elapsed_time_seconds", Kind.BIGINT, "time from start to end", "s"),
         Column("moving_time_seconds", Kind.BIGINT, "time in motion", "s"),
         Column("average_watts", Kind.DOUBLE, "mean power", "W"),
@@ -281,7 +263,7 @@ SEGMENT_BESTS = Table(
     "segment_bests",
     "The best, the first and the last own effort on each segment.",
     (
-        _ATHLETE,
+        ATHLETE,
         Column("segment_id", Kind.BIGINT, "the segment", key=True),
         Column("segment_name", Kind.TEXT, "the segment's name, as last seen"),
         Column("segment_distance_m", Kind.DOUBLE, "the segment's length", "m"),
@@ -297,21 +279,22 @@ SEGMENT_BESTS = Table(
 )
 
 PUBLISH_TABLES: dict[str, Table] = {
-    table.name: table for table in (ATHLETE_BY_DATE, THRESHOLDS_BY_DATE, GEAR_SERVICES, COMPUTED_VALUES)
+    table.name: table
+    for table in (ATHLETE_BY_DATE, THRESHOLDS_BY_DATE, GEAR_SERVICES, DISMISSED_BESTS, COMPUTED_VALUES, TRACK_BESTS)
 }
-"""Tables of the warehouse that each publish fills: out of goals.toml, and of what is computed of tracks. Made with the views."""
+"""Tables of the warehouse that each publish fills: out of goals.toml, decisions, and what is computed of tracks."""
 
 TIME_IN_ZONES = Table(
     "time_in_zones",
     "How long each zone of power and heart rate held in each activity, by the zones of its day and group (`training_zones`); no "
-    "power that was estimated. A table macro over Parquet of `value_seconds`: `FROM time_in_zones('data/value_seconds/**/*.parquet')`. "
-    "Without zones of one's own, those of Allen and Coggan, *Training and Racing with a Power Meter*, 2nd ed. 2010, ch. 3.",
+    "power that was estimated. A table macro over Parquet: `FROM time_in_zones('data/value_seconds/**/*.parquet')`. Without "
+    "zones of one's own, those of Allen and Coggan, *Training and Racing with a Power Meter*, 2nd ed. 2010, ch. 3.",
     (
         Column("activity_id", Kind.BIGINT, "the activity", key=True),
-        _ATHLETE,
+        ATHLETE,
         Column("on_day", Kind.DATE, "its local day"),
         Column("local_year", Kind.INTEGER, "year of that day"),
-        Column("sport_group", Kind.TEXT, _GROUP.meaning),
+        Column("sport_group", Kind.TEXT, GROUP.meaning),
         Column("measure", Kind.TEXT, "watts or heartrate", key=True),
         Column("zone", Kind.INTEGER, "number, from 1", key=True),
         Column("seconds", Kind.DOUBLE, "how long", "s"),
@@ -330,7 +313,10 @@ INSIGHTS: dict[str, Table] = {
         *(table for _, table in TOTALS.values()),
         ACTIVITY_STREAKS,
         EDDINGTON_NUMBERS,
+        ACTIVITY_BESTS,
         RECORDS,
+        DEVICE_RECORDS,
+        POWER_BESTS,
         GEAR_MILEAGE,
         GEAR_SERVICE_STATE,
         SEGMENT_HISTORY,
@@ -340,21 +326,4 @@ INSIGHTS: dict[str, Table] = {
 }
 """In the order of creation: a view uses views before it."""
 
-DISTANCES: dict[str, tuple[int, int | None]] = {  # metres as Strava's best efforts have them; whole kilometres
-    "fastest_400m": (400, None),
-    "fastest_half_mile": (805, None),
-    "fastest_1k": (1000, 1),
-    "fastest_1_mile": (1609, None),
-    "fastest_2_miles": (3219, None),
-    "fastest_5k": (5000, 5),
-    "fastest_10k": (10_000, 10),
-    "fastest_15k": (15_000, 15),
-    "fastest_10_miles": (16_090, None),
-    "fastest_20k": (20_000, 20),
-    "fastest_half_marathon": (21_097, None),
-    "fastest_30k": (30_000, 30),
-    "fastest_marathon": (42_195, None),
-    "fastest_50k": (50_000, 50),
-    "fastest_100k": (100_000, 100),
-}
 GROUPS: dict[str, str] = GROUP_OF

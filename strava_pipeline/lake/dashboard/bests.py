@@ -80,8 +80,16 @@ def gear_use(connection: Connection) -> GearUse:
 
 
 def records_of(connection: Connection, athlete_id: int, year: int) -> list[Values]:
-    """The records of all time and of a local year, by group of sports."""
+    """The records of all time and of a local year, by group of sports.
+
+    `stands_apart`: its distance is told by the device alone.
+    """
     return list(rows_of(connection, "records", {"athlete_id": athlete_id, "year": year}))
+
+
+def bests_of(connection: Connection, activity_id: int) -> list[Values]:
+    """The fastest times of an activity, from short to long; and whether a person dismissed them."""
+    return list(rows_of(connection, "bests_of_activity", {"id": activity_id}))
 
 
 def longest_streaks(connection: Connection, athlete_id: int) -> dict[str, Values]:

@@ -1,6 +1,6 @@
 """Fitness as the dashboard shows it: load by day, the best power and pace of a year beside all, and time in zones.
 
-Load comes out of the published warehouse, the rest out of the Parquet that was computed from tracks, with the warehouse's days.
+Load and bests come out of the published warehouse, time in zones out of the Parquet that was computed from tracks.
 """
 
 from collections import Counter
@@ -9,7 +9,7 @@ from datetime import date
 from itertools import chain
 
 from strava_pipeline.core.insights.pacing import Year, year_until
-from strava_pipeline.core.tables import CURVES, VALUE_SECONDS
+from strava_pipeline.core.tables import VALUE_SECONDS
 from strava_pipeline.lake.dashboard.rows import measured_files, rows_of
 from strava_pipeline.lake.gold.insights import Athlete, insight_sources, load_days
 from strava_pipeline.lake.gold.warehouse import Connection
@@ -42,12 +42,15 @@ def load_series(connection: Connection, athlete_id: int, year: Year) -> dict[str
 class Best:
     """The best of a window: watts or seconds, the activity that holds it, and its local day.
 
+    `told_by`, `measured_by`: as in `records`.
     `watts_per_kg`: by the weight that held on that day; None where none is known, and of seconds.
     """
 
     value: float
     activity_id: int
     on_day: date
+    told_by: str
+    measured_by: str | None
     watts_per_kg: float | None = None
 
 
@@ -59,17 +62,9 @@ class Window:
     of_all: Best
 
 
-def best_curves(
-    connection: Connection, lake: Lake, athlete_id: int, year: int, sport_group: str
-) -> dict[str, dict[float, Window]]:
-    """The curves of a group of sports by measure and width: `watts` over seconds, and `pace`, seconds over metres.
-
-    Empty where no track was measured.
-    """
-    files = measured_files(lake, CURVES)
-    if not files:
-        return {}
-    asked = {"files": files, "athlete_id": athlete_id, "year": year, "sport_group": sport_group}
+def best_curves(connection: Connection, athlete_id: int, year: int, sport_group: str) -> dict[str, dict[float, Window]]:
+    """The curves of a group of sports by measure and width: `watts` over seconds, and `pace`, seconds over metres."""
+    asked = {"athlete_id": athlete_id, "year": year, "sport_group": sport_group}
     found: dict[str, dict[float, Window]] = {}
     for row in rows_of(connection, "curves", asked):
         of_year = Best(**row["of_year"]) if row["of_year"] is not None else None
@@ -77,11 +72,10 @@ def best_curves(
     return found
 
 
-def measured_tracks(connection: Connection, lake: Lake, athlete_id: int) -> dict[int, dict[str, int]]:
-    """How many activities have curves, by local year and group of sports; years in order."""
-    files = measured_files(lake, CURVES)
+def measured_tracks(connection: Connection, athlete_id: int) -> dict[int, dict[str, int]]:
+    """How many activities have bests out of a track, by local year and group of sports; years in order."""
     found: dict[int, dict[str, int]] = {}
-    for row in rows_of(connection, "measured_tracks", {"files": files, "athlete_id": athlete_id}) if files else []:
+    for row in rows_of(connection, "measured_tracks", {"athlete_id": athlete_id}):
         found.setdefault(row["year"], {})[row["sport_group"]] = row["activities"]
     return found
 
@@ -164,7 +158,7 @@ def fitness_of(
     year = year_until(number, today, known[number][1] if number in known else None)
     if year is None or number < min(known, default=number):
         return None
-    tracks = measured_tracks(connection, lake, athlete.id)
+    tracks = measured_tracks(connection, athlete.id)
     of_all = Counter[str]()
     for by_group in tracks.values():
         of_all.update(by_group)
@@ -174,7 +168,7 @@ def fitness_of(
         load_series(connection, athlete.id, year),
         chosen,
         groups,
-        best_curves(connection, lake, athlete.id, number, chosen),
+        best_curves(connection, athlete.id, number, chosen),
         [*tracks],
         time_in_zones(connection, lake, athlete.id, number, chosen),
         zone_bounds(connection, year.until, chosen),

@@ -6,14 +6,13 @@ from math import ceil
 
 import polars as pl
 
-from strava_pipeline.core.track_measures import HOLDS
+from strava_pipeline.core.track_measures import HOLDS, LONG
 from strava_pipeline.lake.dashboard.activities import FoundActivity
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.tracks import track_path
 
 MOST_POINTS = 2000  # a 4K screen has 3,840 columns, a chart some half of them
 _MOST_GAPS = 200  # of the points: the longest pauses
-_LONG = 5  # times the usual interval of the recording: more is a gap, as is what is longer than HOLDS
 _MEANS = ("altitude", "speed", "heartrate", "cadence", "watts", "temperature")
 _FIRSTS = ("distance", "latitude", "longitude")
 
@@ -52,7 +51,7 @@ def thinned(points: pl.DataFrame) -> TrackPoints:
         .with_columns(pause=pl.col("time").diff(), is_part=pl.col("part").diff().fill_null(0) != 0)
         .collect()
     )
-    longest = max(HOLDS, _LONG * float(timed["pause"].median() or 0.0))  # type: ignore[arg-type]
+    longest = max(HOLDS, LONG * float(timed["pause"].median() or 0.0))  # type: ignore[arg-type]
     pauses = timed.select(
         begins=pl.col("is_part") | (pl.col("pause").fill_null(0.0) > longest), length=pl.col("pause").fill_null(0.0)
     )

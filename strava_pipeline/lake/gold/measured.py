@@ -10,8 +10,8 @@ from pathlib import Path
 
 import duckdb
 
-from strava_pipeline.core.tables import TRACK_SUMMARIES, Table
-from strava_pipeline.core.tables.computed import COMPUTED_VALUES
+from strava_pipeline.core.tables import CURVES, TRACK_SUMMARIES, Table
+from strava_pipeline.core.tables.computed import COMPUTED_VALUES, TRACK_BESTS
 from strava_pipeline.lake.gold.warehouse import Connection, mark_changed, note, notes, transaction, unmark
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.sql import views_version
@@ -32,7 +32,7 @@ class Measured:
     where: str = "true"
 
 
-MEASURED = (Measured(COMPUTED_VALUES, TRACK_SUMMARIES),)
+MEASURED = (Measured(COMPUTED_VALUES, TRACK_SUMMARIES), Measured(TRACK_BESTS, CURVES))
 
 
 @dataclass(frozen=True, slots=True)

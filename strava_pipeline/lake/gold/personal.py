@@ -1,12 +1,13 @@
-"""What goals.toml says, as tables of the warehouse: so that SQL alone suffices, and a rebuild gives the same.
+"""What goals.toml and a person's decisions about bests say, as tables of the warehouse: so that SQL alone suffices.
 
-A file that can't be used counts as none here; `goals check`, `doctor` and the check of `insights` say what is wrong in it.
+A goals.toml that can't be used counts as none here; `goals check`, `doctor` and the check of `insights` say what is wrong in it.
 """
 
-from typing import Any
+from typing import Any, ClassVar
 
 from strava_pipeline.core.insights.goals import Goals
-from strava_pipeline.core.tables.insights import ATHLETE_BY_DATE, GEAR_SERVICES, THRESHOLDS_BY_DATE
+from strava_pipeline.core.tables.insights import ATHLETE_BY_DATE, DISMISSED_BESTS, GEAR_SERVICES, THRESHOLDS_BY_DATE
+from strava_pipeline.lake.decisions import Decision, decisions
 from strava_pipeline.lake.gold.warehouse import Connection, mark_changed, transaction
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.user_files import UnusableGoalsError, goals_of
@@ -14,8 +15,16 @@ from strava_pipeline.lake.user_files import UnusableGoalsError, goals_of
 Row = tuple[Any, ...]
 
 
+class BestsDecision(Decision):
+    """An activity is to hold no best any more (`dismissed`), or may again."""
+
+    kind: ClassVar[str] = "bests"
+    activity_id: int
+    dismissed: bool
+
+
 def sync_goals(connection: Connection, lake: Lake) -> bool:
-    """Let the tables say what goals.toml says; returns whether anything changed, which is then published."""
+    """Let the tables say what the person says; returns whether anything changed, which is then published."""
     if due := differing_goals(connection, lake):
         with transaction(connection):
             for name, rows in due.items():
@@ -27,23 +36,39 @@ def sync_goals(connection: Connection, lake: Lake) -> bool:
 
 
 def differing_goals(connection: Connection, lake: Lake) -> dict[str, list[Row]]:
-    """What goals.toml says of each table that does not say it."""
+    """The rows of each table that does not have them."""
     try:
         goals = goals_of(lake)
     except UnusableGoalsError:
         goals = Goals()
     return {
         name: rows
-        for name, rows in _rows(goals).items()
+        for name, rows in (
+            _rows(goals) | {DISMISSED_BESTS.name: [(one,) for one in dismissed_activities(lake)]}
+        ).items()
         if connection.execute(f"SELECT * FROM {name} ORDER BY ALL").fetchall() != rows
     }
+
+
+def dismissed_activities(lake: Lake) -> list[int]:
+    """The activities that hold no best, by their last decisions; in order, under the ids that they had then."""
+    last = {each.activity_id: each.dismissed for each in decisions(lake, BestsDecision).all}
+    return sorted(one for one, is_dismissed in last.items() if is_dismissed)
 
 
 def _rows(goals: Goals) -> dict[str, list[Row]]:
     """The rows of each table, in order of their keys."""
     weights = [(each.since, each.until, each.weight_kg) for each in goals.athlete]
     thresholds = [
-        (each.since, each.until, group, of.ftp, of.threshold_heartrate, [*of.power_zones] or None, [*of.heartrate_zones] or None)
+        (
+            each.since,
+            each.until,
+            group,
+            of.ftp,
+            of.threshold_heartrate,
+            [*of.power_zones] or None,
+            [*of.heartrate_zones] or None,
+        )
         for each in goals.athlete
         for group, of in sorted(each.groups.items())
     ]

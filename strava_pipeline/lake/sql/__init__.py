@@ -12,7 +12,8 @@ from importlib.resources import files
 
 from strava_pipeline.core.sources import FILLED, IMPORTED
 from strava_pipeline.core.tables import TABLES
-from strava_pipeline.core.tables.insights import DISTANCES, GROUPS, INSIGHTS, MACROS, PUBLISH_TABLES, TOTALS
+from strava_pipeline.core.tables.bests import DISTANCES
+from strava_pipeline.core.tables.insights import GROUPS, INSIGHTS, MACROS, PUBLISH_TABLES, TOTALS
 
 
 @cache
@@ -64,7 +65,11 @@ def _insights() -> Iterator[tuple[str, str]]:
             table.name: sql("insights/totals_by").format(period=period, columns=columns)
             for period, (columns, table) in TOTALS.items()
         },
-        "records": sql("insights/records").format(**_stretches()),
+        "activity_bests": sql("insights/activity_bests").format(**_stretches()),
+        "records": sql("insights/records").format(which="counts"),
+        "device_records": sql("insights/records").format(
+            which="measured_by = 'device' AND NOT is_dismissed AND on_day IS NOT NULL"
+        ),
     }
     for name in INSIGHTS:
         yield name, texts.get(name) or sql(f"insights/{name}")

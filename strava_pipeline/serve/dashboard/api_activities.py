@@ -14,6 +14,7 @@ from strava_pipeline.lake.dashboard.activities import (
     sources_of,
     whole_activity,
 )
+from strava_pipeline.lake.dashboard.bests import bests_of
 from strava_pipeline.lake.dashboard.track_points import track_points
 from strava_pipeline.serve.dashboard.answers import (
     After,
@@ -77,6 +78,7 @@ def activity(snapshot: Snapshot, lake: CurrentLake, found: Found) -> Response:
         **whole.parts,
         "photos": whole.photos,
         "has_track": whole.has_track,
+        "bests": bests_of(snapshot, found.id),
         "left_out": whole.left_out,
     }
     return json_answer(shape)

@@ -27,7 +27,9 @@ SportGroup = Annotated[
 
 
 @router.get("/{year}", response_model=Fitness, responses=problems(404))
-def fitness(request: Request, snapshot: Snapshot, owner: CurrentOwner, year: Year, sport: SportGroup = None) -> Response:
+def fitness(
+    request: Request, snapshot: Snapshot, owner: CurrentOwner, year: Year, sport: SportGroup = None
+) -> Response:
     """A year's fitness."""
     if owner is None:
         raise ProblemError(404, "There is no activity yet.")

@@ -22,10 +22,11 @@ from strava_pipeline.core.insights.goals import (
     record_name,
     record_text,
 )
+from strava_pipeline.core.insights.page import how_told
 from strava_pipeline.core.providers import spec_of
 from strava_pipeline.core.sheets.header import DURATION, IDS, SPORT, START
 from strava_pipeline.core.sports import GROUP_OF, OTHER, sport_name
-from strava_pipeline.core.tables.insights import DISTANCES
+from strava_pipeline.core.tables.bests import DISTANCES
 from strava_pipeline.core.text import counted, printable
 
 LONGEST = 120  # characters of a name in a list; its own page has all of it
@@ -318,6 +319,7 @@ FILTERS: Mapping[str, Callable[..., Any]] = {
     "years": years,
     "zone_range": lambda zone, measure: zone_range(zone.from_value, zone.below_value, measure),
     "best": best,
+    "how_told": how_told,
     "record": record_name,
     "record_value": record_text,
 }

@@ -16,10 +16,14 @@ from strava_pipeline.lake.dashboard.activities import (
     sources_of,
     whole_activity,
 )
+from strava_pipeline.lake.dashboard.bests import bests_of
+from strava_pipeline.lake.gold.personal import dismissed_activities
 from strava_pipeline.serve.dashboard.answers import After, Day, cursor_of, refuse_reversed
 from strava_pipeline.serve.dashboard.api_activities import Found
+from strava_pipeline.serve.dashboard.forms import Fields
+from strava_pipeline.serve.dashboard.problems import ProblemError
 from strava_pipeline.serve.dashboard.rendering import render
-from strava_pipeline.serve.dashboard.site import CurrentLake, CurrentSettings, CurrentUnits, Snapshot
+from strava_pipeline.serve.dashboard.site import CurrentLake, CurrentPipeline, CurrentSettings, CurrentUnits, Snapshot
 
 router = APIRouter(include_in_schema=False)
 ROWS = 50
@@ -79,5 +83,23 @@ def activity(
     """One activity: its track, what it nests, its sources side by side, its history."""
     values: dict[str, Any] = {"whole": whole_activity(snapshot, lake, found), "units": units, "id": found.id}
     values |= {"sources": sources_of(snapshot, found.id), "history": history_of(snapshot, found.id)}
-    values |= {"tiles": settings.map_tiles_url, "attribution": settings.map_tiles_attribution}
+    values |= {"bests": bests_of(snapshot, found.id), "is_dismissed": found.id in dismissed_activities(lake)}
+    values |= {"is_late": False, "tiles": settings.map_tiles_url, "attribution": settings.map_tiles_attribution}
     return render(request, "activity.html", values)
+
+
+@router.post("/activities/{activity_id}/bests")
+def decide_bests(
+    request: Request, snapshot: Snapshot, lake: CurrentLake, pipeline: CurrentPipeline, found: Found, fields: Fields
+) -> HTMLResponse:
+    """Say that an activity holds no best, or may again; its bests as they are then."""
+    wanted = next(iter(fields.get("dismissed", ())), "")
+    if wanted not in ("true", "false"):
+        raise ProblemError(400, "The form does not say whether the activity may hold a best.")
+    is_seen = pipeline.decide_bests(found.id, dismissed=wanted == "true")
+    values = {
+        "bests": bests_of(snapshot, found.id),
+        "is_dismissed": found.id in dismissed_activities(lake),
+        "is_late": not is_seen,
+    }
+    return render(request, "activity_bests.html", {"id": found.id, **values})

@@ -31,8 +31,9 @@ def records(
     if owner is None:
         return render(request, "nothing.html", {})
     year = owner.athlete.today(now, settings.timezone).year
-    groups = _by_record(records_of(snapshot, owner.athlete.id, year), year)
-    values = {"year": year, "units": owner.athlete.units, "groups": groups}
+    rows = records_of(snapshot, owner.athlete.id, year)
+    groups, apart = (_by_record((row for row in rows if row["stands_apart"] is each), year) for each in (False, True))
+    values = {"year": year, "units": owner.athlete.units, "groups": groups, "apart": apart}
     summary = latest_summary(snapshot, owner, now, settings.timezone)
     streaks = _streaks(longest_streaks(snapshot, owner.athlete.id), summary)
     return render(request, "records.html", {**values, "summary": summary, "streaks": streaks})

@@ -13,7 +13,7 @@ from strava_pipeline.lake.requests import Wanted
 
 
 class Pipeline(Protocol):
-    """The pipeline of one data folder. Nothing here makes a call; only `decide` writes."""
+    """The pipeline of one data folder. Nothing here makes a call; only decisions write."""
 
     @property
     def snapshot(self) -> SharedSnapshot:
@@ -49,6 +49,10 @@ class Pipeline(Protocol):
 
         Raises UnknownIdError, UndecidedError.
         """
+        ...
+
+    def decide_bests(self, activity_id: int, *, dismissed: bool) -> bool:
+        """Record whether an activity is to hold no best; whether readers see it now, or after the next publish."""
         ...
 
     def providers(self) -> Mapping[str, Any]:

@@ -70,6 +70,7 @@ class Activity(BaseModel):
     left_out: dict[str, int] = Field(description="by the name of a part, how many more rows it has")
     photos: dict[str, Photo] = Field(description="by the hash of their bytes")
     has_track: bool
+    bests: list[Row] = Field(description="its fastest times over standard distances, from short to long")
 
 
 class Track(BaseModel):

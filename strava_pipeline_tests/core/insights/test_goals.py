@@ -76,7 +76,9 @@ def test_power_without_a_group_is_of_rides_and_heart_rate_of_every_group_without
     goals = read("athlete = [{since = 2024-03-01, ftp = 250, threshold_heartrate = {all = 160, run = 170}}]")
     [only] = goals.athlete
     assert {group for group, of in only.groups.items() if of.ftp is not None or of.power_zones} == {"ride"}
-    assert {group: of.threshold_heartrate for group, of in only.groups.items()} == dict.fromkeys(SPORTS, 160) | {"run": 170}
+    assert {group: of.threshold_heartrate for group, of in only.groups.items()} == dict.fromkeys(SPORTS, 160) | {
+        "run": 170
+    }
     assert goals.ungrouped_power
 
 
@@ -130,8 +132,14 @@ def test_an_empty_file_sets_none() -> None:
         ),
         ("athlete = [{since = 2024-03-01, ftp = 2500}]", r"ftp: 2500 is not a number from 30 to 700 \(W\)"),
         ("athlete = [{since = 2024-03-01, ftp = {run = 2500}}]", r"ftp: 2500 is not a number from 30 to 700 \(W\)"),
-        ("athlete = [{since = 2024-03-01, ftp = {all = 250}}]", "ftp: no group is called 'all'; there are ride, e_ride"),
-        ("athlete = [{since = 2024-03-01, threshold_heartrate = {bike = 160}}]", "no group is called 'bike'; .* other, all"),
+        (
+            "athlete = [{since = 2024-03-01, ftp = {all = 250}}]",
+            "ftp: no group is called 'all'; there are ride, e_ride",
+        ),
+        (
+            "athlete = [{since = 2024-03-01, threshold_heartrate = {bike = 160}}]",
+            "no group is called 'bike'; .* other, all",
+        ),
         ("athlete = [{since = 2024-03-01, ftp = {}}]", "1: it sets nothing"),
         ("athlete = [{since = 2024-03-01, weight_kg = nan}]", "weight_kg: nan is not a number"),
         ("athlete = [{since = 2024-03-01, weight_kg = true}]", "weight_kg: True is not a number"),

@@ -1,33 +1,30 @@
--- The best of each window in $sport_group, of $year and of all years, with the activities that hold them; from the Parquet files $files.
--- Power that was estimated does not count. Watts per kilogram are by the weight that held then.
+-- The best of each window in $sport_group, of $year and of all years: power over seconds, and times over metres, with the activities that
+-- hold them; as power_bests and records have them.
 WITH best AS (
     SELECT
-        curves.measure,
-        curves.width,
-        counted.local_year = $year AS is_of_year,
-        curves.activity_id,
-        counted.on_day,
-        curves.value,
-        CASE curves.measure WHEN 'watts' THEN curves.value / athlete_by_date.weight_kg END AS watts_per_kg,
-        CASE curves.measure WHEN 'watts' THEN -curves.value ELSE curves.value END AS rank
-    FROM read_parquet($files) AS curves
-    JOIN counted_activities AS counted USING (activity_id)
-    JOIN activities ON activities.id = curves.activity_id
-    LEFT JOIN athlete_by_date
-        ON counted.on_day >= athlete_by_date.since
-        AND (athlete_by_date.until IS NULL OR counted.on_day < athlete_by_date.until)
-    WHERE counted.athlete_id = $athlete_id
-      AND counted.sport_group = $sport_group AND (curves.measure <> 'watts' OR activities.device_watts IS NOT false)
+        'watts' AS measure, seconds::DOUBLE AS width, local_year, all_time, activity_id, on_day, watts AS value, watts_per_kg,
+        'track' AS told_by, 'meter' AS measured_by
+    FROM power_bests
+    WHERE athlete_id = $athlete_id AND sport_group = $sport_group
+    UNION ALL
+    SELECT
+        'pace', lengths.distance_m, records.local_year, records.all_time, records.activity_id, records.on_day, records.value, NULL,
+        records.told_by, records.measured_by
+    FROM records
+    JOIN standard_distances AS lengths USING (record)
+    WHERE records.athlete_id = $athlete_id AND records.sport_group = $sport_group
 )
 SELECT
     measure,
     width,
-    arg_min(
-        {'value': value, 'activity_id': activity_id, 'on_day': on_day, 'watts_per_kg': watts_per_kg}, (rank, on_day, activity_id)
-    ) FILTER (is_of_year) AS of_year,
-    arg_min(
-        {'value': value, 'activity_id': activity_id, 'on_day': on_day, 'watts_per_kg': watts_per_kg}, (rank, on_day, activity_id)
-    ) AS of_all
+    any_value({
+        'value': value, 'activity_id': activity_id, 'on_day': on_day, 'told_by': told_by, 'measured_by': measured_by,
+        'watts_per_kg': watts_per_kg
+    }) FILTER (local_year = $year) AS of_year,
+    any_value({
+        'value': value, 'activity_id': activity_id, 'on_day': on_day, 'told_by': told_by, 'measured_by': measured_by,
+        'watts_per_kg': watts_per_kg
+    }) FILTER (all_time) AS of_all
 FROM best
 GROUP BY measure, width
 ORDER BY measure, width

@@ -1,7 +1,7 @@
--- How many activities of each local year and group have a track that was measured; from the Parquet files $files of curves.
-SELECT counted.local_year AS year, counted.sport_group, count(DISTINCT curves.activity_id) AS activities
-FROM read_parquet($files) AS curves
+-- How many activities of each local year and group have a track with bests.
+SELECT counted.local_year AS year, counted.sport_group, count(DISTINCT activity_id) AS activities
+FROM track_bests
 JOIN counted_activities AS counted USING (activity_id)
-WHERE counted.athlete_id = $athlete_id
+WHERE counted.athlete_id = $athlete_id AND counted.local_year IS NOT NULL
 GROUP BY ALL
 ORDER BY ALL

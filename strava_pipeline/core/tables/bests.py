@@ -1,0 +1,119 @@
+"""The views of bests and records over gold, and over what is computed of tracks. SQL: lake/sql/insights/."""
+
+from strava_pipeline.core.tables.model import Column, Kind, Table
+
+ATHLETE = Column("athlete_id", Kind.BIGINT, "the athlete; 0: nobody has said who", key=True)
+GROUP = Column("sport_group", Kind.TEXT, "group of sports: the view sport_groups", key=True)
+YEAR = Column("local_year", Kind.INTEGER, "year", key=True)
+
+_TOLD_BY = Column(
+    "told_by",
+    Kind.TEXT,
+    "activity, best_effort (Strava's), track (computed of its points) or splits (kilometres in a row)",
+)
+_MEASURED_BY = Column(
+    "measured_by",
+    Kind.TEXT,
+    "of a time that a track has: positions, lengths (of a pool) or device (no positions, or they tell another distance); NULL: "
+    "no track has it",
+)
+_RECORD = Column(
+    "record",
+    Kind.TEXT,
+    "longest_distance, longest_moving_time, biggest_climb, fastest_1k … (standard_distances)",
+    key=True,
+)
+_VALUE = (
+    Column("value", Kind.DOUBLE, "how long, how high, or how many seconds from start to end"),
+    Column("unit", Kind.TEXT, "m or s"),
+)
+ACTIVITY_BESTS = Table(
+    "activity_bests",
+    "The bests of each activity: how long, how high, and its fastest times over standard distances.",
+    (
+        Column("activity_id", Kind.BIGINT, "the activity", key=True),
+        Column("athlete_id", Kind.BIGINT, ATHLETE.meaning),
+        Column("sport_group", Kind.TEXT, GROUP.meaning),
+        Column("local_year", Kind.INTEGER, YEAR.meaning),
+        Column("on_day", Kind.DATE, "local day of its start"),
+        _RECORD,
+        *_VALUE,
+        _TOLD_BY,
+        _MEASURED_BY,
+        Column("is_dismissed", Kind.BOOLEAN, "a person said that this activity holds no best (`bests dismiss`)"),
+        Column("counts", Kind.BOOLEAN, "it may be a record: not dismissed, and measured by more than the device alone"),
+    ),
+)
+
+
+def _records(name: str, meaning: str) -> Table:
+    return Table(
+        name,
+        meaning,
+        (
+            ATHLETE,
+            GROUP,
+            YEAR,
+            _RECORD,
+            *_VALUE,
+            Column("activity_id", Kind.BIGINT, "the activity"),
+            Column("on_day", Kind.DATE, "day"),
+            _TOLD_BY,
+            _MEASURED_BY,
+            Column("all_time", Kind.BOOLEAN, "the best of all years, too"),
+        ),
+    )
+
+
+RECORDS = _records(
+    "records",
+    "The best of each year and group: longest, biggest climb, fastest over standard distances; of `activity_bests` that count.",
+)
+DEVICE_RECORDS = _records(
+    "device_records",
+    "The same of those times whose distance the device alone tells: indoors, or where positions tell another one.",
+)
+POWER_BESTS = Table(
+    "power_bests",
+    "The best mean power of each year and group over 5 s to 2 h, out of tracks with a power meter (mean maximal power: Allen and "
+    "Coggan, *Training and Racing with a Power Meter*, 2nd ed. 2010).",
+    (
+        ATHLETE,
+        GROUP,
+        YEAR,
+        Column("seconds", Kind.INTEGER, "over how long", "s", key=True),
+        Column("watts", Kind.DOUBLE, "mean power", "W"),
+        Column("watts_per_kg", Kind.DOUBLE, "by the weight of its day in goals.toml; NULL: none is known", "W/kg"),
+        Column("activity_id", Kind.BIGINT, "the activity"),
+        Column("on_day", Kind.DATE, "day"),
+        Column("all_time", Kind.BOOLEAN, "the best of all years, too"),
+    ),
+)
+STANDARD_DISTANCES = Table(
+    "standard_distances",
+    "The distances of Strava's best efforts, and three more: 3, 50 and 100 km.",
+    (
+        Column("record", Kind.TEXT, "the record's name", key=True),
+        Column("distance_m", Kind.INTEGER, "length", "m"),
+        Column("splits", Kind.INTEGER, "how many splits of a kilometre that is; NULL: no whole number"),
+    ),
+)
+
+DISTANCES: dict[str, tuple[int, int | None]] = {  # metres as Strava's best efforts have them; whole kilometres
+    "fastest_400m": (400, None),
+    "fastest_half_mile": (805, None),
+    "fastest_1k": (1000, 1),
+    "fastest_1_mile": (1609, None),
+    "fastest_2_miles": (3219, None),
+    "fastest_3k": (3000, 3),
+    "fastest_5k": (5000, 5),
+    "fastest_10k": (10_000, 10),
+    "fastest_15k": (15_000, 15),
+    "fastest_10_miles": (16_090, None),
+    "fastest_20k": (20_000, 20),
+    "fastest_half_marathon": (21_097, None),
+    "fastest_30k": (30_000, 30),
+    "fastest_marathon": (42_195, None),
+    "fastest_50k": (50_000, 50),
+    "fastest_100k": (100_000, 100),
+}

@@ -1,0 +1,38 @@
+-- The best mean power of each local year and group over each time (mean maximal power), out of tracks; of equal ones the earliest. Power
+-- that was estimated does not count, nor do activities that a person dismissed. Watts per kilogram are by the weight that held then.
+WITH dismissed AS (
+    SELECT DISTINCT activity_id FROM activity_bests WHERE is_dismissed
+),
+best AS (
+    SELECT
+        counted.athlete_id,
+        counted.sport_group,
+        counted.local_year,
+        held.width::INTEGER AS seconds,
+        min({
+            'rank': -held.value,
+            'on_day': counted.on_day,
+            'activity_id': held.activity_id,
+            'weight_kg': athlete_by_date.weight_kg
+        }) AS it
+    FROM track_bests AS held
+    JOIN counted_activities AS counted USING (activity_id)
+    JOIN activities ON activities.id = held.activity_id
+    ANTI JOIN dismissed ON dismissed.activity_id = held.activity_id
+    LEFT JOIN athlete_by_date
+        ON counted.on_day >= athlete_by_date.since
+        AND (athlete_by_date.until IS NULL OR counted.on_day < athlete_by_date.until)
+    WHERE held.measure = 'watts' AND activities.device_watts IS NOT false AND counted.on_day IS NOT NULL
+    GROUP BY ALL
+)
+SELECT
+    athlete_id,
+    sport_group,
+    local_year,
+    seconds,
+    -it.rank AS watts,
+    -it.rank / it.weight_kg AS watts_per_kg,
+    it.activity_id AS activity_id,
+    it.on_day AS on_day,
+    row_number() OVER (PARTITION BY athlete_id, sport_group, seconds ORDER BY it) = 1 AS all_time
+FROM best

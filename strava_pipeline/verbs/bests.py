@@ -1,0 +1,93 @@
+"""The command `bests`: the fastest times of an activity, and a person's word that it holds no best."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from strava_pipeline.verbs.output import echo_json
+
+if TYPE_CHECKING:
+    from strava_pipeline.lake.dashboard.rows import Values
+    from strava_pipeline.settings import Settings
+
+bests = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    help="Bests of an activity: how each was measured; and keeping an activity out of records.",
+)
+_NEGATIVE = {"ignore_unknown_options": True}  # ids of files are negative numbers, not options
+One = Annotated[int, typer.Argument(help="Id of an activity, any of its ids.", metavar="ID")]
+
+
+@bests.command(context_settings=_NEGATIVE)
+def show(one: One, as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False) -> None:
+    """Show the fastest times of an activity, how each was measured, and whether they may be records."""
+    from strava_pipeline.core.insights.goals import clock, record_name
+    from strava_pipeline.core.insights.page import how_told
+    from strava_pipeline.settings import Settings
+    from strava_pipeline.verbs.output import plain
+    from strava_pipeline.verbs.terminal import out
+
+    key, found, is_dismissed = _bests(Settings.load(), one)
+    if as_json:
+        echo_json({"activity_id": key, "is_dismissed": is_dismissed, "bests": plain(found)})
+        return
+    for each in found:
+        out.print(
+            f"{record_name(each['record'])}: {clock(each['value'])} ({how_told(each['told_by'], each['measured_by'])})"
+        )
+    if not found:
+        out.print("It has no time over a standard distance.")
+    out.print(
+        f"It holds no record, as you decided; `strava-pipeline bests restore {key}` reverses that."
+        if is_dismissed
+        else f"`strava-pipeline bests dismiss {key}` keeps the activity out of records."
+    )
+
+
+@bests.command(context_settings=_NEGATIVE)
+def dismiss(one: One) -> None:
+    """Not a best: keep an activity out of records and of the power curve; the next one holds the place. `restore` reverses it."""
+    _decide(one, dismissed=True)
+
+
+@bests.command(context_settings=_NEGATIVE)
+def restore(one: One) -> None:
+    """Let an activity hold records again."""
+    _decide(one, dismissed=False)
+
+
+def _bests(settings: "Settings", one: int) -> "tuple[int, list[Values], bool]":
+    """The id of the present activity, its fastest times, and whether a person dismissed it. Raises UnknownIdError."""
+    from strava_pipeline.core.errors import UnknownIdError
+    from strava_pipeline.lake.dashboard.activities import find_activity
+    from strava_pipeline.lake.dashboard.bests import bests_of
+    from strava_pipeline.lake.gold.personal import dismissed_activities
+    from strava_pipeline.lake.gold.publish import insights_snapshot
+    from strava_pipeline.lake.paths import Lake
+
+    lake = Lake(settings.data_dir)
+    with insights_snapshot(lake) as connection:
+        found = find_activity(connection, one)
+        if found is None:
+            raise UnknownIdError(
+                f"No present activity has the id {one}. The address of its page on the dashboard ends with it."
+            )
+        return found.id, bests_of(connection, found.id), found.id in dismissed_activities(lake)
+
+
+def _decide(one: int, *, dismissed: bool) -> None:
+    from strava_pipeline.operations.bests import decide_bests
+    from strava_pipeline.settings import Settings
+    from strava_pipeline.verbs.terminal import out
+
+    settings = Settings.load()
+    key, _, _ = _bests(settings, one)
+    verb = "dismiss" if dismissed else "restore"
+    is_seen = decide_bests(settings, [key], dismissed=dismissed, by=f"strava-pipeline bests {verb}")
+    when = "" if is_seen else " Readers see it after the next run that publishes."
+    out.print(
+        f"{key} holds no record any more.{when} `strava-pipeline bests restore {key}` reverses that."
+        if dismissed
+        else f"{key} may hold records again.{when}"
+    )
