@@ -13,7 +13,7 @@ import polars as pl
 from strava_pipeline.core.geodesy import HIGHEST_LATITUDE, column_distance_m, column_tiles
 from strava_pipeline.core.tables.details import CURVES, TRACK_CELLS, VALUE_SECONDS
 
-FORM = 2  # raised whenever the same points would come to something else
+FORM = 3  # raised whenever the same points would come to something else
 DURATIONS = (5, 10, 15, 30, 60, 120, 300, 600, 1200, 1800, 3600, 5400, 7200)  # s
 DISTANCES = (400.0, 800.0, 1000.0, 1609.344, 3000.0, 5000.0, 10_000.0, 15_000.0, 21_097.5, 30_000.0, 42_195.0)  # m
 HOLDS = 10.0  # s: a longer gap is a pause. Smart recording of Garmin's devices leaves less
@@ -26,7 +26,7 @@ CELL_ZOOM = 21  # 2^21 columns: 19.1 m at the equator, 12.9 m at 47.5° north
 TILE_ZOOMS = (20, 18, 16, 14, 12, 10)
 _BEATS = (20.0, 250.0)  # bpm
 # m/s, a little more than the best ever: Bolt in Berlin in 2009 (12.4; Graubner and Nixdorf 2011), 50 m freestyle (2.4)
-_FASTEST = {"run": 12.5, "walk": 12.5, "swim": 2.5}
+FASTEST = {"run": 12.5, "walk": 12.5, "swim": 2.5}
 
 
 def curves(points: pl.DataFrame, sport_group: str | None) -> pl.DataFrame:
@@ -40,8 +40,8 @@ def curves(points: pl.DataFrame, sport_group: str | None) -> pl.DataFrame:
         The columns of `curves` that belong to an activity: measure, width, value, begins_at.
     """
     found = [_power_curve(points)]
-    if sport_group in _FASTEST:
-        found.append(_pace_curve(points, _FASTEST[sport_group]))
+    if sport_group in FASTEST:
+        found.append(_pace_curve(points, FASTEST[sport_group]))
     return pl.concat(found)
 
 
@@ -168,13 +168,13 @@ def _best(tried: pl.DataFrame, which: Literal["max", "min"]) -> list[tuple[float
 
 def _pace_curve(points: pl.DataFrame, fastest: float) -> pl.DataFrame:
     """The least time over each distance that was covered. A step faster than `fastest` (m/s) adds no distance."""
-    line = _distances(points, fastest)
+    line = covered_line(points, fastest)
     if line.is_empty():
         return _rows(points, [])
     return _rows(points, [("pace", *found) for found in _least_times(line["t"], line["covered"])])
 
 
-def _distances(points: pl.DataFrame, fastest: float) -> pl.DataFrame:
+def covered_line(points: pl.DataFrame, fastest: float) -> pl.DataFrame:
     """`t`, seconds since the first point, and `covered`, metres until then: by the device, or else along the positions."""
     timed = points.filter(pl.col("recorded_at").is_not_null()).sort("recorded_at", maintain_order=True)
     if timed["distance"].is_finite().sum() > 1:
