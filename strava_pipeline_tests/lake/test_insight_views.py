@@ -182,7 +182,7 @@ def test_training_load_follows_the_recursion(warehouse: Connection, measure: str
         if measure == "relative_effort":
             return row["suffer_score"]
         moving = measured(row["moving_time"])
-        if moving is None or not row["device_watts"] or not row["weighted_average_watts"]:
+        if moving is None or row["device_watts"] is False or not row["weighted_average_watts"]:
             return None
         return moving / 3600 * (row["weighted_average_watts"] / 240.0) ** 2 * 100
 
