@@ -250,6 +250,7 @@ def _print_year(summary: "YearSummary") -> None:
     out.print(f"Records of the year: {len(summary.records)}, the best of all years: {len(best)}", style="bold")
     for each in best:
         value = record_text(each.value, each.unit, each.record, units)
+        value += " (computed)" if each.told_by == "computed" else ""
         out.print(f"  {group_name(each.group)}, {record_name(each.record).lower()}: {value} on {day_text(each.on_day)}")
     for load in summary.load:
         out.print(
@@ -262,6 +263,9 @@ def _print_year(summary: "YearSummary") -> None:
         err.print(f"Left out, without a start: {counted(summary.undated, 'activity')}.", style="yellow")
     if summary.later:
         err.print(f"Left out, with a start later than tomorrow: {counted(summary.later, 'activity')}.", style="yellow")
+    for measure, count in (("moving time", summary.without_moving_time), ("climb", summary.without_climb)):
+        if count:
+            err.print(f"In no sum, without a {measure}: {counted(count, 'activity')}.", style="yellow")
     if summary.others:
         err.print(f"Left out, of other athletes: {counted(summary.others, 'activity')}.", style="yellow")
 

@@ -84,6 +84,7 @@ def year_values(summary: YearSummary, *, names: Mapping[int, str] | None = None)
         "undated": summary.undated,
         "later": summary.later,
         "others": summary.others,
+        "without": {"moving time": summary.without_moving_time, "climb": summary.without_climb},
     }
 
 
@@ -221,4 +222,5 @@ def _record(each: Record, units: Units, names: Mapping[int, str]) -> dict[str, A
         "link": f"https://www.strava.com/activities/{each.activity_id}" if each.activity_id > 0 else None,
         "all_time": each.all_time,
         "by_splits": each.told_by == "splits",
+        "is_computed": each.told_by == "computed",
     }

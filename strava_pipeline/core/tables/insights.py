@@ -46,7 +46,7 @@ ACTIVITY_SUMS = Table(
 )
 COUNTED_ACTIVITIES = Table(
     "counted_activities",
-    "What insights count: present activities by local day. What no source says, or is negative, is computed of the track, or NULL.",
+    "What insights count: present activities by local day. What no source says is computed of the track, or else NULL.",
     (
         Column("activity_id", Kind.BIGINT, "the activity", key=True),
         Column("athlete_id", Kind.BIGINT, _ATHLETE.meaning),
