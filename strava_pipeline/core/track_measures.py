@@ -13,7 +13,7 @@ from strava_pipeline.core.geodesy import HIGHEST_LATITUDE, column_distance_m, co
 from strava_pipeline.core.tables.bests import DISTANCES as STANDARD
 from strava_pipeline.core.tables.details import CURVES, TRACK_CELLS, VALUE_SECONDS
 
-FORM = 2  # raised whenever the same points would come to something else
+FORM = 3  # raised whenever the same points would come to something else
 DURATIONS = (5, 10, 15, 30, 60, 120, 300, 600, 1200, 1800, 3600, 5400, 7200)  # s
 DISTANCES = tuple(float(metres) for metres, _ in STANDARD.values())
 HOLDS = 10.0  # s: a longer gap is a pause. Smart recording of Garmin's devices leaves less
@@ -34,7 +34,7 @@ TILE_ZOOMS = (20, 18, 16, 14, 12, 10)
 _BEATS = (20.0, 250.0)  # bpm
 # m/s, a little more than the best ever: Bolt in Berlin in 2009 (12.4; Graubner and Nixdorf 2011), 50 m freestyle (2.4), a descent
 # in the Tour de France of 2016 (Burghardt: 36.3)
-_FASTEST = {"run": 12.5, "walk": 12.5, "swim": 2.5, "ride": 36.5, "e_ride": 36.5}
+FASTEST = {"run": 12.5, "walk": 12.5, "swim": 2.5, "ride": 36.5, "e_ride": 36.5}
 
 
 def curves(points: pl.DataFrame, sport_group: str | None) -> pl.DataFrame:
@@ -48,8 +48,8 @@ def curves(points: pl.DataFrame, sport_group: str | None) -> pl.DataFrame:
         The columns of `curves` that belong to an activity: measure, width, value, begins_at, measured_by.
     """
     found = [_power_curve(points)]
-    if sport_group in _FASTEST:
-        found.append(_pace_curve(points, _FASTEST[sport_group], LENGTHS if sport_group == "swim" else DEVICE))
+    if sport_group in FASTEST:
+        found.append(_pace_curve(points, FASTEST[sport_group], LENGTHS if sport_group == "swim" else DEVICE))
     return pl.concat(found)
 
 
@@ -177,18 +177,12 @@ def _pace_curve(points: pl.DataFrame, fastest: float, unplaced: str) -> pl.DataF
     Where the positions tell another distance than the device, or none, the time is `measured_by` the device alone. A slower one
     that both agree on is there, too. `unplaced`: what measured a track that has no position at all.
     """
-    timed = points.filter(pl.col("recorded_at").is_not_null()).sort("recorded_at", maintain_order=True)
-    somewhere = pl.col("latitude").is_finite() & pl.col("longitude").is_finite()
-    placed = timed.filter(
-        somewhere & ((pl.col("latitude") != 0) | (pl.col("longitude") != 0))
-    )  # 0, 0: without a position
-    here = pl.col("latitude"), pl.col("longitude")
-    along = _line(points, placed, column_distance_m(here[0].shift(), here[1].shift(), *here), fastest)
-    by_device = timed.filter(pl.col("distance").is_finite())
-    line = along if by_device.height < 2 else _line(points, by_device, pl.col("distance").diff(), fastest)
+    along = _line_of_positions(points, fastest)
+    line = _line_of_device(points, fastest)
+    line = along if line.height < 2 else line
     if line.is_empty():
         return _rows(points, [])
-    alone, quickest = DEVICE if placed.height else unplaced, pl.col("value").arg_min()
+    alone, quickest = unplaced if along.is_empty() else DEVICE, pl.col("value").arg_min()
     rows: list[_Row] = []
     for tried in _timed_windows(line["t"], line["covered"], along):
         agreed = {width: (width, value, begins) for width, value, begins in _best(tried.filter("agree"), quickest)}
@@ -199,12 +193,34 @@ def _pace_curve(points: pl.DataFrame, fastest: float, unplaced: str) -> pl.DataF
     return _rows(points, rows)
 
 
-def _line(points: pl.DataFrame, timed: pl.DataFrame, step: pl.Expr, fastest: float) -> pl.DataFrame:
-    """`t`, seconds since the first point, and `covered`, metres until then. `step`: from the point before, of `timed`."""
+def covered_line(points: pl.DataFrame, fastest: float) -> pl.DataFrame:
+    """`t`, seconds since the first point, and `covered`, metres until then: by the device, or else along the positions.
+
+    A step faster than `fastest` (m/s) adds no distance; what lies between the ends of a pause does.
+    """
+    line = _line_of_device(points, fastest, over_pauses=True)
+    return _line_of_positions(points, fastest, over_pauses=True) if line.height < 2 else line
+
+
+def _line_of_device(points: pl.DataFrame, fastest: float, *, over_pauses: bool = False) -> pl.DataFrame:
+    return _line(points, pl.col("distance").is_finite(), pl.col("distance").diff(), fastest, over_pauses)
+
+
+def _line_of_positions(points: pl.DataFrame, fastest: float, *, over_pauses: bool = False) -> pl.DataFrame:
+    latitude, longitude = pl.col("latitude"), pl.col("longitude")
+    somewhere = (latitude != 0) | (longitude != 0)  # 0, 0 is what devices write without a position
+    step = column_distance_m(latitude.shift(), longitude.shift(), latitude, longitude)
+    return _line(points, latitude.is_finite() & longitude.is_finite() & somewhere, step, fastest, over_pauses)
+
+
+def _line(points: pl.DataFrame, told: pl.Expr, step: pl.Expr, fastest: float, over_pauses: bool) -> pl.DataFrame:
+    """`t` and `covered` out of the points that are `told`; `step`: metres from the one before."""
     gap = pl.col("t").diff()
-    pause = pl.max_horizontal(pl.lit(HOLDS), gap.median() * LONG)
+    is_step = (pl.col("step") <= fastest * gap) & (over_pauses | (gap <= pl.max_horizontal(HOLDS, gap.median() * LONG)))
     return (
-        timed.lazy()
+        points.lazy()
+        .filter(pl.col("recorded_at").is_not_null() & told)
+        .sort("recorded_at", maintain_order=True)
         .select(
             _seconds(points),
             step.clip(lower_bound=0.0).fill_null(0.0).alias("step"),  # below 0 where a device or a session begins again
@@ -212,7 +228,7 @@ def _line(points: pl.DataFrame, timed: pl.DataFrame, step: pl.Expr, fastest: flo
         .group_by("t")
         .agg(pl.col("step").sum())
         .sort("t")
-        .with_columns(pl.when(pl.col("step") <= fastest * gap, gap <= pause).then("step").otherwise(0.0))
+        .with_columns(pl.when(is_step).then("step").otherwise(0.0))
         .select("t", covered=pl.col("step").cum_sum())
         .collect()
     )

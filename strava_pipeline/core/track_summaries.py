@@ -1,16 +1,37 @@
-"""What a track sums up to, where no device and no service says it: normalised power. Pure.
+"""What a track sums up to, where no device and no service says it: moving time, climb, top speed, normalised power. Pure.
 
-One method for every source, so that years compare. What the points don't tell is NULL, never 0.
+One method for every source, so that years compare. What the points don't tell is None, never 0. The thresholds were held against
+what devices and Strava say of the same recordings: strava_pipeline_tests/samples/test_track_summaries.py has the differences.
 """
+
+from collections.abc import Iterable
 
 import polars as pl
 
 from strava_pipeline.core.tables import TRACK_SUMMARIES
-from strava_pipeline.core.track_measures import MOST_WATTS, held_seconds, timed_values
+from strava_pipeline.core.track_measures import (
+    FASTEST,
+    HOLDS,
+    MOST_WATTS,
+    covered_line,
+    held_seconds,
+    timed_values,
+)
 
-_SMOOTHED = 30  # s: Allen, Coggan, Training and Racing with a Power Meter, 2nd ed. 2010, ch. 7
-_LEAST_POWER = 1200  # s: shorter efforts are anaerobic, for which normalised power is not made (the same)
-_SUMS = ("moving_time", "elevation_gain", "max_speed", "normalized_power")
+_AVERAGED = 30  # s: Allen, Coggan, Training and Racing with a Power Meter, 2nd ed. 2010, ch. 7
+_LEAST_POWER = 1200  # s: normalised power is made for efforts of 20 minutes and more (the same)
+_FASTEST = 40.0  # m/s, 144 km/h: more than bikes and skis do outside of attempts at records
+_STANDS = {"run": 0.894, "ride": 0.894}  # m/s: a mile in 30 minutes, as Strava's glossary for running has it
+_STANDS_ELSE = 0.28  # m/s: 1 km/h, at which gpxpy takes a track as stopped. Hikers and swimmers are slow
+_LONGEST_GAP = 60.0  # s: a longer one is a pause. Of 10 to 300 s it agrees best with Strava's moving times
+_SHORTEST_STOP = 15  # s: a shorter one counts as motion, as at Strava (its engineering blog, 16 December 2014)
+_SPEED_OVER = 10  # s around a moment
+_TOP_OVER = 5  # s: so Strava's top speeds of tracks without a device's speed come out to 0.01 m/s
+_SMOOTHED = 15  # s around a moment
+_HEIGHTS = (-450.0, 9000.0)  # m: from the shore of the Dead Sea to above the Everest; devices write -500 for no value
+_SPIKE = 30.0  # m off what lies around: more than anybody climbs or falls in half that time
+_STEADY, _ROUGH = 2.0, 10.0  # m: a rise or fall that counts, of a barometer or a map, and of bare GPS
+_ROUGHNESS = 0.1  # m turned back a second: steady altitudes of the samples have up to 0.03, a phone's GPS 0.16
 
 
 def summary(points: pl.DataFrame, sport_group: str | None) -> pl.DataFrame:
@@ -20,14 +41,113 @@ def summary(points: pl.DataFrame, sport_group: str | None) -> pl.DataFrame:
         points: of one activity, with the columns of `tracks`.
         sport_group: of core/sports.py.
     """
-    del sport_group
-    found = {"normalized_power": normalized_power(points)}
-    schema = {name: TRACK_SUMMARIES.polars_schema[name] for name in _SUMS}
+    line = _line(points, sport_group)
+    found = {
+        "moving_time": _moving_time(line, points, sport_group),
+        "elevation_gain": _elevation_gain(points),
+        "max_speed": _top_speed(line, points, sport_group),
+        "normalized_power": _normalized_power(points),
+    }
     rows = [] if all(value is None for value in found.values()) else [found]
-    return pl.DataFrame(rows, schema)
+    return pl.DataFrame(rows, {name: TRACK_SUMMARIES.polars_schema[name] for name in found})
 
 
-def normalized_power(points: pl.DataFrame) -> float | None:
+def _line(points: pl.DataFrame, sport_group: str | None) -> pl.DataFrame:
+    """The intervals between points: `t`, whole seconds from the first point to its end, `lasts` and `step`, its metres."""
+    covered = covered_line(points, _fastest(sport_group))
+    return (
+        covered.lazy()
+        .select(pl.col("t").cast(pl.Int64), pl.col("t").diff().alias("lasts"), pl.col("covered").diff().alias("step"))
+        .filter(pl.col("lasts") > 0)
+        .collect()
+    )
+
+
+def _fastest(sport_group: str | None) -> float:
+    return FASTEST.get(sport_group or "", _FASTEST)
+
+
+def _moving_time(line: pl.DataFrame, points: pl.DataFrame, sport_group: str | None) -> int | None:
+    """Seconds in intervals at which the median speed over 10 s is above a threshold; without any distance, those with power.
+
+    A stop of less than 15 s counts as motion. A gap of up to a minute (or thrice what is usual in the recording) counts if the
+    next point is far enough away; a longer one is a pause.
+    """
+    if not line["step"].sum():
+        powered = timed_values(points, "watts", 0.0, MOST_WATTS).with_columns(held=held_seconds())
+        return round(powered.filter(pl.col("watts") > 0)["held"].sum()) or None
+    usual = pl.col("lasts").median()
+    speed = pl.col("step") / pl.col("lasts")
+    around = pl.when(pl.col("lasts") > HOLDS).then(speed).otherwise(_over(speed.median(), _SPEED_OVER))
+    moves = around >= _STANDS.get(sport_group or "", _STANDS_ELSE)
+    found = (
+        line.lazy()
+        .filter(pl.col("lasts") <= pl.max_horizontal(pl.lit(_LONGEST_GAP), 3.0 * usual))
+        .select("lasts", moves=moves)
+        .with_columns(stretch=pl.col("moves").rle_id())
+        .filter(pl.col("moves") | (pl.col("lasts").sum().over("stretch") < _SHORTEST_STOP))
+        .collect()
+    )
+    return round(found["lasts"].sum())
+
+
+def _over(value: pl.Expr, seconds: int) -> pl.Expr:
+    """The value of what lies around each row, by `t`, whole seconds."""
+    return value.rolling("t", period=f"{seconds}i", offset=f"-{(seconds + 1) // 2}i")
+
+
+def _top_speed(line: pl.DataFrame, points: pl.DataFrame, sport_group: str | None) -> float | None:
+    """The greatest mean speed over 5 s (m/s): by the device, or else along the distance; faster than anybody is no speed."""
+    told = timed_values(points, "speed", 0.0, _fastest(sport_group)).with_columns(pl.col("t").cast(pl.Int64))
+    if told["speed"].sum():
+        means = told.select(top=_over(pl.col("speed").mean(), _TOP_OVER))
+    else:
+        means = line.filter(pl.col("lasts") <= HOLDS).select(
+            top=_over(pl.col("step").sum() / pl.col("lasts").sum(), _TOP_OVER)
+        )
+    return means["top"].max() or None  # type: ignore[return-value]
+
+
+def _elevation_gain(points: pl.DataFrame) -> float | None:
+    """The sum of the rises (m) of the altitude's mean over 15 s, each from a low to a high, where either is left by a threshold.
+
+    None: no altitude, or one that never changes, as of a device that measures none.
+    """
+    told = timed_values(points, "altitude", *_HEIGHTS).with_columns(pl.col("t").cast(pl.Int64))
+    altitude = pl.col("altitude")
+    heights = told.filter((altitude - _over(altitude.median(), _SMOOTHED)).abs() <= _SPIKE)
+    if heights["altitude"].n_unique() < 2:
+        return None
+    smooth = heights.select(_over(altitude.mean(), _SMOOTHED))["altitude"]
+    return _climbed(smooth, _ROUGH if _is_rough(heights) else _STEADY)
+
+
+def _is_rough(heights: pl.DataFrame) -> bool:
+    """Whether the altitude jitters as that of bare GPS does: files don't say what it was measured by."""
+    lasts, here = pl.col("t").diff(), pl.col("altitude").diff()
+    before = here.shift()
+    back = pl.when(before * here < 0).then(pl.min_horizontal(before.abs(), here.abs())).otherwise(0.0)
+    close = heights.select(lasts=lasts, back=back).filter(pl.col("lasts") <= HOLDS)
+    return bool(close.select((pl.col("back").sum() / pl.col("lasts").sum()).fill_nan(0.0) > _ROUGHNESS).item())
+
+
+def _climbed(heights: Iterable[float], threshold: float) -> float:
+    """A loop, as where a rise ends depends on where it began: 20 ms for ten hours by the second."""
+    climbed, is_rising = 0.0, False
+    low = high = next(iter(heights))
+    for height in heights:
+        if is_rising:
+            high = max(high, height)
+            if high - height >= threshold:
+                climbed, low, is_rising = climbed + high - low, height, False
+        else:
+            low = min(low, height)
+            if height - low >= threshold:
+                high, is_rising = height, True
+    return climbed + (high - low if is_rising else 0.0)
+
+
+def _normalized_power(points: pl.DataFrame) -> float | None:
     """The fourth root of the mean of the fourth power of the mean power over 30 s (W); pauses are left out.
 
     Allen, Coggan: Training and Racing with a Power Meter, 2nd ed. 2010, ch. 7. None: less than 20 minutes of power.
@@ -38,4 +158,4 @@ def normalized_power(points: pl.DataFrame) -> float | None:
     if seconds["held"].sum() < _LEAST_POWER or not seconds["watts"].max():
         return None
     each = seconds.select(pl.col("watts").repeat_by("held").explode())["watts"]
-    return float(pl.select(pl.lit(each).rolling_mean(_SMOOTHED).pow(4).mean().pow(0.25)).item())
+    return float(pl.select(pl.lit(each).rolling_mean(_AVERAGED).pow(4).mean().pow(0.25)).item())

@@ -104,6 +104,8 @@ def write_insights_of(run: RunContext, opened: Opened, years: Sequence[int], zon
             "years_written": len(report.written),
             "activities_without_date": report.left_out.undated,
             "activities_in_the_future": report.left_out.later,
+            "activities_without_moving_time": report.left_out.without_moving_time,
+            "activities_without_climb": report.left_out.without_climb,
             "seconds": seconds.value,
         },
         {year: _of_year(of_year, units) for year, of_year in report.years.items()},

@@ -264,6 +264,9 @@ def _print_year(summary: "YearSummary") -> None:
         err.print(f"Left out, without a start: {counted(summary.undated, 'activity')}.", style="yellow")
     if summary.later:
         err.print(f"Left out, with a start later than tomorrow: {counted(summary.later, 'activity')}.", style="yellow")
+    for measure, count in (("moving time", summary.without_moving_time), ("climb", summary.without_climb)):
+        if count:
+            err.print(f"In no sum, without a {measure}: {counted(count, 'activity')}.", style="yellow")
     if summary.others:
         err.print(f"Left out, of other athletes: {counted(summary.others, 'activity')}.", style="yellow")
 

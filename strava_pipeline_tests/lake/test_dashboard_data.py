@@ -342,7 +342,9 @@ def test_fitness_comes_out_of_the_warehouse_and_of_what_was_measured(lake: Lake,
         cells, rest = [*cells, *part.cells], part.next
     assert (cells, whole.next) == ([*whole.cells], None)
     assert heat_choices(published, lake, ME).years == [2025]
-    assert load_series(published, ME, Year(2025, date(2025, 12, 31))) == {}, "no effort, no power of a meter"
+    assert load_series(published, ME, Year(2025, date(2025, 12, 31))).keys() == {"training_stress"}, (
+        "of power in tracks"
+    )
 
 
 def test_gear_records_segments_and_a_year_are_the_warehouses(lake: Lake, published: Connection) -> None:

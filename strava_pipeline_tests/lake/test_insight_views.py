@@ -195,7 +195,7 @@ def test_training_load_follows_the_recursion(warehouse: Connection, measure: str
         if measure == "relative_effort":
             return row["suffer_score"]
         moving = measured(row["moving_time"])
-        measured_power = row["device_watts"] and row["weighted_average_watts"]
+        measured_power = row["device_watts"] is not False and row["weighted_average_watts"]
         if moving is None or not measured_power or group_of(row) != "ride":  # the profile has the threshold of rides
             return None
         return moving / 3600 * (row["weighted_average_watts"] / 240.0) ** 2 * 100

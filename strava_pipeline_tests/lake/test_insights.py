@@ -54,6 +54,11 @@ def test_the_files_are_what_the_rows_come_to(lake: Lake) -> None:
     put(lake, rows)
     report = written(lake, [])
     assert report.left_out.later == sum(day_of(row) > TOMORROW for row in rows) > 0
+    silent = (
+        sum(measured(row["moving_time"]) is None for row in rows),
+        sum(measured(row["total_elevation_gain"]) is None for row in rows),
+    )
+    assert (report.left_out.without_moving_time, report.left_out.without_climb) == silent
     rows = [row for row in rows if day_of(row) <= TOMORROW]
     for year in (2020, 2021, 2022, 2023):
         rides = sorted(

@@ -147,7 +147,7 @@ def test_the_queries_of_the_documents_find_the_best_and_the_time_in_zones(
     zones, heat = answers
     with snapshot(recorded) as connection:
         power = connection.execute(
-            "SELECT watts, activity_id, local_year FROM power_bests WHERE seconds = 600 AND all_time"
+            "SELECT watts, activity_id, local_year FROM power_bests WHERE seconds = 600 AND all_time ORDER BY watts DESC"
         ).fetchall()
         pace = connection.execute(
             "SELECT record, value FROM records WHERE sport_group = 'run' AND record LIKE 'fastest%'"

@@ -14,6 +14,7 @@ import pytest
 
 from strava_pipeline.core.errors import SourceError
 from strava_pipeline.core.limits import ImportLimits
+from strava_pipeline.lake.gold.publish import snapshot
 from strava_pipeline.lake.imports.files import reading_of, stored_bytes
 from strava_pipeline.lake.imports.manifests import imports
 from strava_pipeline.operations.importing import LandReport, land_paths
@@ -57,6 +58,11 @@ def test_one_bad_file_never_stops_the_others(make_rig: Make, tmp_path: Path) -> 
         "cut.gpx.gz": "The file ends in the middle; what stands before is kept.",
     }
     assert len(rig.gold("FROM activities")) == 2
+    with snapshot(rig.lake) as connection:
+        computed = connection.execute("SELECT moving_time_seconds, computed FROM counted_activities").fetchall()
+    assert [(seconds > 0, names[0]) for seconds, names in computed] == [(True, "moving_time_seconds")] * 2, (
+        "the publish comes after the tracks of its run"
+    )
     flagged = rig.gold(
         "SELECT json_extract_string(extra, '$.file.name'), json_extract_string(extra, '$.file.flags[0]') FROM activities"
     )

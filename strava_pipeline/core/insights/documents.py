@@ -117,7 +117,8 @@ class YearSummary:
     """Everything about a year. `before`: the pace of the year before it; `load_days`: by measure and day.
 
     `sports`: what the summary is limited to, in the user's words; `year`: None where the year has not begun. `undated`, `later`,
-    `others`: activities left out because they have no date, a date after tomorrow, or another athlete.
+    `others`: activities left out because they have no date, a date after tomorrow, or another athlete. `without_moving_time`,
+    `without_climb`: activities of the year that are in no sum of these, as nothing says them.
     """
 
     number: int
@@ -141,6 +142,8 @@ class YearSummary:
     undated: int
     later: int
     others: int
+    without_moving_time: int
+    without_climb: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -267,4 +270,6 @@ def year_json(summary: YearSummary) -> dict[str, Any]:
         "undated_activities": summary.undated,
         "later_activities": summary.later,
         "activities_of_others": summary.others,
+        "activities_without_moving_time": summary.without_moving_time,
+        "activities_without_climb": summary.without_climb,
     }

@@ -84,6 +84,7 @@ def year_values(summary: YearSummary, *, names: Mapping[int, str] | None = None)
         "undated": summary.undated,
         "later": summary.later,
         "others": summary.others,
+        "without": {"moving time": summary.without_moving_time, "climb": summary.without_climb},
     }
 
 
@@ -213,7 +214,7 @@ def record_place(record: str) -> int:
 
 def how_told(told_by: str, measured_by: str | None = None) -> str:
     """How a best was measured, in a few words; empty for what an activity itself says."""
-    by = {"best_effort": "Strava", "track": "track", "splits": "splits"}.get(told_by, "")
+    by = "" if told_by == "activity" else "Strava" if told_by == "best_effort" else told_by
     how = {"device": "distance by the device", "lengths": "lengths of the pool"}.get(measured_by or "")
     return f"{by}, {how}" if how else by
 

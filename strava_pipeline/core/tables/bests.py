@@ -9,7 +9,7 @@ YEAR = Column("local_year", Kind.INTEGER, "year", key=True)
 _TOLD_BY = Column(
     "told_by",
     Kind.TEXT,
-    "activity, best_effort (Strava's), track (computed of its points) or splits (kilometres in a row)",
+    "activity, computed (a sum of its track), best_effort (Strava's), track (a stretch of it) or splits (kilometres in a row)",
 )
 _MEASURED_BY = Column(
     "measured_by",

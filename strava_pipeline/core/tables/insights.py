@@ -41,9 +41,23 @@ SPORT_GROUPS = Table(
         Column("sport_group", Kind.TEXT, "the group it counts in"),
     ),
 )
+ACTIVITY_SUMS = Table(
+    "activity_sums",
+    "Sums of each present activity: by its sources; what they don't say, computed of its track (`computed_values`).",
+    (
+        Column("activity_id", Kind.BIGINT, "the activity", key=True),
+        Column(
+            "moving_time", Kind.BIGINT, "time in motion; a computed one is never longer than from start to end", "s"
+        ),
+        Column("total_elevation_gain", Kind.DOUBLE, "climbed", "m"),
+        Column("max_speed", Kind.DOUBLE, "highest speed", "m/s"),
+        Column("weighted_average_watts", Kind.DOUBLE, "normalised power", "W"),
+        Column("computed", Kind.TEXTS, "the columns whose value no source says: computed of the track; NULL: none"),
+    ),
+)
 COUNTED_ACTIVITIES = Table(
     "counted_activities",
-    "What insights count: present activities by local day. What was not measured, or is negative, is NULL.",
+    "What insights count: present activities by local day. What no source says is computed of the track, or else NULL.",
     (
         Column("activity_id", Kind.BIGINT, "the activity", key=True),
         Column("athlete_id", Kind.BIGINT, ATHLETE.meaning),
@@ -59,6 +73,9 @@ COUNTED_ACTIVITIES = Table(
         Column("local_year", Kind.INTEGER, "year of that day"),
         Column("start_date_local", Kind.WALL, "start, as the athlete's clock showed it, or would have by that zone"),
         *_SUMS,
+        Column("max_speed", Kind.DOUBLE, "highest speed", "m/s"),
+        Column("weighted_average_watts", Kind.DOUBLE, "normalised power", "W"),
+        Column("computed", Kind.TEXTS, "the columns whose value no source says: computed of the track; NULL: none"),
         Column("gear_source", Kind.TEXT, "whose id gear_id is"),
         Column("gear_id", Kind.TEXT, "the bike or the shoes"),
     ),
@@ -309,6 +326,7 @@ INSIGHTS: dict[str, Table] = {
         SPORT_GROUPS,
         STANDARD_DISTANCES,
         TRAINING_ZONES,
+        ACTIVITY_SUMS,
         COUNTED_ACTIVITIES,
         *(table for _, table in TOTALS.values()),
         ACTIVITY_STREAKS,

@@ -12,6 +12,7 @@ from strava_pipeline.core.errors import PipelineError
 from strava_pipeline.core.providers import spec_of
 from strava_pipeline.core.sources import IMPORTED
 from strava_pipeline.core.tables import ACTIVITIES_ALL, ACTIVITY_DETAILS, ACTIVITY_HISTORY, CHILDREN
+from strava_pipeline.core.tables.insights import ACTIVITY_SUMS
 from strava_pipeline.lake.dashboard.photos import photos_on_disk
 from strava_pipeline.lake.dashboard.rows import Cursor, Values, columns_of, micros, rows_of, with_json
 from strava_pipeline.lake.gold.warehouse import Connection
@@ -48,7 +49,10 @@ class ActivityFilter:
 
 @dataclass(frozen=True, slots=True)
 class ActivityPage:
-    """Activities by id, the newest first; `next`: where the next page begins, None after the last one."""
+    """Activities by id, the newest first; `computed`: the columns whose value is computed of the track.
+
+    `next`: where the next page begins, None after the last one.
+    """
 
     activities: Mapping[int, Values]
     next: Cursor | None
@@ -103,7 +107,7 @@ class WholeActivity:
     """An activity.
 
     Args:
-        summary: the columns of `activities`, with `gear_name`.
+        summary: the columns of `activities`, with `gear_name`, and in `computed` those whose value is computed of the track.
         detail: the columns that `activity_details` has beside these; None: no detail was fetched.
         parts: by name (laps, splits_metric, segment_efforts …) the first rows of the child tables, by their place from 1. At most
             MOST_OF_A_PART of each.
@@ -124,7 +128,8 @@ class WholeActivity:
 def whole_activity(connection: Connection, lake: Lake, found: FoundActivity) -> WholeActivity:
     """The activity with everything that it nests."""
     ours = [column.name for column in ACTIVITIES_ALL.columns if column.name not in ("deleted_at", *_HERE_ALONE)]
-    columns = ", ".join(f'activities."{name}"' for name in ours)
+    sums = {column.name for column in ACTIVITY_SUMS.columns}
+    columns = ", ".join(f'{"activity_sums" if name in sums else "activities"}."{name}"' for name in ours)
     (summary,) = with_json(ACTIVITIES_ALL, rows_of(connection, "one_activity", {"id": found.id}, columns=columns))
     columns = columns_of(ACTIVITY_DETAILS, *_NESTED_ALONE, *_IN_DETAIL, "embed_token")
     asked = {"id": found.id, "most": MOST_OF_A_PART}

@@ -73,10 +73,14 @@ class YearInsights:
 
 @dataclass(frozen=True, slots=True)
 class LeftOut:
-    """Counts of activities in no year's insights: without a start; later than tomorrow, by a wrong clock."""
+    """Counts of activities in no year's insights: without a start; later than tomorrow, by a wrong clock; and of those in no sum
+    of a measure, as nothing says it.
+    """
 
     undated: int = 0
     later: int = 0
+    without_moving_time: int = 0
+    without_climb: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,11 +228,11 @@ def insight_sources(
     """`counted`: the view of what counts; EVERYTHING is the same whatever the connection is limited to."""
     asked = {"athlete_id": athlete.id, "until": latest_day(today)}
     rows = connection.execute(sql("insights_made/digests").format(counted=counted), asked).fetchall()
-    undated = sum(activities for number, _, _, activities, _, _ in rows if number is None)
+    undated = sum(activities for number, _, _, activities, *_ in rows if number is None)
     return InsightSources(
         years={number: (digest, last_active) for number, digest, last_active, *_ in rows if last_active is not None},
         sports=sorted({sport for *_, sports in rows for sport in sports}),
-        left_out=LeftOut(undated, sum(later for *_, later, _ in rows)),
+        left_out=LeftOut(undated, *(sum(row[place] for row in rows) for place in (4, 5, 6))),
     )
 
 
@@ -339,6 +343,7 @@ def year_summary(
         return connection.execute(sql(f"insights_told/{name}"), asked | more).fetchall()
 
     sums = list(rows("sums", **until))
+    whole = next(row for row in sums if row[8] and row[9])
     by_day = load_days(connection, athlete.id, made.year) if made.year else []
     return YearSummary(
         number=number,
@@ -346,7 +351,7 @@ def year_summary(
         athlete_id=athlete.id,
         units=athlete.units,
         sports=tuple(sports),
-        totals=next(_sums(row) for row in sums if row[8] and row[9]),
+        totals=_sums(whole),
         by_sport=[(row[1], row[2], _sums(row)) for row in sums if row[8] and not row[9]],
         by_month=[(row[0], _sums(row)) for row in sums if row[9] and not row[8]],
         days=made.days,
@@ -362,6 +367,8 @@ def year_summary(
         undated=everything.left_out.undated,
         later=everything.left_out.later,
         others=athlete.others,
+        without_moving_time=whole[10],
+        without_climb=whole[11],
     )
 
 

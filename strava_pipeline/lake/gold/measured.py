@@ -1,7 +1,8 @@
 """What is computed of tracks, as tables of the warehouse: the rows of Parquet by year, for SQL and for the views of insights.
 
 A note for each table and year says which file its rows came from: where nothing changed, a look costs a stat a file. A file
-that can't be read counts as none, until the next run that makes tracks has computed it again.
+that can't be read counts as none, until the next run that makes tracks has computed it again. These rows are no change of the
+warehouse (`mark_changed`): what is checked or proposed of its other tables need not be looked at again for them.
 """
 
 from collections.abc import Iterable, Iterator
@@ -12,7 +13,7 @@ import duckdb
 
 from strava_pipeline.core.tables import CURVES, TRACK_SUMMARIES, Table
 from strava_pipeline.core.tables.computed import COMPUTED_VALUES, TRACK_BESTS
-from strava_pipeline.lake.gold.warehouse import Connection, mark_changed, note, notes, transaction, unmark
+from strava_pipeline.lake.gold.warehouse import Connection, note, notes, revision, transaction, unmark
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.sql import views_version
 
@@ -50,11 +51,16 @@ class DueYear:
 
 
 def sync_measures(connection: Connection, lake: Lake, tables: Iterable[Measured] = MEASURED) -> bool:
-    """Let the tables hold what the files hold; returns whether anything changed, which is then published."""
+    """Let the tables hold what the files hold; returns whether anything changed."""
     due = differing_measures(connection, lake, tables)
     for each in due:
         _load(connection, each)
     return bool(due)
+
+
+def content_state(connection: Connection) -> str:
+    """Which warehouse this is, as of which change, with the rows of which files."""
+    return f"{revision(connection)} {sorted(notes(connection, _NOTE).items())}"
 
 
 def differing_measures(connection: Connection, lake: Lake, tables: Iterable[Measured] = MEASURED) -> list[DueYear]:
@@ -87,13 +93,13 @@ def _load(connection: Connection, due: DueYear) -> None:
     is_read = due.file is not None and _is_staged(connection, due)
     with transaction(connection):
         connection.execute(f"DELETE FROM {table} WHERE year = $year", {"year": due.year})
-        if is_read:
+        if is_read:  # a track that moved here may still be in the other year's file
+            connection.execute(f"DELETE FROM {table} WHERE activity_id IN (SELECT activity_id FROM {_STAGED})")
             connection.execute(f"INSERT INTO {table} BY NAME FROM {_STAGED}")
         if due.file is None:
             unmark(connection, due.note)
         else:
             note(connection, due.note, due.file)
-        mark_changed(connection)
 
 
 def _is_staged(connection: Connection, due: DueYear) -> bool:

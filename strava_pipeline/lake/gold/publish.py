@@ -24,6 +24,7 @@ import duckdb
 
 from strava_pipeline.core.errors import NothingPublishedError, PipelineError, UnusableSnapshotError
 from strava_pipeline.lake.files import copy_file, sync_folder
+from strava_pipeline.lake.gold.measured import content_state, differing_measures, sync_measures
 from strava_pipeline.lake.gold.sessions import INTERRUPTIBLE, first_line, interruptible, is_of_a_file
 from strava_pipeline.lake.gold.warehouse import (
     NAME,
@@ -38,7 +39,6 @@ from strava_pipeline.lake.gold.warehouse import (
     notes,
     opened,
     read_if_usable,
-    revision,
     shared_by_thread,
 )
 from strava_pipeline.lake.paths import Lake, log_of
@@ -124,7 +124,6 @@ def published_before(lake: Lake) -> Published:
 
 
 def _sync_tables(connection: Connection, lake: Lake) -> None:
-    from strava_pipeline.lake.gold.measured import sync_measures
     from strava_pipeline.lake.gold.personal import sync_goals  # which reads TOML: readers of a snapshot need none
 
     sync_goals(connection, lake)
@@ -139,7 +138,7 @@ def _prepare(
     connection: Connection, published: tuple[str, str] | None, views: Sequence[ViewFile], refuse: Refuse
 ) -> bool:
     """Whether there is something to publish; if so, put all of it into the file (CHECKPOINT)."""
-    if is_marked(connection, REBUILDING) or published == (revision(connection), views_digest(views)):
+    if is_marked(connection, REBUILDING) or published == (content_state(connection), views_digest(views)):
         return False
     refuse(connection)
     connection.execute("CHECKPOINT")
@@ -151,17 +150,18 @@ def is_published(lake: Lake) -> bool:
 
     def is_current(connection: Connection) -> bool:
         published = if_readable(lake, _state)
-        return is_marked(connection, REBUILDING) or (published is not None and published[0] == revision(connection))
+        return is_marked(connection, REBUILDING) or (
+            published is not None and published[0] == content_state(connection)
+        )
 
     return read_if_usable(lake, is_current) is not False
 
 
 def is_publish_due(connection: Connection, lake: Lake) -> bool:
     """Whether `publish` would replace the snapshot; `connection`: to the working warehouse. Changes nothing."""
-    from strava_pipeline.lake.gold.measured import differing_measures
     from strava_pipeline.lake.gold.personal import differing_goals  # which reads TOML: readers of a snapshot need none
 
-    state = revision(connection), views_digest(view_files(lake))
+    state = content_state(connection), views_digest(view_files(lake))
     differs = differing_goals(connection, lake) or differing_measures(connection, lake)
     return bool(differs) or if_readable(lake, _state) != state
 
@@ -275,7 +275,7 @@ def insights_snapshot(lake: Lake) -> Iterator[Connection]:
 
 @dataclass(frozen=True, slots=True)
 class _Seen:
-    """The state of a snapshot: its revision and hash of views, its rows, and the views left out."""
+    """The state of a snapshot: its content and hash of views, its rows, and the views left out."""
 
     state: tuple[str, str]
     rows: dict[str, int]
@@ -289,7 +289,7 @@ def _look(published: Connection) -> _Seen:
 
 
 def _state(published: Connection) -> tuple[str, str]:
-    return revision(published), published_digest(published)
+    return content_state(published), published_digest(published)
 
 
 def if_readable(lake: Lake, look: Callable[[Connection], T]) -> T | None:

@@ -45,6 +45,7 @@ class ActivityRow(BaseModel):
     commute: bool | None
     trainer: bool | None
     private: bool | None
+    computed: list[str] = Field(description="the fields that no source says, computed of the track")
 
 
 class Activities(Page):

@@ -46,7 +46,8 @@ def dashboard(tmp_path_factory: pytest.TempPathFactory, new_lake: NewLake) -> It
     lake = new_lake(folder / "data")
     rows = [activity(n, f"2025-05-{n:02}T08:00", name=f"Ride {n}", gear_id="b1", source_id=str(n)) for n in range(1, 7)]
     put(lake, [*rows, activity(7, "2025-05-07T08:00", name=HOSTILE, gear_id="b1", source_id="7", **SHOWN)])
-    put(lake, [activity(8, "2024-05-01T08:00", name="x" * 10_000, gear_id=None, source_id="8")])
+    long = {"name": "x" * 10_000, "gear_id": None, "total_elevation_gain": None}
+    put(lake, [activity(8, "2024-05-01T08:00", source_id="8", **long)])
     odd = dict.fromkeys(("average_speed", "average_heartrate", "average_watts", "max_heartrate"), float("nan"))
     nothing = dict.fromkeys(("name", "sport_type", "distance", "moving_time", "elapsed_time", "total_elevation_gain"))
     put(lake, [{**activity(9, "2025-04-01T08:00", source_id="9"), **nothing, **odd}])
@@ -87,12 +88,14 @@ def dashboard(tmp_path_factory: pytest.TempPathFactory, new_lake: NewLake) -> It
     write_track(lake, 2025, 7, ME, "file", [point.cast({"recorded_at": pl.Datetime("us", "UTC")})], "file:1")
     watts = pl.DataFrame({"recorded_at": [NOW + timedelta(seconds=n) for n in range(400)], "watts": [200.0] * 400})
     write_track(lake, 2025, 6, ME, "file", [watts.cast({"recorded_at": pl.Datetime("us", "UTC")})], "file:1")
+    climb = watts.with_columns(altitude=pl.int_range(400) / 4.0, distance=pl.int_range(400) * 9.0).drop("watts")
+    write_track(lake, 2024, 8, ME, "file", [climb.cast({"recorded_at": pl.Datetime("us", "UTC")})], "file:1")
     lake.goals.write_text(
         'units = "miles"\n[2025.ride]\ndistance_miles = 100\n[2025.all]\ncount = [16, 300]\n[service.b1."<b>chain</b>"]\nevery_miles = 50\n'
         "[[athlete]]\nsince = 2025-02-01\nftp = 250\nweight_kg = 80\n"
     )
     with reading(lake) as connection:
-        due = due_tracks(lake, connection, [2025])
+        due = due_tracks(lake, connection, [2024, 2025])
     for each in due:
         measure_tracks(lake, each)
     publish(lake)
@@ -296,8 +299,8 @@ def test_fitness_shows_load_and_curves_and_gear_what_is_due(site: TestClient) ->
     assert 'data-fitness="/api/fitness/2025?sport=ride" data-load="relative_effort"' in text
     assert 'data-curve="watts" data-year="2025" data-names="5 s|10 s|15 s|30 s|1 min|2 min|5 min"' in text
     assert "5 s 200 W 6 May 2025 200 W 2.50 6 May 2025 10 s" in words(text)
-    assert "Curves are of the activities with a track: those of 2025." in words(text)
-    assert site.get("/api/fitness/2025").json()["track_years"] == [2025]
+    assert "come out of tracks: there are some of 2024 to 2025." in words(text)
+    assert site.get("/api/fitness/2025").json()["track_years"] == [2024, 2025]
     zones = "Z1 up to 137 W 0.0 h 0 % Z2 138–187 W 0.0 h 0 % Z3 188–224 W 0.1 h 100 %"
     assert f"Time in zones of power Zone Range Time Share {zones}" in words(text)
     assert "These zones hold since 1 Feb 2025. Before, time counts by the zones that held then." in words(text)
@@ -545,3 +548,18 @@ def test_the_limit_of_a_service_ends_on_the_athletes_clock(tmp_path: Path, monke
             assert f"{said} until 2 Feb 2998, 11:30." in words(page(made.browser(), path)), path
     finally:
         made.site.records.close()
+
+
+def test_what_is_computed_of_a_track_is_marked_in_pages_and_in_the_api(site: TestClient) -> None:
+    one = words(page(site, "/activities/8"))
+    assert "highest speed 20.1 mph computed" in one
+    assert re.search(r"climb 3\d\d ft computed", one)
+    assert "moving time 1:00:00 elapsed" in one, "what its source says is not marked"
+    assert words(page(site, "/activities?from=2024-05-01&to=2024-05-01")).count("computed") == 1
+    assert "computed" not in words(page(site, "/activities/1"))
+    assert re.search(r"3\d\d ft computed", words(page(site, "/year/2024")))
+    rows = site.get("/api/activities").json()["activities"]
+    marked = {key: row["computed"] for key, row in rows.items() if row["computed"]}
+    assert marked == {"8": ["total_elevation_gain", "max_speed"]}
+    whole = site.get("/api/activities/8").json()["activity"]
+    assert (whole["computed"], whole["max_speed"]) == (["total_elevation_gain", "max_speed"], pytest.approx(9))

@@ -71,9 +71,25 @@ bests AS (
     FROM counted_activities
     WHERE distance_m > 0
     UNION ALL
-    SELECT activity_id, 'longest_moving_time', moving_time_seconds, 's', 'activity', NULL FROM counted_activities WHERE moving_time_seconds > 0
+    SELECT
+        activity_id,
+        'longest_moving_time',
+        moving_time_seconds,
+        's',
+        CASE WHEN list_contains(computed, 'moving_time_seconds') THEN 'computed' ELSE 'activity' END,
+        NULL
+    FROM counted_activities
+    WHERE moving_time_seconds > 0
     UNION ALL
-    SELECT activity_id, 'biggest_climb', elevation_gain_m, 'm', 'activity', NULL FROM counted_activities WHERE elevation_gain_m > 0
+    SELECT
+        activity_id,
+        'biggest_climb',
+        elevation_gain_m,
+        'm',
+        CASE WHEN list_contains(computed, 'elevation_gain_m') THEN 'computed' ELSE 'activity' END,
+        NULL
+    FROM counted_activities
+    WHERE elevation_gain_m > 0
     UNION ALL
     SELECT activity_id, record, seconds, 's', 'best_effort', measured_by FROM efforts
     UNION ALL

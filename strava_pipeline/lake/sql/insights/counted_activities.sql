@@ -30,9 +30,15 @@ held AS (
 placed AS (
     SELECT activities.* REPLACE (
         coalesce(activities.start_date_local, zoneless.taken_for) AS start_date_local,
-        coalesce(activities.athlete_id, (SELECT athlete_id FROM owner)) AS athlete_id -- a file of one's own names nobody
-    )
+        coalesce(activities.athlete_id, (SELECT athlete_id FROM owner)) AS athlete_id, -- a file of one's own names nobody
+        sums.moving_time AS moving_time,
+        sums.total_elevation_gain AS total_elevation_gain,
+        sums.max_speed AS max_speed,
+        sums.weighted_average_watts AS weighted_average_watts
+    ),
+    sums.computed
     FROM activities
+    JOIN activity_sums AS sums ON sums.activity_id = activities.id
     LEFT JOIN zoneless ON zoneless.id = activities.id
 )
 SELECT
@@ -46,17 +52,27 @@ SELECT
     year(placed.start_date_local)::INTEGER AS local_year,
     placed.start_date_local,
     CASE WHEN placed.distance BETWEEN 0 AND 4e7 THEN placed.distance END AS distance_m, -- once around the earth
-    CASE WHEN placed.moving_time BETWEEN 0 AND 1e9 THEN placed.moving_time END AS moving_time_seconds, -- 31 years
+    placed.moving_time AS moving_time_seconds,
     CASE WHEN placed.elapsed_time BETWEEN 0 AND 1e9 THEN placed.elapsed_time END AS elapsed_time_seconds,
-    CASE WHEN placed.total_elevation_gain BETWEEN 0 AND 1e6 THEN placed.total_elevation_gain END AS elevation_gain_m,
+    placed.total_elevation_gain AS elevation_gain_m,
     CASE WHEN placed.suffer_score BETWEEN 0 AND 1e6 THEN placed.suffer_score END AS relative_effort,
     -- training stress score: hours × (normalised power / threshold power)² × 100 (Allen, Coggan: Training and Racing with a Power
     -- Meter, 2nd ed. 2010, ch. 7); power that Strava only estimated is left out. The threshold is the one that held then in its
     -- group of sports, or else, of rides, that of the profile
     CASE
-        WHEN placed.device_watts AND placed.weighted_average_watts BETWEEN 1 AND 1e4 AND coalesce(held.ftp, athlete.ftp) > 0
+        WHEN placed.device_watts IS NOT false AND placed.weighted_average_watts > 0 AND coalesce(held.ftp, athlete.ftp) > 0
             THEN moving_time_seconds / 36.0 * (placed.weighted_average_watts / coalesce(held.ftp, athlete.ftp)) ** 2
     END AS training_stress,
+    placed.max_speed,
+    placed.weighted_average_watts,
+    list_transform(
+        placed.computed,
+        name -> CASE name
+            WHEN 'moving_time' THEN 'moving_time_seconds'
+            WHEN 'total_elevation_gain' THEN 'elevation_gain_m'
+            ELSE name
+        END
+    ) AS computed,
     placed.gear_source,
     placed.gear_id
 FROM placed

@@ -1,5 +1,6 @@
 -- By local year (NULL: of what has no day) a number that changes whenever anything does that the year's insights are made of; its last
--- active day; its activities; and how many claim to be later than `until`, by a clock that is wrong, and are in none of the former.
+-- active day; its activities; how many claim to be later than `until`, by a clock that is wrong, and are in none of the former; and how
+-- many have no moving time and no climb.
 SELECT
     local_year,
     concat(
@@ -11,6 +12,8 @@ SELECT
     max(on_day) FILTER (on_day <= $until) AS last_active,
     count(*) AS activities,
     count(*) FILTER (on_day > $until) AS later,
+    count(*) - count(moving_time_seconds) AS without_moving_time,
+    count(*) - count(elevation_gain_m) AS without_climb,
     coalesce(list(DISTINCT sport_type) FILTER (sport_type IS NOT NULL), []) AS sports
 FROM {counted}
 WHERE athlete_id = $athlete_id

@@ -9,7 +9,9 @@ SELECT
     sum(moving_time_seconds)::BIGINT AS moving_time_seconds,
     sum(elevation_gain_m) AS elevation_gain_m,
     grouping(month(on_day)) AS of_all_months,
-    grouping(sport_type) AS of_all_sports
+    grouping(sport_type) AS of_all_sports,
+    count(*) - count(moving_time_seconds) AS without_moving_time,
+    count(*) - count(elevation_gain_m) AS without_climb
 FROM counted_activities
 WHERE athlete_id = $athlete_id AND local_year = $year AND on_day <= $until
 GROUP BY GROUPING SETS ((), (month(on_day)), (sport_type))

@@ -1,0 +1,131 @@
+"""What is computed of tracks fills what no source says, in all that counts, marked; what sources say stays as they say it."""
+
+from collections.abc import Callable
+from typing import Any
+
+import polars as pl
+import pytest
+
+from strava_pipeline.core.tables import MATCH_TABLES, TRACKS
+from strava_pipeline.lake.gold.efforts import effort_facts, efforts
+from strava_pipeline.lake.gold.matches import match_activities
+from strava_pipeline.lake.gold.publish import publish, snapshot
+from strava_pipeline.lake.gold.warehouse import Connection, reading, transaction
+from strava_pipeline.lake.paths import Lake
+from strava_pipeline.lake.sql import sql
+from strava_pipeline.lake.tracks import write_track
+from strava_pipeline_tests.lake.insight_rows import ME, activity, put
+from strava_pipeline_tests.lake.test_track_measures import START, measured
+
+SILENT: dict[str, Any] = {"moving_time": None, "total_elevation_gain": None, "elapsed_time": 2000}
+
+
+def climbed(lake: Lake, activity_id: int) -> None:
+    """An hour at 8 m/s and 200 W up a hill of 300 m, with a stop of 10 minutes."""
+    seconds = pl.int_range(4200, eager=True)
+    stood = (seconds - 1800).clip(0, 600)
+    points = pl.DataFrame(
+        {
+            "recorded_at": pl.select(
+                pl.lit(START, pl.Datetime("us", "UTC")) + pl.duration(seconds=seconds)
+            ).to_series(),
+            "watts": [200.0] * 4200,
+            "distance": 8.0 * (seconds - stood),
+            "altitude": 500 + (seconds - stood) / 12.0,
+        }
+    )
+    assert set(points.columns) < set(TRACKS.polars_schema)
+    write_track(lake, 2025, activity_id, ME, "file", [points], f"file:{activity_id}:")
+
+
+@pytest.fixture
+def silent(lake: Lake) -> Lake:
+    """Rides with tracks: of 1 nothing is said, of 2 all, of 3 that its power is estimated; of 4 there is no track."""
+    put(
+        lake,
+        [
+            activity(1, "2025-05-01T08:00", **SILENT | {"elapsed_time": 4200}, source="file"),
+            activity(2, "2025-05-02T08:00", max_speed=15.0, weighted_average_watts=240.0, device_watts=True),
+            activity(3, "2025-05-03T08:00", **SILENT, device_watts=False),
+            activity(4, "2025-05-04T08:00", **SILENT, max_speed=-1.0),
+        ],
+    )
+    put(lake, [{"athlete_id": ME, "ftp": 200.0, "fetched_at": "2024-01-01"}], "athlete")
+    for number in (1, 2, 3):
+        climbed(lake, number)
+    measured(lake, 2025)
+    return lake
+
+
+def read(lake: Lake, query: str) -> list[tuple[Any, ...]]:
+    with snapshot(lake) as connection:
+        return connection.execute(query).fetchall()
+
+
+def test_what_no_source_says_is_computed_and_named(silent: Lake) -> None:
+    publish(silent)
+    query = (
+        "SELECT moving_time_seconds, round(elevation_gain_m), round(max_speed, 1), round(weighted_average_watts), "
+        "round(training_stress), computed FROM counted_activities ORDER BY activity_id"
+    )
+    every = ["moving_time_seconds", "elevation_gain_m", "max_speed", "weighted_average_watts"]
+    one, two, three, four = read(silent, query)
+    assert one == (pytest.approx(3600, abs=10), pytest.approx(300, abs=2), 8.0, 200, 100, every)
+    assert two == (3600, 150, 15.0, 240, 144, None)
+    assert three[0] == 2000, "a moving time is never longer than the time from start to end"
+    assert three[1:] == (one[1], 8.0, 200, None, every), "estimated power makes no training stress"
+    assert four == (None, None, None, None, None, None)
+
+
+def test_totals_and_records_count_it(silent: Lake) -> None:
+    publish(silent)
+    ((time, climb, stress),) = read(
+        silent, "SELECT moving_time_seconds, elevation_gain_m, training_stress FROM totals_by_year"
+    )
+    assert (time, climb, stress) == (
+        pytest.approx(9200, abs=10),
+        pytest.approx(750, abs=4),
+        pytest.approx(244, abs=1),
+    )
+    best = read(silent, "SELECT record, activity_id, told_by FROM records ORDER BY record")
+    assert best == [
+        ("biggest_climb", 1, "computed"),
+        ("longest_distance", 1, "activity"),
+        ("longest_moving_time", 1, "computed"),
+    ]
+
+
+def test_nothing_of_it_is_evidence_that_two_are_one(silent: Lake) -> None:
+    def seen(connection: Connection) -> list[Any]:
+        with transaction(connection):
+            match_activities(connection, silent)
+        queries = (sql("matching"), *(f"FROM {name}" for name in MATCH_TABLES))
+        return [sorted(connection.execute(each).fetchall(), key=repr) for each in queries]
+
+    assert_same_when_published(silent, seen)
+
+
+def test_nothing_of_it_is_proposed_to_a_service_or_a_table(silent: Lake) -> None:
+    def seen(connection: Connection) -> list[Any]:
+        cells = effort_facts(connection, silent, ["1", "2", "3", "4"], frozenset()).cells
+        assert [cells[key]["total_elevation_gain"] for key in sorted(cells)] == [None, 150, None, None]
+        return [cells, list(efforts(connection, ["2025-05"], {"strava": None}))]
+
+    assert_same_when_published(silent, seen)
+
+
+def test_tables_of_what_sources_say_stay_as_they_are(silent: Lake) -> None:
+    def seen(connection: Connection) -> list[Any]:
+        names = ("activities_all", "activities", "gold.activities")
+        return [connection.execute(f"FROM {name} ORDER BY id").fetchall() for name in names]
+
+    assert_same_when_published(silent, seen)
+
+
+def assert_same_when_published(lake: Lake, seen: Callable[[Connection], Any]) -> None:
+    with reading(lake) as connection:
+        before = seen(connection)
+    publish(lake)
+    with reading(lake) as connection:
+        assert connection.execute("SELECT count(*) FROM activity_sums WHERE computed IS NOT NULL").fetchall() == [(2,)]
+        assert seen(connection) == before
