@@ -17,7 +17,7 @@ from strava_pipeline.core.files.archive_csv import ArchiveRow
 from strava_pipeline.core.files.objects import Holders, Numbering
 from strava_pipeline.core.limits import ImportLimits
 from strava_pipeline.ingest.archive.container import Container, Kind, open_container
-from strava_pipeline.ingest.archive.contents import Contents, ImportReader, KeptFile, Role, contents
+from strava_pipeline.ingest.archive.contents import Contents, Role, contents
 from strava_pipeline.ingest.archive.earlier_rows import EarlierRows
 from strava_pipeline.ingest.archive.entry import (
     Entry,
@@ -27,6 +27,7 @@ from strava_pipeline.ingest.archive.entry import (
     decode_name,
     too_large_fault,
 )
+from strava_pipeline.ingest.archive.import_reader import ImportReader, KeptFile
 from strava_pipeline.lake.bronze.answers import newest_athlete
 from strava_pipeline.lake.files import DamagedFileError
 from strava_pipeline.lake.imports.activities import EarlierIds, has_activities, write_activities
