@@ -65,6 +65,7 @@ class LandReport:
     problems: list[str] = field(default_factory=list)
     left_out: dict[str, list[str]] = field(default_factory=dict)  # names of files that are not kept, by kind
     unsupported: list[str] = field(default_factory=list)  # names of paths that are a file of a kind that is not read
+    nothing_kept: list[str] = field(default_factory=list)  # names of paths of which nothing is kept
     unknown: set[str] = field(default_factory=set)  # columns and sports that nothing is known of; kept as they are
 
 
@@ -115,6 +116,8 @@ class _Landing:
             report.left_out.setdefault(kind, []).extend(names)
             if container.kind is Kind.FILE:
                 report.unsupported.extend(names)
+        if not files:
+            report.nothing_kept.append(decode_name(os.fsencode(container.path.name)))
         for export in found.exports:
             header = export.activities.header
             report.unknown |= {*header.unnamed, *header.unknown, *export.activities.unknown_sports}
