@@ -17,7 +17,7 @@ from strava_pipeline.core.files.archive_csv import ArchiveRow
 from strava_pipeline.core.files.objects import Holders, Numbering
 from strava_pipeline.core.limits import ImportLimits
 from strava_pipeline.ingest.archive.container import Container, Kind, open_container
-from strava_pipeline.ingest.archive.contents import Contents, ImportReader, KeptFile, Role, contents
+from strava_pipeline.ingest.archive.contents import Contents, Role, contents
 from strava_pipeline.ingest.archive.earlier_rows import EarlierRows
 from strava_pipeline.ingest.archive.entry import (
     Entry,
@@ -27,6 +27,7 @@ from strava_pipeline.ingest.archive.entry import (
     decode_name,
     too_large_fault,
 )
+from strava_pipeline.ingest.archive.import_reader import ImportReader, KeptFile
 from strava_pipeline.lake.bronze.answers import newest_athlete
 from strava_pipeline.lake.files import DamagedFileError
 from strava_pipeline.lake.imports.activities import EarlierIds, has_activities, write_activities
@@ -64,6 +65,7 @@ class LandReport:
     problems: list[str] = field(default_factory=list)
     left_out: dict[str, list[str]] = field(default_factory=dict)  # names of files that are not kept, by kind
     unsupported: list[str] = field(default_factory=list)  # names of paths that are a file of a kind that is not read
+    nothing_kept: list[str] = field(default_factory=list)  # names of paths of which nothing is kept
     unknown: set[str] = field(default_factory=set)  # columns and sports that nothing is known of; kept as they are
 
 
@@ -114,6 +116,8 @@ class _Landing:
             report.left_out.setdefault(kind, []).extend(names)
             if container.kind is Kind.FILE:
                 report.unsupported.extend(names)
+        if not files:
+            report.nothing_kept.append(decode_name(os.fsencode(container.path.name)))
         for export in found.exports:
             header = export.activities.header
             report.unknown |= {*header.unnamed, *header.unknown, *export.activities.unknown_sports}

@@ -53,7 +53,10 @@ def import_(
 def _import(paths: list[Path], *, as_json: bool, verbose: bool) -> None:
     from strava_pipeline.ingest.archive.bulk_export import refuse_foreign_lists
     from strava_pipeline.ingest.archive.container import open_container
+    from strava_pipeline.lake.paths import Lake
+    from strava_pipeline.operations.without_activities import without_activities
     from strava_pipeline.settings import Settings
+    from strava_pipeline.verbs.import_outcome import print_without, result_json
     from strava_pipeline.verbs.run_job import import_runs
     from strava_pipeline.verbs.run_report import print_outcome
     from strava_pipeline.verbs.terminal import out
@@ -62,38 +65,21 @@ def _import(paths: list[Path], *, as_json: bool, verbose: bool) -> None:
     for path in paths:
         with open_container(path, settings.import_limits) as container:  # a refusal comes before a run is started
             refuse_foreign_lists(container)
-    runs = import_runs(settings, paths, verbose=verbose)
+    outcomes = []
+    for outcome in import_runs(settings, paths, verbose=verbose):
+        print_outcome(outcome, lines=not as_json)
+        outcomes.append(outcome)
+    nothing_kept = outcomes[0].metadata.get("bronze_files", {}).get("paths_without_files", [])
+    without = without_activities(Lake(settings.data_dir), paths, nothing_kept)
     if as_json:
-        echo_json(_result_json(list(runs)))
-        return
-    runs_shown = 0
-    for outcome in runs:
-        print_outcome(outcome)
-        runs_shown += 1
-    if runs_shown == 1:
-        out.print("Nothing of it is new: the warehouse holds it already")
-
-
-_COUNTS = {
-    "files": ("bronze_files", "dagster/row_count"),
-    "new_files": ("bronze_files", "new_files"),
-    "problems": ("bronze_files", "problems"),
-    "files_read": ("file_readings", "files_read"),
-    "files_with_problems": ("file_readings", "files_with_problems"),
-    "activities_new": ("activities", "inserted"),
-    "activities_changed": ("activities", "updated"),
-    "activities_of_several_sources": ("activity_matches", "activities_with_several_sources"),
-    "pairs_proposed": ("activity_matches", "pairs_proposed"),
-    "tracks_written": ("tracks", "tracks_from_files"),
-}
-
-
-def _result_json(outcomes: list["RunOutcome"]) -> dict[str, Any]:
-    """What was imported, as JSON; 0 where nothing had to be merged."""
-    reported = {asset: metadata for outcome in outcomes for asset, metadata in outcome.metadata.items()}
-    counts = {name: reported.get(asset, {}).get(key, 0) for name, (asset, key) in _COUNTS.items()}
-    others = reported.get("bronze_files", {}).get("left_out_by_kind", {})
-    return {"run_ids": [outcome.run_id for outcome in outcomes], **counts, "others_by_kind": others}
+        echo_json(result_json(outcomes, without))
+    else:
+        print_without(without, outcomes)
+        if len(outcomes) == 1 and len(without) < len(paths):
+            rest = "the others" if without else "it"
+            out.print(f"Nothing of {rest} is new: the warehouse holds it already")
+    if len(without) == len(paths):
+        raise typer.Exit(1)
 
 
 def _preview(paths: list[Path], *, as_json: bool) -> None:

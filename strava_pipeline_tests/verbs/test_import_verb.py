@@ -14,6 +14,9 @@ from strava_pipeline.emulator.strava.application import EmulatorConfig
 from strava_pipeline.emulator.strava.archive import Oddities, write_archive
 from strava_pipeline.ingest.archive.survey import survey
 from strava_pipeline.verbs.import_ import import_, survey_json, survey_lines
+from strava_pipeline_tests.ingest.archive.exports import RUNKEEPER
+from strava_pipeline_tests.ingest.archive.made import zipped
+from strava_pipeline_tests.ingest.files.made import file_id, fit
 from strava_pipeline_tests.rig import Rig
 from strava_pipeline_tests.verbs.conftest import Type
 
@@ -107,6 +110,62 @@ def test_what_was_merged_and_never_published_is_published_by_the_same_import(
     assert "Published" in said.out
     assert rig.one("SELECT count(*) FROM activities") == rows
     assert "Nothing of it is new" in typed("import", str(export)).out
+
+
+POINT = '<trkpt lat="0.5" lon="1">{}</trkpt>'
+TIMED = "".join(POINT.format(f"<time>2025-06-01T10:00:{at}Z</time>") for at in range(10, 40))
+WITHOUT = {  # name: bytes, and what is said
+    "route.gpx": (f"<gpx><trk><trkseg>{POINT * 2}</trkseg></trk></gpx>".encode(), "It is a route: its points have no times."),
+    "line.kml": (b"<kml><Placemark><LineString/></Placemark></kml>", "It is a route: its lines have no times"),
+    "blank.gpx": (b"<gpx><trk><trkseg><trkpt/><trkpt/></trkseg></trk></gpx>", "It holds 2 points, none of them with a position or a time"),
+    "settings.fit": (fit(file_id(2)), "It is a device's file of the kind settings, and no recording."),
+    "broken.fit": (b"no fit at all", "It is neither FIT, GPX, TCX nor KML, whatever .fit says."),
+    "login.gpx": (b"<!DOCTYPE html><html>", "It is a web page, and no activity file."),
+    "sheet.xlsx": (zipped({"[Content_Types].xml": b"", "xl/workbook.xml": b""}), "It is a workbook, which `import` does not read."),
+    "notes.txt": (b"cold", "Nothing in it is read"),
+    "cardioActivities.csv": (RUNKEEPER.encode(), "Its list holds no activity that can be read."),
+}  # fmt: skip
+
+
+@pytest.mark.slow
+def test_files_without_an_activity_are_named_each_time_and_never_said_to_be_known(
+    make_rig: Callable[..., Rig], type_on: Callable[[Rig], Type], tmp_path: Path
+) -> None:
+    for name, (body, _) in WITHOUT.items():
+        (tmp_path / name).write_bytes(body)
+    typed = type_on(make_rig(logged_in=False, settings={"first_year": 2025}))
+    paths = [str(tmp_path / name) for name in WITHOUT]
+    for _ in range(2):
+        told = typed("import", *paths)
+        assert told.code == 1
+        text = " ".join(told.err.split())
+        assert [
+            name
+            for name, (_, said) in WITHOUT.items()
+            if f"No activity came of {name}." not in text or said not in text
+        ] == []
+        assert "Nothing of" not in told.out
+    program = typed("import", *paths, "--json")
+    found = {each["path"]: each["files"][0]["why"] for each in json.loads(program.out)["without_activities"]}
+    assert (program.code, found.keys()) == (1, WITHOUT.keys())
+    assert all(found[name].startswith(said) for name, (_, said) in WITHOUT.items())
+    assert typed("import", paths[0]).code == 1
+
+
+@pytest.mark.slow
+def test_one_file_without_an_activity_beside_others_is_named_and_the_import_is_none_the_worse(
+    make_rig: Callable[..., Rig], type_on: Callable[[Rig], Type], tmp_path: Path
+) -> None:
+    (tmp_path / "run.gpx").write_text(f"<gpx><trk><trkseg>{TIMED}</trkseg></trk></gpx>")
+    (tmp_path / "route.gpx").write_bytes(WITHOUT["route.gpx"][0])
+    rig = make_rig(logged_in=False, settings={"first_year": 2025})
+    typed = type_on(rig)
+    for line in ("Merged: 1 new", "Nothing of the others is new"):
+        told = typed("import", str(tmp_path / "run.gpx"), str(tmp_path / "route.gpx"))
+        assert told.code == 0
+        assert line in told.out
+        assert "No activity came of route.gpx." in told.err
+    assert typed("import", str(tmp_path)).err.count("No activity came") == 0, "one of the folder's files is an activity"
 
 
 def test_what_is_cut_off_says_so(export: Path, tmp_path: Path) -> None:

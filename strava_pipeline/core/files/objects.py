@@ -73,7 +73,7 @@ def recording_object(recording: RecordingSummary, activity_id: int, file: Json) 
 
 
 def file_detail(recordings: Sequence[RecordingSummary], activity_id: int, athlete_id: int | None, file: Json) -> Json:
-    """What the file of a provider's activity holds, all its sessions together. The provider's list says the rest."""
+    """What the files of an activity hold, all sessions together. The list that names them says the rest."""
     fields: dict[str, Any] = {"id": activity_id, "manual": False, "external_id": file.get("name")}
     fields |= {"athlete": {"id": athlete_id}} if athlete_id is not None else {}
     fields |= _local(recordings[0].started_at, recordings) | _of_recordings(recordings)

@@ -134,6 +134,14 @@ class RecordingSummary(BaseModel):
     track: dict[str, Any] = {}
 
 
+_KINDS = {
+    "route": "It is a route: its points have no times. If it was recorded, export it once more with times: as FIT, TCX or GPX.",
+    "waypoints": "It holds waypoints, and no recording.",
+    "course": "It is a course to follow, and no recording.",
+    "workout": "It is a planned workout, and no recording.",
+}
+
+
 class Reading(BaseModel):
     """What was read from a file. `content` is the hash of its unpacked bytes, the same for a file and its .gz.
 
@@ -154,6 +162,15 @@ class Reading(BaseModel):
     def flags(self) -> list[str]:
         """The flags of all recordings."""
         return sorted({flag for recording in self.recordings for flag in recording.flags})
+
+    @property
+    def why_no_activity(self) -> str | None:
+        """Why there is no activity in it, as a sentence; None where there is one."""
+        if self.recordings:
+            return None
+        return (
+            self.problem or _KINDS.get(self.kind) or f"It is a device's file of the kind {self.kind}, and no recording."
+        )
 
     def is_all_within(self, limits: ImportLimits) -> bool:
         """Whether reading the file again with these limits would bring nothing more."""

@@ -87,7 +87,7 @@ def _joined(head: bytes, pieces: Iterable[bytes]) -> Iterator[bytes]:
 def _workouts(pieces: Iterable[bytes], faults: list[str]) -> Iterator[Mapping[str, Any]]:
     parser = pull_parser(["HealthData", "Workout"])
     root: etree._Element | None = None
-    ended = False
+    ended, count = False, 0
     try:
         for piece in pieces:
             parser.feed(piece)
@@ -95,6 +95,7 @@ def _workouts(pieces: Iterable[bytes], faults: list[str]) -> Iterator[Mapping[st
                 root = element if root is None and element.tag == "HealthData" else root
                 ended = ended or (event == "end" and element.tag == "HealthData")
                 if event == "end" and element.tag == "Workout":
+                    count += 1
                     yield _workout(element)
             if root is not None:
                 del root[:-1]
@@ -102,7 +103,8 @@ def _workouts(pieces: Iterable[bytes], faults: list[str]) -> Iterator[Mapping[st
     except etree.LxmlError:
         ended = False
     if not ended:
-        faults.append("it ends in the middle, or a part of it can't be read; the workouts before are read")
+        read = "the workouts before are read" if count else "no workout stands before that"
+        faults.append(f"it ends in the middle, or a part of it can't be read; {read}")
 
 
 def _workout(element: etree._Element) -> Mapping[str, Any]:

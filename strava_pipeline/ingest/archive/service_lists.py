@@ -100,6 +100,7 @@ class RowFinder:
         """`names`: of the entries that are recordings."""
         known = set(names)
         self.by_file: dict[str, ServiceRow] = {}
+        self.parts: dict[str, list[str]] = {}  # all recordings of the row of each recording that a row names
         self.missing = 0  # rows that name a file that is not there
         self._left: dict[int, ServiceRow] = {}
         self._by_second: dict[int, list[ServiceRow]] = {}
@@ -109,11 +110,11 @@ class RowFinder:
                 self._left[id(row)] = row
                 if each.found.by_start and row.began is not None:
                     self._by_second.setdefault(int(row.began.timestamp()), []).append(row)
-                if row.file is not None:
-                    name = next((name for name in _names(each.root, row.file) if name in known), None)
-                    self.missing += name is None
-                    if name is not None:
-                        self.by_file.setdefault(name, row)
+                found = [next((name for name in _names(each.root, file) if name in known), None) for file in row.files]
+                self.missing += found.count(None)
+                parts = [name for name in found if name is not None and name not in self.by_file]
+                self.by_file |= dict.fromkeys(parts, row)
+                self.parts |= dict.fromkeys(parts, parts)
 
     def row_of(self, name: str, began: datetime | None, elapsed_s: float | None, *, is_part: bool) -> ServiceRow | None:
         """The row of a recording; None: it has none.

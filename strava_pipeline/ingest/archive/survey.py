@@ -147,7 +147,8 @@ def _count_entry(entry: Entry, has_row: bool, read_file: ReadFile | None, finder
         return
     if read.problem:
         found.problems.append(f"{entry.name}: {read.problem}")
-    if not has_row:
+    parts = finder.parts.get(entry.name, [entry.name])
+    if not has_row and entry.name == parts[0]:
         for recording in read.recordings:
             began, elapsed_s = recording.started_at, recording.elapsed_s
             row = finder.row_of(entry.name, began, elapsed_s, is_part=len(read.recordings) > 1)

@@ -96,7 +96,7 @@ def read_fit(content: bytes, received_at: datetime, limits: ImportLimits = Impor
         Format.FIT,
         kind="activity" if recordings else next((kind for kind in kinds if kind != "unknown"), "unknown"),
         recordings=tuple(recordings),
-        problem=problem(flags, limits)
+        problem=problem(flags, limits, is_kept=bool(recordings))
         if flags or set(kinds) - {"unknown"}
         else "Its FIT messages don't say what it is.",
         unknown=dict(sum((part.unknown for part in parts), Counter())),

@@ -45,9 +45,11 @@ def split_parts(content: bytes) -> Iterator[Part]:
         end = start + header + data + CHECKSUM
         following = _next_header(content, start + header)
         unfinished = data == 0 and start + header + CHECKSUM < len(content) and following != end
-        if unfinished:  # the device died before it wrote the length
+        if unfinished:  # the device died before it wrote the length, or never writes one
             end = len(content) if following is None else following
-            yield Part(with_length(content[start:end], end - start - header), frozenset({Flag.TRUNCATED}))
+            is_whole = not checksum(content[start:end])
+            length = end - start - header - CHECKSUM * is_whole
+            yield Part(with_length(content[start:end], length), frozenset(() if is_whole else {Flag.TRUNCATED}))
         elif end > len(content):
             yield Part(content[start:following], frozenset({Flag.TRUNCATED}))
             end = len(content) if following is None else following

@@ -12,6 +12,7 @@ from lxml import etree
 
 from strava_pipeline.core.files.recording import DecodedFile, Flag, Format, Recording
 from strava_pipeline.core.limits import ImportLimits
+from strava_pipeline.core.text import counted
 from strava_pipeline.ingest.files.markup import Markup, instant, local, number, offset_s, text
 from strava_pipeline.ingest.files.points import (
     PLACES,
@@ -44,6 +45,10 @@ COLUMNS = {
     "Distance": "distance",
 }
 POINT = {name: PLACES[column] for name, column in COLUMNS.items()}
+BLANK = (
+    "It holds {points}, none of them with a position or a time, as a GPX of a swim in a pool does. Export the activity as FIT "
+    "(the original file) or as TCX: these hold it."
+)
 NO_VALUES = ("trkpt", "time", "extensions", "TrackPointExtension", "")
 
 
@@ -58,8 +63,11 @@ def read_gpx(content: bytes, received_at: datetime, limits: ImportLimits = Impor
         document.flags.add(Flag.OVER_LIMIT)
     frame = contents.points.frame()
     if frame["at"].null_count() == frame.height:
-        kind = contents.kind()
-        why = problem(document.flags, limits) or ("It holds no points." if kind == "empty" else None)
+        is_blank = frame.height > 0 and frame["latitude"].null_count() == frame.height
+        kind = "empty" if is_blank else contents.kind()
+        why = problem(document.flags, limits, is_kept=False)
+        if kind == "empty" and why is None:
+            why = BLANK.format(points=counted(frame.height, "point")) if is_blank else "It holds no points."
         return DecodedFile(
             Format.GPX, kind=kind, problem=why, unknown=dict(contents.unknown), limited=limited(document.flags, limits)
         )
@@ -68,7 +76,7 @@ def read_gpx(content: bytes, received_at: datetime, limits: ImportLimits = Impor
         Format.GPX,
         kind="activity",
         recordings=(recording,),
-        problem=problem(document.flags, limits),
+        problem=problem(document.flags, limits, is_kept=True),
         unknown=dict(contents.unknown),
         limited=limited(document.flags, limits),
     )

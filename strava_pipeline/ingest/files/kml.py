@@ -59,7 +59,7 @@ def read_kml(content: bytes, received_at: datetime, limits: ImportLimits = Impor
         document.flags.add(Flag.OVER_LIMIT)
     contents.end_recording(None)
     recordings = [replace(each, flags=each.flags | document.flags) for each in contents.recordings]
-    why = problem(document.flags, limits)
+    why = problem(document.flags, limits, is_kept=bool(recordings))
     if not recordings:
         why = why or (ROUTE if contents.kind() == "route" else "It holds no points with times.")
     return DecodedFile(

@@ -44,7 +44,7 @@ class Markup:
         """`root`: the document's element; `point`: the element that must be whole; `others`: further elements."""
         text = _plain(content)
         self.flags: set[Flag] = set()
-        if not _ends(text):
+        if not _ends(text, root):
             self.flags.add(Flag.TRUNCATED)
             text = _without_half(text, point)
         self._text, self._names = text, (point, root, *others)
@@ -80,18 +80,30 @@ def _forget(top: etree._Element | None) -> None:
 
 def _plain(content: bytes) -> bytes:
     """The text from the first element on, in one byte per character where it was in two."""
-    wide = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
     text = content
-    if wide:  # the declaration names the encoding of two bytes
-        text = re.sub(r"<\?xml[^>]*>", "", content.decode("utf-16", errors="replace"), count=1).encode(errors="replace")
-    return text.lstrip(codecs.BOM_UTF8 + b" \t\r\n\0")
+    if encoding := next((each for start, each in _WIDE.items() if content.startswith(start)), None):
+        wide = content.decode(encoding, errors="replace")  # its declaration names the encoding of two bytes
+        text = re.sub(r"<\?xml[^>]*>", "", wide, count=1).encode(errors="replace")
+    return text.lstrip(codecs.BOM_UTF8 + b" \t\r\n\0").rstrip(b" \t\r\n\0")
 
 
-def _ends(text: bytes) -> bool:
-    """Whether the first element, which may lack the root that should be around it, is closed at the end."""
-    head = re.sub(rb"<!--.*?-->", b"", text[:HEAD], flags=re.DOTALL)
+_WIDE = {codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16", b"<\0": "utf-16-le", b"\0<": "utf-16-be"}
+_ASIDE = re.compile(
+    rb"<!--.*?-->|<\?.*?\?>", re.DOTALL
+)  # comments and instructions, which may stand before and behind the root
+
+
+def _ends(text: bytes, root: str) -> bool:
+    """Whether the first element, which may lack the `root` that should be around it, is closed and none is open behind it."""
+    head = _ASIDE.sub(b"", text[:HEAD]).rstrip()
     first = re.search(rb"<([A-Za-z_][\w:.-]*)", head)
-    return first is not None and re.search(rb"</" + re.escape(first[1]) + rb"\s*>", text[-1000:]) is not None
+    if first is None:
+        return False
+    if head.rfind(b"<") == first.start():
+        return head.endswith(b"/>")  # closed in itself
+    closed = text.rfind(b"</" + first[1])
+    end = text.find(b">", closed) + 1 if closed >= 0 else 0
+    return end > 0 and (_local(first[1].decode()) == root or b"<" not in _ASIDE.sub(b"", text[end:]))
 
 
 def _without_half(text: bytes, point: str) -> bytes:

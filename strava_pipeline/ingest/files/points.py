@@ -21,6 +21,12 @@ LEAP = 86_400  # s between neighbours; races and sleepless tours pause for less
 FIRST_CREDIBLE = datetime(1990, 1, 1, tzinfo=UTC)
 RECENT = 9  # rows
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+EXPORT_AGAIN = "Export or copy it once more."
+NOTHING_KEPT = {
+    Flag.DAMAGED: f"It is damaged, and no activity was found in it. {EXPORT_AGAIN}",
+    Flag.TRUNCATED: f"It ends in the middle, before anything that is an activity. {EXPORT_AGAIN}",
+    Flag.BAD_CHECKSUM: f"Its checksum doesn't match, and no activity was found in it. {EXPORT_AGAIN}",
+}
 PROBLEMS = {
     Flag.DAMAGED: "A part of the file could not be read; the rest is kept.",
     Flag.TRUNCATED: "The file ends in the middle; what stands before is kept.",
@@ -156,11 +162,12 @@ def track_length(track: pl.DataFrame, segment: pl.Series) -> float | None:
     return float(placed.select(pl.when(pl.col("segment").diff() == 0).then(step).sum()).item())
 
 
-def problem(flags: Set[Flag], limits: ImportLimits = ImportLimits()) -> str | None:
-    """The worst problem as a sentence, for a person."""
+def problem(flags: Set[Flag], limits: ImportLimits, *, is_kept: bool) -> str | None:
+    """The worst problem as a sentence, for a person. `is_kept`: whether something of the file is an activity all the same."""
     if Flag.OVER_LIMIT in flags:
         return limits.points_exceeded
-    return next((sentence for flag, sentence in PROBLEMS.items() if flag in flags), None)
+    sentences = PROBLEMS if is_kept else NOTHING_KEPT
+    return next((sentence for flag, sentence in sentences.items() if flag in flags), None)
 
 
 def limited(flags: Set[Flag], limits: ImportLimits) -> dict[str, int]:

@@ -35,6 +35,7 @@ KNOWN_UNREAD = {
     ".hrm": "HRM, of Polar, is not read. Export the session as TCX or GPX from Polar Flow.",
 }
 """Formats that are known and not read, and what to export instead."""
+_PAGE = re.compile(rb"<(!doctype html|html|head)[\s>]", re.IGNORECASE)
 READERS = {Format.FIT: read_fit, Format.GPX: read_gpx, Format.TCX: read_tcx, Format.KML: read_kml}
 
 
@@ -71,7 +72,9 @@ def read_unpacked(
         return _unknown(_what(unpacked, name))
     read = READERS[found](unpacked, received_at, limits)
     recordings = tuple(replace(recording, flags=recording.flags | flags) for recording in read.recordings)
-    return replace(read, recordings=recordings, problem=read.problem or problem(flags, limits))
+    return replace(
+        read, recordings=recordings, problem=read.problem or problem(flags, limits, is_kept=bool(recordings))
+    )
 
 
 def unpack(content: bytes, limits: ImportLimits = ImportLimits()) -> tuple[bytes, frozenset[Flag]]:
@@ -107,11 +110,11 @@ def _format(content: bytes) -> Format | None:
     if content[FIT_SIGNATURE] == b".FIT":
         return Format.FIT
     head = content[:HEAD].replace(b"\0", b"")  # two bytes per character become one
-    if re.search(rb"<(\w+:)?gpx[\s>]", head):
+    if re.search(rb"<(\w+:)?gpx[\s/>]", head):
         return Format.GPX
-    if re.search(rb"<(\w+:)?(TrainingCenterDatabase|Activities|Courses)[\s>]", head):  # the first may be lost
+    if re.search(rb"<(\w+:)?(TrainingCenterDatabase|Activities|Courses)[\s/>]", head):  # the first may be lost
         return Format.TCX
-    if re.search(rb"<(\w+:)?kml[\s>]", head):
+    if re.search(rb"<(\w+:)?kml[\s/>]", head):
         return Format.KML
     return None
 
@@ -126,6 +129,8 @@ def _what(content: bytes, name: str) -> str:
     ending = PurePath(name.lower().removesuffix(".gz")).suffix
     if ending in KNOWN_UNREAD:
         return KNOWN_UNREAD[ending]
+    if _PAGE.search(content[:HEAD]):
+        return "It is a web page, and no activity file. Where a site asks for a login, log in there and download the file again."
     return "It is neither FIT, GPX, TCX nor KML" + (f", whatever {ending} says." if ending in READ else ".")
 
 

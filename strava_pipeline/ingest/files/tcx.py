@@ -88,7 +88,7 @@ def read_tcx(content: bytes, received_at: datetime, limits: ImportLimits = Impor
         Format.TCX,
         kind="activity" if recordings else kind,
         recordings=tuple(replace(recording, flags=recording.flags | document.flags) for recording in recordings),
-        problem=problem(document.flags, limits)
+        problem=problem(document.flags, limits, is_kept=bool(recordings))
         or ("It holds no activity." if kind == "empty" and not recordings else None),
         unknown=dict(unknown),
         limited=limited(document.flags, limits),

@@ -8,7 +8,8 @@ from strava_pipeline.core.files.objects import Numbering
 from strava_pipeline.core.files.recording import Reading
 from strava_pipeline.core.limits import ImportLimits
 from strava_pipeline.ingest.archive.container import Kind, open_container
-from strava_pipeline.ingest.archive.contents import ImportedActivity, ImportReader, KeptFile, contents
+from strava_pipeline.ingest.archive.contents import contents
+from strava_pipeline.ingest.archive.import_reader import ImportedActivity, ImportReader, KeptFile
 from strava_pipeline.ingest.files.reading import read_whole
 
 CAME = datetime(2026, 11, 20, tzinfo=UTC)

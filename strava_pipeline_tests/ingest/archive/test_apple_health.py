@@ -80,7 +80,7 @@ def test_workouts_with_and_without_a_route_are_activities(
     assert len(files[ROUTE]) < 1700 < len(WHOLE)
     run, gym = map(fields_of, activities_of(path_of(tmp_path, files, as_folder=as_folder), limits=limits))
     assert {name: run[name] for name in ("sport_type", "start_date", "moving_time", "average_heartrate", "calories")} == {
-        "sport_type": "Run", "start_date": "2021-05-01T07:00:01Z", "moving_time": 1770, "average_heartrate": 150.5, "calories": 300.0,
+        "sport_type": "Run", "start_date": "2021-05-01T07:00:00Z", "moving_time": 1770, "average_heartrate": 150.5, "calories": 300.0,
     }  # fmt: skip
     assert (run["name"], run["total_elevation_gain"]) == ("by the app", 12.34)
     assert {name: gym[name] for name in ("sport_type", "start_date", "elapsed_time", "trainer", "calories")} == {
@@ -88,6 +88,72 @@ def test_workouts_with_and_without_a_route_are_activities(
         "calories": 200.0,
     }  # fmt: skip
     assert not {"start_date_local", "distance"} & gym.keys(), "the offset is the telephone's, and 0 km is no distance"
+
+
+TIMES = ("start_date", "start_date_local", "elapsed_time", "moving_time", "distance", "average_speed")
+
+
+def test_the_list_says_start_end_and_distance_and_the_route_where(tmp_path: Path) -> None:
+    run, _ = activities_of(path_of(tmp_path, {**EXPORT, ROUTE: gpx(BEGAN, seconds=10)}))
+    assert {name: fields_of(run)[name] for name in TIMES} == {
+        "start_date": "2021-05-01T07:00:00Z", "start_date_local": "2021-05-01T09:00:00Z", "elapsed_time": 1800,
+        "moving_time": 1770, "distance": 5250.0, "average_speed": 2.966,
+    }  # fmt: skip
+    assert len(run.recorded) == 1
+    assert fields_of(run)["start_latlng"] == [48.0, 11.5]
+
+
+def test_where_a_workout_names_no_zone_its_clock_is_that_of_the_route_s_place(tmp_path: Path) -> None:
+    zoneless = RUN.replace('<MetadataEntry key="HKTimeZone" value="Europe/Vienna"/>', "")
+    (run,) = map(fields_of, activities_of(path_of(tmp_path, {**EXPORT, f"{TOP}/export.xml": document(zoneless)})))
+    assert (run["start_date"], run["start_date_local"]) == ("2021-05-01T07:00:00Z", "2021-05-01T09:00:00Z")
+
+
+def test_nobody_moves_for_longer_than_the_workout_takes(tmp_path: Path) -> None:
+    rounded = RUN.replace('duration="29.5"', 'duration="30.02"')
+    (run,) = map(fields_of, activities_of(path_of(tmp_path, {f"{TOP}/export.xml": document(rounded)})))
+    assert (run["moving_time"], run["elapsed_time"]) == (1800, 1800)
+    endless = rounded.replace('endDate="2021-05-01 09:30:00 +0200"', "")
+    (run,) = map(fields_of, activities_of(path_of(tmp_path, {**EXPORT, f"{TOP}/export.xml": document(endless)})))
+    assert (run["moving_time"], run["elapsed_time"]) == (29, 29), "the points' own span"
+
+
+SECOND = ROUTE.replace("9.00am", "9.20am")
+TWO_ROUTES = RUN.replace(
+    "</WorkoutRoute>", '</WorkoutRoute><WorkoutRoute><FileReference path="/workout-routes/route_2021-05-01_9.20am.gpx"/></WorkoutRoute>'
+)  # fmt: skip
+IN_PARTS = {
+    f"{TOP}/export.xml": document(TWO_ROUTES),
+    ROUTE: gpx(BEGAN),
+    SECOND: gpx(BEGAN.replace(minute=20), seconds=40),
+}
+
+
+def test_several_routes_of_a_workout_are_one_track_of_one_activity(tmp_path: Path) -> None:
+    (run,) = activities_of(path_of(tmp_path, IN_PARTS))
+    (alone,) = activities_of(unpacked(tmp_path / "alone", {"a.gpx": gpx(BEGAN)}))
+    assert [digest.split()[0] for digest, _ in run.recorded] == [ROUTE, SECOND]
+    assert run.activity_id == alone.activity_id
+    assert fields_of(run)["elapsed_time"] == 1800
+    assert len(fields_of(run)["sessions"]) == 2  # type: ignore[arg-type]
+
+
+def test_of_several_routes_those_that_can_be_read_are_the_track(tmp_path: Path) -> None:
+    (run,) = activities_of(path_of(tmp_path, {**IN_PARTS, ROUTE: b"<gpx></gpx>"}))
+    assert [digest.split()[0] for digest, _ in run.recorded] == [SECOND]
+    (bare,) = activities_of(path_of(tmp_path, {**IN_PARTS, ROUTE: b"<gpx></gpx>", SECOND: b""}))
+    assert (bare.recorded, fields_of(bare)["distance"]) == ((), 5250.0)
+
+
+def test_routes_that_came_before_their_list_are_one_track_too(tmp_path: Path) -> None:
+    earlier = {ROUTE.rpartition("/")[2]: IN_PARTS[ROUTE], SECOND.rpartition("/")[2]: IN_PARTS[SECOND]}
+    (run,) = activities_of(path_of(tmp_path, {f"{TOP}/export.xml": IN_PARTS[f"{TOP}/export.xml"]}), earlier)
+    assert [digest for digest, _ in run.recorded] == list(earlier)
+
+
+def test_a_preview_counts_a_workout_with_several_routes_once(tmp_path: Path) -> None:
+    found = survey(path_of(tmp_path, IN_PARTS), lambda name, body: read_file(body, name, CAME))
+    assert found.activities == {(2021, "Run"): 1}
 
 
 def test_only_the_workouts_are_kept_and_nobody_is_named(tmp_path: Path) -> None:

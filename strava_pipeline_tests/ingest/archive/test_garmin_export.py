@@ -63,7 +63,12 @@ def test_a_recording_gets_name_sport_and_link_of_the_row_of_its_second(tmp_path:
         "elapsed_time": 1860,
     }  # fmt: skip
     assert (ride["start_date_local"], ride["total_elevation_gain"]) == ("2024-05-02T09:00:00Z", 123.0)
-    assert "calories" not in ride, "nobody is sure of its unit"
+
+
+def test_energy_is_whole_kilocalories_in_kilojoules_or_of_an_unknown_unit() -> None:
+    energies = [171.79082, 3142.515, 419, 410.0, 0.0, None, "many"]
+    rows = read_garmin([{"summarizedActivitiesExport": [garmin_item(at, BEGAN, calories=each) for at, each in enumerate(energies, 1)]}]).rows  # fmt: skip
+    assert [row.fields.get("calories") for row in rows] == [41, 750, None, None, None, None, None]
 
 
 def test_what_is_no_activity_is_counted_and_not_kept(tmp_path: Path) -> None:

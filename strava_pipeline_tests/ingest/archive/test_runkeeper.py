@@ -112,6 +112,31 @@ def test_odd_bytes_lose_no_row_and_raise_nothing(body: bytes, rows: int, faults:
     assert (len(found.rows), len(found.faults)) == (rows, faults)
 
 
+OLDER = (
+    "Date,Type,Route Name,Distance (mi),Duration,Average Pace,Average Speed (mph),Calories Burned,Climb (ft),"
+    "Average Heart Rate (bpm),Notes,GPX File\n"
+)
+OLDER_RUN = '2012-03-04 07:08:09,Running,,3.10,28:30,9:11,6.53,350.0,71.14,,"{}",2012-03-04-0708.gpx\n'
+OLDER_WALK = "2012-03-05 18:00:00,Walking,,0.00,0:00,,,0.0,,,,\n"
+
+
+def test_rows_of_the_layout_without_ids_are_activities(tmp_path: Path) -> None:
+    path = tmp_path / "cardioActivities.csv"
+    path.write_bytes((OLDER + OLDER_RUN.format("wet") + OLDER_WALK).encode())
+    run, walk = map(fields_of, activities_of(path))
+    assert (run["sport_type"], run["start_date_local"], run["elapsed_time"]) == ("Run", "2012-03-04T07:08:09Z", 1710)
+    assert (run["distance"], run["description"]) == (pytest.approx(4988.97, abs=0.01), "wet")
+    assert walk["start_date_local"] == "2012-03-05T18:00:00Z"
+
+
+def test_a_row_without_an_id_has_the_same_one_in_every_export_and_none_twice_in_one() -> None:
+    first = read_runkeeper((OLDER + OLDER_RUN.format("wet") + OLDER_WALK * 2).encode()).rows
+    edited, *_ = read_runkeeper((OLDER + OLDER_WALK + OLDER_RUN.format("dry")).encode()).rows[::-1]
+    assert first[0].source_id == edited.source_id
+    assert len({row.source_id for row in first}) == 3
+    assert "wet" not in first[0].source_id
+
+
 def test_strava_s_own_list_is_not_runkeeper_s() -> None:
     assert not is_runkeeper(["Activity ID", "Activity Date", "Activity Name", "Activity Type", "Filename"])
     assert is_runkeeper(RUNKEEPER.strip().split(","))

@@ -77,6 +77,7 @@ def test_each_sport_of_a_multisport_file_is_a_recording_and_no_point_is_lost() -
         (made.fit(made.file_id(), made.records(60), length=0)[:-2], [60], [{Flag.TRUNCATED}]),
         (made.fit(made.file_id(), made.records(60), length=0)[:-2] + WHOLE, [60, 60], [{Flag.TRUNCATED}, set()]),
         (made.fit(made.file_id(), made.records(60), length=1_000_000)[:-2], [60], [{Flag.TRUNCATED}]),
+        (made.fit(made.file_id(), made.records(60), length=0), [60], [set()]),
     ],
     ids=[
         "two_files_chained",
@@ -90,6 +91,7 @@ def test_each_sport_of_a_multisport_file_is_a_recording_and_no_point_is_lost() -
         "a_device_that_died_before_it_wrote_the_length",
         "the_same_with_a_file_behind",
         "a_length_beyond_the_end",
+        "a_whole_file_of_a_program_that_never_writes_the_length",
     ],
 )
 def test_each_part_of_a_chain_is_read_by_itself(content: bytes, heights: list[int], flags: list[set[Flag]]) -> None:

@@ -126,6 +126,46 @@ def test_without_a_time_it_is_no_activity(content: str, kind: str) -> None:
     assert (read(content).kind, read(content).recordings) == (kind, ())
 
 
+@pytest.mark.parametrize("point", ["<trkpt><extensions><hr>99</hr></extensions></trkpt>", '<trkpt lat="" lon=""/>'])
+def test_points_without_a_position_or_a_time_are_no_route_and_what_to_export_is_said(point: str) -> None:
+    found = read(gpx(point * 1114))
+    assert (found.kind, found.recordings) == ("empty", ())
+    assert found.problem == (
+        "It holds 1,114 points, none of them with a position or a time, as a GPX of a swim in a pool does. Export the activity "
+        "as FIT (the original file) or as TCX: these hold it."
+    )
+
+
+@pytest.mark.parametrize(
+    "whole",
+    [
+        gpx(POINTS) + " " * 3000,
+        gpx(POINTS) + "\0" * 3000,
+        gpx(POINTS) + f"<!-- {'by a server ' * 300}-->",
+        gpx(POINTS, head='<?xml-stylesheet href="<a>.xsl"?>'),
+        gpx(POINTS).replace("UTF-8", "UTF-16").encode("utf-16-le"),
+        gpx(POINTS).replace("UTF-8", "UTF-16").encode("utf-16-be"),
+    ],
+    ids=[
+        "spaces_behind",
+        "zeros_behind",
+        "a_comment_behind",
+        "an_instruction_before",
+        "two_bytes",
+        "two_bytes_swapped",
+    ],
+)
+def test_a_complete_document_does_not_end_in_the_middle(whole: str | bytes) -> None:
+    found = read(whole)
+    assert [(one.track.height, one.flags) for one in found.recordings] == [(5, set())]
+    assert found.problem is None
+
+
+@pytest.mark.parametrize("empty", ['<gpx version="1.1" creator="x"/>', '<?xml version="1.0"?>\n<gpx />\n<!-- x -->'])
+def test_a_document_that_is_closed_in_itself_is_complete_and_holds_nothing(empty: str) -> None:
+    assert read(empty).problem == "It holds no points."
+
+
 WRITTEN = gpx(POINTS, about="<name>Überlingen</name>")
 
 

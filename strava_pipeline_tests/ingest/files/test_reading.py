@@ -104,6 +104,20 @@ def test_a_gzip_file_of_more_members_than_any_program_writes_ends() -> None:
     assert (len(read.recordings), read.problem) == (1, "A part of the file could not be read; the rest is kept.")
 
 
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [
+        (b"<gpx version='1.1'><trk><na", "It ends in the middle, before anything that is an activity."),
+        (b"<kml><Document><Placem", "It ends in the middle, before anything that is an activity."),
+        (b"<TrainingCenterDatabase><Act", "It ends in the middle, before anything that is an activity."),
+        (b"<gpx><trk><trkseg><<<>>></gpx>", "It is damaged, and no activity was found in it."),
+        (made.fit(made.file_id(2))[:-1] + b"!", "Its checksum doesn't match, and no activity was found in it."),
+    ],
+)
+def test_where_nothing_is_kept_nothing_is_said_to_be(content: bytes, problem: str) -> None:
+    assert read_file(content, "", RECEIVED).problem == f"{problem} Export or copy it once more."
+
+
 LAUGHS = "".join(f'<!ENTITY l{n} "{f"&l{n - 1};" * 10}">' for n in range(1, 12))
 
 

@@ -1,7 +1,8 @@
 """Apple Health's export: the workouts of export.xml, as ingest/archive/apple_health.py takes them out of it. Pure.
 
 All times of an export have the offset of the telephone on that day, wherever the workout was: they say the instant, and the
-athlete's clock only where the workout names its zone. Not checked on a real export.
+athlete's clock only where the workout names its zone. What a workout says of its start, times and distance counts before its
+routes, which have gaps; several routes of a workout are parts of one track.
 """
 
 from collections.abc import Callable, Mapping
@@ -100,7 +101,8 @@ def _row(item: Mapping[str, Any]) -> ServiceRow | None:
     word = str(about.get("workoutActivityType", "")).removeprefix(_PREFIX)
     sport = _SPORT_OF.get(word)
     elapsed = round((ended - began).total_seconds()) if ended is not None and ended >= began else None
-    moving = _number(about.get("duration"), about.get("durationUnit"), _TIMES)
+    duration = _number(about.get("duration"), about.get("durationUnit"), _TIMES)
+    moving = duration if duration is None or elapsed is None else min(duration, elapsed)
     fields: dict[str, Any] = {
         **({"sport_type": sport} if sport else {"sport": word or None}),
         **_start(began, facts.get("HKTimeZone")),
@@ -114,13 +116,13 @@ def _row(item: Mapping[str, Any]) -> ServiceRow | None:
     if distance and moving:
         fields["average_speed"] = round(distance / moving, 3)
     end = f"{ended:%Y%m%dT%H%M%S}" if ended is not None else ""
-    routes = item.get("routes") or ()
     return ServiceRow(
         f"apple_health:{word}:{began:%Y%m%dT%H%M%S}-{end}",
         without_none(fields),
-        file=str(routes[0]) if routes else None,
+        tuple(dict.fromkeys(map(str, item.get("routes") or ()))),
         began=began,
         elapsed_s=elapsed,
+        is_measured=True,
     )
 
 

@@ -1,8 +1,8 @@
 """Garmin's own export of an account: …summarizedActivities.json, an array of activities in an object in an array. Pure.
 
 Its units are centimetres, milliseconds and tenths of a millimetre per millisecond; starts are milliseconds since 1970, the local
-one by the athlete's clock. With the units of Garmin's API, its reading does the rest. Energy is left out: sources disagree
-whether it is kilojoules. Recordings are found by the second of their start, and ids are links. Not checked on a real export.
+one by the athlete's clock. With the units of Garmin's API, its reading does the rest. Energy is whole kilocalories in kilojoules;
+a number that is not is left out, since its unit is unknown. Recordings are found by the second of their start, and ids are links.
 """
 
 from collections.abc import Mapping
@@ -33,6 +33,7 @@ _NUMBERS = {  # the export's name, the API's, and what to multiply with
     "normPower": ("normPower", 1),
     "maxPower": ("maxPower", 1),
 }
+_KILOJOULES = 4.19002  # a kilocalorie; every number of a real export is a whole multiple of it
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -80,6 +81,10 @@ def _of_api(item: Mapping[str, Any]) -> dict[str, Any]:
     for name, (theirs, unit) in _NUMBERS.items():
         if (number := finite_number(item.get(name))) is not None:
             found[theirs] = round(number * unit, 3)
+    if (energy := finite_number(item.get("calories"))) and abs(
+        energy / _KILOJOULES - round(energy / _KILOJOULES)
+    ) < 1e-4:
+        found["calories"] = round(energy / _KILOJOULES)
     instant = item.get("startTimeGmt") if finite_number(item.get("startTimeGmt")) else item.get("beginTimestamp")
     return found | {
         "activityName": item.get("name"),

@@ -1,19 +1,31 @@
 """An activity as a row of another service's own export says it, in Strava's shape, and one with its file. Pure.
 
 What an athlete wrote there (name, sport, description) counts before the words of the file; what the device measured counts
-before the numbers of the row, which are rounded copies of it. How each service's rows read is the modules' beside this one.
+before the numbers of the row, which are rounded copies of it, unless the row is what the device measured. How each
+service's rows read is the modules' beside this one.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from strava_pipeline.core.providers import NOT_COUNTED
 from strava_pipeline.core.rows import Json
+from strava_pipeline.core.start_times import clock_text
 
 _WRITTEN = ("name", "sport_type", "description", "workout_type")
 """The fields in which the athlete's word counts."""
+_MEASURED = (
+    "start_date",
+    "start_date_local",
+    "utc_offset",
+    "timezone",
+    "elapsed_time",
+    "moving_time",
+    "distance",
+    "average_speed",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,18 +35,20 @@ class ServiceRow:
     Args:
         source_id: the service and its own id, such as `runkeeper:1c2d…`.
         fields: the fields of Strava's DetailedActivity that the row gives, without `id`.
-        file: the name of its recording, relative to the folder of the list; None: it names none.
+        files: the names of its recordings, relative to the folder of the list, in the order of time: each a part of the track.
         began: its start (UTC), by which the recording is found where rows name no files.
         elapsed_s: how long it took, in seconds.
+        is_measured: whether start, times and distance are the device's own: they count before those of the points.
         is_part: whether it is a part of a longer activity, such as the run of a triathlon, which another row is.
         links: its ids at services that this program can ask, by the service's name.
     """
 
     source_id: str
     fields: Json = field(repr=False)
-    file: str | None = None
+    files: Sequence[str] = ()
     began: datetime | None = None
     elapsed_s: float | None = None
+    is_measured: bool = False
     is_part: bool = False
     links: Mapping[str, str] = field(default_factory=dict)
 
@@ -54,8 +68,21 @@ class ServiceRow:
         missing = {
             name: value for name, value in self.fields.items() if recorded.get(name) is None and name not in left_out
         }
-        named = {"service_row": self.source_id}
-        return self.with_links({**recorded, **missing, **written, **named})
+        whole = {**recorded, **missing, **written, **self._measured(recorded), "service_row": self.source_id}
+        moving, elapsed = whole.get("moving_time"), whole.get("elapsed_time")
+        if moving is not None and elapsed is not None and moving > elapsed:
+            whole["moving_time"] = elapsed
+        return self.with_links(whole)
+
+    def _measured(self, recorded: Json) -> dict[str, Any]:
+        """What of the row counts before the recording; the clock of the start is by the recording's place if the row has none."""
+        if not self.is_measured:
+            return {}
+        found = {name: self.fields[name] for name in _MEASURED if name in self.fields}
+        offset = recorded.get("utc_offset")
+        if self.began is not None and offset is not None and "start_date_local" not in self.fields:
+            found["start_date_local"] = clock_text(self.began + timedelta(seconds=offset))
+        return found
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,9 +1,11 @@
 """Runkeeper's export: the rows of cardioActivities.csv. Pure.
 
 Dates are the athlete's clock without a zone, so only the recording that a row names says the instant. Units stand in the titles
-of the columns. A cell that can't be read, or that no column of ours holds, is kept under its title.
+of the columns. A cell that can't be read, or that no column of ours holds, is kept under its title. Exports of 2016
+and before have no column of ids: a row's id then is its date and its duration, which no edit of a note and no other unit changes.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -14,7 +16,7 @@ from strava_pipeline.core.files.exports.rows import ServiceRow, ServiceRows, wit
 from strava_pipeline.core.sports import sport_type
 
 MILE, FOOT = 1609.344, 0.3048  # m
-_MARKS = {"activity id", "date", "type", "gpx file"}
+_MARKS = {"date", "type", "duration", "gpx file"}
 _UNITS = {
     "distance (km)": ("distance", 1000.0),
     "distance (mi)": ("distance", MILE),
@@ -55,18 +57,18 @@ def read_runkeeper(body: bytes) -> ServiceRows:
     """The rows of cardioActivities.csv in their order. Nothing that it holds raises."""
     records = csv_records(body)
     titles = [title.strip() for title in records[0]] if records else []
-    rows, undated = [], 0
+    rows, undated, seen = [], 0, Counter[str]()
     for record in records[1:]:
-        row = _row(dict(zip(titles, (cell.strip() for cell in record), strict=False)))
+        row = _row(dict(zip(titles, (cell.strip() for cell in record), strict=False)), seen)
         undated += "start_date_local" not in row.fields
         rows.append(row)
     faults = [f"{undated} of its rows have no date that can be read"] if undated else []
     return ServiceRows(rows, faults)
 
 
-def _row(cells: Mapping[str, str]) -> ServiceRow:
+def _row(cells: Mapping[str, str], seen: Counter[str]) -> ServiceRow:
     left = {title.lower(): text for title, text in cells.items() if text}
-    key = left.pop("activity id", None) or "|".join(cells.values())
+    key = left.pop("activity id", None) or _content_key(left, seen)
     file = left.pop("gpx file", None)
     fields: dict[str, Any] = {
         "name": left.pop("route name", None),
@@ -83,7 +85,15 @@ def _row(cells: Mapping[str, str]) -> ServiceRow:
         fields["average_speed"] = round(distance / elapsed, 3)
     rest = {title: text for title, text in left.items() if title not in _NOT_KEPT | _DERIVED}
     fields["columns"] = rest or None
-    return ServiceRow(f"runkeeper:{key}", without_none(fields), file, elapsed_s=fields["elapsed_time"])
+    files = () if file is None else (file,)
+    return ServiceRow(f"runkeeper:{key}", without_none(fields), files, elapsed_s=fields["elapsed_time"])
+
+
+def _content_key(cells: Mapping[str, str], seen: Counter[str]) -> str:
+    """What stands for the id of a row without one, a number behind it from the second equal one on."""
+    key = "|".join([cells["date"], cells.get("duration", "")] if "date" in cells else cells.values())
+    seen[key] += 1
+    return key if seen[key] == 1 else f"{key}|{seen[key]}"
 
 
 def _take(left: dict[str, str], title: str, read: Callable[[str], Any]) -> Any:
