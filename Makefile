@@ -31,7 +31,7 @@ PAGE := $(if $(PER_PAGE),--per-page $(PER_PAGE))
 LOOKBACK := $(if $(DAYS),--days $(DAYS))
 
 .DEFAULT_GOAL := help
-.PHONY: help install image demo demo-archive dev test test-slow test-bounds other-duckdb soak bench coverage test-samples test-all lint types contracts pre-commit format check docs graph screenshots clean test-container \
+.PHONY: help install image demo demo-archive dev test test-slow test-bounds audit other-duckdb soak bench coverage test-samples test-all lint types contracts pre-commit format check docs graph screenshots clean test-container \
 	auth status doctor plan run run-lite run-all compact recompact rebuild reconcile enrich enrich-all flow flow-backfill refresh streams backfill \
 	quarantine profile trips import archive matches bests insights export report goals duck schema sql logs service service-up purge emulator \
 	dashboard serve subscription webhooks providers changes sync-month calendar notifications
@@ -177,6 +177,11 @@ test-slow: $(READY) ## Tests that start processes or run whole jobs. A failed on
 
 other-duckdb: $(READY) ## Another DuckDB than the one in .venv, for the slow test that each opens the other's files.
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --upgrade --target $(VENV)/other-duckdb 'duckdb==$(OTHER_DUCKDB)'
+
+audit: $(READY) ## Known faults of the versions in constraints.txt, by the Python Package Index's advisories; needs the network.
+	test -x $(VENV)/audit/bin/pip-audit || { $(BIN)/python -m venv $(VENV)/audit && \
+		$(VENV)/audit/bin/python -m pip install --quiet --disable-pip-version-check pip-audit; }
+	$(VENV)/audit/bin/pip-audit --requirement constraints.txt --no-deps --disable-pip $(ARGS)
 
 test-bounds: $(READY) ## Before a release: the test suite with the lowest and with the newest versions that pyproject.toml allows.
 	@for end in $(BOUNDS); do $(BIN)/python -m strava_pipeline_tests.bounds $$end $(PYTHON) $(ARGS) || exit 1; done

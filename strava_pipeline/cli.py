@@ -153,8 +153,9 @@ def strava_pipeline(
 def main() -> None:
     """Run a command. An expected failure ends with its message and exit code, without a traceback."""
     from strava_pipeline.core.errors import PipelineError, TransientError
-    from strava_pipeline.core.process import collect_seldom
+    from strava_pipeline.core.process import collect_seldom, keep_files_private
 
+    keep_files_private()
     collect_seldom()
     try:
         with only_first_interrupt(until_exit=True):

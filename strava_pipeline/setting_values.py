@@ -4,6 +4,7 @@ A kind is a type for pydantic. Which setting is of which kind, and where it is r
 decided here whether it is valid and where plain http may go; nothing is looked up in the network.
 """
 
+import grp
 import os
 import re
 from ipaddress import ip_address
@@ -107,6 +108,19 @@ def _bundle(value: Path) -> Path:
     return path
 
 
+def group_id(name: str) -> int:
+    """The number of a group of this machine; a number is one itself, as in a container, which knows no names."""
+    try:
+        return int(name) if name.isdecimal() else grp.getgrnam(name).gr_gid
+    except KeyError:
+        raise ValueError(f"there is no group {name!r} on this machine; make it, or name another one") from None
+
+
+def _group(value: str) -> str:
+    group_id(value.strip())
+    return value.strip()
+
+
 def _zone(value: str) -> str:
     try:
         ZoneInfo(value)
@@ -166,6 +180,7 @@ Bundle = Annotated[Path, AfterValidator(_bundle)]
 Zone = Annotated[Stripped, AfterValidator(_zone)]
 Sports = Annotated[str, AfterValidator(_sports)]  # groups and sports of core/sports.py, with commas
 Categories = Annotated[str, AfterValidator(_categories)]  # of notifications, with commas
+Group = Annotated[str, AfterValidator(_group)]
 Cron = Annotated[Stripped, AfterValidator(_cron)]
 Megabytes = Annotated[int, Field(ge=1, le=1_000_000_000)]  # 10^6 bytes each; a petabyte is no limit any more
 

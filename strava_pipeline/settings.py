@@ -22,6 +22,7 @@ from strava_pipeline.setting_values import (
     Bundle,
     Categories,
     Cron,
+    Group,
     Home,
     HostAndPort,
     HostAndPortOrOff,
@@ -37,6 +38,7 @@ from strava_pipeline.setting_values import (
     Tiles,
     Url,
     Zone,
+    group_id,
 )
 
 APPLICATION_PAGE = "https://www.strava.com/settings/api"
@@ -75,6 +77,7 @@ class Settings(BaseSettings):
     base_url: Server = Field("https://www.strava.com", alias="STRAVA_BASE_URL")
     api_url: Server = Field("", alias="STRAVA_API_URL")
     data_dir: AbsolutePath = Field(Path("data"), alias="STRAVA_DATA_DIR")
+    data_group: Group | None = Field(None, alias="STRAVA_DATA_GROUP")
     secrets_dir: AbsolutePath = Field(Path("secrets"), alias="STRAVA_SECRETS_DIR")
     logs_dir: AbsolutePath = Field(Path("logs"), alias="STRAVA_LOGS_DIR")
     log_stdout: Literal["json"] | None = Field(None, alias="STRAVA_LOG_STDOUT")
@@ -225,6 +228,11 @@ class Settings(BaseSettings):
         )
         text = value.get_secret_value().strip() if isinstance(value, SecretStr) else ""
         return SecretStr(text) if text else None
+
+    @property
+    def reader_group(self) -> int | None:
+        """The number of the group whose members may read the published warehouse."""
+        return None if self.data_group is None else group_id(self.data_group)
 
     @property
     def dashboard_password_file(self) -> Path:

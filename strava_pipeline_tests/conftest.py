@@ -130,6 +130,14 @@ def state_folder(state_folders: Path) -> Iterator[Path]:
 
 
 @pytest.fixture(autouse=True)
+def usual_umask() -> Iterator[None]:
+    """Whatever the program sets in a test, each begins with the umask of most shells."""
+    before = os.umask(0o022)
+    yield
+    os.umask(before)
+
+
+@pytest.fixture(autouse=True)
 def open_once(request: pytest.FixtureRequest) -> Iterator[None]:
     """The working warehouse is opened once for a test, unless it is marked `closed`, or is about processes."""
     if request.path.parent.name in OF_PROCESSES or any(

@@ -161,6 +161,7 @@ NO_LIMIT = {
         ("SENTRY_SAMPLE_RATE", "2", "less than or equal to 1"),
         ("STRAVA_INSIGHT_SPORTS", "Ride,Quidditch", "no sport or group is called 'Quidditch'"),
         ("STRAVA_INSIGHT_SPORTS", ",", "no sport and no group is named"),
+        ("STRAVA_DATA_GROUP", "nobodys-club", "there is no group 'nobodys-club' on this machine"),
         ("STRAVA_TIMEZONE", "Mars/Olympus", "write one like Europe/London"),
         ("STRAVA_TIMEZONE", "../etc/passwd", "write one like Europe/London"),
         ("STRAVA_TIMEZONE", "Europe", "write one like Europe/London"),

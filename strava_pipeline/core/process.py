@@ -1,4 +1,4 @@
-"""Interrupts and garbage collection of this Python process. No I/O; nothing is collected here.
+"""Interrupts, garbage collection and umask of this Python process. No I/O; nothing is collected here.
 
 Interrupts (Ctrl-C, SIGTERM) can wait for the end of a piece of work; their handlers decide what an interrupt does.
 The garbage collector is kept away from objects that are no garbage (docs/adr/0037).
@@ -6,6 +6,7 @@ The garbage collector is kept away from objects that are no garbage (docs/adr/00
 
 import atexit
 import gc
+import os
 import signal
 import threading
 from collections.abc import Iterator
@@ -77,3 +78,8 @@ def collect_seldom() -> None:
     """Collect garbage only after tens of thousands of new objects, and not at the end of the process."""
     gc.set_threshold(_YOUNGEST, _MIDDLE)
     atexit.register(gc.freeze)
+
+
+def keep_files_private() -> None:
+    """From now on new folders are 0700 and new files 0600, for this process and its children (docs/adr/0083)."""
+    os.umask(0o077)

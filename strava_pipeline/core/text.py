@@ -29,6 +29,11 @@ def printable(text: str) -> str:
     return text.translate(_SHOWN)
 
 
+def turns_direction(text: str) -> bool:
+    """Whether it holds a mark that shows the rest in another order: a name could look like one with another ending."""
+    return any(ord(letter) in _BIDIRECTIONAL for letter in text)
+
+
 def counted(number: int, noun: str) -> str:
     """A number of things: "1 file", "2 files", "1,200 activities"."""
     plural = f"{noun[:-1]}ies" if noun.endswith("y") and noun[-2] not in "aeiou" else f"{noun}s"

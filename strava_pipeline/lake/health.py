@@ -6,9 +6,8 @@ checksum is tested: some seconds for ten thousand details.
 """
 
 import os
-import stat
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import replace
 from datetime import MAXYEAR, datetime, timedelta
 from math import inf
@@ -28,7 +27,7 @@ from strava_pipeline.lake.bronze.listings import future_listings
 from strava_pipeline.lake.bronze.manifests import Manifest
 from strava_pipeline.lake.decisions import decision_files
 from strava_pipeline.lake.files import bytes_free, nearest, unpacked
-from strava_pipeline.lake.gold.publish import READ_ONLY, snapshot
+from strava_pipeline.lake.gold.publish import snapshot
 from strava_pipeline.lake.gold.publish_pause import is_looked_after, waiting_years
 from strava_pipeline.lake.gold.quality import faulty_keys
 from strava_pipeline.lake.gold.warehouse import (
@@ -55,6 +54,7 @@ NAMED = 20  # of many files of one kind, that many are named
 TIMES = "bronze: times"
 EXAMPLES = 5
 FIRST_YEAR = "first year"
+PRIVACY = "folders: privacy"
 
 
 def warehouse_health(lake: Lake, now: datetime) -> list[Finding]:
@@ -128,9 +128,9 @@ def _published(lake: Lake, current: str | None, now: datetime) -> list[Finding]:
     except (duckdb.Error, PipelineError):
         return [problem(PUBLISHED, f"{path} can't be read.", f"rm -f '{path}'\nstrava-pipeline compact")]
     found = []
-    if stat.S_IMODE(path.stat().st_mode) != READ_ONLY:
+    if path.stat().st_mode & 0o222:
         found.append(
-            warning(PUBLISHED, f"{path} can be written to, though it is replaced whole.", f"chmod 444 '{path}'")
+            warning(PUBLISHED, f"{path} can be written to, though it is replaced whole.", f"chmod a-w '{path}'")
         )
     is_behind = current is not None and current != held
     waits = is_behind and bool(waiting_years(lake)) and is_looked_after(lake, now)
@@ -251,6 +251,26 @@ def writable(name: str, folder: Path) -> Finding:
         fix = f"chmod u+rwx '{there}'      # if it is yours: ls -ld '{there}'"
         return problem(name, f"{there} can't be written to.", fix)
     return ok(name, f"{folder} can be written to" if there == folder else f"{folder} can be made")
+
+
+def privacy(folders: Iterable[Path], shared: Collection[Path] = ()) -> Finding:
+    """Whether other users may look into these folders and what lies in them; `shared`: those that a group may enter.
+
+    Folders that were made before new ones were for their owner alone stay as they are.
+    """
+    visible: list[Path] = []
+    for folder in folders:
+        within = [path for path in sorted(folder.iterdir()) if path.is_dir()] if _is_open(folder) else []
+        inner = [path for path in within if _is_open(path, 0o007 if path in shared else 0o077)]
+        visible += inner if folder in shared else [folder] if inner else []
+    if not visible:
+        return ok(PRIVACY, "other users can't look into the folders")
+    fix = " ".join(["chmod -R go=", *(f"'{path}'" for path in visible)])
+    return warning(PRIVACY, f"other users of this machine can look into {_names(visible)}.", fix)
+
+
+def _is_open(path: Path, others: int = 0o077) -> bool:
+    return path.is_dir() and bool(path.stat().st_mode & others)
 
 
 def _is_damaged(path: Path) -> bool:

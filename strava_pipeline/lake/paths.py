@@ -28,12 +28,14 @@ class Lake:
     Args:
         clock: this machine's, where anything is to land.
         priorities: of providers, as a person chose them; whoever matches needs them (`naming_sources`).
+        group: the number of the one whose members may read the snapshot; whoever publishes needs it.
     """
 
     data_dir: Path
     warehouse: str = "strava.duckdb"  # the working warehouse's file
     clock: Callable[[], datetime] | None = field(default=None, compare=False, repr=False)
     priorities: Mapping[str, int] = field(default_factory=dict, compare=False, repr=False)
+    group: int | None = field(default=None, compare=False, repr=False)
 
     def local_time(self) -> datetime | None:
         """This machine's time, by which what lands is numbered."""

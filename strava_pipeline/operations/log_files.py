@@ -114,6 +114,12 @@ def prune(logs_dir: Path, today: date, days: int | None = None) -> tuple[int, li
                 for folder in path.parents[:3]:
                     folder.rmdir()
     latest = latest_link(logs_dir)
+    for link in latest.parent.glob(
+        ".flow_*.log.tmp"
+    ):  # of a run that was killed as it was about to point `latest` to its log
+        if link.is_symlink() and link.name < f".flow_{today:%Y%m%d}":
+            with suppress(OSError):
+                link.unlink()
     with suppress(OSError):
         if latest.is_symlink() and not latest.exists():
             latest.unlink()

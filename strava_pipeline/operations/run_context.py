@@ -63,5 +63,10 @@ def run_context(
     Raises UnusableProvidersError.
     """
     clock = clock or primed_clock(settings)
-    lake = Lake(settings.data_dir, clock=clock.local, priorities=chosen_priorities(settings.providers_config))
+    lake = Lake(
+        settings.data_dir,
+        clock=clock.local,
+        priorities=chosen_priorities(settings.providers_config),
+        group=settings.reader_group,
+    )
     return RunContext(lake, year_range(settings.first_year), clock, progress, who, run_id)

@@ -29,6 +29,7 @@ from watchdog.events import FileSystemEvent
 from watchdog.observers import Observer
 
 from strava_pipeline.core.errors import PipelineError
+from strava_pipeline.core.process import keep_files_private
 from strava_pipeline.orchestrate.dagster_private import (
     INDEX_SHARD_NAME,
     ConfigurableClassData,
@@ -65,6 +66,7 @@ class PipelineStorage(DagsterSqliteStorage):
             raise OtherHomeError(
                 f"Dagster's home {home} is no folder. Set DAGSTER_HOME to the folder that holds dagster.yaml."
             )
+        keep_files_private()  # in a daemon or web server, too, that no command of ours started
         os.environ.setdefault("DAGSTER_EVENT_BATCH_SIZE", str(BATCH_SIZE))  # Dagster reads it there at each event
         super(DagsterSqliteStorage, self).__init__()  # type: ignore[no-untyped-call]  # its own names its own classes
         engines = Engines()

@@ -44,7 +44,7 @@ threshold_heartrate = 164
 
 [[athlete]]
 since = {today.year - 1}-04-01
-ftp = 243
+ftp = 245
 threshold_heartrate = 166
 weight_kg = 68.5
 

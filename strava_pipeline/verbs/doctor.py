@@ -127,6 +127,10 @@ def _folders(settings: "Settings") -> dict[str, Look]:
     }
     return {
         **{name: partial(health.writable, name, path) for name, path in folders.items()},
+        health.PRIVACY: lambda: health.privacy(
+            (settings.data_dir, settings.logs_dir, settings.dagster_home),
+            () if settings.data_group is None else (settings.data_dir, Lake(settings.data_dir).snapshot.parent),
+        ),
         "disk: data": lambda: health.room("disk: data", settings.data_dir, Lake(settings.data_dir).working),
         "disk: logs": lambda: health.room("disk: logs", settings.logs_dir),
     }

@@ -123,7 +123,7 @@ def drop(ids: Ids = None) -> None:
     from strava_pipeline.verbs.terminal import out
 
     settings = Settings.load()
-    lake = Lake(settings.data_dir)
+    lake = Lake(settings.data_dir, group=settings.reader_group)
     if not ids:
         raise typer.BadParameter("which ones? `strava-pipeline quarantine list` shows their ids", param_hint="IDS")
     held = {each.activity_id: each for each, _ in _quarantined(lake)}

@@ -109,6 +109,9 @@ def test_the_image_is_small_and_holds_no_build_tools(engine: Engine) -> None:
     look = "id -u; command -v tini; command -v pip gcc make; python -m pip --version; ls -d /source /wheel /tools"
     looked = engine.podman("run", "--rm", "--network", "host", "--entrypoint", "sh", IMAGE, "-c", look)
     assert looked.stdout.split() == [str(UID), "/usr/bin/tini"], looked.stdout + looked.stderr
+    look = "cd /opt/strava-pipeline/licenses && cat duckdb-*/METADATA strava_pipeline-*/METADATA && find dagster-* -name LICENSE"
+    licences = engine.podman("run", "--rm", "--network", "host", "--entrypoint", "sh", IMAGE, "-c", look).stdout
+    assert all(part in licences for part in ("Name: duckdb", "License-Expression: Apache-2.0", "LICENSE")), licences
 
 
 def test_flow_backfill_brings_everything_as_the_images_user(engine: Engine, rig: Rig) -> None:

@@ -4,6 +4,7 @@ from collections import Counter
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from math import cos, radians
+from statistics import correlation, fmean
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -11,12 +12,13 @@ import polars as pl
 import polyline
 import pytest
 
-from strava_pipeline.core.track_measures import curves
+from strava_pipeline.core.track_measures import DURATIONS, curves
 from strava_pipeline.emulator.generate.activities import Athlete
 from strava_pipeline.emulator.generate.places import BEST_EFFORTS
-from strava_pipeline.emulator.generate.recordings import METRES_PER_DEGREE, recorded_streams, with_more_points
+from strava_pipeline.emulator.generate.recordings import METRES_PER_DEGREE, outline, recorded_streams, track_points
 from strava_pipeline.emulator.strava.state import build_state
 from strava_pipeline.emulator.strava.summaries import encode_polyline
+from strava_pipeline.verbs.demo_athlete import SEED
 from strava_pipeline_tests.emulator.conftest import NOW, config
 
 Activity = dict[str, Any]
@@ -177,9 +179,8 @@ def test_the_best_times_of_a_track_are_the_best_efforts_and_a_pause_is_a_gap() -
     runs = [each for each in athlete.activities if each.best and each.mapped]
     assert len(runs) > 30
     for run in runs:
-        streams = recorded_streams(7, run)
-        assert streams is not None
-        recorded = with_more_points(streams, 10)
+        recorded = recorded_streams(7, run, 10)
+        assert recorded is not None
         assert (recorded["time"][-1], recorded["distance"][-1]) == (run.elapsed, run.distance)
         points = pl.DataFrame(
             {
@@ -199,7 +200,7 @@ def test_the_best_times_of_a_track_are_the_best_efforts_and_a_pause_is_a_gap() -
             assert longest == pytest.approx(run.elapsed - run.moving, abs=2), "nothing was recorded in the pause"
 
 
-def test_a_ride_is_paused_on_the_way_and_goes_at_its_own_speed() -> None:
+def test_a_ride_stops_on_the_way_and_is_slower_uphill() -> None:
     athlete = Athlete(7, 300, (2024, 2026), NOW)
     rides = [
         each
@@ -207,14 +208,100 @@ def test_a_ride_is_paused_on_the_way_and_goes_at_its_own_speed() -> None:
         if each.mapped and each.sport.kind == "Ride" and each.elapsed - each.moving > 60
     ]
     assert len(rides) > 30
+    slower = 0
     for ride in rides:
         streams = recorded_streams(7, ride)
         assert streams is not None
-        steps = [*zip(pairwise(streams["time"]), pairwise(streams["distance"]), streams["moving"][1:], strict=True)]
-        speeds = [(far - near) / (later - before) for (before, later), (near, far), moves in steps if moves]
-        assert min(speeds) > 0.9 * ride.distance / ride.moving
-        (pause,) = [later - before for (before, later), _, moves in steps if not moves]
-        assert pause == pytest.approx(ride.elapsed - ride.moving, abs=2)
+        steps = [*zip(pairwise(streams["time"]), pairwise(streams["altitude"]), streams["moving"][1:], strict=True)]
+        stops = [later - before for (before, later), _, moves in steps if not moves]
+        assert 1 <= len(stops) <= 4
+        assert sum(stops) == ride.elapsed - ride.moving
+        up, down = (
+            [b - a for (a, b), (low, high), moves in steps if moves and sign * (high - low) > 0] for sign in (1, -1)
+        )
+        slower += sum(up) / len(up) > sum(down) / len(down)
+    assert slower == len(rides)
+
+
+def test_the_way_back_has_the_heights_of_the_way_there() -> None:
+    ride = next(each for each in Athlete(7, 300, (2024, 2026), NOW).activities if each.mapped and each.gain > 100)
+    there = track_points(7, ride)
+    streams = outline(7, ride, [*there, *reversed(there)], None)
+    heights = {(*position, height) for position, height in zip(streams["latlng"], streams["altitude"], strict=True)}
+    assert len(heights) == len({*there}) == len({(lat, lon) for lat, lon, _ in heights})
+    assert len({height for _, _, height in heights}) > 20
+
+
+def test_summaries_say_what_was_recorded() -> None:
+    state = build_state(config(activities=200, years=(2024, 2026), seed=7, point_seconds=10))
+    compared: Counter[str] = Counter()
+    for row in state.store.existing(state.epoch):
+        said, recorded = row.source.summary(), row.source.streams()
+        if recorded is None:
+            continue
+        steps = [*zip(pairwise(recorded["time"]), recorded["moving"][1:], strict=True)]
+        assert sum(later - before for (before, later), moves in steps if moves) == said["moving_time"]
+        assert max(recorded["velocity_smooth"]) == pytest.approx(said["max_speed"], rel=0.2)
+        found = {
+            "max_heartrate": (max(recorded.get("heartrate", [0])), 0.5),
+            "max_watts": (max(recorded.get("watts", [0])), 10),
+        }
+        if "heartrate" in recorded:
+            found["average_heartrate"] = fmean(recorded["heartrate"]), 4
+        if "watts" in recorded:
+            weights = [(later - before) * moves for (before, later), moves in steps]
+            mean = fmean(recorded["watts"][1:], weights)
+            found["average_watts"] = mean, 0.05 * mean
+            assert said["average_watts"] <= said["weighted_average_watts"] <= said["max_watts"]
+        if "altitude" in recorded and "elev_high" in said:
+            climbed = sum(max(0.0, high - low) for low, high in pairwise(recorded["altitude"]))
+            found["total_elevation_gain"] = climbed, 3 + 0.05 * climbed
+            found["elev_high"], found["elev_low"] = (max(recorded["altitude"]), 3), (min(recorded["altitude"]), 3)
+        if "temp" in recorded:
+            found["average_temp"] = fmean(recorded["temp"]), 1
+        for name, (value, tolerance) in found.items():
+            if name in said:
+                assert said[name] == pytest.approx(value, abs=tolerance), (row.id, name)
+                compared[name] += 1
+    assert min(compared.values()) > 20
+    assert len(compared) == 8
+
+
+def test_the_heart_follows_the_work() -> None:
+    rides = (each for each in Athlete(7, 400, (2024, 2026), NOW).activities if each.power_meter and each.heartrate)
+    lags: Counter[int] = Counter()
+    for ride in rides:
+        streams = recorded_streams(7, ride, 10)
+        assert streams is not None
+        watts, beats = streams["watts"], streams["heartrate"]
+        lags[
+            max(
+                range(-3, 10),
+                key=lambda lag: correlation(watts[3 : len(watts) - 9], beats[3 + lag : len(beats) - 9 + lag]),
+            )
+        ] += 1
+    assert lags.total() > 20
+    assert set(lags) <= {0, 1, 2, 3}, "of points ten seconds apart"
+    assert lags[0] < lags.total()
+
+
+def test_the_demos_power_is_that_of_a_trained_amateur() -> None:
+    athlete = Athlete(SEED, 2000, (2015, 2026), NOW)
+    best: dict[int, tuple[float, int]] = {}
+    for ride in athlete.activities:
+        streams = recorded_streams(SEED, ride, 10) if ride.power_meter else None
+        if streams is None:
+            continue
+        points = {"recorded_at": [NOW + timedelta(seconds=each) for each in streams["time"]], "watts": streams["watts"]}
+        frame = pl.DataFrame(points, {"recorded_at": pl.Datetime("us", "UTC"), "watts": pl.Float64})
+        for width, value in curves(frame.with_columns(distance=None), "ride").select("width", "value").iter_rows():
+            best[int(width)] = max(best.get(int(width), (0.0, 0)), (value, ride.id))
+    assert [*best] == [*DURATIONS]
+    watts = {width: value for width, (value, _) in best.items()}
+    assert watts[5] / watts[3600] > 3
+    assert len({ride for _, ride in best.values()}) >= 4
+    for width, low, high in ((5, 800, 950), (60, 400, 450), (300, 285, 310), (1200, 250, 268), (3600, 225, 245)):
+        assert low <= watts[width] <= high, width
 
 
 @pytest.mark.parametrize(

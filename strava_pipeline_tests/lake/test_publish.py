@@ -5,6 +5,7 @@ import shutil
 import stat
 import subprocess
 import sys
+from dataclasses import replace
 from typing import Any
 
 import duckdb
@@ -42,11 +43,40 @@ def test_publishing_without_a_change_does_nothing(lake: Lake) -> None:
     assert (lake.snapshot.stat().st_ino, lake.snapshot.stat().st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
 
 
-def test_nobody_may_write_to_the_snapshot(lake: Lake) -> None:
+@pytest.mark.parametrize(("folder", "file"), [(0o700, 0o400), (0o750, 0o440), (0o755, 0o444)])
+def test_nobody_may_write_to_the_snapshot_and_who_may_enter_its_folder_may_read_it(
+    lake: Lake, folder: int, file: int
+) -> None:
+    lake.snapshot.parent.chmod(folder)
     publish(lake)
-    assert stat.S_IMODE(lake.snapshot.stat().st_mode) == 0o444
+    assert stat.S_IMODE(lake.snapshot.stat().st_mode) == file
     with snapshot(lake) as connection, pytest.raises(duckdb.Error, match="read-only"):
         connection.execute("DELETE FROM activities_all")
+
+
+def test_a_group_may_read_the_snapshot_and_nothing_else_also_where_it_was_published_before(lake: Lake) -> None:
+    publish(lake)
+    group = next((each for each in os.getgroups() if each != os.getgid()), os.getgid())
+    for change in (False, True):
+        with writing(lake) as connection:
+            if change:
+                mark_changed(connection)
+        assert publish(replace(lake, group=group)) is change
+        found = [path.stat() for path in (lake.data_dir, lake.snapshot.parent, lake.snapshot)]
+        assert [(stat.S_IMODE(each.st_mode), each.st_gid) for each in found] == [
+            (0o750, group),
+            (0o750, group),
+            (0o440, group),
+        ]
+
+
+def test_a_group_that_the_owner_is_not_in_is_said(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(*_: Any) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(os, "chown", refused)  # root may give files to any group
+    with pytest.raises(PipelineError, match="STRAVA_DATA_GROUP names"):
+        publish(replace(lake, group=54321))
 
 
 def test_no_log_of_an_old_file_lies_beside_a_new_one(lake: Lake) -> None:

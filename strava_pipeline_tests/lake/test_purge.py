@@ -4,6 +4,10 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
+from strava_pipeline.lake.paths import Lake
+from strava_pipeline.lake.purge import delete_data
 from strava_pipeline_tests.small_disk import SmallDisk
 
 PURGE = """
@@ -22,7 +26,26 @@ def test_a_disk_that_is_mounted_inside_is_emptied_and_stays_mounted(
     for name in ("bronze/deep/page.json.gz", "bronze/page.json.gz", "warehouse/strava.duckdb"):
         (data / name).parent.mkdir(parents=True, exist_ok=True)
         (data / name).touch()
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "kept").touch()
     disk = on_disk(data / "bronze")
+    (disk.seen / "link").symlink_to(tmp_path / "elsewhere")
     disk.run(sys.executable, "-c", PURGE, str(data)).check_returncode()
     assert list(disk.seen.iterdir()) == []
     assert [path.name for path in disk.seen.parent.iterdir()] == ["bronze"]
+    assert (tmp_path / "elsewhere" / "kept").exists()
+
+
+@pytest.mark.parametrize("is_link", [False, True])
+def test_what_came_back_after_an_interrupted_purge_goes_too(tmp_path: Path, is_link: bool) -> None:
+    lake = Lake(tmp_path)
+    lake.bronze.mkdir()
+    (lake.bronze / "new").touch()
+    lake.purged.mkdir()
+    if is_link:
+        (lake.purged / "bronze").symlink_to("nowhere")
+    else:
+        (lake.purged / "bronze").mkdir()
+        (lake.purged / "bronze" / "old").touch()
+    delete_data(lake)
+    assert [*tmp_path.iterdir()] == []

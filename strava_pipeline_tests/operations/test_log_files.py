@@ -162,6 +162,18 @@ def test_a_link_whose_log_went_goes_too(tmp_path: Path) -> None:
     assert there(tmp_path) == []
 
 
+def test_half_made_links_of_killed_runs_go_and_one_of_today_stays(tmp_path: Path) -> None:
+    of_day(tmp_path, TODAY)
+    links = [tmp_path / "flow" / f".flow_{day:%Y%m%d}T235959000000Z.log.tmp" for day in (*days_before([400, 1]), TODAY)]
+    for link in links:
+        link.symlink_to("gone.log")
+    other = tmp_path / "flow" / ".flow_20250101T050000000000Z.log.tmp"
+    other.write_text("no link")
+    assert prune(tmp_path, TODAY) == (0, [])
+    assert [link.is_symlink() for link in links] == [False, False, True]
+    assert other.exists()
+
+
 def test_what_can_not_be_removed_is_reported_and_stops_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     stuck, _ = of_day(tmp_path, date(2025, 1, 1))
     of_day(tmp_path, date(2025, 1, 2))

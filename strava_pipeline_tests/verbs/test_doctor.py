@@ -101,6 +101,8 @@ def patient(healthy: Rig, tmp_path: Path) -> Patient:
     folders = {name: tmp_path / "copy" / name.removesuffix("_dir") for name in kept}
     home = tmp_path / "copy" / "dagster_home"
     made = healthy.settings.model_copy(update={**folders, "dagster_home": home})
+    for folder in (made.data_dir, made.logs_dir, home):
+        folder.chmod(0o700)
     return Patient(made, datetime.now(UTC))
 
 
@@ -301,7 +303,8 @@ BROKEN: dict[str, tuple[Callable[[Patient], object], str, State, str, str]] = {
         _sql("UPDATE lake_meta SET value = '99' WHERE key = 'revision'"), "published warehouse", WARNING, "behind", "compact"
     ),
     "unpublished": (_lost(_snapshot), "published warehouse", WARNING, "not there", "compact"),
-    "snapshot writable": (_mode(_snapshot, 0o644), "published warehouse", WARNING, "written to", "chmod 444"),
+    "snapshot writable": (_mode(_snapshot, 0o644), "published warehouse", WARNING, "written to", "chmod a-w"),
+    "folders open": (_mode(lambda p: p.lake.data_dir, 0o755), "folders: privacy", WARNING, "look into /", "chmod -R go= '/"),
     "snapshot damaged": (
         lambda p: (_snapshot(p).unlink(), _snapshot(p).write_bytes(b"x" * 9000), _snapshot(p).chmod(0o444)),
         "published warehouse", PROBLEM, "can't be read", "strava-pipeline compact",

@@ -3,14 +3,18 @@
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from strava_pipeline.core.errors import MisuseError
+from strava_pipeline.orchestrate.storage import PipelineStorage
 from strava_pipeline.verbs.output import write_private
+from strava_pipeline_tests.imports import a_gpx
+from strava_pipeline_tests.rig import Rig
 from strava_pipeline_tests.trips import NEW, OLD, rides, write_sqlite
+from strava_pipeline_tests.verbs.conftest import Type
 
 
 @pytest.fixture
@@ -147,3 +151,36 @@ def test_a_reader_that_has_seen_enough_is_no_failure(tmp_path: Path, words: str)
         process.stdout.close()  # before the first line is written
         said = process.stderr.read().decode()
         assert (process.wait(60), said) == (0, "")
+
+
+def test_all_that_a_command_makes_is_for_its_owner_alone(
+    make_rig: Callable[..., Rig], type_on: Callable[[Rig], Type], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    typed, ride = type_on(make_rig(logged_in=False)), tmp_path / "ride.gpx"
+    ride.write_bytes(a_gpx())
+    folders = {"STRAVA_DATA_DIR": "data", "STRAVA_LOGS_DIR": "logs", "DAGSTER_HOME": "home"}
+    for name, folder in folders.items():
+        monkeypatch.setenv(name, str(tmp_path / "new" / folder))
+    assert typed("import", str(ride)).code == 0
+    found = {path: path.stat().st_mode & 0o777 for path in (tmp_path / "new").rglob("*") if not path.is_symlink()}
+    snapshot = tmp_path / "new" / "data" / "warehouse" / "strava.duckdb"
+    assert found.pop(snapshot) == 0o400
+    assert {
+        path.relative_to(tmp_path) for path, mode in found.items() if mode != (0o700 if path.is_dir() else 0o600)
+    } == set()
+    assert {path.name for path in found} >= {*folders.values(), "bronze", "flow", "runs.db"}
+
+
+def test_so_is_what_dagsters_own_programs_make(tmp_path: Path) -> None:
+    PipelineStorage(str(tmp_path))
+    assert os.umask(0) == 0o077
+    said = subprocess.run(
+        [sys.executable, "-c", "import os, strava_pipeline.definitions; print(os.umask(0) == 0o077)"],
+        cwd=tmp_path,
+        env={**os.environ, "DAGSTER_HOME": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=True,
+    )
+    assert said.stdout == "True\n"

@@ -13,14 +13,25 @@ from random import Random
 from typing import Any
 
 from strava_pipeline.emulator.generate.activities import Activity
+from strava_pipeline.emulator.generate.efforts import Power, peak_heartrate, power_of, temperature_of
 from strava_pipeline.emulator.generate.places import MEAN_GAIN
 from strava_pipeline.emulator.service import Json
 
 METRES_PER_DEGREE = 111_320.0  # of latitude, and of longitude at the equator (WGS 84, rounded)
 KILOMETRE, MILE = 1000.0, 1609.344  # metres
 INDOOR_POINTS = 120  # in a recording without a track
-_FEWEST_POINTS = 9  # of a recording that has a pause
+_FEWEST_POINTS = 16  # of a recording that has stops
+_MOST_STOPS = 4
+_STEEPEST = 0.12  # slopes beyond it go as this one
+_EASY = 185.0  # watts
+_COASTS = 0.08  # of the time
+_HEART_LAGS = 30.0  # s
 TRACK_POINTS = (24, 150)  # least and most; enough for a picture, few enough for a millisecond
+
+_HILLS = tuple(  # how high, and how much of a wave a metre to the east and to the north is
+    (length**0.8, 2 * pi * cos(way) / length, 2 * pi * sin(way) / length)
+    for length, way in ((1300.0, 0.4), (2900.0, 1.9), (8300.0, 2.7))
+)
 
 Point = tuple[float, float]
 
@@ -50,84 +61,111 @@ def track_points(seed: int, activity: Activity) -> list[Point]:
     return _track(rng, activity.place.lat, activity.place.lon, activity.distance, loop=not activity.commute)
 
 
-def recorded_streams(seed: int, activity: Activity) -> dict[str, list[Any]] | None:
+def recorded_streams(seed: int, activity: Activity, seconds: int | None = None) -> dict[str, list[Any]] | None:
     """The recorded values by Strava's names of streams, all of one length; None for a manual activity.
 
-    Coarse: enough for development, not a physical model.
+    `seconds`: from a point to the next while in motion; None: a few points, which are enough for a picture.
     """
     if activity.manual:
         return None
-    points = track_points(seed, activity)
+    power = power_of(seed, activity)
+    found = outline(seed, activity, track_points(seed, activity), power)
+    if seconds:
+        found = with_more_points(found, seconds)
+    found |= _motion(found)
+    found |= _sensors(seed, activity, found, power)
+    if activity.heartrate is not None:
+        found["heartrate"] = _heartrates(seed, activity, found)
+    return found
+
+
+def outline(seed: int, activity: Activity, points: Sequence[Point], power: Power | None) -> dict[str, list[Any]]:
+    """Time, distance, whether one moved until then (never at the start), and with a track positions and heights."""
     count = len(points) or min(INDOOR_POINTS, activity.moving)
-    rng = Random(f"{seed}:{activity.id}:streams")
-    paused = _pause(seed, activity, count)
-    places = [index - (index == paused) for index in range(count)]  # the first point after a pause is where it began
-    shares = [place / max(1, count - 1) for place in places]
-    found: dict[str, list[Any]] = {
-        "time": _times(activity, shares, paused),
-        "distance": [round(share * activity.distance, 1) for share in shares],
-    }
+    heights = _heights(activity, points)
+    times = _moving_times(activity, heights, count, power)
+    places = [*range(count)]
+    found: dict[str, list[Any]] = {"time": times, "moving": [False, *[True] * (count - 1)]}
+    for number, (stop, rest) in enumerate(_stops(seed, activity, count), start=1):
+        again = stop + number  # where one goes on, behind the point at which one stopped
+        places.insert(again, stop)
+        found["moving"].insert(again, False)
+        times[again:] = [times[again - 1] + rest, *(at + rest for at in times[again:])]
+    found["distance"] = [round(place / max(1, count - 1) * activity.distance, 1) for place in places]
     if points:
         found["latlng"] = [list(points[place]) for place in places]
-        height = min(activity.gain, 30 + activity.gain * 0.4)
-        found["altitude"] = [
-            round(activity.place.elevation + height * (0.5 - 0.5 * sin(pi / 2 + 4 * pi * share)), 1) for share in shares
-        ]
-    if activity.heartrate is not None:
-        found["heartrate"] = [round(activity.heartrate + rng.uniform(-8, 8)) for _ in shares]
-    return found | _motion(activity, found) | _sensors(seed, activity, count)
+        found["altitude"] = [heights[place] for place in places]
+    return found
 
 
-def _pause(seed: int, activity: Activity, count: int) -> int | None:
-    """The number of the first point after the pause; None: there is none.
+def _heights(activity: Activity, points: Sequence[Point]) -> list[float]:
+    """The height of each point: hills that depend on the position, as high as the activity's climbing says."""
+    place, east = activity.place, METRES_PER_DEGREE * cos(radians(activity.place.lat))
+    (a, a_x, a_y), (b, b_x, b_y), (c, c_x, c_y) = _HILLS
+    ways = [((lon - place.lon) * east, (lat - place.lat) * METRES_PER_DEGREE) for lat, lon in points]
+    hills = [a * sin(x * a_x + y * a_y) + b * sin(x * b_x + y * b_y) + c * sin(x * c_x + y * c_y) for x, y in ways]
+    climbed = sum(max(0.0, high - low) for low, high in pairwise(hills))
+    scale, lowest = activity.gain / climbed if climbed else 0.0, min(hills, default=0.0)
+    return [round(place.elevation + (hill - lowest) * scale, 1) for hill in hills]
 
-    On a run one waits before setting out, so that the best efforts of the whole way have no pause in them.
-    """
-    if activity.elapsed == activity.moving or count < _FEWEST_POINTS:
-        return None
-    if activity.best:
-        return 1
-    return Random(f"{seed}:{activity.id}:pause").randrange(count // 3, count * 2 // 3)
 
-
-def _times(activity: Activity, shares: Sequence[float], paused: int | None) -> list[int]:
-    """Seconds since the start at each share of the way, the pause before the point `paused`.
+def _moving_times(activity: Activity, heights: Sequence[float], count: int, power: Power | None) -> list[int]:
+    """Seconds of moving until each point. One is slower uphill, and faster downhill and when one works hard.
 
     A run becomes faster from beginning to end, so that its best times over shorter distances are those of `best_efforts`: the
     pace changes in a straight line, and the best stretch of each length is the last one.
     """
-    gained = MEAN_GAIN if activity.best else 0.0
-    moving = [activity.moving * share * (1 + gained * (1 - share)) for share in shares]
+    if activity.best:
+        shares = [place / max(1, count - 1) for place in range(count)]
+        return [round(activity.moving * share * (1 + MEAN_GAIN * (1 - share))) for share in shares]
+    step, reached = max(1.0, activity.distance / count), [0.0]
+    for place in range(1, count):
+        speed = 1.0 if power is None else (power.at(activity.moving * place / count) / power.average) ** 0.35
+        if heights:
+            slope = max(-_STEEPEST, min(_STEEPEST, (heights[place] - heights[place - 1]) / step))
+            speed *= 1 / (1 + 12 * slope) if slope > 0 else 1 - 6 * slope
+        reached.append(reached[-1] + 1 / speed)
+    return [round(activity.moving * at / reached[-1]) if reached[-1] else 0 for at in reached]
+
+
+def _stops(seed: int, activity: Activity, count: int) -> list[tuple[int, int]]:
+    """Where one stands still, by the number of the point, and for how many seconds.
+
+    On a run one waits before setting out, so that the best efforts of the whole way have no pause in them.
+    """
     rest = activity.elapsed - activity.moving
-    return [round(at + (rest if paused is not None and index >= paused else 0)) for index, at in enumerate(moving)]
+    if rest == 0 or count < _FEWEST_POINTS:
+        return []
+    if activity.best:
+        return [(0, rest)]
+    rng = Random(f"{seed}:{activity.id}:stops")
+    places = sorted(rng.sample(range(count // 8, count * 7 // 8), min(_MOST_STOPS, 1 + rest // 240)))
+    waits = whole_shares(rest, [rng.uniform(0.3, 1.0) for _ in places])
+    return [*zip(places, waits, strict=True)]
 
 
 def with_more_points(streams: Mapping[str, list[Any]], seconds: int) -> dict[str, list[Any]]:
     """The same streams with a point every so many seconds in motion, on lines between the points that were there."""
-    times = streams["time"]
+    times, last = streams["time"], len(streams["time"]) - 1
     wanted = [*range(times[0], times[-1], seconds), times[-1]] if times else []
     for (begins, ends), moves in zip(pairwise(times), streams["moving"][1:], strict=True):
         if not moves:
             wanted = [at for at in wanted if at < begins] + [begins, ends] + [at for at in wanted if at > ends]
-    before = [max(0, bisect_right(times, at, hi=len(times) - 1) - 1) for at in wanted]
-    shares = [
-        (at - times[i]) / max(1, times[min(i + 1, len(times) - 1)] - times[i])
-        for at, i in zip(wanted, before, strict=True)
-    ]
-    places = [*zip(before, [min(i + 1, len(times) - 1) for i in before], shares, strict=True)]
-    return {
-        name: wanted if name == "time" else [_between(values[i], values[j], share) for i, j, share in places]
-        for name, values in streams.items()
-    }
+    before = [max(0, bisect_right(times, at, hi=last) - 1) for at in wanted]
+    after = [min(each + 1, last) for each in before]
+    shares = [(at - times[i]) / max(1, times[j] - times[i]) for at, i, j in zip(wanted, before, after, strict=True)]
+    places = [*zip(before, after, shares, strict=True)]
+    return {name: wanted if name == "time" else _between(values, places) for name, values in streams.items()}
 
 
-def _between(first: Any, second: Any, share: float) -> Any:
-    if isinstance(first, bool):
-        return first if share < 0.5 else second
-    if isinstance(first, list):
-        return [round(a + (b - a) * share, 6) for a, b in zip(first, second, strict=True)]
-    value = first + (second - first) * share
-    return round(value) if isinstance(first, int) else round(value, 3)
+def _between(values: Sequence[Any], places: Sequence[tuple[int, int, float]]) -> list[Any]:
+    """Values on lines: at a share of the way from the point of the first number to that of the second."""
+    if isinstance(values[0], bool):  # of the way until the point
+        return [values[j if share else i] for i, j, share in places]
+    if not isinstance(values[0], list):
+        return [round(values[i] + (values[j] - values[i]) * share, 3) for i, j, share in places]
+    ways = ((values[i], values[j], share) for i, j, share in places)
+    return [[round(a + (c - a) * share, 6), round(b + (d - b) * share, 6)] for (a, b), (c, d), share in ways]
 
 
 def _track(rng: Random, lat: float, lon: float, distance: float, *, loop: bool) -> list[Point]:
@@ -149,15 +187,12 @@ def _track(rng: Random, lat: float, lon: float, distance: float, *, loop: bool) 
     return [(round(lat + y * north, 6), round(lon + x * east, 6)) for x, y in shape]
 
 
-def _motion(activity: Activity, found: dict[str, list[Any]]) -> dict[str, list[Any]]:
-    """Values that follow from the others: speed, slope, and whether the athlete moved (never at the start)."""
-    steps = [
-        (later - before, far - near)
-        for (before, later), (near, far) in zip(pairwise(found["time"]), pairwise(found["distance"]), strict=True)
-    ]
+def _motion(found: Mapping[str, list[Any]]) -> dict[str, list[Any]]:
+    """Values that follow from the others: speed and slope."""
+    times, distances = pairwise(found["time"]), pairwise(found["distance"])
+    steps = [(later - before, far - near) for (before, later), (near, far) in zip(times, distances, strict=True)]
     motion: dict[str, list[Any]] = {
-        "velocity_smooth": [0.0, *(round(metres / max(1, seconds), 3) for seconds, metres in steps)],
-        "moving": [False, *(metres > 0 or not activity.sport.moves for _, metres in steps)],
+        "velocity_smooth": [0.0, *(round(metres / max(1, seconds), 3) for seconds, metres in steps)]
     }
     if "altitude" in found:
         climbs = [high - low for low, high in pairwise(found["altitude"])]
@@ -166,19 +201,65 @@ def _motion(activity: Activity, found: dict[str, list[Any]]) -> dict[str, list[A
     return motion
 
 
-def _sensors(seed: int, activity: Activity, count: int) -> dict[str, list[Any]]:
+def highest_speed(found: Mapping[str, list[Any]]) -> float:
+    """The highest of `velocity_smooth`, given the streams that it follows from."""
+    return float(max(_motion({name: found[name] for name in ("time", "distance")})["velocity_smooth"]))
+
+
+def _sensors(
+    seed: int, activity: Activity, found: Mapping[str, list[Any]], power: Power | None
+) -> dict[str, list[Any]]:
     """Cadence, power and temperature, if the activity's device measured them."""
-    rng = Random(f"{seed}:{activity.id}:sensors")
-    found: dict[str, list[Any]] = {}
-    if activity.power_meter or (activity.sport.kind == "Run" and not activity.is_early):
-        found["cadence"] = [round(84 + rng.uniform(-6, 6)) for _ in range(count)]
-    if activity.power_meter:
-        usual = (activity.distance / activity.moving) ** 2 * 2.4
-        found["watts"] = [max(0, round(usual + rng.uniform(-40, 60))) for _ in range(count)]
-    if activity.mapped and activity.sport.kind != "Walk" and activity.has_thermometer:
-        usual = rng.gauss(15, 7)
-        found["temp"] = [round(usual + rng.uniform(-1, 1)) for _ in range(count)]
-    return found
+    rng, count = Random(f"{seed}:{activity.id}:sensors"), len(found["time"])
+    sensed: dict[str, list[Any]] = {}
+    if power is not None:
+        sensed["watts"] = _watts(rng, found, power)
+    if power is not None or (activity.sport.kind == "Run" and not activity.is_early):
+        pedals = sensed.get("watts", [1] * count)
+        sensed["cadence"] = [round(84 + rng.uniform(-6, 6)) if watts else 0 for watts in pedals]
+    if (usual := temperature_of(seed, activity)) is not None:
+        sensed["temp"] = [round(usual + rng.uniform(-1, 1)) for _ in range(count)]
+    return sensed
+
+
+def _watts(rng: Random, found: Mapping[str, list[Any]], power: Power) -> list[int]:
+    """The power at each point. When it goes easily one coasts now and then, and pedals the harder otherwise."""
+    watts, moved, begins = [], 0, 0
+    for at, moves in zip(found["time"], found["moving"], strict=True):
+        moved += at - begins if moves else 0
+        begins = at
+        value = power.at(min(moved, power.moving - 1))
+        if value < _EASY:
+            value = 0.0 if rng.random() < _COASTS else value / (1 - _COASTS)
+        watts.append(round(min(power.peak, value * rng.uniform(0.96, 1.04))))
+    return watts
+
+
+def _heartrates(seed: int, activity: Activity, found: Mapping[str, list[Any]]) -> list[int]:
+    """The heart follows the work half a minute later. Mean and highest are those of the summary."""
+    rng, mean, peak = Random(f"{seed}:{activity.id}:streams"), activity.heartrate, peak_heartrate(seed, activity)
+    assert mean is not None
+    assert peak is not None
+    work: Sequence[float] = found.get("watts") or _work(found)
+    level, before = 0.8 * sum(work) / len(work), 0
+    levels = []
+    for at, each in zip(found["time"], work, strict=True):
+        level += (each * rng.uniform(0.95, 1.05) - level) * min(1.0, (at - before) / _HEART_LAGS)
+        before = at
+        levels.append(level)
+    usual, top = sum(levels) / len(levels), max(levels)
+    scale = (peak - mean) / (top - usual) if top > usual else 0.0
+    return [round(max(mean - 3 * (peak - mean), mean + (level - usual) * scale)) for level in levels]
+
+
+def _work(found: Mapping[str, list[Any]]) -> list[float]:
+    """How hard one works without a measurement of power: by the speed and the slope; half as hard when one stands."""
+    slopes = found.get("grade_smooth") or [0.0] * len(found["time"])
+    usual = found["distance"][-1] / max(1, found["time"][-1]) or 1.0
+    speeds = zip(found["velocity_smooth"], slopes, found["moving"], strict=True)
+    return [
+        max(0.4, 0.4 + 0.6 * (speed / usual) * (1 + 0.12 * slope)) if moves else 0.5 for speed, slope, moves in speeds
+    ]
 
 
 @dataclass(frozen=True, slots=True)

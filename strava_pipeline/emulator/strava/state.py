@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfoNotFoundError
 from strava_pipeline.emulator.deliveries import Deliveries
 from strava_pipeline.emulator.generate.activities import Activity, Athlete
 from strava_pipeline.emulator.generate.places import zone_info
-from strava_pipeline.emulator.generate.recordings import recorded_streams, with_more_points
+from strava_pipeline.emulator.generate.recordings import recorded_streams
 from strava_pipeline.emulator.generate.training import GEAR
 from strava_pipeline.emulator.server import ServiceState
 from strava_pipeline.emulator.service import Clock, EmulatorConfigError, FaultPlan, Journal, Json
@@ -123,8 +123,7 @@ class ActivityGenerator:
 
     def streams(self, activity: Activity) -> dict[str, list[Any]] | None:
         """The streams of an activity by key; None without a recording."""
-        streams = recorded_streams(self._athlete.seed, activity)
-        return with_more_points(streams, self._seconds) if streams and self._seconds else streams
+        return recorded_streams(self._athlete.seed, activity, self._seconds)
 
     def _row(self, activity: Activity, appears: float) -> Row:
         return Row(

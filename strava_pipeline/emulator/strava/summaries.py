@@ -3,14 +3,16 @@
 details.py adds what only a detail request shows.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cache
 from random import Random
+from typing import Any
 
 from strava_pipeline.emulator.generate.activities import Activity, device_of, title_of
+from strava_pipeline.emulator.generate.efforts import Power, peak_heartrate, power_of, temperature_of
 from strava_pipeline.emulator.generate.places import utc_offset
-from strava_pipeline.emulator.generate.recordings import Point, track_points
+from strava_pipeline.emulator.generate.recordings import Point, highest_speed, outline, track_points
 from strava_pipeline.emulator.generate.training import ROAD, SHOES, Gear
 from strava_pipeline.emulator.service import Json
 from strava_pipeline.emulator.strava.application import EmulatorConfig
@@ -19,13 +21,15 @@ AVATAR = "https://example.invalid/athletes/avatar/{size}.jpg"  # RFC 2606: a hos
 SUMMARY_STEP = 4  # a summary polyline keeps every fourth point
 DEFAULT_WORKOUT = {"Run": None, "Ride": 10}  # workout_type without a choice, as in real answers
 RACE_WORKOUT = {"Run": 1, "Ride": 11}
+Recorded = Mapping[str, list[Any]]  # what `outline` gives
 
 
 def summary_of(seed: int, athlete_id: int, activity: Activity) -> Json:
     """SummaryActivity, its fields in Strava's order; drawn from the activity's own seed, so that it is the same every time."""
     rng = Random(f"{seed}:{activity.id}")
     offset = utc_offset(activity.place.zone, activity.start)
-    points = track_points(seed, activity)
+    points, power = track_points(seed, activity), power_of(seed, activity)
+    recorded = None if activity.manual else outline(seed, activity, points, power)
     document: Json = {
         "resource_state": 2,
         "athlete": {"id": athlete_id, "resource_state": 1},
@@ -42,8 +46,8 @@ def summary_of(seed: int, athlete_id: int, activity: Activity) -> Json:
     document["id"] = activity.id
     document |= _when_and_where(activity, offset)
     document["achievement_count"] = activity.achievement_count
-    document |= _social(activity, rng) | _course(activity, points, rng)
-    document |= _sensors(activity, rng) | _elevation(activity, rng) | _upload(activity, rng)
+    document |= _social(activity, rng) | _course(activity, points, recorded, rng)
+    document |= _sensors(seed, activity, power, rng) | _elevation(activity, recorded) | _upload(activity, rng)
     document["pr_count"] = activity.pr_count
     document["total_photo_count"] = 0 if activity.manual or rng.random() > 0.12 else rng.randint(1, 4)
     document["has_kudoed"] = False
@@ -65,7 +69,7 @@ def _when_and_where(activity: Activity, offset: int) -> Json:
     }
 
 
-def _course(activity: Activity, points: list[Point], rng: Random) -> Json:
+def _course(activity: Activity, points: list[Point], recorded: Recorded | None, rng: Random) -> Json:
     speed = activity.distance / activity.moving
     polyline = encode_polyline(summary_points(points)) if points else ""
     return {
@@ -80,7 +84,7 @@ def _course(activity: Activity, points: list[Point], rng: Random) -> Json:
         "start_latlng": list(points[0]) if points else [],
         "end_latlng": list(points[-1]) if points else [],
         "average_speed": round(speed, 3),
-        "max_speed": 0.0 if activity.manual else round(speed * rng.uniform(1.3, 2.4), 3),
+        "max_speed": 0.0 if recorded is None else highest_speed(recorded),
     }
 
 
@@ -110,33 +114,32 @@ def _social(activity: Activity, rng: Random) -> Json:
     }
 
 
-def _sensors(activity: Activity, rng: Random) -> Json:
+def _sensors(seed: int, activity: Activity, power: Power | None, rng: Random) -> Json:
     found: Json = {}
     if activity.sport.rides and not activity.manual:
-        if activity.power_meter:
+        if power is not None:
             found["average_cadence"] = round(rng.gauss(84, 4), 1)
-        watts = round((activity.distance / activity.moving) ** 2 * 2.4 + rng.uniform(-8, 30), 1)
+        estimate = (activity.distance / activity.moving) ** 2 * 2.4 + rng.uniform(-8, 30)
+        watts = round(estimate if power is None else power.average, 1)
         found |= {"average_watts": watts, "kilojoules": round(watts * activity.moving / 1000, 1)}
-        found["device_watts"] = activity.power_meter
-        if activity.power_meter:
-            found["max_watts"] = round(watts * rng.uniform(2.2, 4.5))
-            found["weighted_average_watts"] = round(watts * rng.uniform(1.02, 1.2))
+        found["device_watts"] = power is not None
+        if power is not None:
+            found |= {"max_watts": round(power.peak), "weighted_average_watts": round(power.weighted)}
     elif activity.sport.kind == "Run" and not activity.manual and not activity.is_early:
         found["average_cadence"] = round(rng.gauss(84, 2.5), 1)
-    if activity.mapped and activity.sport.kind != "Walk" and activity.has_thermometer:
-        found["average_temp"] = round(rng.gauss(15, 7))
+    if (temperature := temperature_of(seed, activity)) is not None:
+        found["average_temp"] = temperature
     found["has_heartrate"] = activity.heartrate is not None
     if activity.heartrate is not None:
         found["average_heartrate"] = activity.heartrate
-        found["max_heartrate"] = float(round(activity.heartrate + rng.uniform(9, 24)))
+        found["max_heartrate"] = peak_heartrate(seed, activity)
     return found | {"heartrate_opt_out": False, "display_hide_heartrate_option": activity.heartrate is not None}
 
 
-def _elevation(activity: Activity, rng: Random) -> Json:
-    if activity.is_early or not activity.mapped:
+def _elevation(activity: Activity, recorded: Recorded | None) -> Json:
+    if activity.is_early or recorded is None or "altitude" not in recorded:
         return {}
-    low = activity.place.elevation + rng.uniform(-4, 12)
-    return {"elev_high": round(low + min(activity.gain, 30 + activity.gain * 0.4), 1), "elev_low": round(low, 1)}
+    return {"elev_high": max(recorded["altitude"]), "elev_low": min(recorded["altitude"])}
 
 
 def _upload(activity: Activity, rng: Random) -> Json:

@@ -16,6 +16,7 @@ from typing import IO, Self
 
 from strava_pipeline.core.errors import SourceError
 from strava_pipeline.core.limits import ImportLimits
+from strava_pipeline.core.text import turns_direction
 from strava_pipeline.ingest.archive.entry import (
     JUNK_FOLDERS,
     PIECE,
@@ -83,6 +84,8 @@ def open_container(path: Path, limits: ImportLimits = ImportLimits()) -> Contain
     """
     try:
         mode = path.stat().st_mode
+        if turns_direction(path.name):
+            return Container(path, Kind.FILE, (), (_misleading(path.name),))
         if stat.S_ISDIR(mode):
             return _walk(path, Meter(path.name, limits))
         if not stat.S_ISREG(mode):
@@ -165,11 +168,17 @@ def _found(path: Path, name: str, meter: Meter) -> Entry | Oversized | Fault | Z
         return None
     if not stat.S_ISREG(status.st_mode):
         return fault(name, Problem.NO_FILE, "not a file")
+    if turns_direction(name):
+        return _misleading(name)
     if holds_uploads(name):
         return archive_within(name, partial(_pieces, path, name), meter)
     if is_nested(name):
         return nested_fault(name)
     return _file(path, name, status.st_size, meter)
+
+
+def _misleading(name: str) -> Fault:
+    return fault(name, Problem.MISLEADING_NAME, "a name with marks that show it in another order; rename it")
 
 
 def _file(path: Path, name: str, size: int, meter: Meter) -> Entry | Oversized:

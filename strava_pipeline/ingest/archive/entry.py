@@ -30,6 +30,7 @@ class Problem(StrEnum):
     TOO_LARGE = "too_large"  # more bytes than the limit of a file
     BOMB = "bomb"  # unpacks to far more than any recording does
     UNSAFE_NAME = "unsafe_name"  # absolute, or leads out of the container
+    MISLEADING_NAME = "misleading_name"  # with marks that show it in another order
     SYMLINK = "symlink"
     NO_FILE = "no_file"  # a pipe, a device
     ENCRYPTED = "encrypted"

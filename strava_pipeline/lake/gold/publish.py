@@ -25,6 +25,7 @@ import duckdb
 from strava_pipeline.core.errors import NothingPublishedError, PipelineError, UnusableSnapshotError
 from strava_pipeline.lake.files import copy_file, sync_folder
 from strava_pipeline.lake.gold.measured import content_state, differing_measures, sync_measures
+from strava_pipeline.lake.gold.readers import let_read, share
 from strava_pipeline.lake.gold.sessions import INTERRUPTIBLE, first_line, interruptible, is_of_a_file
 from strava_pipeline.lake.gold.warehouse import (
     NAME,
@@ -44,7 +45,6 @@ from strava_pipeline.lake.gold.warehouse import (
 from strava_pipeline.lake.paths import Lake, log_of
 from strava_pipeline.lake.sql import sql
 
-READ_ONLY = 0o444
 T = TypeVar("T")
 Refuse = Callable[[Connection], object]
 """Called with the warehouse before it is published, while nobody else can write; raises to prevent that."""
@@ -94,6 +94,8 @@ def publish(lake: Lake, *, refuse: Refuse = lambda working: None) -> bool:
             due = _prepare(connection, if_readable(lake, _state), views, refuse)
         if due:
             _replace_snapshot(lake, views)
+        else:
+            share(lake, lake.snapshot)
         return due
 
 
@@ -110,6 +112,8 @@ def publish_and_compare(lake: Lake, *, refuse: Refuse) -> Published:
             due = _prepare(connection, seen.state if seen else None, views, refuse)
         if due:
             _replace_snapshot(lake, views)
+        else:
+            share(lake, lake.snapshot)
         if due or seen is None:
             with snapshot(lake) as connection:
                 seen = _look(connection)
@@ -177,7 +181,7 @@ def _replace_snapshot(lake: Lake, views: Sequence[ViewFile]) -> None:
             apply_views(views, temporary)
         with temporary.open("rb") as file:
             os.fsync(file.fileno())
-        temporary.chmod(READ_ONLY)
+        let_read(lake, temporary)
         log_of(lake.snapshot).unlink(missing_ok=True)  # left by a dead writer
         temporary.replace(lake.snapshot)
     finally:

@@ -16,6 +16,7 @@ from typing import Any, BinaryIO
 
 from strava_pipeline.core.errors import MisuseError, PipelineError
 from strava_pipeline.core.limits import MEGABYTE, megabytes
+from strava_pipeline.core.text import turns_direction
 from strava_pipeline.lake.files import bytes_free, has_no_holder, held, sync_folder
 from strava_pipeline.lake.paths import Lake
 
@@ -104,7 +105,8 @@ def _put(path: Path, target: Path) -> None:
 def _checked(name: str) -> str:
     name = unicodedata.normalize("NFC", name)
     is_path = name.startswith(".") or "/" in name or "\\" in name
-    if not name or is_path or any(unicodedata.category(letter) in ("Cc", "Cs") for letter in name):
+    is_odd = turns_direction(name) or any(unicodedata.category(letter) in ("Cc", "Cs") for letter in name)
+    if not name or is_path or is_odd:
         raise MisuseError("The file's name can't be used here. Rename the file, and send it again.")
     if len(name.encode()) > LONGEST_NAME:
         raise MisuseError(f"The file's name is longer than {LONGEST_NAME} bytes. Rename the file, and send it again.")

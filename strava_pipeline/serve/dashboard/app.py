@@ -1,6 +1,7 @@
 """Puts the dashboard together: the routes of routes.py, what they share (site.py), and what stands before all of them.
 
-From the outside in: a line of log, headers of security, an answer to whatever fails, the guard. process.py serves it.
+From the outside in: a line of log, headers of security, shorter paths, an answer to whatever fails, the guard.
+process.py serves it.
 """
 
 from collections.abc import Callable
@@ -18,6 +19,7 @@ from strava_pipeline.serve.dashboard.pipeline import Pipeline
 from strava_pipeline.serve.dashboard.problems import Faults, answer_problems
 from strava_pipeline.serve.dashboard.records.database import connect, database_of
 from strava_pipeline.serve.dashboard.records.store import Records
+from strava_pipeline.serve.dashboard.relative_paths import RelativePaths, Shortening
 from strava_pipeline.serve.dashboard.request_log import RequestLog
 from strava_pipeline.serve.dashboard.routes import DOCUMENT, HERE, STATIC, routers
 from strava_pipeline.serve.dashboard.site import LINK_COMMAND, Site, system_now
@@ -59,6 +61,7 @@ def build_dashboard(
     app.add_middleware(BodyBounds, largest_file=settings.import_limits.total_bytes)
     app.add_middleware(Guard, site=site)  # each one stands around those before it
     app.add_middleware(Faults)
+    app.add_middleware(RelativePaths, shorten=Shortening(settings))
     app.add_middleware(SecureHeaders, site=site)
     app.add_middleware(HeadRequests)
     app.add_middleware(RequestLog, say=say)

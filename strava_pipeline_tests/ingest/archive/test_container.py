@@ -204,6 +204,14 @@ def test_a_name_that_leads_elsewhere_is_told_and_nothing_is_written_there(tmp_pa
     assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == ["export.zip"]
 
 
+@pytest.mark.parametrize("mark", ["\u202a", "\u202e", "\u2066", "\u2069"])
+def test_a_file_whose_name_shows_in_another_order_is_refused(tmp_path: Path, mark: str) -> None:
+    name, shown = f"ride{mark}xpg.exe", "ride\ufffdxpg.exe"
+    assert read(unpacked(tmp_path / "folder", {**GOOD, name: BODY})) == (GOOD, {shown: Problem.MISLEADING_NAME})
+    for raw in (BODY, zipped(GOOD)):
+        assert read(at(tmp_path, raw, name)) == ({}, {shown: Problem.MISLEADING_NAME})
+
+
 def test_two_files_of_one_name_are_both_read(tmp_path: Path) -> None:
     with pytest.warns(UserWarning, match="Duplicate"):
         raw = zipped([(BAD, b"first"), (BAD, b"second")])

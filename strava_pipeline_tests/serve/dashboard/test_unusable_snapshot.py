@@ -90,6 +90,8 @@ def test_what_was_published_and_can_not_be_used_is_said_with_the_command_that_ma
         if how != "catalogue" and path not in FEW:
             continue  # they are read at the same places
         answer = site.get(address, headers={} if path.startswith("/api") else {"Accept": "text/html"})
+        assert str(lake.data_dir.parent) not in answer.text, path
+        assert int(answer.headers["content-length"]) == len(answer.content), path
         if path in NEEDS_NONE or answer.status_code == 303:
             assert answer.status_code in (200, 303, 404), path
         elif path.startswith("/api"):
@@ -98,6 +100,8 @@ def test_what_was_published_and_can_not_be_used_is_said_with_the_command_that_ma
         else:
             assert answer.status_code == 200, path
             assert ("strava-pipeline compact" in answer.text) == (path not in WITHOUT_SNAPSHOT), path
+    if how == "garbage":
+        assert "warehouse warehouse/strava.duckdb can't be read" in site.get("/api/activities").json()["detail"]
     home = words(page(site, "/"))
     assert home.count("strava-pipeline compact") == 1
     assert ("A run failed" in home, "Add files" in home, "Next run" in home) == (True, True, True)

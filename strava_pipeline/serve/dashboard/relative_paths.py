@@ -1,0 +1,71 @@
+"""Answers name files relative to the data folder: what this machine's folders are called is not for who asks.
+
+Errors say to a person at the terminal which file they mean, whole. The same sentences are shown in pages and by the API, in many
+places, so they are shortened where answers leave.
+"""
+
+import html
+import json
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from starlette.datastructures import MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from strava_pipeline.settings import Settings, env_file
+
+_TEXTS = ("text/html", "application/json", "application/problem+json")
+
+
+class Shortening:
+    """Texts without the folders of these settings."""
+
+    def __init__(self, settings: Settings) -> None:
+        data, paths = settings.data_dir, [env_file(), *(path for _, path in settings if isinstance(path, Path))]
+        nested = {f"{path.parent}/": "" for path in paths if path.parent != Path("/")}
+        topmost = {str(path): path.name for path in paths if path.parent == Path("/")}  # as in a container
+        found = {f"{data}/": "", **nested, **topmost}
+        self._short = {each.encode(): short.encode() for path, short in found.items() for each in _written(path)}
+        longest = sorted(self._short, key=len, reverse=True)
+        self._any = re.compile(rb"(?<![\w/.-])(?:" + b"|".join(map(re.escape, longest)) + rb")")
+
+    def __call__(self, text: bytes) -> bytes:
+        if not any(path in text for path in self._short):  # 50 times as fast as the expression
+            return text
+        return self._any.sub(lambda match: self._short[match[0]], text)
+
+
+def _written(path: str) -> set[str]:
+    """A path as it stands in JSON, with and without escapes, and in HTML."""
+    return {path, json.dumps(path)[1:-1], html.escape(path)}
+
+
+@dataclass(frozen=True, slots=True)
+class RelativePaths:
+    """An ASGI middleware that shortens answers for people and programs."""
+
+    app: ASGIApp
+    shorten: Shortening
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        held: Message | None = None
+
+        async def shortened(message: Message) -> None:
+            nonlocal held
+            if message["type"] == "http.response.start" and _is_text(message):
+                held = message
+                return
+            if held is not None:
+                start, held = held, None
+                if not message.get("more_body"):  # all of ours are whole
+                    message = {**message, "body": self.shorten(message["body"])}
+                    MutableHeaders(scope=start)["content-length"] = str(len(message["body"]))
+                await send(start)
+            await send(message)
+
+        await self.app(scope, receive, shortened)
+
+
+def _is_text(start: Message) -> bool:
+    return MutableHeaders(scope=start).get("content-type", "").startswith(_TEXTS)
