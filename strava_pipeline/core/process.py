@@ -81,5 +81,5 @@ def collect_seldom() -> None:
 
 
 def keep_files_private() -> None:
-    """From now on new folders are 0700 and new files 0600, for this process and its children (docs/adr/0083)."""
+    """From now on new folders are 0700 and new files 0600, for this process and its children (docs/adr/0084)."""
     os.umask(0o077)

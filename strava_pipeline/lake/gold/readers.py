@@ -1,4 +1,4 @@
-"""Who may read the published file: whoever may enter its folder, and the group that STRAVA_DATA_GROUP names (docs/adr/0083)."""
+"""Who may read the published file: whoever may enter its folder, and the group that STRAVA_DATA_GROUP names (docs/adr/0084)."""
 
 import os
 import stat
