@@ -9,6 +9,7 @@ import polars as pl
 import pytest
 
 from strava_pipeline.core.tables.insights import INSIGHTS, MACROS, PUBLISH_TABLES
+from strava_pipeline.lake.gold.publish import publish, snapshot
 from strava_pipeline.lake.gold.warehouse import Connection, reading, writing
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline_tests.lake.conftest import NewLake
@@ -386,6 +387,7 @@ def test_a_day_is_the_one_that_the_athletes_clock_showed_also_across_the_date_li
 
 
 def test_what_an_archive_tells_no_zone_of_is_in_that_of_the_activity_before_it(lake: Lake) -> None:
+    berlin = {"timezone": "(GMT+01:00) Europe/Berlin"}
     given = [
         activity(
             1, "2024-12-31T18:00", start_date_local=datetime.fromisoformat("2024-12-31T08:00"), utc_offset=-36_000.0
@@ -398,19 +400,36 @@ def test_what_an_archive_tells_no_zone_of_is_in_that_of_the_activity_before_it(l
         activity(5, "2024-01-01T00:30", start_date_local=None, year=2024),
         activity(6, "2025-01-12T04:00", start_date_local=None, year=2025, athlete_id=5),
         activity(7, "2024-01-01T00:30", start_date=None, start_date_local=None, year=2008),
+        activity(
+            8,
+            "2025-03-01T08:00",
+            start_date_local=datetime.fromisoformat("2025-03-01T09:00"),
+            utc_offset=3600.0,
+            **berlin,
+        ),
+        activity(9, "2025-06-30T23:00", start_date_local=None, year=2025),
     ]
-    told = told_of(
-        lake, given, "SELECT activity_id, start_date_local::VARCHAR, local_year FROM counted_activities ORDER BY 1"
-    )
+    put(lake, given)
+    publish(lake)
+    query = "SELECT {}, start_date_local::VARCHAR, {} FROM {} ORDER BY 1"
+    with snapshot(lake) as connection:
+        told = rows(connection, query.format("activity_id", "local_year, computed", "counted_activities"))
+        in_sql = rows(connection, query.format("id", "year(start_date_local), utc_offset IS NULL", "activities"))
+    assumed = ["start_date_local"]
     assert told == [
-        (1, "2024-12-31 08:00:00", 2024),
-        (2, "2024-12-31 18:00:00", 2024),
-        (3, "2025-01-10 16:00:00", 2025),
-        (4, "2025-01-21 08:00:00", 2025),
-        (5, "2024-01-01 00:30:00", 2024),
-        (6, "2025-01-12 04:00:00", 2025),
-        (7, None, None),
+        (1, "2024-12-31 08:00:00", 2024, None),
+        (2, "2024-12-31 18:00:00", 2024, assumed),
+        (3, "2025-01-10 16:00:00", 2025, None),
+        (4, "2025-01-21 08:00:00", 2025, assumed),
+        (5, "2023-12-31 14:30:00", 2023, assumed),  # by the clock of the first one after it
+        (6, "2025-01-12 04:00:00", 2025, assumed),
+        (7, None, None, None),
+        (8, "2025-03-01 09:00:00", 2025, None),
+        (9, "2025-07-01 01:00:00", 2025, assumed),  # summer has begun in that zone
     ]
+    assert [row[:3] for row in told] == [row[:3] for row in in_sql], "in the same year by SQL"
+    assert [row[0] for row in in_sql if row[3] and row[1]] == [2, 4, 5, 6, 9], "which shows that the zone is assumed"
+    assert not publish(lake)
 
 
 def test_what_is_missing_or_negative_is_null_in_a_sum_and_counts_as_an_activity(lake: Lake) -> None:

@@ -191,6 +191,15 @@ ATHLETE_BY_DATE = Table(
         Column("weight_kg", Kind.DOUBLE, "weight", "kg"),
     ),
 )
+ASSUMED_STARTS = Table(
+    "assumed_starts",
+    "The local starts of activities whose zone no source tells: by the clock of the athlete's activity before, or else after it; "
+    "UTC where no zone is known. Where no other source tells the start, `activities` has it, without a `utc_offset`.",
+    (
+        Column("activity_id", Kind.BIGINT, "the activity", key=True),
+        Column("start_date_local", Kind.WALL, "start, as the athlete's clock would have shown it"),
+    ),
+)
 THRESHOLDS_BY_DATE = Table(
     "thresholds_by_date",
     "The athlete's thresholds and zones in each group of sports, and when: what goals.toml says, completed by earlier entries.",
@@ -297,7 +306,15 @@ SEGMENT_BESTS = Table(
 
 PUBLISH_TABLES: dict[str, Table] = {
     table.name: table
-    for table in (ATHLETE_BY_DATE, THRESHOLDS_BY_DATE, GEAR_SERVICES, DISMISSED_BESTS, COMPUTED_VALUES, TRACK_BESTS)
+    for table in (
+        ATHLETE_BY_DATE,
+        THRESHOLDS_BY_DATE,
+        GEAR_SERVICES,
+        DISMISSED_BESTS,
+        ASSUMED_STARTS,
+        COMPUTED_VALUES,
+        TRACK_BESTS,
+    )
 }
 """Tables of the warehouse that each publish fills: out of goals.toml, decisions, and what is computed of tracks."""
 

@@ -7,7 +7,7 @@ from datetime import datetime
 from strava_pipeline.core.insights.documents import YearSummary
 from strava_pipeline.core.insights.goals import Goals
 from strava_pipeline.lake.dashboard.rows import Cursor, Values, rows_of
-from strava_pipeline.lake.gold.insights import Athlete, athlete_of, insight_sources, year_summary
+from strava_pipeline.lake.gold.insights import Athlete, athlete_of, insight_sources, newest_year, year_summary
 from strava_pipeline.lake.gold.warehouse import Connection
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.user_files import UnusableGoalsError, goals_of
@@ -45,11 +45,9 @@ def summary_of(connection: Connection, owner: Owner, year: int, now: datetime, d
     return year_summary(connection, owner.athlete, owner.goals, today, year)
 
 
-def latest_summary(connection: Connection, owner: Owner, now: datetime, default_zone: str) -> YearSummary | None:
-    """The summary of the newest local year with an activity, up to the present one; None: there is none."""
-    today = owner.athlete.today(now, default_zone)
-    years = [year for year in insight_sources(connection, owner.athlete, today).years if year <= today.year]
-    return summary_of(connection, owner, max(years), now, default_zone) if years else None
+def shown_year(connection: Connection, owner: Owner, now: datetime, default_zone: str) -> int:
+    """The newest local year with an activity, up to the present one, which it is where there is none."""
+    return newest_year(connection, owner.athlete, owner.athlete.today(now, default_zone))
 
 
 def month_sums(connection: Connection, athlete_id: int) -> dict[str, Values]:

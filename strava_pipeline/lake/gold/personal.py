@@ -1,4 +1,4 @@
-"""What goals.toml and a person's decisions about bests say, as tables of the warehouse: so that SQL alone suffices.
+"""What goals.toml and a person's decisions about bests say, and starts that are assumed, as tables: so that SQL alone suffices.
 
 A goals.toml that can't be used counts as none here; `goals check`, `doctor` and the check of `insights` say what is wrong in it.
 """
@@ -6,10 +6,17 @@ A goals.toml that can't be used counts as none here; `goals check`, `doctor` and
 from typing import Any, ClassVar
 
 from strava_pipeline.core.insights.goals import Goals
-from strava_pipeline.core.tables.insights import ATHLETE_BY_DATE, DISMISSED_BESTS, GEAR_SERVICES, THRESHOLDS_BY_DATE
+from strava_pipeline.core.tables.insights import (
+    ASSUMED_STARTS,
+    ATHLETE_BY_DATE,
+    DISMISSED_BESTS,
+    GEAR_SERVICES,
+    THRESHOLDS_BY_DATE,
+)
 from strava_pipeline.lake.decisions import Decision, decisions
 from strava_pipeline.lake.gold.warehouse import Connection, mark_changed, transaction
 from strava_pipeline.lake.paths import Lake
+from strava_pipeline.lake.sql import sql
 from strava_pipeline.lake.user_files import UnusableGoalsError, goals_of
 
 Row = tuple[Any, ...]
@@ -41,11 +48,13 @@ def differing_goals(connection: Connection, lake: Lake) -> dict[str, list[Row]]:
         goals = goals_of(lake)
     except UnusableGoalsError:
         goals = Goals()
+    others = {
+        DISMISSED_BESTS.name: [(one,) for one in dismissed_activities(lake)],
+        ASSUMED_STARTS.name: connection.execute(sql("assumed_starts")).fetchall(),
+    }
     return {
         name: rows
-        for name, rows in (
-            _rows(goals) | {DISMISSED_BESTS.name: [(one,) for one in dismissed_activities(lake)]}
-        ).items()
+        for name, rows in (_rows(goals) | others).items()
         if connection.execute(f"SELECT * FROM {name} ORDER BY ALL").fetchall() != rows
     }
 

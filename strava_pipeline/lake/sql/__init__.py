@@ -33,9 +33,9 @@ def view_statements() -> Iterator[str]:
 
     The tables that a publish fills are made with them, empty.
     """
-    yield from _gold()
     for table in PUBLISH_TABLES.values():
         yield f"CREATE OR REPLACE TABLE {table.name} ({table.ddl})"
+    yield from _gold()
     for name, text in _insights():
         yield f"CREATE OR REPLACE VIEW {name} AS {text}"
     for name in MACROS:

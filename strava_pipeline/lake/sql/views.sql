@@ -1,6 +1,6 @@
 -- One row per activity: that of the best source, which the others fill in where it says nothing ({{filling}}, {{filled}} and
 -- {{imported}} are made of core/sources.py). Name and gear are those of the first source that gives any, in the order that a note
--- has. Whether it is gone is for the best source to say.
+-- has. Whether it is gone is for the best source to say. A local start that no source tells is the one that each publish assumes.
 CREATE OR REPLACE VIEW activities AS
 WITH member AS (
     SELECT
@@ -32,13 +32,15 @@ SELECT head.* EXCLUDE (deleted_at) REPLACE (
         -- without a start it is a day alone, whose time another source may know
         CASE WHEN head.start_date IS NOT NULL OR matched.start_date IS NULL THEN head.start_date_local END,
         timezone('UTC', coalesce(head.start_date, matched.start_date)) + to_seconds(coalesce(head.utc_offset, matched.utc_offset)),
-        head.start_date_local
+        head.start_date_local,
+        assumed.start_date_local
     ) AS start_date_local,
     CASE WHEN head.average_heartrate IS NULL AND matched.average_heartrate IS NOT NULL THEN true ELSE head.has_heartrate END
         AS has_heartrate
 )
 FROM activities_all AS head
 LEFT JOIN matched ON matched.activity_id = head.id
+LEFT JOIN assumed_starts AS assumed ON assumed.activity_id = head.id
 WHERE head.deleted_at IS NULL AND head.id NOT IN (SELECT id FROM activity_members WHERE place > 0);
 
 CREATE OR REPLACE VIEW deleted_activities AS

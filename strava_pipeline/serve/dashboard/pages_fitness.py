@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
-from strava_pipeline.lake.dashboard.bests import gear_use
+from strava_pipeline.lake.dashboard.bests import gear_use, shown_year
 from strava_pipeline.serve.dashboard.api_fitness import SportGroup, Year, known_fitness
 from strava_pipeline.serve.dashboard.rendering import render
 from strava_pipeline.serve.dashboard.site import (
@@ -29,9 +29,11 @@ PresentYear = Annotated[int | None, Depends(_present_year)]
 
 
 @router.get("/fitness", response_model=None)
-def latest(request: Request, present: PresentYear) -> Response:
-    """The page of the present year."""
-    return render(request, "nothing.html", {}) if present is None else RedirectResponse(f"/fitness/{present}", 303)
+def latest(request: Request, snapshot: Snapshot, owner: CurrentOwner, settings: CurrentSettings, now: Now) -> Response:
+    """The page of the newest year with an activity."""
+    if owner is None:
+        return render(request, "nothing.html", {})
+    return RedirectResponse(f"/fitness/{shown_year(snapshot, owner, now, settings.timezone)}", 303)
 
 
 @router.get("/fitness/{year}")

@@ -9,7 +9,7 @@ from strava_pipeline.core.errors import UnusableSnapshotError
 from strava_pipeline.core.insights.overview import year_numbers
 from strava_pipeline.core.insights.page import goal_rows
 from strava_pipeline.lake.dashboard.activities import ActivityFilter, activity_page
-from strava_pipeline.lake.dashboard.bests import owner_of, summary_of
+from strava_pipeline.lake.dashboard.bests import owner_of, shown_year, summary_of
 from strava_pipeline.lake.gold.publish import damage_named
 from strava_pipeline.lake.gold.warehouse import Connection
 from strava_pipeline.serve.dashboard.overview import matters, next_run
@@ -22,7 +22,7 @@ _LATEST = 5
 
 @router.get("/")
 def home(request: Request, published: CurrentlyPublished) -> HTMLResponse:
-    """This year in numbers, the last activities, what needs attention, the next run."""
+    """The newest year with an activity in numbers, the last activities, what needs attention, the next run."""
     site = site_of(request)
     values = {**_data(site, published), "next_run": next_run(site)}
     return render(request, "home.html", values)
@@ -33,22 +33,26 @@ def _data(site: Site, published: Published) -> dict[str, Any]:
     snapshot, fault = published.snapshot, published.fault
     try:
         with damage_named(site.lake):
-            year = None if snapshot is None else _this_year(site, snapshot)
+            year = None if snapshot is None else _newest_year(site, snapshot)
             return {"year": year, "fault": fault, "matters": matters(site, snapshot)}
     except UnusableSnapshotError as error:
         return {"year": None, "fault": str(error), "matters": matters(site, None)}
 
 
-def _this_year(site: Site, snapshot: Connection) -> dict[str, Any] | None:
-    """The present year and the last activities; None: there is no activity at all."""
+def _newest_year(site: Site, snapshot: Connection) -> dict[str, Any] | None:
+    """The newest year with an activity, and the last activities; None: there is no activity at all.
+
+    `present`: the present year.
+    """
     now, zone = site.now(), site.settings.timezone
     owner = owner_of(snapshot, site.lake, now)
     if owner is None:
         return None
-    number = owner.athlete.today(now, zone).year
+    number = shown_year(snapshot, owner, now, zone)
     summary = summary_of(snapshot, owner, number, now, zone)
     return {
         "number": number,
+        "present": owner.athlete.today(now, zone).year,
         "fault": owner.fault,
         "units": owner.athlete.units,
         "numbers": year_numbers(summary) if summary is not None else [],

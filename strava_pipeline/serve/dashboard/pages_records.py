@@ -8,11 +8,12 @@ from starlette.responses import HTMLResponse
 from strava_pipeline.core.insights.documents import Streak, YearSummary
 from strava_pipeline.core.insights.page import record_place
 from strava_pipeline.lake.dashboard.bests import (
-    latest_summary,
     longest_streaks,
     records_of,
     segment_efforts,
     segment_page,
+    shown_year,
+    summary_of,
 )
 from strava_pipeline.lake.dashboard.rows import Values
 from strava_pipeline.serve.dashboard.answers import After, Id, cursor_of
@@ -27,14 +28,14 @@ router = APIRouter(include_in_schema=False)
 def records(
     request: Request, snapshot: Snapshot, owner: CurrentOwner, settings: CurrentSettings, now: Now
 ) -> HTMLResponse:
-    """The records of all years, and those of the present one; Eddington numbers and streaks."""
+    """The records of all years, and those of the newest one with an activity; Eddington numbers and streaks."""
     if owner is None:
         return render(request, "nothing.html", {})
-    year = owner.athlete.today(now, settings.timezone).year
+    year = shown_year(snapshot, owner, now, settings.timezone)
     rows = records_of(snapshot, owner.athlete.id, year)
     groups, apart = (_by_record((row for row in rows if row["stands_apart"] is each), year) for each in (False, True))
     values = {"year": year, "units": owner.athlete.units, "groups": groups, "apart": apart}
-    summary = latest_summary(snapshot, owner, now, settings.timezone)
+    summary = summary_of(snapshot, owner, year, now, settings.timezone)
     streaks = _streaks(longest_streaks(snapshot, owner.athlete.id), summary)
     return render(request, "records.html", {**values, "summary": summary, "streaks": streaks})
 

@@ -8,7 +8,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from strava_pipeline.core.insights.charts import month_chart
 from strava_pipeline.core.insights.overview import year_numbers
 from strava_pipeline.core.insights.page import year_values
-from strava_pipeline.lake.dashboard.bests import Owner, summary_of
+from strava_pipeline.lake.dashboard.bests import Owner, shown_year, summary_of
 from strava_pipeline.lake.gold.warehouse import Connection
 from strava_pipeline.serve.dashboard.api_fitness import Year
 from strava_pipeline.serve.dashboard.problems import ProblemError
@@ -19,11 +19,11 @@ router = APIRouter(include_in_schema=False)
 
 
 @router.get("/year", response_model=None)
-def latest(request: Request, owner: CurrentOwner, settings: CurrentSettings, now: Now) -> Response:
-    """The page of the present year."""
+def latest(request: Request, snapshot: Snapshot, owner: CurrentOwner, settings: CurrentSettings, now: Now) -> Response:
+    """The page of the newest year with an activity."""
     if owner is None:
         return render(request, "nothing.html", {})
-    return RedirectResponse(f"/year/{owner.athlete.today(now, settings.timezone).year}", 303)
+    return RedirectResponse(f"/year/{shown_year(snapshot, owner, now, settings.timezone)}", 303)
 
 
 @router.get("/year/{year}")

@@ -1,13 +1,6 @@
 -- What insights count: a row per present activity, by the day that the athlete's clock showed at its start. What was not measured
--- (no distance, a negative time, more than anybody can do) is NULL here, and counts as an activity all the same. An archive tells no
--- zone of what was typed in or done indoors: it is taken to be that of the athlete's activity before it, or else UTC.
-WITH zoneless AS (
-    SELECT said.id, timezone('UTC', said.start_date) + to_seconds(coalesce(known.utc_offset, 0)) AS taken_for
-    FROM (SELECT id, start_date, coalesce(athlete_id, 0) AS whose FROM activities_all WHERE start_date_local IS NULL) AS said
-    ASOF LEFT JOIN (
-        SELECT start_date, coalesce(athlete_id, 0) AS whose, utc_offset FROM activities_all WHERE utc_offset IS NOT NULL
-    ) AS known ON known.whose = said.whose AND known.start_date <= said.start_date
-),
+-- (no distance, a negative time, more than anybody can do) is NULL here, and counts as an activity all the same.
+WITH
 -- whose login this is, or who has most; 0: nobody has said
 owner AS (
     SELECT coalesce(
@@ -29,17 +22,19 @@ held AS (
 ),
 placed AS (
     SELECT activities.* REPLACE (
-        coalesce(activities.start_date_local, zoneless.taken_for) AS start_date_local,
         coalesce(activities.athlete_id, (SELECT athlete_id FROM owner)) AS athlete_id, -- a file of one's own names nobody
         sums.moving_time AS moving_time,
         sums.total_elevation_gain AS total_elevation_gain,
         sums.max_speed AS max_speed,
         sums.weighted_average_watts AS weighted_average_watts
     ),
-    sums.computed
+    CASE
+        WHEN assumed.activity_id IS NULL OR activities.utc_offset IS NOT NULL THEN sums.computed
+        ELSE list_append(coalesce(sums.computed, []), 'start_date_local')
+    END AS computed
     FROM activities
     JOIN activity_sums AS sums ON sums.activity_id = activities.id
-    LEFT JOIN zoneless ON zoneless.id = activities.id
+    LEFT JOIN assumed_starts AS assumed ON assumed.activity_id = activities.id
 )
 SELECT
     placed.id AS activity_id,
