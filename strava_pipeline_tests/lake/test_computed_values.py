@@ -20,8 +20,8 @@ from strava_pipeline_tests.lake.test_track_measures import START, measured
 SILENT: dict[str, Any] = {"moving_time": None, "total_elevation_gain": None, "elapsed_time": 2000}
 
 
-def climbed(lake: Lake, activity_id: int) -> None:
-    """An hour at 8 m/s and 200 W up a hill of 300 m, with a stop of 10 minutes."""
+def climbed(lake: Lake, activity_id: int, *columns: str) -> None:
+    """An hour at 8 m/s and 200 W up a hill of 300 m, with a stop of 10 minutes. `columns`: what alone was recorded."""
     seconds = pl.int_range(4200, eager=True)
     stood = (seconds - 1800).clip(0, 600)
     points = pl.DataFrame(
@@ -35,12 +35,14 @@ def climbed(lake: Lake, activity_id: int) -> None:
         }
     )
     assert set(points.columns) < set(TRACKS.polars_schema)
+    points = points.select(*(columns or points.columns))
     write_track(lake, 2025, activity_id, ME, "file", [points], f"file:{activity_id}:")
 
 
 @pytest.fixture
 def silent(lake: Lake) -> Lake:
-    """Rides with tracks: of 1 nothing is said, of 2 all, of 3 that its power is estimated; of 4 there is no track."""
+    """Rides with tracks: of 1 nothing is said, of 2 all, of 3 that its power is estimated; of 4 only the altitude
+    was recorded; of 5 there is no track."""
     put(
         lake,
         [
@@ -48,11 +50,13 @@ def silent(lake: Lake) -> Lake:
             activity(2, "2025-05-02T08:00", max_speed=15.0, weighted_average_watts=240.0, device_watts=True),
             activity(3, "2025-05-03T08:00", **SILENT, device_watts=False),
             activity(4, "2025-05-04T08:00", **SILENT, max_speed=-1.0),
+            activity(5, "2025-05-05T08:00", **SILENT),
         ],
     )
     put(lake, [{"athlete_id": ME, "ftp": 200.0, "fetched_at": "2024-01-01"}], "athlete")
     for number in (1, 2, 3):
         climbed(lake, number)
+    climbed(lake, 4, "recorded_at", "altitude")
     measured(lake, 2025)
     return lake
 
@@ -69,12 +73,13 @@ def test_what_no_source_says_is_computed_and_named(silent: Lake) -> None:
         "round(training_stress), computed FROM counted_activities ORDER BY activity_id"
     )
     every = ["moving_time_seconds", "elevation_gain_m", "max_speed", "weighted_average_watts"]
-    one, two, three, four = read(silent, query)
+    one, two, three, four, five = read(silent, query)
     assert one == (pytest.approx(3600, abs=10), pytest.approx(300, abs=2), 8.0, 200, 100, every)
     assert two == (3600, 150, 15.0, 240, 144, None)
     assert three[0] == 2000, "a moving time is never longer than the time from start to end"
     assert three[1:] == (one[1], 8.0, 200, None, every), "estimated power makes no training stress"
-    assert four == (None, None, None, None, None, None)
+    assert four == (None, one[1], None, None, None, ["elevation_gain_m"])
+    assert five == (None, None, None, None, None, None)
 
 
 def test_totals_and_records_count_it(silent: Lake) -> None:
@@ -84,7 +89,7 @@ def test_totals_and_records_count_it(silent: Lake) -> None:
     )
     assert (time, climb, stress) == (
         pytest.approx(9200, abs=10),
-        pytest.approx(750, abs=4),
+        pytest.approx(1050, abs=6),
         pytest.approx(244, abs=1),
     )
     best = read(silent, "SELECT record, activity_id, told_by FROM records ORDER BY record")
@@ -107,8 +112,8 @@ def test_nothing_of_it_is_evidence_that_two_are_one(silent: Lake) -> None:
 
 def test_nothing_of_it_is_proposed_to_a_service_or_a_table(silent: Lake) -> None:
     def seen(connection: Connection) -> list[Any]:
-        cells = effort_facts(connection, silent, ["1", "2", "3", "4"], frozenset()).cells
-        assert [cells[key]["total_elevation_gain"] for key in sorted(cells)] == [None, 150, None, None]
+        cells = effort_facts(connection, silent, ["1", "2", "3", "4", "5"], frozenset()).cells
+        assert [cells[key]["total_elevation_gain"] for key in sorted(cells)] == [None, 150, None, None, None]
         return [cells, list(efforts(connection, ["2025-05"], {"strava": None}))]
 
     assert_same_when_published(silent, seen)
@@ -127,5 +132,5 @@ def assert_same_when_published(lake: Lake, seen: Callable[[Connection], Any]) ->
         before = seen(connection)
     publish(lake)
     with reading(lake) as connection:
-        assert connection.execute("SELECT count(*) FROM activity_sums WHERE computed IS NOT NULL").fetchall() == [(2,)]
+        assert connection.execute("SELECT count(*) FROM activity_sums WHERE computed IS NOT NULL").fetchall() == [(3,)]
         assert seen(connection) == before

@@ -5,6 +5,7 @@ import re
 from collections.abc import Callable, Iterator
 from datetime import date, datetime
 from math import ceil
+from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -13,6 +14,7 @@ from lxml import html as markup
 
 from strava_pipeline.core.sports import GROUP_OF
 from strava_pipeline.core.tables import HEAT_TILES
+from strava_pipeline_tests.imports import a_gpx
 from strava_pipeline_tests.lake.insight_rows import eddington, loads, streaks, total, week_streaks
 from strava_pipeline_tests.rig import NOW, Rig, started
 from strava_pipeline_tests.verbs.conftest import Type
@@ -425,6 +427,24 @@ def test_lines_for_a_person(filled: Rig, of_year: list[Item], type_on: TypeOn) -
     assert f"{len(of_year)} activities on" in said.out
     assert "of 100 km; reached on" in said.out
     assert "of 90,000 km; missed by" in said.out
+
+
+def test_what_is_computed_of_a_track_is_marked_and_what_is_lacking_counted(
+    make_rig: Callable[..., Rig], type_on: TypeOn, tmp_path: Path
+) -> None:
+    rig = make_rig(logged_in=False)
+    (tmp_path / "run.gpx").write_bytes(a_gpx(59))
+    rig.import_files(tmp_path / "run.gpx")
+    typed = type_on(rig)
+    said = typed("insights", "--year", str(YEAR))
+    assert "longest moving time: 0:58 (computed) on" in said.out
+    assert "In no sum, without a climb: 1 activity." in said.err
+    told = asked(typed, "--year", str(YEAR))
+    assert (told["activities_without_moving_time"], told["activities_without_climb"]) == (0, 1)
+    assert {each["record"]: each["told_by"] for each in told["records"]}["longest_moving_time"] == "computed"
+    page = tmp_path / "page.html"
+    assert typed("report", "--year", str(YEAR), "--html", str(page)).code == 0
+    assert "1 activities have no climb" in page.read_text()
 
 
 def test_an_empty_folder_says_what_to_do(make_rig: Callable[..., Rig], type_on: TypeOn) -> None:

@@ -8,17 +8,31 @@ from strava_pipeline.core.tables.model import Column, Kind, Table
 
 TRACK_SUMMARIES = Table(
     "track_summaries",
-    "Sums of each activity out of its track, by one method for every source. In the warehouse: `computed_values`.",
+    "Sums of each activity out of its track, by one method for every source; NULL: the points don't tell. In the warehouse: "
+    "`computed_values`.",
     (
         Column("activity_id", Kind.BIGINT, "the activity", key=True),
         Column("athlete_id", Kind.BIGINT, "the athlete"),
-        Column("moving_time", Kind.BIGINT, "time in motion; NULL: the points don't tell", "s"),
-        Column("elevation_gain", Kind.DOUBLE, "climbed; NULL: the points don't tell", "m"),
-        Column("max_speed", Kind.DOUBLE, "highest speed; NULL: the points don't tell", "m/s"),
+        Column(
+            "moving_time",
+            Kind.BIGINT,
+            "time between points at which the median speed over 10 s is above 0.89 m/s (runs and rides; Strava's glossary for "
+            "running) or 0.28 m/s (other sports; gpxpy); stops below 15 s count, gaps above 60 s do not",
+            "s",
+        ),
+        Column(
+            "elevation_gain",
+            Kind.DOUBLE,
+            "climbed: rises of the mean altitude over 15 s from a low to a high, each of 2 m or more, 10 m where it jitters as "
+            "that of bare GPS (after Strava's article on elevation gain; thresholds that come closest to devices)",
+            "m",
+        ),
+        Column("max_speed", Kind.DOUBLE, "highest mean speed over 5 s, the device's or else along the distance", "m/s"),
         Column(
             "normalized_power",
             Kind.DOUBLE,
-            "fourth root of the mean fourth power of the mean power over 30 s; NULL: less than 20 minutes of power",
+            "fourth root of the mean fourth power of the mean power over 30 s, without pauses; NULL: less than 20 minutes of "
+            "power (Allen and Coggan, *Training and Racing with a Power Meter*, 2nd ed. 2010, ch. 7)",
             "W",
         ),
     ),

@@ -6,7 +6,7 @@ statements changed. The catalogue (core/tables/) names and explains their column
 """
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import cache
 from importlib.resources import files
 
@@ -70,9 +70,41 @@ def _insights() -> Iterator[tuple[str, str]]:
         "device_records": sql("insights/records").format(
             which="measured_by = 'device' AND NOT is_dismissed AND on_day IS NOT NULL"
         ),
+        "activity_sums": sql("insights/activity_sums").format(**_sums({})),
+        "counted_activities": sql("insights/counted_activities").format(
+            **_sums({"moving_time": "moving_time_seconds", "total_elevation_gain": "elevation_gain_m"})
+        ),
     }
     for name in INSIGHTS:
         yield name, texts.get(name) or sql(f"insights/{name}")
+
+
+_SUMS = {  # what is believable of a source (31 years, 1000 km, 1000 m/s), or else what is computed of the track
+    "moving_time": (
+        "BETWEEN 0 AND 1e9",
+        "CASE WHEN track.moving_time > activities.elapsed_time AND activities.elapsed_time > 0 THEN activities.elapsed_time "
+        "ELSE track.moving_time END",
+    ),
+    "total_elevation_gain": ("BETWEEN 0 AND 1e6", "track.elevation_gain"),
+    "max_speed": ("BETWEEN 0 AND 1e3", "track.max_speed"),
+    "weighted_average_watts": ("BETWEEN 1 AND 1e4", "track.normalized_power"),
+}
+
+
+def _sums(names: Mapping[str, str]) -> dict[str, str]:
+    """Each sum of an activity, and the list of those that are computed, there called by `names`."""
+    said = {
+        name: f"CASE WHEN activities.{name} {bounds} THEN activities.{name} END" for name, (bounds, _) in _SUMS.items()
+    }
+    cases = [
+        f"CASE WHEN {said[name]} IS NULL AND {value} IS NOT NULL THEN '{names.get(name, name)}' END"
+        for name, (_, value) in _SUMS.items()
+    ]
+    listed = f"nullif(list_filter([{', '.join(cases)}], lambda name: name IS NOT NULL), [])"
+    return {
+        "sums": ",\n".join(f"coalesce({said[name]}, {value}) AS {name}" for name, (_, value) in _SUMS.items()),
+        "computed": f"CASE WHEN track.activity_id IS NOT NULL THEN {listed} END",
+    }
 
 
 def _stretches() -> dict[str, str]:

@@ -23,17 +23,17 @@ held AS (
 placed AS (
     SELECT activities.* REPLACE (
         coalesce(activities.athlete_id, (SELECT athlete_id FROM owner)) AS athlete_id, -- a file of one's own names nobody
-        sums.moving_time AS moving_time,
-        sums.total_elevation_gain AS total_elevation_gain,
-        sums.max_speed AS max_speed,
-        sums.weighted_average_watts AS weighted_average_watts
+        {sums}
     ),
-    CASE
-        WHEN assumed.activity_id IS NULL OR activities.utc_offset IS NOT NULL THEN sums.computed
-        ELSE list_append(coalesce(sums.computed, []), 'start_date_local')
-    END AS computed
+    nullif(
+        list_concat(
+            coalesce({computed}, []),
+            CASE WHEN assumed.activity_id IS NOT NULL AND activities.utc_offset IS NULL THEN ['start_date_local'] ELSE [] END
+        ),
+        []
+    ) AS computed
     FROM activities
-    JOIN activity_sums AS sums ON sums.activity_id = activities.id
+    LEFT JOIN computed_values AS track ON track.activity_id = activities.id
     LEFT JOIN assumed_starts AS assumed ON assumed.activity_id = activities.id
 )
 SELECT
@@ -60,14 +60,7 @@ SELECT
     END AS training_stress,
     placed.max_speed,
     placed.weighted_average_watts,
-    list_transform(
-        placed.computed,
-        name -> CASE name
-            WHEN 'moving_time' THEN 'moving_time_seconds'
-            WHEN 'total_elevation_gain' THEN 'elevation_gain_m'
-            ELSE name
-        END
-    ) AS computed,
+    placed.computed,
     placed.gear_source,
     placed.gear_id
 FROM placed
