@@ -1,7 +1,7 @@
 """The views of insights, each laid beside the same counted in plain Python; and rows that nobody expects."""
 
 from collections.abc import Iterator
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +9,8 @@ import polars as pl
 import pytest
 
 from strava_pipeline.core.tables.insights import INSIGHTS, MACROS, PUBLISH_TABLES
+from strava_pipeline.lake.decisions import record_decisions
+from strava_pipeline.lake.gold.personal import BestsDecision
 from strava_pipeline.lake.gold.publish import publish, snapshot
 from strava_pipeline.lake.gold.warehouse import Connection, reading, writing
 from strava_pipeline.lake.paths import Lake
@@ -343,21 +345,27 @@ def test_a_time_that_only_the_device_measured_stands_apart_and_the_next_one_hold
 def test_a_dismissed_activity_holds_no_record_and_no_best_of_power(lake: Lake) -> None:
     given = [activity(number, f"2024-0{number}-01T08:00", device_watts=number != 3) for number in (1, 2, 3)]
     power = [window(number, 60, watts, "meter", "watts") for number, watts in ((1, 400.0), (2, 350.0), (3, 900.0))]
-    tables = {
-        "track_bests": [*power, window(1, 1000, 100.0, "positions")],
-        "athlete_by_date": [{"since": date(2024, 2, 1), "weight_kg": 70.0}],
-    }
-    query = "SELECT seconds, watts, watts_per_kg, activity_id, sport_group, all_time FROM power_bests"
-    assert told_of(lake, given, query, **tables) == [(60, 400.0, None, 1, "ride", True)], "3 was estimated"
+    lake.goals.write_text("[[athlete]]\nsince = 2024-02-01\nweight_kg = 70")
+    put(lake, given)
+    put(lake, [*power, window(1, 1000, 100.0, "positions")], "track_bests")
     with writing(lake) as connection:
         connection.execute("INSERT INTO activity_members (id, activity_id, source) VALUES (-7, 1, 'fit')")
-        connection.execute("INSERT INTO dismissed_bests VALUES (-7)")
-    with reading(lake) as connection:
-        assert rows(connection, query) == [(60, 350.0, 5.0, 2, "ride", True)]
-        assert rows(connection, "SELECT DISTINCT activity_id FROM records ORDER BY ALL") == [(2,)]
-        assert rows(
-            connection, "SELECT DISTINCT activity_id FROM activity_bests WHERE is_dismissed AND NOT counts"
-        ) == [(1,)]
+
+    def told(query: str) -> list[tuple[Any, ...]]:
+        publish(lake)
+        with snapshot(lake) as connection:
+            return rows(connection, query)
+
+    bests = "SELECT seconds, watts, watts_per_kg, activity_id, sport_group, all_time FROM power_bests"
+    held = [(60, 400.0, None, 1, "ride", True)]
+    assert told(bests) == held, "3 was estimated"
+    for dismissed in (True, False):
+        at = datetime(2024, 5, 1, tzinfo=UTC)
+        record_decisions(lake, BestsDecision(at=at, by="a test", activity_id=-7, dismissed=dismissed))
+        assert told(bests) == ([(60, 350.0, 5.0, 2, "ride", True)] if dismissed else held)
+        assert told("SELECT DISTINCT activity_id FROM records ORDER BY ALL") == ([(2,)] if dismissed else [(1,)])
+        apart = told("SELECT DISTINCT activity_id FROM activity_bests WHERE is_dismissed AND NOT counts")
+        assert apart == ([(1,)] if dismissed else [])
 
 
 def test_week_53_and_the_days_around_new_year_are_in_their_iso_week(lake: Lake) -> None:

@@ -46,7 +46,7 @@ ACTIVITY_BESTS = Table(
 )
 
 
-def _records(name: str, meaning: str) -> Table:
+def _records(name: str, meaning: str, *more: Column) -> Table:
     return Table(
         name,
         meaning,
@@ -61,10 +61,16 @@ def _records(name: str, meaning: str) -> Table:
             _TOLD_BY,
             _MEASURED_BY,
             Column("all_time", Kind.BOOLEAN, "the best of all years, too"),
+            *more,
         ),
     )
 
 
+ALL_RECORDS = _records(
+    "all_records",
+    "`records` and `device_records` in one.",
+    Column("stands_apart", Kind.BOOLEAN, "its distance is told by the device alone", key=True),
+)
 RECORDS = _records(
     "records",
     "The best of each year and group: longest, biggest climb, fastest over standard distances; of `activity_bests` that count.",

@@ -7,6 +7,7 @@ and years are those that the athlete's clock showed.
 from strava_pipeline.core.sports import GROUP_OF
 from strava_pipeline.core.tables.bests import (
     ACTIVITY_BESTS,
+    ALL_RECORDS,
     ATHLETE,
     DEVICE_RECORDS,
     GROUP,
@@ -241,8 +242,8 @@ GEAR_SERVICES = Table(
 )
 DISMISSED_BESTS = Table(
     "dismissed_bests",
-    "Activities that hold no best, as a person decided.",
-    (Column("activity_id", Kind.BIGINT, "the activity, by the id that it had then", key=True),),
+    "Present activities that hold no best, as a person decided.",
+    (Column("activity_id", Kind.BIGINT, "the activity", key=True),),
 )
 GEAR_SERVICE_STATE = Table(
     "gear_service_state",
@@ -349,6 +350,7 @@ INSIGHTS: dict[str, Table] = {
         ACTIVITY_STREAKS,
         EDDINGTON_NUMBERS,
         ACTIVITY_BESTS,
+        ALL_RECORDS,
         RECORDS,
         DEVICE_RECORDS,
         POWER_BESTS,

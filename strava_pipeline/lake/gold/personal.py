@@ -49,7 +49,9 @@ def differing_goals(connection: Connection, lake: Lake) -> dict[str, list[Row]]:
     except UnusableGoalsError:
         goals = Goals()
     others = {
-        DISMISSED_BESTS.name: [(one,) for one in dismissed_activities(lake)],
+        DISMISSED_BESTS.name: connection.execute(
+            sql("dismissed_bests"), {"ids": dismissed_activities(lake)}
+        ).fetchall(),
         ASSUMED_STARTS.name: connection.execute(sql("assumed_starts")).fetchall(),
     }
     return {

@@ -66,10 +66,6 @@ def _insights() -> Iterator[tuple[str, str]]:
             for period, (columns, table) in TOTALS.items()
         },
         "activity_bests": sql("insights/activity_bests").format(**_stretches()),
-        "records": sql("insights/records").format(which="counts"),
-        "device_records": sql("insights/records").format(
-            which="measured_by = 'device' AND NOT is_dismissed AND on_day IS NOT NULL"
-        ),
         "activity_sums": sql("insights/activity_sums").format(**_sums({})),
         "counted_activities": sql("insights/counted_activities").format(
             **_sums({"moving_time": "moving_time_seconds", "total_elevation_gain": "elevation_gain_m"})

@@ -103,12 +103,6 @@ bests AS (
     UNION ALL
     SELECT activity_id, record, seconds, 's', 'splits', NULL
     FROM of_splits ANTI JOIN efforts USING (activity_id, record) ANTI JOIN of_track USING (activity_id, record)
-),
--- a decision names the activity by the id that it had then
-dismissed AS (
-    SELECT DISTINCT coalesce(member.activity_id, dismissed_bests.activity_id) AS activity_id
-    FROM dismissed_bests
-    LEFT JOIN activity_members AS member ON member.id = dismissed_bests.activity_id
 )
 SELECT
     activity_id,
@@ -125,4 +119,4 @@ SELECT
     NOT is_dismissed AND bests.measured_by IS DISTINCT FROM 'device' AND counted.on_day IS NOT NULL AS counts
 FROM bests
 JOIN counted_activities AS counted USING (activity_id)
-LEFT JOIN dismissed USING (activity_id)
+LEFT JOIN dismissed_bests AS dismissed USING (activity_id)

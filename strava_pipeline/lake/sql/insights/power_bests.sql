@@ -1,9 +1,6 @@
 -- The best mean power of each local year and group over each time (mean maximal power), out of tracks; of equal ones the earliest. Power
 -- that was estimated does not count, nor do activities that a person dismissed. Watts per kilogram are by the weight that held then.
-WITH dismissed AS (
-    SELECT DISTINCT activity_id FROM activity_bests WHERE is_dismissed
-),
-best AS (
+WITH best AS (
     SELECT
         counted.athlete_id,
         counted.sport_group,
@@ -18,7 +15,7 @@ best AS (
     FROM track_bests AS held
     JOIN counted_activities AS counted USING (activity_id)
     JOIN activities ON activities.id = held.activity_id
-    ANTI JOIN dismissed ON dismissed.activity_id = held.activity_id
+    ANTI JOIN dismissed_bests AS dismissed ON dismissed.activity_id = held.activity_id
     LEFT JOIN athlete_by_date
         ON counted.on_day >= athlete_by_date.since
         AND (athlete_by_date.until IS NULL OR counted.on_day < athlete_by_date.until)

@@ -1,0 +1,2 @@
+-- The records whose distance the device alone tells.
+SELECT * EXCLUDE (stands_apart) FROM all_records WHERE stands_apart
