@@ -26,7 +26,6 @@ POSITIONS, DEVICE, LENGTHS, METER = "positions", "device", "lengths", "meter"
 """What measured a best: positions (the device agrees with them), the device alone, lengths of a pool, a power meter."""
 _Row = tuple[str, float, float, float, str]
 """measure, width, value, seconds from the first point to the begin of the window, measured_by"""
-_SAME = 1e-6  # s
 _TRIED_AT_ONCE = 200_000  # windows of each kind: 72 bytes each
 CELL_ZOOM = 21  # 2^21 columns: 19.1 m at the equator, 12.9 m at 47.5° north
 # of the larger tiles of a heat map: at each scale of a map one is 4 to 16 pixels wide
@@ -123,13 +122,13 @@ def _power_curve(points: pl.DataFrame) -> pl.DataFrame:
 
 def _best_rises(t: pl.Series, energy: pl.Series) -> list[tuple[float, float, float]]:
     """Of each duration that fits: the greatest rise of `energy` over it, and when that begins. `t` rises strictly."""
-    found = []
+    found: list[tuple[float, float, float]] = []
     for widths in _batches(DURATIONS, len(t)):
         tried = _every_window(pl.DataFrame({"x": t, "t": t, "y": energy}), widths)
         after = t.search_sorted(tried["reached"], side="right").clip(1, len(t) - 1)
         there = _between(t, energy, after, tried["reached"])
         values = tried.with_columns(value=(there - tried["y"]) * tried["way"], begins=tried["t"] - tried["back"])
-        found += _best(values, pl.col("value").arg_max())
+        found += _best(values.select("width", "value", "begins"), pl.col("value").arg_max()).iter_rows()
     return found
 
 
@@ -165,10 +164,9 @@ def _between(x: pl.Series, y: pl.Series, after: pl.Series, reached: pl.Series) -
     return y_before + share * (y.gather(after) - y_before)
 
 
-def _best(tried: pl.DataFrame, place: pl.Expr) -> list[tuple[float, float, float]]:
-    """Of each width, in order: the value at `place`, and when that window begins."""
-    found = tried.group_by("width").agg(pl.col("value").get(place), pl.col("begins").get(place)).sort("width")
-    return list(found.select("width", "value", "begins").iter_rows())
+def _best(tried: pl.DataFrame, place: pl.Expr) -> pl.DataFrame:
+    """The window of each width at `place`, in order."""
+    return tried.group_by("width").agg(pl.exclude("width").get(place)).sort("width")
 
 
 def _pace_curve(points: pl.DataFrame, fastest: float, unplaced: str) -> pl.DataFrame:
@@ -184,13 +182,21 @@ def _pace_curve(points: pl.DataFrame, fastest: float, unplaced: str) -> pl.DataF
         return _rows(points, [])
     alone, quickest = unplaced if along.is_empty() else DEVICE, pl.col("value").arg_min()
     rows: list[_Row] = []
-    for tried in _timed_windows(line["t"], line["covered"], along):
-        agreed = {width: (width, value, begins) for width, value, begins in _best(tried.filter("agree"), quickest)}
-        rows += [("pace", *found, POSITIONS) for found in agreed.values()]
-        for width, value, begins in _best(tried, quickest):
-            if width not in agreed or value < agreed[width][1] - _SAME:
-                rows.append(("pace", width, value, begins, alone))
+    for tried in _timed_windows(line["t"], line["covered"]):
+        best = _agreeing(_best(tried, quickest), along)
+        doubtful = best.filter(~pl.col("agree"))["width"]
+        slower = _agreeing(tried.filter(pl.col("width").is_in(doubtful.implode())), along).filter("agree")
+        told = pl.concat([best.filter("agree"), _best(slower, quickest)]).with_columns(measured_by=pl.lit(POSITIONS))
+        others = best.filter(~pl.col("agree")).with_columns(measured_by=pl.lit(alone))
+        rows += [("pace", *row) for row in pl.concat([told, others]).drop("agree").iter_rows()]
     return _rows(points, rows)
+
+
+def _agreeing(windows: pl.DataFrame, along: pl.DataFrame) -> pl.DataFrame:
+    """With `agree`: whether the positions lead about as far as each window is wide."""
+    begins, width = windows["begins"], windows["width"]
+    led = _along(along, begins + windows["value"]) - _along(along, begins)
+    return windows.with_columns(agree=(led - width).abs() <= _AGREE * width)
 
 
 def covered_line(points: pl.DataFrame, fastest: float) -> pl.DataFrame:
@@ -234,11 +240,10 @@ def _line(points: pl.DataFrame, told: pl.Expr, step: pl.Expr, fastest: float, ov
     )
 
 
-def _timed_windows(t: pl.Series, covered: pl.Series, along: pl.DataFrame) -> Iterator[pl.DataFrame]:
-    """The windows that can be the fastest over each distance, some distances at a time: width, value (s), begins, `agree`.
+def _timed_windows(t: pl.Series, covered: pl.Series) -> Iterator[pl.DataFrame]:
+    """The windows that can be the fastest over each distance, some distances at a time: width, value (s) and begins.
 
-    Where one stood, a window ends at the first moment of the stop, and begins at the last one. They agree where the positions
-    lead about as far (`along`: `t` and metres `covered` along them).
+    Where one stood, a window ends at the first moment of the stop, and begins at the last one.
     """
     for widths in _batches(DISTANCES, len(t)):
         tried = _every_window(pl.DataFrame({"x": covered, "t": t}), widths)
@@ -251,10 +256,7 @@ def _timed_windows(t: pl.Series, covered: pl.Series, along: pl.DataFrame) -> Ite
             forward.select("width", value=ends - forward["t"], begins="t"),
             backward.select("width", value=backward["t"] - starts, begins=starts),
         ]
-        windows = pl.concat(values)
-        led = _along(along, windows["begins"] + windows["value"]) - _along(along, windows["begins"])
-        agree = (led - windows["width"]).abs() <= _AGREE * windows["width"]
-        yield windows.with_columns(agree=agree)
+        yield pl.concat(values)
 
 
 def _along(line: pl.DataFrame, at: pl.Series) -> pl.Series:
