@@ -125,6 +125,7 @@ def test_the_season_is_that_of_other_whole_years(lake: Lake) -> None:
     known = coverage_of(lake, YEARS, NOW)
     assert known.season(but=[2025]) == {7: 2}
     assert known.season(but=[2023]) == {3: 1, 7: 2}
+    assert [known.activities(year) for year in (2023, 2024, 2025)] == [0, 2, 1]
 
 
 @pytest.mark.parametrize(

@@ -12,11 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from strava_pipeline.lake.bronze.answers import detail_files, land_detail, land_failed_detail
+from strava_pipeline.lake.bronze.answers import count_details, detail_files, land_detail, land_failed_detail
 from strava_pipeline.lake.bronze.landing import (
     Times,
     correct_times,
     file_stem,
+    future_claims,
     next_number,
     parse_file_stem,
     require_writable,
@@ -88,6 +89,7 @@ def test_details_of_one_activity_come_in_the_order_in_which_they_landed(tmp_path
     for at in (NOW, NOW + YEAR, NOW + DAY):
         newest = land_detail(lake, 2025, 1, b"{}", at)
     assert detail_files(lake, 2025)[1].good == newest
+    assert [count_details(lake, year) for year in (2024, 2025)] == [0, 1]
 
 
 def test_a_detail_came_before_the_listing_that_landed_after_it(tmp_path: Path) -> None:
@@ -291,6 +293,13 @@ def test_doctor_names_what_claims_to_be_of_the_future(lake: Lake) -> None:
     assert found.state == "warning"
     assert "listing 20270707T120000000000Z-all (2027-07-07 instead of 2026-06-01)" in found.what
     assert "detail of 1 (2027-07-07)" in found.what
+
+
+@pytest.mark.parametrize(("ahead", "named"), [(DAY, False), (DAY + timedelta(microseconds=1), True)])
+def test_a_listing_more_than_a_day_ahead_of_its_time_is_of_the_future(ahead: timedelta, named: bool) -> None:
+    claimed, believed = (Manifest(window=WINDOW, started_at=at) for at in (NOW + ahead, NOW))
+    found = [*future_claims({"a": claimed}, Times(manifests={"a": believed}))]
+    assert found == ([("a", NOW + ahead, NOW)] if named else [])
 
 
 def test_a_detail_is_older_than_the_page_that_landed_behind_it_by_however_little(lake: Lake) -> None:

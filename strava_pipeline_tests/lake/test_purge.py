@@ -2,12 +2,14 @@
 
 import sys
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
 
+from strava_pipeline.core.errors import PipelineError
 from strava_pipeline.lake.paths import Lake
-from strava_pipeline.lake.purge import delete_data
+from strava_pipeline.lake.purge import delete_data, refuse_other_places
 from strava_pipeline_tests.small_disk import SmallDisk
 
 PURGE = """
@@ -49,3 +51,22 @@ def test_what_came_back_after_an_interrupted_purge_goes_too(tmp_path: Path, is_l
         (lake.purged / "bronze" / "old").touch()
     delete_data(lake)
     assert [*tmp_path.iterdir()] == []
+
+
+@pytest.mark.parametrize(
+    ("other", "is_refused"),
+    [
+        ("data", True),
+        ("data/deep/within", True),
+        ("link/within", True),
+        (".", False),
+        ("secrets", False),
+        ("data2", False),
+    ],
+)
+def test_a_folder_with_something_else_in_it_is_refused(tmp_path: Path, other: str, is_refused: bool) -> None:
+    lake = Lake(tmp_path / "data")
+    lake.data_dir.mkdir()
+    (tmp_path / "link").symlink_to("data")
+    with pytest.raises(PipelineError, match="more than data") if is_refused else nullcontext():
+        refuse_other_places(lake, [tmp_path / "elsewhere", tmp_path / other])

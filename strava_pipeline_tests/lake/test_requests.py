@@ -24,6 +24,7 @@ from strava_pipeline.lake.requests import (
     begin_request,
     end_request,
     forget_requests,
+    has_requests,
     keep_request,
     note_look,
     open_requests,
@@ -105,8 +106,10 @@ def test_the_request_of_a_run_that_was_killed_has_failed_also_when_its_lock_was_
 
 def test_the_same_is_asked_for_once_and_only_so_much_waits(lake: Lake) -> None:
     wanted = PullWanted(kind="pull", provider="toy")
+    assert has_requests(lake) is False
     first = keep_request(lake, wanted, NOW, "a test")
     assert keep_request(lake, wanted, NOW + timedelta(hours=1), "a test") == first
+    assert has_requests(lake) is True
     begin_request(lake, first.id, "r1", NOW, None)
     assert keep_request(lake, wanted, NOW, "a test") != first, "what runs may have listed already"
     for number in range(MOST_WAITING - 1):

@@ -13,7 +13,7 @@ from strava_pipeline.core.trips.car.config import DEFAULT_LIMITS
 from strava_pipeline.lake.car_pings import move_to_bronze
 from strava_pipeline.lake.car_trips import Replay
 from strava_pipeline.lake.paths import Lake
-from strava_pipeline.operations.cars import _LiveStates
+from strava_pipeline.operations.cars import _live_finding, _LiveStates
 from strava_pipeline_tests.old_folders.test_old_folders import each_folder
 from strava_pipeline_tests.pings import MORNING, drive
 from strava_pipeline_tests.serve.test_live import PEOPLE, Bench, run
@@ -23,6 +23,9 @@ def compared(lake: Lake) -> tuple[set[str], set[str]]:
     """Users whose live state agrees with a replay of everything in bronze, and users whose state differs."""
     found = _LiveStates(lake)
     Replay().run(lake, DEFAULT_LIMITS, found.compare_line)
+    finding = _live_finding(found)
+    assert (finding.holds, finding.refuses) == (not found.differing, False)
+    assert finding.counts == {"users_agreeing": len(found.agreeing), "users_differing": len(found.differing)}
     return found.agreeing, found.differing
 
 

@@ -47,6 +47,7 @@ PROPOSED = ("doubtful", False)
         ({"start": NOON + 200, "elapsed": 3_600.0, "distance": 26_500.0, "sport_type": "Run"}, PROPOSED),
         ({"distance": None}, JOINED),
         ({"distance": 0.0}, JOINED),
+        ({"distance": 22_500.0}, JOINED),  # 75 points: the fewest that are enough
         ({"start_lat": None, "start_lng": None, "end_lat": None, "end_lng": None}, JOINED),
         ({"sport_type": None}, JOINED),
         ({"elapsed": None}, None),

@@ -1,12 +1,14 @@
 """What an encrypted column holds comes out as value and state; the five states are kept apart."""
 
 import json
+from datetime import datetime, timedelta, timezone
+from decimal import Decimal
 from typing import Any
 
 import pytest
 
 from strava_pipeline.core.trips.activity.bundle import State
-from strava_pipeline.ingest.trips.columns import Column, read_column
+from strava_pipeline.ingest.trips.columns import Column, plain_json, read_column
 from strava_pipeline_tests.trips import LOST, NEW, OLD, RING, sealed
 
 LISTS, MIX = ("locations", "user_feedback"), "activity_distribution"
@@ -84,6 +86,28 @@ def test_one_value_that_json_does_not_have_hides_no_others(content: bytes, value
     read = read_column("locations", sealed(content), RING.keys)
     assert read == Column(value, OK, 0)
     assert json.loads(json.dumps(read.value, allow_nan=False)) == value
+
+
+def test_plain_columns_are_values_of_json() -> None:
+    zone = timezone(timedelta(hours=1))
+    at = datetime(2026, 3, 10, 12, 0, tzinfo=zone)
+    row = {
+        "start_time": at,
+        "created_at": at,
+        "count": Decimal("5"),
+        "km": Decimal("NaN"),
+        "extra_properties": b'{"a": 1}',
+        "x": None,
+    }
+    written = "2026-03-10T11:00:00Z"
+    assert plain_json(row) == {
+        "start_time": written,
+        "created_at": written,
+        "count": 5,
+        "km": None,
+        "extra_properties": {"a": 1},
+        "x": None,
+    }
 
 
 def test_nothing_is_shared_between_trips() -> None:
