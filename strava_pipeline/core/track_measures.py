@@ -31,9 +31,9 @@ CELL_ZOOM = 21  # 2^21 columns: 19.1 m at the equator, 12.9 m at 47.5° north
 # of the larger tiles of a heat map: at each scale of a map one is 4 to 16 pixels wide
 TILE_ZOOMS = (20, 18, 16, 14, 12, 10)
 _BEATS = (20.0, 250.0)  # bpm
-# m/s, a little more than the best ever: Bolt in Berlin in 2009 (12.4; Graubner and Nixdorf 2011), 50 m freestyle (2.4), a descent
-# in the Tour de France of 2016 (Burghardt: 36.3)
-FASTEST = {"run": 12.5, "walk": 12.5, "swim": 2.5, "ride": 36.5, "e_ride": 36.5}
+# m/s, a little more than the best ever: Bolt in Berlin in 2009 (12.4; Graubner and Nixdorf 2011), 50 m freestyle (2.4); on a
+# bike 90 km/h: the few descents that are faster count less, so that jumps of the positions count not (docs/adr/0083)
+FASTEST = {"run": 12.5, "walk": 12.5, "swim": 2.5, "ride": 25.0, "e_ride": 25.0}
 
 
 def curves(points: pl.DataFrame, sport_group: str | None) -> pl.DataFrame:

@@ -9,8 +9,9 @@ from functools import partial
 
 from strava_pipeline.core.limits import ImportLimits
 from strava_pipeline.core.tables import DETAIL_TABLES, MATCH_TABLES, PROPOSED_CHANGES, QUARANTINE, TRACKS
-from strava_pipeline.lake.gold.publish import publish, skipped_views, snapshot
+from strava_pipeline.lake.gold.publish import publish, snapshot
 from strava_pipeline.lake.gold.quality import row_counts, rows_by_year
+from strava_pipeline.lake.gold.user_views import skipped_views
 from strava_pipeline.lake.gold.warehouse import reading
 from strava_pipeline.lake.imports.files import is_reading_intact
 from strava_pipeline.lake.imports.undo import are_tracks_due

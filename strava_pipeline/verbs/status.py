@@ -148,8 +148,9 @@ _ONLY_ME = f"SELECT count(*) FROM activities WHERE source = '{STRAVA}' AND (priv
 
 def _published(lake: "Lake") -> _Published:
     from strava_pipeline.lake.gold.matches import match_counts
-    from strava_pipeline.lake.gold.publish import skipped_views, snapshot
+    from strava_pipeline.lake.gold.publish import snapshot
     from strava_pipeline.lake.gold.quality import counts_by_year, row_counts
+    from strava_pipeline.lake.gold.user_views import skipped_views
     from strava_pipeline.lake.gold.warehouse import has_other_views, is_outdated, one_number
 
     if not lake.snapshot.exists():

@@ -1,6 +1,7 @@
 """The generated athlete adds up: sums, offsets, ranks, gear; and everything that is awkward in real life is there."""
 
 from collections import Counter
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from math import cos, radians
@@ -12,6 +13,7 @@ import polars as pl
 import polyline
 import pytest
 
+from strava_pipeline.core.tables import TRACKS
 from strava_pipeline.core.track_measures import DURATIONS, curves
 from strava_pipeline.emulator.generate.activities import Athlete
 from strava_pipeline.emulator.generate.places import BEST_EFFORTS
@@ -174,6 +176,15 @@ def test_tracks_decode_to_their_ends_and_their_length(activities: list[Activity]
         assert length == pytest.approx(each["distance"], rel=0.03)
 
 
+def of_track(seconds: Sequence[float], **columns: Sequence[float]) -> pl.DataFrame:
+    """Points with all columns of a track, so many seconds after NOW."""
+    points = pl.DataFrame({"recorded_at": [NOW + timedelta(seconds=each) for each in seconds], **columns})
+    return pl.concat(
+        [pl.DataFrame(schema=TRACKS.polars_schema), points.cast({"recorded_at": pl.Datetime("us", "UTC")})],
+        how="diagonal_relaxed",
+    )
+
+
 def test_the_best_times_of_a_track_are_the_best_efforts_and_a_pause_is_a_gap() -> None:
     athlete = Athlete(7, 300, (2024, 2026), NOW)
     runs = [each for each in athlete.activities if each.best and each.mapped]
@@ -182,14 +193,7 @@ def test_the_best_times_of_a_track_are_the_best_efforts_and_a_pause_is_a_gap() -
         recorded = recorded_streams(7, run, 10)
         assert recorded is not None
         assert (recorded["time"][-1], recorded["distance"][-1]) == (run.elapsed, run.distance)
-        points = pl.DataFrame(
-            {
-                "recorded_at": [NOW + timedelta(seconds=each) for each in recorded["time"]],
-                "distance": recorded["distance"],
-                "watts": None,
-            },
-            {"recorded_at": pl.Datetime("us", "UTC"), "distance": pl.Float64, "watts": pl.Float64},
-        )
+        points = of_track(recorded["time"], distance=recorded["distance"])
         found = {row["width"]: row["value"] for row in curves(points, "run").rows(named=True)}
         for effort in run.best:
             metres = BEST_EFFORTS[effort.index][1]
@@ -292,9 +296,8 @@ def test_the_demos_power_is_that_of_a_trained_amateur() -> None:
         streams = recorded_streams(SEED, ride, 10) if ride.power_meter else None
         if streams is None:
             continue
-        points = {"recorded_at": [NOW + timedelta(seconds=each) for each in streams["time"]], "watts": streams["watts"]}
-        frame = pl.DataFrame(points, {"recorded_at": pl.Datetime("us", "UTC"), "watts": pl.Float64})
-        for width, value in curves(frame.with_columns(distance=None), "ride").select("width", "value").iter_rows():
+        points = of_track(streams["time"], watts=streams["watts"])
+        for width, value in curves(points, None).select("width", "value").iter_rows():
             best[int(width)] = max(best.get(int(width), (0.0, 0)), (value, ride.id))
     assert [*best] == [*DURATIONS]
     watts = {width: value for width, (value, _) in best.items()}

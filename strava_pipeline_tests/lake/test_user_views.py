@@ -12,8 +12,9 @@ import pytest
 
 from strava_pipeline.core.tables import DETAIL_TABLES, TABLES
 from strava_pipeline.core.tables.insights import INSIGHTS
-from strava_pipeline.lake.gold.publish import publish, skipped_views, snapshot
+from strava_pipeline.lake.gold.publish import publish, snapshot
 from strava_pipeline.lake.gold.quality import row_counts, table_columns, table_keys
+from strava_pipeline.lake.gold.user_views import skipped_views
 from strava_pipeline.lake.gold.warehouse import one_number
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.rebuild import rebuild
