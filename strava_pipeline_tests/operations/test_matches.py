@@ -5,7 +5,7 @@ import re
 import shutil
 import zipfile
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -15,6 +15,7 @@ from strava_pipeline.lake.decisions import record_decisions
 from strava_pipeline.lake.gold.matches import MatchDecision, pair_evidence
 from strava_pipeline.lake.gold.publish import current_snapshot
 from strava_pipeline_tests.imports import a_gpx, an_archive, loose_files, shown, tracks
+from strava_pipeline_tests.ingest.files import made
 from strava_pipeline_tests.rig import Rig
 
 Make = Callable[..., Rig]
@@ -102,6 +103,44 @@ def test_a_file_of_a_wrong_clock_tells_the_zone_and_not_the_time(make_rig: Make)
     assert {key: f"{at:%Y-%m-%dT%H:%M:%S}Z" for key, at in local} == {key: truth[key] for key, _ in local}
     wrong = "start_date_local <> timezone('UTC', start_date) + to_seconds(utc_offset)"
     assert rig.one(f"SELECT count(*) FROM activities WHERE {wrong}") == 0
+
+
+@pytest.mark.parametrize("ends_of_lengths", [(), (25, 300, 600)], ids=["laps alone", "a point per length"])
+def test_the_fit_and_the_tcx_of_a_swim_in_a_pool_are_one(make_rig: Make, ends_of_lengths: tuple[int, ...]) -> None:
+    rig = make_rig(logged_in=False, settings={"first_year": 2024})
+    points = [made.trackpoint(at, at * 3.0).replace("Position>", "Gone>") for at in ends_of_lengths]
+    (rig.folder / "a.fit").write_bytes(made.fit(made.file_id(), made.session(0, 600, sport=5)))
+    (rig.folder / "b.tcx").write_text(made.tcx(made.activity(made.tcx_lap(0, 540, 1800, *points), sport="Other")))
+    rig.import_files(rig.folder / "a.fit", rig.folder / "b.tcx")
+    rows = rig.gold("SELECT sport_type, elapsed_time, moving_time FROM activities")
+    assert rows == [("Swim", 600, 540)]
+    assert rig.one("SELECT count(*) FROM activities_all") == 2
+
+
+def test_a_file_whose_clock_leaps_by_years_is_joined_to_nothing_by_its_length(make_rig: Make) -> None:
+    rig = make_rig(logged_in=False, settings={"first_year": 2024})
+    leap = made.trkpt(0) + made.trkpt(60) + made.trkpt(2 * 365 * 86_400)
+    (rig.folder / "morning-lake.gpx").write_text(made.gpx(leap))
+    began = made.BEGAN + timedelta(days=400)
+    listed = {
+        "id": 12_345_678,
+        "sport_type": "Run",
+        "start_date": f"{began:%Y-%m-%dT%H:%M:%SZ}",
+        "elapsed_time": 60,
+        "distance": 9.0,
+    }
+    named = {
+        "start_date_local": f"{began:%Y-%m-%dT%H:%M:%SZ}",
+        "external_id": "morning-lake.gpx",
+        "name": "Lake",
+        "moving_time": 60,
+    }
+    (rig.folder / "api.json").write_text(
+        json.dumps([listed | named | {"type": "Run", "athlete": {"id": 1}, "resource_state": 2}])
+    )
+    rig.import_files(rig.folder / "morning-lake.gpx", rig.folder / "api.json")
+    assert rig.one("SELECT count(*) FROM activities") == 2
+    assert rig.gold("SELECT verdict, joined FROM activity_matches WHERE joined") == []
 
 
 def test_when_nothing_came_nothing_is_published_anew(make_rig: Make) -> None:

@@ -146,6 +146,10 @@ def test_a_start_is_read_in_each_form(changes: dict[str, Any], expected: tuple[s
     [
         ({"activity_type": "cycling:commute"}, {"sport_type": "Ride", "commute": True}),
         ({"activity_type": "running:indoor"}, {"sport_type": "Run", "trainer": True}),
+        (
+            {"activity_type": "cycling:virtual", "is_stationary": False},
+            {"sport_type": "VirtualRide", "trainer": True},
+        ),
         ({"activity_type": "juggling:fire"}, {"sport_type": "juggling:fire"}),
         ({"activity_type": "driving:generic"}, {"sport_type": "Driving"}),
         ({"activity_type": "motorcycling:atv"}, {"sport_type": "Motorcycling"}),

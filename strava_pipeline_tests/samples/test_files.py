@@ -15,7 +15,7 @@ import polars as pl
 import pytest
 
 from strava_pipeline.core.files.recording import DecodedFile, Recording
-from strava_pipeline.ingest.files.reading import read_file, zone_of
+from strava_pipeline.ingest.files.reading import read_file, read_whole, zone_of
 
 pytestmark = pytest.mark.samples
 
@@ -64,6 +64,14 @@ def test_a_fit_file_says_what_an_independent_reading_said(name: str) -> None:
             assert one.started_at == datetime.fromisoformat(session["start_time"])
         else:
             assert one.started_at is None
+
+
+@pytest.mark.parametrize("name", [*names("fit"), *names("gpx"), *names("tcx")])
+def test_a_sample_without_an_activity_says_why_and_that_nothing_is_kept(name: str) -> None:
+    reading, _ = read_whole((SAMPLES / name).read_bytes(), name, RECEIVED)
+    why = reading.why_no_activity
+    assert (why is None) == bool(reading.recordings)
+    assert why is None or (why.endswith(".") and "kept" not in why)
 
 
 @pytest.mark.parametrize("name", names("gpx"))

@@ -23,12 +23,14 @@ ACTIVITY_COLUMNS: dict[str, pl.DataType] = {
     "id": pl.Int64(),
     "athlete_id": pl.Int64(),
     "source": pl.String(),
+    "title": pl.String(),  # only of what has no length and no distance
     "sport_type": pl.String(),
     "trainer": pl.Boolean(),  # on a trainer or treadmill
     "start": pl.Float64(),  # s since 1970, UTC
     "day": pl.Date(),  # on the athlete's clock; known without a start where a person wrote the day alone
     "local_start": pl.Float64(),  # s since 1970 on that clock
     "elapsed": pl.Float64(),  # s
+    "moving": pl.Float64(),  # s, by the device's timer
     "distance": pl.Float64(),  # m
     "start_lat": pl.Float64(),  # °
     "start_lng": pl.Float64(),

@@ -72,6 +72,10 @@ def _measured(both: pl.DataFrame) -> pl.DataFrame:
     return both.with_columns(
         start_apart=(pl.col("start_a") - pl.col("start_b")).abs(),
         end_apart=(a_end - b_end).abs(),
+        timer_apart=pl.min_horizontal(
+            (pl.col(f"{one}_a") - pl.col(f"{other}_b")).abs()
+            for one, other in (("moving", "moving"), ("moving", "elapsed"), ("elapsed", "moving"))
+        ),
         longer=longer,
         together=pl.when(timed).then(overlap / longer),
         within=pl.when(timed).then(overlap / shorter),
@@ -120,12 +124,16 @@ def _judged(pointed: pl.DataFrame) -> pl.DataFrame:
         one_athlete=(pl.col("athlete_id_a") == pl.col("athlete_id_b")).fill_null(True),
         to_the_second=_at_most("start_apart", rules.EXACT, unknown=False)
         & _at_most("end_apart", rules.EXACT, unknown=False),
+        both_empty=_both_empty(),
     )
+    judged = judged.with_columns(one_timer=_one_timer())
     judged = judged.with_columns(
         alike=(
             (_alike_enough() & pl.col("here"))
             | _one_recording()
             | _of_one_day()
+            | pl.col("one_timer")
+            | pl.col("both_empty")
             | pl.col("fits_alone").fill_null(False)
         ).fill_null(False)
         & pl.col("one_athlete")
@@ -135,7 +143,10 @@ def _judged(pointed: pl.DataFrame) -> pl.DataFrame:
         .then(pl.lit(NOTHING))
         .when(pl.col("same_link").is_not_null() | pl.col("same_content") | _numbered() | _named())
         .then(pl.lit(CERTAIN))
-        .when(pl.col("alike") & (~_two_files() | pl.col("to_the_second") | _same_heart() | _one_recording()))
+        .when(
+            pl.col("alike")
+            & (~_two_files() | pl.col("to_the_second") | pl.col("one_timer") | _same_heart() | _one_recording())
+        )
         .then(pl.lit(PROBABLE))
         .when(_doubtful())
         .then(pl.lit(DOUBTFUL))
@@ -157,6 +168,27 @@ def _of_logins() -> pl.Expr:
 def _one_recording() -> pl.Expr:
     """Whether both are at one place all the time, as two devices never are, and the longer one holds the other."""
     return _same_points() & (pl.col("within") >= rules.CONTAINED.value).fill_null(False)
+
+
+def _one_timer() -> pl.Expr:
+    """Whether start and distance are the same, and one's time is the other's, by the timer or in all: a TCX may say either."""
+    is_swim = (pl.col("sport_type_a") == "Swim") | (pl.col("sport_type_b") == "Swim")
+    at_once = _at_most("start_apart", rules.EXACT, unknown=False)
+    return (
+        (at_once | (is_swim.fill_null(False) & _at_most("start_apart", rules.FIRST_LENGTH, unknown=False)))
+        & _at_most("timer_apart", rules.EXACT, unknown=False)
+        & _at_most("distance_apart", rules.EXACT_DISTANCE, unknown=False)
+        & (pl.col("sport_alike") > 0).fill_null(True)
+        & pl.col("here")
+        & pl.col("one_heart")
+    )
+
+
+def _both_empty() -> pl.Expr:
+    """Whether both are of one name, sport and second, and neither holds anything: 0 s and 0 m."""
+    nothing = [(pl.col(f"elapsed_{side}") == 0) & (pl.col(f"distance_{side}").fill_null(0) == 0) for side in "ab"]
+    same = [pl.col(f"{name}_a") == pl.col(f"{name}_b") for name in ("title", "sport_type")]
+    return pl.all_horizontal(*nothing, *same, pl.col("start_apart") < 1).fill_null(False)
 
 
 def _of_one_day() -> pl.Expr:
@@ -245,6 +277,8 @@ def _reasons() -> pl.Expr:
         pl.when(col("same_day")).then(pl.lit("the same day, without a time")),
         pl.when(col("fits_alone")).then(pl.lit("the minute that was written down")),
         pl.when(~col("fits_alone")).then(pl.lit("the minute that was written down, as of others")),
+        pl.when(col("both_empty")).then(pl.lit("the same second, sport and name, and 0 s and 0 m")),
+        pl.when(col("one_timer")).then(pl.lit("the same time by the timer")),
         pl.when(col("shifted")).then(pl.format("clocks {} h apart", (col("start_apart") / 3600).round(2))),
         pl.when(~col("shifted")).then(pl.format("{} % of the time together", _percent("together"))),
         pl.when(~col("shifted")).then(pl.format("starts {} s apart", col("start_apart").round(0).cast(pl.Int64))),

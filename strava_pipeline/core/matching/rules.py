@@ -5,7 +5,7 @@ A change of one needs a higher `VERSION`: every pair is then judged again.
 
 from dataclasses import dataclass
 
-VERSION = 4
+VERSION = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +45,9 @@ WRITTEN_MINUTE = Rule(120, "s", "a minute without its seconds, and a second watc
 WRITTEN_LENGTH = Rule(0.02, "of the longer one's time", "with or without the pause at the end")
 WRITTEN_SECONDS = Rule(60, "s", "a length to the minute")
 EXACT = Rule(2, "s at the start and at the end", "one recording, rounded; two people never press both so exactly")
+FIRST_LENGTH = Rule(
+    60, "s at the start of a swim", "some programs begin at the first point, the end of the first length"
+)
 EXACT_PLACE = Rule(100, "m", "where GPS finds the first point")
 UNLIKE_DISTANCE = Rule(
     0.3, "of the longer distance", "on a short course the sum over GPS points exceeds a pod's by 15 per cent"

@@ -15,7 +15,7 @@ from strava_pipeline.core.json_values import finite_number
 from strava_pipeline.core.providers import ProviderRow, ProviderSpec, UnreadableRowError, page_reader
 from strava_pipeline.core.providers._ridewithgps_changes import id_text, is_signed, read_delivery
 from strava_pipeline.core.rows import Json
-from strava_pipeline.core.sports import FIT_SPORTS, FIT_SUB_SPORTS, sport_type
+from strava_pipeline.core.sports import FIT_SPORTS, FIT_SUB_SPORTS, INDOORS, sport_type
 from strava_pipeline.core.start_times import read_start, start_fields, utc_text
 
 NAME = "ridewithgps"
@@ -244,8 +244,11 @@ def _sport_fields(given: Mapping[str, Any]) -> dict[str, Any]:
             found["sport_is_assumed"] = True
         is_indoors, commutes = sub_sport in _INDOORS, sub_sport == "commuting"
     is_stationary = given.get("is_stationary")
+    is_virtual = (
+        found["sport_type"] in INDOORS.values()
+    )  # nobody rides one on a road, whatever is said of standing still
     if is_indoors or isinstance(is_stationary, bool):
-        found["trainer"] = is_indoors or bool(is_stationary)
+        found["trainer"] = is_indoors or is_virtual or bool(is_stationary)
     if commutes:
         found["commute"] = True
     return found

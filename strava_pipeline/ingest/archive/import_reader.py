@@ -130,8 +130,10 @@ class ImportReader:
         self, rows: RowFinder, reading: Callable[[str], Reading | None], earlier: Mapping[str, str]
     ) -> Iterator[ImportedActivity]:
         """The rows of other services whose recording came with an earlier import, or is nowhere."""
+        taken: set[str] = set()  # two activities that began in one minute have one name in Runkeeper's older exports
         for row in rows.rows_left():
-            names = [name for file in row.files if (name := PurePosixPath(file).name) in earlier]
+            names = [name for file in row.files if (name := PurePosixPath(file).name) in earlier and name not in taken]
+            taken.update(names)
             parts = [KeptFile(name, earlier[name], 0, "activity") for name in names]
             found = _parts_read(parts, reading)
             if len(found) > 1:

@@ -1,5 +1,5 @@
 -- What is known of every activity for telling which are one: columns as in core/matching/candidates.py. A file whose clock
--- is known to be wrong tells no start.
+-- is known to be wrong tells no start, and one whose clock leaps by more than rules.LONGEST no length.
 WITH called AS (
     SELECT content, list(DISTINCT name ORDER BY name) AS names
     FROM (SELECT content, unnest(names) AS name FROM files WHERE content IS NOT NULL)
@@ -11,7 +11,8 @@ filed AS (
         list(DISTINCT files.content ORDER BY files.content) AS contents,
         flatten(list(DISTINCT called.names ORDER BY called.names)) AS names,
         min(files.format) AS format,
-        bool_or(list_contains(files.flags, 'wrong_clock')) AS wrong_clock
+        bool_or(list_contains(files.flags, 'wrong_clock')) AS wrong_clock,
+        bool_or(list_contains(files.flags, 'clock_leap')) AS clock_leap
     FROM imported_activities AS said
     JOIN files ON files.sha256 = (said.extra ->> '$.file.sha256')
     JOIN called ON called.content = files.content
@@ -21,13 +22,19 @@ SELECT
     said.id,
     said.athlete_id,
     said.source,
+    -- a name that a person changes is no reason to judge everything again
+    CASE WHEN coalesce(said.elapsed_time, 0) = 0 AND coalesce(said.distance, 0) = 0 THEN said.name END AS title,
     said.sport_type,
     said.trainer,
     CASE WHEN said.source <> 'file' OR filed.wrong_clock IS NOT TRUE THEN epoch(said.start_date) END AS start,
     -- a file's clock may be off by hours
     CASE WHEN said.source <> 'file' THEN said.start_date_local::DATE END AS day,
     epoch(said.start_date_local) AS local_start,
-    said.elapsed_time::DOUBLE AS elapsed,
+    CASE
+        WHEN said.source <> 'file' OR filed.clock_leap IS NOT TRUE OR said.elapsed_time <= 8 * 86400
+            THEN said.elapsed_time::DOUBLE
+    END AS elapsed,
+    said.moving_time::DOUBLE AS moving,
     said.distance,
     CASE WHEN said.start_latlng <> [0.0, 0.0] THEN said.start_latlng[1] END AS start_lat,
     CASE WHEN said.start_latlng <> [0.0, 0.0] THEN said.start_latlng[2] END AS start_lng,

@@ -74,6 +74,67 @@ def test_the_verdict_on_an_activity_and_a_file(fields: dict[str, Any], wanted: t
     assert verdict(API, file(**fields)) == wanted
 
 
+EMPTY = dict.fromkeys(("start_lat", "start_lng", "end_lat", "end_lng"), None) | {
+    "elapsed": 0.0, "distance": 0.0, "title": "Lunch", "sport_type": "WeightTraining",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("fields", "wanted"),
+    [
+        ({}, JOINED),
+        ({"distance": None}, JOINED),
+        ({"start": NOON + 0.9}, JOINED),
+        ({"start": NOON + 1}, None),
+        ({"title": "Dinner"}, None),
+        ({"title": None}, None),
+        ({"sport_type": "Yoga"}, None),
+        ({"elapsed": 60.0}, None),
+        ({"distance": 10.0}, None),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("first", [API, file("b")], ids=["api", "file"])
+def test_two_that_hold_nothing_are_one_by_name_sport_and_second(
+    first: Activity, fields: dict[str, Any], wanted: tuple[str, bool] | None
+) -> None:
+    assert verdict(first | EMPTY, file(**(EMPTY | fields))) == wanted
+
+
+SWIM = EMPTY | {"elapsed": 4_567.0, "moving": 4_371.6, "distance": 2_606.0, "sport_type": "Swim", "title": None}
+
+
+@pytest.mark.parametrize(
+    ("fields", "wanted"),
+    [
+        ({"elapsed": 4_371.0, "moving": 4_371.0, "sport_type": "Workout"}, JOINED),  # the TCX of a swim in a pool
+        ({"elapsed": None, "sport_type": "Workout"}, JOINED),
+        ({"elapsed": None, "sport_type": None}, JOINED),
+        ({"elapsed": None, "sport_type": "Ride"}, None),
+        ({"elapsed": None, "moving": 4_380.0}, None),
+        ({"elapsed": None, "moving": None}, None),
+        ({"elapsed": None, "distance": 2_650.0}, None),
+        ({"elapsed": None, "distance": None}, None),
+        (
+            {"elapsed": None, "start": NOON + 40, "sport_type": "Workout"},
+            JOINED,
+        ),  # the first point ends the first length
+        ({"elapsed": None, "start": NOON + 70}, None),
+        ({"elapsed": None, "moving": 4_566.0}, JOINED),  # its time is not the timer's
+        ({"elapsed": None, "heartrate": 150.0}, None),
+    ],
+    ids=str,
+)
+def test_two_files_of_one_timer_and_distance_are_one(fields: dict[str, Any], wanted: tuple[str, bool] | None) -> None:
+    assert verdict(file("b", **(SWIM | {"heartrate": 140.0})), file(**(SWIM | fields))) == wanted
+
+
+def test_only_a_swim_begins_at_the_end_of_a_length() -> None:
+    row = SWIM | {"sport_type": "Ride"}
+    assert verdict(file("b", **row), file(**(row | {"elapsed": None}))) == JOINED
+    assert verdict(file("b", **row), file(**(row | {"elapsed": None, "start": NOON + 40}))) is None
+
+
 def test_two_that_nothing_places_are_one_only_to_the_second() -> None:
     nowhere = dict.fromkeys(("distance", "start_lat", "start_lng", "end_lat", "end_lng"))
     assert verdict(API | nowhere, file(**nowhere)) == JOINED

@@ -129,6 +129,16 @@ def test_rows_of_the_layout_without_ids_are_activities(tmp_path: Path) -> None:
     assert walk["start_date_local"] == "2012-03-05T18:00:00Z"
 
 
+def test_of_two_rows_that_name_one_recording_each_is_an_activity(tmp_path: Path) -> None:
+    later = OLDER_RUN.format("").replace("07:08:09", "07:08:45")
+    path = tmp_path / "cardioActivities.csv"
+    path.write_bytes((OLDER + OLDER_RUN.format("") + later).encode())
+    recording = {"2012-03-04-0708.gpx": gpx(BEGAN)}
+    for found in (activities_of(path, recording), activities_of(unpacked(tmp_path, recording))):
+        assert len({each.activity_id for each in found}) == 2
+        assert [bool(each.recorded) for each in found] == [True, False]
+
+
 def test_a_row_without_an_id_has_the_same_one_in_every_export_and_none_twice_in_one() -> None:
     first = read_runkeeper((OLDER + OLDER_RUN.format("wet") + OLDER_WALK * 2).encode()).rows
     edited, *_ = read_runkeeper((OLDER + OLDER_WALK + OLDER_RUN.format("dry")).encode()).rows[::-1]
