@@ -11,13 +11,15 @@ from starlette.responses import HTMLResponse
 from strava_pipeline.core.sports import SPORTS
 from strava_pipeline.lake.dashboard.activities import (
     ActivityFilter,
+    FoundActivity,
     activity_page,
     history_of,
     sources_of,
     whole_activity,
 )
-from strava_pipeline.lake.dashboard.bests import bests_of
-from strava_pipeline.lake.gold.personal import dismissed_activities
+from strava_pipeline.lake.dashboard.bests import bests_of, dismissed_as
+from strava_pipeline.lake.gold.warehouse import Connection
+from strava_pipeline.lake.paths import Lake
 from strava_pipeline.serve.dashboard.answers import After, Day, cursor_of, refuse_reversed
 from strava_pipeline.serve.dashboard.api_activities import Found
 from strava_pipeline.serve.dashboard.forms import Fields
@@ -83,8 +85,8 @@ def activity(
     """One activity: its track, what it nests, its sources side by side, its history."""
     values: dict[str, Any] = {"whole": whole_activity(snapshot, lake, found), "units": units, "id": found.id}
     values |= {"sources": sources_of(snapshot, found.id), "history": history_of(snapshot, found.id)}
-    values |= {"bests": bests_of(snapshot, found.id), "is_dismissed": found.id in dismissed_activities(lake)}
-    values |= {"is_late": False, "tiles": settings.map_tiles_url, "attribution": settings.map_tiles_attribution}
+    values |= _bests(snapshot, lake, found)
+    values |= {"tiles": settings.map_tiles_url, "attribution": settings.map_tiles_attribution}
     return render(request, "activity.html", values)
 
 
@@ -96,10 +98,13 @@ def decide_bests(
     wanted = next(iter(fields.get("dismissed", ())), "")
     if wanted not in ("true", "false"):
         raise ProblemError(400, "The form does not say whether the activity may hold a best.")
-    is_seen = pipeline.decide_bests(found.id, dismissed=wanted == "true")
-    values = {
-        "bests": bests_of(snapshot, found.id),
-        "is_dismissed": found.id in dismissed_activities(lake),
-        "is_late": not is_seen,
-    }
+    ids = dismissed_as(snapshot, lake, found.id) or [found.id]
+    is_seen = pipeline.decide_bests(ids, dismissed=wanted == "true")
+    values = {**_bests(snapshot, lake, found), "is_decided": True, "is_late": not is_seen}
     return render(request, "activity_bests.html", {"id": found.id, **values})
+
+
+def _bests(snapshot: Connection, lake: Lake, found: FoundActivity) -> dict[str, Any]:
+    """What the part with an activity's bests shows."""
+    is_dismissed = bool(dismissed_as(snapshot, lake, found.id))
+    return {"bests": bests_of(snapshot, found.id), "is_dismissed": is_dismissed, "is_decided": False, "is_late": False}
