@@ -33,19 +33,20 @@ of_splits AS (
     WHERE seconds < 1e9
 ),
 of_track AS (
-    SELECT
-        held.activity_id,
-        lengths.record,
-        min(held.value) FILTER (held.measured_by <> 'device') AS seconds,
-        min(held.measured_by) FILTER (held.measured_by <> 'device') AS measured_by,
-        min(held.value) FILTER (held.measured_by = 'device') AS by_device
+    SELECT held.activity_id, lengths.record, held.value AS seconds, held.measured_by
     FROM track_bests AS held
     JOIN standard_distances AS lengths ON held.width = lengths.distance_m
     WHERE held.measure = 'pace'
-    GROUP BY ALL
+),
+-- of each activity and distance there is one of each, at most
+trusted AS (
+    SELECT * FROM of_track WHERE measured_by <> 'device'
+),
+by_device AS (
+    SELECT * FROM of_track WHERE measured_by = 'device'
 ),
 of_strava AS (
-    SELECT held.activity_id, lengths.record, min(held.elapsed_time) AS seconds
+    SELECT held.activity_id, lengths.record, min(held.elapsed_time)::DOUBLE AS seconds
     FROM activity_best_efforts AS held
     JOIN standard_distances AS lengths ON abs(held.distance - lengths.distance_m) <= 1
     WHERE held.elapsed_time > 0
@@ -57,11 +58,12 @@ efforts AS (
         record,
         of_strava.seconds,
         CASE
-            WHEN by_device IS NULL OR of_strava.seconds >= (of_track.seconds + by_device) / 2 THEN of_track.measured_by
+            WHEN by_device.seconds IS NULL OR of_strava.seconds >= (trusted.seconds + by_device.seconds) / 2 THEN trusted.measured_by
             ELSE 'device'
         END AS measured_by
     FROM of_strava
-    LEFT JOIN of_track USING (activity_id, record)
+    LEFT JOIN trusted USING (activity_id, record)
+    LEFT JOIN by_device USING (activity_id, record)
 ),
 trusted_efforts AS (
     SELECT activity_id, record FROM efforts WHERE measured_by IS DISTINCT FROM 'device'
@@ -93,13 +95,9 @@ bests AS (
     UNION ALL
     SELECT activity_id, record, seconds, 's', 'best_effort', measured_by FROM efforts
     UNION ALL
-    SELECT activity_id, record, seconds, 's', 'track', measured_by
-    FROM of_track ANTI JOIN trusted_efforts USING (activity_id, record)
-    WHERE seconds IS NOT NULL
+    SELECT activity_id, record, seconds, 's', 'track', measured_by FROM trusted ANTI JOIN trusted_efforts USING (activity_id, record)
     UNION ALL
-    SELECT activity_id, record, by_device, 's', 'track', 'device'
-    FROM of_track ANTI JOIN efforts USING (activity_id, record)
-    WHERE by_device IS NOT NULL
+    SELECT activity_id, record, seconds, 's', 'track', 'device' FROM by_device ANTI JOIN efforts USING (activity_id, record)
     UNION ALL
     SELECT activity_id, record, seconds, 's', 'splits', NULL
     FROM of_splits ANTI JOIN efforts USING (activity_id, record) ANTI JOIN of_track USING (activity_id, record)
