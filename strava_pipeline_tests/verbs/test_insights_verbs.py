@@ -437,7 +437,7 @@ def test_what_is_computed_of_a_track_is_marked_and_what_is_lacking_counted(
     rig.import_files(tmp_path / "run.gpx")
     typed = type_on(rig)
     said = typed("insights", "--year", str(YEAR))
-    assert "longest moving time: 0:58 (computed) on" in said.out
+    assert "longest moving time: 0:58 on 1 Jun 2025 (computed)" in said.out
     assert "In no sum, without a climb: 1 activity." in said.err
     told = asked(typed, "--year", str(YEAR))
     assert (told["activities_without_moving_time"], told["activities_without_climb"]) == (0, 1)
@@ -499,7 +499,7 @@ def test_goals_are_checked(make_rig: Callable[..., Rig], type_on: TypeOn) -> Non
     assert said.code == 0
     assert "2026, Ride, distance: 4,000 km and 5,000 km" in said.out
     assert "Every year, Run, time: 50.0 h" in said.out
-    assert "The athlete from 2024-03-01 on: 72.5 kg; zones from 150, 250 W" in said.out
+    assert "The athlete from 2024-03-01 on: 72.5 kg; ride: zones from 150, 250 W\n" in said.out
     assert "Domane, chain: every 3,000 km; last done on 2025-09-14" in said.out
     path.write_text("[2026.rides]\ncount = 1\n[2026.run]\nkm = 5\n")
     said = typed("goals", "check")
