@@ -173,7 +173,8 @@ def _pace_curve(points: pl.DataFrame, fastest: float, unplaced: str) -> pl.DataF
     """The least time over each distance that was covered. A step faster than `fastest` (m/s) adds no distance.
 
     Where the positions tell another distance than the device, or none, the time is `measured_by` the device alone. A slower one
-    that both agree on is there, too. `unplaced`: what measured a track that has no position at all.
+    that both agree on is there, too. A time of fewer than LONG usual intervals of the recording is none: it would be guessed
+    between points. `unplaced`: what measured a track that has no position at all.
     """
     along = _line_of_positions(points, fastest)
     line = _line_of_device(points, fastest)
@@ -181,8 +182,10 @@ def _pace_curve(points: pl.DataFrame, fastest: float, unplaced: str) -> pl.DataF
     if line.is_empty():
         return _rows(points, [])
     alone, quickest = unplaced if along.is_empty() else DEVICE, pl.col("value").arg_min()
+    shortest = LONG * line.select(pl.col("t").diff().median().fill_null(0.0)).item()
     rows: list[_Row] = []
-    for tried in _timed_windows(line["t"], line["covered"]):
+    for windows in _timed_windows(line["t"], line["covered"]):
+        tried = windows.filter(pl.col("value") >= shortest)
         best = _agreeing(_best(tried, quickest), along)
         doubtful = best.filter(~pl.col("agree"))["width"]
         slower = _agreeing(tried.filter(pl.col("width").is_in(doubtful.implode())), along).filter("agree")

@@ -182,6 +182,7 @@ def test_nothing_is_covered_in_a_pause_but_in_a_track_that_is_sparse_throughout(
     assert measured(tram)[1000, "positions"] == pytest.approx(1000 / 3 + 300, abs=1.1)
     sparse = [(t, north(3 * t)) for t in range(0, 1201, 30)]
     assert measured(sparse)[1000, "positions"] == pytest.approx(1000 / 3)
+    assert (400, "positions") not in measured(sparse), "133 s of 30 s between points are a guess"
     smart = [(t, {"distance": 3.0 * t}) for t in (*range(0, 600, 5), *range(605, 1200, 12))]
     assert measured(smart)[3000, "device"] == pytest.approx(1000)
 
