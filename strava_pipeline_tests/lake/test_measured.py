@@ -1,13 +1,12 @@
 """lake.gold.measured: what is computed of tracks comes into the warehouse at each publish, and leaves with its track."""
 
 import os
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from strava_pipeline.lake.gold.measured import MEASURED, differing_measures, sync_measures
+from strava_pipeline.lake.gold.measured import differing_measures
 from strava_pipeline.lake.gold.publish import is_publish_due, publish, snapshot
 from strava_pipeline.lake.gold.warehouse import reading, writing
 from strava_pipeline.lake.paths import Lake
@@ -96,13 +95,3 @@ def spoil(path: Path, damage: str) -> None:
     holed = whole[:4] + bytes(200) + whole[204:]
     path.write_bytes({"cut": whole[:-20], "emptied": b"", "holed": holed, "other": other.read_bytes()}[damage])
     os.utime(path, (1, 1))
-
-
-def test_only_the_rows_that_a_table_asks_for_come(computed: Lake) -> None:
-    strong = [replace(each, where="normalized_power > 150") for each in MEASURED]
-    with writing(computed) as connection:
-        connection.execute("DELETE FROM lake_meta WHERE starts_with(key, 'measured:')")
-    with reading(computed) as connection:
-        assert sync_measures(connection, computed, strong)
-        assert not sync_measures(connection, computed, strong)
-        assert connection.execute("SELECT activity_id FROM computed_values ORDER BY ALL").fetchall() == [(1,), (3,)]

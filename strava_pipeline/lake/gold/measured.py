@@ -5,7 +5,7 @@ that can't be read counts as none, until the next run that makes tracks has comp
 warehouse (`mark_changed`): what is checked or proposed of its other tables need not be looked at again for them.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,14 +23,10 @@ _NOTE = "measured:"  # + table:year, of the file that its rows came from
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """A table of the warehouse and the Parquet table, `source`, whose rows it holds, with their `year`.
-
-    `where`: SQL, which rows; the others stay in the files.
-    """
+    """A table of the warehouse and the Parquet table, `source`, whose rows it holds, with their `year`."""
 
     table: Table
     source: Table
-    where: str = "true"
 
 
 MEASURED = (Measured(COMPUTED_VALUES, TRACK_SUMMARIES), Measured(TRACK_BESTS, CURVES))
@@ -50,9 +46,9 @@ class DueYear:
         return f"{_NOTE}{self.measured.table.name}:{self.year}"
 
 
-def sync_measures(connection: Connection, lake: Lake, tables: Iterable[Measured] = MEASURED) -> bool:
+def sync_measures(connection: Connection, lake: Lake) -> bool:
     """Let the tables hold what the files hold; returns whether anything changed."""
-    due = differing_measures(connection, lake, tables)
+    due = differing_measures(connection, lake)
     for each in due:
         _load(connection, each)
     return bool(due)
@@ -63,10 +59,12 @@ def content_state(connection: Connection) -> str:
     return f"{revision(connection)} {sorted(notes(connection, _NOTE).items())}"
 
 
-def differing_measures(connection: Connection, lake: Lake, tables: Iterable[Measured] = MEASURED) -> list[DueYear]:
+def differing_measures(connection: Connection, lake: Lake) -> list[DueYear]:
     """The years of each table that do not hold what the files hold."""
     known = notes(connection, _NOTE)
-    return [each for measured in tables for each in _years(lake, measured, known) if known.get(each.note) != each.file]
+    return [
+        each for measured in MEASURED for each in _years(lake, measured, known) if known.get(each.note) != each.file
+    ]
 
 
 def _years(lake: Lake, measured: Measured, known: dict[str, str]) -> Iterator[DueYear]:
@@ -105,7 +103,7 @@ def _load(connection: Connection, due: DueYear) -> None:
 def _is_staged(connection: Connection, due: DueYear) -> bool:
     """Read the year's rows into a temporary table; False: the file is damaged, or was written by another version."""
     columns = ", ".join(f'"{column.name}"' for column in due.measured.source.columns)
-    query = f"SELECT {columns}, {due.year} AS year FROM read_parquet($path, hive_partitioning = false) WHERE {due.measured.where}"
+    query = f"SELECT {columns}, {due.year} AS year FROM read_parquet($path, hive_partitioning = false)"
     try:
         connection.execute(f"CREATE OR REPLACE TEMPORARY TABLE {_STAGED} AS {query}", {"path": str(due.path)})
     except (duckdb.OutOfMemoryException, duckdb.InterruptException):
