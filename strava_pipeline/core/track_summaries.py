@@ -64,7 +64,8 @@ def _line(points: pl.DataFrame, sport_group: str | None) -> pl.DataFrame:
 
 
 def _fastest(sport_group: str | None) -> float:
-    return FASTEST.get(sport_group or "", _FASTEST)
+    """On a bike more than a best believes: a descent has a top speed."""
+    return _FASTEST if sport_group in ("ride", "e_ride") else FASTEST.get(sport_group or "", _FASTEST)
 
 
 def _moving_time(line: pl.DataFrame, points: pl.DataFrame, sport_group: str | None) -> int | None:
