@@ -28,7 +28,8 @@ class Shortening:
         found = {f"{data}/": "", **nested, **topmost}
         self._short = {each.encode(): short.encode() for path, short in found.items() for each in _written(path)}
         longest = sorted(self._short, key=len, reverse=True)
-        self._any = re.compile(rb"(?<![\w/.-])(?:" + b"|".join(map(re.escape, longest)) + rb")")
+        # not the begin of another name: /data is no part of /database
+        self._any = re.compile(rb"(?<![\w/.-])(?:" + b"|".join(map(re.escape, longest)) + rb")(?:(?<=/)|(?![\w-]))")
 
     def __call__(self, text: bytes) -> bytes:
         if not any(path in text for path in self._short):  # 50 times as fast as the expression

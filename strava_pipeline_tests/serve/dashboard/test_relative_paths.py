@@ -28,6 +28,7 @@ CONTAINER = {"STRAVA_DATA_DIR": "/data", "STRAVA_SECRETS_DIR": "/run/secrets", "
             "/data/warehouse is in /data, a login in /run/secrets/t",
             "warehouse is in data, a login in secrets/t",
         ),
+        (CONTAINER, "/database, /data-2 and /logs_of are not /data.", "/database, /data-2 and /logs_of are not data."),
         (
             CONTAINER,
             'href="/activities" and https://example.org/data',
