@@ -1,0 +1,61 @@
+"""operations.bests: a decision is kept at once, and its answer says whether readers see it."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from strava_pipeline.lake.gold.publish import publish, snapshot
+from strava_pipeline.lake.gold.warehouse import REBUILDING, mark, unmark, writing
+from strava_pipeline.lake.paths import Lake
+from strava_pipeline.operations.bests import decide_bests
+from strava_pipeline.settings import Settings
+from strava_pipeline_tests.lake.conftest import NewLake
+from strava_pipeline_tests.lake.insight_rows import activity, put
+
+
+@pytest.fixture
+def lake(tmp_path: Path, new_lake: NewLake) -> Lake:
+    return new_lake(tmp_path / "data")
+
+
+@pytest.fixture
+def settings(lake: Lake, tmp_path: Path) -> Settings:
+    put(lake, [activity(1, "2024-01-01T08:00", distance=30_000.0), activity(2, "2024-01-02T08:00")])
+    publish(lake)
+    return Settings.load(_env_file=None, data_dir=lake.data_dir, secrets_dir=tmp_path / "secrets")
+
+
+def furthest(lake: Lake) -> int:
+    with snapshot(lake) as connection:
+        ((held_by,),) = connection.execute(
+            "SELECT activity_id FROM records WHERE record = 'longest_distance' AND all_time"
+        ).fetchall()
+    return int(held_by)
+
+
+def test_readers_see_a_decision_at_once(lake: Lake, settings: Settings) -> None:
+    assert furthest(lake) == 1
+    assert decide_bests(settings, [1], dismissed=True, by="a test")
+    assert furthest(lake) == 2
+    assert decide_bests(settings, [1], dismissed=True, by="a test"), "they saw it before"
+    assert decide_bests(settings, [1], dismissed=False, by="a test")
+    assert furthest(lake) == 1
+
+
+def test_the_group_that_may_read_may_so_after_a_decision(lake: Lake, settings: Settings) -> None:
+    group = next((each for each in os.getgroups() if each != os.getgid()), os.getgid())
+    assert decide_bests(settings.model_copy(update={"data_group": str(group)}), [1], dismissed=True, by="a test")
+    found = lake.snapshot.parent.stat()
+    assert (found.st_gid, found.st_mode & 0o777) == (group, 0o750)
+
+
+def test_while_the_warehouse_is_rebuilt_readers_see_it_later(lake: Lake, settings: Settings) -> None:
+    with writing(lake) as connection:
+        mark(connection, REBUILDING)
+    assert not decide_bests(settings, [1], dismissed=True, by="a test")
+    assert furthest(lake) == 1
+    with writing(lake) as connection:
+        unmark(connection, REBUILDING)
+    publish(lake)
+    assert furthest(lake) == 2
