@@ -75,8 +75,8 @@ class DashboardPipeline:
         wanted = [(verdict, WantedChange(key, seal)) for verdict, key, seal in decisions]
         return decide_each(self.settings, wanted, DECIDED_BY)
 
-    def decide_bests(self, ids: Sequence[int], *, dismissed: bool) -> bool:
-        return decide_bests(self.settings, ids, dismissed=dismissed, by=DECIDED_BY)
+    def decide_bests(self, activity_id: int, *, dismissed: bool) -> bool:
+        return decide_bests(self.settings, activity_id, dismissed=dismissed, by=DECIDED_BY)
 
     def providers(self) -> dict[str, Any]:
         return service_statuses(self.settings, self._now())

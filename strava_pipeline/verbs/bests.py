@@ -30,7 +30,7 @@ def show(one: One, as_json: Annotated[bool, typer.Option("--json", help="One JSO
 
     key, found, dismissed = _bests(Settings.load(), one)
     if as_json:
-        echo_json({"activity_id": key, "is_dismissed": bool(dismissed), "bests": plain(found)})
+        echo_json({"activity_id": key, "is_dismissed": dismissed, "bests": plain(found)})
         return
     for each in found:
         out.print(
@@ -57,11 +57,12 @@ def restore(one: One) -> None:
     _decide(one, dismissed=False)
 
 
-def _bests(settings: "Settings", one: int) -> "tuple[int, list[Values], list[int]]":
-    """The id of the present activity, its fastest times, and by which ids a person dismissed it. Raises UnknownIdError."""
+def _bests(settings: "Settings", one: int) -> "tuple[int, list[Values], bool]":
+    """The id of the present activity, its fastest times, and whether a person dismissed it. Raises UnknownIdError."""
     from strava_pipeline.core.errors import UnknownIdError
     from strava_pipeline.lake.dashboard.activities import find_activity
-    from strava_pipeline.lake.dashboard.bests import bests_of, dismissed_as
+    from strava_pipeline.lake.dashboard.bests import bests_of
+    from strava_pipeline.lake.gold.personal import dismissed_activities
     from strava_pipeline.lake.gold.publish import insights_snapshot
     from strava_pipeline.lake.paths import Lake
 
@@ -72,7 +73,7 @@ def _bests(settings: "Settings", one: int) -> "tuple[int, list[Values], list[int
             raise UnknownIdError(
                 f"No present activity has the id {one}. The address of its page on the dashboard ends with it."
             )
-        return found.id, bests_of(connection, found.id), dismissed_as(connection, lake, found.id)
+        return found.id, bests_of(connection, found.id), found.id in dismissed_activities(connection, lake)
 
 
 def _decide(one: int, *, dismissed: bool) -> None:
@@ -81,9 +82,9 @@ def _decide(one: int, *, dismissed: bool) -> None:
     from strava_pipeline.verbs.terminal import out
 
     settings = Settings.load()
-    key, _, before = _bests(settings, one)
+    key, _, _ = _bests(settings, one)
     verb = "dismiss" if dismissed else "restore"
-    is_seen = decide_bests(settings, before or [key], dismissed=dismissed, by=f"strava-pipeline bests {verb}")
+    is_seen = decide_bests(settings, key, dismissed=dismissed, by=f"strava-pipeline bests {verb}")
     when = "" if is_seen else " Readers see it after the next run that publishes."
     out.print(
         f"{key} holds no record any more.{when} `strava-pipeline bests restore {key}` reverses that."

@@ -35,6 +35,7 @@ from strava_pipeline_tests.lake.insight_rows import (
 )
 
 ROWS = many(700)
+AT = datetime(2025, 1, 1, tzinfo=UTC)
 FROM_MORE = [
     "training_zones",
     "device_records",
@@ -360,12 +361,43 @@ def test_a_dismissed_activity_holds_no_record_and_no_best_of_power(lake: Lake) -
     held = [(60, 400.0, None, 1, "ride", True)]
     assert told(bests) == held, "3 was estimated"
     for dismissed in (True, False):
-        at = datetime(2024, 5, 1, tzinfo=UTC)
-        record_decisions(lake, BestsDecision(at=at, by="a test", activity_id=-7, dismissed=dismissed))
+        record_decisions(lake, BestsDecision(at=AT, by="a test", activity_id=-7, dismissed=dismissed))
         assert told(bests) == ([(60, 350.0, 5.0, 2, "ride", True)] if dismissed else held)
         assert told("SELECT DISTINCT activity_id FROM records ORDER BY ALL") == ([(2,)] if dismissed else [(1,)])
         apart = told("SELECT DISTINCT activity_id FROM activity_bests WHERE is_dismissed AND NOT counts")
         assert apart == ([(1,)] if dismissed else [])
+
+
+def test_watts_per_kilogram_are_of_the_owner_whose_weight_is_known(lake: Lake) -> None:
+    given = [
+        activity(1, "2024-01-01T08:00"),
+        activity(2, "2024-01-02T08:00"),
+        activity(3, "2024-01-03T08:00", athlete_id=8),
+    ]
+    tables = {
+        "track_bests": [window(number, 60, 350.0, "meter", "watts") for number in (1, 3)],
+        "athlete_by_date": [{"since": date(2024, 1, 1), "weight_kg": 70.0}],
+    }
+    query = "SELECT athlete_id, watts_per_kg FROM power_bests ORDER BY ALL"
+    assert told_of(lake, given, query, **tables) == [(8, None), (ME, 5.0)]
+
+
+def test_the_last_decision_about_an_activity_holds_whichever_of_its_ids_it_names(lake: Lake) -> None:
+    put(lake, [activity(number, "2024-01-01T08:00") for number in (1, 2, 3)])
+    assert dismissed_after(lake, {2: True, 3: True}) == [2, 3]
+    put(lake, [{"id": 2, "activity_id": 1, "source": "fit"}], "activity_members")
+    assert dismissed_after(lake, {}) == [1, 3], "2 is 1 now"
+    assert dismissed_after(lake, {1: False}) == [3]
+    assert dismissed_after(lake, {2: True}) == [1, 3]
+
+
+def dismissed_after(lake: Lake, decided: dict[int, bool]) -> list[int]:
+    record_decisions(
+        lake, *(BestsDecision(at=AT, by="a test", activity_id=one, dismissed=each) for one, each in decided.items())
+    )
+    publish(lake)
+    with snapshot(lake) as connection:
+        return [one for (one,) in rows(connection, "SELECT activity_id FROM dismissed_bests ORDER BY ALL")]
 
 
 def test_week_53_and_the_days_around_new_year_are_in_their_iso_week(lake: Lake) -> None:
@@ -438,6 +470,22 @@ def test_what_an_archive_tells_no_zone_of_is_in_that_of_the_activity_before_it(l
     assert [row[:3] for row in told] == [row[:3] for row in in_sql], "in the same year by SQL"
     assert [row[0] for row in in_sql if row[3] and row[1]] == [2, 4, 5, 6, 9], "which shows that the zone is assumed"
     assert not publish(lake)
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_a_file_that_names_nobody_goes_by_the_clock_of_the_owner_and_by_a_zone_rather_than_an_offset(
+    lake: Lake, turned: bool
+) -> None:
+    told = {"utc_offset": 3600, "timezone": "(GMT+01:00) Europe/Vienna"}
+    known = [activity(1, "2024-03-01T08:00", utc_offset=3600, timezone=None), activity(2, "2024-03-01T08:00", **told)]
+    put(lake, reversed(known) if turned else known)
+    somebody = {"athlete_id": 8, "utc_offset": -25200, "timezone": "(GMT-07:00) America/Denver"}
+    put(lake, [activity(3, "2024-06-30T08:00", **somebody)])
+    put(lake, [activity(4, "2024-07-01T22:00", athlete_id=None, start_date_local=None, year=2024)])
+    publish(lake)
+    with snapshot(lake) as connection:
+        found = rows(connection, "SELECT start_date_local::VARCHAR FROM assumed_starts")
+    assert found == [("2024-07-02 00:00:00",)]
 
 
 def test_what_is_missing_or_negative_is_null_in_a_sum_and_counts_as_an_activity(lake: Lake) -> None:

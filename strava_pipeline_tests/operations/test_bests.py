@@ -1,6 +1,7 @@
 """operations.bests: a decision is kept at once, and its answer says whether readers see it."""
 
 import os
+from errno import ENOSPC
 from pathlib import Path
 
 import pytest
@@ -36,16 +37,16 @@ def furthest(lake: Lake) -> int:
 
 def test_readers_see_a_decision_at_once(lake: Lake, settings: Settings) -> None:
     assert furthest(lake) == 1
-    assert decide_bests(settings, [1], dismissed=True, by="a test")
+    assert decide_bests(settings, 1, dismissed=True, by="a test")
     assert furthest(lake) == 2
-    assert decide_bests(settings, [1], dismissed=True, by="a test"), "they saw it before"
-    assert decide_bests(settings, [1], dismissed=False, by="a test")
+    assert decide_bests(settings, 1, dismissed=True, by="a test"), "they saw it before"
+    assert decide_bests(settings, 1, dismissed=False, by="a test")
     assert furthest(lake) == 1
 
 
 def test_the_group_that_may_read_may_so_after_a_decision(lake: Lake, settings: Settings) -> None:
     group = next((each for each in os.getgroups() if each != os.getgid()), os.getgid())
-    assert decide_bests(settings.model_copy(update={"data_group": str(group)}), [1], dismissed=True, by="a test")
+    assert decide_bests(settings.model_copy(update={"data_group": str(group)}), 1, dismissed=True, by="a test")
     found = lake.snapshot.parent.stat()
     assert (found.st_gid, found.st_mode & 0o777) == (group, 0o750)
 
@@ -53,9 +54,22 @@ def test_the_group_that_may_read_may_so_after_a_decision(lake: Lake, settings: S
 def test_while_the_warehouse_is_rebuilt_readers_see_it_later(lake: Lake, settings: Settings) -> None:
     with writing(lake) as connection:
         mark(connection, REBUILDING)
-    assert not decide_bests(settings, [1], dismissed=True, by="a test")
+    assert not decide_bests(settings, 1, dismissed=True, by="a test")
     assert furthest(lake) == 1
     with writing(lake) as connection:
         unmark(connection, REBUILDING)
+    publish(lake)
+    assert furthest(lake) == 2
+
+
+def test_a_publish_that_fails_loses_no_decision(
+    lake: Lake, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object, **__: object) -> bool:
+        raise OSError(ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("strava_pipeline.operations.bests.publish", full)
+        assert not decide_bests(settings, 1, dismissed=True, by="a test")
     publish(lake)
     assert furthest(lake) == 2

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from strava_pipeline.lake.gold.personal import dismissed_activities
 from strava_pipeline.lake.gold.publish import publish, snapshot
 from strava_pipeline.lake.gold.warehouse import exclusively
 from strava_pipeline.lake.paths import Lake
@@ -39,6 +38,12 @@ def record(lake: Lake) -> int:
         return int(connection.execute("SELECT activity_id FROM records WHERE record = 'fastest_1k'").fetchall()[0][0])
 
 
+def dismissed(lake: Lake) -> list[int]:
+    """The activities that hold no record, as readers see it."""
+    with snapshot(lake) as connection:
+        return [one for (one,) in connection.execute("SELECT activity_id FROM dismissed_bests").fetchall()]
+
+
 def test_a_dismissed_activity_makes_room_for_the_next_one_and_may_come_back(ran: Lake, type_in: Type) -> None:
     shown = type_in("bests", "show", "-7")
     assert "Fastest 1 km: 3:13 (Strava)" in shown.out
@@ -50,7 +55,7 @@ def test_a_dismissed_activity_makes_room_for_the_next_one_and_may_come_back(ran:
     assert "It holds no record, as you decided" in type_in("bests", "show", "-7").out
     assert (type_in("bests", "restore", "-7").code, record(ran)) == (0, -7)
     assert type_in("bests", "dismiss", "99").code == 2
-    assert dismissed_activities(ran) == []
+    assert dismissed(ran) == []
 
 
 def test_what_became_one_with_others_since_may_come_back(ran: Lake, type_in: Type) -> None:
@@ -61,19 +66,18 @@ def test_what_became_one_with_others_since_may_come_back(ran: Lake, type_in: Typ
         "activity_members",
     )
     publish(ran)
-    with snapshot(ran) as connection:
-        assert connection.execute("SELECT * FROM dismissed_bests").fetchall() == [(8,)]
+    assert dismissed(ran) == [8]
     assert "It holds no record, as you decided" in type_in("bests", "show", "8").out
     type_in("bests", "restore", "8")
-    assert (record(ran), dismissed_activities(ran)) == (8, [])
+    assert (record(ran), dismissed(ran)) == (8, [])
 
 
 def test_the_decision_waits_for_a_run_that_holds_the_warehouse(ran: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("strava_pipeline.operations.bests._PATIENCE", 0.0)
     with ThreadPoolExecutor(1) as other, exclusively(ran):
-        decided = other.submit(decide_bests, Settings.load(_env_file=None), [-7], dismissed=True, by="a test")
+        decided = other.submit(decide_bests, Settings.load(_env_file=None), -7, dismissed=True, by="a test")
         assert not decided.result()
-    assert (dismissed_activities(ran), record(ran)) == ([-7], -7)
+    assert (dismissed(ran), record(ran)) == ([], -7)
     assert publish(ran)
     assert record(ran) == 8
 

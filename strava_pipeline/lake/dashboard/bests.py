@@ -8,7 +8,6 @@ from strava_pipeline.core.insights.documents import YearSummary
 from strava_pipeline.core.insights.goals import Goals
 from strava_pipeline.lake.dashboard.rows import Cursor, Values, rows_of
 from strava_pipeline.lake.gold.insights import Athlete, athlete_of, insight_sources, newest_year, year_summary
-from strava_pipeline.lake.gold.personal import dismissed_activities
 from strava_pipeline.lake.gold.warehouse import Connection
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.user_files import UnusableGoalsError, goals_of
@@ -84,12 +83,6 @@ def records_of(connection: Connection, athlete_id: int, year: int) -> list[Value
     `stands_apart`: its distance is told by the device alone.
     """
     return list(rows_of(connection, "records", {"athlete_id": athlete_id, "year": year}))
-
-
-def dismissed_as(connection: Connection, lake: Lake, activity_id: int) -> list[int]:
-    """The ids by which a person said that an activity holds no best: it may have become one with others since."""
-    ids = {activity_id, *(row["id"] for row in rows_of(connection, "ids_of_activity", {"id": activity_id}))}
-    return [one for one in dismissed_activities(lake) if one in ids]
 
 
 def bests_of(connection: Connection, activity_id: int) -> list[Values]:

@@ -49,10 +49,8 @@ def differing_goals(connection: Connection, lake: Lake) -> dict[str, list[Row]]:
     except UnusableGoalsError:
         goals = Goals()
     others = {
-        DISMISSED_BESTS.name: connection.execute(
-            sql("dismissed_bests"), {"ids": dismissed_activities(lake)}
-        ).fetchall(),
-        ASSUMED_STARTS.name: connection.execute(sql("assumed_starts")).fetchall(),
+        DISMISSED_BESTS.name: [(one,) for one in dismissed_activities(connection, lake)],
+        ASSUMED_STARTS.name: connection.execute(sql("assumed_starts").format(owner=sql("owner"))).fetchall(),
     }
     return {
         name: rows
@@ -61,9 +59,17 @@ def differing_goals(connection: Connection, lake: Lake) -> dict[str, list[Row]]:
     }
 
 
-def dismissed_activities(lake: Lake) -> list[int]:
-    """The activities that hold no best, by their last decisions; in order, under the ids that they had then."""
-    last = {each.activity_id: each.dismissed for each in decisions(lake, BestsDecision).all}
+def dismissed_activities(connection: Connection, lake: Lake) -> list[int]:
+    """The present activities that hold no best, by their last decisions, in order.
+
+    A decision names an activity by its id of then; it may have become one with others since.
+    """
+    decided = decisions(lake, BestsDecision).all
+    ids = {"ids": [each.activity_id for each in decided]}
+    present = dict(
+        connection.execute("SELECT id, activity_id FROM activity_members WHERE list_contains($ids, id)", ids).fetchall()
+    )
+    last = {present.get(each.activity_id, each.activity_id): each.dismissed for each in decided}
     return sorted(one for one, is_dismissed in last.items() if is_dismissed)
 
 

@@ -1,12 +1,20 @@
 -- The local start of each activity whose zone no source tells (typed in, or done indoors): by the clock of the athlete's activity before
 -- it, or else after it; UTC where no zone is known at all.
-WITH known AS (
-    SELECT start_date, coalesce(athlete_id, 0) AS whose, utc_offset, string_split(timezone, ' ')[-1] AS zone
+WITH owner AS (
+{owner}),
+known AS (
+    SELECT
+        start_date,
+        coalesce(athlete_id, (SELECT athlete_id FROM owner)) AS whose, -- a file of one's own names nobody
+        string_split(timezone, ' ')[-1] AS zone,
+        utc_offset
     FROM activities_all
     WHERE utc_offset IS NOT NULL AND start_date IS NOT NULL
+    -- of several that begin at once: one with a zone, and always the same one
+    QUALIFY row_number() OVER (PARTITION BY start_date, whose ORDER BY zone IS NULL, id) = 1
 ),
 zoneless AS (
-    SELECT id, start_date, coalesce(athlete_id, 0) AS whose
+    SELECT id, start_date, coalesce(athlete_id, (SELECT athlete_id FROM owner)) AS whose
     FROM activities_all
     WHERE start_date_local IS NULL AND start_date IS NOT NULL
 ),

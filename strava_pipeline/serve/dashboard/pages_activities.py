@@ -17,7 +17,8 @@ from strava_pipeline.lake.dashboard.activities import (
     sources_of,
     whole_activity,
 )
-from strava_pipeline.lake.dashboard.bests import bests_of, dismissed_as
+from strava_pipeline.lake.dashboard.bests import bests_of
+from strava_pipeline.lake.gold.personal import dismissed_activities
 from strava_pipeline.lake.gold.warehouse import Connection
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.serve.dashboard.answers import After, Day, cursor_of, refuse_reversed
@@ -98,13 +99,12 @@ def decide_bests(
     wanted = next(iter(fields.get("dismissed", ())), "")
     if wanted not in ("true", "false"):
         raise ProblemError(400, "The form does not say whether the activity may hold a best.")
-    ids = dismissed_as(snapshot, lake, found.id) or [found.id]
-    is_seen = pipeline.decide_bests(ids, dismissed=wanted == "true")
+    is_seen = pipeline.decide_bests(found.id, dismissed=wanted == "true")
     values = {**_bests(snapshot, lake, found), "is_decided": True, "is_late": not is_seen}
     return render(request, "activity_bests.html", {"id": found.id, **values})
 
 
 def _bests(snapshot: Connection, lake: Lake, found: FoundActivity) -> dict[str, Any]:
     """What the part with an activity's bests shows."""
-    is_dismissed = bool(dismissed_as(snapshot, lake, found.id))
+    is_dismissed = found.id in dismissed_activities(snapshot, lake)
     return {"bests": bests_of(snapshot, found.id), "is_dismissed": is_dismissed, "is_decided": False, "is_late": False}

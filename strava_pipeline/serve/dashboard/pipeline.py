@@ -51,8 +51,8 @@ class Pipeline(Protocol):
         """
         ...
 
-    def decide_bests(self, ids: Sequence[int], *, dismissed: bool) -> bool:
-        """Record whether an activity, by these of its ids, is to hold no best; whether readers see it before the next publish."""
+    def decide_bests(self, activity_id: int, *, dismissed: bool) -> bool:
+        """Record whether an activity is to hold no best; whether readers see it before the next publish."""
         ...
 
     def providers(self) -> Mapping[str, Any]:

@@ -13,20 +13,27 @@ from pathlib import Path
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from strava_pipeline.serve.dashboard.routes import STATIC, routes
 from strava_pipeline.settings import Settings, env_file
 
 _TEXTS = ("text/html", "application/json", "application/problem+json")
 
 
 class Shortening:
-    """Texts without the folders of these settings."""
+    """Texts without the folders of these settings, but for one at the address of a page: links stay whole."""
 
     def __init__(self, settings: Settings) -> None:
         data, paths = settings.data_dir, [env_file(), *(path for _, path in settings if isinstance(path, Path))]
         nested = {f"{path.parent}/": "" for path in paths if path.parent != Path("/")}
         topmost = {str(path): path.name for path in paths if path.parent == Path("/")}  # as in a container
         found = {f"{data}/": "", **nested, **topmost}
-        self._short = {each.encode(): short.encode() for path, short in found.items() for each in _written(path)}
+        own = {_topmost(address) for address in (STATIC, *(route.path for route in routes()))}
+        self._short = {
+            each.encode(): short.encode()
+            for path, short in found.items()
+            if _topmost(path) not in own
+            for each in _written(path)
+        }
         longest = sorted(self._short, key=len, reverse=True)
         # not the begin of another name: /data is no part of /database
         self._any = re.compile(rb"(?<![\w/.-])(?:" + b"|".join(map(re.escape, longest)) + rb")(?:(?<=/)|(?![\w-]))")
@@ -35,6 +42,10 @@ class Shortening:
         if not any(path in text for path in self._short):  # 50 times as fast as the expression
             return text
         return self._any.sub(lambda match: self._short[match[0]], text)
+
+
+def _topmost(path: str) -> str:
+    return path.split("/", 2)[1]
 
 
 def _written(path: str) -> set[str]:
@@ -60,7 +71,7 @@ class RelativePaths:
             if held is not None:
                 start, held = held, None
                 if not message.get("more_body"):  # all of ours are whole
-                    message = {**message, "body": self.shorten(message["body"])}
+                    message = {**message, "body": self.shorten(message.get("body", b""))}
                     MutableHeaders(scope=start)["content-length"] = str(len(message["body"]))
                 await send(start)
             await send(message)

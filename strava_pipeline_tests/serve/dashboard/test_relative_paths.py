@@ -43,3 +43,11 @@ def test_a_path_becomes_relative(
     for name, value in folders.items():
         monkeypatch.setenv(name, value)
     assert Shortening(Settings.load())(text.encode()).decode() == shown
+
+
+def test_a_link_stays_where_a_folder_is_called_like_a_page(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name, value in {"STRAVA_DATA_DIR": "/activities/data", "STRAVA_LOGS_DIR": "/logs"}.items():
+        monkeypatch.setenv(name, value)
+    shorten = Shortening(Settings.load())
+    assert shorten(b'href="/activities/7" in /logs/a') == b'href="/activities/7" in logs/a'

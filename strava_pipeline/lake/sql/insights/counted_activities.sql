@@ -1,21 +1,8 @@
 -- What insights count: a row per present activity, by the day that the athlete's clock showed at its start. What was not measured
 -- (no distance, a negative time, more than anybody can do) is NULL here, and counts as an activity all the same.
 WITH
--- whose login this is, or who has most; 0: nobody has said
 owner AS (
-    SELECT coalesce(
-        (SELECT arg_max(athlete_id, fetched_at) FROM athlete),
-        (
-            SELECT athlete_id
-            FROM activities
-            WHERE athlete_id IS NOT NULL
-            GROUP BY athlete_id
-            ORDER BY count(*) DESC, athlete_id
-            LIMIT 1
-        ),
-        0
-    ) AS athlete_id
-),
+{owner}),
 -- goals.toml is the owner's: others go by their profiles
 held AS (
     SELECT owner.athlete_id, since, until, sport_group, ftp FROM thresholds_by_date CROSS JOIN owner
