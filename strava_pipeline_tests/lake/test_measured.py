@@ -62,6 +62,18 @@ def test_rows_leave_with_their_track_and_with_their_year(computed: Lake) -> None
     assert not is_due(computed)
 
 
+def test_a_track_that_moved_to_an_earlier_year_keeps_its_row_when_the_later_one_forgets_it(computed: Lake) -> None:
+    tracked(computed, 1, 300.0, 2024, seconds=LONG)
+    measured(computed, 2024)
+    os.utime(computed.data_dir / "track_summaries" / "year=2025" / "track_summaries.parquet", (1, 1))
+    assert publish(computed)
+    track_path(computed, 2025, 1).unlink()
+    measured(computed, 2025)
+    assert publish(computed)
+    assert published(computed) == {1: (300, 2024), 2: (100, 2025), 3: (250, 2024)}
+    assert not is_due(computed)
+
+
 @pytest.mark.closed
 def test_a_warehouse_that_was_made_again_or_got_other_views_gets_the_rows_again(computed: Lake) -> None:
     with writing(computed) as connection:

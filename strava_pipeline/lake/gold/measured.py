@@ -48,10 +48,12 @@ class DueYear:
 
 def sync_measures(connection: Connection, lake: Lake) -> bool:
     """Let the tables hold what the files hold; returns whether anything changed."""
-    due = differing_measures(connection, lake)
-    for each in due:
-        _load(connection, each)
-    return bool(due)
+    has_changed = False
+    while due := differing_measures(connection, lake):
+        has_changed = True
+        for each in due:
+            _load(connection, each)
+    return has_changed
 
 
 def content_state(connection: Connection) -> str:
@@ -86,10 +88,13 @@ def _identity(path: Path) -> str | None:
 
 
 def _load(connection: Connection, due: DueYear) -> None:
-    """Replace the year's rows of a table."""
+    """Replace the year's rows of a table. What leaves it may have moved to another year: then all are due again."""
     table = due.measured.table.name
     is_read = due.file is not None and _is_staged(connection, due)
     with transaction(connection):
+        if _loses_rows(connection, due, is_read=is_read):
+            for other in notes(connection, f"{_NOTE}{table}:"):
+                unmark(connection, other)
         connection.execute(f"DELETE FROM {table} WHERE year = $year", {"year": due.year})
         if is_read:  # a track that moved here may still be in the other year's file
             connection.execute(f"DELETE FROM {table} WHERE activity_id IN (SELECT activity_id FROM {_STAGED})")
@@ -98,6 +103,13 @@ def _load(connection: Connection, due: DueYear) -> None:
             unmark(connection, due.note)
         else:
             note(connection, due.note, due.file)
+
+
+def _loses_rows(connection: Connection, due: DueYear, *, is_read: bool) -> bool:
+    """Whether an activity of the year has no rows there any more."""
+    staged = f"ANTI JOIN {_STAGED} USING (activity_id)" if is_read else ""
+    query = f"SELECT 1 FROM {due.measured.table.name} {staged} WHERE year = $year LIMIT 1"
+    return bool(connection.execute(query, {"year": due.year}).fetchall())
 
 
 def _is_staged(connection: Connection, due: DueYear) -> bool:

@@ -71,7 +71,7 @@ efforts AS (
 trusted_efforts AS (
     SELECT activity_id, record FROM efforts WHERE measured_by IS DISTINCT FROM 'device'
 ),
-bests AS (
+bests AS MATERIALIZED ( -- else DuckDB 1.5.5 waits for ever where a reader takes all rows of 150,000 activities with one thread
     SELECT activity_id, 'longest_distance' AS record, distance_m AS value, 'm' AS unit, 'activity' AS told_by, NULL AS measured_by
     FROM counted
     WHERE distance_m > 0
