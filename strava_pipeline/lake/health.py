@@ -36,6 +36,7 @@ from strava_pipeline.lake.gold.warehouse import (
     at_rest,
     catalogue_of,
     has_ever_existed,
+    has_other_views,
     is_a_database,
     is_marked,
     revision,
@@ -45,6 +46,7 @@ from strava_pipeline.lake.paths import Lake, log_of
 
 WORKING, KEYS, PUBLISHED = "working warehouse", "keys", "published warehouse"
 PATIENCE = 2  # seconds; a merge of one year takes less, and a person waits
+_PUBLISH = "strava-pipeline compact      # publishes it"
 _AGAIN = "strava-pipeline compact      # rebuilds it from bronze, without a call"
 _AT_WORK = "a run is at work on it; look again when it is done"
 LISTINGS, DETAILS, DECISIONS, LEFTOVERS = "bronze: listings", "bronze: details", "decisions", "leftovers"
@@ -55,6 +57,7 @@ TIMES = "bronze: times"
 EXAMPLES = 5
 FIRST_YEAR = "first year"
 PRIVACY = "folders: privacy"
+_PUBLIC = ("README.md", "dagster.yaml", ".daemon.lock", ".dev.lock")  # of the checkout, or empty
 
 
 def warehouse_health(lake: Lake, now: datetime) -> list[Finding]:
@@ -121,10 +124,10 @@ def _published(lake: Lake, current: str | None, now: datetime) -> list[Finding]:
     if not path.exists():
         if current is None:
             return [skipped(PUBLISHED, "none yet")]
-        return [warning(PUBLISHED, f"{path} is not there.", "strava-pipeline compact      # publishes it")]
+        return [warning(PUBLISHED, f"{path} is not there.", _PUBLISH)]
     try:
         with snapshot(lake) as connection:
-            held = revision(connection)
+            held, is_of_another_version = revision(connection), has_other_views(connection)
     except (duckdb.Error, PipelineError):
         return [problem(PUBLISHED, f"{path} can't be read.", f"rm -f '{path}'\nstrava-pipeline compact")]
     found = []
@@ -132,10 +135,12 @@ def _published(lake: Lake, current: str | None, now: datetime) -> list[Finding]:
         found.append(
             warning(PUBLISHED, f"{path} can be written to, though it is replaced whole.", f"chmod a-w '{path}'")
         )
+    if is_of_another_version:
+        found.append(warning(PUBLISHED, "it has the views of another version.", _PUBLISH))
     is_behind = current is not None and current != held
     waits = is_behind and bool(waiting_years(lake)) and is_looked_after(lake, now)
     if is_behind and not waits:
-        found.append(warning(PUBLISHED, "it is behind the working one.", "strava-pipeline compact      # publishes it"))
+        found.append(warning(PUBLISHED, "it is behind the working one.", _PUBLISH))
     equal = "" if current is None or is_behind else ", equal to the working one"
     later = "; what webhook events changed since is published in some minutes" if waits else ""
     return found or [ok(PUBLISHED, f"readable{equal}{later}")]
@@ -254,14 +259,17 @@ def writable(name: str, folder: Path) -> Finding:
 
 
 def privacy(folders: Iterable[Path], shared: Collection[Path] = ()) -> Finding:
-    """Whether other users may look into these folders and what lies in them; `shared`: those that a group may enter.
+    """Whether other users may look into these folders, or read what lies in them.
 
-    Folders that were made before new ones were for their owner alone stay as they are.
+    `shared`: folders and files that a group may look into. Folders that were made before new ones were for their owner alone
+    stay as they are.
     """
     visible: list[Path] = []
-    for folder in folders:
-        within = [path for path in sorted(folder.iterdir()) if path.is_dir()] if _is_open(folder) else []
-        inner = [path for path in within if _is_open(path, 0o007 if path in shared else 0o077)]
+    for folder in dict.fromkeys((*folders, *(path for path in shared if path.is_dir()))):
+        within = sorted(folder.iterdir()) if _is_open(folder) else []
+        inner = [
+            path for path in within if path.name not in _PUBLIC and _is_open(path, 0o007 if path in shared else 0o077)
+        ]
         visible += inner if folder in shared else [folder] if inner else []
     if not visible:
         return ok(PRIVACY, "other users can't look into the folders")
@@ -270,7 +278,7 @@ def privacy(folders: Iterable[Path], shared: Collection[Path] = ()) -> Finding:
 
 
 def _is_open(path: Path, others: int = 0o077) -> bool:
-    return path.is_dir() and bool(path.stat().st_mode & others)
+    return path.exists() and bool(path.stat().st_mode & others)
 
 
 def _is_damaged(path: Path) -> bool:

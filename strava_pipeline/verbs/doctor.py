@@ -118,6 +118,7 @@ def _folders(settings: "Settings") -> dict[str, Look]:
     from strava_pipeline.lake import health
     from strava_pipeline.lake.paths import Lake
 
+    lake = Lake(settings.data_dir)
     folders = {
         "folder: data": settings.data_dir,
         "folder: secrets": settings.secrets_dir,
@@ -129,7 +130,7 @@ def _folders(settings: "Settings") -> dict[str, Look]:
         **{name: partial(health.writable, name, path) for name, path in folders.items()},
         health.PRIVACY: lambda: health.privacy(
             (settings.data_dir, settings.logs_dir, settings.dagster_home),
-            () if settings.data_group is None else (settings.data_dir, Lake(settings.data_dir).snapshot.parent),
+            () if settings.data_group is None else (settings.data_dir, lake.snapshot.parent, lake.snapshot),
         ),
         "disk: data": lambda: health.room("disk: data", settings.data_dir, Lake(settings.data_dir).working),
         "disk: logs": lambda: health.room("disk: logs", settings.logs_dir),

@@ -1,5 +1,6 @@
-"""Which STRAVA_FIRST_YEAR leaves out empty years, and that nothing is said before everything was listed."""
+"""Which STRAVA_FIRST_YEAR leaves out empty years, nothing is said before everything was listed; and what others can look into."""
 
+import re
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -7,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from strava_pipeline.core.years import YearRange, year_window
-from strava_pipeline.lake.health import first_year_health, later_first_year
+from strava_pipeline.lake.health import first_year_health, later_first_year, privacy
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline_tests.lake.bronze import activity, land, listed, started
 
@@ -68,3 +69,32 @@ def test_years_that_are_listed_alone_are_everything_together(
         rows = [activity(year, f"{year}-07-01T06:00:00Z")] if year >= 2011 else []
         listed(lake, rows, mode="year", after=after, before=before, years=years)
     assert later_first_year(lake, 2008) == later
+
+
+@pytest.mark.parametrize(
+    ("modes", "names", "is_shared"),
+    [
+        ({}, "", False),
+        ({"raw": 0o755}, "", False),  # nobody gets there
+        ({"": 0o755}, "", False),
+        ({"": 0o755, "raw": 0o755}, "data", False),
+        ({"": 0o711, "goals.toml": 0o644}, "data", False),
+        ({"": 0o755, "README.md": 0o644}, "", False),
+        ({"": 0o750, "warehouse": 0o750, "warehouse/strava.duckdb": 0o440}, "", True),
+        ({"": 0o750, "warehouse": 0o755}, "warehouse", True),
+        ({"": 0o750, "warehouse": 0o750, "warehouse/working": 0o750}, "working", True),
+        ({"": 0o750, "raw": 0o750, "goals.toml": 0o640}, "goals.toml raw", True),
+    ],
+)
+def test_what_others_can_look_into_is_named(tmp_path: Path, modes: dict[str, int], names: str, is_shared: bool) -> None:
+    data = tmp_path / "data"
+    for folder in ("raw", "warehouse/working"):
+        (data / folder).mkdir(parents=True)
+    for file in ("goals.toml", "README.md", "warehouse/strava.duckdb"):
+        (data / file).touch()
+    for path in (data, *data.rglob("*")):
+        path.chmod(modes.get("" if path == data else str(path.relative_to(data)), 0o700))
+    shared = (data, data / "warehouse", data / "warehouse/strava.duckdb") if is_shared else ()
+    found = privacy([data, tmp_path / "none"], shared)
+    assert [Path(each).name for each in re.findall(r"'([^']+)'", found.mend or "")] == names.split()
+    assert found.state == ("warning" if names else "ok")

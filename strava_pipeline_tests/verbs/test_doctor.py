@@ -148,6 +148,16 @@ def _sql(statement: str) -> Callable[[Patient], object]:
     return execute
 
 
+def _published(statement: str) -> Callable[[Patient], object]:
+    def execute(patient: Patient) -> None:
+        _snapshot(patient).chmod(0o600)
+        with duckdb.connect(str(_snapshot(patient))) as connection:
+            connection.execute(statement)
+        _snapshot(patient).chmod(0o400)
+
+    return execute
+
+
 def _token(**fields: object) -> Callable[[Patient], object]:
     return lambda patient: patient.token.write_text(json.dumps(json.loads(patient.token.read_text()) | fields))
 
@@ -302,6 +312,7 @@ BROKEN: dict[str, tuple[Callable[[Patient], object], str, State, str, str]] = {
     "behind": (
         _sql("UPDATE lake_meta SET value = '99' WHERE key = 'revision'"), "published warehouse", WARNING, "behind", "compact"
     ),
+    "other views": (_published("UPDATE lake_meta SET value = 'x' WHERE key = 'derived'"), "published warehouse", WARNING, "the views of another version", "compact"),
     "unpublished": (_lost(_snapshot), "published warehouse", WARNING, "not there", "compact"),
     "snapshot writable": (_mode(_snapshot, 0o644), "published warehouse", WARNING, "written to", "chmod a-w"),
     "folders open": (_mode(lambda p: p.lake.data_dir, 0o755), "folders: privacy", WARNING, "look into /", "chmod -R go= '/"),
