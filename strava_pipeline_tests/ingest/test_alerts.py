@@ -32,6 +32,7 @@ def test_a_message_arrives_as_json(listening: Receiver) -> None:
         (400, AlertRefusedError),
         (404, AlertRefusedError),
         (408, TransientError),
+        (425, TransientError),
         (429, TransientError),
         (500, TransientError),
         (503, TransientError),

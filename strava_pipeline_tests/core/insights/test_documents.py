@@ -4,7 +4,7 @@ from datetime import date
 
 import pytest
 
-from strava_pipeline.core.insights.documents import CountedDay, distances, pacing_document, summary_activities
+from strava_pipeline.core.insights.documents import CountedDay, distances, headline, pacing_document, summary_activities
 from strava_pipeline.core.insights.goals import Goals
 from strava_pipeline.core.insights.pacing import Day, Year, pace_measures
 
@@ -73,3 +73,14 @@ def test_goals_made_for_one_who_has_none_are_round_in_the_athletes_unit() -> Non
         if (each.group, each.measure) == ("ride", "distance_m")
     ]
     assert [goal.goal for goal in far.goals] == pytest.approx([160_934.4, 321_868.8])
+
+
+def test_the_numbers_of_a_year_are_named_by_measure_and_unit_and_say_how_far_ahead_one_is() -> None:
+    goals = Goals(all={(2024, "ride", "distance_m"): (20_000.0,)})
+    found = headline(EXAMPLE, pace_measures(EXAMPLE, LEAP, goals, "km"), "km")
+    assert (found["active_days"], found["distance_km"], found["moving_time_hours"]) == (3, 40, 1.92)
+    assert {name: value for name, value in found.items() if name.startswith("ride/")} == {
+        "ride/distance_km": 35,
+        "ride/distance_km/projection": 35,
+        "ride/distance_km/ahead_of_20": 15,
+    }

@@ -24,6 +24,7 @@ def test_goals_are_amounts_in_metres_seconds_and_activities() -> None:
         [2026.run]
         distance_miles = 500
         time_hours = 1.5
+        elevation_m = 900
         [every_year.all]
         count = 200
     """)
@@ -32,6 +33,7 @@ def test_goals_are_amounts_in_metres_seconds_and_activities() -> None:
     assert goals.of(2026, "ride", "elevation_gain_m") == pytest.approx((304.8,))
     assert goals.of(2026, "run", "distance_m") == pytest.approx((804_672,))
     assert goals.of(2026, "run", "moving_time_seconds") == (5400,)
+    assert goals.of(2026, "run", "elevation_gain_m") == (900,)
     assert goals.of(1987, "all", "activities") == (200,)
     assert goals.of(2025, "ride", "distance_m") == ()
 
