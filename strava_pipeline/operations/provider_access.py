@@ -22,6 +22,7 @@ from strava_pipeline.ingest.providers_file import (
     providers_file,
 )
 from strava_pipeline.ingest.registry import PROVIDERS, assumptions, login_files, missing_login
+from strava_pipeline.lake.bronze.comparisons import compared_years
 from strava_pipeline.lake.bronze.deliveries import (
     DeliveriesState,
     has_deliveries,
@@ -37,6 +38,7 @@ from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.providers import Outcome, keep_outcome, last_outcomes, limited_until, paused_until
 from strava_pipeline.operations.pulling import Stopped
 from strava_pipeline.operations.run_context import RunContext
+from strava_pipeline.operations.years import year_range
 from strava_pipeline.settings import Settings
 
 PROVIDERS_FINDING = "providers"
@@ -114,6 +116,7 @@ class ProviderState:
     Args:
         login_problem: why the provider can't be asked, for a person; None: its login is there.
         last_pull: its newest listing; None before the first.
+        compared_at: by local year, since when all of it was compared with the service.
         steps: how its last steps ended, by operation, as far as that is known.
         withheld: how many activities it has and does not show.
         withheld_advice: what the user can do about these; empty where there are none.
@@ -123,6 +126,7 @@ class ProviderState:
     title: str
     login_problem: str | None
     last_pull: Pull | None
+    compared_at: dict[int, datetime]
     steps: dict[str, Outcome]
     withheld: int = 0
     withheld_advice: str = ""
@@ -147,6 +151,7 @@ def _state(settings: Settings, lake: Lake, name: str) -> ProviderState:
         spec.title,
         missing_login(name, settings),
         pull,
+        compared_years(lake, year_range(settings.first_year), name),
         last_outcomes(lake, name),
         withheld,
         advice,
@@ -175,7 +180,7 @@ class ProviderStatus:
         activities: present activities of the provider as published; None: nothing usable is published.
         unreadable_rows: rows of its listings that are no activities.
         quarantined: its activities whose file failed thrice in a row or more.
-        withheld, withheld_advice, webhooks: as in `ProviderState`.
+        compared_at, withheld, withheld_advice, webhooks: as in `ProviderState`.
     """
 
     title: str
@@ -187,6 +192,7 @@ class ProviderStatus:
     rate_limit: Literal["short_term", "long_term"] | None
     rate_limit_ends_at: datetime | None
     last_pull: Pull | None
+    compared_at: dict[int, datetime]
     activities: int | None
     unreadable_rows: int
     quarantined: int
@@ -222,6 +228,7 @@ def provider_statuses(
             rate_limit=limit,
             rate_limit_ends_at=ends_at,
             last_pull=state.last_pull,
+            compared_at=state.compared_at,
             activities=None if published is None else published[name],
             unreadable_rows=unreadable[name],
             quarantined=held[name],

@@ -10,6 +10,7 @@ from typing import Any, Literal
 from strava_pipeline.core.providers import spec_of
 from strava_pipeline.core.sources import STRAVA
 from strava_pipeline.ingest.providers_file import enabled_providers
+from strava_pipeline.lake.bronze.comparisons import compared_years
 from strava_pipeline.lake.bronze.listings import listings
 from strava_pipeline.lake.gold.quality import published_activities
 from strava_pipeline.lake.gold.quarantine import failing_now, unreadable_rows
@@ -17,6 +18,7 @@ from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.providers import last_allowance
 from strava_pipeline.operations.provider_access import ProviderStatus, Pull, provider_statuses
 from strava_pipeline.operations.strava_access import has_login, login_problem, remaining_calls
+from strava_pipeline.operations.years import year_range
 from strava_pipeline.settings import Settings
 
 
@@ -57,6 +59,7 @@ def _of_strava(settings: Settings, lake: Lake, published: dict[str, int] | None)
         rate_limit=limit if full else None,
         rate_limit_ends_at=full.resets_at if full else None,
         last_pull=_last_pull(lake),
+        compared_at=compared_years(lake, year_range(settings.first_year)),
         activities=None if published is None else published[STRAVA],
         unreadable_rows=sum(row.source == STRAVA for row in unreadable_rows(lake)),
         quarantined=sum(each.source == STRAVA and each.files.is_quarantined for each, _ in failing_now(lake)),

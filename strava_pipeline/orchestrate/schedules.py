@@ -1,5 +1,5 @@
-"""What runs by the clock: the daily flow, other providers, the profile, years compared with Strava, trips; and by when it
-must have run.
+"""What runs by the clock: the daily flow, other providers, the profile, years compared with each service, trips; and by when
+it must have run.
 
 Dagster's daemon marks an asset that is older than its freshness policy allows. An asset that was never made stays unmarked, so
 that a fresh instance is not red; where nothing runs by itself, there is no policy. The jobs are jobs.py's.
@@ -19,8 +19,10 @@ from zoneinfo import ZoneInfo
 import dagster as dg
 
 from strava_pipeline.core.providers import spec_of
+from strava_pipeline.core.sources import STRAVA
 from strava_pipeline.ingest.providers_file import ProviderChoice
 from strava_pipeline.ingest.registry import missing_login
+from strava_pipeline.lake.bronze.listings import is_by_start
 from strava_pipeline.lake.car_trips import is_due
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.operations.strava_access import access_problem
@@ -67,10 +69,12 @@ def schedules(
     `running`: they tick as soon as the daemon is there. One run for all years, with one listing.
     """
     status = dg.DefaultScheduleStatus.RUNNING if running else dg.DefaultScheduleStatus.STOPPED
-    return [
-        *_own_schedules(settings, status),
-        *(_provider_schedule(settings, *each, status) for each in providers.items()),
-    ]
+    found = _own_schedules(settings, status)
+    for name, choice in providers.items():
+        found.append(_provider_schedule(settings, name, choice, status))
+        if is_by_start(name):  # a feed says what changed of any year, and a file shows all that it has
+            found += _comparisons(settings, name, status)
+    return found
 
 
 def _provider_schedule(
@@ -95,6 +99,42 @@ def _provider_schedule(
         )
 
     return daily_pull
+
+
+def _comparisons(settings: Settings, source: str, status: dg.DefaultScheduleStatus) -> list[dg.ScheduleDefinition]:
+    """The schedules that compare a service's running and last year each week, and everything each month, each in one listing."""
+    is_strava, title = source == STRAVA, spec_of(source).title
+    job, listing = (JOBS[RECONCILE_JOB], LISTING) if is_strava else (provider_job(source), provider_listing(source))
+    suffix = job.name if is_strava else source
+    scheduled = partial(dg.schedule, job_name=job.name, execution_timezone=settings.timezone, default_status=status)
+
+    def request(mode: str, years: list[int], run_key: str | None = None) -> dg.RunRequest | dg.SkipReason:
+        if reason := access_problem(settings) if is_strava else missing_login(source, settings):
+            return dg.SkipReason(reason)
+        tags = {**range_tags(years), DATA_DIR: str(settings.data_dir)}
+        return dg.RunRequest(run_key=run_key, tags=tags, run_config=job.run_config(**{listing: {"mode": mode}}))
+
+    @scheduled(
+        name=f"weekly_{suffix}",
+        cron_schedule="0 4 * * 0",
+        description=f"Compares the running and the last year with {title} each Sunday.",
+    )
+    def weekly(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
+        at = context.scheduled_execution_time
+        today = at.astimezone(ZoneInfo(settings.timezone))
+        if today.day == 1:
+            return dg.SkipReason("Everything was compared an hour ago.")
+        return request("year", years_without_choice(settings, RECONCILE_JOB, at), f"{today:%Y-%m-%d}")
+
+    @scheduled(
+        name=f"monthly_{suffix}",
+        cron_schedule="0 3 1 * *",
+        description=f"Compares everything with {title} on the first of each month, in one listing.",
+    )
+    def monthly(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
+        return request("all", year_range(settings.first_year).all)
+
+    return [weekly, monthly]
 
 
 def an_hour_after(schedule: str) -> str:
@@ -132,33 +172,6 @@ def _own_schedules(settings: Settings, status: dg.DefaultScheduleStatus) -> list
         return no_login(settings) or dg.RunRequest()
 
     @scheduled(
-        name="weekly_reconcile",
-        job_name=RECONCILE_JOB,
-        cron_schedule="0 4 * * 0",
-        description="Compares the running and the last year with Strava each Sunday.",
-    )
-    def weekly_reconcile(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
-        if skip := no_login(settings):
-            return skip
-        today = context.scheduled_execution_time.astimezone(ZoneInfo(settings.timezone))
-        if today.day == 1:
-            return dg.SkipReason("Everything was compared an hour ago.")
-        newest = range_tags(years_without_choice(settings, RECONCILE_JOB, context.scheduled_execution_time))
-        return dg.RunRequest(run_key=f"{today:%Y-%m-%d}", tags=newest, run_config=JOBS[RECONCILE_JOB].run_config())
-
-    @scheduled(
-        name="monthly_reconcile",
-        job_name=RECONCILE_JOB,
-        cron_schedule="0 3 1 * *",
-        description="Compares everything with Strava on the first of each month, in one listing.",
-    )
-    def monthly_reconcile(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
-        if skip := no_login(settings):
-            return skip
-        config = JOBS[RECONCILE_JOB].run_config(**{LISTING: {"mode": "all"}})
-        return dg.RunRequest(tags=range_tags(year_range(settings.first_year).all), run_config=config)
-
-    @scheduled(
         name="daily_trips",
         job_name=TRIPS_JOB,
         cron_schedule="15 4 * * *",  # before the daily flow, so that neither waits for the other's publishing
@@ -186,7 +199,7 @@ def _own_schedules(settings: Settings, status: dg.DefaultScheduleStatus) -> list
         config = JOBS[CARS_JOB].run_config()
         return dg.RunRequest(tags={**range_tags(newest), DATA_DIR: str(settings.data_dir)}, run_config=config)
 
-    return [daily_flow, weekly_profile, weekly_reconcile, monthly_reconcile, daily_trips, car_trips_safety_net]
+    return [daily_flow, weekly_profile, *_comparisons(settings, STRAVA, status), daily_trips, car_trips_safety_net]
 
 
 def no_login(settings: Settings) -> dg.SkipReason | None:

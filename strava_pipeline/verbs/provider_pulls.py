@@ -16,7 +16,7 @@ from strava_pipeline.core.providers import spec_of
 from strava_pipeline.core.sources import STRAVA
 from strava_pipeline.core.years import years_of_runs
 from strava_pipeline.ingest.providers_file import ProviderChoice, enabled_providers
-from strava_pipeline.ingest.registry import missing_login
+from strava_pipeline.ingest.registry import missing_login, provider_name
 from strava_pipeline.lake.bronze.listings import is_by_start
 from strava_pipeline.operations.options import MONTH
 from strava_pipeline.operations.years import year_range
@@ -24,6 +24,7 @@ from strava_pipeline.orchestrate.job_years import provider_years
 from strava_pipeline.orchestrate.jobs import LISTING, provider_files, provider_listing
 from strava_pipeline.settings import Settings
 from strava_pipeline.verbs.options import NONE_ENABLED, all_years, typed_years
+from strava_pipeline.verbs.output import echo_json
 from strava_pipeline.verbs.run_job import RunOutcome
 from strava_pipeline.verbs.run_report import STOPPED, Report, report_json, run_and_report
 from strava_pipeline.verbs.terminal import err, out
@@ -89,6 +90,11 @@ class Pulled:
     error: str | None = None
     code: int = 0
 
+    @property
+    def is_held_back(self) -> bool:
+        """Whether a listing lacked too much to be believed, so that nothing was marked as deleted."""
+        return any(outcome.metadata.get("activities", {}).get("deletions_not_marked") for outcome in self.outcomes)
+
     def as_json(self, name: str) -> dict[str, Any]:
         """The shape in docs/formats.md."""
         report = report_json(self.outcomes, None)
@@ -103,9 +109,19 @@ class Pulled:
         return sum(outcome.metadata.get(asset, {}).get(key, 0) for outcome in self.outcomes)
 
 
+def own_name(typed: str) -> str:
+    """The provider's own name. Raises MisuseError for Strava, whose commands are others, and for unknown names."""
+    if typed == STRAVA:
+        raise MisuseError(
+            "Strava has commands of its own: `strava-pipeline auth` logs in, `strava-pipeline flow` pulls, "
+            "`strava-pipeline reconcile` compares."
+        )
+    return provider_name(typed)
+
+
 def chosen_providers(settings: Settings, names: Sequence[str]) -> dict[str, ProviderChoice]:
     """The enabled providers among `names`, or all of them where no name is given. Raises MisuseError."""
-    enabled = enabled_providers(settings)
+    enabled, names = enabled_providers(settings), [own_name(name) for name in names]
     if unknown := [name for name in names if name not in enabled]:
         raise MisuseError(
             f"{spec_of(unknown[0]).title} is not enabled. Put these lines into {settings.providers_config}:\n\n"
@@ -114,6 +130,17 @@ def chosen_providers(settings: Settings, names: Sequence[str]) -> dict[str, Prov
     if not enabled:
         raise MisuseError(NONE_ENABLED)
     return {name: enabled[name] for name in names} if names else enabled
+
+
+def pull_and_report(
+    settings: Settings, names: Sequence[str], wants: Wanted, *, allow_shrink: bool, as_json: bool, verbose: bool
+) -> dict[str, Pulled]:
+    """Pull the services `names`, or all that are enabled, and print what came of it."""
+    chosen, report = chosen_providers(settings, names), Report(as_json=as_json)
+    found = pull_providers(settings, chosen, wants, allow_shrink=allow_shrink, report=report, verbose=verbose)
+    if as_json:
+        echo_json({"providers": {name: one.as_json(name) for name, one in found.items()}})
+    return found
 
 
 def pull_providers(

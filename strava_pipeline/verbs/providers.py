@@ -91,6 +91,8 @@ def status(as_json: OneObject = False) -> None:
 
 def _status_lines(one: "ProviderStatus") -> Iterator[tuple[str, bool]]:
     """The lines for a person, each with whether it tells of a fault."""
+    from strava_pipeline.verbs.status_services import compared_text
+
     if one.login_problem is not None:
         yield f"login: {one.login_problem}", True
     if one.operation is None:
@@ -106,6 +108,8 @@ def _status_lines(one: "ProviderStatus") -> Iterator[tuple[str, bool]]:
         whole = "complete" if one.last_pull.complete else "it broke off, and the next pull goes on"
         rows = counted(one.last_pull.activities, "activity")
         yield f"last pull: {_at(one.last_pull.at)}, {one.last_pull.mode}, {rows}, {whole}", False
+    if compared := compared_text(one.compared_at):
+        yield f"compared with all that it has: {compared}", False
     published = "not known before the next publish" if one.activities is None else one.activities
     yield f"activities: {published}; in quarantine: {one.quarantined}; unreadable rows: {one.unreadable_rows}", False
     if one.quarantined or one.unreadable_rows:
@@ -142,8 +146,7 @@ def pull(
 ) -> None:
     """Pull what is new at services; or a month, years, everything. Merge it, fetch files, publish."""
     from strava_pipeline.settings import Settings
-    from strava_pipeline.verbs.provider_pulls import chosen_providers, exit_code, pull_providers, wanted
-    from strava_pipeline.verbs.run_report import Report
+    from strava_pipeline.verbs.provider_pulls import exit_code, pull_and_report, wanted
 
     settings = Settings.load()
     more = [name for name in names or [] if set(name) <= set("0123456789-,")]  # --years 2023 2024
@@ -152,11 +155,8 @@ def pull(
     wants = wanted(
         settings, month=month, years=[*(years or []), *more], everything=everything, per_page=per_page, days=days
     )
-    chosen = chosen_providers(settings, [_own_name(name) for name in names or [] if name not in more])
-    report = Report(as_json=as_json)
-    found = pull_providers(settings, chosen, wants, allow_shrink=allow_shrink, report=report, verbose=verbose)
-    if as_json:
-        echo_json({"providers": {name: one.as_json(name) for name, one in found.items()}})
+    chosen = [name for name in names or [] if name not in more]
+    found = pull_and_report(settings, chosen, wants, allow_shrink=allow_shrink, as_json=as_json, verbose=verbose)
     if code := exit_code(found.values()):
         raise typer.Exit(code)
 
@@ -207,11 +207,12 @@ def login(
     from strava_pipeline.ingest.providers_file import enabled_providers
     from strava_pipeline.ingest.registry import connect, log_in, login_files, login_settings
     from strava_pipeline.settings import Settings, env_file
+    from strava_pipeline.verbs.provider_pulls import own_name
 
     if (code is not None and listen) or (port is not None and not listen):
         raise MisuseError("--code and --listen are two ways to log in; choose one. A port goes with --listen.")
     settings = Settings.load()
-    name = _own_name(name)
+    name = own_name(name)
     title, clock = spec_of(name).title, machine_clock(settings.clock_speed)
     if names := login_settings(name, settings):
         listed = " and ".join(names)
@@ -235,19 +236,6 @@ def login(
         echo(f"{title} accepts the login." if account is None else f"{title} accepts the login of account {account}.")
     if name not in enabled_providers(settings):
         _print_how_to_enable(settings, name, title)
-
-
-def _own_name(typed: str) -> str:
-    """The provider's own name. Raises MisuseError for Strava, whose commands are others, and for unknown names."""
-    from strava_pipeline.core.errors import MisuseError
-    from strava_pipeline.core.sources import STRAVA
-    from strava_pipeline.ingest.registry import provider_name
-
-    if typed == STRAVA:
-        raise MisuseError(
-            "Strava has commands of its own: `strava-pipeline auth` logs in, `strava-pipeline flow` pulls."
-        )
-    return provider_name(typed)
 
 
 def _permissions(settings: "Settings", name: str) -> dict[str, bool]:

@@ -12,6 +12,7 @@ from strava_pipeline.verbs.output import echo_json
 from strava_pipeline.verbs.status_services import (
     change_counts,
     changes_left_out,
+    compared_text,
     print_changes,
     print_provider,
     print_webhooks,
@@ -53,6 +54,7 @@ class Status:
     login: dict[str, Any]
     revoked_at: datetime | None
     last_pull: dict[str, Any] | None
+    compared_at: dict[int, datetime]
     imported: dict[str, Any] | None
     webhooks: dict[str, Any] | None
     providers: dict[str, dict[str, Any]]
@@ -74,10 +76,12 @@ class Status:
 
 def read_status(settings: "Settings") -> Status:
     """The status from files and the published warehouse; what does not exist yet is empty."""
+    from strava_pipeline.lake.bronze.comparisons import compared_years
     from strava_pipeline.lake.gold.quarantine import failing_now
     from strava_pipeline.lake.health import later_first_year
     from strava_pipeline.lake.paths import Lake
     from strava_pipeline.operations.strava_access import primed_clock, remaining_calls, revoked_at
+    from strava_pipeline.operations.years import year_range
     from strava_pipeline.verbs.dashboard import running_dashboard
 
     lake, now = Lake(settings.data_dir), primed_clock(settings).now()
@@ -89,6 +93,7 @@ def read_status(settings: "Settings") -> Status:
         login=_login(settings, published),
         revoked_at=revoked_at(settings),
         last_pull=_last_pull(lake),
+        compared_at=compared_years(lake, year_range(settings.first_year)),
         imported=_imported(lake, published),
         webhooks=_webhooks(lake),
         providers=_providers(settings),
@@ -269,6 +274,8 @@ def print_status(report: "Status") -> None:
     else:
         _print_login(report.login, report.revoked_at)
         _print_pull(report.last_pull)
+        if compared := compared_text(report.compared_at):
+            out.print(f"Compared with all that Strava has: {compared}")
     if report.imported is not None:
         _print_imported(report.imported)
     if report.webhooks is not None:

@@ -86,6 +86,10 @@ def backfill(
 def reconcile(
     years: Annotated[list[str] | None, typer.Argument(help="More years.", show_default=False)] = None,
     first: Annotated[list[str] | None, typer.Option("--years", help=f"{HELP} None: all, in one listing.")] = None,
+    provider: Annotated[
+        list[str] | None,
+        typer.Option("--provider", help="Compare with this service instead of Strava; may be repeated."),
+    ] = None,
     allow_shrink: AllowShrink = False,
     per_page: PerPage = None,
     max_calls: MaxCalls = None,
@@ -94,7 +98,7 @@ def reconcile(
     as_json: AsJson = False,
     verbose: Verbose = False,
 ) -> None:
-    """Compare whole years with Strava: mark what was deleted there, merge edits and late uploads."""
+    """Compare whole years with Strava or other services: mark what was deleted there, merge edits and late uploads."""
     from strava_pipeline.orchestrate.jobs import DETAILS, LISTING, RECONCILE_JOB
     from strava_pipeline.settings import Settings
     from strava_pipeline.verbs.run_report import Report, exit_if_stopped, remaining_limits, run_and_report
@@ -103,6 +107,14 @@ def reconcile(
     known = all_years(settings)
     words = [*(first or []), *(years or [])]
     limits = call_limits(max_calls, cushion_15min, cushion_daily)
+    if provider:
+        if any(limit is not None for limit in limits.values()):
+            raise typer.BadParameter("limits of calls are Strava's; a service's own hold by themselves")
+        from strava_pipeline.verbs.provider_pulls import exit_code, pull_and_report, wanted
+
+        wants = wanted(settings, month=None, years=words, everything=not words, per_page=per_page)
+        found = pull_and_report(settings, provider, wants, allow_shrink=allow_shrink, as_json=as_json, verbose=verbose)
+        raise typer.Exit(exit_code(found.values()) or int(any(one.is_held_back for one in found.values())))
     config: dict[str, dict[str, Any]] = {
         LISTING: {"per_page": per_page, **limits},
         DETAILS: limits,

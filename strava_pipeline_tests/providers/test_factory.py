@@ -66,6 +66,8 @@ published_warehouse, quarantine, tracks
 +  activities, activity_history, activity_matches, activity_members, activity_shards, bronze_toy, imported_activities, insights, \
 proposed_changes, published_warehouse
 +schedule daily_toy: 0 6 * * * Europe/London, job toy
++schedule weekly_toy: 0 4 * * 0 Europe/London, job toy
++schedule monthly_toy: 0 3 1 * * Europe/London, job toy
 +sensor requests: standard, every 5 s, apply_changes, backfill, backfill_sources, change_settings, flow, import_and_merge, refresh, sync_month, toy
 +sensor resume_toy: standard, every 60 s, toy
 -activity_shards  below bronze_activities, events_received, imports
@@ -173,13 +175,13 @@ def test_a_job_of_a_provider_is_known_where_the_provider_is_enabled(enabled: Ena
     assert "toy" not in jobs_of(enabled.settings.model_copy(update={"providers_config": tmp_path / "none.toml"}))
 
 
-def tick(enabled: Enabled) -> dg.RunRequest | str:
-    """What the toy's schedule asks for now; the reason, where it asks for nothing."""
+def tick(enabled: Enabled, schedule: str = "daily_toy", at: datetime = NOW) -> dg.RunRequest | str:
+    """What a schedule asks for; the reason, where it asks for nothing."""
     with (
         dg.instance_for_test() as instance,
-        dg.build_schedule_context(instance=instance, scheduled_execution_time=NOW) as context,
+        dg.build_schedule_context(instance=instance, scheduled_execution_time=at) as context,
     ):
-        data = enabled.defs.resolve_schedule_def("daily_toy").evaluate_tick(context)
+        data = enabled.defs.resolve_schedule_def(schedule).evaluate_tick(context)
     return data.run_requests[0] if data.run_requests else str(data.skip_message)
 
 
@@ -216,6 +218,17 @@ def test_the_schedule_asks_for_what_is_new_over_the_years_that_may_have_changed(
     later = tick(enabled)
     assert isinstance(later, dg.RunRequest)
     assert later.tags["dagster/asset_partition_range_start"] == str(newest)
+
+
+def test_every_week_two_years_and_every_month_everything_is_compared(enabled: Enabled) -> None:
+    ToySubject(new_toy()).log_in(enabled.settings)
+    sunday = datetime(2026, 3, 8, 4, tzinfo=UTC)
+    for schedule, mode, first in (("weekly_toy", "year", "2025"), ("monthly_toy", "all", "2022")):
+        asked = tick(enabled, schedule, sunday)
+        assert isinstance(asked, dg.RunRequest)
+        assert asked.run_config == {"ops": {"bronze_toy": {"config": {"mode": mode}}}}
+        assert asked.tags["dagster/asset_partition_range_start"] == first
+    assert tick(enabled, "weekly_toy", datetime(2026, 2, 1, 4, tzinfo=UTC)) == "Everything was compared an hour ago."
 
 
 @pytest.mark.parametrize(

@@ -217,6 +217,7 @@ def test_status_shows_each_enabled_provider(
                 "activities": 1,
                 "unreadable": 0,
             },
+            "compared_at": {},
             "withheld": 0,
             "withheld_advice": "",
             "webhooks": None,
@@ -227,7 +228,9 @@ def test_status_shows_each_enabled_provider(
     assert "Toy: last pull 2026-02-01 06:00 UTC, all, 1 activity, it broke off" in text
     assert "files: limited by Toy until 2998-02-02 06:00 UTC" in text
     limit_before(settings)
+    pull(settings)
     text = typed(settings, monkeypatch, capsys, "status")
+    assert "  Compared with all that it has: 2024–2026 on 2026-02-01" in text
     assert "files: a limit of Toy stopped it until 2001-02-02 06:00 UTC; the next run goes on" in text
 
 

@@ -44,6 +44,7 @@ NEVER_DONE = {
     "rate_limit": None,
     "rate_limit_ends_at": None,
     "last_pull": None,
+    "compared_at": {},
     "activities": None,
     "unreadable_rows": 0,
     "quarantined": 0,

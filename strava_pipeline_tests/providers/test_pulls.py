@@ -316,6 +316,30 @@ def test_a_month_of_all_services_is_pulled_though_one_fails_and_then_compared(
     assert (said.code, said.out) == (130, "Strava\n"), "no other service is asked after it"
 
 
+@pytest.mark.slow
+def test_years_are_compared_with_another_service_and_a_shrunk_one_waits(
+    rig: Rig, services: tuple[ToySubject, Toy], type_on: TypeOn
+) -> None:
+    typed = type_on(rig)
+    for number in range(8):
+        services[0].toy.add(f"more {number}", f"2025-03-1{number}T07:00:00+01:00")
+    assert typed("reconcile", "--provider", "toy").code == 0
+    del services[0].toy.items["toy 2025-01-31"]
+    services[0].clock.advance(60)
+    said = typed("reconcile", "--provider", "toy", "--years", "2025", "--json")
+    (told,) = json.loads(said.out)["providers"].values()
+    assert (said.code, told["deleted"]) == (0, 1)
+    for number in range(8):
+        del services[0].toy.items[f"more {number}"]
+    services[0].clock.advance(60)
+    assert typed("reconcile", "--provider", "toy").code == 1
+    assert rig.one("SELECT count(*) FROM activities WHERE source = 'toy'") == 11
+    assert typed("reconcile", "--provider", "toy", "--allow-shrink").code == 0
+    assert rig.one("SELECT count(*) FROM activities WHERE source = 'toy'") == 3
+    assert typed("reconcile", "--provider", "toy", "--max-calls", "5").code == 2
+    assert typed("reconcile", "--provider", "strava").code == 2
+
+
 @pytest.mark.parametrize(
     ("words", "code", "what"),
     [
