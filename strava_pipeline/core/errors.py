@@ -72,7 +72,7 @@ class NeedsLoginError(PipelineError):
 
 
 class WrongApplicationError(NeedsLoginError):
-    """Strava does not know the API application of the settings; whether the login works is unknown."""
+    """Strava does not know the API application of the settings, or has switched it off; whether the login works is unknown."""
 
 
 class RefreshTokenRefusedError(NeedsLoginError):
@@ -110,7 +110,7 @@ class MissingScopeError(NeedsLoginError):
 
 
 class ForbiddenError(RefusedError):
-    """Strava knows the athlete but does not allow this call (an inactive application, another athlete's)."""
+    """The service knows the athlete but does not allow this call (another athlete's, or a permission is missing)."""
 
     def __init__(self, message: str, *, status: int = 403, body: bytes = b"") -> None:
         super().__init__(message, status=status, body=body)

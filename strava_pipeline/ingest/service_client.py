@@ -31,6 +31,7 @@ from strava_pipeline.ingest.provider import OnWait
 from strava_pipeline.ingest.rate_headers import Allowance, allowance
 
 REPORTED_EVERY = 60.0  # seconds of a pause: whoever looks on sees that the run is alive
+SECOND_TRY = 30.0  # s after a 403 at a login call
 UNSAID = timedelta(minutes=1)  # the pause after a 429 that names none, doubled each time
 KEPT_BACK = 0.1  # of a limit, for whoever else asks with the same login
 BRIEF = timedelta(
@@ -128,6 +129,17 @@ class ServiceClient(LandingClient):
         if isinstance(answer, TransientError):
             raise answer
         return answer
+
+    def login_answer(self, path: str, params: Mapping[str, object] | None = None, **options: Any) -> Answer:
+        """As `get`, of a call that tells whose login it is: a first 403 is waited out, and a second one refuses the login."""
+        try:
+            return self.get(path, params, **options)
+        except ForbiddenError:
+            self._pause(SECOND_TRY)
+        try:
+            return self.get(path, params, **options)
+        except ForbiddenError as error:
+            raise NeedsLoginError(f"{error} It said so twice.") from error
 
     def write(
         self,

@@ -63,7 +63,7 @@ WRONG_SHAPE: dict[str, Fault] = {"[] for an object": {"kind": "body", "body": []
 LASTING: dict[str, Fault] = {
     "a redirect": raw("302 Found\r\nLocation: https://portal.invalid/\r\nContent-Length: 0"),
     "400": {"kind": "status", "status": 400},
-    "403": {"kind": "status", "status": 403},
+    "403": {"kind": "status", "status": 403, "body": {}},
 }
 
 

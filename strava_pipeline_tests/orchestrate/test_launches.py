@@ -1,7 +1,7 @@
 """Whatever can be launched ends well or says in a sentence of ours what is missing: every job and asset, on three kinds of folder.
 
-Runs are created and executed in this process, from the same definitions as in Dagster. The same through the real daemon:
-e2e/test_launched_from_the_ui.py.
+Runs are created and executed in this process, from the same definitions as in Dagster. Groups and some jobs through the real
+daemon: e2e/test_launched_from_the_ui.py.
 """
 
 from collections.abc import Iterator
@@ -20,7 +20,7 @@ from strava_pipeline.ingest.registry import PROVIDERS
 from strava_pipeline.orchestrate.build import build_defs
 from strava_pipeline.orchestrate.dagster_private import InMemoryJob, execute_run
 from strava_pipeline.orchestrate.job_years import years_without_choice
-from strava_pipeline.orchestrate.jobs import JOBS, JobYears, jobs_of
+from strava_pipeline.orchestrate.jobs import JobYears, jobs_of
 from strava_pipeline.orchestrate.partitions import range_tags
 from strava_pipeline.orchestrate.runs import years_of_run
 from strava_pipeline.settings import Settings
@@ -92,7 +92,6 @@ def with_every_service(folder: Path) -> Iterator[Settings]:
 
 
 def test_with_every_service_each_job_and_asset_ends_well_or_says_what_to_choose(tmp_path: Path) -> None:
-    """Of the jobs that every folder has, those with a year are launched by e2e/test_launched_from_the_ui.py."""
     with with_every_service(tmp_path) as settings:
         launcher = Launcher(settings)
         assert {*PROVIDERS, "flow", *NEEDS_CHOICE} <= {*launcher.jobs}
@@ -107,7 +106,7 @@ def test_with_every_service_each_job_and_asset_ends_well_or_says_what_to_choose(
             else:
                 assert why == [], name
                 assert_made_by_year(launcher, run)
-        for name in {*launcher.jobs} - {*JOBS, "rebuild", "change_settings"}:
+        for name in {*launcher.jobs} - {"change_settings"}:
             why = launcher.job(name, YEAR)[1]
             assert {cause[:48] for cause in why} == (
                 {'PipelineError: The mode "month" lists one month.'} if name == "sync_month" else set()

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from strava_pipeline.core.errors import GoneError, LimitReachedError, NeedsLoginError, TransientError
+from strava_pipeline.core.errors import ForbiddenError, GoneError, LimitReachedError, NeedsLoginError, TransientError
 from strava_pipeline.core.providers import ReadPage, UnreadableRowError, Withheld, spec_of
 from strava_pipeline.core.providers.intervals_icu import read_gear, read_row
 from strava_pipeline.core.sources import hashed_id
@@ -393,16 +393,23 @@ def test_a_check_of_the_login_asks_the_service_once(
     assert "Check INTERVALS_API_KEY" in said.err
 
 
-@pytest.mark.parametrize("status", [401, 403])
-def test_a_refused_login_says_what_to_check(world: World, status: int) -> None:
-    world.subject.fail(kind="status", status=status)
-    with pytest.raises(NeedsLoginError, match=r"Check INTERVALS_API_KEY and INTERVALS_ATHLETE_ID"):
-        world.pull()
+def test_a_401_refuses_the_login_and_a_403_one_call_but_where_it_asks_whose_login_it_is(world: World) -> None:
+    check = r"Check INTERVALS_API_KEY and INTERVALS_ATHLETE_ID"
+    for status, kind in ((401, NeedsLoginError), (403, ForbiddenError)):
+        world.subject.fail(kind="status", status=status)
+        with pytest.raises(kind, match=check):
+            world.pull()
+    own = "/api/v1/athlete/0/activities"
+    world.subject.fail(path=own, kind="status", status=403, times=2)
+    with pytest.raises(NeedsLoginError, match=check):
+        client(world, intervals_athlete_id="0").login()
+    world.subject.fail(path=own, kind="status", status=403)
+    assert client(world, intervals_athlete_id="0").login().account, "the second call is let through"
 
 
 def test_another_athletes_id_is_a_refused_login(world: World) -> None:
     world.settings = world.settings.model_copy(update={"intervals_athlete_id": "i5"})
-    with pytest.raises(NeedsLoginError):
+    with pytest.raises(ForbiddenError, match="INTERVALS_ATHLETE_ID"):
         world.pull()
 
 

@@ -12,6 +12,7 @@ import pytest
 
 from strava_pipeline.core.changes.records import Change, is_same
 from strava_pipeline.core.errors import (
+    ForbiddenError,
     GoneError,
     LimitReachedError,
     NeedsLoginError,
@@ -159,7 +160,7 @@ def test_what_the_service_does_not_take_is_not_sent(
 STATUS: list[tuple[dict[str, Any], type[PipelineError] | None, int]] = [
     ({"kind": "status", "status": 429}, None, 3),  # calls at the service: it is sent again once it may be
     ({"kind": "status", "status": 401}, NeedsLoginError, 1),
-    ({"kind": "status", "status": 403}, NeedsLoginError, 1),
+    ({"kind": "status", "status": 403}, ForbiddenError, 1),
     ({"kind": "status", "status": 404}, GoneError, 1),
     ({"kind": "status", "status": 422}, RefusedError, 1),
     ({"kind": "status", "status": 500}, TransientError, 1),

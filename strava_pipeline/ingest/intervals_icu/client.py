@@ -8,7 +8,7 @@ written there.
 import hashlib
 import json
 import random
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -67,7 +67,6 @@ class IntervalsClient(ServiceProvider):
             login=f"Check INTERVALS_API_KEY and INTERVALS_ATHLETE_ID; the key is at {KEY_PAGE}."
             if token is None
             else AGAIN,
-            refuses_login_by=(401, 403),
             unsaid=FIRST_PAUSE,
             most_refusals=MOST_REFUSALS,
             basic=("API_KEY", key) if token is None else None,
@@ -91,7 +90,7 @@ class IntervalsClient(ServiceProvider):
             known = json.loads(path.read_text())
             if known.get("key_sha256") == digest and isinstance(known["athlete"], str):
                 return Login(known["athlete"])
-        newest = self._list(EARLIEST, LATEST.isoformat(), limit=1).json
+        newest = self._list(EARLIEST, LATEST.isoformat(), limit=1, asked=self._service.login_answer).json
         names = [text_id(row.get("icu_athlete_id")) for row in newest if isinstance(row, dict)]
         athlete = next((name for name in names if name), OWN)
         with suppress(OSError):
@@ -132,10 +131,12 @@ class IntervalsClient(ServiceProvider):
         days = [_day_of(row.get("start_date_local")) for row in newest if isinstance(row, dict)]
         return max((day or date.max - DAY for day in days), default=None)
 
-    def _list(self, oldest: date, newest: str, limit: int | None = None) -> Answer:
-        """The activities from a local day to another one, or to a local time; the newest first."""
+    def _list(
+        self, oldest: date, newest: str, limit: int | None = None, asked: Callable[..., Answer] | None = None
+    ) -> Answer:
+        """The activities from a local day to another one, or to a local time; the newest first. `asked`: by which call."""
         query = {"oldest": oldest.isoformat(), "newest": newest, "limit": limit}
-        return self._service.get(f"{self._of_athlete}/activities", query, check=wrong_page)
+        return (asked or self._service.get)(f"{self._of_athlete}/activities", query, check=wrong_page)
 
     def get_activity(self, source_id: str) -> Page:
         """One activity, as a page of one row. Raises WithheldError for what came from Strava."""

@@ -104,7 +104,7 @@ class RideWithGpsClient(ServiceProvider):
 
     @cached_property
     def _account(self) -> str:
-        return str(_user_id(self._service.get("/api/v1/users/current.json", check=_wrong_user).json))
+        return str(_user_id(self._service.login_answer("/api/v1/users/current.json", check=_wrong_user).json))
 
     def changes(self, since: str, account: str | None) -> Changes:
         """What changed since a cursor: created, updated and deleted trips of the account."""

@@ -51,7 +51,7 @@ def is_login_refused(settings: Settings, clock: ServerClock) -> bool:
     """Whether Strava refuses the stored login, tried by renewing it once: a token call, which counts in no limit.
 
     The new pair is kept. Raises what says nothing about the login: MissingSettingsError without one, NeedsLoginError where its
-    file is garbage, WrongApplicationError, ForbiddenError (an inactive application), LoginServiceError (no answer).
+    file is garbage, WrongApplicationError (also where it is inactive), LoginServiceError (no answer).
     """
     store = token_store(settings)
     tokens = AccessTokens(store, make_oauth(settings, make_wire(settings, clock), clock), clock)

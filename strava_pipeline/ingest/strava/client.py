@@ -35,9 +35,9 @@ from strava_pipeline.ingest.provider import Page
 from strava_pipeline.ingest.service_client import Answer
 from strava_pipeline.ingest.strava.access import no_access_reason
 from strava_pipeline.ingest.strava.budget import OnWait, Pacing, make_budget
-from strava_pipeline.ingest.strava.oauth import AccessTokens, fault_codes, make_oauth
+from strava_pipeline.ingest.strava.oauth import AccessTokens, application_refusal, fault_codes, make_oauth
 from strava_pipeline.ingest.strava.token_store import WRITES, keep_emulator_tokens_here, token_store
-from strava_pipeline.settings import APPLICATION_PAGE, Settings
+from strava_pipeline.settings import Settings
 
 MOST_REPEATS = 2  # pages in a row without a new activity: then the listing has no end
 log = logging.getLogger(__name__)
@@ -273,7 +273,8 @@ class StravaClient(LandingClient):
             )
         if again:
             raise LoginRefusedError(
-                f"{name}: Strava refused the login twice, a fresh token too. Run strava-pipeline auth",
+                f"{name}: Strava refuses its own token today, although it was just renewed. If it stays so, run "
+                "strava-pipeline auth",
                 body=exchange.body,
             )
 
@@ -299,9 +300,9 @@ class StravaClient(LandingClient):
         if status == 404:
             raise GoneError(f"{name}: 404, deleted at Strava or not visible to this login", body=body)
         if status == 403:
-            raise ForbiddenError(
-                f"{name}: 403, not allowed. An API application's owner needs a subscription since June 2026: "
-                f"see {APPLICATION_PAGE}. Or run strava-pipeline auth and leave every box ticked.",
+            raise application_refusal(fault_codes(_json(body))) or ForbiddenError(
+                f"{name}: 403, Strava does not allow this login that call. If others fail, too: strava-pipeline auth, and leave "
+                "every box ticked.",
                 body=body,
             )
         if 300 <= status < 400:

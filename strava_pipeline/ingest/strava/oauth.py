@@ -13,7 +13,6 @@ from typing import Any, TypeVar
 from urllib.parse import urlencode
 
 from strava_pipeline.core.errors import (
-    ForbiddenError,
     LoginServiceError,
     NeedsLoginError,
     PipelineError,
@@ -97,6 +96,8 @@ class OAuth:
                         lost = lost or not isinstance(error, NotSentError)
                         raise
         except TransientError as error:  # else the call that needs the token would count as failed and be tried again
+            if error.status == 403:  # nothing that is certain, so the login counts as alive
+                raise LoginServiceError(f"{error}, {ATTEMPTS} times. If it stays so, {LOG_IN}") from error
             raise LoginServiceError(
                 f"{error}, {ATTEMPTS} times. Nothing was lost; run the same command again later."
             ) from error
@@ -173,9 +174,9 @@ def _refusal(exchange: Exchange, answer: Mapping[str, Any], lost: bool) -> Pipel
             f"Strava's login service answered with a redirect ({status}), not followed. Either this network asks for a "
             "login of its own, in a browser, or STRAVA_BASE_URL is wrong."
         )
-    of_application = application_refusal(status, faults)
-    if isinstance(of_application, ForbiddenError):
-        return of_application
+    of_application = application_refusal(faults)
+    if status == 403 and of_application is None:
+        return TransientError("Strava's login service refuses for now (403)", status=status)
     resources = {resource for resource, _, _ in faults}
     if not resources.isdisjoint(("RequestToken", "AuthorizationCode")):
         return NeedsLoginError(
@@ -192,12 +193,13 @@ def _refusal(exchange: Exchange, answer: Mapping[str, Any], lost: bool) -> Pipel
     )
 
 
-def application_refusal(status: int, faults: set[tuple[str, str, str]]) -> PipelineError | None:
+def application_refusal(faults: set[tuple[str, str, str]]) -> WrongApplicationError | None:
     """What a refusal says about the API application: not active, or not known. None: it is about something else."""
-    if status == 403 or ("Application", "Status", "Inactive") in faults:
-        return ForbiddenError(
-            "Strava says that this API application is not active. Since June 2026 its owner needs a Strava "
-            f"subscription: look at {APPLICATION_PAGE}."
+    if ("Application", "Status", "Inactive") in faults:
+        return WrongApplicationError(
+            "Strava says that this API application is not active. Since June 2026 its owner needs a Strava subscription: log in "
+            f"at Strava with the account that owns the application, subscribe, then reactivate it at {APPLICATION_PAGE}; to "
+            "subscribe alone is not enough."
         )
     fields = {field for resource, field, _ in faults if resource == "Application"}
     if not fields:

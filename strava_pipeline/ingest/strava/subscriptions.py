@@ -151,7 +151,7 @@ def _deleted(exchange: Exchange) -> None:
 
 def _refusal(exchange: Exchange, callback: str = "") -> PipelineError:
     status, answer = exchange.status, _value(exchange)
-    of_application = application_refusal(status, fault_codes(answer))
+    of_application = application_refusal(fault_codes(answer))
     if of_application is not None:
         return of_application
     fields = {name for resource, name, _ in fault_codes(answer) if resource == RESOURCE}

@@ -61,7 +61,8 @@ def test_a_revoked_login_is_dead_and_stays_on_disk(world: World) -> None:
     [
         ({"kind": "status", "status": 503, "times": 3}, LoginServiceError),
         ({"kind": "reset", "times": 3}, LoginServiceError),
-        ({"kind": "status", "status": 403}, ForbiddenError),
+        ({"kind": "status", "status": 403}, WrongApplicationError),
+        ({"kind": "status", "status": 403, "body": {}, "times": 3}, LoginServiceError),
     ],
 )
 def test_what_says_nothing_of_the_login_is_no_revocation(
@@ -137,7 +138,7 @@ def test_a_token_that_is_dead_already_is_fine(world: World, resource: str) -> No
         ({}, {"kind": "status", "status": 503, "times": 3}, LoginServiceError),
         ({}, {"kind": "status", "status": 429, "times": 3}, LoginServiceError),
         ({}, {"kind": "reset", "times": 3}, LoginServiceError),
-        ({}, {"kind": "status", "status": 403}, ForbiddenError),
+        ({}, {"kind": "status", "status": 403}, WrongApplicationError),
         ({}, {"kind": "status", "status": 404}, PipelineError),
         ({"client_id": "999"}, None, WrongApplicationError),
         ({"base_url": "http://192.0.2.1"}, None, ForbiddenError),  # never connected to

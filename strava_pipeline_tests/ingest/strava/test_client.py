@@ -3,6 +3,7 @@
 import gzip
 import json
 import logging
+import re
 import shutil
 import socket
 import ssl
@@ -26,6 +27,7 @@ from strava_pipeline.core.errors import (
     PipelineError,
     RefusedError,
     TransientError,
+    WrongApplicationError,
 )
 from strava_pipeline.ingest.strava.client import StravaClient
 from strava_pipeline.ingest.strava.token_store import StoredToken
@@ -74,7 +76,7 @@ def test_what_may_pass_is_tried_three_times_in_all(
 
 @pytest.mark.parametrize(
     ("status", "kind"),
-    [(400, RefusedError), (403, ForbiddenError), (404, GoneError), (409, RefusedError), (422, RefusedError)],
+    [(400, RefusedError), (404, GoneError), (409, RefusedError), (422, RefusedError)],
 )
 def test_what_will_not_pass_costs_one_call(world: World, status: int, kind: type[PipelineError]) -> None:
     world.fault(PATH, "status", status=status)
@@ -84,6 +86,28 @@ def test_what_will_not_pass_costs_one_call(world: World, status: int, kind: type
     assert type(caught.value) is kind
     assert client.calls == world.calls()["total"] == 1
     assert f"GET {PATH}" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("body", "kind", "says"),
+    [
+        (
+            None,
+            WrongApplicationError,
+            "reactivate it at https://www.strava.com/settings/api",
+        ),  # of an inactive application
+        ({"message": "Forbidden", "errors": []}, ForbiddenError, f"GET {PATH}: 403"),
+    ],
+)
+def test_a_403_forbids_that_call_unless_it_says_that_the_application_is_switched_off(
+    world: World, body: object, kind: type[PipelineError], says: str
+) -> None:
+    world.fault(PATH, "status", status=403, **({} if body is None else {"body": body}))
+    client = world.connect()
+    with pytest.raises(PipelineError, match=re.escape(says)) as caught:
+        client.get(PATH)
+    assert (type(caught.value), client.calls) == (kind, 1)
+    assert client.get(PATH).json, "the login lives"
 
 
 def test_an_answer_is_what_came(world: World) -> None:
@@ -112,7 +136,7 @@ def test_an_expired_token_is_renewed_on_the_way_and_costs_nothing(world: World) 
 def test_a_login_that_is_refused_twice_needs_a_person(world: World) -> None:
     world.fault(PATH, "status", status=401, times=-1)
     client = world.connect()
-    with pytest.raises(NeedsLoginError, match="Run strava-pipeline auth"):
+    with pytest.raises(NeedsLoginError, match=r"although it was just renewed\. If it stays so, run strava-pipeline auth"):
         client.get(PATH)
     calls = world.calls()
     assert (calls["unauthorized"], calls["token"]) == (2, 2)  # one at login

@@ -14,7 +14,6 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from strava_pipeline.core.errors import (
-    ForbiddenError,
     LoginServiceError,
     MissingSettingsError,
     NeedsLoginError,
@@ -65,20 +64,21 @@ def age(world: World, **fields: Any) -> None:
         ("named_secret", WrongApplicationError, "STRAVA_CLIENT_SECRET is wrong"),
         ("invalid_code", NeedsLoginError, "A code works once, for some minutes: open the page again"),
         ("dead_refresh", NeedsLoginError, "no longer accepts the refresh token"),
-        ("inactive", ForbiddenError, "Since June 2026 its owner needs a Strava subscription"),
-        ("bare_403", ForbiddenError, "https://www.strava.com/settings/api"),
+        ("inactive", WrongApplicationError, "subscribe, then reactivate it at https://www.strava.com/settings/api"),
+        ("bare_403", LoginServiceError, "refuses for now (403), 3 times. If it stays so, run strava-pipeline auth"),
         ("odd_400", PipelineError, "answered 400"),
     ],
 )
 def test_a_refusal_says_what_a_person_must_do(world: World, sample: str, kind: type[PipelineError], says: str) -> None:
     age(world)
     status, errors = SAMPLES[sample]
-    world.fault("/oauth/token", "status", status=status, body={"message": "Bad Request", "errors": errors})
+    asked = 3 if sample == "bare_403" else 1  # which is no certain word about the login
+    world.fault("/oauth/token", "status", status=status, times=asked, body={"message": "Bad Request", "errors": errors})
     with pytest.raises(PipelineError, match=re.escape(says)) as caught:
         access(world).get()
     assert isinstance(caught.value, kind)
     assert (world.store.load().refused_at is not None) == (sample == "dead_refresh")
-    assert world.calls()["token"] == 2, "one at login, one refused, no retry"
+    assert world.calls()["token"] == 1 + asked, "one at login, and else one refused, without a retry"
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from strava_pipeline.core.errors import (
     NeedsLoginError,
     PipelineError,
     TransientError,
+    WrongApplicationError,
 )
 from strava_pipeline.ingest.http import make_wire
 from strava_pipeline.ingest.strava.subscriptions import (
@@ -130,7 +131,7 @@ def test_a_callback_that_does_not_answer_as_it_should_is_explained(world: World,
 @pytest.mark.parametrize(
     ("fault", "kind", "says"),
     [
-        ({"status": 403}, ForbiddenError, "not active"),
+        ({"status": 403}, WrongApplicationError, "not active"),
         ({"status": 302, "body": ""}, PipelineError, "STRAVA_API_URL may be wrong"),
         ({"status": 404}, PipelineError, "answered 404; check the settings"),
         (

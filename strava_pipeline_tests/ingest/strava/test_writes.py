@@ -172,7 +172,7 @@ def test_what_strava_does_not_take_is_not_sent(strava: World, fields: dict[str, 
 
 STATUS: list[tuple[dict[str, Any], type[PipelineError], bool]] = [  # the fault, its error, whether the write was done
     ({"kind": "status", "status": 400}, RefusedError, False),
-    ({"kind": "status", "status": 403}, ForbiddenError, False),
+    ({"kind": "status", "status": 403, "body": {}}, ForbiddenError, False),
     ({"kind": "status", "status": 404}, GoneError, False),
     ({"kind": "status", "status": 500}, TransientError, False),
     ({"kind": "html", "status": 200}, TransientError, False),
