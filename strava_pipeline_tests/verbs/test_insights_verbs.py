@@ -425,6 +425,8 @@ def test_lines_for_a_person(filled: Rig, of_year: list[Item], type_on: TypeOn) -
     said = type_on(filled)("insights", "--year", str(YEAR))
     assert said.code == 0
     assert f"{len(of_year)} activities on" in said.out
+    for sport in {item["sport_type"] for item in of_year}:
+        assert re.search(rf"^\W*{sport}\b", said.out, re.MULTILINE), said.out
     assert "of 100 km; reached on" in said.out
     assert "of 90,000 km; missed by" in said.out
 

@@ -16,7 +16,7 @@ from strava_pipeline.ingest.archive.contents import contents
 from strava_pipeline.ingest.archive.survey import survey
 from strava_pipeline.ingest.files.reading import read_file
 from strava_pipeline_tests.ingest.archive.exports import CAME, activities_of, fields_of, gpx
-from strava_pipeline_tests.ingest.archive.made import unpacked, zipped
+from strava_pipeline_tests.ingest.archive.made import forged, unpacked, zipped
 
 BEGAN = datetime(2021, 5, 1, 7, 0, 1, tzinfo=UTC)
 TOP = "apple_health_export"
@@ -230,6 +230,13 @@ def test_of_a_document_that_breaks_off_the_workouts_before_come_in(
 
 def test_other_documents_are_left_alone(tmp_path: Path) -> None:
     with open_container(unpacked(tmp_path, {"a.xml": b"<gpx/>", "b.xml": b"", "c.xml": b"\xff\xfe"})) as container:
+        assert health_lists(container) == []
+
+
+def test_a_document_that_cannot_be_read_is_no_list(tmp_path: Path) -> None:
+    path = tmp_path / "export.zip"
+    path.write_bytes(forged(zipped({"export.xml": document(RUN)}), "export.xml", crc=1))
+    with open_container(path) as container:
         assert health_lists(container) == []
 
 
