@@ -218,9 +218,9 @@ JOBS: dict[str, Job] = {
         ),
         Job(
             STREAMS_JOB,
-            (STREAMS, TRACKS.name),
+            (STREAMS, TRACKS.name, *_PUBLISH),
             JobYears.WITH_DATA,
-            "Fetch streams of activities that lack a track, with calls to spare, and make tracks of them.",
+            "Fetch streams of activities that lack a track, with calls to spare, make tracks of them, publish what these tell.",
         ),
         Job(
             EVENTS_JOB,
