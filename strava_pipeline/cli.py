@@ -41,7 +41,11 @@ SUBJECTS: dict[str, dict[str, tuple[str, str, str]]] = {
             "backfill",
             "Pull whole years again and fetch their details, up to five years a run.",
         ),
-        "reconcile": ("whole_years", "reconcile", "Compare whole years with Strava: deletions, edits, late uploads."),
+        "reconcile": (
+            "whole_years",
+            "reconcile",
+            "Compare years with Strava or another service: deletions, edits, late uploads.",
+        ),
         "enrich": ("pipeline", "enrich", "Fetch details of the recent window, or of chosen activities."),
         "enrich-all": ("pipeline", "enrich_all", "Fetch every detail that is missing or was edited."),
         "streams": ("whole_years", "streams", "Fetch tracks from Strava, one call each, with spare calls."),

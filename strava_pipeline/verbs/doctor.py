@@ -90,6 +90,7 @@ def looks(settings: "Settings", faults: dict[str, str], now: datetime) -> dict[s
         APPLICATION: lambda: _application(settings, api_only),
         LIMITS: lambda: _limits(settings),
         certificates.BUNDLE: lambda: certificates.bundle_health(settings.ca_bundle, now),
+        strava.ADDRESS: lambda: strava.new_address_health(settings, now),
         strava.SERVER: lambda: (
             skipped(strava.SERVER, "STRAVA_BASE_URL is faulty") if no_server else strava.server_health(settings)
         ),

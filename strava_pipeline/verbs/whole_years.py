@@ -1,5 +1,6 @@
 """The commands on whole years: `backfill`, `reconcile` and `streams`. A few years are a run, the newest first."""
 
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -23,6 +24,9 @@ from strava_pipeline.verbs.options import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from strava_pipeline.settings import Settings
     from strava_pipeline.verbs.run_job import RunOutcome
 
 
@@ -108,38 +112,50 @@ def reconcile(
     words = [*(first or []), *(years or [])]
     limits = call_limits(max_calls, cushion_15min, cushion_daily)
     if provider:
-        if any(limit is not None for limit in limits.values()):
-            raise typer.BadParameter("limits of calls are Strava's; a service's own hold by themselves")
-        from strava_pipeline.verbs.provider_pulls import exit_code, pull_and_report, wanted
-
-        wants = wanted(settings, month=None, years=words, everything=not words, per_page=per_page)
-        found = pull_and_report(settings, provider, wants, allow_shrink=allow_shrink, as_json=as_json, verbose=verbose)
-        raise typer.Exit(exit_code(found.values()) or int(any(one.is_held_back for one in found.values())))
+        code = _compare(
+            settings, provider, words, per_page, limits, allow_shrink=allow_shrink, as_json=as_json, verbose=verbose
+        )
+        raise typer.Exit(code)
     config: dict[str, dict[str, Any]] = {
         LISTING: {"per_page": per_page, **limits},
         DETAILS: limits,
         "activities": {"allow_shrink": allow_shrink},
     }
     report = Report(as_json=as_json)
+    run = partial(run_and_report, settings, RECONCILE_JOB, verbose=verbose, report=report)
     with report.shown():
         if not words:
             config[LISTING] |= {"mode": "all"}
-            outcome = run_and_report(
-                settings, RECONCILE_JOB, years=known, config=config, verbose=verbose, report=report
-            )
+            outcome = run(years=known, config=config)
             exit_if_stopped(outcome)
             raise typer.Exit(int(_is_held_back(outcome)))
         held_back = False
         for several in years_of_runs(typed_years(words, known)):
             report.heading(several)
-            outcome = run_and_report(
-                settings, RECONCILE_JOB, years=several, config=config, verbose=verbose, report=report
-            )
+            outcome = run(years=several, config=config)
             exit_if_stopped(outcome)
             limits = remaining_limits(limits, outcome)
             held_back |= _is_held_back(outcome)
             config |= {LISTING: {"per_page": per_page, **limits}, DETAILS: limits}
         raise typer.Exit(int(held_back))
+
+
+def _compare(
+    settings: "Settings",
+    providers: list[str],
+    words: list[str],
+    per_page: int | None,
+    limits: "Mapping[str, int | None]",
+    **options: bool,
+) -> int:
+    """Compare years, or everything, with services beside Strava; the exit code."""
+    if any(limit is not None for limit in limits.values()):
+        raise typer.BadParameter("limits of calls are Strava's; a service's own hold by themselves")
+    from strava_pipeline.verbs.provider_pulls import exit_code, pull_and_report, wanted
+
+    wants = wanted(settings, month=None, years=words, everything=not words, per_page=per_page)
+    found = pull_and_report(settings, providers, wants, **options)
+    return exit_code(found.values()) or int(any(one.is_held_back for one in found.values()))
 
 
 def _is_held_back(outcome: "RunOutcome | None") -> bool:

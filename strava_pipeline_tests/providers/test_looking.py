@@ -230,7 +230,7 @@ def test_status_shows_each_enabled_provider(
     limit_before(settings)
     pull(settings)
     text = typed(settings, monkeypatch, capsys, "status")
-    assert "  Compared with all that it has: 2024–2026 on 2026-02-01" in text
+    assert "  Compared with all that it has: 2022–2026 on 2026-02-01" in text
     assert "files: a limit of Toy stopped it until 2001-02-02 06:00 UTC; the next run goes on" in text
 
 

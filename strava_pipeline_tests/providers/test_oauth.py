@@ -12,7 +12,7 @@ import requests
 from pydantic import SecretStr
 
 from strava_pipeline.core.changes.records import Change
-from strava_pipeline.core.errors import MisuseError, NeedsLoginError
+from strava_pipeline.core.errors import ForbiddenError, MisuseError, NeedsLoginError
 from strava_pipeline.ingest import registry
 from strava_pipeline.ingest.clock import machine_clock
 from strava_pipeline.ingest.intervals_icu.writes import connect_writer
@@ -97,7 +97,7 @@ def test_the_pasted_address_becomes_a_login_that_only_its_owner_can_read(
     for secret in (kept["access_token"], consents(world).client_secret, "code-1"):
         assert secret not in said
     consents(world).tokens.clear()
-    with pytest.raises(NeedsLoginError, match=f"Run strava-pipeline providers login {name}"):
+    with pytest.raises((ForbiddenError, NeedsLoginError), match=f"Run strava-pipeline providers login {name}"):
         world.pull()
     path.write_text("{}")
     assert "holds no login" in (registry.missing_login(name, world.settings) or "")
@@ -155,7 +155,7 @@ def test_a_refusal_a_code_that_is_used_up_and_scopes_that_are_not_granted_are_sa
         log_in(world, person := Person(), writes=True)
         assert "scope=ACTIVITY:WRITE,SETTINGS:READ" in person.page
         assert any("Not granted: ACTIVITY:WRITE – nothing can be changed there" in text for text in person.said)
-        with pytest.raises(NeedsLoginError, match="Run strava-pipeline providers login"):
+        with pytest.raises(ForbiddenError, match="Run strava-pipeline providers login"):
             rename(world, ride := five(world.subject)[0])
         consents(world).withheld = frozenset()
         log_in(world, person := Person(), writes=True, creates_gear=True)

@@ -346,7 +346,7 @@ def test_years_are_compared_with_another_service_and_a_shrunk_one_waits(
         ((), 2, "No service besides Strava is enabled"),
         (("toy",), 2, "Toy is not enabled. Put these lines into "),
         (("tyo",), 2, "There is no provider tyo. Known besides Strava: "),
-        (("strava",), 2, "`strava-pipeline flow` pulls."),
+        (("strava",), 2, "`strava-pipeline flow` pulls"),
         (("2025",), 2, "2025 is no service; years go with"),
         (("tin", "--month", "2025"), 2, "a month is written YYYY-MM"),
     ],

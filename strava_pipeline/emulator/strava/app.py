@@ -81,6 +81,10 @@ def create_app(config: EmulatorConfig) -> Starlette:
     return app
 
 
+_AT_NEW_ADDRESS = {"athlete", "athletes", "activities", "gear", "uploads", "push_subscriptions"}
+"""What paths of the API begin with at the address that it has from 2027 on: the same, without /api/v3."""
+
+
 class StravaGate(Gate[State]):
     """Which calls need a token, which count in the limits, and Strava's refusals."""
 
@@ -104,6 +108,8 @@ class StravaGate(Gate[State]):
                 self.state.journal.open -= 1
         elif path.startswith("/oauth/"):
             await self._uncounted(scope, receive, send, path)
+        elif path.split("/")[1] in _AT_NEW_ADDRESS:
+            await self({**scope, "path": API + path, "raw_path": (API + path).encode()}, receive, send)
         else:
             await super().__call__(scope, receive, send)
 

@@ -9,6 +9,7 @@ import json
 import os
 import stat
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -121,7 +122,10 @@ def _note(settings: Settings) -> Path:
     return settings.data_dir / "state" / "revoked.json"
 
 
-SERVER, CLOCK, TOKEN, LEDGER = "server", "clock", "login", "budget ledger"
+SERVER, ADDRESS, CLOCK, TOKEN, LEDGER = "server", "API address", "clock", "login", "budget ledger"
+OLD_HOST = "www.strava.com"
+NEW_ADDRESSES = ("https://www.api-v3.strava.com", "https://api-v3.strava.com")
+NEW_ADDRESS_FROM = datetime(2027, 1, 4, tzinfo=UTC)
 _NOT_YET_VALID, _EXPIRED = 9, 10  # X509_V_ERR_CERT_NOT_YET_VALID, X509_V_ERR_CERT_HAS_EXPIRED
 _OTHER_NAME = (62, 64)  # X509_V_ERR_HOSTNAME_MISMATCH, X509_V_ERR_IP_ADDRESS_MISMATCH
 
@@ -143,6 +147,24 @@ def server_health(settings: Settings) -> list[Finding]:
         how = "its certificate is good" if secure else "without encryption, so there is no certificate to verify"
         return [ok(SERVER, f"{host} answers; {how}"), clock_health(answer, clock.local())]
     return [found, skipped(CLOCK, "the server's time is not known")]
+
+
+def new_address_health(settings: Settings, now: datetime, addresses: Sequence[str] = NEW_ADDRESSES) -> list[Finding]:
+    """Whether the API answers at its new address, asked without a token; nothing before it is there, or where another one is set.
+
+    Strava's announcement of 1 June 2026 and its changelog spell the address differently; from 1 June 2027 on calls belong there.
+    """
+    if now < NEW_ADDRESS_FROM or urlsplit(settings.api_url).hostname != OLD_HOST:
+        return []
+    wire = make_wire(settings, system_clock(settings))
+    for address in addresses:
+        with suppress(PipelineError):
+            if wire.send("GET", f"{address}/athlete").status == 401:  # it wants a token
+                what = (
+                    f"Strava's API has moved to {address}, which answers; from 1 June 2027 on the old address may not."
+                )
+                return [warning(ADDRESS, what, f"Set STRAVA_API_URL={address}, and look whether a `flow` works.")]
+    return [ok(ADDRESS, "the API's new address does not answer yet")]
 
 
 def clock_health(answer: Exchange, local: datetime) -> Finding:

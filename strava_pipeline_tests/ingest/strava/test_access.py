@@ -3,7 +3,7 @@
 import json
 import os
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -20,6 +20,7 @@ from strava_pipeline.ingest.http import make_wire
 from strava_pipeline.ingest.strava.access import (
     forget_revocation,
     is_login_refused,
+    new_address_health,
     note_revocation,
     revoked_at,
     withdraw_access,
@@ -178,3 +179,21 @@ def test_a_login_that_is_forgotten_leaves_nothing_and_another_can_be_made(world:
     assert [path.name for path in folder.iterdir()] == ["ca-bundle.pem"]
     world.log_in()
     assert is_login_refused(world.settings, world.clock()) is False
+
+
+def test_from_2027_on_the_new_address_of_the_api_is_tried_without_a_token(world: World) -> None:
+    settings = world.settings.model_copy(update={"api_url": "https://www.strava.com/api/v3"})
+    dead, alive = "http://127.0.0.1:9", world.settings.base_url
+    in_2027 = datetime(2027, 1, 4, tzinfo=UTC)
+    assert new_address_health(settings, in_2027 - timedelta(seconds=1), [alive]) == []
+    assert new_address_health(world.settings, in_2027, [alive]) == [], "another one is set"
+    (found,) = new_address_health(settings, in_2027, [dead])
+    assert found.state == "ok"
+    (found,) = new_address_health(settings, in_2027, [dead, alive])
+    assert (found.state, found.mend) == ("warning", f"Set STRAVA_API_URL={alive}, and look whether a `flow` works.")
+    assert world.calls()["unauthorized"] == 1
+
+
+def test_the_emulated_api_is_at_both_addresses(world: World) -> None:
+    moved = world.settings.model_copy(update={"api_url": world.settings.base_url})
+    assert world.connect(settings=moved).get("/athlete").json == world.connect().get("/athlete").json

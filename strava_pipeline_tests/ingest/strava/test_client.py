@@ -136,7 +136,9 @@ def test_an_expired_token_is_renewed_on_the_way_and_costs_nothing(world: World) 
 def test_a_login_that_is_refused_twice_needs_a_person(world: World) -> None:
     world.fault(PATH, "status", status=401, times=-1)
     client = world.connect()
-    with pytest.raises(NeedsLoginError, match=r"although it was just renewed\. If it stays so, run strava-pipeline auth"):
+    with pytest.raises(
+        NeedsLoginError, match=r"although it was just renewed\. If it stays so, run strava-pipeline auth"
+    ):
         client.get(PATH)
     calls = world.calls()
     assert (calls["unauthorized"], calls["token"]) == (2, 2)  # one at login
