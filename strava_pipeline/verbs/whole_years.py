@@ -111,11 +111,9 @@ def reconcile(
     known = all_years(settings)
     words = [*(first or []), *(years or [])]
     limits = call_limits(max_calls, cushion_15min, cushion_daily)
+    options = {"allow_shrink": allow_shrink, "as_json": as_json, "verbose": verbose}
     if provider:
-        code = _compare(
-            settings, provider, words, per_page, limits, allow_shrink=allow_shrink, as_json=as_json, verbose=verbose
-        )
-        raise typer.Exit(code)
+        raise typer.Exit(_compare(settings, provider, words, per_page, limits, **options))
     config: dict[str, dict[str, Any]] = {
         LISTING: {"per_page": per_page, **limits},
         DETAILS: limits,
