@@ -5,45 +5,39 @@ service.py's. The list goes by places counted from its newest entry, gear has tw
 """
 
 import random
-from collections.abc import Container, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from strava_pipeline.core.errors import GoneError, PipelineError, RefusedError, TransientError
+from strava_pipeline.core.errors import GoneError, PipelineError, RefusedError
 from strava_pipeline.core.limits import ImportLimits
-from strava_pipeline.core.providers import Kind, ReadPage, UnreadableRowError
-from strava_pipeline.core.providers.garmin import NAME, rows
+from strava_pipeline.core.providers import Kind
 from strava_pipeline.ingest.clock import ServerClock
+from strava_pipeline.ingest.garmin.activity_list import ActivityLister
 from strava_pipeline.ingest.garmin.downloads import UnusableDownloadError, only_file
 from strava_pipeline.ingest.garmin.login import login as login
 from strava_pipeline.ingest.garmin.service import GarminService, Pace, Refusals, refusals_file
 from strava_pipeline.ingest.garmin.tokens import AccessTokens, TokenFile, tokens_file
 from strava_pipeline.ingest.http import Exchange, make_wire
-from strava_pipeline.ingest.provider import Login, OnWait, Page, Received
-from strava_pipeline.ingest.service_client import Answer, ServiceProvider
+from strava_pipeline.ingest.provider import Login, OnWait, Received
+from strava_pipeline.ingest.service_client import Answer
 from strava_pipeline.settings import Settings
 
-LISTING = "/activitylist-service/activities/search/activities"
 PROFILE = "/userprofile-service/socialProfile"
 GEAR, NEW_GEAR = "/gear-service/gear/filterGear", "/gear-service/gear/v2/list"
 FILES, EXPORTS = "/download-service/files/activity", "/download-service/export"
 LARGEST_PAGE = 100  # what the app asks for; up to 1000 are said to work
-OVERLAP = 5  # rows that a page repeats of the one before: so many may vanish in between without a row being missed
-SLACK = 20  # a page is the last one if more than a twentieth of what was asked for is not there
-CAPS = (20, 25, 50)  # rows that a service gives at most, whatever is asked for; the web site asks for 20
-REPEATS = 3  # pages in a row that are the same: the service does not heed `start`
 GEAR_PAGE = 20  # as the app asks
 DERIVED = ("tcx", "gpx")  # what Garmin makes of an activity, in place of a file that can't be used
-FIRST_DAY = date(1970, 1, 1)
 MOST_GEAR_PAGES = 50
 
 
-class GarminClient(ServiceProvider):
+class GarminClient(ActivityLister):
     """The account whose login is in `tokens`."""
+
+    largest_page = smallest_page = LARGEST_PAGE
 
     def __init__(
         self,
@@ -52,7 +46,7 @@ class GarminClient(ServiceProvider):
         service: GarminService,
         limits: ImportLimits,
     ) -> None:
-        super().__init__(NAME, base_url, service)
+        super().__init__(base_url, service)
         self._tokens, self._limits = tokens, limits
 
     def login(self) -> Login:
@@ -63,42 +57,6 @@ class GarminClient(ServiceProvider):
             self._tokens.note_account(account)
             return Login(account)
         return Login(self._tokens.current.account)
-
-    def list_pages(self, after: int | None, before: int | None, per_page: int) -> Iterator[Page]:
-        """As the protocol says; the days around the window, newest first, each activity in one page only.
-
-        The list goes by places counted from its newest entry, which move when an activity is added or deleted. So each page
-        begins with the last rows of the one before; where none of these is there, it goes back until it meets a row it knows.
-        """
-        seen: set[str] = set()
-        days = days_around(after, before)
-        number = place = repeated = 0
-        last: list[str] = []
-        while True:
-            start = max(0, place - OVERLAP)
-            limit = min(per_page + place - start, LARGEST_PAGE)
-            calls = self.calls
-            answer = self._service.get(LISTING, {"start": start, "limit": limit, **days}, check=wrong_page)
-            read = self.spec.read_page(answer.json)
-            keys = [activity["source_id"] for activity in read.activities] + [item.digest for item in read.unreadable]
-            is_adjoining = start == 0 or not seen.isdisjoint(keys)
-            if not seen.issuperset(keys):
-                number += 1
-                beyond = limit - (place - start)  # what was asked for beside what the page repeats
-                yield Page(number, beyond, _unseen(read, seen), answer.body, answer.fetched_at, self.calls - calls)
-            repeated = repeated + 1 if keys and keys == last else 0
-            if repeated >= REPEATS:
-                raise TransientError(f"GET {LISTING}: the list repeats itself page after page")
-            last = keys
-            seen.update(keys)
-            if not is_adjoining:
-                place = max(0, start - limit + OVERLAP)
-            elif len(answer.json) >= limit - limit // SLACK:
-                place = start + limit
-            elif len(answer.json) in CAPS:
-                place = start + len(answer.json)
-            else:
-                return
 
     def get_file(self, source_id: str) -> Received:
         """As the protocol says: the file out of the zip, or what Garmin makes of the activity where that can't be used."""
@@ -156,38 +114,6 @@ class GarminClient(ServiceProvider):
 
     def _list_of_gear(self, path: str, query: Mapping[str, object]) -> Answer:
         return self._service.get(path, query, check=wrong_gear)
-
-
-def days_around(after: int | None, before: int | None) -> dict[str, str]:
-    """The days to ask for, both included. The list goes by the athlete's local day, which may be the one before or after."""
-    day = timedelta(days=1)
-    asked = {}
-    if after is not None or before is not None:
-        first = FIRST_DAY if after is None else max((_utc(after) - day).date(), FIRST_DAY)
-        asked["startDate"] = first.isoformat()
-    if before is not None:
-        asked["endDate"] = (_utc(before) + day).date().isoformat()
-    return asked
-
-
-def _utc(seconds: int) -> datetime:
-    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=seconds)
-
-
-def _unseen(read: ReadPage, seen: Container[str]) -> ReadPage:
-    """What a page holds beside what pages before it held."""
-    activities = [activity for activity in read.activities if activity["source_id"] not in seen]
-    return replace(
-        read, activities=activities, unreadable=[item for item in read.unreadable if item.digest not in seen]
-    )
-
-
-def wrong_page(content: Any) -> str | None:
-    try:
-        rows(content)
-    except UnreadableRowError as error:
-        return str(error)
-    return None
 
 
 def wrong_profile(content: Any) -> str | None:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -113,13 +113,60 @@ class Pace:
             yield
 
 
-class GarminService(ServiceClient):
-    """Calls to Garmin's API.
+class Bearers(Protocol):
+    """Where the access token of a call comes from."""
+
+    def get(self) -> str:
+        """An access token that is valid for some minutes."""
+        ...
+
+    def renew(self, rejected: str) -> str:
+        """Another token after a 401 to `rejected`."""
+        ...
+
+
+class TokenService(ServiceClient):
+    """Calls with an access token.
 
     Args:
         tokens: whose access token goes with each call; after a 401 another one is got, once.
         pace: when the next call may begin.
+        more: as of `ServiceClient`.
     """
+
+    def __init__(
+        self,
+        base_url: str,
+        tokens: Bearers,
+        pace: Pace,
+        wire: Wire,
+        clock: ServerClock,
+        jitter: Callable[[], float],
+        **more: Any,
+    ) -> None:
+        super().__init__(TITLE, base_url, wire, clock, jitter, **more)
+        self._tokens, self._pace = tokens, pace
+
+    def _send(self, path: str, query: Mapping[str, str], method: str = "GET", **body: Any) -> Exchange:
+        token = self._credentials["bearer"] = self._tokens.get()
+        with self._pace.turn(self._pause):
+            exchange = super()._send(path, query, method, **body)
+        if exchange.status != 401:
+            return exchange
+        self._credentials["bearer"] = self._tokens.renew(token)
+        with self._pace.turn(self._pause):
+            return super()._send(path, query, method, **body)
+
+    def _sorted(
+        self, name: str, exchange: Exchange, check: Callable[[Any], str | None] | None, *, is_json: bool
+    ) -> Answer:
+        if exchange.status == 200 and not is_json and is_page(exchange.body):
+            raise TransientError(f"{name}: 200, but a web page and no file", status=200, body=exchange.body)
+        return super()._sorted(name, exchange, check, is_json=is_json)
+
+
+class GarminService(TokenService):
+    """Calls to the API of Garmin's own app. Args: as of `TokenService`."""
 
     def __init__(
         self,
@@ -133,18 +180,8 @@ class GarminService(ServiceClient):
         on_wait: OnWait,
     ) -> None:
         sentence = f"Please {LOGIN}."
-        super().__init__(TITLE, base_url, wire, clock, jitter, login=sentence, headers=HEADERS, on_wait=on_wait)
-        self._tokens, self._refusals, self._pace = tokens, refusals, pace
-
-    def _send(self, path: str, query: Mapping[str, str], method: str = "GET", **body: Any) -> Exchange:
-        token = self._credentials["bearer"] = self._tokens.get()
-        with self._pace.turn(self._pause):
-            exchange = super()._send(path, query, method, **body)
-        if exchange.status != 401:
-            return exchange
-        self._credentials["bearer"] = self._tokens.renew(token)
-        with self._pace.turn(self._pause):
-            return super()._send(path, query, method, **body)
+        super().__init__(base_url, tokens, pace, wire, clock, jitter, login=sentence, headers=HEADERS, on_wait=on_wait)
+        self._refusals = refusals
 
     def _wait_for_limit(self, exchange: Exchange, refusals: int) -> None:
         raise self._refusals.of_limit("GET", exchange, self.clock)
@@ -154,8 +191,6 @@ class GarminService(ServiceClient):
     ) -> Answer:
         if exchange.status in BLOCKED and NOT_OWNER.encode() not in exchange.body:
             raise self._refusals.of_block(name, exchange, self.clock)
-        if exchange.status == 200 and not is_json and is_page(exchange.body):
-            raise TransientError(f"{name}: 200, but a web page and no file", status=200, body=exchange.body)
         answer = super()._sorted(name, exchange, check, is_json=is_json)
         self._refusals.forget()
         return answer
