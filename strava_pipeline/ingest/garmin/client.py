@@ -1,4 +1,4 @@
-"""Garmin Connect's client: the API of Garmin's own app, with a bearer token. Logging in is login.py's.
+"""Garmin Connect's client by the unofficial way: the API of Garmin's own app, with a bearer token. With a key, personal.py's.
 
 Its limits are unpublished, and it blocks whoever looks like a robot. So there is a call a second at most; what a refusal means is
 service.py's. The list goes by places counted from its newest entry, gear has two lists, and a file comes in a zip.
@@ -11,13 +11,16 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from strava_pipeline.core.errors import GoneError, PipelineError, RefusedError
+from strava_pipeline.core.errors import GoneError, NeedsLoginError, PipelineError, RefusedError
 from strava_pipeline.core.limits import ImportLimits
 from strava_pipeline.core.providers import Kind
 from strava_pipeline.ingest.clock import ServerClock
 from strava_pipeline.ingest.garmin.activity_list import ActivityLister
 from strava_pipeline.ingest.garmin.downloads import UnusableDownloadError, only_file
+from strava_pipeline.ingest.garmin.key_tokens import token_file
+from strava_pipeline.ingest.garmin.keys import find_key, key_file
 from strava_pipeline.ingest.garmin.login import login as login
+from strava_pipeline.ingest.garmin.personal import PersonalClient, connect_by_key
 from strava_pipeline.ingest.garmin.service import GarminService, Pace, Refusals, refusals_file
 from strava_pipeline.ingest.garmin.tokens import AccessTokens, TokenFile, tokens_file
 from strava_pipeline.ingest.http import Exchange, make_wire
@@ -127,12 +130,25 @@ def wrong_gear(content: Any) -> str | None:
 
 
 def login_files(settings: Settings) -> Sequence[Path]:
-    """The login, and the count of refusals beside it, as long as there is one."""
-    refusals = refusals_file(settings)
-    return [tokens_file(settings), *([refusals] if refusals.exists() else [])]
+    """What is kept of logins by either way, with the count of refusals; the file of Garmin's own client is not ours."""
+    every = (key_file(settings), token_file(settings), tokens_file(settings), refusals_file(settings))
+    return [path for path in every if path.exists()]
 
 
-def connect(settings: Settings, clock: ServerClock, on_wait: OnWait) -> GarminClient:
+def connect(settings: Settings, clock: ServerClock, on_wait: OnWait) -> GarminClient | PersonalClient:
+    """By the key, where there is one; else by the unofficial login, which beside a key only serves gear."""
+    key = find_key(settings)
+    if key is None:
+        return connect_unofficially(settings, clock, on_wait)
+    unofficial: GarminClient | None = None
+    if tokens_file(settings).exists():
+        with suppress(NeedsLoginError):  # a damaged one: whoever changes something gets to know
+            unofficial = connect_unofficially(settings, clock, on_wait)
+    return connect_by_key(settings, key, clock, on_wait, unofficial)
+
+
+def connect_unofficially(settings: Settings, clock: ServerClock, on_wait: OnWait) -> GarminClient:
+    """By the login of Garmin's own app. Raises MissingSettingsError where there is none."""
     path = tokens_file(settings)
     wire, refusals = make_wire(settings, clock), Refusals(refusals_file(settings))
 
