@@ -67,6 +67,7 @@ class LoginRequest:
         listen: the port on which that address is caught; None: the person pastes it.
         writes: something may be changed at the service, so that the login has to allow it.
         creates_gear: new gear may be made there, too.
+        by_key: the person has a key of the service's API, and `ask_secret` gets it.
     """
 
     tokens: Path | None
@@ -77,6 +78,7 @@ class LoginRequest:
     listen: int | None = None
     writes: bool = False
     creates_gear: bool = False
+    by_key: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +166,7 @@ class Provider(Lister, Protocol):
 
     @property
     def spec(self) -> ProviderSpec:
-        """What the provider offers."""
+        """What the provider offers to this login."""
         ...
 
     @property

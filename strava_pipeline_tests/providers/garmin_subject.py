@@ -121,7 +121,7 @@ class KeySubject(GarminSubject):
     """The same by a key of the official API."""
 
     pauses_for_hours = False
-    gives_no_gear = True
+    only_reads = True
 
     def __init__(self, garmin: Garmin, url: str) -> None:
         super().__init__(garmin, url)

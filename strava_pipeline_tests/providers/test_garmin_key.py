@@ -4,7 +4,9 @@ import json
 import logging
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
+from io import StringIO
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -33,6 +35,7 @@ from strava_pipeline.ingest.http import Exchange, Wire
 from strava_pipeline.settings import Settings
 from strava_pipeline_tests.providers.garmin_subject import GEAR, GarminSubject, running, running_by_key
 from strava_pipeline_tests.providers.subjects import fit_of
+from strava_pipeline_tests.verbs.conftest import Type
 
 ENDS = date(2026, 5, 1)
 
@@ -458,3 +461,83 @@ def test_the_unofficial_login_alone_is_as_before(tmp_path: Path) -> None:
         settings = Settings(_env_file=None, secrets_dir=tmp_path / "secrets", garmin_interval=0, **garmin.settings)
         garmin.log_in(settings)
         assert isinstance(Runs(garmin, settings).connect_any(), GarminClient)
+
+
+class TestLogin:
+    """`providers login garmin --key`, as a person types it."""
+
+    @pytest.fixture(autouse=True)
+    def in_force(self, garmin: GarminSubject, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+        key_file(settings).unlink()
+        for name, value in settings.environ().items():
+            monkeypatch.setenv(name, value)
+
+    @pytest.mark.parametrize("ends_on", [None, date(2030, 5, 1)])
+    def test_a_key_on_standard_input_is_tried_and_kept_and_never_shown(
+        self,
+        garmin: GarminSubject,
+        settings: Settings,
+        type_in: Type,
+        monkeypatch: pytest.MonkeyPatch,
+        ends_on: date | None,
+    ) -> None:
+        garmin.garmin.life = 10 * 365 * LIFE  # the emulator's time is not this machine's
+        monkeypatch.setattr("sys.stdin", StringIO(f" {garmin.secret} \n{ends_on or ''}\n"))
+        said = type_in("providers", "login", "garmin", "--key", "--check")
+        assert said.code == 0
+        assert f"Logged in to Garmin Connect; the login is kept in {key_file(settings)}" in said.out
+        assert "Garmin Connect accepts the login of account 2591602." in said.out
+        assert garmin.secret not in said.out + said.err
+        assert json.loads(key_file(settings).read_text()) == {
+            "key": garmin.secret,
+            "ends_on": ends_on and ends_on.isoformat(),
+        }
+        assert garmin.garmin.exchanges == 1, "the token of the trial serves the check"
+
+    def test_a_person_is_asked_without_an_echo(
+        self, garmin: GarminSubject, settings: Settings, type_in: Type, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        asked: list[tuple[str, bool]] = []
+
+        def prompt(question: str, *, hide_input: bool = False, **_: object) -> str:
+            asked.append((question.partition(",")[0], hide_input))
+            return garmin.secret if hide_input else ""
+
+        monkeypatch.setattr("typer.prompt", prompt)
+        monkeypatch.setattr("sys.stdin", SimpleNamespace(isatty=lambda: True))
+        assert type_in("providers", "login", "garmin", "--key").code == 0
+        assert asked == [("Key", True), ("Last day of the key", False)]
+
+    @pytest.mark.parametrize(
+        ("typed", "code", "why"),
+        [
+            ("wrong-key\n\n", 1, "wrong, expired or deleted"),
+            ("\n\n", 2, "That is no key."),
+            ("two words\n", 2, "That is no key."),
+            ("{key}\nin May\n", 2, "no day like 2027-03-01"),
+            ("{key}\n2020-05-01\n", 2, "ended on 2020-05-01"),
+        ],
+    )
+    def test_what_is_not_accepted_leaves_the_login_as_it_was(
+        self,
+        garmin: GarminSubject,
+        settings: Settings,
+        type_in: Type,
+        monkeypatch: pytest.MonkeyPatch,
+        typed: str,
+        code: int,
+        why: str,
+    ) -> None:
+        monkeypatch.setattr("sys.stdin", StringIO(typed.format(key=garmin.secret)))
+        said = type_in("providers", "login", "garmin", "--key")
+        assert (said.code, why in said.err) == (code, True)
+        assert typed.split("\n")[0] not in said.err or not typed.strip()
+        assert not key_file(settings).exists()
+
+    def test_a_key_beside_another_way_is_refused(self, type_in: Type, monkeypatch: pytest.MonkeyPatch) -> None:
+        for words in (("garmin", "--key", "--code", "x"), ("intervals_icu", "--key")):
+            said = type_in("providers", "login", *words)
+            assert (said.code, "--key is" in said.err) == (2, True)
+        monkeypatch.setenv("GARMIN_PERSONAL_API_KEY", "set-elsewhere")
+        said = type_in("providers", "login", "garmin", "--key")
+        assert (said.code, "GARMIN_PERSONAL_API_KEY is set" in said.err) == (2, True)

@@ -17,6 +17,7 @@ from strava_pipeline.core.providers import Kind
 from strava_pipeline.ingest.clock import ServerClock
 from strava_pipeline.ingest.garmin.activity_list import ActivityLister
 from strava_pipeline.ingest.garmin.downloads import UnusableDownloadError, only_file
+from strava_pipeline.ingest.garmin.key_login import login_by_key as login_by_key
 from strava_pipeline.ingest.garmin.key_tokens import token_file
 from strava_pipeline.ingest.garmin.keys import find_key, key_file
 from strava_pipeline.ingest.garmin.login import login as login

@@ -145,18 +145,19 @@ class KeyTokens:
         """A token that is valid for some minutes."""
         if self._current is not None and self._current.is_valid(self._exchange.clock.now()):
             return self._current.value
-        return self._renewed()
+        return self.get_new()
 
     def renew(self, rejected: str) -> str:
         """Another token after a 401 to `rejected`."""
-        return self._renewed()
+        return self.get_new()
 
     def note_account(self, account: str) -> None:
         """Keep whose key it is, so that no later run asks for it."""
         if self._current is not None:
             self._keep(self._current, account)
 
-    def _renewed(self) -> str:
+    def get_new(self) -> str:
+        """A token in place of the one that is kept."""
         account = self.account
         self._keep(self._exchange.token(), account)
         assert self._current is not None, "it was just got"
