@@ -13,7 +13,8 @@ from strava_pipeline.emulator.garmin.entries import entry
 from strava_pipeline.emulator.garmin.service import FIT, GPX, Garmin, new_garmin
 from strava_pipeline.emulator.server import ServerThread
 from strava_pipeline.emulator.service import Fault
-from strava_pipeline.ingest.garmin.keys import save_key
+from strava_pipeline.ingest.garmin.key_tokens import fingerprint_of, token_file
+from strava_pipeline.ingest.garmin.keys import Key, save_key
 from strava_pipeline.ingest.garmin.tokens import tokens_file
 from strava_pipeline.settings import Settings
 from strava_pipeline_tests.providers import subjects, toy_service
@@ -130,10 +131,19 @@ class KeySubject(GarminSubject):
 
     def log_in(self, settings: Settings) -> None:
         self._settings = settings
-        save_key(settings, self.secret, None)
+        self._have(self.secret, self.garmin.account)
 
     def change_account(self) -> None:
-        save_key(self._settings, self.garmin.make_key(self.garmin.account + 1), None)
+        other = self.garmin.account + 1
+        self._have(self.garmin.make_key(other), other)
+
+    def _have(self, key: str, account: int) -> None:
+        """Have a key, with a token of it and whose it is, as an earlier run left them."""
+        save_key(self._settings, key, None)
+        at, token = self.garmin.epoch, self.garmin.exchange(key)
+        kept = {"access_token": token, "received_at": at, "expires_at": at + self.garmin.life, "account": str(account)}
+        fingerprint = fingerprint_of(Key(key, "a test"), self.url)
+        token_file(self._settings).write_text(json.dumps({**kept, "fingerprint": fingerprint}))
 
 
 @contextmanager

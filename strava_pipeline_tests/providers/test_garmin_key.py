@@ -50,7 +50,7 @@ def garmin() -> Iterator[GarminSubject]:
 @pytest.fixture
 def settings(garmin: GarminSubject, tmp_path: Path) -> Settings:
     found = Settings(_env_file=None, secrets_dir=tmp_path / "secrets", garmin_interval=0, **garmin.settings)
-    garmin.log_in(found)
+    save_key(found, garmin.secret, None)
     return found
 
 
