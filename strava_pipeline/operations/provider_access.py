@@ -15,13 +15,14 @@ from typing import Literal
 from strava_pipeline.core.errors import Finding, LimitReachedError, PipelineError, ok, problem, warning
 from strava_pipeline.core.providers import spec_of
 from strava_pipeline.core.years import years_of_runs
+from strava_pipeline.ingest.provider import KeptLogin
 from strava_pipeline.ingest.providers_file import (
     UnusableProvidersError,
     chosen_priorities,
     enabled_providers,
     providers_file,
 )
-from strava_pipeline.ingest.registry import PROVIDERS, assumptions, login_files, missing_login
+from strava_pipeline.ingest.registry import PROVIDERS, assumptions, kept_login, login_files, missing_login, offered
 from strava_pipeline.lake.bronze.deliveries import (
     DeliveriesState,
     has_deliveries,
@@ -74,7 +75,7 @@ def possible_providers(settings: Settings) -> dict[str, PossibleProvider]:
             sorted(spec.edits),
             sorted(spec.kinds),
         )
-        for name, spec in ((name, spec_of(name)) for name in sorted(PROVIDERS))
+        for name, spec in ((name, offered(name, settings)) for name in sorted(PROVIDERS))
     }
 
 
@@ -118,6 +119,7 @@ class ProviderState:
         withheld: how many activities it has and does not show.
         withheld_advice: what the user can do about these; empty where there are none.
         webhooks: what became of its deliveries; None: none ever came.
+        login: how its login is made; None: there is only one way, or none is here.
     """
 
     title: str
@@ -127,6 +129,7 @@ class ProviderState:
     withheld: int = 0
     withheld_advice: str = ""
     webhooks: Deliveries | None = None
+    login: KeptLogin | None = None
 
 
 def provider_states(settings: Settings) -> dict[str, ProviderState]:
@@ -151,6 +154,7 @@ def _state(settings: Settings, lake: Lake, name: str) -> ProviderState:
         withheld,
         advice,
         _deliveries(lake, name),
+        kept_login(name, settings),
     )
 
 
@@ -282,6 +286,8 @@ def _health(settings: Settings, name: str, state: ProviderState, now: datetime) 
         return problem(
             finding, state.login_problem, f"Without a login nothing of {state.title} is pulled; what is here stays."
         )
+    if state.login is not None and (ending := state.login.warning(state.title, now.date())) is not None:
+        return warning(finding, ending, state.login.renewal)
     for step in state.steps.values():
         if step.limited_until is not None and step.limited_until > now:
             return ok(finding, f"limited by {state.title} until {_minute(step.limited_until)}; a later run goes on")
@@ -316,7 +322,7 @@ def plan_providers(run: RunContext, settings: Settings, years: Sequence[int]) ->
         if run.lake.working.exists():
             with reading(run.lake) as connection:
                 rows = rows_of_source(connection, name)
-        spec = spec_of(name)
+        spec = offered(name, settings)
         # Where there is no list of a year, one of everything serves the runs of all years.
         listed = years_of_runs(years) if is_by_start(name) else [list(rows)]
         counts = [sum(rows.get(year, 0) for year in several) for several in listed]

@@ -53,6 +53,7 @@ def list_provider_activities(
         )
     with timed() as seconds, outcome_kept(run, name, "listing", source.keep_allowance) as ending:
         calls = source.client.calls
+        source.warn_of_end()
         try:
             report = pull_each(listed_together(source, options, years), partial(pull_activities, run, source, options))
         except LimitReachedError as limit:  # met by the login, before any page

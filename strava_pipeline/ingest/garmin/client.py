@@ -18,14 +18,14 @@ from strava_pipeline.ingest.clock import ServerClock
 from strava_pipeline.ingest.garmin.activity_list import ActivityLister
 from strava_pipeline.ingest.garmin.downloads import UnusableDownloadError, only_file
 from strava_pipeline.ingest.garmin.key_login import login_by_key as login_by_key
-from strava_pipeline.ingest.garmin.key_tokens import token_file
-from strava_pipeline.ingest.garmin.keys import find_key, key_file
+from strava_pipeline.ingest.garmin.key_tokens import end_of_key, token_file
+from strava_pipeline.ingest.garmin.keys import NEW_KEY, find_key, key_file
 from strava_pipeline.ingest.garmin.login import login as login
 from strava_pipeline.ingest.garmin.personal import PersonalClient, connect_by_key
 from strava_pipeline.ingest.garmin.service import GarminService, Pace, Refusals, refusals_file
 from strava_pipeline.ingest.garmin.tokens import AccessTokens, TokenFile, tokens_file
 from strava_pipeline.ingest.http import Exchange, make_wire
-from strava_pipeline.ingest.provider import Login, OnWait, Received
+from strava_pipeline.ingest.provider import KeptLogin, Login, OnWait, Received
 from strava_pipeline.ingest.service_client import Answer
 from strava_pipeline.settings import Settings
 
@@ -134,6 +134,29 @@ def login_files(settings: Settings) -> Sequence[Path]:
     """What is kept of logins by either way, with the count of refusals; the file of Garmin's own client is not ours."""
     every = (key_file(settings), token_file(settings), tokens_file(settings), refusals_file(settings))
     return [path for path in every if path.exists()]
+
+
+def kept_login(settings: Settings) -> KeptLogin | None:
+    """By which way this login is made; None: there is none that can be used."""
+    is_beside = tokens_file(settings).exists()
+    try:
+        key = find_key(settings)
+    except NeedsLoginError:
+        return None
+    if key is None:
+        return KeptLogin("by the unofficial API of Garmin's app") if is_beside else None
+    ends = [key.ends_on, end_of_key(settings, key)]
+    return KeptLogin(
+        "by key; gear and changes by the unofficial login" if is_beside else "by key, read-only",
+        min((day for day in ends if day is not None), default=None),
+        f"{NEW_KEY}.",
+    )
+
+
+def assumptions(settings: Settings) -> Sequence[str]:
+    """By which way the login is made, and when it ends."""
+    kept = kept_login(settings)
+    return () if kept is None else (kept.described,)
 
 
 def connect(settings: Settings, clock: ServerClock, on_wait: OnWait) -> GarminClient | PersonalClient:

@@ -9,7 +9,7 @@ import json
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -73,6 +73,14 @@ def load_token(path: Path, fingerprint: str) -> KeyToken | None:
 def fingerprint_of(key: Key, base_url: str) -> str:
     """What says of a token which key it is of, and of which host."""
     return hashlib.sha256(f"{base_url}\0{key.value}".encode()).hexdigest()
+
+
+def end_of_key(settings: Settings, key: Key) -> date | None:
+    """The day on which a key ends, where its token tells: one that lives for less than a day ends with its key."""
+    token = load_token(token_file(settings), fingerprint_of(key, settings.garmin_personal_api_base_url))
+    claims = {} if token is None else claims_of(token.value)
+    began, ends = moment_of(claims.get("iat")), moment_of(claims.get("exp"))
+    return ends.date() if began is not None and ends is not None and ends - began < SHORT else None
 
 
 class KeyExchange(ServiceClient):
