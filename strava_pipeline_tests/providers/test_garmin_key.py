@@ -545,6 +545,34 @@ class TestLogin:
         assert (said.code, "GARMIN_PERSONAL_API_KEY is set" in said.err) == (2, True)
 
 
+@pytest.mark.parametrize(
+    ("path", "accept", "method", "status"),
+    [
+        ("/activitylist-service/activities/search/activities?limit=45", "application/json", "GET", 200),
+        ("/activitylist-service/activities/search/activities?limit=46", "application/json", "GET", 500),
+        ("/activitylist-service/activities/search/activities", "application/json", "GET", 500),
+        ("/activitylist-service/activities/search/activities?limit=5", "text/html", "GET", 406),
+        ("/download-service/files/activity/1", "application/json", "GET", 406),
+        ("/download-service/files/activity/1", "application/octet-stream", "GET", 406),
+        ("/download-service/files/activity/1", "application/zip", "GET", 404),
+        ("/userprofile-service/socialProfile", "application/json", "GET", 404),
+        ("/gear-service/gear/v2/list", "application/json", "GET", 404),
+        ("/download-service/export/gpx/activity/1", "*/*", "GET", 404),
+        ("/activity-service/activity/1", "application/json", "PUT", 404),
+    ],
+)
+def test_the_emulated_official_api_takes_what_the_real_one_takes(
+    garmin: GarminSubject, path: str, accept: str, method: str, status: int
+) -> None:
+    token = garmin.garmin.exchange(garmin.secret)
+    wire = Wire(garmin.clock.epoch)
+    sent = wire.send(method, f"{garmin.url}{path}", bearer=token, headers={"Accept": accept})
+    assert sent.status == status
+    garmin.garmin.calls_a_minute = 1
+    again = wire.send(method, f"{garmin.url}{path}", bearer=token, headers={"Accept": accept})
+    assert (again.status, 0 < int(again.headers["Retry-After"]) <= 60) == (429, True)
+
+
 def test_garmin_s_own_client_gets_a_token_a_list_and_a_file(
     garmin: GarminSubject, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -18,6 +18,7 @@ from strava_pipeline.operations.options import ListingOptions
 from strava_pipeline.operations.provider_access import plan_providers, possible_providers, providers_health
 from strava_pipeline.operations.provider_source import ProviderSource
 from strava_pipeline.operations.providers import list_provider_activities
+from strava_pipeline_tests.providers.edits import Edited
 from strava_pipeline_tests.providers.garmin_subject import GEAR
 from strava_pipeline_tests.providers.worlds import World, five
 from strava_pipeline_tests.verbs.conftest import Type
@@ -78,6 +79,15 @@ def test_the_comments_and_names_of_others_are_in_no_table(world: World) -> None:
     (extra,) = world.gold("SELECT string_agg(extra::VARCHAR) FROM activities")[0]
     assert not any(word in extra for word in ("somebody", "owner", "comments"))
     assert world.gold("SELECT DISTINCT manual FROM activities") == [(False,)]
+
+
+@BY_KEY
+def test_an_approved_change_says_that_a_key_only_reads(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    one = Edited(world, monkeypatch, 2, "[changes]\nadd_activities = false\n")
+    one.decide()
+    report = one.apply()
+    assert "read-only with a key; log in the other way to change things" in repr(report)
+    assert (one.writes(), [*one.by_state()]) == ([], ["approved"])
 
 
 @BY_KEY

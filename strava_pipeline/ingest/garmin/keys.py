@@ -18,6 +18,7 @@ from strava_pipeline.settings import Settings
 KEY_PAGE = "https://connect.garmin.com/app/settings/personalApiToken"
 KEY_SETTING = "GARMIN_PERSONAL_API_KEY"
 LOGIN_BY_KEY = "strava-pipeline providers login garmin --key"
+FIRST_KEY = f"Make a key at {KEY_PAGE}, and run {LOGIN_BY_KEY}"
 NEW_KEY = f"Make a new key at {KEY_PAGE}, and run {LOGIN_BY_KEY}"
 CLIENTS_FILE = Path(".config/garmin/connect-personal-api-key")  # of Garmin's own client, in the home folder
 

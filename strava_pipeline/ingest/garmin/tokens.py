@@ -26,7 +26,7 @@ from strava_pipeline.core.process import deferred_interrupts
 from strava_pipeline.file_locks import exclusive
 from strava_pipeline.ingest.calls import ATTEMPTS, retrying
 from strava_pipeline.ingest.clock import ServerClock
-from strava_pipeline.ingest.garmin.keys import NEW_KEY
+from strava_pipeline.ingest.garmin.keys import FIRST_KEY
 from strava_pipeline.ingest.garmin.token_values import claims_of, is_token, moment_of, object_of
 from strava_pipeline.ingest.http import Exchange, NotSentError, Wire
 from strava_pipeline.ingest.secret_file import make_private_folder, save_secret, write_aside
@@ -112,7 +112,7 @@ class TokenFile:
             with os.fdopen(descriptor, "rb") as file:
                 raw = file.read(1_000_000)  # a login has some kilobytes
         except FileNotFoundError:
-            raise MissingSettingsError(f"There is no login to Garmin Connect yet. {NEW_KEY}.") from None
+            raise MissingSettingsError(f"There is no login to Garmin Connect yet. {FIRST_KEY}.") from None
         except IsADirectoryError:
             raise NeedsLoginError(_folder_in_place(self.path)) from None
         except OSError as error:
