@@ -449,10 +449,20 @@ class TestBoth:
     def test_a_refusal_of_the_other_login_stops_no_list(self, garmin: GarminSubject, runs: Runs) -> None:
         client = runs.connect()
         for status in (429, 427, 427):
+            garmin.clock.advance(3 * 3600)
             garmin.fail(path="/gear-service", exact=False, kind="status", status=status, times=1)
             with pytest.raises(TransientError, match="unofficial"):
                 list(client.list_kind("gear", None, None))
         assert runs.ids(client) == []
+
+    def test_a_pause_of_the_other_login_is_kept_by_later_runs(self, garmin: GarminSubject, runs: Runs) -> None:
+        garmin.fail(path="/gear-service", exact=False, kind="status", status=429, times=1)
+        for _ in range(3):
+            with pytest.raises(TransientError, match="unofficial"):
+                list(runs.connect().list_kind("gear", None, None))
+        assert sum("/gear-service" in path for _, _, path, _ in garmin.journal.log) == 1
+        garmin.clock.advance(3700)
+        assert list(runs.connect().list_kind("gear", None, None))
 
     def test_changes_go_by_the_other_login(self, runs: Runs) -> None:
         assert connect_writer(runs.settings, runs.clock(), lambda *_: None) is not None

@@ -71,7 +71,9 @@ def test_a_folder_of_the_unofficial_login_goes_on_with_a_key(world: World) -> No
     world.pull("all", per_page=50)
     assert world.gold("SELECT count(*) FROM deleted_activities") == [(0,)]
     changed = world.gold("SELECT DISTINCT changed_fields FROM activity_history WHERE version > 1 ORDER BY 1")
-    assert changed == [(["extra"],), (["gear_id"],)], "the gear that came late, and the fewer fields of the official API"
+    assert changed == [(["extra"],), (["gear_id"],)], (
+        "the gear that came late, and the fewer fields of the official API"
+    )
 
 
 @BY_KEY

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from strava_pipeline.core.errors import GoneError, NeedsLoginError, PipelineError, RefusedError
+from strava_pipeline.core.errors import GoneError, LimitReachedError, NeedsLoginError, PipelineError, RefusedError
 from strava_pipeline.core.limits import ImportLimits
 from strava_pipeline.core.providers import Kind
 from strava_pipeline.ingest.clock import ServerClock
@@ -51,6 +51,7 @@ class GarminClient(ActivityLister):
         limits: ImportLimits,
     ) -> None:
         super().__init__(base_url, service)
+        self._garmin = service
         self._tokens, self._limits = tokens, limits
 
     def login(self) -> Login:
@@ -84,6 +85,11 @@ class GarminClient(ActivityLister):
             status=200,
             body=body,
         )
+
+    @property
+    def pause(self) -> LimitReachedError | None:
+        """The pause that Garmin's last refusal of this login began, while it lasts."""
+        return self._garmin.pause
 
     def get_gear_of_activity(self, source_id: str) -> Received:
         """As the protocol says: a list, which is empty where no gear is linked."""

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 from urllib.parse import quote
 
 from strava_pipeline.core.errors import (
@@ -61,6 +61,15 @@ class PersonalService(TokenService):
         return super()._sorted(name, exchange, check, is_json=is_json)
 
 
+class Unofficial(Provider, Protocol):
+    """A client of the app's API."""
+
+    @property
+    def pause(self) -> LimitReachedError | None:
+        """The pause that Garmin's last refusal of that login began, while it lasts."""
+        ...
+
+
 class PersonalClient(ActivityLister):
     """The account whose key is in `tokens`. `unofficial`: a client of the app's API, for gear; None: there is none."""
 
@@ -72,7 +81,7 @@ class PersonalClient(ActivityLister):
         tokens: KeyTokens,
         service: PersonalService,
         limits: ImportLimits,
-        unofficial: Provider | None,
+        unofficial: Unofficial | None,
     ) -> None:
         super().__init__(base_url, service)
         self._tokens, self._limits, self._unofficial = tokens, limits, unofficial
@@ -133,13 +142,13 @@ class PersonalClient(ActivityLister):
     def get_gear_of_activity(self, source_id: str) -> Received:
         """As the protocol says, by the unofficial login."""
         assert self._unofficial is not None, "the spec names gear only with that login"
-        with _refused_alone():
+        with _refused_alone(self._unofficial):
             return self._unofficial.get_gear_of_activity(source_id)
 
     def list_kind(self, kind: Kind, after: int | None, before: int | None) -> Iterator[Received]:
         """As the protocol says, by the unofficial login; nothing without one."""
         if self._unofficial is not None:
-            with _refused_alone():
+            with _refused_alone(self._unofficial):
                 yield from self._unofficial.list_kind(kind, after, before)
 
     @contextmanager
@@ -157,9 +166,14 @@ class PersonalClient(ActivityLister):
 
 
 @contextmanager
-def _refused_alone() -> Iterator[None]:
-    """What the unofficial login is refused is no limit and no fault of the key: it only leaves gear as it is."""
+def _refused_alone(unofficial: Unofficial) -> Iterator[None]:
+    """What the unofficial login is refused is no limit and no fault of the key: it only leaves gear as it is.
+
+    The step keeps no pause for that, so an earlier one is kept here.
+    """
     try:
+        if (pause := unofficial.pause) is not None:
+            raise pause
         yield
     except (LimitReachedError, NeedsLoginError) as error:
         raise TransientError(f"Gear stays as it is, for the unofficial login was refused. {error}") from error
@@ -173,7 +187,7 @@ def _number(found: Any, name: str) -> str | None:
 
 
 def connect_by_key(
-    settings: Settings, key: Key, clock: ServerClock, on_wait: OnWait, unofficial: Provider | None
+    settings: Settings, key: Key, clock: ServerClock, on_wait: OnWait, unofficial: Unofficial | None
 ) -> PersonalClient:
     """A client with a key; nothing is sent. `unofficial`: as of `PersonalClient`."""
     wire, url = make_wire(settings, clock), settings.garmin_personal_api_base_url

@@ -6,11 +6,11 @@ That nothing is asked before a pause ends is the business of whoever runs the st
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Protocol
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
 from strava_pipeline.core.errors import LimitReachedError, NeedsLoginError, PipelineError, TransientError
 from strava_pipeline.file_locks import exclusive
@@ -34,6 +34,7 @@ class _Refusals(BaseModel):
 
     limits: int = Field(0, ge=0)
     blocks: int = Field(0, ge=0)
+    until: AwareDatetime | None = None
 
 
 class Refusals:
@@ -49,21 +50,26 @@ class Refusals:
     def of_limit(self, name: str, exchange: Exchange, clock: ServerClock) -> PipelineError:
         """The error of a 429: nothing is to be asked for an hour, at the next one in a row for two, up to a day."""
         before = self._load()
-        self._save(before.model_copy(update={"limits": before.limits + 1}))
         pause = min(FIRST_PAUSE * 2 ** min(before.limits, 10), LONGEST_PAUSE)
-        asked = retry_after(exchange.headers, clock.now()) or timedelta(0)
-        return LimitReachedError(TITLE, clock.now() + max(pause, asked))
+        until = clock.now() + max(pause, retry_after(exchange.headers, clock.now()) or timedelta(0))
+        self._save(before.model_copy(update={"limits": before.limits + 1, "until": until}))
+        return LimitReachedError(TITLE, until)
 
     def of_block(self, name: str, exchange: Exchange, clock: ServerClock) -> PipelineError:
         """The error of a 403 or 427: an hour's pause at first, and at the second one in a row a login that is refused."""
-        before = self._load()
-        self._save(before.model_copy(update={"blocks": before.blocks + 1}))
+        before, until = self._load(), clock.now() + FIRST_PAUSE
+        self._save(before.model_copy(update={"blocks": before.blocks + 1, "until": until}))
         if before.blocks == 0:
-            return LimitReachedError(TITLE, clock.now() + FIRST_PAUSE)
+            return LimitReachedError(TITLE, until)
         return NeedsLoginError(
             f"{name}: {TITLE} refused this account or this network twice in a row ({exchange.status}). Look whether you can "
             f"log in at connect.garmin.com from here; then {LOGIN}."
         )
+
+    def in_force(self, now: datetime) -> LimitReachedError | None:
+        """The pause that the last refusal began, while it lasts. Steps keep it by themselves; others ask here."""
+        until = self._load().until
+        return LimitReachedError(TITLE, until) if until is not None and now < until else None
 
     def forget(self) -> None:
         """A call succeeded: the next refusal is the first one again."""
@@ -83,7 +89,7 @@ class Refusals:
     def _save(self, refusals: _Refusals) -> None:
         self._known = refusals
         with suppress(OSError):
-            save_secret(self.path, refusals.model_dump())
+            save_secret(self.path, refusals.model_dump(mode="json"))
 
 
 class Pace:
@@ -182,6 +188,11 @@ class GarminService(TokenService):
         sentence = f"Please {LOGIN}."
         super().__init__(base_url, tokens, pace, wire, clock, jitter, login=sentence, headers=HEADERS, on_wait=on_wait)
         self._refusals = refusals
+
+    @property
+    def pause(self) -> LimitReachedError | None:
+        """The pause that is in force, for whoever asks outside of the steps that keep it."""
+        return self._refusals.in_force(self.clock.now())
 
     def _wait_for_limit(self, exchange: Exchange, refusals: int) -> None:
         raise self._refusals.of_limit("GET", exchange, self.clock)
