@@ -113,6 +113,11 @@ class Settings(BaseSettings):
     map_tiles_url: Tiles | None = Field(None, alias="MAP_TILES_URL", repr=False)  # may carry a key
     map_tiles_attribution: Stripped = Field("© OpenStreetMap contributors", alias="MAP_TILES_ATTRIBUTION")
     providers_config: AbsolutePath = Field(Path("providers.toml"), alias="PROVIDERS_CONFIG")
+    garmin_personal_api_key: SecretStr | None = Field(None, alias="GARMIN_PERSONAL_API_KEY")
+    garmin_personal_api_key_file: AbsolutePath | None = Field(None, alias="GARMIN_PERSONAL_API_KEY_FILE")
+    garmin_personal_api_base_url: Server = Field(
+        "https://personal.connectapi.garmin.com", alias="GARMIN_PERSONAL_API_BASE_URL"
+    )
     garmin_api_url: Server = Field("https://connectapi.garmin.com", alias="GARMIN_API_URL")
     garmin_auth_url: Server = Field("https://diauth.garmin.com", alias="GARMIN_AUTH_URL")
     garmin_tokens_file: AbsolutePath | None = Field(None, alias="GARMIN_TOKENS_FILE")

@@ -114,6 +114,7 @@ def state_folders(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     folder = tmp_path_factory.getbasetemp() / "state"
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("XDG_STATE_HOME", str(folder))
+        environment.setenv("GARMIN_PERSONAL_API_KEY_FILE", str(folder / "no-garmin-key"))  # nor the user's key there
         environment.setenv(
             "DASHBOARD_ADDRESS", "off"
         )  # no `dev` or service of a test starts one, at the same port as another's

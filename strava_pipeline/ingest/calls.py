@@ -92,13 +92,7 @@ class LandingClient:
 
     def landed(self, answers: Iterator[T], land: Callable[[T], object]) -> Iterator[T]:
         """Each of `answers`, which are asked for as they are taken, after `land` has put it on disk."""
-        while True:
-            with self.landing():
-                answer = next(answers, None)
-                if answer is None:
-                    return
-                land(answer)
-            yield answer
+        return landed_each(self.landing, answers, land)
 
     def _hold_interrupts(self) -> None:
         if self._under_way is not None:
@@ -108,6 +102,19 @@ class LandingClient:
         """An interrupt that came while the last call was under way takes effect here."""
         if self._under_way is not None:
             self._under_way.close()
+
+
+def landed_each(
+    landing: Callable[[], AbstractContextManager[None]], answers: Iterator[T], land: Callable[[T], object]
+) -> Iterator[T]:
+    """Each of `answers`, which are asked for as they are taken, after `land` has put it on disk, both within `landing`."""
+    while True:
+        with landing():
+            answer = next(answers, None)
+            if answer is None:
+                return
+            land(answer)
+        yield answer
 
 
 class FetchItem(Protocol):

@@ -8,13 +8,14 @@ it hands out is on disk before it is asked for more.
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 from strava_pipeline.core.providers import Kind, ProviderSpec, ReadPage
 
 T = TypeVar("T")
+WARNED_BEFORE = timedelta(days=14)  # its end; Garmin itself writes a week before
 OnWait = Callable[[str, float], None]
 """Informed of a pause that a client waits for: why and until when, as a sentence, and the seconds still to go."""
 
@@ -55,6 +56,33 @@ class Login:
 
 
 @dataclass(frozen=True, slots=True)
+class KeptLogin:
+    """How the login that is here is made, as far as it is kept here.
+
+    Args:
+        way: how, for a person: `by key`.
+        ends_on: the last day on which it works; None: it has no end, or nobody knows it.
+        renewal: what a person does before that day, as a sentence.
+    """
+
+    way: str
+    ends_on: date | None = None
+    renewal: str = ""
+
+    @property
+    def described(self) -> str:
+        """All of it as a phrase."""
+        return f"login {self.way}" + (f", until {self.ends_on}" if self.ends_on else "")
+
+    def warning(self, title: str, today: date) -> str | None:
+        """That the login at the service `title` ends within two weeks, or has ended; None: it does not, or nobody knows."""
+        if self.ends_on is None or self.ends_on - today > WARNED_BEFORE:
+            return None
+        verb = "ended" if self.ends_on < today else "ends"
+        return f"The login {self.way} at {title} {verb} on {self.ends_on}. {self.renewal}".rstrip()
+
+
+@dataclass(frozen=True, slots=True)
 class LoginRequest:
     """What a person who runs `providers login NAME` gives to the provider's `login`.
 
@@ -67,6 +95,7 @@ class LoginRequest:
         listen: the port on which that address is caught; None: the person pastes it.
         writes: something may be changed at the service, so that the login has to allow it.
         creates_gear: new gear may be made there, too.
+        by_key: the person has a key of the service's API, and `ask_secret` gets it.
     """
 
     tokens: Path | None
@@ -77,6 +106,7 @@ class LoginRequest:
     listen: int | None = None
     writes: bool = False
     creates_gear: bool = False
+    by_key: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +194,7 @@ class Provider(Lister, Protocol):
 
     @property
     def spec(self) -> ProviderSpec:
-        """What the provider offers."""
+        """What the provider offers to this login."""
         ...
 
     @property

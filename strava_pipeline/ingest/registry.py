@@ -7,7 +7,9 @@ imported when it is used, so a provider that nobody enabled costs nothing. The m
 - `login_files(settings) -> Sequence[Path]`, where the login is kept; empty where the login is a setting;
 - either `login(settings, clock, request) -> None`, which logs a person in by what a `LoginRequest` gives, saves the
   login, and raises PipelineError where that fails; or `LOGIN_SETTINGS`, the names of the settings that are the login.
-  Where both ways are possible, `is_application_set(settings) -> bool` chooses the first one.
+  Where both ways are possible, `is_application_set(settings) -> bool` chooses the first one;
+- where there are several ways, or a login has an end, `kept_login(settings) -> KeptLogin | None`, which says which it is;
+- where a person may also log in by a key that the service gave them, `login_by_key`, with the arguments of `login`.
 """
 
 import importlib
@@ -16,8 +18,9 @@ from pathlib import Path
 from typing import cast
 
 from strava_pipeline.core.errors import MisuseError, PipelineError
+from strava_pipeline.core.providers import ProviderSpec, spec_of
 from strava_pipeline.ingest.clock import ServerClock, machine_clock
-from strava_pipeline.ingest.provider import HookedProvider, LoginRequest, OnWait, Provider
+from strava_pipeline.ingest.provider import HookedProvider, KeptLogin, LoginRequest, OnWait, Provider
 from strava_pipeline.ingest.revocation import refuse_revoked, revocation_file
 from strava_pipeline.settings import Settings
 
@@ -67,7 +70,10 @@ def connect(name: str, settings: Settings, clock: ServerClock, on_wait: OnWait =
 
 def log_in(name: str, settings: Settings, request: LoginRequest) -> None:
     """Log in to the provider `name`, and save the login. Raises PipelineError; MisuseError where its login is a setting."""
-    login = getattr(importlib.import_module(PROVIDERS[name]), "login", None)
+    module = importlib.import_module(PROVIDERS[name])
+    login = getattr(module, "login_by_key" if request.by_key else "login", None)
+    if login is None and request.by_key:
+        raise MisuseError(f"--key is not a way to log in to {spec_of(name).title}; leave it out.")
     if login is None:
         raise MisuseError(f"The login of {name} is a setting: there is nothing to log in with.")
     login(settings, machine_clock(settings.clock_speed), request)
@@ -94,6 +100,20 @@ def assumptions(name: str, settings: Settings) -> Sequence[str]:
     """What the provider `name` assumes by these settings, for a person: a phrase each. Nothing is sent."""
     assumed = getattr(importlib.import_module(PROVIDERS[name]), "assumptions", None)
     return () if assumed is None else cast("Sequence[str]", assumed(settings))
+
+
+def kept_login(name: str, settings: Settings) -> KeptLogin | None:
+    """How the login to the provider `name` is made; None: the provider has only one way. Nothing is sent."""
+    kept = getattr(importlib.import_module(PROVIDERS[name]), "kept_login", None)
+    return None if kept is None else cast("KeptLogin | None", kept(settings))
+
+
+def offered(name: str, settings: Settings) -> ProviderSpec:
+    """What the provider `name` offers to the login of the settings; without one, its record. Nothing is sent."""
+    try:
+        return connect(name, settings, machine_clock(settings.clock_speed)).spec
+    except PipelineError:
+        return spec_of(name)
 
 
 def login_files(name: str, settings: Settings) -> Sequence[Path]:

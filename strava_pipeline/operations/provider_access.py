@@ -15,13 +15,14 @@ from typing import Literal
 from strava_pipeline.core.errors import Finding, LimitReachedError, PipelineError, ok, problem, warning
 from strava_pipeline.core.providers import spec_of
 from strava_pipeline.core.years import years_of_runs
+from strava_pipeline.ingest.provider import KeptLogin
 from strava_pipeline.ingest.providers_file import (
     UnusableProvidersError,
     chosen_priorities,
     enabled_providers,
     providers_file,
 )
-from strava_pipeline.ingest.registry import PROVIDERS, assumptions, login_files, missing_login
+from strava_pipeline.ingest.registry import PROVIDERS, assumptions, kept_login, login_files, missing_login, offered
 from strava_pipeline.lake.bronze.comparisons import compared_years
 from strava_pipeline.lake.bronze.deliveries import (
     DeliveriesState,
@@ -76,7 +77,7 @@ def possible_providers(settings: Settings) -> dict[str, PossibleProvider]:
             sorted(spec.edits),
             sorted(spec.kinds),
         )
-        for name, spec in ((name, spec_of(name)) for name in sorted(PROVIDERS))
+        for name, spec in ((name, offered(name, settings)) for name in sorted(PROVIDERS))
     }
 
 
@@ -121,6 +122,7 @@ class ProviderState:
         withheld: how many activities it has and does not show.
         withheld_advice: what the user can do about these; empty where there are none.
         webhooks: what became of its deliveries; None: none ever came.
+        login: how its login is made; None: there is only one way, or none is here.
     """
 
     title: str
@@ -131,6 +133,7 @@ class ProviderState:
     withheld: int = 0
     withheld_advice: str = ""
     webhooks: Deliveries | None = None
+    login: KeptLogin | None = None
 
 
 def provider_states(settings: Settings) -> dict[str, ProviderState]:
@@ -156,6 +159,7 @@ def _state(settings: Settings, lake: Lake, name: str) -> ProviderState:
         withheld,
         advice,
         _deliveries(lake, name),
+        kept_login(name, settings),
     )
 
 
@@ -289,6 +293,8 @@ def _health(settings: Settings, name: str, state: ProviderState, now: datetime) 
         return problem(
             finding, state.login_problem, f"Without a login nothing of {state.title} is pulled; what is here stays."
         )
+    if state.login is not None and (ending := state.login.warning(state.title, now.date())) is not None:
+        return warning(finding, ending, state.login.renewal)
     for step in state.steps.values():
         if step.limited_until is not None and step.limited_until > now:
             return ok(finding, f"limited by {state.title} until {_minute(step.limited_until)}; a later run goes on")
@@ -314,16 +320,13 @@ class ProviderPlan:
 
 def plan_providers(run: RunContext, settings: Settings, years: Sequence[int]) -> dict[str, ProviderPlan]:
     """The plan of each enabled provider, by name. Their calls count against no limit of Strava's."""
-    names = enabled_providers(settings)
-    if not names:
-        return {}
     found = {}
-    for name in names:
+    for name in enabled_providers(settings):
         rows: dict[int, int] = {}
         if run.lake.working.exists():
             with reading(run.lake) as connection:
                 rows = rows_of_source(connection, name)
-        spec = spec_of(name)
+        spec = offered(name, settings)
         # Where there is no list of a year, one of everything serves the runs of all years.
         listed = years_of_runs(years) if is_by_start(name) else [list(rows)]
         counts = [sum(rows.get(year, 0) for year in several) for several in listed]

@@ -27,8 +27,10 @@ def fetch_gear_of_activities(run: RunContext, source: ProviderSource, mode: str,
 
     Raises LimitReachedError, and TransientError where the provider answers nothing usable.
     """
-    read = source.spec.gear_of_activity
-    if read is None or mode in WHOLE:
+    if source.spec.gear_of_activity is None or mode in WHOLE:
+        return set()
+    read = source.client.spec.gear_of_activity
+    if read is None:  # this login is not given any
         return set()
     name, named = source.spec.name, set()
     for source_id in _due(run, name, rows)[:MOST]:

@@ -11,12 +11,13 @@ from strava_pipeline.core.errors import GoneError, RefusedError
 from strava_pipeline.core.providers import ProviderSpec, spec_of
 from strava_pipeline.ingest.clock import ServerClock, machine_clock
 from strava_pipeline.ingest.provider import FeedProvider, HookedProvider, Lister, Login, Provider
-from strava_pipeline.ingest.registry import connect
+from strava_pipeline.ingest.registry import connect, kept_login
 from strava_pipeline.ingest.revocation import note_revoked
 from strava_pipeline.ingest.service_client import ServiceProvider
 from strava_pipeline.lake.bronze.answers import newest_athlete
 from strava_pipeline.lake.bronze.listing import Listing, begin_listing
 from strava_pipeline.lake.bronze.manifests import Window
+from strava_pipeline.lake.notifications import notifications, notify
 from strava_pipeline.lake.providers import KeptAllowance, feed_state, keep_account, keep_allowance, keep_pause
 from strava_pipeline.operations.options import CallOptions
 from strava_pipeline.operations.run_context import RunContext
@@ -50,6 +51,14 @@ class ProviderSource:
         if said is not None and said.left is not None and said.limit is not None:
             kept = KeptAllowance(at=self._run.now(), left=said.left, limit=said.limit, resets_at=said.resets_at)
             keep_allowance(self._run.lake, self.spec.name, kept)
+
+    def warn_of_end(self) -> None:
+        """Keep a notification where the login ends within two weeks, unless there is the same."""
+        kept, now = kept_login(self.spec.name, self._settings), self._run.now()
+        warning = None if kept is None else kept.warning(self.spec.title, now.date())
+        if warning is not None and all(each.message != warning for each in notifications(self._run.lake)):
+            command = f"strava-pipeline providers login {self.spec.name}"
+            notify(self._run.lake, "warning", warning, now, link=command, run_id=self._run.run_id)
 
     def note_revoked(self, at: datetime) -> None:
         """Note that the athlete took the access away: no call is made with this login any more."""

@@ -53,6 +53,7 @@ def list_provider_activities(
         )
     with timed() as seconds, outcome_kept(run, name, "listing", source.keep_allowance) as ending:
         calls = source.client.calls
+        source.warn_of_end()
         try:
             report = pull_each(listed_together(source, options, years), partial(pull_activities, run, source, options))
         except LimitReachedError as limit:  # met by the login, before any page
@@ -101,7 +102,7 @@ UNKNOWN_GEAR_INTERVAL = timedelta(hours=20)  # gear that the service never shows
 
 def gear_is_due(run: RunContext, source: ProviderSource, named: Collection[str]) -> bool:
     """Whether gear is to be fetched: each week, and a day after the last time where activities name unknown gear."""
-    if "gear" not in source.spec.kinds:
+    if "gear" not in source.spec.kinds or "gear" not in source.client.spec.kinds:
         return False
     name = source.spec.name
     last = last_of_kind(run.lake, name, "gear")
@@ -118,7 +119,7 @@ def pull_kind(
 
     `after`, `before`: bounds of its days, where it has any (epoch seconds; None: no bound).
     """
-    if kind not in source.spec.kinds:
+    if kind not in source.spec.kinds or kind not in source.client.spec.kinds:
         return 0
     name, client, count = source.spec.name, source.client, 0
     require_writable(run.lake, run.lake.kind_of(name, kind))

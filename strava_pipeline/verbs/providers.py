@@ -4,6 +4,7 @@ What is known of a provider is operations/provider_access.py's, the registry of 
 `pull` are provider_pulls.py's.
 """
 
+import sys
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
@@ -18,7 +19,7 @@ from strava_pipeline.verbs.output import echo, echo_json, plain
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from strava_pipeline.ingest.provider import LoginRequest
+    from strava_pipeline.ingest.provider import LoginRequest, Provider
     from strava_pipeline.operations.provider_access import ProviderStatus
     from strava_pipeline.settings import Settings
 
@@ -191,6 +192,9 @@ def login(
     tokens: Annotated[
         Path | None, typer.Option("--tokens", help="A file with a login that another program got.", dir_okay=False)
     ] = None,
+    key: Annotated[
+        bool, typer.Option("--key", help="Log in by a key of the service's API: asked for, or from standard input.")
+    ] = False,
     check: Annotated[bool, typer.Option("--check", help="Ask the service whether it accepts the login.")] = False,
     code: Annotated[
         str | None, typer.Option(help="Log in with this code, or the address the service sent you to; no prompt.")
@@ -211,10 +215,11 @@ def login(
 
     if (code is not None and listen) or (port is not None and not listen):
         raise MisuseError("--code and --listen are two ways to log in; choose one. A port goes with --listen.")
-    settings = Settings.load()
-    name = own_name(name)
+    if key and (tokens is not None or code is not None or listen):
+        raise MisuseError("--key is a way to log in of its own; leave --tokens, --code and --listen out.")
+    settings, name = Settings.load(), own_name(name)
     title, clock = spec_of(name).title, machine_clock(settings.clock_speed)
-    if names := login_settings(name, settings):
+    if not key and (names := login_settings(name, settings)):
         listed = " and ".join(names)
         if code is not None or listen:
             raise MisuseError(f"The login of {title} is in settings ({listed}); no page of the service is shown.")
@@ -225,17 +230,21 @@ def login(
         echo(f"The login of {title} is in settings: {listed}, from the environment or {env_file()}. {state}")
     else:
         consent = {"code": code, "listen": (port or PORT) if listen else None}
-        log_in(name, settings, _request(tokens, **_permissions(settings, name), **consent))
+        log_in(name, settings, _request(tokens, by_key=key, **_permissions(settings, name), **consent))
         places = " and ".join(map(str, login_files(name, settings)))
         echo(f"Logged in to {title}; the login is kept in {places}.")
     if check:
-        client = connect(name, settings, clock, lambda why, seconds: echo(why, err=True))
-        account = client.login().account
-        if not client.calls:  # whose login it is stands here; whether it is accepted, only an answer says
-            next(client.list_pages(int(clock.now().timestamp()), None, 1), None)
-        echo(f"{title} accepts the login." if account is None else f"{title} accepts the login of account {account}.")
+        _check_login(connect(name, settings, clock, lambda why, seconds: echo(why, err=True)), clock.now())
     if name not in enabled_providers(settings):
         _print_how_to_enable(settings, name, title)
+
+
+def _check_login(client: "Provider", now: "datetime") -> None:
+    """Say whose login it is, once the service has answered to it."""
+    account, title = client.login().account, client.spec.title
+    if not client.calls:  # whose login it is stands here; whether it is accepted, only an answer says
+        next(client.list_pages(int(now.timestamp()), None, 1), None)
+    echo(f"{title} accepts the login." if account is None else f"{title} accepts the login of account {account}.")
 
 
 def _permissions(settings: "Settings", name: str) -> dict[str, bool]:
@@ -248,19 +257,27 @@ def _permissions(settings: "Settings", name: str) -> dict[str, bool]:
     return {"writes": writes, "creates_gear": writes and file.changes.create_gear}
 
 
-def _request(tokens: Path | None, **more: Any) -> "LoginRequest":
+def _request(tokens: Path | None, *, by_key: bool, **more: Any) -> "LoginRequest":
     from strava_pipeline.core.errors import MisuseError
     from strava_pipeline.ingest.provider import LoginRequest
 
     if tokens is not None and not tokens.is_file():
         raise MisuseError(f"{tokens} is no file.")
+    is_piped = by_key and not sys.stdin.isatty()  # a key that another program gives: one line, and one for its end
     return LoginRequest(
         tokens=tokens,
-        ask=lambda question: str(typer.prompt(question, err=True)),
-        ask_secret=lambda question: str(typer.prompt(question, hide_input=True, err=True)),
+        ask=lambda question: sys.stdin.readline() if is_piped else _prompt(question, is_optional=by_key),
+        ask_secret=lambda question: sys.stdin.readline() if is_piped else _prompt(question, hide_input=True),
         say=lambda text: echo(text, err=True),
+        by_key=by_key,
         **more,
     )
+
+
+def _prompt(question: str, *, is_optional: bool = False, **options: Any) -> str:
+    if is_optional:
+        options |= {"default": "", "show_default": False}
+    return str(typer.prompt(question, err=True, **options))
 
 
 def _print_how_to_enable(settings: "Settings", name: str, title: str) -> None:

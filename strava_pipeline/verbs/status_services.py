@@ -61,6 +61,7 @@ def print_webhooks(counts: dict[str, Any], indent: str = "") -> None:
 
 def print_provider(provider: dict[str, Any]) -> None:
     """The lines of an enabled service."""
+    from strava_pipeline.ingest.provider import KeptLogin
     from strava_pipeline.verbs.terminal import out
 
     title, pull, steps = provider["title"], provider["last_pull"], provider["steps"]
@@ -75,6 +76,10 @@ def print_provider(provider: dict[str, Any]) -> None:
         out.print(f"  Compared with all that it has: {compared}")
     if provider["login_problem"] is not None:
         out.print(f"  {provider['login_problem']}", style="yellow")
+    if provider["login"] is not None and provider["login_problem"] is None:
+        login = KeptLogin(**provider["login"])
+        ending = login.warning(title, datetime.now(UTC).date())
+        out.print(f"  {ending or login.described}", style=None if ending is None else "yellow")
     if provider["withheld"]:
         out.print(f"  {counted(provider['withheld'], 'activity')} withheld by {title}. {provider['withheld_advice']}")
     if provider["webhooks"] is not None:

@@ -13,6 +13,8 @@ from strava_pipeline.emulator.garmin.entries import entry
 from strava_pipeline.emulator.garmin.service import FIT, GPX, Garmin, new_garmin
 from strava_pipeline.emulator.server import ServerThread
 from strava_pipeline.emulator.service import Fault
+from strava_pipeline.ingest.garmin.key_tokens import fingerprint_of, token_file
+from strava_pipeline.ingest.garmin.keys import Key, save_key
 from strava_pipeline.ingest.garmin.tokens import tokens_file
 from strava_pipeline.settings import Settings
 from strava_pipeline_tests.providers import subjects, toy_service
@@ -114,6 +116,42 @@ class GarminSubject:
         if fault.get("status") == 401:
             fault["times"] = 2 * fault.get("times", 1)  # the token is renewed, and refused as well
         self.faults.order(Fault.from_order(fault, ""))
+
+
+class KeySubject(GarminSubject):
+    """The same by a key of the official API."""
+
+    pauses_for_hours = False
+    only_reads = True
+
+    def __init__(self, garmin: Garmin, url: str) -> None:
+        super().__init__(garmin, url)
+        self.settings["garmin_personal_api_base_url"] = url
+        self.secret = garmin.make_key()
+
+    def log_in(self, settings: Settings) -> None:
+        self._settings = settings
+        self._have(self.secret, self.garmin.account)
+
+    def change_account(self) -> None:
+        other = self.garmin.account + 1
+        self._have(self.garmin.make_key(other), other)
+
+    def _have(self, key: str, account: int) -> None:
+        """Have a key, with a token of it and whose it is, as an earlier run left them."""
+        save_key(self._settings, key, None)
+        at, token = self.garmin.epoch, self.garmin.exchange(key)
+        kept = {"access_token": token, "received_at": at, "expires_at": at + self.garmin.life, "account": str(account)}
+        fingerprint = fingerprint_of(Key(key, "a test"), self.url)
+        token_file(self._settings).write_text(json.dumps({**kept, "fingerprint": fingerprint}))
+
+
+@contextmanager
+def running_by_key() -> Iterator[KeySubject]:
+    """The emulator, running; the login is a key."""
+    garmin = new_garmin(toy_service.NOW)
+    with ServerThread(application(garmin), "127.0.0.1", 0, lambda: None) as server:
+        yield KeySubject(garmin, server.url)
 
 
 @contextmanager

@@ -28,7 +28,8 @@ GPX = """<?xml version="1.0"?><gpx version="1.1" creator="toy" xmlns="http://www
 
 def has_trait(subject: "Subject", name: str) -> bool:
     """Whether a subject has something out of the ordinary: `pauses_for_hours`, where a limit of any length and the first 403
-    stop the run for an hour at least; `leaves_gear_out`, where the rows of its list name no gear.
+    stop the run for an hour at least; `leaves_gear_out`, where the rows of its list name no gear; `only_reads`, where the login
+    gives no gear and lets nothing be changed.
     """
     return bool(getattr(subject, name, False))
 
@@ -247,6 +248,12 @@ def garmin(_: pytest.MonkeyPatch) -> Any:
     return garmin_subject.running()
 
 
+def garmin_by_key(_: pytest.MonkeyPatch) -> Any:
+    from strava_pipeline_tests.providers import garmin_subject  # the same
+
+    return garmin_subject.running_by_key()
+
+
 def intervals_icu(_: pytest.MonkeyPatch) -> Any:
     from strava_pipeline_tests.providers import intervals_icu_subject  # the same
 
@@ -262,6 +269,7 @@ def ridewithgps(patch: pytest.MonkeyPatch) -> Any:
 SUBJECTS: dict[str, Callable[[pytest.MonkeyPatch], Any]] = {
     "toy": toy,
     "garmin": garmin,
+    "garmin_by_key": garmin_by_key,
     "intervals_icu": intervals_icu,
     "ridewithgps": ridewithgps,
     "spreadsheet": spreadsheet,

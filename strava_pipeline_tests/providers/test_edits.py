@@ -22,12 +22,13 @@ from strava_pipeline.operations.changes.proposing import propose_if_any
 from strava_pipeline.operations.changes.undoing import NotUndoableError, propose_undo
 from strava_pipeline.operations.merging import publish_run
 from strava_pipeline_tests.providers.edits import Edited
+from strava_pipeline_tests.providers.subjects import has_trait
 from strava_pipeline_tests.providers.worlds import WITH_THE_TOY, World
 
 
 @pytest.fixture
 def edited(world: World, monkeypatch: pytest.MonkeyPatch) -> Any:
-    if "name" not in spec_of(world.subject.name).edits:
+    if "name" not in spec_of(world.subject.name).edits or has_trait(world.subject, "only_reads"):
         pytest.skip("nothing of this provider's names can be changed")
     if not hasattr(world.subject, "title_of"):
         pytest.skip("its subject does not take part yet")

@@ -62,6 +62,8 @@ def read(**more: Any) -> dict[str, Any]:
         ({"privacy": {"typeKey": "groups"}}, {"private": False, "visibility": "followers_only"}),
         ({"privacy": {"typeKey": "new"}}, {"private": None, "visibility": None, "privacy": {"typeKey": "new"}}),
         ({"manualActivity": True}, {"manual": True}),
+        ({"manualActivity": None, "isManualActivity": True}, {"manual": True}),
+        ({"isPR": True, "isFavorite": False, "pr": None, "favorite": None}, {"pr": True, "favorite": False}),
         ({"manufacturer": "ZWIFT"}, {"device_name": "ZWIFT"}),
         ({"activityName": None}, {"name": None}),
         ({"activityName": " \u202e🏛\ud83c  "}, {"name": " \u202e🏛\ud83c  "}),

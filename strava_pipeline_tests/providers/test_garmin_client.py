@@ -17,14 +17,13 @@ from strava_pipeline.core.limits import ImportLimits
 from strava_pipeline.core.providers.garmin import SPEC
 from strava_pipeline.emulator.garmin.entries import entry
 from strava_pipeline.ingest.clock import ServerClock
+from strava_pipeline.ingest.garmin.activity_list import OVERLAP, days_around
 from strava_pipeline.ingest.garmin.client import GEAR as OLDER_GEAR
 from strava_pipeline.ingest.garmin.client import (
     LARGEST_PAGE,
     NEW_GEAR,
-    OVERLAP,
     GarminClient,
     connect,
-    days_around,
     login_files,
 )
 from strava_pipeline.ingest.garmin.downloads import UnusableDownloadError, is_page, only_file

@@ -210,6 +210,7 @@ def test_status_shows_each_enabled_provider(
         "toy": {
             "title": "Toy",
             "login_problem": None,
+            "login": None,
             "last_pull": {
                 "at": "2026-02-01T06:00:00Z",
                 "mode": "all",

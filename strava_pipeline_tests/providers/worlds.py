@@ -34,7 +34,7 @@ from strava_pipeline.operations.step_reports import StepReport
 from strava_pipeline.operations.tracking import make_tracks
 from strava_pipeline.settings import Settings
 from strava_pipeline_tests.merging import merge_years
-from strava_pipeline_tests.providers.subjects import SUBJECTS, Subject
+from strava_pipeline_tests.providers.subjects import SUBJECTS, Subject, has_trait
 
 YEARS = [2024, 2025, 2026]
 WITH_THE_TOY = pytest.mark.parametrize("world", ["toy"], indirect=True)
@@ -64,7 +64,7 @@ class World:
 
     def need_gear(self) -> None:
         """Pass over a test that is about gear where the provider gives none."""
-        if "gear" not in spec_of(self.subject.name).kinds:
+        if "gear" not in spec_of(self.subject.name).kinds or has_trait(self.subject, "only_reads"):
             pytest.skip("this provider gives no gear")
 
     def run(self) -> RunContext:

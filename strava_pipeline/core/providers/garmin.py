@@ -1,6 +1,6 @@
 """Garmin Connect's record: what it offers, and how an entry of its activity list, a detail and its gear read. Pure.
 
-The API is the one of Garmin's own app: undocumented, and changed without notice. An entry of the list and a detail name
+The official API and the undocumented one of Garmin's own app give the same rows. An entry of the list and a detail name
 the same things differently; a detail is first brought into the list's shape. Times are seconds, lengths metres, but lists
 of 2021 and before give the elapsed time in milliseconds and elevations in centimetres.
 """
@@ -91,16 +91,13 @@ _SAFETY = 157  # the type above assistance and incident_detected
 _INDOORS = frozenset({"treadmill_running", "bouldering"})  # beside those that begin with indoor_ or virtual_
 _RIDES = ("ride", "e_ride")
 
-_VISIBILITY = {
-    "public": "everyone",
-    "subscribers": "followers_only",
-    "groups": "followers_only",
-    "private": "only_me",
-}
+_VISIBILITY = {"public": "everyone", "subscribers": "followers_only", "groups": "followers_only", "private": "only_me"}
 _PERSONAL = ("owner", "user", "activityLike", "likedBy", "comment", "conversation", "numberOfActivity", "requestor")
 """How the names of fields begin that say who somebody is: the athlete, or others."""
 _is_personal = lru_cache(maxsize=1000)(lambda name: name.startswith(_PERSONAL))  # of 200 names, the same in every entry
 
+_ALSO_IS = ("manualActivity", "favorite", "parent", "elevationCorrected", "decoDive", "autoCalcCalories")
+_TWINS = {f"is{name[0].upper()}{name[1:]}": name for name in _ALSO_IS} | {"isPR": "pr"}  # in the official API's rows
 _NUMBERS = (  # Garmin's name and ours; of two with one of ours, the first is the list's, the second the detail's
     ("distance", "distance"),
     ("elevationGain", "total_elevation_gain"),
@@ -130,6 +127,9 @@ def read_activity(item: Json) -> ProviderRow:
     is_detail = isinstance(item.get("summaryDTO"), dict)
     fields = _in_list_shape(item) if is_detail else item
     left = {name: value for name, value in fields.items() if value is not None and not _is_personal(name)}
+    for other, name in _TWINS.items():
+        if other in left:
+            left.setdefault(name, left.pop(other))
     start, instant = _start(left)
     source_id = _id(left.pop("activityId", None), instant)
     if start is None:

@@ -4,7 +4,7 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.routing import Route
 
-from strava_pipeline.emulator.garmin import changes, service
+from strava_pipeline.emulator.garmin import changes, personal, service
 from strava_pipeline.emulator.server import control_routes, refuse_order
 from strava_pipeline.emulator.service import OrderError
 
@@ -14,6 +14,8 @@ def application(garmin: service.Garmin) -> Starlette:
     lists = "/activitylist-service/activities"
     routes = [
         Route(service.TOKEN_PATH, service.token, methods=["POST"]),
+        Route(personal.KEY_TOKEN_PATH, personal.key_token, methods=["POST"]),
+        Route("/usersummary-service/v2/dailysummaries", personal.daily_summaries),
         Route("/userprofile-service/socialProfile", service.profile),
         Route(f"{lists}/search/activities", service.listed),
         Route(f"{lists}/count", service.count),

@@ -7,7 +7,7 @@ from strava_pipeline.emulator.services import Athlete, Service
 
 
 def fill(athlete: Athlete) -> Service:
-    """The service, and the settings that lead there."""
+    """The service, and the settings that lead there: a key, and the unofficial login for gear and changes."""
     state = service.new_garmin(athlete.now, athlete.speed)
     known = library.library_of(athlete.activities, athlete.gear_names, athlete.seed)
     state.activities = {entry["activityId"]: entry for entry in known.entries}
@@ -16,6 +16,8 @@ def fill(athlete: Athlete) -> Service:
     tokens.write_text(json.dumps({**state.log_in(), "account": str(state.account)}))
     tokens.chmod(0o600)
     settings = {
+        "GARMIN_PERSONAL_API_BASE_URL": "{url}",
+        "GARMIN_PERSONAL_API_KEY": state.make_key(),
         "GARMIN_API_URL": "{url}",
         "GARMIN_AUTH_URL": "{url}",
         "GARMIN_TOKENS_FILE": str(tokens),

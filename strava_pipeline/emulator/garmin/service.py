@@ -1,5 +1,5 @@
 """Garmin Connect on this machine: its list, details, files, gear and tokens, with its answers for what goes wrong. Changes are
-changes.py's.
+changes.py's, the official API's own ways personal.py's.
 
 Whoever asks sees the activities of the account whose access token goes with the call. Tokens last for a day, and a refresh
 token works once. Garmin publishes no limit; this one lets `calls_an_hour` through.
@@ -11,13 +11,15 @@ import zipfile
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from io import BytesIO
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import parse_qsl
 
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from strava_pipeline.emulator.garmin.gear import in_older_list, undashed
+from strava_pipeline.emulator.garmin.personal import KEY_TOKEN_PATH, listed_by_key, refusal_by_key
 from strava_pipeline.emulator.server import (
     CONTROL,
     Gate,
@@ -65,6 +67,9 @@ class Garmin(ServiceState):
         gear: the pieces of the older list; `new_gear`: of the newer one, which has dashes in its ids.
         linked: the ids of the gear of each activity.
         uploads: the files that were taken, by their ids; each is read `reading_seconds` later, and then an activity.
+        keys: the account of each key of the official API.
+        key_tokens: in which form a key's token comes.
+        calls_a_minute: how many calls with tokens of keys pass; `exchanges`: how many such tokens were given.
         keeps_gear: whether the app's call, which names the gear of an activity, keeps what it does not name.
         headers: of every answer that is a fault.
     """
@@ -84,7 +89,13 @@ class Garmin(ServiceState):
     life: int = LIFE  # seconds that an access token lasts
     refreshes: int = 0
     hour: WindowCount = field(default_factory=lambda: WindowCount(3600))
+    keys: dict[str, int] = field(default_factory=dict)
+    key_tokens: Literal["bare", "quoted", "object"] = "bare"
+    calls_a_minute: int = 5_000
+    minute: WindowCount = field(default_factory=lambda: WindowCount(60))
+    exchanges: int = 0
     _access: dict[str, tuple[int, float]] = field(default_factory=dict)
+    _of_keys: dict[str, str] = field(default_factory=dict)
     _refresh: dict[str, int] = field(default_factory=dict)
     _issued: int = 0
 
@@ -107,6 +118,30 @@ class Garmin(ServiceState):
             "refresh_token_expires_in": 30 * 86_400,
         }
 
+    def make_key(self, account: int | None = None) -> str:
+        """A new key of the official API."""
+        key = f"emulator-key-{len(self.keys) + 1}"
+        self.keys[key] = self.account if account is None else account
+        return key
+
+    def exchange(self, key: str) -> str | None:
+        """An access token for a key; None: there is no such key."""
+        if key not in self.keys:
+            return None
+        self.exchanges += 1
+        token = str(self._issue(self.keys[key])["di_token"])
+        self.accept(token, key)
+        return token
+
+    def accept(self, token: str, key: str) -> None:
+        """Accept an access token as one that came for a key."""
+        self._of_keys[token] = key
+        self._access[token] = (self.keys[key], self.epoch + self.life)
+
+    def is_by_key(self, token: str) -> bool:
+        """Whether an access token came for a key: then the call is one of the official API."""
+        return token in self._of_keys
+
     def withdraw(self) -> None:
         """No access token is accepted any more."""
         self._access.clear()
@@ -114,7 +149,8 @@ class Garmin(ServiceState):
     def account_of(self, token: str) -> int | None:
         """Whose access token it is; None: nobody's, or it expired."""
         account, ends = self._access.get(token, (None, 0.0))
-        return account if self.epoch < ends else None
+        is_deleted = token in self._of_keys and self._of_keys[token] not in self.keys
+        return account if self.epoch < ends and not is_deleted else None
 
     def listed(self, account: int) -> list[Json]:
         """The account's entries, the newest first by the athlete's clock."""
@@ -129,7 +165,7 @@ class Garmin(ServiceState):
 
     def pieces_of(self, key: int) -> list[Json]:
         """The gear of an activity in the order of linking, as the older list shows it, whichever list the pieces are in."""
-        known = {_undashed(piece["uuid"]): _in_older_list(piece) for piece in self.new_gear}
+        known = {undashed(piece["uuid"]): in_older_list(piece) for piece in self.new_gear}
         known |= {piece["uuid"]: piece for piece in self.gear}
         return [known[uuid] for uuid in self.linked.get(key, []) if uuid in known]
 
@@ -178,7 +214,7 @@ class GarminGate(Gate[Garmin]):
         garmin, path, query = self.state, scope["path"], query_of(scope)
         garmin.read_uploads()
         text, now = scope["query_string"].decode(), garmin.clock.now()
-        is_token = path == TOKEN_PATH
+        is_token = path in (TOKEN_PATH, KEY_TOKEN_PATH)
 
         def record(status: int) -> None:
             if is_token:
@@ -190,18 +226,29 @@ class GarminGate(Gate[Garmin]):
         fault = garmin.faults.next_fault(path, query, scope["method"])
         headers = garmin.headers if fault is not None else []
         given = dict(scope["headers"]).get(b"authorization", b"").decode("latin-1")
-        account = garmin.account_of(given.removeprefix("Bearer "))
-        scope["state"]["account"] = garmin.account if account is None else account
-        if fault is None and not is_token and (refused := self._refused(account)) is not None:
+        token = given.removeprefix("Bearer ")
+        account, by_key = garmin.account_of(token), garmin.is_by_key(token)
+        scope["state"] |= {"account": garmin.account if account is None else account, "by_key": by_key}
+        if fault is None and not is_token and (refused := self._refused(scope, account, by_key=by_key)) is not None:
             await refused(scope, receive, recorded.send)
             return None
         recorded.finish(await self.answer(scope, receive, recorded.send, headers=headers, fault=fault))
         return None
 
-    def _refused(self, account: int | None) -> Response | None:
+    def _refused(self, scope: Scope, account: int | None, *, by_key: bool) -> Response | None:
         garmin = self.state
         if account is None:
             refusal = answer({"message": "Token is not active", "error": "NotAuthorizedException"}, 401)
+        elif by_key:
+            garmin.minute.move_to(garmin.epoch)
+            garmin.minute.calls += 1
+            found = refusal_by_key(Request(scope))
+            if garmin.minute.calls > garmin.calls_a_minute:
+                found = answer({}, 429)
+                found.headers["retry-after"] = str(60 - int(garmin.epoch) % 60)
+            if found is None:
+                return None
+            refusal = found
         else:
             garmin.hour.move_to(garmin.epoch)
             garmin.hour.calls += 1
@@ -248,7 +295,8 @@ async def listed(request: Request) -> Response:
     ]
     if query.get("sortOrder") == "asc":
         found.reverse()
-    return answer(found[start : start + min(limit, 1000)])
+    page = found[start : start + min(limit, 1000)]
+    return answer([listed_by_key(entry, account_of(request)) for entry in page] if is_by_key(request) else page)
 
 
 async def count(request: Request) -> Response:
@@ -334,26 +382,14 @@ def state_of(request: Request) -> Garmin:
     return state
 
 
+def is_by_key(request: Request) -> bool:
+    """Whether it is a call of the official API."""
+    return bool(request.scope["state"].get("by_key"))
+
+
 def account_of(request: Request) -> int:
     """Whose access token goes with the call."""
     return int(request.scope["state"]["account"])
-
-
-def _undashed(uuid: str) -> str:
-    return uuid.replace("-", "")
-
-
-def _in_older_list(piece: Json) -> Json:
-    """A piece of the newer list by the older one's names."""
-    return {
-        "uuid": _undashed(piece["uuid"]),
-        "gearMakeName": piece.get("brand"),
-        "gearModelName": piece.get("model"),
-        "gearTypeName": str(piece.get("gearType")).capitalize(),
-        "gearStatusName": str(piece.get("status")).lower(),
-        "displayName": piece.get("name"),
-        "customMakeModel": None,
-    }
 
 
 def _base64(value: Any) -> str:

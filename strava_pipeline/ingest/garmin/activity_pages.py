@@ -6,7 +6,8 @@ of the activity, and the next listing another one.
 
 from datetime import datetime
 
-from strava_pipeline.ingest.garmin.client import LARGEST_PAGE, LISTING, GarminClient, days_around, wrong_page
+from strava_pipeline.ingest.garmin.activity_list import LISTING, days_around, wrong_page
+from strava_pipeline.ingest.garmin.client import LARGEST_PAGE, GarminClient
 from strava_pipeline.ingest.provider import Page
 from strava_pipeline.ingest.service_client import Answer
 

@@ -1,49 +1,47 @@
-"""Garmin Connect's client: the API of Garmin's own app, with a bearer token. Logging in is login.py's.
+"""Garmin Connect's client by the unofficial way: the API of Garmin's own app, with a bearer token. With a key, personal.py's.
 
 Its limits are unpublished, and it blocks whoever looks like a robot. So there is a call a second at most; what a refusal means is
 service.py's. The list goes by places counted from its newest entry, gear has two lists, and a file comes in a zip.
 """
 
 import random
-from collections.abc import Container, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from strava_pipeline.core.errors import GoneError, PipelineError, RefusedError, TransientError
+from strava_pipeline.core.errors import GoneError, LimitReachedError, NeedsLoginError, PipelineError, RefusedError
 from strava_pipeline.core.limits import ImportLimits
-from strava_pipeline.core.providers import Kind, ReadPage, UnreadableRowError
-from strava_pipeline.core.providers.garmin import NAME, rows
+from strava_pipeline.core.providers import Kind
 from strava_pipeline.ingest.clock import ServerClock
+from strava_pipeline.ingest.garmin.activity_list import ActivityLister
 from strava_pipeline.ingest.garmin.downloads import UnusableDownloadError, only_file
+from strava_pipeline.ingest.garmin.key_login import login_by_key as login_by_key
+from strava_pipeline.ingest.garmin.key_tokens import end_of_key, token_file
+from strava_pipeline.ingest.garmin.keys import NEW_KEY, find_key, key_file
 from strava_pipeline.ingest.garmin.login import login as login
+from strava_pipeline.ingest.garmin.personal import PersonalClient, connect_by_key
 from strava_pipeline.ingest.garmin.service import GarminService, Pace, Refusals, refusals_file
 from strava_pipeline.ingest.garmin.tokens import AccessTokens, TokenFile, tokens_file
 from strava_pipeline.ingest.http import Exchange, make_wire
-from strava_pipeline.ingest.provider import Login, OnWait, Page, Received
-from strava_pipeline.ingest.service_client import Answer, ServiceProvider
+from strava_pipeline.ingest.provider import KeptLogin, Login, OnWait, Received
+from strava_pipeline.ingest.service_client import Answer
 from strava_pipeline.settings import Settings
 
-LISTING = "/activitylist-service/activities/search/activities"
 PROFILE = "/userprofile-service/socialProfile"
 GEAR, NEW_GEAR = "/gear-service/gear/filterGear", "/gear-service/gear/v2/list"
 FILES, EXPORTS = "/download-service/files/activity", "/download-service/export"
 LARGEST_PAGE = 100  # what the app asks for; up to 1000 are said to work
-OVERLAP = 5  # rows that a page repeats of the one before: so many may vanish in between without a row being missed
-SLACK = 20  # a page is the last one if more than a twentieth of what was asked for is not there
-CAPS = (20, 25, 50)  # rows that a service gives at most, whatever is asked for; the web site asks for 20
-REPEATS = 3  # pages in a row that are the same: the service does not heed `start`
 GEAR_PAGE = 20  # as the app asks
 DERIVED = ("tcx", "gpx")  # what Garmin makes of an activity, in place of a file that can't be used
-FIRST_DAY = date(1970, 1, 1)
 MOST_GEAR_PAGES = 50
 
 
-class GarminClient(ServiceProvider):
+class GarminClient(ActivityLister):
     """The account whose login is in `tokens`."""
+
+    largest_page = smallest_page = LARGEST_PAGE
 
     def __init__(
         self,
@@ -52,7 +50,8 @@ class GarminClient(ServiceProvider):
         service: GarminService,
         limits: ImportLimits,
     ) -> None:
-        super().__init__(NAME, base_url, service)
+        super().__init__(base_url, service)
+        self._garmin = service
         self._tokens, self._limits = tokens, limits
 
     def login(self) -> Login:
@@ -63,42 +62,6 @@ class GarminClient(ServiceProvider):
             self._tokens.note_account(account)
             return Login(account)
         return Login(self._tokens.current.account)
-
-    def list_pages(self, after: int | None, before: int | None, per_page: int) -> Iterator[Page]:
-        """As the protocol says; the days around the window, newest first, each activity in one page only.
-
-        The list goes by places counted from its newest entry, which move when an activity is added or deleted. So each page
-        begins with the last rows of the one before; where none of these is there, it goes back until it meets a row it knows.
-        """
-        seen: set[str] = set()
-        days = days_around(after, before)
-        number = place = repeated = 0
-        last: list[str] = []
-        while True:
-            start = max(0, place - OVERLAP)
-            limit = min(per_page + place - start, LARGEST_PAGE)
-            calls = self.calls
-            answer = self._service.get(LISTING, {"start": start, "limit": limit, **days}, check=wrong_page)
-            read = self.spec.read_page(answer.json)
-            keys = [activity["source_id"] for activity in read.activities] + [item.digest for item in read.unreadable]
-            is_adjoining = start == 0 or not seen.isdisjoint(keys)
-            if not seen.issuperset(keys):
-                number += 1
-                beyond = limit - (place - start)  # what was asked for beside what the page repeats
-                yield Page(number, beyond, _unseen(read, seen), answer.body, answer.fetched_at, self.calls - calls)
-            repeated = repeated + 1 if keys and keys == last else 0
-            if repeated >= REPEATS:
-                raise TransientError(f"GET {LISTING}: the list repeats itself page after page")
-            last = keys
-            seen.update(keys)
-            if not is_adjoining:
-                place = max(0, start - limit + OVERLAP)
-            elif len(answer.json) >= limit - limit // SLACK:
-                place = start + limit
-            elif len(answer.json) in CAPS:
-                place = start + len(answer.json)
-            else:
-                return
 
     def get_file(self, source_id: str) -> Received:
         """As the protocol says: the file out of the zip, or what Garmin makes of the activity where that can't be used."""
@@ -122,6 +85,11 @@ class GarminClient(ServiceProvider):
             status=200,
             body=body,
         )
+
+    @property
+    def pause(self) -> LimitReachedError | None:
+        """The pause that Garmin's last refusal of this login began, while it lasts."""
+        return self._garmin.pause
 
     def get_gear_of_activity(self, source_id: str) -> Received:
         """As the protocol says: a list, which is empty where no gear is linked."""
@@ -158,38 +126,6 @@ class GarminClient(ServiceProvider):
         return self._service.get(path, query, check=wrong_gear)
 
 
-def days_around(after: int | None, before: int | None) -> dict[str, str]:
-    """The days to ask for, both included. The list goes by the athlete's local day, which may be the one before or after."""
-    day = timedelta(days=1)
-    asked = {}
-    if after is not None or before is not None:
-        first = FIRST_DAY if after is None else max((_utc(after) - day).date(), FIRST_DAY)
-        asked["startDate"] = first.isoformat()
-    if before is not None:
-        asked["endDate"] = (_utc(before) + day).date().isoformat()
-    return asked
-
-
-def _utc(seconds: int) -> datetime:
-    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=seconds)
-
-
-def _unseen(read: ReadPage, seen: Container[str]) -> ReadPage:
-    """What a page holds beside what pages before it held."""
-    activities = [activity for activity in read.activities if activity["source_id"] not in seen]
-    return replace(
-        read, activities=activities, unreadable=[item for item in read.unreadable if item.digest not in seen]
-    )
-
-
-def wrong_page(content: Any) -> str | None:
-    try:
-        rows(content)
-    except UnreadableRowError as error:
-        return str(error)
-    return None
-
-
 def wrong_profile(content: Any) -> str | None:
     found = content.get("profileId") if isinstance(content, dict) else None
     return None if isinstance(found, int | str) and not isinstance(found, bool) and found else "it names no profile"
@@ -201,12 +137,48 @@ def wrong_gear(content: Any) -> str | None:
 
 
 def login_files(settings: Settings) -> Sequence[Path]:
-    """The login, and the count of refusals beside it, as long as there is one."""
-    refusals = refusals_file(settings)
-    return [tokens_file(settings), *([refusals] if refusals.exists() else [])]
+    """What is kept of logins by either way, with the count of refusals; the file of Garmin's own client is not ours."""
+    every = (key_file(settings), token_file(settings), tokens_file(settings), refusals_file(settings))
+    return [path for path in every if path.exists()]
 
 
-def connect(settings: Settings, clock: ServerClock, on_wait: OnWait) -> GarminClient:
+def kept_login(settings: Settings) -> KeptLogin | None:
+    """By which way this login is made; None: there is none that can be used."""
+    is_beside = tokens_file(settings).exists()
+    try:
+        key = find_key(settings)
+    except NeedsLoginError:
+        return None
+    if key is None:
+        return KeptLogin("by the unofficial API of Garmin's app") if is_beside else None
+    ends = [key.ends_on, end_of_key(settings, key)]
+    return KeptLogin(
+        "by key; gear and changes by the unofficial login" if is_beside else "by key, read-only",
+        min((day for day in ends if day is not None), default=None),
+        f"{NEW_KEY}.",
+    )
+
+
+def assumptions(settings: Settings) -> Sequence[str]:
+    """By which way the login is made, and when it ends."""
+    kept = kept_login(settings)
+    return () if kept is None else (kept.described,)
+
+
+def connect(settings: Settings, clock: ServerClock, on_wait: OnWait) -> GarminClient | PersonalClient:
+    """By the key, where there is one; else by the unofficial login, which beside a key only serves gear."""
+    key = find_key(settings)
+    if key is None:
+        return connect_unofficially(settings, clock, on_wait)
+    unofficial: GarminClient | None = None
+    if tokens_file(settings).exists():
+        with suppress(NeedsLoginError):  # a damaged one: whoever changes something gets to know
+            unofficial = connect_unofficially(settings, clock, on_wait)
+    return connect_by_key(settings, key, clock, on_wait, unofficial)
+
+
+def connect_unofficially(settings: Settings, clock: ServerClock, on_wait: OnWait) -> GarminClient:
+    """By the login of Garmin's own app. Raises MissingSettingsError where there is none."""
     path = tokens_file(settings)
     wire, refusals = make_wire(settings, clock), Refusals(refusals_file(settings))
 

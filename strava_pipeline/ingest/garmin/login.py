@@ -27,6 +27,9 @@ def login(settings: Settings, _: ServerClock, request: LoginRequest) -> None:
     Raises MisuseError for a file that holds no login, MissingSettingsError where garminconnect is needed and not installed,
     NeedsLoginError where Garmin refuses.
     """
+    request.say(
+        "This is the unofficial way, by the API of Garmin's own app; the official one is `providers login garmin --key`."
+    )
     tokens = _taken_over(request.tokens) if request.tokens is not None else _asked_for(settings, request)
     file = TokenFile(tokens_file(settings))
     with file.lock():

@@ -6,11 +6,11 @@ That nothing is asked before a pause ends is the business of whoever runs the st
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
 from strava_pipeline.core.errors import LimitReachedError, NeedsLoginError, PipelineError, TransientError
 from strava_pipeline.file_locks import exclusive
@@ -34,6 +34,7 @@ class _Refusals(BaseModel):
 
     limits: int = Field(0, ge=0)
     blocks: int = Field(0, ge=0)
+    until: AwareDatetime | None = None
 
 
 class Refusals:
@@ -49,21 +50,26 @@ class Refusals:
     def of_limit(self, name: str, exchange: Exchange, clock: ServerClock) -> PipelineError:
         """The error of a 429: nothing is to be asked for an hour, at the next one in a row for two, up to a day."""
         before = self._load()
-        self._save(before.model_copy(update={"limits": before.limits + 1}))
         pause = min(FIRST_PAUSE * 2 ** min(before.limits, 10), LONGEST_PAUSE)
-        asked = retry_after(exchange.headers, clock.now()) or timedelta(0)
-        return LimitReachedError(TITLE, clock.now() + max(pause, asked))
+        until = clock.now() + max(pause, retry_after(exchange.headers, clock.now()) or timedelta(0))
+        self._save(before.model_copy(update={"limits": before.limits + 1, "until": until}))
+        return LimitReachedError(TITLE, until)
 
     def of_block(self, name: str, exchange: Exchange, clock: ServerClock) -> PipelineError:
         """The error of a 403 or 427: an hour's pause at first, and at the second one in a row a login that is refused."""
-        before = self._load()
-        self._save(before.model_copy(update={"blocks": before.blocks + 1}))
+        before, until = self._load(), clock.now() + FIRST_PAUSE
+        self._save(before.model_copy(update={"blocks": before.blocks + 1, "until": until}))
         if before.blocks == 0:
-            return LimitReachedError(TITLE, clock.now() + FIRST_PAUSE)
+            return LimitReachedError(TITLE, until)
         return NeedsLoginError(
             f"{name}: {TITLE} refused this account or this network twice in a row ({exchange.status}). Look whether you can "
             f"log in at connect.garmin.com from here; then {LOGIN}."
         )
+
+    def in_force(self, now: datetime) -> LimitReachedError | None:
+        """The pause that the last refusal began, while it lasts. Steps keep it by themselves; others ask here."""
+        until = self._load().until
+        return LimitReachedError(TITLE, until) if until is not None and now < until else None
 
     def forget(self) -> None:
         """A call succeeded: the next refusal is the first one again."""
@@ -83,7 +89,7 @@ class Refusals:
     def _save(self, refusals: _Refusals) -> None:
         self._known = refusals
         with suppress(OSError):
-            save_secret(self.path, refusals.model_dump())
+            save_secret(self.path, refusals.model_dump(mode="json"))
 
 
 class Pace:
@@ -113,13 +119,60 @@ class Pace:
             yield
 
 
-class GarminService(ServiceClient):
-    """Calls to Garmin's API.
+class Bearers(Protocol):
+    """Where the access token of a call comes from."""
+
+    def get(self) -> str:
+        """An access token that is valid for some minutes."""
+        ...
+
+    def renew(self, rejected: str) -> str:
+        """Another token after a 401 to `rejected`."""
+        ...
+
+
+class TokenService(ServiceClient):
+    """Calls with an access token.
 
     Args:
         tokens: whose access token goes with each call; after a 401 another one is got, once.
         pace: when the next call may begin.
+        more: as of `ServiceClient`.
     """
+
+    def __init__(
+        self,
+        base_url: str,
+        tokens: Bearers,
+        pace: Pace,
+        wire: Wire,
+        clock: ServerClock,
+        jitter: Callable[[], float],
+        **more: Any,
+    ) -> None:
+        super().__init__(TITLE, base_url, wire, clock, jitter, **more)
+        self._tokens, self._pace = tokens, pace
+
+    def _send(self, path: str, query: Mapping[str, str], method: str = "GET", **body: Any) -> Exchange:
+        token = self._credentials["bearer"] = self._tokens.get()
+        with self._pace.turn(self._pause):
+            exchange = super()._send(path, query, method, **body)
+        if exchange.status != 401:
+            return exchange
+        self._credentials["bearer"] = self._tokens.renew(token)
+        with self._pace.turn(self._pause):
+            return super()._send(path, query, method, **body)
+
+    def _sorted(
+        self, name: str, exchange: Exchange, check: Callable[[Any], str | None] | None, *, is_json: bool
+    ) -> Answer:
+        if exchange.status == 200 and not is_json and is_page(exchange.body):
+            raise TransientError(f"{name}: 200, but a web page and no file", status=200, body=exchange.body)
+        return super()._sorted(name, exchange, check, is_json=is_json)
+
+
+class GarminService(TokenService):
+    """Calls to the API of Garmin's own app. Args: as of `TokenService`."""
 
     def __init__(
         self,
@@ -133,18 +186,13 @@ class GarminService(ServiceClient):
         on_wait: OnWait,
     ) -> None:
         sentence = f"Please {LOGIN}."
-        super().__init__(TITLE, base_url, wire, clock, jitter, login=sentence, headers=HEADERS, on_wait=on_wait)
-        self._tokens, self._refusals, self._pace = tokens, refusals, pace
+        super().__init__(base_url, tokens, pace, wire, clock, jitter, login=sentence, headers=HEADERS, on_wait=on_wait)
+        self._refusals = refusals
 
-    def _send(self, path: str, query: Mapping[str, str], method: str = "GET", **body: Any) -> Exchange:
-        token = self._credentials["bearer"] = self._tokens.get()
-        with self._pace.turn(self._pause):
-            exchange = super()._send(path, query, method, **body)
-        if exchange.status != 401:
-            return exchange
-        self._credentials["bearer"] = self._tokens.renew(token)
-        with self._pace.turn(self._pause):
-            return super()._send(path, query, method, **body)
+    @property
+    def pause(self) -> LimitReachedError | None:
+        """The pause that is in force, for whoever asks outside of the steps that keep it."""
+        return self._refusals.in_force(self.clock.now())
 
     def _wait_for_limit(self, exchange: Exchange, refusals: int) -> None:
         raise self._refusals.of_limit("GET", exchange, self.clock)
@@ -154,8 +202,6 @@ class GarminService(ServiceClient):
     ) -> Answer:
         if exchange.status in BLOCKED and NOT_OWNER.encode() not in exchange.body:
             raise self._refusals.of_block(name, exchange, self.clock)
-        if exchange.status == 200 and not is_json and is_page(exchange.body):
-            raise TransientError(f"{name}: 200, but a web page and no file", status=200, body=exchange.body)
         answer = super()._sorted(name, exchange, check, is_json=is_json)
         self._refusals.forget()
         return answer

@@ -5,13 +5,12 @@ new refresh token is on disk before the access token that came with it is used: 
 shows a token, and no error holds an answer's text, which may.
 """
 
-import base64
 import json
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -22,11 +21,13 @@ from strava_pipeline.core.errors import (
     PipelineError,
     TransientError,
 )
-from strava_pipeline.core.json_values import finite_number, parse_json
+from strava_pipeline.core.json_values import finite_number
 from strava_pipeline.core.process import deferred_interrupts
 from strava_pipeline.file_locks import exclusive
 from strava_pipeline.ingest.calls import ATTEMPTS, retrying
 from strava_pipeline.ingest.clock import ServerClock
+from strava_pipeline.ingest.garmin.keys import FIRST_KEY
+from strava_pipeline.ingest.garmin.token_values import claims_of, is_token, moment_of, object_of
 from strava_pipeline.ingest.http import Exchange, NotSentError, Wire
 from strava_pipeline.ingest.secret_file import make_private_folder, save_secret, write_aside
 from strava_pipeline.settings import Settings
@@ -58,7 +59,7 @@ class Tokens:
 
     def __post_init__(self) -> None:
         for name in (_ACCESS, _REFRESH):
-            if not _is_token(self.raw.get(name)):
+            if not is_token(self.raw.get(name)):
                 raise ValueError(f"a login has a {name}")
 
     @property
@@ -73,7 +74,7 @@ class Tokens:
     def client_id(self) -> str:
         """The app that the tokens are of."""
         found = self.raw.get(_CLIENT)
-        return found if isinstance(found, str) and _is_token(found) else CLIENT_ID
+        return found if isinstance(found, str) and is_token(found) else CLIENT_ID
 
     @property
     def account(self) -> str | None:
@@ -87,15 +88,15 @@ class Tokens:
     @property
     def life(self) -> tuple[datetime | None, timedelta]:
         """When the access token expires (UTC; None: unknown), and how long before that another one is got."""
-        claims = _claims(self.access)
-        ends = _moment(claims.get("exp")) or _moment(self.raw.get(_EXPIRES))
-        began = _moment(claims.get("iat"))
+        claims = claims_of(self.access)
+        ends = moment_of(claims.get("exp")) or moment_of(self.raw.get(_EXPIRES))
+        began = moment_of(claims.get("iat"))
         return ends, min(EARLY, (ends - began) / 10) if ends and began and ends > began else EARLY
 
     @property
     def expires_here(self) -> datetime | None:
         """The same by this machine's clock, however wrong that is; None: not known."""
-        return _moment(self.raw.get(_EXPIRES_HERE))
+        return moment_of(self.raw.get(_EXPIRES_HERE))
 
 
 class TokenFile:
@@ -111,9 +112,7 @@ class TokenFile:
             with os.fdopen(descriptor, "rb") as file:
                 raw = file.read(1_000_000)  # a login has some kilobytes
         except FileNotFoundError:
-            raise MissingSettingsError(
-                f"There is no login to Garmin Connect yet ({self.path} does not exist): {LOGIN}."
-            ) from None
+            raise MissingSettingsError(f"There is no login to Garmin Connect yet. {FIRST_KEY}.") from None
         except IsADirectoryError:
             raise NeedsLoginError(_folder_in_place(self.path)) from None
         except OSError as error:
@@ -241,8 +240,8 @@ class AccessTokens:
             "POST", f"{self._url}{TOKEN_PATH}", form=form, basic=(stored.client_id, ""), headers=HEADERS
         )
         self._clock.learn(exchange.headers, elapsed=exchange.seconds)
-        status, answer = exchange.status, _object(exchange.body)
-        if status == 200 and _is_token(answer.get("access_token")):
+        status, answer = exchange.status, object_of(exchange.body)
+        if status == 200 and is_token(answer.get("access_token")):
             return self._with_answer(stored, answer)
         name = "Garmin's login service"
         if status == 200 or status >= 500 or status == 408:
@@ -262,7 +261,7 @@ class AccessTokens:
 
     def _with_answer(self, stored: Tokens, answer: Mapping[str, Any]) -> Tokens:
         new = {**stored.raw, _ACCESS: answer["access_token"]}
-        if _is_token(answer.get("refresh_token")):
+        if is_token(answer.get("refresh_token")):
             new[_REFRESH] = answer["refresh_token"]
         for name in (_EXPIRES, _EXPIRES_HERE):
             new.pop(name, None)
@@ -312,32 +311,3 @@ def _folder_in_place(path: Path) -> str:
     if is_garth_folder(path):
         return f"{path} is a login of garth, which Garmin no longer accepts. Move it away, and {LOGIN}."
     return f"{path} is a folder, and not a login to Garmin Connect. Move it away, and {LOGIN}."
-
-
-def _is_token(value: object) -> bool:
-    """Whether it is text that can stand in a header."""
-    return isinstance(value, str) and value.isascii() and value.isprintable() and bool(value.strip())
-
-
-def _claims(token: str) -> Mapping[str, Any]:
-    """What a JWT says of itself; {} for any other token. The signature is Garmin's to check."""
-    parts = token.split(".")
-    if len(parts) != 3:
-        return {}
-    try:
-        return _object(base64.urlsafe_b64decode(parts[1] + "=" * (-len(parts[1]) % 4)))
-    except ValueError:
-        return {}
-
-
-def _moment(value: object) -> datetime | None:
-    seconds = finite_number(value)
-    return datetime.fromtimestamp(seconds, UTC) if seconds is not None and 0 < seconds < 10**11 else None
-
-
-def _object(body: bytes) -> dict[str, Any]:
-    try:
-        value = parse_json(body)
-    except (ValueError, RecursionError):
-        return {}
-    return value if isinstance(value, dict) else {}

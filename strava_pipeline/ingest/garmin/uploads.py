@@ -16,8 +16,9 @@ from strava_pipeline.core.errors import GoneError, PipelineError, RefusedError
 from strava_pipeline.core.json_values import json_bytes, parse_json
 from strava_pipeline.core.rows import Json
 from strava_pipeline.core.start_times import read_start
+from strava_pipeline.ingest.garmin.activity_list import LISTING
 from strava_pipeline.ingest.garmin.activity_pages import ACTIVITY, page_around, page_of_detail
-from strava_pipeline.ingest.garmin.client import LISTING, GarminClient
+from strava_pipeline.ingest.garmin.client import GarminClient
 from strava_pipeline.ingest.garmin.service import TITLE
 from strava_pipeline.ingest.http import form_with_file
 from strava_pipeline.ingest.upload_files import UploadFile, file_to_upload

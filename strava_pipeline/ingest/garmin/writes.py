@@ -13,15 +13,17 @@ from urllib.parse import quote
 from uuid import UUID
 
 from strava_pipeline.core.changes.records import Change, is_same
-from strava_pipeline.core.errors import GoneError, PipelineError, RefusedError, TransientError
+from strava_pipeline.core.errors import GoneError, MissingSettingsError, PipelineError, RefusedError, TransientError
 from strava_pipeline.core.json_values import parse_json
 from strava_pipeline.core.providers.garmin import gear_key, gear_of_activity, read_gear
 from strava_pipeline.core.rows import Json
 from strava_pipeline.core.start_times import read_start
 from strava_pipeline.ingest.clock import ServerClock
 from strava_pipeline.ingest.garmin.activity_pages import ACTIVITY, has_activity, page_around, page_of_detail
-from strava_pipeline.ingest.garmin.client import GEAR, GarminClient, connect
+from strava_pipeline.ingest.garmin.client import GEAR, GarminClient, connect_unofficially
+from strava_pipeline.ingest.garmin.keys import find_key
 from strava_pipeline.ingest.garmin.service import TITLE
+from strava_pipeline.ingest.garmin.tokens import LOGIN, tokens_file
 from strava_pipeline.ingest.garmin.uploads import Uploads
 from strava_pipeline.ingest.provider import OnWait, Page
 from strava_pipeline.ingest.service_client import Answer
@@ -159,8 +161,10 @@ class GarminWriter:
 
 
 def connect_writer(settings: Settings, clock: ServerClock, on_wait: OnWait) -> GarminWriter:
-    """A writer; nothing is sent. Raises MissingSettingsError where there is no login."""
-    return GarminWriter(connect(settings, clock, on_wait))
+    """A writer by the unofficial login; nothing is sent. Raises MissingSettingsError where there is none."""
+    if find_key(settings) is not None and not tokens_file(settings).exists():
+        raise MissingSettingsError(f"{TITLE} is read-only with a key; log in the other way to change things: {LOGIN}.")
+    return GarminWriter(connect_unofficially(settings, clock, on_wait))
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ import duckdb
 
 from strava_pipeline.core.tables import CURVES, TRACK_SUMMARIES, Table
 from strava_pipeline.core.tables.computed import COMPUTED_VALUES, TRACK_BESTS
-from strava_pipeline.lake.gold.warehouse import Connection, note, notes, revision, transaction, unmark
+from strava_pipeline.lake.gold.warehouse import Connection, has_other_views, note, notes, revision, transaction, unmark
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.sql import views_version
 
@@ -57,8 +57,8 @@ def sync_measures(connection: Connection, lake: Lake) -> bool:
 
 
 def content_state(connection: Connection) -> str:
-    """Which warehouse this is, as of which change, with the rows of which files."""
-    return f"{revision(connection)} {sorted(notes(connection, _NOTE).items())}"
+    """Which warehouse this is, as of which change, with the rows of which files, and whether with this version's views."""
+    return f"{revision(connection)} {has_other_views(connection)} {sorted(notes(connection, _NOTE).items())}"
 
 
 def differing_measures(connection: Connection, lake: Lake) -> list[DueYear]:

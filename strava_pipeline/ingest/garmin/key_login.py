@@ -1,0 +1,53 @@
+"""How a person logs in to Garmin by a key: it is tried before it is kept, with the day on which it ends."""
+
+import random
+from datetime import date
+
+from strava_pipeline.core.errors import MisuseError, PipelineError
+from strava_pipeline.ingest.clock import ServerClock
+from strava_pipeline.ingest.garmin.key_tokens import KeyExchange, KeyTokens, token_file
+from strava_pipeline.ingest.garmin.keys import KEY_PAGE, KEY_SETTING, Key, is_key, is_placeholder, key_file, save_key
+from strava_pipeline.ingest.http import make_wire
+from strava_pipeline.ingest.provider import LoginRequest
+from strava_pipeline.settings import Settings
+
+
+def login_by_key(settings: Settings, clock: ServerClock, request: LoginRequest) -> None:
+    """Ask for a key and its end, exchange it for a token, and keep all of these.
+
+    Raises MisuseError for what is no key or no day, NeedsLoginError where Garmin refuses the key; then nothing is kept.
+    """
+    set_one = settings.secret(KEY_SETTING)
+    if set_one is not None and not is_placeholder(set_one.get_secret_value()):
+        raise MisuseError(
+            f"{KEY_SETTING} is set, and counts before a key that is kept. Unset it, or put the new key there."
+        )
+    value = request.ask_secret("Key").strip()
+    if not is_key(value):
+        raise MisuseError(f"That is no key. {KEY_PAGE} shows one when it is made, and only then.")
+    ends_on = _day(request.ask("Last day of the key, as 2027-03-01 (Enter: not known)").strip(), clock)
+    tried = KeyExchange(
+        settings.garmin_personal_api_base_url,
+        Key(value, "this login"),
+        make_wire(settings, clock),
+        clock,
+        random.random,
+        lambda why, seconds: request.say(why),
+    )
+    KeyTokens(tried, token_file(settings)).get_new()
+    try:
+        save_key(settings, value, ends_on)
+    except OSError as error:
+        raise PipelineError(f"The key can't be saved to {key_file(settings)}: {error.strerror}.") from None
+
+
+def _day(text: str, clock: ServerClock) -> date | None:
+    if not text:
+        return None
+    try:
+        day = date.fromisoformat(text)
+    except ValueError:
+        raise MisuseError("That is no day like 2027-03-01. Nothing was kept.") from None
+    if day < clock.now().date():
+        raise MisuseError(f"A key that ended on {day} is of no use. Nothing was kept.")
+    return day

@@ -1,0 +1,199 @@
+"""Garmin Connect by its official API for persons, with a key: activities and their files, read only.
+
+Paths and rows are those of the app's API (client.py), on another host, with other manners: small pages, pauses of seconds,
+no gear and no changes. Gear comes by the unofficial login where there is one, whose refusals stop nothing of the key's.
+"""
+
+import random
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any, Protocol, TypeVar
+from urllib.parse import quote
+
+from strava_pipeline.core.errors import (
+    ForbiddenError,
+    GoneError,
+    LimitReachedError,
+    NeedsLoginError,
+    RefusedError,
+    TransientError,
+)
+from strava_pipeline.core.limits import ImportLimits
+from strava_pipeline.core.providers import Kind, ProviderSpec
+from strava_pipeline.ingest.calls import landed_each
+from strava_pipeline.ingest.clock import ServerClock
+from strava_pipeline.ingest.garmin.activity_list import LISTING, OVERLAP, ActivityLister, wrong_page
+from strava_pipeline.ingest.garmin.downloads import UnusableDownloadError, only_file
+from strava_pipeline.ingest.garmin.key_tokens import UNSAID, KeyExchange, KeyTokens, token_file
+from strava_pipeline.ingest.garmin.keys import NEW_KEY, Key, key_file
+from strava_pipeline.ingest.garmin.service import TITLE, Pace, TokenService
+from strava_pipeline.ingest.http import Exchange, make_wire
+from strava_pipeline.ingest.provider import Login, OnWait, Provider, Received
+from strava_pipeline.ingest.service_client import Answer
+from strava_pipeline.settings import Settings
+
+FILES = "/download-service/files/activity"
+DAYS = "/usersummary-service/v2/dailysummaries"
+LARGEST_PAGE, SMALLEST_PAGE = 40, 10  # pages of more than 45 rows are answered with 500, as several clients measured
+JSON = "application/json"
+ZIP = "application/zip, application/x-zip-compressed, application/octet-stream"  # as Garmin's own client sends it
+T = TypeVar("T")
+
+
+class PersonalService(TokenService):
+    """Calls to the official API. Args: as of `TokenService`."""
+
+    def _send(self, path: str, query: Mapping[str, str], method: str = "GET", **body: Any) -> Exchange:
+        self._credentials["headers"] = {"Accept": ZIP if path.startswith(FILES) else JSON}
+        return super()._send(path, query, method, **body)
+
+    def _sorted(
+        self, name: str, exchange: Exchange, check: Callable[[Any], str | None] | None, *, is_json: bool
+    ) -> Answer:
+        if exchange.status == 403:
+            raise ForbiddenError(f"{name}: {TITLE} does not allow that call with a key.", body=exchange.body)
+        if exchange.status == 204:
+            if not is_json:
+                raise GoneError(f"{name}: 204, {TITLE} has nothing there", body=exchange.body)
+            exchange = replace(exchange, status=200, body=b"[]")
+        return super()._sorted(name, exchange, check, is_json=is_json)
+
+
+class Unofficial(Provider, Protocol):
+    """A client of the app's API."""
+
+    @property
+    def pause(self) -> LimitReachedError | None:
+        """The pause that Garmin's last refusal of that login began, while it lasts."""
+        ...
+
+
+class PersonalClient(ActivityLister):
+    """The account whose key is in `tokens`. `unofficial`: a client of the app's API, for gear; None: there is none."""
+
+    largest_page, smallest_page = LARGEST_PAGE, SMALLEST_PAGE
+
+    def __init__(
+        self,
+        base_url: str,
+        tokens: KeyTokens,
+        service: PersonalService,
+        limits: ImportLimits,
+        unofficial: Unofficial | None,
+    ) -> None:
+        super().__init__(base_url, service)
+        self._tokens, self._limits, self._unofficial = tokens, limits, unofficial
+
+    @property
+    def spec(self) -> ProviderSpec:
+        """What the provider offers to this login: with a key alone, no gear and no change."""
+        rows = LARGEST_PAGE - OVERLAP
+        if self._unofficial is not None:
+            return replace(super().spec, rows_a_call=rows)
+        reading = super().spec.capabilities - {"uploads"}
+        return replace(
+            super().spec,
+            rows_a_call=rows,
+            capabilities=reading,
+            edits=frozenset(),
+            kinds={},
+            gear_of_activity=None,
+        )
+
+    @property
+    def calls(self) -> int:
+        """The attempts that reached the server or may have, by either login; those for tokens are not counted."""
+        return self._service.calls + (0 if self._unofficial is None else self._unofficial.calls)
+
+    def login(self) -> Login:
+        """The account's number, which the first row says, or a day of an account without one. Asked for once a key.
+
+        An account that has neither is nobody's until something was recorded.
+        """
+        account = self._tokens.account
+        if account is None:
+            answer = self._service.get(LISTING, {"start": 0, "limit": 1}, check=wrong_page)
+            account = _number(answer.json, "ownerId") or self._account_of_days()
+            if account is not None:
+                self._tokens.note_account(account)
+        return Login(account)
+
+    def _account_of_days(self) -> str | None:
+        today = self._service.clock.now().date()
+        with suppress(RefusedError, GoneError):
+            days = {"startDate": (today - timedelta(days=1)).isoformat(), "endDate": today.isoformat()}
+            content = self._service.get(DAYS, days).json
+            return _number(content.get("data") if isinstance(content, dict) else None, "userProfilePk")
+        return None
+
+    def get_file(self, source_id: str) -> Received:
+        """As the protocol says: the file out of the zip. Garmin makes no other one of it here."""
+        answer = self._service.get(f"{FILES}/{quote(source_id, safe='')}", is_json=False)
+        try:
+            name, content = only_file(answer.body, source_id, self._limits)
+        except UnusableDownloadError as fault:
+            raise RefusedError(
+                f"The file of activity {source_id} can't be used: {fault}.", status=200, body=answer.body
+            ) from None
+        return Received(content, answer.fetched_at, name)
+
+    def get_gear_of_activity(self, source_id: str) -> Received:
+        """As the protocol says, by the unofficial login."""
+        assert self._unofficial is not None, "the spec names gear only with that login"
+        with _refused_alone(self._unofficial):
+            return self._unofficial.get_gear_of_activity(source_id)
+
+    def list_kind(self, kind: Kind, after: int | None, before: int | None) -> Iterator[Received]:
+        """As the protocol says, by the unofficial login; nothing without one."""
+        if self._unofficial is not None:
+            with _refused_alone(self._unofficial):
+                yield from self._unofficial.list_kind(kind, after, before)
+
+    @contextmanager
+    def landing(self) -> Iterator[None]:
+        """As the protocol says, for calls by either login."""
+        with ExitStack() as held:
+            held.enter_context(self._service.landing())
+            if self._unofficial is not None:
+                held.enter_context(self._unofficial.landing())
+            yield
+
+    def landed(self, answers: Iterator[T], land: Callable[[T], object]) -> Iterator[T]:
+        """As the protocol says, for calls by either login."""
+        return landed_each(self.landing, answers, land)
+
+
+@contextmanager
+def _refused_alone(unofficial: Unofficial) -> Iterator[None]:
+    """What the unofficial login is refused is no limit and no fault of the key: it only leaves gear as it is.
+
+    The step keeps no pause for that, so an earlier one is kept here.
+    """
+    try:
+        if (pause := unofficial.pause) is not None:
+            raise pause
+        yield
+    except (LimitReachedError, NeedsLoginError) as error:
+        raise TransientError(f"Gear stays as it is, for the unofficial login was refused. {error}") from error
+
+
+def _number(found: Any, name: str) -> str | None:
+    """The number that the first of several objects has; None: there is none."""
+    first = found[0] if isinstance(found, list) and found else None
+    value = first.get(name) if isinstance(first, dict) else None
+    return str(value) if isinstance(value, int | str) and not isinstance(value, bool) and value else None
+
+
+def connect_by_key(
+    settings: Settings, key: Key, clock: ServerClock, on_wait: OnWait, unofficial: Unofficial | None
+) -> PersonalClient:
+    """A client with a key; nothing is sent. `unofficial`: as of `PersonalClient`."""
+    wire, url = make_wire(settings, clock), settings.garmin_personal_api_base_url
+    tokens = KeyTokens(KeyExchange(url, key, wire, clock, random.random, on_wait), token_file(settings))
+    pace = Pace(key_file(settings).with_name("garmin_personal_pace.lock"), settings.garmin_interval, clock)
+    service = PersonalService(
+        url, tokens, pace, wire, clock, random.random, login=f"{NEW_KEY}.", unsaid=UNSAID, on_wait=on_wait
+    )
+    return PersonalClient(url, tokens, service, settings.import_limits, unofficial)

@@ -1,0 +1,39 @@
+"""What tokens and the answers that bring them hold, read leniently. Nothing here keeps or sends one."""
+
+import base64
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from strava_pipeline.core.json_values import finite_number, parse_json
+
+
+def is_token(value: object) -> bool:
+    """Whether it is text that can stand in a header."""
+    return isinstance(value, str) and value.isascii() and value.isprintable() and bool(value.strip())
+
+
+def claims_of(token: str) -> Mapping[str, Any]:
+    """What a JWT says of itself; {} for any other token. The signature is Garmin's to check."""
+    parts = token.split(".")
+    if len(parts) != 3:
+        return {}
+    try:
+        return object_of(base64.urlsafe_b64decode(parts[1] + "=" * (-len(parts[1]) % 4)))
+    except ValueError:
+        return {}
+
+
+def moment_of(value: object) -> datetime | None:
+    """The instant (UTC) of a number of seconds since 1970; None for anything else."""
+    seconds = finite_number(value)
+    return datetime.fromtimestamp(seconds, UTC) if seconds is not None and 0 < seconds < 10**11 else None
+
+
+def object_of(body: bytes) -> dict[str, Any]:
+    """The JSON object in a body; {} for any other body."""
+    try:
+        value = parse_json(body)
+    except (ValueError, RecursionError):
+        return {}
+    return value if isinstance(value, dict) else {}
