@@ -168,6 +168,7 @@ def test_a_query_that_fails_or_writes_is_refused(pulled: Rig, type_on: TypeOn, q
     assert said.code == 1
     assert "DuckDB refused the query" in said.err
     assert "Traceback" not in said.err
+    assert not said.err.endswith("None\n")
 
 
 @pytest.mark.parametrize("verb", [("sql", "SELECT 1"), ("duck",)])

@@ -271,6 +271,7 @@ def written(name: str = "w", **fields: Any) -> Activity:
         ([on(1), written(sport_type="Run")], ["doubtful"], 0),
         ([on(1), written(distance=26_000.0)], [], 0),
         ([on(1), written(distance=None)], [], 0),
+        ([on(1, distance=0.0), written(distance=0.0)], [], 0),
         ([on(1), written(day=date(2025, 6, 16))], [], 0),
         ([on(1), written(day=None)], [], 0),
         ([on(1), on(2, start=NOON + 9000), written()], [], 0),  # the way there or back

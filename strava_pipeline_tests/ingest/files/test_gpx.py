@@ -195,8 +195,15 @@ def test_however_it_is_written_it_says_the_same(content: bytes) -> None:
         (WRITTEN[: WRITTEN.rindex("</trkseg>")], 5, {Flag.TRUNCATED}),
         (WRITTEN.replace("</ele>", "", 1), 5, {Flag.DAMAGED, Flag.UNORDERED_TIMES}),
         (WRITTEN.replace("Ü", "\x01&"), 5, {Flag.DAMAGED}),
+        (f"{WRITTEN}<junk", 5, {Flag.DAMAGED}),
     ],
-    ids=["cut_in_a_point", "cut_behind_a_point", "an_element_that_never_ends", "characters_that_may_not_be"],
+    ids=[
+        "cut_in_a_point",
+        "cut_behind_a_point",
+        "an_element_that_never_ends",
+        "characters_that_may_not_be",
+        "more_behind_its_end",
+    ],
 )
 def test_what_stands_before_and_behind_a_fault_is_read(content: str, height: int, flags: set[Flag]) -> None:
     found = read(content)
