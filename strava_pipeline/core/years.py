@@ -5,7 +5,7 @@ activity is that of its local start, up to 14 hours apart, so the window of a ye
 the standard library is imported: commands that only read need this module.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -82,3 +82,14 @@ def years_since(start: datetime | None, years: YearRange) -> list[int]:
 
 def _new_year(year: int) -> datetime:
     return datetime(year, 1, 1, tzinfo=UTC)
+
+
+def years_by_day(found: Mapping[int, datetime], day_text: Callable[[datetime], str] = "{:%Y-%m-%d}".format) -> str:
+    """Years with a moment each, in words: those of one day together, the newest first. 2025–2026 on 2026-11-22, 2024 on …"""
+    spans: list[tuple[int, int, datetime]] = []
+    for year, at in sorted(found.items(), reverse=True):
+        if spans and spans[-1][0] == year + 1 and spans[-1][2].date() == at.date():
+            spans[-1] = (year, *spans[-1][1:])
+        else:
+            spans.append((year, year, at))
+    return ", ".join(f"{first if first == last else f'{first}–{last}'} on {day_text(at)}" for first, last, at in spans)

@@ -92,7 +92,7 @@ def status(as_json: OneObject = False) -> None:
 
 def _status_lines(one: "ProviderStatus") -> Iterator[tuple[str, bool]]:
     """The lines for a person, each with whether it tells of a fault."""
-    from strava_pipeline.verbs.status_services import compared_text
+    from strava_pipeline.core.years import years_by_day
 
     if one.login_problem is not None:
         yield f"login: {one.login_problem}", True
@@ -109,7 +109,7 @@ def _status_lines(one: "ProviderStatus") -> Iterator[tuple[str, bool]]:
         whole = "complete" if one.last_pull.complete else "it broke off, and the next pull goes on"
         rows = counted(one.last_pull.activities, "activity")
         yield f"last pull: {_at(one.last_pull.at)}, {one.last_pull.mode}, {rows}, {whole}", False
-    if compared := compared_text(one.compared_at):
+    if compared := years_by_day(one.compared_at):
         yield f"compared with all that it has: {compared}", False
     published = "not known before the next publish" if one.activities is None else one.activities
     yield f"activities: {published}; in quarantine: {one.quarantined}; unreadable rows: {one.unreadable_rows}", False

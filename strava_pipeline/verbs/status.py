@@ -8,11 +8,11 @@ import typer
 
 from strava_pipeline.core.sources import STRAVA
 from strava_pipeline.core.text import counted
+from strava_pipeline.core.years import years_by_day
 from strava_pipeline.verbs.output import echo_json
 from strava_pipeline.verbs.status_services import (
     change_counts,
     changes_left_out,
-    compared_text,
     print_changes,
     print_provider,
     print_webhooks,
@@ -274,7 +274,7 @@ def print_status(report: "Status") -> None:
     else:
         _print_login(report.login, report.revoked_at)
         _print_pull(report.last_pull)
-        if compared := compared_text(report.compared_at):
+        if compared := years_by_day(report.compared_at):
             out.print(f"Compared with all that Strava has: {compared}")
     if report.imported is not None:
         _print_imported(report.imported)

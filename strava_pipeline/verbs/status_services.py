@@ -1,11 +1,11 @@
 """What `status` shows of services and webhooks, and of changes that wait for a person. The command is status.py's."""
 
 from collections import Counter
-from collections.abc import Mapping
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from strava_pipeline.core.text import counted
+from strava_pipeline.core.years import years_by_day
 
 if TYPE_CHECKING:
     from strava_pipeline.settings import Settings
@@ -72,7 +72,7 @@ def print_provider(provider: dict[str, Any]) -> None:
         out.print(
             f"{title}: last pull {_at(pull['at'])}, {pull['mode']}, {counted(pull['activities'], 'activity')}, {state}"
         )
-    if compared := compared_text(provider["compared_at"]):
+    if compared := years_by_day(provider["compared_at"]):
         out.print(f"  Compared with all that it has: {compared}")
     if provider["login_problem"] is not None:
         out.print(f"  {provider['login_problem']}", style="yellow")
@@ -92,17 +92,6 @@ def print_provider(provider: dict[str, Any]) -> None:
             out.print(f"  {operation}: a limit of {title} stopped it until {_at(until)}; the next run goes on")
         elif not step["succeeded"]:
             out.print(f"  {operation}: failed {_at(step['at'])}: {step['message']}", style="yellow")
-
-
-def compared_text(compared_at: Mapping[int, datetime]) -> str:
-    """Which years were compared with a service, and when; years of one day together, the newest first."""
-    spans: list[tuple[int, int, date]] = []
-    for year, at in sorted(compared_at.items(), reverse=True):
-        if spans and spans[-1][0] == year + 1 and spans[-1][2] == at.date():
-            spans[-1] = (year, spans[-1][1], at.date())
-        else:
-            spans.append((year, year, at.date()))
-    return ", ".join(f"{first if first == last else f'{first}–{last}'} on {day}" for first, last, day in spans)
 
 
 def print_changes(counts: dict[str, int], left_out: int | None) -> None:

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from pathlib import Path
 
-from strava_pipeline.core.years import YearRange, year_window
+from strava_pipeline.core.years import YearRange, year_window, years_by_day
 from strava_pipeline.lake.bronze.comparisons import compared_years
 from strava_pipeline.lake.bronze.listing import begin_listing
 from strava_pipeline.lake.bronze.manifests import Mode, Window
@@ -35,3 +35,4 @@ def test_each_year_is_as_old_as_the_newest_whole_listing_of_all_of_it(tmp_path: 
     listed(lake, days[5], "month", 0, 10**9)
     assert compared_years(lake, YEARS, "garmin") == found
     assert compared_years(lake, YEARS) == {}, "nothing of Strava"
+    assert years_by_day(found) == "2025–2026 on 2026-03-01, 2024 on 2025-12-01, 2023 on 2026-03-02, 2022 on 2025-12-01"

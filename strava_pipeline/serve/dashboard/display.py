@@ -28,6 +28,7 @@ from strava_pipeline.core.sheets.header import DURATION, IDS, SPORT, START
 from strava_pipeline.core.sports import GROUP_OF, OTHER, sport_name
 from strava_pipeline.core.tables.bests import DISTANCES
 from strava_pipeline.core.text import counted, printable
+from strava_pipeline.core.years import years_by_day
 
 LONGEST = 120  # characters of a name in a list; its own page has all of it
 _ON_FOOT = ("run", "walk")
@@ -317,6 +318,7 @@ FILTERS: Mapping[str, Callable[..., Any]] = {
     "grade": grade,
     "measured": measured_fields,
     "years": years,
+    "years_by_day": lambda found: years_by_day(found, day),
     "zone_range": lambda zone, measure: zone_range(zone.from_value, zone.below_value, measure),
     "best": best,
     "how_told": how_told,
