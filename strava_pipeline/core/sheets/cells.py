@@ -114,9 +114,12 @@ def _written(text: str) -> Start | None:
 
 
 def looks_like_a_date(cell: Cell) -> bool:
-    """Whether a cell that can't be read was meant to be a date: two numbers side by side, a formula, an error, a time."""
+    """Whether a cell that can't be read was meant to be a date: two numbers side by side, a formula, an error, a time.
+
+    A formula over several cells, such as `=COUNT(A2:A38)`, is a total.
+    """
     if isinstance(cell, dict):
-        return True
+        return ":" not in cell.get("formula", "")
     return isinstance(cell, str) and re.search(r"\d\D+\d", cell) is not None
 
 
