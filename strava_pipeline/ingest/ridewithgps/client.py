@@ -1,8 +1,8 @@
 """The client of Ride with GPS: the documented interface for trips and their tracks, the web site's own one for lists of gear.
 
-What only the web site's interface has is behind a function each (`_gear_list`, `_trips_page`): without it the gear of a listing
-is missing, and nothing else. A run that follows the feed asks for neither. Addresses in answers name other hosts at times; none is
-followed.
+What only the web site's interface has is behind a function each (`_gear_list`, `_trips_page`): without it the gear of a
+listing is missing, and nothing else. A run that follows the feed asks for neither. Addresses in answers name other hosts at
+times; none is followed.
 """
 
 import hashlib
