@@ -6,6 +6,7 @@ import shutil
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import polars as pl
 import pytest
 
 from strava_pipeline.core.errors import GoneError, NeedsLoginError, RefusedError, TransientError
@@ -16,8 +17,11 @@ from strava_pipeline.emulator.ridewithgps.library import library_of
 from strava_pipeline.emulator.ridewithgps.service import RideWithGps, gear_item, gear_of_detail
 from strava_pipeline.emulator.service import Fault
 from strava_pipeline.emulator.strava.summaries import summary_of
+from strava_pipeline.ingest.files.points import track_length
+from strava_pipeline.ingest.files.reading import read_file
 from strava_pipeline.ingest.providers_file import ProviderChoice
 from strava_pipeline.ingest.ridewithgps import client as client_module
+from strava_pipeline.ingest.ridewithgps.track import track_file
 from strava_pipeline.lake.bronze.listings import listings, watermark
 from strava_pipeline.lake.gold.quarantine import unreadable_rows
 from strava_pipeline.lake.providers import feed_state, land_provider_file
@@ -623,6 +627,11 @@ def test_an_athletes_library_is_found_again_at_strava(world: World) -> None:
     service = service_of(world)
     library = library_of(activities, gear, service.user_id, seed=3)
     assert library == library_of(activities, gear, service.user_id, seed=3)
+    tracks = [read_file(track_file(trip) or b"", "x.tcx", now).recordings[0] for trip in library.trips]
+    assert [track.distance_m for track in tracks] == [trip["distance"] for trip in library.trips]
+    lengths = [track_length(track.track, pl.repeat(0, len(track.track), eager=True)) for track in tracks]
+    for trip, length in zip(library.trips, lengths, strict=True):
+        assert length is None if trip["first_lat"] is None else length == pytest.approx(trip["distance"], rel=0.15)
     service.gear[:] = library.gear
     service.trips |= {trip["id"]: trip for trip in library.trips}
     list_at_strava(world, *activities)
