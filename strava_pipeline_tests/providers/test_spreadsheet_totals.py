@@ -105,7 +105,17 @@ def printed(sheet: Any) -> None:
     sheet.print_area = "A1:H4"
 
 
-@pytest.mark.parametrize("furnish", [merged, named, used_elsewhere, coloured, printed])
+def of_a_kind_that_is_not_known(sheet: Any) -> None:
+    sheet["J2"] = "=SUM(E2#)"
+
+
+def up_to_a_computed_place(sheet: Any) -> None:
+    sheet["D4"] = "=SUM(D4:INDEX(D:D,2))"
+
+
+@pytest.mark.parametrize(
+    "furnish", [merged, named, used_elsewhere, coloured, printed, of_a_kind_that_is_not_known, up_to_a_computed_place]
+)
 def test_totals_that_something_else_belongs_to_stay_and_the_proposal_says_where_the_row_goes(
     owner: Owner, furnish: Callable[[Any], None]
 ) -> None:
@@ -113,6 +123,12 @@ def test_totals_that_something_else_belongs_to_stay_and_the_proposal_says_where_
     requests = apply(owner.writer(), added())
     assert requests[0].address == "rides.xlsx, Rides!row 5, below the formulas of row 4, which do not count it"
     assert column(owner, "E") == [17.4, 5, "=SUM(E2:E3)", 17.4]
+
+
+def test_totals_between_activities_do_not_count_a_row_below_which_the_proposal_says(owner: Owner) -> None:
+    keeps(owner, ["Total", None, None, None, Formula("=SUM(E2:E3)")], [at(5), "Ride", None, Formula("=E5/400"), 3])
+    requests = apply(owner.writer(), added())
+    assert requests[0].address == "rides.xlsx, Rides!row 6, below the formulas of row 4, which do not count it"
 
 
 def test_a_row_of_csv_goes_above_its_totals(tmp_path: Path) -> None:

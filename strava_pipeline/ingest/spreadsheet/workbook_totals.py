@@ -6,11 +6,12 @@ nothing more, so whatever else belongs to the moved rows, or refers to them, kee
 
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 from openpyxl.formula import Tokenizer
-from openpyxl.formula.tokenizer import Token
+from openpyxl.formula.tokenizer import Token, TokenizerError
 from openpyxl.utils import quote_sheetname, range_boundaries
 
 from strava_pipeline.ingest.spreadsheet.edits import Edits
@@ -39,18 +40,20 @@ def place_of_rows(sheet: Any, edits: Edits) -> RowPlace:
         _, top, _, bottom = range_boundaries(table.ref)
         if top == edits.header:
             return RowPlace(int(min(bottom, edits.last)) + 1)
-    below = [
+    formulas = [
         cell
+        for row in range(edits.header + 1, edits.last + 1)
         for column in edits.known
-        for row in range((edits.pattern or edits.header) + 1, edits.last + 1)
         if (cell := sheet.cell(row, column.place + 1)).data_type == "f"
     ]
-    if not below:
-        return RowPlace(edits.last + 1)
-    ends = [end for cell in below for end in _ends(sheet, cell, edits.pattern)]
-    if ends and max(ends) < min(cell.row for cell in below) and _is_movable(sheet, first := max(ends) + 1):
-        return RowPlace(first, is_inserted=True)
-    return RowPlace(edits.last + 1, uncounted=below[-1].row)
+    above = edits.pattern or edits.header
+    below = [cell for cell in formulas if cell.row > above]
+    with suppress(TokenizerError):  # a formula of a kind that openpyxl does not know
+        ends = [end for cell in below for end in _ends(sheet, cell, above)]
+        if ends and max(ends) < min(cell.row for cell in below) and _is_movable(sheet, first := max(ends) + 1):
+            return RowPlace(first, is_inserted=True)
+        below = below or [cell for cell in formulas if any(_ends(sheet, cell, cell.row - 1))]
+    return RowPlace(edits.last + 1, uncounted=below[-1].row if below else None)
 
 
 def insert_rows(sheet: Any, first: int, count: int, pattern: int) -> set[str]:
@@ -67,10 +70,10 @@ def insert_rows(sheet: Any, first: int, count: int, pattern: int) -> set[str]:
     return before | {cell.coordinate for cell in moved}
 
 
-def _ends(sheet: Any, cell: Any, pattern: int | None) -> Iterator[int]:
-    """The last rows of the ranges in a formula that hold the last activity and end above the formula."""
+def _ends(sheet: Any, cell: Any, row: int) -> Iterator[int]:
+    """The last rows of the ranges in a formula that hold a row and end above the formula."""
     for begin, end in _rows(cell.value, sheet.title, is_here=True):
-        if pattern is not None and begin < end and begin <= pattern <= end < cell.row:
+        if begin < end and begin <= row <= end < cell.row:
             yield end
 
 
@@ -88,7 +91,7 @@ def _is_movable(sheet: Any, first: int) -> bool:
     for page in sheet.parent.worksheets:
         for cell in page._cells.values():
             is_moved = page is sheet and cell.row >= first
-            if is_moved and (cell.hyperlink is not None or (cell.data_type == "f" and not isinstance(cell.value, str))):
+            if is_moved and (cell.hyperlink is not None or (cell.data_type == "f" and not _is_rewritable(cell.value))):
                 return False
             if (
                 not is_moved
@@ -98,6 +101,12 @@ def _is_movable(sheet: Any, first: int) -> bool:
                 return False
     names = [*sheet.parent.defined_names.values(), *sheet.defined_names.values()]
     return not any(_refers(f"={name.attr_text}", sheet.title, first, is_here=False) for name in names)
+
+
+def _is_rewritable(formula: Any) -> bool:
+    """Whether all references in a formula stand there as such: not so in `E2:INDEX(E:E,5)`, or in a formula of an array."""
+    tokens = Tokenizer(formula).items if isinstance(formula, str) else None
+    return tokens is not None and not any(token.type == Token.FUNC and ":" in token.value for token in tokens)
 
 
 def _refers(formula: Any, title: str, first: int, *, is_here: bool) -> bool:

@@ -174,8 +174,8 @@ def _write(sheet: Any, edits: Edits, name: str) -> set[str]:
         _remove(sheet, number, edits)
     place = place_of_rows(sheet, edits)
     touched = set(_addresses(edits, place.first))
-    if place.is_inserted and edits.rows and edits.pattern is not None:
-        touched |= insert_rows(sheet, place.first, len(edits.rows), edits.pattern)
+    if place.is_inserted and edits.rows:
+        touched |= insert_rows(sheet, place.first, len(edits.rows), edits.pattern or edits.header)
     for number, row in enumerate(edits.rows, start=place.first):
         _add(sheet, number, row, edits.pattern)
     if edits.rows:
