@@ -2,8 +2,7 @@
 
 The answer of the feed lands as the first page of a listing, the changed activities as its other pages. The cursor moves
 when all of them are on disk, so a run that dies in between repeats the question and loses nothing. A listing of
-everything stands in where no cursor is known, where so much changed that it costs less, and where an activity can't be
-had by itself.
+everything stands in where no cursor is known, where very much changed, and where an activity can't be had by itself.
 """
 
 from collections.abc import Iterator, Sequence
@@ -24,14 +23,14 @@ from strava_pipeline.lake.bronze.landing import require_writable
 from strava_pipeline.lake.bronze.listing import Listing
 from strava_pipeline.lake.bronze.listings import listings
 from strava_pipeline.lake.bronze.manifests import Deletion, Manifest, Window
-from strava_pipeline.lake.providers import feed_cursor, keep_cursor, whole_listing
+from strava_pipeline.lake.providers import feed_cursor, keep_cursor
 from strava_pipeline.operations.options import ListingOptions
 from strava_pipeline.operations.provider_source import ProviderSource
 from strava_pipeline.operations.pulling import PullReport, landed_pages, pull_listing
 from strava_pipeline.operations.run_context import RunContext
 
 OVERLAP = timedelta(minutes=1)  # longer than a call takes: a listing's beginning is known by its first answer
-CALLS_A_PAGE = 3  # of a listing of everything: some lists need further calls for what they leave out
+MOST_CHANGED = 300  # activities that are asked for by themselves: some minutes of calls. A listing brings more at once
 
 
 def pull_activities(
@@ -111,7 +110,7 @@ class _Following:
         finally:
             run.progress.end()
         if self.failed is not None or self.is_too_much or self.changes is None or self.listing is None:
-            why = str(self.failed or "So much changed that this costs less").rstrip(".")
+            why = str(self.failed or "So much changed that a list brings it sooner").rstrip(".")
             run.progress.say(f"{why}. Everything is listed.")
             return False
         self._enter_deletions(self._gone)
@@ -155,16 +154,14 @@ class _Following:
             yield page
 
     def _wanted(self, changes: Changes) -> list[str]:
-        """The activities to ask for: those of which bronze lacks that version. Notes whether a listing would cost less."""
+        """The activities to ask for: those of which bronze lacks that version. Notes whether they are too many."""
         landed = self._landed(changes)
         wanted = [
             source_id
             for source_id, at in changes.changed.items()
             if at is None or source_id not in landed or landed[source_id] < at
         ]
-        whole = whole_listing(self.run.lake, self.source.spec.name, self.source.account_name)
-        pages = 1 if whole is None else max(1, len(whole.manifest.walk))
-        self.is_too_much = len(wanted) > CALLS_A_PAGE * pages + 1
+        self.is_too_much = len(wanted) > MOST_CHANGED
         return wanted
 
     def _landed(self, changes: Changes) -> dict[str, datetime]:

@@ -15,8 +15,13 @@ from strava_pipeline.emulator.server import ServerThread
 from strava_pipeline.emulator.service import Fault
 from strava_pipeline.ingest.ridewithgps import client
 from strava_pipeline.settings import Settings
-from strava_pipeline_tests.providers.subjects import GPX
 from strava_pipeline_tests.providers.toy_service import NOW
+
+
+def track_of(day: str) -> list[dict[str, Any]]:
+    """The points of a ride of ten minutes, which began at 06:00 UTC of a day."""
+    began = int(datetime.fromisoformat(f"{day}T06:00:00Z").timestamp())
+    return [{"x": -0.12, "y": 51.5 + place / 100, "e": 10 + place, "t": began + 300 * place} for place in range(3)]
 
 
 class RideWithGpsSubject:
@@ -28,10 +33,9 @@ class RideWithGpsSubject:
     )
     zones = True
     links = lists_foreign = False
-    formats = ("gpx",)
+    formats = ("tcx",)
     webhook_secret, asked_by_webhooks = "rwgps-client-secret", "/api/v1/sync.json"
-    file_name = "{}_derived.gpx"
-    file_call = re.compile(r"/trips/(.+)\.gpx")
+    file_call = re.compile(r"/api/v1/trips/(.+)\.json")
 
     def __init__(self, service: RideWithGps, url: str) -> None:
         self.service = service
@@ -74,17 +78,17 @@ class RideWithGpsSubject:
             gear=gear_of_detail(self.service.gear[0]),
             **measured,
         )
-        self.service.files[str(trip_id), "gpx"] = GPX.format(file_of or day).encode()
+        self.service.trips[trip_id]["track_points"] = track_of(file_of or day)
         return str(trip_id)
 
     def add_foreign(self, day: str) -> None:
         raise NotImplementedError
 
     def lose_file(self, source_id: str) -> None:
-        del self.service.files[source_id, "gpx"]
+        self.service.trips[int(source_id)]["track_points"] = []
 
     def fail_file(self, source_id: str | None, **fault: Any) -> None:
-        self.fail(path=f"/trips/{source_id or '*'}.gpx", **fault)
+        self.fail(path=f"/api/v1/trips/{source_id or '*'}.json", **fault)
 
     write_call = re.compile(r"PATCH (/api/v1)?/trips/\d+\.json")
 

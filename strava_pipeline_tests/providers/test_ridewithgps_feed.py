@@ -1,4 +1,4 @@
-"""Ride with GPS as a run meets it: what each day costs, what the feed reports, gear and files of the web site's interface."""
+"""Ride with GPS as a run meets it: what each day costs, what the feed reports, tracks, and gear of the web site's interface."""
 
 import gzip
 import json
@@ -6,27 +6,34 @@ import shutil
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import polars as pl
 import pytest
 
 from strava_pipeline.core.errors import GoneError, NeedsLoginError, RefusedError, TransientError
+from strava_pipeline.core.limits import ImportLimits
 from strava_pipeline.core.sources import hashed_id
 from strava_pipeline.emulator.generate.activities import Athlete
 from strava_pipeline.emulator.ridewithgps.library import library_of
-from strava_pipeline.emulator.ridewithgps.service import RideWithGps
+from strava_pipeline.emulator.ridewithgps.service import RideWithGps, gear_item, gear_of_detail
 from strava_pipeline.emulator.service import Fault
 from strava_pipeline.emulator.strava.summaries import summary_of
+from strava_pipeline.ingest.files.points import track_length
+from strava_pipeline.ingest.files.reading import read_file
 from strava_pipeline.ingest.providers_file import ProviderChoice
 from strava_pipeline.ingest.ridewithgps import client as client_module
+from strava_pipeline.ingest.ridewithgps.track import track_file
 from strava_pipeline.lake.bronze.listings import listings, watermark
 from strava_pipeline.lake.gold.quarantine import unreadable_rows
-from strava_pipeline.lake.providers import feed_state
+from strava_pipeline.lake.providers import feed_state, land_provider_file
 from strava_pipeline.lake.rebuild import rebuild
+from strava_pipeline.operations import feeds
 from strava_pipeline.operations.options import ListingOptions
 from strava_pipeline.operations.provider_source import ProviderSource
-from strava_pipeline.operations.providers import list_provider_activities
+from strava_pipeline.operations.providers import bring_provider_files, list_provider_activities
 from strava_pipeline.operations.pulling import PullReport
 from strava_pipeline.orchestrate.job_years import provider_years
 from strava_pipeline_tests.providers.ridewithgps_subject import RideWithGpsSubject
+from strava_pipeline_tests.providers.subjects import GPX
 from strava_pipeline_tests.providers.worlds import World, five, list_at_strava
 
 pytestmark = pytest.mark.parametrize("world", ["ridewithgps"], indirect=True)
@@ -247,7 +254,8 @@ def test_a_trip_that_cannot_be_had_by_itself_comes_with_the_list(world: World) -
     assert calls(world) == [SYNC], "the feed goes on behind it"
 
 
-def test_so_many_changes_that_the_list_costs_less_are_listed(world: World) -> None:
+def test_very_many_changes_are_listed(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(feeds, "MOST_CHANGED", 4)
     keys = listed_once(world)
     for key in keys:
         world.subject.edit(key, f"edited {key}")
@@ -262,7 +270,10 @@ def test_so_many_changes_that_the_list_costs_less_are_listed(world: World) -> No
     assert calls(world) == [SYNC]
 
 
-def test_a_listing_in_place_of_the_feed_that_a_limit_breaks_off_is_gone_on_with(world: World) -> None:
+def test_a_listing_in_place_of_the_feed_that_a_limit_breaks_off_is_gone_on_with(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(feeds, "MOST_CHANGED", 4)
     keys = [world.subject.add(f"2025-01-{day:02}", f"ride {day}") for day in range(1, 25)]
     world.pull("incremental", per_page=8)
     world.subject.clock.advance(24 * 3600)
@@ -350,7 +361,7 @@ def test_a_month_is_brought_up_to_date_by_the_feed(world: World) -> None:
     source = ProviderSource("ridewithgps", world.settings, run)
     options = ListingOptions(mode="month", month="2025-01", per_page=50)
     report = list_provider_activities(run, source, options, [2025], asset="listing")
-    assert calls(world) == [SYNC, f"/api/v1/trips/{keys[0]}.json", LEGACY_USER], "and the gear, once a week"
+    assert calls(world) == [SYNC, f"/api/v1/trips/{keys[0]}.json"]
     assert report.complete is not None
     assert report.complete.holds
 
@@ -409,7 +420,7 @@ def test_a_page_that_a_run_died_over_is_gone_on_behind(world: World) -> None:
     ],
     ids=str,
 )
-def test_without_the_web_sites_interface_only_gear_and_files_are_missing(world: World, fault: dict[str, Any]) -> None:
+def test_without_the_web_sites_interface_only_gear_is_missing(world: World, fault: dict[str, Any]) -> None:
     keys = five(world.subject)
     for path in ("/users", "/trips"):
         world.subject.fail(path=path, exact=False, **fault)
@@ -497,34 +508,72 @@ def test_motorised_trips_are_kept_and_count_nowhere(world: World) -> None:
     assert world.gold("SELECT count(*) FROM counted_activities") == [(4,)]
 
 
-TCX = b'<?xml version="1.0"?>\n<TrainingCenterDatabase/>'
+def daily_run(world: World) -> None:
+    """What the daily job asks for: what changed, gear, and files."""
+    run = world.run()
+    source = ProviderSource("ridewithgps", world.settings, run)
+    list_provider_activities(run, source, ListingOptions(mode="incremental", per_page=50), [2025], asset="listing")
+    world.merge(run)
+    bring_provider_files(run, source, [2025], True, ImportLimits())
+    world.merge_files(run)
 
 
-@pytest.mark.parametrize(
-    ("tcx", "gpx", "expected"),
-    [
-        (TCX, b"<gpx/>", "1_derived.tcx"),
-        (b"\xef\xbb\xbf" + TCX, b"<gpx/>", "1_derived.tcx"),
-        (None, b"<gpx/>", "1_derived.gpx"),
-        (b"<!DOCTYPE html><html>Log in</html>", b"<gpx/>", "1_derived.gpx"),
-        (None, None, GoneError),
-        (b"<html>Log in</html>", b"<html>Log in</html>", TransientError),
-        (b"<html>Log in</html>", None, TransientError),
-        (b"<?xml version='1.0'?><html>Log in</html>", None, TransientError),
-        (b"", None, TransientError),
-    ],
-)
-def test_a_file_is_the_first_one_that_is_none_for_people(
-    world: World, tcx: bytes | None, gpx: bytes | None, expected: Any
-) -> None:
-    given = {("1", "tcx"): tcx, ("1", "gpx"): gpx}
-    service_of(world).files = {name: body for name, body in given.items() if body is not None}
+def test_a_daily_run_asks_the_documented_interface_alone_and_each_trip_once(world: World) -> None:
+    year_run(world, 2025)
+    world.subject.clock.advance(8 * 24 * 3600)
+    calls(world)
+    service = service_of(world)
+    old, new = (world.subject.add(f"2025-01-0{day}", f"ride {day}") for day in (1, 2))
+    service.trips[int(new)]["gear"] = gear_of_detail(gear_item(9, "Rocket", "Acme", "Tour"))
+    service.trips[int(new)]["device"] = "Wahoo ELEMNT"
+    daily_run(world)
+    assert calls(world) == [SYNC, *(f"/api/v1/trips/{key}.json" for key in (old, new))]
+    found = world.gold("SELECT gear_id, device_name FROM activities ORDER BY start_date")
+    assert found == [("254097", None), ("9", "Wahoo ELEMNT")]
+    assert world.gold("SELECT gear_id, name FROM gear ORDER BY gear_id") == [
+        ("254097", "Blue bike"),
+        ("9", "Acme Tour"),
+    ]
+    assert world.tracks() == [(old, "ridewithgps", 3), (new, "ridewithgps", 3)]
+
+
+def test_a_trip_without_points_has_no_track(world: World) -> None:
+    key = world.subject.add("2025-01-01", "typed in")
+    service_of(world).trips[int(key)]["track_points"] = []
     client = ProviderSource("ridewithgps", world.settings, world.run()).client
-    if isinstance(expected, str):
-        assert client.get_file("1").name == expected
-    else:
-        with pytest.raises(expected):
-            client.get_file("1")
+    with pytest.raises(GoneError, match="no track of this trip"):
+        client.get_file(key)
+    assert calls(world) == [f"/api/v1/trips/{key}.json"]
+
+
+@pytest.mark.parametrize(("status", "error"), [(404, TransientError), (200, TransientError), (401, NeedsLoginError)])
+def test_a_page_for_people_in_place_of_a_trip_is_no_track(world: World, status: int, error: type[Exception]) -> None:
+    key = world.subject.add("2025-01-01", "ride")
+    world.subject.fail(path=f"/api/v1/trips/{key}.json", kind="html", status=status, times=9)
+    client = ProviderSource("ridewithgps", world.settings, world.run()).client
+    with pytest.raises(error):
+        client.get_file(key)
+
+
+@pytest.mark.parametrize("suffix", ["gpx", "tcx"])
+def test_a_file_that_came_from_the_web_site_is_still_the_track(world: World, suffix: str) -> None:
+    key = five(world.subject)[0]
+    world.pull("all", per_page=50)
+    run = world.run()
+    source = ProviderSource("ridewithgps", world.settings, run)
+    body = {"gpx": GPX.format("2025-01-01").encode(), "tcx": TCX}[suffix]
+    name, at = f"{key}_derived.{suffix}", run.now()
+    land_provider_file(run.lake, source.spec.name, hashed_id(source.spec.name, key), key, "7001", name, body, at)
+    calls(world)
+    world.fetch_files()
+    assert f"/api/v1/trips/{key}.json" not in calls(world)
+    assert world.gold(f"SELECT format, names FROM files WHERE source_id = '{key}'") == [(suffix, [name])]
+    assert world.tracks()[0] == (key, "ridewithgps", 3 if suffix == "gpx" else 1)
+
+
+TCX = b"""<?xml version="1.0"?><TrainingCenterDatabase><Activities><Activity Sport="Biking"><Lap><Track><Trackpoint>
+<Time>2025-01-01T06:00:00Z</Time><Position><LatitudeDegrees>48</LatitudeDegrees><LongitudeDegrees>16</LongitudeDegrees></Position>
+</Trackpoint></Track></Lap></Activity></Activities></TrainingCenterDatabase>"""
 
 
 @pytest.mark.parametrize(
@@ -578,6 +627,11 @@ def test_an_athletes_library_is_found_again_at_strava(world: World) -> None:
     service = service_of(world)
     library = library_of(activities, gear, service.user_id, seed=3)
     assert library == library_of(activities, gear, service.user_id, seed=3)
+    tracks = [read_file(track_file(trip) or b"", "x.tcx", now).recordings[0] for trip in library.trips]
+    assert [track.distance_m for track in tracks] == [trip["distance"] for trip in library.trips]
+    lengths = [track_length(track.track, pl.repeat(0, len(track.track), eager=True)) for track in tracks]
+    for trip, length in zip(library.trips, lengths, strict=True):
+        assert length is None if trip["first_lat"] is None else length == pytest.approx(trip["distance"], rel=0.15)
     service.gear[:] = library.gear
     service.trips |= {trip["id"]: trip for trip in library.trips}
     list_at_strava(world, *activities)

@@ -448,6 +448,33 @@ def test_a_row_that_was_added_is_taken_away_unless_somebody_wrote_into_it(owner:
     assert {address: cell.value for address, cell in owner.cells().items()} == first
 
 
+@pytest.mark.parametrize("title", ["duration_hms", "duration (min)", "duration (h)"])
+@pytest.mark.parametrize("seconds", [0, 1, 3723])
+@pytest.mark.parametrize("suffix", ["xlsx", "csv"])
+def test_a_row_of_any_duration_reads_back_as_it_was_written_and_is_undone(
+    tmp_path: Path, title: str, seconds: int, suffix: str
+) -> None:
+    pytest.importorskip("openpyxl")
+    owner = Owner(tmp_path / f"rides.{suffix}")
+    titles = [title if each == "duration_hms" else each for each in TITLES]
+    owner.keeps([at(3), "Ride", None, None, 5, "x", None, None], titles=titles)
+    before = owner.activities()
+    new = added(duration_hms=seconds, notes="new")
+    apply(owner.writer(), new)
+    key = owner.pulled().keys()[1]
+    assert owner.activities()[1].get("elapsed_time", 0) == seconds
+    apply(owner.writer(), change("add_activity", key, None, new.new, undoes=new.id, details=new.details))
+    assert owner.activities() == before
+
+
+def test_a_row_of_no_duration_that_was_written_as_such_is_undone(owner: Owner) -> None:
+    """An earlier version wrote 0:00:00 there."""
+    owner.keeps(ROWS[0], [at(9, 8), "Ride", "Trek", timedelta(), 17.4, "=new", "17300000044", None])
+    new = added(duration_hms=0)
+    apply(owner.writer(), change("add_activity", owner.keys()[1], None, new.new, undoes=new.id, details=new.details))
+    assert len(owner.activities()) == 1
+
+
 def with_table(owner: Owner, *, totals: bool = False, below: str | None = None) -> None:
     import openpyxl
     from openpyxl.worksheet.table import Table

@@ -352,6 +352,12 @@ def gear_alone(content: Any) -> Json:
     return {"gear": [{name: item[name] for name in GEAR_FIELDS.split() if name in item} for item in gear]}
 
 
+def gear_of_details(gear: Iterable[Json]) -> Json:
+    """Gear as trips show it, in the form of a list of gear. It is partial: nicknames and archived gear are in the list alone."""
+    kept = [{name: item[name] for name in GEAR_FIELDS.split() if name in item} for item in gear]
+    return {"gear": kept, "is_partial": True}
+
+
 SPEC = ProviderSpec(
     name=NAME,
     title="Ride with GPS",

@@ -114,9 +114,12 @@ def _written(text: str) -> Start | None:
 
 
 def looks_like_a_date(cell: Cell) -> bool:
-    """Whether a cell that can't be read was meant to be a date: two numbers side by side, a formula, an error, a time."""
+    """Whether a cell that can't be read was meant to be a date: two numbers side by side, a formula, an error, a time.
+
+    A formula over several cells, such as `=COUNT(A2:A38)`, is a total.
+    """
     if isinstance(cell, dict):
-        return True
+        return ":" not in cell.get("formula", "")
     return isinstance(cell, str) and re.search(r"\d\D+\d", cell) is not None
 
 
@@ -125,23 +128,31 @@ _MINUTES = re.compile(r"(\d{1,5}):([0-5]\d)(?:[.,]\d+)?")
 
 
 def read_duration(cell: Cell, seconds_each: float | None = None) -> int | None:
-    """The seconds in a cell: h:mm:ss, m:ss, a time, a length of time, or a fraction of a day.
+    """The seconds in a cell: h:mm:ss, m:ss, a time, a length of time, or a fraction of a day. 0 is no duration.
 
     `seconds_each`: what a plain number counts, where the header says it.
     """
-    if isinstance(cell, dict):
-        seconds = _timed(cell)
-    elif isinstance(cell, str) and (found := _HOURS.fullmatch(cell.strip())):
-        seconds = int(found[1]) * 3600.0 + int(found[2]) * 60 + int(found[3])
-    elif isinstance(cell, str) and (found := _MINUTES.fullmatch(cell.strip())):
-        seconds = int(found[1]) * 60.0 + int(found[2])
-    else:
-        number = read_number(cell)
-        if number is not None and seconds_each is not None:
-            seconds = number * seconds_each
-        else:
-            seconds = number * _DAY if number is not None and 0 < number < 1 else None
+    seconds = _seconds_in(cell, seconds_each)
     return round(seconds) or None if seconds is not None and 0 < seconds <= LONGEST else None
+
+
+def is_zero_duration(cell: Cell) -> bool:
+    """Whether a cell holds a duration of 0 s, in any form."""
+    seconds = _seconds_in(cell, None)
+    return seconds is not None and round(seconds) == 0
+
+
+def _seconds_in(cell: Cell, seconds_each: float | None) -> float | None:
+    if isinstance(cell, dict):
+        return _timed(cell)
+    if isinstance(cell, str) and (found := _HOURS.fullmatch(cell.strip())):
+        return int(found[1]) * 3600.0 + int(found[2]) * 60 + int(found[3])
+    if isinstance(cell, str) and (found := _MINUTES.fullmatch(cell.strip())):
+        return int(found[1]) * 60.0 + int(found[2])
+    number = read_number(cell)
+    if number is not None and seconds_each is not None:
+        return number * seconds_each
+    return number * _DAY if number is not None and 0 <= number < 1 else None
 
 
 def _timed(cell: dict[str, Any]) -> float | None:

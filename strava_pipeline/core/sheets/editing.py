@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 from strava_pipeline.core.sheets.cells import (
     Cell,
     is_blank,
+    is_zero_duration,
     read_duration,
     read_id,
     read_number,
@@ -31,6 +32,7 @@ NUMBERS = (
 )
 """The columns of numbers; with a unit, where FACTORS has one."""
 DECIMALS = 2  # of a number in the owner's unit: 10 m of a distance in kilometres
+_DECIMALS_OF_DURATIONS = {1.0: 0, 60.0: 2, 3600.0: 4}  # that keep each second, by the seconds of the unit
 START_FORMAT, DURATION_FORMAT = "yyyy-mm-dd h:mm:ss", "[h]:mm:ss"
 _DAY = 86_400
 _CLOCK = re.compile(r"(\d+):(\d{1,2})(?::(\d{1,2})(?:[.,]\d+)?)?")
@@ -42,8 +44,13 @@ class UnwritableError(ValueError):
 
 
 def value_in(row: Row, word: str, units: str) -> str | int | float | None:
-    """What a row says in a column, in SI; a cell that can't be read as its text, so that it is not taken for an empty one."""
+    """What a row says in a column, in SI; a cell that can't be read as its text, so that it is not taken for an empty one.
+
+    A duration of 0 s says nothing, as an empty cell.
+    """
     cell = row.cells.get(word)
+    if word == DURATION and is_zero_duration(cell):
+        return None
     found: str | int | float | None
     if word == START:
         found = row.start.text if row.start else None
@@ -81,8 +88,7 @@ def duration_cell(seconds: int, form: Cell, seconds_each: float | None = None) -
         if seconds >= _DAY:  # a number of days from 1 on is not read as a duration
             return _clock(seconds, 1) if isinstance(form, str) else {"seconds": seconds}
         return _as_written(round(seconds / _DAY, 7), form) if isinstance(form, str) else seconds / _DAY
-    counted = round(seconds / seconds_each, DECIMALS if seconds_each > 1 else 0)
-    return _as_written(counted, form)
+    return _as_written(round(seconds / seconds_each, _DECIMALS_OF_DURATIONS[seconds_each]), form)
 
 
 def _clock(seconds: int, width: int) -> str:
@@ -119,7 +125,7 @@ def row_cells(
     rows = list(above)
     found: dict[str, Cell] = {}
     for word, value in values.items():
-        if word not in columns or value is None:
+        if word not in columns or value is None or (word == DURATION and int(value) == 0):
             continue
         form = next((row[word] for row in rows if not is_blank(row.get(word))), None)
         if word == START:
@@ -164,7 +170,7 @@ def is_there(row: Row, word: str, value: Any, cell: Cell, units: str) -> bool:
         mine, theirs = row.start, read_start_cell(cell, row.epoch)
         return mine is not None and theirs is not None and mine.clock == theirs.clock
     if word == DURATION:
-        return value_in(row, word, units) == int(value)
+        return (value_in(row, word, units) or 0) == int(value)
     if word in NUMBERS:
         mine_number, number = read_number(present), read_number(cell)
         return mine_number is not None and number is not None and abs(mine_number - number) < 10**-DECIMALS / 2

@@ -1,7 +1,6 @@
 """The pages of the emulated Ride with GPS. What it knows is service.py's."""
 
 import json
-import re
 from datetime import UTC, datetime
 from math import ceil
 from typing import Any
@@ -19,7 +18,6 @@ from strava_pipeline.emulator.server import Gate, RecordedSend, control_routes, 
 from strava_pipeline.emulator.service import Json, answer
 from strava_pipeline.emulator.subscriber import change_routes, subscriber_routes
 
-_FILE_TYPES = {"tcx": "application/xml", "gpx": "application/gpx+xml"}
 LEGACY_ROWS = 100  # of a page of the web site's list, at most
 
 
@@ -179,17 +177,8 @@ def _edited(service: RideWithGps, trip_id: int, body: Any) -> Response:
 
 async def _legacy_trip(request: Request) -> Response:
     service, name = _of(request), request.path_params["name"]
-    matched = re.fullmatch(r"(.+)\.(json|tcx|gpx)", name, re.DOTALL)
-    if matched is None:
-        return answer({"error": "Not found"}, 404)
-    key, suffix = matched.groups()
-    if suffix == "json":
-        trip = _found(service, key)
-        return answer({"error": "Not found"}, 404) if trip is None else answer(legacy_detail(trip))
-    content = service.files.get((key, suffix))
-    if content is None:
-        return answer({"error": "Not found"}, 404)
-    return Response(content, media_type=_FILE_TYPES[suffix])
+    trip = _found(service, name.removesuffix(".json")) if name.endswith(".json") else None
+    return answer({"error": "Not found"}, 404) if trip is None else answer(legacy_detail(trip))
 
 
 def legacy_detail(trip: Json) -> Json:

@@ -7,12 +7,14 @@ the service's own, most names are Strava's. Some activities never reached one of
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
+from math import cos, pi, radians, sin
 from random import Random
 
 from strava_pipeline.emulator.ridewithgps.service import gear_item, gear_of_detail, trip_of
 from strava_pipeline.emulator.service import Json
 
 FIRST_ID, FIRST_GEAR = 100_000_000, 254_000
+_METRES_A_DEGREE = 111_195  # of latitude
 ABSENT_HERE, ABSENT_AT_STRAVA, RENAMED = 0.08, 0.06, 0.2  # shares of the activities
 _TYPES = {
     "Ride": "cycling:road",
@@ -67,7 +69,25 @@ def library_of(activities: Sequence[Json], gear_names: Mapping[str, str], user_i
             trips.append(_on_another_day(trip, trip_id + 1, rng))
         trips.append(trip)
         pairs[trip_id] = activity["id"]
+    for trip in trips:
+        trip["track_points"] = _round_trip(trip)
     return Library(trips, [*gear.values()], pairs)
+
+
+def _round_trip(trip: Json) -> list[Json]:
+    """A point a minute on a circle that begins and ends at the start; indoors, without places."""
+    began, seconds = int(datetime.fromisoformat(trip["departed_at"]).timestamp()), trip["duration"]
+    latitude, longitude = trip["first_lat"], trip["first_lng"]
+    across = trip["distance"] / pi / _METRES_A_DEGREE
+    points: list[Json] = []
+    for at in [*range(0, seconds, 60), seconds]:
+        turned = at / seconds if seconds else 0.0
+        point = {"t": began + at, "d": round(trip["distance"] * turned), "h": trip["avg_hr"], "p": trip["avg_watts"]}
+        if latitude is not None:
+            point["x"] = round(longitude + across * sin(2 * pi * turned) / 2 / cos(radians(latitude)), 6)
+            point["y"] = round(latitude + across * (1 - cos(2 * pi * turned)) / 2, 6)
+        points.append({name: value for name, value in point.items() if value is not None})
+    return points
 
 
 def _trip(trip_id: int, user_id: int, activity: Json, gear: Json | None, rng: Random) -> Json:

@@ -1,4 +1,4 @@
-"""A Ride with GPS on this machine: one account's trips, gear and files, and what happened to them, in memory.
+"""A Ride with GPS on this machine: one account's trips and gear, and what happened to them, in memory.
 
 Its answers have the shapes of the service's documentation (github.com/ridewithgps/developers, November 2025) and of recorded
 answers of its web site. The pages are app.py's.
@@ -23,7 +23,7 @@ _NO_COLUMN = (*_DETAIL_ONLY, "activity_type", "device", "url")  # what the web s
 
 @dataclass
 class RideWithGps(ServiceState):
-    """What the service knows. `trips` by id, as the documented interface shows one; `files` by id and format.
+    """What the service knows. `trips` by id, as the documented interface shows one.
 
     Args:
         least_rows, most_rows: of a page of trips.json.
@@ -42,7 +42,6 @@ class RideWithGps(ServiceState):
     most_rows: int = 200
     trips: dict[int, Json] = field(default_factory=dict)
     gear: list[Json] = field(default_factory=list)
-    files: dict[tuple[str, str], bytes] = field(default_factory=dict)
     events: list[Json] = field(default_factory=list)
     hidden: set[int] = field(default_factory=set)
     refusal_status: int = 422
@@ -126,7 +125,7 @@ def new_ridewithgps(now: datetime, speed: float = 1.0) -> RideWithGps:
         api="",
         token_path="/api/v1/auth_tokens.json",
         activity=r"/api/v1/trips/(.+)\.json",
-        identifier=r"(?<=/trips/)[^/]+(?=\.(json|tcx|gpx)$)|(?<=/users/)\d+(?=/trips)",
+        identifier=r"(?<=/trips/)[^/]+(?=\.json$)|(?<=/users/)\d+(?=/trips)",
     )
     return RideWithGps(Clock(now, speed), FaultPlan(), journal)
 

@@ -1,7 +1,8 @@
-"""The client of Ride with GPS: the documented interface for trips, the web site's own one for gear and files.
+"""The client of Ride with GPS: the documented interface for trips and their tracks, the web site's own one for lists of gear.
 
-What only the web site's interface has is behind a function each (`_gear_list`, `_trips_page`, `_file`): without it the
-gear and the files are missing, and nothing else. Addresses in answers name other hosts at times; none is followed.
+What only the web site's interface has is behind a function each (`_gear_list`, `_trips_page`): without it the gear of a
+listing is missing, and nothing else. A run that follows the feed asks for neither. Addresses in answers name other hosts at
+times; none is followed.
 """
 
 import hashlib
@@ -27,11 +28,12 @@ from strava_pipeline.core.errors import (
 from strava_pipeline.core.json_values import json_bytes, parse_json
 from strava_pipeline.core.providers import Kind, ReadPage, UnreadableRowError
 from strava_pipeline.core.providers._ridewithgps_changes import id_text, read_changes
-from strava_pipeline.core.providers.ridewithgps import gear_alone, gear_of_trips, versions_of_trips
+from strava_pipeline.core.providers.ridewithgps import gear_alone, gear_of_details, gear_of_trips, versions_of_trips
 from strava_pipeline.ingest.clock import ServerClock
 from strava_pipeline.ingest.http import Wire, make_wire
 from strava_pipeline.ingest.provider import Changes, Login, LoginRequest, OnWait, Page, Received
 from strava_pipeline.ingest.ridewithgps.list_passes import ListPasses
+from strava_pipeline.ingest.ridewithgps.track import track_file
 from strava_pipeline.ingest.service_client import Answer, ServiceClient, ServiceProvider
 from strava_pipeline.ingest.service_oauth import (
     ServiceApplication,
@@ -49,7 +51,7 @@ LEAST_ROWS, MOST_ROWS = 20, 200  # of a page of trips.json, by the service's doc
 LEGACY_ROWS = 100  # of a page of the web site's list; whether it gives more is not known
 UNSAID, MOST_REFUSALS = timedelta(seconds=30), 6  # a pause that is not named, doubled each time; five of them
 GEAR_LIST = "/users/current.json"  # of the web site's interface
-FORMATS = ("tcx", "gpx")  # made by the service from its points; originals can't be had
+MOST_DETAILS = 20  # trips whose answers are kept until their files are asked for: each may be some megabytes
 
 log = logging.getLogger(__name__)
 
@@ -92,6 +94,9 @@ class RideWithGpsClient(ServiceProvider):
         )
         super().__init__("ridewithgps", base_url, service)
         self._gear: Received | PipelineError | None = None  # this run's list of gear, or why there is none
+        self._gear_of_trips: dict[str, Any] = {}  # by its id, as the trips of this run show it
+        self._details: dict[str, Received] = {}  # the trips that came last, by their ids
+        self._follows = False  # whether this run asked the feed
 
     @property
     def login_digest(self) -> str:
@@ -112,21 +117,23 @@ class RideWithGpsClient(ServiceProvider):
         def fault(content: Any) -> str | None:
             return _unread(lambda: read_changes(content, account))
 
+        self._follows = True
         answer, calls = self._counted("/api/v1/sync.json", {"since": since, "assets": "trips"}, fault)
         read = read_changes(answer.json, account)
         page = Page(1, 1, self._read(answer.json), answer.body, answer.fetched_at, calls)
         return Changes(page, read.cursor, read.changed, read.deleted)
 
     def get_activity(self, source_id: str) -> Page:
-        """One trip, with its gear."""
-        try:
-            answer, calls = self._counted(trip_path(source_id), {}, _wrong_trip)
-        except (ForbiddenError, GoneError) as error:  # the trip is gone, unless something on the way said so
-            if _is_json(error.body) or (isinstance(error, GoneError) and not error.body.lstrip().startswith(b"<")):
-                raise
-            what = f"{error} The answer is not the service's own."
-            raise TransientError(what, status=error.status, body=error.body) from None
-        return Page(1, 1, self._read(answer.json), answer.body, answer.fetched_at, calls)
+        """One trip, with its gear. Its track is kept for `get_file`, of the trips that came last."""
+        calls = self.calls
+        answer = self._detail(source_id)
+        gear = answer.json["trip"].get("gear")
+        if isinstance(gear, dict) and (key := id_text(gear.get("id"))) is not None:
+            self._gear_of_trips[key] = gear
+        self._details[source_id] = Received(answer.body, answer.fetched_at)
+        if len(self._details) > MOST_DETAILS:
+            del self._details[next(iter(self._details))]
+        return Page(1, 1, self._read(answer.json), answer.body, answer.fetched_at, self.calls - calls)
 
     def versions(self, content: Any) -> Mapping[str, datetime]:
         """When the trips of a page were updated."""
@@ -191,8 +198,14 @@ class RideWithGpsClient(ServiceProvider):
             log.warning("The gear of trips is not known: %s", error)
 
     def list_kind(self, kind: Kind, after: int | None, before: int | None) -> Iterator[Received]:
-        """The account's gear, without what the service says beside it."""
-        yield self._gear_list()
+        """The account's gear, without what the service says beside it.
+
+        A run that follows the feed makes no call for it: it has the gear that its trips show, without nicknames.
+        """
+        if not self._follows or self._gear is not None:
+            yield self._gear_list()
+        elif self._gear_of_trips:
+            yield Received(json_bytes(gear_of_details(self._gear_of_trips.values())), self._service.clock.now())
 
     def _gear_list(self) -> Received:
         """The list of gear, asked for once in a run. It has no documented address."""
@@ -220,26 +233,25 @@ class RideWithGpsClient(ServiceProvider):
         )
 
     def get_file(self, source_id: str) -> Received:
-        """The trip's file. Raises GoneError where there is none in any format."""
-        problem: PipelineError | None = None
-        for suffix in FORMATS:
-            try:
-                return self._file(source_id, suffix)
-            except GoneError as error:
-                problem = problem or error
-            except _NoFileError as error:
-                problem = error
-        assert problem is not None, "there are formats"
-        raise problem
+        """The trip's track, as a file. Raises GoneError where the trip has none, or is gone."""
+        detail = self._details.pop(source_id, None)
+        if detail is None:
+            answer = self._detail(source_id)
+            detail = Received(answer.body, answer.fetched_at)
+        track = track_file(parse_json(detail.body)["trip"])
+        if track is None:
+            raise GoneError("Ride with GPS has no track of this trip.")
+        return Received(track, detail.fetched_at, f"{source_id}_derived.tcx")
 
-    def _file(self, source_id: str, suffix: str) -> Received:
-        """The trip's file in a format. It has no documented address."""
-        answer = self._service.get(f"/trips/{quote(source_id, safe='')}.{suffix}", is_json=False)
-        beginning = answer.body[:512].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
-        if not beginning.startswith((b"<?xml", b"<gpx", b"<trainingcenterdatabase")) or b"<html" in beginning:
-            what = "a page for people, perhaps a login" if beginning.startswith(b"<") else "something else"
-            raise _NoFileError(f"Ride with GPS gave {what} in place of a file", status=200, body=answer.body)
-        return Received(answer.body, answer.fetched_at, f"{source_id}_derived.{suffix}")
+    def _detail(self, source_id: str) -> Answer:
+        """The trip by itself, with its track, its gear and its device."""
+        try:
+            return self._service.get(trip_path(source_id), check=_wrong_trip)
+        except (ForbiddenError, GoneError) as error:  # the trip is gone, unless something on the way said so
+            if _is_json(error.body) or (isinstance(error, GoneError) and not error.body.lstrip().startswith(b"<")):
+                raise
+            what = f"{error} The answer is not the service's own."
+            raise TransientError(what, status=error.status, body=error.body) from None
 
     def _counted(self, path: str, query: dict[str, object], check: Callable[[Any], str | None]) -> tuple[Answer, int]:
         calls = self.calls
@@ -248,10 +260,6 @@ class RideWithGpsClient(ServiceProvider):
 
     def _read(self, content: Any) -> ReadPage:
         return self.spec.read_page(content)
-
-
-class _NoFileError(TransientError):
-    """200 with something else than the file."""
 
 
 def trip_path(source_id: str) -> str:

@@ -1,4 +1,4 @@
-"""What is to be written into a table: cells, rows at its end, and rows that go. Which kind of file it is, is not known here."""
+"""What is to be written into a table: cells, new rows, and rows that go. Which kind of file it is, is not known here."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -21,12 +21,15 @@ class CellEdit:
 class Refusals:
     """Why cells of a sheet can't be written, by address, and the number formats of all cells.
 
-    `is_protected`: whether the sheet is.
+    Args:
+        is_protected: whether the sheet is.
+        row: where a new row goes, as a person reads it.
     """
 
     cells: Mapping[str, str] = field(default_factory=dict)
     forms: Mapping[str, str] = field(default_factory=dict, repr=False)
     is_protected: bool = False
+    row: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,6 +40,7 @@ class Found:
         value: compares with the values of the change.
         cells: what the cells of concern hold, by address.
         new_row: of a row that is to be added, its cells by word.
+        new_place: where that row goes, for a person.
     """
 
     book: int
@@ -48,6 +49,7 @@ class Found:
     cells: Mapping[str, Cell] = field(default_factory=dict, repr=False)
     restore: Mapping[str, Any] | None = field(default=None, repr=False)
     new_row: Mapping[str, Cell] = field(default_factory=dict, repr=False)
+    new_place: str = ""
 
     @property
     def key(self) -> str | None:
@@ -166,9 +168,11 @@ class Books:
         cells_of = {place: self._cells(place, values, began) for place in range(len(self._books))}
         row = self._row_of(change, values, began, cells_of)
         if row is None:
-            if change.new is not None and refusals(0).is_protected:
+            if change.new is None:
+                return Found(0, None, None)
+            if refusals(0).is_protected:
                 raise UnsupportedChangeError(f"{self.place(0, 'its sheet')} is protected, so no row is added.")
-            return Found(0, None, None, new_row=cells_of[0])
+            return Found(0, None, None, new_row=cells_of[0], new_place=self.place(0, refusals(0).row))
         said = {
             word: value
             if word not in row.columns or is_there(row, word, value, cells_of[row.book].get(word), self._units)
@@ -271,8 +275,7 @@ class Plan:
             columns = self._books.columns(found.book)
             self._rows[found.book].append({columns[word]: cell for word, cell in found.new_row.items()})
             body = {word: shown_cell(cell) for word, cell in found.new_row.items()}
-            last = self._books.edits(found.book).last
-            self._shown.append(_Shown("ADD ROW", f"{self._books.place(found.book, f'row {last + 1}')}", body))
+            self._shown.append(_Shown("ADD ROW", found.new_place, body))
         elif change.new is None and found.row is not None:
             self._removed[found.book].append(found.row.number)
             body = {word: shown_cell(cell) for word, cell in found.row.cells.items()}

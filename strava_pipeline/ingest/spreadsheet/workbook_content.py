@@ -1,6 +1,7 @@
 """All that openpyxl knows of a workbook, to compare what was saved with what was there before."""
 
 import hashlib
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -98,8 +99,9 @@ def _cell(cell: Any, styles: dict[tuple[int, ...], str]) -> tuple[Any, ...] | No
 
 def _style(cell: Any) -> str:
     """A hash of how a cell looks: the numbers of styles differ from one file to the next."""
-    look = (cell.font, cell.fill, cell.border, cell.alignment, cell.protection, cell.number_format)
-    return hashlib.sha256(repr(look).encode()).hexdigest()
+    look = (cell.font, cell.fill, cell.border, cell.protection, cell.number_format)
+    alignment = repr(cell.alignment).replace("=False", "=None")  # which LibreOffice writes and openpyxl leaves out
+    return hashlib.sha256((repr(look) + alignment).encode()).hexdigest()
 
 
 def _frame(sheet: Any) -> dict[str, str]:
@@ -123,7 +125,7 @@ def _frame(sheet: Any) -> dict[str, str]:
         "pages": repr((sheet.page_setup, sheet.page_margins, sheet.print_options, _margins(sheet.HeaderFooter))),
         "titles in print": repr((sheet.print_title_rows, sheet.print_title_cols, sheet.print_area)),
         "breaks": repr((sheet.row_breaks, sheet.col_breaks)),
-        "properties": repr((sheet.sheet_properties, sheet.sheet_format)),
+        "properties": repr(sheet.sheet_properties) + _OUTLINE_LEVEL.sub("", repr(sheet.sheet_format)),
         "scenarios": repr(sheet.scenarios),
     }
 
@@ -134,6 +136,7 @@ def _margins(texts: Any) -> list[str]:
     return [str(item) for item in items]
 
 
+_OUTLINE_LEVEL = re.compile(r"outlineLevel(?:Row|Col)=\w+")  # the highest one of rows and columns, which are compared
 _PLAIN_ROW = (None, False, 0)
 
 

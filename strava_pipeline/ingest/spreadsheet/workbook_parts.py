@@ -17,6 +17,8 @@ _KEPT = re.compile(
 )
 _NEEDLESS = re.compile(r"xl/calcChain\.xml|xl/printerSettings/.*|docProps/thumbnail\..*|xl/persons/.*|.*/")
 """Made again by the next program that saves it, of a printer, a picture for the folder, authors' ids, or a folder."""
+_EMPTY_DRAWING = re.compile(rb"(?:<\?xml[^>]*\?>)?\s*<(?:\w+:)?wsDr\b[^>]*(?:/>|>\s*</(?:\w+:)?wsDr>)\s*")
+"""What LibreOffice adds for a sheet with comments: it holds nothing."""
 _OF_MACROS = re.compile(r"xl/vba.*|xl/ctrlProps/.*|customUI/.*|xl/activeX/.*|xl/media/.*\.emf")
 _NAMES = (
     ("xl/pivot", "pivot tables"),
@@ -45,14 +47,14 @@ _NAMES = (
 _SHEET_WORDS = """
     sheetPr dimension sheetViews sheetFormatPr cols sheetProtection scenarios autoFilter mergeCells conditionalFormatting
     dataValidations hyperlinks printOptions pageMargins pageSetup headerFooter rowBreaks colBreaks legacyDrawing tableParts
-    ignoredErrors phoneticPr sheetCalcPr
+    ignoredErrors phoneticPr sheetCalcPr drawing
 """
 _SHEET_KEPT = frozenset(_SHEET_WORDS.split())
-"""Of the elements of a sheet, those that are kept; the last three only hide green corners and say how kana are shown."""
+"""Of the elements of a sheet, those that are kept, or that only hide green corners and say how kana are shown. A drawing is a
+part of its own, which is looked at as such."""
 _SHEET_NAMES = {
     "extLst": "sparklines, or rules of newer versions of Excel",
     "protectedRanges": "ranges that some people may edit",
-    "drawing": "pictures, charts or shapes",
     "controls": "buttons or other controls",
     "oleObjects": "embedded files",
     "customSheetViews": "views of several people",
@@ -82,7 +84,9 @@ def formatted_rows(body: bytes) -> str | None:
 
 
 def _lost_parts(parts: dict[str, bytes], has_macros: bool) -> Iterator[str]:
-    for name in parts:
+    for name, content in parts.items():
+        if name.startswith("xl/drawings/") and _EMPTY_DRAWING.fullmatch(content):
+            continue
         if _KEPT.fullmatch(name) or _NEEDLESS.fullmatch(name) or (has_macros and _OF_MACROS.fullmatch(name)):
             continue
         yield next((words for start, words in _NAMES if name.startswith(start)), name)

@@ -27,6 +27,7 @@ from strava_pipeline.ingest.spreadsheet.edits import Edits, Refusals
 from strava_pipeline.ingest.spreadsheet.workbook import faults_named
 from strava_pipeline.ingest.spreadsheet.workbook_content import Content, content_of, difference, exact_numbers
 from strava_pipeline.ingest.spreadsheet.workbook_parts import formatted_rows, would_be_lost
+from strava_pipeline.ingest.spreadsheet.workbook_totals import insert_rows, place_of_rows
 from strava_pipeline.ingest.writer import UnsupportedChangeError
 
 _LONGEST_TEXT = 32_767  # characters of a cell, by Excel's limits
@@ -56,13 +57,19 @@ class WorkbookEditor:
         if rows := formatted_rows(self.body):
             raise UnsupportedChangeError(f"{self.name} {rows} there, and save it; nothing was written.")
 
-    def refusals(self) -> Refusals:
-        """Which cells can't be written. Takes as long as openpyxl needs to read the workbook."""
+    def refusals(self, edits: Edits) -> Refusals:
+        """Which cells can't be written, and where a new row goes. Takes as long as openpyxl needs to read the workbook."""
         book = self._loaded(self.body)
         sheet = book[self.sheet]
         cells = {cell.coordinate: why for row in sheet.iter_rows() for cell in row if (why := _refused(sheet, cell))}
         forms = {cell.coordinate: cell.number_format for row in sheet.iter_rows() for cell in row}
-        return Refusals(cells, forms, bool(sheet.protection.sheet))
+        place = place_of_rows(sheet, edits)
+        row = f"row {place.first}"
+        if place.is_inserted:
+            row += ", above the totals, which then count it"
+        elif place.uncounted is not None:
+            row += f", below the formulas of row {place.uncounted}, which do not count it"
+        return Refusals(cells, forms, bool(sheet.protection.sheet), row)
 
     def check_cell(self, value: Cell) -> None:
         """Raises UnsupportedChangeError where a workbook can't hold the content of a cell."""
@@ -80,8 +87,7 @@ class WorkbookEditor:
     def _edited(self, book: Any, edits: Edits) -> bytes:
         before = content_of(book)
         sheet = book[self.sheet]
-        _write(sheet, edits, self.name)
-        touched = set(_addresses(edits, _place_of_rows(before.sheets[self.sheet].tables, edits)))
+        touched = _write(sheet, edits, self.name)
         wanted = {address: sheet[address].value for address in touched}
         kinds = {address: sheet[address].data_type for address in touched}
         exact_numbers(book)
@@ -156,7 +162,8 @@ def _refused(sheet: Any, cell: Any) -> str | None:
     return None
 
 
-def _write(sheet: Any, edits: Edits, name: str) -> None:
+def _write(sheet: Any, edits: Edits, name: str) -> set[str]:
+    """Write the edits into a sheet; the addresses that they change."""
     for edit in edits.cells:
         cell = sheet.cell(edit.row, edit.column.place + 1)
         if why := _refused(sheet, cell):
@@ -165,11 +172,15 @@ def _write(sheet: Any, edits: Edits, name: str) -> None:
         cell.number_format = edit.form or cell.number_format
     for number in edits.removed:
         _remove(sheet, number, edits)
-    first = _place_of_rows({each.name: each.ref for each in sheet.tables.values()}, edits)
-    for number, row in enumerate(edits.rows, start=first):
+    place = place_of_rows(sheet, edits)
+    touched = set(_addresses(edits, place.first))
+    if place.is_inserted and edits.rows:
+        touched |= insert_rows(sheet, place.first, len(edits.rows), edits.pattern or edits.header)
+    for number, row in enumerate(edits.rows, start=place.first):
         _add(sheet, number, row, edits.pattern)
     if edits.rows:
-        _extend_table(sheet, first, first + len(edits.rows) - 1, name)
+        _extend_table(sheet, place.first, place.first + len(edits.rows) - 1, name)
+    return touched
 
 
 def _put(cell: BookCell, value: Cell) -> None:
@@ -190,15 +201,6 @@ def _put(cell: BookCell, value: Cell) -> None:
             cell.data_type = "s"  # never a formula, an error or a number, whatever it begins with
         case _:
             cell.value = value
-
-
-def _place_of_rows(tables: Mapping[str, str], edits: Edits) -> int:
-    """The number of the first new row: below the last one with content, or below the table that the header belongs to."""
-    for ref in tables.values():
-        _, top, _, bottom = range_boundaries(ref)
-        if top == edits.header:
-            return int(min(bottom, edits.last)) + 1
-    return edits.last + 1
 
 
 def _add(sheet: Any, number: int, row: Mapping[Column, Cell], pattern: int | None) -> None:

@@ -34,8 +34,8 @@ class Editor(Protocol):
         """Raises UnsupportedChangeError where the file as a whole can't be written without a loss."""
         ...
 
-    def refusals(self) -> Refusals:
-        """Which cells can't be written."""
+    def refusals(self, edits: Edits) -> Refusals:
+        """Which cells can't be written, and where a new row goes; `edits`: none, of the table as it is."""
         ...
 
     def check_cell(self, value: Cell) -> None:
@@ -119,12 +119,14 @@ class SpreadsheetWriter:
 
     def _refusals(self, book: int) -> Refusals:
         """Which cells of a file can't be written, looked up once for each content."""
+        assert self._books is not None
         _, body = self._file(book)
         digest = sha256(body).hexdigest()
         if digest not in self._checked:
             editor = self._editor(book)
             editor.check()
-            self._checked = {digest: editor.refusals()} | (self._checked if len(self._client.paths) > 1 else {})
+            kept = self._checked if len(self._client.paths) > 1 else {}
+            self._checked = {digest: editor.refusals(self._books.edits(book)), **kept}
         return self._checked[digest]
 
     def _file(self, book: int) -> tuple[Path, bytes]:

@@ -307,9 +307,13 @@ def last_of_kind(lake: Lake, source: str, kind: Kind) -> datetime | None:
 
 
 def items_of_kind(lake: Lake, kind: Kind) -> Iterator[tuple[str, str, datetime, Json]]:
-    """(source, id, time, fields) of every item of a kind that a provider beside Strava ever showed, as last received."""
+    """(source, id, time, fields) of every item of a kind that a provider beside Strava ever showed, as last received.
+
+    An answer with `is_partial` shows less of its items than others: it counts for those that no other one has.
+    """
     for source in lake.listed_sources[1:]:
         newest: dict[str, tuple[datetime, Json]] = {}
+        partial: dict[str, tuple[datetime, Json]] = {}
         if (read := spec_of(source).kinds.get(kind)) is None:
             continue
         for _, at, path in sorted(_answers(lake, lake.kind_of(source, kind))):
@@ -318,11 +322,16 @@ def items_of_kind(lake: Lake, kind: Kind) -> Iterator[tuple[str, str, datetime, 
             except (OSError, ValueError):  # damaged
                 continue
             try:
-                newest |= {item_id: (at, fields) for item_id, fields in read(content)}
+                found = {item_id: (at, fields) for item_id, fields in read(content)}
+                (partial if _is_partial(content) else newest).update(found)
             except (AttributeError, LookupError, TypeError, ValueError):  # one odd answer must not stop every merge
                 log.warning("%s is no answer about %s that can be read; it is passed over.", path, kind)
-        for item_id, (at, fields) in sorted(newest.items()):
+        for item_id, (at, fields) in sorted((partial | newest).items()):
             yield source, item_id, at, fields
+
+
+def _is_partial(content: Any) -> bool:
+    return isinstance(content, dict) and content.get("is_partial") is True
 
 
 def _newest(lake: Lake, folder: Path) -> tuple[datetime | None, dict[str, Any] | None]:
