@@ -105,3 +105,11 @@ def test_the_version_stays_where_only_words_change(monkeypatch: pytest.MonkeyPat
     columns = (*ACTIVITIES_ALL.columns[:-1], replace(ACTIVITIES_ALL.columns[-1], meaning="in other words"))
     monkeypatch.setitem(tables.TABLES, "activities_all", replace(ACTIVITIES_ALL, columns=columns))
     assert catalogue_version() == before
+
+
+def test_what_is_measured_begins_at_zero_and_places_at_the_edges_of_the_earth() -> None:
+    others = {
+        column.name: column.low for table in TABLES.values() for column in table.columns if column.low not in (None, 0)
+    }
+    places = {"start_latitude": -90, "start_longitude": -180, "lat": -90, "lng": -180, "utc_offset": -14 * 3600}
+    assert others == places | {"failures": 3, "round": 1}
