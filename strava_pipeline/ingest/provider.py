@@ -79,7 +79,7 @@ class KeptLogin:
         if self.ends_on is None or self.ends_on - today > WARNED_BEFORE:
             return None
         verb = "ended" if self.ends_on < today else "ends"
-        return f"The login {self.way} at {title} {verb} on {self.ends_on}. {self.renewal}".rstrip()
+        return f"The login at {title} ({self.way}) {verb} on {self.ends_on}. {self.renewal}".rstrip()
 
 
 @dataclass(frozen=True, slots=True)

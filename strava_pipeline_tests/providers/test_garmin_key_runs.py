@@ -122,8 +122,8 @@ def end_on(world: World, days: int) -> date:
     ("days", "state", "words"),
     [
         (15, "ok", "login by key, read-only, until {}"),
-        (14, "warning", "The login by key, read-only at Garmin Connect ends on {}."),
-        (-1, "warning", "The login by key, read-only at Garmin Connect ended on {}."),
+        (14, "warning", "The login at Garmin Connect (by key, read-only) ends on {}."),
+        (-1, "warning", "The login at Garmin Connect (by key, read-only) ended on {}."),
     ],
 )
 def test_doctor_warns_of_the_end_of_a_key_from_two_weeks_before(
