@@ -232,9 +232,14 @@ def test_after_a_401_another_token_is_got_once(garmin: GarminSubject, runs: Runs
     assert runs.exchanges == 3, "once for each refused call"
 
 
-@pytest.mark.parametrize("status", [400, 401, 403])
-def test_a_key_that_is_refused_needs_a_new_one(garmin: GarminSubject, runs: Runs, status: int) -> None:
-    runs.fail_token(kind="status", status=status)
+def test_a_first_403_to_a_key_is_waited_out(garmin: GarminSubject, runs: Runs) -> None:
+    runs.fail_token(kind="status", status=403)
+    assert runs.ids() == []
+
+
+@pytest.mark.parametrize(("status", "times"), [(400, 1), (401, 1), (403, 2)])
+def test_a_key_that_is_refused_needs_a_new_one(garmin: GarminSubject, runs: Runs, status: int, times: int) -> None:
+    runs.fail_token(kind="status", status=status, times=times)
     with pytest.raises(NeedsLoginError, match=r"wrong, expired or deleted.*personalApiToken") as caught:
         runs.ids()
     assert garmin.secret not in str(caught.value)

@@ -94,6 +94,7 @@ class KeyExchange(ServiceClient):
             TITLE, base_url, wire, clock, jitter, login=f"{NEW_KEY}.", unsaid=UNSAID, headers=headers, on_wait=on_wait
         )
         self.key, self.base_url = key, base_url
+        self._is_forbidden = False
 
     def token(self) -> KeyToken:
         """A new token. Raises NeedsLoginError where the key is refused, LoginServiceError, LimitReachedError."""
@@ -123,7 +124,10 @@ class KeyExchange(ServiceClient):
     def _sorted(
         self, name: str, exchange: Exchange, check: Callable[[Any], str | None] | None, *, is_json: bool
     ) -> Answer:
-        status = exchange.status
+        status, was_forbidden = exchange.status, self._is_forbidden
+        self._is_forbidden = status == 403
+        if status == 403 and not was_forbidden:  # no certain word about the key
+            raise TransientError(f"{name}: {TITLE} refuses for now (403)", status=status)
         if status in (400, 401, 403):
             raise NeedsLoginError(
                 f"{TITLE} does not accept the key of {self.key.place} ({status}): it is wrong, expired or deleted. {NEW_KEY}."
