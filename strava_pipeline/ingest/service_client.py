@@ -292,7 +292,7 @@ def retry_after(headers: Mapping[str, str], now: datetime) -> timedelta | None:
     """The pause that a Retry-After header asks for, as seconds or as a date, `LONGEST` at most; None: none can be read."""
     value = headers.get("Retry-After", "").strip()
     if value.isascii() and value.isdigit():
-        return timedelta(seconds=int(value)) if len(value) < 6 else LONGEST
+        return min(timedelta(seconds=int(value)), LONGEST) if len(value) < 8 else LONGEST
     until = parse_date_header(value or None)
     return min(max(until - now, timedelta(0)), LONGEST) if until is not None else None
 
