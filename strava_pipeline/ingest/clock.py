@@ -19,6 +19,8 @@ CONTRADICTION = timedelta(minutes=1)  # beyond any network delay: the earlier ti
 JUMP = timedelta(hours=1)
 # Believed of a process's first answer: this machine may have been off, or its clock set back.
 AHEAD = timedelta(days=31)
+# A Date beyond these is no service's, whatever else it says; what lands could not even be dated by it.
+EARLIEST, LATEST = datetime(2000, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
 ENOUGH = 2  # answers that agreed with the present time; a contradiction needs more
 
 
@@ -73,7 +75,7 @@ class ServerClock:
         process may be ahead of the time that another process noted, by no more than AHEAD.
         """
         date = parse_date_header(date_header)
-        if date is None:
+        if date is None or not EARLIEST <= date < LATEST:
             return
         date += age
         estimate, moment = self._estimate(), self._monotonic()
@@ -163,6 +165,6 @@ def parse_date_header(value: str | None) -> datetime | None:
         return None
     try:
         parsed = parsedate_to_datetime(value)
+        return parsed.replace(tzinfo=UTC) if parsed.tzinfo is None else parsed.astimezone(UTC)
     except (ValueError, OverflowError, TypeError, IndexError):
         return None
-    return parsed.replace(tzinfo=UTC) if parsed.tzinfo is None else parsed.astimezone(UTC)

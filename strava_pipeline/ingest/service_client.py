@@ -37,6 +37,7 @@ KEPT_BACK = 0.1  # of a limit, for whoever else asks with the same login
 BRIEF = timedelta(
     minutes=1
 )  # until a limit starts again that is worth waiting for: a run that waits keeps others from starting
+LONGEST = timedelta(days=7)  # of a pause that is believed: one of years would keep all runs from asking, by one answer
 UNSAID_RESET = timedelta(minutes=15)  # until a limit starts again whose headers do not say when: the usual window
 
 log = logging.getLogger(__name__)
@@ -177,7 +178,8 @@ class ServiceClient(LandingClient):
             elif not 200 <= exchange.status < 300:
                 return self._sorted(name, exchange, None, is_json=False)  # which raises
             elif exchange.body.lstrip()[:1] == b"<":
-                raise TransientError(f"{name}: {exchange.status}, but a web page", status=200, body=exchange.body)
+                what = f"{self._title} answered {exchange.status}, but with a web page"
+                raise TransientError(f"{name}: {what}", status=200, body=exchange.body)
             else:
                 return Answer(
                     exchange.body,
@@ -209,7 +211,10 @@ class ServiceClient(LandingClient):
         self._hold_interrupts()
         self.calls += 1  # an attempt that failed may have been served
         try:
-            exchange = self._wire.send(method, f"{self._base_url}{path}", params=query, **body, **self._credentials)
+            name = f"{method} {path} at {self._title}"
+            exchange = self._wire.send(
+                method, f"{self._base_url}{path}", params=query, name=name, **body, **self._credentials
+            )
         except (BrokenOffError, TooLargeError) as error:
             self.clock.learn(error.exchange.headers, elapsed=error.exchange.seconds)
             raise
@@ -224,7 +229,7 @@ class ServiceClient(LandingClient):
         left, self._left = self._left, None
         if left is not None and left.share < KEPT_BACK:
             now = self.clock.now()
-            pause = (left.resets_at or now + UNSAID_RESET) - now
+            pause = min((left.resets_at or now + UNSAID_RESET) - now, LONGEST)
             if left.resets_at is None or pause > min(BRIEF, self._patience):
                 raise LimitReachedError(self._title, now + pause)
             self._wait(pause)
@@ -255,9 +260,9 @@ class ServiceClient(LandingClient):
     ) -> Answer:
         status, body = exchange.status, exchange.body
         if status == 200:
-            content = _json(name, body) if is_json else None
+            content = _json(name, self._title, body) if is_json else None
             if check is not None and (fault := check(content)) is not None:
-                raise TransientError(f"{name}: 200, but {fault}", status=200, body=body)
+                raise TransientError(f"{name}: {self._title} answered 200, but {fault}", status=200, body=body)
             return Answer(body, content, self.clock.now(), exchange.headers)
         if status >= 500 or status == 408:
             raise _unavailable(name, self._title, exchange)
@@ -284,12 +289,12 @@ def _unavailable(name: str, title: str, exchange: Exchange) -> TransientError:
 
 
 def retry_after(headers: Mapping[str, str], now: datetime) -> timedelta | None:
-    """The pause that a Retry-After header asks for, as seconds or as a date; None where there is none that can be read."""
+    """The pause that a Retry-After header asks for, as seconds or as a date, `LONGEST` at most; None: none can be read."""
     value = headers.get("Retry-After", "").strip()
-    if value.isascii() and value.isdigit() and len(value) < 8:
-        return timedelta(seconds=int(value))
+    if value.isascii() and value.isdigit():
+        return min(timedelta(seconds=int(value)), LONGEST) if len(value) < 8 else LONGEST
     until = parse_date_header(value or None)
-    return max(until - now, timedelta(0)) if until is not None else None
+    return min(max(until - now, timedelta(0)), LONGEST) if until is not None else None
 
 
 def _json_if_any(body: bytes) -> Any:
@@ -300,11 +305,12 @@ def _json_if_any(body: bytes) -> Any:
         return None
 
 
-def _json(name: str, body: bytes) -> Any:
+def _json(name: str, title: str, body: bytes) -> Any:
     try:
         return parse_json(body)
     except (ValueError, RecursionError):
-        raise TransientError(f"{name}: 200, but no valid JSON ({len(body)} bytes)", status=200, body=body) from None
+        what = f"{title} answered 200, but with no valid JSON ({len(body)} bytes)"
+        raise TransientError(f"{name}: {what}", status=200, body=body) from None
 
 
 class ServiceProvider:

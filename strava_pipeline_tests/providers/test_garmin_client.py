@@ -143,6 +143,10 @@ def test_no_row_is_missed_while_the_list_shrinks(
             for key in sorted(garmin.garmin.activities, reverse=True)[:at_once]:
                 gone.add(str(garmin.garmin.activities.pop(key)["activityId"]))
 
+    if at_once == 90 and per_page <= 3:  # all of it: whether that is so, the next listing says
+        with pytest.raises(TransientError, match="empty pages"):
+            move_between_pages(garmin, client(), delete_newest, per_page)
+        return
     found = move_between_pages(garmin, client(), delete_newest, per_page)
     assert {str(key) for key in garmin.garmin.activities} <= found
     assert len(queries(garmin)) < 260

@@ -284,14 +284,14 @@ def test_everything_is_listed_by_calendar_year_and_gaps_are_skipped(world: World
         "oldest=2026-01-01&newest=2199-12-31",
         "oldest=2025-01-01&newest=2026-01-01T00%3A00%3A00",
         "oldest=2024-01-01&newest=2025-01-01T00%3A00%3A00",
-        "oldest=1970-01-01&newest=2024-01-01T00%3A00%3A00&limit=1",
+        "oldest=1970-01-01&newest=2025-01-01T00%3A00%3A00&limit=1",
         "oldest=2016-01-01&newest=2024-01-01T00%3A00%3A00",
         "oldest=2015-01-01&newest=2016-01-01T00%3A00%3A00",
         "oldest=2014-01-01&newest=2015-01-01T00%3A00%3A00",
-        "oldest=1970-01-01&newest=2014-01-01T00%3A00%3A00&limit=1",
+        "oldest=1970-01-01&newest=2015-01-01T00%3A00%3A00&limit=1",
         "oldest=1999-01-01&newest=2014-01-01T00%3A00%3A00",
         "oldest=1998-01-01&newest=1999-01-01T00%3A00%3A00",
-        "oldest=1970-01-01&newest=1998-01-01T00%3A00%3A00&limit=1",
+        "oldest=1970-01-01&newest=1999-01-01T00%3A00%3A00&limit=1",
     ]
 
 
@@ -301,7 +301,7 @@ def test_the_oldest_partition_holds_what_is_older(world: World) -> None:
     assert queries(world) == [
         "oldest=2024-01-01&newest=2025-01-04",
         "oldest=2023-01-01&newest=2024-01-01T00%3A00%3A00",
-        "oldest=1970-01-01&newest=2023-01-01T00%3A00%3A00&limit=1",
+        "oldest=1970-01-01&newest=2024-01-01T00%3A00%3A00&limit=1",
     ]
 
 

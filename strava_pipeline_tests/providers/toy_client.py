@@ -62,10 +62,12 @@ class ToyClient(ServiceProvider):
 
 def wrong_page(content: Any) -> str | None:
     try:
-        rows(content)
+        found = rows(content)
     except UnreadableRowError as error:
         return str(error)
-    return None if isinstance(content.get("more"), bool) else "it does not say whether there is more"
+    if not isinstance(content.get("more"), bool):
+        return "it does not say whether there is more"
+    return "it is empty, and says that there is more" if content["more"] and not found else None
 
 
 def wrong_account(content: Any) -> str | None:

@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -48,6 +48,7 @@ class World:
     subject: Subject
     settings: Settings
     runs: int = 0
+    keys: list[str] = field(default_factory=list)  # of activities, where a fixture added some
 
     @property
     def by_calls(self) -> bool:
@@ -163,14 +164,14 @@ def five(subject: Subject) -> list[str]:
     return [subject.add(f"2025-01-0{day}", f"ride {day}") for day in range(1, 6)]
 
 
-def five_on_pages(subject: Subject) -> None:
-    """Five rides on three pages of two; a year apart, the last one this year, where a year is one answer.
+def five_on_pages(subject: Subject) -> list[str]:
+    """Five rides, and their ids, on three pages of two; a year apart, the last one this year, where a year is one answer.
 
     Else they are four days apart: a service that lists by day goes on with days around the last one.
     """
     paged = spec_of(subject.name).paged
-    for number in range(1, 6):
-        subject.add(f"2025-01-{number * 4:02}" if paged else f"{2021 + number}-01-15", f"ride {number}")
+    days = [f"2025-01-{number * 4:02}" if paged else f"{2021 + number}-01-15" for number in range(1, 6)]
+    return [subject.add(day, f"ride {number}") for number, day in enumerate(days, 1)]
 
 
 def list_at_strava(world: World, *activities: dict[str, Any]) -> None:

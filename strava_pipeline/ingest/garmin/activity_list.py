@@ -3,6 +3,7 @@
 A client of either one is an `ActivityLister`; it says how many rows a call may ask for. Nothing of a login here.
 """
 
+from collections import Counter
 from collections.abc import Container, Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
@@ -19,6 +20,9 @@ OVERLAP = 5  # rows that a page repeats of the one before: so many may vanish in
 SLACK = 20  # a page is the last one if more than a twentieth of what was asked for is not there
 CAPS = (20, 25, 50)  # rows that a service gives at most, whatever is asked for; the web site asks for 20
 REPEATS = 3  # pages in a row that are the same: the service does not heed `start`
+MOST_EMPTY = (
+    3  # pages without a row at one place behind rows that came: each is gone back from, for it is no end of the list
+)
 FIRST_DAY = date(1970, 1, 1)
 
 
@@ -40,10 +44,12 @@ class ActivityLister(ServiceProvider):
 
         The list goes by places counted from its newest entry, which move when an activity is added or deleted. So each page
         begins with the last rows of the one before; where none of these is there, it goes back until it meets a row it knows.
+        So the end of the list is always a page with rows, unless the list has none at all.
         """
         seen: set[str] = set()
         days = days_around(after, before)
         number = place = repeated = 0
+        empty = Counter[int]()  # pages without a row, by place
         last: list[str] = []
         while True:
             start = max(0, place - OVERLAP)
@@ -51,14 +57,17 @@ class ActivityLister(ServiceProvider):
             limit, answer = self._rows_from(start, per_page + place - start, days)
             read = self.spec.read_page(answer.json)
             keys = [activity["source_id"] for activity in read.activities] + [item.digest for item in read.unreadable]
-            is_adjoining = start == 0 or not seen.isdisjoint(keys)
+            is_adjoining = not seen.isdisjoint(keys) or (start == 0 and not (seen and not keys))
+            empty[start] += not keys and bool(seen)
+            if empty[start] > MOST_EMPTY:
+                raise TransientError(f"GET {LISTING}: {self.spec.title} gives empty pages in the middle of the list")
             if not seen.issuperset(keys):
                 number += 1
                 beyond = limit - (place - start)  # what was asked for beside what the page repeats
                 yield Page(number, beyond, _unseen(read, seen), answer.body, answer.fetched_at, self.calls - calls)
             repeated = repeated + 1 if keys and keys == last else 0
             if repeated >= REPEATS:
-                raise TransientError(f"GET {LISTING}: the list repeats itself page after page")
+                raise TransientError(f"GET {LISTING}: the list of {self.spec.title} repeats itself page after page")
             last = keys
             seen.update(keys)
             if not is_adjoining:

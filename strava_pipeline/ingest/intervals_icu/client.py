@@ -37,6 +37,7 @@ DAY = timedelta(days=1)
 LONGEST = timedelta(days=370)  # in one answer: a year, and the days around it
 FEW_DAYS = timedelta(days=7)  # of a new year are asked for with the year before
 EARLIEST, LATEST = date(1970, 1, 1), date(2199, 12, 31)  # wrong clocks of devices stay within these
+UNREADABLE = date.max - DAY
 WHOLE = 1_000_000  # rows: more than any answer has, so that none looks cut off
 FIRST_PAUSE = timedelta(seconds=1)  # after a 429 without Retry-After: intervals.icu counts calls by the second
 MOST_REFUSALS = 6  # 429s for one call, so that it is repeated five times
@@ -115,21 +116,22 @@ class IntervalsClient(ServiceProvider):
                 calls = self.calls
             if oldest <= first:
                 return
-            last, until = (
-                oldest,
-                f"{oldest}T00:00:00",
-            )  # to the second: what begins at New Year comes twice, or not again
+            asked, last = until, oldest
+            until = f"{oldest}T00:00:00"  # to the second: what begins at New Year comes twice, or not again
             if is_empty:
-                older = self._newest_day(first, until)
+                older = self._newest_day(first, asked)
                 if older is None:
                     return
+                if oldest <= older < UNREADABLE:
+                    what = f"lists nothing from {oldest} to {asked}, and then an activity of these days"
+                    raise TransientError(f"GET {self._of_athlete}/activities: {self.spec.title} {what}")
                 last = min(last, older + DAY)
 
     def _newest_day(self, first: date, until: str) -> date | None:
-        """The day of the newest activity since `first`; None where there is none."""
+        """The day of the newest activity since `first`, `UNREADABLE` where it can't be read; None where there is none."""
         newest = self._list(first, until, limit=1).json
         days = [_day_of(row.get("start_date_local")) for row in newest if isinstance(row, dict)]
-        return max((day or date.max - DAY for day in days), default=None)
+        return max((day or UNREADABLE for day in days), default=None)
 
     def _list(
         self, oldest: date, newest: str, limit: int | None = None, asked: Callable[..., Answer] | None = None

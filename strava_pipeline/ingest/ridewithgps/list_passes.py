@@ -43,7 +43,8 @@ class ListPasses:
         def check(content: Any) -> str | None:
             if not isinstance(content, dict) or not isinstance(content.get("trips"), list):
                 return "it holds no trips"
-            if number == 1 and not content["trips"] and (_count_of(content) or 0) > 0:
+            count, size = _count_of(content), _size_of(content) or self._size
+            if not content["trips"] and (number - 1) * size < ((self._count if count is None else count) or 0):
                 return "it holds none of the trips that it counts"
             return None
 

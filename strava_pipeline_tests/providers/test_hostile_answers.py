@@ -1,0 +1,318 @@
+"""What holds for every provider whose answers are hostile: they are refused or borne by name, and nothing that was there is lost.
+
+The subjects of this module are shared by its tests: each begins with what the honest run at the end of another one left.
+"""
+
+import gzip
+import json
+import logging
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from http.server import BaseHTTPRequestHandler
+from itertools import cycle
+from typing import Any
+
+import pytest
+
+from strava_pipeline.core.errors import LimitReachedError, PipelineError, RefusedError, TransientError
+from strava_pipeline.core.providers import spec_of
+from strava_pipeline.ingest.garmin.key_tokens import TOKEN_PATH as KEY_TOKEN_PATH
+from strava_pipeline.ingest.garmin.tokens import TOKEN_PATH
+from strava_pipeline.ingest.http import Exchange, Wire
+from strava_pipeline_tests.hostile import MEGABYTE, hostile
+from strava_pipeline_tests.providers.subjects import SUBJECTS, has_trait
+from strava_pipeline_tests.providers.worlds import World, five_on_pages, world_of
+from strava_pipeline_tests.raw_answers import raw_answer
+
+TIMES = 9  # as often as any client asks for one thing
+BODY = "do-not-repeat-me"  # in what hostile servers say
+YEARS = 10 * 366 * 86_400  # s
+WEEK = timedelta(days=7)
+DEEP = "a/b/c/d/e/f/g/h/i/j"  # where the data folder lies, so that a path that leaves it is seen
+OUT = "../" * 9
+
+
+@pytest.fixture(scope="module", params=[name for name in SUBJECTS if name != "spreadsheet"])
+def shared(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    folder = tmp_path_factory.mktemp(request.param) / DEEP
+    folder.mkdir(parents=True)
+    with pytest.MonkeyPatch.context() as patch, world_of(request.param, folder, patch) as world:
+        world.settings = world.settings.model_copy(update={"answer_limit_mb": 1})
+        world.keys = five_on_pages(world.subject)
+        world.pull()
+        yield world
+        root = folder.parents[DEEP.count("/")]
+        outside = [
+            path for path in root.rglob("*") if path not in folder.parents and folder not in (path, *path.parents)
+        ]
+        assert not outside, "what was written left the folder"
+        assert {path.name for path in folder.iterdir()} <= {"data", "logs", "secrets", "providers.toml"}
+
+
+@dataclass(frozen=True)
+class Case:
+    """What an answer to a listing is like, and which error may come of it (none: the listing goes on)."""
+
+    fault: dict[str, Any]
+    errors: tuple[type[PipelineError], ...] = ()
+
+
+def raw(head: str, body: str = "") -> dict[str, Any]:
+    return {"kind": "raw", "body": raw_answer(head, body)}
+
+
+def limited(pause: str) -> dict[str, Any]:
+    return {"kind": "status", "status": 429, "body": {"message": BODY}, "headers": {"Retry-After": pause}}
+
+
+BOMB = gzip.compress(MEGABYTE * 4, 9).decode("latin-1")
+CASES = {
+    "a date years ahead": Case({"kind": "date", "seconds": YEARS}),
+    "a date years ago": Case({"kind": "date", "seconds": -YEARS}),
+    "a date ahead of the calendar": Case({"kind": "date", "body": "Fri, 31 Dec 9999 23:59:59 GMT"}),
+    "no date at all": Case({"kind": "date", "body": "the day before yesterday"}),
+    "an endless body": Case(raw("200 OK\r\nContent-Length: 999999999999", BODY * 100_000), (RefusedError,)),
+    "a compressed bomb": Case(raw("200 OK\r\nContent-Encoding: gzip", BOMB), (RefusedError,)),
+    "a pause of a century in seconds": Case(limited("3153600000"), (LimitReachedError,)),
+    "a pause of months in seconds": Case(limited("9999999"), (LimitReachedError,)),
+    "a pause of a century": Case(limited("Fri, 01 Mar 2126 12:00:00 GMT"), (LimitReachedError,)),
+    "a pause to the end of the calendar": Case(limited("Fri, 31 Dec 9999 23:59:59 -1200"), (LimitReachedError,)),
+    "a pause below zero": Case(limited("-5"), (LimitReachedError,)),
+    "a pause that is none": Case(limited("\t1e999 soon;\xff"), (LimitReachedError,)),
+}
+
+
+def ended(attempt: Callable[[], Any]) -> PipelineError | None:
+    """The error that an attempt ended with."""
+    try:
+        report = attempt()
+    except PipelineError as error:
+        return error
+    stopped: PipelineError | None = report.stopped
+    return stopped
+
+
+def check_text(world: World, error: PipelineError, log: str, *call: str) -> None:
+    """An error names the call and the service, and nothing that a log must not hold."""
+    text = str(error)
+    assert spec_of(world.subject.name).title.split()[0] in text, text
+    assert isinstance(error, LimitReachedError) or all(part in text for part in call), text
+    for secret in (world.subject.secret, BODY):
+        assert secret not in text + repr(error) + log
+
+
+def nothing_is_lost(world: World) -> None:
+    assert world.gold("SELECT count(*) FROM deleted_activities") == [(0,)]
+    assert len(world.names()) == len(world.keys)
+
+
+def check_honest_runs(world: World) -> None:
+    """Nothing is lost, and the next honest runs see what was edited, deleted and restored meanwhile."""
+    world.subject.faults.clear()
+    nothing_is_lost(world)
+    world.subject.clock.advance(3600)
+    assert world.pull(per_page=50).manifest.complete, "the run goes on where the hostile one broke off"
+    nothing_is_lost(world)
+    world.subject.clock.advance(3600)
+    world.subject.edit(world.keys[0], name := f"edited at {world.subject.clock.now():%d %H:%M}")
+    world.subject.delete(world.keys[2])
+    report = world.pull(per_page=50)
+    assert (report.stopped, report.manifest.complete) == (None, True)
+    assert world.names() == [name, *(f"ride {number}" for number in (2, 4, 5))]
+    world.subject.clock.advance(3600)
+    world.subject.restore(world.keys[2])
+    world.pull()
+    assert world.names() == [name, *(f"ride {number}" for number in (2, 3, 4, 5))]
+
+
+def path_of(world: World) -> str:
+    return world.subject.lists.removeprefix("/api/v1")
+
+
+@pytest.mark.parametrize("case", CASES.values(), ids=CASES)
+def test_a_hostile_listing_is_refused_or_borne_and_loses_nothing(
+    shared: World, case: Case, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    world = shared
+    world.subject.faults.clear()
+    world.subject.fail(**case.fault, times=TIMES)
+    error = ended(world.pull)
+    if error is None:
+        assert not case.errors or LimitReachedError in case.errors, "a pause that is borne"
+    else:
+        assert isinstance(error, case.errors), error
+        check_text(world, error, caplog.text, path_of(world))
+    if isinstance(error, LimitReachedError):
+        until = error.resumes_at - world.subject.clock.now()
+        assert until <= WEEK, "one answer must not keep all runs from asking for years"
+    check_honest_runs(world)
+
+
+def emptied(body: bytes) -> bytes:
+    """A page without its rows, which says of itself what it said before."""
+    content = json.loads(body)
+    if isinstance(content, list):
+        return b"[]"
+    return json.dumps({name: [] if name in ("items", "trips") else value for name, value in content.items()}).encode()
+
+
+@contextmanager
+def changed(world: World, change: Callable[[int, bytes], bytes]) -> Iterator[None]:
+    """Answers to the listing arrive changed; `change` is given their number, from 1 on. The look at one row is honest."""
+    send, listed = Wire.send, 0
+
+    def hostile_send(wire: Wire, method: str, url: str, **options: Any) -> Exchange:
+        nonlocal listed
+        exchange = send(wire, method, url, **options)
+        if not url.endswith(world.subject.lists) or options["params"].get("limit") == "1":
+            return exchange
+        listed += 1
+        assert listed < 60, "it asks without end"
+        return replace(exchange, body=change(listed, exchange.body))
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Wire, "send", hostile_send)
+        yield
+
+
+@pytest.mark.parametrize("is_last_word", [False, True], ids=["once", "whenever it is asked"])
+def test_an_empty_page_in_the_middle_of_a_listing_proves_nothing(
+    shared: World, is_last_word: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    world = shared
+    world.subject.faults.clear()
+
+    def empty(number: int, body: bytes) -> bytes:
+        return emptied(body) if number == 2 or (is_last_word and number > 2) else body
+
+    with changed(world, empty):
+        error = ended(world.pull)
+    if error is not None:
+        assert isinstance(error, TransientError)
+        check_text(world, error, caplog.text, path_of(world))
+    check_honest_runs(world)
+
+
+@contextmanager
+def elsewhere() -> Iterator[tuple[str, list[Any]]]:
+    """Another host, and what it received."""
+    received: list[Any] = []
+
+    def receive(handler: BaseHTTPRequestHandler) -> None:
+        received.append((handler.path, dict(handler.headers)))
+        handler.send_response(200)
+        handler.end_headers()
+
+    with hostile(receive) as url:
+        yield url.replace("127.0.0.1", "localhost"), received
+
+
+def token_call(world: World) -> str:
+    """The call that tells whose login it is, or gives a token, which is then needed."""
+    paths = {"toy": "/me", "ridewithgps": world.subject.account or ""}
+    if world.subject.name != "garmin":
+        return paths.get(world.subject.name) or pytest.skip("its login takes no call")
+    world.subject.fail(kind="status", status=401)
+    return KEY_TOKEN_PATH if has_trait(world.subject, "only_reads") else TOKEN_PATH
+
+
+@pytest.mark.parametrize("status", [302, 307])
+@pytest.mark.parametrize("call", ["listing", "token"])
+def test_no_login_follows_a_redirect_to_another_host(
+    shared: World, call: str, status: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    world = shared
+    world.subject.faults.clear()
+    path = world.subject.lists if call == "listing" else token_call(world)
+    with elsewhere() as (url, received):
+        world.subject.fail(path=path, times=TIMES, **raw(f"{status} Found\r\nLocation: {url}{path}", BODY))
+        error = ended(world.pull)
+    assert received == []
+    assert error is not None
+    check_text(world, error, caplog.text, str(status), path_of(world) if call == "listing" else "log")
+    check_honest_runs(world)
+
+
+def test_hostile_answers_in_place_of_files_stop_no_other_and_are_asked_for_again(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    if "files" not in spec_of(world.subject.name).capabilities:
+        pytest.skip("this provider gives no files")
+    caplog.set_level(logging.DEBUG)
+    world.settings = world.settings.model_copy(update={"answer_limit_mb": 1})
+    keys = five_on_pages(world.subject)
+    world.pull()
+    with elsewhere() as (url, received):
+        redirect = raw(f"302 Found\r\nLocation: {url}/file", BODY)
+        faults = [limited("9999999"), CASES["a date years ahead"].fault, redirect]
+        faults += [CASES["a compressed bomb"].fault, CASES["an endless body"].fault]
+        for key, fault in zip(keys, faults, strict=True):
+            world.subject.fail_file(key, **{"times": TIMES, **fault})
+        world.subject.fail_file("none", headers=faults[0]["headers"], kind="empty")  # those of every fault
+        report = world.fetch_files()
+    assert received == []
+    assert isinstance(report.stopped, LimitReachedError)
+    assert report.stopped.resumes_at - world.subject.clock.now() <= WEEK
+    assert report.metadata is not None
+    assert (report.metadata["files_received"], report.metadata["failed"]) == (1, 3)
+    assert not any(secret in caplog.text for secret in (world.subject.secret, BODY))
+    world.subject.faults.clear()
+    world.subject.clock.advance(60 * 86_400)
+    world.fetch_files()
+    assert [key for key, *_ in world.tracks()] == keys
+
+
+NUMBERS = ("NaN", "Infinity", "-Infinity", "1e999", "-1e308", "9" * 400, "-" + "9" * 25)
+NAME = "../../../escaped\u202e\u2066 name\u200f"  # what turns the direction of what follows
+CONTROLS = "\x1b[31m\x07\x00\x85\r\n"
+
+
+def test_a_number_that_no_measure_has_keeps_no_row_out(shared: World) -> None:
+    world, numbers = shared, cycle(NUMBERS)
+    world.subject.faults.clear()
+    measured = re.compile(rb"\b(2224|600|540)(\.0)?\b")
+    with changed(world, lambda _, body: measured.sub(lambda _: next(numbers).encode(), body)):
+        assert ended(world.pull) is None
+    nothing_is_lost(world)
+    odd = "count(*) FILTER (isnan(distance) OR isinf(distance) OR isnan(moving_time) OR isinf(moving_time))"
+    assert world.gold(f"SELECT {odd} FROM activities_all") == [(0,)]
+    check_honest_runs(world)
+    assert world.gold("SELECT DISTINCT distance, elapsed_time FROM activities") == [(2224.0, 600)]
+
+
+def test_a_name_is_text_whatever_it_holds(world: World) -> None:
+    keys = five_on_pages(world.subject)
+    world.pull()
+    world.subject.clock.advance(3600)
+    name = NAME + (CONTROLS if world.by_calls else "")  # no workbook holds these
+    world.subject.edit(keys[1], name)
+    world.pull()
+    assert "escaped" in world.names()[1]
+    assert len(world.names()) == 5
+    world.subject.clock.advance(3600)
+    world.subject.edit(keys[1], "ride 2")
+    world.pull()
+    assert world.names()[1] == "ride 2"
+    if "files" in spec_of(world.subject.name).capabilities:
+        world.fetch_files()
+        assert len(world.tracks()) == 5
+    assert not list(world.settings.data_dir.parent.rglob("*escaped*"))
+
+
+def test_an_id_that_is_a_path_leads_nowhere(shared: World) -> None:
+    world = shared
+    world.subject.faults.clear()
+    key = world.subject.add("2025-03-03", "an escape")
+    stands = re.compile(rb'(?<=[:\s])"?' + re.escape(key.encode()) + rb'"?(?=[,}\s])')
+    with changed(world, lambda _, body: stands.sub(json.dumps(f"{OUT}escaped").encode(), body)):
+        assert ended(world.pull) is None
+        world.fetch_files()
+    assert not list(world.settings.data_dir.parent.rglob("*escaped*"))
+    world.subject.clock.advance(3600)
+    assert world.pull(per_page=50).manifest.complete
+    assert {"an escape", *(f"ride {number}" for number in (2, 3, 4, 5))} <= set(world.names())
