@@ -123,15 +123,18 @@ def merge_gold(run: RunContext, scope: Scope, *, force: bool, allow_shrink: bool
 
 
 def _not_marked(held: Sequence[Shrink]) -> dict[str, Any]:
-    """How many activities listings lack that were not marked as deleted, and of which year how many."""
+    """How many activities listings lack that were not marked as deleted, and of which year and source how many."""
     by_year: dict[str, list[str]] = {}
+    by_source: dict[str, int] = {}
     for shrink in held:
+        by_source[shrink.source] = by_source.get(shrink.source, 0) + shrink.missing
         of_source = "" if shrink.source == STRAVA else f" ({spec_of(shrink.source).title})"
         by_year.setdefault(str(shrink.year), []).append(f"{shrink.missing} of {shrink.present}{of_source}")
     return {
         "deletions_not_marked": sum(shrink.missing for shrink in held),
         **if_any(
             deletions_not_marked_by_year={year: ", ".join(counts) for year, counts in by_year.items()},
+            deletions_not_marked_by_source=by_source,
             deletions_not_marked_advice=_how_to_mark(held),
         ),
     }

@@ -293,15 +293,16 @@ def _health(settings: Settings, name: str, state: ProviderState, now: datetime) 
         return problem(
             finding, state.login_problem, f"Without a login nothing of {state.title} is pulled; what is here stays."
         )
+    # a limit that has ended is no failure
+    failed = {name: step for name, step in state.steps.items() if not step.succeeded and step.limited_until is None}
+    failures = [f"the last run ({what}, {_minute(step.at)}) failed: {step.message}" for what, step in failed.items()]
     if state.login is not None and (ending := state.login.warning(state.title, now.date())) is not None:
-        return warning(finding, ending, state.login.renewal)
+        return warning(finding, "; ".join([ending.rstrip("."), *failures]), state.login.renewal)
     for step in state.steps.values():
         if step.limited_until is not None and step.limited_until > now:
             return ok(finding, f"limited by {state.title} until {_minute(step.limited_until)}; a later run goes on")
-    for operation, step in state.steps.items():
-        if not step.succeeded and step.limited_until is None:  # a limit that has ended is no failure
-            what = f"the last run ({operation}, {_minute(step.at)}) failed: {step.message}"
-            return warning(finding, what, "What came before is kept, and the next run goes on there.")
+    if failures:
+        return warning(finding, failures[0], "What came before is kept, and the next run goes on there.")
     pulled = f"last pulled {_minute(state.last_pull.at)}" if state.last_pull else "nothing was pulled yet"
     return ok(finding, "; ".join([pulled, *assumptions(name, settings)]))
 

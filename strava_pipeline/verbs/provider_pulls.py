@@ -90,10 +90,9 @@ class Pulled:
     error: str | None = None
     code: int = 0
 
-    @property
-    def is_held_back(self) -> bool:
-        """Whether a listing lacked too much to be believed, so that nothing was marked as deleted."""
-        return any(outcome.metadata.get("activities", {}).get("deletions_not_marked") for outcome in self.outcomes)
+    def is_held_back(self, name: str) -> bool:
+        """Whether the listing of a service lacked too much to be believed, so that nothing was marked as deleted."""
+        return any(is_held_back(outcome, name) for outcome in self.outcomes)
 
     def as_json(self, name: str) -> dict[str, Any]:
         """The shape in docs/formats.md."""
@@ -107,6 +106,11 @@ class Pulled:
 
     def _sum(self, asset: str, key: str) -> int:
         return sum(outcome.metadata.get(asset, {}).get(key, 0) for outcome in self.outcomes)
+
+
+def is_held_back(outcome: RunOutcome, source: str) -> bool:
+    """Whether deletions at `source` wait for a person. A run says so of every source: those of others are no fault of its own."""
+    return source in outcome.metadata.get("activities", {}).get("deletions_not_marked_by_source", {})
 
 
 def own_name(typed: str) -> str:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from strava_pipeline.core.sources import STRAVA
 from strava_pipeline.core.years import years_of_runs
 from strava_pipeline.verbs.options import (
     HELP,
@@ -153,11 +154,13 @@ def _compare(
 
     wants = wanted(settings, month=None, years=words, everything=not words, per_page=per_page)
     found = pull_and_report(settings, providers, wants, **options)
-    return exit_code(found.values()) or int(any(one.is_held_back for one in found.values()))
+    return exit_code(found.values()) or int(any(one.is_held_back(name) for name, one in found.items()))
 
 
 def _is_held_back(outcome: "RunOutcome | None") -> bool:
-    return outcome is not None and bool(outcome.metadata["activities"]["deletions_not_marked"])
+    from strava_pipeline.verbs.provider_pulls import is_held_back
+
+    return outcome is not None and is_held_back(outcome, STRAVA)
 
 
 def streams(

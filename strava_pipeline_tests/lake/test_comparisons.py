@@ -3,6 +3,9 @@
 from datetime import UTC, datetime
 from pathlib import Path
 
+from strava_pipeline.core.activities import UnreadableItem
+from strava_pipeline.core.providers import ReadPage
+from strava_pipeline.core.rows import Json
 from strava_pipeline.core.years import YearRange, year_window, years_by_day
 from strava_pipeline.lake.bronze.comparisons import compared_years
 from strava_pipeline.lake.bronze.listing import begin_listing
@@ -36,3 +39,25 @@ def test_each_year_is_as_old_as_the_newest_whole_listing_of_all_of_it(tmp_path: 
     assert compared_years(lake, YEARS, "garmin") == found
     assert compared_years(lake, YEARS) == {}, "nothing of Strava"
     assert years_by_day(found) == "2025–2026 on 2026-03-01, 2024 on 2025-12-01, 2023 on 2026-03-02, 2022 on 2025-12-01"
+
+
+def test_a_year_of_which_a_listing_proves_nothing_was_not_compared(tmp_path: Path) -> None:
+    lake, at = Lake(tmp_path), datetime(2026, 3, 1, tzinfo=UTC)
+    after, before = year_window(2024, 2026, YEARS)
+    window = Window(mode="year", after=after, before=before)
+    listing = begin_listing(lake, window, athlete_id=None, at=at, source="garmin", account="1")
+    asked = {"per_page": 2, "before": before, "after": after}
+    odd = [UnreadableItem(1, "odd", "ab")]
+    for number, days in enumerate((("2026-02-20", "2026-02-19"), ("2025-06-01", "2025-05-01")), 1):
+        rows: list[Json] = [{"id": day, "start_date": f"{day}T10:00:00Z"} for day in days]
+        listing.land(ReadPage(rows, odd if number == 2 else []), b"[]", {**asked, "page": number}, at, YEARS)
+    listing.mark_ended()
+    assert compared_years(lake, YEARS, "garmin") == {2026: at}, "the odd row may be any activity before 2026-02-19"
+
+
+def test_a_listing_of_another_account_compared_nothing_of_this_one(tmp_path: Path) -> None:
+    lake, at = Lake(tmp_path), datetime(2026, 3, 1, tzinfo=UTC)
+    listed(lake, at, "all", None, None)
+    later = Window(mode="incremental", after=int(at.timestamp()), before=None)
+    begin_listing(lake, later, athlete_id=None, at=datetime(2026, 3, 2, tzinfo=UTC), source="garmin", account="2")
+    assert compared_years(lake, YEARS, "garmin") == {}

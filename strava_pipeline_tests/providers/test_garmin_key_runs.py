@@ -14,6 +14,7 @@ from strava_pipeline.ingest.garmin.personal import LARGEST_PAGE
 from strava_pipeline.ingest.registry import kept_login, missing_login, offered
 from strava_pipeline.lake.notifications import mark_notifications, notifications
 from strava_pipeline.lake.paths import Lake
+from strava_pipeline.lake.providers import Outcome, keep_outcome
 from strava_pipeline.operations.options import ListingOptions
 from strava_pipeline.operations.provider_access import plan_providers, possible_providers, providers_health
 from strava_pipeline.operations.provider_source import ProviderSource
@@ -133,6 +134,15 @@ def test_doctor_warns_of_the_end_of_a_key_from_two_weeks_before(
     (found,) = (each for each in providers_health(world.settings, world.run().now()) if each.name == "provider: garmin")
     assert (found.state, words.format(day) in found.what) == (state, True)
     assert world.subject.secret not in repr(found)
+
+
+@BY_KEY
+def test_the_end_of_a_key_hides_no_failure_from_doctor(world: World) -> None:
+    now = world.run().now()
+    keep_outcome(Lake(world.settings.data_dir), "garmin", "listing", Outcome(at=now, succeeded=False, message="odd."))
+    day = end_on(world, 7)
+    (found,) = (each for each in providers_health(world.settings, now) if each.name == "provider: garmin")
+    assert (found.state, f"ends on {day}" in found.what, "failed: odd." in found.what) == ("warning", True, True)
 
 
 @BY_KEY

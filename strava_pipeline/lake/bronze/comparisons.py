@@ -4,27 +4,41 @@ from datetime import datetime
 
 from strava_pipeline.core.sources import STRAVA
 from strava_pipeline.core.years import YearRange, year_window
-from strava_pipeline.lake.bronze.listings import listings, proven_spans
+from strava_pipeline.lake.bronze.listings import Span, listings, proven_spans
 from strava_pipeline.lake.paths import Lake
 
 
 def compared_years(lake: Lake, years: YearRange, source: str = STRAVA) -> dict[int, datetime]:
-    """By local year, ascending, when the newest listing that holds all of it began; a year that none holds is absent."""
+    """By local year, ascending, when the newest listing that holds all of it began; a year that none holds is absent.
+
+    The listings are those of the account of the newest one. A year of which a listing proves nothing is not compared by it.
+    """
+    windows = {year: year_window(year, year, years) for year in years.all}
     found: dict[int, datetime] = {}
+    accounts: list[str | None] = []
     for listing in listings(lake, source, newest_first=True):
         manifest = listing.manifest
-        if len(found) == len(years.all):
+        accounts.append(manifest.account)
+        if len(found) == len(windows):
             break
-        if next(proven_spans(manifest), None) is not None:
-            asked = (manifest.window.after, manifest.window.before)
-            for year in years.all:
-                if year <= manifest.started_at.year and _is_within(year_window(year, year, years), asked):
-                    found.setdefault(year, manifest.started_at)
+        if manifest.account == accounts[0]:
+            asked, proven = (manifest.window.after, manifest.window.before), list(proven_spans(manifest))
+            for year, window in windows.items():
+                has_begun = year not in found and year <= manifest.started_at.year
+                if has_begun and _is_within(window, asked) and any(_meet(window, span) for span in proven):
+                    found[year] = manifest.started_at
     return dict(sorted(found.items()))
 
 
-def _is_within(inner: tuple[int | None, int | None], outer: tuple[int | None, int | None]) -> bool:
+def _is_within(inner: Span, outer: Span) -> bool:
     """Whether a span holds another one; None: no bound."""
     (begins, ends), (after, before) = inner, outer
     is_after = after is None or (begins is not None and after <= begins)
     return is_after and (before is None or (ends is not None and ends <= before))
+
+
+def _meet(one: Span, other: Span) -> bool:
+    """Whether a second lies in both spans, whose bounds are in neither."""
+    after = max((begin for begin, _ in (one, other) if begin is not None), default=None)
+    before = min((end for _, end in (one, other) if end is not None), default=None)
+    return after is None or before is None or before - after > 1
