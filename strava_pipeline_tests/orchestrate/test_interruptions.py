@@ -138,7 +138,7 @@ def test_six_poisoned_neighbours_stop_nothing(make_rig: Make, status: int) -> No
     by_start = sorted(rig.truth(), key=lambda item: item["start_date"], reverse=True)
     sick = [item["id"] for item in by_start[3:9]]
     for one in sick:
-        rig.fault(f"/activities/{one}", "status", status=status, times=-1)
+        rig.fault(f"/activities/{one}", "status", status=status, times=-1, body={"message": "not this one"})
     outcome = rig.run("flow_backfill")
     assert rig.one("SELECT count(*) FROM activity_details") == 14
     assert outcome.metadata["bronze_activity_details"]["failed_ids"] == [str(one) for one in sick]

@@ -24,7 +24,7 @@ TOLD = [  # where, what, exit code, what is said
     (LISTING, {"kind": "reset"}, 1, f"no answer from 127.0.0.1 (ProtocolError). {LATER}"),
     (LISTING, REDIRECT, 1, "a redirect (302), not followed. Either this network asks for a login of its own"),
     (LISTING, {"kind": "status", "status": 403, "body": {}}, 1, "does not allow this login that call"),
-    (LISTING, {"kind": "status", "status": 401}, 1, "a fresh token too. Run strava-pipeline auth"),
+    (LISTING, {"kind": "status", "status": 401}, 1, "although it was just renewed. If it stays so, run strava-pipeline auth"),
     (LISTING, {"kind": "status", "status": 429}, 3, "Stopped early. Strava's limit of"),
     (TOKEN, {"kind": "status", "status": 503}, 1, "login service answered 503 without a token, 3 times. Nothing was lost"),
     (TOKEN, {"kind": "status", "status": 429}, 1, "login service refuses for now (429), 3 times. Nothing was lost"),
