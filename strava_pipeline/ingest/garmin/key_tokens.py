@@ -16,7 +16,7 @@ from typing import Any
 from strava_pipeline.core.errors import LoginServiceError, NeedsLoginError, PipelineError, TransientError
 from strava_pipeline.ingest.calls import ATTEMPTS, retrying
 from strava_pipeline.ingest.clock import ServerClock
-from strava_pipeline.ingest.garmin.keys import NEW_KEY, Key, is_key, json_of
+from strava_pipeline.ingest.garmin.keys import NEW_KEY, Key, is_key
 from strava_pipeline.ingest.garmin.service import TITLE
 from strava_pipeline.ingest.garmin.token_values import claims_of, moment_of, object_of
 from strava_pipeline.ingest.http import Exchange, Wire
@@ -60,7 +60,10 @@ def token_file(settings: Settings) -> Path:
 
 def load_token(path: Path, fingerprint: str) -> KeyToken | None:
     """The token that is kept for a key; None: there is none."""
-    kept = json_of(path)
+    try:
+        kept = object_of(path.read_bytes())
+    except OSError:
+        return None
     value, account = kept.get("access_token"), kept.get("account")
     got_at, ends_at = moment_of(kept.get("received_at")), moment_of(kept.get("expires_at"))
     if kept.get("fingerprint") != fingerprint or not isinstance(value, str) or not is_key(value):

@@ -4,7 +4,6 @@ A key is made by its owner at Garmin, is shown once and lives for a year at most
 beside it. Nothing is sent here, and nothing here shows a key.
 """
 
-import json
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import date
@@ -103,12 +102,3 @@ def _checked(value: object, place: str) -> str:
     if isinstance(value, str) and is_key(value):
         return value
     raise NeedsLoginError(f"{place} holds no key of Garmin's. {NEW_KEY}.")
-
-
-def json_of(path: Path) -> dict[str, object]:
-    """The JSON object in a file; {} where there is none that can be read."""
-    try:
-        found = json.loads(path.read_bytes())
-    except (OSError, ValueError, RecursionError):
-        return {}
-    return found if isinstance(found, dict) else {}
