@@ -20,9 +20,7 @@ OVERLAP = 5  # rows that a page repeats of the one before: so many may vanish in
 SLACK = 20  # a page is the last one if more than a twentieth of what was asked for is not there
 CAPS = (20, 25, 50)  # rows that a service gives at most, whatever is asked for; the web site asks for 20
 REPEATS = 3  # pages in a row that are the same: the service does not heed `start`
-MOST_EMPTY = (
-    3  # pages without a row at one place behind rows that came: each is gone back from, for it is no end of the list
-)
+MOST_EMPTY = 3  # pages without a row at one place, behind rows that came: each is gone back from, for it is no end
 FIRST_DAY = date(1970, 1, 1)
 
 
@@ -57,8 +55,9 @@ class ActivityLister(ServiceProvider):
             limit, answer = self._rows_from(start, per_page + place - start, days)
             read = self.spec.read_page(answer.json)
             keys = [activity["source_id"] for activity in read.activities] + [item.digest for item in read.unreadable]
-            is_adjoining = not seen.isdisjoint(keys) or (start == 0 and not (seen and not keys))
-            empty[start] += not keys and bool(seen)
+            is_hole = bool(seen) and not keys
+            is_adjoining = not seen.isdisjoint(keys) or (start == 0 and not is_hole)
+            empty[start] += is_hole
             if empty[start] > MOST_EMPTY:
                 raise TransientError(f"GET {LISTING}: {self.spec.title} gives empty pages in the middle of the list")
             if not seen.issuperset(keys):
