@@ -35,7 +35,7 @@ class DelimitedEditor:
 
     def refusals(self, edits: Edits) -> Refusals:
         """CSV has no cells that can't be written. A new row goes below the last activity, above totals."""
-        return Refusals(row=f"row {_above(edits) + 1}")
+        return Refusals(row=f"row {edits.above + 1}")
 
     def check_cell(self, value: Cell) -> None:
         """Raises UnsupportedChangeError where this file can't hold the content of a cell."""
@@ -65,7 +65,7 @@ class DelimitedEditor:
         record.fields[place] = self._raw(value, delimiter, quoted=record.fields[place].startswith('"'))
 
     def _lines(self, records: Sequence[_Record], edits: Edits, delimiter: str) -> list[_Record]:
-        pattern = records[_above(edits) - 1].fields
+        pattern = records[edits.above - 1].fields
         width = len(records[edits.header - 1].fields)
         return [
             _Record(
@@ -117,7 +117,7 @@ class DelimitedEditor:
             record[place] = "" if value is None else str(value)
         width = len(wanted[edits.header - 1])
         rows = [{column.place: str(value) for column, value in row.items() if value is not None} for row in edits.rows]
-        wanted[_above(edits) : _above(edits)] = [[row.get(place, "") for place in range(width)] for row in rows]
+        wanted[edits.above : edits.above] = [[row.get(place, "") for place in range(width)] for row in rows]
         for number in sorted(edits.removed, reverse=True):
             del wanted[number - 1]
         if found != wanted:
@@ -153,7 +153,7 @@ def _records(text: str, delimiter: str) -> list[_Record]:
 def _add(records: list[_Record], edits: Edits, rows: Sequence[_Record]) -> None:
     if not rows:
         return
-    place = _above(edits)
+    place = edits.above
     above = records[place - 1]
     line_end = records[edits.header - 1].end
     for row in rows:
@@ -161,11 +161,6 @@ def _add(records: list[_Record], edits: Edits, rows: Sequence[_Record]) -> None:
     if not above.end:  # the file ends without a line end, and does so afterwards
         above.end, rows[-1].end = line_end, ""
     records[place:place] = rows
-
-
-def _above(edits: Edits) -> int:
-    """The number of the row below which new ones go."""
-    return edits.pattern or edits.header
 
 
 def _remove(records: list[_Record], removed: Sequence[int]) -> None:

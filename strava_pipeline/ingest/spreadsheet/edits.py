@@ -52,3 +52,8 @@ class Edits:
     cells: Sequence[CellEdit] = ()
     rows: Sequence[Mapping[Column, Cell]] = field(default=(), repr=False)
     removed: Sequence[int] = ()
+
+    @property
+    def above(self) -> int:
+        """The last activity's row, or the header's where there is none: new rows belong below it."""
+        return self.pattern or self.header

@@ -46,10 +46,9 @@ def place_of_rows(sheet: Any, edits: Edits) -> RowPlace:
         for column in edits.known
         if (cell := sheet.cell(row, column.place + 1)).data_type == "f"
     ]
-    above = edits.pattern or edits.header
-    below = [cell for cell in formulas if cell.row > above]
+    below = [cell for cell in formulas if cell.row > edits.above]
     with suppress(TokenizerError):  # a formula of a kind that openpyxl does not know
-        ends = [end for cell in below for end in _ends(sheet, cell, above)]
+        ends = [end for cell in below for end in _ends(sheet, cell, edits.above)]
         if ends and max(ends) < min(cell.row for cell in below) and _is_movable(sheet, first := max(ends) + 1):
             return RowPlace(first, is_inserted=True)
         below = below or [cell for cell in formulas if any(_ends(sheet, cell, cell.row - 1))]

@@ -175,7 +175,7 @@ def _write(sheet: Any, edits: Edits, name: str) -> set[str]:
     place = place_of_rows(sheet, edits)
     touched = set(_addresses(edits, place.first))
     if place.is_inserted and edits.rows:
-        touched |= insert_rows(sheet, place.first, len(edits.rows), edits.pattern or edits.header)
+        touched |= insert_rows(sheet, place.first, len(edits.rows), edits.above)
     for number, row in enumerate(edits.rows, start=place.first):
         _add(sheet, number, row, edits.pattern)
     if edits.rows:
