@@ -349,13 +349,16 @@ def gear_alone(content: Any) -> Json:
     gear = user.get("gear") if isinstance(user, dict) else None
     if not isinstance(gear, list) or not all(isinstance(item, dict) for item in gear):
         raise UnreadableRowError("the answer has no list of gear")
-    return {"gear": [{name: item[name] for name in GEAR_FIELDS.split() if name in item} for item in gear]}
+    return {"gear": _kept(gear)}
 
 
 def gear_of_details(gear: Iterable[Json]) -> Json:
     """Gear as trips show it, in the form of a list of gear. It is partial: nicknames and archived gear are in the list alone."""
-    kept = [{name: item[name] for name in GEAR_FIELDS.split() if name in item} for item in gear]
-    return {"gear": kept, "is_partial": True}
+    return {"gear": _kept(gear), "is_partial": True}
+
+
+def _kept(gear: Iterable[Json]) -> list[Json]:
+    return [{name: item[name] for name in GEAR_FIELDS.split() if name in item} for item in gear]
 
 
 SPEC = ProviderSpec(
