@@ -15,13 +15,13 @@ def compared_years(lake: Lake, years: YearRange, source: str = STRAVA) -> dict[i
     """
     windows = {year: year_window(year, year, years) for year in years.all}
     found: dict[int, datetime] = {}
-    accounts: list[str | None] = []
-    for listing in listings(lake, source, newest_first=True):
+    account: str | None = None
+    for number, listing in enumerate(listings(lake, source, newest_first=True)):
         manifest = listing.manifest
-        accounts.append(manifest.account)
+        account = account if number else manifest.account
         if len(found) == len(windows):
             break
-        if manifest.account == accounts[0]:
+        if manifest.account == account:
             asked, proven = (manifest.window.after, manifest.window.before), list(proven_spans(manifest))
             for year, window in windows.items():
                 has_begun = year not in found and year <= manifest.started_at.year
