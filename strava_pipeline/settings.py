@@ -92,6 +92,7 @@ class Settings(BaseSettings):
     automation: bool = Field(True, alias="STRAVA_AUTOMATION")
     dashboard_requests: bool = Field(False, alias="DASHBOARD_REQUESTS")
     publish_minutes: int = Field(5, alias="STRAVA_PUBLISH_MINUTES", ge=0, le=1440)
+    api_keep_days: int | None = Field(None, alias="STRAVA_API_KEEP_DAYS", ge=1, le=36_500)
     run_records_days: int = Field(400, alias="STRAVA_RUN_RECORDS_DAYS", ge=7, le=36_500)
     answer_limit_mb: Megabytes = Field(64, alias="STRAVA_ANSWER_LIMIT_MB")
     import_limit_mb: Megabytes = Field(100_000, alias="STRAVA_IMPORT_LIMIT_MB")

@@ -241,6 +241,22 @@ class Lake:
         """What a purge has moved aside to delete; nothing else reads it."""
         return self.data_dir / ".purged"
 
+    @property
+    def purged_api(self) -> Path:
+        """The same of a purge of what came by Strava's API alone."""
+        return self.state / "purged_api"
+
+    @property
+    def of_api(self) -> list[Path]:
+        """What came by Strava's API, as received, and what waits for it."""
+        came = [self.listings, self.details, self.streams, self.athlete, self.gear, self.webhooks, self.inbox_webhooks]
+        return [*came, self.state / "webhooks.json", self.state / "revoked.json"]
+
+    @property
+    def derived(self) -> list[Path]:
+        """What a rebuild makes again out of bronze and decisions."""
+        return [self.data_dir / "warehouse", self.shards, self.tracks, self.insights]
+
     def insights_of(self, year: int) -> Path:
         return self.insights / str(year)
 

@@ -7,7 +7,7 @@ files. When a year has many shards, they become one that keeps each version of a
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -348,3 +348,16 @@ def _drop_imported(lake: Lake) -> list[str]:
                 write_rows(path, kept, "zstd", metadata | {HOLDS: json.dumps(left)})
             sync_folder(path.parent)
     return damaged
+
+
+def drop_expired_rows(lake: Lake, source: str, ids: Collection[int]) -> None:
+    """Remove a source's rows of the activities `ids` from all shards; what the shards hold of listings stays noted."""
+    goes = (pl.col("source") == source) & pl.col("id").is_in(list(ids))
+    with locked(lake, LOCK):
+        for path in sorted([*lake.shards.glob("year=*/*.parquet"), *lake.shards.glob("year=*/*.outdated")]):
+            try:
+                if pl.scan_parquet(path).filter(goes).select(pl.len()).collect().item():
+                    write_rows(path, pl.read_parquet(path).filter(~goes), "zstd", pl.read_parquet_metadata(path))
+                    sync_folder(path.parent)
+            except (pl.exceptions.PolarsError, OSError):
+                set_aside_unreadable([path])

@@ -4,7 +4,7 @@ A file's own metadata says what it was made from, so a missing or stale track is
 imported file stands before one from Strava's streams: it has every point. Nothing is fetched or decoded here.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -248,6 +248,25 @@ def sync_file_tracks(
                 written += 1
                 tick()
     return written
+
+
+def remove_stream_tracks(lake: Lake, ids: Collection[int]) -> list[int]:
+    """Remove the tracks that were made from the streams of these activities; returns the years that held some."""
+    touched = []
+    for folder in sorted(lake.tracks.glob("year=[0-9][0-9][0-9][0-9]")):
+        year = int(folder.name.removeprefix("year="))
+        origins = track_origins(lake, year).items()
+        if _remove(lake, year, [key for key, origin in origins if _streams_of(origin, key) in ids]):
+            touched.append(year)
+    return touched
+
+
+def _streams_of(origin: str, activity_id: int) -> int | None:
+    """Of which activity at Strava the streams are that a track with this origin was made from; None: it was not."""
+    if not origin.startswith(_OF_STREAMS):
+        return None
+    _, _, of = origin.partition(" of:")
+    return int(of) if of else activity_id
 
 
 def remove_stray_tracks(lake: Lake, connection: Connection) -> int:

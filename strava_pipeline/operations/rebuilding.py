@@ -21,6 +21,7 @@ from strava_pipeline.operations.changes.proposing import propose_if_any
 from strava_pipeline.operations.importing import LOCK, make_activities
 from strava_pipeline.operations.insights import make_insights, write_insights_of
 from strava_pipeline.operations.reading_files import read_files, unread_files
+from strava_pipeline.operations.retention import let_expire
 from strava_pipeline.operations.run_context import RunContext
 from strava_pipeline.operations.step_reports import ROWS, StepReport, if_any, timed
 from strava_pipeline.operations.tracking import make_tracks
@@ -49,6 +50,7 @@ def bring_up_to_date(run: RunContext, settings: Settings) -> RunContext:
         make_tracks(run, years.all)
         if lake.snapshot.exists():
             make_insights(run, partial(snapshot, lake), years.all, settings.timezone, settings.insight_sports)
+    let_expire(run, settings)
     return replace(run, has_rebuilt=has_rebuilt)
 
 

@@ -15,6 +15,7 @@ from strava_pipeline.verbs.status_services import (
     changes_left_out,
     print_changes,
     print_provider,
+    print_retention,
     print_webhooks,
 )
 
@@ -42,9 +43,11 @@ def status(as_json: Annotated[bool, typer.Option("--json", help="One JSON object
 class Status:
     """`login`: athlete, scopes, missing scopes, expiry, or what is wrong. `limits`: calls by ceiling.
 
-    `revoked_at`: when the athlete took the access away. `imported`: what came in by archives and files; None where nothing did.
-    `webhooks`: what became of events; None where none ever came. `providers`: those enabled
-    besides Strava. `later_first_year`: where years before it hold nothing.
+    `revoked_at`: when the athlete took the access away.
+    `retention`: what STRAVA_API_KEEP_DAYS lets expire; None: it is not set.
+    `imported`: what came in by archives and files; None where nothing did.
+    `webhooks`: what became of events; None where none ever came. `providers`: those enabled besides Strava.
+    `later_first_year`: where years before it hold nothing.
     `changes`: how many changes at services have each status, as published; None where none was ever proposed.
     `changes_left_out`: how many more could be proposed; None where that is not known.
     `dashboard`: where it answers; None where it is not running.
@@ -53,6 +56,7 @@ class Status:
     data_dir: str
     login: dict[str, Any]
     revoked_at: datetime | None
+    retention: dict[str, Any] | None
     last_pull: dict[str, Any] | None
     compared_at: dict[int, datetime]
     imported: dict[str, Any] | None
@@ -80,6 +84,7 @@ def read_status(settings: "Settings") -> Status:
     from strava_pipeline.lake.gold.quarantine import failing_now
     from strava_pipeline.lake.health import later_first_year
     from strava_pipeline.lake.paths import Lake
+    from strava_pipeline.operations.retention import retention
     from strava_pipeline.operations.strava_access import primed_clock, remaining_calls, revoked_at
     from strava_pipeline.operations.years import year_range
     from strava_pipeline.verbs.dashboard import running_dashboard
@@ -88,10 +93,12 @@ def read_status(settings: "Settings") -> Status:
     published = _published(lake)
     failing = [each for each, _ in failing_now(lake)]
     remaining = remaining_calls(settings)
+    kept = retention(lake, settings.api_keep_days, now)
     return Status(
         data_dir=str(lake.data_dir),
         login=_login(settings, published),
         revoked_at=revoked_at(settings),
+        retention=asdict(kept) if kept is not None else None,
         last_pull=_last_pull(lake),
         compared_at=compared_years(lake, year_range(settings.first_year)),
         imported=_imported(lake, published),
@@ -276,6 +283,8 @@ def print_status(report: "Status") -> None:
         _print_pull(report.last_pull)
         if compared := years_by_day(report.compared_at):
             out.print(f"Compared with all that Strava has: {compared}")
+    if report.retention is not None:
+        print_retention(report.retention)
     if report.imported is not None:
         _print_imported(report.imported)
     if report.webhooks is not None:

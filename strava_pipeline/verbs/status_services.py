@@ -107,3 +107,13 @@ def print_changes(counts: dict[str, int], left_out: int | None) -> None:
 
 def _at(moment: datetime) -> str:
     return f"{moment:%Y-%m-%d %H:%M} UTC"
+
+
+def print_retention(kept: dict[str, Any]) -> None:
+    from strava_pipeline.verbs.terminal import out
+
+    days, due = counted(kept["days"], "day"), counted(kept["due"], "activity")
+    out.print(f"Data of Strava's API: kept for {days}; {counted(kept['expired'], 'activity')} expired so far")
+    if kept["due"]:
+        when = f"the first run after {kept['not_before']:%Y-%m-%d %H:%M} UTC" if kept["not_before"] else "a coming run"
+        out.print(f"  {due} expire with {when}; {kept['staying']} of them stay with what others say", style="yellow")

@@ -6,7 +6,8 @@ last start that was seen, one second overlapping. Nothing is parsed into tables 
 """
 
 import logging
-from collections.abc import Iterator, Sequence
+import zlib
+from collections.abc import Iterator, Sequence, Set
 from contextlib import suppress
 from datetime import MAXYEAR, datetime, timedelta
 from pathlib import Path
@@ -15,10 +16,12 @@ from typing import Any
 from pydantic import ValidationError
 
 from strava_pipeline.core.activities import NO_YEAR, split_page, summary_of_detail
+from strava_pipeline.core.json_values import json_bytes, parse_json
 from strava_pipeline.core.providers import ReadPage, UnreadableRowError, spec_of
 from strava_pipeline.core.rows import Json
 from strava_pipeline.core.sources import SOURCES, STRAVA
 from strava_pipeline.core.years import YearRange
+from strava_pipeline.lake.bronze.expired import expired_ids
 from strava_pipeline.lake.bronze.landing import next_number
 from strava_pipeline.lake.bronze.manifests import (
     MANIFESTS,
@@ -70,14 +73,52 @@ class Listing:
         at: datetime,
         years: YearRange,
     ) -> None:
-        """Write a page to disk: first the bytes, then its entry in the manifest. `read`: what `body` holds."""
+        """Write a page to disk: first the bytes, then its entry in the manifest. `read`: what `body` holds.
+
+        Of an activity that has expired only its start is kept, in the manifest.
+        """
         file = _page_file(len(self.manifest.pages) + 1)
         number = next_number(self._lake, at) if self._lake is not None else None
         local_at = self._lake.local_time() if self._lake is not None else None
+        expired = expired_ids(self._lake, self.manifest.source) if self._lake is not None else frozenset()
+        if any(each["id"] in expired for each in read.activities):
+            body = without_activities(body, expired)
         write_whole(self.folder / file, packed(body, at, number))
-        entry = page_entry(file, read, len(body), request, at, years, landed=number, local_at=local_at)
+        entry = page_entry(file, read, len(body), request, at, years, landed=number, local_at=local_at, expired=expired)
         self._editable().pages.append(entry)
         self._save()
+
+    def expire(self, ids: Set[int], until: datetime, years: YearRange) -> bool:
+        """Take the activities of `ids` out of every page, and everything out of pages that came before `until`."""
+        believed, changed = self.manifest.pages, False
+        for place, page in enumerate(self._on_disk.pages):
+            if page.rows and not page.lost:
+                kept = self._kept(page, ids, years, whole=believed[place].fetched_at < until)
+                if kept is not None:
+                    self._editable().pages[place], changed = kept, True
+        if changed:
+            self._save()
+        return changed
+
+    def _kept(self, page: PageEntry, ids: Set[int], years: YearRange, *, whole: bool) -> PageEntry | None:
+        """The entry of a page once what expired is taken out of its file, `whole`: everything; None: nothing is."""
+        path = self.folder / page.file
+        if is_elsewhere(page):
+            goes = whole or int(path.parent.name) in ids
+            return page.model_copy(update={"rows": 0, "expired": 1, "local_years": [], "years": []}) if goes else None
+        try:
+            body = b"" if whole else unpacked(path)
+            kept = b"[]" if whole else without_activities(body, ids)
+        except (OSError, EOFError, ValueError, zlib.error):  # damaged: whoever reads it says so
+            return None
+        if kept == body:
+            return None
+        write_whole(path, packed(kept, *packed_at(path)))
+        left = page_entry(
+            page.file, spec_of(self.manifest.source).read_page(parse_json(kept)), 0, None, page.fetched_at, years
+        )
+        changed = {name: getattr(left, name) for name in ("rows", "local_years", "years")}
+        return page.model_copy(update={**changed, "bytes": len(kept), "expired": page.expired + page.rows - left.rows})
 
     def add_detail(self, entry: PageEntry) -> None:
         """Enter a detail, which is on disk elsewhere, as a page."""
@@ -188,6 +229,18 @@ def _activities(content: Any, page: PageEntry, source: str) -> list[Json]:
     if isinstance(content, dict):
         return [summary_of_detail(content, without=page.without, also=page.also)]
     return split_page(content)[0] if page.unreadable else content
+
+
+def is_elsewhere(page: PageEntry) -> bool:
+    """Whether the page is a detail, which is on disk where details are."""
+    return "/" in page.file
+
+
+def without_activities(body: bytes, ids: Set[int]) -> bytes:
+    """A page of the API without the activities of `ids`; the same bytes where it holds none of them."""
+    content = parse_json(body)
+    kept = [each for each in content if not (isinstance(each, dict) and each.get("id") in ids)]
+    return json_bytes(kept) if len(kept) < len(content) else body
 
 
 def _page_file(number: int) -> str:

@@ -364,7 +364,7 @@ def _is_whole(page: PageEntry) -> bool:
 
 def _is_full(page: PageEntry) -> bool:
     size = _asked(page, "per_page")
-    return size is None or page.rows + page.foreign >= size
+    return size is None or page.rows + page.expired + page.foreign >= size
 
 
 def _asked(page: PageEntry, name: str) -> int | None:

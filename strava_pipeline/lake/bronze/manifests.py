@@ -4,6 +4,7 @@ Runs read every manifest many times, so each file is parsed once for as long as 
 """
 
 import threading
+from collections.abc import Collection
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
@@ -93,6 +94,9 @@ class PageEntry(BaseModel):
     oldest: datetime | None = None
     newest: datetime | None = None
     lost: bool = False  # its file is missing or damaged
+    expired: int = (
+        0  # activities that were in it and left (expired.py): they are not among `rows`, their starts still count
+    )
     foreign: int = 0  # items of another service, which are not among `rows`
     withheld: list[WithheldRow] = []  # among `foreign`: items of which the provider shows nothing but that it has them
     unreadable: list[UnreadableRow] = []  # among `rows`
@@ -102,7 +106,7 @@ class PageEntry(BaseModel):
     @property
     def is_empty(self) -> bool:
         """Whether it holds nothing at all, which ends a listing."""
-        return not (self.rows or self.foreign or self.lost)
+        return not (self.rows or self.expired or self.foreign or self.lost)
 
     @model_validator(mode="before")
     @classmethod
@@ -152,7 +156,7 @@ class Manifest(BaseModel):
     @property
     def walk(self) -> list[PageEntry]:
         """The pages with rows, from one end of the window to the other; pages behind the end are repetitions."""
-        return [page for page in self.pages[: self._end] if page.rows or page.lost]
+        return [page for page in self.pages[: self._end] if page.rows or page.expired or page.lost]
 
     @property
     def repeated_pages(self) -> list[PageEntry]:
@@ -227,13 +231,16 @@ def page_entry(
     *,
     landed: int | None = None,
     local_at: datetime | None = None,
+    expired: Collection[int] = (),
 ) -> PageEntry:
-    """The manifest's entry for a page. `read`: what the page holds."""
-    starts, years_in_page = start_instants(read.activities), local_years(read.activities)
+    """The manifest's entry for a page. `read`: what came; `expired`: the ids of activities that are not kept of it."""
+    starts, kept = start_instants(read.activities), [each for each in read.activities if each["id"] not in expired]
+    years_in_page = local_years(kept)
     return PageEntry(
         file=file,
         request=request,
-        rows=len(read.activities) + len(read.unreadable),
+        rows=len(kept) + len(read.unreadable),
+        expired=len(read.activities) - len(kept),
         foreign=read.foreign,
         bytes=size,
         fetched_at=at,

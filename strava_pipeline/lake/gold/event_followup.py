@@ -25,6 +25,7 @@ from strava_pipeline.core.sources import STRAVA
 from strava_pipeline.core.webhooks import QueuedActivity
 from strava_pipeline.core.years import YearRange
 from strava_pipeline.lake.bronze.answers import AnswerFiles, answer_files, land_detail, landing_of
+from strava_pipeline.lake.bronze.expired import expired_ids
 from strava_pipeline.lake.bronze.listing import Listing, begin_listing, read_listing
 from strava_pipeline.lake.bronze.listings import answer_times, listings
 from strava_pipeline.lake.bronze.manifests import Deletion, Window, page_entry
@@ -84,12 +85,16 @@ def sort_queue(lake: Lake, waiting: Mapping[int, QueuedActivity], years: YearRan
     if not asked:
         return found
     facts, of_new = _facts(lake, asked, years)
-    dropped, files = drops(lake), details_on_disk(lake, asked)
+    dropped, files, expired = drops(lake), details_on_disk(lake, asked), expired_ids(lake)
     for key, one in sorted(asked.items(), key=lambda item: (item[1].at, item[0]), reverse=True):
         fact, answer = facts.get(key, of_new), files.get(key)
         due = DueActivity(key, fact.year, one.at, fact.listed, one.tries > 0)
         good_at = answer.good_at if answer else None
-        if drop_in_force(dropped.get(key), good_at) or (fact.deleted_at is not None and fact.deleted_at >= one.at):
+        if (
+            key in expired
+            or drop_in_force(dropped.get(key), good_at)
+            or (fact.deleted_at is not None and fact.deleted_at >= one.at)
+        ):
             found.finished.add(key)
         elif answer is not None and is_answered(due, answer):
             found.answered[due] = answer

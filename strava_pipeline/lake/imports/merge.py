@@ -43,6 +43,7 @@ from strava_pipeline.lake.gold.warehouse import (
     note,
     notes,
     reading,
+    unmark,
     writing,
 )
 from strava_pipeline.lake.imports.activities import (
@@ -135,6 +136,12 @@ def _files_noted(lake: Lake) -> str:
     if of_providers:
         names.append(hashlib.blake2b(repr(of_providers).encode(), digest_size=16).hexdigest())
     return json.dumps(names)
+
+
+def forget_merged_imports(connection: Connection) -> None:
+    """Let the details of all imports be merged once more, within the caller's transaction: a better source's left."""
+    for name in notes(connection, _MERGED):
+        unmark(connection, name)
 
 
 def unmerged_imports(connection: Connection, lake: Lake) -> list[ImportedActivities]:

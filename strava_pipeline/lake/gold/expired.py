@@ -1,0 +1,64 @@
+"""What of the warehouse expires: which activities came before a moment, and how they leave its tables.
+
+What an import says of an expired activity is merged in its place. Bronze, shards and tracks are lake/retention.py's.
+"""
+
+from collections.abc import Collection
+from datetime import datetime
+
+from strava_pipeline.core.tables import DETAIL_TABLES, QUARANTINE, TABLES
+from strava_pipeline.core.years import YearRange
+from strava_pipeline.lake.bronze.expired import LIMITED
+from strava_pipeline.lake.gold.matches import match_activities
+from strava_pipeline.lake.gold.merge import merge_activities, merge_history
+from strava_pipeline.lake.gold.warehouse import Connection, mark_changed
+from strava_pipeline.lake.imports.merge import (
+    forget_merged_imports,
+    merge_fresh_imported,
+    merge_imported_activities,
+)
+from strava_pipeline.lake.paths import Lake
+from strava_pipeline.lake.sql import sql
+
+_HELD = "SELECT id, year FROM activities_all WHERE source = $source AND id IN (SELECT unnest($ids::BIGINT[]))"
+_TABLES = ("activities_all", "activity_history", *DETAIL_TABLES, QUARANTINE.name)
+
+
+def landed_before(connection: Connection, until: datetime) -> set[int]:
+    """The activities of the limited source that gold knows from an answer that came before `until` (UTC)."""
+    values = {"source": LIMITED, "until": until}
+    return {key for (key,) in connection.execute(sql("landed_before"), values).fetchall()}
+
+
+def held_years_of(connection: Connection, ids: Collection[int]) -> dict[int, int]:
+    """The local years of those of `ids` that gold holds by the limited source, by id."""
+    return dict(connection.execute(_HELD, {"source": LIMITED, "ids": list(ids)}).fetchall())
+
+
+def told_by_others(connection: Connection, ids: Collection[int]) -> int:
+    """How many of `ids` an import or another service tells of, too: they stay, with what these say."""
+    values = {"source": LIMITED, "ids": list(ids)}
+    return int(connection.execute(sql("told_by_others"), values).fetchall()[0][0])
+
+
+def remove_expired(connection: Connection, lake: Lake, ids: Collection[int], years: YearRange) -> list[int]:
+    """Take the rows of `ids` by the limited source out, within the caller's transaction, and merge what others say of them.
+
+    Returns the partitions that held them. Shards hold none of these rows any more.
+    """
+    values = {"source": LIMITED, "ids": list(ids)}
+    touched = sorted({years.clamp(year) for year in held_years_of(connection, ids).values()})
+    for name in _TABLES:
+        table = TABLES[name]
+        key = table.key[0]
+        connection.execute(
+            f"DELETE FROM {table.stored} WHERE source = $source AND {key} IN (SELECT unnest($ids::BIGINT[]))", values
+        )
+    forget_merged_imports(connection)
+    merge_activities(connection, lake, touched, force=True)
+    merge_fresh_imported(connection, lake)
+    merge_imported_activities(connection, lake, touched)
+    match_activities(connection, lake)
+    merge_history(connection, lake, touched)
+    mark_changed(connection)
+    return touched

@@ -1,0 +1,97 @@
+"""Retention: what came by the API of a source whose terms limit storage leaves the lake, and what others say of it stays.
+
+The ids are recorded before anything is removed, and each step looks for what an interrupted one left: bronze first, then shards,
+gold and tracks. So a run that dies in between has lost nothing else, and the next one goes on.
+"""
+
+import json
+import shutil
+from collections.abc import Iterator, Set
+from datetime import UTC, datetime
+from pathlib import Path
+
+from strava_pipeline.core.years import YearRange
+from strava_pipeline.lake.bronze.expired import LIMITED, Expired, expired_ids
+from strava_pipeline.lake.bronze.listing import Listing
+from strava_pipeline.lake.bronze.listings import listings
+from strava_pipeline.lake.decisions import record_decisions
+from strava_pipeline.lake.gold.expired import held_years_of, landed_before, remove_expired
+from strava_pipeline.lake.gold.warehouse import Connection, note, notes, reading, unmark, writing
+from strava_pipeline.lake.locks import is_live
+from strava_pipeline.lake.paths import Lake
+from strava_pipeline.lake.shards import drop_expired_rows
+from strava_pipeline.lake.tracks import remove_stream_tracks
+
+_REMOVED = (
+    "expired:removed"  # a note in the warehouse: the partitions whose rows were removed, and readers still have them
+)
+
+
+def due_ids(lake: Lake, until: datetime) -> set[int]:
+    """The activities that came first before `until` (UTC) and have not expired yet."""
+    with reading(lake) as connection:
+        found = landed_before(connection, until)
+    for listing in _finished_listings(lake):
+        if listing.manifest.started_at < until:  # gold may lack what its run died with
+            for page, activities in listing.pages():
+                if page.fetched_at < until:
+                    found.update(one["id"] for one in activities)
+    return found - expired_ids(lake)
+
+
+def note_expired(lake: Lake, ids: Set[int], at: datetime, by: str) -> None:
+    """Record that activities expire at `at` (UTC): from now on none of them comes in again."""
+    record_decisions(lake, Expired(at=at, by=by, ids=sorted(ids)))
+
+
+def remove_from_bronze(lake: Lake, until: datetime | None, years: YearRange) -> None:
+    """Take what expired out of the listings, and everything out of pages from before `until`; delete its details and streams."""
+    ids, since = expired_ids(lake), until or datetime.min.replace(tzinfo=UTC)
+    for listing in _finished_listings(lake):
+        if any(page.rows for page in listing.manifest.pages):
+            listing.expire(ids, since, years)
+        for damaged in listing.folder.glob("*.damaged") if listing.manifest.fetched_at < since else ():
+            damaged.unlink()
+    for folder in _answers(lake):
+        if int(folder.name) in ids:
+            shutil.rmtree(folder)
+
+
+def remove_from_gold(lake: Lake, years: YearRange) -> list[int]:
+    """Take what expired out of shards, gold and tracks; returns the partitions to publish, then `note_published`."""
+    ids = expired_ids(lake)
+    with reading(lake) as connection:
+        touched = {*_unpublished(connection)}
+        is_held = bool(held_years_of(connection, ids))
+    if is_held:
+        drop_expired_rows(lake, LIMITED, ids)
+        with writing(lake) as connection:
+            touched.update(remove_expired(connection, lake, ids, years))
+            note(connection, _REMOVED, json.dumps(sorted(touched)))
+    return sorted(touched.union(remove_stream_tracks(lake, ids)))
+
+
+def note_published(lake: Lake) -> None:
+    """Note that readers have what is left."""
+    with writing(lake) as connection:
+        unmark(connection, _REMOVED)
+
+
+def _unpublished(connection: Connection) -> list[int]:
+    years: list[int] = json.loads(notes(connection, _REMOVED).get(_REMOVED, "[]"))
+    return years
+
+
+def _finished_listings(lake: Lake) -> Iterator[Listing]:
+    """The listings of the limited source that no run is writing to."""
+    for listing in listings(lake, LIMITED):
+        if listing.manifest.run_id is None or not is_live(lake, listing.manifest.run_id):
+            yield listing
+
+
+def _answers(lake: Lake) -> Iterator[Path]:
+    """The folder of each activity in whose place answers about it lie."""
+    for of_kind in (lake.details, lake.streams):
+        for folder in of_kind.glob("year=*/*"):
+            if folder.name.isdigit():
+                yield folder

@@ -1,0 +1,200 @@
+"""STRAVA_API_KEEP_DAYS: what only Strava's API told leaves, nothing else does, and nothing that left is asked for again."""
+
+import gzip
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
+from dataclasses import replace
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+
+from strava_pipeline.core.tables import DETAIL_TABLES, TABLES
+from strava_pipeline.core.webhooks import QueuedActivity
+from strava_pipeline.lake.bronze.expired import expired_ids
+from strava_pipeline.lake.gold.event_followup import sort_queue
+from strava_pipeline.lake.notifications import notifications
+from strava_pipeline.operations import retention as module
+from strava_pipeline.operations.retention import retention
+from strava_pipeline.operations.years import year_range
+from strava_pipeline_tests.rig import NOW, Rig, started
+
+pytestmark = pytest.mark.slow
+
+KEPT, DAYS = 7, 30
+MARK = "Known by nobody else"
+MOMENTS = ("ingestion_ts", "edited_at", "fetched_at", "athlete_id")
+
+
+@pytest.fixture
+def begin(tmp_path: Path, beginnings: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """Starts a rig with fourteen activities of 2026, in a folder of its own."""
+    monkeypatch.chdir(tmp_path)
+    with ExitStack() as stack:
+
+        def made(name: str, **settings: Any) -> Rig:
+            (tmp_path / name).mkdir()
+            more = {"first_year": 2025, **settings}
+            return stack.enter_context(
+                started(tmp_path / name, kept=beginnings, activities=14, years=(2026, 2026), settings=more)
+            )
+
+        yield made
+
+
+def live(rig: Rig) -> list[dict[str, int]]:
+    """An archive of fourteen activities, three more that only the API tells of, then 30 days, a run every other one; its calls."""
+    rig.import_files(rig.archive("export.zip"))
+    for ago in (40, 30, 20):
+        add(rig, NOW - timedelta(days=ago))
+    rig.do("flow_backfill")
+    rig.do("streams", bronze_streams={})
+    calls = []
+    for day in range(2, DAYS + 2, 2):
+        now = NOW + timedelta(days=day)
+        rig.control("clock", set=now.isoformat())
+        if day % 6 == 0:
+            add(rig, now - timedelta(hours=5))
+        rig.calls()
+        rig.do("flow", [2026])
+        calls.append(rig.calls()["by_endpoint"])
+    return calls
+
+
+def add(rig: Rig, start: Any) -> int:
+    order = {"start_date": start.isoformat(), "sport_type": "Ride", "timezone": "Europe/London"}
+    key = int(rig.control("add", generate=order)["id"])
+    rig.control("edit", id=key, set={"name": f"{MARK} {key}"})
+    return key
+
+
+def files_that_tell(rig: Rig, ids: Iterable[int]) -> set[str]:
+    """The files of the data folder that hold what only the API told of these activities."""
+    told = {f"{MARK} {key}" for key in ids}
+    found = set()
+    for path in (path for path in rig.settings.data_dir.rglob("*") if path.is_file()):
+        if path.suffix == ".parquet":
+            texts = {value for row in pl.read_parquet(path).rows() for value in row if isinstance(value, str)}
+            has = not told.isdisjoint(texts) or path.stem in map(str, ids)
+        else:
+            body = path.read_bytes()
+            body = gzip.decompress(body) if path.suffix == ".gz" else body
+            has = any(text.encode() in body for text in told)
+        if has:
+            found.add(path.name)
+    return found
+
+
+def whole(rig: Rig) -> dict[str, list[Any]]:
+    """The content of every table of activities."""
+    names = [
+        name for name in TABLES if name.startswith("activit") or name in ("imported_activities", "quarantine", "files")
+    ]
+    return rig.golds({name: f"SELECT * FROM {TABLES[name].stored} ORDER BY ALL" for name in names})
+
+
+def test_after_thirty_days_only_what_others_tell_is_left(begin: Any) -> None:
+    kept, limited = begin("kept", refresh_calls=0), begin("limited", refresh_calls=0, api_keep_days=KEPT)
+    as_ever, with_it = live(kept), live(limited)
+    archive_only = begin("archive")
+    archive_only.import_files(limited.folder / "export.zip")
+
+    assert with_it == as_ever  # what has left is never asked for again
+    assert dict(kept.gold("SELECT source, count(*) FROM activities_all GROUP BY 1")) == {"strava": 22}
+    young = {key for (key,) in limited.gold("SELECT id FROM activities_all WHERE source = 'strava'")}
+    left = {each["id"] for each in limited.truth()} - young
+    assert len(young) == 2  # of the last seven days
+    assert expired_ids(limited.lake) == left
+    assert files_that_tell(kept, {each["id"] for each in kept.truth()})
+    archived = {key for (key,) in archive_only.gold("SELECT id FROM activities_all")}
+    assert files_that_tell(limited, left - archived) <= {"strava.duckdb"}  # a database's free blocks keep deleted rows
+    for table, (there, here) in compared(archive_only, limited).items():
+        assert here == there, table
+    before = whole(limited)
+    limited.do("rebuild")
+    assert whole(limited) == before
+    assert not files_that_tell(limited, left - archived)
+
+
+def compared(archive_only: Rig, limited: Rig) -> dict[str, tuple[list[Any], list[Any]]]:
+    """What a folder holds that only ever had the archive, beside what the archive tells in the other one, by table."""
+    return {
+        table: tuple(
+            rig.gold(f"SELECT COLUMNS(c -> c NOT IN {MOMENTS}) FROM {table} WHERE source <> 'strava' ORDER BY ALL")
+            for rig in (archive_only, limited)
+        )
+        for table in ("activities_all", *(TABLES[name].stored for name in DETAIL_TABLES))
+    }
+
+
+def at(rig: Rig, now: datetime) -> None:
+    """A daily run at that moment by Strava's clock: this machine's is wrong by as much, until the first answer says so."""
+    rig.control("clock", set=now.isoformat())
+    rig.do("flow", [2026])
+
+
+def test_the_first_time_is_announced_and_waits_for_a_day(begin: Any) -> None:
+    rig = begin("one", api_keep_days=KEPT)
+    rig.do("flow_backfill")
+    now = NOW + timedelta(days=8)
+    at(rig, now)
+    for _ in range(2):
+        rig.do("flow", [2026])
+        assert rig.one("SELECT count(*) FROM activities") == 14
+    (told,) = notifications(rig.lake)
+    assert "14 activities" in told.message
+    assert "0 of them stay" in told.message
+    looked = retention(rig.lake, KEPT, now + timedelta(minutes=1))
+    assert looked is not None
+    assert (looked.due, looked.staying, looked.expired) == (14, 0, 0)
+    at(rig, now + timedelta(days=1))
+    rig.do("flow", [2026])
+    assert rig.one("SELECT count(*) FROM activities_all") == 0
+    assert retention(rig.lake, KEPT, now + timedelta(days=1)) == replace(looked, due=0, expired=14, not_before=None)
+    event = {min(expired_ids(rig.lake)): QueuedActivity(at=now)}
+    assert not sort_queue(rig.lake, event, year_range(2025), now + timedelta(days=1)).due
+
+
+STEPS = (
+    "note_expired",
+    "remove_from_bronze",
+    "remove_from_gold",
+    "make_tracks",
+    "publish",
+    "note_published",
+    "make_insights",
+)
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_a_run_that_dies_at_any_step_is_completed_by_the_next(
+    begin: Any, step: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After each step, and by a run for which the setting is gone: what was recorded leaves all the same."""
+    rig = begin("one", api_keep_days=KEPT)
+    rig.import_files(rig.archive("export.zip"))
+    alone = add(rig, NOW - timedelta(days=20))
+    rig.do("flow_backfill")
+    rig.do("streams", bronze_streams={})
+    at(rig, NOW + timedelta(days=8))
+    rig.do("flow", [2026])
+    at(rig, NOW + timedelta(days=9))
+    done = getattr(module, step)
+
+    def die(*args: Any, **more: Any) -> None:
+        done(*args, **more)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(module, step, die)
+        with pytest.raises(KeyboardInterrupt):
+            rig.do("flow", [2026])
+    rig.settings = rig.settings.model_copy(update={"api_keep_days": None})
+    rig.run("flow", [2026])
+    assert rig.gold("SELECT DISTINCT source FROM activities_all") == [("strava_archive",)]
+    assert files_that_tell(rig, [alone]) <= {"strava.duckdb"}
+    before = whole(rig)
+    rig.do("rebuild")
+    assert whole(rig) == before
