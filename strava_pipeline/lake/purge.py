@@ -69,6 +69,14 @@ def data_places(lake: Lake) -> list[Place]:
     return places
 
 
+def api_places(lake: Lake) -> list[Place]:
+    """What a purge of what came by Strava's API would delete: that, and what is then made again out of the rest."""
+    if not any(path.exists() for path in (*lake.of_api, lake.purged_api)):
+        return []
+    paths = [*lake.derived, *lake.of_api, lake.purged_api]
+    return [Place.of(path, files_below(path)) for path in paths if path.exists()]
+
+
 def refuse_other_places(lake: Lake, others: Iterable[Path]) -> None:
     """Raise PipelineError where the data folder holds one of `others`: then it holds more than data."""
     root = lake.data_dir.resolve()
@@ -114,6 +122,27 @@ def refuse_work(lake: Lake) -> None:
         raise _busy(lake, at_work)
 
 
+def delete_api_data(lake: Lake) -> None:
+    """Delete what came by Strava's API, and what was made with it; continues an interrupted one.
+
+    What was made goes first. So whatever runs next after an interruption finds no warehouse and makes it of what is left.
+    Raises PipelineError where a file can't be deleted.
+    """
+    try:
+        lake.purged_api.mkdir(parents=True, exist_ok=True)
+        for path in [*lake.derived, *lake.of_api]:
+            if path.exists():
+                _move_aside(path, lake.purged_api)
+                sync_folder(path.parent)
+        shutil.rmtree(lake.purged_api)
+        sync_folder(lake.state)
+    except OSError as error:
+        raise PipelineError(
+            f"{error.filename or lake.data_dir} can't be deleted ({error.strerror}). Fix its permissions, then run "
+            "strava-pipeline purge --api again: it continues where this one stopped."
+        ) from error
+
+
 def delete_data(lake: Lake) -> None:
     """Delete everything below the data folder but its README.md and .gitignore; continues an interrupted purge.
 
@@ -140,9 +169,10 @@ def delete_data(lake: Lake) -> None:
 
 def purge_health(lake: Lake) -> Finding:
     """Whether the last purge was completed."""
-    if not lake.purged.exists():
-        return ok(PURGE, "no interrupted one")
-    return warning(PURGE, f"one was interrupted: {lake.purged} is still there.", "strava-pipeline purge")
+    for left, command in ((lake.purged, "purge"), (lake.purged_api, "purge --api")):
+        if left.exists():
+            return warning(PURGE, f"one was interrupted: {left} is still there.", f"strava-pipeline {command}")
+    return ok(PURGE, "no interrupted one")
 
 
 def _entries(lake: Lake) -> list[Path]:

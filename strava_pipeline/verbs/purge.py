@@ -34,14 +34,20 @@ def purge(
     keep_access: Annotated[
         bool, typer.Option("--keep-access", help="Don't give the access back at Strava, for example without a network.")
     ] = False,
+    api: Annotated[
+        bool, typer.Option("--api", help="Only what came by Strava's API; archives, files and other services stay.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
 ) -> None:
-    """Delete all of the athlete's data kept here and the login, and give the application's access back at Strava."""
+    """Delete all of the athlete's data kept here and the login, and give the application's access back at Strava.
+
+    With --api what came by Strava's API and Strava's login go, and the warehouse is built again of what stays.
+    """
     from strava_pipeline.settings import Settings
     from strava_pipeline.verbs.output import plain
 
     settings = Settings.load()
-    found = plan_purge(settings, keep_access=keep_access)
+    found = plan_purge(settings, keep_access=keep_access, api=api)
     if dry_run or not found.places:
         if as_json:
             echo_json(plain(found.report(deleted=False, access=found.access)))
@@ -58,6 +64,8 @@ def purge(
         _print_plan(found, to_stderr=as_json)
         _confirm(found)
     access = carry_out(settings, found)
+    if found.api:
+        _build_again(settings)
     if as_json:
         echo_json(plain(found.report(deleted=True, access=access)))
     else:
@@ -67,7 +75,7 @@ def purge(
 def carry_out(settings: "Settings", found: "Purge") -> str:
     """Give the access back, then delete data, logs and login. Returns what became of the access; may raise PipelineError."""
     from strava_pipeline.lake.paths import Lake
-    from strava_pipeline.lake.purge import delete_data, exclusive_use
+    from strava_pipeline.lake.purge import delete_api_data, delete_data, exclusive_use
     from strava_pipeline.operations.provider_access import provider_login_files
     from strava_pipeline.operations.strava_access import delete_secrets
     from strava_pipeline.verbs.dagster_process import exclusive_instance
@@ -78,7 +86,11 @@ def carry_out(settings: "Settings", found: "Purge") -> str:
             held.enter_context(exclusive_instance(settings.dagster_home))  # no daemon starts meanwhile
         held.enter_context(exclusive_use(lake))
         try:
-            access = _give_back(settings) if found.access == HELD else found.access
+            access = _give_back(settings, found.command) if found.access == HELD else found.access
+            if found.api:
+                delete_api_data(lake)
+                delete_secrets(settings)
+                return access
             delete_data(lake)
             delete_logs(settings.logs_dir)
             delete_secrets(settings)
@@ -86,7 +98,9 @@ def carry_out(settings: "Settings", found: "Purge") -> str:
                 path.unlink(missing_ok=True)
             settings.dashboard_password_file.unlink(missing_ok=True)
         except KeyboardInterrupt:
-            raise PipelineError("Interrupted. Some of it may be gone; `strava-pipeline purge` goes on.") from None
+            raise PipelineError(
+                f"Interrupted. Some of it may be gone; `strava-pipeline {found.command}` goes on."
+            ) from None
     return access
 
 
@@ -121,7 +135,7 @@ def _refuse(settings: "Settings") -> None:
     refuse_work(lake)
 
 
-def _give_back(settings: "Settings") -> str:
+def _give_back(settings: "Settings", command: str) -> str:
     from strava_pipeline.ingest.clock import system_clock
     from strava_pipeline.operations.strava_access import withdraw_access
 
@@ -130,7 +144,7 @@ def _give_back(settings: "Settings") -> str:
     except PipelineError as error:
         raise PipelineError(
             f"The access could not be given back, so nothing was deleted. {str(error).rstrip('.')}. To delete all the same: "
-            f"strava-pipeline purge --keep-access; then take the access away yourself, at {APPS_PAGE}"
+            f"strava-pipeline {command} --keep-access; then take the access away yourself, at {APPS_PAGE}"
         ) from error
     return REVOKED
 
@@ -153,9 +167,14 @@ def _print_plan(found: "Purge", *, to_stderr: bool) -> None:
 
     console = terminal.err if to_stderr else terminal.out
     if not found.places:
+        if found.api:
+            console.print(f"Nothing in {found.data_dir} came by Strava's API, and there is no login.")
+            return
         console.print(f"Nothing is left of any athlete's data: nothing in {found.data_dir}, no login, no logs.")
         return
     console.print(f"Of athlete {found.athlete_id or '(id not known)'}, this goes:")
+    if found.api:
+        console.print("  (the warehouse, shards, tracks and insights are built again of what stays)")
     for place in found.places:
         console.print(f"  {counted(place.files, 'file'):>13} {decimal(place.bytes):>9}  {place.path}")
     console.print(f"  {counted(found.files, 'file'):>13} {decimal(found.bytes):>9}  in all")
@@ -203,6 +222,11 @@ class Purge:
     places: "list[Place]"
     drop_folder: "Place | None"
     stays: list[tuple[Path | None, str]]
+    api: bool = False  # only what came by Strava's API goes
+
+    @property
+    def command(self) -> str:
+        return "purge --api" if self.api else "purge"
 
     @property
     def files(self) -> int:
@@ -226,18 +250,36 @@ class Purge:
         }
 
 
-def plan_purge(settings: "Settings", *, keep_access: bool) -> Purge:
-    """What would be deleted, and what would stay."""
+def _build_again(settings: "Settings") -> None:
+    from strava_pipeline.orchestrate.jobs import REBUILD_JOB
+    from strava_pipeline.verbs.run_job import run_job
+    from strava_pipeline.verbs.terminal import progress_for_terminal
+
+    try:
+        run_job(settings, REBUILD_JOB, years=None, progress_of=progress_for_terminal(), log_level="CRITICAL")
+    except PipelineError as error:
+        raise PipelineError(
+            f"It is deleted, but the warehouse could not be built again of what stays: {error} The next run tries it again."
+        ) from error
+
+
+def plan_purge(settings: "Settings", *, keep_access: bool, api: bool = False) -> Purge:
+    """What would be deleted, and what would stay. `api`: of a purge of what came by Strava's API alone."""
     from strava_pipeline.lake.paths import Lake
-    from strava_pipeline.lake.purge import Place, data_places
+    from strava_pipeline.lake.purge import Place, api_places, data_places
     from strava_pipeline.operations.provider_access import provider_login_files
     from strava_pipeline.operations.strava_access import secret_files
 
     lake = Lake(settings.data_dir)
+    secrets = list(secret_files(settings))
+    if api:
+        places = [*api_places(lake), *(Place.of(path, [path]) for path in secrets)]
+        athlete_id, access = _athlete_id(settings, lake), _access(settings, keep_access=keep_access)
+        return Purge(athlete_id, lake.data_dir, access, places, None, list(_beside_api(lake)), api=True)
     places = data_places(lake)
     if logs := _log_files(settings.logs_dir):
         places.append(Place.of(settings.logs_dir, logs))
-    places += [Place.of(path, [path]) for path in (*secret_files(settings), *provider_login_files(settings))]
+    places += [Place.of(path, [path]) for path in (*secrets, *provider_login_files(settings))]
     if settings.dashboard_password_file.exists():
         places.append(Place.of(settings.dashboard_password_file, [settings.dashboard_password_file]))
     return Purge(
@@ -302,6 +344,21 @@ def _access(settings: "Settings", *, keep_access: bool) -> str:
     except PipelineError:
         pass  # there is one, whatever is wrong with it
     return KEPT if keep_access else HELD
+
+
+def _beside_api(lake: "Lake") -> Iterator[tuple[Path | None, str]]:
+    """What stays of a folder of which what came by Strava's API goes."""
+    from strava_pipeline.operations.provider_access import pulled_providers
+
+    if lake.imports.is_dir():
+        yield lake.imports, "what you imported: archives and files, with the names and numbers that these have"
+    for title in pulled_providers(lake):
+        yield None, f"what {title} told"
+    if lake.decisions.is_dir():
+        yield lake.decisions, "what you decided; it names activities by their ids"
+    if (changes := lake.bronze / "changes").is_dir():
+        yield changes, "what was written to services, with the names that it came from"
+    yield None, "copies and exports elsewhere; the application's subscription: strava-pipeline subscription delete"
 
 
 def _staying(settings: "Settings", lake: "Lake", places: "list[Place]") -> Iterator[tuple[Path | None, str]]:

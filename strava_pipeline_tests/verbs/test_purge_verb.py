@@ -17,6 +17,8 @@ import requests
 
 from strava_pipeline.ingest.strava.ledger import ledger_path
 from strava_pipeline.lake import purge
+from strava_pipeline.lake.decisions import record_decisions
+from strava_pipeline.lake.gold.matches import MatchDecision
 from strava_pipeline.lake.journal import Writer
 from strava_pipeline.lake.locks import live_run, locked
 from strava_pipeline.verbs.dagster_process import exclusive_instance
@@ -405,3 +407,44 @@ def auth(rig: Rig, typed: Type) -> Typed:
     query |= {"scope": "read,activity:read_all,profile:read_all", "state": "s"}
     page = requests.get(f"{rig.emulator.url}/oauth/authorize", query, allow_redirects=False, timeout=10)
     return typed("auth", "--code", page.headers["Location"])
+
+
+def test_what_came_by_the_api_goes_alone(make_rig: Make, type_on: TypeOn) -> None:
+    """The archive's rows are as in a folder that never had a login; nothing else that is kept was touched."""
+    rig = make_rig(activities=4, years=(2026, 2026), settings={"first_year": 2026})
+    rig.import_files(rig.archive("export.zip"))
+    query = "SELECT COLUMNS(c -> c NOT IN ('edited_at', 'athlete_id')) FROM activities_all ORDER BY id"
+    of_archive = rig.gold(query)
+    rig.do("flow_backfill")
+    record_decisions(rig.lake, MatchDecision(at=NOW, by="matches split", id=1, other_id=2, joined=False))
+    kept = [rig.lake.imports, rig.lake.files, rig.lake.decisions]
+    before = [tree(folder) for folder in kept]
+    held = token(rig)["access_token"]
+    run = type_on(rig)("purge", "--api", "--yes")
+    assert run.code == 0, run.err
+    assert access_of(rig, held) == 401
+    assert [tree(folder) for folder in kept] == before
+    assert not any(path.exists() for path in rig.lake.of_api)
+    assert rig.gold(query) == of_archive
+    again = type_on(rig)("purge", "--api")
+    assert "Nothing in" in again.out
+
+
+@pytest.mark.parametrize("moves", range(4))
+def test_an_interrupted_purge_of_the_api_goes_on(kept: Rig, moves: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    move, left = purge._move_aside, [moves]
+
+    def die(*args: Any) -> None:
+        if not left[0]:
+            raise KeyboardInterrupt
+        left[0] -= 1
+        move(*args)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(purge, "_move_aside", die)
+        with pytest.raises(KeyboardInterrupt):
+            purge.delete_api_data(kept.lake)
+    assert purge.purge_health(kept.lake).mend == "strava-pipeline purge --api"
+    purge.delete_api_data(kept.lake)
+    assert not any(path.exists() for path in (*kept.lake.of_api, *kept.lake.derived, kept.lake.purged_api))
+    assert purge.purge_health(kept.lake).mend is None

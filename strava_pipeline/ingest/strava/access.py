@@ -105,7 +105,7 @@ def revoked_message(at: datetime) -> str:
     """What happened and what to do, for a person."""
     return (
         f"The athlete took this application's access away on {at:%Y-%m-%d}. Strava asks that their data is then deleted: "
-        "strava-pipeline purge. If it was a mistake: strava-pipeline auth."
+        "strava-pipeline purge --api. If it was a mistake: strava-pipeline auth."
     )
 
 
@@ -193,7 +193,7 @@ def login_health(settings: Settings) -> list[Finding]:
     """The login on disk: there, readable by its owner alone, for this server, and what it may see."""
     if revoked := revoked_at(settings):
         what = f"the athlete took this application's access away on {revoked:%Y-%m-%d}."
-        fix = f"Strava asks that their data is then deleted: strava-pipeline purge\nIf it was a mistake: {LOGIN}"
+        fix = f"Strava asks that their data is then deleted: strava-pipeline purge --api\nIf it was a mistake: {LOGIN}"
         return [problem(TOKEN, what, fix)]
     store = token_store(settings)
     try:
