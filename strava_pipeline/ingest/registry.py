@@ -20,6 +20,7 @@ from typing import cast
 from strava_pipeline.core.errors import MisuseError, PipelineError
 from strava_pipeline.core.providers import ProviderSpec, spec_of
 from strava_pipeline.ingest.clock import ServerClock, machine_clock
+from strava_pipeline.ingest.login_file import traces_of
 from strava_pipeline.ingest.provider import HookedProvider, KeptLogin, LoginRequest, OnWait, Provider
 from strava_pipeline.ingest.revocation import refuse_revoked, revocation_file
 from strava_pipeline.settings import Settings
@@ -121,3 +122,8 @@ def login_files(name: str, settings: Settings) -> Sequence[Path]:
     files = cast("Sequence[Path]", importlib.import_module(PROVIDERS[name]).login_files(settings))
     noted = revocation_file(settings, name)
     return [*files, noted] if noted.exists() else files
+
+
+def login_traces(name: str, settings: Settings) -> list[Path]:
+    """All that is on disk of the login to the provider `name`, for `purge`."""
+    return [found for path in login_files(name, settings) for found in traces_of(path)]

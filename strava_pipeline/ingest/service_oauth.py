@@ -1,23 +1,23 @@
 """OAuth of services besides Strava: a person agrees on the service's page, and what the code buys is kept.
 
-Their tokens neither expire nor are they renewed. Strava, whose tokens are renewed every six hours, has its own (strava/oauth.py).
+Their tokens neither expire nor are they renewed. Strava, whose tokens are renewed every six hours, has its own (strava/oauth.py);
+the file is that of all logins (login_file.py).
 """
 
-import json
 import secrets
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
 from strava_pipeline.core.errors import MisuseError, NeedsLoginError, TransientError
-from strava_pipeline.core.json_values import json_bytes, parse_json
+from strava_pipeline.core.json_values import json_bytes
 from strava_pipeline.ingest.consent import Consent, ConsentPage, RedirectListener, read_consent
-from strava_pipeline.ingest.http import Exchange, Wire
+from strava_pipeline.ingest.http import Wire
+from strava_pipeline.ingest.login_file import LoginFile, StoredLogin
 from strava_pipeline.ingest.provider import LoginRequest
-from strava_pipeline.ingest.secret_file import save_secret
+from strava_pipeline.ingest.token_values import is_token, object_of
 from strava_pipeline.settings import Settings
 
 PASTED = "http://localhost/"  # where the page leads to if nobody listens: the person copies the address
@@ -54,12 +54,10 @@ class ServiceApplication:
         return ConsentPage(self.title, f"strava-pipeline providers login {self.name}")
 
 
-@dataclass(frozen=True, slots=True)
-class ServiceToken:
-    """What a login by OAuth got. `account`: whose it is; None: the service did not say."""
+class ServiceToken(StoredLogin):
+    """What a login by OAuth got."""
 
-    access_token: str = field(repr=False)
-    account: str | None
+    needs = ("access_token",)
 
 
 def log_in_by_consent(application: ServiceApplication, settings: Settings, wire: Wire, request: LoginRequest) -> None:
@@ -74,10 +72,8 @@ def log_in_by_consent(application: ServiceApplication, settings: Settings, wire:
     said = answer.get("scope")
     granted = consent.scopes or (tuple(said.replace(",", " ").split()) if isinstance(said, str) else None)
     account = application.account_of(answer)
-    save_secret(
-        token_file(settings, application.name),
-        {"access_token": answer["access_token"], "scope": list(granted or ()), "account": account},
-    )
+    login = {"access_token": answer["access_token"], "scope": list(granted or ()), "account": account}
+    login_file(settings, application.name).save(ServiceToken(login))
     for scope in missing_scopes(application, granted):
         request.say(f"Not granted: {scope} – {application.scopes[scope]}. To change that, log in again.")
 
@@ -121,8 +117,8 @@ def _exchanged(application: ServiceApplication, wire: Wire, code: str, redirect:
     sent |= {"grant_type": "authorization_code", "redirect_uri": redirect}
     body = {"json": json_bytes(sent)} if application.sends_json else {"form": sent}
     exchange = wire.send("POST", application.token_url, name=f"the login at {application.title}", **body)
-    answer = _json_of(exchange)
-    if exchange.status in (200, 201) and isinstance(answer.get("access_token"), str) and answer["access_token"]:
+    answer = object_of(exchange.body)
+    if exchange.status in (200, 201) and is_token(answer.get("access_token")):
         return answer
     if exchange.status >= 500 or exchange.status == 429:
         raise TransientError(
@@ -136,26 +132,15 @@ def _exchanged(application: ServiceApplication, wire: Wire, code: str, redirect:
     )
 
 
-def _json_of(exchange: Exchange) -> dict[str, Any]:
-    with suppress(ValueError, RecursionError):
-        found = parse_json(exchange.body)
-        return found if isinstance(found, dict) else {}
-    return {}
-
-
 def stored_token(settings: Settings, name: str) -> ServiceToken | None:
-    """The login by OAuth at the service `name`; None: there is none. Raises NeedsLoginError where its file is damaged."""
-    path = token_file(settings, name)
-    try:
-        found = json.loads(path.read_bytes())
-        token, account = found["access_token"], found.get("account")
-    except FileNotFoundError:
-        return None
-    except (OSError, ValueError, TypeError, KeyError, AttributeError):
-        token = account = None
-    if not isinstance(token, str) or not token.isprintable() or not token:
-        raise NeedsLoginError(f"{path} holds no login. Run strava-pipeline providers login {name}.")
-    return ServiceToken(token, account if isinstance(account, str) else None)
+    """The login by OAuth at the service `name`; None: there is none. Raises NeedsLoginError where its file can't be used."""
+    return login_file(settings, name).find()
+
+
+def login_file(settings: Settings, name: str) -> LoginFile[ServiceToken]:
+    """The file of a login by OAuth at the service `name`."""
+    path, log_in = token_file(settings, name), f"run strava-pipeline providers login {name}"
+    return LoginFile(path=path, parse=ServiceToken, log_in=log_in, damaged=f"{path} holds no login. R{log_in[1:]}.")
 
 
 def token_file(settings: Settings, name: str) -> Path:

@@ -22,7 +22,7 @@ from strava_pipeline.ingest.providers_file import (
     enabled_providers,
     providers_file,
 )
-from strava_pipeline.ingest.registry import PROVIDERS, assumptions, kept_login, login_files, missing_login, offered
+from strava_pipeline.ingest.registry import PROVIDERS, assumptions, kept_login, login_traces, missing_login, offered
 from strava_pipeline.lake.bronze.comparisons import compared_years
 from strava_pipeline.lake.bronze.deliveries import (
     DeliveriesState,
@@ -349,8 +349,8 @@ def years_lacking_files(lake: Lake, provider: str, years: Sequence[int], now: da
 
 
 def provider_login_files(settings: Settings) -> list[Path]:
-    """The files on disk that hold logins of providers, enabled or not."""
-    return [path for name in sorted(PROVIDERS) for path in login_files(name, settings) if path.exists()]
+    """The files on disk of logins of providers, enabled or not."""
+    return [path for name in sorted(PROVIDERS) for path in login_traces(name, settings)]
 
 
 def pulled_providers(lake: Lake) -> list[str]:

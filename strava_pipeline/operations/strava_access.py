@@ -11,6 +11,7 @@ from pathlib import Path
 
 from strava_pipeline.core.errors import PipelineError
 from strava_pipeline.ingest.clock import ServerClock, system_clock
+from strava_pipeline.ingest.login_file import traces_of
 from strava_pipeline.ingest.strava.access import no_access_reason, revoked_at, revoked_message, withdraw_access
 from strava_pipeline.ingest.strava.budget import Remaining, make_budget
 from strava_pipeline.ingest.strava.ledger import ledger_path
@@ -96,8 +97,7 @@ def secret_files(settings: Settings) -> Iterator[Path]:
     """The files of the login and of the webhook subscription, what dead processes left of them, and their locks."""
     folder = settings.secrets_dir
     for name in (token_store(settings).path.name, subscription_path(settings).name):
-        found = [folder / name, *folder.glob(f".{name}.*"), folder / f"{name}.lock"]
-        yield from sorted(path for path in found if path.exists() or path.is_symlink())
+        yield from sorted(traces_of(folder / name))
 
 
 def delete_secrets(settings: Settings) -> None:

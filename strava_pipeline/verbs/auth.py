@@ -27,10 +27,11 @@ from strava_pipeline.core.errors import (
 from strava_pipeline.ingest.clock import ServerClock, system_clock
 from strava_pipeline.ingest.consent import Consent, RedirectListener, read_consent
 from strava_pipeline.ingest.http import make_wire
+from strava_pipeline.ingest.login_file import LoginFile
 from strava_pipeline.ingest.strava.access import forget_revocation
 from strava_pipeline.ingest.strava.client import connect
 from strava_pipeline.ingest.strava.oauth import SCOPES, OAuth, make_oauth, missing_scopes
-from strava_pipeline.ingest.strava.token_store import WRITES, StoredToken, TokenStore, token_store
+from strava_pipeline.ingest.strava.token_store import WRITES, StoredToken, token_store
 from strava_pipeline.lake.bronze.answers import land_athlete
 from strava_pipeline.lake.bronze.landing import require_writable
 from strava_pipeline.lake.bronze.listings import refuse_emulator
@@ -98,8 +99,7 @@ def log_in(
     the folder and `force` is off.
     """
     store = token_store(settings)
-    with store.lock():
-        store.probe()
+    store.probe()
     answer = oauth.exchange_code(consent.code)
     scopes = consent.scopes or _scopes_of(answer)
     known = {"scope": ",".join(scopes)} if scopes else {}
@@ -127,7 +127,7 @@ def log_in_at_emulator(settings: Settings, scopes: Sequence[str] = SCOPES) -> No
     log_in(settings, oauth, clock, read_consent(answer.headers["Location"], "demo"), force=True, asked=scopes)
 
 
-def _may_write(store: TokenStore) -> bool:
+def _may_write(store: LoginFile[StoredToken]) -> bool:
     """Whether the present login may change activities."""
     try:
         return store.load().may_write is True
@@ -163,7 +163,7 @@ def _show(url: str, *, browser: bool) -> None:
             found.open(url)
 
 
-def _refuse_another_athlete(data_dir: Path, store: TokenStore, new: StoredToken, *, force: bool) -> None:
+def _refuse_another_athlete(data_dir: Path, store: LoginFile[StoredToken], new: StoredToken, *, force: bool) -> None:
     try:
         old = store.load().athlete_id
     except (MissingSettingsError, NeedsLoginError):

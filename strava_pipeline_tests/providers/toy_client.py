@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from strava_pipeline.core.errors import MissingSettingsError, MisuseError, PipelineError
+from strava_pipeline.core.errors import MisuseError
 from strava_pipeline.core.providers import Kind, UnreadableRowError, spec_of
 from strava_pipeline.ingest.clock import ServerClock
 from strava_pipeline.ingest.http import Wire, make_wire
+from strava_pipeline.ingest.login_file import LoginFile, StoredLogin
 from strava_pipeline.ingest.provider import Login, LoginRequest, OnWait, Page, Received
-from strava_pipeline.ingest.secret_file import save_secret
 from strava_pipeline.ingest.service_client import ServiceClient, ServiceProvider
 from strava_pipeline.settings import Settings
 from strava_pipeline_tests.providers.records.toy import rows
@@ -86,24 +86,33 @@ def login_files(settings: Settings) -> Sequence[Path]:
     return [settings.secrets_dir / "toy_login.json"]
 
 
-def login(settings: Settings, clock: ServerClock, request: LoginRequest) -> None:
+class ToyLogin(StoredLogin):
+    needs = ("key",)
+
+
+def login_file(settings: Settings) -> LoginFile[ToyLogin]:
     (path,) = login_files(settings)
+    return LoginFile(
+        path=path,
+        parse=ToyLogin,
+        log_in="ask the toy for a new key",
+        missing=f"There is no {path.name} yet. Ask the toy for a key.",
+        damaged=f"{path.name} is damaged. Delete it and ask the toy for a new key.",
+    )
+
+
+def login(settings: Settings, clock: ServerClock, request: LoginRequest) -> None:
     if request.tokens is None:
-        save_secret(path, {"name": request.ask("Your name at the toy"), "key": request.ask_secret("Key")})
+        given = {"name": request.ask("Your name at the toy"), "key": request.ask_secret("Key")}
+        login_file(settings).save(ToyLogin(given))
         return
     try:
         key = json.loads(request.tokens.read_text())["key"]
     except (OSError, ValueError, KeyError, TypeError):
         raise MisuseError(f"{request.tokens} holds no key of the toy.") from None
-    save_secret(path, {"key": key})
+    login_file(settings).save(ToyLogin({"key": key}))
 
 
 def connect(settings: Settings, clock: ServerClock, on_wait: OnWait) -> ToyClient:
-    (path,) = login_files(settings)
-    try:
-        key = json.loads(path.read_text())["key"]
-    except FileNotFoundError:
-        raise MissingSettingsError(f"There is no {path.name} yet. Ask the toy for a key.") from None
-    except (ValueError, KeyError, TypeError):
-        raise PipelineError(f"{path.name} is damaged. Delete it and ask the toy for a new key.") from None
+    key = login_file(settings).load().raw["key"]
     return ToyClient(ADDRESS["url"], key, make_wire(settings, clock), clock, on_wait)

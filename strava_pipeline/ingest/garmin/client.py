@@ -23,8 +23,9 @@ from strava_pipeline.ingest.garmin.keys import NEW_KEY, find_key, key_file
 from strava_pipeline.ingest.garmin.login import login as login
 from strava_pipeline.ingest.garmin.personal import PersonalClient, connect_by_key
 from strava_pipeline.ingest.garmin.service import GarminService, Pace, Refusals, refusals_file
-from strava_pipeline.ingest.garmin.tokens import AccessTokens, TokenFile, tokens_file
+from strava_pipeline.ingest.garmin.tokens import TokenExchange, Tokens, login_file, tokens_file
 from strava_pipeline.ingest.http import Exchange, make_wire
+from strava_pipeline.ingest.login_file import AccessTokens
 from strava_pipeline.ingest.provider import KeptLogin, Login, OnWait, Received
 from strava_pipeline.ingest.service_client import Answer
 from strava_pipeline.settings import Settings
@@ -46,7 +47,7 @@ class GarminClient(ActivityLister):
     def __init__(
         self,
         base_url: str,
-        tokens: AccessTokens,
+        tokens: AccessTokens[Tokens],
         service: GarminService,
         limits: ImportLimits,
     ) -> None:
@@ -186,7 +187,8 @@ def connect_unofficially(settings: Settings, clock: ServerClock, on_wait: OnWait
         of = refusals.of_limit if exchange.status == 429 else refusals.of_block
         return of(name, exchange, clock)
 
-    tokens = AccessTokens(TokenFile(path), settings.garmin_auth_url, wire, clock, random.random, refused)
+    exchange = TokenExchange(settings.garmin_auth_url, wire, clock, random.random, refused)
+    tokens = AccessTokens(login_file(settings), clock, exchange)
     service = GarminService(
         settings.garmin_api_url,
         tokens,

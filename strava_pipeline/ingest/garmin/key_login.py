@@ -1,12 +1,11 @@
 """How a person logs in to Garmin by a key: it is tried before it is kept, with the day on which it ends."""
 
-import random
 from datetime import date
 
-from strava_pipeline.core.errors import MisuseError, PipelineError
+from strava_pipeline.core.errors import MisuseError
 from strava_pipeline.ingest.clock import ServerClock
-from strava_pipeline.ingest.garmin.key_tokens import KeyExchange, KeyTokens, token_file
-from strava_pipeline.ingest.garmin.keys import KEY_PAGE, KEY_SETTING, Key, is_key, is_placeholder, key_file, save_key
+from strava_pipeline.ingest.garmin.key_tokens import key_tokens
+from strava_pipeline.ingest.garmin.keys import KEY_PAGE, KEY_SETTING, Key, is_key, is_placeholder, save_key
 from strava_pipeline.ingest.http import make_wire
 from strava_pipeline.ingest.provider import LoginRequest
 from strava_pipeline.settings import Settings
@@ -26,19 +25,9 @@ def login_by_key(settings: Settings, clock: ServerClock, request: LoginRequest) 
     if not is_key(value):
         raise MisuseError(f"That is no key. {KEY_PAGE} shows one when it is made, and only then.")
     ends_on = _day(request.ask("Last day of the key, as 2027-03-01 (Enter: not known)").strip(), clock)
-    tried = KeyExchange(
-        settings.garmin_personal_api_base_url,
-        Key(value, "this login"),
-        make_wire(settings, clock),
-        clock,
-        random.random,
-        lambda why, seconds: request.say(why),
-    )
-    KeyTokens(tried, token_file(settings)).get_new()
-    try:
-        save_key(settings, value, ends_on)
-    except OSError as error:
-        raise PipelineError(f"The key can't be saved to {key_file(settings)}: {error.strerror}.") from None
+    wire = make_wire(settings, clock)
+    key_tokens(settings, Key(value, "this login"), wire, clock, lambda why, seconds: request.say(why)).get_new()
+    save_key(settings, value, ends_on)
 
 
 def _day(text: str, clock: ServerClock) -> date | None:

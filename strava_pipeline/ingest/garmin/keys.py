@@ -8,10 +8,11 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
+from typing import TypeGuard
 
 from strava_pipeline.core.errors import NeedsLoginError
-from strava_pipeline.ingest.garmin.token_values import is_token, object_of
-from strava_pipeline.ingest.secret_file import save_secret
+from strava_pipeline.ingest.login_file import LoginFile, StoredLogin
+from strava_pipeline.ingest.token_values import is_token
 from strava_pipeline.settings import Settings
 
 KEY_PAGE = "https://connect.garmin.com/app/settings/personalApiToken"
@@ -19,6 +20,7 @@ KEY_SETTING = "GARMIN_PERSONAL_API_KEY"
 LOGIN_BY_KEY = "strava-pipeline providers login garmin --key"
 FIRST_KEY = f"Make a key at {KEY_PAGE}, and run {LOGIN_BY_KEY}"
 NEW_KEY = f"Make a new key at {KEY_PAGE}, and run {LOGIN_BY_KEY}"
+_NO_KEY = f"holds no key of Garmin's. {NEW_KEY}."
 CLIENTS_FILE = Path(".config/garmin/connect-personal-api-key")  # of Garmin's own client, in the home folder
 
 
@@ -45,17 +47,18 @@ def find_key(settings: Settings) -> Key | None:
     value = "" if found is None else found.get_secret_value()
     if value and not is_placeholder(value):
         return Key(_checked(value, f"The setting {KEY_SETTING}"), f"the setting {KEY_SETTING}")
-    return _saved_key(key_file(settings)) or _clients_key(settings)
+    return _saved_key(settings) or _clients_key(settings)
 
 
 def save_key(settings: Settings, value: str, ends_on: date | None) -> None:
-    """Keep a key for its owner alone. Raises OSError."""
-    save_secret(key_file(settings), {"key": value, "ends_on": None if ends_on is None else ends_on.isoformat()})
+    """Keep a key for its owner alone."""
+    login = {"key": value, "ends_on": None if ends_on is None else ends_on.isoformat()}
+    login_file(settings).save(KeptKey(login))
 
 
-def is_key(value: str) -> bool:
-    """Whether a text can be a key: it goes into a header."""
-    return is_token(value) and " " not in value
+def is_key(value: object) -> TypeGuard[str]:
+    """Whether it can be a key: text that goes into a header."""
+    return isinstance(value, str) and is_token(value) and " " not in value
 
 
 def is_placeholder(value: str) -> bool:
@@ -63,15 +66,31 @@ def is_placeholder(value: str) -> bool:
     return value.startswith("${") and value.endswith("}")
 
 
-def _saved_key(path: Path) -> Key | None:
-    raw = _read(path)
-    if raw is None:
+class KeptKey(StoredLogin):
+    """A key as a login keeps it."""
+
+    def __post_init__(self) -> None:
+        if not is_key(self.raw.get("key")):
+            raise ValueError("a login has a key")
+
+    @property
+    def ends_on(self) -> date | None:
+        """The last day on which it works, where its owner said so."""
+        with suppress(KeyError, TypeError, ValueError):
+            return date.fromisoformat(self.raw["ends_on"])
         return None
-    said = object_of(raw)
-    ends_on: date | None = None
-    with suppress(TypeError, ValueError):
-        ends_on = date.fromisoformat(said["ends_on"]) if said.get("ends_on") else None
-    return Key(_checked(said.get("key"), str(path)), str(path), ends_on)
+
+
+def login_file(settings: Settings) -> LoginFile[KeptKey]:
+    """The file of a login by key."""
+    path = key_file(settings)
+    damaged = f"{path} {_NO_KEY}"
+    return LoginFile(path=path, parse=KeptKey, log_in=f"run {LOGIN_BY_KEY}", damaged=damaged)
+
+
+def _saved_key(settings: Settings) -> Key | None:
+    kept, path = login_file(settings).find(), key_file(settings)
+    return None if kept is None else Key(kept.raw["key"], str(path), kept.ends_on)
 
 
 def _clients_key(settings: Settings) -> Key | None:
@@ -81,24 +100,19 @@ def _clients_key(settings: Settings) -> Key | None:
             path = Path.home() / CLIENTS_FILE
         except RuntimeError:  # a user without a home, as in some containers
             return None
-    raw = _read(path)
-    value = "" if raw is None else raw.decode("utf-8", "replace").strip()
-    return Key(_checked(value, str(path)), str(path)) if value and not is_placeholder(value) else None
-
-
-def _read(path: Path) -> bytes | None:
     try:
         with path.open("rb") as file:
-            return file.read(100_000)  # a key has some hundred characters
+            value = file.read(100_000).decode("utf-8", "replace").strip()  # a key has some hundred characters
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:
         raise NeedsLoginError(
             f"The key in {path} can't be read: {error.strerror}. Correct its permissions, or run {LOGIN_BY_KEY}."
         ) from None
+    return Key(_checked(value, str(path)), str(path)) if value and not is_placeholder(value) else None
 
 
-def _checked(value: object, place: str) -> str:
-    if isinstance(value, str) and is_key(value):
+def _checked(value: str, place: str) -> str:
+    if is_key(value):
         return value
-    raise NeedsLoginError(f"{place} holds no key of Garmin's. {NEW_KEY}.")
+    raise NeedsLoginError(f"{place} {_NO_KEY}")

@@ -12,7 +12,8 @@ from urllib.parse import urlsplit
 from strava_pipeline.core.errors import MissingSettingsError, MisuseError, NeedsLoginError
 from strava_pipeline.ingest.clock import ServerClock
 from strava_pipeline.ingest.garmin.service import refusals_file
-from strava_pipeline.ingest.garmin.tokens import TokenFile, Tokens, is_garth_folder, parse_tokens, tokens_file
+from strava_pipeline.ingest.garmin.tokens import Tokens, is_garth_folder, login_file
+from strava_pipeline.ingest.login_file import parsed
 from strava_pipeline.ingest.provider import LoginRequest
 from strava_pipeline.settings import Settings
 
@@ -31,9 +32,7 @@ def login(settings: Settings, _: ServerClock, request: LoginRequest) -> None:
         "This is the unofficial way, by the API of Garmin's own app; the official one is `providers login garmin --key`."
     )
     tokens = _taken_over(request.tokens) if request.tokens is not None else _asked_for(settings, request)
-    file = TokenFile(tokens_file(settings))
-    with file.lock():
-        file.save(tokens)
+    login_file(settings).save(tokens)
     refusals_file(settings).unlink(missing_ok=True)
 
 
@@ -44,7 +43,7 @@ def _taken_over(path: Path) -> Tokens:
             "or newer; it makes a garmin_tokens.json."
         )
     try:
-        return parse_tokens(path.read_bytes())
+        return parsed(path.read_bytes(), Tokens)
     except OSError as error:
         raise MisuseError(f"{path} can't be read: {error.strerror}.") from None
     except ValueError:
@@ -80,7 +79,7 @@ def _asked_for(settings: Settings, request: LoginRequest) -> Tokens:
 
 def _of_library(said: Any) -> Tokens:
     try:
-        return parse_tokens(said.encode() if isinstance(said, str) else b"")
+        return parsed(said.encode() if isinstance(said, str) else b"", Tokens)
     except ValueError:
         pass
     raise NeedsLoginError("garminconnect logged in and gave no tokens. Update it and try again.")

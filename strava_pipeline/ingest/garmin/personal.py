@@ -26,10 +26,11 @@ from strava_pipeline.ingest.calls import landed_each
 from strava_pipeline.ingest.clock import ServerClock
 from strava_pipeline.ingest.garmin.activity_list import LISTING, OVERLAP, ActivityLister, wrong_page
 from strava_pipeline.ingest.garmin.downloads import UnusableDownloadError, only_file
-from strava_pipeline.ingest.garmin.key_tokens import UNSAID, KeyExchange, KeyTokens, token_file
+from strava_pipeline.ingest.garmin.key_tokens import UNSAID, KeyToken, key_tokens
 from strava_pipeline.ingest.garmin.keys import NEW_KEY, Key, key_file
 from strava_pipeline.ingest.garmin.service import TITLE, Pace, TokenService
 from strava_pipeline.ingest.http import Exchange, make_wire
+from strava_pipeline.ingest.login_file import AccessTokens
 from strava_pipeline.ingest.provider import Login, OnWait, Provider, Received
 from strava_pipeline.ingest.service_client import Answer
 from strava_pipeline.settings import Settings
@@ -78,7 +79,7 @@ class PersonalClient(ActivityLister):
     def __init__(
         self,
         base_url: str,
-        tokens: KeyTokens,
+        tokens: AccessTokens[KeyToken],
         service: PersonalService,
         limits: ImportLimits,
         unofficial: Unofficial | None,
@@ -112,7 +113,7 @@ class PersonalClient(ActivityLister):
 
         An account that has neither is nobody's until something was recorded.
         """
-        account = self._tokens.account
+        account = self._tokens.current.account
         if account is None:
             answer = self._service.get(LISTING, {"start": 0, "limit": 1}, check=wrong_page)
             account = _number(answer.json, "ownerId") or self._account_of_days()
@@ -191,7 +192,7 @@ def connect_by_key(
 ) -> PersonalClient:
     """A client with a key; nothing is sent. `unofficial`: as of `PersonalClient`."""
     wire, url = make_wire(settings, clock), settings.garmin_personal_api_base_url
-    tokens = KeyTokens(KeyExchange(url, key, wire, clock, random.random, on_wait), token_file(settings))
+    tokens = key_tokens(settings, key, wire, clock, on_wait)
     pace = Pace(key_file(settings).with_name("garmin_personal_pace.lock"), settings.garmin_interval, clock)
     service = PersonalService(
         url, tokens, pace, wire, clock, random.random, login=f"{NEW_KEY}.", unsaid=UNSAID, on_wait=on_wait

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
@@ -16,8 +16,9 @@ from strava_pipeline.core.errors import LimitReachedError, NeedsLoginError, Pipe
 from strava_pipeline.file_locks import exclusive
 from strava_pipeline.ingest.clock import ServerClock
 from strava_pipeline.ingest.garmin.downloads import is_page
-from strava_pipeline.ingest.garmin.tokens import HEADERS, LOGIN, AccessTokens, tokens_file
+from strava_pipeline.ingest.garmin.tokens import HEADERS, LOGIN, Tokens, tokens_file
 from strava_pipeline.ingest.http import Exchange, Wire
+from strava_pipeline.ingest.login_file import AccessTokens
 from strava_pipeline.ingest.provider import OnWait
 from strava_pipeline.ingest.secret_file import save_secret
 from strava_pipeline.ingest.service_client import Answer, ServiceClient, retry_after
@@ -119,18 +120,6 @@ class Pace:
             yield
 
 
-class Bearers(Protocol):
-    """Where the access token of a call comes from."""
-
-    def get(self) -> str:
-        """An access token that is valid for some minutes."""
-        ...
-
-    def renew(self, rejected: str) -> str:
-        """Another token after a 401 to `rejected`."""
-        ...
-
-
 class TokenService(ServiceClient):
     """Calls with an access token.
 
@@ -143,7 +132,7 @@ class TokenService(ServiceClient):
     def __init__(
         self,
         base_url: str,
-        tokens: Bearers,
+        tokens: AccessTokens[Any],
         pace: Pace,
         wire: Wire,
         clock: ServerClock,
@@ -177,7 +166,7 @@ class GarminService(TokenService):
     def __init__(
         self,
         base_url: str,
-        tokens: AccessTokens,
+        tokens: AccessTokens[Tokens],
         refusals: Refusals,
         pace: Pace,
         wire: Wire,

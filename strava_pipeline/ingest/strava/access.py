@@ -7,7 +7,6 @@ and at the ledger. A webhook event only claims that the access is gone, so the l
 
 import json
 import os
-import stat
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
@@ -28,8 +27,9 @@ from strava_pipeline.core.errors import (
 )
 from strava_pipeline.ingest.clock import CONTRADICTION, HEADER_RESOLUTION, ServerClock, parse_date_header, system_clock
 from strava_pipeline.ingest.http import Exchange, UntrustedError, make_wire
+from strava_pipeline.ingest.login_file import halves_of, is_open
 from strava_pipeline.ingest.strava.ledger import LedgerFile, folder_ledger_path, ledger_path
-from strava_pipeline.ingest.strava.oauth import SCOPES, AccessTokens, make_oauth, missing_scopes
+from strava_pipeline.ingest.strava.oauth import SCOPES, access_tokens, make_oauth, missing_scopes
 from strava_pipeline.ingest.strava.token_store import LOGIN, StoredToken, keep_emulator_tokens_here, token_store
 from strava_pipeline.settings import Settings
 
@@ -55,11 +55,10 @@ def is_login_refused(settings: Settings, clock: ServerClock) -> bool:
     file is garbage, WrongApplicationError (also where it is inactive), LoginServiceError (no answer).
     """
     store = token_store(settings)
-    tokens = AccessTokens(store, make_oauth(settings, make_wire(settings, clock), clock), clock)
     with store.lock():  # or another process could renew it in between, and nothing would be tried
-        stored = store.load()
+        tokens = access_tokens(store, make_oauth(settings, make_wire(settings, clock), clock), clock)
         try:
-            tokens.renew(stored.access_token or "")
+            tokens.get_new()
         except WrongApplicationError:
             raise
         except NeedsLoginError:
@@ -68,7 +67,7 @@ def is_login_refused(settings: Settings, clock: ServerClock) -> bool:
 
 
 def withdraw_access(settings: Settings, clock: ServerClock) -> None:
-    """Withdraw the stored login at Strava and note that it is. Raises as TokenStore.load and OAuth.revoke do."""
+    """Withdraw the stored login at Strava and note that it is. Raises as LoginFile.load and OAuth.revoke do."""
     store = token_store(settings)
     with store.lock():  # or a refresh at the same time could bring one that is not withdrawn
         make_oauth(settings, make_wire(settings, clock), clock).revoke(store.load().refresh_token)
@@ -196,6 +195,7 @@ def login_health(settings: Settings) -> list[Finding]:
         fix = f"Strava asks that their data is then deleted: strava-pipeline purge --api\nIf it was a mistake: {LOGIN}"
         return [problem(TOKEN, what, fix)]
     store = token_store(settings)
+    was_open = is_open(store.path)  # which `load` ends
     try:
         token = store.load()
     except MissingSettingsError:
@@ -204,11 +204,11 @@ def login_health(settings: Settings) -> list[Finding]:
         return [problem(TOKEN, str(error), f"Move the file away if it is there, then log in: {LOGIN}")]
     found = [_token(settings, token)]
     folder = store.path.parent
-    if stat.S_IMODE(store.path.stat().st_mode) & 0o077:
+    if was_open:
         found.append(problem(TOKEN, f"{store.path} can be read by others.", f"chmod 600 '{store.path}'"))
-    if stat.S_IMODE(folder.stat().st_mode) & 0o077:
+    if is_open(folder):
         found.append(warning(TOKEN, f"{folder} can be opened by others.", f"chmod 700 '{folder}'"))
-    if halves := sorted(folder.glob(f".{store.path.name}.*")):
+    if halves := halves_of(store.path):
         found.append(
             warning(
                 TOKEN, "an unfinished login was left by a process that died.", "\n".join(f"rm '{p}'" for p in halves)

@@ -31,12 +31,13 @@ from strava_pipeline.core.providers import ReadPage
 from strava_pipeline.ingest.calls import MOST_REFUSALS, LandingClient, retrying
 from strava_pipeline.ingest.clock import ServerClock, system_clock
 from strava_pipeline.ingest.http import BrokenOffError, Exchange, NotSentError, TooLargeError, Wire, make_wire
+from strava_pipeline.ingest.login_file import AccessTokens
 from strava_pipeline.ingest.provider import Page
 from strava_pipeline.ingest.service_client import Answer
 from strava_pipeline.ingest.strava.access import no_access_reason
 from strava_pipeline.ingest.strava.budget import OnWait, Pacing, make_budget
-from strava_pipeline.ingest.strava.oauth import AccessTokens, application_refusal, fault_codes, make_oauth
-from strava_pipeline.ingest.strava.token_store import WRITES, keep_emulator_tokens_here, token_store
+from strava_pipeline.ingest.strava.oauth import access_tokens, application_refusal, fault_codes, make_oauth
+from strava_pipeline.ingest.strava.token_store import WRITES, StoredToken, keep_emulator_tokens_here, token_store
 from strava_pipeline.settings import Settings
 
 MOST_REPEATS = 2  # pages in a row without a new activity: then the listing has no end
@@ -76,7 +77,7 @@ class StravaClient(LandingClient):
     def __init__(
         self,
         api_url: str,
-        tokens: AccessTokens,
+        tokens: AccessTokens[StoredToken],
         pacing: Pacing,
         clock: ServerClock,
         wire: Wire,
@@ -361,9 +362,7 @@ def connect(
     clock = clock or system_clock(settings)
     wire = make_wire(settings, clock)
     oauth = make_oauth(settings, wire, clock)
-    store = token_store(settings)
-    store.load()
-    tokens = AccessTokens(store, oauth, clock)
+    tokens = access_tokens(token_store(settings), oauth, clock)
     budget = make_budget(
         settings,
         clock,

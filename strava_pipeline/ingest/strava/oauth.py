@@ -1,36 +1,32 @@
 """Strava's OAuth: the consent page's address, buying, refreshing and withdrawing tokens, and what refusals mean.
 
-`AccessTokens` has a valid access token at any time and keeps processes from refreshing twice; the login on disk is
-`token_store.py`'s. Token calls don't count against the limits.
+The login on disk is `token_store.py`'s, and when it is renewed `login_file.py`'s. Token calls don't count against the limits.
 """
 
-import json
 import random
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
-from datetime import timedelta
 from typing import Any, TypeVar
 from urllib.parse import urlencode
 
 from strava_pipeline.core.errors import (
-    LoginServiceError,
     NeedsLoginError,
     PipelineError,
     RefreshTokenRefusedError,
     TransientError,
     WrongApplicationError,
 )
-from strava_pipeline.ingest.calls import ATTEMPTS, retrying
 from strava_pipeline.ingest.clock import ServerClock
-from strava_pipeline.ingest.http import Exchange, NotSentError, Wire
+from strava_pipeline.ingest.http import Exchange, Wire
+from strava_pipeline.ingest.login_file import EXPIRES_AT_LOCAL, AccessTokens, LoginFile, exchanged, local_end
 from strava_pipeline.ingest.strava.token_store import (
-    EXPIRES_AT_LOCAL,
+    LOG_IN,
     WRITES,
     StoredToken,
-    TokenStore,
     keep_emulator_tokens_here,
     keep_real_tokens_from_emulator,
 )
+from strava_pipeline.ingest.token_values import object_of
 from strava_pipeline.settings import APPLICATION_PAGE, Application, Settings
 
 SEES_PRIVATE = "activity:read_all"  # without it a listing leaves out what only the athlete may see
@@ -42,8 +38,6 @@ CONSEQUENCES = {
     "profile:read_all": "gear, weight, zones and follower-only profile details will be missing",
     WRITES: "nothing can be changed at Strava, and no file can be uploaded",
 }
-EARLY = timedelta(minutes=5)  # longer than any call takes, far less than the six hours a token lives
-LOG_IN = "run strava-pipeline auth"
 T = TypeVar("T")
 
 
@@ -86,22 +80,7 @@ class OAuth:
     def _ask(self, secret: str, call: Callable[[bool], T]) -> T:
         """What `call` returns, tried again where that may help. Its argument: whether an answer was lost before."""
         keep_emulator_tokens_here(secret, self._base_url)
-        lost = False
-        try:
-            for attempt in retrying(self._jitter, self._clock.sleep):
-                with attempt:
-                    try:
-                        return call(lost)
-                    except TransientError as error:
-                        lost = lost or not isinstance(error, NotSentError)
-                        raise
-        except TransientError as error:  # else the call that needs the token would count as failed and be tried again
-            if error.status == 403:  # nothing that is certain, so the login counts as alive
-                raise LoginServiceError(f"{error}, {ATTEMPTS} times. If it stays so, {LOG_IN}") from error
-            raise LoginServiceError(
-                f"{error}, {ATTEMPTS} times. Nothing was lost; run the same command again later."
-            ) from error
-        raise AssertionError("tenacity either returns or raises")
+        return exchanged(call, self._jitter, self._clock.sleep, LOG_IN, "Nothing was lost")
 
     def _buy(self, grant: Mapping[str, str], lost: bool) -> dict[str, Any]:
         form = {
@@ -111,24 +90,18 @@ class OAuth:
         }
         exchange = self._wire.send("POST", f"{self._base_url}/oauth/token", form=form)
         self._clock.learn(exchange.headers, elapsed=exchange.seconds)
-        answer = _object(exchange.body)
+        answer = object_of(exchange.body)
         if exchange.status == 200 and _usable(answer):
-            return {**answer, EXPIRES_AT_LOCAL: self._local_expiry(StoredToken(answer))}
+            expires_at = StoredToken(answer).expires_at
+            return {**answer, EXPIRES_AT_LOCAL: None if expires_at is None else local_end(expires_at, self._clock)}
         raise _refusal(exchange, answer, lost)
-
-    def _local_expiry(self, token: StoredToken) -> float | None:
-        """When the token expires, in epoch seconds of this machine's clock, however wrong: for processes without an answer."""
-        if token.expires_at is None:
-            return None
-        left = (token.expires_at - self._clock.now()) / self._clock.speed
-        return (self._clock.local() + left).timestamp()
 
     def _withdraw(self, token: str) -> None:
         application = self._application
         basic = (application.client_id, application.client_secret.get_secret_value())
         exchange = self._wire.send("POST", f"{self._base_url}/oauth/revoke", form={"token": token}, basic=basic)
         self._clock.learn(exchange.headers, elapsed=exchange.seconds)
-        answer = _object(exchange.body)
+        answer = object_of(exchange.body)
         about_the_token = {resource for resource, _, _ in fault_codes(answer)} & {"RefreshToken", "AccessToken"}
         if exchange.status != 200 and not about_the_token:
             raise _refusal(exchange, answer, lost=False)
@@ -228,14 +201,6 @@ def fault_codes(answer: object) -> set[tuple[str, str, str]]:
     }
 
 
-def _object(body: bytes) -> dict[str, Any]:
-    try:
-        value = json.loads(body)
-    except (ValueError, RecursionError):
-        return {}
-    return value if isinstance(value, dict) else {}
-
-
 def _usable(answer: Mapping[str, Any]) -> bool:
     return all(isinstance(answer.get(name), str) and answer[name] for name in ("access_token", "refresh_token"))
 
@@ -245,48 +210,15 @@ def make_oauth(settings: Settings, wire: Wire, clock: ServerClock) -> OAuth:
     return OAuth(settings.base_url, settings.require_application(), wire, clock, random.random)
 
 
-class AccessTokens:
-    """The stored login's access token, refreshed under the store's lock when about to expire."""
+def access_tokens(store: LoginFile[StoredToken], oauth: OAuth, clock: ServerClock) -> AccessTokens[StoredToken]:
+    """The stored login's access token. Raises as LoginFile.load does; getting another one, as OAuth.refresh does."""
 
-    def __init__(self, store: TokenStore, oauth: OAuth, clock: ServerClock) -> None:
-        self._store, self._oauth, self._clock = store, oauth, clock
-        self._current: StoredToken | None = None
-
-    def get(self) -> str:
-        """An access token that is valid for some minutes. Raises as TokenStore.load and OAuth.refresh do."""
-        if self._current is None:
-            self._current = self._store.load()
-        return self._valid(self._current) or self._refresh(rejected=None)
-
-    def renew(self, rejected: str) -> str:
-        """Another token after a 401 to `rejected`: the stored one if it differs, else a fresh one."""
-        return self._refresh(rejected=rejected)
-
-    def _refresh(self, rejected: str | None) -> str:
-        with self._store.lock():
-            stored = self._store.load()  # another process may have refreshed while this one waited
-            if self._valid(stored) in (None, rejected):
-                self._store.probe(stored)
-                stored = self._refreshed(stored)
-                self._store.save(stored)
-        self._current = stored
-        return stored.access_token or ""
-
-    def _refreshed(self, stored: StoredToken) -> StoredToken:
+    def exchange(stored: StoredToken) -> StoredToken:
         try:
-            return stored.with_answer(self._oauth.refresh(stored.refresh_token))
+            return stored.with_answer(oauth.refresh(stored.refresh_token))
         except RefreshTokenRefusedError:
             with suppress(PipelineError):  # without the note, the refusal is still what a person has to know
-                self._store.save(stored.refused(self._clock.now()))
+                store.save(stored.refused(clock.now()))
             raise
 
-    def _valid(self, token: StoredToken) -> str | None:
-        """The access token, unless it has expired; without a date it is valid until a 401 says otherwise.
-
-        Before this process had an answer, this machine's clock may be wrong by more than a token's lifetime. It then only
-        measures how long ago the token came.
-        """
-        expires_at, now = token.expires_at, self._clock.now()
-        if not self._clock.synced and token.expires_at_local is not None:
-            expires_at, now = token.expires_at_local, self._clock.local()
-        return None if expires_at is not None and expires_at - now <= EARLY else token.access_token
+    return AccessTokens(store, clock, exchange)

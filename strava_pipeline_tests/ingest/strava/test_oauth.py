@@ -1,13 +1,9 @@
 """Tokens: bought, renewed in time, by one process at a time, saved before use; refusals say what a person must do."""
 
 import json
-import multiprocessing
 import os
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -21,11 +17,11 @@ from strava_pipeline.core.errors import (
     WrongApplicationError,
 )
 from strava_pipeline.ingest.http import make_wire
-from strava_pipeline.ingest.strava.oauth import SCOPES, AccessTokens, authorize_url, make_oauth, missing_scopes
-from strava_pipeline.ingest.strava.token_store import StoredToken, TokenStore
+from strava_pipeline.ingest.login_file import AccessTokens
+from strava_pipeline.ingest.strava.oauth import SCOPES, access_tokens, authorize_url, make_oauth, missing_scopes
+from strava_pipeline.ingest.strava.token_store import StoredToken
 from strava_pipeline.settings import Settings
 from strava_pipeline_tests.ingest.world import World
-from strava_pipeline_tests.patience import PATIENCE
 
 SAMPLES = {  # samples/strava/http/oauth and /client, and facts/strava_api.md
     "invalid_client": (400, [{"resource": "Application", "field": "client_id", "code": "invalid"}]),
@@ -39,12 +35,10 @@ SAMPLES = {  # samples/strava/http/oauth and /client, and facts/strava_api.md
 }
 
 
-def access(
-    world: World, *, store: TokenStore | None = None, wrong: timedelta = timedelta(0), **more: Any
-) -> AccessTokens:
+def access(world: World, *, wrong: timedelta = timedelta(0), **more: Any) -> AccessTokens[StoredToken]:
     settings = world.settings.model_copy(update=more)
     clock = world.clock(wrong)
-    return AccessTokens(store or world.store, make_oauth(settings, make_wire(settings, clock), clock), clock)
+    return access_tokens(world.store, make_oauth(settings, make_wire(settings, clock), clock), clock)
 
 
 def age(world: World, **fields: Any) -> None:
@@ -129,24 +123,6 @@ def test_a_lost_answer_is_asked_for_again_and_explained_if_that_fails(world: Wor
     assert [entry[3] for entry in world.calls()["log"]][-2:] == [0, 400]
 
 
-def test_two_processes_that_start_at_once_under_a_wrong_clock_buy_one_token(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    ahead = timedelta(days=200)  # a token lives six hours
-    store = TokenStore(world.store.path)
-    lock = store.lock
-
-    @contextmanager
-    def behind_the_other() -> Iterator[None]:
-        access(world, wrong=ahead).get()
-        with lock():
-            yield
-
-    monkeypatch.setattr(store, "lock", behind_the_other)
-    assert access(world, store=store, wrong=ahead).get() == world.store.load().access_token
-    assert world.calls()["token"] == 2, "one at login, one of the two"
-
-
 def test_a_process_under_a_wrong_clock_takes_the_token_that_another_one_has_just_bought(world: World) -> None:
     """It starts when the token is saved but no call was answered yet, so the ledger doesn't tell the server's time either."""
     for wrong in (timedelta(days=200), -timedelta(days=200), timedelta(0)):
@@ -209,31 +185,6 @@ def test_no_refresh_token_is_spent_when_its_successor_could_not_be_saved(
             access(world).get()
     assert world.calls()["token"] == 1
     access(world).get()
-
-
-def refresh_in_another_process(url: str, folder: Path, go: Any, got: Any) -> None:
-    world = World(url, folder)
-    tokens = access(world)
-    go.wait()
-    got.put(tokens.get())
-
-
-@pytest.mark.slow
-def test_processes_that_refresh_at_the_same_time_refresh_once(world: World, tmp_path: Path) -> None:
-    age(world)
-    world.fault("/oauth/token", "slow", seconds=0.3, times=-1)
-    context = multiprocessing.get_context("spawn")
-    go, got = context.Barrier(3), context.Queue()
-    processes = [
-        context.Process(target=refresh_in_another_process, args=(world.url, tmp_path, go, got)) for _ in range(3)
-    ]
-    for process in processes:
-        process.start()
-    tokens = {got.get(timeout=PATIENCE) for _ in processes}
-    for process in processes:
-        process.join()
-    assert tokens == {world.store.load().access_token}
-    assert world.calls()["token"] == 2, "one at login, one for all three"
 
 
 def test_the_consent_page_is_asked_for_everything_that_is_needed() -> None:

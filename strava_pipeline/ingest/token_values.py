@@ -10,11 +10,18 @@ from strava_pipeline.core.json_values import finite_number, parse_json
 
 def is_token(value: object) -> bool:
     """Whether it is text that can stand in a header."""
-    return isinstance(value, str) and value.isascii() and value.isprintable() and bool(value.strip())
+    return token_of(value) is not None
+
+
+def token_of(value: object) -> str | None:
+    """Text that can stand in a header; None for anything else."""
+    if isinstance(value, str) and value.isascii() and value.isprintable() and value.strip():
+        return value
+    return None
 
 
 def claims_of(token: str) -> Mapping[str, Any]:
-    """What a JWT says of itself; {} for any other token. The signature is Garmin's to check."""
+    """What a JWT says of itself; {} for any other token. The signature is the service's to check."""
     parts = token.split(".")
     if len(parts) != 3:
         return {}

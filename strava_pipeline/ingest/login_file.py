@@ -1,0 +1,326 @@
+"""The login of any source on disk, and the one way in which its access token is renewed.
+
+The file is its owner's alone, is no link, and is replaced whole; a process that renews holds the lock beside it, so that one that
+waits finds the new token. What stands in a file, and what a service is asked, is each source's own. Nothing here shows a token.
+"""
+
+import json
+import logging
+import os
+import stat
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any, ClassVar, Generic, TypeVar
+
+from strava_pipeline.core.errors import (
+    LoginServiceError,
+    MissingSettingsError,
+    NeedsLoginError,
+    PipelineError,
+    TransientError,
+)
+from strava_pipeline.core.process import deferred_interrupts
+from strava_pipeline.file_locks import LockHeldError, exclusive
+from strava_pipeline.ingest.calls import ATTEMPTS, retrying
+from strava_pipeline.ingest.clock import ServerClock
+from strava_pipeline.ingest.http import NotSentError
+from strava_pipeline.ingest.secret_file import make_private_folder, save_secret, sync_private_folder, write_aside
+from strava_pipeline.ingest.token_values import claims_of, is_token, moment_of, token_of
+
+LOCK_TIMEOUT = 300  # seconds; a holder renews once, at worst three tries of 70 s
+EXPIRES_AT_LOCAL = "expires_at_local"  # a field of ours: when the token ends, by the clock of the machine that got it
+OTHERS = 0o077  # the permissions of whoever is not the owner
+LARGEST = 1_000_000  # bytes; a login has some kilobytes
+log = logging.getLogger(__name__)
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class StoredLogin:
+    """A login. `raw` is the file's whole object; where it lacks a token that the class `needs`, ValueError is raised.
+
+    A class of a source says what its file needs, how it names the access token, and how long before the end of one another is
+    got; of a short one, a tenth of its life before.
+    """
+
+    raw: Mapping[str, Any] = field(repr=False)
+    needs: ClassVar[tuple[str, ...]] = ()
+    token_name: ClassVar[str] = "access_token"
+    renewed_before: ClassVar[timedelta] = timedelta(0)
+
+    def __post_init__(self) -> None:
+        for name in self.needs:
+            if not is_token(self.raw.get(name)):
+                raise ValueError(f"a login has a {name}")
+
+    @property
+    def access_token(self) -> str:
+        """What the API accepts; empty: it is still to be got."""
+        return token_of(self.raw.get(self.token_name)) or ""
+
+    @property
+    def account(self) -> str | None:
+        """Whose login it is, at the service; None: not known."""
+        found = self.raw.get("account")
+        return found if isinstance(found, str) and found else None
+
+    @property
+    def expires_at(self) -> datetime | None:
+        """When the access token ends, by the server's clock (UTC); None: not known."""
+        return moment_of(self.raw.get("expires_at")) or moment_of(claims_of(self.access_token).get("exp"))
+
+    @property
+    def expires_at_local(self) -> datetime | None:
+        """The same by this machine's clock, however wrong that is; None: not known."""
+        return moment_of(self.raw.get(EXPIRES_AT_LOCAL))
+
+    @property
+    def early(self) -> timedelta:
+        """How long before its end another one is got."""
+        began = moment_of(self.raw.get("received_at")) or moment_of(claims_of(self.access_token).get("iat"))
+        ends = self.expires_at
+        if ends is None or began is None or ends <= began:
+            return self.renewed_before
+        return min(self.renewed_before, (ends - began) / 10)
+
+
+L = TypeVar("L", bound=StoredLogin)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoginFile(Generic[L]):
+    """The file with a login (0600, in a folder 0700), and the lock beside it.
+
+    Args:
+        parse: the login of the file's object; raises ValueError where that is none.
+        log_in: what a person does for another login, as the end of a sentence.
+        missing, damaged: the sentences for a file that is not there, and for one without a login.
+        empty: stands for a login that is missing or damaged where another one is got at no loss, such as a token for a key. To
+            keep such a login may fail, too. None: a person has to log in.
+    """
+
+    path: Path
+    parse: Callable[[dict[str, Any]], L] = field(repr=False)
+    log_in: str
+    missing: str = ""
+    damaged: str = ""
+    empty: L | None = None
+
+    def load(self) -> L:
+        """The login. Raises MissingSettingsError where there is none yet, NeedsLoginError where the file can't be used."""
+        found = self.find()
+        if found is None:
+            raise MissingSettingsError(self.missing)
+        return found
+
+    def find(self) -> L | None:
+        """The login; None: there is none yet. Raises NeedsLoginError where the file can't be used."""
+        content = self._content()
+        if content is None:
+            return self.empty
+        with suppress(ValueError):  # which would carry the file's content
+            return parsed(content, self.parse)
+        if self.empty is None:
+            raise NeedsLoginError(self.damaged)
+        return self.empty
+
+    def save(self, login: L) -> None:
+        """Replace the file durably: it is whole before and after, whatever happens in between."""
+        with self.lock(), self._saving():
+            self._clear_up()
+            save_secret(self.path, login.raw)
+
+    def probe(self, login: L | None = None) -> None:
+        """Raise PipelineError if `save` would fail, which must be known before a token or a code is spent.
+
+        `login`: the present one, if there is one; the new one will be about as long.
+        """
+        with self.lock(), self._saving():
+            self._clear_up()
+            write_aside(self.path, login.raw if login else {}).unlink()
+
+    def forget(self) -> None:
+        """Delete the login, what dead processes left of it, and the lock's file, which a process that waits creates again."""
+        with self.lock():
+            for path in traces_of(self.path):
+                path.unlink(missing_ok=True)
+            sync_private_folder(self.path.parent)
+
+    @contextmanager
+    def lock(self) -> Iterator[None]:
+        """Hold the login against other processes; re-entrant within a thread."""
+        with ExitStack() as held:
+            with self._saving():
+                make_private_folder(self.path.parent)
+                held.enter_context(exclusive(f"{self.path}.lock", timeout=LOCK_TIMEOUT, mode=0o600))
+            yield
+
+    def _content(self) -> bytes | None:
+        """What is in the file, which is closed to others; None: there is no file."""
+        try:
+            descriptor = os.open(
+                self.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK
+            )  # a pipe would wait for a writer
+            try:
+                found = os.fstat(descriptor)
+                if not stat.S_ISREG(found.st_mode):
+                    kind = "a folder" if stat.S_ISDIR(found.st_mode) else "no file"
+                    raise NeedsLoginError(f"{self.path} is {kind}, and not a login. Move it away, and {self.log_in}.")
+                if found.st_uid not in (os.geteuid(), 0):
+                    raise NeedsLoginError(
+                        f"{self.path} belongs to user {found.st_uid}, and this is user {os.geteuid()}: another user's login is "
+                        f"not read. Change its owner, or {self.log_in}."
+                    )
+                if found.st_mode & OTHERS:
+                    with suppress(OSError):  # root's, or on a disk that is read-only: it can be used all the same
+                        os.fchmod(descriptor, 0o600)
+                        log.warning("%s could be read by others; it is closed to them now.", self.path)
+                return os.read(descriptor, LARGEST)
+            finally:
+                os.close(descriptor)
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            if self.path.is_symlink():
+                raise NeedsLoginError(
+                    f"{self.path} is a link, and a login is not read through links. Remove the link, and {self.log_in}."
+                ) from None
+            raise NeedsLoginError(
+                f"The login in {self.path} can't be read: {error.strerror}. Correct its permissions, or {self.log_in}."
+            ) from None
+
+    def _clear_up(self) -> None:
+        """Refuse a link, and remove what a process that died under the lock left half written."""
+        if self.path.is_symlink():
+            raise PipelineError(
+                f"The login can't be saved to {self.path}, which is a link. Remove the link, and {self.log_in}."
+            )
+        for left in halves_of(self.path):
+            left.unlink(missing_ok=True)
+
+    @contextmanager
+    def _saving(self) -> Iterator[None]:
+        try:
+            yield
+        except (OSError, LockHeldError) as error:
+            if self.empty is None and isinstance(error, OSError):
+                raise PipelineError(
+                    f"The login can't be saved to {self.path}: {error.strerror}. Free some space or correct the folder's "
+                    "permissions."
+                ) from None
+            if self.empty is None:
+                raise
+
+
+class AccessTokens(Generic[L]):
+    """The access token of the stored login, renewed under the file's lock when it is about to end.
+
+    Args:
+        exchange: the service's next login in place of the stored one, which may be dead from then on.
+    """
+
+    def __init__(self, file: LoginFile[L], clock: ServerClock, exchange: Callable[[L], L]) -> None:
+        self._file, self._clock, self._exchange = file, clock, exchange
+        self.current = file.load()
+
+    def get(self) -> str:
+        """An access token that is valid for some minutes."""
+        return self.current.access_token if self._is_valid(self.current) else self.renew("")
+
+    def renew(self, rejected: str) -> str:
+        """Another token after a 401 to `rejected`: the stored one if it differs, else a fresh one."""
+        return self._renewed(lambda stored: stored.access_token != rejected and self._is_valid(stored))
+
+    def get_new(self) -> str:
+        """A fresh token, whatever is stored."""
+        return self._renewed(lambda _: False)
+
+    def note_account(self, account: str) -> None:
+        """Keep whose login it is, so that no later run asks for it. Where the file can't be saved, this run alone knows it."""
+        self.current = self._file.parse({**self.current.raw, "account": account})
+        with suppress(PipelineError), self._file.lock():
+            if (
+                self._file.load().access_token == self.current.access_token
+            ):  # another process may have renewed it, or logged in
+                self._file.save(self.current)
+
+    def _renewed(self, may_stay: Callable[[L], bool]) -> str:
+        with self._file.lock():
+            stored = self._file.load()  # another process may have renewed it while this one waited
+            if not may_stay(stored):
+                self._file.probe(stored)
+                is_spent = self._file.empty is None  # from here on the stored login may be dead
+                with deferred_interrupts() if is_spent else nullcontext():
+                    stored = self._exchange(stored)
+                    self._file.save(stored)
+            self.current = stored
+        return stored.access_token
+
+    def _is_valid(self, login: L) -> bool:
+        """Whether the access token lasts for some minutes, by the server's clock; without a date, until a 401 says otherwise.
+
+        Before this process had an answer, this machine's clock may be wrong by more than a token's life. It then only
+        measures how long ago the token came, where that is known.
+        """
+        ends, now = login.expires_at, self._clock.now()
+        if not self._clock.synced:
+            ends, now = login.expires_at_local, self._clock.local()
+        return bool(login.access_token) and (ends is None or ends - now > login.early)
+
+
+def exchanged(
+    call: Callable[[bool], T], jitter: Callable[[], float], sleep: Callable[[float], None], log_in: str, kept: str
+) -> T:
+    """What `call` gets of a login service, tried again where that may help. Its argument: whether an answer was lost before.
+
+    `log_in`: as of `LoginFile`. `kept`: what no failure costs, as a sentence without its stop.
+    """
+    lost = False
+    try:
+        for attempt in retrying(jitter, sleep):
+            with attempt:
+                try:
+                    return call(lost)
+                except TransientError as error:
+                    lost = lost or not isinstance(error, NotSentError)
+                    raise
+    except TransientError as error:  # else the call that needs the token would be tried again
+        is_refused = error.status == 403  # nothing that is certain, so the login counts as alive
+        advice = f"If it stays so, {log_in}" if is_refused else f"{kept}; run the same command again later."
+        raise LoginServiceError(f"{error}, {ATTEMPTS} times. {advice}") from error
+    raise AssertionError("tenacity either returns or raises")
+
+
+def local_end(expires_at: datetime, clock: ServerClock) -> float:
+    """When a token ends, in epoch seconds of this machine's clock, however wrong: for processes without an answer."""
+    return (clock.local() + (expires_at - clock.now()) / clock.speed).timestamp()
+
+
+def parsed(content: bytes, parse: Callable[[dict[str, Any]], T]) -> T:
+    """The login in a file's bytes. Raises ValueError where they hold none."""
+    try:
+        value = json.loads(content)
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+    if not isinstance(value, dict):
+        raise ValueError("it is not an object")
+    return parse(value)
+
+
+def is_open(path: Path) -> bool:
+    """Whether others can read the file or folder, if it is there."""
+    return path.exists() and bool(path.stat().st_mode & OTHERS)
+
+
+def halves_of(path: Path) -> list[Path]:
+    """What processes that died left half written of a login."""
+    return sorted(path.parent.glob(f".{path.name}.*"))
+
+
+def traces_of(path: Path) -> list[Path]:
+    """All that is on disk of a login: the file, halves of it, and the lock's file."""
+    every = [path, *halves_of(path), path.with_name(f"{path.name}.lock")]
+    return [found for found in every if found.exists() or found.is_symlink()]

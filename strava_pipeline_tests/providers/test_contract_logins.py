@@ -1,0 +1,230 @@
+"""What holds for the login of every source, Strava's too: whose file it is, who may read it, and how it is renewed."""
+
+import json
+import multiprocessing
+import os
+import random
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from strava_pipeline.core.errors import NeedsLoginError, PipelineError
+from strava_pipeline.emulator.garmin.service import LIFE
+from strava_pipeline.file_locks import exclusive
+from strava_pipeline.ingest import login_file, registry
+from strava_pipeline.ingest.clock import ServerClock, machine_clock
+from strava_pipeline.ingest.garmin import key_tokens, keys, tokens
+from strava_pipeline.ingest.http import make_wire
+from strava_pipeline.ingest.login_file import AccessTokens
+from strava_pipeline.ingest.strava.client import connect
+from strava_pipeline.ingest.strava.oauth import access_tokens, make_oauth
+from strava_pipeline.ingest.strava.token_store import token_store
+from strava_pipeline.settings import Settings
+from strava_pipeline_tests.ingest.fakes import START
+from strava_pipeline_tests.ingest.world import World
+from strava_pipeline_tests.patience import PATIENCE
+from strava_pipeline_tests.providers import toy_service
+from strava_pipeline_tests.providers.garmin_subject import running, running_by_key
+from strava_pipeline_tests.providers.subjects import register_toy
+
+SECRET = "hush-hush"
+KEY = keys.Key(SECRET, "a test")
+LOGINS: dict[str, tuple[str, str, dict[str, Any]]] = {
+    # whose: (the source, the file, what is in it)
+    "strava": ("strava", "strava_token.json", {"refresh_token": SECRET, "access_token": SECRET}),
+    "toy": ("toy", "toy_login.json", {"key": SECRET}),
+    "garmin": ("garmin", "garmin_tokens.json", {"di_token": SECRET, "di_refresh_token": SECRET}),
+    "garmin_by_key": ("garmin", "garmin_personal_key.json", {"key": SECRET}),
+    "token_of_a_key": ("garmin", "garmin_personal_token.json", {"access_token": SECRET}),
+    "intervals_icu": ("intervals_icu", "intervals_icu_token.json", {"access_token": SECRET}),
+    "ridewithgps": ("ridewithgps", "ridewithgps_token.json", {"access_token": SECRET}),
+}
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A login on disk. `use` reads it as a run does, and sends nothing."""
+
+    path: Path
+    use: Callable[[], object]
+
+    def refusal(self) -> str:
+        """Why it is refused; without what is in it."""
+        with pytest.raises(NeedsLoginError) as caught:
+            self.use()
+        assert SECRET not in f"{caught.value!r} {caught.value.__context__!r}"
+        return str(caught.value)
+
+
+@pytest.fixture(params=LOGINS)
+def kept(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Kept:
+    register_toy(monkeypatch)
+    source, name, content = LOGINS[request.param]
+    folders = {field: tmp_path / field for field in ("data_dir", "secrets_dir", "ledger_dir")}
+    settings = Settings(_env_file=None, client_id="1", client_secret="x", **folders)  # type: ignore[arg-type]
+    path = settings.secrets_dir / name
+    path.parent.mkdir(mode=0o700)
+    path.write_text(json.dumps(content))
+    path.chmod(0o600)
+    if request.param == "token_of_a_key":
+        keys.save_key(settings, SECRET, None)
+    if source == "strava":
+        return Kept(path, partial(connect, settings))
+    return Kept(path, partial(registry.connect, source, settings, machine_clock()))
+
+
+def test_a_link_in_place_of_a_login_is_refused_by_name(kept: Kept, tmp_path: Path) -> None:
+    kept.use()
+    elsewhere = tmp_path / "elsewhere.json"
+    kept.path.rename(elsewhere)
+    kept.path.symlink_to(elsewhere)
+    assert f"{kept.path} is a link" in kept.refusal()
+    elsewhere.unlink()
+    assert f"{kept.path} is a link" in kept.refusal(), "also where it leads nowhere"
+
+
+def test_a_login_that_others_could_read_is_closed_to_them_and_used(
+    kept: Kept, caplog: pytest.LogCaptureFixture
+) -> None:
+    kept.path.chmod(0o644)
+    kept.use()
+    assert kept.path.stat().st_mode & 0o777 == 0o600
+    assert f"{kept.path} could be read by others" in caplog.text
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file away")
+def test_a_login_that_belongs_to_another_user_is_refused_by_name(kept: Kept) -> None:
+    os.chown(kept.path, 4242, -1)
+    assert f"{kept.path} belongs to user 4242" in kept.refusal()
+
+
+def test_what_is_no_file_is_refused_by_name_and_waited_for_by_nobody(kept: Kept) -> None:
+    kept.path.unlink()
+    os.mkfifo(kept.path)
+    assert f"{kept.path} is no file" in kept.refusal()
+    kept.path.unlink()
+    kept.path.mkdir()
+    assert f"{kept.path} is a folder" in kept.refusal()
+
+
+Tokens = AccessTokens[Any]
+
+
+@dataclass(frozen=True)
+class Renewable:
+    """A login at a running emulator. `count` says how often it was renewed."""
+
+    source: str
+    settings: Settings
+    path: Path
+    now: datetime
+    count: Callable[[], int]
+
+
+@contextmanager
+def strava(folder: Path) -> Iterator[Renewable]:
+    with World.started(folder, activities=1) as world:
+        world.log_in()
+        yield Renewable("strava", world.settings, world.store.path, START, lambda: world.calls()["token"] - 1)
+
+
+@contextmanager
+def garmin(folder: Path, *, by_key: bool) -> Iterator[Renewable]:
+    with running_by_key() if by_key else running() as subject:
+        subject.garmin.life = LIFE
+        settings = Settings(_env_file=None, secrets_dir=folder / "secrets", garmin_interval=0, **subject.settings)
+        subject.log_in(settings)
+        path = key_tokens.token_file(settings) if by_key else tokens.tokens_file(settings)
+        before = subject.garmin.exchanges
+        yield Renewable(
+            "garmin_by_key" if by_key else "garmin",
+            settings,
+            path,
+            toy_service.NOW,
+            lambda: subject.garmin.exchanges - before if by_key else subject.garmin.refreshes,
+        )
+
+
+RENEWABLE: dict[str, Callable[[Path], AbstractContextManager[Renewable]]] = {
+    "strava": strava,
+    "garmin": partial(garmin, by_key=False),
+    "garmin_by_key": partial(garmin, by_key=True),
+}
+
+
+@pytest.fixture(params=RENEWABLE)
+def renewable(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Renewable]:
+    with RENEWABLE[request.param](tmp_path) as found:
+        yield found
+
+
+def tokens_of(source: str, settings: Settings, now: datetime) -> Tokens:
+    """The tokens as a run has them, in any process."""
+    clock = ServerClock(lambda: now, time.monotonic, time.sleep)
+    wire = make_wire(settings, clock)
+    if source == "strava":
+        return access_tokens(token_store(settings), make_oauth(settings, wire, clock), clock)
+    if source == "garmin":
+        exchange = tokens.TokenExchange(
+            settings.garmin_auth_url, wire, clock, random.random, lambda name, _: PipelineError(name)
+        )
+        return AccessTokens(tokens.login_file(settings), clock, exchange)
+    key = keys.find_key(settings)
+    assert key is not None
+    return key_tokens.key_tokens(settings, key, wire, clock, lambda why, seconds: None)
+
+
+def renew_in_another_process(source: str, settings: Settings, now: datetime, go: Any, got: Any) -> None:
+    found = tokens_of(source, settings, now)
+    refused = found.get()
+    go.wait()
+    try:
+        got.put(found.renew(refused))
+    except PipelineError as error:
+        got.put(str(error))
+
+
+def die_before_the_write(source: str, settings: Settings, now: datetime) -> None:
+    found = tokens_of(source, settings, now)
+    login_file.save_secret = lambda *_: os.kill(os.getpid(), signal.SIGKILL)  # type: ignore[assignment]
+    found.get_new()
+
+
+def test_processes_that_renew_a_login_at_once_renew_it_once(renewable: Renewable) -> None:
+    context = multiprocessing.get_context("spawn")
+    go, got = context.Barrier(2), context.Queue()
+    given = (renewable.source, renewable.settings, renewable.now, go, got)
+    processes = [context.Process(target=renew_in_another_process, args=given) for _ in range(2)]
+    for process in processes:
+        process.start()
+    renewed = {got.get(timeout=PATIENCE) for _ in processes}
+    for process in processes:
+        process.join()
+    assert (len(renewed), renewable.count()) == (1, 1)
+    assert tokens_of(renewable.source, renewable.settings, renewable.now).get() in renewed
+    assert renewable.path.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_process_killed_between_the_exchange_and_the_write_leaves_the_old_login_whole(renewable: Renewable) -> None:
+    before = renewable.path.read_bytes()
+    given = (renewable.source, renewable.settings, renewable.now)
+    process = multiprocessing.get_context("spawn").Process(target=die_before_the_write, args=given)
+    process.start()
+    process.join()
+    assert (process.exitcode, renewable.count(), renewable.path.read_bytes()) == (-signal.SIGKILL, 1, before)
+    with exclusive(f"{renewable.path}.lock", timeout=0):
+        found = tokens_of(*given)
+    if renewable.source == "garmin_by_key":
+        assert found.get_new() != json.loads(before)["access_token"], "a key buys another one"
+    else:
+        with pytest.raises(NeedsLoginError, match="Please run strava-pipeline"):
+            found.get_new()
+        assert found.get(), "what is still valid serves on"
