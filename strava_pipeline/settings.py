@@ -13,7 +13,7 @@ from pydantic import AliasChoices, Field, SecretStr, ValidationError, model_vali
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, DotEnvSettingsSource, EnvSettingsSource, SettingsConfigDict, SettingsError
 
-from strava_pipeline.core.errors import MissingSettingsError
+from strava_pipeline.core.errors import APPLICATION_PAGE, MissingSettingsError
 from strava_pipeline.core.limits import MEGABYTE, AnswerLimit, ImportLimits, TripLimits
 from strava_pipeline.core.sports import FILE_SPORTS
 from strava_pipeline.setting_files import check_secrets, faulty_secrets, is_usable, unreadable
@@ -41,7 +41,6 @@ from strava_pipeline.setting_values import (
     group_id,
 )
 
-APPLICATION_PAGE = "https://www.strava.com/settings/api"
 ENV_FILE = "STRAVA_ENV_FILE"  # set by us alone, for children that work in another folder
 SECRETS = Path("/run/secrets")  # where container engines put secrets: a file named as a variable holds its value
 

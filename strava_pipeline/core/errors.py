@@ -71,6 +71,9 @@ class NeedsLoginError(PipelineError):
     """The stored login no longer works (revoked, wrong secret): a person must run `auth` or correct the settings."""
 
 
+APPLICATION_PAGE = "https://www.strava.com/settings/api"  # where Strava shows the user's application
+
+
 class WrongApplicationError(NeedsLoginError):
     """Strava does not know the API application of the settings, or has switched it off; whether the login works is unknown."""
 

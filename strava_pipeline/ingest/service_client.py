@@ -29,9 +29,10 @@ from strava_pipeline.ingest.clock import ServerClock, parse_date_header
 from strava_pipeline.ingest.http import BrokenOffError, Exchange, NotSentError, TooLargeError, Wire
 from strava_pipeline.ingest.provider import OnWait
 from strava_pipeline.ingest.rate_headers import Allowance, allowance
+from strava_pipeline.ingest.refusals import refusal_of
 
 REPORTED_EVERY = 60.0  # seconds of a pause: whoever looks on sees that the run is alive
-SECOND_TRY = 30.0  # s after a 403 at a login call
+SECOND_TRY = 30.0  # s after a first refusal at a login call
 UNSAID = timedelta(minutes=1)  # the pause after a 429 that names none, doubled each time
 KEPT_BACK = 0.1  # of a limit, for whoever else asks with the same login
 BRIEF = timedelta(
@@ -62,10 +63,9 @@ class ServiceClient(LandingClient):
     """The API at `base_url`.
 
     Args:
-        title: how messages call the service.
+        spec: the service's record, which says how messages call it and what its refusals mean.
         login: what the user runs or sets when the login is refused, as the end of a sentence.
         interval: seconds between the beginnings of two calls, at the server.
-        refuses_login_by: the statuses with which the service refuses a login. A 403 that is none of them forbids one call.
         pausing: the statuses with which the service asks for a pause. After the last one of others than 429 it is down.
         unsaid, most_refusals: the pause after one that names none, doubled each time; how many of them in a row end the work.
         patience: the longest pause that is waited for.
@@ -74,9 +74,11 @@ class ServiceClient(LandingClient):
         on_wait: informed of a pause before each minute of it: why and until when, and the seconds still to go.
     """
 
+    at_login = False  # whether all calls are login calls
+
     def __init__(
         self,
-        title: str,
+        spec: ProviderSpec,
         base_url: str,
         wire: Wire,
         clock: ServerClock,
@@ -84,7 +86,6 @@ class ServiceClient(LandingClient):
         *,
         login: str,
         interval: float = 0.0,
-        refuses_login_by: Collection[int] = (401,),
         pausing: Collection[int] = (429,),
         unsaid: timedelta = UNSAID,
         most_refusals: int = MOST_REFUSALS,
@@ -97,10 +98,10 @@ class ServiceClient(LandingClient):
         super().__init__()
         self.calls = 0
         self.clock = clock
-        self._title, self._base_url, self._wire, self._login = title, base_url, wire, login
+        self._spec, self._title, self._base_url, self._wire, self._login = spec, spec.title, base_url, wire, login
         self._interval, self._patience, self._on_wait = interval, patience, on_wait
         self._credentials: dict[str, Any] = {"bearer": bearer, "basic": basic, "headers": headers}
-        self._refuses_login_by, self._unsaid, self._most_refusals = refuses_login_by, unsaid, most_refusals
+        self._unsaid, self._most_refusals = unsaid, most_refusals
         self._pausing = pausing
         self._last_call: float | None = None
         self._left: Allowance | None = None  # what the last answer said of the limit
@@ -132,15 +133,22 @@ class ServiceClient(LandingClient):
         return answer
 
     def login_answer(self, path: str, params: Mapping[str, object] | None = None, **options: Any) -> Answer:
-        """As `get`, of a call that tells whose login it is: a first 403 is waited out, and a second one refuses the login."""
-        try:
-            return self.get(path, params, **options)
-        except ForbiddenError:
+        """As `get`, of a call that tells whose login it is."""
+        return self._of_login(lambda: self.get(path, params, **options))
+
+    def _of_login(self, call: Callable[[], Answer]) -> Answer:
+        """What a login call brings: a first refusal that perhaps is the login's is waited out, a second one is the login's."""
+        for is_second in (False, True):
+            try:
+                return call()
+            except ForbiddenError as error:
+                if self._spec.refusals.at_login.get(error.status) != "perhaps_login":
+                    raise
+                if is_second:
+                    why = f"{self._title} refused this login twice in a row ({error.status})"
+                    raise NeedsLoginError(f"{why}. {self._login}") from error
             self._pause(SECOND_TRY)
-        try:
-            return self.get(path, params, **options)
-        except ForbiddenError as error:
-            raise NeedsLoginError(f"{error} It said so twice.") from error
+        raise AssertionError("the second call either returns or raises")
 
     def write(
         self,
@@ -266,10 +274,8 @@ class ServiceClient(LandingClient):
             return Answer(body, content, self.clock.now(), exchange.headers)
         if status >= 500 or status == 408:
             raise _unavailable(name, self._title, exchange)
-        if status in self._refuses_login_by:
-            raise NeedsLoginError(f"{name}: {self._title} does not accept the login. {self._login}")
-        if status == 403:
-            raise ForbiddenError(f"{name}: {self._title} does not allow this login that call. {self._login}", body=body)
+        if (refused := refusal_of(self._spec, name, exchange, self._login, at_login=self.at_login)) is not None:
+            raise refused
         if status == 404:
             raise GoneError(f"{name}: 404, {self._title} has it no more or never had", body=body)
         if 300 <= status < 400:

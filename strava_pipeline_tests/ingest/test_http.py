@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from strava_pipeline.core.errors import PipelineError, TransientError
+from strava_pipeline.core.providers import spec_of
 from strava_pipeline.core.trips.car.config import area_of
 from strava_pipeline.ingest.alerts import post_alert
 from strava_pipeline.ingest.cars.connect import geocoder_of
@@ -237,7 +238,7 @@ def test_a_login_goes_with_each_call_and_is_shown_nowhere(
     shown_of_pauses: list[str] = []
     with server(lambda handler: handler.answer(status=status, Retry_After="0")) as seen:
         client = ServiceClient(
-            "Service",
+            spec_of("garmin"),
             seen.url,
             wire,
             Time().clock(),

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
@@ -15,10 +16,13 @@ from strava_pipeline.core.errors import (
     RefusedError,
     TransientError,
 )
+from strava_pipeline.core.providers import ProviderSpec, ReadPage
+from strava_pipeline.core.refusals import Refusals
 from strava_pipeline.ingest.clock import ServerClock
 from strava_pipeline.ingest.http import Exchange, NotSentError, Wire
 from strava_pipeline.ingest.service_client import ServiceClient
 
+ACME = ProviderSpec(name="acme", title="Acme", link=None, precedence=9, priority=9, read_page=lambda _: ReadPage([]))
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 
@@ -55,10 +59,12 @@ class Paused:
         pass
 
 
-def client(answers: Sequence[tuple[int, dict[str, str]]], **options: Any) -> tuple[ServiceClient, Paused]:
+def client(
+    answers: Sequence[tuple[int, dict[str, str]]], spec: ProviderSpec = ACME, **options: Any
+) -> tuple[ServiceClient, Paused]:
     clock = Paused()
     wire, own = cast(Wire, Answers(answers)), cast(ServerClock, clock)
-    return ServiceClient("Acme", "http://x", wire, own, lambda: 0.0, login="Ask Acme.", **options), clock
+    return ServiceClient(spec, "http://x", wire, own, lambda: 0.0, login="Ask Acme.", **options), clock
 
 
 def left(remaining: int, reset: int | None = None) -> dict[str, str]:
@@ -99,7 +105,7 @@ def test_a_403_is_a_refused_login_where_the_service_says_so() -> None:
     with pytest.raises(ForbiddenError):
         client([(403, {})])[0].get("/a")
     with pytest.raises(NeedsLoginError, match=r"Ask Acme\."):
-        client([(403, {})], refuses_login_by=(401, 403))[0].get("/a")
+        client([(403, {})], replace(ACME, refusals=Refusals(at_login={}, at_data={403: "login"})))[0].get("/a")
 
 
 @pytest.mark.parametrize(

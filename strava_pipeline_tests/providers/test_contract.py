@@ -20,6 +20,7 @@ from strava_pipeline.core.errors import (
     TransientError,
 )
 from strava_pipeline.core.providers import spec_of
+from strava_pipeline.core.refusals import Meaning
 from strava_pipeline.core.sources import hashed_id
 from strava_pipeline.ingest.http import Exchange, Wire
 from strava_pipeline.ingest.provider import Provider
@@ -300,9 +301,7 @@ def test_a_long_limit_stops_the_run_which_goes_on_later(world: World) -> None:
     assert len(world.names()) == 5
 
 
-ERRORS: list[tuple[dict[str, Any], type[PipelineError] | tuple[type[PipelineError], ...]]] = [
-    ({"kind": "status", "status": 401}, NeedsLoginError),
-    ({"kind": "status", "status": 403}, (ForbiddenError, NeedsLoginError)),
+ERRORS: list[tuple[dict[str, Any], type[PipelineError]]] = [
     ({"kind": "status", "status": 404}, GoneError),
     ({"kind": "status", "status": 422}, RefusedError),
     ({"kind": "status", "status": 302}, RefusedError),
@@ -323,8 +322,6 @@ def test_an_error_is_of_the_kind_that_says_what_to_do(
     caplog.set_level(logging.DEBUG)
     five(world.subject)
     for number, (fault, error) in enumerate(ERRORS):
-        if fault.get("status") == 403 and has_trait(world.subject, "pauses_for_hours"):
-            continue  # a first 403 only ends the run
         if not world.by_calls and fault["kind"] not in OF_FILES:
             continue
         world.settings = world.settings.model_copy(update={"data_dir": tmp_path / f"data-{number}"})
@@ -335,6 +332,47 @@ def test_an_error_is_of_the_kind_that_says_what_to_do(
         world.subject.faults.clear()
         assert world.listed().rows == 5, f"the next run goes on after {fault}"
         caplog.clear()
+
+
+MEANT: dict[Meaning, type[PipelineError]] = {
+    "login": NeedsLoginError,
+    "perhaps_login": ForbiddenError,
+    "call": ForbiddenError,
+    "pause": LimitReachedError,
+}
+
+
+def test_a_refusal_means_what_the_record_says(world: World, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    world.need_calls()
+    caplog.set_level(logging.DEBUG)
+    five(world.subject)
+    refusals = ProviderSource(world.subject.name, world.settings, world.run()).client.spec.refusals
+    assert {401, 403} <= set(refusals.at_data)
+    for status, meaning in refusals.at_data.items():
+        world.settings = world.settings.model_copy(update={"data_dir": tmp_path / f"data-{status}"})
+        world.subject.fail(kind="status", status=status, body={"message": "Refused."})
+        error: BaseException | None = None
+        try:
+            error = world.listed().stopped
+        except PipelineError as raised:
+            error = raised
+        assert type(error) is MEANT[meaning], status
+        assert world.subject.secret not in caplog.text + str(error), status
+        world.subject.faults.clear()
+        assert world.listed().rows == 5
+
+
+def test_a_second_403_in_a_row_at_the_call_that_names_the_account_says_to_log_in(world: World) -> None:
+    if world.subject.account is None:
+        pytest.skip("whose login it is takes no call here")
+    for times in (1, 2):
+        world.subject.fail(path=world.subject.account, kind="status", status=403, times=times)
+        client = ProviderSource(world.subject.name, world.settings, world.run()).client
+        if times == 1:
+            assert client.login().account, "the second call is let through"
+        else:
+            with pytest.raises(NeedsLoginError, match="twice in a row"):
+                client.login()
 
 
 def test_an_edit_is_followed_and_the_earlier_name_kept(world: World) -> None:

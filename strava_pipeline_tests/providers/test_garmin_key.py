@@ -240,7 +240,7 @@ def test_a_first_403_to_a_key_is_waited_out(garmin: GarminSubject, runs: Runs) -
 @pytest.mark.parametrize(("status", "times"), [(400, 1), (401, 1), (403, 2)])
 def test_a_key_that_is_refused_needs_a_new_one(garmin: GarminSubject, runs: Runs, status: int, times: int) -> None:
     runs.fail_token(kind="status", status=status, times=times)
-    with pytest.raises(NeedsLoginError, match=r"wrong, expired or deleted.*personalApiToken") as caught:
+    with pytest.raises(NeedsLoginError, match=r"wrong, expired or deleted.*providers login garmin --key") as caught:
         runs.ids()
     assert garmin.secret not in str(caught.value)
     assert not queries(garmin), "no data was asked for"
@@ -395,6 +395,15 @@ def test_a_403_refuses_a_call_and_the_login_lives(garmin: GarminSubject, runs: R
             runs.connect().get_file(key)
         assert "new key" not in str(caught.value)
     assert runs.connect().get_file(key).body
+
+
+def test_a_second_403_in_a_row_where_the_account_is_asked_for_says_to_log_in(garmin: GarminSubject, runs: Runs) -> None:
+    garmin.fail(kind="status", status=403)
+    assert runs.connect().login().account
+    (runs.settings.secrets_dir / "garmin_personal_token.json").unlink()
+    garmin.fail(kind="status", status=403, times=2)
+    with pytest.raises(NeedsLoginError, match=r"twice in a row.*providers login garmin --key"):
+        runs.connect().login()
 
 
 def test_the_account_is_that_of_the_rows_and_asked_for_once_a_key(garmin: GarminSubject, runs: Runs) -> None:

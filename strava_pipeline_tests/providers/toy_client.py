@@ -24,7 +24,7 @@ ADDRESS = {"url": ""}  # a real provider has a setting
 class ToyClient(ServiceProvider):
     def __init__(self, base_url: str, key: str, wire: Wire, clock: ServerClock, on_wait: OnWait) -> None:
         service = ServiceClient(
-            "Toy",
+            spec_of("toy"),
             base_url,
             wire,
             clock,
@@ -36,7 +36,7 @@ class ToyClient(ServiceProvider):
         super().__init__("toy", base_url, service)
 
     def login(self) -> Login:
-        return Login(str(self._service.get("/me", check=wrong_account).json["account"]))
+        return Login(str(self._service.login_answer("/me", check=wrong_account).json["account"]))
 
     def list_pages(self, after: int | None, before: int | None, per_page: int) -> Iterator[Page]:
         number = 0

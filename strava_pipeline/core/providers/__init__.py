@@ -16,6 +16,7 @@ from typing import Any, Literal
 from strava_pipeline.core.activities import UnreadableItem, digest_of, kind_of
 from strava_pipeline.core.deliveries import WebhookSpec
 from strava_pipeline.core.errors import PipelineError
+from strava_pipeline.core.refusals import USUAL, Refusals
 from strava_pipeline.core.rows import Json
 from strava_pipeline.core.sources import FILE, SOURCES, STRAVA, hashed_id
 
@@ -117,6 +118,7 @@ class ProviderSpec:
         gear_of_activity: where rows do not name the gear and a call per activity does: reads its answer, parsed from JSON, as
             the id of the gear; None: there is none. Raises ValueError for what is no such answer.
         webhooks: how its deliveries are verified and read; None: it sends none.
+        refusals: what a 401 and a 403 mean, and other statuses that refuse a login or a call.
     """
 
     name: str
@@ -136,6 +138,7 @@ class ProviderSpec:
     kinds: Mapping[Kind, KindReader] = field(default_factory=dict)
     gear_of_activity: Callable[[Any], str | None] | None = None
     webhooks: WebhookSpec | None = None
+    refusals: Refusals = USUAL
 
 
 @cache

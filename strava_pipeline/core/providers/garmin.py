@@ -1,8 +1,7 @@
 """Garmin Connect's record: what it offers, and how an entry of its activity list, a detail and its gear read. Pure.
 
-The official API and the undocumented one of Garmin's own app give the same rows. An entry of the list and a detail name
-the same things differently; a detail is first brought into the list's shape. Times are seconds, lengths metres, but lists
-of 2021 and before give the elapsed time in milliseconds and elevations in centimetres.
+The official API and that of Garmin's own app give the same rows. A detail is first brought into the shape of the list. Times are
+seconds, lengths metres, but lists of 2021 and before give the elapsed time in milliseconds and elevations in centimetres.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -12,6 +11,7 @@ from typing import Any
 
 from strava_pipeline.core.json_values import finite_number
 from strava_pipeline.core.providers import ProviderRow, ProviderSpec, UnreadableRowError, page_reader
+from strava_pipeline.core.providers._garmin_refusals import BY_APP
 from strava_pipeline.core.rows import Json
 from strava_pipeline.core.sports import GROUP_OF, UNSPECIFIED
 from strava_pipeline.core.start_times import clock_text
@@ -396,4 +396,5 @@ SPEC = ProviderSpec(
     edits=frozenset({"name", "gear"}),
     kinds={"gear": read_gear},
     gear_of_activity=gear_of_activity,
+    refusals=BY_APP,
 )

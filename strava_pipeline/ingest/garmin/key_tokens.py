@@ -9,15 +9,18 @@ import json
 import random
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from strava_pipeline.core.errors import NeedsLoginError, PipelineError, TransientError
+from strava_pipeline.core.errors import GoneError, PipelineError, RefusedError, TransientError
+from strava_pipeline.core.providers._garmin_refusals import BY_KEY
+from strava_pipeline.core.providers.garmin import SPEC
 from strava_pipeline.ingest.clock import ServerClock
 from strava_pipeline.ingest.garmin.keys import LOGIN_BY_KEY, NEW_KEY, Key, is_key
 from strava_pipeline.ingest.garmin.service import TITLE
-from strava_pipeline.ingest.http import Exchange, Wire
+from strava_pipeline.ingest.http import Wire
 from strava_pipeline.ingest.login_file import AccessTokens, LoginFile, StoredLogin, exchanged
 from strava_pipeline.ingest.provider import OnWait
 from strava_pipeline.ingest.service_client import Answer, ServiceClient
@@ -71,20 +74,22 @@ def end_of_key(settings: Settings, key: Key) -> date | None:
 class KeyExchange(ServiceClient):
     """The call that gives a token for a key. Args: as of `ServiceClient`."""
 
+    at_login = True
+
     def __init__(
         self, base_url: str, key: Key, wire: Wire, clock: ServerClock, jitter: Callable[[], float], on_wait: OnWait
     ) -> None:
         headers = {"Accept": "*/*", "Authorization": f"ApiKey {key.value}"}
+        login = f"The key of {key.place} is wrong, expired or deleted. {NEW_KEY}."
+        spec = replace(SPEC, refusals=BY_KEY)
         super().__init__(
-            TITLE, base_url, wire, clock, jitter, login=f"{NEW_KEY}.", unsaid=UNSAID, headers=headers, on_wait=on_wait
+            spec, base_url, wire, clock, jitter, login=login, unsaid=UNSAID, headers=headers, on_wait=on_wait
         )
-        self._key = key
-        self._is_forbidden = False
 
     def __call__(self, kept: KeyToken) -> KeyToken:
         """A new token. Raises NeedsLoginError where the key is refused, LoginServiceError, LimitReachedError."""
         token, ends_at = exchanged(
-            lambda _: self._token_in(self._write_once("POST", TOKEN_PATH, {})),
+            lambda _: self._asked(),
             self._jitter,
             self._pause,
             f"run {LOGIN_BY_KEY}",
@@ -92,6 +97,15 @@ class KeyExchange(ServiceClient):
         )
         times = {"received_at": self.clock.now().timestamp(), "expires_at": ends_at.timestamp()}
         return KeyToken({**kept.raw, "access_token": token, **times, "account": kept.account})
+
+    def _asked(self) -> tuple[str, datetime]:
+        try:
+            return self._token_in(self._of_login(lambda: self._write_once("POST", TOKEN_PATH, {})))
+        except (GoneError, RefusedError) as error:  # neither is a fault of the call that needs the token
+            raise PipelineError(
+                f"POST {TOKEN_PATH}: {TITLE} answered {error.status} to a key. Either this network asks for a login of its own, "
+                "in a browser, or GARMIN_PERSONAL_API_BASE_URL is wrong."
+            ) from None
 
     def _token_in(self, answer: Answer) -> tuple[str, datetime]:
         text = answer.body.decode("utf-8", "replace").strip()
@@ -105,24 +119,6 @@ class KeyExchange(ServiceClient):
         now = self.clock.now()
         ends_at = moment_of(claims_of(text).get("exp"))
         return text, ends_at if ends_at is not None and ends_at > now else now + LIFE
-
-    def _sorted(
-        self, name: str, exchange: Exchange, check: Callable[[Any], str | None] | None, *, is_json: bool
-    ) -> Answer:
-        status, was_forbidden = exchange.status, self._is_forbidden
-        self._is_forbidden = status == 403
-        if status == 403 and not was_forbidden:  # no certain word about the key
-            raise TransientError(f"{name}: {TITLE} refuses for now (403)", status=status)
-        if status in (400, 401, 403):
-            raise NeedsLoginError(
-                f"{TITLE} does not accept the key of {self._key.place} ({status}): it is wrong, expired or deleted. {NEW_KEY}."
-            )
-        if status >= 500 or status == 408:
-            raise TransientError(f"{name}: {TITLE} answered {status}", status=status)
-        raise PipelineError(
-            f"{name}: {TITLE} answered {status} to a key. Either this network asks for a login of its own, in a browser, or "
-            "GARMIN_PERSONAL_API_BASE_URL is wrong."
-        )
 
 
 def key_tokens(settings: Settings, key: Key, wire: Wire, clock: ServerClock, on_wait: OnWait) -> AccessTokens[KeyToken]:

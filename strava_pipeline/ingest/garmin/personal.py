@@ -13,7 +13,6 @@ from typing import Any, Protocol, TypeVar
 from urllib.parse import quote
 
 from strava_pipeline.core.errors import (
-    ForbiddenError,
     GoneError,
     LimitReachedError,
     NeedsLoginError,
@@ -22,6 +21,8 @@ from strava_pipeline.core.errors import (
 )
 from strava_pipeline.core.limits import ImportLimits
 from strava_pipeline.core.providers import Kind, ProviderSpec
+from strava_pipeline.core.providers._garmin_refusals import BY_KEY
+from strava_pipeline.core.providers.garmin import SPEC
 from strava_pipeline.ingest.calls import landed_each
 from strava_pipeline.ingest.clock import ServerClock
 from strava_pipeline.ingest.garmin.activity_list import LISTING, OVERLAP, ActivityLister, wrong_page
@@ -38,6 +39,7 @@ from strava_pipeline.settings import Settings
 FILES = "/download-service/files/activity"
 DAYS = "/usersummary-service/v2/dailysummaries"
 LARGEST_PAGE, SMALLEST_PAGE = 40, 10  # pages of more than 45 rows are answered with 500, as several clients measured
+OF_KEY = replace(SPEC, rows_a_call=LARGEST_PAGE - OVERLAP, refusals=BY_KEY)
 JSON = "application/json"
 ZIP = "application/zip, application/x-zip-compressed, application/octet-stream"  # as Garmin's own client sends it
 T = TypeVar("T")
@@ -53,8 +55,6 @@ class PersonalService(TokenService):
     def _sorted(
         self, name: str, exchange: Exchange, check: Callable[[Any], str | None] | None, *, is_json: bool
     ) -> Answer:
-        if exchange.status == 403:
-            raise ForbiddenError(f"{name}: {TITLE} does not allow that call with a key.", body=exchange.body)
         if exchange.status == 204:
             if not is_json:
                 raise GoneError(f"{name}: 204, {TITLE} has nothing there", body=exchange.body)
@@ -90,18 +90,10 @@ class PersonalClient(ActivityLister):
     @property
     def spec(self) -> ProviderSpec:
         """What the provider offers to this login: with a key alone, no gear and no change."""
-        rows = LARGEST_PAGE - OVERLAP
         if self._unofficial is not None:
-            return replace(super().spec, rows_a_call=rows)
-        reading = super().spec.capabilities - {"uploads"}
-        return replace(
-            super().spec,
-            rows_a_call=rows,
-            capabilities=reading,
-            edits=frozenset(),
-            kinds={},
-            gear_of_activity=None,
-        )
+            return OF_KEY
+        reading = OF_KEY.capabilities - {"uploads"}
+        return replace(OF_KEY, capabilities=reading, edits=frozenset(), kinds={}, gear_of_activity=None)
 
     @property
     def calls(self) -> int:
@@ -115,7 +107,7 @@ class PersonalClient(ActivityLister):
         """
         account = self._tokens.current.account
         if account is None:
-            answer = self._service.get(LISTING, {"start": 0, "limit": 1}, check=wrong_page)
+            answer = self._service.login_answer(LISTING, {"start": 0, "limit": 1}, check=wrong_page)
             account = _number(answer.json, "ownerId") or self._account_of_days()
             if account is not None:
                 self._tokens.note_account(account)
@@ -195,6 +187,6 @@ def connect_by_key(
     tokens = key_tokens(settings, key, wire, clock, on_wait)
     pace = Pace(key_file(settings).with_name("garmin_personal_pace.lock"), settings.garmin_interval, clock)
     service = PersonalService(
-        url, tokens, pace, wire, clock, random.random, login=f"{NEW_KEY}.", unsaid=UNSAID, on_wait=on_wait
+        OF_KEY, url, tokens, pace, wire, clock, random.random, login=f"{NEW_KEY}.", unsaid=UNSAID, on_wait=on_wait
     )
     return PersonalClient(url, tokens, service, settings.import_limits, unofficial)

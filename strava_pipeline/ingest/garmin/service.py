@@ -13,6 +13,8 @@ from typing import Any
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
 from strava_pipeline.core.errors import LimitReachedError, NeedsLoginError, PipelineError, TransientError
+from strava_pipeline.core.providers import ProviderSpec
+from strava_pipeline.core.providers.garmin import SPEC
 from strava_pipeline.file_locks import exclusive
 from strava_pipeline.ingest.clock import ServerClock
 from strava_pipeline.ingest.garmin.downloads import is_page
@@ -24,10 +26,8 @@ from strava_pipeline.ingest.secret_file import save_secret
 from strava_pipeline.ingest.service_client import Answer, ServiceClient, retry_after
 from strava_pipeline.settings import Settings
 
-TITLE = "Garmin Connect"
+TITLE = SPEC.title
 FIRST_PAUSE, LONGEST_PAUSE = timedelta(hours=1), timedelta(days=1)
-BLOCKED = (403, 427)  # this account, or this network, for a while or for good
-NOT_OWNER = "Only owner of activity"  # how the 403 for one activity begins, which says nothing of the account
 
 
 class _Refusals(BaseModel):
@@ -131,6 +131,7 @@ class TokenService(ServiceClient):
 
     def __init__(
         self,
+        spec: ProviderSpec,
         base_url: str,
         tokens: AccessTokens[Any],
         pace: Pace,
@@ -139,7 +140,7 @@ class TokenService(ServiceClient):
         jitter: Callable[[], float],
         **more: Any,
     ) -> None:
-        super().__init__(TITLE, base_url, wire, clock, jitter, **more)
+        super().__init__(spec, base_url, wire, clock, jitter, **more)
         self._tokens, self._pace = tokens, pace
 
     def _send(self, path: str, query: Mapping[str, str], method: str = "GET", **body: Any) -> Exchange:
@@ -175,7 +176,9 @@ class GarminService(TokenService):
         on_wait: OnWait,
     ) -> None:
         sentence = f"Please {LOGIN}."
-        super().__init__(base_url, tokens, pace, wire, clock, jitter, login=sentence, headers=HEADERS, on_wait=on_wait)
+        super().__init__(
+            SPEC, base_url, tokens, pace, wire, clock, jitter, login=sentence, headers=HEADERS, on_wait=on_wait
+        )
         self._refusals = refusals
 
     @property
@@ -189,7 +192,7 @@ class GarminService(TokenService):
     def _sorted(
         self, name: str, exchange: Exchange, check: Callable[[Any], str | None] | None, *, is_json: bool
     ) -> Answer:
-        if exchange.status in BLOCKED and NOT_OWNER.encode() not in exchange.body:
+        if self._spec.refusals.meaning(exchange.status, exchange.body) == "pause":
             raise self._refusals.of_block(name, exchange, self.clock)
         answer = super()._sorted(name, exchange, check, is_json=is_json)
         self._refusals.forget()

@@ -11,6 +11,7 @@ from typing import Any
 
 from strava_pipeline.core.errors import NeedsLoginError, PipelineError, TransientError
 from strava_pipeline.core.json_values import finite_number
+from strava_pipeline.core.providers.garmin import SPEC
 from strava_pipeline.ingest.clock import ServerClock
 from strava_pipeline.ingest.garmin.keys import FIRST_KEY
 from strava_pipeline.ingest.http import Exchange, Wire
@@ -53,7 +54,7 @@ class TokenExchange:
 
     Args:
         url: the address of the token service.
-        refused: the error of a 403, 427 or 429 there: how long nothing is to be asked.
+        refused: the error of a limit or a block there: how long nothing is to be asked.
     """
 
     def __init__(
@@ -84,7 +85,7 @@ class TokenExchange:
         name = "Garmin's login service"
         if status == 200 or status >= 500 or status == 408:
             raise TransientError(f"{name} answered {status} without a token", status=status)
-        if status in (403, 427, 429):
+        if status == 429 or SPEC.refusals.meaning(status, exchange.body, at_login=True) == "pause":
             raise self._refused(f"POST {TOKEN_PATH}", exchange)
         if 300 <= status < 400:
             raise PipelineError(

@@ -60,7 +60,7 @@ class IntervalsClient(ServiceProvider):
         self._athlete = settings.intervals_athlete_id
         base_url = settings.intervals_base_url
         service = ServiceClient(
-            spec_of(NAME).title,
+            spec_of(NAME),
             f"{base_url}/api/v1",
             wire,
             clock,

@@ -26,7 +26,7 @@ from strava_pipeline.core.errors import (
     TransientError,
 )
 from strava_pipeline.core.json_values import json_bytes, parse_json
-from strava_pipeline.core.providers import Kind, ReadPage, UnreadableRowError
+from strava_pipeline.core.providers import Kind, ReadPage, UnreadableRowError, spec_of
 from strava_pipeline.core.providers._ridewithgps_changes import id_text, read_changes
 from strava_pipeline.core.providers.ridewithgps import gear_alone, gear_of_details, gear_of_trips, versions_of_trips
 from strava_pipeline.ingest.clock import ServerClock
@@ -75,7 +75,7 @@ class RideWithGpsClient(ServiceProvider):
         is_own = isinstance(login, ServiceToken)
         self._digest = hashlib.sha256(f"{base_url}\n{key}\n{token}".encode()).hexdigest()[:16]
         service = ServiceClient(
-            TITLE,
+            spec_of(NAME),
             base_url,
             wire,
             clock,

@@ -16,7 +16,6 @@ from urllib.parse import quote
 from strava_pipeline.core.activities import STREAM_KEYS, is_nothing_recorded, is_streams, split_page
 from strava_pipeline.core.errors import (
     BudgetExhaustedError,
-    ForbiddenError,
     GoneError,
     LoginRefusedError,
     MissingScopeError,
@@ -28,21 +27,24 @@ from strava_pipeline.core.errors import (
 )
 from strava_pipeline.core.json_values import json_bytes, parse_json
 from strava_pipeline.core.providers import ReadPage
+from strava_pipeline.core.providers.strava import SPEC, fault_codes
 from strava_pipeline.ingest.calls import MOST_REFUSALS, LandingClient, retrying
 from strava_pipeline.ingest.clock import ServerClock, system_clock
 from strava_pipeline.ingest.http import BrokenOffError, Exchange, NotSentError, TooLargeError, Wire, make_wire
 from strava_pipeline.ingest.login_file import AccessTokens
 from strava_pipeline.ingest.provider import Page
+from strava_pipeline.ingest.refusals import refusal_of
 from strava_pipeline.ingest.service_client import Answer
 from strava_pipeline.ingest.strava.access import no_access_reason
 from strava_pipeline.ingest.strava.budget import OnWait, Pacing, make_budget
-from strava_pipeline.ingest.strava.oauth import access_tokens, application_refusal, fault_codes, make_oauth
+from strava_pipeline.ingest.strava.oauth import access_tokens, make_oauth
 from strava_pipeline.ingest.strava.token_store import WRITES, StoredToken, keep_emulator_tokens_here, token_store
 from strava_pipeline.settings import Settings
 
 MOST_REPEATS = 2  # pages in a row without a new activity: then the listing has no end
 log = logging.getLogger(__name__)
 INVALID = object()
+ADVICE = "If others fail, too: strava-pipeline auth, and leave every box ticked."
 
 
 Check = Callable[[Answer], str | None]
@@ -300,12 +302,8 @@ class StravaClient(LandingClient):
             raise TransientError(f"{name}: Strava answered {status}", status=status, body=body)
         if status == 404:
             raise GoneError(f"{name}: 404, deleted at Strava or not visible to this login", body=body)
-        if status == 403:
-            raise application_refusal(fault_codes(_json(body))) or ForbiddenError(
-                f"{name}: 403, Strava does not allow this login that call. If others fail, too: strava-pipeline auth, and leave "
-                "every box ticked.",
-                body=body,
-            )
+        if (refused := refusal_of(SPEC, name, exchange, ADVICE)) is not None:
+            raise refused
         if 300 <= status < 400:
             raise RefusedError(
                 f"{name}: a redirect ({status}), not followed. Either this network asks for a login of its own, in a "

@@ -14,11 +14,12 @@ from strava_pipeline.core.errors import (
     PipelineError,
     RefreshTokenRefusedError,
     TransientError,
-    WrongApplicationError,
 )
+from strava_pipeline.core.providers.strava import SPEC, fault_codes
 from strava_pipeline.ingest.clock import ServerClock
 from strava_pipeline.ingest.http import Exchange, Wire
 from strava_pipeline.ingest.login_file import EXPIRES_AT_LOCAL, AccessTokens, LoginFile, exchanged, local_end
+from strava_pipeline.ingest.refusals import refusal_of
 from strava_pipeline.ingest.strava.token_store import (
     LOG_IN,
     WRITES,
@@ -27,7 +28,7 @@ from strava_pipeline.ingest.strava.token_store import (
     keep_real_tokens_from_emulator,
 )
 from strava_pipeline.ingest.token_values import object_of
-from strava_pipeline.settings import APPLICATION_PAGE, Application, Settings
+from strava_pipeline.settings import Application, Settings
 
 SEES_PRIVATE = "activity:read_all"  # without it a listing leaves out what only the athlete may see
 SCOPES = ("read", "activity:read", SEES_PRIVATE, "profile:read_all")
@@ -147,9 +148,8 @@ def _refusal(exchange: Exchange, answer: Mapping[str, Any], lost: bool) -> Pipel
             f"Strava's login service answered with a redirect ({status}), not followed. Either this network asks for a "
             "login of its own, in a browser, or STRAVA_BASE_URL is wrong."
         )
-    of_application = application_refusal(faults)
-    if status == 403 and of_application is None:
-        return TransientError("Strava's login service refuses for now (403)", status=status)
+    if (refused := refusal_of(SPEC, "login", exchange, f"Please {LOG_IN}", at_login=True)) is not None:
+        return refused
     resources = {resource for resource, _, _ in faults}
     if not resources.isdisjoint(("RequestToken", "AuthorizationCode")):
         return NeedsLoginError(
@@ -161,44 +161,7 @@ def _refusal(exchange: Exchange, answer: Mapping[str, Any], lost: bool) -> Pipel
         return RefreshTokenRefusedError(
             f"Strava no longer accepts the refresh token (revoked, used up or mistyped).{why} Please {LOG_IN}"
         )
-    return of_application or PipelineError(
-        f"Strava's login service answered {status}; check the settings, then {LOG_IN}"
-    )
-
-
-def application_refusal(faults: set[tuple[str, str, str]]) -> WrongApplicationError | None:
-    """What a refusal says about the API application: not active, or not known. None: it is about something else."""
-    if ("Application", "Status", "Inactive") in faults:
-        return WrongApplicationError(
-            "Strava says that this API application is not active. Since June 2026 its owner needs a Strava subscription: log in "
-            f"at Strava with the account that owns the application, subscribe, then reactivate it at {APPLICATION_PAGE}; to "
-            "subscribe alone is not enough."
-        )
-    fields = {field for resource, field, _ in faults if resource == "Application"}
-    if not fields:
-        return None
-    names = (
-        "STRAVA_CLIENT_ID"
-        if "client_id" in fields
-        else "STRAVA_CLIENT_SECRET"
-        if "client_secret" in fields
-        else "STRAVA_CLIENT_ID or STRAVA_CLIENT_SECRET"
-    )
-    return WrongApplicationError(
-        f"Strava does not know this API application: {names} is wrong. Compare with {APPLICATION_PAGE}"
-    )
-
-
-def fault_codes(answer: object) -> set[tuple[str, str, str]]:
-    """The (resource, field, code) triples of a Strava error answer; empty for anything else."""
-    errors = answer.get("errors") if isinstance(answer, dict) else None
-    if not isinstance(errors, list):
-        return set()
-    return {
-        (str(item.get("resource")), str(item.get("field")), str(item.get("code")))
-        for item in errors
-        if isinstance(item, dict)
-    }
+    return PipelineError(f"Strava's login service answered {status}; check the settings, then {LOG_IN}")
 
 
 def _usable(answer: Mapping[str, Any]) -> bool:

@@ -13,13 +13,13 @@ from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
-from strava_pipeline.core.errors import MisuseError, PipelineError, TransientError
+from strava_pipeline.core.errors import MisuseError, PipelineError, TransientError, WrongApplicationError
+from strava_pipeline.core.providers.strava import application_fault, fault_codes
 from strava_pipeline.core.webhooks import intake_path
 from strava_pipeline.ingest.calls import retrying
 from strava_pipeline.ingest.clock import ServerClock
 from strava_pipeline.ingest.http import Exchange, Wire, make_wire
 from strava_pipeline.ingest.secret_file import save_secret
-from strava_pipeline.ingest.strava.oauth import application_refusal, fault_codes
 from strava_pipeline.ingest.strava.token_store import keep_emulator_tokens_here
 from strava_pipeline.settings import Application, Settings
 
@@ -151,9 +151,8 @@ def _deleted(exchange: Exchange) -> None:
 
 def _refusal(exchange: Exchange, callback: str = "") -> PipelineError:
     status, answer = exchange.status, _value(exchange)
-    of_application = application_refusal(fault_codes(answer))
-    if of_application is not None:
-        return of_application
+    if (fault := application_fault(answer)) is not None:
+        return WrongApplicationError(fault)
     fields = {name for resource, name, _ in fault_codes(answer) if resource == RESOURCE}
     if CALLBACK in fields:
         return PipelineError(
