@@ -9,6 +9,7 @@ imported when it is used, so a provider that nobody enabled costs nothing. The m
   login, and raises PipelineError where that fails; or `LOGIN_SETTINGS`, the names of the settings that are the login.
   Where both ways are possible, `is_application_set(settings) -> bool` chooses the first one;
 - where there are several ways, or a login has an end, `kept_login(settings) -> KeptLogin | None`, which says which it is;
+- where a login may be found elsewhere, `login_health(settings) -> Sequence[Finding]`, for `doctor`;
 - where a person may also log in by a key that the service gave them, `login_by_key`, with the arguments of `login`.
 """
 
@@ -17,7 +18,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import cast
 
-from strava_pipeline.core.errors import MisuseError, PipelineError
+from strava_pipeline.core.errors import Finding, MisuseError, PipelineError
 from strava_pipeline.core.providers import ProviderSpec, spec_of
 from strava_pipeline.ingest.clock import ServerClock, machine_clock
 from strava_pipeline.ingest.login_file import traces_of
@@ -109,6 +110,12 @@ def kept_login(name: str, settings: Settings) -> KeptLogin | None:
     return None if kept is None else cast("KeptLogin | None", kept(settings))
 
 
+def login_health(name: str, settings: Settings) -> Sequence[Finding]:
+    """What `doctor` finds of the login to the provider `name`, beside whether it is there. Nothing is sent."""
+    health = getattr(importlib.import_module(PROVIDERS[name]), "login_health", None)
+    return () if health is None else cast("Sequence[Finding]", health(settings))
+
+
 def offered(name: str, settings: Settings) -> ProviderSpec:
     """What the provider `name` offers to the login of the settings; without one, its record. Nothing is sent."""
     try:
@@ -124,6 +131,7 @@ def login_files(name: str, settings: Settings) -> Sequence[Path]:
     return [*files, noted] if noted.exists() else files
 
 
-def login_traces(name: str, settings: Settings) -> list[Path]:
-    """All that is on disk of the login to the provider `name`, for `purge`."""
-    return [found for path in login_files(name, settings) for found in traces_of(path)]
+def provider_login_files(settings: Settings) -> list[Path]:
+    """All that is on disk of logins of providers, enabled or not."""
+    found = (path for name in sorted(PROVIDERS) for path in login_files(name, settings))
+    return [trace for path in found for trace in traces_of(path)]

@@ -22,7 +22,7 @@ from strava_pipeline.ingest.providers_file import (
     enabled_providers,
     providers_file,
 )
-from strava_pipeline.ingest.registry import PROVIDERS, assumptions, kept_login, login_traces, missing_login, offered
+from strava_pipeline.ingest.registry import PROVIDERS, assumptions, kept_login, login_health, missing_login, offered
 from strava_pipeline.lake.bronze.comparisons import compared_years
 from strava_pipeline.lake.bronze.deliveries import (
     DeliveriesState,
@@ -273,6 +273,7 @@ def _enabled_health(settings: Settings, now: datetime) -> list[Finding]:
     except UnusableProvidersError as error:
         return [problem(PROVIDERS_FINDING, str(error), f"Correct {path}; providers.example.toml shows its form.")]
     findings = [*_effect(path, unread), *(_health(settings, name, state, now) for name, state in states.items())]
+    findings += [finding for name in states for finding in login_health(name, settings)]
     if not states:
         why = f"{path} enables none" if path.exists() else f"there is no {path}"
         return [ok(PROVIDERS_FINDING, f"none besides Strava: {why}"), *findings]
@@ -346,11 +347,6 @@ def years_lacking_files(lake: Lake, provider: str, years: Sequence[int], now: da
     account = newest.manifest.account
     wanted = read_if_usable(lake, lambda _: wanted_files(lake, provider, account, years)) or []
     return {activity.year for activity in wanted if not activity.is_resting(now)}
-
-
-def provider_login_files(settings: Settings) -> list[Path]:
-    """The files on disk of logins of providers, enabled or not."""
-    return [path for name in sorted(PROVIDERS) for path in login_traces(name, settings)]
 
 
 def pulled_providers(lake: Lake) -> list[str]:

@@ -17,9 +17,9 @@ from strava_pipeline.verbs.options import HELP, NONE_ENABLED, AllowShrink, AsJso
 from strava_pipeline.verbs.output import echo, echo_json, plain
 
 if TYPE_CHECKING:
-    from datetime import datetime
+    from datetime import date, datetime
 
-    from strava_pipeline.ingest.provider import LoginRequest, Provider
+    from strava_pipeline.ingest.provider import KeptLogin, LoginRequest, Provider
     from strava_pipeline.operations.provider_access import ProviderStatus
     from strava_pipeline.settings import Settings
 
@@ -70,32 +70,41 @@ def list_(as_json: OneObject = False) -> None:
 def status(as_json: OneObject = False) -> None:
     """Show how each enabled service stands: its last operation, limits, activities and faults."""
     from strava_pipeline.ingest.providers_file import providers_file
+    from strava_pipeline.ingest.registry import kept_login
     from strava_pipeline.operations.provider_access import provider_statuses
     from strava_pipeline.operations.strava_access import primed_clock
     from strava_pipeline.settings import Settings
     from strava_pipeline.verbs.terminal import out
 
     settings = Settings.load()
-    found = provider_statuses(settings, primed_clock(settings).now())
+    now = primed_clock(settings).now()
+    found = provider_statuses(settings, now)
+    logins = {name: kept_login(name, settings) for name in found}
     if as_json:
-        echo_json(plain({"providers": {name: asdict(one) for name, one in found.items()}}))
+        shown = {name: asdict(one) for name, one in found.items()}
+        for name, login in logins.items():
+            shown[name]["login"] = None if login is None else asdict(login)
+        echo_json(plain({"providers": shown}))
         return
     if not found:
         out.print(NONE_ENABLED)
     for name, one in found.items():
         out.print(f"{one.title} ({name})", style="bold")
-        for line, is_fault in _status_lines(one):
+        for line, is_fault in _status_lines(one, logins[name], now.date()):
             out.print(f"  {line}", style="yellow" if is_fault else None)
     if unread := providers_file(settings.providers_config).without_effect():
         out.print(f"Keys of {settings.providers_config} without effect: {'; '.join(unread)}.")
 
 
-def _status_lines(one: "ProviderStatus") -> Iterator[tuple[str, bool]]:
+def _status_lines(one: "ProviderStatus", login: "KeptLogin | None", today: "date") -> Iterator[tuple[str, bool]]:
     """The lines for a person, each with whether it tells of a fault."""
     from strava_pipeline.core.years import years_by_day
 
     if one.login_problem is not None:
         yield f"login: {one.login_problem}", True
+    elif login is not None:
+        ending = login.warning(one.title, today)
+        yield ending or login.described, ending is not None
     if one.operation is None:
         yield "nothing was done yet", False
     else:

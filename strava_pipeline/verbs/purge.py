@@ -74,9 +74,9 @@ def purge(
 
 def carry_out(settings: "Settings", found: "Purge") -> str:
     """Give the access back, then delete data, logs and login. Returns what became of the access; may raise PipelineError."""
+    from strava_pipeline.ingest.registry import provider_login_files
     from strava_pipeline.lake.paths import Lake
     from strava_pipeline.lake.purge import delete_api_data, delete_data, exclusive_use
-    from strava_pipeline.operations.provider_access import provider_login_files
     from strava_pipeline.operations.strava_access import delete_secrets
     from strava_pipeline.verbs.dagster_process import exclusive_instance
 
@@ -265,9 +265,9 @@ def _build_again(settings: "Settings") -> None:
 
 def plan_purge(settings: "Settings", *, keep_access: bool, api: bool = False) -> Purge:
     """What would be deleted, and what would stay. `api`: of a purge of what came by Strava's API alone."""
+    from strava_pipeline.ingest.registry import provider_login_files
     from strava_pipeline.lake.paths import Lake
     from strava_pipeline.lake.purge import Place, api_places, data_places
-    from strava_pipeline.operations.provider_access import provider_login_files
     from strava_pipeline.operations.strava_access import secret_files
 
     lake = Lake(settings.data_dir)

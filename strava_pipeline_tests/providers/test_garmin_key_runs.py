@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from datetime import date, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -137,6 +138,25 @@ def test_doctor_warns_of_the_end_of_a_key_from_two_weeks_before(
 
 
 @BY_KEY
+def test_doctor_warns_where_others_can_read_the_key_of_garmin_s_own_client(world: World, tmp_path: Path) -> None:
+    def warnings() -> list[str]:
+        found = [each for each in providers_health(world.settings, world.run().now()) if each.state == "warning"]
+        assert all(each.mend == f"chmod 600 '{own}'" for each in found)
+        return [each.what for each in found]
+
+    own = tmp_path / "connect-personal-api-key"
+    own.write_text(world.subject.secret)
+    own.chmod(0o644)
+    world.settings = world.settings.model_copy(update={"garmin_personal_api_key_file": own})
+    assert warnings() == [], "another key is used"
+    key_file(world.settings).unlink()
+    assert warnings() == [f"{own} holds the key of Garmin's own client, and can be read by others."]
+    assert own.stat().st_mode & 0o777 == 0o644, "the file is another program's"
+    own.chmod(0o600)
+    assert warnings() == []
+
+
+@BY_KEY
 def test_the_end_of_a_key_hides_no_failure_from_doctor(world: World) -> None:
     now = world.run().now()
     keep_outcome(Lake(world.settings.data_dir), "garmin", "listing", Outcome(at=now, succeeded=False, message="odd."))
@@ -201,7 +221,7 @@ def test_status_names_the_way_of_the_login_and_its_end(
     for name, value in world.settings.environ().items():
         monkeypatch.setenv(name, value)
     assert missing_login("garmin", world.settings) is None
-    said = " ".join(type_in("status").out.split())
-    assert shown in said
-    login = json.loads(type_in("status", "--json").out)["providers"]["garmin"]["login"]
-    assert login["way"] in shown or shown.startswith("ended")
+    for command in (["status"], ["providers", "status"]):
+        assert shown in " ".join(type_in(*command).out.split())
+        login = json.loads(type_in(*command, "--json").out)["providers"]["garmin"]["login"]
+        assert login["way"] in shown or shown.startswith("ended")

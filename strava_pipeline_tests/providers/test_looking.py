@@ -15,6 +15,7 @@ from strava_pipeline.core.errors import LimitReachedError, State, TransientError
 from strava_pipeline.core.providers import ReadPage, Withheld, spec_of
 from strava_pipeline.core.sources import hashed_id
 from strava_pipeline.core.years import YearRange
+from strava_pipeline.ingest.registry import provider_login_files
 from strava_pipeline.lake.bronze.listing import begin_listing
 from strava_pipeline.lake.bronze.listings import withheld_ids
 from strava_pipeline.lake.bronze.manifests import Window
@@ -26,7 +27,6 @@ from strava_pipeline.operations.progress import LogProgress
 from strava_pipeline.operations.provider_access import (
     outcome_kept,
     plan_providers,
-    provider_login_files,
     provider_states,
     providers_health,
 )
@@ -286,12 +286,15 @@ def test_a_purge_takes_the_logins_of_providers_and_says_what_stays_there(setting
     pull(settings)
     enable_none(settings)  # what was pulled before goes all the same
     (login,) = provider_login_files(settings)
+    half, lock = login.with_name(f".{login.name}.a1b2c3"), login.with_name(f"{login.name}.lock")
+    half.write_text("of a process that died")
+    lock.touch()
     found = purge.plan_purge(settings, keep_access=True)
     assert login in [place.path for place in found.places]
     assert any("what Toy holds of the athlete" in why for _, why in found.stays)
     settings.dagster_home.mkdir()
     purge.carry_out(settings, found)
-    assert not login.exists()
+    assert not [path for path in (login, half, lock) if path.exists()]
     assert not Lake(settings.data_dir).providers.exists()
 
 

@@ -17,9 +17,9 @@ from strava_pipeline.ingest import registry
 from strava_pipeline.ingest.clock import machine_clock
 from strava_pipeline.ingest.intervals_icu.writes import connect_writer
 from strava_pipeline.ingest.provider import LoginRequest
+from strava_pipeline.ingest.registry import provider_login_files
 from strava_pipeline.ingest.service_oauth import token_file
 from strava_pipeline.ingest.writer import Reading
-from strava_pipeline.operations.provider_access import provider_login_files
 from strava_pipeline.operations.provider_source import ProviderSource
 from strava_pipeline_tests.patience import PATIENCE
 from strava_pipeline_tests.providers.worlds import World, five

@@ -51,6 +51,7 @@ NEVER_DONE = {
     "withheld": 0,
     "withheld_advice": "",
     "webhooks": None,
+    "login": None,
 }
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TypeGuard
 
 from strava_pipeline.core.errors import NeedsLoginError
-from strava_pipeline.ingest.login_file import LoginFile, StoredLogin
+from strava_pipeline.ingest.login_file import LoginFile, StoredLogin, is_open
 from strava_pipeline.ingest.token_values import is_token
 from strava_pipeline.settings import Settings
 
@@ -93,13 +93,22 @@ def _saved_key(settings: Settings) -> Key | None:
     return None if kept is None else Key(kept.raw["key"], str(path), kept.ends_on)
 
 
+def open_clients_file(settings: Settings) -> Path | None:
+    """The file of Garmin's own client, where its key is the one that is used, and others can read it."""
+    key, path = find_key(settings), _clients_file(settings)
+    return path if key is not None and path is not None and key.place == str(path) and is_open(path) else None
+
+
+def _clients_file(settings: Settings) -> Path | None:
+    with suppress(RuntimeError):  # a user without a home, as in some containers
+        return settings.garmin_personal_api_key_file or Path.home() / CLIENTS_FILE
+    return None
+
+
 def _clients_key(settings: Settings) -> Key | None:
-    path = settings.garmin_personal_api_key_file
+    path = _clients_file(settings)
     if path is None:
-        try:
-            path = Path.home() / CLIENTS_FILE
-        except RuntimeError:  # a user without a home, as in some containers
-            return None
+        return None
     try:
         with path.open("rb") as file:
             value = file.read(100_000).decode("utf-8", "replace").strip()  # a key has some hundred characters
