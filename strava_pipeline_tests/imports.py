@@ -8,7 +8,7 @@ from typing import Any
 import duckdb
 
 from strava_pipeline.core.tables import DETAIL_TABLES
-from strava_pipeline.emulator.strava.archive import Oddities, write_archive
+from strava_pipeline.ingest.strava.emulator.archive import Oddities, write_archive
 from strava_pipeline.lake.imports.merge import years_with_unmerged_imports
 from strava_pipeline.operations.years import year_range
 from strava_pipeline.verbs.run_job import RunOutcome

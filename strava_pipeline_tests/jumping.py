@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from strava_pipeline.emulator.service import Clock
-from strava_pipeline.emulator.strava.app import Emulator
 from strava_pipeline.ingest import clock
+from strava_pipeline.ingest.strava.emulator.app import Emulator
 
 QUICK: dict[str, Any] = {"years": (2026, 2026), "jumping": True, "settings": {"first_year": 2026}}
 """How to make a rig of this year alone, in which nobody waits."""

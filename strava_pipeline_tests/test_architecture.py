@@ -17,7 +17,6 @@ from strava_pipeline_tests.providers.subjects import SUBJECTS
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "strava_pipeline"
 MODULES = sorted(PACKAGE.rglob("*.py"))
-RECORDS = {path.stem for path in (PACKAGE / "core" / "providers").glob("[!_]*.py")} - {STRAVA}
 PRIVATE = PACKAGE / "orchestrate" / "dagster_private.py"
 # who starts Dagster hands its own environment on to it; its storage, and secrets in files, set variables that Dagster alone
 # reads; settings.environ() is a method
@@ -72,18 +71,23 @@ def faults(path: Path) -> Iterator[str]:
                 pass
 
 
-def test_what_every_emulated_service_needs_knows_none_of_them() -> None:
-    """A service is a folder of the emulator; no module beside it, and no other service, imports from it."""
-    room = PACKAGE / "emulator"
-    services = {path.parent.name for path in room.glob("*/__init__.py")} - {"generate"}
+def test_no_source_knows_another() -> None:
+    """What is in a source's folder imports nothing of another source's; a record nothing but core and its own folder."""
+    room, names = PACKAGE / "ingest", {STRAVA, *PROVIDERS}
     wrong = [
-        f"{path.relative_to(room)} imports {service}"
-        for path in room.rglob("*.py")
-        for service in imported_from(path.read_text(), "strava_pipeline.emulator") & services
-        if not path.is_relative_to(room / service)
+        f"{path.relative_to(room)} imports {other}"
+        for name in sorted(names)
+        for path in (room / name).rglob("*.py")
+        for other in imported_from(path.read_text(), "strava_pipeline.ingest") & (names - {name})
     ]
-    assert "strava" in services
-    assert wrong == []
+    records = [
+        f"{name}/record.py imports {other}"
+        for name in sorted(names)
+        for other in imported_from((room / name / "record.py").read_text(), "strava_pipeline") - {"core"}
+        if imported_from((room / name / "record.py").read_text(), "strava_pipeline.ingest") - {name}
+    ]
+    assert "strava" in names
+    assert [*wrong, *records] == []
 
 
 def imported_from(text: str, package: str) -> set[str]:
@@ -117,18 +121,17 @@ def test_no_statement_names_a_provider() -> None:
 
 
 def test_every_provider_has_its_parts() -> None:
-    """A record, a client, an emulator, a line in the registry, and a subject of the contract: all or none."""
-    assert {*PROVIDERS} == RECORDS
+    """A record, a client, an emulator, and a subject of the contract."""
     assert {*PROVIDERS} <= {*SUBJECTS}
-    assert not [name for name in PROVIDERS for room in ("ingest", "emulator") if not (PACKAGE / room / name).is_dir()]
-    assert not [name for name in PROVIDERS if not (PACKAGE / "emulator" / name / "athlete.py").exists()]
+    parts = ("record.py", "client.py", "emulator/athlete.py")
+    assert not [name for name in PROVIDERS for part in parts if not (PACKAGE / "ingest" / name / part).exists()]
 
 
 @pytest.mark.parametrize("name", sorted({*PROVIDERS, *SUBJECTS}))
 def test_only_the_registry_names_a_provider(name: str) -> None:
-    """Beside its own folder, its emulator, its settings, and the records and exports, whose rows are linked to providers."""
-    own = [PACKAGE / "core" / "providers" / f"{record}.py" for record in {*RECORDS, name}]
-    own += [PACKAGE / "core" / "files" / "exports", PACKAGE / "ingest" / name, PACKAGE / "emulator" / name]
+    """Beside its own folder, its settings, and the records and exports, whose rows are linked to providers."""
+    own = [PACKAGE / "ingest" / each / "record.py" for each in PROVIDERS]
+    own += [PACKAGE / "ingest" / "archive" / "exports", PACKAGE / "ingest" / name]
     own += [PACKAGE / "ingest" / "registry.py", PACKAGE / "settings.py"]
     others = [path for path in MODULES if not any(path.is_relative_to(each) for each in own)]
     assert [str(path.relative_to(PACKAGE)) for path in others if names_provider(path.read_text(), name)] == []

@@ -1,7 +1,7 @@
 """Webhook deliveries of services besides Strava: what a provider's record says of them, and the queue of what they ask for. Pure.
 
 A delivery is a body with any number of events. It may repeat, come late, or never. So each event is a hint to ask the service
-again: for one activity, or for its feed. How a service's delivery reads is in its record, core/providers/NAME.py.
+again: for one activity, or for its feed. How a service's delivery reads is in its record, ingest/NAME/record.py.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence

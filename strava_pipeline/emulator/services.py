@@ -1,7 +1,7 @@
 """The other services of the athlete whose activities the emulated Strava has: each at an address of its own, and a table.
 
 The same efforts with each service's differences; some are missing at each. What is the same effort is returned, for tests of
-matching. A service NAME has a function `fill` in NAME/athlete.py.
+matching. A service NAME has a function `fill` in ingest/NAME/emulator/athlete.py.
 """
 
 import importlib
@@ -77,4 +77,4 @@ def served(athlete: Athlete, names: Collection[str]) -> Iterator[tuple[dict[str,
 
 
 def _filled(name: str, athlete: Athlete) -> Service:
-    return cast(Service, importlib.import_module(f"strava_pipeline.emulator.{name}.athlete").fill(athlete))
+    return cast(Service, importlib.import_module(f"strava_pipeline.ingest.{name}.emulator.athlete").fill(athlete))

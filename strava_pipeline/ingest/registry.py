@@ -1,7 +1,7 @@
-"""Which providers there are: a line each, and nothing else names them.
+"""Which providers there are: the folders of this room with a `record.py`. Nothing names one, here or elsewhere.
 
-A provider NAME is a folder of this room, a record core/providers/NAME.py and pages of the emulator. Its module is
-imported when it is used, so a provider that nobody enabled costs nothing. The module has
+A provider NAME is a folder: `record.py` (core/providers.py), `client.py`, and the pages of its `emulator`. A module is imported
+when it is used, so a provider that nobody enabled costs nothing. `client.py` has
 
 - `connect(settings, clock, on_wait) -> Provider`, which sends nothing;
 - `login_files(settings) -> Sequence[Path]`, where the login is kept; empty where the login is a setting;
@@ -18,8 +18,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import cast
 
+from strava_pipeline import ingest
 from strava_pipeline.core.errors import Finding, MisuseError, PipelineError
 from strava_pipeline.core.providers import ProviderSpec, spec_of
+from strava_pipeline.core.sources import STRAVA
 from strava_pipeline.ingest.clock import ServerClock, machine_clock
 from strava_pipeline.ingest.login_file import traces_of
 from strava_pipeline.ingest.provider import HookedProvider, KeptLogin, LoginRequest, OnWait, Provider
@@ -27,12 +29,12 @@ from strava_pipeline.ingest.revocation import refuse_revoked, revocation_file
 from strava_pipeline.settings import Settings
 
 PROVIDERS: dict[str, str] = {
-    "garmin": "strava_pipeline.ingest.garmin.client",
-    "intervals_icu": "strava_pipeline.ingest.intervals_icu.client",
-    "ridewithgps": "strava_pipeline.ingest.ridewithgps.client",
-    "spreadsheet": "strava_pipeline.ingest.spreadsheet.client",
+    folder.parent.name: f"{ingest.__name__}.{folder.parent.name}.client"
+    for place in ingest.__path__
+    for folder in sorted(Path(place).glob("*/record.py"))
+    if folder.parent.name != STRAVA
 }
-"""The module of each provider, by name. Strava, with its budget, is connected by itself."""
+"""The module of each provider, by name, as the folders here say. Strava, with its budget, is connected by itself."""
 
 ALIASES: dict[str, str] = {"intervalsicu": "intervals_icu"}
 """Other names that a person may type for a provider, in commands and in providers.toml, and its own name."""

@@ -327,8 +327,8 @@ ARCHIVE_QUERIES = (
 
 def demo_archive(folder: Path, activities: int) -> None:
     """Import an archive of twelve years, everything inside `folder`."""
-    from strava_pipeline.emulator.strava.application import EmulatorConfig
-    from strava_pipeline.emulator.strava.archive import write_archive
+    from strava_pipeline.ingest.strava.emulator.application import EmulatorConfig
+    from strava_pipeline.ingest.strava.emulator.archive import write_archive
     from strava_pipeline.lake.gold.publish import snapshot
     from strava_pipeline.lake.gold.quality import counts_by_year
     from strava_pipeline.lake.paths import Lake

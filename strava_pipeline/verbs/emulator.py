@@ -14,7 +14,7 @@ from strava_pipeline.core.errors import PipelineError
 from strava_pipeline.verbs.output import echo
 
 if TYPE_CHECKING:
-    from strava_pipeline.emulator.strava.application import EmulatorConfig
+    from strava_pipeline.ingest.strava.emulator.application import EmulatorConfig
 
 
 YEARS = 12  # of history by default
@@ -70,7 +70,7 @@ def emulator(
 ) -> None:
     """Run an emulated Strava on this machine: develop and try everything without API access."""
     from strava_pipeline.emulator.service import EmulatorConfigError
-    from strava_pipeline.emulator.strava.application import EmulatorConfig, Limits
+    from strava_pipeline.ingest.strava.emulator.application import EmulatorConfig, Limits
 
     try:
         start = _moment(now, "--now")
@@ -95,9 +95,9 @@ def emulator(
 
 def _serve(config: "EmulatorConfig", host: str, port: int, services: Path | None) -> None:
     from strava_pipeline.emulator.services import served
-    from strava_pipeline.emulator.strava.app import create_app, run
-    from strava_pipeline.emulator.strava.athlete import athlete_of
     from strava_pipeline.ingest.registry import PROVIDERS
+    from strava_pipeline.ingest.strava.emulator.app import create_app, run
+    from strava_pipeline.ingest.strava.emulator.athlete import athlete_of
 
     app = create_app(config)
     with ExitStack() as running:

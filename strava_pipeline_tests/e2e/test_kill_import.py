@@ -13,7 +13,7 @@ from typing import Any
 import duckdb
 import pytest
 
-from strava_pipeline.emulator.strava.archive import Oddities, write_archive
+from strava_pipeline.ingest.strava.emulator.archive import Oddities, write_archive
 from strava_pipeline.lake.imports.manifests import imports
 from strava_pipeline_tests.e2e.mortals import Step, choose, mortals
 from strava_pipeline_tests.e2e.witness import assert_nothing_is_half, leftovers

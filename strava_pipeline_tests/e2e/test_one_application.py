@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from strava_pipeline.emulator.strava.application import Limits
+from strava_pipeline.ingest.strava.emulator.application import Limits
 from strava_pipeline.settings import Settings
 from strava_pipeline_tests.e2e.mortals import ROOT
 from strava_pipeline_tests.ingest.world import World

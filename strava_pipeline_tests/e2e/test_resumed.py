@@ -7,7 +7,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from strava_pipeline.emulator.strava.application import Limits
+from strava_pipeline.ingest.strava.emulator.application import Limits
 from strava_pipeline.orchestrate.tags import RESUMES
 from strava_pipeline.verbs.run_job import run_job
 from strava_pipeline_tests.e2e.dagster_dev import dagster_dev, until

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from strava_pipeline.emulator.strava.application import Limits
+from strava_pipeline.ingest.strava.emulator.application import Limits
 from strava_pipeline.verbs.demo import MARK, emulated
 from strava_pipeline_tests.e2e.pty_terminal import CTRL_C, in_a_terminal, terminal
 from strava_pipeline_tests.imports import a_gpx

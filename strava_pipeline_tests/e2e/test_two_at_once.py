@@ -10,8 +10,8 @@ from typing import Any
 import duckdb
 import pytest
 
-from strava_pipeline.emulator.strava.application import Limits
-from strava_pipeline.emulator.strava.archive import write_archive
+from strava_pipeline.ingest.strava.emulator.application import Limits
+from strava_pipeline.ingest.strava.emulator.archive import write_archive
 from strava_pipeline.lake.imports.manifests import imports
 from strava_pipeline_tests.e2e.mortals import Life, Mortals, Step, mortals
 from strava_pipeline_tests.e2e.witness import assert_nothing_is_half, unended_runs

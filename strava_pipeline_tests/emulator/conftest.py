@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from strava_pipeline.emulator.strava.app import Emulator
-from strava_pipeline.emulator.strava.application import EmulatorConfig
+from strava_pipeline.ingest.strava.emulator.app import Emulator
+from strava_pipeline.ingest.strava.emulator.application import EmulatorConfig
 from strava_pipeline_tests.emulator.client import EVERYTHING, Client
 
 NOW = datetime(2026, 6, 1, 12, 7, 30, tzinfo=UTC)

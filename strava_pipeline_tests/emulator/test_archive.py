@@ -16,11 +16,11 @@ import requests
 
 from strava_pipeline.core.files.archive_csv import ArchiveRow
 from strava_pipeline.emulator.service import EmulatorConfigError
-from strava_pipeline.emulator.strava.application import EmulatorConfig
-from strava_pipeline.emulator.strava.archive import ArchiveSummary, Layout, Oddities, write_archive
-from strava_pipeline.emulator.strava.state import build_state
 from strava_pipeline.ingest.archive.bulk_export import BulkExport, activity_format, bulk_exports
 from strava_pipeline.ingest.archive.container import open_container
+from strava_pipeline.ingest.strava.emulator.application import EmulatorConfig
+from strava_pipeline.ingest.strava.emulator.archive import ArchiveSummary, Layout, Oddities, write_archive
+from strava_pipeline.ingest.strava.emulator.state import build_state
 from strava_pipeline_tests.emulator.client import Client
 from strava_pipeline_tests.emulator.conftest import Start, config
 

@@ -18,8 +18,8 @@ from strava_pipeline.core.track_measures import DURATIONS, curves
 from strava_pipeline.emulator.generate.activities import Athlete
 from strava_pipeline.emulator.generate.places import BEST_EFFORTS
 from strava_pipeline.emulator.generate.recordings import METRES_PER_DEGREE, outline, recorded_streams, track_points
-from strava_pipeline.emulator.strava.state import build_state
-from strava_pipeline.emulator.strava.summaries import encode_polyline
+from strava_pipeline.ingest.strava.emulator.state import build_state
+from strava_pipeline.ingest.strava.emulator.summaries import encode_polyline
 from strava_pipeline.verbs.demo_athlete import SEED
 from strava_pipeline_tests.emulator.conftest import NOW, config
 

@@ -10,7 +10,7 @@ import pytest
 import requests
 
 from strava_pipeline.emulator.service import Clock
-from strava_pipeline.emulator.strava.application import Limits
+from strava_pipeline.ingest.strava.emulator.application import Limits
 from strava_pipeline_tests.emulator.client import EVERYTHING, Client
 from strava_pipeline_tests.emulator.conftest import NOW, Start
 from strava_pipeline_tests.emulator.test_limits import usage

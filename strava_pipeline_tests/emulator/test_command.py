@@ -13,7 +13,7 @@ import typer
 from typer.testing import CliRunner
 
 from strava_pipeline.emulator.service import EmulatorConfigError
-from strava_pipeline.emulator.strava.app import Emulator
+from strava_pipeline.ingest.strava.emulator.app import Emulator
 from strava_pipeline.verbs.emulator import emulator
 from strava_pipeline_tests.emulator.conftest import config
 

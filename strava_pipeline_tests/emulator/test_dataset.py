@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from strava_pipeline.emulator.service import EmulatorConfigError
-from strava_pipeline.emulator.strava.state import read_dataset
+from strava_pipeline.ingest.strava.emulator.state import read_dataset
 from strava_pipeline_tests.emulator.conftest import Start
 
 SAMPLES = Path(__file__).resolve().parents[3] / "shared" / "samples" / "strava"

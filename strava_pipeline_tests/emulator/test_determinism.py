@@ -8,8 +8,8 @@ import sys
 
 import pytest
 
-from strava_pipeline.emulator.strava.changes import add
-from strava_pipeline.emulator.strava.state import build_state
+from strava_pipeline.ingest.strava.emulator.changes import add
+from strava_pipeline.ingest.strava.emulator.state import build_state
 from strava_pipeline_tests.emulator.conftest import config
 
 # Runs in a process of its own, whose clocks were moved before anything of the emulator was loaded.

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 import requests
 
-from strava_pipeline.emulator.strava.app import Emulator
-from strava_pipeline.emulator.strava.application import EmulatorConfig
+from strava_pipeline.ingest.strava.emulator.app import Emulator
+from strava_pipeline.ingest.strava.emulator.application import EmulatorConfig
 from strava_pipeline_tests.emulator.client import EVERYTHING, Client
 from strava_pipeline_tests.emulator.conftest import NOW, config
 from strava_pipeline_tests.subscriber import Subscriber, subscriber

@@ -6,7 +6,7 @@ import pytest
 import requests
 
 from strava_pipeline.emulator.service import EmulatorConfigError
-from strava_pipeline.emulator.strava.application import Limits
+from strava_pipeline.ingest.strava.emulator.application import Limits
 from strava_pipeline_tests.emulator.client import Client
 from strava_pipeline_tests.emulator.conftest import Start
 

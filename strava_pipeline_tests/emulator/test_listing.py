@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from strava_pipeline.emulator.strava.activities import Listing, Pager
+from strava_pipeline.ingest.strava.emulator.activities import Listing, Pager
 from strava_pipeline_tests.emulator.client import Client
 from strava_pipeline_tests.emulator.conftest import Start
 

@@ -11,7 +11,7 @@ import requests
 from requests.adapters import HTTPAdapter
 
 from strava_pipeline.core.activities import STREAM_KEYS
-from strava_pipeline.emulator.strava.application import Limits
+from strava_pipeline.ingest.strava.emulator.application import Limits
 from strava_pipeline_tests.emulator.client import Client
 from strava_pipeline_tests.emulator.conftest import Start
 

@@ -10,12 +10,12 @@ from typing import Any
 
 import requests
 
-from strava_pipeline.emulator.strava.app import Emulator
-from strava_pipeline.emulator.strava.application import EmulatorConfig
 from strava_pipeline.ingest.clock import ServerClock
 from strava_pipeline.ingest.consent import read_consent
 from strava_pipeline.ingest.http import make_wire
 from strava_pipeline.ingest.strava.client import StravaClient, connect
+from strava_pipeline.ingest.strava.emulator.app import Emulator
+from strava_pipeline.ingest.strava.emulator.application import EmulatorConfig
 from strava_pipeline.ingest.strava.oauth import SCOPES, make_oauth
 from strava_pipeline.ingest.strava.token_store import StoredToken, token_store
 from strava_pipeline.settings import Settings

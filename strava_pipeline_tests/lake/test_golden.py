@@ -8,8 +8,8 @@ import pytest
 from strava_pipeline.core.providers import ReadPage
 from strava_pipeline.emulator.generate.activities import Athlete
 from strava_pipeline.emulator.service import dumps
-from strava_pipeline.emulator.strava.application import EmulatorConfig
-from strava_pipeline.emulator.strava.state import ActivityGenerator
+from strava_pipeline.ingest.strava.emulator.application import EmulatorConfig
+from strava_pipeline.ingest.strava.emulator.state import ActivityGenerator
 from strava_pipeline.lake.bronze.answers import land_detail
 from strava_pipeline.lake.gold.merge_details import merge_details
 from strava_pipeline.lake.gold.quality import rows_by_year

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from strava_pipeline.emulator.strava.archive import Oddities, write_archive
+from strava_pipeline.ingest.strava.emulator.archive import Oddities, write_archive
 from strava_pipeline.lake.decisions import record_decisions
 from strava_pipeline.lake.gold.matches import MatchDecision
 from strava_pipeline.lake.gold.quarantine import QuarantineDecision

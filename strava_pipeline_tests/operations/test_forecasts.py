@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from strava_pipeline.core.plan import Forecast
-from strava_pipeline.emulator.strava.application import Limits
 from strava_pipeline.ingest.clock import ServerClock
+from strava_pipeline.ingest.strava.emulator.application import Limits
 from strava_pipeline.lake.bronze.listings import listings
 from strava_pipeline.lake.gold.merge import merge_activities
 from strava_pipeline.lake.gold.warehouse import writing

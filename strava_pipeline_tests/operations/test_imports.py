@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from strava_pipeline.core.errors import PipelineError, SourceError
-from strava_pipeline.emulator.strava.application import EmulatorConfig
-from strava_pipeline.emulator.strava.archive import write_archive
+from strava_pipeline.ingest.strava.emulator.application import EmulatorConfig
+from strava_pipeline.ingest.strava.emulator.archive import write_archive
 from strava_pipeline.lake.imports.manifests import imports
 from strava_pipeline_tests.imports import a_gpx, an_archive, tracks
 from strava_pipeline_tests.rig import NOW, Rig

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from strava_pipeline.emulator.strava.application import Limits
+from strava_pipeline.ingest.strava.emulator.application import Limits
 from strava_pipeline.operations.fetching_steps import fetch_details
 from strava_pipeline.operations.options import DetailsOptions
 from strava_pipeline.operations.progress import LogProgress

@@ -8,8 +8,8 @@ import pytest
 import requests
 
 from strava_pipeline.core.plan import PER_CALL, PER_LOCAL_CALL
-from strava_pipeline.emulator.strava.application import Limits
 from strava_pipeline.ingest.clock import ServerClock
+from strava_pipeline.ingest.strava.emulator.application import Limits
 from strava_pipeline.operations.progress import LogProgress
 from strava_pipeline.operations.run_context import run_context
 from strava_pipeline.operations.strava_source import ENOUGH, StravaSource

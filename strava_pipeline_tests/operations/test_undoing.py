@@ -19,9 +19,9 @@ import pytest
 from strava_pipeline.core.errors import MisuseError, PipelineError
 from strava_pipeline.core.tables import TABLES
 from strava_pipeline.core.years import YearRange
-from strava_pipeline.emulator.strava.application import EmulatorConfig
-from strava_pipeline.emulator.strava.archive import Oddities, write_archive
 from strava_pipeline.ingest.clock import ServerClock
+from strava_pipeline.ingest.strava.emulator.application import EmulatorConfig
+from strava_pipeline.ingest.strava.emulator.archive import Oddities, write_archive
 from strava_pipeline.lake.decisions import record_decisions
 from strava_pipeline.lake.gold.matches import MatchDecision
 from strava_pipeline.lake.imports.manifests import Import, all_imports, imports, undone_names

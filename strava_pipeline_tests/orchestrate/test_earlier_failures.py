@@ -12,7 +12,7 @@ import pytest
 import requests
 
 from strava_pipeline.core.errors import TransientError
-from strava_pipeline.emulator.strava.application import Limits
+from strava_pipeline.ingest.strava.emulator.application import Limits
 from strava_pipeline.lake import shards
 from strava_pipeline.lake.bronze.listings import listings
 from strava_pipeline_tests.jumping import QUICK

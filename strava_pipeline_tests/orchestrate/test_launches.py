@@ -13,10 +13,10 @@ import pytest
 
 from strava_pipeline.core.errors import MisuseError
 from strava_pipeline.emulator.services import served
-from strava_pipeline.emulator.strava.app import Emulator
-from strava_pipeline.emulator.strava.application import EmulatorConfig
-from strava_pipeline.emulator.strava.athlete import athlete_of
 from strava_pipeline.ingest.registry import PROVIDERS
+from strava_pipeline.ingest.strava.emulator.app import Emulator
+from strava_pipeline.ingest.strava.emulator.application import EmulatorConfig
+from strava_pipeline.ingest.strava.emulator.athlete import athlete_of
 from strava_pipeline.orchestrate.build import build_defs
 from strava_pipeline.orchestrate.dagster_private import InMemoryJob, execute_run
 from strava_pipeline.orchestrate.job_years import years_without_choice

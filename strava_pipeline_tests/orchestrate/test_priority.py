@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import yaml
 
-from strava_pipeline.emulator.strava.application import Limits
+from strava_pipeline.ingest.strava.emulator.application import Limits
 from strava_pipeline.orchestrate.home import own_configuration
 from strava_pipeline.verbs.run_job import RunOutcome, run_job
 from strava_pipeline_tests.patience import PATIENCE

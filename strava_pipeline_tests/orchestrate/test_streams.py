@@ -10,8 +10,8 @@ import pytest
 
 from strava_pipeline.core.activities import stream_points
 from strava_pipeline.core.errors import PipelineError
-from strava_pipeline.emulator.strava.application import Limits
 from strava_pipeline.ingest.calls import ATTEMPTS
+from strava_pipeline.ingest.strava.emulator.application import Limits
 from strava_pipeline.lake.files import unpacked, unpacked_json
 from strava_pipeline.lake.tracks import track_origins, write_track
 from strava_pipeline.orchestrate.tags import LIMIT

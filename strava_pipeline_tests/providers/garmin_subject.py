@@ -8,11 +8,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from strava_pipeline.emulator.garmin.app import application
-from strava_pipeline.emulator.garmin.entries import entry
-from strava_pipeline.emulator.garmin.service import FIT, GPX, Garmin, new_garmin
 from strava_pipeline.emulator.server import ServerThread
 from strava_pipeline.emulator.service import Fault
+from strava_pipeline.ingest.garmin.emulator.app import application
+from strava_pipeline.ingest.garmin.emulator.entries import entry
+from strava_pipeline.ingest.garmin.emulator.service import FIT, GPX, Garmin, new_garmin
 from strava_pipeline.ingest.garmin.key_tokens import fingerprint_of, token_file
 from strava_pipeline.ingest.garmin.keys import Key, save_key
 from strava_pipeline.ingest.garmin.tokens import tokens_file

@@ -8,9 +8,9 @@ from typing import Any
 
 from pydantic import SecretStr
 
-from strava_pipeline.emulator.intervals_icu import app
 from strava_pipeline.emulator.server import ServerThread
 from strava_pipeline.emulator.service import Fault
+from strava_pipeline.ingest.intervals_icu.emulator import app
 from strava_pipeline.settings import Settings
 from strava_pipeline_tests.providers import toy_service
 from strava_pipeline_tests.providers.subjects import GPX, fit_of

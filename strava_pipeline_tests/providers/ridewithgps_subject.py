@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from strava_pipeline.emulator.ridewithgps.app import application
-from strava_pipeline.emulator.ridewithgps.service import RideWithGps, gear_item, gear_of_detail, new_ridewithgps
 from strava_pipeline.emulator.server import ServerThread
 from strava_pipeline.emulator.service import Fault
 from strava_pipeline.ingest.ridewithgps import client
+from strava_pipeline.ingest.ridewithgps.emulator.app import application
+from strava_pipeline.ingest.ridewithgps.emulator.service import RideWithGps, gear_item, gear_of_detail, new_ridewithgps
 from strava_pipeline.settings import Settings
 from strava_pipeline_tests.providers.toy_service import NOW
 

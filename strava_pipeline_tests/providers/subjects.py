@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 import pytest
 
-from strava_pipeline.core import providers
+from strava_pipeline import ingest
 from strava_pipeline.emulator.server import ServerThread
 from strava_pipeline.emulator.service import Clock, Fault, FaultPlan, Journal
 from strava_pipeline.ingest import registry
@@ -217,14 +217,14 @@ class ToySubject:
 
 def register_toy(patch: pytest.MonkeyPatch) -> None:
     """Register the toy as a provider would be: its record beside the others', its client in the registry."""
-    patch.setattr(providers, "__path__", [*providers.__path__, str(Path(__file__).parent / "records")])
+    patch.setattr(ingest, "__path__", [*ingest.__path__, str(Path(__file__).parent / "records")])
     patch.setitem(registry.PROVIDERS, "toy", "strava_pipeline_tests.providers.toy_client")
 
 
 @contextmanager
 def tin(patch: pytest.MonkeyPatch) -> Iterator[toy_service.Toy]:
     """The tin toy, a second provider, registered and running; it needs the toy's record, and is no subject."""
-    patch.setattr(providers, "__path__", [*providers.__path__, str(Path(__file__).parent / "records")])
+    patch.setattr(ingest, "__path__", [*ingest.__path__, str(Path(__file__).parent / "records")])
     patch.setitem(registry.PROVIDERS, "tin", "strava_pipeline_tests.providers.tin_client")
     service = toy_service.new_toy()
     with ServerThread(toy_service.application(service), "127.0.0.1", 0, lambda: None) as server:

@@ -13,13 +13,13 @@ from strava_pipeline.core.changes.states import ChangeState
 from strava_pipeline.core.gear_links import gear_items
 from strava_pipeline.core.sources import STRAVA
 from strava_pipeline.emulator.services import Service, served
-from strava_pipeline.emulator.strava.app import Emulator
-from strava_pipeline.emulator.strava.application import EmulatorConfig
-from strava_pipeline.emulator.strava.athlete import athlete_of
-from strava_pipeline.emulator.strava.changes import edit
 from strava_pipeline.ingest.clock import ServerClock, machine_clock
 from strava_pipeline.ingest.gear_tables import replace_file, with_links
 from strava_pipeline.ingest.registry import PROVIDERS
+from strava_pipeline.ingest.strava.emulator.app import Emulator
+from strava_pipeline.ingest.strava.emulator.application import EmulatorConfig
+from strava_pipeline.ingest.strava.emulator.athlete import athlete_of
+from strava_pipeline.ingest.strava.emulator.changes import edit
 from strava_pipeline.ingest.strava.oauth import SCOPES, WRITES
 from strava_pipeline.lake.gold.gear import gear_pieces
 from strava_pipeline.lake.gold.warehouse import reading

@@ -17,11 +17,11 @@ from typing import Any
 import pytest
 
 from strava_pipeline.core.errors import NeedsLoginError, PipelineError
-from strava_pipeline.emulator.garmin.service import LIFE
 from strava_pipeline.file_locks import exclusive
 from strava_pipeline.ingest import login_file, registry
 from strava_pipeline.ingest.clock import ServerClock, machine_clock
 from strava_pipeline.ingest.garmin import key_tokens, keys, tokens
+from strava_pipeline.ingest.garmin.emulator.service import LIFE
 from strava_pipeline.ingest.http import make_wire
 from strava_pipeline.ingest.login_file import AccessTokens
 from strava_pipeline.ingest.strava.client import connect

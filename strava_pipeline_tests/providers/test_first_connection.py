@@ -9,10 +9,10 @@ import pytest
 from strava_pipeline.core.changes.names import is_default_name
 from strava_pipeline.core.sources import STRAVA
 from strava_pipeline.emulator.services import served
-from strava_pipeline.emulator.strava.app import Emulator
-from strava_pipeline.emulator.strava.application import EmulatorConfig
-from strava_pipeline.emulator.strava.athlete import athlete_of
 from strava_pipeline.ingest.registry import PROVIDERS
+from strava_pipeline.ingest.strava.emulator.app import Emulator
+from strava_pipeline.ingest.strava.emulator.application import EmulatorConfig
+from strava_pipeline.ingest.strava.emulator.athlete import athlete_of
 from strava_pipeline.lake.gold.warehouse import reading
 from strava_pipeline.operations.changes.comparing import MOST_PROPOSED, compare_months, find_proposals, months_back
 from strava_pipeline.operations.changes.parties import comparing

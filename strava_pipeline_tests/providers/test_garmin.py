@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from strava_pipeline.core.providers import UnreadableRowError
-from strava_pipeline.core.providers.garmin import NO_SPORT, SPEC, SPORT_OF, gear_of_activity, read_activity, read_gear
 from strava_pipeline.core.sports import GROUP_OF
-from strava_pipeline.emulator.garmin.entries import entry
+from strava_pipeline.ingest.garmin.emulator.entries import entry
+from strava_pipeline.ingest.garmin.record import NO_SPORT, SPEC, SPORT_OF, gear_of_activity, read_activity, read_gear
 
 BEGAN = datetime.fromisoformat("2026-01-08T08:10:21-06:00")
 

@@ -14,8 +14,6 @@ import pytest
 
 from strava_pipeline.core.errors import GoneError, LimitReachedError, NeedsLoginError, RefusedError, TransientError
 from strava_pipeline.core.limits import ImportLimits
-from strava_pipeline.core.providers.garmin import SPEC
-from strava_pipeline.emulator.garmin.entries import entry
 from strava_pipeline.ingest.clock import ServerClock
 from strava_pipeline.ingest.garmin.activity_list import OVERLAP, days_around
 from strava_pipeline.ingest.garmin.client import GEAR as OLDER_GEAR
@@ -27,6 +25,8 @@ from strava_pipeline.ingest.garmin.client import (
     login_files,
 )
 from strava_pipeline.ingest.garmin.downloads import UnusableDownloadError, is_page, only_file
+from strava_pipeline.ingest.garmin.emulator.entries import entry
+from strava_pipeline.ingest.garmin.record import SPEC
 from strava_pipeline.ingest.garmin.tokens import HEADERS
 from strava_pipeline.ingest.http import Exchange, Wire
 from strava_pipeline.operations.provider_access import plan_providers

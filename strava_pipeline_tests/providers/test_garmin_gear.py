@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from strava_pipeline.core.errors import LimitReachedError
-from strava_pipeline.emulator.garmin.entries import entry
 from strava_pipeline.emulator.service import Fault
 from strava_pipeline.ingest.clock import ServerClock
+from strava_pipeline.ingest.garmin.emulator.entries import entry
 from strava_pipeline.lake.rebuild import rebuild
 from strava_pipeline.operations.options import ListingOptions
 from strava_pipeline.operations.provider_source import ProviderSource

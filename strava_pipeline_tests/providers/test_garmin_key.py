@@ -23,13 +23,13 @@ from strava_pipeline.core.errors import (
     TransientError,
 )
 from strava_pipeline.core.limits import ImportLimits
-from strava_pipeline.emulator.garmin.entries import entry
-from strava_pipeline.emulator.garmin.personal import KEY_TOKEN_PATH
-from strava_pipeline.emulator.garmin.service import LIFE
 from strava_pipeline.emulator.service import Fault
 from strava_pipeline.ingest.clock import ServerClock
 from strava_pipeline.ingest.garmin.client import GarminClient, connect, login_files
 from strava_pipeline.ingest.garmin.downloads import only_file
+from strava_pipeline.ingest.garmin.emulator.entries import entry
+from strava_pipeline.ingest.garmin.emulator.personal import KEY_TOKEN_PATH
+from strava_pipeline.ingest.garmin.emulator.service import LIFE
 from strava_pipeline.ingest.garmin.keys import find_key, key_file, save_key
 from strava_pipeline.ingest.garmin.personal import PersonalClient
 from strava_pipeline.ingest.garmin.writes import connect_writer

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from strava_pipeline.core.providers.garmin import SPEC
 from strava_pipeline.ingest.garmin.key_tokens import token_file
 from strava_pipeline.ingest.garmin.keys import key_file, save_key
 from strava_pipeline.ingest.garmin.personal import LARGEST_PAGE
+from strava_pipeline.ingest.garmin.record import SPEC
 from strava_pipeline.ingest.registry import kept_login, missing_login, offered
 from strava_pipeline.lake.notifications import mark_notifications, notifications
 from strava_pipeline.lake.paths import Lake

@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
-from strava_pipeline.core.providers.garmin import SPEC
 from strava_pipeline.core.sources import hashed_id
-from strava_pipeline.emulator.garmin.library import Library, library_of
 from strava_pipeline.emulator.generate.activities import Athlete
 from strava_pipeline.emulator.generate.training import GEAR
-from strava_pipeline.emulator.strava.summaries import summary_of
 from strava_pipeline.ingest.clock import ServerClock
+from strava_pipeline.ingest.garmin.emulator.library import Library, library_of
+from strava_pipeline.ingest.garmin.record import SPEC
+from strava_pipeline.ingest.strava.emulator.summaries import summary_of
 from strava_pipeline.settings import Settings
 from strava_pipeline_tests.providers.garmin_subject import GarminSubject, running
 from strava_pipeline_tests.providers.worlds import World, list_at_strava

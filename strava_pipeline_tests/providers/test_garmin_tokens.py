@@ -19,11 +19,11 @@ from strava_pipeline.core.errors import (
     NeedsLoginError,
     PipelineError,
 )
-from strava_pipeline.emulator.garmin.service import LIFE, TOKEN_PATH
 from strava_pipeline.emulator.service import Fault
 from strava_pipeline.ingest import secret_file
 from strava_pipeline.ingest.clock import ServerClock
 from strava_pipeline.ingest.garmin.client import GarminClient, connect, login
+from strava_pipeline.ingest.garmin.emulator.service import LIFE, TOKEN_PATH
 from strava_pipeline.ingest.http import Wire
 from strava_pipeline.ingest.provider import LoginRequest
 from strava_pipeline.settings import Settings

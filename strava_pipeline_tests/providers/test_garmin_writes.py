@@ -21,10 +21,10 @@ from strava_pipeline.core.errors import (
     TransientError,
 )
 from strava_pipeline.core.json_values import parse_json
-from strava_pipeline.core.providers.garmin import SPEC
-from strava_pipeline.emulator.garmin.service import NOT_OWNER
 from strava_pipeline.emulator.service import Fault
 from strava_pipeline.ingest.clock import ServerClock, machine_clock
+from strava_pipeline.ingest.garmin.emulator.service import NOT_OWNER
+from strava_pipeline.ingest.garmin.record import SPEC
 from strava_pipeline.ingest.garmin.writes import GarminWriter, connect_writer
 from strava_pipeline.ingest.writer import HalfDoneError, UnsupportedChangeError
 from strava_pipeline.lake.changes import attempts_of

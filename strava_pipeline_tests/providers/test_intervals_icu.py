@@ -12,16 +12,16 @@ import pytest
 
 from strava_pipeline.core.errors import ForbiddenError, GoneError, LimitReachedError, NeedsLoginError, TransientError
 from strava_pipeline.core.providers import ReadPage, UnreadableRowError, Withheld, spec_of
-from strava_pipeline.core.providers.intervals_icu import read_gear, read_row
 from strava_pipeline.core.sources import hashed_id
 from strava_pipeline.emulator.generate.activities import Athlete
-from strava_pipeline.emulator.intervals_icu import app
-from strava_pipeline.emulator.intervals_icu.library import library_of
 from strava_pipeline.emulator.service import Fault
-from strava_pipeline.emulator.strava.summaries import summary_of
 from strava_pipeline.ingest import registry
 from strava_pipeline.ingest.clock import machine_clock
 from strava_pipeline.ingest.intervals_icu.client import IntervalsClient, account_file
+from strava_pipeline.ingest.intervals_icu.emulator import app
+from strava_pipeline.ingest.intervals_icu.emulator.library import library_of
+from strava_pipeline.ingest.intervals_icu.record import read_gear, read_row
+from strava_pipeline.ingest.strava.emulator.summaries import summary_of
 from strava_pipeline.operations.options import ListingOptions
 from strava_pipeline.operations.provider_access import provider_states
 from strava_pipeline.operations.provider_source import ProviderSource

@@ -22,9 +22,9 @@ from strava_pipeline.core.errors import (
 )
 from strava_pipeline.core.json_values import parse_json
 from strava_pipeline.core.providers import spec_of
-from strava_pipeline.emulator.intervals_icu import app
 from strava_pipeline.emulator.service import Fault, Json
 from strava_pipeline.ingest.clock import machine_clock
+from strava_pipeline.ingest.intervals_icu.emulator import app
 from strava_pipeline.ingest.intervals_icu.writes import IntervalsWriter, connect_writer
 from strava_pipeline.ingest.writer import Reading, Request, UnsupportedChangeError, Writer
 from strava_pipeline_tests.providers.intervals_icu_subject import IntervalsIcuSubject

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from strava_pipeline.emulator.services import Service, served
-from strava_pipeline.emulator.strava.app import Emulator
-from strava_pipeline.emulator.strava.application import EmulatorConfig
-from strava_pipeline.emulator.strava.athlete import athlete_of
 from strava_pipeline.ingest.clock import ServerClock, machine_clock
 from strava_pipeline.ingest.registry import PROVIDERS
+from strava_pipeline.ingest.strava.emulator.app import Emulator
+from strava_pipeline.ingest.strava.emulator.application import EmulatorConfig
+from strava_pipeline.ingest.strava.emulator.athlete import athlete_of
 from strava_pipeline.lake.gold.warehouse import reading
 from strava_pipeline.operations import provider_source
 from strava_pipeline.operations.feeds import pull_activities

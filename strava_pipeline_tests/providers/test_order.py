@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from strava_pipeline.core import providers
+from strava_pipeline import ingest
 from strava_pipeline.core.providers import NEVER_FIRST, best_first, naming_order, spec_of
 from strava_pipeline.core.sources import SOURCES, hashed_id
 from strava_pipeline.ingest.providers_file import chosen_priorities
@@ -29,7 +29,7 @@ def test_without_other_providers_the_order_is_that_of_stravas_own_sources() -> N
 
 @pytest.fixture
 def records(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(providers, "__path__", [*providers.__path__, str(Path(__file__).parent / "records")])
+    monkeypatch.setattr(ingest, "__path__", [*ingest.__path__, str(Path(__file__).parent / "records")])
 
 
 def test_enabling_providers_never_changes_whose_row_stands_for_what_strava_has() -> None:

@@ -6,8 +6,12 @@ from typing import Any
 import pytest
 
 from strava_pipeline.core.providers import UnreadableRowError, spec_of
-from strava_pipeline.core.providers._ridewithgps_changes import read_changes
-from strava_pipeline.core.providers.ridewithgps import (
+from strava_pipeline.core.sports import GROUP_OF
+from strava_pipeline.ingest.ridewithgps.changes import read_changes
+from strava_pipeline.ingest.ridewithgps.emulator.app import legacy_detail
+from strava_pipeline.ingest.ridewithgps.emulator.service import gear_item, gear_of_detail, legacy_entry, trip_of
+from strava_pipeline.ingest.ridewithgps.list_passes import MOST_PASSES, ListPasses
+from strava_pipeline.ingest.ridewithgps.record import (
     SPORTS,
     gear_alone,
     gear_of_trips,
@@ -15,10 +19,6 @@ from strava_pipeline.core.providers.ridewithgps import (
     read_row,
     rows,
 )
-from strava_pipeline.core.sports import GROUP_OF
-from strava_pipeline.emulator.ridewithgps.app import legacy_detail
-from strava_pipeline.emulator.ridewithgps.service import gear_item, gear_of_detail, legacy_entry, trip_of
-from strava_pipeline.ingest.ridewithgps.list_passes import MOST_PASSES, ListPasses
 
 AT = "2026-02-01T10:00:00Z"
 RIDE = trip_of(284_579_245, 7001, "2025-07-01T06:30:00+02:00", AT) | {

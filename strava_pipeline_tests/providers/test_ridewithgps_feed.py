@@ -13,15 +13,15 @@ from strava_pipeline.core.errors import GoneError, NeedsLoginError, RefusedError
 from strava_pipeline.core.limits import ImportLimits
 from strava_pipeline.core.sources import hashed_id
 from strava_pipeline.emulator.generate.activities import Athlete
-from strava_pipeline.emulator.ridewithgps.library import library_of
-from strava_pipeline.emulator.ridewithgps.service import RideWithGps, gear_item, gear_of_detail
 from strava_pipeline.emulator.service import Fault
-from strava_pipeline.emulator.strava.summaries import summary_of
 from strava_pipeline.ingest.files.points import track_length
 from strava_pipeline.ingest.files.reading import read_file
 from strava_pipeline.ingest.providers_file import ProviderChoice
 from strava_pipeline.ingest.ridewithgps import client as client_module
+from strava_pipeline.ingest.ridewithgps.emulator.library import library_of
+from strava_pipeline.ingest.ridewithgps.emulator.service import RideWithGps, gear_item, gear_of_detail
 from strava_pipeline.ingest.ridewithgps.track import track_file
+from strava_pipeline.ingest.strava.emulator.summaries import summary_of
 from strava_pipeline.lake.bronze.listings import listings, watermark
 from strava_pipeline.lake.gold.quarantine import unreadable_rows
 from strava_pipeline.lake.providers import feed_state, land_provider_file

@@ -9,11 +9,11 @@ import pytest
 from strava_pipeline.core.changes.records import Change, Kind, is_same
 from strava_pipeline.core.errors import ForbiddenError, GoneError, PipelineError, RefusedError, TransientError
 from strava_pipeline.core.json_values import parse_json
-from strava_pipeline.core.providers.ridewithgps import SPEC
-from strava_pipeline.emulator.ridewithgps.service import gear_item
 from strava_pipeline.emulator.service import Fault
 from strava_pipeline.ingest.clock import ServerClock
 from strava_pipeline.ingest.ridewithgps.client import GEAR_LIST
+from strava_pipeline.ingest.ridewithgps.emulator.service import gear_item
+from strava_pipeline.ingest.ridewithgps.record import SPEC
 from strava_pipeline.ingest.ridewithgps.writes import RideWithGpsWriter, connect_writer
 from strava_pipeline.ingest.writer import Request, UnsupportedChangeError
 from strava_pipeline.settings import Settings

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from strava_pipeline.core.errors import TransientError
-from strava_pipeline.emulator.spreadsheet.book import Formula, as_workbook
+from strava_pipeline.ingest.spreadsheet.emulator.book import Formula, as_workbook
 from strava_pipeline.ingest.writer import UnsupportedChangeError
 from strava_pipeline_tests.providers.test_spreadsheet_writes import NOW, ROWS, TITLES, Owner, apply, at, change
 from strava_pipeline_tests.small_disk import SmallDisk

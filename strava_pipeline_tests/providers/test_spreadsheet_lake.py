@@ -11,10 +11,10 @@ import pytest
 from strava_pipeline.core.errors import TransientError
 from strava_pipeline.core.sources import hashed_id
 from strava_pipeline.emulator.generate.activities import Athlete
-from strava_pipeline.emulator.spreadsheet.book import Book
-from strava_pipeline.emulator.spreadsheet.owner import kept_by_owner
-from strava_pipeline.emulator.strava.summaries import summary_of
 from strava_pipeline.ingest.providers_file import ProviderChoice
+from strava_pipeline.ingest.spreadsheet.emulator.book import Book
+from strava_pipeline.ingest.spreadsheet.emulator.owner import kept_by_owner
+from strava_pipeline.ingest.strava.emulator.summaries import summary_of
 from strava_pipeline.lake.changes import attempts_of
 from strava_pipeline.lake.providers import last_outcomes, newest_reading
 from strava_pipeline.lake.rebuild import rebuild

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from strava_pipeline.emulator.spreadsheet.book import Formula
+from strava_pipeline.ingest.spreadsheet.emulator.book import Formula
 from strava_pipeline_tests.providers.test_spreadsheet_writes import ROWS, TITLES, Owner, added, apply, at, change
 
 openpyxl = pytest.importorskip("openpyxl")

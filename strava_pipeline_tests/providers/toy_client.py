@@ -15,7 +15,7 @@ from strava_pipeline.ingest.login_file import LoginFile, StoredLogin
 from strava_pipeline.ingest.provider import Login, LoginRequest, OnWait, Page, Received
 from strava_pipeline.ingest.service_client import ServiceClient, ServiceProvider
 from strava_pipeline.settings import Settings
-from strava_pipeline_tests.providers.records.toy import rows
+from strava_pipeline_tests.providers.records.toy.record import rows
 
 KEY = "toy-secret-key"
 ADDRESS = {"url": ""}  # a real provider has a setting

@@ -12,11 +12,11 @@ import pytest
 
 from strava_pipeline.core.files.archive_csv import ActivitiesCsv, ArchiveRow, read_activities_csv
 from strava_pipeline.core.files.export_columns import Recognition
-from strava_pipeline.core.files.exports.intervals_icu import read_intervals
 from strava_pipeline.core.files.objects import running_page_summary
 from strava_pipeline.ingest.archive.api_json import ApiObject, ObjectKind, read_objects
 from strava_pipeline.ingest.archive.bulk_export import BulkExport, bulk_exports
 from strava_pipeline.ingest.archive.container import open_container
+from strava_pipeline.ingest.archive.exports.intervals_icu import read_intervals
 
 pytestmark = pytest.mark.samples
 

@@ -10,12 +10,12 @@ import pytest
 
 from strava_pipeline.core.activities import summary_frame
 from strava_pipeline.core.limits import ImportLimits
-from strava_pipeline.core.providers.garmin import NO_SPORT, SPEC, SPORT_OF, read_gear
 from strava_pipeline.core.years import YearRange
 from strava_pipeline.ingest.files.reading import read_file
 from strava_pipeline.ingest.garmin.activity_list import wrong_page
 from strava_pipeline.ingest.garmin.client import wrong_gear, wrong_profile
 from strava_pipeline.ingest.garmin.downloads import only_file
+from strava_pipeline.ingest.garmin.record import NO_SPORT, SPEC, SPORT_OF, read_gear
 from strava_pipeline_tests.providers.toy_service import NOW
 
 pytestmark = pytest.mark.samples

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from strava_pipeline.core.providers import spec_of
-from strava_pipeline.core.providers.intervals_icu import OTHER_SPORTS, read_gear, read_row
 from strava_pipeline.core.sports import GROUP_OF
+from strava_pipeline.ingest.intervals_icu.record import OTHER_SPORTS, read_gear, read_row
 
 pytestmark = pytest.mark.samples
 

@@ -8,8 +8,10 @@ import pytest
 
 from strava_pipeline.core.activities import summary_frame
 from strava_pipeline.core.providers import UnreadableRowError
-from strava_pipeline.core.providers._ridewithgps_changes import read_changes
-from strava_pipeline.core.providers.ridewithgps import (
+from strava_pipeline.core.sports import FIT_SPORTS, FIT_SUB_SPORTS
+from strava_pipeline.core.years import YearRange
+from strava_pipeline.ingest.ridewithgps.changes import read_changes
+from strava_pipeline.ingest.ridewithgps.record import (
     SPEC,
     SPORTS,
     gear_alone,
@@ -18,8 +20,6 @@ from strava_pipeline.core.providers.ridewithgps import (
     read_row,
     rows,
 )
-from strava_pipeline.core.sports import FIT_SPORTS, FIT_SUB_SPORTS
-from strava_pipeline.core.years import YearRange
 from strava_pipeline_tests.providers.toy_service import NOW
 
 pytestmark = pytest.mark.samples

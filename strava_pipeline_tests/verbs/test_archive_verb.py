@@ -13,7 +13,7 @@ from typing import Any
 import duckdb
 import pytest
 
-from strava_pipeline.emulator.strava.archive import Layout, Oddities, write_archive
+from strava_pipeline.ingest.strava.emulator.archive import Layout, Oddities, write_archive
 from strava_pipeline.verbs.archive import side_by_side
 from strava_pipeline_tests.rig import Rig, started
 from strava_pipeline_tests.verbs.conftest import Type, Typed

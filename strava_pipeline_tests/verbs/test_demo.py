@@ -9,10 +9,10 @@ import duckdb
 import pytest
 
 from strava_pipeline.core.insights.goals import read_goals
-from strava_pipeline.emulator.strava.application import EmulatorConfig
-from strava_pipeline.emulator.strava.state import build_state
 from strava_pipeline.ingest.providers_file import provider_choices
 from strava_pipeline.ingest.registry import PROVIDERS
+from strava_pipeline.ingest.strava.emulator.application import EmulatorConfig
+from strava_pipeline.ingest.strava.emulator.state import build_state
 from strava_pipeline.verbs.demo import NOWHERE, demo_settings, prepare_folder, print_dev_hint, print_queries
 from strava_pipeline.verbs.demo_athlete import athlete_options, athlete_toml, goals_toml, providers_toml
 from strava_pipeline.verbs.service_process import free_address

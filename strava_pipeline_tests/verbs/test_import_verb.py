@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from strava_pipeline.emulator.strava.application import EmulatorConfig
-from strava_pipeline.emulator.strava.archive import Oddities, write_archive
 from strava_pipeline.ingest.archive.survey import survey
+from strava_pipeline.ingest.strava.emulator.application import EmulatorConfig
+from strava_pipeline.ingest.strava.emulator.archive import Oddities, write_archive
 from strava_pipeline.verbs.import_ import import_, survey_json, survey_lines
 from strava_pipeline_tests.ingest.archive.exports import RUNKEEPER
 from strava_pipeline_tests.ingest.archive.made import zipped

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from strava_pipeline.emulator.strava.application import Limits
+from strava_pipeline.ingest.strava.emulator.application import Limits
 from strava_pipeline.lake.locks import locked
 from strava_pipeline.operations.strava_source import FLOW_LOCK
 from strava_pipeline.orchestrate.runs import years_of_run

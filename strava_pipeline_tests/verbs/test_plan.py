@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from strava_pipeline.core.years import years_of_runs
-from strava_pipeline.emulator.strava.application import Limits
+from strava_pipeline.ingest.strava.emulator.application import Limits
 from strava_pipeline_tests.rig import Rig
 from strava_pipeline_tests.verbs.conftest import Type
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from strava_pipeline.emulator.strava.application import Limits
+from strava_pipeline.ingest.strava.emulator.application import Limits
 from strava_pipeline_tests.rig import Rig
 from strava_pipeline_tests.verbs.conftest import Type
 

@@ -11,11 +11,11 @@ from typing import Any
 
 from lxml import etree
 
-from strava_pipeline.core.files.exports.apple_health import KEY
 from strava_pipeline.core.json_values import json_bytes
 from strava_pipeline.core.limits import ImportLimits, megabytes
 from strava_pipeline.ingest.archive.container import Container
 from strava_pipeline.ingest.archive.entry import Entry, Oversized, UnreadableEntryError
+from strava_pipeline.ingest.archive.exports.apple_health import KEY
 from strava_pipeline.ingest.files.markup import pull_parser
 
 ENDING = ".workouts.json"  # behind the document's name

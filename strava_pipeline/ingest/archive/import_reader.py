@@ -12,7 +12,6 @@ from pathlib import Path, PurePosixPath
 from types import MappingProxyType
 
 from strava_pipeline.core.files.archive_csv import ArchiveRow, filled_from_earlier
-from strava_pipeline.core.files.exports.rows import ServiceRow
 from strava_pipeline.core.files.objects import (
     Numbering,
     file_detail,
@@ -33,6 +32,7 @@ from strava_pipeline.ingest.archive.bulk_export import BulkExport, bulk_exports
 from strava_pipeline.ingest.archive.container import Container, Kind
 from strava_pipeline.ingest.archive.contents import Role, activity_objects
 from strava_pipeline.ingest.archive.entry import Entry
+from strava_pipeline.ingest.archive.exports.rows import ServiceRow
 from strava_pipeline.ingest.archive.service_lists import (
     RowFinder,
     service_lists,

@@ -11,11 +11,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from strava_pipeline.core.files.archive_csv import first_record
-from strava_pipeline.core.files.exports import csv_reader, json_reader
-from strava_pipeline.core.files.exports.rows import ServiceRow, ServiceRows
 from strava_pipeline.core.json_values import parse_json
 from strava_pipeline.core.text import counted
 from strava_pipeline.ingest.archive.entry import Entry, Fault, Problem, UnreadableEntryError, fault
+from strava_pipeline.ingest.archive.exports import csv_reader, json_reader
+from strava_pipeline.ingest.archive.exports.rows import ServiceRow, ServiceRows
 
 _NAMES = re.compile(r"activities[^/]*\.csv$|summarizedActivities[^/]*\.json$|\.xml\.workouts\.json$", re.IGNORECASE)
 """What such lists are called, perhaps with a number behind it that a browser added."""

@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 
 from strava_pipeline.core.errors import TransientError
 from strava_pipeline.core.providers import ReadPage, UnreadableRowError
-from strava_pipeline.core.providers.garmin import NAME, rows
+from strava_pipeline.ingest.garmin.record import NAME, rows
 from strava_pipeline.ingest.provider import Page
 from strava_pipeline.ingest.service_client import Answer, ServiceClient, ServiceProvider
 

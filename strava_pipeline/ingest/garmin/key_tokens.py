@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import Any
 
 from strava_pipeline.core.errors import GoneError, PipelineError, RefusedError, TransientError
-from strava_pipeline.core.providers._garmin_refusals import BY_KEY
-from strava_pipeline.core.providers.garmin import SPEC
 from strava_pipeline.ingest.clock import ServerClock
 from strava_pipeline.ingest.garmin.keys import LOGIN_BY_KEY, NEW_KEY, Key, is_key
+from strava_pipeline.ingest.garmin.record import SPEC
+from strava_pipeline.ingest.garmin.refusals import BY_KEY
 from strava_pipeline.ingest.garmin.service import TITLE
 from strava_pipeline.ingest.http import Wire
 from strava_pipeline.ingest.login_file import AccessTokens, LoginFile, StoredLogin, exchanged

@@ -21,14 +21,14 @@ from strava_pipeline.core.errors import (
 )
 from strava_pipeline.core.limits import ImportLimits
 from strava_pipeline.core.providers import Kind, ProviderSpec
-from strava_pipeline.core.providers._garmin_refusals import BY_KEY
-from strava_pipeline.core.providers.garmin import SPEC
 from strava_pipeline.ingest.calls import landed_each
 from strava_pipeline.ingest.clock import ServerClock
 from strava_pipeline.ingest.garmin.activity_list import LISTING, OVERLAP, ActivityLister, wrong_page
 from strava_pipeline.ingest.garmin.downloads import UnusableDownloadError, only_file
 from strava_pipeline.ingest.garmin.key_tokens import UNSAID, KeyToken, key_tokens
 from strava_pipeline.ingest.garmin.keys import NEW_KEY, Key, key_file
+from strava_pipeline.ingest.garmin.record import SPEC
+from strava_pipeline.ingest.garmin.refusals import BY_KEY
 from strava_pipeline.ingest.garmin.service import TITLE, Pace, TokenService
 from strava_pipeline.ingest.http import Exchange, make_wire
 from strava_pipeline.ingest.login_file import AccessTokens

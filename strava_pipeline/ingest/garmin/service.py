@@ -14,10 +14,10 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationErro
 
 from strava_pipeline.core.errors import LimitReachedError, NeedsLoginError, PipelineError, TransientError
 from strava_pipeline.core.providers import ProviderSpec
-from strava_pipeline.core.providers.garmin import SPEC
 from strava_pipeline.file_locks import exclusive
 from strava_pipeline.ingest.clock import ServerClock
 from strava_pipeline.ingest.garmin.downloads import is_page
+from strava_pipeline.ingest.garmin.record import SPEC
 from strava_pipeline.ingest.garmin.tokens import HEADERS, LOGIN, Tokens, tokens_file
 from strava_pipeline.ingest.http import Exchange, Wire
 from strava_pipeline.ingest.login_file import AccessTokens

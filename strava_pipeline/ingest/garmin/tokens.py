@@ -11,9 +11,9 @@ from typing import Any
 
 from strava_pipeline.core.errors import NeedsLoginError, PipelineError, TransientError
 from strava_pipeline.core.json_values import finite_number
-from strava_pipeline.core.providers.garmin import SPEC
 from strava_pipeline.ingest.clock import ServerClock
 from strava_pipeline.ingest.garmin.keys import FIRST_KEY
+from strava_pipeline.ingest.garmin.record import SPEC
 from strava_pipeline.ingest.http import Exchange, Wire
 from strava_pipeline.ingest.login_file import EXPIRES_AT_LOCAL, LoginFile, StoredLogin, exchanged, local_end
 from strava_pipeline.ingest.token_values import is_token, object_of, token_of

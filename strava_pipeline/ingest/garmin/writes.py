@@ -15,13 +15,13 @@ from uuid import UUID
 from strava_pipeline.core.changes.records import Change, is_same
 from strava_pipeline.core.errors import GoneError, MissingSettingsError, PipelineError, RefusedError, TransientError
 from strava_pipeline.core.json_values import parse_json
-from strava_pipeline.core.providers.garmin import gear_key, gear_of_activity, read_gear
 from strava_pipeline.core.rows import Json
 from strava_pipeline.core.start_times import read_start
 from strava_pipeline.ingest.clock import ServerClock
 from strava_pipeline.ingest.garmin.activity_pages import ACTIVITY, has_activity, page_around, page_of_detail
 from strava_pipeline.ingest.garmin.client import GEAR, GarminClient, connect_unofficially
 from strava_pipeline.ingest.garmin.keys import find_key
+from strava_pipeline.ingest.garmin.record import gear_key, gear_of_activity, read_gear
 from strava_pipeline.ingest.garmin.service import TITLE
 from strava_pipeline.ingest.garmin.tokens import LOGIN, tokens_file
 from strava_pipeline.ingest.garmin.uploads import Uploads

@@ -27,12 +27,12 @@ from strava_pipeline.core.errors import (
 )
 from strava_pipeline.core.json_values import json_bytes, parse_json
 from strava_pipeline.core.providers import Kind, ReadPage, UnreadableRowError, spec_of
-from strava_pipeline.core.providers._ridewithgps_changes import id_text, read_changes
-from strava_pipeline.core.providers.ridewithgps import gear_alone, gear_of_details, gear_of_trips, versions_of_trips
 from strava_pipeline.ingest.clock import ServerClock
 from strava_pipeline.ingest.http import Wire, make_wire
 from strava_pipeline.ingest.provider import Changes, Login, LoginRequest, OnWait, Page, Received
+from strava_pipeline.ingest.ridewithgps.changes import id_text, read_changes
 from strava_pipeline.ingest.ridewithgps.list_passes import ListPasses
+from strava_pipeline.ingest.ridewithgps.record import gear_alone, gear_of_details, gear_of_trips, versions_of_trips
 from strava_pipeline.ingest.ridewithgps.track import track_file
 from strava_pipeline.ingest.service_client import Answer, ServiceClient, ServiceProvider
 from strava_pipeline.ingest.service_oauth import (

@@ -16,7 +16,6 @@ from urllib.parse import urlsplit
 from strava_pipeline.core.errors import MissingSettingsError, PipelineError, SourceError, TransientError
 from strava_pipeline.core.json_values import json_bytes, parse_json
 from strava_pipeline.core.providers import ProviderSpec, spec_of
-from strava_pipeline.core.providers.spreadsheet import NAME
 from strava_pipeline.core.rows import Json
 from strava_pipeline.core.sheets.cells import Cell, has_no_result
 from strava_pipeline.core.sheets.header import DEFAULTS, System
@@ -27,6 +26,7 @@ from strava_pipeline.ingest.clock import ServerClock
 from strava_pipeline.ingest.provider import Login, OnWait, Original, Page, Whole
 from strava_pipeline.ingest.spreadsheet.delimited import read_delimited
 from strava_pipeline.ingest.spreadsheet.files import missing, read_file
+from strava_pipeline.ingest.spreadsheet.record import NAME
 from strava_pipeline.ingest.spreadsheet.table import Table
 from strava_pipeline.settings import Settings, env_file
 

@@ -27,7 +27,6 @@ from strava_pipeline.core.errors import (
 )
 from strava_pipeline.core.json_values import json_bytes, parse_json
 from strava_pipeline.core.providers import ReadPage
-from strava_pipeline.core.providers.strava import SPEC, fault_codes
 from strava_pipeline.ingest.calls import MOST_REFUSALS, LandingClient, retrying
 from strava_pipeline.ingest.clock import ServerClock, system_clock
 from strava_pipeline.ingest.http import BrokenOffError, Exchange, NotSentError, TooLargeError, Wire, make_wire
@@ -38,6 +37,7 @@ from strava_pipeline.ingest.service_client import Answer
 from strava_pipeline.ingest.strava.access import no_access_reason
 from strava_pipeline.ingest.strava.budget import OnWait, Pacing, make_budget
 from strava_pipeline.ingest.strava.oauth import access_tokens, make_oauth
+from strava_pipeline.ingest.strava.record import SPEC, fault_codes
 from strava_pipeline.ingest.strava.token_store import WRITES, StoredToken, keep_emulator_tokens_here, token_store
 from strava_pipeline.settings import Settings
 

@@ -15,11 +15,11 @@ from strava_pipeline.core.errors import (
     RefreshTokenRefusedError,
     TransientError,
 )
-from strava_pipeline.core.providers.strava import SPEC, fault_codes
 from strava_pipeline.ingest.clock import ServerClock
 from strava_pipeline.ingest.http import Exchange, Wire
 from strava_pipeline.ingest.login_file import EXPIRES_AT_LOCAL, AccessTokens, LoginFile, exchanged, local_end
 from strava_pipeline.ingest.refusals import refusal_of
+from strava_pipeline.ingest.strava.record import SPEC, fault_codes
 from strava_pipeline.ingest.strava.token_store import (
     LOG_IN,
     WRITES,

@@ -50,10 +50,7 @@ def remove_expired(connection: Connection, lake: Lake, ids: Collection[int], yea
     touched = sorted({years.clamp(year) for year in held_years_of(connection, ids).values()})
     for name in _TABLES:
         table = TABLES[name]
-        key = table.key[0]
-        connection.execute(
-            f"DELETE FROM {table.stored} WHERE source = $source AND {key} IN (SELECT unnest($ids::BIGINT[]))", values
-        )
+        connection.execute(sql("delete_expired").format(table=table.stored, key=table.key[0]), values)
     forget_merged_imports(connection)
     merge_activities(connection, lake, touched, force=True)
     merge_fresh_imported(connection, lake)

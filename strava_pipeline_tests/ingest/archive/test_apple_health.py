@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from strava_pipeline.core.files.exports.apple_health import read_apple_health
 from strava_pipeline.core.limits import ImportLimits
 from strava_pipeline.ingest.archive.apple_health import health_lists
 from strava_pipeline.ingest.archive.container import open_container
 from strava_pipeline.ingest.archive.contents import contents
+from strava_pipeline.ingest.archive.exports.apple_health import read_apple_health
 from strava_pipeline.ingest.archive.survey import survey
 from strava_pipeline.ingest.files.reading import read_file
 from strava_pipeline_tests.ingest.archive.exports import CAME, activities_of, fields_of, gpx

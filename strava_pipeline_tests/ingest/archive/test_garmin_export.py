@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from strava_pipeline.core.errors import SourceError
-from strava_pipeline.core.files.exports.garmin import is_garmin, read_garmin
 from strava_pipeline.core.limits import ImportLimits
 from strava_pipeline.ingest.archive.container import open_container
 from strava_pipeline.ingest.archive.contents import contents
+from strava_pipeline.ingest.archive.exports.garmin import is_garmin, read_garmin
 from strava_pipeline.ingest.archive.survey import survey
 from strava_pipeline.ingest.files.reading import read_file
 from strava_pipeline_tests.ingest.archive.exports import (

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from strava_pipeline.core.files.exports.intervals_icu import is_intervals, read_intervals
 from strava_pipeline.core.sources import hashed_id
+from strava_pipeline.ingest.archive.exports.intervals_icu import is_intervals, read_intervals
 from strava_pipeline.ingest.archive.survey import survey
 from strava_pipeline_tests.ingest.archive.exports import activities_of, fields_of
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from strava_pipeline.core.files.exports.runkeeper import is_runkeeper, read_runkeeper
 from strava_pipeline.core.sources import hashed_id
+from strava_pipeline.ingest.archive.exports.runkeeper import is_runkeeper, read_runkeeper
 from strava_pipeline.ingest.archive.survey import survey
 from strava_pipeline.ingest.files.reading import read_file
 from strava_pipeline_tests.ingest.archive.exports import CAME, RUNKEEPER, activities_of, fields_of, gpx

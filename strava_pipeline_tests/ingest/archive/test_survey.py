@@ -9,11 +9,11 @@ import pytest
 
 from strava_pipeline.core.errors import SourceError
 from strava_pipeline.core.files.recording import DecodedFile, Format, Recording
-from strava_pipeline.emulator.strava.application import EmulatorConfig
-from strava_pipeline.emulator.strava.archive import Oddities, write_archive
 from strava_pipeline.ingest.archive.container import open_container
 from strava_pipeline.ingest.archive.contents import contents
 from strava_pipeline.ingest.archive.survey import survey
+from strava_pipeline.ingest.strava.emulator.application import EmulatorConfig
+from strava_pipeline.ingest.strava.emulator.archive import Oddities, write_archive
 from strava_pipeline_tests.ingest.archive.made import unpacked
 
 CONFIG = EmulatorConfig(now=datetime(2026, 3, 1, tzinfo=UTC), activities=40, years=(2025, 2026))

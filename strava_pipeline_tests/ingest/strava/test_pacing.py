@@ -8,10 +8,10 @@ from itertools import pairwise
 import pytest
 
 from strava_pipeline.core.errors import BudgetExhaustedError, CallCapReachedError
-from strava_pipeline.emulator.strava.application import Limits
 from strava_pipeline.ingest.clock import ServerClock
 from strava_pipeline.ingest.strava.budget import Pacing, RateBudget
 from strava_pipeline.ingest.strava.client import StravaClient
+from strava_pipeline.ingest.strava.emulator.application import Limits
 from strava_pipeline_tests.ingest.fakes import START, Time, answer_headers
 from strava_pipeline_tests.ingest.world import World, utc
 from strava_pipeline_tests.raw_answers import raw_answer

@@ -22,7 +22,7 @@ from strava_pipeline.core.errors import (
     TransientError,
 )
 from strava_pipeline.core.json_values import parse_json
-from strava_pipeline.emulator.strava.application import Limits
+from strava_pipeline.ingest.strava.emulator.application import Limits
 from strava_pipeline.ingest.strava.oauth import SCOPES
 from strava_pipeline.ingest.strava.token_store import WRITES, StoredToken
 from strava_pipeline.ingest.strava.writes import PAUSES, StravaWriter, connect_writer

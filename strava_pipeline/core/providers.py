@@ -1,0 +1,236 @@
+"""What a provider is: a record of what it offers, and a pure reading of its list. Here is the record, not any provider.
+
+A provider NAME has its record, `SPEC`, in NAME.py beside this file, its client in ingest/NAME and a line in
+ingest/registry.py. Its rows become objects in Strava's shape, because Strava's names are the vocabulary of all sources;
+what a service does not give is absent, never 0, and what no column holds stays in `extra`.
+"""
+
+import importlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import cache
+from types import MappingProxyType
+from typing import Any, Literal
+
+from strava_pipeline.core.activities import UnreadableItem, digest_of, kind_of
+from strava_pipeline.core.deliveries import WebhookSpec
+from strava_pipeline.core.errors import PipelineError
+from strava_pipeline.core.refusals import USUAL, Refusals
+from strava_pipeline.core.rows import Json
+from strava_pipeline.core.sources import FILE, SOURCES, STRAVA, hashed_id
+
+Capability = Literal[
+    "windows", "whole", "feed", "deletions", "files", "streams", "webhooks", "adds", "uploads", "creates_gear"
+]
+Edit = Literal["name", "gear", "duration"]
+Kind = Literal["gear"]
+"""A kind of data beside activities, in answers that are kept whole; also the name of its table and of its folder."""
+NOT_COUNTED = "not_counted"  # the field of `extra` that says why an activity is in no total
+KindReader = Callable[[Any], Sequence[tuple[str, Json]]]
+"""The items of an answer, parsed from JSON: each one's id at the service, and its fields by the names of the kind's table."""
+
+
+class UnreadableRowError(ValueError):
+    """A row of a provider's list that can't be an activity; the text says why, without any value of the row.
+
+    `start`: when it began, with its offset, where that can be read: later listings of that time then say what became of it.
+    """
+
+    def __init__(self, reason: str, start: datetime | None = None) -> None:
+        super().__init__(reason)
+        self.start = start
+
+
+@dataclass(frozen=True, slots=True)
+class Withheld:
+    """An item of a page that only says that the provider has an activity, and shows nothing of it.
+
+    Args:
+        source_id: the activity's id, as text, at the service that it came from.
+        local: when it began, by the athlete's clock; None: the item does not say.
+    """
+
+    source_id: str
+    local: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ReadPage:
+    """What a page of a provider's list holds.
+
+    Args:
+        activities: in Strava's shape.
+        unreadable: the items that can't be activities.
+        foreign: how many items are of another service, and passed over; those withheld are among them.
+        withheld: the items of which the provider shows nothing.
+    """
+
+    activities: list[Json] = field(repr=False)
+    unreadable: list[UnreadableItem] = field(default_factory=list, repr=False)
+    foreign: int = 0
+    withheld: list[Withheld] = field(default_factory=list, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderRow:
+    """One activity of a provider's list.
+
+    Args:
+        source_id: the provider's own id, as text.
+        summary: the fields of Strava's SummaryActivity that the row gives, without `id`.
+        links: ids of the same activity at other sources, by source, as far as the row gives them.
+        not_counted: why insights and totals leave the activity out, such as a leg of another one; None: they count it.
+    """
+
+    source_id: str
+    summary: Json = field(repr=False)
+    links: Mapping[str, str] = field(default_factory=dict)
+    not_counted: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProviderSpec:
+    """What a provider offers.
+
+    Args:
+        name: the value of `source` in every table, and the name of its folders.
+        title: as the service writes its name.
+        link: the address of an activity, with `{source_id}`; None: the service has none.
+        precedence: whose row stands for an activity that several sources show, with its id and its numbers; the lowest number
+            wins. Strava's is 1.
+        priority: whose name and gear count for such an activity: the lowest number that gives any. Strava has 3. A person may
+            choose another one in providers.toml.
+        read_page: reads the body of a page, parsed from JSON.
+        paged: whether a listing comes in pages of the size that is asked for; if not, a year is one answer.
+        rows_a_call: the most rows that a page has beside those of the page before, whatever size is asked for.
+        repeats: whether it may have one activity several times, because several devices or services bring it there.
+        by_hand: whether a person wrote the rows, with starts to the minute or the day.
+        withheld: where the service withholds activities: what the user can do about it, as sentences.
+        oldest_first: whether a listing of a window with a beginning starts with its oldest activity.
+        capabilities: `windows`: lists by range of time, without which each listing is of everything; `feed`: says what
+            changed since a cursor; `whole`: shows all that it has at once, without calls, in place of `windows`; `files`: gives
+            the file of an activity; `webhooks`: says by itself that something changed, which takes `webhooks` below; `adds`: a
+            row can be added for an activity; `uploads`: takes the file of an activity; `creates_gear`: takes new gear. Nothing
+            reads the other ones today.
+        edits: what can be changed there (ingest/NAME/writes.py).
+        kinds: what the service gives beside activities, with the reading of each kind.
+        gear_of_activity: where rows do not name the gear and a call per activity does: reads its answer, parsed from JSON, as
+            the id of the gear; None: there is none. Raises ValueError for what is no such answer.
+        webhooks: how its deliveries are verified and read; None: it sends none.
+        refusals: what a 401 and a 403 mean, and other statuses that refuse a login or a call.
+    """
+
+    name: str
+    title: str
+    link: str | None
+    precedence: int
+    priority: int
+    read_page: Callable[[Any], ReadPage]
+    paged: bool = True
+    rows_a_call: int = 200  # the largest size that is asked for
+    repeats: bool = False
+    by_hand: bool = False
+    withheld: str = ""
+    oldest_first: bool = False
+    capabilities: frozenset[Capability] = frozenset()
+    edits: frozenset[Edit] = frozenset()
+    kinds: Mapping[Kind, KindReader] = field(default_factory=dict)
+    gear_of_activity: Callable[[Any], str | None] | None = None
+    webhooks: WebhookSpec | None = None
+    refusals: Refusals = USUAL
+
+
+RECORDS = "strava_pipeline.ingest"
+"""Where the folder of each source is; its record is `record.py` there, which is imported by this name when it is asked for."""
+
+
+@cache
+def spec_of(source: str) -> ProviderSpec:
+    """The record of the provider `source`. Raises PipelineError where this version has no provider of that name."""
+    unknown = PipelineError(
+        f"This version knows no provider {source}, but data/bronze/providers has a folder of that name. Update "
+        "strava_pipeline, or move the folder away."
+    )
+    if not source.isidentifier():
+        raise unknown
+    name = f"{RECORDS}.{source}.record"
+    try:
+        found = importlib.import_module(name).SPEC
+    except ModuleNotFoundError as error:
+        if error.name not in (name, name.removesuffix(".record")):
+            raise
+        raise unknown from error
+    assert isinstance(found, ProviderSpec)
+    return found
+
+
+NEVER_FIRST = 999
+"""The priority of a provider whose name and gear count for no activity that another provider shows."""
+
+
+def best_first(providers: Sequence[str]) -> list[str]:
+    """All sources, these providers among them, in the order in which their rows stand for an activity: by precedence."""
+    return _in_order(providers, lambda name: spec_of(name).precedence)
+
+
+def naming_order(providers: Sequence[str], chosen: Mapping[str, int] = MappingProxyType({})) -> list[str]:
+    """All sources, these providers among them, in the order in which their names and gear count: by priority.
+
+    `chosen`: priorities by provider, over those of the records.
+    """
+    return _in_order(providers, lambda name: chosen[name] if name in chosen else spec_of(name).priority)
+
+
+def _in_order(providers: Sequence[str], number_of: Callable[[str], int]) -> list[str]:
+    """At the same number Strava comes first, then the names in alphabetical order. What is imported of Strava has Strava's."""
+    rank = {name: (number_of(STRAVA), place) for place, name in enumerate(SOURCES)}
+    rank |= {FILE: (NEVER_FIRST + 1, 0)}  # a file alone says least, whatever provider comes
+    rank |= {name: (number_of(name), len(SOURCES)) for name in providers if name not in rank}
+    return sorted(rank, key=lambda name: (rank[name], name))
+
+
+def page_reader(
+    name: str, rows: Callable[[Any], Sequence[Any]], read_row: Callable[[Json], ProviderRow | Withheld | None]
+) -> Callable[[Any], ReadPage]:
+    """A provider's `read_page`, from a function that takes a page apart and one that reads a row.
+
+    Args:
+        rows: the items of a page's content; raises UnreadableRowError where the content is no page.
+        read_row: an item as an activity; None: the item is none of the provider's own, such as a stub of another
+            service's activity, and is passed over; Withheld: such a stub with its id; raises UnreadableRowError.
+    """
+
+    def read_page(content: Any) -> ReadPage:
+        activities: list[Json] = []
+        others: list[UnreadableItem] = []
+        withheld: list[Withheld] = []
+        foreign = 0
+        for number, item in enumerate(rows(content), start=1):
+            try:
+                if not isinstance(item, dict):
+                    raise UnreadableRowError(f"it is {kind_of(item)} and not an object")
+                row = read_row(item)
+            except UnreadableRowError as error:
+                start = None if error.start is None else error.start.astimezone(UTC)
+                others.append(UnreadableItem(number, str(error), digest_of(item), start))
+                continue
+            except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+                # One row must not keep the others from coming. The error's own text may hold a value.
+                why = f"it holds a value that can't be read ({type(error).__name__})"
+                others.append(UnreadableItem(number, why, digest_of(item)))
+                continue
+            if not isinstance(row, ProviderRow):
+                foreign += 1
+                withheld += [row] if row is not None else []
+                continue
+            activity = {**row.summary}
+            if row.links:
+                activity["links"] = dict(row.links)
+            if row.not_counted:
+                activity[NOT_COUNTED] = row.not_counted
+            activity["id"], activity["source_id"] = hashed_id(name, row.source_id), row.source_id
+            activities.append(activity)
+        return ReadPage(activities, others, foreign, withheld)
+
+    return read_page

@@ -1,0 +1,40 @@
+"""The pages of the emulated Garmin Connect, behind its gate."""
+
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.routing import Route
+
+from strava_pipeline.emulator.server import control_routes, refuse_order
+from strava_pipeline.emulator.service import OrderError
+from strava_pipeline.ingest.garmin.emulator import changes, personal, service
+
+
+def application(garmin: service.Garmin) -> Starlette:
+    """The emulator's pages."""
+    lists = "/activitylist-service/activities"
+    routes = [
+        Route(service.TOKEN_PATH, service.token, methods=["POST"]),
+        Route(personal.KEY_TOKEN_PATH, personal.key_token, methods=["POST"]),
+        Route("/usersummary-service/v2/dailysummaries", personal.daily_summaries),
+        Route("/userprofile-service/socialProfile", service.profile),
+        Route(f"{lists}/search/activities", service.listed),
+        Route(f"{lists}/count", service.count),
+        Route("/upload-service/upload", changes.upload, methods=["POST"]),
+        Route("/activity-service/activity/status/{at:int}/{uuid}", changes.upload_status),
+        Route("/activity-service/activity/{key}", changes.edit, methods=["PUT"]),
+        Route("/activity-service/activity/{key}", service.detail),
+        Route("/download-service/files/activity/{key:path}", service.download),
+        Route("/download-service/export/{ending}/activity/{key:path}", service.export),
+        Route("/gear-service/gear/filterGear", service.gear),
+        Route("/gear-service/gear/v2/list", service.new_gear),
+        Route("/gear-service/gear/{verb}/{uuid}/activity/{key}", changes.link, methods=["PUT"]),
+        Route("/gear-service/activity/v2/{key}/associated-gear", changes.associate, methods=["PUT"]),
+        *control_routes(""),
+    ]
+    app = Starlette(
+        routes=routes,
+        middleware=[Middleware(service.GarminGate, state=garmin)],
+        exception_handlers={OrderError: refuse_order},
+    )
+    app.state.emulator = garmin
+    return app

@@ -1,0 +1,145 @@
+"""What Garmin would know of an athlete whose activities Strava has: for the demo, and for tests of matching. Pure.
+
+Strava's external_id has the number of what Garmin sent there. What came from Zwift, or was recorded by a second watch, has
+another number: its start is some seconds apart, and distance, climb and moving time differ. Names are Garmin's defaults where
+nobody renamed the activity there. Some activities never reached one of the two.
+"""
+
+import hashlib
+import re
+import struct
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta, timezone
+from random import Random
+
+from strava_pipeline.emulator.service import Json
+from strava_pipeline.ingest.garmin.emulator.entries import PRIVACY, entry
+
+FIRST_ID = 21_000_000_000  # of what Garmin did not send to Strava
+ON_SECOND_WATCH, ABSENT_AT_STRAVA, RENAMED = 0.4, 0.06, 0.3  # shares of the activities
+_PUSHED = re.compile(r"garmin_push_(\d+)")
+_TYPES = {
+    "Ride": "road_biking",
+    "GravelRide": "gravel_cycling",
+    "MountainBikeRide": "mountain_biking",
+    "VirtualRide": "virtual_ride",
+    "Run": "running",
+    "TrailRun": "trail_running",
+    "Walk": "walking",
+    "Hike": "hiking",
+    "Swim": "lap_swimming",
+    "WeightTraining": "strength_training",
+    "Workout": "indoor_cardio",
+    "Yoga": "yoga",
+}
+_WORDS = {"road_biking": "Road Cycling", "running": "Running", "walking": "Walking", "hiking": "Hiking"}
+_VISIBILITY = {"everyone": "public", "followers_only": "subscribers", "only_me": "private"}
+_ALONE = (("yoga", "Yoga", 0.0), ("driving_general", "Driving", 12_000.0), ("walking", "Walking", 1_900.0))
+
+
+@dataclass(frozen=True, slots=True)
+class Library:
+    """Entries of the list, pieces of the older list of gear, and which gear each activity has, by the activity's id.
+
+    Args:
+        pairs: which activity is which one of Strava's: Strava's id by Garmin's. The others are at Garmin alone.
+    """
+
+    entries: list[Json] = field(repr=False)
+    gear: list[Json] = field(repr=False)
+    linked: Mapping[int, list[str]] = field(repr=False)
+    pairs: Mapping[int, int] = field(repr=False)
+
+
+def library_of(activities: Sequence[Json], gear_names: Mapping[str, str], seed: int) -> Library:
+    """What Garmin knows, the same for the same arguments.
+
+    Args:
+        activities: SummaryActivity of Strava's.
+        gear_names: names of gear by Strava's id.
+    """
+    uuids = {key: hashlib.blake2b(f"{seed}:{key}".encode(), digest_size=16).hexdigest() for key in gear_names}
+    entries: list[Json] = []
+    linked: dict[int, list[str]] = {}
+    pairs: dict[int, int] = {}
+    for place, activity in enumerate(activities):
+        rng = Random(f"{seed}:garmin:{activity['id']}")
+        own = FIRST_ID + 100 * place + rng.randrange(50)
+        if rng.random() < ABSENT_AT_STRAVA:
+            entries.append(_alone(own + 50, activity, rng))
+        named = str(activity.get("external_id") or "")
+        pushed = _PUSHED.fullmatch(named)
+        is_here = pushed or named.startswith("zwift-") or (not activity["manual"] and rng.random() < ON_SECOND_WATCH)
+        if not is_here:
+            continue
+        key = int(pushed[1]) if pushed else own
+        entries.append(_same(key, activity, "ZWIFT" if named.startswith("zwift-") else "GARMIN", bool(pushed), rng))
+        linked[key] = [uuids[activity["gear_id"]]] if activity.get("gear_id") in uuids else []
+        pairs[key] = activity["id"]
+    gear = [_piece(uuids[key], key, name) for key, name in gear_names.items()]
+    return Library(entries, gear, linked, pairs)
+
+
+def _same(key: int, activity: Json, manufacturer: str, is_pushed: bool, rng: Random) -> Json:
+    kind = _TYPES.get(activity["sport_type"], "other")
+    began = _began(activity) + timedelta(seconds=0 if is_pushed else rng.randint(-4, 4))
+    distance = activity["distance"] * (1 if is_pushed else rng.uniform(0.997, 1.003))
+    moving = round(activity["moving_time"] * rng.uniform(0.99, 1.0))
+    start, end = activity["start_latlng"] or [None, None], activity["end_latlng"] or [None, None]
+    visibility = _VISIBILITY[activity["visibility"]]
+    heart = activity.get("average_heartrate")
+    return entry(
+        key,
+        activity["name"] if rng.random() < RENAMED else _WORDS.get(kind, kind.replace("_", " ").title()),
+        kind,
+        began,
+        seconds=float(activity["elapsed_time"]),
+        duration=float(max(moving, round(activity["elapsed_time"] * 0.98))),
+        movingDuration=float(moving),
+        distance=_single(distance) if distance else None,
+        elevationGain=float(round(activity["total_elevation_gain"] * rng.uniform(0.9, 1.15))),
+        averageSpeed=_single(distance / moving) if distance else None,
+        averageHR=None if heart is None else float(round(heart)),
+        maxHR=activity.get("max_heartrate"),
+        startLatitude=start[0],
+        startLongitude=start[1],
+        endLatitude=end[0],
+        endLongitude=end[1],
+        manufacturer=manufacturer,
+        privacy={"typeId": PRIVACY[visibility], "typeKey": visibility},
+    )
+
+
+def _alone(key: int, activity: Json, rng: Random) -> Json:
+    """An activity a day and some hours before one of Strava's, which Strava has not."""
+    kind, name, distance = rng.choice(_ALONE)
+    began = _began(activity) - timedelta(hours=31, minutes=rng.randrange(60))
+    return entry(key, name, kind, began, seconds=1500.0, distance=distance or None)
+
+
+def _began(activity: Json) -> datetime:
+    """The start on the athlete's clock, with its offset."""
+    offset = timezone(timedelta(seconds=activity["utc_offset"]))
+    return datetime.fromisoformat(activity["start_date"]).astimezone(offset)
+
+
+def _single(value: float) -> float:
+    """The number as Garmin's list has it: with the noise of 32 bits."""
+    return float(struct.unpack("f", struct.pack("f", value))[0])
+
+
+def _piece(uuid: str, key: str, name: str) -> Json:
+    kind = "Bike" if key.startswith("b") else "Shoes"
+    return {
+        "uuid": uuid,
+        "gearMakeName": "Other",
+        "gearModelName": f"Unknown {kind}",
+        "gearTypeName": kind,
+        "gearStatusName": "active",
+        "displayName": None,
+        "customMakeModel": name,
+        "dateBegin": "2019-03-01T23:00:00.0",
+        "dateEnd": None,
+        "maximumMeters": 0,
+    }

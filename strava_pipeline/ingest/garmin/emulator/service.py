@@ -1,0 +1,396 @@
+"""Garmin Connect on this machine: its list, details, files, gear and tokens, with its answers for what goes wrong. Changes are
+changes.py's, the official API's own ways personal.py's.
+
+Whoever asks sees the activities of the account whose access token goes with the call. Tokens last for a day, and a refresh
+token works once. Garmin publishes no limit; this one lets `calls_an_hour` through.
+"""
+
+import base64
+import json
+import zipfile
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from io import BytesIO
+from typing import Any, Literal
+from urllib.parse import parse_qsl
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from strava_pipeline.emulator.server import (
+    CONTROL,
+    Gate,
+    RecordedSend,
+    ServiceState,
+    query_of,
+)
+from strava_pipeline.emulator.service import Clock, FaultPlan, Journal, Json, WindowCount, answer
+from strava_pipeline.ingest.garmin.emulator.gear import in_older_list, undashed
+from strava_pipeline.ingest.garmin.emulator.personal import KEY_TOKEN_PATH, listed_by_key, refusal_by_key
+
+TOKEN_PATH = "/di-oauth2-service/oauth/token"
+CLIENT_ID = "GARMIN_CONNECT_MOBILE_ANDROID_DI_2025Q2"
+LIFE = 86_400  # seconds
+FIT, GPX = "fit", "gpx"
+NOT_OWNER = {"message": "Only owner of activity allowed to access this operation", "error": "UnauthorizedException"}
+NOT_FOUND = {"message": "HTTP 404 Not Found", "error": "NotFoundException"}
+
+
+@dataclass
+class TakenFile:
+    """A file that was uploaded.
+
+    Args:
+        taken, ready: when it came, and when it is read (epoch).
+        key: the activity that it becomes; None: it can't be read.
+        entry: that activity, until it is in the list.
+    """
+
+    uuid: str
+    digest: str
+    size: int
+    name: str
+    taken: float
+    ready: float
+    key: int | None
+    entry: Json | None
+
+
+@dataclass
+class Garmin(ServiceState):
+    """What the emulator knows.
+
+    Args:
+        activities: the entries of the list, by id; `owners`: the account of each that is not the first one's.
+        files: the file of an activity, and its ending.
+        gear: the pieces of the older list; `new_gear`: of the newer one, which has dashes in its ids.
+        linked: the ids of the gear of each activity.
+        uploads: the files that were taken, by their ids; each is read `reading_seconds` later, and then an activity.
+        keys: the account of each key of the official API.
+        key_tokens: in which form a key's token comes.
+        calls_a_minute: how many calls with tokens of keys pass; `exchanges`: how many such tokens were given.
+        keeps_gear: whether the app's call, which names the gear of an activity, keeps what it does not name.
+        headers: of every answer that is a fault.
+    """
+
+    account: int = 2_591_602
+    activities: dict[int, Json] = field(default_factory=dict)
+    owners: dict[int, int] = field(default_factory=dict)
+    files: dict[int, tuple[str, bytes]] = field(default_factory=dict)
+    gear: list[Json] = field(default_factory=list)
+    new_gear: list[Json] = field(default_factory=list)
+    linked: dict[int, list[str]] = field(default_factory=dict)
+    uploads: dict[str, "TakenFile"] = field(default_factory=dict)
+    reading_seconds: float = 3.0
+    keeps_gear: bool = False
+    headers: list[tuple[bytes, bytes]] = field(default_factory=list)
+    calls_an_hour: int = 5_000
+    life: int = LIFE  # seconds that an access token lasts
+    refreshes: int = 0
+    hour: WindowCount = field(default_factory=lambda: WindowCount(3600))
+    keys: dict[str, int] = field(default_factory=dict)
+    key_tokens: Literal["bare", "quoted", "object"] = "bare"
+    calls_a_minute: int = 5_000
+    minute: WindowCount = field(default_factory=lambda: WindowCount(60))
+    exchanges: int = 0
+    _access: dict[str, tuple[int, float]] = field(default_factory=dict)
+    _of_keys: dict[str, str] = field(default_factory=dict)
+    _refresh: dict[str, int] = field(default_factory=dict)
+    _issued: int = 0
+
+    def log_in(self, account: int | None = None) -> Json:
+        """The file of a new login, as garminconnect writes it."""
+        return {**self._issue(self.account if account is None else account), "di_client_id": CLIENT_ID}
+
+    def refresh(self, token: str) -> Json | None:
+        """Other tokens for a refresh token that was not used before; None for any other one."""
+        account = self._refresh.pop(token, None)
+        if account is None:
+            return None
+        self.refreshes += 1
+        issued = self._issue(account)
+        return {
+            "access_token": issued["di_token"],
+            "refresh_token": issued["di_refresh_token"],
+            "token_type": "Bearer",
+            "expires_in": self.life,
+            "refresh_token_expires_in": 30 * 86_400,
+        }
+
+    def make_key(self, account: int | None = None) -> str:
+        """A new key of the official API."""
+        key = f"emulator-key-{len(self.keys) + 1}"
+        self.keys[key] = self.account if account is None else account
+        return key
+
+    def exchange(self, key: str) -> str | None:
+        """An access token for a key; None: there is no such key."""
+        if key not in self.keys:
+            return None
+        self.exchanges += 1
+        token = str(self._issue(self.keys[key])["di_token"])
+        self.accept(token, key)
+        return token
+
+    def accept(self, token: str, key: str) -> None:
+        """Accept an access token as one that came for a key."""
+        self._of_keys[token] = key
+        self._access[token] = (self.keys[key], self.epoch + self.life)
+
+    def is_by_key(self, token: str) -> bool:
+        """Whether an access token came for a key: then the call is one of the official API."""
+        return token in self._of_keys
+
+    def withdraw(self) -> None:
+        """No access token is accepted any more."""
+        self._access.clear()
+
+    def account_of(self, token: str) -> int | None:
+        """Whose access token it is; None: nobody's, or it expired."""
+        account, ends = self._access.get(token, (None, 0.0))
+        is_deleted = token in self._of_keys and self._of_keys[token] not in self.keys
+        return account if self.epoch < ends and not is_deleted else None
+
+    def listed(self, account: int) -> list[Json]:
+        """The account's entries, the newest first by the athlete's clock."""
+        own = [entry for key, entry in self.activities.items() if self.owners.get(key, self.account) == account]
+        return sorted(own, key=lambda entry: (str(entry["startTimeLocal"]), str(entry["activityId"])), reverse=True)
+
+    def read_uploads(self) -> None:
+        """Have the activities of the files that are read by now."""
+        for file in self.uploads.values():
+            if file.key is not None and file.entry is not None and file.ready <= self.epoch:
+                self.activities[file.key], file.entry = file.entry, None
+
+    def pieces_of(self, key: int) -> list[Json]:
+        """The gear of an activity in the order of linking, as the older list shows it, whichever list the pieces are in."""
+        known = {undashed(piece["uuid"]): in_older_list(piece) for piece in self.new_gear}
+        known |= {piece["uuid"]: piece for piece in self.gear}
+        return [known[uuid] for uuid in self.linked.get(key, []) if uuid in known]
+
+    def _issue(self, account: int) -> Json:
+        self._issued += 1
+        claims = {
+            "iat": int(self.epoch),
+            "exp": int(self.epoch) + self.life,
+            "client_id": CLIENT_ID,
+            "number": self._issued,
+        }
+        access = ".".join(_base64(part) for part in ({"alg": "RS256", "typ": "JWT"}, claims, {"emulator": True}))
+        refresh = f"emulator-refresh-{self._issued}"
+        self._access[access] = (account, self.epoch + self.life)
+        self._refresh[refresh] = account
+        return {"di_token": access, "di_refresh_token": refresh}
+
+
+def new_garmin(now: datetime, speed: float = 1.0) -> Garmin:
+    """An emulator without activities."""
+    journal = Journal(
+        api="",
+        token_path=TOKEN_PATH,
+        activity=r"/download-service/files/activity/(\d+)",
+        identifier=r"(?<=/activity/)[^/]+",
+    )
+    return Garmin(Clock(now, speed), FaultPlan(), journal)
+
+
+class GarminGate(Gate[Garmin]):
+    """Tokens, the limit, faults and the journal."""
+
+    service = "Garmin Connect"
+
+    def error_body(self, status: int) -> Json:
+        """What Garmin sends with an error."""
+        if status == 403:
+            return NOT_OWNER
+        if status == 404:
+            return NOT_FOUND
+        return {"message": f"HTTP {status}", "error": "WebApplicationException"}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["path"].startswith(CONTROL):
+            return await super().__call__(scope, receive, send)
+        garmin, path, query = self.state, scope["path"], query_of(scope)
+        garmin.read_uploads()
+        text, now = scope["query_string"].decode(), garmin.clock.now()
+        is_token = path in (TOKEN_PATH, KEY_TOKEN_PATH)
+
+        def record(status: int) -> None:
+            if is_token:
+                garmin.journal.record_other_call(now, scope["method"], path, status)
+            else:
+                garmin.journal.record_api_call(now, scope["method"], path, text, status)
+
+        recorded = RecordedSend(record, send)
+        fault = garmin.faults.next_fault(path, query, scope["method"])
+        headers = garmin.headers if fault is not None else []
+        given = dict(scope["headers"]).get(b"authorization", b"").decode("latin-1")
+        token = given.removeprefix("Bearer ")
+        account, by_key = garmin.account_of(token), garmin.is_by_key(token)
+        scope["state"] |= {"account": garmin.account if account is None else account, "by_key": by_key}
+        if fault is None and not is_token and (refused := self._refused(scope, account, by_key=by_key)) is not None:
+            await refused(scope, receive, recorded.send)
+            return None
+        recorded.finish(await self.answer(scope, receive, recorded.send, headers=headers, fault=fault))
+        return None
+
+    def _refused(self, scope: Scope, account: int | None, *, by_key: bool) -> Response | None:
+        garmin = self.state
+        if account is None:
+            refusal = answer({"message": "Token is not active", "error": "NotAuthorizedException"}, 401)
+        elif by_key:
+            garmin.minute.move_to(garmin.epoch)
+            garmin.minute.calls += 1
+            found = refusal_by_key(Request(scope))
+            if garmin.minute.calls > garmin.calls_a_minute:
+                found = answer({}, 429)
+                found.headers["retry-after"] = str(60 - int(garmin.epoch) % 60)
+            if found is None:
+                return None
+            refusal = found
+        else:
+            garmin.hour.move_to(garmin.epoch)
+            garmin.hour.calls += 1
+            if garmin.hour.calls <= garmin.calls_an_hour:
+                return None
+            refusal = answer({"message": "Rate limited"}, 429)
+        refusal.headers["date"] = self.date()[1].decode()
+        return refusal
+
+
+async def token(request: Request) -> Response:
+    """POST: other tokens for a refresh token; the app's name goes as the user of a basic login, and in the form."""
+    form = dict(parse_qsl((await request.body()).decode()))
+    state = state_of(request)
+    basic = f"Basic {base64.b64encode(f'{CLIENT_ID}:'.encode()).decode()}"
+    if request.headers.get("authorization") != basic or form.get("client_id") != CLIENT_ID:
+        return answer({"error": "invalid_client"}, 401)
+    given = str(form.get("refresh_token"))
+    found = state.refresh(given) if form.get("grant_type") == "refresh_token" else None
+    if found is None:
+        return answer({"error": "invalid_grant", "error_description": f"Invalid refresh token: {given}"}, 400)
+    return answer(found)
+
+
+async def profile(request: Request) -> Response:
+    """Whose login it is."""
+    account = account_of(request)
+    return answer({"id": account + 1, "profileId": account, "displayName": "athlete", "fullName": "Made Up Athlete"})
+
+
+async def listed(request: Request) -> Response:
+    """A part of the list, by local day; a day that is not ISO is a 404, as at Garmin."""
+    query = request.query_params
+    try:
+        days = [date.fromisoformat(query[name]) if name in query else None for name in ("startDate", "endDate")]
+        start, limit = int(query.get("start", "0")), int(query.get("limit", "20"))
+    except ValueError:
+        return answer(NOT_FOUND, 404)
+    first, last = (None if day is None else day.isoformat() for day in days)
+    found = [
+        entry
+        for entry in state_of(request).listed(account_of(request))
+        if (first or "") <= str(entry["startTimeLocal"])[:10] <= (last or "9999")
+    ]
+    if query.get("sortOrder") == "asc":
+        found.reverse()
+    page = found[start : start + min(limit, 1000)]
+    return answer([listed_by_key(entry, account_of(request)) for entry in page] if is_by_key(request) else page)
+
+
+async def count(request: Request) -> Response:
+    """How many activities there are."""
+    return answer({"totalCount": len(state_of(request).listed(account_of(request)))})
+
+
+async def detail(request: Request) -> Response:
+    """An activity in the shape of details: a part of what Garmin says."""
+    entry = own_entry(request)
+    if entry is None:
+        return answer(NOT_FOUND, 404)
+    kept = ("activityId", "activityName", "description", "parentId", "locationName")
+    about = {name: entry.get(name) for name in ("manualActivity", "manufacturer", "favorite")}
+    return answer(
+        {
+            **{name: entry.get(name) for name in kept},
+            "userProfileId": account_of(request),
+            "isMultiSportParent": bool(entry.get("parent")),
+            "activityTypeDTO": entry.get("activityType"),
+            "eventTypeDTO": entry.get("eventType"),
+            "accessControlRuleDTO": entry.get("privacy"),
+            "metadataDTO": about,
+            "summaryDTO": {
+                name: f"{value}.0".replace(" ", "T") if name.startswith("startTime") else value
+                for name, value in entry.items()
+                if name.startswith(("start", "end", "max", "min")) or name in ("distance", "duration", "movingDuration")
+            },
+        }
+    )
+
+
+async def download(request: Request) -> Response:
+    """A zip with the activity's file."""
+    entry = own_entry(request)
+    file = state_of(request).files.get(int(entry["activityId"])) if entry is not None else None
+    if entry is None or file is None:
+        return answer(NOT_FOUND, 404)
+    ending, content = file
+    key = entry["activityId"]
+    packed = BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        member = f"{key}_ACTIVITY.fit" if ending == FIT else f"{key}.{ending}"
+        archive.writestr(zipfile.ZipInfo(member, (2026, 1, 1, 0, 0, 0)), content)
+    return Response(packed.getvalue(), media_type="application/x-zip-compressed")
+
+
+async def export(request: Request) -> Response:
+    """What Garmin makes of an activity: here, its file, where that has the ending."""
+    entry = own_entry(request)
+    file = state_of(request).files.get(int(entry["activityId"])) if entry is not None else None
+    if file is None or file[0] != request.path_params["ending"]:
+        return answer(NOT_FOUND, 404)
+    return Response(file[1], media_type=f"application/vnd.garmin.{file[0]}+xml")
+
+
+async def gear(request: Request) -> Response:
+    """The older list: all gear of an account, or that of an activity."""
+    state, query = state_of(request), request.query_params
+    if (key := query.get("activityId")) is not None:
+        return answer(state.pieces_of(int(key)) if key.isdigit() else [])
+    if query.get("userProfilePk") != str(account_of(request)):
+        return answer(NOT_OWNER, 403)
+    return answer(state.gear)
+
+
+async def new_gear(request: Request) -> Response:
+    """The newer list."""
+    start, limit = (int(request.query_params.get(name, default)) for name, default in (("start", "0"), ("limit", "20")))
+    return answer(state_of(request).new_gear[start : start + limit])
+
+
+def own_entry(request: Request) -> Json | None:
+    """The entry of the activity that the address names, if it is the account's."""
+    key = request.path_params["key"]
+    found = {str(entry["activityId"]): entry for entry in state_of(request).listed(account_of(request))}
+    return found.get(key)
+
+
+def state_of(request: Request) -> Garmin:
+    """What the emulator knows."""
+    state: Garmin = request.app.state.emulator
+    return state
+
+
+def is_by_key(request: Request) -> bool:
+    """Whether it is a call of the official API."""
+    return bool(request.scope["state"].get("by_key"))
+
+
+def account_of(request: Request) -> int:
+    """Whose access token goes with the call."""
+    return int(request.scope["state"]["account"])
+
+
+def _base64(value: Any) -> str:
+    return base64.urlsafe_b64encode(json.dumps(value).encode()).decode().rstrip("=")

@@ -1,0 +1,232 @@
+"""What an application asks for itself, with its id and secret instead of an athlete's token and outside the limits.
+
+OAuth below the base URL: consent (always given, unless an order says otherwise), tokens, revocation. Push subscriptions
+below the API: at most one, and the callback must be on this machine and repeat a challenge first.
+"""
+
+import asyncio
+import base64
+import binascii
+import json
+from urllib.parse import parse_qsl, urlencode, urlsplit
+
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import Route
+
+from strava_pipeline.emulator.deliveries import ask, is_local
+from strava_pipeline.emulator.service import Json, answer
+from strava_pipeline.ingest.strava.emulator.api import bad_request, not_found, state_of, unauthorized
+from strava_pipeline.ingest.strava.emulator.application import SCOPES, TokenPair
+from strava_pipeline.ingest.strava.emulator.changes import withdraw
+from strava_pipeline.ingest.strava.emulator.state import State
+
+SUBSCRIPTIONS = "/push_subscriptions"
+LONGEST_CALLBACK = 255  # characters: developers.strava.com/docs/webhooks
+RESOURCE, CALLBACK = "PushSubscription", "callback url"  # Strava's names in errors
+SUMMARY_ATHLETE = [
+    "id",
+    "username",
+    "resource_state",
+    "firstname",
+    "lastname",
+    "bio",
+    "city",
+    "state",
+    "country",
+    "sex",
+    "premium",
+    "summit",
+    "created_at",
+    "updated_at",
+    "badge_type_id",
+    "weight",
+    "profile_medium",
+    "profile",
+    "friend",
+    "follower",
+]
+
+
+def oauth_routes() -> list[Route]:
+    """The paths of OAuth, below the base URL."""
+    return [
+        Route("/oauth/authorize", authorize),
+        Route("/oauth/mobile/authorize", authorize),
+        Route("/oauth/token", token, methods=["POST"]),
+        Route("/oauth/revoke", revoke, methods=["POST"]),
+        Route("/oauth/deauthorize", deauthorize, methods=["POST"]),
+    ]
+
+
+async def authorize(request: Request) -> Response:
+    """The consent page, without a question: redirects to redirect_uri with a code, or with error=access_denied."""
+    state, query = state_of(request), request.query_params
+    redirect = query.get("redirect_uri", "")
+    scopes = tuple(query.get("scope", "").replace(" ", ",").split(","))
+    checks = (
+        (query.get("client_id") == state.config.client_id, "Application", "client_id"),
+        (bool(urlsplit(redirect).scheme and urlsplit(redirect).netloc), "Application", "redirect_uri"),
+        (query.get("response_type") == "code", "Authorize", "response_type"),
+        (set(scopes) <= set(SCOPES), "Authorize", "scope"),
+        (query.get("approval_prompt", "auto") in ("auto", "force"), "Authorize", "approval_prompt"),
+    )
+    for valid, resource, field in checks:
+        if not valid:
+            return bad_request(resource, field)
+    back: dict[str, str] = {"state": query.get("state", "")}
+    if state.tokens.denied:
+        back["error"] = "access_denied"
+    else:
+        grant = state.tokens.consent(scopes)
+        back |= {"code": state.tokens.new_code(grant), "scope": ",".join(grant.scopes)}
+    separator = "&" if urlsplit(redirect).query else "?"
+    return RedirectResponse(f"{redirect}{separator}{urlencode(back, safe=',:')}", 302)
+
+
+async def token(request: Request) -> Response:
+    """New tokens for a code or a refresh token, which is then used up."""
+    state, fields = state_of(request), await _sent_fields(request)
+    refusal = _client_refusal(state, fields.get("client_id"), fields.get("client_secret"))
+    if refusal is not None:
+        return refusal
+    match fields.get("grant_type"):
+        case "authorization_code":
+            pair = state.tokens.exchange_code(fields.get("code", ""), state.epoch)
+            if pair is None:
+                return bad_request("RequestToken", "code")
+            return answer(_token_answer(pair) | {"athlete": _summary_athlete(state)})
+        case "refresh_token":
+            pair = state.tokens.refresh(fields.get("refresh_token", ""), state.epoch)
+            if pair is None:
+                return bad_request("RefreshToken", "refresh_token")
+            return answer(_token_answer(pair))
+        case _:
+            return bad_request("Application", "grant_type")
+
+
+async def revoke(request: Request) -> Response:
+    """Withdraw a login: HTTP Basic with the client's id and secret, form field `token`."""
+    state, fields = state_of(request), await _sent_fields(request)
+    client_id, secret = _basic_credentials(request.headers.get("authorization", ""))
+    if client_id != state.config.client_id or secret != state.config.client_secret:
+        return unauthorized("Application", "", "invalid")
+    if "token" not in fields:
+        return bad_request("Application", "token", "missing")
+    if state.tokens.is_issued(fields["token"]):  # an unknown token is no error: RFC 7009, section 2.2
+        withdraw(state)
+    return answer({})
+
+
+async def deauthorize(request: Request) -> Response:
+    """The older way to withdraw a login: an access token, in the header or as a field."""
+    state, fields = state_of(request), await _sent_fields(request)
+    kind, _, bearer = request.headers.get("authorization", "").partition(" ")
+    access = bearer if kind.lower() == "bearer" else fields.get("access_token", "")
+    if state.tokens.grant_of(access, state.epoch) is None:
+        return unauthorized("Athlete", "access_token", "invalid")
+    withdraw(state)
+    return answer({"access_token": access})
+
+
+async def _sent_fields(request: Request) -> dict[str, str]:
+    """The fields of query and form; those of the form count where both have one."""
+    body = (await request.body()).decode("utf-8", "replace")
+    return dict(request.query_params) | dict(parse_qsl(body))
+
+
+def _client_refusal(state: State, client_id: str | None, secret: str | None) -> Response | None:
+    """The answer to a wrong id or secret of the application; None if both are right."""
+    if client_id != state.config.client_id:
+        return bad_request("Application", "client_id")
+    if secret != state.config.client_secret:
+        return unauthorized("Application", "", "invalid")
+    return None
+
+
+def _token_answer(pair: TokenPair) -> Json:
+    return {
+        "token_type": "Bearer",
+        "access_token": pair.access,
+        "expires_at": pair.expires_at,
+        "expires_in": pair.expires_in,
+        "refresh_token": pair.refresh,
+    }
+
+
+def _summary_athlete(state: State) -> Json:
+    return {key: state.athlete[key] for key in SUMMARY_ATHLETE} | {"resource_state": 2}
+
+
+def _basic_credentials(header: str) -> tuple[str, str]:
+    kind, _, encoded = header.partition(" ")
+    try:
+        user, _, password = base64.b64decode(encoded, validate=True).decode().partition(":")
+    except (binascii.Error, UnicodeDecodeError):
+        return "", ""
+    return (user, password) if kind.lower() == "basic" else ("", "")
+
+
+def subscription_routes() -> list[Route]:
+    """The paths of push subscriptions, below the API."""
+    return [
+        Route(SUBSCRIPTIONS, view_subscription, methods=["GET"]),
+        Route(SUBSCRIPTIONS, subscribe, methods=["POST"]),
+        Route(f"{SUBSCRIPTIONS}/{{id}}", unsubscribe, methods=["DELETE"]),
+    ]
+
+
+async def view_subscription(request: Request) -> Response:
+    """A list of the one subscription, or an empty list."""
+    state, fields = state_of(request), await _sent_fields(request)
+    current = state.subscriptions.current
+    found = [] if current is None else [current.document()]
+    return _client_refusal(state, fields.get("client_id"), fields.get("client_secret")) or answer(found)
+
+
+async def subscribe(request: Request) -> Response:
+    """201 and the subscription, after the callback has repeated the challenge."""
+    state, fields = state_of(request), await _sent_fields(request)
+    callback, token = fields.get("callback_url", ""), fields.get("verify_token", "")
+    refusal = _client_refusal(state, fields.get("client_id"), fields.get("client_secret"))
+    if refusal is not None:
+        return refusal
+    checks = (
+        (state.subscriptions.current is None, "", "already exists"),
+        (bool(callback), CALLBACK, "missing"),
+        (len(callback) <= LONGEST_CALLBACK, CALLBACK, "too long"),
+        (bool(token), "verify token", "missing"),
+        (is_local(callback), CALLBACK, "not on this machine"),
+    )
+    for valid, field, code in checks:
+        if not valid:
+            return bad_request(RESOURCE, field, code)
+    fault = await _handshake(state, callback, token)
+    if fault is not None:
+        return bad_request(RESOURCE, CALLBACK, fault)
+    if state.subscriptions.current is not None:  # another call was faster during the handshake
+        return bad_request(RESOURCE, "", "already exists")
+    return answer(state.subscriptions.begin(callback, state.clock.now()).document(), 201)
+
+
+async def unsubscribe(request: Request) -> Response:
+    """204, or 404 for an unknown id."""
+    state, fields = state_of(request), await _sent_fields(request)
+    refusal = _client_refusal(state, fields.get("client_id"), fields.get("client_secret"))
+    if refusal is not None:
+        return refusal
+    return Response(status_code=204) if state.subscriptions.end(request.path_params["id"]) else not_found(RESOURCE)
+
+
+async def _handshake(state: State, callback: str, token: str) -> str | None:
+    """Strava's words for what is wrong with a callback's answer; None if it is right."""
+    challenge = state.subscriptions.challenge()
+    query = {"hub.mode": "subscribe", "hub.challenge": challenge, "hub.verify_token": token}
+    status, body = await asyncio.to_thread(ask, callback, query, state.deliveries.orders.timeout)
+    if status != 200:
+        return "GET to callback URL does not return 200"
+    try:
+        reply = json.loads(body)
+    except (ValueError, RecursionError):
+        reply = None
+    return None if isinstance(reply, dict) and reply.get("hub.challenge") == challenge else "not verifiable"

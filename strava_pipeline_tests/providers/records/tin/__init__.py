@@ -1,0 +1,1 @@
+"""A second toy service, as a source's folder holds it."""
