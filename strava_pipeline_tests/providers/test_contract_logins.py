@@ -23,7 +23,7 @@ from strava_pipeline.ingest import login_file, registry
 from strava_pipeline.ingest.clock import ServerClock, machine_clock
 from strava_pipeline.ingest.garmin import key_tokens, keys, tokens
 from strava_pipeline.ingest.http import make_wire
-from strava_pipeline.ingest.login_file import AccessTokens
+from strava_pipeline.ingest.login_file import AccessTokens, traces_of
 from strava_pipeline.ingest.strava.client import connect
 from strava_pipeline.ingest.strava.oauth import access_tokens, make_oauth
 from strava_pipeline.ingest.strava.token_store import token_store
@@ -216,6 +216,26 @@ def test_processes_that_renew_a_login_at_once_renew_it_once(renewable: Renewable
     assert (len(renewed), renewable.count()) == (1, 1)
     assert tokens_of(renewable.source, renewable.settings, renewable.now).get() in renewed
     assert renewable.path.stat().st_mode & 0o777 == 0o600
+
+
+def test_nothing_is_spent_where_the_next_login_could_not_be_saved(
+    renewable: Renewable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = renewable.path.read_bytes()
+    found = tokens_of(renewable.source, renewable.settings, renewable.now)
+
+    def full(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    if renewable.source == "garmin_by_key":
+        assert found.get_new() == found.get(), "a key's token serves this run alone, for another one is got at no loss"
+    else:
+        with pytest.raises(PipelineError, match=r"can't be saved to .*No space left"):
+            found.get_new()
+        assert renewable.count() == 0
+    assert renewable.path.read_bytes() == before
+    assert traces_of(renewable.path) == [renewable.path, renewable.path.with_name(f"{renewable.path.name}.lock")]
 
 
 def test_a_process_killed_between_the_exchange_and_the_write_leaves_the_old_login_whole(renewable: Renewable) -> None:
