@@ -161,9 +161,7 @@ class LoginFile(Generic[L]):
     def _content(self) -> bytes | None:
         """What is in the file, which is closed to others; None: there is no file."""
         try:
-            descriptor = os.open(
-                self.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK
-            )  # a pipe would wait for a writer
+            descriptor = os.open(self.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)  # of a pipe, waits for none
             try:
                 found = os.fstat(descriptor)
                 if not stat.S_ISREG(found.st_mode):
@@ -206,13 +204,13 @@ class LoginFile(Generic[L]):
         try:
             yield
         except (OSError, LockHeldError) as error:
-            if self.empty is None and isinstance(error, OSError):
-                raise PipelineError(
-                    f"The login can't be saved to {self.path}: {error.strerror}. Free some space or correct the folder's "
-                    "permissions."
-                ) from None
-            if self.empty is None:
+            if self.empty is not None:
+                return
+            if isinstance(error, LockHeldError):
                 raise
+            raise PipelineError(
+                f"The login can't be saved to {self.path}: {error.strerror}. Free some space or correct the folder's permissions."
+            ) from None
 
 
 class AccessTokens(Generic[L]):
@@ -242,9 +240,8 @@ class AccessTokens(Generic[L]):
         """Keep whose login it is, so that no later run asks for it. Where the file can't be saved, this run alone knows it."""
         self.current = self._file.parse({**self.current.raw, "account": account})
         with suppress(PipelineError), self._file.lock():
-            if (
-                self._file.load().access_token == self.current.access_token
-            ):  # another process may have renewed it, or logged in
+            stored = self._file.load()  # another process may have renewed it, or logged in
+            if stored.access_token == self.current.access_token:
                 self._file.save(self.current)
 
     def _renewed(self, may_stay: Callable[[L], bool]) -> str:

@@ -23,7 +23,7 @@ from strava_pipeline.ingest.clock import ServerClock, machine_clock
 from strava_pipeline.ingest.garmin import key_tokens, keys, tokens
 from strava_pipeline.ingest.garmin.emulator.service import LIFE
 from strava_pipeline.ingest.http import make_wire
-from strava_pipeline.ingest.login_file import AccessTokens
+from strava_pipeline.ingest.login_file import AccessTokens, traces_of
 from strava_pipeline.ingest.strava.client import connect
 from strava_pipeline.ingest.strava.oauth import access_tokens, make_oauth
 from strava_pipeline.ingest.strava.token_store import token_store
@@ -55,12 +55,17 @@ class Kept:
 
     path: Path
     use: Callable[[], object]
+    source: str
+    settings: Settings
 
     def refusal(self) -> str:
         """Why it is refused; without what is in it."""
         with pytest.raises(NeedsLoginError) as caught:
             self.use()
         assert SECRET not in f"{caught.value!r} {caught.value.__context__!r}"
+        if self.source != "strava":  # which looks at its login in another way
+            assert registry.missing_login(self.source, self.settings) == str(caught.value)
+            registry.kept_login(self.source, self.settings)  # `status` shows the rest
         return str(caught.value)
 
 
@@ -77,8 +82,8 @@ def kept(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Mon
     if request.param == "token_of_a_key":
         keys.save_key(settings, SECRET, None)
     if source == "strava":
-        return Kept(path, partial(connect, settings))
-    return Kept(path, partial(registry.connect, source, settings, machine_clock()))
+        return Kept(path, partial(connect, settings), source, settings)
+    return Kept(path, partial(registry.connect, source, settings, machine_clock()), source, settings)
 
 
 def test_a_link_in_place_of_a_login_is_refused_by_name(kept: Kept, tmp_path: Path) -> None:
@@ -211,6 +216,26 @@ def test_processes_that_renew_a_login_at_once_renew_it_once(renewable: Renewable
     assert (len(renewed), renewable.count()) == (1, 1)
     assert tokens_of(renewable.source, renewable.settings, renewable.now).get() in renewed
     assert renewable.path.stat().st_mode & 0o777 == 0o600
+
+
+def test_nothing_is_spent_where_the_next_login_could_not_be_saved(
+    renewable: Renewable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = renewable.path.read_bytes()
+    found = tokens_of(renewable.source, renewable.settings, renewable.now)
+
+    def full(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    if renewable.source == "garmin_by_key":
+        assert found.get_new() == found.get(), "a key's token serves this run alone, for another one is got at no loss"
+    else:
+        with pytest.raises(PipelineError, match=r"can't be saved to .*No space left"):
+            found.get_new()
+        assert renewable.count() == 0
+    assert renewable.path.read_bytes() == before
+    assert traces_of(renewable.path) == [renewable.path, renewable.path.with_name(f"{renewable.path.name}.lock")]
 
 
 def test_a_process_killed_between_the_exchange_and_the_write_leaves_the_old_login_whole(renewable: Renewable) -> None:

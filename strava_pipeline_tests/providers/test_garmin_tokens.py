@@ -20,7 +20,6 @@ from strava_pipeline.core.errors import (
     PipelineError,
 )
 from strava_pipeline.emulator.service import Fault
-from strava_pipeline.ingest import secret_file
 from strava_pipeline.ingest.clock import ServerClock
 from strava_pipeline.ingest.garmin.client import GarminClient, connect, login
 from strava_pipeline.ingest.garmin.emulator.service import LIFE, TOKEN_PATH
@@ -191,19 +190,6 @@ def test_an_answer_that_was_lost_is_named_where_the_login_is_dead_after_it(world
     world.fail(kind="reset", processed=True)
     with pytest.raises(NeedsLoginError, match="An answer was lost just before"):
         world.call()
-
-
-def test_nothing_is_renewed_where_it_could_not_be_saved(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    client = world.client()
-    world.garmin.garmin.withdraw()
-
-    def full(*_: object) -> None:
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(secret_file.os, "fsync", full)
-    with pytest.raises(PipelineError, match="No space left"):
-        world.call(client)
-    assert (world.refreshes, list(world.path.parent.glob(".*"))) == (0, [])
 
 
 @pytest.mark.parametrize(

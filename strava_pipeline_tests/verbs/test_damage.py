@@ -59,7 +59,7 @@ MENDED = {  # below the rig's folder → what it is replaced by
 
 TOLD = {  # what the message names
     "the login": ("secrets/strava_token.json", GARBAGE, "strava-pipeline auth", 1),
-    "the login, a folder": ("secrets/strava_token.json", None, "Is a directory", 1),
+    "the login, a folder": ("secrets/strava_token.json", None, "is a folder, and not a login", 1),
     "the ledger, a folder": ("ledger/strava-*.json", None, "can't be kept: Is a directory", 1),
     "a lock, a folder": ("data/state/locks/flow.lock", None, "flow.lock: Is a directory", 1),
     "who holds a lock, a folder": ("data/state/locks/flow.json", None, "flow.json: Is a directory", 1),

@@ -156,11 +156,11 @@ def kept_login(settings: Settings) -> KeptLogin | None:
     is_beside = tokens_file(settings).exists()
     try:
         key = find_key(settings)
+        ends = [] if key is None else [key.ends_on, end_of_key(settings, key)]
     except NeedsLoginError:
         return None
     if key is None:
         return KeptLogin("by the unofficial API of Garmin's app") if is_beside else None
-    ends = [key.ends_on, end_of_key(settings, key)]
     return KeptLogin(
         "by key; gear and changes by the unofficial login" if is_beside else "by key, read-only",
         min((day for day in ends if day is not None), default=None),

@@ -148,7 +148,7 @@ def _refusal(exchange: Exchange, answer: Mapping[str, Any], lost: bool) -> Pipel
             f"Strava's login service answered with a redirect ({status}), not followed. Either this network asks for a "
             "login of its own, in a browser, or STRAVA_BASE_URL is wrong."
         )
-    if (refused := refusal_of(SPEC, "login", exchange, f"Please {LOG_IN}", at_login=True)) is not None:
+    if (refused := refusal_of(SPEC, "login service", exchange, f"Please {LOG_IN}", at_login=True)) is not None:
         return refused
     resources = {resource for resource, _, _ in faults}
     if not resources.isdisjoint(("RequestToken", "AuthorizationCode")):

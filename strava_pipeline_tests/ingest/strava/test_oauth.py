@@ -1,7 +1,6 @@
 """Tokens: bought, renewed in time, by one process at a time, saved before use; refusals say what a person must do."""
 
 import json
-import os
 import re
 from datetime import timedelta
 from typing import Any
@@ -169,22 +168,6 @@ def test_a_refused_token_that_another_process_replaced_is_not_renewed_again(worl
     assert first.renew(rejected) == fresh
     assert first.get() == fresh
     assert world.calls()["token"] == 2
-
-
-def test_no_refresh_token_is_spent_when_its_successor_could_not_be_saved(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    age(world)
-
-    def full(_: int) -> None:
-        raise OSError(28, "No space left on device")
-
-    with monkeypatch.context() as patch:
-        patch.setattr(os, "fsync", full)
-        with pytest.raises(PipelineError, match="can't be saved"):
-            access(world).get()
-    assert world.calls()["token"] == 1
-    access(world).get()
 
 
 def test_the_consent_page_is_asked_for_everything_that_is_needed() -> None:
