@@ -167,7 +167,8 @@ class LoginFile(Generic[L]):
                 if not stat.S_ISREG(found.st_mode):
                     kind = "a folder" if stat.S_ISDIR(found.st_mode) else "no file"
                     raise NeedsLoginError(f"{self.path} is {kind}, and not a login. Move it away, and {self.log_in}.")
-                if found.st_uid not in (os.geteuid(), 0):
+                # Whom the folder belongs to may have a login there, as on a share that gives all files one owner.
+                if found.st_uid not in (os.geteuid(), 0, self.path.parent.stat().st_uid):
                     raise NeedsLoginError(
                         f"{self.path} belongs to user {found.st_uid}, and this is user {os.geteuid()}: another user's login is "
                         f"not read. Change its owner, or {self.log_in}."
