@@ -12,6 +12,7 @@ SPEC = ProviderSpec(
     priority=3,
     read_page=lambda items: ReadPage(*split_page(items)),
     oldest_first=True,
+    quiet_day_calls=2,  # a page, and the empty one that ends the listing
     capabilities=frozenset({"windows", "deletions", "streams", "webhooks", "uploads"}),
     edits=frozenset({"name", "gear"}),
 )
