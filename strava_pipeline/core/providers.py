@@ -104,6 +104,7 @@ class ProviderSpec:
         read_page: reads the body of a page, parsed from JSON.
         paged: whether a listing comes in pages of the size that is asked for; if not, a year is one answer.
         rows_a_call: the most rows that a page has beside those of the page before, whatever size is asked for.
+        quiet_day_calls: what a run from the watermark takes where nothing changed; gear, once a week, comes on top.
         repeats: whether it may have one activity several times, because several devices or services bring it there.
         by_hand: whether a person wrote the rows, with starts to the minute or the day.
         withheld: where the service withholds activities: what the user can do about it, as sentences.
@@ -129,6 +130,7 @@ class ProviderSpec:
     read_page: Callable[[Any], ReadPage]
     paged: bool = True
     rows_a_call: int = 200  # the largest size that is asked for
+    quiet_day_calls: int = 1
     repeats: bool = False
     by_hand: bool = False
     withheld: str = ""

@@ -313,11 +313,13 @@ class ProviderPlan:
     """The calls that listing some years of a provider takes at least.
 
     `is_known`: all of the provider's activities were listed before, so that their number is known.
+    `quiet_day_calls`: those of a daily run that finds nothing new.
     """
 
     title: str
     listing_calls: int
     is_known: bool
+    quiet_day_calls: int
 
 
 def plan_providers(run: RunContext, settings: Settings, years: Sequence[int]) -> dict[str, ProviderPlan]:
@@ -335,7 +337,8 @@ def plan_providers(run: RunContext, settings: Settings, years: Sequence[int]) ->
         size = min(settings.per_page, spec.rows_a_call)
         calls = sum(max(1, ceil(count / size)) if spec.paged else 1 for count in counts)
         calls = 0 if "whole" in spec.capabilities else calls
-        found[name] = ProviderPlan(spec.title, calls, newest_watermark(run.lake, name) is not None)
+        is_known = newest_watermark(run.lake, name) is not None
+        found[name] = ProviderPlan(spec.title, calls, is_known, spec.quiet_day_calls)
     return found
 
 

@@ -203,5 +203,5 @@ def _yielding(settings: Settings, limits: CallOptions) -> int:
 
 
 def calls_of_a_quiet_day(settings: Settings) -> int:
-    """What `flow` needs when nothing is new: the page, the empty page that ends the listing, and its spare calls."""
-    return 2 + settings.refresh_calls
+    """What `flow` needs when nothing is new: the listing, and its spare calls."""
+    return spec_of(STRAVA).quiet_day_calls + settings.refresh_calls

@@ -59,7 +59,8 @@ def plan(
         for provider in providers.values():
             about = "" if provider.is_known else "at least "
             calls = counted(provider.listing_calls, "call")
-            out.print(f"{provider.title}, beside Strava's limits: {about}{calls} for listing these years")
+            quiet = f"{provider.quiet_day_calls} on a day without news"
+            out.print(f"{provider.title}, beside Strava's limits: {about}{calls} for listing these years, {quiet}")
 
 
 def plan_json(plan: "Plan", zone: ZoneInfo) -> dict[str, Any]:

@@ -128,7 +128,8 @@ def live(order: dict[str, Any], part: ModuleType | None) -> None:
     os.chdir(order["folder"])
     os.environ.update(order["environ"])
     if order["journal"]:
-        watch(Fate(Path(order["journal"]), order["die_at"], order["after"]), f"{order['folder']}/")
+        fate = Fate(Path(order["journal"]), order["die_at"], order["after"], order["only"])
+        watch(fate, f"{order['folder']}/")
     if part is not None:
         part.live(*order["argv"])
         return

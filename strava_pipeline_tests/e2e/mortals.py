@@ -21,11 +21,15 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """A moment in a verb's life at which it can die: `after` None is before the step, else as many seconds into it."""
+    """A moment in a verb's life at which it can die: `after` None is before the step, else as many seconds into it.
+
+    `only`: a pattern of the steps that `number` counts; None: all.
+    """
 
     number: int
     label: str
     after: float | None
+    only: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +68,7 @@ class Mortals:
             "output": f"{note}.txt",
             "die_at": dying.number if dying else None,
             "after": dying.after if dying else None,
+            "only": dying.only if dying else None,
         }
         return self._ask(order), note
 

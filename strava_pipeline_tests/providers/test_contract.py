@@ -531,6 +531,18 @@ def test_the_calls_of_a_provider_can_be_planned_after_its_first_listing(world: W
     assert (plan.listing_calls, plan.is_known) == (calls, True)
 
 
+def test_a_day_without_news_takes_the_calls_of_the_plan(world: World) -> None:
+    world.subject.add("2026-02-27", "a ride")
+    world.subject.clock.advance(3600)
+    for mode in ("all", "incremental"):
+        world.pull(mode, per_page=200, matched=False)
+    world.subject.clock.advance(24 * 3600)
+    asked = len(world.subject.journal.log)
+    world.listed("incremental", per_page=200)
+    plan = plan_providers(world.run(), world.settings, [2025])[world.subject.name]
+    assert len(world.subject.journal.log) - asked == plan.quiet_day_calls
+
+
 def test_gear_is_fetched_weekly_and_a_day_later_where_an_activity_names_unknown_gear(world: World) -> None:
     world.need_gear()
     five(world.subject)

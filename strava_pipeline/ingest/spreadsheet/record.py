@@ -51,6 +51,7 @@ SPEC = ProviderSpec(
     precedence=5,
     priority=1,
     by_hand=True,
+    quiet_day_calls=0,
     read_page=read_page,
     capabilities=frozenset({"whole", "adds"}),
     edits=frozenset({"name", "gear", "duration"}),

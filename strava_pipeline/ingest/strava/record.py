@@ -45,6 +45,7 @@ SPEC = ProviderSpec(
     read_page=lambda items: ReadPage(*split_page(items)),
     oldest_first=True,
     capabilities=frozenset({"windows", "deletions", "streams", "webhooks", "uploads"}),
+    quiet_day_calls=2,  # a page, and the empty one that ends the listing
     edits=frozenset({"name", "gear"}),
     refusals=Refusals(
         at_login={403: "nothing"},  # of something on the way, where it says nothing of the application
