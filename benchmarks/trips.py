@@ -15,8 +15,8 @@ from benchmarks.place import Place
 from benchmarks.product import Work
 
 if TYPE_CHECKING:
-    from strava_pipeline.core.trips.activity.bundle import Bundle
-    from strava_pipeline.ingest.trips.read import Tally
+    from strava_pipeline.trips.activity.reading.read import Tally
+    from strava_pipeline.trips.activity.rules.bundle import Bundle
 
 STAGES = {"diagnose": "trips diagnosed, as JSON", "replay": "trips replayed, as JSON"}
 ONE_CORE = {"POLARS_MAX_THREADS": "1"}
@@ -52,10 +52,10 @@ def floor(place: Place) -> Work:
 
 def diagnose(place: Place) -> Work:
     """As `trips activity diagnose --format json` does it."""
-    from strava_pipeline.core.trips.activity.diagnosis import diagnose as diagnose_batch
-    from strava_pipeline.core.trips.activity.report import json_parts
-    from strava_pipeline.core.trips.activity.thresholds import thresholds
-    from strava_pipeline.ingest.trips.read import Tally
+    from strava_pipeline.trips.activity.reading.read import Tally
+    from strava_pipeline.trips.activity.rules.diagnosis import diagnose as diagnose_batch
+    from strava_pipeline.trips.activity.rules.report import json_parts
+    from strava_pipeline.trips.activity.rules.thresholds import thresholds
 
     limits, bundles = thresholds(), _opener(place)
 
@@ -72,9 +72,9 @@ def diagnose(place: Place) -> Work:
 def replay(place: Place) -> Work:
     """As `trips activity replay --format json --processes 1` does it."""
     from strava_pipeline.core.json_values import json_bytes
-    from strava_pipeline.core.trips.activity.replay import Replay
-    from strava_pipeline.core.trips.activity.thresholds import thresholds
-    from strava_pipeline.core.trips.activity.verdict import algorithms
+    from strava_pipeline.trips.activity.rules.replay import Replay
+    from strava_pipeline.trips.activity.rules.thresholds import thresholds
+    from strava_pipeline.trips.activity.rules.verdict import algorithms
 
     bundles = _opener(place)
     result = Replay(algorithms()[-1], thresholds(algorithms()[-1].full_name))
@@ -89,8 +89,8 @@ def replay(place: Place) -> Work:
 
 
 def _opener(place: Place) -> "Callable[[], AbstractContextManager[Iterator[list[Bundle]]]]":
-    from strava_pipeline.ingest.trips.read import read_bundles
-    from strava_pipeline.ingest.trips.source import open_source
+    from strava_pipeline.trips.activity.reading.read import read_bundles
+    from strava_pipeline.trips.activity.reading.source import open_source
     from strava_pipeline_tests.trips import RING
 
     @contextmanager

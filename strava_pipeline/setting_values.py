@@ -243,3 +243,26 @@ def is_private_host(host: str) -> bool:
     except ValueError:
         return ("." not in host and not host[:1].isdecimal()) or host.endswith(_OWN_DOMAINS)  # 134744072 is 8.8.8.8
     return not address.is_global and not address.is_unspecified
+
+
+TRIP_FILES = ("sqlite", "parquet")  # schemes of TRIPS_SOURCE whose source is one file
+
+
+def trips_file(url: str) -> Path | None:
+    """The absolute path of the file that `url` names, whether it exists or not; None: `url` names no file.
+
+    A path after three slashes is relative to the working directory, or, where only the root has such a file, to the root;
+    after four slashes it is relative to the root.
+    """
+    from_here, from_root = places_of_trips(url)
+    if from_here is None or from_root is None:
+        return None
+    return from_root if from_root.is_file() and not from_here.is_file() else from_here
+
+
+def places_of_trips(url: str) -> tuple[Path, Path] | tuple[None, None]:
+    """Where the file of such a URL is looked for."""
+    scheme, _, rest = url.strip().partition("://")
+    if scheme not in TRIP_FILES or not rest.startswith("/") or not rest.strip("/"):
+        return None, None
+    return Path(rest[1:]).absolute(), Path("/", rest[1:])

@@ -17,7 +17,7 @@ import polars as pl
 import psycopg
 from cryptography.fernet import Fernet
 
-from strava_pipeline.ingest.trips.keys import KeyRing
+from strava_pipeline.trips.activity.reading.keys import KeyRing
 
 Row = dict[str, Any]
 BEGIN = datetime(2026, 1, 5, 6, tzinfo=UTC)

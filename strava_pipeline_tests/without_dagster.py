@@ -16,17 +16,7 @@ from typing import Any
 from uuid import uuid4
 
 from strava_pipeline.core.errors import BudgetExhaustedError, CallCapReachedError
-from strava_pipeline.core.tables import (
-    CAR_TABLES,
-    DETAIL_TABLES,
-    FILES,
-    MATCH_TABLES,
-    PROPOSED_CHANGES,
-    QUARANTINE,
-    TRIP_DIAGNOSTICS,
-    TRIP_INDEX,
-    TRIP_REPLAY,
-)
+from strava_pipeline.core.tables import CAR_TABLES, DETAIL_TABLES, FILES, MATCH_TABLES, PROPOSED_CHANGES, QUARANTINE
 from strava_pipeline.core.webhooks import EventSummary
 from strava_pipeline.lake.car_pings import count_readings
 from strava_pipeline.lake.gold.deletions import AbsenceReport
@@ -64,7 +54,6 @@ from strava_pipeline.operations.run_context import RunContext, run_context
 from strava_pipeline.operations.strava_source import FLOW_LOCK, StravaSource
 from strava_pipeline.operations.table_rules import Finding
 from strava_pipeline.operations.tracking import TracksReport, make_tracks
-from strava_pipeline.operations.trips import diagnose_trips, replay_trips, update_trip_index
 from strava_pipeline.orchestrate.jobs import (
     DETAILS,
     EVENTS,
@@ -73,14 +62,15 @@ from strava_pipeline.orchestrate.jobs import (
     INSIGHTS,
     JOBS,
     LISTING,
-    PINGS,
     PULLING_JOBS,
-    READINGS,
     REBUILD_JOB,
     STEP_JOBS,
     STREAMS,
 )
 from strava_pipeline.settings import Settings
+from strava_pipeline.trips.activity.operations import diagnose_trips, replay_trips, update_trip_index
+from strava_pipeline.trips.activity.tables import TRIP_DIAGNOSTICS, TRIP_INDEX, TRIP_REPLAY
+from strava_pipeline.trips.car.jobs import PINGS, READINGS
 
 Stopped = BudgetExhaustedError | CallCapReachedError | None
 

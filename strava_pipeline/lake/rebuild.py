@@ -12,6 +12,7 @@ import duckdb
 
 from strava_pipeline.core.errors import PipelineError
 from strava_pipeline.core.sources import STRAVA, gear_source
+from strava_pipeline.core.systems import parts
 from strava_pipeline.core.tables import DETAIL_TABLES, GEAR, TABLES
 from strava_pipeline.core.tables.details import RECORDED
 from strava_pipeline.core.years import YearRange
@@ -63,7 +64,6 @@ from strava_pipeline.lake.locks import locked
 from strava_pipeline.lake.paths import Lake, log_of
 from strava_pipeline.lake.shards import drop_imported_rows, write_shards
 from strava_pipeline.lake.sql import sql
-from strava_pipeline.lake.trips import merge_trips
 
 LOCK = "rebuild"
 _PUBLISHED = "SELECT activity_id FROM published.activity_details_by_source WHERE source = $source"
@@ -221,7 +221,8 @@ def _put_in_place(lake: Lake, new: Lake, years: YearRange, propose: Propose) -> 
                 merge_fresh_imported(connection, new)
                 merge_profile(connection, new)
                 merge_imported_activities(connection, new, years.all)
-                merge_trips(connection, new)
+                for system in parts("keeping"):
+                    system.merge(connection, new)
                 merge_car_trips(connection, new)
                 mark_absent(connection, new, years.all, years)
                 match_activities(connection, new)

@@ -16,7 +16,8 @@ from strava_pipeline.operations.changing_settings import change_settings
 from strava_pipeline.operations.rebuilding import rebuild_all
 from strava_pipeline.orchestrate.config import SettingsConfig
 from strava_pipeline.orchestrate.dagster_private import UnresolvedAssetJobDefinition
-from strava_pipeline.orchestrate.jobs import JOBS, REBUILD_JOB, SETTINGS_JOB, SETTINGS_OP, Job, Selected, jobs_of
+from strava_pipeline.orchestrate.job_records import Job, Selected
+from strava_pipeline.orchestrate.jobs import JOBS, REBUILD_JOB, SETTINGS_JOB, SETTINGS_OP, jobs_of
 from strava_pipeline.orchestrate.resources import Run
 from strava_pipeline.orchestrate.steps import shown
 from strava_pipeline.settings import Settings

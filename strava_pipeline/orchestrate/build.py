@@ -6,16 +6,15 @@ from typing import Any
 
 import dagster as dg
 
+from strava_pipeline.core.systems import parts
 from strava_pipeline.core.years import YEARS_A_RUN
 from strava_pipeline.ingest.providers_file import enabled_providers
 from strava_pipeline.orchestrate.asset_jobs import asset_jobs, provider_jobs, rebuild_job, settings_job
-from strava_pipeline.orchestrate.assets.cars import car_assets
 from strava_pipeline.orchestrate.assets.changes import change_assets
 from strava_pipeline.orchestrate.assets.gold import gold_assets, insight_assets
 from strava_pipeline.orchestrate.assets.imports import import_assets, received_assets
 from strava_pipeline.orchestrate.assets.providers import provider_assets
 from strava_pipeline.orchestrate.assets.strava import strava_assets
-from strava_pipeline.orchestrate.assets.trips import trip_assets
 from strava_pipeline.orchestrate.partitions import year_partitions
 from strava_pipeline.orchestrate.resources import (
     ProgressOf,
@@ -55,8 +54,7 @@ def build_defs(
             *gold_assets(partitions, providers, settings),
             *change_assets(partitions, settings),
             *insight_assets(partitions, settings.timezone, settings.insight_sports),
-            *trip_assets(partitions, settings),
-            *car_assets(partitions, settings),
+            *(asset for system in parts("assets") for asset in system.assets(partitions, settings)),
         ],
         settings,
         providers,

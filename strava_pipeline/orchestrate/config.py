@@ -16,7 +16,7 @@ from strava_pipeline.operations.options import (
     ListingOptions,
     StreamsOptions,
 )
-from strava_pipeline.orchestrate.jobs import MATCHING
+from strava_pipeline.orchestrate.job_records import MATCHING
 from strava_pipeline.orchestrate.tags import NO_CHOICE
 
 

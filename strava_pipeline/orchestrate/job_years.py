@@ -16,7 +16,8 @@ from strava_pipeline.lake.imports.activities import all_listings
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.operations.provider_access import years_lacking_files
 from strava_pipeline.operations.years import year_range
-from strava_pipeline.orchestrate.jobs import JobYears, jobs_of
+from strava_pipeline.orchestrate.job_records import JobYears
+from strava_pipeline.orchestrate.jobs import jobs_of
 from strava_pipeline.settings import Settings
 
 

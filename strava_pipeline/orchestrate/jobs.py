@@ -4,26 +4,16 @@ No Dagster is imported: commands that only look read these. The jobs as Dagster'
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
-from enum import StrEnum
 from functools import cache
-from itertools import chain
 from typing import Any, TypeVar
 
 from pydantic import BaseModel
 
 from strava_pipeline.core.providers import spec_of
-from strava_pipeline.core.tables import (
-    ACTIVITIES_ALL,
-    FILES,
-    MATCH_TABLES,
-    PROPOSED_CHANGES,
-    QUARANTINE,
-    TABLES,
-    TRACKS,
-    TRIP_REPLAY,
-)
+from strava_pipeline.core.systems import parts
+from strava_pipeline.core.tables import FILES, MATCH_TABLES, PROPOSED_CHANGES, QUARANTINE, TRACKS
 from strava_pipeline.ingest.providers_file import enabled_providers
+from strava_pipeline.orchestrate.job_records import MATCHING, Group, Job, JobYears
 from strava_pipeline.settings import Settings
 
 LISTING, DETAILS, STREAMS = "bronze_activities", "bronze_activity_details", "bronze_activity_streams"
@@ -32,8 +22,6 @@ IMPORT_JOB, MERGE_FILES_JOB = "import_files", "merge_files"  # the verb `import`
 IMPORT_ALL_JOB = "import_and_merge"  # the same in one run: what a person asks for on the dashboard
 PROFILE_JOB, NEW_GEAR_JOB = "profile", "new_gear"  # not by year
 RECONCILE_JOB = "reconcile"
-TRIPS_JOB, TRIP_REPLAY_JOB = "trips", "replay_trips"  # the second one not by year
-PINGS, READINGS, CARS_JOB = "pings", "car_readings", "car_trips"
 STREAMS_JOB = "streams"
 MATCH_JOB = "match"  # what a person decides is followed at once
 APPLIED_CHANGES = "applied_changes"
@@ -47,33 +35,11 @@ IMPORTS_RECEIVED, EVENTS_RECEIVED, STREAMS_RECEIVED, PROVIDERS_RECEIVED, PROVIDE
 )  # made by no run: assets/imports.py
 INSIGHTS = "insights"
 APPLY_JOB = "apply_changes"
-MATCHING = "matching"  # the step of the matches, and of the changes that follow from them
 SOURCES_JOB = "backfill_sources"  # of Strava and all enabled providers at once
 MONTH_JOB = "sync_month"  # the same of a month
 SETTINGS_JOB, SETTINGS_OP = "change_settings", "providers_file"  # no assets, not by year: it stands in asset_jobs.py
 REBUILD_JOB = "rebuild"  # all years at once: it stands in asset_jobs.py
 
-
-@dataclass(frozen=True, slots=True)
-class Group:
-    """The tables of a group of the graph, as the catalogue has them: a job that selects it makes a new one by itself.
-
-    Args:
-        but: tables that the job leaves out.
-    """
-
-    name: str
-    but: tuple[str, ...] = ()
-
-    @property
-    def tables(self) -> tuple[str, ...]:
-        """The names of their assets."""
-        names = (table.name for table in TABLES.values() if table.group == self.name)
-        return tuple(_ASSET_OF.get(name, name) for name in names if name not in self.but)
-
-
-Selected = str | Group  # an asset by its name, or the tables of a group
-_ASSET_OF = {ACTIVITIES_ALL.name: "activities"}  # every other table's asset has the table's name
 _PULL = (LISTING, "activity_shards")
 _GOLD, _DETAIL_TABLES = Group("gold"), Group("details")
 _DETAILS_OF_FILES = Group("details", but=(QUARANTINE.name,))  # where no detail is fetched, none can fail
@@ -83,56 +49,6 @@ _ENRICH = (DETAILS, _DETAIL_TABLES, *_PUBLISH)
 _IMPORT = (FILE_BRONZE, FILE_READINGS)
 _MERGE_FILES = (FILES.name, "activity_shards", _GOLD, _DETAILS_OF_FILES, TRACKS.name, *_PUBLISH)
 _ALL = (*_PULL, _GOLD, *_ENRICH)
-
-
-class JobYears(StrEnum):
-    """Which years a job takes where nobody chose any, in words; job_years.py finds them."""
-
-    RECENT = "the years from the first that the lookback reaches, or that the warehouse is behind with"
-    OF_PROVIDER = "the years that the lookback reaches or that lack files, or all where the service reports any change"
-    NEWEST = "the running year"
-    LAST_TWO = "the running year and the one before"
-    WITH_DATA = "the years from the first with activities"
-    ALL = "all years"
-    CHOSEN = "the years that a person chooses"
-    NONE = "no years"
-
-
-@dataclass(frozen=True, slots=True)
-class Job:
-    """A job: what it selects, the years of a run that names none, and config of some assets."""
-
-    name: str
-    selects: tuple[Selected, ...]
-    years: JobYears
-    description: str
-    config: dict[str, dict[str, Any]] = field(default_factory=dict)
-
-    @property
-    def assets(self) -> tuple[str, ...]:
-        """The names of its assets."""
-        parts = ((part,) if isinstance(part, str) else part.tables for part in self.selects)
-        return tuple(chain.from_iterable(parts))
-
-    @property
-    def words(self) -> str:
-        """The description, with the years that its schedule takes: Dagster's dialog asks for them."""
-        if self.years in (JobYears.NONE, JobYears.CHOSEN):
-            return self.description
-        return f"{self.description} By a schedule, or where no years are chosen, it takes {self.years}."
-
-    def run_config(self, **overrides: dict[str, Any]) -> dict[str, Any]:
-        """The run config, `overrides` by asset on top; what is None is left to its default."""
-        ops = {
-            asset: {
-                "config": {
-                    k: v for k, v in (self.config.get(asset, {}) | overrides.get(asset, {})).items() if v is not None
-                }
-            }
-            for asset in {*self.config, *overrides}
-            if asset in self.assets or (asset == MATCHING and MATCH_TABLES[0] in self.assets)
-        }
-        return {"ops": ops}
 
 
 JOBS: dict[str, Job] = {
@@ -229,20 +145,6 @@ JOBS: dict[str, Job] = {
             "Follow webhook events: fetch what changed, mark what is gone, merge, publish.",
         ),
         Job(
-            CARS_JOB,
-            (PINGS, READINGS, Group("cars")),
-            JobYears.NEWEST,
-            "Take in pings, end the trips by car that nothing was heard of for long, replay the log into gold, publish.",
-            {PINGS: {"safety_net": True}},
-        ),
-        Job(
-            TRIPS_JOB,
-            (Group("trips", but=(TRIP_REPLAY.name,)),),
-            JobYears.ALL,
-            "Read, measure and judge the activity trips of the years.",
-        ),
-        Job(TRIP_REPLAY_JOB, (TRIP_REPLAY.name,), JobYears.NONE, "Every version of the algorithms over all trips."),
-        Job(
             IMPORT_JOB,
             _IMPORT,
             JobYears.NONE,
@@ -262,6 +164,7 @@ JOBS: dict[str, Job] = {
         ),
         Job(PROFILE_JOB, (Group("profile"),), JobYears.NONE, "Fetch the athlete and all gear again."),
         Job(NEW_GEAR_JOB, ("gear",), JobYears.NONE, "Fetch gear that appeared.", {"gear": {"new_gear_only": True}}),
+        *(job for system in parts("jobs") for job in system.JOBS),
     )
 }
 

@@ -1,5 +1,5 @@
-"""What runs by the clock: the daily flow, other providers, the profile, years compared with each service, trips; and by when
-it must have run.
+"""What runs by the clock: the daily flow, other providers, the profile, years compared with each service; and by when it must
+have run.
 
 Dagster's daemon marks an asset that is older than its freshness policy allows. An asset that was never made stays unmarked, so
 that a fresh instance is not red; where nothing runs by itself, there is no policy. The jobs are jobs.py's.
@@ -20,24 +20,21 @@ import dagster as dg
 
 from strava_pipeline.core.providers import spec_of
 from strava_pipeline.core.sources import STRAVA
+from strava_pipeline.core.systems import parts
 from strava_pipeline.ingest.providers_file import ProviderChoice
 from strava_pipeline.ingest.registry import missing_login
 from strava_pipeline.lake.bronze.listings import is_by_start
-from strava_pipeline.lake.car_trips import is_due
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.operations.strava_access import access_problem
-from strava_pipeline.operations.trips import NO_SOURCE
 from strava_pipeline.operations.years import year_range
 from strava_pipeline.orchestrate.dagster_private import cron_string_iterator
 from strava_pipeline.orchestrate.job_years import years_without_choice
 from strava_pipeline.orchestrate.jobs import (
-    CARS_JOB,
     DETAILS,
     JOBS,
     LISTING,
     PROFILE_JOB,
     RECONCILE_JOB,
-    TRIPS_JOB,
     provider_job,
     provider_listing,
 )
@@ -47,7 +44,6 @@ from strava_pipeline.orchestrate.tags import DATA_DIR, FIRST
 from strava_pipeline.settings import Settings
 
 DAILY = "daily_flow"
-NO_TRIPS = dg.SkipReason(NO_SOURCE)
 
 
 def flow_request(settings: Settings, **more: Any) -> dg.RunRequest:
@@ -64,12 +60,14 @@ def flow_request(settings: Settings, **more: Any) -> dg.RunRequest:
 def schedules(
     settings: Settings, providers: Mapping[str, ProviderChoice], *, running: bool
 ) -> list[dg.ScheduleDefinition]:
-    """The schedules of Strava, of trips, and of each of `providers`, the enabled ones beside Strava.
+    """The schedules of Strava, of the systems beside it, and of each of `providers`, the enabled ones beside Strava.
 
     `running`: they tick as soon as the daemon is there. One run for all years, with one listing.
     """
     status = dg.DefaultScheduleStatus.RUNNING if running else dg.DefaultScheduleStatus.STOPPED
     found = _own_schedules(settings, status)
+    for system in parts("schedules"):
+        found += system.schedules(settings, status)
     for name, choice in providers.items():
         found.append(_provider_schedule(settings, name, choice, status))
         if is_by_start(name):  # a feed says what changed of any year, and a file shows all that it has
@@ -171,35 +169,7 @@ def _own_schedules(settings: Settings, status: dg.DefaultScheduleStatus) -> list
     def weekly_profile(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
         return no_login(settings) or dg.RunRequest()
 
-    @scheduled(
-        name="daily_trips",
-        job_name=TRIPS_JOB,
-        cron_schedule="15 4 * * *",  # before the daily flow, so that neither waits for the other's publishing
-        description="Reads, measures and judges the activity trips of all years each day, where there is a source of them.",
-    )
-    def daily_trips(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
-        if not settings.trips_source:
-            return NO_TRIPS
-        fail_dead_runs(context.instance, Lake(settings.data_dir))
-        every_year = range_tags(years_without_choice(settings, TRIPS_JOB))  # a trip may be reviewed years later
-        return dg.RunRequest(tags={**every_year, DATA_DIR: str(settings.data_dir)})
-
-    @scheduled(
-        name="car_trips_safety_net",
-        job_name=CARS_JOB,
-        cron_schedule="*/10 * * * *",
-        description="Takes in pings, ends the trips by car of which nothing was heard for two hours, and brings all to gold.",
-    )
-    def car_trips_safety_net(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
-        lake = Lake(settings.data_dir)
-        if not is_due(lake, context.scheduled_execution_time):
-            return dg.SkipReason("No ping came, and no trip is to be ended.")
-        fail_dead_runs(context.instance, lake)
-        newest = years_without_choice(settings, CARS_JOB)
-        config = JOBS[CARS_JOB].run_config()
-        return dg.RunRequest(tags={**range_tags(newest), DATA_DIR: str(settings.data_dir)}, run_config=config)
-
-    return [daily_flow, weekly_profile, *_comparisons(settings, STRAVA, status), daily_trips, car_trips_safety_net]
+    return [daily_flow, weekly_profile, *_comparisons(settings, STRAVA, status)]
 
 
 def no_login(settings: Settings) -> dg.SkipReason | None:

@@ -200,7 +200,7 @@ def environment_of(settings: "Settings") -> dict[str, str]:
 
 def _from_anywhere(url: str) -> str:
     """The URL with a file's absolute path, because a child works in another folder; the URL of a database unchanged."""
-    from strava_pipeline.ingest.trips.source import trips_file
+    from strava_pipeline.setting_values import trips_file
 
     path = trips_file(url)
     return url if path is None else f"{url.strip().partition(':')[0]}:///{path}"

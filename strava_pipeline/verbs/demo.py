@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from strava_pipeline.core.errors import PipelineError
+from strava_pipeline.core.systems import parts
 from strava_pipeline.verbs.demo_athlete import SEED, athlete_options, athlete_toml, goals_toml, providers_toml
 
 if TYPE_CHECKING:
@@ -23,11 +24,6 @@ if TYPE_CHECKING:
     from strava_pipeline.settings import Settings
 
 
-TRIPS, TRIP_COUNT = "trips", 300
-TRIPS_FOLLOW = (
-    "Now a product's {trips} encrypted trips. {damaged} of them were damaged on purpose, so that no key opens them; they are "
-    "named each time trips are read:"
-)
 REPORT = "report.html"
 MARK = ".made-by-strava-pipeline-demo"
 ACTIVITIES, ARCHIVED = 2000, 350  # by default; the files of an archive take longer to read than the API's answers
@@ -37,7 +33,6 @@ SOURCES = """
     FROM (SELECT source, activity_id, count(DISTINCT source) OVER (PARTITION BY activity_id) AS sources FROM activity_sources)
     GROUP BY source ORDER BY rows DESC
 """
-VERDICTS = "SELECT verdict, count(*) FROM trip_diagnostics GROUP BY 1 ORDER BY 2 DESC"
 QUERIES = (
     "SELECT year, sport_type, count(*) AS n, round(sum(distance) / 1000) AS km "
     "FROM activities GROUP BY ALL ORDER BY year, km DESC",
@@ -71,14 +66,13 @@ def demo(
 
 
 def _demo(folder: Path, activities: int) -> None:
-    from strava_pipeline.emulator.generate.trips import DAMAGED_EVERY, write_trips
     from strava_pipeline.ingest.clock import system_clock
     from strava_pipeline.ingest.http import make_wire
     from strava_pipeline.ingest.registry import PROVIDERS
     from strava_pipeline.lake.gold.publish import snapshot
     from strava_pipeline.lake.gold.quality import counts_by_year
     from strava_pipeline.lake.paths import Lake
-    from strava_pipeline.orchestrate.jobs import SOURCES_JOB, STREAMS_JOB, TRIP_REPLAY_JOB, TRIPS_JOB, provider_listing
+    from strava_pipeline.orchestrate.jobs import SOURCES_JOB, STREAMS_JOB, provider_listing
     from strava_pipeline.verbs.insights import write_report
     from strava_pipeline.verbs.options import all_years
     from strava_pipeline.verbs.provider_gear import link_all
@@ -88,7 +82,8 @@ def _demo(folder: Path, activities: int) -> None:
     began, now = time.monotonic(), datetime.now(UTC)
     athlete = athlete_options(activities, now)
     prepare_folder(folder, athlete, now)
-    write_trips(folder / TRIPS, seed=SEED, count=TRIP_COUNT, until=now)
+    for system in parts("demo"):
+        system.prepare(folder, SEED, now)
     out.print("Starting a Strava on this machine, and the athlete's other services …")
     with emulated(folder, athlete) as settings:
         outcome = run_and_report(settings, "flow_backfill", years=all_years(settings))
@@ -100,14 +95,12 @@ def _demo(folder: Path, activities: int) -> None:
         config = {name: {"mode": mode} for name, mode in listings.items()}
         run_and_report(settings, SOURCES_JOB, years=all_years(settings), config=config)
         link_all(settings)
-        print_wrapped(TRIPS_FOLLOW.format(trips=TRIP_COUNT, damaged=TRIP_COUNT // DAMAGED_EVERY))
-        run_and_report(settings, TRIPS_JOB, years=all_years(settings))
-        run_and_report(settings, TRIP_REPLAY_JOB, years=None)
+        for system in parts("demo"):
+            system.run(settings)
         wire = make_wire(settings, system_clock(settings))
         calls = json.loads(wire.send("GET", f"{settings.base_url}/_emulator/calls").body)
     with snapshot(Lake(settings.data_dir)) as connection:
         years = counts_by_year(connection)
-        verdicts = dict(connection.execute(VERDICTS).fetchall())
         year_of = dict(
             connection.execute("SELECT source_id, year FROM activities_all WHERE source = 'strava'").fetchall()
         )
@@ -115,7 +108,8 @@ def _demo(folder: Path, activities: int) -> None:
         _add_goals(folder, goals_toml(connection, now.year))
     _print_years(years, calls, year_of)
     _print_sources(sources)
-    _print_trips(verdicts)
+    for system in parts("demo"):
+        system.show(settings)
     write_report(settings, folder / REPORT)
     _print_next_steps(folder, settings, time.monotonic() - began)
 
@@ -146,7 +140,6 @@ def demo_settings(folder: Path, url: str, services: Mapping[str, str] = {}) -> "
     from strava_pipeline.settings import Settings
     from strava_pipeline.verbs.emulator import CLIENT_ID, CLIENT_SECRET
 
-    trips = folder / TRIPS / "activity_trip.sqlite"
     return Settings.load(
         _env_file=None,
         client_id=CLIENT_ID,
@@ -161,8 +154,6 @@ def demo_settings(folder: Path, url: str, services: Mapping[str, str] = {}) -> "
         pings_config=folder / "cars.toml",
         providers_config=folder / "providers.toml",
         dagster_home=folder / "dagster_home",
-        trips_source=f"sqlite:///{trips}" if trips.exists() else None,
-        trips_keys_file=folder / TRIPS / "TEST_KEYS_ONLY.json" if trips.exists() else None,
         trips_geocoder_url=None,
         first_year=_first_year(folder),
         per_page=200,
@@ -174,6 +165,7 @@ def demo_settings(folder: Path, url: str, services: Mapping[str, str] = {}) -> "
         dashboard_behind_proxy=False,
         dashboard_hosts=None,
         map_tiles_url=None,
+        **{name: value for system in parts("demo") for name, value in system.settings(folder).items()},
         **services,
     )
 
@@ -253,17 +245,8 @@ def _print_sources(sources: list[tuple[str, int, int, int]]) -> None:
     out.print(table)
 
 
-def _print_trips(verdicts: dict[str, int]) -> None:
-    from strava_pipeline.verbs.terminal import print_wrapped
-
-    counts = ", ".join(f"{count} {verdict.replace('_', ' ')}" for verdict, count in verdicts.items())
-    print_wrapped(
-        f"Activity trips, encrypted, decrypted in memory, measured and judged: {sum(verdicts.values())} ({counts})"
-    )
-
-
 def _print_next_steps(folder: Path, settings: "Settings", seconds: float) -> None:
-    from strava_pipeline.verbs.terminal import out, program
+    from strava_pipeline.verbs.terminal import out
 
     shown = short_path(folder)
     out.print(f"\nDone in {seconds:.0f} s. Everything is in {shown}{os.sep}:")
@@ -272,10 +255,8 @@ def _print_next_steps(folder: Path, settings: "Settings", seconds: float) -> Non
     out.print("  data/warehouse/strava.duckdb  the warehouse, for SQL, notebooks and BI")
     out.print(f"  {REPORT}     the running year as a page: open it in a browser")
     print_queries(shown, QUERIES)
-    source, keys = (shown / TRIPS / name for name in ("activity_trip.sqlite", "TEST_KEYS_ONLY.json"))
-    out.print("\nWhy was this trip rejected? (The keys open only the demo's made-up trips.)")
-    where = f"--source {quote(f'sqlite:///{source}')} --keys-file {quote(str(keys))}"
-    out.print(f"  {program()} trips activity diagnose {where} --status rejected --limit 3")
+    for system in parts("demo"):
+        system.print_next_steps(shown)
     print_dev_hint(folder, settings)
 
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from strava_pipeline.core.errors import Finding, PipelineError, State, ok, problem, skipped, warning
+from strava_pipeline.core.systems import parts
 from strava_pipeline.verbs.output import echo, echo_json
 
 if TYPE_CHECKING:
@@ -110,7 +111,7 @@ def looks(settings: "Settings", faults: dict[str, str], now: datetime) -> dict[s
         user_files.GOALS: lambda: user_files.goals_health(lake),
         PROVIDERS_FINDING: lambda: providers_health(settings, now),
         user_files.PEOPLE: lambda: user_files.people_health(settings.pings_config),
-        "trips: source": lambda: _trips(settings),
+        **{name: look for system in parts("health") for name, look in system.looks(settings).items()},
     }
 
 
@@ -136,15 +137,6 @@ def _folders(settings: "Settings") -> dict[str, Look]:
         "disk: data": lambda: health.room("disk: data", settings.data_dir, Lake(settings.data_dir).working),
         "disk: logs": lambda: health.room("disk: logs", settings.logs_dir),
     }
-
-
-def _trips(settings: "Settings") -> list[Finding]:
-    """Nothing where there is no source: what reads one takes long to import."""
-    if not settings.trips_source:
-        return []
-    from strava_pipeline.ingest.trips.connect import trips_health
-
-    return trips_health(settings)
 
 
 def _settings(faults: dict[str, str]) -> list[Finding]:

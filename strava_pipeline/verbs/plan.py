@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from strava_pipeline.core.plan import Plan, YearPlan
     from strava_pipeline.lake.gold.coverage import Differences
     from strava_pipeline.operations.options import ListingOptions
-    from strava_pipeline.orchestrate.jobs import Job
+    from strava_pipeline.orchestrate.job_records import Job
     from strava_pipeline.settings import Settings
 
 

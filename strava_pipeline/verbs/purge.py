@@ -106,10 +106,10 @@ def carry_out(settings: "Settings", found: "Purge") -> str:
 
 def _refuse(settings: "Settings") -> None:
     """PipelineError while anything works on the data, or where the data folder holds other things."""
-    from strava_pipeline.ingest.trips.source import trips_file
     from strava_pipeline.ingest.webhook_secrets import has_intake
     from strava_pipeline.lake.paths import Lake
     from strava_pipeline.lake.purge import refuse_other_places, refuse_work
+    from strava_pipeline.setting_values import trips_file
     from strava_pipeline.settings import env_file
     from strava_pipeline.verbs.dagster_process import is_daemon_running
     from strava_pipeline.verbs.dashboard import running_dashboard

@@ -10,7 +10,8 @@ from typing import Any
 import typer
 
 from strava_pipeline.core.providers import spec_of
-from strava_pipeline.core.tables import ACTIVITY_MATCHES, CAR_TRIPS, TRACKS
+from strava_pipeline.core.systems import parts
+from strava_pipeline.core.tables import ACTIVITY_MATCHES, TRACKS
 from strava_pipeline.core.text import counted
 from strava_pipeline.lake.gold.quality import unknown_gear
 from strava_pipeline.lake.gold.warehouse import reading
@@ -26,7 +27,6 @@ from strava_pipeline.orchestrate.jobs import (
     FILE_READINGS,
     LISTING,
     NEW_GEAR_JOB,
-    PINGS,
     STREAMS,
     provider_of,
 )
@@ -356,15 +356,6 @@ def _profile(name: str) -> Callable[[Metadata], str]:
     return line
 
 
-def _pings(values: Metadata) -> str:
-    nets = f"; safety nets for silent trips: {values['safety_nets_sent']}" if values["safety_nets_sent"] else ""
-    return f"Took in {counted(values['pings_received'], 'ping')} ({values['seconds']:.1f} s){nets}"
-
-
-def _car_trips(values: Metadata) -> str:
-    return f"Trips by car: {values['rows_merged']} new"
-
-
 def _changes(values: Metadata) -> str:
     if "result" in values:
         return str(values["result"])
@@ -393,7 +384,6 @@ _LINES: dict[str, Callable[[Metadata], str | None]] = {
     TRACKS.name: _tracks,
     "athlete": _profile("Athlete"),
     "gear": _profile("Gear"),
-    PINGS: _pings,
-    CAR_TRIPS.name: _car_trips,
     "published_warehouse": _published,
+    **{asset: line for system in parts("words") for asset, line in system.LINES.items()},
 }

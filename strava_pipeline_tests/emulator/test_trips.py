@@ -11,13 +11,13 @@ from typing import Any
 import pytest
 
 from strava_pipeline.core.json_values import parse_instant
-from strava_pipeline.core.trips.activity.bundle import Bundle, State
-from strava_pipeline.core.trips.activity.diagnosis import Diagnosed, diagnose
-from strava_pipeline.core.trips.activity.thresholds import thresholds
-from strava_pipeline.emulator.generate.trips import DAYS, write_trips
-from strava_pipeline.ingest.trips.keys import KeyRing
-from strava_pipeline.ingest.trips.read import read_bundles
-from strava_pipeline.ingest.trips.source import open_source
+from strava_pipeline.trips.activity.generate import DAYS, write_trips
+from strava_pipeline.trips.activity.reading.keys import KeyRing
+from strava_pipeline.trips.activity.reading.read import read_bundles
+from strava_pipeline.trips.activity.reading.source import open_source
+from strava_pipeline.trips.activity.rules.bundle import Bundle, State
+from strava_pipeline.trips.activity.rules.diagnosis import Diagnosed, diagnose
+from strava_pipeline.trips.activity.rules.thresholds import thresholds
 from strava_pipeline_tests.trips import RING
 
 UNTIL = datetime(2026, 3, 10, 12, 0, 30, tzinfo=UTC)

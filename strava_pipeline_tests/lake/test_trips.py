@@ -8,12 +8,12 @@ import pytest
 
 from strava_pipeline.core.errors import PipelineError
 from strava_pipeline.core.rows import frame
-from strava_pipeline.core.tables import TRIP_DIAGNOSTICS, TRIP_INDEX
 from strava_pipeline.core.years import YearRange
 from strava_pipeline.lake.gold.warehouse import Connection, reading, revision, writing
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.rebuild import rebuild
-from strava_pipeline.lake.trips import SaveReport, merge_trips, save_trips, saved_trips
+from strava_pipeline.trips.activity.keeping import SaveReport, merge, save_trips, saved_trips
+from strava_pipeline.trips.activity.tables import TRIP_DIAGNOSTICS, TRIP_INDEX
 from strava_pipeline_tests.lake.bronze import Watched
 
 AT = datetime(2026, 3, 10, tzinfo=UTC)
@@ -67,7 +67,7 @@ def test_what_its_source_forgot_is_marked_once_and_comes_back(lake: Lake) -> Non
 
 def test_merging_follows_and_changes_nothing_the_second_time(lake: Lake) -> None:
     def merged(connection: Connection) -> tuple[bool, str]:
-        return merge_trips(connection, lake).wrote, revision(connection)
+        return merge(connection, lake).wrote, revision(connection)
 
     save_trips(lake, TRIP_DIAGNOSTICS, trips({"a": "accepted", "b": "rejected"}), AT)
     with writing(lake) as connection:
@@ -83,7 +83,7 @@ def test_merging_follows_and_changes_nothing_the_second_time(lake: Lake) -> None
 def test_a_rebuild_brings_them_back_without_their_source(lake: Lake) -> None:
     save_trips(lake, TRIP_DIAGNOSTICS, trips({"a": "accepted"}), AT)
     with writing(lake) as connection:
-        merge_trips(connection, lake)
+        merge(connection, lake)
     lake.working.unlink()
     rebuild(lake, YearRange(2024, 2026), Watched())
     assert in_gold(lake) == {"a": ("accepted", False)}

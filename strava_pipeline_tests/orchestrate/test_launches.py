@@ -19,8 +19,9 @@ from strava_pipeline.ingest.strava.emulator.application import EmulatorConfig
 from strava_pipeline.ingest.strava.emulator.athlete import athlete_of
 from strava_pipeline.orchestrate.build import build_defs
 from strava_pipeline.orchestrate.dagster_private import InMemoryJob, execute_run
+from strava_pipeline.orchestrate.job_records import JobYears
 from strava_pipeline.orchestrate.job_years import years_without_choice
-from strava_pipeline.orchestrate.jobs import JobYears, jobs_of
+from strava_pipeline.orchestrate.jobs import jobs_of
 from strava_pipeline.orchestrate.partitions import range_tags
 from strava_pipeline.orchestrate.runs import years_of_run
 from strava_pipeline.settings import Settings

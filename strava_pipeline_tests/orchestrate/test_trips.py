@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from strava_pipeline.core.errors import MissingSettingsError, SourceError
-from strava_pipeline.core.tables import TRIP_DIAGNOSTICS, TRIP_INDEX, TRIP_REPLAY
-from strava_pipeline.lake.trips import saved_trips
+from strava_pipeline.trips.activity.keeping import saved_trips
+from strava_pipeline.trips.activity.tables import TRIP_DIAGNOSTICS, TRIP_INDEX, TRIP_REPLAY
 from strava_pipeline_tests.orchestrate.trips import YEARS, Trips, ride, trips_world
 from strava_pipeline_tests.trips import LOST, OLD, points, sealed, telling_trips
 

@@ -9,8 +9,9 @@ from typing import Any
 
 import dagster as dg
 
-from strava_pipeline.core.tables import TRIP_DIAGNOSTICS, TRIP_INDEX, Table
-from strava_pipeline.lake.trips import saved_trips
+from strava_pipeline.core.tables import Table
+from strava_pipeline.trips.activity.keeping import saved_trips
+from strava_pipeline.trips.activity.tables import TRIP_DIAGNOSTICS, TRIP_INDEX
 from strava_pipeline_tests.rig import Rig, broken_rules, started
 from strava_pipeline_tests.trips import NEW, OLD, Row, points, sealed, trip, write_sqlite
 from strava_pipeline_tests.without_dagster import Done

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from strava_pipeline.core.trips.activity.bundle import Bundle
-from strava_pipeline.core.trips.activity.diagnosis import Diagnosed, diagnose
-from strava_pipeline.core.trips.activity.report import json_parts, page_parts, text_parts
-from strava_pipeline.core.trips.activity.thresholds import thresholds
+from strava_pipeline.trips.activity.rules.bundle import Bundle
+from strava_pipeline.trips.activity.rules.diagnosis import Diagnosed, diagnose
+from strava_pipeline.trips.activity.rules.report import json_parts, page_parts, text_parts
+from strava_pipeline.trips.activity.rules.thresholds import thresholds
 
 pytestmark = pytest.mark.samples
 SAMPLES = Path(__file__).parents[2].parent / "shared" / "samples" / "trips"

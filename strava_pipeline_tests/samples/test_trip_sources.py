@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from strava_pipeline.ingest.trips.export_file import read_export
-from strava_pipeline.ingest.trips.keys import KeyRing
-from strava_pipeline.ingest.trips.read import read_bundles
-from strava_pipeline.ingest.trips.source import open_source
+from strava_pipeline.trips.activity.reading.export_file import read_export
+from strava_pipeline.trips.activity.reading.keys import KeyRing
+from strava_pipeline.trips.activity.reading.read import read_bundles
+from strava_pipeline.trips.activity.reading.source import open_source
 from strava_pipeline_tests.postgres import started
 from strava_pipeline_tests.trips import write_postgres
 

@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
-from strava_pipeline.core.trips.activity.bundle import Bundle
-from strava_pipeline.core.trips.activity.explanation import nearest_flip
-from strava_pipeline.core.trips.activity.metrics import metrics_of, metrics_rows
-from strava_pipeline.core.trips.activity.replay import outcome, stored_verdict, truth
-from strava_pipeline.core.trips.activity.sweep import Sweep, threshold_sets
-from strava_pipeline.core.trips.activity.thresholds import thresholds
-from strava_pipeline.core.trips.activity.verdict import Decision, find_algorithm, judge
+from strava_pipeline.trips.activity.rules.bundle import Bundle
+from strava_pipeline.trips.activity.rules.explanation import nearest_flip
+from strava_pipeline.trips.activity.rules.metrics import metrics_of, metrics_rows
+from strava_pipeline.trips.activity.rules.replay import outcome, stored_verdict, truth
+from strava_pipeline.trips.activity.rules.sweep import Sweep, threshold_sets
+from strava_pipeline.trips.activity.rules.thresholds import thresholds
+from strava_pipeline.trips.activity.rules.verdict import Decision, find_algorithm, judge
 
 pytestmark = pytest.mark.samples
 

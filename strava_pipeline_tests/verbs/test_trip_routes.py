@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from strava_pipeline.cli import main
-from strava_pipeline.core.tables import TRIP_DIAGNOSTICS
-from strava_pipeline.lake.trips import saved_trips
-from strava_pipeline.operations.trips import diagnose_trips
 from strava_pipeline.settings import Settings
+from strava_pipeline.trips.activity.keeping import saved_trips
+from strava_pipeline.trips.activity.operations import diagnose_trips
+from strava_pipeline.trips.activity.tables import TRIP_DIAGNOSTICS
 from strava_pipeline.verbs.options import context_without_run
 from strava_pipeline_tests.osrm import Osrm, osrm
 from strava_pipeline_tests.trips import NEW, OLD, rides, write_sqlite

@@ -16,7 +16,7 @@ from strava_pipeline.core.geodesy import distance_m
 from strava_pipeline.core.json_values import format_milliseconds, json_text, parse_json
 from strava_pipeline.core.pings.formats import FUTURE_S, Ping, believable_time, read_ping
 from strava_pipeline.core.pings.lines import ReceivedLine
-from strava_pipeline.core.tables import CAR_TRIP_CANCELLATIONS, CAR_TRIP_POINTS, CAR_TRIPS
+from strava_pipeline.core.tables.cars import CAR_TRIP_CANCELLATIONS, CAR_TRIP_POINTS, CAR_TRIPS
 from strava_pipeline.core.trips.car.config import (
     DEFAULT_LIMITS,
     CarConfig,

@@ -3,6 +3,7 @@
 import hashlib
 from functools import cache
 
+from strava_pipeline.core.systems import parts
 from strava_pipeline.core.tables.activities import (
     ACTIVITIES_ALL,
     ACTIVITY_HISTORY,
@@ -15,6 +16,8 @@ from strava_pipeline.core.tables.activities import (
     IMPORTED_ACTIVITIES,
     QUARANTINE,
 )
+from strava_pipeline.core.tables.cars import CAR_TRIPS
+from strava_pipeline.core.tables.cars import TABLES as CAR_TABLES
 from strava_pipeline.core.tables.changes import PROPOSED_CHANGES
 from strava_pipeline.core.tables.computed import TRACK_SUMMARIES
 from strava_pipeline.core.tables.details import (
@@ -28,16 +31,6 @@ from strava_pipeline.core.tables.details import (
     VALUE_SECONDS,
 )
 from strava_pipeline.core.tables.model import Column, Kind, Table
-from strava_pipeline.core.tables.trips import (
-    CAR_TABLES,
-    CAR_TRIP_CANCELLATIONS,
-    CAR_TRIP_POINTS,
-    CAR_TRIPS,
-    TRIP_DIAGNOSTICS,
-    TRIP_INDEX,
-    TRIP_REPLAY,
-    TRIP_TABLES,
-)
 
 TABLES: dict[str, Table] = {
     table.name: table
@@ -54,7 +47,7 @@ TABLES: dict[str, Table] = {
         GEAR,
         FILES,
         PROPOSED_CHANGES,
-        *TRIP_TABLES,
+        *(table for system in parts("tables") for table in system.TABLES),
         *CAR_TABLES,
     )
 }
@@ -97,8 +90,6 @@ __all__ = [
     "ATHLETE",
     "CAR_TABLES",
     "CAR_TRIPS",
-    "CAR_TRIP_CANCELLATIONS",
-    "CAR_TRIP_POINTS",
     "CHILDREN",
     "CURVES",
     "DETAIL_TABLES",
@@ -116,10 +107,6 @@ __all__ = [
     "TRACKS",
     "TRACK_CELLS",
     "TRACK_SUMMARIES",
-    "TRIP_DIAGNOSTICS",
-    "TRIP_INDEX",
-    "TRIP_REPLAY",
-    "TRIP_TABLES",
     "VALUE_SECONDS",
     "Column",
     "Kind",

@@ -8,6 +8,7 @@ from datetime import datetime
 
 import dagster as dg
 
+from strava_pipeline.core.systems import parts
 from strava_pipeline.ingest.clock import system_clock, utc_now
 from strava_pipeline.orchestrate.dagster_private import UnresolvedAssetJobDefinition
 from strava_pipeline.orchestrate.jobs import sends_webhooks
@@ -23,7 +24,6 @@ from strava_pipeline.orchestrate.sensors.inbox import (
 from strava_pipeline.orchestrate.sensors.missing import catch_up_sensor, new_gear_sensor, quarantine_retry_sensor
 from strava_pipeline.orchestrate.sensors.requests import requests_sensor
 from strava_pipeline.orchestrate.sensors.resume import provider_resume_sensor, resume_sensor
-from strava_pipeline.orchestrate.sensors.trip_replay import trip_replay_sensor
 from strava_pipeline.settings import Settings
 
 
@@ -48,13 +48,13 @@ def sensors(
         catch_up_sensor(settings, status, now),
         failure_alert_sensor(settings, status, now),
         run_records_sensor(settings, status, now),
-        trip_replay_sensor(settings, status),
         inbox_sensor(settings, status, now),
         imported_sensor(settings, status),
         requests_sensor(settings, configured, _status(running or settings.dashboard_requests), now),
         webhooks_sensor(settings, status, now),
         publishing_sensor(settings, status, now),
         quarantine_retry_sensor(settings, status),
+        *(sensor for system in parts("schedules") for sensor in system.sensors(settings, status)),
         *(provider_resume_sensor(settings, name, status, now) for name in providers),
         *(provider_webhooks_sensor(settings, name, status, now) for name in providers if sends_webhooks(name)),
     ]

@@ -33,6 +33,7 @@ from strava_pipeline.operations.requesting import paths_of_import, refuse_reques
 from strava_pipeline.operations.years import year_range
 from strava_pipeline.orchestrate.asset_jobs import asset_jobs
 from strava_pipeline.orchestrate.dagster_private import UnresolvedAssetJobDefinition
+from strava_pipeline.orchestrate.job_records import MATCHING
 from strava_pipeline.orchestrate.job_years import years_without_choice
 from strava_pipeline.orchestrate.jobs import (
     APPLIED_CHANGES,
@@ -41,7 +42,6 @@ from strava_pipeline.orchestrate.jobs import (
     IMPORT_ALL_JOB,
     JOBS,
     LISTING,
-    MATCHING,
     MONTH_JOB,
     SETTINGS_JOB,
     SETTINGS_OP,

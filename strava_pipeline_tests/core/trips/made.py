@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from strava_pipeline.core.trips.activity.bundle import Bundle, Decryption, State, Summary
+from strava_pipeline.trips.activity.rules.bundle import Bundle, Decryption, State, Summary
 
 START = 1_767_600_000  # 5 January 2026, 08:00 UTC
 METRES_PER_DEGREE = 111_195.08

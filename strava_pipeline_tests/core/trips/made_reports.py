@@ -4,9 +4,9 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from strava_pipeline.core.trips.activity.bundle import Bundle, Decryption, State, Summary
-from strava_pipeline.core.trips.activity.diagnosis import trip_diagnosis
-from strava_pipeline.core.trips.activity.verdict import Decision, Verdict
+from strava_pipeline.trips.activity.rules.bundle import Bundle, Decryption, State, Summary
+from strava_pipeline.trips.activity.rules.diagnosis import trip_diagnosis
+from strava_pipeline.trips.activity.rules.verdict import Decision, Verdict
 
 START = 1_767_571_200  # 2026-01-05T00:00:00Z
 LATITUDE, LONGITUDE = 48.853712, 2.348219

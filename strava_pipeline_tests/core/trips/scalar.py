@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from itertools import pairwise
 from typing import Any, NamedTuple
 
-from strava_pipeline.core.trips.activity.bundle import Bundle
+from strava_pipeline.trips.activity.rules.bundle import Bundle
 
 R = 6_371_008.8
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from strava_pipeline.core.trips.activity.bundle import Bundle, Decryption, State, Summary
+from strava_pipeline.trips.activity.rules.bundle import Bundle, Decryption, State, Summary
 from strava_pipeline_tests.core.trips.made import point
 
 WHOLE = Bundle(

@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 
 from strava_pipeline.core.json_values import json_bytes
-from strava_pipeline.core.trips.activity.bundle import Decryption, State
-from strava_pipeline.core.trips.activity.diagnosis import missing_ride, trip_diagnosis
-from strava_pipeline.core.trips.activity.explanation import Flip
-from strava_pipeline.core.trips.activity.verdict import Decision, Verdict
+from strava_pipeline.trips.activity.rules.bundle import Decryption, State
+from strava_pipeline.trips.activity.rules.diagnosis import missing_ride, trip_diagnosis
+from strava_pipeline.trips.activity.rules.explanation import Flip
+from strava_pipeline.trips.activity.rules.verdict import Decision, Verdict
 from strava_pipeline_tests.core.trips.made_reports import METRICS, diagnosed, ride
 
 

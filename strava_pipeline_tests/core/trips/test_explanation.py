@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from strava_pipeline.core.trips.activity.bundle import State
-from strava_pipeline.core.trips.activity.explanation import (
+from strava_pipeline.trips.activity.rules.bundle import State
+from strava_pipeline.trips.activity.rules.explanation import (
     MEANS,
     flip_text,
     limit_words,
@@ -13,8 +13,8 @@ from strava_pipeline.core.trips.activity.explanation import (
     reasons,
     rules_with_numbers,
 )
-from strava_pipeline.core.trips.activity.thresholds import Thresholds, thresholds
-from strava_pipeline.core.trips.activity.verdict import judge, rules
+from strava_pipeline.trips.activity.rules.thresholds import Thresholds, thresholds
+from strava_pipeline.trips.activity.rules.verdict import judge, rules
 from strava_pipeline_tests.core.trips.made_reports import NO_METRICS, diagnosed, ride, without_points
 from strava_pipeline_tests.core.trips.test_verdict import GOOD
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from strava_pipeline.core.trips.activity.bundle import Bundle, Decryption, State
-from strava_pipeline.core.trips.activity.charts import (
+from strava_pipeline.trips.activity.rules.bundle import Bundle, Decryption, State
+from strava_pipeline.trips.activity.rules.charts import (
     HEIGHT,
     WIDTH,
     speed_chart,
@@ -17,10 +17,10 @@ from strava_pipeline.core.trips.activity.charts import (
     speed_histogram,
     track_chart,
 )
-from strava_pipeline.core.trips.activity.metrics import metrics_of
-from strava_pipeline.core.trips.activity.report import trips_page
-from strava_pipeline.core.trips.activity.thresholds import thresholds
-from strava_pipeline.core.trips.activity.track import drawn
+from strava_pipeline.trips.activity.rules.metrics import metrics_of
+from strava_pipeline.trips.activity.rules.report import trips_page
+from strava_pipeline.trips.activity.rules.thresholds import thresholds
+from strava_pipeline.trips.activity.rules.track import drawn
 from strava_pipeline_tests.core.trips.made_reports import (
     FLIP,
     LATITUDE,

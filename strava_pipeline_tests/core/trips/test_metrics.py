@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from strava_pipeline.core.trips.activity.bundle import Bundle, Summary
-from strava_pipeline.core.trips.activity.metrics import SCHEMA, metrics_frame, metrics_of, metrics_rows
-from strava_pipeline.core.trips.activity.thresholds import thresholds
+from strava_pipeline.trips.activity.rules.bundle import Bundle, Summary
+from strava_pipeline.trips.activity.rules.metrics import SCHEMA, metrics_frame, metrics_of, metrics_rows
+from strava_pipeline.trips.activity.rules.thresholds import thresholds
 from strava_pipeline_tests.core.trips.made import START, point, trip
 from strava_pipeline_tests.core.trips.scalar import scalar_metrics
 from strava_pipeline_tests.examples import examples

@@ -5,8 +5,8 @@ from typing import Any
 import orjson
 import pytest
 
-from strava_pipeline.core.trips.activity.bundle import Bundle, Decryption, State
-from strava_pipeline.core.trips.activity.replay import (
+from strava_pipeline.trips.activity.rules.bundle import Bundle, Decryption, State
+from strava_pipeline.trips.activity.rules.replay import (
     Confusion,
     Label,
     Outcome,
@@ -16,8 +16,8 @@ from strava_pipeline.core.trips.activity.replay import (
     stored_verdict,
     truth,
 )
-from strava_pipeline.core.trips.activity.thresholds import thresholds
-from strava_pipeline.core.trips.activity.verdict import Verdict, find_algorithm
+from strava_pipeline.trips.activity.rules.thresholds import thresholds
+from strava_pipeline.trips.activity.rules.verdict import Verdict, find_algorithm
 from strava_pipeline_tests.core.trips.made import ride
 
 TRIPS = [

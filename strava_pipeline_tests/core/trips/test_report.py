@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from strava_pipeline.core.trips.activity.bundle import Bundle, Decryption, State
-from strava_pipeline.core.trips.activity.diagnosis import diagnose
-from strava_pipeline.core.trips.activity.report import explanation, overview, trip_report
-from strava_pipeline.core.trips.activity.thresholds import thresholds
+from strava_pipeline.trips.activity.rules.bundle import Bundle, Decryption, State
+from strava_pipeline.trips.activity.rules.diagnosis import diagnose
+from strava_pipeline.trips.activity.rules.report import explanation, overview, trip_report
+from strava_pipeline.trips.activity.rules.thresholds import thresholds
 from strava_pipeline_tests.core.trips.made_reports import FLIP, diagnosed, point, ride, without_points
 
 LIMITS = thresholds()

@@ -3,10 +3,10 @@
 import json
 from collections.abc import Sequence
 
-from strava_pipeline.core.trips.activity.bundle import Bundle
-from strava_pipeline.core.trips.activity.diagnosis import Diagnosed, diagnose
-from strava_pipeline.core.trips.activity.report import explanation_parts, json_parts, page_parts, text_parts
-from strava_pipeline.core.trips.activity.thresholds import thresholds
+from strava_pipeline.trips.activity.rules.bundle import Bundle
+from strava_pipeline.trips.activity.rules.diagnosis import Diagnosed, diagnose
+from strava_pipeline.trips.activity.rules.report import explanation_parts, json_parts, page_parts, text_parts
+from strava_pipeline.trips.activity.rules.thresholds import thresholds
 from strava_pipeline_tests.core.trips.made import ride
 
 LIMITS = thresholds()

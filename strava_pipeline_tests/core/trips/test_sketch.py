@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from strava_pipeline.core.trips.activity.thresholds import thresholds
-from strava_pipeline.core.trips.activity.track import drawn, frame_of, scale, sketch, sparkline
+from strava_pipeline.trips.activity.rules.thresholds import thresholds
+from strava_pipeline.trips.activity.rules.track import drawn, frame_of, scale, sketch, sparkline
 from strava_pipeline_tests.core.trips.made_reports import START, point, ride
 
 LIMITS = thresholds()

@@ -4,10 +4,10 @@ import orjson
 import pytest
 
 from strava_pipeline.core.errors import MisuseError
-from strava_pipeline.core.trips.activity.metrics import metrics_rows
-from strava_pipeline.core.trips.activity.sweep import Sweep, threshold_sets
-from strava_pipeline.core.trips.activity.thresholds import Thresholds, thresholds
-from strava_pipeline.core.trips.activity.verdict import Algorithm, Halves, find_algorithm, judge
+from strava_pipeline.trips.activity.rules.metrics import metrics_rows
+from strava_pipeline.trips.activity.rules.sweep import Sweep, threshold_sets
+from strava_pipeline.trips.activity.rules.thresholds import Thresholds, thresholds
+from strava_pipeline.trips.activity.rules.verdict import Algorithm, Halves, find_algorithm, judge
 from strava_pipeline_tests.core.trips.made import ride
 
 TRIPS = [

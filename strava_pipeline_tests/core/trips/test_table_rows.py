@@ -6,22 +6,21 @@ from typing import Any
 import polars as pl
 import pytest
 
-from strava_pipeline.core.tables import TRIP_DIAGNOSTICS, TRIP_INDEX, TRIP_REPLAY
-from strava_pipeline.core.tables.trips import METRICS
-from strava_pipeline.core.trips.activity.bundle import Bundle, Decryption, State
-from strava_pipeline.core.trips.activity.diagnosis import (
+from strava_pipeline.core.years import YearRange
+from strava_pipeline.trips.activity.rules.bundle import Bundle, Decryption, State
+from strava_pipeline.trips.activity.rules.diagnosis import (
     diagnose,
     diagnostics_rows,
     index_rows,
     partition_of,
     replay_row,
 )
-from strava_pipeline.core.trips.activity.metrics import SCHEMA
-from strava_pipeline.core.trips.activity.replay import Replay
-from strava_pipeline.core.trips.activity.text import FREE_TEXT
-from strava_pipeline.core.trips.activity.thresholds import thresholds
-from strava_pipeline.core.trips.activity.verdict import find_algorithm
-from strava_pipeline.core.years import YearRange
+from strava_pipeline.trips.activity.rules.metrics import SCHEMA
+from strava_pipeline.trips.activity.rules.replay import Replay
+from strava_pipeline.trips.activity.rules.text import FREE_TEXT
+from strava_pipeline.trips.activity.rules.thresholds import thresholds
+from strava_pipeline.trips.activity.rules.verdict import find_algorithm
+from strava_pipeline.trips.activity.tables import METRICS, TRIP_DIAGNOSTICS, TRIP_INDEX, TRIP_REPLAY
 from strava_pipeline_tests.core.trips.made import point, ride, trip
 
 YEARS = YearRange(2022, 2026)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from strava_pipeline.core.trips.activity.text import (
+from strava_pipeline.trips.activity.rules.text import (
     FREE_TEXT,
     REDACTED,
     beside_limit,

@@ -3,7 +3,7 @@
 import pytest
 
 from strava_pipeline.core.errors import MisuseError
-from strava_pipeline.core.trips.activity.thresholds import INSIDE_METRICS, described, thresholds, versions
+from strava_pipeline.trips.activity.rules.thresholds import INSIDE_METRICS, described, thresholds, versions
 
 
 @pytest.mark.parametrize("version", versions())

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from strava_pipeline.core.geodesy import sampled
-from strava_pipeline.core.trips.activity.track import points_frame, waypoints
+from strava_pipeline.trips.activity.rules.track import points_frame, waypoints
 from strava_pipeline_tests.core.trips.made import START, point, trip
 
 

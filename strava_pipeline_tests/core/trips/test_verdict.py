@@ -5,10 +5,10 @@ from typing import Any
 import pytest
 
 from strava_pipeline.core.errors import MisuseError
-from strava_pipeline.core.trips.activity.bundle import Bundle, Decryption, State
-from strava_pipeline.core.trips.activity.metrics import SCHEMA
-from strava_pipeline.core.trips.activity.thresholds import Thresholds, thresholds, versions
-from strava_pipeline.core.trips.activity.verdict import (
+from strava_pipeline.trips.activity.rules.bundle import Bundle, Decryption, State
+from strava_pipeline.trips.activity.rules.metrics import SCHEMA
+from strava_pipeline.trips.activity.rules.thresholds import Thresholds, thresholds, versions
+from strava_pipeline.trips.activity.rules.verdict import (
     Algorithm,
     Decision,
     Registry,

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from strava_pipeline.core.trips.activity.bundle import State
-from strava_pipeline.ingest.trips.columns import Column, plain_json, read_column
+from strava_pipeline.trips.activity.reading.columns import Column, plain_json, read_column
+from strava_pipeline.trips.activity.rules.bundle import State
 from strava_pipeline_tests.trips import LOST, NEW, OLD, RING, sealed
 
 LISTS, MIX = ("locations", "user_feedback"), "activity_distribution"

@@ -11,8 +11,8 @@ import pytest
 
 from strava_pipeline.core.errors import Finding, State
 from strava_pipeline.ingest.http import Wire
-from strava_pipeline.ingest.trips.connect import GIVE_UP, KEYS, SOURCE, TRIES, Router, trips_health
 from strava_pipeline.settings import Settings
+from strava_pipeline.trips.activity.reading.connect import GIVE_UP, KEYS, SOURCE, TRIES, Router, trips_health
 from strava_pipeline.verbs.doctor import looks
 from strava_pipeline_tests.core.trips.made import point, ride, trip
 from strava_pipeline_tests.osrm import Osrm, osrm

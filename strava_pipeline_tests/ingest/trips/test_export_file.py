@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from strava_pipeline.core.errors import MisuseError
-from strava_pipeline.core.trips.activity.bundle import Bundle
-from strava_pipeline.ingest.trips.export_file import read_export
-from strava_pipeline.ingest.trips.read import read_bundles
-from strava_pipeline.ingest.trips.source import open_source
+from strava_pipeline.trips.activity.reading.export_file import read_export
+from strava_pipeline.trips.activity.reading.read import read_bundles
+from strava_pipeline.trips.activity.reading.source import open_source
+from strava_pipeline.trips.activity.rules.bundle import Bundle
 from strava_pipeline_tests.trips import RING, odd_trips, write_sqlite
 
 FORMS = {

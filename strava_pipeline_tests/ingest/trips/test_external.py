@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from strava_pipeline.core.errors import MisuseError
-from strava_pipeline.core.trips.activity.bundle import Bundle
-from strava_pipeline.core.trips.activity.replay import Replay
-from strava_pipeline.core.trips.activity.thresholds import thresholds
-from strava_pipeline.core.trips.activity.verdict import Algorithm, Decision, Verdict
-from strava_pipeline.ingest.trips.algorithms import ExternalAlgorithmError, external_algorithm
+from strava_pipeline.trips.activity.reading.algorithms import ExternalAlgorithmError, external_algorithm
+from strava_pipeline.trips.activity.rules.bundle import Bundle
+from strava_pipeline.trips.activity.rules.replay import Replay
+from strava_pipeline.trips.activity.rules.thresholds import thresholds
+from strava_pipeline.trips.activity.rules.verdict import Algorithm, Decision, Verdict
 from strava_pipeline_tests.core.trips.made import point, trip
 
 HANGS = 0.5  # seconds that a program gets which never answers

@@ -10,10 +10,10 @@ import polars as pl
 import pytest
 
 from strava_pipeline.core.errors import MisuseError, PipelineError, SourceError
-from strava_pipeline.core.trips.activity.bundle import Bundle
-from strava_pipeline.ingest.trips.file_sources import SqliteTrips
-from strava_pipeline.ingest.trips.read import probe, read_bundles
-from strava_pipeline.ingest.trips.source import open_source
+from strava_pipeline.trips.activity.reading.file_sources import SqliteTrips
+from strava_pipeline.trips.activity.reading.read import probe, read_bundles
+from strava_pipeline.trips.activity.reading.source import open_source
+from strava_pipeline.trips.activity.rules.bundle import Bundle
 from strava_pipeline_tests.trips import COLUMNS, RING, odd_trips, rides, write_parquet, write_sqlite
 
 WRITERS = {"sqlite": write_sqlite, "parquet": write_parquet}

@@ -16,10 +16,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from strava_pipeline.core.errors import MissingSettingsError
-from strava_pipeline.ingest.trips import keys
-from strava_pipeline.ingest.trips.connect import trip_keys
-from strava_pipeline.ingest.trips.keys import Decrypted, KeyRing, decrypt, keys_text
 from strava_pipeline.settings import Settings
+from strava_pipeline.trips.activity.reading import keys
+from strava_pipeline.trips.activity.reading.connect import trip_keys
+from strava_pipeline.trips.activity.reading.keys import Decrypted, KeyRing, decrypt, keys_text
 from strava_pipeline_tests.trips import LOST, NEW, OLD, RING, sealed
 
 FORMS = {

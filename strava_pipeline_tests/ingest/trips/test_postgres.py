@@ -8,10 +8,10 @@ import pytest
 
 from strava_pipeline.core.errors import MisuseError, SourceError
 from strava_pipeline.core.limits import TripLimits
-from strava_pipeline.core.trips.activity.bundle import Bundle
-from strava_pipeline.ingest.trips.postgres import PostgresTrips, shown
-from strava_pipeline.ingest.trips.read import probe, read_bundles
-from strava_pipeline.ingest.trips.source import Filters, open_source
+from strava_pipeline.trips.activity.reading.postgres import PostgresTrips, shown
+from strava_pipeline.trips.activity.reading.read import probe, read_bundles
+from strava_pipeline.trips.activity.reading.source import Filters, open_source
+from strava_pipeline.trips.activity.rules.bundle import Bundle
 from strava_pipeline_tests.postgres import PASSWORD, Server
 from strava_pipeline_tests.trips import (
     RING,

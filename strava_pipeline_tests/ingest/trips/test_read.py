@@ -8,9 +8,9 @@ import pytest
 
 from strava_pipeline.core.errors import MisuseError
 from strava_pipeline.core.limits import TripLimits
-from strava_pipeline.core.trips.activity.bundle import Bundle, State
-from strava_pipeline.ingest.trips.read import Tally, probe, read_bundles
-from strava_pipeline.ingest.trips.source import Filters, TripSource, open_source
+from strava_pipeline.trips.activity.reading.read import Tally, probe, read_bundles
+from strava_pipeline.trips.activity.reading.source import Filters, TripSource, open_source
+from strava_pipeline.trips.activity.rules.bundle import Bundle, State
 from strava_pipeline_tests.trips import (
     LOST,
     OLD,

@@ -10,13 +10,13 @@ import pytest
 from strava_pipeline.core.errors import SourceError
 from strava_pipeline.core.json_values import json_bytes
 from strava_pipeline.core.limits import TripLimits
-from strava_pipeline.core.trips.activity.replay import STATUSES, DecidedBatch, Replay
-from strava_pipeline.core.trips.activity.sweep import Sweep, threshold_sets
-from strava_pipeline.core.trips.activity.thresholds import thresholds
-from strava_pipeline.core.trips.activity.verdict import Verdict, find_algorithm
-from strava_pipeline.ingest.trips import algorithms
-from strava_pipeline.ingest.trips.algorithms import decided_of_source
-from strava_pipeline.ingest.trips.source import Filters, open_source
+from strava_pipeline.trips.activity.reading import algorithms
+from strava_pipeline.trips.activity.reading.algorithms import decided_of_source
+from strava_pipeline.trips.activity.reading.source import Filters, open_source
+from strava_pipeline.trips.activity.rules.replay import STATUSES, DecidedBatch, Replay
+from strava_pipeline.trips.activity.rules.sweep import Sweep, threshold_sets
+from strava_pipeline.trips.activity.rules.thresholds import thresholds
+from strava_pipeline.trips.activity.rules.verdict import Verdict, find_algorithm
 from strava_pipeline_tests.trips import NEW, OLD, RING, odd_trips, rides, trip, write_parquet, write_sqlite
 
 ALGORITHM = find_algorithm("2026.1")

@@ -1,0 +1,82 @@
+"""What a job is, as a plain record: what it selects, the years that it takes, its config. jobs.py and the systems name them."""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from itertools import chain
+from typing import Any
+
+from strava_pipeline.core.tables import ACTIVITIES_ALL, MATCH_TABLES, TABLES
+
+MATCHING = "matching"  # the step of the matches, and of the changes that follow from them
+_ASSET_OF = {ACTIVITIES_ALL.name: "activities"}  # every other table's asset has the table's name
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """The tables of a group of the graph, as the catalogue has them: a job that selects it makes a new one by itself.
+
+    Args:
+        but: tables that the job leaves out.
+    """
+
+    name: str
+    but: tuple[str, ...] = ()
+
+    @property
+    def tables(self) -> tuple[str, ...]:
+        """The names of their assets."""
+        names = (table.name for table in TABLES.values() if table.group == self.name)
+        return tuple(_ASSET_OF.get(name, name) for name in names if name not in self.but)
+
+
+Selected = str | Group  # an asset by its name, or the tables of a group
+
+
+class JobYears(StrEnum):
+    """Which years a job takes where nobody chose any, in words; job_years.py finds them."""
+
+    RECENT = "the years from the first that the lookback reaches, or that the warehouse is behind with"
+    OF_PROVIDER = "the years that the lookback reaches or that lack files, or all where the service reports any change"
+    NEWEST = "the running year"
+    LAST_TWO = "the running year and the one before"
+    WITH_DATA = "the years from the first with activities"
+    ALL = "all years"
+    CHOSEN = "the years that a person chooses"
+    NONE = "no years"
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A job: what it selects, the years of a run that names none, and config of some assets."""
+
+    name: str
+    selects: tuple[Selected, ...]
+    years: JobYears
+    description: str
+    config: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    @property
+    def assets(self) -> tuple[str, ...]:
+        """The names of its assets."""
+        parts = ((part,) if isinstance(part, str) else part.tables for part in self.selects)
+        return tuple(chain.from_iterable(parts))
+
+    @property
+    def words(self) -> str:
+        """The description, with the years that its schedule takes: Dagster's dialog asks for them."""
+        if self.years in (JobYears.NONE, JobYears.CHOSEN):
+            return self.description
+        return f"{self.description} By a schedule, or where no years are chosen, it takes {self.years}."
+
+    def run_config(self, **overrides: dict[str, Any]) -> dict[str, Any]:
+        """The run config, `overrides` by asset on top; what is None is left to its default."""
+        ops = {
+            asset: {
+                "config": {
+                    k: v for k, v in (self.config.get(asset, {}) | overrides.get(asset, {})).items() if v is not None
+                }
+            }
+            for asset in {*self.config, *overrides}
+            if asset in self.assets or (asset == MATCHING and MATCH_TABLES[0] in self.assets)
+        }
+        return {"ops": ops}

@@ -1,0 +1,15 @@
+"""The systems beside activities, each whole in its folder. Other rooms find them by core/systems.py, through these modules:
+
+tables       TABLES: what the catalogue has of it
+jobs         JOBS: its jobs, as plain records
+keeping      merge: makes its tables again, in a rebuild
+assets       assets: Dagster's, with their checks
+schedules    schedules, sensors: what starts its runs
+words        LINES: what commands print of its assets
+health       looks: what `doctor` looks at
+demo         what `demo` shows of it
+pages        section: its part of the page /trips
+commands     app: its commands below `trips`
+"""
+
+import strava_pipeline.core.tables  # noqa: F401 - the catalogue asks the systems for their tables, and so it comes first

@@ -1,0 +1,1 @@
+"""Activity trips: encrypted at a source of their own, decrypted in memory, measured and judged. No position is kept."""

@@ -1,0 +1,88 @@
+"""Activity trips: the index, what each trip measures and was judged, and how the algorithms do on all of them.
+
+The work is steps.py's. Nothing here reports or keeps a position, a device's detail or free text.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+import dagster as dg
+
+from strava_pipeline.orchestrate.checks import table_spec
+from strava_pipeline.orchestrate.metadata import OWNER, described, table_description
+from strava_pipeline.orchestrate.resources import Run
+from strava_pipeline.orchestrate.steps import Result, chosen_years, reported
+from strava_pipeline.settings import Settings
+from strava_pipeline.trips.activity.operations import NO_SOURCE
+from strava_pipeline.trips.activity.steps import index_trips, judge_trips, replay_all_trips
+from strava_pipeline.trips.activity.tables import TRIP_DIAGNOSTICS, TRIP_INDEX, TRIP_REPLAY
+
+_NOT_SHRUNK = {"not_shrunk": "the source lacks no more trips than people delete"}
+
+
+class TripsConfig(dg.Config):
+    """`allow_shrink`: a person means what the source lacks."""
+
+    allow_shrink: bool = False
+
+
+def assets(partitions: dg.PartitionsDefinition[Any], settings: Settings) -> list[dg.AssetsDefinition]:
+    @dg.asset(
+        partitions_def=partitions,
+        group_name="trips",
+        kinds={"duckdb"},
+        owners=[OWNER],
+        description=table_description(TRIP_INDEX),
+        metadata=described(TRIP_INDEX.name),
+        check_specs=[
+            table_spec(
+                TRIP_INDEX.name,
+                TRIP_INDEX.name,
+                warns=_NOT_SHRUNK
+                | {
+                    "one_id_each": "no two trips have one external id",
+                    "known_statuses": "every stored status is a known one",
+                },
+            )
+        ],
+    )
+    def trip_index(context: dg.AssetExecutionContext, config: TripsConfig, run: Run) -> Iterator[Result]:
+        years = chosen_years(context, run)
+        yield from reported(context, run, index_trips(run, settings, years, allow_shrink=config.allow_shrink))
+
+    @dg.asset(
+        partitions_def=partitions,
+        deps=[trip_index],
+        group_name="trips",
+        kinds={"duckdb"},
+        owners=[OWNER],
+        description=table_description(TRIP_DIAGNOSTICS),
+        metadata=described(TRIP_DIAGNOSTICS.name),
+        check_specs=[
+            table_spec(
+                TRIP_DIAGNOSTICS.name,
+                TRIP_DIAGNOSTICS.name,
+                warns=_NOT_SHRUNK
+                | {"readable": "the locations of at most one trip in a hundred can't be decrypted or read"},
+            )
+        ],
+    )
+    def trip_diagnostics(context: dg.AssetExecutionContext, config: TripsConfig, run: Run) -> Iterator[Result]:
+        years = chosen_years(context, run)
+        yield from reported(context, run, judge_trips(run, settings, years, allow_shrink=config.allow_shrink))
+
+    @dg.asset(
+        deps=[trip_diagnostics],
+        group_name="trips",
+        kinds={"duckdb"},
+        owners=[OWNER],
+        description=table_description(TRIP_REPLAY),
+        metadata=described(TRIP_REPLAY.name),
+        check_specs=[table_spec(TRIP_REPLAY.name, TRIP_REPLAY.name)],
+    )
+    def trip_replay(context: dg.AssetExecutionContext, run: Run) -> Iterator[Result]:
+        if not settings.trips_source:
+            context.log.info(NO_SOURCE)
+        yield from reported(context, run, replay_all_trips(run, settings))
+
+    return [trip_index, trip_diagnostics, trip_replay]

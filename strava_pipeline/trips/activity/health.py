@@ -1,0 +1,20 @@
+"""What `doctor` looks at for activity trips."""
+
+from collections.abc import Callable
+
+from strava_pipeline.core.errors import Finding
+from strava_pipeline.settings import Settings
+
+
+def looks(settings: Settings) -> dict[str, Callable[[], list[Finding]]]:
+    """The check of the source and the keys."""
+    return {"trips: source": lambda: _trips(settings)}
+
+
+def _trips(settings: Settings) -> list[Finding]:
+    """Nothing where there is no source: what reads one takes long to import."""
+    if not settings.trips_source:
+        return []
+    from strava_pipeline.trips.activity.reading.connect import trips_health
+
+    return trips_health(settings)

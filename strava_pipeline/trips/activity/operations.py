@@ -1,0 +1,257 @@
+"""Activity trips: read from their source, measured and judged, kept without positions, merged into gold and published.
+
+Measuring and judging are rules/'s, reading and decrypting reading/'s. Positions stay in memory, a batch at a
+time. Without TRIPS_SOURCE nothing is read and nothing kept changes. No Dagster objects.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import polars as pl
+
+from strava_pipeline.core.tables import Table
+from strava_pipeline.lake.gold.deletions import is_suspicious
+from strava_pipeline.lake.gold.warehouse import writing
+from strava_pipeline.operations.merging import publish_if_right
+from strava_pipeline.operations.progress import progressing
+from strava_pipeline.operations.run_context import RunContext
+from strava_pipeline.operations.table_rules import Finding
+from strava_pipeline.settings import Settings
+from strava_pipeline.trips.activity.keeping import SaveReport, merge, save_trips, saved_trips
+from strava_pipeline.trips.activity.reading.connect import trip_keys, trip_routes, trip_source
+from strava_pipeline.trips.activity.reading.read import Tally, plain_rows, read_bundles
+from strava_pipeline.trips.activity.reading.source import ListedTrip, TripSource
+from strava_pipeline.trips.activity.rules.bundle import State
+from strava_pipeline.trips.activity.rules.diagnosis import diagnose, diagnostics_rows, index_rows, replay_row
+from strava_pipeline.trips.activity.rules.replay import PENDING, STATUSES, Replay
+from strava_pipeline.trips.activity.rules.thresholds import thresholds
+from strava_pipeline.trips.activity.rules.verdict import algorithms
+from strava_pipeline.trips.activity.tables import TRIP_DIAGNOSTICS, TRIP_INDEX, TRIP_REPLAY
+
+NO_SOURCE = "TRIPS_SOURCE is not set: there are no trips to read."
+MAX_UNREADABLE = 0.01  # share of the trips: more means that a key is missing or that something writes damaged columns
+
+
+@dataclass(frozen=True, slots=True)
+class TripsRead:
+    """What one reading of the source changed in a table.
+
+    Args:
+        changed: rows of the run's years that are new, changed, or marked as deleted.
+        rows: of each year, how many present trips the table has.
+        duplicates: trips left out because another one has their external id.
+        deletions_refused: trips that the source lacks and that were not marked as deleted, because they are too many.
+        tally: states of the encrypted columns, and which keys opened them.
+    """
+
+    changed: SaveReport
+    rows: dict[int, int]
+    duplicates: int
+    deletions_refused: int
+    tally: Tally
+
+
+@dataclass(frozen=True, slots=True)
+class TripsUpdate:
+    """What became of one table. `read`: None without a source; `findings`: which rules of the table hold."""
+
+    read: TripsRead | None
+    findings: list[Finding]
+
+
+@dataclass(frozen=True, slots=True)
+class TripReplay:
+    """The totals of each version of the algorithms by its full name, empty without a source; which rules of the table hold."""
+
+    totals: dict[str, dict[str, Any]]
+    findings: list[Finding]
+
+
+def update_trip_index(
+    run: RunContext, settings: Settings, years: Sequence[int], *, allow_shrink: bool = False
+) -> TripsUpdate:
+    """Bring the plain columns of the trips of `years` into `trip_index`; publish if the table is right.
+
+    Args:
+        allow_shrink: mark as deleted whatever the source lacks, however much of a year that is.
+
+    Raises SourceError, MissingSettingsError.
+    """
+    read = _read_index(run, settings, years, allow_shrink) if settings.trips_source else None
+    unknown = unknown_statuses(run)
+    known_statuses = Finding(
+        "known_statuses",
+        not unknown,
+        advice=f"Statuses that no verdict is known for: {', '.join(unknown)}. They count as needs_review.",
+        refuses=False,
+    )
+    findings = [*publish_if_right(run, TRIP_INDEX.name), known_statuses, _one_id_each(read), _not_shrunk(read)]
+    return TripsUpdate(read, findings)
+
+
+def diagnose_trips(
+    run: RunContext, settings: Settings, years: Sequence[int], *, allow_shrink: bool = False
+) -> TripsUpdate:
+    """Measure and judge the trips of `years` into `trip_diagnostics`; publish if the table is right.
+
+    Args:
+        allow_shrink: mark as deleted whatever the source lacks, however much of a year that is.
+
+    Raises SourceError, MissingSettingsError.
+    """
+    read = _read_diagnostics(run, settings, years, allow_shrink) if settings.trips_source else None
+    share = unreadable_share(run, years)
+    readable = Finding(
+        "readable",
+        share <= MAX_UNREADABLE,
+        {"unreadable_share": share},
+        "Is a key missing? keys_used tells which ones opened something.",
+        refuses=False,
+    )
+    return TripsUpdate(read, [*publish_if_right(run, TRIP_DIAGNOSTICS.name), readable, _not_shrunk(read)])
+
+
+def replay_trips(run: RunContext, settings: Settings) -> TripReplay:
+    """Run every version of the algorithms over all trips, into `trip_replay`; publish if the table is right."""
+    totals = _replay_all(run, settings) if settings.trips_source else {}
+    return TripReplay(totals, publish_if_right(run, TRIP_REPLAY.name))
+
+
+def _read_index(run: RunContext, settings: Settings, years: Sequence[int], allow_shrink: bool) -> TripsRead:
+    trip_keys(settings)  # a run without keys ends before it begins
+    with trip_source(settings) as source:
+        listed = _listed(source, run)
+    held = saved_trips(run.lake, TRIP_INDEX)
+    rows = listed.rows.filter(_concerned(held, years))
+    return _keep(run, TRIP_INDEX, rows, _gone(held, listed, years), Tally(), listed, allow_shrink)
+
+
+def _read_diagnostics(run: RunContext, settings: Settings, years: Sequence[int], allow_shrink: bool) -> TripsRead:
+    keys, limits = trip_keys(settings), thresholds()
+    tally, frames = Tally(keys=keys.count), [diagnostics_rows([], {}, limits.version)]
+    with trip_source(settings) as source:
+        listed = _listed(source, run)
+        held = saved_trips(run.lake, TRIP_DIAGNOSTICS)
+        partitions = dict(listed.rows.filter(_concerned(held, years)).select("external_id", "year").iter_rows())
+        order = [listed.places[name] for name in partitions]
+        with (
+            trip_routes(settings) as routes,
+            progressing(run.progress, "Diagnosing trips", len(order)) as advance,
+        ):
+            for batch in read_bundles(source, keys, order=order):
+                tally.add(batch)
+                found = [(trip.bundle, trip.diagnosis) for trip in diagnose(batch, limits, routes(batch))]
+                frames.append(diagnostics_rows(found, partitions, limits.version))
+                advance(len(batch))
+    gone = _gone(held, listed, years)
+    return _keep(run, TRIP_DIAGNOSTICS, pl.concat(frames), gone, tally, listed, allow_shrink)
+
+
+def _replay_all(run: RunContext, settings: Settings) -> dict[str, dict[str, Any]]:
+    keys = trip_keys(settings)
+    replays = [Replay(algorithm, thresholds(algorithm.full_name)) for algorithm in algorithms()]
+    with trip_source(settings) as source, progressing(run.progress, "Replaying trips", None) as advance:
+        for batch in read_bundles(source, keys):
+            for replay in replays:
+                replay.add(batch)
+            advance(len(batch))
+    rows = [
+        replay_row(replay.algorithm.full_name, replay.thresholds.version, str(replay.input_hash), replay.totals())
+        for replay in replays
+    ]
+    save_trips(run.lake, TRIP_REPLAY, pl.concat(rows), run.now())
+    with writing(run.lake) as connection:
+        merge(connection, run.lake)
+    return {replay.algorithm.full_name: replay.totals() for replay in replays}
+
+
+@dataclass(frozen=True, slots=True)
+class _Listed:
+    """The rows of `trip_index` for every trip of the source, latest first, and by external id the trip's place in the list.
+
+    Of several trips with one external id the one that started last counts; `duplicates`: how many others there are.
+    """
+
+    rows: pl.DataFrame
+    places: dict[str, ListedTrip]
+    duplicates: int
+
+
+def _listed(source: TripSource, run: RunContext) -> _Listed:
+    frames, places, seen = [index_rows([], run.years)], dict[str, ListedTrip](), 0
+    for rows in plain_rows(source):
+        new = {row["external_id"]: row for row in reversed(rows) if row["external_id"] not in places}
+        places |= {name: row["listed"] for name, row in reversed(new.items())}
+        frames.append(index_rows(list(reversed(new.values())), run.years))
+        seen += len(rows)
+    return _Listed(pl.concat(frames), places, seen - len(places))
+
+
+def _concerned(held: pl.DataFrame, years: Sequence[int]) -> pl.Expr:
+    """Trips of these years, and those that were of them when they were last looked at."""
+    before = held.filter(pl.col("year").is_in(list(years)))["external_id"]
+    return pl.col("year").is_in(list(years)) | pl.col("external_id").is_in(before.implode())
+
+
+def _gone(held: pl.DataFrame, listed: _Listed, years: Sequence[int]) -> pl.DataFrame:
+    """The trips kept of these years and present so far; `gone`: the source has them in no year any more."""
+    present = held.filter(pl.col("year").is_in(list(years)), pl.col("deleted_at").is_null())
+    return present.select("external_id", gone=~pl.col("external_id").is_in(list(listed.places)))
+
+
+def _keep(
+    run: RunContext,
+    table: Table,
+    rows: pl.DataFrame,
+    present: pl.DataFrame,
+    tally: Tally,
+    listed: _Listed,
+    allow_shrink: bool,
+) -> TripsRead:
+    gone = present.filter("gone")["external_id"].to_list()
+    refused = 0 if allow_shrink or not is_suspicious(len(gone), present.height) else len(gone)
+    kept = save_trips(run.lake, table, rows, run.now(), gone=[] if refused else gone)
+    with writing(run.lake) as connection:
+        merge(connection, run.lake)
+    there = saved_trips(run.lake, table).filter(pl.col("deleted_at").is_null())
+    return TripsRead(kept, dict(there.group_by("year").len().iter_rows()), listed.duplicates, refused, tally)
+
+
+def unknown_statuses(run: RunContext) -> list[str]:
+    """Stored statuses that mean neither a verdict nor that there is none yet."""
+    held = saved_trips(run.lake, TRIP_INDEX).filter(pl.col("deleted_at").is_null())["status"].drop_nulls().unique()
+    return sorted({*held} - STATUSES.keys() - PENDING)
+
+
+def unreadable_share(run: RunContext, years: Sequence[int]) -> float:
+    """Of the trips of these years, how many have locations that can't be decrypted or read."""
+    held = saved_trips(run.lake, TRIP_DIAGNOSTICS).filter(
+        pl.col("deleted_at").is_null(), pl.col("year").is_in(list(years))
+    )
+    bad = held.filter(pl.col("locations_state").is_in([State.UNDECRYPTABLE.value, State.MALFORMED.value]))
+    return bad.height / held.height if held.height else 0.0
+
+
+def _not_shrunk(read: TripsRead | None) -> Finding:
+    """A source that is the wrong one, or was just emptied, must not mark everything as deleted."""
+    refused = read.deletions_refused if read else 0
+    return Finding(
+        "not_shrunk",
+        not refused,
+        {"deletions_not_marked": refused},
+        "Nothing was marked as deleted: the source lacks too much to be believed. Is it the right one? If that is "
+        "meant, launch these years with allow_shrink: true in the asset's config.",
+        refuses=False,
+    )
+
+
+def _one_id_each(read: TripsRead | None) -> Finding:
+    duplicates = read.duplicates if read else 0
+    return Finding(
+        "one_id_each",
+        not duplicates,
+        {"trips_left_out": duplicates},
+        "Of trips with one external id the one that started last is kept, the others are not.",
+        refuses=False,
+    )

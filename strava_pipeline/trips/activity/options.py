@@ -1,0 +1,236 @@
+"""Options of `trips activity`, and what they choose: the source, the keys, the filters, the meaning of stored statuses.
+
+Trips are read here, batch by batch, for every command that shows or replays them. Nothing is printed but counts on stderr.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from strava_pipeline.settings import Settings
+    from strava_pipeline.trips.activity.reading.keys import KeyRing
+    from strava_pipeline.trips.activity.reading.read import Tally
+    from strava_pipeline.trips.activity.reading.source import Filters
+    from strava_pipeline.trips.activity.rules.bundle import Bundle
+    from strava_pipeline.trips.activity.rules.replay import DecidedBatch
+    from strava_pipeline.trips.activity.rules.thresholds import Thresholds
+    from strava_pipeline.trips.activity.rules.verdict import Algorithm, Verdict
+
+
+class Format(StrEnum):
+    """The format of a command's output."""
+
+    TEXT = "text"
+    JSON = "json"
+
+
+_FILTERS = "Which trips"
+_FROM = "Where from"
+Source = Annotated[
+    str | None,
+    typer.Option(
+        help="sqlite:///…, parquet:///… or postgresql://… (setting TRIPS_SOURCE).",
+        rich_help_panel=_FROM,
+        show_default=False,
+    ),
+]
+KeysFile = Annotated[
+    Path | None,
+    typer.Option(
+        help='JSON {"keys": ["newest", …]} (setting TRIPS_KEYS_FILE).', rich_help_panel=_FROM, show_default=False
+    ),
+]
+KeysEnv = Annotated[
+    str | None,
+    typer.Option(
+        help="Name of an environment variable with the keys, instead of a file.",
+        rich_help_panel=_FROM,
+        show_default=False,
+    ),
+]
+ExternalIds = Annotated[
+    list[str] | None, typer.Option("--external-id", help="This trip; may be repeated.", rich_help_panel=_FILTERS)
+]
+Statuses = Annotated[
+    list[str] | None, typer.Option("--status", help="Stored status; may be repeated.", rich_help_panel=_FILTERS)
+]
+ReviewStatuses = Annotated[
+    list[str] | None, typer.Option("--review-status", help="Review status; may be repeated.", rich_help_panel=_FILTERS)
+]
+OnlyWithFeedback = Annotated[
+    bool, typer.Option("--only-with-feedback", help="Trips that a person commented on.", rich_help_panel=_FILTERS)
+]
+Comments = Annotated[
+    list[str] | None,
+    typer.Option("--comment", help="Trips with this comment code; may be repeated.", rich_help_panel=_FILTERS),
+]
+Limit = Annotated[int | None, typer.Option(min=0, help="At most so many, the latest ones.", rich_help_panel=_FILTERS)]
+FormatOption = Annotated[Format, typer.Option("--format", help="text or json.")]
+ExportFormat = Annotated[Format, typer.Option("--format", help="json; an export is nothing else.")]
+Out = Annotated[
+    Path | None, typer.Option(help="Write to this file (mode 0600), not inside a git repository.", show_default=False)
+]
+
+
+StatusMeans = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="What a stored status means, as in done=accepted; may be repeated. Others but accepted and rejected need review.",
+        metavar="STATUS=VERDICT",
+    ),
+]
+
+
+def status_meanings(typed: list[str] | None) -> "Mapping[str, Verdict]":
+    """The verdict that each stored status means: `accepted` and `rejected` themselves, and those of --status-means."""
+    from strava_pipeline.core.errors import MisuseError
+    from strava_pipeline.trips.activity.rules.replay import STATUSES
+    from strava_pipeline.trips.activity.rules.verdict import Verdict
+
+    meanings = dict(STATUSES)
+    for text in typed or ():
+        status, _, verdict = text.partition("=")
+        if not status or verdict not in set(Verdict):
+            raise MisuseError(
+                f"--status-means {text!r}: write STATUS=VERDICT, a verdict being one of {', '.join(Verdict)}."
+            )
+        meanings[status] = Verdict(verdict)
+    return meanings
+
+
+def trip_filters(
+    external_ids: list[str] | None,
+    statuses: list[str] | None,
+    review_statuses: list[str] | None,
+    only_with_feedback: bool,
+    comments: list[str] | None,
+    limit: int | None,
+) -> "Filters":
+    """The filters of the command line."""
+    from strava_pipeline.trips.activity.reading.source import Filters
+
+    return Filters(
+        tuple(external_ids or ()),
+        tuple(statuses or ()),
+        tuple(review_statuses or ()),
+        only_with_feedback,
+        tuple(comments or ()),
+        limit,
+    )
+
+
+def refuse_file_and_source(source: str | None, keys_file: Path | None, keys_env: str | None) -> None:
+    """MisuseError where both an exported file and a source are named: one of them is read."""
+    from strava_pipeline.core.errors import MisuseError
+
+    if not (source is None and keys_file is None and keys_env is None):
+        raise MisuseError("A file or a source with its keys: not both.")
+
+
+def key_ring(settings: "Settings", keys_file: Path | None, keys_env: str | None) -> "KeyRing":
+    """The keys: of --keys-file, of --keys-env, else of the settings."""
+    from strava_pipeline.core.errors import MisuseError
+    from strava_pipeline.trips.activity.reading.connect import trip_keys
+    from strava_pipeline.trips.activity.reading.keys import KeyRing
+
+    if keys_file is not None and keys_env is not None:
+        raise MisuseError("--keys-file and --keys-env: one of them.")
+    if keys_file is not None:
+        return KeyRing.from_file(keys_file)
+    if keys_env is not None:
+        return KeyRing.from_text(settings.variable(keys_env).get_secret_value(), keys_env)
+    return trip_keys(settings)
+
+
+@contextmanager
+def trip_batches(
+    source: str | None, keys_file: Path | None, keys_env: str | None, filters: "Filters", *, at_most: int | None = None
+) -> "Iterator[Iterator[list[Bundle]]]":
+    """The trips of the source that the filters let through, in batches, while the body runs.
+
+    MisuseError where no trip has what a filter names; and where there are more than `at_most`, if that can be counted beforehand.
+    """
+    from strava_pipeline.core.errors import MisuseError
+    from strava_pipeline.settings import Settings
+    from strava_pipeline.trips.activity.reading.connect import trip_source
+    from strava_pipeline.trips.activity.reading.read import Tally, in_order, read_bundles, refuse_unknown
+    from strava_pipeline.verbs.terminal import watched
+
+    settings = Settings.load()
+    keys = key_ring(settings, keys_file, keys_env)
+    tally = Tally(keys=keys.count)
+    with trip_source(settings, source) as opened:
+        refuse_unknown(opened, filters)
+        order = in_order(opened, filters)
+        total = None if filters.needs_feedback else len(order[: filters.limit])
+        if at_most is not None and (total or 0) > at_most:
+            raise MisuseError(f"{total} trips: a page holds {at_most}. Choose some, as with --limit {at_most}.")
+        with watched("Reading trips", total) as advance:
+            yield _counted(read_bundles(opened, keys, filters, order=order), tally, advance)
+    _print_tally(tally)
+
+
+def _counted(
+    batches: "Iterator[list[Bundle]]", tally: "Tally", advance: "Callable[[int], None]"
+) -> "Iterator[list[Bundle]]":
+    for batch in batches:
+        tally.add(batch)
+        yield batch
+        advance(len(batch))
+
+
+def _print_tally(tally: "Tally") -> None:
+    """Counts of what was read, on stderr: columns by state, and how many each key opened."""
+    from strava_pipeline.verbs.terminal import err
+
+    for column, states in tally.counts.items():
+        found = ", ".join(f"{count} {state}" for state, count in states.items() if count)
+        err.print(f"{column}: {found or 'none'}")
+    err.print(f"keys used: {', '.join(f'{index}: {count}' for index, count in tally.keys_used.items()) or 'none'}")
+
+
+def decisions(
+    export: Path | None,
+    source: str | None,
+    keys_file: Path | None,
+    keys_env: str | None,
+    filters: "Filters",
+    algorithm: "Algorithm",
+    sets: "Sequence[Thresholds]",
+    statuses: "Mapping[str, Verdict]",
+    *,
+    processes: int,
+) -> "Iterator[DecidedBatch]":
+    """The algorithm's decisions on the trips of the file, or of the source, batch by batch."""
+    from strava_pipeline.core.errors import MisuseError
+    from strava_pipeline.settings import Settings
+    from strava_pipeline.trips.activity.reading.algorithms import decided_of_source
+    from strava_pipeline.trips.activity.reading.connect import trip_source, trip_url
+    from strava_pipeline.trips.activity.reading.export_file import read_export
+    from strava_pipeline.trips.activity.reading.read import refuse_unknown
+    from strava_pipeline.trips.activity.rules.replay import decide_batch
+    from strava_pipeline.verbs.terminal import watched
+
+    if export is not None:
+        refuse_file_and_source(source, keys_file, keys_env)
+        if filters != type(filters)():
+            raise MisuseError("Filters choose from a source; of a file all trips are replayed.")
+        yield from (decide_batch(algorithm, sets, batch, statuses) for batch in read_export(export))
+        return
+    settings = Settings.load()
+    url = trip_url(settings, source)
+    keys = key_ring(settings, keys_file, keys_env)
+    with trip_source(settings, source) as opened:
+        refuse_unknown(opened, filters)
+    with watched("Replaying trips", None) as advance:
+        limits = settings.trip_limits
+        for batch in decided_of_source(
+            url, keys, filters, algorithm, sets, statuses, processes=processes, limits=limits
+        ):
+            yield batch
+            advance(len(batch.digests))

@@ -1,0 +1,158 @@
+"""From settings to what trips are read with: the open source, the keys and the router; and what `doctor` finds there.
+
+The address of a request to the router holds positions, so nothing of it is logged: a run says how many trips got no route,
+and why. A trip without a route is complete all the same.
+"""
+
+import logging
+import stat
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+
+from strava_pipeline.core.errors import (
+    Finding,
+    MissingSettingsError,
+    PipelineError,
+    TransientError,
+    ok,
+    problem,
+    skipped,
+    warning,
+)
+from strava_pipeline.ingest.http import Wire, small_wire
+from strava_pipeline.ingest.places import NO_ANSWER, PATIENCE, ask_route
+from strava_pipeline.settings import Settings
+from strava_pipeline.trips.activity.reading.keys import NO_KEYS, SETTING, KeyRing, keys_text
+from strava_pipeline.trips.activity.reading.read import read_bundles
+from strava_pipeline.trips.activity.reading.source import Filters, TripSource, open_source
+from strava_pipeline.trips.activity.rules.bundle import Bundle, State
+from strava_pipeline.trips.activity.rules.track import Position, waypoints
+
+NO_SOURCE = (
+    "No source of trips. Name one with --source or TRIPS_SOURCE: sqlite:///path/to/file, parquet:///path/to/file or "
+    "postgresql://user@host:5432/database."
+)
+
+
+def trip_url(settings: Settings, url: str | None = None) -> str:
+    """`url`, else TRIPS_SOURCE, for callers that open the source themselves. Raises MissingSettingsError."""
+    named = url or settings.trips_source
+    if not named:
+        raise MissingSettingsError(NO_SOURCE)
+    return named
+
+
+def trip_source(settings: Settings, url: str | None = None) -> TripSource:
+    """The source at `url`, else at TRIPS_SOURCE. Raises MissingSettingsError, MisuseError, SourceError."""
+    return open_source(trip_url(settings, url), settings.trip_limits)
+
+
+def trip_keys(settings: Settings) -> KeyRing:
+    """The keys of TRIPS_KEYS_FILE, else of TRIPS_FERNET_KEYS, else of TRIPS_KEYS_COMMAND. Raises MissingSettingsError."""
+    if settings.trips_keys_file is not None:
+        return KeyRing.from_file(settings.trips_keys_file)
+    if settings.trips_fernet_keys is not None:
+        return KeyRing.from_text(settings.trips_fernet_keys.get_secret_value())
+    if settings.trips_keys_command is not None:
+        return KeyRing.from_text(keys_text(settings.trips_keys_command), f"what {SETTING} prints")
+    raise MissingSettingsError(NO_KEYS)
+
+
+@contextmanager
+def trip_routes(settings: Settings) -> Iterator[Callable[[Sequence[Bundle]], Mapping[str, float]]]:
+    """A function that asks TRIPS_OSRM_URL for routes: metres by external id. Without the setting there are none."""
+    if not settings.trips_osrm_url:
+        yield lambda _: {}
+        return
+    router = Router(settings.trips_osrm_url, small_wire(settings, PATIENCE))
+    try:
+        yield router.routes
+    finally:
+        router.log_failures()
+
+
+SOURCE, KEYS = "trips: source", "trips: keys"
+_LATEST_TRIPS = 20  # on which the keys are tried
+
+
+def trips_health(settings: Settings) -> list[Finding]:
+    """The source and the keys, tried on the latest trips."""
+    try:
+        with trip_source(settings) as source:
+            trips = sum(count for *_, count in source.counts().groups)
+            return [ok(SOURCE, f"{source.name} opens, {trips} trips"), _keys(settings, source)]
+    except PipelineError as error:
+        return [problem(SOURCE, f"{error}", "Correct TRIPS_SOURCE or what it names."), skipped(KEYS, "no source")]
+
+
+def _keys(settings: Settings, source: TripSource) -> Finding:
+    try:
+        keys = trip_keys(settings)
+    except PipelineError as error:
+        return problem(KEYS, f"{error}", "Correct TRIPS_KEYS_FILE, TRIPS_FERNET_KEYS or TRIPS_KEYS_COMMAND.")
+    file = settings.trips_keys_file
+    if file is not None and stat.S_IMODE(file.stat().st_mode) & 0o077:
+        return warning(KEYS, f"{file} can be read by others.", f"chmod 600 '{file}'")
+    states = [
+        bundle.decryption.locations
+        for batch in read_bundles(source, keys, Filters(limit=_LATEST_TRIPS))
+        for bundle in batch
+    ]
+    tokens = [state for state in states if state is not State.ABSENT]
+    if tokens and all(state is State.UNDECRYPTABLE for state in tokens):
+        fix = "Put the key that wrote them in front of the others in TRIPS_KEYS_FILE, TRIPS_FERNET_KEYS or TRIPS_KEYS_COMMAND."
+        return problem(KEYS, f"none of the {keys.count} keys opens any of the latest {len(tokens)} trips.", fix)
+    return ok(
+        KEYS, f"{keys.count}, and they open the latest trips" if tokens else f"{keys.count}; no trip to try them on"
+    )
+
+
+log = logging.getLogger(__name__)
+
+TRIES = 2  # of one request that got no answer
+GIVE_UP = (
+    3  # trips in a row without an answer: then the server is down, and waiting for it at each trip would take hours
+)
+
+
+class Router:
+    """One server for the length of a run; afterwards, `log_failures` says what went wrong."""
+
+    def __init__(self, url: str, wire: Wire) -> None:
+        self._url = url.rstrip("/")
+        self._wire = wire
+        self._failures: Counter[str] = Counter()
+        self._unanswered = 0  # trips in a row that got no answer
+
+    def routes(self, bundles: Sequence[Bundle]) -> dict[str, float]:
+        """Metres by external id, of the trips for which there is a route."""
+        lengths = {name: self._length(points) for name, points in waypoints(bundles).items()}
+        return {name: metres for name, metres in lengths.items() if metres is not None}
+
+    def log_failures(self) -> None:
+        """One WARNING, if any trip got no route."""
+        if self._failures:
+            why = ", ".join(f"{reason}: {count}" for reason, count in sorted(self._failures.items()))
+            log.warning("trips without a route from TRIPS_OSRM_URL, by what it answered: %s.", why)
+
+    def _length(self, points: Sequence[Position]) -> float | None:
+        found = NO_ANSWER if self._unanswered == GIVE_UP else self._ask(points)
+        if isinstance(found, str):
+            self._failures[found] += 1
+            return None
+        return found
+
+    def _ask(self, points: Sequence[Position]) -> float | str:
+        """Metres, or why there are none."""
+        for _ in range(TRIES):
+            try:
+                found = ask_route(self._wire, self._url, "bike", points)
+            except TransientError:
+                continue
+            except PipelineError:  # a bad certificate or address
+                break
+            self._unanswered = 0
+            return found
+        self._unanswered += 1
+        return NO_ANSWER

@@ -1,0 +1,212 @@
+"""Trips in a file, SQLite or Parquet, read so that neither the file nor its folder can change.
+
+An SQLite file in WAL mode gets a `-shm` and a `-wal` beside it even from a reader. So a file that no other program has open is
+opened as immutable, which touches nothing, and checked again afterwards; otherwise the other program's `-shm` is used. Of a
+Parquet file only the columns and the rows around those asked for are loaded.
+"""
+
+import json
+import sqlite3
+from collections.abc import Callable, Iterable, Sequence
+from itertools import groupby
+from pathlib import Path
+from typing import Any, TypeVar
+from urllib.parse import quote
+
+import polars as pl
+from polars.exceptions import PanicException, PolarsError
+
+from strava_pipeline.core.errors import SourceError
+from strava_pipeline.trips.activity.reading.source import (
+    ENCRYPTED,
+    GROUPS,
+    MEASURED,
+    TABLE,
+    Counts,
+    Filters,
+    ListedTrip,
+    TripSource,
+)
+
+_WAL = b"\x02\x02"  # bytes 18 and 19 of the header, the file format's write and read version
+_SQL_NAMES = {
+    "external_id": "coalesce(nullif(CAST(external_id AS TEXT), ''), CAST(id AS TEXT))"
+}  # as columns.trip_name names a trip
+_Answer = TypeVar("_Answer")
+
+
+class SqliteTrips(TripSource):
+    """Columns are read whatever their declared type: SQLite keeps text, bytes and numbers side by side."""
+
+    def __init__(self, path: Path) -> None:
+        self.name = str(path)
+        self._path = path
+        immutable = _immutable(path)
+        self._seen = _state(path) if immutable else None
+        uri = f"file://{quote(str(path.absolute()))}?mode=ro" + ("&immutable=1" if immutable else "")
+        self.connection = self._asked(lambda: sqlite3.connect(uri, uri=True))
+        self.connection.text_factory = lambda text: text.decode("utf-8", "replace")
+        try:
+            self._rows("PRAGMA query_only = ON")
+            self.check(name.lower() for (name,) in self._rows("SELECT name FROM pragma_table_info(?)", TABLE))
+            self._key = self._key_column()
+        except SourceError:
+            self.connection.close()
+            raise
+
+    def listed(self, filters: Filters) -> Iterable[ListedTrip]:
+        named = [_SQL_NAMES.get(column, f"CAST({column} AS TEXT)") for column in filters.plain]
+        where = " AND ".join(f"{column} IN (SELECT value FROM json_each(?))" for column in named)
+        found = self._rows(
+            f"SELECT {self._key}, id, start_time, location_count FROM {TABLE} WHERE {where or 'TRUE'}",
+            *(json.dumps(values) for values in filters.plain.values()),
+        )
+        return map(ListedTrip._make, found)
+
+    def rows(self, keys: Sequence[Any], columns: Sequence[str]) -> dict[Any, dict[str, Any]]:
+        # as bytes, which decrypting needs
+        wanted = ", ".join(f"CAST({name} AS BLOB)" if name in ENCRYPTED else name for name in columns)
+        found = self._rows(
+            f"SELECT {self._key}, {wanted} FROM {TABLE} WHERE {self._key} IN (SELECT value FROM json_each(?))",
+            json.dumps(list(keys)),
+        )
+        return {key: dict(zip(columns, values, strict=True)) for key, *values in found}
+
+    def sizes(self, keys: Sequence[Any]) -> dict[Any, tuple[int, ...]]:
+        # of text SQLite counts letters, of bytes it looks at the header alone
+        wanted = ", ".join(
+            f"coalesce(CASE typeof({name}) WHEN 'text' THEN length(CAST({name} AS BLOB)) ELSE length({name}) END, 0)"
+            for name in MEASURED
+        )
+        found = self._rows(
+            f"SELECT {self._key}, {wanted} FROM {TABLE} WHERE {self._key} IN (SELECT value FROM json_each(?))",
+            json.dumps(list(keys)),
+        )
+        return {key: tuple(sizes) for key, *sizes in found}
+
+    def counts(self) -> Counts:
+        groups = self._rows(f"SELECT {', '.join(GROUPS)}, count(*) FROM {TABLE} GROUP BY {', '.join(GROUPS)}")
+        present = self._rows(
+            "SELECT " + ", ".join(f"coalesce(sum({c} IS NOT NULL), 0)" for c in ENCRYPTED) + f" FROM {TABLE}"
+        )
+        return Counts(groups, dict(zip(ENCRYPTED, present[0], strict=True)))
+
+    def close(self) -> None:
+        self.connection.close()
+
+    def _key_column(self) -> str:
+        """What is unique and quick: the rowid, which a view and a table WITHOUT ROWID don't have."""
+        kind, without = self._rows("SELECT type, wr FROM pragma_table_list WHERE name = ? COLLATE NOCASE", TABLE)[0]
+        return "rowid" if kind == "table" and not without else "id"
+
+    def _rows(self, query: str, *values: str) -> list[Any]:
+        found = self._asked(lambda: self.connection.execute(query, values).fetchall())
+        if self._seen is not None and self._seen != _state(self._path):
+            raise SourceError(f"{self.name} was written to while it was read; run again.")
+        return found
+
+    def _asked(self, ask: Callable[[], _Answer]) -> _Answer:
+        try:
+            return ask()
+        except sqlite3.Error as error:
+            what = getattr(error, "sqlite_errorname", type(error).__name__)
+            raise SourceError(
+                f"{self.name} can't be read as an SQLite database ({what}: {error}). "
+                "Is it one, whole, and not just being replaced?"
+            ) from None
+
+
+def _immutable(path: Path) -> bool:
+    """Whether to open the file as one that nobody writes. Raises SourceError for a file that can't be read without a trace."""
+    try:
+        with path.open("rb") as file:
+            header = file.read(20)
+    except OSError as error:
+        raise SourceError(f"{path} can't be read ({error.strerror}); the source is sqlite:///path/to/file.") from None
+    if header[18:20] != _WAL:
+        return False
+    unmerged = _beside(path, "-wal").exists() and _beside(path, "-wal").stat().st_size > 0
+    shared = _beside(path, "-shm").exists()
+    if unmerged and not shared:
+        raise SourceError(
+            f"{path} has changes in {path.name}-wal that were never merged, and reading them would leave a file beside it. "
+            f"Merge them: sqlite3 {path.name} 'PRAGMA wal_checkpoint(TRUNCATE)', in a copy if it is not yours."
+        )
+    return not shared
+
+
+def _state(path: Path) -> tuple[int, int, bool]:
+    """What changes when a program writes the file."""
+    try:
+        status = path.stat()
+    except OSError:
+        return (0, 0, False)
+    return (status.st_mtime_ns, status.st_size, _beside(path, "-wal").exists())
+
+
+def _beside(path: Path, ending: str) -> Path:
+    return path.with_name(path.name + ending)
+
+
+_ROW = "row of the file"
+_POLARS_NAMES = {  # as columns.trip_name names a trip
+    "external_id": pl.coalesce(pl.col("external_id").cast(pl.String).replace("", None), pl.col("id").cast(pl.String))
+}
+_WINDOW = 4096  # each read unpacks its row group up to there (0.2 s at 20,000 trips): few large reads, bounded memory
+
+
+class ParquetTrips(TripSource):
+    """Trips in one Parquet file. A row is found again by its place in the file."""
+
+    rows_at_once = _WINDOW
+    points_at_once = 200_000
+
+    def __init__(self, path: Path) -> None:
+        self.name = str(path)
+        if not path.is_file():
+            raise SourceError(f"{path} is no file; the source is parquet:///path/to/file.")
+        self._scan = pl.scan_parquet(path, glob=False, hive_partitioning=False)
+        try:
+            columns = self._scan.collect_schema().names()
+        except (PolarsError, PanicException, OSError):
+            raise self._unreadable() from None
+        self.check(columns)
+
+    def listed(self, filters: Filters) -> Iterable[ListedTrip]:
+        scan = self._scan.with_row_index(_ROW)
+        for column, values in filters.plain.items():
+            scan = scan.filter(_POLARS_NAMES.get(column, pl.col(column).cast(pl.String)).is_in(values))
+        return map(
+            ListedTrip._make, self._collected(scan.select(_ROW, "id", "start_time", "location_count")).iter_rows()
+        )
+
+    def rows(self, keys: Sequence[Any], columns: Sequence[str]) -> dict[Any, dict[str, Any]]:
+        found: dict[Any, dict[str, Any]] = {}
+        for _, near in groupby(sorted(keys), lambda key: key // _WINDOW):
+            wanted = set(near)
+            first, count = min(wanted), max(wanted) - min(wanted) + 1
+            window = self._collected(self._scan.slice(first, count).select(columns)).iter_rows(named=True)
+            found |= {place: row for place, row in enumerate(window, start=first) if place in wanted}
+        return found
+
+    def sizes(self, keys: Sequence[Any]) -> dict[Any, tuple[int, ...]]:
+        return {}
+
+    def counts(self) -> Counts:
+        groups = self._collected(self._scan.group_by(GROUPS).agg(pl.len()))
+        present = self._collected(self._scan.select(pl.col(name).is_not_null().sum() for name in ENCRYPTED))
+        return Counts(groups.rows(), dict(zip(ENCRYPTED, present.row(0), strict=True)))
+
+    def close(self) -> None:
+        """Nothing stays open between two reads."""
+
+    def _collected(self, scan: pl.LazyFrame) -> pl.DataFrame:
+        try:
+            return scan.collect()
+        except (PolarsError, PanicException, OSError):
+            raise self._unreadable() from None
+
+    def _unreadable(self) -> SourceError:
+        return SourceError(
+            f"{self.name} can't be read as a Parquet file: it is of another kind, is damaged, or was just replaced."
+        )

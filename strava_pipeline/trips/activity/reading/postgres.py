@@ -1,0 +1,166 @@
+"""Trips in PostgreSQL, read in short read-only transactions that all end in ROLLBACK: no other session waits for us.
+
+No error quotes libpq's text or the URL: a password with a special character can appear anywhere in them.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+from urllib.parse import urlsplit
+
+import psycopg
+from psycopg import conninfo
+from psycopg.types.string import TextLoader
+
+from strava_pipeline.core.errors import MisuseError, SourceError
+from strava_pipeline.trips.activity.reading.source import (
+    ENCRYPTED,
+    GROUPS,
+    PROPERTIES,
+    TABLE,
+    Counts,
+    Filters,
+    ListedTrip,
+    TripSource,
+)
+
+_SCHEMA = "gamification_private"
+_CONNECT_SECONDS = 10  # libpq's own default is to wait as long as the network does
+_LIST_AT_ONCE = 10_000  # rows of the list fetched in one go: about a megabyte
+_NAMED = {"external_id": "coalesce(nullif(external_id::text, ''), id::text)"}  # as columns.trip_name names a trip
+_COLUMNS = "SELECT attname FROM pg_attribute WHERE attrelid = to_regclass(%s) AND attnum > 0 AND NOT attisdropped"
+
+
+class PostgresTrips(TripSource):
+    """The table in the schema gamification_private if it is there, else where the search path finds it."""
+
+    def __init__(self, url: str) -> None:
+        self.name = shown(url)
+        self.connection = _connected(url, self.name)
+        try:
+            self._table = self._found()
+        except SourceError:
+            self.connection.close()
+            raise
+
+    def listed(self, filters: Filters) -> Iterable[ListedTrip]:
+        where = " AND ".join(f"{_NAMED.get(column, f'{column}::text')} = ANY(%({column})s)" for column in filters.plain)
+        query = f"SELECT id, id, start_time, location_count FROM {self._table} WHERE {where or 'TRUE'}"
+        with self._transaction(), self.connection.cursor(name="listed") as cursor:
+            cursor.itersize = _LIST_AT_ONCE
+            return [ListedTrip._make(row) for row in cursor.execute(query, filters.plain)]
+
+    def rows(self, keys: Sequence[Any], columns: Sequence[str]) -> dict[Any, dict[str, Any]]:
+        query = f"SELECT id, {', '.join(columns)} FROM {self._table} WHERE id = ANY(%s)"
+        return {key: dict(zip(columns, values, strict=True)) for key, *values in self._rows(query, [list(keys)])}
+
+    def sizes(self, keys: Sequence[Any]) -> dict[Any, tuple[int, ...]]:
+        of_tokens = [f"coalesce(octet_length({name}), 0)" for name in ENCRYPTED]  # text or bytes
+        wanted = ", ".join([*of_tokens, f"coalesce(octet_length({PROPERTIES}::text), 0)"])  # text or JSON
+        found = self._rows(f"SELECT id, {wanted} FROM {self._table} WHERE id = ANY(%s)", [list(keys)])
+        return {key: tuple(sizes) for key, *sizes in found}
+
+    def counts(self) -> Counts:
+        groups = ", ".join(f"{column}::text" for column in GROUPS)
+        places = ", ".join(str(place) for place in range(1, len(GROUPS) + 1))
+        present = ", ".join(f"count(*) FILTER (WHERE {column} IS NOT NULL)" for column in ENCRYPTED)
+        return Counts(
+            self._rows(f"SELECT {groups}, count(*) FROM {self._table} GROUP BY {places}"),
+            dict(zip(ENCRYPTED, self._rows(f"SELECT {present} FROM {self._table}")[0], strict=True)),
+        )
+
+    def close(self) -> None:
+        self.connection.close()
+
+    def _found(self) -> str:
+        for table in (f"{_SCHEMA}.{TABLE}", TABLE):
+            columns = [name for (name,) in self._rows(_COLUMNS, [table])]
+            if columns:
+                self.check(columns)
+                return table
+        self.check([])
+        raise AssertionError  # check([]) raises
+
+    def _rows(self, query: str, values: Sequence[Any] = ()) -> list[Any]:
+        with self._transaction():
+            return self.connection.execute(query, values).fetchall()
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        try:
+            try:
+                yield
+            finally:
+                if not self.connection.closed:
+                    self.connection.rollback()
+        except psycopg.errors.InsufficientPrivilege:
+            raise SourceError(
+                f"the user may not read {TABLE} of {self.name}: GRANT USAGE on the schema, SELECT on it."
+            ) from None
+        except psycopg.OperationalError as error:
+            raise SourceError(
+                f"{self.name} went away while it was read ({_kind(error)}); run again when it is back."
+            ) from None
+        except psycopg.Error as error:
+            raise SourceError(
+                f"{self.name} did not answer as {TABLE} should ({_kind(error)}); is it the right table?"
+            ) from None
+
+
+def shown(url: str) -> str:
+    """The address without user and password; without anything where the parts can't be distinguished."""
+    try:
+        parts = urlsplit(url)
+        place = f"{parts.hostname or ''}{f':{parts.port}' if parts.port else ''}{parts.path}"
+    except ValueError:
+        return "postgresql://…"
+    is_ambiguous = (
+        "@" in place + parts.query + parts.fragment or parts.fragment
+    )  # an unescaped / ? # or @ in the password
+    return "postgresql://…" if is_ambiguous else f"postgresql://{place}"
+
+
+def _connected(url: str, name: str) -> psycopg.Connection[Any]:
+    try:
+        given: dict[str, Any] = conninfo.conninfo_to_dict(url)
+    except psycopg.Error:
+        raise MisuseError(
+            f"{name} is no address of PostgreSQL: postgresql://user@host:5432/database, special characters written as %40."
+        ) from None
+    given = {
+        "connect_timeout": _CONNECT_SECONDS,
+        "application_name": "strava-pipeline",
+        **given,
+        "client_encoding": "utf8",
+    }
+    try:
+        connection: psycopg.Connection[Any] = psycopg.connect(
+            conninfo.make_conninfo(**given), autocommit=True, prepare_threshold=None
+        )
+        try:
+            _make_read_only(connection)
+        except psycopg.Error:
+            connection.close()
+            raise
+    except psycopg.Error as error:
+        asked = error.pgconn is not None and (error.pgconn.used_password or error.pgconn.needs_password)
+        why = "the login was refused" if asked else f"no connection that is read-only: {_kind(error)}"
+        raise SourceError(
+            f"{name} can't be opened ({why}). Is the server running, and are host, port, database, user and password right? "
+            "The password may stand in PGPASSWORD or ~/.pgpass instead of the URL."
+        ) from None
+    for type_name in ("date", "timestamp", "timestamptz"):
+        connection.adapters.register_loader(type_name, TextLoader)  # infinity and far years are no datetime
+    return connection
+
+
+def _make_read_only(connection: psycopg.Connection[Any]) -> None:
+    with connection.cursor() as cursor:  # for the session, so outside the transactions that are rolled back
+        cursor.execute("SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY")
+        cursor.execute("SET DateStyle TO 'ISO'")
+    connection.autocommit = False
+    connection.read_only = True  # BEGIN READ ONLY, in case a pooler hands out another session
+
+
+def _kind(error: psycopg.Error) -> str:
+    return f"{type(error).__name__}{f' {error.sqlstate}' if error.sqlstate else ''}"

@@ -1,0 +1,310 @@
+"""From an open source to bundles, newest first, in batches that fit in memory; the plain columns of all trips; and a tally.
+
+The order is by instant, never by text, so the list of trips is fetched and sorted before the rows; where a filter needs the
+feedback, only the feedback is decrypted first. Nothing decrypted is logged. The tally counts states and keys of bundles, so it is
+the same for a source and for its export.
+"""
+
+import logging
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import Any
+
+from strava_pipeline.core.errors import MisuseError, SourceError
+from strava_pipeline.core.json_values import finite_number, parse_instant
+from strava_pipeline.core.limits import TripLimits
+from strava_pipeline.core.process import without_garbage_collection
+from strava_pipeline.trips.activity.reading.columns import Column, bundle_of, number, plain_json, read_column, trip_name
+from strava_pipeline.trips.activity.reading.keys import KeyRing
+from strava_pipeline.trips.activity.reading.source import (
+    ENCRYPTED,
+    FEEDBACK,
+    GROUPS,
+    MEASURED,
+    PLAIN,
+    PROPERTIES,
+    Filters,
+    ListedTrip,
+    TripSource,
+)
+from strava_pipeline.trips.activity.rules.bundle import Bundle, State, entry_comment
+
+_NO_KEY = object()
+log = logging.getLogger(__name__)
+
+BATCH_POINTS = (
+    50_000  # points in memory at once: some 50 MB as Python objects; more would overflow the processor's cache
+)
+TOO_LARGE = object()  # in place of a column's content; it is no token
+_FAILED = {
+    State.UNDECRYPTABLE: "is undecryptable: no key opens it, or it is no token",
+    State.MALFORMED: "is malformed: it decrypts, but not to JSON of its type",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Portion:
+    """Keys of trips that are read at once. `large`: the columns that are too large to read, by key."""
+
+    keys: Sequence[Any]
+    large: Mapping[Any, frozenset[str]]
+
+
+def read_bundles(
+    source: TripSource,
+    keys: KeyRing,
+    filters: Filters = Filters(),
+    *,
+    order: Sequence[ListedTrip] | None = None,
+    batch_points: int = BATCH_POINTS,
+) -> Iterator[list[Bundle]]:
+    """The trips that the filters let through, latest start first (those without a start last), then the highest id first.
+
+    `order`: these trips instead, as `in_order` gave them. A batch has at most `batch_points` points, except for a single
+    trip with more. A column that can't be decrypted is a state of its bundle and one WARNING with the trip's id and the
+    column. Raises SourceError.
+    """
+    chosen = in_order(source, filters) if order is None else order
+    yield from batched(_bundles(source, keys, filters, chosen), batch_points)
+
+
+def batched(bundles: Iterable[Bundle], batch_points: int = BATCH_POINTS) -> Iterator[list[Bundle]]:
+    """Trips in batches of at most `batch_points` points, except for a single trip with more."""
+    batch: list[Bundle] = []
+    points = 0
+    for trip in bundles:
+        weight = max(1, len(trip.locations))
+        if batch and points + weight > batch_points:
+            yield batch
+            batch, points = [], 0
+        batch.append(trip)
+        points += weight
+    if batch:
+        yield batch
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """What a source holds, without a key: numbers of trips, and the plain columns of the latest trip."""
+
+    total: int
+    groups: list[dict[str, Any]]
+    encrypted_present: dict[str, int]
+    latest: dict[str, Any] | None
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "total": self.total,
+            "groups": self.groups,
+            "encrypted_present": self.encrypted_present,
+            "latest": self.latest,
+        }
+
+
+def probe(source: TripSource) -> Probe:
+    """Examine a source without reading any encrypted column. Raises SourceError."""
+    groups, present = source.counts()
+    counted = [dict(zip((*GROUPS, "trips"), group, strict=True)) for group in groups]
+    counted.sort(key=lambda group: [(group[name] is None, str(group[name])) for name in GROUPS])
+    latest = max(source.listed(Filters()), key=_age, default=None)
+    row = source.rows([latest.key], PLAIN).get(latest.key) if latest else None
+    return Probe(sum(group["trips"] for group in counted), counted, present, plain_json(row) if row else None)
+
+
+def refuse_unknown(source: TripSource, filters: Filters) -> None:
+    """Raise MisuseError where the source has no trip with one of the filters' values, which is then probably mistyped."""
+    by_column = {
+        "external_id": lambda value: Filters(external_ids=(value,)),
+        "status": lambda value: Filters(statuses=(value,)),
+        "review_status": lambda value: Filters(review_statuses=(value,)),
+    }
+    for column, values in filters.plain.items():
+        missing = [value for value in values if not any(True for _ in source.listed(by_column[column](value)))]
+        if missing and column == "external_id":
+            raise MisuseError(f"There is no trip {', '.join(sorted(missing))}.")
+        if missing:
+            place = GROUPS.index(column)
+            there = sorted({str(group[place]) for group in source.counts()[0] if group[place] is not None})
+            raise MisuseError(
+                f"No trip has the {column} {', '.join(sorted(missing))}. There are: {', '.join(there) or 'none'}."
+            )
+
+
+def in_order(source: TripSource, filters: Filters = Filters(), only: Collection[Any] | None = None) -> list[ListedTrip]:
+    """The trips that the plain filters let through, latest first. Raises SourceError, also where ids are not unique."""
+    listed = list(source.listed(filters))
+    times = Counter(entry.key for entry in listed)
+    ambiguous = next(
+        (key for key, count in times.items() if count > 1 or key is None or isinstance(key, bytes)), _NO_KEY
+    )
+    if ambiguous is not _NO_KEY:
+        what = (
+            "several trips with one id"
+            if ambiguous is not None and times[ambiguous] > 1
+            else "a trip without a usable id"
+        )
+        raise SourceError(f"{source.name} has {what}: nothing tells them apart. Make id unique and not null.")
+    return sorted((entry for entry in listed if only is None or entry.key in only), key=_age, reverse=True)
+
+
+def _bundles(source: TripSource, keys: KeyRing, filters: Filters, order: Sequence[ListedTrip]) -> Iterator[Bundle]:
+    left = len(order) if filters.limit is None else filters.limit
+    if not filters.needs_feedback:
+        order = order[:left]
+    for portion in _measured(source, portions(order, source.rows_at_once, source.points_at_once)):
+        if left <= 0:
+            return
+        decrypted: dict[Any, dict[str, Column]] = {key: {} for key in portion.keys}
+        if filters.needs_feedback:
+            decrypted = dict(islice(_with_feedback(source, keys, filters, portion), left))
+        columns = [name for name in ENCRYPTED if not (filters.needs_feedback and name == FEEDBACK)]
+        rows = _rows(source, list(decrypted), (*PLAIN, *columns), portion)
+        found = [(rows[key], ready) for key, ready in decrypted.items() if key in rows]
+        left -= len(found)
+        with without_garbage_collection():
+            bundles = [
+                bundle_of(row, ready | {name: _column(name, row[name], row["id"], keys, source) for name in columns})
+                for row, ready in found
+            ]
+        yield from bundles
+
+
+def _with_feedback(
+    source: TripSource, keys: KeyRing, filters: Filters, portion: _Portion
+) -> Iterator[tuple[Any, dict[str, Column]]]:
+    """The trips whose feedback the filters let through, with that column decrypted."""
+    rows = _rows(source, portion.keys, ("id", FEEDBACK), portion)
+    for key, row in ((key, rows[key]) for key in portion.keys if key in rows):
+        feedback = _column(FEEDBACK, row[FEEDBACK], row["id"], keys, source)
+        comments = {entry_comment(entry) for entry in feedback.value}
+        if feedback.value and (not filters.comments or not comments.isdisjoint(filters.comments)):
+            yield key, {FEEDBACK: feedback}
+
+
+def _measured(source: TripSource, all_portions: Iterable[list[Any]]) -> Iterator[_Portion]:
+    """Portions, split further so that each fits in memory, whatever its trips say about their points."""
+    for keys in all_portions:
+        sizes = source.sizes(keys)
+        part: list[Any] = []
+        bytes_held = 0
+        for key in keys:
+            readable = [size for size in sizes.get(key, ()) if size <= source.limits.column_bytes]
+            if part and bytes_held + sum(readable) > source.limits.bytes_at_once:
+                yield _portion(part, sizes, source.limits)
+                part, bytes_held = [], 0
+            part.append(key)
+            bytes_held += sum(readable)
+        yield _portion(part, sizes, source.limits)
+
+
+def _portion(keys: list[Any], sizes: Mapping[Any, tuple[int, ...]], limits: TripLimits) -> _Portion:
+    large = {
+        key: frozenset(
+            name for name, size in zip(MEASURED, sizes.get(key, ()), strict=False) if size > limits.column_bytes
+        )
+        for key in keys
+    }
+    return _Portion(keys, {key: names for key, names in large.items() if names})
+
+
+def _rows(
+    source: TripSource, keys: Sequence[Any], columns: Sequence[str], portion: _Portion
+) -> dict[Any, dict[str, Any]]:
+    """Like `TripSource.rows`; a column that is too large becomes TOO_LARGE and is not fetched."""
+    found = source.rows([key for key in keys if key not in portion.large], columns)
+    for key in keys:
+        if (large := portion.large.get(key)) is not None:
+            fetched = source.rows([key], [name for name in columns if name not in large])
+            found |= {key: dict.fromkeys(large, TOO_LARGE) | row for key, row in fetched.items()}
+    for row in found.values():
+        if row.get(PROPERTIES) is TOO_LARGE:
+            log.warning("trip %s: %s %s.", row["id"], PROPERTIES, source.limits.exceeded)
+            row[PROPERTIES] = None
+    return found
+
+
+def _column(name: str, content: Any, trip: Any, keys: KeyRing, source: TripSource) -> Column:
+    if content is TOO_LARGE or (isinstance(content, str | bytes) and len(content) > source.limits.column_bytes):
+        log.warning("trip %s: %s %s.", trip, name, source.limits.exceeded)
+        return read_column(name, TOO_LARGE, ())
+    column = read_column(name, content, keys.keys)
+    if column.state in _FAILED:
+        log.warning("trip %s: %s %s.", trip, name, _FAILED[column.state])
+    return column
+
+
+def portions(order: Sequence[ListedTrip], rows: int, points: int) -> Iterator[list[Any]]:
+    """Keys of trips to fetch at once: at most `rows` of them, with at most `points` points by their `location_count`."""
+    portion: list[Any] = []
+    points_held = 0
+    for entry in order:
+        counted = finite_number(number(entry.location_count))
+        weight = int(counted) if counted is not None and 1 <= counted <= points else 1
+        if portion and (len(portion) == rows or points_held + weight > points):
+            yield portion
+            portion, points_held = [], 0
+        portion.append(entry.key)
+        points_held += weight
+    if portion:
+        yield portion
+
+
+def _age(entry: ListedTrip) -> tuple[bool, float, int, Any]:
+    """The key that sorts trips by start, then id; ids of several types (SQLite accepts any) stay comparable."""
+    start, of_number = parse_instant(entry.start_time), finite_number(number(entry.id))
+    of_id = (1, str(entry.id)) if of_number is None else (0, number(entry.id))
+    return (start is not None, start or 0.0, *of_id)
+
+
+_AT_ONCE = 2_000  # rows: about 2 MB of plain columns
+
+
+def plain_rows(source: TripSource) -> Iterator[list[dict[str, Any]]]:
+    """All trips in portions, latest first: the plain columns as JSON has them, `external_id` never empty, and `listed`, by
+    which the trip is read again. Raises SourceError.
+    """
+    order = in_order(source)
+    for begin in range(0, len(order), _AT_ONCE):
+        portion = order[begin : begin + _AT_ONCE]
+        rows = source.rows([entry.key for entry in portion], PLAIN)
+        yield [
+            {**plain_json(rows[entry.key]), "external_id": trip_name(rows[entry.key]), "listed": entry}
+            for entry in portion
+            if entry.key in rows
+        ]
+
+
+@dataclass(slots=True)
+class Tally:
+    """States and keys of trips. `keys`: how many there are, so that a key that decrypted nothing shows as 0: it can go."""
+
+    keys: int = 0
+    trips: int = 0
+    _states: Counter[tuple[str, State]] = field(default_factory=Counter, repr=False)
+    _by_key: Counter[int] = field(default_factory=Counter, repr=False)
+
+    def add(self, bundles: Iterable[Bundle]) -> None:
+        """Count these trips."""
+        for bundle in bundles:
+            decryption = bundle.decryption
+            self.trips += 1
+            self._states["locations", decryption.locations] += 1
+            self._states["activityDistribution", decryption.activity_distribution] += 1
+            self._states["feedback", decryption.feedback] += 1
+            if decryption.key_index is not None:
+                self._by_key[decryption.key_index] += 1
+
+    @property
+    def counts(self) -> dict[str, dict[str, int]]:
+        """For each encrypted column, by the names of a bundle's `decryption`, how many trips are in each state."""
+        return {
+            column: {state.value: self._states[column, state] for state in State}
+            for column in ("locations", "activityDistribution", "feedback")
+        }
+
+    @property
+    def keys_used(self) -> dict[str, int]:
+        """How many trips' `locations` each key decrypted, by its index."""
+        return {str(index): self._by_key[index] for index in sorted({*range(self.keys), *self._by_key})}

@@ -1,0 +1,170 @@
+"""The table `activity_trip`: what every source of trips can do, and from a URL to an open source or to its file.
+
+A source lists trips, hands out rows and counts. It never writes, sorts nothing and decrypts nothing: order, limit and what needs
+a key are read.py's. Each kind of source is imported when one is opened, so that asking for a path costs nothing.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, NamedTuple, Self
+
+from strava_pipeline.core.errors import MisuseError, SourceError
+from strava_pipeline.core.limits import TripLimits
+from strava_pipeline.setting_values import TRIP_FILES, places_of_trips, trips_file
+
+TABLE = "activity_trip"
+LOCATIONS, MIX, FEEDBACK = "locations", "activity_distribution", "user_feedback"
+ENCRYPTED = (LOCATIONS, MIX, FEEDBACK)
+PROPERTIES = "extra_properties"
+MEASURED = (*ENCRYPTED, PROPERTIES)  # columns of any size
+PLAIN = (
+    "id",
+    "external_id",
+    "platform",
+    "status",
+    "review_status",
+    "rejection_reason",
+    "distance_meters",
+    "start_time",
+    "end_time",
+    "duration_seconds",
+    "location_count",
+    "activity_type",
+    PROPERTIES,
+    "created_at",
+)
+GROUPS = ("status", "review_status", "platform")
+
+
+@dataclass(frozen=True, slots=True)
+class Filters:
+    """Which trips: each kind of filter that is given must hold, by any of its values. `limit` counts last."""
+
+    external_ids: tuple[str, ...] = ()
+    statuses: tuple[str, ...] = ()
+    review_statuses: tuple[str, ...] = ()
+    only_with_feedback: bool = False
+    comments: tuple[str, ...] = ()
+    limit: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.limit is not None and self.limit < 0:
+            raise MisuseError(f"{self.limit} is no limit: it is a number of trips, 0 or more.")
+
+    @property
+    def plain(self) -> dict[str, list[str]]:
+        """The columns by which a source can filter, each with its values."""
+        asked = {
+            "external_id": self.external_ids,
+            "status": self.statuses,
+            "review_status": self.review_statuses,
+        }
+        return {column: list(values) for column, values in asked.items() if values}
+
+    @property
+    def needs_feedback(self) -> bool:
+        """Whether a filter needs the decrypted feedback."""
+        return self.only_with_feedback or bool(self.comments)
+
+
+class ListedTrip(NamedTuple):
+    """A trip of the list: `key` finds its row again, the rest sorts the trips and shows how large each is."""
+
+    key: Any
+    id: Any
+    start_time: Any
+    location_count: Any
+
+
+class Counts(NamedTuple):
+    """(status, review_status, platform, trips) of each group, and how many trips have something in each encrypted column."""
+
+    groups: list[tuple[Any, ...]]
+    present: dict[str, int]
+
+
+class TripSource(ABC):
+    """One open source. `name` is for messages: it holds no password. Every method raises SourceError."""
+
+    name: str
+    limits: TripLimits = TripLimits()
+    rows_at_once: int = 256
+    points_at_once: int = 100_000  # some 17 MB of tokens
+
+    @abstractmethod
+    def listed(self, filters: Filters) -> Iterable[ListedTrip]:
+        """The trips that the plain filters let through, in no order; no encrypted column is read."""
+
+    @abstractmethod
+    def rows(self, keys: Sequence[Any], columns: Sequence[str]) -> dict[Any, dict[str, Any]]:
+        """These columns of these trips, by key. A trip that was deleted since the listing is not among them."""
+
+    @abstractmethod
+    def sizes(self, keys: Sequence[Any]) -> dict[Any, tuple[int, ...]]:
+        """Bytes of each of the columns MEASURED of these trips, by key, without reading them: 0 where there is nothing.
+
+        A source that would have to read the columns gives nothing.
+        """
+
+    @abstractmethod
+    def counts(self) -> Counts:
+        """How many trips each group has; of encrypted columns only whether they are NULL."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Close the connection; a second time does nothing."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def check(self, columns: Iterable[str]) -> None:
+        """Raise SourceError unless `columns` are all that the table must have; none at all: there is no table."""
+        present = set(columns)
+        if not present:
+            raise SourceError(f"{self.name} has no table {TABLE}; is it the right database?")
+        missing = [column for column in (*PLAIN, *ENCRYPTED) if column not in present]
+        if missing:
+            raise SourceError(f"{TABLE} of {self.name} has no column {', '.join(missing)}; is it the right table?")
+
+
+_FORMS = "sqlite:///path/to/file, parquet:///path/to/file or postgresql://user@host:5432/database"
+
+
+def open_source(url: str, limits: TripLimits = TripLimits()) -> TripSource:
+    """Open `url` for reading; close it, or use it in a `with`. `trips_file` says where a file is looked for.
+
+    Raises MisuseError for what is no URL of a source, SourceError for a source that can't be read; neither shows a password.
+    """
+    source = _open(url)
+    source.limits = limits
+    return source
+
+
+def _open(url: str) -> TripSource:
+    scheme, separator, _ = url.strip().partition("://")
+    if separator and scheme in ("postgresql", "postgres"):
+        from strava_pipeline.trips.activity.reading.postgres import PostgresTrips
+
+        return PostgresTrips(url.strip())
+    if not separator or scheme not in TRIP_FILES:
+        raise MisuseError(f"the source of trips is a URL: {_FORMS}.")
+    path = trips_file(url)
+    if path is None:
+        raise MisuseError(f"{scheme}://… needs three slashes and a path: {scheme}:///path/to/file.")
+    if not path.is_file():
+        tried = " and ".join(dict.fromkeys(str(place) for place in places_of_trips(url)))
+        raise SourceError(f"there is no file {tried}; the source of trips is {_FORMS}.")
+    if scheme == "sqlite":
+        from strava_pipeline.trips.activity.reading.file_sources import SqliteTrips
+
+        return SqliteTrips(path)
+    from strava_pipeline.trips.activity.reading.file_sources import ParquetTrips
+
+    return ParquetTrips(path)

@@ -1,0 +1,89 @@
+"""Trips by car: pings and the answers of cars as received, and the tables that the tracker makes of them.
+
+The work is trips/car/steps.py's; a run takes in everything received, whatever its year. No metadata holds a position.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+import dagster as dg
+from pydantic import BaseModel
+
+from strava_pipeline.core.pings.lines import AnswerLine, ReceivedLine
+from strava_pipeline.core.tables import CAR_TRIPS, TABLES
+from strava_pipeline.operations.cars import CAR_TABLE_NAMES, LIVE_AGREES
+from strava_pipeline.orchestrate.checks import table_spec
+from strava_pipeline.orchestrate.metadata import OWNER, described, table_description
+from strava_pipeline.orchestrate.resources import Run
+from strava_pipeline.orchestrate.steps import Result, chosen_years, reported, scope_of
+from strava_pipeline.settings import Settings
+from strava_pipeline.trips.car.jobs import PINGS, READINGS
+from strava_pipeline.trips.car.steps import merge_car_trips, receive_pings, report_car_readings
+
+_LIVE_RULE = {LIVE_AGREES: "what the intake made of a trip at once is what the replay makes of it"}
+
+
+class PingsConfig(dg.Config):
+    """`safety_net`: end the trips of which nothing was heard for two hours, asking their cars once more."""
+
+    safety_net: bool = False
+
+
+def assets(partitions: dg.PartitionsDefinition[Any], settings: Settings) -> list[dg.AssetsDefinition]:
+    @dg.asset(
+        name=PINGS,
+        partitions_def=partitions,
+        group_name="cars",
+        kinds={"json", "file"},
+        owners=[OWNER],
+        description="What phones sent, as received, and the cars and places of their users at that time. Append-only. "
+        "The year is that of arrival, in UTC.",
+        metadata=_fields(ReceivedLine),
+        check_specs=[dg.AssetCheckSpec("all_taken", asset=PINGS, description="Every line of the inbox is in bronze.")],
+    )
+    def pings(context: dg.AssetExecutionContext, config: PingsConfig, run: Run) -> Iterator[Result]:
+        years = chosen_years(context, run)
+        yield from reported(context, run, receive_pings(run, settings, years, safety_net=config.safety_net))
+
+    @dg.asset(
+        name=READINGS,
+        partitions_def=partitions,
+        deps=[PINGS],
+        group_name="cars",
+        kinds={"json", "file"},
+        owners=[OWNER],
+        description="What cars and routers answered at the moment of a ping. Append-only.",
+        metadata=_fields(AnswerLine),
+    )
+    def car_readings(context: dg.AssetExecutionContext, run: Run) -> Iterator[Result]:
+        yield from reported(context, run, report_car_readings(run, chosen_years(context, run)))
+
+    @dg.multi_asset(
+        specs=[
+            dg.AssetSpec(
+                name,
+                deps=[PINGS, READINGS],
+                partitions_def=partitions,
+                group_name="cars",
+                kinds={"duckdb"},
+                owners=[OWNER],
+                description=table_description(TABLES[name]),
+                metadata=described(name),
+            )
+            for name in CAR_TABLE_NAMES
+        ],
+        check_specs=[
+            table_spec(name, name, warns=_LIVE_RULE if name == CAR_TRIPS.name else {}) for name in CAR_TABLE_NAMES
+        ],
+        can_subset=True,
+    )
+    def car_trip_tables(context: dg.AssetExecutionContext, run: Run) -> Iterator[Result]:
+        yield from reported(context, run, *merge_car_trips(run, settings, scope_of(context, run)))
+
+    return [pings, car_readings, car_trip_tables]
+
+
+def _fields(line: type[BaseModel]) -> dict[str, Any]:
+    """The fields of a line of the log, as the columns of the asset that holds it."""
+    columns = [dg.TableColumn(name, type="JSON") for name in line.model_fields]
+    return {"dagster/column_schema": dg.TableSchema(columns)}

@@ -1,0 +1,41 @@
+"""What starts runs of trips by car: a schedule, which looks every ten minutes whether there is anything to do."""
+
+import dagster as dg
+
+from strava_pipeline.lake.car_trips import is_due
+from strava_pipeline.lake.paths import Lake
+from strava_pipeline.orchestrate.job_years import years_without_choice
+from strava_pipeline.orchestrate.jobs import JOBS
+from strava_pipeline.orchestrate.partitions import range_tags
+from strava_pipeline.orchestrate.runs import fail_dead_runs
+from strava_pipeline.orchestrate.tags import DATA_DIR
+from strava_pipeline.settings import Settings
+from strava_pipeline.trips.car.jobs import CARS_JOB
+
+
+def schedules(settings: Settings, status: dg.DefaultScheduleStatus) -> list[dg.ScheduleDefinition]:
+    """The schedule of the safety net."""
+
+    @dg.schedule(
+        name="car_trips_safety_net",
+        job_name=CARS_JOB,
+        cron_schedule="*/10 * * * *",
+        execution_timezone=settings.timezone,
+        default_status=status,
+        description="Takes in pings, ends the trips by car of which nothing was heard for two hours, and brings all to gold.",
+    )
+    def car_trips_safety_net(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
+        lake = Lake(settings.data_dir)
+        if not is_due(lake, context.scheduled_execution_time):
+            return dg.SkipReason("No ping came, and no trip is to be ended.")
+        fail_dead_runs(context.instance, lake)
+        newest = years_without_choice(settings, CARS_JOB)
+        config = JOBS[CARS_JOB].run_config()
+        return dg.RunRequest(tags={**range_tags(newest), DATA_DIR: str(settings.data_dir)}, run_config=config)
+
+    return [car_trips_safety_net]
+
+
+def sensors(settings: Settings, status: dg.DefaultSensorStatus) -> list[dg.SensorDefinition]:
+    """None: the schedule sees whatever comes."""
+    return []
