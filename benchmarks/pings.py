@@ -18,11 +18,11 @@ from pathlib import Path
 
 from benchmarks.intake import free_port
 from benchmarks.posting import CONNECTIONS, post_all
-from strava_pipeline.core.pings.lines import ReceivedLine
-from strava_pipeline.core.trips.car.config import Limits
-from strava_pipeline.lake.car_pings import bronze_files, move_to_bronze, waiting_lines
-from strava_pipeline.lake.car_trips import Replay
 from strava_pipeline.lake.paths import Lake
+from strava_pipeline.trips.car.keeping import Replay
+from strava_pipeline.trips.car.log import bronze_files, move_to_bronze, waiting_lines
+from strava_pipeline.trips.car.rules.config import Limits
+from strava_pipeline.trips.car.rules.lines import ReceivedLine
 
 RATE, PHONES = 500, CONNECTIONS  # each phone keeps a connection
 BEGIN = datetime(2026, 3, 4, 6, 30, tzinfo=UTC)

@@ -8,10 +8,11 @@ from typing import Any
 
 import requests
 
-from strava_pipeline.core.pings.people import read_people
-from strava_pipeline.ingest.cars.connect import oracle_of
-from strava_pipeline.serve.app import Phones, create_app
+from strava_pipeline.serve.app import create_app
 from strava_pipeline.serve.server import serving
+from strava_pipeline.trips.car.intake import Phones
+from strava_pipeline.trips.car.reading.connect import oracle_of
+from strava_pipeline.trips.car.rules.people import read_people
 from strava_pipeline_tests.e2e.dagster_dev import until
 from strava_pipeline_tests.pings import body_of
 from strava_pipeline_tests.rig import Rig
@@ -37,12 +38,12 @@ def phones(rig: Rig, script: dict[str, Any], said: list[str] | None = None) -> I
     file.write_text(json.dumps(script))
     told = read_people(people(*(scenario["config"] for scenario in script["scenarios"])))
     with oracle_of(rig.settings, told, file) as oracle:
-        app = create_app(
-            rig.lake,
-            say=(said if said is not None else []).append,
-            now=lambda: datetime.now(UTC),
-            phones=Phones(told, oracle, scripted=True),
-        )
+
+        def now() -> datetime:
+            return datetime.now(UTC)
+
+        say = (said if said is not None else []).append
+        app = create_app(rig.lake, say=say, now=now, receivers=[Phones(told, oracle, now, scripted=True)])
         with serving(app) as url:
             yield url
 

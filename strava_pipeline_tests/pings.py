@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from strava_pipeline.core.pings.lines import AnswerLine, CarReading, ReceivedLine, line_bytes
-from strava_pipeline.core.trips.car.config import CarConfig, config_json
 from strava_pipeline.lake.journal import Writer
 from strava_pipeline.lake.paths import Lake
+from strava_pipeline.trips.car.rules.config import CarConfig, config_json
+from strava_pipeline.trips.car.rules.lines import AnswerLine, CarReading, ReceivedLine, line_bytes
 
 Step = dict[str, Any]
 MORNING = datetime(2026, 3, 4, 6, 30, tzinfo=UTC)

@@ -16,9 +16,8 @@ from typing import Any
 from uuid import uuid4
 
 from strava_pipeline.core.errors import BudgetExhaustedError, CallCapReachedError
-from strava_pipeline.core.tables import CAR_TABLES, DETAIL_TABLES, FILES, MATCH_TABLES, PROPOSED_CHANGES, QUARANTINE
+from strava_pipeline.core.tables import DETAIL_TABLES, FILES, MATCH_TABLES, PROPOSED_CHANGES, QUARANTINE
 from strava_pipeline.core.webhooks import EventSummary
-from strava_pipeline.lake.car_pings import count_readings
 from strava_pipeline.lake.gold.deletions import AbsenceReport
 from strava_pipeline.lake.gold.matches import MatchReport
 from strava_pipeline.lake.gold.merge import MergeReport, merge_history
@@ -28,7 +27,6 @@ from strava_pipeline.lake.imports.merge import merge_files
 from strava_pipeline.lake.locks import live_run, locked
 from strava_pipeline.lake.rebuild import rebuild
 from strava_pipeline.lake.shards import write_shards
-from strava_pipeline.operations.cars import land_pings, update_car_trips
 from strava_pipeline.operations.changes.proposing import update_proposals
 from strava_pipeline.operations.events import EventsReport, fetch_event_details
 from strava_pipeline.operations.fetching import YearsReport, pull_details, pull_streams
@@ -71,6 +69,9 @@ from strava_pipeline.settings import Settings
 from strava_pipeline.trips.activity.operations import diagnose_trips, replay_trips, update_trip_index
 from strava_pipeline.trips.activity.tables import TRIP_DIAGNOSTICS, TRIP_INDEX, TRIP_REPLAY
 from strava_pipeline.trips.car.jobs import PINGS, READINGS
+from strava_pipeline.trips.car.log import count_readings
+from strava_pipeline.trips.car.operations import land_pings, update_car_trips
+from strava_pipeline.trips.car.tables import TABLES as CAR_TABLES
 
 Stopped = BudgetExhaustedError | CallCapReachedError | None
 

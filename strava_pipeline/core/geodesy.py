@@ -6,7 +6,7 @@ points that one is asked about.
 
 from collections.abc import Sequence
 from math import asin, asinh, atan, cos, degrees, floor, pi, radians, sin, sinh, sqrt, tan
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 if TYPE_CHECKING:
     import polars as pl
@@ -66,3 +66,20 @@ def sampled(points: Sequence[_Point]) -> list[_Point]:
         return list(points)
     between = FEWER - 2
     return [points[0], *(points[place * (count - 2) // between] for place in range(1, between + 1)), points[-1]]
+
+
+class Area(NamedTuple):
+    """Degrees as text with three decimals: 111 m from north to south, and less from west to east."""
+
+    lat: str
+    lng: str
+
+
+def area_of(lat: float, lng: float) -> Area:
+    """The area of a position in degrees."""
+    return Area(_rounded(lat), _rounded(lng))
+
+
+def _rounded(value: float) -> str:
+    text = f"{value:.3f}"
+    return "0.000" if text == "-0.000" else text

@@ -15,8 +15,8 @@ from typing import Any
 import orjson
 
 from strava_pipeline.core.errors import PipelineError
+from strava_pipeline.core.geodesy import Area
 from strava_pipeline.core.json_values import finite_number
-from strava_pipeline.core.trips.car.config import Area
 from strava_pipeline.ingest.http import Exchange, Wire
 
 PATIENCE = 10  # seconds for an answer

@@ -17,7 +17,6 @@ from strava_pipeline.core.tables import DETAIL_TABLES, GEAR, TABLES
 from strava_pipeline.core.tables.details import RECORDED
 from strava_pipeline.core.years import YearRange
 from strava_pipeline.lake.bronze.answers import count_details, detail_files
-from strava_pipeline.lake.car_trips import merge_car_trips
 from strava_pipeline.lake.files import sync_folder
 from strava_pipeline.lake.gold.deletions import mark_absent
 from strava_pipeline.lake.gold.matches import match_activities
@@ -223,7 +222,6 @@ def _put_in_place(lake: Lake, new: Lake, years: YearRange, propose: Propose) -> 
                 merge_imported_activities(connection, new, years.all)
                 for system in parts("keeping"):
                     system.merge(connection, new)
-                merge_car_trips(connection, new)
                 mark_absent(connection, new, years.all, years)
                 match_activities(connection, new)
                 propose(connection)

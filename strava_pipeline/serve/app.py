@@ -6,12 +6,13 @@ everything in a path that may be a secret; uvicorn's own access log, which would
 
 import json
 import time
-from collections.abc import AsyncIterator, Callable, Collection, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -22,16 +23,11 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from strava_pipeline.core.deliveries import WebhookSpec
-from strava_pipeline.core.pings.lines import Oracle
-from strava_pipeline.core.pings.people import People
 from strava_pipeline.lake.journal import ROOM
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.serve.bodies import refusal
 from strava_pipeline.serve.inbox import Inbox
 from strava_pipeline.serve.webhooks import ProviderWebhooks, Webhooks, provider_path
-
-if TYPE_CHECKING:
-    from strava_pipeline.serve.live import Live
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,13 +38,22 @@ class Sender:
     secret: str = field(repr=False)
 
 
-@dataclass(frozen=True, slots=True)
-class Phones:
-    """Whose pings are taken, who asks their cars, and whether these follow a script."""
+class Receiver(Protocol):
+    """What a system beside activities receives: into an inbox of its own, with routes, and work while the intake runs.
 
-    people: People
-    oracle: Oracle
-    scripted: bool = False
+    `below`: the path behind which a secret stands.
+    """
+
+    name: str
+    below: str
+
+    def inbox(self, lake: Lake) -> Path: ...
+
+    def routes(self, lake: Lake, inbox: Inbox) -> list[Route]: ...
+
+    async def begin(self) -> None: ...
+
+    async def close(self) -> None: ...
 
 
 def create_app(
@@ -58,10 +63,10 @@ def create_app(
     now: Callable[[], datetime],
     webhook_secret: str | None = None,
     senders: Mapping[str, Sender] = MappingProxyType({}),
-    phones: Phones | None = None,
+    receivers: Sequence[Receiver] = (),
     room: int = ROOM,
 ) -> Starlette:
-    """The intake of a data folder: of Strava's events where there is a secret, of pings where there are phones.
+    """The intake of a data folder: of Strava's events where there is a secret, and of what `receivers` take.
 
     `senders`: the services besides Strava whose deliveries are taken, by name. `say` gets a line for each request; `room`: bytes
     that may wait unread.
@@ -74,38 +79,29 @@ def create_app(
     inboxes |= {f"webhooks_{name}": Inbox(lake.inbox_webhooks_of(name), now, room) for name in senders}
     for name, sender in senders.items():
         routes += ProviderWebhooks(name, sender.webhooks, sender.secret, inboxes[f"webhooks_{name}"]).routes()
-    live: Live | None = None
-    if phones is not None:
-        inboxes["pings"] = Inbox(lake.inbox_pings, now, room)
-        live, of_pings = _pings(lake, phones, inboxes["pings"], now)
-        routes += of_pings
+    for receiver in receivers:
+        inboxes[receiver.name] = Inbox(receiver.inbox(lake), now, room)
+        routes += receiver.routes(lake, inboxes[receiver.name])
 
     @asynccontextmanager
     async def closing(_: Starlette) -> AsyncIterator[None]:
-        if live is not None and phones is not None:
-            await live.begin(phones.people)
+        for receiver in receivers:
+            await receiver.begin()
         yield
-        if live is not None:
-            await live.close()
+        for receiver in receivers:
+            await receiver.close()
         for inbox in inboxes.values():
             await inbox.close()
 
+    shown, below = {*_OPEN, *map(provider_path, senders)}, (*_BELOW, *(receiver.below for receiver in receivers))
     app = Starlette(
         routes=[_health(inboxes), *routes],
-        middleware=[Middleware(RequestLog, say=say, now=now, shown={*_OPEN, *map(provider_path, senders)})],
+        middleware=[Middleware(RequestLog, say=say, now=now, shown=shown, below=below)],
         exception_handlers={404: _nowhere, 405: _wrong_method},
         lifespan=closing,
     )
     app.router.redirect_slashes = False  # a path with a slash more is another one
     return app
-
-
-def _pings(lake: Lake, phones: Phones, inbox: Inbox, now: Callable[[], datetime]) -> "tuple[Live, list[Route]]":
-    from strava_pipeline.serve.live import Live  # they load DuckDB and Polars, 60 MB that webhooks do not need
-    from strava_pipeline.serve.pings import Pings
-
-    live = Live(lake, phones.oracle, inbox.keep_line, now)
-    return live, Pings(phones.people, inbox, live, now, scripted=phones.scripted).routes()
 
 
 def _health(inboxes: Mapping[str, Inbox]) -> Route:
@@ -128,7 +124,7 @@ async def _wrong_method(request: Request, error: Exception) -> Response:
 
 HIDDEN = "***"
 _OPEN = ("/health",)  # paths without a secret
-_BELOW = ("/webhooks/strava/", "/pings/")  # what follows is one
+_BELOW = ("/webhooks/strava/",)  # what follows is one
 
 
 class RequestLog:
@@ -140,8 +136,9 @@ class RequestLog:
         say: Callable[[str], object],
         now: Callable[[], datetime],
         shown: Collection[str] = _OPEN,
+        below: Collection[str] = _BELOW,
     ) -> None:
-        self._app, self._say, self._now, self._shown = app, say, now, shown
+        self._app, self._say, self._now, self._shown, self._below = app, say, now, shown, below
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -171,7 +168,7 @@ class RequestLog:
             line = {
                 "at": self._now().astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
                 "method": scope["method"],
-                "path": masked(scope["path"], self._shown),
+                "path": masked(scope["path"], self._shown, self._below),
                 "status": status,
                 "bytes": size,
                 "ms": round((time.monotonic() - began) * 1000, 1),
@@ -181,8 +178,8 @@ class RequestLog:
             self._say(json.dumps(line))
 
 
-def masked(path: str, shown: Collection[str] = _OPEN) -> str:
-    """The path without what may be a secret: everything that may be a secret is hidden. `shown`: the paths without one."""
+def masked(path: str, shown: Collection[str] = _OPEN, below: Collection[str] = _BELOW) -> str:
+    """The path without what may be a secret. `shown`: the paths without one; `below`: the paths behind which one stands."""
     if path in shown:
         return path
-    return next((f"{below}{HIDDEN}" for below in _BELOW if path.startswith(below)), f"/{HIDDEN}")
+    return next((f"{start}{HIDDEN}" for start in below if path.startswith(start)), f"/{HIDDEN}")

@@ -7,6 +7,7 @@ assets       assets: Dagster's, with their checks
 schedules    schedules, sensors: what starts its runs
 words        LINES: what commands print of its assets
 health       looks: what `doctor` looks at
+intake       receivers: what the web intake takes in for it
 demo         what `demo` shows of it
 pages        section: its part of the page /trips
 commands     app: its commands below `trips`

@@ -110,7 +110,6 @@ def looks(settings: "Settings", faults: dict[str, str], now: datetime) -> dict[s
         purge.PURGE: lambda: purge.purge_health(lake),
         user_files.GOALS: lambda: user_files.goals_health(lake),
         PROVIDERS_FINDING: lambda: providers_health(settings, now),
-        user_files.PEOPLE: lambda: user_files.people_health(settings.pings_config),
         **{name: look for system in parts("health") for name, look in system.looks(settings).items()},
     }
 

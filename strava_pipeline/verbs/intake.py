@@ -33,10 +33,9 @@ def serve(scripted: Scripted = None) -> None:
     from datetime import UTC, datetime
 
     from strava_pipeline.core.errors import MissingSettingsError
-    from strava_pipeline.ingest.cars.connect import oracle_of
+    from strava_pipeline.core.systems import parts
     from strava_pipeline.lake.paths import Lake
-    from strava_pipeline.lake.user_files import people_in
-    from strava_pipeline.serve.app import Phones, create_app
+    from strava_pipeline.serve.app import create_app
     from strava_pipeline.serve.server import run
     from strava_pipeline.settings import Settings
 
@@ -44,6 +43,9 @@ def serve(scripted: Scripted = None) -> None:
         with suppress(OSError):  # a log that can't be written, or that nobody reads any more, costs no event
             sys.stdout.write(f"{line}\n")
             sys.stdout.flush()
+
+    def now() -> datetime:
+        return datetime.now(UTC)
 
     settings = Settings.load()
     senders = _senders(settings)
@@ -57,18 +59,18 @@ def serve(scripted: Scripted = None) -> None:
             ) from None
     secret = settings.webhook_secret
     with ExitStack() as held:
-        phones = None
-        if settings.takes_pings:
-            people = people_in(settings.pings_config)
-            oracle = held.enter_context(oracle_of(settings, people, scripted))
-            phones = Phones(people, oracle, scripted is not None)
+        receivers = [
+            receiver
+            for system in parts("intake")
+            for receiver in held.enter_context(system.receivers(settings, scripted, now))
+        ]
         app = create_app(
             Lake(settings.data_dir),
             say=say,
-            now=lambda: datetime.now(UTC),
+            now=now,
             webhook_secret=secret.get_secret_value() if secret else None,
             senders=senders,
-            phones=phones,
+            receivers=receivers,
         )
         run(app, settings.serve_address, lambda url: echo(f"Intake listening on {url}", err=True))
 

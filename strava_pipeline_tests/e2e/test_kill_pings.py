@@ -17,10 +17,10 @@ from pathlib import Path
 
 import pytest
 
-from strava_pipeline.lake.car_pings import bronze_files
-from strava_pipeline.lake.car_trips import merge_car_trips
 from strava_pipeline.lake.gold.warehouse import reading, writing
 from strava_pipeline.lake.paths import Lake
+from strava_pipeline.trips.car.keeping import merge
+from strava_pipeline.trips.car.log import bronze_files
 from strava_pipeline_tests.e2e.dagster_dev import ROOT, until
 from strava_pipeline_tests.patience import PATIENCE
 from strava_pipeline_tests.pings import body_of, drive, scenarios
@@ -155,5 +155,5 @@ def test_nothing_acknowledged_is_lost_and_gold_is_the_replay_of_it(place: Place)
         trips = connection.execute("SELECT * FROM car_trips ORDER BY ALL").fetchall()
     assert len(trips) == CLIENTS
     with writing(place.lake) as connection:
-        merge_car_trips(connection, place.lake)
+        merge(connection, place.lake)
         assert connection.execute("SELECT * FROM car_trips ORDER BY ALL").fetchall() == trips

@@ -8,12 +8,12 @@ from http.server import BaseHTTPRequestHandler
 import pytest
 
 from strava_pipeline.core.errors import PipelineError, RefusedError, TransientError
+from strava_pipeline.core.geodesy import area_of
 from strava_pipeline.core.limits import SMALL_ANSWER
-from strava_pipeline.core.trips.car.config import area_of
 from strava_pipeline.ingest import alerts
-from strava_pipeline.ingest.cars.connect import CarRouter, Route, geocoder_of
 from strava_pipeline.ingest.http import Wire
 from strava_pipeline.settings import Settings
+from strava_pipeline.trips.car.reading.connect import CarRouter, Route, geocoder_of
 from strava_pipeline_tests.hostile import KINDS, bomb, continuing, endless, hostile, trickling, trickling_head
 
 SECONDS = 0.2  # of patience; nobody waits for the thousandth of these

@@ -15,15 +15,15 @@ from typing import Any
 import pytest
 
 from strava_pipeline.core.errors import PipelineError, TransientError
+from strava_pipeline.core.geodesy import area_of
 from strava_pipeline.core.providers import spec_of
-from strava_pipeline.core.trips.car.config import area_of
 from strava_pipeline.ingest.alerts import post_alert
-from strava_pipeline.ingest.cars.connect import geocoder_of
 from strava_pipeline.ingest.clock import system_clock
 from strava_pipeline.ingest.http import BrokenOffError, NotSentError, UntrustedError, Wire, make_wire
 from strava_pipeline.ingest.service_client import ServiceClient
 from strava_pipeline.settings import Settings
 from strava_pipeline.trips.activity.reading.connect import trip_routes
+from strava_pipeline.trips.car.reading.connect import geocoder_of
 from strava_pipeline_tests.core.trips.made import point, trip
 from strava_pipeline_tests.ingest.fakes import Time
 from strava_pipeline_tests.ingest.tls import https_server, make_certificate

@@ -4,18 +4,19 @@ from pathlib import Path
 
 import pytest
 
-from strava_pipeline.core.trips.car.config import Area, area_of, read_config
-from strava_pipeline.lake.car_pings import move_to_bronze
-from strava_pipeline.lake.car_trips import (
+from strava_pipeline.core.geodesy import Area, area_of
+from strava_pipeline.lake.gold.warehouse import reading, revision, writing
+from strava_pipeline.lake.paths import Lake
+from strava_pipeline.trips.car.keeping import (
+    merge,
     merge_addresses,
-    merge_car_trips,
     merge_replay,
     save_address,
     saved_addresses,
     unknown_areas,
 )
-from strava_pipeline.lake.gold.warehouse import reading, revision, writing
-from strava_pipeline.lake.paths import Lake
+from strava_pipeline.trips.car.log import move_to_bronze
+from strava_pipeline.trips.car.rules.config import read_config
 from strava_pipeline_tests.pings import MORNING, Log, Step, at, config, drive
 
 HOME, OFFICE = (area_of(*at(km).values()) for km in (0, 8))
@@ -76,7 +77,7 @@ def test_answers_come_to_gold_and_stay_there_through_merges_and_rebuilds(log: Lo
     run(log, drive(MORNING.replace(day=6), odometer=20_100.0))
     assert in_gold(log.lake) == [("A Street", "B Street"), ("B Street", "B Street")], "known ones come with the trip"
     with writing(log.lake) as connection:
-        merge_car_trips(connection, log.lake)
+        merge(connection, log.lake)
     assert in_gold(log.lake) == [("A Street", "B Street"), ("B Street", "B Street")]
 
 

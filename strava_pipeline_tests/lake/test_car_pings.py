@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 
 from strava_pipeline.core.errors import PipelineError
-from strava_pipeline.core.pings.lines import AnswerLine
-from strava_pipeline.core.trips.car.config import read_config
-from strava_pipeline.lake import car_pings
-from strava_pipeline.lake.car_pings import bronze_files, count_readings, has_unread_pings, move_to_bronze, waiting_lines
 from strava_pipeline.lake.paths import Lake
+from strava_pipeline.trips.car import log as car_pings
+from strava_pipeline.trips.car.log import bronze_files, count_readings, has_unread_pings, move_to_bronze, waiting_lines
+from strava_pipeline.trips.car.rules.config import read_config
+from strava_pipeline.trips.car.rules.lines import AnswerLine
 from strava_pipeline_tests.pings import MORNING, Log, config, drive
 
 LATER = MORNING + timedelta(hours=1)

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from strava_pipeline.core.errors import PipelineError
-from strava_pipeline.lake.car_pings import count_readings, move_to_bronze
 from strava_pipeline.lake.paths import Lake
+from strava_pipeline.trips.car.log import count_readings, move_to_bronze
 from strava_pipeline_tests.pings import MORNING, Log, drive
 
 DAY = timedelta(days=1)

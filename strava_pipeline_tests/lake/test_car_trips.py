@@ -6,20 +6,20 @@ from typing import Any
 
 import pytest
 
-from strava_pipeline.core.tables import CAR_TABLES
-from strava_pipeline.core.trips.car.config import limits_with, read_config
-from strava_pipeline.lake.car_pings import move_to_bronze
-from strava_pipeline.lake.car_trips import (
+from strava_pipeline.lake.gold.warehouse import reading, revision, writing
+from strava_pipeline.lake.paths import Lake
+from strava_pipeline.trips.car.keeping import (
     compare_limits,
     current_users,
     is_due,
     last_replay,
-    merge_car_trips,
+    merge,
     merge_replay,
     published_trips,
 )
-from strava_pipeline.lake.gold.warehouse import reading, revision, writing
-from strava_pipeline.lake.paths import Lake
+from strava_pipeline.trips.car.log import move_to_bronze
+from strava_pipeline.trips.car.rules.config import limits_with, read_config
+from strava_pipeline.trips.car.tables import TABLES as CAR_TABLES
 from strava_pipeline_tests.lake.conftest import NewLake
 from strava_pipeline_tests.pings import MORNING, Log, Step, config, drive, nobody_drives
 
@@ -159,7 +159,7 @@ def test_a_rebuild_gives_the_same_rows_and_nothing_new_changes_nothing(log: Log)
     run(log, days(2))
     before = rows(log.lake)
     with writing(log.lake) as connection:
-        merge_car_trips(connection, log.lake)
+        merge(connection, log.lake)
     assert rows(log.lake) == before
     with reading(log.lake) as connection:
         told = revision(connection)

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from strava_pipeline.core.errors import State
-from strava_pipeline.core.pings.people import People, read_people
-from strava_pipeline.lake.user_files import PEOPLE, UnusablePeopleError, people_health, people_in
+from strava_pipeline.trips.car.people_file import PEOPLE, UnusablePeopleError, people_health, people_in
+from strava_pipeline.trips.car.rules.people import People, read_people
 
 TOKEN = "0123456789abcdef" * 4
 TEXT = f"""

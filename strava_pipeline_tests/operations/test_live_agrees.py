@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from strava_pipeline.core.trips.car.config import DEFAULT_LIMITS
-from strava_pipeline.lake.car_pings import move_to_bronze
-from strava_pipeline.lake.car_trips import Replay
 from strava_pipeline.lake.paths import Lake
-from strava_pipeline.operations.cars import _live_finding, _LiveStates
+from strava_pipeline.trips.car.keeping import Replay
+from strava_pipeline.trips.car.log import move_to_bronze
+from strava_pipeline.trips.car.operations import _live_finding, _LiveStates
+from strava_pipeline.trips.car.rules.config import DEFAULT_LIMITS
 from strava_pipeline_tests.old_folders.test_old_folders import each_folder
 from strava_pipeline_tests.pings import MORNING, drive
 from strava_pipeline_tests.serve.test_live import PEOPLE, Bench, run

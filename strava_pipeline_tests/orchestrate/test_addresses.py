@@ -7,10 +7,11 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from strava_pipeline.core.trips.car.config import Area, area_of, read_config
+from strava_pipeline.core.geodesy import Area, area_of
 from strava_pipeline.ingest import places
-from strava_pipeline.lake.car_trips import saved_addresses
-from strava_pipeline.operations import cars
+from strava_pipeline.trips.car import operations as cars
+from strava_pipeline.trips.car.keeping import saved_addresses
+from strava_pipeline.trips.car.rules.config import read_config
 from strava_pipeline_tests.osrm import Osrm, osrm
 from strava_pipeline_tests.pings import Log, at, config, drive
 from strava_pipeline_tests.rig import Rig

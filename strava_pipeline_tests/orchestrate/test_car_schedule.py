@@ -6,10 +6,10 @@ from datetime import datetime, timedelta
 import dagster as dg
 import pytest
 
-from strava_pipeline.core.trips.car.config import read_config
-from strava_pipeline.lake.car_pings import move_to_bronze
-from strava_pipeline.lake.car_trips import merge_replay
 from strava_pipeline.orchestrate.schedules import schedules
+from strava_pipeline.trips.car.keeping import merge_replay
+from strava_pipeline.trips.car.log import move_to_bronze
+from strava_pipeline.trips.car.rules.config import read_config
 from strava_pipeline_tests.pings import MORNING, Log, config, drive
 from strava_pipeline_tests.rig import Rig
 

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from strava_pipeline.core.trips.car.events import result_json
-from strava_pipeline.core.trips.car.scenarios import read_scenarios, run_scenario
 from strava_pipeline.ingest.clock import ServerClock
+from strava_pipeline.trips.car.rules.events import result_json
+from strava_pipeline.trips.car.rules.scenarios import read_scenarios, run_scenario
 from strava_pipeline_tests.e2e.dagster_dev import until
 from strava_pipeline_tests.phones import TOKEN, phones, post, settled, status
 from strava_pipeline_tests.pings import MORNING, at, config, drive, nobody_drives, scenarios

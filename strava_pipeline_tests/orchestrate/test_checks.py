@@ -11,11 +11,12 @@ import duckdb
 import pytest
 
 from strava_pipeline.core.errors import CheckFailedError
-from strava_pipeline.core.tables import CAR_TABLES, CHILDREN, TABLES
+from strava_pipeline.core.tables import CHILDREN, TABLES
 from strava_pipeline.lake.gold.warehouse import at_rest
 from strava_pipeline.lake.locks import live_run
 from strava_pipeline.operations.years import year_range
 from strava_pipeline.trips.activity.tables import TABLES as TRIP_TABLES
+from strava_pipeline.trips.car.tables import TABLES as CAR_TABLES
 from strava_pipeline_tests.metadata_keys import unreviewed
 from strava_pipeline_tests.rig import Rig, broken_rules, definitions
 

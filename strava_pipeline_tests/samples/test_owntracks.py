@@ -5,7 +5,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from strava_pipeline.core.pings.formats import Ping, read_ping
+from strava_pipeline.trips.car.rules.formats import Ping, read_ping
 from strava_pipeline_tests.samples.test_real_payloads import STRAVA
 
 pytestmark = pytest.mark.samples

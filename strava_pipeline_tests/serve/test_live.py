@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
-from strava_pipeline.core.pings.lines import AnswerLine, CarReading, ReceivedLine, parse_line
-from strava_pipeline.core.pings.people import People, read_people
-from strava_pipeline.lake.car_pings import move_to_bronze
 from strava_pipeline.lake.journal import JournalFullError
 from strava_pipeline.lake.paths import Lake
-from strava_pipeline.serve import live as module
-from strava_pipeline.serve.live import Live
+from strava_pipeline.trips.car import live as module
+from strava_pipeline.trips.car.live import Live
+from strava_pipeline.trips.car.log import move_to_bronze
+from strava_pipeline.trips.car.rules.lines import AnswerLine, CarReading, ReceivedLine, parse_line
+from strava_pipeline.trips.car.rules.people import People, read_people
 from strava_pipeline_tests.pings import MORNING, Log, body_of, config, drive
 
 PEOPLE = read_people({"users": [{**config(), "token": "a-token-of-the-tests"}]})

@@ -9,13 +9,14 @@ from typing import Any
 
 import pytest
 
-from strava_pipeline.core.pings.formats import LARGEST
-from strava_pipeline.core.pings.lines import CarReading, ReceivedLine, parse_line
-from strava_pipeline.core.pings.people import read_people
 from strava_pipeline.lake.journal import ROOM, unread
 from strava_pipeline.lake.paths import Lake
-from strava_pipeline.serve.app import Phones, create_app
+from strava_pipeline.serve.app import create_app
 from strava_pipeline.serve.server import serving
+from strava_pipeline.trips.car.intake import Phones
+from strava_pipeline.trips.car.rules.formats import LARGEST
+from strava_pipeline.trips.car.rules.lines import CarReading, ReceivedLine, parse_line
+from strava_pipeline.trips.car.rules.people import read_people
 from strava_pipeline_tests.pings import config
 from strava_pipeline_tests.serve.client import Answer, Intake, posted
 from strava_pipeline_tests.serve.client import answer as read_answer
@@ -40,7 +41,9 @@ class Silent:
 @contextmanager
 def phones(folder: Path, room: int = ROOM) -> Iterator[Intake]:
     made = Intake(Lake(folder))
-    app = create_app(made.lake, phones=Phones(PEOPLE, Silent()), say=made.said.put, now=lambda: NOW, room=room)
+    app = create_app(
+        made.lake, receivers=[Phones(PEOPLE, Silent(), lambda: NOW)], say=made.said.put, now=lambda: NOW, room=room
+    )
     with serving(app) as made.url:
         yield made
     while not made.said.empty():

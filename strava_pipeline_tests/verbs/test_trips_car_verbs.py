@@ -10,7 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from strava_pipeline.core.errors import MisuseError
-from strava_pipeline.core.trips.car.config import read_config
+from strava_pipeline.trips.car.rules.config import read_config
 from strava_pipeline.verbs.trips import trips
 from strava_pipeline_tests.pings import MORNING, Log, config, drive, nobody_drives
 from strava_pipeline_tests.rig import Rig

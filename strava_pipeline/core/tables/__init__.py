@@ -16,8 +16,6 @@ from strava_pipeline.core.tables.activities import (
     IMPORTED_ACTIVITIES,
     QUARANTINE,
 )
-from strava_pipeline.core.tables.cars import CAR_TRIPS
-from strava_pipeline.core.tables.cars import TABLES as CAR_TABLES
 from strava_pipeline.core.tables.changes import PROPOSED_CHANGES
 from strava_pipeline.core.tables.computed import TRACK_SUMMARIES
 from strava_pipeline.core.tables.details import (
@@ -48,7 +46,6 @@ TABLES: dict[str, Table] = {
         FILES,
         PROPOSED_CHANGES,
         *(table for system in parts("tables") for table in system.TABLES),
-        *CAR_TABLES,
     )
 }
 
@@ -88,8 +85,6 @@ __all__ = [
     "ACTIVITY_MATCHES",
     "ACTIVITY_MEMBERS",
     "ATHLETE",
-    "CAR_TABLES",
-    "CAR_TRIPS",
     "CHILDREN",
     "CURVES",
     "DETAIL_TABLES",

@@ -11,8 +11,8 @@ from strava_pipeline.verbs.options import Verbose
 from strava_pipeline.verbs.output import echo_json
 
 if TYPE_CHECKING:
-    from strava_pipeline.core.trips.car.config import Limits
-    from strava_pipeline.lake.car_trips import Comparison
+    from strava_pipeline.trips.car.keeping import Comparison
+    from strava_pipeline.trips.car.rules.config import Limits
 
 
 app = typer.Typer(name="car", no_args_is_help=True, add_completion=False, help="Car trips recognised from pings.")
@@ -37,8 +37,8 @@ def replay(
     """Replay scenarios through the tracker, step by step, as JSON: no network, no storage, no clock."""
     from strava_pipeline.core.errors import MisuseError
     from strava_pipeline.core.json_values import parse_json
-    from strava_pipeline.core.trips.car.config import limits_with
-    from strava_pipeline.core.trips.car.scenarios import read_scenarios, result_parts
+    from strava_pipeline.trips.car.rules.config import limits_with
+    from strava_pipeline.trips.car.rules.scenarios import read_scenarios, result_parts
     from strava_pipeline.verbs.output import emit
 
     limits = limits_with(set_ or ())
@@ -67,11 +67,11 @@ def drain(verbose: Verbose = False) -> None:
     """Bring received pings to gold now, and end trips that were silent for two hours."""
     from datetime import UTC, datetime
 
-    from strava_pipeline.lake.car_trips import is_due
     from strava_pipeline.lake.paths import Lake
     from strava_pipeline.orchestrate.job_years import years_without_choice
     from strava_pipeline.settings import Settings
     from strava_pipeline.trips.car.jobs import CARS_JOB
+    from strava_pipeline.trips.car.keeping import is_due
     from strava_pipeline.verbs.run_report import run_and_report
     from strava_pipeline.verbs.terminal import out
 
@@ -89,10 +89,10 @@ UserId = Annotated[str | None, typer.Option("--user", help="Only this user's, as
 @app.command()
 def status(as_json: Json = False) -> None:
     """Show each user's trip as it is now: state, car, distance, duration."""
-    from strava_pipeline.core.pings.users import live_status
-    from strava_pipeline.lake.car_trips import current_users
     from strava_pipeline.lake.paths import Lake
     from strava_pipeline.settings import Settings
+    from strava_pipeline.trips.car.keeping import current_users
+    from strava_pipeline.trips.car.rules.users import live_status
     from strava_pipeline.verbs.terminal import out
 
     users = {name: live_status(user) for name, user in sorted(current_users(Lake(Settings.load().data_dir)).items())}
@@ -121,10 +121,10 @@ def list_(
     """List trips by car of the published warehouse, the newest first."""
     from rich.table import Table
 
-    from strava_pipeline.lake.car_trips import published_trips
     from strava_pipeline.lake.gold.publish import snapshot
     from strava_pipeline.lake.paths import Lake
     from strava_pipeline.settings import Settings
+    from strava_pipeline.trips.car.keeping import published_trips
     from strava_pipeline.verbs.output import plain
     from strava_pipeline.verbs.terminal import out
 
@@ -169,9 +169,9 @@ FORMAT = "car-tracker-comparison/1"
 
 def replay_recorded(limits: "Limits", *, as_json: bool) -> None:
     """Replay all of bronze twice, and show the trips that differ."""
-    from strava_pipeline.lake.car_trips import compare_limits
     from strava_pipeline.lake.paths import Lake
     from strava_pipeline.settings import Settings
+    from strava_pipeline.trips.car.keeping import compare_limits
 
     found = compare_limits(Lake(Settings.load().data_dir), limits)
     if as_json:

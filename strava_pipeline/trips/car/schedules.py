@@ -2,7 +2,6 @@
 
 import dagster as dg
 
-from strava_pipeline.lake.car_trips import is_due
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.orchestrate.job_years import years_without_choice
 from strava_pipeline.orchestrate.jobs import JOBS
@@ -11,6 +10,7 @@ from strava_pipeline.orchestrate.runs import fail_dead_runs
 from strava_pipeline.orchestrate.tags import DATA_DIR
 from strava_pipeline.settings import Settings
 from strava_pipeline.trips.car.jobs import CARS_JOB
+from strava_pipeline.trips.car.keeping import is_due
 
 
 def schedules(settings: Settings, status: dg.DefaultScheduleStatus) -> list[dg.ScheduleDefinition]:

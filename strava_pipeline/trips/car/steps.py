@@ -6,10 +6,7 @@ No report holds a position.
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from strava_pipeline.core.tables import CAR_TRIPS
-from strava_pipeline.lake.car_pings import count_readings
 from strava_pipeline.lake.gold.warehouse import reading
-from strava_pipeline.operations.cars import AddressLookups, CarTrips, land_pings, update_car_trips
 from strava_pipeline.operations.run_context import RunContext
 from strava_pipeline.operations.step_reports import (
     ROWS,
@@ -22,6 +19,9 @@ from strava_pipeline.operations.step_reports import (
 )
 from strava_pipeline.operations.table_rules import Finding
 from strava_pipeline.settings import Settings
+from strava_pipeline.trips.car.log import count_readings
+from strava_pipeline.trips.car.operations import AddressLookups, CarTrips, land_pings, update_car_trips
+from strava_pipeline.trips.car.tables import CAR_TRIPS
 
 
 def receive_pings(run: RunContext, settings: Settings, years: Sequence[int], *, safety_net: bool) -> StepReport:

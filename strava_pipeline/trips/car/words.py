@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
-from strava_pipeline.core.tables import CAR_TRIPS
 from strava_pipeline.core.text import counted
 from strava_pipeline.trips.car.jobs import PINGS
+from strava_pipeline.trips.car.tables import CAR_TRIPS
 
 
 def _pings(values: Mapping[str, Any]) -> str:

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from strava_pipeline.core.pings.formats import FUTURE_S, LARGEST, Ping, Sent, believable_time, read_ping
-from strava_pipeline.core.pings.lines import APART_S, is_of_moment
-from strava_pipeline.core.trips.car.events import Event, NoEventError
+from strava_pipeline.trips.car.rules.events import Event, NoEventError
+from strava_pipeline.trips.car.rules.formats import FUTURE_S, LARGEST, Ping, Sent, believable_time, read_ping
+from strava_pipeline.trips.car.rules.lines import APART_S, is_of_moment
 from strava_pipeline_tests.examples import examples
 
 NOW = 1_768_826_096.5  # 19 January 2026, 12:34:56.5 UTC

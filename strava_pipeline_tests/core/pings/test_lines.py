@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from strava_pipeline.core.pings.lines import (
+from strava_pipeline.trips.car.rules.lines import (
     MOMENT,
     AnswerLine,
     CarReading,

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from strava_pipeline.core.pings.people import People, PeopleError, read_people
-from strava_pipeline.core.trips.car.config import Car, Place
+from strava_pipeline.trips.car.rules.config import Car, Place
+from strava_pipeline.trips.car.rules.people import People, PeopleError, read_people
 
 TOKEN, OTHER = "a" * 16, "B-_9" * 50
 VIN = "TESTVHN0T0REALCAR"

@@ -8,7 +8,7 @@ from datetime import datetime
 
 import pytest
 
-from strava_pipeline.ingest.cars.reading import BoundedCars, Reading, Trouble
+from strava_pipeline.trips.car.reading.reading import BoundedCars, Reading, Trouble
 from strava_pipeline_tests.ingest.cars.connectivity import START, Clock
 
 LONG = 30.0  # seconds that no test lasts; waiting so long means that something hangs

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from strava_pipeline.core.errors import PipelineError, SourceError
-from strava_pipeline.ingest.cars.carconnectivity import FRESH, PAUSE, CarConnectivityCars
-from strava_pipeline.ingest.cars.reading import Reading, Trouble
+from strava_pipeline.trips.car.reading.carconnectivity import FRESH, PAUSE, CarConnectivityCars
+from strava_pipeline.trips.car.reading.reading import Reading, Trouble
 from strava_pipeline_tests.ingest.cars.connectivity import (
     START,
     AuthenticationError,
@@ -369,7 +369,7 @@ def test_of_the_package_only_the_asking_is_used(
 def test_closing_does_not_wait_for_who_hangs(
     cars: CarConnectivityCars, package: Package, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("strava_pipeline.ingest.cars.carconnectivity._CLOSING", 0.01)
+    monkeypatch.setattr("strava_pipeline.trips.car.reading.carconnectivity._CLOSING", 0.01)
     package.fetches["vw"] = [lambda garage, connector: cars.close()]  # while the question is under way
     asked(cars, clock)
     assert package.shut_down == 0

@@ -7,7 +7,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from strava_pipeline.core.errors import TransientError
-from strava_pipeline.core.trips.car.config import area_of
+from strava_pipeline.core.geodesy import area_of
 from strava_pipeline.ingest.http import Exchange, Wire
 from strava_pipeline.ingest.places import GIVE_UP, LONGEST, PAUSE, Address, Geocoder
 from strava_pipeline_tests.osrm import osrm

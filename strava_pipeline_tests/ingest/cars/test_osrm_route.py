@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from strava_pipeline.ingest.cars.connect import CarRouter, Route
 from strava_pipeline.ingest.http import Wire
 from strava_pipeline.ingest.places import PATIENCE
+from strava_pipeline.trips.car.reading.connect import CarRouter, Route
 from strava_pipeline_tests.osrm import Osrm, osrm
 
 POINTS = [(-7.125, 0.25), (179.0, 1e-5)]

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from strava_pipeline.core.errors import SourceError
-from strava_pipeline.ingest.cars.connect import ScriptedCars
-from strava_pipeline.ingest.cars.reading import Reading, Trouble
+from strava_pipeline.trips.car.reading.connect import ScriptedCars
+from strava_pipeline.trips.car.reading.reading import Reading, Trouble
 
 T = datetime(2026, 3, 4, 6, 30, tzinfo=UTC)
 

@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from strava_pipeline.core.trips.car.config import Car, CarConfig, Limits, Place, Position
-from strava_pipeline.core.trips.car.events import CarAnswer, Event, Kind, Result, result_json
-from strava_pipeline.core.trips.car.tracker import step
-from strava_pipeline.core.trips.car.trip import Cache, LastTrip, TrackerState, Trip, read_state, state_json
+from strava_pipeline.trips.car.rules.config import Car, CarConfig, Limits, Place, Position
+from strava_pipeline.trips.car.rules.events import CarAnswer, Event, Kind, Result, result_json
+from strava_pipeline.trips.car.rules.tracker import step
+from strava_pipeline.trips.car.rules.trip import Cache, LastTrip, TrackerState, Trip, read_state, state_json
 
 MONDAY = 1_780_300_800.0  # 1 June 2026, 08:00 UTC
 METRES_PER_DEGREE = 111_195.080_233  # of latitude, on the sphere that distances are computed on

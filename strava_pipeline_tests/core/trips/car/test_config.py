@@ -7,13 +7,13 @@ from typing import Any
 import pytest
 
 from strava_pipeline.core.errors import MisuseError
-from strava_pipeline.core.trips.car.config import (
+from strava_pipeline.core.geodesy import area_of
+from strava_pipeline.trips.car.rules.config import (
     Car,
     CarConfig,
     CarConfigError,
     Limits,
     Place,
-    area_of,
     config_json,
     limits_with,
     read_config,

@@ -2,7 +2,7 @@
 
 import pytest
 
-from strava_pipeline.core.trips.car.events import CarAnswer
+from strava_pipeline.trips.car.rules.events import CarAnswer
 from strava_pipeline_tests.core.trips.car.made import (
     GYM_M,
     MONDAY,

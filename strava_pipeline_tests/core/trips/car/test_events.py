@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from strava_pipeline.core.trips.car.events import CarAnswer, Event, NoEventError, read_answer, read_event
+from strava_pipeline.trips.car.rules.events import CarAnswer, Event, NoEventError, read_answer, read_event
 
 T = 1_780_300_800.0
 

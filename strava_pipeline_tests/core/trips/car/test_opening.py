@@ -2,8 +2,8 @@
 
 import pytest
 
-from strava_pipeline.core.trips.car.config import Limits
-from strava_pipeline.core.trips.car.events import CarAnswer
+from strava_pipeline.trips.car.rules.config import Limits
+from strava_pipeline.trips.car.rules.events import CarAnswer
 from strava_pipeline_tests.core.trips.car.made import (
     MONDAY,
     Drive,

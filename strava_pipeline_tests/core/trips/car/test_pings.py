@@ -2,9 +2,9 @@
 
 import pytest
 
-from strava_pipeline.core.trips.car.config import CarConfig, Limits
-from strava_pipeline.core.trips.car.events import CarAnswer
-from strava_pipeline.core.trips.car.trip import Point
+from strava_pipeline.trips.car.rules.config import CarConfig, Limits
+from strava_pipeline.trips.car.rules.events import CarAnswer
+from strava_pipeline.trips.car.rules.trip import Point
 from strava_pipeline_tests.core.trips.car.made import (
     ADA,
     CARS,

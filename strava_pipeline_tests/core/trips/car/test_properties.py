@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from strava_pipeline.core.trips.car.config import Position
-from strava_pipeline.core.trips.car.events import CarAnswer, Event, Result, Status
-from strava_pipeline.core.trips.car.trip import Trip, cache_json, state_name, trip_json
+from strava_pipeline.trips.car.rules.config import Position
+from strava_pipeline.trips.car.rules.events import CarAnswer, Event, Result, Status
+from strava_pipeline.trips.car.rules.trip import Trip, cache_json, state_name, trip_json
 from strava_pipeline_tests.core.trips.car.made import GYM_M, LAT, METRES_PER_DEGREE, MONDAY, OFFICE_M, Drive, north
 from strava_pipeline_tests.core.trips.car.test_state import KEYS, OURS
 from strava_pipeline_tests.examples import examples

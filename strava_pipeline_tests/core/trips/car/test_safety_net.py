@@ -2,8 +2,8 @@
 
 import pytest
 
-from strava_pipeline.core.trips.car.config import Limits
-from strava_pipeline.core.trips.car.trip import Trip
+from strava_pipeline.trips.car.rules.config import Limits
+from strava_pipeline.trips.car.rules.trip import Trip
 from strava_pipeline_tests.core.trips.car.made import (
     GYM_M,
     MONDAY,

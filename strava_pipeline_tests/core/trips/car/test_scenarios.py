@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from strava_pipeline.core.errors import MisuseError
-from strava_pipeline.core.trips.car.config import Limits
-from strava_pipeline.core.trips.car.events import result_json
-from strava_pipeline.core.trips.car.scenarios import read_scenarios, result_parts, run_scenario
+from strava_pipeline.trips.car.rules.config import Limits
+from strava_pipeline.trips.car.rules.events import result_json
+from strava_pipeline.trips.car.rules.scenarios import read_scenarios, result_parts, run_scenario
 
 ALWAYS = {"status", "state", "cache", "trip", "api_calls", "osrm_coords"}
 

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from strava_pipeline.core.trips.car.config import Limits, Position
-from strava_pipeline.core.trips.car.trip import (
+from strava_pipeline.trips.car.rules.config import Limits, Position
+from strava_pipeline.trips.car.rules.trip import (
     Cache,
     LastTrip,
     Point,

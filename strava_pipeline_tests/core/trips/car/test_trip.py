@@ -5,8 +5,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from strava_pipeline.core.trips.car.config import CarConfig, Limits, Place
-from strava_pipeline.core.trips.car.trip import Cache, Point, classify, km_now, length_km, trail
+from strava_pipeline.trips.car.rules.config import CarConfig, Limits, Place
+from strava_pipeline.trips.car.rules.trip import Cache, Point, classify, km_now, length_km, trail
 from strava_pipeline_tests.core.trips.car.made import north, place
 
 Told = tuple[float, float]

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from strava_pipeline.core.trips.car.config import CarConfig, Limits, Position
-from strava_pipeline.core.trips.car.trip import LastTrip, TrackerState, Trip, trip_json
+from strava_pipeline.trips.car.rules.config import CarConfig, Limits, Position
+from strava_pipeline.trips.car.rules.trip import LastTrip, TrackerState, Trip, trip_json
 from strava_pipeline_tests.core.trips.car.made import (
     CARS,
     CONFIG,

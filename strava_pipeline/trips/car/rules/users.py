@@ -14,10 +14,7 @@ from zoneinfo import ZoneInfo
 
 from strava_pipeline.core.geodesy import distance_m
 from strava_pipeline.core.json_values import format_milliseconds, json_text, parse_json
-from strava_pipeline.core.pings.formats import FUTURE_S, Ping, believable_time, read_ping
-from strava_pipeline.core.pings.lines import ReceivedLine
-from strava_pipeline.core.tables.cars import CAR_TRIP_CANCELLATIONS, CAR_TRIP_POINTS, CAR_TRIPS
-from strava_pipeline.core.trips.car.config import (
+from strava_pipeline.trips.car.rules.config import (
     DEFAULT_LIMITS,
     CarConfig,
     Limits,
@@ -26,9 +23,12 @@ from strava_pipeline.core.trips.car.config import (
     position_json,
     read_config,
 )
-from strava_pipeline.core.trips.car.events import Answers, Cancellation, Event, NoEventError, Result
-from strava_pipeline.core.trips.car.tracker import step
-from strava_pipeline.core.trips.car.trip import Cache, TrackerState, Trip, km_now, read_state, state_json, state_name
+from strava_pipeline.trips.car.rules.events import Answers, Cancellation, Event, NoEventError, Result
+from strava_pipeline.trips.car.rules.formats import FUTURE_S, Ping, believable_time, read_ping
+from strava_pipeline.trips.car.rules.lines import ReceivedLine
+from strava_pipeline.trips.car.rules.tracker import step
+from strava_pipeline.trips.car.rules.trip import Cache, TrackerState, Trip, km_now, read_state, state_json, state_name
+from strava_pipeline.trips.car.tables import CAR_TRIP_CANCELLATIONS, CAR_TRIP_POINTS, CAR_TRIPS
 
 REMEMBERED = 300  # events of a user that may come again: five hours of pings a minute
 VERSION = 2  # of what a state says and how trips are named; another one starts every replay from the first ping
@@ -242,7 +242,7 @@ def _trip(trip: Trip, year: int, at: datetime) -> dict[str, Any]:
         "end_lat": trip.end_gps.lat if trip.end_gps else None,
         "end_lng": trip.end_gps.lng if trip.end_gps else None,
         **{name: getattr(trip, name) for name in _PLAIN},
-        **dict.fromkeys(("start_address", "end_address")),  # lake/car_trips.py's
+        **dict.fromkeys(("start_address", "end_address")),  # trips/car/keeping.py's
         "fetched_at": at,
     }
 

@@ -14,8 +14,8 @@ from typing import Literal, Protocol
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
 
-from strava_pipeline.core.trips.car.config import Limits
-from strava_pipeline.core.trips.car.events import CarAnswer, read_answer
+from strava_pipeline.trips.car.rules.config import Limits
+from strava_pipeline.trips.car.rules.events import CarAnswer, read_answer
 
 MOMENT = timedelta(seconds=60)
 """How long after a ping the answers of cars and routers are waited for; then the ping counts as unanswered for good."""

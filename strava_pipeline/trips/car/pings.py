@@ -11,14 +11,14 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from strava_pipeline.core.pings.formats import LARGEST, OWNTRACKS, read_ping
-from strava_pipeline.core.pings.lines import ReceivedLine, line_bytes, new_id
-from strava_pipeline.core.pings.people import People
-from strava_pipeline.core.pings.users import with_believable_time
-from strava_pipeline.core.trips.car.events import NoEventError
 from strava_pipeline.serve.bodies import answer_or_refuse, read_body, refusal
 from strava_pipeline.serve.inbox import Inbox
-from strava_pipeline.serve.live import Live
+from strava_pipeline.trips.car.live import Live
+from strava_pipeline.trips.car.rules.events import NoEventError
+from strava_pipeline.trips.car.rules.formats import LARGEST, OWNTRACKS, read_ping
+from strava_pipeline.trips.car.rules.lines import ReceivedLine, line_bytes, new_id
+from strava_pipeline.trips.car.rules.people import People
+from strava_pipeline.trips.car.rules.users import with_believable_time
 
 Kind = Literal["ping", "start", "end"]
 LONGEST_QUERY = 4_000  # characters; OsmAnd's have some 200

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 from strava_pipeline.core.geodesy import distance_m
 from strava_pipeline.core.json_values import format_milliseconds
-from strava_pipeline.core.trips.car.config import OFFICE, CarConfig, Limits, Place, Position, position_json, rounded
+from strava_pipeline.trips.car.rules.config import OFFICE, CarConfig, Limits, Place, Position, position_json, rounded
 
 
 class TripState(StrEnum):

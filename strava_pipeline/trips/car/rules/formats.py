@@ -13,9 +13,9 @@ from typing import Any, Literal
 from urllib.parse import parse_qs, parse_qsl
 
 from strava_pipeline.core.json_values import finite_number, parse_instant, parse_json
-from strava_pipeline.core.pings.lines import APART_S
-from strava_pipeline.core.trips.car.config import MAX_LAT, MAX_LNG, Position, degrees, longitude, read_position
-from strava_pipeline.core.trips.car.events import EARLIEST, LATEST, Event, Kind, NoEventError, read_event
+from strava_pipeline.trips.car.rules.config import MAX_LAT, MAX_LNG, Position, degrees, longitude, read_position
+from strava_pipeline.trips.car.rules.events import EARLIEST, LATEST, Event, Kind, NoEventError, read_event
+from strava_pipeline.trips.car.rules.lines import APART_S
 
 LARGEST = 16_384  # bytes of a body; OwnTracks' longest, a list of waypoints aside, have some 500
 FUTURE_S = APART_S

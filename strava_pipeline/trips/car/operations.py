@@ -1,7 +1,7 @@
 """Trips by car: pings move from the inbox into bronze, stale trips get a clock event, and the log is replayed into gold.
 
-Addresses of trips are asked for here too, where a geocoder is set. The rules of a trip are core/trips/car's, the tables are
-lake/car_trips.py's. No Dagster objects.
+Addresses of trips are asked for here too, where a geocoder is set. The rules of a trip are rules/'s, the tables are keeping.py's.
+No Dagster objects.
 """
 
 import json
@@ -12,22 +12,16 @@ from datetime import datetime
 
 from strava_pipeline.core.errors import PipelineError
 from strava_pipeline.core.json_values import format_milliseconds, json_text
-from strava_pipeline.core.pings.lines import (
-    AnswerLine,
-    LoggedAnswers,
-    MissingAnswerError,
-    Oracle,
-    ReceivedLine,
-    line_bytes,
-    new_id,
-)
-from strava_pipeline.core.pings.users import VERSION, User, ping_in, user_digest
-from strava_pipeline.core.tables import CAR_TABLES, CAR_TRIPS
-from strava_pipeline.core.trips.car.config import DEFAULT_LIMITS
-from strava_pipeline.core.trips.car.events import Result
-from strava_pipeline.ingest.cars.connect import geocoder_of, oracle_of
-from strava_pipeline.lake.car_pings import LOCK, PingIntake, move_to_bronze
-from strava_pipeline.lake.car_trips import (
+from strava_pipeline.lake.gold.merge import MergeReport
+from strava_pipeline.lake.gold.warehouse import reading
+from strava_pipeline.lake.journal import ROOM, Writer
+from strava_pipeline.lake.paths import Lake
+from strava_pipeline.operations.merging import publish_all_right
+from strava_pipeline.operations.progress import progressing
+from strava_pipeline.operations.run_context import RunContext
+from strava_pipeline.operations.table_rules import Finding
+from strava_pipeline.settings import Settings
+from strava_pipeline.trips.car.keeping import (
     ADDRESSES_LOCK,
     Replay,
     TripFigures,
@@ -39,19 +33,25 @@ from strava_pipeline.lake.car_trips import (
     trip_figures,
     unknown_areas,
 )
-from strava_pipeline.lake.gold.merge import MergeReport
-from strava_pipeline.lake.gold.warehouse import reading
-from strava_pipeline.lake.journal import ROOM, Writer
-from strava_pipeline.lake.paths import Lake
-from strava_pipeline.lake.user_files import people_in
-from strava_pipeline.operations.merging import publish_all_right
-from strava_pipeline.operations.progress import progressing
-from strava_pipeline.operations.run_context import RunContext
-from strava_pipeline.operations.table_rules import Finding
-from strava_pipeline.settings import Settings
+from strava_pipeline.trips.car.log import LOCK, PingIntake, move_to_bronze
+from strava_pipeline.trips.car.people_file import people_in
+from strava_pipeline.trips.car.reading.connect import geocoder_of, oracle_of
+from strava_pipeline.trips.car.rules.config import DEFAULT_LIMITS
+from strava_pipeline.trips.car.rules.events import Result
+from strava_pipeline.trips.car.rules.lines import (
+    AnswerLine,
+    LoggedAnswers,
+    MissingAnswerError,
+    Oracle,
+    ReceivedLine,
+    line_bytes,
+    new_id,
+)
+from strava_pipeline.trips.car.rules.users import VERSION, User, ping_in, user_digest
+from strava_pipeline.trips.car.tables import CAR_TRIPS, TABLES
 
 LIVE_AGREES = "live_agrees"
-CAR_TABLE_NAMES = tuple(table.name for table in CAR_TABLES)
+CAR_TABLE_NAMES = tuple(table.name for table in TABLES)
 MAX_AREAS = 120  # questions to the geocoder in one run, at one a second: the schedule starts a run every ten minutes
 PATIENCE = 15.0  # seconds for answers that are on their way when a run begins
 PAUSE = 0.2

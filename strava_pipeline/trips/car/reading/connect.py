@@ -17,14 +17,14 @@ from typing import Any
 
 from strava_pipeline.core.errors import MisuseError, PipelineError, SourceError
 from strava_pipeline.core.json_values import parse_instant, parse_json
-from strava_pipeline.core.pings.lines import CarReading, Oracle, Points
-from strava_pipeline.core.pings.people import People
-from strava_pipeline.core.trips.car.events import read_answer
-from strava_pipeline.core.trips.car.scenarios import FORMAT, Routes, Scenario, read_scenarios
-from strava_pipeline.ingest.cars.reading import BoundedCars, CarAdapter, Reading, Trouble
 from strava_pipeline.ingest.http import Wire, small_wire
 from strava_pipeline.ingest.places import NO_ANSWER, PATIENCE, Geocoder, ask_route, is_definite
 from strava_pipeline.settings import Settings
+from strava_pipeline.trips.car.reading.reading import BoundedCars, CarAdapter, Reading, Trouble
+from strava_pipeline.trips.car.rules.events import read_answer
+from strava_pipeline.trips.car.rules.lines import CarReading, Oracle, Points
+from strava_pipeline.trips.car.rules.people import People
+from strava_pipeline.trips.car.rules.scenarios import FORMAT, Routes, Scenario, read_scenarios
 
 _Key = tuple[str, str, int]  # user, car, milliseconds since 1970
 
@@ -80,7 +80,7 @@ class _NoAdapter:
 def _adapter(settings: Settings, people: People) -> CarAdapter:
     if people.carconnectivity is None or not people.vins:
         return _NoAdapter()
-    from strava_pipeline.ingest.cars.carconnectivity import CarConnectivityCars
+    from strava_pipeline.trips.car.reading.carconnectivity import CarConnectivityCars
 
     return CarConnectivityCars(
         Path(people.carconnectivity), people.vins, tokens=settings.secrets_dir / "carconnectivity_tokens.json"

@@ -13,8 +13,13 @@ from typing import Any
 
 from strava_pipeline.core.errors import PipelineError
 from strava_pipeline.core.json_values import json_text
-from strava_pipeline.core.pings.formats import Ping
-from strava_pipeline.core.pings.lines import (
+from strava_pipeline.lake.files import write_whole
+from strava_pipeline.lake.paths import Lake
+from strava_pipeline.trips.car.keeping import replayed
+from strava_pipeline.trips.car.log import bronze_files, newest_file, waiting_lines
+from strava_pipeline.trips.car.rules.config import DEFAULT_LIMITS
+from strava_pipeline.trips.car.rules.formats import Ping
+from strava_pipeline.trips.car.rules.lines import (
     MOMENT,
     AnswerLine,
     Line,
@@ -26,13 +31,16 @@ from strava_pipeline.core.pings.lines import (
     line_bytes,
     new_id,
 )
-from strava_pipeline.core.pings.people import People, Person
-from strava_pipeline.core.pings.users import VERSION, User, config_body, interval_s, live_status, ping_in, user_digest
-from strava_pipeline.core.trips.car.config import DEFAULT_LIMITS
-from strava_pipeline.lake.car_pings import bronze_files, newest_file, waiting_lines
-from strava_pipeline.lake.car_trips import replayed
-from strava_pipeline.lake.files import write_whole
-from strava_pipeline.lake.paths import Lake
+from strava_pipeline.trips.car.rules.people import People, Person
+from strava_pipeline.trips.car.rules.users import (
+    VERSION,
+    User,
+    config_body,
+    interval_s,
+    live_status,
+    ping_in,
+    user_digest,
+)
 
 log = logging.getLogger(__name__)
 

@@ -10,8 +10,8 @@ from enum import StrEnum
 from typing import Any, Literal, Protocol, get_args
 
 from strava_pipeline.core.json_values import finite_number, parse_instant
-from strava_pipeline.core.trips.car.config import Position, read_position
-from strava_pipeline.core.trips.car.trip import Cache, Trip, TripState, cache_json, trip_json
+from strava_pipeline.trips.car.rules.config import Position, read_position
+from strava_pipeline.trips.car.rules.trip import Cache, Trip, TripState, cache_json, trip_json
 
 Kind = Literal["ping", "start", "end", "clock"]
 KINDS: tuple[Kind, ...] = get_args(Kind)

@@ -9,9 +9,9 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal, NamedTuple
 
 from strava_pipeline.core.geodesy import sampled
-from strava_pipeline.core.trips.car.config import Car, CarConfig, Limits, Position, is_at_skip, place_at, rounded
-from strava_pipeline.core.trips.car.events import Answers, Cancellation, CarAnswer, Event, Reason, Result, Status
-from strava_pipeline.core.trips.car.trip import (
+from strava_pipeline.trips.car.rules.config import Car, CarConfig, Limits, Position, is_at_skip, place_at, rounded
+from strava_pipeline.trips.car.rules.events import Answers, Cancellation, CarAnswer, Event, Reason, Result, Status
+from strava_pipeline.trips.car.rules.trip import (
     Cache,
     DistanceSource,
     LastTrip,

@@ -20,8 +20,8 @@ from typing import Any
 
 from strava_pipeline.core.errors import PipelineError, SourceError
 from strava_pipeline.core.json_values import finite_number
-from strava_pipeline.core.trips.car.config import read_position
-from strava_pipeline.ingest.cars.reading import Reading, Trouble
+from strava_pipeline.trips.car.reading.reading import Reading, Trouble
+from strava_pipeline.trips.car.rules.config import read_position
 
 log = logging.getLogger(__name__)
 

@@ -6,8 +6,8 @@ trips that were silent for long. The end of a trip that counts is turn.py's.
 
 from dataclasses import replace
 
-from strava_pipeline.core.trips.car.config import Car, CarConfig, Limits, is_at_skip, rounded
-from strava_pipeline.core.trips.car.events import (
+from strava_pipeline.trips.car.rules.config import Car, CarConfig, Limits, is_at_skip, rounded
+from strava_pipeline.trips.car.rules.events import (
     CAR_STATE_UNKNOWN,
     CAR_STATUS_UNAVAILABLE,
     Answers,
@@ -17,8 +17,8 @@ from strava_pipeline.core.trips.car.events import (
     Result,
     Status,
 )
-from strava_pipeline.core.trips.car.trip import Cache, LastTrip, TrackerState, Via, km_now
-from strava_pipeline.core.trips.car.turn import (
+from strava_pipeline.trips.car.rules.trip import Cache, LastTrip, TrackerState, Via, km_now
+from strava_pipeline.trips.car.rules.turn import (
     Asking,
     Stepped,
     Turn,

@@ -17,18 +17,20 @@ from typing import Any
 import polars as pl
 from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
 
-from strava_pipeline.core.pings.lines import AnswerLine, LoggedAnswers, ReceivedLine
-from strava_pipeline.core.pings.users import VERSION, Outcomes, User, ping_in, read_user, user_json
-from strava_pipeline.core.tables import CAR_TABLES, Table
-from strava_pipeline.core.trips.car.config import DEFAULT_LIMITS, Area, Limits, area_of
-from strava_pipeline.core.trips.car.events import Result
-from strava_pipeline.core.trips.car.trip import Trip
-from strava_pipeline.lake.car_pings import bronze_files, has_unread_pings, newest_file, waiting_lines
+from strava_pipeline.core.geodesy import Area, area_of
+from strava_pipeline.core.tables import Table
 from strava_pipeline.lake.files import append_line, sync_folder, write_whole
 from strava_pipeline.lake.gold.merge import MergeReport, stage, staging
 from strava_pipeline.lake.gold.warehouse import Connection, mark_changed, note, notes, reading, writing
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.sql import sql
+from strava_pipeline.trips.car.log import bronze_files, has_unread_pings, newest_file, waiting_lines
+from strava_pipeline.trips.car.rules.config import DEFAULT_LIMITS, Limits
+from strava_pipeline.trips.car.rules.events import Result
+from strava_pipeline.trips.car.rules.lines import AnswerLine, LoggedAnswers, ReceivedLine
+from strava_pipeline.trips.car.rules.trip import Trip
+from strava_pipeline.trips.car.rules.users import VERSION, Outcomes, User, ping_in, read_user, user_json
+from strava_pipeline.trips.car.tables import TABLES
 
 _NOTE = f"car_trips {VERSION}"  # a note of the last merged file of bronze; rows of another version are replaced
 _FILE = "car_tracker.json"
@@ -131,7 +133,7 @@ def merge_replay(
     return replay, report
 
 
-def merge_car_trips(connection: Connection, lake: Lake) -> MergeReport:
+def merge(connection: Connection, lake: Lake) -> MergeReport:
     """Merge all trips from the first line of bronze, inside the caller's transaction."""
     replay = Replay()
     replay.run(lake, DEFAULT_LIMITS)
@@ -160,7 +162,7 @@ def _merge(connection: Connection, lake: Lake, replay: Replay, is_first: bool) -
 
 def _rows(outcomes: Outcomes) -> Iterator[tuple[Table, pl.DataFrame]]:
     rows_of: dict[str, list[dict[str, Any]]] = outcomes.rows()
-    for table in CAR_TABLES:
+    for table in TABLES:
         rows = pl.DataFrame(rows_of[table.name], schema=table.polars_schema, orient="row")
         yield table, rows.unique(table.key, keep="first", maintain_order=True)
 

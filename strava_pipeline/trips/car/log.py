@@ -17,11 +17,11 @@ from pathlib import Path
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from strava_pipeline.core.errors import PipelineError
-from strava_pipeline.core.pings.lines import AnswerLine, Line, ReceivedLine, parse_line, whole_part
 from strava_pipeline.lake.files import from_stamp, packed, stamp, unpacked, write_whole
 from strava_pipeline.lake.journal import Line as Read
 from strava_pipeline.lake.journal import delete_read, has_unread, unread
 from strava_pipeline.lake.paths import Lake
+from strava_pipeline.trips.car.rules.lines import AnswerLine, Line, ReceivedLine, parse_line, whole_part
 
 LOCK = "pings"
 ENDING = ".ndjson.gz"

@@ -36,7 +36,17 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import SecretStr
 
 from strava_pipeline.core.json_values import finite_number
-from strava_pipeline.core.trips.car.config import KINDS, MAX_LAT, MAX_LNG, SKIP, Car, CarConfig, Limits, Place, Position
+from strava_pipeline.trips.car.rules.config import (
+    KINDS,
+    MAX_LAT,
+    MAX_LNG,
+    SKIP,
+    Car,
+    CarConfig,
+    Limits,
+    Place,
+    Position,
+)
 
 _NUMBER = re.compile(r"\[\d+\]")
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from strava_pipeline.core.errors import MisuseError
 from strava_pipeline.core.json_values import finite_number, json_bytes
-from strava_pipeline.core.trips.car.config import (
+from strava_pipeline.trips.car.rules.config import (
     CarConfig,
     CarConfigError,
     Limits,
@@ -17,7 +17,7 @@ from strava_pipeline.core.trips.car.config import (
     checked_position,
     read_config,
 )
-from strava_pipeline.core.trips.car.events import (
+from strava_pipeline.trips.car.rules.events import (
     CarAnswer,
     Event,
     NoEventError,
@@ -26,8 +26,8 @@ from strava_pipeline.core.trips.car.events import (
     read_event,
     result_json,
 )
-from strava_pipeline.core.trips.car.tracker import step
-from strava_pipeline.core.trips.car.trip import TrackerState, Trip
+from strava_pipeline.trips.car.rules.tracker import step
+from strava_pipeline.trips.car.rules.trip import TrackerState, Trip
 
 FORMAT = "car-tracker-scenarios/1"
 RESULT_FORMAT = "car-tracker-result/1"

@@ -1,1 +1,0 @@
-"""Trips that a phone or a car recorded: what they measure, and what is to be thought of them. Pure, like all of core."""

@@ -1,0 +1,12 @@
+"""What `doctor` looks at for trips by car."""
+
+from collections.abc import Callable
+
+from strava_pipeline.core.errors import Finding
+from strava_pipeline.settings import Settings
+from strava_pipeline.trips.car.people_file import PEOPLE, people_health
+
+
+def looks(settings: Settings) -> dict[str, Callable[[], Finding]]:
+    """The check of cars.toml."""
+    return {PEOPLE: lambda: people_health(settings.pings_config)}
