@@ -9,7 +9,7 @@ words        LINES: what commands print of its assets
 health       looks: what `doctor` looks at
 intake       receivers: what the web intake takes in for it
 demo         what `demo` shows of it
-pages        section: its part of the page /trips
+pages        TEMPLATE, section: its part of the dashboard's page of trips
 commands     app: its commands below `trips`
 """
 

@@ -22,7 +22,12 @@ Values = Mapping[str, Any]
 def rows_of(connection: Connection, name: str, parameters: Mapping[str, Any], **names: str) -> list[dict[str, Any]]:
     """The rows of the statement `dashboard/<name>.sql`. `names`: of tables and columns, from the catalogue."""
     text = sql(f"dashboard/{name}")
-    found = connection.execute(text.format(**names) if names else text, dict(parameters))
+    return rows_by(connection, text.format(**names) if names else text, parameters)
+
+
+def rows_by(connection: Connection, statement: str, parameters: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The rows of a statement."""
+    found = connection.execute(statement, dict(parameters))
     columns = [column[0] for column in found.description]
     return [dict(zip(columns, row, strict=True)) for row in found.fetchall()]
 

@@ -17,9 +17,9 @@ from strava_pipeline.core.tables.insights import GROUPS, INSIGHTS, MACROS, PUBLI
 
 
 @cache
-def sql(name: str) -> str:
-    """The text of `<name>.sql`."""
-    return files(__name__).joinpath(f"{name}.sql").read_text(encoding="utf-8")
+def sql(name: str, package: str = __name__) -> str:
+    """The text of `<name>.sql` in the package."""
+    return files(package).joinpath(f"{name}.sql").read_text(encoding="utf-8")
 
 
 @cache

@@ -1,9 +1,9 @@
-"""Trips: what was found out about encrypted activity trips, and trips by car. No positions."""
+"""Trips: a section for each of the systems beside activities. No positions."""
 
 from fastapi import APIRouter, Request
 from starlette.responses import HTMLResponse
 
-from strava_pipeline.lake.dashboard.trips import newest_trips
+from strava_pipeline.core.systems import parts
 from strava_pipeline.serve.dashboard.rendering import render
 from strava_pipeline.serve.dashboard.site import CurrentUnits, Snapshot
 
@@ -13,4 +13,5 @@ router = APIRouter(include_in_schema=False)
 @router.get("/trips")
 def trips(request: Request, snapshot: Snapshot, units: CurrentUnits) -> HTMLResponse:
     """The newest trips of each kind."""
-    return render(request, "trips.html", {"trips": newest_trips(snapshot), "units": units})
+    sections = {system.TEMPLATE: system.section(snapshot) for system in parts("pages")}
+    return render(request, "trips.html", {"sections": sections, "units": units})

@@ -8,10 +8,11 @@ from datetime import UTC, datetime
 from functools import cache
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
+from strava_pipeline.core.systems import parts
 from strava_pipeline.lake.gold.publish import published_at
 from strava_pipeline.lake.notifications import count_unread
 from strava_pipeline.serve.dashboard.display import FILTERS, shown
@@ -52,8 +53,9 @@ def render(request: Request, name: str, values: Mapping[str, Any], *, status: in
 
 @cache
 def _templates() -> Environment:
+    packages = ["strava_pipeline.serve.dashboard", *(system.__package__ for system in parts("pages"))]
     environment = Environment(
-        loader=PackageLoader("strava_pipeline.serve.dashboard"),
+        loader=ChoiceLoader([PackageLoader(package) for package in packages]),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,

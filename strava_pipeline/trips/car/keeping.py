@@ -19,6 +19,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
 
 from strava_pipeline.core.geodesy import Area, area_of
 from strava_pipeline.core.tables import Table
+from strava_pipeline.lake.dashboard.rows import rows_by
 from strava_pipeline.lake.files import append_line, sync_folder, write_whole
 from strava_pipeline.lake.gold.merge import MergeReport, stage, staging
 from strava_pipeline.lake.gold.warehouse import Connection, mark_changed, note, notes, reading, writing
@@ -147,7 +148,7 @@ def _merge(connection: Connection, lake: Lake, replay: Replay, is_first: bool) -
     with staging(lake) as folder:
         for table, rows in _rows(replay.outcomes):
             if is_first:
-                connection.execute(sql("delete_all").format(table=table.stored))
+                connection.execute(_sql("delete_all").format(table=table.stored))
             if rows.height:
                 statement = sql("insert_new").format(table=table.stored, key=", ".join(table.key))
                 found = connection.execute(statement, {"rows": stage(folder, table.name, rows)}).fetchall()
@@ -158,6 +159,10 @@ def _merge(connection: Connection, lake: Lake, replay: Replay, is_first: bool) -
     if report.wrote:
         mark_changed(connection)
     return report
+
+
+def _sql(name: str) -> str:
+    return sql(f"sql/{name}", __package__ or "")
 
 
 def _rows(outcomes: Outcomes) -> Iterator[tuple[Table, pl.DataFrame]]:
@@ -180,9 +185,7 @@ def current_users(lake: Lake) -> dict[str, User]:
 
 def published_trips(connection: Connection, user_id: str | None, year: int | None, most: int) -> list[dict[str, Any]]:
     """Trips as published, the newest first, without positions."""
-    found = connection.execute(sql("car_trips_listed"), {"user": user_id, "year": year, "most": most})
-    names = [column[0] for column in found.description or ()]
-    return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
+    return rows_by(connection, _sql("car_trips_listed"), {"user": user_id, "year": year, "most": most})
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,8 +247,8 @@ class TripFigures:
 
 
 def trip_figures(connection: Connection, years: Sequence[int]) -> TripFigures:
-    trips, points, gps_only = connection.execute(sql("car_trips_watched"), {"years": list(years)}).fetchall()[0]
-    cancelled = dict(connection.execute(sql("car_cancellations_watched"), {"years": list(years)}).fetchall())
+    trips, points, gps_only = connection.execute(_sql("car_trips_watched"), {"years": list(years)}).fetchall()[0]
+    cancelled = dict(connection.execute(_sql("car_cancellations_watched"), {"years": list(years)}).fetchall())
     none = sum(cancelled.values())
     rate = round(none / (trips + none), 4) if trips + none else None
     return TripFigures(rate, cancelled, points, gps_only)
@@ -253,7 +256,7 @@ def trip_figures(connection: Connection, years: Sequence[int]) -> TripFigures:
 
 def rows_by_partition(connection: Connection, table: str) -> dict[int, int]:
     """Rows of a table of car trips, by partition."""
-    return dict(connection.execute(sql("rows_by_partition").format(table=table)).fetchall())
+    return dict(connection.execute(_sql("rows_by_partition").format(table=table)).fetchall())
 
 
 class _Line(BaseModel):
@@ -294,7 +297,7 @@ def unknown_areas(lake: Lake) -> list[Area]:
     """The areas where trips began or ended and whose address was never asked for, the newest trips first."""
     known = saved_addresses(lake)
     with reading(lake) as connection:
-        trips = connection.execute(sql("car_trip_ends")).fetchall()
+        trips = connection.execute(_sql("car_trip_ends")).fetchall()
     ends = (end for _, *places in trips for end in (places[:2], places[2:4]))
     areas = dict.fromkeys(area_of(lat, lng) for lat, lng in ends if lat is not None and lng is not None)
     return [area for area in areas if area not in known]
@@ -314,13 +317,11 @@ def fill_addresses(connection: Connection, lake: Lake, folder: Path) -> int:
     known = saved_addresses(lake)
     if not known:
         return 0
-    ends = connection.execute(sql("car_trip_ends"))
-    names = [column[0] for column in ends.description or ()]
-    rows = [_filled(dict(zip(names, row, strict=True)), known) for row in ends.fetchall()]
+    rows = [_filled(trip, known) for trip in rows_by(connection, _sql("car_trip_ends"), {})]
     new = pl.DataFrame([row for row in rows if row is not None], schema=_ROWS, orient="row")
     if new.is_empty():
         return 0
-    return len(connection.execute(sql("fill_addresses"), {"rows": stage(folder, "addresses", new)}).fetchall())
+    return len(connection.execute(_sql("fill_addresses"), {"rows": stage(folder, "addresses", new)}).fetchall())
 
 
 def _filled(trip: Mapping[str, str | float | None], known: Mapping[Area, str | None]) -> dict[str, str | None] | None:
