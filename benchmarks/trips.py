@@ -24,7 +24,7 @@ ONE_CORE = {"POLARS_MAX_THREADS": "1"}
 
 def prepare(folder: Path, trips: int) -> None:
     """Write the source of the trips."""
-    from strava_pipeline_tests.trips import rides, write_sqlite
+    from strava_pipeline_tests.trips.activity.sources import rides, write_sqlite
 
     write_sqlite(_source(folder), rides(trips))
 
@@ -34,7 +34,7 @@ def floor(place: Place) -> Work:
     import orjson
     from cryptography.fernet import Fernet, MultiFernet
 
-    from strava_pipeline_tests.trips import NEW, OLD
+    from strava_pipeline_tests.trips.activity.sources import NEW, OLD
 
     keys = MultiFernet([Fernet(NEW), Fernet(OLD)])
 
@@ -91,7 +91,7 @@ def replay(place: Place) -> Work:
 def _opener(place: Place) -> "Callable[[], AbstractContextManager[Iterator[list[Bundle]]]]":
     from strava_pipeline.trips.activity.reading.read import read_bundles
     from strava_pipeline.trips.activity.reading.source import open_source
-    from strava_pipeline_tests.trips import RING
+    from strava_pipeline_tests.trips.activity.sources import RING
 
     @contextmanager
     def bundles() -> Iterator[Iterator[list["Bundle"]]]:

@@ -24,9 +24,9 @@ from strava_pipeline.ingest.service_client import ServiceClient
 from strava_pipeline.settings import Settings
 from strava_pipeline.trips.activity.reading.connect import trip_routes
 from strava_pipeline.trips.car.reading.connect import geocoder_of
-from strava_pipeline_tests.core.trips.made import point, trip
 from strava_pipeline_tests.ingest.fakes import Time
 from strava_pipeline_tests.ingest.tls import https_server, make_certificate
+from strava_pipeline_tests.trips.activity.rules.made import point, trip
 
 SPLIT = "secret\r\nX-Odd: 1"
 BODY = b"[" + b" " * 200_000 + b"]"

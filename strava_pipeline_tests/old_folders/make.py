@@ -16,11 +16,11 @@ from strava_pipeline.lake.decisions import record_decisions
 from strava_pipeline.lake.gold.matches import MatchDecision
 from strava_pipeline.lake.gold.quarantine import QuarantineDecision
 from strava_pipeline_tests.imports import a_gpx, import_by_dagster
-from strava_pipeline_tests.orchestrate.trips import ride
-from strava_pipeline_tests.phones import phones, post
-from strava_pipeline_tests.pings import MORNING, config, drive, nobody_drives, scenarios
 from strava_pipeline_tests.rig import Rig, started
-from strava_pipeline_tests.trips import NEW, OLD, write_sqlite
+from strava_pipeline_tests.trips.activity.sources import NEW, OLD, write_sqlite
+from strava_pipeline_tests.trips.activity.world import ride
+from strava_pipeline_tests.trips.car.logs import MORNING, config, drive, nobody_drives, scenarios
+from strava_pipeline_tests.trips.car.phones import phones, post
 from strava_pipeline_tests.webhooks import delivered, subscribed
 
 TRIP_YEARS = (2022, 2023, 2024)

@@ -18,9 +18,9 @@ from strava_pipeline.orchestrate.tags import LIMIT
 from strava_pipeline.verbs.run_job import RunOutcome, run_job
 from strava_pipeline_tests.jumping import QUICK
 from strava_pipeline_tests.orchestrate.test_interruptions import start
-from strava_pipeline_tests.orchestrate.test_trip_privacy import unpacked as parts_of
 from strava_pipeline_tests.patience import PATIENCE
 from strava_pipeline_tests.rig import Rig
+from strava_pipeline_tests.trips.activity.test_privacy import unpacked as parts_of
 from strava_pipeline_tests.without_dagster import Done
 
 pytestmark = pytest.mark.slow

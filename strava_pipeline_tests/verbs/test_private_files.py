@@ -13,7 +13,7 @@ from strava_pipeline.orchestrate.storage import PipelineStorage
 from strava_pipeline.verbs.output import write_private
 from strava_pipeline_tests.imports import a_gpx
 from strava_pipeline_tests.rig import Rig
-from strava_pipeline_tests.trips import NEW, OLD, rides, write_sqlite
+from strava_pipeline_tests.trips.activity.sources import NEW, OLD, rides, write_sqlite
 from strava_pipeline_tests.verbs.conftest import Type
 
 

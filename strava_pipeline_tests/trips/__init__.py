@@ -1,0 +1,1 @@
+"""Tests of the systems beside activities, a folder each."""

@@ -1,0 +1,1 @@
+"""Tests of activity trips, and their made-up sources."""

@@ -1,0 +1,48 @@
+"""The reports of the sample trips: the JSON is the expected one, and nothing that is shown holds a position."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from strava_pipeline.trips.activity.rules.bundle import Bundle
+from strava_pipeline.trips.activity.rules.diagnosis import Diagnosed, diagnose
+from strava_pipeline.trips.activity.rules.report import json_parts, page_parts, text_parts
+from strava_pipeline.trips.activity.rules.thresholds import thresholds
+
+pytestmark = pytest.mark.samples
+SAMPLES = Path(__file__).parents[3].parent / "shared" / "samples" / "trips"
+LIMITS = thresholds()
+
+
+@pytest.fixture(scope="module")
+def trips() -> list[Diagnosed]:
+    return diagnose([Bundle.from_json(one) for one in json.loads((SAMPLES / "plain_export.json").read_bytes())], LIMITS)
+
+
+def test_the_diagnosis_is_the_expected_one(trips: list[Diagnosed]) -> None:
+    made = json.loads(b"".join(json_parts([trips], LIMITS, lambda: ({}, {}))))
+    expected = json.loads((SAMPLES / "expected.json").read_bytes())
+    assert made["thresholds_version"] == expected["thresholds_version"]
+    for found, wanted in zip(made["trips"], expected["trips"], strict=True):
+        wanted.pop("generated_kind")
+        metrics, wanted_metrics = found.pop("metrics"), wanted.pop("metrics")
+        assert (found.pop("missing_ride") is not None) == wanted["has_diagnostic"]
+        assert found == wanted
+        for name, value in wanted_metrics.items():
+            assert metrics[name] == (pytest.approx(value, rel=1e-6) if isinstance(value, float | dict) else value), name
+
+
+def test_nothing_that_is_shown_holds_a_position(trips: list[Diagnosed]) -> None:
+    shown = [*text_parts([trips], LIMITS, sketched=True), *page_parts([trips], LIMITS)]
+    shown += json_parts([trips], LIMITS, lambda: ({}, {}))
+    numbers = set(re.findall(r"\d+\.\d{3,}", b"".join(shown).decode()))
+    assert len(numbers) > 100
+    degrees = {
+        str(abs(location[name]))
+        for trip in trips
+        for location in trip.bundle.locations
+        for name in ("latitude", "longitude")
+    }
+    assert not numbers & degrees

@@ -1,0 +1,1 @@
+"""Tests of trips by car, and made-up phones and cars."""
