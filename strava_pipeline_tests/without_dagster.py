@@ -16,6 +16,7 @@ from typing import Any
 from uuid import uuid4
 
 from strava_pipeline.core.errors import BudgetExhaustedError, CallCapReachedError
+from strava_pipeline.core.systems import parts
 from strava_pipeline.core.tables import DETAIL_TABLES, FILES, MATCH_TABLES, PROPOSED_CHANGES, QUARANTINE
 from strava_pipeline.core.webhooks import EventSummary
 from strava_pipeline.lake.gold.deletions import AbsenceReport
@@ -66,12 +67,6 @@ from strava_pipeline.orchestrate.jobs import (
     STREAMS,
 )
 from strava_pipeline.settings import Settings
-from strava_pipeline.trips.activity.operations import diagnose_trips, replay_trips, update_trip_index
-from strava_pipeline.trips.activity.tables import TRIP_DIAGNOSTICS, TRIP_INDEX, TRIP_REPLAY
-from strava_pipeline.trips.car.jobs import PINGS, READINGS
-from strava_pipeline.trips.car.log import count_readings
-from strava_pipeline.trips.car.operations import land_pings, update_car_trips
-from strava_pipeline.trips.car.tables import TABLES as CAR_TABLES
 
 Stopped = BudgetExhaustedError | CallCapReachedError | None
 
@@ -223,33 +218,11 @@ class _Steps:
             self.run, opened, self.years, self.settings.timezone, self.settings.insight_sports
         )
 
-    def land_pings(self) -> None:
-        landed = land_pings(self.run, self.settings, **self.config.get(PINGS, {"safety_net": False}))
-        if landed.left or landed.not_ours or landed.fault:
-            self.done.broken_rules.append(f"{PINGS}.all_taken")
-
-    def count_readings(self) -> None:
-        count_readings(self.run.lake, self.years)
-
-    def update_car_trips(self) -> None:
-        for table, findings in update_car_trips(self.run, self.settings, self.years).findings.items():
-            self._note(table, findings)
-
-    def update_trip_index(self) -> None:
-        config = self.config.get(TRIP_INDEX.name, {})
-        self._note(TRIP_INDEX.name, update_trip_index(self.run, self.settings, self.years, **config).findings)
-
-    def diagnose_trips(self) -> None:
-        config = self.config.get(TRIP_DIAGNOSTICS.name, {})
-        self._note(TRIP_DIAGNOSTICS.name, diagnose_trips(self.run, self.settings, self.years, **config).findings)
-
-    def replay_trips(self) -> None:
-        self._note(TRIP_REPLAY.name, replay_trips(self.run, self.settings).findings)
-
-    def _note(self, table: str, findings: Iterable[Finding]) -> None:
+    def note(self, table: str, findings: Iterable[Finding]) -> None:
         self.done.broken_rules += [f"{table}.{finding.rule}" for finding in findings if not finding.holds]
 
 
+_SYSTEMS = parts("steps", "strava_pipeline_tests.trips")
 _STEPS = {
     FILE_BRONZE: _Steps.land_files,
     FILE_READINGS: _Steps.read_landed_files,
@@ -266,12 +239,7 @@ _STEPS = {
     "tracks": _Steps.make_tracks,
     "published_warehouse": _Steps.publish,
     INSIGHTS: _Steps.make_insights,
-    PINGS: _Steps.land_pings,
-    READINGS: _Steps.count_readings,
-    CAR_TABLES[0].name: _Steps.update_car_trips,
-    TRIP_INDEX.name: _Steps.update_trip_index,
-    TRIP_DIAGNOSTICS.name: _Steps.diagnose_trips,
-    TRIP_REPLAY.name: _Steps.replay_trips,
+    **{asset: step for system in _SYSTEMS for asset, step in system.STEPS.items()},
 }
 _SHARING = [
     _STEPS[asset] for asset in ("activities", MATCH_TABLES[0], PROPOSED_CHANGES.name, DETAILS, "activity_details")
@@ -282,5 +250,5 @@ _BY_OTHERS = {
     *DETAIL_TABLES,
     PROPOSED_CHANGES.name,
     QUARANTINE.name,
-    *(it.name for it in CAR_TABLES),
+    *(table.name for system in _SYSTEMS for table in system.MADE_TOGETHER),
 }  # made in a step of another asset

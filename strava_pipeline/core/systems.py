@@ -7,16 +7,15 @@ asks for it here and imports no system: one that is not there lacks nowhere.
 from functools import cache
 from importlib import import_module
 from importlib.util import find_spec
-from pathlib import Path
 from pkgutil import iter_modules
 from typing import Any
 
-import strava_pipeline
-
 
 @cache
-def parts(name: str) -> tuple[Any, ...]:
+def parts(name: str, room: str = "strava_pipeline.trips") -> tuple[Any, ...]:
     """The module `name` of each system that has one, in the order of the systems' names; imported now."""
-    root = Path(strava_pipeline.__file__).parent / "trips"
-    systems = (f"{strava_pipeline.__name__}.trips.{found.name}" for found in iter_modules([str(root)]) if found.ispkg)
+    spec = find_spec(room)
+    systems = (
+        [f"{room}.{each.name}" for each in iter_modules(spec.submodule_search_locations) if each.ispkg] if spec else ()
+    )
     return tuple(import_module(f"{system}.{name}") for system in systems if find_spec(f"{system}.{name}"))

@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 
 from strava_pipeline.core.geodesy import EARTH_M, column_distance_m, column_tiles, distance_m, sampled, tile_of
-from strava_pipeline_tests.trips.activity.rules.scalar import haversine
+from strava_pipeline_tests.core.spheres import haversine
 
 QUARTER = EARTH_M * math.pi / 2
 

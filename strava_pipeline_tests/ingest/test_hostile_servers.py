@@ -8,12 +8,10 @@ from http.server import BaseHTTPRequestHandler
 import pytest
 
 from strava_pipeline.core.errors import PipelineError, RefusedError, TransientError
-from strava_pipeline.core.geodesy import area_of
 from strava_pipeline.core.limits import SMALL_ANSWER
 from strava_pipeline.ingest import alerts
 from strava_pipeline.ingest.http import Wire
 from strava_pipeline.settings import Settings
-from strava_pipeline.trips.car.reading.connect import CarRouter, Route, geocoder_of
 from strava_pipeline_tests.hostile import KINDS, bomb, continuing, endless, hostile, trickling, trickling_head
 
 SECONDS = 0.2  # of patience; nobody waits for the thousandth of these
@@ -24,7 +22,7 @@ Answer = Callable[[BaseHTTPRequestHandler], object]
 
 
 @pytest.fixture(autouse=True)
-def _memory() -> Iterator[None]:
+def memory() -> Iterator[None]:
     tracemalloc.start()
     yield
     peak = tracemalloc.get_traced_memory()[1]
@@ -41,20 +39,6 @@ def test_a_wire_gives_up(answer: Answer) -> None:
         assert isinstance(caught.value, RefusedError)
     else:
         assert isinstance(caught.value, TransientError)
-
-
-@each_kind
-def test_a_router_gives_no_route(answer: Answer) -> None:
-    with hostile(answer) as url:
-        router = CarRouter(url, Wire(time.monotonic, limit=SMALL_ANSWER, patience=SECONDS))
-        assert router.length_km([(0.0, 0.0), (1.0, 0.0)]) == Route(None, answered=False, why="no answer")
-
-
-@pytest.mark.parametrize("answer", [endless, bomb], ids=lambda kind: kind.__name__)
-def test_a_geocoder_of_the_settings_gives_no_address(answer: Answer) -> None:
-    with hostile(answer) as url, geocoder_of(Settings(trips_geocoder_url=url)) as geocoder:
-        assert geocoder is not None
-        assert geocoder.find(area_of(0.25, -7.125)) is None
 
 
 @pytest.mark.parametrize("answer", [endless, bomb, trickling], ids=lambda kind: kind.__name__)

@@ -19,14 +19,12 @@ from strava_pipeline.core.geodesy import area_of
 from strava_pipeline.core.providers import spec_of
 from strava_pipeline.ingest.alerts import post_alert
 from strava_pipeline.ingest.clock import system_clock
-from strava_pipeline.ingest.http import BrokenOffError, NotSentError, UntrustedError, Wire, make_wire
+from strava_pipeline.ingest.http import BrokenOffError, NotSentError, UntrustedError, Wire, make_wire, small_wire
+from strava_pipeline.ingest.places import PATIENCE, Geocoder, ask_route
 from strava_pipeline.ingest.service_client import ServiceClient
 from strava_pipeline.settings import Settings
-from strava_pipeline.trips.activity.reading.connect import trip_routes
-from strava_pipeline.trips.car.reading.connect import geocoder_of
 from strava_pipeline_tests.ingest.fakes import Time
 from strava_pipeline_tests.ingest.tls import https_server, make_certificate
-from strava_pipeline_tests.trips.activity.rules.made import point, trip
 
 SPLIT = "secret\r\nX-Odd: 1"
 BODY = b"[" + b" " * 200_000 + b"]"
@@ -324,7 +322,6 @@ def pour(one: socket.socket, other: socket.socket) -> None:
 
 
 ROUTE = b'{"code": "Ok", "routes": [{"distance": 5.0}]}'
-TRIP = trip(point(0, latitude=0.25, longitude=-7.125), point(5, latitude=1e-5, longitude=179.0))
 
 
 def ask_strava(settings: Settings) -> object:
@@ -332,14 +329,11 @@ def ask_strava(settings: Settings) -> object:
 
 
 def ask_for_a_route(settings: Settings) -> object:
-    with trip_routes(settings) as routes:
-        return routes([TRIP])
+    return ask_route(small_wire(settings, PATIENCE), "http://map.lan", "bike", [(-7.125, 0.25), (179.0, 1e-5)])
 
 
 def ask_for_an_address(settings: Settings) -> object:
-    with geocoder_of(settings) as geocoder:
-        assert geocoder is not None
-        return geocoder.find(area_of(0.25, -7.125))
+    return Geocoder("http://map.lan", small_wire(settings, PATIENCE)).find(area_of(0.25, -7.125))
 
 
 def tell_of_a_failure(settings: Settings) -> object:
@@ -353,12 +347,7 @@ def test_plain_http_leaves_the_machine_only_to_hosts_that_are_named(
 ) -> None:
     with server(lambda handler: handler.answer(ROUTE)) as seen:
         monkeypatch.setenv("http_proxy", seen.url)
-        named = Settings(
-            _env_file=None,
-            plain_http_hosts="map.lan",
-            trips_osrm_url="http://map.lan",
-            trips_geocoder_url="http://map.lan",
-        )
+        named = Settings(_env_file=None, plain_http_hosts="map.lan")
         ask(named)
         assert len(seen.lines) == 1
         assert " http://map.lan/" in seen.lines[0]

@@ -2,21 +2,17 @@
 
 import json
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from uuid import uuid4
 
 import dagster as dg
 import duckdb
 import pytest
 
 from strava_pipeline.core.errors import CheckFailedError
+from strava_pipeline.core.systems import parts
 from strava_pipeline.core.tables import CHILDREN, TABLES
-from strava_pipeline.lake.gold.warehouse import at_rest
 from strava_pipeline.lake.locks import live_run
 from strava_pipeline.operations.years import year_range
-from strava_pipeline.trips.activity.tables import TABLES as TRIP_TABLES
-from strava_pipeline.trips.car.tables import TABLES as CAR_TABLES
 from strava_pipeline_tests.metadata_keys import unreviewed
 from strava_pipeline_tests.rig import Rig, broken_rules, definitions
 
@@ -91,8 +87,7 @@ def test_every_check_is_made_in_a_full_run_and_passes_on_what_was_fetched(rig: R
     checks = definitions(rig.settings).resolve_asset_graph().asset_check_keys
     profile = {"athlete", "gear"}
     others = {
-        *(table.name for table in (*TRIP_TABLES, *CAR_TABLES)),
-        "pings",
+        *(asset for system in parts("jobs") for job in system.JOBS for asset in job.assets),
         "bronze_files",
         "files",
         "bronze_activity_streams",
@@ -358,22 +353,3 @@ def test_a_failed_check_s_counts_stand_in_the_run_s_log_without_a_traceback(rig:
     assert "check activities.valid (keys_unique) failed: duplicate_keys 1" in text
     assert "A check stopped the run" in text
     assert "an error of the program" not in text
-
-
-def test_the_warehouse_is_free_while_dagster_stores_what_the_checks_of_car_tables_found(rig: Rig) -> None:
-    job, run_id = definitions(rig.settings).resolve_implicit_global_asset_job_def(), str(uuid4())
-    keys = {dg.AssetCheckKey(dg.AssetKey(table.name), "valid") for table in CAR_TABLES}
-    free: list[bool] = []
-
-    def is_free() -> bool:
-        with at_rest(rig.lake, patience=0) as found:
-            return found
-
-    def look(entry: dg.EventLogEntry) -> None:
-        if entry.dagster_event_type is dg.DagsterEventType.ASSET_CHECK_EVALUATION:
-            with ThreadPoolExecutor(1) as another:  # the lock is held by thread
-                free.append(another.submit(is_free).result())
-
-    rig.remembered.add_event_listener(run_id, look)
-    job.get_subset(asset_check_selection=keys).execute_in_process(instance=rig.remembered, run_id=run_id)
-    assert free == [True] * len(keys)

@@ -16,11 +16,11 @@ from strava_pipeline.lake.files import unpacked, unpacked_json
 from strava_pipeline.lake.tracks import track_origins, write_track
 from strava_pipeline.orchestrate.tags import LIMIT
 from strava_pipeline.verbs.run_job import RunOutcome, run_job
+from strava_pipeline_tests.contents import unpacked as parts_of
 from strava_pipeline_tests.jumping import QUICK
 from strava_pipeline_tests.orchestrate.test_interruptions import start
 from strava_pipeline_tests.patience import PATIENCE
 from strava_pipeline_tests.rig import Rig
-from strava_pipeline_tests.trips.activity.test_privacy import unpacked as parts_of
 from strava_pipeline_tests.without_dagster import Done
 
 pytestmark = pytest.mark.slow

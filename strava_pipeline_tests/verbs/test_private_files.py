@@ -13,7 +13,6 @@ from strava_pipeline.orchestrate.storage import PipelineStorage
 from strava_pipeline.verbs.output import write_private
 from strava_pipeline_tests.imports import a_gpx
 from strava_pipeline_tests.rig import Rig
-from strava_pipeline_tests.trips.activity.sources import NEW, OLD, rides, write_sqlite
 from strava_pipeline_tests.verbs.conftest import Type
 
 
@@ -116,41 +115,6 @@ def test_a_git_that_is_at_work_elsewhere_says_nothing_of_this_tree(
     with pytest.raises(MisuseError):
         write_private(tree / "all.json", [b"here"])
     write_private(tree / "all.private", [b"here"])
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    "words",
-    [
-        "export",
-        "diagnose",
-        "diagnose --format json",
-        "replay",
-        "replay --format json",
-        "sweep --format json",
-    ],
-)
-def test_a_reader_that_has_seen_enough_is_no_failure(tmp_path: Path, words: str) -> None:
-    write_sqlite(tmp_path / "trips.sqlite", rides(150, 40))
-    where = ["--source", "sqlite:///trips.sqlite", "--keys-env", "KEYS"]
-    command = [
-        sys.executable,
-        "-c",
-        "from strava_pipeline.cli import main; main()",
-        "trips",
-        "activity",
-        *words.split(),
-        *where,
-    ]
-    environment = {**os.environ, "KEYS": f"{NEW},{OLD}"}
-    with subprocess.Popen(
-        command, cwd=tmp_path, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE
-    ) as process:
-        assert process.stdout is not None
-        assert process.stderr is not None
-        process.stdout.close()  # before the first line is written
-        said = process.stderr.read().decode()
-        assert (process.wait(60), said) == (0, "")
 
 
 def test_all_that_a_command_makes_is_for_its_owner_alone(

@@ -1,11 +1,9 @@
 """Nothing that runs over trips write tells where somebody was, on which device, in whose words, or by which key."""
 
 import gzip
-import json
 import re
 import sqlite3
 import struct
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -14,6 +12,7 @@ import polars as pl
 import pytest
 
 from strava_pipeline.verbs.run_job import run_job
+from strava_pipeline_tests.contents import unpacked
 from strava_pipeline_tests.trips.activity.sources import (
     DEVICE,
     LATITUDE,
@@ -46,28 +45,6 @@ def traces(folder: Path) -> dict[str, set[bytes]]:
         str(path.relative_to(folder)): {hit for part in unpacked(path) for hit in TRACE.findall(part)} for path in files
     }
     return {name: hits for name, hits in found.items() if hits}
-
-
-def unpacked(path: Path) -> Iterator[bytes]:
-    """The file as it is, and its values where they are packed in columns, pages or gzip."""
-    content = path.read_bytes()
-    yield content
-    if content.startswith(b"\x1f\x8b"):
-        yield gzip.decompress(content)
-    elif content.startswith(b"PAR1"):
-        frame = pl.read_parquet(path)
-        yield from (as_bytes(frame[name].to_list()) for name in frame.columns)
-    elif content.startswith(b"SQLite format 3"):
-        with closing(sqlite3.connect(path)) as database:
-            yield "\n".join(database.iterdump()).encode()
-    elif content[8:12] == b"DUCK":
-        with duckdb.connect(str(path), read_only=True) as warehouse:
-            for (table,) in warehouse.execute("SELECT table_name FROM duckdb_tables() WHERE NOT internal").fetchall():
-                yield from map(as_bytes, warehouse.execute(f'SELECT * FROM "{table}"').fetchall())
-
-
-def as_bytes(values: object) -> bytes:
-    return json.dumps(values, default=str, ensure_ascii=False).encode()
 
 
 @pytest.mark.slow

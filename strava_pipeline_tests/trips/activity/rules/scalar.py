@@ -10,8 +10,7 @@ from itertools import pairwise
 from typing import Any, NamedTuple
 
 from strava_pipeline.trips.activity.rules.bundle import Bundle
-
-R = 6_371_008.8
+from strava_pipeline_tests.core.spheres import haversine
 
 
 class Point(NamedTuple):
@@ -42,12 +41,6 @@ def instant(value: Any) -> float | None:
     if number(value) is None:
         return None
     return value / 1000 if abs(value) > 1e11 else float(value)
-
-
-def haversine(a: tuple[float, float], b: tuple[float, float]) -> float:
-    (phi, lam), (phi_2, lam_2) = [tuple(map(math.radians, position)) for position in (a, b)]
-    h = math.sin((phi_2 - phi) / 2) ** 2 + math.cos(phi) * math.cos(phi_2) * math.sin((lam_2 - lam) / 2) ** 2
-    return 2 * R * math.asin(min(1.0, math.sqrt(h)))
 
 
 def percentile(values: Sequence[float], q: float) -> float | None:

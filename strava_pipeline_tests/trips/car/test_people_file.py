@@ -23,7 +23,7 @@ vin = "TESTVHN0T0REALCAR"
 [[users.cars]]
 car_id = "clio"
 """
-EXAMPLE = Path(__file__).resolve().parents[2] / "cars.example.toml"
+EXAMPLE = Path(__file__).resolve().parents[3] / "cars.example.toml"
 
 
 @pytest.fixture
