@@ -179,6 +179,41 @@ def test_a_provider_that_is_named_is_found(text: str, is_named: bool) -> None:
     assert names_provider(text, "acme") == is_named
 
 
+def test_strava_becomes_one_of_the_sources() -> None:
+    """Outside its folder, Strava is named ever less: whoever takes a name away lowers the count, and nobody raises one."""
+    others = [path.read_text() for path in MODULES if not path.is_relative_to(PACKAGE / "ingest" / STRAVA)]
+    importing = sum(STRAVA in imported_from(text, "strava_pipeline.ingest") for text in others)
+    assert (importing, sum(compared_with_strava(text) for text in others)) == (8, 22)
+
+
+def compared_with_strava(text: str) -> int:
+    """How often a module's code compares something with Strava's name."""
+    compared = [node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Compare)]
+    return sum(any(is_strava(each) for each in (node.left, *node.comparators)) for node in compared)
+
+
+def is_strava(node: ast.expr) -> bool:
+    match node:
+        case ast.Constant(value="strava") | ast.Name(id="STRAVA") | ast.Attribute(attr="STRAVA"):
+            return True
+        case _:
+            return False
+
+
+@pytest.mark.parametrize(
+    ("text", "count"),
+    [
+        ("source == STRAVA", 1),
+        ("'strava' != source and sources.STRAVA in names", 2),
+        ("match source:\n case name if name is STRAVA: pass", 1),
+        ("SOURCES = [STRAVA, 'strava']", 0),
+        ("item.source == 'STRAVA'", 0),  # as another service writes it
+    ],
+)
+def test_a_comparison_with_strava_is_found(text: str, count: int) -> None:
+    assert compared_with_strava(text) == count
+
+
 def test_only_the_changes_that_a_person_approved_load_a_writer() -> None:
     """No client, no other service's writer, no command: neither by an import nor by the module's name in a text."""
     loader = PACKAGE / "operations" / "changes" / "writers.py"

@@ -120,6 +120,8 @@ class ProviderSpec:
             the id of the gear; None: there is none. Raises ValueError for what is no such answer.
         webhooks: how its deliveries are verified and read; None: it sends none.
         refusals: what a 401 and a 403 mean, and other statuses that refuse a login or a call.
+        commands: its own commands to log in and to compare years, where they are not those of `providers`.
+        unnamed: whether what is kept of it has names without the service's, as what was there before other services has.
     """
 
     name: str
@@ -141,6 +143,16 @@ class ProviderSpec:
     gear_of_activity: Callable[[Any], str | None] | None = None
     webhooks: WebhookSpec | None = None
     refusals: Refusals = USUAL
+    commands: Mapping[Literal["login", "pull"], str] = field(default_factory=dict)
+    unnamed: bool = False
+
+    def command(self, what: Literal["login", "pull"]) -> str:
+        """What a person types to log in, or to compare years."""
+        return f"strava-pipeline {self.commands.get(what, f'providers {what} {self.name}')}"
+
+    def suffix(self, mark: str) -> str:
+        """What names of this service's have at their end: its own name behind `mark`, or nothing."""
+        return "" if self.unnamed else f"{mark}{self.name}"
 
 
 RECORDS = "strava_pipeline.ingest"

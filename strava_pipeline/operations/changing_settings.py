@@ -4,10 +4,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from strava_pipeline.core.errors import MisuseError, PipelineError
-from strava_pipeline.core.providers import ProviderSpec, spec_of
+from strava_pipeline.core.providers import spec_of
 from strava_pipeline.core.sources import STRAVA
 from strava_pipeline.ingest.gear_tables import replace_file
-from strava_pipeline.ingest.providers_file import ProviderChoice, providers_file
+from strava_pipeline.ingest.providers_file import ProviderChoice, enabled_providers, providers_file
 from strava_pipeline.ingest.service_tables import seal_of_file, with_choices
 from strava_pipeline.settings import Settings
 
@@ -19,7 +19,7 @@ def chosen_settings(settings: Settings) -> dict[str, Any]:
         choices = providers_file(path).providers
     except PipelineError as error:
         return {"services": {}, "seal": None, "fault": str(error)}
-    names = [STRAVA, *sorted(name for name, choice in choices.items() if name != STRAVA and choice.enabled)]
+    names = [STRAVA, *enabled_providers(settings)]
     services = {name: _service(name, choices.get(name, ProviderChoice())) for name in names}
     return {"services": services, "seal": seal_of_file(path), "fault": None}
 
@@ -33,15 +33,8 @@ def _service(name: str, choice: ProviderChoice) -> dict[str, Any]:
         "never_counts": choice.write_only,
         "write": list(choice.write),
         "possible": sorted({*spec.edits, *choice.write}),
-        "login": _login(name, spec),
+        "login": None if "whole" in spec.capabilities else spec.command("login"),  # a file has none
     }
-
-
-def _login(name: str, spec: ProviderSpec) -> str | None:
-    """The command that logs in; None: the service is a file."""
-    if "whole" in spec.capabilities:
-        return None
-    return "strava-pipeline auth" if name == STRAVA else f"strava-pipeline providers login {name}"
 
 
 def change_settings(

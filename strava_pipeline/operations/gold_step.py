@@ -9,7 +9,6 @@ from functools import partial
 from typing import Any
 
 from strava_pipeline.core.providers import spec_of
-from strava_pipeline.core.sources import STRAVA
 from strava_pipeline.lake.gold.deletions import Shrink, absence
 from strava_pipeline.lake.gold.merge import merge_history
 from strava_pipeline.lake.gold.quality import gold_with_shards, history_with_gold, rows_by_year
@@ -128,7 +127,8 @@ def _not_marked(held: Sequence[Shrink]) -> dict[str, Any]:
     by_source: dict[str, int] = {}
     for shrink in held:
         by_source[shrink.source] = by_source.get(shrink.source, 0) + shrink.missing
-        of_source = "" if shrink.source == STRAVA else f" ({spec_of(shrink.source).title})"
+        spec = spec_of(shrink.source)
+        of_source = "" if spec.unnamed else f" ({spec.title})"
         by_year.setdefault(str(shrink.year), []).append(f"{shrink.missing} of {shrink.present}{of_source}")
     return {
         "deletions_not_marked": sum(shrink.missing for shrink in held),
@@ -145,9 +145,8 @@ def _how_to_mark(held: Sequence[Shrink]) -> str:
     found = []
     for source in dict.fromkeys(shrink.source for shrink in held):
         years = " ".join(dict.fromkeys(str(shrink.year) for shrink in held if shrink.source == source))
-        command = "reconcile" if source == STRAVA else f"providers pull {source}"
-        look = f"Look at {spec_of(source).title}; if that is meant:"
-        found.append(f"{look} strava-pipeline {command} --years {years} --allow-shrink")
+        spec = spec_of(source)
+        found.append(f"Look at {spec.title}; if that is meant: {spec.command('pull')} --years {years} --allow-shrink")
     return "\n".join(found)
 
 

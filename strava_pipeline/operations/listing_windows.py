@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 from strava_pipeline.core.errors import PipelineError
-from strava_pipeline.core.sources import STRAVA
 from strava_pipeline.core.years import month_window, stretches, year_window
 from strava_pipeline.lake.bronze.listings import is_by_start, watermark
 from strava_pipeline.lake.bronze.manifests import Window
@@ -57,5 +56,4 @@ def window_of(run: RunContext, source: Source, config: ListingOptions, years: Se
 def listing_lock(source: Source, window: Window, years: Sequence[int]) -> str:
     """The lock that whoever lists the window holds. What is not listed by year is one window, whatever the run's years."""
     of_years = "-".join(map(str, dict.fromkeys((min(years), max(years))))) if window.mode == "year" else "all"
-    of_provider = "" if source.spec.name == STRAVA else f"-{source.spec.name}"
-    return f"listing-{window.mode}-{of_years}{of_provider}"
+    return f"listing-{window.mode}-{of_years}{source.spec.suffix('-')}"

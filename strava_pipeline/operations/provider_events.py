@@ -110,7 +110,7 @@ def _advice(source: ProviderSource, report: DeliveriesReport) -> str:
     if report.revoked:
         return (
             f"The athlete took the access to {source.spec.title} away, and no call is made any more. A new access: "
-            f"strava-pipeline providers login {source.spec.name}. To delete what is here: strava-pipeline purge."
+            f"{source.spec.command('login')}. To delete what is here: strava-pipeline purge."
         )
     if report.stopped:
         return str(report.stopped)

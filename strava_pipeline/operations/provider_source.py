@@ -57,8 +57,7 @@ class ProviderSource:
         kept, now = kept_login(self.spec.name, self._settings), self._run.now()
         warning = None if kept is None else kept.warning(self.spec.title, now.date())
         if warning is not None and all(each.message != warning for each in notifications(self._run.lake)):
-            command = f"strava-pipeline providers login {self.spec.name}"
-            notify(self._run.lake, "warning", warning, now, link=command, run_id=self._run.run_id)
+            notify(self._run.lake, "warning", warning, now, link=self.spec.command("login"), run_id=self._run.run_id)
 
     def note_revoked(self, at: datetime) -> None:
         """Note that the athlete took the access away: no call is made with this login any more."""

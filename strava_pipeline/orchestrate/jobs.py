@@ -171,7 +171,7 @@ JOBS: dict[str, Job] = {
 
 def provider_listing(provider: str) -> str:
     """The asset of a provider's listings."""
-    return f"bronze_{provider}"
+    return LISTING if spec_of(provider).unnamed else f"bronze_{provider}"
 
 
 def provider_files(provider: str) -> str:

@@ -31,8 +31,9 @@ def gear_of(settings: Settings) -> tuple[list[str], list[GearItem]]:
     enabled = enabled_providers(settings)
     if not enabled:
         raise MisuseError(NONE_ENABLED)
-    ranked = naming_order([STRAVA, *enabled], chosen_priorities(settings.providers_config))
-    sources = [name for name in ranked if name == STRAVA or name in enabled]
+    services = [STRAVA, *enabled]
+    ranked = naming_order(services, chosen_priorities(settings.providers_config))
+    sources = [name for name in ranked if name in services]
     with current_snapshot(Lake(settings.data_dir)) as connection:
         pieces = gear_pieces(connection, sources)
     return sources, gear_items(pieces, providers_file(settings.providers_config).gear, sources)

@@ -99,7 +99,7 @@ class Pulled:
         report = report_json(self.outcomes, None)
         return {
             **{key: report[key] for key in _REPORTED},
-            "listed": self._sum(LISTING if name == STRAVA else provider_listing(name), "rows_received"),
+            "listed": self._sum(provider_listing(name), "rows_received"),
             "files": self._sum(provider_files(name), "files_received"),
             "error": self.error,
         }

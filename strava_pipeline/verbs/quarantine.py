@@ -29,7 +29,7 @@ Ids = Annotated[list[str] | None, typer.Argument(help="Activity ids, separated b
 def list_(as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False) -> None:
     """Show what is in quarantine, since when, what was received, and when it is fetched again; and rows that can't be read."""
 
-    from strava_pipeline.core.sources import STRAVA
+    from strava_pipeline.core.providers import spec_of
     from strava_pipeline.lake.gold.quarantine import unreadable_rows
     from strava_pipeline.lake.paths import Lake
     from strava_pipeline.settings import Settings
@@ -49,8 +49,8 @@ def list_(as_json: Annotated[bool, typer.Option("--json", help="One JSON object.
             "Asking now: `strava-pipeline quarantine retry IDS`. Never again: `strava-pipeline quarantine drop IDS`."
         )
     for row in unreadable:
-        of = "" if row["source"] == STRAVA else f" of {row['source']}"
-        out.print(f"Row {row['row']} of a listing{of}: {row['reason']}", style="bold")
+        of_service = spec_of(row["source"]).suffix(" of ")
+        out.print(f"Row {row['row']} of a listing{of_service}: {row['reason']}", style="bold")
         out.print(
             f"  listed from {_at(row['first_seen_at'])} to {_at(row['last_seen_at'])}; its bytes are in {row['page']}"
         )
@@ -73,7 +73,7 @@ def retry(
     verbose: Verbose = False,
 ) -> None:
     """Fetch details again now, without waiting for their pause, a call each. A dropped one is restored."""
-    from strava_pipeline.core.sources import STRAVA
+    from strava_pipeline.core.providers import spec_of
     from strava_pipeline.lake.gold.quarantine import drops
     from strava_pipeline.lake.paths import Lake
     from strava_pipeline.orchestrate.job_years import lake_years
@@ -93,7 +93,7 @@ def retry(
     if not chosen:
         out.print("Nothing is in quarantine that was not dropped.")
         return
-    elsewhere = {each.activity_id: each.source for each in quarantined if each.source != STRAVA}
+    elsewhere = {each.activity_id: each.source for each in quarantined if "files" in spec_of(each.source).capabilities}
     _decide(settings, [each for each in chosen if each in dropped or each in elsewhere], dropped=False)
     for each in chosen:
         if each in elsewhere:
@@ -195,12 +195,12 @@ def _row_json(one: "FailingActivity", activity: "PublishedActivity | None") -> d
 
 def _print_activity(row: dict[str, Any]) -> None:
     """A paragraph. What was received is not shown: it may hold a position."""
-    from strava_pipeline.core.sources import STRAVA
+    from strava_pipeline.core.providers import spec_of
     from strava_pipeline.verbs.terminal import out
 
     status = row["status"]
     came = {None: "no answer", 404: "404, gone at Strava or hidden", 200: "200, but not what was asked for"}
-    what = "" if row["source"] == STRAVA else f"  (its file at {row['source']})"
+    what = f"  (its file at {row['source']})" if "files" in spec_of(row["source"]).capabilities else ""
     out.print(f"{row['activity_id']}  {row['name'] or ''}  {_at(row['start_date'])}".rstrip() + what, style="bold")
     out.print(f"  {row['failures']} failures, {_at(row['first_failed_at'])} to {_at(row['last_failed_at'])}")
     out.print(f"  the last: {came.get(status, status)}; {row['evidence_bytes']} bytes in {row['evidence']}")

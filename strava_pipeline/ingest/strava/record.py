@@ -52,4 +52,6 @@ SPEC = ProviderSpec(
         at_data={401: "login", 403: "perhaps_login"},
         application=application_fault,
     ),
+    commands={"login": "auth", "pull": "reconcile"},
+    unnamed=True,
 )

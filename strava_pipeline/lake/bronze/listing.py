@@ -275,7 +275,7 @@ def begin_listing(
         host: of the API that answered.
         run_id: of the run that asks.
     """
-    end = window.mode if source == STRAVA else f"{window.mode}-{source}"
+    end = f"{window.mode}{spec_of(source).suffix('-')}"
     while (folder := lake.listings_of(source) / f"{stamp(at)}-{end}").exists():
         at += timedelta(microseconds=1)  # a proxy may give the same time twice
     folder.mkdir(parents=True)

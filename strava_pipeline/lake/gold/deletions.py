@@ -15,6 +15,7 @@ from typing import ClassVar
 import polars as pl
 
 from strava_pipeline.core.activities import start_instants
+from strava_pipeline.core.providers import spec_of
 from strava_pipeline.core.sources import STRAVA
 from strava_pipeline.core.years import YearRange
 from strava_pipeline.lake.bronze.listing import Listing, source_of_listing
@@ -129,7 +130,7 @@ def _mark_absent_at(
     confirmed = _confirmed(lake)
     common = repr((found, sorted(confirmed)))
     with locked(lake, LOCK):
-        note_of = {year: f"{JUDGED}{year}" if source == STRAVA else f"{JUDGED}{year}:{source}" for year in years}
+        note_of = {year: f"{JUDGED}{year}{spec_of(source).suffix(':')}" for year in years}
         judged = notes(connection, JUDGED)
         signature = {year: _digest(shard_signature(shard_files(lake, year)), common) for year in years}
         due = [year for year in years if judged.get(note_of[year]) != signature[year]]

@@ -121,7 +121,7 @@ def _apply(
 
 def is_whole(provider: str) -> bool:
     """Whether all that the place has is read at once, such as a file."""
-    return provider != STRAVA and "whole" in spec_of(provider).capabilities
+    return "whole" in spec_of(provider).capabilities
 
 
 def writer_of(settings: Settings, run: RunContext, provider: str, on_wait: OnWait) -> Writer:

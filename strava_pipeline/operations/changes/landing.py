@@ -5,7 +5,8 @@ from datetime import UTC, datetime
 
 from strava_pipeline.core.activities import edit_hash
 from strava_pipeline.core.json_values import parse_json
-from strava_pipeline.core.sources import STRAVA, hashed_id
+from strava_pipeline.core.providers import spec_of
+from strava_pipeline.core.sources import hashed_id
 from strava_pipeline.ingest.provider import Page
 from strava_pipeline.ingest.writer import Reading
 from strava_pipeline.lake.bronze.listing import Listing, begin_listing
@@ -32,7 +33,7 @@ class ReadBacks:
             with self.run.exclusive(LOCK):
                 body, at = reading.detail.body, reading.detail.fetched_at
                 keep_read_back(self.run.lake, body, at, self.run.years, self._newest(at).athlete_id)
-        if reading.gear is not None and source_id is not None and self.provider != STRAVA:
+        if reading.gear is not None and source_id is not None and spec_of(self.provider).gear_of_activity:
             known = self._row_of(source_id, reading.page)
             record = ActivityGear(source_id=source_id, row=known, gear=parse_json(reading.gear.body))
             at = reading.gear.fetched_at
