@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from strava_pipeline.core.systems import parts
 from strava_pipeline.verbs.interrupts import only_first_interrupt
 from strava_pipeline.verbs.output import echo
 
@@ -88,12 +89,6 @@ SUBJECTS: dict[str, dict[str, tuple[str, str, str]]] = {
 }
 COMMANDS = {name: command for commands in SUBJECTS.values() for name, command in commands.items()}
 
-# names under which engineers of trip products know these commands (docs/trips.md) → the words that are typed here
-ALIASES: dict[str, tuple[str, ...]] = {
-    "export_activity_trips": ("trips", "activity", "export"),
-    "diagnose_activity_trips": ("trips", "activity", "diagnose"),
-    "analyze_activity_trip": ("trips", "activity", "analyze"),
-}
 SUBCOMMANDS = {  # of commands that also do something without one
     ("import", "list"): ("import_", "list_"),
     ("import", "undo"): ("import_", "undo"),
@@ -102,13 +97,20 @@ SUBCOMMANDS = {  # of commands that also do something without one
 }
 
 
+def aliases() -> dict[str, tuple[str, ...]]:
+    """Other names of commands, from the systems that have some → the words that are typed here."""
+    return {name: words for system in parts("aliases") for name, words in system.ALIASES.items()}
+
+
 class LazyCommands(TyperGroup):
     """Lists every command from the table above; imports a command's module only to run it. `help NAME` is `NAME --help`."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         if args[:1] == ["help"]:
             args = [*args[1:], "--help"]
-        return super().parse_args(ctx, [*ALIASES.get(args[0], args[:1]), *args[1:]] if args else args)
+        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
+            args = [*aliases().get(args[0], args[:1]), *args[1:]]
+        return super().parse_args(ctx, args)
 
     def list_commands(self, ctx: Any) -> list[str]:
         return list(COMMANDS)

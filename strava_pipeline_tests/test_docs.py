@@ -11,7 +11,7 @@ import duckdb
 import pytest
 import typer
 
-from strava_pipeline.cli import ALIASES, COMMANDS, SUBJECTS, app
+from strava_pipeline.cli import COMMANDS, SUBJECTS, aliases, app
 from strava_pipeline.core.tables import PARQUET_TABLES, Table
 from strava_pipeline.lake.gold.warehouse import reading
 from strava_pipeline.lake.paths import Lake
@@ -170,7 +170,7 @@ def _faults(words: list[str]) -> Iterator[str]:
     command: Any = typer.main.get_command(app)
     context: Any = command.context_class(command, info_name=PROGRAM)
     words = words[2:] if words[1:2] == ["help"] else words[1:]
-    words = [*ALIASES.get(words[0], words[:1]), *words[1:]] if words else []
+    words = [*aliases().get(words[0], words[:1]), *words[1:]] if words else []
     try:
         while words and hasattr(command, "resolve_command") and not words[0].startswith("-") and words[0].islower():
             name, command, words = command.resolve_command(context, words)

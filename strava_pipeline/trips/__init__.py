@@ -11,6 +11,7 @@ intake       receivers: what the web intake takes in for it
 demo         what `demo` shows of it
 pages        TEMPLATE, section: its part of the dashboard's page of trips
 commands     app: its commands below `trips`
+aliases      ALIASES: other names of these
 """
 
 import strava_pipeline.core.tables  # noqa: F401 - the catalogue asks the systems for their tables, and so it comes first

@@ -13,11 +13,13 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
+from strava_pipeline.core.systems import parts
 from strava_pipeline.core.tables import TABLES
 from strava_pipeline.core.years import YEARS_A_RUN
 from strava_pipeline.ingest.registry import PROVIDERS
 from strava_pipeline.orchestrate.build import build_defs
 from strava_pipeline.orchestrate.checks import STOPS
+from strava_pipeline.orchestrate.job_records import Group
 from strava_pipeline.orchestrate.jobs import JOBS, jobs_of
 from strava_pipeline.orchestrate.partitions import year_partitions
 from strava_pipeline.orchestrate.schedules import DAILY_ASSETS, freshness
@@ -248,8 +250,13 @@ def test_what_a_job_selects_is_what_its_record_names(tmp_path: Path) -> None:
     [
         ("gold", {"backfill", "flow", "compact", "merge_files", "events", "apply_changes", "refresh", "reconcile"}),
         ("details", {"backfill", "flow", "enrich", "merge_files", "events", "apply_changes"}),
-        ("trips", {"trips"}),
-        ("cars", {"car_trips"}),
+        *(
+            (part.name, {job.name})
+            for system in parts("jobs")
+            for job in system.JOBS
+            for part in job.selects
+            if isinstance(part, Group)
+        ),
     ],
 )
 def test_a_new_table_is_made_by_the_jobs_that_take_its_group_and_named_in_none(

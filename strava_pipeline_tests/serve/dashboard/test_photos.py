@@ -1,9 +1,8 @@
-"""Trips without positions, photos that are on disk, and HEAD: over a warehouse with hostile names."""
+"""Photos that are on disk, and HEAD."""
 
 import json
 import re
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from starlette.testclient import TestClient
@@ -15,7 +14,7 @@ from strava_pipeline_tests.lake.conftest import NewLake
 from strava_pipeline_tests.lake.insight_rows import ME, activity, put
 from strava_pipeline_tests.serve.dashboard.conftest import Dashboard
 from strava_pipeline_tests.serve.dashboard.test_api import settings_of
-from strava_pipeline_tests.serve.dashboard.test_pages import HOSTILE, NOW, page, words
+from strava_pipeline_tests.serve.dashboard.test_pages import NOW, page
 
 PICTURES = {
     "a.jpg": b"\xff\xd8\xff\xe0" + b"1" * 3000,
@@ -28,7 +27,7 @@ PICTURES = {
 
 @pytest.fixture(scope="module")
 def stored(tmp_path_factory: pytest.TempPathFactory, new_lake: NewLake) -> Iterator[tuple[Dashboard, dict[str, str]]]:
-    folder = tmp_path_factory.mktemp("trips")
+    folder = tmp_path_factory.mktemp("photos")
     lake = new_lake(folder / "data")
     extra = json.dumps({"archive": {"media": [*PICTURES]}})
     put(lake, [activity(1, "2025-05-01T08:00", gear_id=None, source_id="1", extra=extra)])
@@ -40,15 +39,6 @@ def stored(tmp_path_factory: pytest.TempPathFactory, new_lake: NewLake) -> Itera
         [{"sha256": one, "name": name, "names": [name], "role": "media", "size": n} for one, name, n in files],
         "files",
     )
-    trips = [("t1", "rejected", "too_fast"), ("t2", "rejected", "too_fast"), (HOSTILE, "accepted", None)]
-    put(
-        lake,
-        [{"external_id": one, "verdict": said, "primary_reason": why} for one, said, why in trips],
-        "trip_diagnostics",
-    )
-    put(lake, [{"external_id": one, "started_at": NOW, "distance_m": 5000.0} for one, *_ in trips], "trip_index")
-    car = {"user_id": "ann", "car_name": HOSTILE, "start_lat": 48.2037, "start_location": "Clinic", "distance_km": 12.0}
-    put(lake, [{"trip_id": "ann:1", "start_time": NOW, "end_time": NOW, "classification": "B", **car}], "car_trips")
     put(lake, [{"athlete_id": ME, "fetched_at": "2024-01-01"}], "athlete")
     publish(lake)
     made = Dashboard(settings_of(folder), time=NOW)
@@ -59,25 +49,6 @@ def stored(tmp_path_factory: pytest.TempPathFactory, new_lake: NewLake) -> Itera
 @pytest.fixture
 def site(stored: tuple[Dashboard, dict[str, str]]) -> TestClient:
     return stored[0].browser()
-
-
-def test_trips_are_shown_without_positions_and_where_there_is_none_the_page_says_how_to_begin(
-    site: TestClient, tmp_path: Path, new_lake: NewLake
-) -> None:
-    text = page(site, "/trips")
-    seen = words(text)
-    assert "rejected 2 most often: too fast accepted 1" in seen
-    assert "1 Jul 2025, 13:00" in seen
-    assert "ann business 12.0 km" in seen
-    assert seen.count("&lt;script&gt;alert(1)") == 2, "a trip's id, a car's name"
-    assert ("48.2" in text, "Clinic" in text) == (False, False)
-    publish(new_lake(tmp_path / "data"))
-    made = Dashboard(settings_of(tmp_path), time=NOW)
-    try:
-        bare = words(page(made.browser(), "/trips"))
-        assert ("TRIPS_SOURCE" in bare, "cars.toml" in bare) == (True, True)
-    finally:
-        made.site.records.close()
 
 
 def test_photos_are_sent_as_what_they_contain_to_whoever_is_logged_in(

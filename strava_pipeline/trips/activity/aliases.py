@@ -1,0 +1,7 @@
+"""The names under which engineers of trip products know these commands (docs/trips.md) → the words that are typed here."""
+
+ALIASES = {
+    "export_activity_trips": ("trips", "activity", "export"),
+    "diagnose_activity_trips": ("trips", "activity", "diagnose"),
+    "analyze_activity_trip": ("trips", "activity", "analyze"),
+}

@@ -1,0 +1,37 @@
+"""Activity trips on the dashboard: over a warehouse with a hostile name."""
+
+from pathlib import Path
+
+from strava_pipeline.lake.gold.publish import publish
+from strava_pipeline_tests.lake.conftest import NewLake
+from strava_pipeline_tests.lake.insight_rows import ME, put
+from strava_pipeline_tests.serve.dashboard.conftest import Dashboard
+from strava_pipeline_tests.serve.dashboard.test_api import settings_of
+from strava_pipeline_tests.serve.dashboard.test_pages import HOSTILE, NOW, page, words
+
+
+def shown(folder: Path) -> str:
+    made = Dashboard(settings_of(folder), time=NOW)
+    try:
+        return page(made.browser(), "/trips")
+    finally:
+        made.site.records.close()
+
+
+def test_trips_are_shown_and_where_there_is_none_the_page_says_how_to_begin(tmp_path: Path, new_lake: NewLake) -> None:
+    lake = new_lake(tmp_path / "data")
+    publish(lake)
+    assert "TRIPS_SOURCE" in words(shown(tmp_path))
+    trips = [("t1", "rejected", "too_fast"), ("t2", "rejected", "too_fast"), (HOSTILE, "accepted", None)]
+    put(
+        lake,
+        [{"external_id": one, "verdict": said, "primary_reason": why} for one, said, why in trips],
+        "trip_diagnostics",
+    )
+    put(lake, [{"external_id": one, "started_at": NOW, "distance_m": 5000.0} for one, *_ in trips], "trip_index")
+    put(lake, [{"athlete_id": ME, "fetched_at": "2024-01-01"}], "athlete")
+    publish(lake)
+    seen = words(shown(tmp_path))
+    assert "rejected 2 most often: too fast accepted 1" in seen
+    assert "1 Jul 2025, 13:00" in seen
+    assert seen.count("&lt;script&gt;alert(1)") == 1
