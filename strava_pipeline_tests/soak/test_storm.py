@@ -35,6 +35,7 @@ from strava_pipeline_tests.soak.five_services import AtStrava, AtTable, Effort, 
 PART = "strava_pipeline_tests.soak.stormy_part"
 BEGIN = datetime(2026, 1, 31, 6, tzinfo=UTC)
 DAYS = 30  # two firsts of a month among them
+MOMENT = timedelta(seconds=5)  # a feed tells once more of what changed in the second in which it was asked
 LONGEST = 0.003  # seconds that a step may have lasted when the life ends in it
 CHOICES = "[changes]\npropose_since = 2026-01-01\n" + "".join(
     f'\n[providers.{name}]\n{"" if name == "strava" else "enabled = true"}\nwrite = ["name", "gear"]\n'
@@ -71,8 +72,8 @@ class Storm:
 
     # What happens at the services
 
-    def pass_a_day(self) -> None:
-        self.now += timedelta(days=1)
+    def pass_time(self, by: timedelta) -> None:
+        self.now += by
         for place in self.places.values():
             if place.clock is not None:
                 place.clock.set(self.now)
@@ -96,6 +97,7 @@ class Storm:
         strava = self.places["strava"]
         assert isinstance(strava, AtStrava)
         strava.applaud(chance.choice(strava.ids()), chance.randint(1, 500))
+        self.pass_time(MOMENT)
 
     def _record(self, ago: timedelta) -> None:
         seconds = self.chance.randint(1_800, 9_000)
@@ -167,11 +169,13 @@ class Storm:
             step = Step(self.chance.choice(numbers), moment, self.chance.choice(delays), only)
             life = self.work("apply", run, dying=step)
             if life.code == -9:
-                asked = [label for label, _ in life.journal if label.startswith(("GET ", "PUT ", "PATCH "))]
+                lived = life.journal if step.after is not None else life.journal[:-1]  # it died before the last one
+                asked = [label for label, _ in lived if label.startswith(("GET ", "PUT ", "PATCH "))]
                 self.died[UNREAD] += bool(asked) and not asked[-1].startswith("GET ")
                 run = self.new_run()
         self.work("apply", run)
         self._assert_written_once(chosen, since, rows)
+        self.pass_time(MOMENT)
 
     def _assert_written_once(self, chosen: list[str], since: dict[str, int], rows: int) -> None:
         states = self.states()
@@ -270,7 +274,7 @@ def test_thirty_days_of_kills_leave_no_difference_and_no_change_written_twice(st
     storm.chance.shuffle(stormy)
     moments = [*MOMENTS] * 3
     for day in range(DAYS):
-        storm.pass_a_day()
+        storm.pass_time(timedelta(days=1))
         deaths = storm.died.total()
         if day % 6 == 5:
             storm.quiet_day(quiet.pop(), moments)
@@ -280,4 +284,4 @@ def test_thirty_days_of_kills_leave_no_difference_and_no_change_written_twice(st
             storm.rebuild(dies=True)
     storm.assert_no_difference()
     assert all(storm.died[what] >= 3 for what in ("pull", "merge", "apply", "rebuild")), storm.died
-    assert storm.died[UNREAD] >= 3, storm.died
+    assert storm.died[UNREAD] >= 2, storm.died
