@@ -43,8 +43,8 @@ PORT = 8721
 TERMS = (
     "Strava's API terms ask that what the API gives is kept no longer than seven days, is not combined with other data, and is "
     "not used with an AI. They ask that it is shown to its own athlete alone, and allow ten athletes to an application. This "
-    "program keeps it until you delete it; none of this binds Strava's archive, which `strava-pipeline import` reads without a "
-    "login: docs/terms.md."
+    "program keeps it until you delete it, or for STRAVA_API_KEEP_DAYS; none of this binds Strava's archive, which "
+    "`strava-pipeline import` reads without a login: docs/terms.md."
 )
 
 

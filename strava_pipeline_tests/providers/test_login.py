@@ -143,7 +143,7 @@ def test_the_list_shows_every_provider_whether_it_is_enabled_and_what_its_login_
         "enabled": False,
         "login_problem": "There is no toy_login.json yet. Ask the toy for a key.",
         "priority": 4,
-        "capabilities": ["deletions", "files", "windows"],
+        "capabilities": ["files", "windows"],
         "edits": ["name"],
         "kinds": ["gear"],
     }

@@ -53,7 +53,7 @@ SPEC = ProviderSpec(
     priority=4,
     read_page=page_reader(NAME, rows, read_row),
     quiet_day_calls=2,  # whose login it is, and a page
-    capabilities=frozenset({"windows", "deletions", "files"}),
+    capabilities=frozenset({"windows", "files"}),
     edits=frozenset({"name"}),
     kinds={"gear": read_gear},
 )
