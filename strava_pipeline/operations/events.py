@@ -130,7 +130,7 @@ class _Work:
         if not found.due:
             return
         self._due = {due.activity_id: due for due in found.due}
-        client = source.client(config)
+        client = source.lister(config)
         calls, total = client.calls, len(found.due)
         errand = Errand(
             "details", lambda _: client.get_detail, self._unanswered, Lake.details_of, self._land, self._fail
