@@ -4,7 +4,7 @@ For `status`, `doctor`, `plan` and `purge`. Nothing here makes a call. The calls
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -136,10 +136,10 @@ class ProviderState:
     login: KeptLogin | None = None
 
 
-def provider_states(settings: Settings) -> dict[str, ProviderState]:
-    """The state of each enabled provider, by name. Raises UnusableProvidersError."""
+def provider_states(settings: Settings, names: Collection[str] | None = None) -> dict[str, ProviderState]:
+    """The state of each enabled provider, or of those `names`, by name. Raises UnusableProvidersError."""
     lake = Lake(settings.data_dir)
-    return {name: _state(settings, lake, name) for name in enabled_providers(settings)}
+    return {name: _state(settings, lake, name) for name in (enabled_providers(settings) if names is None else names)}
 
 
 def _state(settings: Settings, lake: Lake, name: str) -> ProviderState:
@@ -206,16 +206,13 @@ class ProviderStatus:
 
 
 def provider_statuses(
-    settings: Settings, now: datetime, published: Mapping[str, int] | None = None
+    settings: Settings, now: datetime, names: Collection[str] | None = None
 ) -> dict[str, ProviderStatus]:
-    """The status of each enabled provider, by name. Raises UnusableProvidersError.
-
-    `published`: as `published_activities` gives it, where whoever asks has it.
-    """
-    lake, states = Lake(settings.data_dir), provider_states(settings)
+    """The status of each enabled provider, or of those `names`, by name. Raises UnusableProvidersError."""
+    lake, states = Lake(settings.data_dir), provider_states(settings, names)
     if not states:
         return {}
-    published = published or published_activities(lake, list(states))
+    published = published_activities(lake, list(states))
     unreadable = Counter(row.source for row in unreadable_rows(lake))
     held = Counter(each.source for each, _ in failing_now(lake) if each.files.is_quarantined)
     found = {}
