@@ -1,12 +1,13 @@
 """Webhook deliveries: from the inbox into bronze, and the queue of what they ask for. Makes no call. events.py reads Strava's.
 
-A delivery is in bronze, and what it asks for in the queue, before it leaves the inbox. If the queue's file (`webhooks_queue_of`) is
-lost, it is built again from the deliveries of the last two days in bronze. What was fetched since an event is not fetched again,
-however often it comes (`fetched_since`). Writers hold the lock `lock_of`, of Strava's events event_followup.LOCK.
+A delivery is in bronze, and what it asks for in the queue, before it leaves the inbox. If the file of the queue is lost, it is
+built again from the deliveries of the last two days in bronze. What was fetched since an event is not fetched again, however
+often it comes (`fetched_since`). Writers hold the lock `lock_of`, of Strava's events event_followup.LOCK.
 """
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Generic, TypeVar
 
@@ -53,6 +54,11 @@ class Queue(BaseModel, Generic[Key, Queued]):
     refused: dict[str, int] = {}
     given_up: int = 0
 
+    @property
+    def waits(self) -> int:
+        """How much is still to be asked for."""
+        return len(self.waiting)
+
     def is_given_up(self, key: Key, failed_at: datetime) -> bool:
         """Put off what could not be fetched, a few times; then give it up: its edit may also come by a listing."""
         again = self.waiting.pop(key).failed(failed_at)
@@ -84,10 +90,32 @@ def save_queue(lake: Lake, source: str, state: Queue[Any, Any]) -> None:
     write_whole(lake.webhooks_queue_of(source), state.model_dump_json().encode())
 
 
+@dataclass(frozen=True, slots=True)
+class Deliveries:
+    """What became of a source's webhook deliveries.
+
+    Args:
+        unread: deliveries that no run has read.
+        waiting: what is still to be asked for: activities, or the feed.
+        accepted, refused: events, those refused by reason.
+        given_up: activities that are left to the next listing.
+    """
+
+    unread: int
+    waiting: int
+    accepted: int
+    refused: dict[str, int]
+    given_up: int
+
+
 class DeliveriesState(Queue[str, QueuedHint]):
     """What waits of the deliveries of a service besides Strava. `feed`: that the feed is to be asked."""
 
     feed: QueuedHint | None = None
+
+    @property
+    def waits(self) -> int:
+        return len(self.waiting) + (self.feed is not None)
 
     def is_due(self, now: datetime) -> bool:
         """Whether there is something to ask for now."""
@@ -118,9 +146,13 @@ def are_deliveries_due(lake: Lake, provider: str, now: datetime) -> bool:
     return has_unread(lake.inbox_webhooks_of(provider), state.read) or state.is_due(now)
 
 
-def unread_deliveries(lake: Lake, provider: str, state: DeliveriesState) -> int:
-    """How many deliveries no run has read."""
-    return sum(1 for _ in unread(lake.inbox_webhooks_of(provider), state.read))
+def deliveries_of(lake: Lake, source: str, kind: type[Queue[Any, Any]]) -> Deliveries | None:
+    """What became of the source's deliveries; None: none ever came."""
+    if not has_deliveries(lake, source):
+        return None
+    state = load_queue(lake, source, kind) or kind()
+    left = sum(1 for _ in unread(lake.inbox_webhooks_of(source), state.read))
+    return Deliveries(left, state.waits, state.accepted, state.refused, state.given_up)
 
 
 def take_in(
