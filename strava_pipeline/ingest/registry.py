@@ -60,8 +60,13 @@ def provider_name(typed: str) -> str:
     return name
 
 
+def module_name(name: str) -> str:
+    """The module of the source `name`, in its folder."""
+    return PROVIDERS.get(name, f"{__package__}.{name}.login")
+
+
 def _module(name: str) -> ModuleType:
-    return importlib.import_module(PROVIDERS.get(name, f"{__package__}.{name}.login"))
+    return importlib.import_module(module_name(name))
 
 
 def connect(name: str, settings: Settings, clock: ServerClock, on_wait: OnWait = lambda why, seconds: None) -> Provider:

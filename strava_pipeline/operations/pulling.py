@@ -20,7 +20,6 @@ from strava_pipeline.core.errors import (
 )
 from strava_pipeline.core.plan import Forecast
 from strava_pipeline.core.rows import Json
-from strava_pipeline.core.sources import STRAVA
 from strava_pipeline.ingest.provider import FeedProvider, Lister, Page, WholeReader
 from strava_pipeline.lake.bronze.landing import require_writable
 from strava_pipeline.lake.bronze.listing import Listing
@@ -193,7 +192,7 @@ def _list(
         listing, calls = earlier, client.calls
         received = _Received(row_hashes={} if source.spec.gear_of_activity else None)
         stopped: Stopped | None = None
-        if source.spec.name == STRAVA:
+        if look is not None:
             run.progress.begin("Listing activities", None, eta=lambda _: forecasts[-1].done_at if forecasts else None)
         else:
             what = f"Listing activities of {source.spec.title}"
