@@ -9,6 +9,8 @@ when it is used, so a provider that nobody enabled costs nothing. `client.py` ha
   login, and raises PipelineError where that fails; or `LOGIN_SETTINGS`, the names of the settings that are the login.
   Where both ways are possible, `is_application_set(settings) -> bool` chooses the first one;
 - where there are several ways, or a login has an end, `kept_login(settings) -> KeptLogin | None`, which says which it is;
+- where its file must not go while another process holds it, `forget(settings) -> None`, which deletes it;
+- where a login that is there may not be usable, `login_problem(settings) -> str | None`, which says why;
 - where a login may be found elsewhere, `login_health(settings) -> Sequence[Finding]`, for `doctor`;
 - where a person may also log in by a key that the service gave them, `login_by_key`, with the arguments of `login`.
 """
@@ -16,6 +18,7 @@ when it is used, so a provider that nobody enabled costs nothing. `client.py` ha
 import importlib
 from collections.abc import Sequence
 from pathlib import Path
+from types import ModuleType
 from typing import cast
 
 from strava_pipeline import ingest
@@ -34,7 +37,8 @@ PROVIDERS: dict[str, str] = {
     for folder in sorted(Path(place).glob("*/record.py"))
     if folder.parent.name != STRAVA
 }
-"""The module of each provider, by name, as the folders here say. Strava, with its budget, is connected by itself."""
+"""The module of each provider, by name, as the folders here say. Strava, with its budget, is connected by itself; the parts about
+its login, in its login.py, are asked for as every provider's."""
 
 ALIASES: dict[str, str] = {"intervalsicu": "intervals_icu"}
 """Other names that a person may type for a provider, in commands and in providers.toml, and its own name."""
@@ -56,6 +60,15 @@ def provider_name(typed: str) -> str:
     return name
 
 
+def module_name(name: str) -> str:
+    """The module of the source `name`, in its folder."""
+    return PROVIDERS.get(name, f"{__package__}.{name}.login")
+
+
+def _module(name: str) -> ModuleType:
+    return importlib.import_module(module_name(name))
+
+
 def connect(name: str, settings: Settings, clock: ServerClock, on_wait: OnWait = lambda why, seconds: None) -> Provider:
     """A client of the provider `name` with the login of the settings; nothing is sent yet.
 
@@ -66,7 +79,7 @@ def connect(name: str, settings: Settings, clock: ServerClock, on_wait: OnWait =
     """
     if name not in PROVIDERS:
         raise UnknownProviderError(name)
-    client = cast(Provider, importlib.import_module(PROVIDERS[name]).connect(settings, clock, on_wait))
+    client = cast(Provider, _module(name).connect(settings, clock, on_wait))
     if client.spec.webhooks is not None:
         refuse_revoked(settings, name, cast(HookedProvider, client).login_digest, client.spec.title)
     return client
@@ -74,7 +87,7 @@ def connect(name: str, settings: Settings, clock: ServerClock, on_wait: OnWait =
 
 def log_in(name: str, settings: Settings, request: LoginRequest) -> None:
     """Log in to the provider `name`, and save the login. Raises PipelineError; MisuseError where its login is a setting."""
-    module = importlib.import_module(PROVIDERS[name])
+    module = _module(name)
     login = getattr(module, "login_by_key" if request.by_key else "login", None)
     if login is None and request.by_key:
         raise MisuseError(f"--key is not a way to log in to {spec_of(name).title}; leave it out.")
@@ -85,14 +98,17 @@ def log_in(name: str, settings: Settings, request: LoginRequest) -> None:
 
 def login_settings(name: str, settings: Settings) -> Sequence[str]:
     """The names of the settings that are the login of the provider `name`; none, where `log_in` gets it."""
-    is_application_set = getattr(importlib.import_module(PROVIDERS[name]), "is_application_set", None)
+    is_application_set = getattr(_module(name), "is_application_set", None)
     if is_application_set is not None and is_application_set(settings):
         return ()
-    return cast("Sequence[str]", getattr(importlib.import_module(PROVIDERS[name]), "LOGIN_SETTINGS", ()))
+    return cast("Sequence[str]", getattr(_module(name), "LOGIN_SETTINGS", ()))
 
 
 def missing_login(name: str, settings: Settings) -> str | None:
     """Why the provider `name` can't be asked with these settings; None: its login is there. Nothing is sent."""
+    login_problem = getattr(_module(name), "login_problem", None)
+    if login_problem is not None:
+        return cast("str | None", login_problem(settings))
     try:
         connect(name, settings, machine_clock(settings.clock_speed))
     except PipelineError as error:  # also a login that is damaged
@@ -102,19 +118,19 @@ def missing_login(name: str, settings: Settings) -> str | None:
 
 def assumptions(name: str, settings: Settings) -> Sequence[str]:
     """What the provider `name` assumes by these settings, for a person: a phrase each. Nothing is sent."""
-    assumed = getattr(importlib.import_module(PROVIDERS[name]), "assumptions", None)
+    assumed = getattr(_module(name), "assumptions", None)
     return () if assumed is None else cast("Sequence[str]", assumed(settings))
 
 
 def kept_login(name: str, settings: Settings) -> KeptLogin | None:
     """How the login to the provider `name` is made; None: the provider has only one way. Nothing is sent."""
-    kept = getattr(importlib.import_module(PROVIDERS[name]), "kept_login", None)
+    kept = getattr(_module(name), "kept_login", None)
     return None if kept is None else cast("KeptLogin | None", kept(settings))
 
 
 def login_health(name: str, settings: Settings) -> Sequence[Finding]:
     """What `doctor` finds of the login to the provider `name`, beside whether it is there. Nothing is sent."""
-    health = getattr(importlib.import_module(PROVIDERS[name]), "login_health", None)
+    health = getattr(_module(name), "login_health", None)
     return () if health is None else cast("Sequence[Finding]", health(settings))
 
 
@@ -128,12 +144,21 @@ def offered(name: str, settings: Settings) -> ProviderSpec:
 
 def login_files(name: str, settings: Settings) -> Sequence[Path]:
     """Where the provider `name` keeps its login, and that it was withdrawn; nowhere, where the login is a setting."""
-    files = cast("Sequence[Path]", importlib.import_module(PROVIDERS[name]).login_files(settings))
+    files = cast("Sequence[Path]", _module(name).login_files(settings))
     noted = revocation_file(settings, name)
     return [*files, noted] if noted.exists() else files
 
 
-def provider_login_files(settings: Settings) -> list[Path]:
-    """All that is on disk of logins of providers, enabled or not."""
-    found = (path for name in sorted(PROVIDERS) for path in login_files(name, settings))
-    return [trace for path in found for trace in traces_of(path)]
+def login_traces(settings: Settings, names: Sequence[str] | None = None) -> list[Path]:
+    """All that is on disk of the logins of the sources `names`; None: of every source, enabled or not."""
+    found = (path for name in names or [STRAVA, *sorted(PROVIDERS)] for path in login_files(name, settings))
+    return [trace for path in found for trace in sorted(traces_of(path))]
+
+
+def forget_logins(settings: Settings, names: Sequence[str] | None = None) -> None:
+    """Delete `login_traces`."""
+    for name in names or [STRAVA, *sorted(PROVIDERS)]:
+        if (forget := getattr(_module(name), "forget", None)) is not None:
+            forget(settings)
+    for path in login_traces(settings, names):
+        path.unlink(missing_ok=True)

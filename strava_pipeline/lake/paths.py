@@ -60,8 +60,12 @@ class Lake:
         return self.data_dir / "bronze" / "providers"
 
     def listings_of(self, source: str) -> Path:
-        """The listings of a provider. Strava's stay where they were before there were others."""
-        return self.listings if source == STRAVA else self.providers / source / "activities"
+        """The listings of a source."""
+        return self._place_of(source, self.listings, self.providers / source / "activities")
+
+    def _place_of(self, source: str, of_strava: Path, of_another: Path) -> Path:
+        """Strava's places stay where they were before there were others."""
+        return of_strava if source == STRAVA else of_another
 
     def kind_of(self, source: str, kind: "Kind") -> Path:
         """What a provider beside Strava answered about a kind of data beside activities, such as gear."""
@@ -155,12 +159,17 @@ class Lake:
         return self.data_dir / "inbox" / "webhooks"
 
     def webhooks_of(self, source: str) -> Path:
-        """Webhook deliveries of a provider beside Strava, without their secret, many to a file."""
-        return self.providers / source / "webhooks"
+        """Webhook deliveries of a source, without their secret, many to a file."""
+        return self._place_of(source, self.webhooks, self.providers / source / "webhooks")
 
     def inbox_webhooks_of(self, source: str) -> Path:
-        """What the intake received from a provider beside Strava and no run has read yet: a journal."""
-        return self.data_dir / "inbox" / "providers" / source
+        """What the intake received from a source and no run has read yet: a journal."""
+        return self._place_of(source, self.inbox_webhooks, self.data_dir / "inbox" / "providers" / source)
+
+    def webhooks_queue_of(self, source: str) -> Path:
+        """What is still to be asked for because of a source's webhooks."""
+        of_another = self.state / "providers" / source / "webhooks" / "state.json"
+        return self._place_of(source, self.state / "webhooks.json", of_another)
 
     @property
     def pings(self) -> Path:

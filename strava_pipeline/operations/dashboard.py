@@ -8,6 +8,8 @@ from typing import Any
 
 from strava_pipeline.core.changes.states import Verdict
 from strava_pipeline.core.errors import NothingPublishedError, PipelineError
+from strava_pipeline.core.sources import STRAVA
+from strava_pipeline.ingest.registry import missing_login
 from strava_pipeline.lake.gold.shared_snapshot import SharedSnapshot
 from strava_pipeline.lake.gold.warehouse import shared_by_thread
 from strava_pipeline.lake.paths import Lake
@@ -22,7 +24,7 @@ from strava_pipeline.operations.changing_settings import chosen_settings
 from strava_pipeline.operations.estimating import backfill_estimate
 from strava_pipeline.operations.requesting import refuse_request
 from strava_pipeline.operations.service_statuses import service_statuses
-from strava_pipeline.operations.strava_access import login_problem, primed_clock
+from strava_pipeline.operations.strava_access import primed_clock
 from strava_pipeline.settings import Settings
 
 DECIDED_BY = "dashboard"
@@ -82,7 +84,7 @@ class DashboardPipeline:
         return service_statuses(self.settings, self._now())
 
     def strava_problem(self) -> str | None:
-        return login_problem(self.settings)
+        return missing_login(STRAVA, self.settings)
 
     def backfill_estimate(self, year: int | None) -> dict[str, Any]:
         return backfill_estimate(self.settings, year, self._now())

@@ -6,7 +6,7 @@ The functions about years only look: the caller may be a sensor, twice a minute.
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 
 from strava_pipeline.core.activities import local_years
@@ -18,6 +18,7 @@ from strava_pipeline.core.webhooks import EventSummary, WebhookEvent, covers_eve
 from strava_pipeline.core.years import YearRange
 from strava_pipeline.ingest.clock import ServerClock
 from strava_pipeline.lake.bronze.answers import AnswerFiles, land_detail, landing_of, newest_answer, set_aside_newest
+from strava_pipeline.lake.bronze.deliveries import OUTAGE_PAUSE, save_queue
 from strava_pipeline.lake.bronze.events import (
     EventsState,
     Refuse,
@@ -26,7 +27,6 @@ from strava_pipeline.lake.bronze.events import (
     load_state,
     move_to_bronze,
     peek_events,
-    save_state,
 )
 from strava_pipeline.lake.gold.event_followup import (
     LOCK,
@@ -55,7 +55,6 @@ from strava_pipeline.settings import Settings
 
 LOOKED_AT = 5000  # events; the run takes in all of them
 ANOTHERS = "another athlete's activity"
-OUTAGE_PAUSE = timedelta(minutes=5)  # Strava is down: no fault of what was asked for
 
 
 @dataclass(slots=True)
@@ -79,13 +78,13 @@ def fetch_event_details(run: RunContext, source: StravaSource, config: EventsOpt
         owner = source.owner()
         state, news, refused = move_to_bronze(lake, load_state(lake), _refusing(source, owner), run.now())
         note_deletions(lake, news.gone, owner)
-        save_state(lake, state)
+        save_queue(lake, STRAVA, state)
         work = _Work(run, source, clear_inbox(lake, state), owner, EventsReport(news, refused))
         try:
             if not work.is_revoked():
                 work.fetch(config)
         finally:
-            save_state(lake, work.state)
+            save_queue(lake, STRAVA, work.state)
         work.report.left = len(work.state.waiting)
         return work.report
 
@@ -130,7 +129,7 @@ class _Work:
         if not found.due:
             return
         self._due = {due.activity_id: due for due in found.due}
-        client = source.client(config)
+        client = source.lister(config)
         calls, total = client.calls, len(found.due)
         errand = Errand(
             "details", lambda _: client.get_detail, self._unanswered, Lake.details_of, self._land, self._fail
@@ -144,7 +143,7 @@ class _Work:
                 fetch_by_year(run, source, errand, found.due, fetches)
         except TransientError as error:
             self.report.down = str(error)
-            self._rest(OUTAGE_PAUSE)
+            self.state.rest(self._due, run.now() + OUTAGE_PAUSE)
         fetches.calls = client.calls - calls
 
     def _unanswered(self, lake: Lake, chosen: Sequence[DueActivity]) -> list[DueActivity]:
@@ -173,14 +172,7 @@ class _Work:
         self._note(due, path, activity)
 
     def _fail(self, _: Lake, __: int, activity_id: int, body: bytes, status: int | None, at: datetime) -> None:
-        """It is asked for again after a pause, a few times; its edit may also come by a listing."""
-        again = self.state.waiting[activity_id].failed(at)
-        if again is None:
-            self.report.given_up += 1
-            self.state.given_up += 1
-            del self.state.waiting[activity_id]
-        else:
-            self.state.waiting[activity_id] = again
+        self.report.given_up += self.state.is_given_up(activity_id, at)
 
     def _sight(self, due: DueActivity, files: AnswerFiles) -> None:
         """A detail that is on disk already tells of the summary, too. One that is damaged is fetched again next time."""
@@ -208,11 +200,6 @@ class _Work:
     def _settle(self, activity_id: int) -> None:
         del self.state.waiting[activity_id]
         self.report.followed += 1
-
-    def _rest(self, pause: timedelta) -> None:
-        until = self.run.now() + pause
-        for key in self._due.keys() & self.state.waiting.keys():
-            self.state.waiting[key] = self.state.waiting[key].postponed(until)
 
 
 def years_of_events(settings: Settings, state: EventsState, years: YearRange, clock: ServerClock) -> set[int]:

@@ -96,7 +96,7 @@ class YearsReport:
 
 DETAILS = Errand(
     "details",
-    lambda source: source.client().get_detail,
+    lambda source: source.lister().get_detail,
     unfetched_details,
     Lake.details_of,
     land_detail,
@@ -106,7 +106,7 @@ DETAILS = Errand(
 
 STREAMS = Errand(
     "streams",
-    lambda source: source.client().get_streams,
+    lambda source: source.lister().get_streams,
     unfetched_streams,
     Lake.streams_of,
     land_streams,
@@ -130,7 +130,7 @@ def pull_details(
     """
     scope = scope_of(run, source.settings, config)
     errand, report = replace(DETAILS, before_wait=before_wait), YearsReport()
-    client = source.client(config)
+    client = source.lister(config)
     calls = client.calls
 
     wanted = select_details(run.lake, years, scope, run.now())
@@ -154,7 +154,7 @@ def _fetch_spare(run: RunContext, source: StravaSource, chosen: Sequence[Candida
     """Look again at `chosen` with calls that are to spare: no window is waited for, and none that is full is a stop."""
     if report.fetched.stopped is not None:
         return
-    with source.client().pacing.without_waiting():
+    with source.lister().pacing.without_waiting():
         fetch_by_year(run, source, DETAILS, chosen, report)
     if isinstance(report.fetched.stopped, BudgetExhaustedError):
         report.fetched.stopped = None
@@ -192,7 +192,7 @@ def _day(text: str | None) -> date | None:
 def pull_streams(run: RunContext, source: StravaSource, config: StreamsOptions, years: Sequence[int]) -> YearsReport:
     """Fetch the streams that `years` lack, newest year first; a lock per year."""
     report = YearsReport()
-    client = source.client(config)
+    client = source.lister(config)
     calls = client.calls
     wanted = select_streams(run.lake, years, run.now(), config.sports)
     total = len(wanted.due)
@@ -220,7 +220,7 @@ def pull_profile(
 ) -> ProfileReport:
     """Fetch the athlete and the gear named, each landed at once."""
     report = ProfileReport()
-    client = source.client(limits)
+    client = source.lister(limits)
     calls = client.calls
     try:
         if athlete:
@@ -267,7 +267,7 @@ def _fetch_year(
     run: RunContext, source: StravaSource, errand: Errand[T], year: int, chosen: Sequence[T], report: YearsReport
 ) -> None:
     """Fetch under the year's lock. A full window is waited for without it, so that the daily run may fetch there."""
-    client, refusals = source.client(), 0
+    client, refusals = source.lister(), 0
     while True:
         calls, finished = client.calls, report.fetched.finished
         with run.exclusive(f"{errand.name}-{year}"), client.pacing.without_waiting():
@@ -296,7 +296,7 @@ def _fetch(run: RunContext, source: StravaSource, errand: Errand[T], wanted: Seq
         report.by_year[candidate.year] = report.by_year.get(candidate.year, 0) + 1
 
     fetch_each(
-        source.client(),
+        source.lister(),
         errand.call(source),
         writable(),
         land=land,

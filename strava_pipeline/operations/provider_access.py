@@ -4,7 +4,7 @@ For `status`, `doctor`, `plan` and `purge`. Nothing here makes a call. The calls
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -24,12 +24,7 @@ from strava_pipeline.ingest.providers_file import (
 )
 from strava_pipeline.ingest.registry import PROVIDERS, assumptions, kept_login, login_health, missing_login, offered
 from strava_pipeline.lake.bronze.comparisons import compared_years
-from strava_pipeline.lake.bronze.deliveries import (
-    DeliveriesState,
-    has_deliveries,
-    load_deliveries,
-    unread_deliveries,
-)
+from strava_pipeline.lake.bronze.deliveries import Deliveries, DeliveriesState, deliveries_of
 from strava_pipeline.lake.bronze.listings import is_by_start, listings, newest_watermark, withheld_ids
 from strava_pipeline.lake.gold.fetch_selection import wanted_files
 from strava_pipeline.lake.gold.quality import published_activities, rows_of_source
@@ -93,24 +88,6 @@ class Pull:
 
 
 @dataclass(frozen=True, slots=True)
-class Deliveries:
-    """What became of a provider's webhook deliveries.
-
-    Args:
-        unread: deliveries that no run has read.
-        waiting: what is still to be asked for: activities, or the feed.
-        accepted, refused: events, those refused by reason.
-        given_up: activities that are left to the next listing.
-    """
-
-    unread: int
-    waiting: int
-    accepted: int
-    refused: dict[str, int]
-    given_up: int
-
-
-@dataclass(frozen=True, slots=True)
 class ProviderState:
     """An enabled provider as far as this machine knows.
 
@@ -136,10 +113,10 @@ class ProviderState:
     login: KeptLogin | None = None
 
 
-def provider_states(settings: Settings) -> dict[str, ProviderState]:
-    """The state of each enabled provider, by name. Raises UnusableProvidersError."""
+def provider_states(settings: Settings, names: Collection[str] | None = None) -> dict[str, ProviderState]:
+    """The state of each enabled provider, or of those `names`, by name. Raises UnusableProvidersError."""
     lake = Lake(settings.data_dir)
-    return {name: _state(settings, lake, name) for name in enabled_providers(settings)}
+    return {name: _state(settings, lake, name) for name in (enabled_providers(settings) if names is None else names)}
 
 
 def _state(settings: Settings, lake: Lake, name: str) -> ProviderState:
@@ -158,17 +135,9 @@ def _state(settings: Settings, lake: Lake, name: str) -> ProviderState:
         last_outcomes(lake, name),
         withheld,
         advice,
-        _deliveries(lake, name),
+        deliveries_of(lake, name, DeliveriesState),
         kept_login(name, settings),
     )
-
-
-def _deliveries(lake: Lake, name: str) -> Deliveries | None:
-    if not has_deliveries(lake, name):
-        return None
-    state = load_deliveries(lake, name) or DeliveriesState()
-    waiting = len(state.waiting) + (state.feed is not None)
-    return Deliveries(unread_deliveries(lake, name, state), waiting, state.accepted, state.refused, state.given_up)
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,16 +175,13 @@ class ProviderStatus:
 
 
 def provider_statuses(
-    settings: Settings, now: datetime, published: Mapping[str, int] | None = None
+    settings: Settings, now: datetime, names: Collection[str] | None = None
 ) -> dict[str, ProviderStatus]:
-    """The status of each enabled provider, by name. Raises UnusableProvidersError.
-
-    `published`: as `published_activities` gives it, where whoever asks has it.
-    """
-    lake, states = Lake(settings.data_dir), provider_states(settings)
+    """The status of each enabled provider, or of those `names`, by name. Raises UnusableProvidersError."""
+    lake, states = Lake(settings.data_dir), provider_states(settings, names)
     if not states:
         return {}
-    published = published or published_activities(lake, list(states))
+    published = published_activities(lake, list(states))
     unreadable = Counter(row.source for row in unreadable_rows(lake))
     held = Counter(each.source for each, _ in failing_now(lake) if each.files.is_quarantined)
     found = {}

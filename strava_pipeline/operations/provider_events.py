@@ -7,7 +7,7 @@ reported of single activities, so it proves nothing about others. What a limit o
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from strava_pipeline.core.deliveries import HintSummary, QueuedHint, WebhookSpec
 from strava_pipeline.core.errors import (
@@ -20,7 +20,14 @@ from strava_pipeline.core.sources import hashed_id
 from strava_pipeline.core.webhooks import covers_event
 from strava_pipeline.ingest.calls import FetchReport, fetch_each
 from strava_pipeline.ingest.provider import Page
-from strava_pipeline.lake.bronze.deliveries import DeliveriesState, fetched_since, lock_of, save_deliveries, take_in
+from strava_pipeline.lake.bronze.deliveries import (
+    OUTAGE_PAUSE,
+    DeliveriesState,
+    fetched_since,
+    lock_of,
+    save_queue,
+    take_in,
+)
 from strava_pipeline.lake.bronze.landing import require_writable
 from strava_pipeline.lake.bronze.listing import Listing
 from strava_pipeline.lake.bronze.manifests import Deletion, Window
@@ -33,7 +40,6 @@ from strava_pipeline.operations.run_context import RunContext
 from strava_pipeline.operations.step_reports import ROWS, StepReport, if_any, timed
 from strava_pipeline.operations.table_rules import Finding
 
-OUTAGE_PAUSE = timedelta(minutes=5)  # the service is down: no fault of what was asked for
 OPERATION = "webhooks"  # by which its outcome is kept
 
 
@@ -137,7 +143,7 @@ def follow_deliveries(run: RunContext, source: ProviderSource) -> DeliveriesRepo
         try:
             work.follow()
         finally:
-            save_deliveries(run.lake, name, work.state)
+            save_queue(run.lake, name, work.state)
         work.report.calls = source.client.calls - calls
         work.report.left, work.report.feed_waits = len(work.state.waiting), work.state.feed is not None
         return work.report
@@ -230,10 +236,7 @@ class _Work(ProviderCalls):
                 )
         except TransientError as error:
             self._stop(error)
-            until = self.run.now() + OUTAGE_PAUSE
-            for due in self._due.values():
-                if (left := self.state.waiting.get(due.source_id)) is not None:
-                    self.state.waiting[due.source_id] = left.postponed(until)
+            self.state.rest((due.source_id for due in self._due.values()), self.run.now() + OUTAGE_PAUSE)
         finally:
             if self._listing is not None:
                 self._listing.mark_ended()
@@ -278,12 +281,8 @@ class _Work(ProviderCalls):
         elif status == 404 and waiting.is_deletion:
             self._listed(at).add_deletions([Deletion(activity_id=due.activity_id, at=at)])
             self._settle(due.source_id)
-        elif (again := waiting.failed(at)) is not None:
-            self.state.waiting[due.source_id] = again
         else:
-            self.report.given_up += 1
-            self.state.given_up += 1
-            del self.state.waiting[due.source_id]
+            self.report.given_up += self.state.is_given_up(due.source_id, at)
 
     def _listed(self, at: datetime) -> Listing:
         """The run's listing; it begins with the first answer."""

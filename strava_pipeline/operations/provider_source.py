@@ -1,43 +1,33 @@
 """Providers beside Strava as one run uses them: a client each, connected with the first call. Nothing is fetched here."""
 
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import cached_property
 from typing import cast
 
 from strava_pipeline.core.errors import GoneError, RefusedError
-from strava_pipeline.core.providers import ProviderSpec, spec_of
 from strava_pipeline.ingest.clock import ServerClock, machine_clock
 from strava_pipeline.ingest.provider import FeedProvider, HookedProvider, Lister, Login, Provider
 from strava_pipeline.ingest.registry import connect, kept_login
 from strava_pipeline.ingest.revocation import note_revoked
 from strava_pipeline.ingest.service_client import ServiceProvider
-from strava_pipeline.lake.bronze.answers import newest_athlete
-from strava_pipeline.lake.bronze.listing import Listing, begin_listing
-from strava_pipeline.lake.bronze.manifests import Window
 from strava_pipeline.lake.notifications import notifications, notify
 from strava_pipeline.lake.providers import KeptAllowance, feed_state, keep_account, keep_allowance, keep_pause
 from strava_pipeline.operations.options import CallOptions
 from strava_pipeline.operations.run_context import RunContext
-from strava_pipeline.operations.source import Account
+from strava_pipeline.operations.source import Account, Source
 from strava_pipeline.settings import Settings
 
 
-class ProviderSource:
-    """The provider `name` with the login of `settings`, for one run."""
-
-    def __init__(self, name: str, settings: Settings, run: RunContext) -> None:
-        self.spec: ProviderSpec = spec_of(name)
-        self.days, self.per_page = settings.days, settings.per_page
-        self._settings, self._run = settings, run
+class ProviderSource(Source):
+    """A provider beside Strava."""
 
     @cached_property
     def client(self) -> Provider:
         """The run's one client. Raises NeedsLoginError or MissingSettingsError where the login is missing."""
-        clock = machine_clock(self._settings.clock_speed)
-        return connect(self.spec.name, self._settings, clock, self.waiting)
+        clock = machine_clock(self.settings.clock_speed)
+        return connect(self.spec.name, self.settings, clock, self.waiting)
 
     def waiting(self, why: str, seconds: float) -> None:
         """Show in the run that the client waits, and keep until when, for whoever asks from elsewhere."""
@@ -54,14 +44,14 @@ class ProviderSource:
 
     def warn_of_end(self) -> None:
         """Keep a notification where the login ends within two weeks, unless there is the same."""
-        kept, now = kept_login(self.spec.name, self._settings), self._run.now()
+        kept, now = kept_login(self.spec.name, self.settings), self._run.now()
         warning = None if kept is None else kept.warning(self.spec.title, now.date())
         if warning is not None and all(each.message != warning for each in notifications(self._run.lake)):
             notify(self._run.lake, "warning", warning, now, link=self.spec.command("login"), run_id=self._run.run_id)
 
     def note_revoked(self, at: datetime) -> None:
         """Note that the athlete took the access away: no call is made with this login any more."""
-        note_revoked(self._settings, self.spec.name, self.hooked.login_digest, at)
+        note_revoked(self.settings, self.spec.name, self.hooked.login_digest, at)
 
     @property
     def host(self) -> str | None:
@@ -107,30 +97,6 @@ class ProviderSource:
         # What a listing of everything lacks is gone, so the account is not one that an earlier run was told.
         login = self.ask_login() if "feed" in self.spec.capabilities else self._login
         return Account(self.athlete_id, login.account, login.sees_everything)
-
-    @property
-    def athlete_id(self) -> int | None:
-        """The data folder's athlete, as far as is known."""
-        athlete = newest_athlete(self._run.lake)
-        return athlete[1].get("id") if athlete else None
-
-    def begin_listing(self, window: Window, at: datetime) -> Listing:
-        """A listing of this login in bronze, without a page yet. `at`: when its first answer came."""
-        return begin_listing(
-            self._run.lake,
-            window,
-            athlete_id=self.athlete_id,
-            at=at.astimezone(UTC),
-            source=self.spec.name,
-            account=self.account_name,
-            host=self.host,
-            run_id=self._run.run_id,
-        )
-
-    @contextmanager
-    def calling(self) -> Iterator[None]:
-        """A stage that makes calls. Their pace is the provider's own."""
-        yield
 
 
 @dataclass(slots=True)

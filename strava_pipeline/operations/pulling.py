@@ -5,7 +5,7 @@ A limit ends the work early and stands in the report; what came before is on dis
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import partial, reduce
 from itertools import islice
 from operator import add
@@ -20,10 +20,9 @@ from strava_pipeline.core.errors import (
 )
 from strava_pipeline.core.plan import Forecast
 from strava_pipeline.core.rows import Json
-from strava_pipeline.core.sources import STRAVA
 from strava_pipeline.ingest.provider import FeedProvider, Lister, Page, WholeReader
 from strava_pipeline.lake.bronze.landing import require_writable
-from strava_pipeline.lake.bronze.listing import Listing, begin_listing
+from strava_pipeline.lake.bronze.listing import Listing
 from strava_pipeline.lake.bronze.listings import Span, is_by_start, resumable_listing
 from strava_pipeline.lake.bronze.manifests import Manifest, Window
 from strava_pipeline.lake.files import DamagedFileError, unpacked_json
@@ -171,7 +170,7 @@ def _list(
 
     def land(page: Page) -> None:
         nonlocal listing
-        listing = listing or _begin(run, source, window, page.fetched_at)
+        listing = listing or source.begin_listing(window, page.fetched_at, source.account())
         _land(run, listing, asked, page)
 
     def forecast(listing: Listing, page: Page | None) -> None:
@@ -193,7 +192,7 @@ def _list(
         listing, calls = earlier, client.calls
         received = _Received(row_hashes={} if source.spec.gear_of_activity else None)
         stopped: Stopped | None = None
-        if source.spec.name == STRAVA:
+        if look is not None:
             run.progress.begin("Listing activities", None, eta=lambda _: forecasts[-1].done_at if forecasts else None)
         else:
             what = f"Listing activities of {source.spec.title}"
@@ -280,7 +279,7 @@ def _read_whole(run: RunContext, source: Source, config: ListingOptions) -> Pull
         assert whole is not None, "without a reading before, everything is new"
         for original in whole.originals:
             keep_original(run.lake, name, original.body, original.suffix, run.now())
-        listing = _begin(run, source, window, run.now())
+        listing = source.begin_listing(window, run.now(), source.account())
         listing.land(whole.read, whole.body, {}, run.now(), run.years)
         listing.mark_ended()
     received.rows, received.bytes = len(whole.read.activities), len(whole.body)
@@ -329,25 +328,9 @@ def _land(run: RunContext, listing: Listing, asked: Span, page: Page) -> None:
     listing.land(page.read, page.body, request, page.fetched_at, run.years)
 
 
-def _begin(run: RunContext, source: Source, window: Window, at: datetime) -> Listing:
-    """A listing begins when its first page is here: by the server's clock, whatever this machine's shows."""
-    account = source.account()
-    return begin_listing(
-        run.lake,
-        window,
-        athlete_id=account.athlete_id,
-        at=at.astimezone(UTC),
-        source=source.spec.name,
-        account=account.account,
-        sees_private=account.sees_private,
-        host=source.host,
-        run_id=run.run_id,
-    )
-
-
 def _ended(run: RunContext, source: Source, window: Window, listing: Listing | None) -> Listing:
     """The listing, marked as ended where no empty page shows it; a new one where the window has not even a page."""
-    listing = listing or _begin(run, source, window, run.now())
+    listing = listing or source.begin_listing(window, run.now(), source.account())
     if not listing.manifest.complete and not listing.manifest.has_lost:
         listing.mark_ended()
     return listing

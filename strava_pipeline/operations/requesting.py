@@ -22,7 +22,6 @@ from strava_pipeline.lake.requests import (
 )
 from strava_pipeline.operations.changes.months import known_since
 from strava_pipeline.operations.changes.proposing import states_now
-from strava_pipeline.operations.strava_access import login_problem
 from strava_pipeline.operations.years import year_range
 from strava_pipeline.settings import Settings
 
@@ -62,22 +61,17 @@ def _is_known(settings: Settings, month: str) -> bool:
 
 
 def _refuse_service(settings: Settings, name: str) -> None:
-    if name == STRAVA:
-        reason = login_problem(settings)
-    elif name not in enabled_providers(settings):
-        raise MisuseError(
-            f"No service of that name is enabled. Enabled: {', '.join([STRAVA, *enabled_providers(settings)])}."
-        )
-    else:
-        reason = missing_login(name, settings)
-    if reason is not None:
+    enabled = [STRAVA, *enabled_providers(settings)]
+    if name not in enabled:
+        raise MisuseError(f"No service of that name is enabled. Enabled: {', '.join(enabled)}.")
+    if (reason := missing_login(name, settings)) is not None:
         raise MisuseError(reason)
 
 
 def _refuse_nobody(settings: Settings) -> None:
     """MisuseError where there is no service that can be asked."""
-    reasons = [login_problem(settings)] if settings.client_id is not None else []
-    reasons += [missing_login(name, settings) for name in enabled_providers(settings)]
+    names = [*([STRAVA] if settings.client_id is not None else []), *enabled_providers(settings)]
+    reasons = [missing_login(name, settings) for name in names]
     if not reasons:
         raise MisuseError("There is no service to ask: no login of Strava is set, and providers.toml enables none.")
     if all(reasons):

@@ -130,7 +130,7 @@ def timed() -> Iterator[Seconds]:
 
 def calls_left(source: StravaSource, still_to_do: int) -> dict[str, Any]:
     """The calls left under the limit that governs, and when `still_to_do` more calls will have been made."""
-    governing = source.client().budget.remaining().governing
+    governing = source.lister().budget.remaining().governing
     found: dict[str, Any] = {
         "calls_left": governing.left,
         "tightest_limit": f"{governing.limit} {governing.ceiling}",

@@ -1,120 +1,30 @@
-"""What is kept here of the access to Strava: the login, whether it stands, the server's time and the calls that are left.
+"""What is kept of the access to Strava, for what the registry does not serve outside ingest/strava. Nothing of its own.
 
-For `status`, `doctor`, `purge`, schedules and sensors. Nothing here makes a call, and nothing shows a token. The calls of a run
-are strava_source.py's; together the two modules are the way to Strava for everything outside ingest/strava.
+The calls of a run are strava_source.py's.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass
-from datetime import datetime
-from pathlib import Path
-
-from strava_pipeline.core.errors import PipelineError
-from strava_pipeline.ingest.clock import ServerClock, system_clock
-from strava_pipeline.ingest.login_file import traces_of
-from strava_pipeline.ingest.strava.access import no_access_reason, revoked_at, revoked_message, withdraw_access
-from strava_pipeline.ingest.strava.budget import Remaining, make_budget
+from strava_pipeline.ingest.strava.access import revoked_at, revoked_message, withdraw_access
 from strava_pipeline.ingest.strava.ledger import ledger_path
-from strava_pipeline.ingest.strava.oauth import SCOPES, missing_scopes
+from strava_pipeline.ingest.strava.login import (
+    access_problem,
+    has_login,
+    login_state,
+    primed_clock,
+    remaining_calls,
+    write_problem,
+)
 from strava_pipeline.ingest.strava.subscriptions import subscription_path
-from strava_pipeline.ingest.strava.token_store import token_store
-from strava_pipeline.settings import Settings
 
-__all__ = ["ledger_path", "revoked_at", "revoked_message", "subscription_path", "withdraw_access"]  # beside its own
-
-
-@dataclass(frozen=True, slots=True)
-class LoginState:
-    """The login on disk.
-
-    Args:
-        athlete_id: whose login it is; None: not known.
-        scopes: what the athlete granted; None: not known.
-        missing_scopes: what was not granted, each with what that means.
-        may_write: whether the athlete allowed changes of activities and uploads; None: not known.
-        expires_at: when (UTC) the access token expires; None: it is renewed at the next call.
-        refused_at: when (UTC) Strava refused the login; None: it did not.
-    """
-
-    athlete_id: int | None
-    scopes: list[str] | None
-    missing_scopes: list[tuple[str, str]]
-    may_write: bool | None
-    expires_at: datetime | None
-    refused_at: datetime | None
-
-
-def login_state(settings: Settings) -> LoginState:
-    """The login on disk. Raises MissingSettingsError where there is none, PipelineError where it can't be read."""
-    token = token_store(settings).load()
-    scopes = None if token.scope is None else token.scope.replace(",", " ").split()
-    missing = [] if scopes is None else missing_scopes(SCOPES, scopes)
-    return LoginState(token.athlete_id, scopes, missing, token.may_write, token.expires_at, token.refused_at)
-
-
-def write_problem(settings: Settings) -> str | None:
-    """Why nothing can be changed at Strava, for a person; None: it can be, or that is not known."""
-    try:
-        may_write = login_state(settings).may_write
-    except PipelineError:  # there is no login, or it can't be read: whoever asks Strava says so
-        return None
-    return "The login may only read. To allow changes: strava-pipeline auth --write" if may_write is False else None
-
-
-def has_login(settings: Settings) -> bool:
-    """Whether there is a login on disk, readable or not."""
-    return token_store(settings).path.exists()
-
-
-def access_problem(settings: Settings) -> str | None:
-    """Why Strava can't be asked, for a person; None: there is a login, and nothing says that it may not be used."""
-    if reason := no_access_reason(settings):
-        return reason
-    return None if has_login(settings) else "There is no login yet. Run `strava-pipeline auth`."
-
-
-def login_problem(settings: Settings) -> str | None:
-    """Why a pull from Strava would fail, for a person, as far as is known here; None: nothing says that it would.
-
-    More than `access_problem`: also a login that Strava refused, one that can't be read, and an application that is not set.
-    """
-    if reason := access_problem(settings):
-        return reason
-    if settings.client_id is None or settings.client_secret is None:
-        return (
-            "STRAVA_CLIENT_ID and STRAVA_CLIENT_SECRET are not both set: `strava-pipeline doctor` says where they go."
-        )
-    try:
-        refused = login_state(settings).refused_at
-    except PipelineError:  # whose text names the file
-        return "The login of Strava can't be read: `strava-pipeline doctor` says what to do."
-    if refused is None:
-        return None
-    return f"Strava refused the login on {refused:%Y-%m-%d %H:%M} UTC. Log in again: `strava-pipeline auth`."
-
-
-def secret_files(settings: Settings) -> Iterator[Path]:
-    """The files of the login and of the webhook subscription, what dead processes left of them, and their locks."""
-    folder = settings.secrets_dir
-    for name in (token_store(settings).path.name, subscription_path(settings).name):
-        yield from sorted(traces_of(folder / name))
-
-
-def delete_secrets(settings: Settings) -> None:
-    """Delete `secret_files`: the login under its lock, which a process that waits for it makes again."""
-    if any(secret_files(settings)):
-        token_store(settings).forget()
-    for path in secret_files(settings):
-        path.unlink(missing_ok=True)
-
-
-def primed_clock(settings: Settings) -> ServerClock:
-    """The system clock, corrected by what the last process that saw an answer noted of the server's time."""
-    clock = system_clock(settings)
-    make_budget(settings, clock).remaining()
-    return clock
-
-
-def remaining_calls(settings: Settings) -> Remaining:
-    """The calls that the application may still make, of every limit."""
-    return make_budget(settings).remaining()
+__all__ = [
+    "access_problem",
+    "has_login",
+    "ledger_path",
+    "login_state",
+    "primed_clock",
+    "remaining_calls",
+    "revoked_at",
+    "revoked_message",
+    "subscription_path",
+    "withdraw_access",
+    "write_problem",
+]

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from strava_pipeline.core.errors import Ceiling
 from strava_pipeline.core.limits import Allowance
 from strava_pipeline.core.plan import PER_CALL, PER_LOCAL_CALL, exceeds_a_day, finish_time
-from strava_pipeline.core.providers import ProviderSpec, spec_of
+from strava_pipeline.core.providers import spec_of
 from strava_pipeline.core.sources import STRAVA
 from strava_pipeline.ingest.clock import ServerClock
 from strava_pipeline.ingest.strava.access import examine_claim, revoked_at
@@ -22,46 +22,29 @@ from strava_pipeline.ingest.strava.client import StravaClient, connect
 from strava_pipeline.ingest.strava.oauth import SEES_PRIVATE
 from strava_pipeline.ingest.strava.subscriptions import OwnSubscription
 from strava_pipeline.ingest.strava.token_store import is_loopback, token_store
-from strava_pipeline.lake.bronze.answers import newest_athlete
 from strava_pipeline.lake.bronze.listings import refuse_emulator
 from strava_pipeline.operations.options import CallOptions
 from strava_pipeline.operations.run_context import RunContext
-from strava_pipeline.operations.source import Account
+from strava_pipeline.operations.source import Account, Source
 from strava_pipeline.settings import Settings
 
 FLOW_LOCK = "flow"
 ENOUGH = 5  # calls: the first one, which opens the connection and renews the token, says little of the others
 
 
-class StravaSource:
-    """The API behind `settings`, for one run. The connection is made with the first call."""
+class StravaSource(Source):
+    """Strava: its API has a budget. The connection is made with the first call."""
 
     def __init__(self, settings: Settings, run: RunContext) -> None:
-        self.settings = settings
-        self._run = run
+        super().__init__(STRAVA, settings, run)
         self._client: StravaClient | None = None
-
-    @property
-    def spec(self) -> ProviderSpec:
-        """Strava's record."""
-        return spec_of(STRAVA)
-
-    @property
-    def days(self) -> int:
-        """How far before the watermark an incremental listing begins."""
-        return self.settings.days
-
-    @property
-    def per_page(self) -> int:
-        """The page size that is asked for."""
-        return self.settings.per_page
 
     @property
     def host(self) -> str | None:
         """The host of the API."""
         return urlsplit(self.settings.api_url).hostname
 
-    def client(self, limits: CallOptions | None = None) -> StravaClient:
+    def lister(self, limits: CallOptions | None = None) -> StravaClient:
         """The run's one client. The `limits` of the first caller hold for the whole run.
 
         A run that fetches whole years leaves others what a quiet day's flow needs (docs/adr/0022).
@@ -85,7 +68,7 @@ class StravaSource:
     @cached_property
     def pace(self) -> "Pace":
         """How fast the run's client is."""
-        return Pace(self.client(), self.usual_per_call)
+        return Pace(self.lister(), self.usual_per_call)
 
     @property
     def usual_per_call(self) -> timedelta:
@@ -95,10 +78,6 @@ class StravaSource:
     def allowances(self, limits: CallOptions | None) -> dict[Ceiling, Allowance]:
         """What each limit of Strava's still allows a run with these limits. Makes no call."""
         return budget_of(self.settings, limits or CallOptions(), self._run.clock).allowances()
-
-    def lister(self, limits: CallOptions | None = None) -> StravaClient:
-        """What lists, on the run's one client."""
-        return self.client(limits)
 
     def calling(self) -> AbstractContextManager[None]:
         """A stage that lists."""
@@ -111,15 +90,14 @@ class StravaSource:
 
     def account(self) -> Account:
         """Whose login it is, as far as is known, and whether it sees activities that only the athlete may see."""
-        athlete = newest_athlete(self._run.lake)
         scope = token_store(self.settings).load().scope
         sees_private = scope is None or SEES_PRIVATE in scope.replace(",", " ").split()
-        return Account(athlete[1].get("id") if athlete else None, None, sees_private)
+        return Account(self.athlete_id, None, sees_private)
 
     def owner(self) -> int | None:
         """The athlete of the data folder, as far as is known; without a login, too."""
-        if (athlete := newest_athlete(self._run.lake)) is not None:
-            return athlete[1].get("id")
+        if (athlete_id := self.athlete_id) is not None:
+            return athlete_id
         store = token_store(self.settings)
         return store.load().athlete_id if store.path.exists() else None
 

@@ -101,19 +101,18 @@ def _provider_schedule(
 
 def _comparisons(settings: Settings, source: str, status: dg.DefaultScheduleStatus) -> list[dg.ScheduleDefinition]:
     """The schedules that compare a service's running and last year each week, and everything each month, each in one listing."""
-    is_strava, title = source == STRAVA, spec_of(source).title
-    job, listing = (JOBS[RECONCILE_JOB], LISTING) if is_strava else (provider_job(source), provider_listing(source))
-    suffix = job.name if is_strava else source
+    title, listing, is_unnamed = spec_of(source).title, provider_listing(source), spec_of(source).unnamed
+    job = JOBS[RECONCILE_JOB] if is_unnamed else provider_job(source)
     scheduled = partial(dg.schedule, job_name=job.name, execution_timezone=settings.timezone, default_status=status)
 
     def request(mode: str, years: list[int], run_key: str | None = None) -> dg.RunRequest | dg.SkipReason:
-        if reason := access_problem(settings) if is_strava else missing_login(source, settings):
+        if reason := access_problem(settings) if is_unnamed else missing_login(source, settings):
             return dg.SkipReason(reason)
         tags = {**range_tags(years), DATA_DIR: str(settings.data_dir)}
         return dg.RunRequest(run_key=run_key, tags=tags, run_config=job.run_config(**{listing: {"mode": mode}}))
 
     @scheduled(
-        name=f"weekly_{suffix}",
+        name=f"weekly_{job.name}",
         cron_schedule="0 4 * * 0",
         description=f"Compares the running and the last year with {title} each Sunday.",
     )
@@ -125,7 +124,7 @@ def _comparisons(settings: Settings, source: str, status: dg.DefaultScheduleStat
         return request("year", years_without_choice(settings, RECONCILE_JOB, at), f"{today:%Y-%m-%d}")
 
     @scheduled(
-        name=f"monthly_{suffix}",
+        name=f"monthly_{job.name}",
         cron_schedule="0 3 1 * *",
         description=f"Compares everything with {title} on the first of each month, in one listing.",
     )

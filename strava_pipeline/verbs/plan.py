@@ -225,12 +225,12 @@ def print_backfill_plan(
     run = run_context(settings, progress_for_terminal()(), "backfill --dry-run")
     strava = StravaSource(settings, run)
     stopped: Stopped | None = None
-    before = strava.client(listing).calls
+    before = strava.lister(listing).calls
     for several in years_of_runs(years):
         stopped = pull_listing(run, strava, listing, several).stopped
         if stopped is not None:
             break
-    calls = strava.client().calls - before
+    calls = strava.lister().calls - before
     plan, at_hand = plan_backfill(run, strava, years, listing, sports=sports)
     brings = {year: found.changes for year, found in at_hand.items() if found.changes is not None}
     if as_json:

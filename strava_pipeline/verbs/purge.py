@@ -74,10 +74,10 @@ def purge(
 
 def carry_out(settings: "Settings", found: "Purge") -> str:
     """Give the access back, then delete data, logs and login. Returns what became of the access; may raise PipelineError."""
-    from strava_pipeline.ingest.registry import provider_login_files
+    from strava_pipeline.core.sources import STRAVA
+    from strava_pipeline.ingest.registry import forget_logins
     from strava_pipeline.lake.paths import Lake
     from strava_pipeline.lake.purge import delete_api_data, delete_data, exclusive_use
-    from strava_pipeline.operations.strava_access import delete_secrets
     from strava_pipeline.verbs.dagster_process import exclusive_instance
 
     lake = Lake(settings.data_dir)
@@ -89,13 +89,11 @@ def carry_out(settings: "Settings", found: "Purge") -> str:
             access = _give_back(settings, found.command) if found.access == HELD else found.access
             if found.api:
                 delete_api_data(lake)
-                delete_secrets(settings)
+                forget_logins(settings, [STRAVA])
                 return access
             delete_data(lake)
             delete_logs(settings.logs_dir)
-            delete_secrets(settings)
-            for path in provider_login_files(settings):
-                path.unlink(missing_ok=True)
+            forget_logins(settings)
             settings.dashboard_password_file.unlink(missing_ok=True)
         except KeyboardInterrupt:
             raise PipelineError(
@@ -265,13 +263,13 @@ def _build_again(settings: "Settings") -> None:
 
 def plan_purge(settings: "Settings", *, keep_access: bool, api: bool = False) -> Purge:
     """What would be deleted, and what would stay. `api`: of a purge of what came by Strava's API alone."""
-    from strava_pipeline.ingest.registry import provider_login_files
+    from strava_pipeline.core.sources import STRAVA
+    from strava_pipeline.ingest.registry import login_traces
     from strava_pipeline.lake.paths import Lake
     from strava_pipeline.lake.purge import Place, api_places, data_places
-    from strava_pipeline.operations.strava_access import secret_files
 
     lake = Lake(settings.data_dir)
-    secrets = list(secret_files(settings))
+    secrets = login_traces(settings, [STRAVA] if api else None)
     if api:
         places = [*api_places(lake), *(Place.of(path, [path]) for path in secrets)]
         athlete_id, access = _athlete_id(settings, lake), _access(settings, keep_access=keep_access)
@@ -279,7 +277,7 @@ def plan_purge(settings: "Settings", *, keep_access: bool, api: bool = False) ->
     places = data_places(lake)
     if logs := _log_files(settings.logs_dir):
         places.append(Place.of(settings.logs_dir, logs))
-    places += [Place.of(path, [path]) for path in (*secrets, *provider_login_files(settings))]
+    places += [Place.of(path, [path]) for path in secrets]
     if settings.dashboard_password_file.exists():
         places.append(Place.of(settings.dashboard_password_file, [settings.dashboard_password_file]))
     return Purge(

@@ -205,20 +205,11 @@ def _imported(lake: "Lake", published: _Published) -> dict[str, Any] | None:
 
 
 def _webhooks(lake: "Lake") -> dict[str, Any] | None:
-    from strava_pipeline.lake.bronze.events import EventsState, load_state
-    from strava_pipeline.lake.journal import unread
+    from strava_pipeline.lake.bronze.deliveries import deliveries_of
+    from strava_pipeline.lake.bronze.events import EventsState
 
-    state = load_state(lake)
-    if state is None and not lake.inbox_webhooks.is_dir():
-        return None
-    state = state or EventsState()
-    return {
-        "unread": sum(1 for _ in unread(lake.inbox_webhooks, state.read)),
-        "waiting": len(state.waiting),
-        "accepted": state.accepted,
-        "refused": state.refused,
-        "given_up": state.given_up,
-    }
+    found = deliveries_of(lake, STRAVA, EventsState)
+    return None if found is None else asdict(found)
 
 
 def _providers(settings: "Settings") -> dict[str, dict[str, Any]]:

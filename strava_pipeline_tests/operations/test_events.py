@@ -239,7 +239,7 @@ def test_a_kill_between_the_detail_and_its_note_costs_no_second_call(rig: Rig, m
         rig.calls()
         with monkeypatch.context() as patch:
             patch.setattr(following, "note_sighting", _die)
-            patch.setattr(following, "save_state", lambda lake, state: None)
+            patch.setattr(following, "save_queue", lambda lake, source, state: None)
             with pytest.raises(KeyboardInterrupt):
                 follow(rig)
         follow(rig)

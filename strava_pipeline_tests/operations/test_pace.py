@@ -48,13 +48,13 @@ def test_a_page_and_a_detail_each_take_as_long_as_those_before(make_rig: Make) -
     with strava.calling():
         for made in range(ENOUGH):
             assert pace.per_call("page") == PER_LOCAL_CALL, made
-            strava.client().get("/athlete/activities")
+            strava.lister().get("/athlete/activities")
             jumping.sleep(page.total_seconds())
     expected = jumping.clock.now() + 1000 * PER_LOCAL_CALL + 2 * page
     assert pace.done_at(1000, pages=2) == pytest.approx(expected, abs=timedelta(seconds=1))
     with pace.calling():
         for _ in range(ENOUGH):
-            strava.client().get("/athlete/activities")
+            strava.lister().get("/athlete/activities")
             jumping.sleep(detail.total_seconds())
         expected = jumping.clock.now() + 1000 * detail + 2 * page
         assert pace.done_at(1000, pages=2) == pytest.approx(expected, abs=timedelta(seconds=1))
@@ -76,7 +76,7 @@ def test_a_call_takes_as_long_as_it_did_so_far_and_waits_are_no_part_of_it(make_
     rig = make_rig(activities=60, speed=0.0, limits=Limits(40, 9999, 4, 9999), token_lifetime=10**7)
     jumping = Jumping(rig)
     strava = asking(rig, jumping.clock)
-    client, pace = strava.client(), strava.pace
+    client, pace = strava.lister(), strava.pace
     with pace.calling():
         for made in range(12):
             assert pace.per_call() == (strava.usual_per_call if made < ENOUGH else timedelta(seconds=2))

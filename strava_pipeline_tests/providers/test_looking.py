@@ -15,7 +15,7 @@ from strava_pipeline.core.errors import LimitReachedError, State, TransientError
 from strava_pipeline.core.providers import ReadPage, Withheld, spec_of
 from strava_pipeline.core.sources import hashed_id
 from strava_pipeline.core.years import YearRange
-from strava_pipeline.ingest.registry import provider_login_files
+from strava_pipeline.ingest.registry import login_traces
 from strava_pipeline.lake.bronze.listing import begin_listing
 from strava_pipeline.lake.bronze.listings import withheld_ids
 from strava_pipeline.lake.bronze.manifests import Window
@@ -286,7 +286,7 @@ def test_plan_counts_the_calls_of_each_enabled_provider(
 def test_a_purge_takes_the_logins_of_providers_and_says_what_stays_there(settings: Settings) -> None:
     pull(settings)
     enable_none(settings)  # what was pulled before goes all the same
-    (login,) = provider_login_files(settings)
+    (login,) = login_traces(settings)
     half, lock = login.with_name(f".{login.name}.a1b2c3"), login.with_name(f"{login.name}.lock")
     half.write_text("of a process that died")
     lock.touch()

@@ -17,7 +17,7 @@ from strava_pipeline.ingest import registry
 from strava_pipeline.ingest.clock import machine_clock
 from strava_pipeline.ingest.intervals_icu.writes import connect_writer
 from strava_pipeline.ingest.provider import LoginRequest
-from strava_pipeline.ingest.registry import provider_login_files
+from strava_pipeline.ingest.registry import login_traces
 from strava_pipeline.ingest.service_oauth import token_file
 from strava_pipeline.ingest.writer import Reading
 from strava_pipeline.operations.provider_source import ProviderSource
@@ -87,7 +87,7 @@ def test_the_pasted_address_becomes_a_login_that_only_its_owner_can_read(
     assert path.stat().st_mode & 0o777 == 0o600
     kept = json.loads(path.read_text())
     assert kept["access_token"] in consents(world).tokens
-    assert path in provider_login_files(world.settings), "purge deletes it"
+    assert path in login_traces(world.settings), "purge deletes it"
     world.pull()
     assert len(world.names()) == 5
     account = ProviderSource(name, world.settings, world.run()).account_name

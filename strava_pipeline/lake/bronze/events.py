@@ -5,12 +5,12 @@ built again from the recent events in bronze; the details on disk show which wer
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
-from pathlib import Path
 
-from pydantic import AwareDatetime, BaseModel, ValidationError
+from pydantic import AwareDatetime, Field
 
+from strava_pipeline.core.sources import STRAVA
 from strava_pipeline.core.webhooks import (
     MEMORY,
     EventSummary,
@@ -22,39 +22,23 @@ from strava_pipeline.core.webhooks import (
     summarise_events,
     update_queue,
 )
-from strava_pipeline.lake.files import packed, stamp, unpacked, write_whole
-from strava_pipeline.lake.journal import Line, body_of, delete_read, has_unread, unread
+from strava_pipeline.lake.bronze.deliveries import Queue, keep_lines, kept_lines, load_queue
+from strava_pipeline.lake.journal import body_of, delete_read, has_unread, unread
 from strava_pipeline.lake.paths import Lake
 
 Refuse = Callable[[WebhookEvent], str | None]
 """Returns the reason why an event is not this athlete's or application's, or None."""
 
 
-class EventsState(BaseModel):
-    """The content of data/state/webhooks.json. `read`: how far the inbox was read; `refused`: counts by reason.
+class EventsState(Queue[int, QueuedActivity]):
+    """What waits of Strava's events. `followed`: up to which event an activity was followed lately."""
 
-    `followed`: up to which event an activity was followed lately; `claimed_at`: a revocation that is still to be verified.
-    """
-
-    read: dict[str, int] = {}
-    waiting: dict[int, QueuedActivity] = {}
-    followed: dict[int, AwareDatetime] = {}
-    claimed_at: AwareDatetime | None = None
-    accepted: int = 0
-    refused: dict[str, int] = {}
-    given_up: int = 0
+    followed: dict[int, AwareDatetime] = Field(default_factory=dict)
 
 
 def load_state(lake: Lake) -> EventsState | None:
     """The queue and its counters; None: nothing ever came, or the file is lost."""
-    try:
-        return EventsState.model_validate_json(_file(lake).read_bytes())
-    except (FileNotFoundError, ValidationError):
-        return None
-
-
-def save_state(lake: Lake, state: EventsState) -> None:
-    write_whole(_file(lake), state.model_dump_json().encode())
+    return load_queue(lake, STRAVA, EventsState)
 
 
 def move_to_bronze(
@@ -65,10 +49,10 @@ def move_to_bronze(
     A process that dies between two steps leaves lines that are read again, which changes nothing.
     """
     before = state if state is not None else EventsState()
-    known = [] if state is not None else list(_in_bronze(lake, now - MEMORY))
+    known = [] if state is not None else [body_of(line) for line in kept_lines(lake, STRAVA, now - MEMORY)]
     lines = list(unread(lake.inbox_webhooks, before.read))
     if lines:
-        _land(lake, lines, now)
+        keep_lines(lake, STRAVA, (line.content for line in lines), now)
     bodies = [*known, *(body_of(line.content) for line in lines)]
     refused: Counter[str] = Counter()
     news = summarise_events(_ours(bodies, refuse, refused), now)
@@ -120,20 +104,3 @@ def _ours(bodies: Sequence[bytes], refuse: Refuse, refused: Counter[str]) -> Ite
             refused[why] += 1
         else:
             yield event
-
-
-def _land(lake: Lake, lines: Iterable[Line], now: datetime) -> None:
-    content = b"".join(line.content + b"\n" for line in lines)
-    write_whole(lake.webhooks / f"{now:%Y}" / f"{stamp(now)}.ndjson.gz", packed(content, now))
-
-
-def _in_bronze(lake: Lake, since: datetime) -> Iterator[bytes]:
-    """The bodies received since then."""
-    for path in sorted(lake.webhooks.glob("*/*.ndjson.gz")):
-        if path.name >= stamp(since):
-            for line in unpacked(path).splitlines():
-                yield body_of(line)
-
-
-def _file(lake: Lake) -> Path:
-    return lake.state / "webhooks.json"

@@ -202,7 +202,7 @@ def merge_imported_gear(connection: Connection, lake: Lake) -> None:
     for gear_id, (one, item) in imported_gear(lake).items():
         source = gear_source(STRAVA_ARCHIVE, gear_id)
         fields = {name: value for name, value in item.items() if name != "athlete_id"}
-        found = None if source == STRAVA else True
+        found = True if source == STRAVA_ARCHIVE else None
         pieces.append(_Piece(source, gear_id, item.get("athlete_id"), fields, found, one.manifest.received_at))
     if _merge_gear(connection, lake, pieces):
         mark_changed(connection)

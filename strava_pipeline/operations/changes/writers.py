@@ -7,10 +7,9 @@ import importlib
 from typing import cast
 
 from strava_pipeline.core.providers import spec_of
-from strava_pipeline.core.sources import STRAVA
 from strava_pipeline.ingest.clock import machine_clock
 from strava_pipeline.ingest.provider import OnWait
-from strava_pipeline.ingest.registry import PROVIDERS
+from strava_pipeline.ingest.registry import module_name
 from strava_pipeline.ingest.writer import UnsupportedChangeError, Writer
 from strava_pipeline.settings import Settings
 
@@ -20,8 +19,7 @@ def connect_writer(name: str, settings: Settings, on_wait: OnWait) -> Writer:
 
     Raises UnsupportedChangeError where this version has none; MissingSettingsError or NeedsLoginError without a login.
     """
-    package = f"strava_pipeline.ingest.{STRAVA}" if name == STRAVA else PROVIDERS[name].rpartition(".")[0]
-    module = f"{package}.writes"
+    module = f"{module_name(name).rpartition('.')[0]}.writes"
     try:
         found = importlib.import_module(module)
     except ModuleNotFoundError as error:

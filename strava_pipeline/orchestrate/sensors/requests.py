@@ -10,7 +10,7 @@ import dagster as dg
 from dagster import DagsterRunStatus
 
 from strava_pipeline.core.errors import PipelineError
-from strava_pipeline.core.sources import STRAVA
+from strava_pipeline.core.providers import spec_of
 from strava_pipeline.ingest.clock import system_clock
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.requests import (
@@ -132,7 +132,7 @@ def _planned(settings: Settings, wanted: Wanted, now: datetime) -> dg.RunRequest
     """The job of what a person wants, with its config and years."""
     years = year_range(settings.first_year, now)
     match wanted:
-        case PullWanted(provider=name) if name == STRAVA:
+        case PullWanted(provider=name) if spec_of(name).unnamed:
             return _of("flow", years_without_choice(settings, "flow", now), JOBS["flow"].run_config())
         case PullWanted(provider=name):
             covered = years_without_choice(settings, name, now)
