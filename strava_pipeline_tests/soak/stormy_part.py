@@ -69,7 +69,8 @@ def live(what: str, run_id: str, now: str, mode: str) -> None:
 def pull(run: RunContext, settings: Settings, mode: str) -> None:
     """List at every service."""
     run = bring_up_to_date(run, settings)
-    options, years = ListingOptions.model_validate({"mode": mode, "per_page": None, "days": None}), run.years.all
+    size = None if mode == "incremental" else 20  # so that what compares everything takes several pages
+    options, years = ListingOptions.model_validate({"mode": mode, "per_page": size, "days": None}), run.years.all
     strava = StravaSource(settings, run)
     with locked(run.lake, FLOW_LOCK):
         listed = pull_each(
