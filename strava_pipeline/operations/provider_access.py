@@ -25,7 +25,7 @@ from strava_pipeline.ingest.providers_file import (
 from strava_pipeline.ingest.registry import PROVIDERS, assumptions, kept_login, login_health, missing_login, offered
 from strava_pipeline.lake.bronze.comparisons import compared_years
 from strava_pipeline.lake.bronze.deliveries import Deliveries, DeliveriesState, deliveries_of
-from strava_pipeline.lake.bronze.listings import is_by_start, listings, newest_watermark, withheld_ids
+from strava_pipeline.lake.bronze.listings import is_by_start, last_pull, listings, newest_watermark, withheld_ids
 from strava_pipeline.lake.gold.fetch_selection import wanted_files
 from strava_pipeline.lake.gold.quality import published_activities, rows_of_source
 from strava_pipeline.lake.gold.quarantine import failing_now, unreadable_rows
@@ -120,10 +120,8 @@ def provider_states(settings: Settings, names: Collection[str] | None = None) ->
 
 
 def _state(settings: Settings, lake: Lake, name: str) -> ProviderState:
-    every = (listing.manifest for listing in listings(lake, name, newest_first=True))
-    newest = next((manifest for manifest in every if not manifest.window.says_nothing_of_others), None)
     pull = None
-    if newest is not None:
+    if (newest := last_pull(lake, name)) is not None:
         pull = Pull(newest.fetched_at, newest.window.mode, newest.complete, newest.rows, newest.unreadable)
     spec, withheld = spec_of(name), len(withheld_ids(lake, name))
     advice = spec.withheld if withheld else ""

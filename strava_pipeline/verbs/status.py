@@ -131,11 +131,9 @@ def read_status(settings: "Settings") -> Status:
 
 
 def _last_pull(lake: "Lake") -> dict[str, Any] | None:
-    from strava_pipeline.lake.bronze.listings import listings
+    from strava_pipeline.lake.bronze.listings import last_pull
 
-    pulled = (listing.manifest for listing in listings(lake, newest_first=True))
-    last = next((manifest for manifest in pulled if not manifest.window.names_single_activities), None)
-    if last is None:
+    if (last := last_pull(lake)) is None:
         return None
     return {"at": last.fetched_at, "mode": last.window.mode, "complete": last.complete, "activities": last.rows}
 

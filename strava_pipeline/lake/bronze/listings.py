@@ -205,6 +205,12 @@ def watermark(lake: Lake, source: str = STRAVA, account: str | None = None) -> d
     return mark
 
 
+def last_pull(lake: Lake, source: str = STRAVA) -> Manifest | None:
+    """The newest listing, whether it reached its end or not; single activities that no feed named are none."""
+    every = (listing.manifest for listing in listings(lake, source, newest_first=True))
+    return next((manifest for manifest in every if not manifest.window.says_nothing_of_others), None)
+
+
 def newest_watermark(lake: Lake, source: str) -> datetime | None:
     """The watermark of the account whose listing of `source` is the newest; None: everything is to be listed."""
     newest = next(listings(lake, source, newest_first=True), None)
