@@ -3,13 +3,14 @@
 No Dagster is imported: commands that only look read these. The jobs as Dagster's are asset_jobs.py's.
 """
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from functools import cache
 from typing import Any, TypeVar
 
 from pydantic import BaseModel
 
 from strava_pipeline.core.providers import spec_of
+from strava_pipeline.core.sources import STRAVA
 from strava_pipeline.core.systems import parts
 from strava_pipeline.core.tables import FILES, MATCH_TABLES, PROPOSED_CHANGES, QUARANTINE, TRACKS
 from strava_pipeline.ingest.providers_file import enabled_providers
@@ -220,15 +221,13 @@ def provider_events_job(provider: str) -> Job:
     )
 
 
-def sources_job(providers: Iterable[str], *, strava: bool) -> Job:
-    """The job that backfills a year of all these providers, and of `strava`, in one run: all listings, then one merge."""
-    names = list(providers)
-    listings, files = map(provider_listing, names), map(provider_files, filter(gives_files, names))
-    of_strava, details = ((LISTING,), (DETAILS,)) if strava else ((), ())
+def sources_job(sources: Sequence[str]) -> Job:
+    """The job that backfills a year of all these services in one run: all listings, then one merge."""
+    listings, files = map(provider_listing, sources), map(provider_files, filter(gives_files, sources))
+    details = (DETAILS,) if any("details" in spec_of(name).capabilities for name in sources) else ()
     return Job(
         SOURCES_JOB,
         (
-            *of_strava,
             *listings,
             "activity_shards",
             _GOLD,
@@ -240,16 +239,16 @@ def sources_job(providers: Iterable[str], *, strava: bool) -> Job:
         ),
         JobYears.CHOSEN,
         "Whole years of all enabled services, a few of them a run: every listing, details, files, one merge, publish.",
-        {LISTING: {"mode": "year"}, DETAILS: {"scope": "all"}} if strava else {},
+        {LISTING: {"mode": "year"}, DETAILS: {"scope": "all"}} if details else {},
     )
 
 
-def month_job(providers: Iterable[str], *, strava: bool) -> Job:
-    """The job that lists a month of all these providers, and of `strava`, in one run, and proposes what differs.
+def month_job(sources: Sequence[str]) -> Job:
+    """The job that lists a month of all these services in one run, and proposes what differs.
 
     The month stands in one place, `months` of the matching: the listings follow it.
     """
-    listings = [*([LISTING] if strava else []), *map(provider_listing, providers)]
+    listings = [*map(provider_listing, sources)]
     return Job(
         MONTH_JOB,
         (*listings, "activity_shards", _GOLD, *_PUBLISH),
@@ -266,8 +265,8 @@ def jobs_of(settings: Settings) -> dict[str, Job]:
     of_providers = [provider_job(name) for name in providers]
     of_providers += [provider_events_job(name) for name in providers if sends_webhooks(name)]
     if providers:
-        with_strava = settings.client_id is not None
-        of_providers += [sources_job(providers, strava=with_strava), month_job(providers, strava=with_strava)]
+        sources = [*providers] if settings.client_id is None else [STRAVA, *providers]
+        of_providers += [sources_job(sources), month_job(sources)]
     return JOBS | {job.name: job for job in of_providers}
 
 
