@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from strava_pipeline.verbs.options import Json
 from strava_pipeline.verbs.output import echo_json
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ One = Annotated[int, typer.Argument(help="Id of an activity, any of its ids.", m
 
 
 @bests.command(context_settings=_NEGATIVE)
-def show(one: One, as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False) -> None:
+def show(one: One, as_json: Json = False) -> None:
     """Show the fastest times of an activity, how each was measured, and whether they may be records."""
     from strava_pipeline.core.insights.goals import clock, record_name
     from strava_pipeline.core.insights.page import how_told

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from strava_pipeline.core.text import counted
-from strava_pipeline.verbs.options import Verbose
+from strava_pipeline.verbs.options import Json, Verbose
 from strava_pipeline.verbs.output import echo_json
 
 if TYPE_CHECKING:
@@ -25,7 +25,6 @@ matches = typer.Typer(
 _SHOWN = 20  # of a kind; --json has all
 _NEGATIVE = {"ignore_unknown_options": True}  # ids of files are negative numbers, not options
 
-Json = Annotated[bool, typer.Option("--json", help="One JSON object.")]
 One = Annotated[int, typer.Argument(help="Id of an activity, any of its ids.", metavar="ID")]
 
 

@@ -37,6 +37,7 @@ AllowShrink = Annotated[
 ]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what would be done; make no call, change nothing.")]
 
+Json = Annotated[bool, typer.Option("--json", help="One JSON object.")]
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object on stdout at the end; progress is on stderr.")]
 
 

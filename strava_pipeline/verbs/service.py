@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from strava_pipeline.verbs.options import Json
 from strava_pipeline.verbs.output import echo, echo_json
 
 if TYPE_CHECKING:
@@ -119,7 +120,7 @@ def restart() -> None:
 
 @service.command()
 def status(
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
+    as_json: Json = False,
     allow_down: Annotated[
         bool, typer.Option("--allow-down", help="End with 0 where it is not running, too: that is no failure.")
     ] = False,

@@ -21,6 +21,7 @@ from strava_pipeline.verbs.options import (
     HELP,
     CushionDaily,
     DryRun,
+    Json,
     MaxCalls,
     Verbose,
     all_years,
@@ -113,7 +114,7 @@ def replay(
     rate_limit: Annotated[float, typer.Option(min=0.001, max=500, help="Events a second.")] = 0.2,
     max_calls: MaxCalls = None,
     dry_run: DryRun = False,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Post a made-up event for each known activity through the real intake, follow them, and show what changed: a call each."""
 
