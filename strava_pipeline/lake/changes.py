@@ -26,7 +26,6 @@ from strava_pipeline.core.changes.states import (
 )
 from strava_pipeline.core.errors import PipelineError
 from strava_pipeline.core.json_values import json_bytes
-from strava_pipeline.lake.bronze.landing import next_number
 from strava_pipeline.lake.decisions import Decision, decisions
 from strava_pipeline.lake.files import append_line, sync_folder, write_whole
 from strava_pipeline.lake.paths import Lake
@@ -239,11 +238,6 @@ def record_outcome(lake: Lake, outcome: Outcome, number: int | None) -> None:
     number = _next(lake, outcome.id) if number is None else number
     write_whole(_path(lake, outcome.id, number, "outcome"), _content(outcome))
     sync_folder(changes_folder(lake))
-
-
-def landed_so_far(lake: Lake, at: datetime) -> int:
-    """A number that all landings so far are below, and all later ones above."""
-    return next_number(lake, at)
 
 
 def _content(record: BaseModel) -> bytes:

@@ -228,13 +228,8 @@ _KILLED = (
 )
 
 
-def request_view(lake: Lake, logs_dir: Path, request_id: str, now: datetime) -> RequestView | None:
-    """How a request stands, by what its run left; None: there is no request of that id."""
-    return _view(lake, logs_dir, request_id, now)
-
-
-def _view(lake: Lake, logs_dir: Path | None, request_id: str, now: datetime) -> RequestView | None:
-    """`logs_dir`: where its log is; None: no line of it is read."""
+def request_view(lake: Lake, logs_dir: Path | None, request_id: str, now: datetime) -> RequestView | None:
+    """How a request stands, by what its run left; None: there is none of that id. `logs_dir` None: without its log."""
     request = _read(_path(lake, request_id)) if _ID.fullmatch(request_id) else None
     if request is None:
         return None
@@ -257,7 +252,7 @@ def _view(lake: Lake, logs_dir: Path | None, request_id: str, now: datetime) -> 
 def latest_requests(lake: Lake, now: datetime, limit: int) -> list[RequestView]:
     """The requests of the last two weeks, the newest first, without lines of logs. What can't be read is left out."""
     names = (path.stem for path in requests_folder(lake).glob("*.json"))
-    found = (_view(lake, None, key, now) for key in sorted(filter(_ID.fullmatch, names), reverse=True))
+    found = (request_view(lake, None, key, now) for key in sorted(filter(_ID.fullmatch, names), reverse=True))
     return list(islice((view for view in found if view is not None), limit))
 
 

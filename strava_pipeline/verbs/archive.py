@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from strava_pipeline.core.text import counted
+from strava_pipeline.verbs.options import Json
 from strava_pipeline.verbs.output import echo_json
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ def verify(
     path: Annotated[
         Path, typer.Argument(help="Strava's archive, a zip or unpacked.", metavar="ZIP", show_default=False)
     ],
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Compare every row, file and piece of gear of an archive with the warehouse: ends with 4 if anything differs.
 

@@ -1,9 +1,10 @@
 """The command `bests`: the fastest times of an activity, and a person's word that it holds no best."""
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 
+from strava_pipeline.verbs.options import AnyId, Json
 from strava_pipeline.verbs.output import echo_json
 
 if TYPE_CHECKING:
@@ -16,11 +17,10 @@ bests = typer.Typer(
     help="Bests of an activity: how each was measured; and keeping an activity out of records.",
 )
 _NEGATIVE = {"ignore_unknown_options": True}  # ids of files are negative numbers, not options
-One = Annotated[int, typer.Argument(help="Id of an activity, any of its ids.", metavar="ID")]
 
 
 @bests.command(context_settings=_NEGATIVE)
-def show(one: One, as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False) -> None:
+def show(one: AnyId, as_json: Json = False) -> None:
     """Show the fastest times of an activity, how each was measured, and whether they may be records."""
     from strava_pipeline.core.insights.goals import clock, record_name
     from strava_pipeline.core.insights.page import how_told
@@ -46,13 +46,13 @@ def show(one: One, as_json: Annotated[bool, typer.Option("--json", help="One JSO
 
 
 @bests.command(context_settings=_NEGATIVE)
-def dismiss(one: One) -> None:
+def dismiss(one: AnyId) -> None:
     """Not a best: keep an activity out of records and of the power curve; the next one holds the place. `restore` reverses it."""
     _decide(one, dismissed=True)
 
 
 @bests.command(context_settings=_NEGATIVE)
-def restore(one: One) -> None:
+def restore(one: AnyId) -> None:
     """Let an activity hold records again."""
     _decide(one, dismissed=False)
 

@@ -15,6 +15,7 @@ import typer
 
 from strava_pipeline.core.errors import Finding, PipelineError, State, ok, problem, skipped, warning
 from strava_pipeline.core.systems import parts
+from strava_pipeline.verbs.options import Json
 from strava_pipeline.verbs.output import echo, echo_json
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ def doctor(
     make_ca_bundle: Annotated[
         bool, typer.Option("--make-ca-bundle", help="Join the public certificates and FILES into one bundle.")
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Check everything that can be wrong on this machine, and show how to fix it. No API call; nothing is changed."""
     from strava_pipeline.settings import Settings

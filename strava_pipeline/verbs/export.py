@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from strava_pipeline.verbs.options import AnyId
+
 if TYPE_CHECKING:
     import polars as pl
 
@@ -24,7 +26,7 @@ def _group() -> None:
 
 @export.command(context_settings=_NEGATIVE)
 def activity(
-    one: Annotated[int, typer.Argument(help="Id of an activity, any of its ids.", metavar="ID")],
+    one: AnyId,
     to: Annotated[
         Path, typer.Option("--to", help="The file to write; its ending says the format: .gpx, .tcx, .csv, .parquet.")
     ],

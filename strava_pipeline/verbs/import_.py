@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from strava_pipeline.core.text import counted
-from strava_pipeline.verbs.options import Verbose
+from strava_pipeline.verbs.options import Json, Verbose
 from strava_pipeline.verbs.output import echo_json, left_out_line
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def import_(
         ),
     ],
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what is found; change nothing.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
+    as_json: Json = False,
     verbose: Verbose = False,
 ) -> None:
     """Import Strava's archive, folders and files: activities, laps, tracks. Twice changes nothing; no call is made.
@@ -200,7 +200,7 @@ _COUNTED = ("activities_all", "files")
 _WORD = "undo"
 
 
-def list_(as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False) -> None:
+def list_(as_json: Json = False) -> None:
     """Show every import: its name for `import undo`, its source, when, and which are undone."""
     from strava_pipeline.lake.imports.manifests import all_imports, effective_imports
     from strava_pipeline.lake.imports.undo import describe_import
@@ -237,7 +237,7 @@ def undo(
     ],
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would leave; change nothing.")] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Undo it without a question.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
+    as_json: Json = False,
     verbose: Verbose = False,
 ) -> None:
     """Take one import's rows and files out of the warehouse. Bronze keeps them and a note; no call is made."""

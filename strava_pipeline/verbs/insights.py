@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from strava_pipeline.core.text import counted
+from strava_pipeline.verbs.options import Json
 from strava_pipeline.verbs.output import echo_json
 
 if TYPE_CHECKING:
@@ -58,7 +59,7 @@ def insights(
             "--file", help="Print this file of data/insights as JSON, for --sports or else STRAVA_INSIGHT_SPORTS."
         ),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
+    as_json: Json = False,
 ) -> None:
     """A year: totals, goals and pace, records, streaks, gear, training load. From the published warehouse; no call."""
 

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 import typer
 
+from strava_pipeline.verbs.options import Json
 from strava_pipeline.verbs.output import echo, echo_json
 
 if TYPE_CHECKING:
@@ -96,8 +97,6 @@ subscription = typer.Typer(
     add_completion=False,
     help="Strava's webhook subscription: where it sends events as they happen.",
 )
-
-Json = Annotated[bool, typer.Option("--json", help="One JSON object.")]
 
 
 @subscription.command()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from strava_pipeline.core.text import counted
-from strava_pipeline.verbs.options import Verbose
+from strava_pipeline.verbs.options import AnyId, Json, Verbose
 from strava_pipeline.verbs.output import echo_json
 
 if TYPE_CHECKING:
@@ -24,9 +24,6 @@ matches = typer.Typer(
 )
 _SHOWN = 20  # of a kind; --json has all
 _NEGATIVE = {"ignore_unknown_options": True}  # ids of files are negative numbers, not options
-
-Json = Annotated[bool, typer.Option("--json", help="One JSON object.")]
-One = Annotated[int, typer.Argument(help="Id of an activity, any of its ids.", metavar="ID")]
 
 
 @matches.command("list")
@@ -64,7 +61,7 @@ def list_(as_json: Json = False) -> None:
 
 @matches.command(context_settings=_NEGATIVE)
 def explain(
-    one: One,
+    one: AnyId,
     other: Annotated[
         int | None, typer.Argument(help="Another one: the evidence for the two.", metavar="[OTHER]")
     ] = None,
@@ -108,14 +105,14 @@ def explain(
 
 
 @matches.command(context_settings=_NEGATIVE)
-def join(one: One, other: Annotated[int, typer.Argument(metavar="OTHER")], verbose: Verbose = False) -> None:
+def join(one: AnyId, other: Annotated[int, typer.Argument(metavar="OTHER")], verbose: Verbose = False) -> None:
     """Decide that two are one activity, whatever the evidence. The decision outlives every rebuild; `split` reverses it."""
     _decide(one, [other], joined=True, verbose=verbose)
 
 
 @matches.command(context_settings=_NEGATIVE)
 def split(
-    one: One,
+    one: AnyId,
     other: Annotated[
         int | None, typer.Argument(help="From this one; else from all it is joined with.", metavar="[OTHER]")
     ] = None,

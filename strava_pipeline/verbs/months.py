@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from strava_pipeline.verbs.options import AsJson, Verbose
+from strava_pipeline.verbs.options import AsJson, Json, Verbose
 from strava_pipeline.verbs.output import echo, echo_json, plain
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ def calendar(
     months: Annotated[
         int, typer.Option("--months", min=1, max=MOST_MONTHS, help="How many months back, the present one included.")
     ] = 12,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Show by month what each service has, and where services differ. Makes no call."""
     from dataclasses import asdict

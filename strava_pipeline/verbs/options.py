@@ -37,6 +37,11 @@ AllowShrink = Annotated[
 ]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what would be done; make no call, change nothing.")]
 
+HELP = "Years, separated by spaces or commas, or a range: 2023 2024, 2015-2020."
+Years = Annotated[list[str] | None, typer.Option("--years", help=HELP)]
+MoreYears = Annotated[list[str] | None, typer.Argument(help="More years.", show_default=False)]
+Json = Annotated[bool, typer.Option("--json", help="One JSON object.")]
+AnyId = Annotated[int, typer.Argument(help="Id of an activity, any of its ids.", metavar="ID")]
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object on stdout at the end; progress is on stderr.")]
 
 
@@ -53,9 +58,6 @@ def sports_of(words: list[str] | None) -> list[str]:
 def call_limits(max_calls: int | None, cushion_15min: int | None, cushion_daily: int | None) -> dict[str, Any]:
     """The three options that limit calls, as an asset's config names them (orchestrate/config.py, CallLimits)."""
     return {"max_calls": max_calls, "cushion_15min": cushion_15min, "cushion_daily": cushion_daily}
-
-
-HELP = "Years, separated by spaces or commas, or a range: 2023 2024, 2015-2020."
 
 
 def typed_years(words: list[str], known: list[int]) -> list[int]:

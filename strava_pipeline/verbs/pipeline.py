@@ -5,6 +5,7 @@ Commands on chosen years stand in whole_years.py; how logs are written in orches
 
 import sys
 from collections.abc import Callable
+from inspect import Signature, signature
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -32,8 +33,8 @@ if TYPE_CHECKING:
     from strava_pipeline.settings import Settings
 
 
-def _command_with_lookback(job: str, help_text: str) -> Callable[..., None]:
-    """The command for a job that pulls new activities, with a lookback."""
+def _command(job: str, help_text: str, *, lookback: bool = False) -> Callable[..., None]:
+    """The command for a job that pulls new activities; --days only where it has a lookback."""
 
     def command(
         per_page: PerPage = None,
@@ -50,41 +51,22 @@ def _command_with_lookback(job: str, help_text: str) -> Callable[..., None]:
         _pull(job, per_page, days, limits, wait=wait, dry_run=dry_run, as_json=as_json, verbose=verbose)
 
     command.__doc__ = help_text
+    options = signature(command).parameters.values()
+    shown = [option for option in options if lookback or option.name != "days"]
+    vars(command)["__signature__"] = Signature(shown)  # Typer reads the options there
     return command
 
 
-def _command_without_lookback(job: str, help_text: str) -> Callable[..., None]:
-    """The command for a job that pulls without a lookback."""
-
-    def command(
-        per_page: PerPage = None,
-        max_calls: MaxCalls = None,
-        cushion_15min: Cushion15min = None,
-        cushion_daily: CushionDaily = None,
-        wait: Wait = False,
-        dry_run: DryRun = False,
-        as_json: AsJson = False,
-        verbose: Verbose = False,
-    ) -> None:
-        limits = call_limits(max_calls, cushion_15min, cushion_daily)
-        _pull(job, per_page, None, limits, wait=wait, dry_run=dry_run, as_json=as_json, verbose=verbose)
-
-    command.__doc__ = help_text
-    return command
-
-
-flow = _command_with_lookback(
-    "flow", "The daily run: pull what is new, merge, fetch details of the recent window, publish."
+flow = _command(
+    "flow", "The daily run: pull what is new, merge, fetch details of the recent window, publish.", lookback=True
 )
-flow_backfill = _command_without_lookback(
+flow_backfill = _command(
     "flow_backfill", "Everything: pull all, merge, fetch every detail that is missing or was edited, publish."
 )
-run = _command_with_lookback("run", "Pull what is new, and the lookback window again: bronze and shards.")
-run_lite = _command_without_lookback(
-    "run_lite", "Pull what is new since the newest known activity, without a lookback."
-)
-run_all = _command_without_lookback("run_all", "Pull everything, back to day zero.")
-refresh = _command_with_lookback("refresh", "Pull what is new, merge, publish; no details.")
+run = _command("run", "Pull what is new, and the lookback window again: bronze and shards.", lookback=True)
+run_lite = _command("run_lite", "Pull what is new since the newest known activity, without a lookback.")
+run_all = _command("run_all", "Pull everything, back to day zero.")
+refresh = _command("refresh", "Pull what is new, merge, publish; no details.", lookback=True)
 
 
 def compact(as_json: AsJson = False, verbose: Verbose = False) -> None:

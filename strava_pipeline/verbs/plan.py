@@ -12,7 +12,7 @@ import typer
 
 from strava_pipeline.core.plan import RESTART_NOTE
 from strava_pipeline.core.text import counted
-from strava_pipeline.verbs.options import HELP, all_years, context_without_run, typed_years
+from strava_pipeline.verbs.options import HELP, Json, MoreYears, all_years, context_without_run, typed_years
 from strava_pipeline.verbs.output import echo_json, plain
 
 if TYPE_CHECKING:
@@ -27,10 +27,10 @@ if TYPE_CHECKING:
 
 
 def plan(
-    years: Annotated[list[str] | None, typer.Argument(help="More years.", show_default=False)] = None,
+    years: MoreYears = None,
     first: Annotated[list[str] | None, typer.Option("--years", help=f"{HELP} Default: all.")] = None,
     details: Annotated[bool, typer.Option("--details/--no-details", help="Whether details are fetched too.")] = True,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Calls that a backfill of these years takes, by stage and year, and when it will be done. Makes no call."""
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from strava_pipeline.core.text import counted
-from strava_pipeline.verbs.options import HELP, NONE_ENABLED, AllowShrink, AsJson, Days, PerPage, Verbose
+from strava_pipeline.verbs.options import HELP, NONE_ENABLED, AllowShrink, AsJson, Days, Json, PerPage, Verbose
 from strava_pipeline.verbs.output import echo, echo_json, plain
 
 if TYPE_CHECKING:
@@ -27,13 +27,12 @@ providers = typer.Typer(
     no_args_is_help=True, add_completion=False, help="Services besides Strava: list, status, login, pull, gear."
 )
 PORT = 8721  # as of `auth`
-OneObject = Annotated[bool, typer.Option("--json", help="One JSON object.")]
 LEAST_WIDTH = 72  # columns of a terminal in which the table of services breaks no word
 Name = Annotated[str, typer.Argument(help="The service, as in providers.toml.", show_default=False)]
 
 
 @providers.command("list")
-def list_(as_json: OneObject = False) -> None:
+def list_(as_json: Json = False) -> None:
     """List the services that this version knows: which are enabled, whether their login is there, what they give."""
     from rich.table import Table
 
@@ -67,7 +66,7 @@ def list_(as_json: OneObject = False) -> None:
 
 
 @providers.command()
-def status(as_json: OneObject = False) -> None:
+def status(as_json: Json = False) -> None:
     """Show how each enabled service stands: its last operation, limits, activities and faults."""
     from strava_pipeline.ingest.providers_file import providers_file
     from strava_pipeline.ingest.registry import kept_login
@@ -176,7 +175,7 @@ def gear(
     link: Annotated[
         bool, typer.Option("--link", help="Write links of gear with equal names into providers.toml, after a question.")
     ] = False,
-    as_json: OneObject = False,
+    as_json: Json = False,
 ) -> None:
     """Show bikes and shoes of Strava and all enabled services side by side, and which of them are linked."""
     from strava_pipeline.core.errors import MisuseError

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from strava_pipeline.verbs.options import Cushion15min, CushionDaily, MaxCalls, Verbose, call_limits
+from strava_pipeline.verbs.options import Cushion15min, CushionDaily, Json, MaxCalls, Verbose, call_limits
 from strava_pipeline.verbs.output import echo, echo_json
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ Ids = Annotated[list[str] | None, typer.Argument(help="Activity ids, separated b
 
 
 @quarantine.command("list")
-def list_(as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False) -> None:
+def list_(as_json: Json = False) -> None:
     """Show what is in quarantine, since when, what was received, and when it is fetched again; and rows that can't be read."""
 
     from strava_pipeline.core.providers import spec_of

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from strava_pipeline.core.text import printable
+from strava_pipeline.verbs.options import Json
 from strava_pipeline.verbs.output import echo, echo_json, plain
 
 if TYPE_CHECKING:
@@ -70,7 +71,7 @@ def duck(files: Files = False) -> None:
 
 def schema(
     table: Annotated[str | None, typer.Argument(help="One table; else all.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
+    as_json: Json = False,
     bigquery: Annotated[bool, typer.Option("--bigquery", help="Of the table, as `bq load` takes it.")] = False,
 ) -> None:
     """Tables and columns, with types, units and meanings."""

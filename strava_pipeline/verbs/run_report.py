@@ -5,6 +5,7 @@ Running the job itself is run_job.py's.
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
+from functools import partial
 from typing import Any
 
 import typer
@@ -256,6 +257,11 @@ _STREAMS_LEFT = {
     "streams_waiting_for_retry": "resting",
     "failed": "failed",
 }
+_CHANGES_LEFT = {
+    "changes_failed": "failed",
+    "changes_conflicted": "conflicted",
+    "changes_left": "still approved",
+}
 
 
 def run_line(asset: str, values: Metadata) -> str | None:
@@ -295,10 +301,6 @@ def _read(values: Metadata) -> str:
     return f"Read {counted(values['files_read'], 'file')}{odd}: {counted(values['activities'], 'activity')} {_seconds(values)}"
 
 
-def _shards(values: Metadata) -> str:
-    return f"Shards written: {values['files']}, with {counted(values['rows'], 'row')}"
-
-
 def _merged(values: Metadata) -> str:
     if "result" in values:
         return str(values["result"])
@@ -320,54 +322,35 @@ def _matched(values: Metadata) -> str | None:
 
 
 def _details(values: Metadata) -> str:
-    parts = [f"{values[name]} {word}" for name, word in _DETAILS_LEFT.items() if values[name]]
     named = {"gone_at_strava_ids": "gone", "failed_ids": "failed"}
-    parts += [f"{word}: {', '.join(values[name])}" for name, word in named.items() if name in values]
-    return _fetched("details", values, parts)
+    ids = (f"; {word}: {', '.join(values[name])}" for name, word in named.items() if name in values)
+    return _fetched("details", _DETAILS_LEFT, values) + "".join(ids)
 
 
-def _streams(values: Metadata) -> str:
-    return _fetched(
-        "streams", values, [f"{values[name]} {word}" for name, word in _STREAMS_LEFT.items() if values[name]]
-    )
-
-
-def _fetched(what: str, values: Metadata, left: list[str]) -> str:
-    rest = "".join(f"; {part}" for part in left)
+def _fetched(what: str, left: Mapping[str, str], values: Metadata) -> str:
     received = f"{counted(values[f'{what}_received'], what[:-1])} in {counted(values['calls'], 'call')}"
-    return f"Fetched {received} ({values['seconds']:.1f} s){rest}"
+    return f"Fetched {received} {_seconds(values)}{_rest(values, left)}"
+
+
+def _rest(values: Metadata, words: Mapping[str, str]) -> str:
+    """How many there are of each, by its word; nothing of what there is none of."""
+    return "".join(f"; {values[name]} {word}" for name, word in words.items() if values[name])
 
 
 def _files_fetched(values: Metadata) -> str | None:
     """No line where nothing was asked for."""
-    left = [f"{values[name]} {word}" for name, word in _FILES_LEFT.items() if values[name]]
-    return _fetched("files", values, left) if values["calls"] or left else None
+    return _fetched("files", _FILES_LEFT, values) if values["calls"] or _rest(values, _FILES_LEFT) else None
 
 
-def _tracks(values: Metadata) -> str:
-    return f"Made {counted(values['tracks_written'], 'track')}; {values['tracks']} in these years"
-
-
-def _profile(name: str) -> Callable[[Metadata], str]:
-    def line(values: Metadata) -> str:
-        failed = f"; failed, to be asked for again: {values['failed_names']}" if "failed_names" in values else ""
-        return f"{name}: {values['dagster/row_count']} known, {counted(values['calls'], 'call')}{failed}"
-
-    return line
+def _profile(name: str, values: Metadata) -> str:
+    failed = f"; failed, to be asked for again: {values['failed_names']}" if "failed_names" in values else ""
+    return f"{name}: {values['dagster/row_count']} known, {counted(values['calls'], 'call')}{failed}"
 
 
 def _changes(values: Metadata) -> str:
     if "result" in values:
         return str(values["result"])
-    others = {"failed": "failed", "conflicted": "conflicted", "left": "still approved"}
-    rest = "".join(
-        f"; {values[f'changes_{name}']} {word}" for name, word in others.items() if values[f"changes_{name}"]
-    )
-    return f"Applied {counted(values['changes_applied'], 'change')} {_seconds(values)}{rest}"
-
-
-def _published(values: Metadata) -> str:
-    return "Published" if values["replaced"] else "Nothing changed since the last publish"
+    return f"Applied {counted(values['changes_applied'], 'change')} {_seconds(values)}{_rest(values, _CHANGES_LEFT)}"
 
 
 _LINES: dict[str, Callable[[Metadata], str | None]] = {
@@ -376,14 +359,16 @@ _LINES: dict[str, Callable[[Metadata], str | None]] = {
     FILE_BRONZE: _files,
     FILE_READINGS: _read,
     APPLIED_CHANGES: _changes,
-    "activity_shards": _shards,
+    "activity_shards": lambda values: f"Shards written: {values['files']}, with {counted(values['rows'], 'row')}",
     "activities": _merged,
     ACTIVITY_MATCHES.name: _matched,
     DETAILS: _details,
-    STREAMS: _streams,
-    TRACKS.name: _tracks,
-    "athlete": _profile("Athlete"),
-    "gear": _profile("Gear"),
-    "published_warehouse": _published,
+    STREAMS: partial(_fetched, "streams", _STREAMS_LEFT),
+    TRACKS.name: lambda values: f"Made {counted(values['tracks_written'], 'track')}; {values['tracks']} in these years",
+    "athlete": partial(_profile, "Athlete"),
+    "gear": partial(_profile, "Gear"),
+    "published_warehouse": lambda values: (
+        "Published" if values["replaced"] else "Nothing changed since the last publish"
+    ),
     **{asset: line for system in parts("words") for asset, line in system.LINES.items()},
 }

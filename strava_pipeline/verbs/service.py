@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from strava_pipeline.verbs.options import Json
 from strava_pipeline.verbs.output import echo, echo_json
 
 if TYPE_CHECKING:
@@ -19,12 +20,13 @@ if TYPE_CHECKING:
     from strava_pipeline.verbs.dagster_process import Address
     from strava_pipeline.verbs.service_process import Service
 
+Port = Annotated[int, typer.Option(min=1, max=65535, help="Port of the UI.")]
+Host = Annotated[str, typer.Option(help="Address or name of the UI; it has no password, so keep it local.")]
+
 
 def dev(
-    port: Annotated[int, typer.Option(min=1, max=65535, help="Port of the UI.")] = 3000,
-    host: Annotated[
-        str, typer.Option(help="Address or name of the UI; it has no password, so keep it local.")
-    ] = "127.0.0.1",
+    port: Port = 3000,
+    host: Host = "127.0.0.1",
     demo: Annotated[bool, typer.Option("--demo", help="On the demo's instance, with its emulator.")] = False,
     folder: Annotated[Path, typer.Option(help="The demo's folder.")] = Path("demo"),
 ) -> None:
@@ -65,8 +67,6 @@ service = typer.Typer(
 )
 
 NoUi = Annotated[bool, typer.Option("--no-ui", help="The daemon alone.")]
-Port = Annotated[int, typer.Option(min=1, max=65535, help="Port of the UI.")]
-Host = Annotated[str, typer.Option(help="Address or name of the UI; it has no password, so keep it local.")]
 
 
 @service.command()
@@ -119,7 +119,7 @@ def restart() -> None:
 
 @service.command()
 def status(
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
+    as_json: Json = False,
     allow_down: Annotated[
         bool, typer.Option("--allow-down", help="End with 0 where it is not running, too: that is no failure.")
     ] = False,

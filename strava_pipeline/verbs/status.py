@@ -2,13 +2,12 @@
 
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated, Any
-
-import typer
+from typing import TYPE_CHECKING, Any
 
 from strava_pipeline.core.sources import STRAVA
 from strava_pipeline.core.text import counted
 from strava_pipeline.core.years import years_by_day
+from strava_pipeline.verbs.options import Json
 from strava_pipeline.verbs.output import echo_json
 from strava_pipeline.verbs.status_services import (
     change_counts,
@@ -26,7 +25,7 @@ if TYPE_CHECKING:
     from strava_pipeline.settings import Settings
 
 
-def status(as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False) -> None:
+def status(as_json: Json = False) -> None:
     """Login, scopes, budget, last pull, counts, missing details."""
 
     from strava_pipeline.settings import Settings

@@ -18,11 +18,13 @@ from strava_pipeline.core.webhooks import intake_path
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.settings import Settings
 from strava_pipeline.verbs.options import (
-    HELP,
     CushionDaily,
     DryRun,
+    Json,
     MaxCalls,
+    MoreYears,
     Verbose,
+    Years,
     all_years,
     call_limits,
     context_without_run,
@@ -108,12 +110,12 @@ def _follow_provider(settings: Settings, name: str, *, verbose: bool) -> "RunOut
 
 @webhooks.command()
 def replay(
-    more: Annotated[list[str] | None, typer.Argument(help="More years.", show_default=False)] = None,
-    years: Annotated[list[str] | None, typer.Option("--years", help=HELP)] = None,
+    more: MoreYears = None,
+    years: Years = None,
     rate_limit: Annotated[float, typer.Option(min=0.001, max=500, help="Events a second.")] = 0.2,
     max_calls: MaxCalls = None,
     dry_run: DryRun = False,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Post a made-up event for each known activity through the real intake, follow them, and show what changed: a call each."""
 

@@ -15,9 +15,11 @@ from strava_pipeline.verbs.options import (
     CushionDaily,
     DryRun,
     MaxCalls,
+    MoreYears,
     PerPage,
     Sports,
     Verbose,
+    Years,
     all_years,
     call_limits,
     sports_of,
@@ -42,8 +44,8 @@ _ListingDryRun = Annotated[
 
 
 def backfill(
-    years: Annotated[list[str] | None, typer.Argument(help="More years.", show_default=False)] = None,
-    first: Annotated[list[str] | None, typer.Option("--years", help=HELP)] = None,
+    years: MoreYears = None,
+    first: Years = None,
     per_page: PerPage = None,
     sports: Sports = None,
     max_calls: MaxCalls = None,
@@ -89,7 +91,7 @@ def backfill(
 
 
 def reconcile(
-    years: Annotated[list[str] | None, typer.Argument(help="More years.", show_default=False)] = None,
+    years: MoreYears = None,
     first: Annotated[list[str] | None, typer.Option("--years", help=f"{HELP} None: all, in one listing.")] = None,
     provider: Annotated[
         list[str] | None,
@@ -164,7 +166,7 @@ def _is_held_back(outcome: "RunOutcome | None") -> bool:
 
 
 def streams(
-    years: Annotated[list[str] | None, typer.Argument(help="More years.", show_default=False)] = None,
+    years: MoreYears = None,
     first: Annotated[list[str] | None, typer.Option("--years", help=f"{HELP} None: all, in one run.")] = None,
     sports: Sports = None,
     max_calls: MaxCalls = None,

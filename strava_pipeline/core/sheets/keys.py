@@ -10,10 +10,8 @@ import hashlib
 import json
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
-from strava_pipeline.core.rows import Json
 from strava_pipeline.core.sheets.cells import read_number, read_text
 from strava_pipeline.core.sheets.header import IDS, NAME
 from strava_pipeline.core.sheets.rows import Row, shared_ids
@@ -173,13 +171,3 @@ def content_key(start: str | None, distance: float | None, seconds: int | None) 
     """The key of a row without ids: a hash of its start as it is written, its distance in the owner's unit, and its duration."""
     content = json.dumps([start, distance, seconds])
     return f"row-{hashlib.blake2b(content.encode(), digest_size=8).hexdigest()}"
-
-
-def to_json(identity: Identity) -> Json:
-    """An identity as a reading keeps it."""
-    return asdict(identity)
-
-
-def from_json(content: Any) -> Identity:
-    """An identity that a reading kept."""
-    return Identity(**content)

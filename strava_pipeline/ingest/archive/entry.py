@@ -68,28 +68,26 @@ class UnreadableEntryError(PipelineError):
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A file of a container. `name` has forward slashes and must never be used as a path; `size` is in bytes, unpacked."""
+    """A file of a container. `name` has forward slashes and must never be used as a path; `size` is in bytes, unpacked.
+
+    `read`: its bytes, within the limit of a file. Raises UnreadableEntryError; SourceError where the import gets too large.
+    """
 
     name: str
     size: int
-    load: Callable[[], bytes] = field(repr=False, compare=False)
-
-    def read(self) -> bytes:
-        """Its bytes, within the limit of a file. Raises UnreadableEntryError; SourceError where the import gets too large."""
-        return self.load()
+    read: Callable[[], bytes] = field(repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Oversized:
-    """A file larger than what is ever read at once: it can be kept, piece by piece, but is not read as an activity."""
+    """A file larger than what is ever read at once: it can be kept, piece by piece, but is not read as an activity.
+
+    `pieces`: its bytes in order, at most PIECE at once; raises as `Entry.read` does.
+    """
 
     name: str
     size: int
-    open_pieces: Callable[[], Iterator[bytes]] = field(repr=False, compare=False)
-
-    def pieces(self) -> Iterator[bytes]:
-        """Its bytes in order, at most PIECE at once; raises as `Entry.read` does."""
-        return self.open_pieces()
+    pieces: Callable[[], Iterator[bytes]] = field(repr=False, compare=False)
 
 
 def names_by_ending(names: Iterable[str]) -> dict[str, tuple[str, ...]]:

@@ -8,7 +8,7 @@ import hashlib
 import importlib.util
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -19,7 +19,7 @@ from strava_pipeline.core.providers import ProviderSpec, spec_of
 from strava_pipeline.core.rows import Json
 from strava_pipeline.core.sheets.cells import Cell, has_no_result
 from strava_pipeline.core.sheets.header import DEFAULTS, System
-from strava_pipeline.core.sheets.keys import assign_keys, from_json, gone, identities, to_json
+from strava_pipeline.core.sheets.keys import Identity, assign_keys, gone, identities
 from strava_pipeline.core.sheets.rows import Row, rows_of
 from strava_pipeline.ingest.calls import LandingClient
 from strava_pipeline.ingest.clock import ServerClock
@@ -173,7 +173,7 @@ def _give_keys(content: dict[str, Any], earlier: Json | None) -> None:
     rows = list(rows_of(content))
     known = {row.key: row for row in rows_of(earlier) if row.key} if earlier else {}
     before = identities(list(known.values()))
-    former = [from_json(each) for each in earlier["former"]] if earlier else []
+    former = [Identity(**each) for each in earlier["former"]] if earlier else []
     keys = assign_keys(identities(rows), before, former)
     places = {(place, row[0]): row for place, book in enumerate(content["books"]) for row in book["rows"]}
     for row, key in zip(rows, keys, strict=True):
@@ -181,7 +181,7 @@ def _give_keys(content: dict[str, Any], earlier: Json | None) -> None:
         if key in known:
             cells = _with_results(row, cells, known[key])
         places[row.book, row.number][1:] = [key, *cells]
-    content["former"] = [to_json(each) for each in gone(keys, before, former)]
+    content["former"] = [asdict(each) for each in gone(keys, before, former)]
 
 
 def _with_results(row: Row, cells: list[Cell], before: Row) -> list[Cell]:

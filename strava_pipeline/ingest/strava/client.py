@@ -113,7 +113,7 @@ class StravaClient(LandingClient):
             request = {name: value for name, value in window.items() if value is not None}
             request |= {"per_page": per_page, "page": number}
             calls = self.calls
-            answer = self.get("/athlete/activities", request, check=_page_fault)
+            answer = self.get("/athlete/activities", request, check=not_a_list)
             activities, unreadable = split_page(answer.json)
             read = ReadPage(activities, unreadable)
             yield Page(number, per_page, read, answer.body, answer.fetched_at, self.calls - calls)
@@ -323,7 +323,8 @@ def _json(body: bytes) -> Any:
         return INVALID
 
 
-def _page_fault(answer: Answer) -> str | None:
+def not_a_list(answer: Answer) -> str | None:
+    """What is wrong with an answer that has to be a list; None: nothing."""
     return None if isinstance(answer.json, list) else "the body is not a list"
 
 

@@ -18,7 +18,7 @@ from strava_pipeline.ingest.clock import ServerClock
 from strava_pipeline.ingest.http import form_with_file
 from strava_pipeline.ingest.provider import OnWait, Page, Received
 from strava_pipeline.ingest.service_client import Answer
-from strava_pipeline.ingest.strava.client import StravaClient, connect
+from strava_pipeline.ingest.strava.client import StravaClient, connect, not_a_list
 from strava_pipeline.ingest.strava.token_store import token_store
 from strava_pipeline.ingest.upload_files import UploadFile, file_to_upload
 from strava_pipeline.ingest.writer import Answered, Reading, Request, UnsupportedChangeError
@@ -122,7 +122,7 @@ class StravaWriter:
         first, last = (int((change.start + side * AROUND).timestamp()) for side in (-1, 1))
         query = {"after": first, "before": last, "per_page": MOST_ROWS}
         calls, path = self.calls, "/athlete/activities"
-        answer = self._client.get(path, query, check=_not_a_list)
+        answer = self._client.get(path, query, check=not_a_list)
         answered = [self._answered("GET", f"{path}?{urlencode(query)}", answer)]
         read: ReadPage = spec_of(STRAVA).read_page(answer.json)
         wanted = str(change.details["external_id"])
@@ -182,10 +182,6 @@ def _status(answer: Answer) -> Mapping[str, Any]:
 def _is_named(external_id: Any, wanted: str) -> bool:
     """Whether an activity has the external id, with the ending of the file's kind or without."""
     return isinstance(external_id, str) and (external_id == wanted or external_id.startswith(f"{wanted}."))
-
-
-def _not_a_list(answer: Answer) -> str | None:
-    return None if isinstance(answer.json, list) else "the body is not a list"
 
 
 def _unsupported(change: Change) -> UnsupportedChangeError:

@@ -25,12 +25,12 @@ from strava_pipeline.core.errors import (
     TransientError,
 )
 from strava_pipeline.ingest.writer import Answered, Reading, Request, UnsupportedChangeError, Writer
+from strava_pipeline.lake.bronze.landing import next_number
 from strava_pipeline.lake.changes import (
     Exchanged,
     Intent,
     Outcome,
     attempts_of,
-    landed_so_far,
     record_intent,
     record_outcome,
 )
@@ -257,7 +257,7 @@ class _Applying:
             at=at,
             result=result,
             message=message,
-            landed=landed_so_far(self.run.lake, at),
+            landed=next_number(self.run.lake, at),
             found=reading.value,
             source_id=reading.source_id,
             restore=restore,

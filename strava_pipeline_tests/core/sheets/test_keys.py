@@ -1,11 +1,11 @@
 """A row keeps its key: what its owner may do to a table, and which activities it is then."""
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any
 
 import pytest
 
-from strava_pipeline.core.sheets.keys import Identity, assign_keys, from_json, gone, identities, to_json
+from strava_pipeline.core.sheets.keys import Identity, assign_keys, gone, identities
 from strava_pipeline.core.sheets.rows import rows_of
 from strava_pipeline_tests.core.sheets.test_rows import page
 
@@ -116,7 +116,7 @@ def test_where_several_rows_fit_an_edited_one_none_is_guessed() -> None:
 def test_rows_that_were_gone_come_back_as_what_they_were() -> None:
     edited = keyed(changed(0, distance=10.5, strava_id=123), BEFORE)
     other_book = keyed([{"start_time": "2020-01-01", "distance": 1}], edited)
-    former = [from_json(to_json(row)) for row in gone(keys(other_book), edited, [])]
+    former = [Identity(**asdict(row)) for row in gone(keys(other_book), edited, [])]
     assert keys(keyed(changed(0, distance=10.5, strava_id=123), other_book, former)) == keys(BEFORE)
 
 

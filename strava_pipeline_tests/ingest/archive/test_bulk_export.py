@@ -151,7 +151,7 @@ def test_a_list_is_unpacked_and_decoded_once(tmp_path: Path) -> None:
                 unpackings.append(entry.name)
                 return entry.read()
 
-            return replace(entry, load=load)
+            return replace(entry, read=load)
 
         container.entries = [counted(entry) for entry in container.entries]
         assert [export.list_name for export in contents(container).exports] == ["activities.csv"]
