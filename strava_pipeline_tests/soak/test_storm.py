@@ -211,6 +211,7 @@ class Storm:
         self.pull_and_merge(mode, dies_in=target if mode == "incremental" else "pull")
         if mode != "incremental":
             self.assert_no_difference()
+            self.pull_and_merge("incremental")  # the daily run, which alone asks for the gear of what is new
 
     def quiet_day(self, target: str, moments: list[str]) -> None:
         """A day on which nothing happened and no pull dies: it takes the calls that each record states."""
@@ -221,7 +222,8 @@ class Storm:
         for name in calls.keys() - {STRAVA}:
             if last_of_kind(self.lake, name, "gear") >= self.now:  # once a week, and not of a quiet day
                 del calls[name], stated[name]
-        assert calls == stated, f"on {self.now:%d.%m.}"
+        asked = {name: list(self.places[name].journal.log)[-number:] for name, number in calls.items()}
+        assert calls == stated, f"on {self.now:%d.%m.}: {asked}"
         if target == "apply":
             self.apply(moments.pop())
         else:
