@@ -301,6 +301,7 @@ def test_the_page_holds_the_numbers_and_nothing_else_is_needed(filled: Rig, type
     assert in_months == {name: of_each.get(name, "–") for name in names}
     records = page.xpath("//section[@class='records']//tr")
     assert len(records) == len(told["records"])
+    assert len(page.xpath("//section[@class='records']//a/b[text()='View on Strava']")) == len(records)
     stars = page.xpath("//section[@class='records']//td/b[@class='best']")
     assert len(stars) == sum(each["all_time"] for each in told["records"])
     goals = [row.text_content() for row in page.xpath("//ul[@class='goals']/li")]
@@ -521,3 +522,14 @@ def test_the_example_of_goals_can_be_followed(make_rig: Callable[..., Rig], type
     said = type_on(rig)("goals", "check")
     assert said.code == 0, said.err
     assert "5 goals" in said.out
+
+
+def test_the_page_of_an_archive_links_nothing_to_strava(make_rig: Callable[..., Rig], type_on: TypeOn) -> None:
+    """Its activities have Strava's numbers, and are not from the API."""
+    rig = make_rig(activities=5, years=(YEAR, YEAR), logged_in=False)
+    rig.import_files(rig.archive("export.zip"))
+    page = rig.folder / "page.html"
+    assert type_on(rig)("report", "--year", str(YEAR), "--html", str(page)).code == 0
+    records = asked(type_on(rig), "--year", str(YEAR))["records"]
+    assert {(each["activity_id"] > 0, each["by_api"]) for each in records} == {(True, False)}
+    assert "View on Strava" not in page.read_text()

@@ -38,6 +38,7 @@ class Record:
     """The best of the year; `all_time`: also of all years.
 
     `value` is in `unit`, m or s; a negative `activity_id` is no id of Strava's. `told_by`, `measured_by`: as in `records`.
+    `by_api`: Strava's API gave the activity.
     """
 
     group: str
@@ -49,6 +50,7 @@ class Record:
     told_by: str
     measured_by: str | None
     all_time: bool
+    by_api: bool
 
 
 @dataclass(frozen=True, slots=True)

@@ -226,7 +226,7 @@ def _record(each: Record, units: Units, names: Mapping[int, str]) -> dict[str, A
         "on": day_text(each.on_day),
         "title": names.get(each.activity_id),
         "activity_id": each.activity_id,
-        "link": f"https://www.strava.com/activities/{each.activity_id}" if each.activity_id > 0 else None,
+        "link": f"https://www.strava.com/activities/{each.activity_id}" if each.by_api else None,
         "all_time": each.all_time,
         "how": how_told(each.told_by, each.measured_by),
     }

@@ -31,6 +31,7 @@ from strava_pipeline.core.insights.documents import (
 from strava_pipeline.core.insights.goals import Goals, Units
 from strava_pipeline.core.insights.pacing import Day, PacedMeasure, Year, latest_day, pace_measures, year_until
 from strava_pipeline.core.json_values import json_bytes
+from strava_pipeline.core.sources import STRAVA
 from strava_pipeline.core.sports import FILE_SPORTS, chosen_sports, unknown_sports, whole_groups
 from strava_pipeline.lake.files import write_whole
 from strava_pipeline.lake.gold.warehouse import Connection
@@ -356,7 +357,7 @@ def year_summary(
         by_month=[(row[0], _sums(row)) for row in sums if row[9] and not row[8]],
         days=made.days,
         paced=made.paced,
-        records=[Record(*row) for row in rows("records")],
+        records=[Record(*row) for row in rows("records", api=STRAVA)],
         streaks=[Streak(*row) for row in rows("streaks")],
         eddington=[Eddington(*row) for row in rows("eddington", unit="km" if athlete.units == "km" else "mile")],
         gear=[Gear(*row) for row in rows("gear", **until)],
