@@ -34,7 +34,7 @@ def claims_of(token: str) -> Mapping[str, Any]:
 def moment_of(value: object) -> datetime | None:
     """The instant (UTC) of a number of seconds since 1970; None for anything else."""
     seconds = finite_number(value)
-    return datetime.fromtimestamp(seconds, UTC) if seconds is not None and 0 < seconds < 10**11 else None
+    return datetime.fromtimestamp(seconds, UTC) if seconds is not None and 0 <= seconds < 10**11 else None
 
 
 def object_of(body: bytes) -> dict[str, Any]:

@@ -256,10 +256,15 @@ class Lake:
         return self.state / "purged_api"
 
     @property
+    def expiry_announced(self) -> Path:
+        """When it was announced that what came by Strava's API begins to expire."""
+        return self.state / "expiry_announced"
+
+    @property
     def of_api(self) -> list[Path]:
         """What came by Strava's API, as received, and what waits for it."""
         came = [self.listings, self.details, self.streams, self.athlete, self.gear, self.webhooks, self.inbox_webhooks]
-        return [*came, self.state / "webhooks.json", self.state / "revoked.json"]
+        return [*came, self.state / "webhooks.json", self.state / "revoked.json", self.expiry_announced]
 
     @property
     def derived(self) -> list[Path]:

@@ -17,8 +17,10 @@ from strava_pipeline.core.tables import DETAIL_TABLES, GEAR, TABLES
 from strava_pipeline.core.tables.details import RECORDED
 from strava_pipeline.core.years import YearRange
 from strava_pipeline.lake.bronze.answers import count_details, detail_files
+from strava_pipeline.lake.bronze.expired import expired_ids
 from strava_pipeline.lake.files import sync_folder
 from strava_pipeline.lake.gold.deletions import mark_absent
+from strava_pipeline.lake.gold.expired import TOLD_BY_API
 from strava_pipeline.lake.gold.matches import match_activities
 from strava_pipeline.lake.gold.merge import merge_activities, merge_history
 from strava_pipeline.lake.gold.merge_details import (
@@ -277,13 +279,15 @@ def _refuse_a_loss(lake: Lake, new: Connection) -> None:
         return
     lost = []
     with snapshot(lake) as connection:
-        expected = expected_loss(lake, connection)
+        expected, expired = expected_loss(lake, connection), expired_ids(lake)
         there, here = table_columns(connection), table_columns(new)
         for name in (name for name, table in TABLES.items() if not table.may_shrink):
             held = table_keys(connection, name, there)
             if name == GEAR.name:  # earlier versions stored the archive that named a piece, not the owner of its id
                 held = {(gear_source(str(source), str(gear_id)), gear_id) for source, gear_id in held}
             gone = held - table_keys(new, name, here)
+            if name in TOLD_BY_API:
+                gone = {key for key in gone if key[0] not in expired}
             if gone := gone - expected.among(connection, name, gone):
                 lost.append(f"{name}: {len(gone)} of {len(held)} published are not in bronze")
     if lost:

@@ -13,7 +13,7 @@ from pathlib import Path
 from strava_pipeline.core.years import YearRange
 from strava_pipeline.lake.bronze.expired import LIMITED, Expired, expired_ids
 from strava_pipeline.lake.bronze.listing import Listing
-from strava_pipeline.lake.bronze.listings import listings
+from strava_pipeline.lake.bronze.listings import RESUME_WITHIN, listings
 from strava_pipeline.lake.decisions import record_decisions
 from strava_pipeline.lake.gold.expired import held_years_of, landed_before, remove_expired
 from strava_pipeline.lake.gold.warehouse import Connection, note, notes, reading, unmark, writing
@@ -22,16 +22,17 @@ from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.shards import drop_expired_rows
 from strava_pipeline.lake.tracks import remove_stream_tracks
 
+_DROPPED = "expired:dropped"  # a note in the warehouse: how many had expired when shards were looked through
 _REMOVED = (
     "expired:removed"  # a note in the warehouse: the partitions whose rows were removed, and readers still have them
 )
 
 
-def due_ids(lake: Lake, until: datetime) -> set[int]:
+def due_ids(lake: Lake, until: datetime, now: datetime) -> set[int]:
     """The activities that came first before `until` (UTC) and have not expired yet."""
     with reading(lake) as connection:
         found = landed_before(connection, until)
-    for listing in _finished_listings(lake):
+    for listing in _finished_listings(lake, now):
         if listing.manifest.started_at < until:  # gold may lack what its run died with
             for page, activities in listing.pages():
                 if page.fetched_at < until:
@@ -44,10 +45,13 @@ def note_expired(lake: Lake, ids: Set[int], at: datetime, by: str) -> None:
     record_decisions(lake, Expired(at=at, by=by, ids=sorted(ids)))
 
 
-def remove_from_bronze(lake: Lake, until: datetime | None, years: YearRange) -> None:
-    """Take what expired out of the listings, and everything out of pages from before `until`; delete its details and streams."""
+def remove_from_bronze(lake: Lake, until: datetime | None, years: YearRange, now: datetime) -> None:
+    """Take what expired out of the listings, and everything out of pages from before `until`; delete its details and streams.
+
+    Hold the lock of whoever follows events: listings of these are never finished.
+    """
     ids, since = expired_ids(lake), until or datetime.min.replace(tzinfo=UTC)
-    for listing in _finished_listings(lake):
+    for listing in _finished_listings(lake, now):
         if any(page.rows for page in listing.manifest.pages):
             listing.expire(ids, since, years)
         for damaged in listing.folder.glob("*.damaged") if listing.manifest.fetched_at < since else ():
@@ -63,11 +67,14 @@ def remove_from_gold(lake: Lake, years: YearRange) -> list[int]:
     with reading(lake) as connection:
         touched = {*_unpublished(connection)}
         is_held = bool(held_years_of(connection, ids))
-    if is_held:
+        is_dropped = notes(connection, _DROPPED).get(_DROPPED) == str(len(ids))
+    if is_held or not is_dropped:  # shards may hold what a run died with before gold had it
         drop_expired_rows(lake, LIMITED, ids)
         with writing(lake) as connection:
-            touched.update(remove_expired(connection, lake, ids, years))
-            note(connection, _REMOVED, json.dumps(sorted(touched)))
+            note(connection, _DROPPED, str(len(ids)))
+            if is_held:
+                touched.update(remove_expired(connection, lake, ids, years))
+                note(connection, _REMOVED, json.dumps(sorted(touched)))
     return sorted(touched.union(remove_stream_tracks(lake, ids)))
 
 
@@ -82,10 +89,13 @@ def _unpublished(connection: Connection) -> list[int]:
     return years
 
 
-def _finished_listings(lake: Lake) -> Iterator[Listing]:
-    """The listings of the limited source that no run is writing to."""
+def _finished_listings(lake: Lake, now: datetime) -> Iterator[Listing]:
+    """The listings of the limited source that no run is writing to, or may still resume."""
     for listing in listings(lake, LIMITED):
-        if listing.manifest.run_id is None or not is_live(lake, listing.manifest.run_id):
+        manifest = listing.manifest
+        is_at_work = manifest.run_id is not None and is_live(lake, manifest.run_id)
+        may_go_on = not manifest.settled and now - manifest.started_at < RESUME_WITHIN
+        if manifest.window.names_single_activities or not (is_at_work or may_go_on):
             yield listing
 
 

@@ -6,11 +6,11 @@ How it leaves the lake is lake/retention.py's.
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
-from pathlib import Path
 
 from strava_pipeline.core.text import counted
 from strava_pipeline.lake.bronze.expired import expired_ids
 from strava_pipeline.lake.files import write_whole
+from strava_pipeline.lake.gold.event_followup import LOCK as EVENTS_LOCK
 from strava_pipeline.lake.gold.expired import landed_before, told_by_others
 from strava_pipeline.lake.gold.publish import publish, snapshot
 from strava_pipeline.lake.gold.warehouse import read_if_usable, reading
@@ -61,17 +61,20 @@ def retention(lake: Lake, days: int | None, now: datetime) -> Retention | None:
 def let_expire(run: RunContext, settings: Settings) -> None:
     """Let expire what is due, and complete what an interrupted run began. The first time is announced, and waits for NOTICE."""
     lake, days = run.lake, settings.api_keep_days
+    if days is None:
+        lake.expiry_announced.unlink(missing_ok=True)  # whoever sets it again is told again
     if not lake.working.exists() or (days is None and not expired_ids(lake)):
         return
     with run.exclusive(_LOCK):
         until = None if days is None else run.now() - timedelta(days=days)
-        due = due_ids(lake, until) if until is not None else set()
+        due = due_ids(lake, until, run.now()) if until is not None else set()
         if due and not expired_ids(lake) and not _may_begin(run, settings, due):
             return
         if due:
             run.progress.say(f"{counted(len(due), 'activity')} of Strava's API expire ({SETTING}={days}).")
             note_expired(lake, due, run.now(), f"{SETTING}={days}")
-        remove_from_bronze(lake, until, run.years)
+        with run.exclusive(EVENTS_LOCK):  # whoever follows events writes to their listings
+            remove_from_bronze(lake, until, run.years, run.now())
         if years := remove_from_gold(lake, run.years):
             make_tracks(run, years)
             publish(lake)
@@ -83,7 +86,7 @@ def _may_begin(run: RunContext, settings: Settings, due: set[int]) -> bool:
     """Whether the first time was announced long enough ago; it is announced here if it was not."""
     lake, now = run.lake, run.now()
     announced = _announced_at(lake)
-    if announced is not None:
+    if announced is not None and announced <= now:
         return now >= announced + NOTICE
     with reading(lake) as connection:
         staying = told_by_others(connection, due)
@@ -97,16 +100,12 @@ def _may_begin(run: RunContext, settings: Settings, due: set[int]) -> bool:
         about=SETTING,
         link="strava-pipeline status",
     )
-    write_whole(_announcement(lake), now.isoformat().encode())
+    write_whole(lake.expiry_announced, now.isoformat().encode())
     return False
 
 
 def _announced_at(lake: Lake) -> datetime | None:
     try:
-        return datetime.fromisoformat(_announcement(lake).read_text())
+        return datetime.fromisoformat(lake.expiry_announced.read_text())
     except (OSError, ValueError):
         return None
-
-
-def _announcement(lake: Lake) -> Path:
-    return lake.state / "expiry_announced"

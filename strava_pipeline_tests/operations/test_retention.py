@@ -1,6 +1,7 @@
 """STRAVA_API_KEEP_DAYS: what only Strava's API told leaves, nothing else does, and nothing that left is asked for again."""
 
 import gzip
+import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import replace
@@ -14,8 +15,13 @@ import pytest
 from strava_pipeline.core.tables import DETAIL_TABLES, TABLES
 from strava_pipeline.core.webhooks import QueuedActivity
 from strava_pipeline.lake.bronze.expired import expired_ids
+from strava_pipeline.lake.bronze.listing import begin_listing
+from strava_pipeline.lake.bronze.manifests import Window
+from strava_pipeline.lake.files import packed, write_whole
 from strava_pipeline.lake.gold.event_followup import sort_queue
 from strava_pipeline.lake.notifications import notifications
+from strava_pipeline.lake.retention import note_expired
+from strava_pipeline.operations import merging
 from strava_pipeline.operations import retention as module
 from strava_pipeline.operations.retention import retention
 from strava_pipeline.operations.years import year_range
@@ -168,9 +174,9 @@ STEPS = (
 )
 
 
-@pytest.mark.parametrize("step", STEPS)
+@pytest.mark.parametrize(("step", "is_lost"), [*((step, False) for step in STEPS), ("remove_from_gold", True)])
 def test_a_run_that_dies_at_any_step_is_completed_by_the_next(
-    begin: Any, step: str, monkeypatch: pytest.MonkeyPatch
+    begin: Any, step: str, is_lost: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """After each step, and by a run for which the setting is gone: what was recorded leaves all the same."""
     rig = begin("one", api_keep_days=KEPT)
@@ -192,9 +198,80 @@ def test_a_run_that_dies_at_any_step_is_completed_by_the_next(
         with pytest.raises(KeyboardInterrupt):
             rig.do("flow", [2026])
     rig.settings = rig.settings.model_copy(update={"api_keep_days": None})
+    if is_lost:
+        shutil.rmtree(rig.lake.working.parent)  # and so a rebuild is due, of less than what is published
     rig.run("flow", [2026])
     assert rig.gold("SELECT DISTINCT source FROM activities_all") == [("strava_archive",)]
     assert files_that_tell(rig, [alone]) <= {"strava.duckdb"}
     before = whole(rig)
     rig.do("rebuild")
     assert whole(rig) == before
+
+
+@pytest.mark.parametrize("to", ["2024-06-01T10:00:00Z", "2026-02-01T10:00:00Z"])
+def test_an_archives_row_of_another_year_stays(begin: Any, to: str) -> None:
+    """The start was edited after the archive was mailed: it stands in another partition than what the API told."""
+    rig = begin("one", api_keep_days=KEPT, first_year=2024)
+    order = {"start_date": "2025-06-01T10:00:00+00:00", "sport_type": "Ride", "timezone": "Europe/London"}
+    key = int(rig.control("add", generate=order)["id"])
+    rig.import_files(rig.archive("export.zip"))
+    rig.control("edit", id=key, set={"start_date": to, "start_date_local": to})
+    rig.do("flow_backfill")
+    at(rig, NOW + timedelta(days=8))
+    at(rig, NOW + timedelta(days=9))
+    for _ in range(2):
+        rig.do("flow", [2026])
+        assert rig.gold(f"SELECT source, year FROM activities WHERE id = {key}") == [("strava_archive", 2025)]
+    before = whole(rig)
+    rig.do("rebuild")
+    assert whole(rig) == before
+
+
+def test_whoever_sets_it_again_is_told_again(begin: Any) -> None:
+    rig = begin("one", api_keep_days=KEPT)
+    rig.do("flow_backfill")
+    at(rig, NOW + timedelta(days=8))
+    rig.do("flow", [2026])
+    rig.settings = rig.settings.model_copy(update={"api_keep_days": None})
+    at(rig, NOW + timedelta(days=30))
+    rig.settings = rig.settings.model_copy(update={"api_keep_days": KEPT})
+    rig.do("flow", [2026])
+    assert len(notifications(rig.lake)) == 2
+    assert rig.one("SELECT count(*) FROM activities") == 14
+
+
+def test_what_a_run_died_with_before_gold_had_it_expires_from_shards(
+    begin: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rig = begin("one", refresh_calls=0, api_keep_days=KEPT)
+    rig.do("flow_backfill")
+    at(rig, NOW + timedelta(days=8))
+    at(rig, NOW + timedelta(days=9))
+    rig.do("flow", [2026])
+    now = NOW + timedelta(days=10)
+    rig.control("clock", set=now.isoformat())
+    late = add(rig, now - timedelta(hours=5))
+
+    def die(*_: Any, **__: Any) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(merging, "merge_activities", die)
+        with pytest.raises(KeyboardInterrupt):
+            rig.do("flow", [2026])
+    note_expired(rig.lake, {late}, now, "a test")
+    rig.calls()
+    rig.do("flow", [2026])
+    assert "/activities/{id}" not in rig.calls()["by_endpoint"]
+    assert rig.gold(f"SELECT id FROM activities_all WHERE id = {late}") == []
+
+
+def test_a_page_of_what_expired_that_a_crash_left_is_not_the_end(begin: Any) -> None:
+    rig = begin("one", api_keep_days=KEPT)
+    rig.do("flow_backfill")
+    note_expired(rig.lake, {each["id"] for each in rig.truth()}, NOW, "a test")
+    orphan = begin_listing(rig.lake, Window(mode="incremental", after=1, before=None), athlete_id=None, at=NOW)
+    write_whole(orphan.folder / "page-0001.json.gz", packed(b"[]", NOW, 1))
+    orphan.adopt_orphans(year_range(2025))
+    assert not orphan.manifest.complete
+    assert orphan.manifest.pages == []

@@ -88,17 +88,20 @@ class Listing:
         self._editable().pages.append(entry)
         self._save()
 
-    def expire(self, ids: Set[int], until: datetime, years: YearRange) -> bool:
-        """Take the activities of `ids` out of every page, and everything out of pages that came before `until`."""
-        believed, changed = self.manifest.pages, False
-        for place, page in enumerate(self._on_disk.pages):
+    def expire(self, ids: Set[int], until: datetime, years: YearRange) -> None:
+        """Take the activities of `ids` out of every page, and everything out of pages that came before `until`.
+
+        The manifest is read again: others may have added to it. Times are the believed ones.
+        """
+        believed = {page.file: page.fetched_at for page in self.manifest.pages}
+        now, changed = read_listing(self.folder, self._lake), False
+        for place, page in enumerate(now.manifest.pages):
             if page.rows and not page.lost:
-                kept = self._kept(page, ids, years, whole=believed[place].fetched_at < until)
+                kept = now._kept(page, ids, years, whole=believed.get(page.file, page.fetched_at) < until)
                 if kept is not None:
-                    self._editable().pages[place], changed = kept, True
+                    now._editable().pages[place], changed = kept, True
         if changed:
-            self._save()
-        return changed
+            now._save()
 
     def _kept(self, page: PageEntry, ids: Set[int], years: YearRange, *, whole: bool) -> PageEntry | None:
         """The entry of a page once what expired is taken out of its file, `whole`: everything; None: nothing is."""
@@ -215,6 +218,9 @@ class Listing:
                 read = spec_of(self.manifest.source).read_page(content)
             except (DamagedFileError, UnreadableRowError):
                 _set_aside(path)
+                continue
+            if content == [] and self._lake is not None and expired_ids(self._lake, self.manifest.source):
+                path.unlink()  # perhaps not the end, but a page of which nothing is kept: it is asked for again
                 continue
             at, number = packed_at(path)
             pages += [lost_page(_page_file(gap), at) for gap in range(len(pages) + 1, _number(path))]

@@ -10,8 +10,8 @@ from strava_pipeline.core.tables import DETAIL_TABLES, QUARANTINE, TABLES
 from strava_pipeline.core.years import YearRange
 from strava_pipeline.lake.bronze.expired import LIMITED
 from strava_pipeline.lake.gold.matches import match_activities
-from strava_pipeline.lake.gold.merge import merge_activities, merge_history
-from strava_pipeline.lake.gold.warehouse import Connection, mark_changed
+from strava_pipeline.lake.gold.merge import HISTORY, merge_activities, merge_history
+from strava_pipeline.lake.gold.warehouse import Connection, mark_changed, unmark
 from strava_pipeline.lake.imports.merge import (
     forget_merged_imports,
     merge_fresh_imported,
@@ -21,7 +21,9 @@ from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.sql import sql
 
 _HELD = "SELECT id, year FROM activities_all WHERE source = $source AND id IN (SELECT unnest($ids::BIGINT[]))"
-_TABLES = ("activities_all", "activity_history", *DETAIL_TABLES, QUARANTINE.name)
+_IMPORTED = "SELECT DISTINCT year FROM imported_activities WHERE id IN (SELECT unnest($ids::BIGINT[]))"
+TOLD_BY_API = ("activities_all", "activity_history", *DETAIL_TABLES, QUARANTINE.name)
+"""The tables whose rows of an activity, the first column of their key, leave with it."""
 
 
 def landed_before(connection: Connection, until: datetime) -> set[int]:
@@ -44,11 +46,14 @@ def told_by_others(connection: Connection, ids: Collection[int]) -> int:
 def remove_expired(connection: Connection, lake: Lake, ids: Collection[int], years: YearRange) -> list[int]:
     """Take the rows of `ids` by the limited source out, within the caller's transaction, and merge what others say of them.
 
-    Returns the partitions that held them. Shards hold none of these rows any more.
+    Returns the partitions that held them, and those of imports' rows of the same activities, whose year may be another one.
+    Shards hold none of the former any more.
     """
     values = {"source": LIMITED, "ids": list(ids)}
-    touched = sorted({years.clamp(year) for year in held_years_of(connection, ids).values()})
-    for name in _TABLES:
+    held = held_years_of(connection, ids)
+    imported = {year for (year,) in connection.execute(_IMPORTED, {"ids": list(held)}).fetchall()}
+    touched = sorted({years.clamp(year) for year in {*held.values(), *imported}})
+    for name in TOLD_BY_API:
         table = TABLES[name]
         connection.execute(sql("delete_expired").format(table=table.stored, key=table.key[0]), values)
     forget_merged_imports(connection)
@@ -56,6 +61,8 @@ def remove_expired(connection: Connection, lake: Lake, ids: Collection[int], yea
     merge_fresh_imported(connection, lake)
     merge_imported_activities(connection, lake, touched)
     match_activities(connection, lake)
+    for year in touched:
+        unmark(connection, f"{HISTORY}{year}")  # the shards of an import are those that were merged
     merge_history(connection, lake, touched)
     mark_changed(connection)
     return touched
