@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from strava_pipeline.core.errors import ForbiddenError
-from strava_pipeline.ingest.login_file import LoginFile, StoredLogin
+from strava_pipeline.ingest.login_file import EXPIRES_AT_LOCAL, LoginFile, StoredLogin
 from strava_pipeline.ingest.token_values import moment_of, token_of
 from strava_pipeline.setting_values import is_this_machine
 from strava_pipeline.settings import Settings
@@ -31,6 +31,11 @@ class StoredToken(StoredLogin):
     def refresh_token(self) -> str:
         """What buys a new access token."""
         return str(self.raw["refresh_token"])
+
+    @property
+    def expires_at_local(self) -> datetime | None:
+        """As of any login; of one that came without it, as if this machine's clock were right: a call that is refused costs."""
+        return moment_of(self.raw.get(EXPIRES_AT_LOCAL)) or self.expires_at
 
     @property
     def scope(self) -> str | None:
