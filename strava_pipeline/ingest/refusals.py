@@ -1,5 +1,7 @@
 """The error of an answer that refuses a login or a call, by what the service's record says of it."""
 
+from typing import TYPE_CHECKING
+
 from strava_pipeline.core.errors import (
     ForbiddenError,
     NeedsLoginError,
@@ -7,13 +9,15 @@ from strava_pipeline.core.errors import (
     TransientError,
     WrongApplicationError,
 )
-from strava_pipeline.core.providers import ProviderSpec
 from strava_pipeline.ingest.http import Exchange
 from strava_pipeline.ingest.token_values import object_of
 
+if TYPE_CHECKING:
+    from strava_pipeline.core.providers import ProviderSpec  # loads Polars, and every command comes here
+
 
 def refusal_of(
-    spec: ProviderSpec, name: str, exchange: Exchange, advice: str, *, at_login: bool = False
+    spec: "ProviderSpec", name: str, exchange: Exchange, advice: str, *, at_login: bool = False
 ) -> PipelineError | None:
     """The error of an answer that is no success; None: it refuses neither the login nor a call, or asks for a pause.
 

@@ -37,7 +37,8 @@ from strava_pipeline.ingest.service_client import Answer
 from strava_pipeline.ingest.strava.access import no_access_reason
 from strava_pipeline.ingest.strava.budget import OnWait, Pacing, make_budget
 from strava_pipeline.ingest.strava.oauth import access_tokens, make_oauth
-from strava_pipeline.ingest.strava.record import SPEC, fault_codes
+from strava_pipeline.ingest.strava.record import SPEC
+from strava_pipeline.ingest.strava.refusals import fault_codes
 from strava_pipeline.ingest.strava.token_store import WRITES, StoredToken, keep_emulator_tokens_here, token_store
 from strava_pipeline.settings import Settings
 

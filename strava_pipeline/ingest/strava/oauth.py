@@ -19,7 +19,7 @@ from strava_pipeline.ingest.clock import ServerClock
 from strava_pipeline.ingest.http import Exchange, Wire
 from strava_pipeline.ingest.login_file import EXPIRES_AT_LOCAL, AccessTokens, LoginFile, exchanged, local_end
 from strava_pipeline.ingest.refusals import refusal_of
-from strava_pipeline.ingest.strava.record import SPEC, fault_codes
+from strava_pipeline.ingest.strava.refusals import fault_codes
 from strava_pipeline.ingest.strava.token_store import (
     LOG_IN,
     WRITES,
@@ -138,6 +138,8 @@ def missing_scopes(asked: Iterable[str], granted: Iterable[str]) -> list[tuple[s
 
 
 def _refusal(exchange: Exchange, answer: Mapping[str, Any], lost: bool) -> PipelineError:
+    from strava_pipeline.ingest.strava.record import SPEC  # which loads Polars, and every command comes here
+
     status, faults = exchange.status, fault_codes(answer)
     if status >= 500 or status == 200:
         return TransientError(f"Strava's login service answered {status} without a token", status=status)

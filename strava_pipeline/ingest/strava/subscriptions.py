@@ -19,7 +19,7 @@ from strava_pipeline.ingest.calls import retrying
 from strava_pipeline.ingest.clock import ServerClock
 from strava_pipeline.ingest.http import Exchange, Wire, make_wire
 from strava_pipeline.ingest.secret_file import save_secret
-from strava_pipeline.ingest.strava.record import application_fault, fault_codes
+from strava_pipeline.ingest.strava.refusals import application_fault, fault_codes
 from strava_pipeline.ingest.strava.token_store import keep_emulator_tokens_here
 from strava_pipeline.settings import Application, Settings
 
