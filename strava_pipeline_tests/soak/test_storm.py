@@ -274,7 +274,7 @@ def storm(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Storm]:
 
 
 @pytest.mark.closed
-@pytest.mark.slow
+@pytest.mark.soak(part="days")
 @pytest.mark.parametrize("storm", [1], indirect=True)
 def test_thirty_days_of_kills_leave_no_difference_and_no_change_written_twice(storm: Storm) -> None:
     quiet, stormy = (
