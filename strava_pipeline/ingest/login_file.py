@@ -43,13 +43,15 @@ class StoredLogin:
     """A login. `raw` is the file's whole object; where it lacks a token that the class `needs`, ValueError is raised.
 
     A class of a source says what its file needs, how it names the access token, and how long before the end of one another is
-    got; of a short one, a tenth of its life before.
+    got; of a short one, a tenth of its life before. `goes_by_presumed_time`: before the first answer, a login without a local end
+    is taken by the server's time as far as it is presumed; else it is tried.
     """
 
     raw: Mapping[str, Any] = field(repr=False)
     needs: ClassVar[tuple[str, ...]] = ()
     token_name: ClassVar[str] = "access_token"
     renewed_before: ClassVar[timedelta] = timedelta(0)
+    goes_by_presumed_time: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         for name in self.needs:
@@ -264,7 +266,7 @@ class AccessTokens(Generic[L]):
         measures how long ago the token came, where that is known.
         """
         ends, now = login.expires_at, self._clock.now()
-        if not self._clock.synced:
+        if not self._clock.synced and not (login.goes_by_presumed_time and login.expires_at_local is None):
             ends, now = login.expires_at_local, self._clock.local()
         return bool(login.access_token) and (ends is None or ends - now > login.early)
 

@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from strava_pipeline.core.errors import ForbiddenError
-from strava_pipeline.ingest.login_file import EXPIRES_AT_LOCAL, LoginFile, StoredLogin
+from strava_pipeline.ingest.login_file import LoginFile, StoredLogin
 from strava_pipeline.ingest.token_values import moment_of, token_of
 from strava_pipeline.setting_values import is_this_machine
 from strava_pipeline.settings import Settings
@@ -25,17 +25,13 @@ class StoredToken(StoredLogin):
     """Strava's answer, with our `scope`, `athlete_id` and EXPIRES_AT_LOCAL."""
 
     needs = ("refresh_token",)
+    goes_by_presumed_time = True  # a call that is refused is a call
     renewed_before = timedelta(minutes=5)  # longer than any call takes, far less than the six hours a token lives
 
     @property
     def refresh_token(self) -> str:
         """What buys a new access token."""
         return str(self.raw["refresh_token"])
-
-    @property
-    def expires_at_local(self) -> datetime | None:
-        """As of any login; of one that came without it, as if this machine's clock were right: a call that is refused costs."""
-        return moment_of(self.raw.get(EXPIRES_AT_LOCAL)) or self.expires_at
 
     @property
     def scope(self) -> str | None:
