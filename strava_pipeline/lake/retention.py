@@ -68,6 +68,8 @@ def remove_from_gold(lake: Lake, years: YearRange) -> list[int]:
         touched = {*_unpublished(connection)}
         is_held = bool(held_years_of(connection, ids))
         is_dropped = notes(connection, _DROPPED).get(_DROPPED) == str(len(ids))
+    if is_dropped and not (is_held or touched):  # then no track is left either
+        return []
     if is_held or not is_dropped:  # shards may hold what a run died with before gold had it
         drop_expired_rows(lake, LIMITED, ids)
         with writing(lake) as connection:

@@ -56,7 +56,8 @@ def remove_expired(connection: Connection, lake: Lake, ids: Collection[int], yea
     for name in TOLD_BY_API:
         table = TABLES[name]
         connection.execute(sql("delete_expired").format(table=table.stored, key=table.key[0]), values)
-    forget_merged_imports(connection)
+    if imported:
+        forget_merged_imports(connection)
     merge_activities(connection, lake, touched, force=True)
     merge_fresh_imported(connection, lake)
     merge_imported_activities(connection, lake, touched)
