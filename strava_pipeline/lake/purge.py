@@ -128,7 +128,7 @@ def delete_api_data(lake: Lake) -> None:
     What was made goes first. So whatever runs next after an interruption finds no warehouse and makes it of what is left.
     Raises PipelineError where a file can't be deleted.
     """
-    try:
+    with _going_on_by(lake, "purge --api"):
         lake.purged_api.mkdir(parents=True, exist_ok=True)
         for path in [*lake.derived, *lake.of_api]:
             if path.exists():
@@ -136,11 +136,6 @@ def delete_api_data(lake: Lake) -> None:
                 sync_folder(path.parent)
         shutil.rmtree(lake.purged_api)
         sync_folder(lake.state)
-    except OSError as error:
-        raise PipelineError(
-            f"{error.filename or lake.data_dir} can't be deleted ({error.strerror}). Fix its permissions, then run "
-            "strava-pipeline purge --api again: it continues where this one stopped."
-        ) from error
 
 
 def delete_data(lake: Lake) -> None:
@@ -150,7 +145,7 @@ def delete_data(lake: Lake) -> None:
     """
     if not lake.data_dir.is_dir():
         return
-    try:
+    with _going_on_by(lake, "purge"):
         if lake.purged.is_symlink():
             lake.purged.unlink()
         lake.purged.mkdir(exist_ok=True)
@@ -160,10 +155,17 @@ def delete_data(lake: Lake) -> None:
         sync_folder(lake.data_dir)
         shutil.rmtree(lake.purged)
         sync_folder(lake.data_dir)
+
+
+@contextmanager
+def _going_on_by(lake: Lake, command: str) -> Iterator[None]:
+    """Say of a file that can't be deleted which command goes on."""
+    try:
+        yield
     except OSError as error:
         raise PipelineError(
             f"{error.filename or lake.data_dir} can't be deleted ({error.strerror}). Fix its permissions, then run "
-            "strava-pipeline purge again: it continues where this one stopped."
+            f"strava-pipeline {command} again: it continues where this one stopped."
         ) from error
 
 

@@ -331,7 +331,7 @@ def drop_imported_rows(lake: Lake) -> list[str]:
 
 def _drop_imported(lake: Lake) -> list[str]:
     damaged: list[str] = []
-    for path in sorted([*lake.shards.glob("year=*/*.parquet"), *lake.shards.glob("year=*/*.outdated")]):
+    for path in _all_shards(lake):
         try:
             metadata = pl.read_parquet_metadata(path)
             holds: PageCounts = json.loads(metadata.get(HOLDS, "{}"))
@@ -350,11 +350,16 @@ def _drop_imported(lake: Lake) -> list[str]:
     return damaged
 
 
+def _all_shards(lake: Lake) -> list[Path]:
+    """The shards of every year, those included that wait to be made again."""
+    return sorted([*lake.shards.glob("year=*/*.parquet"), *lake.shards.glob("year=*/*.outdated")])
+
+
 def drop_expired_rows(lake: Lake, source: str, ids: Collection[int]) -> None:
     """Remove a source's rows of the activities `ids` from all shards; what the shards hold of listings stays noted."""
     goes = (pl.col("source") == source) & pl.col("id").is_in(list(ids))
     with locked(lake, LOCK):
-        for path in sorted([*lake.shards.glob("year=*/*.parquet"), *lake.shards.glob("year=*/*.outdated")]):
+        for path in _all_shards(lake):
             try:
                 if pl.scan_parquet(path).filter(goes).select(pl.len()).collect().item():
                     write_rows(path, pl.read_parquet(path).filter(~goes), "zstd", pl.read_parquet_metadata(path))

@@ -253,12 +253,16 @@ def sync_file_tracks(
 def remove_stream_tracks(lake: Lake, ids: Collection[int]) -> list[int]:
     """Remove the tracks that were made from the streams of these activities; returns the years that held some."""
     touched = []
-    for folder in sorted(lake.tracks.glob("year=[0-9][0-9][0-9][0-9]")):
-        year = int(folder.name.removeprefix("year="))
+    for year in _years(lake):
         origins = track_origins(lake, year).items()
         if _remove(lake, year, [key for key, origin in origins if _streams_of(origin, key) in ids]):
             touched.append(year)
     return touched
+
+
+def _years(lake: Lake) -> list[int]:
+    """The years that have a folder of tracks."""
+    return sorted(int(folder.name.removeprefix("year=")) for folder in lake.tracks.glob("year=[0-9][0-9][0-9][0-9]"))
 
 
 def _streams_of(origin: str, activity_id: int) -> int | None:
@@ -304,8 +308,7 @@ def remove_tracks_of_undone(lake: Lake, connection: Connection) -> int:
     left = {key for one in undone if one.undone is not None for key, _ in one.undone.activities}
     athletes = dict(connection.execute("SELECT id, athlete_id FROM activities_all").fetchall())
     removed = 0
-    for folder in sorted(lake.tracks.glob("year=[0-9][0-9][0-9][0-9]")):
-        year = int(folder.name.removeprefix("year="))
+    for year in _years(lake):
         for activity_id, origin in track_origins(lake, year).items():
             made_of = _recorded(origin)
             goes = not out.isdisjoint(digest for digest, _ in made_of)
