@@ -45,16 +45,17 @@ def count_entered(work: Callable[[], object]) -> tuple[int, int]:
 
 def operations(place: Place) -> Callable[[], object]:
     """Pull a listing and make shards, without Dagster."""
+    from strava_pipeline.core.sources import STRAVA
     from strava_pipeline.lake.shards import write_shards
+    from strava_pipeline.operations.budgeted_source import BudgetedSource
     from strava_pipeline.operations.merging import settle
     from strava_pipeline.operations.options import ListingOptions
     from strava_pipeline.operations.progress import LogProgress
     from strava_pipeline.operations.pulling import pull_listing
     from strava_pipeline.operations.run_context import run_context
-    from strava_pipeline.operations.strava_source import StravaSource
 
     run = run_context(place.settings, LogProgress(logging.getLogger("silent")), run_id="1")
-    strava = StravaSource(place.settings, run)
+    strava = BudgetedSource(STRAVA, place.settings, run)
 
     def work() -> None:
         pull_listing(run, strava, ListingOptions.model_validate({"mode": "all"}), [])

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from benchmarks.place import Place
 from benchmarks.posting import Posted
-from strava_pipeline.core.webhooks import intake_path
+from strava_pipeline.core.deliveries import intake_path
 from strava_pipeline.lake.journal import body_of, unread
 
 RATE = 500  # events in a second, as the aims say
@@ -48,7 +48,7 @@ def measure(folder: Path, seconds: int) -> dict[str, Intake]:
     """Measure the product and the floor, one after the other, for `seconds` each."""
     lake, secret = Place(folder, "http://127.0.0.1:1").lake, secrets.token_hex(16)
     settings = {"STRAVA_WEBHOOK_SECRET": secret, "STRAVA_DATA_DIR": str(lake.data_dir)}
-    product = _measure_server(["strava_pipeline", "serve"], folder, settings, intake_path(secret), seconds)
+    product = _measure_server(["strava_pipeline", "serve"], folder, settings, intake_path("strava", secret), seconds)
     kept = {json.loads(body_of(line.content))["object_id"] for line in unread(lake.inbox_webhooks, {})}
     floor = _measure_server(["benchmarks.bare_intake"], folder, {}, "/", seconds)
     return {"floor": _figures(*floor, None), "intake": _figures(*product, kept)}

@@ -21,12 +21,13 @@ LARGE_BYTES = 200_000_000
 
 
 def listing(place: Place) -> Work:
+    from strava_pipeline.core.sources import STRAVA
+    from strava_pipeline.operations.budgeted_source import BudgetedSource
     from strava_pipeline.operations.pulling import pull_listing
-    from strava_pipeline.operations.strava_source import StravaSource
     from strava_pipeline.orchestrate.config import ListingConfig
 
     run = _run_context(place)
-    strava = StravaSource(place.settings, run)
+    strava = BudgetedSource(STRAVA, place.settings, run)
     return lambda: pull_listing(run, strava, ListingConfig.model_validate({"mode": "all"}), []).calls
 
 
@@ -59,12 +60,13 @@ def merge_summaries(place: Place) -> Work:
 
 
 def details(place: Place) -> Work:
+    from strava_pipeline.core.sources import STRAVA
+    from strava_pipeline.operations.budgeted_source import BudgetedSource
     from strava_pipeline.operations.fetching import pull_details
-    from strava_pipeline.operations.strava_source import StravaSource
     from strava_pipeline.orchestrate.config import DetailsConfig
 
     run = _run_context(place)
-    strava = StravaSource(place.settings, run)
+    strava = BudgetedSource(STRAVA, place.settings, run)
     years = run.years.all
     return lambda: pull_details(run, strava, DetailsConfig.model_validate({"scope": "all"}), years).calls
 

@@ -24,21 +24,22 @@ SERVICES = "services"  # the folder with the services' settings
 
 
 def listing(place: Place) -> Work:
+    from strava_pipeline.core.sources import STRAVA
+    from strava_pipeline.operations.budgeted_source import BudgetedSource
     from strava_pipeline.operations.feeds import pull_activities
     from strava_pipeline.operations.options import ListingOptions
     from strava_pipeline.operations.progress import LogProgress
-    from strava_pipeline.operations.provider_source import ProviderSource
     from strava_pipeline.operations.pulling import pull_listing
     from strava_pipeline.operations.run_context import run_context
-    from strava_pipeline.operations.strava_source import StravaSource
+    from strava_pipeline.operations.source import Source
 
     name, settings = place.folder.name, _settings(place)
     run = run_context(settings, LogProgress(product.silent_log()))
     everything = ListingOptions(mode="all")
     if name == STRAVA:
-        strava = StravaSource(settings, run)
+        strava = BudgetedSource(STRAVA, settings, run)
         return lambda: pull_listing(run, strava, everything, []).rows
-    source = ProviderSource(name, settings, run)
+    source = Source(name, settings, run)
     return lambda: pull_activities(run, source, everything, []).rows
 
 

@@ -20,9 +20,9 @@ from alembic.config import Config
 from alembic.script import ScriptDirectory
 
 from strava_pipeline.file_locks import exclusive
+from strava_pipeline.ingest.strava.budget import ledger_path
 from strava_pipeline.ingest.strava.emulator.app import Emulator
 from strava_pipeline.ingest.strava.emulator.application import EmulatorConfig, Limits
-from strava_pipeline.ingest.strava.ledger import ledger_path
 from strava_pipeline.lake.imports.merge import years_with_unmerged_imports
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.operations.years import year_range

@@ -5,9 +5,11 @@ from contextlib import contextmanager
 
 import requests
 
-from strava_pipeline.core.webhooks import intake_path, verify_token
+from strava_pipeline.core.deliveries import intake_path
+from strava_pipeline.ingest.strava.webhooks import WEBHOOKS, verify_token
 from strava_pipeline.serve.app import create_app
 from strava_pipeline.serve.server import serving
+from strava_pipeline.serve.webhooks import Sender
 from strava_pipeline_tests.rig import NOW, Rig
 
 SECRET = "a-secret-of-the-tests"
@@ -22,7 +24,7 @@ def by_start(rig: Rig) -> list[int]:
 @contextmanager
 def subscribed(rig: Rig) -> Iterator[str]:
     """Its address; when the body ends, all events have been delivered."""
-    app = create_app(rig.lake, webhook_secret=SECRET, say=lambda line: None, now=lambda: NOW)
+    app = create_app(rig.lake, senders={"strava": Sender(WEBHOOKS, SECRET)}, say=lambda line: None, now=lambda: NOW)
     with serving(app) as url:
         subscribe(rig, url)
         yield url
@@ -34,7 +36,7 @@ def subscribe(rig: Rig, url: str) -> None:
     form = {
         "client_id": "12345",
         "client_secret": "emulator-secret",
-        "callback_url": f"{url}{intake_path(SECRET)}",
+        "callback_url": f"{url}{intake_path('strava', SECRET)}",
         "verify_token": verify_token(SECRET),
     }
     made = requests.post(f"{rig.emulator.url}/api/v3/push_subscriptions", data=form, timeout=10)

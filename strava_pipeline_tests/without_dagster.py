@@ -5,7 +5,6 @@ of assets, no metadata, no log of the run and no record of the run.
 """
 
 import logging
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass, field
@@ -15,10 +14,11 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+from strava_pipeline.core.deliveries import News
 from strava_pipeline.core.errors import BudgetExhaustedError, CallCapReachedError
+from strava_pipeline.core.sources import STRAVA
 from strava_pipeline.core.systems import parts
 from strava_pipeline.core.tables import DETAIL_TABLES, FILES, MATCH_TABLES, PROPOSED_CHANGES, QUARANTINE
-from strava_pipeline.core.webhooks import EventSummary
 from strava_pipeline.lake.gold.deletions import AbsenceReport
 from strava_pipeline.lake.gold.matches import MatchReport
 from strava_pipeline.lake.gold.merge import MergeReport, merge_history
@@ -28,8 +28,10 @@ from strava_pipeline.lake.imports.merge import merge_files
 from strava_pipeline.lake.locks import live_run, locked
 from strava_pipeline.lake.rebuild import rebuild
 from strava_pipeline.lake.shards import write_shards
+from strava_pipeline.operations.budgeted_source import FLOW_LOCK, BudgetedSource
 from strava_pipeline.operations.changes.proposing import update_proposals
-from strava_pipeline.operations.events import EventsReport, fetch_event_details
+from strava_pipeline.operations.event_answers import EventsReport
+from strava_pipeline.operations.events import follow
 from strava_pipeline.operations.fetching import YearsReport, pull_details, pull_streams
 from strava_pipeline.operations.importing import LOCK, LandReport, lacks_activities, land_paths, make_activities
 from strava_pipeline.operations.insights import InsightsMade, make_insights
@@ -50,7 +52,6 @@ from strava_pipeline.operations.pulling import PullReport, pull_each, pull_listi
 from strava_pipeline.operations.reading_files import read_files, unread_files
 from strava_pipeline.operations.rebuilding import bring_up_to_date, remake_imports
 from strava_pipeline.operations.run_context import RunContext, run_context
-from strava_pipeline.operations.strava_source import FLOW_LOCK, StravaSource
 from strava_pipeline.operations.table_rules import Finding
 from strava_pipeline.operations.tracking import TracksReport, make_tracks
 from strava_pipeline.orchestrate.jobs import (
@@ -81,7 +82,7 @@ class Done:
 
     stopped: Stopped = None
     listing: PullReport | None = None
-    events: EventsReport = field(default_factory=lambda: EventsReport(EventSummary(), Counter()))
+    events: EventsReport = field(default_factory=lambda: EventsReport(News()))
     merged: MergeReport = field(default_factory=MergeReport)
     absent: AbsenceReport = field(default_factory=AbsenceReport)
     matched: Matched = field(default_factory=lambda: Matched(0, MatchReport(), []))
@@ -109,7 +110,7 @@ def do(settings: Settings, job: str, years: Sequence[int], config: dict[str, dic
         if job in PULLING_JOBS:
             held.enter_context(locked(run.lake, FLOW_LOCK))
         of_assets = {asset: entry["config"] for asset, entry in JOBS[job].run_config(**config)["ops"].items()}
-        steps = _Steps(run, StravaSource(settings, run), settings, years, job, of_assets)
+        steps = _Steps(run, BudgetedSource(STRAVA, settings, run), settings, years, job, of_assets)
         due = [step for asset, step in _STEPS.items() if asset in assets]
         for is_shared, group in groupby(due, key=_SHARING.__contains__):
             with (
@@ -134,7 +135,7 @@ class _Steps:
     """The steps of one run, each by its operations. `config`: by asset."""
 
     run: RunContext
-    strava: StravaSource
+    strava: BudgetedSource
     settings: Settings
     years: Sequence[int]
     job: str
@@ -162,7 +163,7 @@ class _Steps:
         self.done.stopped = self.done.listing.stopped
 
     def follow_events(self) -> None:
-        self.done.events = fetch_event_details(self.run, self.strava, EventsOptions(**self.config.get(EVENTS, {})))
+        self.done.events = follow(self.run, self.strava, EventsOptions(**self.config.get(EVENTS, {})))
         self.done.stopped = self.done.events.fetches.fetched.stopped
 
     def merge_files(self) -> None:

@@ -1,22 +1,26 @@
-"""Webhook deliveries of services besides Strava: what a provider's record says of them, and the queue of what they ask for. Pure.
+"""Webhook deliveries: what a source's record says of them, and the queue of what they ask for. Pure.
 
 A delivery is a body with any number of events. It may repeat, come late, or never. So each event is a hint to ask the service
-again: for one activity, or for its feed. How a service's delivery reads is in its record, ingest/NAME/record.py.
+again: for one activity, or for its feed. Of several events about one activity the newest counts. How a service's delivery reads
+is in its record, ingest/NAME/record.py.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
-from typing import Any
+from datetime import datetime, timedelta
+from typing import Any, Self
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict
 
 from strava_pipeline.core.json_values import parse_json
-from strava_pipeline.core.webhooks import MAX_BODY_BYTES, MAX_LEAD, QueuedActivity
 
 LONGEST_ID = 64  # characters of an activity's id; real ones have up to eleven
+MAX_BODY_BYTES = 64 * 1024  # bytes of a body; Strava's events have some hundred
 
 
 class NoDeliveryError(ValueError):
-    """A body that is no delivery. The message may be sent back to the caller."""
+    """A body that is no delivery. The message may be sent back to the caller: it names fields and never values."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,10 +29,11 @@ class Hint:
 
     Args:
         account: whose event it is, as the service names accounts; None: it does not say.
-        source_id: the activity to ask for, by its id at the service; None: the feed.
+        source_id: the activity to ask for, by its id at the service; None: the feed, unless it `revokes`.
         at: when it happened (UTC); None: it does not say.
         is_deletion: the activity is said to be gone.
         revokes: the athlete is said to have taken this application's access away; nothing else is asked for.
+        subscription: by which subscription of the application it came, where there are such.
     """
 
     account: str | None
@@ -36,6 +41,7 @@ class Hint:
     at: datetime | None = None
     is_deletion: bool = False
     revokes: bool = False
+    subscription: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,20 +50,30 @@ class WebhookSpec:
 
     Args:
         setting: the name of the setting that holds the secret.
+        read: the hints of what was kept; unknown events give none. Raises NoDeliveryError.
         is_verified: whether a delivery is the service's, by its headers (names in lower case), its body as received, and the
             secret. Compares in constant time, and raises nothing, whatever the body is.
+        token_of: for a service that signs nothing: the secret is the end of the path to which it posts, and this makes the token
+            of the subscription's handshake of it; None: the path is open, and `is_verified` tells.
         kept: what is kept of a verified body: the same without the secret, in UTF-8. Raises NoDeliveryError.
-        read: the hints of what was kept; unknown events give none. Raises NoDeliveryError.
         most_bytes: the longest body that is taken.
         any_account: what the account is called where a login does not say whose it is: then events of every account count.
+        believes_deletions: whether an activity that is said to be gone is gone, without a call that shows it.
     """
 
     setting: str
-    is_verified: Callable[[Mapping[str, str], bytes, str], bool]
-    kept: Callable[[bytes], bytes]
     read: Callable[[bytes], Sequence[Hint]]
+    is_verified: Callable[[Mapping[str, str], bytes, str], bool] = lambda headers, body, secret: True
+    token_of: Callable[[str], str] | None = None
+    kept: Callable[[bytes], bytes] = lambda body: body
     most_bytes: int = MAX_BODY_BYTES
     any_account: str = ""
+    believes_deletions: bool = False
+
+
+def intake_path(source: str, secret: str = "") -> str:
+    """The path to which a source posts, below the intake's address; `secret`: its end, where there is one."""
+    return f"/webhooks/{source}" + (f"/{secret}" if secret else "")
 
 
 def json_object(body: bytes) -> dict[str, Any]:
@@ -71,57 +87,126 @@ def json_object(body: bytes) -> dict[str, Any]:
     return value
 
 
-class QueuedHint(QueuedActivity):
-    """Something to ask for; `is_deletion`: an event said that the activity is gone."""
+RETRY_PAUSES = (timedelta(minutes=1), timedelta(minutes=10), timedelta(hours=1))
+"""Pauses before the retries of an activity that could not be fetched: events may come before the service shows the activity.
+After the last one the next listing finds it."""
 
+MAX_LEAD = timedelta(minutes=5)  # how far the time of an event may be ahead; no server's clock is that wrong
+MEMORY = timedelta(days=2)  # how long followed events are remembered; Strava repeats an event within minutes
+_SECOND = timedelta(seconds=1)  # events' times are whole seconds: another one may have come in the same
+
+
+class Queued(BaseModel):
+    """Something to ask for: `at` is the time of its newest event; no call before `not_before`.
+
+    `is_deletion`: an event said that the activity is gone.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    at: AwareDatetime
+    tries: int = 0
+    not_before: AwareDatetime | None = None
     is_deletion: bool = False
+
+    def may_be_fetched(self, now: datetime) -> bool:
+        return self.not_before is None or self.not_before <= now
+
+    def postponed(self, until: datetime) -> Self:
+        """The same, asked for later for a reason that is not its own."""
+        return self.model_copy(update={"not_before": until})
+
+    def failed(self, now: datetime) -> Self | None:
+        """The same after a failed call; None: no more retries."""
+        if self.tries >= len(RETRY_PAUSES):
+            return None
+        return self.model_copy(update={"tries": self.tries + 1, "not_before": now + RETRY_PAUSES[self.tries]})
 
 
 @dataclass(slots=True)
-class HintSummary:
-    """What the hints of an account ask for. `foreign`: how many were of another account."""
+class News:
+    """What hints ask for.
 
-    activities: dict[str, QueuedHint] = field(default_factory=dict)
-    feed: QueuedHint | None = None
+    Args:
+        activities: what to ask for, by ids at the service.
+        gone: activities that are believed to be gone, each since when.
+        feed: that the feed is to be asked; None: it is not.
+        revoked_at: since when the access is said to have been taken away.
+        accepted: how many hints these are; `refused`: how many were of others, by reason.
+    """
+
+    activities: dict[str, Queued] = field(default_factory=dict)
+    gone: dict[str, datetime] = field(default_factory=dict)
+    feed: Queued | None = None
     revoked_at: datetime | None = None
     accepted: int = 0
-    foreign: int = 0
+    refused: Counter[str] = field(default_factory=Counter)
 
 
-def summarise_hints(
-    hints: Iterable[tuple[Hint, datetime]], is_ours: Callable[[str], bool], now: datetime
-) -> HintSummary:
-    """The summary of hints in any order and with repetitions, each with the time of its delivery.
+def news_of(
+    hints: Iterable[tuple[Hint, datetime]],
+    now: datetime,
+    *,
+    refuse: Callable[[Hint], str | None] = lambda hint: None,
+    believes_deletions: bool = False,
+) -> News:
+    """What hints in any order and with repetitions ask for, each with the time of its delivery.
 
-    `is_ours`: whether an account is the one whose activities are here. A hint from the future counts as of now.
+    `refuse`: why a hint is not to be followed; None: it is. A hint from the future counts as of now. Of one second, a deletion
+    that is believed counts.
     """
-    summary = HintSummary()
+    news = News()
     for hint, received_at in hints:
-        if hint.account is not None and not is_ours(hint.account):
-            summary.foreign += 1
+        if why := refuse(hint):
+            news.refused[why] += 1
             continue
-        summary.accepted += 1
+        news.accepted += 1
         at = hint.at or received_at
         at = at if at < now + MAX_LEAD else now
         if hint.revokes:
-            summary.revoked_at = max(at, summary.revoked_at or at)
+            news.revoked_at = max(at, news.revoked_at or at)
         elif hint.source_id is None:
-            summary.feed = QueuedHint(at=max(at, summary.feed.at if summary.feed else at))
+            news.feed = Queued(at=max(at, news.feed.at if news.feed else at))
+        elif hint.is_deletion and believes_deletions:
+            news.gone[hint.source_id] = max(at, news.gone.get(hint.source_id, at))
         else:
-            before = summary.activities.get(hint.source_id)
-            newest = max(at, before.at if before else at)
+            before = news.activities.get(hint.source_id)
             is_deletion = hint.is_deletion or (before is not None and before.is_deletion)
-            summary.activities[hint.source_id] = QueuedHint(at=newest, is_deletion=is_deletion)
-    return summary
+            news.activities[hint.source_id] = Queued(at=max(at, before.at if before else at), is_deletion=is_deletion)
+    for key in news.gone.keys() & news.activities.keys():
+        outdated = news.activities if news.activities[key].at <= news.gone[key] else news.gone
+        del outdated[key]
+    return news
 
 
-def update_hints(waiting: Mapping[str, QueuedHint], news: Mapping[str, QueuedHint]) -> dict[str, QueuedHint]:
-    """The queue with the news in it: a newer event resets the tries."""
-    queue = dict(waiting)
-    for key, one in news.items():
+def update_queue(
+    waiting: Mapping[str, Queued], news: News, followed: Mapping[str, datetime] | None = None
+) -> dict[str, Queued]:
+    """The queue with the news in it: a newer event resets the tries, and what is gone since leaves it.
+
+    `followed`: for each activity the time of the last event that was followed; a repeated event is ignored.
+    """
+    followed = followed or {}
+    queue = {key: one for key, one in waiting.items() if not (gone_at := news.gone.get(key)) or gone_at < one.at}
+    for key, one in news.activities.items():
         before = queue.get(key)
+        if key in followed and followed[key] >= one.at:
+            continue
         if before is None or before.at < one.at:
             queue[key] = one.model_copy(update={"is_deletion": one.is_deletion or bool(before and before.is_deletion)})
         elif one.is_deletion and not before.is_deletion:
             queue[key] = before.model_copy(update={"is_deletion": True})
     return queue
+
+
+def covers_event(at: datetime, fetched_at: datetime) -> bool:
+    """Whether an answer that came then includes every change that events of that second can mean."""
+    return fetched_at >= at + _SECOND
+
+
+def remember_followed(
+    followed: Mapping[str, datetime], gone: Mapping[str, datetime], now: datetime
+) -> dict[str, datetime]:
+    """The events followed lately, and the deletions, without those older than MEMORY."""
+    deleted = {key: max(at, followed.get(key, at)) for key, at in gone.items()}
+    return {key: at for key, at in {**followed, **deleted}.items() if now - at < MEMORY}

@@ -1,7 +1,7 @@
 """Limits that others set: Strava's rate limits, and how large data from outside may be. Pure: records and their sentences.
 
 Rate limits come from an answer's headers, with the windows they count in; counting, waiting and stopping are in
-ingest/strava/budget.py. Sizes are measured while data arrives: the size that an answer, a file or an archive declares decides
+ingest/budget.py. Sizes are measured while data arrives: the size that an answer, a file or an archive declares decides
 nothing. A person sets the numbers of sizes (settings.py); the defaults here are the same.
 """
 

@@ -20,7 +20,20 @@ from strava_pipeline.core.refusals import USUAL, Refusals
 from strava_pipeline.core.rows import Json
 from strava_pipeline.core.sources import FILE, SOURCES, STRAVA, hashed_id
 
-Capability = Literal["windows", "whole", "feed", "details", "files", "webhooks", "adds", "uploads", "creates_gear"]
+Capability = Literal[
+    "windows",
+    "whole",
+    "feed",
+    "details",
+    "streams",
+    "files",
+    "webhooks",
+    "subscription",
+    "budget",
+    "adds",
+    "uploads",
+    "creates_gear",
+]
 Edit = Literal["name", "gear", "duration"]
 Kind = Literal["gear"]
 """A kind of data beside activities, in answers that are kept whole; also the name of its table and of its folder."""
@@ -109,9 +122,11 @@ class ProviderSpec:
         oldest_first: whether a listing of a window with a beginning starts with its oldest activity.
         capabilities: `windows`: lists by range of time, without which each listing is of everything; `feed`: says what
             changed since a cursor; `whole`: shows all that it has at once, without calls, in place of `windows`; `details`:
-            has more of each activity, for a call; `files`: gives the file of an activity; `webhooks`: says by itself that
-            something changed, which takes `webhooks` below; `adds`: a row can be added for an activity; `uploads`: takes the
-            file of an activity; `creates_gear`: takes new gear.
+            has more of each activity, for a call; `streams`: has its points, for a call; `files`: gives the file of an
+            activity; `webhooks`: says by itself that something changed, which takes `webhooks` below; `subscription`: by one
+            subscription of the application (ingest/NAME/subscriptions.py); `budget`: calls are counted in a budget that
+            processes share; `adds`: a row can be added for an activity; `uploads`: takes the file of an activity;
+            `creates_gear`: takes new gear.
         edits: what can be changed there (ingest/NAME/writes.py).
         kinds: what the service gives beside activities, with the reading of each kind.
         gear_of_activity: where rows do not name the gear and a call per activity does: reads its answer, parsed from JSON, as

@@ -17,9 +17,9 @@ when it is used, so a provider that nobody enabled costs nothing. `client.py` ha
 
 import importlib
 from collections.abc import Sequence
+from datetime import datetime
 from pathlib import Path
-from types import ModuleType
-from typing import cast
+from typing import TYPE_CHECKING, Any, cast
 
 from strava_pipeline import ingest
 from strava_pipeline.core.errors import Finding, MisuseError, PipelineError
@@ -27,9 +27,20 @@ from strava_pipeline.core.providers import ProviderSpec, spec_of
 from strava_pipeline.core.sources import STRAVA
 from strava_pipeline.ingest.clock import ServerClock, machine_clock
 from strava_pipeline.ingest.login_file import traces_of
-from strava_pipeline.ingest.provider import HookedProvider, KeptLogin, LoginRequest, OnWait, Provider
+from strava_pipeline.ingest.provider import (
+    WHOLE_BUDGET,
+    CallShare,
+    HookedProvider,
+    KeptLogin,
+    LoginRequest,
+    OnWait,
+    Provider,
+)
 from strava_pipeline.ingest.revocation import refuse_revoked, revocation_file
 from strava_pipeline.settings import Settings
+
+if TYPE_CHECKING:
+    from strava_pipeline.ingest.budget import RateBudget
 
 PROVIDERS: dict[str, str] = {
     folder.parent.name: f"{ingest.__name__}.{folder.parent.name}.client"
@@ -37,11 +48,15 @@ PROVIDERS: dict[str, str] = {
     for folder in sorted(Path(place).glob("*/record.py"))
     if folder.parent.name != STRAVA
 }
-"""The module of each provider, by name, as the folders here say. Strava, with its budget, is connected by itself; the parts about
-its login, in its login.py, are asked for as every provider's."""
+"""The module of each source beside Strava, by name, as the folders here say: what a person may enable in providers.toml."""
 
 ALIASES: dict[str, str] = {"intervalsicu": "intervals_icu"}
 """Other names that a person may type for a provider, in commands and in providers.toml, and its own name."""
+
+
+def sources() -> list[str]:
+    """Every source, Strava first."""
+    return [STRAVA, *sorted(PROVIDERS)]
 
 
 class UnknownProviderError(MisuseError):
@@ -60,29 +75,81 @@ def provider_name(typed: str) -> str:
     return name
 
 
-def module_name(name: str) -> str:
-    """The module of the source `name`, in its folder."""
-    return PROVIDERS.get(name, f"{__package__}.{name}.login")
+def part(name: str, module: str) -> Any:
+    """A module of the source `name`, in its folder, such as `login`. Raises ModuleNotFoundError where it has none of the name."""
+    place = PROVIDERS[name].rpartition(".")[0] if name in PROVIDERS else f"{__package__}.{name}"
+    return importlib.import_module(f"{place}.{module}")
 
 
-def _module(name: str) -> ModuleType:
-    return importlib.import_module(module_name(name))
+def _module(name: str) -> Any:
+    """Where a source keeps what is asked of its login: with its client, or apart."""
+    return importlib.import_module(PROVIDERS[name]) if name in PROVIDERS else part(name, "login")
 
 
-def connect(name: str, settings: Settings, clock: ServerClock, on_wait: OnWait = lambda why, seconds: None) -> Provider:
-    """A client of the provider `name` with the login of the settings; nothing is sent yet.
+def _asked(name: str, what: str, settings: Settings, *more: object) -> Any:
+    """What the source's function `what` says; None where it has none."""
+    function = getattr(_module(name), what, None)
+    return None if function is None else function(settings, *more)
 
-    `on_wait` is informed of each pause that the service asks for.
 
-    Raises PipelineError where no provider has that name or its login can't be used, NeedsLoginError or
+def connect(
+    name: str,
+    settings: Settings,
+    clock: ServerClock,
+    on_wait: OnWait = lambda why, seconds: None,
+    *,
+    share: CallShare = WHOLE_BUDGET,
+) -> Provider:
+    """A client of the source `name` with the login of the settings; nothing is sent yet.
+
+    `on_wait` is informed of each pause that the service asks for; `share`: what it may use of a budget, where it has one.
+
+    Raises PipelineError where no source has that name or its login can't be used, NeedsLoginError or
     MissingSettingsError where its login is missing, NeedsLoginError where it was withdrawn.
     """
-    if name not in PROVIDERS:
+    if name not in sources():
         raise UnknownProviderError(name)
-    client = cast(Provider, _module(name).connect(settings, clock, on_wait))
+    capabilities = spec_of(name).capabilities
+    module = importlib.import_module(PROVIDERS[name]) if name in PROVIDERS else part(name, "client")
+    if "budget" in capabilities:
+        return cast(Provider, module.connect(settings, clock, on_wait, share=share))
+    client = cast(Provider, module.connect(settings, clock, on_wait))
     if client.spec.webhooks is not None:
         refuse_revoked(settings, name, cast(HookedProvider, client).login_digest, client.spec.title)
     return client
+
+
+def budget(name: str, settings: Settings, clock: ServerClock, share: CallShare = WHOLE_BUDGET) -> "RateBudget":
+    """The budget of the source `name`, whose record names `budget`. Nothing is sent."""
+    return cast("RateBudget", _module(name).make_budget(settings, clock, share))
+
+
+def subscription(name: str, settings: Settings, clock: ServerClock) -> Any:
+    """The application's subscription at the source `name`, whose record names `subscription`, as far as it is noted here."""
+    return part(name, "subscriptions").OwnSubscription(settings, clock)
+
+
+def login_owner(name: str, settings: Settings) -> int | None:
+    """The athlete whose login to the source `name` is here, where the login says so. Nothing is sent."""
+    return cast("int | None", _asked(name, "login_owner", settings))
+
+
+def revoked_at(name: str, settings: Settings) -> datetime | None:
+    """When the athlete took the access away (UTC), where the source notes that without a login; None: they did not."""
+    return cast("datetime | None", _asked(name, "revoked_at", settings))
+
+
+def examine_claim(name: str, settings: Settings, claimed_at: datetime, clock: ServerClock) -> bool | None:
+    """Try whether the access was taken away, as an event claims, and note it; False: there was nothing to be tried.
+
+    None: the source has no way of its own, so a call has to show it.
+    """
+    return cast("bool | None", _asked(name, "examine_claim", settings, claimed_at, clock))
+
+
+def primed_clock(settings: Settings) -> ServerClock:
+    """The system clock, corrected by what the last process that saw an answer noted of the server's time in a budget's ledger."""
+    return cast(ServerClock, _asked(STRAVA, "primed_clock", settings))
 
 
 def log_in(name: str, settings: Settings, request: LoginRequest) -> None:
@@ -98,8 +165,7 @@ def log_in(name: str, settings: Settings, request: LoginRequest) -> None:
 
 def login_settings(name: str, settings: Settings) -> Sequence[str]:
     """The names of the settings that are the login of the provider `name`; none, where `log_in` gets it."""
-    is_application_set = getattr(_module(name), "is_application_set", None)
-    if is_application_set is not None and is_application_set(settings):
+    if _asked(name, "is_application_set", settings):
         return ()
     return cast("Sequence[str]", getattr(_module(name), "LOGIN_SETTINGS", ()))
 
@@ -116,22 +182,35 @@ def missing_login(name: str, settings: Settings) -> str | None:
     return None
 
 
+def access_problem(name: str, settings: Settings) -> str | None:
+    """Why the source `name` may not be asked, for a person: less than `missing_login` where a run had better try the login."""
+    has_own = hasattr(_module(name), "access_problem")
+    return cast("str | None", _asked(name, "access_problem", settings)) if has_own else missing_login(name, settings)
+
+
+def has_login(name: str, settings: Settings) -> bool:
+    """Whether a login to the source `name` is on disk, readable or not."""
+    return any(path.exists() for path in login_files(name, settings))
+
+
+def write_problem(name: str, settings: Settings) -> str | None:
+    """Why nothing can be changed at the source `name`, for a person; None: it can be, or that is not known."""
+    return cast("str | None", _asked(name, "write_problem", settings))
+
+
 def assumptions(name: str, settings: Settings) -> Sequence[str]:
     """What the provider `name` assumes by these settings, for a person: a phrase each. Nothing is sent."""
-    assumed = getattr(_module(name), "assumptions", None)
-    return () if assumed is None else cast("Sequence[str]", assumed(settings))
+    return cast("Sequence[str]", _asked(name, "assumptions", settings) or ())
 
 
 def kept_login(name: str, settings: Settings) -> KeptLogin | None:
     """How the login to the provider `name` is made; None: the provider has only one way. Nothing is sent."""
-    kept = getattr(_module(name), "kept_login", None)
-    return None if kept is None else cast("KeptLogin | None", kept(settings))
+    return cast("KeptLogin | None", _asked(name, "kept_login", settings))
 
 
 def login_health(name: str, settings: Settings) -> Sequence[Finding]:
     """What `doctor` finds of the login to the provider `name`, beside whether it is there. Nothing is sent."""
-    health = getattr(_module(name), "login_health", None)
-    return () if health is None else cast("Sequence[Finding]", health(settings))
+    return cast("Sequence[Finding]", _asked(name, "login_health", settings) or ())
 
 
 def offered(name: str, settings: Settings) -> ProviderSpec:
@@ -151,14 +230,13 @@ def login_files(name: str, settings: Settings) -> Sequence[Path]:
 
 def login_traces(settings: Settings, names: Sequence[str] | None = None) -> list[Path]:
     """All that is on disk of the logins of the sources `names`; None: of every source, enabled or not."""
-    found = (path for name in names or [STRAVA, *sorted(PROVIDERS)] for path in login_files(name, settings))
+    found = (path for name in names or sources() for path in login_files(name, settings))
     return [trace for path in found for trace in sorted(traces_of(path))]
 
 
 def forget_logins(settings: Settings, names: Sequence[str] | None = None) -> None:
     """Delete `login_traces`."""
-    for name in names or [STRAVA, *sorted(PROVIDERS)]:
-        if (forget := getattr(_module(name), "forget", None)) is not None:
-            forget(settings)
+    for name in names or sources():
+        _asked(name, "forget", settings)
     for path in login_traces(settings, names):
         path.unlink(missing_ok=True)

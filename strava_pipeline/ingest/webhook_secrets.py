@@ -1,31 +1,52 @@
-"""From which services besides Strava webhook deliveries are taken: those that are enabled and whose secret is set.
+"""From which services webhook deliveries are taken: those that are used and whose secret is set.
 
-The service asks, and lives for months: what it does not need, Polars above all, is imported when it is.
+The service asks, and lives for months: what it does not need, Polars above all, is not imported here, so no record is.
 """
 
+import importlib
+from collections.abc import Iterable
 from contextlib import suppress
 
-from pydantic import SecretStr
-
+from strava_pipeline.core.deliveries import WebhookSpec
+from strava_pipeline.core.sources import STRAVA
 from strava_pipeline.settings import Settings
 
 
-def webhook_secrets(settings: Settings) -> dict[str, SecretStr]:
-    """The secret of each of these services, by name. Raises UnusableProvidersError."""
-    from strava_pipeline.core.providers import spec_of
+def senders(settings: Settings, names: Iterable[str] | None = None) -> dict[str, tuple[WebhookSpec, str]]:
+    """How the deliveries of each of these services are told and read, and the secret for that, by name.
+
+    `names`: those that are looked at; None: Strava, and those that are enabled. Raises UnusableProvidersError.
+    """
     from strava_pipeline.ingest.providers_file import enabled_providers
 
-    specs = {name: spec_of(name).webhooks for name in enabled_providers(settings)}
-    secrets = {name: settings.secret(spec.setting) for name, spec in specs.items() if spec is not None}
-    return {name: secret for name, secret in secrets.items() if secret is not None}
+    found = {}
+    for name in [STRAVA, *enabled_providers(settings)] if names is None else names:
+        webhooks = webhooks_of(name)
+        secret = None if webhooks is None else settings.secret(webhooks.setting)
+        if webhooks is not None and secret is not None:
+            found[name] = webhooks, secret.get_secret_value()
+    return found
+
+
+def webhooks_of(source: str) -> WebhookSpec | None:
+    """How the source's deliveries are told and read, from its `webhooks.py`; None: it sends none."""
+    module = f"{__package__}.{source}.webhooks"
+    try:
+        found = importlib.import_module(module).WEBHOOKS
+    except ModuleNotFoundError as error:
+        if error.name is None or not module.startswith(error.name):
+            raise
+        return None
+    assert isinstance(found, WebhookSpec)
+    return found
 
 
 def has_intake(settings: Settings) -> bool:
-    """Whether there is anything to be taken in over the web: Strava's events, pings, or deliveries of other services."""
+    """Whether there is anything to be taken in over the web: pings, or deliveries of services."""
     if settings.has_intake:
         return True
     from strava_pipeline.ingest.providers_file import UnusableProvidersError
 
     with suppress(UnusableProvidersError):  # which every run and `doctor` report
-        return bool(webhook_secrets(settings))
+        return bool(senders(settings))
     return False

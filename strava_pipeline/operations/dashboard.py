@@ -9,7 +9,7 @@ from typing import Any
 from strava_pipeline.core.changes.states import Verdict
 from strava_pipeline.core.errors import NothingPublishedError, PipelineError
 from strava_pipeline.core.sources import STRAVA
-from strava_pipeline.ingest.registry import missing_login
+from strava_pipeline.ingest.registry import missing_login, primed_clock
 from strava_pipeline.lake.gold.shared_snapshot import SharedSnapshot
 from strava_pipeline.lake.gold.warehouse import shared_by_thread
 from strava_pipeline.lake.paths import Lake
@@ -24,7 +24,6 @@ from strava_pipeline.operations.changing_settings import chosen_settings
 from strava_pipeline.operations.estimating import backfill_estimate
 from strava_pipeline.operations.requesting import refuse_request
 from strava_pipeline.operations.service_statuses import service_statuses
-from strava_pipeline.operations.strava_access import primed_clock
 from strava_pipeline.settings import Settings
 
 DECIDED_BY = "dashboard"

@@ -7,15 +7,16 @@ from typing import Any
 
 from strava_pipeline.core.errors import MisuseError, PipelineError
 from strava_pipeline.core.plan import Plan
+from strava_pipeline.core.sources import STRAVA
 from strava_pipeline.lake.gold.warehouse import at_rest
 from strava_pipeline.lake.requests import BackfillWanted
+from strava_pipeline.operations.budgeted_source import BudgetedSource
 from strava_pipeline.operations.options import ListingOptions
 from strava_pipeline.operations.planning import plan_backfill
 from strava_pipeline.operations.progress import LogProgress
 from strava_pipeline.operations.provider_access import plan_providers
 from strava_pipeline.operations.requesting import refuse_request
 from strava_pipeline.operations.run_context import run_context
-from strava_pipeline.operations.strava_source import StravaSource
 from strava_pipeline.operations.years import year_range
 from strava_pipeline.settings import Settings
 
@@ -56,7 +57,7 @@ def _computed(settings: Settings, year: int) -> dict[str, Any]:
         if settings.client_id is None:
             return {"providers": providers}
         options = ListingOptions(per_page=None, days=None)
-        plan, _ = plan_backfill(run, StravaSource(settings, run), [year], options)
+        plan, _ = plan_backfill(run, BudgetedSource(STRAVA, settings, run), [year], options)
     return {"plan": _shown(plan), "providers": providers}
 
 

@@ -1,224 +1,181 @@
-"""Follow webhook events: from the inbox to bronze, one call for each activity that changed; and which years that concerns.
+"""Follow a source's webhook events: one sync of its feed, or one call for each activity that changed; and what that concerns.
 
+Nothing in a delivery is believed but what the source's record believes: the service itself is asked. What a limit or an outage
+left waits in the queue. How an answer is kept is event_details.py's for a source with details, event_pages.py's for any other.
 The functions about years only look: the caller may be a sensor, twice a minute.
 """
 
-from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from datetime import datetime
-from pathlib import Path
 
-from strava_pipeline.core.activities import local_years
-from strava_pipeline.core.errors import TransientError
-from strava_pipeline.core.json_values import parse_json
-from strava_pipeline.core.rows import Json
-from strava_pipeline.core.sources import STRAVA
-from strava_pipeline.core.webhooks import EventSummary, WebhookEvent, covers_event, summarise_events
+from strava_pipeline.core.deliveries import WebhookSpec
+from strava_pipeline.core.errors import LimitReachedError, TransientError
+from strava_pipeline.core.providers import spec_of
 from strava_pipeline.core.years import YearRange
 from strava_pipeline.ingest.clock import ServerClock
-from strava_pipeline.lake.bronze.answers import AnswerFiles, land_detail, landing_of, newest_answer, set_aside_newest
-from strava_pipeline.lake.bronze.deliveries import OUTAGE_PAUSE, save_queue
-from strava_pipeline.lake.bronze.events import (
-    EventsState,
-    Refuse,
-    clear_inbox,
-    has_unread_events,
-    load_state,
-    move_to_bronze,
-    peek_events,
-)
-from strava_pipeline.lake.gold.event_followup import (
-    LOCK,
-    DueActivity,
-    details_on_disk,
-    is_answered,
-    note_deletions,
-    note_sighting,
-    sort_queue,
-    years_unmerged,
-)
+from strava_pipeline.lake.bronze.deliveries import OUTAGE_PAUSE, Queue, load_queue, lock_of, peek, save_queue, take_in
+from strava_pipeline.lake.bronze.landing import require_writable
+from strava_pipeline.lake.gold.event_followup import years_unmerged
 from strava_pipeline.lake.gold.publish import is_published, snapshot
 from strava_pipeline.lake.gold.publish_pause import waiting_years
-from strava_pipeline.lake.gold.warehouse import (
-    is_outdated,
-    read_if_usable,
-)
+from strava_pipeline.lake.gold.warehouse import is_outdated, read_if_usable
+from strava_pipeline.lake.journal import has_unread
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.sql import sql
-from strava_pipeline.operations.fetching import Errand, YearsReport, eta_of, fetch_by_year
-from strava_pipeline.operations.options import EventsOptions
-from strava_pipeline.operations.progress import progressing
+from strava_pipeline.operations.budgeted_source import BudgetedSource, budget_of
+from strava_pipeline.operations.event_answers import Answers, EventsReport
+from strava_pipeline.operations.event_details import DetailAnswers
+from strava_pipeline.operations.event_pages import PageAnswers
+from strava_pipeline.operations.feeds import pull_activities
+from strava_pipeline.operations.options import EventsOptions, ListingOptions
+from strava_pipeline.operations.provider_access import limit_in_force, outcome_kept
 from strava_pipeline.operations.run_context import RunContext
-from strava_pipeline.operations.strava_source import StravaSource, budget_of
+from strava_pipeline.operations.source import Source
+from strava_pipeline.operations.step_reports import ROWS, StepReport, calls_left, if_any, named_ids, timed
+from strava_pipeline.operations.table_rules import Finding
 from strava_pipeline.settings import Settings
 
-LOOKED_AT = 5000  # events; the run takes in all of them
-ANOTHERS = "another athlete's activity"
+OPERATION = "webhooks"  # by which its outcome is kept
+LOOKED_AT = 5000  # deliveries; the run takes in all of them
 
 
-@dataclass(slots=True)
-class EventsReport:
-    """What became of the events. `down`: Strava did not answer; `left`: activities that wait for their detail."""
+def follow_events(
+    run: RunContext, source: Source, options: EventsOptions, years: Sequence[int], *, asset: str
+) -> StepReport:
+    """Follow everything that the source's deliveries ask for and that may be asked for now.
 
-    news: EventSummary
-    refused: Counter[str]
-    fetches: YearsReport = field(default_factory=YearsReport)
-    followed: int = 0
-    given_up: int = 0
-    left: int = 0
-    revoked: bool = False
-    down: str | None = None
+    `asset`: what it is reported of; `years`: those whose counts are reported.
+    """
+    name, has_details = source.spec.name, "details" in source.spec.capabilities
+    if limit := limit_in_force(run, name):
+        unasked = Finding("listing_complete", False, advice=str(limit), refuses=False)
+        return StepReport(asset, {"calls": 0, "result": str(limit)}, complete=unasked, stopped=limit)
+    with timed() as seconds, outcome_kept(run, name, OPERATION, source.keep_allowance) as ending:
+        report = follow(run, source, options)
+        ending.stopped = report.fetches.fetched.stopped
+        ending.problem = report.down or (_advice(source, report) if report.revoked else "")
+    fetched = report.fetches.fetched
+    numbers = {
+        **({"activities_deleted": len(report.news.gone)} if has_details else {ROWS: report.rows}),
+        "activities_changed": len(report.news.activities),
+        "events_refused": report.refused.total(),
+        **if_any(events_refused_by_reason=dict(report.refused)),
+        "activities_followed": report.followed,
+        "activities_waiting": report.left,
+        "activities_given_up": report.given_up,
+        **(
+            named_ids(not_found_ids=fetched.gone, failed_ids=fetched.failed)
+            if has_details
+            else {"activities_withheld": report.withheld}
+        ),
+        "calls": report.calls,
+        "bytes": fetched.bytes,
+        "seconds": seconds.value,
+        **(calls_left(source, report.left) if report.calls and isinstance(source, BudgetedSource) else {}),
+    }
+    if has_details:
+        by_year = {year: {"details_received": report.fetches.by_year.get(year, 0)} for year in years}
+        granted = Finding("access_granted", not report.revoked, advice=_advice(source, report))
+        findings = [granted, _settled("events_settled", source, report)]
+        return StepReport(asset, numbers, by_year, findings, stopped=report.stopped)
+    settled = _settled("listing_complete", source, report)
+    return StepReport(asset, numbers, complete=settled, stopped=report.stopped)
 
 
-def fetch_event_details(run: RunContext, source: StravaSource, config: EventsOptions) -> EventsReport:
-    """Take in what came and fetch what it asks for, as far as the limits of now allow; nothing is waited for."""
-    lake = run.lake
-    with run.exclusive(LOCK):
-        owner = source.owner()
-        state, news, refused = move_to_bronze(lake, load_state(lake), _refusing(source, owner), run.now())
-        note_deletions(lake, news.gone, owner)
-        save_queue(lake, STRAVA, state)
-        work = _Work(run, source, clear_inbox(lake, state), owner, EventsReport(news, refused))
+def _settled(rule: str, source: Source, report: EventsReport) -> Finding:
+    is_settled = not (report.left or report.feed_waits or report.given_up or report.revoked)
+    counts = {"activities_waiting": report.left, "activities_given_up": report.given_up}
+    return Finding(rule, is_settled, counts, _advice(source, report), refuses=False)
+
+
+def _advice(source: Source, report: EventsReport) -> str:
+    if report.revoked:
+        return (
+            f"The athlete took the access to {source.spec.title} away, and no call is made any more. A new access: "
+            f"{source.spec.command('login')}. To delete what is here: strava-pipeline purge."
+        )
+    if report.stopped:
+        return str(report.stopped)
+    given_up = f"{report.given_up} activities could not be fetched and are left to the next listing of their year."
+    return given_up if report.given_up else "Some wait for the next run."
+
+
+def follow(run: RunContext, source: Source, options: EventsOptions = EventsOptions()) -> EventsReport:
+    """Take in what came and ask for what it hints at, as far as the limits of now allow.
+
+    Raises NeedsLoginError where the service refuses the login for another reason than the athlete's; what came stays queued.
+    """
+    name, calls = source.spec.name, source.calls
+    answers = (DetailAnswers if "details" in source.spec.capabilities else PageAnswers)(run, source)
+    with run.exclusive(lock_of(name)):
+        require_writable(run.lake, run.lake.webhooks_of(name))
+        taken = take_in(run.lake, name, _webhooks_of(name), source.refusal, run.now(), answers.note_gone)
+        answers.queue, report = taken[0], EventsReport(taken[1])
+        answers.report = report
         try:
-            if not work.is_revoked():
-                work.fetch(config)
+            if not _is_revoked(answers):
+                _sync(answers)
+                answers.fetch(options)
+        except (LimitReachedError, TransientError) as error:
+            answers.stop(error)
         finally:
-            save_queue(lake, STRAVA, work.state)
-        work.report.left = len(work.state.waiting)
-        return work.report
+            save_queue(run.lake, name, answers.queue)
+        report.calls = source.calls - calls
+        report.left, report.feed_waits = len(answers.queue.waiting), answers.queue.feed is not None
+        return report
 
 
-def _refusing(source: StravaSource, owner: int | None) -> Refuse:
-    """Why an event is not followed. What is not known is not refused: then the secret of the intake's path has to do."""
-    subscription = source.subscription()
-
-    def refuse(event: WebhookEvent) -> str | None:
-        if owner is not None and event.owner_id != owner:
-            return "another owner"
-        return None if subscription.may_be(event.subscription_id) else "another subscription"
-
-    return refuse
+def _webhooks_of(source: str) -> WebhookSpec:
+    webhooks = spec_of(source).webhooks
+    assert webhooks is not None, "the source sends deliveries"
+    return webhooks
 
 
-class _Work:
-    """One run's work on what waits. `state` is true at any moment; who made this saves it."""
-
-    def __init__(
-        self, run: RunContext, source: StravaSource, state: EventsState, owner: int | None, report: EventsReport
-    ) -> None:
-        self.run, self.source, self.state, self.owner, self.report = run, source, state, owner, report
-        self._due: dict[int, DueActivity] = {}
-
-    def is_revoked(self) -> bool:
-        """Whether the athlete took the access away. Anybody may send such an event: the login itself is asked."""
-        claimed_at = self.state.claimed_at
-        if claimed_at is not None and self.source.examine_revocation(claimed_at):
-            self.state.claimed_at = None
-        self.report.revoked = self.source.is_revoked
-        return self.report.revoked
-
-    def fetch(self, config: EventsOptions) -> None:
-        """A call for each activity that may be asked for now and was not answered since its event."""
-        run, source, fetches = self.run, self.source, self.report.fetches
-        found = sort_queue(run.lake, self.state.waiting, run.years, run.now())
-        for due, files in found.answered.items():
-            self._sight(due, files)
-        for key in found.finished:
-            self._settle(key)
-        if not found.due:
-            return
-        self._due = {due.activity_id: due for due in found.due}
-        client = source.lister(config)
-        calls, total = client.calls, len(found.due)
-        errand = Errand(
-            "details", lambda _: client.get_detail, self._unanswered, Lake.details_of, self._land, self._fail
-        )
-        try:
-            with (
-                client.pacing.without_waiting(),
-                source.pace.calling(),
-                progressing(run.progress, "Fetching what changed", total, eta_of(source, total)),
-            ):
-                fetch_by_year(run, source, errand, found.due, fetches)
-        except TransientError as error:
-            self.report.down = str(error)
-            self.state.rest(self._due, run.now() + OUTAGE_PAUSE)
-        fetches.calls = client.calls - calls
-
-    def _unanswered(self, lake: Lake, chosen: Sequence[DueActivity]) -> list[DueActivity]:
-        """Those that no other run was faster with."""
-        files = details_on_disk(lake, {due.activity_id: due for due in chosen})
-        left = []
-        for due in chosen:
-            answer = files.get(due.activity_id)
-            if answer is not None and is_answered(due, answer):
-                self._sight(due, answer)
-            else:
-                left.append(due)
-        return left
-
-    def _land(self, lake: Lake, _: int, activity_id: int, body: bytes, at: datetime) -> None:
-        activity, due = parse_json(body), self._due[activity_id]
-        athlete = activity.get("athlete")
-        of = athlete.get("id") if isinstance(athlete, dict) else None
-        if self.owner is not None and of not in (None, self.owner):
-            self.report.refused[ANOTHERS] += 1
-            self.state.refused[ANOTHERS] = self.state.refused.get(ANOTHERS, 0) + 1
-            del self.state.waiting[activity_id]
-            return
-        years = self.run.years
-        path = land_detail(lake, years.clamp(local_years([activity])[0]), activity_id, body, at)
-        self._note(due, path, activity)
-
-    def _fail(self, _: Lake, __: int, activity_id: int, body: bytes, status: int | None, at: datetime) -> None:
-        self.report.given_up += self.state.is_given_up(activity_id, at)
-
-    def _sight(self, due: DueActivity, files: AnswerFiles) -> None:
-        """A detail that is on disk already tells of the summary, too. One that is damaged is fetched again next time."""
-        activity = newest_answer(files)
-        if activity is None or files.good is None:
-            set_aside_newest(files)
-        else:
-            self._note(due, files.good, activity)
-
-    def _note(self, due: DueActivity, detail: Path, activity: Json) -> None:
-        at, _ = landing_of(detail)
-        if covers_event(due.at, at):
-            self.state.followed[due.activity_id] = due.at
-        note_sighting(
-            self.run.lake,
-            detail,
-            at,
-            activity,
-            listed=due.listed,
-            years=self.run.years,
-            athlete_id=self.owner,
-        )
-        self._settle(due.activity_id)
-
-    def _settle(self, activity_id: int) -> None:
-        del self.state.waiting[activity_id]
-        self.report.followed += 1
+def _is_revoked(answers: Answers) -> bool:
+    """Whether the athlete took the access away. Anybody may send such an event: the login itself is tried."""
+    queue, source = answers.queue, answers.source
+    if queue.claimed_at is not None and source.examine_claim(queue.claimed_at):
+        queue.claimed_at = None
+    answers.report.revoked = source.is_revoked
+    return answers.report.revoked
 
 
-def years_of_events(settings: Settings, state: EventsState, years: YearRange, clock: ServerClock) -> set[int]:
+def _sync(answers: Answers) -> None:
+    """Pull what the feed says, where it is to be asked; deliveries that come meanwhile are read by the next run."""
+    run, report, asked = answers.run, answers.report, answers.queue.feed
+    if asked is None or not asked.may_be_fetched(run.now()):
+        return
+    try:
+        pulled = pull_activities(run, answers.source, ListingOptions(mode="incremental"), ())
+    except (LimitReachedError, TransientError):
+        answers.queue.feed = asked.postponed(run.now() + OUTAGE_PAUSE)
+        raise
+    report.rows += pulled.rows
+    report.fetches.fetched.bytes += pulled.bytes
+    if isinstance(pulled.stopped, LimitReachedError):
+        raise pulled.stopped
+    answers.queue.feed = None
+    report.followed += pulled.rows
+
+
+def years_of_events(source: str, settings: Settings, years: YearRange, clock: ServerClock) -> set[int]:
     """The partitions that a run now is likely to touch; none: there is nothing new that can be followed."""
-    lake = Lake(settings.data_dir)
-    news = summarise_events(peek_events(lake, state, LOOKED_AT), clock.now())
-    waiting = {key for key, one in state.waiting.items() if one.may_be_fetched(clock.now())}
-    if waiting and not has_unread_events(lake, state) and not _may_call(settings, clock):
+    lake, now = Lake(settings.data_dir), clock.now()
+    queue = load_queue(lake, source) or Queue()
+    news = peek(lake, source, _webhooks_of(source), queue, LOOKED_AT, now)
+    waiting = {key for key, one in queue.waiting.items() if one.may_be_fetched(now)}
+    is_unread = has_unread(lake.inbox_webhooks_of(source), queue.read)
+    if waiting and not is_unread and not _may_call(source, settings, clock):
         waiting = set()
-    ids = waiting | news.changed.keys() | news.gone.keys()
+    ids = {int(key) for key in waiting | news.activities.keys() | news.gone.keys()}
     known: dict[int, int] = {}
     if ids and lake.snapshot.exists():
         with snapshot(lake) as connection:
             if not is_outdated(connection):
                 known = dict(
-                    connection.execute(sql("years_of_events"), {"source": STRAVA, "ids": list(ids)}).fetchall()
+                    connection.execute(sql("years_of_events"), {"source": source, "ids": list(ids)}).fetchall()
                 )
     found = {years.clamp(year) for year in known.values()}
-    if ids - known.keys() or (has_unread_events(lake, state) and not ids):
+    if ids - known.keys() or (is_unread and not ids):
         found.add(years.newest)
     return found
 
@@ -236,6 +193,6 @@ def years_behind_events(lake: Lake, years: YearRange, *, may_wait: bool = False)
     return found if found or is_published(lake) else {years.newest}
 
 
-def _may_call(settings: Settings, clock: ServerClock) -> bool:
+def _may_call(source: str, settings: Settings, clock: ServerClock) -> bool:
     """Whether a limit leaves a call to what is not the daily run."""
-    return budget_of(settings, EventsOptions(), clock).remaining().governing.left > 0
+    return budget_of(source, settings, EventsOptions(), clock).remaining().governing.left > 0

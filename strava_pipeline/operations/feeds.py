@@ -25,17 +25,15 @@ from strava_pipeline.lake.bronze.listings import listings
 from strava_pipeline.lake.bronze.manifests import Deletion, Manifest, Window
 from strava_pipeline.lake.providers import feed_cursor, keep_cursor
 from strava_pipeline.operations.options import ListingOptions
-from strava_pipeline.operations.provider_source import ProviderSource
 from strava_pipeline.operations.pulling import PullReport, landed_pages, pull_listing
 from strava_pipeline.operations.run_context import RunContext
+from strava_pipeline.operations.source import Source
 
 OVERLAP = timedelta(minutes=1)  # longer than a call takes: a listing's beginning is known by its first answer
 MOST_CHANGED = 300  # activities that are asked for by themselves: some minutes of calls. A listing brings more at once
 
 
-def pull_activities(
-    run: RunContext, source: ProviderSource, config: ListingOptions, years: Sequence[int]
-) -> PullReport:
+def pull_activities(run: RunContext, source: Source, config: ListingOptions, years: Sequence[int]) -> PullReport:
     """List what the options ask for; by the provider's feed, where it has one, unless whole years are to be compared."""
     if "feed" not in source.spec.capabilities:
         return pull_listing(run, source, config, years)
@@ -55,7 +53,7 @@ def pull_activities(
 
 def _pull_all(
     run: RunContext,
-    source: ProviderSource,
+    source: Source,
     config: ListingOptions,
     years: Sequence[int],
     looked: "_Following | None" = None,
@@ -84,7 +82,7 @@ class _Following:
     """One look at the feed."""
 
     run: RunContext
-    source: ProviderSource
+    source: Source
     cursor: str
     changes: Changes | None = None
     listing: Listing | None = None

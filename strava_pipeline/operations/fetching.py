@@ -43,11 +43,11 @@ from strava_pipeline.lake.gold.fetch_selection import (
     with_current_files,
 )
 from strava_pipeline.lake.paths import Lake
+from strava_pipeline.operations.budgeted_source import BudgetedSource
 from strava_pipeline.operations.options import CallOptions, DetailsOptions, StreamsOptions
 from strava_pipeline.operations.progress import Eta, progressing
 from strava_pipeline.operations.pulling import Stopped
 from strava_pipeline.operations.run_context import RunContext
-from strava_pipeline.operations.strava_source import StravaSource
 from strava_pipeline.settings import Settings
 
 
@@ -71,7 +71,7 @@ class Errand(Generic[T]):
     """
 
     name: str
-    call: Callable[[StravaSource], FetchCall]
+    call: Callable[[BudgetedSource], FetchCall]
     still_wanted: Callable[[Lake, Sequence[T]], list[T]]  # others may have fetched some since these were chosen
     of_year: Callable[[Lake, int], Path]
     land: Land
@@ -96,7 +96,7 @@ class YearsReport:
 
 DETAILS = Errand(
     "details",
-    lambda source: source.lister().get_detail,
+    lambda source: source.client_for().get_detail,
     unfetched_details,
     Lake.details_of,
     land_detail,
@@ -106,7 +106,7 @@ DETAILS = Errand(
 
 STREAMS = Errand(
     "streams",
-    lambda source: source.lister().get_streams,
+    lambda source: source.client_for().get_streams,
     unfetched_streams,
     Lake.streams_of,
     land_streams,
@@ -119,7 +119,7 @@ _NEVER = datetime.max.replace(tzinfo=UTC)  # no activity is that young
 
 def pull_details(
     run: RunContext,
-    source: StravaSource,
+    source: BudgetedSource,
     config: DetailsOptions,
     years: Sequence[int],
     before_wait: Callable[[], object] = lambda: None,
@@ -130,7 +130,7 @@ def pull_details(
     """
     scope = scope_of(run, source.settings, config)
     errand, report = replace(DETAILS, before_wait=before_wait), YearsReport()
-    client = source.lister(config)
+    client = source.client_for(config)
     calls = client.calls
 
     wanted = select_details(run.lake, years, scope, run.now())
@@ -150,11 +150,11 @@ def pull_details(
     return report
 
 
-def _fetch_spare(run: RunContext, source: StravaSource, chosen: Sequence[Candidate], report: YearsReport) -> None:
+def _fetch_spare(run: RunContext, source: BudgetedSource, chosen: Sequence[Candidate], report: YearsReport) -> None:
     """Look again at `chosen` with calls that are to spare: no window is waited for, and none that is full is a stop."""
     if report.fetched.stopped is not None:
         return
-    with source.lister().pacing.without_waiting():
+    with source.client_for().pacing.without_waiting():
         fetch_by_year(run, source, DETAILS, chosen, report)
     if isinstance(report.fetched.stopped, BudgetExhaustedError):
         report.fetched.stopped = None
@@ -189,10 +189,10 @@ def _day(text: str | None) -> date | None:
     return date.fromisoformat(text) if text else None
 
 
-def pull_streams(run: RunContext, source: StravaSource, config: StreamsOptions, years: Sequence[int]) -> YearsReport:
+def pull_streams(run: RunContext, source: BudgetedSource, config: StreamsOptions, years: Sequence[int]) -> YearsReport:
     """Fetch the streams that `years` lack, newest year first; a lock per year."""
     report = YearsReport()
-    client = source.lister(config)
+    client = source.client_for(config)
     calls = client.calls
     wanted = select_streams(run.lake, years, run.now(), config.sports)
     total = len(wanted.due)
@@ -216,11 +216,11 @@ class ProfileReport:
 
 
 def pull_profile(
-    run: RunContext, source: StravaSource, gear_ids: Sequence[str], limits: CallOptions, *, athlete: bool
+    run: RunContext, source: BudgetedSource, gear_ids: Sequence[str], limits: CallOptions, *, athlete: bool
 ) -> ProfileReport:
     """Fetch the athlete and the gear named, each landed at once."""
     report = ProfileReport()
-    client = source.lister(limits)
+    client = source.client_for(limits)
     calls = client.calls
     try:
         if athlete:
@@ -248,7 +248,7 @@ def pull_profile(
 
 
 def fetch_by_year(
-    run: RunContext, source: StravaSource, errand: Errand[T], chosen: Sequence[T], report: YearsReport
+    run: RunContext, source: BudgetedSource, errand: Errand[T], chosen: Sequence[T], report: YearsReport
 ) -> None:
     """Fetch `chosen`, newest year first, until a limit stops it."""
     for year in sorted({candidate.year for candidate in chosen}, reverse=True):
@@ -258,16 +258,16 @@ def fetch_by_year(
             )
 
 
-def eta_of(source: StravaSource, total: int) -> Eta:
+def eta_of(source: BudgetedSource, total: int) -> Eta:
     """When `total` calls will be made, after so many of them."""
     return lambda done: source.pace.done_at(max(total - done, 0))
 
 
 def _fetch_year(
-    run: RunContext, source: StravaSource, errand: Errand[T], year: int, chosen: Sequence[T], report: YearsReport
+    run: RunContext, source: BudgetedSource, errand: Errand[T], year: int, chosen: Sequence[T], report: YearsReport
 ) -> None:
     """Fetch under the year's lock. A full window is waited for without it, so that the daily run may fetch there."""
-    client, refusals = source.lister(), 0
+    client, refusals = source.client_for(), 0
     while True:
         calls, finished = client.calls, report.fetched.finished
         with run.exclusive(f"{errand.name}-{year}"), client.pacing.without_waiting():
@@ -283,7 +283,9 @@ def _fetch_year(
         client.pacing.wait_for(full)
 
 
-def _fetch(run: RunContext, source: StravaSource, errand: Errand[T], wanted: Sequence[T], report: YearsReport) -> None:
+def _fetch(
+    run: RunContext, source: BudgetedSource, errand: Errand[T], wanted: Sequence[T], report: YearsReport
+) -> None:
     def writable() -> Iterator[T]:
         """`wanted`, each after a look at the folder that its answer will be written into."""
         for candidate in wanted:
@@ -296,7 +298,7 @@ def _fetch(run: RunContext, source: StravaSource, errand: Errand[T], wanted: Seq
         report.by_year[candidate.year] = report.by_year.get(candidate.year, 0) + 1
 
     fetch_each(
-        source.lister(),
+        source.client_for(),
         errand.call(source),
         writable(),
         land=land,

@@ -1,6 +1,6 @@
-"""The steps of a run that make calls: listing, details, streams, webhook events, athlete and gear. Each does and reports.
+"""The steps of a run that make calls: listing, details, streams, athlete and gear. Each does and reports.
 
-How each is fetched and landed is in pulling.py, fetching.py and events.py.
+How each is fetched and landed is in pulling.py and fetching.py.
 """
 
 from collections.abc import Sequence
@@ -12,14 +12,13 @@ from strava_pipeline.lake.gold.quality import known_gear, unknown_gear
 from strava_pipeline.lake.gold.warehouse import reading, writing
 from strava_pipeline.lake.health import first_year_advice, later_first_year
 from strava_pipeline.lake.locks import locked
-from strava_pipeline.operations.events import EventsReport, fetch_event_details
+from strava_pipeline.operations.budgeted_source import BudgetedSource
 from strava_pipeline.operations.fetching import ProfileReport, YearsReport, pull_details, pull_profile, pull_streams
 from strava_pipeline.operations.listing_windows import listed_together
 from strava_pipeline.operations.merging import publish_if_right, publish_meanwhile
 from strava_pipeline.operations.options import (
     CallOptions,
     DetailsOptions,
-    EventsOptions,
     ListingOptions,
     StreamsOptions,
 )
@@ -27,13 +26,16 @@ from strava_pipeline.operations.planning import Forecaster
 from strava_pipeline.operations.pulling import PullReport, pull_each, pull_listing
 from strava_pipeline.operations.run_context import RunContext
 from strava_pipeline.operations.step_reports import ROWS, StepReport, calls_left, estimated, if_any, named_ids, timed
-from strava_pipeline.operations.strava_source import StravaSource
 from strava_pipeline.operations.table_rules import Finding
 from strava_pipeline.settings import env_file
 
 
 def list_activities(
-    run: RunContext, strava: StravaSource, options: ListingOptions, years: Sequence[int], details: DetailsOptions | None
+    run: RunContext,
+    strava: BudgetedSource,
+    options: ListingOptions,
+    years: Sequence[int],
+    details: DetailsOptions | None,
 ) -> StepReport:
     """List activities; `details`: how the same run fetches details, for its estimate; None: it doesn't."""
 
@@ -98,7 +100,7 @@ def listing_complete(report: PullReport) -> Finding:
     return Finding("listing_complete", holds, counts, " ".join(why), refuses=False)
 
 
-def fetch_details(run: RunContext, strava: StravaSource, options: DetailsOptions, years: Sequence[int]) -> StepReport:
+def fetch_details(run: RunContext, strava: BudgetedSource, options: DetailsOptions, years: Sequence[int]) -> StepReport:
     """Fetch details of the activities of `years`, each landed before the next call."""
     with timed() as seconds:
         report = pull_details(run, strava, options, years, partial(publish_meanwhile, run, years))
@@ -117,7 +119,7 @@ def fetch_details(run: RunContext, strava: StravaSource, options: DetailsOptions
     )
 
 
-def fetch_streams(run: RunContext, strava: StravaSource, options: StreamsOptions, years: Sequence[int]) -> StepReport:
+def fetch_streams(run: RunContext, strava: BudgetedSource, options: StreamsOptions, years: Sequence[int]) -> StepReport:
     """Fetch the streams that the activities of `years` lack."""
     with timed() as seconds:
         report = pull_streams(run, strava, options, years)
@@ -137,7 +139,7 @@ def fetch_streams(run: RunContext, strava: StravaSource, options: StreamsOptions
 
 
 def _fetched(
-    asset: str, what: str, strava: StravaSource, report: YearsReport, failures: dict[str, object], seconds: float
+    asset: str, what: str, strava: BudgetedSource, report: YearsReport, failures: dict[str, object], seconds: float
 ) -> StepReport:
     """The report of details or streams (`what`); `failures`: what did not come, and of which activities."""
     fetched = report.fetched
@@ -166,58 +168,7 @@ def _fetched(
     )
 
 
-def follow_events(run: RunContext, strava: StravaSource, options: EventsOptions, years: Sequence[int]) -> StepReport:
-    """Follow all webhook events that came; `years`: those whose counts are reported."""
-    with timed() as seconds:
-        report = fetch_event_details(run, strava, options)
-    fetches, fetched = report.fetches, report.fetches.fetched
-    return StepReport(
-        "webhook_events",
-        {
-            "activities_changed": len(report.news.changed),
-            "activities_deleted": len(report.news.gone),
-            "events_refused": report.refused.total(),
-            **if_any(events_refused_by_reason=dict(report.refused)),
-            "activities_followed": report.followed,
-            "activities_waiting": report.left,
-            "activities_given_up": report.given_up,
-            **named_ids(not_found_ids=fetched.gone, failed_ids=fetched.failed),
-            "calls": fetches.calls,
-            "bytes": fetched.bytes,
-            "seconds": seconds.value,
-            **(calls_left(strava, report.left) if fetches.calls else {}),
-        },
-        {year: {"details_received": fetches.by_year.get(year, 0)} for year in years},
-        [_access_granted(report), _events_settled(report)],
-        stopped=_stop_of(report),
-    )
-
-
-def _stop_of(report: EventsReport) -> str | None:
-    return report.down or (str(report.fetches.fetched.stopped) if report.fetches.fetched.stopped else None)
-
-
-def _access_granted(report: EventsReport) -> Finding:
-    return Finding(
-        "access_granted",
-        not report.revoked,
-        advice="The athlete took the access away, and no call is made any more. Strava asks that their data is then "
-        "deleted: strava-pipeline purge. If it was a mistake: strava-pipeline auth.",
-    )
-
-
-def _events_settled(report: EventsReport) -> Finding:
-    given_up = f"{report.given_up} activities could not be fetched and are left to the next listing of their year."
-    return Finding(
-        "events_settled",
-        report.left + report.given_up == 0,
-        {"activities_waiting": report.left, "activities_given_up": report.given_up},
-        _stop_of(report) or (given_up if report.given_up else "Some wait for the next run."),
-        refuses=False,
-    )
-
-
-def fetch_athlete(run: RunContext, strava: StravaSource, options: CallOptions) -> StepReport:
+def fetch_athlete(run: RunContext, strava: BudgetedSource, options: CallOptions) -> StepReport:
     """Fetch the athlete, merge and publish."""
     with timed() as seconds, locked(run.lake, _PROFILE):
         report = pull_profile(run, strava, [], options, athlete=True)
@@ -228,7 +179,7 @@ def fetch_athlete(run: RunContext, strava: StravaSource, options: CallOptions) -
     return _profile("athlete", strava, report, rows, found, seconds.value)
 
 
-def fetch_gear(run: RunContext, strava: StravaSource, options: CallOptions, *, new_gear_only: bool) -> StepReport:
+def fetch_gear(run: RunContext, strava: BudgetedSource, options: CallOptions, *, new_gear_only: bool) -> StepReport:
     """Fetch gear, merge and publish. `new_gear_only`: what no answer is on disk of; else all gear again."""
     with timed() as seconds, locked(run.lake, _PROFILE):
         with reading(run.lake) as connection:
@@ -247,7 +198,7 @@ _PROFILE = "profile"  # the lock of whoever fetches athlete and gear
 
 
 def _profile(
-    asset: str, strava: StravaSource, report: ProfileReport, rows: int, found: Sequence[Finding], seconds: float
+    asset: str, strava: BudgetedSource, report: ProfileReport, rows: int, found: Sequence[Finding], seconds: float
 ) -> StepReport:
     return StepReport(
         asset,

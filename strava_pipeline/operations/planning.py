@@ -46,18 +46,18 @@ from strava_pipeline.lake.gold.fetch_selection import detail_candidates, select_
 from strava_pipeline.lake.gold.quality import count_between, is_gear_id, known_gear, unknown_gear
 from strava_pipeline.lake.gold.warehouse import reading
 from strava_pipeline.lake.locks import try_locked
+from strava_pipeline.operations.budgeted_source import BudgetedSource
 from strava_pipeline.operations.fetching import scope_of
 from strava_pipeline.operations.listing_windows import listing_lock, window_of
 from strava_pipeline.operations.options import DetailsOptions, ListingOptions, StreamsOptions
 from strava_pipeline.operations.run_context import RunContext
-from strava_pipeline.operations.strava_source import StravaSource
 
 FULL = 2 / 3  # Strava leaves out what it may not show after it cut the page: an emptier one is taken for the last
 
 
 def plan_backfill(
     run: RunContext,
-    source: StravaSource,
+    source: BudgetedSource,
     years: Sequence[int],
     listing: ListingOptions,
     *,
@@ -76,7 +76,7 @@ def plan_backfill(
 
 def plan_job(
     run: RunContext,
-    source: StravaSource,
+    source: BudgetedSource,
     years: Sequence[int],
     listing: ListingOptions | None,
     details: DetailsOptions | None,
@@ -108,7 +108,7 @@ def plan_job(
     )
 
 
-def plan_streams(run: RunContext, source: StravaSource, years: Sequence[int], config: StreamsOptions) -> Plan:
+def plan_streams(run: RunContext, source: BudgetedSource, years: Sequence[int], config: StreamsOptions) -> Plan:
     """The plan of one run over `years` that fetches streams."""
     due = select_streams(run.lake, years, run.now(), config.sports).due if run.lake.working.exists() else []
     by_year = Counter(each.year for each in due)
@@ -122,7 +122,7 @@ def plan_streams(run: RunContext, source: StravaSource, years: Sequence[int], co
 
 def _by_year(
     run: RunContext,
-    source: StravaSource,
+    source: BudgetedSource,
     years: Sequence[int],
     listing: ListingOptions,
     at_hand: Mapping[int, ListingAtHand],
@@ -146,7 +146,7 @@ def _by_year(
     return Plan(now, plans, allowances, gear=len(gear), listing=pages, per_call=per_call)
 
 
-def _at_hand(run: RunContext, source: StravaSource, years: Iterable[int]) -> dict[int, ListingAtHand]:
+def _at_hand(run: RunContext, source: BudgetedSource, years: Iterable[int]) -> dict[int, ListingAtHand]:
     found: dict[int, ListingAtHand] = {}
     for several in years_of_runs(years) if run.lake.listings.is_dir() else ():
         listing = _resumable(run, source, several)
@@ -159,7 +159,7 @@ def _at_hand(run: RunContext, source: StravaSource, years: Iterable[int]) -> dic
     return found
 
 
-def _resumable(run: RunContext, source: StravaSource, years: Sequence[int]) -> Listing | None:
+def _resumable(run: RunContext, source: BudgetedSource, years: Sequence[int]) -> Listing | None:
     """What a run of the years would go on with; whoever is listing them right now is left alone."""
     window = window_of(run, source, ListingOptions(mode="year", per_page=None, days=None), years)
     with try_locked(run.lake, listing_lock(source, window, years)) as free:
@@ -174,7 +174,7 @@ def _unknown_gear(run: RunContext, at_hand: Iterable[ListingAtHand]) -> set[str]
         return {*unknown_gear(connection), *(named - set(known_gear(connection)))}
 
 
-def _per_page(source: StravaSource, listing: ListingOptions) -> int:
+def _per_page(source: BudgetedSource, listing: ListingOptions) -> int:
     return listing.per_page or source.settings.per_page
 
 
@@ -208,7 +208,7 @@ class Forecaster:
     """Looks at a run's listing as it grows. `details`: how the run fetches them; None: it doesn't."""
 
     def __init__(
-        self, run: RunContext, source: StravaSource, years: Sequence[int], details: DetailsOptions | None
+        self, run: RunContext, source: BudgetedSource, years: Sequence[int], details: DetailsOptions | None
     ) -> None:
         self._run, self._source = run, source
         self._years, self._config = years, details

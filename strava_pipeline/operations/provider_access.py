@@ -24,7 +24,7 @@ from strava_pipeline.ingest.providers_file import (
 )
 from strava_pipeline.ingest.registry import PROVIDERS, assumptions, kept_login, login_health, missing_login, offered
 from strava_pipeline.lake.bronze.comparisons import compared_years
-from strava_pipeline.lake.bronze.deliveries import Deliveries, DeliveriesState, deliveries_of
+from strava_pipeline.lake.bronze.deliveries import Deliveries, deliveries_of
 from strava_pipeline.lake.bronze.listings import is_by_start, last_pull, listings, newest_watermark, withheld_ids
 from strava_pipeline.lake.gold.fetch_selection import wanted_files
 from strava_pipeline.lake.gold.quality import published_activities, rows_of_source
@@ -133,7 +133,7 @@ def _state(settings: Settings, lake: Lake, name: str) -> ProviderState:
         last_outcomes(lake, name),
         withheld,
         advice,
-        deliveries_of(lake, name, DeliveriesState),
+        deliveries_of(lake, name),
         kept_login(name, settings),
     )
 

@@ -11,14 +11,14 @@ from strava_pipeline.core.json_values import parse_json
 from strava_pipeline.core.sources import hashed_id
 from strava_pipeline.lake.bronze.landing import require_writable
 from strava_pipeline.lake.provider_gear import ActivityGear, gear_answers, land_gear_of_activity, land_no_gear
-from strava_pipeline.operations.provider_source import ProviderSource
 from strava_pipeline.operations.run_context import RunContext
+from strava_pipeline.operations.source import Source
 
 MOST = 100  # calls in one run; the next one goes on
 WHOLE = ("year", "all")  # the modes of listings that ask for no gear
 
 
-def fetch_gear_of_activities(run: RunContext, source: ProviderSource, mode: str, rows: Mapping[str, str]) -> set[str]:
+def fetch_gear_of_activities(run: RunContext, source: Source, mode: str, rows: Mapping[str, str]) -> set[str]:
     """Ask for the gear of the activities that were just listed, and put the answers on disk; the ids of that gear.
 
     Args:

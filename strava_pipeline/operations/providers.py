@@ -31,16 +31,16 @@ from strava_pipeline.operations.options import ListingOptions
 from strava_pipeline.operations.progress import progressing
 from strava_pipeline.operations.provider_access import limit_in_force, outcome_kept
 from strava_pipeline.operations.provider_gear import fetch_gear_of_activities
-from strava_pipeline.operations.provider_source import ProviderCalls, ProviderSource
 from strava_pipeline.operations.pulling import pull_each
 from strava_pipeline.operations.reading_files import read_unread_files
 from strava_pipeline.operations.run_context import RunContext
+from strava_pipeline.operations.source import Source, SourceCalls
 from strava_pipeline.operations.step_reports import ROWS, StepReport, if_any, named_ids, timed
 from strava_pipeline.operations.table_rules import Finding
 
 
 def list_provider_activities(
-    run: RunContext, source: ProviderSource, options: ListingOptions, years: Sequence[int], *, asset: str
+    run: RunContext, source: Source, options: ListingOptions, years: Sequence[int], *, asset: str
 ) -> StepReport:
     """List activities of the provider, then fetch its gear if that is due. `asset`: the name that the report is of.
 
@@ -100,7 +100,7 @@ GEAR_INTERVAL = timedelta(days=7)  # all gear is fetched as often as Strava's: n
 UNKNOWN_GEAR_INTERVAL = timedelta(hours=20)  # gear that the service never shows must not cost a call in every run
 
 
-def gear_is_due(run: RunContext, source: ProviderSource, named: Collection[str]) -> bool:
+def gear_is_due(run: RunContext, source: Source, named: Collection[str]) -> bool:
     """Whether gear is to be fetched: each week, and a day after the last time where activities name unknown gear."""
     if "gear" not in source.spec.kinds or "gear" not in source.client.spec.kinds:
         return False
@@ -112,9 +112,7 @@ def gear_is_due(run: RunContext, source: ProviderSource, named: Collection[str])
     return run.now() - last >= (GEAR_INTERVAL if known.issuperset(named) else UNKNOWN_GEAR_INTERVAL)
 
 
-def pull_kind(
-    run: RunContext, source: ProviderSource, kind: Kind, after: int | None = None, before: int | None = None
-) -> int:
+def pull_kind(run: RunContext, source: Source, kind: Kind, after: int | None = None, before: int | None = None) -> int:
     """Fetch all of the account's data of a kind, each answer on disk before the next call; how many answers came.
 
     `after`, `before`: bounds of its days, where it has any (epoch seconds; None: no bound).
@@ -139,7 +137,7 @@ def pull_kind(
 
 
 def bring_provider_files(
-    run: RunContext, source: ProviderSource, years: Sequence[int], auto_files: bool, limits: ImportLimits
+    run: RunContext, source: Source, years: Sequence[int], auto_files: bool, limits: ImportLimits
 ) -> StepReport:
     """Fetch the files of activities of `years` that lack a track, merge their rows of the table `files`, and match again.
 
@@ -158,7 +156,7 @@ def bring_provider_files(
 
 def fetch_provider_files(
     run: RunContext,
-    source: ProviderSource,
+    source: Source,
     years: Sequence[int],
     *,
     auto_files: bool = True,
@@ -209,7 +207,7 @@ def fetch_provider_files(
 
 
 @dataclass(slots=True)
-class _FileFetch(ProviderCalls):
+class _FileFetch(SourceCalls):
     """One run's fetching of files at a provider: the client of `fetch_each`, and what became of the files.
 
     Args:

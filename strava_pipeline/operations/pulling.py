@@ -163,7 +163,7 @@ def _list(
     since: datetime | None,
 ) -> PullReport:
     window = window_of(run, source, config, years)
-    client = source.lister(config)
+    client = source.client_for(config)
     per_page = config.per_page or source.per_page
     forecasts: list[Forecast] = []
     listing: Listing | None = None
@@ -266,7 +266,7 @@ def _span(source: Source, window: Window, earlier: Listing | None) -> Span:
 
 def _read_whole(run: RunContext, source: Source, config: ListingOptions) -> PullReport:
     """Read all that a source shows, and land it as a listing without bounds; nothing where it shows what it did before."""
-    reader, name = cast(WholeReader, source.lister(config)), source.spec.name
+    reader, name = cast(WholeReader, source.client_for(config)), source.spec.name
     window = Window(mode="all", after=None, before=None)
     with run.exclusive(f"reading-{name}"), source.calling():
         require_writable(run.lake, run.lake.listings_of(name))

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 
+from strava_pipeline.core.sources import STRAVA
 from strava_pipeline.core.text import counted
+from strava_pipeline.lake.bronze.deliveries import lock_of
 from strava_pipeline.lake.bronze.expired import expired_ids
 from strava_pipeline.lake.files import write_whole
-from strava_pipeline.lake.gold.event_followup import LOCK as EVENTS_LOCK
 from strava_pipeline.lake.gold.expired import landed_before, told_by_others
 from strava_pipeline.lake.gold.publish import publish, snapshot
 from strava_pipeline.lake.gold.warehouse import read_if_usable, reading
@@ -73,7 +74,7 @@ def let_expire(run: RunContext, settings: Settings) -> None:
         if due:
             run.progress.say(f"{counted(len(due), 'activity')} of Strava's API expire ({SETTING}={days}).")
             note_expired(lake, due, run.now(), f"{SETTING}={days}")
-        with run.exclusive(EVENTS_LOCK):  # whoever follows events writes to their listings
+        with run.exclusive(lock_of(STRAVA)):  # whoever follows events writes to their listings
             remove_from_bronze(lake, until, run.years, run.now())
         if years := remove_from_gold(lake, run.years):
             make_tracks(run, years)

@@ -11,10 +11,10 @@ from datetime import datetime
 from strava_pipeline.core.years import YearRange
 from strava_pipeline.ingest.clock import ServerClock
 from strava_pipeline.ingest.providers_file import chosen_priorities
+from strava_pipeline.ingest.registry import primed_clock
 from strava_pipeline.lake.locks import locked
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.operations.progress import Progress
-from strava_pipeline.operations.strava_access import primed_clock
 from strava_pipeline.operations.years import year_range
 from strava_pipeline.settings import Settings
 

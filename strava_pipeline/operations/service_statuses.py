@@ -7,13 +7,15 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
+from strava_pipeline.core.providers import spec_of
 from strava_pipeline.core.sources import STRAVA
+from strava_pipeline.ingest import registry
+from strava_pipeline.ingest.clock import system_clock
 from strava_pipeline.ingest.providers_file import enabled_providers
 from strava_pipeline.lake.bronze.listings import listings
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.providers import last_allowance
 from strava_pipeline.operations.provider_access import provider_statuses
-from strava_pipeline.operations.strava_access import has_login, remaining_calls
 from strava_pipeline.settings import Settings
 
 
@@ -25,22 +27,23 @@ def service_statuses(settings: Settings, now: datetime) -> dict[str, dict[str, A
     lake, others = Lake(settings.data_dir), enabled_providers(settings)
     names = [*([STRAVA] if is_strava_used(settings, others) else []), *others]
     statuses = provider_statuses(settings, now, names)
-    found = {name: {**asdict(one), "limits": _limits(lake, name, now)} for name, one in statuses.items()}
-    if STRAVA in found:
-        found[STRAVA] |= _budget(settings)
-    return found
+    return {
+        name: asdict(one)
+        | (_budget(name, settings) if "budget" in spec_of(name).capabilities else _limits(lake, name, now))
+        for name, one in statuses.items()
+    }
 
 
 def is_strava_used(settings: Settings, others: object) -> bool:
     """Whether Strava is one of the services: it is set up, or something of it is here, or there is no other one (`others`)."""
-    if settings.client_id is not None or not others or has_login(settings):
+    if settings.client_id is not None or not others or registry.has_login(STRAVA, settings):
         return True
     return any(True for _ in listings(Lake(settings.data_dir)))
 
 
-def _budget(settings: Settings) -> dict[str, Any]:
-    """What the status says of Strava's limits, all of which are known by its budget."""
-    remaining = remaining_calls(settings)
+def _budget(name: str, settings: Settings) -> dict[str, Any]:
+    """What the status says of limits that are all known by a budget."""
+    remaining = registry.budget(name, settings, system_clock(settings)).remaining()
     full = remaining.governing if remaining.governing.left <= 0 else None
     limits = {
         str(each.ceiling): {"limit": each.limit, "used": each.used, "left": each.left, "resets_at": each.resets_at}
@@ -50,10 +53,10 @@ def _budget(settings: Settings) -> dict[str, Any]:
     return {"rate_limit": in_force, "rate_limit_ends_at": full and full.resets_at, "limits": limits}
 
 
-def _limits(lake: Lake, name: str, now: datetime) -> dict[str, dict[str, Any]]:
+def _limits(lake: Lake, name: str, now: datetime) -> dict[str, Any]:
     """What the service said last of its limit, while that holds; empty: it says nothing, or the limit has started again since."""
     said = last_allowance(lake, name)
     if said is None or said.resets_at is None or said.resets_at <= now:
-        return {}
+        return {"limits": {}}
     used = max(said.limit - said.left, 0)
-    return {"calls": {"limit": said.limit, "used": used, "left": said.left, "resets_at": said.resets_at}}
+    return {"limits": {"calls": {"limit": said.limit, "used": used, "left": said.left, "resets_at": said.resets_at}}}

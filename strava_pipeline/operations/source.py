@@ -1,15 +1,27 @@
-"""A source as one run uses it, whichever service that is: what a listing needs of it. Nothing is fetched here."""
+"""A source as one run uses it, whichever service that is: one client, connected with the first call. Nothing is fetched here.
 
-from abc import ABC, abstractmethod
-from contextlib import AbstractContextManager, nullcontext
+A source whose calls are counted in a budget is a `BudgetedSource`, budgeted_source.py.
+"""
+
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from functools import cached_property
+from typing import Any, cast
 
+from strava_pipeline.core.deliveries import Hint
+from strava_pipeline.core.errors import GoneError, NeedsLoginError, RefusedError
 from strava_pipeline.core.providers import ProviderSpec, spec_of
-from strava_pipeline.ingest.provider import Lister
+from strava_pipeline.ingest import registry
+from strava_pipeline.ingest.clock import ServerClock, machine_clock
+from strava_pipeline.ingest.provider import CallShare, FeedProvider, HookedProvider, Login, Provider
+from strava_pipeline.ingest.revocation import note_revoked
+from strava_pipeline.ingest.service_client import ServiceProvider
 from strava_pipeline.lake.bronze.answers import newest_athlete
 from strava_pipeline.lake.bronze.listing import Listing, begin_listing
 from strava_pipeline.lake.bronze.manifests import Window
+from strava_pipeline.lake.notifications import notifications, notify
+from strava_pipeline.lake.providers import KeptAllowance, feed_state, keep_account, keep_allowance, keep_pause
 from strava_pipeline.operations.options import CallOptions
 from strava_pipeline.operations.run_context import RunContext
 from strava_pipeline.settings import Settings
@@ -17,38 +29,90 @@ from strava_pipeline.settings import Settings
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """Who asks: the athlete of the data folder, the account at the source (None: Strava), and whether all is shown."""
+    """Who asks: the athlete of the data folder, the account at the source (None: the athlete), and whether all is shown."""
 
     athlete_id: int | None
     account: str | None
     sees_private: bool
 
 
-class Source(ABC):
+class Source:
     """The source `name` with the login of `settings`, for one run. `days`: how far before the watermark a listing begins."""
 
     def __init__(self, name: str, settings: Settings, run: RunContext) -> None:
         self.spec: ProviderSpec = spec_of(name)
         self.days, self.per_page = settings.days, settings.per_page
         self.settings, self._run = settings, run
+        self._client: Provider | None = None
+        self._is_refused = False
+
+    def client_for(self, limits: CallOptions | None = None) -> Provider:
+        """The run's one client; the `limits` of the first caller hold for the whole run.
+
+        Raises NeedsLoginError or MissingSettingsError where the login is missing.
+        """
+        if self._client is None:
+            clock, share = self._clock(), self._share(limits or CallOptions())
+            self._client = registry.connect(self.spec.name, self.settings, clock, self.waiting, share=share)
+        return self._client
+
+    def refuse_emulator(self) -> None:
+        """Raise PipelineError where an emulator would answer for the folder of a real athlete, as far as that can be told."""
 
     @property
-    @abstractmethod
+    def client(self) -> Provider:
+        """The run's one client."""
+        return self.client_for()
+
+    @property
+    def calls(self) -> int:
+        """The attempts of this run that reached the server or may have; without connecting."""
+        return 0 if self._client is None else self._client.calls
+
+    @property
+    def hooked(self) -> HookedProvider:
+        """The client of a source that is asked for single activities."""
+        return cast(HookedProvider, self.client)
+
+    @property
+    def feed(self) -> FeedProvider:
+        """The client of a source whose record names `feed`."""
+        return cast(FeedProvider, self.client)
+
+    def _clock(self) -> ServerClock:
+        return machine_clock(self.settings.clock_speed)
+
+    def _share(self, limits: CallOptions) -> CallShare:
+        """What of a budget the run may use; where there is none, the service's own pace holds."""
+        return CallShare()
+
+    def waiting(self, why: str, seconds: float) -> None:
+        """Show in the run that the client waits, and keep until when, for whoever asks from elsewhere."""
+        self._run.progress.waiting(why, seconds)
+        keep_pause(self._run.lake, self.spec.name, self._run.now() + timedelta(seconds=seconds))
+
+    def calling(self, kind: Any = "page") -> AbstractContextManager[None]:
+        """Holds while calls are made, so that their pace is known."""
+        return nullcontext()
+
+    def keep_allowance(self) -> None:
+        """Keep what the service said of its limit in this run, if it said anything, for whoever asks from elsewhere."""
+        said = self._client.service.allowance if isinstance(self._client, ServiceProvider) else None
+        if said is not None and said.left is not None and said.limit is not None:
+            kept = KeptAllowance(at=self._run.now(), left=said.left, limit=said.limit, resets_at=said.resets_at)
+            keep_allowance(self._run.lake, self.spec.name, kept)
+
+    def warn_of_end(self) -> None:
+        """Keep a notification where the login ends within two weeks, unless there is the same."""
+        kept, now = registry.kept_login(self.spec.name, self.settings), self._run.now()
+        warning = None if kept is None else kept.warning(self.spec.title, now.date())
+        if warning is not None and all(each.message != warning for each in notifications(self._run.lake)):
+            notify(self._run.lake, "warning", warning, now, link=self.spec.command("login"), run_id=self._run.run_id)
+
+    @property
     def host(self) -> str | None:
         """The host of its API."""
-
-    @abstractmethod
-    def lister(self, limits: CallOptions | None = None) -> Lister:
-        """The run's one client, which lists; the `limits` of the first caller hold for the whole run."""
-
-    @property
-    @abstractmethod
-    def account_name(self) -> str | None:
-        """The account at the source, which keeps its listings apart from those of another login; None: Strava."""
-
-    @abstractmethod
-    def account(self) -> Account:
-        """Whose login it is, as far as is known."""
+        return self.client.host
 
     @property
     def athlete_id(self) -> int | None:
@@ -56,9 +120,86 @@ class Source(ABC):
         athlete = newest_athlete(self._run.lake)
         return athlete[1].get("id") if athlete else None
 
-    def calling(self) -> AbstractContextManager[None]:
-        """Holds while calls are made, so that their pace is known."""
-        return nullcontext()
+    @cached_property
+    def _login(self) -> Login:
+        if "feed" in self.spec.capabilities:  # a quiet day must not cost a call for this
+            known = feed_state(self._run.lake, self.spec.name)
+            if known.login == self.feed.login_digest:
+                return Login(known.account)
+        return self._ask_login()
+
+    def _ask_login(self) -> Login:
+        """Whose login it is, as the service says in this run."""
+        self._login = login = self.client.login()
+        if "feed" in self.spec.capabilities and login.sees_everything:
+            keep_account(self._run.lake, self.spec.name, self.feed.login_digest, login.account)
+        return login
+
+    @property
+    def account_name(self) -> str | None:
+        """The account at the source, which keeps its listings apart from another login's; None: listings name the athlete."""
+        return None if self.spec.unnamed else self._login.account
+
+    def account(self) -> Account:
+        """Whose login it is; the athlete is the data folder's."""
+        # What a listing of everything lacks is gone, so the account is not one that an earlier run was told.
+        login = self._ask_login() if "feed" in self.spec.capabilities else self._login
+        return Account(self.athlete_id, login.account, login.sees_everything)
+
+    def owner(self) -> int | None:
+        """The athlete of the data folder, as far as is known; without a login, too."""
+        athlete_id = self.athlete_id
+        return athlete_id if athlete_id is not None else registry.login_owner(self.spec.name, self.settings)
+
+    def refusal(self, hint: Hint) -> str | None:
+        """Why what an event says is not of this athlete or application; None: it is, or that is not known."""
+        if hint.account is not None and self._account_of_events not in (None, hint.account):
+            return self._another
+        if hint.subscription is not None and not self._subscription.may_be(hint.subscription):
+            return "another subscription"
+        return None
+
+    @property
+    def _another(self) -> str:
+        return "another owner" if self.spec.unnamed else "another account"
+
+    @cached_property
+    def _account_of_events(self) -> str | None:
+        """The account whose events are followed; None: those of all."""
+        if self.spec.unnamed:
+            owner = self.owner()
+            return None if owner is None else str(owner)
+        found = self.account_name
+        return None if self.spec.webhooks is not None and found == self.spec.webhooks.any_account else found
+
+    @cached_property
+    def _subscription(self) -> Any:
+        return registry.subscription(self.spec.name, self.settings, self._run.clock)
+
+    @property
+    def is_revoked(self) -> bool:
+        """Whether the athlete took the access away, as was noted before or found in this run."""
+        return self._is_refused or registry.revoked_at(self.spec.name, self.settings) is not None
+
+    def examine_claim(self, claimed_at: datetime) -> bool:
+        """Try whether the access was taken away, as an event claims, and note it if so: no call is made with this login any more.
+
+        False: there was nothing to be tried. Raises what says nothing about the login.
+        """
+        tried = registry.examine_claim(self.spec.name, self.settings, claimed_at, self._run.clock)
+        if tried is not None:
+            return tried
+        try:
+            self.probe()
+        except NeedsLoginError:
+            note_revoked(self.settings, self.spec.name, self.hooked.login_digest, claimed_at)
+            self._is_refused = True
+        return True
+
+    def probe(self) -> None:
+        """Ask for an empty listing."""
+        with suppress(RefusedError, GoneError):  # a service that refuses a window of the future answers, too
+            next(self.client.list_pages(int(self._run.now().timestamp()), None, 1), None)
 
     def begin_listing(self, window: Window, at: datetime, account: Account | None = None) -> Listing:
         """A listing of this login (`account`) in bronze, without a page yet. `at`: when its first answer came."""
@@ -74,3 +215,25 @@ class Source(ABC):
             host=self.host,
             run_id=self._run.run_id,
         )
+
+
+@dataclass(slots=True)
+class SourceCalls:
+    """A source as `fetch_each` asks it: a base for what makes a call for each of many activities."""
+
+    run: RunContext
+    source: Source
+
+    @property
+    def title(self) -> str:
+        return self.source.spec.title
+
+    @property
+    def clock(self) -> ServerClock:
+        return self.run.clock
+
+    def landing(self) -> AbstractContextManager[None]:
+        return self.source.client.landing()
+
+    def probe(self) -> None:
+        self.source.probe()

@@ -15,9 +15,9 @@ from strava_pipeline.core.plan import Forecast
 from strava_pipeline.lake.gold.quality import Agreement
 from strava_pipeline.lake.gold.warehouse import Connection
 from strava_pipeline.lake.locks import others_at_work
+from strava_pipeline.operations.budgeted_source import BudgetedSource
 from strava_pipeline.operations.pulling import Stopped
 from strava_pipeline.operations.run_context import RunContext
-from strava_pipeline.operations.strava_source import StravaSource
 from strava_pipeline.operations.table_rules import (
     CHECKED,
     Finding,
@@ -128,9 +128,9 @@ def timed() -> Iterator[Seconds]:
         seconds.value = round(time.monotonic() - began, 3)
 
 
-def calls_left(source: StravaSource, still_to_do: int) -> dict[str, Any]:
+def calls_left(source: BudgetedSource, still_to_do: int) -> dict[str, Any]:
     """The calls left under the limit that governs, and when `still_to_do` more calls will have been made."""
-    governing = source.lister().budget.remaining().governing
+    governing = source.client_for().budget.remaining().governing
     found: dict[str, Any] = {
         "calls_left": governing.left,
         "tightest_limit": f"{governing.limit} {governing.ceiling}",

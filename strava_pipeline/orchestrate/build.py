@@ -6,22 +6,21 @@ from typing import Any
 
 import dagster as dg
 
+from strava_pipeline.core.sources import STRAVA
 from strava_pipeline.core.systems import parts
 from strava_pipeline.core.years import YEARS_A_RUN
-from strava_pipeline.ingest.providers_file import enabled_providers
+from strava_pipeline.ingest.providers_file import ProviderChoice, enabled_providers
 from strava_pipeline.orchestrate.asset_jobs import asset_jobs, provider_jobs, rebuild_job, settings_job
 from strava_pipeline.orchestrate.assets.changes import change_assets
 from strava_pipeline.orchestrate.assets.gold import gold_assets, insight_assets
 from strava_pipeline.orchestrate.assets.imports import import_assets, received_assets
-from strava_pipeline.orchestrate.assets.providers import provider_assets
-from strava_pipeline.orchestrate.assets.strava import strava_assets
+from strava_pipeline.orchestrate.assets.sources import source_assets
 from strava_pipeline.orchestrate.partitions import year_partitions
 from strava_pipeline.orchestrate.resources import (
     ProgressOf,
-    providers_resource,
     run_resource,
     snapshot_resource,
-    strava_resource,
+    sources_resource,
 )
 from strava_pipeline.orchestrate.schedules import Asset, schedules, with_freshness
 from strava_pipeline.orchestrate.sensors import sensors
@@ -47,8 +46,7 @@ def build_defs(
     partitions, providers = year_partitions(settings.first_year), enabled_providers(settings)
     assets = with_freshness(
         [
-            *strava_assets(partitions),
-            *provider_assets(partitions, providers, settings.import_limits),
+            *source_assets(partitions, {STRAVA: ProviderChoice(), **providers}, settings.import_limits),
             *import_assets(settings.import_limits),
             *received_assets(providers),
             *gold_assets(partitions, providers, settings),
@@ -69,8 +67,7 @@ def build_defs(
         sensors=sensors(settings, providers, [*of_providers, choosing], running=settings.automation),
         resources={
             "run": run,
-            "strava": strava_resource(settings),
-            "providers": providers_resource(settings),
+            "sources": sources_resource(settings),
             "snapshot": snapshot_resource(settings),
         },
         executor=executor,

@@ -209,8 +209,10 @@ def sends_webhooks(provider: str) -> bool:
 
 
 @cache
-def provider_events_job(provider: str) -> Job:
-    """The job that follows the webhook deliveries of a provider."""
+def events_job(provider: str) -> Job:
+    """The job that follows the webhook deliveries of a source."""
+    if "details" in spec_of(provider).capabilities:
+        return JOBS[EVENTS_JOB]
     listing, title = provider_listing(provider), spec_of(provider).title
     return Job(
         f"{provider}_events",
@@ -263,7 +265,7 @@ def jobs_of(settings: Settings) -> dict[str, Job]:
     """All jobs by name, those of the enabled providers among them."""
     providers = enabled_providers(settings)
     of_providers = [provider_job(name) for name in providers]
-    of_providers += [provider_events_job(name) for name in providers if sends_webhooks(name)]
+    of_providers += [events_job(name) for name in providers if sends_webhooks(name)]
     if providers:
         sources = [*providers] if settings.client_id is None else [STRAVA, *providers]
         of_providers += [sources_job(sources), month_job(sources)]

@@ -1,4 +1,4 @@
-"""Dagster's resources: the context of a run with its locks and its log, Strava, and the published warehouse.
+"""Dagster's resources: the context of a run with its locks and its log, the sources, and the published warehouse.
 
 A live run holds data/state/runs/<run_id>.lock, which tells it from a dead one. A run that lists from the watermark also holds
 `flow.lock`, because two of them would list the same pages; so does a rebuild. The working warehouse is no resource (docs/adr).
@@ -21,13 +21,13 @@ from strava_pipeline.core.errors import MisuseError
 from strava_pipeline.lake.locks import is_live, live_run, locked
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.requests import begin_request
+from strava_pipeline.operations.budgeted_source import FLOW_LOCK
 from strava_pipeline.operations.held_years import forget_held_years
 from strava_pipeline.operations.log_files import log_of
 from strava_pipeline.operations.progress import BothProgress, LogProgress, Progress
-from strava_pipeline.operations.provider_source import ProviderSources
 from strava_pipeline.operations.rebuilding import bring_up_to_date
 from strava_pipeline.operations.run_context import RunContext, run_context
-from strava_pipeline.operations.strava_source import FLOW_LOCK, StravaSource
+from strava_pipeline.operations.sources import Sources
 from strava_pipeline.orchestrate.dagster_private import IMPLICIT_ASSET_JOB_NAME, MAX_RETRIES_TAG
 from strava_pipeline.orchestrate.home import ui_of
 from strava_pipeline.orchestrate.job_years import years_without_choice
@@ -53,8 +53,7 @@ from strava_pipeline.settings import Settings
 
 ProgressOf = Callable[[], Progress]
 Run = dg.ResourceParam[RunContext]
-Strava = dg.ResourceParam[StravaSource]
-Providers = dg.ResourceParam[ProviderSources]
+RunSources = dg.ResourceParam[Sources]
 
 
 def run_resource(
@@ -125,26 +124,14 @@ def _add_years(instance: dg.DagsterInstance, run: dg.DagsterRun, settings: Setti
         cast(dict[str, str], run.tags).update(tags)
 
 
-def strava_resource(settings: Settings) -> dg.ResourceDefinition:
-    """Strava, with one client per run. Not a `ConfigurableResource`: the UI shows its fields, and these settings are secret."""
+def sources_resource(settings: Settings) -> dg.ResourceDefinition:
+    """The sources, with one client of each per run. Not a `ConfigurableResource`: the UI shows its fields; these are secret."""
 
-    @dg.resource(required_resource_keys={"run"}, description="Strava's API, with one client for each run.")
-    def strava(context: dg.InitResourceContext) -> StravaSource:
-        return StravaSource(settings, context.resources.run)
+    @dg.resource(required_resource_keys={"run"}, description="The services, with one client of each for each run.")
+    def sources(context: dg.InitResourceContext) -> Sources:
+        return Sources(settings, context.resources.run)
 
-    return strava
-
-
-def providers_resource(settings: Settings) -> dg.ResourceDefinition:
-    """The providers beside Strava, with one client of each per run."""
-
-    @dg.resource(
-        required_resource_keys={"run"}, description="The services beside Strava, with one client of each for each run."
-    )
-    def providers(context: dg.InitResourceContext) -> ProviderSources:
-        return ProviderSources(settings, context.resources.run)
-
-    return providers
+    return sources
 
 
 def _note_begin(lake: Lake, logs_dir: Path, request: str, run_id: str) -> None:

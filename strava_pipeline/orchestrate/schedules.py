@@ -22,10 +22,9 @@ from strava_pipeline.core.providers import spec_of
 from strava_pipeline.core.sources import STRAVA
 from strava_pipeline.core.systems import parts
 from strava_pipeline.ingest.providers_file import ProviderChoice
-from strava_pipeline.ingest.registry import missing_login
+from strava_pipeline.ingest.registry import access_problem, missing_login
 from strava_pipeline.lake.bronze.listings import is_by_start
 from strava_pipeline.lake.paths import Lake
-from strava_pipeline.operations.strava_access import access_problem
 from strava_pipeline.operations.years import year_range
 from strava_pipeline.orchestrate.dagster_private import cron_string_iterator
 from strava_pipeline.orchestrate.job_years import years_without_choice
@@ -106,7 +105,7 @@ def _comparisons(settings: Settings, source: str, status: dg.DefaultScheduleStat
     scheduled = partial(dg.schedule, job_name=job.name, execution_timezone=settings.timezone, default_status=status)
 
     def request(mode: str, years: list[int], run_key: str | None = None) -> dg.RunRequest | dg.SkipReason:
-        if reason := access_problem(settings) if is_unnamed else missing_login(source, settings):
+        if reason := access_problem(source, settings):
             return dg.SkipReason(reason)
         tags = {**range_tags(years), DATA_DIR: str(settings.data_dir)}
         return dg.RunRequest(run_key=run_key, tags=tags, run_config=job.run_config(**{listing: {"mode": mode}}))
@@ -173,7 +172,7 @@ def _own_schedules(settings: Settings, status: dg.DefaultScheduleStatus) -> list
 
 def no_login(settings: Settings) -> dg.SkipReason | None:
     """Why Strava can't be asked; None: there is a login, and nothing says that it may not be used."""
-    reason = access_problem(settings)
+    reason = access_problem(STRAVA, settings)
     return None if reason is None else dg.SkipReason(reason)
 
 

@@ -8,7 +8,6 @@ import json
 import time
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from types import MappingProxyType
@@ -22,20 +21,12 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from strava_pipeline.core.deliveries import WebhookSpec
+from strava_pipeline.core.deliveries import intake_path
 from strava_pipeline.lake.journal import ROOM
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.serve.bodies import refusal
 from strava_pipeline.serve.inbox import Inbox
-from strava_pipeline.serve.webhooks import ProviderWebhooks, Webhooks, provider_path
-
-
-@dataclass(frozen=True, slots=True)
-class Sender:
-    """A service besides Strava that sends deliveries: how they are verified, and the secret for that."""
-
-    webhooks: WebhookSpec
-    secret: str = field(repr=False)
+from strava_pipeline.serve.webhooks import Sender, Webhooks
 
 
 class Receiver(Protocol):
@@ -61,24 +52,22 @@ def create_app(
     *,
     say: Callable[[str], object],
     now: Callable[[], datetime],
-    webhook_secret: str | None = None,
     senders: Mapping[str, Sender] = MappingProxyType({}),
     receivers: Sequence[Receiver] = (),
     room: int = ROOM,
 ) -> Starlette:
-    """The intake of a data folder: of Strava's events where there is a secret, and of what `receivers` take.
+    """The intake of a data folder: of the deliveries of `senders`, by the service's name, and of what `receivers` take.
 
-    `senders`: the services besides Strava whose deliveries are taken, by name. `say` gets a line for each request; `room`: bytes
+    `say` gets a line for each request; `room`: bytes
     that may wait unread.
     """
     inboxes: dict[str, Inbox] = {}
     routes: list[Route] = []
-    if webhook_secret is not None:
-        inboxes["webhooks"] = Inbox(lake.inbox_webhooks, now, room)
-        routes += Webhooks(webhook_secret, inboxes["webhooks"]).routes()
-    inboxes |= {f"webhooks_{name}": Inbox(lake.inbox_webhooks_of(name), now, room) for name in senders}
     for name, sender in senders.items():
-        routes += ProviderWebhooks(name, sender.webhooks, sender.secret, inboxes[f"webhooks_{name}"]).routes()
+        folder = lake.inbox_webhooks_of(name)
+        known_as = "webhooks" if folder == lake.inbox_webhooks else f"webhooks_{name}"
+        inbox = inboxes[known_as] = Inbox(folder, now, room)
+        routes += Webhooks(name, sender, inbox).routes()
     for receiver in receivers:
         inboxes[receiver.name] = Inbox(receiver.inbox(lake), now, room)
         routes += receiver.routes(lake, inboxes[receiver.name])
@@ -93,7 +82,9 @@ def create_app(
         for inbox in inboxes.values():
             await inbox.close()
 
-    shown, below = {*_OPEN, *map(provider_path, senders)}, (*_BELOW, *(receiver.below for receiver in receivers))
+    shown = {*_OPEN, *(intake_path(name) for name, sender in senders.items() if sender.webhooks.token_of is None)}
+    secret = (f"{intake_path(name)}/" for name, sender in senders.items() if sender.webhooks.token_of is not None)
+    below = (*secret, *(receiver.below for receiver in receivers))
     app = Starlette(
         routes=[_health(inboxes), *routes],
         middleware=[Middleware(RequestLog, say=say, now=now, shown=shown, below=below)],
@@ -124,7 +115,6 @@ async def _wrong_method(request: Request, error: Exception) -> Response:
 
 HIDDEN = "***"
 _OPEN = ("/health",)  # paths without a secret
-_BELOW = ("/webhooks/strava/",)  # what follows is one
 
 
 class RequestLog:
@@ -136,7 +126,7 @@ class RequestLog:
         say: Callable[[str], object],
         now: Callable[[], datetime],
         shown: Collection[str] = _OPEN,
-        below: Collection[str] = _BELOW,
+        below: Collection[str] = (),
     ) -> None:
         self._app, self._say, self._now, self._shown, self._below = app, say, now, shown, below
 
@@ -178,7 +168,7 @@ class RequestLog:
             self._say(json.dumps(line))
 
 
-def masked(path: str, shown: Collection[str] = _OPEN, below: Collection[str] = _BELOW) -> str:
+def masked(path: str, shown: Collection[str] = _OPEN, below: Collection[str] = ()) -> str:
     """The path without what may be a secret. `shown`: the paths without one; `below`: the paths behind which one stands."""
     if path in shown:
         return path

@@ -324,9 +324,9 @@ def _settings() -> "Settings":
 
 
 def _states(settings: "Settings") -> "dict[str, ChangeState]":
+    from strava_pipeline.ingest.registry import primed_clock
     from strava_pipeline.lake.paths import Lake
     from strava_pipeline.operations.changes.proposing import states_now
-    from strava_pipeline.operations.strava_access import primed_clock
 
     return states_now(Lake(settings.data_dir), settings, primed_clock(settings).now())
 

@@ -73,20 +73,20 @@ def examine(settings: "Settings", faults: dict[str, str], now: datetime) -> Iter
 
 def looks(settings: "Settings", faults: dict[str, str], now: datetime) -> dict[str, Look]:
     """Every check by its name, not yet run; a check may have several findings."""
+    from strava_pipeline.core.sources import STRAVA
     from strava_pipeline.ingest import certificates
-    from strava_pipeline.ingest.strava import access as strava
+    from strava_pipeline.ingest.registry import part
     from strava_pipeline.lake import health, purge, user_files
     from strava_pipeline.lake.imports.manifests import imports
     from strava_pipeline.lake.paths import Lake
     from strava_pipeline.operations.provider_access import PROVIDERS_FINDING, providers_health
-    from strava_pipeline.operations.strava_access import has_login
     from strava_pipeline.orchestrate.home import CONFIG
     from strava_pipeline.settings import env_file
     from strava_pipeline.verbs import dagster_health as dagster
 
-    lake, home = Lake(settings.data_dir), settings.dagster_home
+    lake, home, strava = Lake(settings.data_dir), settings.dagster_home, part(STRAVA, "access")
     no_server = "STRAVA_BASE_URL" in faults
-    api_only = any(True for _ in imports(lake)) and not has_login(settings)
+    api_only = any(True for _ in imports(lake)) and not part(STRAVA, "login").has_login(settings)
     return {
         SETTINGS: lambda: _settings(faults),
         APPLICATION: lambda: _application(settings, api_only),

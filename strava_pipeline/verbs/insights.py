@@ -193,11 +193,11 @@ def _published(settings: "Settings") -> "Iterator[tuple[Connection, Athlete, Goa
     """The published warehouse, the athlete, their goals, and the day on their clock."""
     from strava_pipeline.core.errors import PipelineError
     from strava_pipeline.core.insights.goals import Goals
+    from strava_pipeline.ingest.registry import primed_clock
     from strava_pipeline.lake.gold.insights import athlete_of
     from strava_pipeline.lake.gold.publish import insights_snapshot
     from strava_pipeline.lake.paths import Lake
     from strava_pipeline.lake.user_files import UnusableGoalsError, goals_of
-    from strava_pipeline.operations.strava_access import primed_clock
     from strava_pipeline.verbs.terminal import err
 
     lake = Lake(settings.data_dir)

@@ -14,8 +14,7 @@ from strava_pipeline.verbs.options import Json
 from strava_pipeline.verbs.output import echo, echo_json
 
 if TYPE_CHECKING:
-    from strava_pipeline.ingest.strava.subscriptions import Subscription, Subscriptions
-    from strava_pipeline.serve.app import Sender
+    from strava_pipeline.serve.webhooks import Sender
     from strava_pipeline.settings import Settings
 
 Scripted = Annotated[
@@ -58,7 +57,6 @@ def serve(scripted: Scripted = None) -> None:
                 f"There is nothing to receive. For pings (docs/cars.md) there is no {settings.pings_config}. For Strava's "
                 f"webhooks (docs/webhooks.md): {error}"
             ) from None
-    secret = settings.webhook_secret
     with ExitStack() as held:
         receivers = [
             receiver
@@ -69,7 +67,6 @@ def serve(scripted: Scripted = None) -> None:
             Lake(settings.data_dir),
             say=say,
             now=now,
-            webhook_secret=secret.get_secret_value() if secret else None,
             senders=senders,
             receivers=receivers,
         )
@@ -77,19 +74,18 @@ def serve(scripted: Scripted = None) -> None:
 
 
 def _senders(settings: "Settings") -> "dict[str, Sender]":
-    """The services besides Strava whose deliveries are taken."""
-    from strava_pipeline.core.providers import spec_of
+    """The services whose deliveries are taken."""
+    from strava_pipeline.core.sources import STRAVA
     from strava_pipeline.ingest.providers_file import UnusableProvidersError
-    from strava_pipeline.ingest.webhook_secrets import webhook_secrets
-    from strava_pipeline.serve.app import Sender
+    from strava_pipeline.ingest.webhook_secrets import senders
+    from strava_pipeline.serve.webhooks import Sender
 
     try:
-        secrets = webhook_secrets(settings)
+        found = senders(settings)
     except UnusableProvidersError as error:  # no reason not to take what else comes
         echo(f"No webhooks of services besides Strava are taken. {error}", err=True)
-        return {}
-    specs = {name: spec_of(name).webhooks for name in secrets}
-    return {name: Sender(spec, secrets[name].get_secret_value()) for name, spec in specs.items() if spec is not None}
+        found = senders(settings, [STRAVA])
+    return {name: Sender(webhooks, secret) for name, (webhooks, secret) in found.items()}
 
 
 subscription = typer.Typer(
@@ -110,15 +106,13 @@ def create(
     as_json: Json = False,
 ) -> None:
     """Have Strava send events here. `serve` must be running: Strava calls it before it agrees."""
-    from strava_pipeline.core.webhooks import intake_path, verify_token
-    from strava_pipeline.ingest.strava.subscriptions import keep_subscription
     from strava_pipeline.settings import Settings
     from strava_pipeline.verbs.terminal import out
 
     settings = Settings.load()
-    secret = _secret(settings)
-    created = _subscriptions(settings).create(f"{_checked_base(callback)}{intake_path(secret)}", verify_token(secret))
-    keep_subscription(settings, created)
+    callback_url = f"{_checked_base(callback)}{_path(_secret(settings))}"
+    created = _subscriptions(settings).create(callback_url, _noted().verify_token(_secret(settings)))
+    _noted().keep_subscription(settings, created)
     if as_json:
         echo_json({"subscription": _subscription_json(created, ours=True)})
     else:
@@ -128,7 +122,6 @@ def create(
 @subscription.command()
 def view(as_json: Json = False) -> None:
     """Show the application's subscription at Strava, and whether its events come here."""
-    from strava_pipeline.ingest.strava.subscriptions import forget_subscription, keep_subscription
     from strava_pipeline.settings import Settings
     from strava_pipeline.verbs.terminal import out
 
@@ -136,9 +129,9 @@ def view(as_json: Json = False) -> None:
     found = _subscriptions(settings).view()
     ours = found is not None and _is_ours(settings, found)
     if found is not None and ours:
-        keep_subscription(settings, found)
+        _noted().keep_subscription(settings, found)
     elif found is None or settings.webhook_secret is not None:
-        forget_subscription(settings)
+        _noted().forget_subscription(settings)
     if as_json:
         echo_json({"subscription": None if found is None else _subscription_json(found, ours=ours)})
     elif found is None:
@@ -154,7 +147,6 @@ def view(as_json: Json = False) -> None:
 @subscription.command()
 def delete(as_json: Json = False) -> None:
     """Delete the subscription, wherever its events went; no question is asked. Deleting twice is no error."""
-    from strava_pipeline.ingest.strava.subscriptions import forget_subscription
     from strava_pipeline.settings import Settings
     from strava_pipeline.verbs.terminal import out
 
@@ -163,7 +155,7 @@ def delete(as_json: Json = False) -> None:
     found = subscriptions.view()
     if found is not None:
         subscriptions.delete(found.id)
-    forget_subscription(settings)
+    _noted().forget_subscription(settings)
     if as_json:
         echo_json({"deleted": None if found is None else found.id})
     elif found is None:
@@ -196,21 +188,33 @@ def _checked_base(callback: str) -> str:
     return callback.rstrip("/")
 
 
-def _is_ours(settings: "Settings", found: "Subscription") -> bool:
-    from strava_pipeline.core.webhooks import intake_path
-
+def _is_ours(settings: "Settings", found: Any) -> bool:
     secret = settings.webhook_secret
-    return secret is not None and found.callback_url.endswith(intake_path(secret.get_secret_value()))
+    return secret is not None and found.callback_url.endswith(_path(secret.get_secret_value()))
 
 
-def _subscriptions(settings: "Settings") -> "Subscriptions":
+def _path(secret: str) -> str:
+    from strava_pipeline.core.deliveries import intake_path
+    from strava_pipeline.core.sources import STRAVA
+
+    return intake_path(STRAVA, secret)
+
+
+def _noted() -> Any:
+    """What a source with the capability `subscription` has for it."""
+    from strava_pipeline.core.sources import STRAVA
+    from strava_pipeline.ingest.registry import part
+
+    return part(STRAVA, "subscriptions")
+
+
+def _subscriptions(settings: "Settings") -> Any:
     from strava_pipeline.ingest.clock import system_clock
     from strava_pipeline.ingest.http import make_wire
-    from strava_pipeline.ingest.strava.subscriptions import make_subscriptions
 
     clock = system_clock(settings)
-    return make_subscriptions(settings, make_wire(settings, clock), clock)
+    return _noted().make_subscriptions(settings, make_wire(settings, clock), clock)
 
 
-def _subscription_json(found: "Subscription", *, ours: bool) -> dict[str, Any]:
+def _subscription_json(found: Any, *, ours: bool) -> dict[str, Any]:
     return {"id": found.id, "callback": found.shown, "ours": ours}

@@ -33,9 +33,9 @@ def calendar(
     """Show by month what each service has, and where services differ. Makes no call."""
     from dataclasses import asdict
 
+    from strava_pipeline.ingest.registry import primed_clock
     from strava_pipeline.operations.changes.comparing import months_back
     from strava_pipeline.operations.changes.months import calendar_of
-    from strava_pipeline.operations.strava_access import primed_clock
     from strava_pipeline.settings import Settings
     from strava_pipeline.verbs.month_view import print_calendar
 

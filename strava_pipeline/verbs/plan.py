@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 import typer
 
 from strava_pipeline.core.plan import RESTART_NOTE
+from strava_pipeline.core.sources import STRAVA
 from strava_pipeline.core.text import counted
 from strava_pipeline.verbs.options import HELP, Json, MoreYears, all_years, context_without_run, typed_years
 from strava_pipeline.verbs.output import echo_json, plain
@@ -34,10 +35,10 @@ def plan(
 ) -> None:
     """Calls that a backfill of these years takes, by stage and year, and when it will be done. Makes no call."""
 
+    from strava_pipeline.operations.budgeted_source import BudgetedSource
     from strava_pipeline.operations.options import ListingOptions
     from strava_pipeline.operations.planning import plan_backfill
     from strava_pipeline.operations.provider_access import plan_providers
-    from strava_pipeline.operations.strava_source import StravaSource
     from strava_pipeline.settings import Settings
     from strava_pipeline.verbs.terminal import out
 
@@ -47,7 +48,7 @@ def plan(
     chosen = typed_years(words, known) if words else known
     run = context_without_run(settings)
     estimate, _ = plan_backfill(
-        run, StravaSource(settings, run), chosen, ListingOptions(per_page=None, days=None), details=details
+        run, BudgetedSource(STRAVA, settings, run), chosen, ListingOptions(per_page=None, days=None), details=details
     )
     providers = plan_providers(run, settings, chosen)
     zone = ZoneInfo(settings.timezone)
@@ -164,15 +165,15 @@ def print_job_plan(
     settings: "Settings", job: "Job", years: "Sequence[int]", config: dict[str, dict[str, Any]], *, as_json: bool
 ) -> None:
     """Print the calls that the job would make for its listing and details; none is made. `config`: by asset."""
+    from strava_pipeline.operations.budgeted_source import BudgetedSource
     from strava_pipeline.operations.listing_windows import window_of
     from strava_pipeline.operations.options import CallOptions, DetailsOptions, ListingOptions
     from strava_pipeline.operations.planning import plan_job
-    from strava_pipeline.operations.strava_source import StravaSource
     from strava_pipeline.orchestrate.jobs import DETAILS, LISTING
     from strava_pipeline.verbs.terminal import out
 
     run = context_without_run(settings)
-    strava = StravaSource(settings, run)
+    strava = BudgetedSource(STRAVA, settings, run)
     options = {asset: entry["config"] for asset, entry in job.run_config(**config)["ops"].items()}
     listing = ListingOptions(**options[LISTING]) if LISTING in options else None
     details = DetailsOptions(**options[DETAILS]) if DETAILS in options else None
@@ -192,14 +193,14 @@ def print_job_plan(
 
 def print_streams_plan(settings: "Settings", years: "Sequence[int]", config: dict[str, Any], *, as_json: bool) -> None:
     """Print the calls for streams that `streams` would make; none is made."""
+    from strava_pipeline.operations.budgeted_source import BudgetedSource
     from strava_pipeline.operations.options import StreamsOptions
     from strava_pipeline.operations.planning import plan_streams
-    from strava_pipeline.operations.strava_source import StravaSource
     from strava_pipeline.verbs.terminal import out
 
     options = StreamsOptions(**config)
     run = context_without_run(settings)
-    plan = plan_streams(run, StravaSource(settings, run), years, options)
+    plan = plan_streams(run, BudgetedSource(STRAVA, settings, run), years, options)
     if as_json:
         _echo(plan, settings, max_calls=options.max_calls)
         return
@@ -216,21 +217,21 @@ def print_backfill_plan(
     `sports`: those whose details it would fetch; none: all. Returns whether all years could be listed.
     """
     from strava_pipeline.core.years import years_of_runs
+    from strava_pipeline.operations.budgeted_source import BudgetedSource
     from strava_pipeline.operations.planning import plan_backfill
     from strava_pipeline.operations.pulling import Stopped, pull_listing
     from strava_pipeline.operations.run_context import run_context
-    from strava_pipeline.operations.strava_source import StravaSource
     from strava_pipeline.verbs.terminal import err, out, progress_for_terminal
 
     run = run_context(settings, progress_for_terminal()(), "backfill --dry-run")
-    strava = StravaSource(settings, run)
+    strava = BudgetedSource(STRAVA, settings, run)
     stopped: Stopped | None = None
-    before = strava.lister(listing).calls
+    before = strava.client_for(listing).calls
     for several in years_of_runs(years):
         stopped = pull_listing(run, strava, listing, several).stopped
         if stopped is not None:
             break
-    calls = strava.lister().calls - before
+    calls = strava.calls - before
     plan, at_hand = plan_backfill(run, strava, years, listing, sports=sports)
     brings = {year: found.changes for year, found in at_hand.items() if found.changes is not None}
     if as_json:

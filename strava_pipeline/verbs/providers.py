@@ -69,9 +69,8 @@ def list_(as_json: Json = False) -> None:
 def status(as_json: Json = False) -> None:
     """Show how each enabled service stands: its last operation, limits, activities and faults."""
     from strava_pipeline.ingest.providers_file import providers_file
-    from strava_pipeline.ingest.registry import kept_login
+    from strava_pipeline.ingest.registry import kept_login, primed_clock
     from strava_pipeline.operations.provider_access import provider_statuses
-    from strava_pipeline.operations.strava_access import primed_clock
     from strava_pipeline.settings import Settings
     from strava_pipeline.verbs.terminal import out
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from strava_pipeline.core.errors import MissingSettingsError, MisuseError, PipelineError
+from strava_pipeline.core.sources import STRAVA
 from strava_pipeline.core.text import counted
 from strava_pipeline.verbs.output import echo_json
 
@@ -74,7 +75,6 @@ def purge(
 
 def carry_out(settings: "Settings", found: "Purge") -> str:
     """Give the access back, then delete data, logs and login. Returns what became of the access; may raise PipelineError."""
-    from strava_pipeline.core.sources import STRAVA
     from strava_pipeline.ingest.registry import forget_logins
     from strava_pipeline.lake.paths import Lake
     from strava_pipeline.lake.purge import delete_api_data, delete_data, exclusive_use
@@ -135,10 +135,10 @@ def _refuse(settings: "Settings") -> None:
 
 def _give_back(settings: "Settings", command: str) -> str:
     from strava_pipeline.ingest.clock import system_clock
-    from strava_pipeline.operations.strava_access import withdraw_access
+    from strava_pipeline.ingest.registry import part
 
     try:
-        withdraw_access(settings, system_clock(settings))
+        part(STRAVA, "access").withdraw_access(settings, system_clock(settings))
     except PipelineError as error:
         raise PipelineError(
             f"The access could not be given back, so nothing was deleted. {str(error).rstrip('.')}. To delete all the same: "
@@ -263,7 +263,6 @@ def _build_again(settings: "Settings") -> None:
 
 def plan_purge(settings: "Settings", *, keep_access: bool, api: bool = False) -> Purge:
     """What would be deleted, and what would stay. `api`: of a purge of what came by Strava's API alone."""
-    from strava_pipeline.core.sources import STRAVA
     from strava_pipeline.ingest.registry import login_traces
     from strava_pipeline.lake.paths import Lake
     from strava_pipeline.lake.purge import Place, api_places, data_places
@@ -318,11 +317,11 @@ def _log_files(logs_dir: Path) -> list[Path]:
 
 
 def _athlete_id(settings: "Settings", lake: "Lake") -> int | None:
+    from strava_pipeline.ingest.registry import part
     from strava_pipeline.lake.bronze.answers import newest_athlete
-    from strava_pipeline.operations.strava_access import login_state
 
     try:
-        of_login = login_state(settings).athlete_id
+        of_login = part(STRAVA, "login").login_state(settings).athlete_id
     except PipelineError:
         of_login = None
     known = newest_athlete(lake)
@@ -331,12 +330,12 @@ def _athlete_id(settings: "Settings", lake: "Lake") -> int | None:
 
 
 def _access(settings: "Settings", *, keep_access: bool) -> str:
-    from strava_pipeline.operations.strava_access import login_state, revoked_at
+    from strava_pipeline.ingest.registry import part, revoked_at
 
-    if revoked_at(settings):
+    if revoked_at(STRAVA, settings):
         return BEFORE
     try:
-        login_state(settings)
+        part(STRAVA, "login").login_state(settings)
     except MissingSettingsError:
         return NONE
     except PipelineError:
@@ -360,8 +359,8 @@ def _beside_api(lake: "Lake") -> Iterator[tuple[Path | None, str]]:
 
 
 def _staying(settings: "Settings", lake: "Lake", places: "list[Place]") -> Iterator[tuple[Path | None, str]]:
+    from strava_pipeline.ingest.registry import part
     from strava_pipeline.operations.provider_access import pulled_providers
-    from strava_pipeline.operations.strava_access import ledger_path, subscription_path
     from strava_pipeline.settings import env_file
 
     for link in (link for place in places for link in place.links):
@@ -376,13 +375,13 @@ def _staying(settings: "Settings", lake: "Lake", places: "list[Place]") -> Itera
     ):
         if path.exists():
             yield path, why
-    ledger = ledger_path(settings)
+    ledger = part(STRAVA, "budget").ledger_path(settings)
     if ledger.exists() and lake.data_dir not in ledger.parents:
         yield (
             ledger,
             "how many calls the API application has made: nothing of the athlete, and its other data folders need it",
         )
-    if subscription_path(settings).exists():
+    if part(STRAVA, "subscriptions").subscription_path(settings).exists():
         yield None, "the application's subscription at Strava: strava-pipeline subscription delete"
     for title in pulled_providers(lake):
         yield None, f"what {title} holds of the athlete, and the access to it: end that there"

@@ -165,10 +165,10 @@ def _refuse_unknown(ids: list[int], held: set[int]) -> list[int]:
 
 
 def _decide(settings: "Settings", ids: list[int], *, dropped: bool) -> None:
+    from strava_pipeline.ingest.registry import primed_clock
     from strava_pipeline.lake.decisions import record_decisions
     from strava_pipeline.lake.gold.quarantine import QuarantineDecision
     from strava_pipeline.lake.paths import Lake
-    from strava_pipeline.operations.strava_access import primed_clock
 
     at, by = primed_clock(settings).now(), f"strava-pipeline quarantine {'drop' if dropped else 'retry'}"
     taken = (QuarantineDecision(at=at, by=by, activity_id=each, dropped=dropped) for each in ids)

@@ -79,24 +79,25 @@ class Status:
 
 def read_status(settings: "Settings") -> Status:
     """The status from files and the published warehouse; what does not exist yet is empty."""
+    from strava_pipeline.ingest.registry import budget, primed_clock, revoked_at
     from strava_pipeline.lake.bronze.comparisons import compared_years
     from strava_pipeline.lake.gold.quarantine import failing_now
     from strava_pipeline.lake.health import later_first_year
     from strava_pipeline.lake.paths import Lake
     from strava_pipeline.operations.retention import retention
-    from strava_pipeline.operations.strava_access import primed_clock, remaining_calls, revoked_at
     from strava_pipeline.operations.years import year_range
     from strava_pipeline.verbs.dashboard import running_dashboard
 
-    lake, now = Lake(settings.data_dir), primed_clock(settings).now()
+    clock = primed_clock(settings)
+    lake, now = Lake(settings.data_dir), clock.now()
     published = _published(lake)
     failing = [each for each, _ in failing_now(lake)]
-    remaining = remaining_calls(settings)
+    remaining = budget(STRAVA, settings, clock).remaining()
     kept = retention(lake, settings.api_keep_days, now)
     return Status(
         data_dir=str(lake.data_dir),
         login=_login(settings, published),
-        revoked_at=revoked_at(settings),
+        revoked_at=revoked_at(STRAVA, settings),
         retention=asdict(kept) if kept is not None else None,
         last_pull=_last_pull(lake),
         compared_at=compared_years(lake, year_range(settings.first_year)),
@@ -203,9 +204,8 @@ def _imported(lake: "Lake", published: _Published) -> dict[str, Any] | None:
 
 def _webhooks(lake: "Lake") -> dict[str, Any] | None:
     from strava_pipeline.lake.bronze.deliveries import deliveries_of
-    from strava_pipeline.lake.bronze.events import EventsState
 
-    found = deliveries_of(lake, STRAVA, EventsState)
+    found = deliveries_of(lake, STRAVA)
     return None if found is None else asdict(found)
 
 
@@ -236,12 +236,12 @@ def _quarantine(held: list["FailingActivity"], lake: "Lake") -> dict[str, Any]:
 
 def _login(settings: "Settings", published: _Published) -> dict[str, Any]:
     from strava_pipeline.core.errors import MissingSettingsError, PipelineError
+    from strava_pipeline.ingest.registry import part
     from strava_pipeline.lake.bronze.answers import newest_athlete
     from strava_pipeline.lake.paths import Lake
-    from strava_pipeline.operations.strava_access import login_state
 
     try:
-        login = login_state(settings)
+        login = part(STRAVA, "login").login_state(settings)
     except PipelineError as error:
         return {"problem": str(error), "none_yet": isinstance(error, MissingSettingsError)}
     known = (newest_athlete(Lake(settings.data_dir)) or (None, {}))[1]
@@ -329,11 +329,12 @@ def _unknown_scopes(only_me: int | None) -> str:
 
 
 def _print_login(login: dict[str, Any], revoked: datetime | None) -> None:
-    from strava_pipeline.operations.strava_access import revoked_message
+    from strava_pipeline.ingest.registry import part
     from strava_pipeline.verbs.terminal import out
 
     if revoked is not None:
-        out.print(f"Login: {revoked_message(revoked)}", style="yellow")
+        message = part(STRAVA, "access").revoked_message(revoked)
+        out.print(f"Login: {message}", style="yellow")
         return
     if "problem" in login:
         out.print(f"Login: {login['problem']}", style="yellow")

@@ -12,9 +12,10 @@ from urllib.parse import urlsplit
 
 import typer
 
+from strava_pipeline.core.deliveries import intake_path
 from strava_pipeline.core.errors import PipelineError
+from strava_pipeline.core.sources import STRAVA
 from strava_pipeline.core.text import counted
-from strava_pipeline.core.webhooks import intake_path
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.settings import Settings
 from strava_pipeline.verbs.options import (
@@ -92,7 +93,7 @@ def _follow_provider(settings: Settings, name: str, *, verbose: bool) -> "RunOut
     from strava_pipeline.lake.bronze.deliveries import are_deliveries_due
     from strava_pipeline.lake.gold.coverage import years_behind
     from strava_pipeline.operations.years import year_range
-    from strava_pipeline.orchestrate.jobs import provider_events_job
+    from strava_pipeline.orchestrate.jobs import events_job
     from strava_pipeline.verbs.run_job import run_job
     from strava_pipeline.verbs.terminal import progress_for_terminal
 
@@ -101,7 +102,7 @@ def _follow_provider(settings: Settings, name: str, *, verbose: bool) -> "RunOut
         return None
     return run_job(
         settings,
-        provider_events_job(name).name,
+        events_job(name).name,
         years=years.all,
         progress_of=progress_for_terminal(),
         log_level="INFO" if verbose else "CRITICAL",
@@ -145,15 +146,16 @@ def replay(
 def _replay(
     settings: "Settings", years: list[int], ids: list[int], rate: float, max_calls: int | None
 ) -> dict[str, Any]:
-    from strava_pipeline.ingest.strava.subscriptions import subscription_id
+    from strava_pipeline.ingest.registry import part
     from strava_pipeline.lake.gold.event_followup import published_details
-    from strava_pipeline.operations.strava_source import StravaSource
+    from strava_pipeline.operations.sources import source_of
     from strava_pipeline.verbs.terminal import watched
 
     lake, run = Lake(settings.data_dir), context_without_run(settings)
     secret = settings.require_webhook_secret().get_secret_value()
     before = published_details(lake, ids)
-    events = events_of(ids, StravaSource(settings, run).owner(), subscription_id(settings), run.now)
+    subscription = part(STRAVA, "subscriptions").subscription_id(settings)
+    events = events_of(ids, source_of(STRAVA, settings, run).owner(), subscription, run.now)
     with running_intake(settings) as url, watched("Posting events", len(ids), output_follows=True) as advance:
         acknowledged = post(url, secret, events, rate, advance)
     calls = 0
@@ -180,17 +182,15 @@ def _follow(
     settings: "Settings", limits: dict[str, Any], *, years: list[int] | None = None, verbose: bool = False
 ) -> "RunOutcome | None":
     """Run the job over the years that events concern, and over `years`; None: no event is due."""
-    from strava_pipeline.lake.bronze.events import EventsState, load_state
+    from strava_pipeline.ingest.registry import primed_clock
     from strava_pipeline.operations.events import years_behind_events, years_of_events
-    from strava_pipeline.operations.strava_access import primed_clock
     from strava_pipeline.operations.years import year_range
     from strava_pipeline.orchestrate.jobs import EVENTS, EVENTS_JOB
     from strava_pipeline.verbs.run_job import run_job
     from strava_pipeline.verbs.terminal import progress_for_terminal
 
     partitions = year_range(settings.first_year)
-    state = load_state(Lake(settings.data_dir)) or EventsState()
-    behind = years_of_events(settings, state, partitions, primed_clock(settings))
+    behind = years_of_events(STRAVA, settings, partitions, primed_clock(settings))
     behind |= years_behind_events(Lake(settings.data_dir), partitions)
     if not behind:
         return None
@@ -207,10 +207,10 @@ def _follow(
 
 
 def _waiting(lake: Any, ids: list[int]) -> int:
-    from strava_pipeline.lake.bronze.events import load_state
+    from strava_pipeline.lake.bronze.deliveries import load_queue
 
-    state = load_state(lake)
-    return len(state.waiting.keys() & {*ids}) if state else 0
+    queue = load_queue(lake, STRAVA)
+    return len(queue.waiting.keys() & {*map(str, ids)}) if queue else 0
 
 
 def _span(seconds: float) -> str:
@@ -239,17 +239,17 @@ NO_SUBSCRIPTION = 1  # any id will do where there is no subscription
 @contextmanager
 def running_intake(settings: Settings) -> Iterator[str]:
     """The address of the running intake, or of a temporary one during the body."""
+    from strava_pipeline.ingest.webhook_secrets import senders
     from strava_pipeline.serve.app import create_app
     from strava_pipeline.serve.server import serving
+    from strava_pipeline.serve.webhooks import Sender
     from strava_pipeline.verbs.service_process import intake_answers
 
     if intake_answers(settings.serve_address):
         yield f"http://{settings.serve_address}"
         return
-    secret = settings.require_webhook_secret().get_secret_value()
-    app = create_app(
-        Lake(settings.data_dir), webhook_secret=secret, say=lambda line: None, now=lambda: datetime.now(UTC)
-    )
+    taken = {name: Sender(*one) for name, one in senders(settings, [STRAVA]).items()}
+    app = create_app(Lake(settings.data_dir), senders=taken, say=lambda line: None, now=lambda: datetime.now(UTC))
     with serving(app) as url:
         yield url
 
@@ -288,7 +288,7 @@ def post(
         for body in events:
             sleep(max(due - monotonic(), 0))
             due = max(due, monotonic() - 1 / rate) + 1 / rate
-            connection.request("POST", intake_path(secret), body, {"Content-Type": "application/json"})
+            connection.request("POST", intake_path(STRAVA, secret), body, {"Content-Type": "application/json"})
             answer = connection.getresponse()
             reply = answer.read()
             if answer.status != http.HTTPStatus.OK:

@@ -16,8 +16,8 @@ import pytest
 
 from strava_pipeline.operations.changes.apply_step import apply_approved
 from strava_pipeline.operations.progress import LogProgress
-from strava_pipeline.operations.provider_source import ProviderSources
 from strava_pipeline.operations.run_context import run_context
+from strava_pipeline.operations.sources import Sources
 from strava_pipeline.settings import Settings
 from strava_pipeline_tests.e2e.mortal import Fate, watch
 from strava_pipeline_tests.providers import toy_client
@@ -32,7 +32,7 @@ def live(order: dict[str, Any]) -> int:
         watch(Fate(Path(order["journal"]), order["die_at"], order["after"], order["only"]), order["folder"])
     settings = Settings.load(_env_file=None)
     run = run_context(settings, LogProgress(logging.getLogger("run")), run_id="run")
-    report = apply_approved(run, settings, ProviderSources(settings, run), run.years.all, everything=True)
+    report = apply_approved(run, settings, Sources(settings, run), run.years.all, everything=True)
     assert report.metadata is not None
     return int(report.metadata["changes_applied"])
 

@@ -6,9 +6,9 @@ from strava_pipeline.ingest.clock import machine_clock
 from strava_pipeline.ingest.registry import PROVIDERS
 from strava_pipeline.operations.options import ListingOptions
 from strava_pipeline.operations.progress import LogProgress
-from strava_pipeline.operations.provider_source import ProviderSource
 from strava_pipeline.operations.providers import list_provider_activities
 from strava_pipeline.operations.run_context import run_context
+from strava_pipeline.operations.source import Source
 from strava_pipeline.settings import Settings
 from strava_pipeline_tests.providers.toy_service import NOW
 
@@ -20,4 +20,4 @@ def live(name: str, mode: str) -> None:
     settings = Settings.load(_env_file=None)
     run = run_context(settings, LogProgress(logging.getLogger("run")), clock=machine_clock(now=lambda: NOW))
     options = ListingOptions.model_validate({"mode": mode, "per_page": 20})
-    list_provider_activities(run, ProviderSource(name, settings, run), options, run.years.all, asset=name)
+    list_provider_activities(run, Source(name, settings, run), options, run.years.all, asset=name)

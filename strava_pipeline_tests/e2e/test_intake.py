@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from strava_pipeline.core.webhooks import intake_path
+from strava_pipeline.core.deliveries import intake_path
 from strava_pipeline.lake.journal import body_of, segments, unread
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline_tests.patience import PATIENCE
@@ -71,7 +71,7 @@ class Place:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE)
         try:
             for number in range(first, 10**6, CLIENTS):
-                connection.request("POST", intake_path(SECRET), event(object_id=number))
+                connection.request("POST", intake_path("strava", SECRET), event(object_id=number))
                 with connection.getresponse() as answer:
                     if answer.status != 200:
                         return

@@ -4,6 +4,7 @@ import json
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import fields
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ import requests
 from strava_pipeline.ingest.clock import ServerClock
 from strava_pipeline.ingest.consent import read_consent
 from strava_pipeline.ingest.http import make_wire
+from strava_pipeline.ingest.provider import CallShare
 from strava_pipeline.ingest.strava.client import StravaClient, connect
 from strava_pipeline.ingest.strava.emulator.app import Emulator
 from strava_pipeline.ingest.strava.emulator.application import EmulatorConfig
@@ -22,6 +24,7 @@ from strava_pipeline.settings import Settings
 from strava_pipeline_tests.ingest.fakes import START
 
 SECRET = "emulator-secret"
+_SHARE = {each.name for each in fields(CallShare)}
 
 
 class World:
@@ -82,10 +85,11 @@ class World:
     def connect(
         self, *, settings: Settings | None = None, clock: ServerClock | None = None, **options: Any
     ) -> StravaClient:
-        return connect(settings or self.settings, clock=clock or self.clock(), **options)
+        share = CallShare(**{name: options.pop(name) for name in _SHARE & options.keys()})
+        return connect(settings or self.settings, clock or self.clock(), share=share, **options)
 
-    def order(self, what: str, **fields: Any) -> Any:
-        answer = requests.post(f"{self.url}/_emulator/{what}", json=fields, timeout=10)
+    def order(self, what: str, **order: Any) -> Any:
+        answer = requests.post(f"{self.url}/_emulator/{what}", json=order, timeout=10)
         answer.raise_for_status()
         return answer.json()
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from strava_pipeline.core.sources import STRAVA
 from strava_pipeline.lake.bronze.answers import land_athlete, land_gear
 from strava_pipeline.lake.decisions import record_decisions
 from strava_pipeline.lake.gold.event_followup import note_deletions
@@ -14,12 +15,12 @@ from strava_pipeline.lake.gold.matches import MatchDecision
 from strava_pipeline.lake.gold.warehouse import reading, writing
 from strava_pipeline.lake.imports.undo import note_left_out
 from strava_pipeline.lake.rebuild import reason_to_rebuild
+from strava_pipeline.operations.budgeted_source import BudgetedSource
 from strava_pipeline.operations.compacting import years_to_compact
 from strava_pipeline.operations.options import ListingOptions
 from strava_pipeline.operations.progress import LogProgress
 from strava_pipeline.operations.pulling import pull_listing
 from strava_pipeline.operations.run_context import run_context
-from strava_pipeline.operations.strava_source import StravaSource
 from strava_pipeline_tests.imports import an_archive
 from strava_pipeline_tests.rig import NOW, YEARS, Rig
 
@@ -65,7 +66,7 @@ def edit(rig: Rig) -> None:
 def list_alone(rig: Rig) -> None:
     rig.control("edit", id=ids(rig, 2024)[0], set={"name": "Edited"})
     run = run_context(rig.settings, LogProgress(logging.getLogger()))
-    pull_listing(run, StravaSource(rig.settings, run), ListingOptions(mode="year"), [2024])
+    pull_listing(run, BudgetedSource(STRAVA, rig.settings, run), ListingOptions(mode="year"), [2024])
 
 
 def edit_twice(rig: Rig) -> None:

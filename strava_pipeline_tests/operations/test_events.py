@@ -6,11 +6,12 @@ from datetime import timedelta
 import pytest
 import requests
 
-from strava_pipeline.lake.bronze import events
+from strava_pipeline.core.sources import STRAVA
+from strava_pipeline.lake.bronze.deliveries import load_queue
 from strava_pipeline.lake.bronze.listing import read_listing
 from strava_pipeline.lake.gold.event_followup import note_deletions
 from strava_pipeline.lake.journal import segments
-from strava_pipeline.operations import events as following
+from strava_pipeline.operations import event_details, events
 from strava_pipeline_tests.patience import PATIENCE
 from strava_pipeline_tests.rig import NOW, Rig
 from strava_pipeline_tests.webhooks import THIS_YEAR, by_start, delivered, subscribed
@@ -128,7 +129,7 @@ def test_one_that_never_can_be_fetched_is_given_up_and_told(rig: Rig) -> None:
             rig.emulator.state.clock.advance(2 * 3600)
             rig.do("refresh", [2025, 2026])
     assert rig.calls()["by_endpoint"]["/activities/{id}"] == 4
-    state = events.load_state(rig.lake)
+    state = load_queue(rig.lake, STRAVA)
     assert state is not None
     assert (state.waiting, state.given_up) == ({}, 1)
     assert done.events.left == 0
@@ -238,8 +239,8 @@ def test_a_kill_between_the_detail_and_its_note_costs_no_second_call(rig: Rig, m
         rig.emulator.state.clock.advance(10)
         rig.calls()
         with monkeypatch.context() as patch:
-            patch.setattr(following, "note_sighting", _die)
-            patch.setattr(following, "save_queue", lambda lake, source, state: None)
+            patch.setattr(event_details, "note_sighting", _die)
+            patch.setattr(events, "save_queue", lambda lake, source, state: None)
             with pytest.raises(KeyboardInterrupt):
                 follow(rig)
         follow(rig)

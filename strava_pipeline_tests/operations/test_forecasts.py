@@ -8,18 +8,19 @@ from typing import Any
 import pytest
 
 from strava_pipeline.core.plan import Forecast
+from strava_pipeline.core.sources import STRAVA
 from strava_pipeline.ingest.clock import ServerClock
 from strava_pipeline.ingest.strava.emulator.application import Limits
 from strava_pipeline.lake.bronze.listings import listings
 from strava_pipeline.lake.gold.merge import merge_activities
 from strava_pipeline.lake.gold.warehouse import writing
 from strava_pipeline.lake.shards import write_shards
+from strava_pipeline.operations.budgeted_source import BudgetedSource
 from strava_pipeline.operations.fetching import pull_details
 from strava_pipeline.operations.planning import Forecaster
 from strava_pipeline.operations.progress import LogProgress
 from strava_pipeline.operations.pulling import PullReport, pull_listing
 from strava_pipeline.operations.run_context import RunContext, run_context
-from strava_pipeline.operations.strava_source import StravaSource
 from strava_pipeline.orchestrate.config import DetailsConfig, ListingConfig
 from strava_pipeline_tests.operations.test_pace import Jumping
 from strava_pipeline_tests.rig import NOW, Rig
@@ -32,12 +33,12 @@ ALL = DetailsConfig(scope="all")
 
 def asking(
     rig: Rig, clock: ServerClock | None = None, log: LogProgress | None = None
-) -> tuple[RunContext, StravaSource]:
+) -> tuple[RunContext, BudgetedSource]:
     run = run_context(rig.settings, log or LogProgress(logging.getLogger(__name__)), clock=clock)
-    return run, StravaSource(rig.settings, run)
+    return run, BudgetedSource(STRAVA, rig.settings, run)
 
 
-def list_year(run: RunContext, strava: StravaSource, year: int, per_page: int) -> PullReport:
+def list_year(run: RunContext, strava: BudgetedSource, year: int, per_page: int) -> PullReport:
     return pull_listing(
         run,
         strava,

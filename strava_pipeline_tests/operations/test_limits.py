@@ -6,12 +6,13 @@ from datetime import UTC, datetime
 
 import pytest
 
+from strava_pipeline.core.sources import STRAVA
 from strava_pipeline.ingest.strava.emulator.application import Limits
+from strava_pipeline.operations.budgeted_source import BudgetedSource
 from strava_pipeline.operations.fetching_steps import fetch_details
 from strava_pipeline.operations.options import DetailsOptions
 from strava_pipeline.operations.progress import LogProgress
 from strava_pipeline.operations.run_context import run_context
-from strava_pipeline.operations.strava_source import StravaSource
 from strava_pipeline_tests.rig import Rig
 
 pytestmark = pytest.mark.slow
@@ -68,7 +69,7 @@ def test_what_a_run_has_is_published_while_it_waits_for_a_limit(make_rig: Make, 
     rig.lake.snapshot.unlink()
     watching = Watching(rig)
     run = run_context(rig.settings, watching)
-    fetch_details(run, StravaSource(rig.settings, run), DetailsOptions(scope="all"), years)
+    fetch_details(run, BudgetedSource(STRAVA, rig.settings, run), DetailsOptions(scope="all"), years)
     activities = sum(item["start_date_local"][:4] in map(str, years) for item in rig.truth())
     assert {seen for seen, _ in watching.seen} == {activities}
     details = [seen for _, seen in watching.seen]

@@ -8,11 +8,12 @@ import pytest
 import requests
 
 from strava_pipeline.core.plan import PER_CALL, PER_LOCAL_CALL
+from strava_pipeline.core.sources import STRAVA
 from strava_pipeline.ingest.clock import ServerClock
 from strava_pipeline.ingest.strava.emulator.application import Limits
+from strava_pipeline.operations.budgeted_source import ENOUGH, BudgetedSource
 from strava_pipeline.operations.progress import LogProgress
 from strava_pipeline.operations.run_context import run_context
-from strava_pipeline.operations.strava_source import ENOUGH, StravaSource
 from strava_pipeline_tests.patience import PATIENCE
 from strava_pipeline_tests.rig import NOW, Rig
 
@@ -36,8 +37,10 @@ class Jumping:
         self.sleep((moment - self.clock.now()).total_seconds() + 1)
 
 
-def asking(rig: Rig, clock: ServerClock) -> StravaSource:
-    return StravaSource(rig.settings, run_context(rig.settings, LogProgress(logging.getLogger(__name__)), clock=clock))
+def asking(rig: Rig, clock: ServerClock) -> BudgetedSource:
+    return BudgetedSource(
+        STRAVA, rig.settings, run_context(rig.settings, LogProgress(logging.getLogger(__name__)), clock=clock)
+    )
 
 
 def test_a_page_and_a_detail_each_take_as_long_as_those_before(make_rig: Make) -> None:
@@ -48,13 +51,13 @@ def test_a_page_and_a_detail_each_take_as_long_as_those_before(make_rig: Make) -
     with strava.calling():
         for made in range(ENOUGH):
             assert pace.per_call("page") == PER_LOCAL_CALL, made
-            strava.lister().get("/athlete/activities")
+            strava.client.get("/athlete/activities")
             jumping.sleep(page.total_seconds())
     expected = jumping.clock.now() + 1000 * PER_LOCAL_CALL + 2 * page
     assert pace.done_at(1000, pages=2) == pytest.approx(expected, abs=timedelta(seconds=1))
     with pace.calling():
         for _ in range(ENOUGH):
-            strava.lister().get("/athlete/activities")
+            strava.client.get("/athlete/activities")
             jumping.sleep(detail.total_seconds())
         expected = jumping.clock.now() + 1000 * detail + 2 * page
         assert pace.done_at(1000, pages=2) == pytest.approx(expected, abs=timedelta(seconds=1))
@@ -65,8 +68,8 @@ def test_only_an_emulator_on_this_machine_is_expected_to_answer_at_once(rig: Rig
     for url, usual in ((rig.settings.api_url, PER_LOCAL_CALL), ("https://www.strava.com/api/v3", PER_CALL)):
         settings = rig.settings.model_copy(update={"api_url": url})
         assert (
-            StravaSource(
-                settings, run_context(settings, LogProgress(logging.getLogger(__name__)), clock=clock)
+            BudgetedSource(
+                STRAVA, settings, run_context(settings, LogProgress(logging.getLogger(__name__)), clock=clock)
             ).usual_per_call
             == usual
         )
@@ -76,7 +79,7 @@ def test_a_call_takes_as_long_as_it_did_so_far_and_waits_are_no_part_of_it(make_
     rig = make_rig(activities=60, speed=0.0, limits=Limits(40, 9999, 4, 9999), token_lifetime=10**7)
     jumping = Jumping(rig)
     strava = asking(rig, jumping.clock)
-    client, pace = strava.lister(), strava.pace
+    client, pace = strava.client, strava.pace
     with pace.calling():
         for made in range(12):
             assert pace.per_call() == (strava.usual_per_call if made < ENOUGH else timedelta(seconds=2))

@@ -12,8 +12,8 @@ from typing import Any
 import polars as pl
 import pytest
 
+from strava_pipeline.core.deliveries import Queued
 from strava_pipeline.core.tables import DETAIL_TABLES, TABLES
-from strava_pipeline.core.webhooks import QueuedActivity
 from strava_pipeline.lake.bronze.expired import expired_ids
 from strava_pipeline.lake.bronze.listing import begin_listing
 from strava_pipeline.lake.bronze.manifests import Window
@@ -159,7 +159,7 @@ def test_the_first_time_is_announced_and_waits_for_a_day(begin: Any) -> None:
     rig.do("flow", [2026])
     assert rig.one("SELECT count(*) FROM activities_all") == 0
     assert retention(rig.lake, KEPT, now + timedelta(days=1)) == replace(looked, due=0, expired=14, not_before=None)
-    event = {min(expired_ids(rig.lake)): QueuedActivity(at=now)}
+    event = {min(expired_ids(rig.lake)): Queued(at=now)}
     assert not sort_queue(rig.lake, event, year_range(2025), now + timedelta(days=1)).due
 
 

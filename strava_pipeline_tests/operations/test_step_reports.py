@@ -7,12 +7,13 @@ from uuid import uuid4
 
 import pytest
 
+from strava_pipeline.core.sources import STRAVA
+from strava_pipeline.operations.budgeted_source import BudgetedSource
 from strava_pipeline.operations.fetching_steps import list_activities
 from strava_pipeline.operations.options import ListingOptions
 from strava_pipeline.operations.progress import LogProgress
 from strava_pipeline.operations.run_context import run_context
 from strava_pipeline.operations.step_reports import nothing_there
-from strava_pipeline.operations.strava_source import StravaSource
 from strava_pipeline.verbs.run_report import run_line
 from strava_pipeline_tests.rig import Rig
 
@@ -40,7 +41,7 @@ def test_the_listing_that_shows_the_first_years_to_be_empty_says_so_once(
     def advice(years: Sequence[int], options: ListingOptions) -> list[str]:
         caplog.clear()
         run = run_context(rig.settings, LogProgress(logging.getLogger(__name__)), run_id=str(uuid4()))
-        list_activities(run, StravaSource(rig.settings, run), options, years, None)
+        list_activities(run, BudgetedSource(STRAVA, rig.settings, run), options, years, None)
         return re.findall(r"STRAVA_FIRST_YEAR=(\d+)", caplog.text)
 
     assert advice(rig.years, ListingOptions(mode="all", per_page=3, max_calls=1)) == [], "it is not complete"

@@ -16,12 +16,13 @@ from strava_pipeline.core.errors import (
     RefusedError,
     TransientError,
 )
+from strava_pipeline.core.sources import STRAVA
 from strava_pipeline.ingest import http
 from strava_pipeline.ingest.calls import ATTEMPTS
 from strava_pipeline.lake.bronze.answers import newest_athlete, newest_gear
 from strava_pipeline.lake.bronze.listings import listings
+from strava_pipeline.operations.budgeted_source import BudgetedSource
 from strava_pipeline.operations.fetching import ProfileReport, pull_profile
-from strava_pipeline.operations.strava_source import StravaSource
 from strava_pipeline.orchestrate.config import CallLimits
 from strava_pipeline.verbs.options import context_without_run
 from strava_pipeline_tests.jumping import QUICK
@@ -85,7 +86,7 @@ def ids_on_disk(rig: Rig) -> set[int]:
 
 def profile_of(rig: Rig, gear: list[str], *, athlete: bool) -> ProfileReport:
     run = context_without_run(rig.settings)
-    return pull_profile(run, StravaSource(rig.settings, run), gear, CallLimits(), athlete=athlete)
+    return pull_profile(run, BudgetedSource(STRAVA, rig.settings, run), gear, CallLimits(), athlete=athlete)
 
 
 def assert_says_only_what_it_should(error: PipelineError) -> None:

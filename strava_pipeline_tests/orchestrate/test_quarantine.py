@@ -8,14 +8,15 @@ import dagster as dg
 import pytest
 import requests
 
+from strava_pipeline.core.sources import STRAVA
 from strava_pipeline.ingest.calls import ATTEMPTS
 from strava_pipeline.lake.bronze.answers import land_failed_detail
 from strava_pipeline.lake.decisions import record_decisions
 from strava_pipeline.lake.gold.quarantine import QuarantineDecision
 from strava_pipeline.lake.gold.warehouse import mark_changed, writing
+from strava_pipeline.operations.budgeted_source import BudgetedSource
 from strava_pipeline.operations.fetching import pull_details
 from strava_pipeline.operations.run_context import RunContext
-from strava_pipeline.operations.strava_source import StravaSource
 from strava_pipeline.orchestrate.config import DetailsConfig
 from strava_pipeline.orchestrate.jobs import DETAILS
 from strava_pipeline.verbs.options import context_without_run
@@ -45,12 +46,12 @@ def by_start(rig: Rig) -> list[int]:
     return [item["id"] for item in sorted(rig.truth(), key=lambda item: item["start_date"], reverse=True)]
 
 
-def days_pass(rig: Rig, days: float) -> tuple[RunContext, StravaSource]:
+def days_pass(rig: Rig, days: float) -> tuple[RunContext, BudgetedSource]:
     """Move the emulator's clock, and look at it as a run does."""
     rig.control("clock", advance=days * 86_400)
     run = context_without_run(rig.settings)
     run.clock.observe(requests.head(rig.emulator.url, timeout=PATIENCE).headers["Date"])
-    return run, StravaSource(rig.settings, run)
+    return run, BudgetedSource(STRAVA, rig.settings, run)
 
 
 def learn_the_time(rig: Rig, days: float) -> None:

@@ -14,8 +14,8 @@ from strava_pipeline.lake.gold.warehouse import reading
 from strava_pipeline.operations.changes.apply_step import apply_approved
 from strava_pipeline.operations.changes.deciding import Wanted, decide
 from strava_pipeline.operations.changes.proposing import states_now, update_proposals
-from strava_pipeline.operations.provider_source import ProviderSources
 from strava_pipeline.operations.run_context import RunContext
+from strava_pipeline.operations.sources import Sources
 from strava_pipeline.operations.step_reports import StepReport
 from strava_pipeline_tests.providers.test_comparing import at_strava
 from strava_pipeline_tests.providers.worlds import YEARS, World, list_at_strava
@@ -75,7 +75,7 @@ class Edited:
         """What a run of `apply_changes` does, a minute later: a listing's beginning counts to the second."""
         self.world.subject.clock.advance(60)
         run, settings = self.world.run(), self.world.settings
-        report = apply_approved(run, settings, ProviderSources(settings, run), YEARS, everything=everything)
+        report = apply_approved(run, settings, Sources(settings, run), YEARS, everything=everything)
         self.world.merge(run)
         with reading(run.lake) as connection:
             update_proposals(run, self.world.settings, connection)

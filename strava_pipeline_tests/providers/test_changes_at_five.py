@@ -23,7 +23,8 @@ from strava_pipeline.ingest.strava.emulator.changes import edit
 from strava_pipeline.ingest.strava.oauth import SCOPES, WRITES
 from strava_pipeline.lake.gold.gear import gear_pieces
 from strava_pipeline.lake.gold.warehouse import reading
-from strava_pipeline.operations import provider_source
+from strava_pipeline.operations import source as source_module
+from strava_pipeline.operations.budgeted_source import BudgetedSource
 from strava_pipeline.operations.changes import writers
 from strava_pipeline.operations.changes.apply_step import apply_approved
 from strava_pipeline.operations.changes.comparing import compare_months
@@ -35,11 +36,11 @@ from strava_pipeline.operations.fetching_steps import fetch_gear
 from strava_pipeline.operations.merging import publish_run
 from strava_pipeline.operations.options import CallOptions, ListingOptions
 from strava_pipeline.operations.progress import LogProgress
-from strava_pipeline.operations.provider_source import ProviderSource, ProviderSources
 from strava_pipeline.operations.providers import list_provider_activities
 from strava_pipeline.operations.pulling import pull_listing
 from strava_pipeline.operations.run_context import RunContext, run_context
-from strava_pipeline.operations.strava_source import StravaSource
+from strava_pipeline.operations.source import Source
+from strava_pipeline.operations.sources import Sources
 from strava_pipeline.settings import Settings
 from strava_pipeline.verbs.auth import log_in_at_emulator
 from strava_pipeline.verbs.demo import demo_settings
@@ -72,13 +73,13 @@ class Services:
 
     def pull(self) -> None:
         run, options = self.run(), ListingOptions(mode="incremental", per_page=200, days=60)
-        strava = StravaSource(self.settings, run)
+        strava = BudgetedSource(STRAVA, self.settings, run)
         pull_listing(run, strava, options, [])
         for name in self.services:
-            list_provider_activities(run, ProviderSource(name, self.settings, run), options, YEARS, asset="listing")
+            list_provider_activities(run, Source(name, self.settings, run), options, YEARS, asset="listing")
         self.merge(run)
         fetch_gear(run, strava, CallOptions(), new_gear_only=True)
-        garmin = ProviderSource("garmin", self.settings, run)  # a first listing asks for no activity's gear
+        garmin = Source("garmin", self.settings, run)  # a first listing asks for no activity's gear
         list_provider_activities(run, garmin, options, YEARS, asset="listing")
         self.merge(run)
 
@@ -98,7 +99,7 @@ class Services:
 
     def apply(self) -> dict[str, Any]:
         run = self.run()
-        sources = ProviderSources(self.settings, run)
+        sources = Sources(self.settings, run)
         report = apply_approved(run, self.settings, sources, YEARS, everything=True)
         self.merge(run)
         return dict(report.metadata or {})
@@ -180,7 +181,7 @@ def five(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Services]:
     with Emulator(config) as strava, served(athlete_of(strava.state, tmp_path), [*PROVIDERS]) as (services, found):
         monkeypatch.setattr(ServerClock, "sleep", lambda _, seconds: strava.state.clock.advance(max(seconds, 0.0)))
         clock = machine_clock(now=strava.state.clock.now)
-        for module in (provider_source, writers):
+        for module in (source_module, writers):
             monkeypatch.setattr(module, "machine_clock", lambda speed: clock)
         settings = demo_settings(tmp_path, strava.url, found)
         settings.providers_config.write_text(

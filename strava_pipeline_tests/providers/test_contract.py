@@ -33,8 +33,8 @@ from strava_pipeline.lake.rebuild import rebuild
 from strava_pipeline.lake.shards import write_shards
 from strava_pipeline.operations.options import ListingOptions
 from strava_pipeline.operations.provider_access import plan_providers, provider_states
-from strava_pipeline.operations.provider_source import ProviderSource
 from strava_pipeline.operations.providers import gear_is_due, list_provider_activities, pull_kind
+from strava_pipeline.operations.source import Source
 from strava_pipeline.operations.step_reports import StepReport
 from strava_pipeline.settings import Settings
 from strava_pipeline_tests.merging import merge_listings
@@ -90,7 +90,7 @@ def test_a_ride_at_the_turn_of_the_year_belongs_to_the_year_of_the_athletes_cloc
 
 def test_the_client_has_what_its_record_names_and_names_its_host(world: World) -> None:
     spec = spec_of(world.subject.name)
-    client = ProviderSource(world.subject.name, world.settings, world.run()).client
+    client = Source(world.subject.name, world.settings, world.run()).client
 
     def has(method: str) -> bool:
         return getattr(type(client), method, None) not in (None, getattr(Provider, method))
@@ -108,7 +108,7 @@ def test_the_client_has_what_its_record_names_and_names_its_host(world: World) -
 def test_an_id_is_quoted_in_an_address(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     if "files" not in spec_of(world.subject.name).capabilities:
         pytest.skip("this provider gives no files")
-    client = ProviderSource(world.subject.name, world.settings, world.run()).client
+    client = Source(world.subject.name, world.settings, world.run()).client
     asked: list[tuple[str, Any]] = []
     send = Wire.send
 
@@ -251,7 +251,7 @@ def test_of_several_years_one_that_shrinks_too_much_waits_and_the_others_do_not(
     for key in (*keys[2025][:7], keys[2024][0]):
         world.subject.delete(key)
     run = world.run()
-    source, options = ProviderSource(world.subject.name, world.settings, run), ListingOptions(mode="year", per_page=50)
+    source, options = Source(world.subject.name, world.settings, run), ListingOptions(mode="year", per_page=50)
     list_provider_activities(run, source, options, [2024, 2025], asset="listing")
     write_shards(run.lake, [2024, 2025], run.years)
     absence = merge_listings(run, [2024, 2025])
@@ -346,7 +346,7 @@ def test_a_refusal_means_what_the_record_says(world: World, tmp_path: Path, capl
     world.need_calls()
     caplog.set_level(logging.DEBUG)
     five(world.subject)
-    refusals = ProviderSource(world.subject.name, world.settings, world.run()).client.spec.refusals
+    refusals = Source(world.subject.name, world.settings, world.run()).client.spec.refusals
     assert {401, 403} <= set(refusals.at_data)
     for status, meaning in refusals.at_data.items():
         world.settings = world.settings.model_copy(update={"data_dir": tmp_path / f"data-{status}"})
@@ -367,7 +367,7 @@ def test_a_second_403_in_a_row_at_the_call_that_names_the_account_says_to_log_in
         pytest.skip("whose login it is takes no call here")
     for times in (1, 2):
         world.subject.fail(path=world.subject.account, kind="status", status=403, times=times)
-        client = ProviderSource(world.subject.name, world.settings, world.run()).client
+        client = Source(world.subject.name, world.settings, world.run()).client
         if times == 1:
             assert client.login().account, "the second call is let through"
         else:
@@ -468,7 +468,7 @@ def test_gear_is_kept_under_the_provider_that_numbered_it(world: World) -> None:
     world.need_gear()
     five(world.subject)
     run = world.run()
-    assert pull_kind(run, ProviderSource(world.subject.name, world.settings, run), "gear") == 1
+    assert pull_kind(run, Source(world.subject.name, world.settings, run), "gear") == 1
     world.pull()
     joined = "activities JOIN gear ON gear.source = activities.gear_source AND gear.gear_id = activities.gear_id"
     assert world.gold(f"SELECT DISTINCT gear.source, gear.name FROM {joined}") == [(world.subject.name, "Blue bike")]
@@ -477,7 +477,7 @@ def test_gear_is_kept_under_the_provider_that_numbered_it(world: World) -> None:
 def step(world: World) -> StepReport:
     """What the asset of a year does, before anything is merged."""
     run = world.run()
-    source = ProviderSource(world.subject.name, world.settings, run)
+    source = Source(world.subject.name, world.settings, run)
     return list_provider_activities(
         run, source, ListingOptions(mode="year", per_page=50, days=None), [2025], asset="listing"
     )
@@ -553,7 +553,7 @@ def test_gear_is_fetched_weekly_and_a_day_later_where_an_activity_names_unknown_
 
     def due(*named: str) -> bool:
         run = world.run()
-        return gear_is_due(run, ProviderSource(world.subject.name, world.settings, run), named)
+        return gear_is_due(run, Source(world.subject.name, world.settings, run), named)
 
     known = next(gear_id for _, gear_id, _, _ in items_of_kind(world.run().lake, "gear"))
     assert not due(known, "unheard-of")
@@ -592,7 +592,7 @@ def test_a_folder_of_a_provider_that_this_version_lacks_is_named(world: World) -
 def test_a_rebuild_makes_the_same_without_a_call(world: World) -> None:
     keys = five(world.subject)
     run = world.run()
-    pull_kind(run, ProviderSource(world.subject.name, world.settings, run), "gear")
+    pull_kind(run, Source(world.subject.name, world.settings, run), "gear")
     world.pull()
     world.subject.clock.advance(3600)
     world.subject.edit(keys[0], "edited")

@@ -22,9 +22,9 @@ from strava_pipeline.lake.providers import file_answers, last_outcomes
 from strava_pipeline.lake.rebuild import rebuild
 from strava_pipeline.operations.merging_steps import land_files, read_imports
 from strava_pipeline.operations.provider_access import outcome_kept
-from strava_pipeline.operations.provider_source import ProviderSource
 from strava_pipeline.operations.providers import bring_provider_files
 from strava_pipeline.operations.rebuilding import remake_imports
+from strava_pipeline.operations.source import Source
 from strava_pipeline.operations.step_reports import StepReport
 from strava_pipeline.orchestrate.job_years import provider_years
 from strava_pipeline_tests.providers.subjects import GPX
@@ -325,7 +325,7 @@ def test_no_file_is_asked_for_before_the_limit_of_a_listing_ends(world: World) -
     with outcome_kept(world.run(), world.subject.name, "listing") as ending:
         ending.stopped = LimitReachedError("The service", world.subject.clock.now() + timedelta(hours=2))
     run = world.run()
-    source = ProviderSource(world.subject.name, world.settings, run)
+    source = Source(world.subject.name, world.settings, run)
     asked = len(world.subject.journal.log)
     report = bring_provider_files(run, source, [2025], True, ImportLimits())
     assert isinstance(report.stopped, LimitReachedError)

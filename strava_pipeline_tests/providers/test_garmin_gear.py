@@ -14,8 +14,8 @@ from strava_pipeline.ingest.clock import ServerClock
 from strava_pipeline.ingest.garmin.emulator.entries import entry
 from strava_pipeline.lake.rebuild import rebuild
 from strava_pipeline.operations.options import ListingOptions
-from strava_pipeline.operations.provider_source import ProviderSource
 from strava_pipeline.operations.providers import list_provider_activities
+from strava_pipeline.operations.source import Source
 from strava_pipeline.operations.step_reports import StepReport
 from strava_pipeline.settings import Settings
 from strava_pipeline_tests.providers.garmin_subject import GEAR, GarminSubject, running
@@ -45,7 +45,7 @@ def world(garmin: GarminSubject, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 def run(world: World, mode: Any = "incremental", year: int | None = None, *, is_merged: bool = True) -> StepReport:
     """A run's listing, with gear, and its merge. `is_merged`: what came is asked for below."""
     context = world.run()
-    source = ProviderSource("garmin", world.settings, context)
+    source = Source("garmin", world.settings, context)
     options = ListingOptions(mode=mode, per_page=100, days=None)
     report = list_provider_activities(context, source, options, [year] if year else [2025, 2026], asset="listing")
     if is_merged:

@@ -18,8 +18,8 @@ from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.providers import Outcome, keep_outcome
 from strava_pipeline.operations.options import ListingOptions
 from strava_pipeline.operations.provider_access import plan_providers, possible_providers, providers_health
-from strava_pipeline.operations.provider_source import ProviderSource
 from strava_pipeline.operations.providers import list_provider_activities
+from strava_pipeline.operations.source import Source
 from strava_pipeline_tests.providers.edits import Edited
 from strava_pipeline_tests.providers.garmin_subject import GEAR
 from strava_pipeline_tests.providers.worlds import World, five
@@ -31,7 +31,7 @@ BY_KEY = pytest.mark.parametrize("world", ["garmin_by_key"], indirect=True)
 def listed(world: World, mode: Any = "incremental") -> dict[str, Any]:
     """What the step that lists says, after its rows were merged."""
     run = world.run()
-    source = ProviderSource("garmin", world.settings, run)
+    source = Source("garmin", world.settings, run)
     report = list_provider_activities(
         run, source, ListingOptions(mode=mode, per_page=50, days=None), [2025], asset="listing"
     )

@@ -24,9 +24,9 @@ from strava_pipeline.ingest.intervals_icu.record import read_gear, read_row
 from strava_pipeline.ingest.strava.emulator.summaries import summary_of
 from strava_pipeline.operations.options import ListingOptions
 from strava_pipeline.operations.provider_access import provider_states
-from strava_pipeline.operations.provider_source import ProviderSource
 from strava_pipeline.operations.providers import list_provider_activities
 from strava_pipeline.operations.service_statuses import service_statuses
+from strava_pipeline.operations.source import Source
 from strava_pipeline_tests.providers.intervals_icu_subject import IntervalsIcuSubject
 from strava_pipeline_tests.providers.subjects import GPX, fit_of
 from strava_pipeline_tests.providers.worlds import World, list_at_strava, world_of
@@ -315,7 +315,7 @@ def test_a_withheld_activity_is_counted_and_never_a_row(world: World) -> None:
     for day in (2, 3):
         service(world).add_stub(f"1872816193{day}", f"2025-01-0{day}T08:00:00")
     run = world.run()
-    source = ProviderSource("intervals_icu", world.settings, run)
+    source = Source("intervals_icu", world.settings, run)
     options = ListingOptions(mode="year", per_page=200, days=None)
     report = list_provider_activities(run, source, options, [2025], asset="listing")
     assert report.metadata is not None
@@ -449,7 +449,7 @@ def test_what_the_answers_say_of_the_limit_is_kept_for_the_status_until_it_start
     run, now = world.run(), world.subject.clock.now()
     assert service_statuses(world.settings, now)["intervals_icu"]["limits"] == {}
     options = ListingOptions(mode="all", per_page=None, days=None)
-    list_provider_activities(run, ProviderSource("intervals_icu", world.settings, run), options, [2025], asset="x")
+    list_provider_activities(run, Source("intervals_icu", world.settings, run), options, [2025], asset="x")
     calls = service(world).count.calls
     kept = service_statuses(world.settings, now)["intervals_icu"]["limits"]["calls"]
     assert (kept["limit"], kept["used"], kept["left"], calls > 0) == (100, calls, 100 - calls, True)
@@ -548,7 +548,7 @@ def test_gear_has_two_addresses(world: World, ending: str) -> None:
     world.subject.add("2025-01-01", "a ride")
     run = world.run()
     options = ListingOptions(mode="year", per_page=200, days=None)
-    source = ProviderSource("intervals_icu", world.settings, run)
+    source = Source("intervals_icu", world.settings, run)
     list_provider_activities(run, source, options, [2025], asset="listing")
     world.merge(run)
     joined = "activities JOIN gear ON gear.source = activities.gear_source AND gear.gear_id = activities.gear_id"

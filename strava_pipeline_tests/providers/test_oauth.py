@@ -20,7 +20,7 @@ from strava_pipeline.ingest.provider import LoginRequest
 from strava_pipeline.ingest.registry import login_traces
 from strava_pipeline.ingest.service_oauth import token_file
 from strava_pipeline.ingest.writer import Reading
-from strava_pipeline.operations.provider_source import ProviderSource
+from strava_pipeline.operations.source import Source
 from strava_pipeline_tests.patience import PATIENCE
 from strava_pipeline_tests.providers.worlds import World, five
 
@@ -90,7 +90,7 @@ def test_the_pasted_address_becomes_a_login_that_only_its_owner_can_read(
     assert path in login_traces(world.settings), "purge deletes it"
     world.pull()
     assert len(world.names()) == 5
-    account = ProviderSource(name, world.settings, world.run()).account_name
+    account = Source(name, world.settings, world.run()).account_name
     assert account == kept["account"]
     said = "".join(person.said) + caplog.text
     assert "Not granted" not in said

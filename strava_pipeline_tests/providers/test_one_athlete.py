@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from strava_pipeline.core.sources import STRAVA
 from strava_pipeline.emulator.services import Service, served
 from strava_pipeline.ingest.clock import ServerClock, machine_clock
 from strava_pipeline.ingest.registry import PROVIDERS
@@ -15,14 +16,14 @@ from strava_pipeline.ingest.strava.emulator.app import Emulator
 from strava_pipeline.ingest.strava.emulator.application import EmulatorConfig
 from strava_pipeline.ingest.strava.emulator.athlete import athlete_of
 from strava_pipeline.lake.gold.warehouse import reading
-from strava_pipeline.operations import provider_source
+from strava_pipeline.operations import source as source_module
+from strava_pipeline.operations.budgeted_source import BudgetedSource
 from strava_pipeline.operations.feeds import pull_activities
 from strava_pipeline.operations.options import ListingOptions
 from strava_pipeline.operations.progress import LogProgress
-from strava_pipeline.operations.provider_source import ProviderSource
 from strava_pipeline.operations.pulling import pull_listing
 from strava_pipeline.operations.run_context import RunContext, run_context
-from strava_pipeline.operations.strava_source import StravaSource
+from strava_pipeline.operations.source import Source
 from strava_pipeline.settings import Settings
 from strava_pipeline.verbs.auth import log_in_at_emulator
 from strava_pipeline.verbs.demo import demo_settings
@@ -50,7 +51,7 @@ def connected(
     """A data folder in `folder` that is logged in to Strava and the other services. Pauses move Strava's clock."""
     patch.setattr(ServerClock, "sleep", lambda _, seconds: strava.state.clock.advance(max(seconds, 0.0)))
     clock = machine_clock(now=strava.state.clock.now)
-    patch.setattr(provider_source, "machine_clock", lambda speed: clock)
+    patch.setattr(source_module, "machine_clock", lambda speed: clock)
     settings = demo_settings(folder, strava.url, found)
     log_in_at_emulator(settings)
     return run_context(settings, LogProgress(logging.getLogger("run")), run_id="run", clock=clock), settings
@@ -58,9 +59,9 @@ def connected(
 
 def bring(run: RunContext, settings: Settings, names: list[str]) -> None:
     everything = ListingOptions(mode="all", per_page=200, days=None)
-    pull_listing(run, StravaSource(settings, run), everything, [])
+    pull_listing(run, BudgetedSource(STRAVA, settings, run), everything, [])
     for name in names:
-        pull_activities(run, ProviderSource(name, settings, run), everything, [])
+        pull_activities(run, Source(name, settings, run), everything, [])
     merge_years(run, YEARS)
 
 

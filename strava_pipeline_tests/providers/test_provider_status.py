@@ -15,7 +15,7 @@ from strava_pipeline.lake.bronze.manifests import Window
 from strava_pipeline.lake.gold.publish import publish
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.providers import land_no_file, paused_until
-from strava_pipeline.operations.provider_source import ProviderSource
+from strava_pipeline.operations.source import Source
 from strava_pipeline.settings import Settings
 from strava_pipeline_tests.merging import merge_years
 from strava_pipeline_tests.providers.test_looking import (
@@ -65,7 +65,7 @@ def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
 
 def wait_for_toy(settings: Settings, seconds: float = 1e9) -> None:
     """Have a run wait for the toy, as its client says."""
-    ProviderSource("toy", settings, run_of(settings)).waiting("Toy asks for a pause.", seconds)
+    Source("toy", settings, run_of(settings)).waiting("Toy asks for a pause.", seconds)
 
 
 def wait_no_more(settings: Settings) -> None:
@@ -134,7 +134,7 @@ def test_the_status_is_the_last_operation_and_the_limit_in_force(
 
 def test_a_pause_ends_by_the_run_s_clock(settings: Settings) -> None:
     run = run_of(settings)
-    ProviderSource("toy", settings, run).waiting("Toy asks for a pause.", 90.0)
+    Source("toy", settings, run).waiting("Toy asks for a pause.", 90.0)
     until = paused_until(run.lake, "toy")
     assert until is not None
     assert abs(until - run.now() - timedelta(seconds=90)) < timedelta(seconds=60)

@@ -24,8 +24,8 @@ from strava_pipeline.lake.gold.warehouse import reading
 from strava_pipeline.operations.gold_step import merge_gold
 from strava_pipeline.operations.options import ListingOptions
 from strava_pipeline.operations.progress import Eta, LogProgress
-from strava_pipeline.operations.provider_source import ProviderSource
 from strava_pipeline.operations.pulling import pull_listing
+from strava_pipeline.operations.source import Source
 from strava_pipeline.operations.step_reports import Scope
 from strava_pipeline.settings import Settings
 from strava_pipeline.verbs.provider_pulls import Pulled, exit_code, run_config, wanted, years_pulled
@@ -168,9 +168,9 @@ def test_a_month_is_listed_as_its_window_and_resumes_as_other_windows_do(
     run, options = world.run(), ListingOptions(mode="month", month="2025-01", per_page=1, days=None)
     one.fail(kind="status", status=500, times=3, after=1)
     with pytest.raises(Exception, match="500"):
-        pull_listing(run, ProviderSource("toy", world.settings, run), options, [2025])
+        pull_listing(run, Source("toy", world.settings, run), options, [2025])
     run = world.run()
-    report = pull_listing(run, ProviderSource("toy", world.settings, run), options, [2025])
+    report = pull_listing(run, Source("toy", world.settings, run), options, [2025])
     world.merge(run)
     assert report.resumed
     assert windows(one.toy)[0] == month_window("2025-01")
@@ -228,7 +228,7 @@ def test_a_listing_of_what_is_published_shows_how_much_is_expected(
         one.clock.advance(7200)
         run = replace(world.run(), progress=begun)
         options = ListingOptions(mode=mode, per_page=50, days=None)
-        pull_listing(run, ProviderSource("toy", world.settings, run), options, years)
+        pull_listing(run, Source("toy", world.settings, run), options, years)
         world.merge(run)
         publish(run.lake)
         (what, total), *_ = begun.works

@@ -28,9 +28,9 @@ from strava_pipeline.lake.providers import feed_state, land_provider_file
 from strava_pipeline.lake.rebuild import rebuild
 from strava_pipeline.operations import feeds
 from strava_pipeline.operations.options import ListingOptions
-from strava_pipeline.operations.provider_source import ProviderSource
 from strava_pipeline.operations.providers import bring_provider_files, list_provider_activities
 from strava_pipeline.operations.pulling import PullReport
+from strava_pipeline.operations.source import Source
 from strava_pipeline.orchestrate.job_years import provider_years
 from strava_pipeline_tests.providers.ridewithgps_subject import RideWithGpsSubject
 from strava_pipeline_tests.providers.subjects import GPX
@@ -327,7 +327,7 @@ def test_an_account_that_changed_behind_the_same_login_proves_nothing(world: Wor
 def year_run(world: World, year: int) -> None:
     """What the job of one year does before it merges; its run ends well."""
     run = world.run()
-    source = ProviderSource("ridewithgps", world.settings, run)
+    source = Source("ridewithgps", world.settings, run)
     list_provider_activities(run, source, ListingOptions(mode="year", per_page=50), [year], asset="listing")
     for listing in listings(run.lake, "ridewithgps"):
         listing.mark_used()
@@ -358,7 +358,7 @@ def test_a_month_is_brought_up_to_date_by_the_feed(world: World) -> None:
     keys = listed_once(world)
     world.subject.edit(keys[0], "edited")
     run = world.run()
-    source = ProviderSource("ridewithgps", world.settings, run)
+    source = Source("ridewithgps", world.settings, run)
     options = ListingOptions(mode="month", month="2025-01", per_page=50)
     report = list_provider_activities(run, source, options, [2025], asset="listing")
     assert calls(world) == [SYNC, f"/api/v1/trips/{keys[0]}.json"]
@@ -425,7 +425,7 @@ def test_without_the_web_sites_interface_only_gear_is_missing(world: World, faul
     for path in ("/users", "/trips"):
         world.subject.fail(path=path, exact=False, **fault)
     run = world.run()
-    source = ProviderSource("ridewithgps", world.settings, run)
+    source = Source("ridewithgps", world.settings, run)
     report = list_provider_activities(run, source, ListingOptions(mode="incremental"), [2025], asset="listing")
     assert report.complete is not None
     assert report.complete.holds
@@ -511,7 +511,7 @@ def test_motorised_trips_are_kept_and_count_nowhere(world: World) -> None:
 def daily_run(world: World) -> None:
     """What the daily job asks for: what changed, gear, and files."""
     run = world.run()
-    source = ProviderSource("ridewithgps", world.settings, run)
+    source = Source("ridewithgps", world.settings, run)
     list_provider_activities(run, source, ListingOptions(mode="incremental", per_page=50), [2025], asset="listing")
     world.merge(run)
     bring_provider_files(run, source, [2025], True, ImportLimits())
@@ -540,7 +540,7 @@ def test_a_daily_run_asks_the_documented_interface_alone_and_each_trip_once(worl
 def test_a_trip_without_points_has_no_track(world: World) -> None:
     key = world.subject.add("2025-01-01", "typed in")
     service_of(world).trips[int(key)]["track_points"] = []
-    client = ProviderSource("ridewithgps", world.settings, world.run()).client
+    client = Source("ridewithgps", world.settings, world.run()).client
     with pytest.raises(GoneError, match="no track of this trip"):
         client.get_file(key)
     assert calls(world) == [f"/api/v1/trips/{key}.json"]
@@ -550,7 +550,7 @@ def test_a_trip_without_points_has_no_track(world: World) -> None:
 def test_a_page_for_people_in_place_of_a_trip_is_no_track(world: World, status: int, error: type[Exception]) -> None:
     key = world.subject.add("2025-01-01", "ride")
     world.subject.fail(path=f"/api/v1/trips/{key}.json", kind="html", status=status, times=9)
-    client = ProviderSource("ridewithgps", world.settings, world.run()).client
+    client = Source("ridewithgps", world.settings, world.run()).client
     with pytest.raises(error):
         client.get_file(key)
 
@@ -560,7 +560,7 @@ def test_a_file_that_came_from_the_web_site_is_still_the_track(world: World, suf
     key = five(world.subject)[0]
     world.pull("all", per_page=50)
     run = world.run()
-    source = ProviderSource("ridewithgps", world.settings, run)
+    source = Source("ridewithgps", world.settings, run)
     body = {"gpx": GPX.format("2025-01-01").encode(), "tcx": TCX}[suffix]
     name, at = f"{key}_derived.{suffix}", run.now()
     land_provider_file(run.lake, source.spec.name, hashed_id(source.spec.name, key), key, "7001", name, body, at)
@@ -588,7 +588,7 @@ TCX = b"""<?xml version="1.0"?><TrainingCenterDatabase><Activities><Activity Spo
 )
 def test_an_account_without_an_id_is_no_account(world: World, body: Any, error: type[Exception]) -> None:
     world.subject.fail(path=WHO, kind="body", body=body, times=3)
-    client = ProviderSource("ridewithgps", world.settings, world.run()).client
+    client = Source("ridewithgps", world.settings, world.run()).client
     with pytest.raises(error):
         client.login()
 

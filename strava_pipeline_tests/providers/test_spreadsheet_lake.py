@@ -21,9 +21,9 @@ from strava_pipeline.lake.rebuild import rebuild
 from strava_pipeline.operations.changes.undoing import propose_undo
 from strava_pipeline.operations.options import ListingOptions
 from strava_pipeline.operations.provider_access import providers_health
-from strava_pipeline.operations.provider_source import ProviderSource
 from strava_pipeline.operations.providers import list_provider_activities
 from strava_pipeline.operations.pulling import pull_listing
+from strava_pipeline.operations.source import Source
 from strava_pipeline.operations.step_reports import StepReport
 from strava_pipeline.orchestrate.job_years import provider_years
 from strava_pipeline_tests.merging import merge_listings
@@ -203,7 +203,7 @@ def test_a_person_confirms_what_an_unchanged_table_lacks(world: World) -> None:
     run = world.run()
     pull_listing(
         run,
-        ProviderSource("spreadsheet", world.settings, run),
+        Source("spreadsheet", world.settings, run),
         ListingOptions(mode="all", per_page=None, days=None),
         [],
     )
@@ -286,7 +286,7 @@ def test_a_run_covers_all_years_since_an_edit_of_any_year_shows_at_once(world: W
 def test_a_damaged_file_is_the_outcome_of_its_step_and_the_next_run_goes_on(world: World) -> None:
     def step() -> StepReport:
         run = world.run()
-        source = ProviderSource("spreadsheet", world.settings, run)
+        source = Source("spreadsheet", world.settings, run)
         options = ListingOptions(mode="year", per_page=None, days=None)
         return list_provider_activities(run, source, options, [2025], asset="listing")
 

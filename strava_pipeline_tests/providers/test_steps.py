@@ -12,15 +12,15 @@ from strava_pipeline.lake.bronze.manifests import Window
 from strava_pipeline.lake.providers import last_outcomes
 from strava_pipeline.operations.listing_windows import listing_lock
 from strava_pipeline.operations.options import ListingOptions
-from strava_pipeline.operations.provider_source import ProviderSource
 from strava_pipeline.operations.providers import list_provider_activities
+from strava_pipeline.operations.source import Source
 from strava_pipeline.operations.step_reports import StepReport
 from strava_pipeline_tests.providers.worlds import World, five, list_at_strava
 
 
 def listed(world: World) -> StepReport:
     run = world.run()
-    source = ProviderSource(world.subject.name, world.settings, run)
+    source = Source(world.subject.name, world.settings, run)
     options = ListingOptions(mode="all", per_page=50, days=None)
     return list_provider_activities(run, source, options, [2025], asset="listing")
 
@@ -89,8 +89,8 @@ def test_a_listing_without_a_page_proves_that_nothing_is_there(world: World, mon
     world.need_calls()
     key = world.subject.add("2025-01-01", "the only one")
     world.pull()
-    lister = ProviderSource.lister
-    monkeypatch.setattr(ProviderSource, "lister", lambda *options: _WithoutEmptyPages(lister(*options)))
+    lister = Source.client_for
+    monkeypatch.setattr(Source, "client_for", lambda *options: _WithoutEmptyPages(lister(*options)))
     world.subject.clock.advance(3600)
     world.subject.delete(key)
     report = world.pull("year", 2025)
@@ -123,7 +123,7 @@ def test_two_runs_never_list_one_window_at_the_same_time(
     world: World, mode: Any, first: list[int], other: list[int], is_one: bool
 ) -> None:
     source, window = (
-        ProviderSource(world.subject.name, world.settings, world.run()),
+        Source(world.subject.name, world.settings, world.run()),
         Window(mode=mode, after=None, before=None),
     )
     assert (listing_lock(source, window, first) == listing_lock(source, window, other)) is is_one

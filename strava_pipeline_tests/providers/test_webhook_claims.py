@@ -6,7 +6,7 @@ from strava_pipeline.core.errors import NeedsLoginError
 from strava_pipeline.ingest.registry import login_files, missing_login
 from strava_pipeline.lake.bronze.listings import withheld_ids
 from strava_pipeline.operations.provider_access import provider_states
-from strava_pipeline.operations.provider_source import ProviderSource
+from strava_pipeline.operations.source import Source
 from strava_pipeline_tests.providers.test_webhooks import GONE, calls, filled, follow, intake, state_of
 from strava_pipeline_tests.providers.worlds import World
 
@@ -77,7 +77,7 @@ def test_an_access_that_was_taken_away_is_tried_and_then_no_call_is_made_until_a
     assert "providers login intervals_icu` gives a new access" in advice
     assert len(login_files("intervals_icu", world.settings)) == 2, "purge removes the note, too"
     with pytest.raises(NeedsLoginError, match="taken away"):
-        _ = ProviderSource("intervals_icu", world.settings, world.run()).client
+        _ = Source("intervals_icu", world.settings, world.run()).client
     secret = type(world.settings.intervals_api_key)("another-key")
     world.settings = world.settings.model_copy(update={"intervals_api_key": secret})
     assert missing_login("intervals_icu", world.settings) is None

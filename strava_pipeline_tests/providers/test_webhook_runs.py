@@ -9,12 +9,12 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from strava_pipeline.core.providers import spec_of
-from strava_pipeline.ingest.webhook_secrets import webhook_secrets
-from strava_pipeline.orchestrate.sensors.inbox import provider_webhooks_sensor
-from strava_pipeline.serve.app import Sender, create_app
+from strava_pipeline.core.deliveries import intake_path
+from strava_pipeline.ingest.webhook_secrets import senders
+from strava_pipeline.orchestrate.sensors.inbox import webhooks_sensor
+from strava_pipeline.serve.app import create_app
 from strava_pipeline.serve.server import serving
-from strava_pipeline.serve.webhooks import provider_path
+from strava_pipeline.serve.webhooks import Sender
 from strava_pipeline_tests.patience import PATIENCE
 from strava_pipeline_tests.providers.subjects import SUBJECTS
 from strava_pipeline_tests.rig import Rig, definitions
@@ -44,22 +44,18 @@ def rig(make_rig: Any, services: dict[str, Any], tmp_path: Path) -> Rig:
 
 def change(rig: Rig, services: dict[str, Any], title: str) -> None:
     """Edit the first activity of each service, whose deliveries come in."""
-    senders = {}
-    for name, key in webhook_secrets(rig.settings).items():
-        spec = spec_of(name).webhooks
-        assert spec is not None
-        senders[name] = Sender(spec, key.get_secret_value())
-    app = create_app(rig.lake, say=lambda line: None, now=lambda: datetime.now(UTC), senders=senders)
+    taken = {name: Sender(*one) for name, one in senders(rig.settings).items()}
+    app = create_app(rig.lake, say=lambda line: None, now=lambda: datetime.now(UTC), senders=taken)
     with serving(app) as url:
         for name, subject in services.items():
-            subject.subscriber.callback = f"{url}{provider_path(name)}"
+            subject.subscriber.callback = f"{url}{intake_path(name)}"
             subject.edit(subject.first, f"{title} {name}")
             assert subject.subscriber.deliveries.idle(PATIENCE)
             subject.subscriber.callback = None
 
 
 def tick(rig: Rig, name: str) -> tuple[dg.RunRequest | None, str]:
-    sensor = provider_webhooks_sensor(rig.settings, name, dg.DefaultSensorStatus.STOPPED, lambda: datetime.now(UTC))
+    sensor = webhooks_sensor(rig.settings, name, dg.DefaultSensorStatus.STOPPED, lambda: datetime.now(UTC))
     with (
         dg.DagsterInstance.ephemeral() as instance,
         dg.build_sensor_context(instance=instance, definitions=definitions(rig.settings)) as context,
@@ -84,12 +80,12 @@ def test_a_change_is_published_by_a_run_of_its_own_service_and_one_that_fails_ke
     for subject in services.values():
         subject.first = subject.add("2025-01-01" if subject.name == NAMES[0] else "2025-06-01", "ride")
     assert typed("providers", "pull", "--all").code == 0
-    assert tick(rig, NAMES[0]) == (None, "No webhook delivery of intervals.icu ever came.")
+    assert tick(rig, NAMES[0]) == (None, "No webhook event of intervals.icu ever came.")
     change(rig, services, "first")
     asked, why = tick(rig, NAMES[0])
     assert asked is not None, why
     assert named(rig) == ["first intervals_icu"]
-    assert tick(rig, NAMES[0])[1] == "Every delivery was followed, or waits for its time."
+    assert tick(rig, NAMES[0])[1] == "Every event was followed, or waits for its time."
     said = typed("webhooks", "drain")
     assert said.code == 0, said.err
     assert named(rig) == ["first intervals_icu", "first ridewithgps"]

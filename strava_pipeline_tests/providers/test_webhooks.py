@@ -11,22 +11,26 @@ from typing import Any
 import pytest
 import requests
 
+from strava_pipeline.core.deliveries import intake_path
 from strava_pipeline.core.errors import LimitReachedError
 from strava_pipeline.core.providers import spec_of
 from strava_pipeline.ingest.clock import machine_clock
-from strava_pipeline.ingest.webhook_secrets import has_intake, webhook_secrets
-from strava_pipeline.lake.bronze.deliveries import load_deliveries
+from strava_pipeline.ingest.webhook_secrets import has_intake, senders
+from strava_pipeline.lake.bronze.deliveries import load_queue
 from strava_pipeline.lake.files import unpacked
 from strava_pipeline.lake.journal import segments
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.rebuild import rebuild
+from strava_pipeline.operations import events
 from strava_pipeline.operations.changes import writers
+from strava_pipeline.operations.event_answers import EventsReport
+from strava_pipeline.operations.options import EventsOptions
 from strava_pipeline.operations.provider_access import provider_states
-from strava_pipeline.operations.provider_events import DeliveriesReport, follow_deliveries, follow_provider_events
-from strava_pipeline.operations.provider_source import ProviderSource
-from strava_pipeline.serve.app import Sender, create_app
+from strava_pipeline.operations.source import Source
+from strava_pipeline.operations.step_reports import StepReport
+from strava_pipeline.serve.app import create_app
 from strava_pipeline.serve.server import serving
-from strava_pipeline.serve.webhooks import provider_path
+from strava_pipeline.serve.webhooks import Sender
 from strava_pipeline_tests.patience import PATIENCE
 from strava_pipeline_tests.providers.edits import Edited
 from strava_pipeline_tests.providers.worlds import World, five
@@ -37,14 +41,12 @@ pytestmark = pytest.mark.parametrize("world", ["intervals_icu", "ridewithgps"], 
 @contextmanager
 def intake(world: World, said: list[str] | None = None) -> Iterator[str]:
     """The real intake, and the service that posts to it. When the body ends, all deliveries have been made."""
-    spec = spec_of(world.subject.name).webhooks
-    assert spec is not None
-    senders = {name: Sender(spec, key.get_secret_value()) for name, key in webhook_secrets(world.settings).items()}
+    taken = {name: Sender(*one) for name, one in senders(world.settings, [world.subject.name]).items()}
     lines = [] if said is None else said
-    app = create_app(Lake(world.settings.data_dir), say=lines.append, now=world.subject.clock.now, senders=senders)
+    app = create_app(Lake(world.settings.data_dir), say=lines.append, now=world.subject.clock.now, senders=taken)
     subscriber = subscriber_of(world)
     with serving(app) as url:
-        subscriber.callback = f"{url}{provider_path(world.subject.name)}"
+        subscriber.callback = f"{url}{intake_path(world.subject.name)}"
         try:
             yield url
             assert subscriber.deliveries.idle(PATIENCE)
@@ -56,12 +58,18 @@ def subscriber_of(world: World) -> Any:
     return world.subject.subscriber  # type: ignore[attr-defined]
 
 
-def follow(world: World) -> DeliveriesReport:
+def follow(world: World) -> EventsReport:
     """One run of the job, as far as no Dagster is in it."""
     run = world.run()
-    report = follow_deliveries(run, ProviderSource(world.subject.name, world.settings, run))
+    report = events.follow(run, Source(world.subject.name, world.settings, run))
     world.merge(run)
     return report
+
+
+def follow_step(world: World) -> StepReport:
+    run = world.run()
+    source = Source(world.subject.name, world.settings, run)
+    return events.follow_events(run, source, EventsOptions(), (), asset="listing")
 
 
 def calls(world: World) -> int:
@@ -72,7 +80,7 @@ def calls(world: World) -> int:
 
 
 def state_of(world: World) -> Any:
-    return load_deliveries(world.run().lake, world.subject.name)
+    return load_queue(world.run().lake, world.subject.name)
 
 
 def filled(world: World) -> list[str]:
@@ -138,14 +146,13 @@ def test_what_a_limit_or_an_outage_keeps_from_coming_waits(world: World, monkeyp
         world.subject.edit(keys[0], "edited")
     limit = {"kind": "status", "status": 429, "headers": {"Retry-After": "7200"}, "times": 9}
     world.subject.fail(path=path, exact=False, **limit)
-    run = world.run()
-    report = follow_provider_events(run, ProviderSource(world.subject.name, world.settings, run), asset="listing")
+    report = follow_step(world)
     assert isinstance(report.stopped, LimitReachedError)
     assert report.complete is not None
     assert not report.complete.holds
     assert provider_states(world.settings)[world.subject.name].steps["webhooks"].limited_until is not None
     calls(world)
-    assert follow_provider_events(run, ProviderSource(world.subject.name, world.settings, run), asset="listing").stopped
+    assert follow_step(world).stopped
     assert calls(world) == 0, "no call before the limit ends"
     world.subject.faults.clear()
     world.subject.clock.advance(7300)
@@ -215,7 +222,7 @@ def test_no_secret_is_kept_and_without_one_the_path_is_closed(world: World, capl
     assert (has_intake(world.settings), has_intake(closed)) == (True, False)
     world.settings = closed
     with intake(world) as url:
-        assert requests.post(f"{url}{provider_path(world.subject.name)}", b"{}", timeout=PATIENCE).status_code == 404
+        assert requests.post(f"{url}{intake_path(world.subject.name)}", b"{}", timeout=PATIENCE).status_code == 404
 
 
 class Killed(BaseException):
@@ -234,7 +241,7 @@ def follow_and_die(world: World, step: int, patch: pytest.MonkeyPatch) -> bool:
     with patch.context() as dying:
         dying.setattr(Path, "replace", die)
         try:
-            follow_deliveries(run, ProviderSource(world.subject.name, world.settings, run))
+            events.follow(run, Source(world.subject.name, world.settings, run))
         except Killed:
             return True
     return False
@@ -253,7 +260,7 @@ def test_killed_at_any_write_the_next_run_makes_it_whole(world: World, monkeypat
         calls(world)
         is_killed = follow_and_die(world, step, monkeypatch)
         run = world.run()
-        follow_deliveries(run, ProviderSource(world.subject.name, world.settings, run))
+        events.follow(run, Source(world.subject.name, world.settings, run))
         assert calls(world) <= most + (step == 1), f"killed at write {step}"
         state = state_of(world)
         assert (state.waiting, state.feed) == ({}, None), f"killed at write {step}"

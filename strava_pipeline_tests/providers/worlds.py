@@ -17,7 +17,7 @@ from strava_pipeline.ingest.clock import ServerClock, machine_clock
 from strava_pipeline.lake.bronze.listing import begin_listing
 from strava_pipeline.lake.bronze.manifests import Window
 from strava_pipeline.lake.gold.warehouse import reading
-from strava_pipeline.operations import provider_source
+from strava_pipeline.operations import source as source_module
 from strava_pipeline.operations.feeds import pull_activities
 from strava_pipeline.operations.listing_windows import listed_together
 from strava_pipeline.operations.merging import (
@@ -26,10 +26,10 @@ from strava_pipeline.operations.merging import (
 )
 from strava_pipeline.operations.options import ListingOptions
 from strava_pipeline.operations.progress import LogProgress
-from strava_pipeline.operations.provider_source import ProviderSource
 from strava_pipeline.operations.providers import bring_provider_files
 from strava_pipeline.operations.pulling import PullReport, pull_each
 from strava_pipeline.operations.run_context import RunContext, run_context
+from strava_pipeline.operations.source import Source
 from strava_pipeline.operations.step_reports import StepReport
 from strava_pipeline.operations.tracking import make_tracks
 from strava_pipeline.settings import Settings
@@ -87,7 +87,7 @@ class World:
         return report
 
     def _list(self, run: RunContext, mode: Any, years: Sequence[int], per_page: int) -> PullReport:
-        source = ProviderSource(self.subject.name, self.settings, run)
+        source = Source(self.subject.name, self.settings, run)
         options = ListingOptions(mode=mode, per_page=per_page, days=None)
         return pull_each(listed_together(source, options, years), partial(pull_activities, run, source, options))
 
@@ -98,7 +98,7 @@ class World:
     def fetch_files(self, auto_files: bool = True) -> StepReport:
         """Fetch files, and merge what they hold as the steps of a run do."""
         run = self.run()
-        source = ProviderSource(self.subject.name, self.settings, run)
+        source = Source(self.subject.name, self.settings, run)
         with reading(run.lake):  # opened once for all
             report = bring_provider_files(run, source, YEARS, auto_files, ImportLimits())
             self.merge_files(run)
@@ -149,7 +149,7 @@ def world_of(name: str, folder: Path, patch: pytest.MonkeyPatch) -> Iterator[Wor
             subject.clock.advance(max(seconds, 0.0))
 
         patch.setattr(ServerClock, "sleep", sleep)
-        patch.setattr(provider_source, "machine_clock", lambda speed: machine_clock(speed, now=subject.clock.now))
+        patch.setattr(source_module, "machine_clock", lambda speed: machine_clock(speed, now=subject.clock.now))
         config = folder / "providers.toml"
         config.write_text(f"[providers.{subject.name}]\nenabled = true\n")
         folders = {"data_dir": folder / "data", "logs_dir": folder / "logs", "secrets_dir": folder / "secrets"}

@@ -6,10 +6,10 @@ from datetime import UTC, datetime
 import pytest
 
 from strava_pipeline.core.activities import summary_frame, summary_of_detail
-from strava_pipeline.core.webhooks import Aspect, ObjectType, read_event
 from strava_pipeline.core.years import YearRange
 from strava_pipeline.ingest.http import Exchange
 from strava_pipeline.ingest.strava.subscriptions import _created, _listed
+from strava_pipeline.ingest.strava.webhooks import Aspect, ObjectType, read_event
 from strava_pipeline_tests.samples.test_real_payloads import DETAILS, STRAVA
 
 pytestmark = pytest.mark.samples

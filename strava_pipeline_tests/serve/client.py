@@ -11,14 +11,16 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from strava_pipeline.core.webhooks import intake_path
+from strava_pipeline.core.deliveries import intake_path
+from strava_pipeline.ingest.strava.webhooks import WEBHOOKS
 from strava_pipeline.lake.journal import ROOM, Received, body_of, unread
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.serve.app import create_app
 from strava_pipeline.serve.server import serving
+from strava_pipeline.serve.webhooks import Sender
 
 SECRET = "s3cret-of-the-path-1234567890"
-PATH = intake_path(SECRET)
+PATH = intake_path("strava", SECRET)
 NOW = datetime(2026, 11, 21, 6, 0, 0, 123456, UTC)
 EVENT: dict[str, Any] = {
     "aspect_type": "create",
@@ -121,7 +123,9 @@ def ended(wire: socket.socket) -> bool:
 @contextmanager
 def intake(folder: Path, room: int = ROOM) -> Iterator[Intake]:
     made = Intake(Lake(folder))
-    app = create_app(made.lake, webhook_secret=SECRET, say=made.said.put, now=lambda: NOW, room=room)
+    app = create_app(
+        made.lake, senders={"strava": Sender(WEBHOOKS, SECRET)}, say=made.said.put, now=lambda: NOW, room=room
+    )
     with serving(app) as made.url:
         yield made
     while not made.said.empty():

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from strava_pipeline.core.webhooks import verify_token
+from strava_pipeline.ingest.strava.webhooks import verify_token
 from strava_pipeline_tests.serve.client import SECRET, Intake, intake
 
 

@@ -7,7 +7,7 @@ from urllib.parse import quote, urlencode
 
 import pytest
 
-from strava_pipeline.core.webhooks import verify_token
+from strava_pipeline.ingest.strava.webhooks import verify_token
 from strava_pipeline_tests.serve.client import NOW, PATH, SECRET, Intake, answer, event, posted
 
 OTHER = "/webhooks/strava/another-secret-of-no-one"

@@ -13,8 +13,9 @@ from strava_pipeline.core.providers import spec_of
 from strava_pipeline.lake.bronze.deliveries import take_in
 from strava_pipeline.lake.journal import body_of, unread
 from strava_pipeline.lake.paths import Lake
-from strava_pipeline.serve.app import Sender, create_app
+from strava_pipeline.serve.app import create_app
 from strava_pipeline.serve.server import serving
+from strava_pipeline.serve.webhooks import Sender
 from strava_pipeline_tests.serve.client import NOW, Intake, posted
 
 SECRET = "a-secret-of-the-tests"
@@ -101,8 +102,12 @@ def test_whatever_comes_with_the_secret_is_kept_without_it_or_refused_and_can_be
     bodies = [body_of(line.content) for line in unread(served.lake.inbox_webhooks_of(name), {})]
     assert len(bodies) == kept
     assert not any(SECRET.encode() in body for body in bodies)
-    state, news, refused = take_in(served.lake, name, spec.read, lambda: "i1", datetime(2026, 11, 21, 7, tzinfo=UTC))
-    assert sum(refused.values()) == news.foreign
+    now = datetime(2026, 11, 21, 7, tzinfo=UTC)
+    another = {"i1": None, None: None}
+    state, news = take_in(
+        served.lake, name, spec, lambda hint: another.get(hint.account, "another"), now, lambda _: None
+    )
+    assert set(news.refused) <= {"another"}
     assert all(len(key) <= 64 and key.isprintable() for key in state.waiting)
     assert not [*unread(served.lake.inbox_webhooks_of(name), state.read)]
 

@@ -7,6 +7,7 @@ from importlib import import_module
 
 import duckdb
 
+from strava_pipeline.core.sources import STRAVA
 from strava_pipeline.emulator.service import Clock
 from strava_pipeline.ingest.clock import ServerClock, machine_clock
 from strava_pipeline.ingest.providers_file import enabled_providers
@@ -15,7 +16,8 @@ from strava_pipeline.lake.gold.merge import merge_history
 from strava_pipeline.lake.gold.warehouse import reading, writing
 from strava_pipeline.lake.locks import locked
 from strava_pipeline.lake.shards import write_shards
-from strava_pipeline.operations import provider_source
+from strava_pipeline.operations import source as source_module
+from strava_pipeline.operations.budgeted_source import FLOW_LOCK, BudgetedSource
 from strava_pipeline.operations.changes import writers
 from strava_pipeline.operations.changes.apply_step import apply_approved
 from strava_pipeline.operations.changes.proposing import update_proposals
@@ -31,12 +33,12 @@ from strava_pipeline.operations.merging import (
 )
 from strava_pipeline.operations.options import CallOptions, DetailsOptions, ListingOptions
 from strava_pipeline.operations.progress import LogProgress
-from strava_pipeline.operations.provider_source import ProviderSource, ProviderSources
 from strava_pipeline.operations.providers import list_provider_activities
 from strava_pipeline.operations.pulling import pull_each, pull_listing
 from strava_pipeline.operations.rebuilding import bring_up_to_date, rebuild_all
 from strava_pipeline.operations.run_context import RunContext, run_context
-from strava_pipeline.operations.strava_source import FLOW_LOCK, StravaSource
+from strava_pipeline.operations.source import Source
+from strava_pipeline.operations.sources import Sources
 from strava_pipeline.settings import Settings
 from strava_pipeline_tests.merging import merge_listings
 
@@ -61,7 +63,7 @@ def live(what: str, run_id: str, now: str, mode: str) -> None:
     settings, clock = Settings.load(_env_file=None), Clock(datetime.fromisoformat(now), 1.0)
     ServerClock.sleep = lambda _, seconds: clock.advance(max(seconds, 0.0))  # type: ignore[method-assign]
     own = machine_clock(now=clock.now)
-    provider_source.machine_clock = writers.machine_clock = lambda *_: own  # type: ignore[attr-defined, assignment]
+    source_module.machine_clock = writers.machine_clock = lambda *_: own  # type: ignore[attr-defined, assignment]
     run = run_context(settings, LogProgress(logging.getLogger("run")), what, run_id=run_id, clock=own)
     PARTS[what](run, settings, mode)
 
@@ -71,14 +73,14 @@ def pull(run: RunContext, settings: Settings, mode: str) -> None:
     run = bring_up_to_date(run, settings)
     size = None if mode == "incremental" else 20  # so that what compares everything takes several pages
     options, years = ListingOptions.model_validate({"mode": mode, "per_page": size, "days": None}), run.years.all
-    strava = StravaSource(settings, run)
+    strava = BudgetedSource(STRAVA, settings, run)
     with locked(run.lake, FLOW_LOCK):
         listed = pull_each(
             listed_together(strava, options, years), lambda some: pull_listing(run, strava, options, some)
         )
         assert listed.is_complete, listed.stopped
     for name in enabled_providers(settings):
-        report = list_provider_activities(run, ProviderSource(name, settings, run), options, years, asset=name)
+        report = list_provider_activities(run, Source(name, settings, run), options, years, asset=name)
         assert report.complete is not None
         assert report.complete.holds, report
         assert "gear_problem" not in (report.metadata or {}), report.metadata
@@ -95,7 +97,7 @@ def merge(run: RunContext, settings: Settings, mode: str) -> None:
         match(run)
         update_proposals(run, settings, connection)
     scope = "flow" if mode == "incremental" else "changed"
-    pull_details(run, StravaSource(settings, run), DetailsOptions.model_validate({"scope": scope}), years)
+    pull_details(run, BudgetedSource(STRAVA, settings, run), DetailsOptions.model_validate({"scope": scope}), years)
     with details_merged(run, years) as (connection, _):
         update_kudos(run, connection, years)
         update_quarantine(run, connection, years)
@@ -104,12 +106,12 @@ def merge(run: RunContext, settings: Settings, mode: str) -> None:
 
 def gear(run: RunContext, settings: Settings, mode: str) -> None:
     """Strava's gear that nothing is known of."""
-    fetch_gear(run, StravaSource(settings, run), CallOptions(), new_gear_only=True)
+    fetch_gear(run, BudgetedSource(STRAVA, settings, run), CallOptions(), new_gear_only=True)
 
 
 def apply(run: RunContext, settings: Settings, mode: str) -> None:
     """Write what was approved."""
-    report = apply_approved(run, settings, ProviderSources(settings, run), run.years.all, everything=True)
+    report = apply_approved(run, settings, Sources(settings, run), run.years.all, everything=True)
     assert "change_problems" not in (report.metadata or {}), report.metadata
 
 

@@ -30,7 +30,7 @@ from dagster._utils.error import SerializableErrorInfo
 from strava_pipeline.core.errors import Finding, State
 from strava_pipeline.ingest.http import Exchange
 from strava_pipeline.ingest.strava.access import CLOCK, clock_health
-from strava_pipeline.ingest.strava.ledger import ledger_path
+from strava_pipeline.ingest.strava.budget import ledger_path
 from strava_pipeline.lake.health import judged_room, warehouse_health, writable
 from strava_pipeline.lake.locks import locked
 from strava_pipeline.lake.paths import Lake

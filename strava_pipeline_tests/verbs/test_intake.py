@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 import requests
 
-from strava_pipeline.core.webhooks import intake_path, verify_token
+from strava_pipeline.core.deliveries import intake_path
 from strava_pipeline.ingest.strava.subscriptions import subscription_id
+from strava_pipeline.ingest.strava.webhooks import verify_token
 from strava_pipeline_tests.rig import Rig
 from strava_pipeline_tests.subscriber import Subscriber, subscriber
 from strava_pipeline_tests.verbs.conftest import Type, Typed
@@ -74,11 +75,14 @@ def test_create_view_delete(own: Rig, typed: Type, hook: Subscriber) -> None:
     assert (made.code, made.err) == (0, "")
     assert f"{hook.base}/webhooks/strava/***" in made.out
     [(path, query)] = hook.asked
-    assert (path, query["hub.verify_token"]) == (intake_path(SECRET), verify_token(SECRET))
+    assert (path, query["hub.verify_token"]) == (intake_path("strava", SECRET), verify_token(SECRET))
     identity = number(made.out)
     assert [subscription_id(own.settings)] == at_strava(own) == [identity]
     assert stat.S_IMODE(kept(own).stat().st_mode) == 0o600
-    assert json.loads(kept(own).read_bytes()) == {"id": identity, "callback_url": hook.base + intake_path(SECRET)}
+    assert json.loads(kept(own).read_bytes()) == {
+        "id": identity,
+        "callback_url": hook.base + intake_path("strava", SECRET),
+    }
     viewed = typed("subscription", "view")
     assert (viewed.code, number(viewed.out)) == (0, identity)
     gone = typed("subscription", "delete")
@@ -91,7 +95,7 @@ def test_create_view_delete(own: Rig, typed: Type, hook: Subscriber) -> None:
 @pytest.mark.parametrize("base", ["{}/", "{}/behind/a/proxy", "{}/behind/a/proxy/"])
 def test_a_path_of_the_callbacks_own_stays_before_ours(typed: Type, hook: Subscriber, base: str) -> None:
     assert typed("subscription", "create", "--callback", base.format(hook.base)).code == 0
-    assert hook.asked[0][0] == base.format("").rstrip("/") + intake_path(SECRET)
+    assert hook.asked[0][0] == base.format("").rstrip("/") + intake_path("strava", SECRET)
 
 
 def test_the_same_twice_is_no_error(typed: Type, hook: Subscriber) -> None:
@@ -127,7 +131,7 @@ def test_a_subscription_of_another_program_is_told_and_can_be_deleted(own: Rig, 
 def test_view_notes_a_subscription_that_is_ours_and_forgets_one_that_is_gone(
     own: Rig, typed: Type, hook: Subscriber
 ) -> None:
-    identity = foreign(own, hook.base + intake_path(SECRET))
+    identity = foreign(own, hook.base + intake_path("strava", SECRET))
     typed("subscription", "view")
     assert subscription_id(own.settings) == identity
     kept(own).write_text("damaged")

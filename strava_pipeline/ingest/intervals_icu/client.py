@@ -19,7 +19,8 @@ from strava_pipeline.core.errors import GoneError, MissingSettingsError, Refused
 from strava_pipeline.core.providers import Kind, UnreadableRowError, spec_of
 from strava_pipeline.ingest.clock import ServerClock
 from strava_pipeline.ingest.http import Wire, make_wire
-from strava_pipeline.ingest.intervals_icu.record import NAME, OWN, rows, text_id
+from strava_pipeline.ingest.intervals_icu.record import NAME, rows
+from strava_pipeline.ingest.intervals_icu.webhooks import OWN, text_id
 from strava_pipeline.ingest.provider import Login, LoginRequest, OnWait, Page, Received
 from strava_pipeline.ingest.secret_file import save_secret
 from strava_pipeline.ingest.service_client import Answer, ServiceClient, ServiceProvider

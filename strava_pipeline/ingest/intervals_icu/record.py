@@ -4,23 +4,20 @@ What came to intervals.icu from Strava it withholds: its list shows a stub with 
 the same files again. Body data (weight, resting heart rate, thresholds) stays in bronze. Fields: intervals.icu/api/v1/docs.
 """
 
-import hmac
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta, timezone
 from functools import lru_cache
 from typing import Any, TypeGuard
 from zoneinfo import ZoneInfo
 
-from strava_pipeline.core.deliveries import LONGEST_ID, Hint, NoDeliveryError, WebhookSpec, json_object
-from strava_pipeline.core.json_values import json_bytes
 from strava_pipeline.core.providers import ProviderRow, ProviderSpec, UnreadableRowError, Withheld, page_reader
 from strava_pipeline.core.rows import Json
 from strava_pipeline.core.sources import STRAVA
 from strava_pipeline.core.sports import GROUP_OF
 from strava_pipeline.core.start_times import clock_text, start_fields, zone_label
+from strava_pipeline.ingest.intervals_icu.webhooks import WEBHOOKS, instant, text_id
 
 NAME = "intervals_icu"
-OWN = "0"  # an athlete's id in addresses: whose key it is
 OTHER_SPORTS = {
     "TrackRide": "Ride",
     "Cyclocross": "GravelRide",
@@ -58,7 +55,7 @@ def rows(content: Any) -> Sequence[Any]:
 
 def read_row(item: Json) -> ProviderRow | Withheld | None:
     """An item of the list. A stub is Withheld; None: a stub without an id."""
-    key, start, local = text_id(item.get("id")), _instant(item.get("start_date")), _clock(item.get("start_date_local"))
+    key, start, local = text_id(item.get("id")), instant(item.get("start_date")), _clock(item.get("start_date_local"))
     if _is_stub(item):
         return Withheld(key, local) if key else None
     if key is None:
@@ -76,13 +73,6 @@ def read_row(item: Json) -> ProviderRow | Withheld | None:
     if isinstance(source := item.get("source"), str):
         summary["manual"] = source == "MANUAL"
     return ProviderRow(key, {name: value for name, value in summary.items() if value is not None}, _links(item, key))
-
-
-def text_id(value: Any) -> str | None:
-    """An id as text: ids are texts, and numbers in some answers. None for anything else, and for an empty one."""
-    if isinstance(value, int) and not isinstance(value, bool):
-        return str(value)
-    return value if isinstance(value, str) and value else None
 
 
 def _is_stub(item: Json) -> bool:
@@ -123,17 +113,6 @@ def _start(start: datetime | None, local: datetime | None, zone: Any) -> Mapping
 @lru_cache(maxsize=1000)  # hundreds of zones are in use; an athlete's activities have a few
 def _is_zone(name: str) -> bool:
     return zone_label(name, datetime(2000, 1, 1, tzinfo=UTC)) is not None
-
-
-def _instant(text: Any) -> datetime | None:
-    """A time in UTC, whether the text says so or not."""
-    try:
-        at = datetime.fromisoformat(text)
-        at = at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
-        at - timedelta(days=2), at + timedelta(days=2)  # the ends of time, where arithmetic fails
-    except (TypeError, ValueError, OverflowError):
-        return None
-    return at
 
 
 def _clock(text: Any) -> datetime | None:
@@ -191,52 +170,6 @@ def _gear(item: Json) -> Json:
     return {name: value for name, value in found.items() if value is not None}
 
 
-MOST_BYTES = 1_000_000  # of a delivery: an event holds the whole activity, some 10 kB, and a delivery has several
-_CHANGED = ("ACTIVITY_UPLOADED", "ACTIVITY_ANALYZED", "ACTIVITY_UPDATED", "ACTIVITY_ACHIEVEMENTS")
-_DELETED, _SCOPE = "ACTIVITY_DELETED", "APP_SCOPE_CHANGED"
-
-
-def knows_secret(_: Mapping[str, str], body: bytes, secret: str) -> bool:
-    """Whether the secret is in the body, where intervals.icu puts it."""
-    try:
-        given = json_object(body).get("secret")
-    except NoDeliveryError:
-        return False
-    return isinstance(given, str) and hmac.compare_digest(given.encode("utf-8", "surrogatepass"), secret.encode())
-
-
-def without_secret(body: bytes) -> bytes:
-    """The delivery without its secret. Raises NoDeliveryError."""
-    try:
-        return json_bytes({name: value for name, value in json_object(body).items() if name != "secret"})
-    except RecursionError as error:
-        raise NoDeliveryError("the body is nested too deeply") from error
-
-
-def read_delivery(body: bytes) -> list[Hint]:
-    """What the events of a delivery ask for. Raises NoDeliveryError.
-
-    An event is no diff, and may be partial: the activity is asked for again. What came from Strava is withheld anyway.
-    """
-    events = json_object(body).get("events")
-    if not isinstance(events, list):
-        raise NoDeliveryError("the body has no events")
-    hints = (_hint(each) for each in events if isinstance(each, dict))
-    return [hint for hint in hints if hint is not None]
-
-
-def _hint(event: Json) -> Hint | None:
-    account, at, kind = text_id(event.get("athlete_id")), _instant(event.get("timestamp")), event.get("type")
-    if kind == _SCOPE:
-        return Hint(account, at=at, revokes=True) if event.get("deauthorized") is True else None
-    activity = event.get("activity")
-    key = text_id(activity.get("id")) if isinstance(activity, dict) else None
-    if kind not in (*_CHANGED, _DELETED) or key is None or len(key) > LONGEST_ID or not key.isprintable():
-        return None
-    is_withheld = isinstance(activity, dict) and activity.get("source") == "STRAVA"
-    return None if is_withheld else Hint(account, key, at, is_deletion=kind == _DELETED)
-
-
 SPEC = ProviderSpec(
     name=NAME,
     title="intervals.icu",
@@ -253,12 +186,5 @@ SPEC = ProviderSpec(
     capabilities=frozenset({"windows", "files", "webhooks", "uploads", "creates_gear"}),
     edits=frozenset({"name", "gear"}),
     kinds={"gear": read_gear},
-    webhooks=WebhookSpec(
-        setting="INTERVALS_WEBHOOK_SECRET",
-        is_verified=knows_secret,
-        kept=without_secret,
-        read=read_delivery,
-        most_bytes=MOST_BYTES,
-        any_account=OWN,
-    ),
+    webhooks=WEBHOOKS,
 )

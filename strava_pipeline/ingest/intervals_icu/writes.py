@@ -17,7 +17,7 @@ from strava_pipeline.core.sports import GROUP_OF
 from strava_pipeline.ingest.clock import ServerClock
 from strava_pipeline.ingest.http import form_with_file
 from strava_pipeline.ingest.intervals_icu.client import WHOLE, IntervalsClient, connect, is_withheld, wrong_page
-from strava_pipeline.ingest.intervals_icu.record import text_id
+from strava_pipeline.ingest.intervals_icu.webhooks import text_id
 from strava_pipeline.ingest.provider import OnWait, Page
 from strava_pipeline.ingest.service_client import Answer
 from strava_pipeline.ingest.upload_files import file_to_upload

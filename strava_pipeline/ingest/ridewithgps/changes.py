@@ -1,25 +1,13 @@
-"""Ride with GPS: what its feed and its webhooks say of changes, and how its ids read. Pure; the record is beside this file."""
+"""Ride with GPS: what its feed says of changes. Pure; the record is beside this file."""
 
-import hashlib
-import hmac
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from strava_pipeline.core.deliveries import Hint, NoDeliveryError, json_object
 from strava_pipeline.core.providers import UnreadableRowError
 from strava_pipeline.core.start_times import read_start
-
-
-def id_text(value: Any) -> str | None:
-    """An id as text; None for what is none."""
-    if isinstance(value, bool):
-        return None
-    if isinstance(value, float) and value.is_integer():
-        value = int(value)
-    text = str(value).strip() if isinstance(value, int | str) else ""
-    return text or None
+from strava_pipeline.ingest.ridewithgps.webhooks import id_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,27 +54,3 @@ def read_changes(content: Any, account: str | None) -> ReadChanges:
         {key: at for key, (action, at) in last.items() if action != "deleted"},
         [key for key, (action, _) in last.items() if action == "deleted"],
     )
-
-
-def is_signed(headers: Mapping[str, str], body: bytes, secret: str) -> bool:
-    """Whether the signature is the HMAC-SHA256 of the body as received, under the secret of the API client, in hexadecimal."""
-    expected = hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
-    return hmac.compare_digest(headers.get("x-rwgps-signature", "").encode("utf-8", "replace"), expected.encode())
-
-
-def read_delivery(body: bytes) -> list[Hint]:
-    """A hint to ask the feed for each notification of a trip of the account's own. Raises NoDeliveryError.
-
-    Routes, other people's trips, and what only moved in or out of a collection ask for nothing.
-    """
-    notifications = json_object(body).get("notifications")
-    if not isinstance(notifications, list):
-        raise NoDeliveryError("the body has no notifications")
-    hints = []
-    for each in notifications:
-        if not isinstance(each, dict) or each.get("item_type") != "trip":
-            continue
-        account, owner = id_text(each.get("user_id")), id_text(each.get("item_user_id"))
-        if each.get("action") in ("created", "updated", "deleted") and owner in (None, account):
-            hints.append(Hint(account))
-    return hints

@@ -30,10 +30,11 @@ from strava_pipeline.core.providers import Kind, ReadPage, UnreadableRowError, s
 from strava_pipeline.ingest.clock import ServerClock
 from strava_pipeline.ingest.http import Wire, make_wire
 from strava_pipeline.ingest.provider import Changes, Login, LoginRequest, OnWait, Page, Received
-from strava_pipeline.ingest.ridewithgps.changes import id_text, read_changes
+from strava_pipeline.ingest.ridewithgps.changes import read_changes
 from strava_pipeline.ingest.ridewithgps.list_passes import ListPasses
 from strava_pipeline.ingest.ridewithgps.record import gear_alone, gear_of_details, gear_of_trips, versions_of_trips
 from strava_pipeline.ingest.ridewithgps.track import track_file
+from strava_pipeline.ingest.ridewithgps.webhooks import id_text
 from strava_pipeline.ingest.service_client import Answer, ServiceClient, ServiceProvider
 from strava_pipeline.ingest.service_oauth import (
     ServiceApplication,

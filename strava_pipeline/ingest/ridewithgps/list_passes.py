@@ -8,7 +8,7 @@ trips forward, past the page that is read next, and the count falls: then the pa
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from strava_pipeline.ingest.ridewithgps.changes import id_text
+from strava_pipeline.ingest.ridewithgps.webhooks import id_text
 
 MOST_PASSES = 5  # a list that changes during each of them is being worked on
 MOST_REPEATED = 3  # pages without anything new: a service that repeats itself would never end

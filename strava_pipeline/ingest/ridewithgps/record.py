@@ -10,13 +10,12 @@ from math import isfinite
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from strava_pipeline.core.deliveries import WebhookSpec
 from strava_pipeline.core.json_values import finite_number
 from strava_pipeline.core.providers import ProviderRow, ProviderSpec, UnreadableRowError, page_reader
 from strava_pipeline.core.rows import Json
 from strava_pipeline.core.sports import FIT_SPORTS, FIT_SUB_SPORTS, INDOORS, sport_type
 from strava_pipeline.core.start_times import read_start, start_fields, utc_text
-from strava_pipeline.ingest.ridewithgps.changes import id_text, is_signed, read_delivery
+from strava_pipeline.ingest.ridewithgps.webhooks import WEBHOOKS, id_text
 
 NAME = "ridewithgps"
 
@@ -371,7 +370,5 @@ SPEC = ProviderSpec(
     capabilities=frozenset({"feed", "files", "webhooks"}),
     edits=frozenset({"name", "gear"}),
     kinds={"gear": read_gear},
-    webhooks=WebhookSpec(
-        setting="RIDEWITHGPS_CLIENT_SECRET", is_verified=is_signed, kept=lambda body: body, read=read_delivery
-    ),
+    webhooks=WEBHOOKS,
 )

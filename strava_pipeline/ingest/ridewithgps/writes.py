@@ -14,9 +14,9 @@ from strava_pipeline.core.json_values import json_bytes, parse_json
 from strava_pipeline.core.rows import Json
 from strava_pipeline.ingest.clock import ServerClock
 from strava_pipeline.ingest.provider import OnWait, Received
-from strava_pipeline.ingest.ridewithgps.changes import id_text
 from strava_pipeline.ingest.ridewithgps.client import GEAR_LIST, TITLE, RideWithGpsClient, connect, trip_path
 from strava_pipeline.ingest.ridewithgps.record import read_gear
+from strava_pipeline.ingest.ridewithgps.webhooks import id_text
 from strava_pipeline.ingest.service_client import Answer
 from strava_pipeline.ingest.writer import Answered, Reading, Request, UnsupportedChangeError, piece_to_set
 from strava_pipeline.settings import Settings

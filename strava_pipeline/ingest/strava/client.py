@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from strava_pipeline.core.activities import STREAM_KEYS, is_nothing_recorded, is_streams, split_page
 from strava_pipeline.core.errors import (
@@ -26,17 +26,18 @@ from strava_pipeline.core.errors import (
     TransientError,
 )
 from strava_pipeline.core.json_values import json_bytes, parse_json
-from strava_pipeline.core.providers import ReadPage
+from strava_pipeline.core.providers import ProviderSpec, ReadPage
+from strava_pipeline.ingest.budget import Pacing
 from strava_pipeline.ingest.calls import MOST_REFUSALS, LandingClient, retrying
 from strava_pipeline.ingest.clock import ServerClock, system_clock
 from strava_pipeline.ingest.http import BrokenOffError, Exchange, NotSentError, TooLargeError, Wire, make_wire
 from strava_pipeline.ingest.login_file import AccessTokens
-from strava_pipeline.ingest.provider import Page
+from strava_pipeline.ingest.provider import WHOLE_BUDGET, CallShare, Login, OnWait, Page
 from strava_pipeline.ingest.refusals import refusal_of
 from strava_pipeline.ingest.service_client import Answer
 from strava_pipeline.ingest.strava.access import no_access_reason
-from strava_pipeline.ingest.strava.budget import OnWait, Pacing, make_budget
-from strava_pipeline.ingest.strava.oauth import access_tokens, make_oauth
+from strava_pipeline.ingest.strava.budget import make_budget
+from strava_pipeline.ingest.strava.oauth import SEES_PRIVATE, access_tokens, make_oauth
 from strava_pipeline.ingest.strava.record import SPEC
 from strava_pipeline.ingest.strava.refusals import fault_codes
 from strava_pipeline.ingest.strava.token_store import WRITES, StoredToken, keep_emulator_tokens_here, token_store
@@ -94,6 +95,21 @@ class StravaClient(LandingClient):
         self.clock = clock
         self._tokens, self._wire, self._jitter = tokens, wire, jitter
         self._attempts = retrying(jitter, self._pause, log)
+
+    @property
+    def spec(self) -> ProviderSpec:
+        """What Strava offers."""
+        return SPEC
+
+    @property
+    def host(self) -> str | None:
+        """The host of the API."""
+        return urlsplit(self.api_url).hostname
+
+    def login(self) -> Login:
+        """Listings name the athlete, so no account is asked for; whether the login sees what only the athlete may see."""
+        scope = self._tokens.current.scope
+        return Login(None, scope is None or SEES_PRIVATE in scope.replace(",", " ").split())
 
     @property
     def waited(self) -> timedelta:
@@ -343,19 +359,16 @@ def _object_fault(answer: Answer, wanted: int | str | None) -> str | None:
 
 def connect(
     settings: Settings,
-    *,
-    cushion_15min: int | None = None,
-    cushion_daily: int | None = None,
-    yielding: int = 0,
-    max_calls: int | None = None,
-    wait: bool = True,
-    on_wait: OnWait | None = None,
     clock: ServerClock | None = None,
+    on_wait: OnWait | None = None,
+    *,
+    share: CallShare = WHOLE_BUDGET,
+    wait: bool = True,
 ) -> StravaClient:
     """A client on the settings' login, budget and server; nothing is sent yet.
 
-    `wait`, `on_wait`: see Pacing; the cushions and `yielding`: see RateBudget. Raises MissingSettingsError when the application
-    or the login is missing, NeedsLoginError when the athlete took the access away or a purge is under way.
+    `share`: what of the budget it may use; `wait`, `on_wait`: see Pacing. Raises MissingSettingsError when the application or the
+    login is missing, NeedsLoginError when the athlete took the access away or a purge is under way.
     """
     if reason := no_access_reason(settings):
         raise NeedsLoginError(reason)
@@ -363,16 +376,12 @@ def connect(
     wire = make_wire(settings, clock)
     oauth = make_oauth(settings, wire, clock)
     tokens = access_tokens(token_store(settings), oauth, clock)
-    budget = make_budget(
-        settings,
-        clock,
-        cushion_15min=cushion_15min,
-        cushion_daily=cushion_daily,
-        yielding=yielding,
-        max_calls=max_calls,
-    )
     pacing = Pacing(
-        budget, clock, wait=wait, on_wait=on_wait, ask_time=lambda: _ask_time(wire, settings.base_url, clock)
+        make_budget(settings, clock, share),
+        clock,
+        wait=wait,
+        on_wait=None if on_wait is None else lambda error, seconds: on_wait(str(error), seconds),
+        ask_time=lambda: _ask_time(wire, settings.base_url, clock),
     )
     return StravaClient(settings.api_url, tokens, pacing, clock, wire, random.random)
 

@@ -10,10 +10,11 @@ from datetime import datetime
 from pathlib import Path
 
 from strava_pipeline.core.errors import PipelineError
+from strava_pipeline.ingest.budget import Remaining
 from strava_pipeline.ingest.clock import ServerClock, system_clock
 from strava_pipeline.ingest.login_file import traces_of
 from strava_pipeline.ingest.strava.access import no_access_reason
-from strava_pipeline.ingest.strava.budget import Remaining, make_budget
+from strava_pipeline.ingest.strava.budget import make_budget
 from strava_pipeline.ingest.strava.oauth import SCOPES, missing_scopes
 from strava_pipeline.ingest.strava.subscriptions import subscription_path
 from strava_pipeline.ingest.strava.token_store import token_store
@@ -99,6 +100,11 @@ def forget(settings: Settings) -> None:
     """Delete the login under its lock, which a process that waits for it makes again."""
     if any(traces_of(path) for path in login_files(settings)):
         token_store(settings).forget()
+
+
+def login_owner(settings: Settings) -> int | None:
+    """Whose login is here; None: there is none, or it does not say. Raises PipelineError where it can't be read."""
+    return token_store(settings).load().athlete_id if has_login(settings) else None
 
 
 def primed_clock(settings: Settings) -> ServerClock:

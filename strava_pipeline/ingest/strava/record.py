@@ -4,6 +4,7 @@ from strava_pipeline.core.activities import split_page
 from strava_pipeline.core.providers import ProviderSpec, ReadPage
 from strava_pipeline.core.sources import STRAVA
 from strava_pipeline.ingest.strava.refusals import REFUSALS
+from strava_pipeline.ingest.strava.webhooks import WEBHOOKS
 
 SPEC = ProviderSpec(
     name=STRAVA,
@@ -13,9 +14,10 @@ SPEC = ProviderSpec(
     priority=3,
     read_page=lambda items: ReadPage(*split_page(items)),
     oldest_first=True,
-    capabilities=frozenset({"windows", "details", "webhooks", "uploads"}),
+    capabilities=frozenset({"windows", "details", "streams", "webhooks", "subscription", "budget", "uploads"}),
     quiet_day_calls=2,  # a page, and the empty one that ends the listing
     edits=frozenset({"name", "gear"}),
+    webhooks=WEBHOOKS,
     refusals=REFUSALS,
     commands={"login": "auth", "pull": "reconcile"},
     unnamed=True,

@@ -2,7 +2,7 @@
 A change at Strava that was read back leads to the same.
 
 Shards, deletions and rebuild read such a listing like any other. A detail is kept once, in its own place; the day's manifest
-refers to it. Who writes these listings holds LOCK.
+refers to it. Who writes these listings holds the lock of the source's deliveries.
 """
 
 import hashlib
@@ -18,11 +18,11 @@ from typing import Any
 from pydantic import ValidationError
 
 from strava_pipeline.core.activities import SOMETIMES_LISTED, local_years, summary_of_detail
+from strava_pipeline.core.deliveries import Queued
 from strava_pipeline.core.json_values import parse_json
 from strava_pipeline.core.providers import ReadPage
 from strava_pipeline.core.rows import Json
 from strava_pipeline.core.sources import STRAVA
-from strava_pipeline.core.webhooks import QueuedActivity
 from strava_pipeline.core.years import YearRange
 from strava_pipeline.lake.bronze.answers import AnswerFiles, answer_files, land_detail, landing_of
 from strava_pipeline.lake.bronze.expired import expired_ids
@@ -38,7 +38,6 @@ from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.sql import sql
 
 SHOWN_AFTER = timedelta(seconds=5)  # a detail received so soon after an event may not show the change
-LOCK = "events"
 _WINDOW = Window(mode="event", after=None, before=None)
 _MOVING = {"fetched_at"}  # new with each answer
 
@@ -78,7 +77,7 @@ class _Fact:
     listed: ListedFields
 
 
-def sort_queue(lake: Lake, waiting: Mapping[int, QueuedActivity], years: YearRange, now: datetime) -> SortedQueue:
+def sort_queue(lake: Lake, waiting: Mapping[int, Queued], years: YearRange, now: datetime) -> SortedQueue:
     """Sort the activities of the queue that may be fetched now, newest event first."""
     found = SortedQueue()
     asked = {key: one for key, one in waiting.items() if one.may_be_fetched(now)}

@@ -16,11 +16,9 @@ from strava_pipeline.core.changes.records import Change
 from strava_pipeline.core.changes.states import ChangeState, Verdicted, approved
 from strava_pipeline.core.errors import PipelineError
 from strava_pipeline.core.providers import spec_of
-from strava_pipeline.core.sources import STRAVA
 from strava_pipeline.core.text import counted
 from strava_pipeline.ingest.provider import OnWait
 from strava_pipeline.ingest.writer import UnsupportedChangeError, WholeWriter, Writer
-from strava_pipeline.lake.bronze.listings import refuse_emulator
 from strava_pipeline.lake.changes import verdicts
 from strava_pipeline.lake.imports.files import stored_bytes
 from strava_pipeline.lake.paths import Lake
@@ -33,8 +31,8 @@ from strava_pipeline.operations.feeds import pull_activities
 from strava_pipeline.operations.options import ListingOptions
 from strava_pipeline.operations.progress import progressing
 from strava_pipeline.operations.provider_access import limit_in_force, outcome_kept
-from strava_pipeline.operations.provider_source import ProviderSources
 from strava_pipeline.operations.run_context import RunContext
+from strava_pipeline.operations.sources import Sources
 from strava_pipeline.operations.step_reports import StepReport, if_any, timed
 from strava_pipeline.operations.table_rules import Finding
 from strava_pipeline.settings import Settings
@@ -43,7 +41,7 @@ from strava_pipeline.settings import Settings
 def apply_approved(
     run: RunContext,
     settings: Settings,
-    sources: ProviderSources,
+    sources: Sources,
     years: Collection[int],
     *,
     ids: Collection[str] = (),
@@ -84,7 +82,7 @@ def place_of(provider: str) -> str:
 def _apply(
     run: RunContext,
     settings: Settings,
-    sources: ProviderSources,
+    sources: Sources,
     provider: str,
     states: Sequence[ChangeState],
     most: int | None,
@@ -108,7 +106,8 @@ def _apply(
             disk.finish(settings.import_limits)
             return found
         with outcome_kept(run, provider, "changes") as ending:
-            connect = partial(writer_of, settings, run, provider, _on_wait(run, sources, provider))
+            waiting = run.progress.waiting if provider == DISK else sources.source(provider).waiting
+            connect = partial(writer_of, settings, run, provider, waiting)
             found = apply_at(run, provider, connect, states, most=most, details=details, holds=holds, tick=advance)
             if found.results and is_whole(provider):
                 try:
@@ -126,20 +125,15 @@ def is_whole(provider: str) -> bool:
 
 def writer_of(settings: Settings, run: RunContext, provider: str, on_wait: OnWait) -> Writer:
     """The writer of a place, ready to read and write. Nothing is sent. Raises PipelineError."""
-    sources = ProviderSources(settings, run)
+    sources = Sources(settings, run)
     if provider == DISK:
         return Downloads(run, sources)
-    if provider == STRAVA:
-        refuse_emulator(run.lake, settings.api_url)
+    sources.source(provider).refuse_emulator()
     writer = connect_writer(provider, settings, on_wait)
     if is_whole(provider):
         newest = newest_reading(run.lake, provider, sources.source(provider).account_name)
         cast(WholeWriter, writer).start_from(None if newest is None else newest[1])
     return writer
-
-
-def _on_wait(run: RunContext, sources: ProviderSources, provider: str) -> OnWait:
-    return run.progress.waiting if provider == STRAVA else sources.source(provider).waiting
 
 
 @contextmanager

@@ -12,9 +12,10 @@ from strava_pipeline.lake.gold.warehouse import writing
 from strava_pipeline.lake.imports.merge import merge_files
 from strava_pipeline.lake.providers import file_answers, land_provider_file
 from strava_pipeline.operations.importing import LOCK
-from strava_pipeline.operations.provider_source import ProviderSource, ProviderSources
 from strava_pipeline.operations.reading_files import read_unread_files
 from strava_pipeline.operations.run_context import RunContext
+from strava_pipeline.operations.source import Source
+from strava_pipeline.operations.sources import Sources
 
 
 @dataclass(slots=True)
@@ -22,7 +23,7 @@ class Downloads:
     """The person's own disk as the place of changes; the file is there, or not."""
 
     run: RunContext
-    sources: ProviderSources
+    sources: Sources
     calls: int = 0
     most_at_once: int = 1
 
@@ -62,7 +63,7 @@ class Downloads:
         with writing(self.run.lake) as connection:
             merge_files(connection, self.run.lake)
 
-    def _source(self, change: Change) -> ProviderSource:
+    def _source(self, change: Change) -> Source:
         if change.source is None or "files" not in spec_of(change.source).capabilities:
             raise UnsupportedChangeError("No service is named that gives the file.")
         return self.sources.source(change.source)

@@ -9,10 +9,11 @@ from strava_pipeline.core.providers import spec_of
 from strava_pipeline.core.sources import hashed_id
 from strava_pipeline.ingest.provider import Page
 from strava_pipeline.ingest.writer import Reading
+from strava_pipeline.lake.bronze.deliveries import lock_of
 from strava_pipeline.lake.bronze.listing import Listing, begin_listing
 from strava_pipeline.lake.bronze.listings import listings
 from strava_pipeline.lake.bronze.manifests import Manifest, Window
-from strava_pipeline.lake.gold.event_followup import LOCK, keep_read_back
+from strava_pipeline.lake.gold.event_followup import keep_read_back
 from strava_pipeline.lake.provider_gear import ActivityGear, gear_answers, land_gear_of_activity
 from strava_pipeline.operations.run_context import RunContext
 
@@ -30,7 +31,7 @@ class ReadBacks:
         if reading.page is not None:
             self._land_page(reading.page)
         if reading.detail is not None:
-            with self.run.exclusive(LOCK):
+            with self.run.exclusive(lock_of(self.provider)):
                 body, at = reading.detail.body, reading.detail.fetched_at
                 keep_read_back(self.run.lake, body, at, self.run.years, self._newest(at).athlete_id)
         if reading.gear is not None and source_id is not None and spec_of(self.provider).gear_of_activity:

@@ -17,6 +17,7 @@ from strava_pipeline.core.sheets.header import DURATION, NAME
 from strava_pipeline.core.sources import STRAVA
 from strava_pipeline.core.years import YearRange
 from strava_pipeline.ingest.providers_file import ChangesChoice, ProviderChoice, providers_file
+from strava_pipeline.ingest.registry import write_problem
 from strava_pipeline.lake.bronze.expired import expired_ids
 from strava_pipeline.lake.bronze.listings import withheld_ids
 from strava_pipeline.lake.bronze.months import Pulled, pulled
@@ -26,7 +27,6 @@ from strava_pipeline.lake.gold.warehouse import Connection
 from strava_pipeline.lake.owner_table import OwnerTable, owner_table
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.provider_gear import gear_asked_of
-from strava_pipeline.operations.strava_access import write_problem
 from strava_pipeline.operations.years import year_range
 from strava_pipeline.settings import Settings
 
@@ -120,8 +120,8 @@ def comparing(settings: Settings, now: datetime) -> Comparing:
     ranked = [name for name in naming_order([*enabled], priorities) if name in enabled]
     pulls = {name: found for name in ranked if (found := pulled(lake, name, zone)) is not None}
     chosen = {name: enabled[name] for name in ranked if name in pulls or name != STRAVA or settings.client_id}
-    why = write_problem(settings) if enabled[STRAVA].write else None
-    obstacles = {} if why is None else {STRAVA: why}
+    asked = {name: write_problem(name, settings) for name, choice in enabled.items() if choice.write}
+    obstacles = {name: why for name, why in asked.items() if why is not None}
     return Comparing(lake, chosen, pulls, file.changes, file.gear, obstacles, year_range(settings.first_year), now)
 
 

@@ -12,7 +12,7 @@ from strava_pipeline.operations.changes.apply_step import apply_approved, nothin
 from strava_pipeline.orchestrate.config import ApplyConfig
 from strava_pipeline.orchestrate.jobs import APPLIED_CHANGES, APPLY_JOB
 from strava_pipeline.orchestrate.metadata import OWNER
-from strava_pipeline.orchestrate.resources import Providers, Run
+from strava_pipeline.orchestrate.resources import Run, RunSources
 from strava_pipeline.orchestrate.steps import Result, chosen_years, reported
 from strava_pipeline.orchestrate.tags import STEP_FIRST
 from strava_pipeline.settings import Settings
@@ -39,14 +39,14 @@ def change_assets(partitions: dg.PartitionsDefinition[Any], settings: Settings) 
         ],
     )
     def applied_changes(
-        context: dg.AssetExecutionContext, config: ApplyConfig, run: Run, providers: Providers
+        context: dg.AssetExecutionContext, config: ApplyConfig, run: Run, sources: RunSources
     ) -> Iterator[Result]:
         years = chosen_years(context, run)
         if context.run.job_name != APPLY_JOB:
             yield from reported(context, run, nothing_applied(run, settings, years))
             return
         yield from reported(
-            context, run, apply_approved(run, settings, providers, years, ids=config.ids, everything=config.all)
+            context, run, apply_approved(run, settings, sources, years, ids=config.ids, everything=config.all)
         )
 
     return [applied_changes]

@@ -8,6 +8,7 @@ from datetime import datetime
 
 import dagster as dg
 
+from strava_pipeline.core.sources import STRAVA
 from strava_pipeline.core.systems import parts
 from strava_pipeline.ingest.clock import system_clock, utc_now
 from strava_pipeline.orchestrate.dagster_private import UnresolvedAssetJobDefinition
@@ -17,7 +18,6 @@ from strava_pipeline.orchestrate.sensors.failure_alert import failure_alert_sens
 from strava_pipeline.orchestrate.sensors.inbox import (
     imported_sensor,
     inbox_sensor,
-    provider_webhooks_sensor,
     publishing_sensor,
     webhooks_sensor,
 )
@@ -51,12 +51,11 @@ def sensors(
         inbox_sensor(settings, status, now),
         imported_sensor(settings, status),
         requests_sensor(settings, configured, _status(running or settings.dashboard_requests), now),
-        webhooks_sensor(settings, status, now),
         publishing_sensor(settings, status, now),
         quarantine_retry_sensor(settings, status),
         *(sensor for system in parts("schedules") for sensor in system.sensors(settings, status)),
         *(provider_resume_sensor(settings, name, status, now) for name in providers),
-        *(provider_webhooks_sensor(settings, name, status, now) for name in providers if sends_webhooks(name)),
+        *(webhooks_sensor(settings, name, status, now) for name in (STRAVA, *providers) if sends_webhooks(name)),
     ]
 
 

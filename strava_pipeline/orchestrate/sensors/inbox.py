@@ -6,7 +6,7 @@ undone of an import is done by the next one. What is done about events is operat
 
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -14,9 +14,8 @@ import dagster as dg
 
 from strava_pipeline.core.providers import spec_of
 from strava_pipeline.ingest.clock import system_clock
-from strava_pipeline.ingest.registry import missing_login
-from strava_pipeline.lake.bronze.deliveries import are_deliveries_due, has_deliveries
-from strava_pipeline.lake.bronze.events import EventsState, load_state
+from strava_pipeline.ingest.registry import access_problem
+from strava_pipeline.lake.bronze.deliveries import are_deliveries_due, has_deliveries, load_queue
 from strava_pipeline.lake.gold.event_followup import digest_of_events
 from strava_pipeline.lake.gold.publish import is_published
 from strava_pipeline.lake.gold.publish_pause import is_looked_after, note_look, pause_ends_at, waiting_years
@@ -33,18 +32,16 @@ from strava_pipeline.operations.years import year_range
 from strava_pipeline.orchestrate.asset_jobs import asset_jobs
 from strava_pipeline.orchestrate.job_years import years_without_choice
 from strava_pipeline.orchestrate.jobs import (
-    EVENTS_JOB,
     FILE_BRONZE,
     IMPORT_ALL_JOB,
     IMPORT_JOB,
     JOBS,
     MATCH_JOB,
     MERGE_FILES_JOB,
-    provider_events_job,
+    events_job,
 )
 from strava_pipeline.orchestrate.partitions import range_tags
 from strava_pipeline.orchestrate.runs import FAILED, UNFINISHED, ended_at, fail_dead_runs, is_ours, newest, years_of_run
-from strava_pipeline.orchestrate.schedules import no_login
 from strava_pipeline.orchestrate.tags import DATA_DIR
 from strava_pipeline.settings import Settings
 
@@ -166,75 +163,36 @@ def _digest(lines: list[str]) -> str:
 
 
 def webhooks_sensor(
-    settings: Settings, status: dg.DefaultSensorStatus, now: Callable[[], datetime]
+    settings: Settings, source: str, status: dg.DefaultSensorStatus, now: Callable[[], datetime]
 ) -> dg.SensorDefinition:
-    @dg.sensor(
-        name="webhooks",
-        job_name=EVENTS_JOB,
-        minimum_interval_seconds=INTERVAL,
-        default_status=status,
-        description="Follows webhook events: fetches what changed, marks what is gone.",
-    )
-    def webhooks(context: dg.SensorEvaluationContext) -> dg.RunRequest | dg.SkipReason:
-        lake = Lake(settings.data_dir)
-        state = load_state(lake)
-        if state is None and not lake.inbox_webhooks.is_dir():
-            return dg.SkipReason("No webhook event ever came.")
-        if (why := no_login(settings)) is not None:
-            return why
-        failed, rest = _failed_before(context.instance, lake, EVENTS_JOB, now(), "them")
-        if rest is not None:
-            return rest
-        years = year_range(settings.first_year)
-        clock = system_clock(settings, now)
-        behind = years_of_events(settings, state or EventsState(), years, clock)
-        digest = digest_of_events(lake)
-        if digest != context.cursor:  # else no event came since all were in gold
-            lacking = years_behind_events(lake, years, may_wait=True)
-            behind |= lacking
-            context.update_cursor(context.cursor if lacking else digest)
-        if failed:
-            behind |= {*years_of_run(failed[0].dagster_run)}
-        if not is_looked_after(lake, now()):
-            behind |= waiting_years(lake)
-        if not behind:
-            return dg.SkipReason("Every event was followed, or waits for its time.")
-        return dg.RunRequest(
-            job_name=EVENTS_JOB,
-            tags={**range_tags(sorted(behind)), DATA_DIR: str(settings.data_dir)},
-            run_config=JOBS[EVENTS_JOB].run_config(**_with_pause(settings)),
-        )
-
-    return webhooks
-
-
-def provider_webhooks_sensor(
-    settings: Settings, provider: str, status: dg.DefaultSensorStatus, now: Callable[[], datetime]
-) -> dg.SensorDefinition:
-    """Its runs are apart from Strava's and other providers', so that a limit or a failure of one keeps no other waiting."""
-    job, title = provider_events_job(provider), spec_of(provider).title
+    """The runs of each source are apart from others', so that a limit or a failure of one keeps no other waiting."""
+    job, spec = events_job(source), spec_of(source)
 
     @dg.sensor(
-        name=f"webhooks_{provider}",
+        name=f"webhooks{spec.suffix('_')}",
         job_name=job.name,
         minimum_interval_seconds=INTERVAL,
         default_status=status,
-        description=f"Follows webhook deliveries of {title}: asks for what changed, marks what is gone.",
+        description=f"Follows webhook events of {spec.title}: asks for what changed, marks what is gone.",
     )
     def webhooks(context: dg.SensorEvaluationContext) -> dg.RunRequest | dg.SkipReason:
         lake, at = Lake(settings.data_dir), now()
-        if not has_deliveries(lake, provider):
-            return dg.SkipReason(f"No webhook delivery of {title} ever came.")
-        if reason := missing_login(provider, settings):
+        if load_queue(lake, source) is None and not has_deliveries(lake, source):
+            return dg.SkipReason(f"No webhook event of {spec.title} ever came.")
+        if reason := access_problem(source, settings):
             return dg.SkipReason(reason)
         failed, rest = _failed_before(context.instance, lake, job.name, at, "them")
         if rest is not None:
             return rest
-        if (limited := limited_until(lake, provider)) is not None and limited > at:
-            return dg.SkipReason(f"A limit of {title} lasts until {limited:%H:%M} UTC.")
-        if not failed and not are_deliveries_due(lake, provider, at):
-            return dg.SkipReason("Every delivery was followed, or waits for its time.")
-        years = years_without_choice(settings, job.name, at)
+        if (limited := limited_until(lake, source)) is not None and limited > at:
+            return dg.SkipReason(f"A limit of {spec.title} lasts until {limited:%H:%M} UTC.")
+        if "details" in spec.capabilities:
+            years = sorted(_years_of_details(context, settings, source, failed, at))
+        else:
+            is_due = failed or are_deliveries_due(lake, source, at)
+            years = years_without_choice(settings, job.name, at) if is_due else []
+        if not years:
+            return dg.SkipReason("Every event was followed, or waits for its time.")
         return dg.RunRequest(
             job_name=job.name,
             tags={**range_tags(years), DATA_DIR: str(settings.data_dir)},
@@ -242,6 +200,26 @@ def provider_webhooks_sensor(
         )
 
     return webhooks
+
+
+def _years_of_details(
+    context: dg.SensorEvaluationContext,
+    settings: Settings,
+    source: str,
+    failed: Sequence[dg.RunRecord],
+    at: datetime,
+) -> set[int]:
+    """The partitions that events concern, or that lack what they brought."""
+    lake, years = Lake(settings.data_dir), year_range(settings.first_year)
+    behind = years_of_events(source, settings, years, system_clock(settings, lambda: at))
+    digest = digest_of_events(lake)
+    if digest != context.cursor:  # else no event came since all were in gold
+        lacking = years_behind_events(lake, years, may_wait=True)
+        behind |= lacking
+        context.update_cursor(context.cursor if lacking else digest)
+    if failed:
+        behind |= {*years_of_run(failed[0].dagster_run)}
+    return behind if is_looked_after(lake, at) else behind | waiting_years(lake)
 
 
 def publishing_sensor(

@@ -13,12 +13,12 @@ from dagster import DagsterRunStatus
 
 from strava_pipeline.core.sources import STRAVA
 from strava_pipeline.ingest.clock import ServerClock
+from strava_pipeline.ingest.registry import primed_clock
 from strava_pipeline.lake.gold.publish import snapshot
 from strava_pipeline.lake.gold.quality import unknown_gear
 from strava_pipeline.lake.gold.quarantine import failing_now
 from strava_pipeline.lake.gold.warehouse import is_outdated
 from strava_pipeline.lake.paths import Lake
-from strava_pipeline.operations.strava_access import primed_clock
 from strava_pipeline.operations.years import year_range
 from strava_pipeline.orchestrate.dagster_private import InstigatorStatus, InstigatorType, get_latest_completed_cron_tick
 from strava_pipeline.orchestrate.jobs import DETAILS, JOBS, NEW_GEAR_JOB

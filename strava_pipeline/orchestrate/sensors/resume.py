@@ -12,12 +12,13 @@ import dagster as dg
 from dagster import DagsterEventType
 
 from strava_pipeline.core.providers import spec_of
+from strava_pipeline.core.sources import STRAVA
 from strava_pipeline.ingest.clock import ServerClock, system_clock
 from strava_pipeline.ingest.registry import missing_login
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.providers import limited_until
+from strava_pipeline.operations.budgeted_source import budget_of
 from strava_pipeline.operations.options import CallOptions
-from strava_pipeline.operations.strava_source import budget_of
 from strava_pipeline.orchestrate.asset_jobs import asset_jobs
 from strava_pipeline.orchestrate.config import DetailsConfig, ListingConfig, StreamsConfig
 from strava_pipeline.orchestrate.jobs import (
@@ -25,7 +26,7 @@ from strava_pipeline.orchestrate.jobs import (
     JOBS,
     LISTING,
     STREAMS,
-    provider_events_job,
+    events_job,
     provider_files,
     provider_job,
     provider_listing,
@@ -88,7 +89,7 @@ def _at_work(instance: dg.DagsterInstance, lake: Lake) -> str | None:
 
 def _is_open(settings: Settings, run: dg.DagsterRun, rest: frozenset[str], clock: ServerClock) -> bool:
     """Whether a call may be made under every ceiling, with what the run would leave to others."""
-    return budget_of(settings, _first_to_call(run, rest), clock).remaining().governing.left > 0
+    return budget_of(STRAVA, settings, _first_to_call(run, rest), clock).remaining().governing.left > 0
 
 
 def _first_to_call(run: dg.DagsterRun, rest: frozenset[str]) -> CallOptions:
@@ -235,7 +236,7 @@ def _may_go_on(run: dg.DagsterRun, provider: str) -> bool:
 
     What follows webhooks goes on by its own sensor.
     """
-    if run.job_name == provider_events_job(provider).name:
+    if run.job_name == events_job(provider).name:
         return False
     return is_done(run) or run.job_name != provider
 

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from strava_pipeline.core.errors import BudgetExhaustedError, CallCapReachedError, Ceiling, PipelineError
+from strava_pipeline.ingest.budget import RateBudget
 from strava_pipeline.ingest.clock import ServerClock
-from strava_pipeline.ingest.strava.budget import RateBudget
 from strava_pipeline_tests.ingest.fakes import START, Time, answer_headers, http_date
 from strava_pipeline_tests.patience import PATIENCE
 

@@ -14,18 +14,16 @@ import pytest
 
 from strava_pipeline.core.errors import Ceiling, PipelineError
 from strava_pipeline.file_locks import exclusive
-from strava_pipeline.ingest.strava import ledger as ledger_module
-from strava_pipeline.ingest.strava.budget import make_budget
-from strava_pipeline.ingest.strava.client import connect
-from strava_pipeline.ingest.strava.ledger import (
+from strava_pipeline.ingest import ledger as ledger_module
+from strava_pipeline.ingest.ledger import (
     CEILINGS,
     Counter,
     Ledger,
     LedgerFile,
-    folder_ledger_path,
-    ledger_path,
     merged,
 )
+from strava_pipeline.ingest.strava.budget import folder_ledger_path, ledger_path, make_budget
+from strava_pipeline.ingest.strava.client import connect
 from strava_pipeline.settings import Settings
 from strava_pipeline_tests.ingest.world import World
 from strava_pipeline_tests.patience import PATIENCE

@@ -9,8 +9,9 @@ import pytest
 from dagster import DagsterRunStatus
 from dagster._core.storage.tags import ASSET_PARTITION_RANGE_END_TAG, ASSET_PARTITION_RANGE_START_TAG
 
+from strava_pipeline.core.sources import STRAVA
 from strava_pipeline.ingest.strava.access import note_revocation
-from strava_pipeline.lake.bronze import events
+from strava_pipeline.lake.bronze.deliveries import load_queue
 from strava_pipeline.lake.gold.publish import published_at
 from strava_pipeline.lake.gold.publish_pause import waiting_years
 from strava_pipeline.lake.gold.warehouse import reading
@@ -39,9 +40,9 @@ def years_of(request: object) -> tuple[str, str]:
 
 
 def test_a_run_covers_the_year_of_what_changed_and_then_there_is_nothing(watch: Watch) -> None:
-    assert watch.tick("webhooks") == (None, "No webhook event ever came.")
+    assert watch.tick("webhooks") == (None, "No webhook event of Strava ever came.")
     with subscribed(watch.rig):
-        assert watch.tick("webhooks") == (None, "No webhook event ever came.")
+        assert watch.tick("webhooks") == (None, "No webhook event of Strava ever came.")
         watch.rig.control("edit", id=of_year(watch, 2024), set={"name": "Renamed"})
         delivered(watch.rig)
         asked, why = watch.tick("webhooks")
@@ -179,7 +180,7 @@ def test_no_run_is_started_where_a_limit_leaves_no_call(watch: Watch) -> None:
         asked, _ = watch.tick("webhooks")
         assert asked is not None
         assert watch.launch(asked).status is DagsterRunStatus.SUCCESS
-    state = events.load_state(rig.lake)
+    state = load_queue(rig.lake, STRAVA)
     assert state is not None
     assert state.waiting
     assert watch.tick("webhooks")[1] == "Every event was followed, or waits for its time."

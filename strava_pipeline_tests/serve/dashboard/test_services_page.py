@@ -10,15 +10,16 @@ import pytest
 from starlette.testclient import TestClient
 
 from strava_pipeline.core.errors import Ceiling
+from strava_pipeline.core.sources import STRAVA
 from strava_pipeline.ingest.strava.access import note_revocation
 from strava_pipeline.ingest.strava.budget import make_budget
 from strava_pipeline.ingest.strava.token_store import StoredToken, token_store
 from strava_pipeline.lake.gold.warehouse import exclusively
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.requests import BackfillWanted, Request, open_requests
+from strava_pipeline.operations.budgeted_source import BudgetedSource
 from strava_pipeline.operations.options import ListingOptions
 from strava_pipeline.operations.planning import plan_backfill
-from strava_pipeline.operations.strava_source import StravaSource
 from strava_pipeline.serve.dashboard.display import moment
 from strava_pipeline.settings import Settings
 from strava_pipeline.verbs.options import context_without_run
@@ -115,7 +116,9 @@ def test_a_year_is_pulled_again_after_the_page_showed_what_it_takes(site: TestCl
     log_in(settings)
     make_budget(settings).record_answer({"X-RateLimit-Limit": "200,2000", "X-RateLimit-Usage": "12,150"})
     run = context_without_run(settings)
-    plan, _ = plan_backfill(run, StravaSource(settings, run), [2024], ListingOptions(per_page=None, days=None))
+    plan, _ = plan_backfill(
+        run, BudgetedSource(STRAVA, settings, run), [2024], ListingOptions(per_page=None, days=None)
+    )
     text = page(site, "/backfill?year=2024")
     seen = words(text)
     assert f"Strava: at least {plan.calls} call : 1 page of the listing, 0 details." in seen

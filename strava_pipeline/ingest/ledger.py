@@ -11,15 +11,12 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 from uuid import uuid4
 
 from strava_pipeline.core.errors import Ceiling, PipelineError
 from strava_pipeline.file_locks import exclusive
-from strava_pipeline.settings import Settings
 
 CEILINGS = tuple(Ceiling(pair, window) for pair in ("overall", "read") for window in ("15min", "day"))
 PUBLISHED_LIMITS = {  # https://developers.strava.com/docs/rate-limits, defaults of a new application
@@ -249,15 +246,3 @@ def _moment(value: object) -> float | None:
     if not isinstance(value, (int, float)) or isinstance(value, bool) or not abs(value) < 10**11:
         raise ValueError("not a moment")
     return float(value)
-
-
-def ledger_path(settings: Settings) -> Path:
-    """The ledger of the settings' API application: all data folders share it, since Strava counts per application."""
-    host = urlsplit(settings.api_url).netloc.rpartition("@")[2].lower()
-    application = sha256(f"{host}\n{settings.client_id or ''}".encode()).hexdigest()[:16]
-    return settings.ledger_dir / f"strava-{application}.json"
-
-
-def folder_ledger_path(settings: Settings) -> Path:
-    """The data folder's own ledger, for those who use the folder with another ledger of the application."""
-    return settings.data_dir / "state" / "budget.json"

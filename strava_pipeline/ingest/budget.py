@@ -1,0 +1,365 @@
+"""The capability `budget`: how many calls may still be made, shared by all processes that use an API application.
+
+A call is reserved before it is made, and its answer recorded afterwards, in all four windows at once; "now" is the server's
+time. `Pacing` waits for the next quarter of an hour, or stops for the day; nothing else here sleeps. `ledger.py` keeps the
+numbers, the client of the source makes the calls, and its `budget.py` says whose ledger it is.
+"""
+
+import logging
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Protocol
+
+from strava_pipeline.core.errors import BudgetExhaustedError, CallCapReachedError, Ceiling
+from strava_pipeline.core.limits import (
+    DAY,
+    QUARTER,
+    Allowance,
+    LimitPair,
+    parse_rate_limits,
+    quarter_start,
+)
+from strava_pipeline.ingest.calls import FetchAnswer
+from strava_pipeline.ingest.clock import ServerClock, parse_date_header
+from strava_pipeline.ingest.ledger import CEILINGS, Counter, Ledger, LedgerFile
+from strava_pipeline.ingest.provider import Provider
+
+LENGTHS = {"15min": QUARTER, "day": DAY}
+YIELDING_SHARE = 10  # a tenth of a limit at most is left to others by default: a long backfill takes a ninth longer
+OnWait = Callable[[BudgetExhaustedError, float], None]
+NOTED_EVERY = 60.0  # seconds at the server between two notes of its time in the ledger
+MARGIN = timedelta(seconds=1)  # the resolution of the Date header that the clock follows
+SLICE = 60.0  # seconds at the server between two reports of a wait
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class CeilingState:
+    """One ceiling now, in calls: `left` is what this process may still make of it (its cushion kept back)."""
+
+    ceiling: Ceiling
+    limit: int
+    used: int
+    left: int
+    resets_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Remaining:
+    """The four ceilings, and the one that governs: the fewest left, at a tie the one that opens last."""
+
+    ceilings: tuple[CeilingState, ...]
+    governing: CeilingState
+
+
+class RateBudget:
+    """Reserve a call, then record its answer or its refusal, or release it.
+
+    Args:
+        path: the application's ledger.
+        clock: the server's time.
+        folder: the data folder's own ledger, see LedgerFile.
+        cushion_15min, cushion_daily: calls of each window that are left to others.
+        yielding: the cushion where none is given, but no more than a tenth of a limit.
+        max_calls: the most calls of this object alone.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        clock: ServerClock,
+        *,
+        folder: Path | None = None,
+        cushion_15min: int | None = None,
+        cushion_daily: int | None = None,
+        yielding: int = 0,
+        max_calls: int | None = None,
+    ) -> None:
+        self._file = LedgerFile(path, folder)
+        self._clock = clock
+        self._cushions = {"15min": cushion_15min, "day": cushion_daily}
+        self._yielding = yielding
+        self._max_calls = max_calls
+        self._reserved = 0
+
+    def _open_ledger(self) -> AbstractContextManager[Ledger]:
+        return self._file.open(self._clock.now(), is_synced=self._clock.synced)
+
+    def reserve(self, *, reads: bool = True) -> datetime:
+        """Count a call that is about to be made; returns the moment it was counted at, for `release`.
+
+        `reads`: whether it counts in the limits of reading calls, too: all do but those that change something.
+        Raises BudgetExhaustedError, nothing counted, when a ceiling is full: of several the one that opens last.
+        Raises CallCapReachedError when this process has made all the calls it was allowed.
+        """
+        if self._max_calls is not None and self._reserved >= self._max_calls:
+            raise CallCapReachedError(self._max_calls)
+        with self._open_ledger() as ledger:
+            now = self._now(ledger)
+            self._roll(ledger, now)
+            concerned = _concerned(reads=reads)
+            full = [state for state in self._states(ledger) if state.left <= 0 and state.ceiling in concerned]
+            if full:
+                last = max(full, key=lambda state: state.resets_at)
+                cushion = self._cushion(last.ceiling, last.limit)
+                raise BudgetExhaustedError(last.ceiling, last.limit, last.resets_at, cushion=cushion)
+            for ceiling in concerned:
+                ledger.counters[ceiling].used += 1
+        self._reserved += 1
+        return now
+
+    def record_answer(self, headers: Mapping[str, str], *, elapsed: float = 0.0) -> None:
+        """Learn limits and usage from an answer that took `elapsed` seconds; the clock has observed it already."""
+        if self._says_nothing_new(headers, elapsed):
+            return
+        with self._open_ledger() as ledger:
+            self._learn(ledger, headers, elapsed)
+
+    def record_refusal(self, headers: Mapping[str, str], *, elapsed: float = 0.0) -> None:
+        """Learn from a 429. If no ceiling shows as full, the 15-minute ones are taken to be."""
+        with self._open_ledger() as ledger:
+            self._learn(ledger, headers, elapsed)
+            sent_at, _ = self._interval(headers, elapsed)
+            if quarter_start(sent_at) < quarter_start(self._clock.now()):
+                return  # the window that refused is over, or may be
+            if not any(counter.used >= counter.limit for counter in ledger.counters.values()):
+                for ceiling, counter in ledger.counters.items():
+                    if ceiling.window == "15min":
+                        counter.used = counter.limit
+
+    def release(self, reserved_at: datetime, *, reads: bool = True) -> None:
+        """Cancel a reservation whose call certainly did not count: a 401, a refused connection."""
+        with self._open_ledger() as ledger:
+            self._roll(ledger, self._now(ledger))
+            for ceiling in _concerned(reads=reads):
+                counter = ledger.counters[ceiling]
+                if counter.start == _window_start(ceiling, reserved_at) and counter.used > 0:
+                    counter.used -= 1
+        self._reserved = max(0, self._reserved - 1)
+
+    def remaining(self) -> Remaining:
+        """What is left of every ceiling, without a call."""
+        ledger = self._file.peek()
+        self._roll(ledger, self._now(ledger))
+        states = self._states(ledger)
+        governing = min(states, key=lambda state: (state.left, -state.resets_at.timestamp()))
+        return Remaining(tuple(states), governing)
+
+    def allowances(self) -> dict[Ceiling, Allowance]:
+        """What each ceiling lets through, now and in later windows, its cushion kept back in all of them."""
+        return {
+            state.ceiling: Allowance(
+                state.left,
+                max(0, state.limit - self._cushion(state.ceiling, state.limit)),
+                state.resets_at,
+                LENGTHS[state.ceiling.window],
+            )
+            for state in self.remaining().ceilings
+        }
+
+    def was_full(self) -> bool:
+        """Whether a window in the ledger left no call, be it over by now or not."""
+        return any(state.left <= 0 for state in self._states(self._file.peek()))
+
+    def _now(self, ledger: Ledger) -> datetime:
+        """The server's time; before this process saw an answer, as the last process that saw one noted it."""
+        if not self._clock.synced and ledger.server is not None and ledger.local is not None:
+            self._clock.suppose(datetime.fromtimestamp(ledger.server, UTC), datetime.fromtimestamp(ledger.local, UTC))
+        return self._clock.now()
+
+    def _roll(self, ledger: Ledger, now: datetime) -> None:
+        for ceiling, counter in ledger.counters.items():
+            start = _window_start(ceiling, now)
+            # A later window in the ledger than ours: without an answer yet, it is our clock that is late.
+            if counter.start < start or (counter.start > start and self._clock.synced):
+                counter.start, counter.used = start, 0
+
+    def _states(self, ledger: Ledger) -> list[CeilingState]:
+        return [
+            CeilingState(
+                ceiling,
+                counter.limit,
+                counter.used,
+                max(0, counter.limit - self._cushion(ceiling, counter.limit) - counter.used),
+                datetime.fromtimestamp(counter.start, UTC) + LENGTHS[ceiling.window],
+            )
+            for ceiling, counter in ledger.counters.items()
+        ]
+
+    def _cushion(self, ceiling: Ceiling, limit: int) -> int:
+        cushion = self._cushions[ceiling.window]
+        return min(self._yielding, limit // YIELDING_SHARE) if cushion is None else cushion
+
+    def _learn(self, ledger: Ledger, headers: Mapping[str, str], elapsed: float) -> None:
+        now = self._now(ledger)
+        self._roll(ledger, now)
+        if self._clock.synced:
+            ledger.server, ledger.local = now.timestamp(), self._clock.local().timestamp()
+        limits = parse_rate_limits(headers)
+        sent_at, answered_at = self._interval(headers, elapsed)
+        for ceiling in CEILINGS:
+            pair = limits.overall if ceiling.pair == "overall" else limits.read
+            _record(ceiling, ledger.counters[ceiling], pair, sent_at, answered_at)
+
+    def _says_nothing_new(self, headers: Mapping[str, str], elapsed: float) -> bool:
+        """Whether the ledger would stay as it is: the usual answer to the only process that makes calls."""
+        ledger = self._file.own()
+        if ledger is None or ledger.server is None or ledger.local is None or not self._clock.synced:
+            return False
+        passed = self._clock.now().timestamp() - ledger.server
+        if not 0 <= passed < NOTED_EVERY or abs(self._clock.local().timestamp() - ledger.local - passed) > 1:
+            return False
+        learnt = Ledger({ceiling: replace(counter) for ceiling, counter in ledger.counters.items()})
+        self._learn(learnt, headers, elapsed)
+        return learnt.counters == ledger.counters
+
+    def _interval(self, headers: Mapping[str, str], elapsed: float) -> tuple[datetime, datetime]:
+        """Between which moments of the server the call was counted there."""
+        answered_at = parse_date_header(_header(headers, "date")) or self._clock.now()
+        return answered_at - timedelta(seconds=elapsed * self._clock.speed), answered_at
+
+
+def _concerned(*, reads: bool) -> list[Ceiling]:
+    """The limits that a call counts in."""
+    return [ceiling for ceiling in CEILINGS if reads or ceiling.pair == "overall"]
+
+
+def _record(
+    ceiling: Ceiling, counter: Counter, pair: LimitPair | None, sent_at: datetime, answered_at: datetime
+) -> None:
+    answered_in = _window_start(ceiling, answered_at)
+    if pair is not None:
+        counter.limit = pair.limit_15min if ceiling.window == "15min" else pair.limit_day
+    if _window_start(ceiling, sent_at) != answered_in:
+        # It crossed a window's edge: the usage may be the old window's, the call may count in the new one.
+        if counter.start == answered_in:
+            counter.used += 1
+    elif pair is not None and counter.start == answered_in:
+        counter.used = max(counter.used, pair.usage_15min if ceiling.window == "15min" else pair.usage_day)
+
+
+def _window_start(ceiling: Ceiling, moment: datetime) -> int:
+    # Epoch seconds count from a midnight UTC, so windows start at whole multiples, as in core.rate_limits.
+    length = int(LENGTHS[ceiling.window].total_seconds())
+    return int(moment.timestamp()) // length * length
+
+
+def _header(headers: Mapping[str, str], name: str) -> str | None:
+    return next((value for key, value in headers.items() if key.lower() == name), None)
+
+
+def log_wait(error: BudgetExhaustedError, seconds: float) -> None:
+    """Log that a wait goes on for `seconds` more."""
+    log.info(
+        "waiting for the limit's next window, %.0f s, until %s UTC",
+        seconds,
+        error.resumes_at.strftime("%H:%M:%S"),
+    )
+
+
+class Pacing:
+    """Reserves calls, waiting for a 15-minute window if `wait` allows; a full day always raises.
+
+    `ask_time` makes the clock observe the server without a call that counts. It is called before a full window that is known
+    from the ledger alone is believed, or believed to be over: this machine's clock may have been wrong, or set, since the
+    ledger was written. `on_wait` is informed of a wait: its cause, and the seconds still to go.
+    """
+
+    def __init__(
+        self,
+        budget: RateBudget,
+        clock: ServerClock,
+        *,
+        wait: bool = True,
+        on_wait: OnWait | None = None,
+        ask_time: Callable[[], None] = lambda: None,
+    ) -> None:
+        self.budget = budget
+        self.waited = timedelta(0)  # for windows, in all, at the server
+        self._clock, self._wait, self._on_wait, self._ask_time = clock, wait, on_wait or log_wait, ask_time
+
+    def reserve(self, *, reads: bool = True) -> datetime:
+        """A reserved call's moment (see RateBudget.reserve), after as much waiting as it takes."""
+        while True:
+            if not self._clock.synced and self.budget.was_full():
+                self._ask_time()
+            try:
+                return self.budget.reserve(reads=reads)
+            except BudgetExhaustedError as error:
+                if not self.would_wait_for(error):
+                    raise
+                self.wait_for(error)
+
+    @contextmanager
+    def without_waiting(self) -> Iterator[None]:
+        """In the body every full window raises: for callers that hold a lock which others want meanwhile."""
+        waited, self._wait = self._wait, False
+        try:
+            yield
+        finally:
+            self._wait = waited
+
+    def would_wait_for(self, error: BudgetExhaustedError) -> bool:
+        """Whether waiting for the window helps: not for a day's, nor for one that is kept back as a whole."""
+        return self._wait and error.ceiling.window != "day" and error.cushion < error.limit
+
+    def wait_for(self, error: BudgetExhaustedError) -> None:
+        """Wait in slices; before each slice `on_wait` gets the error and the server's seconds still to go."""
+        until = error.resumes_at + MARGIN
+        began = self._clock.monotonic()
+        while (seconds := (until - self._clock.now()).total_seconds()) > 0:
+            self._on_wait(error, seconds)
+            self._clock.sleep(min(seconds, SLICE))
+        self.waited += timedelta(seconds=self._clock.monotonic() - began) * self._clock.speed
+
+
+class BudgetedProvider(Provider, Protocol):
+    """A client whose spec names `budget`, `details` and `streams`: its calls are counted in a budget that processes share."""
+
+    @property
+    def budget(self) -> RateBudget:
+        """How many calls may still be made."""
+        ...
+
+    @property
+    def pacing(self) -> Pacing:
+        """Which windows of the limits are waited for."""
+        ...
+
+    @property
+    def clock(self) -> ServerClock:
+        """The server's time."""
+        ...
+
+    @property
+    def waited(self) -> timedelta:
+        """How long the client waited for limits, in the server's time."""
+        ...
+
+    @property
+    def title(self) -> str:
+        """How messages call the service."""
+        ...
+
+    def probe(self) -> object:
+        """A call that succeeds while the service works and the login stands, whatever is wrong with single activities."""
+        ...
+
+    def get_detail(self, activity_id: int, *, patient: bool = True) -> FetchAnswer:
+        """The activity with all that the service knows of it. One that is not `patient` is attempted once."""
+        ...
+
+    def get_streams(self, activity_id: int, *, patient: bool = True) -> FetchAnswer:
+        """The points of an activity. Raises GoneError where nothing was recorded."""
+        ...
+
+    def get_athlete(self) -> FetchAnswer:
+        """The athlete whose login it is."""
+        ...
+
+    def get_gear(self, gear_id: str) -> FetchAnswer:
+        """A bike or a pair of shoes."""
+        ...

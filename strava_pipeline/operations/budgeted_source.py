@@ -1,0 +1,150 @@
+"""A source whose calls are counted in a budget that processes share: its pace, its allowances, and what it leaves to others."""
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from datetime import datetime, timedelta
+from functools import cached_property
+from typing import Literal, cast
+from urllib.parse import urlsplit
+
+from strava_pipeline.core.errors import Ceiling
+from strava_pipeline.core.limits import Allowance
+from strava_pipeline.core.plan import PER_CALL, PER_LOCAL_CALL, exceeds_a_day, finish_time
+from strava_pipeline.core.providers import spec_of
+from strava_pipeline.ingest import registry
+from strava_pipeline.ingest.budget import BudgetedProvider, RateBudget
+from strava_pipeline.ingest.clock import ServerClock
+from strava_pipeline.ingest.provider import CallShare
+from strava_pipeline.lake.bronze.listings import refuse_emulator
+from strava_pipeline.operations.options import CallOptions
+from strava_pipeline.operations.source import Source
+from strava_pipeline.setting_values import is_this_machine
+from strava_pipeline.settings import Settings
+
+FLOW_LOCK = "flow"
+ENOUGH = 5  # calls: the first one, which opens the connection and renews the token, says little of the others
+
+
+class BudgetedSource(Source):
+    """A run that fetches whole years leaves others what a quiet day's run needs (docs/adr/0022)."""
+
+    def client_for(self, limits: CallOptions | None = None) -> BudgetedProvider:
+        """As every source's."""
+        if self._client is None:
+            self.refuse_emulator()
+        return cast(BudgetedProvider, super().client_for(limits))
+
+    def refuse_emulator(self) -> None:
+        """Raise PipelineError where an emulator would answer for the folder of a real athlete."""
+        refuse_emulator(self._run.lake, self.settings.api_url)
+
+    @property
+    def client(self) -> BudgetedProvider:
+        """The run's one client."""
+        return self.client_for()
+
+    def _clock(self) -> ServerClock:
+        return self._run.clock
+
+    def _share(self, limits: CallOptions) -> CallShare:
+        return share_of(self.spec.name, self.settings, limits)
+
+    def waiting(self, why: str, seconds: float) -> None:
+        """Show in the run that the client waits; the budget itself says until when."""
+        self._run.progress.waiting(why, seconds)
+
+    @cached_property
+    def pace(self) -> "Pace":
+        """How fast the run's client is."""
+        return Pace(self.client, self.usual_per_call)
+
+    @property
+    def usual_per_call(self) -> timedelta:
+        """How long a call takes, as far as is known before one was made; by the server's clock."""
+        return (
+            PER_LOCAL_CALL * self._run.clock.speed
+            if is_this_machine(urlsplit(self.settings.api_url).hostname or "")
+            else PER_CALL
+        )
+
+    def allowances(self, limits: CallOptions | None) -> dict[Ceiling, Allowance]:
+        """What each limit still allows a run with these limits. Makes no call."""
+        return budget_of(self.spec.name, self.settings, limits or CallOptions(), self._run.clock).allowances()
+
+    def calling(self, kind: "Kind" = "page") -> AbstractContextManager[None]:
+        """Holds while calls of the kind are made, so that their pace is known."""
+        return self.pace.calling(kind)
+
+    def probe(self) -> None:
+        """Ask for what an API that works answers with, whatever is wrong with single activities."""
+        self.client.probe()
+
+
+Kind = Literal["page", "detail"]
+"""What a call brings: a page of a listing, or what belongs to one activity. A page takes as long as some ten of the others."""
+
+
+class Pace:
+    """The pace of one client's calls of each kind, by the server's clock. `usual`: how long a call takes until it is known."""
+
+    def __init__(self, client: BudgetedProvider, usual: timedelta) -> None:
+        self._client, self._usual = client, usual
+        self._past: dict[Kind, tuple[timedelta, int]] = {}
+        self._began: tuple[Kind, float, timedelta, int] | None = None
+
+    @contextmanager
+    def calling(self, kind: Kind = "detail") -> Iterator[None]:
+        """A stage that makes calls; what lies between two of them takes no call's time."""
+        self._began = (kind, *self._now())
+        try:
+            yield
+        finally:
+            self._past[kind] = self._so_far(kind)
+            self._began = None
+
+    def per_call(self, kind: Kind = "detail") -> timedelta:
+        """How long a call of this kind takes."""
+        busy, calls = self._so_far(kind)
+        return max(busy / calls, timedelta(0)) if calls >= ENOUGH else self._usual
+
+    def done_at(self, details: int, *, pages: int = 0) -> datetime | None:
+        """When so many more will have been made, under all limits; None: one of them never lets them through."""
+        allowances, calls = list(self._client.budget.allowances().values()), pages + details
+        busy = pages * self.per_call("page") + details * self.per_call()
+        return finish_time(calls, allowances, self._client.clock.now(), busy / max(calls, 1))
+
+    def needs_another_day(self, calls: int) -> bool:
+        """Whether the day's limit ends the command before so many more are made."""
+        return exceeds_a_day(calls, list(self._client.budget.allowances().values()))
+
+    def _now(self) -> tuple[float, timedelta, int]:
+        return self._client.clock.monotonic(), self._client.waited, self._client.calls
+
+    def _so_far(self, kind: Kind) -> tuple[timedelta, int]:
+        """How long the calls of this kind took, waits aside, and how many they were."""
+        busy, made = self._past.get(kind, (timedelta(0), 0))
+        if self._began is None or self._began[0] != kind:
+            return busy, made
+        (_, began, waited, calls), (at, waited_since, calls_since) = self._began, self._now()
+        passed = timedelta(seconds=at - began) * self._client.clock.speed
+        return busy + passed - (waited_since - waited), made + calls_since - calls
+
+
+def budget_of(source: str, settings: Settings, limits: CallOptions, clock: ServerClock) -> RateBudget:
+    """The application's budget as a run with these limits sees it. Makes no call."""
+    return registry.budget(source, settings, clock, share_of(source, settings, limits))
+
+
+def share_of(source: str, settings: Settings, limits: CallOptions) -> CallShare:
+    """What of the budget a run with these limits may use."""
+    return CallShare(
+        limits.cushion_15min,
+        limits.cushion_daily,
+        calls_of_a_quiet_day(source, settings) if limits.whole_years else 0,
+        limits.max_calls,
+    )
+
+
+def calls_of_a_quiet_day(source: str, settings: Settings) -> int:
+    """What the daily run needs when nothing is new: the listing, and its spare calls."""
+    return spec_of(source).quiet_day_calls + settings.refresh_calls
