@@ -1,7 +1,8 @@
-"""Which providers there are: the folders of this room with a `record.py`. Nothing names one, here or elsewhere.
+"""Which providers there are: the folders of this room with a `record.py`, and what other packages bring. Nothing names one.
 
-A provider NAME is a folder: `record.py` (core/providers.py), `client.py`, and the pages of its `emulator`. A module is imported
-when it is used, so a provider that nobody enabled costs nothing. `client.py` has
+A provider NAME is a folder: `record.py` (core/providers.py), `client.py`, and the pages of its `emulator`; or a package with the
+same modules (core/source_packages.py). A module is imported when it is used, so a provider that nobody enabled costs nothing.
+`client.py` has
 
 - `connect(settings, clock, on_wait) -> Provider`, which sends nothing;
 - `login_files(settings) -> Sequence[Path]`, where the login is kept; empty where the login is a setting;
@@ -15,16 +16,16 @@ when it is used, so a provider that nobody enabled costs nothing. `client.py` ha
 - where a person may also log in by a key that the service gave them, `login_by_key`, with the arguments of `login`.
 """
 
-import importlib
 from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
-from typing import cast
+from typing import Any, cast
 
 from strava_pipeline import ingest
 from strava_pipeline.core.errors import Finding, MisuseError, PipelineError
 from strava_pipeline.core.providers import ProviderSpec, spec_of
-from strava_pipeline.core.sources import STRAVA
+from strava_pipeline.core.source_packages import UnusableSourceError, import_part, source_names
+from strava_pipeline.core.sources import SOURCES, STRAVA
 from strava_pipeline.ingest.clock import ServerClock, machine_clock
 from strava_pipeline.ingest.login_file import traces_of
 from strava_pipeline.ingest.provider import HookedProvider, KeptLogin, LoginRequest, OnWait, Provider
@@ -37,8 +38,8 @@ PROVIDERS: dict[str, str] = {
     for folder in sorted(Path(place).glob("*/record.py"))
     if folder.parent.name != STRAVA
 }
-"""The module of each provider, by name, as the folders here say. Strava, with its budget, is connected by itself; the parts about
-its login, in its login.py, are asked for as every provider's."""
+"""The module of each of our own providers, by name, as the folders here say. Strava, with its budget, is connected by itself; the
+parts about its login, in its login.py, are asked for as every provider's."""
 
 ALIASES: dict[str, str] = {"intervalsicu": "intervals_icu"}
 """Other names that a person may type for a provider, in commands and in providers.toml, and its own name."""
@@ -48,25 +49,33 @@ class UnknownProviderError(MisuseError):
     """No provider has that name."""
 
     def __init__(self, name: str) -> None:
-        known = ", ".join(sorted(PROVIDERS)) or "none yet"
+        known = ", ".join(provider_names()) or "none yet"
         super().__init__(f"There is no provider {name}. Known besides Strava: {known}.")
+
+
+def provider_names() -> list[str]:
+    """Every provider besides Strava, enabled or not: ours, and those of other packages."""
+    return sorted({*PROVIDERS, *source_names()})
+
+
+def is_provider(name: str) -> bool:
+    """Whether there is a provider of that name."""
+    return name in PROVIDERS or name in source_names()
 
 
 def provider_name(typed: str) -> str:
     """The provider's own name where a person typed it, or another name of it. Raises UnknownProviderError."""
     name = ALIASES.get(typed, typed)
-    if name not in PROVIDERS:
+    if not is_provider(name):
         raise UnknownProviderError(typed)
     return name
 
 
-def module_name(name: str) -> str:
-    """The module of the source `name`, in its folder."""
-    return PROVIDERS.get(name, f"{__package__}.{name}.login")
-
-
 def _module(name: str) -> ModuleType:
-    return importlib.import_module(module_name(name))
+    module = import_part(name, "login" if name in SOURCES else "client")
+    if module is None:
+        raise UnknownProviderError(name)
+    return module
 
 
 def connect(name: str, settings: Settings, clock: ServerClock, on_wait: OnWait = lambda why, seconds: None) -> Provider:
@@ -77,7 +86,7 @@ def connect(name: str, settings: Settings, clock: ServerClock, on_wait: OnWait =
     Raises PipelineError where no provider has that name or its login can't be used, NeedsLoginError or
     MissingSettingsError where its login is missing, NeedsLoginError where it was withdrawn.
     """
-    if name not in PROVIDERS:
+    if not is_provider(name):
         raise UnknownProviderError(name)
     client = cast(Provider, _module(name).connect(settings, clock, on_wait))
     if client.spec.webhooks is not None:
@@ -106,32 +115,38 @@ def login_settings(name: str, settings: Settings) -> Sequence[str]:
 
 def missing_login(name: str, settings: Settings) -> str | None:
     """Why the provider `name` can't be asked with these settings; None: its login is there. Nothing is sent."""
-    login_problem = getattr(_module(name), "login_problem", None)
-    if login_problem is not None:
-        return cast("str | None", login_problem(settings))
     try:
+        login_problem = getattr(_module(name), "login_problem", None)
+        if login_problem is not None:
+            return cast("str | None", login_problem(settings))
         connect(name, settings, machine_clock(settings.clock_speed))
-    except PipelineError as error:  # also a login that is damaged
+    except PipelineError as error:  # also a login that is damaged, and a client that can't be imported
         return str(error)
     return None
 
 
 def assumptions(name: str, settings: Settings) -> Sequence[str]:
     """What the provider `name` assumes by these settings, for a person: a phrase each. Nothing is sent."""
-    assumed = getattr(_module(name), "assumptions", None)
-    return () if assumed is None else cast("Sequence[str]", assumed(settings))
+    return cast("Sequence[str]", _optional(name, "assumptions", settings) or ())
 
 
 def kept_login(name: str, settings: Settings) -> KeptLogin | None:
     """How the login to the provider `name` is made; None: the provider has only one way. Nothing is sent."""
-    kept = getattr(_module(name), "kept_login", None)
-    return None if kept is None else cast("KeptLogin | None", kept(settings))
+    return cast("KeptLogin | None", _optional(name, "kept_login", settings))
 
 
 def login_health(name: str, settings: Settings) -> Sequence[Finding]:
     """What `doctor` finds of the login to the provider `name`, beside whether it is there. Nothing is sent."""
-    health = getattr(_module(name), "login_health", None)
-    return () if health is None else cast("Sequence[Finding]", health(settings))
+    return cast("Sequence[Finding]", _optional(name, "login_health", settings) or ())
+
+
+def _optional(name: str, function: str, settings: Settings) -> Any:
+    """What a function of the client returns; None without one, and where no client can be imported: `missing_login` says why."""
+    try:
+        found = getattr(_module(name), function, None)
+    except UnusableSourceError:
+        return None
+    return None if found is None else found(settings)
 
 
 def offered(name: str, settings: Settings) -> ProviderSpec:
@@ -151,13 +166,13 @@ def login_files(name: str, settings: Settings) -> Sequence[Path]:
 
 def login_traces(settings: Settings, names: Sequence[str] | None = None) -> list[Path]:
     """All that is on disk of the logins of the sources `names`; None: of every source, enabled or not."""
-    found = (path for name in names or [STRAVA, *sorted(PROVIDERS)] for path in login_files(name, settings))
+    found = (path for name in names or [STRAVA, *provider_names()] for path in login_files(name, settings))
     return [trace for path in found for trace in sorted(traces_of(path))]
 
 
 def forget_logins(settings: Settings, names: Sequence[str] | None = None) -> None:
     """Delete `login_traces`."""
-    for name in names or [STRAVA, *sorted(PROVIDERS)]:
+    for name in names or [STRAVA, *provider_names()]:
         if (forget := getattr(_module(name), "forget", None)) is not None:
             forget(settings)
     for path in login_traces(settings, names):

@@ -2,6 +2,7 @@
 
 import json
 import re
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -11,14 +12,13 @@ from typing import Any, Protocol
 
 import pytest
 
-from strava_pipeline import ingest
 from strava_pipeline.emulator.server import ServerThread
 from strava_pipeline.emulator.service import Clock, Fault, FaultPlan, Journal
-from strava_pipeline.ingest import registry
 from strava_pipeline.settings import Settings
 from strava_pipeline_tests.ingest.files import made as files
-from strava_pipeline_tests.providers import tin_client, toy_client, toy_service
+from strava_pipeline_tests.providers import toy_service
 from strava_pipeline_tests.providers.spreadsheet_subject import spreadsheet
+from strava_pipeline_tests.providers.toy import client as toy_client
 
 GPX = """<?xml version="1.0"?><gpx version="1.1" creator="toy" xmlns="http://www.topografix.com/GPX/1/1"><trk><trkseg>
 <trkpt lat="51.50" lon="-0.12"><ele>10</ele><time>{0}T06:00:00Z</time></trkpt>
@@ -216,19 +216,23 @@ class ToySubject:
 
 
 def register_toy(patch: pytest.MonkeyPatch) -> None:
-    """Register the toy as a provider would be: its record beside the others', its client in the registry."""
-    patch.setattr(ingest, "__path__", [*ingest.__path__, str(Path(__file__).parent / "records")])
-    patch.setitem(registry.PROVIDERS, "toy", "strava_pipeline_tests.providers.toy_client")
+    """Have the toy as a package that is installed brings a source."""
+    install("toy", patch)
+
+
+def install(name: str, patch: pytest.MonkeyPatch) -> None:
+    """Have a package of `installed` where Python looks for what is installed."""
+    patch.setattr(sys, "path", [*sys.path, str(Path(__file__).parent / "installed" / name)])
 
 
 @contextmanager
 def tin(patch: pytest.MonkeyPatch) -> Iterator[toy_service.Toy]:
-    """The tin toy, a second provider, registered and running; it needs the toy's record, and is no subject."""
-    patch.setattr(ingest, "__path__", [*ingest.__path__, str(Path(__file__).parent / "records")])
-    patch.setitem(registry.PROVIDERS, "tin", "strava_pipeline_tests.providers.tin_client")
+    """The tin toy, a second provider, installed and running; it is no subject."""
+    install("tin", patch)
     service = toy_service.new_toy()
     with ServerThread(toy_service.application(service), "127.0.0.1", 0, lambda: None) as server:
-        patch.setitem(tin_client.ADDRESS, "url", server.url)
+        patch.setenv("TIN_URL", server.url)
+        patch.setenv("TIN_KEY", toy_client.KEY)
         yield service
 
 
@@ -238,7 +242,7 @@ def toy(patch: pytest.MonkeyPatch) -> Iterator[ToySubject]:
     register_toy(patch)
     service = toy_service.new_toy()
     with ServerThread(toy_service.application(service), "127.0.0.1", 0, lambda: None) as server:
-        patch.setitem(toy_client.ADDRESS, "url", server.url)
+        patch.setenv("TOY_URL", server.url)
         yield ToySubject(service)
 
 
