@@ -19,6 +19,7 @@ from strava_pipeline.operations.provider_access import possible_providers, provi
 from strava_pipeline.settings import Settings
 from strava_pipeline_tests.providers.toy_service import NOW
 
+ROOT = Path(__file__).resolve().parents[2]
 RECORD = """
 from strava_pipeline.core.providers import ProviderRow, ProviderSpec, page_reader
 from strava_pipeline.core.start_times import read_start, start_fields
@@ -91,11 +92,16 @@ def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
     return found
 
 
-def look(settings: Settings, path: Path, *command: str) -> subprocess.CompletedProcess[str]:
+def look(settings: Settings, path: Path | str, *command: str) -> subprocess.CompletedProcess[str]:
     """Run a command in a process of its own, which finds what is installed in `path`, too."""
     return subprocess.run(
         [sys.executable, *command],
-        env={"PATH": os.environ["PATH"], "HOME": str(path), "PYTHONPATH": str(path), **settings.environ()},
+        env={
+            "PATH": os.environ["PATH"],
+            "HOME": str(settings.data_dir.parent),
+            "PYTHONPATH": str(path),
+            **settings.environ(),
+        },
         cwd=settings.data_dir.parent,
         capture_output=True,
         text=True,
@@ -122,6 +128,31 @@ def test_a_process_has_the_source_of_a_package_that_is_installed(settings: Setti
     assert "ACME_KEY is not set" in said.stdout
     built = look(settings, path, "-c", DEFINITIONS)
     assert built.stdout.splitlines()[-1:] == ["True"], built.stderr
+
+
+CONTRACT = """
+from strava_pipeline.testing import SECRET, LoginFileContract, ProviderContract
+from strava_pipeline_tests.providers.subjects import toy
+
+
+class TestToy(ProviderContract):
+    def subject(self, patch):
+        return toy(patch)
+
+
+class TestLogin(LoginFileContract):
+    source, content = "toy", {"key": SECRET}
+"""
+
+
+@pytest.mark.slow
+def test_the_published_contract_needs_nothing_of_our_own_tests(settings: Settings, tmp_path: Path) -> None:
+    (tmp_path / "test_toy.py").write_text(CONTRACT)
+    some = "its_own_id or fault_that or as_the_service_then_says or link_in_place or newest_first"
+    path = os.pathsep.join([str(ROOT), str(Path(__file__).parent / "installed" / "toy")])
+    told = look(settings, path, "-m", "pytest", "-p", "no:cacheprovider", "-k", some, str(tmp_path / "test_toy.py"))
+    assert told.returncode == 0, told.stdout
+    assert "5 passed" in told.stdout
 
 
 def test_its_settings_come_from_where_all_settings_do(

@@ -27,8 +27,8 @@ from strava_pipeline.operations.provider_source import ProviderSource
 from strava_pipeline.serve.app import Sender, create_app
 from strava_pipeline.serve.server import serving
 from strava_pipeline.serve.webhooks import provider_path
+from strava_pipeline.testing.edits import Edited
 from strava_pipeline_tests.patience import PATIENCE
-from strava_pipeline_tests.providers.edits import Edited
 from strava_pipeline_tests.providers.worlds import World, five
 
 pytestmark = pytest.mark.parametrize("world", ["intervals_icu", "ridewithgps"], indirect=True)

@@ -38,7 +38,7 @@ from strava_pipeline.operations.rebuilding import bring_up_to_date, rebuild_all
 from strava_pipeline.operations.run_context import RunContext, run_context
 from strava_pipeline.operations.strava_source import FLOW_LOCK, StravaSource
 from strava_pipeline.settings import Settings
-from strava_pipeline_tests.merging import merge_listings
+from strava_pipeline.testing.merging import merge_listings
 
 for name in (
     "openpyxl",
