@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Self
 
-from pydantic import AliasChoices, Field, SecretStr, ValidationError, model_validator
+from pydantic import AliasChoices, Field, SecretStr, ValidationError, create_model, model_validator
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, DotEnvSettingsSource, EnvSettingsSource, SettingsConfigDict, SettingsError
 
@@ -53,8 +53,11 @@ class Application:
     client_secret: SecretStr = field(repr=False)
 
 
-class Settings(BaseSettings):
-    """All settings, checked. Paths are absolute; a field's alias is its name in the environment."""
+class SourceSettings(BaseSettings):
+    """The settings of a source that another package brings: read from where all settings are, and checked alike.
+
+    A subclass has a field for each, whose alias is its name in the environment, with the source's name in front.
+    """
 
     model_config = SettingsConfigDict(
         env_file=".env",
@@ -70,6 +73,35 @@ class Settings(BaseSettings):
     )
 
     plain_http_hosts: Hosts | None = Field(None, alias="PLAIN_HTTP_HOSTS")  # before every URL, which is judged by it
+
+    @classmethod
+    def load(cls, **overrides: Any) -> Self:
+        """The settings, or MissingSettingsError naming each faulty variable, the fault and what to write."""
+        check_secrets(SECRETS, cls.variables())
+        try:
+            return cls(**{**_files(), **overrides})
+        except ValidationError as error:
+            faults = [f"  {name}: {message}" for name, message in _faults(cls, error).items()]
+        except (OSError, UnicodeDecodeError, SettingsError) as error:
+            raise MissingSettingsError(f"{unreadable(error, env_file(), SECRETS)}.") from None
+        raise MissingSettingsError(
+            "\n".join(["These settings, from the environment or .env, are not usable:", *faults])
+        )
+
+    @classmethod
+    def variables(cls) -> set[str]:
+        """The environment variables that any setting is read from."""
+        return {name for spec in cls.model_fields.values() for name in _names(spec)}
+
+    @model_validator(mode="before")
+    @classmethod
+    def _empty_is_unset(cls, values: Mapping[str, Any]) -> dict[str, Any]:
+        return {name: value for name, value in values.items() if value != ""}
+
+
+class Settings(SourceSettings):
+    """All settings of strava_pipeline, checked. Paths are absolute; a field's alias is its name in the environment."""
+
     client_id: Stripped | None = Field(None, alias="STRAVA_CLIENT_ID")
     client_secret: SecretStr | None = Field(None, alias="STRAVA_CLIENT_SECRET")
     redirect_uri: Url = Field("http://localhost/exchange_token", alias="STRAVA_REDIRECT_URI")
@@ -150,20 +182,6 @@ class Settings(BaseSettings):
     dagster_home: Home = Field(Path(), alias="DAGSTER_HOME")
 
     @classmethod
-    def load(cls, **overrides: Any) -> Self:
-        """The settings, or MissingSettingsError naming each faulty variable, the fault and what to write."""
-        check_secrets(SECRETS, cls.variables())
-        try:
-            return cls(**{**_files(), **overrides})
-        except ValidationError as error:
-            faults = [f"  {name}: {message}" for name, message in _faults(error).items()]
-        except (OSError, UnicodeDecodeError, SettingsError) as error:
-            raise MissingSettingsError(f"{unreadable(error, env_file(), SECRETS)}.") from None
-        raise MissingSettingsError(
-            "\n".join(["These settings, from the environment or .env, are not usable:", *faults])
-        )
-
-    @classmethod
     def examine(cls, **overrides: Any) -> tuple[Self, dict[str, str]]:
         """The settings with defaults in place of the faulty ones, and each faulty one's name (or its file) with its fault."""
         secrets = faulty_secrets(SECRETS, cls.variables())
@@ -171,7 +189,7 @@ class Settings(BaseSettings):
         try:
             return cls(**overrides), secrets
         except ValidationError as error:
-            faults = _faults(error)
+            faults = _faults(cls, error)
             defaults = {
                 alias: spec.default
                 for spec in cls.model_fields.values()
@@ -185,11 +203,6 @@ class Settings(BaseSettings):
         except (OSError, UnicodeDecodeError) as error:
             settings, faults = cls.examine(_env_file=None, _secrets_dir=None)
             return settings, {".env": unreadable(error, env_file(), SECRETS), **faults}
-
-    @classmethod
-    def variables(cls) -> set[str]:
-        """The environment variables that any setting is read from."""
-        return {name for spec in cls.model_fields.values() for name in _names(spec)}
 
     @classmethod
     def unwritten(cls) -> list[str]:
@@ -227,10 +240,16 @@ class Settings(BaseSettings):
         return self.webhook_secret
 
     def secret(self, variable: str) -> SecretStr | None:
-        """The secret setting that a provider's record names by its variable, without blanks around it; None: it is not set."""
-        value = next(
-            (getattr(self, name) for name, spec in type(self).model_fields.items() if variable in _names(spec)), None
-        )
+        """The secret setting that a provider's record names by its variable, without blanks around it; None: it is not set.
+
+        One that is none of ours is a setting of the package that brings the provider.
+        """
+        own = [name for name, spec in type(self).model_fields.items() if variable in _names(spec)]
+        if own:
+            value = getattr(self, own[0])
+        else:
+            one: Any = (SecretStr | None, Field(None, alias=variable))
+            value = vars(create_model("Secret", __base__=SourceSettings, value=one).load())["value"]
         text = value.get_secret_value().strip() if isinstance(value, SecretStr) else ""
         return SecretStr(text) if text else None
 
@@ -285,11 +304,6 @@ class Settings(BaseSettings):
 
     @model_validator(mode="before")
     @classmethod
-    def _empty_is_unset(cls, values: Mapping[str, Any]) -> dict[str, Any]:
-        return {name: value for name, value in values.items() if value != ""}
-
-    @model_validator(mode="before")
-    @classmethod
     def _api_below_base(cls, values: dict[str, Any]) -> dict[str, Any]:
         if any(values.get(name) for name in ("STRAVA_API_URL", "api_url")):
             return values
@@ -307,11 +321,11 @@ def _files() -> dict[str, Path]:
     return {"_env_file": env_file()} | ({"_secrets_dir": SECRETS} if is_usable(SECRETS) else {})
 
 
-def _faults(error: ValidationError) -> dict[str, str]:
+def _faults(kind: type[SourceSettings], error: ValidationError) -> dict[str, str]:
     found: dict[str, str] = {}
     for item in error.errors(include_url=False, include_input=False):
         location = str(item["loc"][0]) if item["loc"] else "settings"
-        spec = Settings.model_fields.get(location)
+        spec = kind.model_fields.get(location)
         name = _variable(spec.validation_alias) if spec is not None else location
         found[name] = str(item["msg"]).removeprefix("Value error, ")
     return found

@@ -231,6 +231,8 @@ def loads_a_writer(text: str) -> bool:
                 names |= {module, *(f"{module}.{each.name}" for each in imported)}
             case ast.Import(names=imported):
                 names |= {each.name for each in imported}
+            case ast.Call(func=ast.Name(id="import_part"), args=[_, ast.Constant(value="writes")]):
+                return True
             case ast.Constant(value=str(value)) if value.endswith(".writes"):
                 return True
             case _:
@@ -246,6 +248,7 @@ def loads_a_writer(text: str) -> bool:
         ("from strava_pipeline.ingest.acme.writes import connect_writer", True),
         ("importlib.import_module('strava_pipeline.ingest.acme.writes')", True),
         ("importlib.import_module(f'{package}.writes')", True),
+        ("import_part('acme', 'writes')", True),
         ("writes = journal.writes", False),
         ("from strava_pipeline.emulator.acme import writes", False),
         ("'it writes. That is all'", False),

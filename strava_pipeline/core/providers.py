@@ -1,11 +1,10 @@
 """What a provider is: a record of what it offers, and a pure reading of its list. Here is the record, not any provider.
 
-A provider NAME has its record, `SPEC`, in NAME.py beside this file, its client in ingest/NAME and a line in
-ingest/registry.py. Its rows become objects in Strava's shape, because Strava's names are the vocabulary of all sources;
-what a service does not give is absent, never 0, and what no column holds stays in `extra`.
+A provider's record, `SPEC`, is `record.py` in its folder, ingest/NAME, or in its package (source_packages.py). Its rows become
+objects in Strava's shape, because Strava's names are the vocabulary of all sources; what a service does not give is absent,
+never 0, and what no column holds stays in `extra`.
 """
 
-import importlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -18,6 +17,7 @@ from strava_pipeline.core.deliveries import WebhookSpec
 from strava_pipeline.core.errors import PipelineError
 from strava_pipeline.core.refusals import USUAL, Refusals
 from strava_pipeline.core.rows import Json
+from strava_pipeline.core.source_packages import import_part, unusable
 from strava_pipeline.core.sources import FILE, SOURCES, STRAVA, hashed_id
 
 Capability = Literal[
@@ -168,27 +168,26 @@ class ProviderSpec:
         return "" if self.unnamed else f"{mark}{self.name}"
 
 
-RECORDS = "strava_pipeline.ingest"
-"""Where the folder of each source is; its record is `record.py` there, which is imported by this name when it is asked for."""
-
-
 @cache
 def spec_of(source: str) -> ProviderSpec:
-    """The record of the provider `source`. Raises PipelineError where this version has no provider of that name."""
-    unknown = PipelineError(
-        f"This version knows no provider {source}, but data/bronze/providers has a folder of that name. Update "
-        "strava_pipeline, or move the folder away."
-    )
-    if not source.isidentifier():
-        raise unknown
-    name = f"{RECORDS}.{source}.record"
+    """The record of the provider `source`.
+
+    Raises UnusableSourceError where an installed package brings one that can't be used; PipelineError where nothing brings one.
+    """
     try:
-        found = importlib.import_module(name).SPEC
+        module = import_part(source, "record")
     except ModuleNotFoundError as error:
-        if error.name not in (name, name.removesuffix(".record")):
+        if not str(error.name).endswith(f".{source}.record"):
             raise
-        raise unknown from error
-    assert isinstance(found, ProviderSpec)
+        module = None
+    if module is None:
+        raise PipelineError(
+            f"This version knows no provider {source}, but data/bronze/providers has a folder of that name. Update "
+            "strava_pipeline, install the package that brings the provider, or move the folder away."
+        )
+    found = getattr(module, "SPEC", None)
+    if not isinstance(found, ProviderSpec) or found.name != source:
+        raise unusable(source, f"{module.__name__} has no SPEC, a ProviderSpec with the name {source}")
     return found
 
 

@@ -254,6 +254,10 @@ class FaultPlan:
         """Remove all faults."""
         self._pending.clear()
 
+    def unmet(self) -> list[Fault]:
+        """The faults that no call has matched so far."""
+        return [fault for fault, counts in self._pending if counts == [fault.after, fault.times]]
+
     def next_fault(self, path: str, query: dict[str, str], method: str = "GET") -> Fault | None:
         """The fault that this call meets; the fault then has one time less left."""
         for fault, counts in self._pending:

@@ -6,6 +6,7 @@ service. The file holds no secret: logins are settings. No provider's client is 
 
 import tomllib
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Any
@@ -14,6 +15,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from strava_pipeline.core.errors import PipelineError
 from strava_pipeline.core.providers import NEVER_FIRST, Edit, spec_of
+from strava_pipeline.core.source_packages import UnusableSourceError
 from strava_pipeline.core.sources import STRAVA
 from strava_pipeline.ingest import registry
 from strava_pipeline.setting_files import read_toml
@@ -107,9 +109,10 @@ class ProvidersFile(_Choices):
         """The keys that a person set and that have no effect, as they stand in the file, each with the reason."""
         found = []
         for name, choice in self.providers.items():
-            title, edits = spec_of(name).title, spec_of(name).edits
-            if never := [each for each in choice.write if each not in edits]:
-                found.append(f"providers.{name}.write: {title} can't be given another {' or '.join(never)}")
+            with suppress(UnusableSourceError):  # whose state says so
+                title, edits = spec_of(name).title, spec_of(name).edits
+                if never := [each for each in choice.write if each not in edits]:
+                    found.append(f"providers.{name}.write: {title} can't be given another {' or '.join(never)}")
             if "stale_days" in choice.model_fields_set and not choice.write_only:
                 found.append(f"providers.{name}.stale_days: it counts with write_only alone")
         return found
@@ -173,11 +176,11 @@ def _contradictions(found: ProvidersFile) -> Iterator[str]:
 
 
 def _wrong_names(values: Mapping[str, Any], place: str, what: str) -> Iterator[str]:
-    possible = registry.PROVIDERS.keys() | {STRAVA}
+    known = registry.PROVIDERS.keys() | {STRAVA}
     own = [registry.ALIASES.get(name, name) for name in values]
     for typed, name in zip(values, own, strict=True):
-        if name not in possible:
-            yield f"[{place}{typed}]: {what}. Possible: {', '.join(sorted(possible))}."
+        if name not in known and not registry.is_provider(name):
+            yield f"[{place}{typed}]: {what}. Possible: {', '.join(sorted({*known, *registry.provider_names()}))}."
         elif own.count(name) > 1 and typed != name:
             yield f"[{place}{typed}]: this is another name of {name}, which is there, too. Leave one of them."
 

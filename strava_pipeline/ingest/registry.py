@@ -1,7 +1,8 @@
-"""Which providers there are: the folders of this room with a `record.py`. Nothing names one, here or elsewhere.
+"""Which providers there are: the folders of this room with a `record.py`, and what other packages bring. Nothing names one.
 
-A provider NAME is a folder: `record.py` (core/providers.py), `client.py`, and the pages of its `emulator`. A module is imported
-when it is used, so a provider that nobody enabled costs nothing. `client.py` has
+A provider NAME is a folder: `record.py` (core/providers.py), `client.py`, and the pages of its `emulator`; or a package with the
+same modules (core/source_packages.py). A module is imported when it is used, so a provider that nobody enabled costs nothing.
+`client.py` has
 
 - `connect(settings, clock, on_wait) -> Provider`, which sends nothing;
 - `login_files(settings) -> Sequence[Path]`, where the login is kept; empty where the login is a setting;
@@ -15,7 +16,6 @@ when it is used, so a provider that nobody enabled costs nothing. `client.py` ha
 - where a person may also log in by a key that the service gave them, `login_by_key`, with the arguments of `login`.
 """
 
-import importlib
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
@@ -24,7 +24,8 @@ from typing import TYPE_CHECKING, Any, cast
 from strava_pipeline import ingest
 from strava_pipeline.core.errors import Finding, MisuseError, PipelineError
 from strava_pipeline.core.providers import ProviderSpec, spec_of
-from strava_pipeline.core.sources import STRAVA
+from strava_pipeline.core.source_packages import UnusableSourceError, import_part, source_names
+from strava_pipeline.core.sources import SOURCES, STRAVA
 from strava_pipeline.ingest.clock import ServerClock, machine_clock
 from strava_pipeline.ingest.login_file import traces_of
 from strava_pipeline.ingest.provider import (
@@ -48,7 +49,7 @@ PROVIDERS: dict[str, str] = {
     for folder in sorted(Path(place).glob("*/record.py"))
     if folder.parent.name != STRAVA
 }
-"""The module of each source beside Strava, by name, as the folders here say: what a person may enable in providers.toml."""
+"""The module of each of our own sources beside Strava, by name, as the folders here say."""
 
 ALIASES: dict[str, str] = {"intervalsicu": "intervals_icu"}
 """Other names that a person may type for a provider, in commands and in providers.toml, and its own name."""
@@ -56,39 +57,54 @@ ALIASES: dict[str, str] = {"intervalsicu": "intervals_icu"}
 
 def sources() -> list[str]:
     """Every source, Strava first."""
-    return [STRAVA, *sorted(PROVIDERS)]
+    return [STRAVA, *provider_names()]
 
 
 class UnknownProviderError(MisuseError):
     """No provider has that name."""
 
     def __init__(self, name: str) -> None:
-        known = ", ".join(sorted(PROVIDERS)) or "none yet"
+        known = ", ".join(provider_names()) or "none yet"
         super().__init__(f"There is no provider {name}. Known besides Strava: {known}.")
+
+
+def provider_names() -> list[str]:
+    """Every provider besides Strava, enabled or not: ours, and those of other packages."""
+    return sorted({*PROVIDERS, *source_names()})
+
+
+def is_provider(name: str) -> bool:
+    """Whether there is a provider of that name."""
+    return name in PROVIDERS or name in source_names()
 
 
 def provider_name(typed: str) -> str:
     """The provider's own name where a person typed it, or another name of it. Raises UnknownProviderError."""
     name = ALIASES.get(typed, typed)
-    if name not in PROVIDERS:
+    if not is_provider(name):
         raise UnknownProviderError(typed)
     return name
 
 
 def part(name: str, module: str) -> Any:
-    """A module of the source `name`, in its folder, such as `login`. Raises ModuleNotFoundError where it has none of the name."""
-    place = PROVIDERS[name].rpartition(".")[0] if name in PROVIDERS else f"{__package__}.{name}"
-    return importlib.import_module(f"{place}.{module}")
+    """A module of the source `name`, such as `login`. Raises ModuleNotFoundError where ours has none of that name."""
+    found = import_part(name, module)
+    if found is None:
+        raise UnknownProviderError(name)
+    return found
 
 
 def _module(name: str) -> Any:
     """Where a source keeps what is asked of its login: with its client, or apart."""
-    return importlib.import_module(PROVIDERS[name]) if name in PROVIDERS else part(name, "login")
+    return part(name, "login" if name in SOURCES else "client")
 
 
 def _asked(name: str, what: str, settings: Settings, *more: object) -> Any:
-    """What the source's function `what` says; None where it has none."""
-    function = getattr(_module(name), what, None)
+    """What the source's function `what` says; None where it has none, or where no client can be imported: see `missing_login`."""
+    try:
+        function = getattr(_module(name), what, None)
+    except UnusableSourceError:
+        return None
     return None if function is None else function(settings, *more)
 
 
@@ -110,7 +126,7 @@ def connect(
     if name not in sources():
         raise UnknownProviderError(name)
     capabilities = spec_of(name).capabilities
-    module = importlib.import_module(PROVIDERS[name]) if name in PROVIDERS else part(name, "client")
+    module = part(name, "client")
     if "budget" in capabilities:
         return cast(Provider, module.connect(settings, clock, on_wait, share=share))
     client = cast(Provider, module.connect(settings, clock, on_wait))
@@ -172,12 +188,12 @@ def login_settings(name: str, settings: Settings) -> Sequence[str]:
 
 def missing_login(name: str, settings: Settings) -> str | None:
     """Why the provider `name` can't be asked with these settings; None: its login is there. Nothing is sent."""
-    login_problem = getattr(_module(name), "login_problem", None)
-    if login_problem is not None:
-        return cast("str | None", login_problem(settings))
     try:
+        login_problem = getattr(_module(name), "login_problem", None)
+        if login_problem is not None:
+            return cast("str | None", login_problem(settings))
         connect(name, settings, machine_clock(settings.clock_speed))
-    except PipelineError as error:  # also a login that is damaged
+    except PipelineError as error:  # also a login that is damaged, and a client that can't be imported
         return str(error)
     return None
 

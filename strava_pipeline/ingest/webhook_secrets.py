@@ -3,11 +3,11 @@
 The service asks, and lives for months: what it does not need, Polars above all, is not imported here, so no record is.
 """
 
-import importlib
 from collections.abc import Iterable
 from contextlib import suppress
 
 from strava_pipeline.core.deliveries import WebhookSpec
+from strava_pipeline.core.source_packages import UnusableSourceError, import_part
 from strava_pipeline.core.sources import STRAVA
 from strava_pipeline.settings import Settings
 
@@ -29,16 +29,13 @@ def senders(settings: Settings, names: Iterable[str] | None = None) -> dict[str,
 
 
 def webhooks_of(source: str) -> WebhookSpec | None:
-    """How the source's deliveries are told and read, from its `webhooks.py`; None: it sends none."""
-    module = f"{__package__}.{source}.webhooks"
+    """How the source's deliveries are told and read, from its `webhooks.py`; None: it sends none, or can't be used."""
     try:
-        found = importlib.import_module(module).WEBHOOKS
-    except ModuleNotFoundError as error:
-        if error.name is None or not module.startswith(error.name):
-            raise
+        module = import_part(source, "webhooks")
+    except (ModuleNotFoundError, UnusableSourceError):  # which `status` and `doctor` report
         return None
-    assert isinstance(found, WebhookSpec)
-    return found
+    found = getattr(module, "WEBHOOKS", None)
+    return found if isinstance(found, WebhookSpec) else None
 
 
 def has_intake(settings: Settings) -> bool:

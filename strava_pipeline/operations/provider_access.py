@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Literal
 
 from strava_pipeline.core.errors import Finding, LimitReachedError, PipelineError, ok, problem, warning
-from strava_pipeline.core.providers import spec_of
+from strava_pipeline.core.providers import NEVER_FIRST, spec_of
+from strava_pipeline.core.source_packages import UnusableSourceError, refused_sources
 from strava_pipeline.core.years import years_of_runs
 from strava_pipeline.ingest.provider import KeptLogin
 from strava_pipeline.ingest.providers_file import (
@@ -22,7 +23,14 @@ from strava_pipeline.ingest.providers_file import (
     enabled_providers,
     providers_file,
 )
-from strava_pipeline.ingest.registry import PROVIDERS, assumptions, kept_login, login_health, missing_login, offered
+from strava_pipeline.ingest.registry import (
+    assumptions,
+    kept_login,
+    login_health,
+    missing_login,
+    offered,
+    provider_names,
+)
 from strava_pipeline.lake.bronze.comparisons import compared_years
 from strava_pipeline.lake.bronze.deliveries import Deliveries, deliveries_of
 from strava_pipeline.lake.bronze.listings import is_by_start, last_pull, listings, newest_watermark, withheld_ids
@@ -62,8 +70,14 @@ class PossibleProvider:
 def possible_providers(settings: Settings) -> dict[str, PossibleProvider]:
     """Every provider besides Strava that this version knows, by name. Nothing is sent."""
     enabled, chosen = enabled_providers(settings), chosen_priorities(settings.providers_config)
-    return {
-        name: PossibleProvider(
+    found = {}
+    for name in provider_names():
+        try:
+            spec = offered(name, settings)
+        except UnusableSourceError as error:
+            found[name] = PossibleProvider(name, name in enabled, str(error), chosen.get(name, NEVER_FIRST), [], [], [])
+            continue
+        found[name] = PossibleProvider(
             spec.title,
             name in enabled,
             missing_login(name, settings),
@@ -72,8 +86,7 @@ def possible_providers(settings: Settings) -> dict[str, PossibleProvider]:
             sorted(spec.edits),
             sorted(spec.kinds),
         )
-        for name, spec in ((name, offered(name, settings)) for name in sorted(PROVIDERS))
-    }
+    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +136,11 @@ def _state(settings: Settings, lake: Lake, name: str) -> ProviderState:
     pull = None
     if (newest := last_pull(lake, name)) is not None:
         pull = Pull(newest.fetched_at, newest.window.mode, newest.complete, newest.rows, newest.unreadable)
-    spec, withheld = spec_of(name), len(withheld_ids(lake, name))
+    try:
+        spec = spec_of(name)
+    except UnusableSourceError as error:
+        return ProviderState(name, str(error), pull, {}, {})
+    withheld = len(withheld_ids(lake, name))
     advice = spec.withheld if withheld else ""
     return ProviderState(
         spec.title,
@@ -218,7 +235,8 @@ def _limit_of(
 
 def providers_health(settings: Settings, now: datetime) -> list[Finding]:
     """Whether providers.toml can be used, each enabled provider asked, and what is here of others read, for `doctor`."""
-    return [*_enabled_health(settings, now), *_unknown_providers(Lake(settings.data_dir))]
+    refused = [problem(PROVIDERS_FINDING, str(error), "The others are used.") for error in refused_sources()]
+    return [*_enabled_health(settings, now), *refused, *_unknown_providers(Lake(settings.data_dir))]
 
 
 def _unknown_providers(lake: Lake) -> Iterator[Finding]:
@@ -290,11 +308,14 @@ def plan_providers(run: RunContext, settings: Settings, years: Sequence[int]) ->
     """The plan of each enabled provider, by name. Their calls count against no limit of Strava's."""
     found = {}
     for name in enabled_providers(settings):
+        try:
+            spec = offered(name, settings)
+        except UnusableSourceError:  # `status` and `doctor` say why
+            continue
         rows: dict[int, int] = {}
         if run.lake.working.exists():
             with reading(run.lake) as connection:
                 rows = rows_of_source(connection, name)
-        spec = offered(name, settings)
         # Where there is no list of a year, one of everything serves the runs of all years.
         listed = years_of_runs(years) if is_by_start(name) else [list(rows)]
         counts = [sum(rows.get(year, 0) for year in several) for several in listed]
@@ -318,7 +339,7 @@ def years_lacking_files(lake: Lake, provider: str, years: Sequence[int], now: da
 
 def pulled_providers(lake: Lake) -> list[str]:
     """The titles of the providers beside Strava of which anything is here."""
-    return [spec_of(name).title for name in sorted(PROVIDERS) if (lake.providers / name).exists()]
+    return [spec_of(name).title for name in provider_names() if (lake.providers / name).exists()]
 
 
 class Ending:

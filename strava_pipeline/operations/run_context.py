@@ -1,7 +1,7 @@
 """What every operation is given: where the run works, which years there are, what time it is, and where progress goes.
 
 Settings, sources and whatever one asset leaves for the next do not belong here: settings are arguments of those operations
-that need them, a source is another object (strava_source.py), and results are on disk.
+that need them, a source is another object (source.py), and results are on disk.
 """
 
 from contextlib import AbstractContextManager

@@ -20,14 +20,12 @@ from strava_pipeline.operations.run_context import run_context
 from strava_pipeline.operations.sources import Sources
 from strava_pipeline.settings import Settings
 from strava_pipeline_tests.e2e.mortal import Fate, watch
-from strava_pipeline_tests.providers import toy_client
 from strava_pipeline_tests.providers.subjects import register_toy
 
 
 def live(order: dict[str, Any]) -> int:
     """Write what is approved; how many changes were applied."""
     os.environ.update(order["environ"])
-    toy_client.ADDRESS["url"] = order["url"]
     if order.get("journal"):
         watch(Fate(Path(order["journal"]), order["die_at"], order["after"], order["only"]), order["folder"])
     settings = Settings.load(_env_file=None)

@@ -14,9 +14,8 @@ from strava_pipeline.ingest.clock import machine_clock
 from strava_pipeline.lake.changes import attempts_of
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.operations.changes import writers
+from strava_pipeline.testing.edits import Edited
 from strava_pipeline_tests.e2e.mortals import ROOT
-from strava_pipeline_tests.providers import toy_client
-from strava_pipeline_tests.providers.edits import Edited
 from strava_pipeline_tests.providers.worlds import World, world_of
 from strava_pipeline_tests.small_disk import small_disk
 
@@ -43,7 +42,7 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
 
 
 def order(world: World, **more: Any) -> dict[str, Any]:
-    return {"environ": world.settings.environ(), "url": toy_client.ADDRESS["url"], **more}
+    return {"environ": world.settings.environ(), **more}
 
 
 def written(world: World) -> Counter[str]:

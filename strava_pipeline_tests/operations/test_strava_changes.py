@@ -33,8 +33,8 @@ from strava_pipeline.operations.merging import (
 from strava_pipeline.operations.progress import LogProgress
 from strava_pipeline.operations.reading_files import read_unread_files
 from strava_pipeline.operations.run_context import RunContext, run_context
+from strava_pipeline.testing.merging import merge_years
 from strava_pipeline_tests.ingest.world import World
-from strava_pipeline_tests.merging import merge_years
 from strava_pipeline_tests.providers.subjects import GPX
 
 YEARS = [2024, 2025, 2026]

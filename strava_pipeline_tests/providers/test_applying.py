@@ -13,8 +13,8 @@ from strava_pipeline.lake.providers import last_outcomes
 from strava_pipeline.operations.changes import writers
 from strava_pipeline.operations.changes.applying import MOST, SETTLED, Applied, apply_at
 from strava_pipeline.operations.changes.writers import connect_writer
-from strava_pipeline_tests.providers.edits import Edited
-from strava_pipeline_tests.providers.test_comparing import at_strava
+from strava_pipeline.testing.edits import Edited
+from strava_pipeline.testing.worlds import at_strava
 from strava_pipeline_tests.providers.toy_service import NOW
 from strava_pipeline_tests.providers.worlds import WITH_THE_TOY, World, list_at_strava
 

@@ -42,9 +42,9 @@ from strava_pipeline.operations.run_context import RunContext, run_context
 from strava_pipeline.operations.source import Source
 from strava_pipeline.operations.sources import Sources
 from strava_pipeline.settings import Settings
+from strava_pipeline.testing.merging import merge_years
 from strava_pipeline.verbs.auth import log_in_at_emulator
 from strava_pipeline.verbs.demo import demo_settings
-from strava_pipeline_tests.merging import merge_years
 
 pytestmark = pytest.mark.slow
 NOW = datetime(2026, 3, 10, 12, tzinfo=UTC)

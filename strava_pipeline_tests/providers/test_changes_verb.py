@@ -7,8 +7,8 @@ import pytest
 
 from strava_pipeline.ingest.clock import machine_clock
 from strava_pipeline.operations.changes import comparing, writers
+from strava_pipeline.testing.edits import Edited
 from strava_pipeline.verbs import change_prompt, change_view
-from strava_pipeline_tests.providers.edits import Edited
 from strava_pipeline_tests.providers.worlds import WITH_THE_TOY, World
 from strava_pipeline_tests.verbs.conftest import Type
 

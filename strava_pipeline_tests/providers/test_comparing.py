@@ -2,7 +2,6 @@
 
 import json
 from datetime import UTC, datetime
-from typing import Any
 
 import pytest
 
@@ -13,17 +12,10 @@ from strava_pipeline.operations.changes.comparing import (
     month_states,
 )
 from strava_pipeline.operations.changes.parties import comparing
+from strava_pipeline.testing.worlds import at_strava
 from strava_pipeline_tests.providers.worlds import WITH_THE_TOY, World, list_at_strava
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
-
-
-def at_strava(key: int, day: str, name: str | None, hours: int = 1) -> dict[str, Any]:
-    """The subject's ride of a day (06:00 UTC) as Strava has it, where clocks are so many hours ahead of UTC."""
-    local = f"{day}T{6 + hours:02}:00:00Z"
-    times = {"start_date": f"{day}T06:00:00Z", "start_date_local": local, "utc_offset": 3600.0 * hours}
-    measures = {"elapsed_time": 600, "moving_time": 540, "distance": 2224.0, "sport_type": "Ride"}
-    return {"id": key, "name": name, "timezone": "(GMT+01:00) Europe/Vienna", **times, **measures}
 
 
 def choose(world: World, *lines: str) -> None:

@@ -28,6 +28,7 @@ from strava_pipeline.ingest.strava.client import connect
 from strava_pipeline.ingest.strava.oauth import access_tokens, make_oauth
 from strava_pipeline.ingest.strava.token_store import token_store
 from strava_pipeline.settings import Settings
+from strava_pipeline.testing.login_contract import SECRET, Kept, LoginFileContract
 from strava_pipeline_tests.ingest.fakes import START
 from strava_pipeline_tests.ingest.world import World
 from strava_pipeline_tests.patience import PATIENCE
@@ -35,7 +36,6 @@ from strava_pipeline_tests.providers import toy_service
 from strava_pipeline_tests.providers.garmin_subject import running, running_by_key
 from strava_pipeline_tests.providers.subjects import register_toy
 
-SECRET = "hush-hush"
 KEY = keys.Key(SECRET, "a test")
 LOGINS: dict[str, tuple[str, str, dict[str, Any]]] = {
     # whose: (the source, the file, what is in it)
@@ -49,77 +49,22 @@ LOGINS: dict[str, tuple[str, str, dict[str, Any]]] = {
 }
 
 
-@dataclass(frozen=True)
-class Kept:
-    """A login on disk. `use` reads it as a run does, and sends nothing."""
-
-    path: Path
-    use: Callable[[], object]
-    source: str
-    settings: Settings
-
-    def refusal(self) -> str:
-        """Why it is refused; without what is in it."""
-        with pytest.raises(NeedsLoginError) as caught:
-            self.use()
-        assert SECRET not in f"{caught.value!r} {caught.value.__context__!r}"
-        if self.source != "strava":  # which looks at its login in another way
-            assert registry.missing_login(self.source, self.settings) == str(caught.value)
-            registry.kept_login(self.source, self.settings)  # `status` shows the rest
-        return str(caught.value)
-
-
-@pytest.fixture(params=LOGINS)
-def kept(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Kept:
-    register_toy(monkeypatch)
-    source, name, content = LOGINS[request.param]
-    folders = {field: tmp_path / field for field in ("data_dir", "secrets_dir", "ledger_dir")}
-    settings = Settings(_env_file=None, client_id="1", client_secret="x", **folders)  # type: ignore[arg-type]
-    path = settings.secrets_dir / name
-    path.parent.mkdir(mode=0o700)
-    path.write_text(json.dumps(content))
-    path.chmod(0o600)
-    if request.param == "token_of_a_key":
-        keys.save_key(settings, SECRET, None)
-    if source == "strava":
-        return Kept(path, partial(connect, settings), source, settings)
-    return Kept(path, partial(registry.connect, source, settings, machine_clock()), source, settings)
-
-
-def test_a_link_in_place_of_a_login_is_refused_by_name(kept: Kept, tmp_path: Path) -> None:
-    kept.use()
-    elsewhere = tmp_path / "elsewhere.json"
-    kept.path.rename(elsewhere)
-    kept.path.symlink_to(elsewhere)
-    assert f"{kept.path} is a link" in kept.refusal()
-    elsewhere.unlink()
-    assert f"{kept.path} is a link" in kept.refusal(), "also where it leads nowhere"
-
-
-def test_a_login_that_others_could_read_is_closed_to_them_and_used(
-    kept: Kept, caplog: pytest.LogCaptureFixture
-) -> None:
-    kept.path.chmod(0o644)
-    kept.use()
-    assert kept.path.stat().st_mode & 0o777 == 0o600
-    assert f"{kept.path} could be read by others" in caplog.text
-
-
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file away")
-def test_a_login_that_belongs_to_another_user_is_refused_by_name(kept: Kept) -> None:
-    os.chown(kept.path, 4242, -1)
-    assert f"{kept.path} belongs to user 4242" in kept.refusal()
-    os.chown(kept.path.parent, 4242, -1)
-    kept.use()  # theirs is the folder, or a share gives all files one owner
-
-
-def test_what_is_no_file_is_refused_by_name_and_waited_for_by_nobody(kept: Kept) -> None:
-    kept.path.unlink()
-    os.mkfifo(kept.path)
-    assert f"{kept.path} is no file" in kept.refusal()
-    kept.path.unlink()
-    kept.path.mkdir()
-    assert f"{kept.path} is a folder" in kept.refusal()
+class TestEveryLogin(LoginFileContract):
+    @pytest.fixture(params=LOGINS)
+    def kept(self, request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Kept:
+        register_toy(monkeypatch)
+        source, name, content = LOGINS[request.param]
+        folders = {field: tmp_path / field for field in ("data_dir", "secrets_dir", "ledger_dir")}
+        settings = Settings(_env_file=None, client_id="1", client_secret="x", **folders)  # type: ignore[arg-type]
+        path = settings.secrets_dir / name
+        path.parent.mkdir(mode=0o700)
+        path.write_text(json.dumps(content))
+        path.chmod(0o600)
+        if request.param == "token_of_a_key":
+            keys.save_key(settings, SECRET, None)
+        if source == "strava":
+            return Kept(path, partial(connect, settings), source, settings)
+        return Kept(path, partial(registry.connect, source, settings, machine_clock()), source, settings)
 
 
 Tokens = AccessTokens[Any]

@@ -1,113 +1,17 @@
-"""What holds for every provider whose names can be changed: approved, written, read back; conflicting, gone, lost; taken back.
+"""What follows from a refusal, a limit and a third value, which is the same code for all; the contract is edits_contract.py's."""
 
-What follows from a refusal, a limit and a third value is the same code for all, and tested with the toy; each writer's own tests have
-how its service says so. A subject joins in by `write_call`, a pattern of the requests that change a name, as "METHOD /path" of its
-journal's `writes`; `title_of(source_id)`, the name that the service has; and `fail_write(**fault)`, which orders a fault of such
-requests alone. Of a file, a write is a name that its owner did not give.
-"""
-
-import logging
-import re
-from functools import partial
 from typing import Any
 
 import pytest
 
-from strava_pipeline.core.providers import spec_of
-from strava_pipeline.ingest.clock import machine_clock
-from strava_pipeline.lake.changes import attempts_of, changes_folder
-from strava_pipeline.lake.rebuild import rebuild
-from strava_pipeline.operations.changes import writers
-from strava_pipeline.operations.changes.proposing import propose_if_any
-from strava_pipeline.operations.changes.undoing import NotUndoableError, propose_undo
-from strava_pipeline.operations.merging import publish_run
-from strava_pipeline_tests.providers.edits import Edited
-from strava_pipeline_tests.providers.subjects import has_trait
+from strava_pipeline.lake.changes import attempts_of
+from strava_pipeline.testing.edits_contract import edited_world
 from strava_pipeline_tests.providers.worlds import WITH_THE_TOY, World
 
 
 @pytest.fixture
 def edited(world: World, monkeypatch: pytest.MonkeyPatch) -> Any:
-    if "name" not in spec_of(world.subject.name).edits or has_trait(world.subject, "only_reads"):
-        pytest.skip("nothing of this provider's names can be changed")
-    if not hasattr(world.subject, "title_of"):
-        pytest.skip("its subject does not take part yet")
-    monkeypatch.setattr(writers, "machine_clock", lambda speed: machine_clock(speed, now=world.subject.clock.now))
-    return lambda rides=1: Edited(world, monkeypatch, rides, "[changes]\nadd_activities = false\n")
-
-
-NAMES = [f"Up hill {place}" for place in range(1, 8)]
-LOST = ({"kind": "reset", "processed": True}, {"kind": "reset"}, {"kind": "status", "status": 500})
-
-
-def test_each_change_ends_as_the_service_then_says(edited: Any, caplog: pytest.LogCaptureFixture) -> None:
-    """Of seven changes the first is written; then one whose value moved, one whose activity is gone, three whose answers are
-    lost, the first of them after the work was done; and one that was rejected. A test of its own for each would cost the same
-    each time.
-    """
-    caplog.set_level(logging.DEBUG)
-    one = edited(7)
-    subject, (plain, moved, gone, *lost, rejected) = one.world.subject, one.keys
-    assert (one.by_state(), one.writes()) == ({"proposed": NAMES}, [])
-    ids = {state.change.source_id: key for key, state in one.states().items()}
-    one.decide(ids=[ids[key] for key in one.keys[:6]])
-    one.decide("rejected", [ids[rejected]])
-    subject.edit(moved, "somebody's own")
-    subject.delete(gone)
-    by_calls = one.world.by_calls  # a file takes all its changes or none: its answers are not lost
-    if by_calls:
-        for fault in LOST:
-            subject.fail_write(after=1, **fault)
-    report = one.apply()
-    left = NAMES[4:6] if by_calls else []
-    found = {
-        "applied": [*NAMES[:1], *NAMES[3:6]],
-        "conflicted" if by_calls else "proposed": NAMES[1:2],  # a file is read again at once, which is newer data
-        "failed": NAMES[2:3],
-        "rejected": NAMES[6:],
-    }
-    found["applied"] = [name for name in found["applied"] if name not in left]
-    assert one.by_state() == found | ({"approved": left} if left else {})
-    assert report.metadata["changes_left"] == len(left)
-    assert all(re.fullmatch(subject.write_call, call) for call in one.writes())
-    assert [one.writes_of(key) for key in one.keys] == [1, 0, 0, 1, *([0, 0] if by_calls else [1, 1]), 0]
-    assert subject.title_of(moved) == "somebody's own"
-    for place, key in ((1, plain), (4, lost[0])):
-        assert subject.title_of(key) == f"Up hill {place}"
-        assert one.world.gold(f"SELECT name FROM activity_sources WHERE source_id = '{key}'") == [(f"Up hill {place}",)]
-    assert attempts_of(one.world.run().lake, ids[moved]).outcomes[1].found == "somebody's own"
-    _assert_private(one, report, caplog.text)
-
-    one.apply()
-    assert one.by_state() == found | {"applied": [*NAMES[:1], *NAMES[3:6]]}
-    assert [one.writes_of(key) for key in one.keys] == [1, 0, 0, 1, 1, 1, 0], "none is ever written twice"
-    query = "SELECT * EXCLUDE (status_at) FROM proposed_changes ORDER BY id"
-    table, run = one.world.gold(query), one.world.run()
-    assert len(table) == 7
-    rebuild(run.lake, run.years, run.progress, propose=partial(propose_if_any, run, one.world.settings))
-    assert one.world.gold(query) == table
-
-    undo = propose_undo(one.world.settings, ids[plain])
-    assert (undo.state, undo.change.old, undo.change.new) == ("proposed", "Up hill 1", "at the start 1")
-    with pytest.raises(NotUndoableError):
-        propose_undo(one.world.settings, ids[rejected])
-    one.decide(ids=[undo.change.id])
-    one.apply()
-    assert subject.title_of(plain) == "at the start 1"
-    one.world.pull()
-    one.propose()
-    states = one.states()
-    assert (states[ids[plain]].state, states[ids[rejected]].state) == ("undone", "rejected")
-    assert (states[ids[moved]].state, states[ids[moved]].change.old) == ("proposed", "somebody's own"), "by newer data"
-    publish_run(one.world.run())  # nor has any rule of the tables been broken
-
-
-def _assert_private(one: Edited, report: Any, log: str) -> None:
-    """No secret in a log or a record, and no name in a log or in what Dagster shows."""
-    records = [path.read_text() for path in changes_folder(one.world.run().lake).rglob("*") if path.is_file()]
-    assert len(records) >= 7
-    assert not any(one.world.subject.secret in text for text in (log, *records) if one.world.subject.secret)
-    assert not any("Up hill" in text for text in (log, repr((report.metadata, report.complete))))
+    return edited_world(world, monkeypatch)
 
 
 @WITH_THE_TOY

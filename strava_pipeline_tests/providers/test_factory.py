@@ -24,8 +24,8 @@ from strava_pipeline.orchestrate.tags import PRIORITY, limit_tag
 from strava_pipeline.settings import Settings
 from strava_pipeline_tests.metadata_keys import unreviewed
 from strava_pipeline_tests.orchestrate.test_graph import SNAPSHOT, shape
-from strava_pipeline_tests.providers import toy_client
 from strava_pipeline_tests.providers.subjects import ToySubject, register_toy, toy
+from strava_pipeline_tests.providers.toy import client as toy_client
 from strava_pipeline_tests.providers.toy_service import new_toy
 from strava_pipeline_tests.rig import Rig
 

@@ -1,16 +1,13 @@
-"""What holds for the files of every provider that gives them: which are asked for, once each, and where they arrive."""
+"""What holds for files whatever provider gives them, with the toy; the contract is strava_pipeline/testing/files_contract.py's."""
 
 import shutil
-from collections.abc import Mapping
 from contextlib import suppress
 from datetime import timedelta
-from itertools import cycle
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from strava_pipeline.core.errors import LimitReachedError, NeedsLoginError, TransientError
+from strava_pipeline.core.errors import LimitReachedError, TransientError
 from strava_pipeline.core.limits import ImportLimits
 from strava_pipeline.core.providers import spec_of
 from strava_pipeline.core.sources import STRAVA, hashed_id
@@ -18,83 +15,18 @@ from strava_pipeline.ingest.providers_file import ProviderChoice
 from strava_pipeline.lake.bronze.answers import land_streams
 from strava_pipeline.lake.decisions import record_decisions
 from strava_pipeline.lake.gold.quarantine import QuarantineDecision, failing_now
-from strava_pipeline.lake.providers import file_answers, last_outcomes
+from strava_pipeline.lake.providers import last_outcomes
 from strava_pipeline.lake.rebuild import rebuild
-from strava_pipeline.operations.merging_steps import land_files, read_imports
 from strava_pipeline.operations.provider_access import outcome_kept
 from strava_pipeline.operations.providers import bring_provider_files
 from strava_pipeline.operations.rebuilding import remake_imports
 from strava_pipeline.operations.source import Source
-from strava_pipeline.operations.step_reports import StepReport
 from strava_pipeline.orchestrate.job_years import provider_years
-from strava_pipeline_tests.providers.subjects import GPX
+from strava_pipeline.testing.files_contract import import_gpx, is_complete, numbers
 from strava_pipeline_tests.providers.worlds import WITH_THE_TOY, World, five, list_at_strava
 
 TABLES = ("files", "activity_details", "activity_laps", "activity_sessions", "activity_members", "activity_matches")
-POINTS = {"gpx": 3, "tcx": 3, "fit": 600}
 DAY = timedelta(days=1).total_seconds()
-
-
-@pytest.fixture(autouse=True)
-def _gives_files(world: World) -> None:
-    if "files" not in spec_of(world.subject.name).capabilities:
-        pytest.skip("this provider gives no files")
-
-
-def numbers(report: StepReport) -> Mapping[str, Any]:
-    assert report.metadata is not None
-    return report.metadata
-
-
-def is_complete(report: StepReport) -> bool:
-    return report.complete is not None and report.complete.holds
-
-
-def test_files_of_activities_without_a_track_come_newest_first_and_once(world: World) -> None:
-    keys = five(world.subject)
-    world.pull()
-    before = len(world.subject.journal.log)
-    report = world.fetch_files()
-    name = world.subject.name
-    assert report.asset == f"bronze_{name}_files"
-    assert (numbers(report)["files_received"], report.stopped) == (5, None)
-    assert numbers(report)["calls"] == len(world.subject.journal.log) - before, "with the login's"
-    assert is_complete(report)
-    assert world.asked_for_files() == keys[::-1]
-    formats = [format_ for _, format_ in zip(keys, cycle(world.subject.formats), strict=False)]
-    given = list(zip(keys, formats, strict=True))
-    assert world.gold("SELECT source, source_id, account IS NOT NULL, format FROM files ORDER BY source_id") == sorted(
-        (name, key, True, format_) for key, format_ in given
-    )
-    assert world.tracks() == [(key, name, POINTS[format_]) for key, format_ in given]
-    laps = "SELECT activity_id, source, count(*) FROM activity_laps GROUP BY ALL ORDER BY ALL"
-    counted = {"fit": 2, "tcx": 1}
-    assert world.gold(laps) == sorted(
-        (hashed_id(name, key), name, counted[format_]) for key, format_ in given if format_ in counted
-    )
-    assert world.gold("SELECT DISTINCT source FROM activity_sources") == [(name,)]
-    again = world.fetch_files()
-    assert (len(world.asked_for_files()), numbers(again)["files_missing"]) == (5, 0)
-
-
-def test_an_activity_without_a_file_is_asked_for_once(world: World) -> None:
-    keys = five(world.subject)
-    world.subject.lose_file(keys[2])
-    world.pull()
-    report = world.fetch_files()
-    assert (numbers(report)["files_received"], numbers(report)["activities_without_file"]) == (4, 1)
-    assert is_complete(report)
-    assert failing_now(world.run().lake) == []
-    world.subject.clock.advance(60 * DAY)
-    world.fetch_files()
-    assert world.asked_for_files() == keys[::-1]
-
-
-def import_gpx(world: World, folder: Path, day: str) -> None:
-    (folder / "own.gpx").write_text(GPX.format(day))
-    run = world.run()
-    land_files(run, [folder / "own.gpx"], ImportLimits(), also_undone=False)
-    read_imports(run, ImportLimits())
 
 
 @WITH_THE_TOY
@@ -131,23 +63,6 @@ def test_files_that_a_run_left_unread_are_read_without_a_call(world: World) -> N
     assert numbers(world.fetch_files(auto_files=False))["files_read"] == 5
     assert [key for key, *_ in world.tracks()] == keys
     assert len(world.asked_for_files()) == calls
-
-
-def test_the_same_file_from_two_sources_is_one_activity(world: World, tmp_path: Path) -> None:
-    if "tcx" in world.subject.formats:
-        pytest.skip("its files are made here, of the points that the service shows")
-    key = world.subject.add("2025-01-04", "with a wrong clock", file_of="2025-01-03")
-    import_gpx(world, tmp_path, "2025-01-03")
-    world.pull()
-    assert world.gold("SELECT count(*) FROM activity_members") == [(0,)]
-    world.subject.clock.advance(3600)
-    world.fetch_files()
-    assert world.asked_for_files() == [key]
-    assert world.gold("SELECT verdict, list_contains(reasons, 'the same file') FROM activity_matches") == [
-        ("certain", True)
-    ]
-    file_name = getattr(world.subject, "file_name", "{}.gpx")
-    assert world.gold("SELECT source, names FROM files") == [("file", sorted([file_name.format(key), "own.gpx"]))]
 
 
 @WITH_THE_TOY
@@ -219,36 +134,6 @@ def test_a_file_that_always_fails_stops_no_other_and_is_quarantined(world: World
     world.fetch_files()
     assert world.asked_for_files()[asked:] == [keys[4]]
     assert world.gold("SELECT activity_id FROM quarantine") == []
-
-
-def test_an_outage_is_no_activitys_fault(world: World) -> None:
-    five(world.subject)
-    world.pull()
-    world.subject.fail_file(None, kind="status", status=503, times=100)
-    world.subject.fail(kind="status", status=503, times=100)
-    with pytest.raises(TransientError):
-        world.fetch_files()
-    assert not file_answers(world.run().lake, world.subject.name)
-
-
-def test_a_fault_of_all_files_costs_few_calls_a_run(world: World) -> None:
-    five(world.subject)
-    world.subject.add("2025-01-06", "ride 6")
-    world.pull()
-    world.subject.fail_file(None, kind="status", status=400, times=100)
-    report = world.fetch_files()
-    assert len(world.asked_for_files()) == 5
-    assert isinstance(report.stopped, str)
-    assert (numbers(report)["files_missing"], numbers(report)["files_waiting_for_retry"]) == (1, 5)
-
-
-def test_a_refused_login_stops_the_run_and_blames_no_activity(world: World) -> None:
-    five(world.subject)
-    world.pull()
-    world.subject.fail_file(None, kind="status", status=401)
-    with pytest.raises(NeedsLoginError):
-        world.fetch_files()
-    assert not file_answers(world.run().lake, world.subject.name)
 
 
 @WITH_THE_TOY

@@ -11,8 +11,8 @@ import pytest
 from strava_pipeline.ingest import registry
 from strava_pipeline.settings import Settings
 from strava_pipeline.verbs import terminal
-from strava_pipeline_tests.providers import tin_client, toy_client
 from strava_pipeline_tests.providers.subjects import ToySubject, tin, toy
+from strava_pipeline_tests.providers.toy import client as toy_client
 from strava_pipeline_tests.providers.toy_service import Toy
 from strava_pipeline_tests.verbs.conftest import Type
 
@@ -127,7 +127,7 @@ def test_a_login_that_is_a_setting_is_named_and_asked_only_by_the_check(
     ):
         said = type_in("providers", "login", "tin", *options)
         assert (said.code, why in said.err) == (2, True)
-    monkeypatch.setitem(tin_client.KEYS, "TIN_KEY", "")
+    monkeypatch.delenv("TIN_KEY")
     said = type_in("providers", "login", "tin")
     assert (said.code, said.out, said.err) == (2, "", "TIN_KEY is not set. Ask the tin toy for a key.\n")
 
@@ -170,7 +170,6 @@ def test_without_any_provider_the_list_says_so(
     settings: Settings, type_in: Type, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(registry, "PROVIDERS", {})
-    monkeypatch.setattr("strava_pipeline.operations.provider_access.PROVIDERS", {})
     assert type_in("providers", "list").out == "None: this version knows no service besides Strava.\n"
 
 

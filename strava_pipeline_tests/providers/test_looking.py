@@ -33,8 +33,8 @@ from strava_pipeline.operations.provider_access import (
 from strava_pipeline.operations.run_context import RunContext, run_context
 from strava_pipeline.settings import Settings
 from strava_pipeline.verbs import doctor, purge
-from strava_pipeline_tests.providers import toy_client
 from strava_pipeline_tests.providers.subjects import ToySubject, register_toy
+from strava_pipeline_tests.providers.toy import client as toy_client
 from strava_pipeline_tests.providers.toy_service import new_toy
 
 AT = datetime(2026, 2, 1, 6, tzinfo=UTC)

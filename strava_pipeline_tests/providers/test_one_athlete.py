@@ -25,9 +25,9 @@ from strava_pipeline.operations.pulling import pull_listing
 from strava_pipeline.operations.run_context import RunContext, run_context
 from strava_pipeline.operations.source import Source
 from strava_pipeline.settings import Settings
+from strava_pipeline.testing.merging import merge_years
 from strava_pipeline.verbs.auth import log_in_at_emulator
 from strava_pipeline.verbs.demo import demo_settings
-from strava_pipeline_tests.merging import merge_years
 
 EFFORTS = 2000
 NOW = datetime(2026, 3, 10, 12, tzinfo=UTC)

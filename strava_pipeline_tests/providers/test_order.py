@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from strava_pipeline import ingest
 from strava_pipeline.core.providers import NEVER_FIRST, best_first, naming_order, spec_of
 from strava_pipeline.core.sources import SOURCES, hashed_id
 from strava_pipeline.ingest.providers_file import chosen_priorities
@@ -18,7 +17,7 @@ from strava_pipeline.lake.gold import matches
 from strava_pipeline.lake.gold.warehouse import reading, revision, writing
 from strava_pipeline.operations.rebuilding import rebuild_all
 from strava_pipeline.settings import Settings
-from strava_pipeline_tests.providers.subjects import ToySubject, register_toy
+from strava_pipeline_tests.providers.subjects import ToySubject, install, register_toy
 from strava_pipeline_tests.providers.toy_service import new_toy
 from strava_pipeline_tests.providers.worlds import World, list_at_strava
 
@@ -29,7 +28,8 @@ def test_without_other_providers_the_order_is_that_of_stravas_own_sources() -> N
 
 @pytest.fixture
 def records(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ingest, "__path__", [*ingest.__path__, str(Path(__file__).parent / "records")])
+    for name in ("toy", "tin"):
+        install(name, monkeypatch)
 
 
 def test_enabling_providers_never_changes_whose_row_stands_for_what_strava_has() -> None:

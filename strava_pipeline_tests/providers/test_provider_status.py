@@ -17,7 +17,7 @@ from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.providers import land_no_file, paused_until
 from strava_pipeline.operations.source import Source
 from strava_pipeline.settings import Settings
-from strava_pipeline_tests.merging import merge_years
+from strava_pipeline.testing.merging import merge_years
 from strava_pipeline_tests.providers.test_looking import (
     AT,
     allow_writing,

@@ -187,10 +187,10 @@ def test_bytes_that_are_no_text_and_a_folder_are_refused(file: Path) -> None:
 
 
 def test_reading_the_file_imports_no_client(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delitem(sys.modules, "strava_pipeline_tests.providers.toy_client")
+    monkeypatch.delitem(sys.modules, "strava_pipeline_tests.providers.toy.client")
     file.write_text("[providers.toy]\nenabled = true")
     assert enabled(file) == ("toy",)
-    assert "strava_pipeline_tests.providers.toy_client" not in sys.modules
+    assert "strava_pipeline_tests.providers.toy.client" not in sys.modules
 
 
 def test_the_example_has_every_provider_and_enables_none() -> None:

@@ -31,8 +31,8 @@ from strava_pipeline.operations.step_reports import StepReport
 from strava_pipeline.serve.app import create_app
 from strava_pipeline.serve.server import serving
 from strava_pipeline.serve.webhooks import Sender
+from strava_pipeline.testing.edits import Edited
 from strava_pipeline_tests.patience import PATIENCE
-from strava_pipeline_tests.providers.edits import Edited
 from strava_pipeline_tests.providers.worlds import World, five
 
 pytestmark = pytest.mark.parametrize("world", ["intervals_icu", "ridewithgps"], indirect=True)

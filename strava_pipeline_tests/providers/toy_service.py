@@ -13,7 +13,7 @@ from starlette.types import Receive, Scope, Send
 
 from strava_pipeline.emulator.server import Gate, RecordedSend, ServiceState, query_of
 from strava_pipeline.emulator.service import Clock, FaultPlan, Journal, answer
-from strava_pipeline_tests.providers.toy_client import KEY
+from strava_pipeline_tests.providers.toy.client import KEY
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 

@@ -1,182 +1,20 @@
-"""A data folder beside a running provider: pulls, merges, and what is then in gold."""
+"""The worlds of our own providers, by name; what a world has is strava_pipeline/testing/worlds.py's."""
 
-import logging
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
-from functools import partial
+from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from strava_pipeline.core.json_values import json_bytes
-from strava_pipeline.core.limits import ImportLimits
-from strava_pipeline.core.providers import ReadPage, spec_of
-from strava_pipeline.ingest.clock import ServerClock, machine_clock
-from strava_pipeline.lake.bronze.listing import begin_listing
-from strava_pipeline.lake.bronze.manifests import Window
-from strava_pipeline.lake.gold.warehouse import reading
-from strava_pipeline.operations import source as source_module
-from strava_pipeline.operations.feeds import pull_activities
-from strava_pipeline.operations.listing_windows import listed_together
-from strava_pipeline.operations.merging import (
-    details_merged,
-    update_quarantine,
-)
-from strava_pipeline.operations.options import ListingOptions
-from strava_pipeline.operations.progress import LogProgress
-from strava_pipeline.operations.providers import bring_provider_files
-from strava_pipeline.operations.pulling import PullReport, pull_each
-from strava_pipeline.operations.run_context import RunContext, run_context
-from strava_pipeline.operations.source import Source
-from strava_pipeline.operations.step_reports import StepReport
-from strava_pipeline.operations.tracking import make_tracks
-from strava_pipeline.settings import Settings
-from strava_pipeline_tests.merging import merge_years
-from strava_pipeline_tests.providers.subjects import SUBJECTS, Subject, has_trait
+from strava_pipeline.testing import worlds
+from strava_pipeline.testing.worlds import YEARS, World, five, five_on_pages, list_at_strava
+from strava_pipeline_tests.providers.subjects import SUBJECTS
 
-YEARS = [2024, 2025, 2026]
+__all__ = ["WITH_THE_TOY", "YEARS", "World", "five", "five_on_pages", "list_at_strava", "world_of"]
+
 WITH_THE_TOY = pytest.mark.parametrize("world", ["toy"], indirect=True)
 """For a test of what all providers share, and no client or record has a part in."""
 
 
-@dataclass
-class World:
-    """A data folder beside a running provider."""
-
-    subject: Subject
-    settings: Settings
-    runs: int = 0
-    keys: list[str] = field(default_factory=list)  # of activities, where a fixture added some
-
-    @property
-    def by_calls(self) -> bool:
-        """Whether the subject is a service that is asked by calls, with pages, limits, statuses and accounts.
-
-        What shows all that it has at once is a file: it has none of these, and can only be damaged.
-        """
-        return "whole" not in spec_of(self.subject.name).capabilities
-
-    def need_calls(self) -> None:
-        """Pass over a test that is about calls where there are none."""
-        if not self.by_calls:
-            pytest.skip("it is a file: there is no call, page, limit, status or account")
-
-    def need_gear(self) -> None:
-        """Pass over a test that is about gear where the provider gives none."""
-        if "gear" not in spec_of(self.subject.name).kinds or has_trait(self.subject, "only_reads"):
-            pytest.skip("this provider gives no gear")
-
-    def run(self) -> RunContext:
-        self.runs += 1
-        clock = machine_clock(now=self.subject.clock.now)
-        return run_context(self.settings, LogProgress(logging.getLogger("run")), run_id=f"run-{self.runs}", clock=clock)
-
-    def listed(self, mode: Any = "all", *years: int, per_page: int = 2) -> PullReport:
-        """List, as a run over `years` does, and leave it at that."""
-        return self._list(self.run(), mode, years, per_page)
-
-    def pull(
-        self, mode: Any = "all", *years: int, per_page: int = 2, matched: bool = True, merged: Sequence[int] = YEARS
-    ) -> PullReport:
-        """List, as a run over `years` does; of what came, the years `merged` are merged."""
-        run = self.run()
-        report = self._list(run, mode, years, per_page)
-        self.merge(run, merged, matched=matched)
-        return report
-
-    def _list(self, run: RunContext, mode: Any, years: Sequence[int], per_page: int) -> PullReport:
-        source = Source(self.subject.name, self.settings, run)
-        options = ListingOptions(mode=mode, per_page=per_page, days=None)
-        return pull_each(listed_together(source, options, years), partial(pull_activities, run, source, options))
-
-    def merge(self, run: RunContext, years: Sequence[int] = YEARS, *, matched: bool = True) -> None:
-        """What the steps of a run do with what it listed."""
-        merge_years(run, years, matched=matched)
-
-    def fetch_files(self, auto_files: bool = True) -> StepReport:
-        """Fetch files, and merge what they hold as the steps of a run do."""
-        run = self.run()
-        source = Source(self.subject.name, self.settings, run)
-        with reading(run.lake):  # opened once for all
-            report = bring_provider_files(run, source, YEARS, auto_files, ImportLimits())
-            self.merge_files(run)
-        return report
-
-    def merge_files(self, run: RunContext) -> None:
-        """What follows the step of the files in a run."""
-        with details_merged(run, YEARS) as (connection, _):
-            update_quarantine(run, connection, YEARS)
-        make_tracks(run, YEARS)
-
-    def tracks(self) -> list[tuple[Any, ...]]:
-        """Of each track, the oldest first: the activity's own id, its source, its points."""
-        return self.gold(
-            "SELECT activity.source_id, track.source, count(*) "
-            f"FROM read_parquet('{self.settings.data_dir}/tracks/*/*.parquet', union_by_name = true) AS track "
-            "JOIN activities_all AS activity ON activity.id = track.activity_id GROUP BY ALL ORDER BY any_value(activity.start_date)"
-        )
-
-    def gold(self, query: str) -> list[tuple[Any, ...]]:
-        with reading(self.run().lake) as connection:
-            return connection.execute(query).fetchall()
-
-    def change_account(self) -> None:
-        """From now on the login is another account's, which has nothing."""
-        self.settings = self.settings.model_copy(update=self.subject.change_account() or {})
-
-    def names(self) -> list[str]:
-        return [name for (name,) in self.gold("SELECT name FROM activities ORDER BY start_date")]
-
-    def asked_for_files(self) -> list[str]:
-        """The ids whose files were asked for, in order."""
-        calls = [path for _, _, path, _ in self.subject.journal.log]
-        return [found[1] for path in calls if (found := self.subject.file_call.fullmatch(path))]
-
-    def asked(self) -> list[str]:
-        """The calls for the listing, in order."""
-        calls = [path for _, _, path, _ in self.subject.journal.log]
-        return [path for path in calls if path.partition("?")[0] == self.subject.lists]
-
-
-@contextmanager
-def world_of(name: str, folder: Path, patch: pytest.MonkeyPatch) -> Iterator[World]:
-    """The provider `name`, running, and an empty data folder in `folder`. Pauses move the emulator's clock."""
-    with SUBJECTS[name](patch) as subject:
-
-        def sleep(_: ServerClock, seconds: float) -> None:
-            subject.clock.advance(max(seconds, 0.0))
-
-        patch.setattr(ServerClock, "sleep", sleep)
-        patch.setattr(source_module, "machine_clock", lambda speed: machine_clock(speed, now=subject.clock.now))
-        config = folder / "providers.toml"
-        config.write_text(f"[providers.{subject.name}]\nenabled = true\n")
-        folders = {"data_dir": folder / "data", "logs_dir": folder / "logs", "secrets_dir": folder / "secrets"}
-        settings = Settings(
-            _env_file=None, **folders, providers_config=config, first_year=2024, clock_speed=1, **subject.settings
-        )
-        subject.log_in(settings)
-        yield World(subject, settings)
-
-
-def five(subject: Subject) -> list[str]:
-    return [subject.add(f"2025-01-0{day}", f"ride {day}") for day in range(1, 6)]
-
-
-def five_on_pages(subject: Subject) -> list[str]:
-    """Five rides, and their ids, on three pages of two; a year apart, the last one this year, where a year is one answer.
-
-    Else they are four days apart: a service that lists by day goes on with days around the last one.
-    """
-    paged = spec_of(subject.name).paged
-    days = [f"2025-01-{number * 4:02}" if paged else f"{2021 + number}-01-15" for number in range(1, 6)]
-    return [subject.add(day, f"ride {number}") for number, day in enumerate(days, 1)]
-
-
-def list_at_strava(world: World, *activities: dict[str, Any]) -> None:
-    """Have a complete listing of Strava's in bronze."""
-    run = world.run()
-    listing = begin_listing(run.lake, Window(mode="all", after=None, before=None), athlete_id=7, at=run.now())
-    listing.land(ReadPage(list(activities)), json_bytes(activities), {}, run.now(), run.years)
-    listing.land(ReadPage([]), b"[]", {}, run.now(), run.years)
+def world_of(name: str, folder: Path, patch: pytest.MonkeyPatch) -> AbstractContextManager[World]:
+    """The provider `name`, running, and an empty data folder in `folder`."""
+    return worlds.world_of(SUBJECTS[name](patch), folder, patch)

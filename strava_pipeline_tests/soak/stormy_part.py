@@ -40,7 +40,7 @@ from strava_pipeline.operations.run_context import RunContext, run_context
 from strava_pipeline.operations.source import Source
 from strava_pipeline.operations.sources import Sources
 from strava_pipeline.settings import Settings
-from strava_pipeline_tests.merging import merge_listings
+from strava_pipeline.testing.merging import merge_listings
 
 for name in (
     "openpyxl",

@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 import typer
 
+from strava_pipeline.testing.worlds import at_strava
 from strava_pipeline.verbs import change_view
 from strava_pipeline.verbs import months as verb
-from strava_pipeline_tests.providers.test_comparing import at_strava, choose
+from strava_pipeline_tests.providers.test_comparing import choose
 from strava_pipeline_tests.providers.worlds import World, list_at_strava, world_of
 from strava_pipeline_tests.verbs.conftest import Type
 

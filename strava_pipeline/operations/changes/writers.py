@@ -6,9 +6,9 @@ A service's writer is `writes.py` beside its client. What it offers is ingest/wr
 from typing import cast
 
 from strava_pipeline.core.providers import spec_of
+from strava_pipeline.core.source_packages import import_part
 from strava_pipeline.ingest.clock import machine_clock
 from strava_pipeline.ingest.provider import OnWait
-from strava_pipeline.ingest.registry import part
 from strava_pipeline.ingest.writer import UnsupportedChangeError, Writer
 from strava_pipeline.settings import Settings
 
@@ -19,9 +19,11 @@ def connect_writer(name: str, settings: Settings, on_wait: OnWait) -> Writer:
     Raises UnsupportedChangeError where this version has none; MissingSettingsError or NeedsLoginError without a login.
     """
     try:
-        found = part(name, "writes")
+        found = import_part(name, "writes")
     except ModuleNotFoundError as error:
-        if not str(error.name).endswith(f"{name}.writes"):
+        if not str(error.name).endswith(f".{name}.writes"):
             raise
-        raise UnsupportedChangeError(f"This version changes nothing at {spec_of(name).title}.") from None
+        found = None
+    if found is None:
+        raise UnsupportedChangeError(f"This version changes nothing at {spec_of(name).title}.")
     return cast(Writer, found.connect_writer(settings, machine_clock(settings.clock_speed), on_wait))

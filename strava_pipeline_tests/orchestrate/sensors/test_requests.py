@@ -32,9 +32,10 @@ from strava_pipeline.orchestrate.build import build_defs
 from strava_pipeline.orchestrate.notifying import note_end
 from strava_pipeline.orchestrate.sensors.requests import run_request
 from strava_pipeline.orchestrate.tags import REQUEST
+from strava_pipeline.testing.worlds import at_strava
 from strava_pipeline_tests.imports import a_gpx
 from strava_pipeline_tests.orchestrate.sensors.ticks import Watch, watched
-from strava_pipeline_tests.providers.test_comparing import at_strava, choose
+from strava_pipeline_tests.providers.test_comparing import choose
 from strava_pipeline_tests.providers.worlds import list_at_strava, world_of
 from strava_pipeline_tests.rig import Rig
 

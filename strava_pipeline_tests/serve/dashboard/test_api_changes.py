@@ -17,7 +17,8 @@ from strava_pipeline.lake.requests import end_request
 from strava_pipeline.operations.changes.asking import propose_month
 from strava_pipeline.operations.changes.deciding import Wanted, decide
 from strava_pipeline.serve.dashboard.shapes import Changes, DecidedChanges
-from strava_pipeline_tests.providers.test_comparing import at_strava, choose
+from strava_pipeline.testing.worlds import at_strava
+from strava_pipeline_tests.providers.test_comparing import choose
 from strava_pipeline_tests.providers.worlds import World, list_at_strava, world_of
 from strava_pipeline_tests.serve.dashboard.conftest import Dashboard
 from strava_pipeline_tests.serve.dashboard.test_pages import words

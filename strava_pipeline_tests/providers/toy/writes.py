@@ -1,4 +1,4 @@
-"""The toy's writer: it changes titles, and takes files. It stands for a file ingest/NAME/writes.py."""
+"""The toy's writer: it changes titles, and takes files."""
 
 from collections.abc import Sequence
 from urllib.parse import quote
@@ -11,7 +11,7 @@ from strava_pipeline.ingest.provider import OnWait, Page
 from strava_pipeline.ingest.service_client import Answer, ServiceClient
 from strava_pipeline.ingest.writer import Answered, Reading, Request, UnsupportedChangeError
 from strava_pipeline.settings import Settings
-from strava_pipeline_tests.providers.toy_client import connect
+from strava_pipeline_tests.providers.toy.client import connect
 
 
 class ToyWriter:

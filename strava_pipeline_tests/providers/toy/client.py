@@ -1,4 +1,4 @@
-"""The toy's client. It stands for a folder ingest/NAME."""
+"""The toy's client, and its setting."""
 
 import json
 import random
@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from pydantic import Field
+
 from strava_pipeline.core.errors import MisuseError
 from strava_pipeline.core.providers import Kind, UnreadableRowError, spec_of
 from strava_pipeline.ingest.clock import ServerClock
@@ -14,11 +16,15 @@ from strava_pipeline.ingest.http import Wire, make_wire
 from strava_pipeline.ingest.login_file import LoginFile, StoredLogin
 from strava_pipeline.ingest.provider import Login, LoginRequest, OnWait, Page, Received
 from strava_pipeline.ingest.service_client import ServiceClient, ServiceProvider
-from strava_pipeline.settings import Settings
-from strava_pipeline_tests.providers.records.toy.record import rows
+from strava_pipeline.setting_values import Server
+from strava_pipeline.settings import Settings, SourceSettings
+from strava_pipeline_tests.providers.toy.record import rows
 
 KEY = "toy-secret-key"
-ADDRESS = {"url": ""}  # a real provider has a setting
+
+
+class ToySettings(SourceSettings):
+    url: Server = Field("https://toy.example", alias="TOY_URL")
 
 
 class ToyClient(ServiceProvider):
@@ -115,4 +121,4 @@ def login(settings: Settings, clock: ServerClock, request: LoginRequest) -> None
 
 def connect(settings: Settings, clock: ServerClock, on_wait: OnWait) -> ToyClient:
     key = login_file(settings).load().raw["key"]
-    return ToyClient(ADDRESS["url"], key, make_wire(settings, clock), clock, on_wait)
+    return ToyClient(ToySettings.load().url, key, make_wire(settings, clock), clock, on_wait)

@@ -1,4 +1,4 @@
-"""The toy's record: what it offers, and how a row of its list reads. It stands for a file ingest/NAME/record.py."""
+"""The toy's record: what it offers, and how a row of its list reads."""
 
 from collections.abc import Sequence
 from typing import Any

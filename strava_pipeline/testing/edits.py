@@ -1,7 +1,7 @@
 """A data folder beside a provider whose names differ from Strava's: proposing, deciding and applying as runs and people do."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 from urllib.parse import unquote
 
 import pytest
@@ -17,8 +17,8 @@ from strava_pipeline.operations.changes.proposing import states_now, update_prop
 from strava_pipeline.operations.run_context import RunContext
 from strava_pipeline.operations.sources import Sources
 from strava_pipeline.operations.step_reports import StepReport
-from strava_pipeline_tests.providers.test_comparing import at_strava
-from strava_pipeline_tests.providers.worlds import YEARS, World, list_at_strava
+from strava_pipeline.testing.subjects import ChangeableSubject
+from strava_pipeline.testing.worlds import YEARS, World, at_strava, list_at_strava
 
 DAYS = 28  # of February: beyond that several rides begin on one day
 
@@ -35,6 +35,7 @@ class Edited:
 
     def __init__(self, world: World, patch: pytest.MonkeyPatch, rides: int, more: str = "") -> None:
         self.world, self.patch = world, patch
+        self.subject = cast(ChangeableSubject, world.subject)
         world.settings.providers_config.write_text(
             f'[providers.{world.subject.name}]\nenabled = true\npriority = 9\nwrite = ["name"]\n'
             f"[providers.strava]\npriority = 1\n{more}"
@@ -43,8 +44,8 @@ class Edited:
         self.at_strava: list[dict[str, Any]] = []
         for place in range(1, rides + 1):
             day, hour = f"2026-02-{DAYS - (place - 1) % DAYS:02}", 6 + 4 * ((place - 1) // DAYS)
-            began = {"began": f"{day}T{hour + 1:02}:00:00+01:00"} if rides > DAYS else {}
-            self.keys.append(world.subject.add(day, f"at the start {place}", **began))
+            began = f"{day}T{hour + 1:02}:00:00+01:00" if rides > DAYS else ""
+            self.keys.append(world.subject.add(day, f"at the start {place}", began=began))
             times = {"start_date": f"{day}T{hour:02}:00:00Z", "start_date_local": f"{day}T{hour + 1:02}:00:00Z"}
             self.at_strava.append({**at_strava(place, day, f"Up hill {place}"), **times})
         list_at_strava(world, *self.at_strava)

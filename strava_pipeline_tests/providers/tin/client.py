@@ -3,17 +3,23 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from pydantic import Field, SecretStr
+
 from strava_pipeline.core.errors import MissingSettingsError
 from strava_pipeline.core.providers import ProviderSpec, spec_of
 from strava_pipeline.ingest.clock import ServerClock
 from strava_pipeline.ingest.http import make_wire
 from strava_pipeline.ingest.provider import OnWait
-from strava_pipeline.settings import Settings
-from strava_pipeline_tests.providers.toy_client import KEY, ToyClient
+from strava_pipeline.setting_values import Server
+from strava_pipeline.settings import Settings, SourceSettings
+from strava_pipeline_tests.providers.toy.client import ToyClient
 
-ADDRESS = {"url": ""}  # a real provider has settings
-KEYS = {"TIN_KEY": KEY}
 LOGIN_SETTINGS = ("TIN_KEY",)
+
+
+class TinSettings(SourceSettings):
+    url: Server = Field("https://tin.example", alias="TIN_URL")
+    key: SecretStr | None = Field(None, alias="TIN_KEY")
 
 
 class TinClient(ToyClient):
@@ -27,6 +33,7 @@ def login_files(settings: Settings) -> Sequence[Path]:
 
 
 def connect(settings: Settings, clock: ServerClock, on_wait: OnWait) -> TinClient:
-    if not KEYS["TIN_KEY"]:
+    own = TinSettings.load()
+    if own.key is None:
         raise MissingSettingsError("TIN_KEY is not set. Ask the tin toy for a key.")
-    return TinClient(ADDRESS["url"], KEYS["TIN_KEY"], make_wire(settings, clock), clock, on_wait)
+    return TinClient(own.url, own.key.get_secret_value(), make_wire(settings, clock), clock, on_wait)

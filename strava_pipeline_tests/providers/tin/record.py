@@ -1,11 +1,9 @@
 """The record of the tin toy: a second provider, whose rows are as the toy's."""
 
 from dataclasses import replace
-from importlib import import_module
 
 from strava_pipeline.core.providers import page_reader
-
-toy = import_module("strava_pipeline.ingest.toy.record")  # mypy does not find it there
+from strava_pipeline_tests.providers.toy import record as toy
 
 SPEC = replace(
     toy.SPEC,

@@ -1,0 +1,134 @@
+"""What holds for the files of a provider that gives them: which are asked for, once each, and where they arrive."""
+
+from collections.abc import Mapping
+from itertools import cycle
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from strava_pipeline.core.errors import NeedsLoginError, TransientError
+from strava_pipeline.core.limits import ImportLimits
+from strava_pipeline.core.providers import spec_of
+from strava_pipeline.core.sources import hashed_id
+from strava_pipeline.lake.gold.quarantine import failing_now
+from strava_pipeline.lake.providers import file_answers
+from strava_pipeline.operations.merging_steps import land_files, read_imports
+from strava_pipeline.operations.step_reports import StepReport
+from strava_pipeline.testing.subjects import GPX
+from strava_pipeline.testing.worlds import World, five
+
+POINTS = {"gpx": 3, "tcx": 3, "fit": 600}
+
+
+def numbers(report: StepReport) -> Mapping[str, Any]:
+    assert report.metadata is not None
+    return report.metadata
+
+
+def is_complete(report: StepReport) -> bool:
+    return report.complete is not None and report.complete.holds
+
+
+def import_gpx(world: World, folder: Path, day: str) -> None:
+    (folder / "own.gpx").write_text(GPX.format(day))
+    run = world.run()
+    land_files(run, [folder / "own.gpx"], ImportLimits(), also_undone=False)
+    read_imports(run, ImportLimits())
+
+
+class FilesContract:
+    """Of activities' files."""
+
+    @pytest.fixture
+    def files(self, world: World) -> World:
+        """The world, where the provider gives files."""
+        if "files" not in spec_of(world.subject.name).capabilities:
+            pytest.skip("this provider gives no files")
+        return world
+
+    def test_files_of_activities_without_a_track_come_newest_first_and_once(self, files: World) -> None:
+        world = files
+        keys = five(world.subject)
+        world.pull()
+        before = len(world.subject.journal.log)
+        report = world.fetch_files()
+        name = world.subject.name
+        assert report.asset == f"bronze_{name}_files"
+        assert (numbers(report)["files_received"], report.stopped) == (5, None)
+        assert numbers(report)["calls"] == len(world.subject.journal.log) - before, "with the login's"
+        assert is_complete(report)
+        assert world.asked_for_files() == keys[::-1]
+        formats = [format_ for _, format_ in zip(keys, cycle(world.subject.formats), strict=False)]
+        given = list(zip(keys, formats, strict=True))
+        assert world.gold(
+            "SELECT source, source_id, account IS NOT NULL, format FROM files ORDER BY source_id"
+        ) == sorted((name, key, True, format_) for key, format_ in given)
+        assert world.tracks() == [(key, name, POINTS[format_]) for key, format_ in given]
+        laps = "SELECT activity_id, source, count(*) FROM activity_laps GROUP BY ALL ORDER BY ALL"
+        assert world.gold(laps) == sorted(
+            (hashed_id(name, key), name, 1) for key, format_ in given if format_ in ("fit", "tcx")
+        )
+        assert world.gold("SELECT DISTINCT source FROM activity_sources") == [(name,)]
+        again = world.fetch_files()
+        assert (len(world.asked_for_files()), numbers(again)["files_missing"]) == (5, 0)
+
+    def test_an_activity_without_a_file_is_asked_for_once(self, files: World) -> None:
+        world = files
+        keys = five(world.subject)
+        world.subject.lose_file(keys[2])
+        world.pull()
+        report = world.fetch_files()
+        assert (numbers(report)["files_received"], numbers(report)["activities_without_file"]) == (4, 1)
+        assert is_complete(report)
+        assert failing_now(world.run().lake) == []
+        world.subject.clock.advance(60 * 86_400)
+        world.fetch_files()
+        assert world.asked_for_files() == keys[::-1]
+
+    def test_the_same_file_from_two_sources_is_one_activity(self, files: World, tmp_path: Path) -> None:
+        world = files
+        if "tcx" in world.subject.formats:
+            pytest.skip("its files are made here, of the points that the service shows")
+        key = world.subject.add("2025-01-04", "with a wrong clock", file_of="2025-01-03")
+        import_gpx(world, tmp_path, "2025-01-03")
+        world.pull()
+        assert world.gold("SELECT count(*) FROM activity_members") == [(0,)]
+        world.subject.clock.advance(3600)
+        world.fetch_files()
+        assert world.asked_for_files() == [key]
+        assert world.gold("SELECT verdict, list_contains(reasons, 'the same file') FROM activity_matches") == [
+            ("certain", True)
+        ]
+        file_name = getattr(world.subject, "file_name", "{}.gpx")
+        assert world.gold("SELECT source, names FROM files") == [("file", sorted([file_name.format(key), "own.gpx"]))]
+
+    def test_an_outage_is_no_activitys_fault(self, files: World) -> None:
+        world = files
+        five(world.subject)
+        world.pull()
+        world.subject.fail_file(None, kind="status", status=503, times=100)
+        world.subject.fail(kind="status", status=503, times=100)
+        with pytest.raises(TransientError):
+            world.fetch_files()
+        assert not file_answers(world.run().lake, world.subject.name)
+
+    def test_a_fault_of_all_files_costs_few_calls_a_run(self, files: World) -> None:
+        world = files
+        five(world.subject)
+        world.subject.add("2025-01-06", "ride 6")
+        world.pull()
+        world.subject.fail_file(None, kind="status", status=400, times=100)
+        report = world.fetch_files()
+        assert len(world.asked_for_files()) == 5
+        assert isinstance(report.stopped, str)
+        assert (numbers(report)["files_missing"], numbers(report)["files_waiting_for_retry"]) == (1, 5)
+
+    def test_a_refused_login_stops_the_run_and_blames_no_activity(self, files: World) -> None:
+        world = files
+        five(world.subject)
+        world.pull()
+        world.subject.fail_file(None, kind="status", status=401)
+        with pytest.raises(NeedsLoginError):
+            world.fetch_files()
+        assert not file_answers(world.run().lake, world.subject.name)

@@ -1,0 +1,137 @@
+"""What a test may ask of a provider's emulator: the subject that the contract is tested with."""
+
+import re
+from datetime import UTC, datetime
+from functools import cache
+from typing import Any, Protocol
+
+from strava_pipeline.emulator.generate.recordings import fit_file
+from strava_pipeline.emulator.service import Clock, FaultPlan, Journal
+from strava_pipeline.settings import Settings
+
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+"""When the clock of a subject begins."""
+
+GPX = """<?xml version="1.0"?><gpx version="1.1" creator="a device" xmlns="http://www.topografix.com/GPX/1/1"><trk><trkseg>
+<trkpt lat="51.50" lon="-0.12"><ele>10</ele><time>{0}T06:00:00Z</time></trkpt>
+<trkpt lat="51.51" lon="-0.12"><ele>12</ele><time>{0}T06:05:00Z</time></trkpt>
+<trkpt lat="51.52" lon="-0.12"><ele>11</ele><time>{0}T06:10:00Z</time></trkpt></trkseg></trk></gpx>"""
+
+
+def has_trait(subject: "Subject", name: str) -> bool:
+    """Whether a subject has something out of the ordinary: `pauses_for_hours`, where a limit of any length and the first 403
+    stop the run for an hour at least; `leaves_gear_out`, where the rows of its list name no gear; `only_reads`, where the login
+    gives no gear and lets nothing be changed.
+    """
+    return bool(getattr(subject, name, False))
+
+
+@cache
+def fit_of(day: str) -> bytes:
+    """A FIT file of a ride of ten minutes, which began at 06:00 UTC of a day."""
+    began = int(datetime.fromisoformat(f"{day}T06:00:00Z").timestamp())
+    ride = {"elapsed_time": 600, "moving_time": 600, "distance": 1800, "type": "Ride", "sport_type": "Ride"}
+    streams = {
+        "time": range(600),
+        "latlng": [(52.0, 13.0)] * 600,
+        "distance": range(0, 1800, 3),
+        "heartrate": [120] * 600,
+    }
+    return fit_file(began, ride, streams)
+
+
+class Subject(Protocol):
+    """A provider and its emulator, running at 127.0.0.1. Its clock begins at NOW."""
+
+    name: str
+    settings: dict[str, Any]  # the fields that point at the emulator, and the login where that is a setting
+    secret: str  # that no log may hold
+    lists: str  # the path of its listing, without a query
+    gear: str  # the path of its gear
+    account: str | None  # the path that tells whose login it is; None: that takes no call
+    zones: bool  # whether its rows say what the athlete's clock showed, and in which zone
+    links: bool  # whether its rows say what Strava calls an activity
+    formats: tuple[str, ...]  # of its activities' files, in turn: gpx, and fit where it gives both
+    lists_foreign: bool  # whether it lists activities of other services
+    file_call: re.Pattern[str]  # the path of an activity's file, with the id as the first group
+    clock: Clock
+    faults: FaultPlan
+    journal: Journal
+
+    def log_in(self, settings: Settings) -> None:
+        """Have the login where the client looks for it, if that is a file."""
+        ...
+
+    def add(
+        self,
+        day: str,
+        title: str,
+        *,
+        began: str = "",
+        zone: str = "Europe/Vienna",
+        has_distance: bool = True,
+        file_of: str | None = None,
+        strava_id: int | None = None,
+    ) -> str:
+        """Have a ride of 2224 m in 600 s, 540 s of them moving, on a bike called Blue bike, with a field `mood`, "good".
+
+        It has a file of one of `formats`: a FIT has one lap. Returns its id there.
+
+        Args:
+            began: the start on the athlete's clock, as 2025-01-01T07:00:00+01:00; empty: 07:00 in winter in Vienna, which
+                is 06:00 UTC.
+            zone: the clock's zone.
+            has_distance: whether its row has a distance.
+            file_of: the day of which its file, a GPX, says that it is; None: the same.
+            strava_id: what the service says that Strava calls the activity; for those with `links`.
+        """
+        ...
+
+    def lose_file(self, source_id: str) -> None:
+        """Have no file of an activity."""
+        ...
+
+    def fail_file(self, source_id: str | None, **fault: Any) -> None:
+        """Have the next calls for the file of an activity (None: of any activity) fail as `Fault` says."""
+        ...
+
+    def add_foreign(self, day: str) -> None:
+        """Have an activity of another service, at 05:00 UTC of a day; for those with `lists_foreign`."""
+        ...
+
+    def edit(self, source_id: str, title: str) -> None: ...
+
+    def delete(self, source_id: str) -> None: ...
+
+    def restore(self, source_id: str) -> None:
+        """Have back what was deleted."""
+        ...
+
+    def spoil(self) -> None:
+        """Have an item in the list that is no activity and begins at 06:00 UTC of 2025-05-05; its start can be read."""
+        ...
+
+    def change_account(self) -> dict[str, Any] | None:
+        """From now on the login is another account's, which has nothing. Returns the fields of the settings that change."""
+        ...
+
+    def fail(self, **fault: Any) -> None:
+        """Have the next calls for the listing (or for `path`) fail as `Fault` says; `headers` go with the answer.
+
+        A fault is `exact`, or that of a list would be every file's whose address lies below.
+        """
+        ...
+
+
+class ChangeableSubject(Subject, Protocol):
+    """A subject whose names can be changed by a writer."""
+
+    write_call: re.Pattern[str]  # of the requests that change a name, as "METHOD /path" of its journal's `writes`
+
+    def title_of(self, source_id: str) -> str:
+        """The name that the service has."""
+        ...
+
+    def fail_write(self, **fault: Any) -> None:
+        """Have the next requests that change a name fail as `Fault` says; those that only read do not count."""
+        ...

@@ -1,1 +1,0 @@
-"""A toy service, as a source's folder holds it."""

@@ -1,0 +1,263 @@
+"""Sources that packages of somebody else bring, as they are installed: a folder with the package and its metadata."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from strava_pipeline.core.errors import PipelineError
+from strava_pipeline.core.providers import spec_of
+from strava_pipeline.core.source_packages import UnusableSourceError, declared_sources, refused_sources
+from strava_pipeline.ingest.clock import machine_clock
+from strava_pipeline.ingest.registry import connect, login_traces, missing_login, provider_names
+from strava_pipeline.ingest.webhook_secrets import webhook_secrets
+from strava_pipeline.operations.provider_access import possible_providers, provider_states, providers_health
+from strava_pipeline.settings import Settings
+from strava_pipeline_tests.providers.toy_service import NOW
+
+ROOT = Path(__file__).resolve().parents[2]
+RECORD = """
+from strava_pipeline.core.providers import ProviderRow, ProviderSpec, page_reader
+from strava_pipeline.core.start_times import read_start, start_fields
+
+SPEC = ProviderSpec(
+    name="acme",
+    title="Acme",
+    link=None,
+    precedence=8,
+    priority=8,
+    read_page=page_reader("acme", lambda page: page, lambda row: ProviderRow(row["id"], start_fields(read_start(row["at"]), None))),
+    capabilities=frozenset({"windows"}),
+)
+"""
+CLIENT = """
+from pydantic import Field, SecretStr
+
+from strava_pipeline.core.errors import MissingSettingsError
+from strava_pipeline.settings import SourceSettings
+
+LOGIN_SETTINGS = ("ACME_KEY",)
+
+
+class AcmeSettings(SourceSettings):
+    key: SecretStr | None = Field(None, alias="ACME_KEY")
+
+
+def login_files(settings):
+    return []
+
+
+def connect(settings, clock, on_wait):
+    if AcmeSettings.load().key is None:
+        raise MissingSettingsError("ACME_KEY is not set. Ask Acme for a key.")
+    raise AssertionError("nothing is asked here")
+"""
+
+
+def installed(
+    folder: Path, name: str = "acme", record: str = RECORD, client: str = CLIENT, distribution: str = "acme-source"
+) -> Path:
+    """A package with a source `name`, as an installer leaves it in `folder`."""
+    package = folder / f"{distribution.replace('-', '_')}"
+    package.mkdir(parents=True)
+    for module, text in (("__init__", ""), ("record", record), ("client", client)):
+        (package / f"{module}.py").write_text(text)
+    metadata = folder / f"{package.name}-1.2.dist-info"
+    metadata.mkdir()
+    (metadata / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {distribution}\nVersion: 1.2\n")
+    (metadata / "entry_points.txt").write_text(f"[strava_pipeline.sources]\n{name} = {package.name}\n")
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def unread() -> Iterator[None]:
+    """No record is known yet, and none stays."""
+    spec_of.cache_clear()
+    yield
+    spec_of.cache_clear()
+
+
+@pytest.fixture
+def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    folders = {name: tmp_path / name for name in ("data_dir", "secrets_dir", "logs_dir", "ledger_dir", "dagster_home")}
+    found = Settings.load(_env_file=None, **folders, providers_config=tmp_path / "providers.toml")
+    found.providers_config.write_text("[providers.acme]\nenabled = true\n")
+    for name, value in found.environ().items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.chdir(tmp_path)
+    return found
+
+
+def look(settings: Settings, path: Path | str, *command: str) -> subprocess.CompletedProcess[str]:
+    """Run a command in a process of its own, which finds what is installed in `path`, too."""
+    return subprocess.run(
+        [sys.executable, *command],
+        env={
+            "PATH": os.environ["PATH"],
+            "HOME": str(settings.data_dir.parent),
+            "PYTHONPATH": str(path),
+            **settings.environ(),
+        },
+        cwd=settings.data_dir.parent,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+
+
+DEFINITIONS = """
+from strava_pipeline.definitions import defs
+print("acme" in {each.name for each in defs.resolve_all_job_defs()})
+"""
+
+
+@pytest.mark.slow
+def test_a_process_has_the_source_of_a_package_that_is_installed(settings: Settings, tmp_path: Path) -> None:
+    path = installed(tmp_path / "site")
+    found = json.loads(look(settings, path, "-m", "strava_pipeline", "providers", "status", "--json").stdout)[
+        "providers"
+    ]
+    assert found["acme"]["login_problem"] == "ACME_KEY is not set. Ask Acme for a key."
+    said = look(settings, path, "-m", "strava_pipeline", "doctor")
+    assert "provider: acme" in said.stdout
+    assert "ACME_KEY is not set" in said.stdout
+    built = look(settings, path, "-c", DEFINITIONS)
+    assert built.stdout.splitlines()[-1:] == ["True"], built.stderr
+
+
+CONTRACT = """
+from strava_pipeline.testing import SECRET, LoginFileContract, ProviderContract
+from strava_pipeline_tests.providers.subjects import toy
+
+
+class TestToy(ProviderContract):
+    def subject(self, patch):
+        return toy(patch)
+
+
+class TestLogin(LoginFileContract):
+    source, content = "toy", {"key": SECRET}
+"""
+
+
+@pytest.mark.slow
+def test_the_published_contract_needs_nothing_of_our_own_tests(settings: Settings, tmp_path: Path) -> None:
+    (tmp_path / "test_toy.py").write_text(CONTRACT)
+    some = "its_own_id or fault_that or as_the_service_then_says or link_in_place or newest_first"
+    path = os.pathsep.join([str(ROOT), str(Path(__file__).parent / "installed" / "toy")])
+    told = look(settings, path, "-m", "pytest", "-p", "no:cacheprovider", "-k", some, str(tmp_path / "test_toy.py"))
+    assert told.returncode == 0, told.stdout
+    assert "5 passed" in told.stdout
+
+
+def test_its_settings_come_from_where_all_settings_do(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(installed(tmp_path / "site", distribution="acme-settings"))
+    assert missing_login("acme", settings) == "ACME_KEY is not set. Ask Acme for a key."
+    (tmp_path / ".env").write_text("ACME_KEY=hush\nACME_SECRET= shh \n")
+    with pytest.raises(AssertionError, match="nothing is asked here"):
+        connect("acme", settings, machine_clock())
+    monkeypatch.setenv("ACME_KEY", "")
+    secret = settings.secret("ACME_SECRET")
+    assert secret is not None
+    assert secret.get_secret_value() == "shh"
+    assert settings.secret("ACME_OTHER") is None
+
+
+BROKEN = "import a_library_that_is_not_there\n"
+
+
+@pytest.mark.parametrize(
+    ("made", "why"),
+    [
+        ({"record": BROKEN}, "acme_broken.record can't be imported (ModuleNotFoundError: No module named"),
+        ({"record": "def"}, "acme_broken.record can't be imported (SyntaxError: "),
+        ({"record": "SPEC = 3"}, "acme_broken.record has no SPEC, a ProviderSpec with the name acme"),
+        ({"record": RECORD.replace('"acme"', '"other"')}, "has no SPEC, a ProviderSpec with the name acme"),
+        ({"client": BROKEN}, "acme_broken.client can't be imported (ModuleNotFoundError: No module named"),
+    ],
+    ids=["a record without its library", "no Python", "no record", "another name", "a client without its library"],
+)
+def test_a_broken_package_is_named_where_it_is_needed_and_stops_nothing_else(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, made: dict[str, str], why: str
+) -> None:
+    """Its source is enabled, even."""
+    for module in [name for name in sys.modules if name.startswith("acme_broken")]:
+        monkeypatch.delitem(sys.modules, module)
+    monkeypatch.syspath_prepend(installed(tmp_path / "site", distribution="acme-broken", **made))
+    said = provider_states(settings)["acme"].login_problem or ""
+    assert said.startswith("The source acme of the installed package acme-broken 1.2 can't be used: ")
+    assert why in said
+    assert said.endswith("Install a version of that package that works, or uninstall it.")
+    possible = possible_providers(settings)
+    assert possible["acme"].login_problem == said
+    assert possible["garmin"].title == "Garmin Connect"
+    (found,) = [each for each in providers_health(settings, NOW) if each.name == "provider: acme"]
+    assert found.what == said
+    assert webhook_secrets(settings) == {}
+    with pytest.raises(UnusableSourceError):  # no purge without a word leaves a login here
+        login_traces(settings) if "client" in made else spec_of("acme")
+
+
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [
+        ("garmin", "strava_pipeline itself has one of that name, which is used"),
+        ("strava", "strava_pipeline itself has one of that name, which is used"),
+        ("strava_archive", "strava_pipeline itself has one of that name, which is used"),
+        ("Acme", "a source's name has small letters, digits and _ only"),
+        ("a-cme", "a source's name has small letters, digits and _ only"),
+    ],
+)
+def test_a_name_that_can_not_be_used_is_refused_and_what_is_ours_stays(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, why: str
+) -> None:
+    monkeypatch.syspath_prepend(installed(tmp_path / "site", name, distribution="acme-names"))
+    (refused,) = refused_sources()
+    assert str(refused).startswith(f"The source {name} of the installed package acme-names 1.2 can't be used: {why}. ")
+    assert str(refused) in [each.what for each in providers_health(settings, NOW)]
+    assert name not in set(provider_names()) - {"garmin"}
+    assert spec_of("garmin").title == "Garmin Connect"
+
+
+def test_of_two_packages_with_one_name_neither_is_used(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for distribution in ("acme-one", "acme-two"):
+        monkeypatch.syspath_prepend(installed(tmp_path / distribution, distribution=distribution))
+    assert "acme" not in provider_names()
+    with pytest.raises(
+        UnusableSourceError, match=r"acme-two 1.2 can't be used: acme-one 1.2 brings one of that name, too"
+    ):
+        spec_of("acme")
+
+
+def test_a_package_that_is_on_the_path_twice_is_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for folder in ("one", "two"):
+        monkeypatch.syspath_prepend(installed(tmp_path / folder, distribution="acme-twice"))
+    assert len(declared_sources()["acme"]) == 1
+    assert "acme" in provider_names()
+
+
+def test_our_own_sources_do_without_a_look_at_what_is_installed(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.providers_config.write_text("[providers.garmin]\nenabled = true\n")
+
+    def looked() -> None:
+        raise AssertionError
+
+    monkeypatch.setattr("strava_pipeline.core.source_packages.declared_sources", looked)
+    assert provider_states(settings).keys() == {"garmin"}
+    assert webhook_secrets(settings) == {}
+
+
+def test_the_name_of_a_package_that_is_gone_is_unknown(settings: Settings) -> None:
+    with pytest.raises(PipelineError, match="install the package that brings the provider"):
+        spec_of("acme")

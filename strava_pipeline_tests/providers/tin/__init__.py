@@ -1,0 +1,1 @@
+"""A second toy service; ../installed/tin declares it."""
