@@ -31,6 +31,7 @@ from strava_pipeline.operations.merging import (
     update_quarantine,
 )
 from strava_pipeline.operations.progress import LogProgress
+from strava_pipeline.operations.provider_source import ProviderSources
 from strava_pipeline.operations.reading_files import read_unread_files
 from strava_pipeline.operations.run_context import RunContext, run_context
 from strava_pipeline_tests.ingest.world import World
@@ -193,5 +194,5 @@ def test_an_emulator_is_asked_nothing_for_the_folder_of_a_real_athlete(pulled: P
         run.lake, Window(mode="lite", after=None, before=None), athlete_id=7, at=run.now(), host="www.strava.com"
     )
     with pytest.raises(MisuseError, match="must not stand among real ones"):
-        writer_of(pulled.world.settings, run, STRAVA, lambda why, seconds: None)
+        writer_of(pulled.world.settings, run, ProviderSources(pulled.world.settings, run), STRAVA)
     assert pulled.world.calls()["total"] == calls

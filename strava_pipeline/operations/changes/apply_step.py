@@ -18,7 +18,6 @@ from strava_pipeline.core.errors import PipelineError
 from strava_pipeline.core.providers import spec_of
 from strava_pipeline.core.sources import STRAVA
 from strava_pipeline.core.text import counted
-from strava_pipeline.ingest.provider import OnWait
 from strava_pipeline.ingest.writer import UnsupportedChangeError, WholeWriter, Writer
 from strava_pipeline.lake.bronze.listings import refuse_emulator
 from strava_pipeline.lake.changes import verdicts
@@ -108,7 +107,7 @@ def _apply(
             disk.finish(settings.import_limits)
             return found
         with outcome_kept(run, provider, "changes") as ending:
-            connect = partial(writer_of, settings, run, provider, _on_wait(run, sources, provider))
+            connect = partial(writer_of, settings, run, sources, provider)
             found = apply_at(run, provider, connect, states, most=most, details=details, holds=holds, tick=advance)
             if found.results and is_whole(provider):
                 try:
@@ -124,22 +123,19 @@ def is_whole(provider: str) -> bool:
     return "whole" in spec_of(provider).capabilities
 
 
-def writer_of(settings: Settings, run: RunContext, provider: str, on_wait: OnWait) -> Writer:
+def writer_of(settings: Settings, run: RunContext, sources: ProviderSources, provider: str) -> Writer:
     """The writer of a place, ready to read and write. Nothing is sent. Raises PipelineError."""
-    sources = ProviderSources(settings, run)
     if provider == DISK:
         return Downloads(run, sources)
     if provider == STRAVA:
         refuse_emulator(run.lake, settings.api_url)
-    writer = connect_writer(provider, settings, on_wait)
+        return connect_writer(provider, settings, run.progress.waiting)
+    source = sources.source(provider)
+    writer = connect_writer(provider, settings, source.waiting)
     if is_whole(provider):
-        newest = newest_reading(run.lake, provider, sources.source(provider).account_name)
+        newest = newest_reading(run.lake, provider, source.account_name)
         cast(WholeWriter, writer).start_from(None if newest is None else newest[1])
     return writer
-
-
-def _on_wait(run: RunContext, sources: ProviderSources, provider: str) -> OnWait:
-    return run.progress.waiting if provider == STRAVA else sources.source(provider).waiting
 
 
 @contextmanager
