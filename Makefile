@@ -223,7 +223,7 @@ format: $(READY) ## Put the code in shape.
 check: lint types contracts test ## What a change must pass.
 
 docs: $(READY) ## Write the data dictionary from the catalogue.
-	$(BIN)/python docs/make_data_dictionary.py > docs/data-dictionary.md
+	$(BIN)/python docs/make_data_dictionary.py
 
 graph: $(READY) ## Write the reviewed shape of the graph anew: what changed stands in the diff.
 	$(BIN)/python -m strava_pipeline_tests.orchestrate.test_graph

@@ -13,7 +13,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import comparing, dashboard, files, insights, matching, providers, tracks, trips
+from benchmarks import comparing, dashboard, files, insights, matching, providers, tracks
 from benchmarks.commands import AIMS, FLOOR, Commands
 from benchmarks.intake import RATE, Intake
 from benchmarks.rounds import (
@@ -21,25 +21,42 @@ from benchmarks.rounds import (
     Figures,
     Size,
     measure_commands,
-    measure_comparing,
-    measure_files,
-    measure_insights,
+    measure_in_turn,
     measure_intake,
-    measure_matching,
     measure_memory,
     measure_pages,
     measure_providers,
     measure_size,
     measure_startup,
-    measure_tracks,
-    measure_trips,
     peer_scale,
 )
 from strava_pipeline.core.sources import STRAVA
+from strava_pipeline.core.systems import parts
 from strava_pipeline.ingest.registry import PROVIDERS
 
 LIBRARIES = ("strava_pipeline", "dagster", "duckdb", "polars", "orjson", "requests", "urllib3")
 MOST_MB = 450  # aim for a whole run with any number of activities
+BESIDE_FLOOR = {
+    "files": (files, [100], "{:,} activity files of 3,600 points, one core", "numbers of activity files"),
+    "matching": (
+        matching,
+        [50_000],
+        "{:,} activities and as many files, one core",
+        "numbers of activities with as many files",
+    ),
+    "insights": (
+        insights,
+        [100_000],
+        "{:,} activities, half with splits, one core",
+        "numbers of activities, for insights",
+    ),
+    "tracks": (tracks, [200], "{:,} tracks of 3,600 points, one core", "numbers of tracks"),
+    "comparing": (comparing, [10_000], "{:,} efforts at five sources, one core", "numbers of efforts, compared"),
+    **{
+        each.NAME: (each, each.COUNTS, each.TITLE, each.HELP)
+        for each in parts("benchmark", "strava_pipeline_tests.trips")
+    },
+}  # subject → its module, the usual numbers, the title of its table, and what is counted
 TITLES = {
     "listing": "listing → bronze",
     "shards": "shards",
@@ -64,12 +81,10 @@ def main() -> None:
         if not options.json:
             out.print(_stages_table(size))
     beside_floor = {
-        "trips": {count: measure_trips(count, options.rounds or 3) for count in options.trips},
-        "files": {count: measure_files(count, options.rounds or 3) for count in options.files},
-        "matching": {count: measure_matching(count, options.rounds or 3) for count in options.matching},
-        "insights": {count: measure_insights(count, options.rounds or 3) for count in options.insights},
-        "tracks": {count: measure_tracks(count, options.rounds or 3) for count in options.tracks},
-        "comparing": {count: measure_comparing(count, options.rounds or 3) for count in options.comparing},
+        **{
+            name: {count: measure_in_turn(module, count, options.rounds or 3) for count in getattr(options, name)}
+            for name, (module, _, _, _) in BESIDE_FLOOR.items()
+        },
         "memory": {count: measure_memory(count) for count in options.memory},
     }
     pages = {count: measure_pages(count) for count in options.pages}
@@ -80,18 +95,9 @@ def main() -> None:
     startup = {} if options.stages else measure_startup()
     commands = measure_commands(options.commands) if options.commands and not options.stages else None
     if not options.json:
-        for count, figures in beside_floor["trips"].items():
-            out.print(_floor_table(f"{count:,} activity trips, one core", trips.STAGES, figures))
-        for count, figures in beside_floor["files"].items():
-            out.print(_floor_table(f"{count:,} activity files of 3,600 points, one core", files.STAGES, figures))
-        for count, figures in beside_floor["matching"].items():
-            out.print(_floor_table(f"{count:,} activities and as many files, one core", matching.STAGES, figures))
-        for count, figures in beside_floor["insights"].items():
-            out.print(_floor_table(f"{count:,} activities, half with splits, one core", insights.STAGES, figures))
-        for count, figures in beside_floor["tracks"].items():
-            out.print(_floor_table(f"{count:,} tracks of 3,600 points, one core", tracks.STAGES, figures))
-        for count, figures in beside_floor["comparing"].items():
-            out.print(_floor_table(f"{count:,} efforts at five sources, one core", comparing.STAGES, figures))
+        for name, (module, _, title, _) in BESIDE_FLOOR.items():
+            for count, figures in beside_floor[name].items():
+                out.print(_floor_table(title.format(count), module.STAGES, figures))
         for count, figures in beside_floor["memory"].items():
             out.print(_memory_table(count, figures))
         for count, measured in pages.items():
@@ -132,16 +138,8 @@ def _arguments() -> argparse.Namespace:
     )
     parser.add_argument("--rounds", type=int, help="how often (default: more often with fewer activities)")
     parser.add_argument("--stages", action="store_true", help="only the stages: no whole runs, no start")
-    parser.add_argument("--trips", nargs="*", type=int, default=[5_000, 20_000], help="numbers of activity trips")
-    parser.add_argument("--files", nargs="*", type=int, default=[100], help="numbers of activity files")
-    parser.add_argument(
-        "--matching", nargs="*", type=int, default=[50_000], help="numbers of activities with as many files"
-    )
-    parser.add_argument(
-        "--insights", nargs="*", type=int, default=[100_000], help="numbers of activities, for insights"
-    )
-    parser.add_argument("--tracks", nargs="*", type=int, default=[200], help="numbers of tracks")
-    parser.add_argument("--comparing", nargs="*", type=int, default=[10_000], help="numbers of efforts, compared")
+    for name, (_, usual, _, text) in BESIDE_FLOOR.items():
+        parser.add_argument(f"--{name}", nargs="*", type=int, default=usual, help=text)
     parser.add_argument(
         "--memory", nargs="*", type=int, default=[150_000], help="numbers of activities, for whole runs"
     )

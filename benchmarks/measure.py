@@ -18,7 +18,9 @@ from benchmarks.place import Place
 
 def main() -> None:
     side, stage, folder, url, *options = sys.argv[1:]
-    work = getattr(importlib.import_module(f"benchmarks.{side}"), stage)(Place(Path(folder), url))
+    work = getattr(importlib.import_module(side if "." in side else f"benchmarks.{side}"), stage)(
+        Place(Path(folder), url)
+    )
     profile = cProfile.Profile() if "--profile" in options else None
     cpu, wall = _cpu(), time.perf_counter()
     calls = profile.runcall(work) if profile else work()

@@ -6,26 +6,14 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
+from typing import Any
 
-from benchmarks import (
-    commands,
-    comparing,
-    dashboard,
-    files,
-    floor,
-    insights,
-    intake,
-    matching,
-    product,
-    providers,
-    tracks,
-    trips,
-)
+from benchmarks import commands, dashboard, floor, intake, product, providers
 from benchmarks.place import Place
 from strava_pipeline.verbs.auth import log_in_at_emulator
 from strava_pipeline.verbs.emulator import emulator_process
@@ -118,37 +106,6 @@ def measure_size(activities: int, rounds: int, *, details: bool, whole: bool) ->
     return size
 
 
-def measure_trips(count: int, rounds: int) -> dict[str, Figures]:
-    """Measure the floor and each stage of trips.py in turn over the same trips, on one core, `rounds` times."""
-    found = {stage: Figures() for stage in ("floor", *trips.STAGES)}
-    with _folder() as folder:
-        trips.prepare(folder, count)
-        for _ in range(rounds):
-            for stage, figures in found.items():
-                figures.add(_measured("trips", stage, Place(folder, "http://127.0.0.1:1"), trips.ONE_CORE))
-    return found
-
-
-def measure_files(count: int, rounds: int) -> dict[str, Figures]:
-    """Measure the floor and each stage of files.py in turn over the same files, in one process, `rounds` times."""
-    return _measure_in_turn("files", files.STAGES, files.prepare, count, rounds)
-
-
-def measure_matching(count: int, rounds: int) -> dict[str, Figures]:
-    """Measure the floor and each stage of matching.py in turn over the same activities, `rounds` times."""
-    return _measure_in_turn("matching", matching.STAGES, matching.prepare, count, rounds)
-
-
-def measure_insights(count: int, rounds: int) -> dict[str, Figures]:
-    """Measure the floor and each stage of insights.py in turn over the same activities, `rounds` times."""
-    return _measure_in_turn("insights", insights.STAGES, insights.prepare, count, rounds)
-
-
-def measure_comparing(count: int, rounds: int) -> dict[str, Figures]:
-    """Measure the floor and each stage of comparing.py in turn over the same efforts, `rounds` times."""
-    return _measure_in_turn("comparing", comparing.STAGES, comparing.prepare, count, rounds)
-
-
 def measure_providers(count: int, rounds: int, sources: Iterable[str]) -> dict[str, dict[str, Figures]]:
     """Measure listing and shards of each source's `count` activities, more or less, in turn: figures by source and stage.
 
@@ -176,11 +133,6 @@ def measure_pages(count: int) -> dashboard.Measured:
         return dashboard.measure(folder, count)
 
 
-def measure_tracks(count: int, rounds: int) -> dict[str, Figures]:
-    """Measure the floor and each stage of tracks.py in turn over the same tracks, `rounds` times."""
-    return _measure_in_turn("tracks", tracks.STAGES, tracks.prepare, count, rounds)
-
-
 def measure_memory(count: int) -> dict[str, Figures]:
     """Measure the memory of whole runs over `count` activities without details, beside the floor; one run each."""
     found = {stage: Figures() for stage in MEMORY}
@@ -193,17 +145,17 @@ def measure_memory(count: int) -> dict[str, Figures]:
     return found
 
 
-def _measure_in_turn(
-    side: str, stages: Iterable[str], prepare: Callable[[Path, int], None], count: int, rounds: int
-) -> dict[str, Figures]:
-    found = {stage: Figures() for stage in ("floor", *stages)}
+def measure_in_turn(subject: Any, count: int, rounds: int) -> dict[str, Figures]:
+    """Measure the floor and each stage of the module `subject` in turn over the same `count` things, `rounds` times."""
+    found = {stage: Figures() for stage in ("floor", *subject.STAGES)}
+    environment = getattr(subject, "ENVIRONMENT", {})
     with _folder() as folder:
-        prepare(folder, count)
+        subject.prepare(folder, count)
         for _ in range(rounds):
             place = Place(folder, "http://127.0.0.1:1")
             for stage, figures in found.items():
-                figures.add(_measured(side, stage, place))
-            shutil.rmtree(place.lake.data_dir)
+                figures.add(_measured(subject.__name__, stage, place, environment))
+            shutil.rmtree(place.lake.data_dir, ignore_errors=True)
     return found
 
 

@@ -1,11 +1,12 @@
-"""Prints the data dictionary, Markdown, from the catalogue of tables: `make docs` writes it to docs/data-dictionary.md.
+"""Writes the data dictionary, Markdown, from the catalogue of tables: `make docs`. Each system beside activities has a page.
 
-No columns, meanings or units of its own: what is wrong there is mended in strava_pipeline/core/tables/.
+No columns, meanings or units of its own: what is wrong there is corrected in strava_pipeline/core/tables/.
 """
 
-import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 
+from strava_pipeline.core.systems import parts
 from strava_pipeline.core.tables import GOLD_ACTIVITIES, PARQUET_TABLES, TABLES, Column, Table
 from strava_pipeline.core.tables.insights import INSIGHTS, MACROS, PUBLISH_TABLES
 
@@ -28,21 +29,43 @@ Made from the catalogue of tables by `make docs`; not to be edited by hand.
 - `tracks` is in no warehouse. It lies in `data/tracks/year=YYYY/*.parquet`, a file per activity, and is read with
   `read_parquet('data/tracks/**/*.parquet')`. `curves`, `value_seconds`, `track_summaries`, `track_cells`,
   `heat_cells` and `heat_tiles` are computed from it and lie beside it, a file per year
-  ([insights.md](insights.md#curves-zones-and-the-heat-map))."""
+  ([insights.md](insights.md#curves-zones-and-the-heat-map)).
+- The tables of [trips](trips) are described there, each beside its guide."""
+OF_A_SYSTEM = """# Data dictionary of {0} trips
+
+Made from the catalogue of tables by `make docs`; not to be edited by hand.
+What the columns mean: [the data dictionary](../../data-dictionary.md)."""
 
 
 def main() -> None:
-    """The whole document to stdout."""
-    sys.stdout.write(document())
+    for page, text in pages().items():
+        page.write_text(text, encoding="utf-8")
 
 
-def document() -> str:
-    """An index, then a section per table in the order of the catalogue, then the views of insights, then what lies as Parquet."""
+def pages() -> dict[Path, str]:
+    """Page → its text. The tables of each system beside activities are on a page in its folder, all others on one page.
+
+    There an index, then a section per table in the order of the catalogue, then the views of insights, then what lies as Parquet.
+    """
+    docs = Path(__file__).parent
+    systems = {system.__package__.rpartition(".")[2]: system.TABLES for system in parts("tables")}
+    of_systems = {table.name for tables in systems.values() for table in tables}
     insights = [*PUBLISH_TABLES.values(), *INSIGHTS.values(), *MACROS.values()]
-    tables = [*TABLES.values(), GOLD_ACTIVITIES, *insights, *PARQUET_TABLES.values()]
+    tables = [table for table in TABLES.values() if table.name not in of_systems]
+    return {
+        docs / "data-dictionary.md": _page(
+            INTRODUCTION, [*tables, GOLD_ACTIVITIES, *insights, *PARQUET_TABLES.values()]
+        ),
+        **{
+            docs / "trips" / name / "data-dictionary.md": _page(OF_A_SYSTEM.format(name), tables)
+            for name, tables in systems.items()
+        },
+    }
+
+
+def _page(introduction: str, tables: Sequence[Table]) -> str:
     index = [f"- [`{table.name}`](#{table.name.replace('.', '')}): {table.meaning}" for table in tables]
-    sections = ["\n".join(_section(table)) for table in tables]
-    return "\n\n".join([INTRODUCTION, "\n".join(index), *sections]) + "\n"
+    return "\n\n".join([introduction, "\n".join(index), *("\n".join(_section(table)) for table in tables)]) + "\n"
 
 
 def _section(table: Table) -> Iterator[str]:

@@ -8,6 +8,16 @@ from pathlib import Path
 from strava_pipeline.cli import COMMANDS
 
 REPO = Path(__file__).resolve().parent.parent
+
+
+def is_of_absent_system(path: Path) -> bool:
+    """Whether a page, or what a link leads to, lies in docs/trips/NAME, and there is no strava_pipeline/trips/NAME."""
+    match path.relative_to(REPO).parts if path.is_relative_to(REPO) else ():
+        case ("docs", "trips", name, *_):
+            return not (REPO / "strava_pipeline" / "trips" / name).is_dir()
+    return False
+
+
 DOCUMENTS = sorted(
     path
     for path in (
@@ -16,7 +26,7 @@ DOCUMENTS = sorted(
         REPO / "data" / "README.md",
         REPO / "deploy" / "README.md",
     )
-    if path.is_file()
+    if path.is_file() and not is_of_absent_system(path)
 )
 GUIDES = [path for path in DOCUMENTS if path.name != "CHANGELOG.md" and path.parent.name != "adr"]
 PROGRAM = "strava-pipeline"

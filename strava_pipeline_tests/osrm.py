@@ -1,10 +1,14 @@
 """A router on this machine: a real HTTP server that remembers the paths it was asked for and answers as told."""
 
+import logging
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import pytest
 
 FOUND = b'{"code": "Ok", "routes": [{"distance": 1000.5}]}'
 
@@ -42,3 +46,15 @@ def osrm() -> Iterator[Osrm]:
     finally:
         server.shutdown()
         server.server_close()
+
+
+@pytest.fixture
+def server() -> Iterator[Osrm]:
+    with osrm() as running:
+        yield running
+
+
+def told(router: Any, caplog: pytest.LogCaptureFixture) -> list[str]:
+    """What a router warns of, all that failed at it included."""
+    router.log_failures()
+    return [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING]

@@ -5,7 +5,7 @@ jobs         JOBS: its jobs, as plain records
 keeping      merge: makes its tables again, in a rebuild
 assets       assets: Dagster's, with their checks
 schedules    schedules, sensors: what starts its runs
-words        LINES: what commands print of its assets
+words        LINES: what commands print of its assets, in parts
 health       looks: what `doctor` looks at
 intake       receivers: what the web intake takes in for it
 demo         what `demo` shows of it

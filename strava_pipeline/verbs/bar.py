@@ -4,16 +4,15 @@ Which commands draw one, and what else they print, is terminal.py's.
 """
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from contextlib import ExitStack
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from rich.console import Console, RenderableType
-from rich.progress import Progress, Task
-from rich.progress_bar import ProgressBar
-from rich.spinner import Spinner
-from rich.table import Table
+from rich.padding import Padding
+from rich.progress import BarColumn, Progress, ProgressColumn, SpinnerColumn, Task, TextColumn, TimeElapsedColumn
+from rich.table import Column
 from rich.text import Text
 
 from strava_pipeline.core.text import wait_in_words
@@ -22,7 +21,8 @@ from strava_pipeline.verbs.interrupts import only_first_interrupt
 if TYPE_CHECKING:
     from strava_pipeline.operations.progress import Eta
 
-WIDEST, NARROWEST = 40, 6  # columns of the bar itself; a narrower bar shows nothing
+WIDEST = 40  # columns of the bar itself
+LONGEST, SHORTEST, ROOMY = 40, 8, 70  # columns of count and end; of a name; from which on the time so far has room
 SPARE = 3  # columns at the end of the line: Ctrl-C is echoed there as ^C, and a full line would break
 SECONDS = 1.0  # between two estimates of the end: each reads the budget's ledger
 
@@ -47,7 +47,7 @@ class BarProgress:
         if total == 0:
             return
         self._eta, self._estimated_at = eta, self._monotonic()
-        self._bar = _OneLine(console=self._console)
+        self._bar = _OneLine(self._console, self._console.width)
         self._bar.add_task(what, total=total, done=self._done(0), has_eta=eta is not None)
         self._drawn.enter_context(only_first_interrupt())  # a second one would break its end, and the terminal with it
         self._bar.start()
@@ -92,52 +92,34 @@ def done_at(at: datetime, now: datetime) -> str:
 
 
 class _OneLine(Progress):
-    """A task as one line that never breaks: in a narrow terminal the bar shrinks, then parts go, the last ones first."""
+    """A task as one line: its name, the bar, the count, when it will be done, the time so far. The bar takes what is left."""
 
-    def make_tasks_table(self, tasks: Sequence[Task]) -> Table:  # type: ignore[override]  # rich asks for any iterable
-        table = Table.grid(padding=(0, 1), pad_edge=False)
-        for task in tasks:
-            cells = line(task, self.console.width - SPARE)
-            for _ in cells:
-                table.add_column(no_wrap=True)
-            table.add_row(*cells)
-        return table
+    def __init__(self, console: Console, width: int) -> None:
+        whole = Column(no_wrap=True)
+        name = Column(no_wrap=True, overflow="ellipsis", max_width=max(width - LONGEST, SHORTEST))
+        elapsed = [TimeElapsedColumn(table_column=whole)] if width > ROOMY else []
+        super().__init__(
+            SpinnerColumn(finished_text=" "),
+            TextColumn("{task.description}", table_column=name),
+            BarColumn(bar_width=None, table_column=Column(max_width=WIDEST)),
+            _Count(table_column=whole),
+            _Left(table_column=whole),
+            *elapsed,
+            console=console,
+        )
 
-
-def line(task: Task, width: int) -> list[RenderableType]:
-    """The cells of a task's line: its name, the bar, the count, the time so far, and when it will be done."""
-    count = f"{task.completed:,.0f}" + (f"/{task.total:,.0f}" if task.total is not None else "")
-    left = str(task.fields["done"]) and f"done ~{task.fields['done']}"
-    if not task.fields["has_eta"] and task.time_remaining is not None and not task.finished:
-        left = f"{_clock(task.time_remaining)} left"
-    parts = [task.description, count, left, _clock(task.elapsed or 0)]
-    shown = [bool(part) for part in parts]
-
-    def free() -> int:
-        """Columns beside the spinner, the parts that are shown and the blanks between them."""
-        return width - 1 - sum(1 + len(part) for part, is_shown in zip(parts, shown, strict=True) if is_shown)
-
-    if free() < 0:
-        shown[3] = False
-    if free() < 0:
-        parts[2] = parts[2].removeprefix("done ")
-    if free() < 0:
-        parts[2] = parts[2].removesuffix(" UTC")
-    if free() < 0:
-        parts[0] = f"{parts[0][: max(len(parts[0]) + free() - 1, 0)]}…"
-    room = free() - 1
-    bar: list[RenderableType] = []
-    if task.total and room >= NARROWEST:
-        bar = [ProgressBar(total=task.total, completed=task.completed, width=min(room, WIDEST))]
-    spinner: RenderableType = Text(" ") if task.finished or task.stop_time is not None else _SPINNER
-    what, *numbers = (Text(part) for part, is_shown in zip(parts, shown, strict=True) if is_shown)
-    return [spinner, what, *bar, *numbers]
+    def get_renderables(self) -> Iterable[RenderableType]:
+        return (Padding(each, (0, SPARE, 0, 0)) for each in super().get_renderables())
 
 
-_SPINNER = Spinner("dots", style="progress.spinner")
+class _Count(ProgressColumn):
+    def render(self, task: Task) -> Text:
+        return Text(f"{task.completed:,.0f}" + (f"/{task.total:,.0f}" if task.total is not None else ""))
 
 
-def _clock(seconds: float) -> str:
-    minutes, seconds = divmod(int(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{seconds:02}"
+class _Left(ProgressColumn):
+    def render(self, task: Task) -> Text:
+        if task.fields["done"]:
+            return Text(f"done ~{task.fields['done']}")
+        left = None if task.fields["has_eta"] or task.finished else task.time_remaining
+        return Text("" if left is None else f"{timedelta(seconds=int(left))} left")

@@ -237,7 +237,7 @@ def _run(
     watched, kept = os.pipe()  # the kernel closes `kept` when we die, however we die
     with ExitStack() as deferred:
         deferred.enter_context(deferred_interrupts())
-        with guarded(command, watched, env=environment, folder=folder, locks=locks) as process:
+        with guarded(command, watched, GRACE, env=environment, folder=folder, locks=locks) as process:
             os.close(watched)
             try:
                 deferred.close()  # one that came meanwhile ends Dagster, too
@@ -256,14 +256,21 @@ def _run(
 
 
 def guarded(
-    command: list[str], watched: int, *, env: dict[str, str], folder: Path | None = None, locks: Sequence[int] = ()
+    command: list[str],
+    watched: int,
+    grace: int,
+    *,
+    env: dict[str, str],
+    folder: Path | None = None,
+    locks: Sequence[int] = (),
 ) -> "subprocess.Popen[bytes]":
     """A Python module with its arguments as a child in a session of its own, which ends when this process does.
 
-    `watched`: the reading end of a pipe whose writing end only this process holds; `locks`: descriptors to inherit.
+    `watched`: the reading end of a pipe whose writing end only this process holds; `grace`: seconds from its interrupt to its
+    kill, once that end is closed; `locks`: descriptors to inherit.
     """
     return subprocess.Popen(
-        guard_command(watched, GRACE, command),
+        guard_command(watched, grace, command),
         cwd=folder,
         env=env,
         start_new_session=True,

@@ -54,7 +54,7 @@ def serve(scripted: Scripted = None) -> None:
             settings.require_webhook_secret()
         except MissingSettingsError as error:
             raise MissingSettingsError(
-                f"There is nothing to receive. For pings (docs/cars.md) there is no {settings.pings_config}. For Strava's "
+                f"There is nothing to receive. For pings (docs/trips/car) there is no {settings.pings_config}. For Strava's "
                 f"webhooks (docs/webhooks.md): {error}"
             ) from None
     with ExitStack() as held:

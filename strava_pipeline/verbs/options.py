@@ -3,6 +3,10 @@
 Importing this module is cheap, so that `--help` is fast: its functions import what they need.
 """
 
+from collections.abc import Callable
+from dataclasses import dataclass, fields, is_dataclass
+from functools import wraps
+from inspect import Parameter, Signature, signature
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -17,9 +21,6 @@ Days = Annotated[
 ]
 SinceDays = Annotated[int | None, typer.Option(min=0, max=36_500, help="Details of the last N days (setting DAYS).")]
 MaxCalls = Annotated[int | None, typer.Option(min=1, help="Make at most N calls, then stop with exit code 3.")]
-Cushion15min = Annotated[
-    int | None, typer.Option("--cushion-15min", min=0, help="Calls of each 15 minutes left unused.")
-]
 CushionDaily = Annotated[int | None, typer.Option(min=0, help="Calls of the day left unused.")]
 Sports = Annotated[
     list[str] | None,
@@ -45,6 +46,37 @@ AnyId = Annotated[int, typer.Argument(help="Id of an activity, any of its ids.",
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object on stdout at the end; progress is on stderr.")]
 
 
+@dataclass(frozen=True)
+class Limits:
+    """The options that limit calls, by the names of an asset's config (orchestrate/config.py, CallLimits)."""
+
+    max_calls: MaxCalls = None
+    cushion_15min: Annotated[
+        int | None, typer.Option("--cushion-15min", min=0, help="Calls of each 15 minutes left unused.")
+    ] = None
+    cushion_daily: CushionDaily = None
+
+
+def grouped(command: Callable[..., None]) -> Callable[..., None]:
+    """The command, with the fields of a dataclass as options in place of each parameter of such a type."""
+    own = signature(command).parameters
+    groups: dict[str, Any] = {name: each.annotation for name, each in own.items() if is_dataclass(each.annotation)}
+
+    @wraps(command)
+    def call(**given: Any) -> None:
+        for name, group in groups.items():
+            given[name] = group(**{each.name: given.pop(each.name) for each in fields(group)})
+        command(**given)
+
+    shown = [
+        option.replace(kind=Parameter.KEYWORD_ONLY)
+        for name, each in own.items()
+        for option in (signature(groups[name]).parameters.values() if name in groups else [each])
+    ]
+    vars(call)["__signature__"] = Signature(shown)  # Typer reads the options there
+    return call
+
+
 def sports_of(words: list[str] | None) -> list[str]:
     """The sports of --sports; empty: all. typer.BadParameter names the sports nearest to a word that is none."""
     from strava_pipeline.core.sports import typed_sports
@@ -53,11 +85,6 @@ def sports_of(words: list[str] | None) -> list[str]:
         return typed_sports(words) if words is not None else []
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint="--sports") from error
-
-
-def call_limits(max_calls: int | None, cushion_15min: int | None, cushion_daily: int | None) -> dict[str, Any]:
-    """The three options that limit calls, as an asset's config names them (orchestrate/config.py, CallLimits)."""
-    return {"max_calls": max_calls, "cushion_15min": cushion_15min, "cushion_daily": cushion_daily}
 
 
 def typed_years(words: list[str], known: list[int]) -> list[int]:

@@ -5,6 +5,7 @@ Commands on chosen years stand in whole_years.py; how logs are written in orches
 
 import sys
 from collections.abc import Callable
+from dataclasses import asdict
 from inspect import Signature, signature
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -14,18 +15,16 @@ from strava_pipeline.core.errors import PipelineError
 from strava_pipeline.core.text import counted, escaped_json, printable
 from strava_pipeline.verbs.options import (
     AsJson,
-    Cushion15min,
-    CushionDaily,
     Days,
     DryRun,
-    MaxCalls,
+    Limits,
     PerPage,
     SinceDays,
     Verbose,
     Wait,
     all_years,
-    call_limits,
     context_without_run,
+    grouped,
 )
 from strava_pipeline.verbs.output import echo, echo_json
 
@@ -36,24 +35,23 @@ if TYPE_CHECKING:
 def _command(job: str, help_text: str, *, lookback: bool = False) -> Callable[..., None]:
     """The command for a job that pulls new activities; --days only where it has a lookback."""
 
+    @grouped
     def command(
+        *,
         per_page: PerPage = None,
         days: Days = None,
-        max_calls: MaxCalls = None,
-        cushion_15min: Cushion15min = None,
-        cushion_daily: CushionDaily = None,
+        limits: Limits,
         wait: Wait = False,
         dry_run: DryRun = False,
         as_json: AsJson = False,
         verbose: Verbose = False,
     ) -> None:
-        limits = call_limits(max_calls, cushion_15min, cushion_daily)
-        _pull(job, per_page, days, limits, wait=wait, dry_run=dry_run, as_json=as_json, verbose=verbose)
+        _pull(job, per_page, days, asdict(limits), wait=wait, dry_run=dry_run, as_json=as_json, verbose=verbose)
 
     command.__doc__ = help_text
-    options = signature(command).parameters.values()
-    shown = [option for option in options if lookback or option.name != "days"]
-    vars(command)["__signature__"] = Signature(shown)  # Typer reads the options there
+    if not lookback:
+        options = signature(command).parameters.values()
+        vars(command)["__signature__"] = Signature([option for option in options if option.name != "days"])
     return command
 
 
@@ -96,7 +94,9 @@ def recompact(as_json: AsJson = False, verbose: Verbose = False) -> None:
     _run_on_years("recompact", lake_years(settings), settings, as_json=as_json, verbose=verbose)
 
 
+@grouped
 def enrich(
+    *,
     since_days: SinceDays = None,
     all_: Annotated[
         bool, typer.Option("--all", help="Every detail that is missing or was edited, of all years.")
@@ -110,9 +110,7 @@ def enrich(
             "--include-efforts", help="Accepted and without effect: efforts are always included.", hidden=True
         ),
     ] = True,
-    max_calls: MaxCalls = None,
-    cushion_15min: Cushion15min = None,
-    cushion_daily: CushionDaily = None,
+    limits: Limits,
     dry_run: DryRun = False,
     as_json: AsJson = False,
     verbose: Verbose = False,
@@ -124,24 +122,23 @@ def enrich(
         "ids": _ids(ids),
         "first_on": _date(first_on, "--from"),
         "last_on": _date(last_on, "--to"),
-        **call_limits(max_calls, cushion_15min, cushion_daily),
+        **asdict(limits),
     }
     narrow = not (all_ or ids or first_on or last_on)
     _enrich("enrich", config, narrow=narrow, dry_run=dry_run, as_json=as_json, verbose=verbose)
 
 
+@grouped
 def enrich_all(
+    *,
     all_: Annotated[bool, typer.Option("--all", help="As always with this command.")] = True,
-    max_calls: MaxCalls = None,
-    cushion_15min: Cushion15min = None,
-    cushion_daily: CushionDaily = None,
+    limits: Limits,
     dry_run: DryRun = False,
     as_json: AsJson = False,
     verbose: Verbose = False,
 ) -> None:
     """Fetch every detail that is missing or was edited, newest first."""
-    limits = call_limits(max_calls, cushion_15min, cushion_daily)
-    _enrich("enrich_all", limits, narrow=False, dry_run=dry_run, as_json=as_json, verbose=verbose)
+    _enrich("enrich_all", asdict(limits), narrow=False, dry_run=dry_run, as_json=as_json, verbose=verbose)
 
 
 def profile(verbose: Verbose = False) -> None:

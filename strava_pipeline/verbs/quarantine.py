@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from strava_pipeline.verbs.options import Cushion15min, CushionDaily, Json, MaxCalls, Verbose, call_limits
+from strava_pipeline.verbs.options import Json, Limits, Verbose, grouped
 from strava_pipeline.verbs.output import echo, echo_json
 
 if TYPE_CHECKING:
@@ -64,12 +64,12 @@ def list_(as_json: Json = False) -> None:
 
 
 @quarantine.command()
+@grouped
 def retry(
+    *,
     ids: Ids = None,
     all_: Annotated[bool, typer.Option("--all", help="All that are in quarantine, dropped ones aside.")] = False,
-    max_calls: MaxCalls = None,
-    cushion_15min: Cushion15min = None,
-    cushion_daily: CushionDaily = None,
+    limits: Limits,
     verbose: Verbose = False,
 ) -> None:
     """Fetch details again now, without waiting for their pause, a call each. A dropped one is restored."""
@@ -101,7 +101,7 @@ def retry(
     chosen = [each for each in chosen if each not in elsewhere]
     if not chosen:
         return
-    config = {"ids": chosen, **call_limits(max_calls, cushion_15min, cushion_daily)}
+    config = {"ids": chosen, **asdict(limits)}
     exit_if_stopped(
         run_and_report(settings, "enrich", years=lake_years(settings), config={DETAILS: config}, verbose=verbose)
     )

@@ -3,9 +3,9 @@
 Running the job itself is run_job.py's.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
-from functools import partial
+from string import Formatter
 from typing import Any
 
 import typer
@@ -238,137 +238,103 @@ def _metadata_of(outcomes: "Sequence[RunOutcome]", asset: str) -> list[dict[str,
     return [outcome.metadata[asset] for outcome in outcomes if asset in outcome.metadata]
 
 
-Metadata = Mapping[str, Any]
-_FILES_LEFT = {
-    "activities_without_file": "of which there is none",
-    "files_missing": "missing",
-    "files_waiting_for_retry": "resting",
-    "failed": "failed",
-}
-_DETAILS_LEFT = {
-    "details_missing": "missing",
-    "details_waiting_for_retry": "resting",
-    "gone_at_strava": "gone",
-    "failed": "failed",
-}
-_STREAMS_LEFT = {
-    "nothing_recorded": "of which nothing was recorded",
-    "streams_missing": "missing",
-    "streams_waiting_for_retry": "resting",
-    "failed": "failed",
-}
-_CHANGES_LEFT = {
-    "changes_failed": "failed",
-    "changes_conflicted": "conflicted",
-    "changes_left": "still approved",
-}
+class _Words(Formatter):
+    """`{name:noun}`: a number of these; `{name:this|that}`: of a truth value. Lists get commas, numbers their reasons."""
+
+    def format_field(self, value: Any, format_spec: str) -> str:
+        if isinstance(value, dict):
+            return "".join(f"; {count} {format_spec}: {why}" for why, count in sorted(value.items()))
+        if isinstance(value, list):
+            return ", ".join(value)
+        if isinstance(value, bool):
+            return format_spec.split("|")[not value]
+        return counted(value, format_spec) if format_spec.isalpha() else str(format(value, format_spec))
 
 
-def run_line(asset: str, values: Metadata) -> str | None:
-    """The line for what `asset` reported; None where that interests no person."""
-    if line := _LINES.get(asset):
-        return line(values)
-    if "rows_received" in values:  # a provider's listing
-        return _listed(values, f" of {spec_of(provider_of(asset)).title}")
-    return _files_fetched(values) if "files_received" in values else None
-
-
-def _listed(values: Metadata, of_provider: str = "") -> str:
-    activities, calls = counted(values["rows_received"], "activity"), counted(values["calls"], "call")
-    return f"Listed {activities}{of_provider} in {calls} {_seconds(values)}"
-
-
-def _seconds(values: Metadata) -> str:
-    return f"({values['seconds']:.1f} s)"
-
-
-def _followed(values: Metadata) -> str:
-    waiting = f"; {values['activities_waiting']} wait" if values["activities_waiting"] else ""
-    refused = "".join(
-        f"; {count} refused: {why}" for why, count in sorted(values.get("events_refused_by_reason", {}).items())
-    )
-    followed = f"{counted(values['activities_followed'], 'activity')} in {counted(values['calls'], 'call')}"
-    return f"Followed webhooks: {followed}{waiting}{refused}"
-
-
-def _files(values: Metadata) -> str:
-    odd = f"; {counted(values['problems'], 'problem')}" if values["problems"] else ""
-    return f"Took in files: {values['dagster/row_count']}, {values['new_files']} of them new ({values['seconds']:.1f} s){odd}"
-
-
-def _read(values: Metadata) -> str:
-    odd = f", {values['files_with_problems']} of them with problems" if values["files_with_problems"] else ""
-    return f"Read {counted(values['files_read'], 'file')}{odd}: {counted(values['activities'], 'activity')} {_seconds(values)}"
-
-
-def _merged(values: Metadata) -> str:
-    if "result" in values:
-        return str(values["result"])
-    gone = f", {values['deleted']} deleted at the source" if values["deleted"] else ""
-    back = f", {values['restored']} back" if values["restored"] else ""
-    return f"Merged: {values['inserted']} new, {values['updated']} changed{gone}{back}, {values['rows']} in these years"
-
-
-def _matched(values: Metadata) -> str | None:
-    """No line where every activity has one source, and no match changed."""
-    if not values["matches_changed"]:
-        return None
-    proposed = (
-        f"; {counted(values['pairs_proposed'], 'pair')} may be one: `strava-pipeline matches list`"
-        if values["pairs_proposed"]
-        else ""
-    )
-    return f"Counted once, from several sources: {counted(values['activities_with_several_sources'], 'activity')}{proposed}"
-
-
-def _details(values: Metadata) -> str:
-    named = {"gone_at_strava_ids": "gone", "failed_ids": "failed"}
-    ids = (f"; {word}: {', '.join(values[name])}" for name, word in named.items() if name in values)
-    return _fetched("details", _DETAILS_LEFT, values) + "".join(ids)
-
-
-def _fetched(what: str, left: Mapping[str, str], values: Metadata) -> str:
-    received = f"{counted(values[f'{what}_received'], what[:-1])} in {counted(values['calls'], 'call')}"
-    return f"Fetched {received} {_seconds(values)}{_rest(values, left)}"
-
-
-def _rest(values: Metadata, words: Mapping[str, str]) -> str:
-    """How many there are of each, by its word; nothing of what there is none of."""
-    return "".join(f"; {values[name]} {word}" for name, word in words.items() if values[name])
-
-
-def _files_fetched(values: Metadata) -> str | None:
-    """No line where nothing was asked for."""
-    return _fetched("files", _FILES_LEFT, values) if values["calls"] or _rest(values, _FILES_LEFT) else None
-
-
-def _profile(name: str, values: Metadata) -> str:
-    failed = f"; failed, to be asked for again: {values['failed_names']}" if "failed_names" in values else ""
-    return f"{name}: {values['dagster/row_count']} known, {counted(values['calls'], 'call')}{failed}"
-
-
-def _changes(values: Metadata) -> str:
-    if "result" in values:
-        return str(values["result"])
-    return f"Applied {counted(values['changes_applied'], 'change')} {_seconds(values)}{_rest(values, _CHANGES_LEFT)}"
-
-
-_LINES: dict[str, Callable[[Metadata], str | None]] = {
-    LISTING: _listed,
-    EVENTS: _followed,
-    FILE_BRONZE: _files,
-    FILE_READINGS: _read,
-    APPLIED_CHANGES: _changes,
-    "activity_shards": lambda values: f"Shards written: {values['files']}, with {counted(values['rows'], 'row')}",
-    "activities": _merged,
-    ACTIVITY_MATCHES.name: _matched,
-    DETAILS: _details,
-    STREAMS: partial(_fetched, "streams", _STREAMS_LEFT),
-    TRACKS.name: lambda values: f"Made {counted(values['tracks_written'], 'track')}; {values['tracks']} in these years",
-    "athlete": partial(_profile, "Athlete"),
-    "gear": partial(_profile, "Gear"),
-    "published_warehouse": lambda values: (
-        "Published" if values["replaced"] else "Nothing changed since the last publish"
+_SECONDS = "({seconds:.1f} s)"
+_FILES_FETCHED = (
+    "Fetched {files_received:file} in {calls:call} " + _SECONDS,
+    "activities_without_file?; {} of which there is none",
+    "files_missing?; {} missing",
+    "files_waiting_for_retry?; {} resting",
+    "failed?; {} failed",
+)
+_PROFILE = (": {dagster/row_count} known, {calls:call}", "failed_names?; failed, to be asked for again: {}")
+# asset → the parts of its line. `name?part`: only where there is a value of that name, not 0 or empty; `{}` is that value.
+# Without its first part there is no line: it interests no person.
+_LINES: dict[str, tuple[str, ...]] = {
+    LISTING: ("Listed {rows_received:activity} in {calls:call} " + _SECONDS,),
+    EVENTS: (
+        "Followed webhooks: {activities_followed:activity} in {calls:call}",
+        "activities_waiting?; {} wait",
+        "events_refused_by_reason?{:refused}",
     ),
-    **{asset: line for system in parts("words") for asset, line in system.LINES.items()},
+    FILE_BRONZE: (
+        "Took in files: {dagster/row_count}, {new_files} of them new " + _SECONDS,
+        "problems?; {:problem}",
+    ),
+    FILE_READINGS: (
+        "Read {files_read:file}",
+        "files_with_problems?, {} of them with problems",
+        ": {activities:activity} " + _SECONDS,
+    ),
+    APPLIED_CHANGES: (
+        "Applied {changes_applied:change} " + _SECONDS,
+        "changes_failed?; {} failed",
+        "changes_conflicted?; {} conflicted",
+        "changes_left?; {} still approved",
+    ),
+    "activity_shards": ("Shards written: {files}, with {rows:row}",),
+    "activities": (
+        "Merged: {inserted} new, {updated} changed",
+        "deleted?, {} deleted at the source",
+        "restored?, {} back",
+        ", {rows} in these years",
+    ),
+    ACTIVITY_MATCHES.name: (
+        "matches_changed?Counted once, from several sources: {activities_with_several_sources:activity}",
+        "pairs_proposed?; {:pair} may be one: `strava-pipeline matches list`",
+    ),
+    DETAILS: (
+        "Fetched {details_received:detail} in {calls:call} " + _SECONDS,
+        "details_missing?; {} missing",
+        "details_waiting_for_retry?; {} resting",
+        "gone_at_strava?; {} gone",
+        "failed?; {} failed",
+        "gone_at_strava_ids?; gone: {}",
+        "failed_ids?; failed: {}",
+    ),
+    STREAMS: (
+        "Fetched {streams_received:stream} in {calls:call} " + _SECONDS,
+        "nothing_recorded?; {} of which nothing was recorded",
+        "streams_missing?; {} missing",
+        "streams_waiting_for_retry?; {} resting",
+        "failed?; {} failed",
+    ),
+    TRACKS.name: ("Made {tracks_written:track}; {tracks} in these years",),
+    "athlete": ("Athlete" + _PROFILE[0], _PROFILE[1]),
+    "gear": ("Gear" + _PROFILE[0], _PROFILE[1]),
+    "published_warehouse": ("{replaced:Published|Nothing changed since the last publish}",),
+    **{asset: parts for system in parts("words") for asset, parts in system.LINES.items()},
 }
+
+
+def run_line(asset: str, values: Mapping[str, Any]) -> str | None:
+    """The line for what `asset` reported; None where that interests no person."""
+    if "result" in values and asset in ("activities", APPLIED_CHANGES):
+        return str(values["result"])
+    template = _LINES.get(asset, ())
+    if not template and "rows_received" in values:
+        of_service = f" of {spec_of(provider_of(asset)).title} in"
+        template = tuple(part.replace(" in", of_service) for part in _LINES[LISTING])
+    if not template and "files_received" in values:
+        template = _FILES_FETCHED
+    shown = []
+    for part in template:
+        name, is_conditional, text = part.rpartition("?")
+        if not is_conditional or values.get(name):
+            shown.append(_Words().vformat(text, (values.get(name),), values))
+        elif not shown:
+            return None
+    is_idle = template is _FILES_FETCHED and not values["calls"] and len(shown) == 1
+    return None if is_idle else "".join(shown) or None

@@ -12,7 +12,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, nullcontext, suppress
@@ -27,7 +26,6 @@ from strava_pipeline.file_locks import is_held
 from strava_pipeline.lake.files import held
 from strava_pipeline.verbs.dagster_process import (
     GRACE,
-    LAST_GRACE,
     Address,
     environment_of,
     exclusive_instance,
@@ -186,7 +184,7 @@ def _lines_since(log: Path, begin: int) -> str:
     return "\n".join(lines[-20:] or last_lines(log, 20))
 
 
-LONGEST_PAUSE = 60  # seconds between two starts; the first one is a second long
+PAUSE = 5  # seconds between an end and the next start
 KEPT_GRACE = 10  # seconds that it gets to end; requests being answered get 5
 
 
@@ -252,58 +250,30 @@ def free_address(wanted: str) -> str:
 
 @contextmanager
 def _kept(name: str, command: str, environment: dict[str, str]) -> Iterator[Callable[[], None]]:
-    keeper = _Keeper(name, command, environment)
+    """Keep the process of a command running during the body: it starts again when it ended by itself. Yields what ends it."""
+    watched, kept = os.pipe()  # the kernel closes `kept` when we die, however we die
+    over = Event()
+
+    def keep() -> None:
+        while not over.is_set():
+            code = guarded(["strava_pipeline", command], watched, KEPT_GRACE, env=environment).wait()
+            if not over.is_set():
+                echo(f"The {name} ended by itself (exit {code}); it is started again in {PAUSE} s.", err=True)
+                over.wait(PAUSE)
+
+    def end() -> None:
+        if not over.is_set():
+            over.set()
+            os.close(kept)  # the process interrupts itself, and kills itself after its grace
+
+    keeper = Thread(target=keep, name=name, daemon=True)
     keeper.start()
     try:
-        yield keeper.interrupt
+        yield end
     finally:
-        keeper.stop()
-
-
-class _Keeper(Thread):
-    """Starts the process of a command, and starts it again when it ends by itself, after a growing pause."""
-
-    def __init__(self, name: str, command: str, environment: dict[str, str]) -> None:
-        super().__init__(name=name, daemon=True)
-        self._command, self._environment, self._over = command, environment, Event()
-        self._process: subprocess.Popen[bytes] | None = None
-        self._kill_at = 0.0
-        self._watched, self._kept = os.pipe()  # the kernel closes `kept` when we die, however we die
-
-    def run(self) -> None:
-        pause = 1
-        while not self._over.is_set():
-            self._process = guarded(["strava_pipeline", self._command], self._watched, env=self._environment)
-            if self._over.is_set():  # `interrupt` came while the process was being started
-                self._process.send_signal(signal.SIGINT)
-            code = self._process.wait()
-            if self._over.wait(0):
-                return
-            echo(f"The {self.name} ended by itself (exit {code}); it is started again in {pause} s.", err=True)
-            self._over.wait(pause)
-            pause = min(2 * pause, LONGEST_PAUSE)
-
-    def interrupt(self) -> None:
-        """Interrupt the process, once, without waiting for its end."""
-        if self._over.is_set():
-            return
-        self._over.set()
-        self._kill_at = time.monotonic() + KEPT_GRACE
-        if self._process is not None:
-            with suppress(ProcessLookupError):
-                self._process.send_signal(signal.SIGINT)
-
-    def stop(self) -> None:
-        self.interrupt()
-        if self._process is not None:
-            try:
-                self._process.wait(max(self._kill_at - time.monotonic(), LAST_GRACE))
-            except subprocess.TimeoutExpired:
-                with suppress(ProcessLookupError):
-                    os.killpg(self._process.pid, signal.SIGKILL)
-        self.join()
-        os.close(self._kept)
-        os.close(self._watched)
+        end()
+        keeper.join()
+        os.close(watched)
 
 
 ENOUGH = 5_000_000  # bytes; two months of a quiet service (a sensor says 240 bytes every five minutes: 70 kB a day)

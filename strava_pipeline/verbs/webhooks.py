@@ -5,6 +5,7 @@ import json
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict
 from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
@@ -22,12 +23,12 @@ from strava_pipeline.verbs.options import (
     CushionDaily,
     DryRun,
     Json,
+    Limits,
     MaxCalls,
     MoreYears,
     Verbose,
     Years,
     all_years,
-    call_limits,
     context_without_run,
     typed_years,
 )
@@ -48,7 +49,7 @@ def drain(max_calls: MaxCalls = None, cushion_daily: CushionDaily = None, verbos
     from strava_pipeline.verbs.run_report import STOPPED, print_outcome
     from strava_pipeline.verbs.terminal import err, out
 
-    settings, limits = Settings.load(), call_limits(max_calls, None, cushion_daily)
+    settings, limits = Settings.load(), asdict(Limits(max_calls, None, cushion_daily))
     others = _providers_with_deliveries(settings)
     follow: list[Callable[[], RunOutcome | None]] = []
     if not others or Lake(settings.data_dir).inbox_webhooks.is_dir():
@@ -160,7 +161,7 @@ def _replay(
         acknowledged = post(url, secret, events, rate, advance)
     calls = 0
     while True:
-        outcome = _follow(settings, call_limits(max_calls and max_calls - calls, None, None), years=years)
+        outcome = _follow(settings, asdict(Limits(max_calls and max_calls - calls)), years=years)
         calls += outcome.metadata["webhook_events"]["calls"] if outcome else 0
         if outcome is None or outcome.stopped_early or (max_calls and calls >= max_calls):
             break

@@ -1,5 +1,6 @@
 """The commands on whole years: `backfill`, `reconcile` and `streams`. A few years are a run, the newest first."""
 
+from dataclasses import asdict
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,17 +12,15 @@ from strava_pipeline.verbs.options import (
     HELP,
     AllowShrink,
     AsJson,
-    Cushion15min,
-    CushionDaily,
     DryRun,
-    MaxCalls,
+    Limits,
     MoreYears,
     PerPage,
     Sports,
     Verbose,
     Years,
     all_years,
-    call_limits,
+    grouped,
     sports_of,
     typed_years,
 )
@@ -43,14 +42,14 @@ _ListingDryRun = Annotated[
 ]
 
 
+@grouped
 def backfill(
+    *,
     years: MoreYears = None,
     first: Years = None,
     per_page: PerPage = None,
     sports: Sports = None,
-    max_calls: MaxCalls = None,
-    cushion_15min: Cushion15min = None,
-    cushion_daily: CushionDaily = None,
+    limits: Limits,
     dry_run: _ListingDryRun = False,
     as_json: AsJson = False,
     verbose: Verbose = False,
@@ -70,12 +69,12 @@ def backfill(
     settings = Settings.load()
     chosen = typed_years([*(first or []), *(years or [])], all_years(settings))
     of_sports = sports_of(sports)
-    limits = call_limits(max_calls, cushion_15min, cushion_daily)
+    calls = asdict(limits)
     if dry_run:
         from strava_pipeline.operations.options import ListingOptions
         from strava_pipeline.verbs.plan import print_backfill_plan
 
-        listing = ListingOptions(mode="year", per_page=per_page, days=None, **limits)
+        listing = ListingOptions(mode="year", per_page=per_page, days=None, **calls)
         if not print_backfill_plan(settings, chosen, listing, of_sports, as_json=as_json):
             raise typer.Exit(STOPPED)
         return
@@ -83,14 +82,16 @@ def backfill(
     with report.shown():
         for several in years_of_runs(chosen):
             report.heading(several)
-            config = {LISTING: {"per_page": per_page, **limits}, DETAILS: {"sports": of_sports, **limits}}
+            config = {LISTING: {"per_page": per_page, **calls}, DETAILS: {"sports": of_sports, **calls}}
             outcome = run_and_report(settings, "backfill", years=several, config=config, verbose=verbose, report=report)
             exit_if_stopped(outcome)
-            limits = remaining_limits(limits, outcome)
-        exit_if_stopped(fetch_new_gear(settings, outcome, limits, report))
+            calls = remaining_limits(calls, outcome)
+        exit_if_stopped(fetch_new_gear(settings, outcome, calls, report))
 
 
+@grouped
 def reconcile(
+    *,
     years: MoreYears = None,
     first: Annotated[list[str] | None, typer.Option("--years", help=f"{HELP} None: all, in one listing.")] = None,
     provider: Annotated[
@@ -99,9 +100,7 @@ def reconcile(
     ] = None,
     allow_shrink: AllowShrink = False,
     per_page: PerPage = None,
-    max_calls: MaxCalls = None,
-    cushion_15min: Cushion15min = None,
-    cushion_daily: CushionDaily = None,
+    limits: Limits,
     as_json: AsJson = False,
     verbose: Verbose = False,
 ) -> None:
@@ -113,13 +112,13 @@ def reconcile(
     settings = Settings.load()
     known = all_years(settings)
     words = [*(first or []), *(years or [])]
-    limits = call_limits(max_calls, cushion_15min, cushion_daily)
+    calls = asdict(limits)
     options = {"allow_shrink": allow_shrink, "as_json": as_json, "verbose": verbose}
     if provider:
-        raise typer.Exit(_compare(settings, provider, words, per_page, limits, **options))
+        raise typer.Exit(_compare(settings, provider, words, per_page, calls, **options))
     config: dict[str, dict[str, Any]] = {
-        LISTING: {"per_page": per_page, **limits},
-        DETAILS: limits,
+        LISTING: {"per_page": per_page, **calls},
+        DETAILS: calls,
         "activities": {"allow_shrink": allow_shrink},
     }
     report = Report(as_json=as_json)
@@ -135,9 +134,9 @@ def reconcile(
             report.heading(several)
             outcome = run(years=several, config=config)
             exit_if_stopped(outcome)
-            limits = remaining_limits(limits, outcome)
+            calls = remaining_limits(calls, outcome)
             held_back |= _is_held_back(outcome)
-            config |= {LISTING: {"per_page": per_page, **limits}, DETAILS: limits}
+            config |= {LISTING: {"per_page": per_page, **calls}, DETAILS: calls}
         raise typer.Exit(int(held_back))
 
 
@@ -165,13 +164,13 @@ def _is_held_back(outcome: "RunOutcome | None") -> bool:
     return outcome is not None and is_held_back(outcome, STRAVA)
 
 
+@grouped
 def streams(
+    *,
     years: MoreYears = None,
     first: Annotated[list[str] | None, typer.Option("--years", help=f"{HELP} None: all, in one run.")] = None,
     sports: Sports = None,
-    max_calls: MaxCalls = None,
-    cushion_15min: Cushion15min = None,
-    cushion_daily: CushionDaily = None,
+    limits: Limits,
     dry_run: DryRun = False,
     as_json: AsJson = False,
     verbose: Verbose = False,
@@ -186,20 +185,20 @@ def streams(
     words = [*(first or []), *(years or [])]
     chosen = typed_years(words, all_years(settings)) if words else lake_years(settings)
     of_sports = sports_of(sports)
-    limits = call_limits(max_calls, cushion_15min, cushion_daily)
+    calls = asdict(limits)
     if dry_run:
         from strava_pipeline.verbs.plan import print_streams_plan
 
-        print_streams_plan(settings, chosen, {"sports": of_sports, **limits}, as_json=as_json)
+        print_streams_plan(settings, chosen, {"sports": of_sports, **calls}, as_json=as_json)
         return
     report = Report(as_json=as_json)
     with report.shown():
         for several in years_of_runs(chosen) if words else [chosen]:
             if words:
                 report.heading(several)
-            config = {STREAMS: {"sports": of_sports, **limits}}
+            config = {STREAMS: {"sports": of_sports, **calls}}
             outcome = run_and_report(
                 settings, STREAMS_JOB, years=several, config=config, verbose=verbose, report=report
             )
             exit_if_stopped(outcome)
-            limits = remaining_limits(limits, outcome)
+            calls = remaining_limits(calls, outcome)

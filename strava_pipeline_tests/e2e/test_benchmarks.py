@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks import dashboard
+from strava_pipeline.core.systems import parts
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 STAGES = {"listing", "shards", "merge_summaries", "details", "merge_details", "publish"}
@@ -31,9 +32,10 @@ def test_every_stage_is_measured_beside_its_floor() -> None:
         "matching": 20,
         "providers": 40,
         "tracks": 3,
-        "trips": 30,
         "comparing": 20,
     }
+    systems = parts("benchmark", "strava_pipeline_tests.trips")
+    subjects |= {system.NAME: 30 for system in systems}
     chosen = [word for name, count in subjects.items() for word in (f"--{name}", str(count))]
     # no whole runs: other tests live through enough of them; and of the services one, which has a floor of its own
     whole = ["--stages", "--memory", "--pages", "--sources", "spreadsheet"]
@@ -41,7 +43,7 @@ def test_every_stage_is_measured_beside_its_floor() -> None:
     said = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False)
     assert said.returncode == 0, said.stderr
     told = json.loads(said.stdout)
-    (size,), trips = told["sizes"], told["trips"]["30"]
+    (size,) = told["sizes"]
     assert size["activities"] == 40
     assert size["product"].keys() >= STAGES <= size["floor"].keys()
     assert size["product"]["details"]["calls"] == 40
@@ -52,7 +54,9 @@ def test_every_stage_is_measured_beside_its_floor() -> None:
         "read": 3,
         "again": 3,
     }
-    assert {stage: figures["calls"] for stage, figures in trips.items()} == {"floor": 30, "diagnose": 30, "replay": 30}
+    for system in systems:
+        counted = {stage: figures["calls"] for stage, figures in told[system.NAME]["30"].items()}
+        assert counted == dict.fromkeys(("floor", *system.STAGES), 30)
     for side, posted in told["intake"].items():
         assert (posted["posted"], posted["acknowledged"]) == (1500, 1500), side
     assert (told["intake"]["intake"]["kept"], told["intake"]["intake"]["lost"]) == (1500, 0)

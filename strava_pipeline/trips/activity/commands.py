@@ -13,26 +13,19 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from strava_pipeline.trips.activity.options import (
-    Comments,
     ExportFormat,
     ExternalIds,
     Format,
     FormatOption,
-    KeysEnv,
-    KeysFile,
-    Limit,
-    OnlyWithFeedback,
     Out,
-    ReviewStatuses,
-    Source,
-    Statuses,
+    ReadFrom,
     StatusMeans,
+    Which,
     decisions,
-    refuse_file_and_source,
     status_meanings,
     trip_batches,
-    trip_filters,
 )
+from strava_pipeline.verbs.options import grouped
 from strava_pipeline.verbs.output import check_private, echo, emit, write_private
 
 if TYPE_CHECKING:
@@ -58,16 +51,11 @@ PAGE_TRIPS = 500  # on one page; 500 of 80 points make some 30 MB
 
 
 @app.command()
+@grouped
 def export(
-    source: Source = None,
-    keys_file: KeysFile = None,
-    keys_env: KeysEnv = None,
-    external_id: ExternalIds = None,
-    status: Statuses = None,
-    review_status: ReviewStatuses = None,
-    only_with_feedback: OnlyWithFeedback = False,
-    comment: Comments = None,
-    limit: Limit = None,
+    *,
+    origin: ReadFrom,
+    which: Which,
     format_: ExportFormat = Format.JSON,
     probe: Annotated[
         bool, typer.Option("--probe", help="Only counts and the latest trip's plain fields; no key.")
@@ -78,35 +66,29 @@ def export(
     from strava_pipeline.core.errors import MisuseError
     from strava_pipeline.core.json_values import json_bytes
 
-    filters = trip_filters(external_id, status, review_status, only_with_feedback, comment, limit)
     if format_ is Format.TEXT:
         raise MisuseError("An export is JSON. For reading: `trips activity diagnose`.")
     if probe:
-        if filters != type(filters)():
+        if which != Which():
             raise MisuseError("--probe counts everything; filters choose what is exported.")
         from strava_pipeline.settings import Settings
         from strava_pipeline.trips.activity.reading.connect import trip_source
         from strava_pipeline.trips.activity.reading.read import probe as look
 
-        with trip_source(Settings.load(), source) as opened:
+        with trip_source(Settings.load(), origin.source) as opened:
             counts = look(opened).as_json()
         emit(iter([json_bytes(counts) + b"\n"]), out)
         return
-    with trip_batches(source, keys_file, keys_env, filters) as batches:
+    with trip_batches(origin, which.filters) as batches:
         emit(_array(bundle for batch in batches for bundle in batch), out)
 
 
 @app.command()
+@grouped
 def diagnose(
-    source: Source = None,
-    keys_file: KeysFile = None,
-    keys_env: KeysEnv = None,
-    external_id: ExternalIds = None,
-    status: Statuses = None,
-    review_status: ReviewStatuses = None,
-    only_with_feedback: OnlyWithFeedback = False,
-    comment: Comments = None,
-    limit: Limit = None,
+    *,
+    origin: ReadFrom,
+    which: Which,
     format_: FormatOption = Format.TEXT,
     sketch: Sketch = False,
     html: Html = None,
@@ -114,9 +96,8 @@ def diagnose(
     out: Out = None,
 ) -> None:
     """Fetch, decrypt, measure, judge and explain trips."""
-    filters = trip_filters(external_id, status, review_status, only_with_feedback, comment, limit)
     at_most = None if html is None else PAGE_TRIPS
-    with trip_batches(source, keys_file, keys_env, filters, at_most=at_most) as batches:
+    with trip_batches(origin, which.filters, at_most=at_most) as batches:
         _report(batches, format_, status_meanings(status_means), sketched=sketch, html=html, out=out)
 
 
@@ -136,13 +117,13 @@ def analyze(
 
 
 @app.command()
+@grouped
 def explain(
+    *,
     export: Annotated[
         Path | None, typer.Argument(help="A file that `export` wrote, instead of a source.", metavar="EXPORT.json")
     ] = None,
-    source: Source = None,
-    keys_file: KeysFile = None,
-    keys_env: KeysEnv = None,
+    origin: ReadFrom,
     external_id: ExternalIds = None,
     format_: FormatOption = Format.TEXT,
     out: Out = None,
@@ -160,10 +141,10 @@ def explain(
         raise MisuseError("Which trip? --external-id names one, and may be repeated.")
     wanted = set(external_id)
     if export is not None:
-        refuse_file_and_source(source, keys_file, keys_env)
+        origin.refuse_beside_file()
         bundles = [bundle for batch in read_export(export) for bundle in batch if bundle.external_id in wanted]
     else:
-        with trip_batches(source, keys_file, keys_env, Filters(external_ids=tuple(external_id))) as batches:
+        with trip_batches(origin, Filters(external_ids=tuple(external_id))) as batches:
             bundles = [bundle for batch in batches for bundle in batch]
     if missing := wanted - {bundle.external_id for bundle in bundles}:
         raise MisuseError(f"There is no trip {', '.join(sorted(missing))}.")
@@ -258,17 +239,12 @@ def algorithms_() -> None:
 
 
 @app.command()
+@grouped
 def replay(
+    *,
     export: Export = None,
-    source: Source = None,
-    keys_file: KeysFile = None,
-    keys_env: KeysEnv = None,
-    external_id: ExternalIds = None,
-    status: Statuses = None,
-    review_status: ReviewStatuses = None,
-    only_with_feedback: OnlyWithFeedback = False,
-    comment: Comments = None,
-    limit: Limit = None,
+    origin: ReadFrom,
+    which: Which,
     algorithm: AlgorithmOption = CURRENT,
     exec_: Exec = None,
     timeout: Timeout = 30.0,
@@ -286,7 +262,6 @@ def replay(
     from strava_pipeline.trips.activity.rules.verdict import find_algorithm
     from strava_pipeline.verbs.output import emit
 
-    filters = trip_filters(external_id, status, review_status, only_with_feedback, comment, limit)
     with ExitStack() as stack:
         if exec_ is None:
             chosen, cores = find_algorithm(algorithm), processes
@@ -296,7 +271,7 @@ def replay(
             limits = Thresholds("its own", {})
         result = Replay(chosen, limits, status_meanings(status_means))
         work = (chosen, [result.thresholds], result.statuses)
-        for batch in decisions(export, source, keys_file, keys_env, filters, *work, processes=cores):
+        for batch in decisions(export, origin, which.filters, *work, processes=cores):
             result.count(batch)
     emit(iter([json_bytes(result.as_json()) + b"\n" if format_ is Format.JSON else replay_text(result).encode()]), None)
     if fail_on_worse and result.confusion["worse"]:
@@ -304,17 +279,12 @@ def replay(
 
 
 @app.command()
+@grouped
 def sweep(
+    *,
     export: Export = None,
-    source: Source = None,
-    keys_file: KeysFile = None,
-    keys_env: KeysEnv = None,
-    external_id: ExternalIds = None,
-    status: Statuses = None,
-    review_status: ReviewStatuses = None,
-    only_with_feedback: OnlyWithFeedback = False,
-    comment: Comments = None,
-    limit: Limit = None,
+    origin: ReadFrom,
+    which: Which,
     algorithm: AlgorithmOption = CURRENT,
     set_: Annotated[
         list[str] | None, typer.Option("--set", help="A set: name=key=value[,key=value]; may be repeated.")
@@ -333,12 +303,11 @@ def sweep(
     from strava_pipeline.trips.activity.rules.verdict import find_algorithm
     from strava_pipeline.verbs.output import emit
 
-    filters = trip_filters(external_id, status, review_status, only_with_feedback, comment, limit)
     chosen = find_algorithm(algorithm)
     sets = threshold_sets(thresholds(chosen.full_name), set_ or (), grid or (), cartesian=cartesian)
     result = Sweep(chosen, sets, status_meanings(status_means))
     work = (chosen, result.thresholds, result.statuses)
-    for batch in decisions(export, source, keys_file, keys_env, filters, *work, processes=processes):
+    for batch in decisions(export, origin, which.filters, *work, processes=processes):
         result.count(batch)
     emit(iter([json_bytes(result.as_json()) + b"\n" if format_ is Format.JSON else sweep_text(result).encode()]), None)
     if fail_on_worse and any(each.confusion["worse"] for each in result.results()):

@@ -5,6 +5,7 @@ Trips are read here, batch by batch, for every command that shows or replays the
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -31,52 +32,11 @@ class Format(StrEnum):
 
 _FILTERS = "Which trips"
 _FROM = "Where from"
-Source = Annotated[
-    str | None,
-    typer.Option(
-        help="sqlite:///…, parquet:///… or postgresql://… (setting TRIPS_SOURCE).",
-        rich_help_panel=_FROM,
-        show_default=False,
-    ),
-]
-KeysFile = Annotated[
-    Path | None,
-    typer.Option(
-        help='JSON {"keys": ["newest", …]} (setting TRIPS_KEYS_FILE).', rich_help_panel=_FROM, show_default=False
-    ),
-]
-KeysEnv = Annotated[
-    str | None,
-    typer.Option(
-        help="Name of an environment variable with the keys, instead of a file.",
-        rich_help_panel=_FROM,
-        show_default=False,
-    ),
-]
-ExternalIds = Annotated[
-    list[str] | None, typer.Option("--external-id", help="This trip; may be repeated.", rich_help_panel=_FILTERS)
-]
-Statuses = Annotated[
-    list[str] | None, typer.Option("--status", help="Stored status; may be repeated.", rich_help_panel=_FILTERS)
-]
-ReviewStatuses = Annotated[
-    list[str] | None, typer.Option("--review-status", help="Review status; may be repeated.", rich_help_panel=_FILTERS)
-]
-OnlyWithFeedback = Annotated[
-    bool, typer.Option("--only-with-feedback", help="Trips that a person commented on.", rich_help_panel=_FILTERS)
-]
-Comments = Annotated[
-    list[str] | None,
-    typer.Option("--comment", help="Trips with this comment code; may be repeated.", rich_help_panel=_FILTERS),
-]
-Limit = Annotated[int | None, typer.Option(min=0, help="At most so many, the latest ones.", rich_help_panel=_FILTERS)]
 FormatOption = Annotated[Format, typer.Option("--format", help="text or json.")]
 ExportFormat = Annotated[Format, typer.Option("--format", help="json; an export is nothing else.")]
 Out = Annotated[
     Path | None, typer.Option(help="Write to this file (mode 0600), not inside a git repository.", show_default=False)
 ]
-
-
 StatusMeans = Annotated[
     list[str] | None,
     typer.Option(
@@ -84,6 +44,97 @@ StatusMeans = Annotated[
         metavar="STATUS=VERDICT",
     ),
 ]
+
+
+@dataclass(frozen=True)
+class ReadFrom:
+    """The source of trips, and its keys."""
+
+    source: Annotated[
+        str | None,
+        typer.Option(
+            help="sqlite:///…, parquet:///… or postgresql://… (setting TRIPS_SOURCE).",
+            rich_help_panel=_FROM,
+            show_default=False,
+        ),
+    ] = None
+    keys_file: Annotated[
+        Path | None,
+        typer.Option(
+            help='JSON {"keys": ["newest", …]} (setting TRIPS_KEYS_FILE).', rich_help_panel=_FROM, show_default=False
+        ),
+    ] = None
+    keys_env: Annotated[
+        str | None,
+        typer.Option(
+            help="Name of an environment variable with the keys, instead of a file.",
+            rich_help_panel=_FROM,
+            show_default=False,
+        ),
+    ] = None
+
+    def refuse_beside_file(self) -> None:
+        """MisuseError where a source is named, too: one of them is read."""
+        from strava_pipeline.core.errors import MisuseError
+
+        if self != ReadFrom():
+            raise MisuseError("A file or a source with its keys: not both.")
+
+    def key_ring(self, settings: "Settings") -> "KeyRing":
+        """The keys: of --keys-file, of --keys-env, else of the settings."""
+        from strava_pipeline.core.errors import MisuseError
+        from strava_pipeline.trips.activity.reading.connect import trip_keys
+        from strava_pipeline.trips.activity.reading.keys import KeyRing
+
+        if self.keys_file is not None and self.keys_env is not None:
+            raise MisuseError("--keys-file and --keys-env: one of them.")
+        if self.keys_file is not None:
+            return KeyRing.from_file(self.keys_file)
+        if self.keys_env is not None:
+            return KeyRing.from_text(settings.variable(self.keys_env).get_secret_value(), self.keys_env)
+        return trip_keys(settings)
+
+
+ExternalIds = Annotated[
+    list[str] | None, typer.Option("--external-id", help="This trip; may be repeated.", rich_help_panel=_FILTERS)
+]
+
+
+@dataclass(frozen=True)
+class Which:
+    """Which trips of a source."""
+
+    external_id: ExternalIds = None
+    status: Annotated[
+        list[str] | None, typer.Option("--status", help="Stored status; may be repeated.", rich_help_panel=_FILTERS)
+    ] = None
+    review_status: Annotated[
+        list[str] | None,
+        typer.Option("--review-status", help="Review status; may be repeated.", rich_help_panel=_FILTERS),
+    ] = None
+    only_with_feedback: Annotated[
+        bool, typer.Option("--only-with-feedback", help="Trips that a person commented on.", rich_help_panel=_FILTERS)
+    ] = False
+    comment: Annotated[
+        list[str] | None,
+        typer.Option("--comment", help="Trips with this comment code; may be repeated.", rich_help_panel=_FILTERS),
+    ] = None
+    limit: Annotated[
+        int | None, typer.Option(min=0, help="At most so many, the latest ones.", rich_help_panel=_FILTERS)
+    ] = None
+
+    @property
+    def filters(self) -> "Filters":
+        from strava_pipeline.trips.activity.reading.source import Filters
+
+        return Filters(
+            tuple(self.external_id or ()),
+            tuple(self.status or ()),
+            tuple(self.review_status or ()),
+            self.only_with_feedback,
+            tuple(self.comment or ()),
+            self.limit,
+        )
 
 
 def status_meanings(typed: list[str] | None) -> "Mapping[str, Verdict]":
@@ -103,53 +154,9 @@ def status_meanings(typed: list[str] | None) -> "Mapping[str, Verdict]":
     return meanings
 
 
-def trip_filters(
-    external_ids: list[str] | None,
-    statuses: list[str] | None,
-    review_statuses: list[str] | None,
-    only_with_feedback: bool,
-    comments: list[str] | None,
-    limit: int | None,
-) -> "Filters":
-    """The filters of the command line."""
-    from strava_pipeline.trips.activity.reading.source import Filters
-
-    return Filters(
-        tuple(external_ids or ()),
-        tuple(statuses or ()),
-        tuple(review_statuses or ()),
-        only_with_feedback,
-        tuple(comments or ()),
-        limit,
-    )
-
-
-def refuse_file_and_source(source: str | None, keys_file: Path | None, keys_env: str | None) -> None:
-    """MisuseError where both an exported file and a source are named: one of them is read."""
-    from strava_pipeline.core.errors import MisuseError
-
-    if not (source is None and keys_file is None and keys_env is None):
-        raise MisuseError("A file or a source with its keys: not both.")
-
-
-def key_ring(settings: "Settings", keys_file: Path | None, keys_env: str | None) -> "KeyRing":
-    """The keys: of --keys-file, of --keys-env, else of the settings."""
-    from strava_pipeline.core.errors import MisuseError
-    from strava_pipeline.trips.activity.reading.connect import trip_keys
-    from strava_pipeline.trips.activity.reading.keys import KeyRing
-
-    if keys_file is not None and keys_env is not None:
-        raise MisuseError("--keys-file and --keys-env: one of them.")
-    if keys_file is not None:
-        return KeyRing.from_file(keys_file)
-    if keys_env is not None:
-        return KeyRing.from_text(settings.variable(keys_env).get_secret_value(), keys_env)
-    return trip_keys(settings)
-
-
 @contextmanager
 def trip_batches(
-    source: str | None, keys_file: Path | None, keys_env: str | None, filters: "Filters", *, at_most: int | None = None
+    origin: ReadFrom, filters: "Filters", *, at_most: int | None = None
 ) -> "Iterator[Iterator[list[Bundle]]]":
     """The trips of the source that the filters let through, in batches, while the body runs.
 
@@ -162,9 +169,9 @@ def trip_batches(
     from strava_pipeline.verbs.terminal import watched
 
     settings = Settings.load()
-    keys = key_ring(settings, keys_file, keys_env)
+    keys = origin.key_ring(settings)
     tally = Tally(keys=keys.count)
-    with trip_source(settings, source) as opened:
+    with trip_source(settings, origin.source) as opened:
         refuse_unknown(opened, filters)
         order = in_order(opened, filters)
         total = None if filters.needs_feedback else len(order[: filters.limit])
@@ -196,9 +203,7 @@ def _print_tally(tally: "Tally") -> None:
 
 def decisions(
     export: Path | None,
-    source: str | None,
-    keys_file: Path | None,
-    keys_env: str | None,
+    origin: ReadFrom,
     filters: "Filters",
     algorithm: "Algorithm",
     sets: "Sequence[Thresholds]",
@@ -217,15 +222,15 @@ def decisions(
     from strava_pipeline.verbs.terminal import watched
 
     if export is not None:
-        refuse_file_and_source(source, keys_file, keys_env)
+        origin.refuse_beside_file()
         if filters != type(filters)():
             raise MisuseError("Filters choose from a source; of a file all trips are replayed.")
         yield from (decide_batch(algorithm, sets, batch, statuses) for batch in read_export(export))
         return
     settings = Settings.load()
-    url = trip_url(settings, source)
-    keys = key_ring(settings, keys_file, keys_env)
-    with trip_source(settings, source) as opened:
+    url = trip_url(settings, origin.source)
+    keys = origin.key_ring(settings)
+    with trip_source(settings, origin.source) as opened:
         refuse_unknown(opened, filters)
     with watched("Replaying trips", None) as advance:
         limits = settings.trip_limits

@@ -100,7 +100,7 @@ def status(as_json: Json = False) -> None:
         echo_json({"users": [{"user_id": name, **user} for name, user in users.items()]})
         return
     if not users:
-        out.print("No ping ever came. docs/cars.md describes how phones send them.")
+        out.print("No ping ever came. docs/trips/car/README.md describes how phones send them.")
     for name, user in users.items():
         line = f"{name}: {user['state']}"
         if user["start_time"]:

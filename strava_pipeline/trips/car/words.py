@@ -1,20 +1,12 @@
-"""A line for each asset of a run of trips by car, as commands print it."""
+"""A line for each asset of a run of trips by car, as commands print it (verbs/run_report.py says how)."""
 
-from collections.abc import Mapping
-from typing import Any
-
-from strava_pipeline.core.text import counted
 from strava_pipeline.trips.car.jobs import PINGS
 from strava_pipeline.trips.car.tables import CAR_TRIPS
 
-
-def _pings(values: Mapping[str, Any]) -> str:
-    nets = f"; safety nets for silent trips: {values['safety_nets_sent']}" if values["safety_nets_sent"] else ""
-    return f"Took in {counted(values['pings_received'], 'ping')} ({values['seconds']:.1f} s){nets}"
-
-
-def _car_trips(values: Mapping[str, Any]) -> str:
-    return f"Trips by car: {values['rows_merged']} new"
-
-
-LINES = {PINGS: _pings, CAR_TRIPS.name: _car_trips}
+LINES = {
+    PINGS: (
+        "Took in {pings_received:ping} ({seconds:.1f} s)",
+        "safety_nets_sent?; safety nets for silent trips: {}",
+    ),
+    CAR_TRIPS.name: ("Trips by car: {rows_merged} new",),
+}

@@ -10,6 +10,7 @@ from dagster import DagsterRunStatus
 from dagster._core.definitions.run_request import InstigatorType
 from dagster._core.scheduler.instigation import InstigatorState, InstigatorStatus, ScheduleInstigatorData
 
+from strava_pipeline.core.systems import parts
 from strava_pipeline.orchestrate.sensors import sensors
 from strava_pipeline_tests.orchestrate.sensors.ticks import Watch, watched
 from strava_pipeline_tests.rig import Rig
@@ -141,7 +142,6 @@ def test_every_sensor_stands_still_where_automation_is_off(rig: Rig) -> None:
                 "resume",
                 "catch_up",
                 "failure_alert",
-                "trip_replay",
                 "inbox",
                 "requests",
                 "imported",
@@ -149,6 +149,11 @@ def test_every_sensor_stands_still_where_automation_is_off(rig: Rig) -> None:
                 "publishing",
                 "run_records",
                 "quarantine_retry",
+                *(
+                    each.name
+                    for system in parts("schedules")
+                    for each in system.sensors(rig.settings, dg.DefaultSensorStatus.STOPPED)
+                ),
             ),
             status,
         )

@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -13,16 +13,10 @@ from strava_pipeline.trips.activity.keeping import saved_trips
 from strava_pipeline.trips.activity.operations import diagnose_trips
 from strava_pipeline.trips.activity.tables import TRIP_DIAGNOSTICS
 from strava_pipeline.verbs.options import context_without_run
-from strava_pipeline_tests.osrm import Osrm, osrm
+from strava_pipeline_tests.osrm import Osrm
 from strava_pipeline_tests.trips.activity.sources import NEW, OLD, rides, write_sqlite
 
 Typed = Callable[..., str]
-
-
-@pytest.fixture
-def server() -> Iterator[Osrm]:
-    with osrm() as running:
-        yield running
 
 
 @pytest.fixture

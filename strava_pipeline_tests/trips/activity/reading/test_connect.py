@@ -2,7 +2,6 @@
 
 import logging
 import time
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,7 @@ from strava_pipeline.ingest.http import Wire
 from strava_pipeline.settings import Settings
 from strava_pipeline.trips.activity.reading.connect import GIVE_UP, KEYS, SOURCE, TRIES, Router, trips_health
 from strava_pipeline.verbs.doctor import looks
-from strava_pipeline_tests.osrm import Osrm, osrm
+from strava_pipeline_tests.osrm import Osrm, told
 from strava_pipeline_tests.trips.activity.rules.made import point, ride, trip
 from strava_pipeline_tests.trips.activity.sources import LOST, NEW, OLD, rides, write_sqlite
 
@@ -78,19 +77,8 @@ HANGS_UP = (0, b"")
 
 
 @pytest.fixture
-def server() -> Iterator[Osrm]:
-    with osrm() as running:
-        yield running
-
-
-@pytest.fixture
 def router(server: Osrm) -> Router:
     return Router(server.url + "/", Wire(time.monotonic, patience=5))
-
-
-def told(router: Router, caplog: pytest.LogCaptureFixture) -> list[str]:
-    router.log_failures()
-    return [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING]
 
 
 def test_a_route_is_asked_along_the_track_longitude_first(server: Osrm, router: Router) -> None:

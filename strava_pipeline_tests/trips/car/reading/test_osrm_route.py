@@ -2,33 +2,21 @@
 
 import logging
 import time
-from collections.abc import Iterator
 
 import pytest
 
 from strava_pipeline.ingest.http import Wire
 from strava_pipeline.ingest.places import PATIENCE
 from strava_pipeline.trips.car.reading.connect import CarRouter, Route
-from strava_pipeline_tests.osrm import Osrm, osrm
+from strava_pipeline_tests.osrm import Osrm, told
 
 POINTS = [(-7.125, 0.25), (179.0, 1e-5)]
 HANGS_UP = (0, b"")
 
 
 @pytest.fixture
-def server() -> Iterator[Osrm]:
-    with osrm() as running:
-        yield running
-
-
-@pytest.fixture
 def router(server: Osrm) -> CarRouter:
     return CarRouter(server.url + "/", Wire(time.monotonic, patience=5))
-
-
-def told(router: CarRouter, caplog: pytest.LogCaptureFixture) -> list[str]:
-    router.log_failures()
-    return [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING]
 
 
 def test_a_way_is_asked_for_a_car_longitude_first(server: Osrm, router: CarRouter) -> None:

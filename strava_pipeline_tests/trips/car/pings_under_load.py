@@ -1,4 +1,4 @@
-"""The intake of pings under load: `python -m benchmarks.pings [SECONDS]`. Prints JSON.
+"""The intake of pings under load: `python -m strava_pipeline_tests.trips.car.pings_under_load [SECONDS]`. Prints JSON.
 
 500 pings a second of 50 phones, each on a drive whose car answers from a script with the script's times. Then the tracker replays
 all pings on one core. A ping is due whether or not the one before was answered.
@@ -28,7 +28,7 @@ RATE, PHONES = 500, CONNECTIONS  # each phone keeps a connection
 BEGIN = datetime(2026, 3, 4, 6, 30, tzinfo=UTC)
 PERSON = '[[users]]\nuser_id = "user-{0}"\ntoken = "a-token-of-user-{0}"\ntimezone = "UTC"\n'
 CAR = '[[users.cars]]\ncar_id = "car-{0}"\nhas_credentials = true\n'
-_ROOT = Path(__file__).parent.parent
+_ROOT = Path(__file__).parents[3]
 
 
 def request(number: int) -> tuple[str, bytes]:

@@ -1,7 +1,7 @@
 """Activity trips on one core: diagnosed and replayed, beside a floor that only reads, decrypts and parses the same trips.
 
 The trips are written before anything is measured: 80 points on average, two keys, one at random for each trip. Stages have the
-shape of product.py's and return the number of trips. No printing.
+shape of benchmarks/product.py's and return the number of trips. No printing.
 """
 
 import os
@@ -18,8 +18,10 @@ if TYPE_CHECKING:
     from strava_pipeline.trips.activity.reading.read import Tally
     from strava_pipeline.trips.activity.rules.bundle import Bundle
 
+NAME, COUNTS, HELP = "trips", [5_000, 20_000], "numbers of activity trips"
+TITLE = "{:,} activity trips, one core"
 STAGES = {"diagnose": "trips diagnosed, as JSON", "replay": "trips replayed, as JSON"}
-ONE_CORE = {"POLARS_MAX_THREADS": "1"}
+ENVIRONMENT = {"POLARS_MAX_THREADS": "1"}
 
 
 def prepare(folder: Path, trips: int) -> None:
