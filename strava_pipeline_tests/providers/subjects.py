@@ -17,8 +17,8 @@ from strava_pipeline.emulator.service import Clock, Fault, FaultPlan, Journal
 from strava_pipeline.ingest import registry
 from strava_pipeline.settings import Settings
 from strava_pipeline_tests.ingest.files import made as files
+from strava_pipeline_tests.ingest.spreadsheet.subject import spreadsheet
 from strava_pipeline_tests.providers import tin_client, toy_client, toy_service
-from strava_pipeline_tests.providers.spreadsheet_subject import spreadsheet
 
 GPX = """<?xml version="1.0"?><gpx version="1.1" creator="toy" xmlns="http://www.topografix.com/GPX/1/1"><trk><trkseg>
 <trkpt lat="51.50" lon="-0.12"><ele>10</ele><time>{0}T06:00:00Z</time></trkpt>
@@ -243,25 +243,27 @@ def toy(patch: pytest.MonkeyPatch) -> Iterator[ToySubject]:
 
 
 def garmin(_: pytest.MonkeyPatch) -> Any:
-    from strava_pipeline_tests.providers import garmin_subject  # which needs the recordings of this module
+    from strava_pipeline_tests.ingest.garmin import (
+        subject as garmin_subject,  # which needs the recordings of this module
+    )
 
     return garmin_subject.running()
 
 
 def garmin_by_key(_: pytest.MonkeyPatch) -> Any:
-    from strava_pipeline_tests.providers import garmin_subject  # the same
+    from strava_pipeline_tests.ingest.garmin import subject as garmin_subject  # the same
 
     return garmin_subject.running_by_key()
 
 
 def intervals_icu(_: pytest.MonkeyPatch) -> Any:
-    from strava_pipeline_tests.providers import intervals_icu_subject  # the same
+    from strava_pipeline_tests.ingest.intervals_icu import subject as intervals_icu_subject  # the same
 
     return intervals_icu_subject.running()
 
 
 def ridewithgps(patch: pytest.MonkeyPatch) -> Any:
-    from strava_pipeline_tests.providers import ridewithgps_subject  # the same
+    from strava_pipeline_tests.ingest.ridewithgps import subject as ridewithgps_subject  # the same
 
     return ridewithgps_subject.service_at(patch)
 

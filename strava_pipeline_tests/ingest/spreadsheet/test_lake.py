@@ -26,9 +26,9 @@ from strava_pipeline.operations.providers import list_provider_activities
 from strava_pipeline.operations.pulling import pull_listing
 from strava_pipeline.operations.step_reports import StepReport
 from strava_pipeline.orchestrate.job_years import provider_years
+from strava_pipeline_tests.ingest.spreadsheet.subject import SpreadsheetSubject
 from strava_pipeline_tests.merging import merge_listings
 from strava_pipeline_tests.providers.edits import Edited
-from strava_pipeline_tests.providers.spreadsheet_subject import SpreadsheetSubject
 from strava_pipeline_tests.providers.test_comparing import at_strava
 from strava_pipeline_tests.providers.worlds import YEARS, World, five, list_at_strava
 

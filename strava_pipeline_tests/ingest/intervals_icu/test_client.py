@@ -27,7 +27,7 @@ from strava_pipeline.operations.provider_access import provider_states
 from strava_pipeline.operations.provider_source import ProviderSource
 from strava_pipeline.operations.providers import list_provider_activities
 from strava_pipeline.operations.service_statuses import service_statuses
-from strava_pipeline_tests.providers.intervals_icu_subject import IntervalsIcuSubject
+from strava_pipeline_tests.ingest.intervals_icu.subject import IntervalsIcuSubject
 from strava_pipeline_tests.providers.subjects import GPX, fit_of
 from strava_pipeline_tests.providers.worlds import World, list_at_strava, world_of
 from strava_pipeline_tests.verbs.conftest import Type

@@ -20,8 +20,8 @@ from strava_pipeline.operations.options import ListingOptions
 from strava_pipeline.operations.provider_access import plan_providers, possible_providers, providers_health
 from strava_pipeline.operations.provider_source import ProviderSource
 from strava_pipeline.operations.providers import list_provider_activities
+from strava_pipeline_tests.ingest.garmin.subject import GEAR
 from strava_pipeline_tests.providers.edits import Edited
-from strava_pipeline_tests.providers.garmin_subject import GEAR
 from strava_pipeline_tests.providers.worlds import World, five
 from strava_pipeline_tests.verbs.conftest import Type
 
