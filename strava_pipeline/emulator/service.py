@@ -12,7 +12,7 @@ import socket
 import struct
 import time
 from collections import Counter, deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import formatdate
@@ -43,9 +43,9 @@ def dumps(value: object) -> bytes:
         return json.dumps(value, separators=(",", ":")).encode()
 
 
-def answer(value: object, status: int = 200) -> Response:
+def answer(value: object, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
     """A JSON answer."""
-    return Response(dumps(value), status, media_type=JSON_TYPE)
+    return Response(dumps(value), status, headers, media_type=JSON_TYPE)
 
 
 class Clock:
@@ -98,6 +98,16 @@ class WindowCount:
         window = int(epoch // self._seconds)
         if window != self._window:
             self._window, self.calls = window, 0
+
+    def count(self, epoch: float) -> int:
+        """Count a call at an instant; how many there are now."""
+        self.move_to(epoch)
+        self.calls += 1
+        return self.calls
+
+    def seconds_left(self, epoch: float) -> int:
+        """Seconds until the next window."""
+        return self._seconds - int(epoch) % self._seconds
 
 
 class Journal:

@@ -11,8 +11,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from strava_pipeline.emulator.base import CONTROL, read_order
 from strava_pipeline.emulator.deliveries import Deliveries, is_local, shown_address
-from strava_pipeline.emulator.server import CONTROL, read_order
 from strava_pipeline.emulator.service import Json, OrderError, answer
 
 

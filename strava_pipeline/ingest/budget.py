@@ -7,7 +7,7 @@ numbers, the client of the source makes the calls, and its `budget.py` says whos
 
 import logging
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -61,7 +61,6 @@ class RateBudget:
     Args:
         path: the application's ledger.
         clock: the server's time.
-        folder: the data folder's own ledger, see LedgerFile.
         cushion_15min, cushion_daily: calls of each window that are left to others.
         yielding: the cushion where none is given, but no more than a tenth of a limit.
         max_calls: the most calls of this object alone.
@@ -72,21 +71,17 @@ class RateBudget:
         path: Path,
         clock: ServerClock,
         *,
-        folder: Path | None = None,
         cushion_15min: int | None = None,
         cushion_daily: int | None = None,
         yielding: int = 0,
         max_calls: int | None = None,
     ) -> None:
-        self._file = LedgerFile(path, folder)
+        self._file = LedgerFile(path)
         self._clock = clock
         self._cushions = {"15min": cushion_15min, "day": cushion_daily}
         self._yielding = yielding
         self._max_calls = max_calls
         self._reserved = 0
-
-    def _open_ledger(self) -> AbstractContextManager[Ledger]:
-        return self._file.open(self._clock.now(), is_synced=self._clock.synced)
 
     def reserve(self, *, reads: bool = True) -> datetime:
         """Count a call that is about to be made; returns the moment it was counted at, for `release`.
@@ -97,7 +92,7 @@ class RateBudget:
         """
         if self._max_calls is not None and self._reserved >= self._max_calls:
             raise CallCapReachedError(self._max_calls)
-        with self._open_ledger() as ledger:
+        with self._file.open(self._clock.now()) as ledger:
             now = self._now(ledger)
             self._roll(ledger, now)
             concerned = _concerned(reads=reads)
@@ -115,12 +110,12 @@ class RateBudget:
         """Learn limits and usage from an answer that took `elapsed` seconds; the clock has observed it already."""
         if self._says_nothing_new(headers, elapsed):
             return
-        with self._open_ledger() as ledger:
+        with self._file.open(self._clock.now()) as ledger:
             self._learn(ledger, headers, elapsed)
 
     def record_refusal(self, headers: Mapping[str, str], *, elapsed: float = 0.0) -> None:
         """Learn from a 429. If no ceiling shows as full, the 15-minute ones are taken to be."""
-        with self._open_ledger() as ledger:
+        with self._file.open(self._clock.now()) as ledger:
             self._learn(ledger, headers, elapsed)
             sent_at, _ = self._interval(headers, elapsed)
             if quarter_start(sent_at) < quarter_start(self._clock.now()):
@@ -132,7 +127,7 @@ class RateBudget:
 
     def release(self, reserved_at: datetime, *, reads: bool = True) -> None:
         """Cancel a reservation whose call certainly did not count: a 401, a refused connection."""
-        with self._open_ledger() as ledger:
+        with self._file.open(self._clock.now()) as ledger:
             self._roll(ledger, self._now(ledger))
             for ceiling in _concerned(reads=reads):
                 counter = ledger.counters[ceiling]

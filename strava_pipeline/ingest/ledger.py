@@ -13,7 +13,6 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 from strava_pipeline.core.errors import Ceiling, PipelineError
 from strava_pipeline.file_locks import exclusive
@@ -44,56 +43,26 @@ class Counter:
 
 @dataclass(slots=True)
 class Ledger:
-    """The counters of all ceilings, and the last moment known in both the server's and the local time.
-
-    `name`: for the application's ledger, its file's name and a random part; for a data folder's ledger, the name of the
-    application's ledger that it was written with.
-    """
+    """The counters of all ceilings, and the last moment known in both the server's and the local time."""
 
     counters: dict[Ceiling, Counter] = field(
         default_factory=lambda: {ceiling: Counter(limit) for ceiling, limit in PUBLISHED_LIMITS.items()}
     )
     server: float | None = None
     local: float | None = None
-    name: str | None = None
 
 
 class LedgerFile:
-    """Opens the application's ledger under its lock, and keeps the data folder's own ledger the same.
+    """Opens the application's ledger under its lock."""
 
-    `folder`: the data folder's ledger, the only one of earlier versions. A process that uses the data folder with another ledger
-    of the application (an earlier version, a container beside the host, another user) writes it too, so its counts are merged.
-    """
-
-    def __init__(self, path: Path, folder: Path | None = None) -> None:
-        self._path, self._folder = path, folder
-        self._both = (path,) if folder is None else (path, folder)
+    def __init__(self, path: Path) -> None:
+        self._path = path
         self._written: tuple[bytes, Ledger] | None = None
 
     @contextmanager
-    def open(self, now: datetime, *, is_synced: bool = False) -> Iterator[Ledger]:
-        """The ledger, locked; written back unless an error leaves. Garbage is set aside, named by `now`.
-
-        `is_synced`: `now` is the server's time, so a window of the data folder's ledger that begins later is wrong.
-        """
-        with ExitStack() as held:
-            for path in self._both:
-                held.enter_context(self._locked(path))
-            ledger = self._read(self._path, now)
-            if self._folder is not None:
-                folder = self._read(self._folder, now)
-                ledger = _with_folder(self._path.stem, ledger, folder, now.timestamp() if is_synced else None)
-            self._written = None  # the body changes `ledger`
-            yield ledger
-            ledger.name = ledger.name or f"{self._path.stem}:{uuid4().hex}"
-            block = json.dumps(_encode(ledger)).encode().ljust(BLOCK)
-            for path in self._both:
-                self._write(path, block)
-            self._written = (block, ledger)
-
-    @contextmanager
-    def _locked(self, path: Path) -> Iterator[None]:
-        lock = Path(f"{path}.lock")
+    def open(self, now: datetime) -> Iterator[Ledger]:
+        """The ledger, locked; written back unless an error leaves. Garbage is set aside, named by `now`."""
+        lock = Path(f"{self._path}.lock")
         with ExitStack() as held:
             try:
                 is_new = not lock.exists()
@@ -101,8 +70,13 @@ class LedgerFile:
                 if is_new:
                     _share_with_group(lock)
             except OSError as error:
-                raise self._unusable(path, error) from error
-            yield
+                raise self._unusable(error) from error
+            ledger = self._read(now)
+            self._written = None  # the body changes `ledger`
+            yield ledger
+            block = json.dumps(_encode(ledger)).encode().ljust(BLOCK)
+            self._write(block)
+            self._written = (block, ledger)
 
     def own(self) -> Ledger | None:
         """The ledger as this object wrote it last; None where it wrote none, or another process wrote since. Without lock."""
@@ -116,8 +90,12 @@ class LedgerFile:
 
     def peek(self) -> Ledger:
         """The ledger as it is, without lock or trace; a new one where there is none or garbage."""
-        ledger = self._peek(self._path)
-        return ledger if self._folder is None else _with_folder(self._path.stem, ledger, self._peek(self._folder), None)
+        try:
+            return _decode(json.loads(self._path.read_bytes()))
+        except (FileNotFoundError, *_GARBAGE):
+            return Ledger()
+        except OSError as error:
+            raise self._unusable(error) from error
 
     def is_garbage(self) -> bool:
         """Whether the file can't be understood; without lock or trace."""
@@ -129,51 +107,42 @@ class LedgerFile:
             return True
         return False
 
-    def _read(self, path: Path, now: datetime) -> Ledger:
+    def _read(self, now: datetime) -> Ledger:
         try:
-            raw = path.read_bytes()
+            raw = self._path.read_bytes()
             if self._written is not None and self._written[0] == raw:  # nobody else has written since
                 return self._written[1]
             try:
                 return _decode(json.loads(raw))
             except _GARBAGE:
-                aside = path.with_name(f"{path.name}.corrupt-{now:%Y%m%dT%H%M%S%f}")
-                path.replace(aside)
+                aside = self._path.with_name(f"{self._path.name}.corrupt-{now:%Y%m%dT%H%M%S%f}")
+                self._path.replace(aside)
                 log.warning("the rate budget's ledger was unreadable and was set aside as %s; a new one begins", aside)
                 return Ledger()
         except FileNotFoundError:
             return Ledger()
         except OSError as error:
-            raise self._unusable(path, error) from error
+            raise self._unusable(error) from error
 
-    def _peek(self, path: Path) -> Ledger:
+    def _write(self, block: bytes) -> None:
         try:
-            return _decode(json.loads(path.read_bytes()))
-        except (FileNotFoundError, *_GARBAGE):
-            return Ledger()
-        except OSError as error:
-            raise self._unusable(path, error) from error
-
-    def _write(self, path: Path, block: bytes) -> None:
-        try:
-            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT, 0o644)
+            descriptor = os.open(self._path, os.O_WRONLY | os.O_CREAT, 0o644)
             try:
                 size = os.fstat(descriptor).st_size
                 if not size:
-                    _share_with_group(path)
+                    _share_with_group(self._path)
                 os.pwrite(descriptor, block, 0)
                 if size > len(block):
                     os.ftruncate(descriptor, len(block))
             finally:
                 os.close(descriptor)
         except OSError as error:
-            raise self._unusable(path, error) from error
+            raise self._unusable(error) from error
 
-    def _unusable(self, path: Path, error: OSError) -> PipelineError:
-        other = ", or set STRAVA_LEDGER_DIR to another folder" if path == self._path else ""
+    def _unusable(self, error: OSError) -> PipelineError:
         return PipelineError(
-            f"The rate budget's ledger {path} can't be kept: {error.strerror}. No call is made without it. Free some space, "
-            f"or let this user write to it{other}."
+            f"The rate budget's ledger {self._path} can't be kept: {error.strerror}. No call is made without it. Free some "
+            "space, or let this user write to it, or set STRAVA_LEDGER_DIR to another folder."
         )
 
 
@@ -186,46 +155,18 @@ def _share_with_group(path: Path) -> None:
         path.chmod(folder.st_mode & 0o666)
 
 
-def _with_folder(application: str, ledger: Ledger, folder: Ledger, until: float | None) -> Ledger:
-    """The application's ledger, merged with the data folder's where that was written without it.
-
-    Counts of another application, and windows that begin after `until`, are left out.
-    """
-    if folder.name is not None and (folder.name == ledger.name or not folder.name.startswith(f"{application}:")):
-        return ledger
-    if until is not None and any(counter.start > until for counter in folder.counters.values()):
-        return ledger
-    return merged(ledger, folder)
-
-
-def merged(first: Ledger, second: Ledger) -> Ledger:
-    """Two ledgers of one application as one: of each ceiling the later window, in the same window the higher count.
-
-    Limits and the server's time are those of the ledger that saw the later answer; the name is that of `first`.
-    """
-    newer = second if (second.server or 0.0) > (first.server or 0.0) else first
-    counters = {}
-    for ceiling in CEILINGS:
-        start, used = max((ledger.counters[ceiling].start, ledger.counters[ceiling].used) for ledger in (first, second))
-        counters[ceiling] = Counter(newer.counters[ceiling].limit, start, used)
-    return Ledger(counters, newer.server, newer.local, first.name)
-
-
 def _encode(ledger: Ledger) -> dict[str, Any]:
     windows = [
         [ceiling.pair, ceiling.window, counter.limit, counter.start, counter.used]
         for ceiling, counter in ledger.counters.items()
     ]
-    return {"version": 1, "name": ledger.name, "server": ledger.server, "local": ledger.local, "windows": windows}
+    return {"version": 1, "server": ledger.server, "local": ledger.local, "windows": windows}
 
 
 def _decode(raw: dict[str, Any]) -> Ledger:
     if raw["version"] != 1:
         raise ValueError("a ledger of another version")
-    name = raw.get("name")
-    ledger = Ledger(
-        server=_moment(raw["server"]), local=_moment(raw["local"]), name=name if isinstance(name, str) else None
-    )
+    ledger = Ledger(server=_moment(raw["server"]), local=_moment(raw["local"]))
     for pair, window, limit, start, used in raw["windows"]:
         counter = Counter(_whole(limit), _whole(start), _whole(used))
         if Ceiling(pair, window) not in ledger.counters or counter.limit < 1 or counter.used < 0:

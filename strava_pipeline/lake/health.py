@@ -29,7 +29,7 @@ from strava_pipeline.lake.decisions import decision_files
 from strava_pipeline.lake.files import bytes_free, nearest, unpacked
 from strava_pipeline.lake.gold.publish import snapshot
 from strava_pipeline.lake.gold.publish_pause import is_looked_after, waiting_years
-from strava_pipeline.lake.gold.quality import faulty_keys
+from strava_pipeline.lake.gold.quality import counted
 from strava_pipeline.lake.gold.warehouse import (
     REBUILDING,
     Connection,
@@ -107,7 +107,7 @@ def _look(lake: Lake, connection: Connection) -> tuple[list[Finding], str | None
 def _keys(connection: Connection, path: Path) -> Finding:
     faulty = []
     for table in TABLES:
-        doubled, nulls = faulty_keys(connection, table)
+        doubled, nulls = counted(connection, "duplicate_keys", table).values()
         faulty += [f"{table}: {doubled} keys stand twice"] if doubled else []
         faulty += [f"{table}: {nulls} rows without a key"] if nulls else []
     if not faulty:

@@ -31,7 +31,7 @@ from strava_pipeline.lake.gold.merge_details import (
     sync_kudos,
 )
 from strava_pipeline.lake.gold.publish import publish, snapshot
-from strava_pipeline.lake.gold.quality import faulty_keys, table_columns, table_keys
+from strava_pipeline.lake.gold.quality import counted, table_columns, table_keys
 from strava_pipeline.lake.gold.quarantine import sync_quarantine
 from strava_pipeline.lake.gold.warehouse import (
     REBUILDING,
@@ -263,7 +263,7 @@ def _keep_damaged_details(lake: Lake, new: Connection, years: YearRange) -> None
 def _refuse_a_fault(connection: Connection) -> None:
     """Raise PipelineError where a key is duplicate or missing, which every run checks before it publishes."""
     for name in TABLES:
-        if any(faulty_keys(connection, name)):
+        if any(counted(connection, "duplicate_keys", name).values()):
             raise PipelineError(
                 f"The warehouse was rebuilt, but in {name} a key is duplicate or missing. Nothing was replaced. "
                 "Please report this; the published warehouse stays as it is."

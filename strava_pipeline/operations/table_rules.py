@@ -5,23 +5,21 @@ How findings become the result of Dagster's check is orchestrate/checks.py's.
 """
 
 import json
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from strava_pipeline.core.errors import CheckFailedError
-from strava_pipeline.core.tables import TABLES
+from strava_pipeline.core.tables import TABLES, Table
 from strava_pipeline.lake.bronze.listings import listings
 from strava_pipeline.lake.gold.quality import (
     Agreement,
     bounded_columns,
-    faulty_keys,
+    counted,
     has_offsets,
     lost_rows,
-    orphans,
     out_of_bounds,
     wrong_columns,
-    wrong_offsets,
 )
 from strava_pipeline.lake.gold.warehouse import Connection, note, notes, revision, transaction
 from strava_pipeline.lake.paths import Lake
@@ -31,10 +29,6 @@ VALID = "valid"  # one a table: each result costs a run three events in Dagster'
 REBUILD = "It is not published. `strava-pipeline rebuild` makes the warehouse again from bronze, without a call."
 CHECKED: dict[str, str] = {("activities" if name == "activities_all" else name): name for name in TABLES}
 """The assets whose tables are checked, and which table each holds."""
-_ORPHANS = (
-    "There are details without their activity: `strava-pipeline run-all` lists everything again; of what Strava has no more, "
-    "move the folders of these activities out of data/bronze/activity_details, then `strava-pipeline rebuild`."
-)
 _ON_ITS_WAY = "Another run is at work and may be about to bring it."
 
 
@@ -53,52 +47,113 @@ class Finding:
     years: frozenset[int] = frozenset()
 
 
-def table_findings(connection: Connection, lake: Lake, tables: Collection[str]) -> dict[str, list[Finding]]:
-    """Every rule of the catalogue on each of `tables`; where the columns are others, nothing else is looked at."""
-    found = _publishable(connection, lake, tables)
-    for table, findings in found.items():
-        if bounded_columns(TABLES[table]) and findings[0].holds:
-            odd = out_of_bounds(connection, table)
-            if has_offsets(TABLES[table]) and (wrong := wrong_offsets(connection, table)):
-                odd["offsets"] = wrong
-            words = ", ".join(f"{column} in {rows} rows" for column, rows in odd.items())
-            counts = {f"hard_to_believe/{column}": rows for column, rows in odd.items()}
-            findings.append(Finding("values_believable", not odd, counts, f"Hard to believe: {words}.", refuses=False))
-    return found
+Counts = Mapping[str, int]
 
 
-def _publishable(connection: Connection, lake: Lake, tables: Collection[str]) -> dict[str, list[Finding]]:
-    """The rules that say whether each of `tables` may be published."""
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A rule of the catalogue, which holds of a table where it counts nothing.
+
+    Args:
+        words: what must hold, for Dagster's interface.
+        advice: where it does not hold: what that means and what to do; `{found}` stands for the counts in words.
+        counts: of each of the tables, by name.
+        of: the tables that it is a rule of; all tables.
+        refuses: whether a table that breaks it must not be published; else it is warned of.
+    """
+
+    name: str
+    words: str
+    advice: str
+    counts: Callable[[Connection, Lake, Sequence[str]], Mapping[str, Counts]]
+    of: Callable[[Table], object] = lambda _: True
+    refuses: bool = True
+
+    def finding(self, counts: Counts, lake: Lake) -> Finding:
+        """What was found of it in a table. Where the rule only warns, a count of 0 is not named.
+
+        What a damaged page of bronze took away has been warned of, and there may be nowhere to get it from.
+        """
+        broken = {name: rows for name, rows in counts.items() if rows}
+        found = ", ".join(f"{name.rpartition('/')[2]} in {rows} rows" for name, rows in broken.items())
+        explained = broken and self.name == ORPHANS and any(listing.manifest.has_lost for listing in listings(lake))
+        shown = counts if self.refuses else broken
+        return Finding(self.name, not broken, shown, self.advice.format(found=found), self.refuses and not explained)
+
+
+def _by(query: str) -> Callable[[Connection, Lake, Sequence[str]], Mapping[str, Counts]]:
+    """The counts of a query of `lake/sql/`, which names them as its columns."""
+    return lambda connection, _, tables: {table: counted(connection, query, table) for table in tables}
+
+
+def _lost(connection: Connection, lake: Lake, tables: Sequence[str]) -> dict[str, Counts]:
+    losses = lost_rows(connection, lake, tables) if tables else {}
+    return {table: {"lost_rows": losses[table].lost if table in losses else 0} for table in tables}
+
+
+def _beyond(connection: Connection, _: Lake, tables: Sequence[str]) -> dict[str, Counts]:
+    found = {table: out_of_bounds(connection, table) for table in tables}
+    return {table: {f"hard_to_believe/{column}": rows for column, rows in odd.items()} for table, odd in found.items()}
+
+
+ORPHANS = "parents_exist"
+_OTHER_COLUMNS = f"Columns are not the catalogue's. {REBUILD}"
+RULES = (
+    Rule(
+        "keys_unique",
+        "no key stands twice or is NULL",
+        f"A key stands twice or is missing. {REBUILD}",
+        _by("duplicate_keys"),
+    ),
+    Rule(
+        ORPHANS,
+        "every row's activity is in activities_all",
+        "There are details without their activity: `strava-pipeline run-all` lists everything again; of what Strava has no more, "
+        "move the folders of these activities out of data/bronze/activity_details, then `strava-pipeline rebuild`.",
+        _by("orphans"),
+        of=lambda table: table.parent,
+    ),
+    Rule(
+        "rows_kept",
+        "whatever is published is there too",
+        f"Readers have rows that the working warehouse lost. {REBUILD}",
+        _lost,
+        of=lambda table: not table.may_shrink,
+    ),
+    Rule(
+        "values_believable",
+        "every value is believable; odd ones are kept, they are what the source said",
+        "Hard to believe: {found}.",
+        _beyond,
+        of=bounded_columns,
+        refuses=False,
+    ),
+    Rule(
+        "offsets_agree",
+        "local start minus start is the offset, between -12 and +14 hours",
+        "Hard to believe: {found}.",
+        _by("offsets"),
+        of=lambda table: bounded_columns(table) and has_offsets(table),  # not what files say
+        refuses=False,
+    ),
+)
+"""The rules beside the one of the columns, without which nothing else is looked at."""
+
+
+def table_findings(
+    connection: Connection, lake: Lake, tables: Collection[str], rules: Iterable[Rule] = RULES
+) -> dict[str, list[Finding]]:
+    """What is found of each of `tables`; where the columns are others, nothing else is looked at."""
     wrong = wrong_columns(connection, tables)
-    kept = [table for table in tables if not wrong[table] and not TABLES[table].may_shrink]
-    losses = lost_rows(connection, lake, kept) if kept else {}
-    found = {}
-    for table in tables:
-        if wrong[table]:
-            counts = {"wrong_columns": wrong[table]}
-            found[table] = [Finding("columns_match", False, counts, f"Columns are not the catalogue's. {REBUILD}")]
-            continue
-        found[table] = [Finding("columns_match", True), _keys_unique(connection, table)]
-        if TABLES[table].parent:
-            found[table].append(_parents_exist(connection, lake, table))
-        if table in kept:
-            lost = losses[table].lost if table in losses else 0
-            advice = f"Readers have rows that the working warehouse lost. {REBUILD}"
-            found[table].append(Finding("rows_kept", not lost, {"lost_rows": lost}, advice))
+    found = {
+        table: [Finding("columns_match", not odd, {"wrong_columns": odd} if odd else {}, _OTHER_COLUMNS)]
+        for table, odd in wrong.items()
+    }
+    for rule in rules:
+        own = [table for table in tables if not wrong[table] and rule.of(TABLES[table])]
+        for table, counts in rule.counts(connection, lake, own).items():
+            found[table].append(rule.finding(counts, lake))
     return found
-
-
-def _keys_unique(connection: Connection, table: str) -> Finding:
-    doubled, nulls = faulty_keys(connection, table)
-    counts = {"duplicate_keys": doubled, "missing_keys": nulls}
-    return Finding("keys_unique", not doubled and not nulls, counts, f"A key stands twice or is missing. {REBUILD}")
-
-
-def _parents_exist(connection: Connection, lake: Lake, table: str) -> Finding:
-    """What a damaged page of bronze took away has been warned of, and there may be nowhere to get it from."""
-    without = orphans(connection, table)
-    explained = bool(without) and any(listing.manifest.has_lost for listing in listings(lake))
-    return Finding("parents_exist", not without, {"rows_without_activity": without}, _ORPHANS, refuses=not explained)
 
 
 def note_right(connection: Connection, run_id: str | None, tables: Iterable[str]) -> None:
@@ -126,7 +181,7 @@ def refuse_faults(connection: Connection, lake: Lake, run_id: str | None = None)
     checked = _found_right(connection, run_id)
     now = revision(connection)
     wanted = {table: asset for asset, table in CHECKED.items() if checked.get(table) != now}
-    found = _publishable(connection, lake, wanted)
+    found = table_findings(connection, lake, wanted, [rule for rule in RULES if rule.refuses])
     broken = {
         f"{wanted[table]}.{VALID}": advice_of(findings) for table, findings in found.items() if is_refused(findings)
     }

@@ -14,8 +14,7 @@ from typing import Any
 import dagster as dg
 
 from strava_pipeline.core.tables import TABLES
-from strava_pipeline.lake.gold.quality import bounded_columns, has_offsets
-from strava_pipeline.operations.table_rules import VALID, Finding, advice_of
+from strava_pipeline.operations.table_rules import RULES, VALID, Finding, advice_of
 
 STOPS = "stops_the_run"  # in a check's own metadata
 BROKEN_RULES = "broken_rules"  # in a result's metadata: the names of the rules that do not hold
@@ -39,16 +38,10 @@ def table_spec(
     asset: str, table: str, *, refuses: Mapping[str, str] | None = None, warns: Mapping[str, str] | None = None
 ) -> dg.AssetCheckSpec:
     """The check of an asset that holds `table`: the rules of the catalogue, and those that the asset adds."""
-    always = {"columns_match": "columns and types are the catalogue's", "keys_unique": "no key stands twice or is NULL"}
-    if TABLES[table].parent:
-        always["parents_exist"] = "every row's activity is in activities_all"
-    if not TABLES[table].may_shrink:
-        always["rows_kept"] = "whatever is published is there too"
-    warned = {}
-    if bounded_columns(TABLES[table]):
-        warned["values_believable"] = "every value is believable; odd ones are kept, they are what the source said"
-        if has_offsets(TABLES[table]):
-            warned["values_believable"] += "; local start minus start is the offset, between -12 and +14 hours"
+    rules = [rule for rule in RULES if rule.of(TABLES[table])]
+    always = {"columns_match": "columns and types are the catalogue's"}
+    always |= {rule.name: rule.words for rule in rules if rule.refuses}
+    warned = {rule.name: rule.words for rule in rules if not rule.refuses}
     return valid_spec(asset, refuses=always | {**(refuses or {})}, warns=warned | {**(warns or {})})
 
 

@@ -21,7 +21,8 @@ from strava_pipeline.operations.run_context import run_context
 from strava_pipeline.settings import Settings
 from strava_pipeline.testing.merging import merge_listings
 from strava_pipeline_tests.e2e.mortals import Life, Mortals, Step, mortals
-from strava_pipeline_tests.providers import garmin_subject, ridewithgps_subject
+from strava_pipeline_tests.ingest.garmin import subject as garmin_subject
+from strava_pipeline_tests.ingest.ridewithgps import subject as ridewithgps_subject
 from strava_pipeline_tests.providers.toy_service import NOW
 
 PART = "strava_pipeline_tests.e2e.provider_part"

@@ -1,66 +1,40 @@
 """The parts that every emulated service shares, under a service that is not Strava: gate, faults, journal, clock, windows."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import pytest
 import requests
-from starlette.applications import Starlette
-from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
-from starlette.types import Receive, Scope, Send
 
-from strava_pipeline.emulator.server import (
-    Gate,
-    RecordedSend,
-    ServerThread,
-    ServiceState,
-    control_routes,
-    query_of,
-    refuse_order,
-)
-from strava_pipeline.emulator.service import Clock, FaultPlan, Journal, OrderError, WindowCount, answer
-
-API = "/v1"
+from strava_pipeline.emulator.base import EmulatedService, application
+from strava_pipeline.emulator.server import ServerThread
+from strava_pipeline.emulator.service import Clock, Headers, WindowCount, answer
 
 
-class RouteGate(Gate[ServiceState]):
-    """The gate of a service without tokens and limits."""
+@dataclass
+class Routes(EmulatedService):
+    """A service without tokens and limits."""
 
-    service = "Routes"
+    title, api, activity, identifier = "Routes", "/v1", r"/routes/(\d+)", r"(?<=/)\d+"
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        path = scope.get("path", "")
-        if not path.startswith(f"{API}/"):
-            await super().__call__(scope, receive, send)
-            return
-        state, path = self.state, path.removeprefix(API)
-        fault = state.faults.next_fault(path, query_of(scope))
-        recorded = RecordedSend(
-            lambda status: state.journal.record_api_call(state.clock.now(), "GET", path, "", status), send
-        )
-        recorded.finish(await self.answer(scope, receive, recorded.send, headers=[(b"x-server", b"1")], fault=fault))
+    def refusal(self, request: Request) -> None:
+        return None
 
+    def left(self) -> Headers:
+        return [(b"x-server", b"1")]
 
-async def route(request: Request) -> Response:
-    return answer({"id": request.path_params["id"]})
+    async def route(self, request: Request) -> Response:
+        return answer({"id": request.path_params["id"]})
 
 
 @pytest.fixture
 def url() -> Iterator[str]:
-    state = ServiceState(
-        Clock(datetime(2026, 6, 1, tzinfo=UTC), 0.0),
-        FaultPlan(),
-        Journal(api=API, token_path="/token", activity=r"/routes/(\d+)", identifier=r"(?<=/)\d+"),
-    )
-    app = Starlette(
-        routes=[Route(API + "/routes/{id}", route), *control_routes(API)],
-        middleware=[Middleware(RouteGate, state=state)],
-        exception_handlers={OrderError: refuse_order},
-    )
-    app.state.emulator = state
+    service = Routes(Clock(datetime(2026, 6, 1, tzinfo=UTC), 0.0))
+    app = application(service, [Route("/v1/routes/{id}", service.route)])
     with ServerThread(app, "127.0.0.1", 0, on_end=lambda: None) as server:
         yield server.url
 

@@ -12,14 +12,13 @@ from strava_pipeline.core.tables import TABLES
 from strava_pipeline.lake.gold.publish import current_snapshot, publish, snapshot
 from strava_pipeline.lake.gold.quality import (
     bounded_columns,
+    counted,
     gold_activities,
     gold_files,
     lost_rows,
-    orphans,
     out_of_bounds,
     stand_ins,
     wrong_columns,
-    wrong_offsets,
 )
 from strava_pipeline.lake.gold.warehouse import Connection, mark_changed, reading, writing
 from strava_pipeline.lake.paths import Lake
@@ -69,7 +68,7 @@ def test_an_offset_is_what_the_two_clocks_differ_by(
         "INSERT INTO activities_all (id, start_date_local, start_date, utc_offset)"
         f" VALUES (1, {local}::TIMESTAMP, {start}::TIMESTAMPTZ, {offset})"
     )
-    assert wrong_offsets(warehouse, "activities_all") == wrong
+    assert counted(warehouse, "offsets", "activities_all") == {"hard_to_believe/offsets": wrong}
 
 
 @pytest.mark.parametrize("table", [name for name, table in TABLES.items() if bounded_columns(table)])
@@ -102,9 +101,9 @@ def test_rows_without_their_activity_are_counted(warehouse: Connection, table: s
     named = dict.fromkeys([*TABLES[table].key, "activity_id"])
     values = ", ".join(f'1 AS "{name}"' for name in named)
     warehouse.execute(f"INSERT INTO {TABLES[table].stored} BY NAME SELECT {values}")
-    assert orphans(warehouse, table) == 1
+    assert counted(warehouse, "orphans", table) == {"rows_without_activity": 1}
     warehouse.execute("INSERT INTO activities_all (id) VALUES (1)")
-    assert orphans(warehouse, table) == 0
+    assert counted(warehouse, "orphans", table) == {"rows_without_activity": 0}
 
 
 @pytest.mark.parametrize("there", ["nothing", "no database", "a database of something else", "another catalogue's"])

@@ -16,8 +16,8 @@ from strava_pipeline.lake.bronze.answers import land_gear
 from strava_pipeline.lake.gold import warehouse
 from strava_pipeline.lake.gold.merge_details import merge_profile
 from strava_pipeline.lake.gold.quality import (
+    counted,
     counts_by_year,
-    faulty_keys,
     known_gear,
     row_counts,
     rows_by_year,
@@ -297,8 +297,8 @@ def test_doubled_and_missing_keys_are_counted(lake: Lake) -> None:
     put(lake, 1)
     put(lake, 2)
     with reading(lake) as connection:
-        assert faulty_keys(connection, "activities_all") == (1, 0)
-        assert faulty_keys(connection, "activity_laps") == (0, 0)
+        assert counted(connection, "duplicate_keys", "activities_all") == {"duplicate_keys": 1, "missing_keys": 0}
+        assert counted(connection, "duplicate_keys", "activity_laps") == {"duplicate_keys": 0, "missing_keys": 0}
 
 
 def test_gear_that_was_never_fetched_is_known_by_the_activities_that_name_it(lake: Lake) -> None:

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from strava_pipeline.operations.provider_source import ProviderSources
 
 from strava_pipeline.core.changes.records import Change
 from strava_pipeline.core.changes.states import ChangeState
@@ -34,6 +33,7 @@ from strava_pipeline.operations.merging import (
 from strava_pipeline.operations.progress import LogProgress
 from strava_pipeline.operations.reading_files import read_unread_files
 from strava_pipeline.operations.run_context import RunContext, run_context
+from strava_pipeline.operations.sources import Sources
 from strava_pipeline.testing.merging import merge_years
 from strava_pipeline_tests.ingest.world import World
 from strava_pipeline_tests.providers.subjects import GPX
@@ -194,5 +194,5 @@ def test_an_emulator_is_asked_nothing_for_the_folder_of_a_real_athlete(pulled: P
         run.lake, Window(mode="lite", after=None, before=None), athlete_id=7, at=run.now(), host="www.strava.com"
     )
     with pytest.raises(MisuseError, match="must not stand among real ones"):
-        writer_of(pulled.world.settings, run, ProviderSources(pulled.world.settings, run), STRAVA)
+        writer_of(pulled.world.settings, run, Sources(pulled.world.settings, run), STRAVA)
     assert pulled.world.calls()["total"] == calls

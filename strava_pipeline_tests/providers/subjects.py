@@ -14,8 +14,8 @@ from strava_pipeline.emulator.server import ServerThread
 from strava_pipeline.emulator.service import Fault
 from strava_pipeline.settings import Settings
 from strava_pipeline.testing.subjects import GPX, Subject, fit_of, has_trait
+from strava_pipeline_tests.ingest.spreadsheet.subject import spreadsheet
 from strava_pipeline_tests.providers import toy_service
-from strava_pipeline_tests.providers.spreadsheet_subject import spreadsheet
 from strava_pipeline_tests.providers.toy import client as toy_client
 
 __all__ = ["GPX", "SUBJECTS", "Subject", "ToySubject", "fit_of", "has_trait", "install", "register_toy", "tin", "toy"]
@@ -133,25 +133,27 @@ def toy(patch: pytest.MonkeyPatch) -> Iterator[ToySubject]:
 
 
 def garmin(_: pytest.MonkeyPatch) -> Any:
-    from strava_pipeline_tests.providers import garmin_subject  # which needs the recordings of this module
+    from strava_pipeline_tests.ingest.garmin import (
+        subject as garmin_subject,  # which needs the recordings of this module
+    )
 
     return garmin_subject.running()
 
 
 def garmin_by_key(_: pytest.MonkeyPatch) -> Any:
-    from strava_pipeline_tests.providers import garmin_subject  # the same
+    from strava_pipeline_tests.ingest.garmin import subject as garmin_subject  # the same
 
     return garmin_subject.running_by_key()
 
 
 def intervals_icu(_: pytest.MonkeyPatch) -> Any:
-    from strava_pipeline_tests.providers import intervals_icu_subject  # the same
+    from strava_pipeline_tests.ingest.intervals_icu import subject as intervals_icu_subject  # the same
 
     return intervals_icu_subject.running()
 
 
 def ridewithgps(patch: pytest.MonkeyPatch) -> Any:
-    from strava_pipeline_tests.providers import ridewithgps_subject  # the same
+    from strava_pipeline_tests.ingest.ridewithgps import subject as ridewithgps_subject  # the same
 
     return ridewithgps_subject.service_at(patch)
 

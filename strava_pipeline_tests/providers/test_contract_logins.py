@@ -30,10 +30,10 @@ from strava_pipeline.ingest.strava.token_store import token_store
 from strava_pipeline.settings import Settings
 from strava_pipeline.testing.login_contract import SECRET, Kept, LoginFileContract
 from strava_pipeline_tests.ingest.fakes import START
+from strava_pipeline_tests.ingest.garmin.subject import running, running_by_key
 from strava_pipeline_tests.ingest.world import World
 from strava_pipeline_tests.patience import PATIENCE
 from strava_pipeline_tests.providers import toy_service
-from strava_pipeline_tests.providers.garmin_subject import running, running_by_key
 from strava_pipeline_tests.providers.subjects import register_toy
 
 KEY = keys.Key(SECRET, "a test")

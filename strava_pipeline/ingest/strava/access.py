@@ -29,7 +29,7 @@ from strava_pipeline.ingest.clock import CONTRADICTION, HEADER_RESOLUTION, Serve
 from strava_pipeline.ingest.http import Exchange, UntrustedError, make_wire
 from strava_pipeline.ingest.ledger import LedgerFile
 from strava_pipeline.ingest.login_file import halves_of, is_open
-from strava_pipeline.ingest.strava.budget import folder_ledger_path, ledger_path
+from strava_pipeline.ingest.strava.budget import ledger_path
 from strava_pipeline.ingest.strava.oauth import SCOPES, access_tokens, make_oauth, missing_scopes
 from strava_pipeline.ingest.strava.token_store import LOGIN, StoredToken, keep_emulator_tokens_here, token_store
 from strava_pipeline.settings import Settings
@@ -220,9 +220,9 @@ def login_health(settings: Settings) -> list[Finding]:
 
 def ledger_health(settings: Settings) -> list[Finding]:
     """Whether the ledger of calls can be read and written, and what of it was set aside."""
-    paths = (ledger_path(settings), folder_ledger_path(settings))
-    found = [_ledger(paths[0])]
-    if aside := sorted(file for path in paths for file in path.parent.glob(f"{path.name}.corrupt-*")):
+    path = ledger_path(settings)
+    found = [_ledger(path)]
+    if aside := sorted(path.parent.glob(f"{path.name}.corrupt-*")):
         what = f"{len(aside)} that could not be understood, set aside in {aside[0].parent}."
         found.append(warning(LEDGER, what, "\n".join(f"rm -f '{file}'" for file in aside)))
     return found

@@ -13,8 +13,7 @@ from strava_pipeline.settings import Settings
 
 def make_budget(settings: Settings, clock: ServerClock | None = None, share: CallShare = WHOLE_BUDGET) -> RateBudget:
     """The budget of the settings' API application. Needs neither login nor network."""
-    clock, folder = clock or system_clock(settings), folder_ledger_path(settings)
-    return RateBudget(ledger_path(settings), clock, folder=folder, **asdict(share))
+    return RateBudget(ledger_path(settings), clock or system_clock(settings), **asdict(share))
 
 
 def ledger_path(settings: Settings) -> Path:
@@ -22,8 +21,3 @@ def ledger_path(settings: Settings) -> Path:
     host = urlsplit(settings.api_url).netloc.rpartition("@")[2].lower()
     application = sha256(f"{host}\n{settings.client_id or ''}".encode()).hexdigest()[:16]
     return settings.ledger_dir / f"strava-{application}.json"
-
-
-def folder_ledger_path(settings: Settings) -> Path:
-    """The data folder's own ledger, for those who use the folder with another ledger of the application."""
-    return settings.data_dir / "state" / "budget.json"

@@ -48,9 +48,12 @@ def _differences(table: Table, found: Mapping[str, str]) -> dict[str, str]:
     return wrong
 
 
-def orphans(connection: Connection, table: str) -> int:
-    """Rows whose activity is not in the parent table."""
-    return one_number(connection, sql("orphans").format(table=table, parent=TABLES[table].parent))
+def counted(connection: Connection, query: str, table: str) -> dict[str, int]:
+    """What a query of `lake/sql/`, which may name the table, its parent and its key, counts by the names of its columns."""
+    key = TABLES[table].key
+    names = {"key": ", ".join(key), "key_is_null": " OR ".join(f"{column} IS NULL" for column in key)}
+    found = connection.execute(sql(query).format(table=table, parent=TABLES[table].parent, **names))
+    return dict(zip((column[0] for column in found.description), found.fetchall()[0], strict=True))
 
 
 def out_of_bounds(connection: Connection, table: str) -> dict[str, int]:
@@ -69,11 +72,6 @@ def bounded_columns(table: Table) -> list[Column]:
 def has_offsets(table: Table) -> bool:
     """Whether the table has a start, a local start and the offset between them."""
     return {column.name for column in table.columns} >= _OFFSET_COLUMNS
-
-
-def wrong_offsets(connection: Connection, table: str) -> int:
-    """Rows whose local start, start and offset contradict each other, or fit no time zone."""
-    return one_number(connection, sql("offsets").format(table=table))
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,16 +238,6 @@ def rows_by_year(connection: Connection, table: str) -> dict[int, int]:
     """Rows of a table by the partition year of their activity."""
     key = TABLES[table].key[0]
     return dict(connection.execute(sql("rows_by_year").format(table=table, key=key)).fetchall())
-
-
-def faulty_keys(connection: Connection, table: str) -> tuple[int, int]:
-    """(duplicate keys, rows without a key)."""
-    columns = TABLES[table].key
-    text = sql("duplicate_keys").format(
-        table=table, key=", ".join(columns), key_is_null=" OR ".join(f"{key} IS NULL" for key in columns)
-    )
-    doubled, nulls = connection.execute(text).fetchall()[0]
-    return doubled, nulls
 
 
 def table_columns(connection: Connection) -> dict[str, dict[str, str]]:

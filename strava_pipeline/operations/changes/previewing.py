@@ -8,8 +8,8 @@ from strava_pipeline.core.errors import PipelineError
 from strava_pipeline.ingest.writer import Request
 from strava_pipeline.operations.changes.apply_step import upload_files, writer_of
 from strava_pipeline.operations.changes.applying import MOST, in_order, obstacle, with_details
-from strava_pipeline.operations.provider_source import ProviderSources
 from strava_pipeline.operations.run_context import RunContext
+from strava_pipeline.operations.sources import Sources
 from strava_pipeline.settings import Settings
 
 
@@ -26,7 +26,7 @@ def previews(
     run: RunContext, settings: Settings, states: Sequence[ChangeState], *, everything: bool
 ) -> Iterator[Preview]:
     """A preview of each change that the next run would write, in its order. Each costs the calls that reading takes."""
-    sources = ProviderSources(settings, run)
+    sources = Sources(settings, run)
     with upload_files(run.lake) as details:
         for provider, of_provider in in_order(states).items():
             chosen = of_provider if everything else of_provider[:MOST]

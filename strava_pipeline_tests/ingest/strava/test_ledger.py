@@ -1,18 +1,15 @@
-"""ingest.strava.ledger: one file per API application, the data folder's own beside it, and who may write them."""
+"""ingest.strava.ledger: one file per API application, and who may write it."""
 
-import itertools
 import json
 import os
-import signal
 import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from strava_pipeline.core.errors import Ceiling, PipelineError
+from strava_pipeline.core.errors import PipelineError
 from strava_pipeline.file_locks import exclusive
 from strava_pipeline.ingest import ledger as ledger_module
 from strava_pipeline.ingest.ledger import (
@@ -20,26 +17,19 @@ from strava_pipeline.ingest.ledger import (
     Counter,
     Ledger,
     LedgerFile,
-    merged,
 )
-from strava_pipeline.ingest.strava.budget import folder_ledger_path, ledger_path, make_budget
+from strava_pipeline.ingest.strava.budget import ledger_path, make_budget
 from strava_pipeline.ingest.strava.client import connect
 from strava_pipeline.settings import Settings
 from strava_pipeline_tests.ingest.world import World
 from strava_pipeline_tests.patience import PATIENCE
 
 NOW = datetime(2026, 3, 10, 12, 0, 30, tzinfo=UTC)
-DAY, QUARTER = Ceiling("read", "day"), Ceiling("read", "15min")
 
 
 @pytest.fixture
 def shared(tmp_path: Path) -> Path:
     return tmp_path / "ledgers" / "strava-0123.json"
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    return tmp_path / "data" / "state" / "budget.json"
 
 
 def ledger(used: int, start: int = 900, limit: int = 100, server: float | None = 1000.0) -> Ledger:
@@ -48,12 +38,8 @@ def ledger(used: int, start: int = 900, limit: int = 100, server: float | None =
 
 
 def keep(path: Path, kept: Ledger) -> None:
-    """Write a ledger as an earlier version does, which knows no names and no other file."""
     with LedgerFile(path).open(NOW) as opened:
         opened.counters, opened.server, opened.local = kept.counters, kept.server, kept.local
-    nameless = json.loads(path.read_bytes())
-    del nameless["name"]
-    path.write_text(json.dumps(nameless))
 
 
 def count(file: LedgerFile, calls: int = 1) -> set[int]:
@@ -69,133 +55,17 @@ def used(found: Ledger) -> set[int]:
     return {counter.used for counter in found.counters.values()}
 
 
-@pytest.mark.parametrize(
-    ("one", "other", "expected"),
-    [
-        (Ledger(), ledger(7), ledger(7)),
-        (ledger(3), ledger(7), ledger(7)),
-        (ledger(7), ledger(3), ledger(7)),
-        (ledger(7), Ledger(), ledger(7)),
-        (ledger(90), ledger(2, start=1800), ledger(2, start=1800)),  # the window of the first is over
-        (ledger(2, start=1800), ledger(90), ledger(2, start=1800)),
-        (ledger(1, limit=100), ledger(2, limit=300, server=2000.0), ledger(2, limit=300, server=2000.0)),
-        (ledger(1, limit=300, server=2000.0), ledger(2, limit=100), ledger(2, limit=300, server=2000.0)),
-    ],
-)
-def test_of_two_ledgers_the_later_window_the_higher_count_and_the_newer_limit_hold(
-    one: Ledger, other: Ledger, expected: Ledger
-) -> None:
-    assert merged(one, other) == expected
-    assert merged(merged(one, other), other) == expected, "so that a crash may repeat it"
-
-
-def test_ceilings_are_merged_each_by_itself() -> None:
-    one, other = ledger(0), ledger(0)
-    one.counters[DAY] = Counter(1000, 900, 500)
-    other.counters[QUARTER] = Counter(100, 900, 60)
-    both = merged(one, other)
-    assert (both.counters[DAY].used, both.counters[QUARTER].used) == (500, 60)
-
-
-def test_counts_of_the_data_folder_are_taken_in_and_both_files_go_on_together(shared: Path, folder: Path) -> None:
-    keep(folder, ledger(41))
-    file = LedgerFile(shared, folder)
-    assert used(file.peek()) == {41}
-    assert not shared.parent.exists(), "looking writes nothing"
-    assert count(file) == {41}
-    assert [used(LedgerFile(path).peek()) for path in (shared, folder)] == [{42}, {42}]
-
-
-def test_each_data_folder_of_an_application_brings_its_counts(shared: Path, tmp_path: Path) -> None:
-    for name, calls in (("one", 41), ("two", 44), ("three", 43)):
-        keep(tmp_path / name / "budget.json", ledger(calls))
-        count(LedgerFile(shared, tmp_path / name / "budget.json"), 0)
-    assert used(LedgerFile(shared).peek()) == {44}
-
-
-def test_one_data_folder_under_two_ledgers_counts_all_calls(shared: Path, folder: Path, tmp_path: Path) -> None:
-    """As by a container and a command of the host, or by two users."""
-    here, there = LedgerFile(shared, folder), LedgerFile(tmp_path / "elsewhere" / "strava-0123.json", folder)
-    keep(shared, ledger(0))
-    for calls in range(0, 6, 2):
-        assert count(here) == {calls}
-        assert count(there) == {calls + 1}
-
-
-def test_an_earlier_version_beside_counts_and_is_counted(shared: Path, folder: Path) -> None:
-    file = LedgerFile(shared, folder)
+def test_who_holds_the_file_is_waited_for(shared: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     keep(shared, ledger(41))
-    assert count(file) == {41}
-    assert used(LedgerFile(folder).peek()) == {42}, "what the earlier version goes by"
-    keep(folder, ledger(60))
-    assert count(file) == {60}
-
-
-def test_a_call_that_did_not_count_is_given_back_for_all_data_folders(
-    shared: Path, folder: Path, tmp_path: Path
-) -> None:
-    one, two = LedgerFile(shared, folder), LedgerFile(shared, tmp_path / "two" / "budget.json")
-    keep(shared, ledger(10))
-    count(two)
-    assert count(one, -1) == {11}
-    assert count(two, 0) == {10}, "the count in its own data folder is older"
-
-
-def test_a_data_folder_that_claims_a_window_of_the_future_takes_no_limit_away(shared: Path, folder: Path) -> None:
-    now = int(NOW.timestamp())
-    keep(shared, ledger(100, start=now - 60))
-    keep(folder, ledger(7, start=now + 86_400))
-    file = LedgerFile(shared, folder)
-    with file.open(NOW, is_synced=True) as opened:
-        assert used(opened) == {100}
-    assert used(LedgerFile(folder).peek()) == {100}
-
-
-def test_garbage_in_the_data_folder_is_set_aside_and_counts_nothing(shared: Path, folder: Path) -> None:
-    folder.parent.mkdir(parents=True)
-    folder.write_bytes(b"\x00{")
-    keep(shared, ledger(3))
-    assert count(LedgerFile(shared, folder)) == {3}
-    assert len(list(folder.parent.glob("budget.json.corrupt-*"))) == 1
-
-
-@pytest.mark.parametrize("writes", [0, 1])
-def test_a_process_that_is_killed_between_the_two_loses_no_count(shared: Path, folder: Path, writes: int) -> None:
-    keep(folder, ledger(41))
-    keep(shared, ledger(12))
-    child = os.fork()
-    if child == 0:
-        real, seen = os.pwrite, itertools.count()
-
-        def die(*what: Any) -> int:
-            if next(seen) == writes:
-                os.kill(os.getpid(), signal.SIGKILL)
-            return real(*what)
-
-        os.pwrite = die
-        count(LedgerFile(shared, folder), 0)
-        os._exit(1)
-    _, status = os.waitpid(child, 0)
-    assert os.waitstatus_to_exitcode(status) == -signal.SIGKILL
-    file = LedgerFile(shared, folder)
-    assert used(file.peek()) == {41}
-    assert count(file) == {41}
-
-
-@pytest.mark.parametrize("held", ["shared", "folder"])
-def test_who_holds_either_file_is_waited_for(
-    shared: Path, folder: Path, held: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    keep(folder, ledger(41))
     monkeypatch.setattr(ledger_module, "LOCK_TIMEOUT", 0)
-    path, done = {"shared": shared, "folder": folder}[held], threading.Event()
-    with held_by_another(Path(f"{path}.lock"), done):
+    done = threading.Event()
+    with held_by_another(Path(f"{shared}.lock"), done):
         try:
-            with pytest.raises(PipelineError, match=rf"{path.name}\.lock has been held by another process"):
-                count(LedgerFile(shared, folder))
+            with pytest.raises(PipelineError, match=rf"{shared.name}\.lock has been held by another process"):
+                count(LedgerFile(shared))
         finally:
             done.set()
-    assert used(LedgerFile(folder).peek()) == {41}
+    assert used(LedgerFile(shared).peek()) == {41}
 
 
 class held_by_another:  # noqa: N801 - reads as a function
@@ -278,13 +148,17 @@ def test_two_data_folders_of_one_application_see_each_others_calls(tmp_path: Pat
     assert {state.used for state in make_budget(elsewhere).remaining().ceilings} == {0}
 
 
-def test_the_counts_of_an_earlier_version_are_those_of_the_data_folder(tmp_path: Path) -> None:
+def test_a_ledger_of_an_earlier_version_is_read_and_its_other_file_is_left_alone(tmp_path: Path) -> None:
     own = settings(tmp_path / "a")
-    assert folder_ledger_path(own) == tmp_path / "a" / "state" / "budget.json"
-    keep(folder_ledger_path(own), ledger(41, start=10**10))  # a window that is not over, whatever the date
-    assert {state.used for state in make_budget(own).remaining().ceilings} == {41}
+    keep(ledger_path(own), ledger(41, start=10**10))  # a window that is not over, whatever the date
+    named = json.loads(ledger_path(own).read_bytes()) | {"name": "strava-0123:9f"}
+    ledger_path(own).write_text(json.dumps(named))
+    other = tmp_path / "a" / "state" / "budget.json"
+    other.parent.mkdir(parents=True)
+    other.write_text("{}")
     make_budget(own).reserve()
     assert {state.used for state in make_budget(own).remaining().ceilings} == {42}
+    assert other.read_text() == "{}"
 
 
 @pytest.mark.parametrize("home", ["/nonexistent", "/proc"])

@@ -1,11 +1,9 @@
 """The pages of the emulated Garmin Connect, behind its gate."""
 
 from starlette.applications import Starlette
-from starlette.middleware import Middleware
 from starlette.routing import Route
 
-from strava_pipeline.emulator.server import control_routes, refuse_order
-from strava_pipeline.emulator.service import OrderError
+from strava_pipeline.emulator import base
 from strava_pipeline.ingest.garmin.emulator import changes, personal, service
 
 
@@ -29,12 +27,5 @@ def application(garmin: service.Garmin) -> Starlette:
         Route("/gear-service/gear/v2/list", service.new_gear),
         Route("/gear-service/gear/{verb}/{uuid}/activity/{key}", changes.link, methods=["PUT"]),
         Route("/gear-service/activity/v2/{key}/associated-gear", changes.associate, methods=["PUT"]),
-        *control_routes(""),
     ]
-    app = Starlette(
-        routes=routes,
-        middleware=[Middleware(service.GarminGate, state=garmin)],
-        exception_handlers={OrderError: refuse_order},
-    )
-    app.state.emulator = garmin
-    return app
+    return base.application(garmin, routes)

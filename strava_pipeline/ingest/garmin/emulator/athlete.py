@@ -8,7 +8,7 @@ from strava_pipeline.ingest.garmin.emulator import app, library, service
 
 def fill(athlete: Athlete) -> Service:
     """The service, and the settings that lead there: a key, and the unofficial login for gear and changes."""
-    state = service.new_garmin(athlete.now, athlete.speed)
+    state = service.Garmin.starting(athlete.now, athlete.speed)
     known = library.library_of(athlete.activities, athlete.gear_names, athlete.seed)
     state.activities = {entry["activityId"]: entry for entry in known.entries}
     state.gear, state.linked = known.gear, dict(known.linked)

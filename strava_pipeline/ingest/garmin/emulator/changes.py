@@ -1,6 +1,5 @@
 """Changes at the emulated Garmin Connect: names, gear by both generations of calls, and files that become activities."""
 
-import json
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -8,10 +7,11 @@ from uuid import UUID
 from starlette.requests import Request
 from starlette.responses import Response
 
+from strava_pipeline.emulator.base import sent_json
 from strava_pipeline.emulator.service import Json, answer
 from strava_pipeline.emulator.uploads import read_upload, recording_of
 from strava_pipeline.ingest.garmin.emulator import entries
-from strava_pipeline.ingest.garmin.emulator.service import NOT_FOUND, TakenFile, own_entry, state_of
+from strava_pipeline.ingest.garmin.emulator.service import TakenFile, own_entry, state_of
 
 HOST = "https://connectapi.garmin.com"  # in headers
 FIRST_UPLOAD = 23_000_000_000  # ids of files' activities are above it, and above those of all others
@@ -21,15 +21,15 @@ BAD_REQUEST = {"message": "HTTP 400 Bad Request", "error": "BadRequestException"
 
 async def edit(request: Request) -> Response:
     """PUT: another name; the body names the activity again. 204, without a body."""
-    body, entry = await _body(request), own_entry(request)
+    body, entry = await sent_json(request), own_entry(request)
     if entry is None:
-        reply = answer(NOT_FOUND, 404)
+        reply = state_of(request).error(404)
     elif not isinstance(body, dict) or body.get("activityId") != entry["activityId"] or not _is_name(body):
         reply = answer(BAD_REQUEST, 400)
     else:
         entry["activityName"] = body["activityName"]
         reply = Response(status_code=204)
-    return _recorded(request, body, reply)
+    return state_of(request).written(request, body, reply)
 
 
 async def link(request: Request) -> Response:
@@ -37,10 +37,10 @@ async def link(request: Request) -> Response:
     state, entry, path = state_of(request), own_entry(request), request.path_params
     piece = next((piece for piece in state.gear if piece["uuid"] == path["uuid"]), None)
     if entry is None or piece is None or path["verb"] not in ("link", "unlink"):
-        return _recorded(request, None, answer(NOT_FOUND, 404))
+        return state.written(request, None, state.error(404))
     linked = [uuid for uuid in state.linked.get(entry["activityId"], []) if uuid != piece["uuid"]]
     state.linked[entry["activityId"]] = [*linked, *([piece["uuid"]] if path["verb"] == "link" else [])]
-    return _recorded(request, None, answer(piece))
+    return state.written(request, None, answer(piece))
 
 
 async def associate(request: Request) -> Response:
@@ -48,16 +48,16 @@ async def associate(request: Request) -> Response:
 
     Whether the real call removes what it does not name is not known: `keeps_gear`.
     """
-    state, entry, body = state_of(request), own_entry(request), await _body(request)
+    state, entry, body = state_of(request), own_entry(request), await sent_json(request)
     if entry is None:
-        return _recorded(request, body, answer(NOT_FOUND, 404))
+        return state.written(request, body, state.error(404))
     known = {piece["uuid"].replace("-", "") for piece in [*state.gear, *state.new_gear]}
     if not isinstance(body, list) or not all("-" in uuid and uuid.replace("-", "") in known for uuid in body):
-        return _recorded(request, body, answer(BAD_REQUEST, 400))
+        return state.written(request, body, answer(BAD_REQUEST, 400))
     before = state.linked.get(entry["activityId"], []) if state.keeps_gear else []
     named = [uuid.replace("-", "") for uuid in body]
     state.linked[entry["activityId"]] = [*(uuid for uuid in before if uuid not in named), *named]
-    return _recorded(request, body, Response(status_code=204))
+    return state.written(request, body, Response(status_code=204))
 
 
 async def upload(request: Request) -> Response:
@@ -65,10 +65,10 @@ async def upload(request: Request) -> Response:
     state, now = state_of(request), state_of(request).epoch
     given = read_upload(request.headers.get("content-type", ""), await request.body())
     if given is None or not given.name.lower().endswith((".fit", ".gpx", ".tcx")):
-        return _recorded(request, None, answer(BAD_REQUEST, 400))
+        return state.written(request, None, answer(BAD_REQUEST, 400))
     found = next((file for file in state.uploads.values() if file.digest == given.digest and file.key), None)
     if found is not None:
-        return _recorded(request, given.described(), answer(_import_result(found, is_known=True), 409))
+        return state.written(request, given.described(), answer(_import_result(found, is_known=True), 409))
     recording, digest = recording_of(given.content), given.digest
     key, made = None, None
     if recording is not None:
@@ -80,7 +80,7 @@ async def upload(request: Request) -> Response:
     state.uploads[digest[:32]] = file
     reply = answer(_import_result(file), 202)
     reply.headers["location"] = f"{HOST}/activity-service/activity/status/{now * 1000:.0f}/{digest[:32]}"
-    return _recorded(request, given.described(), reply)
+    return state.written(request, given.described(), reply)
 
 
 async def upload_status(request: Request) -> Response:
@@ -88,7 +88,7 @@ async def upload_status(request: Request) -> Response:
     state = state_of(request)
     file = state.uploads.get(request.path_params["uuid"])
     if file is None:
-        return answer(NOT_FOUND, 404)
+        return state.error(404)
     if file.ready > state.epoch:
         return Response(status_code=202)
     reply = answer(_import_result(file, is_read=True), 201 if file.key else 200)
@@ -121,16 +121,3 @@ def _import_result(file: TakenFile, *, is_read: bool = False, is_known: bool = F
 
 def _is_name(body: dict[str, Any]) -> bool:
     return isinstance(body.get("activityName"), str)
-
-
-async def _body(request: Request) -> Any:
-    try:
-        return json.loads(await request.body())
-    except ValueError:
-        return None
-
-
-def _recorded(request: Request, body: object, reply: Response) -> Response:
-    state = state_of(request)
-    state.journal.record_write(state.clock.now(), request.method, request.url.path, body, reply.status_code)
-    return reply

@@ -9,23 +9,16 @@ import base64
 import json
 import zipfile
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date
 from io import BytesIO
 from typing import Any, Literal
 from urllib.parse import parse_qsl
 
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.types import Receive, Scope, Send
 
-from strava_pipeline.emulator.server import (
-    CONTROL,
-    Gate,
-    RecordedSend,
-    ServiceState,
-    query_of,
-)
-from strava_pipeline.emulator.service import Clock, FaultPlan, Journal, Json, WindowCount, answer
+from strava_pipeline.emulator.base import EmulatedService, bearer_of, rows_of
+from strava_pipeline.emulator.service import Json, WindowCount, answer
 from strava_pipeline.ingest.garmin.emulator.gear import in_older_list, undashed
 from strava_pipeline.ingest.garmin.emulator.personal import KEY_TOKEN_PATH, listed_by_key, refusal_by_key
 
@@ -58,7 +51,7 @@ class TakenFile:
 
 
 @dataclass
-class Garmin(ServiceState):
+class Garmin(EmulatedService):
     """What the emulator knows.
 
     Args:
@@ -71,8 +64,10 @@ class Garmin(ServiceState):
         key_tokens: in which form a key's token comes.
         calls_a_minute: how many calls with tokens of keys pass; `exchanges`: how many such tokens were given.
         keeps_gear: whether the app's call, which names the gear of an activity, keeps what it does not name.
-        headers: of every answer that is a fault.
     """
+
+    title, token_path = "Garmin Connect", TOKEN_PATH
+    activity, identifier = r"/download-service/files/activity/(\d+)", r"(?<=/activity/)[^/]+"
 
     account: int = 2_591_602
     activities: dict[int, Json] = field(default_factory=dict)
@@ -84,7 +79,6 @@ class Garmin(ServiceState):
     uploads: dict[str, "TakenFile"] = field(default_factory=dict)
     reading_seconds: float = 3.0
     keeps_gear: bool = False
-    headers: list[tuple[bytes, bytes]] = field(default_factory=list)
     calls_an_hour: int = 5_000
     life: int = LIFE  # seconds that an access token lasts
     refreshes: int = 0
@@ -98,6 +92,26 @@ class Garmin(ServiceState):
     _of_keys: dict[str, str] = field(default_factory=dict)
     _refresh: dict[str, int] = field(default_factory=dict)
     _issued: int = 0
+
+    def is_counted(self, path: str) -> bool:
+        """Whether a call is none for a token."""
+        return path not in (TOKEN_PATH, KEY_TOKEN_PATH)
+
+    def refusal(self, request: Request) -> Response | None:
+        """The refusal of a token that is not active, of what the official API does not take, and of one call too many."""
+        if self.caller_of(request) is None:
+            return answer({"message": "Token is not active", "error": "NotAuthorizedException"}, 401)
+        if not self.is_by_key(request):
+            many = self.hour.count(self.epoch) > self.calls_an_hour
+            return answer({"message": "Rate limited"}, 429) if many else None
+        if self.minute.count(self.epoch) <= self.calls_a_minute:
+            return refusal_by_key(request)
+        return answer({}, 429, {"retry-after": str(self.minute.seconds_left(self.epoch))})
+
+    def error_body(self, status: int) -> Json:
+        """What Garmin sends with an error."""
+        other = {"message": f"HTTP {status}", "error": "WebApplicationException"}
+        return {403: NOT_OWNER, 404: NOT_FOUND}.get(status, other)
 
     def log_in(self, account: int | None = None) -> Json:
         """The file of a new login, as garminconnect writes it."""
@@ -138,22 +152,24 @@ class Garmin(ServiceState):
         self._of_keys[token] = key
         self._access[token] = (self.keys[key], self.epoch + self.life)
 
-    def is_by_key(self, token: str) -> bool:
-        """Whether an access token came for a key: then the call is one of the official API."""
-        return token in self._of_keys
+    def is_by_key(self, request: Request) -> bool:
+        """Whether the access token came for a key: then the call is one of the official API."""
+        return bearer_of(request) in self._of_keys
 
     def withdraw(self) -> None:
         """No access token is accepted any more."""
         self._access.clear()
 
-    def account_of(self, token: str) -> int | None:
-        """Whose access token it is; None: nobody's, or it expired."""
+    def caller_of(self, request: Request) -> int | None:
+        """Whose access token goes with the call; None: nobody's, or it expired."""
+        token = bearer_of(request) or ""
         account, ends = self._access.get(token, (None, 0.0))
         is_deleted = token in self._of_keys and self._of_keys[token] not in self.keys
         return account if self.epoch < ends and not is_deleted else None
 
     def listed(self, account: int) -> list[Json]:
         """The account's entries, the newest first by the athlete's clock."""
+        self.read_uploads()
         own = [entry for key, entry in self.activities.items() if self.owners.get(key, self.account) == account]
         return sorted(own, key=lambda entry: (str(entry["startTimeLocal"]), str(entry["activityId"])), reverse=True)
 
@@ -184,81 +200,6 @@ class Garmin(ServiceState):
         return {"di_token": access, "di_refresh_token": refresh}
 
 
-def new_garmin(now: datetime, speed: float = 1.0) -> Garmin:
-    """An emulator without activities."""
-    journal = Journal(
-        api="",
-        token_path=TOKEN_PATH,
-        activity=r"/download-service/files/activity/(\d+)",
-        identifier=r"(?<=/activity/)[^/]+",
-    )
-    return Garmin(Clock(now, speed), FaultPlan(), journal)
-
-
-class GarminGate(Gate[Garmin]):
-    """Tokens, the limit, faults and the journal."""
-
-    service = "Garmin Connect"
-
-    def error_body(self, status: int) -> Json:
-        """What Garmin sends with an error."""
-        if status == 403:
-            return NOT_OWNER
-        if status == 404:
-            return NOT_FOUND
-        return {"message": f"HTTP {status}", "error": "WebApplicationException"}
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["path"].startswith(CONTROL):
-            return await super().__call__(scope, receive, send)
-        garmin, path, query = self.state, scope["path"], query_of(scope)
-        garmin.read_uploads()
-        text, now = scope["query_string"].decode(), garmin.clock.now()
-        is_token = path in (TOKEN_PATH, KEY_TOKEN_PATH)
-
-        def record(status: int) -> None:
-            if is_token:
-                garmin.journal.record_other_call(now, scope["method"], path, status)
-            else:
-                garmin.journal.record_api_call(now, scope["method"], path, text, status)
-
-        recorded = RecordedSend(record, send)
-        fault = garmin.faults.next_fault(path, query, scope["method"])
-        headers = garmin.headers if fault is not None else []
-        given = dict(scope["headers"]).get(b"authorization", b"").decode("latin-1")
-        token = given.removeprefix("Bearer ")
-        account, by_key = garmin.account_of(token), garmin.is_by_key(token)
-        scope["state"] |= {"account": garmin.account if account is None else account, "by_key": by_key}
-        if fault is None and not is_token and (refused := self._refused(scope, account, by_key=by_key)) is not None:
-            await refused(scope, receive, recorded.send)
-            return None
-        recorded.finish(await self.answer(scope, receive, recorded.send, headers=headers, fault=fault))
-        return None
-
-    def _refused(self, scope: Scope, account: int | None, *, by_key: bool) -> Response | None:
-        garmin = self.state
-        if account is None:
-            refusal = answer({"message": "Token is not active", "error": "NotAuthorizedException"}, 401)
-        elif by_key:
-            garmin.minute.move_to(garmin.epoch)
-            garmin.minute.calls += 1
-            found = refusal_by_key(Request(scope))
-            if garmin.minute.calls > garmin.calls_a_minute:
-                found = answer({}, 429)
-                found.headers["retry-after"] = str(60 - int(garmin.epoch) % 60)
-            if found is None:
-                return None
-            refusal = found
-        else:
-            garmin.hour.move_to(garmin.epoch)
-            garmin.hour.calls += 1
-            if garmin.hour.calls <= garmin.calls_an_hour:
-                return None
-            refusal = answer({"message": "Rate limited"}, 429)
-        refusal.headers["date"] = self.date()[1].decode()
-        return refusal
-
-
 async def token(request: Request) -> Response:
     """POST: other tokens for a refresh token; the app's name goes as the user of a basic login, and in the form."""
     form = dict(parse_qsl((await request.body()).decode()))
@@ -281,22 +222,21 @@ async def profile(request: Request) -> Response:
 
 async def listed(request: Request) -> Response:
     """A part of the list, by local day; a day that is not ISO is a 404, as at Garmin."""
-    query = request.query_params
+    state, query, account = state_of(request), request.query_params, account_of(request)
     try:
         days = [date.fromisoformat(query[name]) if name in query else None for name in ("startDate", "endDate")]
-        start, limit = int(query.get("start", "0")), int(query.get("limit", "20"))
     except ValueError:
-        return answer(NOT_FOUND, 404)
+        return state.error(404)
     first, last = (None if day is None else day.isoformat() for day in days)
     found = [
         entry
-        for entry in state_of(request).listed(account_of(request))
+        for entry in state.listed(account)
         if (first or "") <= str(entry["startTimeLocal"])[:10] <= (last or "9999")
     ]
     if query.get("sortOrder") == "asc":
         found.reverse()
-    page = found[start : start + min(limit, 1000)]
-    return answer([listed_by_key(entry, account_of(request)) for entry in page] if is_by_key(request) else page)
+    page = rows_of(found, request)
+    return answer([listed_by_key(entry, account) for entry in page] if state.is_by_key(request) else page)
 
 
 async def count(request: Request) -> Response:
@@ -365,8 +305,7 @@ async def gear(request: Request) -> Response:
 
 async def new_gear(request: Request) -> Response:
     """The newer list."""
-    start, limit = (int(request.query_params.get(name, default)) for name, default in (("start", "0"), ("limit", "20")))
-    return answer(state_of(request).new_gear[start : start + limit])
+    return answer(rows_of(state_of(request).new_gear, request))
 
 
 def own_entry(request: Request) -> Json | None:
@@ -382,14 +321,10 @@ def state_of(request: Request) -> Garmin:
     return state
 
 
-def is_by_key(request: Request) -> bool:
-    """Whether it is a call of the official API."""
-    return bool(request.scope["state"].get("by_key"))
-
-
 def account_of(request: Request) -> int:
     """Whose access token goes with the call."""
-    return int(request.scope["state"]["account"])
+    state = state_of(request)
+    return state.caller_of(request) or state.account
 
 
 def _base64(value: Any) -> str:

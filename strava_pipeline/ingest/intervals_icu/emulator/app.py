@@ -10,25 +10,15 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from starlette.applications import Starlette
-from starlette.authentication import AuthenticationError
-from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
-from starlette.types import Receive, Scope, Send
 
+from strava_pipeline.emulator import base
+from strava_pipeline.emulator.base import status_phrase
 from strava_pipeline.emulator.consent import Consents, consent_route
 from strava_pipeline.emulator.deliveries import Deliveries, Orders
-from strava_pipeline.emulator.server import Gate, RecordedSend, ServiceState, control_routes, query_of, status_phrase
-from strava_pipeline.emulator.service import (
-    Clock,
-    FaultPlan,
-    Headers,
-    Journal,
-    Json,
-    WindowCount,
-    answer,
-)
+from strava_pipeline.emulator.service import Headers, Json, answer
 from strava_pipeline.emulator.subscriber import Subscriber, change_routes, subscriber_routes
 
 API = "/api/v1"
@@ -36,11 +26,10 @@ MOST_EVENTS = 50  # of a delivery; how many there are really, nobody documents
 USER = "API_KEY"  # literally: the password is the key
 WITHHELD = {"status": 422, "error": "Cannot read Strava activities via the API"}
 DENIED = {"status": 403, "error": "Access denied"}
-WINDOW = 900  # seconds: clients name limits by a quarter of an hour
 
 
 @dataclass
-class IntervalsIcu(ServiceState):
+class IntervalsIcu(base.EmulatedService):
     """What the service knows.
 
     Args:
@@ -55,12 +44,13 @@ class IntervalsIcu(ServiceState):
         gear_ending: what follows the address of gear.
         zone: where what is uploaded took place.
         longest_name: characters of an activity's name; None: any number.
-        limit: calls in a quarter of an hour; None: any number.
-        headers: of every answer that is a fault.
         webhook_secret: what deliveries hold; `subscriber`: where these go; `consents`: logins by OAuth.
     """
 
-    key: str
+    title, api, activity = "intervals.icu", API, r"/activity/([^/]+)"
+    identifier = r"(?<=/activity/)[^/]+|(?<=/athlete/)[^/]+"
+    window_seconds = 900  # clients name limits by a quarter of an hour
+
     athlete: str = "i317960"
     coached: frozenset[str] = frozenset()
     activities: dict[str, Json] = field(default_factory=dict)
@@ -71,9 +61,6 @@ class IntervalsIcu(ServiceState):
     gear_ending: str = ".json"
     zone: str = "UTC"
     longest_name: int | None = None
-    limit: int | None = None
-    headers: Headers = field(default_factory=list)
-    count: WindowCount = field(default_factory=lambda: WindowCount(WINDOW))
     webhook_secret: str = "intervals-webhook-secret"
     subscriber: Subscriber = field(init=False)
     consents: Consents = field(default_factory=lambda: Consents("315", "intervals-client-secret"))
@@ -111,140 +98,41 @@ class IntervalsIcu(ServiceState):
         """Have an activity that came from Strava, and began at `local` on the athlete's clock."""
         self.activities[strava_id] = stub_of(strava_id, self.athlete, local)
 
-
-def new_intervals_icu(now: datetime, key: str, speed: float = 1.0) -> IntervalsIcu:
-    """The service at a moment (UTC), without an activity."""
-    journal = Journal(
-        api=API,
-        token_path="/api/oauth/token",
-        activity=r"/activity/([^/]+)",
-        identifier=r"(?<=/activity/)[^/]+|(?<=/athlete/)[^/]+",
-    )
-    return IntervalsIcu(Clock(now, speed), FaultPlan(), journal, key)
-
-
-class IntervalsGate(Gate[IntervalsIcu]):
-    """Journal, faults, login and limit of the calls below /api/v1."""
-
-    service = "intervals.icu"
-
     def error_body(self, status: int) -> Json:
-        if status == 403:
-            return DENIED
-        return {"status": status, "error": status_phrase(status)}
+        """The service's JSON for an error status."""
+        return DENIED if status == 403 else {"status": status, "error": status_phrase(status)}
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or not scope["path"].startswith(API):
-            return await super().__call__(scope, receive, send)
-        service = self.state
-        path, query = scope["path"].removeprefix(API), query_of(scope)
-        text = scope["query_string"].decode("latin-1")
-        recorded = RecordedSend(
-            lambda status: service.journal.record_api_call(service.clock.now(), scope["method"], path, text, status),
-            send,
-        )
-        fault = service.faults.next_fault(path, query, scope["method"])
-        refusal = self._refusal(scope) if fault is None else None
-        if refusal is not None:
-            status, headers = refusal
-            refused = answer(self.error_body(status), status)
-            refused.raw_headers.extend([*headers, self.date()])
-            await refused(scope, receive, recorded.send)
-            return None
-        headers = service.headers if fault is not None else self._left()
-        recorded.finish(await self.answer(scope, receive, recorded.send, headers=headers, fault=fault))
-        return None
+    def refusal(self, request: Request) -> Response | None:
+        """The refusal of a login, of a change that its scopes do not allow, and of one call too many."""
+        login = request.headers.get("authorization", "")
+        scopes = self.consents.scopes_of(login)
+        needed = None if scopes is None else _scope_to_write(request)
+        if scopes is None and not _is_login(login, self.key):
+            return self.error(403 if login.startswith("Bearer ") else 401)  # a personal key is never a bearer token
+        if needed is not None and needed not in str(scopes).split(","):
+            return self.error(403)
+        return self.over(self.window, self.limit)
 
-    def _refusal(self, scope: Scope) -> tuple[int, Headers] | None:
-        """The status and the headers of a call that is not let through."""
-        try:
-            login = dict(scope["headers"]).get(b"authorization", b"").decode("latin-1")
-            scopes = self.state.consents.scopes_of(login)
-            if scopes is None and not _is_login(login, self.state.key):
-                return 401, []
-            if scopes is not None and _scope_to_write(scope) not in (None, *scopes.split(",")):
-                return 403, []
-        except AuthenticationError:
-            return 403, []
-        self.state.count.move_to(self.state.epoch)
-        self.state.count.calls += 1
-        if self.state.limit is not None and self.state.count.calls > self.state.limit:
-            return 429, [(b"retry-after", str(self._seconds_left()).encode()), *self._left()]
-        return None
-
-    def _left(self) -> Headers:
+    def left(self) -> Headers:
         """The headers of the limit."""
-        limit = self.state.limit
-        if limit is None:
+        if self.limit is None:
             return []
-        values = {"limit": limit, "remaining": max(limit - self.state.count.calls, 0), "reset": self._seconds_left()}
+        left, reset = max(self.limit - self.window.calls, 0), self.window.seconds_left(self.epoch)
+        values = {"limit": self.limit, "remaining": left, "reset": reset}
         return [(f"x-ratelimit-{name}".encode(), str(value).encode()) for name, value in values.items()]
-
-    def _seconds_left(self) -> int:
-        return int(WINDOW - self.state.epoch % WINDOW) + 1
-
-
-def _scope_to_write(call: Scope) -> str | None:
-    """The scope that a login by OAuth needs for a call that changes something; None: the call only reads."""
-    if call["method"] == "GET":
-        return None
-    return "SETTINGS:WRITE" if call["path"].endswith("/gear") else "ACTIVITY:WRITE"
-
-
-def _is_login(header: str, key: str) -> bool:
-    """Whether it is the login. Raises AuthenticationError for a Bearer token, which a personal key never is."""
-    kind, _, value = header.partition(" ")
-    if kind == "Bearer":
-        raise AuthenticationError
-    try:
-        return kind == "Basic" and b64decode(value, validate=True).decode() == f"{USER}:{key}"
-    except ValueError:
-        return False
-
-
-def application(service: IntervalsIcu) -> Starlette:
-    """The API over `service`."""
-    from strava_pipeline.ingest.intervals_icu.emulator import writes  # which needs the rows of this module
-
-    api = _Api(service)
-    routes = [
-        *writes.routes(service),
-        Route(f"{API}/athlete/{{athlete}}/activities", api.listed),
-        Route(f"{API}/athlete/{{athlete}}/activities/{{ids}}", api.several),
-        Route(f"{API}/athlete/{{athlete}}/gear{{ending}}", api.gear),
-        Route(f"{API}/athlete/{{athlete}}/gear", api.gear),
-        Route(f"{API}/activity/{{key:path}}/file", api.file),
-        Route(f"{API}/activity/{{key:path}}/fit-file", api.derived_file),
-        Route(f"{API}/activity/{{key:path}}", api.activity),
-        consent_route(service.consents, lambda: service.epoch),
-        Route("/api/oauth/token", api.token, methods=["POST"]),
-        *control_routes(API),
-        *subscriber_routes(service.subscriber),
-        *change_routes(lambda key, fields: service.put({**service.activities[key], **fields}), service.delete),
-    ]
-    app = Starlette(routes=routes, middleware=[Middleware(IntervalsGate, state=service)])
-    app.state.emulator = service
-    return app
-
-
-class _Api:
-    """The answers."""
-
-    def __init__(self, service: IntervalsIcu) -> None:
-        self._service = service
 
     async def token(self, request: Request) -> Response:
         """An access token for a code, which is sent as a form. It neither expires nor is renewed."""
-        service, sent = self._service, dict(parse_qsl((await request.body()).decode("utf-8", "replace")))
-        found = service.consents.exchange(sent, service.epoch, with_redirect=False)
+        sent = dict(parse_qsl((await request.body()).decode("utf-8", "replace")))
+        found = self.consents.exchange(sent, self.epoch, with_redirect=False)
         if found is None:
             return answer({"status": 400, "error": "Invalid code"}, 400)
-        athlete = {"id": service.athlete, "name": "An Athlete"}
+        athlete = {"id": self.athlete, "name": "An Athlete"}
         return answer({"token_type": "Bearer", "access_token": found[0], "scope": found[1], "athlete": athlete})
 
     async def listed(self, request: Request) -> Response:
         """Activities between two local days or times, the newest first. No pages; `limit` cuts without a word."""
-        if refusal := self._refusal(request):
+        if refusal := self._denied(request):
             return refusal
         query = request.query_params
         if "oldest" not in query:
@@ -267,62 +155,97 @@ class _Api:
 
     def _newest(self, text: str | None) -> datetime:
         if text is None:
-            return self._service.clock.now().replace(tzinfo=None)
+            return self.clock.now().replace(tzinfo=None)
         at = datetime.fromisoformat(text)
         is_day = len(text) == len("2026-01-31")
-        return datetime.combine(at, time.max) if is_day and self._service.newest_is_listed else at
+        return datetime.combine(at, time.max) if is_day and self.newest_is_listed else at
 
     async def several(self, request: Request) -> Response:
         """Activities by their ids; those that are missing are left out."""
-        if refusal := self._refusal(request):
+        if refusal := self._denied(request):
             return refusal
         rows = {row["id"]: row for row in self._rows(request)}
         return answer([rows[key] for key in request.path_params["ids"].split(",") if key in rows])
 
-    async def activity(self, request: Request) -> Response:
+    async def activity_of(self, request: Request) -> Response:
         """One activity; the stub of one that came from Strava."""
-        row = self._service.activities.get(request.path_params["key"])
-        return answer(row) if row is not None else self._missing(request)
+        row = self.activities.get(request.path_params["key"])
+        return answer(row) if row is not None else self.missing(request)
 
     async def file(self, request: Request) -> Response:
         """The original, as it was uploaded."""
-        return self._file(request, self._service.files)
+        return self._file(request, self.files)
 
     async def derived_file(self, request: Request) -> Response:
         """A FIT file made of the streams."""
-        return self._file(request, self._service.derived)
+        return self._file(request, self.derived)
 
     def _file(self, request: Request, files: dict[str, bytes]) -> Response:
         key = request.path_params["key"]
-        if self._service.activities.get(key, {}).get("source") == "STRAVA":
+        if self.activities.get(key, {}).get("source") == "STRAVA":
             return answer(WITHHELD, 422)
-        content = files.get(key)
-        return (
-            Response(content, media_type="application/octet-stream") if content is not None else self._missing(request)
-        )
+        return self.content(files[key]) if key in files else self.missing(request)
 
-    async def gear(self, request: Request) -> Response:
+    async def list_gear(self, request: Request) -> Response:
         """All gear of the athlete."""
-        if refusal := self._refusal(request):
+        if refusal := self._denied(request):
             return refusal
-        if request.path_params.get("ending", "") != self._service.gear_ending:
-            return self._missing(request)
-        return answer(self._service.gear if self._is_own(request) else [])
+        if request.path_params.get("ending", "") != self.gear_ending:
+            return self.missing(request)
+        return answer(self.gear if self.is_own(request) else [])
 
     def _rows(self, request: Request) -> list[Json]:
-        return [*self._service.activities.values()] if self._is_own(request) else []
+        return [*self.activities.values()] if self.is_own(request) else []
 
-    def _is_own(self, request: Request) -> bool:
-        return request.path_params["athlete"] in ("0", self._service.athlete)
+    def is_own(self, request: Request) -> bool:
+        """Whether a call is about the athlete whose login it has."""
+        return request.path_params["athlete"] in ("0", self.athlete)
 
-    def _refusal(self, request: Request) -> Response | None:
+    def _denied(self, request: Request) -> Response | None:
         """The refusal of an athlete whom the key may not see."""
-        is_allowed = self._is_own(request) or request.path_params["athlete"] in self._service.coached
+        is_allowed = self.is_own(request) or request.path_params["athlete"] in self.coached
         return None if is_allowed else answer(DENIED, 403)
 
-    def _missing(self, request: Request) -> Response:
-        at = self._service.clock.now().isoformat(timespec="milliseconds")
+    def missing(self, request: Request) -> Response:
+        """What is said where there is nothing."""
+        at = self.clock.now().isoformat(timespec="milliseconds")
         return answer({"timestamp": at, "status": 404, "error": "Not Found", "path": request.url.path}, 404)
+
+
+def _scope_to_write(call: Request) -> str | None:
+    """The scope that a login by OAuth needs for a call that changes something; None: the call only reads."""
+    if call.method == "GET":
+        return None
+    return "SETTINGS:WRITE" if call.url.path.endswith("/gear") else "ACTIVITY:WRITE"
+
+
+def _is_login(header: str, key: str) -> bool:
+    kind, _, value = header.partition(" ")
+    try:
+        return kind == "Basic" and b64decode(value, validate=True).decode() == f"{USER}:{key}"
+    except ValueError:
+        return False
+
+
+def application(service: IntervalsIcu) -> Starlette:
+    """The API over `service`."""
+    from strava_pipeline.ingest.intervals_icu.emulator import writes  # which needs the rows of this module
+
+    routes = [
+        *writes.routes(service),
+        Route(f"{API}/athlete/{{athlete}}/activities", service.listed),
+        Route(f"{API}/athlete/{{athlete}}/activities/{{ids}}", service.several),
+        Route(f"{API}/athlete/{{athlete}}/gear{{ending}}", service.list_gear),
+        Route(f"{API}/athlete/{{athlete}}/gear", service.list_gear),
+        Route(f"{API}/activity/{{key:path}}/file", service.file),
+        Route(f"{API}/activity/{{key:path}}/fit-file", service.derived_file),
+        Route(f"{API}/activity/{{key:path}}", service.activity_of),
+        consent_route(service.consents, lambda: service.epoch),
+        Route("/api/oauth/token", service.token, methods=["POST"]),
+        *subscriber_routes(service.subscriber),
+        *change_routes(lambda key, fields: service.put({**service.activities[key], **fields}), service.delete),
+    ]
+    return base.application(service, routes)
 
 
 def row_of(key: str, athlete: str, started: datetime, **fields: Any) -> Json:

@@ -8,7 +8,7 @@ _KEY = "emulator-key"
 
 def fill(athlete: Athlete) -> Service:
     """The service, and the settings that lead there."""
-    state = app.new_intervals_icu(athlete.now, _KEY, athlete.speed)
+    state = app.IntervalsIcu.starting(athlete.now, athlete.speed, key=_KEY)
     known = library.library_of(athlete.activities, athlete.gear_names, state.athlete, athlete.seed)
     state.activities = {row["id"]: row for row in known.rows}
     state.gear = known.gear

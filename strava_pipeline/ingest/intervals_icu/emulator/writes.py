@@ -4,7 +4,6 @@ Each request is kept in the journal with its body. What is documented nowhere is
 as the service refuses that of a workout, gear that does not exist is refused, and gear without an id is none.
 """
 
-import json
 from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -13,6 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from strava_pipeline.emulator.base import sent_json
 from strava_pipeline.emulator.service import Json, answer
 from strava_pipeline.emulator.uploads import Upload, read_upload, recording_of
 from strava_pipeline.ingest.intervals_icu.emulator.app import API, DENIED, WITHHELD, IntervalsIcu, row_of
@@ -52,11 +52,9 @@ class _Writes:
 
     async def put_activity(self, request: Request) -> Response:
         """Change the fields that are given; answers the whole activity."""
-        sent, row = _json(await request.body()), self._service.activities.get(request.path_params["key"])
+        sent, row = await sent_json(request), self._service.activities.get(request.path_params["key"])
         if row is None:
-            at = self._service.clock.now().isoformat(timespec="milliseconds")
-            missing = {"timestamp": at, "status": 404, "error": "Not Found", "path": request.url.path}
-            return self._answered(request, sent, missing, 404)
+            return self._service.written(request, sent, self._service.missing(request))
         if row.get("source") == "STRAVA":
             return self._answered(request, sent, WITHHELD, 422)
         try:
@@ -87,8 +85,8 @@ class _Writes:
 
     async def post_gear(self, request: Request) -> Response:
         """New gear; answers it."""
-        sent = _json(await request.body())
-        if not self._is_own(request):
+        sent = await sent_json(request)
+        if not self._service.is_own(request):
             return self._answered(request, sent, DENIED, 403)
         if not isinstance(sent, dict):
             return self._answered(request, sent, NOT_JSON, 400)
@@ -103,7 +101,7 @@ class _Writes:
         """An activity of the file; 201 with its id, or 200 with that of the activity that has the same file."""
         query = dict(request.query_params)
         upload = read_upload(request.headers.get("content-type", ""), await request.body())
-        if not self._is_own(request):
+        if not self._service.is_own(request):
             return self._answered(request, query, DENIED, 403)
         if upload is None:
             return self._answered(request, query, NO_FILE, 422)
@@ -145,17 +143,5 @@ class _Writes:
     def _named(self, key: str) -> Json:
         return {"icu_athlete_id": self._service.athlete, "id": key, "activities": [{"id": key}]}
 
-    def _is_own(self, request: Request) -> bool:
-        return request.path_params["athlete"] in ("0", self._service.athlete)
-
     def _answered(self, request: Request, sent: Any, body: Any, status: int = 200) -> Response:
-        service = self._service
-        service.journal.record_write(service.clock.now(), request.method, request.url.path, sent, status)
-        return answer(body, status)
-
-
-def _json(body: bytes) -> Any:
-    try:
-        return json.loads(body)
-    except ValueError:
-        return None
+        return self._service.written(request, sent, answer(body, status))

@@ -1,53 +1,21 @@
 """The pages of the emulated Ride with GPS. What it knows is service.py's."""
 
-import json
 from datetime import UTC, datetime
 from math import ceil
 from typing import Any
 
 from starlette.applications import Starlette
-from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
-from starlette.types import Receive, Scope, Send
 
+from strava_pipeline.emulator import base
 from strava_pipeline.emulator.consent import consent_route
-from strava_pipeline.emulator.server import Gate, RecordedSend, control_routes, query_of, status_phrase
 from strava_pipeline.emulator.service import Json, answer
 from strava_pipeline.emulator.subscriber import change_routes, subscriber_routes
 from strava_pipeline.ingest.ridewithgps.emulator.service import RideWithGps, gear_of_detail, legacy_entry
 
 LEGACY_ROWS = 100  # of a page of the web site's list, at most
-
-
-class RideWithGpsGate(Gate[RideWithGps]):
-    """Records calls, applies faults, and looks at the login, which comes in headers and never in an address."""
-
-    service = "Ride with GPS"
-
-    def error_body(self, status: int) -> Json:
-        return {"error": status_phrase(status)}
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["path"].startswith("/_emulator"):
-            return await super().__call__(scope, receive, send)
-        service, path, query = self.state, scope["path"], query_of(scope)
-        text = scope["query_string"].decode()
-        recorded = RecordedSend(
-            lambda status: service.journal.record_api_call(service.clock.now(), scope["method"], path, text, status),
-            send,
-        )
-        fault = service.faults.next_fault(path, query, scope["method"])
-        given = {name: value.decode() for name, value in scope["headers"]}
-        login = given.get(b"x-rwgps-api-key"), given.get(b"x-rwgps-auth-token")
-        is_open = path.startswith("/oauth/") or service.consents.has(given.get(b"authorization", ""))
-        if fault is None and not is_open and login != (service.key, service.token):
-            await answer({"error": "Failed to authenticate the user"}, 401)(scope, receive, recorded.send)
-            return None
-        headers = service.answer_headers if fault is not None else []
-        recorded.finish(await self.answer(scope, receive, recorded.send, headers=headers, fault=fault))
-        return None
 
 
 def application(service: RideWithGps) -> Starlette:
@@ -63,13 +31,10 @@ def application(service: RideWithGps) -> Starlette:
         Route("/trips/{name:path}", _legacy_trip),
         consent_route(service.consents, lambda: service.epoch),
         Route("/oauth/token.json", _token, methods=["POST"]),
-        *control_routes(""),
         *subscriber_routes(service.subscriber),
         *change_routes(lambda key, fields: service.edit(int(key), **fields), lambda key: service.delete(int(key))),
     ]
-    app = Starlette(routes=routes, middleware=[Middleware(RideWithGpsGate, state=service)])
-    app.state.emulator = service
-    return app
+    return base.application(service, routes)
 
 
 def _of(request: Request) -> RideWithGps:
@@ -79,10 +44,8 @@ def _of(request: Request) -> RideWithGps:
 
 async def _token(request: Request) -> Response:
     """An access token for a code. It neither expires nor is renewed."""
-    service = _of(request)
-    try:
-        sent = json.loads(await request.body())
-    except ValueError:
+    service, sent = _of(request), await base.sent_json(request)
+    if sent is None:
         return answer({"error": "invalid_request"}, 400)
     found = service.consents.exchange(sent, service.epoch, with_redirect=True)
     if found is None or sent.get("grant_type") != "authorization_code":
@@ -142,22 +105,17 @@ async def _legacy_trips(request: Request) -> Response:
     service = _of(request)
     if request.path_params["user_id"] != service.user_id:
         return answer({"error": "Not found"}, 404)
-    offset, limit = (int(request.query_params.get(name, preset)) for name, preset in (("offset", 0), ("limit", 20)))
     found = service.legacy_listed()
-    return answer({"results": found[offset : offset + min(limit, LEGACY_ROWS)], "results_count": len(found)})
+    results = base.rows_of(found, request, "offset", most=LEGACY_ROWS)
+    return answer({"results": results, "results_count": len(found)})
 
 
 async def _edit_trip(request: Request) -> Response:
     """A change of a trip's name or gear by the web site's interface; gear None: the trip has none any more."""
-    service, path = _of(request), request.url.path
-    try:
-        body = json.loads(await request.body())
-    except ValueError:
-        body = None
+    service, body = _of(request), await base.sent_json(request)
     found = _found(service, request.path_params["name"].removesuffix(".json"))
     reply = answer({"error": "Not found"}, 404) if found is None else _edited(service, found["id"], body)
-    service.journal.record_write(service.clock.now(), request.method, path, body, reply.status_code)
-    return reply
+    return service.written(request, body, reply)
 
 
 def _edited(service: RideWithGps, trip_id: int, body: Any) -> Response:

@@ -6,7 +6,7 @@ from strava_pipeline.ingest.ridewithgps.emulator import app, library, service
 
 def fill(athlete: Athlete) -> Service:
     """The service, and the settings that lead there."""
-    state = service.new_ridewithgps(athlete.now, athlete.speed)
+    state = service.RideWithGps.starting(athlete.now, athlete.speed)
     known = library.library_of(athlete.activities, athlete.gear_names, state.user_id, athlete.seed)
     state.trips = {trip["id"]: trip for trip in known.trips}
     state.gear = known.gear

@@ -10,10 +10,13 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+from starlette.requests import Request
+from starlette.responses import Response
+
+from strava_pipeline.emulator.base import EmulatedService, status_phrase
 from strava_pipeline.emulator.consent import Consents
 from strava_pipeline.emulator.deliveries import Deliveries, Orders, post
-from strava_pipeline.emulator.server import ServiceState
-from strava_pipeline.emulator.service import Clock, FaultPlan, Journal, Json
+from strava_pipeline.emulator.service import Json, answer
 from strava_pipeline.emulator.subscriber import Subscriber
 
 _DETAIL_ONLY = ("track_points", "gear", "photos")
@@ -22,7 +25,7 @@ _NO_COLUMN = (*_DETAIL_ONLY, "activity_type", "device", "url")  # what the web s
 
 
 @dataclass
-class RideWithGps(ServiceState):
+class RideWithGps(EmulatedService):
     """What the service knows. `trips` by id, as the documented interface shows one.
 
     Args:
@@ -32,8 +35,11 @@ class RideWithGps(ServiceState):
             by OAuth.
         hidden: trips that exist and that this login may not see.
         refusal_status: of a change that is refused, with an error in the answer; the real service may say 200 there.
-        answer_headers: of every answer that is a fault.
     """
+
+    title, activity = "Ride with GPS", r"/api/v1/trips/(.+)\.json"
+    token_path = "/api/v1/auth_tokens.json"
+    identifier = r"(?<=/trips/)[^/]+(?=\.json$)|(?<=/users/)\d+(?=/trips)"
 
     user_id: int = 7001
     key: str = "rwgps-api-key"
@@ -45,7 +51,6 @@ class RideWithGps(ServiceState):
     events: list[Json] = field(default_factory=list)
     hidden: set[int] = field(default_factory=set)
     refusal_status: int = 422
-    answer_headers: list[tuple[bytes, bytes]] = field(default_factory=list)
     client_secret: str = "rwgps-client-secret"
     consents: Consents = field(init=False)
     subscriber: Subscriber = field(init=False)
@@ -60,6 +65,18 @@ class RideWithGps(ServiceState):
         signature = hmac.new(self.client_secret.encode(), body, hashlib.sha256).hexdigest()
         headers = {"x-rwgps-api-key": self.key, "x-rwgps-signature": signature, "user-agent": "RideWithGPS"}
         return post(url, body, seconds, headers)
+
+    def refusal(self, request: Request) -> Response | None:
+        """The login comes in headers and never in an address."""
+        given = request.headers
+        login = given.get("x-rwgps-api-key"), given.get("x-rwgps-auth-token")
+        is_open = request.url.path.startswith("/oauth/") or self.consents.has(given.get("authorization", ""))
+        is_allowed = is_open or login == (self.key, self.token)
+        return None if is_allowed else answer({"error": "Failed to authenticate the user"}, 401)
+
+    def error_body(self, status: int) -> Json:
+        """The service's JSON for an error status."""
+        return {"error": status_phrase(status)}
 
     @property
     def stamp(self) -> str:
@@ -117,17 +134,6 @@ class RideWithGps(ServiceState):
     def synced(self, since: datetime) -> list[Json]:
         """The items of sync.json since then."""
         return [event for event in self.events if datetime.fromisoformat(event["datetime"]) >= since]
-
-
-def new_ridewithgps(now: datetime, speed: float = 1.0) -> RideWithGps:
-    """A service without trips, whose clock begins at `now`."""
-    journal = Journal(
-        api="",
-        token_path="/api/v1/auth_tokens.json",
-        activity=r"/api/v1/trips/(.+)\.json",
-        identifier=r"(?<=/trips/)[^/]+(?=\.json$)|(?<=/users/)\d+(?=/trips)",
-    )
-    return RideWithGps(Clock(now, speed), FaultPlan(), journal)
 
 
 def trip_of(trip_id: int, user_id: int, departed_at: str, at: str) -> Json:

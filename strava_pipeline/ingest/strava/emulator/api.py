@@ -15,7 +15,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from strava_pipeline.emulator.server import status_phrase
+from strava_pipeline.emulator.base import status_phrase
 from strava_pipeline.emulator.service import Json, answer
 from strava_pipeline.ingest.strava.emulator import details
 from strava_pipeline.ingest.strava.emulator.activities import Listing, Row, athlete_stats, without_all_efforts

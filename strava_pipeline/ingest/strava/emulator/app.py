@@ -11,23 +11,14 @@ import math
 from collections.abc import AsyncIterator, Callable
 
 from starlette.applications import Starlette
-from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Mount, Route
 from starlette.types import Receive, Scope, Send
 
-from strava_pipeline.emulator import server
+from strava_pipeline.emulator import base, server
+from strava_pipeline.emulator.base import CONTROL, Gate, query_of, read_order
 from strava_pipeline.emulator.deliveries import Orders, shown_address
-from strava_pipeline.emulator.server import (
-    CONTROL,
-    Gate,
-    RecordedSend,
-    control_routes,
-    query_of,
-    read_order,
-    refuse_order,
-)
 from strava_pipeline.emulator.service import (
     JSON_TYPE,
     EmulatorConfigError,
@@ -63,22 +54,9 @@ def run(app: Starlette, host: str, port: int, on_ready: Callable[[str], None] = 
 
 def create_app(config: EmulatorConfig) -> Starlette:
     """The ASGI application; `app.state.emulator` is its State. Raises EmulatorConfigError."""
-    state = build_state(config)
-    app = Starlette(
-        routes=[
-            Mount(
-                API,
-                routes=[*application_api.subscription_routes(), *changes.routes(), *uploads.routes(), *api.routes()],
-            ),
-            *application_api.oauth_routes(),
-            *control_routes(API),
-            *_strava_control_routes(),
-        ],
-        middleware=[Middleware(StravaGate, state=state)],
-        exception_handlers={OrderError: refuse_order},
-    )
-    app.state.emulator = state
-    return app
+    api_routes = [*application_api.subscription_routes(), *changes.routes(), *uploads.routes(), *api.routes()]
+    routes = [Mount(API, routes=api_routes), *application_api.oauth_routes(), *_strava_control_routes()]
+    return base.application(build_state(config), routes, StravaGate)
 
 
 _AT_NEW_ADDRESS = {"athlete", "athletes", "activities", "gear", "uploads", "push_subscriptions"}
@@ -87,8 +65,6 @@ _AT_NEW_ADDRESS = {"athlete", "athletes", "activities", "gear", "uploads", "push
 
 class StravaGate(Gate[State]):
     """Which calls need a token, which count in the limits, and Strava's refusals."""
-
-    service = "Strava"
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a call on by the group that its path belongs to."""
@@ -126,10 +102,7 @@ class StravaGate(Gate[State]):
         state = self.state
         if state.config.latency:
             await asyncio.sleep(state.config.latency)
-        method, raw_query = scope["method"], scope["query_string"].decode("latin-1")
-        recorded = RecordedSend(
-            lambda status: state.journal.record_api_call(state.clock.now(), method, path, raw_query, status), send
-        )
+        method, recorded = scope["method"], self.recorded(scope, path, send, is_counted=True)
         headers: Headers = []
         fault = None
         refusal, reads = self._refusal(scope, path), method not in ("PUT", "POST")
@@ -149,11 +122,8 @@ class StravaGate(Gate[State]):
 
     async def _uncounted(self, scope: Scope, receive: Receive, send: Send, path: str) -> None:
         """A call for OAuth or subscriptions: needs no token and counts in no limit."""
-        state, method, full_path = self.state, scope["method"], scope["path"]
-        fault = state.faults.next_fault(path, query_of(scope))
-        recorded = RecordedSend(
-            lambda status: state.journal.record_other_call(state.clock.now(), method, full_path, status), send
-        )
+        fault = self.state.faults.next_fault(path, query_of(scope))
+        recorded = self.recorded(scope, path, send, is_counted=False)
         recorded.finish(await self.answer(scope, receive, recorded.send, headers=[], fault=fault))
 
     def _refusal(self, scope: Scope, path: str) -> Reply | None:

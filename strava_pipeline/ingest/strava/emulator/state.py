@@ -13,13 +13,13 @@ from pathlib import Path
 from typing import Any, NoReturn
 from zoneinfo import ZoneInfoNotFoundError
 
+from strava_pipeline.emulator.base import EmulatedService
 from strava_pipeline.emulator.deliveries import Deliveries
 from strava_pipeline.emulator.generate.activities import Activity, Athlete
 from strava_pipeline.emulator.generate.places import zone_info
 from strava_pipeline.emulator.generate.recordings import recorded_streams
 from strava_pipeline.emulator.generate.training import GEAR
-from strava_pipeline.emulator.server import ServiceState
-from strava_pipeline.emulator.service import Clock, EmulatorConfigError, FaultPlan, Journal, Json
+from strava_pipeline.emulator.service import Clock, EmulatorConfigError, Json
 from strava_pipeline.ingest.strava.emulator.activities import Pager, Row, Store, epoch_of
 from strava_pipeline.ingest.strava.emulator.application import (
     UNLIMITED,
@@ -35,9 +35,12 @@ API = "/api/v3"
 DEFAULT_ATHLETE_ID = 3_412_345_678  # beyond 2^31, as athletes' ids may be
 
 
-@dataclass(slots=True)
-class State(ServiceState):
+@dataclass
+class State(EmulatedService):
     """The memory of one emulated Strava. `generator` makes all activities, or with a dataset only those added on order."""
+
+    title, api = "Strava", API
+    activity, identifier = r"/activities/(\d+)", r"(?<=/)(?:b|g)?\d+(?=/|$)"
 
     config: EmulatorConfig
     store: Store
@@ -68,10 +71,6 @@ def build_state(config: EmulatorConfig) -> State:
         store, gear = Store(generator.rows()), generator.gear()
     return State(
         clock=Clock(config.now, config.speed),
-        faults=FaultPlan(),
-        journal=Journal(
-            api=API, token_path="/oauth/token", activity=r"/activities/(\d+)", identifier=r"(?<=/)(?:b|g)?\d+(?=/|$)"
-        ),
         config=config,
         store=store,
         athlete=detailed_athlete(config, athlete_id, gear),

@@ -27,7 +27,7 @@ from strava_pipeline.operations.provider_access import provider_states
 from strava_pipeline.operations.providers import list_provider_activities
 from strava_pipeline.operations.service_statuses import service_statuses
 from strava_pipeline.operations.source import Source
-from strava_pipeline_tests.providers.intervals_icu_subject import IntervalsIcuSubject
+from strava_pipeline_tests.ingest.intervals_icu.subject import IntervalsIcuSubject
 from strava_pipeline_tests.providers.subjects import GPX, fit_of
 from strava_pipeline_tests.providers.worlds import World, list_at_strava, world_of
 from strava_pipeline_tests.verbs.conftest import Type
@@ -450,7 +450,7 @@ def test_what_the_answers_say_of_the_limit_is_kept_for_the_status_until_it_start
     assert service_statuses(world.settings, now)["intervals_icu"]["limits"] == {}
     options = ListingOptions(mode="all", per_page=None, days=None)
     list_provider_activities(run, Source("intervals_icu", world.settings, run), options, [2025], asset="x")
-    calls = service(world).count.calls
+    calls = service(world).window.calls
     kept = service_statuses(world.settings, now)["intervals_icu"]["limits"]["calls"]
     assert (kept["limit"], kept["used"], kept["left"], calls > 0) == (100, calls, 100 - calls, True)
     assert service_statuses(world.settings, now + timedelta(minutes=16))["intervals_icu"]["limits"] == {}

@@ -30,8 +30,8 @@ from strava_pipeline.ingest.writer import HalfDoneError, UnsupportedChangeError
 from strava_pipeline.lake.changes import attempts_of
 from strava_pipeline.operations.changes.applying import apply_at
 from strava_pipeline.settings import Settings
-from strava_pipeline_tests.providers.garmin_subject import GEAR as BLUE
-from strava_pipeline_tests.providers.garmin_subject import GarminSubject, running
+from strava_pipeline_tests.ingest.garmin.subject import GEAR as BLUE
+from strava_pipeline_tests.ingest.garmin.subject import GarminSubject, running
 from strava_pipeline_tests.providers.worlds import World
 
 Connect = Callable[..., GarminWriter]

@@ -32,7 +32,7 @@ from strava_pipeline.operations.providers import bring_provider_files, list_prov
 from strava_pipeline.operations.pulling import PullReport
 from strava_pipeline.operations.source import Source
 from strava_pipeline.orchestrate.job_years import provider_years
-from strava_pipeline_tests.providers.ridewithgps_subject import RideWithGpsSubject
+from strava_pipeline_tests.ingest.ridewithgps.subject import RideWithGpsSubject
 from strava_pipeline_tests.providers.subjects import GPX
 from strava_pipeline_tests.providers.worlds import World, five, list_at_strava
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from strava_pipeline.ingest.spreadsheet.emulator.book import Formula
-from strava_pipeline_tests.providers.test_spreadsheet_writes import ROWS, TITLES, Owner, added, apply, at, change
+from strava_pipeline_tests.ingest.spreadsheet.test_writes import ROWS, TITLES, Owner, added, apply, at, change
 
 openpyxl = pytest.importorskip("openpyxl")
 

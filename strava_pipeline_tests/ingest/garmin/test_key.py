@@ -35,7 +35,7 @@ from strava_pipeline.ingest.garmin.personal import PersonalClient
 from strava_pipeline.ingest.garmin.writes import connect_writer
 from strava_pipeline.ingest.http import Exchange, Wire
 from strava_pipeline.settings import Settings
-from strava_pipeline_tests.providers.garmin_subject import GEAR, GarminSubject, running, running_by_key
+from strava_pipeline_tests.ingest.garmin.subject import GEAR, GarminSubject, running, running_by_key
 from strava_pipeline_tests.providers.subjects import fit_of
 from strava_pipeline_tests.verbs.conftest import Type
 

@@ -29,7 +29,7 @@ from strava_pipeline.orchestrate.job_years import provider_years
 from strava_pipeline.testing.edits import Edited
 from strava_pipeline.testing.merging import merge_listings
 from strava_pipeline.testing.worlds import at_strava
-from strava_pipeline_tests.providers.spreadsheet_subject import SpreadsheetSubject
+from strava_pipeline_tests.ingest.spreadsheet.subject import SpreadsheetSubject
 from strava_pipeline_tests.providers.worlds import YEARS, World, five, list_at_strava
 
 pytestmark = pytest.mark.parametrize("world", ["spreadsheet"], indirect=True)

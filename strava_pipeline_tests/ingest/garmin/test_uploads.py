@@ -18,7 +18,7 @@ from strava_pipeline.ingest.garmin.uploads import CHECKS, STATUS, UPLOAD, status
 from strava_pipeline.ingest.garmin.writes import GarminWriter, connect_writer
 from strava_pipeline.ingest.writer import UnsupportedChangeError
 from strava_pipeline.settings import Settings
-from strava_pipeline_tests.providers.garmin_subject import GarminSubject, running
+from strava_pipeline_tests.ingest.garmin.subject import GarminSubject, running
 from strava_pipeline_tests.providers.subjects import GPX, fit_of
 
 Connect = Callable[[], GarminWriter]

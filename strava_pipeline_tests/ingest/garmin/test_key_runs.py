@@ -21,7 +21,7 @@ from strava_pipeline.operations.provider_access import plan_providers, possible_
 from strava_pipeline.operations.providers import list_provider_activities
 from strava_pipeline.operations.source import Source
 from strava_pipeline.testing.edits import Edited
-from strava_pipeline_tests.providers.garmin_subject import GEAR
+from strava_pipeline_tests.ingest.garmin.subject import GEAR
 from strava_pipeline_tests.providers.worlds import World, five
 from strava_pipeline_tests.verbs.conftest import Type
 

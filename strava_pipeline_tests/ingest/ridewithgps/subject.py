@@ -10,10 +10,9 @@ import pytest
 from pydantic import SecretStr
 
 from strava_pipeline.emulator.server import ServerThread
-from strava_pipeline.emulator.service import Fault
 from strava_pipeline.ingest.ridewithgps import client
 from strava_pipeline.ingest.ridewithgps.emulator.app import application
-from strava_pipeline.ingest.ridewithgps.emulator.service import RideWithGps, gear_item, gear_of_detail, new_ridewithgps
+from strava_pipeline.ingest.ridewithgps.emulator.service import RideWithGps, gear_item, gear_of_detail
 from strava_pipeline.settings import Settings
 from strava_pipeline_tests.providers.toy_service import NOW
 
@@ -117,17 +116,15 @@ class RideWithGpsSubject:
         return {"ridewithgps_auth_token": SecretStr(self.service.token)}
 
     def fail(self, *, headers: dict[str, str] | None = None, **fault: Any) -> None:
-        self.service.answer_headers = [(name.encode(), value.encode()) for name, value in (headers or {}).items()]
         if fault.get("status") == 503 and fault.get("kind") == "status":
             fault["times"] = max(fault.get("times", 1), client.MOST_REFUSALS)  # it is waited for so often
-        self.faults.order(Fault.from_order({"path": self.lists, "exact": True, **fault}, ""))
+        self.service.fail({"path": self.lists, "exact": True, **fault}, headers)
 
 
 @contextmanager
 def service_at(patch: pytest.MonkeyPatch, now: datetime = NOW, least_rows: int = 1) -> Iterator[RideWithGpsSubject]:
     """Ride with GPS, running; its pages hold `least_rows` trips at least."""
     patch.setattr(client, "LEAST_ROWS", least_rows)
-    service = new_ridewithgps(now)
-    service.least_rows = least_rows
+    service = RideWithGps.starting(now, least_rows=least_rows)
     with ServerThread(application(service), "127.0.0.1", 0, lambda: None) as server:
         yield RideWithGpsSubject(service, server.url)

@@ -31,7 +31,7 @@ from strava_pipeline.ingest.garmin.tokens import HEADERS
 from strava_pipeline.ingest.http import Exchange, Wire
 from strava_pipeline.operations.provider_access import plan_providers
 from strava_pipeline.settings import Settings
-from strava_pipeline_tests.providers.garmin_subject import GEAR, GarminSubject, running
+from strava_pipeline_tests.ingest.garmin.subject import GEAR, GarminSubject, running
 from strava_pipeline_tests.providers.subjects import GPX, fit_of
 from strava_pipeline_tests.providers.worlds import World
 

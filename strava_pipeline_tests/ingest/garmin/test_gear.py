@@ -18,7 +18,7 @@ from strava_pipeline.operations.providers import list_provider_activities
 from strava_pipeline.operations.source import Source
 from strava_pipeline.operations.step_reports import StepReport
 from strava_pipeline.settings import Settings
-from strava_pipeline_tests.providers.garmin_subject import GEAR, GarminSubject, running
+from strava_pipeline_tests.ingest.garmin.subject import GEAR, GarminSubject, running
 from strava_pipeline_tests.providers.worlds import World
 
 OTHER = "789dccf8b6694903bf467d8d9369124e"

@@ -9,10 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from strava_pipeline.emulator.server import ServerThread
-from strava_pipeline.emulator.service import Fault
 from strava_pipeline.ingest.garmin.emulator.app import application
 from strava_pipeline.ingest.garmin.emulator.entries import entry
-from strava_pipeline.ingest.garmin.emulator.service import FIT, GPX, Garmin, new_garmin
+from strava_pipeline.ingest.garmin.emulator.service import FIT, GPX, Garmin
 from strava_pipeline.ingest.garmin.key_tokens import fingerprint_of, token_file
 from strava_pipeline.ingest.garmin.keys import Key, save_key
 from strava_pipeline.ingest.garmin.tokens import tokens_file
@@ -111,11 +110,10 @@ class GarminSubject:
         self._order({"path": self.lists, "exact": True, **fault})
 
     def _order(self, fault: dict[str, Any]) -> None:
-        headers = fault.pop("headers", None) or {}
-        self.garmin.headers = [(name.encode(), value.encode()) for name, value in headers.items()]
+        headers = fault.pop("headers", None)
         if fault.get("status") == 401:
             fault["times"] = 2 * fault.get("times", 1)  # the token is renewed, and refused as well
-        self.faults.order(Fault.from_order(fault, ""))
+        self.garmin.fail(fault, headers)
 
 
 class KeySubject(GarminSubject):
@@ -149,7 +147,7 @@ class KeySubject(GarminSubject):
 @contextmanager
 def running_by_key() -> Iterator[KeySubject]:
     """The emulator, running; the login is a key."""
-    garmin = new_garmin(toy_service.NOW)
+    garmin = Garmin.starting(toy_service.NOW)
     with ServerThread(application(garmin), "127.0.0.1", 0, lambda: None) as server:
         yield KeySubject(garmin, server.url)
 
@@ -157,6 +155,6 @@ def running_by_key() -> Iterator[KeySubject]:
 @contextmanager
 def running() -> Iterator[GarminSubject]:
     """The emulator, running."""
-    garmin = new_garmin(toy_service.NOW)
+    garmin = Garmin.starting(toy_service.NOW)
     with ServerThread(application(garmin), "127.0.0.1", 0, lambda: None) as server:
         yield GarminSubject(garmin, server.url)

@@ -15,7 +15,7 @@ from strava_pipeline.ingest.garmin.emulator.library import Library, library_of
 from strava_pipeline.ingest.garmin.record import SPEC
 from strava_pipeline.ingest.strava.emulator.summaries import summary_of
 from strava_pipeline.settings import Settings
-from strava_pipeline_tests.providers.garmin_subject import GarminSubject, running
+from strava_pipeline_tests.ingest.garmin.subject import GarminSubject, running
 from strava_pipeline_tests.providers.worlds import World, list_at_strava
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)

@@ -15,7 +15,7 @@ import pytest
 from strava_pipeline.core.errors import TransientError
 from strava_pipeline.ingest.spreadsheet.emulator.book import Formula, as_workbook
 from strava_pipeline.ingest.writer import UnsupportedChangeError
-from strava_pipeline_tests.providers.test_spreadsheet_writes import NOW, ROWS, TITLES, Owner, apply, at, change
+from strava_pipeline_tests.ingest.spreadsheet.test_writes import NOW, ROWS, TITLES, Owner, apply, at, change
 from strava_pipeline_tests.small_disk import SmallDisk
 
 openpyxl = pytest.importorskip("openpyxl")
@@ -320,7 +320,7 @@ _RENAME = """
 import sys
 from pathlib import Path
 from strava_pipeline.core.errors import PipelineError
-from strava_pipeline_tests.providers.test_spreadsheet_keeping import Owner, renamed
+from strava_pipeline_tests.ingest.spreadsheet.test_keeping import Owner, renamed
 try:
     renamed(Owner(Path(sys.argv[1])).pulled())
 except PipelineError as error:
@@ -337,7 +337,7 @@ def test_a_disk_that_is_full_or_read_only_keeps_the_file(tmp_path: Path, on_disk
     disk = on_disk(folder)
 
     def typed() -> str:
-        environment = {"PYTHONPATH": str(Path(__file__).parents[2])}
+        environment = {"PYTHONPATH": str(Path(__file__).parents[3])}
         return disk.run(sys.executable, "-c", _RENAME, str(folder / "rides.xlsx"), environment=environment).stderr
 
     disk.leave(0)

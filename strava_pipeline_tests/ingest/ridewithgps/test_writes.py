@@ -17,7 +17,7 @@ from strava_pipeline.ingest.ridewithgps.record import SPEC
 from strava_pipeline.ingest.ridewithgps.writes import RideWithGpsWriter, connect_writer
 from strava_pipeline.ingest.writer import Request, UnsupportedChangeError
 from strava_pipeline.settings import Settings
-from strava_pipeline_tests.providers.ridewithgps_subject import RideWithGpsSubject, service_at
+from strava_pipeline_tests.ingest.ridewithgps.subject import RideWithGpsSubject, service_at
 
 Connect = Callable[[], RideWithGpsWriter]
 BLUE, RED, OLD, TWIN = "254097", "254098", "254099", "254100"

@@ -26,7 +26,7 @@ from strava_pipeline.ingest.garmin.emulator.service import LIFE, TOKEN_PATH
 from strava_pipeline.ingest.http import Wire
 from strava_pipeline.ingest.provider import LoginRequest
 from strava_pipeline.settings import Settings
-from strava_pipeline_tests.providers.garmin_subject import GarminSubject, running
+from strava_pipeline_tests.ingest.garmin.subject import GarminSubject, running
 
 LIVES = timedelta(seconds=LIFE)
 

@@ -27,7 +27,7 @@ from strava_pipeline.ingest.clock import machine_clock
 from strava_pipeline.ingest.intervals_icu.emulator import app
 from strava_pipeline.ingest.intervals_icu.writes import IntervalsWriter, connect_writer
 from strava_pipeline.ingest.writer import Reading, Request, UnsupportedChangeError, Writer
-from strava_pipeline_tests.providers.intervals_icu_subject import IntervalsIcuSubject
+from strava_pipeline_tests.ingest.intervals_icu.subject import IntervalsIcuSubject
 from strava_pipeline_tests.providers.subjects import GPX, fit_of
 from strava_pipeline_tests.providers.worlds import World, world_of
 

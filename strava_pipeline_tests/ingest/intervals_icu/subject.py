@@ -9,7 +9,6 @@ from typing import Any
 from pydantic import SecretStr
 
 from strava_pipeline.emulator.server import ServerThread
-from strava_pipeline.emulator.service import Fault
 from strava_pipeline.ingest.intervals_icu.emulator import app
 from strava_pipeline.settings import Settings
 from strava_pipeline_tests.providers import toy_service
@@ -79,8 +78,7 @@ class IntervalsIcuSubject:
         del self.service.files[source_id]
 
     def fail_file(self, source_id: str | None, *, headers: dict[str, str] | None = None, **fault: Any) -> None:
-        self.service.headers = [(name.encode(), value.encode()) for name, value in (headers or {}).items()]
-        self.faults.order(Fault.from_order({"path": f"/activity/{source_id or '*'}/file", **fault}, ""))
+        self.service.fail({"path": f"/activity/{source_id or '*'}/file", **fault}, headers)
 
     def edit(self, source_id: str, title: str) -> None:
         self.service.put({**self.service.activities[source_id], "name": title})
@@ -90,8 +88,7 @@ class IntervalsIcuSubject:
         return title
 
     def fail_write(self, *, headers: dict[str, str] | None = None, **fault: Any) -> None:
-        self.service.headers = [(name.encode(), value.encode()) for name, value in (headers or {}).items()]
-        self.faults.order(Fault.from_order({"path": "/activity", "method": "PUT", **fault}, ""))
+        self.service.fail({"path": "/activity", "method": "PUT", **fault}, headers)
 
     def delete(self, source_id: str) -> None:
         self.deleted[source_id] = self.service.delete(source_id)
@@ -108,13 +105,12 @@ class IntervalsIcuSubject:
         return {"intervals_athlete_id": "i999"}
 
     def fail(self, *, headers: dict[str, str] | None = None, **fault: Any) -> None:
-        self.service.headers = [(name.encode(), value.encode()) for name, value in (headers or {}).items()]
-        self.faults.order(Fault.from_order({"path": self.lists, "exact": True, **fault}, app.API))
+        self.service.fail({"path": self.lists, "exact": True, **fault}, headers)
 
 
 @contextmanager
 def running() -> Iterator[IntervalsIcuSubject]:
     """An intervals.icu, running."""
-    service = app.new_intervals_icu(toy_service.NOW, IntervalsIcuSubject.secret)
+    service = app.IntervalsIcu.starting(toy_service.NOW, key=IntervalsIcuSubject.secret)
     with ServerThread(app.application(service), "127.0.0.1", 0, lambda: None) as server:
         yield IntervalsIcuSubject(service, server.url)
