@@ -16,7 +16,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from strava_pipeline.core.errors import PipelineError
 from strava_pipeline.core.providers import NEVER_FIRST, Edit, spec_of
 from strava_pipeline.core.source_packages import UnusableSourceError
-from strava_pipeline.core.sources import STRAVA
+from strava_pipeline.core.sources import SOURCES, STRAVA
 from strava_pipeline.ingest import registry
 from strava_pipeline.setting_files import read_toml
 from strava_pipeline.settings import Settings
@@ -124,9 +124,14 @@ def enabled_providers(settings: Settings) -> dict[str, ProviderChoice]:
     return {name: choices[name] for name in sorted(choices) if choices[name].enabled}
 
 
+def used_sources(settings: Settings) -> list[str]:
+    """The sources that runs ask: Strava where its application is set, and the enabled ones. Raises UnusableProvidersError."""
+    return [*([STRAVA] if settings.client_id is not None else []), *enabled_providers(settings)]
+
+
 def provider_choices(path: Path) -> dict[str, ProviderChoice]:
     """What the file says of each provider besides Strava. Raises UnusableProvidersError."""
-    return {name: choice for name, choice in providers_file(path).providers.items() if name != STRAVA}
+    return {name: choice for name, choice in providers_file(path).providers.items() if name not in SOURCES}
 
 
 def chosen_priorities(path: Path) -> dict[str, int]:

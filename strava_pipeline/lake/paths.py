@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from strava_pipeline.core.sources import STRAVA
+from strava_pipeline.core.sources import SOURCES, STRAVA
 
 if TYPE_CHECKING:
     from strava_pipeline.core.providers import Kind  # loads Polars, and every command comes here
@@ -65,7 +65,7 @@ class Lake:
 
     def _place_of(self, source: str, of_strava: Path, of_another: Path) -> Path:
         """Strava's places stay where they were before there were others."""
-        return of_strava if source == STRAVA else of_another
+        return {STRAVA: of_strava}.get(source, of_another)
 
     def kind_of(self, source: str, kind: "Kind") -> Path:
         """What a provider beside Strava answered about a kind of data beside activities, such as gear."""
@@ -290,7 +290,7 @@ class Lake:
 @cache  # so that the warning comes once
 def _may_be_of_a_provider(folder: Path) -> bool:
     """Whether a folder among those of the providers has a name that one of them can have."""
-    if folder.name.isidentifier() and folder.name != STRAVA:
+    if folder.name.isidentifier() and folder.name not in SOURCES:
         return True
     log.warning("%s is no provider's folder and is passed over. Move it out of %s.", folder, folder.parent)
     return False

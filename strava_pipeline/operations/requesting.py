@@ -7,7 +7,7 @@ from pathlib import Path
 from strava_pipeline.core.changes.states import approved, year_of
 from strava_pipeline.core.errors import MisuseError, PipelineError
 from strava_pipeline.core.sources import STRAVA
-from strava_pipeline.ingest.providers_file import enabled_providers
+from strava_pipeline.ingest.providers_file import enabled_providers, used_sources
 from strava_pipeline.ingest.registry import missing_login
 from strava_pipeline.ingest.service_tables import with_choices
 from strava_pipeline.lake.paths import Lake
@@ -70,8 +70,7 @@ def _refuse_service(settings: Settings, name: str) -> None:
 
 def _refuse_nobody(settings: Settings) -> None:
     """MisuseError where there is no service that can be asked."""
-    names = [*([STRAVA] if settings.client_id is not None else []), *enabled_providers(settings)]
-    reasons = [missing_login(name, settings) for name in names]
+    reasons = [missing_login(name, settings) for name in used_sources(settings)]
     if not reasons:
         raise MisuseError("There is no service to ask: no login of Strava is set, and providers.toml enables none.")
     if all(reasons):

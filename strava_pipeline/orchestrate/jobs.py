@@ -10,10 +10,9 @@ from typing import Any, TypeVar
 from pydantic import BaseModel
 
 from strava_pipeline.core.providers import spec_of
-from strava_pipeline.core.sources import STRAVA
 from strava_pipeline.core.systems import parts
 from strava_pipeline.core.tables import FILES, MATCH_TABLES, PROPOSED_CHANGES, QUARANTINE, TRACKS
-from strava_pipeline.ingest.providers_file import enabled_providers
+from strava_pipeline.ingest.providers_file import enabled_providers, used_sources
 from strava_pipeline.orchestrate.job_records import MATCHING, Group, Job, JobYears
 from strava_pipeline.settings import Settings
 
@@ -267,8 +266,7 @@ def jobs_of(settings: Settings) -> dict[str, Job]:
     of_providers = [provider_job(name) for name in providers]
     of_providers += [events_job(name) for name in providers if sends_webhooks(name)]
     if providers:
-        sources = [*providers] if settings.client_id is None else [STRAVA, *providers]
-        of_providers += [sources_job(sources), month_job(sources)]
+        of_providers += [sources_job(used_sources(settings)), month_job(used_sources(settings))]
     return JOBS | {job.name: job for job in of_providers}
 
 

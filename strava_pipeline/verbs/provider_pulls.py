@@ -16,7 +16,7 @@ from strava_pipeline.core.providers import spec_of
 from strava_pipeline.core.sources import STRAVA
 from strava_pipeline.core.years import years_of_runs
 from strava_pipeline.ingest.providers_file import ProviderChoice, enabled_providers
-from strava_pipeline.ingest.registry import missing_login, provider_name
+from strava_pipeline.ingest.registry import missing_login, provider_name, sources
 from strava_pipeline.lake.bronze.listings import is_by_start
 from strava_pipeline.operations.options import MONTH
 from strava_pipeline.operations.years import year_range
@@ -115,7 +115,7 @@ def is_held_back(outcome: RunOutcome, source: str) -> bool:
 
 def own_name(typed: str) -> str:
     """The provider's own name. Raises MisuseError for Strava, whose commands are others, and for unknown names."""
-    if typed == STRAVA:
+    if typed in sources() and spec_of(typed).commands:
         raise MisuseError(
             "Strava has commands of its own: `strava-pipeline auth` logs in, `strava-pipeline flow` pulls, "
             "`strava-pipeline reconcile` compares."

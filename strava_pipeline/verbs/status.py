@@ -88,11 +88,10 @@ def read_status(settings: "Settings") -> Status:
     from strava_pipeline.operations.years import year_range
     from strava_pipeline.verbs.dashboard import running_dashboard
 
-    clock = primed_clock(settings)
-    lake, now = Lake(settings.data_dir), clock.now()
+    lake, clock = Lake(settings.data_dir), primed_clock(settings)
+    now, remaining = clock.now(), budget(STRAVA, settings, clock).remaining()
     published = _published(lake)
     failing = [each for each, _ in failing_now(lake)]
-    remaining = budget(STRAVA, settings, clock).remaining()
     kept = retention(lake, settings.api_keep_days, now)
     return Status(
         data_dir=str(lake.data_dir),

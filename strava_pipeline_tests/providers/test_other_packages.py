@@ -14,7 +14,7 @@ from strava_pipeline.core.providers import spec_of
 from strava_pipeline.core.source_packages import UnusableSourceError, declared_sources, refused_sources
 from strava_pipeline.ingest.clock import machine_clock
 from strava_pipeline.ingest.registry import connect, login_traces, missing_login, provider_names
-from strava_pipeline.ingest.webhook_secrets import webhook_secrets
+from strava_pipeline.ingest.webhook_secrets import senders
 from strava_pipeline.operations.provider_access import possible_providers, provider_states, providers_health
 from strava_pipeline.settings import Settings
 from strava_pipeline_tests.providers.toy_service import NOW
@@ -200,7 +200,7 @@ def test_a_broken_package_is_named_where_it_is_needed_and_stops_nothing_else(
     assert possible["garmin"].title == "Garmin Connect"
     (found,) = [each for each in providers_health(settings, NOW) if each.name == "provider: acme"]
     assert found.what == said
-    assert webhook_secrets(settings) == {}
+    assert senders(settings) == {}
     with pytest.raises(UnusableSourceError):  # no purge without a word leaves a login here
         login_traces(settings) if "client" in made else spec_of("acme")
 
@@ -255,7 +255,7 @@ def test_our_own_sources_do_without_a_look_at_what_is_installed(
 
     monkeypatch.setattr("strava_pipeline.core.source_packages.declared_sources", looked)
     assert provider_states(settings).keys() == {"garmin"}
-    assert webhook_secrets(settings) == {}
+    assert senders(settings) == {}
 
 
 def test_the_name_of_a_package_that_is_gone_is_unknown(settings: Settings) -> None:

@@ -16,7 +16,7 @@ from strava_pipeline.core.providers import naming_order, spec_of
 from strava_pipeline.core.sheets.header import DURATION, NAME
 from strava_pipeline.core.sources import STRAVA
 from strava_pipeline.core.years import YearRange
-from strava_pipeline.ingest.providers_file import ChangesChoice, ProviderChoice, providers_file
+from strava_pipeline.ingest.providers_file import ChangesChoice, ProviderChoice, providers_file, used_sources
 from strava_pipeline.ingest.registry import write_problem
 from strava_pipeline.lake.bronze.expired import expired_ids
 from strava_pipeline.lake.bronze.listings import withheld_ids
@@ -119,7 +119,7 @@ def comparing(settings: Settings, now: datetime) -> Comparing:
     priorities = {name: choice.priority for name, choice in enabled.items() if choice.priority is not None}
     ranked = [name for name in naming_order([*enabled], priorities) if name in enabled]
     pulls = {name: found for name in ranked if (found := pulled(lake, name, zone)) is not None}
-    chosen = {name: enabled[name] for name in ranked if name in pulls or name != STRAVA or settings.client_id}
+    chosen = {name: enabled[name] for name in ranked if name in {*pulls, *used_sources(settings)}}
     asked = {name: write_problem(name, settings) for name, choice in enabled.items() if choice.write}
     obstacles = {name: why for name, why in asked.items() if why is not None}
     return Comparing(lake, chosen, pulls, file.changes, file.gear, obstacles, year_range(settings.first_year), now)
