@@ -13,13 +13,9 @@ from strava_pipeline.settings import Settings
 def webhook_secrets(settings: Settings) -> dict[str, SecretStr]:
     """The secret of each of these services, by name. Raises UnusableProvidersError."""
     from strava_pipeline.core.providers import spec_of
-    from strava_pipeline.core.source_packages import UnusableSourceError
     from strava_pipeline.ingest.providers_file import enabled_providers
 
-    specs = {}
-    for name in enabled_providers(settings):
-        with suppress(UnusableSourceError):  # which `status` and `doctor` report
-            specs[name] = spec_of(name).webhooks
+    specs = {name: spec_of(name).webhooks for name in enabled_providers(settings)}
     secrets = {name: settings.secret(spec.setting) for name, spec in specs.items() if spec is not None}
     return {name: secret for name, secret in secrets.items() if secret is not None}
 

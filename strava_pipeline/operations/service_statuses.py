@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from strava_pipeline.core.sources import STRAVA
-from strava_pipeline.ingest.providers_file import enabled_providers
+from strava_pipeline.ingest.providers_file import enabled_in_file
 from strava_pipeline.lake.bronze.listings import listings
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.providers import last_allowance
@@ -22,7 +22,7 @@ def service_statuses(settings: Settings, now: datetime) -> dict[str, dict[str, A
 
     Raises UnusableProvidersError.
     """
-    lake, others = Lake(settings.data_dir), enabled_providers(settings)
+    lake, others = Lake(settings.data_dir), enabled_in_file(settings)
     names = [*([STRAVA] if is_strava_used(settings, others) else []), *others]
     statuses = provider_statuses(settings, now, names)
     found = {name: {**asdict(one), "limits": _limits(lake, name, now)} for name, one in statuses.items()}
