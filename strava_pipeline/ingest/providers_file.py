@@ -119,7 +119,15 @@ class ProvidersFile(_Choices):
 
 
 def enabled_providers(settings: Settings) -> dict[str, ProviderChoice]:
-    """The enabled providers by name, in alphabetical order, and what was chosen. Raises UnusableProvidersError."""
+    """The enabled providers by name, in alphabetical order, and what was chosen. Raises UnusableProvidersError.
+
+    One that an installed package brings and that can't be used is left out; its state says why.
+    """
+    return {name: choice for name, choice in enabled_in_file(settings).items() if _is_usable(name)}
+
+
+def enabled_in_file(settings: Settings) -> dict[str, ProviderChoice]:
+    """The same, with those that can't be used. Raises UnusableProvidersError."""
     choices = provider_choices(settings.providers_config)
     return {name: choices[name] for name in sorted(choices) if choices[name].enabled}
 
@@ -127,6 +135,15 @@ def enabled_providers(settings: Settings) -> dict[str, ProviderChoice]:
 def used_sources(settings: Settings) -> list[str]:
     """The sources that runs ask: Strava where its application is set, and the enabled ones. Raises UnusableProvidersError."""
     return [*([STRAVA] if settings.client_id is not None else []), *enabled_providers(settings)]
+
+
+def _is_usable(name: str) -> bool:
+    if name not in registry.PROVIDERS:  # ours are, and their records cost time
+        try:
+            spec_of(name)
+        except UnusableSourceError:
+            return False
+    return True
 
 
 def provider_choices(path: Path) -> dict[str, ProviderChoice]:

@@ -20,6 +20,7 @@ from strava_pipeline.ingest.provider import KeptLogin
 from strava_pipeline.ingest.providers_file import (
     UnusableProvidersError,
     chosen_priorities,
+    enabled_in_file,
     enabled_providers,
     providers_file,
 )
@@ -69,7 +70,7 @@ class PossibleProvider:
 
 def possible_providers(settings: Settings) -> dict[str, PossibleProvider]:
     """Every provider besides Strava that this version knows, by name. Nothing is sent."""
-    enabled, chosen = enabled_providers(settings), chosen_priorities(settings.providers_config)
+    enabled, chosen = enabled_in_file(settings), chosen_priorities(settings.providers_config)
     found = {}
     for name in provider_names():
         try:
@@ -129,7 +130,7 @@ class ProviderState:
 def provider_states(settings: Settings, names: Collection[str] | None = None) -> dict[str, ProviderState]:
     """The state of each enabled provider, or of those `names`, by name. Raises UnusableProvidersError."""
     lake = Lake(settings.data_dir)
-    return {name: _state(settings, lake, name) for name in (enabled_providers(settings) if names is None else names)}
+    return {name: _state(settings, lake, name) for name in (enabled_in_file(settings) if names is None else names)}
 
 
 def _state(settings: Settings, lake: Lake, name: str) -> ProviderState:
@@ -308,14 +309,11 @@ def plan_providers(run: RunContext, settings: Settings, years: Sequence[int]) ->
     """The plan of each enabled provider, by name. Their calls count against no limit of Strava's."""
     found = {}
     for name in enabled_providers(settings):
-        try:
-            spec = offered(name, settings)
-        except UnusableSourceError:  # `status` and `doctor` say why
-            continue
         rows: dict[int, int] = {}
         if run.lake.working.exists():
             with reading(run.lake) as connection:
                 rows = rows_of_source(connection, name)
+        spec = offered(name, settings)
         # Where there is no list of a year, one of everything serves the runs of all years.
         listed = years_of_runs(years) if is_by_start(name) else [list(rows)]
         counts = [sum(rows.get(year, 0) for year in several) for several in listed]

@@ -11,7 +11,7 @@ from strava_pipeline.core.providers import spec_of
 from strava_pipeline.core.sources import STRAVA
 from strava_pipeline.ingest import registry
 from strava_pipeline.ingest.clock import system_clock
-from strava_pipeline.ingest.providers_file import enabled_providers
+from strava_pipeline.ingest.providers_file import enabled_in_file
 from strava_pipeline.lake.bronze.listings import listings
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.providers import last_allowance
@@ -24,7 +24,7 @@ def service_statuses(settings: Settings, now: datetime) -> dict[str, dict[str, A
 
     Raises UnusableProvidersError.
     """
-    lake, others = Lake(settings.data_dir), enabled_providers(settings)
+    lake, others = Lake(settings.data_dir), enabled_in_file(settings)
     names = [*([STRAVA] if is_strava_used(settings, others) else []), *others]
     statuses = provider_statuses(settings, now, names)
     return {

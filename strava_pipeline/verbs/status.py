@@ -209,9 +209,9 @@ def _webhooks(lake: "Lake") -> dict[str, Any] | None:
 
 
 def _providers(settings: "Settings") -> dict[str, dict[str, Any]]:
-    from strava_pipeline.ingest.providers_file import enabled_providers
+    from strava_pipeline.ingest.providers_file import enabled_in_file
 
-    if not enabled_providers(settings):
+    if not enabled_in_file(settings):
         return {}
     from strava_pipeline.operations.provider_access import provider_states  # who has no provider pays nothing for them
 

@@ -11,6 +11,7 @@ import pytest
 
 from strava_pipeline.core.changes.states import ChangeState
 from strava_pipeline.core.gear_links import gear_items
+from strava_pipeline.core.providers import spec_of
 from strava_pipeline.core.sources import STRAVA
 from strava_pipeline.emulator.services import Service, served
 from strava_pipeline.ingest.clock import ServerClock, machine_clock
@@ -59,6 +60,9 @@ write = ["name", "gear"]
 """
 Values = dict[tuple[str, str, str], Any]
 """What the services hold, by service, activity and field."""
+
+
+CHANGEABLE = [name for name in PROVIDERS if spec_of(name).edits]
 
 
 class Services:
@@ -178,7 +182,7 @@ def _values(name: str, state: Any) -> Iterator[tuple[tuple[str, str, str], Any]]
 @pytest.fixture
 def five(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Services]:
     config = EmulatorConfig(now=NOW, activities=30, years=(2026, 2026), seed=2026, limits=None)
-    with Emulator(config) as strava, served(athlete_of(strava.state, tmp_path), [*PROVIDERS]) as (services, found):
+    with Emulator(config) as strava, served(athlete_of(strava.state, tmp_path), CHANGEABLE) as (services, found):
         monkeypatch.setattr(ServerClock, "sleep", lambda _, seconds: strava.state.clock.advance(max(seconds, 0.0)))
         clock = machine_clock(now=strava.state.clock.now)
         for module in (source_module, writers):

@@ -16,6 +16,7 @@ from strava_pipeline.ingest.clock import machine_clock
 from strava_pipeline.ingest.registry import connect, login_traces, missing_login, provider_names
 from strava_pipeline.ingest.webhook_secrets import senders
 from strava_pipeline.operations.provider_access import possible_providers, provider_states, providers_health
+from strava_pipeline.orchestrate.build import build_defs
 from strava_pipeline.settings import Settings
 from strava_pipeline_tests.providers.toy_service import NOW
 
@@ -201,6 +202,8 @@ def test_a_broken_package_is_named_where_it_is_needed_and_stops_nothing_else(
     (found,) = [each for each in providers_health(settings, NOW) if each.name == "provider: acme"]
     assert found.what == said
     assert senders(settings) == {}
+    jobs = {job.name for job in build_defs(settings).resolve_all_job_defs()}
+    assert ("flow" in jobs, "acme" in jobs) == (True, "client" in made)
     with pytest.raises(UnusableSourceError):  # no purge without a word leaves a login here
         login_traces(settings) if "client" in made else spec_of("acme")
 

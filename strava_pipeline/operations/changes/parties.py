@@ -16,7 +16,13 @@ from strava_pipeline.core.providers import naming_order, spec_of
 from strava_pipeline.core.sheets.header import DURATION, NAME
 from strava_pipeline.core.sources import STRAVA
 from strava_pipeline.core.years import YearRange
-from strava_pipeline.ingest.providers_file import ChangesChoice, ProviderChoice, providers_file, used_sources
+from strava_pipeline.ingest.providers_file import (
+    ChangesChoice,
+    ProviderChoice,
+    enabled_providers,
+    providers_file,
+    used_sources,
+)
 from strava_pipeline.ingest.registry import write_problem
 from strava_pipeline.lake.bronze.expired import expired_ids
 from strava_pipeline.lake.bronze.listings import withheld_ids
@@ -114,7 +120,7 @@ class Comparing:
 def comparing(settings: Settings, now: datetime) -> Comparing:
     """Who takes part in comparisons, by providers.toml and what was listed. Raises UnusableProvidersError."""
     file, lake, zone = providers_file(settings.providers_config), Lake(settings.data_dir), ZoneInfo(settings.timezone)
-    enabled = {name: choice for name, choice in file.providers.items() if choice.enabled}
+    enabled = enabled_providers(settings)
     enabled[STRAVA] = file.providers.get(STRAVA, ProviderChoice())
     priorities = {name: choice.priority for name, choice in enabled.items() if choice.priority is not None}
     ranked = [name for name in naming_order([*enabled], priorities) if name in enabled]
