@@ -12,10 +12,10 @@ from strava_pipeline.core.sources import STRAVA
 from strava_pipeline.ingest import registry
 from strava_pipeline.ingest.clock import system_clock
 from strava_pipeline.ingest.providers_file import enabled_in_file
-from strava_pipeline.lake.bronze.listings import listings
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.providers import last_allowance
 from strava_pipeline.operations.provider_access import provider_statuses
+from strava_pipeline.operations.used import is_strava_used
 from strava_pipeline.settings import Settings
 
 
@@ -25,20 +25,13 @@ def service_statuses(settings: Settings, now: datetime) -> dict[str, dict[str, A
     Raises UnusableProvidersError.
     """
     lake, others = Lake(settings.data_dir), enabled_in_file(settings)
-    names = [*([STRAVA] if is_strava_used(settings, others) else []), *others]
+    names = [*([STRAVA] if is_strava_used(settings) else []), *others]
     statuses = provider_statuses(settings, now, names)
     return {
         name: asdict(one)
         | (_budget(name, settings) if "budget" in spec_of(name).capabilities else _limits(lake, name, now))
         for name, one in statuses.items()
     }
-
-
-def is_strava_used(settings: Settings, others: object) -> bool:
-    """Whether Strava is one of the services: it is set up, or something of it is here, or there is no other one (`others`)."""
-    if settings.client_id is not None or not others or registry.has_login(STRAVA, settings):
-        return True
-    return any(True for _ in listings(Lake(settings.data_dir)))
 
 
 def _budget(name: str, settings: Settings) -> dict[str, Any]:

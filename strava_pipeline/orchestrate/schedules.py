@@ -25,6 +25,7 @@ from strava_pipeline.ingest.providers_file import ProviderChoice
 from strava_pipeline.ingest.registry import access_problem, missing_login
 from strava_pipeline.lake.bronze.listings import is_by_start
 from strava_pipeline.lake.paths import Lake
+from strava_pipeline.operations.used import is_strava_used
 from strava_pipeline.operations.years import year_range
 from strava_pipeline.orchestrate.dagster_private import cron_string_iterator
 from strava_pipeline.orchestrate.job_years import years_without_choice
@@ -59,12 +60,12 @@ def flow_request(settings: Settings, **more: Any) -> dg.RunRequest:
 def schedules(
     settings: Settings, providers: Mapping[str, ProviderChoice], *, running: bool
 ) -> list[dg.ScheduleDefinition]:
-    """The schedules of Strava, of the systems beside it, and of each of `providers`, the enabled ones beside Strava.
+    """The schedules of Strava where it is used, of the systems beside it, and of each of `providers`, the enabled other services.
 
     `running`: they tick as soon as the daemon is there. One run for all years, with one listing.
     """
     status = dg.DefaultScheduleStatus.RUNNING if running else dg.DefaultScheduleStatus.STOPPED
-    found = _own_schedules(settings, status)
+    found = _own_schedules(settings, status) if is_strava_used(settings) else []
     for system in parts("schedules"):
         found += system.schedules(settings, status)
     for name, choice in providers.items():

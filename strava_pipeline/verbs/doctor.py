@@ -87,17 +87,20 @@ def looks(settings: "Settings", faults: dict[str, str], now: datetime) -> dict[s
     lake, home, strava = Lake(settings.data_dir), settings.dagster_home, part(STRAVA, "access")
     no_server = "STRAVA_BASE_URL" in faults
     api_only = any(True for _ in imports(lake)) and not part(STRAVA, "login").has_login(settings)
-    return {
-        SETTINGS: lambda: _settings(faults),
+    of_strava: dict[str, Look] = {
         APPLICATION: lambda: _application(settings, api_only),
-        LIMITS: lambda: _limits(settings),
-        certificates.BUNDLE: lambda: certificates.bundle_health(settings.ca_bundle, now),
         strava.ADDRESS: lambda: strava.new_address_health(settings, now),
         strava.SERVER: lambda: (
             skipped(strava.SERVER, "STRAVA_BASE_URL is faulty") if no_server else strava.server_health(settings)
         ),
         strava.TOKEN: lambda: [_marked_api_only(one, api_only) for one in strava.login_health(settings)],
         strava.LEDGER: lambda: strava.ledger_health(settings),
+    }
+    return {
+        SETTINGS: lambda: _settings(faults),
+        LIMITS: lambda: _limits(settings),
+        certificates.BUNDLE: lambda: certificates.bundle_health(settings.ca_bundle, now),
+        **(of_strava if _is_strava_used(settings) else {}),
         **_folders(settings),
         CONFIG: lambda: dagster.config_health(home),
         dagster.INSTANCE: lambda: dagster.instance_health(home, lake, now),
@@ -113,6 +116,16 @@ def looks(settings: "Settings", faults: dict[str, str], now: datetime) -> dict[s
         PROVIDERS_FINDING: lambda: providers_health(settings, now),
         **{name: look for system in parts("health") for name, look in system.looks(settings).items()},
     }
+
+
+def _is_strava_used(settings: "Settings") -> bool:
+    from strava_pipeline.ingest.providers_file import UnusableProvidersError
+    from strava_pipeline.operations.used import is_strava_used
+
+    try:
+        return is_strava_used(settings)
+    except UnusableProvidersError:  # which has a finding of its own
+        return True
 
 
 def _folders(settings: "Settings") -> dict[str, Look]:

@@ -39,6 +39,7 @@ def plan(
     from strava_pipeline.operations.options import ListingOptions
     from strava_pipeline.operations.planning import plan_backfill
     from strava_pipeline.operations.provider_access import plan_providers
+    from strava_pipeline.operations.used import is_strava_used
     from strava_pipeline.settings import Settings
     from strava_pipeline.verbs.terminal import out
 
@@ -56,12 +57,15 @@ def plan(
         of_providers = {name: asdict(one) for name, one in providers.items()}
         echo_json(plain({**plan_json(estimate, zone), "providers": of_providers}))
     else:
-        print_plan(estimate, zone)
+        used = is_strava_used(settings)
+        if used:
+            print_plan(estimate, zone)
         for provider in providers.values():
             about = "" if provider.is_known else "at least "
             calls = counted(provider.listing_calls, "call")
             quiet = f"{provider.quiet_day_calls} on a day without news"
-            out.print(f"{provider.title}, beside Strava's limits: {about}{calls} for listing these years, {quiet}")
+            beside = ", beside Strava's limits" if used else ""
+            out.print(f"{provider.title}{beside}: {about}{calls} for listing these years, {quiet}")
 
 
 def plan_json(plan: "Plan", zone: ZoneInfo) -> dict[str, Any]:

@@ -24,7 +24,7 @@ from strava_pipeline.orchestrate.dagster_private import (
     schedule_execution_time_iterator,
 )
 from strava_pipeline.orchestrate.home import may_have_records
-from strava_pipeline.orchestrate.schedules import schedules
+from strava_pipeline.orchestrate.schedules import DAILY, schedules
 from strava_pipeline.orchestrate.tags import DATA_DIR
 from strava_pipeline.settings import Settings
 from strava_pipeline.verbs.dagster_process import check_schedule, environment_of_dagster
@@ -131,9 +131,9 @@ def status_lines(report: ServiceStatus) -> list[str]:
             lines.append(f"  last tick: {_local(last.at, schedule.timezone)}, {last.outcome}{why}")
         if schedule.next_tick_at is not None:
             lines.append(f"  next tick: {_local(schedule.next_tick_at, schedule.timezone)}")
-    flow = report.last_flow_at
-    zone = report.schedules[0].timezone
-    lines.append(f"Last flow that succeeded: {_local(flow, zone) if flow else 'none yet'}")
+    if (daily := next((each for each in report.schedules if each.name == DAILY), None)) is not None:
+        flow = report.last_flow_at
+        lines.append(f"Last flow that succeeded: {_local(flow, daily.timezone) if flow else 'none yet'}")
     lines.append(f"Log: {report.log}")
     return lines
 

@@ -72,6 +72,7 @@ class Status:
     outdated: bool
     views_left_out: dict[str, str]
     later_first_year: int | None
+    strava_used: bool
     changes: dict[str, int] | None
     changes_left_out: int | None
     dashboard: str | None
@@ -85,6 +86,7 @@ def read_status(settings: "Settings") -> Status:
     from strava_pipeline.lake.health import later_first_year
     from strava_pipeline.lake.paths import Lake
     from strava_pipeline.operations.retention import retention
+    from strava_pipeline.operations.used import is_strava_used
     from strava_pipeline.operations.years import year_range
     from strava_pipeline.verbs.dashboard import running_dashboard
 
@@ -110,19 +112,14 @@ def read_status(settings: "Settings") -> Status:
         resting_details=sum(each.retry_at is not None and now < each.retry_at for each in failing),
         quarantine=_quarantine([each for each in failing if each.files.is_quarantined], lake),
         limits=[
-            {
-                "limit": state.limit,
-                "of": str(state.ceiling),
-                "used": state.used,
-                "left": state.left,
-                "resets_at": state.resets_at,
-            }
-            for state in remaining.ceilings
+            {"of": str(one.ceiling), **{name: getattr(one, name) for name in ("limit", "used", "left", "resets_at")}}
+            for one in remaining.ceilings
         ],
         calls_left=remaining.governing.left,
         outdated=published.outdated,
         views_left_out=published.left_out,
         later_first_year=later_first_year(lake, settings.first_year),
+        strava_used=is_strava_used(settings),
         changes=change_counts(settings, now),
         changes_left_out=changes_left_out(settings),
         dashboard=running_dashboard(settings),
@@ -263,7 +260,9 @@ def print_status(report: "Status") -> None:
 
     never_asked = report.last_pull is None and report.login.get("none_yet", False) and report.revoked_at is None
     without_api = report.imported is not None and never_asked
-    if without_api:
+    if not report.strava_used:
+        pass  # another service is: of this one nothing is said
+    elif without_api:
         out.print("Login: none, and none is needed for what is imported; the API needs one (`strava-pipeline auth`)")
     else:
         _print_login(report.login, report.revoked_at)
@@ -291,6 +290,19 @@ def print_status(report: "Status") -> None:
         out.print(
             "The published warehouse has the tables of another version: the next run rebuilds it, without a call."
         )
+    if report.strava_used:
+        _print_details(report)
+    if report.dashboard is not None:
+        out.print(f"Dashboard: {report.dashboard}")
+    _print_quarantine(report.quarantine)
+    print_views_left_out(report.views_left_out)
+    for limit in report.limits if report.strava_used and not without_api else []:
+        out.print(f"Budget: {limit['left']:>5} left of {limit['limit']} {limit['of']}, until {_at(limit['resets_at'])}")
+
+
+def _print_details(report: "Status") -> None:
+    from strava_pipeline.verbs.terminal import out
+
     missing = "not known before the next publish" if report.missing_details is None else report.missing_details
     out.print(
         f"Details missing: {missing}, edited since: {report.stale_details}, "
@@ -300,12 +312,6 @@ def print_status(report: "Status") -> None:
         out.print("  `strava-pipeline plan` shows what is still to be fetched.")
     if report.missing_details:
         out.print("  `strava-pipeline enrich-all` fetches what is missing.")
-    if report.dashboard is not None:
-        out.print(f"Dashboard: {report.dashboard}")
-    _print_quarantine(report.quarantine)
-    print_views_left_out(report.views_left_out)
-    for limit in [] if without_api else report.limits:
-        out.print(f"Budget: {limit['left']:>5} left of {limit['limit']} {limit['of']}, until {_at(limit['resets_at'])}")
 
 
 def _print_quarantine(held: dict[str, Any]) -> None:
