@@ -27,6 +27,7 @@ from strava_pipeline.core.providers import ProviderSpec, spec_of
 from strava_pipeline.ingest.calls import MOST_REFUSALS, LandingClient, retrying
 from strava_pipeline.ingest.clock import ServerClock, parse_date_header
 from strava_pipeline.ingest.http import BrokenOffError, Exchange, NotSentError, TooLargeError, Wire
+from strava_pipeline.ingest.login_file import AccessTokens
 from strava_pipeline.ingest.provider import OnWait
 from strava_pipeline.ingest.rate_headers import Allowance, allowance
 from strava_pipeline.ingest.refusals import refusal_of
@@ -71,6 +72,7 @@ class ServiceClient(LandingClient):
         patience: the longest pause that is waited for.
         bearer, basic, headers: the login, as a token, as a user and a password, or in headers of the service's own. It
             goes with each call, and stands in no log and no error.
+        tokens: the login where tokens end: its access token goes with each call, and after a 401 another one is got, once.
         on_wait: informed of a pause before each minute of it: why and until when, and the seconds still to go.
     """
 
@@ -93,6 +95,7 @@ class ServiceClient(LandingClient):
         bearer: str | None = None,
         basic: tuple[str, str] | None = None,
         headers: Mapping[str, str] | None = None,
+        tokens: AccessTokens[Any] | None = None,
         on_wait: OnWait = lambda why, seconds: None,
     ) -> None:
         super().__init__()
@@ -101,6 +104,7 @@ class ServiceClient(LandingClient):
         self._spec, self._title, self._base_url, self._wire, self._login = spec, spec.title, base_url, wire, login
         self._interval, self._patience, self._on_wait = interval, patience, on_wait
         self._credentials: dict[str, Any] = {"bearer": bearer, "basic": basic, "headers": headers}
+        self._tokens = tokens
         self._unsaid, self._most_refusals = unsaid, most_refusals
         self._pausing = pausing
         self._last_call: float | None = None
@@ -213,6 +217,16 @@ class ServiceClient(LandingClient):
             self._wait_for_limit(exchange, refusals)
 
     def _send(self, path: str, query: Mapping[str, str], method: str = "GET", **body: Any) -> Exchange:
+        if self._tokens is None:
+            return self._send_once(path, query, method, **body)
+        token = self._credentials["bearer"] = self._tokens.get()
+        exchange = self._send_once(path, query, method, **body)
+        if exchange.status != 401:
+            return exchange
+        self._credentials["bearer"] = self._tokens.renew(token)
+        return self._send_once(path, query, method, **body)
+
+    def _send_once(self, path: str, query: Mapping[str, str], method: str, **body: Any) -> Exchange:
         if self._last_call is not None:
             self._pause(self._interval - (self.clock.monotonic() - self._last_call) * self.clock.speed)
         self._last_call = self.clock.monotonic()

@@ -65,17 +65,27 @@ def log_in_by_consent(application: ServiceApplication, settings: Settings, wire:
 
     Raises NeedsLoginError, TransientError; MisuseError for a file of tokens.
     """
+    answer, granted = buy_by_consent(application, wire, request)
+    login = {"access_token": answer["access_token"], "scope": list(granted or ())}
+    login_file(settings, application.name).save(ServiceToken({**login, "account": application.account_of(answer)}))
+
+
+def buy_by_consent(
+    application: ServiceApplication, wire: Wire, request: LoginRequest
+) -> tuple[Mapping[str, Any], Sequence[str] | None]:
+    """Show the page, read the answer, and exchange the code: what the service answered to it, and the scopes that it granted.
+
+    For a client that saves the login itself, because its tokens end and are renewed. Raises as `log_in_by_consent`.
+    """
     if request.tokens is not None:
         raise MisuseError(f"{application.title} logs in on its own page, so there is no file of tokens.")
     consent, redirect = _consent(application, request)
     answer = _exchanged(application, wire, consent.code, redirect)
     said = answer.get("scope")
     granted = consent.scopes or (tuple(said.replace(",", " ").split()) if isinstance(said, str) else None)
-    account = application.account_of(answer)
-    login = {"access_token": answer["access_token"], "scope": list(granted or ()), "account": account}
-    login_file(settings, application.name).save(ServiceToken(login))
     for scope in missing_scopes(application, granted):
         request.say(f"Not granted: {scope} – {application.scopes[scope]}. To change that, log in again.")
+    return answer, granted
 
 
 def missing_scopes(application: ServiceApplication, granted: Sequence[str] | None) -> list[str]:

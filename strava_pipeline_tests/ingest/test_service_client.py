@@ -140,3 +140,49 @@ def test_a_write_that_no_connection_took_is_sent_again() -> None:
 
     service._wire.send = send  # type: ignore[method-assign]
     assert (service.write("POST", "/a").json, service.calls, clock.slept) == (None, 3, [1.0, 2.0])
+
+
+class Renewed:
+    """A login whose token is called old, and another one new."""
+
+    def __init__(self) -> None:
+        self.rejected: list[str] = []
+
+    def get(self) -> str:
+        return "new" if self.rejected else "old"
+
+    def renew(self, rejected: str) -> str:
+        self.rejected.append(rejected)
+        return "new"
+
+
+class Listening(Answers):
+    """The same, which remembers the tokens that came."""
+
+    def __init__(self, *statuses: int) -> None:
+        super().__init__([(status, {}) for status in statuses])
+        self.came: list[str] = []
+
+    def send(self, *_: Any, **sent: Any) -> Exchange:
+        self.came.append(sent["bearer"])
+        return super().send()
+
+
+def with_tokens(wire: Listening, tokens: Renewed) -> ServiceClient:
+    clock = cast(ServerClock, Paused())
+    return ServiceClient(ACME, "", cast(Wire, wire), clock, lambda: 0.0, login="Log in.", tokens=cast(Any, tokens))
+
+
+def test_after_a_401_another_token_is_got_once_and_the_call_made_again() -> None:
+    wire, tokens = Listening(401, 200, 200), Renewed()
+    client = with_tokens(wire, tokens)
+    client.get("/rides")
+    client.get("/rides")
+    assert (wire.came, tokens.rejected) == (["old", "new", "new"], ["old"])
+
+
+def test_a_401_to_a_token_that_is_new_ends_the_login() -> None:
+    wire, tokens = Listening(401, 401), Renewed()
+    with pytest.raises(NeedsLoginError, match="Log in"):
+        with_tokens(wire, tokens).get("/rides")
+    assert wire.came == ["old", "new"]

@@ -29,7 +29,7 @@ from strava_pipeline.ingest.garmin.key_tokens import UNSAID, KeyToken, key_token
 from strava_pipeline.ingest.garmin.keys import NEW_KEY, Key, key_file
 from strava_pipeline.ingest.garmin.record import SPEC
 from strava_pipeline.ingest.garmin.refusals import BY_KEY
-from strava_pipeline.ingest.garmin.service import TITLE, Pace, TokenService
+from strava_pipeline.ingest.garmin.service import TITLE, Pace, PacedService
 from strava_pipeline.ingest.http import Exchange, make_wire
 from strava_pipeline.ingest.login_file import AccessTokens
 from strava_pipeline.ingest.provider import Login, OnWait, Provider, Received
@@ -45,8 +45,8 @@ ZIP = "application/zip, application/x-zip-compressed, application/octet-stream" 
 T = TypeVar("T")
 
 
-class PersonalService(TokenService):
-    """Calls to the official API. Args: as of `TokenService`."""
+class PersonalService(PacedService):
+    """Calls to the official API. Args: as of `PacedService`."""
 
     def _send(self, path: str, query: Mapping[str, str], method: str = "GET", **body: Any) -> Exchange:
         self._credentials["headers"] = {"Accept": ZIP if path.startswith(FILES) else JSON}
@@ -187,6 +187,15 @@ def connect_by_key(
     tokens = key_tokens(settings, key, wire, clock, on_wait)
     pace = Pace(key_file(settings).with_name("garmin_personal_pace.lock"), settings.garmin_interval, clock)
     service = PersonalService(
-        OF_KEY, url, tokens, pace, wire, clock, random.random, login=f"{NEW_KEY}.", unsaid=UNSAID, on_wait=on_wait
+        OF_KEY,
+        url,
+        pace,
+        wire,
+        clock,
+        random.random,
+        login=f"{NEW_KEY}.",
+        unsaid=UNSAID,
+        tokens=tokens,
+        on_wait=on_wait,
     )
     return PersonalClient(url, tokens, service, settings.import_limits, unofficial)

@@ -120,38 +120,18 @@ class Pace:
             yield
 
 
-class TokenService(ServiceClient):
-    """Calls with an access token.
-
-    Args:
-        tokens: whose access token goes with each call; after a 401 another one is got, once.
-        pace: when the next call may begin.
-        more: as of `ServiceClient`.
-    """
+class PacedService(ServiceClient):
+    """Calls that keep a pace. Args: `pace`: when the next call may begin; `more`: as of `ServiceClient`."""
 
     def __init__(
-        self,
-        spec: ProviderSpec,
-        base_url: str,
-        tokens: AccessTokens[Any],
-        pace: Pace,
-        wire: Wire,
-        clock: ServerClock,
-        jitter: Callable[[], float],
-        **more: Any,
+        self, spec: ProviderSpec, base_url: str, pace: Pace, wire: Wire, clock: ServerClock, *more: Any, **named: Any
     ) -> None:
-        super().__init__(spec, base_url, wire, clock, jitter, **more)
-        self._tokens, self._pace = tokens, pace
+        super().__init__(spec, base_url, wire, clock, *more, **named)
+        self._pace = pace
 
-    def _send(self, path: str, query: Mapping[str, str], method: str = "GET", **body: Any) -> Exchange:
-        token = self._credentials["bearer"] = self._tokens.get()
+    def _send_once(self, path: str, query: Mapping[str, str], method: str, **body: Any) -> Exchange:
         with self._pace.turn(self._pause):
-            exchange = super()._send(path, query, method, **body)
-        if exchange.status != 401:
-            return exchange
-        self._credentials["bearer"] = self._tokens.renew(token)
-        with self._pace.turn(self._pause):
-            return super()._send(path, query, method, **body)
+            return super()._send_once(path, query, method, **body)
 
     def _sorted(
         self, name: str, exchange: Exchange, check: Callable[[Any], str | None] | None, *, is_json: bool
@@ -161,8 +141,8 @@ class TokenService(ServiceClient):
         return super()._sorted(name, exchange, check, is_json=is_json)
 
 
-class GarminService(TokenService):
-    """Calls to the API of Garmin's own app. Args: as of `TokenService`."""
+class GarminService(PacedService):
+    """Calls to the API of Garmin's own app. Args: as of `PacedService`."""
 
     def __init__(
         self,
@@ -177,7 +157,7 @@ class GarminService(TokenService):
     ) -> None:
         sentence = f"Please {LOGIN}."
         super().__init__(
-            SPEC, base_url, tokens, pace, wire, clock, jitter, login=sentence, headers=HEADERS, on_wait=on_wait
+            SPEC, base_url, pace, wire, clock, jitter, login=sentence, headers=HEADERS, tokens=tokens, on_wait=on_wait
         )
         self._refusals = refusals
 
