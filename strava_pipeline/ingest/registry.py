@@ -123,7 +123,7 @@ def connect(
     Raises PipelineError where no source has that name or its login can't be used, NeedsLoginError or
     MissingSettingsError where its login is missing, NeedsLoginError where it was withdrawn.
     """
-    if name not in sources():
+    if name not in SOURCES and not is_provider(name):
         raise UnknownProviderError(name)
     capabilities = spec_of(name).capabilities
     module = part(name, "client")

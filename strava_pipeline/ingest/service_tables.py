@@ -60,7 +60,7 @@ def _changed(
     found: dict[str, dict[str, Any]] = {}
     for name in {**priorities, **write}:
         choice = known.providers.get(name, ProviderChoice())
-        if name in registry.provider_names() and not choice.enabled:
+        if registry.is_provider(name) and not choice.enabled:
             raise MisuseError("One of the services is not enabled in providers.toml. Load the page again.")
         spec = spec_of(name)
         if name in priorities and priorities[name] != (choice.priority or spec.priority):
