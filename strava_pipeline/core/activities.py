@@ -25,6 +25,7 @@ from strava_pipeline.core.tables import ACTIVITIES_ALL, ACTIVITY_DETAILS, CHILDR
 from strava_pipeline.core.tables.activities import SOURCE_ID
 from strava_pipeline.core.tables.details import TRACKS
 from strava_pipeline.core.tables.model import Table
+from strava_pipeline.core.unreadable import UnreadableItem, digest_of, kind_of
 from strava_pipeline.core.years import YearRange
 
 _EDITED = tuple(column.name for column in ACTIVITIES_ALL.columns if column.edited)
@@ -91,21 +92,7 @@ def _hashes(values: dict[str, list[Any]], names: tuple[str, ...]) -> list[str]:
     ]
 
 
-_PERMANENT = ("id", "upload_id", "external_id", "start_date")  # the fields of an activity that never change
 _TOO_LARGE = 2**63  # an id is a BIGINT
-
-
-@dataclass(frozen=True, slots=True)
-class UnreadableItem:
-    """An item of a page without a usable id. `row` counts from 1; the content is in the page.
-
-    `digest` is the same when the item is listed again, even with other kudos; `start` (UTC) is None where the item has none.
-    """
-
-    row: int
-    reason: str
-    digest: str
-    start: datetime | None = None
 
 
 def split_page(items: Sequence[Any]) -> tuple[list[Json], list[UnreadableItem]]:
@@ -132,25 +119,6 @@ def _why_unreadable(item: Any) -> str | None:
     if not 0 < found < _TOO_LARGE:
         return "its id is out of range"
     return None
-
-
-def kind_of(value: Any) -> str:
-    """What kind of JSON value it is, in words."""
-    if value is None:
-        return "null"
-    if isinstance(value, bool):
-        return "true or false"
-    kinds = {str: "text", float: "a number with decimals", int: "a number", list: "a list", dict: "an object"}
-    return kinds[type(value)]
-
-
-def digest_of(item: Any) -> str:
-    """A hash that stays the same while the same item is listed."""
-    permanent = (
-        {name: item[name] for name in _PERMANENT if item.get(name) is not None} if isinstance(item, dict) else {}
-    )
-    content = json.dumps(permanent or item, sort_keys=True).encode("utf-8", "surrogatepass")
-    return hashlib.blake2b(content, digest_size=8).hexdigest()
 
 
 def edit_hash(activity: Json) -> str:

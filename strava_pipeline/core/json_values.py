@@ -8,10 +8,13 @@ What is neither becomes None; each reader knows what a missing value means.
 import json
 import math
 import re
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 import orjson
+
+Json = Mapping[str, Any]
 
 _EXACT = 2**53  # whole numbers below it are floats, too
 _DIGITS = bytes.maketrans(b"123456789", b"000000000")

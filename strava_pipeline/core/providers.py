@@ -12,13 +12,13 @@ from functools import cache
 from types import MappingProxyType
 from typing import Any, Literal
 
-from strava_pipeline.core.activities import UnreadableItem, digest_of, kind_of
 from strava_pipeline.core.deliveries import WebhookSpec
 from strava_pipeline.core.errors import PipelineError
+from strava_pipeline.core.json_values import Json
 from strava_pipeline.core.refusals import USUAL, Refusals
-from strava_pipeline.core.rows import Json
 from strava_pipeline.core.source_packages import import_part, unusable
 from strava_pipeline.core.sources import FILE, SOURCES, STRAVA, hashed_id
+from strava_pipeline.core.unreadable import UnreadableItem, digest_of, kind_of
 
 Capability = Literal[
     "windows",

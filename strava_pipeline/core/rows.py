@@ -15,10 +15,9 @@ from typing import Any
 
 import polars as pl
 
+from strava_pipeline.core.json_values import Json as Json
 from strava_pipeline.core.json_values import json_text
 from strava_pipeline.core.tables.model import Column, Kind, Table
-
-Json = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)

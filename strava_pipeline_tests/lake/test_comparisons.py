@@ -3,9 +3,9 @@
 from datetime import UTC, datetime
 from pathlib import Path
 
-from strava_pipeline.core.activities import UnreadableItem
 from strava_pipeline.core.providers import ReadPage
 from strava_pipeline.core.rows import Json
+from strava_pipeline.core.unreadable import UnreadableItem
 from strava_pipeline.core.years import YearRange, year_window, years_by_day
 from strava_pipeline.lake.bronze.comparisons import compared_years
 from strava_pipeline.lake.bronze.listing import begin_listing

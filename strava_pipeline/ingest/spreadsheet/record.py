@@ -6,12 +6,12 @@ the reading (core/sheets/keys.py).
 
 from typing import Any
 
-from strava_pipeline.core.activities import UnreadableItem, digest_of
 from strava_pipeline.core.providers import ProviderSpec, ReadPage, UnreadableRowError
 from strava_pipeline.core.rows import Json
 from strava_pipeline.core.sheets.header import START
 from strava_pipeline.core.sheets.rows import Row, rows_of, shared_ids, summary_of
 from strava_pipeline.core.sources import hashed_id
+from strava_pipeline.core.unreadable import UnreadableItem, digest_of
 
 NAME = "spreadsheet"
 
