@@ -49,7 +49,7 @@ def osrm() -> Iterator[Osrm]:
 
 
 @pytest.fixture
-def server() -> Iterator[Osrm]:
+def osrm_server() -> Iterator[Osrm]:
     with osrm() as running:
         yield running
 

@@ -55,6 +55,18 @@ def _metres(answer: Exchange) -> float | str:
 
 log = logging.getLogger(__name__)
 
+
+class Failures(Counter[str]):
+    """How often each reason left a question without an answer."""
+
+    def log(self, what: str) -> None:
+        """One WARNING, if there were any, which are then forgotten. `what`: was asked, and which setting names the server."""
+        if self:
+            why = ", ".join(f"{reason}: {count}" for reason, count in sorted(self.items()))
+            log.warning("%s, by what it answered: %s.", what, why)
+            self.clear()
+
+
 PAUSE = 1.0  # seconds between two requests, as the policy of OpenStreetMap's own server demands
 NOTHING_THERE = (
     "Unable to geocode"  # Nominatim's error where it has no address; its other errors, of a time-out say, pass
@@ -89,7 +101,7 @@ class Geocoder:
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._url, self._wire, self._monotonic, self._sleep = url.rstrip("/"), wire, monotonic, sleep
-        self._failures: Counter[str] = Counter()
+        self._failures = Failures()
         self._unanswered = 0  # failures in a row, those of single areas aside
         self._last: float | None = None
 
@@ -112,10 +124,7 @@ class Geocoder:
 
     def log_failures(self) -> None:
         """One WARNING, if any question was left without an answer."""
-        if self._failures:
-            why = ", ".join(f"{reason}: {count}" for reason, count in sorted(self._failures.items()))
-            log.warning("areas without an answer from TRIPS_GEOCODER_URL, by what it answered: %s.", why)
-            self._failures.clear()
+        self._failures.log("areas without an answer from TRIPS_GEOCODER_URL")
 
     def _ask(self, area: Area) -> Address | _Failure:
         """The answer, or why there is none."""

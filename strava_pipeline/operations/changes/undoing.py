@@ -1,5 +1,7 @@
 """Taking an applied change back: its inverse is proposed, to be approved like any other change. Nothing is written here."""
 
+from dataclasses import replace
+
 from strava_pipeline.core.changes.records import Change, Kind
 from strava_pipeline.core.changes.states import ROUND, ChangeState
 from strava_pipeline.core.errors import MisuseError, PipelineError
@@ -65,18 +67,14 @@ def _inverse(lake: Lake, change_id: str, state: ChangeState) -> Change:
     restore = outcome.restore or (intent.restore if intent is not None else None)
     details = {**change.details, ROUND: state.round, **({"restore": restore} if restore is not None else {})}
     is_link = change.kind == "link_activity" and isinstance(change.new, dict)
-    return Change(
-        kind=change.kind,
-        provider=change.provider,
-        month=change.month,
+    return replace(
+        change,
         new=dict.fromkeys(change.new) if is_link and isinstance(change.new, dict) else change.old,
         old=change.new,
         source_id=change.source_id or outcome.source_id,
-        effort=change.effort,
         old_id=change.new_id,
         new_id=change.old_id,
-        start=change.start,
-        title=change.title,
+        source=None,
         details=details,
         undoes=change_id,
     )

@@ -1,6 +1,6 @@
 """Activity trips: the index, what each trip measures and was judged, and how the algorithms do on all of them.
 
-The work is steps.py's. Nothing here reports or keeps a position, a device's detail or free text.
+The work is operations.py's. Nothing here reports or keeps a position, a device's detail or free text.
 """
 
 from collections.abc import Iterator
@@ -13,8 +13,7 @@ from strava_pipeline.orchestrate.metadata import OWNER, described, table_descrip
 from strava_pipeline.orchestrate.resources import Run
 from strava_pipeline.orchestrate.steps import Result, chosen_years, reported
 from strava_pipeline.settings import Settings
-from strava_pipeline.trips.activity.operations import NO_SOURCE
-from strava_pipeline.trips.activity.steps import index_trips, judge_trips, replay_all_trips
+from strava_pipeline.trips.activity.operations import NO_SOURCE, diagnose_trips, index_trips, replay_trips
 from strava_pipeline.trips.activity.tables import TRIP_DIAGNOSTICS, TRIP_INDEX, TRIP_REPLAY
 
 _NOT_SHRUNK = {"not_shrunk": "the source lacks no more trips than people delete"}
@@ -69,7 +68,7 @@ def assets(partitions: dg.PartitionsDefinition[Any], settings: Settings) -> list
     )
     def trip_diagnostics(context: dg.AssetExecutionContext, config: TripsConfig, run: Run) -> Iterator[Result]:
         years = chosen_years(context, run)
-        yield from reported(context, run, judge_trips(run, settings, years, allow_shrink=config.allow_shrink))
+        yield from reported(context, run, diagnose_trips(run, settings, years, allow_shrink=config.allow_shrink))
 
     @dg.asset(
         deps=[trip_diagnostics],
@@ -83,6 +82,6 @@ def assets(partitions: dg.PartitionsDefinition[Any], settings: Settings) -> list
     def trip_replay(context: dg.AssetExecutionContext, run: Run) -> Iterator[Result]:
         if not settings.trips_source:
             context.log.info(NO_SOURCE)
-        yield from reported(context, run, replay_all_trips(run, settings))
+        yield from reported(context, run, replay_trips(run, settings))
 
     return [trip_index, trip_diagnostics, trip_replay]

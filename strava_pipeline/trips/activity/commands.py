@@ -76,7 +76,7 @@ def export(
         from strava_pipeline.trips.activity.reading.read import probe as look
 
         with trip_source(Settings.load(), origin.source) as opened:
-            counts = look(opened).as_json()
+            counts = look(opened)
         emit(iter([json_bytes(counts) + b"\n"]), out)
         return
     with trip_batches(origin, which.filters) as batches:

@@ -1,7 +1,7 @@
-"""Activity trips: read from their source, measured and judged, kept without positions, merged into gold and published.
+"""The steps of a run for activity trips: read, measured and judged, kept without positions, merged, published, reported.
 
 Measuring and judging are rules/'s, reading and decrypting reading/'s. Positions stay in memory, a batch at a
-time. Without TRIPS_SOURCE nothing is read and nothing kept changes. No Dagster objects.
+time, and no report holds one, nor a device's detail or free text. Without TRIPS_SOURCE nothing is read and nothing kept changes.
 """
 
 from collections.abc import Sequence
@@ -16,6 +16,7 @@ from strava_pipeline.lake.gold.warehouse import writing
 from strava_pipeline.operations.merging import publish_if_right
 from strava_pipeline.operations.progress import progressing
 from strava_pipeline.operations.run_context import RunContext
+from strava_pipeline.operations.step_reports import ROWS, StepReport, if_any, table_report, timed
 from strava_pipeline.operations.table_rules import Finding
 from strava_pipeline.settings import Settings
 from strava_pipeline.trips.activity.keeping import SaveReport, merge, save_trips, saved_trips
@@ -52,25 +53,7 @@ class TripsRead:
     tally: Tally
 
 
-@dataclass(frozen=True, slots=True)
-class TripsUpdate:
-    """What became of one table. `read`: None without a source; `findings`: which rules of the table hold."""
-
-    read: TripsRead | None
-    findings: list[Finding]
-
-
-@dataclass(frozen=True, slots=True)
-class TripReplay:
-    """The totals of each version of the algorithms by its full name, empty without a source; which rules of the table hold."""
-
-    totals: dict[str, dict[str, Any]]
-    findings: list[Finding]
-
-
-def update_trip_index(
-    run: RunContext, settings: Settings, years: Sequence[int], *, allow_shrink: bool = False
-) -> TripsUpdate:
+def index_trips(run: RunContext, settings: Settings, years: Sequence[int], *, allow_shrink: bool = False) -> StepReport:
     """Bring the plain columns of the trips of `years` into `trip_index`; publish if the table is right.
 
     Args:
@@ -78,21 +61,22 @@ def update_trip_index(
 
     Raises SourceError, MissingSettingsError.
     """
-    read = _read_index(run, settings, years, allow_shrink) if settings.trips_source else None
-    unknown = unknown_statuses(run)
-    known_statuses = Finding(
-        "known_statuses",
-        not unknown,
-        advice=f"Statuses that no verdict is known for: {', '.join(unknown)}. They count as needs_review.",
-        refuses=False,
-    )
-    findings = [*publish_if_right(run, TRIP_INDEX.name), known_statuses, _one_id_each(read), _not_shrunk(read)]
-    return TripsUpdate(read, findings)
+    with timed() as seconds:
+        read = _read_index(run, settings, years, allow_shrink) if settings.trips_source else None
+        unknown = unknown_statuses(run)
+        known_statuses = Finding(
+            "known_statuses",
+            not unknown,
+            advice=f"Statuses that no verdict is known for: {', '.join(unknown)}. They count as needs_review.",
+            refuses=False,
+        )
+        findings = [*publish_if_right(run, TRIP_INDEX.name), known_statuses, _one_id_each(read), _not_shrunk(read)]
+    return _report(TRIP_INDEX, read, findings, years, seconds.value)
 
 
 def diagnose_trips(
     run: RunContext, settings: Settings, years: Sequence[int], *, allow_shrink: bool = False
-) -> TripsUpdate:
+) -> StepReport:
     """Measure and judge the trips of `years` into `trip_diagnostics`; publish if the table is right.
 
     Args:
@@ -100,22 +84,44 @@ def diagnose_trips(
 
     Raises SourceError, MissingSettingsError.
     """
-    read = _read_diagnostics(run, settings, years, allow_shrink) if settings.trips_source else None
-    share = unreadable_share(run, years)
-    readable = Finding(
-        "readable",
-        share <= MAX_UNREADABLE,
-        {"unreadable_share": share},
-        "Is a key missing? keys_used tells which ones opened something.",
-        refuses=False,
-    )
-    return TripsUpdate(read, [*publish_if_right(run, TRIP_DIAGNOSTICS.name), readable, _not_shrunk(read)])
+    with timed() as seconds:
+        read = _read_diagnostics(run, settings, years, allow_shrink) if settings.trips_source else None
+        share = unreadable_share(run, years)
+        readable = Finding(
+            "readable",
+            share <= MAX_UNREADABLE,
+            {"unreadable_share": share},
+            "Is a key missing? keys_used tells which ones opened something.",
+            refuses=False,
+        )
+        findings = [*publish_if_right(run, TRIP_DIAGNOSTICS.name), readable, _not_shrunk(read)]
+    return _report(TRIP_DIAGNOSTICS, read, findings, years, seconds.value)
 
 
-def replay_trips(run: RunContext, settings: Settings) -> TripReplay:
+def replay_trips(run: RunContext, settings: Settings) -> StepReport:
     """Run every version of the algorithms over all trips, into `trip_replay`; publish if the table is right."""
-    totals = _replay_all(run, settings) if settings.trips_source else {}
-    return TripReplay(totals, publish_if_right(run, TRIP_REPLAY.name))
+    with timed() as seconds:
+        totals = _replay_all(run, settings) if settings.trips_source else {}
+        findings = publish_if_right(run, TRIP_REPLAY.name)
+    counts = {ROWS: len(totals), **if_any(totals_by_algorithm=totals), "seconds": seconds.value}
+    return StepReport(TRIP_REPLAY.name, counts, findings=findings)
+
+
+def _report(
+    table: Table, read: TripsRead | None, findings: Sequence[Finding], years: Sequence[int], seconds: float
+) -> StepReport:
+    """`read`: None without a source."""
+    if read is None:
+        return StepReport(table.name, {"skipped": NO_SOURCE}, findings=findings)
+    counts: dict[str, Any] = {
+        "seconds": seconds,
+        "inserted": read.changed.inserted,
+        "updated": read.changed.updated,
+        "deleted": read.changed.deleted,
+    }
+    if read.tally.trips:
+        counts |= if_any(keys_used=read.tally.keys_used, payloads_by_state=read.tally.counts)
+    return table_report(table.name, counts, read.rows, years, findings)
 
 
 def _read_index(run: RunContext, settings: Settings, years: Sequence[int], allow_shrink: bool) -> TripsRead:

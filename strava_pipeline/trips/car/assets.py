@@ -1,6 +1,6 @@
 """Trips by car: pings and the answers of cars as received, and the tables that the tracker makes of them.
 
-The work is steps.py's; a run takes in everything received, whatever its year. No metadata holds a position.
+The work is operations.py's; a run takes in everything received, whatever its year. No metadata holds a position.
 """
 
 from collections.abc import Iterator
@@ -16,9 +16,14 @@ from strava_pipeline.orchestrate.resources import Run
 from strava_pipeline.orchestrate.steps import Result, chosen_years, reported, scope_of
 from strava_pipeline.settings import Settings
 from strava_pipeline.trips.car.jobs import PINGS, READINGS
-from strava_pipeline.trips.car.operations import CAR_TABLE_NAMES, LIVE_AGREES
+from strava_pipeline.trips.car.operations import (
+    CAR_TABLE_NAMES,
+    LIVE_AGREES,
+    merge_car_trips,
+    receive_pings,
+    report_car_readings,
+)
 from strava_pipeline.trips.car.rules.lines import AnswerLine, ReceivedLine
-from strava_pipeline.trips.car.steps import merge_car_trips, receive_pings, report_car_readings
 from strava_pipeline.trips.car.tables import CAR_TRIPS
 
 _LIVE_RULE = {LIVE_AGREES: "what the intake made of a trip at once is what the replay makes of it"}

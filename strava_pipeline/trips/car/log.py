@@ -36,7 +36,6 @@ class PingIntake:
     readings: int = 0
     left: int = 0
     clocks: int = 0  # safety nets that were sent
-    fault: str | None = None  # why some were not
     not_ours: int = 0
 
 

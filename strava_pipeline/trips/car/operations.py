@@ -1,7 +1,7 @@
-"""Trips by car: pings move from the inbox into bronze, stale trips get a clock event, and the log is replayed into gold.
+"""The steps of a run for trips by car: pings move from the inbox into bronze, stale trips get a clock event, the log is replayed.
 
 Addresses of trips are asked for here too, where a geocoder is set. The rules of a trip are rules/'s, the tables are keeping.py's.
-No Dagster objects.
+No report holds a position.
 """
 
 import json
@@ -9,18 +9,28 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from strava_pipeline.core.errors import PipelineError
 from strava_pipeline.core.json_values import format_milliseconds, json_text
-from strava_pipeline.lake.gold.merge import MergeReport
 from strava_pipeline.lake.gold.warehouse import reading
 from strava_pipeline.lake.journal import ROOM, Writer
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.operations.merging import publish_all_right
 from strava_pipeline.operations.progress import progressing
 from strava_pipeline.operations.run_context import RunContext
+from strava_pipeline.operations.step_reports import (
+    ROWS,
+    Scope,
+    StepReport,
+    check_tables,
+    if_any,
+    table_report,
+    timed,
+)
 from strava_pipeline.operations.table_rules import Finding
 from strava_pipeline.settings import Settings
+from strava_pipeline.trips.car.jobs import PINGS, READINGS
 from strava_pipeline.trips.car.keeping import (
     ADDRESSES_LOCK,
     Replay,
@@ -33,7 +43,7 @@ from strava_pipeline.trips.car.keeping import (
     trip_figures,
     unknown_areas,
 )
-from strava_pipeline.trips.car.log import LOCK, PingIntake, move_to_bronze
+from strava_pipeline.trips.car.log import LOCK, PingIntake, count_readings, move_to_bronze
 from strava_pipeline.trips.car.people_file import people_in
 from strava_pipeline.trips.car.reading.connect import geocoder_of, oracle_of
 from strava_pipeline.trips.car.rules.config import DEFAULT_LIMITS
@@ -65,60 +75,95 @@ class AddressLookups:
     waiting: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class CarTrips:
-    """The result of one replay into gold. No positions.
-
-    Args:
-        replay: the users' states, and how many lines had which result.
-        merged: the rows written.
-        differing: users whose live state at the intake was not the replayed one.
-        lookups: None without a geocoder.
-        rows: of each table, the rows by year.
-        watched: figures of the run's years.
-        findings: of each table, which of its rules hold.
-    """
-
-    replay: Replay
-    merged: MergeReport
-    differing: list[str]
-    lookups: AddressLookups | None
-    rows: dict[str, dict[int, int]]
-    watched: TripFigures
-    findings: dict[str, list[Finding]]
-
-
-def land_pings(run: RunContext, settings: Settings, *, safety_net: bool) -> PingIntake:
+def receive_pings(run: RunContext, settings: Settings, years: Sequence[int], *, safety_net: bool) -> StepReport:
     """Move everything received into bronze; `safety_net`: also send a clock event to each user whose trip is stale.
 
-    A safety net that can't be sent is reported in `fault` and stops nothing.
+    A safety net that can't be sent is reported and stops nothing.
     """
-    with run.exclusive(LOCK):
+    fault = ""
+    with timed() as seconds, run.exclusive(LOCK):
         landed = _land_with_answers(run)
         if safety_net:
             try:
                 landed.clocks = _send_clocks(run, settings)
             except PipelineError as error:  # cars.toml, a package: what was received is to be merged all the same
-                landed.fault = str(error)
+                fault = f"No safety net was sent: {error}"
             _add(landed, move_to_bronze(run.lake, run.clock.local()))
-    return landed
+    waiting = "Some wait for what a car answers; the next run takes them." if landed.left else ""
+    return StepReport(
+        PINGS,
+        {"pings_received": landed.pings.total(), "safety_nets_sent": landed.clocks, "seconds": seconds.value},
+        {year: {"pings_of_year": landed.pings[year]} for year in years},
+        complete=Finding(
+            "all_taken",
+            not landed.left and not landed.not_ours and not fault,
+            {"lines_waiting": landed.left, "lines_not_read": landed.not_ours},
+            fault or waiting,
+            refuses=False,
+        ),
+    )
 
 
-def update_car_trips(run: RunContext, settings: Settings, years: Sequence[int]) -> CarTrips:
+def report_car_readings(run: RunContext, years: Sequence[int]) -> StepReport:
+    """Count what cars and routers answered."""
+    with timed() as seconds:
+        counted = count_readings(run.lake, years)
+    by_year = {year: {ROWS: of_year.readings, "api_errors": of_year.errors} for year, of_year in counted.items()}
+    return StepReport(READINGS, {"seconds": seconds.value}, by_year)
+
+
+def merge_car_trips(run: RunContext, settings: Settings, scope: Scope) -> list[StepReport]:
     """Replay the log into gold from where the last replay ended, look up addresses, and publish if the tables are right.
 
-    The replay is of all years; `years` are those that figures are counted of. Raises PipelineError for a damaged file.
+    The replay is of all years; the scope's are those that figures are counted of. Raises PipelineError for a damaged file.
     """
+    if not scope.assets:  # checks alone: only a replay can compare the live state
+        with reading(run.lake) as connection:
+            alone = check_tables(run, connection, scope.checks, {})
+        return [StepReport(name, findings=found) for name, found in alone.items()]
     live = _LiveStates(run.lake)
-    with run.exclusive(LOCK):
-        replay, merged = merge_replay(run.lake, live.compare_line, live.compare_all)
-    lookups = look_up_addresses(run, settings)
-    findings = publish_all_right(run, CAR_TABLE_NAMES)
-    findings[CAR_TRIPS.name].append(_live_finding(live))
-    with reading(run.lake) as connection:
-        rows = {name: rows_by_partition(connection, name) for name in CAR_TABLE_NAMES}
-        figures = trip_figures(connection, years)
-    return CarTrips(replay, merged, sorted(live.differing), lookups, rows, figures, findings)
+    with timed() as seconds:
+        with run.exclusive(LOCK):
+            replay, merged = merge_replay(run.lake, live.compare_line, live.compare_all)
+        lookups = look_up_addresses(run, settings)
+        findings = publish_all_right(run, CAR_TABLE_NAMES)
+        findings[CAR_TRIPS.name].append(_live_finding(live))
+        with reading(run.lake) as connection:
+            rows = {name: rows_by_partition(connection, name) for name in CAR_TABLE_NAMES}
+            figures = {CAR_TRIPS.name: _figures(replay, trip_figures(connection, scope.years), lookups)}
+
+    def counts(name: str) -> dict[str, Any]:
+        return {"rows_merged": merged.rows[name], "seconds": seconds.value, **figures.get(name, {})}
+
+    return [
+        table_report(
+            name,
+            counts(name) if name in scope.assets else None,
+            rows[name],
+            scope.years,
+            findings[name] if name in scope.checks else None,
+        )
+        for name in sorted({*scope.assets, *scope.checks})
+    ]
+
+
+def _figures(replay: Replay, watched: TripFigures, lookups: AddressLookups | None) -> dict[str, Any]:
+    """What is worth watching over years: shares are of the run's partitions, statuses and pauses of this run's lines."""
+    shares = {
+        "cancellation_rate": watched.cancellation_rate,
+        "points_per_trip": watched.points_per_trip,
+        "gps_only_share": watched.gps_only_share,
+    }
+    areas = {} if lookups is None else {"areas_looked_up": lookups.answered, "areas_without_answer": lookups.waiting}
+    return {
+        "lines_replayed": replay.lines,
+        **if_any(pings_by_status=dict(sorted(replay.statuses.items()))),
+        "pauses_at_skip": replay.statuses["paused_at_skip"],
+        "cancelled_trips": sum(watched.cancelled.values()),
+        **if_any(cancelled_trips_by_reason=watched.cancelled),
+        **{name: share for name, share in shares.items() if share is not None},  # without trips there is no share
+        **areas,
+    }
 
 
 def look_up_addresses(run: RunContext, settings: Settings) -> AddressLookups | None:

@@ -2,13 +2,13 @@
 
 from typing import Any
 
-from strava_pipeline.trips.activity.operations import diagnose_trips, replay_trips, update_trip_index
+from strava_pipeline.trips.activity.operations import diagnose_trips, index_trips, replay_trips
 from strava_pipeline.trips.activity.tables import TRIP_DIAGNOSTICS, TRIP_INDEX, TRIP_REPLAY
 
 
 def _index(do: Any) -> None:
     config = do.config.get(TRIP_INDEX.name, {})
-    do.note(TRIP_INDEX.name, update_trip_index(do.run, do.settings, do.years, **config).findings)
+    do.note(TRIP_INDEX.name, index_trips(do.run, do.settings, do.years, **config).findings)
 
 
 def _diagnose(do: Any) -> None:

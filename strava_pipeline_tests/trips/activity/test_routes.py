@@ -37,17 +37,17 @@ def typed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captur
 
 
 def test_an_export_is_analysed_with_the_routes_of_its_source(
-    typed: Typed, server: Osrm, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    typed: Typed, osrm_server: Osrm, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("TRIPS_OSRM_URL", server.url)
+    monkeypatch.setenv("TRIPS_OSRM_URL", osrm_server.url)
     (tmp_path / "export.json").write_text(typed("export"))
-    assert server.paths == []
+    assert osrm_server.paths == []
     for form in ("text", "json"):
         told = typed("diagnose", "--format", form)
         assert typed("analyze", "export.json", "--format", form) == told
     assert [trip["metrics"]["distance_route_m"] for trip in json.loads(told)["trips"]] == [1000.5] * 3
     assert "by road, as routed" in typed("diagnose")
-    assert len(server.paths) == 5 * 3
+    assert len(osrm_server.paths) == 5 * 3
 
 
 def test_without_the_setting_no_route_is_asked(typed: Typed) -> None:
@@ -55,10 +55,10 @@ def test_without_the_setting_no_route_is_asked(typed: Typed) -> None:
 
 
 def test_the_warehouse_keeps_the_length_of_the_route(
-    typed: Typed, server: Osrm, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    typed: Typed, osrm_server: Osrm, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("TRIPS_OSRM_URL", server.url)
-    server.answers += [(200, b'{"code": "NoRoute"}')]
+    monkeypatch.setenv("TRIPS_OSRM_URL", osrm_server.url)
+    osrm_server.answers += [(200, b'{"code": "NoRoute"}')]
     settings = Settings.load(data_dir=tmp_path / "data")
     run = context_without_run(settings)
     diagnose_trips(run, settings, [2026])

@@ -2,15 +2,16 @@
 
 from typing import Any
 
+from strava_pipeline.operations.step_reports import Scope
 from strava_pipeline.trips.car.jobs import PINGS, READINGS
 from strava_pipeline.trips.car.log import count_readings
-from strava_pipeline.trips.car.operations import land_pings, update_car_trips
+from strava_pipeline.trips.car.operations import merge_car_trips, receive_pings
 from strava_pipeline.trips.car.tables import TABLES
 
 
 def _land(do: Any) -> None:
-    landed = land_pings(do.run, do.settings, **do.config.get(PINGS, {"safety_net": False}))
-    if landed.left or landed.not_ours or landed.fault:
+    report = receive_pings(do.run, do.settings, do.years, **do.config.get(PINGS, {"safety_net": False}))
+    if not report.complete.holds:
         do.done.broken_rules.append(f"{PINGS}.all_taken")
 
 
@@ -19,8 +20,9 @@ def _count(do: Any) -> None:
 
 
 def _update(do: Any) -> None:
-    for table, findings in update_car_trips(do.run, do.settings, do.years).findings.items():
-        do.note(table, findings)
+    names = [table.name for table in TABLES]
+    for report in merge_car_trips(do.run, do.settings, Scope(do.years, names, names, "")):
+        do.note(report.asset, report.findings)
 
 
 STEPS = {PINGS: _land, READINGS: _count, TABLES[0].name: _update}

@@ -4,9 +4,7 @@ The address of a request to the router holds positions, so nothing of it is logg
 and why. A trip without a route is complete all the same.
 """
 
-import logging
 import stat
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
@@ -21,7 +19,7 @@ from strava_pipeline.core.errors import (
     warning,
 )
 from strava_pipeline.ingest.http import Wire, small_wire
-from strava_pipeline.ingest.places import NO_ANSWER, PATIENCE, ask_route
+from strava_pipeline.ingest.places import NO_ANSWER, PATIENCE, Failures, ask_route
 from strava_pipeline.settings import Settings
 from strava_pipeline.trips.activity.reading.keys import NO_KEYS, SETTING, KeyRing, keys_text
 from strava_pipeline.trips.activity.reading.read import read_bundles
@@ -108,8 +106,6 @@ def _keys(settings: Settings, source: TripSource) -> Finding:
     )
 
 
-log = logging.getLogger(__name__)
-
 TRIES = 2  # of one request that got no answer
 GIVE_UP = (
     3  # trips in a row without an answer: then the server is down, and waiting for it at each trip would take hours
@@ -122,7 +118,7 @@ class Router:
     def __init__(self, url: str, wire: Wire) -> None:
         self._url = url.rstrip("/")
         self._wire = wire
-        self._failures: Counter[str] = Counter()
+        self._failures = Failures()
         self._unanswered = 0  # trips in a row that got no answer
 
     def routes(self, bundles: Sequence[Bundle]) -> dict[str, float]:
@@ -132,9 +128,7 @@ class Router:
 
     def log_failures(self) -> None:
         """One WARNING, if any trip got no route."""
-        if self._failures:
-            why = ", ".join(f"{reason}: {count}" for reason, count in sorted(self._failures.items()))
-            log.warning("trips without a route from TRIPS_OSRM_URL, by what it answered: %s.", why)
+        self._failures.log("trips without a route from TRIPS_OSRM_URL")
 
     def _length(self, points: Sequence[Position]) -> float | None:
         found = NO_ANSWER if self._unanswered == GIVE_UP else self._ask(points)

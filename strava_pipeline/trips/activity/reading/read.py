@@ -85,32 +85,19 @@ def batched(bundles: Iterable[Bundle], batch_points: int = BATCH_POINTS) -> Iter
         yield batch
 
 
-@dataclass(frozen=True, slots=True)
-class Probe:
-    """What a source holds, without a key: numbers of trips, and the plain columns of the latest trip."""
-
-    total: int
-    groups: list[dict[str, Any]]
-    encrypted_present: dict[str, int]
-    latest: dict[str, Any] | None
-
-    def as_json(self) -> dict[str, Any]:
-        return {
-            "total": self.total,
-            "groups": self.groups,
-            "encrypted_present": self.encrypted_present,
-            "latest": self.latest,
-        }
-
-
-def probe(source: TripSource) -> Probe:
-    """Examine a source without reading any encrypted column. Raises SourceError."""
+def probe(source: TripSource) -> dict[str, Any]:
+    """What a source holds, as JSON, without a key: numbers of trips, and the latest one's plain columns. Raises SourceError."""
     groups, present = source.counts()
     counted = [dict(zip((*GROUPS, "trips"), group, strict=True)) for group in groups]
     counted.sort(key=lambda group: [(group[name] is None, str(group[name])) for name in GROUPS])
     latest = max(source.listed(Filters()), key=_age, default=None)
     row = source.rows([latest.key], PLAIN).get(latest.key) if latest else None
-    return Probe(sum(group["trips"] for group in counted), counted, present, plain_json(row) if row else None)
+    return {
+        "total": sum(group["trips"] for group in counted),
+        "groups": counted,
+        "encrypted_present": present,
+        "latest": plain_json(row) if row else None,
+    }
 
 
 def refuse_unknown(source: TripSource, filters: Filters) -> None:

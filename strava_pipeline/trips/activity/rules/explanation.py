@@ -5,7 +5,7 @@ by one number.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from strava_pipeline.core.json_values import number_text
@@ -30,16 +30,6 @@ class Change:
     threshold: float
     relative_change: float | None
 
-    def as_json(self) -> dict[str, Any]:
-        """The change in a diagnosis."""
-        return {
-            "rule": self.rule,
-            "metric": self.metric,
-            "value": self.value,
-            "threshold": self.threshold,
-            "relative_change": self.relative_change,
-        }
-
 
 @dataclass(frozen=True, slots=True)
 class Flip:
@@ -50,7 +40,7 @@ class Flip:
 
     def as_json(self) -> dict[str, Any]:
         """The flip in a diagnosis."""
-        return {"to": self.to, "changes": [change.as_json() for change in self.changes]}
+        return {"to": self.to, "changes": [asdict(change) for change in self.changes]}
 
 
 def nearest_flip(decision: Decision, thresholds: Thresholds) -> Flip | None:

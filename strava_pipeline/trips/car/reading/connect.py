@@ -4,7 +4,6 @@ A script is a file of scenarios (`car-tracker-scenarios/1`) or `{"answers": [{"u
 and for tests of everything around a car. A router is asked each question once, as a ping doesn't wait for a second try.
 """
 
-import logging
 import threading
 from bisect import bisect_left, bisect_right
 from collections import Counter, defaultdict
@@ -18,7 +17,7 @@ from typing import Any
 from strava_pipeline.core.errors import MisuseError, PipelineError, SourceError
 from strava_pipeline.core.json_values import parse_instant, parse_json
 from strava_pipeline.ingest.http import Wire, small_wire
-from strava_pipeline.ingest.places import NO_ANSWER, PATIENCE, Geocoder, ask_route, is_definite
+from strava_pipeline.ingest.places import NO_ANSWER, PATIENCE, Failures, Geocoder, ask_route, is_definite
 from strava_pipeline.settings import Settings
 from strava_pipeline.trips.car.reading.reading import BoundedCars, CarAdapter, Reading, Trouble
 from strava_pipeline.trips.car.rules.events import read_answer
@@ -100,9 +99,6 @@ def _line(reading: Reading) -> CarReading:
     )
 
 
-log = logging.getLogger(__name__)
-
-
 @dataclass(frozen=True, slots=True)
 class Route:
     """A route; `metres` None: there is none. `answered`: the answer is final; else the server may be asked again later."""
@@ -121,7 +117,7 @@ class CarRouter:
 
     def __init__(self, url: str, wire: Wire) -> None:
         self._url, self._wire = url.rstrip("/"), wire
-        self._failures: Counter[str] = Counter()
+        self._failures = Failures()
 
     def length_km(self, points: Sequence[tuple[float, float]]) -> Route:
         """The route through points (longitude, latitude) in their order."""
@@ -136,10 +132,7 @@ class CarRouter:
 
     def log_failures(self) -> None:
         """One WARNING, if any question was left without a route."""
-        if self._failures:
-            why = ", ".join(f"{reason}: {count}" for reason, count in sorted(self._failures.items()))
-            log.warning("ways of cars without a route from TRIPS_OSRM_URL, by what it answered: %s.", why)
-            self._failures.clear()
+        self._failures.log("ways of cars without a route from TRIPS_OSRM_URL")
 
 
 def read_script(path: Path) -> Any:

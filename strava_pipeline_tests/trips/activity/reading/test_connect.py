@@ -77,18 +77,18 @@ HANGS_UP = (0, b"")
 
 
 @pytest.fixture
-def router(server: Osrm) -> Router:
-    return Router(server.url + "/", Wire(time.monotonic, patience=5))
+def router(osrm_server: Osrm) -> Router:
+    return Router(osrm_server.url + "/", Wire(time.monotonic, patience=5))
 
 
-def test_a_route_is_asked_along_the_track_longitude_first(server: Osrm, router: Router) -> None:
+def test_a_route_is_asked_along_the_track_longitude_first(osrm_server: Osrm, router: Router) -> None:
     assert router.routes([TRIP]) == {"T": 1000.5}
-    assert server.paths == ["/route/v1/bike/-7.125000,0.250000;179.000000,0.000010?overview=false"]
+    assert osrm_server.paths == ["/route/v1/bike/-7.125000,0.250000;179.000000,0.000010?overview=false"]
 
 
-def test_of_a_long_track_24_positions_are_asked(server: Osrm, router: Router) -> None:
+def test_of_a_long_track_24_positions_are_asked(osrm_server: Osrm, router: Router) -> None:
     router.routes([ride("long", 20, points=300), ride("short", 20, points=25)])
-    assert [path.count(",") for path in server.paths] == [24, 25]
+    assert [path.count(",") for path in osrm_server.paths] == [24, 25]
 
 
 @pytest.mark.parametrize(
@@ -111,10 +111,10 @@ def test_of_a_long_track_24_positions_are_asked(server: Osrm, router: Router) ->
     ],
 )
 def test_whatever_else_it_answers_is_no_route_and_told_once_a_run(
-    server: Osrm, router: Router, caplog: pytest.LogCaptureFixture, status: int, body: bytes, why: str
+    osrm_server: Osrm, router: Router, caplog: pytest.LogCaptureFixture, status: int, body: bytes, why: str
 ) -> None:
     caplog.set_level(logging.DEBUG)
-    server.answers += [(status, body)] * 2
+    osrm_server.answers += [(status, body)] * 2
     assert router.routes([TRIP]) == {}
     assert router.routes([TRIP]) == {}
     assert router.routes([TRIP]) == {"T": 1000.5}
@@ -123,24 +123,24 @@ def test_whatever_else_it_answers_is_no_route_and_told_once_a_run(
 
 
 def test_a_request_without_an_answer_is_made_once_more(
-    server: Osrm, router: Router, caplog: pytest.LogCaptureFixture
+    osrm_server: Osrm, router: Router, caplog: pytest.LogCaptureFixture
 ) -> None:
-    server.answers += [HANGS_UP]
+    osrm_server.answers += [HANGS_UP]
     assert router.routes([TRIP]) == {"T": 1000.5}
     assert told(router, caplog) == []
 
 
 def test_a_server_that_never_answers_is_left_alone(
-    server: Osrm, router: Router, caplog: pytest.LogCaptureFixture
+    osrm_server: Osrm, router: Router, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
-    server.answers += [HANGS_UP] * 99
+    osrm_server.answers += [HANGS_UP] * 99
     assert router.routes([ride(f"T{number}", 20) for number in range(9)]) == {}
-    assert len(server.paths) == GIVE_UP * TRIES
+    assert len(osrm_server.paths) == GIVE_UP * TRIES
     assert told(router, caplog) == ["trips without a route from TRIPS_OSRM_URL, by what it answered: no answer: 9."]
     assert "0.000000," not in caplog.text
 
 
-def test_a_length_of_nothing_is_a_length(server: Osrm, router: Router) -> None:
-    server.answers += [(200, b'{"code": "Ok", "routes": [{"distance": 0}]}')]
+def test_a_length_of_nothing_is_a_length(osrm_server: Osrm, router: Router) -> None:
+    osrm_server.answers += [(200, b'{"code": "Ok", "routes": [{"distance": 0}]}')]
     assert router.routes([TRIP]) == {"T": 0.0}

@@ -36,7 +36,7 @@ def test_a_path_is_from_here_or_from_the_root(kind: str, tmp_path: Path, monkeyp
     monkeypatch.chdir(folder)
     for url in (f"{kind}:///{path.name}", f"{kind}:///{path}", f"{kind}://{path}", f" {kind}:////{path}\n"):
         with open_source(url) as source:
-            assert probe(source).total == 22, url
+            assert probe(source)["total"] == 22, url
 
 
 def test_what_is_here_comes_before_what_is_at_the_root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -62,7 +62,7 @@ def test_a_source_is_left_as_it_was(kind: str, tmp_path: Path) -> None:
     path = WRITERS[kind](tmp_path / "trips", odd_trips())
     before = fingerprint(tmp_path)
     with open_source(f"{kind}:///{path}") as source:
-        assert probe(source).total == 22
+        assert probe(source)["total"] == 22
         assert sum(map(len, read_bundles(source, RING))) == 22
         assert fingerprint(tmp_path) == before
     assert fingerprint(tmp_path) == before

@@ -225,7 +225,7 @@ def test_a_probe_counts_and_shows_the_latest_trip_without_reading_what_is_encryp
     source = opened(rows)
     statements: list[str] = []
     source.connection.set_trace_callback(statements.append)
-    found = probe(source).as_json()
+    found = probe(source)
     assert found["total"] == 22
     assert sum(group["trips"] for group in found["groups"]) == 22
     assert {"status": None, "review_status": "pending", "platform": "ios", "trips": 1} in found["groups"]
@@ -240,7 +240,7 @@ def test_a_probe_counts_and_shows_the_latest_trip_without_reading_what_is_encryp
 
 def test_a_probe_of_an_empty_table_finds_nothing(opened: Any) -> None:
     nothing = {"locations": 0, "activity_distribution": 0, "user_feedback": 0}
-    assert probe(opened([])).as_json() == {"total": 0, "groups": [], "encrypted_present": nothing, "latest": None}
+    assert probe(opened([])) == {"total": 0, "groups": [], "encrypted_present": nothing, "latest": None}
 
 
 BIG = sealed(points(400))  # some 70 kB of token

@@ -15,26 +15,26 @@ HANGS_UP = (0, b"")
 
 
 @pytest.fixture
-def router(server: Osrm) -> CarRouter:
-    return CarRouter(server.url + "/", Wire(time.monotonic, patience=5))
+def router(osrm_server: Osrm) -> CarRouter:
+    return CarRouter(osrm_server.url + "/", Wire(time.monotonic, patience=5))
 
 
-def test_a_way_is_asked_for_a_car_longitude_first(server: Osrm, router: CarRouter) -> None:
+def test_a_way_is_asked_for_a_car_longitude_first(osrm_server: Osrm, router: CarRouter) -> None:
     route = router.length_km(POINTS)
     assert route == Route(1000.5, answered=True)
     assert route.km == 1.0005
-    assert server.paths == ["/route/v1/driving/-7.125000,0.250000;179.000000,0.000010?overview=false"]
+    assert osrm_server.paths == ["/route/v1/driving/-7.125000,0.250000;179.000000,0.000010?overview=false"]
 
 
-def test_a_length_of_nothing_is_a_length(server: Osrm, router: CarRouter) -> None:
-    server.answers += [(200, b'{"code": "Ok", "routes": [{"distance": 0}]}')]
+def test_a_length_of_nothing_is_a_length(osrm_server: Osrm, router: CarRouter) -> None:
+    osrm_server.answers += [(200, b'{"code": "Ok", "routes": [{"distance": 0}]}')]
     assert router.length_km(POINTS) == Route(0.0, answered=True)
 
 
 @pytest.mark.parametrize("status", [200, 400])
 @pytest.mark.parametrize("code", ["NoRoute", "InvalidQuery", "InvalidValue", "TooBig", "NoSegment"])
-def test_a_no_of_the_router_is_an_answer(server: Osrm, router: CarRouter, status: int, code: str) -> None:
-    server.answers += [(status, f'{{"code": "{code}", "message": "at -7.125,0.25"}}'.encode())]
+def test_a_no_of_the_router_is_an_answer(osrm_server: Osrm, router: CarRouter, status: int, code: str) -> None:
+    osrm_server.answers += [(status, f'{{"code": "{code}", "message": "at -7.125,0.25"}}'.encode())]
     route = router.length_km(POINTS)
     assert route == Route(None, answered=True, why=code)
     assert route.km is None
@@ -57,12 +57,12 @@ def test_a_no_of_the_router_is_an_answer(server: Osrm, router: CarRouter, status
     ],
 )
 def test_anything_else_is_no_answer_and_is_not_asked_again(
-    server: Osrm, router: CarRouter, caplog: pytest.LogCaptureFixture, status: int, body: bytes, why: str
+    osrm_server: Osrm, router: CarRouter, caplog: pytest.LogCaptureFixture, status: int, body: bytes, why: str
 ) -> None:
     caplog.set_level(logging.DEBUG)
-    server.answers += [(status, body)]
+    osrm_server.answers += [(status, body)]
     assert router.length_km(POINTS) == Route(None, answered=False, why=why)
-    assert len(server.paths) == 1
+    assert len(osrm_server.paths) == 1
     assert told(router, caplog) == [f"ways of cars without a route from TRIPS_OSRM_URL, by what it answered: {why}: 1."]
     assert "7.125" not in caplog.text
 
@@ -74,9 +74,9 @@ def test_a_server_that_is_not_there_is_no_answer() -> None:
 
 
 def test_a_run_is_told_of_once_and_all_at_once(
-    server: Osrm, router: CarRouter, caplog: pytest.LogCaptureFixture
+    osrm_server: Osrm, router: CarRouter, caplog: pytest.LogCaptureFixture
 ) -> None:
-    server.answers += [(200, b'{"code": "NoRoute"}'), (429, b""), (200, b'{"code": "NoRoute"}')]
+    osrm_server.answers += [(200, b'{"code": "NoRoute"}'), (429, b""), (200, b'{"code": "NoRoute"}')]
     for _ in range(4):
         router.length_km(POINTS)
     assert told(router, caplog) == [
