@@ -151,10 +151,6 @@ def _double(value: Any) -> Any:
     return _MISFIT
 
 
-def _boolean(value: Any) -> Any:
-    return value if type(value) is bool else _MISFIT
-
-
 def _text(value: Any) -> Any:
     return value if type(value) is str and (value.isascii() or _encodable(value)) else _MISFIT
 
@@ -209,7 +205,7 @@ _CONVERTERS: dict[Kind, Callable[[Any], Any]] = {
     Kind.BIGINT: _integer(_INT64),
     Kind.INTEGER: _integer(_INT32),
     Kind.DOUBLE: _double,
-    Kind.BOOLEAN: _boolean,
+    Kind.BOOLEAN: lambda value: value if type(value) is bool else _MISFIT,
     Kind.TEXT: _text,
     Kind.INSTANT: _instant,
     Kind.WALL: _wall,

@@ -165,7 +165,8 @@ def _download(row: Row, parties: Sequence[Party]) -> Iterator[Change]:
 def _maker(row: Row, party: Party, cell: Cell | None) -> Callable[..., Change]:
     """Makes changes of the effort at the provider."""
     effort = row.effort
-    title = row.cells[row.name_from].name if row.name_from is not None else _any_name(row)
+    names = (cell.name for cell in row.cells.values() if cell.name)
+    title = row.cells[row.name_from].name if row.name_from is not None else next(names, None)
 
     def make(kind: Kind, new: Value, **more: Any) -> Change:
         return Change(
@@ -181,7 +182,3 @@ def _maker(row: Row, party: Party, cell: Cell | None) -> Callable[..., Change]:
         )
 
     return make
-
-
-def _any_name(row: Row) -> str | None:
-    return next((cell.name for cell in row.cells.values() if cell.name), None)

@@ -251,11 +251,6 @@ def _with_objects(fields: dict[str, Any], **more: Json | None) -> Json:
 Holders = Callable[[str, int], frozenset[int]]
 
 
-def no_earlier_holders(source: str, activity_id: int) -> frozenset[int]:
-    """The `Holders` of a folder's first import: nobody."""
-    return frozenset()
-
-
 @dataclass(frozen=True, slots=True)
 class Identity:
     """The id of a recording, and the athlete who recorded it (None: unknown)."""
@@ -273,7 +268,7 @@ class Numbering:
     """
 
     own_athlete: int | None = None
-    held_by: Holders = no_earlier_holders
+    held_by: Holders = lambda source, activity_id: frozenset()  # of a folder's first import
 
     def identify(self, source: str, source_id: str, athlete_id: int | None) -> Identity:
         """The identity of the recording `source_id` of a source, recorded by `athlete_id` if the import names the athlete.

@@ -39,23 +39,6 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True)
-class Chart:
-    """Lines over the days of a year. `now`: the end of the first line, marked."""
-
-    title: str
-    about: str
-    lines: tuple[Line, ...]
-    now: tuple[float, float]
-    x_ticks: tuple[Label, ...]
-    y_ticks: tuple[Label, ...]
-    width: int = WIDTH
-    height: int = HEIGHT
-    left: int = LEFT
-    right: int = WIDTH - RIGHT
-    floor: int = HEIGHT - BOTTOM
-
-
-@dataclass(frozen=True, slots=True)
 class Bar:
     """A month of a year. `kind`: its class, `line` of the year itself, `before` of the year before; `text`: what it says."""
 
@@ -67,18 +50,26 @@ class Bar:
 
 
 @dataclass(frozen=True, slots=True)
-class MonthChart:
-    """Bars of twelve months, `bar` units wide, those of the year before on the left of each pair."""
+class Chart:
+    """Lines over the days of a year, or bars of its months.
+
+    Args:
+        now: the end of the first line, marked.
+        bars: those of the year before on the left of each pair; `bar`: their width.
+    """
 
     title: str
-    bars: tuple[Bar, ...]
+    about: str
     x_ticks: tuple[Label, ...]
     y_ticks: tuple[Label, ...]
-    bar: float
+    lines: tuple[Line, ...] = ()
+    now: tuple[float, float] = (0.0, 0.0)
+    bars: tuple[Bar, ...] = ()
+    bar: float = 0.0
     width: int = WIDTH
     height: int = HEIGHT
     left: int = LEFT
-    right: int = WIDTH - _EDGE
+    right: int = WIDTH - RIGHT
     floor: int = HEIGHT - BOTTOM
 
 
@@ -95,6 +86,11 @@ class _Axes:
 
     def up(self, amount: float) -> float:
         return HEIGHT - BOTTOM - (amount - self.lowest) / (self.highest - self.lowest) * (HEIGHT - BOTTOM - TOP)
+
+    def ticks(self, step: float) -> tuple[Label, ...]:
+        """Those of the upper axis."""
+        places = range(ceil(self.lowest / step), floor(self.highest / step) + 1)
+        return tuple(Label(self.up(place * step), f"{place * step:,.10g}") for place in places)
 
     def at(self, points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
         return [(self.across(place), self.up(amount)) for place, amount in points]
@@ -129,11 +125,11 @@ def year_chart(each: PacedMeasure, year: Year, units: Units, before: PacedMeasur
         lines=(_line("line", axes, series, Label(0.0, "")), *_labelled(axes, named)),
         now=axes.at(series)[-1],
         x_ticks=_months(axes, year.first),
-        y_ticks=tuple(Label(axes.up(tick), f"{tick:,.10g}") for tick in _ticks(step, axes.lowest, axes.highest)),
+        y_ticks=axes.ticks(step),
     )
 
 
-def month_chart(number: int, months: Mapping[int, Sums], before: Mapping[int, Sums], units: Units) -> MonthChart | None:
+def month_chart(number: int, months: Mapping[int, Sums], before: Mapping[int, Sums], units: Units) -> Chart | None:
     """Distance by month beside that of the year before; moving time, where there is no distance; None: there is neither.
 
     `months`, `before`: by the month, 1 to 12, those with an activity; `before` of the year before `number`.
@@ -164,12 +160,14 @@ def month_chart(number: int, months: Mapping[int, Sums], before: Mapping[int, Su
         for place, amount in sorted(held.items())
         if amount > 0
     ]
-    return MonthChart(
-        title=f"{_TITLES[measure].capitalize()} by month{f' ({sign})' if sign else ''}",
+    return Chart(
+        f"{_TITLES[measure].capitalize()} by month{f' ({sign})' if sign else ''}",
+        "",
+        tuple(Label(LEFT + wide * (place + 0.5), name) for place, name in enumerate(MONTHS)),
+        axes.ticks(step),
         bars=tuple(bars),
-        x_ticks=tuple(Label(LEFT + wide * (place + 0.5), name) for place, name in enumerate(MONTHS)),
-        y_ticks=tuple(Label(axes.up(tick), f"{tick:,.10g}") for tick in _ticks(step, axes.lowest, axes.highest)),
         bar=wide * 0.38,
+        right=WIDTH - _EDGE,
     )
 
 
@@ -192,7 +190,7 @@ def fitness_chart(measure: str, days: Sequence[LoadDay], number: int) -> Chart:
         lines=_labelled(axes, named),
         now=axes.at(named[0][1])[-1],
         x_ticks=_months(axes, first),
-        y_ticks=tuple(Label(axes.up(tick), f"{tick:,.10g}") for tick in _ticks(step, axes.lowest, axes.highest)),
+        y_ticks=axes.ticks(step),
     )
 
 
@@ -256,7 +254,3 @@ def _step(highest: float) -> float:
     while highest / step > _TICKS * 10:
         step *= 10
     return next(step * size for size in (1, 2, 5, 10) if highest / (step * size) <= _TICKS)
-
-
-def _ticks(step: float, lowest: float, highest: float) -> list[float]:
-    return [place * step for place in range(ceil(lowest / step), floor(highest / step) + 1)]

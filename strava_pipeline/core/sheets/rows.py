@@ -116,7 +116,10 @@ def rows_of(reading: Json) -> Iterator[Row]:
         columns = columns_of(book["titles"])
         known = {column.word: column for column in columns if column.word is not None}
         words = [(column.word, column.place) for column in columns if column.word]
-        titles = [(column.title, column.place) for column in columns if _is_other(column)]
+        # a second column of other people's names is as little shown as the first
+        titles = [
+            (column.title, column.place) for column in columns if not column.word and word_of(column.title) != PEOPLE
+        ]
         table = f"{book['name']}, sheet {book['sheet']}"
         for number, key, *cells in book["rows"]:
             width = len(cells)
@@ -127,11 +130,6 @@ def rows_of(reading: Json) -> Iterator[Row]:
             row = Row(place, table, number, key, epoch, by_word, by_title, known)
             if row.is_activity or row.is_faulty:
                 yield row
-
-
-def _is_other(column: Column) -> bool:
-    """Whether a column is none of the words. A second one of other people's names is as little shown as the first."""
-    return not column.word and word_of(column.title) != PEOPLE
 
 
 def shared_ids(rows: list[Row]) -> set[tuple[str, str]]:

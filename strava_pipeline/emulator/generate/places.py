@@ -8,7 +8,7 @@ record only if no earlier one was faster.
 from bisect import bisect_left
 from collections import defaultdict
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from functools import cache
 from random import Random
 from zoneinfo import ZoneInfo
@@ -84,18 +84,14 @@ def zone_info(zone: str) -> ZoneInfo:
 
 def utc_offset(zone: str, epoch: int) -> int:
     """The offset from UTC in seconds at an instant."""
-    return _offset(zone, datetime.fromtimestamp(epoch, UTC))
+    offset = datetime.fromtimestamp(epoch, zone_info(zone)).utcoffset()
+    return int(offset.total_seconds()) if offset else 0
 
 
 def epoch_at(zone: str, day: date, second: int) -> int:
     """The instant at which clocks in a zone show `second` seconds after midnight."""
     wall = datetime(day.year, day.month, day.day) + timedelta(seconds=second)  # noqa: DTZ001 - what a clock on the wall shows
     return int(wall.replace(tzinfo=zone_info(zone)).timestamp())
-
-
-def _offset(zone: str, moment: datetime) -> int:
-    offset = moment.astimezone(zone_info(zone)).utcoffset()
-    return int(offset.total_seconds()) if offset else 0
 
 
 @cache

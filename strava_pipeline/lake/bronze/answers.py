@@ -323,15 +323,12 @@ def items_of_kind(lake: Lake, kind: Kind) -> Iterator[tuple[str, str, datetime, 
                 continue
             try:
                 found = {item_id: (at, fields) for item_id, fields in read(content)}
-                (partial if _is_partial(content) else newest).update(found)
+                is_partial = isinstance(content, dict) and content.get("is_partial") is True
+                (partial if is_partial else newest).update(found)
             except (AttributeError, LookupError, TypeError, ValueError):  # one odd answer must not stop every merge
                 log.warning("%s is no answer about %s that can be read; it is passed over.", path, kind)
         for item_id, (at, fields) in sorted((partial | newest).items()):
             yield source, item_id, at, fields
-
-
-def _is_partial(content: Any) -> bool:
-    return isinstance(content, dict) and content.get("is_partial") is True
 
 
 def _newest(lake: Lake, folder: Path) -> tuple[datetime | None, dict[str, Any] | None]:

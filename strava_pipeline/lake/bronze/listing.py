@@ -106,7 +106,7 @@ class Listing:
     def _kept(self, page: PageEntry, ids: Set[int], years: YearRange, *, whole: bool) -> PageEntry | None:
         """The entry of a page once what expired is taken out of its file, `whole`: everything; None: nothing is."""
         path = self.folder / page.file
-        if is_elsewhere(page):
+        if "/" in page.file:  # a detail, which is on disk where details are
             goes = whole or int(path.parent.name) in ids
             return page.model_copy(update={"rows": 0, "expired": 1, "local_years": [], "years": []}) if goes else None
         try:
@@ -235,11 +235,6 @@ def _activities(content: Any, page: PageEntry, source: str) -> list[Json]:
     if isinstance(content, dict):
         return [summary_of_detail(content, without=page.without, also=page.also)]
     return split_page(content)[0] if page.unreadable else content
-
-
-def is_elsewhere(page: PageEntry) -> bool:
-    """Whether the page is a detail, which is on disk where details are."""
-    return "/" in page.file
 
 
 def without_activities(body: bytes, ids: Set[int]) -> bytes:

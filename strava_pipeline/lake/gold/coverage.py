@@ -20,7 +20,7 @@ from strava_pipeline.core.years import YearRange
 from strava_pipeline.lake.bronze.answers import detail_files, newest_athlete
 from strava_pipeline.lake.bronze.listing import Listing
 from strava_pipeline.lake.bronze.listings import listings, proven_spans, span_columns
-from strava_pipeline.lake.bronze.manifests import Manifest, Window
+from strava_pipeline.lake.bronze.manifests import Manifest
 from strava_pipeline.lake.gold.event_followup import years_unmerged
 from strava_pipeline.lake.gold.fetch_selection import Scope, select_details
 from strava_pipeline.lake.gold.merge import merged_pages, unmerged_years
@@ -62,12 +62,9 @@ def years_behind(lake: Lake, years: YearRange) -> set[int]:
 def first_pull_ended_at(lake: Lake) -> datetime | None:
     """When (UTC) the first listing up to the present was complete. Activities first seen later are new."""
     whole = (listing.manifest for listing in listings(lake) if listing.manifest.complete)
-    return min((manifest.fetched_at for manifest in whole if _is_a_pull(manifest.window)), default=None)
-
-
-def _is_a_pull(window: Window) -> bool:
-    """Whether the window reaches from the watermark, or the beginning, to the present: the newest year alone does not."""
-    return window.is_open_ended and window.mode != "year"
+    # from the watermark, or the beginning, to the present: the newest year alone does not say when
+    pulls = (each for each in whole if each.window.is_open_ended and each.window.mode != "year")
+    return min((manifest.fetched_at for manifest in pulls), default=None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -245,7 +245,8 @@ def select_streams(lake: Lake, years: Sequence[int], now: datetime, sports: Sequ
         rows = connection.execute(sql("streamable"), values).fetchall()
         recorded = tracks_by_activity(connection, recorded_tracks(lake, imported_activities(lake))).keys()
         members = dict(connection.execute("SELECT id, activity_id FROM activity_members").fetchall())
-    filed = recorded | {key for year in {row[1] for row in rows} for key in _made_of_files(lake, year)}
+    origins = [origin for year in {row[1] for row in rows} for origin in track_origins(lake, year).items()]
+    filed = recorded | {key for key, origin in origins if is_from_file(origin)}
     fetched = {one for one, files in stream_files(lake, members.keys()).items() if files.good_at}
     elsewhere_fetched = {members[one] for one in fetched}  # under another id of the same activity
     elsewhere = {one for one, activity in members.items() if activity in elsewhere_fetched and one not in fetched}
@@ -274,10 +275,6 @@ def _as_of_now(lake: Lake, chosen: Iterable[StreamCandidate]) -> list[StreamCand
     found = {each.activity_id: each for each in chosen}
     on_disk = stream_files(lake, found.keys())
     return [replace(each, files=on_disk.get(key)) for key, each in found.items()]
-
-
-def _made_of_files(lake: Lake, year: int) -> set[int]:
-    return {key for key, origin in track_origins(lake, year).items() if is_from_file(origin)}
 
 
 @dataclass(frozen=True, slots=True)

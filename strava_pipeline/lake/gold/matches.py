@@ -95,7 +95,9 @@ def match_activities(connection: Connection, lake: Lake) -> MatchReport:
 
     Also whose names and gear count: another order of these needs no matching.
     """
-    _note_naming(connection, lake)
+    if not _is_naming_noted(connection, lake):
+        note(connection, _NAMING, json.dumps(naming_sources(lake)))
+        mark_changed(connection)
     decided, fetched = pair_decisions(lake), _files_read(lake)
     sources, repeating = ranked_sources(lake), _repeating(lake)
     seen = _signature(connection, lake, decided, fetched)
@@ -134,7 +136,9 @@ def are_matches_current(connection: Connection, lake: Lake) -> bool:
 
 def _are_made_from(connection: Connection, lake: Lake, seen: str) -> bool:
     noted = notes(connection, _SEEN)
-    return noted.get(_SEEN) == seen and not has_points_now(lake, json.loads(noted.get(_LACKING, "[]")))
+    return noted.get(_SEEN) == seen and not any(
+        has_points(lake, digest, place) for digest, place in json.loads(noted.get(_LACKING, "[]"))
+    )
 
 
 def _repeating(lake: Lake) -> list[str]:
@@ -144,12 +148,6 @@ def _repeating(lake: Lake) -> list[str]:
 
 def _is_naming_noted(connection: Connection, lake: Lake) -> bool:
     return notes(connection, _NAMING).get(_NAMING) == json.dumps(naming_sources(lake))
-
-
-def _note_naming(connection: Connection, lake: Lake) -> None:
-    if not _is_naming_noted(connection, lake):
-        note(connection, _NAMING, json.dumps(naming_sources(lake)))
-        mark_changed(connection)
 
 
 def tracks_due(connection: Connection) -> set[int]:
@@ -257,11 +255,6 @@ class PointComparison:
         there = [part for part in parts.values() if part is not None]
         self.lacking |= {of for of, part in parts.items() if part is None}
         return pl.concat(there) if len(there) == len(parts) else None
-
-
-def has_points_now(lake: Lake, lacking: Iterable[tuple[str, int]]) -> bool:
-    """Whether points that a comparison lacked are on disk now."""
-    return any(has_points(lake, digest, place) for digest, place in lacking)
 
 
 def _name(recorded: SessionKeys) -> str:

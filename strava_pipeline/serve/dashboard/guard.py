@@ -71,7 +71,8 @@ class Guard:
         session = await self._session(request)
         if session is None:
             raise ProblemError(401, f"This needs a login. Type `{self.site.link_command}`, or log in at /login.")
-        if changes and not _has_token(request.headers, session):
+        sent = request.headers.get(CSRF_HEADER, "").encode()
+        if changes and not secrets.compare_digest(sent, session.csrf_token.encode()):
             raise ProblemError(403, f"The header {CSRF_HEADER} is missing or of another session. Load the page again.")
         request.state.session = session
 
@@ -115,10 +116,6 @@ def is_same_origin(headers: Headers, site: Site) -> bool:
     host = headers.get("host", "").lower()
     own = {f"https://{host}"} if site.behind_proxy else {f"http://{host}"}
     return bool(origins or sites) and {each.lower() for each in origins} <= own and {*sites} <= {"same-origin"}
-
-
-def _has_token(headers: Headers, session: Session) -> bool:
-    return secrets.compare_digest(headers.get(CSRF_HEADER, "").encode(), session.csrf_token.encode())
 
 
 @dataclass(frozen=True, slots=True)

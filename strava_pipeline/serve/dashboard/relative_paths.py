@@ -65,7 +65,8 @@ class RelativePaths:
 
         async def shortened(message: Message) -> None:
             nonlocal held
-            if message["type"] == "http.response.start" and _is_text(message):
+            is_start = message["type"] == "http.response.start"
+            if is_start and MutableHeaders(scope=message).get("content-type", "").startswith(_TEXTS):
                 held = message
                 return
             if held is not None:
@@ -77,7 +78,3 @@ class RelativePaths:
             await send(message)
 
         await self.app(scope, receive, shortened)
-
-
-def _is_text(start: Message) -> bool:
-    return MutableHeaders(scope=start).get("content-type", "").startswith(_TEXTS)
