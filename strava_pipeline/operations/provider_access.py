@@ -5,14 +5,22 @@ For `status`, `doctor`, `plan` and `purge`. Nothing here makes a call. The calls
 
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from math import ceil
 from pathlib import Path
 from typing import Literal
 
-from strava_pipeline.core.errors import Finding, LimitReachedError, PipelineError, ok, problem, warning
+from strava_pipeline.core.errors import (
+    Finding,
+    LimitReachedError,
+    PipelineError,
+    UnusableSnapshotError,
+    ok,
+    problem,
+    warning,
+)
 from strava_pipeline.core.providers import NEVER_FIRST, spec_of
 from strava_pipeline.core.source_packages import UnusableSourceError, refused_sources
 from strava_pipeline.core.years import years_of_runs
@@ -36,7 +44,8 @@ from strava_pipeline.lake.bronze.comparisons import compared_years
 from strava_pipeline.lake.bronze.deliveries import Deliveries, deliveries_of
 from strava_pipeline.lake.bronze.listings import is_by_start, last_pull, listings, newest_watermark, withheld_ids
 from strava_pipeline.lake.gold.fetch_selection import wanted_files
-from strava_pipeline.lake.gold.quality import published_activities, rows_of_source
+from strava_pipeline.lake.gold.publish import current_snapshot
+from strava_pipeline.lake.gold.quality import rows_of_source
 from strava_pipeline.lake.gold.quarantine import failing_now, unreadable_rows
 from strava_pipeline.lake.gold.warehouse import read_if_usable, reading
 from strava_pipeline.lake.paths import Lake
@@ -197,7 +206,7 @@ def provider_statuses(
     lake, states = Lake(settings.data_dir), provider_states(settings, names)
     if not states:
         return {}
-    published = published_activities(lake, list(states))
+    published = _published(lake, list(states))
     unreadable = Counter(row.source for row in unreadable_rows(lake))
     held = Counter(each.source for each, _ in failing_now(lake) if each.files.is_quarantined)
     found = {}
@@ -223,6 +232,15 @@ def provider_statuses(
             webhooks=state.webhooks,
         )
     return found
+
+
+def _published(lake: Lake, names: list[str]) -> dict[str, int] | None:
+    """How many present activities of these services are published; None: nothing usable is."""
+    if not lake.snapshot.exists():
+        return None
+    with suppress(UnusableSnapshotError), current_snapshot(lake) as connection:
+        return {name: sum(rows_of_source(connection, name).values()) for name in names}
+    return None
 
 
 def _limit_of(

@@ -10,12 +10,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from strava_pipeline.verbs.dashboard_extra import check_extra
 from strava_pipeline.verbs.output import echo
 
 if TYPE_CHECKING:
     from strava_pipeline.settings import Settings
-
-EXTRA = ("fastapi", "argon2")  # what the extra `dashboard` brings and the base installation does not
 
 
 def dashboard(
@@ -127,28 +126,6 @@ def dashboard_note(settings: "Settings") -> Path:
     from strava_pipeline.lake.paths import Lake
 
     return Lake(settings.data_dir).dashboard_note
-
-
-def has_extra() -> bool:
-    """Whether this installation has what the dashboard needs."""
-    return not _absent()
-
-
-def check_extra() -> None:
-    """MissingSettingsError where this installation lacks what the dashboard needs."""
-    from strava_pipeline.core.errors import MissingSettingsError
-
-    if absent := _absent():
-        raise MissingSettingsError(
-            f"The dashboard needs {' and '.join(absent)}, which this installation does not have. Type: {sys.executable} -m "
-            "pip install 'strava_pipeline[dashboard]'"
-        )
-
-
-def _absent() -> list[str]:
-    from importlib.util import find_spec
-
-    return [name for name in EXTRA if find_spec(name) is None]
 
 
 def _show_address(settings: "Settings", url: str, *, opens: bool) -> None:

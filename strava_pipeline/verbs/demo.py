@@ -282,7 +282,7 @@ def folder_option(folder: Path) -> str:
 
 def print_dev_hint(folder: Path, settings: "Settings") -> None:
     from strava_pipeline.verbs.dagster_process import Address
-    from strava_pipeline.verbs.dashboard import has_extra
+    from strava_pipeline.verbs.dashboard_extra import has_extra
     from strava_pipeline.verbs.terminal import out, program
 
     has_dashboard = settings.dashboard_address != "off" and has_extra()

@@ -212,7 +212,7 @@ def dashboard_beside(settings: "Settings", env_file: Path | None = None) -> Iter
 
     Where not, a line says why: nothing else is kept from running. `env_file` and what is yielded: as for Dagster, and the intake.
     """
-    from strava_pipeline.verbs.dashboard import has_extra
+    from strava_pipeline.verbs.dashboard_extra import has_extra
 
     if settings.dashboard_address == "off" or not has_extra():
         yield lambda: None

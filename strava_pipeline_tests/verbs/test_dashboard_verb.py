@@ -21,7 +21,7 @@ from strava_pipeline.lake.paths import Lake
 from strava_pipeline.serve.dashboard.records.database import connect, database_of, migrate
 from strava_pipeline.serve.dashboard.records.store import Records
 from strava_pipeline.settings import Settings
-from strava_pipeline.verbs import dashboard
+from strava_pipeline.verbs import dashboard, dashboard_extra
 from strava_pipeline.verbs.demo import MARK, NOWHERE, demo_settings
 from strava_pipeline.verbs.service_process import free_address
 from strava_pipeline_tests.patience import PATIENCE
@@ -134,7 +134,7 @@ def test_a_password_is_stored_as_a_hash_and_logs_everybody_out(
 def test_without_the_extra_the_line_to_type_is_shown(
     settings: Settings, type_in: Type, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(dashboard, "EXTRA", ("fastapi", "not_here"))
+    monkeypatch.setattr(dashboard_extra, "EXTRA", ("fastapi", "not_here"))
     for words in (("dashboard",), ("dashboard", "link"), ("dashboard", "password")):
         refused = type_in(*words)
         assert refused.code == 2

@@ -6,13 +6,11 @@ looks first whether anybody else is at work.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 import duckdb
 
-from strava_pipeline.core.errors import UnusableSnapshotError
 from strava_pipeline.core.files.agreement import GoldActivity, GoldFiles
 from strava_pipeline.core.sources import IMPORTED, STRAVA
 from strava_pipeline.core.tables import TABLES, Column, Table, catalogue_version
@@ -20,7 +18,6 @@ from strava_pipeline.core.years import YearRange
 from strava_pipeline.lake.bronze.answers import detail_files
 from strava_pipeline.lake.bronze.listings import provider_listings
 from strava_pipeline.lake.gold.merge_details import fetch_times_in_gold, is_newer
-from strava_pipeline.lake.gold.publish import current_snapshot
 from strava_pipeline.lake.gold.warehouse import Connection, attach, one_number
 from strava_pipeline.lake.locks import locked
 from strava_pipeline.lake.paths import Lake
@@ -223,15 +220,6 @@ def rows_of_source(connection: Connection, source: str) -> dict[int, int]:
     """The present activities of a source by year."""
     text = "SELECT year, count(*) FROM activities_all WHERE source = $source AND deleted_at IS NULL GROUP BY year"
     return dict(connection.execute(text, {"source": source}).fetchall())
-
-
-def published_activities(lake: Lake, names: Sequence[str]) -> dict[str, int] | None:
-    """How many present activities of these services are published; None: nothing usable is."""
-    if not lake.snapshot.exists():
-        return None
-    with suppress(UnusableSnapshotError), current_snapshot(lake) as connection:
-        return {name: sum(rows_of_source(connection, name).values()) for name in names}
-    return None
 
 
 def rows_by_year(connection: Connection, table: str) -> dict[int, int]:

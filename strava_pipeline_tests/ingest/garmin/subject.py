@@ -16,7 +16,8 @@ from strava_pipeline.ingest.garmin.key_tokens import fingerprint_of, token_file
 from strava_pipeline.ingest.garmin.keys import Key, save_key
 from strava_pipeline.ingest.garmin.tokens import tokens_file
 from strava_pipeline.settings import Settings
-from strava_pipeline_tests.providers import subjects, toy_service
+from strava_pipeline.testing import subjects
+from strava_pipeline_tests.providers import toy_service
 
 FIRST_ID = 21_482_825_013  # as in January 2026
 GEAR = "4f5119d6a65d47b9bb235904f9ff927b"

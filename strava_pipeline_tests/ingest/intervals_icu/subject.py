@@ -9,10 +9,10 @@ from typing import Any
 from pydantic import SecretStr
 
 from strava_pipeline.emulator.server import ServerThread
-from strava_pipeline.ingest.intervals_icu.emulator import app
+from strava_pipeline.ingest.intervals_icu.emulator import app, routes
 from strava_pipeline.settings import Settings
+from strava_pipeline.testing.subjects import GPX, fit_of
 from strava_pipeline_tests.providers import toy_service
-from strava_pipeline_tests.providers.subjects import GPX, fit_of
 
 
 class IntervalsIcuSubject:
@@ -112,5 +112,5 @@ class IntervalsIcuSubject:
 def running() -> Iterator[IntervalsIcuSubject]:
     """An intervals.icu, running."""
     service = app.IntervalsIcu.starting(toy_service.NOW, key=IntervalsIcuSubject.secret)
-    with ServerThread(app.application(service), "127.0.0.1", 0, lambda: None) as server:
+    with ServerThread(routes.application(service), "127.0.0.1", 0, lambda: None) as server:
         yield IntervalsIcuSubject(service, server.url)

@@ -91,8 +91,8 @@ def replay(place: Place) -> Work:
 
 
 def _opener(place: Place) -> "Callable[[], AbstractContextManager[Iterator[list[Bundle]]]]":
+    from strava_pipeline.trips.activity.reading.opening import open_source
     from strava_pipeline.trips.activity.reading.read import read_bundles
-    from strava_pipeline.trips.activity.reading.source import open_source
     from strava_pipeline_tests.trips.activity.sources import RING
 
     @contextmanager

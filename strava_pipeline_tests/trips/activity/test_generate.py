@@ -13,8 +13,8 @@ import pytest
 from strava_pipeline.core.json_values import parse_instant
 from strava_pipeline.trips.activity.generate import DAYS, write_trips
 from strava_pipeline.trips.activity.reading.keys import KeyRing
+from strava_pipeline.trips.activity.reading.opening import open_source
 from strava_pipeline.trips.activity.reading.read import read_bundles
-from strava_pipeline.trips.activity.reading.source import open_source
 from strava_pipeline.trips.activity.rules.bundle import Bundle, State
 from strava_pipeline.trips.activity.rules.diagnosis import Diagnosed, diagnose
 from strava_pipeline.trips.activity.rules.thresholds import thresholds

@@ -11,8 +11,8 @@ import pytest
 
 from strava_pipeline.trips.activity.reading.export_file import read_export
 from strava_pipeline.trips.activity.reading.keys import KeyRing
+from strava_pipeline.trips.activity.reading.opening import open_source
 from strava_pipeline.trips.activity.reading.read import read_bundles
-from strava_pipeline.trips.activity.reading.source import open_source
 from strava_pipeline_tests.postgres import started
 from strava_pipeline_tests.trips.activity.sources import write_postgres
 

@@ -9,17 +9,15 @@ from datetime import UTC, datetime, time
 from typing import Any
 from urllib.parse import parse_qsl
 
-from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 
 from strava_pipeline.emulator import base
 from strava_pipeline.emulator.base import status_phrase
-from strava_pipeline.emulator.consent import Consents, consent_route
+from strava_pipeline.emulator.consent import Consents
 from strava_pipeline.emulator.deliveries import Deliveries, Orders
 from strava_pipeline.emulator.service import Headers, Json, answer
-from strava_pipeline.emulator.subscriber import Subscriber, change_routes, subscriber_routes
+from strava_pipeline.emulator.subscriber import Subscriber
 
 API = "/api/v1"
 MOST_EVENTS = 50  # of a delivery; how many there are really, nobody documents
@@ -225,27 +223,6 @@ def _is_login(header: str, key: str) -> bool:
         return kind == "Basic" and b64decode(value, validate=True).decode() == f"{USER}:{key}"
     except ValueError:
         return False
-
-
-def application(service: IntervalsIcu) -> Starlette:
-    """The API over `service`."""
-    from strava_pipeline.ingest.intervals_icu.emulator import writes  # which needs the rows of this module
-
-    routes = [
-        *writes.routes(service),
-        Route(f"{API}/athlete/{{athlete}}/activities", service.listed),
-        Route(f"{API}/athlete/{{athlete}}/activities/{{ids}}", service.several),
-        Route(f"{API}/athlete/{{athlete}}/gear{{ending}}", service.list_gear),
-        Route(f"{API}/athlete/{{athlete}}/gear", service.list_gear),
-        Route(f"{API}/activity/{{key:path}}/file", service.file),
-        Route(f"{API}/activity/{{key:path}}/fit-file", service.derived_file),
-        Route(f"{API}/activity/{{key:path}}", service.activity_of),
-        consent_route(service.consents, lambda: service.epoch),
-        Route("/api/oauth/token", service.token, methods=["POST"]),
-        *subscriber_routes(service.subscriber),
-        *change_routes(lambda key, fields: service.put({**service.activities[key], **fields}), service.delete),
-    ]
-    return base.application(service, routes)
 
 
 def row_of(key: str, athlete: str, started: datetime, **fields: Any) -> Json:

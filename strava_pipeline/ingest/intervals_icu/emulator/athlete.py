@@ -1,7 +1,7 @@
 """Intervals.icu, filled with what the made-up athlete has there."""
 
 from strava_pipeline.emulator.services import Athlete, Service
-from strava_pipeline.ingest.intervals_icu.emulator import app, library
+from strava_pipeline.ingest.intervals_icu.emulator import app, library, routes
 
 _KEY = "emulator-key"
 
@@ -18,4 +18,4 @@ def fill(athlete: Athlete) -> Service:
         "INTERVALS_WEBHOOK_SECRET": state.webhook_secret,
     }
     alone = len(known.rows) - len(known.pairs) - len(known.withheld)
-    return Service(app.application(state), settings, known.pairs, alone)
+    return Service(routes.application(state), settings, known.pairs, alone)

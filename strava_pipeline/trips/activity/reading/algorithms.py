@@ -20,8 +20,9 @@ from strava_pipeline.core.errors import MisuseError, PipelineError
 from strava_pipeline.core.json_values import json_bytes, parse_json
 from strava_pipeline.core.limits import TripLimits
 from strava_pipeline.trips.activity.reading.keys import KeyRing
+from strava_pipeline.trips.activity.reading.opening import open_source
 from strava_pipeline.trips.activity.reading.read import in_order, read_bundles
-from strava_pipeline.trips.activity.reading.source import Filters, ListedTrip, open_source
+from strava_pipeline.trips.activity.reading.source import Filters, ListedTrip
 from strava_pipeline.trips.activity.rules.bundle import Bundle
 from strava_pipeline.trips.activity.rules.replay import DecidedBatch, decide_batch
 from strava_pipeline.trips.activity.rules.text import code

@@ -22,8 +22,9 @@ from strava_pipeline.ingest.http import Wire, small_wire
 from strava_pipeline.ingest.places import NO_ANSWER, PATIENCE, Failures, ask_route
 from strava_pipeline.settings import Settings
 from strava_pipeline.trips.activity.reading.keys import NO_KEYS, SETTING, KeyRing, keys_text
+from strava_pipeline.trips.activity.reading.opening import open_source
 from strava_pipeline.trips.activity.reading.read import read_bundles
-from strava_pipeline.trips.activity.reading.source import Filters, TripSource, open_source
+from strava_pipeline.trips.activity.reading.source import Filters, TripSource
 from strava_pipeline.trips.activity.rules.bundle import Bundle, State
 from strava_pipeline.trips.activity.rules.track import Position, waypoints
 

@@ -8,8 +8,8 @@ import pytest
 
 from strava_pipeline.core.errors import MisuseError
 from strava_pipeline.trips.activity.reading.export_file import read_export
+from strava_pipeline.trips.activity.reading.opening import open_source
 from strava_pipeline.trips.activity.reading.read import read_bundles
-from strava_pipeline.trips.activity.reading.source import open_source
 from strava_pipeline.trips.activity.rules.bundle import Bundle
 from strava_pipeline_tests.trips.activity.sources import RING, odd_trips, write_sqlite
 

@@ -11,8 +11,8 @@ import pytest
 
 from strava_pipeline.core.errors import MisuseError, PipelineError, SourceError
 from strava_pipeline.trips.activity.reading.file_sources import SqliteTrips
+from strava_pipeline.trips.activity.reading.opening import open_source
 from strava_pipeline.trips.activity.reading.read import probe, read_bundles
-from strava_pipeline.trips.activity.reading.source import open_source
 from strava_pipeline.trips.activity.rules.bundle import Bundle
 from strava_pipeline_tests.trips.activity.sources import COLUMNS, RING, odd_trips, rides, write_parquet, write_sqlite
 

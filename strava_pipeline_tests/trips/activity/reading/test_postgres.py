@@ -8,9 +8,10 @@ import pytest
 
 from strava_pipeline.core.errors import MisuseError, SourceError
 from strava_pipeline.core.limits import TripLimits
+from strava_pipeline.trips.activity.reading.opening import open_source
 from strava_pipeline.trips.activity.reading.postgres import PostgresTrips, shown
 from strava_pipeline.trips.activity.reading.read import probe, read_bundles
-from strava_pipeline.trips.activity.reading.source import Filters, open_source
+from strava_pipeline.trips.activity.reading.source import Filters
 from strava_pipeline.trips.activity.rules.bundle import Bundle
 from strava_pipeline_tests.postgres import PASSWORD, Server
 from strava_pipeline_tests.trips.activity.sources import (

@@ -8,8 +8,9 @@ import pytest
 
 from strava_pipeline.core.errors import MisuseError
 from strava_pipeline.core.limits import TripLimits
+from strava_pipeline.trips.activity.reading.opening import open_source
 from strava_pipeline.trips.activity.reading.read import Tally, probe, read_bundles
-from strava_pipeline.trips.activity.reading.source import Filters, TripSource, open_source
+from strava_pipeline.trips.activity.reading.source import Filters, TripSource
 from strava_pipeline.trips.activity.rules.bundle import Bundle, State
 from strava_pipeline_tests.trips.activity.sources import (
     LOST,

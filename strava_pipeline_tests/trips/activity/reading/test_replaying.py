@@ -12,7 +12,8 @@ from strava_pipeline.core.json_values import json_bytes
 from strava_pipeline.core.limits import TripLimits
 from strava_pipeline.trips.activity.reading import algorithms
 from strava_pipeline.trips.activity.reading.algorithms import decided_of_source
-from strava_pipeline.trips.activity.reading.source import Filters, open_source
+from strava_pipeline.trips.activity.reading.opening import open_source
+from strava_pipeline.trips.activity.reading.source import Filters
 from strava_pipeline.trips.activity.rules.replay import STATUSES, DecidedBatch, Replay
 from strava_pipeline.trips.activity.rules.sweep import Sweep, threshold_sets
 from strava_pipeline.trips.activity.rules.thresholds import thresholds

@@ -1,0 +1,26 @@
+"""Whether the extra `dashboard` is installed."""
+
+import sys
+from importlib.util import find_spec
+
+from strava_pipeline.core.errors import MissingSettingsError
+
+EXTRA = ("fastapi", "argon2")  # what the extra `dashboard` brings and the base installation does not
+
+
+def has_extra() -> bool:
+    """Whether this installation has what the dashboard needs."""
+    return not _absent()
+
+
+def check_extra() -> None:
+    """MissingSettingsError where this installation lacks what the dashboard needs."""
+    if absent := _absent():
+        raise MissingSettingsError(
+            f"The dashboard needs {' and '.join(absent)}, which this installation does not have. Type: {sys.executable} -m "
+            "pip install 'strava_pipeline[dashboard]'"
+        )
+
+
+def _absent() -> list[str]:
+    return [name for name in EXTRA if find_spec(name) is None]
