@@ -11,7 +11,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Protocol
 
 from strava_pipeline.core.errors import BudgetExhaustedError, CallCapReachedError, Ceiling
 from strava_pipeline.core.limits import (
@@ -22,10 +21,8 @@ from strava_pipeline.core.limits import (
     parse_rate_limits,
     quarter_start,
 )
-from strava_pipeline.ingest.calls import FetchAnswer
 from strava_pipeline.ingest.clock import ServerClock, parse_date_header
 from strava_pipeline.ingest.ledger import CEILINGS, Counter, Ledger, LedgerFile
-from strava_pipeline.ingest.provider import Provider
 
 LENGTHS = {"15min": QUARTER, "day": DAY}
 YIELDING_SHARE = 10  # a tenth of a limit at most is left to others by default: a long backfill takes a ninth longer
@@ -53,6 +50,21 @@ class Remaining:
 
     ceilings: tuple[CeilingState, ...]
     governing: CeilingState
+
+
+@dataclass(frozen=True, slots=True)
+class CallShare:
+    """What of a budget a run may use.
+
+    Args:
+        cushion_15min, cushion_daily: calls of each window that are left to others; None: `yielding`, a tenth of a limit at most.
+        max_calls: the most calls of the run.
+    """
+
+    cushion_15min: int | None = None
+    cushion_daily: int | None = None
+    yielding: int = 0
+    max_calls: int | None = None
 
 
 class RateBudget:
@@ -309,52 +321,3 @@ class Pacing:
             self._on_wait(error, seconds)
             self._clock.sleep(min(seconds, SLICE))
         self.waited += timedelta(seconds=self._clock.monotonic() - began) * self._clock.speed
-
-
-class BudgetedProvider(Provider, Protocol):
-    """A client whose spec names `budget`, `details` and `streams`: its calls are counted in a budget that processes share."""
-
-    @property
-    def budget(self) -> RateBudget:
-        """How many calls may still be made."""
-        ...
-
-    @property
-    def pacing(self) -> Pacing:
-        """Which windows of the limits are waited for."""
-        ...
-
-    @property
-    def clock(self) -> ServerClock:
-        """The server's time."""
-        ...
-
-    @property
-    def waited(self) -> timedelta:
-        """How long the client waited for limits, in the server's time."""
-        ...
-
-    @property
-    def title(self) -> str:
-        """How messages call the service."""
-        ...
-
-    def probe(self) -> object:
-        """A call that succeeds while the service works and the login stands, whatever is wrong with single activities."""
-        ...
-
-    def get_detail(self, activity_id: int, *, patient: bool = True) -> FetchAnswer:
-        """The activity with all that the service knows of it. One that is not `patient` is attempted once."""
-        ...
-
-    def get_streams(self, activity_id: int, *, patient: bool = True) -> FetchAnswer:
-        """The points of an activity. Raises GoneError where nothing was recorded."""
-        ...
-
-    def get_athlete(self) -> FetchAnswer:
-        """The athlete whose login it is."""
-        ...
-
-    def get_gear(self, gear_id: str) -> FetchAnswer:
-        """A bike or a pair of shoes."""
-        ...

@@ -158,24 +158,6 @@ class Whole:
     originals: Sequence[Original] = field(repr=False)
 
 
-@dataclass(frozen=True, slots=True)
-class CallShare:
-    """What of a budget a run may use.
-
-    Args:
-        cushion_15min, cushion_daily: calls of each window that are left to others; None: `yielding`, a tenth of a limit at most.
-        max_calls: the most calls of the run.
-    """
-
-    cushion_15min: int | None = None
-    cushion_daily: int | None = None
-    yielding: int = 0
-    max_calls: int | None = None
-
-
-WHOLE_BUDGET = CallShare()
-
-
 class Lister(Protocol):
     """The part of a client that lists."""
 

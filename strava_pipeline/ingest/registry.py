@@ -28,20 +28,12 @@ from strava_pipeline.core.source_packages import UnusableSourceError, import_par
 from strava_pipeline.core.sources import SOURCES, STRAVA
 from strava_pipeline.ingest.clock import ServerClock, machine_clock
 from strava_pipeline.ingest.login_file import traces_of
-from strava_pipeline.ingest.provider import (
-    WHOLE_BUDGET,
-    CallShare,
-    HookedProvider,
-    KeptLogin,
-    LoginRequest,
-    OnWait,
-    Provider,
-)
+from strava_pipeline.ingest.provider import HookedProvider, KeptLogin, LoginRequest, OnWait, Provider
 from strava_pipeline.ingest.revocation import refuse_revoked, revocation_file
 from strava_pipeline.settings import Settings
 
 if TYPE_CHECKING:
-    from strava_pipeline.ingest.budget import RateBudget
+    from strava_pipeline.ingest.budget import CallShare, RateBudget
 
 PROVIDERS: dict[str, str] = {
     folder.parent.name: f"{ingest.__name__}.{folder.parent.name}.client"
@@ -114,7 +106,7 @@ def connect(
     clock: ServerClock,
     on_wait: OnWait = lambda why, seconds: None,
     *,
-    share: CallShare = WHOLE_BUDGET,
+    share: "CallShare | None" = None,
 ) -> Provider:
     """A client of the source `name` with the login of the settings; nothing is sent yet.
 
@@ -135,7 +127,7 @@ def connect(
     return client
 
 
-def budget(name: str, settings: Settings, clock: ServerClock, share: CallShare = WHOLE_BUDGET) -> "RateBudget":
+def budget(name: str, settings: Settings, clock: ServerClock, share: "CallShare | None" = None) -> "RateBudget":
     """The budget of the source `name`, whose record names `budget`. Nothing is sent."""
     return cast("RateBudget", _module(name).make_budget(settings, clock, share))
 

@@ -12,9 +12,9 @@ from strava_pipeline.core.limits import Allowance
 from strava_pipeline.core.plan import PER_CALL, PER_LOCAL_CALL, exceeds_a_day, finish_time
 from strava_pipeline.core.providers import spec_of
 from strava_pipeline.ingest import registry
-from strava_pipeline.ingest.budget import BudgetedProvider, RateBudget
+from strava_pipeline.ingest.budget import CallShare, RateBudget
+from strava_pipeline.ingest.budgeted import BudgetedProvider
 from strava_pipeline.ingest.clock import ServerClock
-from strava_pipeline.ingest.provider import CallShare
 from strava_pipeline.lake.bronze.listings import refuse_emulator
 from strava_pipeline.operations.options import CallOptions
 from strava_pipeline.operations.source import Source

@@ -13,8 +13,9 @@ from strava_pipeline.core.deliveries import Hint
 from strava_pipeline.core.errors import GoneError, NeedsLoginError, RefusedError
 from strava_pipeline.core.providers import ProviderSpec, spec_of
 from strava_pipeline.ingest import registry
+from strava_pipeline.ingest.budget import CallShare
 from strava_pipeline.ingest.clock import ServerClock, machine_clock
-from strava_pipeline.ingest.provider import CallShare, FeedProvider, HookedProvider, Login, Provider
+from strava_pipeline.ingest.provider import FeedProvider, HookedProvider, Login, Provider
 from strava_pipeline.ingest.revocation import note_revoked
 from strava_pipeline.ingest.service_client import ServiceProvider
 from strava_pipeline.lake.bronze.answers import newest_athlete

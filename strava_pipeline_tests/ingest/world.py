@@ -11,10 +11,10 @@ from typing import Any
 
 import requests
 
+from strava_pipeline.ingest.budget import CallShare
 from strava_pipeline.ingest.clock import ServerClock
 from strava_pipeline.ingest.consent import read_consent
 from strava_pipeline.ingest.http import make_wire
-from strava_pipeline.ingest.provider import CallShare
 from strava_pipeline.ingest.strava.client import StravaClient, connect
 from strava_pipeline.ingest.strava.emulator.app import Emulator
 from strava_pipeline.ingest.strava.emulator.application import EmulatorConfig

@@ -5,15 +5,14 @@ from hashlib import sha256
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from strava_pipeline.ingest.budget import RateBudget
+from strava_pipeline.ingest.budget import CallShare, RateBudget
 from strava_pipeline.ingest.clock import ServerClock, system_clock
-from strava_pipeline.ingest.provider import WHOLE_BUDGET, CallShare
 from strava_pipeline.settings import Settings
 
 
-def make_budget(settings: Settings, clock: ServerClock | None = None, share: CallShare = WHOLE_BUDGET) -> RateBudget:
+def make_budget(settings: Settings, clock: ServerClock | None = None, share: CallShare | None = None) -> RateBudget:
     """The budget of the settings' API application. Needs neither login nor network."""
-    return RateBudget(ledger_path(settings), clock or system_clock(settings), **asdict(share))
+    return RateBudget(ledger_path(settings), clock or system_clock(settings), **asdict(share or CallShare()))
 
 
 def ledger_path(settings: Settings) -> Path:

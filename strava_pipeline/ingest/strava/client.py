@@ -27,12 +27,12 @@ from strava_pipeline.core.errors import (
 )
 from strava_pipeline.core.json_values import json_bytes, parse_json
 from strava_pipeline.core.providers import ProviderSpec, ReadPage
-from strava_pipeline.ingest.budget import Pacing
+from strava_pipeline.ingest.budget import CallShare, Pacing
 from strava_pipeline.ingest.calls import MOST_REFUSALS, LandingClient, retrying
 from strava_pipeline.ingest.clock import ServerClock, system_clock
 from strava_pipeline.ingest.http import BrokenOffError, Exchange, NotSentError, TooLargeError, Wire, make_wire
 from strava_pipeline.ingest.login_file import AccessTokens
-from strava_pipeline.ingest.provider import WHOLE_BUDGET, CallShare, Login, OnWait, Page
+from strava_pipeline.ingest.provider import Login, OnWait, Page
 from strava_pipeline.ingest.refusals import refusal_of
 from strava_pipeline.ingest.service_client import Answer
 from strava_pipeline.ingest.strava.access import no_access_reason
@@ -362,7 +362,7 @@ def connect(
     clock: ServerClock | None = None,
     on_wait: OnWait | None = None,
     *,
-    share: CallShare = WHOLE_BUDGET,
+    share: CallShare | None = None,
     wait: bool = True,
 ) -> StravaClient:
     """A client on the settings' login, budget and server; nothing is sent yet.

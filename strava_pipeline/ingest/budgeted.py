@@ -1,0 +1,58 @@
+"""What the client of a source offers whose calls are counted in a budget (budget.py), and which has details and streams."""
+
+from datetime import timedelta
+from typing import Protocol
+
+from strava_pipeline.ingest.budget import Pacing, RateBudget
+from strava_pipeline.ingest.calls import FetchAnswer
+from strava_pipeline.ingest.clock import ServerClock
+from strava_pipeline.ingest.provider import Provider
+
+
+class BudgetedProvider(Provider, Protocol):
+    """A client whose spec names `budget`, `details` and `streams`: its calls are counted in a budget that processes share."""
+
+    @property
+    def budget(self) -> RateBudget:
+        """How many calls may still be made."""
+        ...
+
+    @property
+    def pacing(self) -> Pacing:
+        """Which windows of the limits are waited for."""
+        ...
+
+    @property
+    def clock(self) -> ServerClock:
+        """The server's time."""
+        ...
+
+    @property
+    def waited(self) -> timedelta:
+        """How long the client waited for limits, in the server's time."""
+        ...
+
+    @property
+    def title(self) -> str:
+        """How messages call the service."""
+        ...
+
+    def probe(self) -> object:
+        """A call that succeeds while the service works and the login stands, whatever is wrong with single activities."""
+        ...
+
+    def get_detail(self, activity_id: int, *, patient: bool = True) -> FetchAnswer:
+        """The activity with all that the service knows of it. One that is not `patient` is attempted once."""
+        ...
+
+    def get_streams(self, activity_id: int, *, patient: bool = True) -> FetchAnswer:
+        """The points of an activity. Raises GoneError where nothing was recorded."""
+        ...
+
+    def get_athlete(self) -> FetchAnswer:
+        """The athlete whose login it is."""
+        ...
+
+    def get_gear(self, gear_id: str) -> FetchAnswer:
+        """A bike or a pair of shoes."""
+        ...
