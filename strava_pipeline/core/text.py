@@ -40,6 +40,11 @@ def counted(number: int, noun: str) -> str:
     return f"{number:,} {noun if number == 1 else plural}"
 
 
+def at_minute(moment: datetime | None) -> str:
+    """A moment in UTC to the minute, as "2026-03-04 06:31 UTC"; empty for none."""
+    return f"{moment:%Y-%m-%d %H:%M} UTC" if moment else ""
+
+
 def wait_in_words(seconds: float) -> str:
     """How long a wait is: "40 s", and from a minute on in minutes that are rounded up, "11 min", "2 h 5 min"."""
     if seconds < 60:

@@ -23,6 +23,7 @@ from strava_pipeline.core.errors import (
 )
 from strava_pipeline.core.providers import NEVER_FIRST, spec_of
 from strava_pipeline.core.source_packages import UnusableSourceError, refused_sources
+from strava_pipeline.core.text import at_minute
 from strava_pipeline.core.years import years_of_runs
 from strava_pipeline.ingest.provider import KeptLogin
 from strava_pipeline.ingest.providers_file import (
@@ -297,15 +298,15 @@ def _health(settings: Settings, name: str, state: ProviderState, now: datetime) 
         )
     # a limit that has ended is no failure
     failed = {name: step for name, step in state.steps.items() if not step.succeeded and step.limited_until is None}
-    failures = [f"the last run ({what}, {_minute(step.at)}) failed: {step.message}" for what, step in failed.items()]
+    failures = [f"the last run ({what}, {at_minute(step.at)}) failed: {step.message}" for what, step in failed.items()]
     if state.login is not None and (ending := state.login.warning(state.title, now.date())) is not None:
         return warning(finding, "; ".join([ending.rstrip("."), *failures]), state.login.renewal)
     for step in state.steps.values():
         if step.limited_until is not None and step.limited_until > now:
-            return ok(finding, f"limited by {state.title} until {_minute(step.limited_until)}; a later run goes on")
+            return ok(finding, f"limited by {state.title} until {at_minute(step.limited_until)}; a later run goes on")
     if failures:
         return warning(finding, failures[0], "What came before is kept, and the next run goes on there.")
-    pulled = f"last pulled {_minute(state.last_pull.at)}" if state.last_pull else "nothing was pulled yet"
+    pulled = f"last pulled {at_minute(state.last_pull.at)}" if state.last_pull else "nothing was pulled yet"
     return ok(finding, "; ".join([pulled, *assumptions(name, settings)]))
 
 
@@ -394,7 +395,3 @@ def limit_in_force(run: RunContext, provider: str) -> LimitReachedError | None:
     """The limit that stopped an earlier step of the provider, while it lasts: until then each call would be refused."""
     until = limited_until(run.lake, provider)
     return None if until is None or until <= run.now() else LimitReachedError(spec_of(provider).title, until)
-
-
-def _minute(moment: datetime) -> str:
-    return f"{moment:%Y-%m-%d %H:%M} UTC"

@@ -3,7 +3,6 @@
 Reading files is ingest's, importing them the job's. What an undo removes is decided in operations/undoing.py.
 """
 
-import sys
 from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
@@ -260,7 +259,13 @@ def undo(
         if not (as_json and dry_run):
             _print_plan(plan, terminal.out if dry_run and not as_json else terminal.err)
         if not dry_run:
-            _confirm(yes=yes)
+            if not yes:
+                terminal.refuse_without_person(
+                    "Nothing was undone: a person has to agree, and nobody is at this terminal. `import undo NAME --yes` undoes "
+                    "it without a question."
+                )
+                question = f"To take it out of the warehouse, type the word {_WORD}: "
+                terminal.ask_to_type(_WORD, question, "Nothing was undone: the typed word was another one.")
             plan = note(lake, one, now)
     elif not dry_run:
         terminal.err.print(f"{one.name} is undone already, but was not removed completely: that is done now.")
@@ -274,11 +279,12 @@ def undo(
 def _take_out(settings: "Settings", one: "Import", plan: "UndoPlan | None", *, as_json: bool, verbose: bool) -> None:
     """Rebuild everything without the import, which is noted as undone, and show what left."""
     from strava_pipeline.lake.paths import Lake
+    from strava_pipeline.verbs.run_job import run_rebuild
     from strava_pipeline.verbs.terminal import out
 
     lake = Lake(settings.data_dir)
     before = _published_keys(lake)
-    outcome = _rebuild(settings, verbose=verbose)
+    outcome = run_rebuild(settings, verbose=verbose)
     after = _published_keys(lake)
     gone = {table: len(before[table] - after[table]) for table in _COUNTED}
     if as_json:
@@ -295,35 +301,11 @@ def _ensure_all_read(settings: "Settings", *, verbose: bool) -> None:
     from strava_pipeline.lake.paths import Lake
     from strava_pipeline.operations.importing import lacks_activities
     from strava_pipeline.operations.reading_files import unread_files
+    from strava_pipeline.verbs.run_job import run_rebuild
 
     lake = Lake(settings.data_dir)
     if lacks_activities(lake) or unread_files(lake):
-        _rebuild(settings, verbose=verbose)
-
-
-def _rebuild(settings: "Settings", *, verbose: bool) -> "RunOutcome":
-    from strava_pipeline.orchestrate.jobs import REBUILD_JOB
-    from strava_pipeline.verbs.run_job import run_job
-    from strava_pipeline.verbs.terminal import progress_for_terminal
-
-    log_level = "INFO" if verbose else "CRITICAL"
-    return run_job(settings, REBUILD_JOB, years=None, progress_of=progress_for_terminal(), log_level=log_level)
-
-
-def _confirm(*, yes: bool) -> None:
-    from strava_pipeline.core.errors import MisuseError, PipelineError
-    from strava_pipeline.verbs.terminal import err
-
-    if yes:
-        return
-    if not sys.stdin.isatty():
-        raise MisuseError(
-            "Nothing was undone: a person has to agree, and nobody is at this terminal. `import undo NAME --yes` undoes it "
-            "without a question."
-        )
-    err.print(f"To take it out of the warehouse, type the word {_WORD}: ", end="")
-    if sys.stdin.readline().strip() != _WORD:
-        raise PipelineError("Nothing was undone: the typed word was another one.")
+        run_rebuild(settings, verbose=verbose)
 
 
 def _print_plan(plan: "UndoPlan", console: Any) -> None:

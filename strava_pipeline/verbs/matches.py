@@ -7,13 +7,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from strava_pipeline.core.text import counted
+from strava_pipeline.core.text import at_minute, counted
 from strava_pipeline.verbs.options import AnyId, Json, Verbose
 from strava_pipeline.verbs.output import echo_json
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from strava_pipeline.lake.gold.matches import ActivityPair, MatchedActivity, PairEvidence
     from strava_pipeline.lake.paths import Lake
 
@@ -97,7 +95,9 @@ def explain(
             f"Activity {found[0].activity_id} comes from {counted(len(found[0].members), 'source')}:", style="bold"
         )
         for each in found[0].members:
-            out.print(f"  {each.id}  {each.source}  {_at(each.start_date)}  {each.name or ''}".rstrip())
+            out.print(
+                f"  {each.id}  {each.source}  {at_minute(each.start_date) or 'no start'}  {each.name or ''}".rstrip()
+            )
     else:
         out.print(f"{one} stands for itself.")
     for pair in compared:
@@ -261,7 +261,7 @@ def _print_pair(pair: "ActivityPair") -> None:
     from strava_pipeline.verbs.terminal import out
 
     for each in (0, 1):
-        line = f"  {pair.ids[each]}  {pair.sources[each]}  {_at(pair.starts[each])}  {pair.names[each] or ''}"
+        line = f"  {pair.ids[each]}  {pair.sources[each]}  {at_minute(pair.starts[each]) or 'no start'}  {pair.names[each] or ''}"
         out.print(line.rstrip())
     verdict = f"{pair.verdict}, {pair.score:g} of 100" + (f"; you {pair.decided} them" if pair.decided else "")
     out.print(f"    {verdict}: {'; '.join(pair.reasons)}")
@@ -276,7 +276,3 @@ def _print_evidence(found: "PairEvidence") -> None:
         out.print(f"  {kind:9} {weight}")
     for reason in found.reasons:
         out.print(f"  {reason}")
-
-
-def _at(moment: "datetime | None") -> str:
-    return f"{moment:%Y-%m-%d %H:%M} UTC" if moment else "no start"

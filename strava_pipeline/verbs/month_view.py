@@ -2,11 +2,10 @@
 
 import json
 from collections.abc import Iterator, Mapping
-from datetime import datetime
 
 from strava_pipeline.core.changes.comparison import Cell, Row
 from strava_pipeline.core.providers import spec_of
-from strava_pipeline.core.text import counted
+from strava_pipeline.core.text import at_minute, counted
 from strava_pipeline.operations.changes.comparing import Comparison, Month, MonthStatus
 from strava_pipeline.verbs.terminal import out, print_wrapped
 
@@ -30,7 +29,7 @@ def _print_month(month: str, state: Month, *, only_off: bool) -> None:
     out.print(f"{month}  {_WORDS[state.status]}, {_activities(state.activities)}", style=_STYLES[state.status])
     for name, one in state.providers.items():
         if not only_off or one.status != "in_sync":
-            pulled = f", pulled {_at(one.pulled_at)}" if one.pulled_at else ""
+            pulled = f", pulled {at_minute(one.pulled_at)}" if one.pulled_at else ""
             what = f"{_WORDS[one.status]}, {_activities(one.activities)}{pulled}"
             out.print(f"  {spec_of(name).title}: {what}", style=_STYLES[one.status])
 
@@ -94,7 +93,3 @@ def _distance(row: Row) -> str:
 
 def _activities(count: int) -> str:
     return counted(count, "activity")
-
-
-def _at(moment: datetime) -> str:
-    return f"{moment:%Y-%m-%d %H:%M} UTC"

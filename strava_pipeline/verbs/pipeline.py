@@ -268,16 +268,11 @@ def _date(text: str | None, option: str) -> str | None:
 
 def rebuild(verbose: Verbose = False) -> None:
     """Rebuild shards and the warehouse from data/bronze, without a call. Readers keep the old snapshot meanwhile."""
-    from strava_pipeline.orchestrate.jobs import REBUILD_JOB
     from strava_pipeline.settings import Settings
-    from strava_pipeline.verbs.run_job import run_job
-    from strava_pipeline.verbs.terminal import out, print_views_left_out, progress_for_terminal
+    from strava_pipeline.verbs.run_job import run_rebuild
+    from strava_pipeline.verbs.terminal import out, print_views_left_out
 
-    log_level = "INFO" if verbose else "CRITICAL"
-    outcome = run_job(
-        Settings.load(), REBUILD_JOB, years=None, progress_of=progress_for_terminal(), log_level=log_level
-    )
-    metadata = outcome.metadata["published_warehouse"]
+    metadata = run_rebuild(Settings.load(), verbose=verbose).metadata["published_warehouse"]
     print_views_left_out(metadata.get("views_left_out", {}))
     out.print(
         f"Rebuilt from bronze and published: {counted(metadata['rows/activities_all'], 'activity')}, "

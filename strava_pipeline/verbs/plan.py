@@ -12,13 +12,12 @@ import typer
 
 from strava_pipeline.core.plan import RESTART_NOTE
 from strava_pipeline.core.sources import STRAVA
-from strava_pipeline.core.text import counted
+from strava_pipeline.core.text import at_minute, counted
 from strava_pipeline.verbs.options import HELP, Json, MoreYears, all_years, context_without_run, typed_years
 from strava_pipeline.verbs.output import echo_json, plain
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from datetime import datetime
 
     from strava_pipeline.core.plan import Plan, YearPlan
     from strava_pipeline.lake.gold.coverage import Differences
@@ -128,7 +127,7 @@ def print_plan(plan: "Plan", zone: ZoneInfo, what: str = "details", max_calls: i
         out.print(f"Athletes' years differ. Likely: {plan.bounds}")
     for ceiling, one in plan.allowances.items():
         mark = "; this one governs" if ceiling == plan.governing else ""
-        out.print(f"Calls left: {one.left} of {one.limit} {ceiling}, until {_utc(one.resets_at)}{mark}")
+        out.print(f"Calls left: {one.left} of {one.limit} {ceiling}, until {at_minute(one.resets_at)}{mark}")
     out.print(_finish(plan, zone))
     if max_calls is not None and plan.calls > max_calls:
         out.print(f"With --max-calls {max_calls} the command ends after {max_calls} of them; the next one goes on.")
@@ -158,11 +157,7 @@ def _finish(plan: "Plan", zone: ZoneInfo) -> str:
     earliest = "no earlier than " if plan.basis == "unknown" else ""
     there = f"{done.astimezone(zone):%Y-%m-%d %H:%M} {zone.key}"
     span = ("today" if days == 1 else f"on {days} days") + (f", {RESTART_NOTE}" if plan.needs_another_day else "")
-    return f"Done {earliest}{_utc(done)} ({there}), begun now: {span}."
-
-
-def _utc(moment: "datetime") -> str:
-    return f"{moment:%Y-%m-%d %H:%M} UTC"
+    return f"Done {earliest}{at_minute(done)} ({there}), begun now: {span}."
 
 
 def print_job_plan(

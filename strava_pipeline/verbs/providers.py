@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from strava_pipeline.core.text import counted
+from strava_pipeline.core.text import at_minute, counted
 from strava_pipeline.verbs.options import HELP, NONE_ENABLED, AllowShrink, AsJson, Days, Json, PerPage, Verbose
 from strava_pipeline.verbs.output import echo, echo_json, plain
 
@@ -108,14 +108,17 @@ def _status_lines(one: "ProviderStatus", login: "KeptLogin | None", today: "date
     else:
         ending = "succeeded" if one.success else f"failed: {one.message}"
         is_limited = one.rate_limit == "long_term"
-        yield f"last operation: {one.operation}, {_at(one.at)}, {ending}", not (one.success or is_limited)
+        yield (
+            f"last operation: {one.operation}, {at_minute(one.at) or 'never'}, {ending}",
+            not (one.success or is_limited),
+        )
     if one.rate_limit is not None:
         goes_on = "a run waits for it" if one.rate_limit == "short_term" else "a later run goes on"
-        yield f"rate limit ({one.rate_limit}): until {_at(one.rate_limit_ends_at)}; {goes_on}", False
+        yield f"rate limit ({one.rate_limit}): until {at_minute(one.rate_limit_ends_at) or 'never'}; {goes_on}", False
     if one.last_pull is not None:
         whole = "complete" if one.last_pull.complete else "it broke off, and the next pull goes on"
         rows = counted(one.last_pull.activities, "activity")
-        yield f"last pull: {_at(one.last_pull.at)}, {one.last_pull.mode}, {rows}, {whole}", False
+        yield f"last pull: {at_minute(one.last_pull.at) or 'never'}, {one.last_pull.mode}, {rows}, {whole}", False
     if compared := years_by_day(one.compared_at):
         yield f"compared with all that it has: {compared}", False
     published = "not known before the next publish" if one.activities is None else one.activities
@@ -131,10 +134,6 @@ def _status_lines(one: "ProviderStatus", login: "KeptLogin | None", today: "date
         )
     if one.withheld:
         yield f"not shown by the service: {one.withheld}. {one.withheld_advice}".rstrip(), True
-
-
-def _at(moment: "datetime | None") -> str:
-    return f"{moment:%Y-%m-%d %H:%M} UTC" if moment else "never"
 
 
 @providers.command()

@@ -3,7 +3,6 @@
 What would be deleted is listed first, and shown by --dry-run; nothing outside these folders is touched.
 """
 
-import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
 from dataclasses import asdict, dataclass
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from strava_pipeline.core.errors import MissingSettingsError, MisuseError, PipelineError
+from strava_pipeline.core.errors import MissingSettingsError, PipelineError
 from strava_pipeline.core.sources import STRAVA
 from strava_pipeline.core.text import counted
 from strava_pipeline.verbs.output import echo_json
@@ -46,6 +45,7 @@ def purge(
     """
     from strava_pipeline.settings import Settings
     from strava_pipeline.verbs.output import plain
+    from strava_pipeline.verbs.terminal import refuse_without_person
 
     settings = Settings.load()
     found = plan_purge(settings, keep_access=keep_access, api=api)
@@ -57,11 +57,10 @@ def purge(
         return
     _refuse(settings)
     if not yes:
-        if not sys.stdin.isatty():
-            raise MisuseError(
-                "Nothing was deleted: a person has to agree, and nobody is at this terminal. `purge --dry-run` shows what would "
-                "go, `purge --yes` deletes it without a question."
-            )
+        refuse_without_person(
+            "Nothing was deleted: a person has to agree, and nobody is at this terminal. `purge --dry-run` shows what would "
+            "go, `purge --yes` deletes it without a question."
+        )
         _print_plan(found, to_stderr=as_json)
         _confirm(found)
     access = carry_out(settings, found)
@@ -148,13 +147,12 @@ def _give_back(settings: "Settings", command: str) -> str:
 
 
 def _confirm(found: "Purge") -> None:
-    from strava_pipeline.verbs.terminal import err
+    from strava_pipeline.verbs.terminal import ask_to_type
 
     wanted = str(found.athlete_id or WORD)
     what = f"the athlete's id ({wanted})" if found.athlete_id else f"the word {WORD}"
-    err.print(f"To delete all of it for good, type {what}: ", end="")
-    if sys.stdin.readline().strip() != wanted:
-        raise PipelineError("Nothing was deleted: the typed text was another one.")
+    question = f"To delete all of it for good, type {what}: "
+    ask_to_type(wanted, question, "Nothing was deleted: the typed text was another one.")
 
 
 def _print_plan(found: "Purge", *, to_stderr: bool) -> None:
@@ -249,12 +247,10 @@ class Purge:
 
 
 def _build_again(settings: "Settings") -> None:
-    from strava_pipeline.orchestrate.jobs import REBUILD_JOB
-    from strava_pipeline.verbs.run_job import run_job
-    from strava_pipeline.verbs.terminal import progress_for_terminal
+    from strava_pipeline.verbs.run_job import run_rebuild
 
     try:
-        run_job(settings, REBUILD_JOB, years=None, progress_of=progress_for_terminal(), log_level="CRITICAL")
+        run_rebuild(settings)
     except PipelineError as error:
         raise PipelineError(
             f"It is deleted, but the warehouse could not be built again of what stays: {error} The next run tries it again."

@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from strava_pipeline.core.text import at_minute
 from strava_pipeline.verbs.options import Json, Limits, Verbose, grouped
 from strava_pipeline.verbs.output import echo, echo_json
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from strava_pipeline.lake.gold.quarantine import FailingActivity, PublishedActivity
     from strava_pipeline.lake.paths import Lake
     from strava_pipeline.settings import Settings
@@ -52,7 +51,7 @@ def list_(as_json: Json = False) -> None:
         of_service = spec_of(row["source"]).suffix(" of ")
         out.print(f"Row {row['row']} of a listing{of_service}: {row['reason']}", style="bold")
         out.print(
-            f"  listed from {_at(row['first_seen_at'])} to {_at(row['last_seen_at'])}; its bytes are in {row['page']}"
+            f"  listed from {at_minute(row['first_seen_at'])} to {at_minute(row['last_seen_at'])}; its bytes are in {row['page']}"
         )
     if unreadable:
         out.print(
@@ -201,14 +200,14 @@ def _print_activity(row: dict[str, Any]) -> None:
     status = row["status"]
     came = {None: "no answer", 404: "404, gone at Strava or hidden", 200: "200, but not what was asked for"}
     what = f"  (its file at {row['source']})" if "files" in spec_of(row["source"]).capabilities else ""
-    out.print(f"{row['activity_id']}  {row['name'] or ''}  {_at(row['start_date'])}".rstrip() + what, style="bold")
-    out.print(f"  {row['failures']} failures, {_at(row['first_failed_at'])} to {_at(row['last_failed_at'])}")
+    out.print(
+        f"{row['activity_id']}  {row['name'] or ''}  {at_minute(row['start_date'])}".rstrip() + what, style="bold"
+    )
+    out.print(
+        f"  {row['failures']} failures, {at_minute(row['first_failed_at'])} to {at_minute(row['last_failed_at'])}"
+    )
     out.print(f"  the last: {came.get(status, status)}; {row['evidence_bytes']} bytes in {row['evidence']}")
     if row["dropped_at"]:
-        out.print(f"  dropped on {_at(row['dropped_at'])}: no run asks for it")
+        out.print(f"  dropped on {at_minute(row['dropped_at'])}: no run asks for it")
     else:
-        out.print(f"  asked for again from {_at(row['retry_at'])} on")
-
-
-def _at(moment: "datetime | None") -> str:
-    return f"{moment:%Y-%m-%d %H:%M} UTC" if moment else ""
+        out.print(f"  asked for again from {at_minute(row['retry_at'])} on")

@@ -34,7 +34,7 @@ from strava_pipeline.orchestrate.dagster_private import (
     execute_run,
 )
 from strava_pipeline.orchestrate.home import workspace_file
-from strava_pipeline.orchestrate.jobs import jobs_of
+from strava_pipeline.orchestrate.jobs import REBUILD_JOB, jobs_of
 from strava_pipeline.orchestrate.partitions import range_tags
 from strava_pipeline.orchestrate.resources import ProgressOf
 from strava_pipeline.orchestrate.run_records import prune_daily
@@ -42,6 +42,7 @@ from strava_pipeline.orchestrate.runs import fail_dead_runs
 from strava_pipeline.orchestrate.tags import BY, BY_HAND, STOPPED_EARLY
 from strava_pipeline.settings import Settings
 from strava_pipeline.verbs.instance import database_faults_named, open_instance
+from strava_pipeline.verbs.terminal import progress_for_terminal
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,3 +194,9 @@ def import_runs(settings: Settings, paths: list[Path], *, verbose: bool = False)
         behind = {years.newest}
     if behind:
         yield run(MERGE_FILES_JOB, years=list(range(min(behind), max(behind) + 1)))
+
+
+def run_rebuild(settings: Settings, *, verbose: bool = False) -> RunOutcome:
+    """Build the shards and the warehouse again from bronze, with progress in the terminal."""
+    log_level = "INFO" if verbose else "CRITICAL"
+    return run_job(settings, REBUILD_JOB, years=None, progress_of=progress_for_terminal(), log_level=log_level)

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from strava_pipeline.core.sources import STRAVA
-from strava_pipeline.core.text import counted
+from strava_pipeline.core.text import at_minute, counted
 from strava_pipeline.core.years import years_by_day
 from strava_pipeline.verbs.options import Json
 from strava_pipeline.verbs.output import echo_json
@@ -297,7 +297,9 @@ def print_status(report: "Status") -> None:
     _print_quarantine(report.quarantine)
     print_views_left_out(report.views_left_out)
     for limit in report.limits if report.strava_used and not without_api else []:
-        out.print(f"Budget: {limit['left']:>5} left of {limit['limit']} {limit['of']}, until {_at(limit['resets_at'])}")
+        out.print(
+            f"Budget: {limit['left']:>5} left of {limit['limit']} {limit['of']}, until {at_minute(limit['resets_at'])}"
+        )
 
 
 def _print_details(report: "Status") -> None:
@@ -318,7 +320,7 @@ def _print_quarantine(held: dict[str, Any]) -> None:
     from strava_pipeline.verbs.terminal import out
 
     if held["activities"] or held["dropped"]:
-        since = f" since {_at(held['since'])}" if held["since"] else ""
+        since = f" since {at_minute(held['since'])}" if held["since"] else ""
         dropped = f", dropped: {held['dropped']}" if held["dropped"] else ""
         out.print(f"In quarantine: {held['activities']}{since}{dropped}; see `strava-pipeline quarantine list`")
     if held["unreadable_rows"]:
@@ -347,7 +349,9 @@ def _print_login(login: dict[str, Any], revoked: datetime | None) -> None:
     expiry, refused_at = login["access_token_expires_at"], login["refused_at"]
     out.print(f"Login: {login['name'] or 'athlete'} ({login['athlete_id'] or 'id not known yet'})")
     if refused_at is not None:
-        out.print(f"  refused by Strava on {_at(refused_at)}: log in again with `strava-pipeline auth`", style="yellow")
+        out.print(
+            f"  refused by Strava on {at_minute(refused_at)}: log in again with `strava-pipeline auth`", style="yellow"
+        )
         return
     scopes = login["scopes"]
     shown = _unknown_scopes(login["only_me_activities"]) if scopes is None else ", ".join(scopes)
@@ -356,7 +360,7 @@ def _print_login(login: dict[str, Any], revoked: datetime | None) -> None:
         out.print(f"  {scope} was not granted: {consequence}", style="yellow")
     if login["may_write"] is False:
         out.print("Changes at Strava: not allowed; `strava-pipeline auth --write` asks for that")
-    until = f"until {_at(expiry)}, then renewed by itself" if expiry else "renewed at the next call"
+    until = f"until {at_minute(expiry)}, then renewed by itself" if expiry else "renewed at the next call"
     out.print(f"Access token: {until}")
 
 
@@ -367,7 +371,9 @@ def _print_pull(pull: dict[str, Any] | None) -> None:
         out.print("Last pull: none yet. `strava-pipeline flow` makes the first.")
     else:
         state = "complete" if pull["complete"] else "broke off or lost a page; the next pull lists what is missing"
-        out.print(f"Last pull: {_at(pull['at'])}, {pull['mode']}, {counted(pull['activities'], 'activity')}, {state}")
+        out.print(
+            f"Last pull: {at_minute(pull['at'])}, {pull['mode']}, {counted(pull['activities'], 'activity')}, {state}"
+        )
 
 
 def _print_imported(imported: dict[str, Any]) -> None:
@@ -375,14 +381,10 @@ def _print_imported(imported: dict[str, Any]) -> None:
 
     files = counted(imported["files"], "file")
     odd = f", {imported['with_problems']} of them with problems" if imported["with_problems"] else ""
-    out.print(f"Imported: {files}{odd}, the last {_at(imported['at'])}")
+    out.print(f"Imported: {files}{odd}, the last {at_minute(imported['at'])}")
     if odd:
         out.print('  `strava-pipeline sql "SELECT name, problem FROM files WHERE problem IS NOT NULL"` shows which')
     if imported["of_several_sources"]:
         out.print(f"Counted once, from several sources: {counted(imported['of_several_sources'], 'activity')}")
     if imported["proposed"]:
         out.print(f"  {counted(imported['proposed'], 'pair')} may be one: `strava-pipeline matches list`")
-
-
-def _at(moment: datetime) -> str:
-    return f"{moment:%Y-%m-%d %H:%M} UTC"

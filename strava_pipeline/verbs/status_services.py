@@ -4,7 +4,7 @@ from collections import Counter
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from strava_pipeline.core.text import counted
+from strava_pipeline.core.text import at_minute, counted
 from strava_pipeline.core.years import years_by_day
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ def print_provider(provider: dict[str, Any]) -> None:
     else:
         state = "complete" if pull["complete"] else "it broke off, and the next pull goes on"
         out.print(
-            f"{title}: last pull {_at(pull['at'])}, {pull['mode']}, {counted(pull['activities'], 'activity')}, {state}"
+            f"{title}: last pull {at_minute(pull['at'])}, {pull['mode']}, {counted(pull['activities'], 'activity')}, {state}"
         )
     if compared := years_by_day(provider["compared_at"]):
         out.print(f"  Compared with all that it has: {compared}")
@@ -87,11 +87,11 @@ def print_provider(provider: dict[str, Any]) -> None:
     for operation, step in steps.items():
         until = step["limited_until"]
         if until is not None and until > datetime.now(UTC):
-            out.print(f"  {operation}: limited by {title} until {_at(until)}; a later run goes on")
+            out.print(f"  {operation}: limited by {title} until {at_minute(until)}; a later run goes on")
         elif until is not None:
-            out.print(f"  {operation}: a limit of {title} stopped it until {_at(until)}; the next run goes on")
+            out.print(f"  {operation}: a limit of {title} stopped it until {at_minute(until)}; the next run goes on")
         elif not step["succeeded"]:
-            out.print(f"  {operation}: failed {_at(step['at'])}: {step['message']}", style="yellow")
+            out.print(f"  {operation}: failed {at_minute(step['at'])}: {step['message']}", style="yellow")
 
 
 def print_changes(counts: dict[str, int], left_out: int | None) -> None:
@@ -103,10 +103,6 @@ def print_changes(counts: dict[str, int], left_out: int | None) -> None:
         out.print(f"Proposed: {counted(counts['proposed'], 'change')}{more}. `strava-pipeline changes list` shows them")
     if counts.get("approved"):
         out.print(f"Approved: {counted(counts['approved'], 'change')}. `strava-pipeline changes apply` writes them")
-
-
-def _at(moment: datetime) -> str:
-    return f"{moment:%Y-%m-%d %H:%M} UTC"
 
 
 def print_retention(kept: dict[str, Any]) -> None:

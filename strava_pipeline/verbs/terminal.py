@@ -14,6 +14,7 @@ from rich.padding import Padding
 from rich.segment import Segment
 from rich.text import Text
 
+from strava_pipeline.core.errors import MisuseError, PipelineError
 from strava_pipeline.core.text import printable
 from strava_pipeline.operations.progress import LogProgress, Progress, progressing
 
@@ -107,3 +108,16 @@ def print_views_left_out(reasons: Mapping[str, str], to: Console = out) -> None:
     """A line per file of the user's own SQL that is not in the snapshot, with the reason."""
     for name, reason in reasons.items():
         to.print(f"Left out of the published warehouse: views/{name}: {reason}")
+
+
+def refuse_without_person(why: str) -> None:
+    """MisuseError where nobody can type an answer."""
+    if not sys.stdin.isatty():
+        raise MisuseError(why)
+
+
+def ask_to_type(wanted: str, question: str, otherwise: str) -> None:
+    """Wait for a line on stdin; PipelineError with the text `otherwise` where it is not what is wanted."""
+    err.print(question, end="")
+    if sys.stdin.readline().strip() != wanted:
+        raise PipelineError(otherwise)
