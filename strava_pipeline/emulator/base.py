@@ -15,6 +15,7 @@ from http import HTTPStatus
 from typing import Any, ClassVar, Generic, Self, TypeVar
 from urllib.parse import parse_qsl
 
+from pydantic import BaseModel
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.requests import Request
@@ -36,6 +37,7 @@ from strava_pipeline.emulator.service import (
     break_connection,
     collect,
     deliver,
+    ordered,
     replacement,
 )
 
@@ -300,23 +302,22 @@ async def faults(request: Request) -> Response:
     return answer({"ok": True})
 
 
+class _ClockOrder(BaseModel, extra="forbid"):
+    set: datetime = datetime.max.replace(tzinfo=UTC)  # no default is read
+    advance: float = 0
+    speed: float = 1
+
+
 async def clock(request: Request) -> Response:
     """{"advance": seconds}, {"set": ISO}, {"speed": factor}, or several at once; answers the emulator's now."""
     own = _service(request).clock
     if request.method == "POST":
-        order = await read_order(request)
-        try:
-            moment = datetime.fromisoformat(order["set"]) if "set" in order else None
-            advance, speed = float(order.get("advance", 0)), float(order.get("speed", 1))
-        except (TypeError, ValueError) as error:
-            raise OrderError(str(error)) from error
-        if unknown := set(order) - {"set", "advance", "speed"}:
-            raise OrderError(f"Unknown fields {', '.join(sorted(unknown))}.")
-        if moment is not None:
-            own.set(moment if moment.tzinfo else moment.replace(tzinfo=UTC))
-        own.advance(advance)
-        if "speed" in order:
-            own.set_speed(speed)
+        order = ordered(_ClockOrder, await read_order(request))
+        if "set" in order.model_fields_set:
+            own.set(order.set if order.set.tzinfo else order.set.replace(tzinfo=UTC))
+        own.advance(order.advance)
+        if "speed" in order.model_fields_set:
+            own.set_speed(order.speed)
     return answer({"now": own.now().isoformat().replace("+00:00", "Z")})
 
 

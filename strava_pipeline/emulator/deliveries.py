@@ -10,16 +10,18 @@ import time
 from collections import deque
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field
 from http.client import HTTPConnection, HTTPException
 from ipaddress import ip_address
 from itertools import count
 from random import Random
 from types import MappingProxyType
-from typing import Literal
+from typing import Annotated, Literal
 from urllib.parse import urlencode, urlsplit
 
-from strava_pipeline.emulator.service import JSON_TYPE, Json, dumps
+from pydantic import BaseModel, Field
+
+from strava_pipeline.emulator.service import JSON_TYPE, Json, dumps, ordered
 
 NO_ANSWER = 0  # in place of a status
 LARGEST_ANSWER = 64 * 1024  # bytes; more is not read
@@ -27,8 +29,11 @@ JOURNAL_LENGTH = 100_000  # deliveries: a year of a busy club
 END_SECONDS = 5.0  # at the end, a callback that hangs for longer is not waited for
 
 
-@dataclass(frozen=True, slots=True)
-class Orders:
+LONGEST_WAIT = 600.0  # seconds
+_Some = Annotated[int, Field(ge=0)] | Annotated[float, Field(ge=0, le=1)]
+
+
+class Orders(BaseModel, frozen=True, extra="forbid", strict=True):
     """What happens to events. `lose` and `duplicate`: a number of the next events, or a share of all (a float from 0 to 1).
 
     `shuffle`: as many events are held back, then sent in another order. `hold`: no event is sent. `timeout` and `pause`
@@ -36,14 +41,14 @@ class Orders:
     one before, as a factor.
     """
 
-    lose: int | float = 0
-    duplicate: int | float = 0
-    shuffle: int = 0
+    lose: _Some = 0
+    duplicate: _Some = 0
+    shuffle: int = Field(0, ge=0)
     hold: bool = False
-    attempts: int = 3  # Strava's, like the timeout: developers.strava.com/docs/webhooks
-    timeout: float = 2.0
-    pause: float = 1.0
-    growth: float = 1.0
+    attempts: int = Field(3, ge=1)  # Strava's, like the timeout: developers.strava.com/docs/webhooks
+    timeout: float = Field(2.0, ge=0.001, le=LONGEST_WAIT)
+    pause: float = Field(1.0, ge=0, le=LONGEST_WAIT)
+    growth: float = Field(1.0, ge=1, le=LONGEST_WAIT)
 
 
 @dataclass(slots=True)
@@ -95,10 +100,10 @@ class Deliveries:
                 self._held.append(delivery)
             self._release()
 
-    def order(self, **changes: int | float | bool) -> None:
-        """Change orders; events that are no longer held back are sent."""
+    def order(self, **changes: object) -> None:
+        """Change orders; events that are no longer held back are sent. Raises OrderError; then nothing is changed."""
         with self._changed:
-            self.orders = replace(self.orders, **changes)  # type: ignore[arg-type]
+            self.orders = ordered(Orders, self.orders.model_dump() | changes)
             self._release()
 
     def idle(self, timeout: float) -> bool:
@@ -112,7 +117,7 @@ class Deliveries:
         with self._changed:
             waiting = len(self._held) + len(self._queue) + self._busy
             log = [delivery.report() for delivery in self._log]
-            return {"orders": asdict(self.orders), "waiting": waiting, "deliveries": log}
+            return {"orders": self.orders.model_dump(), "waiting": waiting, "deliveries": log}
 
     def stop(self) -> None:
         """Send no more events; returns when the present one is sent."""
@@ -127,7 +132,7 @@ class Deliveries:
         if isinstance(amount, float):
             return self._rng.random() < amount
         if amount > 0:
-            self.orders = replace(self.orders, **{name: amount - 1})
+            self.orders = self.orders.model_copy(update={name: amount - 1})
         return bool(amount > 0)
 
     def _release(self) -> None:

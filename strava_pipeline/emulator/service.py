@@ -13,11 +13,12 @@ import struct
 import time
 from collections import Counter, deque
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import formatdate
-from typing import Any
+from typing import Annotated, Any, Literal, TypeVar
 
+from pydantic import BaseModel, Field, StringConstraints, ValidationError
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -179,31 +180,41 @@ class Journal:
 
 Headers = list[tuple[bytes, bytes]]
 
-KINDS = frozenset({"status", "html", "truncate", "reset", "slow", "empty", "body", "raw", "short_page", "date"})
 DEFAULT_STATUS = {"status": 500, "html": 502}
 _AFTER, _TIMES = 0, 1  # places in the counts of a fault
+OrderT = TypeVar("OrderT", bound=BaseModel)
 
 
-@dataclass(frozen=True, slots=True)
-class Fault:
+def ordered(kind: type[OrderT], order: Json) -> OrderT:
+    """An order below /_emulator, as its record. Raises OrderError, which names each field that is off."""
+    try:
+        return kind.model_validate(order)
+    except ValidationError as error:
+        faults = [
+            f"{'.'.join(map(str, each['loc']))}: {each['msg']}, not {each['input']!r}." for each in error.errors()
+        ]
+        raise OrderError(" ".join(faults)) from error
+
+
+class Fault(BaseModel, frozen=True, extra="forbid", coerce_numbers_to_str=True):
     """What goes wrong, for which calls: `path` and everything below it, with these `query` parameters, by `method`.
 
     `method` None: by any. A * in `path` stands for any characters, as in /rides/*/gpx; `exact`: nothing below it is
-    meant. The first `after` matching calls succeed, the next `times` meet the fault. `processed`: the connection is reset
-    after the work was done, so that only the answer is lost. `mid_body`: it is reset in the middle of the answer. Kind
-    `date`: only the Date header is wrong, `seconds` ahead or the text `body`. Kind `raw`: `body` is the whole answer with
-    status line and headers, one character per byte. Kind `short_page`: the page has `rows` rows.
+    meant. The first `after` matching calls succeed, the next `times` meet the fault, all of them where it is negative.
+    `processed`: the connection is reset after the work was done, so that only the answer is lost. `mid_body`: it is reset in the
+    middle of the answer. Kind `date`: only the Date header is wrong, `seconds` ahead or the text `body`. Kind `raw`: `body` is
+    the whole answer with status line and headers, one character per byte. Kind `short_page`: the page has `rows` rows.
     """
 
-    path: str
-    kind: str
+    path: Annotated[str, Field(pattern="^/")]
+    kind: Literal["status", "html", "truncate", "reset", "slow", "empty", "body", "raw", "short_page", "date"]
     status: int
     body: Any = None
     seconds: float = 2.0
     times: float = 1
     after: int = 0
-    query: dict[str, str] = field(default_factory=dict)
-    method: str | None = None
+    query: dict[str, str] = Field(default_factory=dict)
+    method: Annotated[str, StringConstraints(to_upper=True)] | None = None
     exact: bool = False
     processed: bool = False
     mid_body: bool = False
@@ -212,35 +223,10 @@ class Fault:
     @classmethod
     def from_order(cls, order: Json, api: str) -> "Fault":
         """From the JSON of POST /_emulator/faults; its path may begin with `api`. Raises OrderError."""
-        path, kind = order.get("path"), order.get("kind")
-        if not isinstance(path, str) or not path.startswith("/"):
-            raise OrderError("A fault needs a path, as in /activities/123 or /oauth/token.")
-        if kind not in KINDS:
-            raise OrderError(f"Unknown kind {kind!r}: one of {', '.join(sorted(KINDS))}.")
-        if kind == "raw" and not isinstance(order.get("body"), str):
+        fault = ordered(cls, {"status": DEFAULT_STATUS.get(str(order.get("kind")), 200), **order})
+        if fault.kind == "raw" and not isinstance(fault.body, str):
             raise OrderError("A raw answer needs a body: the whole answer, from the status line on.")
-        unknown = set(order) - set(cls.__dataclass_fields__)
-        if unknown:
-            raise OrderError(f"Unknown fields {', '.join(sorted(unknown))}.")
-        try:
-            times = float(order.get("times", 1))
-            return cls(
-                path=path.removeprefix(api) or "/",
-                kind=kind,
-                status=int(order.get("status", DEFAULT_STATUS.get(kind, 200))),
-                body=order.get("body"),
-                seconds=float(order.get("seconds", 2.0)),
-                times=math.inf if times < 0 else times,
-                after=int(order.get("after", 0)),
-                query={str(key): str(value) for key, value in order.get("query", {}).items()},
-                method=None if order.get("method") is None else str(order["method"]).upper(),
-                exact=bool(order.get("exact", False)),
-                processed=bool(order.get("processed", False)),
-                mid_body=bool(order.get("mid_body", False)),
-                rows=None if order.get("rows") is None else int(order["rows"]),
-            )
-        except (TypeError, ValueError, AttributeError) as error:
-            raise OrderError(f"The fault can't be read: {error}.") from error
+        return fault.model_copy(update={"path": fault.path.removeprefix(api) or "/"})
 
     def matches(self, path: str, query: dict[str, str], method: str = "GET") -> bool:
         """Whether a call meets the fault. Only whole parts of a path match: /activities/12 does not match /activities/123."""
@@ -258,7 +244,7 @@ class FaultPlan:
 
     def order(self, fault: Fault) -> None:
         """Add a fault."""
-        self._pending.append((fault, [fault.after, fault.times]))
+        self._pending.append((fault, [fault.after, math.inf if fault.times < 0 else fault.times]))
 
     def clear(self) -> None:
         """Remove all faults."""

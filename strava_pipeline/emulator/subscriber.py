@@ -54,9 +54,6 @@ class Subscriber:
                 self.deliveries.add(self._wrap(events[start : start + self._most]), self.callback)
 
 
-_ORDERS = frozenset(("lose", "duplicate", "shuffle", "hold", "attempts", "timeout", "pause", "growth"))
-
-
 def subscriber_routes(subscriber: Subscriber) -> list[Route]:
     """The control path of the callback and of what happens to deliveries."""
 
@@ -64,18 +61,12 @@ def subscriber_routes(subscriber: Subscriber) -> list[Route]:
         """POST {"callback": URL or null, "gather": bool} and orders of the deliveries; GET reports."""
         if request.method == "POST":
             order = await read_order(request)
-            if unknown := set(order) - _ORDERS - {"callback", "gather"}:
-                raise OrderError(f"Unknown fields {', '.join(sorted(unknown))}.")
             if (callback := order.get("callback")) is not None and not (
                 isinstance(callback, str) and is_local(callback)
             ):
                 raise OrderError("A callback is a plain http address of this machine.")
-            if "callback" in order:
-                subscriber.callback = callback
-            if found := {name: value for name, value in order.items() if name in _ORDERS}:
-                if not all(isinstance(value, int | float) and value >= 0 for value in found.values()):
-                    raise OrderError("An order of deliveries is a number, or true or false.")
-                subscriber.deliveries.order(**found)
+            subscriber.deliveries.order(**{name: order[name] for name in order.keys() - {"callback", "gather"}})
+            subscriber.callback = order.get("callback", subscriber.callback)
             if "gather" in order:
                 subscriber.gather(on=order["gather"] is True)
             return answer({"ok": True})

@@ -21,7 +21,6 @@ from strava_pipeline.ingest.token_values import is_token, object_of
 from strava_pipeline.settings import Settings
 
 PASTED = "http://localhost/"  # where the page leads to if nobody listens: the person copies the address
-LOST = "will be missing"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -202,9 +202,8 @@ def forget_requests(lake: Lake, now: datetime) -> int:
     return gone
 
 
-@dataclass(frozen=True, slots=True)
-class RequestView:
-    """A request as a page shows it.
+class RequestStanding(BaseModel):
+    """How a request stands, as the API shows it.
 
     Args:
         status: waiting, running, done or failed.
@@ -213,14 +212,21 @@ class RequestView:
         looked_at: when the sensor looked for requests last (UTC); None: never.
     """
 
-    request: Request
+    model_config = ConfigDict(frozen=True)
+
     status: Literal["waiting", "running", "done", "failed"]
-    message: str
-    run_id: str | None
-    began_at: datetime | None
-    ended_at: datetime | None
-    lines: list[str]
+    message: str = ""
+    run_id: str | None = None
+    began_at: datetime | None = None
+    ended_at: datetime | None = None
+    lines: list[str] = []
     looked_at: datetime | None
+
+
+class RequestView(RequestStanding):
+    """A request as a page shows it."""
+
+    request: Request
 
 
 _KILLED = (
@@ -235,18 +241,11 @@ def request_view(lake: Lake, logs_dir: Path | None, request_id: str, now: dateti
         return None
     state = _state(lake, request_id)
     if state is None:
-        return RequestView(request, "waiting", "", None, None, None, [], looked_at(lake))
+        return RequestView(request=request, status="waiting", looked_at=looked_at(lake))
     dead = state.status == "running" and state.run_id is not None and _is_dead(lake, state.run_id, now)
-    return RequestView(
-        request,
-        "failed" if dead else state.status,
-        _KILLED if dead else state.message,
-        state.run_id,
-        state.began_at,
-        state.ended_at,
-        [] if logs_dir is None else _last_lines(logs_dir, state.log),
-        looked_at(lake),
-    )
+    found = state.model_dump(exclude={"log"}) | ({"status": "failed", "message": _KILLED} if dead else {})
+    lines = [] if logs_dir is None else _last_lines(logs_dir, state.log)
+    return RequestView(request=request, lines=lines, looked_at=looked_at(lake), **found)
 
 
 def latest_requests(lake: Lake, now: datetime, limit: int) -> list[RequestView]:

@@ -248,7 +248,7 @@ def test_language_columns_and_oddities_are_on_order(client: Client, tmp_path: Pa
         ({"columns": "90"}, "'90'"),
         ({"missing": -1}, "-1"),
         ({"unlisted": True}, "True"),
-        ({"rows": 3}, "Unknown fields rows"),
+        ({"rows": 3}, "rows: Extra inputs"),
     ],
 )
 def test_an_archive_that_can_not_be_written_is_refused(client: Client, order: dict[str, Any], word: str) -> None:

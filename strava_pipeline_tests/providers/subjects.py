@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 
 from strava_pipeline.emulator.server import ServerThread
-from strava_pipeline.emulator.service import Fault
 from strava_pipeline.settings import Settings
 from strava_pipeline.testing.subjects import GPX, Subject, fit_of, has_trait
 from strava_pipeline_tests.ingest.spreadsheet.subject import spreadsheet
@@ -68,8 +67,7 @@ class ToySubject:
         del self.toy.files[source_id]
 
     def fail_file(self, source_id: str | None, *, headers: dict[str, str] | None = None, **fault: Any) -> None:
-        self.toy.headers = [(name.encode(), value.encode()) for name, value in (headers or {}).items()]
-        self.faults.order(Fault.from_order({"path": f"/activities/{source_id or '*'}/file", **fault}, ""))
+        self.toy.fail({"path": f"/activities/{source_id or '*'}/file", **fault}, headers)
 
     write_call = re.compile(r"PUT /activities/.+")
 
@@ -80,8 +78,7 @@ class ToySubject:
         return str(self.toy.items[source_id]["title"])
 
     def fail_write(self, *, headers: dict[str, str] | None = None, **fault: Any) -> None:
-        self.toy.headers = [(name.encode(), value.encode()) for name, value in (headers or {}).items()]
-        self.faults.order(Fault.from_order({"path": "/activities", "method": "PUT", **fault}, ""))
+        self.toy.fail({"path": "/activities", "method": "PUT", **fault}, headers)
 
     def delete(self, source_id: str) -> None:
         self.deleted[source_id] = self.toy.items.pop(source_id)
@@ -97,8 +94,7 @@ class ToySubject:
         self.toy.items.clear()
 
     def fail(self, *, headers: dict[str, str] | None = None, **fault: Any) -> None:
-        self.toy.headers = [(name.encode(), value.encode()) for name, value in (headers or {}).items()]
-        self.faults.order(Fault.from_order({"path": self.lists, "exact": True, **fault}, ""))
+        self.toy.fail({"path": self.lists, "exact": True, **fault}, headers)
 
 
 def register_toy(patch: pytest.MonkeyPatch) -> None:

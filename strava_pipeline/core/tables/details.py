@@ -46,15 +46,34 @@ ACTIVITY_DETAILS = Table(
 )
 
 
-def _splits(name: str, length: str) -> Table:
+def _child(
+    name: str,
+    description: str,
+    index: str,
+    own: tuple[Column, ...],
+    *,
+    numbered: str = "place in the list, from 1",
+    ignored: frozenset[tuple[str, ...]] = frozenset(),
+) -> Table:
+    """A table of what an activity nests, keyed by the place in its list. `own`: the columns beside those that all have."""
     return Table(
         name,
+        description,
+        (_ACTIVITY, Column(index, Kind.INTEGER, numbered, key=True), _ATHLETE, SOURCE, *own, EXTRA),
+        parent="activities_all",
+        follows=True,
+        may_shrink=True,
+        ignored=ignored,
+        group="details",
+    )
+
+
+def _splits(name: str, length: str) -> Table:
+    return _child(
+        name,
         f"Splits of {length} each, in order.",
+        "split_index",
         (
-            _ACTIVITY,
-            Column("split_index", Kind.INTEGER, "place in the list, from 1", key=True),
-            _ATHLETE,
-            SOURCE,
             field_of("split", Kind.INTEGER, "Strava's own number of the split"),
             field_of("distance_m", Kind.DOUBLE, "length", "m", path=("distance",), low=0),
             field_of(
@@ -71,12 +90,7 @@ def _splits(name: str, length: str) -> Table:
             field_of("elevation_difference", Kind.DOUBLE, "end minus start", "m"),
             field_of("pace_zone", Kind.INTEGER, "pace zone"),
             field_of("average_heartrate", Kind.DOUBLE, "mean heart rate", "bpm"),
-            EXTRA,
         ),
-        parent="activities_all",
-        follows=True,
-        may_shrink=True,
-        group="details",
     )
 
 
@@ -116,14 +130,11 @@ _RANKS: tuple[Column, ...] = (
     field_of("achievements", Kind.JSON, "achievements of the effort"),
 )
 
-ACTIVITY_LAPS = Table(
+ACTIVITY_LAPS = _child(
     "activity_laps",
     "Laps as the device or the athlete cut them, in order.",
+    "lap_position",
     (
-        _ACTIVITY,
-        Column("lap_position", Kind.INTEGER, "place in the list, from 1", key=True),
-        _ATHLETE,
-        SOURCE,
         field_of("lap_index", Kind.INTEGER, "Strava's own number of the lap"),
         field_of("split", Kind.INTEGER, "Strava's own number of the split"),
         *_EFFORT_FIELDS,
@@ -131,23 +142,15 @@ ACTIVITY_LAPS = Table(
         field_of("max_speed", Kind.DOUBLE, "highest speed", "m/s"),
         field_of("total_elevation_gain", Kind.DOUBLE, "climbed", "m"),
         field_of("pace_zone", Kind.INTEGER, "pace zone"),
-        EXTRA,
     ),
-    parent="activities_all",
-    follows=True,
-    may_shrink=True,
     ignored=_NESTED_IDS,
-    group="details",
 )
 
-ACTIVITY_SEGMENT_EFFORTS = Table(
+ACTIVITY_SEGMENT_EFFORTS = _child(
     "activity_segment_efforts",
     "Efforts on segments, in order.",
+    "effort_index",
     (
-        _ACTIVITY,
-        Column("effort_index", Kind.INTEGER, "place in the list, from 1", key=True),
-        _ATHLETE,
-        SOURCE,
         *_EFFORT_FIELDS,
         *_RANKS,
         field_of("hidden", Kind.BOOLEAN, "not shown by default"),
@@ -164,43 +167,27 @@ ACTIVITY_SEGMENT_EFFORTS = Table(
             path=("segment", "climb_category"),
         ),
         field_of("segment", Kind.JSON, "the segment, whole"),
-        EXTRA,
     ),
-    parent="activities_all",
-    follows=True,
-    may_shrink=True,
     ignored=_NESTED_IDS,
-    group="details",
 )
 
-ACTIVITY_BEST_EFFORTS = Table(
+ACTIVITY_BEST_EFFORTS = _child(
     "activity_best_efforts",
     "Best efforts over standard distances of runs, in order.",
+    "effort_index",
     (
-        _ACTIVITY,
-        Column("effort_index", Kind.INTEGER, "place in the list, from 1", key=True),
-        _ATHLETE,
-        SOURCE,
         *_EFFORT_FIELDS,
         *_RANKS,
         field_of("segment", Kind.JSON, "always null so far"),
-        EXTRA,
     ),
-    parent="activities_all",
-    follows=True,
-    may_shrink=True,
     ignored=_NESTED_IDS,
-    group="details",
 )
 
-ACTIVITY_SESSIONS = Table(
+ACTIVITY_SESSIONS = _child(
     "activity_sessions",
     "What the recording device itself summed up, a row per session: several where sports were changed, or files chained.",
+    "session_index",
     (
-        _ACTIVITY,
-        Column("session_index", Kind.INTEGER, "place in the file, from 1", key=True),
-        _ATHLETE,
-        SOURCE,
         field_of("sport", Kind.TEXT, "sport, as the file names it"),
         field_of("sub_sport", Kind.TEXT, "kind of sport, as FIT names it"),
         field_of("name", Kind.TEXT, "the file's own title"),
@@ -230,23 +217,16 @@ ACTIVITY_SESSIONS = Table(
         field_of("lengths", Kind.DOUBLE, "lengths swum"),
         field_of("points", Kind.BIGINT, "points of its track"),
         field_of("flags", Kind.JSON, "what is odd about it: truncated, wrong_clock …; kept as it is all the same"),
-        EXTRA,
     ),
-    parent="activities_all",
-    follows=True,
-    may_shrink=True,
+    numbered="place in the file, from 1",
     ignored=frozenset({("place",)}),
-    group="details",
 )
 
-ACTIVITY_LENGTHS = Table(
+ACTIVITY_LENGTHS = _child(
     "activity_lengths",
     "Lengths of a pool, in order, as the recording device counted them.",
+    "length_index",
     (
-        _ACTIVITY,
-        Column("length_index", Kind.INTEGER, "place in the list, from 1", key=True),
-        _ATHLETE,
-        SOURCE,
         field_of("session", Kind.INTEGER, "which session of the file, from 0"),
         field_of("started_at", Kind.INSTANT, "start by the device's clock"),
         field_of("elapsed_time_seconds", Kind.DOUBLE, "time from start to end", "s", path=("elapsed_s",), low=0),
@@ -256,12 +236,7 @@ ACTIVITY_LENGTHS = Table(
         field_of("strokes", Kind.DOUBLE, "strokes of it", path=("cycles",)),
         field_of("average_speed", Kind.DOUBLE, "mean speed", "m/s", path=("avg_speed",)),
         field_of("average_cadence", Kind.DOUBLE, "strokes a minute", path=("avg_cadence",)),
-        EXTRA,
     ),
-    parent="activities_all",
-    follows=True,
-    may_shrink=True,
-    group="details",
 )
 
 # by the field of a DetailedActivity with its list: each child table, and its column for the place in the list
@@ -282,8 +257,8 @@ TRACKS = Table(
     "tracks",
     "The points of every activity of which a file or streams are there, in the order of the recording.",
     (
-        Column("activity_id", Kind.BIGINT, "the activity", key=True),
-        Column("athlete_id", Kind.BIGINT, "the athlete"),
+        _ACTIVITY,
+        _ATHLETE,
         SOURCE,
         Column("part", Kind.INTEGER, "which session of its file, from 0: several where sports were changed", key=True),
         Column("point", Kind.INTEGER, "place in the session, from 0", key=True),
@@ -308,8 +283,8 @@ CURVES = Table(
     "The best of each activity out of its track: mean power over 5 s to 2 h (mean maximal power: Allen and Coggan, *Training and "
     "Racing with a Power Meter*, 2nd ed. 2010); time over 400 m to 100 km (runs, walks, rides, swims).",
     (
-        Column("activity_id", Kind.BIGINT, "the activity", key=True),
-        Column("athlete_id", Kind.BIGINT, "the athlete"),
+        _ACTIVITY,
+        _ATHLETE,
         Column("measure", Kind.TEXT, "watts (mean power) or pace (time)", key=True),
         Column("width", Kind.DOUBLE, "over how long: of watts seconds, of pace metres", "s or m", key=True),
         Column(
@@ -336,8 +311,8 @@ VALUE_SECONDS = Table(
     "For how long each power and heart rate held in an activity, out of its track: the sum of the times between points. "
     "With `training_zones`: the time in each zone, `time_in_zones`.",
     (
-        Column("activity_id", Kind.BIGINT, "the activity", key=True),
-        Column("athlete_id", Kind.BIGINT, "the athlete"),
+        _ACTIVITY,
+        _ATHLETE,
         Column("measure", Kind.TEXT, "watts or heartrate", key=True),
         Column("value", Kind.INTEGER, "the value, rounded", "W or bpm", key=True),
         Column(
@@ -354,8 +329,8 @@ TRACK_CELLS = Table(
     "track_cells",
     "The cells of the map that each activity came through, out of its track: tiles of zoom 21, 12 to 19 m wide up to 50° north.",
     (
-        Column("activity_id", Kind.BIGINT, "the activity", key=True),
-        Column("athlete_id", Kind.BIGINT, "the athlete"),
+        _ACTIVITY,
+        _ATHLETE,
         Column("y", Kind.INTEGER, "the tile's row, from the north", key=True),
         Column("x", Kind.INTEGER, "the tile's column, from 180° west", key=True),
     ),

@@ -10,7 +10,6 @@ from datetime import datetime
 from pathlib import Path
 
 from strava_pipeline.core.errors import PipelineError
-from strava_pipeline.ingest.budget import Remaining
 from strava_pipeline.ingest.clock import ServerClock, system_clock
 from strava_pipeline.ingest.login_file import traces_of
 from strava_pipeline.ingest.strava.access import no_access_reason
@@ -112,8 +111,3 @@ def primed_clock(settings: Settings) -> ServerClock:
     clock = system_clock(settings)
     make_budget(settings, clock).remaining()
     return clock
-
-
-def remaining_calls(settings: Settings) -> Remaining:
-    """The calls that the application may still make, of every limit."""
-    return make_budget(settings).remaining()

@@ -1,6 +1,5 @@
 """`/api/requests`: what is to be done, as a file in the inbox that becomes a run, and how that stands."""
 
-from dataclasses import asdict
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Body, Depends, Path
@@ -43,5 +42,4 @@ def request(
 
 def _shown(view: RequestView) -> dict[str, Any]:
     asked = view.request
-    shown = {name: value for name, value in asdict(view).items() if name != "request"}
-    return {"id": asked.id, "at": asked.at, **asked.wanted.model_dump(), **shown}
+    return {"id": asked.id, "at": asked.at, **asked.wanted.model_dump(), **view.model_dump(exclude={"request"})}

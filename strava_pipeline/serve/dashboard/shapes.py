@@ -11,6 +11,7 @@ from pydantic import BaseModel, Field
 
 from strava_pipeline.core.changes.states import State
 from strava_pipeline.lake.dashboard.fitness import LoadSeries, Window, ZoneBounds
+from strava_pipeline.lake.requests import RequestStanding
 
 Row = dict[str, Any]
 
@@ -219,16 +220,9 @@ class KeptRequest(BaseModel):
     status: Literal["waiting"]
 
 
-class Request(BaseModel, extra="allow"):
+class Request(RequestStanding, extra="allow"):
     """A request, with the fields of its kind, and how it stands."""
 
     id: str
     at: datetime
     kind: str
-    status: Literal["waiting", "running", "done", "failed"]
-    message: str
-    run_id: str | None
-    began_at: datetime | None
-    ended_at: datetime | None
-    lines: list[str]
-    looked_at: datetime | None

@@ -7,9 +7,10 @@ callback only host and port are shown, because its path may hold a secret.
 
 import asyncio
 import io
-import math
 from collections.abc import AsyncIterator, Callable
+from typing import Any
 
+from pydantic import BaseModel, Field
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
@@ -18,7 +19,7 @@ from starlette.types import Receive, Scope, Send
 
 from strava_pipeline.emulator import base, server
 from strava_pipeline.emulator.base import CONTROL, Gate, query_of, read_order
-from strava_pipeline.emulator.deliveries import Orders, shown_address
+from strava_pipeline.emulator.deliveries import LONGEST_WAIT, shown_address
 from strava_pipeline.emulator.service import (
     JSON_TYPE,
     EmulatorConfigError,
@@ -29,6 +30,7 @@ from strava_pipeline.emulator.service import (
     answer,
     deliver,
     dumps,
+    ordered,
 )
 from strava_pipeline.ingest.strava.emulator import api, application_api, changes, uploads
 from strava_pipeline.ingest.strava.emulator.api import state_of
@@ -147,9 +149,6 @@ class StravaGate(Gate[State]):
 
 
 DETAILS_PER_TURN = 25  # details made before other calls get their turn, about 25 ms
-LONGEST_WAIT = 600.0  # seconds that GET /webhooks may wait
-LEAST_COUNTS = {"shuffle": 0, "attempts": 1}
-LEAST_SECONDS = {"timeout": 0.001, "pause": 0.0, "growth": 1.0}
 
 
 def _strava_control_routes() -> list[Route]:
@@ -224,7 +223,11 @@ async def truth(request: Request) -> Response:
 async def archive(request: Request) -> Response:
     """{"language": …, "columns": …, "missing": …, "unlisted": …}, each optional: answers the zip that Strava would mail now."""
     state = state_of(request)
-    layout, oddities = _archive_order(await read_order(request))
+    order = ordered(_ArchiveOrder, await read_order(request))
+    try:
+        layout, oddities = Layout(str(order.language), order.columns), Oddities(order.missing, order.unlisted)
+    except EmulatorConfigError as error:
+        raise OrderError(str(error)) from error
     out, content = io.BytesIO(), Exported.of(state)
     await asyncio.to_thread(write_export, content, out, layout, oddities)  # other calls are answered meanwhile
     name = f"export_{state.athlete['id']}.zip"
@@ -243,30 +246,24 @@ async def _truth(state: State) -> AsyncIterator[bytes]:
     yield b"]}"
 
 
-def _archive_order(order: Json) -> tuple[Layout, Oddities]:
-    """The layout and the oddities that an order asks for; raises OrderError."""
-    language, columns = order.pop("language", "en"), order.pop("columns", None)
-    missing, unlisted = order.pop("missing", 0), order.pop("unlisted", 0)
-    if order:
-        raise OrderError(f"Unknown fields {', '.join(sorted(order))}.")
-    for count in (missing, unlisted, *([] if columns is None else [columns])):
-        if type(count) is not int or count < 0:
-            raise OrderError(f"columns, missing and unlisted are whole numbers of 0 or more, not {count!r}.")
-    try:
-        return Layout(str(language), columns), Oddities(missing, unlisted)
-    except EmulatorConfigError as error:
-        raise OrderError(str(error)) from error
+class _ArchiveOrder(BaseModel, extra="forbid", strict=True):
+    language: Any = "en"
+    columns: int | None = Field(None, ge=0)
+    missing: int = Field(0, ge=0)
+    unlisted: int = Field(0, ge=0)
 
 
 async def webhooks(request: Request) -> Response:
     """POST changes the given orders. GET reports; with ?wait=seconds when nothing is under way, or after that time."""
     state = state_of(request)
     if request.method == "POST":
-        state.deliveries.order(**_delivery_orders(await read_order(request)))
+        state.deliveries.order(**await read_order(request))
         return answer({"ok": True})
-    wait = _number_between("wait", _as_number(request.query_params.get("wait", "0")), 0.0, LONGEST_WAIT)
-    if wait:
-        await asyncio.to_thread(state.deliveries.idle, wait)
+    wait = request.query_params.get("wait", "0")
+    if not wait.replace(".", "", 1).isdecimal():
+        raise OrderError("wait is a number of seconds.")
+    if float(wait):
+        await asyncio.to_thread(state.deliveries.idle, min(float(wait), LONGEST_WAIT))
     current = state.subscriptions.current
     subscription = None if current is None else {"id": current.id, "callback": shown_address(current.callback)}
     return answer({"subscription": subscription, **state.deliveries.report()})
@@ -283,42 +280,3 @@ async def send_event(request: Request) -> Response:
     event = event_of(state, given)
     state.deliveries.add(event, current.callback)
     return answer({"event": event})
-
-
-def _delivery_orders(order: Json) -> dict[str, int | float | bool]:
-    """The checked orders of a POST; raises OrderError."""
-    found: dict[str, int | float | bool] = {}
-    for name, value in order.items():
-        if name == "hold":
-            if not isinstance(value, bool):
-                raise OrderError(f"hold is true or false, not {value!r}.")
-            found[name] = value
-        elif name in ("lose", "duplicate"):
-            share = isinstance(value, float)
-            found[name] = _number_between(name, value, 0.0, 1.0) if share else _count(name, value, 0)
-        elif name in LEAST_COUNTS:
-            found[name] = _count(name, value, LEAST_COUNTS[name])
-        elif name in LEAST_SECONDS:
-            found[name] = _number_between(name, value, LEAST_SECONDS[name], LONGEST_WAIT)
-        else:
-            raise OrderError(f"There is no order {name!r}: {', '.join(Orders.__dataclass_fields__)}.")
-    return found
-
-
-def _count(name: str, value: object, least: int) -> int:
-    if not isinstance(value, int) or isinstance(value, bool) or value < least:
-        raise OrderError(f"{name} is a whole number of {least} or more, not {value!r}.")
-    return value
-
-
-def _number_between(name: str, value: object, least: float, most: float) -> float:
-    if not isinstance(value, int | float) or isinstance(value, bool) or not least <= value <= most:
-        raise OrderError(f"{name} is a number from {least} to {most:g}, not {value!r}.")
-    return float(value)
-
-
-def _as_number(text: str) -> float:
-    try:
-        return float(text)
-    except ValueError:
-        return math.nan

@@ -182,16 +182,6 @@ class Grant:
         return "activity:write" in self.scopes
 
 
-@dataclass(frozen=True, slots=True)
-class TokenPair:
-    """What the token endpoint issues: `expires_at` in epoch seconds, `expires_in` in seconds."""
-
-    access: str
-    refresh: str
-    expires_at: int
-    expires_in: int
-
-
 class TokenStore:
     """All valid codes and tokens, and how the athlete answers the next consent page.
 
@@ -219,12 +209,12 @@ class TokenStore:
         self._codes[code] = grant
         return code
 
-    def exchange_code(self, code: str, epoch: float) -> TokenPair | None:
+    def exchange_code(self, code: str, epoch: float) -> Json | None:
         """Tokens for a code, which is then used up; None for an unknown code."""
         grant = self._codes.pop(code, None)
         return None if grant is None else self._issue(grant, epoch)
 
-    def refresh(self, token: str, epoch: float) -> TokenPair | None:
+    def refresh(self, token: str, epoch: float) -> Json | None:
         """New tokens for a refresh token, which is then invalid; its access token stays valid until it expires."""
         grant = self._refresh.pop(token, None)
         return None if grant is None else self._issue(grant, epoch)
@@ -252,12 +242,18 @@ class TokenStore:
         self._refresh.clear()
         self._access.clear()
 
-    def _issue(self, grant: Grant, epoch: float) -> TokenPair:
+    def _issue(self, grant: Grant, epoch: float) -> Json:
         access, refresh = TOKEN_PREFIX + self._random("access")[:40], TOKEN_PREFIX + self._random("refresh")[:40]
         expires_at = int(epoch) + self._lifetime
         self._access[access] = (grant, expires_at)
         self._refresh[refresh] = grant
-        return TokenPair(access, refresh, expires_at, self._lifetime)
+        return {
+            "token_type": "Bearer",
+            "access_token": access,
+            "expires_at": expires_at,
+            "expires_in": self._lifetime,
+            "refresh_token": refresh,
+        }
 
     def _random(self, kind: str) -> str:
         self._counter += 1

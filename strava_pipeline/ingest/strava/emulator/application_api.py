@@ -17,7 +17,7 @@ from starlette.routing import Route
 from strava_pipeline.emulator.deliveries import ask, is_local
 from strava_pipeline.emulator.service import Json, answer
 from strava_pipeline.ingest.strava.emulator.api import bad_request, not_found, state_of, unauthorized
-from strava_pipeline.ingest.strava.emulator.application import SCOPES, TokenPair
+from strava_pipeline.ingest.strava.emulator.application import SCOPES
 from strava_pipeline.ingest.strava.emulator.changes import withdraw
 from strava_pipeline.ingest.strava.emulator.state import State
 
@@ -95,12 +95,10 @@ async def token(request: Request) -> Response:
             pair = state.tokens.exchange_code(fields.get("code", ""), state.epoch)
             if pair is None:
                 return bad_request("RequestToken", "code")
-            return answer(_token_answer(pair) | {"athlete": _summary_athlete(state)})
+            return answer(pair | {"athlete": _summary_athlete(state)})
         case "refresh_token":
             pair = state.tokens.refresh(fields.get("refresh_token", ""), state.epoch)
-            if pair is None:
-                return bad_request("RefreshToken", "refresh_token")
-            return answer(_token_answer(pair))
+            return bad_request("RefreshToken", "refresh_token") if pair is None else answer(pair)
         case _:
             return bad_request("Application", "grant_type")
 
@@ -142,16 +140,6 @@ def _client_refusal(state: State, client_id: str | None, secret: str | None) -> 
     if secret != state.config.client_secret:
         return unauthorized("Application", "", "invalid")
     return None
-
-
-def _token_answer(pair: TokenPair) -> Json:
-    return {
-        "token_type": "Bearer",
-        "access_token": pair.access,
-        "expires_at": pair.expires_at,
-        "expires_in": pair.expires_in,
-        "refresh_token": pair.refresh,
-    }
 
 
 def _summary_athlete(state: State) -> Json:

@@ -168,8 +168,7 @@ async def put_activity(request: Request) -> Response:
         found = answer(_edited(state, row, sent)) if row is not None else not_found("Activity")
     except UnusableError as error:
         found = bad_request("Activity", error.field)
-    state.journal.record_write(state.clock.now(), "PUT", request.url.path, sent, found.status_code)
-    return found
+    return state.written(request, sent, found)
 
 
 def _edited(state: State, row: Row, sent: Json) -> Json:

@@ -45,9 +45,7 @@ async def post_upload(request: Request) -> Response:
         found = bad_request("Upload", "data_type")
     else:
         found = answer(_shown(state, _taken(state, upload)), 201)
-    sent = upload.described() if upload is not None else None
-    state.journal.record_write(state.clock.now(), "POST", request.url.path, sent, found.status_code)
-    return found
+    return state.written(request, None if upload is None else upload.described(), found)
 
 
 async def get_upload(request: Request) -> Response:
