@@ -166,6 +166,11 @@ class Settings(SourceSettings):
     ridewithgps_client_id: Stripped | None = Field(None, alias="RIDEWITHGPS_CLIENT_ID")
     ridewithgps_client_secret: SecretStr | None = Field(None, alias="RIDEWITHGPS_CLIENT_SECRET")
     ridewithgps_interval: float = Field(0.5, alias="RIDEWITHGPS_INTERVAL", ge=0, le=3600)  # seconds between calls
+    wahoo_url: Server = Field("https://api.wahooligan.com", alias="WAHOO_URL")
+    wahoo_client_id: Stripped | None = Field(None, alias="WAHOO_CLIENT_ID")
+    wahoo_client_secret: SecretStr | None = Field(None, alias="WAHOO_CLIENT_SECRET")
+    wahoo_token_file: AbsolutePath | None = Field(None, alias="WAHOO_TOKEN_FILE")
+    wahoo_interval: float = Field(1.0, alias="WAHOO_INTERVAL", ge=0, le=3600)  # seconds between calls
     pings_config: AbsolutePath = Field(Path("cars.toml"), alias="PINGS_CONFIG")
     trips_source: Stripped | None = Field(None, alias="TRIPS_SOURCE", repr=False)  # such URLs carry a password
     trips_keys_file: AbsolutePath | None = Field(None, alias="TRIPS_KEYS_FILE")

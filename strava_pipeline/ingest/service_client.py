@@ -235,7 +235,7 @@ class ServiceClient(LandingClient):
         try:
             name = f"{method} {path} at {self._title}"
             exchange = self._wire.send(
-                method, f"{self._base_url}{path}", params=query, name=name, **body, **self._credentials
+                method, self._address(path), params=query, name=name, **body, **self._credentials
             )
         except (BrokenOffError, TooLargeError) as error:
             self.clock.learn(error.exchange.headers, elapsed=error.exchange.seconds)
@@ -245,6 +245,10 @@ class ServiceClient(LandingClient):
         self._left = said if exchange.status != 429 else None
         self.allowance = said or self.allowance
         return exchange
+
+    def _address(self, path: str) -> str:
+        """Where a call goes that logs and errors know by its path."""
+        return f"{self._base_url}{path}"
 
     def _keep_back(self) -> None:
         """Wait, or end the work, where the last answer left less than a tenth of the limit."""

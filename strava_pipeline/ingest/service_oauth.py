@@ -32,6 +32,7 @@ class ServiceApplication:
         authorize_url, token_url: its page for the person, and where a code is exchanged.
         scopes: what is asked for, with what is missing without each; none: the service has none.
         covers: the scopes that include another one, by that.
+        scope_mark: what stands between scopes in the page's address.
         sends_json: whether the code goes as JSON and not as a form.
         account_of: the account in the answer to a code; None: it does not say.
     """
@@ -44,6 +45,7 @@ class ServiceApplication:
     client_secret: str = field(repr=False)
     scopes: Mapping[str, str] = field(default_factory=dict)
     covers: Mapping[str, str] = field(default_factory=dict)
+    scope_mark: str = ","
     sends_json: bool = False
     account_of: Callable[[Mapping[str, Any]], str | None]
 
@@ -115,7 +117,7 @@ def _consent(application: ServiceApplication, request: LoginRequest) -> tuple[Co
 def _show(application: ServiceApplication, request: LoginRequest, redirect: str, state: str) -> None:
     query = {"client_id": application.client_id, "redirect_uri": redirect, "response_type": "code", "state": state}
     if application.scopes:
-        query["scope"] = ",".join(application.scopes)
+        query["scope"] = application.scope_mark.join(application.scopes)
     url = f"{application.authorize_url}?{urlencode(query, safe=',:/')}"
     request.say(f"Open this page and allow access:\n\n  {url}\n")
 

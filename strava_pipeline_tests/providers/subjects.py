@@ -154,6 +154,12 @@ def ridewithgps(patch: pytest.MonkeyPatch) -> Any:
     return ridewithgps_subject.service_at(patch)
 
 
+def wahoo(_: pytest.MonkeyPatch) -> Any:
+    from strava_pipeline_tests.ingest.wahoo import subject as wahoo_subject  # the same
+
+    return wahoo_subject.running()
+
+
 SUBJECTS: dict[str, Callable[[pytest.MonkeyPatch], Any]] = {
     "toy": toy,
     "garmin": garmin,
@@ -161,4 +167,5 @@ SUBJECTS: dict[str, Callable[[pytest.MonkeyPatch], Any]] = {
     "intervals_icu": intervals_icu,
     "ridewithgps": ridewithgps,
     "spreadsheet": spreadsheet,
+    "wahoo": wahoo,
 }

@@ -46,6 +46,7 @@ LOGINS: dict[str, tuple[str, str, dict[str, Any]]] = {
     "token_of_a_key": ("garmin", "garmin_personal_token.json", {"access_token": SECRET}),
     "intervals_icu": ("intervals_icu", "intervals_icu_token.json", {"access_token": SECRET}),
     "ridewithgps": ("ridewithgps", "ridewithgps_token.json", {"access_token": SECRET}),
+    "wahoo": ("wahoo", "wahoo_token.json", {"access_token": SECRET, "refresh_token": SECRET}),
 }
 
 

@@ -1,0 +1,1 @@
+"""Wahoo: the client of its Cloud API, and what keeps it to the limits and logins there."""

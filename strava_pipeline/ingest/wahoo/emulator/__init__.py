@@ -1,0 +1,1 @@
+"""Wahoo as its clients see it."""

@@ -1,0 +1,156 @@
+"""Wahoo's login: an access token for two hours, and a refresh token that is replaced with it.
+
+The pair before dies with the first call that the new access token makes. Ten access tokens at most may live, so another one is
+got right before a call alone, by one process at a time. No error holds a token, or an answer's text, which may.
+"""
+
+import random
+from collections.abc import Mapping
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from strava_pipeline.core.errors import MissingSettingsError, NeedsLoginError, PipelineError, TransientError
+from strava_pipeline.core.json_values import finite_number
+from strava_pipeline.core.providers import spec_of
+from strava_pipeline.ingest.clock import ServerClock
+from strava_pipeline.ingest.http import Wire
+from strava_pipeline.ingest.login_file import (
+    EXPIRES_AT_LOCAL,
+    AccessTokens,
+    LoginFile,
+    StoredLogin,
+    exchanged,
+    local_end,
+)
+from strava_pipeline.ingest.provider import LoginRequest
+from strava_pipeline.ingest.refusals import refusal_of
+from strava_pipeline.ingest.service_oauth import ServiceApplication, buy_by_consent
+from strava_pipeline.ingest.token_values import is_token, object_of
+from strava_pipeline.ingest.wahoo.record import NAME
+from strava_pipeline.settings import Settings, env_file
+
+LOG_IN = f"run strava-pipeline providers login {NAME}"
+AGAIN = f"R{LOG_IN[1:]}."
+LIFE = timedelta(hours=2)  # of an access token that does not say it
+SCOPES = {
+    "user_read": "nobody can say whose login it is, so nothing can be pulled",
+    "workouts_read": "no workout can be read at all",
+    "offline_data": "the login may end after two hours",
+}
+
+
+class WahooLogin(StoredLogin):
+    """A pair of tokens."""
+
+    needs = ("access_token", "refresh_token")
+    renewed_before = timedelta(minutes=5)
+
+
+def token_file(settings: Settings) -> Path:
+    """Where the login is kept."""
+    return settings.wahoo_token_file or settings.secrets_dir / f"{NAME}_token.json"
+
+
+def login_file(settings: Settings) -> LoginFile[WahooLogin]:
+    """The file with the login."""
+    path = token_file(settings)
+    missing = f"There is no login at Wahoo yet. {AGAIN}" if is_application_set(settings) else missing_application()
+    damaged = f"{path} holds no login at Wahoo. {AGAIN}"
+    return LoginFile(path=path, parse=WahooLogin, log_in=LOG_IN, missing=missing, damaged=damaged)
+
+
+def is_application_set(settings: Settings) -> bool:
+    """Whether the settings name the user's app."""
+    return settings.wahoo_client_id is not None and settings.wahoo_client_secret is not None
+
+
+def missing_application() -> str:
+    """The sentence for settings without the user's app."""
+    return (
+        f"WAHOO_CLIENT_ID and WAHOO_CLIENT_SECRET are not set. docs/providers/{NAME}.md shows how to register an app; put both "
+        f"into {env_file()}."
+    )
+
+
+def application_of(settings: Settings) -> ServiceApplication:
+    """The user's app. Raises MissingSettingsError."""
+    client_id, secret = settings.wahoo_client_id, settings.wahoo_client_secret
+    if client_id is None or secret is None:
+        raise MissingSettingsError(missing_application())
+    return ServiceApplication(
+        name=NAME,
+        title=spec_of(NAME).title,
+        authorize_url=f"{settings.wahoo_url}/oauth/authorize",
+        token_url=f"{settings.wahoo_url}/oauth/token",
+        client_id=client_id,
+        client_secret=secret.get_secret_value().strip(),
+        scopes=SCOPES,
+        scope_mark=" ",
+        account_of=lambda answer: None,
+    )
+
+
+def log_in(settings: Settings, wire: Wire, clock: ServerClock, request: LoginRequest) -> None:
+    """Log in on Wahoo's page, and keep the pair of tokens."""
+    answer, granted = buy_by_consent(application_of(settings), wire, request)
+    login_file(settings).save(_with_answer({"scope": list(granted or ())}, answer, clock))
+
+
+def access_tokens(settings: Settings, wire: Wire, clock: ServerClock) -> AccessTokens[WahooLogin]:
+    """The access token of the stored login. Raises as `LoginFile.load` does."""
+
+    def renewed(stored: WahooLogin) -> WahooLogin:
+        application = application_of(settings)
+        return exchanged(
+            lambda lost: _buy(application, stored, wire, clock, lost=lost),
+            random.random,
+            clock.sleep,
+            LOG_IN,
+            "The login is kept",
+        )
+
+    return AccessTokens(login_file(settings), clock, renewed)
+
+
+def _buy(
+    application: ServiceApplication, stored: WahooLogin, wire: Wire, clock: ServerClock, *, lost: bool
+) -> WahooLogin:
+    form = {"client_id": application.client_id, "client_secret": application.client_secret}
+    form |= {"grant_type": "refresh_token", "refresh_token": stored.raw["refresh_token"]}
+    exchange = wire.send("POST", application.token_url, form=form)
+    clock.learn(exchange.headers, elapsed=exchange.seconds)
+    status, answer, name = exchange.status, object_of(exchange.body), "Wahoo's login service"
+    if status in (200, 201) and is_token(answer.get("access_token")):
+        return _with_answer(stored.raw, answer, clock)
+    if status in (200, 201, 408, 429) or status >= 500:
+        raise TransientError(f"{name} answered {status} without a token", status=status)
+    if b"unrevoked access token" in exchange.body.lower():
+        raise NeedsLoginError(
+            f"{name} gives no further token ({status}): ten of this app live already. At Wahoo, take your app's access away, "
+            f"and then {LOG_IN}."
+        )
+    if 300 <= status < 400:
+        raise PipelineError(
+            f"{name} answered with a redirect ({status}), not followed. Either this network asks for a login of its own, in a "
+            "browser, or WAHOO_URL is wrong."
+        )
+    why = "An answer was lost just before; it may have held the next login. " if lost else ""
+    advice = f"{why}Please {LOG_IN}; if that fails, check WAHOO_CLIENT_ID and WAHOO_CLIENT_SECRET."
+    if (refused := refusal_of(spec_of(NAME), "login service", exchange, advice, at_login=True)) is not None:
+        raise refused
+    raise PipelineError(f"{name} answered {status}; check WAHOO_URL, then {LOG_IN}.")
+
+
+def _with_answer(login: Mapping[str, Any], answer: Mapping[str, Any], clock: ServerClock) -> WahooLogin:
+    """The login with the tokens of an answer. Raises NeedsLoginError where it lacks a refresh token and there was none."""
+    lasts = finite_number(answer.get("expires_in"))
+    ends = clock.now() + (timedelta(seconds=min(lasts, 1e9)) if lasts is not None and lasts > 0 else LIFE)
+    times = {"received_at": clock.now().timestamp(), "expires_at": ends.timestamp()}
+    new = {**login, "access_token": answer["access_token"], **times, EXPIRES_AT_LOCAL: local_end(ends, clock)}
+    if is_token(answer.get("refresh_token")):
+        new["refresh_token"] = answer["refresh_token"]
+    try:
+        return WahooLogin(new)
+    except ValueError:
+        raise NeedsLoginError(f"Wahoo gave no refresh token, without which a login lasts two hours. {AGAIN}") from None
