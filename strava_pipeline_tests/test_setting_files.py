@@ -43,7 +43,7 @@ def test_a_variable_is_set_and_every_other_line_stays(env: Path, text: str | Non
         env.write_bytes(text.encode())
         env.chmod(0o644)
     if expected is None:
-        with pytest.raises(PipelineError, match="A can't be set in .* as it is written. Nothing was changed"):
+        with pytest.raises(PipelineError, match=r"A can't be set in .* as it is written. Nothing was changed"):
             variables_set(env, {"A": "new"}).__enter__()
         assert env.read_text() == text
         return
@@ -77,7 +77,7 @@ def test_where_what_follows_fails_the_file_is_as_it_was(env: Path, text: str | N
 
 def test_a_file_that_cannot_be_written_is_named_and_stays(tmp_path: Path) -> None:
     with pytest.raises(
-        PipelineError, match="none/.env can't be written: No such file or directory. It is as it was before."
+        PipelineError, match=r"none/\.env can't be written: No such file or directory. It is as it was before."
     ):
         replace_file(tmp_path / "none" / ".env", "", "A=1\n")
     (tmp_path / ".env").mkdir()

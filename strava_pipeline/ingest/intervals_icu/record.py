@@ -18,6 +18,7 @@ from strava_pipeline.core.start_times import clock_text, start_fields, zone_labe
 from strava_pipeline.ingest.intervals_icu.webhooks import WEBHOOKS, instant, text_id
 
 NAME = "intervals_icu"
+KEY_PAGE = "https://intervals.icu/settings, under Developer Settings"
 OTHER_SPORTS = {
     "TrackRide": "Ride",
     "Cyclocross": "GravelRide",
@@ -179,6 +180,8 @@ SPEC = ProviderSpec(
     read_page=page_reader(NAME, rows, read_row),
     paged=False,
     repeats=True,
+    for_whom="any other watch, as docs/watches.md says of each",
+    login_steps=f"The API key is at {KEY_PAGE}.",
     withheld=(
         "They came to it from Strava, whose data it may not pass on. Connect the device (Garmin, Wahoo and so on) to "
         "intervals.icu directly; for older ones, import Strava's archive there (Settings, Import all Strava data)."
