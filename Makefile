@@ -32,7 +32,7 @@ LOOKBACK := $(if $(DAYS),--days $(DAYS))
 
 .DEFAULT_GOAL := help
 .PHONY: help install image demo demo-archive dev test test-slow test-bounds audit other-duckdb soak bench coverage test-samples test-all lint types contracts pre-commit format check docs graph screenshots clean test-container \
-	auth status doctor plan run run-lite run-all compact recompact rebuild reconcile enrich enrich-all flow flow-backfill refresh streams backfill \
+	start auth status doctor plan run run-lite run-all compact recompact rebuild reconcile enrich enrich-all flow flow-backfill refresh streams backfill \
 	quarantine profile trips import archive matches bests insights export report goals duck schema sql logs service service-up purge emulator \
 	dashboard serve subscription webhooks providers changes sync-month calendar notifications
 
@@ -76,9 +76,9 @@ dev: $(READY) ## Dagster's UI and daemon on http://127.0.0.1:3000; with DEMO=1 o
 
 ##@ Start here
 
+start: ## From nothing to your activities, by three questions.
 auth: ## Log in to Strava.
 flow: ## The daily run: pull, merge, fetch recent details, publish.
-flow-backfill: ## Pull everything, merge, fetch every detail, publish.
 import: ## Import Strava's archive, folders and files; no call.
 status: ## Login, budget, what is in the warehouse, what is missing.
 sql: ## Query the warehouse in SQL: make sql Q="SELECT sum(distance) / 1000 FROM activities".
@@ -90,6 +90,7 @@ flow-now: ## The same as flow.
 
 ##@ Fetch from Strava
 
+flow-backfill: ## Pull everything, merge, fetch every detail, publish.
 plan: ## Calls and days that a backfill takes, by year; makes no call.
 run: ## Pull new activities, and the lookback window again.
 run-lite: ## Pull new activities, without a lookback.
@@ -235,7 +236,7 @@ screenshots: $(READY) ## Take docs/pictures/ again from the demo's dashboard and
 clean: ## Remove .venv, caches and the demo; never data/, secrets/ or logs/.
 	rm -rf $(VENV) demo .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .coverage htmlcov *.egg-info
 
-auth status doctor profile duck schema dashboard serve purge emulator: $(READY)
+start auth status doctor profile duck schema dashboard serve purge emulator: $(READY)
 	$(CLI) $@ $(ARGS)
 
 run flow refresh: $(READY)

@@ -21,9 +21,9 @@ INTERRUPTED = 130  # a shell's code for Ctrl-C
 SUBJECTS: dict[str, dict[str, tuple[str, str, str]]] = {
     "Start here": {
         "demo": ("demo", "demo", "Try it all on twelve years of a made-up athlete, in demo/."),
+        "start": ("start", "start", "From nothing to your activities, by three questions."),
         "auth": ("auth", "auth", "Log in to Strava."),
         "flow": ("pipeline", "flow", "The daily run: pull, merge, fetch recent details, publish."),
-        "flow-backfill": ("pipeline", "flow_backfill", "Pull everything, merge, fetch every detail, publish."),
         "import": ("import_", "import_", "Import Strava's archive, folders and files; no call."),
         "status": ("status", "status", "Login, budget, what is in the warehouse, what is missing."),
         "sql": ("query", "sql", "Query the warehouse in SQL."),
@@ -32,6 +32,7 @@ SUBJECTS: dict[str, dict[str, tuple[str, str, str]]] = {
         "doctor": ("doctor", "doctor", "Check this machine, and show how to fix each problem."),
     },
     "Fetch from Strava": {
+        "flow-backfill": ("pipeline", "flow_backfill", "Pull everything, merge, fetch every detail, publish."),
         "plan": ("plan", "plan", "Calls and days that a backfill takes, by year; makes no call."),
         "run": ("pipeline", "run", "Pull new activities, and the lookback window again."),
         "run-lite": ("pipeline", "run_lite", "Pull new activities, without a lookback."),

@@ -1,15 +1,20 @@
-"""Files that a person writes: `.env`, those in the folder of secrets, and TOML. Which can't be read, and why.
+"""Files that a person writes: `.env`, those in the folder of secrets, and TOML. Which can't be read, and why; changes in them.
 
 No value in any of them is handed on or repeated.
 """
 
 import os
 import re
+import tempfile
 import tomllib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from io import StringIO
 from pathlib import Path
 from typing import Any, TypeVar
 
+from dotenv import dotenv_values
+from dotenv.parser import Binding, parse_stream
 from pydantic_settings import SettingsError
 
 from strava_pipeline.core.errors import MissingSettingsError, PipelineError
@@ -112,3 +117,95 @@ def unreadable(error: Exception, env_file: Path, secrets: Path) -> str:
     cause = error.__cause__ or error  # pydantic-settings wraps what it meets in the folder of secrets, and nothing else
     path = secrets if isinstance(error, SettingsError) else getattr(error, "filename", None) or env_file
     return f"{path} can't be read ({type(cause).__name__}); {_ADVICE}"
+
+
+@contextmanager
+def variables_set(path: Path, values: Mapping[str, str]) -> Iterator[None]:
+    """Set variables in an env file, for its owner alone; where the body fails, the file is as it was before."""
+    before = file_text(path)
+    after = with_variables(path, before, values)
+    existed = path.exists()
+    replace_file(path, before, after, is_private=True)
+    try:
+        yield
+    except BaseException:
+        if existed:
+            replace_file(path, after, before)
+        else:
+            path.unlink()
+        raise
+
+
+def with_variables(path: Path, text: str, values: Mapping[str, str]) -> str:
+    """The text of the env file `path` with these variables set. Other lines, comments and the order stay.
+
+    Raises PipelineError where the file would not be read as it is meant, such as one with an open quotation mark.
+    """
+    parts = [_line(one, values) for one in parse_stream(StringIO(text, newline=""))]
+    missing = [name for name in values if name not in dotenv_values(stream=StringIO(text))]
+    if missing and parts and not parts[-1].endswith(("\n", "\r")):
+        parts.append("\n")
+    after = "".join([*parts, *(f"{name}={_quoted(values[name])}\n" for name in missing)])
+    if dotenv_values(stream=StringIO(after)) != {**dotenv_values(stream=StringIO(text)), **values}:
+        names = " and ".join(values)
+        raise PipelineError(f"{names} can't be set in {path} as it is written. Nothing was changed; set them yourself.")
+    return after
+
+
+def _line(one: Binding, values: Mapping[str, str]) -> str:
+    """A part of an env file as it is, or with the new value before its comment."""
+    text = one.original.string
+    if one.key is None or one.key not in values:
+        return text
+    name, _, rest = text.partition("=")
+    comment = None if "#" in (one.value or "") else re.search(r"[^\S\r\n]+#[^\r\n]*", rest)
+    end = re.search(r"[\r\n]*$", text)
+    return f"{name.rstrip()}={_quoted(values[one.key])}{comment[0] if comment else ''}{end[0] if end else ''}"
+
+
+def _quoted(value: str) -> str:
+    """A value as an env file has it: in quotation marks where a program might read it otherwise."""
+    if re.fullmatch(r"[\w./:@%+,=~-]+", value):
+        return value
+    escaped = value.replace("\\", "\\\\").replace("'", "\\'")
+    return f"'{escaped}'"
+
+
+def file_text(path: Path) -> str:
+    """The text of a file, line ends as they are; empty where there is no file. Raises PipelineError where it can't be read."""
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            return file.read()
+    except FileNotFoundError:
+        return ""
+    except OSError as error:
+        raise PipelineError(f"{path} can't be read: {error.strerror}.") from error
+
+
+def replace_file(path: Path, before: str, after: str, *, is_private: bool = False) -> None:
+    """Write `after` in place of `before`, whole or not at all; a link stays one. A missing file has an empty text.
+
+    Its permissions stay; with `is_private`, and where it is new, only its owner may read it. Raises PipelineError where the file
+    was changed meanwhile or can't be written.
+    """
+    place = path.resolve()
+    if file_text(place) != before:
+        raise PipelineError(f"{path} was changed meanwhile, so nothing was written. Run the command again.")
+    aside: Path | None = None
+    try:
+        if place.exists() and not os.access(place, os.W_OK):
+            raise PermissionError(None, "Permission denied")
+        descriptor, name = tempfile.mkstemp(prefix=f".{place.name}.", dir=place.parent)
+        aside = Path(name)
+        with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as file:
+            file.write(after)
+            file.flush()
+            os.fsync(file.fileno())
+        if place.exists() and not is_private:
+            aside.chmod(place.stat().st_mode & 0o777)
+        aside.replace(place)
+    except OSError as error:
+        raise PipelineError(f"{path} can't be written: {error.strerror}. It is as it was before.") from error
+    finally:
+        if aside is not None:
+            aside.unlink(missing_ok=True)

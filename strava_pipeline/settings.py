@@ -7,7 +7,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, get_args
 
 from pydantic import AliasChoices, Field, SecretStr, ValidationError, create_model, model_validator
 from pydantic.fields import FieldInfo
@@ -92,6 +92,12 @@ class SourceSettings(BaseSettings):
     def variables(cls) -> set[str]:
         """The environment variables that any setting is read from."""
         return {name for spec in cls.model_fields.values() for name in _names(spec)}
+
+    @classmethod
+    def is_secret(cls, variable: str) -> bool:
+        """Whether nobody may see what a person types for it. An unknown one is the setting of another package, and may be."""
+        specs = [spec for spec in cls.model_fields.values() if variable in _names(spec)]
+        return all(SecretStr in get_args(spec.annotation) for spec in specs)
 
     @model_validator(mode="before")
     @classmethod
@@ -257,6 +263,10 @@ class Settings(SourceSettings):
             value = vars(create_model("Secret", __base__=SourceSettings, value=one).load())["value"]
         text = value.get_secret_value().strip() if isinstance(value, SecretStr) else ""
         return SecretStr(text) if text else None
+
+    def is_set(self, variable: str) -> bool:
+        """Whether a variable of ours has a value, be it the default one."""
+        return variable in self.environ()
 
     @property
     def reader_group(self) -> int | None:

@@ -118,6 +118,8 @@ class ProviderSpec:
         quiet_day_calls: what a run from the watermark takes where nothing changed; gear, once a week, comes on top.
         repeats: whether it may have one activity several times, because several devices or services bring it there.
         by_hand: whether a person wrote the rows, with starts to the minute or the day.
+        for_whom: who takes it, as a phrase, where a person chooses among the services.
+        login_steps: how a person gets what the login needs, as sentences.
         withheld: where the service withholds activities: what the user can do about it, as sentences.
         oldest_first: whether a listing of a window with a beginning starts with its oldest activity.
         capabilities: `windows`: lists by range of time, without which each listing is of everything; `feed`: says what
@@ -148,6 +150,8 @@ class ProviderSpec:
     quiet_day_calls: int = 1
     repeats: bool = False
     by_hand: bool = False
+    for_whom: str = ""
+    login_steps: str = ""
     withheld: str = ""
     oldest_first: bool = False
     capabilities: frozenset[Capability] = frozenset()

@@ -1,6 +1,5 @@
 """Tables of gear that are written into providers.toml, whose other lines, comments and order stay as the person wrote them."""
 
-import os
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -8,7 +7,6 @@ from pathlib import Path
 import tomlkit
 from tomlkit.items import AbstractTable
 
-from strava_pipeline.core.errors import PipelineError
 from strava_pipeline.core.gear_links import Links
 from strava_pipeline.ingest.providers_file import ProvidersFile, UnusableProvidersError, providers_file
 
@@ -60,25 +58,3 @@ def says(path: Path, text: str, wanted: ProvidersFile) -> bool:
             return providers_file(place) == wanted
         except UnusableProvidersError:
             return False
-
-
-def replace_file(path: Path, before: str, after: str) -> None:
-    """Write `after` in place of `before`, whole or not at all; a link stays one, and the permissions stay.
-
-    Raises PipelineError where the file was changed meanwhile.
-    """
-    place = path.resolve()
-    with place.open(encoding="utf-8", newline="") as file:
-        if file.read() != before:
-            raise PipelineError(f"{path} was changed meanwhile, so nothing was written. Run the command again.")
-    descriptor, name = tempfile.mkstemp(prefix=f".{place.name}.", dir=place.parent)
-    aside = Path(name)
-    try:
-        with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as file:
-            file.write(after)
-            file.flush()
-            os.fsync(file.fileno())
-        aside.chmod(place.stat().st_mode & 0o777)
-        aside.replace(place)
-    finally:
-        aside.unlink(missing_ok=True)

@@ -13,7 +13,8 @@ same modules (core/source_packages.py). A module is imported when it is used, so
 - where its file must not go while another process holds it, `forget(settings) -> None`, which deletes it;
 - where a login that is there may not be usable, `login_problem(settings) -> str | None`, which says why;
 - where a login may be found elsewhere, `login_health(settings) -> Sequence[Finding]`, for `doctor`;
-- where a person may also log in by a key that the service gave them, `login_by_key`, with the arguments of `login`.
+- where a person may also log in by a key that the service gave them, `login_by_key`, with the arguments of `login`;
+- where `login` needs an application of the user's own, `APPLICATION_SETTINGS`, the names of its settings.
 """
 
 from collections.abc import Sequence
@@ -176,6 +177,16 @@ def login_settings(name: str, settings: Settings) -> Sequence[str]:
     if _asked(name, "is_application_set", settings):
         return ()
     return cast("Sequence[str]", getattr(_module(name), "LOGIN_SETTINGS", ()))
+
+
+def takes_key(name: str) -> bool:
+    """Whether a person can log in to the source `name` by a key that `log_in` asks for."""
+    return hasattr(_module(name), "login_by_key")
+
+
+def application_settings(name: str) -> Sequence[str]:
+    """The names of the settings of a user's application, where a login to the source `name` needs one."""
+    return cast("Sequence[str]", getattr(_module(name), "APPLICATION_SETTINGS", ()))
 
 
 def missing_login(name: str, settings: Settings) -> str | None:

@@ -1,4 +1,4 @@
-"""Priorities, and what may be written, that are changed in providers.toml, whose comments and order stay as a person wrote them.
+"""What is changed in providers.toml, gear aside: comments and order stay as a person wrote them.
 
 Gear is gear_tables.py's. A seal stands for the file as it was shown: what was changed since is not overwritten.
 """
@@ -16,6 +16,7 @@ from strava_pipeline.core.providers import spec_of
 from strava_pipeline.ingest import registry
 from strava_pipeline.ingest.gear_tables import says
 from strava_pipeline.ingest.providers_file import ProviderChoice, ProvidersFile, UnusableProvidersError, providers_file
+from strava_pipeline.setting_files import file_text
 
 _SERVICES = "providers"
 
@@ -42,8 +43,19 @@ def with_choices(
     changed = _changed(known, priorities, write)
     if not changed:
         raise MisuseError("Nothing of it differs from providers.toml, so nothing is written.")
-    with path.open(encoding="utf-8", newline="") as file:
-        before = file.read()
+    return _rewritten(path, known, changed)
+
+
+def with_enabled(path: Path, name: str) -> tuple[str, str]:
+    """The text of providers.toml, empty where there is none, and the same with the service `name` enabled.
+
+    Raises UnusableProvidersError where the file can't be used.
+    """
+    return _rewritten(path, providers_file(path), {name: {"enabled": True}})
+
+
+def _rewritten(path: Path, known: ProvidersFile, changed: Mapping[str, Mapping[str, Any]]) -> tuple[str, str]:
+    before = file_text(path)
     mark = "\ufeff" if before.startswith("\ufeff") else ""
     after = mark + _written(before.removeprefix(mark), changed)
     choices = {name: known.providers.get(name, ProviderChoice()) for name in changed}

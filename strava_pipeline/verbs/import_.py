@@ -50,8 +50,6 @@ def import_(
 
 
 def _import(paths: list[Path], *, as_json: bool, verbose: bool) -> None:
-    from strava_pipeline.ingest.archive.bulk_export import refuse_foreign_lists
-    from strava_pipeline.ingest.archive.container import open_container
     from strava_pipeline.lake.paths import Lake
     from strava_pipeline.operations.without_activities import without_activities
     from strava_pipeline.settings import Settings
@@ -61,9 +59,7 @@ def _import(paths: list[Path], *, as_json: bool, verbose: bool) -> None:
     from strava_pipeline.verbs.terminal import out
 
     settings = Settings.load()
-    for path in paths:
-        with open_container(path, settings.import_limits) as container:  # a refusal comes before a run is started
-            refuse_foreign_lists(container)
+    check_paths(settings, paths)  # a refusal comes before a run is started
     outcomes = []
     for outcome in import_runs(settings, paths, verbose=verbose):
         print_outcome(outcome, lines=not as_json)
@@ -79,6 +75,16 @@ def _import(paths: list[Path], *, as_json: bool, verbose: bool) -> None:
             out.print(f"Nothing of {rest} is new: the warehouse holds it already")
     if len(without) == len(paths):
         raise typer.Exit(1)
+
+
+def check_paths(settings: "Settings", paths: list[Path]) -> None:
+    """Raise SourceError where one of the paths can't be imported, as far as its names and headers say."""
+    from strava_pipeline.ingest.archive.bulk_export import refuse_foreign_lists
+    from strava_pipeline.ingest.archive.container import open_container
+
+    for path in paths:
+        with open_container(path, settings.import_limits) as container:
+            refuse_foreign_lists(container)
 
 
 def _preview(paths: list[Path], *, as_json: bool) -> None:

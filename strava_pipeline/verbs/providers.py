@@ -236,16 +236,16 @@ def login(
         echo(f"The login of {title} is in settings: {listed}, from the environment or {env_file()}. {state}")
     else:
         consent = {"code": code, "listen": (port or PORT) if listen else None}
-        log_in(name, settings, _request(tokens, by_key=key, **_permissions(settings, name), **consent))
+        log_in(name, settings, login_request(tokens, by_key=key, **permissions(settings, name), **consent))
         places = " and ".join(map(str, login_files(name, settings)))
         echo(f"Logged in to {title}; the login is kept in {places}.")
     if check:
-        _check_login(connect(name, settings, clock, lambda why, seconds: echo(why, err=True)), clock.now())
+        check_login(connect(name, settings, clock, lambda why, seconds: echo(why, err=True)), clock.now())
     if name not in enabled_providers(settings):
         _print_how_to_enable(settings, name, title)
 
 
-def _check_login(client: "Provider", now: "datetime") -> None:
+def check_login(client: "Provider", now: "datetime") -> None:
     """Say whose login it is, once the service has answered to it."""
     account, title = client.login().account, client.spec.title
     if not client.calls:  # whose login it is stands here; whether it is accepted, only an answer says
@@ -253,7 +253,7 @@ def _check_login(client: "Provider", now: "datetime") -> None:
     echo(f"{title} accepts the login." if account is None else f"{title} accepts the login of account {account}.")
 
 
-def _permissions(settings: "Settings", name: str) -> dict[str, bool]:
+def permissions(settings: "Settings", name: str) -> dict[str, bool]:
     """What the login of a provider has to allow, by what providers.toml lets be changed there."""
     from strava_pipeline.ingest.providers_file import providers_file
 
@@ -263,7 +263,7 @@ def _permissions(settings: "Settings", name: str) -> dict[str, bool]:
     return {"writes": writes, "creates_gear": writes and file.changes.create_gear}
 
 
-def _request(tokens: Path | None, *, by_key: bool, **more: Any) -> "LoginRequest":
+def login_request(tokens: Path | None, *, by_key: bool, **more: Any) -> "LoginRequest":
     from strava_pipeline.core.errors import MisuseError
     from strava_pipeline.ingest.provider import LoginRequest
 

@@ -15,7 +15,7 @@ from strava_pipeline.core.providers import spec_of
 from strava_pipeline.core.sources import STRAVA
 from strava_pipeline.emulator.services import Service, served
 from strava_pipeline.ingest.clock import ServerClock, machine_clock
-from strava_pipeline.ingest.gear_tables import replace_file, with_links
+from strava_pipeline.ingest.gear_tables import with_links
 from strava_pipeline.ingest.registry import PROVIDERS
 from strava_pipeline.ingest.strava.emulator.app import Emulator
 from strava_pipeline.ingest.strava.emulator.application import EmulatorConfig
@@ -42,6 +42,7 @@ from strava_pipeline.operations.pulling import pull_listing
 from strava_pipeline.operations.run_context import RunContext, run_context
 from strava_pipeline.operations.source import Source
 from strava_pipeline.operations.sources import Sources
+from strava_pipeline.setting_files import replace_file
 from strava_pipeline.settings import Settings
 from strava_pipeline.testing.merging import merge_years
 from strava_pipeline.verbs.auth import log_in_at_emulator

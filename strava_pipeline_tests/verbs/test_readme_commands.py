@@ -12,8 +12,9 @@ pytestmark = pytest.mark.slow
 
 TYPED_ELSEWHERE = (
     "auth",  # a login with a browser: ingest/strava/test_auth.py
+    "start",  # questions at a terminal: e2e/test_first_hour.py
+    "dashboard",  # a server: test_dashboard_verb.py
     "service",  # processes: e2e/test_service.py
-    "providers login",  # a login at another service: providers/test_login.py
     "providers pull",  # of a service that a person enabled: providers/test_pulls.py
 )
 

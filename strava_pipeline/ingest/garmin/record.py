@@ -322,13 +322,12 @@ def read_gear(content: Any) -> Sequence[tuple[str, Json]]:
     found: dict[str, dict[str, Any]] = {}
     for piece in (piece for page in content["v2"] for piece in page):
         key = gear_key(piece["uuid"])
-        named = {"name": _first(piece.get("name"), _joined(piece.get("brand"), piece.get("model")))}
         status = piece.get("status")
         known = {"uuid", "userProfilePk", "name", "status", "brand", "model", "distanceUsedMeters"}
         found[key] = _present(
             {
                 **{name: value for name, value in piece.items() if name not in known},
-                **named,
+                "name": _first(piece.get("name"), _joined(piece.get("brand"), piece.get("model"))),
                 "retired": status != "ACTIVE" if isinstance(status, str) else None,
                 "brand_name": piece.get("brand"),
                 "model_name": piece.get("model"),
@@ -338,13 +337,12 @@ def read_gear(content: Any) -> Sequence[tuple[str, Json]]:
     for piece in content["legacy"]:
         key = gear_key(piece["uuid"])
         brand, model = piece.get("gearMakeName"), piece.get("gearModelName")
-        named = {"name": _first(piece.get("displayName"), piece.get("customMakeModel"), _joined(brand, model))}
         status = piece.get("gearStatusName")
         known = {"uuid", "userProfilePk", "displayName", "customMakeModel", "gearStatusName", "gearMakeName"}
         known |= {"gearModelName"}
         older = {
             **{name: value for name, value in piece.items() if name not in known and not name.startswith("imageName")},
-            **named,
+            "name": _first(piece.get("displayName"), piece.get("customMakeModel"), _joined(brand, model)),
             "retired": status.lower() != "active" if isinstance(status, str) else None,
             "brand_name": brand,
             "model_name": model,
@@ -392,6 +390,8 @@ SPEC = ProviderSpec(
     priority=5,
     read_page=page_reader(NAME, rows, read_activity),
     rows_a_call=95,
+    for_whom="a watch or bike computer of Garmin's",
+    login_steps="Make a key in a browser: https://connect.garmin.com/app/settings/personalApiToken. Garmin shows it once.",
     capabilities=frozenset({"windows", "files", "uploads"}),
     edits=frozenset({"name", "gear"}),
     kinds={"gear": read_gear},

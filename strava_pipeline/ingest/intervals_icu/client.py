@@ -19,7 +19,7 @@ from strava_pipeline.core.errors import GoneError, MissingSettingsError, Refused
 from strava_pipeline.core.providers import Kind, UnreadableRowError, spec_of
 from strava_pipeline.ingest.clock import ServerClock
 from strava_pipeline.ingest.http import Wire, make_wire
-from strava_pipeline.ingest.intervals_icu.record import NAME, rows
+from strava_pipeline.ingest.intervals_icu.record import KEY_PAGE, NAME, rows
 from strava_pipeline.ingest.intervals_icu.webhooks import OWN, text_id
 from strava_pipeline.ingest.provider import Login, LoginRequest, OnWait, Page, Received
 from strava_pipeline.ingest.secret_file import save_secret
@@ -44,7 +44,6 @@ FIRST_PAUSE = timedelta(seconds=1)  # after a 429 without Retry-After: intervals
 MOST_REFUSALS = 6  # 429s for one call, so that it is repeated five times
 READ, GEAR_SCOPE = "ACTIVITY:READ", "SETTINGS:READ"
 AGAIN = f"Run strava-pipeline providers login {NAME}."
-KEY_PAGE = "https://intervals.icu/settings, under Developer Settings"
 
 
 class IntervalsClient(ServiceProvider):

@@ -18,6 +18,7 @@ from strava_pipeline.core.start_times import clock_text, start_fields, zone_labe
 from strava_pipeline.ingest.intervals_icu.webhooks import WEBHOOKS, instant, text_id
 
 NAME = "intervals_icu"
+KEY_PAGE = "https://intervals.icu/settings, under Developer Settings"
 OTHER_SPORTS = {
     "TrackRide": "Ride",
     "Cyclocross": "GravelRide",
@@ -179,9 +180,11 @@ SPEC = ProviderSpec(
     read_page=page_reader(NAME, rows, read_row),
     paged=False,
     repeats=True,
+    for_whom="any other watch, as docs/watches.md says of each",
+    login_steps=f"The API key is at {KEY_PAGE}.",
     withheld=(
-        "They came to it from Strava, whose data it may not pass on. Connect the device (Garmin, Wahoo and so on) to "
-        "intervals.icu directly; for older ones, import Strava's archive there (Settings, Import all Strava data)."
+        "They came to it from Strava, whose data it may not pass on. Connect the watch to intervals.icu directly "
+        "(docs/watches.md); for older ones, import Strava's archive there (Settings, Import all Strava data)."
     ),
     capabilities=frozenset({"windows", "files", "webhooks", "uploads", "creates_gear"}),
     edits=frozenset({"name", "gear"}),

@@ -367,6 +367,7 @@ SPEC = ProviderSpec(
     precedence=4,
     priority=2,
     read_page=page_reader(NAME, rows, read_row),
+    login_steps="docs/providers/ridewithgps.md shows how to get a key and a token.",
     capabilities=frozenset({"feed", "files", "webhooks"}),
     edits=frozenset({"name", "gear"}),
     kinds={"gear": read_gear},

@@ -19,6 +19,8 @@ from strava_pipeline.ingest.strava.subscriptions import subscription_path
 from strava_pipeline.ingest.strava.token_store import token_store
 from strava_pipeline.settings import Settings
 
+APPLICATION_SETTINGS = ("STRAVA_CLIENT_ID", "STRAVA_CLIENT_SECRET")
+
 
 @dataclass(frozen=True, slots=True)
 class LoginState:

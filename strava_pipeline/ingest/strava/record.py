@@ -1,6 +1,7 @@
 """Strava's record. Its list needs no reading: its names and shapes are those of the catalogue."""
 
 from strava_pipeline.core.activities import split_page
+from strava_pipeline.core.errors import APPLICATION_PAGE
 from strava_pipeline.core.providers import ProviderSpec, ReadPage
 from strava_pipeline.core.sources import STRAVA
 from strava_pipeline.ingest.strava.refusals import REFUSALS
@@ -19,6 +20,11 @@ SPEC = ProviderSpec(
     edits=frozenset({"name", "gear"}),
     webhooks=WEBHOOKS,
     refusals=REFUSALS,
+    for_whom="by its API, for subscribers; an archive of Strava needs none",
+    login_steps=(
+        f"Create an API application at {APPLICATION_PAGE}, with `localhost` as its Authorization Callback Domain. "
+        "It has an id and a secret."
+    ),
     commands={"login": "auth", "pull": "reconcile"},
     unnamed=True,
 )

@@ -320,7 +320,7 @@ def test_a_withheld_activity_is_counted_and_never_a_row(world: World) -> None:
     report = list_provider_activities(run, source, options, [2025], asset="listing")
     assert report.metadata is not None
     assert report.metadata["activities_withheld"] == 2
-    assert "Connect the device" in report.metadata["withheld_advice"]
+    assert "Connect the watch" in report.metadata["withheld_advice"]
     assert report.complete is not None
     assert report.complete.holds
     world.merge(run)

@@ -1,0 +1,310 @@
+"""The command `start`: three questions, and the first activities are here. Run again, it changes only what it is told.
+
+The questions and the order of the steps are here. Logging in is done by providers.py and auth.py, importing by import_.py,
+pulling by provider_pulls.py and pipeline.py. Files of settings are changed by setting_files.py and ingest/service_tables.py.
+"""
+
+import os
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, TypeVar
+
+import typer
+
+from strava_pipeline.core.errors import MissingSettingsError, MisuseError, NeedsLoginError, PipelineError
+from strava_pipeline.core.providers import spec_of
+from strava_pipeline.verbs.output import echo
+
+if TYPE_CHECKING:
+    from strava_pipeline.settings import Settings
+
+T = TypeVar("T")
+DATA_DIR = "STRAVA_DATA_DIR"
+INTERRUPTED = 130  # a shell's code for Ctrl-C
+NONE = "none"
+
+
+def start(
+    service: Annotated[
+        str | None,
+        typer.Option("--service", metavar="NAME", help="The service: a name of `providers list`, strava, or none."),
+    ] = None,
+    archive: Annotated[
+        str | None, typer.Option("--archive", metavar="PATH", help="An archive or a folder of files, to be imported.")
+    ] = None,
+    data_dir: Annotated[
+        str | None, typer.Option("--data-dir", metavar="FOLDER", help="Where everything is kept (STRAVA_DATA_DIR).")
+    ] = None,
+    no_pull: Annotated[bool, typer.Option("--no-pull", help="Fetch no activities yet.")] = False,
+) -> None:
+    """Three questions: which service, is there an archive, where to keep it. Then log in, import, and fetch the activities.
+
+    It can be run again: what you leave empty stays as it is. Without a terminal, a key is read from standard input, a line each.
+    """
+    if not sys.stdin.isatty() and service is None and archive is None:
+        raise MisuseError(
+            "There is no terminal to ask you at. Name the answers: --service NAME (or none), --archive PATH, --data-dir FOLDER; "
+            "a key that the service needs is read from standard input."
+        )
+    try:
+        code = _start(service, archive, data_dir, no_pull=no_pull)
+    except typer.Abort:  # Ctrl-C at a question
+        raise SystemExit(INTERRUPTED) from None
+    if code:
+        raise typer.Exit(code)
+
+
+def _start(service: str | None, archive: str | None, data_dir: str | None, *, no_pull: bool) -> int:
+    from strava_pipeline.ingest.providers_file import used_sources
+    from strava_pipeline.settings import Settings
+
+    settings = Settings.load()
+    used = used_sources(settings)
+    shown = _shown_sources()
+    if service is None:
+        _show_sources(shown)
+    chosen = _answered(service, f"Number or name (Enter: {_titles(used)})", lambda text: _chosen(text, shown, used))
+    path = _answered(
+        archive,
+        "Archive of Strava or Garmin, or a folder of files (Enter: none)",
+        lambda text: _archive(settings, text),
+    )
+    folder = _answered(
+        data_dir, f"Where to keep everything (Enter: {_short(settings.data_dir)})", lambda text: _folder(settings, text)
+    )
+    if folder is not None:
+        with _settings_set({DATA_DIR: folder}) as settings:
+            _say(f"Everything is kept in {settings.data_dir}.")
+    for name in chosen:
+        _log_in_until_right(settings, name, is_new=chosen is not used)
+        _enable(settings, name)
+    codes = [_import(path)] if path is not None else []
+    if not no_pull:
+        codes += _pull(Settings.load(), chosen)
+    _print_next(is_empty=no_pull or not (chosen or path))
+    return next((code for code in codes if code), 0)
+
+
+def _shown_sources() -> list[str]:
+    """The sources that a person may choose by number: the best first, Strava last, no file of their own."""
+    from strava_pipeline.core.source_packages import UnusableSourceError
+    from strava_pipeline.ingest.registry import sources
+
+    ranks: dict[str, tuple[bool, int]] = {}
+    for name in sources():
+        try:
+            spec = spec_of(name)
+        except UnusableSourceError:  # `providers list` says why
+            continue
+        if "whole" not in spec.capabilities:
+            ranks[name] = bool(spec.commands), spec.precedence
+    return sorted(ranks, key=lambda name: ranks[name])
+
+
+def _show_sources(shown: Sequence[str]) -> None:
+    _say("Where do your activities come from?")
+    for number, name in enumerate(shown, start=1):
+        spec = spec_of(name)
+        _say(f"  {number}  {spec.title}" + (f": {spec.for_whom}" if spec.for_whom else ""))
+    _say("  0  none of these: only an archive or files")
+
+
+def _titles(names: Sequence[str]) -> str:
+    return f"as it is, {' and '.join(spec_of(name).title for name in names)}" if names else NONE
+
+
+def _chosen(text: str, shown: Sequence[str], used: list[str]) -> list[str]:
+    from strava_pipeline.ingest.registry import provider_name, sources
+
+    if not text:
+        return used
+    if text in ("0", NONE):
+        return []
+    if text.isdecimal():
+        if int(text) > len(shown):
+            raise MisuseError(f"{text} is none of these numbers.")
+        return [shown[int(text) - 1]]
+    return [text if text in sources() else provider_name(text)]
+
+
+def _archive(settings: "Settings", text: str) -> Path | None:
+    from strava_pipeline.verbs.import_ import check_paths
+
+    if not text:
+        return None
+    path = Path(text.strip("'\"").replace("\\ ", " ")).expanduser()  # as a terminal writes what is dragged into it
+    check_paths(settings, [path])
+    return path
+
+
+def _folder(settings: "Settings", text: str) -> str | None:
+    """The folder as it was typed; None: it is the one that is set."""
+    place = Path(text).expanduser().absolute()
+    if not text or place == settings.data_dir:
+        return None
+    there = next(path for path in (place, *place.parents) if path.exists())
+    if not there.is_dir():
+        raise MisuseError(f"{there} is a file; name a folder.")
+    if not os.access(there, os.W_OK | os.X_OK):
+        raise MisuseError(f"This user can't write to {there}; name another folder.")
+    if settings.data_dir.exists():
+        _say(f"What is in {settings.data_dir} stays there; move it yourself to take it along.")
+    return text
+
+
+def _short(path: Path) -> str:
+    return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
+
+
+def _say(text: str) -> None:
+    """A line on stderr, which a terminal breaks between words."""
+    from strava_pipeline.verbs.terminal import err
+
+    err.print(text, soft_wrap=not err.is_terminal)
+
+
+def _answered(given: str | None, question: str, read: Callable[[str], T]) -> T:
+    """What `read` makes of an option, or of what a person types, who is asked again where that raises PipelineError."""
+    if given is not None or not sys.stdin.isatty():
+        return read((given or "").strip())
+    while True:
+        try:
+            return read(typer.prompt(question, default="", show_default=False, err=True).strip())
+        except PipelineError as error:
+            _say(str(error))
+
+
+def _log_in_until_right(settings: "Settings", name: str, *, is_new: bool) -> None:
+    while True:
+        try:
+            return _log_in(settings, name, is_new=is_new)
+        except (MisuseError, NeedsLoginError) as error:
+            if not sys.stdin.isatty():
+                raise
+            _say(str(error))
+            if not typer.confirm("Try again?", default=True, err=True):
+                raise typer.Exit(error.exit_code) from None
+
+
+def _log_in(settings: "Settings", name: str, *, is_new: bool) -> None:
+    """Log in to a source as `auth` or `providers login` do, unless its login is here and may stay."""
+    from strava_pipeline.ingest.registry import application_settings, log_in, login_settings, missing_login, takes_key
+    from strava_pipeline.verbs.auth import auth
+    from strava_pipeline.verbs.providers import login_request, permissions
+
+    spec = spec_of(name)
+    if missing_login(name, settings) is None and not (is_new and _replaces(spec.title)):
+        _say(f"{spec.title}: the login that is here stays.")
+        return
+    _say(f"\n{spec.title}: {spec.login_steps}\nSecrets are not shown while you type or paste them.")
+    if takes_key(name):
+        log_in(name, settings, login_request(None, by_key=True))
+    elif own := login_settings(name, settings):
+        _log_in_by_settings(name, own)
+    else:
+        if missing := [each for each in application_settings(name) if not settings.is_set(each)]:
+            with _settings_set({each: _typed(each) for each in missing}) as settings:
+                pass
+        if spec.commands:
+            auth()
+        else:
+            log_in(name, settings, login_request(None, by_key=False, **permissions(settings, name)))
+    _say(f"{spec.title}: logged in.")
+
+
+def _replaces(title: str) -> bool:
+    return sys.stdin.isatty() and typer.confirm(f"A login at {title} is here. Replace it?", default=False, err=True)
+
+
+def _log_in_by_settings(name: str, variables: Sequence[str]) -> None:
+    """Ask for the settings that are the login, and keep them once the service accepts them."""
+    from strava_pipeline.ingest.clock import machine_clock
+    from strava_pipeline.ingest.registry import connect
+    from strava_pipeline.verbs.providers import check_login
+
+    with _settings_set({each: _typed(each) for each in variables}) as settings:
+        clock = machine_clock(settings.clock_speed)
+        check_login(connect(name, settings, clock, lambda why, seconds: _say(why)), clock.now())
+
+
+def _typed(variable: str) -> str:
+    """What a person types for a setting, or a line of standard input."""
+    from strava_pipeline.settings import Settings
+
+    if not sys.stdin.isatty():
+        text = sys.stdin.readline()
+    else:
+        hidden = Settings.is_secret(variable)
+        text = typer.prompt(variable, default="", show_default=False, hide_input=hidden, err=True)
+    if not text.strip():
+        raise MisuseError(f"{variable} is needed, and nothing was given.")
+    return text.strip()
+
+
+@contextmanager
+def _settings_set(values: Mapping[str, str]) -> Iterator["Settings"]:
+    """The settings with these written into `.env`, which is as before where the body fails."""
+    from strava_pipeline.setting_files import variables_set
+    from strava_pipeline.settings import Settings, env_file
+
+    with variables_set(env_file(), values):
+        if fixed := sorted({*values} & {*Settings.unwritten()}):
+            raise MissingSettingsError(
+                f"{' and '.join(fixed)} is set in the environment, which counts before {env_file()}. "
+                "Unset it there, or change it there."
+            )
+        yield Settings.load()
+
+
+def _enable(settings: "Settings", name: str) -> None:
+    from strava_pipeline.ingest.providers_file import enabled_in_file
+    from strava_pipeline.ingest.service_tables import with_enabled
+    from strava_pipeline.setting_files import replace_file
+
+    if not spec_of(name).commands and name not in enabled_in_file(settings):
+        replace_file(settings.providers_config, *with_enabled(settings.providers_config, name))
+        _say(f"{spec_of(name).title}: enabled in {settings.providers_config}.")
+
+
+def _import(path: Path) -> int:
+    from strava_pipeline.verbs.import_ import import_
+
+    try:
+        import_([path])
+    except typer.Exit as end:  # it gave no activity, and has said why
+        return end.exit_code
+    return 0
+
+
+def _pull(settings: "Settings", chosen: Sequence[str]) -> Iterator[int]:
+    """Fetch from each source what is new, which is everything the first time; the exit codes."""
+    from strava_pipeline.verbs.options import Limits
+    from strava_pipeline.verbs.pipeline import flow
+    from strava_pipeline.verbs.provider_pulls import exit_code, pull_and_report, wanted
+
+    if own := [name for name in chosen if not spec_of(name).commands]:
+        wants = wanted(settings, month=None, years=[], everything=False)
+        pulled = pull_and_report(settings, own, wants, allow_shrink=False, as_json=False, verbose=False)
+        yield exit_code(pulled.values())
+    if len(own) < len(chosen):
+        try:
+            flow(**asdict(Limits()))
+        except typer.Exit as end:  # a limit stopped it, or another run is at work
+            yield end.exit_code
+
+
+def _print_next(*, is_empty: bool) -> None:
+    from strava_pipeline.verbs.terminal import program
+
+    if is_empty:
+        echo("Nothing was fetched. Run this command again when there is something to fetch: it keeps what you told it.")
+    echo("\nNext:")
+    for words, what in (
+        ("dashboard", "your activities in a browser, on this machine alone"),
+        ("service up", "fetches what is new every day, in the background"),
+        ("status", "what is here, and what is missing"),
+    ):
+        echo(f"  {program()} {words:<12} {what}")
