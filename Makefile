@@ -169,7 +169,7 @@ schedule-shell: ## A shell that finds the commands.
 
 ##@ Develop
 
-test: $(READY) ## The test suite; EXAMPLES=all also draws as many examples as .ci/run does.
+test: $(READY) ## The test suite; EXAMPLES=all draws four times as many examples.
 	EXAMPLES=$(EXAMPLES) $(BIN)/python -m pytest -n auto --dist worksteal
 
 # Four workers on two cores: some tests wait a lot, for daemons that wake now and then.

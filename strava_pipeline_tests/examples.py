@@ -1,4 +1,4 @@
-"""How many examples hypothesis draws: all, or with EXAMPLES=few a quarter, which `make test` has time for; .ci/run draws all."""
+"""How many examples hypothesis draws: all, or with EXAMPLES=few a quarter, which `make test` has time for. A release draws all."""
 
 import os
 

@@ -15,9 +15,7 @@ from strava_pipeline_tests.e2e.dagster_dev import DagsterDev, dagster_dev, until
 from strava_pipeline_tests.failures import failures
 from strava_pipeline_tests.rig import Rig
 
-YEARS = [2024, 2025, 2026]
 PATIENCE = 180_000  # milliseconds that a page is given: Dagster's are heavy, and the machine may be busy
-ASSETS = "query { assetNodes { assetKey { path } groupName isExecutable partitionDefinition { name } } }"
 NEWEST = "query { partitionBackfillsOrError(limit: 1) { ... on PartitionBackfills { results { id } } } }"
 RUNS = "query { runsOrError { ... on Runs { results { status jobName } } } }"
 SAYS = {  # what a run says that can't do its work so
@@ -33,7 +31,7 @@ __all__ = ["chromium"]  # a fixture
 
 
 @pytest.mark.slow
-def test_materialize_all_and_each_group_and_kind_of_job_end_well_or_say_what_is_missing(
+def test_materialize_all_and_each_kind_of_job_end_well_or_say_what_is_missing(
     make_rig: Callable[..., Rig], tmp_path: Path, chromium: Browser
 ) -> None:
     rig = make_rig(activities=9, years=(2024, 2026), settings={"first_year": 2024})
@@ -43,15 +41,9 @@ def test_materialize_all_and_each_group_and_kind_of_job_end_well_or_say_what_is_
         assert (everything["status"], causes(rig, everything)) == ("COMPLETED_SUCCESS", [])
         rig.assert_true_to_source()
         launch_daily_run_by_mouse(page, dev)
-        nodes = [node for node in dev.ask(ASSETS)["assetNodes"] if node["isExecutable"]]
-        backfills, runs = launched_groups(dev, nodes)
-        for job in ("backfill", "change_settings", "rebuild"):
-            runs[f"{job} without years"] = dev.launch(job, {})
+        runs = {f"{job} without years": dev.launch(job, {}) for job in ("backfill", "change_settings")}
         runs["reconcile of a year"] = dev.launch("reconcile", {"dagster/partition": "2025"})
         until(lambda: statuses(dev), lambda found: found <= {"SUCCESS", "FAILURE", "CANCELED"})
-        for group, launched in backfills.items():
-            found = until(lambda of=launched: dev.backfill_status(of), lambda one: one["status"] != "REQUESTED")
-            assert (group, found["status"], causes(rig, found)) == (group, "COMPLETED_SUCCESS", [])
         with rig.instance() as instance:
             said = {name: failures(instance, run_id) for name, run_id in runs.items()}
         assert {name: {each[: len(SAYS.get(name, ""))] for each in why} for name, why in said.items() if why} == {
@@ -110,25 +102,6 @@ def assert_nothing_alarms(page: Page) -> None:
         [],
         [],
     )
-
-
-def name_of(node: dict[str, Any]) -> str:
-    return str(node["assetKey"]["path"][0])
-
-
-def launched_groups(dev: DagsterDev, nodes: list[dict[str, Any]]) -> tuple[dict[str, str], dict[str, str]]:
-    """*Materialize all* of each group: the backfills of those with assets by year, and the runs of the others."""
-    groups: dict[str, list[dict[str, Any]]] = {}
-    for node in nodes:
-        groups.setdefault(node["groupName"], []).append(node)
-    backfills, runs = {}, {}
-    for group, members in groups.items():
-        names = [name_of(node) for node in members]
-        if any(node["partitionDefinition"] for node in members):
-            backfills[group] = dev.launch_backfill(names, YEARS)
-        else:
-            runs[f"group {group}"] = dev.launch("__ASSET_JOB", {}, assets=names)
-    return backfills, runs
 
 
 def statuses(dev: DagsterDev, job: str | None = None) -> set[str]:
