@@ -157,11 +157,11 @@ def take_in(
     inbox = lake.inbox_webhooks_of(source)
     lines = list(unread(inbox, queue.read))
     before = [] if known is not None else list(kept_lines(lake, source, now - MEMORY))
-    hints, refused = _hints([*before, *(line.content for line in lines)], webhooks, now)
+    hints, refused = _hints([*before, *(line.content for line in lines)], webhooks)
+    if known is None:  # what came earlier was followed or given up, or a listing shows it
+        hints = [(hint, came) for hint, came in hints if now - came < MEMORY]
     news = news_of(hints, now, refuse=refuse, believes_deletions=webhooks.believes_deletions)
     news.refused += refused
-    if known is None:  # what is older was followed or given up, or a listing shows it
-        news.activities = {key: one for key, one in news.activities.items() if now - one.at < MEMORY}
     if lines:
         keep_lines(lake, source, [line.content for line in lines], now)
     note_gone(news.gone)
@@ -185,7 +185,7 @@ def peek(lake: Lake, source: str, webhooks: WebhookSpec, queue: Queue, most: int
     lines = (
         line.content for line, _ in zip(unread(lake.inbox_webhooks_of(source), queue.read), range(most), strict=False)
     )
-    return news_of(_hints([*lines], webhooks, now)[0], now, believes_deletions=webhooks.believes_deletions)
+    return news_of(_hints([*lines], webhooks)[0], now, believes_deletions=webhooks.believes_deletions)
 
 
 def fetched_since(lake: Lake, source: str, account: str | None, since: datetime) -> dict[int, datetime]:
@@ -205,9 +205,7 @@ def fetched_since(lake: Lake, source: str, account: str | None, since: datetime)
     return found
 
 
-def _hints(
-    lines: Sequence[bytes], webhooks: WebhookSpec, now: datetime
-) -> tuple[list[tuple[Hint, datetime]], Counter[str]]:
+def _hints(lines: Sequence[bytes], webhooks: WebhookSpec) -> tuple[list[tuple[Hint, datetime]], Counter[str]]:
     hints: list[tuple[Hint, datetime]] = []
     refused: Counter[str] = Counter()
     for line in lines:
