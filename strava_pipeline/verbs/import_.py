@@ -285,12 +285,13 @@ def undo(
 def _take_out(settings: "Settings", one: "Import", plan: "UndoPlan | None", *, as_json: bool, verbose: bool) -> None:
     """Rebuild everything without the import, which is noted as undone, and show what left."""
     from strava_pipeline.lake.paths import Lake
-    from strava_pipeline.verbs.run_job import run_rebuild
+    from strava_pipeline.orchestrate.jobs import REBUILD_JOB
+    from strava_pipeline.verbs.run_job import run_in_terminal
     from strava_pipeline.verbs.terminal import out
 
     lake = Lake(settings.data_dir)
     before = _published_keys(lake)
-    outcome = run_rebuild(settings, verbose=verbose)
+    outcome = run_in_terminal(settings, REBUILD_JOB, verbose=verbose)
     after = _published_keys(lake)
     gone = {table: len(before[table] - after[table]) for table in _COUNTED}
     if as_json:
@@ -307,11 +308,12 @@ def _ensure_all_read(settings: "Settings", *, verbose: bool) -> None:
     from strava_pipeline.lake.paths import Lake
     from strava_pipeline.operations.importing import lacks_activities
     from strava_pipeline.operations.reading_files import unread_files
-    from strava_pipeline.verbs.run_job import run_rebuild
+    from strava_pipeline.orchestrate.jobs import REBUILD_JOB
+    from strava_pipeline.verbs.run_job import run_in_terminal
 
     lake = Lake(settings.data_dir)
     if lacks_activities(lake) or unread_files(lake):
-        run_rebuild(settings, verbose=verbose)
+        run_in_terminal(settings, REBUILD_JOB, verbose=verbose)
 
 
 def _print_plan(plan: "UndoPlan", console: Any) -> None:

@@ -268,11 +268,13 @@ def _date(text: str | None, option: str) -> str | None:
 
 def rebuild(verbose: Verbose = False) -> None:
     """Rebuild shards and the warehouse from data/bronze, without a call. Readers keep the old snapshot meanwhile."""
+    from strava_pipeline.orchestrate.jobs import REBUILD_JOB
     from strava_pipeline.settings import Settings
-    from strava_pipeline.verbs.run_job import run_rebuild
+    from strava_pipeline.verbs.run_job import run_in_terminal
     from strava_pipeline.verbs.terminal import out, print_views_left_out
 
-    metadata = run_rebuild(Settings.load(), verbose=verbose).metadata["published_warehouse"]
+    outcome = run_in_terminal(Settings.load(), REBUILD_JOB, verbose=verbose)
+    metadata = outcome.metadata["published_warehouse"]
     print_views_left_out(metadata.get("views_left_out", {}))
     out.print(
         f"Rebuilt from bronze and published: {counted(metadata['rows/activities_all'], 'activity')}, "

@@ -247,10 +247,11 @@ class Purge:
 
 
 def _build_again(settings: "Settings") -> None:
-    from strava_pipeline.verbs.run_job import run_rebuild
+    from strava_pipeline.orchestrate.jobs import REBUILD_JOB
+    from strava_pipeline.verbs.run_job import run_in_terminal
 
     try:
-        run_rebuild(settings)
+        run_in_terminal(settings, REBUILD_JOB)
     except PipelineError as error:
         raise PipelineError(
             f"It is deleted, but the warehouse could not be built again of what stays: {error} The next run tries it again."

@@ -34,7 +34,7 @@ from strava_pipeline.orchestrate.dagster_private import (
     execute_run,
 )
 from strava_pipeline.orchestrate.home import workspace_file
-from strava_pipeline.orchestrate.jobs import REBUILD_JOB, jobs_of
+from strava_pipeline.orchestrate.jobs import jobs_of
 from strava_pipeline.orchestrate.partitions import range_tags
 from strava_pipeline.orchestrate.resources import ProgressOf
 from strava_pipeline.orchestrate.run_records import prune_daily
@@ -183,11 +183,10 @@ def import_runs(settings: Settings, paths: list[Path], *, verbose: bool = False)
     from strava_pipeline.lake.imports.merge import years_with_unmerged_imports
     from strava_pipeline.operations.years import year_range
     from strava_pipeline.orchestrate.jobs import FILE_BRONZE, IMPORT_JOB, MERGE_FILES_JOB
-    from strava_pipeline.verbs.terminal import progress_for_terminal
 
-    run = partial(run_job, settings, progress_of=progress_for_terminal(), log_level="INFO" if verbose else "CRITICAL")
+    run = partial(run_in_terminal, settings, verbose=verbose)
     config = {"paths": [str(path.absolute()) for path in paths], "also_undone": True}
-    yield run(IMPORT_JOB, years=None, config={FILE_BRONZE: config})
+    yield run(IMPORT_JOB, config={FILE_BRONZE: config})
     lake, years = Lake(settings.data_dir), year_range(settings.first_year)
     behind = years_with_unmerged_imports(lake, years)
     if not behind and not is_published(lake):  # who merged it last died before readers could see it
@@ -196,7 +195,15 @@ def import_runs(settings: Settings, paths: list[Path], *, verbose: bool = False)
         yield run(MERGE_FILES_JOB, years=list(range(min(behind), max(behind) + 1)))
 
 
-def run_rebuild(settings: Settings, *, verbose: bool = False) -> RunOutcome:
-    """Build the shards and the warehouse again from bronze, with progress in the terminal."""
+def run_in_terminal(
+    settings: Settings,
+    name: str,
+    *,
+    years: Sequence[int] | None = None,
+    config: dict[str, dict[str, Any]] | None = None,
+    verbose: bool = False,
+) -> RunOutcome:
+    """As `run_job`, with its progress on stderr; `verbose`: with Dagster's own log, too."""
     log_level = "INFO" if verbose else "CRITICAL"
-    return run_job(settings, REBUILD_JOB, years=None, progress_of=progress_for_terminal(), log_level=log_level)
+    shown = progress_for_terminal()
+    return run_job(settings, name, years=years, config=config, progress_of=shown, log_level=log_level)

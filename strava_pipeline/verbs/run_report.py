@@ -33,8 +33,8 @@ from strava_pipeline.orchestrate.jobs import (
 )
 from strava_pipeline.settings import Settings
 from strava_pipeline.verbs.output import echo_json, left_out_line
-from strava_pipeline.verbs.run_job import PartialRunError, RunOutcome, run_job
-from strava_pipeline.verbs.terminal import err, out, print_views_left_out, print_wrapped, progress_for_terminal
+from strava_pipeline.verbs.run_job import PartialRunError, RunOutcome, run_in_terminal
+from strava_pipeline.verbs.terminal import err, out, print_views_left_out, print_wrapped
 
 STOPPED = 3
 
@@ -95,14 +95,7 @@ def run_and_report(
             report.busy(holder(lake, FLOW_LOCK))
             return None
         try:
-            outcome = run_job(
-                settings,
-                job,
-                years=years,
-                config=config,
-                progress_of=progress_for_terminal(),
-                log_level="INFO" if verbose else "CRITICAL",
-            )
+            outcome = run_in_terminal(settings, job, years=years, config=config, verbose=verbose)
         except PartialRunError as error:
             outcome = error.outcome
             err.print(str(error), style="red")
@@ -131,7 +124,7 @@ def fetch_new_gear(
         missing = unknown_gear(connection)
     if not missing:
         return None
-    fetched = run_job(settings, NEW_GEAR_JOB, years=None, config={"gear": limits}, progress_of=progress_for_terminal())
+    fetched = run_in_terminal(settings, NEW_GEAR_JOB, config={"gear": limits})
     (report or Report()).ended(fetched)
     return fetched
 

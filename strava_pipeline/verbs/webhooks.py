@@ -95,19 +95,12 @@ def _follow_provider(settings: Settings, name: str, *, verbose: bool) -> "RunOut
     from strava_pipeline.lake.gold.coverage import years_behind
     from strava_pipeline.operations.years import year_range
     from strava_pipeline.orchestrate.jobs import events_job
-    from strava_pipeline.verbs.run_job import run_job
-    from strava_pipeline.verbs.terminal import progress_for_terminal
+    from strava_pipeline.verbs.run_job import run_in_terminal
 
     lake, years = Lake(settings.data_dir), year_range(settings.first_year)
     if not are_deliveries_due(lake, name, datetime.now(UTC)) and not years_behind(lake, years):
         return None
-    return run_job(
-        settings,
-        events_job(name).name,
-        years=years.all,
-        progress_of=progress_for_terminal(),
-        log_level="INFO" if verbose else "CRITICAL",
-    )
+    return run_in_terminal(settings, events_job(name).name, years=years.all, verbose=verbose)
 
 
 @webhooks.command()
@@ -187,8 +180,7 @@ def _follow(
     from strava_pipeline.operations.events import years_behind_events, years_of_events
     from strava_pipeline.operations.years import year_range
     from strava_pipeline.orchestrate.jobs import EVENTS, EVENTS_JOB
-    from strava_pipeline.verbs.run_job import run_job
-    from strava_pipeline.verbs.terminal import progress_for_terminal
+    from strava_pipeline.verbs.run_job import run_in_terminal
 
     partitions = year_range(settings.first_year)
     behind = years_of_events(STRAVA, settings, partitions, primed_clock(settings))
@@ -197,14 +189,7 @@ def _follow(
         return None
     covered = {*behind, *(years or [])}
     span = [year for year in partitions.all if min(covered) <= year <= max(covered)]
-    return run_job(
-        settings,
-        EVENTS_JOB,
-        years=span,
-        config={EVENTS: limits},
-        progress_of=progress_for_terminal(),
-        log_level="INFO" if verbose else "CRITICAL",
-    )
+    return run_in_terminal(settings, EVENTS_JOB, years=span, config={EVENTS: limits}, verbose=verbose)
 
 
 def _waiting(lake: Any, ids: list[int]) -> int:

@@ -12,14 +12,14 @@ from pathlib import Path
 from strava_pipeline.core.errors import PipelineError
 from strava_pipeline.ingest.clock import ServerClock, system_clock
 from strava_pipeline.ingest.login_file import traces_of
-from strava_pipeline.ingest.strava.access import examine_claim as examine_claim
-from strava_pipeline.ingest.strava.access import no_access_reason
-from strava_pipeline.ingest.strava.access import revoked_at as revoked_at
+from strava_pipeline.ingest.strava.access import examine_claim, no_access_reason, revoked_at
 from strava_pipeline.ingest.strava.budget import make_budget
 from strava_pipeline.ingest.strava.oauth import SCOPES, missing_scopes
 from strava_pipeline.ingest.strava.subscriptions import subscription_path
 from strava_pipeline.ingest.strava.token_store import token_store
 from strava_pipeline.settings import Settings
+
+__all__ = ["examine_claim", "revoked_at"]  # which the registry asks here, beside this module's own
 
 APPLICATION_SETTINGS = ("STRAVA_CLIENT_ID", "STRAVA_CLIENT_SECRET")
 

@@ -3,11 +3,12 @@
 The work is operations.py's. Nothing here reports or keeps a position, a device's detail or free text.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import dagster as dg
 
+from strava_pipeline.core.tables import Table
 from strava_pipeline.orchestrate.checks import table_spec
 from strava_pipeline.orchestrate.metadata import OWNER, described, table_description
 from strava_pipeline.orchestrate.resources import Run
@@ -17,6 +18,13 @@ from strava_pipeline.trips.activity.operations import NO_SOURCE, diagnose_trips,
 from strava_pipeline.trips.activity.tables import TRIP_DIAGNOSTICS, TRIP_INDEX, TRIP_REPLAY
 
 _NOT_SHRUNK = {"not_shrunk": "the source lacks no more trips than people delete"}
+_INDEX_WARNS = _NOT_SHRUNK | {
+    "one_id_each": "no two trips have one external id",
+    "known_statuses": "every stored status is a known one",
+}
+_DIAGNOSTICS_WARN = _NOT_SHRUNK | {
+    "readable": "the locations of at most one trip in a hundred can't be decrypted or read"
+}
 
 
 class TripsConfig(dg.Config):
@@ -25,60 +33,31 @@ class TripsConfig(dg.Config):
     allow_shrink: bool = False
 
 
-def assets(partitions: dg.PartitionsDefinition[Any], settings: Settings) -> list[dg.AssetsDefinition]:
-    @dg.asset(
-        partitions_def=partitions,
+def _asset(table: Table, warns: Mapping[str, str], **more: Any) -> Callable[..., dg.AssetsDefinition]:
+    made: Callable[..., dg.AssetsDefinition] = dg.asset(
         group_name="trips",
         kinds={"duckdb"},
         owners=[OWNER],
-        description=table_description(TRIP_INDEX),
-        metadata=described(TRIP_INDEX.name),
-        check_specs=[
-            table_spec(
-                TRIP_INDEX.name,
-                TRIP_INDEX.name,
-                warns=_NOT_SHRUNK
-                | {
-                    "one_id_each": "no two trips have one external id",
-                    "known_statuses": "every stored status is a known one",
-                },
-            )
-        ],
+        description=table_description(table),
+        metadata=described(table.name),
+        check_specs=[table_spec(table.name, table.name, warns=warns)],
+        **more,
     )
+    return made
+
+
+def assets(partitions: dg.PartitionsDefinition[Any], settings: Settings) -> list[dg.AssetsDefinition]:
+    @_asset(TRIP_INDEX, _INDEX_WARNS, partitions_def=partitions)
     def trip_index(context: dg.AssetExecutionContext, config: TripsConfig, run: Run) -> Iterator[Result]:
         years = chosen_years(context, run)
         yield from reported(context, run, index_trips(run, settings, years, allow_shrink=config.allow_shrink))
 
-    @dg.asset(
-        partitions_def=partitions,
-        deps=[trip_index],
-        group_name="trips",
-        kinds={"duckdb"},
-        owners=[OWNER],
-        description=table_description(TRIP_DIAGNOSTICS),
-        metadata=described(TRIP_DIAGNOSTICS.name),
-        check_specs=[
-            table_spec(
-                TRIP_DIAGNOSTICS.name,
-                TRIP_DIAGNOSTICS.name,
-                warns=_NOT_SHRUNK
-                | {"readable": "the locations of at most one trip in a hundred can't be decrypted or read"},
-            )
-        ],
-    )
+    @_asset(TRIP_DIAGNOSTICS, _DIAGNOSTICS_WARN, partitions_def=partitions, deps=[trip_index])
     def trip_diagnostics(context: dg.AssetExecutionContext, config: TripsConfig, run: Run) -> Iterator[Result]:
         years = chosen_years(context, run)
         yield from reported(context, run, diagnose_trips(run, settings, years, allow_shrink=config.allow_shrink))
 
-    @dg.asset(
-        deps=[trip_diagnostics],
-        group_name="trips",
-        kinds={"duckdb"},
-        owners=[OWNER],
-        description=table_description(TRIP_REPLAY),
-        metadata=described(TRIP_REPLAY.name),
-        check_specs=[table_spec(TRIP_REPLAY.name, TRIP_REPLAY.name)],
-    )
+    @_asset(TRIP_REPLAY, {}, deps=[trip_diagnostics])
     def trip_replay(context: dg.AssetExecutionContext, run: Run) -> Iterator[Result]:
         if not settings.trips_source:
             context.log.info(NO_SOURCE)
