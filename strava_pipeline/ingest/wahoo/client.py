@@ -95,19 +95,25 @@ class WahooClient(ServiceProvider):
         return Login(id_text(self._service.login_answer(USER, check=wrong_user).json["id"]))
 
     def list_pages(self, after: int | None, before: int | None, per_page: int) -> Iterator[Page]:
-        """The pages with workouts of the range, without the others, and without the addresses of files."""
+        """The pages with workouts of the range, without the others, and without the addresses of files.
+
+        The first one, which may begin in the middle of a page there, comes with the page behind it: fewer workouts than
+        were asked for then mean that there are no more.
+        """
         size, number, calls = min(per_page, MOST_ROWS), 0, self.calls
         place, answer = self._first_page(before, size)
+        kept: list[Any] = []
         while True:
             found = rows(answer.json)
-            kept = [workout for workout in found if _is_within(workout, after, before)]
-            if kept:
+            within = [workout for workout in found if _is_within(workout, after, before)]
+            kept, is_end = kept + within, _is_last(answer.json, place, size) or _is_beyond(found, after)
+            if kept and (is_end or len(kept) >= len(found)):
                 number += 1
                 content = {**answer.json, "workouts": [without_addresses(workout) for workout in kept]}
                 read = self.spec.read_page(content)
                 yield Page(number, size, read, json_bytes(content), answer.fetched_at, self.calls - calls)
-                calls = self.calls
-            if _is_last(answer.json, place, size) or _is_beyond(found, after):
+                kept, calls = [], self.calls
+            if is_end:
                 return
             place += 1
             answer = self._page(place, size)
@@ -249,6 +255,11 @@ def login_problem(settings: Settings) -> str | None:
     except PipelineError as error:
         return str(error)
     return None if is_application_set(settings) else missing_application()
+
+
+def assumptions(settings: Settings) -> Sequence[str]:
+    """What Wahoo does not say."""
+    return ["not tried against Wahoo", "a mean of 0 for heart rate, cadence or power means no sensor"]
 
 
 def login(settings: Settings, clock: ServerClock, request: LoginRequest) -> None:

@@ -77,6 +77,14 @@ def test_a_range_costs_its_pages_and_a_few_calls_to_find_it(
     assert calls <= most_calls
 
 
+def test_the_first_page_of_a_range_holds_as_many_as_asked_for_or_all(world: World, rides: list[str]) -> None:
+    """Whoever asks for what lies between two pages again takes one page for all of it."""
+    for newest in (58, 59, 60, 61):
+        bounds = [int((DAYS[place] + timedelta(seconds=each)).timestamp()) for place, each in ((62, -1), (newest, 1))]
+        page = next(client(world).list_pages(*bounds, 200))
+        assert [one["source_id"] for one in page.read.activities] == rides[newest:63]
+
+
 def test_bounds_are_exclusive_and_a_range_without_a_ride_is_empty(world: World, rides: list[str]) -> None:
     assert listed(world, DAYS[4], DAYS[2])[0] == [rides[3]]
     assert listed(world, DAYS[4], DAYS[3])[0] == []
@@ -206,3 +214,26 @@ def test_what_a_plan_or_another_shape_has_instead_of_a_file(world: World) -> Non
         world.subject.fail(path=f"/v1/workouts/{key}", kind="body", body=body, times=3)
         with pytest.raises(TransientError, match="holds no workout"):
             client(world).get_file(key)
+
+
+def test_a_ride_that_is_gone_from_between_two_pages_is_found_gone(world: World) -> None:
+    keys = five(world.subject)
+    world.pull(per_page=3)
+    world.subject.clock.advance(3600)
+    world.subject.delete(keys[1])
+    world.pull("year", 2025, per_page=3)
+    assert world.gold("SELECT name FROM deleted_activities") == [("ride 2",)]
+    assert len(world.asked()) == 2 + 2 + 2, "what lies around the border is asked for again"
+
+
+def test_a_ride_that_slips_to_another_page_meanwhile_is_not_lost(world: World) -> None:
+    keys = five(world.subject)
+    world.pull(per_page=3)
+    world.subject.clock.advance(3600)
+    pages = client(world).list_pages(None, None, 3)
+    assert [one["name"] for one in next(pages).read.activities] == ["ride 5", "ride 4", "ride 3"]
+    world.subject.delete(keys[4])
+    assert [one["name"] for one in next(pages).read.activities] == ["ride 1"]
+    began = [int(datetime(2025, 1, day, 6, tzinfo=UTC).timestamp()) for day in (1, 3)]
+    again = next(client(world).list_pages(began[0] - 1, began[1] + 1, 3))
+    assert [one["name"] for one in again.read.activities] == ["ride 3", "ride 2", "ride 1"]
