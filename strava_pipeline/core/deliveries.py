@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Self
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict
+from pydantic import AwareDatetime, BaseModel
 
 from strava_pipeline.core.json_values import parse_json
 
@@ -96,13 +96,11 @@ MEMORY = timedelta(days=2)  # how long followed events are remembered; Strava re
 _SECOND = timedelta(seconds=1)  # events' times are whole seconds: another one may have come in the same
 
 
-class Queued(BaseModel):
+class Queued(BaseModel, frozen=True):
     """Something to ask for: `at` is the time of its newest event; no call before `not_before`.
 
     `is_deletion`: an event said that the activity is gone.
     """
-
-    model_config = ConfigDict(frozen=True)
 
     at: AwareDatetime
     tries: int = 0

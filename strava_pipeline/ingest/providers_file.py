@@ -11,7 +11,7 @@ from datetime import date
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, Field, ValidationError
 
 from strava_pipeline.core.errors import PipelineError
 from strava_pipeline.core.providers import NEVER_FIRST, Edit, spec_of
@@ -28,8 +28,8 @@ class UnusableProvidersError(PipelineError):
     exit_code = 2
 
 
-class _Choices(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+class _Choices(BaseModel, extra="forbid", frozen=True, strict=True):
+    """A table of providers.toml."""
 
 
 class ProviderChoice(_Choices):

@@ -12,7 +12,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, ClassVar
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
+from pydantic import AwareDatetime, BaseModel, ValidationError
 
 from strava_pipeline.core.changes.records import Change
 from strava_pipeline.core.changes.states import (
@@ -45,10 +45,8 @@ class ChangeDecision(Decision):
     shown: dict[str, Any]
 
 
-class _Line(BaseModel):
+class _Line(BaseModel, frozen=True):
     """A line of proposed.jsonl: a round of a change, or with `expired` the end of one."""
-
-    model_config = ConfigDict(frozen=True)
 
     id: str
     round: int
@@ -57,10 +55,8 @@ class _Line(BaseModel):
     expired: str | None = None
 
 
-class Exchanged(BaseModel):
+class Exchanged(BaseModel, frozen=True):
     """A request and its answer, as a record keeps them: no login, and the body as text."""
-
-    model_config = ConfigDict(frozen=True)
 
     method: str
     address: str
@@ -69,10 +65,8 @@ class Exchanged(BaseModel):
     at: AwareDatetime | None = None
 
 
-class Intent(BaseModel):
+class Intent(BaseModel, frozen=True):
     """What is about to be sent: it is on disk before the service hears of it. `found`: the value that was read just before."""
-
-    model_config = ConfigDict(frozen=True)
 
     id: str
     round: int
@@ -83,7 +77,7 @@ class Intent(BaseModel):
     requests: list[Exchanged]
 
 
-class Outcome(BaseModel):
+class Outcome(BaseModel, frozen=True):
     """What came of an attempt.
 
     Args:
@@ -93,8 +87,6 @@ class Outcome(BaseModel):
         source_id: the id that the service gave to what was added.
         restore: what an exact undo needs beside the old value.
     """
-
-    model_config = ConfigDict(frozen=True)
 
     id: str
     round: int

@@ -8,17 +8,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar, Generic, TypeVar
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
+from pydantic import AwareDatetime, BaseModel, ValidationError
 
 from strava_pipeline.lake.files import append_line, sync_folder
 from strava_pipeline.lake.locks import locked
 from strava_pipeline.lake.paths import Lake
 
 
-class Decision(BaseModel):
+class Decision(BaseModel, frozen=True, strict=True):
     """A line. `kind` names the file; `at`: when (UTC, by the server's clock); `by`: what the person typed."""
 
-    model_config = ConfigDict(frozen=True, strict=True)
     kind: ClassVar[str]
     at: AwareDatetime
     by: str

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from secrets import token_hex
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
+from pydantic import AwareDatetime, BaseModel, ValidationError
 
 from strava_pipeline.core.errors import PipelineError
 from strava_pipeline.file_locks import try_lock
@@ -169,10 +169,8 @@ def segments(folder: Path) -> list[Path]:
     return sorted(folder.glob(f"*{ENDING}"))
 
 
-class Received(BaseModel):
+class Received(BaseModel, frozen=True):
     """A line of an inbox: `received_at` by the intake's clock; `body` as it came over the wire, character for character."""
-
-    model_config = ConfigDict(frozen=True)
 
     received_at: AwareDatetime
     body: str

@@ -12,7 +12,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ValidationError
 
 from strava_pipeline.core.providers import spec_of
 from strava_pipeline.core.rows import Json
@@ -22,10 +22,8 @@ from strava_pipeline.lake.files import DamagedFileError, unpacked_json
 from strava_pipeline.lake.paths import Lake
 
 
-class ActivityGear(BaseModel):
+class ActivityGear(BaseModel, frozen=True):
     """What a provider answered about the gear of an activity, and a hash of the row that the activity had then."""
-
-    model_config = ConfigDict(frozen=True)
 
     source_id: str
     row: str

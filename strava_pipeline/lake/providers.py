@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
+from pydantic import AwareDatetime, BaseModel, ValidationError
 
 from strava_pipeline.lake.bronze.answers import AnswerFiles, answer_files, land_answer, land_evidence, landing_of
 from strava_pipeline.lake.bronze.listing import Listing
@@ -29,10 +29,8 @@ from strava_pipeline.lake.imports.files import sessions_with_track, store_durabl
 from strava_pipeline.lake.paths import Lake
 
 
-class FileRecord(BaseModel):
+class FileRecord(BaseModel, frozen=True):
     """What stands in the record of a file: whose it is, what the provider calls it, and the hash of its bytes."""
-
-    model_config = ConfigDict(frozen=True)
 
     source_id: str
     account: str | None
@@ -138,7 +136,7 @@ def _record(path: Path) -> FileRecord | None:
         return None
 
 
-class Outcome(BaseModel):
+class Outcome(BaseModel, frozen=True):
     """How a step of a provider ended.
 
     Args:
@@ -147,8 +145,6 @@ class Outcome(BaseModel):
         message: what went wrong; empty: nothing.
         limited_until: when (UTC) a limit of the provider ends that is too long to be waited for.
     """
-
-    model_config = ConfigDict(frozen=True)
 
     at: AwareDatetime
     succeeded: bool
@@ -192,10 +188,8 @@ def paused_until(lake: Lake, provider: str) -> datetime | None:
     return None
 
 
-class KeptAllowance(BaseModel):
+class KeptAllowance(BaseModel, frozen=True):
     """What a provider said of its limit of calls: `left` of `limit` at the moment `at`, until it starts again; None: not said."""
-
-    model_config = ConfigDict(frozen=True)
 
     at: AwareDatetime
     left: int
@@ -223,7 +217,7 @@ def _outcomes(lake: Lake, provider: str) -> Path:
     return lake.state / "providers" / provider
 
 
-class FeedState(BaseModel):
+class FeedState(BaseModel, frozen=True):
     """Where the feed of a provider goes on.
 
     Args:
@@ -231,8 +225,6 @@ class FeedState(BaseModel):
         account: the account at the provider, so that it is not asked for on each quiet day.
         cursors: by account, since when nothing has been asked of the feed, in the provider's own words.
     """
-
-    model_config = ConfigDict(frozen=True)
 
     login: str | None = None
     account: str | None = None

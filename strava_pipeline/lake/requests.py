@@ -16,7 +16,7 @@ from pathlib import Path
 from secrets import token_hex
 from typing import Annotated, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AwareDatetime, BaseModel, Field, ValidationError
 
 from strava_pipeline.core.errors import PipelineError
 from strava_pipeline.core.providers import NEVER_FIRST, Edit
@@ -35,8 +35,8 @@ _ALIVE = timedelta(minutes=2)  # the sensor looks every five seconds; a busy mac
 _LOOKED = ".looked"  # its time is when the sensor looked last
 
 
-class _Wanted(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+class _Wanted(BaseModel, frozen=True, extra="forbid"):
+    """Fields that nobody knows are refused."""
 
 
 class PullWanted(_Wanted):
@@ -97,10 +97,8 @@ class SettingsWanted(_Wanted):
 Wanted = PullWanted | MonthWanted | ApplyWanted | BackfillWanted | ImportWanted | SettingsWanted
 
 
-class Request(BaseModel):
+class Request(BaseModel, frozen=True):
     """A request. `at`: when it was made (UTC); `by`: where."""
-
-    model_config = ConfigDict(frozen=True)
 
     id: str
     at: AwareDatetime
@@ -108,10 +106,8 @@ class Request(BaseModel):
     wanted: Annotated[Wanted, Field(discriminator="kind")]
 
 
-class RequestState(BaseModel):
+class RequestState(BaseModel, frozen=True):
     """What a run says of its request. `log`: its place below the folder of logs; `message`: what came of it, or went wrong."""
-
-    model_config = ConfigDict(frozen=True)
 
     status: Literal["running", "done", "failed"]
     run_id: str | None = None
@@ -202,7 +198,7 @@ def forget_requests(lake: Lake, now: datetime) -> int:
     return gone
 
 
-class RequestStanding(BaseModel):
+class RequestStanding(BaseModel, frozen=True):
     """How a request stands, as the API shows it.
 
     Args:
@@ -211,8 +207,6 @@ class RequestStanding(BaseModel):
         lines: the last of its run's log.
         looked_at: when the sensor looked for requests last (UTC); None: never.
     """
-
-    model_config = ConfigDict(frozen=True)
 
     status: Literal["waiting", "running", "done", "failed"]
     message: str = ""

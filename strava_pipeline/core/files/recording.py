@@ -12,7 +12,7 @@ from enum import StrEnum
 from typing import Any
 
 import polars as pl
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel
 
 from strava_pipeline.core.limits import ImportLimits
 
@@ -106,10 +106,8 @@ class DecodedFile:
 VERSION = 1  # of the reading; raising it makes every file be read again
 
 
-class RecordingSummary(BaseModel):
+class RecordingSummary(BaseModel, frozen=True):
     """A `Recording` without its track. `timezone`: the IANA zone of the first position; `track`: `track_facts` of its points."""
-
-    model_config = ConfigDict(frozen=True)
 
     place: int
     sport: str | None = None
@@ -142,13 +140,11 @@ _KINDS = {
 }
 
 
-class Reading(BaseModel):
+class Reading(BaseModel, frozen=True):
     """What was read from a file. `content` is the hash of its unpacked bytes, the same for a file and its .gz.
 
     `limited`: as in DecodedFile. A file is read again when a person raises one of these limits.
     """
-
-    model_config = ConfigDict(frozen=True)
 
     content: str
     format: str | None

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AwareDatetime, BaseModel, Field, ValidationError
 
 from strava_pipeline.core.errors import LimitReachedError, NeedsLoginError, PipelineError, TransientError
 from strava_pipeline.core.providers import ProviderSpec
@@ -30,9 +30,7 @@ TITLE = SPEC.title
 FIRST_PAUSE, LONGEST_PAUSE = timedelta(hours=1), timedelta(days=1)
 
 
-class _Refusals(BaseModel):
-    model_config = ConfigDict(frozen=True)
-
+class _Refusals(BaseModel, frozen=True):
     limits: int = Field(0, ge=0)
     blocks: int = Field(0, ge=0)
     until: AwareDatetime | None = None

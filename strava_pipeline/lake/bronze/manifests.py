@@ -9,7 +9,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AwareDatetime, BaseModel, Field, model_validator
 
 from strava_pipeline.core.activities import local_years, start_instants
 from strava_pipeline.core.providers import ReadPage, spec_of
@@ -21,13 +21,11 @@ Mode = Literal["year", "month", "incremental", "lite", "all", "import", "event",
 _REMEMBERED = 16_384  # manifests, some kilobytes each: ten years of daily runs, with a listing of events for each day
 
 
-class Window(BaseModel):
+class Window(BaseModel, frozen=True):
     """What a listing asks for: exclusive epoch seconds on `start_date`, as Strava takes them. None: no bound.
 
     `cursor`: in the mode feed, since when the service was asked for changes, in its own words.
     """
-
-    model_config = ConfigDict(frozen=True)
 
     mode: Mode
     after: int | None
@@ -54,10 +52,8 @@ class Window(BaseModel):
         return (self.mode, self.after, self.before) == (other.mode, other.after, other.before)
 
 
-class UnreadableRow(BaseModel):
+class UnreadableRow(BaseModel, frozen=True, from_attributes=True):
     """An item of a page that is not an activity: its row from 1, the reason, and a digest of its content (core/activities.py)."""
-
-    model_config = ConfigDict(frozen=True, from_attributes=True)
 
     row: int
     reason: str
@@ -65,10 +61,8 @@ class UnreadableRow(BaseModel):
     start: datetime | None = None
 
 
-class WithheldRow(BaseModel):
+class WithheldRow(BaseModel, frozen=True, from_attributes=True):
     """An activity that the provider has and does not show (core/providers): its id where it came from, and its local start."""
-
-    model_config = ConfigDict(frozen=True, from_attributes=True)
 
     source_id: str
     local: datetime | None = None

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ValidationError
 
 from strava_pipeline.lake.files import stamp, write_whole
 from strava_pipeline.lake.paths import Lake
@@ -21,10 +21,8 @@ Role = Literal["list", "gear", "activity", "objects", "media", "service_list"]
 FileKey = tuple[str, str]  # the last part of a file's name, and its hash
 
 
-class ImportedFile(BaseModel):
+class ImportedFile(BaseModel, frozen=True):
     """A file by the name it had, with forward slashes. `held_back`: why it was kept but not read when it came."""
-
-    model_config = ConfigDict(frozen=True)
 
     name: str
     sha256: str
@@ -43,25 +41,21 @@ class ImportedFile(BaseModel):
         return self.name.rpartition("/")[2], self.sha256
 
 
-class ImportFault(BaseModel):
+class ImportFault(BaseModel, frozen=True):
     """What could not be imported, or looked odd; never a byte of content."""
-
-    model_config = ConfigDict(frozen=True)
 
     name: str
     problem: str
     detail: str
 
 
-class ImportManifest(BaseModel):
+class ImportManifest(BaseModel, frozen=True):
     """The content of manifest.json. `came_as`: the last part of the path that a person named.
 
     `known`: files of the path that earlier imports hold; None: a version before this one did not note them. Where the same
     folder was imported before, `continues` names that import: all files of its path, except the names in `without`, count
     as if they were in `known`.
     """
-
-    model_config = ConfigDict(frozen=True)
 
     came_as: str
     kind: str  # zip, folder or file
@@ -95,14 +89,12 @@ class ImportManifest(BaseModel):
         return any(file.role == "list" for file in self.files)
 
 
-class UndoneNote(BaseModel):
+class UndoneNote(BaseModel, frozen=True):
     """The content of undone.json, beside the manifest of an undone import.
 
     `activities` (id and source), `gear` (ids) and `files` (hashes) are all that the import brought: they may leave the warehouse
     where no other import brings them. `inbox`: marks of the files that were in data/inbox/files then.
     """
-
-    model_config = ConfigDict(frozen=True)
 
     undone_at: datetime
     activities: list[tuple[int, str]] = []

@@ -3,7 +3,7 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Body, Depends, Path
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 from starlette.responses import Response
 
 from strava_pipeline.core.changes.states import State, Verdict
@@ -28,10 +28,8 @@ MOST_DECIDED = 500
 ChangeId = Annotated[str, Field(pattern=r"^[0-9a-f]{1,64}$")]
 
 
-class Decision(BaseModel):
+class Decision(BaseModel, extra="forbid"):
     """A verdict about a change as it was shown. `seal`: of that; another value, place or round is refused."""
-
-    model_config = ConfigDict(extra="forbid")
 
     status: Verdict
     seal: str = Field(pattern=r"^[0-9a-f]{32}$")

@@ -8,8 +8,13 @@ import pytest
 from strava_pipeline.core.providers import UnreadableRowError, spec_of
 from strava_pipeline.core.sports import GROUP_OF
 from strava_pipeline.ingest.ridewithgps.changes import read_changes
-from strava_pipeline.ingest.ridewithgps.emulator.app import legacy_detail
-from strava_pipeline.ingest.ridewithgps.emulator.service import gear_item, gear_of_detail, legacy_entry, trip_of
+from strava_pipeline.ingest.ridewithgps.emulator.service import (
+    gear_item,
+    gear_of_detail,
+    legacy_detail,
+    legacy_entry,
+    trip_of,
+)
 from strava_pipeline.ingest.ridewithgps.list_passes import MOST_PASSES, ListPasses
 from strava_pipeline.ingest.ridewithgps.record import (
     SPORTS,

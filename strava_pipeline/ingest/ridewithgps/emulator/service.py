@@ -1,24 +1,26 @@
 """A Ride with GPS on this machine: one account's trips and gear, and what happened to them, in memory.
 
 Its answers have the shapes of the service's documentation (github.com/ridewithgps/developers, November 2025) and of recorded
-answers of its web site. The pages are app.py's.
+answers of its web site. The addresses are app.py's.
 """
 
 import hashlib
 import hmac
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from math import ceil
 from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
 
-from strava_pipeline.emulator.base import EmulatedService, status_phrase
+from strava_pipeline.emulator.base import EmulatedService, rows_of, sent_json, status_phrase
 from strava_pipeline.emulator.consent import Consents
 from strava_pipeline.emulator.deliveries import Deliveries, Orders, post
 from strava_pipeline.emulator.service import Json, answer
 from strava_pipeline.emulator.subscriber import Subscriber
 
+LEGACY_ROWS = 100  # of a page of the web site's list, at most
 _DETAIL_ONLY = ("track_points", "gear", "photos")
 MOST_NOTIFICATIONS = 100  # of a delivery, by the documentation
 _NO_COLUMN = (*_DETAIL_ONLY, "activity_type", "device", "url")  # what the web site's list does not have
@@ -135,6 +137,95 @@ class RideWithGps(EmulatedService):
         """The items of sync.json since then."""
         return [event for event in self.events if datetime.fromisoformat(event["datetime"]) >= since]
 
+    async def page_token(self, request: Request) -> Response:
+        """An access token for a code. It neither expires nor is renewed."""
+        sent = await sent_json(request)
+        if sent is None:
+            return answer({"error": "invalid_request"}, 400)
+        found = self.consents.exchange(sent, self.epoch, with_redirect=True)
+        if found is None or sent.get("grant_type") != "authorization_code":
+            return answer({"error": "invalid_grant"}, 401)
+        created = {"created_at": int(self.epoch), "user_id": self.user_id}
+        return answer({"access_token": found[0], "token_type": "Bearer", "scope": "user", **created})
+
+    async def page_user(self, request: Request) -> Response:
+        """Whose login it is."""
+        user = {"id": self.user_id, "name": "A Rider", "created_at": "2020-01-17T01:45:09Z"}
+        return answer({"user": user | {"updated_at": "2020-01-17T01:45:09Z"}})
+
+    async def page_trips(self, request: Request) -> Response:
+        """A page of trips."""
+        page, size = int(request.query_params.get("page", 1)), int(request.query_params.get("page_size", 20))
+        size = min(max(size, self.least_rows), self.most_rows)
+        found = self.listed()
+        pages = max(1, ceil(len(found) / size))
+        following = f"http://localhost/api/v1/trips.json?page={page + 1}&page_size={size}" if page < pages else None
+        pagination = {"record_count": len(found), "page_count": pages, "page_size": size, "next_page_url": following}
+        return answer({"trips": found[(page - 1) * size : page * size], "meta": {"pagination": pagination}})
+
+    async def page_sync(self, request: Request) -> Response:
+        """What happened to items since a time."""
+        try:
+            since = datetime.fromisoformat(request.query_params.get("since", ""))
+        except ValueError:
+            return answer({"error": "since is required"}, 400)
+        items = self.synced(since if since.tzinfo is not None else since.replace(tzinfo=UTC))
+        wanted = request.query_params.get("assets", "routes,trips").split(",")
+        now = f"{self.clock.now():%Y-%m-%dT%H:%M:%S}+00:00"
+        meta = {"rwgps_datetime": now, "next_sync_url": f"http://localhost:3000/api/v1/sync.json?since={now}"}
+        return answer({"items": [item for item in items if f"{item['item_type']}s" in wanted], "meta": meta})
+
+    def _found(self, key: str) -> Json | None:
+        return self.trips.get(int(key)) if key.isdecimal() else None
+
+    async def page_trip(self, request: Request) -> Response:
+        """A trip."""
+        key = request.path_params["name"].removesuffix(".json")
+        if key.isdecimal() and int(key) in self.hidden:
+            return answer({"error": "You are not permitted to see this trip"}, 403)
+        trip = self._found(key)
+        return answer({"error": "Not found"}, 404) if trip is None else answer({"trip": trip})
+
+    async def page_legacy_user(self, request: Request) -> Response:
+        """The person, with gear, as the web site has it."""
+        private = {"email": "rider@example.invalid", "dob": "1980-02-03", "weight": 71.5, "auth_token": self.token}
+        return answer({"user": {"id": self.user_id, "name": "A Rider", **private, "gear": self.gear}})
+
+    async def page_legacy_trips(self, request: Request) -> Response:
+        """A part of the web site's list."""
+        if request.path_params["user_id"] != self.user_id:
+            return answer({"error": "Not found"}, 404)
+        found = self.legacy_listed()
+        results = rows_of(found, request, "offset", most=LEGACY_ROWS)
+        return answer({"results": results, "results_count": len(found)})
+
+    async def page_edit_trip(self, request: Request) -> Response:
+        """A change of a trip's name or gear by the web site's interface; gear None: the trip has none any more."""
+        body = await sent_json(request)
+        found = self._found(request.path_params["name"].removesuffix(".json"))
+        reply = answer({"error": "Not found"}, 404) if found is None else self._edited(found["id"], body)
+        return self.written(request, body, reply)
+
+    def _edited(self, trip_id: int, body: Any) -> Response:
+        given = body.get("trip") if isinstance(body, dict) else None
+        if not isinstance(given, dict) or not given.keys() <= {"name", "gear_id"}:
+            return answer({"error": "trip is invalid"}, 422)
+        if not isinstance(given.get("name", ""), str):
+            return answer({"error": "name is invalid"}, self.refusal_status)
+        pieces = {item["id"]: gear_of_detail(item) for item in self.gear}
+        key = given.get("gear_id")
+        if key is not None and key not in pieces:
+            return answer({"error": "gear is invalid"}, self.refusal_status)
+        gear = {"gear": None if key is None else pieces[key]} if "gear_id" in given else {}
+        self.edit(trip_id, **{"name": given["name"]} if "name" in given else {}, **gear)
+        return answer(legacy_detail(self.trips[trip_id]))
+
+    async def page_legacy_trip(self, request: Request) -> Response:
+        """A trip as the web site has it."""
+        name = request.path_params["name"]
+        trip = self._found(name.removesuffix(".json")) if name.endswith(".json") else None
+        return answer({"error": "Not found"}, 404) if trip is None else answer(legacy_detail(trip))
+
 
 def trip_of(trip_id: int, user_id: int, departed_at: str, at: str) -> Json:
     """A ride as `GET /api/v1/trips/{id}.json` shows it, created `at`."""
@@ -230,3 +321,19 @@ def legacy_entry(trip: Json) -> Json:
 
 def _instant(trip: Json) -> float:
     return datetime.fromisoformat(trip["departed_at"]).timestamp()
+
+
+def legacy_detail(trip: Json) -> Json:
+    """A trip as the web site shows it: what lists say at the top, `metrics` says here."""
+    entry: dict[str, Any] = legacy_entry(trip)
+    metrics = {
+        **{what: {"avg": entry.pop(f"avg_{what}"), "max": entry.pop(f"max_{what}")} for what in ("hr", "cad", "watts")},
+        "speed": {"avg": entry.pop("avg_speed"), "max": entry.pop("max_speed")},
+        "duration": entry.pop("duration"),
+        "movingTime": entry.pop("moving_time"),
+        "stationary": entry["is_stationary"],
+        "calories": entry.pop("calories"),
+    }
+    gear = trip.get("gear")
+    named = {"id": gear["id"], "name": f"{gear['make']} {gear['model']}"} if gear else None
+    return {"type": "trip", "trip": {**entry, "gear": named, "metrics": metrics, "track_points": trip["track_points"]}}
