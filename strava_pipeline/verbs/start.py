@@ -293,17 +293,39 @@ def _pull(settings: "Settings", chosen: Sequence[str]) -> Iterator[int]:
     """Fetch from each source what is new, which is everything the first time; the exit codes."""
     from strava_pipeline.verbs.options import Limits
     from strava_pipeline.verbs.pipeline import flow
-    from strava_pipeline.verbs.provider_pulls import exit_code, pull_and_report, wanted
 
     if own := [name for name in chosen if not spec_of(name).commands]:
-        wants = wanted(settings, month=None, years=[], everything=False)
-        pulled = pull_and_report(settings, own, wants, allow_shrink=False, as_json=False, verbose=False)
-        yield exit_code(pulled.values())
+        yield _pull_services(settings, own)
     if len(own) < len(chosen):
         try:
             flow(**asdict(Limits()))
         except typer.Exit as end:  # a limit stopped it, or another run is at work
             yield end.exit_code
+
+
+def _pull_services(settings: "Settings", names: Sequence[str]) -> int:
+    """What `providers pull` does. Where everything is to be listed, this year comes first: files take a call each."""
+    from strava_pipeline.lake.bronze.listings import is_by_start, newest_watermark
+    from strava_pipeline.lake.paths import Lake
+    from strava_pipeline.verbs.options import all_years
+    from strava_pipeline.verbs.provider_pulls import exit_code, pull_and_report, wanted
+    from strava_pipeline.verbs.terminal import program
+
+    def pulled(of: Sequence[str], years: Sequence[str]) -> int:
+        wants = wanted(settings, month=None, years=years, everything=False)
+        ended = pull_and_report(settings, of, wants, allow_shrink=False, as_json=False, verbose=False)
+        return exit_code(ended.values())
+
+    lake = Lake(settings.data_dir)
+    if new := [name for name in names if is_by_start(name) and newest_watermark(lake, name) is None]:
+        this_year = str(all_years(settings)[-1])
+        if code := pulled(new, [this_year]):
+            return code
+        _say(
+            f"\n{this_year} is here: in another terminal, `{program()} dashboard` shows it. Now all other years come. You may "
+            "press Ctrl-C and go on later, with the same command."
+        )
+    return pulled(names, [])
 
 
 def _print_next(*, is_empty: bool) -> None:
@@ -313,7 +335,7 @@ def _print_next(*, is_empty: bool) -> None:
         echo("Nothing was fetched. Run this command again when there is something to fetch: it keeps what you told it.")
     echo("\nNext:")
     for words, what in (
-        ("dashboard", "your activities in a browser, on this machine alone"),
+        ("dashboard", "your activities in a browser"),
         ("service up", "fetches what is new every day, in the background"),
         ("status", "what is here, and what is missing"),
     ):

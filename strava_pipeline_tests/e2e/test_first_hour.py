@@ -45,7 +45,8 @@ def test_from_an_empty_folder_to_the_activities_of_a_watch(tmp_path: Path, monke
                 shown.press(f"{answer}\r".encode())
             assert shown.read_to_the_end() == 0, shown.seen
         assert intervals.secret not in shown.seen
-        assert "service up" in shown.seen
+        year, _, rest = shown.seen.partition(" is here: in another terminal, ")
+        assert ("Published" in year, "Published" in rest, "service up" in rest) == (True, True, True)
         assert names(tmp_path) == ["ride of 2024-05-01", "ride of 2025-06-01", "ride of 2025-07-01"]
         intervals.edit(next(iter(intervals.service.activities)), "renamed")
         for words in (["providers", "pull", "intervals_icu", "--years", "2024"], ["status"]):
