@@ -95,18 +95,18 @@ def _start(service: str | None, archive: str | None, data_dir: str | None, *, no
 
 
 def _shown_sources() -> list[str]:
-    """The sources that a person may choose by number: the best first, Strava last, no file of their own."""
+    """What a person may choose by number, no file of their own: the best first, then those that need an application."""
     from strava_pipeline.core.source_packages import UnusableSourceError
-    from strava_pipeline.ingest.registry import sources
+    from strava_pipeline.ingest.registry import application_settings, sources
 
     ranks: dict[str, tuple[bool, int]] = {}
     for name in sources():
         try:
-            spec = spec_of(name)
+            spec, needs_application = spec_of(name), bool(application_settings(name))
         except UnusableSourceError:  # `providers list` says why
             continue
         if "whole" not in spec.capabilities:
-            ranks[name] = bool(spec.commands), spec.precedence
+            ranks[name] = needs_application, spec.precedence
     return sorted(ranks, key=lambda name: ranks[name])
 
 

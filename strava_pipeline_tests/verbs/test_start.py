@@ -196,6 +196,7 @@ def test_whoever_stops_half_way_leaves_nothing_behind(
         (["--service", "intervals_icu"], 2, "INTERVALS_API_KEY is needed, and nothing was given."),
         (["--service", "ridewithgps"], 2, "RIDEWITHGPS_API_KEY is needed, and nothing was given."),
         (["--service", "strava"], 2, "STRAVA_CLIENT_ID is needed, and nothing was given."),
+        (["--service", "wahoo"], 2, "WAHOO_CLIENT_ID is needed, and nothing was given."),
         (["--service", "garmin"], 2, "That is no key."),
     ],
 )
