@@ -37,7 +37,7 @@ from strava_pipeline.lake.bronze.landing import require_writable
 from strava_pipeline.lake.bronze.listings import refuse_emulator
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.settings import Settings
-from strava_pipeline.verbs.output import echo
+from strava_pipeline.verbs.output import ask, echo
 
 PORT = 8721
 TERMS = (
@@ -145,7 +145,7 @@ def _consent(
     if port is None:
         _show(page(redirect_uri, state), browser=browser)
         echo("Strava then sends you to an address that may not open. Copy it whole from the address bar.")
-        return read_consent(typer.prompt("Paste that address, or its code"), state)
+        return read_consent(ask("Paste that address, or its code"), state)
     with RedirectListener(port, state) as listener:
         _show(page(listener.redirect_uri, state), browser=browser)
         echo("Waiting for Strava's answer …", err=True)

@@ -14,6 +14,7 @@ from strava_pipeline.core.text import counted
 from strava_pipeline.operations.changes.deciding import Wanted, decide, seal_of, shown
 from strava_pipeline.settings import Settings
 from strava_pipeline.verbs.change_view import Group, States, grouped, print_details, print_group
+from strava_pipeline.verbs.output import ask, confirm
 from strava_pipeline.verbs.terminal import err, out, print_wrapped
 
 _HELP = (
@@ -81,7 +82,7 @@ class _Asking:
     def _answer(self, states: States, letters: str) -> str:
         while True:
             question = f"Approve {'it' if len(states) == 1 else f'all {len(states)}'}? [{'/'.join(letters)}]"
-            first = str(typer.prompt(question, default="?", show_default=False, err=True)).strip().lower()[:1]
+            first = str(ask(question, default="?", show_default=False, err=True)).strip().lower()[:1]
             if first == "d":
                 for key, state in states.items():
                     print_details(key, state)
@@ -104,7 +105,7 @@ def approve_or_reject_group(settings: Settings, verdict: Verdict, states: dict[s
         print_group(group)
     verb = {"approved": "Approve", "rejected": "Reject"}[verdict]
     out.print()
-    if not typer.confirm(f"{verb} {'it' if len(states) == 1 else f'all {len(states)}'}?", err=True):
+    if not confirm(f"{verb} {'it' if len(states) == 1 else f'all {len(states)}'}?", err=True):
         return 0
     return len(decide(settings, verdict, _as_shown(states), by))
 

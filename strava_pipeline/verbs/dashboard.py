@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from strava_pipeline.verbs.dashboard_extra import check_extra
-from strava_pipeline.verbs.output import echo
+from strava_pipeline.verbs.output import ask, echo
 
 if TYPE_CHECKING:
     from strava_pipeline.settings import Settings
@@ -66,7 +66,7 @@ def password(
     if remove:
         settings.dashboard_password_file.unlink(missing_ok=True)
     else:
-        wanted = typer.prompt("Password", hide_input=True, confirmation_prompt=True, err=True)
+        wanted = ask("Password", hide_input=True, confirmation_prompt=True, err=True)
         if not LEAST <= len(wanted) <= MOST:
             raise MisuseError(f"The password was not set: it needs {LEAST} characters or more, and at most {MOST}.")
         save_secret(settings.dashboard_password_file, hashed(wanted))

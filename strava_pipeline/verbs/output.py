@@ -1,10 +1,11 @@
-"""What commands print and write: lines for a person, JSON for a program, and private files for what holds positions.
+"""What commands print, ask and write: lines for a person, JSON for a program, and private files for what holds positions.
 
 The only way to stdout and stderr beside the tables and bars of terminal.py. Shapes of JSON are described in docs/formats.md. A
 private file is readable by its owner alone, and never written into a git repository. Importing this module is cheap.
 """
 
 import os
+import signal
 import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -21,6 +22,23 @@ __all__ = ["plain"]  # beside its own
 def echo(text: object = "", *, err: bool = False, nl: bool = True) -> None:
     """A line (or several) on stdout, or on stderr."""
     typer.echo(printable(str(text)), err=err, nl=nl)
+
+
+def ask(question: str, **options: Any) -> Any:
+    """What a person types at a question (`typer.prompt`). Ctrl-C ends it."""
+    let_interrupts_end_reading()
+    return typer.prompt(question, **options)
+
+
+def confirm(question: str, **options: Any) -> bool:
+    """Whether a person says yes (`typer.confirm`). Ctrl-C ends it."""
+    let_interrupts_end_reading()
+    return typer.confirm(question, **options)
+
+
+def let_interrupts_end_reading() -> None:
+    """Once Polars is loaded, its handler has the system read on until Enter, and Ctrl-C would do nothing before that."""
+    signal.siginterrupt(signal.SIGINT, True)
 
 
 def echo_json(value: Any) -> None:

@@ -23,7 +23,7 @@ from strava_pipeline.lake.paths import Lake
 from strava_pipeline.setting_files import replace_file
 from strava_pipeline.settings import Settings
 from strava_pipeline.verbs.options import NONE_ENABLED
-from strava_pipeline.verbs.output import echo, plain
+from strava_pipeline.verbs.output import confirm, echo, plain
 from strava_pipeline.verbs.terminal import out
 
 
@@ -108,7 +108,7 @@ def link_gear(settings: Settings, items: list[GearItem]) -> None:
         if line.startswith("+") and not line.startswith("+++"):
             echo(f"  {line[1:]}".rstrip())
     echo()
-    if not typer.confirm("Write it?", err=True):
+    if not confirm("Write it?", err=True):
         echo("Nothing was written.")
         raise typer.Exit(1)
     replace_file(path, before, after)

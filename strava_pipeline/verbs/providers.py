@@ -14,7 +14,7 @@ import typer
 
 from strava_pipeline.core.text import at_minute, counted
 from strava_pipeline.verbs.options import HELP, NONE_ENABLED, AllowShrink, AsJson, Days, Json, PerPage, Verbose
-from strava_pipeline.verbs.output import echo, echo_json, plain
+from strava_pipeline.verbs.output import ask, echo, echo_json, plain
 
 if TYPE_CHECKING:
     from datetime import date, datetime
@@ -283,7 +283,7 @@ def login_request(tokens: Path | None, *, by_key: bool, **more: Any) -> "LoginRe
 def _prompt(question: str, *, is_optional: bool = False, **options: Any) -> str:
     if is_optional:
         options |= {"default": "", "show_default": False}
-    return str(typer.prompt(question, err=True, **options))
+    return str(ask(question, err=True, **options))
 
 
 def _print_how_to_enable(settings: "Settings", name: str, title: str) -> None:

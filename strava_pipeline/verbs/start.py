@@ -14,9 +14,15 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
-from strava_pipeline.core.errors import MissingSettingsError, MisuseError, NeedsLoginError, PipelineError
+from strava_pipeline.core.errors import (
+    MissingSettingsError,
+    MisuseError,
+    NeedsLoginError,
+    PipelineError,
+    WrongApplicationError,
+)
 from strava_pipeline.core.providers import spec_of
-from strava_pipeline.verbs.output import echo
+from strava_pipeline.verbs.output import ask, confirm, echo
 
 if TYPE_CHECKING:
     from strava_pipeline.settings import Settings
@@ -79,7 +85,7 @@ def _start(service: str | None, archive: str | None, data_dir: str | None, *, no
         with _settings_set({DATA_DIR: folder}) as settings:
             _say(f"Everything is kept in {settings.data_dir}.")
     for name in chosen:
-        _log_in_until_right(settings, name, is_new=chosen is not used)
+        _log_in_until_right(name, is_new=chosen is not used)
         _enable(settings, name)
     codes = [_import(path)] if path is not None else []
     if not no_pull:
@@ -89,18 +95,18 @@ def _start(service: str | None, archive: str | None, data_dir: str | None, *, no
 
 
 def _shown_sources() -> list[str]:
-    """The sources that a person may choose by number: the best first, Strava last, no file of their own."""
+    """What a person may choose by number, no file of their own: the best first, then those that need an application."""
     from strava_pipeline.core.source_packages import UnusableSourceError
-    from strava_pipeline.ingest.registry import sources
+    from strava_pipeline.ingest.registry import application_settings, sources
 
     ranks: dict[str, tuple[bool, int]] = {}
     for name in sources():
         try:
-            spec = spec_of(name)
+            spec, needs_application = spec_of(name), bool(application_settings(name))
         except UnusableSourceError:  # `providers list` says why
             continue
         if "whole" not in spec.capabilities:
-            ranks[name] = bool(spec.commands), spec.precedence
+            ranks[name] = needs_application, spec.precedence
     return sorted(ranks, key=lambda name: ranks[name])
 
 
@@ -172,30 +178,33 @@ def _answered(given: str | None, question: str, read: Callable[[str], T]) -> T:
         return read((given or "").strip())
     while True:
         try:
-            return read(typer.prompt(question, default="", show_default=False, err=True).strip())
+            return read(ask(question, default="", show_default=False, err=True).strip())
         except PipelineError as error:
             _say(str(error))
 
 
-def _log_in_until_right(settings: "Settings", name: str, *, is_new: bool) -> None:
+def _log_in_until_right(name: str, *, is_new: bool) -> None:
+    is_application_wrong = False
     while True:
         try:
-            return _log_in(settings, name, is_new=is_new)
+            return _log_in(name, is_new=is_new, is_application_wrong=is_application_wrong)
         except (MisuseError, NeedsLoginError) as error:
             if not sys.stdin.isatty():
                 raise
             _say(str(error))
-            if not typer.confirm("Try again?", default=True, err=True):
+            if not confirm("Try again?", default=True, err=True):
                 raise typer.Exit(error.exit_code) from None
+            is_application_wrong = isinstance(error, WrongApplicationError)
 
 
-def _log_in(settings: "Settings", name: str, *, is_new: bool) -> None:
+def _log_in(name: str, *, is_new: bool, is_application_wrong: bool) -> None:
     """Log in to a source as `auth` or `providers login` do, unless its login is here and may stay."""
     from strava_pipeline.ingest.registry import application_settings, log_in, login_settings, missing_login, takes_key
+    from strava_pipeline.settings import Settings
     from strava_pipeline.verbs.auth import auth
     from strava_pipeline.verbs.providers import login_request, permissions
 
-    spec = spec_of(name)
+    settings, spec = Settings.load(), spec_of(name)
     if missing_login(name, settings) is None and not (is_new and _replaces(spec.title)):
         _say(f"{spec.title}: the login that is here stays.")
         return
@@ -205,7 +214,8 @@ def _log_in(settings: "Settings", name: str, *, is_new: bool) -> None:
     elif own := login_settings(name, settings):
         _log_in_by_settings(name, own)
     else:
-        if missing := [each for each in application_settings(name) if not settings.is_set(each)]:
+        own = application_settings(name)
+        if missing := [each for each in own if is_application_wrong or not settings.is_set(each)]:
             with _settings_set({each: _typed(each) for each in missing}) as settings:
                 pass
         if spec.commands:
@@ -216,7 +226,7 @@ def _log_in(settings: "Settings", name: str, *, is_new: bool) -> None:
 
 
 def _replaces(title: str) -> bool:
-    return sys.stdin.isatty() and typer.confirm(f"A login at {title} is here. Replace it?", default=False, err=True)
+    return sys.stdin.isatty() and confirm(f"A login at {title} is here. Replace it?", default=False, err=True)
 
 
 def _log_in_by_settings(name: str, variables: Sequence[str]) -> None:
@@ -238,7 +248,7 @@ def _typed(variable: str) -> str:
         text = sys.stdin.readline()
     else:
         hidden = Settings.is_secret(variable)
-        text = typer.prompt(variable, default="", show_default=False, hide_input=hidden, err=True)
+        text = ask(variable, default="", show_default=False, hide_input=hidden, err=True)
     if not text.strip():
         raise MisuseError(f"{variable} is needed, and nothing was given.")
     return text.strip()
@@ -283,17 +293,39 @@ def _pull(settings: "Settings", chosen: Sequence[str]) -> Iterator[int]:
     """Fetch from each source what is new, which is everything the first time; the exit codes."""
     from strava_pipeline.verbs.options import Limits
     from strava_pipeline.verbs.pipeline import flow
-    from strava_pipeline.verbs.provider_pulls import exit_code, pull_and_report, wanted
 
     if own := [name for name in chosen if not spec_of(name).commands]:
-        wants = wanted(settings, month=None, years=[], everything=False)
-        pulled = pull_and_report(settings, own, wants, allow_shrink=False, as_json=False, verbose=False)
-        yield exit_code(pulled.values())
+        yield _pull_services(settings, own)
     if len(own) < len(chosen):
         try:
             flow(**asdict(Limits()))
         except typer.Exit as end:  # a limit stopped it, or another run is at work
             yield end.exit_code
+
+
+def _pull_services(settings: "Settings", names: Sequence[str]) -> int:
+    """What `providers pull` does. Where everything is to be listed, this year comes first: files take a call each."""
+    from strava_pipeline.lake.bronze.listings import is_by_start, newest_watermark
+    from strava_pipeline.lake.paths import Lake
+    from strava_pipeline.verbs.options import all_years
+    from strava_pipeline.verbs.provider_pulls import exit_code, pull_and_report, wanted
+    from strava_pipeline.verbs.terminal import program
+
+    def pulled(of: Sequence[str], years: Sequence[str]) -> int:
+        wants = wanted(settings, month=None, years=years, everything=False)
+        ended = pull_and_report(settings, of, wants, allow_shrink=False, as_json=False, verbose=False)
+        return exit_code(ended.values())
+
+    lake = Lake(settings.data_dir)
+    if new := [name for name in names if is_by_start(name) and newest_watermark(lake, name) is None]:
+        this_year = str(all_years(settings)[-1])
+        if code := pulled(new, [this_year]):
+            return code
+        _say(
+            f"\n{this_year} is here: in another terminal, `{program()} dashboard` shows it. Now all other years come. You may "
+            "press Ctrl-C and go on later, with the same command."
+        )
+    return pulled(names, [])
 
 
 def _print_next(*, is_empty: bool) -> None:
@@ -303,7 +335,7 @@ def _print_next(*, is_empty: bool) -> None:
         echo("Nothing was fetched. Run this command again when there is something to fetch: it keeps what you told it.")
     echo("\nNext:")
     for words, what in (
-        ("dashboard", "your activities in a browser, on this machine alone"),
+        ("dashboard", "your activities in a browser"),
         ("service up", "fetches what is new every day, in the background"),
         ("status", "what is here, and what is missing"),
     ):

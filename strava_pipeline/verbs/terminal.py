@@ -17,6 +17,7 @@ from rich.text import Text
 from strava_pipeline.core.errors import MisuseError, PipelineError
 from strava_pipeline.core.text import printable
 from strava_pipeline.operations.progress import LogProgress, Progress, progressing
+from strava_pipeline.verbs.output import let_interrupts_end_reading
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,5 +120,6 @@ def refuse_without_person(why: str) -> None:
 def ask_to_type(wanted: str, question: str, otherwise: str) -> None:
     """Wait for a line on stdin; PipelineError with the text `otherwise` where it is not what is wanted."""
     err.print(question, end="")
+    let_interrupts_end_reading()
     if sys.stdin.readline().strip() != wanted:
         raise PipelineError(otherwise)

@@ -9,7 +9,7 @@ import duckdb
 import pytest
 
 from strava_pipeline.settings import Settings
-from strava_pipeline_tests.e2e.pty_terminal import terminal
+from strava_pipeline_tests.e2e.pty_terminal import CTRL_C, terminal
 from strava_pipeline_tests.ingest.intervals_icu.subject import running
 from strava_pipeline_tests.patience import PATIENCE
 
@@ -27,6 +27,13 @@ def test_from_an_empty_folder_to_the_activities_of_a_watch(tmp_path: Path, monke
             "INTERVALS_ATHLETE_ID": intervals.service.athlete,
             "DAGSTER_HOME": str(tmp_path / "dagster_home"),
         }
+        with terminal(
+            tmp_path, service, "start", "--service", "intervals_icu", "--archive", "", "--data-dir", ""
+        ) as shown:
+            shown.read_until("INTERVALS_API_KEY: ")
+            shown.press(CTRL_C)
+            assert shown.read_to_the_end() == 130, shown.seen
+        assert [path.name for path in tmp_path.iterdir()] == []
         with terminal(tmp_path, service, "start") as shown:
             for question, answer in {
                 "Number or name (Enter: none):": "intervals_icu",
@@ -38,7 +45,8 @@ def test_from_an_empty_folder_to_the_activities_of_a_watch(tmp_path: Path, monke
                 shown.press(f"{answer}\r".encode())
             assert shown.read_to_the_end() == 0, shown.seen
         assert intervals.secret not in shown.seen
-        assert "service up" in shown.seen
+        year, _, rest = shown.seen.partition(" is here: in another terminal, ")
+        assert ("Published" in year, "Published" in rest, "service up" in rest) == (True, True, True)
         assert names(tmp_path) == ["ride of 2024-05-01", "ride of 2025-06-01", "ride of 2025-07-01"]
         intervals.edit(next(iter(intervals.service.activities)), "renamed")
         for words in (["providers", "pull", "intervals_icu", "--years", "2024"], ["status"]):

@@ -131,10 +131,16 @@ def test_strava_is_one_of_the_services(here: Path, answers: Any, monkeypatch: py
     with Emulator(EmulatorConfig(now=toy_service.NOW, activities=1)) as strava:
         monkeypatch.setenv("STRAVA_BASE_URL", strava.url)
         page = authorize_url(strava.url, "12345", "http://localhost/exchange_token", SCOPES, "s")
-        sent_to = requests.get(page, allow_redirects=False, timeout=10).headers["Location"]
-        said, asked = answers("strava", "", "", "12345", "emulator-secret", read_consent(sent_to, None).code)
+
+        def code() -> str:
+            return read_consent(requests.get(page, allow_redirects=False, timeout=10).headers["Location"], None).code
+
+        right = ("12345", "emulator-secret", code)
+        said, asked = answers("4", "", "", "12345", "wrong", "x y", True, code, True, *right)
     assert said.code == 0, said.err
-    assert asked[3:] == ["STRAVA_CLIENT_ID", "STRAVA_CLIENT_SECRET*", "Paste that address, or its code"]
+    paste = "Paste that address, or its code"
+    application = ["STRAVA_CLIENT_ID", "STRAVA_CLIENT_SECRET*"]
+    assert asked[3:] == [*application, paste, "Try again?", paste, "Try again?", *application, paste]
     assert (here / ".env").read_text() == "STRAVA_CLIENT_ID=12345\nSTRAVA_CLIENT_SECRET=emulator-secret\n"
     assert (here / "secrets" / "strava_token.json").exists()
     assert not (here / "providers.toml").exists()
@@ -190,6 +196,7 @@ def test_whoever_stops_half_way_leaves_nothing_behind(
         (["--service", "intervals_icu"], 2, "INTERVALS_API_KEY is needed, and nothing was given."),
         (["--service", "ridewithgps"], 2, "RIDEWITHGPS_API_KEY is needed, and nothing was given."),
         (["--service", "strava"], 2, "STRAVA_CLIENT_ID is needed, and nothing was given."),
+        (["--service", "wahoo"], 2, "WAHOO_CLIENT_ID is needed, and nothing was given."),
         (["--service", "garmin"], 2, "That is no key."),
     ],
 )

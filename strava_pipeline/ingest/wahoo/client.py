@@ -36,6 +36,7 @@ from strava_pipeline.ingest.wahoo.login import (
 from strava_pipeline.ingest.wahoo.record import MOST_ROWS, NAME, id_text, rows, start_of
 from strava_pipeline.settings import Settings
 
+APPLICATION_SETTINGS = ("WAHOO_CLIENT_ID", "WAHOO_CLIENT_SECRET")
 LIST, USER = "/v1/workouts", "/v1/user"
 UNSAID = timedelta(minutes=5)  # the pause after a 429 that names none: the shortest window of its limits
 FILE = "the file of a workout"  # how errors and logs call an address that they must not show
