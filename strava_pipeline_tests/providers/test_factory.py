@@ -104,7 +104,7 @@ def enabled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Enabled]:
             schedule="0 5 * * *",
             timezone="Europe/London",
             first_year=2022,
-            client_id=12345,
+            client_id="12345",
         )
         with pytest.MonkeyPatch.context() as before_any_run:
             before_any_run.delitem(sys.modules, toy_client.__name__)

@@ -280,7 +280,7 @@ def test_plan_counts_the_calls_of_each_enabled_provider(
     shown = json.loads(typed(settings, monkeypatch, capsys, "plan", "2025", "--json"))["providers"]
     assert shown == {"toy": {"title": "Toy", "listing_calls": 1, "is_known": False, "quiet_day_calls": 2}}
     told = "at least 1 call for listing these years, 2 on a day without news"
-    assert f"Toy, beside Strava's limits: {told}" in typed(settings, monkeypatch, capsys, "plan", "2025")
+    assert f"Toy: {told}" in typed(settings, monkeypatch, capsys, "plan", "2025")
 
 
 def test_a_purge_takes_the_logins_of_providers_and_says_what_stays_there(settings: Settings) -> None:
