@@ -104,7 +104,6 @@ def enabled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Enabled]:
             schedule="0 5 * * *",
             timezone="Europe/London",
             first_year=2022,
-            client_id="12345",
         )
         with pytest.MonkeyPatch.context() as before_any_run:
             before_any_run.delitem(sys.modules, toy_client.__name__)
@@ -113,8 +112,12 @@ def enabled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Enabled]:
         yield Enabled(settings, defs)
 
 
-def test_an_enabled_provider_adds_its_assets_job_and_schedule_and_changes_nothing_else(enabled: Enabled) -> None:
-    before, after = SNAPSHOT.read_text().splitlines(), list(shape(enabled.defs))
+def test_an_enabled_provider_adds_its_assets_job_and_schedule_and_changes_nothing_else(
+    enabled: Enabled, tmp_path: Path
+) -> None:
+    (tmp_path / "strava_token.json").write_text("{}")  # Strava is used
+    beside_strava = build_defs(enabled.settings.model_copy(update={"secrets_dir": tmp_path}))
+    before, after = SNAPSHOT.read_text().splitlines(), list(shape(beside_strava))
     added = _difference(before, after)
     assert sorted(added) == sorted(ADDED.splitlines())
 
