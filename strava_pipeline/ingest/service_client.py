@@ -23,7 +23,7 @@ from strava_pipeline.core.errors import (
     TransientError,
 )
 from strava_pipeline.core.json_values import json_bytes, parse_json
-from strava_pipeline.core.providers import ProviderSpec, spec_of
+from strava_pipeline.core.providers import ProviderSpec, UnreadableRowError, spec_of
 from strava_pipeline.ingest.calls import MOST_REFUSALS, LandingClient, retrying
 from strava_pipeline.ingest.clock import ServerClock, parse_date_header
 from strava_pipeline.ingest.http import BrokenOffError, Exchange, NotSentError, TooLargeError, Wire
@@ -44,6 +44,8 @@ UNSAID_RESET = timedelta(minutes=15)  # until a limit starts again whose headers
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
+Check = Callable[[Any], object]
+"""Of an answer's content: gives a text that says what is wrong with it, or raises UnreadableRowError."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,10 +120,10 @@ class ServiceClient(LandingClient):
         path: str,
         params: Mapping[str, object] | None = None,
         *,
-        check: Callable[[Any], str | None] | None = None,
+        check: Check | None = None,
         is_json: bool = True,
     ) -> Answer:
-        """The answer to GET `path`. `check` says what is wrong with its content; then the call is tried again.
+        """The answer to GET `path`. `check` says what is wrong with its content, or reads it; then the call is tried again.
 
         Raises GoneError (404), ForbiddenError (403), NeedsLoginError (401), LimitReachedError, RefusedError;
         TransientError when three attempts failed, with the last one's status and body.
@@ -202,7 +204,7 @@ class ServiceClient(LandingClient):
                 )
 
     def _attempt(
-        self, path: str, query: Mapping[str, str], check: Callable[[Any], str | None] | None, *, is_json: bool
+        self, path: str, query: Mapping[str, str], check: Check | None, *, is_json: bool
     ) -> Answer | TransientError:
         """The answer; or the error of a service that was not back after all pauses, which no further attempt follows."""
         refusals = 0
@@ -281,13 +283,11 @@ class ServiceClient(LandingClient):
         self._let_interrupts_through()
         self.clock.sleep(seconds)
 
-    def _sorted(
-        self, name: str, exchange: Exchange, check: Callable[[Any], str | None] | None, *, is_json: bool
-    ) -> Answer:
+    def _sorted(self, name: str, exchange: Exchange, check: Check | None, *, is_json: bool) -> Answer:
         status, body = exchange.status, exchange.body
         if status == 200:
             content = _json(name, self._title, body) if is_json else None
-            if check is not None and (fault := check(content)) is not None:
+            if check is not None and (fault := _fault(check, content)) is not None:
                 raise TransientError(f"{name}: {self._title} answered 200, but {fault}", status=200, body=body)
             return Answer(body, content, self.clock.now(), exchange.headers)
         if status >= 500 or status == 408:
@@ -319,6 +319,14 @@ def retry_after(headers: Mapping[str, str], now: datetime) -> timedelta | None:
         return min(timedelta(seconds=int(value)), LONGEST) if len(value) < 8 else LONGEST
     until = parse_date_header(value or None)
     return min(max(until - now, timedelta(0)), LONGEST) if until is not None else None
+
+
+def _fault(check: Check, content: Any) -> str | None:
+    try:
+        said = check(content)
+    except UnreadableRowError as error:
+        return str(error)
+    return said if isinstance(said, str) else None
 
 
 def _json_if_any(body: bytes) -> Any:

@@ -10,12 +10,12 @@ import pytest
 
 from strava_pipeline.core.activities import summary_frame
 from strava_pipeline.core.limits import ImportLimits
+from strava_pipeline.core.providers import UnreadableRowError
 from strava_pipeline.core.years import YearRange
 from strava_pipeline.ingest.files.reading import read_file
-from strava_pipeline.ingest.garmin.activity_list import wrong_page
 from strava_pipeline.ingest.garmin.client import wrong_gear, wrong_profile
 from strava_pipeline.ingest.garmin.downloads import only_file
-from strava_pipeline.ingest.garmin.record import NO_SPORT, SPEC, SPORT_OF, read_gear
+from strava_pipeline.ingest.garmin.record import NO_SPORT, SPEC, SPORT_OF, read_gear, rows
 from strava_pipeline_tests.providers.toy_service import NOW
 
 pytestmark = pytest.mark.samples
@@ -133,7 +133,8 @@ def test_gear_of_both_lists() -> None:
 
 def test_other_answers_are_recognised() -> None:
     assert wrong_profile(content(GARMIN / "social_profile.json")) is None
-    assert wrong_page(content(GARMIN / "error_403_not_owner.json")["body"]) == "it is no list of activities"
+    with pytest.raises(UnreadableRowError, match="it is no list of activities"):
+        rows(content(GARMIN / "error_403_not_owner.json")["body"])
 
 
 def test_a_download_holds_the_recording() -> None:

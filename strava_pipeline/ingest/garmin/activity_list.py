@@ -7,10 +7,10 @@ from collections import Counter
 from collections.abc import Container, Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from strava_pipeline.core.errors import TransientError
-from strava_pipeline.core.providers import ReadPage, UnreadableRowError
+from strava_pipeline.core.providers import ReadPage
 from strava_pipeline.ingest.garmin.record import NAME, rows
 from strava_pipeline.ingest.provider import Page
 from strava_pipeline.ingest.service_client import Answer, ServiceClient, ServiceProvider
@@ -83,7 +83,7 @@ class ActivityLister(ServiceProvider):
         while True:
             limit = min(wanted, self._most)
             try:
-                return limit, self._service.get(LISTING, {"start": start, "limit": limit, **days}, check=wrong_page)
+                return limit, self._service.get(LISTING, {"start": start, "limit": limit, **days}, check=rows)
             except TransientError as error:
                 if error.status != 500 or limit <= self.smallest_page:
                     raise
@@ -112,11 +112,3 @@ def _unseen(read: ReadPage, seen: Container[str]) -> ReadPage:
     return replace(
         read, activities=activities, unreadable=[item for item in read.unreadable if item.digest not in seen]
     )
-
-
-def wrong_page(content: Any) -> str | None:
-    try:
-        rows(content)
-    except UnreadableRowError as error:
-        return str(error)
-    return None

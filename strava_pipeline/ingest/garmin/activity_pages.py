@@ -6,8 +6,9 @@ of the activity, and the next listing another one.
 
 from datetime import datetime
 
-from strava_pipeline.ingest.garmin.activity_list import LISTING, days_around, wrong_page
+from strava_pipeline.ingest.garmin.activity_list import LISTING, days_around
 from strava_pipeline.ingest.garmin.client import LARGEST_PAGE, GarminClient
+from strava_pipeline.ingest.garmin.record import rows
 from strava_pipeline.ingest.provider import Page
 from strava_pipeline.ingest.service_client import Answer
 
@@ -18,7 +19,7 @@ def page_around(client: GarminClient, start: datetime) -> Page:
     """The list of the athlete's days around an instant. Raises as the client's calls do."""
     began, calls = int(start.timestamp()), client.calls
     query = {"start": 0, "limit": LARGEST_PAGE, **days_around(began, began)}
-    answer = client.service.get(LISTING, query, check=wrong_page)
+    answer = client.service.get(LISTING, query, check=rows)
     read = client.spec.read_page(answer.json)
     return Page(1, LARGEST_PAGE, read, answer.body, answer.fetched_at, client.calls - calls)
 

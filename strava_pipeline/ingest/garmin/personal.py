@@ -23,17 +23,17 @@ from strava_pipeline.core.limits import ImportLimits
 from strava_pipeline.core.providers import Kind, ProviderSpec
 from strava_pipeline.ingest.calls import landed_each
 from strava_pipeline.ingest.clock import ServerClock
-from strava_pipeline.ingest.garmin.activity_list import LISTING, OVERLAP, ActivityLister, wrong_page
+from strava_pipeline.ingest.garmin.activity_list import LISTING, OVERLAP, ActivityLister
 from strava_pipeline.ingest.garmin.downloads import UnusableDownloadError, only_file
 from strava_pipeline.ingest.garmin.key_tokens import UNSAID, KeyToken, key_tokens
 from strava_pipeline.ingest.garmin.keys import NEW_KEY, Key, key_file
-from strava_pipeline.ingest.garmin.record import SPEC
+from strava_pipeline.ingest.garmin.record import SPEC, rows
 from strava_pipeline.ingest.garmin.refusals import BY_KEY
 from strava_pipeline.ingest.garmin.service import TITLE, Pace, PacedService
 from strava_pipeline.ingest.http import Exchange, make_wire
 from strava_pipeline.ingest.login_file import AccessTokens
 from strava_pipeline.ingest.provider import Login, OnWait, Provider, Received
-from strava_pipeline.ingest.service_client import Answer
+from strava_pipeline.ingest.service_client import Answer, Check
 from strava_pipeline.settings import Settings
 
 FILES = "/download-service/files/activity"
@@ -52,9 +52,7 @@ class PersonalService(PacedService):
         self._credentials["headers"] = {"Accept": ZIP if path.startswith(FILES) else JSON}
         return super()._send(path, query, method, **body)
 
-    def _sorted(
-        self, name: str, exchange: Exchange, check: Callable[[Any], str | None] | None, *, is_json: bool
-    ) -> Answer:
+    def _sorted(self, name: str, exchange: Exchange, check: Check | None, *, is_json: bool) -> Answer:
         if exchange.status == 204:
             if not is_json:
                 raise GoneError(f"{name}: 204, {TITLE} has nothing there", body=exchange.body)
@@ -107,7 +105,7 @@ class PersonalClient(ActivityLister):
         """
         account = self._tokens.current.account
         if account is None:
-            answer = self._service.login_answer(LISTING, {"start": 0, "limit": 1}, check=wrong_page)
+            answer = self._service.login_answer(LISTING, {"start": 0, "limit": 1}, check=rows)
             account = _number(answer.json, "ownerId") or self._account_of_days()
             if account is not None:
                 self._tokens.note_account(account)

@@ -23,7 +23,7 @@ from strava_pipeline.ingest.http import Exchange, Wire
 from strava_pipeline.ingest.login_file import AccessTokens
 from strava_pipeline.ingest.provider import OnWait
 from strava_pipeline.ingest.secret_file import save_secret
-from strava_pipeline.ingest.service_client import Answer, ServiceClient, retry_after
+from strava_pipeline.ingest.service_client import Answer, Check, ServiceClient, retry_after
 from strava_pipeline.settings import Settings
 
 TITLE = SPEC.title
@@ -131,9 +131,7 @@ class PacedService(ServiceClient):
         with self._pace.turn(self._pause):
             return super()._send_once(path, query, method, **body)
 
-    def _sorted(
-        self, name: str, exchange: Exchange, check: Callable[[Any], str | None] | None, *, is_json: bool
-    ) -> Answer:
+    def _sorted(self, name: str, exchange: Exchange, check: Check | None, *, is_json: bool) -> Answer:
         if exchange.status == 200 and not is_json and is_page(exchange.body):
             raise TransientError(f"{name}: 200, but a web page and no file", status=200, body=exchange.body)
         return super()._sorted(name, exchange, check, is_json=is_json)
@@ -167,9 +165,7 @@ class GarminService(PacedService):
     def _wait_for_limit(self, exchange: Exchange, refusals: int) -> None:
         raise self._refusals.of_limit("GET", exchange, self.clock)
 
-    def _sorted(
-        self, name: str, exchange: Exchange, check: Callable[[Any], str | None] | None, *, is_json: bool
-    ) -> Answer:
+    def _sorted(self, name: str, exchange: Exchange, check: Check | None, *, is_json: bool) -> Answer:
         if self._spec.refusals.meaning(exchange.status, exchange.body) == "pause":
             raise self._refusals.of_block(name, exchange, self.clock)
         answer = super()._sorted(name, exchange, check, is_json=is_json)

@@ -16,7 +16,7 @@ from typing import Any
 from urllib.parse import quote
 
 from strava_pipeline.core.errors import GoneError, MissingSettingsError, RefusedError, TransientError, WithheldError
-from strava_pipeline.core.providers import Kind, UnreadableRowError, spec_of
+from strava_pipeline.core.providers import Kind, spec_of
 from strava_pipeline.ingest.clock import ServerClock
 from strava_pipeline.ingest.http import Wire, make_wire
 from strava_pipeline.ingest.intervals_icu.record import KEY_PAGE, NAME, rows
@@ -182,9 +182,9 @@ class IntervalsClient(ServiceProvider):
     def list_kind(self, kind: Kind, after: int | None, before: int | None) -> Iterator[Received]:
         """All gear, in one answer."""
         try:
-            answer = self._service.get(f"{self._of_athlete}/gear.json", check=wrong_gear)
+            answer = self._service.get(f"{self._of_athlete}/gear.json", check=self.spec.kinds["gear"])
         except GoneError:  # the address has an ending that some clients leave out
-            answer = self._service.get(f"{self._of_athlete}/gear", check=wrong_gear)
+            answer = self._service.get(f"{self._of_athlete}/gear", check=self.spec.kinds["gear"])
         yield Received(answer.body, answer.fetched_at)
 
 
@@ -194,24 +194,9 @@ def wrong_activity(content: Any, source_id: str) -> str | None:
     return None if is_it else "it is not the activity that was asked for"
 
 
-def wrong_page(content: Any) -> str | None:
-    """What is wrong with an answer that should be a list of activities."""
-    if isinstance(content, dict):
-        return "it is no list"
-    try:
-        rows(content)
-    except UnreadableRowError as error:
-        return str(error)
-    return None
-
-
-def wrong_gear(content: Any) -> str | None:
-    """What is wrong with an answer that should be a list of gear."""
-    try:
-        spec_of(NAME).kinds["gear"](content)
-    except UnreadableRowError as error:
-        return str(error)
-    return None
+def wrong_page(content: Any) -> object:
+    """What is wrong with an answer that should be a list of activities; else the list. Raises UnreadableRowError."""
+    return "it is no list" if isinstance(content, dict) else rows(content)
 
 
 def _day(epoch: int) -> date:

@@ -8,7 +8,7 @@ times; none is followed.
 import hashlib
 import logging
 import random
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import cached_property
 from pathlib import Path
@@ -26,7 +26,7 @@ from strava_pipeline.core.errors import (
     TransientError,
 )
 from strava_pipeline.core.json_values import json_bytes, parse_json
-from strava_pipeline.core.providers import Kind, ReadPage, UnreadableRowError, spec_of
+from strava_pipeline.core.providers import Kind, ReadPage, spec_of
 from strava_pipeline.ingest.clock import ServerClock
 from strava_pipeline.ingest.http import Wire, make_wire
 from strava_pipeline.ingest.provider import Changes, Login, LoginRequest, OnWait, Page, Received
@@ -35,7 +35,7 @@ from strava_pipeline.ingest.ridewithgps.list_passes import ListPasses
 from strava_pipeline.ingest.ridewithgps.record import gear_alone, gear_of_details, gear_of_trips, versions_of_trips
 from strava_pipeline.ingest.ridewithgps.track import track_file
 from strava_pipeline.ingest.ridewithgps.webhooks import id_text
-from strava_pipeline.ingest.service_client import Answer, ServiceClient, ServiceProvider
+from strava_pipeline.ingest.service_client import Answer, Check, ServiceClient, ServiceProvider
 from strava_pipeline.ingest.service_oauth import (
     ServiceApplication,
     ServiceToken,
@@ -114,12 +114,9 @@ class RideWithGpsClient(ServiceProvider):
 
     def changes(self, since: str, account: str | None) -> Changes:
         """What changed since a cursor: created, updated and deleted trips of the account."""
-
-        def fault(content: Any) -> str | None:
-            return _unread(lambda: read_changes(content, account))
-
         self._follows = True
-        answer, calls = self._counted("/api/v1/sync.json", {"since": since, "assets": "trips"}, fault)
+        query = {"since": since, "assets": "trips"}
+        answer, calls = self._counted("/api/v1/sync.json", query, lambda content: read_changes(content, account))
         read = read_changes(answer.json, account)
         page = Page(1, 1, self._read(answer.json), answer.body, answer.fetched_at, calls)
         return Changes(page, read.cursor, read.changed, read.deleted)
@@ -212,7 +209,7 @@ class RideWithGpsClient(ServiceProvider):
         """The list of gear, asked for once in a run. It has no documented address."""
         if self._gear is None:
             try:
-                answer = self._service.get(GEAR_LIST, check=lambda content: _unread(lambda: gear_alone(content)))
+                answer = self._service.get(GEAR_LIST, check=gear_alone)
             except LimitReachedError:
                 raise
             except (TransientError, RefusedError, GoneError) as error:
@@ -230,7 +227,7 @@ class RideWithGpsClient(ServiceProvider):
         return self._service.get(
             f"/users/{quote(self._account, safe='')}/trips.json",
             {"offset": offset, "limit": LEGACY_ROWS},
-            check=lambda content: _unread(lambda: gear_of_trips(content)),
+            check=gear_of_trips,
         )
 
     def get_file(self, source_id: str) -> Received:
@@ -254,7 +251,7 @@ class RideWithGpsClient(ServiceProvider):
             what = f"{error} The answer is not the service's own."
             raise TransientError(what, status=error.status, body=error.body) from None
 
-    def _counted(self, path: str, query: dict[str, object], check: Callable[[Any], str | None]) -> tuple[Answer, int]:
+    def _counted(self, path: str, query: Mapping[str, object], check: Check) -> tuple[Answer, int]:
         calls = self.calls
         answer = self._service.get(path, query, check=check)
         return answer, self.calls - calls
@@ -285,14 +282,6 @@ def _wrong_trip(content: Any) -> str | None:
 def _said(content: Any) -> str | None:
     """That the service reports an error in an answer with 200; its words may hold anything and are not repeated."""
     return "it reports an error" if isinstance(content, dict) and content.get("error") else None
-
-
-def _unread(read: Callable[[], object]) -> str | None:
-    try:
-        read()
-    except UnreadableRowError as error:
-        return str(error)
-    return None
 
 
 def _is_json(body: bytes) -> bool:
