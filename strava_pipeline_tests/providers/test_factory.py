@@ -23,7 +23,7 @@ from strava_pipeline.orchestrate.schedules import an_hour_after
 from strava_pipeline.orchestrate.tags import PRIORITY, limit_tag
 from strava_pipeline.settings import Settings
 from strava_pipeline_tests.metadata_keys import unreviewed
-from strava_pipeline_tests.orchestrate.test_graph import SNAPSHOT, shape
+from strava_pipeline_tests.orchestrate.test_graph import shape, written
 from strava_pipeline_tests.providers.subjects import ToySubject, register_toy, toy
 from strava_pipeline_tests.providers.toy import client as toy_client
 from strava_pipeline_tests.providers.toy_service import new_toy
@@ -117,7 +117,8 @@ def test_an_enabled_provider_adds_its_assets_job_and_schedule_and_changes_nothin
 ) -> None:
     (tmp_path / "strava_token.json").write_text("{}")  # Strava is used
     beside_strava = build_defs(enabled.settings.model_copy(update={"secrets_dir": tmp_path}))
-    before, after = SNAPSHOT.read_text().splitlines(), list(shape(beside_strava))
+    before = [line for file in written() for line in file.read_text().splitlines()]
+    after = list(shape(beside_strava))
     added = _difference(before, after)
     assert sorted(added) == sorted(ADDED.splitlines())
 
