@@ -16,7 +16,7 @@ from urllib.parse import quote, urlsplit
 
 from strava_pipeline.core.errors import GoneError, PipelineError, RefusedError, TransientError
 from strava_pipeline.core.json_values import finite_number, json_bytes
-from strava_pipeline.core.providers import UnreadableRowError, spec_of
+from strava_pipeline.core.providers import spec_of
 from strava_pipeline.core.refusals import Refusals
 from strava_pipeline.core.rows import Json
 from strava_pipeline.ingest.clock import ServerClock, machine_clock
@@ -180,10 +180,7 @@ def file_address(workout: Json) -> str | None:
 
 def wrong_page(content: Any) -> str | None:
     """What is wrong with a page; None: it is one, in the order of starts, the newest first."""
-    try:
-        starts = [began for workout in rows(content) if (began := start_of(workout)) is not None]
-    except UnreadableRowError as error:
-        return str(error)
+    starts = [began for workout in rows(content) if (began := start_of(workout)) is not None]
     said = str(content.get("sort") or "starts"), str(content.get("order") or "desc")
     if any(later > earlier for earlier, later in pairwise(starts)) or said[0] != "starts" or said[1][:4] != "desc":
         return "its workouts are not in the order of their starts, the newest first"

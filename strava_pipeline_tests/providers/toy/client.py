@@ -10,7 +10,7 @@ from urllib.parse import quote
 from pydantic import Field
 
 from strava_pipeline.core.errors import MisuseError
-from strava_pipeline.core.providers import Kind, UnreadableRowError, spec_of
+from strava_pipeline.core.providers import Kind, spec_of
 from strava_pipeline.ingest.clock import ServerClock
 from strava_pipeline.ingest.http import Wire, make_wire
 from strava_pipeline.ingest.login_file import LoginFile, StoredLogin
@@ -67,10 +67,7 @@ class ToyClient(ServiceProvider):
 
 
 def wrong_page(content: Any) -> str | None:
-    try:
-        found = rows(content)
-    except UnreadableRowError as error:
-        return str(error)
+    found = rows(content)
     if not isinstance(content.get("more"), bool):
         return "it does not say whether there is more"
     return "it is empty, and says that there is more" if content["more"] and not found else None
