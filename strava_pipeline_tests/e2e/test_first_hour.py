@@ -1,17 +1,23 @@
-"""Somebody with a watch and without Strava: an empty folder, `start` in a terminal, and the activities are published."""
+"""From an empty folder by `start` in a terminal to the activities in a browser: with a watch and without Strava, and with Strava."""
 
 import os
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
+from urllib.parse import urljoin
 
 import duckdb
 import pytest
+import requests
 
+from strava_pipeline.ingest.strava.emulator.app import Emulator
+from strava_pipeline.ingest.strava.emulator.application import EmulatorConfig
 from strava_pipeline.settings import Settings
 from strava_pipeline_tests.e2e.pty_terminal import CTRL_C, terminal
 from strava_pipeline_tests.ingest.intervals_icu.subject import running
 from strava_pipeline_tests.patience import PATIENCE
+from strava_pipeline_tests.serve.dashboard.test_process import free_port
 
 pytestmark = pytest.mark.slow
 
@@ -60,8 +66,53 @@ def test_from_an_empty_folder_to_the_activities_of_a_watch(tmp_path: Path, monke
                 check=False,
             )
             assert ended.returncode == 0, ended.stderr
-    assert "intervals.icu" in ended.stdout
-    assert names(tmp_path) == ["renamed", "ride of 2025-06-01", "ride of 2025-07-01"]
+        assert "intervals.icu" in ended.stdout
+        assert names(tmp_path) == ["renamed", "ride of 2025-06-01", "ride of 2025-07-01"]
+        assert "ride of 2025-07-01" in first_page(tmp_path, service)
+
+
+def test_from_an_empty_folder_to_the_activities_at_strava(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in Settings.variables() - {"DASHBOARD_ADDRESS"}:
+        monkeypatch.delenv(name, raising=False)
+    with Emulator(
+        EmulatorConfig(now=datetime(2026, 3, 10, 12, tzinfo=UTC), activities=6, years=(2026, 2026))
+    ) as strava:
+        service = {
+            "STRAVA_BASE_URL": strava.url,
+            "STRAVA_FIRST_YEAR": "2026",
+            "STRAVA_LEDGER_DIR": str(tmp_path / "ledger"),
+            "DAGSTER_HOME": str(tmp_path / "dagster_home"),
+        }
+        with terminal(tmp_path, service, "start", "--archive", "", "--data-dir", "rides", columns=400) as shown:
+            for question, answer in {
+                "Number or name (Enter: none):": "strava",
+                "STRAVA_CLIENT_ID: ": "12345",
+                "STRAVA_CLIENT_SECRET: ": "emulator-secret",
+            }.items():
+                shown.read_until(question)
+                shown.press(f"{answer}\r".encode())
+            shown.read_until("Paste that address, or its code: ")
+            page = next(word for word in shown.seen.split() if word.startswith(f"{strava.url}/oauth/authorize"))
+            agreed = requests.get(page, allow_redirects=False, timeout=PATIENCE).headers["Location"]
+            shown.press(f"{agreed}\r".encode())
+            assert shown.read_to_the_end() == 0, shown.seen
+        assert "emulator-secret" not in shown.seen
+        newest = names(tmp_path)[-1]
+        assert len(names(tmp_path)) == 6
+        assert newest in first_page(tmp_path, service)
+
+
+def first_page(folder: Path, settings: dict[str, str]) -> str:
+    """The dashboard's first page and its list, as a browser gets them by the address that the command prints."""
+    own = {**settings, "DASHBOARD_ADDRESS": f"127.0.0.1:{free_port()}"}
+    with terminal(folder, own, "dashboard", columns=400) as shown, requests.Session() as browser:
+        shown.read_until("The address logs one browser in.")
+        link = next(word for word in shown.seen.split() if word.startswith("http://"))
+        pages = [browser.get(link, timeout=PATIENCE), browser.get(urljoin(link, "/activities"), timeout=PATIENCE)]
+        shown.press(CTRL_C)
+        shown.read_to_the_end()
+    assert [page.status_code for page in pages] == [200, 200]
+    return "".join(page.text for page in pages)
 
 
 def names(folder: Path) -> list[str]:
