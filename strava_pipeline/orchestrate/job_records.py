@@ -37,6 +37,7 @@ class JobYears(StrEnum):
 
     RECENT = "the years from the first that the lookback reaches, or that the warehouse is behind with"
     OF_PROVIDER = "the years that the lookback reaches or that lack files, or all where the service reports any change"
+    OF_PROVIDERS = "the years that the job of one of the services would take"
     NEWEST = "the running year"
     LAST_TWO = "the running year and the one before"
     WITH_DATA = "the years from the first with activities"

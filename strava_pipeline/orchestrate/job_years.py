@@ -3,6 +3,7 @@
 Which kind of years a job takes stands in its record (jobs.py). No Dagster is imported: commands ask here, too.
 """
 
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 
 from strava_pipeline.core.errors import MisuseError
@@ -33,6 +34,8 @@ def years_without_choice(settings: Settings, job: str, now: datetime | None = No
             return flow_years(settings)
         case JobYears.OF_PROVIDER:
             return provider_years(settings, job, enabled_providers(settings)[job], now or datetime.now(UTC))
+        case JobYears.OF_PROVIDERS:
+            return years_of_providers(settings, enabled_providers(settings), now or datetime.now(UTC))
         case JobYears.NEWEST:
             return [years.newest]
         case JobYears.LAST_TWO:
@@ -81,6 +84,14 @@ def provider_years(
     lake = Lake(settings.data_dir)
     lacking = years_lacking_files(lake, provider, years.all, now) if choice.auto_files else set()
     return years.since(min([*touched, *lacking]))
+
+
+def years_of_providers(
+    settings: Settings, choices: Mapping[str, ProviderChoice], now: datetime, *, days: int | None = None
+) -> list[int]:
+    """The years that the daily run of any of these providers covers."""
+    of_each = (provider_years(settings, name, choice, now, days=days) for name, choice in choices.items())
+    return sorted({year for years in of_each for year in years})
 
 
 def lake_years(settings: Settings) -> list[int]:

@@ -13,7 +13,7 @@ from strava_pipeline.core.providers import spec_of
 from strava_pipeline.core.systems import parts
 from strava_pipeline.core.tables import FILES, MATCH_TABLES, PROPOSED_CHANGES, QUARANTINE, TRACKS
 from strava_pipeline.ingest.providers_file import enabled_providers, used_sources
-from strava_pipeline.orchestrate.job_records import MATCHING, Group, Job, JobYears
+from strava_pipeline.orchestrate.job_records import MATCHING, Group, Job, JobYears, Selected
 from strava_pipeline.settings import Settings
 
 LISTING, DETAILS, STREAMS = "bronze_activities", "bronze_activity_details", "bronze_activity_streams"
@@ -37,6 +37,7 @@ INSIGHTS = "insights"
 APPLY_JOB = "apply_changes"
 SOURCES_JOB = "backfill_sources"  # of Strava and all enabled providers at once
 MONTH_JOB = "sync_month"  # the same of a month
+PULL_JOB = "pull_services"  # of the enabled providers, without Strava
 SETTINGS_JOB, SETTINGS_OP = "change_settings", "providers_file"  # no assets, not by year: it stands in asset_jobs.py
 REBUILD_JOB = "rebuild"  # all years at once: it stands in asset_jobs.py
 
@@ -202,6 +203,19 @@ def provider_job(provider: str) -> Job:
     )
 
 
+def pull_job(providers: Sequence[str]) -> Job:
+    """The job that pulls several providers in one run: all listings, one merge, then the files of each."""
+    files = [*map(provider_files, filter(gives_files, providers))]
+    of_files: tuple[Selected, ...] = (*files, _DETAILS_OF_FILES, TRACKS.name) if files else ()
+    return Job(
+        PULL_JOB,
+        (*map(provider_listing, providers), "activity_shards", _GOLD, *of_files, *_PUBLISH),
+        JobYears.OF_PROVIDERS,
+        "List activities of all enabled services besides Strava: of the years that are chosen, or what is new. Every listing, "
+        "one merge, files that lack, publish.",
+    )
+
+
 def sends_webhooks(provider: str) -> bool:
     """Whether the provider says by itself that something changed."""
     return "webhooks" in spec_of(provider).capabilities
@@ -267,6 +281,8 @@ def jobs_of(settings: Settings) -> dict[str, Job]:
     of_providers += [events_job(name) for name in providers if sends_webhooks(name)]
     if providers:
         of_providers += [sources_job(used_sources(settings)), month_job(used_sources(settings))]
+    if len(providers) > 1:
+        of_providers.append(pull_job([*providers]))
     return JOBS | {job.name: job for job in of_providers}
 
 

@@ -95,6 +95,7 @@ def _materialized(
     metadata = dict(report.metadata or {})
     if report.stopped is not None:
         _tag_as_stopped(context, report.asset, report.stopped)
+        metadata[STOPPED_EARLY] = str(report.stopped)
     for name in _SENTENCES & metadata.keys():
         context.log.info(metadata[name])
     metadata = shown(metadata)

@@ -1,10 +1,10 @@
-"""The runs of `providers pull`: which years and listings of each service, one after the other, and what came of them.
+"""The runs of `providers pull`: which years and listings, of all services together, and what came of each.
 
-A service that fails keeps no later one from being pulled. The command's options are providers.py's.
+A service that fails keeps no other one from being pulled. The command's options are providers.py's.
 """
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Literal
@@ -20,8 +20,9 @@ from strava_pipeline.ingest.registry import missing_login, provider_name, source
 from strava_pipeline.lake.bronze.listings import is_by_start
 from strava_pipeline.operations.options import MONTH
 from strava_pipeline.operations.years import year_range
-from strava_pipeline.orchestrate.job_years import provider_years
-from strava_pipeline.orchestrate.jobs import LISTING, provider_files, provider_listing
+from strava_pipeline.orchestrate.job_years import years_of_providers
+from strava_pipeline.orchestrate.jobs import LISTING, PULL_JOB, jobs_of, provider_files, provider_listing
+from strava_pipeline.orchestrate.tags import STOPPED_EARLY
 from strava_pipeline.settings import Settings
 from strava_pipeline.verbs.options import NONE_ENABLED, all_years, typed_years
 from strava_pipeline.verbs.output import echo_json
@@ -70,8 +71,6 @@ def wanted(
 
 _REPORTED = (
     "run_ids",
-    "stopped_early",
-    "calls",
     "inserted",
     "changed",
     "deleted",
@@ -84,11 +83,30 @@ _REPORTED = (
 
 @dataclass(slots=True)
 class Pulled:
-    """What came of a service: its runs, and the error that ended them, if one did, with the command's exit code."""
+    """What came of a service: its runs, which may be of others, too, and its error, if it had one, with the command's exit code.
+
+    `is_over`: it failed, or a limit stopped it, so that later runs leave it out.
+    """
 
     outcomes: list[RunOutcome] = field(default_factory=list)
     error: str | None = None
     code: int = 0
+    is_over: bool = False
+
+    def note(self, name: str, outcome: RunOutcome) -> None:
+        """That the run came to its end; what failed in it is told by `fail`."""
+        self.outcomes.append(outcome)
+        if outcome.refused_years:
+            self.error, self.code = "A check refused years: refused_years says which.", 1
+        if self.stopped_early(name):
+            self.code, self.is_over = self.code or STOPPED, True
+
+    def fail(self, error: Exception) -> None:
+        self.error, self.code, self.is_over = _message(error), getattr(error, "exit_code", 1), True
+
+    def stopped_early(self, name: str) -> str | None:
+        """What ended the work of the service early, if anything did."""
+        return next((made[STOPPED_EARLY] for made in self._made_of(name) if STOPPED_EARLY in made), None)
 
     def is_held_back(self, name: str) -> bool:
         """Whether the listing of a service lacked too much to be believed, so that nothing was marked as deleted."""
@@ -96,16 +114,29 @@ class Pulled:
 
     def as_json(self, name: str) -> dict[str, Any]:
         """The shape in docs/formats.md."""
-        report = report_json(self.outcomes, None)
+        report, made = report_json(self.outcomes, None), list(self._made_of(name))
         return {
             **{key: report[key] for key in _REPORTED},
-            "listed": self._sum(provider_listing(name), "rows_received"),
-            "files": self._sum(provider_files(name), "files_received"),
+            "stopped_early": self.stopped_early(name),
+            "calls": sum(one.get("calls", 0) for one in made),
+            "listed": sum(one.get("rows_received", 0) for one in made),
+            "files": sum(one.get("files_received", 0) for one in made),
             "error": self.error,
         }
 
-    def _sum(self, asset: str, key: str) -> int:
-        return sum(outcome.metadata.get(asset, {}).get(key, 0) for outcome in self.outcomes)
+    def _made_of(self, name: str) -> Iterator[dict[str, Any]]:
+        """What the service's own assets reported, by run."""
+        for outcome in self.outcomes:
+            yield from (outcome.metadata[asset] for asset in _assets_of(name) if asset in outcome.metadata)
+
+
+def _assets_of(name: str) -> tuple[str, str]:
+    """The assets that are a service's alone; one without files has no second one."""
+    return provider_listing(name), provider_files(name)
+
+
+def _message(error: Exception) -> str:
+    return str(error) if isinstance(error, PipelineError) else type(error).__name__
 
 
 def is_held_back(outcome: RunOutcome, source: str) -> bool:
@@ -156,27 +187,33 @@ def pull_providers(
     report: Report,
     verbose: bool,
 ) -> dict[str, Pulled]:
-    """Pull each service, and say what came of it; by name. Raises what nobody expected, after the last one."""
-    found: dict[str, Pulled] = {}
+    """Pull the services, all in one run, or a few years in each, and say what came of each; by name.
+
+    Raises what nobody expected, after the last run.
+    """
+    if chosen and not report.as_json:
+        out.print(", ".join(spec_of(name).title for name in chosen), style="bold")
+    found = {name: Pulled() for name in chosen}
+    is_one = len(chosen) == 1
+    reasons = {provider_listing(name): missing_login(name, settings) for name in chosen}
+    _fail(found, {asset: MissingLoginError(why) for asset, why in reasons.items() if why}, is_one=is_one)
+    able = {name: choice for name, choice in chosen.items() if not found[name].is_over}
     unexpected: list[Exception] = []
-    for name, choice in chosen.items():
-        if not report.as_json:
-            out.print(spec_of(name).title, style="bold")
-        pulled = found[name] = Pulled()
-        try:
-            for outcome in _runs(settings, name, choice, wants, report, allow_shrink=allow_shrink, verbose=verbose):
-                pulled.outcomes.append(outcome)
-                if outcome.refused_years:
-                    pulled.error, pulled.code = "A check refused years: refused_years says which.", 1
-                if outcome.stopped_early:
-                    pulled.code = pulled.code or STOPPED
-                    break
-        except PipelineError as error:
-            pulled.error, pulled.code = str(error), error.exit_code
-            err.print(pulled.error)
-        except Exception as error:  # noqa: BLE001 - of one service; raised when the others have been pulled
-            pulled.error, pulled.code = type(error).__name__, 1
-            unexpected.append(error)
+    for number, years in enumerate(years_pulled(settings, able, wants) if able else ()):
+        going = [name for name in able if not found[name].is_over]
+        if not going:
+            break
+        if wants.mode == "year" and any(map(is_by_start, able)):
+            report.heading(years)
+        listed = [name for name in going if number == 0 or is_by_start(name)]
+        outcome, failures = _run(
+            settings, going, listed, years, wants, report, allow_shrink=allow_shrink, verbose=verbose
+        )
+        if outcome is not None:
+            for name in going:
+                found[name].note(name, outcome)
+        _fail({name: found[name] for name in going}, failures, is_one=is_one)
+        unexpected += [error for error in failures.values() if not isinstance(error, PipelineError)]
     if unexpected:
         raise unexpected[0]
     return found
@@ -200,42 +237,72 @@ def pull_strava_month(settings: Settings, wants: Wanted, *, report: Report, verb
     return {STRAVA: pulled}
 
 
-def _runs(
+def _run(
     settings: Settings,
-    name: str,
-    choice: ProviderChoice,
+    going: Sequence[str],
+    listed: Sequence[str],
+    years: Sequence[int],
     wants: Wanted,
     report: Report,
     *,
     allow_shrink: bool,
     verbose: bool,
-) -> Iterator[RunOutcome]:
-    if reason := missing_login(name, settings):
-        raise MissingLoginError(reason)
-    config = run_config(name, wants, allow_shrink=allow_shrink)
-    for years in years_pulled(settings, name, choice, wants):
-        if wants.mode == "year" and is_by_start(name):
-            report.heading(years)
-        outcome = run_and_report(settings, name, years=years, config=config, verbose=verbose, report=report)
-        assert outcome is not None, "a run that waits for its turn is never left out"
-        yield outcome
+) -> tuple[RunOutcome | None, Mapping[str, Exception]]:
+    """One run of the services `going`, those of `listed` with their listing: its outcome, and what failed, by asset.
+
+    Of one service alone it is the job of that service, which ends where it fails: there is no outcome then.
+    """
+    job = jobs_of(settings)[going[0] if len(going) == 1 else PULL_JOB]
+    left_out = {asset for name in enabled_providers(settings) if name not in going for asset in _assets_of(name)}
+    left_out |= {provider_listing(name) for name in going if name not in listed}
+    assets = [asset for asset in job.assets if asset not in left_out]
+    try:
+        outcome = run_and_report(
+            settings,
+            job.name,
+            years=years,
+            config=run_config(listed, wants, allow_shrink=allow_shrink),
+            assets=assets if len(assets) < len(job.assets) else None,
+            go_on=len(going) > 1,
+            verbose=verbose,
+            report=report,
+        )
+    except Exception as error:  # noqa: BLE001 - told of each service; raised later where nobody expected it
+        return None, {provider_listing(going[0]) if len(going) == 1 else "the run": error}
+    assert outcome is not None, "a run that waits for its turn is never left out"
+    return outcome, outcome.failures
 
 
-def run_config(name: str, wants: Wanted, *, allow_shrink: bool) -> dict[str, dict[str, Any]]:
+def _fail(found: Mapping[str, Pulled], failures: Mapping[str, Exception], *, is_one: bool) -> None:
+    """Print what failed, by asset, and note it of the service whose asset it is, of all where it is nobody's own."""
+    owner = {asset: name for name in found for asset in _assets_of(name)}
+    lines: dict[str, None] = {}
+    for asset, error in failures.items():
+        title = f"{spec_of(owner[asset]).title}: " if asset in owner and not is_one else ""
+        if title or isinstance(error, PipelineError):
+            lines[title + _message(error)] = None
+        for name in [owner[asset]] if asset in owner else found:
+            if found[name].error is None or not found[name].is_over:
+                found[name].fail(error)
+    for line in lines:
+        err.print(line)
+
+
+def run_config(names: Iterable[str], wants: Wanted, *, allow_shrink: bool) -> dict[str, dict[str, Any]]:
     """The config of each run, by asset."""
-    listing = {provider_listing(name): {"mode": wants.mode, "month": wants.month, **wants.config}}
-    return {**listing, "activities": {"allow_shrink": True}} if allow_shrink else listing
+    listings = {provider_listing(name): {"mode": wants.mode, "month": wants.month, **wants.config} for name in names}
+    return {**listings, "activities": {"allow_shrink": True}} if allow_shrink else listings
 
 
-def years_pulled(settings: Settings, name: str, choice: ProviderChoice, wants: Wanted) -> list[list[int]]:
+def years_pulled(settings: Settings, choices: Mapping[str, ProviderChoice], wants: Wanted) -> list[list[int]]:
     """The years of each run: one run for whatever is listed at once, the newest of several first.
 
-    A service that can't list by time shows everything each time: all of its years are one run.
+    A service that can't list by time shows everything each time: where all services do, all of the years are one run.
     """
-    if wants.mode == "year" and is_by_start(name):
+    if wants.mode == "year" and any(map(is_by_start, choices)):
         return years_of_runs(wants.years)
     if wants.mode == "incremental":
-        return [provider_years(settings, name, choice, datetime.now(UTC), days=wants.config.get("days"))]
+        return [years_of_providers(settings, choices, datetime.now(UTC), days=wants.config.get("days"))]
     return [list(range(min(wants.years), max(wants.years) + 1))]
 
 

@@ -7,7 +7,7 @@ command's run must not be restarted (docs/adr/0038).
 
 import signal
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -31,12 +31,14 @@ from strava_pipeline.orchestrate.dagster_private import (
     ManagedGrpcPythonEnvCodeLocationOrigin,
     RemoteJobOrigin,
     RemoteRepositoryOrigin,
+    RunFailureReason,
     execute_run,
 )
 from strava_pipeline.orchestrate.home import workspace_file
 from strava_pipeline.orchestrate.jobs import jobs_of
 from strava_pipeline.orchestrate.partitions import range_tags
 from strava_pipeline.orchestrate.resources import ProgressOf
+from strava_pipeline.orchestrate.run_log import fault, was_interrupted
 from strava_pipeline.orchestrate.run_records import prune_daily
 from strava_pipeline.orchestrate.runs import fail_dead_runs
 from strava_pipeline.orchestrate.tags import BY, BY_HAND, STOPPED_EARLY
@@ -49,13 +51,15 @@ from strava_pipeline.verbs.terminal import progress_for_terminal
 class RunOutcome:
     """A run that came to its end. `stopped_early`: the limit that ended it; `metadata`: what each asset reported.
 
-    `refused_years`: those that a check refused, each with the reason; the others are done.
+    `refused_years`: those that a check refused, each with the reason; the others are done. `failures`: what steps raised in a run
+    that went on all the same.
     """
 
     run_id: str
     stopped_early: str | None
     metadata: dict[str, dict[str, Any]]
     refused_years: Mapping[int, str] = field(default_factory=dict)
+    failures: Mapping[str, Exception] = field(default_factory=dict)
 
 
 class PartialRunError(YearsHeldBackError):
@@ -72,6 +76,8 @@ def run_job(
     *,
     years: Sequence[int] | None,
     config: dict[str, dict[str, Any]] | None = None,
+    assets: Collection[str] | None = None,
+    go_on: bool = False,
     progress_of: ProgressOf | None = None,
     log_level: str = "CRITICAL",
     instance: dg.DagsterInstance | None = None,
@@ -81,7 +87,8 @@ def run_job(
 
     Raises PartialRunError where a check refused some of the years.
 
-    One year is a run of that partition, several one run over the range. `config`: by asset, over the job's own.
+    One year is a run of that partition, several one run over the range. `config`: by asset, over the job's own. `assets`: those
+    of the job that are made; None: all. `go_on`: what an asset raises ends no step that isn't below it, and is in the outcome.
     `progress_of` makes what shows progress beside Dagster's log; `instance`: the Dagster instance, None: the settings'.
     `definitions`: what was built from the settings before, for a caller that runs several jobs.
     """
@@ -96,13 +103,10 @@ def run_job(
         _hangup_interrupts(),
     ):
         fail_dead_runs(instance, lake)
-        held: YearsHeldBackError | None = None
         try:
             with live_run(lake, run_id):  # from before Dagster has recorded the run until it has recorded its end
-                created = _create(job, instance, run_id=run_id, config=run_config, years=years)
-                execute_run(InMemoryJob(job), created, instance, raise_on_error=True)
-        except YearsHeldBackError as error:
-            held = error
+                created = _create(job, instance, run_id=run_id, config=run_config, years=years, assets=assets)
+                failures, held = (_executed_to_the_end if go_on else _executed)(job, created, instance)
         except DagsterExecutionInterruptedError as error:  # Ctrl-C, after Dagster has marked the run
             signal.raise_signal(signal.SIGINT)  # for the handler that was there before Dagster's
             raise KeyboardInterrupt from error
@@ -112,7 +116,7 @@ def run_job(
             raise
         if on_disk:
             prune_daily(instance, settings, datetime.now(UTC))
-        outcome = _outcome(instance, run_id, held.years if held is not None else {})
+        outcome = _outcome(instance, run_id, held.years if held is not None else {}, failures)
         if held is not None:
             raise PartialRunError(held, outcome)
         return outcome
@@ -125,6 +129,7 @@ def _create(
     run_id: str,
     config: Mapping[str, Any],
     years: Sequence[int] | None,
+    assets: Collection[str] | None = None,
 ) -> dg.DagsterRun:
     """Create the run `run_id` of `job` in Dagster's records; it has not begun. `years`: None for a job without partitions."""
     of_years: Mapping[str, str] = {} if years is None else range_tags(years)
@@ -135,8 +140,52 @@ def _create(
         run_id=run_id,
         run_config=config,
         tags={**job.run_tags, **of_years, BY: BY_HAND, MAX_RETRIES_TAG: "0"},
+        asset_selection=None if assets is None else frozenset(map(dg.AssetKey, assets)),
         remote_job_origin=_origin(job.name),
     )
+
+
+class _Chosen(InMemoryJob):
+    """A job of which the run's assets have been chosen: to choose them again would lose its hooks."""
+
+    def get_subset(self, **_: Any) -> "_Chosen":
+        return self
+
+
+_Ending = tuple[dict[str, Exception], YearsHeldBackError | None]
+
+
+def _executed(job: dg.JobDefinition, created: dg.DagsterRun, instance: dg.DagsterInstance) -> _Ending:
+    """Execute a run that ends where a step fails: of which years a check held some back. Raises what the step raised."""
+    try:
+        execute_run(InMemoryJob(job), created, instance, raise_on_error=True)
+    except YearsHeldBackError as error:
+        return {}, error
+    return {}, None
+
+
+def _executed_to_the_end(job: dg.JobDefinition, created: dg.DagsterRun, instance: dg.DagsterInstance) -> _Ending:
+    """Execute a run whose steps go on where others fail: what steps raised, by step, and of which years a check held some back.
+
+    Raises DagsterExecutionInterruptedError, and PipelineError where the run failed outside its steps.
+    """
+    failures: dict[str, Exception] = {}
+
+    @dg.failure_hook(name="failures")
+    def keep(context: dg.HookContext) -> None:
+        if isinstance(context.op_exception, Exception):
+            failures[context.op.name] = context.op_exception
+
+    job = job.get_subset(asset_selection=created.asset_selection).with_hooks({keep})
+    result = execute_run(_Chosen(job), created, instance, raise_on_error=False)
+    ends = [event.job_failure_data for event in result.all_events if event.is_job_failure]
+    if result.dagster_run.status is dg.DagsterRunStatus.CANCELED or any(was_interrupted(end.error) for end in ends):
+        raise DagsterExecutionInterruptedError
+    for end in ends:
+        if end.failure_reason is not RunFailureReason.STEP_FAILURE:
+            raise PipelineError(fault(end.error)[0] if end.error else "The run failed outside its steps.")
+    held = next((error for error in failures.values() if isinstance(error, YearsHeldBackError)), None)
+    return {name: error for name, error in failures.items() if not isinstance(error, YearsHeldBackError)}, held
 
 
 def _origin(job: str) -> RemoteJobOrigin:
@@ -168,13 +217,15 @@ def _hangup_interrupts() -> Iterator[None]:
         signal.signal(signal.SIGHUP, before)
 
 
-def _outcome(instance: dg.DagsterInstance, run_id: str, refused: Mapping[int, str]) -> RunOutcome:
+def _outcome(
+    instance: dg.DagsterInstance, run_id: str, refused: Mapping[int, str], failures: Mapping[str, Exception]
+) -> RunOutcome:
     run, found = instance.get_run_by_id(run_id), dict[str, dict[str, Any]]()
     for entry in instance.all_logs(run_id, of_type=dg.DagsterEventType.ASSET_MATERIALIZATION):
         if entry.dagster_event is not None:
             made = entry.dagster_event.step_materialization_data.materialization
             found[made.asset_key.to_user_string()] = {name: value.value for name, value in made.metadata.items()}
-    return RunOutcome(run_id, run.tags.get(STOPPED_EARLY) if run else None, found, refused)
+    return RunOutcome(run_id, run.tags.get(STOPPED_EARLY) if run else None, found, refused, failures)
 
 
 def import_runs(settings: Settings, paths: list[Path], *, verbose: bool = False) -> Iterator[RunOutcome]:
@@ -199,11 +250,9 @@ def run_in_terminal(
     settings: Settings,
     name: str,
     *,
-    years: Sequence[int] | None = None,
-    config: dict[str, dict[str, Any]] | None = None,
     verbose: bool = False,
+    **asked: Any,
 ) -> RunOutcome:
     """As `run_job`, with its progress on stderr; `verbose`: with Dagster's own log, too."""
     log_level = "INFO" if verbose else "CRITICAL"
-    shown = progress_for_terminal()
-    return run_job(settings, name, years=years, config=config, progress_of=shown, log_level=log_level)
+    return run_job(settings, name, progress_of=progress_for_terminal(), log_level=log_level, **asked)

@@ -3,7 +3,7 @@
 Running the job itself is run_job.py's.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from string import Formatter
 from typing import Any
@@ -31,6 +31,7 @@ from strava_pipeline.orchestrate.jobs import (
     STREAMS,
     provider_of,
 )
+from strava_pipeline.orchestrate.tags import STOPPED_EARLY
 from strava_pipeline.settings import Settings
 from strava_pipeline.verbs.output import echo_json, left_out_line
 from strava_pipeline.verbs.run_job import PartialRunError, RunOutcome, run_in_terminal
@@ -84,18 +85,25 @@ def run_and_report(
     *,
     years: Sequence[int] | None,
     config: dict[str, dict[str, Any]] | None = None,
+    assets: Collection[str] | None = None,
+    go_on: bool = False,
     wait: bool = True,
     verbose: bool = False,
     report: Report | None = None,
 ) -> RunOutcome | None:
-    """Run `job` and print its outcome. `config`: by asset. None: another run is at work and `wait` is off."""
+    """Run `job` and print its outcome. `config`, `assets` and `go_on` as of `run_job`.
+
+    None: another run is at work and `wait` is off.
+    """
     lake, report = Lake(settings.data_dir), report or Report()
     with nullcontext(True) if wait else try_locked(lake, FLOW_LOCK, who=job) as free:  # held until the run has it
         if not free:
             report.busy(holder(lake, FLOW_LOCK))
             return None
         try:
-            outcome = run_in_terminal(settings, job, years=years, config=config, verbose=verbose)
+            outcome = run_in_terminal(
+                settings, job, years=years, config=config, assets=assets, go_on=go_on, verbose=verbose
+            )
         except PartialRunError as error:
             outcome = error.outcome
             err.print(str(error), style="red")
@@ -139,9 +147,10 @@ def print_outcome(outcome: RunOutcome, *, lines: bool = True) -> None:
         _print_import_problems(metadata)
         for problem in metadata.get("change_problems", []):
             err.print(f"  {problem}", style="yellow")
-    if outcome.stopped_early:
+    stops = {metadata[STOPPED_EARLY] for metadata in outcome.metadata.values() if STOPPED_EARLY in metadata}
+    for stop in sorted(stops) or filter(None, [outcome.stopped_early]):
         err.print(
-            f"Stopped early. {outcome.stopped_early} What was fetched is kept; the same command goes on.",
+            f"Stopped early. {stop} What was fetched is kept; the same command goes on.",
             style="yellow",
         )
 
@@ -320,8 +329,9 @@ def run_line(asset: str, values: Mapping[str, Any]) -> str | None:
     if not template and "rows_received" in values:
         of_service = f" of {spec_of(provider_of(asset)).title} in"
         template = tuple(part.replace(" in", of_service) for part in _LINES[LISTING])
-    if not template and "files_received" in values:
-        template = _FILES_FETCHED
+    if is_files := not template and "files_received" in values:
+        of_service = f" of {spec_of(provider_of(asset)).title} in"
+        template = tuple(part.replace(" in", of_service) for part in _FILES_FETCHED)
     shown = []
     for part in template:
         name, is_conditional, text = part.rpartition("?")
@@ -329,5 +339,5 @@ def run_line(asset: str, values: Mapping[str, Any]) -> str | None:
             shown.append(_Words().vformat(text, (values.get(name),), values))
         elif not shown:
             return None
-    is_idle = template is _FILES_FETCHED and not values["calls"] and len(shown) == 1
+    is_idle = is_files and not values["calls"] and len(shown) == 1
     return None if is_idle else "".join(shown) or None
