@@ -110,7 +110,7 @@ def _check(month: str, now: "datetime") -> None:
 
 
 def _pull(settings: "Settings", month: str, *, as_json: bool, verbose: bool) -> "dict[str, Pulled]":
-    """Pull the month from Strava, where a login is set, and from the enabled services, one after the other."""
+    """Pull the month from Strava, where a login is set, then from the enabled services together."""
     from strava_pipeline.ingest.providers_file import enabled_providers
     from strava_pipeline.verbs.provider_pulls import pull_providers, pull_strava_month, wanted
     from strava_pipeline.verbs.run_report import Report

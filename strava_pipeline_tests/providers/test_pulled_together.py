@@ -15,7 +15,7 @@ from strava_pipeline.ingest.clock import ServerClock
 from strava_pipeline.ingest.http import Exchange, Wire
 from strava_pipeline.orchestrate.job_years import years_without_choice
 from strava_pipeline.orchestrate.jobs import PULL_JOB, jobs_of
-from strava_pipeline_tests.providers.subjects import GPX, ToySubject, intervals_icu, tin, toy
+from strava_pipeline_tests.providers.subjects import GPX, ToySubject, intervals_icu, ridewithgps, tin, toy
 from strava_pipeline_tests.providers.toy_service import Toy
 from strava_pipeline_tests.rig import Rig
 from strava_pipeline_tests.verbs.conftest import Type
@@ -122,6 +122,29 @@ def test_a_limit_stops_one_service_and_later_runs_leave_it_out(rig: Rig, service
     assert (found["toy"]["listed"], found["tin"]["listed"]) == (0, 3)
     assert names(rig) == ["tin 2019-01-01", "tin 2024-06-01", "tin 2025-08-01"]
     assert [path for _, _, path, _ in services[2].journal.log] == [], "it was not asked for"
+
+
+def test_what_always_shows_everything_is_listed_in_the_first_run_and_merged_in_all(
+    rig: Rig, services: Three, type_on: TypeOn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    services[1].add("tin 2019-01-02", "2019-01-02T07:00:00+01:00")
+    with ridewithgps(monkeypatch) as whole:
+        for day in ("2019-03-01", "2025-03-01"):
+            whole.add(day, f"trip {day}")
+        own = {**whole.settings, "ridewithgps_interval": 0, "first_year": 2019}
+        rig.settings.providers_config.write_text(
+            "[providers.tin]\nenabled = true\n[providers.ridewithgps]\nenabled = true\n"
+        )
+        typed = type_on(replace(rig, settings=rig.settings.model_copy(update=own)))
+        said = typed("providers", "pull", "--years", "2019-2025", "--json")
+    assert said.code == 0, said.err
+    found = json.loads(said.out)["providers"]
+    assert {name: (len(one["run_ids"]), one["listed"]) for name, one in found.items()} == {
+        "tin": (2, 3),
+        "ridewithgps": (2, 2),
+    }
+    assert said.err.count("Listing activities of Ride with GPS: done") == 1
+    assert names(rig) == ["tin 2019-01-02", *OF_TOYS[:2], "trip 2019-03-01", "trip 2025-03-01"]
 
 
 @pytest.mark.parametrize("is_begun", [True, False], ids=["in the merge", "before the first step"])
