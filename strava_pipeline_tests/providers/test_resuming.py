@@ -17,7 +17,7 @@ from strava_pipeline.operations.progress import LogProgress
 from strava_pipeline.operations.run_context import run_context
 from strava_pipeline.operations.step_reports import StepReport
 from strava_pipeline.orchestrate.build import build_defs
-from strava_pipeline.orchestrate.jobs import SOURCES_JOB, provider_job
+from strava_pipeline.orchestrate.jobs import PULL_JOB, SOURCES_JOB, provider_job
 from strava_pipeline.orchestrate.partitions import range_tags
 from strava_pipeline.orchestrate.sensors.resume import provider_resume_sensor
 from strava_pipeline.orchestrate.steps import reported
@@ -162,6 +162,16 @@ def test_of_a_run_of_all_services_the_provider_s_own_part_goes_on_though_another
     assert (request.job_name, request.partition_key, request.tags[RESUMES]) == ("toy", "2025", "all")
     assert selected(request) == {*provider_job("toy").assets} - {LISTING}
     assert request.run_config == {"ops": {}}
+
+
+def test_a_pull_of_several_services_goes_on_though_earlier_pulls_succeeded_and_a_later_one_does_it(
+    watched: Watched,
+) -> None:
+    watched.ran("monday", None, (2025, 2026), INCREMENTAL)
+    watched.ran("tuesday", LISTING, (2025, 2026), INCREMENTAL, job=PULL_JOB, status=DagsterRunStatus.FAILURE)
+    assert watched.request().tags[RESUMES] == "tuesday"
+    watched.ran("wednesday", None, (2025, 2026), INCREMENTAL, job=PULL_JOB)
+    assert watched.tick() == "Nothing waits for a limit of Toy."
 
 
 def test_that_a_shrink_was_meant_is_not_carried_on(watched: Watched) -> None:

@@ -25,6 +25,7 @@ from strava_pipeline.orchestrate.jobs import (
     DETAILS,
     JOBS,
     LISTING,
+    PULL_JOB,
     STREAMS,
     events_job,
     provider_files,
@@ -213,13 +214,18 @@ def _stopped_by_provider(instance: dg.DagsterInstance, lake: Lake, provider: str
     """
     assets = [provider_listing(provider), provider_files(provider)]
     tags = {limit_tag(provider): assets, DATA_DIR: str(lake.data_dir)}
-    runs = [run for run in instance.get_runs(dg.RunsFilter(statuses=_ENDED, tags=tags)) if _may_go_on(run, provider)]
+    stopped = instance.get_run_records(dg.RunsFilter(statuses=_ENDED, tags=tags))
+    records = [record for record in stopped if _may_go_on(record.dagster_run, provider)]
     waiting: list[dg.DagsterRun] = []
-    filtered = dg.RunsFilter(job_name=provider, statuses=[dg.DagsterRunStatus.SUCCESS, *UNFINISHED])
-    recent = instance.get_runs(filtered, limit=_PULLS) if runs else []
-    pulls = [run for run in recent if _is_incremental(run, provider) and is_ours(run, lake)]
-    for run in runs:
-        later = _later_pulls(run, pulls) if _is_incremental(run, provider) else []
+    pulls = [
+        record
+        for job in ((provider, PULL_JOB) if records else ())
+        for record in instance.get_run_records(dg.RunsFilter(job_name=job, statuses=_NOT_FAILED), limit=_PULLS)
+        if _is_incremental(record.dagster_run, provider) and is_ours(record.dagster_run, lake)
+    ]
+    for record in records:
+        run = record.dagster_run
+        later = _later_pulls(record, pulls) if _is_incremental(run, provider) else []
         is_done = any(pull.is_finished for pull in later)
         if is_done or not years_of_run(run) or _tries(instance, run, provider):
             instance.add_run_tags(run.run_id, {limit_tag(provider): NO_LIMIT})  # never to be looked at again
@@ -229,6 +235,7 @@ def _stopped_by_provider(instance: dg.DagsterInstance, lake: Lake, provider: str
 
 
 _ENDED = [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE]
+_NOT_FAILED = [dg.DagsterRunStatus.SUCCESS, *UNFINISHED]
 
 
 def _may_go_on(run: dg.DagsterRun, provider: str) -> bool:
@@ -241,14 +248,13 @@ def _may_go_on(run: dg.DagsterRun, provider: str) -> bool:
     return is_done(run) or run.job_name != provider
 
 
-_PULLS = 50  # runs of the job to look through for later pulls: those of a backfill may stand before them
+_PULLS = 50  # runs of each job to look through for later pulls: those of a backfill may stand before them
 
 
-def _later_pulls(run: dg.DagsterRun, pulls: Sequence[dg.DagsterRun]) -> list[dg.DagsterRun]:
-    """Those of `pulls`, newest first, that came after `run` and whose years reach as far back."""
-    ids = [pull.run_id for pull in pulls]
-    later = pulls[: ids.index(run.run_id)] if run.run_id in ids else pulls
-    first = min(years_of_run(run), default=0)
+def _later_pulls(record: dg.RunRecord, pulls: Sequence[dg.RunRecord]) -> list[dg.DagsterRun]:
+    """Those of `pulls` that came after the run and whose years reach as far back."""
+    later = [pull.dagster_run for pull in pulls if pull.storage_id > record.storage_id]
+    first = min(years_of_run(record.dagster_run), default=0)
     return [pull for pull in later if years_of_run(pull) and min(years_of_run(pull)) <= first]
 
 
