@@ -250,9 +250,20 @@ def run_in_terminal(
     settings: Settings,
     name: str,
     *,
+    years: Sequence[int] | None = None,
+    config: dict[str, dict[str, Any]] | None = None,
+    assets: Collection[str] | None = None,
+    go_on: bool = False,
     verbose: bool = False,
-    **asked: Any,
 ) -> RunOutcome:
     """As `run_job`, with its progress on stderr; `verbose`: with Dagster's own log, too."""
-    log_level = "INFO" if verbose else "CRITICAL"
-    return run_job(settings, name, progress_of=progress_for_terminal(), log_level=log_level, **asked)
+    return run_job(
+        settings,
+        name,
+        years=years,
+        config=config,
+        assets=assets,
+        go_on=go_on,
+        progress_of=progress_for_terminal(),
+        log_level="INFO" if verbose else "CRITICAL",
+    )
