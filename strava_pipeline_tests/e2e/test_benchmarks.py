@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 STAGES = {"listing", "shards", "merge_summaries", "details", "merge_details", "publish"}
 
 
-@pytest.mark.slow
+@pytest.mark.soak(part="calendar")
 def test_every_page_is_measured_beside_its_queries(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DASHBOARD_ADDRESS", "127.0.0.1:8723")
     measured = dashboard.measure(tmp_path, 20)

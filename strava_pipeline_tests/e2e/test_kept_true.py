@@ -37,7 +37,7 @@ def is_true(rig: Rig) -> bool:
     return True
 
 
-@pytest.mark.slow
+@pytest.mark.soak(part="daemon")
 def test_a_backfill_the_schedules_tick_and_a_reconciliation_keep_gold_true(make_rig: Make, tmp_path: Path) -> None:
     rig = make_rig(activities=120, settings={"automation": True, "schedule": "* * * * *"})
     doomed = add(rig, timedelta(days=2))

@@ -34,6 +34,7 @@ def box(make_rig: Callable[..., Rig]) -> Iterator[Box]:
     made.typed("service", "down")
 
 
+@pytest.mark.soak(part="daemon")
 def test_an_edit_is_in_gold_at_one_call_whoever_dies(box: Box) -> None:
     rig = box.rig
     url = f"http://{rig.settings.serve_address}"
