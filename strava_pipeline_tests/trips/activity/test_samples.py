@@ -4,6 +4,7 @@ Deselected by default (`-m samples` runs them), and then red where they are abse
 """
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -80,7 +81,7 @@ def test_every_verdict_and_explanation_is_the_expected_one(
         return
     assert flip is not None
     assert flip.to == wanted["nearest_flip"]["to"]
-    assert [change.as_json() for change in flip.changes] == [
+    assert [asdict(change) for change in flip.changes] == [
         {name: pytest.approx(value, rel=1e-6) if isinstance(value, float) else value for name, value in change.items()}
         for change in wanted["nearest_flip"]["changes"]
     ]
