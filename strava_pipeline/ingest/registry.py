@@ -207,11 +207,6 @@ def access_problem(name: str, settings: Settings) -> str | None:
     return cast("str | None", _asked(name, "access_problem", settings)) if has_own else missing_login(name, settings)
 
 
-def has_login(name: str, settings: Settings) -> bool:
-    """Whether a login to the source `name` is on disk, readable or not."""
-    return any(path.exists() for path in login_files(name, settings))
-
-
 def write_problem(name: str, settings: Settings) -> str | None:
     """Why nothing can be changed at the source `name`, for a person; None: it can be, or that is not known."""
     return cast("str | None", _asked(name, "write_problem", settings))
