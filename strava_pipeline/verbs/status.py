@@ -260,11 +260,9 @@ def print_status(report: "Status") -> None:
 
     never_asked = report.last_pull is None and report.login.get("none_yet", False) and report.revoked_at is None
     without_api = report.imported is not None and never_asked
-    if not report.strava_used:
-        pass  # another service is: of this one nothing is said
-    elif without_api:
+    if report.strava_used and without_api:
         out.print("Login: none, and none is needed for what is imported; the API needs one (`strava-pipeline auth`)")
-    else:
+    elif report.strava_used:
         _print_login(report.login, report.revoked_at)
         _print_pull(report.last_pull)
         if compared := years_by_day(report.compared_at):
