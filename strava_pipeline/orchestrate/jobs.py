@@ -280,7 +280,8 @@ def jobs_of(settings: Settings) -> dict[str, Job]:
     of_providers = [provider_job(name) for name in providers]
     of_providers += [events_job(name) for name in providers if sends_webhooks(name)]
     if providers:
-        of_providers += [sources_job(used_sources(settings)), month_job(used_sources(settings))]
+        used = used_sources(settings)
+        of_providers += [sources_job(used), month_job(used)]
     if len(providers) > 1:
         of_providers.append(pull_job([*providers]))
     return JOBS | {job.name: job for job in of_providers}

@@ -125,7 +125,8 @@ def comparing(settings: Settings, now: datetime) -> Comparing:
     priorities = {name: choice.priority for name, choice in enabled.items() if choice.priority is not None}
     ranked = [name for name in naming_order([*enabled], priorities) if name in enabled]
     pulls = {name: found for name in ranked if (found := pulled(lake, name, zone)) is not None}
-    chosen = {name: enabled[name] for name in ranked if name in {*pulls, *used_sources(settings)}}
+    taking_part = {*pulls, *used_sources(settings)}
+    chosen = {name: enabled[name] for name in ranked if name in taking_part}
     asked = {name: write_problem(name, settings) for name, choice in enabled.items() if choice.write}
     obstacles = {name: why for name, why in asked.items() if why is not None}
     return Comparing(lake, chosen, pulls, file.changes, file.gear, obstacles, year_range(settings.first_year), now)
