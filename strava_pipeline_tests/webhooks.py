@@ -5,11 +5,10 @@ from contextlib import contextmanager
 
 import requests
 
-from strava_pipeline.core.deliveries import intake_path
+from strava_pipeline.core.deliveries import Sender, intake_path
 from strava_pipeline.ingest.strava.webhooks import WEBHOOKS, verify_token
 from strava_pipeline.serve.app import create_app
 from strava_pipeline.serve.server import serving
-from strava_pipeline.serve.webhooks import Sender
 from strava_pipeline_tests.rig import NOW, Rig
 
 SECRET = "a-secret-of-the-tests"

@@ -2,7 +2,7 @@
 
 A delivery is a body with any number of events. It may repeat, come late, or never. So each event is a hint to ask the service
 again: for one activity, or for its feed. Of several events about one activity the newest counts. How a service's delivery reads
-is in its record, ingest/NAME/record.py.
+is in ingest/NAME/webhooks.py.
 """
 
 from collections import Counter
@@ -69,6 +69,14 @@ class WebhookSpec:
     most_bytes: int = MAX_BODY_BYTES
     any_account: str = ""
     believes_deletions: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Sender:
+    """A service that sends deliveries: how they are verified, and the secret for that."""
+
+    webhooks: WebhookSpec
+    secret: str = field(repr=False)
 
 
 def intake_path(source: str, secret: str = "") -> str:

@@ -6,13 +6,13 @@ The service asks, and lives for months: what it does not need, Polars above all,
 from collections.abc import Iterable
 from contextlib import suppress
 
-from strava_pipeline.core.deliveries import WebhookSpec
+from strava_pipeline.core.deliveries import Sender, WebhookSpec
 from strava_pipeline.core.source_packages import UnusableSourceError, import_part
 from strava_pipeline.core.sources import STRAVA
 from strava_pipeline.settings import Settings
 
 
-def senders(settings: Settings, names: Iterable[str] | None = None) -> dict[str, tuple[WebhookSpec, str]]:
+def senders(settings: Settings, names: Iterable[str] | None = None) -> dict[str, Sender]:
     """How the deliveries of each of these services are told and read, and the secret for that, by name.
 
     `names`: those that are looked at; None: Strava, and those that are enabled. Raises UnusableProvidersError.
@@ -24,7 +24,7 @@ def senders(settings: Settings, names: Iterable[str] | None = None) -> dict[str,
         webhooks = webhooks_of(name)
         secret = None if webhooks is None else settings.secret(webhooks.setting)
         if webhooks is not None and secret is not None:
-            found[name] = webhooks, secret.get_secret_value()
+            found[name] = Sender(webhooks, secret.get_secret_value())
     return found
 
 

@@ -21,12 +21,12 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from strava_pipeline.core.deliveries import intake_path
+from strava_pipeline.core.deliveries import Sender, intake_path
 from strava_pipeline.lake.journal import ROOM
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.serve.bodies import refusal
 from strava_pipeline.serve.inbox import Inbox
-from strava_pipeline.serve.webhooks import Sender, Webhooks
+from strava_pipeline.serve.webhooks import Webhooks
 
 
 class Receiver(Protocol):

@@ -5,25 +5,16 @@ delivery trusted enough to be stored; whoever acts on it asks the service itself
 """
 
 import hmac
-from dataclasses import dataclass, field
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from strava_pipeline.core.deliveries import NoDeliveryError, WebhookSpec, intake_path
+from strava_pipeline.core.deliveries import NoDeliveryError, Sender, intake_path
 from strava_pipeline.serve.bodies import answer_or_refuse, read_body, refusal
 from strava_pipeline.serve.inbox import Inbox
 
 LONGEST_CHALLENGE = 1000  # characters; Strava's have some dozen
-
-
-@dataclass(frozen=True, slots=True)
-class Sender:
-    """A service that sends deliveries: how they are verified, and the secret for that."""
-
-    webhooks: WebhookSpec
-    secret: str = field(repr=False)
 
 
 class Webhooks:

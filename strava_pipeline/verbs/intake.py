@@ -14,7 +14,7 @@ from strava_pipeline.verbs.options import Json
 from strava_pipeline.verbs.output import echo, echo_json
 
 if TYPE_CHECKING:
-    from strava_pipeline.serve.webhooks import Sender
+    from strava_pipeline.core.deliveries import Sender
     from strava_pipeline.settings import Settings
 
 Scripted = Annotated[
@@ -78,14 +78,12 @@ def _senders(settings: "Settings") -> "dict[str, Sender]":
     from strava_pipeline.core.sources import STRAVA
     from strava_pipeline.ingest.providers_file import UnusableProvidersError
     from strava_pipeline.ingest.webhook_secrets import senders
-    from strava_pipeline.serve.webhooks import Sender
 
     try:
-        found = senders(settings)
+        return senders(settings)
     except UnusableProvidersError as error:  # no reason not to take what else comes
         echo(f"No webhooks of services besides Strava are taken. {error}", err=True)
-        found = senders(settings, [STRAVA])
-    return {name: Sender(webhooks, secret) for name, (webhooks, secret) in found.items()}
+        return senders(settings, [STRAVA])
 
 
 subscription = typer.Typer(

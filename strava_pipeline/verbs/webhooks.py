@@ -228,13 +228,12 @@ def running_intake(settings: Settings) -> Iterator[str]:
     from strava_pipeline.ingest.webhook_secrets import senders
     from strava_pipeline.serve.app import create_app
     from strava_pipeline.serve.server import serving
-    from strava_pipeline.serve.webhooks import Sender
     from strava_pipeline.verbs.service_process import intake_answers
 
     if intake_answers(settings.serve_address):
         yield f"http://{settings.serve_address}"
         return
-    taken = {name: Sender(*one) for name, one in senders(settings, [STRAVA]).items()}
+    taken = senders(settings, [STRAVA])
     app = create_app(Lake(settings.data_dir), senders=taken, say=lambda line: None, now=lambda: datetime.now(UTC))
     with serving(app) as url:
         yield url

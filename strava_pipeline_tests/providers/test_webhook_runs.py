@@ -14,7 +14,6 @@ from strava_pipeline.ingest.webhook_secrets import senders
 from strava_pipeline.orchestrate.sensors.inbox import webhooks_sensor
 from strava_pipeline.serve.app import create_app
 from strava_pipeline.serve.server import serving
-from strava_pipeline.serve.webhooks import Sender
 from strava_pipeline_tests.patience import PATIENCE
 from strava_pipeline_tests.providers.subjects import SUBJECTS
 from strava_pipeline_tests.rig import Rig, definitions
@@ -44,7 +43,7 @@ def rig(make_rig: Any, services: dict[str, Any], tmp_path: Path) -> Rig:
 
 def change(rig: Rig, services: dict[str, Any], title: str) -> None:
     """Edit the first activity of each service, whose deliveries come in."""
-    taken = {name: Sender(*one) for name, one in senders(rig.settings).items()}
+    taken = senders(rig.settings)
     app = create_app(rig.lake, say=lambda line: None, now=lambda: datetime.now(UTC), senders=taken)
     with serving(app) as url:
         for name, subject in services.items():

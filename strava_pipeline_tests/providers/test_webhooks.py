@@ -30,7 +30,6 @@ from strava_pipeline.operations.source import Source
 from strava_pipeline.operations.step_reports import StepReport
 from strava_pipeline.serve.app import create_app
 from strava_pipeline.serve.server import serving
-from strava_pipeline.serve.webhooks import Sender
 from strava_pipeline.testing.edits import Edited
 from strava_pipeline_tests.patience import PATIENCE
 from strava_pipeline_tests.providers.worlds import World, five
@@ -41,7 +40,7 @@ pytestmark = pytest.mark.parametrize("world", ["intervals_icu", "ridewithgps"], 
 @contextmanager
 def intake(world: World, said: list[str] | None = None) -> Iterator[str]:
     """The real intake, and the service that posts to it. When the body ends, all deliveries have been made."""
-    taken = {name: Sender(*one) for name, one in senders(world.settings, [world.subject.name]).items()}
+    taken = senders(world.settings, [world.subject.name])
     lines = [] if said is None else said
     app = create_app(Lake(world.settings.data_dir), say=lines.append, now=world.subject.clock.now, senders=taken)
     subscriber = subscriber_of(world)

@@ -11,13 +11,12 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from strava_pipeline.core.deliveries import intake_path
+from strava_pipeline.core.deliveries import Sender, intake_path
 from strava_pipeline.ingest.strava.webhooks import WEBHOOKS
 from strava_pipeline.lake.journal import ROOM, Received, body_of, unread
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.serve.app import create_app
 from strava_pipeline.serve.server import serving
-from strava_pipeline.serve.webhooks import Sender
 
 SECRET = "s3cret-of-the-path-1234567890"
 PATH = intake_path("strava", SECRET)
