@@ -26,7 +26,7 @@ from strava_pipeline.serve.dashboard.api_activities import Found
 from strava_pipeline.serve.dashboard.forms import Fields
 from strava_pipeline.serve.dashboard.problems import ProblemError
 from strava_pipeline.serve.dashboard.rendering import render
-from strava_pipeline.serve.dashboard.site import CurrentLake, CurrentPipeline, CurrentSettings, CurrentUnits, Snapshot
+from strava_pipeline.serve.dashboard.site import CurrentLake, CurrentPipeline, CurrentUnits, Snapshot
 
 router = APIRouter(include_in_schema=False)
 ROWS = 50
@@ -80,14 +80,12 @@ def activity(
     snapshot: Snapshot,
     lake: CurrentLake,
     units: CurrentUnits,
-    settings: CurrentSettings,
     found: Found,
 ) -> HTMLResponse:
     """One activity: its track, what it nests, its sources side by side, its history."""
     values: dict[str, Any] = {"whole": whole_activity(snapshot, lake, found), "units": units, "id": found.id}
     values |= {"sources": sources_of(snapshot, found.id), "history": history_of(snapshot, found.id)}
     values |= _bests(snapshot, lake, found)
-    values |= {"tiles": settings.map_tiles_url, "attribution": settings.map_tiles_attribution}
     return render(request, "activity.html", values)
 
 

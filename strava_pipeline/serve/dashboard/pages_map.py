@@ -10,7 +10,7 @@ from starlette.responses import HTMLResponse
 from strava_pipeline.lake.dashboard.heat import heat_choices
 from strava_pipeline.serve.dashboard.answers import Digits
 from strava_pipeline.serve.dashboard.rendering import render
-from strava_pipeline.serve.dashboard.site import CurrentLake, CurrentOwner, CurrentSettings, Snapshot
+from strava_pipeline.serve.dashboard.site import CurrentLake, CurrentOwner, Snapshot
 
 router = APIRouter(include_in_schema=False)
 _Unset = BeforeValidator(lambda value: value or None)  # a form sends its empty fields, too
@@ -30,12 +30,10 @@ def heat(
     snapshot: Snapshot,
     lake: CurrentLake,
     owner: CurrentOwner,
-    settings: CurrentSettings,
     asked: Annotated[dict[str, Any], Depends(_asked)],
 ) -> HTMLResponse:
     """The map, of a sport and a year or of all."""
     if owner is None:
         return render(request, "nothing.html", {})
     values = {**asked, "choices": heat_choices(snapshot, lake, owner.athlete.id), "units": owner.athlete.units}
-    values |= {"tiles": settings.map_tiles_url, "attribution": settings.map_tiles_attribution}
     return render(request, "map.html", values)

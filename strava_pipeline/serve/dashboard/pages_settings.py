@@ -26,7 +26,7 @@ def shown(request: Request, snapshot: SnapshotIfAny, pipeline: CurrentPipeline) 
     """What is set, and the form that changes some of it."""
     site = site_of(request)
     owner = None if snapshot is None else owner_of(snapshot, site.lake, site.now())
-    values = {"owner": owner, "zone": site.settings.timezone, "tiles": site.settings.map_tiles_url}
+    values = {"owner": owner, "zone": site.settings.timezone}
     return render(request, "settings.html", {**values, "chosen": pipeline.settings_now()})
 
 

@@ -47,6 +47,8 @@ def render(request: Request, name: str, values: Mapping[str, Any], *, status: in
         "unread": count_unread(site.lake) if session else 0,
         "published": _published(site) if session else None,
         "zone": site.zone if session else UTC,
+        "map_tiles": site.settings.map_tiles_url,
+        "map_tiles_attribution": site.settings.map_tiles_attribution,
     }
     return HTMLResponse(_templates().get_template(name).render({**layout, **values}), status)
 

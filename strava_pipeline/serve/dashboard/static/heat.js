@@ -4,7 +4,6 @@
 (() => {
   const box = document.getElementById("heat");
   const state = document.getElementById("heat-state");
-  const miles = box.dataset.units === "miles";
   const FINER = 5; // zooms between a tile of the map (256 px) and a square on it (8 px, or 4 where that size was not counted)
   const REGION = 9; // zoom of the tiles that a region is made of: 50 km
   const HIGHEST = 85.05;
@@ -33,9 +32,7 @@
   };
 
   let shown = { zoom: 18, cells: [] }, turn = 0, waiting;
-  const map = L.map(box, { attributionControl: Boolean(box.dataset.tiles), maxBounds: [[-HIGHEST, -180], [HIGHEST, 180]], minZoom: 2, maxZoom: 17 });
-  if (box.dataset.tiles) L.tileLayer(box.dataset.tiles, { attribution: box.dataset.attribution, maxZoom: 19 }).addTo(map);
-  L.control.scale({ metric: !miles, imperial: miles }).addTo(map);
+  const map = groundMap(box, { units: box.dataset.units, maxBounds: [[-HIGHEST, -180], [HIGHEST, 180]], minZoom: 2, maxZoom: 17 });
 
   const Squares = L.Layer.extend({
     onAdd() {

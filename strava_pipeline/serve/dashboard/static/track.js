@@ -1,4 +1,4 @@
-// The track of an activity: a map without tiles, and height, speed, heart rate and power over distance or time.
+// The track of an activity: a map, and height, speed, heart rate and power over distance or time.
 // One place on the track is shown in all of them; a slider moves it, for the keyboard.
 "use strict";
 (() => {
@@ -58,9 +58,7 @@
     const kept = parts.filter((part) => part.length);
     const holder = document.getElementById("track-map");
     holder.hidden = false;
-    const map = L.map(holder, { attributionControl: Boolean(box.dataset.tiles), scrollWheelZoom: false });
-    if (box.dataset.tiles) L.tileLayer(box.dataset.tiles, { attribution: box.dataset.attribution, maxZoom: 19 }).addTo(map);
-    else L.control.scale({ metric: !miles, imperial: miles }).addTo(map);
+    const map = groundMap(holder, { units: box.dataset.units, scrollWheelZoom: false });
     const line = L.polyline(kept, { className: "track-line" }).addTo(map);
     const ends = [["track-begin", kept[0][0]], ["track-end", kept.at(-1).at(-1)]];
     for (const [className, at] of ends) L.circleMarker(at, { className, radius: 6 }).addTo(map);
