@@ -12,6 +12,7 @@ router = APIRouter(include_in_schema=False)
 
 @router.get("/trips")
 def trips(request: Request, snapshot: Snapshot, units: CurrentUnits) -> HTMLResponse:
-    """The newest trips of each kind."""
-    sections = {system.TEMPLATE: system.section(snapshot) for system in parts("pages")}
+    """The newest trips of each kind; where there is none at all, how to get some."""
+    every = {system.TEMPLATE: system.section(snapshot) for system in parts("pages")}
+    sections = {template: trips for template, trips in every.items() if any(trips.values())} or every
     return render(request, "trips.html", {"sections": sections, "units": units})

@@ -16,23 +16,8 @@ from strava_pipeline.core.systems import parts
 from strava_pipeline.lake.gold.publish import published_at
 from strava_pipeline.lake.notifications import count_unread
 from strava_pipeline.serve.dashboard.display import FILTERS, shown
+from strava_pipeline.serve.dashboard.menu import menu
 from strava_pipeline.serve.dashboard.site import Site
-
-NAVIGATION = (
-    ("/", "Overview"),
-    ("/activities", "Activities"),
-    ("/calendar", "Calendar"),
-    ("/year", "Year"),
-    ("/map", "Map"),
-    ("/fitness", "Fitness"),
-    ("/records", "Records"),
-    ("/gear", "Gear"),
-    ("/trips", "Trips"),
-    ("/providers", "Services"),
-    ("/settings", "Settings"),
-    ("/notifications", "Notifications"),
-)
-"""Address and name of each page, in the order of the menu."""
 
 
 def render(request: Request, name: str, values: Mapping[str, Any], *, status: int = 200) -> HTMLResponse:
@@ -40,7 +25,7 @@ def render(request: Request, name: str, values: Mapping[str, Any], *, status: in
     site: Site = request.app.state.site
     session = getattr(request.state, "session", None)  # without one, a page says nothing of the data
     layout = {
-        "navigation": NAVIGATION if session else (),
+        "menu": menu(site) if session else None,
         "path": request.scope["path"],
         "csrf_token": session.csrf_token if session else None,
         "strava_problem": site.pipeline.strava_problem,

@@ -14,6 +14,7 @@ from fastapi import Depends, Request
 
 from strava_pipeline.core.errors import NothingPublishedError, PipelineError, UnusableSnapshotError
 from strava_pipeline.core.insights.goals import Goals, Units
+from strava_pipeline.core.systems import parts
 from strava_pipeline.lake.dashboard.bests import Owner, owner_of
 from strava_pipeline.lake.gold.insights import athlete_of
 from strava_pipeline.lake.gold.publish import published_at
@@ -44,12 +45,17 @@ class Site:
     snapshot: SharedSnapshot
     behind_proxy: bool = False  # which browsers reach by https
     link_command: str = LINK_COMMAND
-    zones: "AthleteZone" = field(default_factory=lambda: AthleteZone())
+    facts: "SnapshotFacts" = field(default_factory=lambda: SnapshotFacts())
 
     @property
     def zone(self) -> ZoneInfo:
         """Of the athlete's clock, in which moments are shown; of the settings where there is no athlete."""
-        return self.zones.of(self)
+        return self.facts.of(self).zone or ZoneInfo(self.settings.timezone)
+
+    @property
+    def has_trips(self) -> bool:
+        """Whether the page of trips has any to show."""
+        return self.facts.of(self).has_trips
 
     @property
     def cookie(self) -> str:
@@ -67,22 +73,26 @@ class Site:
 
 
 @dataclass(slots=True)
-class AthleteZone:
-    """The zone of the athlete's clock. A published snapshot is asked once: pages without any other number show moments, too."""
+class SnapshotFacts:
+    """What each page needs of the published snapshot, which is asked once. `zone`: of the athlete's clock, if there is one."""
 
     published: datetime | None = None
-    known: ZoneInfo | None = None
+    zone: ZoneInfo | None = None
+    has_trips: bool = False
 
-    def of(self, site: Site) -> ZoneInfo:
+    def of(self, site: Site) -> "SnapshotFacts":
+        """These, of what is published now; without any where it can't be read, as the page itself says where it needs it."""
         published, default = published_at(site.lake), site.settings.timezone
-        if self.known is None or published != self.published:
+        if self.zone is None or published != self.published:
             try:
                 with site.snapshot.reader() as connection:
                     athlete = athlete_of(connection, Goals(), site.now())
-            except PipelineError:  # the page says so where it needs the snapshot, and the next page tries again
-                return ZoneInfo(default)
-            self.known, self.published = ZoneInfo(default) if athlete is None else athlete.clock(default), published
-        return self.known
+                    has_trips = any(any(system.section(connection).values()) for system in parts("pages"))
+            except PipelineError:  # the next page tries again
+                return SnapshotFacts()
+            self.zone = ZoneInfo(default) if athlete is None else athlete.clock(default)
+            self.has_trips, self.published = has_trips, published
+        return self
 
 
 def site_of(request: Request) -> Site:

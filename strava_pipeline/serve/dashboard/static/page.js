@@ -1,9 +1,16 @@
-// What every page needs: where a request of HTMX fails, say why and leave the page as it was. On a phone the menu is one line that
-// scrolls: begin it at the present page.
+// What every page needs: where a request of HTMX fails, say why and leave the page as it was. The open menu closes by Escape, and by
+// a click or the focus elsewhere.
 "use strict";
 {
-  const here = document.querySelector("nav a[aria-current]"), line = here?.closest("ul");
-  if (line) line.scrollLeft = here.offsetLeft - line.offsetLeft - (line.clientWidth - here.offsetWidth) / 2;
+  const menu = document.querySelector("nav details");
+  const close = (event) => { if (menu && !menu.contains(event.target)) menu.open = false; };
+  document.addEventListener("click", close);
+  document.addEventListener("focusin", close);
+  menu?.addEventListener("keydown", (event) => {
+    if (event.key !== "Escape") return;
+    menu.open = false;
+    menu.querySelector("summary").focus();
+  });
 }
 document.addEventListener("htmx:response:error", (event) => {
   const notice = document.getElementById("notice");
