@@ -7,7 +7,7 @@ decided here whether it is valid and where plain http may go; nothing is looked 
 import grp
 import os
 import re
-from ipaddress import ip_address
+from ipaddress import IPv6Address, ip_address
 from pathlib import Path
 from typing import Annotated
 from urllib.parse import urlsplit
@@ -54,6 +54,16 @@ def _tiles(value: str, info: ValidationInfo) -> str:
 def _path_part(value: SecretStr) -> SecretStr:
     if not _SECRET.fullmatch(value.get_secret_value()):
         raise ValueError("not 16 or more letters, digits, - or _; make one: openssl rand -hex 32")
+    return value
+
+
+SHORTEST_PASSWORD = 12  # characters: NIST SP 800-63B asks for 8, OWASP for 12 where there is no second factor
+LONGEST_PASSWORD = 1024  # characters: a longer one only costs time
+
+
+def _password(value: SecretStr) -> SecretStr:
+    if not SHORTEST_PASSWORD <= len(value.get_secret_value()) <= LONGEST_PASSWORD:
+        raise ValueError(f"not {SHORTEST_PASSWORD} characters or more, and at most {LONGEST_PASSWORD}")
     return value
 
 
@@ -166,6 +176,7 @@ Server = Annotated[
 ]  # a URL without a slash at its end; empty where it follows from another
 Url = Annotated[str, AfterValidator(_url)]
 PathSecret = Annotated[SecretStr, AfterValidator(_path_part)]
+Password = Annotated[SecretStr, AfterValidator(_password)]
 HostNames = Annotated[str, AfterValidator(_host_names)]  # names or numbers, with commas
 Tiles = Annotated[str, AfterValidator(_tiles)]
 HostAndPort = Annotated[str, AfterValidator(_host_and_port)]
@@ -238,11 +249,29 @@ def _listed(hosts: str) -> list[str]:
 
 def is_private_host(host: str) -> bool:
     """Whether the host can't be public: a private address, or a name that no public domain has."""
+    if is_address(host):
+        return is_private_address(host)
+    return ("." not in host and not host[:1].isdecimal()) or host.endswith(_OWN_DOMAINS)  # 134744072 is 8.8.8.8
+
+
+def is_address(host: str) -> bool:
+    """Whether the host is a number, of IPv4 or IPv6, and no name."""
+    try:
+        ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
+def is_private_address(host: str) -> bool:
+    """Whether the host is the number of a machine in a network of one's own: no name, and nothing that the internet leads to."""
     try:
         address = ip_address(host)
     except ValueError:
-        return ("." not in host and not host[:1].isdecimal()) or host.endswith(_OWN_DOMAINS)  # 134744072 is 8.8.8.8
-    return not address.is_global and not address.is_unspecified
+        return False
+    if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
+        address = address.ipv4_mapped
+    return not (address.is_global or address.is_unspecified or address.is_multicast)
 
 
 TRIP_FILES = ("sqlite", "parquet")  # schemes of TRIPS_SOURCE whose source is one file

@@ -30,6 +30,7 @@ from strava_pipeline.setting_values import (
     Hosts,
     LedgerFolder,
     Megabytes,
+    Password,
     Paths,
     PathSecret,
     Server,
@@ -145,6 +146,10 @@ class Settings(SourceSettings):
     dashboard_address: HostAndPortOrOff = Field("127.0.0.1:8723", alias="DASHBOARD_ADDRESS")
     dashboard_behind_proxy: bool = Field(False, alias="DASHBOARD_BEHIND_PROXY")
     dashboard_hosts: HostNames | None = Field(None, alias="DASHBOARD_HOSTS")
+    dashboard_lan: bool = Field(False, alias="DASHBOARD_LAN")
+    dashboard_password: Password | None = Field(None, alias="DASHBOARD_PASSWORD")
+    dashboard_cert: AbsolutePath | None = Field(None, alias="DASHBOARD_CERT")
+    dashboard_key: AbsolutePath | None = Field(None, alias="DASHBOARD_KEY")
     database_url: SecretStr | None = Field(None, alias="DATABASE_URL")
     sentry_dsn: SecretStr | None = Field(None, alias="SENTRY_DSN")
     sentry_sample_rate: float = Field(0.1, alias="SENTRY_SAMPLE_RATE", ge=0, le=1)

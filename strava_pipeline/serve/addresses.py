@@ -4,15 +4,43 @@ import os
 import socket
 
 from strava_pipeline.core.errors import PipelineError
+from strava_pipeline.setting_values import is_private_address, is_this_machine
+from strava_pipeline.settings import Settings
+
+ALL = "*"  # in place of a host: every address of this machine, of IPv4 and IPv6
+_DASHBOARD_PORT = "8723"
+_ELSEWHERE = ("192.0.2.1", 9)  # of RFC 5737: nobody has it, and nothing is sent there
+
+
+def dashboard_address(settings: Settings) -> str | None:
+    """Where the dashboard listens, as `host:port`; None: it is off.
+
+    With DASHBOARD_LAN every address of this machine counts, unless DASHBOARD_ADDRESS names one that others reach.
+    """
+    host, _, port = settings.dashboard_address.rpartition(":")
+    if not settings.dashboard_lan:
+        return settings.dashboard_address if port != "off" else None
+    if port == "off":
+        return f"{ALL}:{_DASHBOARD_PORT}"
+    return f"{ALL}:{port}" if is_this_machine(host.strip("[]")) else settings.dashboard_address
+
+
+def listen(settings: Settings) -> socket.socket:
+    """The dashboard's address, listened on; PipelineError where it can't be."""
+    return bound(dashboard_address(settings) or settings.dashboard_address, "DASHBOARD_ADDRESS", "dashboard")
 
 
 def bound(address: str, setting: str = "STRAVA_SERVE_ADDRESS", what: str = "intake") -> socket.socket:
     """The address `host:port`, listened on; PipelineError where it can't be, which names the program and its setting."""
     host, _, port = address.rpartition(":")
     host = host.strip("[]")
+    is_dual = host == ALL and socket.has_dualstack_ipv6()
     try:
         listening = socket.create_server(
-            (host, int(port)), family=socket.AF_INET6 if ":" in host else socket.AF_INET, backlog=1024
+            ("" if host == ALL else host, int(port)),
+            family=socket.AF_INET6 if ":" in host or is_dual else socket.AF_INET,
+            backlog=1024,
+            dualstack_ipv6=is_dual,
         )
     except OSError as error:
         # its own text names the address once more, but a name that is not found has no number
@@ -25,6 +53,19 @@ def bound(address: str, setting: str = "STRAVA_SERVE_ADDRESS", what: str = "inta
     return listening
 
 
-def url_of(listening: socket.socket) -> str:
+def url_of(listening: socket.socket, *, scheme: str = "http", name: str | None = None) -> str:
+    """The URL of what is listened on; `name`: what others call this machine, in place of the address."""
     host, port = listening.getsockname()[:2]
-    return f"http://{f'[{host}]' if ':' in host else host}:{port}"
+    host = name or host
+    return f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}"
+
+
+def own_address() -> str | None:
+    """This machine's address in its network; None where it has no private one. In a container it is the container's."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(_ELSEWHERE)  # only chooses the way
+        except OSError:
+            return None
+        address = str(probe.getsockname()[0])
+    return address if is_private_address(address) and not is_this_machine(address) else None

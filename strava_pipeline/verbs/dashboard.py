@@ -5,6 +5,7 @@ Its libraries are an extra of the installation: they are imported by the command
 
 import json
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -29,8 +30,6 @@ def dashboard(
 
     `dashboard link` prints an address that logs a browser in, once; `dashboard password` sets a password in its place.
     """
-    from contextlib import suppress
-
     from strava_pipeline.settings import Settings
 
     settings = Settings.load()
@@ -47,7 +46,7 @@ def dashboard(
             behind_proxy=behind_proxy or settings.dashboard_behind_proxy,
             link_command=link_command(settings),
             now=system_now,
-            on_ready=lambda url: _show_address(settings, url, opens=opens),
+            on_ready=lambda url: _begin(settings, url, opens=opens),
         )
 
 
@@ -61,14 +60,19 @@ def password(
 
     settings = Settings.load()
     check_extra()
-    from strava_pipeline.serve.dashboard.passwords import LEAST, MOST, hashed
+    from strava_pipeline.serve.dashboard.passwords import hashed
+    from strava_pipeline.setting_values import LONGEST_PASSWORD, SHORTEST_PASSWORD
 
+    if settings.dashboard_password is not None:
+        raise MisuseError("DASHBOARD_PASSWORD is set, and is the password. Change or remove it there, and start again.")
     if remove:
         settings.dashboard_password_file.unlink(missing_ok=True)
     else:
         wanted = ask("Password", hide_input=True, confirmation_prompt=True, err=True)
-        if not LEAST <= len(wanted) <= MOST:
-            raise MisuseError(f"The password was not set: it needs {LEAST} characters or more, and at most {MOST}.")
+        if not SHORTEST_PASSWORD <= len(wanted) <= LONGEST_PASSWORD:
+            raise MisuseError(
+                f"The password was not set: it needs {SHORTEST_PASSWORD} characters or more, and at most {LONGEST_PASSWORD}."
+            )
         save_secret(settings.dashboard_password_file, hashed(wanted))
     _end_sessions(settings)
     echo("There is no password any more." if remove else "The password is set. Log in with it at /login.")
@@ -85,10 +89,11 @@ def link(
 
     settings = demo_settings(folder.absolute(), NOWHERE) if demo else Settings.load()
     check_extra()
+    from strava_pipeline.serve.dashboard.passwords import has_password
     from strava_pipeline.serve.dashboard.process import new_link
     from strava_pipeline.serve.dashboard.site import system_now
 
-    if settings.dashboard_password_file.exists():
+    if has_password(settings):
         raise MisuseError(
             "A password is set: log in with it. `strava-pipeline dashboard password --remove` removes it."
         )
@@ -128,15 +133,48 @@ def dashboard_note(settings: "Settings") -> Path:
     return Lake(settings.data_dir).dashboard_note
 
 
+def _begin(settings: "Settings", url: str, *, opens: bool) -> None:
+    """What is done once the address is listened on, before anybody is answered."""
+    _keep_password(settings)
+    _show_address(settings, url, opens=opens)
+
+
+def _keep_password(settings: "Settings") -> None:
+    """Keep the hash of DASHBOARD_PASSWORD, where that is set; if it is another one than before, everybody has to log in again."""
+    from strava_pipeline.core.errors import PipelineError
+    from strava_pipeline.ingest.secret_file import save_secret
+    from strava_pipeline.serve.dashboard.passwords import hashed, is_password
+
+    if settings.dashboard_password is None:
+        return
+    wanted, is_kept = settings.dashboard_password.get_secret_value(), False
+    with suppress(PipelineError):  # the file is damaged
+        is_kept = settings.dashboard_password_file.exists() and is_password(settings, wanted)
+    if not is_kept:
+        save_secret(settings.dashboard_password_file, hashed(wanted))
+        _end_sessions(settings)
+
+
 def _show_address(settings: "Settings", url: str, *, opens: bool) -> None:
-    """The address; with a token that logs in where a person reads it, never in a log. A browser that is opened gets its own."""
+    """The address. With a token that logs in where a person reads it; in a log only with DASHBOARD_LAN, where nothing else would
+    let in who has no password yet. A browser that is opened gets its own.
+    """
+    from strava_pipeline.serve.dashboard.passwords import has_password
     from strava_pipeline.serve.dashboard.process import new_link
     from strava_pipeline.serve.dashboard.site import system_now
 
+    if settings.dashboard_lan:
+        echo(f"The dashboard answers on the home network{_how_others_see(settings)}.", err=True)
     if opens:
-        typer.launch(url if settings.dashboard_password_file.exists() else new_link(settings, url, system_now()))
-    if settings.dashboard_password_file.exists():
+        typer.launch(url if has_password(settings) else new_link(settings, url, system_now()))
+    if has_password(settings):
         echo(f"Dashboard: {url} (log in with your password; Ctrl-C stops it)", err=True)
+    elif settings.dashboard_lan:
+        echo(
+            f"Dashboard: {new_link(settings, url, system_now())}\nThe address logs one browser in, once, within a day. In a "
+            "container, put the machine's own name or address in its place. A password: strava-pipeline dashboard password",
+            err=True,
+        )
     elif sys.stderr.isatty():
         echo(
             f"Dashboard: {new_link(settings, url, system_now())}\nThe address logs one browser in. Ctrl-C stops it.",
@@ -144,6 +182,15 @@ def _show_address(settings: "Settings", url: str, *, opens: bool) -> None:
         )
     else:
         echo(f"Dashboard: {url} (`{link_command(settings)}` prints an address that logs in)", err=True)
+
+
+def _how_others_see(settings: "Settings") -> str:
+    if settings.dashboard_cert is not None:
+        return ", by https"
+    return (
+        ", by http: who listens there can read its pages and the password that is typed. With DASHBOARD_CERT and DASHBOARD_KEY "
+        "it speaks https"
+    )
 
 
 def _end_sessions(settings: "Settings") -> None:

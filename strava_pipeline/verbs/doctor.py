@@ -83,6 +83,7 @@ def looks(settings: "Settings", faults: dict[str, str], now: datetime) -> dict[s
     from strava_pipeline.orchestrate.home import CONFIG
     from strava_pipeline.settings import env_file
     from strava_pipeline.verbs import dagster_health as dagster
+    from strava_pipeline.verbs.dashboard_health import DASHBOARD, dashboard_health
 
     lake, home, strava = Lake(settings.data_dir), settings.dagster_home, part(STRAVA, "access")
     no_server = "STRAVA_BASE_URL" in faults
@@ -114,6 +115,7 @@ def looks(settings: "Settings", faults: dict[str, str], now: datetime) -> dict[s
         purge.PURGE: lambda: purge.purge_health(lake),
         user_files.GOALS: lambda: user_files.goals_health(lake),
         PROVIDERS_FINDING: lambda: providers_health(settings, now),
+        DASHBOARD: lambda: dashboard_health(settings, now),
         **{name: look for system in parts("health") for name, look in system.looks(settings).items()},
     }
 

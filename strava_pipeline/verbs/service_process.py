@@ -212,19 +212,19 @@ def dashboard_beside(settings: "Settings", env_file: Path | None = None) -> Iter
 
     Where not, a line says why: nothing else is kept from running. `env_file` and what is yielded: as for Dagster, and the intake.
     """
+    from strava_pipeline.serve.addresses import dashboard_address, listen
     from strava_pipeline.verbs.dashboard_extra import has_extra
 
-    if settings.dashboard_address == "off" or not has_extra():
+    if dashboard_address(settings) is None or not has_extra():
         yield lambda: None
         return
-    from strava_pipeline.serve.addresses import bound
     from strava_pipeline.serve.dashboard.start_check import check_start
     from strava_pipeline.settings import ENV_FILE
     from strava_pipeline.settings import env_file as present
 
     try:
         check_start(settings, behind_proxy=settings.dashboard_behind_proxy)
-        bound(settings.dashboard_address, "DASHBOARD_ADDRESS", "dashboard").close()
+        listen(settings).close()
     except PipelineError as error:
         echo(f"The dashboard is not started. {error}", err=True)
         yield lambda: None

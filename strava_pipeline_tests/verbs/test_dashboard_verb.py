@@ -9,21 +9,25 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 import typer
 from argon2 import PasswordHasher
 
+from strava_pipeline.core.errors import State
 from strava_pipeline.lake.files import held
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.serve.dashboard.records.database import connect, database_of, migrate
 from strava_pipeline.serve.dashboard.records.store import Records
 from strava_pipeline.settings import Settings
 from strava_pipeline.verbs import dashboard, dashboard_extra
+from strava_pipeline.verbs.dashboard_health import dashboard_health
 from strava_pipeline.verbs.demo import MARK, NOWHERE, demo_settings
 from strava_pipeline.verbs.service_process import free_address
+from strava_pipeline_tests.ingest.tls import ENDED, VALID, make_certificate
 from strava_pipeline_tests.patience import PATIENCE
 from strava_pipeline_tests.verbs.conftest import Type
 
@@ -131,6 +135,31 @@ def test_a_password_is_stored_as_a_hash_and_logs_everybody_out(
         assert not file.exists()
 
 
+def test_the_password_of_a_secret_is_kept_as_a_hash_and_a_new_one_logs_everybody_out(
+    settings: Settings, type_in: Type, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file, now = settings.dashboard_password_file, datetime.now(UTC)
+
+    def began_with(password: str) -> str:
+        monkeypatch.setenv("DASHBOARD_PASSWORD", password)
+        dashboard._begin(Settings.load(), "http://127.0.0.1:8723", opens=False)
+        return file.read_text()
+
+    with running(settings) as records:
+        session = records.begin_session(now)
+        kept = began_with(PASSWORD)
+        assert (stat.S_IMODE(file.stat().st_mode), PASSWORD in kept) == (0o600, False)
+        assert records.session(session, now) is None
+        session = records.begin_session(now)
+        assert began_with(PASSWORD) == kept
+        assert records.session(session, now) is not None, "a start with the same password ends nothing"
+        file.write_text("{}")
+        assert PasswordHasher().verify(json.loads(began_with(PASSWORD))["argon2"], PASSWORD)
+        refused = [type_in("dashboard", "password"), type_in("dashboard", "password", "--remove")]
+        assert [(each.code, "DASHBOARD_PASSWORD is set" in each.err) for each in refused] == [(2, True)] * 2
+        assert type_in("dashboard", "link").code == 2
+
+
 def test_without_the_extra_the_line_to_type_is_shown(
     settings: Settings, type_in: Type, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -152,6 +181,38 @@ def test_status_shows_where_it_runs_and_a_purge_waits_for_its_end(settings: Sett
         assert (refused.code, "the dashboard runs at" in refused.err) == (1, True)
     assert type_in("purge", "--yes", "--keep-access").code == 0
     assert not Lake(settings.data_dir).state.exists()
+
+
+@pytest.mark.parametrize(
+    ("changed", "password", "state", "what"),
+    [
+        ({}, False, State.OK, "on this machine alone"),
+        ({"dashboard_address": "off"}, False, State.OK, "off"),
+        ({"dashboard_address": "0.0.0.0:8723"}, True, State.PROBLEM, "keep it from starting"),
+        ({"dashboard_behind_proxy": True, "dashboard_hosts": "a.example"}, True, State.OK, "behind a proxy"),
+        ({"dashboard_lan": True}, False, State.WARNING, "no password is set"),
+        ({"dashboard_lan": True}, True, State.OK, "on the home network, by http, which"),
+        ({"dashboard_lan": True, "dashboard_address": "off"}, True, State.OK, "on the home network, by http, which"),
+        ({"dashboard_lan": True, "dashboard_cert": "own.pem", "dashboard_key": "own.key"}, True, State.OK, "https"),
+        ({"dashboard_cert": "ended.pem", "dashboard_key": "ended.key"}, True, State.PROBLEM, "keep it from starting"),
+        ({"dashboard_cert": "soon.pem", "dashboard_key": "soon.key"}, True, State.WARNING, "ends on 20"),
+        ({"dashboard_cert": "own.pem", "dashboard_key": "soon.key"}, True, State.PROBLEM, "keep it from starting"),
+    ],
+)
+def test_doctor_says_who_reaches_it_and_what_keeps_it_from_starting(
+    settings: Settings, tmp_path: Path, changed: dict[str, Any], password: bool, state: State, what: str
+) -> None:
+    now = datetime.now(UTC)
+    spans = {"own": VALID, "ended": ENDED, "soon": ("20000101", f"{now + timedelta(days=10):%Y%m%d}")}
+    if name := str(changed.get("dashboard_cert", "")).removesuffix(".pem"):
+        for each in {name, "soon"}:
+            make_certificate(tmp_path, each, span=spans[each])
+        changed = {**changed, **{file: tmp_path / changed[file] for file in ("dashboard_cert", "dashboard_key")}}
+    if password:
+        settings.dashboard_password_file.parent.mkdir()
+        settings.dashboard_password_file.write_text("{}")
+    found = dashboard_health(settings.model_copy(update=changed), now)
+    assert (found.state, what in found.what) == (state, True), found
 
 
 def test_where_an_address_is_taken_another_port_is_found() -> None:

@@ -20,7 +20,7 @@ from strava_pipeline.core.errors import PipelineError
 from strava_pipeline.serve.dashboard.problems import ProblemError, problem, wants_a_page
 from strava_pipeline.serve.dashboard.records.store import Session
 from strava_pipeline.serve.dashboard.site import Site
-from strava_pipeline.setting_values import is_this_machine
+from strava_pipeline.setting_values import is_private_address, is_this_machine
 
 OPEN = frozenset({"/health", "/login"})
 OPEN_BELOW = "/static/"
@@ -91,12 +91,15 @@ class Guard:
 
 
 _WRONG_HOST = (
-    "The Host header is not a name of this dashboard. Open it as localhost, or by a name that DASHBOARD_HOSTS lists."
+    "The Host header is not a name of this dashboard. Open it as localhost, or by a name that DASHBOARD_HOSTS lists; on a home "
+    "network, with DASHBOARD_LAN=true, also by its address in numbers."
 )
 
 
 def is_own_host(headers: Headers, site: Site) -> bool:
-    """Whether the request asks for this machine by a loopback name, or by a name of DASHBOARD_HOSTS. Ports don't matter."""
+    """Whether the request asks for this machine by a loopback name, or by a name of DASHBOARD_HOSTS; with DASHBOARD_LAN also by
+    the number of a private address, which no other page can have as its name. Ports don't matter.
+    """
     hosts = headers.getlist("host")
     if len(hosts) != 1:
         return False
@@ -107,14 +110,14 @@ def is_own_host(headers: Headers, site: Site) -> bool:
         return False
     if not name or parts.netloc != hosts[0] or "@" in hosts[0]:
         return False
-    return is_this_machine(name) or name in site.hosts
+    return is_this_machine(name) or name in site.hosts or (site.settings.dashboard_lan and is_private_address(name))
 
 
 def is_same_origin(headers: Headers, site: Site) -> bool:
     """Whether a browser says that a page of this origin sent the request. It says so in one of two headers, or in both."""
     origins, sites = headers.getlist("origin"), headers.getlist("sec-fetch-site")
     host = headers.get("host", "").lower()
-    own = {f"https://{host}"} if site.behind_proxy else {f"http://{host}"}
+    own = {f"https://{host}"} if site.is_https else {f"http://{host}"}
     return bool(origins or sites) and {each.lower() for each in origins} <= own and {*sites} <= {"same-origin"}
 
 

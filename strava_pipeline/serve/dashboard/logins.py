@@ -24,7 +24,7 @@ class Cookie(TypedDict):
 
 
 def cookie_of(site: Site) -> Cookie:
-    return {"key": site.cookie, "path": "/", "secure": site.behind_proxy, "httponly": True, "samesite": "strict"}
+    return {"key": site.cookie, "path": "/", "secure": site.is_https, "httponly": True, "samesite": "strict"}
 
 
 def login_again(site: Site) -> Response:

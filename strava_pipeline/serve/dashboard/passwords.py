@@ -1,4 +1,4 @@
-"""The dashboard's password: a file with its Argon2 hash, readable by its owner alone. A command writes the file."""
+"""The dashboard's password: a file with its Argon2 hash, readable by its owner alone. Commands write the file."""
 
 import json
 import logging
@@ -9,18 +9,17 @@ from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
 from strava_pipeline.core.errors import PipelineError
+from strava_pipeline.setting_values import LONGEST_PASSWORD
 from strava_pipeline.settings import Settings
 
 log = logging.getLogger(__name__)
-LEAST = 12  # characters: NIST SP 800-63B asks for 8, OWASP for 12 where there is no second factor
-MOST = 1024  # characters: a longer one only costs time
 _hasher = PasswordHasher()  # RFC 9106's second choice: 64 MiB and some 50 ms a login
 _one_at_a_time = threading.Lock()  # many logins at once must not take the machine's memory
 
 
 def has_password(settings: Settings) -> bool:
-    """Whether a password is set."""
-    return settings.dashboard_password_file.exists()
+    """Whether a password is set: by the command, or by DASHBOARD_PASSWORD, whose hash the dashboard writes when it starts."""
+    return settings.dashboard_password is not None or settings.dashboard_password_file.exists()
 
 
 def hashed(password: str) -> dict[str, str]:
@@ -35,7 +34,7 @@ def is_password(settings: Settings, attempt: str) -> bool:
         expected = str(json.loads(path.read_text(encoding="utf-8"))["argon2"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise _unusable(path) from error
-    if len(attempt) > MOST:
+    if len(attempt) > LONGEST_PASSWORD:
         return False
     with _one_at_a_time:
         try:

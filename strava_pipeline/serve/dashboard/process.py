@@ -24,7 +24,7 @@ from strava_pipeline.core.errors import PipelineError
 from strava_pipeline.file_locks import is_held
 from strava_pipeline.lake.files import held
 from strava_pipeline.lake.paths import Lake
-from strava_pipeline.serve.addresses import bound, url_of
+from strava_pipeline.serve.addresses import listen, own_address, url_of
 from strava_pipeline.serve.dashboard.app import build_dashboard
 from strava_pipeline.serve.dashboard.pipeline import Pipeline
 from strava_pipeline.serve.dashboard.records.database import connect, database_of, migrate
@@ -76,18 +76,28 @@ def run(
     migrate(url, lake.state)
     with closing(Records(connect(url))) as records:
         records.remove_old(now())
-    with closing(bound(settings.dashboard_address, "DASHBOARD_ADDRESS", "dashboard")) as listening:
+    with closing(listen(settings)) as listening:
+        address = _url(settings, listening)
         app = build_dashboard(
             settings, pipeline, now=now, behind_proxy=behind_proxy, link_command=link_command, say=_say
         )
         with held(lake.dashboard_note) as note:
-            note.write(json.dumps({"url": url_of(listening), "pid": os.getpid()}).encode())
+            note.write(json.dumps({"url": address, "pid": os.getpid()}).encode())
             note.flush()
-            on_ready(url_of(listening))
+            on_ready(address)
             if workers == 1:
                 _serve(app, settings, listening, number=1)
             else:
                 _Workers(app, settings, listening).run(workers)
+
+
+def _url(settings: Settings, listening: socket.socket) -> str:
+    """Where a browser finds the dashboard: on a home network under its first name, or under this machine's address."""
+    scheme = "http" if settings.dashboard_cert is None else "https"
+    if not settings.dashboard_lan:
+        return url_of(listening, scheme=scheme)
+    named = (settings.dashboard_hosts or "").split(",")[0]
+    return url_of(listening, scheme=scheme, name=named or own_address() or "127.0.0.1")
 
 
 def _say(line: str) -> None:
@@ -116,6 +126,8 @@ def _serve(
             access_log=False,  # request_log.py writes one line for each request
             server_header=False,
             proxy_headers=False,  # logins.py reads what the proxy adds
+            ssl_certfile=settings.dashboard_cert,
+            ssl_keyfile=settings.dashboard_key,
             timeout_graceful_shutdown=GRACE,
             timeout_keep_alive=30,  # seconds; a browser opens another connection
         )

@@ -28,6 +28,7 @@ def render(request: Request, name: str, values: Mapping[str, Any], *, status: in
         "menu": menu(site) if session else None,
         "path": request.scope["path"],
         "csrf_token": session.csrf_token if session else None,
+        "is_overheard": site.is_overheard,
         "strava_problem": site.pipeline.strava_problem,
         "unread": count_unread(site.lake) if session else 0,
         "published": _published(site) if session else None,

@@ -21,6 +21,7 @@ from strava_pipeline.lake.gold.publish import published_at
 from strava_pipeline.lake.gold.shared_snapshot import SharedSnapshot
 from strava_pipeline.lake.gold.warehouse import Connection
 from strava_pipeline.lake.paths import Lake
+from strava_pipeline.serve.addresses import dashboard_address
 from strava_pipeline.serve.dashboard.pipeline import Pipeline
 from strava_pipeline.serve.dashboard.records.store import Records
 from strava_pipeline.settings import Settings
@@ -43,7 +44,7 @@ class Site:
     now: Callable[[], datetime]
     records: Records
     snapshot: SharedSnapshot
-    behind_proxy: bool = False  # which browsers reach by https
+    behind_proxy: bool = False  # which speaks https with browsers
     link_command: str = LINK_COMMAND
     facts: "SnapshotFacts" = field(default_factory=lambda: SnapshotFacts())
 
@@ -63,8 +64,18 @@ class Site:
 
         What begins with `__Host-` is taken by browsers over https alone, and for this host alone.
         """
-        name = f"dashboard_{self.settings.dashboard_address.rpartition(':')[2]}"
-        return f"__Host-{name}" if self.behind_proxy else name
+        name = f"dashboard_{(dashboard_address(self.settings) or 'off').rpartition(':')[2]}"
+        return f"__Host-{name}" if self.is_https else name
+
+    @property
+    def is_https(self) -> bool:
+        """Whether browsers reach it by https: through a proxy, or by a certificate of its own."""
+        return self.behind_proxy or self.settings.dashboard_cert is not None
+
+    @property
+    def is_overheard(self) -> bool:
+        """Whether others of the network can read what pages say and what is typed into them."""
+        return self.settings.dashboard_lan and not self.is_https
 
     @property
     def hosts(self) -> frozenset[str]:

@@ -3,7 +3,10 @@
 The service asks before it starts one, and lives for months: what few settings need is imported for these alone.
 """
 
+from datetime import UTC, datetime
+
 from strava_pipeline.core.errors import MisuseError
+from strava_pipeline.serve.addresses import dashboard_address
 from strava_pipeline.serve.dashboard.passwords import has_password
 from strava_pipeline.setting_values import is_this_machine
 from strava_pipeline.settings import Settings
@@ -11,7 +14,8 @@ from strava_pipeline.settings import Settings
 
 def check_start(settings: Settings, *, behind_proxy: bool) -> None:
     """MisuseError or MissingSettingsError where these settings would show the dashboard to others, or can't work."""
-    if settings.dashboard_address == "off":
+    address = dashboard_address(settings)
+    if address is None:
         raise MisuseError("DASHBOARD_ADDRESS is off. Set it to an address like 127.0.0.1:8723.")
     if settings.sentry_dsn is not None:
         from strava_pipeline.serve.dashboard.telemetry import check_telemetry
@@ -21,14 +25,29 @@ def check_start(settings: Settings, *, behind_proxy: bool) -> None:
         from strava_pipeline.serve.dashboard.records.database import database_of
 
         database_of(settings)
-    is_local = is_this_machine(settings.dashboard_address.rpartition(":")[0].strip("[]"))
+    if settings.dashboard_cert is not None or settings.dashboard_key is not None:
+        from strava_pipeline.serve.dashboard.certificate import check_certificate
+
+        check_certificate(settings, datetime.now(UTC))
+    if settings.dashboard_lan and behind_proxy:
+        raise MisuseError(
+            "With DASHBOARD_LAN=true browsers of the network ask the dashboard itself, and with DASHBOARD_BEHIND_PROXY "
+            "(--behind-proxy) a proxy does. Unset one of them."
+        )
+    if not settings.dashboard_lan:  # there, without a password, an address in the log lets its reader in
+        _check_reach(settings, address, behind_proxy=behind_proxy)
+
+
+def _check_reach(settings: Settings, address: str, *, behind_proxy: bool) -> None:
+    """MisuseError where others would reach the dashboard, and not by https with a password."""
+    is_local = is_this_machine(address.rpartition(":")[0].strip("[]"))
     if is_local and not behind_proxy:
         return
     if not behind_proxy:
         raise MisuseError(
-            f"DASHBOARD_ADDRESS is {settings.dashboard_address}, which other machines reach, and a browser there would send "
-            "the password in the clear. Put a proxy with https in front and start with --behind-proxy (or set "
-            "DASHBOARD_BEHIND_PROXY=true), or set DASHBOARD_ADDRESS to 127.0.0.1:8723."
+            f"DASHBOARD_ADDRESS is {address}, which other machines reach, and a browser there would send "
+            "the password in the clear. On a home network set DASHBOARD_LAN=true; else put a proxy with https in front and "
+            "start with --behind-proxy (or set DASHBOARD_BEHIND_PROXY=true), or set DASHBOARD_ADDRESS to 127.0.0.1:8723."
         )
     if not has_password(settings):
         raise MisuseError(

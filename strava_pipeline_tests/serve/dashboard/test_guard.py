@@ -3,6 +3,7 @@
 import json
 import re
 from html import unescape
+from pathlib import Path
 
 import pytest
 from argon2 import PasswordHasher
@@ -92,6 +93,79 @@ def attempt_refused(browser: TestClient) -> str:
 def test_the_host_header_names_this_machine_or_a_host_of_the_settings(settings: Settings, host: str, may: bool) -> None:
     made = Dashboard(settings.model_copy(update={"dashboard_hosts": "rides.example.org"}))
     assert made.browser().get("/health", headers={"Host": host}).status_code == (200 if may else 403)
+
+
+@pytest.mark.parametrize(
+    ("host", "may"),
+    [
+        ("127.0.0.1:8723", True),
+        ("192.168.1.20:8723", True),
+        ("192.168.1.20", True),
+        ("10.0.0.7:1", True),  # a port that a container's engine leads here
+        ("172.16.0.9:8723", True),
+        ("172.32.0.9:8723", False),  # beyond RFC 1918
+        ("169.254.3.4:8723", True),
+        ("[fd00::20]:8723", True),
+        ("[fe80::1]:8723", True),
+        ("[::ffff:192.168.1.20]:8723", True),
+        ("rides.lan:8723", True),  # in DASHBOARD_HOSTS
+        ("other.lan:8723", False),
+        ("nas.local", False),
+        ("nas", False),
+        ("192.168.1.20.evil.example", False),
+        ("evil.example:8723", False),
+        ("3232235796", False),  # 192.168.1.20 as one number, which browsers never send
+        ("8.8.8.8:8723", False),
+        ("[2606:4700::1111]:8723", False),
+        ("[::ffff:8.8.8.8]:8723", False),
+        ("0.0.0.0:8723", False),
+        ("224.0.0.251", False),
+        ("192.168.1.20@evil.example", False),
+    ],
+)
+def test_on_a_home_network_private_addresses_are_own_names_too(settings: Settings, host: str, may: bool) -> None:
+    made = Dashboard(settings.model_copy(update={"dashboard_lan": True, "dashboard_hosts": "rides.lan"}))
+    browser = made.browser()
+    assert browser.get("/health", headers={"Host": host}).status_code == (200 if may else 403)
+    own = {"Host": host, "Origin": f"http://{host}"}
+    assert browser.post("/nowhere", headers=own).status_code == (404 if may else 403)
+    assert browser.post("/nowhere", headers={**own, "Origin": f"https://{host}"}).status_code == 403
+
+
+@pytest.mark.parametrize("certificate", [None, Path("cert.pem")])
+def test_on_a_home_network_pages_say_that_they_can_be_overheard_and_only_https_has_secure_cookies(
+    settings: Settings, certificate: Path | None
+) -> None:
+    changed = {"dashboard_lan": True, "dashboard_address": "off", "dashboard_cert": certificate}
+    made = Dashboard(settings.model_copy(update=changed))
+    stranger = made.browser(logged_in=False)
+    assert ("without encryption" in stranger.get("/login", headers=PAGE).text) == (certificate is None)
+    assert ("without encryption" in made.browser().get("/gear", headers=PAGE).text) == (certificate is None)
+    cookie = stranger.get(f"/login?token={made.site.records.add_link(made.time)}").headers["set-cookie"]
+    assert cookie.startswith("dashboard_8723=" if certificate is None else "__Host-dashboard_8723=")
+    assert ("Secure" in cookie) == (certificate is not None)
+    scheme, other = ("https", "http") if certificate else ("http", "https")
+    browser = made.browser()
+    if certificate:  # the client's scheme is http, over which it would not send the cookie that it was given
+        browser.headers["Cookie"] = f"{made.site.cookie}={browser.cookies[made.site.cookie]}"
+    sent = {"Host": "192.168.1.20:8723"}
+    assert browser.post("/nowhere", headers={**sent, "Origin": f"{scheme}://192.168.1.20:8723"}).status_code == 404
+    assert browser.post("/nowhere", headers={**sent, "Origin": f"{other}://192.168.1.20:8723"}).status_code == 403
+
+
+def test_a_client_of_the_home_network_is_slowed_by_its_own_address_whatever_it_says(settings: Settings) -> None:
+    save_secret(settings.dashboard_password_file, CHEAP)
+    made = Dashboard(settings.model_copy(update={"dashboard_lan": True}))
+    said = [{"X-Forwarded-For": f"192.168.1.{number}"} for number in range(6)]
+
+    def attempts(address: str) -> list[int]:
+        browser = TestClient(made.app, ADDRESS, client=(address, 50_000), follow_redirects=False)
+        return [attempt(browser, **OWN, **headers) for headers in said]
+
+    assert attempts("192.168.1.77") == [403] * 5 + [429]
+    assert attempts("::ffff:192.168.1.77") == [429] * 6
+    assert attempts("fe80::77%eth0") == [403] * 5 + [429]
+    assert attempts("192.168.1.78") == [403] * 5 + [429]
 
 
 OWN = {"Sec-Fetch-Site": "same-origin"}

@@ -47,6 +47,10 @@ from strava_pipeline_tests.serve.dashboard.conftest import Dashboard
         ({"dashboard_address": "0.0.0.0:8723", "dashboard_hosts": "a.example"}, True, True, None),
         ({"dashboard_address": "rides.lan:8723", "dashboard_hosts": "rides.lan"}, True, False, "in the clear"),
         ({}, False, True, "dashboard password"),
+        ({"dashboard_lan": True}, False, False, None),  # an address in the log lets in
+        ({"dashboard_lan": True, "dashboard_address": "off"}, True, False, None),
+        ({"dashboard_lan": True, "dashboard_address": "192.168.1.20:8723"}, True, False, None),
+        ({"dashboard_lan": True, "dashboard_hosts": "a.example"}, True, True, "Unset one of them"),
         ({"sentry_dsn": "https://sentry.example/nothing"}, False, False, "SENTRY_DSN"),
         ({"database_url": "mysql://host/db"}, False, False, "DATABASE_URL"),
     ],

@@ -1,0 +1,62 @@
+"""The certificate and key with which the dashboard speaks https by itself: whether both can be used, before anything listens.
+
+uvicorn reads them again when it starts. Its errors would not say which file is wrong, or how.
+"""
+
+import ssl
+from datetime import datetime
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
+from strava_pipeline.core.errors import MisuseError
+from strava_pipeline.settings import Settings
+
+
+def check_certificate(settings: Settings, now: datetime) -> None:
+    """MisuseError where DASHBOARD_CERT and DASHBOARD_KEY can't be used at `now`, with the file and what to do."""
+    if settings.dashboard_cert is None or settings.dashboard_key is None:
+        absent = "DASHBOARD_CERT" if settings.dashboard_cert is None else "DASHBOARD_KEY"
+        raise MisuseError(f"{absent} is not set. A certificate and its key belong together: set both, or neither.")
+    certificate, key = read_certificate(settings.dashboard_cert), settings.dashboard_key
+    if certificate.not_valid_after_utc <= now:
+        raise MisuseError(
+            f"The certificate in {settings.dashboard_cert} ended on {certificate.not_valid_after_utc:%Y-%m-%d}. Renew it."
+        )
+    if certificate.not_valid_before_utc > now:
+        raise MisuseError(
+            f"The certificate in {settings.dashboard_cert} begins at {certificate.not_valid_before_utc:%Y-%m-%d %H:%M} UTC. "
+            "Is this machine's clock right?"
+        )
+    try:
+        own = load_pem_private_key(_content(key, "DASHBOARD_KEY"), None)
+    except (ValueError, TypeError, UnsupportedAlgorithm) as error:  # TypeError: it has a passphrase
+        raise MisuseError(
+            f"DASHBOARD_KEY: {key} holds no private key in PEM form that can be read without a passphrase. To take one away: "
+            f"openssl pkey -in {key} -out new.pem"
+        ) from error
+    if own.public_key() != certificate.public_key():
+        raise MisuseError(f"The key in {key} is not that of the certificate in {settings.dashboard_cert}.")
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(settings.dashboard_cert, key)
+    except ssl.SSLError as error:
+        raise MisuseError(
+            f"The certificate in {settings.dashboard_cert} can't be used ({error.reason}). Make another one."
+        ) from error
+
+
+def read_certificate(path: Path) -> x509.Certificate:
+    """The first certificate of a file, which is the server's own. Raises MisuseError where there is none."""
+    try:
+        return x509.load_pem_x509_certificate(_content(path, "DASHBOARD_CERT"))
+    except ValueError as error:
+        raise MisuseError(f"DASHBOARD_CERT: {path} holds no certificate in PEM form.") from error
+
+
+def _content(path: Path, setting: str) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise MisuseError(f"{setting}: {path} can't be read ({error.strerror}).") from error
