@@ -30,7 +30,7 @@ _TRIED_AT_ONCE = 200_000  # windows of each kind: 72 bytes each
 CELL_ZOOM = 21  # 2^21 columns: 19.1 m at the equator, 12.9 m at 47.5° north
 # of the larger tiles of a heat map: at each scale of a map one is 4 to 16 pixels wide
 TILE_ZOOMS = (20, 18, 16, 14, 12, 10)
-_BEATS = (20.0, 250.0)  # bpm
+BEATS = (20.0, 250.0)  # bpm
 # m/s, a little more than the best ever: Bolt in Berlin in 2009 (12.4; Graubner and Nixdorf 2011), 50 m freestyle (2.4); on a
 # bike 90 km/h: the few descents that are faster count less, so that jumps of the positions count not (docs/adr/0083)
 FASTEST = {"run": 12.5, "walk": 12.5, "swim": 2.5, "ride": 25.0, "e_ride": 25.0}
@@ -59,7 +59,7 @@ def value_seconds(points: pl.DataFrame, sport_group: str | None = None) -> pl.Da
     """
     del sport_group  # counts for every sport
     found = []
-    for measure, (low, high) in {"watts": (0.0, MOST_WATTS), "heartrate": _BEATS}.items():
+    for measure, (low, high) in {"watts": (0.0, MOST_WATTS), "heartrate": BEATS}.items():
         timed = timed_values(points, measure, low, high)
         found.append(
             timed.select(

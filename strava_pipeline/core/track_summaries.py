@@ -1,15 +1,17 @@
-"""What a track sums up to, where no device and no service says it: moving time, climb, top speed, normalised power. Pure.
+"""What a track sums up to: moving time, climb, top speed, normalised power, and what the heart did for it. Pure.
 
 One method for every source, so that years compare. What the points don't tell is None, never 0. The thresholds were held against
 what devices and Strava say of the same recordings: strava_pipeline_tests/samples/test_track_summaries.py has the differences.
 """
 
 from collections.abc import Iterable
+from typing import Any
 
 import polars as pl
 
 from strava_pipeline.core.tables import TRACK_SUMMARIES
 from strava_pipeline.core.track_measures import (
+    BEATS,
     FASTEST,
     HOLDS,
     MOST_WATTS,
@@ -31,7 +33,11 @@ _SMOOTHED = 15  # s around a moment
 _HEIGHTS = (-450.0, 9000.0)  # m: from the shore of the Dead Sea to above the Everest; devices write -500 for no value
 _SPIKE = 30.0  # m off what lies around: more than anybody climbs or falls in half that time
 _STEADY, _ROUGH = 2.0, 10.0  # m: a rise or fall that counts, of a barometer or a map, and of bare GPS
+_ON_FOOT = ("run", "walk")  # whose speed follows the effort; on wheels it follows slopes and wind
+_MOST_REST = 0.25  # of the time: the heart recovers, so that halves around such rests compare nothing
 _ROUGHNESS = 0.1  # m turned back a second: steady altitudes of the samples have up to 0.03, a phone's GPS 0.16
+
+_COLUMNS = [name for name in TRACK_SUMMARIES.polars_schema if name not in ("activity_id", "athlete_id")]
 
 
 def summary(points: pl.DataFrame, sport_group: str | None) -> pl.DataFrame:
@@ -42,14 +48,15 @@ def summary(points: pl.DataFrame, sport_group: str | None) -> pl.DataFrame:
         sport_group: of core/sports.py.
     """
     line = _line(points, sport_group)
-    found = {
+    found: dict[str, Any] = {
         "moving_time": _moving_time(line, points, sport_group),
         "elevation_gain": _elevation_gain(points),
         "max_speed": _top_speed(line, points, sport_group),
         "normalized_power": _normalized_power(points),
     }
-    rows = [] if all(value is None for value in found.values()) else [found]
-    return pl.DataFrame(rows, {name: TRACK_SUMMARIES.polars_schema[name] for name in found})
+    told = any(value is not None for value in found.values())
+    rows = [found | _aerobic(line, points, sport_group, found["moving_time"])] if told else []
+    return pl.DataFrame(rows, {name: TRACK_SUMMARIES.polars_schema[name] for name in _COLUMNS})
 
 
 def _line(points: pl.DataFrame, sport_group: str | None) -> pl.DataFrame:
@@ -77,19 +84,24 @@ def _moving_time(line: pl.DataFrame, points: pl.DataFrame, sport_group: str | No
     if not line["step"].sum():
         powered = timed_values(points, "watts", 0.0, MOST_WATTS).with_columns(held=held_seconds())
         return round(powered.filter(pl.col("watts") > 0)["held"].sum()) or None
+    return round(_moving(line, sport_group)["lasts"].sum())
+
+
+def _moving(line: pl.DataFrame, sport_group: str | None) -> pl.DataFrame:
+    """The intervals in motion: `t`, `lasts`, `step`."""
     usual = pl.col("lasts").median()
     speed = pl.col("step") / pl.col("lasts")
     around = pl.when(pl.col("lasts") > HOLDS).then(speed).otherwise(_over(speed.median(), _SPEED_OVER))
     moves = around >= _STANDS.get(sport_group or "", _STANDS_ELSE)
-    found = (
+    return (
         line.lazy()
         .filter(pl.col("lasts") <= pl.max_horizontal(pl.lit(_LONGEST_GAP), 3.0 * usual))
-        .select("lasts", moves=moves)
+        .with_columns(moves=moves)
         .with_columns(stretch=pl.col("moves").rle_id())
         .filter(pl.col("moves") | (pl.col("lasts").sum().over("stretch") < _SHORTEST_STOP))
+        .select("t", "lasts", "step")
         .collect()
     )
-    return round(found["lasts"].sum())
 
 
 def _over(value: pl.Expr, seconds: int) -> pl.Expr:
@@ -160,3 +172,57 @@ def _normalized_power(points: pl.DataFrame) -> float | None:
         return None
     each = seconds.select(pl.col("watts").repeat_by("held").explode())["watts"]
     return float(pl.select(pl.lit(each).rolling_mean(_AVERAGED).pow(4).mean().pow(0.25)).item())
+
+
+def _aerobic(
+    line: pl.DataFrame, points: pl.DataFrame, sport_group: str | None, moving_time: int | None
+) -> dict[str, float | str | None]:
+    """Efficiency factor, aerobic decoupling, and why there is none: the columns of `track_summaries`.
+
+    Efficiency: normalised power, or on foot the mean speed in motion (m/min), by the mean heart rate. Decoupling: by how many
+    per cent that of the second half is below that of the first one. Halves are of the time with both values, each long enough
+    for normalised power. After Friel, Aerobic Endurance and Decoupling, TrainingPeaks; on foot he takes the speed that would be
+    as hard on the level, here it is the speed as it was.
+    """
+    on_foot = sport_group in _ON_FOOT
+    beats = timed_values(points, "heartrate", *BEATS).with_columns(pl.col("t").cast(pl.Int64))
+    output = _speeds(line, sport_group) if on_foot else _powers(points)
+    paired = output.join(beats, on="t").sort("t")
+    found: dict[str, float | str | None] = {"efficiency": None, "efficiency_by": None, "decoupling": None}
+    seconds = int(paired["lasts"].sum())
+    if not output["output"].max():
+        return {**found, "decoupling_absent": "no_motion" if on_foot else "no_power"}
+    if seconds < _LEAST_POWER:
+        return {**found, "decoupling_absent": "no_heartrate" if beats.is_empty() else "short"}
+    efficiency, first, second = _efficiencies(paired, on_foot=on_foot)
+    span = int(paired["t"].item(-1)) - int(paired["t"].item(0)) + int(paired["lasts"].item(0))
+    rest = 1 - min(seconds, moving_time or seconds) / span
+    absent = "short" if seconds < 2 * _LEAST_POWER else "stops" if rest > _MOST_REST else None
+    return {
+        "efficiency": efficiency,
+        "efficiency_by": "speed" if on_foot else "watts",
+        "decoupling": 100 * (1 - second / first) if absent is None else None,
+        "decoupling_absent": absent,
+    }
+
+
+def _speeds(line: pl.DataFrame, sport_group: str | None) -> pl.DataFrame:
+    """The intervals in motion without a pause: `t`, `lasts` and `output`, metres a minute."""
+    moving = _moving(line, sport_group).filter(pl.col("lasts") <= HOLDS)
+    return moving.select("t", "lasts", output=60 * pl.col("step") / pl.col("lasts"))
+
+
+def _powers(points: pl.DataFrame) -> pl.DataFrame:
+    """For how long each power held: `t`, `lasts` and `output`, watts."""
+    powered = timed_values(points, "watts", 0.0, MOST_WATTS)
+    return powered.select(pl.col("t").cast(pl.Int64), held_seconds().cast(pl.Int64).alias("lasts"), output="watts")
+
+
+def _efficiencies(paired: pl.DataFrame, *, on_foot: bool) -> tuple[float, ...]:
+    """The output by the mean heart rate: of the whole, of the first half and of the second one."""
+    output, power = (pl.col("output"), 1) if on_foot else (pl.col("output").rolling_mean(_AVERAGED), 4)
+    seconds = paired.select(pl.col("output", "heartrate").repeat_by("lasts").explode())
+    each = seconds.select("heartrate", output=output.pow(power))
+    ratio = pl.col("output").mean().pow(1 / power) / pl.col("heartrate").mean()
+    half = each.height // 2
+    return tuple(float(part.select(ratio).item()) for part in (each, each.head(half), each.tail(half)))

@@ -17,6 +17,7 @@ from strava_pipeline.lake.dashboard.activities import (
     sources_of,
     whole_activity,
 )
+from strava_pipeline.lake.dashboard.activity_insights import activity_insights
 from strava_pipeline.lake.dashboard.bests import (
     gear_use,
     owner_of,
@@ -29,6 +30,8 @@ from strava_pipeline.lake.dashboard.fitness import ZoneBounds, best_curves, fitn
 from strava_pipeline.lake.dashboard.heat import Box, heat_choices, heat_map
 from strava_pipeline.lake.dashboard.rows import Cursor, CursorError
 from strava_pipeline.lake.dashboard.track_points import MOST_POINTS, thinned, track_points
+from strava_pipeline.lake.decisions import record_decisions
+from strava_pipeline.lake.gold.personal import BestsDecision
 from strava_pipeline.lake.gold.publish import publish, snapshot
 from strava_pipeline.lake.gold.warehouse import Connection, reading
 from strava_pipeline.lake.paths import Lake
@@ -345,6 +348,74 @@ def test_fitness_comes_out_of_the_warehouse_and_of_what_was_measured(lake: Lake,
     assert load_series(published, ME, Year(2025, date(2025, 12, 31))).keys() == {"training_stress"}, (
         "of power in tracks"
     )
+
+
+def test_insights_of_an_activity_are_its_zones_its_efficiency_its_places_and_its_like(
+    lake: Lake, published: Connection
+) -> None:
+    ride, bare = find_activity(published, 1), find_activity(published, 5)
+    assert ride is not None
+    assert bare is not None
+    found = activity_insights(published, lake, ride)
+    assert {
+        measure: {zone: each.seconds for zone, each in of.items() if each.seconds}
+        for measure, of in found.zones.items()
+    } == {
+        "watts": {5: 1202.0},
+        "heartrate": {3: 1202.0},
+    }
+    assert found.zones["watts"][5].bounds == ZoneBounds(210.0, 240.0, date(2020, 1, 1))
+    assert found.effort == {
+        "efficiency": pytest.approx(1.4),
+        "efficiency_by": "watts",
+        "decoupling": None,
+        "decoupling_absent": "short",
+    }
+    places = {record: (row["place"], row["among"], row["among_of_year"]) for record, row in found.marks.items()}
+    assert places == dict.fromkeys(("biggest_climb", "longest_distance", "longest_moving_time"), (1, 2, 1)), (
+        "of one alone there is no place"
+    )
+    assert {key: row["apart"] for key, row in found.similar.items()} == {3: 1.0, 5: 1.0}, "neither says where it began"
+    undated = activity_insights(published, lake, bare)
+    assert (undated.zones, undated.marks, [*undated.similar]) == ({}, {}, [1, 3])
+    assert undated.effort is not None
+    assert {*undated.effort.values()} == {None}
+
+
+def test_places_are_of_what_counts_and_similar_ones_begin_near_by(new_lake: NewLake, tmp_path: Path) -> None:
+    lake = new_lake(tmp_path / "data")
+    here, near, far = [47.0, 11.0], [47.02, 11.03], [47.1, 11.0]
+    put(
+        lake,
+        [
+            activity(1, "2025-05-01T08:00", start_latlng=here, total_elevation_gain=200.0),
+            activity(2, "2024-05-02T08:00", start_latlng=near, distance=21_000.0, total_elevation_gain=230.0),
+            activity(3, "2025-05-03T08:00", start_latlng=far, distance=20_100.0),
+            activity(4, "2025-05-04T08:00", distance=19_500.0, total_elevation_gain=None),
+            activity(5, "2025-05-05T08:00", start_latlng=here, distance=23_000.0),
+            activity(6, "2025-05-06T08:00", start_latlng=here, total_elevation_gain=300.0),
+            activity(7, "2025-05-07T08:00", start_latlng=here, sport_type="Run"),
+            activity(8, "2025-05-08T08:00", start_latlng=[0.0, 0.0], athlete_id=ME + 1),
+            activity(9, "2025-05-09T08:00", start_latlng=here, distance=90_000.0),
+        ],
+    )
+    record_decisions(lake, BestsDecision(at=NOW, by="a test", activity_id=9, dismissed=True))
+    publish(lake)
+    with snapshot(lake) as connection:
+        ride = find_activity(connection, 1)
+        assert ride is not None
+        found = activity_insights(connection, lake, ride)
+    assert [*found.similar] == [2, 4]
+    assert found.similar[2]["apart"] == pytest.approx(0.5 + 0.6 + 0.639, abs=0.01)
+    marks = {
+        record: (row["place"], row["among"], row["place_of_year"], row["among_of_year"])
+        for record, row in found.marks.items()
+    }
+    assert marks == {
+        "biggest_climb": (3, 5, 2, 4),
+        "longest_distance": (4, 6, 3, 5),
+        "longest_moving_time": (1, 6, 1, 5),
+    }
 
 
 def test_gear_records_segments_and_a_year_are_the_warehouses(lake: Lake, published: Connection) -> None:

@@ -35,6 +35,27 @@ TRACK_SUMMARIES = Table(
             "power (Allen and Coggan, *Training and Racing with a Power Meter*, 2nd ed. 2010, ch. 7)",
             "W",
         ),
+        Column(
+            "efficiency",
+            Kind.DOUBLE,
+            "efficiency factor: normalised power by heart rate; of runs and walks metres in motion per heartbeat; NULL: less "
+            "than 20 minutes with both (Friel, *Aerobic Endurance and Decoupling*, TrainingPeaks)",
+            "W/bpm or m",
+        ),
+        Column("efficiency_by", Kind.TEXT, "watts or speed; of runs and walks always speed"),
+        Column(
+            "decoupling",
+            Kind.DOUBLE,
+            "aerobic decoupling: by how much the efficiency of the second half is below that of the first one, halves of the "
+            "time with both values (the same article); NULL: `decoupling_absent` says why",
+            "%",
+        ),
+        Column(
+            "decoupling_absent",
+            Kind.TEXT,
+            "no_heartrate, no_power, no_motion, short (less than 40 minutes with both) or stops (more than a quarter of the "
+            "time); NULL: there is a decoupling",
+        ),
     ),
     parent="activities_all",
     may_shrink=True,

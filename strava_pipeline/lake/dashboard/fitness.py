@@ -4,9 +4,9 @@ Load and bests come out of the published warehouse, time in zones out of the Par
 """
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
-from itertools import chain
 
 from strava_pipeline.core.insights.pacing import Year, year_until
 from strava_pipeline.core.tables import VALUE_SECONDS
@@ -114,12 +114,21 @@ def zone_bounds(connection: Connection, on_day: date, sport_group: str) -> dict[
 
 @dataclass(frozen=True, slots=True)
 class ZoneTime:
-    """A zone over a year: its bounds (None: it was one before), seconds, and its share of the time in all zones, up to 1."""
+    """A zone over a span of days, or in an activity: its bounds (None: it was one before), seconds, and its share, up to 1."""
 
     zone: int
     bounds: ZoneBounds | None
     seconds: float
     share: float
+
+
+def zone_times(bounds: Mapping[int, ZoneBounds], held: Mapping[int, float]) -> dict[int, ZoneTime]:
+    """The zones of a measure that hold, or in which there was time (s), from the lowest one up."""
+    total = sum(held.values()) or 1.0
+    return {
+        zone: ZoneTime(zone, bounds.get(zone), held.get(zone, 0.0), held.get(zone, 0.0) / total)
+        for zone in sorted(bounds.keys() | held.keys())
+    }
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,10 +150,10 @@ class FitnessYear:
 
     def zone_times(self, measure: str) -> list[ZoneTime]:
         """The zones of a measure that hold, or in which there was time, from the lowest one up."""
-        bounds, months = self.zone_bounds.get(measure, {}), self.zones[measure].values()
-        held = {zone: sum(month.get(zone, 0.0) for month in months) for zone in bounds.keys() | set(chain(*months))}
-        total = sum(held.values()) or 1.0
-        return [ZoneTime(zone, bounds.get(zone), held[zone], held[zone] / total) for zone in sorted(held)]
+        held = Counter[int]()
+        for month in self.zones[measure].values():
+            held.update(month)
+        return [*zone_times(self.zone_bounds.get(measure, {}), held).values()]
 
 
 def fitness_of(

@@ -14,6 +14,7 @@ from strava_pipeline.lake.dashboard.activities import (
     sources_of,
     whole_activity,
 )
+from strava_pipeline.lake.dashboard.activity_insights import activity_insights
 from strava_pipeline.lake.dashboard.bests import bests_of
 from strava_pipeline.lake.dashboard.track_points import track_points
 from strava_pipeline.serve.dashboard.answers import (
@@ -79,6 +80,7 @@ def activity(snapshot: Snapshot, lake: CurrentLake, found: Found) -> Response:
         "photos": whole.photos,
         "has_track": whole.has_track,
         "bests": bests_of(snapshot, found.id),
+        "insights": activity_insights(snapshot, lake, found),
         "left_out": whole.left_out,
     }
     return json_answer(shape)

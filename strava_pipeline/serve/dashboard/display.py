@@ -254,6 +254,22 @@ def best(value: float, measure: str) -> str:
     return whole(value, "W") if measure == "watts" else clock(value)
 
 
+def efficiency(value: float, measure: str, units: Units) -> str:
+    """Output by heartbeat: `1.52 W per bpm`; of a speed `1.21 m per beat`, in imperial units `1.32 yd per beat`."""
+    if measure == "watts":
+        return f"{value:.2f} W per bpm"
+    return f"{value:.2f} m per beat" if units == "km" else f"{value / 0.9144:.2f} yd per beat"  # a yard
+
+
+def mark(row: Mapping[str, Any]) -> str:
+    """A place among bests, of all or else of the year: `3rd fastest 5 km of all`, `best 20 min power of 2026`."""
+    kind = f"best {window(row['seconds'], 'watts')} power" if row["seconds"] else record_name(row["record"]).lower()
+    of_all = row["is_of_all"]
+    place = row["place"] if of_all else row["place_of_year"]
+    ordinal = "" if place == 1 else f"{place}{ {2: 'nd', 3: 'rd'}.get(place, 'th') } "
+    return f"{ordinal}{kind} of {'all' if of_all else row['local_year']}"
+
+
 _CODE = re.compile(r"`([^`]+)`")
 
 
@@ -316,6 +332,8 @@ FILTERS: Mapping[str, Callable[..., Any]] = {
     "short_distance": short_distance,
     "length_name": length_name,
     "grade": grade,
+    "efficiency": efficiency,
+    "mark": mark,
     "measured": measured_fields,
     "years": years,
     "years_by_day": lambda found: years_by_day(found, day),

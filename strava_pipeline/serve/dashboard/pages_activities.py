@@ -17,6 +17,7 @@ from strava_pipeline.lake.dashboard.activities import (
     sources_of,
     whole_activity,
 )
+from strava_pipeline.lake.dashboard.activity_insights import activity_insights
 from strava_pipeline.lake.dashboard.bests import bests_of
 from strava_pipeline.lake.gold.personal import dismissed_activities
 from strava_pipeline.lake.gold.warehouse import Connection
@@ -85,7 +86,7 @@ def activity(
     """One activity: its track, what it nests, its sources side by side, its history."""
     values: dict[str, Any] = {"whole": whole_activity(snapshot, lake, found), "units": units, "id": found.id}
     values |= {"sources": sources_of(snapshot, found.id), "history": history_of(snapshot, found.id)}
-    values |= _bests(snapshot, lake, found)
+    values |= {"insights": activity_insights(snapshot, lake, found), **_bests(snapshot, lake, found)}
     return render(request, "activity.html", values)
 
 

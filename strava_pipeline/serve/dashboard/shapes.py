@@ -10,7 +10,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, Field
 
 from strava_pipeline.core.changes.states import State
-from strava_pipeline.lake.dashboard.fitness import LoadSeries, Window, ZoneBounds
+from strava_pipeline.lake.dashboard.fitness import LoadSeries, Window, ZoneBounds, ZoneTime
 from strava_pipeline.lake.requests import RequestStanding
 
 Row = dict[str, Any]
@@ -59,6 +59,46 @@ class Photo(BaseModel):
     is_shown: bool = Field(description="whether browsers show it")
 
 
+class Effort(BaseModel):
+    efficiency: float | None = Field(description="W by bpm, or m by heartbeat")
+    efficiency_by: Literal["watts", "speed"] | None
+    decoupling: float | None = Field(description="per cent")
+    decoupling_absent: Literal["no_heartrate", "no_power", "no_motion", "short", "stops"] | None
+
+
+class Mark(BaseModel):
+    record: str
+    seconds: int | None
+    value: float
+    unit: Literal["m", "s", "W"]
+    local_year: int
+    place: int
+    among: int
+    place_of_year: int
+    among_of_year: int
+    is_of_all: bool = Field(description="false: the place is worth a mark in its year alone")
+
+
+class SimilarActivity(BaseModel):
+    name: str | None
+    sport_type: str | None
+    sport_group: str
+    start_date_local: datetime | None
+    distance_m: float
+    moving_time_seconds: int | None
+    elevation_gain_m: float | None
+    average_speed: float | None
+    has_track: bool
+    apart: float = Field(description="0: as far and as high, from the same place; up to 3")
+
+
+class ActivityInsights(BaseModel):
+    zones: dict[str, dict[str, ZoneTime]] = Field(description="by measure and number")
+    effort: Effort | None
+    marks: dict[str, Mark] = Field(description="by record its places among the bests, the best first")
+    similar: dict[str, SimilarActivity] = Field(description="by id, those most like it first")
+
+
 class Activity(BaseModel):
     activity: Row
     detail: Row | None
@@ -73,6 +113,7 @@ class Activity(BaseModel):
     photos: dict[str, Photo] = Field(description="by the hash of their bytes")
     has_track: bool
     bests: list[Row] = Field(description="its fastest times over standard distances, from short to long")
+    insights: ActivityInsights
 
 
 class Track(BaseModel):

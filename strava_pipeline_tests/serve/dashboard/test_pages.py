@@ -21,7 +21,7 @@ from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.requests import note_look
 from strava_pipeline.lake.track_measures import due_tracks, measure_tracks
 from strava_pipeline.lake.tracks import write_track
-from strava_pipeline.serve.dashboard.display import change_value, window, years
+from strava_pipeline.serve.dashboard.display import change_value, mark, window, years
 from strava_pipeline.serve.dashboard.menu import FIRST, MORE
 from strava_pipeline.serve.dashboard.routes import routes
 from strava_pipeline.settings import Settings
@@ -272,6 +272,36 @@ def test_an_activity_has_its_track_laps_splits_efforts_sources_and_history(site:
     )
     for path, status in (("/activities/99", 404), ("/activities/one", 400), (f"/activities/{2**63}", 400)):
         page(site, path, status)
+
+
+def test_an_activity_has_its_places_its_effort_and_its_like(site: TestClient) -> None:
+    text = page(site, "/activities/6")
+    seen = words(text)
+    assert "Among your best biggest climb of all 492 ft of 8 longest distance of all 12.4 mi of 8" in seen
+    assert "Aerobic decoupling is not shown: no heart rate was recorded." in seen
+    assert (
+        "Time in zones of power Zone Range Time Share Z1 up to 137 W 0:00 0 % Z2 138–187 W 0:00 0 % Z3 188–224 W 6:40"
+        in seen
+    )
+    assert "More like this Name Distance Time Speed Climb Compare &lt;script&gt;" in seen
+    assert '<a href="/activities/7">' in text
+    bare = words(page(site, "/activities/9"))
+    assert ("Among your best" in bare, "ecoupling" in bare, "More like this" in bare) == (False, False, False)
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        (("fastest_5k", None, 3, 1, True), "3rd fastest 5 km of all"),
+        (("fastest_half_marathon", None, 12, 2, False), "2nd fastest half marathon of 2025"),
+        (("power_1200", 1200, 1, 1, True), "best 20 min power of all"),
+        (("biggest_climb", None, 9, 1, True), "9th biggest climb of all"),
+        (("longest_moving_time", None, 30, 1, False), "longest moving time of 2025"),
+    ],
+)
+def test_a_mark_says_the_place_in_words(value: tuple[Any, ...], expected: str) -> None:
+    names = ("record", "seconds", "place", "place_of_year", "is_of_all")
+    assert mark({**dict(zip(names, value, strict=True)), "local_year": 2025}) == expected
 
 
 def test_the_calendar_has_two_years_of_months_with_their_totals(dashboard: Dashboard, site: TestClient) -> None:

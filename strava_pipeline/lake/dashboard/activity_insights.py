@@ -1,0 +1,60 @@
+"""What insights say of one activity: time in zones, efficiency and decoupling, its places among the bests, others like it.
+
+All of it but the zones comes out of the published warehouse; these out of the Parquet that was computed from tracks.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from strava_pipeline.core.tables import VALUE_SECONDS
+from strava_pipeline.lake.dashboard.activities import FoundActivity
+from strava_pipeline.lake.dashboard.fitness import ZoneTime, zone_bounds, zone_times
+from strava_pipeline.lake.dashboard.rows import Values, measured_files, rows_of
+from strava_pipeline.lake.gold.warehouse import Connection
+from strava_pipeline.lake.paths import Lake
+from strava_pipeline.lake.tracks import track_path
+
+MOST_SIMILAR = 5
+_PLACES = {"of_all": 10, "of_year": 3}  # the last ones that are marks
+
+
+@dataclass(frozen=True, slots=True)
+class ActivityInsights:
+    """What insights say of an activity.
+
+    Args:
+        zones: by measure (`heartrate`, `watts`) and number, the zones of its day; without a measure that has no time.
+        effort: `efficiency`, `efficiency_by`, `decoupling` (%), `decoupling_absent`, as in `track_summaries`; None: not counted.
+        marks: by record (`power_60`: the best mean power over 60 `seconds`) `value`, `unit`, `place` of `among`, `place_of_year`
+            of `among_of_year` in `local_year`; `is_of_all`: the place among all is a mark, else only that of the year is.
+            Marks of all come first, then by place.
+        similar: by id, the activities most like it: `distance_m`, `moving_time_seconds`, `elevation_gain_m`,
+            `average_speed` (m/s), `has_track`; `apart`: the sum of their differences, 0 to 3.
+    """
+
+    zones: Mapping[str, Mapping[int, ZoneTime]]
+    effort: Values | None
+    marks: Mapping[str, Values]
+    similar: Mapping[int, Values]
+
+
+def activity_insights(connection: Connection, lake: Lake, found: FoundActivity) -> ActivityInsights:
+    """What insights say of a present activity; of one that they don't count nothing."""
+    rows = rows_of(connection, "measured_activity", {"id": found.id})
+    if not rows:
+        return ActivityInsights({}, None, {}, {})
+    effort, of_id = rows[0], {"id": found.id}
+    bounds = zone_bounds(connection, effort.pop("on_day"), effort.pop("sport_group"))
+    held: dict[str, dict[int, float]] = {}
+    if files := measured_files(lake, VALUE_SECONDS, [found.year]):
+        for row in rows_of(connection, "zones_of_activity", {**of_id, "files": files}):
+            held.setdefault(row["measure"], {})[row["zone"]] = row["seconds"]
+    similar = rows_of(connection, "similar_activities", {**of_id, "most": MOST_SIMILAR})
+    for row in similar:
+        row["has_track"] = track_path(lake, row.pop("year"), row["activity_id"]).exists()
+    return ActivityInsights(
+        {measure: zone_times(bounds.get(measure, {}), each) for measure, each in held.items()},
+        effort,
+        {row["record"]: row for row in rows_of(connection, "marks_of_activity", {**of_id, **_PLACES})},
+        {row.pop("activity_id"): row for row in similar},
+    )
