@@ -19,6 +19,7 @@ from typing import Annotated, Literal
 from pydantic import AwareDatetime, BaseModel, Field, ValidationError
 
 from strava_pipeline.core.errors import PipelineError
+from strava_pipeline.core.insights.goals import USUAL_DATES, Dates, Units, WeekStart
 from strava_pipeline.core.providers import NEVER_FIRST, Edit
 from strava_pipeline.lake.files import stamp, write_whole
 from strava_pipeline.lake.locks import has_died, is_live, locked
@@ -94,7 +95,17 @@ class SettingsWanted(_Wanted):
     write: dict[_Service, Annotated[tuple[Edit, ...], Field(max_length=3)]] = Field(default_factory=dict, max_length=50)
 
 
-Wanted = PullWanted | MonthWanted | ApplyWanted | BackfillWanted | ImportWanted | SettingsWanted
+class DisplayWanted(_Wanted):
+    """Write into goals.toml how pages and reports show amounts, weeks and days."""
+
+    kind: Literal["change_display"]
+    seal: str = Field(pattern=r"^[0-9a-f]{32}$", description="of goals.toml as it was shown; another one is refused")
+    units: Units | None = Field(default=None, description="none: as the athlete's profile says")
+    week_starts: WeekStart = "monday"
+    dates: Dates = USUAL_DATES
+
+
+Wanted = PullWanted | MonthWanted | ApplyWanted | BackfillWanted | ImportWanted | SettingsWanted | DisplayWanted
 
 
 class Request(BaseModel, frozen=True):

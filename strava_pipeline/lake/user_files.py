@@ -1,14 +1,20 @@
-"""The file goals.toml, which a person writes beside the data folder; checked for `doctor`.
+"""The file goals.toml, which a person writes beside the data folder; checked for `doctor`, and changed where a page asks for it.
 
 core/insights/goals.py defines what may stand in it.
 """
 
+import hashlib
 import tomllib
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
 
-from strava_pipeline.core.errors import Finding, PipelineError, ok, problem
-from strava_pipeline.core.insights.goals import Goals, GoalsError, read_goals
+import tomlkit
+
+from strava_pipeline.core.errors import Finding, MisuseError, PipelineError, ok, problem
+from strava_pipeline.core.insights.goals import CHOICES, Goals, GoalsError, read_goals
 from strava_pipeline.lake.paths import Lake
-from strava_pipeline.setting_files import read_toml
+from strava_pipeline.setting_files import file_text, read_toml
 
 GOALS = "goals"
 
@@ -38,3 +44,41 @@ def goals_of(lake: Lake) -> Goals:
         raise UnusableGoalsError(f"{path} is no TOML in UTF-8: {error}") from error
     except GoalsError as error:
         raise UnusableGoalsError(f"{path}:\n{error}") from error
+
+
+def seal_of_goals(lake: Lake) -> str:
+    """A hash of goals.toml as it is now, of an empty text where there is no file. Raises PipelineError."""
+    return _seal(file_text(lake.goals))
+
+
+def _seal(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+def with_display(lake: Lake, chosen: Mapping[str, str | None], seal: str) -> tuple[str, str]:
+    """The text of goals.toml, empty where there is none, and the same with these of CHOICES; None: without a line of it.
+
+    Comments and order stay. Raises MisuseError where the file was changed since it had this seal, or where nothing would change;
+    UnusableGoalsError where it can't be used.
+    """
+    known, before = goals_of(lake), file_text(lake.goals)
+    if _seal(before) != seal:
+        raise MisuseError("goals.toml was changed since the page showed it. Load the page again.")
+    usual = Goals()
+    values: dict[str, Any] = {name: chosen[name] or getattr(usual, name) for name in CHOICES if name in chosen}
+    wanted = replace(known, **values)
+    if wanted == known:
+        raise MisuseError("Nothing of it differs from goals.toml, so nothing is written.")
+    mark = "\ufeff" if before.startswith("\ufeff") else ""
+    document = tomlkit.parse(before.removeprefix(mark))
+    for name in CHOICES:
+        if getattr(wanted, name) == getattr(known, name):
+            continue
+        if getattr(wanted, name) is None:
+            del document[name]
+        else:
+            document[name] = getattr(wanted, name)
+    after = tomlkit.dumps(document)
+    if read_goals(tomllib.loads(after)) != wanted:
+        raise UnusableGoalsError(f"{lake.goals} can't be changed as it is written; change it yourself.")
+    return before, mark + after

@@ -1,4 +1,6 @@
-"""What a person chose about services, as a page shows it; and that written into providers.toml, by a run. Nothing is sent."""
+"""What a person chose, as a page shows it; and that written by a run: about services into providers.toml, about how pages show
+things into goals.toml. Nothing is sent.
+"""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -8,6 +10,8 @@ from strava_pipeline.core.providers import spec_of
 from strava_pipeline.core.sources import STRAVA
 from strava_pipeline.ingest.providers_file import ProviderChoice, enabled_providers, providers_file
 from strava_pipeline.ingest.service_tables import seal_of_file, with_choices
+from strava_pipeline.lake.paths import Lake
+from strava_pipeline.lake.user_files import with_display
 from strava_pipeline.setting_files import replace_file
 from strava_pipeline.settings import Settings
 
@@ -50,3 +54,13 @@ def change_settings(
         )
     before, after = with_choices(settings.providers_config, priorities, write, seal)
     replace_file(settings.providers_config, before, after)
+
+
+def change_display(settings: Settings, chosen: Mapping[str, str | None], seal: str) -> None:
+    """Write how pages and reports show things into goals.toml as it was when it had this seal; comments stay.
+
+    Raises MisuseError, PipelineError.
+    """
+    lake = Lake(settings.data_dir)
+    before, after = with_display(lake, chosen, seal)
+    replace_file(lake.goals, before, after)

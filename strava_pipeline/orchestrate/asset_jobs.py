@@ -2,7 +2,7 @@
 
 A rebuild is whole or nothing, and a run of one year could not replace the warehouse; so it is no run of the assets. Its run
 reports each asset as materialised all the same, year by year. The work is operations/rebuilding.py's. `change_settings` writes
-providers.toml and makes no asset, so it reports none; the work is operations/changing_settings.py's.
+providers.toml or goals.toml and makes no asset, so it reports none; the work is operations/changing_settings.py's.
 
 Jobs in Dagster: https://docs.dagster.io/guides/build/jobs/asset-jobs
 """
@@ -12,7 +12,7 @@ from operator import or_
 
 import dagster as dg
 
-from strava_pipeline.operations.changing_settings import change_settings
+from strava_pipeline.operations.changing_settings import change_display, change_settings
 from strava_pipeline.operations.rebuilding import rebuild_all
 from strava_pipeline.orchestrate.config import SettingsConfig
 from strava_pipeline.orchestrate.dagster_private import UnresolvedAssetJobDefinition
@@ -74,14 +74,21 @@ def settings_job(settings: Settings, run: dg.ResourceDefinition) -> dg.JobDefini
     and warn on every command's first line that a sensor's `owners`, which ours don't name, are a beta.
     """
 
-    @dg.op(name=SETTINGS_OP, description="providers.toml with other priorities, or other things that may be written.")
+    @dg.op(
+        name=SETTINGS_OP,
+        description="providers.toml or goals.toml with what was chosen on the dashboard.",
+    )
     def providers_file(context: dg.OpExecutionContext, config: SettingsConfig, run: Run) -> None:
+        if config.display:
+            change_display(settings, config.display, config.seal)
+            context.log.info("goals.toml was changed. It counts from now on.")
+            return
         change_settings(settings, config.priorities, config.write, config.seal)
         context.log.info("providers.toml was changed. It counts from the next run on.")
 
     @dg.job(
         name=SETTINGS_JOB,
-        description="Write into providers.toml what was chosen on the dashboard; comments stay.",
+        description="Write into providers.toml or goals.toml what was chosen on the dashboard; comments stay.",
         resource_defs={"run": run},
     )
     def job() -> None:

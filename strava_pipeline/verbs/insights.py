@@ -223,12 +223,12 @@ def _refuse_year_before_first(active: "Collection[int]", year: int) -> None:
 
 
 def _print_year(summary: "YearSummary") -> None:
-    from strava_pipeline.core.insights.goals import amount_text, day_text, group_name, record_name, record_text
+    from strava_pipeline.core.insights.goals import amount_text, group_name, record_name, record_text
     from strava_pipeline.core.insights.page import goal_rows, how_told
     from strava_pipeline.verbs.terminal import err, out
 
-    units, totals = summary.units, summary.totals
-    until = f", up to {day_text(summary.year.until)}" if summary.year is not None and not summary.year.is_over else ""
+    units, totals, year = summary.units, summary.totals, summary.year
+    until = f", up to {summary.day(year.until)}" if year is not None and not year.is_over else ""
     limited = f" ({', '.join(summary.sports)})" if summary.sports else ""
     out.print(f"{summary.number}{limited}{until}", style="bold")
     out.print(
@@ -241,7 +241,8 @@ def _print_year(summary: "YearSummary") -> None:
     )
     for streak in summary.streaks:
         out.print(
-            f"  longest streak: {counted(streak.length, streak.unit)}, {day_text(streak.starts_on)} to {day_text(streak.ends_on)}"
+            f"  longest streak: {counted(streak.length, streak.unit)}, "
+            f"{summary.day(streak.starts_on)} to {summary.day(streak.ends_on)}"
         )
     _print_sports(summary)
     for goal in goal_rows(summary):
@@ -252,11 +253,11 @@ def _print_year(summary: "YearSummary") -> None:
     for each in best:
         value = record_text(each.value, each.unit, each.record, units)
         how = how_told(each.told_by, each.measured_by)
-        text = f"{value} on {day_text(each.on_day)}{f' ({how})' if how else ''}"
+        text = f"{value} on {summary.day(each.on_day)}{f' ({how})' if how else ''}"
         out.print(f"  {group_name(each.group)}, {record_name(each.record).lower()}: {text}")
     for load in summary.load:
         out.print(
-            f"{load.measure.replace('_', ' ').capitalize()} on {day_text(load.on_day)}: "
+            f"{load.measure.replace('_', ' ').capitalize()} on {summary.day(load.on_day)}: "
             f"fitness {load.fitness:.0f}, fatigue {load.fatigue:.0f}, form {round(load.form):+d}"
         )
     if summary.unknown_sports:

@@ -1,16 +1,17 @@
-"""The days of a year as squares of an SVG: a column a week from Monday, darker where more time was spent. Geometry only."""
+"""The days of a year as squares of an SVG: a column a week, darker where more time was spent. Geometry only."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from strava_pipeline.core.insights.goals import MONTHS, Units, amount_text, day_text
+from strava_pipeline.core.insights.documents import YearSummary
+from strava_pipeline.core.insights.goals import MONTHS, amount_text
 from strava_pipeline.core.insights.pacing import Day
 
 CELL, GAP = 11, 2
 _CALENDAR_LEFT, _CALENDAR_TOP = 28, 18  # room for the names of days and months
 LEVELS = 4  # shades of active days: quarters of them, by time
-_WEEKDAYS = ((0, "Mon"), (2, "Wed"), (4, "Fri"), (6, "Sun"))
+_WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,26 +35,33 @@ class Calendar:
     height: int = _CALENDAR_TOP + 7 * (CELL + GAP)
 
 
-def calendar(number: int, days: Iterable[Day], units: Units) -> Calendar:
-    """All days of the year `number`; several groups of a day are one square."""
+def calendar(summary: YearSummary) -> Calendar:
+    """All days of a year; several groups of a day are one square."""
+    number, begins = summary.number, summary.week_begins
     by_day: dict[date, list[Day]] = {}
-    for day in days:
+    for day in summary.days:
         by_day.setdefault(day.on, []).append(day)
     times = sorted(_seconds(held) for held in by_day.values())
     first = date(number, 1, 1)
-    monday = first.weekday()
+    before = (first.weekday() - begins) % 7  # days of the first week that are of the year before
     squares, months = [], []
     for place in range((date(number, 12, 31) - first).days + 1):
         on = first + timedelta(days=place)
-        column = (place + monday) // 7
+        column = (place + before) // 7
         x = _CALENDAR_LEFT + column * (CELL + GAP)
         if on.day == 1:
             months.append((x, MONTHS[on.month - 1]))
         held = by_day.get(on, [])
         level = _level(_seconds(held), times) if held else 0
-        squares.append(Square(x, _CALENDAR_TOP + on.weekday() * (CELL + GAP), level, _square_text(on, held, units)))
+        squares.append(
+            Square(
+                x, _CALENDAR_TOP + (on.weekday() - begins) % 7 * (CELL + GAP), level, _square_text(on, held, summary)
+            )
+        )
     width = squares[-1].x + CELL + GAP
-    weekdays = tuple((_CALENDAR_TOP + row * (CELL + GAP) + CELL - 2, name) for row, name in _WEEKDAYS)
+    weekdays = tuple(
+        (_CALENDAR_TOP + row * (CELL + GAP) + CELL - 2, _WEEKDAYS[(begins + row) % 7]) for row in range(0, 7, 2)
+    )
     return Calendar(tuple(squares), tuple(months), weekdays, width)
 
 
@@ -67,12 +75,12 @@ def _level(seconds: int, times: Sequence[int]) -> int:
     return 1 + shorter * LEVELS // len(times)
 
 
-def _square_text(on: date, held: Sequence[Day], units: Units) -> str:
+def _square_text(on: date, held: Sequence[Day], summary: YearSummary) -> str:
     if not held:
-        return day_text(on)
+        return summary.day(on)
     count = sum(day.activities for day in held)
     metres = [day.distance_m for day in held if day.distance_m]
-    parts = [f"{day_text(on)}: {count} {'activity' if count == 1 else 'activities'}"]
-    parts += [amount_text("distance_m", sum(metres), units)] if metres else []
-    parts += [amount_text("moving_time_seconds", _seconds(held), units)] if _seconds(held) else []
+    parts = [f"{summary.day(on)}: {count} {'activity' if count == 1 else 'activities'}"]
+    parts += [amount_text("distance_m", sum(metres), summary.units)] if metres else []
+    parts += [amount_text("moving_time_seconds", _seconds(held), summary.units)] if _seconds(held) else []
     return ", ".join(parts)

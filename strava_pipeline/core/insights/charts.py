@@ -9,7 +9,17 @@ from datetime import date
 from math import ceil, floor
 
 from strava_pipeline.core.insights.documents import LoadDay, Sums
-from strava_pipeline.core.insights.goals import MONTH_NAMES, MONTHS, Units, amount_text, day_text, group_name, scaled
+from strava_pipeline.core.insights.goals import (
+    MONTH_NAMES,
+    MONTHS,
+    USUAL_DATES,
+    Dates,
+    Units,
+    amount_text,
+    day_text,
+    group_name,
+    scaled,
+)
 from strava_pipeline.core.insights.pacing import PacedMeasure, Year
 from strava_pipeline.core.text import templates
 
@@ -171,7 +181,7 @@ def month_chart(number: int, months: Mapping[int, Sums], before: Mapping[int, Su
     )
 
 
-def fitness_chart(measure: str, days: Sequence[LoadDay], number: int) -> Chart:
+def fitness_chart(measure: str, days: Sequence[LoadDay], number: int, dates: Dates = USUAL_DATES) -> Chart:
     """Fitness, fatigue and form of a measure of load over the days of the year `number`; `days`: at least one, in order."""
     values = [value for day in days for value in (day.fitness, day.fatigue, day.form)]
     step = _step(max(max(values), -min(values), 1.0))
@@ -186,7 +196,7 @@ def fitness_chart(measure: str, days: Sequence[LoadDay], number: int) -> Chart:
     numbers = ", ".join(f"{kind} {round(getattr(last, kind)):{sign}d}" for kind, sign in _SIGNS)
     return Chart(
         title=f"Fitness by {LOADS.get(measure, measure)}",
-        about=f"{numbers} on {day_text(last.on_day)}",
+        about=f"{numbers} on {day_text(last.on_day, dates)}",
         lines=_labelled(axes, named),
         now=axes.at(named[0][1])[-1],
         x_ticks=_months(axes, first),

@@ -11,7 +11,7 @@ from datetime import date
 from itertools import accumulate
 from typing import Any
 
-from strava_pipeline.core.insights.goals import Units, scaled
+from strava_pipeline.core.insights.goals import USUAL_DATES, Dates, Units, day_text, scaled
 from strava_pipeline.core.insights.pacing import (
     Day,
     PacedMeasure,
@@ -146,6 +146,12 @@ class YearSummary:
     others: int
     without_moving_time: int
     without_climb: int
+    dates: Dates = USUAL_DATES
+    week_begins: int = 0  # Monday
+
+    def day(self, on: date) -> str:
+        """A day, as it is to be written."""
+        return day_text(on, self.dates)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,8 @@
 The warehouse has metres and seconds. `read_goals` gets the parsed text of goals.toml and gives goals, or all faults:
 
 units = "km"            # or "miles": the unit of reports; without this line: as the Strava profile says
+week_starts = "monday"  # or "sunday", "saturday": of calendars and their weeks
+dates = "d mmm yyyy"    # or another one of DATES: how a day is written
 
 [2026.ride]             # a year, and a group of core/sports.py or all
 distance_km = 5000      # or several: [4800, 5000]
@@ -13,10 +15,11 @@ count = 200
 [[privacy.zones]]           # places that nobody else is to see: core/privacy.py
 """
 
+import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from strava_pipeline.core.insights.athlete import AthleteFrom, has_ungrouped_power, read_athlete
 from strava_pipeline.core.insights.services import GearService, read_services
@@ -61,9 +64,12 @@ MONTHS = tuple(name[:3] for name in MONTH_NAMES)
 GROUPS = {"all": "All", "e_ride": "E-bike", "gym": "Gym"}
 EVERY_YEAR = "every_year"
 _ATHLETE, _SERVICE, _PRIVACY = "athlete", "service", "privacy"
-_NO_GOALS = ("units", _ATHLETE, _SERVICE, _PRIVACY)
+_NO_GOALS = ("units", "week_starts", "dates", _ATHLETE, _SERVICE, _PRIVACY)
 MOST = 5  # lines in a chart; more can't be distinguished
 Units = Literal["km", "miles"]
+WeekStart = Literal["monday", "sunday", "saturday"]
+Dates = Literal["d mmm yyyy", "yyyy-mm-dd", "dd.mm.yyyy", "dd/mm/yyyy", "mm/dd/yyyy"]
+USUAL_DATES: Dates = "d mmm yyyy"
 _LARGEST = 1e9  # of any unit: nobody does more, and no sum of it overflows
 _YEARS = range(1970, 2101)
 
@@ -86,6 +92,13 @@ class Goals:
     services: tuple[GearService, ...] = ()
     zones: tuple[PrivacyZone, ...] = ()
     ungrouped_power: bool = False
+    week_starts: WeekStart = "monday"
+    dates: Dates = USUAL_DATES
+
+    @property
+    def week_begins(self) -> int:
+        """The day on which weeks of a calendar begin, 0 for Monday, as in Python's `calendar`."""
+        return {"monday": 0, "saturday": 5, "sunday": 6}[self.week_starts]
 
     def of(self, year: int, group: str, measure: str) -> tuple[float, ...]:
         """The goals of the year itself, else those of every year."""
@@ -99,16 +112,14 @@ class Goals:
 def read_goals(document: Mapping[str, Any]) -> Goals:
     """The goals in a parsed goals.toml. Raises GoalsError naming every fault."""
     faults: list[str] = []
-    units = document.get("units")
-    if units not in (None, "km", "miles"):
-        faults.append(f'units: {units!r} is neither "km" nor "miles"')
+    chosen = _chosen(document, faults)
     found: dict[tuple[int | None, str, str], tuple[float, ...]] = {}
     for name, groups in document.items():
         if name in _NO_GOALS:
             continue
         year = _year(name)
         if year is None and name != EVERY_YEAR:
-            known = " nor ".join((EVERY_YEAR, *_NO_GOALS[1:]))
+            known = " nor ".join((EVERY_YEAR, _ATHLETE, _SERVICE, _PRIVACY))
             faults.append(f"[{name}]: neither a year of 1970 to 2100 nor {known}")
         elif not isinstance(groups, Mapping):
             faults.append(f"{name}: goals stand in a table of a group, like [{name}.ride]")
@@ -121,7 +132,32 @@ def read_goals(document: Mapping[str, Any]) -> Goals:
     zones = read_zones(document.get(_PRIVACY, {}), faults)
     if faults:
         raise GoalsError("\n".join(faults))
-    return Goals(units, found, athlete, services, zones, has_ungrouped_power(entries))
+    return Goals(
+        all=found,
+        athlete=athlete,
+        services=services,
+        zones=zones,
+        ungrouped_power=has_ungrouped_power(entries),
+        **chosen,
+    )
+
+
+CHOICES: Mapping[str, tuple[str, ...]] = {
+    "units": get_args(Units),
+    "week_starts": get_args(WeekStart),
+    "dates": get_args(Dates),
+}
+"""What may stand in goals.toml for how pages and reports show things, by its name there."""
+
+
+def _chosen(document: Mapping[str, Any], faults: list[str]) -> dict[str, Any]:
+    """Those of CHOICES that are set."""
+    found = {name: document[name] for name in CHOICES if name in document}
+    for name, value in found.items():
+        if value not in CHOICES[name]:
+            known = " nor ".join(f'"{each}"' for each in CHOICES[name])
+            faults.append(f"{name}: {value!r} is neither {known}")
+    return found
 
 
 def _read_group(
@@ -219,6 +255,9 @@ def group_name(group: str) -> str:
     return GROUPS.get(group) or group.capitalize()
 
 
-def day_text(day: date | None) -> str:
-    """A date: `5 Mar 2026`; a dash for none."""
-    return f"{day.day} {MONTHS[day.month - 1]} {day.year}" if day is not None else NOTHING
+def day_text(day: date | None, dates: Dates = USUAL_DATES) -> str:
+    """A date: `5 Mar 2026`, or as `dates` says; a dash for none."""
+    if day is None:
+        return NOTHING
+    words = {"mmm": MONTHS[day.month - 1], "yyyy": f"{day.year:04}", "mm": f"{day.month:02}", "dd": f"{day.day:02}"}
+    return re.sub("mmm|yyyy|mm|dd|d", lambda part: words.get(part[0], str(day.day)), dates)

@@ -16,7 +16,6 @@ from strava_pipeline.core.insights.goals import (
     NOTHING,
     Units,
     amount_text,
-    day_text,
     group_name,
     record_name,
     record_text,
@@ -47,12 +46,12 @@ def year_values(summary: YearSummary, *, names: Mapping[int, str] | None = None)
     units = summary.units
     return {
         "number": summary.number,
-        "until": None if summary.year is None or summary.year.is_over else day_text(summary.year.until),
+        "until": None if summary.year is None or summary.year.is_over else summary.day(summary.year.until),
         "sports": summary.sports,
         "tiles": _tiles(summary),
         "goals": (goals := goal_rows(summary)),
         "scale": max([100.0, *(goal["percent"] for goal in goals)]),
-        "calendar": calendar(summary.number, summary.days, units),
+        "calendar": calendar(summary),
         "months": _months(summary),
         "by_sport": [
             (sport_name(sport or NOTHING), group_name(group), _row(sums, units))
@@ -72,9 +71,9 @@ def year_values(summary: YearSummary, *, names: Mapping[int, str] | None = None)
         "load": [
             (
                 LOADS.get(each.measure, each.measure).capitalize(),
-                day_text(each.on_day),
+                summary.day(each.on_day),
                 each,
-                day_text(each.highest_on),
+                summary.day(each.highest_on),
             )
             for each in summary.load
         ],
@@ -97,7 +96,7 @@ def _charts(summary: YearSummary) -> list[Chart]:
     by_measure: dict[str, list[LoadDay]] = {}
     for day in summary.load_days:
         by_measure.setdefault(day.measure, []).append(day)
-    return found + [fitness_chart(measure, days, summary.number) for measure, days in by_measure.items()]
+    return found + [fitness_chart(measure, days, summary.number, summary.dates) for measure, days in by_measure.items()]
 
 
 def charted(paced: Sequence[PacedMeasure]) -> list[PacedMeasure]:
@@ -124,7 +123,7 @@ def goal_rows(summary: YearSummary) -> list[dict[str, Any]]:
             "apart": _paced(each.measure, abs(goal.ahead), summary.units),
             "required": _required(each.measure, goal.required * 7, summary.units) if goal.required else NOTHING,
             "projected": _paced(each.measure, each.projected, summary.units),
-            "achieved_on": day_text(goal.achieved_on) if goal.achieved_on else None,
+            "achieved_on": summary.day(goal.achieved_on) if goal.achieved_on else None,
             "over": summary.year is None or summary.year.is_over,
         }
         for each in summary.paced
@@ -156,7 +155,13 @@ def _tiles(summary: YearSummary) -> list[tuple[str, str, str]]:
         ("climb", amount_text("elevation_gain_m", totals.elevation_gain_m, units), ""),
     ]
     for streak in summary.streaks:
-        found.append((f"longest streak, {streak.unit}s", f"{streak.length:,}", f"from {day_text(streak.starts_on)}"))
+        found.append(
+            (
+                f"longest streak, {streak.unit}s",
+                f"{streak.length:,}",
+                f"from {summary.day(streak.starts_on)}",
+            )
+        )
     if summary.eddington:
         best = summary.eddington[0]
         found.append(
@@ -198,7 +203,7 @@ def _records(summary: YearSummary, names: Mapping[int, str]) -> list[tuple[str, 
         count[group] = count.get(group, 0) + sums.activities
     groups = sorted({record.group for record in summary.records}, key=lambda group: (-count.get(group, 0), group))
     return [
-        (group_name(group), [_record(each, summary.units, names) for each in _in_order(summary.records, group)])
+        (group_name(group), [_record(each, summary, names) for each in _in_order(summary.records, group)])
         for group in groups
     ]
 
@@ -219,11 +224,11 @@ def how_told(told_by: str, measured_by: str | None = None) -> str:
     return f"{by}, {how}" if how else by
 
 
-def _record(each: Record, units: Units, names: Mapping[int, str]) -> dict[str, Any]:
+def _record(each: Record, summary: YearSummary, names: Mapping[int, str]) -> dict[str, Any]:
     return {
         "name": record_name(each.record),
-        "value": record_text(each.value, each.unit, each.record, units),
-        "on": day_text(each.on_day),
+        "value": record_text(each.value, each.unit, each.record, summary.units),
+        "on": summary.day(each.on_day),
         "title": names.get(each.activity_id),
         "activity_id": each.activity_id,
         "link": f"https://www.strava.com/activities/{each.activity_id}" if each.by_api else None,

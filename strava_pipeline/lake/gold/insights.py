@@ -370,6 +370,8 @@ def year_summary(
         others=athlete.others,
         without_moving_time=whole[10],
         without_climb=whole[11],
+        dates=goals.dates,
+        week_begins=goals.week_begins,
     )
 
 

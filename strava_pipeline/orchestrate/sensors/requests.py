@@ -16,6 +16,7 @@ from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.requests import (
     ApplyWanted,
     BackfillWanted,
+    DisplayWanted,
     ImportWanted,
     MonthWanted,
     PullWanted,
@@ -155,6 +156,9 @@ def _planned(settings: Settings, wanted: Wanted, now: datetime) -> dg.RunRequest
         case SettingsWanted() as chosen:
             config = chosen.model_dump(mode="json", include={"seal", "priorities", "write"})
             return _of(SETTINGS_JOB, [], {"ops": {SETTINGS_OP: {"config": config}}})
+        case DisplayWanted(seal=seal) as chosen:
+            display = {name: value or "" for name, value in chosen.model_dump(exclude={"kind", "seal"}).items()}
+            return _of(SETTINGS_JOB, [], {"ops": {SETTINGS_OP: {"config": {"seal": seal, "display": display}}}})
         case ImportWanted(names=names):
             paths = [str(path.absolute()) for path in paths_of_import(Lake(settings.data_dir), names)]
             config = JOBS[IMPORT_ALL_JOB].run_config(**{FILE_BRONZE: {"paths": paths}})

@@ -14,6 +14,8 @@ from strava_pipeline.core.insights.goals import (
     METRES_PER_MILE,
     MONTH_NAMES,
     NOTHING,
+    USUAL_DATES,
+    Dates,
     Units,
     amount_text,
     clock,
@@ -60,12 +62,12 @@ def change_kind(kind: str) -> str:
     return _KINDS.get(kind, kind.replace("_", " "))
 
 
-def change_value(value: Any, kind: str, units: Units, zone: tzinfo) -> Markup:
+def change_value(value: Any, kind: str, units: Units, zone: tzinfo, dates: Dates = USUAL_DATES) -> Markup:
     """A value of a change, old or new; of several fields those that say something. Empty: nothing is there."""
     if isinstance(value, Mapping):
         given = {field: each for field, each in value.items() if each or (each == 0 and field in _ZERO_SAYS)}
         return Markup(", ").join(
-            Markup("{} {}").format(field_name(field), name(_field_value(field, each, units, zone)))
+            Markup("{} {}").format(field_name(field), name(_field_value(field, each, units, zone, dates)))
             for field, each in given.items()
         )
     if kind == "download_file" and isinstance(value, str):
@@ -102,10 +104,10 @@ def field_name(field: str) -> str:
     return _FIELDS.get(field, field.replace("_", " "))
 
 
-def _field_value(field: str, value: Any, units: Units, zone: tzinfo) -> str:
+def _field_value(field: str, value: Any, units: Units, zone: tzinfo, dates: Dates) -> str:
     """The text of a field, whose numbers are SI."""
     if field == START and isinstance(value, str):
-        return text_moment(value, zone)
+        return text_moment(value, zone, dates)
     if field == SPORT and isinstance(value, str):
         return sport(value)
     if isinstance(value, int | float) and (shown_as := _FIELD_TEXTS.get(field)):
@@ -160,8 +162,8 @@ def whole(value: float | None, unit: str = "") -> str:
     return NOTHING if value is None or not isfinite(value) else f"{round(value):,} {unit}".rstrip()
 
 
-def day(value: date | datetime | None) -> str:
-    return day_text(value.date() if isinstance(value, datetime) else value)
+def day(value: date | datetime | None, dates: Dates) -> str:
+    return day_text(value.date() if isinstance(value, datetime) else value, dates)
 
 
 _FIELD_TEXTS: Mapping[str, Callable[[float, Units], str]] = {
@@ -174,17 +176,17 @@ _FIELD_TEXTS: Mapping[str, Callable[[float, Units], str]] = {
 }
 
 
-def moment(value: datetime | None, zone: tzinfo) -> str:
+def moment(value: datetime | None, zone: tzinfo, dates: Dates = USUAL_DATES) -> str:
     """A day with its time: `5 Mar 2026, 08:00`. An instant is shown in `zone`, what a clock showed as it is."""
     if value is None:
         return NOTHING
     local = value if value.tzinfo is None else value.astimezone(zone)
-    return f"{day_text(local.date())}, {local:%H:%M}"
+    return f"{day_text(local.date(), dates)}, {local:%H:%M}"
 
 
-def text_moment(text: str | datetime | None, zone: tzinfo) -> str:
+def text_moment(text: str | datetime | None, zone: tzinfo, dates: Dates = USUAL_DATES) -> str:
     """A moment that came as a text in ISO, or as a moment."""
-    return moment(datetime.fromisoformat(text) if isinstance(text, str) else text, zone)
+    return moment(datetime.fromisoformat(text) if isinstance(text, str) else text, zone, dates)
 
 
 def month(text: str) -> str:
@@ -308,18 +310,13 @@ def group_of(sport_type: str | None) -> str:
 FILTERS: Mapping[str, Callable[..., Any]] = {
     "distance": distance,
     "change_kind": change_kind,
-    "change_value": pass_context(
-        lambda page, value, kind: change_value(value, kind, page["units"], page["zone"]),
-    ),
     "climb": climb,
     "climb_difference": climb_difference,
     "duration": duration,
     "hours": hours,
     "speed": speed,
     "whole": whole,
-    "day": day,
-    "moment": pass_context(lambda page, value: moment(value, page["zone"])),
-    "text_moment": pass_context(lambda page, value: text_moment(value, page["zone"])),
+    "day_as": day_text,
     "month": month,
     "name": name,
     "prose": prose,
@@ -336,10 +333,22 @@ FILTERS: Mapping[str, Callable[..., Any]] = {
     "mark": mark,
     "measured": measured_fields,
     "years": years,
-    "years_by_day": lambda found: years_by_day(found, day),
     "zone_range": lambda zone, measure: zone_range(zone.from_value, zone.below_value, measure),
     "best": best,
     "how_told": how_told,
     "record": record_name,
     "record_value": record_text,
 }
+
+
+def dated_filters(dates: Dates) -> dict[str, Callable[..., Any]]:
+    """The filters that write days, in one of their forms."""
+    return {
+        "change_value": pass_context(
+            lambda page, value, kind: change_value(value, kind, page["units"], page["zone"], dates),
+        ),
+        "day": lambda value: day(value, dates),
+        "moment": pass_context(lambda page, value: moment(value, page["zone"], dates)),
+        "text_moment": pass_context(lambda page, value: text_moment(value, page["zone"], dates)),
+        "years_by_day": lambda found: years_by_day(found, lambda at: day(at, dates)),
+    }

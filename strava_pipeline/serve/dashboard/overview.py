@@ -60,7 +60,7 @@ def _services(site: Site, snapshot: Connection | None) -> Iterator[Matter]:
             yield Matter(f"{one['title']}: {one['login_problem']}")
         elif one["rate_limit"]:
             ends = one["rate_limit_ends_at"]
-            until = f" until {moment(ends, site.zone)}" if ends else ""
+            until = f" until {moment(ends, site.zone, site.goals.dates)}" if ends else ""
             yield Matter(f"{one['title']} lets no more calls through{until}. The next run goes on by itself.")
         elif one["success"] is False and one["message"]:
             yield Matter(f"{one['title']}: {one['message']}")

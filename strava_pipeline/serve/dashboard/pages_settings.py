@@ -1,6 +1,7 @@
-"""What is set: services with their priorities and what may be written, changed by a request; units, zone, privacy zones.
+"""What is set: services with their priorities and what may be written, and how pages show amounts, weeks and days, both changed
+by a request; zone, privacy zones.
 
-A run writes providers.toml; nothing here does. No secret, path or position is on the page.
+A run writes providers.toml and goals.toml; nothing here does. No secret, path or position is on the page.
 """
 
 from collections.abc import Mapping, Sequence
@@ -9,13 +10,16 @@ from typing import Any
 from fastapi import APIRouter, Request
 from starlette.responses import HTMLResponse
 
+from strava_pipeline.core.errors import PipelineError
+from strava_pipeline.core.insights.goals import CHOICES
 from strava_pipeline.lake.dashboard.bests import owner_of
-from strava_pipeline.lake.requests import SettingsWanted
+from strava_pipeline.lake.requests import DisplayWanted, SettingsWanted
+from strava_pipeline.lake.user_files import goals_of, seal_of_goals
 from strava_pipeline.serve.dashboard.forms import Fields
 from strava_pipeline.serve.dashboard.pages_requests import kept_page
 from strava_pipeline.serve.dashboard.problems import ProblemError
 from strava_pipeline.serve.dashboard.rendering import render
-from strava_pipeline.serve.dashboard.site import CurrentPipeline, SnapshotIfAny, site_of
+from strava_pipeline.serve.dashboard.site import CurrentPipeline, Site, SnapshotIfAny, site_of
 
 router = APIRouter(include_in_schema=False)
 _PRIORITY, _WRITE = "priority.", "write."
@@ -26,14 +30,33 @@ def shown(request: Request, snapshot: SnapshotIfAny, pipeline: CurrentPipeline) 
     """What is set, and the form that changes some of it."""
     site = site_of(request)
     owner = None if snapshot is None else owner_of(snapshot, site.lake, site.now())
-    values = {"owner": owner, "zone": site.settings.timezone}
-    return render(request, "settings.html", {**values, "chosen": pipeline.settings_now()})
+    values = {"owner": owner, "schedule_zone": site.settings.timezone, "example": site.now().date()}
+    return render(request, "settings.html", {**values, "chosen": pipeline.settings_now(), "display": _display(site)})
+
+
+def _display(site: Site) -> dict[str, Any]:
+    """How pages show things, as goals.toml says; `seal`: of the file; `fault`: why it can't be used."""
+    try:
+        return {"goals": goals_of(site.lake), "choices": CHOICES, "seal": seal_of_goals(site.lake), "fault": None}
+    except PipelineError as error:
+        return {"fault": str(error)}
 
 
 @router.post("/settings")
 def change(request: Request, fields: Fields) -> HTMLResponse:
     """Keep a request to write providers.toml, and show how it stands."""
     return kept_page(request, _wanted(fields))
+
+
+@router.post("/settings/display")
+def change_display(request: Request, fields: Fields) -> HTMLResponse:
+    """Keep a request to write goals.toml, and show how it stands."""
+    given = {name: values[0] or None for name, values in fields.items()}
+    try:
+        wanted = DisplayWanted.model_validate({"kind": "change_display", **given})
+    except ValueError:  # of pydantic
+        raise ProblemError(400, "The form asks for nothing that can be set. Load the page again.") from None
+    return kept_page(request, wanted)
 
 
 def _wanted(fields: Mapping[str, Sequence[str]]) -> SettingsWanted:

@@ -12,10 +12,11 @@ from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
+from strava_pipeline.core.insights.goals import Dates
 from strava_pipeline.core.systems import parts
 from strava_pipeline.lake.gold.publish import published_at
 from strava_pipeline.lake.notifications import count_unread
-from strava_pipeline.serve.dashboard.display import FILTERS, shown
+from strava_pipeline.serve.dashboard.display import FILTERS, dated_filters, shown
 from strava_pipeline.serve.dashboard.menu import menu
 from strava_pipeline.serve.dashboard.site import Site
 
@@ -36,11 +37,11 @@ def render(request: Request, name: str, values: Mapping[str, Any], *, status: in
         "map_tiles": site.settings.map_tiles_url,
         "map_tiles_attribution": site.settings.map_tiles_attribution,
     }
-    return HTMLResponse(_templates().get_template(name).render({**layout, **values}), status)
+    return HTMLResponse(_templates(site.goals.dates).get_template(name).render({**layout, **values}), status)
 
 
 @cache
-def _templates() -> Environment:
+def _templates(dates: Dates) -> Environment:
     packages = ["strava_pipeline.serve.dashboard", *(system.__package__ for system in parts("pages"))]
     environment = Environment(
         loader=ChoiceLoader([PackageLoader(package) for package in packages]),
@@ -50,7 +51,7 @@ def _templates() -> Environment:
         lstrip_blocks=True,
         finalize=shown,
     )
-    environment.filters.update(FILTERS)
+    environment.filters |= {**FILTERS, **dated_filters(dates)}
     return environment
 
 

@@ -6,12 +6,18 @@ from strava_pipeline.lake.requests import BackfillWanted, ImportWanted, MonthWan
 from strava_pipeline.serve.dashboard.display import month as month_name
 from strava_pipeline.serve.dashboard.display import service
 
-_TITLES = {"apply_changes": "Write changes", "import": "Import files", "change_settings": "Write providers.toml"}
+_TITLES = {
+    "apply_changes": "Write changes",
+    "import": "Import files",
+    "change_settings": "Write providers.toml",
+    "change_display": "Write goals.toml",
+}
 _ORIGINS = {
     "pull": ("/providers", "Services"),
     "apply_changes": ("/calendar", "Calendar"),
     "import": ("/", "Overview"),
     "change_settings": ("/settings", "Settings"),
+    "change_display": ("/settings", "Settings"),
 }
 
 

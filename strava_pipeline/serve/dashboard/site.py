@@ -21,6 +21,7 @@ from strava_pipeline.lake.gold.publish import published_at
 from strava_pipeline.lake.gold.shared_snapshot import SharedSnapshot
 from strava_pipeline.lake.gold.warehouse import Connection
 from strava_pipeline.lake.paths import Lake
+from strava_pipeline.lake.user_files import UnusableGoalsError, goals_of
 from strava_pipeline.serve.addresses import dashboard_address
 from strava_pipeline.serve.dashboard.pipeline import Pipeline
 from strava_pipeline.serve.dashboard.records.store import Records
@@ -57,6 +58,14 @@ class Site:
     def has_trips(self) -> bool:
         """Whether the page of trips has any to show."""
         return self.facts.of(self).has_trips
+
+    @property
+    def goals(self) -> Goals:
+        """What goals.toml says now; nothing where it can't be used, as pages say where it matters."""
+        try:
+            return goals_of(self.lake)
+        except UnusableGoalsError:
+            return Goals()
 
     @property
     def cookie(self) -> str:

@@ -6,7 +6,7 @@ from datetime import date
 import pytest
 
 from strava_pipeline.core.insights.athlete import AthleteFrom, Thresholds
-from strava_pipeline.core.insights.goals import Goals, GoalsError, read_goals
+from strava_pipeline.core.insights.goals import CHOICES, Goals, GoalsError, day_text, read_goals
 from strava_pipeline.core.insights.services import GearService
 from strava_pipeline.core.sports import SPORTS
 
@@ -159,11 +159,26 @@ def test_an_empty_file_sets_none() -> None:
         ("service.Domane.chain = {every_km = 1, every_miles = 1}", "every_km and every_miles say the same twice"),
         ("service.Domane.chain = {every_km = 1, done = [2025-01-01, '2025']}", "done: '2025' is no date"),
         ('units = "furlongs"', "units: 'furlongs'"),
+        ('week_starts = "friday"', 'week_starts: \'friday\' is neither "monday" nor "sunday" nor "saturday"'),
+        ('dates = "dd.mm"', "dates: 'dd.mm' is neither"),
     ],
 )
 def test_faults_are_named_with_their_place(text: str, fault: str) -> None:
     with pytest.raises(GoalsError, match=fault):
         read(text)
+
+
+def test_days_and_weeks_are_written_and_begin_as_the_file_says() -> None:
+    day = date(2026, 3, 5)
+    assert {dates: day_text(day, read(f'dates = "{dates}"').dates) for dates in CHOICES["dates"]} == {
+        "d mmm yyyy": "5 Mar 2026",
+        "yyyy-mm-dd": "2026-03-05",
+        "dd.mm.yyyy": "05.03.2026",
+        "dd/mm/yyyy": "05/03/2026",
+        "mm/dd/yyyy": "03/05/2026",
+    }
+    assert [read(f'week_starts = "{each}"').week_begins for each in CHOICES["week_starts"]] == [0, 6, 5]
+    assert (day_text(day), day_text(None, "dd.mm.yyyy"), read("").week_begins) == ("5 Mar 2026", "–", 0)
 
 
 def test_every_fault_is_told_at_once() -> None:

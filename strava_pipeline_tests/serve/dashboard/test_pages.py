@@ -180,7 +180,7 @@ def test_the_overview_has_the_year_in_numbers_what_needs_attention_and_the_next_
     assert seen.count("&lt;script&gt;alert(1)") == 1 + 3, "the newest activity, and three of five failures"
     assert ("2 more failures" in seen, "/activities/7" in text, "/activities/1" not in text) == (True, True, True)
     assert "Strava: 1 activity failed three times in a row" in seen, "the other one was dropped by a person"
-    assert "due on 2025-07-02 05:00 (Europe/London, the zone of the schedule)" in seen
+    assert "due on 2 Jul 2025, 05:00 (Europe/London, the zone of the schedule)" in seen
     assert "nothing would start it" in seen
     note_look(dashboard.site.lake, NOW)
     assert "nothing would start it" not in words(page(site, "/"))
@@ -565,7 +565,7 @@ def test_moments_are_on_the_athletes_clock_on_every_page_and_the_next_run_on_the
         assert "1 Jul 2025, 17:30, Strava: name" in words(page(browser, "/activities/1"))
         first = page(browser, "/")
         assert "(Asia/Kolkata)" in first, "when data were published"
-        assert "due on 2025-07-02 05:00 (Europe/London, the zone of the schedule)" in words(first)
+        assert "due on 2 Jul 2025, 05:00 (Europe/London, the zone of the schedule)" in words(first)
         lake.snapshot.unlink()
         assert "error · 1 Jul 2025, 13:00 · unread" in words(page(browser, "/notifications")), "without an athlete"
     finally:

@@ -10,6 +10,7 @@ from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.requests import (
     ApplyWanted,
     BackfillWanted,
+    DisplayWanted,
     ImportWanted,
     MonthWanted,
     PullWanted,
@@ -32,6 +33,7 @@ WANTED: tuple[tuple[Wanted, str, str], ...] = (
     (BackfillWanted(kind="backfill", year=2024), "Pull 2024 again", "/calendar?year=2024"),
     (ImportWanted(kind="import", names=("<b>.fit",)), "Import &lt;b&gt;.fit", "/"),
     (SettingsWanted(kind="change_settings", seal="0" * 32), "Write providers.toml", "/settings"),
+    (DisplayWanted(kind="change_display", seal="0" * 32), "Write goals.toml", "/settings"),
 )
 
 

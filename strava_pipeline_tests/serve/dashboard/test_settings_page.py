@@ -1,6 +1,7 @@
 """The page of settings: what it shows and hides, what its form may ask for, and a real run that writes providers.toml."""
 
 import re
+import tomllib
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,7 +14,9 @@ from starlette.testclient import TestClient
 
 from strava_pipeline.core.errors import MisuseError
 from strava_pipeline.lake.gold.publish import publish
+from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.requests import Request, open_requests
+from strava_pipeline.lake.user_files import seal_of_goals, with_display
 from strava_pipeline.orchestrate.sensors.requests import run_request
 from strava_pipeline_tests.lake.conftest import NewLake
 from strava_pipeline_tests.lake.insight_rows import activity, put
@@ -46,8 +49,33 @@ def site(tmp_path: Path, new_lake: NewLake) -> Iterator[TestClient]:
     made.site.records.close()
 
 
+SEAL = re.compile(r'name="seal" value="([0-9a-f]{32})"')
+
+
 def seal_on(text: str) -> str:
-    return re.findall(r'name="seal" value="([0-9a-f]{32})"', text)[0]
+    return SEAL.findall(text)[0]
+
+
+def test_goals_toml_keeps_its_comments_and_is_made_where_there_is_none(tmp_path: Path) -> None:
+    lake = Lake(tmp_path / "data")
+    chosen = {"units": "miles", "week_starts": "sunday", "dates": "yyyy-mm-dd"}
+    assert with_display(lake, chosen, seal_of_goals(lake)) == (
+        "",
+        'units = "miles"\nweek_starts = "sunday"\ndates = "yyyy-mm-dd"\n',
+    )
+    text = '# mine\nunits = "km"  # for the club\n\n[2026.ride]  # the year\ncount = 3\n'
+    lake.goals.write_text(text)
+    seal = seal_of_goals(lake)
+    assert with_display(lake, chosen, seal)[1] == (
+        '# mine\nunits = "miles"  # for the club\nweek_starts = "sunday"\ndates = "yyyy-mm-dd"\n\n[2026.ride]  # the year\ncount = 3\n'
+    )
+    usual = {"units": None, "week_starts": "monday", "dates": "d mmm yyyy"}
+    assert "units" not in with_display(lake, usual, seal)[1]
+    lake.goals.write_text(text + "# later\n")
+    with pytest.raises(MisuseError, match="was changed since"):
+        with_display(lake, chosen, seal)
+    with pytest.raises(MisuseError, match="Nothing of it differs"):
+        with_display(lake, usual | {"units": "km"}, seal_of_goals(lake))
 
 
 def test_the_page_shows_what_is_set_without_positions_and_refuses_what_is_no_setting(
@@ -80,8 +108,18 @@ def test_the_page_shows_what_is_set_without_positions_and_refuses_what_is_no_set
         ({"priority.ridewithgps": "2", "write.strava": ["name"]}, 400),  # as it is
     ):
         assert site.post("/settings", data=good | more).status_code == status, more
+    shown = {"seal": re.findall(SEAL, text)[1], "units": "", "week_starts": "monday", "dates": "d mmm yyyy"}
+    for more in (
+        {},
+        {"dates": "yy"},
+        {"units": "furlongs"},
+        {"seal": "0" * 32, "units": "km"},
+        {"path": "/etc/passwd"},
+    ):
+        assert site.post("/settings/display", data=shown | more).status_code == 400, more
     assert not (tmp_path / "data" / "inbox").exists()
     assert site.post("/settings", data=good).status_code == 202
+    assert site.post("/settings/display", data=shown | {"units": "miles"}).status_code == 202
     assert file.read_text() == FILE, "the page writes nothing"
 
 
@@ -112,6 +150,15 @@ def test_a_run_writes_the_file_with_its_comments_and_refuses_what_was_changed_me
                 "the comments stay"
             )
             assert "<b>Write providers.toml: done</b>" in site.get(f"/requests/{request.id}").text
+            display = {"units": "km", "week_starts": "sunday", "dates": "yyyy-mm-dd"}
+            seal = SEAL.findall(site.get("/settings").text)[1]
+            assert site.post("/settings/display", data={"seal": seal, **display}).status_code == 202
+            (request,) = open_requests(rig.lake)
+            assert (
+                watch.launch(run_request(rig.settings, request, datetime.now(UTC))).status is DagsterRunStatus.SUCCESS
+            )
+            assert "2026-" in site.get(f"/requests/{request.id}").text, "days are written as it says from now on"
+            assert tomllib.loads(rig.lake.goals.read_text()) == display
             request, run = asked(**{"priority.strava": "2"})
             rig.settings.providers_config.write_text(written + "# later\n")
             with pytest.raises(MisuseError, match="was changed since"):

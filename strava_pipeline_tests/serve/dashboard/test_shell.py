@@ -41,7 +41,7 @@ def test_each_page_has_the_date_of_its_data_in_the_zone_of_the_settings_and_a_st
     snapshot.touch()
     os.utime(snapshot, (1_780_000_000, 1_780_000_000))  # 2026-05-28 20:26:40 UTC
     for path in ("/", "/nowhere"):
-        assert "2026-05-28 21:26</time> (Europe/London)" in dashboard.browser().get(path, headers=PAGE).text
+        assert "28 May 2026, 21:26</time> (Europe/London)" in dashboard.browser().get(path, headers=PAGE).text
     for path in ("/login", "/static/nowhere"):
         shown = dashboard.browser(logged_in=False).get(path, headers=PAGE).text
         assert "</footer>" in shown
