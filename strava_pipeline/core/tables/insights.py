@@ -17,6 +17,7 @@ from strava_pipeline.core.tables.bests import (
     YEAR,
 )
 from strava_pipeline.core.tables.computed import COMPUTED_VALUES, TRACK_BESTS
+from strava_pipeline.core.tables.lists import ACTIVITY_LIST, NEAR_TOWNS
 from strava_pipeline.core.tables.model import Column, Kind, Table
 
 _GROUP_OR_ALL = Column("sport_group", Kind.TEXT, "group of sports, or all", key=True)
@@ -315,9 +316,11 @@ PUBLISH_TABLES: dict[str, Table] = {
         ASSUMED_STARTS,
         COMPUTED_VALUES,
         TRACK_BESTS,
+        NEAR_TOWNS,
+        ACTIVITY_LIST,
     )
 }
-"""Tables of the warehouse that each publish fills: out of goals.toml, decisions, and what is computed of tracks."""
+"""Tables of the warehouse that each publish fills: out of goals.toml, decisions, what is computed of tracks, and activities."""
 
 TIME_IN_ZONES = Table(
     "time_in_zones",

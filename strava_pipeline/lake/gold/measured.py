@@ -18,7 +18,7 @@ from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.sql import views_version
 
 _STAGED = "measured_rows"
-_NOTE = "measured:"  # + table:year, of the file that its rows came from
+MEASURED_NOTE = "measured:"  # + table:year, of the file that its rows came from
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ class DueYear:
 
     @property
     def note(self) -> str:
-        return f"{_NOTE}{self.measured.table.name}:{self.year}"
+        return f"{MEASURED_NOTE}{self.measured.table.name}:{self.year}"
 
 
 def sync_measures(connection: Connection, lake: Lake) -> bool:
@@ -58,12 +58,12 @@ def sync_measures(connection: Connection, lake: Lake) -> bool:
 
 def content_state(connection: Connection) -> str:
     """Which warehouse this is, as of which change, with the rows of which files, and whether with this version's views."""
-    return f"{revision(connection)} {has_other_views(connection)} {sorted(notes(connection, _NOTE).items())}"
+    return f"{revision(connection)} {has_other_views(connection)} {sorted(notes(connection, MEASURED_NOTE).items())}"
 
 
 def differing_measures(connection: Connection, lake: Lake) -> list[DueYear]:
     """The years of each table that do not hold what the files hold."""
-    known = notes(connection, _NOTE)
+    known = notes(connection, MEASURED_NOTE)
     return [
         each for measured in MEASURED for each in _years(lake, measured, known) if known.get(each.note) != each.file
     ]
@@ -71,7 +71,7 @@ def differing_measures(connection: Connection, lake: Lake) -> list[DueYear]:
 
 def _years(lake: Lake, measured: Measured, known: dict[str, str]) -> Iterator[DueYear]:
     """The years with a file, or with a note of one."""
-    root, prefix = lake.data_dir / measured.source.name, f"{_NOTE}{measured.table.name}:"
+    root, prefix = lake.data_dir / measured.source.name, f"{MEASURED_NOTE}{measured.table.name}:"
     folders = {path.name.removeprefix("year=") for path in root.glob("year=[0-9][0-9][0-9][0-9]")}
     for year in sorted(folders | {name.removeprefix(prefix) for name in known if name.startswith(prefix)}):
         path = root / f"year={year}" / f"{measured.source.name}.parquet"
@@ -93,7 +93,7 @@ def _load(connection: Connection, due: DueYear) -> None:
     is_read = due.file is not None and _is_staged(connection, due)
     with transaction(connection):
         if _loses_rows(connection, due, is_read=is_read):
-            for other in notes(connection, f"{_NOTE}{table}:"):
+            for other in notes(connection, f"{MEASURED_NOTE}{table}:"):
                 unmark(connection, other)
         connection.execute(f"DELETE FROM {table} WHERE year = $year", {"year": due.year})
         if is_read:  # a track that moved here may still be in the other year's file

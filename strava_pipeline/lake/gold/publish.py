@@ -18,6 +18,7 @@ import duckdb
 
 from strava_pipeline.core.errors import NothingPublishedError, PipelineError, UnusableSnapshotError
 from strava_pipeline.lake.files import copy_file, sync_folder
+from strava_pipeline.lake.gold.activity_list import is_list_current, sync_list
 from strava_pipeline.lake.gold.measured import content_state, differing_measures, sync_measures
 from strava_pipeline.lake.gold.readers import let_read, share
 from strava_pipeline.lake.gold.sessions import INTERRUPTIBLE, first_line, interruptible, is_of_a_file
@@ -112,6 +113,7 @@ def _sync_tables(connection: Connection, lake: Lake) -> None:
 
     sync_goals(connection, lake)
     sync_measures(connection, lake)
+    sync_list(connection)
 
 
 def _unequal(gold: Mapping[str, int], read: Mapping[str, int]) -> dict[str, tuple[int, int]]:
@@ -147,7 +149,7 @@ def is_publish_due(connection: Connection, lake: Lake) -> bool:
 
     state = content_state(connection), views_digest(view_files(lake))
     differs = differing_goals(connection, lake) or differing_measures(connection, lake)
-    return bool(differs) or if_readable(lake, _state) != state
+    return bool(differs) or not is_list_current(connection) or if_readable(lake, _state) != state
 
 
 def _replace_snapshot(lake: Lake, views: Sequence[ViewFile]) -> None:

@@ -42,6 +42,11 @@ def view_statements() -> Iterator[str]:
         yield f"CREATE OR REPLACE MACRO {name}(files) AS TABLE {sql(f'insights/{name}')}"
 
 
+def list_statement() -> str:
+    """What writes the rows of `activity_list`."""
+    return sql("activity_list").format(**_sums({}))
+
+
 def _gold() -> Iterator[str]:
     for table in TABLES.values():
         if table.follows:

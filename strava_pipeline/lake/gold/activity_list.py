@@ -1,0 +1,55 @@
+"""`activity_list`, which lists of activities read, and `near_towns`, which names its places: filled by each publish.
+
+A note says of which state the rows are. Lists are read often, and a publish writes them once: a page that read the view
+`activities` would take more time to plan than to read. Towns are looked up once for each place where activities begin, to 0.01°.
+"""
+
+import hashlib
+from functools import cache
+
+from strava_pipeline.core.places import TOWNS_FILE
+from strava_pipeline.core.tables.lists import NEAR_TOWNS
+from strava_pipeline.lake.gold.measured import MEASURED_NOTE
+from strava_pipeline.lake.gold.warehouse import Connection, note, notes, one_number, revision, transaction
+from strava_pipeline.lake.sql import list_statement, sql, views_version
+
+_NOTE = f"{MEASURED_NOTE}activity_list"  # a part of the content's state (measured.py)
+_TOWNS = "towns"  # which file of towns the names are of
+
+
+def sync_list(connection: Connection) -> bool:
+    """Let the tables hold what the warehouse holds; returns whether they did not. After everything else that a publish fills."""
+    if is_list_current(connection):
+        return False
+    with transaction(connection):
+        _name_places(connection)
+        connection.execute(list_statement())
+        note(connection, _NOTE, _state(connection))
+    return True
+
+
+def is_list_current(connection: Connection) -> bool:
+    """Whether the rows are those of the present state."""
+    return notes(connection, _NOTE).get(_NOTE) == _state(connection)
+
+
+def _state(connection: Connection) -> str:
+    """A hash of everything that the rows follow from."""
+    measured = sorted(each for each in notes(connection, MEASURED_NOTE).items() if each[0] != _NOTE)
+    inputs = (revision(connection), views_version(), list_statement(), _towns_digest(), measured)
+    return hashlib.blake2b(repr(inputs).encode(), digest_size=8).hexdigest()
+
+
+@cache
+def _towns_digest() -> str:
+    return hashlib.blake2b(TOWNS_FILE.read_bytes(), digest_size=8).hexdigest()
+
+
+def _name_places(connection: Connection) -> None:
+    """Give each place where an activity begins its town, and forget the other places. The file of towns takes 30 ms to read."""
+    if notes(connection, _TOWNS).get(_TOWNS) != _towns_digest():
+        connection.execute(f"DELETE FROM {NEAR_TOWNS.name}")
+        note(connection, _TOWNS, _towns_digest())
+    connection.execute(sql("starting_places"))
+    if one_number(connection, "SELECT count(*) FROM starting_places"):
+        connection.execute(sql("near_towns"), {"towns": str(TOWNS_FILE)})

@@ -1,0 +1,55 @@
+-- Write `activity_list` again: a row for each present activity. {{sums}}, {{computed}}: as in insights/activity_sums.sql.
+DELETE FROM activity_list;
+
+INSERT INTO activity_list BY NAME
+WITH member AS (
+    SELECT activity_id, list(DISTINCT source ORDER BY source) AS sources
+    FROM activity_members
+    GROUP BY activity_id
+),
+whole AS (
+    SELECT
+        activities.* REPLACE ({sums}),
+        coalesce(activities.sport_type, type) AS sport,
+        coalesce(nullif(trim(location_city), ''), nullif(trim(extra ->> '$.locationName'), '')) AS said_place,
+        coalesce({computed}, []) AS computed
+    FROM activities
+    LEFT JOIN computed_values AS track ON track.activity_id = activities.id
+)
+SELECT
+    whole.id,
+    whole.source,
+    source_id,
+    coalesce(member.sources, [whole.source]) AS sources,
+    whole.name,
+    sport AS sport_type,
+    coalesce(sport_group, 'other') AS sport_group,
+    start_date,
+    coalesce(start_date_local, timezone('UTC', start_date)) AS start_date_local,
+    CASE WHEN whole.distance BETWEEN 0 AND 4e7 THEN whole.distance END AS distance,
+    moving_time,
+    CASE WHEN elapsed_time BETWEEN 0 AND 1e9 THEN elapsed_time END AS elapsed_time,
+    total_elevation_gain,
+    CASE WHEN average_speed BETWEEN 0 AND 1e3 THEN average_speed END AS average_speed,
+    CASE WHEN average_heartrate BETWEEN 0 AND 300 THEN average_heartrate END AS average_heartrate,
+    CASE WHEN average_watts BETWEEN 0 AND 1e4 THEN average_watts END AS average_watts,
+    CASE WHEN suffer_score BETWEEN 0 AND 1e6 THEN suffer_score END AS suffer_score,
+    gear_source,
+    whole.gear_id,
+    coalesce(gear.name, gear.nickname) AS gear_name,
+    commute,
+    trainer,
+    private,
+    coalesce(visibility, CASE WHEN private THEN 'only_me' END) AS visibility,
+    coalesce(said_place, near_towns.town) AS place,
+    nullif(
+        list_concat(computed, CASE WHEN said_place IS NULL AND near_towns.town IS NOT NULL THEN ['place'] ELSE [] END), []
+    ) AS computed
+FROM whole
+LEFT JOIN member ON member.activity_id = whole.id
+LEFT JOIN sport_groups ON sport_groups.sport_type = sport
+LEFT JOIN gear ON gear.source = gear_source AND gear.gear_id = whole.gear_id
+LEFT JOIN near_towns
+    ON near_towns.latitude_100 = round(start_latlng[1] * 100)::INTEGER
+    AND near_towns.longitude_100 = round(start_latlng[2] * 100)::INTEGER
+    AND start_latlng <> [0.0, 0.0];

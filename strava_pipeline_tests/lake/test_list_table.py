@@ -1,0 +1,95 @@
+"""lake.gold.activity_list: a publish fills the table of lists, and names places by the nearest town."""
+
+import gzip
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from strava_pipeline.lake.gold import activity_list
+from strava_pipeline.lake.gold.publish import is_publish_due, publish, snapshot
+from strava_pipeline.lake.gold.warehouse import mark_changed, reading, writing
+from strava_pipeline.lake.paths import Lake
+from strava_pipeline_tests.lake.insight_rows import activity, put
+
+
+def listed(lake: Lake, columns: str) -> list[tuple[Any, ...]]:
+    with snapshot(lake) as connection:
+        return connection.execute(f"SELECT {columns} FROM activity_list ORDER BY id").fetchall()
+
+
+@pytest.mark.parametrize(
+    ("said", "place", "is_computed"),
+    [
+        ({"start_latlng": [47.27, 11.40]}, "Innsbruck", True),
+        ({"start_latlng": [47.99, 16.999]}, "Nickelsdorf", True),  # in another cell than the town
+        ({"start_latlng": [47.27, 11.40], "location_city": " Igls "}, "Igls", False),
+        ({"start_latlng": [47.27, 11.40], "location_city": " "}, "Innsbruck", True),
+        ({"start_latlng": [47.27, 11.40], "extra": '{"locationName": "Igls"}'}, "Igls", False),
+        ({"start_latlng": [-16.43, 179.999]}, None, False),  # 68 km from the next town
+        ({"start_latlng": [78.2, 15.6]}, "Longyearbyen", True),
+        ({"start_latlng": [30.0, -40.0]}, None, False),
+        ({"start_latlng": [0.0, 0.0]}, None, False),
+        ({"start_latlng": [147.0, 411.0]}, None, False),
+        ({"start_latlng": []}, None, False),
+        ({}, None, False),
+    ],
+)
+def test_a_place_is_what_a_source_says_or_else_the_nearest_town(
+    lake: Lake, said: dict[str, Any], place: str | None, is_computed: bool
+) -> None:
+    put(lake, [activity(1, "2025-05-01T08:00", **said)])
+    publish(lake)
+    assert listed(lake, "place, coalesce(list_contains(computed, 'place'), false)") == [(place, is_computed)]
+
+
+def test_rows_are_written_again_when_something_changed_and_only_then(lake: Lake) -> None:
+    put(lake, [activity(1, "2025-05-01T08:00", gear_id="b1", start_latlng=[47.27, 11.4])])
+    assert publish(lake)
+    with reading(lake) as connection:
+        assert not activity_list.sync_list(connection)
+        assert not is_publish_due(connection, lake)
+    put(lake, [{"source": "strava", "gear_id": "b1", "name": "Domane"}], "gear")
+    put(lake, [{**activity(-9, "2025-05-01T08:00"), "source": "garmin", "visibility": None, "private": True}])
+    members = [
+        {"id": one, "activity_id": 1, "place": n, "source": name}
+        for n, (one, name) in enumerate(((1, "strava"), (-9, "garmin")))
+    ]
+    put(lake, members, "activity_members")
+    assert publish(lake)
+    assert listed(lake, "id, gear_name, sources") == [(1, "Domane", ["garmin", "strava"])]
+    put(lake, [activity(2, "2025-05-01T08:00", private=True, distance=float("nan"), moving_time=-5, visibility=None)])
+    assert publish(lake)
+    assert listed(lake, "id, visibility, distance, moving_time, sources") == [
+        (1, None, 20_000.0, 3600, ["garmin", "strava"]),
+        (2, "only_me", None, None, ["strava"]),
+    ]
+
+
+def test_places_where_nothing_begins_any_more_are_forgotten(lake: Lake) -> None:
+    put(lake, [activity(1, "2025-05-01T08:00", start_latlng=[47.27, 11.4])])
+    publish(lake)
+    with writing(lake) as connection:
+        connection.execute("UPDATE activities_all SET start_latlng = [48.21, 16.37]")
+        mark_changed(connection)
+    publish(lake)
+    with snapshot(lake) as connection:
+        assert connection.execute("FROM near_towns").fetchall() == [(4821, 1637, "Vienna")]
+
+
+def test_another_file_of_towns_names_all_places_again(
+    lake: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(lake, [activity(1, "2025-05-01T08:00", start_latlng=[47.27, 11.4])])
+    publish(lake)
+    other = tmp_path / "towns.csv.gz"
+    other.write_bytes(gzip.compress(b'name,latitude_100,longitude_100,thousands\n"Hall, in Tirol",4728,1150,10\n'))
+    monkeypatch.setattr(activity_list, "TOWNS_FILE", other)
+    activity_list._towns_digest.cache_clear()
+    try:
+        with reading(lake) as connection:
+            assert is_publish_due(connection, lake)
+        assert publish(lake)
+        assert listed(lake, "place") == [("Hall, in Tirol",)]
+    finally:
+        activity_list._towns_digest.cache_clear()
