@@ -37,8 +37,9 @@ DASHBOARD = {  # name of a picture: the page, as its route writes it; width and 
     "activities": ("/activities", 1200, 640),
     "activity": ("/activities/{activity_id}", 1200, 1000),
     "activity-phone": ("/activities/{activity_id}", 390, 844),
-    "calendar": ("/calendar", 1200, 640),
-    "calendar-dark": ("/calendar", 1200, 640),
+    "calendar": ("/calendar/{period}", 1200, 900),
+    "calendar-dark": ("/calendar/{period}", 1200, 900),
+    "sync": ("/sync", 1200, 640),
     "month": ("/month/{month}", 1200, 760),
     "month-services": ("/month/{month}#rows", 1200, 760),
     "month-phone": ("/month/{month}#rows", 390, 844),
@@ -135,6 +136,7 @@ def values_of(page: Page, address: str) -> dict[str, str]:
         "segment_id": segment.rpartition("/")[2],
         "month": named[0]["month"],
         "year": named[0]["month"][:4],
+        "period": named[0]["month"][:4],
     }
 
 

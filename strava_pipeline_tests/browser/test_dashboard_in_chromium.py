@@ -115,9 +115,10 @@ def pages(visit: Visit, request: str) -> list[str]:
         "{segment_id}": segment.rpartition("/")[2],
         "{year}": change["month"][:4],
         "{month}": change["month"],
+        "{period}": change["month"][:4],
         "{request_id}": request.rpartition("/")[2],
     }
-    found = [f"/activities/{longest}", NOWHERE]
+    found = [f"/activities/{longest}", f"/calendar/{change['month']}", NOWHERE]
     for route in routes():
         path = route.path
         if "GET" not in route.methods or path.startswith(NO_PAGES):

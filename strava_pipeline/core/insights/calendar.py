@@ -7,16 +7,16 @@ from datetime import date, timedelta
 from strava_pipeline.core.insights.documents import YearSummary
 from strava_pipeline.core.insights.goals import MONTHS, amount_text
 from strava_pipeline.core.insights.pacing import Day
+from strava_pipeline.core.insights.weeks import shade
 
 CELL, GAP = 11, 2
 _CALENDAR_LEFT, _CALENDAR_TOP = 28, 18  # room for the names of days and months
-LEVELS = 4  # shades of active days: quarters of them, by time
 _WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 
 
 @dataclass(frozen=True, slots=True)
 class Square:
-    """A day. `level` 0 is no activity; `text` is shown at the pointer."""
+    """A day. `level` 0 is no activity, 1 to 4 are quarters of the active days, by time; `text` is shown at the pointer."""
 
     x: int
     y: int
@@ -52,7 +52,7 @@ def calendar(summary: YearSummary) -> Calendar:
         if on.day == 1:
             months.append((x, MONTHS[on.month - 1]))
         held = by_day.get(on, [])
-        level = _level(_seconds(held), times) if held else 0
+        level = shade(_seconds(held), times) if held else 0
         squares.append(
             Square(
                 x, _CALENDAR_TOP + (on.weekday() - begins) % 7 * (CELL + GAP), level, _square_text(on, held, summary)
@@ -67,12 +67,6 @@ def calendar(summary: YearSummary) -> Calendar:
 
 def _seconds(held: Sequence[Day]) -> int:
     return sum(day.moving_time_seconds or 0 for day in held)
-
-
-def _level(seconds: int, times: Sequence[int]) -> int:
-    """The quarter of the year's active days, by time, that a day of `seconds` is in: 1 to 4."""
-    shorter = sum(each < seconds for each in times)
-    return 1 + shorter * LEVELS // len(times)
 
 
 def _square_text(on: date, held: Sequence[Day], summary: YearSummary) -> str:

@@ -31,7 +31,7 @@ class Entry:
 FIRST = (
     Entry("/", "Overview"),
     Entry("/activities", "Activities"),
-    Entry("/calendar", "Calendar", above=("month",)),
+    Entry("/calendar", "Calendar"),
     Entry("/map", "Map"),
     Entry("/fitness", "Fitness"),
 )
@@ -44,6 +44,7 @@ MORE: Mapping[str, tuple[Entry, ...]] = {
         Entry("/trips", "Trips", is_shown=lambda site: site.has_trips),
     ),
     "Your data": (
+        Entry("/sync", "Sync", above=("month",)),
         Entry("/providers", "Services", above=("backfill",)),
         Entry("/requests", "Requests"),
         Entry("/notifications", "Notifications"),

@@ -1,4 +1,4 @@
-"""The calendar, and a month compared between services, where changes are approved and rejected.
+"""Months at each service, and one compared between services, where changes are approved and rejected.
 
 Values are those of `/api/calendar` and `/api/changes`.
 """
@@ -32,8 +32,8 @@ _VERDICTS: Mapping[str, Verdict] = {"approved": "approved", "rejected": "rejecte
 OPEN = ("proposed", "approved", "failed", "conflicted")
 
 
-@router.get("/calendar")
-def calendar(
+@router.get("/sync")
+def sync(
     request: Request,
     snapshot: Snapshot,
     pipeline: CurrentPipeline,
@@ -46,14 +46,14 @@ def calendar(
     if not sums:
         return render(request, "nothing.html", {})
     values = _two_years(pipeline, year, min(sums))
-    return render(request, "calendar.html", {**values, **_totals(values["years"], sums), "sums": sums, "units": units})
+    return render(request, "sync.html", {**values, **_totals(values["years"], sums), "sums": sums, "units": units})
 
 
 def _two_years(pipeline: Pipeline, year: int | None, begins: str) -> dict[str, Any]:
     """The months of a year (None: the present one) and of the one before; and the years to go on with, None: there are none."""
     known, present = pipeline.known_months()
     if year is not None and not int(known[:4]) <= year <= int(present[:4]):
-        raise ProblemError(404, f"The calendar goes from {known[:4]} to {present[:4]}.")
+        raise ProblemError(404, f"Months at services go from {known[:4]} to {present[:4]}.")
     last = min(f"{year}-12" if year else present, present)
     first = f"{int(last[:4]) - 1}-01"
     return {

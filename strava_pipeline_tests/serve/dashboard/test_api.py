@@ -256,7 +256,7 @@ def test_a_number_has_one_spelling(api: TestClient, odd: str) -> None:
         f"/api/insights/{odd}",
         f"/api/heat?zoom={odd}",
         f"/segments/{odd}",
-        f"/calendar?year={odd}",
+        f"/sync?year={odd}",
         f"/map?year={odd}",
     ):
         answer = api.get(path)

@@ -151,9 +151,9 @@ def test_changes_are_decided_on_the_page_of_their_month_and_what_is_approved_is_
     assert row.startswith("20 Jun 2025, 08:00 2.2 km Toy Only at the toy at Toy leads")
     assert row.endswith("Strava not there"), "nothing is to do"
     assert ("name wrong" in text, "Pull and compare" in text, "<bdi>Home</bdi>" in text) == (True, True, True)
-    calendar = unescape(words(api.get("/calendar?year=2025").text))
-    assert "how it stands at To Toy, St Strava." in calendar, "the key of the marks"
-    assert "June 2025 4 activities 8.9 km ✓\u2009To Toy: in sync !\u2009St Strava: requires action" in calendar, (
+    months = unescape(words(api.get("/sync?year=2025").text))
+    assert "how it stands at To Toy, St Strava." in months, "the key of the marks"
+    assert "June 2025 4 activities 8.9 km ✓\u2009To Toy: in sync !\u2009St Strava: requires action" in months, (
         "beside their names"
     )
     assert "June 2025: 2 changes to decide about" in api.get("/").text

@@ -15,7 +15,18 @@ from strava_pipeline_tests.rig import Rig
 from strava_pipeline_tests.serve.dashboard.test_process import free_port, started
 
 READERS = 20
-PAGES = ("/", "/activities", "/calendar", "/fitness/2026", "/records", "/map", "/gear", "/api/activities", "/api/heat")
+PAGES = (
+    "/",
+    "/activities",
+    "/calendar/2026",
+    "/sync",
+    "/fitness/2026",
+    "/records",
+    "/map",
+    "/gear",
+    "/api/activities",
+    "/api/heat",
+)
 
 
 @pytest.mark.parametrize(

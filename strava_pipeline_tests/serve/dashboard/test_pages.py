@@ -147,7 +147,7 @@ def words(text: str) -> str:
     return " ".join(re.sub(r"<[^>]+>", " ", text).split())
 
 
-WITHOUT_DATA = "/ /activities /calendar /fitness /fitness/2025 /gear /records /segments /map /year"
+WITHOUT_DATA = "/ /activities /calendar /calendar/2025 /calendar/2025-05 /sync /fitness /fitness/2025 /gear /records /segments /map /year"
 
 
 def test_a_page_without_data_says_what_to_do(site_without_data: TestClient, empty: TestClient) -> None:
@@ -304,24 +304,24 @@ def test_a_mark_says_the_place_in_words(value: tuple[Any, ...], expected: str) -
     assert mark({**dict(zip(names, value, strict=True)), "local_year": 2025}) == expected
 
 
-def test_the_calendar_has_two_years_of_months_with_their_totals(dashboard: Dashboard, site: TestClient) -> None:
-    text = page(site, "/calendar?year=2025")
+def test_sync_has_two_years_of_months_with_their_totals(dashboard: Dashboard, site: TestClient) -> None:
+    text = page(site, "/sync?year=2025")
     seen = words(text)
     assert "May 2025 7 activities 87.0 mi" in seen
     assert "2025 8 activities, 87.0 mi" in seen, "a year has its sum"
     assert "May 2024 1 activity 12.4 mi" in seen
     assert "June 2024 0 activities –" in seen
     assert re.findall(r'href="(/month/2025-\d\d)"', text) == [f"/month/2025-{n:02}" for n in range(1, 13)]
-    assert 'href="/calendar?year=2023"' not in text, "there is nothing before"
+    assert 'href="/sync?year=2023"' not in text, "there is nothing before"
     bare = page(site, "/month/2025-05")
     assert ("no other service is enabled" in words(bare), "&lt;script&gt;" in bare) == (True, True)
     assert "no activity in this month" in page(site, "/month/2025-06")
     present = int(dashboard.site.pipeline.months_back(1)[0][:4])
-    assert f'href="/calendar?year={present}"' in page(site, f"/calendar?year={present - 1}"), "there is none after it"
+    assert f'href="/sync?year={present}"' in page(site, f"/sync?year={present - 1}"), "there is none after it"
     for path, status in (("/month/2999-01", 404), ("/month/1000-01", 404), ("/month/2025-13", 400)):
         page(site, path, status)
     for year, status in ((1, 400), (1900, 404), (2019, 404), (2020, 200), (present + 1, 404)):
-        page(site, f"/calendar?year={year}", status)
+        page(site, f"/sync?year={year}", status)
 
 
 def test_fitness_shows_load_and_curves_and_gear_what_is_due(site: TestClient) -> None:

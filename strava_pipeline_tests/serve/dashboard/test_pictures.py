@@ -8,7 +8,7 @@ from strava_pipeline.serve.dashboard.routes import routes
 
 DOCS = Path(__file__).resolve().parents[3] / "docs"
 WITHOUT = ("/api/", "/health", "/login", "/logout", "/activities/{activity_id}/photos/")
-REDIRECTING = {"/fitness", "/year"}  # to the page of the present year
+REDIRECTING = {"/calendar", "/fitness", "/year"}  # to the page of the present year
 
 
 def test_every_page_has_a_picture_and_every_picture_is_shown() -> None:

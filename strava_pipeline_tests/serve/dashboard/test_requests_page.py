@@ -29,8 +29,8 @@ from strava_pipeline_tests.serve.dashboard.test_pages import page, words
 WANTED: tuple[tuple[Wanted, str, str], ...] = (
     (PullWanted(kind="pull", provider="strava"), "Pull Strava", "/providers"),
     (MonthWanted(kind="sync_month", month="2025-06"), "Pull and compare June 2025", "/month/2025-06"),
-    (ApplyWanted(kind="apply_changes", ids=("0f3c",)), "Write changes", "/calendar"),
-    (BackfillWanted(kind="backfill", year=2024), "Pull 2024 again", "/calendar?year=2024"),
+    (ApplyWanted(kind="apply_changes", ids=("0f3c",)), "Write changes", "/sync"),
+    (BackfillWanted(kind="backfill", year=2024), "Pull 2024 again", "/sync?year=2024"),
     (ImportWanted(kind="import", names=("<b>.fit",)), "Import &lt;b&gt;.fit", "/"),
     (SettingsWanted(kind="change_settings", seal="0" * 32), "Write providers.toml", "/settings"),
     (DisplayWanted(kind="change_display", seal="0" * 32), "Write goals.toml", "/settings"),

@@ -24,6 +24,7 @@ VALUES = {
     "segment_id": "1",
     "month": "2025-05",
     "year": "2025",
+    "period": "2025",
     "digest": "0" * 64,
     "change_id": "0f3c",
     "request_id": "20261120T080206564698Z-0123abcd",
@@ -77,7 +78,7 @@ def break_snapshot(lake: Lake, how: str) -> None:
     other.replace(lake.snapshot)
 
 
-FEW = ("/", "/activities", "/month/{month}", "/api/activities", "/api/gear")
+FEW = ("/", "/activities", "/calendar/{period}", "/month/{month}", "/api/activities", "/api/gear")
 
 
 @pytest.mark.parametrize("how", ["catalogue", "derived", "garbage", "damage"])

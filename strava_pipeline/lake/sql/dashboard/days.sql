@@ -1,0 +1,11 @@
+-- What the athlete did on each local day from $first_on to $last_on that has an activity.
+SELECT
+    on_day,
+    count(*)::BIGINT AS activities,
+    coalesce(sum(distance_m), 0) AS distance_m,
+    coalesce(sum(moving_time_seconds), 0)::BIGINT AS moving_time_seconds,
+    coalesce(sum(elevation_gain_m), 0) AS elevation_gain_m
+FROM counted_activities
+WHERE athlete_id = $athlete_id AND on_day BETWEEN $first_on AND $last_on
+GROUP BY on_day
+ORDER BY on_day

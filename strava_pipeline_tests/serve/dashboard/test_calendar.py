@@ -1,0 +1,141 @@
+"""The calendar of days: a year with its weeks and when activities begin, a month with the activities of each day."""
+
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+import pytest
+from starlette.testclient import TestClient
+
+from strava_pipeline.lake.gold.publish import publish
+from strava_pipeline_tests.lake.conftest import NewLake
+from strava_pipeline_tests.lake.insight_rows import ME, activity, put
+from strava_pipeline_tests.serve.dashboard.conftest import Dashboard
+from strava_pipeline_tests.serve.dashboard.test_api import settings_of
+from strava_pipeline_tests.serve.dashboard.test_pages import HOSTILE, page, words
+
+NOW = datetime(2025, 6, 30, 20, tzinfo=UTC)  # a Monday
+AUCKLAND = "(GMT+12:00) Pacific/Auckland"  # where it is Tuesday, the first of July
+
+
+@pytest.fixture(scope="module")
+def dashboard(tmp_path_factory: pytest.TempPathFactory, new_lake: NewLake) -> Iterator[Dashboard]:
+    """A dashboard of two years, one day of which has ten activities."""
+    folder = tmp_path_factory.mktemp("days")
+    lake = new_lake(folder / "data")
+    days = [
+        activity(1, "2025-05-05T06:30", name=HOSTILE),
+        activity(2, "2025-05-05T18:30", sport_type="Run", distance=5_000.0),
+        activity(3, "2025-05-07T18:59:59", sport_type="Yoga", distance=0.0),
+        activity(4, "2025-04-30T00:00", name=None, moving_time=None, elapsed_time=None),
+        activity(5, "2024-05-06T08:00", name="A year before"),
+        activity(6, "2024-12-31T23:59:59", name="The last of the year"),
+        activity(7, "2025-07-01T05:00", name="This morning"),
+    ]
+    put(lake, [{**row, "timezone": AUCKLAND} for row in days])
+    put(lake, [activity(n, f"2025-06-01T{n}:00", name=f"Lap {n}", timezone=AUCKLAND) for n in range(10, 20)])
+    put(lake, [{**activity(30, "2025-05-06T08:00"), "athlete_id": ME + 1}])
+    publish(lake)
+    made = Dashboard(settings_of(folder), time=NOW)
+    yield made
+    made.site.records.close()
+
+
+@pytest.fixture(scope="module")
+def site(dashboard: Dashboard) -> TestClient:
+    return dashboard.browser()
+
+
+def test_a_year_has_its_days_each_a_link_to_what_was_done(site: TestClient) -> None:
+    assert site.get("/calendar").headers["location"] == "/calendar/2025"
+    text = page(site, "/calendar/2025")
+    assert "15 activities, 265 km, 14.0 h, on 5 days" in words(text), "of the athlete alone"
+    days = re.findall(
+        r'<a class="shade-(\d)" href="/activities\?from=(\S+)&amp;to=(\S+)" title="([^"]+)" aria-label="\4">(\d+)<',
+        text,
+    )
+    assert [(shade, first, number) for shade, first, last, _, number in days if first == last] == [
+        ("1", "2025-04-30", "30"),
+        ("3", "2025-05-05", "5"),
+        ("1", "2025-05-07", "7"),
+        ("4", "2025-06-01", "1"),
+        ("1", "2025-07-01", "1"),
+    ], "quarters, by time"
+    assert days[1][3] == "5 May 2025: 2 activities, 25.0 km, 2.0 h"
+    assert days[0][3] == "30 Apr 2025: 1 activity, 20.0 km"
+    assert text.count("<caption>") == 12
+    assert re.findall(r'<caption><a href="([^"]+)"', text)[4] == "/calendar/2025-05"
+    by_distance = re.findall(r'class="shade-(\d)"', page(site, "/calendar/2025?by=distance"))
+    assert by_distance == ["1", "3", "1", "4", "1"]
+
+
+def test_weeks_stand_beside_those_of_the_year_before(site: TestClient) -> None:
+    text = page(site, "/calendar/2025")
+    seen = words(text)
+    assert (
+        "Weeks Week from Activities Distance Time Climb Distance in 2024 Time in 2024 30 Jun 2025 1 20.0 km" in seen
+    ), "the newest first, as the athlete's clock has it"
+    assert "5 May 2025 3 25.0 km 3.0 h 450 m 20.0 km 1.0 h" in seen
+    assert "30 Dec 2024 1 20.0 km 1.0 h 150 m – –" in seen, "a week of two years"
+    assert 'href="/activities?from=2025-05-05&amp;to=2025-05-11"' in text
+    assert "Weeks: 19 more" in seen
+
+
+def test_weeks_begin_on_the_day_that_goals_toml_says(dashboard: Dashboard, site: TestClient) -> None:
+    goals = dashboard.site.lake.goals
+    goals.write_text('week_starts = "sunday"')
+    try:
+        text = page(site, "/calendar/2025")
+        assert re.findall(r'<abbr title="(\w+)"', text)[:7] == [
+            *("Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday")
+        ]
+        assert "Week from Activities Distance Time Climb Distance in 2024 Time in 2024 29 Jun 2025 1" in words(text)
+        assert '<th scope="col">Sunday</th><th scope="col">Monday' in page(site, "/calendar/2025-05")
+    finally:
+        goals.unlink()
+
+
+def test_when_activities_begin_is_counted_by_weekday_and_time_of_the_day(site: TestClient) -> None:
+    seen = words(page(site, "/calendar/2025"))
+    assert (
+        "Monday 2 25.0 km 2.0 h Tuesday 1 20.0 km 1.0 h Wednesday 2 20.0 km 1.0 h Thursday 0 – – Friday 0 – – Saturday 0 – – Sunday 10"
+        in seen
+    )
+    assert "Begun Activities Distance Time 04:00–06:00 1 20.0 km 1.0 h 06:00–08:00 1" in seen
+    assert "08:00–10:00 0 – –" in seen
+    assert "18:00–20:00 4 45.0 km 4.0 h" in seen
+    assert "leave out 1 activity of which the day alone is known" in seen
+
+
+def test_a_month_names_the_activities_of_each_day(site: TestClient) -> None:
+    text = page(site, "/calendar/2025-05")
+    seen = words(text)
+    assert "3 activities, 25.0 km, 3.0 h" in seen
+    assert 'href="/activities/1">' in text
+    assert "&lt;script&gt;alert(1)" in text
+    assert "Run 5.0 km" in seen
+    assert "Yoga 1:00:00" in seen, "what was not covered is no distance"
+    assert "without a name Ride 20.0 km" in seen, "of April, in the week that May begins in"
+    assert "Week: 25.0 km, 3.0 h" in seen
+    for address in ("/calendar/2025-04", "/calendar/2025-06", "/month/2025-05", "/calendar/2025"):
+        assert f'href="{address}"' in text
+    june = words(page(site, "/calendar/2025-06"))
+    assert ("Lap 17" in june, "Lap 18" in june, "2 more" in june) == (True, False, True)
+
+
+def test_a_period_that_the_calendar_has_not_is_an_error(site: TestClient) -> None:
+    for period, status in (
+        ("2024-01", 200),
+        ("2023", 404),
+        ("2023-12", 404),
+        ("2026", 404),
+        ("2026-01", 404),
+        ("2025-13", 400),
+        ("25", 400),
+        ("2025-5", 400),
+        ("2025-05-01", 400),
+        ("0000", 400),
+        ("2025?by=heart", 400),
+    ):
+        page(site, f"/calendar/{period}", status)
+    assert "/calendar/2023" not in page(site, "/calendar/2024-01")
