@@ -50,6 +50,5 @@ LEFT JOIN member ON member.activity_id = whole.id
 LEFT JOIN sport_groups ON sport_groups.sport_type = sport
 LEFT JOIN gear ON gear.source = gear_source AND gear.gear_id = whole.gear_id
 LEFT JOIN near_towns
-    ON near_towns.latitude_100 = round(start_latlng[1] * 100)::INTEGER
-    AND near_towns.longitude_100 = round(start_latlng[2] * 100)::INTEGER
-    AND start_latlng <> [0.0, 0.0];
+    ON near_towns.latitude_100 = TRY_CAST(round(start_latlng[1] * 100) AS INTEGER)
+    AND near_towns.longitude_100 = TRY_CAST(round(start_latlng[2] * 100) AS INTEGER);
