@@ -1,7 +1,7 @@
 """Pages and API of the dashboard over N activities, each beside the queries that it runs, and what an idle dashboard takes.
 
 A page's CPU is that of the whole answer: session, queries, HTML. The floor runs its queries again and fetches all rows.
-Every second activity has a track. No printing.
+Five services have every activity, and every second one has a track. No printing.
 """
 
 import os
@@ -21,6 +21,8 @@ import requests
 
 from benchmarks import insights
 from benchmarks.place import Place
+from strava_pipeline.core.providers import ReadPage
+from strava_pipeline.core.sources import STRAVA
 
 MOST_TIMES = 3.0  # aim for a page, in its queries
 MOST_IDLE_MB = 150  # aim for a dashboard that has answered and waits
@@ -47,6 +49,7 @@ PAGES = (
     "/api/insights/2025",
     "/api/heat",
 )
+SERVICES = (STRAVA, "garmin", "intervals_icu", "ridewithgps", "wahoo")
 _NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 _ROUNDS = 5
 _POINTS, _STEP = 240, 10  # of a track, and the seconds between two of them
@@ -132,6 +135,7 @@ def prepare(place: Place, count: int) -> None:
 
     insights.prepare(place.folder, count)
     insights.fill(place)
+    _add_services(place)
     with writing(place.lake) as connection:
         found = connection.execute("SELECT id, year, start_date FROM activities WHERE id % 2 = 0").fetchall()
     for one, year, start in found:
@@ -141,6 +145,43 @@ def prepare(place: Place, count: int) -> None:
     for each in due:
         measure_tracks(place.lake, each)
     publish(place.lake)
+
+
+def _add_services(place: Place) -> None:
+    """Let the other services have every activity, too, half of them under another name, and each one's listing be complete."""
+    from strava_pipeline.lake.bronze.listing import begin_listing
+    from strava_pipeline.lake.bronze.manifests import Window
+    from strava_pipeline.lake.gold.warehouse import mark_changed, writing
+
+    with writing(place.lake) as connection:
+        for number, source in enumerate(SERVICES[1:], start=1):
+            connection.execute(_COPY.format(number=number, source=source))
+        connection.execute(_MEMBERS)
+        mark_changed(connection)
+    for source in SERVICES:
+        window = Window(mode="all", after=None, before=None)
+        listing = begin_listing(place.lake, window, athlete_id=None, at=_NOW, source=source)
+        listing.land(ReadPage([]), b"[]", {}, _NOW, place.years)
+    tables = [f"[providers.{name}]\n" + ("" if name == STRAVA else "enabled = true\n") for name in SERVICES]
+    place.settings.providers_config.write_text("\n".join(tables))
+
+
+_COPY = """
+    INSERT INTO activities_all BY NAME
+    SELECT * REPLACE (
+        -(id * 10 + {number}) AS id,
+        '{source}' AS source,
+        (id * 10 + {number})::VARCHAR AS source_id,
+        CASE WHEN id % 2 = 0 THEN 'Round the lake' ELSE name END AS name,
+        NULL AS athlete_id,
+        distance + {number} AS distance
+    ) FROM activities_all WHERE source = 'strava'
+"""
+_MEMBERS = """
+    INSERT INTO activity_members BY NAME
+    SELECT id, CASE WHEN id > 0 THEN id ELSE -id // 10 END AS activity_id, CASE WHEN id > 0 THEN 0 ELSE -id % 10 END AS place
+    FROM activities_all
+"""
 
 
 def _track(number: int, start: datetime) -> Any:

@@ -69,6 +69,14 @@ def next_number(lake: Lake, at: datetime) -> int:
     return number
 
 
+def highest_number(lake: Lake) -> bytes:
+    """The highest number so far, as it stands in its file; empty: none was given yet."""
+    try:
+        return (lake.state / _COUNTER).read_bytes()
+    except FileNotFoundError:
+        return b""
+
+
 def time_of(number: int) -> datetime:
     """The time (UTC) of the clock that gave the number, provided that the clock went forward."""
     return _EPOCH + number * _MICROSECOND

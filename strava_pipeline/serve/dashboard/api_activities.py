@@ -31,6 +31,7 @@ from strava_pipeline.serve.dashboard.answers import (
     refuse_reversed,
 )
 from strava_pipeline.serve.dashboard.document import problems
+from strava_pipeline.serve.dashboard.kept_answers import KEPT
 from strava_pipeline.serve.dashboard.problems import ProblemError
 from strava_pipeline.serve.dashboard.shapes import Activities, Activity, History, Sources, Track
 from strava_pipeline.serve.dashboard.site import CurrentLake, Snapshot
@@ -42,7 +43,7 @@ Sport = Annotated[str | None, Query(min_length=1, max_length=64, description="a 
 Search = Annotated[str | None, Query(min_length=1, max_length=200, description="a part of the name")]
 
 
-@router.get("", response_model=Activities)
+@router.get("", response_model=Activities, dependencies=[KEPT])
 def activities(
     snapshot: Snapshot,
     from_: From = None,
@@ -69,7 +70,7 @@ def _found(snapshot: Snapshot, activity_id: Id) -> FoundActivity:
 Found = Annotated[FoundActivity, Depends(_found)]
 
 
-@router.get("/{activity_id}", response_model=Activity, responses=problems(404))
+@router.get("/{activity_id}", response_model=Activity, responses=problems(404), dependencies=[KEPT])
 def activity(snapshot: Snapshot, lake: CurrentLake, found: Found) -> Response:
     """An activity with everything that it nests."""
     whole = whole_activity(snapshot, lake, found)
@@ -86,7 +87,7 @@ def activity(snapshot: Snapshot, lake: CurrentLake, found: Found) -> Response:
     return json_answer(shape)
 
 
-@router.get("/{activity_id}/track", response_model=Track, responses=problems(404))
+@router.get("/{activity_id}/track", response_model=Track, responses=problems(404), dependencies=[KEPT])
 def track(lake: CurrentLake, found: Found) -> Response:
     """Its points, thinned for a screen."""
     points = track_points(lake, found)
@@ -95,14 +96,14 @@ def track(lake: CurrentLake, found: Found) -> Response:
     return json_answer({"id": found.id, "recorded": points.recorded, "track": points.columns})
 
 
-@router.get("/{activity_id}/sources", response_model=Sources, responses=problems(404))
+@router.get("/{activity_id}/sources", response_model=Sources, responses=problems(404), dependencies=[KEPT])
 def sources(snapshot: Snapshot, found: Found, limit: Limit = 500, cursor: After = None) -> Response:
     """What each source says of it, the best first, and the cursor of the next page."""
     page, rest = page_of(sources_of(snapshot, found.id), limit, cursor)
     return json_answer({"id": found.id, "sources": page, "next": rest})
 
 
-@router.get("/{activity_id}/history", response_model=History, responses=problems(404))
+@router.get("/{activity_id}/history", response_model=History, responses=problems(404), dependencies=[KEPT])
 def history(snapshot: Snapshot, found: Found, limit: Limit = 500, cursor: After = None) -> Response:
     """The versions of it that listings held, under each of its ids, and the cursor of the next page."""
     page, rest = page_of(flat(history_of(snapshot, found.id)), limit, cursor)

@@ -11,6 +11,7 @@ from strava_pipeline.lake.dashboard.fitness import FitnessYear, fitness_of
 from strava_pipeline.lake.gold.warehouse import Connection
 from strava_pipeline.serve.dashboard.answers import Digits, json_answer, only_known_parameters
 from strava_pipeline.serve.dashboard.document import problems
+from strava_pipeline.serve.dashboard.kept_answers import KEPT
 from strava_pipeline.serve.dashboard.problems import ProblemError
 from strava_pipeline.serve.dashboard.shapes import Fitness
 from strava_pipeline.serve.dashboard.site import CurrentOwner, Site, Snapshot, site_of
@@ -26,7 +27,7 @@ SportGroup = Annotated[
 ]
 
 
-@router.get("/{year}", response_model=Fitness, responses=problems(404))
+@router.get("/{year}", response_model=Fitness, responses=problems(404), dependencies=[KEPT])
 def fitness(
     request: Request, snapshot: Snapshot, owner: CurrentOwner, year: Year, sport: SportGroup = None
 ) -> Response:

@@ -8,6 +8,7 @@ from starlette.responses import Response
 
 from strava_pipeline.lake.dashboard.heat import EARTH, MOST_CELLS, Box, heat_map
 from strava_pipeline.serve.dashboard.answers import After, Digits, cursor_of, json_answer, only_known_parameters
+from strava_pipeline.serve.dashboard.kept_answers import KEPT
 from strava_pipeline.serve.dashboard.problems import ProblemError
 from strava_pipeline.serve.dashboard.shapes import Heat
 from strava_pipeline.serve.dashboard.site import CurrentLake, CurrentOwner, Snapshot
@@ -41,7 +42,7 @@ def _athlete(owner: CurrentOwner) -> int:
 Athlete = Annotated[int, Depends(_athlete)]  # 0: there is no activity yet
 
 
-@router.get("", response_model=Heat)
+@router.get("", response_model=Heat, dependencies=[KEPT])
 def heat(
     snapshot: Snapshot,
     lake: CurrentLake,

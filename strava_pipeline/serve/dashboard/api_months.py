@@ -2,23 +2,24 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Depends, Query, Request
 from starlette.responses import Response
 
 from strava_pipeline.core.years import months_within
 from strava_pipeline.serve.dashboard.answers import MONTH, Month, json_answer, only_known_parameters, refuse_reversed
 from strava_pipeline.serve.dashboard.document import problems
-from strava_pipeline.serve.dashboard.pipeline import Pipeline
+from strava_pipeline.serve.dashboard.kept import kept_value
+from strava_pipeline.serve.dashboard.kept_answers import KEPT
 from strava_pipeline.serve.dashboard.problems import ProblemError
 from strava_pipeline.serve.dashboard.shapes import Calendar, ComparedMonth
-from strava_pipeline.serve.dashboard.site import CurrentPipeline
+from strava_pipeline.serve.dashboard.site import CurrentPipeline, Site, site_of
 
 router = APIRouter(prefix="/api/calendar", dependencies=[Depends(only_known_parameters)], tags=["months"])
 MOST_MONTHS = 24
 Edge = Annotated[str | None, Query(pattern=MONTH, description="a local month, as 2026-10; by default a year up to now")]
 
 
-@router.get("", response_model=Calendar)
+@router.get("", response_model=Calendar, dependencies=[KEPT])
 def calendar(
     pipeline: CurrentPipeline, from_: Annotated[Edge, Query(alias="from")] = None, to: Edge = None
 ) -> Response:
@@ -36,15 +37,15 @@ def calendar(
 
 
 @router.get("/{month}", response_model=ComparedMonth, responses=problems(404))
-def month(pipeline: CurrentPipeline, month: Month) -> Response:
+def month(request: Request, pipeline: CurrentPipeline, month: Month) -> Response:
     """A month with the rows of its comparison, and the changes that wait for a decision."""
-    refuse_unknown(month, pipeline)
+    refuse_unknown(month, site_of(request))
     return json_answer(pipeline.month(month))
 
 
-def refuse_unknown(month: str, pipeline: Pipeline) -> None:
+def refuse_unknown(month: str, site: Site) -> None:
     """A month that has not begun, or that lies before all years, is an error."""
-    first, present = pipeline.known_months()
+    first, present = kept_value(site, "known months", lambda snapshot: site.pipeline.known_months())
     if month > present:
         raise ProblemError(404, f"{month} has not begun.")
     if month < first:

@@ -18,6 +18,7 @@ from strava_pipeline.serve.dashboard.answers import (
     page_of,
 )
 from strava_pipeline.serve.dashboard.document import problems
+from strava_pipeline.serve.dashboard.kept_answers import KEPT
 from strava_pipeline.serve.dashboard.problems import ProblemError
 from strava_pipeline.serve.dashboard.shapes import GearOfServices, Insights, Providers
 from strava_pipeline.serve.dashboard.site import CurrentLake, CurrentPipeline, CurrentSettings, Now, Snapshot
@@ -33,7 +34,7 @@ def providers(pipeline: CurrentPipeline, limit: Limit = 500, cursor: After = Non
     return json_answer({"providers": page, "next": rest})
 
 
-@router.get("/gear", response_model=GearOfServices)
+@router.get("/gear", response_model=GearOfServices, dependencies=[KEPT])
 def gear(snapshot: Snapshot, limit: Limit = 500, cursor: After = None) -> Response:
     """Bikes and shoes of each service, with how far and how long they were used there; what is due first of all of them."""
     use = gear_use(snapshot)
@@ -42,7 +43,7 @@ def gear(snapshot: Snapshot, limit: Limit = 500, cursor: After = None) -> Respon
     return json_answer({"gear": nested(page), "maintenance": nested(due), "next": rest})
 
 
-@router.get("/insights/{year}", response_model=Insights, responses=problems(404))
+@router.get("/insights/{year}", response_model=Insights, responses=problems(404), dependencies=[KEPT])
 def insights(
     snapshot: Snapshot,
     lake: CurrentLake,

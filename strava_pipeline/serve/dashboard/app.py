@@ -15,6 +15,7 @@ from strava_pipeline.serve.dashboard.body_bounds import BodyBounds
 from strava_pipeline.serve.dashboard.document import DescribedApi
 from strava_pipeline.serve.dashboard.guard import Guard, SecureHeaders
 from strava_pipeline.serve.dashboard.head_requests import HeadRequests
+from strava_pipeline.serve.dashboard.kept_answers import KeepAnswers, KeptAnswerFound, answer_found
 from strava_pipeline.serve.dashboard.pipeline import Pipeline
 from strava_pipeline.serve.dashboard.problems import Faults, answer_problems
 from strava_pipeline.serve.dashboard.records.database import connect, database_of
@@ -55,11 +56,13 @@ def build_dashboard(
     site = Site(settings, lake, pipeline, now, records, pipeline.snapshot, behind_proxy, link_command)
     app.state.site = site
     answer_problems(app)
+    app.add_exception_handler(KeptAnswerFound, answer_found)
     for router in routers():
         app.include_router(router)
     app.mount(STATIC, StaticFiles(directory=HERE / "static"), name="static")
+    app.add_middleware(KeepAnswers, site=site)  # each one stands around those before it
     app.add_middleware(BodyBounds, largest_file=settings.import_limits.total_bytes)
-    app.add_middleware(Guard, site=site)  # each one stands around those before it
+    app.add_middleware(Guard, site=site)
     app.add_middleware(Faults)
     app.add_middleware(RelativePaths, shorten=Shortening(settings))
     app.add_middleware(SecureHeaders, site=site)

@@ -135,7 +135,7 @@ class SecureHeaders:
                 for name, value in _HEADERS.items():
                     headers[name] = value
                 headers["Content-Security-Policy"] = _policy(self.site)
-                headers["Cache-Control"] = "no-cache" if scope["path"].startswith(OPEN_BELOW) else "no-store"
+                headers.setdefault("Cache-Control", "no-cache" if scope["path"].startswith(OPEN_BELOW) else "no-store")
             await send(message)
 
         await self.app(scope, receive, sending)

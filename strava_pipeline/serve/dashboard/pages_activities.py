@@ -25,6 +25,7 @@ from strava_pipeline.lake.paths import Lake
 from strava_pipeline.serve.dashboard.answers import After, Day, cursor_of, refuse_reversed
 from strava_pipeline.serve.dashboard.api_activities import Found
 from strava_pipeline.serve.dashboard.forms import Fields
+from strava_pipeline.serve.dashboard.kept_answers import KEPT
 from strava_pipeline.serve.dashboard.problems import ProblemError
 from strava_pipeline.serve.dashboard.rendering import render
 from strava_pipeline.serve.dashboard.site import CurrentLake, CurrentPipeline, CurrentUnits, Snapshot
@@ -59,7 +60,7 @@ def _asked(from_: From = None, to: To = None, sport: Sport = "", search: Search 
     return Asked(wanted, {name: str(value or "") for name, value in fields.items()})
 
 
-@router.get("/activities")
+@router.get("/activities", dependencies=[KEPT])
 def activities(
     request: Request,
     snapshot: Snapshot,
@@ -75,7 +76,7 @@ def activities(
     return render(request, "activities.html", {**values, "groups": [*SPORTS]})
 
 
-@router.get("/activities/{activity_id}")
+@router.get("/activities/{activity_id}", dependencies=[KEPT])
 def activity(
     request: Request,
     snapshot: Snapshot,

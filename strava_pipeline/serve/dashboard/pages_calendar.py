@@ -11,6 +11,7 @@ from strava_pipeline.core.years import months_within
 from strava_pipeline.lake.dashboard.bests import Owner, shown_year
 from strava_pipeline.lake.dashboard.days import HOURS, calendar_month, calendar_year, first_year
 from strava_pipeline.lake.gold.warehouse import Connection
+from strava_pipeline.serve.dashboard.kept_answers import KEPT
 from strava_pipeline.serve.dashboard.problems import ProblemError
 from strava_pipeline.serve.dashboard.rendering import render
 from strava_pipeline.serve.dashboard.site import CurrentOwner, CurrentSettings, Now, Site, Snapshot, site_of
@@ -23,7 +24,7 @@ By = Annotated[Literal["time", "distance"], Query(description="what the shades o
 _AMOUNTS = {"time": "moving_time_seconds", "distance": "distance_m"}
 
 
-@router.get("/calendar", response_model=None)
+@router.get("/calendar", response_model=None, dependencies=[KEPT])
 def latest(request: Request, snapshot: Snapshot, owner: CurrentOwner, settings: CurrentSettings, now: Now) -> Response:
     """The page of the newest year with an activity."""
     if owner is None:
@@ -31,7 +32,7 @@ def latest(request: Request, snapshot: Snapshot, owner: CurrentOwner, settings: 
     return RedirectResponse(f"/calendar/{shown_year(snapshot, owner, now, settings.timezone)}", 303)
 
 
-@router.get("/calendar/{period}")
+@router.get("/calendar/{period}", dependencies=[KEPT])
 def calendar(
     request: Request, snapshot: Snapshot, owner: CurrentOwner, period: Period, by: By = "time"
 ) -> HTMLResponse:

@@ -7,6 +7,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from strava_pipeline.lake.dashboard.bests import gear_use, shown_year
 from strava_pipeline.serve.dashboard.api_fitness import SportGroup, Year, known_fitness
+from strava_pipeline.serve.dashboard.kept_answers import KEPT
 from strava_pipeline.serve.dashboard.rendering import render
 from strava_pipeline.serve.dashboard.site import (
     CurrentOwner,
@@ -28,7 +29,7 @@ def _present_year(owner: CurrentOwner, settings: CurrentSettings, now: Now) -> i
 PresentYear = Annotated[int | None, Depends(_present_year)]
 
 
-@router.get("/fitness", response_model=None)
+@router.get("/fitness", response_model=None, dependencies=[KEPT])
 def latest(request: Request, snapshot: Snapshot, owner: CurrentOwner, settings: CurrentSettings, now: Now) -> Response:
     """The page of the newest year with an activity."""
     if owner is None:
@@ -36,7 +37,7 @@ def latest(request: Request, snapshot: Snapshot, owner: CurrentOwner, settings: 
     return RedirectResponse(f"/fitness/{shown_year(snapshot, owner, now, settings.timezone)}", 303)
 
 
-@router.get("/fitness/{year}")
+@router.get("/fitness/{year}", dependencies=[KEPT])
 def fitness(
     request: Request,
     snapshot: Snapshot,
@@ -53,7 +54,7 @@ def fitness(
     return render(request, "fitness.html", {"found": found, "year": year, "units": units, "this_year": present})
 
 
-@router.get("/gear")
+@router.get("/gear", dependencies=[KEPT])
 def gear(request: Request, snapshot: Snapshot, owner: CurrentOwner, units: CurrentUnits) -> HTMLResponse:
     """Bikes and shoes of each service, and what is due."""
     if owner is None:

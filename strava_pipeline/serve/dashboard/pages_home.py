@@ -1,5 +1,6 @@
 """The first page, and whether the dashboard answers at all."""
 
+from functools import partial
 from typing import Any
 
 from fastapi import APIRouter, Request
@@ -9,12 +10,13 @@ from strava_pipeline.core.errors import UnusableSnapshotError
 from strava_pipeline.core.insights.overview import year_numbers
 from strava_pipeline.core.insights.page import goal_rows
 from strava_pipeline.lake.dashboard.activities import ActivityFilter, activity_page
-from strava_pipeline.lake.dashboard.bests import owner_of, shown_year, summary_of
+from strava_pipeline.lake.dashboard.bests import shown_year, summary_of
 from strava_pipeline.lake.gold.publish import damage_named
 from strava_pipeline.lake.gold.warehouse import Connection
+from strava_pipeline.serve.dashboard.kept import kept_value
 from strava_pipeline.serve.dashboard.overview import matters, next_run
 from strava_pipeline.serve.dashboard.rendering import render
-from strava_pipeline.serve.dashboard.site import CurrentlyPublished, Published, Site, site_of
+from strava_pipeline.serve.dashboard.site import CurrentlyPublished, Published, Site, shown_owner, site_of
 
 router = APIRouter(include_in_schema=False)
 _LATEST = 5
@@ -33,7 +35,7 @@ def _data(site: Site, published: Published) -> dict[str, Any]:
     snapshot, fault = published.snapshot, published.fault
     try:
         with damage_named(site.lake):
-            year = None if snapshot is None else _newest_year(site, snapshot)
+            year = None if snapshot is None else kept_value(site, "home", partial(_newest_year, site))
             return {"year": year, "fault": fault, "matters": matters(site, snapshot)}
     except UnusableSnapshotError as error:
         return {"year": None, "fault": str(error), "matters": matters(site, None)}
@@ -44,8 +46,7 @@ def _newest_year(site: Site, snapshot: Connection) -> dict[str, Any] | None:
 
     `present`: the present year.
     """
-    now, zone = site.now(), site.settings.timezone
-    owner = owner_of(snapshot, site.lake, now)
+    now, zone, owner = site.now(), site.settings.timezone, shown_owner(site)
     if owner is None:
         return None
     number = shown_year(snapshot, owner, now, zone)

@@ -54,4 +54,5 @@ def log_out(request: Request) -> Response:
     site.records.end_session(request.state.session)
     answer = Response(headers={"HX-Redirect": "/login"})  # a 303 would be followed by the script and not by the page
     answer.delete_cookie(**cookie_of(site))
+    answer.headers["Clear-Site-Data"] = '"cache"'  # the step back shows no page of the session
     return answer

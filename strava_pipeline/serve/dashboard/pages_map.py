@@ -9,6 +9,7 @@ from starlette.responses import HTMLResponse
 
 from strava_pipeline.lake.dashboard.heat import heat_choices
 from strava_pipeline.serve.dashboard.answers import Digits
+from strava_pipeline.serve.dashboard.kept_answers import KEPT
 from strava_pipeline.serve.dashboard.rendering import render
 from strava_pipeline.serve.dashboard.site import CurrentLake, CurrentOwner, Snapshot
 
@@ -24,7 +25,7 @@ def _asked(year: _Year = None, sport: _Sport = "") -> dict[str, Any]:
     return {"year": year, "sport": sport, "address": f"/api/heat?{query}"}
 
 
-@router.get("/map")
+@router.get("/map", dependencies=[KEPT])
 def heat(
     request: Request,
     snapshot: Snapshot,

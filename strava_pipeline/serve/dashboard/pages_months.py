@@ -21,10 +21,19 @@ from strava_pipeline.serve.dashboard.answers import Digits, Month
 from strava_pipeline.serve.dashboard.api_months import refuse_unknown
 from strava_pipeline.serve.dashboard.display import service
 from strava_pipeline.serve.dashboard.forms import Fields
+from strava_pipeline.serve.dashboard.kept import kept_value
+from strava_pipeline.serve.dashboard.kept_answers import KEPT
 from strava_pipeline.serve.dashboard.pipeline import Pipeline
 from strava_pipeline.serve.dashboard.problems import ProblemError
 from strava_pipeline.serve.dashboard.rendering import render
-from strava_pipeline.serve.dashboard.site import CurrentOwner, CurrentPipeline, CurrentUnits, Snapshot
+from strava_pipeline.serve.dashboard.site import (
+    CurrentOwner,
+    CurrentPipeline,
+    CurrentUnits,
+    Site,
+    Snapshot,
+    site_of,
+)
 
 router = APIRouter(include_in_schema=False)
 _SEALED = re.compile(r"([0-9a-f]{1,64}):([0-9a-f]{32})", re.ASCII)
@@ -32,7 +41,7 @@ _VERDICTS: Mapping[str, Verdict] = {"approved": "approved", "rejected": "rejecte
 OPEN = ("proposed", "approved", "failed", "conflicted")
 
 
-@router.get("/sync")
+@router.get("/sync", dependencies=[KEPT])
 def sync(
     request: Request,
     snapshot: Snapshot,
@@ -103,12 +112,11 @@ def _by_year(months: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
 
 
 @router.get("/month/{month}")
-def compared(
-    request: Request, snapshot: Snapshot, pipeline: CurrentPipeline, units: CurrentUnits, month: Month
-) -> HTMLResponse:
+def compared(request: Request, snapshot: Snapshot, units: CurrentUnits, month: Month) -> HTMLResponse:
     """A month, row by row, and the changes of it."""
-    refuse_unknown(month, pipeline)
-    values = {**month_values(pipeline, month), "units": units, "is_again": False}
+    site = site_of(request)
+    refuse_unknown(month, site)
+    values = {**month_values(site, month), "units": units, "is_again": False}
     listed = {} if values["providers"] else activity_page(snapshot, _within(month), limit=MOST_ROWS).activities
     return render(request, "month.html", {**values, "listed": listed})
 
@@ -128,14 +136,14 @@ def decide(
         raise ProblemError(400, "The form does not say whether to approve or to reject.")
     decided = pipeline.decide([(verdict, key, seal) for key, seal in map(_sealed, fields.get("change", ()))])
     text = f"{len(decided)} {verdict}." if decided else "Nothing was chosen."
-    return render(request, "month_decided.html", {**month_values(pipeline, month, text), "units": units})
+    return render(request, "month_decided.html", {**month_values(site_of(request), month, text), "units": units})
 
 
-def month_values(pipeline: Pipeline, month: str, decided: str = "") -> dict[str, Any]:
+def month_values(site: Site, month: str, decided: str = "") -> dict[str, Any]:
     """What a month's head and changes show, as they are now; `decided`: what has just been done, in a sentence."""
-    changes = _open_changes(pipeline, month)
+    changes = _open_changes(site.pipeline, month)
     return {
-        **pipeline.month(month),
+        **kept_value(site, ("month", month), lambda snapshot: site.pipeline.month(month)),
         "changes": changes,
         "due": {(each["provider"], str(each["activity_id"])) for each in changes.values()},
         "decided": decided,

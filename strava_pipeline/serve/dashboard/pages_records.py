@@ -17,6 +17,7 @@ from strava_pipeline.lake.dashboard.bests import (
 )
 from strava_pipeline.lake.dashboard.rows import Values
 from strava_pipeline.serve.dashboard.answers import After, Id, cursor_of
+from strava_pipeline.serve.dashboard.kept_answers import KEPT
 from strava_pipeline.serve.dashboard.problems import ProblemError
 from strava_pipeline.serve.dashboard.rendering import render
 from strava_pipeline.serve.dashboard.site import CurrentOwner, CurrentSettings, CurrentUnits, Now, Snapshot
@@ -24,7 +25,7 @@ from strava_pipeline.serve.dashboard.site import CurrentOwner, CurrentSettings, 
 router = APIRouter(include_in_schema=False)
 
 
-@router.get("/records")
+@router.get("/records", dependencies=[KEPT])
 def records(
     request: Request, snapshot: Snapshot, owner: CurrentOwner, settings: CurrentSettings, now: Now
 ) -> HTMLResponse:
@@ -58,7 +59,7 @@ def _by_record(rows: Iterable[Values], year: int) -> dict[str, dict[str, dict[st
     return found
 
 
-@router.get("/segments")
+@router.get("/segments", dependencies=[KEPT])
 def segments(
     request: Request, snapshot: Snapshot, owner: CurrentOwner, units: CurrentUnits, cursor: After = None
 ) -> HTMLResponse:
@@ -69,7 +70,7 @@ def segments(
     return render(request, "segments.html", {"page": page, "units": units})
 
 
-@router.get("/segments/{segment_id}")
+@router.get("/segments/{segment_id}", dependencies=[KEPT])
 def segment(
     request: Request, snapshot: Snapshot, owner: CurrentOwner, units: CurrentUnits, segment_id: Id
 ) -> HTMLResponse:

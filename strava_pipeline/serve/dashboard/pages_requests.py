@@ -83,7 +83,7 @@ def _page(request: Request, view: RequestView, *, status: int = 200) -> HTMLResp
     if shown.has_ended and month is not None and "hx-request" in request.headers:
         with suppress(PipelineError):  # nothing usable is published any more: the request has ended all the same
             text = _written(site.pipeline, view)
-            values |= {**month_values(site.pipeline, month, text), "units": units_of(site), "is_out_of_band": True}
+            values |= {**month_values(site, month, text), "units": units_of(site), "is_out_of_band": True}
     return render(request, "request.html", values, status=status)
 
 

@@ -11,6 +11,7 @@ from strava_pipeline.core.insights.page import year_values
 from strava_pipeline.lake.dashboard.bests import Owner, shown_year, summary_of
 from strava_pipeline.lake.gold.warehouse import Connection
 from strava_pipeline.serve.dashboard.api_fitness import Year
+from strava_pipeline.serve.dashboard.kept_answers import KEPT
 from strava_pipeline.serve.dashboard.problems import ProblemError
 from strava_pipeline.serve.dashboard.rendering import render
 from strava_pipeline.serve.dashboard.site import CurrentOwner, CurrentSettings, Now, Site, Snapshot, site_of
@@ -18,7 +19,7 @@ from strava_pipeline.serve.dashboard.site import CurrentOwner, CurrentSettings, 
 router = APIRouter(include_in_schema=False)
 
 
-@router.get("/year", response_model=None)
+@router.get("/year", response_model=None, dependencies=[KEPT])
 def latest(request: Request, snapshot: Snapshot, owner: CurrentOwner, settings: CurrentSettings, now: Now) -> Response:
     """The page of the newest year with an activity."""
     if owner is None:
@@ -26,7 +27,7 @@ def latest(request: Request, snapshot: Snapshot, owner: CurrentOwner, settings: 
     return RedirectResponse(f"/year/{shown_year(snapshot, owner, now, settings.timezone)}", 303)
 
 
-@router.get("/year/{year}")
+@router.get("/year/{year}", dependencies=[KEPT])
 def report(request: Request, snapshot: Snapshot, owner: CurrentOwner, year: Year) -> HTMLResponse:
     """Numbers, goals, months, sports and records of a year."""
     if owner is None:

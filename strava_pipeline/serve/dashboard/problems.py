@@ -32,6 +32,7 @@ from strava_pipeline.core.errors import (
     UnusableSnapshotError,
 )
 from strava_pipeline.lake.requests import Wanted
+from strava_pipeline.serve.dashboard.kept_answers import do_not_keep
 from strava_pipeline.serve.dashboard.rendering import render
 from strava_pipeline.serve.dashboard.telemetry import report
 
@@ -99,6 +100,7 @@ async def _own(request: Request, error: Exception) -> Response:
 
 
 async def _of_the_pipeline(request: Request, error: Exception) -> Response:
+    do_not_keep(request)
     if isinstance(error, NothingPublishedError) and wants_a_page(request):
         return render(request, "nothing.html", {})
     if isinstance(error, UnusableSnapshotError) and wants_a_page(request):

@@ -3,7 +3,7 @@
 Values become texts by the filters of display.py.
 """
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from datetime import UTC, datetime
 from functools import cache
 from typing import Any
@@ -38,6 +38,12 @@ def render(request: Request, name: str, values: Mapping[str, Any], *, status: in
         "map_tiles_attribution": site.settings.map_tiles_attribution,
     }
     return HTMLResponse(_templates(site.goals.dates).get_template(name).render({**layout, **values}), status)
+
+
+def layout_state(request: Request) -> tuple[Hashable, ...]:
+    """What the layout shows beside the data: a page that is kept goes by it."""
+    session = request.state.session
+    return session.token_hash if session else None, count_unread(request.app.state.site.lake)
 
 
 @cache

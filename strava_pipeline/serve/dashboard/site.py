@@ -23,6 +23,7 @@ from strava_pipeline.lake.gold.warehouse import Connection
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.user_files import UnusableGoalsError, goals_of
 from strava_pipeline.serve.addresses import dashboard_address
+from strava_pipeline.serve.dashboard.kept import Kept, kept_value
 from strava_pipeline.serve.dashboard.pipeline import Pipeline
 from strava_pipeline.serve.dashboard.records.store import Records
 from strava_pipeline.settings import Settings
@@ -48,6 +49,7 @@ class Site:
     behind_proxy: bool = False  # which speaks https with browsers
     link_command: str = LINK_COMMAND
     facts: "SnapshotFacts" = field(default_factory=lambda: SnapshotFacts())
+    kept: Kept = field(default_factory=Kept)
 
     @property
     def zone(self) -> ZoneInfo:
@@ -180,8 +182,13 @@ Snapshot = Annotated[Connection, Depends(_snapshot)]  # read-only; closed after 
 SnapshotIfAny = Annotated[Connection | None, Depends(_snapshot_if_any)]  # None: nothing usable was published
 
 
-def _owner(snapshot: Snapshot, lake: CurrentLake, now: Now) -> Owner | None:
-    return owner_of(snapshot, lake, now)
+def shown_owner(site: Site) -> Owner | None:
+    """The athlete of the insights, with their goals; None: there is no activity yet."""
+    return kept_value(site, "owner", lambda snapshot: owner_of(snapshot, site.lake, site.now()))
+
+
+def _owner(request: Request) -> Owner | None:
+    return shown_owner(site_of(request))
 
 
 CurrentOwner = Annotated[Owner | None, Depends(_owner)]  # None: there is no activity yet
@@ -193,8 +200,7 @@ def _units(owner: CurrentOwner) -> Units:
 
 def units_of(site: Site) -> Units:
     """As `CurrentUnits`, for a page that shows distances only now and then."""
-    with site.snapshot.reader_or_empty() as connection:
-        return _units(owner_of(connection, site.lake, site.now()))
+    return _units(shown_owner(site))
 
 
 CurrentUnits = Annotated[Units, Depends(_units)]  # of goals.toml, else of the profile

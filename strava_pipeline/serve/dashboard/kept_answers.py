@@ -1,0 +1,102 @@
+"""Whole answers that are kept until the data change, and are not sent again to a browser that has them: 304, by an ETag.
+
+A route that says `dependencies=[KEPT]` answers by the data, the day, its address and the page's layout alone. One that shows the
+state of services, requests or runs does not say it. The guard stands before all of this: who has not logged in gets 401, whatever
+the browser still holds.
+"""
+
+from dataclasses import dataclass
+
+from fastapi import Depends, Request
+from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import MutableHeaders
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from strava_pipeline.serve.dashboard.kept import data_key
+from strava_pipeline.serve.dashboard.rendering import layout_state
+from strava_pipeline.serve.dashboard.site import Site, site_of
+
+_PART = "HX-Request"  # a part of a page may be asked for at the address of the whole
+_REVALIDATED = {"Cache-Control": "private, no-cache", "Vary": _PART}  # a browser may keep it, and asks each time
+_KEPT = (200, 303)
+
+
+class KeptAnswerFound(Exception):  # noqa: N818 - it is no error: nothing else ends a dependency with an answer
+    """The answer is known already."""
+
+    def __init__(self, answer: Response) -> None:
+        super().__init__()
+        self.answer = answer
+
+
+async def answer_found(request: Request, found: Exception) -> Response:
+    """The handler of `KeptAnswerFound`."""
+    assert isinstance(found, KeptAnswerFound)
+    return found.answer
+
+
+def _find(request: Request) -> None:
+    key = _key(request) if request.method == "GET" else None
+    if key is None:
+        return
+    tag = f'"{key}"'
+    known = {each.strip().removeprefix("W/") for each in request.headers.get("if-none-match", "").split(",")}
+    if tag in known:
+        raise KeptAnswerFound(Response(status_code=304, headers={**_REVALIDATED, "ETag": tag}))
+    if (held := site_of(request).kept.get(key)) is not None:
+        status, headers, body = held[0]
+        raise KeptAnswerFound(Response(body, status, headers))
+    request.state.kept_as = key
+
+
+KEPT = Depends(_find)
+"""Of a route whose answers are kept."""
+
+
+def do_not_keep(request: Request) -> None:
+    """Have the answer to a request sent and not kept, because it says what is wrong at the moment."""
+    request.state.kept_as = None
+
+
+def _key(request: Request) -> str | None:
+    path, query = request.scope["path"], request.scope["query_string"]
+    layout = () if path.startswith("/api/") else layout_state(request)
+    return data_key(site_of(request), path, query, request.headers.get(_PART), layout)
+
+
+@dataclass(frozen=True, slots=True)
+class KeepAnswers:
+    """An ASGI middleware that keeps the answers of routes with `KEPT`, and gives them their ETag."""
+
+    app: ASGIApp
+    site: Site
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        held: Message | None = None
+
+        async def keeping(message: Message) -> None:
+            nonlocal held
+            key = scope.get("state", {}).get("kept_as")
+            if message["type"] == "http.response.start" and key is not None:
+                held = message
+            elif held is None:
+                await send(message)
+            else:
+                start, held = held, None
+                if start["status"] in _KEPT and not message.get("more_body"):
+                    await run_in_threadpool(self._keep, Request(scope), key, start, message["body"])
+                await send(start)
+                await send(message)
+
+        await self.app(scope, receive, keeping)
+
+    def _keep(self, request: Request, key: str, start: Message, body: bytes) -> None:
+        """Keep an answer, if nothing has changed since it was begun."""
+        if _key(request) != key:
+            return
+        headers = MutableHeaders(scope=start)
+        if start["status"] == 200:
+            headers.update({**_REVALIDATED, "ETag": f'"{key}"'})
+        kept = {name: value for name, value in headers.items() if name != "content-length"}
+        self.site.kept.put(key, (start["status"], kept, bytes(body)))
