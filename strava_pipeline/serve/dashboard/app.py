@@ -1,6 +1,7 @@
 """Puts the dashboard together: the routes of routes.py, what they share (site.py), and what stands before all of them.
 
-From the outside in: a line of log, headers of security, shorter paths, an answer to whatever fails, the guard.
+From the outside in: a line of log, headers of security, packing, shorter paths, an answer to whatever fails, the guard, and
+answers that are kept.
 process.py serves it.
 """
 
@@ -8,7 +9,6 @@ from collections.abc import Callable
 from datetime import datetime
 
 from fastapi import FastAPI
-from starlette.staticfiles import StaticFiles
 
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.serve.dashboard.body_bounds import BodyBounds
@@ -16,14 +16,16 @@ from strava_pipeline.serve.dashboard.document import DescribedApi
 from strava_pipeline.serve.dashboard.guard import Guard, SecureHeaders
 from strava_pipeline.serve.dashboard.head_requests import HeadRequests
 from strava_pipeline.serve.dashboard.kept_answers import KeepAnswers, KeptAnswerFound, answer_found
+from strava_pipeline.serve.dashboard.packing import Packing
 from strava_pipeline.serve.dashboard.pipeline import Pipeline
 from strava_pipeline.serve.dashboard.problems import Faults, answer_problems
 from strava_pipeline.serve.dashboard.records.database import connect, database_of
 from strava_pipeline.serve.dashboard.records.store import Records
 from strava_pipeline.serve.dashboard.relative_paths import RelativePaths, Shortening
 from strava_pipeline.serve.dashboard.request_log import RequestLog
-from strava_pipeline.serve.dashboard.routes import DOCUMENT, HERE, STATIC, routers
+from strava_pipeline.serve.dashboard.routes import DOCUMENT, STATIC, routers
 from strava_pipeline.serve.dashboard.site import LINK_COMMAND, Site, system_now
+from strava_pipeline.serve.dashboard.static_files import HashedFiles
 from strava_pipeline.settings import Settings
 
 
@@ -59,12 +61,13 @@ def build_dashboard(
     app.add_exception_handler(KeptAnswerFound, answer_found)
     for router in routers():
         app.include_router(router)
-    app.mount(STATIC, StaticFiles(directory=HERE / "static"), name="static")
+    app.mount(STATIC, HashedFiles(), name="static")
     app.add_middleware(KeepAnswers, site=site)  # each one stands around those before it
     app.add_middleware(BodyBounds, largest_file=settings.import_limits.total_bytes)
     app.add_middleware(Guard, site=site)
     app.add_middleware(Faults)
     app.add_middleware(RelativePaths, shorten=Shortening(settings))
+    app.add_middleware(Packing)
     app.add_middleware(SecureHeaders, site=site)
     app.add_middleware(HeadRequests)
     app.add_middleware(RequestLog, say=say)

@@ -14,6 +14,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from strava_pipeline.serve.dashboard.kept import data_key
+from strava_pipeline.serve.dashboard.packing import PACKED_TAG
 from strava_pipeline.serve.dashboard.rendering import layout_state
 from strava_pipeline.serve.dashboard.site import Site, site_of
 
@@ -40,10 +41,10 @@ def _find(request: Request) -> None:
     key = _key(request) if request.method == "GET" else None
     if key is None:
         return
-    tag = f'"{key}"'
     known = {each.strip().removeprefix("W/") for each in request.headers.get("if-none-match", "").split(",")}
-    if tag in known:
-        raise KeptAnswerFound(Response(status_code=304, headers={**_REVALIDATED, "ETag": tag}))
+    for tag in (f'"{key}"', f'"{key}{PACKED_TAG}"'):
+        if tag in known:
+            raise KeptAnswerFound(Response(status_code=304, headers={**_REVALIDATED, "ETag": tag}))
     if (held := site_of(request).kept.get(key)) is not None:
         status, headers, body = held[0]
         raise KeptAnswerFound(Response(body, status, headers))

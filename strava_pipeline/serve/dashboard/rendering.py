@@ -19,6 +19,7 @@ from strava_pipeline.lake.notifications import count_unread
 from strava_pipeline.serve.dashboard.display import FILTERS, dated_filters, shown
 from strava_pipeline.serve.dashboard.menu import menu
 from strava_pipeline.serve.dashboard.site import Site
+from strava_pipeline.serve.dashboard.static_files import static_address
 
 
 def render(request: Request, name: str, values: Mapping[str, Any], *, status: int = 200) -> HTMLResponse:
@@ -57,6 +58,7 @@ def _templates(dates: Dates) -> Environment:
         lstrip_blocks=True,
         finalize=shown,
     )
+    environment.globals["static_address"] = static_address
     environment.filters |= {**FILTERS, **dated_filters(dates)}
     return environment
 
