@@ -145,9 +145,12 @@ def approve_and_write(page: Page, month: str, into: Path) -> None:
     page.set_viewport_size({"width": 1200, "height": 640})
     page.goto(month)
     names = page.locator(".changes li", has_text=", name of")
-    chosen = (names if names.count() else page.locator(".changes li")).first.locator("input").get_attribute("id")
-    for box in page.locator(".changes input").all():
-        box.set_checked(box.get_attribute("id") == chosen)
+    chosen = (
+        (names if names.count() else page.locator(".changes li"))
+        .first.locator("input[type=checkbox]")
+        .get_attribute("id")
+    )
+    page.locator(f"#{chosen}").check()
     page.locator("button[value=approved]").click()
     page.get_by_text("1 approved.").wait_for()
     shoot(page, into, APPROVED)

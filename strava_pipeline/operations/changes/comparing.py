@@ -21,7 +21,7 @@ from strava_pipeline.settings import Settings
 
 MonthStatus = Literal["not_pulled", "in_sync", "requires_action"]
 _FURTHEST = timedelta(hours=14)  # ahead of UTC: there, a month begins first
-MOST_PROPOSED = 50  # undecided proposals that runs make by themselves: what a person reads through in a sitting
+MOST_PROPOSED = 1_000  # undecided proposals that runs make by themselves: years of one service; each run reads them all
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,13 +1,16 @@
-"""Fields of a form that a page sent, bounded."""
+"""Fields of a form, bounded. A browser sends it by itself, or a script in its place, which gets a part of a page."""
 
 from collections.abc import Mapping, Sequence
 from typing import Annotated
 from urllib.parse import parse_qs
 
 from fastapi import Depends, Request
+from starlette.datastructures import Headers
+from starlette.types import Message, Receive, Scope
 
 from strava_pipeline.serve.bodies import BodyError, read_body
 from strava_pipeline.serve.dashboard.problems import ProblemError
+from strava_pipeline.serve.dashboard.rendering import CSRF_FIELD
 
 LARGEST = 64_000  # bytes: 500 changes with their seals are some 45,000
 _MOST = 1_000  # fields
@@ -15,18 +18,51 @@ _MOST = 1_000  # fields
 
 async def form_of(request: Request, largest: int = LARGEST) -> Mapping[str, Sequence[str]]:
     """The values of each field. Raises ProblemError for a body that is too large, does not come, or has too many fields."""
+    return _parsed(await _body_of(request, largest))
+
+
+async def _body_of(request: Request, largest: int) -> bytes:
     try:
-        text = (await read_body(request, largest)).decode("utf-8", "replace")
-        return parse_qs(text, keep_blank_values=True, max_num_fields=_MOST)
+        return await read_body(request, largest)
     except BodyError as error:
         closing = {"Connection": "close"}
         raise ProblemError(error.status, f"The form was not read: {error.why}.", headers=closing) from None
+
+
+def _parsed(body: bytes) -> Mapping[str, Sequence[str]]:
+    try:
+        return parse_qs(body.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=_MOST)
     except ValueError:
         raise ProblemError(400, f"The form has more than {_MOST} fields. Send fewer things at once.") from None
 
 
+def is_form(headers: Headers) -> bool:
+    """Whether the body is a form as browsers send one."""
+    return headers.get("content-type", "").partition(";")[0].strip() == "application/x-www-form-urlencoded"
+
+
+def is_by_script(request: Request) -> bool:
+    """Whether a script sent the form and puts the answer into the page; else the browser shows the answer as a page."""
+    return "hx-request" in request.headers
+
+
+async def token_of_form(scope: Scope, receive: Receive) -> tuple[str, Receive]:
+    """The token in a form, and where its body is read again by the route. Raises ProblemError as `form_of` does."""
+    body = await _body_of(Request(scope, receive), LARGEST)
+    is_read = False
+
+    async def again() -> Message:
+        nonlocal is_read
+        if is_read:
+            return await receive()
+        is_read = True
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    return next(iter(_parsed(body).get(CSRF_FIELD, ())), ""), again
+
+
 async def _fields(request: Request) -> Mapping[str, Sequence[str]]:
-    return await form_of(request)
+    return {name: values for name, values in (await form_of(request)).items() if name != CSRF_FIELD}
 
 
 Fields = Annotated[Mapping[str, Sequence[str]], Depends(_fields)]

@@ -1,7 +1,8 @@
 """Who may: one middleware that sees each request before every route, and the headers that every answer carries.
 
 A request is let through where its Host header names this dashboard; unless its path is open, where its cookie is a session's; and
-if it changes something, where a page of this dashboard sent it (Origin or Sec-Fetch-Site) with the session's CSRF token.
+if it changes something, where a page of this dashboard sent it (Origin or Sec-Fetch-Site) with the session's CSRF token: in a
+header, or in a field of a form that a browser sent without a script.
 Whoever adds a route adds nothing here: what is not named as open is closed. Sessions are kept by records/, logins made in
 pages_login.py.
 """
@@ -17,8 +18,11 @@ from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from strava_pipeline.core.errors import PipelineError
+from strava_pipeline.serve.dashboard.deep_links import login_address
+from strava_pipeline.serve.dashboard.forms import is_form, token_of_form
 from strava_pipeline.serve.dashboard.problems import ProblemError, problem, wants_a_page
 from strava_pipeline.serve.dashboard.records.store import Session
+from strava_pipeline.serve.dashboard.rendering import CSRF_FIELD
 from strava_pipeline.serve.dashboard.site import Site
 from strava_pipeline.setting_values import is_private_address, is_this_machine
 
@@ -49,7 +53,7 @@ class Guard:
         else:
             request = Request(scope)
             try:
-                await self._let_through(request)
+                receive = await self._let_through(request, receive)
             except ProblemError as error:
                 await self._refusal(request, error)(scope, receive, send)
             except PipelineError as error:  # the records are out of reach
@@ -57,8 +61,8 @@ class Guard:
             else:
                 await self.app(scope, receive, send)
 
-    async def _let_through(self, request: Request) -> None:
-        """Raises ProblemError for what may not pass; notes the session in the request's state."""
+    async def _let_through(self, request: Request, receive: Receive) -> Receive:
+        """Raises ProblemError for what may not pass; notes the session in the request's state. Returns where its body is read."""
         request.state.session = None
         if not is_own_host(request.headers, self.site):
             raise ProblemError(403, _WRONG_HOST)
@@ -67,14 +71,18 @@ class Guard:
             raise ProblemError(403, "Another web page sent this request, or the browser does not say which one did.")
         # The path of the scope, by which routes are found; request.url is put together from the Host header, too.
         if is_open(request.scope["path"]):
-            return
+            return receive
         session = await self._session(request)
         if session is None:
             raise ProblemError(401, f"This needs a login. Type `{self.site.link_command}`, or log in at /login.")
-        sent = request.headers.get(CSRF_HEADER, "").encode()
-        if changes and not secrets.compare_digest(sent, session.csrf_token.encode()):
-            raise ProblemError(403, f"The header {CSRF_HEADER} is missing or of another session. Load the page again.")
+        if changes:
+            sent = request.headers.get(CSRF_HEADER)
+            if sent is None and is_form(request.headers):
+                sent, receive = await token_of_form(request.scope, receive)
+            if not secrets.compare_digest((sent or "").encode(), session.csrf_token.encode()):
+                raise ProblemError(403, _WRONG_TOKEN)
         request.state.session = session
+        return receive
 
     async def _session(self, request: Request) -> Session | None:
         token = request.cookies.get(self.site.cookie)
@@ -83,13 +91,17 @@ class Guard:
         return await run_in_threadpool(self.site.records.session, token, self.site.now())
 
     def _refusal(self, request: Request, error: ProblemError) -> Response:
-        if error.status == 401 and request.method in READING and wants_a_page(request):
-            return RedirectResponse("/login", 303)
+        if error.status == 401 and wants_a_page(request):
+            return RedirectResponse(login_address(request), 303)
         if error.status == 401 and "hx-request" in request.headers:
-            error.headers["HX-Redirect"] = "/login"
+            error.headers["HX-Redirect"] = login_address(request)
         return problem(request, error)
 
 
+_WRONG_TOKEN = (
+    f"The header {CSRF_HEADER}, or the field {CSRF_FIELD} of a form, is missing or of another session. "
+    "Load the page again."
+)
 _WRONG_HOST = (
     "The Host header is not a name of this dashboard. Open it as localhost, or by a name that DASHBOARD_HOSTS lists; on a home "
     "network, with DASHBOARD_LAN=true, also by its address in numbers."

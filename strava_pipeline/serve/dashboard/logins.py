@@ -7,6 +7,7 @@ from typing import Literal, TypedDict
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from strava_pipeline.serve.dashboard.deep_links import forget_page, kept_page
 from strava_pipeline.serve.dashboard.passwords import has_password, is_password
 from strava_pipeline.serve.dashboard.problems import ProblemError
 from strava_pipeline.serve.dashboard.records.store import SESSION
@@ -27,11 +28,12 @@ def cookie_of(site: Site) -> Cookie:
     return {"key": site.cookie, "path": "/", "secure": site.is_https, "httponly": True, "samesite": "strict"}
 
 
-def login_again(site: Site) -> Response:
-    """A new session for the browser, which is sent to the first page."""
-    answer = RedirectResponse("/", 303)
+def login_again(site: Site, request: Request) -> Response:
+    """A new session for the browser, which is sent to the page that it asked for, or to the first one."""
+    answer = RedirectResponse(kept_page(request, site), 303)
     token = site.records.begin_session(site.now())
     answer.set_cookie(value=token, max_age=int(SESSION.total_seconds()), **cookie_of(site))
+    forget_page(answer, site)
     return answer
 
 

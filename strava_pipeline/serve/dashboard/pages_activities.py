@@ -6,7 +6,7 @@ from urllib.parse import urlencode
 
 from fastapi import APIRouter, Depends, Query, Request
 from pydantic import BeforeValidator
-from starlette.responses import HTMLResponse
+from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from strava_pipeline.core.sports import SPORTS
 from strava_pipeline.lake.dashboard.activities import (
@@ -24,7 +24,7 @@ from strava_pipeline.lake.gold.warehouse import Connection
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.serve.dashboard.answers import After, Day, cursor_of, refuse_reversed
 from strava_pipeline.serve.dashboard.api_activities import Found
-from strava_pipeline.serve.dashboard.forms import Fields
+from strava_pipeline.serve.dashboard.forms import Fields, is_by_script
 from strava_pipeline.serve.dashboard.kept_answers import KEPT
 from strava_pipeline.serve.dashboard.problems import ProblemError
 from strava_pipeline.serve.dashboard.rendering import render
@@ -91,15 +91,17 @@ def activity(
     return render(request, "activity.html", values)
 
 
-@router.post("/activities/{activity_id}/bests")
+@router.post("/activities/{activity_id}/bests", response_model=None)
 def decide_bests(
     request: Request, snapshot: Snapshot, lake: CurrentLake, pipeline: CurrentPipeline, found: Found, fields: Fields
-) -> HTMLResponse:
+) -> Response:
     """Say that an activity holds no best, or may again; its bests as they are then."""
     wanted = next(iter(fields.get("dismissed", ())), "")
     if wanted not in ("true", "false"):
         raise ProblemError(400, "The form does not say whether the activity may hold a best.")
     is_seen = pipeline.decide_bests(found.id, dismissed=wanted == "true")
+    if not is_by_script(request):
+        return RedirectResponse(f"/activities/{found.id}#bests", 303)
     values = {**_bests(snapshot, lake, found), "is_decided": True, "is_late": not is_seen}
     return render(request, "activity_bests.html", {"id": found.id, **values})
 

@@ -3,8 +3,9 @@
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request
-from starlette.responses import HTMLResponse, Response
+from starlette.responses import HTMLResponse, RedirectResponse, Response
 
+from strava_pipeline.serve.dashboard.deep_links import keep_page
 from strava_pipeline.serve.dashboard.forms import form_of
 from strava_pipeline.serve.dashboard.logins import check_password, cookie_of, login_again
 from strava_pipeline.serve.dashboard.passwords import has_password
@@ -27,14 +28,16 @@ def _values(site: Site, failure: str = "") -> dict[str, Any]:
 
 
 @router.get("/login", response_model=None)
-def login(request: Request, token: str = "") -> Response:
-    """Log in by a link, or show how to."""
+def login(request: Request, token: str = "", next: str = "") -> Response:  # noqa: A002 - as such parameters are called
+    """Log in by a link, or show how to; `next`: the page that the login then leads to."""
     site = site_of(request)
     if not token:
-        return render(request, "login.html", _values(site))
+        page = render(request, "login.html", _values(site))
+        keep_page(page, site, next)
+        return page
     if has_password(site.settings) or not site.records.redeem_link(token, site.now()):
         raise ProblemError(403, f"This link was used already or is too old. For a new one: `{site.link_command}`.")
-    return login_again(site)
+    return login_again(site, request)
 
 
 @router.post("/login", response_model=None)
@@ -42,7 +45,7 @@ def log_in(request: Request, form: Annotated[dict[str, str], Depends(_form)]) ->
     """Log in by the password."""
     site = site_of(request)
     if check_password(site, request, form.get("password", "")):
-        return login_again(site)
+        return login_again(site, request)
     page: HTMLResponse = render(request, "login.html", _values(site, "That is not the password."), status=403)
     return page
 
@@ -52,7 +55,7 @@ def log_out(request: Request) -> Response:
     """End this browser's session."""
     site = site_of(request)
     site.records.end_session(request.state.session)
-    answer = Response(headers={"HX-Redirect": "/login"})  # a 303 would be followed by the script and not by the page
+    answer = RedirectResponse("/login", 303)
     answer.delete_cookie(**cookie_of(site))
     answer.headers["Clear-Site-Data"] = '"cache"'  # the step back shows no page of the session
     return answer

@@ -7,10 +7,11 @@ import re
 from calendar import monthrange
 from collections.abc import Mapping, Sequence
 from datetime import date
+from itertools import groupby
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
-from starlette.responses import HTMLResponse
+from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from strava_pipeline.core.changes.states import Verdict
 from strava_pipeline.core.years import months_within
@@ -20,7 +21,7 @@ from strava_pipeline.lake.dashboard.rows import Values
 from strava_pipeline.serve.dashboard.answers import Digits, Month
 from strava_pipeline.serve.dashboard.api_months import refuse_unknown
 from strava_pipeline.serve.dashboard.display import service
-from strava_pipeline.serve.dashboard.forms import Fields
+from strava_pipeline.serve.dashboard.forms import Fields, is_by_script
 from strava_pipeline.serve.dashboard.kept import kept_value
 from strava_pipeline.serve.dashboard.kept_answers import KEPT
 from strava_pipeline.serve.dashboard.pipeline import Pipeline
@@ -38,6 +39,7 @@ from strava_pipeline.serve.dashboard.site import (
 router = APIRouter(include_in_schema=False)
 _SEALED = re.compile(r"([0-9a-f]{1,64}):([0-9a-f]{32})", re.ASCII)
 _VERDICTS: Mapping[str, Verdict] = {"approved": "approved", "rejected": "rejected"}
+A_PAGE = 50  # changes to decide about: what a person reads through in a sitting
 OPEN = ("proposed", "approved", "failed", "conflicted")
 
 
@@ -112,11 +114,17 @@ def _by_year(months: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
 
 
 @router.get("/month/{month}")
-def compared(request: Request, snapshot: Snapshot, units: CurrentUnits, month: Month) -> HTMLResponse:
-    """A month, row by row, and the changes of it."""
+def compared(
+    request: Request,
+    snapshot: Snapshot,
+    units: CurrentUnits,
+    month: Month,
+    page: Annotated[int, Digits, Query(ge=1, le=999)] = 1,
+) -> HTMLResponse:
+    """A month, row by row, and the changes of it; `page`: of those to decide about."""
     site = site_of(request)
     refuse_unknown(month, site)
-    values = {**month_values(site, month), "units": units, "is_again": False}
+    values = {**month_values(site, month, page=page), "units": units, "is_again": False}
     listed = {} if values["providers"] else activity_page(snapshot, _within(month), limit=MOST_ROWS).activities
     return render(request, "month.html", {**values, "listed": listed})
 
@@ -126,30 +134,40 @@ def _within(month: str) -> ActivityFilter:
     return ActivityFilter(first, first.replace(day=monthrange(first.year, first.month)[1]))
 
 
-@router.post("/month/{month}/changes")
-def decide(
-    request: Request, pipeline: CurrentPipeline, units: CurrentUnits, month: Month, fields: Fields
-) -> HTMLResponse:
+@router.post("/month/{month}/changes", response_model=None)
+def decide(request: Request, pipeline: CurrentPipeline, units: CurrentUnits, month: Month, fields: Fields) -> Response:
     """Approve or reject the changes that were chosen, as they were shown, all or none; the list as it is then."""
     verdict = _VERDICTS.get(next(iter(fields.get("verdict", ())), ""))
     if verdict is None:
         raise ProblemError(400, "The form does not say whether to approve or to reject.")
-    decided = pipeline.decide([(verdict, key, seal) for key, seal in map(_sealed, fields.get("change", ()))])
+    decided = pipeline.decide([(verdict, key, seal) for key, seal in map(_sealed, chosen_changes(fields))])
+    if not is_by_script(request):
+        return RedirectResponse(f"/month/{month}#changes", 303)
     text = f"{len(decided)} {verdict}." if decided else "Nothing was chosen."
     return render(request, "month_decided.html", {**month_values(site_of(request), month, text), "units": units})
 
 
-def month_values(site: Site, month: str, decided: str = "") -> dict[str, Any]:
-    """What a month's head and changes show, as they are now; `decided`: what has just been done, in a sentence."""
+def month_values(site: Site, month: str, decided: str = "", page: int = 1) -> dict[str, Any]:
+    """What a month's head and changes show, as they are now; `decided`: what has just been done, in a sentence.
+
+    `page`: of the changes that wait for a decision.
+    """
     changes = _open_changes(site.pipeline, month)
     return {
         **kept_value(site, ("month", month), lambda snapshot: site.pipeline.month(month)),
         "changes": changes,
+        **waiting_changes(changes, page),
         "due": {(each["provider"], str(each["activity_id"])) for each in changes.values()},
         "decided": decided,
         "is_again": True,  # parts of a page that is there, in place of its own
         "is_out_of_band": False,
     }
+
+
+def chosen_changes(fields: Mapping[str, Sequence[str]]) -> list[str]:
+    """The changes that were ticked, and those of a kind that was ticked as a whole, each once."""
+    of_kinds = [each for kind in fields.get("kind", ()) for each in fields.get(f"of.{kind}", ())]
+    return list(dict.fromkeys([*fields.get("change", ()), *of_kinds]))
 
 
 def _sealed(text: str) -> tuple[str, str]:
@@ -158,6 +176,17 @@ def _sealed(text: str) -> tuple[str, str]:
     if found is None:
         raise ProblemError(400, "A change of the form is none of this page. Load the page again.")
     return found[1], found[2]
+
+
+def waiting_changes(changes: Mapping[str, Mapping[str, Any]], page: int) -> dict[str, Any]:
+    """Of the changes that wait for a decision those of one page, by service and kind, and how many there are."""
+    proposed = [(key, each) for key, each in changes.items() if each["status"] == "proposed"]
+    proposed.sort(key=lambda one: (one[1]["provider"], one[1]["kind"]))
+    pages = -(-len(proposed) // A_PAGE) or 1
+    page = min(page, pages)
+    shown = groupby(proposed[(page - 1) * A_PAGE : page * A_PAGE], lambda one: (one[1]["provider"], one[1]["kind"]))
+    kinds = [(*kind, list(rows)) for kind, rows in shown]
+    return {"waiting": kinds, "waiting_count": len(proposed), "page": page, "pages": pages}
 
 
 def _open_changes(pipeline: Pipeline, month: str) -> dict[str, Mapping[str, Any]]:

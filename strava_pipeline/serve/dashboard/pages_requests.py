@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Request
 from pydantic import Field, TypeAdapter, ValidationError
-from starlette.responses import HTMLResponse
+from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from strava_pipeline.core.errors import PipelineError
 from strava_pipeline.core.text import counted
@@ -20,7 +20,7 @@ from strava_pipeline.lake.requests import (
     request_view,
 )
 from strava_pipeline.serve.dashboard.api_requests import MADE_BY
-from strava_pipeline.serve.dashboard.forms import Fields
+from strava_pipeline.serve.dashboard.forms import Fields, is_by_script
 from strava_pipeline.serve.dashboard.overview import why_waiting
 from strava_pipeline.serve.dashboard.pages_months import month_values
 from strava_pipeline.serve.dashboard.pipeline import Pipeline
@@ -41,19 +41,21 @@ def listed(request: Request, lake: CurrentLake, now: Now) -> HTMLResponse:
     return render(request, "requests.html", {"requests": found, "why_waiting": why_waiting(site_of(request))})
 
 
-@router.post("/requests")
-def ask(request: Request, fields: Fields) -> HTMLResponse:
+@router.post("/requests", response_model=None)
+def ask(request: Request, fields: Fields) -> Response:
     """Keep a request, and show how it stands."""
     wanted = _wanted({name: values for name, values in fields.items() if name != "ids"}, [*fields.get("ids", ())])
     return kept_page(request, wanted)
 
 
-def kept_page(request: Request, wanted: Wanted) -> HTMLResponse:
+def kept_page(request: Request, wanted: Wanted) -> Response:
     """Keep what is wanted as a request, and show how that stands. Raises MisuseError where it can't be carried out."""
     site = site_of(request)
     now = site.now()
     site.pipeline.refuse(wanted)
     kept = keep_request(site.lake, wanted, now, MADE_BY)
+    if not is_by_script(request):
+        return RedirectResponse(f"/requests/{kept.id}", 303)
     view = request_view(site.lake, site.settings.logs_dir, kept.id, now)
     assert view is not None
     return _page(request, view, status=202)

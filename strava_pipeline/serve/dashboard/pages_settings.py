@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from fastapi import APIRouter, Request
-from starlette.responses import HTMLResponse
+from starlette.responses import HTMLResponse, Response
 
 from strava_pipeline.core.errors import PipelineError
 from strava_pipeline.core.insights.goals import CHOICES
@@ -42,14 +42,14 @@ def _display(site: Site) -> dict[str, Any]:
         return {"fault": str(error)}
 
 
-@router.post("/settings")
-def change(request: Request, fields: Fields) -> HTMLResponse:
+@router.post("/settings", response_model=None)
+def change(request: Request, fields: Fields) -> Response:
     """Keep a request to write providers.toml, and show how it stands."""
     return kept_page(request, _wanted(fields))
 
 
-@router.post("/settings/display")
-def change_display(request: Request, fields: Fields) -> HTMLResponse:
+@router.post("/settings/display", response_model=None)
+def change_display(request: Request, fields: Fields) -> Response:
     """Keep a request to write goals.toml, and show how it stands."""
     given = {name: values[0] or None for name, values in fields.items()}
     try:

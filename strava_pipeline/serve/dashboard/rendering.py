@@ -9,6 +9,7 @@ from functools import cache
 from typing import Any
 
 from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
@@ -21,6 +22,8 @@ from strava_pipeline.serve.dashboard.menu import menu
 from strava_pipeline.serve.dashboard.site import Site
 from strava_pipeline.serve.dashboard.static_files import static_address
 
+CSRF_FIELD = "csrf_token"
+
 
 def render(request: Request, name: str, values: Mapping[str, Any], *, status: int = 200) -> HTMLResponse:
     """A page from the template `name`, with `values`."""
@@ -30,6 +33,7 @@ def render(request: Request, name: str, values: Mapping[str, Any], *, status: in
         "menu": menu(site) if session else None,
         "path": request.scope["path"],
         "csrf_token": session.csrf_token if session else None,
+        "form_token": _form_token(session.csrf_token) if session else "",
         "is_overheard": site.is_overheard,
         "strava_problem": site.pipeline.strava_problem,
         "unread": count_unread(site.lake) if session else 0,
@@ -45,6 +49,11 @@ def layout_state(request: Request) -> tuple[Hashable, ...]:
     """What the layout shows beside the data: a page that is kept goes by it."""
     session = request.state.session
     return session.token_hash if session else None, count_unread(request.app.state.site.lake)
+
+
+def _form_token(token: str) -> Markup:
+    """What each form that is sent by POST begins with."""
+    return Markup('<input type="hidden" name="{}" value="{}">').format(CSRF_FIELD, token)
 
 
 @cache

@@ -16,6 +16,7 @@ from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.requests import end_request
 from strava_pipeline.operations.changes.asking import propose_month
 from strava_pipeline.operations.changes.deciding import Wanted, decide
+from strava_pipeline.serve.dashboard.pages_months import chosen_changes, waiting_changes
 from strava_pipeline.serve.dashboard.shapes import Changes, DecidedChanges
 from strava_pipeline.testing.worlds import at_strava
 from strava_pipeline_tests.providers.test_comparing import choose
@@ -176,6 +177,11 @@ def test_changes_are_decided_on_the_page_of_their_month_and_what_is_approved_is_
     api.headers["X-CSRF-Token"] = token
     assert verdicts(lake) == {}
 
+    assert 'name="change"' in text, "and none is ticked"
+    assert " checked" not in text
+    plain = api.post(f"{address}/changes", data={"verdict": "approved"})
+    assert (plain.status_code, plain.headers["location"]) == (303, f"{address}#changes"), "without a script"
+    api.headers["HX-Request"] = "true"
     nothing = api.post(f"{address}/changes", data={"verdict": "approved"}).text
     assert ("Nothing was chosen." in nothing, verdicts(lake)) == (True, {})
     assert "autofocus" not in text, "who opens the page is at its top"
@@ -227,3 +233,20 @@ def test_what_was_written_leaves_the_page_of_its_month_when_the_request_has_ende
     del api.headers["HX-Request"]
     whole = api.get(shown).text
     assert ('id="changes"' in whole, f'<a href="{address}">June 2025</a>' in whole) == (False, True)
+
+
+def test_changes_are_paged_by_kind_and_a_kind_is_chosen_as_a_whole() -> None:
+    changes = {
+        f"{n:x}": {"status": status, "provider": provider, "kind": "update_name"}
+        for n, (status, provider) in enumerate([("proposed", "toy"), ("approved", "toy"), ("proposed", "strava")] * 40)
+    }
+    first, last = waiting_changes(changes, 1), waiting_changes(changes, 9)
+    assert [(provider, kind, len(rows)) for provider, kind, rows in first["waiting"]] == [
+        ("strava", "update_name", 40),
+        ("toy", "update_name", 10),
+    ]
+    assert [(provider, kind, len(rows)) for provider, kind, rows in last["waiting"]] == [("toy", "update_name", 30)]
+    assert (first["waiting_count"], first["pages"], last["page"]) == (80, 2, 2), "past the end, the last page"
+    assert waiting_changes({}, 1) == {"waiting": [], "waiting_count": 0, "page": 1, "pages": 1}
+    form = {"change": ["a", "b"], "kind": ["toy:update_name", "none"], "of.toy:update_name": ["b", "c"], "of.x": ["d"]}
+    assert chosen_changes(form) == ["a", "b", "c"]

@@ -4,6 +4,7 @@ import json
 import re
 from html import unescape
 from pathlib import Path
+from urllib.parse import quote, urlencode
 
 import pytest
 from argon2 import PasswordHasher
@@ -11,8 +12,9 @@ from starlette.testclient import TestClient
 from starlette.websockets import WebSocketDisconnect
 
 from strava_pipeline.ingest.secret_file import save_secret
+from strava_pipeline.serve.dashboard.deep_links import own_page
 from strava_pipeline.serve.dashboard.records.store import LINK, SESSION
-from strava_pipeline.serve.dashboard.routes import routes
+from strava_pipeline.serve.dashboard.routes import HERE, routes
 from strava_pipeline.settings import Settings
 from strava_pipeline_tests.serve.dashboard.conftest import ADDRESS, Dashboard
 
@@ -231,7 +233,7 @@ def test_logging_out_ends_the_session_on_every_copy_of_the_cookie(dashboard: Das
     copy = dashboard.browser(logged_in=False)
     copy.cookies.update(browser.cookies)
     answer = browser.post("/logout")
-    assert (answer.status_code, answer.headers["hx-redirect"]) == (200, "/login")
+    assert (answer.status_code, answer.headers["location"]) == (303, "/login")
     assert 'dashboard_8723=""' in answer.headers["set-cookie"]
     assert copy.get("/").status_code == 401
 
@@ -329,3 +331,99 @@ def test_the_log_has_a_line_for_each_request_without_what_was_sent(dashboard: Da
         ("other", None, 404),
     ]
     assert all(line.keys() == {"method", "path", "status", "ms", "process"} for line in lines)
+
+
+def test_a_login_leads_to_the_page_that_was_asked_for(dashboard: Dashboard) -> None:
+    browser = dashboard.browser(logged_in=False)
+    asked = browser.get("/activities?sport=ride&from=2026-01-01", headers=PAGE).headers["location"]
+    assert asked == "/login?next=/activities%3Fsport%3Dride%26from%3D2026-01-01"
+    assert browser.get(asked, headers=PAGE).status_code == 200
+    link = f"/login?token={dashboard.site.records.add_link(dashboard.time)}"
+    assert browser.get(link).headers["location"] == "/activities?sport=ride&from=2026-01-01"
+    again = f"/login?token={dashboard.site.records.add_link(dashboard.time)}"
+    assert browser.get(again).headers["location"] == "/", "once"
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        *(
+            "//evil.example",
+            "/\\evil.example",
+            "/%5c%5cevil.example/..//x\\",
+            "https://evil.example",
+            "evil.example",
+            "",
+        ),
+        *(
+            "/\t/evil.example",
+            "/a b",
+            "/x\r\nSet-Cookie: a=b",
+            "/login?next=/",
+            "/logout",
+            "/api/gear",
+            "/ü",
+            "/" * 2_000,
+        ),
+    ],
+)
+def test_a_login_leads_nowhere_else(dashboard: Dashboard, address: str) -> None:
+    browser = dashboard.browser(logged_in=False)
+    shown = browser.get("/login", params={"next": address}, headers=PAGE)
+    assert ("set-cookie" in shown.headers) == (own_page(address) is not None)
+    browser.cookies.set(
+        f"{dashboard.site.cookie}_next", quote(address, safe=""), path="/"
+    )  # as another program may write it
+    leads_to = browser.get(f"/login?token={dashboard.site.records.add_link(dashboard.time)}").headers["location"]
+    assert leads_to in ("/", "/%5c%5cevil.example/..//x\\") if own_page(address) else leads_to == "/"
+
+
+def test_after_a_form_or_a_part_the_login_leads_to_the_page_that_sent_it(dashboard: Dashboard) -> None:
+    stranger = dashboard.browser(logged_in=False)
+    for headers, status, name in (
+        ({**PAGE, "Referer": f"{ADDRESS}/month/2026-02?page=2#changes"}, 303, "location"),
+        ({**PAGE, "HX-Request": "true", "HX-Current-URL": f"{ADDRESS}/month/2026-02?page=2"}, 401, "hx-redirect"),
+    ):
+        answer = stranger.post("/requests", headers=headers)
+        assert (answer.status_code, answer.headers[name]) == (status, "/login?next=/month/2026-02%3Fpage%3D2")
+    assert stranger.post("/x", headers={**PAGE, "Referer": "http://evil.example/x"}).headers["location"] == "/login"
+
+
+def test_a_form_without_a_script_brings_its_token_in_a_field(dashboard: Dashboard) -> None:
+    browser = dashboard.browser()
+    token = browser.headers.pop("X-CSRF-Token")
+    wrong = dashboard.browser().headers["X-CSRF-Token"]
+    form = {"mark": "read", "csrf_token": token}
+    assert browser.post("/notifications", data=form, headers=PAGE).status_code == 200
+    for fields in (
+        {"mark": "read"},
+        form | {"csrf_token": wrong},
+        form | {"csrf_token": ""},
+        form | {"csrf_token": "ü"},
+    ):
+        assert browser.post("/notifications", data=fields).status_code == 403, fields
+    for headers in ({"Content-Type": "text/plain"}, {"Content-Type": "application/json"}, {"X-CSRF-Token": wrong}):
+        body = urlencode(form)
+        assert browser.post("/notifications", content=body, headers=headers).status_code == 403, headers
+    assert browser.post("/notifications", data=form, headers={"Sec-Fetch-Site": "cross-site"}).status_code == 403
+    assert browser.post("/notifications", data=form | {"x": "x" * 65_000}).status_code == 413
+    stranger = dashboard.browser(logged_in=False)
+    assert stranger.post("/notifications", data=form).status_code == 401
+    assert browser.post("/logout", data={"csrf_token": token}).headers["location"] == "/login"
+
+
+def test_every_form_that_changes_something_works_without_a_script() -> None:
+    templates = [path.read_text() for path in (HERE / "templates").glob("*.html")]
+    sent = [
+        form
+        for text in templates
+        for form in re.findall(r"<form[^>]*>\s*(?:{{ form_token }})?", text)
+        if 'method="get"' not in form
+    ]
+    login = '<form class="narrow" method="post" action="/login">'
+    assert len(sent) > 8
+    assert [
+        form
+        for form in sent
+        if login not in form and not ('method="post" action="/' in form and form.endswith("{{ form_token }}"))
+    ] == []

@@ -118,8 +118,8 @@ def test_the_page_shows_what_is_set_without_positions_and_refuses_what_is_no_set
     ):
         assert site.post("/settings/display", data=shown | more).status_code == 400, more
     assert not (tmp_path / "data" / "inbox").exists()
-    assert site.post("/settings", data=good).status_code == 202
-    assert site.post("/settings/display", data=shown | {"units": "miles"}).status_code == 202
+    assert site.post("/settings", data=good).status_code == 303
+    assert site.post("/settings/display", data=shown | {"units": "miles"}).status_code == 303
     assert file.read_text() == FILE, "the page writes nothing"
 
 
@@ -136,7 +136,7 @@ def test_a_run_writes_the_file_with_its_comments_and_refuses_what_was_changed_me
 
             def asked(**fields: Any) -> tuple[Request, dg.RunRequest]:
                 answer = site.post("/settings", data={"seal": seal_on(site.get("/settings").text), **fields})
-                assert answer.status_code == 202, answer.text
+                assert answer.status_code == 303, answer.text
                 (request,) = open_requests(rig.lake)
                 assert isinstance(request, Request)
                 return request, run_request(rig.settings, request, datetime.now(UTC))
@@ -152,7 +152,7 @@ def test_a_run_writes_the_file_with_its_comments_and_refuses_what_was_changed_me
             assert "<b>Write providers.toml: done</b>" in site.get(f"/requests/{request.id}").text
             display = {"units": "km", "week_starts": "sunday", "dates": "yyyy-mm-dd"}
             seal = SEAL.findall(site.get("/settings").text)[1]
-            assert site.post("/settings/display", data={"seal": seal, **display}).status_code == 202
+            assert site.post("/settings/display", data={"seal": seal, **display}).status_code == 303
             (request,) = open_requests(rig.lake)
             assert (
                 watch.launch(run_request(rig.settings, request, datetime.now(UTC))).status is DagsterRunStatus.SUCCESS

@@ -12,6 +12,14 @@
     menu.querySelector("summary").focus();
   });
 }
+// "all of this kind" ticks each of them, and is ticked where each is
+document.addEventListener("change", ({ target }) => {
+  const group = target.closest(".kind"), all = group?.querySelector("[name=kind]");
+  if (!all) return;
+  const boxes = [...group.querySelectorAll("[name=change]")];
+  if (target === all) boxes.forEach((each) => { each.checked = all.checked; });
+  else all.checked = boxes.every((each) => each.checked);
+});
 document.addEventListener("htmx:response:error", (event) => {
   const notice = document.getElementById("notice");
   const text = event.detail.ctx?.text ?? "";
