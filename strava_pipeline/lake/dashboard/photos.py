@@ -1,5 +1,7 @@
 """Pictures on disk that archives name for an activity: their bytes, if a browser can show them."""
 
+from dataclasses import dataclass
+
 from strava_pipeline.lake.dashboard.rows import Values, rows_of
 from strava_pipeline.lake.gold.warehouse import Connection
 from strava_pipeline.lake.imports.files import is_stored, peeked_bytes
@@ -39,3 +41,26 @@ def media_type(body: bytes) -> str | None:
     if body[:4] == b"RIFF" and body[8:12] == b"WEBP":
         return "image/webp"
     return next((kind for begins, kind in _BEGINNINGS.items() if body.startswith(begins)), None)
+
+
+@dataclass(frozen=True, slots=True)
+class YearPhotos:
+    """Pictures of a year's activities that browsers can show, the newest first, by the hash of their bytes.
+
+    Of the activity `activity_id`, `title`, `start_date_local`. `left`: how many more are on disk.
+    """
+
+    photos: dict[str, Values]
+    left: int
+
+
+def photos_of_year(connection: Connection, lake: Lake, athlete_id: int, year: int, *, most: int = 24) -> YearPhotos:
+    """The newest pictures of a local year, `most` of them at most: each is looked into, for what it is."""
+    rows = rows_of(connection, "photos_of_year", {"athlete_id": athlete_id, "year": year, "most": most})
+    heads = {row["sha256"]: peeked_bytes(lake, row["sha256"], _HEAD, whole=False) for row in rows}
+    shown: dict[str, Values] = {
+        row["sha256"]: row
+        for row in rows
+        if (head := heads[row["sha256"]]) is not None and media_type(head) is not None
+    }
+    return YearPhotos(shown, rows[0]["all_of_them"] - len(rows) if rows else 0)

@@ -9,6 +9,7 @@ from strava_pipeline.core.insights.charts import month_chart
 from strava_pipeline.core.insights.overview import year_numbers
 from strava_pipeline.core.insights.page import year_values
 from strava_pipeline.lake.dashboard.bests import Owner, shown_year, summary_of
+from strava_pipeline.lake.dashboard.photos import photos_of_year
 from strava_pipeline.lake.gold.warehouse import Connection
 from strava_pipeline.serve.dashboard.api_fitness import Year
 from strava_pipeline.serve.dashboard.kept_answers import KEPT
@@ -51,5 +52,6 @@ def _values(site: Site, snapshot: Connection, owner: Owner, year: int) -> dict[s
         "chart": month_chart(year, dict(summary.by_month), last, summary.units),
         "numbers": year_numbers(summary),
         "before": None if earlier is None else year_values(earlier),
+        "photos": photos_of_year(snapshot, site.lake, owner.athlete.id, year),
         "is_last": year >= owner.athlete.today(now, zone).year,
     }

@@ -7,7 +7,9 @@ from collections.abc import Iterator
 import pytest
 from starlette.testclient import TestClient
 
+from strava_pipeline.lake.dashboard.photos import photos_of_year
 from strava_pipeline.lake.gold.publish import publish
+from strava_pipeline.lake.gold.warehouse import reading
 from strava_pipeline.lake.imports.files import store_durably
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline_tests.lake.conftest import NewLake
@@ -84,6 +86,21 @@ def test_photos_are_sent_as_what_they_contain_to_whoever_is_logged_in(
         )
     finally:
         place.write_bytes(body)
+
+
+def test_a_year_shows_its_newest_photos_with_their_activities(
+    stored: tuple[Dashboard, dict[str, str]], site: TestClient
+) -> None:
+    dashboard, digests = stored
+    text = page(site, "/year/2025")
+    shown = re.findall(
+        r'<a href="/activities/1"><img src="/activities/1/photos/([0-9a-f]{64})" alt="" loading="lazy"', text
+    )
+    assert sorted(shown) == sorted(digests[name] for name in ("a.jpg", "b.png", "c.webp"))
+    lake = dashboard.site.lake
+    with reading(lake) as connection:
+        assert photos_of_year(connection, lake, ME, 2025, most=2).left == len(digests) - 2
+        assert photos_of_year(connection, lake, ME, 2024).photos == {}
 
 
 def test_head_answers_as_get_does_without_a_body_and_uses_up_no_link(
