@@ -24,13 +24,13 @@ Made from the catalogue of tables by `make docs`; not to be edited by hand.
 - `athlete_by_date` holds what your goals.toml says; each publish fills it ([insights.md](insights.md#the-athlete)).
 - `computed_values` holds what each activity's track tells ([insights.md](insights.md#what-is-computed)); each publish fills it.
 - `activity_list` has a row for each present activity, as the dashboard lists it, with its place; each publish fills it.
-- From `sport_groups` to `training_load` are views: insights, as true as the tables below them ([insights.md](insights.md)).
+- From `sport_groups` to `explorer_tiles` are views: insights, as true as the tables below them ([insights.md](insights.md)).
 - `time_in_zones` is a table macro: a view that is given the files it reads, with `strava-pipeline duck --files`.
 - `lake_meta` is bookkeeping: which catalogue made the file, and how often it was changed.
 - `tracks` is in no warehouse. It lies in `data/tracks/year=YYYY/*.parquet`, a file per activity, and is read with
   `read_parquet('data/tracks/**/*.parquet')`. `curves`, `value_seconds`, `track_summaries`, `track_cells`,
-  `heat_cells` and `heat_tiles` are computed from it and lie beside it, a file per year
-  ([insights.md](insights.md#curves-zones-and-the-heat-map)).
+  `heat_cells`, `heat_tiles`, `track_ways`, `way_cells`, `route_members` and `tile_visits` are computed from it and lie beside
+  it, a file per year ([insights.md](insights.md#curves-zones-and-the-heat-map)).
 - The tables of [trips](trips) are described there, each beside its guide."""
 OF_A_SYSTEM = """# Data dictionary of {0} trips
 

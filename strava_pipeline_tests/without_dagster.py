@@ -18,7 +18,14 @@ from strava_pipeline.core.deliveries import News
 from strava_pipeline.core.errors import BudgetExhaustedError, CallCapReachedError
 from strava_pipeline.core.sources import STRAVA
 from strava_pipeline.core.systems import parts
-from strava_pipeline.core.tables import DETAIL_TABLES, FILES, MATCH_TABLES, PROPOSED_CHANGES, QUARANTINE
+from strava_pipeline.core.tables import (
+    DETAIL_TABLES,
+    FILES,
+    MADE_WITH_TRACKS,
+    MATCH_TABLES,
+    PROPOSED_CHANGES,
+    QUARANTINE,
+)
 from strava_pipeline.lake.gold.deletions import AbsenceReport
 from strava_pipeline.lake.gold.matches import MatchReport
 from strava_pipeline.lake.gold.merge import MergeReport, merge_history
@@ -249,6 +256,7 @@ _BY_OTHERS = {
     "activity_history",
     *MATCH_TABLES,
     *DETAIL_TABLES,
+    *MADE_WITH_TRACKS,
     PROPOSED_CHANGES.name,
     QUARANTINE.name,
     *(table.name for system in _SYSTEMS for table in system.MADE_TOGETHER),

@@ -61,7 +61,7 @@ def summary(points: pl.DataFrame, sport_group: str | None) -> pl.DataFrame:
 
 def _line(points: pl.DataFrame, sport_group: str | None) -> pl.DataFrame:
     """The intervals between points: `t`, whole seconds from the first point to its end, `lasts` and `step`, its metres."""
-    covered = covered_line(points, _fastest(sport_group))
+    covered = covered_line(points, fastest(sport_group))
     return (
         covered.lazy()
         .select(pl.col("t").cast(pl.Int64), pl.col("t").diff().alias("lasts"), pl.col("covered").diff().alias("step"))
@@ -70,7 +70,7 @@ def _line(points: pl.DataFrame, sport_group: str | None) -> pl.DataFrame:
     )
 
 
-def _fastest(sport_group: str | None) -> float:
+def fastest(sport_group: str | None) -> float:
     """On a bike more than a best believes: a descent has a top speed."""
     return _FASTEST if sport_group in ("ride", "e_ride") else FASTEST.get(sport_group or "", _FASTEST)
 
@@ -111,7 +111,7 @@ def _over(value: pl.Expr, seconds: int) -> pl.Expr:
 
 def _top_speed(line: pl.DataFrame, points: pl.DataFrame, sport_group: str | None) -> float | None:
     """The greatest mean speed over 5 s (m/s): by the device, or else along the distance; faster than anybody is no speed."""
-    told = timed_values(points, "speed", 0.0, _fastest(sport_group)).with_columns(pl.col("t").cast(pl.Int64))
+    told = timed_values(points, "speed", 0.0, fastest(sport_group)).with_columns(pl.col("t").cast(pl.Int64))
     if told["speed"].sum():
         means = told.select(top=_over(pl.col("speed").mean(), _TOP_OVER))
     else:

@@ -1,14 +1,17 @@
-"""What is computed once of each track: curves, seconds at each value, sums, cells of the map. A Parquet file per year and table.
+"""What is computed once of each track: curves, seconds at each value, sums, cells, ways. A Parquet file per year and table.
 
 A file's metadata says for each activity what its rows were made from, so that only what is new or stale is computed, and rows of
-a track that left go with it. The formulas are core/track_measures.py's. Cells are positions: they stay in these files.
+a track that left go with it. The formulas are core/track_measures.py's and core/ways.py's. Cells are positions: they stay in
+these files. What follows from ways is in routes.py and tile_visits.py.
 """
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
+from typing import NamedTuple
 
 import polars as pl
 
@@ -18,11 +21,14 @@ from strava_pipeline.core.tables import (
     HEAT_TILES,
     TRACK_CELLS,
     TRACK_SUMMARIES,
+    TRACK_WAYS,
     VALUE_SECONDS,
+    WAY_CELLS,
     Table,
 )
 from strava_pipeline.core.track_measures import CELL_ZOOM, FORM, TILE_ZOOMS, cells, curves, value_seconds
 from strava_pipeline.core.track_summaries import summary
+from strava_pipeline.core.ways import WAY_FORM, way_measures
 from strava_pipeline.lake.files import sync_folder, write_rows
 from strava_pipeline.lake.gold.warehouse import Connection
 from strava_pipeline.lake.paths import Lake
@@ -33,38 +39,76 @@ _UNREADABLE = (
     FileNotFoundError,
     pl.exceptions.ComputeError,
 )  # a track removed meanwhile, or damaged: the next run looks again
-_Owner = tuple[int, str]  # athlete_id and sport_group of an activity that counts
+
+
+class _Owner(NamedTuple):
+    """What an activity that counts says of its track."""
+
+    athlete_id: int
+    sport_group: str
+    start_date_local: datetime | None
+
+
 _OWNERS = (
-    "SELECT activity_id, athlete_id, sport_group FROM counted_activities WHERE activity_id IN (SELECT unnest($ids))"
+    "SELECT activity_id, athlete_id, sport_group, start_date_local FROM counted_activities "
+    "WHERE activity_id IN (SELECT unnest($ids))"
 )
 
 
 @dataclass(frozen=True, slots=True)
 class _Measures:
-    """A table, and its rows of an activity: of its points and its group of sports."""
+    """Tables that are computed together: their rows of an activity, of its points and its group of sports; and what follows.
 
-    table: Table
-    of: Callable[[pl.DataFrame, str | None], pl.DataFrame]
+    `form` and the first `depends_on` values of the owner: what the rows depend on beside the points. `follow`: tables that follow
+    from the first one's rows.
+    """
+
+    tables: tuple[Table, ...]
+    of: Callable[[pl.DataFrame, str | None], Sequence[pl.DataFrame]]
+    form: int = FORM
+    depends_on: int = 2
+    follow: tuple[Table, ...] = ()
+
+
+def _one(of: Callable[[pl.DataFrame, str | None], pl.DataFrame]) -> Callable[..., Sequence[pl.DataFrame]]:
+    return lambda points, group: (of(points, group),)
 
 
 _MEASURES = (
-    _Measures(CURVES, curves),
-    _Measures(VALUE_SECONDS, value_seconds),
-    _Measures(TRACK_SUMMARIES, summary),
-    _Measures(TRACK_CELLS, cells),
+    _Measures((CURVES,), _one(curves)),
+    _Measures((VALUE_SECONDS,), _one(value_seconds)),
+    _Measures((TRACK_SUMMARIES,), _one(summary)),
+    _Measures((TRACK_CELLS,), _one(cells), follow=(HEAT_CELLS, HEAT_TILES)),
+    _Measures((TRACK_WAYS, WAY_CELLS), way_measures, WAY_FORM, depends_on=3),  # ways are put in order of their starts
 )
-_TABLES = (*(measures.table for measures in _MEASURES), HEAT_CELLS)
-_ALL = (*_TABLES, HEAT_TILES)  # which follows from TRACK_CELLS: where it alone is missing, no track is measured again
+_ALL = tuple(table for measures in _MEASURES for table in (*measures.tables, *measures.follow))
+
+
+@dataclass(frozen=True, slots=True)
+class _Due:
+    """What is to be done for the tables of some measures: `stale` activities are measured, rows of `kept` stay."""
+
+    measures: _Measures
+    made_from: dict[int, str]
+    stale: frozenset[int]
+
+    @property
+    def kept(self) -> list[int]:
+        return [one for one in self.made_from if one not in self.stale]
 
 
 @dataclass(frozen=True, slots=True)
 class DueTracks:
-    """What is to be done for a year: tracks to measure, with what each was made from; and what stays as it is."""
+    """What is to be done for a year: by measures, and whose the tracks are that count."""
 
     year: int
-    stale: dict[int, str]
-    made_from: dict[int, str]
+    measures: tuple[_Due, ...]
     owners: dict[int, _Owner]
+
+    @property
+    def stale(self) -> list[int]:
+        """The tracks that are measured in some way."""
+        return sorted({one for due in self.measures for one in due.stale})
 
 
 def due_tracks(lake: Lake, connection: Connection, years: Iterable[int]) -> list[DueTracks]:
@@ -74,20 +118,23 @@ def due_tracks(lake: Lake, connection: Connection, years: Iterable[int]) -> list
     """
     asked, looked_at = set(years), []
     for year in sorted(asked | _years(lake)):
-        known = _made_from(lake, year)
+        known = [_known(lake, year, measures) for measures in _MEASURES]
         folder = lake.tracks_of(year)
         names = {path.stem for path in folder.glob("*.parquet")} if folder.is_dir() else set()
-        has_tiles = not known or _made_from(lake, year, [HEAT_TILES]) == known
-        if year not in asked and known is not None and has_tiles and {str(one) for one in known} == names:
+        if year not in asked and all(has_all and {str(one) for one in held} == names for held, has_all in known):
             continue
-        looked_at.append((year, known or {}, has_tiles, track_origins(lake, year)))
+        looked_at.append((year, known, track_origins(lake, year)))
     owners = _owners(connection, [one for *_, origins in looked_at for one in origins])
     found = []
-    for year, known, has_tiles, origins in looked_at:
-        made_from = {one: _digest(origin, owners.get(one)) for one, origin in origins.items()}
-        if made_from != known or not has_tiles:
-            stale = {one: digest for one, digest in made_from.items() if known.get(one) != digest}
-            found.append(DueTracks(year, stale, made_from, {one: owners[one] for one in origins if one in owners}))
+    for year, known, origins in looked_at:
+        due = []
+        for measures, (held, has_all) in zip(_MEASURES, known, strict=True):
+            made_from = {one: _digest(measures, origin, owners.get(one)) for one, origin in origins.items()}
+            if made_from != held or not has_all:
+                stale = frozenset(one for one, digest in made_from.items() if held.get(one) != digest)
+                due.append(_Due(measures, made_from, stale))
+        if due:
+            found.append(DueTracks(year, tuple(due), {one: owners[one] for one in origins if one in owners}))
     return found
 
 
@@ -96,53 +143,74 @@ def _owners(connection: Connection, ids: list[int]) -> dict[int, _Owner]:
     if not ids:
         return {}
     counted = connection.execute(_OWNERS, {"ids": ids}).fetchall()
-    return {one: (athlete_id, group) for one, athlete_id, group in counted}
+    return {one: _Owner(*said) for one, *said in counted}
 
 
 def measure_tracks(lake: Lake, due: DueTracks, tick: Callable[[], None] = lambda: None) -> None:
     """Compute what is due of a year and write its files, each whole or not at all."""
-    made: list[list[pl.DataFrame]] = [[] for _ in _MEASURES]
-    made_from = dict(due.made_from)
+    made = {table: list[pl.DataFrame]() for each in due.measures for table in each.measures.tables}
+    unreadable = set()
     for activity_id in due.stale:
         try:
             points = pl.read_parquet(track_path(lake, due.year, activity_id))
         except _UNREADABLE:
-            del made_from[activity_id]
+            unreadable.add(activity_id)
             continue
-        _, group = due.owners.get(activity_id, (None, None))
+        owner = due.owners.get(activity_id)
         athlete = points["athlete_id"].item(0) if points.height else None
-        for frames, measures in zip(made, _MEASURES, strict=True):
-            rows = measures.of(points, group)
-            owner = (pl.lit(activity_id, pl.Int64).alias("activity_id"), pl.lit(athlete, pl.Int64).alias("athlete_id"))
-            frames.append(rows.with_columns(owner).select(*measures.table.polars_schema))
+        for each in due.measures:
+            if activity_id in each.stale:
+                rows = each.measures.of(points, owner and owner.sport_group)
+                for table, frame in zip(each.measures.tables, rows, strict=True):
+                    made[table].append(_with_owner(table, frame, activity_id, athlete, owner))
         tick()
-    _write_year(lake, due, made_from, made)
+    for each in due.measures:
+        made_from = {one: digest for one, digest in each.made_from.items() if one not in unreadable}
+        _write_year(lake, due, each, made_from, made)
 
 
-def _write_year(lake: Lake, due: DueTracks, made_from: dict[int, str], made: Iterable[list[pl.DataFrame]]) -> None:
-    """Write the rows that stay, and those that were made, of each table."""
+def _with_owner(
+    table: Table, rows: pl.DataFrame, activity_id: int, athlete_id: int | None, owner: _Owner | None
+) -> pl.DataFrame:
+    """The rows with the other columns of the table. `athlete_id`: as the track says."""
+    said = {
+        "activity_id": activity_id,
+        "athlete_id": athlete_id,
+        **(owner._asdict() if table is TRACK_WAYS and owner else {}),
+    }
+    missing = {name: kind for name, kind in table.polars_schema.items() if name not in rows.columns}
+    return rows.with_columns(pl.lit(said.get(name), kind).alias(name) for name, kind in missing.items()).select(
+        *table.polars_schema
+    )
+
+
+def _write_year(
+    lake: Lake,
+    due: DueTracks,
+    each: _Due,
+    made_from: Mapping[int, str],
+    made: Mapping[Table, list[pl.DataFrame]],
+) -> None:
+    """Write the rows that stay, and those that were made, of the tables of some measures."""
     if not made_from:
-        for table in _ALL:
-            _path(lake, table, due.year).unlink(missing_ok=True)
+        for table in (*each.measures.tables, *each.measures.follow):
+            table_file(lake, table, due.year).unlink(missing_ok=True)
         return
-    metadata = {_MADE_FROM: json.dumps({str(one): digest for one, digest in made_from.items()})}
-    kept = [*(due.made_from.keys() - due.stale.keys())]
-    for frames, measures in zip(made, _MEASURES, strict=True):
-        table = measures.table
+    for table in each.measures.tables:
         empty = pl.DataFrame(schema=table.polars_schema)
-        held = pl.read_parquet(_path(lake, table, due.year), hive_partitioning=False) if kept else empty
-        rows = pl.concat([held.filter(pl.col("activity_id").is_in(kept)), *frames]).sort(*table.key)
-        _write(lake, table, due.year, rows, metadata)
+        held = pl.read_parquet(table_file(lake, table, due.year), hive_partitioning=False) if each.kept else empty
+        rows = pl.concat([held.filter(pl.col("activity_id").is_in(each.kept)), *made[table]]).sort(*table.key)
+        write_made(lake, table, due.year, rows, made_from)
         if table is TRACK_CELLS:
             seen = _seen(rows, due.owners)
-            _write(lake, HEAT_CELLS, due.year, _counted(HEAT_CELLS, seen), metadata)
-            _write(lake, HEAT_TILES, due.year, _tiles(seen), metadata)
+            write_made(lake, HEAT_CELLS, due.year, _counted(HEAT_CELLS, seen), made_from)
+            write_made(lake, HEAT_TILES, due.year, _tiles(seen), made_from)
 
 
 def _seen(rows: pl.DataFrame, owners: dict[int, _Owner]) -> pl.DataFrame:
     """The cells of each activity with its athlete and group. `owners`: of the activities that count."""
     schema = {"activity_id": pl.Int64, "athlete_id": pl.Int64, "sport_group": pl.String}
-    counted = pl.DataFrame([(one, *owner) for one, owner in owners.items()], schema, orient="row")
+    counted = pl.DataFrame([(one, *owner[:2]) for one, owner in owners.items()], schema, orient="row")
     return rows.drop("athlete_id").join(counted, on="activity_id")  # the file may name nobody
 
 
@@ -164,25 +232,44 @@ def _tiles(seen: pl.DataFrame) -> pl.DataFrame:
     )  # by scale: a reader skips what it does not show
 
 
-def _write(lake: Lake, table: Table, year: int, rows: pl.DataFrame, metadata: dict[str, str]) -> None:
-    path = _path(lake, table, year)
-    write_rows(path, rows, "zstd", metadata)
+def write_made(lake: Lake, table: Table, year: int, rows: pl.DataFrame, made_from: Mapping[int, str]) -> None:
+    """Write the file of a table and year. `made_from`: by activity a digest of what its rows were made from."""
+    path = table_file(lake, table, year)
+    write_rows(path, rows, "zstd", {_MADE_FROM: json.dumps({str(one): digest for one, digest in made_from.items()})})
     sync_folder(path.parent)
 
 
-def _path(lake: Lake, table: Table, year: int) -> Path:
+def table_file(lake: Lake, table: Table, year: int) -> Path:
+    """Where the rows of a year are."""
     return lake.data_dir / table.name / f"year={year}" / f"{table.name}.parquet"
 
 
-def _digest(origin: str, owner: _Owner | None) -> str:
-    return hashlib.blake2b(repr((FORM, origin, owner)).encode(), digest_size=8).hexdigest()
+def measured_rows(lake: Lake, table: Table, year: int) -> int:
+    """The rows of a year, from the file's footer; 0 where none can be read."""
+    try:
+        return int(pl.scan_parquet(table_file(lake, table, year)).select(pl.len()).collect().item())
+    except _UNREADABLE:
+        return 0
 
 
-def _made_from(lake: Lake, year: int, tables: Iterable[Table] = _TABLES) -> dict[int, str] | None:
+def _digest(measures: _Measures, origin: str, owner: _Owner | None) -> str:
+    inputs = measures.form, origin, owner and owner[: measures.depends_on]
+    return hashlib.blake2b(repr(inputs).encode(), digest_size=8).hexdigest()
+
+
+def _known(lake: Lake, year: int, measures: _Measures) -> tuple[dict[int, str], bool]:
+    """What the rows of a year were made from; and whether what follows from them is there, too."""
+    known = made_from(lake, year, measures.tables)
+    if known is None:
+        return {}, not any(table_file(lake, table, year).exists() for table in measures.tables)
+    return known, not measures.follow or made_from(lake, year, measures.follow) == known
+
+
+def made_from(lake: Lake, year: int, tables: Iterable[Table]) -> dict[int, str] | None:
     """What each file of a year was made from; None: one is missing, damaged, or was made from something else."""
     found = None
     for table in tables:
-        path = _path(lake, table, year)
+        path = table_file(lake, table, year)
         try:
             metadata = pl.read_parquet_metadata(path)
             said = {int(one): str(digest) for one, digest in json.loads(metadata[_MADE_FROM]).items()}
@@ -197,10 +284,14 @@ def _made_from(lake: Lake, year: int, tables: Iterable[Table] = _TABLES) -> dict
 
 def _years(lake: Lake) -> set[int]:
     """The years with a folder of tracks, or of what was made from them."""
-    roots = [lake.tracks, *(lake.data_dir / table.name for table in _ALL)]
-    return {
-        int(path.name.removeprefix("year="))
-        for root in roots
-        for path in root.glob("year=[0-9][0-9][0-9][0-9]")
-        if path.is_dir()
-    }
+    return _folders(lake.tracks) | table_years(lake, _ALL)
+
+
+def table_years(lake: Lake, tables: Iterable[Table]) -> set[int]:
+    """The years with a folder of any of these tables."""
+    return {year for table in tables for year in _folders(lake.data_dir / table.name)}
+
+
+def _folders(root: Path) -> set[int]:
+    folders = (path for path in root.glob("year=[0-9][0-9][0-9][0-9]") if path.is_dir())
+    return {int(path.name.removeprefix("year=")) for path in folders}

@@ -4,7 +4,7 @@ A step of tables can be asked for its assets, for their checks, or for both: one
 are merged is merging.py's and the lake's.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
@@ -19,6 +19,10 @@ from strava_pipeline.core.tables import (
     MATCH_TABLES,
     PROPOSED_CHANGES,
     QUARANTINE,
+    ROUTE_MEMBERS,
+    TILE_VISITS,
+    TRACKS,
+    Table,
 )
 from strava_pipeline.lake.gold.publish import Published
 from strava_pipeline.lake.gold.quality import (
@@ -29,6 +33,7 @@ from strava_pipeline.lake.gold.quality import (
 from strava_pipeline.lake.gold.warehouse import one_number, reading, writing
 from strava_pipeline.lake.imports.merge import merge_files
 from strava_pipeline.lake.shards import write_shards
+from strava_pipeline.lake.track_measures import measured_rows
 from strava_pipeline.lake.tracks import track_sizes
 from strava_pipeline.operations.changes.proposing import Proposed, update_proposals
 from strava_pipeline.operations.held_years import hold_back
@@ -232,13 +237,13 @@ def merge_detail_tables(run: RunContext, scope: Scope) -> list[StepReport]:
     ]
 
 
-def write_tracks(run: RunContext, years: Sequence[int]) -> StepReport:
-    """Write the tracks of `years`."""
+def write_tracks(run: RunContext, years: Sequence[int], assets: Collection[str]) -> list[StepReport]:
+    """Write the tracks of `years` and what follows from them; reports of `assets`."""
     with timed() as seconds:
         report = make_tracks(run, years)
     sizes = {year: track_sizes(run.lake, year) for year in years}
-    return StepReport(
-        "tracks",
+    tracks = StepReport(
+        TRACKS.name,
         {
             "tracks_written": report.made,
             "tracks_from_files": report.made_of_files,
@@ -250,6 +255,14 @@ def write_tracks(run: RunContext, years: Sequence[int]) -> StepReport:
         },
         {year: {ROWS: points, "files": files} for year, (files, points) in sizes.items()},
     )
+    routes = _measured_rows(run, ROUTE_MEMBERS, years, {"routes_looked_for": report.assigned})
+    tiles = _measured_rows(run, TILE_VISITS, years, {"tile_years_written": report.years_of_tiles})
+    return [each for each in (tracks, routes, tiles) if each.asset in assets]
+
+
+def _measured_rows(run: RunContext, table: Table, years: Sequence[int], numbers: dict[str, int]) -> StepReport:
+    by_year = {year: {ROWS: measured_rows(run.lake, table, year)} for year in years}
+    return StepReport(table.name, numbers, by_year)
 
 
 def publish_warehouse(run: RunContext, years: Sequence[int] = (), pause: timedelta = timedelta(0)) -> StepReport:

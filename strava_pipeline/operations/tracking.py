@@ -1,4 +1,7 @@
-"""Makes the tracks of some years from files and streams, and measures them. lake/tracks.py and track_measures.py say how."""
+"""Makes the tracks of some years from files and streams, measures them, and lets routes and tiles follow.
+
+How stands in lake/: tracks.py, track_measures.py, routes.py, tile_visits.py.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,6 +13,8 @@ from strava_pipeline.lake.imports.manifests import undone_names
 from strava_pipeline.lake.imports.merge import note_tracks_written
 from strava_pipeline.lake.imports.undo import are_tracks_due, note_tracks_left_out
 from strava_pipeline.lake.providers import provider_files
+from strava_pipeline.lake.routes import sync_routes
+from strava_pipeline.lake.tile_visits import sync_tile_visits
 from strava_pipeline.lake.track_measures import due_tracks, measure_tracks
 from strava_pipeline.lake.tracks import (
     recorded_tracks,
@@ -29,7 +34,8 @@ LOCK = "track_measures"  # two runs at once would each write a year's file witho
 class TracksReport:
     """What became of the tracks. `damaged`: streams that can't be read and are to be fetched again.
 
-    `measured`: tracks whose curves and seconds at each value were computed.
+    `measured`: tracks whose curves, cells and so on were computed; `assigned`: ways that looked for their route.
+    `years_of_tiles`: years whose visits of tiles were written.
     """
 
     made: int = 0
@@ -37,6 +43,8 @@ class TracksReport:
     removed: int = 0
     damaged: int = 0
     measured: int = 0
+    assigned: int = 0
+    years_of_tiles: int = 0
 
 
 def make_tracks(run: RunContext, years: Sequence[int]) -> TracksReport:
@@ -64,21 +72,23 @@ def make_tracks(run: RunContext, years: Sequence[int]) -> TracksReport:
         report.removed += remove_stray_tracks(run.lake, connection)
         if set(run.years.all) <= set(years) and came.undone == undone_names(run.lake):
             note_tracks_left_out(connection, came.undone)
-    report.measured = _measure(run, years)
+    with run.exclusive(LOCK):
+        report.measured = _measure(run, years)
+        report.years_of_tiles = len(sync_tile_visits(run.lake))
+        report.assigned = sync_routes(run.lake)
     return report
 
 
 def _measure(run: RunContext, years: Sequence[int]) -> int:
     """Compute what is computed once of each new or changed track; returns of how many. The warehouse is free meanwhile."""
-    with run.exclusive(LOCK):
-        with reading(run.lake) as connection:
-            due = due_tracks(run.lake, connection, years)
-        if not due:
-            return 0
-        count = sum(len(each.stale) for each in due)
-        with progressing(run.progress, "Measuring tracks", count) as advance:
-            for each in due:
-                measure_tracks(run.lake, each, lambda: advance(1))
+    with reading(run.lake) as connection:
+        due = due_tracks(run.lake, connection, years)
+    if not due:
+        return 0
+    count = sum(len(each.stale) for each in due)
+    with progressing(run.progress, "Measuring tracks", count) as advance:
+        for each in due:
+            measure_tracks(run.lake, each, lambda: advance(1))
     return count
 
 

@@ -11,7 +11,7 @@ from pydantic import BaseModel
 
 from strava_pipeline.core.providers import spec_of
 from strava_pipeline.core.systems import parts
-from strava_pipeline.core.tables import FILES, MATCH_TABLES, PROPOSED_CHANGES, QUARANTINE, TRACKS
+from strava_pipeline.core.tables import FILES, MADE_WITH_TRACKS, MATCH_TABLES, PROPOSED_CHANGES, QUARANTINE
 from strava_pipeline.ingest.providers_file import enabled_providers, used_sources
 from strava_pipeline.orchestrate.job_records import MATCHING, Group, Job, JobYears, Selected
 from strava_pipeline.settings import Settings
@@ -48,7 +48,14 @@ _PUBLISH = ("published_warehouse", INSIGHTS)  # what readers see, and the year's
 _MERGE = (_GOLD, *_PUBLISH)
 _ENRICH = (DETAILS, _DETAIL_TABLES, *_PUBLISH)
 _IMPORT = (FILE_BRONZE, FILE_READINGS)
-_MERGE_FILES = (FILES.name, "activity_shards", _GOLD, _DETAILS_OF_FILES, TRACKS.name, *_PUBLISH)
+_MERGE_FILES: tuple[Selected, ...] = (
+    FILES.name,
+    "activity_shards",
+    _GOLD,
+    _DETAILS_OF_FILES,
+    *MADE_WITH_TRACKS,
+    *_PUBLISH,
+)
 _ALL = (*_PULL, _GOLD, *_ENRICH)
 
 
@@ -129,13 +136,13 @@ JOBS: dict[str, Job] = {
         ),
         Job(
             APPLY_JOB,
-            (APPLIED_CHANGES, "activity_shards", _GOLD, _DETAIL_TABLES, TRACKS.name, *_PUBLISH),
+            (APPLIED_CHANGES, "activity_shards", _GOLD, _DETAIL_TABLES, *MADE_WITH_TRACKS, *_PUBLISH),
             JobYears.ALL,
             "Write the changes that a person approved at their services, read them back, merge, publish.",
         ),
         Job(
             STREAMS_JOB,
-            (STREAMS, TRACKS.name, *_PUBLISH),
+            (STREAMS, *MADE_WITH_TRACKS, *_PUBLISH),
             JobYears.WITH_DATA,
             "Fetch streams of activities that lack a track, with calls to spare, make tracks of them, publish what these tell.",
         ),
@@ -193,7 +200,9 @@ def gives_files(provider: str) -> bool:
 @cache
 def provider_job(provider: str) -> Job:
     """The job of a provider beside Strava, which has the provider's name."""
-    files = (provider_files(provider), _DETAILS_OF_FILES, TRACKS.name) if gives_files(provider) else ()
+    files: tuple[Selected, ...] = ()
+    if gives_files(provider):
+        files = (provider_files(provider), _DETAILS_OF_FILES, *MADE_WITH_TRACKS)
     return Job(
         provider,
         (provider_listing(provider), "activity_shards", _GOLD, *files, *_PUBLISH),
@@ -206,7 +215,7 @@ def provider_job(provider: str) -> Job:
 def pull_job(providers: Sequence[str]) -> Job:
     """The job that pulls several providers in one run: all listings, one merge, then the files of each."""
     files = [*map(provider_files, filter(gives_files, providers))]
-    of_files: tuple[Selected, ...] = (*files, _DETAILS_OF_FILES, TRACKS.name) if files else ()
+    of_files: tuple[Selected, ...] = (*files, _DETAILS_OF_FILES, *MADE_WITH_TRACKS) if files else ()
     return Job(
         PULL_JOB,
         (*map(provider_listing, providers), "activity_shards", _GOLD, *of_files, *_PUBLISH),
@@ -249,7 +258,7 @@ def sources_job(sources: Sequence[str]) -> Job:
             *details,
             *files,
             _DETAIL_TABLES,
-            TRACKS.name,
+            *MADE_WITH_TRACKS,
             *_PUBLISH,
         ),
         JobYears.CHOSEN,

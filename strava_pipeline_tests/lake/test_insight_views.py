@@ -43,6 +43,8 @@ FROM_MORE = [
     "gear_service_state",
     "segment_history",
     "segment_bests",
+    "routes",
+    "explorer_tiles",
 ]
 """Empty without goals.toml, tracks and details."""
 

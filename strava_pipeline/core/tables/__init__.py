@@ -29,6 +29,7 @@ from strava_pipeline.core.tables.details import (
     VALUE_SECONDS,
 )
 from strava_pipeline.core.tables.model import Column, Kind, Table
+from strava_pipeline.core.tables.ways import ROUTE_MEMBERS, TILE_VISITS, TRACK_WAYS, WAY_CELLS
 
 TABLES: dict[str, Table] = {
     table.name: table
@@ -50,9 +51,25 @@ TABLES: dict[str, Table] = {
 }
 
 PARQUET_TABLES: dict[str, Table] = {
-    table.name: table for table in (TRACKS, CURVES, VALUE_SECONDS, TRACK_SUMMARIES, TRACK_CELLS, HEAT_CELLS, HEAT_TILES)
+    table.name: table
+    for table in (
+        TRACKS,
+        CURVES,
+        VALUE_SECONDS,
+        TRACK_SUMMARIES,
+        TRACK_CELLS,
+        HEAT_CELLS,
+        HEAT_TILES,
+        TRACK_WAYS,
+        WAY_CELLS,
+        ROUTE_MEMBERS,
+        TILE_VISITS,
+    )
 }
 """Tables that lie as Parquet by year and not in the warehouse."""
+
+MADE_WITH_TRACKS: tuple[str, ...] = (TRACKS.name, ROUTE_MEMBERS.name, TILE_VISITS.name)
+"""Those that are assets, of one step; the others are computed in it, too."""
 
 MATCH_TABLES: tuple[str, ...] = (IMPORTED_ACTIVITIES.name, ACTIVITY_MEMBERS.name, ACTIVITY_MATCHES.name)
 
@@ -94,15 +111,20 @@ __all__ = [
     "HEAT_CELLS",
     "HEAT_TILES",
     "IMPORTED_ACTIVITIES",
+    "MADE_WITH_TRACKS",
     "MATCH_TABLES",
     "PARQUET_TABLES",
     "PROPOSED_CHANGES",
     "QUARANTINE",
+    "ROUTE_MEMBERS",
     "TABLES",
+    "TILE_VISITS",
     "TRACKS",
     "TRACK_CELLS",
     "TRACK_SUMMARIES",
+    "TRACK_WAYS",
     "VALUE_SECONDS",
+    "WAY_CELLS",
     "Column",
     "Kind",
     "Table",

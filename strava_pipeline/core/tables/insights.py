@@ -19,6 +19,7 @@ from strava_pipeline.core.tables.bests import (
 from strava_pipeline.core.tables.computed import COMPUTED_VALUES, TRACK_BESTS
 from strava_pipeline.core.tables.lists import ACTIVITY_LIST, NEAR_TOWNS
 from strava_pipeline.core.tables.model import Column, Kind, Table
+from strava_pipeline.core.tables.ways import ACTIVITY_ROUTES, EXPLORER_TILES, ROUTES, VISITED_TILES
 
 _GROUP_OR_ALL = Column("sport_group", Kind.TEXT, "group of sports, or all", key=True)
 
@@ -318,6 +319,8 @@ PUBLISH_TABLES: dict[str, Table] = {
         TRACK_BESTS,
         NEAR_TOWNS,
         ACTIVITY_LIST,
+        ACTIVITY_ROUTES,
+        VISITED_TILES,
     )
 }
 """Tables of the warehouse that each publish fills: out of goals.toml, decisions, what is computed of tracks, and activities."""
@@ -362,6 +365,8 @@ INSIGHTS: dict[str, Table] = {
         SEGMENT_HISTORY,
         SEGMENT_BESTS,
         TRAINING_LOAD,
+        ROUTES,
+        EXPLORER_TILES,
     )
 }
 """In the order of creation: a view uses views before it."""

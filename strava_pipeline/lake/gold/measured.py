@@ -11,8 +11,9 @@ from pathlib import Path
 
 import duckdb
 
-from strava_pipeline.core.tables import CURVES, TRACK_SUMMARIES, Table
+from strava_pipeline.core.tables import CURVES, ROUTE_MEMBERS, TILE_VISITS, TRACK_SUMMARIES, Table
 from strava_pipeline.core.tables.computed import COMPUTED_VALUES, TRACK_BESTS
+from strava_pipeline.core.tables.ways import ACTIVITY_ROUTES, VISITED_TILES
 from strava_pipeline.lake.gold.warehouse import Connection, has_other_views, note, notes, revision, transaction, unmark
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.sql import views_version
@@ -29,7 +30,12 @@ class Measured:
     source: Table
 
 
-MEASURED = (Measured(COMPUTED_VALUES, TRACK_SUMMARIES), Measured(TRACK_BESTS, CURVES))
+MEASURED = (
+    Measured(COMPUTED_VALUES, TRACK_SUMMARIES),
+    Measured(TRACK_BESTS, CURVES),
+    Measured(ACTIVITY_ROUTES, ROUTE_MEMBERS),
+    Measured(VISITED_TILES, TILE_VISITS),
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,8 +18,11 @@ from strava_pipeline.core.tables import (
     MATCH_TABLES,
     PROPOSED_CHANGES,
     QUARANTINE,
+    ROUTE_MEMBERS,
     TABLES,
+    TILE_VISITS,
     TRACKS,
+    Table,
 )
 from strava_pipeline.operations.gold_step import ACTIVITIES, HISTORY, merge_gold
 from strava_pipeline.operations.insights import write_insights_of
@@ -219,19 +222,34 @@ def _table_spec(
 
 
 def _tracks(partitions: dg.PartitionsDefinition[Any], received: Sequence[str]) -> dg.AssetsDefinition:
-    @dg.asset(
-        partitions_def=partitions,
-        deps=[STREAMS_RECEIVED, IMPORTS_RECEIVED, *received, ACTIVITIES, ACTIVITY_MEMBERS.name],
-        group_name="tracks",
-        kinds={"parquet"},
-        owners=[OWNER],
-        description=f"{table_description(TRACKS)} A file's points are preferred to Strava's streams. "
-        "What is computed once of each: curves, value_seconds, track_summaries, track_cells, heat_cells, heat_tiles, a Parquet "
-        "file per year beside them.",
-        metadata=described(TRACKS.name),
+    def spec(table: Table, deps: Sequence[str], description: str) -> dg.AssetSpec:
+        return dg.AssetSpec(
+            table.name,
+            partitions_def=partitions,
+            deps=deps,
+            group_name="tracks",
+            kinds={"parquet"},
+            owners=[OWNER],
+            description=f"{table_description(table)}{description}",
+            metadata=described(table.name),
+        )
+
+    @dg.multi_asset(
+        specs=[
+            spec(
+                TRACKS,
+                [STREAMS_RECEIVED, IMPORTS_RECEIVED, *received, ACTIVITIES, ACTIVITY_MEMBERS.name],
+                " A file's points are preferred to Strava's streams. What is computed once of each: curves, value_seconds, "
+                "track_summaries, track_cells, heat_cells, heat_tiles, track_ways, way_cells: a Parquet file per year.",
+            ),
+            spec(ROUTE_MEMBERS, [TRACKS.name], " It follows from track_ways and way_cells of all years."),
+            spec(TILE_VISITS, [TRACKS.name], " It follows from track_ways and way_cells of the year."),
+        ],
+        can_subset=True,
     )
     def tracks(context: dg.AssetExecutionContext, run: Run) -> Iterator[Result]:
-        yield from reported(context, run, write_tracks(run, chosen_years(context, run)))
+        assets = {key.to_user_string() for key in context.selected_asset_keys}
+        yield from reported(context, run, *write_tracks(run, chosen_years(context, run), assets))
 
     return tracks
 
