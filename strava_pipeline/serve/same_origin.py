@@ -1,5 +1,7 @@
 """A check in front of Dagster's web server: it answers its own pages and programs, and no other web page.
 
+The dashboard asks `refusal_of`, too, before it hands a request on to Dagster's UI.
+
 Dagster's UI has no login, and a browser carries any page's requests to 127.0.0.1. Such requests can't hide where they come
 from: browsers name the page's origin (Origin, Sec-Fetch-Site) and the name that was looked up (Host). Nothing of Dagster's
 is imported here; only its path /graphql is known.
@@ -9,11 +11,12 @@ import re
 import socket
 from collections.abc import Iterable
 from dataclasses import dataclass
-from ipaddress import ip_address
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from strava_pipeline.setting_values import is_address
 
 _HOST = re.compile(r"(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(:[0-9]{1,5})?")
 _POLICY_VIOLATION = 1008  # the closing code of a WebSocket, RFC 6455 section 7.4.1
@@ -32,12 +35,14 @@ class SameOrigin:
     """An ASGI application that hands on to `app` what comes from its own origin or from no browser at all.
 
     `host` is the address that the server listens on. The Host header may name it, any IP address, `localhost` and this
-    machine: a name that somebody else can point at 127.0.0.1 (DNS rebinding) is none of these.
+    machine: a name that somebody else can point at 127.0.0.1 (DNS rebinding) is none of these. `prefix`: below which path
+    Dagster's pages are.
     """
 
-    def __init__(self, app: ASGIApp, host: str, names: Iterable[str] | None = None) -> None:
+    def __init__(self, app: ASGIApp, host: str, names: Iterable[str] | None = None, *, prefix: str = "") -> None:
         own = (socket.gethostname(),) if names is None else names
         self._app, self._names = app, {"localhost", host.lower(), *(name.lower() for name in own)}
+        self._prefix = prefix
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] not in ("http", "websocket"):
@@ -50,32 +55,29 @@ class SameOrigin:
             await PlainTextResponse(f"{refusal.why}\n", refusal.status)(scope, receive, send)
 
     def _refusal(self, scope: Scope) -> Refusal | None:
-        headers = Headers(scope=scope)
-        hosts = headers.getlist("host")
+        hosts = Headers(scope=scope).getlist("host")
         if len(hosts) != 1 or not self._is_own(hosts[0].lower()):
             return Refusal(
                 403,
                 "Refused: the Host header is not a name of this server. Open Dagster's UI as localhost, by an IP address, or "
                 "by the name that it was started with (--host NAME).",
             )
-        own_origins = (f"http://{hosts[0].lower()}", f"https://{hosts[0].lower()}")
-        if any(origin.lower() not in own_origins for origin in headers.getlist("origin")):
-            return Refusal(403, "Refused: another web page sent this request to Dagster.")
-        if _is_from_another_site(headers) and not _is_followed_link(scope, headers):
-            return Refusal(403, "Refused: another web page sent this request to Dagster.")
-        return _graphql_refusal(scope, headers) if scope["type"] == "http" else None
+        return refusal_of(scope, self._prefix)
 
     def _is_own(self, host: str) -> bool:
         parts = _HOST.fullmatch(host)
-        return parts is not None and (parts[1] in self._names or _is_ip_address(parts[1].strip("[]")))
+        return parts is not None and (parts[1] in self._names or is_address(parts[1].strip("[]")))
 
 
-def _is_ip_address(name: str) -> bool:
-    try:
-        ip_address(name)
-    except ValueError:
-        return False
-    return True
+def refusal_of(scope: Scope, prefix: str = "") -> Refusal | None:
+    """Why a request or WebSocket for Dagster's pages below `prefix` is not let through. Its Host header was examined before."""
+    headers = Headers(scope=scope)
+    host = headers["host"].lower()
+    if any(origin.lower() not in (f"http://{host}", f"https://{host}") for origin in headers.getlist("origin")):
+        return Refusal(403, "Refused: another web page sent this request to Dagster.")
+    if _is_from_another_site(headers) and not _is_followed_link(scope, headers):
+        return Refusal(403, "Refused: another web page sent this request to Dagster.")
+    return _graphql_refusal(scope, headers, prefix) if scope["type"] == "http" else None
 
 
 def _is_from_another_site(headers: Headers) -> bool:
@@ -92,9 +94,9 @@ def _is_followed_link(scope: Scope, headers: Headers) -> bool:
     )
 
 
-def _graphql_refusal(scope: Scope, headers: Headers) -> Refusal | None:
+def _graphql_refusal(scope: Scope, headers: Headers, prefix: str) -> Refusal | None:
     """Dagster executes mutations also by GET, which an `<img>` sends, and out of the URL of a POST of any type."""
-    if not scope["path"].startswith("/graphql"):  # Starlette's route also takes /graphql%0A
+    if not scope["path"].startswith(f"{prefix}/graphql"):  # Starlette's route also takes /graphql%0A
         return None
     if scope["method"] == "GET" and "text/html" not in headers.get(
         "accept", ""

@@ -35,14 +35,23 @@ PATIENCE = {
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """Where the UI answers."""
+    """Where the UI answers. `prefix`: below which path, with a slash in front and none behind."""
 
     host: str
     port: int
+    prefix: str = ""
 
     @property
     def url(self) -> str:
-        return f"http://{f'[{self.host}]' if ':' in self.host else self.host}:{self.port}"
+        return f"http://{f'[{self.host}]' if ':' in self.host else self.host}:{self.port}{self.prefix}"
+
+    def on(self, settings: "Settings") -> "Address":
+        """The same; with DASHBOARD_LAN an address of this machine alone, since others reach the UI by the dashboard."""
+        from strava_pipeline.setting_values import is_this_machine
+
+        if not settings.dashboard_lan:
+            return Address(self.host, self.port)
+        return Address(self.host if is_this_machine(self.host) else "127.0.0.1", self.port, "/dagster")
 
 
 def ui_options(ui: Address | None) -> list[str]:
@@ -296,7 +305,7 @@ def _command(ui: Address | None) -> list[str]:
         from strava_pipeline.orchestrate.home import workspace_file
 
         return quiet_module("dagster._daemon", "run", "-w", str(workspace_file()))
-    return ["strava_pipeline.verbs.dagster_ui", ui.host, str(ui.port)]
+    return ["strava_pipeline.verbs.dagster_ui", ui.host, str(ui.port), ui.prefix]
 
 
 DAGSTER_GRACE = 9  # seconds for Dagster's daemon and web server, which take 3 to 6

@@ -1,8 +1,9 @@
 """Dagster's daemon, and its UI behind a check of who asks: the process that `dev` and `service` start for both.
 
-`python -m strava_pipeline.verbs.dagster_ui HOST PORT`, with DAGSTER_HOME set, ends when it is interrupted or when the daemon
-ends. `dagster dev` has no place for a check in front of its web server, so its parts (code server, daemon, web application)
-are put together here. The check is serve/same_origin.py's. Dagster is imported once interrupts are handled.
+`python -m strava_pipeline.verbs.dagster_ui HOST PORT PREFIX`, with DAGSTER_HOME set, ends when it is interrupted or when the
+daemon ends. PREFIX is empty, or the path below which the UI is. `dagster dev` has no place for a check in front of its web
+server, so its parts (code server, daemon, web application) are put together here. The check is serve/same_origin.py's. Dagster
+is imported once interrupts are handled.
 """
 
 import os
@@ -39,17 +40,17 @@ def main() -> None:
 
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.default_int_handler)
-    host, port = sys.argv[1:]
+    host, port, prefix = sys.argv[1:]
     with suppress(KeyboardInterrupt):
         try:
             prepare(Settings.load())
         except PipelineError as error:
             echo(error, err=True)
             sys.exit(error.exit_code)
-        run(host, int(port))
+        run(host, int(port), prefix)
 
 
-def run(host: str, port: int) -> None:
+def run(host: str, port: int, prefix: str) -> None:
     """Serve until interrupted, or until the daemon ends."""
     import dagster as dg
     import uvicorn
@@ -62,10 +63,10 @@ def run(host: str, port: int) -> None:
         dg.DagsterInstance.get() as instance,
         code_server(instance) as workspace,
         daemon(workspace) as process,
-        web_application(instance, workspace) as application,
+        web_application(instance, workspace, prefix) as application,
     ):
         config = uvicorn.Config(
-            SameOrigin(application, host),
+            SameOrigin(application, host, prefix=prefix),
             host=host,
             port=port,
             log_level="warning",
@@ -106,7 +107,7 @@ def daemon(workspace: Path) -> Iterator[subprocess.Popen[bytes]]:
 
 
 @contextmanager
-def web_application(instance: "dg.DagsterInstance", workspace: Path) -> Iterator[Application]:
+def web_application(instance: "dg.DagsterInstance", workspace: Path, prefix: str) -> Iterator[Application]:
     """Dagster's UI and its GraphQL as an ASGI application, with the limits that `dagster-webserver` sets by default."""
     from dagster_webserver.app import create_app_from_workspace_process_context
     from dagster_webserver.version import __version__
@@ -120,7 +121,7 @@ def web_application(instance: "dg.DagsterInstance", workspace: Path) -> Iterator
         version=__version__,
         code_server_log_level=LOG_LEVEL,
     ) as context:
-        yield create_app_from_workspace_process_context(context, live_data_poll_rate=2_000)
+        yield create_app_from_workspace_process_context(context, prefix, live_data_poll_rate=2_000)
 
 
 if __name__ == "__main__":

@@ -25,6 +25,9 @@ def dashboard(
         typer.Option("--behind-proxy", help="A proxy in front speaks https; needs a password and DASHBOARD_HOSTS."),
     ] = False,
     opens: Annotated[bool, typer.Option("--open", help="Open it in this machine's browser, too.")] = False,
+    dagster: Annotated[
+        str | None, typer.Option(hidden=True, help="Where Dagster's UI is that is to be below /dagster.")
+    ] = None,
 ) -> None:
     """Run the dashboard: your activities in a browser, on this machine alone.
 
@@ -45,6 +48,7 @@ def dashboard(
             workers=workers,
             behind_proxy=behind_proxy or settings.dashboard_behind_proxy,
             link_command=link_command(settings),
+            dagster=dagster,
             now=system_now,
             on_ready=lambda url: _begin(settings, url, opens=opens),
         )

@@ -52,11 +52,10 @@ def dev(
         else:
             settings, env_file = Settings.load(), None
             instance = held.enter_context(exclusive_instance(settings.dagster_home))
-        echo(f"Dagster's UI: {Address(host, port).url} (Ctrl-C stops it)", err=True)
-        interrupt = held.enter_context(dashboard_beside(settings, env_file))
-        code = serve(
-            settings, Address(host, port), instance, runs_may_finish=True, env_file=env_file, on_stop=interrupt
-        )
+        ui = Address(host, port).on(settings)
+        echo(f"Dagster's UI: {ui.url} (Ctrl-C stops it)", err=True)
+        interrupt = held.enter_context(dashboard_beside(settings, ui, env_file))
+        code = serve(settings, ui, instance, runs_may_finish=True, env_file=env_file, on_stop=interrupt)
         raise typer.Exit(code)
 
 
@@ -234,8 +233,9 @@ def run(
     from strava_pipeline.settings import Settings
     from strava_pipeline.verbs.service_process import run as be_the_service
 
-    settings = Settings.load()
-    code = be_the_service(settings, _address(no_ui, host, port), by_unit=by_unit, log_to_stdout=log_to_stdout)
+    settings, ui = Settings.load(), _address(no_ui, host, port)
+    ui = None if ui is None else ui.on(settings)
+    code = be_the_service(settings, ui, by_unit=by_unit, log_to_stdout=log_to_stdout)
     raise typer.Exit(code)
 
 
@@ -256,7 +256,7 @@ def _up(settings: "Settings", ui: "Address | None") -> None:
     from strava_pipeline.verbs.service_process import running, start
 
     check_schedule(settings)
-    start(settings, ui)
+    start(settings, None if ui is None else ui.on(settings))
     if present := running(settings.dagster_home):
         echo(f"Running {_since(present)}.")
 

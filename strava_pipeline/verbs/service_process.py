@@ -87,7 +87,7 @@ def run(settings: "Settings", ui: Address | None, *, by_unit: bool, log_to_stdou
         note.flush()
         os.dup(note.fileno())  # never closed: held until the kernel has taken the whole process away
         echo(f"{service.since:%Y-%m-%d %H:%M:%S} UTC: the service begins.", err=True)
-        with intake_beside(settings) as interrupt_intake, dashboard_beside(settings) as interrupt_dashboard:
+        with intake_beside(settings) as interrupt_intake, dashboard_beside(settings, ui) as interrupt_dashboard:
 
             def interrupt_both() -> None:
                 interrupt_intake()
@@ -160,7 +160,7 @@ def _place() -> str:
 
 def ui_answers(ui: Address) -> bool:
     """Whether Dagster's web server answers there."""
-    return _is_ok(http.client.HTTPConnection(ui.host, ui.port, timeout=2), "/server_info")
+    return _is_ok(http.client.HTTPConnection(ui.host, ui.port, timeout=2), f"{ui.prefix}/server_info")
 
 
 def intake_answers(address: str) -> bool:
@@ -202,15 +202,18 @@ def intake_beside(settings: "Settings") -> Iterator[Callable[[], None]]:
     from strava_pipeline.serve.addresses import bound
 
     bound(settings.serve_address).close()
-    with _kept("intake", "serve", environment_of(settings)) as interrupt:
+    with _kept("intake", ["serve"], environment_of(settings)) as interrupt:
         yield interrupt
 
 
 @contextmanager
-def dashboard_beside(settings: "Settings", env_file: Path | None = None) -> Iterator[Callable[[], None]]:
+def dashboard_beside(
+    settings: "Settings", ui: Address | None, env_file: Path | None = None
+) -> Iterator[Callable[[], None]]:
     """Keep the dashboard running during the body, where its extra is installed and its settings allow it.
 
-    Where not, a line says why: nothing else is kept from running. `env_file` and what is yielded: as for Dagster, and the intake.
+    On a home network it serves Dagster's UI at `ui`, too. Where it is not started, a line says why: nothing else is kept from
+    running. `env_file` and what is yielded: as for Dagster, and the intake.
     """
     from strava_pipeline.serve.addresses import dashboard_address, listen
     from strava_pipeline.verbs.dashboard_extra import has_extra
@@ -230,7 +233,8 @@ def dashboard_beside(settings: "Settings", env_file: Path | None = None) -> Iter
         yield lambda: None
         return
     environment = {**environment_of(settings), ENV_FILE: str(env_file or present())}
-    with _kept("dashboard", "dashboard", environment) as interrupt:
+    of_dagster = ["--dagster", ui.url] if ui is not None and settings.dashboard_lan else []
+    with _kept("dashboard", ["dashboard", *of_dagster], environment) as interrupt:
         yield interrupt
 
 
@@ -249,14 +253,14 @@ def free_address(wanted: str) -> str:
 
 
 @contextmanager
-def _kept(name: str, command: str, environment: dict[str, str]) -> Iterator[Callable[[], None]]:
+def _kept(name: str, command: list[str], environment: dict[str, str]) -> Iterator[Callable[[], None]]:
     """Keep the process of a command running during the body: it starts again when it ended by itself. Yields what ends it."""
     watched, kept = os.pipe()  # the kernel closes `kept` when we die, however we die
     over = Event()
 
     def keep() -> None:
         while not over.is_set():
-            code = guarded(["strava_pipeline", command], watched, KEPT_GRACE, env=environment).wait()
+            code = guarded(["strava_pipeline", *command], watched, KEPT_GRACE, env=environment).wait()
             if not over.is_set():
                 echo(f"The {name} ended by itself (exit {code}); it is started again in {PAUSE} s.", err=True)
                 over.wait(PAUSE)

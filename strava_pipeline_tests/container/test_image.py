@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import secrets
 import shutil
 import subprocess
@@ -15,7 +16,6 @@ import psycopg
 import pytest
 import requests
 
-from strava_pipeline.serve.dashboard.passwords import hashed
 from strava_pipeline_tests import postgres
 from strava_pipeline_tests.container.engine import CONFINED, IMAGE, REPO, UID, Engine, engine_with_image
 from strava_pipeline_tests.e2e.dagster_dev import until
@@ -91,12 +91,21 @@ def running(engine: Engine, rig: Rig, *options: str) -> Iterator[str]:
         engine.podman("rm", "--force", "--time", "0", name)
 
 
-def answers_health(port: str, host: str) -> bool:
-    """Whether the dashboard answers at this port of the host's, asked for by this name."""
-    try:
-        return requests.get(f"http://127.0.0.1:{port}/health", headers={"Host": host}, timeout=5).ok
-    except requests.ConnectionError:
-        return False
+def assert_the_network_sees_it(engine: Engine, name: str, here: str) -> None:
+    """From outside the container: the address in its log lets a browser in, to Dagster's UI as well, and nobody else."""
+    log = until(lambda: engine.podman("logs", name).stderr, lambda text: "/login?token=" in text)
+    (link,) = re.findall(r"http://nas\.lan:\d+(/login\?token=\S+)", log)
+    browser, of_dagster = requests.Session(), f"{here}/dagster/server_info"
+    for host, status in (("192.168.1.20:8723", 401), ("nas.lan", 401), ("evil.example", 403), ("8.8.8.8", 403)):
+        assert requests.get(of_dagster, headers={"Host": host}, timeout=30).status_code == status, host
+    assert "without encryption" in browser.get(here + link, timeout=30).text
+    assert "dagster_webserver_version" in browser.get(of_dagster, timeout=30).json()
+    ui = re.search(
+        r"--port (\d+)", " ".join(json.loads(engine.podman("inspect", "--format", "{{json .Args}}", name).stdout))
+    )
+    assert ui
+    with pytest.raises(requests.ConnectionError):
+        requests.get(f"http://127.0.0.2:{ui[1]}/", timeout=30)
 
 
 def state(engine: Engine, name: str) -> dict[str, Any]:
@@ -139,13 +148,11 @@ def test_dagsters_records_are_in_postgresql_where_its_configuration_is_mounted(e
     assert rig.one("SELECT count(*) FROM activities") == 30
 
 
-def test_the_service_answers_is_the_only_one_and_stops(engine: Engine, rig: Rig) -> None:
+def test_the_service_shows_itself_to_the_network_is_the_only_one_and_stops(engine: Engine, rig: Rig) -> None:
     port = free_port()
-    rig.settings.dashboard_password_file.write_text(json.dumps(hashed("correct horse battery")))
-    dashboard = (f"DASHBOARD_ADDRESS=0.0.0.0:{port}", "DASHBOARD_BEHIND_PROXY=true", "DASHBOARD_HOSTS=rides.example")
+    dashboard = (f"DASHBOARD_ADDRESS=127.0.0.1:{port}", "DASHBOARD_LAN=true", "DASHBOARD_HOSTS=nas.lan")
     with running(engine, rig, *(word for setting in dashboard for word in ("--env", setting))) as name:
-        until(lambda: answers_health(port, "rides.example"), bool)
-        assert not answers_health(port, "elsewhere.example")
+        assert_the_network_sees_it(engine, name, f"http://127.0.0.2:{port}")
         script = [str(REPO / "deploy" / "schedule.sh"), "ps", "no-command-of-ours"]
         told = subprocess.run(script, env=engine.environment, capture_output=True, text=True, check=False)
         assert (told.returncode, told.stdout.startswith("Alive since")) == (0, True), told.stderr

@@ -8,13 +8,14 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import requests
 
 from strava_pipeline.settings import Settings
+from strava_pipeline.verbs.dagster_process import Address
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 PATIENCE = 900  # seconds; the backfill daemon alone wakes every 30, and a busy machine takes its time
@@ -58,13 +59,15 @@ RUN = "query ($id: ID!) { runOrError(runId: $id) { ... on Run { status } } }"
 
 @dataclass(frozen=True, slots=True)
 class DagsterDev:
-    """Dagster's web server and daemon at `url`."""
+    """Dagster's web server and daemon at `url`, asked by `client`."""
 
     url: str
     process: subprocess.Popen[bytes]
+    client: requests.Session = field(default_factory=requests.Session)
 
     def ask(self, query: str, **variables: Any) -> dict[str, Any]:
-        answer = requests.post(f"{self.url}/graphql", json={"query": query, "variables": variables}, timeout=30).json()
+        sent = {"query": query, "variables": variables}
+        answer = self.client.post(f"{self.url}/graphql", json=sent, timeout=30).json()
         if "errors" in answer:
             raise RuntimeError(answer["errors"])
         return dict(answer["data"])
@@ -160,7 +163,7 @@ def dagster_dev(settings: Settings, log: Path) -> Iterator[DagsterDev]:
     command = [sys.executable, "-m", "strava_pipeline", "dev", "--port", str(port)]
     environment = {**os.environ, **settings.environ()}
     with log.open("wb") as out, subprocess.Popen(command, cwd=here, env=environment, stdout=out, stderr=out) as process:
-        dev = DagsterDev(f"http://127.0.0.1:{port}", process)
+        dev = DagsterDev(Address("127.0.0.1", port).on(settings).url, process)
         try:
             until(lambda: _answers(dev.url) or process.poll() is not None, bool)
             yield dev

@@ -1,17 +1,24 @@
 """What Dagster's UI offers to launch, launched as it does, by a real daemon: it ends well or says what is missing.
 
-Every job and asset is launched by orchestrate/test_launches.py, without a process for each.
+It is done as another machine of a home network does it: through the dashboard, which has Dagster's UI below /dagster. Every job and asset is launched by orchestrate/test_launches.py, without a process for each.
 """
 
+import re
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 from playwright.sync_api import Browser, Page
+from websockets.exceptions import InvalidStatus
+from websockets.sync.client import connect
+from websockets.typing import Origin, Subprotocol
 
 from strava_pipeline_tests.browser.conftest import chromium
 from strava_pipeline_tests.e2e.dagster_dev import DagsterDev, dagster_dev, until
+from strava_pipeline_tests.e2e.test_service import free_port
 from strava_pipeline_tests.failures import failures
 from strava_pipeline_tests.rig import Rig
 
@@ -34,10 +41,15 @@ __all__ = ["chromium"]  # a fixture
 def test_materialize_all_and_each_kind_of_job_end_well_or_say_what_is_missing(
     make_rig: Callable[..., Rig], tmp_path: Path, chromium: Browser
 ) -> None:
-    rig = make_rig(activities=9, years=(2024, 2026), settings={"first_year": 2024})
-    with dagster_dev(rig.settings, tmp_path / "dev.log") as dev:
+    lan = {"dashboard_lan": True, "dashboard_address": f"127.0.0.1:{free_port()}"}
+    rig = make_rig(activities=9, years=(2024, 2026), settings={"first_year": 2024, **lan})
+    with dagster_dev(rig.settings, tmp_path / "dev.log") as own:
         page = chromium.new_page(viewport={"width": 1600, "height": 1000})
+        dev = through_the_dashboard(own, tmp_path / "dev.log", page)
+        assert_strangers_are_refused(own, dev)
+        sockets, blocked = opened_and_blocked(page)
         everything = materialized_all_by_mouse(page, dev)
+        assert (sockets, blocked) == ({f"{dev.url.replace('http', 'ws')}/graphql"}, [])
         assert (everything["status"], causes(rig, everything)) == ("COMPLETED_SUCCESS", [])
         rig.assert_true_to_source()
         launch_daily_run_by_mouse(page, dev)
@@ -50,6 +62,64 @@ def test_materialize_all_and_each_kind_of_job_end_well_or_say_what_is_missing(
             name: {sentence} for name, sentence in SAYS.items()
         }, said
         rig.assert_true_to_source()
+
+
+def through_the_dashboard(own: DagsterDev, log: Path, page: Page) -> DagsterDev:
+    """Dagster's UI as another machine reaches it; `page` and what is returned have logged in, each by an address of its own."""
+    said = until(log.read_text, lambda text: "/login?token=" in text)
+    (first,) = re.findall(r"http://[^/]+(:\d+/login\?token=\S+)", said)
+    here = f"http://127.0.0.2{first.partition('/')[0]}"
+    client = requests.Session()
+    assert client.get(f"http://127.0.0.2{first}", timeout=60).ok
+    client.headers["Origin"] = here
+    page.context.add_cookies([{"name": each.name, "value": str(each.value), "url": here} for each in client.cookies])
+    return DagsterDev(f"{here}/dagster", own.process, client)
+
+
+def opened_and_blocked(page: Page) -> tuple[set[str], list[str]]:
+    """The addresses of the page's WebSockets, and what its console says of policies that keep it from something; both grow."""
+    sockets: set[str] = set()
+    blocked: list[str] = []
+    page.on("websocket", lambda socket: sockets.add(socket.url))
+    page.on("console", lambda said: blocked.append(said.text) if "Content Security Policy" in said.text else None)
+    return sockets, blocked
+
+
+def assert_strangers_are_refused(own: DagsterDev, dev: DagsterDev) -> None:
+    """Who has no session, or whose request is another page's; and on the network Dagster's own port is not there."""
+    asked = {"query": "mutation { reloadWorkspace { __typename } }"}
+    cookies, origin, foreign = dev.client.cookies, dev.client.headers["Origin"], "http://evil.example"
+    for sent, jar, status in (
+        ({"Origin": origin}, None, 401),
+        ({"Origin": foreign}, None, 403),
+        ({"Origin": foreign}, cookies, 403),
+        ({}, cookies, 403),
+        ({"Origin": origin}, cookies, 200),
+    ):
+        answer = requests.post(f"{dev.url}/graphql", json=asked, headers=sent, cookies=jar, timeout=60)
+        assert answer.status_code == status, (sent, jar)
+    assert requests.get(f"{dev.url}/graphql", params=asked, cookies=cookies, timeout=60).status_code == 405
+    socket_url, session = (
+        f"{dev.url.replace('http', 'ws')}/graphql",
+        "; ".join(f"{each.name}={each.value}" for each in cookies),
+    )
+    for origin_of, cookie, is_let_in in ((origin, "", False), (foreign, session, False), (origin, session, True)):
+        headers = {"Cookie": cookie} if cookie else {}
+        with ExitStack() as held:
+            if not is_let_in:
+                held.enter_context(pytest.raises(InvalidStatus))
+            opened = connect(
+                socket_url,
+                origin=Origin(origin_of),
+                additional_headers=headers,
+                subprotocols=[Subprotocol("graphql-ws")],
+                proxy=None,
+            )
+            with opened as socket:
+                socket.send('{"type": "connection_init", "payload": {}}')
+                assert "connection_ack" in str(socket.recv(60))
+    with pytest.raises(requests.ConnectionError):
+        requests.get(own.url.replace("127.0.0.1", "127.0.0.2"), timeout=60)
 
 
 def materialized_all_by_mouse(page: Page, dev: DagsterDev) -> dict[str, Any]:
@@ -90,7 +160,7 @@ def launch_daily_run_by_mouse(page: Page, dev: DagsterDev) -> None:
         page.get_by_text(shows, exact=True).locator("visible=true").first.wait_for(timeout=PATIENCE)
         assert_nothing_alarms(page)
     page.goto(f"{dev.url}/runs", timeout=PATIENCE)
-    page.locator('a[href^="/runs/"]:not([href*="/b/"])').first.click(timeout=PATIENCE)
+    page.locator('a[href^="/dagster/runs/"]:not([href*="/b/"])').first.click(timeout=PATIENCE)
     page.get_by_text("RUN_SUCCESS").first.wait_for(timeout=PATIENCE)
     assert_nothing_alarms(page)
 

@@ -36,6 +36,7 @@ def build_dashboard(
     now: Callable[[], datetime] = system_now,
     behind_proxy: bool = False,
     link_command: str = LINK_COMMAND,
+    dagster: str | None = None,
     say: Callable[[str], object] = lambda line: None,
 ) -> FastAPI:
     """The dashboard over the data folder of the settings. It opens nothing yet; its records have to be migrated before.
@@ -44,6 +45,7 @@ def build_dashboard(
         pipeline: what the pipeline says of the data folder.
         behind_proxy: browsers come by https, through a proxy that adds their address to X-Forwarded-For.
         link_command: what to type for a link that logs in.
+        dagster: where Dagster's UI answers on this machine, which is then served below /dagster; None: it is not.
         say: gets a line of JSON for each request.
     """
     app = DescribedApi(
@@ -55,20 +57,31 @@ def build_dashboard(
     )
     lake = Lake(settings.data_dir)
     records = Records(connect(database_of(settings)))
-    site = Site(settings, lake, pipeline, now, records, pipeline.snapshot, behind_proxy, link_command)
+    site = Site(
+        settings, lake, pipeline, now, records, pipeline.snapshot, behind_proxy, link_command, dagster is not None
+    )
     app.state.site = site
     answer_problems(app)
     app.add_exception_handler(KeptAnswerFound, answer_found)
     for router in routers():
         app.include_router(router)
     app.mount(STATIC, HashedFiles(), name="static")
+    _stand_before(app, site, dagster, say)
+    return app
+
+
+def _stand_before(app: FastAPI, site: Site, dagster: str | None, say: Callable[[str], object]) -> None:
+    """What sees a request before its route does; the last one is the first to see it."""
     app.add_middleware(KeepAnswers, site=site)  # each one stands around those before it
-    app.add_middleware(BodyBounds, largest_file=settings.import_limits.total_bytes)
+    if dagster is not None:
+        from strava_pipeline.serve.dashboard.dagster_ui import DagsterUi
+
+        app.add_middleware(DagsterUi, url=dagster)
+    app.add_middleware(BodyBounds, largest_file=site.settings.import_limits.total_bytes)
     app.add_middleware(Guard, site=site)
     app.add_middleware(Faults)
-    app.add_middleware(RelativePaths, shorten=Shortening(settings))
+    app.add_middleware(RelativePaths, shorten=Shortening(site.settings))
     app.add_middleware(Packing)
     app.add_middleware(SecureHeaders, site=site)
     app.add_middleware(HeadRequests)
     app.add_middleware(RequestLog, say=say)
-    return app

@@ -8,8 +8,10 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from strava_pipeline.core.limits import megabytes
 from strava_pipeline.serve.dashboard.problems import ProblemError, problem
+from strava_pipeline.serve.dashboard.routes import is_of_dagster
 
 LARGEST = 128_000  # bytes: 500 decisions with their seals are 60 kB
+LARGEST_OF_DAGSTER = 1_000_000  # bytes: its queries are 10 kB, and a run's configuration or partitions may be more
 FILES = "/api/files/"
 
 
@@ -31,11 +33,11 @@ class BodyBounds:
         if "transfer-encoding" in headers or (is_file and "content-length" not in headers):
             return ProblemError(411, "The request does not say how long its body is. Send it with Content-Length.")
         length = headers.get("content-length", "0")
-        largest = self.largest_file if is_file else LARGEST
+        largest = self.largest_file if is_file else LARGEST_OF_DAGSTER if is_of_dagster(scope["path"]) else LARGEST
         if length.isascii() and length.isdecimal() and int(length[:20]) <= largest:
             return None
         if is_file:
             return ProblemError(
                 413, f"The file is larger than {megabytes(largest)}, which STRAVA_IMPORT_LIMIT_MB sets."
             )
-        return ProblemError(413, f"The body is larger than {LARGEST:,} bytes. Send fewer things at once.")
+        return ProblemError(413, f"The body is larger than {largest:,} bytes. Send fewer things at once.")

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.requests import Request
+from starlette.requests import HTTPConnection, Request
 from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -23,6 +23,7 @@ from strava_pipeline.serve.dashboard.forms import is_form, token_of_form
 from strava_pipeline.serve.dashboard.problems import ProblemError, problem, wants_a_page
 from strava_pipeline.serve.dashboard.records.store import Session
 from strava_pipeline.serve.dashboard.rendering import CSRF_FIELD
+from strava_pipeline.serve.dashboard.routes import is_of_dagster
 from strava_pipeline.serve.dashboard.site import Site
 from strava_pipeline.setting_values import is_private_address, is_this_machine
 
@@ -46,8 +47,8 @@ class Guard:
     site: Site
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "websocket":  # there are none
-            await send({"type": "websocket.close", "code": _POLICY_VIOLATION, "reason": ""})
+        if scope["type"] == "websocket":
+            await self._socket(scope, receive, send)
         elif scope["type"] != "http":
             await self.app(scope, receive, send)
         else:
@@ -61,12 +62,25 @@ class Guard:
             else:
                 await self.app(scope, receive, send)
 
-    async def _let_through(self, request: Request, receive: Receive) -> Receive:
+    async def _socket(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """A WebSocket is Dagster's alone, and needs what a request needs that changes something."""
+        is_refused = not is_of_dagster(scope["path"])
+        if not is_refused:
+            try:
+                await self._let_through(HTTPConnection(scope), receive)
+            except (ProblemError, PipelineError):
+                is_refused = True
+        if is_refused:
+            await send({"type": "websocket.close", "code": _POLICY_VIOLATION, "reason": ""})
+        else:
+            await self.app(scope, receive, send)
+
+    async def _let_through(self, request: HTTPConnection, receive: Receive) -> Receive:
         """Raises ProblemError for what may not pass; notes the session in the request's state. Returns where its body is read."""
         request.state.session = None
         if not is_own_host(request.headers, self.site):
             raise ProblemError(403, _WRONG_HOST)
-        changes = request.method not in READING
+        changes = request.scope.get("method") not in READING
         if changes and not is_same_origin(request.headers, self.site):
             raise ProblemError(403, "Another web page sent this request, or the browser does not say which one did.")
         # The path of the scope, by which routes are found; request.url is put together from the Host header, too.
@@ -75,7 +89,7 @@ class Guard:
         session = await self._session(request)
         if session is None:
             raise ProblemError(401, f"This needs a login. Type `{self.site.link_command}`, or log in at /login.")
-        if changes:
+        if changes and not is_of_dagster(request.scope["path"]):  # whose pages know no token
             sent = request.headers.get(CSRF_HEADER)
             if sent is None and is_form(request.headers):
                 sent, receive = await token_of_form(request.scope, receive)
@@ -84,7 +98,7 @@ class Guard:
         request.state.session = session
         return receive
 
-    async def _session(self, request: Request) -> Session | None:
+    async def _session(self, request: HTTPConnection) -> Session | None:
         token = request.cookies.get(self.site.cookie)
         if not token:
             return None
@@ -146,7 +160,7 @@ class SecureHeaders:
                 headers = MutableHeaders(scope=message)
                 for name, value in _HEADERS.items():
                     headers[name] = value
-                headers["Content-Security-Policy"] = _policy(self.site)
+                headers.setdefault("Content-Security-Policy", _policy(self.site))
                 headers.setdefault("Cache-Control", "no-cache" if scope["path"].startswith(OPEN_BELOW) else "no-store")
             await send(message)
 

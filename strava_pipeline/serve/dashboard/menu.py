@@ -6,6 +6,7 @@ On a phone the button opens the five as well. The list is a <details>, which nee
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from strava_pipeline.serve.dashboard.routes import DAGSTER
 from strava_pipeline.serve.dashboard.site import Site
 
 
@@ -49,6 +50,7 @@ MORE: Mapping[str, tuple[Entry, ...]] = {
         Entry("/requests", "Requests"),
         Entry("/notifications", "Notifications"),
         Entry("/settings", "Settings"),
+        Entry(f"{DAGSTER}/", "Dagster", is_shown=lambda site: site.has_dagster),
     ),
 }
 """The other pages by group."""

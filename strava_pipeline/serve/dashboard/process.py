@@ -59,12 +59,13 @@ def run(
     workers: int,
     behind_proxy: bool,
     link_command: str,
+    dagster: str | None = None,
     now: Callable[[], datetime],
     on_ready: Callable[[str], object],
 ) -> None:
     """Serve until Ctrl-C or SIGTERM; `on_ready` gets the address once connections are accepted.
 
-    `link_command`: what to type for a link that logs in.
+    `link_command`: what to type for a link that logs in; `dagster`: where Dagster's UI answers, to be served below /dagster.
     """
     check_start(settings, behind_proxy=behind_proxy)
     lake = Lake(settings.data_dir)
@@ -79,7 +80,13 @@ def run(
     with closing(listen(settings)) as listening:
         address = _url(settings, listening)
         app = build_dashboard(
-            settings, pipeline, now=now, behind_proxy=behind_proxy, link_command=link_command, say=_say
+            settings,
+            pipeline,
+            now=now,
+            behind_proxy=behind_proxy,
+            link_command=link_command,
+            dagster=dagster,
+            say=_say,
         )
         with held(lake.dashboard_note) as note:
             note.write(json.dumps({"url": address, "pid": os.getpid()}).encode())
@@ -120,7 +127,8 @@ def _serve(
         uvicorn.Config(
             app,
             http=Browser,
-            ws="none",
+            ws="websockets-sansio" if app.state.site.has_dagster else "none",  # nothing else has some
+            ws_max_size=1_000_000,  # bytes that a browser may send at once; a subscription's query is some 10 kB
             lifespan="off",
             log_config=None,  # the format above
             access_log=False,  # request_log.py writes one line for each request

@@ -47,8 +47,8 @@ def render(request: Request, name: str, values: Mapping[str, Any], *, status: in
 
 def layout_state(request: Request) -> tuple[Hashable, ...]:
     """What the layout shows beside the data: a page that is kept goes by it."""
-    session = request.state.session
-    return session.token_hash if session else None, count_unread(request.app.state.site.lake)
+    site, session = request.app.state.site, request.state.session
+    return session.token_hash if session else None, count_unread(site.lake), site.is_overheard, site.has_dagster
 
 
 def _form_token(token: str) -> Markup:

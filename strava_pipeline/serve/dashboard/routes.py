@@ -13,6 +13,7 @@ from starlette.routing import Match
 
 HERE = Path(__file__).parent
 STATIC = "/static"
+DAGSTER = "/dagster"  # below it is Dagster's UI, where that is served (dagster_ui.py)
 DOCUMENT = "/api/openapi.json"
 
 
@@ -28,10 +29,17 @@ def routes() -> Iterator[APIRoute]:
         yield from (route for route in router.routes if isinstance(route, APIRoute))
 
 
+def is_of_dagster(path: str) -> bool:
+    """Whether a path belongs to Dagster's UI."""
+    return path == DAGSTER or path.startswith(f"{DAGSTER}/")
+
+
 def template_of(scope: MutableMapping[str, Any]) -> str | None:
     """The path of a request as its route writes it, without values: `/activities/{id}`. None: no route has the path."""
     if scope["path"].startswith(f"{STATIC}/"):
         return STATIC
+    if is_of_dagster(scope["path"]):
+        return DAGSTER
     if scope["path"] == DOCUMENT:  # FastAPI's own, of no module
         return DOCUMENT
     return next((route.path for route in routes() if route.matches(scope)[0] is not Match.NONE), None)

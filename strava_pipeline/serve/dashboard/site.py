@@ -48,6 +48,7 @@ class Site:
     snapshot: SharedSnapshot
     behind_proxy: bool = False  # which speaks https with browsers
     link_command: str = LINK_COMMAND
+    has_dagster: bool = False  # whether Dagster's UI is below /dagster
     facts: "SnapshotFacts" = field(default_factory=lambda: SnapshotFacts())
     kept: Kept = field(default_factory=Kept)
 

@@ -28,6 +28,7 @@ class Dashboard:
     behind_proxy: bool = False
     link_command: str = "strava-pipeline dashboard link"
     address: str = ADDRESS
+    dagster: str | None = None
     time: datetime = NOW
     lines: list[str] = field(default_factory=list)
 
@@ -39,6 +40,7 @@ class Dashboard:
             now=lambda: self.time,
             behind_proxy=self.behind_proxy,
             link_command=self.link_command,
+            dagster=self.dagster,
             say=self.lines.append,
         )
 
