@@ -1,6 +1,8 @@
 """The dashboard as a person sees it: a newcomer's path through the demo, and each page wide and light, narrow and dark."""
 
 import re
+from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
@@ -17,7 +19,7 @@ pytestmark = pytest.mark.slow
 AXE = (Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text(encoding="utf-8")
 LOOKS: tuple[tuple[int, Literal["light", "dark"]], ...] = ((1440, "light"), (390, "dark"))
 """Of one load of a page: its content is the same, colours follow the scheme, and what fits follows the width."""
-NOT_DRAWN = ":is([data-track], [data-heat], [data-fitness], [data-seconds]):not([data-ready])"  # what scripts fill, and have not yet
+NOT_DRAWN = ":is([data-track], [data-compare], [data-heat], [data-fitness], [data-seconds]):not([data-ready])"  # what scripts fill, and have not yet
 DRAWN = 20_000  # milliseconds that the scripts of a page get to draw it
 RUN = 180_000  # milliseconds that a run gets: the sensor looks every five seconds, and its process starts
 MOST_TABS = 400
@@ -74,6 +76,32 @@ def approve_a_change_by_keyboard_and_look_around(demo: Demo, chromium: Browser) 
         return request
 
 
+def choose_a_lap_and_compare_by_keyboard(visit: Visit) -> None:
+    """A lap is chosen in its table, and marked on the charts; one place is shown of two tracks."""
+    page = visit.page
+    shown = [*islice((key for key, found in tracked(visit) if len(found["laps"]) > 1), 2)]
+    page.goto(f"{visit.address}/activities/{shown[0]}")
+    page.locator("button.lap").nth(1).press("Enter")
+    expect(page.locator("#track-lap")).to_be_focused()
+    expect(page.locator("#track-lap")).to_have_value("1")
+    expect(page.locator("path.track-lap")).to_have_attribute("d", re.compile("L"))
+    page.goto(f"{visit.address}/activities/{shown[0]}/with/{shown[1]}")
+    expect(page.locator("path.track-second")).to_be_visible()
+    page.locator("#track-place").press("ArrowRight")
+    expect(page.locator("#track-values")).to_contain_text(
+        re.compile(r"A \d+:.*; B \d+:.*; B is \d+:\d\d (ahead|behind)")
+    )
+    assert visit.faults == []
+
+
+def tracked(visit: Visit) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The activities with a track by their ids, the newest first."""
+    for key in visit.page.request.get(f"{visit.address}/api/activities?limit=500").json()["activities"]:
+        found = visit.page.request.get(f"{visit.address}/api/activities/{key}").json()
+        if found["has_track"]:
+            yield key, found
+
+
 def press_until(page: Page, selector: str) -> None:
     """Press Tab until an element that the selector matches has the focus."""
     for _ in range(MOST_TABS):
@@ -86,6 +114,7 @@ def press_until(page: Page, selector: str) -> None:
 def faults_of_all_pages(demo: Demo, chromium: Browser, request: str) -> list[str]:
     """What is wrong with any page: each is usable wide and narrow, light and dark, and asks no other host."""
     with visiting(chromium, demo.link(), "light") as visit:
+        choose_a_lap_and_compare_by_keyboard(visit)
         return [f"{path}, {fault}" for path in pages(visit, request) for fault in faults_of(visit, path)]
 
 
@@ -99,11 +128,13 @@ def pages(visit: Visit, request: str) -> list[str]:
     activities = asked("/api/activities?limit=500")["activities"]
     longest = max(activities, key=lambda key: len(activities[key]["name"] or ""))
     ride = next(iter(asked("/api/activities?limit=1&sport=ride")["activities"]))
+    other = next(key for key, _ in tracked(visit) if key != ride)
     change = next(iter(asked("/api/changes?status=proposed")["changes"].values()))
     visit.page.goto(f"{visit.address}/segments")
     segment = visit.page.locator("tbody th a").first.get_attribute("href") or ""
     values = {
         "{activity_id}": ride,
+        "{other_id}": other,
         "{segment_id}": segment.rpartition("/")[2],
         "{year}": change["month"][:4],
         "{month}": change["month"],

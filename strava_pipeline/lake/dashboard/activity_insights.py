@@ -38,6 +38,26 @@ class ActivityInsights:
     similar: Mapping[int, Values]
 
 
+@dataclass(frozen=True, slots=True)
+class ComparedActivity:
+    """An activity beside another one: its numbers (m, s, m/s; `effort` as above), and whether its points are on disk."""
+
+    id: int
+    numbers: Values
+    effort: Values
+    has_track: bool
+
+
+def compared_activity(connection: Connection, lake: Lake, found: FoundActivity) -> ComparedActivity | None:
+    """A present activity beside another one; None: insights don't count it."""
+    numbers, effort = (
+        rows_of(connection, name, {"id": found.id}) for name in ("compared_activity", "measured_activity")
+    )
+    if not numbers:
+        return None
+    return ComparedActivity(found.id, numbers[0], effort[0], track_path(lake, found.year, found.id).exists())
+
+
 def activity_insights(connection: Connection, lake: Lake, found: FoundActivity) -> ActivityInsights:
     """What insights say of a present activity; of one that they don't count nothing."""
     rows = rows_of(connection, "measured_activity", {"id": found.id})

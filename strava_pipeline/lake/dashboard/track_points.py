@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from math import ceil
 
 import polars as pl
@@ -22,6 +23,7 @@ class TrackPoints:
     """A track for a screen.
 
     Args:
+        begins_at: when the first point was recorded.
         recorded: how many points the track has.
         columns: by name a value for each of at most MOST_POINTS places: `time` (seconds since the first point), `distance` (m),
             `latitude`, `longitude` (degrees), `altitude` (m), `speed` (m/s), `heartrate` (bpm), `cadence`, `watts` (W),
@@ -29,6 +31,7 @@ class TrackPoints:
             in a gap every column has None. A column without any value is left out.
     """
 
+    begins_at: datetime | None
     recorded: int
     columns: Mapping[str, list[float | None]]
 
@@ -74,7 +77,8 @@ def thinned(points: pl.DataFrame) -> TrackPoints:
     ends = joined.filter(pl.col("stretch") < len(kept)).group_by("stretch").agg(pl.col("bucket").max() + 1)
     names = ["time", *_FIRSTS, *_MEANS]
     shown = pl.concat([joined, ends], how="diagonal").sort("stretch", "bucket").select(names).collect()
-    return TrackPoints(points.height, {name: _numbers(shown[name]) for name in names if shown[name].count()})
+    begins: datetime | None = points["recorded_at"].min()  # type: ignore[assignment]
+    return TrackPoints(begins, points.height, {name: _numbers(shown[name]) for name in names if shown[name].count()})
 
 
 def _width(points: int, gaps: int) -> int:

@@ -60,14 +60,15 @@ def activities(
     return json_answer({"activities": page.activities, "next": page.next and page.next.text})
 
 
-def _found(snapshot: Snapshot, activity_id: Id) -> FoundActivity:
+def found_activity(snapshot: Snapshot, activity_id: Id) -> FoundActivity:
+    """The present activity that has this id. Raises ProblemError."""
     found = find_activity(snapshot, activity_id)
     if found is None:
         raise ProblemError(404, "There is no activity with this id, or it is gone from its source.")
     return found
 
 
-Found = Annotated[FoundActivity, Depends(_found)]
+Found = Annotated[FoundActivity, Depends(found_activity)]
 
 
 @router.get("/{activity_id}", response_model=Activity, responses=problems(404), dependencies=[KEPT])
@@ -93,7 +94,8 @@ def track(lake: CurrentLake, found: Found) -> Response:
     points = track_points(lake, found)
     if points is None:
         raise ProblemError(404, "This activity has no track: no file of it and no streams are here.")
-    return json_answer({"id": found.id, "recorded": points.recorded, "track": points.columns})
+    answer = {"id": found.id, "begins_at": points.begins_at, "recorded": points.recorded, "track": points.columns}
+    return json_answer(answer)
 
 
 @router.get("/{activity_id}/sources", response_model=Sources, responses=problems(404), dependencies=[KEPT])

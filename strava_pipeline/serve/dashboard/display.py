@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import date, datetime, tzinfo
+from datetime import UTC, date, datetime, tzinfo
 from math import ceil, isfinite
 from typing import Any
 
@@ -256,9 +256,12 @@ def best(value: float, measure: str) -> str:
     return whole(value, "W") if measure == "watts" else clock(value)
 
 
-def efficiency(value: float, measure: str, units: Units) -> str:
+def efficiency(effort: Mapping[str, Any], units: Units) -> str:
     """Output by heartbeat: `1.52 W per bpm`; of a speed `1.21 m per beat`, in imperial units `1.32 yd per beat`."""
-    if measure == "watts":
+    value = effort["efficiency"]
+    if value is None:
+        return NOTHING
+    if effort["efficiency_by"] == "watts":
         return f"{value:.2f} W per bpm"
     return f"{value:.2f} m per beat" if units == "km" else f"{value / 0.9144:.2f} yd per beat"  # a yard
 
@@ -317,6 +320,7 @@ FILTERS: Mapping[str, Callable[..., Any]] = {
     "speed": speed,
     "whole": whole,
     "day_as": day_text,
+    "instant": lambda value: value.astimezone(UTC).isoformat(),
     "month": month,
     "name": name,
     "prose": prose,

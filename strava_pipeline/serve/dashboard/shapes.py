@@ -118,6 +118,7 @@ class Activity(BaseModel):
 
 class Track(BaseModel):
     id: int
+    begins_at: datetime | None = Field(description="when the first point was recorded")
     recorded: int = Field(description="how many points were recorded")
     track: dict[str, list[float | None]] = Field(description="by column; null: not recorded, or a pause")
 

@@ -106,6 +106,7 @@ def test_an_activity_its_track_sources_and_history(api: TestClient) -> None:
     assert api.get(f"/api/activities/{LARGE}").json()["activity"]["extra"] == {"long": 1e29}
     assert api.get("/api/activities/1/track").json() == {
         "id": 1,
+        "begins_at": "2025-07-01T12:00:00Z",
         "recorded": 1,
         "track": {"time": [0.0], "watts": [200.0]},
     }

@@ -289,6 +289,20 @@ def test_an_activity_has_its_places_its_effort_and_its_like(site: TestClient) ->
     assert ("Among your best" in bare, "ecoupling" in bare, "More like this" in bare) == (False, False, False)
 
 
+def test_two_activities_stand_side_by_side_on_one_chart_where_both_have_a_track(site: TestClient) -> None:
+    text = page(site, "/activities/6/with/7")
+    assert "A Ride 6 B &lt;script&gt;" in (seen := words(text))
+    assert "Power, estimated – 190 W" in seen
+    assert 'data-compare="/api/activities/6/track /api/activities/7/track" data-units="miles" data-group="ride"' in text
+    assert 'href="/activities/7/with/6"' in text
+    bare = page(site, "/activities/6/with/5")
+    assert ("There is no chart: B has no track here." in words(bare), "data-compare" in bare) == (True, False)
+    assert "A and B have no track" in words(page(site, "/activities/4/with/5"))
+    for other, status in ((6, 400), (99, 404), ("x", 400)):
+        page(site, f"/activities/6/with/{other}", status)
+    page(site, "/activities/99/with/6", 404)
+
+
 @pytest.mark.parametrize(
     ("value", "expected"),
     [

@@ -21,6 +21,7 @@ from strava_pipeline_tests.serve.dashboard.test_pages import NOW, page, words
 
 VALUES = {
     "activity_id": "1",
+    "other_id": "2",
     "segment_id": "1",
     "month": "2025-05",
     "year": "2025",

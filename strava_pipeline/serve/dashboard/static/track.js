@@ -1,36 +1,20 @@
 // The track of an activity: a map, and height, speed, heart rate and power over distance or time.
-// One place on the track is shown in all of them; a slider moves it, for the keyboard.
+// One place on the track is shown in all of them; a slider moves it, for the keyboard. Laps are bands of the charts.
 "use strict";
 (() => {
   const box = document.getElementById("track");
   const state = document.getElementById("track-state");
-  const miles = box.dataset.units === "miles";
-  const METRES = miles ? 1609.344 : 1000;
-  const FEET = miles ? 0.3048 : 1;
-  const foot = ["run", "walk"].includes(box.dataset.group);
-  const { clock, colour, innerRange, paceTicks, STANDING } = chartParts;
-  const rounded = (v) => String(+v.toFixed(1));
-  const pace = (v) => v > STANDING ? `${clock(METRES / v)} /${miles ? "mi" : "km"}` : "–";
-  // column, title, what a value is multiplied by to be in the unit of the chart, its text there
-  const KINDS = [
-    ["altitude", "Height", 1 / FEET, (v) => `${Math.round(v)} ${miles ? "ft" : "m"}`],
-    ["speed", foot ? "Pace" : "Speed", foot ? 1 : 3600 / METRES, foot ? pace : (v) => `${rounded(v)} ${miles ? "mph" : "km/h"}`],
-    ["heartrate", "Heart rate", 1, (v) => `${Math.round(v)} bpm`],
-    ["watts", "estimated" in box.dataset ? "Power, estimated" : "Power", 1, (v) => `${Math.round(v)} W`],
-    ["cadence", "Cadence", 1, (v) => `${Math.round(v)} /min`],
-  ];
-  const AXES = {
-    time: clock,
-    distance: (v) => `${+(v / METRES).toFixed(1)} ${miles ? "mi" : "km"}`,
-  };
-  let track, marker, charts = [], over = "distance", moving = false;
+  const { clock, colour } = chartParts;
+  const { KINDS, AXES, filled, stretches, chart } = trackParts(box);
+  const chooser = document.getElementById("track-lap");
+  let track, map, marker, lapLine, charts = [], laps = [], over = "distance", moving = false;
 
   fetch(box.dataset.track, { headers: { Accept: "application/json" } })
     .then((answer) => answer.ok ? answer.json() : Promise.reject(answer.status))
-    .then((found) => { track = found.track; show(found.recorded); })
+    .then((found) => { track = found.track; show(found); })
     .catch(() => { state.textContent = "The track could not be loaded. Load the page again."; });
 
-  function show(recorded) {
+  function show({ recorded, begins_at: begins }) {
     state.textContent = `${recorded.toLocaleString("en")} recorded points.`;
     drawMap();
     const places = document.querySelectorAll("input[name=over]");
@@ -43,6 +27,7 @@
     slider.max = track.time.length - 1;
     slider.addEventListener("input", () => point(+slider.value));
     document.getElementById("track-tools").hidden = false;
+    if (begins) offerLaps(Date.parse(begins) / 1000);
     drawCharts();
     box.dataset.ready = "";
     new ResizeObserver(() => charts.forEach((each) => each.setSize(size()))).observe(document.getElementById("track-charts"));
@@ -50,16 +35,13 @@
   }
 
   function drawMap() {
-    if (!track.latitude || !track.longitude) return;
-    const parts = [[]];
-    track.latitude.forEach((latitude, i) => {
-      if (latitude === null) { if (parts.at(-1).length) parts.push([]); } else parts.at(-1).push([latitude, track.longitude[i]]);
-    });
-    const kept = parts.filter((part) => part.length);
+    const kept = stretches(track);
+    if (!kept.length) return;
     const holder = document.getElementById("track-map");
     holder.hidden = false;
-    const map = groundMap(holder, { units: box.dataset.units, scrollWheelZoom: false });
+    map = groundMap(holder, { units: box.dataset.units, scrollWheelZoom: false });
     const line = L.polyline(kept, { className: "track-line" }).addTo(map);
+    lapLine = L.polyline([], { className: "track-lap" }).addTo(map);
     const ends = [["track-begin", kept[0][0]], ["track-end", kept.at(-1).at(-1)]];
     for (const [className, at] of ends) L.circleMarker(at, { className, radius: 6 }).addTo(map);
     marker = L.circleMarker(kept[0][0], { className: "track-here", radius: 7 });
@@ -67,41 +49,71 @@
     map.fitBounds(line.getBounds(), { padding: [16, 16], maxZoom: 17 });
   }
 
+  // the rows of the table of laps whose times lie within the track; each gets a button, and a place in the list above the charts
+  function offerLaps(begins) {
+    const times = filled(track.time), last = times.at(-1);
+    for (const cell of document.querySelectorAll("[data-lap]")) {
+      const from = Date.parse(cell.dataset.lap) / 1000 - begins, to = from + Number(cell.dataset.lasts);
+      if (!(from > -2 && from < last && to > from)) continue; // a lap may begin a moment before the first point
+      const index = (seconds) => { const i = times.findIndex((time) => time >= seconds); return i < 0 ? times.length - 1 : i; };
+      laps.push({ cell, from: index(from), to: index(to), name: cell.textContent.trim() });
+    }
+    if (laps.length < 2) { laps = []; return; }
+    laps.forEach(({ cell, name }, i) => {
+      const button = document.createElement("button");
+      button.type = "button";
+      button.className = "lap";
+      button.setAttribute("aria-label", `${name}: show on the charts`);
+      button.append(...cell.childNodes);
+      button.addEventListener("click", () => { chooser.value = i; chosen(); chooser.focus(); });
+      cell.append(button);
+      chooser.append(new Option(name, i));
+    });
+    chooser.addEventListener("change", chosen);
+    document.getElementById("track-laps").hidden = false;
+  }
+
+  function chosen() {
+    const lap = laps[chooser.value];
+    if (lapLine) lapLine.setLatLngs(lap ? stretches({ latitude: track.latitude.slice(lap.from, lap.to + 1), longitude: track.longitude.slice(lap.from, lap.to + 1) }) : []);
+    charts.forEach((each) => each.redraw(false));
+    if (lap) point(lap.from);
+  }
+
+  // below the line of a chart: where laps begin, as far as these can be told apart, and the chosen one
+  function drawLaps({ ctx, bbox, data: [xs], valToPos }) {
+    const at = (i) => Math.min(Math.max(valToPos(xs[i], "x", true), bbox.left), bbox.left + bbox.width);
+    const lap = laps[chooser.value];
+    ctx.save();
+    if (lap) {
+      ctx.fillStyle = colour("--tint");
+      ctx.fillRect(at(lap.from), bbox.top, Math.max(2, at(lap.to) - at(lap.from)), bbox.height);
+    }
+    ctx.strokeStyle = colour(lap ? "--edge" : "--before");
+    ctx.setLineDash([3, 3]);
+    ctx.beginPath();
+    if (laps.length < bbox.width / 8) for (const each of laps.slice(1)) {
+      ctx.moveTo(at(each.from), bbox.top);
+      ctx.lineTo(at(each.from), bbox.top + bbox.height);
+    }
+    ctx.stroke();
+    ctx.restore();
+  }
+
   function drawCharts() {
     const holder = document.getElementById("track-charts");
     charts.forEach((each) => each.destroy());
     const xs = filled(track[over] ?? track.time);
-    charts = KINDS.filter(([name]) => track[name]).map((kind) => chart(holder, xs, ...kind));
+    const hooks = {
+      drawAxes: [drawLaps],
+      setCursor: [(each) => { if (!moving && each.cursor.event && each.cursor.idx !== null) tell(each.cursor.idx); }],
+    };
+    charts = KINDS.filter(([name]) => track[name]).map((kind) => chart(holder, {
+      kind, over, xs, hooks, size: size(), lines: [{ label: kind[1], values: track[kind[0]], stroke: colour("--accent") }],
+    }));
   }
 
   const size = () => ({ width: Math.max(240, document.getElementById("track-charts").clientWidth), height: 170 });
-
-  function chart(holder, xs, name, title, scale, text) {
-    const axis = chartParts.axis();
-    // by the speeds of most of the way: where one stands, a pace is endless, and a run would be a level line
-    const inner = name === "speed" && foot ? innerRange(track.speed) : null;
-    const y = inner && { range: () => inner };
-    const splits = inner && ((_, __, low, high) => paceTicks(METRES, low, high));
-    return new uPlot({
-      ...size(),
-      title,
-      cursor: { sync: { key: "track" }, y: false, drag: { x: true, y: false } },
-      legend: { show: false },
-      scales: { x: { time: false }, ...(y && { y }) },
-      axes: [
-        { ...axis, values: (_, ticks) => ticks.map(AXES[over]), space: 70, incrs: over === "time" ? [10, 30, 60, 300, 600, 1200, 1800, 3600, 7200, 14400] : [0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100].map((n) => n * METRES) },
-        { ...axis, ...(splits && { splits }), values: (_, ticks) => ticks.map(text), size: 78 },
-      ],
-      series: [{}, { label: title, stroke: colour("--accent"), width: 1.5, points: { show: false }, spanGaps: false }],
-      hooks: { setCursor: [(each) => { if (!moving && each.cursor.event && each.cursor.idx !== null) tell(each.cursor.idx); }] },
-    }, [xs, track[name].map((v) => v === null ? null : v * scale)], holder);
-  }
-
-  // gaps have no place of their own: they stand where the stretch before them ended
-  function filled(values) {
-    let last = 0;
-    return values.map((value) => { last = value === null ? last : Math.max(last, value); return last; });
-  }
 
   function point(i) {
     moving = true;
