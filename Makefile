@@ -34,7 +34,7 @@ LOOKBACK := $(if $(DAYS),--days $(DAYS))
 .PHONY: help install image demo demo-archive dev test test-slow test-bounds audit other-duckdb soak bench coverage test-samples test-all lint types contracts pre-commit format check docs graph screenshots clean test-container \
 	start auth status doctor plan run run-lite run-all compact recompact rebuild reconcile enrich enrich-all flow flow-backfill refresh streams backfill \
 	quarantine profile trips import archive matches bests insights export report goals duck schema sql logs service service-up purge emulator \
-	dashboard serve subscription webhooks providers changes sync-month calendar notifications
+	dashboard serve subscription webhooks providers changes sync-month calendar maps notifications
 
 help: ## List the targets.
 	@awk -F':.*## ' '/^##@ / {printf "\n%s\n", substr($$0, 5)} /^[a-z%-]+:.*## / {printf "  %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -130,6 +130,7 @@ bests: ## Bests of an activity: how each was measured; and keeping it out of rec
 report: ## A year as one HTML page: charts, calendar, months, records.
 goals: ## Your goals in goals.toml: check them.
 trips: ## Trips recorded by phones, and car trips recognised from pings.
+maps: ## Regions of OpenStreetMap for the dashboard's maps: add, list, remove.
 notifications: ## What you should know of: list, read, clear.
 logs: ## Logs of runs: the newest one, or remove old ones.
 flow-latest: ## The newest log of a run.
@@ -286,6 +287,9 @@ calendar: $(READY)
 
 import: $(READY)
 	$(CLI) import $(or $(ARGS),--help)
+
+maps: $(READY)
+	$(CLI) maps $(or $(ARGS),list)
 
 notifications: $(READY)
 	$(CLI) notifications $(or $(ARGS),list)

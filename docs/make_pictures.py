@@ -53,6 +53,7 @@ DASHBOARD = {  # name of a picture: the page, as its route writes it; width and 
     "trips": ("/trips", 1200, 640),
     "services": ("/providers", 1200, 700),
     "backfill": ("/backfill", 1200, 480),
+    "maps": ("/maps", 1200, 760),
     "settings": ("/settings", 1200, 760),
     "notifications": ("/notifications", 1200, 480),
     "requests": ("/requests", 1200, 480),

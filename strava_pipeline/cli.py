@@ -77,6 +77,7 @@ SUBJECTS: dict[str, dict[str, tuple[str, str, str]]] = {
         "report": ("insights", "report", "A year as one HTML page: charts, calendar, months, records."),
         "goals": ("insights", "goals", "Your goals in goals.toml: check them."),
         "trips": ("trips", "trips", "Trips recorded by phones, and car trips recognised from pings."),
+        "maps": ("maps", "maps", "Regions of OpenStreetMap for the dashboard's maps: add, list, remove."),
         "notifications": ("notifications", "notifications", "What you should know of: list, read, clear."),
         "logs": ("pipeline", "logs", "Logs of runs: the newest one, or remove old ones."),
     },

@@ -46,6 +46,11 @@ def tile_of(latitude: float, longitude: float, zoom: int) -> tuple[int, int]:
     return column, row
 
 
+def place_of(column: float, row: float, zoom: int) -> tuple[float, float]:
+    """Latitude and longitude of a place on the web map, counted in tiles: of whole numbers the tile's north-west corner."""
+    return degrees(atan(sinh(pi * (1 - 2 * row / 2**zoom)))), column / 2**zoom * 360 - 180
+
+
 def column_tiles(latitude: "pl.Expr", longitude: "pl.Expr", zoom: int) -> tuple["pl.Expr", "pl.Expr"]:
     """Column and row of the web map's tile, as `tile_of` has them, of places within the map's edges."""
     across, angle = 2.0**zoom, latitude.radians()

@@ -232,6 +232,11 @@ class Lake:
         return self.data_dir / "insights"
 
     @property
+    def maps(self) -> Path:
+        """Regions of the map, which a person added."""
+        return self.data_dir / "maps"
+
+    @property
     def was_made(self) -> Path:
         """Exists once a working warehouse was made, which distinguishes a lost one from none yet."""
         return self.state / "warehouse_was_made"

@@ -7,8 +7,8 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
-from math import atan, degrees, pi, sinh
 
+from strava_pipeline.core.geodesy import place_of
 from strava_pipeline.core.privacy import PrivacyZone
 
 LEVELS = 4
@@ -55,8 +55,7 @@ def heat_picture(cells: Iterable[Cell], zoom: int, zones: Sequence[PrivacyZone] 
 
 def _touches(zone: PrivacyZone, cell: Cell, zoom: int) -> bool:
     x, y, _ = cell
-    north = pi * (1 - 2 * (y + 0.5) / 2**zoom)
-    return zone.holds(degrees(atan(sinh(north))), (x + 0.5) / 2**zoom * 360 - 180, _EARTH_AROUND_M / 2**zoom)
+    return zone.holds(*place_of(x + 0.5, y + 0.5, zoom), _EARTH_AROUND_M / 2**zoom)
 
 
 def _region(cells: Sequence[Cell], zoom: int) -> list[Cell]:

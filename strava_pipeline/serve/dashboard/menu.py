@@ -48,6 +48,7 @@ MORE: Mapping[str, tuple[Entry, ...]] = {
         Entry("/sync", "Sync", above=("month",)),
         Entry("/providers", "Services", above=("backfill",)),
         Entry("/requests", "Requests"),
+        Entry("/maps", "Regions of the map"),
         Entry("/notifications", "Notifications"),
         Entry("/settings", "Settings"),
         Entry(f"{DAGSTER}/", "Dagster", is_shown=lambda site: site.has_dagster),

@@ -213,6 +213,19 @@ class GearOfServices(Page):
     maintenance: dict[str, dict[str, Row]] = Field(description="by gear and service, what is due first")
 
 
+class Region(BaseModel):
+    url: str | None = Field(description="of the file, which is read by ranges")
+    box: tuple[float, float, float, float] | None = Field(description="west, south, east, north in degrees")
+    min_zoom: int | None
+    max_zoom: int | None
+    bytes: int | None
+    is_damaged: bool = Field(description="all else is null then")
+
+
+class Regions(Page):
+    regions: dict[str, Region] = Field(description="by the name of the file")
+
+
 class Insights(BaseModel, extra="allow"):
     """The shape of `insights --json`."""
 

@@ -113,6 +113,7 @@ CASES: list[tuple[str, str, str, Any, int]] = [
     ("GET", "/api/gear", "", None, 200),
     ("GET", "/api/heat", "", None, 200),
     ("GET", "/api/insights/{year}", "2025", None, 200),
+    ("GET", "/api/maps", "", None, 200),
     ("GET", "/api/insights/{year}", "1999", None, 404),
     ("GET", "/api/providers", "", None, 200),
     ("GET", "/api/notifications", "", None, 200),

@@ -35,6 +35,9 @@ WITH_STATE = {
     "/requests",
     "/requests/{request_id}",
     "/activities/{activity_id}/photos/{digest}",  # large, and no other request asks for them
+    "/maps",  # files that a person adds
+    "/maps/{name}",
+    "/api/maps",
     "/api/calendar/{month}",
     "/api/changes",
     "/api/changes/{change_id}",

@@ -7,7 +7,7 @@ from pathlib import Path
 from strava_pipeline.serve.dashboard.routes import routes
 
 DOCS = Path(__file__).resolve().parents[3] / "docs"
-WITHOUT = ("/api/", "/health", "/login", "/logout", "/activities/{activity_id}/photos/")
+WITHOUT = ("/api/", "/health", "/login", "/logout", "/activities/{activity_id}/photos/", "/maps/{name}")
 REDIRECTING = {"/calendar", "/fitness", "/year"}  # to the page of the present year
 
 

@@ -27,12 +27,15 @@ VALUES = {
     "year": "2025",
     "period": "2025",
     "digest": "0" * 64,
+    "name": "home.pmtiles",
     "change_id": "0f3c",
     "request_id": "20261120T080206564698Z-0123abcd",
 }
-WITHOUT_SNAPSHOT = ("/providers", "/settings", "/notifications", "/backfill", "/requests")
+WITHOUT_SNAPSHOT = ("/providers", "/maps", "/settings", "/notifications", "/backfill", "/requests")
 NEEDS_NONE = (
     "/api/notifications",
+    "/api/maps",
+    "/maps/{name}",
     "/api/providers",
     "/api/requests/{request_id}",
     "/api/changes",

@@ -1,0 +1,168 @@
+"""Regions of OpenStreetMap below `data/maps`, which a person adds: which there are, and whether a file can be one.
+
+A region is a PMTiles archive (version 3 of its specification) with vector tiles in the layers of Protomaps' basemap. Browsers
+read it by ranges; here only its header and metadata are read. A purge deletes it like all data: it says where somebody lives.
+"""
+
+import json
+import os
+import re
+import shutil
+import struct
+import zlib
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from secrets import token_hex
+from typing import BinaryIO
+
+from strava_pipeline.core.errors import MisuseError, PipelineError
+from strava_pipeline.lake.files import bytes_free, held, sweep_unfinished, sync_folder
+from strava_pipeline.lake.paths import Lake
+
+ENDING = ".pmtiles"
+NAME = r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}\.pmtiles$"
+"""What a region's file is called: its name stands in addresses."""
+_HEADER = struct.Struct("<7sB11Q6B4i")  # of the specification, up to the box
+_MAGIC, _VERSION, _HEADER_BYTES = b"PMTiles", 3, 127
+_NO_COMPRESSION, _GZIP, _VECTOR_TILES = 1, 2, 1
+_FINEST = 20  # zoom; Protomaps' builds end at 15
+_MOST_METADATA = 4_000_000  # bytes; Protomaps' builds have some thousands
+_LAYERS = {"earth", "roads"}  # of Protomaps' basemap, by which it is recognised
+_ANOTHER = "Extract one from a build of Protomaps; the dashboard's page /maps shows the command."
+
+
+class NoRegionError(MisuseError):
+    """A file can't be a region of the map; the message says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Region:
+    """A region of the map.
+
+    Args:
+        box: west, south, east, north in degrees.
+        min_zoom, max_zoom: of its tiles.
+        bytes: the file's size.
+        changed_ns: when the file was written, in nanoseconds.
+    """
+
+    box: tuple[float, float, float, float]
+    min_zoom: int
+    max_zoom: int
+    bytes: int
+    changed_ns: int
+
+
+def regions(lake: Lake) -> Mapping[str, Region | None]:
+    """The regions by the names of their files, in order; None: the file is damaged."""
+    found: dict[str, Region | None] = {}
+    for path in sorted(lake.maps.glob(f"*{ENDING}")):
+        if re.match(NAME, path.name):
+            try:
+                found[path.name] = read_region(path)
+            except (NoRegionError, OSError):
+                found[path.name] = None
+    return found
+
+
+def region_path(lake: Lake, name: str) -> Path | None:
+    """The file of a region; None: there is none of this name."""
+    path = lake.maps / name
+    return path if re.match(NAME, name) and path.is_file() else None
+
+
+def read_region(path: Path) -> Region:
+    """What the header of a file says. Raises NoRegionError where it is no whole archive of vector tiles."""
+    with path.open("rb") as file:
+        head, state = file.read(_HEADER_BYTES), os.fstat(file.fileno())
+    if head[:7] != _MAGIC:
+        raise NoRegionError(f"{path.name} is no PMTiles archive. {_ANOTHER}")
+    if len(head) < _HEADER_BYTES or head[7] != _VERSION:
+        raise NoRegionError(f"{path.name} is not whole, or not of version {_VERSION} of PMTiles. {_ANOTHER}")
+    _, _, *numbers = _HEADER.unpack_from(head)
+    parts, (_, inner, outer, kind, least, most), box = (
+        numbers[:8],
+        numbers[11:17],
+        [each / 1e7 for each in numbers[17:]],
+    )
+    if kind != _VECTOR_TILES or not {inner, outer} <= {_NO_COMPRESSION, _GZIP}:
+        raise NoRegionError(f"{path.name} has no vector tiles, or their compression is not gzip. {_ANOTHER}")
+    ends = [parts[place] + parts[place + 1] for place in (0, 2, 4, 6)]  # root, metadata, leaves, tiles
+    if parts[0] < _HEADER_BYTES or not parts[1] or not parts[7] or max(ends) > state.st_size:
+        raise NoRegionError(
+            f"{path.name} is not whole: it has {state.st_size:,} bytes, and its parts end later. {_ANOTHER}"
+        )
+    west, south, east, north = box
+    if not (-180 <= west < east <= 180 and -90 <= south < north <= 90 and least <= most <= _FINEST):
+        raise NoRegionError(f"{path.name} says of no part of the Earth that it covers it. {_ANOTHER}")
+    return Region((west, south, east, north), least, most, state.st_size, state.st_mtime_ns)
+
+
+def add_region(lake: Lake, source: Path) -> tuple[str, Region]:
+    """Copy a file into the data folder, whole or not at all, in place of one of the same name; its name and what it has.
+
+    Raises NoRegionError where it can't be a region, PipelineError where the disk has no room for it.
+    """
+    if not re.match(NAME, source.name):
+        raise NoRegionError(
+            f"{source.name} is no name for a region: rename it to letters, digits, - and _ with {ENDING} behind, such as "
+            f"home{ENDING}."
+        )
+    if not source.is_file():
+        raise NoRegionError(f"There is no file {source}.")
+    region = read_region(source)
+    _refuse_other_layers(source)
+    if region.bytes > bytes_free(lake.maps):
+        raise PipelineError(
+            f"{source.name} has {region.bytes:,} bytes, more than the disk of {lake.data_dir} has room for. Make room, or "
+            "extract less: a smaller box, or --maxzoom=13."
+        )
+    sweep_unfinished(lake.maps)
+    temporary = lake.maps / f".{source.name}.{token_hex(4)}.tmp"
+    try:
+        with held(temporary) as file, source.open("rb") as original:
+            shutil.copyfileobj(original, file, 1 << 20)
+            file.flush()
+            os.fsync(file.fileno())
+            added = read_region(temporary)
+            temporary.replace(lake.maps / source.name)
+    finally:
+        with suppress(FileNotFoundError):
+            temporary.unlink()
+    sync_folder(lake.maps)
+    return source.name, added
+
+
+def remove_region(lake: Lake, name: str) -> None:
+    """Delete a region's file. Raises NoRegionError where there is none."""
+    path = region_path(lake, name) or region_path(lake, f"{name}{ENDING}")
+    if path is None:
+        raise NoRegionError(f"There is no region {name}. `strava-pipeline maps list` shows those that are there.")
+    path.unlink()
+    sync_folder(lake.maps)
+
+
+def _refuse_other_layers(path: Path) -> None:
+    """Raise NoRegionError where the tiles have other layers than those that the map draws."""
+    with path.open("rb") as file:
+        try:
+            layers = {layer["id"] for layer in json.loads(_metadata(file))["vector_layers"]}
+        except (ValueError, KeyError, TypeError, zlib.error):
+            raise NoRegionError(f"{path.name} does not say which layers it has. {_ANOTHER}") from None
+    if not layers >= _LAYERS:
+        raise NoRegionError(
+            f"{path.name} has other layers than the map draws, which are those of Protomaps. {_ANOTHER}"
+        )
+
+
+def _metadata(file: BinaryIO) -> bytes:
+    """The metadata of an archive, unpacked."""
+    numbers = _HEADER.unpack(file.read(_HEADER.size))
+    offset, length, compression = numbers[4], numbers[5], numbers[14]
+    if length > _MOST_METADATA:
+        raise ValueError
+    file.seek(offset)
+    body = file.read(length)
+    return body if compression == _NO_COMPRESSION else zlib.decompressobj(31).decompress(body, _MOST_METADATA)

@@ -1,0 +1,60 @@
+"""Whether maps have their ground, in a real Chromium: the world, a region's streets, and what is said where one is damaged."""
+
+import shutil
+from pathlib import Path
+
+from playwright.sync_api import Browser, Page, expect
+
+from strava_pipeline.lake.maps import add_region
+from strava_pipeline.lake.paths import Lake
+from strava_pipeline_tests.browser.conftest import Demo, visiting
+from strava_pipeline_tests.pmtiles import BERLIN, write_region
+
+_POLICY = (
+    "window.refused = []; addEventListener('securitypolicyviolation', event => window.refused.push(event.blockedURI))"
+)
+_ROAD = "214,208,195"  # of static/ground.js, where it is light
+_COLOURS = """() => [...new Set([...document.querySelectorAll('#heat canvas.leaflet-tile')].flatMap(canvas => {
+  const data = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data;
+  return Array.from({ length: data.length / 4 }, (_, at) => [...data.slice(4 * at, 4 * at + 3)].join());
+}))]"""
+"""The colours of the ground on the heat map."""
+
+
+def look_at_the_ground(demo: Demo, chromium: Browser, folder: Path) -> None:
+    """The demo's tracks are in Berlin. The data folder is left without regions."""
+    lake = Lake(demo.folder / "data")
+    with visiting(chromium, demo.link(), "light") as visit:
+        page = visit.page
+        page.add_init_script(_POLICY)
+        closer(page, visit.address)
+        colours = page.evaluate(_COLOURS)
+        assert (len(colours) > 2, _ROAD in colours) == (True, False), "a lake and a town's name on land"
+        expect(page.get_by_text("The map has no streets here.")).to_be_visible()
+        expect(page.get_by_text("OpenStreetMap contributors")).to_have_count(0)
+
+        add_region(lake, write_region(folder / "home.pmtiles", BERLIN))
+        closer(page, visit.address)
+        expect(page.get_by_role("link", name="OpenStreetMap contributors")).to_be_visible()
+        expect(page.get_by_text("The map has no streets here.")).to_have_count(0)
+        assert _ROAD in page.evaluate(_COLOURS)
+        assert (visit.faults, page.evaluate("refused")) == ([], [])
+
+        # its header is whole, so that only the browser notices
+        whole = (lake.maps / "home.pmtiles").read_bytes()
+        (lake.maps / "home.pmtiles").write_bytes(whole[:-60] + bytes(60))
+        closer(page, visit.address)
+        expect(page.get_by_text("The map is drawn without home.pmtiles: this file is damaged.")).to_be_visible()
+        colours = page.evaluate(_COLOURS)
+        assert (len(colours) > 2, _ROAD in colours, visit.faults) == (True, False, [])
+    shutil.rmtree(lake.maps)
+
+
+def closer(page: Page, address: str) -> None:
+    """The heat map at the zoom of streets, drawn."""
+    page.goto(f"{address}/map")
+    expect(page.locator("#heat[data-ready][data-ground]")).to_be_visible()
+    for _ in range(2):
+        page.get_by_role("button", name="Zoom in").click()
+        page.wait_for_timeout(400)  # Leaflet's animation
+    expect(page.locator("#heat canvas.leaflet-tile").first).to_be_visible()

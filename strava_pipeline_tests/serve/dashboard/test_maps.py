@@ -1,0 +1,66 @@
+"""The ground of maps: the file that is shipped, the regions' files by ranges, their page and `/api/maps`."""
+
+import re
+from pathlib import Path
+
+from fastapi.testclient import TestClient
+
+from strava_pipeline.lake.maps import add_region, read_region
+from strava_pipeline.lake.paths import Lake
+from strava_pipeline.serve.dashboard.routes import HERE
+from strava_pipeline_tests.pmtiles import VIENNA, write_region
+from strava_pipeline_tests.serve.dashboard.conftest import Dashboard
+
+WORLD = HERE / "static" / "ground" / "world.pmtiles"
+MOST_BYTES = 2_000_000
+
+
+def test_the_ground_that_is_shipped_is_whole_and_small() -> None:
+    world = read_region(WORLD)
+    assert (world.min_zoom, world.max_zoom) == (0, 5)
+    assert world.bytes <= MOST_BYTES
+
+
+def test_a_region_is_listed_with_an_address_that_gives_ranges_of_it(dashboard: Dashboard, tmp_path: Path) -> None:
+    lake, site = Lake(dashboard.settings.data_dir), dashboard.browser()
+    assert site.get("/api/maps").json() == {"regions": {}, "next": None}
+    file = write_region(tmp_path / "home.pmtiles")
+    add_region(lake, file)
+    (region,) = site.get("/api/maps").json()["regions"].values()
+    address = region.pop("url")
+    assert region == {
+        "box": [*VIENNA],
+        "min_zoom": 0,
+        "max_zoom": 14,
+        "bytes": file.stat().st_size,
+        "is_damaged": False,
+    }
+    part = site.get(address, headers={"Range": "bytes=7-126"})
+    assert (part.status_code, part.content) == (206, file.read_bytes()[7:127])
+    assert part.headers["content-range"] == f"bytes 7-126/{file.stat().st_size}"
+    assert (part.headers["cache-control"], bool(part.headers["etag"])) == ("private, max-age=31536000, immutable", True)
+    assert "content-encoding" not in part.headers
+    beyond = site.get(address, headers={"Range": f"bytes={file.stat().st_size}-"})
+    assert beyond.status_code == 416
+    assert dashboard.browser(logged_in=False).get(address).status_code == 401
+    add_region(lake, write_region(tmp_path / "home.pmtiles", (1.0, 2.0, 3.0, 4.0)))
+    assert site.get("/api/maps").json()["regions"]["home.pmtiles"]["url"] != address, "browsers keep the old one"
+
+
+def test_a_damaged_region_is_said_and_a_missing_one_is_not_found(dashboard: Dashboard) -> None:
+    lake, site = Lake(dashboard.settings.data_dir), dashboard.browser()
+    lake.maps.mkdir(parents=True)
+    (lake.maps / "home.pmtiles").write_bytes(b"PMTiles\x03 and no more")
+    (region,) = site.get("/api/maps").json()["regions"].values()
+    assert (region.pop("is_damaged"), {*region.values()}) == (True, {None})
+    text = site.get("/maps", headers={"Accept": "text/html"}).text
+    assert "damaged: maps are drawn without it" in text
+    assert site.get("/maps/away.pmtiles").status_code == 404
+    for name in ("away.txt", "..%2Fstate%2Fapp.sqlite3", ".home.pmtiles.tmp"):
+        assert site.get(f"/maps/{name}").status_code in (400, 404), name
+
+
+def test_the_page_shows_the_command_that_extracts_a_region(site: TestClient) -> None:
+    text = site.get("/maps", headers={"Accept": "text/html"}).text
+    assert "https://build.protomaps.com/20260309.pmtiles home.pmtiles --bbox=W,S,E,N --maxzoom=14" in text
+    assert not re.search(r"<(script|link|img)[^>]+https?:", text)

@@ -1,0 +1,31 @@
+"""`maps`: adding, listing and removing regions from the command line."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from strava_pipeline_tests.pmtiles import write_region
+from strava_pipeline_tests.verbs.conftest import Type
+
+
+def test_a_region_is_added_listed_and_removed(type_in: Type, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STRAVA_DATA_DIR", str(tmp_path / "data"))
+    said = type_in("maps", "list")
+    assert (said.code, said.out) == (
+        0,
+        "There is no region. The dashboard's page /maps shows the command that extracts yours.\n",
+    )
+    file = write_region(tmp_path / "home.pmtiles")
+    shown = "home.pmtiles: 0.0 MB, zoom 0 to 14, box 16.10, 48.00, 16.70, 48.40"
+    assert type_in("maps", "add", str(file)).out == f"Added {shown}. You may delete {file}.\n"
+    assert type_in("maps", "list").out == f"{shown}\n"
+    listed = json.loads(type_in("maps", "list", "--json").out)["regions"]["home.pmtiles"]
+    assert listed == {"box": [16.1, 48.0, 16.7, 48.4], "min_zoom": 0, "max_zoom": 14, "bytes": file.stat().st_size}
+    (tmp_path / "data" / "maps" / "home.pmtiles").write_bytes(b"PMTiles")
+    assert type_in("maps", "list").out == "home.pmtiles: damaged; add it again, or remove it\n"
+    assert json.loads(type_in("maps", "list", "--json").out) == {"regions": {"home.pmtiles": None}}
+    assert type_in("maps", "remove", "home").out == "Removed home.\n"
+    assert type_in("maps", "remove", "home").code == 2
+    refused = type_in("maps", "add", str(tmp_path / "away.pmtiles"))
+    assert (refused.code, f"There is no file {tmp_path}/away.pmtiles." in refused.err.replace("\n", "")) == (2, True)
