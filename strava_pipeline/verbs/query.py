@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from strava_pipeline.lake.paths import Lake
 
 Files = Annotated[bool, typer.Option("--files", help="Statements may read and write files, and use the network.")]
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what spreadsheets compute: owasp.org/www-community/attacks/CSV_Injection
 
 
 def sql(
@@ -167,28 +166,15 @@ def _json(names: list[str], rows: list[tuple[Any, ...]]) -> None:
 
 
 def _csv(names: list[str], rows: list[tuple[Any, ...]], *, as_text: bool) -> None:
-    """`as_text`: a cell that a spreadsheet would compute gets an apostrophe before it, which spreadsheets take for: text."""
-    import csv
-    import io
     import sys
 
-    written = io.StringIO()
-    writer = csv.writer(written, lineterminator="\n")
-    writer.writerow([_cell(name, as_text) for name in names])
-    writer.writerows([["" if value is None else _cell(value, as_text) for value in row] for row in rows])
+    from strava_pipeline.core.csv_rows import csv_text
+
+    written = csv_text([names, *rows], as_text=as_text)
     if sys.stdout.isatty():
-        echo(written.getvalue(), nl=False)
+        echo(written, nl=False)
     else:
-        sys.stdout.write(written.getvalue())  # for a program: as it is
-
-
-def _cell(value: Any, as_text: bool) -> Any:
-    import json
-
-    shown = plain(value)
-    if as_text and isinstance(shown, str) and shown.startswith(_FORMULA):
-        return f"'{shown}"
-    return json.dumps(shown, ensure_ascii=False) if isinstance(shown, bool | list | dict) else shown
+        sys.stdout.write(written)  # for a program: as it is
 
 
 def _prompt(connection: "Connection") -> None:

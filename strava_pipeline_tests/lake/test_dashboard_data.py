@@ -10,14 +10,13 @@ import pytest
 
 from strava_pipeline.core.insights.pacing import Year
 from strava_pipeline.lake.dashboard.activities import (
-    ActivityFilter,
-    activity_page,
     find_activity,
     history_of,
     sources_of,
     whole_activity,
 )
 from strava_pipeline.lake.dashboard.activity_insights import activity_insights
+from strava_pipeline.lake.dashboard.activity_list import Selection, activity_page
 from strava_pipeline.lake.dashboard.bests import (
     gear_use,
     owner_of,
@@ -157,43 +156,6 @@ def lake(tmp_path_factory: pytest.TempPathFactory, new_lake: NewLake) -> Lake:
 def published(lake: Lake) -> Iterator[Connection]:
     with snapshot(lake) as connection:
         yield connection
-
-
-@pytest.mark.parametrize(
-    ("wanted", "ids"),
-    [
-        (ActivityFilter(), [2, 1, 3, 5]),
-        (ActivityFilter(first_on=date(2025, 5, 1)), [2, 1]),
-        (ActivityFilter(last_on=date(2024, 6, 1)), [3, 5]),
-        (ActivityFilter(first_on=date(2025, 5, 1), last_on=date(2025, 5, 1)), [2, 1]),
-        (ActivityFilter(first_on=date(2026, 1, 1), last_on=date(2025, 1, 1)), []),
-        (ActivityFilter(sport="run"), [2]),
-        (ActivityFilter(sport="Ride"), [1, 3, 5]),
-        (ActivityFilter(sport="Quidditch"), []),
-        (ActivityFilter(words="HILL"), [1]),
-        (ActivityFilter(words="ubung"), [1]),
-        (ActivityFilter(words="🚵"), [1]),
-        (ActivityFilter(words="%"), []),
-        (ActivityFilter(words="' OR 1=1 --"), []),
-    ],
-)
-def test_activities_are_chosen_and_the_newest_come_first(
-    published: Connection, wanted: ActivityFilter, ids: list[int]
-) -> None:
-    assert [*activity_page(published, wanted).activities] == ids
-
-
-def test_pages_have_each_activity_once_also_where_several_began_at_once(published: Connection) -> None:
-    pages, after = [], None
-    for _ in range(9):
-        page = activity_page(published, ActivityFilter(), limit=1, after=after)
-        pages.append([*page.activities])
-        after = None if page.next is None else Cursor.parse(page.next.text)
-        if after is None:
-            break
-    assert pages == [[2], [1], [3], [5]]
-    assert activity_page(published, ActivityFilter(), after=Cursor(2**63 - 1, 0)).activities.keys() == {2, 1, 3, 5}
-    assert not activity_page(published, ActivityFilter(), after=Cursor(-(2**63) + 1, 0)).activities
 
 
 @pytest.mark.parametrize("text", ["", "x", "!!!!", "MTo", "MTo6", "MToxOjE", "é", "MTox=", f"{'9' * 300}", "LTE6MSA"])
@@ -461,7 +423,7 @@ def test_an_empty_warehouse_shows_nothing(new_lake: NewLake, tmp_path: Path) -> 
     publish(empty)
     with snapshot(empty) as connection:
         shown: list[Any] = [
-            activity_page(connection, ActivityFilter()).activities,
+            activity_page(connection, Selection()).activities,
             find_activity(connection, 1),
             owner_of(connection, empty, NOW),
             gear_use(connection).gear,

@@ -36,7 +36,7 @@ ACTIVITY_LIST = Table(
         Column(
             "computed",
             Kind.TEXTS,
-            "the columns whose value no source says: computed of the track, or, of `place`, of the start; NULL: none",
+            "the columns whose value no source says: computed of the track, or, of `place`, of the start",
         ),
     ),
 )

@@ -1,11 +1,10 @@
-"""Activities as the dashboard shows them: a page of the list, one with all that it nests, its sources side by side, its history.
+"""An activity as the dashboard shows it: with all that it nests, its sources side by side, its history. Lists: activity_list.py.
 
 Values have the names and units of the catalogue (metres, seconds, m/s). Points of tracks are track_points.py's.
 """
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
 from urllib.parse import quote
 
 from strava_pipeline.core.errors import PipelineError
@@ -14,12 +13,11 @@ from strava_pipeline.core.sources import IMPORTED
 from strava_pipeline.core.tables import ACTIVITIES_ALL, ACTIVITY_DETAILS, ACTIVITY_HISTORY, CHILDREN
 from strava_pipeline.core.tables.insights import ACTIVITY_SUMS
 from strava_pipeline.lake.dashboard.photos import photos_on_disk
-from strava_pipeline.lake.dashboard.rows import Cursor, Values, columns_of, micros, rows_of, with_json
+from strava_pipeline.lake.dashboard.rows import Values, columns_of, rows_of, with_json
 from strava_pipeline.lake.gold.warehouse import Connection
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.tracks import track_path
 
-MOST_ROWS = 500  # of a page: 0.3 MB of JSON
 MOST_OF_A_PART = 2_000  # laps, lengths … of an activity: 50 km in a pool of 25 m
 _HERE_ALONE = ("content_hash", "fingerprint")
 _NESTED_ALONE = ("activity_id", "athlete_id", "source")
@@ -29,63 +27,6 @@ _IN_DETAIL = tuple(
     if column.name in {each.name for each in ACTIVITIES_ALL.columns} - {"extra"}
 )
 """Columns of the detail that the activity itself has, filled in by its other sources."""
-
-
-@dataclass(frozen=True, slots=True)
-class ActivityFilter:
-    """Which activities are listed; None: whatever it is.
-
-    Args:
-        first_on, last_on: local days, inclusive.
-        sport: a sport as Strava names it, or a group of sports.
-        words: a part of the name; case and accents make no difference.
-    """
-
-    first_on: date | None = None
-    last_on: date | None = None
-    sport: str | None = None
-    words: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class ActivityPage:
-    """Activities by id, the newest first; `computed`: the columns whose value is computed of the track.
-
-    `next`: where the next page begins, None after the last one.
-    """
-
-    activities: Mapping[int, Values]
-    next: Cursor | None
-
-
-def activity_page(
-    connection: Connection, wanted: ActivityFilter, *, limit: int = 50, after: Cursor | None = None
-) -> ActivityPage:
-    """A page of the present activities, the newest first, those without a start last. `limit`: up to MOST_ROWS."""
-    rows = rows_of(
-        connection,
-        "activities_page",
-        {
-            "at": _moment(after.place) if after else None,
-            "id": after.id if after else None,
-            "first_on": wanted.first_on,
-            "last_on": wanted.last_on,
-            "sport": wanted.sport,
-            "words": wanted.words,
-            "most": limit + 1,
-        },
-    )
-    sorted_at = [row.pop("sorted_at") for row in rows]
-    rest = Cursor(micros(sorted_at[limit - 1]), rows[limit - 1]["id"]) if len(rows) > limit else None
-    return ActivityPage({row["id"]: row for row in rows[:limit]}, rest)
-
-
-def _moment(place: int) -> datetime:
-    """The inverse of `micros`; a place before or after every calendar is at its end."""
-    try:
-        return datetime(1970, 1, 1) + timedelta(microseconds=place)  # noqa: DTZ001 - a wall clock's
-    except OverflowError:
-        return datetime.max if place > 0 else datetime.min  # noqa: DTZ901 - likewise
 
 
 @dataclass(frozen=True, slots=True)

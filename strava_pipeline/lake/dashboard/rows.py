@@ -1,7 +1,6 @@
 """Rows of a statement as values by column, pages of rows, and files of rows: what every module of this folder needs."""
 
 import base64
-import binascii
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -64,6 +63,16 @@ class CursorError(ValueError):
     """A text is no cursor that a page gave."""
 
 
+def packed(content: bytes) -> str:
+    """The content of a cursor as a text for addresses."""
+    return base64.urlsafe_b64encode(content).decode().rstrip("=")
+
+
+def unpacked(text: str) -> bytes:
+    """The inverse of `packed`. Raises ValueError."""
+    return base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
+
+
 @dataclass(frozen=True, slots=True)
 class Cursor:
     """The last row of a page, which the next one begins behind: a whole number by which rows are sorted, and an id."""
@@ -74,17 +83,15 @@ class Cursor:
     @property
     def text(self) -> str:
         """The cursor as whoever asks for the next page gives it back; the form may change between versions."""
-        return base64.urlsafe_b64encode(f"{self.place}:{self.id}".encode()).decode().rstrip("=")
+        return packed(f"{self.place}:{self.id}".encode())
 
     @classmethod
     def parse(cls, text: str) -> "Cursor":
         """The cursor of a text. Raises CursorError."""
         try:
-            place, _, key = (
-                base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True).decode().partition(":")
-            )
+            place, _, key = unpacked(text).decode().partition(":")
             found = cls(int(place), int(key))
-        except (binascii.Error, UnicodeDecodeError, ValueError):
+        except ValueError:
             raise CursorError("it is no cursor of a page") from None
         if found.text != text or max(abs(found.place), abs(found.id)) >= 2**63:
             raise CursorError("it is no cursor of a page")

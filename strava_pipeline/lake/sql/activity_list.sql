@@ -42,9 +42,7 @@ SELECT
     private,
     coalesce(visibility, CASE WHEN private THEN 'only_me' END) AS visibility,
     coalesce(said_place, near_towns.town) AS place,
-    nullif(
-        list_concat(computed, CASE WHEN said_place IS NULL AND near_towns.town IS NOT NULL THEN ['place'] ELSE [] END), []
-    ) AS computed
+    list_concat(computed, CASE WHEN said_place IS NULL AND near_towns.town IS NOT NULL THEN ['place'] ELSE [] END) AS computed
 FROM whole
 LEFT JOIN member ON member.activity_id = whole.id
 LEFT JOIN sport_groups ON sport_groups.sport_type = sport

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import re
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from contextlib import suppress
 from datetime import date
 from decimal import Decimal
@@ -11,8 +11,9 @@ from typing import Annotated, Any, TypeVar
 
 import orjson
 from fastapi import Path, Query, Request
+from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
-from pydantic import BeforeValidator
+from pydantic import BaseModel, BeforeValidator
 from starlette.responses import Response
 
 from strava_pipeline.lake.dashboard.rows import Cursor, CursorError
@@ -36,7 +37,7 @@ def only_known_parameters(request: Request) -> None:
     """A dependency of each router: a query parameter that the route has not, or one that is given twice, is an error."""
     route = request.scope["route"]
     assert isinstance(route, APIRoute)
-    known = [field.alias for field in route.dependant.query_params]
+    known = [*parameters_of(route.dependant)]
     given = [name for name, _ in request.query_params.multi_items()]
     if not {*given} <= {*known}:
         here = f"Those here: {', '.join(known)}." if known else "This address takes none."
@@ -45,6 +46,18 @@ def only_known_parameters(request: Request) -> None:
         raise ProblemError(
             400, f"Given more than once: {', '.join(twice)}.", errors=dict.fromkeys(twice, "more than once")
         )
+
+
+def parameters_of(dependant: Dependant) -> Iterator[str]:
+    """The names of a route's query parameters, with those of what it depends on."""
+    for field in dependant.query_params:
+        kind = field.field_info.annotation
+        if isinstance(kind, type) and issubclass(kind, BaseModel):
+            yield from (each.alias or name for name, each in kind.model_fields.items())
+        else:
+            yield field.alias
+    for each in dependant.dependencies:
+        yield from parameters_of(each)
 
 
 async def names_once(request: Request) -> None:
@@ -97,10 +110,10 @@ def cursor_of(text: str | None) -> Cursor | None:
     try:
         return None if text is None else Cursor.parse(text)
     except CursorError as error:
-        raise _unusable(str(error)) from None
+        raise unusable_cursor(str(error)) from None
 
 
-def _unusable(fault: str) -> ProblemError:
+def unusable_cursor(fault: str) -> ProblemError:
     why = f"{fault}: give `next` of the page before, unchanged, or begin without a cursor"
     return ProblemError(400, f"The cursor is not usable: {why}.", errors={"cursor": why})
 
@@ -123,7 +136,7 @@ def page_of(
     if after is not None:
         begin = next((place for place, key in enumerate(keys, 1) if _mark(key) == after), 0)
         if begin == 0:
-            raise _unusable("it is no cursor of a page, or what it stands for is gone")
+            raise unusable_cursor("it is no cursor of a page, or what it stands for is gone")
     rest = [key for key in keys[begin:] if wanted(found[key])]
     page = {key: found[key] for key in rest[:limit]}
     return page, _mark(rest[limit - 1]) if len(rest) > limit else None
@@ -147,7 +160,8 @@ def nested(page: Mapping[tuple[Outer, Key], Thing]) -> dict[Outer, dict[Key, Thi
     return found
 
 
-def refuse_reversed(first: Any, last: Any) -> None:
-    """A range whose end is before its beginning is an error."""
+def refuse_reversed(first: Any, last: Any, name: str = "from", name_of_last: str = "to") -> None:
+    """A range whose end is before its beginning is an error. The names: of its two parameters."""
     if first is not None and last is not None and first > last:
-        raise ProblemError(400, "The range ends before it begins.", errors={"from": "after `to`"})
+        why = f"beyond `{name_of_last}`"
+        raise ProblemError(400, f"The range ends before it begins: `{name}` is {why}.", errors={name: why})

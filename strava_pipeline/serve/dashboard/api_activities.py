@@ -2,62 +2,46 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Depends
 from starlette.responses import Response
 
 from strava_pipeline.lake.dashboard.activities import (
-    ActivityFilter,
     FoundActivity,
-    activity_page,
     find_activity,
     history_of,
     sources_of,
     whole_activity,
 )
 from strava_pipeline.lake.dashboard.activity_insights import activity_insights
+from strava_pipeline.lake.dashboard.activity_list import activity_page
 from strava_pipeline.lake.dashboard.bests import bests_of
 from strava_pipeline.lake.dashboard.track_points import track_points
 from strava_pipeline.serve.dashboard.answers import (
     After,
-    Day,
     Id,
     Limit,
-    cursor_of,
     flat,
     json_answer,
     nested,
     only_known_parameters,
     page_of,
-    refuse_reversed,
 )
 from strava_pipeline.serve.dashboard.document import problems
 from strava_pipeline.serve.dashboard.kept_answers import KEPT
+from strava_pipeline.serve.dashboard.list_query import AskedOfApi, refuse_unknown
 from strava_pipeline.serve.dashboard.problems import ProblemError
 from strava_pipeline.serve.dashboard.shapes import Activities, Activity, History, Sources, Track
 from strava_pipeline.serve.dashboard.site import CurrentLake, Snapshot
 
 router = APIRouter(prefix="/api/activities", dependencies=[Depends(only_known_parameters)], tags=["activities"])
-From = Annotated[Day | None, Query(alias="from", description="first local day, as 2026-10-01")]
-To = Annotated[Day | None, Query(alias="to", description="last local day, included")]
-Sport = Annotated[str | None, Query(min_length=1, max_length=64, description="a sport, or a group such as ride")]
-Search = Annotated[str | None, Query(min_length=1, max_length=200, description="a part of the name")]
 
 
 @router.get("", response_model=Activities, dependencies=[KEPT])
-def activities(
-    snapshot: Snapshot,
-    from_: From = None,
-    to: To = None,
-    sport: Sport = None,
-    search: Search = None,
-    limit: Limit = 50,
-    cursor: After = None,
-) -> Response:
-    """Activities by id, the newest first, and the cursor of the next page."""
-    refuse_reversed(from_, to)
-    wanted = ActivityFilter(from_, to, sport, search)
-    page = activity_page(snapshot, wanted, limit=limit, after=cursor_of(cursor))
-    return json_answer({"activities": page.activities, "next": page.next and page.next.text})
+def activities(snapshot: Snapshot, asked: AskedOfApi) -> Response:
+    """Activities by id in the order that was asked for, the sums of all that are selected, and the cursor of the next page."""
+    refuse_unknown(asked, snapshot)
+    page = activity_page(snapshot, asked.selection, limit=asked.limit, after=asked.after)
+    return json_answer({"activities": page.activities, "totals": page.totals, "next": page.next and page.next.text})
 
 
 def found_activity(snapshot: Snapshot, activity_id: Id) -> FoundActivity:

@@ -1,18 +1,12 @@
-"""The list of activities with its filters, and an activity. Values are those of `/api/activities`."""
+"""An activity. Values are those of `/api/activities/ID`. The list of activities stands in pages_list.py."""
 
-from dataclasses import dataclass
-from typing import Annotated, Any
-from urllib.parse import urlencode
+from typing import Any
 
-from fastapi import APIRouter, Depends, Query, Request
-from pydantic import BeforeValidator
+from fastapi import APIRouter, Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
-from strava_pipeline.core.sports import SPORTS
 from strava_pipeline.lake.dashboard.activities import (
-    ActivityFilter,
     FoundActivity,
-    activity_page,
     history_of,
     sources_of,
     whole_activity,
@@ -22,7 +16,6 @@ from strava_pipeline.lake.dashboard.bests import bests_of
 from strava_pipeline.lake.gold.personal import dismissed_activities
 from strava_pipeline.lake.gold.warehouse import Connection
 from strava_pipeline.lake.paths import Lake
-from strava_pipeline.serve.dashboard.answers import After, Day, cursor_of, refuse_reversed
 from strava_pipeline.serve.dashboard.api_activities import Found
 from strava_pipeline.serve.dashboard.forms import Fields, is_by_script
 from strava_pipeline.serve.dashboard.kept_answers import KEPT
@@ -31,49 +24,6 @@ from strava_pipeline.serve.dashboard.rendering import render
 from strava_pipeline.serve.dashboard.site import CurrentLake, CurrentPipeline, CurrentUnits, Snapshot
 
 router = APIRouter(include_in_schema=False)
-ROWS = 50
-Unset = BeforeValidator(lambda value: value or None)
-"""A form sends its empty fields, too."""
-From = Annotated[Day | None, Unset, Query(alias="from")]
-To = Annotated[Day | None, Unset, Query(alias="to")]
-Sport = Annotated[str, Query(max_length=64)]
-Search = Annotated[str, Query(max_length=200)]
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """The filters of the list, and what the form's fields hold."""
-
-    wanted: ActivityFilter
-    fields: dict[str, str]
-
-    def address(self, cursor: str | None = None) -> str:
-        """Of a page of the list with these filters."""
-        query = {name: text for name, text in {**self.fields, "cursor": cursor}.items() if text}
-        return f"/activities?{urlencode(query)}" if query else "/activities"
-
-
-def _asked(from_: From = None, to: To = None, sport: Sport = "", search: Search = "") -> Asked:
-    refuse_reversed(from_, to)
-    fields = {"from": from_, "to": to, "sport": sport, "search": search}
-    wanted = ActivityFilter(from_, to, sport or None, search or None)
-    return Asked(wanted, {name: str(value or "") for name, value in fields.items()})
-
-
-@router.get("/activities", dependencies=[KEPT])
-def activities(
-    request: Request,
-    snapshot: Snapshot,
-    units: CurrentUnits,
-    asked: Annotated[Asked, Depends(_asked)],
-    cursor: After = None,
-) -> HTMLResponse:
-    """A page of the list, the newest first."""
-    page = activity_page(snapshot, asked.wanted, limit=ROWS, after=cursor_of(cursor))
-    older = asked.address(page.next.text) if page.next else None
-    newest = asked.address() if cursor else None
-    values = {"page": page, "older": older, "newest": newest, "fields": asked.fields, "units": units}
-    return render(request, "activities.html", {**values, "groups": [*SPORTS]})
 
 
 @router.get("/activities/{activity_id}", dependencies=[KEPT])

@@ -9,7 +9,7 @@ from starlette.responses import HTMLResponse
 from strava_pipeline.core.errors import UnusableSnapshotError
 from strava_pipeline.core.insights.overview import year_numbers
 from strava_pipeline.core.insights.page import goal_rows
-from strava_pipeline.lake.dashboard.activities import ActivityFilter, activity_page
+from strava_pipeline.lake.dashboard.activity_list import Selection, activity_page
 from strava_pipeline.lake.dashboard.bests import shown_year, summary_of
 from strava_pipeline.lake.gold.publish import damage_named
 from strava_pipeline.lake.gold.warehouse import Connection
@@ -58,7 +58,7 @@ def _newest_year(site: Site, snapshot: Connection) -> dict[str, Any] | None:
         "units": owner.athlete.units,
         "numbers": year_numbers(summary) if summary is not None else [],
         "goals": goal_rows(summary) if summary is not None else [],
-        "latest": activity_page(snapshot, ActivityFilter(), limit=_LATEST).activities,
+        "latest": activity_page(snapshot, Selection(), limit=_LATEST).activities,
     }
 
 

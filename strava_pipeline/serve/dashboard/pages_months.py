@@ -15,7 +15,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from strava_pipeline.core.changes.states import Verdict
 from strava_pipeline.core.years import months_within
-from strava_pipeline.lake.dashboard.activities import MOST_ROWS, ActivityFilter, activity_page
+from strava_pipeline.lake.dashboard.activity_list import MOST_ROWS, Selection, activity_page
 from strava_pipeline.lake.dashboard.bests import month_sums
 from strava_pipeline.lake.dashboard.rows import Values
 from strava_pipeline.serve.dashboard.answers import Digits, Month
@@ -129,9 +129,9 @@ def compared(
     return render(request, "month.html", {**values, "listed": listed})
 
 
-def _within(month: str) -> ActivityFilter:
+def _within(month: str) -> Selection:
     first = date.fromisoformat(f"{month}-01")
-    return ActivityFilter(first, first.replace(day=monthrange(first.year, first.month)[1]))
+    return Selection(first, first.replace(day=monthrange(first.year, first.month)[1]))
 
 
 @router.post("/month/{month}/changes", response_model=None)

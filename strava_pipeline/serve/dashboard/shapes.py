@@ -28,6 +28,7 @@ class ActivityRow(BaseModel):
     id: int
     source: str
     source_id: str | None
+    sources: list[str] = Field(description="all that have it")
     name: str | None
     sport_type: str | None
     sport_group: str
@@ -43,14 +44,35 @@ class ActivityRow(BaseModel):
     suffer_score: float | None
     gear_source: str | None
     gear_id: str | None
+    gear_name: str | None
     commute: bool | None
     trainer: bool | None
     private: bool | None
-    computed: list[str] = Field(description="the fields that no source says, computed of the track")
+    visibility: str | None
+    place: str | None
+    computed: list[str] = Field(
+        description="the fields that no source says, computed of the track; `place`: the nearest town"
+    )
+
+
+class Totals(BaseModel):
+    """Sums and means of a selection; null: nothing says it."""
+
+    activities: int
+    distance: float | None
+    moving_time: int | None
+    total_elevation_gain: float | None
+    average_distance: float | None
+    average_moving_time: float | None
+    average_elevation_gain: float | None
+    average_speed: float | None = Field(description="of the way as a whole")
+    average_heartrate: float | None = Field(description="by time")
+    sport_group: str | None = Field(description="that of all; null: there are several")
 
 
 class Activities(Page):
-    activities: dict[str, ActivityRow] = Field(description="by id, the newest first")
+    activities: dict[str, ActivityRow] = Field(description="by id, in the order that was asked for")
+    totals: Totals = Field(description="of all that are selected")
 
 
 class Photo(BaseModel):

@@ -15,7 +15,7 @@ import polars as pl
 import pytest
 from starlette.testclient import TestClient
 
-from strava_pipeline.lake.dashboard.rows import Cursor
+from strava_pipeline.lake.dashboard.activity_list import After
 from strava_pipeline.lake.gold.publish import publish
 from strava_pipeline.lake.gold.warehouse import writing
 from strava_pipeline.lake.notifications import notify
@@ -146,7 +146,27 @@ def test_calendar_services_gear_and_a_year(api: TestClient) -> None:
         ("/api/activities?cursor=nonsense", 400),
         (f"/api/activities?cursor={'A' * 101}", 400),
         (f"/api/activities?search={'x' * 201}", 400),
-        ("/api/activities?search=", 400),
+        ("/api/activities?search=", 200),
+        ("/api/activities?sort=height", 400),
+        ("/api/activities?sort=Date", 400),
+        ("/api/activities?order=up", 400),
+        ("/api/activities?units=feet", 400),
+        ("/api/activities?commute=1", 400),
+        ("/api/activities?visibility=nobody", 400),
+        ("/api/activities?sport=Quidditch", 400),
+        ("/api/activities?sport=Velomobile", 200),
+        ("/api/activities?source=garmin", 400),
+        ("/api/activities?gear=strava:b99", 400),
+        ("/api/activities?min_distance=-1", 400),
+        ("/api/activities?min_distance=nan", 400),
+        ("/api/activities?max_distance=inf", 400),
+        ("/api/activities?min_time=1e3", 400),
+        ("/api/activities?min_climb=%2B5", 400),
+        ("/api/activities?min_climb=%D9%A5", 400),
+        (f"/api/activities?max_climb={'9' * 300}", 400),
+        ("/api/activities?min_distance=5&max_distance=4", 400),
+        ("/api/activities?min_distance=5&max_distance=5", 200),
+        ("/api/activities?min_distance=&max_distance=999999999.9&units=miles", 200),
         (f"/api/activities?sport={'x' * 65}", 400),
         ("/api/activities?sports=ride", 400),
         ("/api/activities?limit=1&limit=2", 400),
@@ -182,7 +202,9 @@ def test_calendar_services_gear_and_a_year(api: TestClient) -> None:
         ("/api/changes?status=odd", 400),
         ("/api/changes?cursor=0f3c", 400),
         ("/api/activities?search=%00%ff&from=0001-01-01&to=9999-12-31", 200),
-        (f"/api/activities?cursor={Cursor(2**63 - 1, -(2**63) + 1).text}", 200),
+        (f"/api/activities?cursor={After('date', True, '9999-12-31T23:59:59', -(2**63) + 1).text}", 200),
+        (f"/api/activities?sort=name&order=asc&cursor={After('name', False, 'é' * 80, 2**63 - 1).text}", 200),
+        (f"/api/activities?sort=time&cursor={After('date', True, None, 1).text}", 400),
         ("/api/requests/20261120T080206564698Z-0123abcd", 404),
         ("/api/requests/..%2f..%2fetc", 404),
         ("/api/gear?page=1", 400),
@@ -319,7 +341,7 @@ def test_the_document_names_every_address(api: TestClient) -> None:
         "/api/requests/{request_id}",
     } <= document["paths"].keys()
     names = [one["name"] for one in document["paths"]["/api/activities"]["get"]["parameters"]]
-    assert names == ["from", "to", "sport", "search", "limit", "cursor"]
+    assert {"from", "to", "sport", "search", "min_distance", "sort", "order", "limit", "cursor"} <= {*names}
 
 
 def test_a_snapshot_that_is_missing_or_of_another_version_is_said_and_one_replaced_midway_is_read_to_its_end(
@@ -328,7 +350,8 @@ def test_a_snapshot_that_is_missing_or_of_another_version_is_said_and_one_replac
     lake = new_lake(tmp_path / "data")
     put(lake, [activity(1, "2025-05-01T08:00", name="Old")])
     with client_of(settings_of(tmp_path)) as client:
-        assert client.get("/api/activities").json() == {"activities": {}, "next": None}
+        empty = client.get("/api/activities?source=garmin").json()
+        assert (empty["activities"], empty["totals"]["activities"], empty["next"]) == ({}, 0, None)
         publish(lake)
         assert client.get("/api/activities/1").json()["activity"]["name"] == "Old"
         stop = threading.Event()

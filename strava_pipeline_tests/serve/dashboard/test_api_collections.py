@@ -12,6 +12,7 @@ from strava_pipeline.lake.dashboard import activities as data
 from strava_pipeline.lake.gold.publish import publish
 from strava_pipeline.lake.notifications import notify
 from strava_pipeline.lake.paths import Lake
+from strava_pipeline.serve.dashboard.answers import parameters_of
 from strava_pipeline.serve.dashboard.routes import routes
 from strava_pipeline_tests.lake.conftest import NewLake
 from strava_pipeline_tests.lake.insight_rows import ME, activity, put
@@ -65,13 +66,11 @@ def pages_of(api: TestClient, path: str) -> Iterator[dict[str, Any]]:
 def test_every_collection_has_a_limit_and_a_cursor_or_a_bound_of_its_own(api: TestClient) -> None:
     """Walks all addresses; those that end in an id are one thing."""
     collections = {
-        route.path: {field.alias: field for field in route.dependant.query_params}
+        route.path: {*parameters_of(route.dependant)}
         for route in routes()
         if route.path.startswith("/api/") and "GET" in route.methods and not route.path.endswith("}")
     }
-    assert {path for path, fields in collections.items() if not {"limit", "cursor"} <= fields.keys()} == {
-        *BOUNDED_OTHERWISE
-    }
+    assert {path for path, names in collections.items() if not {"limit", "cursor"} <= names} == {*BOUNDED_OTHERWISE}
     document = api.get("/api/openapi.json").json()["paths"]
     for path in collections.keys() - BOUNDED_OTHERWISE.keys():
         (limit,) = (each for each in document[path]["get"]["parameters"] if each["name"] == "limit")

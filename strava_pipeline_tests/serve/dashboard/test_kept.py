@@ -35,6 +35,7 @@ WITH_STATE = {
     "/requests",
     "/requests/{request_id}",
     "/activities/{activity_id}/photos/{digest}",  # large, and no other request asks for them
+    "/activities.csv",  # likewise
     "/maps",  # files that a person adds
     "/maps/{name}",
     "/api/maps",

@@ -199,7 +199,6 @@ def test_the_list_is_filtered_searched_and_paged(site: TestClient) -> None:
         return re.findall(r'href="/activities/(-?\d+)"', page(site, f"/activities{query}"))
 
     assert listed() == ["7", "6", "5", "4", "3", "2", "1", "9", "8"]
-    assert listed("?from=&to=&sport=&search=") == listed(), "a form sends its empty fields, too"
     assert listed("?sport=ride&from=2025-05-02&to=2025-05-03") == ["3", "2"]
     assert listed("?search=HILL") == ["7"]
     text = page(site, f"/activities?search={'x' * 100}&sport=Ride")

@@ -1,0 +1,30 @@
+"""Rows of tables as CSV, for programs and for spreadsheets: values as JSON has them, nothing for NULL."""
+
+import csv
+import io
+import json
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from strava_pipeline.core.text import plain
+
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what spreadsheets compute: owasp.org/www-community/attacks/CSV_Injection
+
+
+def csv_text(rows: Iterable[Sequence[Any]], *, as_text: bool) -> str:
+    """The rows, a line each.
+
+    `as_text`: a text that a spreadsheet would compute gets an apostrophe before it, which spreadsheets take for: text.
+    """
+    written = io.StringIO()
+    csv.writer(written, lineterminator="\n").writerows(
+        ["" if value is None else _cell(value, as_text) for value in row] for row in rows
+    )
+    return written.getvalue()
+
+
+def _cell(value: Any, as_text: bool) -> Any:
+    shown = plain(value)
+    if as_text and isinstance(shown, str) and shown.startswith(_FORMULA):
+        return f"'{shown}"
+    return json.dumps(shown, ensure_ascii=False) if isinstance(shown, bool | list | dict) else shown

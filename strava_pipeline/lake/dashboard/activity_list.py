@@ -1,0 +1,255 @@
+"""The list of activities: those that are like what is asked for, sorted, in pages or as a whole, with their sums.
+
+Rows have the columns of `activity_list`, in metres, seconds and m/s. A page reads the statement that a person sees as SQL.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, fields
+from datetime import date, datetime
+from math import isfinite
+from typing import Any, Literal
+
+import orjson
+
+from strava_pipeline.core.text import printable
+from strava_pipeline.lake.dashboard.rows import CursorError, Values, packed, rows_by, rows_of, unpacked
+from strava_pipeline.lake.gold.warehouse import Connection
+from strava_pipeline.lake.sql import sql
+
+MOST_ROWS = 500  # of a page: 0.3 MB of JSON
+_FETCHED = 2_000  # rows at once of a selection as a whole
+_LETTERS = 80  # of a text by which rows are sorted: the cursor holds them
+
+Sort = Literal["date", "name", "sport", "place", "distance", "time", "speed", "climb", "heartrate", "power", "gear"]
+
+
+def _of_letters(column: str) -> str:
+    return f"left({column}, {_LETTERS}) COLLATE NOCASE.NOACCENT"
+
+
+SORTS: Mapping[Sort, str] = {
+    "date": "start_date_local",
+    "name": _of_letters("name"),
+    "sport": _of_letters("sport_type"),
+    "place": _of_letters("place"),
+    "distance": "distance",
+    "time": "moving_time",
+    "speed": "average_speed",
+    "climb": "total_elevation_gain",
+    "heartrate": "average_heartrate",
+    "power": "average_watts",
+    "gear": _of_letters("gear_name"),
+}
+"""By what rows can be sorted, in SQL."""
+TEXTS: frozenset[Sort] = frozenset({"name", "sport", "place", "gear"})
+"""Those of the sorts that are texts, which begin with A unless said."""
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Which activities are listed, and in which order; None: whatever it is.
+
+    Args:
+        first_on, last_on: local days, inclusive.
+        sport: a sport as Strava names it, or a group of sports.
+        words, place: a part of the name, or of the place; case and accents make no difference.
+        source: one of the sources that have it.
+        gear: source and id of its gear, as `strava:b1234`.
+        commute: false: not marked as one.
+        visibility: everyone, followers_only or only_me.
+        min_distance, max_distance, min_climb, max_climb: metres, inclusive.
+        min_time, max_time: seconds in motion, inclusive.
+        sort, descending: without a value last, in both orders; equal ones by their ids.
+    """
+
+    first_on: date | None = None
+    last_on: date | None = None
+    sport: str | None = None
+    words: str | None = None
+    place: str | None = None
+    source: str | None = None
+    gear: str | None = None
+    commute: bool | None = None
+    visibility: str | None = None
+    min_distance: float | None = None
+    max_distance: float | None = None
+    min_time: float | None = None
+    max_time: float | None = None
+    min_climb: float | None = None
+    max_climb: float | None = None
+    sort: Sort = "date"
+    descending: bool = True
+
+    @property
+    def sorted_by(self) -> str:
+        """The order, in SQL."""
+        way = "DESC" if self.descending else "ASC"
+        return f"{SORTS[self.sort]} {way} NULLS LAST, id {way}"
+
+    @property
+    def wanted(self) -> dict[str, Any]:
+        """What is asked for, by the fields above."""
+        held = {field.name: getattr(self, field.name) for field in fields(self) if field.name in _CONDITIONS}
+        return {name: value for name, value in held.items() if value is not None}
+
+    def statement(self, shown: Callable[[str, Any], str] | None = None) -> str:
+        """The rows, not yet sorted. `shown`: how a value stands in the text, by its name; a parameter unless said."""
+        stands = shown or (lambda name, value: f"${name}")
+        found = [_CONDITIONS[name].format(stands(name, value)) for name, value in self.wanted.items()]
+        return "\n  AND ".join(["SELECT *\nFROM activity_list\nWHERE " + found[0], *found[1:]]) if found else _ALL
+
+
+_ALL = "SELECT *\nFROM activity_list"
+_CONDITIONS = {
+    "first_on": "start_date_local >= {}",
+    "last_on": "start_date_local < {} + INTERVAL 1 DAY",
+    "sport": "{} IN (sport_group, sport_type)",
+    "words": "contains(strip_accents(lower(name)), strip_accents(lower({})))",
+    "place": "contains(strip_accents(lower(place)), strip_accents(lower({})))",
+    "source": "list_contains(sources, {})",
+    "gear": "gear_source || ':' || gear_id = {}",
+    "commute": "coalesce(commute, false) = {}",
+    "visibility": "visibility = {}",
+    "min_distance": "distance >= {}",
+    "max_distance": "distance <= {}",
+    "min_time": "moving_time >= {}",
+    "max_time": "moving_time <= {}",
+    "min_climb": "total_elevation_gain >= {}",
+    "max_climb": "total_elevation_gain <= {}",
+}
+"""By the fields of a selection, what holds of an activity."""
+
+
+@dataclass(frozen=True, slots=True)
+class After:
+    """The last row of a page, which the next one begins behind: its value in the sorted column, and its id."""
+
+    sort: Sort
+    descending: bool
+    value: str | float | None
+    id: int
+
+    @property
+    def text(self) -> str:
+        """As whoever asks for the next page gives it back; the form may change between versions."""
+        return packed(orjson.dumps([self.sort, self.descending, self.value, self.id]))
+
+    @classmethod
+    def parse(cls, text: str, selection: Selection) -> "After":
+        """The cursor of a text. Raises CursorError for what is none of this order."""
+        try:
+            sort, descending, value, key = orjson.loads(unpacked(text))
+        except (ValueError, TypeError):
+            raise CursorError("it is no cursor of a page") from None
+        if (sort, descending) != (selection.sort, selection.descending):
+            raise CursorError("it is of a list in another order")
+        found = cls(sort, descending, value, key)
+        if not (type(key) is int and abs(key) < 2**63 and _is_a_value(sort, value) and found.text == text):
+            raise CursorError("it is no cursor of a page")
+        return found
+
+    @property
+    def condition(self) -> str:
+        """What holds of the rows behind it, in SQL. Parameters: `after`, `after_id`."""
+        key, way = SORTS[self.sort], "<" if self.descending else ">"
+        if self.value is None:
+            return f"{key} IS NULL AND id {way} $after_id"
+        value = "$after::TIMESTAMP" if self.sort == "date" else "$after"
+        return f"({key} {way} {value} OR ({key} = {value} AND id {way} $after_id) OR {key} IS NULL)"
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        return {"after_id": self.id} | ({} if self.value is None else {"after": self.value})
+
+
+def _is_a_value(sort: Sort, value: Any) -> bool:
+    """Whether rows that are sorted so can have the value."""
+    if value is None:
+        return True
+    if sort == "date":
+        return isinstance(value, str) and _is_a_moment(value)
+    if sort in TEXTS:
+        return isinstance(value, str) and len(value) <= _LETTERS
+    return type(value) in (int, float) and isfinite(value) and abs(value) < 2**63
+
+
+def _is_a_moment(text: str) -> bool:
+    try:
+        return datetime.fromisoformat(text).tzinfo is None
+    except ValueError:
+        return False
+
+
+@dataclass(frozen=True, slots=True)
+class ActivityPage:
+    """A page of a selection.
+
+    Args:
+        activities: by id, in order; `computed`: the columns whose value no source says.
+        totals: of the whole selection, None where nothing says it: `activities`, how many; the sums `distance`, `moving_time`,
+            `total_elevation_gain`; the means `average_distance`, `average_moving_time`, `average_elevation_gain`; `average_speed`
+            of the way as a whole; `average_heartrate` by time; `sport_group`, where all are of one.
+        next: where the next page begins, None after the last one.
+    """
+
+    activities: Mapping[int, Values]
+    totals: Values
+    next: After | None
+
+
+def activity_page(
+    connection: Connection, selection: Selection, *, limit: int = 50, after: After | None = None
+) -> ActivityPage:
+    """A page of the present activities that are selected. `limit`: up to MOST_ROWS."""
+    text = sql("dashboard/activity_list").format(
+        selected=selection.statement(),
+        key=SORTS[selection.sort],
+        behind=after.condition if after else "true",
+        order=selection.sorted_by,
+    )
+    parameters = selection.wanted | {"most": limit + 1} | (after.parameters if after else {})
+    rows = rows_by(connection, text, parameters)
+    totals = dict(next(iter(rows))["totals"])
+    found = [row for row in rows if row.pop("totals") and row["id"] is not None]
+    keys = [row.pop("sorted_by") for row in found]
+    last = _after(selection, keys[limit - 1], found[limit - 1]["id"]) if len(found) > limit else None
+    return ActivityPage({row["id"]: row for row in found[:limit]}, totals, last)
+
+
+def _after(selection: Selection, value: Any, key: int) -> After:
+    text = value.isoformat() if isinstance(value, datetime) else value
+    return After(selection.sort, selection.descending, text, key)
+
+
+def selection_sql(selection: Selection) -> str:
+    """The statement that gives the selection in its order, for a person: its values are in it."""
+    return f"{selection.statement(lambda _, value: _literal(value))}\nORDER BY {selection.sorted_by}"
+
+
+def _literal(value: Any) -> str:
+    """A value in SQL. Signs that a page or a terminal would not show are named by their numbers."""
+    if isinstance(value, date):
+        return f"DATE '{value}'"
+    if not isinstance(value, str):
+        return str(value).lower()
+    quoted = "".join(
+        letter.replace("'", "''")
+        if printable(letter) == letter and letter not in "\n\t"
+        else f"' || chr({ord(letter)}) || '"
+        for letter in value
+    )
+    return f"('{quoted}')" if "' || chr(" in quoted else f"'{quoted}'"
+
+
+def selected_rows(connection: Connection, selection: Selection) -> Iterator[list[tuple[Any, ...]]]:
+    """The selection as a whole, in its order: the names of the columns, then rows, some thousands at once."""
+    found = connection.execute(f"{selection.statement()}\nORDER BY {selection.sorted_by}", selection.wanted)
+    yield [tuple(column[0] for column in found.description)]
+    while rows := found.fetchmany(_FETCHED):
+        yield rows
+
+
+def choices_of(connection: Connection) -> Values:
+    """What activities have: `sports`, `sources`, and `gear`, the names by source and id (`strava:b1234`)."""
+    found = rows_of(connection, "list_choices", {})[0]
+    return {**found, "gear": {each["key"]: each["name"] for each in found["gear"]}}

@@ -1,0 +1,16 @@
+-- What the activities of the list have: their sports, their sources and their gear.
+SELECT
+    coalesce((SELECT list(DISTINCT sport_type ORDER BY sport_type) FROM activity_list WHERE sport_type IS NOT NULL), []) AS sports,
+    coalesce((SELECT list(DISTINCT source ORDER BY source) FROM (SELECT unnest(sources) AS source FROM activity_list)), []) AS sources,
+    coalesce(
+        (
+            SELECT list({'key': key, 'name': name} ORDER BY lower(name), key)
+            FROM (
+                SELECT gear_source || ':' || gear_id AS key, coalesce(any_value(gear_name), any_value(gear_id)) AS name
+                FROM activity_list
+                WHERE gear_id IS NOT NULL AND gear_source IS NOT NULL
+                GROUP BY key
+            )
+        ),
+        []
+    ) AS gear

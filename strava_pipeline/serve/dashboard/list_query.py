@@ -1,0 +1,209 @@
+"""What the address of a list of activities asks for: the same names for the page, its CSV and `/api/activities`.
+
+Bounds are in metres and seconds, or with `units` in what a person writes. A parameter without a value is none, as
+forms send them.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
+from urllib.parse import urlencode
+
+from fastapi import Depends, Query, Request
+from pydantic import BaseModel, BeforeValidator, Field, model_validator
+
+from strava_pipeline.core.insights.goals import METRES_PER_FOOT, METRES_PER_MILE, Units
+from strava_pipeline.core.sports import GROUP_OF, SPORTS
+from strava_pipeline.lake.dashboard.activity_list import TEXTS, After, Selection, Sort, choices_of
+from strava_pipeline.lake.dashboard.rows import CursorError, Values
+from strava_pipeline.lake.gold.warehouse import Connection
+from strava_pipeline.serve.dashboard.answers import Day, Digits, refuse_reversed, unusable_cursor
+from strava_pipeline.serve.dashboard.problems import ProblemError
+
+ROWS = 50  # of a page
+BOUNDS = ("distance", "time", "climb")
+Order = Literal["asc", "desc"]
+_MOST_NAMED = 40  # choices in the text of an error
+_SCALES: Mapping[Units | None, tuple[float, float, float]] = {  # of the bounds, in their order: metres, seconds, metres
+    None: (1, 1, 1),
+    "km": (1000, 60, 1),
+    "miles": (METRES_PER_MILE, 60, METRES_PER_FOOT),
+}
+
+
+def _amount(value: Any) -> Any:
+    if isinstance(value, str) and not re.fullmatch(r"\d{1,9}(\.\d{1,9})?", value, re.ASCII):
+        raise ValueError("an amount is 0 or more and below 1,000,000,000, and is written as 12 or 12.5")
+    return value
+
+
+Amount = Annotated[float | None, BeforeValidator(_amount)]
+
+
+class ListQuery(BaseModel):
+    """The parameters of a list of activities."""
+
+    from_: Day | None = Field(None, alias="from", description="first local day, as 2026-10-01")
+    to: Day | None = Field(None, description="last local day, included")
+    sport: str | None = Field(None, max_length=64, description="a sport, or a group such as ride")
+    search: str | None = Field(None, max_length=200, description="a part of the name")
+    place: str | None = Field(None, max_length=200, description="a part of the name of the place")
+    source: str | None = Field(None, max_length=64, description="one of the sources that have it, such as strava")
+    gear: str | None = Field(None, max_length=200, description="source and id of its gear, as strava:b1234")
+    commute: Literal["true", "false"] | None = Field(None, description="whether it is marked as a commute")
+    visibility: Literal["everyone", "followers_only", "only_me"] | None = Field(None, description="who may see it")
+    min_distance: Amount = Field(None, description="metres, or kilometres or miles by `units`")
+    max_distance: Amount = Field(None, description="likewise, included")
+    min_time: Amount = Field(None, description="seconds in motion, or minutes with `units`")
+    max_time: Amount = Field(None, description="likewise, included")
+    min_climb: Amount = Field(None, description="metres, or metres or feet by `units`")
+    max_climb: Amount = Field(None, description="likewise, included")
+    units: Units | None = Field(None, description="of the bounds: km (km, min, m) or miles (mi, min, ft); else m and s")
+    sort: Sort = Field("date", description="what the rows are sorted by; those without it come last")
+    order: Order | None = Field(None, description="asc or desc; unless said, texts from A, all else from the greatest")
+    cursor: str | None = Field(None, max_length=1000, description="`next` of the page before")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_empty(cls, values: Any) -> Any:
+        return {name: each for name, each in values.items() if each != ""} if isinstance(values, dict) else values
+
+    @property
+    def selection(self) -> Selection:
+        """What is asked for, in metres and seconds."""
+        scales = dict(zip(BOUNDS, _SCALES[self.units], strict=True))
+        bounds = {
+            f"{end}_{name}": round(value * scales[name], 6)
+            for name in BOUNDS
+            for end in ("min", "max")
+            if (value := getattr(self, f"{end}_{name}")) is not None
+        }
+        return Selection(
+            self.from_,
+            self.to,
+            self.sport,
+            self.search,
+            self.place,
+            self.source,
+            self.gear,
+            None if self.commute is None else self.commute == "true",
+            self.visibility,
+            **bounds,
+            sort=self.sort,
+            descending=(self.order or _usual_order(self.sort)) == "desc",
+        )
+
+
+class ApiListQuery(ListQuery):
+    """The same of the API."""
+
+    limit: Annotated[int, Field(ge=1, le=500, description="how many at most"), Digits] = ROWS
+
+
+def _usual_order(sort: Sort) -> Order:
+    return "asc" if sort in TEXTS else "desc"
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A list that was asked for.
+
+    Args:
+        query: its parameters.
+        given: these as they were written, by name; without the cursor and without what goes without saying.
+        is_clean: whether the address had nothing else.
+        limit: how many rows a page has at most.
+    """
+
+    query: ListQuery
+    given: Mapping[str, str]
+    is_clean: bool
+    limit: int
+
+    @property
+    def selection(self) -> Selection:
+        return self.query.selection
+
+    @property
+    def after(self) -> After | None:
+        """Where the page begins. Raises ProblemError."""
+        try:
+            return After.parse(self.query.cursor, self.selection) if self.query.cursor else None
+        except CursorError as error:
+            raise unusable_cursor(str(error)) from None
+
+    @property
+    def has_filter(self) -> bool:
+        return bool(self.selection.wanted)
+
+    @property
+    def more(self) -> int:
+        """How many of the parameters the form shows only when it is opened."""
+        return len(self.given.keys() - {"search", "sport", "from", "to", "units"})
+
+    def address(self, path: str = "/activities", **others: str | None) -> str:
+        """Of the same list; `others`: parameters that are other ones there."""
+        query = {name: text for name, text in {**self.given, **others}.items() if text}
+        return f"{path}?{urlencode(query)}" if query else path
+
+    def sorted_address(self, sort: Sort) -> str:
+        """Of the same list by a column; by the one that it is sorted by already, the other way round."""
+        order = _usual_order(sort)
+        if sort == self.query.sort and (order == "desc") == self.selection.descending:
+            order = "asc" if order == "desc" else "desc"
+        is_usual = order == _usual_order(sort)
+        return self.address(sort=None if sort == "date" else sort, order=None if is_usual else order)
+
+    def fields(self, units: Units) -> dict[str, str]:
+        """What the form shows, by name; bounds in the athlete's units."""
+        shown = {name: self.given.get(name, "") for name in (_name(field) for field in ListQuery.model_fields)}
+        shown |= {"sort": self.query.sort, "order": "desc" if self.selection.descending else "asc", "units": units}
+        if self.query.units != units:
+            scales = dict(zip(BOUNDS, _SCALES[units], strict=True))
+            for name, value in self.selection.wanted.items():
+                if (measure := name.removeprefix("min_").removeprefix("max_")) in scales:
+                    shown[name] = f"{round(value / scales[measure], 3):.12g}"
+        return shown
+
+
+def _name(field: str) -> str:
+    return ListQuery.model_fields[field].alias or field
+
+
+def _asked(request: Request, query: ListQuery, limit: int) -> Asked:
+    for first, last in (("from_", "to"), *((f"min_{name}", f"max_{name}") for name in BOUNDS)):
+        refuse_reversed(getattr(query, first), getattr(query, last), first.rstrip("_"), last)
+    known = [_name(field) for field in ListQuery.model_fields]
+    written = {name: text for name, text in request.query_params.items() if name in known and name != "cursor"}
+    usual = {
+        "sort": query.sort == "date",
+        "order": query.order == _usual_order(query.sort),
+        "units": not any(name.startswith(("min_", "max_")) for name, text in written.items() if text),
+    }
+    given = {name: text for name, text in written.items() if text and not usual.get(name)}
+    return Asked(query, given, given == written, limit)
+
+
+def _of_page(request: Request, query: Annotated[ListQuery, Query()]) -> Asked:
+    return _asked(request, query, ROWS)
+
+
+def _of_api(request: Request, query: Annotated[ApiListQuery, Query()]) -> Asked:
+    return _asked(request, query, query.limit)
+
+
+AskedList = Annotated[Asked, Depends(_of_page)]
+AskedOfApi = Annotated[Asked, Depends(_of_api)]
+
+
+def refuse_unknown(asked: Asked, snapshot: Connection, choices: Values | None = None) -> None:
+    """A sport, source or gear that no activity has is an error, where there are activities. `choices`: those of `choices_of`."""
+    wanted = {name: value for name, value in asked.selection.wanted.items() if name in ("sport", "source", "gear")}
+    if not wanted or not (has := choices or choices_of(snapshot))["sources"]:
+        return
+    known = {"sport": [*SPORTS, *has["sports"]], "source": has["sources"], "gear": [*has["gear"]]}
+    for name, value in wanted.items():
+        if value not in known[name] and not (name == "sport" and value in GROUP_OF):
+            why = f"no activity has it; there are: {', '.join(known[name][:_MOST_NAMED]) or 'none'}"
+            raise ProblemError(400, f"This {name} is not known: {why}.", errors={name: why})
