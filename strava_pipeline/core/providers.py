@@ -181,7 +181,9 @@ def spec_of(source: str) -> ProviderSpec:
     try:
         module = import_part(source, "record")
     except ModuleNotFoundError as error:
-        if not str(error.name).endswith(f".{source}.record"):
+        if not str(error.name).endswith(
+            (f".{source}", f".{source}.record")
+        ):  # a source that imports alone have has no folder
             raise
         module = None
     if module is None:

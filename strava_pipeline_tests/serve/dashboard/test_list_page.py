@@ -31,7 +31,14 @@ def dashboard(tmp_path_factory: pytest.TempPathFactory, new_lake: NewLake) -> It
         for n in range(1, 71)
     ]
     put(lake, rows)
-    put(lake, [{**activity(71, "2024-01-01T08:00", name=EVIL, source_id="71"), "distance": None, "moving_time": None}])
+    unknown = {"source_id": "71", "distance": None, "moving_time": None}
+    put(lake, [activity(71, "2024-01-01T08:00", name=EVIL, **unknown)])
+    put(lake, [{**activity(-9, "2024-01-01T08:00", **unknown), "source": "strava_archive"}])
+    members = [
+        {"id": one, "activity_id": 71, "place": n, "source": source}
+        for n, (one, source) in enumerate(((71, "strava"), (-9, "strava_archive")))
+    ]
+    put(lake, members, "activity_members")
     put(lake, [{"source": "strava", "gear_id": "b1", "name": "@Domane"}], "gear")
     publish(lake)
     made = Dashboard(settings_of(folder), time=NOW)
@@ -126,6 +133,9 @@ def test_what_is_filtered_is_summed_and_pages_follow(site: TestClient) -> None:
     assert link(second, "First page") == "/activities?gear=strava%3Ab1&sort=distance"
     assert "Activities 70" in words(second)
     assert "No activity is like that" in page(site, "/activities?place=nowhere")
+    archived = page(site, "/activities?source=strava_archive")
+    assert listed(archived) == [71]
+    assert '<option value="strava_archive" selected>Strava archive</option>' in archived
     assert "Clear filters" not in page(site, "/activities?sort=name")
 
 
@@ -153,7 +163,7 @@ def test_no_cell_of_the_csv_is_computed_by_a_spreadsheet(site: TestClient) -> No
     rows = [*csv.DictReader(site.get("/activities.csv?order=asc").text.splitlines())]
     assert rows[0]["name"] == f"'{EVIL}"
     assert (rows[1]["gear_name"], rows[1]["place"], rows[1]["computed"]) == ("'@Domane", "Vienna", '["place"]')
-    assert (rows[0]["distance"], rows[0]["commute"], rows[0]["sources"]) == ("", "", '["strava"]')
+    assert (rows[0]["distance"], rows[0]["commute"], rows[0]["sources"]) == ("", "", '["strava", "strava_archive"]')
     assert len(rows) == 71
 
 
@@ -165,7 +175,7 @@ def test_no_cell_of_the_csv_is_computed_by_a_spreadsheet(site: TestClient) -> No
         ("min_distance=-1", "min_distance: Value error, an amount is 0 or more"),
         ("min_distance=2&max_distance=1", "The range ends before it begins: min_distance is beyond max_distance"),
         ("gear=strava:b2", "This gear is not known: no activity has it; there are: strava:b1"),
-        ("source=garmin", "This source is not known: no activity has it; there are: strava"),
+        ("source=garmin", "This source is not known: no activity has it; there are: strava, strava_archive"),
         ("sport=Quidditch", "This sport is not known: no activity has it; there are: ride, e_ride"),
     ],
 )
