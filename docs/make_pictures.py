@@ -37,6 +37,7 @@ DASHBOARD = {  # name of a picture: the page, as its route writes it; width and 
     "activities": ("/activities", 1200, 640),
     "activity": ("/activities/{activity_id}", 1200, 1000),
     "activity-phone": ("/activities/{activity_id}", 390, 844),
+    "compare": ("/activities/{activity_id}/with/{other_id}", 1200, 1000),
     "calendar": ("/calendar/{period}", 1200, 900),
     "calendar-dark": ("/calendar/{period}", 1200, 900),
     "sync": ("/sync", 1200, 640),
@@ -45,7 +46,7 @@ DASHBOARD = {  # name of a picture: the page, as its route writes it; width and 
     "month-phone": ("/month/{month}#rows", 390, 844),
     "year": ("/year/{year}", 1200, 900),
     "map": ("/map", 1200, 760),
-    "fitness": ("/fitness/{year}", 1200, 900),
+    "fitness": ("/fitness", 1200, 900),
     "records": ("/records", 1200, 760),
     "segments": ("/segments", 1200, 640),
     "segment": ("/segments/{segment_id}", 1200, 480),
@@ -121,7 +122,7 @@ def visit(page: Page, address: str, values: dict[str, str], into: Path, name: st
 
 
 def values_of(page: Page, address: str) -> dict[str, str]:
-    """A value for each parameter of a page's path: the newest ride and segment, and a month in which a name could be changed."""
+    """A value for each parameter of a page's path: the newest ride, one like it, a segment, a month with a name to change."""
 
     def asked(path: str) -> dict[str, Any]:
         return dict(page.request.get(address + path).json())
@@ -132,8 +133,11 @@ def values_of(page: Page, address: str) -> dict[str, str]:
         sys.exit("The demo has no change to approve: make it again by `strava-pipeline demo`.")
     page.goto(f"{address}/segments")
     segment = page.locator("tbody th a").first.get_attribute("href") or ""
+    ride = next(iter(asked("/api/activities?limit=1&sport=ride")["activities"]))
+    similar = asked(f"/api/activities/{ride}")["insights"]["similar"]
     return {
-        "activity_id": next(iter(asked("/api/activities?limit=1&sport=ride")["activities"])),
+        "activity_id": ride,
+        "other_id": next(key for key, each in similar.items() if each["has_track"]),
         "segment_id": segment.rpartition("/")[2],
         "month": named[0]["month"],
         "year": named[0]["month"][:4],

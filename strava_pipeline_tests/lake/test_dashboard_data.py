@@ -8,7 +8,6 @@ from typing import Any
 import polars as pl
 import pytest
 
-from strava_pipeline.core.insights.pacing import Year
 from strava_pipeline.lake.dashboard.activities import (
     find_activity,
     history_of,
@@ -25,7 +24,14 @@ from strava_pipeline.lake.dashboard.bests import (
     segment_page,
     summary_of,
 )
-from strava_pipeline.lake.dashboard.fitness import ZoneBounds, best_curves, fitness_of, load_series, time_in_zones
+from strava_pipeline.lake.dashboard.fitness import (
+    Period,
+    ZoneBounds,
+    best_curves,
+    fitness_of,
+    load_series,
+    time_in_zones,
+)
 from strava_pipeline.lake.dashboard.heat import Box, heat_choices, heat_map
 from strava_pipeline.lake.dashboard.rows import Cursor, CursorError
 from strava_pipeline.lake.dashboard.track_points import MOST_POINTS, thinned, track_points
@@ -42,6 +48,7 @@ from strava_pipeline_tests.lake.insight_rows import ME, activity, put
 HOSTILE = '<b>Up</b> \u202ethe hill 🚵 "Übung"'
 START = datetime(2025, 5, 1, 6, tzinfo=UTC)
 NOW = datetime(2025, 7, 1, 12, tzinfo=UTC)
+OF_2025 = Period(date(2025, 1, 1), date(2025, 12, 31))
 GOALS = """
 [[athlete]]
 since = 2020-01-01
@@ -271,18 +278,20 @@ def test_a_damaged_or_missing_track_is_none(lake: Lake, published: Connection, t
 
 
 def test_fitness_comes_out_of_the_warehouse_and_of_what_was_measured(lake: Lake, published: Connection) -> None:
-    curves = best_curves(published, ME, 2025, "ride")
+    curves = best_curves(published, ME, OF_2025, "ride")
     best = curves["watts"][5.0]
     assert best.of_all.watts_per_kg == 210 / 75, "by the weight of its day"
-    runs = best_curves(published, ME, 2025, "run")
+    runs = best_curves(published, ME, OF_2025, "run")
     assert runs["pace"][400.0].of_all.watts_per_kg is None
-    assert (best.of_all.value, best.of_all.activity_id, best.of_year) == (210.0, 1, best.of_all)
+    assert (best.of_all.value, best.of_all.activity_id, best.of_period) == (210.0, 1, best.of_all)
     assert runs["pace"][400.0].of_all.value == pytest.approx(100.0)
-    assert best_curves(published, ME, 2020, "ride")["watts"][5.0].of_year is None
-    assert best_curves(published, ME, 2025, "swim") == {}
-    zones = time_in_zones(published, lake, ME, 2025, "ride")
+    assert (
+        best_curves(published, ME, Period(date(2020, 1, 1), date(2025, 4, 30)), "ride")["watts"][5.0].of_period is None
+    )
+    assert best_curves(published, ME, OF_2025, "swim") == {}
+    zones = time_in_zones(published, lake, ME, OF_2025, "ride")
     assert zones["watts"]["2025-05"] == {5: 1202.0}, "105 % of the threshold"
-    assert time_in_zones(published, lake, ME, 1999, "ride") == {}
+    assert time_in_zones(published, lake, ME, Period(date(1999, 1, 1), date(1999, 12, 31)), "ride") == {}
     owner = owner_of(published, lake, NOW)
     assert owner is not None
     of_year = fitness_of(published, lake, owner.athlete, 2025, NOW.date())
@@ -307,9 +316,7 @@ def test_fitness_comes_out_of_the_warehouse_and_of_what_was_measured(lake: Lake,
         cells, rest = [*cells, *part.cells], part.next
     assert (cells, whole.next) == ([*whole.cells], None)
     assert heat_choices(published, lake, ME).years == [2025]
-    assert load_series(published, ME, Year(2025, date(2025, 12, 31))).keys() == {"training_stress"}, (
-        "of power in tracks"
-    )
+    assert load_series(published, ME, OF_2025).keys() == {"training_stress"}, "of power in tracks"
 
 
 def test_insights_of_an_activity_are_its_zones_its_efficiency_its_places_and_its_like(
@@ -399,8 +406,17 @@ def test_gear_records_segments_and_a_year_are_the_warehouses(lake: Lake, publish
         7200,
     )
     assert used.maintenance["Domane"]["chain"]["is_due"]
-    climbs = {(row["sport_group"], row["local_year"]) for row in records_of(published, ME, 2025)}
-    assert climbs == {("ride", 2024), ("ride", 2025), ("run", 2025)}
+    found = {(row.sport_group, row.record): row for row in records_of(published, ME, 2025, date(2025, 5, 31))}
+    farthest = found["ride", "longest_distance"]
+    assert (farthest.of_all["activity_id"], farthest.of_all["value"]) == (3, 20_000), "of equal ones the earliest"
+    assert farthest.of_year is not None
+    assert (farthest.of_year["activity_id"], farthest.of_all["on_day"]) == (1, date(2024, 6, 1))
+    weeks = {number: row and row["activity_id"] for number, row in farthest.of_weeks.items()}
+    assert weeks == {52: 1, 26: 1, 12: 1, 4: None}, "364 days ago is none of 52 weeks"
+    assert found["run", "fastest_1k"].of_weeks[12] == found["run", "fastest_1k"].of_all
+    found = {(row.sport_group, row.record): row for row in records_of(published, ME, 2025, date(2025, 5, 28))}
+    weeks = {number: row and row["activity_id"] for number, row in found["ride", "longest_distance"].of_weeks.items()}
+    assert weeks == {52: 3, 26: 1, 12: 1, 4: 1}, "28 days are four weeks, the last one included"
     segments = segment_page(published, ME)
     assert (segments.segments[7]["efforts"], segments.segments[7]["best_seconds"], segments.next) == (2, 101, None)
     hill, newest = segment_efforts(published, ME, 7), segment_efforts(published, ME, 7, limit=1)
@@ -428,7 +444,7 @@ def test_an_empty_warehouse_shows_nothing(new_lake: NewLake, tmp_path: Path) -> 
             owner_of(connection, empty, NOW),
             gear_use(connection).gear,
             segment_page(connection, ME).segments,
-            best_curves(connection, ME, 2025, "ride"),
+            best_curves(connection, ME, OF_2025, "ride"),
             heat_map(connection, empty, ME).cells,
         ]
     assert not any(shown)

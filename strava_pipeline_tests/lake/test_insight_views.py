@@ -39,6 +39,7 @@ AT = datetime(2025, 1, 1, tzinfo=UTC)
 FROM_MORE = [
     "training_zones",
     "device_records",
+    "activity_power",
     "power_bests",
     "gear_service_state",
     "segment_history",

@@ -163,7 +163,9 @@ def test_curves_are_the_records_and_the_best_power(rig: Rig, site: TestClient, g
         for row in records(rig)
         if row["sport_group"] == group and row["record"].startswith("fastest")
     }
-    assert {tuple(one["of_year"][name] for name in fields) for one in found["curves"]["pace"].values()} == pace != set()
+    assert (
+        {tuple(one["of_period"][name] for name in fields) for one in found["curves"]["pace"].values()} == pace != set()
+    )
     power = rig.gold(
         f"SELECT seconds, watts, activity_id, watts_per_kg FROM power_bests WHERE sport_group = '{group}' ORDER BY 1"
     )

@@ -79,6 +79,21 @@ DEVICE_RECORDS = _records(
     "device_records",
     "The same of those times whose distance the device alone tells: indoors, or where positions tell another one.",
 )
+ACTIVITY_POWER = Table(
+    "activity_power",
+    "The best mean power of each activity over 5 s to 2 h, out of its track, where it may be a best: it was measured by a power "
+    "meter, and no person dismissed the activity.",
+    (
+        Column("activity_id", Kind.BIGINT, "the activity", key=True),
+        Column("athlete_id", Kind.BIGINT, ATHLETE.meaning),
+        Column("sport_group", Kind.TEXT, GROUP.meaning),
+        Column("local_year", Kind.INTEGER, YEAR.meaning),
+        Column("on_day", Kind.DATE, "local day of its start"),
+        Column("seconds", Kind.INTEGER, "over how long", "s", key=True),
+        Column("watts", Kind.DOUBLE, "mean power", "W"),
+        Column("watts_per_kg", Kind.DOUBLE, "by the weight of its day in goals.toml; NULL: none is known", "W/kg"),
+    ),
+)
 POWER_BESTS = Table(
     "power_bests",
     "The best mean power of each year and group over 5 s to 2 h, out of tracks with a power meter (mean maximal power: Allen and "

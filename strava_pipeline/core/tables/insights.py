@@ -7,6 +7,7 @@ and years are those that the athlete's clock showed.
 from strava_pipeline.core.sports import GROUP_OF
 from strava_pipeline.core.tables.bests import (
     ACTIVITY_BESTS,
+    ACTIVITY_POWER,
     ALL_RECORDS,
     ATHLETE,
     DEVICE_RECORDS,
@@ -359,6 +360,7 @@ INSIGHTS: dict[str, Table] = {
         ALL_RECORDS,
         RECORDS,
         DEVICE_RECORDS,
+        ACTIVITY_POWER,
         POWER_BESTS,
         GEAR_MILEAGE,
         GEAR_SERVICE_STATE,

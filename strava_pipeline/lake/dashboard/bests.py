@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
+from typing import Any
 
 from strava_pipeline.core.insights.documents import YearSummary
 from strava_pipeline.core.insights.goals import Goals
@@ -11,6 +12,8 @@ from strava_pipeline.lake.gold.insights import Athlete, athlete_of, insight_sour
 from strava_pipeline.lake.gold.warehouse import Connection
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.user_files import UnusableGoalsError, goals_of
+
+WEEKS = (52, 26, 12, 4)  # of the last ones that have records
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,12 +80,39 @@ def gear_use(connection: Connection) -> GearUse:
     return GearUse(found, due)
 
 
-def records_of(connection: Connection, athlete_id: int, year: int) -> list[Values]:
-    """The records of all time and of a local year, by group of sports.
+@dataclass(frozen=True, slots=True)
+class Record:
+    """The best of a kind and group of sports: of all years, of one, and of the last weeks by their number, 52, 26, 12 and 4.
 
-    `stands_apart`: its distance is told by the device alone.
+    Each is None where there is none, or has `record`, `value`, `unit` (m or s), `activity_id`, `on_day`, `told_by` and
+    `measured_by`, as in `records`. `stands_apart`: its distance is told by the device alone.
     """
-    return list(rows_of(connection, "records", {"athlete_id": athlete_id, "year": year}))
+
+    sport_group: str
+    record: str
+    stands_apart: bool
+    of_all: Values
+    of_year: Values | None
+    of_weeks: Mapping[int, Values | None]
+
+
+def records_of(connection: Connection, athlete_id: int, year: int, until: date) -> list[Record]:
+    """The records of all time, of a local year, and of the last weeks, which end on the local day `until`."""
+    found = []
+    for row in rows_of(connection, "records", {"athlete_id": athlete_id, "year": year, "until": until}):
+        kind = {name: row[name] for name in ("record", "unit")}
+        held = {name: _best(kind, row[name]) for name in ("of_year", *map("weeks_{}".format, WEEKS))}
+        of_weeks = {number: held[f"weeks_{number}"] for number in WEEKS}
+        of_all = _best(kind, row["of_all"])
+        assert of_all is not None
+        found.append(Record(row["sport_group"], row["record"], row["stands_apart"], of_all, held["of_year"], of_weeks))
+    return found
+
+
+def _best(kind: Values, held: dict[str, Any] | None) -> Values | None:
+    if held is None:
+        return None
+    return {**kind, **held, "value": abs(held["rank"]), "measured_by": held["measured_by"] or None}
 
 
 def bests_of(connection: Connection, activity_id: int) -> list[Values]:

@@ -1,4 +1,4 @@
-"""Fitness as the dashboard shows it: load by day, the best power and pace of a year beside all, and time in zones.
+"""Fitness as the dashboard shows it: load by day, the best power and pace of a period beside all, and time in zones.
 
 Load and bests come out of the published warehouse, time in zones out of the Parquet that was computed from tracks.
 """
@@ -6,14 +6,23 @@ Load and bests come out of the published warehouse, time in zones out of the Par
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
+from typing import Any
 
-from strava_pipeline.core.insights.pacing import Year, year_until
+from strava_pipeline.core.insights.pacing import latest_day, year_until
 from strava_pipeline.core.tables import VALUE_SECONDS
 from strava_pipeline.lake.dashboard.rows import measured_files, rows_of
 from strava_pipeline.lake.gold.insights import Athlete, insight_sources, load_days
 from strava_pipeline.lake.gold.warehouse import Connection
 from strava_pipeline.lake.paths import Lake
+
+
+@dataclass(frozen=True, slots=True)
+class Period:
+    """Local days from `first` to `until`, both included."""
+
+    first: date
+    until: date
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,10 +36,10 @@ class LoadSeries:
     form: list[float]
 
 
-def load_series(connection: Connection, athlete_id: int, year: Year) -> dict[str, LoadSeries]:
-    """Load, fitness, fatigue and form by measure (`relative_effort`, `training_stress`), day by day of the year so far."""
+def load_series(connection: Connection, athlete_id: int, period: Period) -> dict[str, LoadSeries]:
+    """Load, fitness, fatigue and form by measure (`relative_effort`, `training_stress`), day by day."""
     found: dict[str, LoadSeries] = {}
-    for day in load_days(connection, athlete_id, year):
+    for day in load_days(connection, athlete_id, period.first, period.until):
         series = found.setdefault(day.measure, LoadSeries([], [], [], [], []))
         series.days.append(day.on_day)
         for name in ("load", "fitness", "fatigue", "form"):
@@ -56,40 +65,40 @@ class Best:
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """A window of a curve, seconds or metres wide: the best of the year (None: the year has none) and of all years."""
+    """A window of a curve, seconds or metres wide: the best of the period (None: it has none) and of all years."""
 
-    of_year: Best | None
+    of_period: Best | None
     of_all: Best
 
 
-def best_curves(connection: Connection, athlete_id: int, year: int, sport_group: str) -> dict[str, dict[float, Window]]:
+def best_curves(
+    connection: Connection, athlete_id: int, period: Period, sport_group: str
+) -> dict[str, dict[float, Window]]:
     """The curves of a group of sports by measure and width: `watts` over seconds, and `pace`, seconds over metres."""
-    asked = {"athlete_id": athlete_id, "year": year, "sport_group": sport_group}
+    asked = {"athlete_id": athlete_id, "first": period.first, "until": period.until, "sport_group": sport_group}
     found: dict[str, dict[float, Window]] = {}
     for row in rows_of(connection, "curves", asked):
-        of_year = Best(**row["of_year"]) if row["of_year"] is not None else None
-        found.setdefault(row["measure"], {})[row["width"]] = Window(of_year, Best(**row["of_all"]))
+        of_period = _best(row["of_period"]) if row["of_period"] is not None else None
+        found.setdefault(row["measure"], {})[row["width"]] = Window(of_period, _best(row["of_all"]))
     return found
 
 
-def measured_tracks(connection: Connection, athlete_id: int) -> dict[int, dict[str, int]]:
-    """How many activities have bests out of a track, by local year and group of sports; years in order."""
-    found: dict[int, dict[str, int]] = {}
-    for row in rows_of(connection, "measured_tracks", {"athlete_id": athlete_id}):
-        found.setdefault(row["year"], {})[row["sport_group"]] = row["activities"]
-    return found
+def _best(held: dict[str, Any]) -> Best:
+    """`rank`: the least is best."""
+    return Best(value=abs(held.pop("rank")), **{**held, "measured_by": held["measured_by"] or None})
 
 
 def time_in_zones(
-    connection: Connection, lake: Lake, athlete_id: int, year: int, sport_group: str
+    connection: Connection, lake: Lake, athlete_id: int, period: Period, sport_group: str
 ) -> dict[str, dict[str, dict[int, float]]]:
     """Of a group, seconds by measure (`watts`, `heartrate`), month (2026-10) and zone (from 1), by the zones that held then."""
     # a year before the first partition, or after the last, has no folder of its own
-    files = measured_files(lake, VALUE_SECONDS, [year]) or measured_files(lake, VALUE_SECONDS)
+    years = range(period.first.year, period.until.year + 1)
+    files = measured_files(lake, VALUE_SECONDS, years) or measured_files(lake, VALUE_SECONDS)
     found: dict[str, dict[str, dict[int, float]]] = {}
     if files:
-        asked = {"files": files, "athlete_id": athlete_id, "year": year, "sport_group": sport_group}
-        for row in rows_of(connection, "time_in_zones", asked):
+        asked = {"files": files, "athlete_id": athlete_id, "first": period.first, "until": period.until}
+        for row in rows_of(connection, "time_in_zones", {**asked, "sport_group": sport_group}):
             found.setdefault(row["measure"], {}).setdefault(row["month"], {})[row["zone"]] = row["seconds"]
     return found
 
@@ -132,13 +141,15 @@ def zone_times(bounds: Mapping[int, ZoneBounds], held: Mapping[int, float]) -> d
 
 
 @dataclass(frozen=True, slots=True)
-class FitnessYear:
-    """A year's load by measure; of a group curves by measure and width, and seconds in zones by measure, month and zone.
+class Fitness:
+    """A period's load by measure; of a group curves by measure and width, and seconds in zones by measure, month and zone.
 
-    `sport_groups`: those with a track, most of the year first. `track_years`: of which all curves are. `zone_bounds`: the zones
-    at the end of the year so far. Seconds are by those of a day. `has_earlier`: there is an activity in a year before.
+    `sport_groups`: those with a track, most of the period first. `track_years`: of which all curves are. `zone_bounds`: the zones
+    at the end of the period. Seconds are by those of a day. `has_earlier`: there is an activity in a year before.
     """
 
+    first_on: date
+    last_on: date
     load: dict[str, LoadSeries]
     sport_group: str
     sport_groups: list[str]
@@ -158,7 +169,7 @@ class FitnessYear:
 
 def fitness_of(
     connection: Connection, lake: Lake, athlete: Athlete, number: int, today: date, sport_group: str | None = None
-) -> FitnessYear | None:
+) -> Fitness | None:
     """The fitness of the local year `number`; None: it is before the first activity, or has not begun.
 
     `sport_group`: of curves and zones; None: the one with most tracks of the year, or else of all.
@@ -167,19 +178,39 @@ def fitness_of(
     year = year_until(number, today, known[number][1] if number in known else None)
     if year is None or number < min(known, default=number):
         return None
-    tracks = measured_tracks(connection, athlete.id)
-    of_all = Counter[str]()
-    for by_group in tracks.values():
-        of_all.update(by_group)
-    groups = sorted(of_all, key=lambda group: (-tracks.get(number, {}).get(group, 0), -of_all[group], group))
+    return _fitness(connection, lake, athlete, Period(year.first, year.until), min(known, default=number), sport_group)
+
+
+def recent_fitness(
+    connection: Connection, lake: Lake, athlete: Athlete, days: int, today: date, sport_group: str | None = None
+) -> Fitness:
+    """The fitness of the last `days` days, up to today, or to tomorrow where the last activity is of that day."""
+    known = insight_sources(connection, athlete, today).years
+    until = max([today, *(last for _, last in known.values() if last <= latest_day(today))])
+    period = Period(until - timedelta(days=days - 1), until)
+    return _fitness(connection, lake, athlete, period, min(known, default=until.year), sport_group)
+
+
+def _fitness(
+    connection: Connection, lake: Lake, athlete: Athlete, period: Period, first_year: int, sport_group: str | None
+) -> Fitness:
+    asked = {"athlete_id": athlete.id, "first": period.first, "until": period.until}
+    of_period, of_all, years = Counter[str](), Counter[str](), dict[int, None]()
+    for row in rows_of(connection, "measured_tracks", asked):
+        of_period[row["sport_group"]] += row["of_period"]
+        of_all[row["sport_group"]] += row["activities"]
+        years[row["year"]] = None
+    groups = sorted(of_all, key=lambda group: (-of_period[group], -of_all[group], group))
     chosen = sport_group or next(iter(groups), "ride")
-    return FitnessYear(
-        load_series(connection, athlete.id, year),
+    return Fitness(
+        period.first,
+        period.until,
+        load_series(connection, athlete.id, period),
         chosen,
         groups,
-        best_curves(connection, athlete.id, number, chosen),
-        [*tracks],
-        time_in_zones(connection, lake, athlete.id, number, chosen),
-        zone_bounds(connection, year.until, chosen),
-        number > min(known, default=number),
+        best_curves(connection, athlete.id, period, chosen),
+        [*years],
+        time_in_zones(connection, lake, athlete.id, period, chosen),
+        zone_bounds(connection, period.until, chosen),
+        period.first.year > first_year,
     )

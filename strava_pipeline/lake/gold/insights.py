@@ -345,7 +345,7 @@ def year_summary(
 
     sums = list(rows("sums", **until))
     whole = next(row for row in sums if row[8] and row[9])
-    by_day = load_days(connection, athlete.id, made.year) if made.year else []
+    by_day = load_days(connection, athlete.id, made.year.first, made.year.until) if made.year else []
     return YearSummary(
         number=number,
         year=made.year,
@@ -375,9 +375,9 @@ def year_summary(
     )
 
 
-def load_days(connection: Connection, athlete_id: int, year: Year) -> list[LoadDay]:
-    """Load by measure and day of the year so far, rest since the last activity included."""
-    asked = {"athlete_id": athlete_id, "year": year.number, "until": year.until}
+def load_days(connection: Connection, athlete_id: int, first: date, until: date) -> list[LoadDay]:
+    """Load by measure and day, both included; rest since the last activity, too."""
+    asked = {"athlete_id": athlete_id, "first": first, "until": until}
     return [LoadDay(*row) for row in connection.execute(sql("insights_told/load_days"), asked).fetchall()]
 
 

@@ -72,7 +72,7 @@ def _insights() -> Iterator[tuple[str, str]]:
         },
         "activity_bests": sql("insights/activity_bests").format(**_stretches()),
         "activity_sums": sql("insights/activity_sums").format(**_sums({})),
-        "power_bests": sql("insights/power_bests").format(owner=sql("owner")),
+        "activity_power": sql("insights/activity_power").format(owner=sql("owner")),
         "counted_activities": sql("insights/counted_activities").format(
             owner=sql("owner"),
             **_sums({"moving_time": "moving_time_seconds", "total_elevation_gain": "elevation_gain_m"}),

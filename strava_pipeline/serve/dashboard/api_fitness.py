@@ -1,4 +1,4 @@
-"""`/api/fitness/YYYY`: load by day, the best power and pace of a year beside all years, time in zones."""
+"""`/api/fitness`, `/api/fitness/YYYY`: load by day, the best power and pace of a period beside all years, time in zones."""
 
 from typing import Annotated
 
@@ -7,7 +7,8 @@ from starlette.responses import Response
 
 from strava_pipeline.core.sports import SPORTS
 from strava_pipeline.lake.dashboard.bests import Owner
-from strava_pipeline.lake.dashboard.fitness import FitnessYear, fitness_of
+from strava_pipeline.lake.dashboard.fitness import Fitness as FitnessOf
+from strava_pipeline.lake.dashboard.fitness import fitness_of, recent_fitness
 from strava_pipeline.lake.gold.warehouse import Connection
 from strava_pipeline.serve.dashboard.answers import Digits, json_answer, only_known_parameters
 from strava_pipeline.serve.dashboard.document import problems
@@ -22,9 +23,20 @@ SportGroup = Annotated[
     str | None,
     Query(
         pattern=f"^({'|'.join(SPORTS)})$",
-        description="the group of sports of curves and zones; else the one with most tracks of the year",
+        description="the group of sports of curves and zones; else the one with most tracks of the period",
     ),
 ]
+
+
+Days = Annotated[int, Query(ge=7, le=366, description="how many days, up to today"), Digits]
+
+
+@router.get("", response_model=Fitness, responses=problems(404), dependencies=[KEPT])
+def latest_days(
+    request: Request, snapshot: Snapshot, owner: CurrentOwner, days: Days = 90, sport: SportGroup = None
+) -> Response:
+    """The fitness of the last days."""
+    return json_answer(latest_fitness(site_of(request), snapshot, _known(owner), days, sport))
 
 
 @router.get("/{year}", response_model=Fitness, responses=problems(404), dependencies=[KEPT])
@@ -32,12 +44,22 @@ def fitness(
     request: Request, snapshot: Snapshot, owner: CurrentOwner, year: Year, sport: SportGroup = None
 ) -> Response:
     """A year's fitness."""
+    return json_answer(known_fitness(site_of(request), snapshot, _known(owner), year, sport))
+
+
+def _known(owner: Owner | None) -> Owner:
     if owner is None:
         raise ProblemError(404, "There is no activity yet.")
-    return json_answer(known_fitness(site_of(request), snapshot, owner, year, sport))
+    return owner
 
 
-def known_fitness(site: Site, snapshot: Connection, owner: Owner, year: int, sport: str | None) -> FitnessYear:
+def latest_fitness(site: Site, snapshot: Connection, owner: Owner, days: int, sport: str | None) -> FitnessOf:
+    """The fitness of the last days."""
+    today = owner.athlete.today(site.now(), site.settings.timezone)
+    return recent_fitness(snapshot, site.lake, owner.athlete, days, today, sport)
+
+
+def known_fitness(site: Site, snapshot: Connection, owner: Owner, year: int, sport: str | None) -> FitnessOf:
     """The fitness of a year. Raises ProblemError where there is none."""
     today = owner.athlete.today(site.now(), site.settings.timezone)
     found = fitness_of(snapshot, site.lake, owner.athlete, year, today, sport)

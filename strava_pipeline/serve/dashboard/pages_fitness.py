@@ -1,12 +1,12 @@
-"""Fitness over a year, and gear with its services. Values are those of `/api/fitness` and `/api/gear`."""
+"""Fitness over the last days or a year, and gear with its services. Values are those of `/api/fitness` and `/api/gear`."""
 
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request
-from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.responses import HTMLResponse
 
 from strava_pipeline.lake.dashboard.bests import gear_use, shown_year
-from strava_pipeline.serve.dashboard.api_fitness import SportGroup, Year, known_fitness
+from strava_pipeline.serve.dashboard.api_fitness import Days, SportGroup, Year, known_fitness, latest_fitness
 from strava_pipeline.serve.dashboard.kept_answers import KEPT
 from strava_pipeline.serve.dashboard.rendering import render
 from strava_pipeline.serve.dashboard.site import (
@@ -29,12 +29,23 @@ def _present_year(owner: CurrentOwner, settings: CurrentSettings, now: Now) -> i
 PresentYear = Annotated[int | None, Depends(_present_year)]
 
 
-@router.get("/fitness", response_model=None, dependencies=[KEPT])
-def latest(request: Request, snapshot: Snapshot, owner: CurrentOwner, settings: CurrentSettings, now: Now) -> Response:
-    """The page of the newest year with an activity."""
+@router.get("/fitness", dependencies=[KEPT])
+def latest(
+    request: Request,
+    snapshot: Snapshot,
+    owner: CurrentOwner,
+    units: CurrentUnits,
+    days: Days = 90,
+    sport: SportGroup = None,
+) -> HTMLResponse:
+    """The last days: load, power and pace curves, time in zones."""
     if owner is None:
         return render(request, "nothing.html", {})
-    return RedirectResponse(f"/fitness/{shown_year(snapshot, owner, now, settings.timezone)}", 303)
+    site = site_of(request)
+    found = latest_fitness(site, snapshot, owner, days, sport)
+    newest = shown_year(snapshot, owner, site.now(), site.settings.timezone)
+    named = {"period": f"the last {days} days", "address": "/fitness", "query": {"days": days} if days != 90 else {}}
+    return render(request, "fitness.html", {"found": found, **named, "units": units, "years": [newest], "days": days})
 
 
 @router.get("/fitness/{year}", dependencies=[KEPT])
@@ -51,7 +62,9 @@ def fitness(
     if owner is None:
         return render(request, "nothing.html", {})
     found = known_fitness(site_of(request), snapshot, owner, year, sport)
-    return render(request, "fitness.html", {"found": found, "year": year, "units": units, "this_year": present})
+    years = [each for each, held in ((year - 1, found.has_earlier), (year + 1, year < (present or year))) if held]
+    named = {"period": str(year), "address": f"/fitness/{year}", "query": {}}
+    return render(request, "fitness.html", {"found": found, **named, "units": units, "years": years, "days": None})
 
 
 @router.get("/gear", dependencies=[KEPT])

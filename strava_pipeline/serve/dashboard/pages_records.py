@@ -6,8 +6,10 @@ from fastapi import APIRouter, Request
 from starlette.responses import HTMLResponse
 
 from strava_pipeline.core.insights.documents import Streak, YearSummary
+from strava_pipeline.core.insights.pacing import latest_day
 from strava_pipeline.core.insights.page import record_place
 from strava_pipeline.lake.dashboard.bests import (
+    Record,
     longest_streaks,
     records_of,
     segment_efforts,
@@ -29,12 +31,13 @@ router = APIRouter(include_in_schema=False)
 def records(
     request: Request, snapshot: Snapshot, owner: CurrentOwner, settings: CurrentSettings, now: Now
 ) -> HTMLResponse:
-    """The records of all years, and those of the newest one with an activity; Eddington numbers and streaks."""
+    """The records of all years, of the newest one with an activity, and of the last weeks; Eddington numbers and streaks."""
     if owner is None:
         return render(request, "nothing.html", {})
     year = shown_year(snapshot, owner, now, settings.timezone)
-    rows = records_of(snapshot, owner.athlete.id, year)
-    groups, apart = (_by_record((row for row in rows if row["stands_apart"] is each), year) for each in (False, True))
+    today = owner.athlete.today(now, settings.timezone)
+    rows = records_of(snapshot, owner.athlete.id, year, latest_day(today))
+    groups, apart = (_by_record(row for row in rows if row.stands_apart is each) for each in (False, True))
     values = {"year": year, "units": owner.athlete.units, "groups": groups, "apart": apart}
     summary = summary_of(snapshot, owner, year, now, settings.timezone)
     streaks = _streaks(longest_streaks(snapshot, owner.athlete.id), summary)
@@ -47,15 +50,11 @@ def _streaks(longest: Mapping[str, Values], summary: YearSummary | None) -> dict
     return {unit: (each, of_year.get(unit)) for unit, each in longest.items()}
 
 
-def _by_record(rows: Iterable[Values], year: int) -> dict[str, dict[str, dict[str, Values | None]]]:
-    """By group of sports and kind of record: `best` of all years, and `year`, the best of that year, or None."""
-    found: dict[str, dict[str, dict[str, Values | None]]] = {}
-    for row in sorted(rows, key=lambda row: (row["sport_group"], record_place(row["record"]))):
-        kind = found.setdefault(row["sport_group"], {}).setdefault(row["record"], {"best": None, "year": None})
-        if row["all_time"]:
-            kind["best"] = row
-        if row["local_year"] == year:
-            kind["year"] = row
+def _by_record(rows: Iterable[Record]) -> dict[str, dict[str, Record]]:
+    """By group of sports and kind of record, in order."""
+    found: dict[str, dict[str, Record]] = {}
+    for row in sorted(rows, key=lambda row: (row.sport_group, record_place(row.record))):
+        found.setdefault(row.sport_group, {})[row.record] = row
     return found
 
 

@@ -255,9 +255,11 @@ class Insights(BaseModel, extra="allow"):
 
 
 class Fitness(BaseModel):
+    first_on: date
+    last_on: date
     load: dict[str, LoadSeries]
     sport_group: str = Field(description="whose curves and zones are told")
-    sport_groups: list[str] = Field(description="the groups with tracks, most of the year first")
+    sport_groups: list[str] = Field(description="the groups with tracks, most of the period first")
     curves: dict[str, dict[str, Window]]
     track_years: list[int] = Field(description="the years with tracks, of which the curves are")
     zones: dict[str, dict[str, dict[str, float]]] = Field(description="seconds by measure, month and zone")

@@ -109,6 +109,7 @@ CASES: list[tuple[str, str, str, Any, int]] = [
     ("GET", "/api/changes/{change_id}", "abc", None, 404),
     ("PATCH", "/api/changes", "", {"0f3c": "approved"}, 428),
     ("PATCH", "/api/changes", "", {"0f3c": "rejected"}, 404),
+    ("GET", "/api/fitness", "", None, 200),
     ("GET", "/api/fitness/{year}", "2025", None, 200),
     ("GET", "/api/gear", "", None, 200),
     ("GET", "/api/heat", "", None, 200),

@@ -343,7 +343,7 @@ def test_fitness_shows_load_and_curves_and_gear_what_is_due(site: TestClient) ->
         "eight weeks after the only effort"
     )
     assert 'data-fitness="/api/fitness/2025?sport=ride" data-load="relative_effort"' in text
-    assert 'data-curve="watts" data-year="2025" data-names="5 s|10 s|15 s|30 s|1 min|2 min|5 min"' in text
+    assert 'data-curve="watts" data-period="2025" data-names="5 s|10 s|15 s|30 s|1 min|2 min|5 min"' in text
     assert "5 s 200 W 6 May 2025 200 W 2.50 6 May 2025 10 s" in words(text)
     assert "come out of tracks: there are some of 2024 to 2025." in words(text)
     assert site.get("/api/fitness/2025").json()["track_years"] == [2024, 2025]
@@ -380,10 +380,20 @@ def test_fitness_shows_load_and_curves_and_gear_what_is_due(site: TestClient) ->
     for year in (1900, 2023, 2026, 2999):
         page(site, f"/fitness/{year}", 404)
         assert site.get(f"/api/fitness/{year}").status_code == 404
-    assert site.get("/fitness").headers["location"] == "/fitness/2025"
-    for path in ("/fitness/2025?sport=chess", "/fitness/1", "/fitness/now"):
+    recent = page(site, "/fitness")
+    assert "On 1 Jul 2025: fitness 0, fatigue 0, form 0; the highest fitness of the last 90 days was 1" in words(recent)
+    assert ('href="/fitness/2025?sport=ride"' in recent, 'href="/fitness?sport=ride"' in text) == (True, True)
+    assert 'data-fitness="/api/fitness?sport=ride" data-curve="watts" data-period="the last 90 days"' in recent
+    assert 'data-fitness="/api/fitness?days=30&amp;sport=ride"' in page(site, "/fitness?days=30")
+    of_90, of_30 = (site.get(f"/api/fitness?days={days}").json() for days in (90, 30))
+    assert (of_90["first_on"], of_30["first_on"], of_30["last_on"]) == ("2025-04-03", "2025-06-02", "2025-07-01")
+    best = {name: found["curves"]["watts"]["300.0"] for name, found in (("90", of_90), ("30", of_30))}
+    assert (best["90"]["of_period"], best["30"]["of_period"]) == (best["30"]["of_all"], None)
+    assert ([*of_90["zones"]["watts"]], of_30["zones"]) == (["2025-05"], {})
+    for path in ("/fitness/2025?sport=chess", "/fitness/1", "/fitness/now", "/fitness?days=6", "/fitness?days=367"):
         page(site, path, 400)
-    assert site.get("/api/fitness/2025?sport=chess").status_code == 400
+    for query in ("/2025?sport=chess", "?days=6", "?days=3e2", "?year=2025"):
+        assert site.get(f"/api/fitness{query}").status_code == 400
     seen = words(page(site, "/gear"))
     assert "&lt;b&gt;chain&lt;/b&gt; is due 87.0 mi of 50.0 mi" in seen
     assert "&lt;script&gt;alert(1)&lt;/script&gt;" in seen
@@ -419,8 +429,9 @@ def test_notifications_are_marked_as_they_were_shown_and_services_say_how_to_ena
 
 def test_records_and_segments_lead_to_their_activities(dashboard: Dashboard, site: TestClient) -> None:
     text = page(site, "/records")
-    assert "Ride Record All years 2025 Longest distance 12.4 mi 1 May 2024 12.4 mi 1 May 2025 Longest moving" in words(
-        text
+    assert (
+        "Ride Record All years 2025 52 weeks 26 weeks 12 weeks Longest distance 12.4 mi 1 May 2024 12.4 mi 1 May 2025 12.4 mi 1 May 2025 12.4 mi"
+        in words(text)
     )
     assert re.search(r"Eddington numbers .* Ride 8 7 1 more day of 9 miles or more", words(text)), words(text)
     streaks = "In a row All years 2025 Days 7 days 1 May 2025 to 7 May 2025 7 days 1 May 2025 to 7 May 2025 Weeks"

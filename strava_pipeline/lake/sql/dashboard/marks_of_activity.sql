@@ -11,13 +11,8 @@ held AS (
     FROM activity_bests SEMI JOIN mine USING (athlete_id, sport_group)
     WHERE counts
     UNION ALL
-    SELECT best.activity_id, counted.local_year, 'power_' || best.width::INTEGER, best.width::INTEGER, best.value, 'W', -best.value
-    FROM track_bests AS best
-    JOIN counted_activities AS counted USING (activity_id)
-    JOIN activities ON activities.id = best.activity_id
-    SEMI JOIN mine ON mine.athlete_id = counted.athlete_id AND mine.sport_group = counted.sport_group
-    ANTI JOIN dismissed_bests ON dismissed_bests.activity_id = best.activity_id
-    WHERE best.measure = 'watts' AND activities.device_watts IS NOT false AND counted.on_day IS NOT NULL
+    SELECT activity_id, local_year, 'power_' || seconds, seconds, watts, 'W', -watts
+    FROM activity_power SEMI JOIN mine USING (athlete_id, sport_group)
 )
 SELECT record, seconds, value, unit, local_year, place, among, place_of_year, among_of_year, is_of_all
 FROM (

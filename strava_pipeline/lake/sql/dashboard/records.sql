@@ -1,5 +1,24 @@
--- The records of all time, and those of $year; those whose distance the device alone tells are marked.
-SELECT sport_group, record, local_year, value, unit, activity_id, on_day, told_by, measured_by, all_time, stands_apart
-FROM all_records
-WHERE athlete_id = $athlete_id AND (all_time OR local_year = $year)
-ORDER BY sport_group, record, stands_apart, local_year, activity_id
+-- The records of all time, of $year, and of the last 52, 26, 12 and 4 weeks, which end on $until; of equal ones the earliest. Those whose
+-- distance the device alone tells are marked. `rank`: the least is best.
+WITH held AS (
+    SELECT sport_group, record, unit, local_year, on_day, NOT counts AS stands_apart, {
+        'rank': CASE WHEN starts_with(record, 'fastest') THEN value ELSE -value END,
+        'on_day': on_day, 'activity_id': activity_id, 'told_by': told_by, 'measured_by': coalesce(measured_by, '')
+    } AS it
+    FROM activity_bests
+    WHERE athlete_id = $athlete_id AND NOT is_dismissed AND on_day IS NOT NULL
+)
+SELECT
+    sport_group,
+    record,
+    unit,
+    stands_apart,
+    min(it) AS of_all,
+    min(it) FILTER (local_year = $year) AS of_year,
+    min(it) FILTER (on_day BETWEEN $until - 363 AND $until) AS weeks_52,
+    min(it) FILTER (on_day BETWEEN $until - 181 AND $until) AS weeks_26,
+    min(it) FILTER (on_day BETWEEN $until - 83 AND $until) AS weeks_12,
+    min(it) FILTER (on_day BETWEEN $until - 27 AND $until) AS weeks_4
+FROM held
+GROUP BY sport_group, record, unit, stands_apart
+ORDER BY sport_group, record, stands_apart

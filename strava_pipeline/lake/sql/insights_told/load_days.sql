@@ -1,5 +1,5 @@
--- Load, fitness, fatigue and form of each day of the year so far (`until`), carried on through the rest since the last activity, which
--- may lie in a year before.
+-- Load, fitness, fatigue and form of each day from $first to $until, carried on through the rest since the last activity, which may
+-- lie before.
 WITH known AS (
     SELECT measure, on_day, fitness, fatigue, form, load
     FROM training_load
@@ -11,7 +11,7 @@ last AS (
 rest AS (
     SELECT *, unnest(range(1, $until - on_day + 1)) AS days FROM last
 )
-SELECT measure, on_day, fitness, fatigue, form, load FROM known WHERE year(on_day) = $year
+SELECT measure, on_day, fitness, fatigue, form, load FROM known WHERE on_day >= $first
 UNION ALL
 SELECT
     measure,
@@ -21,5 +21,5 @@ SELECT
     fitness * (41.0 / 42) ** (days - 1) - fatigue * (6.0 / 7) ** (days - 1),
     0
 FROM rest
-WHERE year(day) = $year
+WHERE day >= $first
 ORDER BY measure, on_day

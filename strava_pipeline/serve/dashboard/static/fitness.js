@@ -1,4 +1,4 @@
-// Fitness, fatigue and form over the days of a year; power and pace curves of a year beside all years.
+// Fitness, fatigue and form over days; power and pace curves of a period beside all years.
 "use strict";
 (() => {
   const { clock, axis, line, size, onDay, keep, STEPS } = chartParts;
@@ -44,8 +44,8 @@
       padding: [null, 40, null, null], // for half of the last name below the axis
       cursor: { drag: { x: false, y: false } },
       scales: { x: { time: false, distr: 3, log: 10, range: (_, least, most) => [least, most] }, y: pace ? { dir: -1 } : {} },
-      axes: [{ ...axis(), splits: () => widths, values: apart, filter: (_, ticks) => ticks }, { ...axis(), size: 70, ...(pace && { incrs: STEPS }), values: (_, ticks) => ticks.map(text) }],
-      series: [{ label: "over", value: (_, v) => v === null ? "–" : name(v) }, line(box.dataset.year, "--accent", { value: shown("of_year"), spanGaps: true }), line("all years", "--quiet", { value: shown("of_all"), dash: [6, 4] })],
-    }, [widths, of("of_year"), of("of_all")], box);
+      axes: [{ ...axis(), splits: () => widths, values: apart, filter: (_, ticks) => ticks }, { ...axis(), size: 78, ...(pace && { incrs: STEPS }), values: (_, ticks) => ticks.map(text) }],
+      series: [{ label: "over", value: (_, v) => v === null ? "–" : name(v) }, line(box.dataset.period, "--accent", { value: shown("of_period"), spanGaps: true }), line("all years", "--quiet", { value: shown("of_all"), dash: [6, 4] })],
+    }, [widths, of("of_period"), of("of_all")], box);
   }
 })();
