@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 import httpcore2
-from starlette.datastructures import MutableHeaders
+from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from websockets.asyncio.client import ClientConnection, connect
@@ -52,10 +52,10 @@ _NOT_ANSWERED = frozenset(
         b"upgrade",
     )
 )
-# beside Dagster's own policy, and as strict as its pages stand: they load from here alone, and in no frame
+# beside Dagster's own policy, and as strict as its pages bear: they load from here alone, and in no frame
 _POLICY = (
-    "default-src 'self' 'unsafe-inline' 'unsafe-eval' blob: data:; base-uri 'none'; form-action 'self'; "
-    "frame-ancestors 'none'; object-src 'none'"
+    "default-src 'self' 'unsafe-inline' 'unsafe-eval' blob: data:; connect-src 'self' {socket}; base-uri 'none'; "
+    "form-action 'self'; frame-ancestors 'none'; object-src 'none'"
 )
 
 
@@ -102,7 +102,7 @@ class DagsterUi:
                 await problem(Request(scope), error)(scope, receive, send)
                 return
             start = {"type": "http.response.start", "status": answer.status, "headers": _answered(answer.headers)}
-            _secure(start, f"{server.scheme}://{server.netloc}")
+            _secure(start, f"{server.scheme}://{server.netloc}", _socket_origin(scope))
             await send(start)
             async for part in answer.aiter_stream():
                 await send({"type": "http.response.body", "body": part, "more_body": True})
@@ -170,10 +170,15 @@ def _answered(headers: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes
     return [(name.lower(), value) for name, value in headers if name.lower() not in _NOT_ANSWERED]
 
 
-def _secure(start: Message, server: str) -> None:
+def _socket_origin(scope: Scope) -> str:
+    """Where this page's WebSockets go: not every browser takes that for 'self'. The guard has examined the Host header."""
+    return f"{'wss' if scope['scheme'] == 'https' else 'ws'}://{Headers(scope=scope)['host']}"
+
+
+def _secure(start: Message, server: str, socket_origin: str) -> None:
     """Add our policy beside Dagster's, have files asked for again by their tag, and lead redirections here, not to `server`."""
     headers = MutableHeaders(scope=start)
-    headers.append("Content-Security-Policy", _POLICY)
+    headers.append("Content-Security-Policy", _POLICY.format(socket=socket_origin))
     headers.setdefault("Cache-Control", "no-cache")
     if headers.get("location", "").startswith(server):
         headers["Location"] = headers["location"].removeprefix(server)

@@ -23,8 +23,12 @@ async def _form(request: Request) -> dict[str, str]:
 
 def _values(site: Site, failure: str = "") -> dict[str, Any]:
     """What the page of a login says."""
-    is_with_password = has_password(site.settings)
-    return {"has_password": is_with_password, "failure": failure, "link_command": site.link_command}
+    return {
+        "has_password": has_password(site.settings),
+        "failure": failure,
+        "link_command": site.link_command,
+        "is_on_network": site.settings.dashboard_lan,
+    }
 
 
 @router.get("/login", response_model=None)

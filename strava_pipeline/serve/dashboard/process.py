@@ -99,12 +99,14 @@ def run(
 
 
 def _url(settings: Settings, listening: socket.socket) -> str:
-    """Where a browser finds the dashboard: on a home network under its first name, or under this machine's address."""
+    """Where a browser finds the dashboard: on a home network under its first name, else under this machine's address."""
     scheme = "http" if settings.dashboard_cert is None else "https"
     if not settings.dashboard_lan:
         return url_of(listening, scheme=scheme)
-    named = (settings.dashboard_hosts or "").split(",")[0]
-    return url_of(listening, scheme=scheme, name=named or own_address() or "127.0.0.1")
+    name = (settings.dashboard_hosts or "").split(",")[0] or None
+    if name is None and listening.getsockname()[0] in ("::", "0.0.0.0"):
+        name = own_address() or "127.0.0.1"
+    return url_of(listening, scheme=scheme, name=name)
 
 
 def _say(line: str) -> None:

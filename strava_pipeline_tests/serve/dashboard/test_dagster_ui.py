@@ -79,6 +79,7 @@ def test_dagster_gets_what_it_needs_and_never_the_session(
     assert "set-cookie" not in page.headers
     policies = page.headers.get_list("content-security-policy")
     assert (policies[0], "frame-ancestors 'none'" in policies[1]) == ("script-src 'nonce-7'", True)
+    assert "connect-src 'self' ws://127.0.0.1:8723;" in policies[1]
     assert (page.headers["x-frame-options"], page.headers["cache-control"]) == ("DENY", "no-cache")
     assert browser.get("/dagster/moved").headers["location"] == "/dagster/runs"
     head = browser.head("/dagster/")

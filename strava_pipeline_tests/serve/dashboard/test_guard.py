@@ -141,7 +141,8 @@ def test_on_a_home_network_pages_say_that_they_can_be_overheard_and_only_https_h
     changed = {"dashboard_lan": True, "dashboard_address": "off", "dashboard_cert": certificate}
     made = Dashboard(settings.model_copy(update=changed))
     stranger = made.browser(logged_in=False)
-    assert ("without encryption" in stranger.get("/login", headers=PAGE).text) == (certificate is None)
+    login = stranger.get("/login", headers=PAGE).text
+    assert ("without encryption" in login, "One stands in its log" in login) == (certificate is None, True)
     assert ("without encryption" in made.browser().get("/gear", headers=PAGE).text) == (certificate is None)
     cookie = stranger.get(f"/login?token={made.site.records.add_link(made.time)}").headers["set-cookie"]
     assert cookie.startswith("dashboard_8723=" if certificate is None else "__Host-dashboard_8723=")

@@ -8,12 +8,14 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 import requests
 
 from strava_pipeline.core.errors import MisuseError
-from strava_pipeline.serve.addresses import dashboard_address
+from strava_pipeline.serve.addresses import dashboard_address, listen, own_address
+from strava_pipeline.serve.dashboard.process import _url
 from strava_pipeline.serve.dashboard.start_check import check_start
 from strava_pipeline.settings import Settings
 from strava_pipeline_tests.ingest.tls import ENDED, TO_COME, VALID, make_certificate
@@ -91,6 +93,25 @@ def test_on_a_home_network_every_address_listens_unless_one_is_named(
     assert (
         dashboard_address(Settings.load(_env_file=None, dashboard_address=address, dashboard_lan=is_lan)) == listens_on
     )
+
+
+@pytest.mark.parametrize(
+    ("address", "changed", "url"),
+    [
+        ("127.0.0.1", {}, "http://{own}:{port}"),
+        ("0.0.0.0", {}, "http://{own}:{port}"),
+        ("0.0.0.0", {"dashboard_cert": "c.pem"}, "https://{own}:{port}"),
+        ("127.0.0.1", {"dashboard_hosts": "nas.lan,rides.lan"}, "http://nas.lan:{port}"),
+        ("127.0.0.1", {"dashboard_hosts": "fd00::20"}, "http://[fd00::20]:{port}"),
+        ("127.0.0.1", {"dashboard_lan": False, "dashboard_hosts": "nas.lan"}, "http://127.0.0.1:{port}"),
+    ],
+)
+def test_the_address_that_it_prints_is_one_that_others_reach(address: str, changed: dict[str, Any], url: str) -> None:
+    port = free_port()
+    settings = Settings.load(_env_file=None, dashboard_address=f"{address}:{port}", dashboard_lan=True)
+    with listen(settings.model_copy(update=changed)) as listening:
+        found = _url(settings.model_copy(update=changed), listening)
+    assert found == url.format(own=own_address() or "127.0.0.1", port=port)
 
 
 @contextmanager
