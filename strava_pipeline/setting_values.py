@@ -7,7 +7,7 @@ decided here whether it is valid and where plain http may go; nothing is looked 
 import grp
 import os
 import re
-from ipaddress import IPv6Address, ip_address
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated
 from urllib.parse import urlsplit
@@ -269,8 +269,6 @@ def is_private_address(host: str) -> bool:
         address = ip_address(host)
     except ValueError:
         return False
-    if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
-        address = address.ipv4_mapped
     return not (address.is_global or address.is_unspecified or address.is_multicast)
 
 

@@ -4,6 +4,7 @@ import json
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -190,7 +191,7 @@ def test_where_dagster_does_not_answer_a_sentence_says_so_and_the_rest_works(set
 def test_the_menu_has_dagster_where_it_is_served(settings: Settings, is_served: bool) -> None:
     """Its link stays one where Dagster's folder has the same name, as in a container."""
     url = f"http://127.0.0.1:{free_port()}/dagster" if is_served else None
-    made = home_network(settings.model_copy(update={"dagster_home": "/dagster"}), url)
+    made = home_network(settings.model_copy(update={"dagster_home": Path("/dagster")}), url)
     assert ('<a href="/dagster/">Dagster</a>' in made.browser().get("/", headers=PAGE).text) == is_served
     assert (made.browser().get("/dagster/", headers=PAGE).status_code == 404) == (not is_served)
 
