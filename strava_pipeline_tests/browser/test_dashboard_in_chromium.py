@@ -12,6 +12,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from strava_pipeline.serve.dashboard.routes import routes
+from strava_pipeline_tests.browser.activity_list import sort_and_filter_the_list
 from strava_pipeline_tests.browser.conftest import Demo, Visit, visiting
 from strava_pipeline_tests.browser.ground import look_at_the_ground
 
@@ -24,7 +25,7 @@ NOT_DRAWN = ":is([data-track], [data-compare], [data-heat], [data-fitness], [dat
 DRAWN = 20_000  # milliseconds that the scripts of a page get to draw it
 RUN = 180_000  # milliseconds that a run gets: the sensor looks every five seconds, and its process starts
 MOST_TABS = 400
-NO_PAGES = ("/api/", "/health", "/logout", "/maps/{name}", "/activities/{activity_id}/photos/")
+NO_PAGES = ("/api/", "/activities.csv", "/health", "/logout", "/maps/{name}", "/activities/{activity_id}/photos/")
 NOWHERE = "/nowhere"  # an address that shows the page of a problem
 
 
@@ -32,6 +33,7 @@ def test_a_newcomer_finds_the_way_and_every_page_is_usable(demo: Demo, chromium:
     """One test, since workers would each make a demo of their own."""
     request = approve_a_change_by_keyboard_and_look_around(demo, chromium)
     look_at_the_ground(demo, chromium, tmp_path)
+    sort_and_filter_the_list(demo, chromium)
     assert faults_of_all_pages(demo, chromium, request) == []
 
 
