@@ -351,7 +351,9 @@ def test_insights_of_an_activity_are_its_zones_its_efficiency_its_places_and_its
     assert {*undated.effort.values()} == {None}
 
 
-def test_places_are_of_what_counts_and_similar_ones_begin_near_by(new_lake: NewLake, tmp_path: Path) -> None:
+def test_places_are_of_what_counts_and_similar_ones_are_of_the_route_or_begin_near_by(
+    new_lake: NewLake, tmp_path: Path
+) -> None:
     lake = new_lake(tmp_path / "data")
     here, near, far = [47.0, 11.0], [47.02, 11.03], [47.1, 11.0]
     put(
@@ -368,13 +370,15 @@ def test_places_are_of_what_counts_and_similar_ones_begin_near_by(new_lake: NewL
             activity(9, "2025-05-09T08:00", start_latlng=here, distance=90_000.0),
         ],
     )
+    put(lake, [{"activity_id": one, "route_id": 1, "year": 2025} for one in (1, 5)], "activity_routes")
     record_decisions(lake, BestsDecision(at=NOW, by="a test", activity_id=9, dismissed=True))
     publish(lake)
     with snapshot(lake) as connection:
         ride = find_activity(connection, 1)
         assert ride is not None
         found = activity_insights(connection, lake, ride)
-    assert [*found.similar] == [2, 4]
+    assert {key: row["is_on_route"] for key, row in found.similar.items()} == {5: True, 2: False, 4: False}
+    assert [*found.similar] == [5, 2, 4]
     assert found.similar[2]["apart"] == pytest.approx(0.5 + 0.6 + 0.639, abs=0.01)
     marks = {
         record: (row["place"], row["among"], row["place_of_year"], row["among_of_year"])

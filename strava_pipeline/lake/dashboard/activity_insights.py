@@ -29,7 +29,8 @@ class ActivityInsights:
             of `among_of_year` in `local_year`; `is_of_all`: the place among all is a mark, else only that of the year is.
             Marks of all come first, then by place.
         similar: by id, the activities most like it: `distance_m`, `moving_time_seconds`, `elevation_gain_m`,
-            `average_speed` (m/s), `has_track`; `apart`: the sum of their differences, 0 to 3.
+            `average_speed` (m/s), `has_track`; `is_on_route`: on the same route, which come first; `apart`: the sum of their
+            differences, up to 3 but on a route.
     """
 
     zones: Mapping[str, Mapping[int, ZoneTime]]

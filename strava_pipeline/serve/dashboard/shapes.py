@@ -111,7 +111,8 @@ class SimilarActivity(BaseModel):
     elevation_gain_m: float | None
     average_speed: float | None
     has_track: bool
-    apart: float = Field(description="0: as far and as high, from the same place; up to 3")
+    is_on_route: bool = Field(description="on the same route")
+    apart: float = Field(description="0: as far and as high, from the same place")
 
 
 class ActivityInsights(BaseModel):
