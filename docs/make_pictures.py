@@ -50,6 +50,8 @@ DASHBOARD = {  # name of a picture: the page, as its route writes it; width and 
     "records": ("/records", 1200, 760),
     "segments": ("/segments", 1200, 640),
     "segment": ("/segments/{segment_id}", 1200, 480),
+    "widget": ("/widgets/{widget}", 1200, 640),
+    "widgets": ("/widgets", 1200, 640),
     "gear": ("/gear", 1200, 760),
     "trips": ("/trips", 1200, 640),
     "services": ("/providers", 1200, 700),
@@ -142,6 +144,7 @@ def values_of(page: Page, address: str) -> dict[str, str]:
         "month": named[0]["month"],
         "year": named[0]["month"][:4],
         "period": named[0]["month"][:4],
+        "widget": "months",  # a widget of the demo
     }
 
 

@@ -237,6 +237,11 @@ class Lake:
         return self.data_dir / "maps"
 
     @property
+    def widgets(self) -> Path:
+        """A person's own cards and pages of the dashboard, a query each."""
+        return self.data_dir / "widgets"
+
+    @property
     def was_made(self) -> Path:
         """Exists once a working warehouse was made, which distinguishes a lost one from none yet."""
         return self.state / "warehouse_was_made"

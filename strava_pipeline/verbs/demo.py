@@ -16,7 +16,14 @@ import typer
 
 from strava_pipeline.core.errors import PipelineError
 from strava_pipeline.core.systems import parts
-from strava_pipeline.verbs.demo_athlete import SEED, athlete_options, athlete_toml, goals_toml, providers_toml
+from strava_pipeline.verbs.demo_athlete import (
+    SEED,
+    athlete_options,
+    athlete_toml,
+    goals_toml,
+    providers_toml,
+    write_widgets,
+)
 
 if TYPE_CHECKING:
     from strava_pipeline.lake.gold.quality import YearCounts
@@ -197,6 +204,7 @@ def prepare_folder(folder: Path, athlete: tuple[str, ...], now: datetime) -> Non
     (folder / MARK).write_text(" ".join(athlete))
     (folder / "goals.toml").write_text(athlete_toml(now.date()))
     (folder / "providers.toml").write_text(providers_toml(now.date()))
+    write_widgets(folder / "data")
 
 
 def _add_goals(folder: Path, goals: str) -> None:

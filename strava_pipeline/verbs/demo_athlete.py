@@ -1,10 +1,12 @@
-"""Who the demo's athlete is: the emulator's options, goals.toml and providers.toml. `demo` writes them, `dev --demo` reads them.
+"""Who the demo's athlete is: the emulator's options, goals.toml, providers.toml and widgets. `demo` writes them,
+`dev --demo` reads them.
 
 The goals follow from the year so far, so that they are in reach whenever somebody tries the demo.
 """
 
 from datetime import UTC, date, datetime, timedelta
 from math import floor, log10
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from strava_pipeline.verbs.emulator import YEARS
@@ -74,6 +76,47 @@ def goals_toml(snapshot: "Connection", year: int) -> str:
         if wanted := [_rounded(total / share) for share in shares if total / share >= 10]:
             lines.setdefault(group, []).append(f"{goal} = {wanted}")
     return "".join(f"\n[{year}.{group}]\n" + "\n".join(goals) + "\n" for group, goals in lines.items())
+
+
+_WIDGETS = {
+    "longest": """-- title: The longest ride
+-- kind: number
+-- unit: km
+SELECT max(distance_m) / 1000 AS distance, max_by(name, distance_m) AS name, max_by(on_day, distance_m) AS day
+FROM counted_activities
+WHERE sport_group = 'ride'
+""",
+    "months": """-- title: Kilometres by month
+-- kind: bars
+-- unit: km
+SELECT
+    strftime(on_day, '%Y-%m') AS month,
+    sum(distance_m) FILTER (sport_group = 'ride') / 1000 AS ride,
+    sum(distance_m) FILTER (sport_group = 'run') / 1000 AS run
+FROM counted_activities
+WHERE on_day > current_date - INTERVAL 1 YEAR
+GROUP BY month
+ORDER BY month
+""",
+    "starts": """-- title: Where activities begin
+-- kind: map
+-- page: yes
+SELECT start_latlng[1] AS latitude, start_latlng[2] AS longitude, name, round(distance / 1000, 1) AS value
+FROM activities
+WHERE len(start_latlng) = 2
+""",
+}
+"""Some of those in docs/widgets.md, by name."""
+
+
+def write_widgets(data_dir: Path) -> None:
+    """Give the dashboard cards of the athlete's own."""
+    from strava_pipeline.lake.paths import Lake
+
+    folder = Lake(data_dir).widgets
+    folder.mkdir(parents=True)
+    for name, text in _WIDGETS.items():
+        (folder / f"{name}.sql").write_text(text)
 
 
 def providers_toml(today: date) -> str:

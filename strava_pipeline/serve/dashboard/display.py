@@ -2,11 +2,14 @@
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict
 from datetime import UTC, date, datetime, tzinfo
+from functools import partial
 from math import ceil, isfinite
 from typing import Any
 
 from jinja2 import pass_context
+from jinja2.utils import htmlsafe_json_dumps
 from markupsafe import Markup
 
 from strava_pipeline.core.errors import PipelineError
@@ -30,6 +33,7 @@ from strava_pipeline.core.sheets.header import DURATION, IDS, SPORT, START
 from strava_pipeline.core.sports import GROUP_OF, OTHER, sport_name
 from strava_pipeline.core.tables.bests import DISTANCES
 from strava_pipeline.core.text import counted, printable
+from strava_pipeline.core.widgets import cell_text
 from strava_pipeline.core.years import years_by_day
 
 LONGEST = 120  # characters of a name in a list; its own page has all of it
@@ -311,6 +315,8 @@ def group_of(sport_type: str | None) -> str:
 
 
 FILTERS: Mapping[str, Callable[..., Any]] = {
+    "cell": cell_text,
+    "json": partial(htmlsafe_json_dumps, default=asdict),  # for an attribute between single quotes
     "distance": distance,
     "change_kind": change_kind,
     "climb": climb,

@@ -42,6 +42,7 @@ MORE: Mapping[str, tuple[Entry, ...]] = {
         Entry("/records", "Records"),
         Entry("/segments", "Segments"),
         Entry("/gear", "Gear"),
+        Entry("/widgets", "Widgets"),
         Entry("/trips", "Trips", is_shown=lambda site: site.has_trips),
     ),
     "Your data": (

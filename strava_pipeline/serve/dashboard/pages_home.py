@@ -11,6 +11,7 @@ from strava_pipeline.core.insights.overview import year_numbers
 from strava_pipeline.core.insights.page import goal_rows
 from strava_pipeline.lake.dashboard.activity_list import Selection, activity_page
 from strava_pipeline.lake.dashboard.bests import shown_year, summary_of
+from strava_pipeline.lake.dashboard.widgets import widget_files
 from strava_pipeline.lake.gold.publish import damage_named
 from strava_pipeline.lake.gold.warehouse import Connection
 from strava_pipeline.serve.dashboard.kept import kept_value
@@ -26,8 +27,15 @@ _LATEST = 5
 def home(request: Request, published: CurrentlyPublished) -> HTMLResponse:
     """The newest year with an activity in numbers, the last activities, what needs attention, the next run."""
     site = site_of(request)
-    values = {**_data(site, published), "next_run": next_run(site)}
+    values = {**_data(site, published), "next_run": next_run(site), **_cards(site)}
     return render(request, "home.html", values)
+
+
+def _cards(site: Site) -> dict[str, Any]:
+    """The person's own cards, which are filled when the page is there; `unusable`: how many files are none."""
+    found = widget_files(site.lake)
+    cards = [each for each in found.widgets.values() if not each.has_page]
+    return {"cards": cards, "kinds": {each.kind for each in cards}, "unusable": len(found.faults)}
 
 
 def _data(site: Site, published: Published) -> dict[str, Any]:

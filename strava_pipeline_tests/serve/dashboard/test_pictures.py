@@ -14,6 +14,7 @@ WITHOUT = (
     "/logout",
     "/activities/{activity_id}/photos/",
     "/maps/{name}",
+    "/widgets/{widget}/card",
     "/activities.csv",
 )
 ELSEWHERE = {"/calendar", "/year", "/fitness/{year}"}  # lead to the page of the present year; look like /fitness

@@ -26,12 +26,13 @@ VALUES = {
     "month": "2025-05",
     "year": "2025",
     "period": "2025",
+    "widget": "week",
     "digest": "0" * 64,
     "name": "home.pmtiles",
     "change_id": "0f3c",
     "request_id": "20261120T080206564698Z-0123abcd",
 }
-WITHOUT_SNAPSHOT = ("/providers", "/maps", "/settings", "/notifications", "/backfill", "/requests")
+WITHOUT_SNAPSHOT = ("/providers", "/maps", "/settings", "/notifications", "/backfill", "/requests", "/widgets")
 NEEDS_NONE = (
     "/api/notifications",
     "/api/maps",
@@ -55,6 +56,8 @@ def addresses() -> Iterator[tuple[str, str]]:
 def lake(tmp_path: Path, new_lake: NewLake) -> Lake:
     made = new_lake(tmp_path / "data")
     put(made, [activity(1, "2025-05-01T08:00", gear_id=None)])
+    made.widgets.mkdir()
+    (made.widgets / f"{VALUES['widget']}.sql").write_text("SELECT 1")
     return made
 
 

@@ -1,0 +1,180 @@
+"""A person's own cards: what the head of a `.sql` file says of one, and how the rows of its query are drawn.
+
+A file begins with comments such as `-- kind: bars`; what follows is one SELECT. Files are read, and queries run, by
+lake/dashboard/widgets.py.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal, get_args
+
+from strava_pipeline.core.errors import PipelineError
+
+Kind = Literal["number", "table", "bars", "line", "map"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
+MOST_SERIES = 6  # lines in a chart; more can't be distinguished
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}", re.ASCII)
+_HEAD = re.compile(r"--\s*(title|kind|unit|page)\s*:(.*)", re.IGNORECASE)
+_UNGROUPED = re.compile(r"(.*_)?(id|year)", re.IGNORECASE)  # names of columns whose numbers count nothing
+Cell = int | float | str | bool | None
+
+
+class WidgetError(PipelineError):
+    """Why a widget shows nothing; for whoever wrote it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Widget:
+    """What a file says. `has_page`: it is a page of its own and no card of the first page; `unit`: of its numbers."""
+
+    name: str
+    title: str
+    kind: Kind
+    unit: str
+    has_page: bool
+    statement: str
+
+
+@dataclass(frozen=True, slots=True)
+class WidgetRows:
+    """The rows of a query; `has_more`: there are more than these."""
+
+    columns: Sequence[str]
+    rows: Sequence[Sequence[Cell]]
+    has_more: bool
+
+
+def is_name(text: str) -> bool:
+    """Whether a file's name without `.sql` can be the name of a widget, which is a part of its address."""
+    return _NAME.fullmatch(text) is not None
+
+
+def read_widget(name: str, text: str) -> Widget:
+    """The widget of a file. Raises WidgetError where its head can't be used."""
+    said: dict[str, str] = {}
+    for line in text.lstrip().splitlines():
+        if not line.startswith("--"):
+            break
+        if found := _HEAD.fullmatch(line.strip()):
+            said.setdefault(found[1].lower(), " ".join(found[2].split()))
+    kind = said.get("kind", "table")
+    if kind not in KINDS:
+        raise WidgetError(f"`-- kind:` is none of {', '.join(KINDS)}.")
+    page = said.get("page", "no")
+    if page not in ("yes", "no"):
+        raise WidgetError("`-- page:` is neither yes nor no.")
+    return Widget(name, said.get("title") or name, kind, said.get("unit", ""), page == "yes", text)
+
+
+@dataclass(frozen=True, slots=True)
+class Chart:
+    """What a script draws. `x`: numbers, seconds since 1970 of a wall clock (`is_time`), or places of `names`."""
+
+    kind: Kind
+    unit: str
+    x: Sequence[float]
+    is_time: bool
+    names: Sequence[str]
+    series: Mapping[str, Sequence[float | None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """A place on a map, with what is said of it."""
+
+    latitude: float
+    longitude: float
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """What is shown of a widget: its rows, with a chart or places where its kind has them; or why there is nothing."""
+
+    found: WidgetRows | None = None
+    chart: Chart | None = None
+    points: Sequence[Point] | None = None
+    fault: str | None = None
+
+
+def drawn(widget: Widget, found: WidgetRows) -> Drawn:
+    """The rows as the widget's kind draws them. Raises WidgetError where they can't be drawn so."""
+    match widget.kind:
+        case "bars" | "line" if found.rows:
+            return Drawn(found, chart=chart_of(widget, found))
+        case "map":
+            return Drawn(found, points=points_of(found))
+    return Drawn(found)
+
+
+def chart_of(widget: Widget, found: WidgetRows) -> Chart:
+    """The bars or lines of a query: x is its first column, the others are numbers. Raises WidgetError."""
+    labels = found.columns[1:]
+    if not labels:
+        raise WidgetError(f"A widget of kind {widget.kind} needs two columns or more: x, and numbers.")
+    if len(labels) > MOST_SERIES:
+        raise WidgetError(
+            f"A widget of kind {widget.kind} has {len(labels)} columns of numbers; at most {MOST_SERIES}."
+        )
+    rows = [row for row in found.rows if row[0] is not None]
+    for place, label in enumerate(labels, 1):
+        if not all(_is_number(row[place]) or row[place] is None for row in rows):
+            raise WidgetError(f"The column {label} holds something else than numbers, which {widget.kind} can't show.")
+    x, is_time, names = _axis([row[0] for row in rows])
+    if not names:
+        order = sorted(range(len(rows)), key=lambda place: x[place])
+        rows, x = [rows[place] for place in order], [x[place] for place in order]
+    columns = {
+        f"{label}" if labels.count(label) == 1 else f"{label} {place}": place for place, label in enumerate(labels, 1)
+    }
+    series = {label: [row[place] for row in rows] for label, place in columns.items()}
+    return Chart(widget.kind, widget.unit, x, is_time, names, series)  # type: ignore[arg-type] # numbers, as was looked at
+
+
+def _is_number(value: Cell) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _axis(values: Sequence[Cell]) -> tuple[list[float], bool, list[str]]:
+    """Places on the axis, whether they are moments, and the names at them where they are neither numbers nor moments."""
+    if all(map(_is_number, values)):
+        return [float(value) for value in values if value is not None], False, []
+    try:
+        moments = [datetime.fromisoformat(str(value)).replace(tzinfo=None) for value in values]
+    except ValueError:
+        return [*map(float, range(len(values)))], False, [str(value) for value in values]
+    return [(moment - datetime(1970, 1, 1)).total_seconds() for moment in moments], True, []  # noqa: DTZ001 - a wall clock's
+
+
+def points_of(found: WidgetRows) -> list[Point]:
+    """The places of a query with the columns latitude and longitude, without those that are nowhere. Raises WidgetError."""
+    place = {name.lower(): number for number, name in enumerate(found.columns)}
+    if not {"latitude", "longitude"} <= place.keys():
+        raise WidgetError("A widget of kind map needs the columns latitude and longitude.")
+    said = [place[name] for name in ("name", "value") if name in place]
+    points = []
+    for row in found.rows:
+        latitude, longitude = row[place["latitude"]], row[place["longitude"]]
+        if _is_within(latitude, 90) and _is_within(longitude, 180):
+            text = ", ".join(cell_text(row[number]) for number in said if row[number] is not None)
+            points.append(Point(float(latitude or 0), float(longitude or 0), text))
+    return points
+
+
+def _is_within(value: Cell, bound: float) -> bool:
+    return _is_number(value) and -bound <= float(value or 0) <= bound
+
+
+def cell_text(value: Cell, column: str = "") -> str:
+    """A value as a table shows it: `1,234.5`, `yes`; a dash for none. The numbers of ids and years are not grouped."""
+    if value is None:
+        return "–"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:,.2f}".rstrip("0").rstrip(".") if abs(value) >= 0.01 or value == 0 else f"{value:.3g}"
+    if isinstance(value, int):
+        return str(value) if _UNGROUPED.fullmatch(column) else f"{value:,}"
+    return value

@@ -1,0 +1,103 @@
+"""One query of a widget, in a process of its own: it comes by standard input, its rows go to standard output, both as JSON.
+
+In the dashboard's own process it could not be bounded (docs/adr/0095); here the kernel ends it. Little beside DuckDB is imported:
+each query starts such a process.
+"""
+
+import json
+import math
+import resource
+import signal
+import sys
+from contextlib import suppress
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+import duckdb
+
+from strava_pipeline.lake.gold.sessions import confine
+
+MEMORY = "64MB"  # of DuckDB's own tables, sorts and joins
+ADDRESSES = 512 << 20  # bytes of everything: a process with an open snapshot has 180 MB
+ROWS, COLUMNS = 1_000, 50
+LONGEST = 300  # characters of a text
+LARGEST = 500_000  # bytes of the answer
+
+
+def main() -> None:
+    """Answer `{"snapshot": …, "statement": …, "seconds": …}`.
+
+    The answer is `{"columns": […], "rows": […], "has_more": …}` or `{"fault": …}`.
+    """
+    asked = json.loads(sys.stdin.buffer.read())
+    answer = json.dumps(_answer(**asked))
+    if len(answer) > LARGEST:
+        answer = json.dumps({"fault": f"Its rows are more than {LARGEST // 1000} kB. Select fewer columns or rows."})
+    sys.stdout.write(answer)
+
+
+def _answer(snapshot: str, statement: str, seconds: float) -> dict[str, Any]:
+    try:
+        connection = duckdb.connect(snapshot, read_only=True, config={"threads": 1, "memory_limit": MEMORY})
+        connection.execute("SET TimeZone = 'UTC'")
+        confine(connection)
+        _bound(seconds)
+        statements = duckdb.extract_statements(statement)
+        if [each.type for each in statements] != [duckdb.StatementType.SELECT]:
+            return {"fault": f"It has to be one SELECT; this is {_kinds(statements)}."}
+        found = connection.execute(statements[0])
+        columns = [column[0] for column in found.description]
+        if len(columns) > COLUMNS:
+            return {"fault": f"It has {len(columns)} columns; at most {COLUMNS}."}
+        rows = found.fetchmany(ROWS + 1)
+        shown = [[_cell(value) for value in row] for row in rows[:ROWS]]
+        return {"columns": columns, "rows": shown, "has_more": len(rows) > ROWS}
+    except duckdb.Error as error:
+        return {"fault": _fault(error)}
+
+
+def _bound(seconds: float) -> None:
+    """From here on the process computes for some seconds, gets no more memory than ADDRESSES, and writes no file."""
+    for kind, most in (
+        (resource.RLIMIT_AS, ADDRESSES),
+        (resource.RLIMIT_FSIZE, 0),
+        (resource.RLIMIT_CORE, 0),
+    ):
+        with suppress(ValueError, OSError):  # not every system has each of them
+            resource.setrlimit(kind, (most, most))
+    signal.setitimer(signal.ITIMER_PROF, seconds)  # without a handler SIGPROF ends the process
+
+
+def _kinds(statements: list[duckdb.Statement]) -> str:
+    names = [each.type.name for each in statements]
+    return f"{len(names)} statements ({', '.join(names[:5])})" if len(names) != 1 else names[0]
+
+
+def _cell(value: Any) -> float | str | bool | None:
+    if value is None or isinstance(value, bool | int):
+        return value
+    if isinstance(value, Decimal):
+        value = float(value)
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, datetime) and value.tzinfo is not None:
+        value = value.astimezone(UTC).replace(tzinfo=None)
+    text = str(value)
+    return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
+
+
+def _fault(error: duckdb.Error) -> str:
+    """The first line of DuckDB's message, and what to do about it."""
+    first = (str(error).splitlines() or [type(error).__name__])[0][:LONGEST]
+    if isinstance(error, duckdb.OutOfMemoryException):
+        return f"It needs more than {MEMORY} of memory. Select fewer rows before they are sorted or joined."
+    if isinstance(error, duckdb.PermissionException):
+        return (
+            f"{first}. A widget reaches no file and no network, and has {MEMORY} of memory for what it sorts and joins."
+        )
+    return first
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,144 @@
+"""Widgets on pages: cards of the first page that load by themselves, pages of their own, the list of files."""
+
+import re
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from html import unescape
+from pathlib import Path
+
+import pytest
+from starlette.testclient import TestClient
+
+from strava_pipeline.lake.dashboard import widgets
+from strava_pipeline.lake.gold.publish import publish
+from strava_pipeline.serve.dashboard.static_files import static_address
+from strava_pipeline_tests.lake.conftest import NewLake
+from strava_pipeline_tests.lake.insight_rows import activity, put
+from strava_pipeline_tests.lake.test_widgets import RECURSIVE, SHORT
+from strava_pipeline_tests.serve.dashboard.conftest import Dashboard
+from strava_pipeline_tests.serve.dashboard.test_api import settings_of
+from strava_pipeline_tests.serve.dashboard.test_pages import HOSTILE, NOW, PAGE, page, words
+
+FILES = {
+    "kilometres": "-- title: Kilometres\n-- kind: number\n-- unit: <km>\nSELECT sum(distance) / 1000, 'a<b' AS \"<i>\" FROM activities",
+    "list": f"-- title: {HOSTILE}\nSELECT id AS activity_id, name, commute FROM activities ORDER BY id",
+    "days": '-- kind: bars\nSELECT start_date_local::DATE AS day, distance AS "\'</script>" FROM activities',
+    "starts": "-- kind: map\nSELECT 48.2 AS latitude, 16.4 AS longitude, name FROM activities",
+    "commutes": "-- page: yes\nFROM range(1500)",
+    "wrong": "-- kind: bars\nSELECT 'x', 'y'",
+    "writes": "DELETE FROM activities_all",
+    "empty": "-- kind: line\nSELECT 1, 2 WHERE false",
+}
+
+
+@pytest.fixture(scope="module")
+def dashboard(tmp_path_factory: pytest.TempPathFactory, new_lake: NewLake) -> Iterator[Dashboard]:
+    folder = tmp_path_factory.mktemp("widgets")
+    lake = new_lake(folder / "data")
+    put(lake, [activity(n, f"2025-05-{n:02}T08:00", name=HOSTILE if n == 1 else f"Ride {n}") for n in range(1, 13)])
+    publish(lake)
+    lake.widgets.mkdir()
+    for name, text in FILES.items():
+        (lake.widgets / f"{name}.sql").write_text(text)
+    (lake.widgets / "a b.sql").write_text("SELECT 1")
+    made = Dashboard(settings_of(folder), time=NOW)
+    yield made
+    made.site.records.close()
+
+
+@pytest.fixture(scope="module")
+def site(dashboard: Dashboard) -> TestClient:
+    return dashboard.browser()
+
+
+def test_the_overview_has_a_card_for_each_widget_that_is_no_page_and_runs_none(site: TestClient) -> None:
+    text = page(site, "/")
+    assert re.findall(r'hx-get="/widgets/(\w+)/card" hx-trigger="load"', text) == sorted(FILES.keys() - {"commutes"})
+    assert "&lt;script&gt;alert(1)" in text
+    assert all(f'src="{static_address(script)}"' in text for script in ("widgets.js", "charts.js", "ground.js"))
+    assert "1 file in data/widgets can’t be used" in words(text)
+
+
+def test_a_card_has_what_its_kind_draws_of_the_rows(site: TestClient) -> None:
+    def card(name: str) -> str:
+        answer = site.get(f"/widgets/{name}/card")
+        assert (answer.status_code, "<html" in answer.text) == (200, False)
+        assert not re.search(r"<script|<style|\sstyle=|\son\w+=|\u202e", answer.text)
+        return answer.text
+
+    assert words(card("kilometres")) == "240 &lt;km&gt; &lt;i&gt;: a&lt;b"
+    listed = card("list")
+    assert 'href="/activities/2">Ride 2</a>' in listed
+    assert "activity_id" not in listed
+    assert "&lt;script&gt;alert(1)" in listed
+    assert ("Ride 10" in listed, "Ride 11" in listed, 'href="/widgets/list">All 12 rows' in listed) == (
+        True,
+        False,
+        True,
+    )
+    (chart,) = re.findall(r"data-widget='([^']+)'", card("days"))
+    assert '"kind": "bars"' in unescape(chart)
+    assert "\\u0027\\u003c/script\\u003e" in chart
+    assert '"latitude": 48.2' in card("starts")
+    assert "more rows" not in card("commutes")
+    for name, why in (
+        ("wrong", "The column &#39;y&#39; holds something else than numbers"),
+        ("writes", "It has to be one SELECT; this is DELETE."),
+        ("empty", "Its query has no row."),
+    ):
+        assert why in card(name), name
+
+
+def test_a_widget_has_a_page_with_all_rows_and_its_query(site: TestClient) -> None:
+    text = page(site, "/widgets/list")
+    assert ("Ride 12" in text, "FROM activities ORDER BY id" in text) == (True, True)
+    many = words(page(site, "/widgets/commutes"))
+    assert "999 These are the first 1000 rows; the query has more." in many
+    assert "this is DELETE" in page(site, "/widgets/writes")
+    listed = page(site, "/widgets")
+    assert words(listed).count("on the overview") == len(FILES) - 1
+    assert "a b.sql : A name has letters" in words(listed)
+    for name, status in (("nowhere", 404), ("a%20b", 400), ("..%2Fx", 404), ("x" * 65, 400), ("nowhere/card", 404)):
+        page(site, f"/widgets/{name}", status)
+
+
+def test_without_published_data_a_card_says_so(tmp_path: Path) -> None:
+    made = Dashboard(settings_of(tmp_path), time=NOW)
+    made.site.lake.widgets.mkdir(parents=True)
+    (made.site.lake.widgets / "one.sql").write_text("SELECT 1")
+    try:
+        browser = made.browser()
+        assert "There is no published warehouse" in browser.get("/widgets/one/card").text
+        assert "one" in page(browser, "/widgets")
+    finally:
+        made.site.records.close()
+
+
+def test_ten_slow_widgets_keep_nobody_waiting_and_run_once(
+    tmp_path: Path, new_lake: NewLake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(widgets, "SECONDS", SHORT)
+    lake = new_lake(tmp_path / "data")
+    put(lake, [activity(1, "2025-05-01T08:00")])
+    publish(lake)
+    lake.widgets.mkdir()
+    for number in range(10):
+        (lake.widgets / f"slow{number}.sql").write_text(f"-- title: Slow {number}\n{RECURSIVE}")
+    made = Dashboard(settings_of(tmp_path), time=NOW)
+    try:
+        with made.browser() as browser, ThreadPoolExecutor(10) as readers:
+            page(browser, "/")
+            cards = [readers.submit(browser.get, f"/widgets/slow{number}/card") for number in range(10)]
+            began = time.monotonic()
+            for path in ("/", "/activities", "/calendar/2025"):
+                assert browser.get(path, headers=PAGE).status_code == 200
+            assert sum(card.done() for card in cards) < 10, "the pages came before the last of the queries ended"
+            assert {card.result().status_code for card in cards} == {200}
+            assert all(f"took longer than {SHORT} seconds" in card.result().text for card in cards)
+            again = time.monotonic()
+            for number in range(10):
+                assert "took longer" in page(browser, f"/widgets/slow{number}")
+            assert time.monotonic() - again < (again - began) / 2, "what a query came to is kept"
+    finally:
+        made.site.records.close()
