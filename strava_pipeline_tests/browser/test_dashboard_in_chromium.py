@@ -43,6 +43,9 @@ def test_a_newcomer_finds_the_way_and_every_page_is_usable(demo: Demo, chromium:
     look_at_the_ground(demo, chromium, tmp_path)
     sort_and_filter_the_list(demo, chromium)
     assert faults_of_all_pages(demo, chromium, request) == []
+    assert sheets_of_a_year(demo, chromium) == {
+        (what, paper): 2 for what in ("page", "report") for paper in ("A4", "Letter")
+    }
 
 
 def approve_a_change_by_keyboard_and_look_around(demo: Demo, chromium: Browser) -> str:
@@ -128,6 +131,31 @@ def faults_of_all_pages(demo: Demo, chromium: Browser, request: str) -> list[str
     with visiting(chromium, demo.link(), "light") as visit:
         choose_a_lap_and_compare_by_keyboard(visit)
         return [f"{path}, {fault}" for path in pages(visit, request) for fault in faults_of(visit, path)]
+
+
+def sheets_of_a_year(demo: Demo, chromium: Browser) -> dict[tuple[str, str], int]:
+    """How many sheets a year takes, printed by a browser in the dark, where each of its long lists is several times as long."""
+    found = {}
+    with visiting(chromium, demo.link(), "dark") as visit:
+        page = visit.page
+        page.goto(f"{visit.address}/year")
+        for what in ("page", "report"):
+            page.evaluate(LONGER)
+            for paper in ("A4", "Letter"):
+                found[what, paper] = len(
+                    re.findall(rb"/Type\s*/Page[^s]", page.pdf(format=paper, print_background=True))
+                )
+            page.emulate_media(media="print")
+            assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+            page.emulate_media(media="null")
+            page.set_content((demo.folder / "report.html").read_text())
+    return found
+
+
+LONGER = """document.querySelectorAll(
+    "section:has(> #sports) tr, .pair .card + .card tbody tr, .halves tbody tr, .records tr, .ending .card:first-child tr, "
+    + ".goals li, .halves > section, .records .card"
+).forEach((each) => { for (let i = 0; i < 6; i += 1) each.after(each.cloneNode(true)); })"""
 
 
 def pages(visit: Visit, request: str) -> list[str]:

@@ -308,10 +308,13 @@ def test_the_page_holds_the_numbers_and_nothing_else_is_needed(filled: Rig, type
     assert len(goals) == 4
     assert any("Ride, distance: 100 km" in goal and "reached on" in goal for goal in goals)
     assert any("missed by" in goal for goal in goals)
-    assert len(page.xpath("//section[@class='charts']//polyline[@class='line']")) == 3, (
-        "one for each measure with a goal"
-    )
-    loads = page.xpath("//section[@class='charts']//polyline[@class='fitness']")
+    views = page.xpath("//div[starts-with(@class, 'view ')]")
+    assert len(views) == 3 * len(page.xpath("//input[@name='sport']")) >= 6, "each measure of each group of sports"
+    assert page.xpath("//input[@checked]/@id") == ["show-distance", "sport-all"]
+    of_rides = page.xpath("//div[contains(@class, 'view-distance-ride')]//polyline/@class")
+    assert of_rides.count("line") == 1
+    assert "goal" in of_rides
+    loads = page.xpath("//section[@class='drawings']//polyline[@class='fitness']")
     assert len(loads) == len(told["training_load"]) > 0
     assert "-0" not in page.text_content().split()
     assert not page.xpath("//*[contains(@class, 'private')] | //svg[@class='heat']")

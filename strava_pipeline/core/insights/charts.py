@@ -3,12 +3,13 @@
 All have one size, so that type and lines look the same in each. The markup stands in page/.
 """
 
-from collections.abc import Mapping, Sequence
+from calendar import monthrange
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from math import ceil, floor
 
-from strava_pipeline.core.insights.documents import LoadDay, Sums
+from strava_pipeline.core.insights.documents import LoadDay
 from strava_pipeline.core.insights.goals import (
     MONTH_NAMES,
     MONTHS,
@@ -28,6 +29,7 @@ LEFT, RIGHT, TOP, BOTTOM = 62, 98, 14, 28  # room for the numbers, in the larger
 _TICKS = 6  # at most, on the upper axis
 _EDGE = 8  # units beside a chart whose lines have no names
 _APART = 18  # units between two labels that can both be read, on a phone, too
+_LEAST_BAR = 0.05  # units: a sum of what is nothing may differ from it in the last digits
 LOADS = {"relative_effort": "relative effort", "training_stress": "training stress"}
 
 
@@ -41,7 +43,7 @@ class Label:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A line over the days: `points` as SVG has them; `kind`: its class in report.css; its name and where that stands."""
+    """A line over the days: `points` as SVG has them; `kind`: its class in charts.css; its name and where that stands."""
 
     kind: str
     points: str
@@ -139,46 +141,44 @@ def year_chart(each: PacedMeasure, year: Year, units: Units, before: PacedMeasur
     )
 
 
-def month_chart(number: int, months: Mapping[int, Sums], before: Mapping[int, Sums], units: Units) -> Chart | None:
-    """Distance by month beside that of the year before; moving time, where there is no distance; None: there is neither.
-
-    `months`, `before`: by the month, 1 to 12, those with an activity; `before` of the year before `number`.
-    """
-    for measure in ("distance_m", "moving_time_seconds"):
-        years = [
-            ("before", number - 1, {place: float(getattr(sums, measure) or 0.0) for place, sums in before.items()}),
-            ("line", number, {place: float(getattr(sums, measure) or 0.0) for place, sums in months.items()}),
-        ]
-        unit, sign = scaled(measure, 1.0, units)
-        highest = max((amount for _, _, held in years for amount in held.values()), default=0.0) * unit
-        if highest > 0:
-            break
-    else:
-        return None
+def month_chart(each: PacedMeasure, year: Year, units: Units, before: PacedMeasure | None = None) -> Chart:
+    """A measure of a group by month, beside the same of the year before. `series` hold a value for each day."""
+    unit, sign = scaled(each.measure, 1.0, units)
+    years = [("line", year.number, _by_month(each.series, year.number))]
+    if before is not None:
+        years.insert(0, ("before", year.number - 1, _by_month(before.series, year.number - 1)))
+    highest = max(amount for _, _, held in years for amount in held.values()) * unit
     step = _step(highest)
     axes = _Axes(12, 0.0, max(highest * 1.04, step))
     wide = (WIDTH - LEFT - _EDGE) / 12  # of a month
     bars = [
         Bar(
             kind,
-            LEFT + wide * (place - 1 + 0.12 + 0.38 * side),
+            LEFT + wide * (place - 1 + 0.12 + 0.38 * (kind == "line")),
             axes.up(amount * unit),
             HEIGHT - BOTTOM - axes.up(amount * unit),
-            f"{MONTH_NAMES[place - 1]} {year}: {amount_text(measure, amount, units)}",
+            f"{MONTH_NAMES[place - 1]} {number}: {amount_text(each.measure, amount, units)}",
         )
-        for side, (kind, year, held) in enumerate(years)
-        for place, amount in sorted(held.items())
-        if amount > 0
+        for kind, number, held in years
+        for place, amount in held.items()
+        if axes.up(amount * unit) < HEIGHT - BOTTOM - _LEAST_BAR
     ]
     return Chart(
-        f"{_TITLES[measure].capitalize()} by month{f' ({sign})' if sign else ''}",
-        "",
+        f"By month{f' ({sign})' if sign else ''}",
+        f"{year.number} beside {year.number - 1}" if before is not None else str(year.number),
         tuple(Label(LEFT + wide * (place + 0.5), name) for place, name in enumerate(MONTHS)),
         axes.ticks(step),
         bars=tuple(bars),
         bar=wide * 0.38,
         right=WIDTH - _EDGE,
     )
+
+
+def _by_month(series: Sequence[float], number: int) -> dict[int, float]:
+    """What came to the sum of each month, 1 to 12, that has begun."""
+    ends = [(date(number, month, monthrange(number, month)[1]) - date(number, 1, 1)).days for month in range(1, 13)]
+    sums = [0.0, *(series[min(end, len(series) - 1)] for end in ends)]
+    return {month: sums[month] - sums[month - 1] for month in range(1, 13)}
 
 
 def fitness_chart(measure: str, days: Sequence[LoadDay], number: int, dates: Dates = USUAL_DATES) -> Chart:

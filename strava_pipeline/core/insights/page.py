@@ -8,7 +8,7 @@ from math import ceil, floor
 from typing import Any
 
 from strava_pipeline.core.insights.calendar import calendar
-from strava_pipeline.core.insights.charts import LOADS, Chart, fitness_chart, year_chart
+from strava_pipeline.core.insights.charts import LOADS, Chart, fitness_chart
 from strava_pipeline.core.insights.documents import LoadDay, Record, Sums, YearSummary
 from strava_pipeline.core.insights.goals import (
     MEASURES,
@@ -22,6 +22,7 @@ from strava_pipeline.core.insights.goals import (
 )
 from strava_pipeline.core.insights.heat import HeatPicture
 from strava_pipeline.core.insights.pacing import PacedMeasure
+from strava_pipeline.core.insights.year_views import MOST_SPORTS, sports_of, usual_show, year_views
 from strava_pipeline.core.sports import ALL, sport_name
 from strava_pipeline.core.tables.bests import DISTANCES
 from strava_pipeline.core.text import counted, templates
@@ -38,7 +39,14 @@ _ORDER = {
 def year_page(summary: YearSummary, *, names: Mapping[int, str] | None = None, heat: HeatPicture | None = None) -> str:
     """The page of a year. `names`: titles of activities by id, and `heat`: a map; either is private, and the page says so."""
     values = year_values(summary, names=names)
-    return templates(__package__).get_template("report.html").render(**values, charts=_charts(summary), heat=heat)
+    views, groups = year_views(summary), sports_of(summary)[: MOST_SPORTS + 1]
+    chosen = {
+        "views": views if summary.year is not None else [],
+        "shown": (usual_show(summary), ALL),
+        "sport_groups": [(each, group_name(each)) for each in groups],
+    }
+    page = templates(__package__).get_template("report.html")
+    return page.render(**values, **chosen, charts=_fitness_charts(summary), heat=heat)
 
 
 def year_values(summary: YearSummary, *, names: Mapping[int, str] | None = None) -> dict[str, Any]:
@@ -87,16 +95,11 @@ def year_values(summary: YearSummary, *, names: Mapping[int, str] | None = None)
     }
 
 
-def _charts(summary: YearSummary) -> list[Chart]:
-    if summary.year is None:
-        return []
-    before = {(each.group, each.measure): each for each in summary.before}
-    year, units = summary.year, summary.units
-    found = [year_chart(each, year, units, before.get((each.group, each.measure))) for each in charted(summary.paced)]
+def _fitness_charts(summary: YearSummary) -> list[Chart]:
     by_measure: dict[str, list[LoadDay]] = {}
     for day in summary.load_days:
         by_measure.setdefault(day.measure, []).append(day)
-    return found + [fitness_chart(measure, days, summary.number, summary.dates) for measure, days in by_measure.items()]
+    return [fitness_chart(measure, days, summary.number, summary.dates) for measure, days in by_measure.items()]
 
 
 def charted(paced: Sequence[PacedMeasure]) -> list[PacedMeasure]:

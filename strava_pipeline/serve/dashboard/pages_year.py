@@ -1,13 +1,14 @@
 """A year's report: what `strava-pipeline report` writes, with the year before beside it."""
 
-from typing import Any
+from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Query, Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
-from strava_pipeline.core.insights.charts import month_chart
 from strava_pipeline.core.insights.overview import year_numbers
 from strava_pipeline.core.insights.page import year_values
+from strava_pipeline.core.insights.year_views import SHOWN, sports_of, usual_show, year_view
+from strava_pipeline.core.sports import ALL, SPORTS
 from strava_pipeline.lake.dashboard.bests import Owner, shown_year, summary_of
 from strava_pipeline.lake.dashboard.photos import photos_of_year
 from strava_pipeline.lake.gold.warehouse import Connection
@@ -18,6 +19,7 @@ from strava_pipeline.serve.dashboard.rendering import render
 from strava_pipeline.serve.dashboard.site import CurrentOwner, CurrentSettings, Now, Site, Snapshot, site_of
 
 router = APIRouter(include_in_schema=False)
+YearSport = Annotated[str, Query(pattern=f"^({'|'.join((ALL, *SPORTS))})$")]
 
 
 @router.get("/year", response_model=None, dependencies=[KEPT])
@@ -29,27 +31,37 @@ def latest(request: Request, snapshot: Snapshot, owner: CurrentOwner, settings: 
 
 
 @router.get("/year/{year}", dependencies=[KEPT])
-def report(request: Request, snapshot: Snapshot, owner: CurrentOwner, year: Year) -> HTMLResponse:
-    """Numbers, goals, months, sports and records of a year."""
+def report(
+    request: Request,
+    snapshot: Snapshot,
+    owner: CurrentOwner,
+    year: Year,
+    show: Literal["distance", "time", "climb"] | None = None,
+    sport: YearSport = ALL,
+) -> HTMLResponse:
+    """Numbers, goals, months, sports and records of a year; `show` and `sport`: what its charts are of."""
     if owner is None:
         return render(request, "nothing.html", {})
-    values = _values(site_of(request), snapshot, owner, year)
+    values = _values(site_of(request), snapshot, owner, year, show, sport)
     if values is None:
         raise ProblemError(404, f"There is no activity in {year} or before it, or the year has not begun.")
     return render(request, "year.html", {**values, "fault": owner.fault})
 
 
-def _values(site: Site, snapshot: Connection, owner: Owner, year: int) -> dict[str, Any] | None:
+def _values(
+    site: Site, snapshot: Connection, owner: Owner, year: int, show: str | None, sport: str
+) -> dict[str, Any] | None:
     """What the page says; `before`: of the year before, None where there was nothing. None: there is nothing to say."""
     now, zone = site.now(), site.settings.timezone
     summary = summary_of(snapshot, owner, year, now, zone)
     if summary is None or summary.year is None:
         return None
     earlier = summary_of(snapshot, owner, year - 1, now, zone)
-    last = {} if earlier is None else dict(earlier.by_month)
     return {
         **year_values(summary),
-        "chart": month_chart(year, dict(summary.by_month), last, summary.units),
+        "view": year_view(summary, show or usual_show(summary), sport),
+        "shown": list(SHOWN),
+        "sport_groups": sports_of(summary),
         "numbers": year_numbers(summary),
         "before": None if earlier is None else year_values(earlier),
         "photos": photos_of_year(snapshot, site.lake, owner.athlete.id, year),

@@ -60,7 +60,9 @@ def _form_token(token: str) -> Markup:
 def _templates(dates: Dates) -> Environment:
     packages = ["strava_pipeline.serve.dashboard", *(system.__package__ for system in parts("pages"))]
     environment = Environment(
-        loader=ChoiceLoader([PackageLoader(package) for package in packages]),
+        loader=ChoiceLoader(
+            [*(PackageLoader(package) for package in packages), PackageLoader("strava_pipeline.core.insights", "page")]
+        ),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,

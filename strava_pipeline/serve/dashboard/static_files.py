@@ -15,9 +15,10 @@ from starlette.responses import FileResponse, Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
+import strava_pipeline.core.insights as insights
 from strava_pipeline.serve.dashboard.routes import HERE, STATIC
 
-FOLDER = HERE / "static"
+FOLDERS = (HERE / "static", Path(insights.__file__).parent / "page" / "style")  # the latter for charts, as in a report
 FOR_EVER = "public, max-age=31536000, immutable"  # a year, which RFC 9111 once had as the most
 _TEXTS = ("text/", "application/javascript", "application/json", "application/geo+json", "image/svg+xml")
 
@@ -26,25 +27,27 @@ _TEXTS = ("text/", "application/javascript", "application/json", "application/ge
 def content_hash() -> str:
     """Of the names and bytes of all files, as they were when this process first asked."""
     found = blake2b(digest_size=6)
-    for path in sorted(each for each in FOLDER.rglob("*") if each.is_file()):
-        body = path.read_bytes()
-        found.update(f"{path.relative_to(FOLDER).as_posix()}\0{len(body)}\0".encode() + body)
+    for folder in FOLDERS:
+        for path in sorted(each for each in folder.rglob("*") if each.is_file()):
+            body = path.read_bytes()
+            found.update(f"{path.relative_to(folder).as_posix()}\0{len(body)}\0".encode() + body)
     return found.hexdigest()
 
 
 @cache
 def static_address(name: str) -> str:
-    """The address of a file in the folder, for templates. Raises FileNotFoundError, so that no page names what isn't there."""
-    if not (FOLDER / name).is_file():
+    """The address of a file in the folders, for templates. Raises FileNotFoundError, so that no page names what isn't there."""
+    if not any((folder / name).is_file() for folder in FOLDERS):
         raise FileNotFoundError(name)
     return f"{STATIC}/{content_hash()}/{name}"
 
 
 class HashedFiles(StaticFiles):
-    """The folder, with and without the hash before a name. Texts are packed once, for browsers that take that."""
+    """The folders, with and without the hash before a name. Texts are packed once, for browsers that take that."""
 
     def __init__(self) -> None:
-        super().__init__(directory=FOLDER)
+        super().__init__(directory=FOLDERS[0])
+        self.all_directories = [*FOLDERS]
 
     async def get_response(self, path: str, scope: Scope) -> Response:
         first, _, name = path.partition("/")

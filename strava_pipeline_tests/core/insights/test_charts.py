@@ -6,7 +6,7 @@ from math import asinh, pi, radians, tan
 
 import pytest
 
-from strava_pipeline.core.insights.charts import Chart, fitness_chart, year_chart
+from strava_pipeline.core.insights.charts import Chart, fitness_chart, month_chart, year_chart
 from strava_pipeline.core.insights.documents import LoadDay
 from strava_pipeline.core.insights.goals import Goals
 from strava_pipeline.core.insights.heat import LEVELS, heat_picture
@@ -41,6 +41,27 @@ def test_a_year_stands_beside_the_year_before() -> None:
     alone = year_chart(now, year, "km")
     assert "2024" not in alone.about
     assert "before" not in ends(alone)
+
+
+def test_months_stand_beside_those_of_the_year_before() -> None:
+    before, _ = paced(2024, date(2024, 12, 31), {date(2024, 2, 29): 100.0, date(2024, 12, 31): 300.0})
+    now, year = paced(2025, date(2025, 3, 1), {date(2025, 1, 31): 50.0, date(2025, 2, 1): 0.1, date(2025, 2, 28): 24.9})
+    chart = month_chart(now, year, "km", before)
+    assert [(bar.kind, bar.text) for bar in chart.bars] == [
+        ("before", "February 2024: 100 km"),
+        ("before", "December 2024: 300 km"),
+        ("line", "January 2025: 50.0 km"),
+        ("line", "February 2025: 25.0 km"),
+    ], "the last day of a month is in it, and a month without anything has no bar"
+    heights = [bar.height for bar in chart.bars]
+    assert heights == pytest.approx([heights[1] / 3, heights[1], heights[1] / 6, heights[1] / 12])
+    alone = month_chart(now, year, "miles")
+    assert (chart.title, chart.about, alone.title, alone.about) == (
+        "By month (km)",
+        "2025 beside 2024",
+        "By month (mi)",
+        "2025",
+    )
 
 
 def test_fitness_may_begin_below_zero_and_shows_no_minus_zero() -> None:

@@ -527,6 +527,14 @@ def test_a_year_has_its_numbers_months_sports_and_records_beside_the_year_before
     heights = [float(each) for each in re.findall(r'<rect [^>]*height="([\d.]+)"', text)]
     assert heights == [pytest.approx(max(heights) * 12.4 / 87.0, abs=0.2), max(heights)]
     assert "Longest distance 12.4 mi" in seen
+    assert "There is nothing of that in 2025" in words(page(site, "/year/2025?show=climb&sport=swim"))
+    climb = page(site, "/year/2025?show=climb&sport=ride")
+    assert 'aria-current="true">climb</a>' in climb
+    assert '"line": "May 2025: 3,445 ft"' in json.dumps(
+        dict(re.findall(r'<rect class="bar-(\w+)"[^>]*><title>([^<]+)', climb))
+    )
+    for query in ("show=speed", "sport=bike", "sport="):
+        page(site, f"/year/2025?{query}", 400)
     assert ('href="/year/2024"' in text, 'href="/year/2026"' in text, 'href="/month/2025-05"' in text) == (
         True,
         False,

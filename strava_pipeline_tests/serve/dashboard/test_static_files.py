@@ -11,7 +11,7 @@ from starlette.testclient import TestClient
 from strava_pipeline.core.systems import parts
 from strava_pipeline.lake.gold.publish import publish
 from strava_pipeline.lake.paths import Lake
-from strava_pipeline.serve.dashboard.static_files import FOLDER, FOR_EVER, content_hash, static_address
+from strava_pipeline.serve.dashboard.static_files import FOLDERS, FOR_EVER, content_hash, static_address
 from strava_pipeline_tests.lake.conftest import NewLake
 from strava_pipeline_tests.lake.insight_rows import activity, put
 from strava_pipeline_tests.serve.dashboard.conftest import Dashboard
@@ -19,6 +19,8 @@ from strava_pipeline_tests.serve.dashboard.test_api import settings_of
 
 PLAIN = {"Accept-Encoding": "identity"}
 LEAFLET = "vendor/leaflet/leaflet.css"
+
+FOLDER = FOLDERS[0]
 
 
 def cached(answer: Response) -> tuple[int, str]:
