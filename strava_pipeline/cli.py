@@ -27,7 +27,7 @@ SUBJECTS: dict[str, dict[str, tuple[str, str, str]]] = {
         "import": ("import_", "import_", "Import Strava's archive, folders and files; no call."),
         "status": ("status", "status", "Login, budget, what is in the warehouse, what is missing."),
         "sql": ("query", "sql", "Query the warehouse in SQL."),
-        "dashboard": ("dashboard", "dashboard", "Your activities in a browser, on this machine alone."),
+        "dashboard": ("dashboard", "dashboard", "Your activities in a browser, on this machine or your home network."),
         "service": ("service", "service", "Dagster's UI and daemon in the background, through reboots."),
         "doctor": ("doctor", "doctor", "Check this machine, and show how to fix each problem."),
     },

@@ -29,7 +29,7 @@ def dashboard(
         str | None, typer.Option(hidden=True, help="Where Dagster's UI is that is to be below /dagster.")
     ] = None,
 ) -> None:
-    """Run the dashboard: your activities in a browser, on this machine alone.
+    """Run the dashboard: your activities in a browser, on this machine or (DASHBOARD_LAN) your home network.
 
     `dashboard link` prints an address that logs a browser in, once; `dashboard password` sets a password in its place.
     """

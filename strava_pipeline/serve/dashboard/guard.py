@@ -9,6 +9,7 @@ pages_login.py.
 
 import secrets
 from dataclasses import dataclass
+from ipaddress import IPv6Address, IPv6Network
 from urllib.parse import urlsplit
 
 from starlette.concurrency import run_in_threadpool
@@ -78,6 +79,8 @@ class Guard:
     async def _let_through(self, request: HTTPConnection, receive: Receive) -> Receive:
         """Raises ProblemError for what may not pass; notes the session in the request's state. Returns where its body is read."""
         request.state.session = None
+        if self.site.settings.dashboard_lan and not is_neighbour(request.scope):
+            raise ProblemError(403, "This dashboard answers on its home network alone (DASHBOARD_LAN).")
         if not is_own_host(request.headers, self.site):
             raise ProblemError(403, _WRONG_HOST)
         changes = request.scope.get("method") not in READING
@@ -120,6 +123,21 @@ _WRONG_HOST = (
     "The Host header is not a name of this dashboard. Open it as localhost, or by a name that DASHBOARD_HOSTS lists; on a home "
     "network, with DASHBOARD_LAN=true, also by its address in numbers."
 )
+
+
+def is_neighbour(scope: Scope) -> bool:
+    """Whether who asks is in a network of one's own: by a private address, or in the network (/64) of the address that was asked.
+
+    Homes have public addresses of IPv6, too. A port that a router forwards shows the stranger's own address.
+    """
+    (client, _), (server, _) = scope.get("client") or ("", 0), scope.get("server") or ("", 0)
+    if is_private_address(client):
+        return True
+    try:
+        is_ipv4 = IPv6Address(client).ipv4_mapped is not None  # all of which are in one /64
+        return not is_ipv4 and IPv6Address(server) in IPv6Network((client, 64), strict=False)
+    except ValueError:
+        return False
 
 
 def is_own_host(headers: Headers, site: Site) -> bool:

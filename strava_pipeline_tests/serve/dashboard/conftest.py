@@ -29,6 +29,7 @@ class Dashboard:
     link_command: str = "strava-pipeline dashboard link"
     address: str = ADDRESS
     dagster: str | None = None
+    client: str = "127.0.0.1"
     time: datetime = NOW
     lines: list[str] = field(default_factory=list)
 
@@ -51,7 +52,13 @@ class Dashboard:
 
     def browser(self, *, logged_in: bool = True) -> TestClient:
         """A browser's side of it, whose requests come from the dashboard's own pages."""
-        client = TestClient(self.app, self.address, raise_server_exceptions=False, follow_redirects=False)
+        client = TestClient(
+            self.app,
+            self.address,
+            raise_server_exceptions=False,
+            follow_redirects=False,
+            client=(self.client, 50_000),
+        )
         if logged_in:
             token = self.site.records.begin_session(self.time)
             client.cookies.set(self.site.cookie, token, path="/")

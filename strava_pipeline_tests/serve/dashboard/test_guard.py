@@ -134,6 +134,39 @@ def test_on_a_home_network_private_addresses_are_own_names_too(settings: Setting
     assert browser.post("/nowhere", headers={**own, "Origin": f"https://{host}"}).status_code == 403
 
 
+@pytest.mark.parametrize(
+    ("client", "server", "may"),
+    [
+        ("127.0.0.1", "127.0.0.1", True),
+        ("192.168.1.77", "192.168.1.20", True),
+        ("::ffff:192.168.1.77", "[::ffff:192.168.1.20]", True),
+        ("172.17.0.1", "172.17.0.2", True),  # what leads to a container
+        ("100.64.0.9", "100.64.0.2", True),  # a network of one's own through a provider's
+        ("fe80::77%eth0", "[fe80::1]", True),
+        ("fd00::77", "[fd00::20]", True),
+        ("2a02:8388::77", "[2a02:8388::20]", True),  # in the same network, which many homes have of their provider
+        ("2a02:8388:0:1::77", "[2a02:8388::20]", False),
+        ("2a02:8388::77", "192.168.1.20", False),
+        ("8.8.8.8", "192.168.1.20", False),  # by a port that a router forwards
+        ("::ffff:8.8.8.8", "[::ffff:192.168.1.20]", False),  # as a socket for both kinds of addresses has them
+        ("8.8.8.8", "8.8.8.9", False),  # a machine of the internet
+        ("no address", "192.168.1.20", False),
+    ],
+)
+def test_on_a_home_network_nobody_from_beyond_it_is_answered(
+    settings: Settings, client: str, server: str, may: bool
+) -> None:
+    used = settings.model_copy(update={"dashboard_lan": True, "dashboard_hosts": "nas.lan"})
+    made = Dashboard(used, client=client, address=f"http://{server}:8723")
+    own = {"Host": "nas.lan", "Origin": "http://nas.lan"}
+    browser = made.browser()
+    assert browser.get("/health", headers=own).status_code == (200 if may else 403)
+    assert browser.get("/static/nowhere", headers=own).status_code == (404 if may else 403)
+    assert browser.post("/login", headers=own).status_code == 403
+    alone = Dashboard(used.model_copy(update={"dashboard_lan": False}), client=client, address=f"http://{server}:8723")
+    assert alone.browser().get("/health", headers=own).status_code == 200, "behind a proxy it is the proxy's to say"
+
+
 @pytest.mark.parametrize("certificate", [None, Path("cert.pem")])
 def test_on_a_home_network_pages_say_that_they_can_be_overheard_and_only_https_has_secure_cookies(
     settings: Settings, certificate: Path | None
