@@ -17,6 +17,15 @@ def test_values_have_the_texts_of_the_pages_and_an_axis_the_range_that_matters(c
     page.add_script_tag(path=STATIC / "charts.js")
     shown = {299.7: "5:00", 59.4: "0:59", 3599.6: "1:00:00", 0: "0:00", 7384: "2:03:04"}
     assert {seconds: page.evaluate(f"chartParts.clock({seconds})") for seconds in shown} == shown
+    days = {
+        "d mmm yyyy": "5 Sep 2026",
+        "yyyy-mm-dd": "2026-09-05",
+        "dd.mm.yyyy": "05.09.2026",
+        "mm/dd/yyyy": "09/05/2026",
+    }
+    for dates, text in days.items():
+        page.evaluate("dates => { document.documentElement.dataset.dates = dates; }", dates)
+        assert page.evaluate("chartParts.dayText(Date.UTC(2026, 8, 5) / 1000)") == text
     steady = [0, None, 0.1, *[2.5 + n / 1000 for n in range(100)], 9.0]
     assert page.evaluate("values => chartParts.innerRange(values)", steady) == pytest.approx([2.497, 2.603], abs=0.005)
     assert page.evaluate("values => chartParts.innerRange(values)", [None, 0]) is None

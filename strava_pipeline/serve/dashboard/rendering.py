@@ -13,7 +13,7 @@ from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
-from strava_pipeline.core.insights.goals import Dates
+from strava_pipeline.core.insights.goals import USUAL_DATES, Dates
 from strava_pipeline.core.systems import parts
 from strava_pipeline.lake.gold.publish import published_at
 from strava_pipeline.lake.notifications import count_unread
@@ -39,10 +39,11 @@ def render(request: Request, name: str, values: Mapping[str, Any], *, status: in
         "unread": count_unread(site.lake) if session else 0,
         "published": _published(site) if session else None,
         "zone": site.zone if session else UTC,
+        "dates": site.goals.dates if session else USUAL_DATES,
         "map_tiles": site.settings.map_tiles_url,
         "map_tiles_attribution": site.settings.map_tiles_attribution,
     }
-    return HTMLResponse(_templates(site.goals.dates).get_template(name).render({**layout, **values}), status)
+    return HTMLResponse(_templates(layout["dates"]).get_template(name).render({**layout, **values}), status)
 
 
 def layout_state(request: Request) -> tuple[Hashable, ...]:

@@ -20,7 +20,7 @@ def test_the_first_page_has_the_layout_and_says_what_to_do_where_there_is_no_dat
     page = site.get("/", headers=PAGE)
     assert page.status_code == 200
     for part in (
-        '<html lang="en">',
+        '<html lang="en" data-dates="d mmm yyyy">',
         'aria-current="page">Overview',
         "strava-pipeline flow",
         "Nothing has been published yet",

@@ -11,6 +11,12 @@ const chartParts = (() => {
   const line = (label, name, more = {}) => ({ label, stroke: colour(name), width: 2, points: { show: false }, ...more });
   const size = (box, height = 260) => ({ width: Math.max(240, box.clientWidth), height });
   const onDay = (at, year) => new Date(at * 1000).toLocaleDateString("en-GB", { day: "numeric", month: "short", year, timeZone: "UTC" });
+  // a day in the form that goals.toml says, as the texts of the page have it
+  const dayText = (at) => {
+    const day = new Date(at * 1000), pad = (n) => String(n).padStart(2, "0");
+    const words = { mmm: day.toLocaleDateString("en-US", { month: "short", timeZone: "UTC" }), yyyy: day.getUTCFullYear(), mm: pad(day.getUTCMonth() + 1), dd: pad(day.getUTCDate()), d: day.getUTCDate() };
+    return document.documentElement.dataset.dates.replace(/mmm|yyyy|mm|dd|d/g, (part) => words[part]);
+  };
 
   // charts of boxes, drawn again when colours change, and as wide as each box is
   function keep(boxes, draw) {
@@ -46,5 +52,5 @@ const chartParts = (() => {
     return [...found].filter((speed) => speed >= low && speed <= high);
   }
 
-  return { clock, colour, axis, line, size, onDay, keep, innerRange, paceTicks, STANDING, STEPS };
+  return { clock, colour, axis, line, size, onDay, dayText, keep, innerRange, paceTicks, STANDING, STEPS };
 })();

@@ -1,7 +1,7 @@
 // Fitness, fatigue and form over days; power and pace curves of a period beside all years.
 "use strict";
 (() => {
-  const { clock, axis, line, size, onDay, keep, STEPS } = chartParts;
+  const { clock, axis, line, size, onDay, dayText, keep, STEPS } = chartParts;
   const boxes = [...document.querySelectorAll("[data-fitness]")];
   const state = document.getElementById("fitness-state");
   const [METRES, UNIT] = boxes[0].dataset.units === "miles" ? [1609.344, "mi"] : [1000, "km"]; // international yard and pound agreement, 1959
@@ -18,7 +18,7 @@
       tzDate: (at) => uPlot.tzDate(new Date(at * 1000), "Etc/UTC"),
       cursor: { drag: { x: true, y: false } },
       axes: [{ ...axis(), space: 60, values: (_, ticks) => ticks.map((at) => onDay(at)) }, axis()],
-      series: [{ label: "day", value: "{YYYY}-{MM}-{DD}" }, line("fitness", "--accent"), line("fatigue", "--quiet", { dash: [6, 4] }), line("form", "--good", { dash: [2, 3] })],
+      series: [{ label: "day", value: (_, at) => at === null ? "" : dayText(at) }, line("fitness", "--accent"), line("fatigue", "--quiet", { dash: [6, 4] }), line("form", "--good", { dash: [2, 3] })],
     }, [days, series.fitness, series.fatigue, series.form], box);
   }
 
