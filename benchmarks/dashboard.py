@@ -30,6 +30,7 @@ PAGES = (
     "/",
     "/activities",
     "/activities?sport=Run",
+    "/activities?sport=ride&min_distance=20000&sort=climb",
     "/activities/2",
     "/calendar/2025",
     "/calendar/2025-05",

@@ -208,6 +208,8 @@ DATE, NAME = Selection(), Selection(sort="name", descending=False)
         (b'["date",true,"2025-05-01T08:00:00",9223372036854775808]', DATE),
         (b'["date",true,"2025-05-01T08:00:00Z",1]', DATE),
         (b'["date",true,"tomorrow",1]', DATE),
+        (b'["date",true,"2025-W01-1",1]', DATE),
+        (b'["date",true,"20250501",1]', DATE),
         (b'["date",true,7,1]', DATE),
         (b'["date", true,"2025-05-01T08:00:00",1]', DATE),
         (b'["date",false,"2025-05-01T08:00:00",1]', DATE),

@@ -175,7 +175,10 @@ def _is_a_value(sort: Sort, value: Any) -> bool:
 
 def _is_a_moment(text: str) -> bool:
     try:
-        return datetime.fromisoformat(text).tzinfo is None
+        found = datetime.fromisoformat(text)
+        return (
+            found.tzinfo is None and found.isoformat() == text
+        )  # which DuckDB reads; it does not read a day as 2025-W01-1
     except ValueError:
         return False
 
@@ -209,9 +212,8 @@ def activity_page(
     )
     parameters = selection.wanted | {"most": limit + 1} | (after.parameters if after else {})
     rows = rows_by(connection, text, parameters)
-    totals = dict(next(iter(rows))["totals"])
-    found = [row for row in rows if row.pop("totals") and row["id"] is not None]
-    keys = [row.pop("sorted_by") for row in found]
+    (totals, *_), keys = ([row.pop(name) for row in rows] for name in ("totals", "sorted_by"))
+    found = [row for row in rows if row["id"] is not None]  # without a row, the totals stand alone
     last = _after(selection, keys[limit - 1], found[limit - 1]["id"]) if len(found) > limit else None
     return ActivityPage({row["id"]: row for row in found[:limit]}, totals, last)
 

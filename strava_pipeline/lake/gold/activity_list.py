@@ -46,7 +46,7 @@ def _towns_digest() -> str:
 
 
 def _name_places(connection: Connection) -> None:
-    """Give each place where an activity begins its town, and forget the other places. The file of towns takes 30 ms to read."""
+    """Give each place where an activity begins its town, and forget the other places. The file of towns takes 10 ms to read."""
     if notes(connection, _TOWNS).get(_TOWNS) != _towns_digest():
         connection.execute(f"DELETE FROM {NEAR_TOWNS.name}")
         note(connection, _TOWNS, _towns_digest())

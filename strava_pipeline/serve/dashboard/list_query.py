@@ -1,7 +1,6 @@
 """What the address of a list of activities asks for: the same names for the page, its CSV and `/api/activities`.
 
-Bounds are in metres and seconds, or with `units` in what a person writes. A parameter without a value is none, as
-forms send them.
+Bounds are in metres and seconds, or with `units` in what a person writes. A parameter without a value, as forms send it, is none.
 """
 
 import re
@@ -158,7 +157,7 @@ class Asked:
     def fields(self, units: Units) -> dict[str, str]:
         """What the form shows, by name; bounds in the athlete's units."""
         shown = {name: self.given.get(name, "") for name in (_name(field) for field in ListQuery.model_fields)}
-        shown |= {"sort": self.query.sort, "order": "desc" if self.selection.descending else "asc", "units": units}
+        shown |= {"sort": self.query.sort, "units": units}
         if self.query.units != units:
             scales = dict(zip(BOUNDS, _SCALES[units], strict=True))
             for name, value in self.selection.wanted.items():
