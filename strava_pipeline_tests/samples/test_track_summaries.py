@@ -103,6 +103,23 @@ def test_normalised_power_is_that_of_devices() -> None:
     assert max(map(abs, off)) < 0.01
 
 
+@pytest.mark.parametrize(
+    ("name", "group", "efficiency", "decoupling", "off"),
+    [  # as a program of its own counted them, second by second; where it takes a moment as standing, a half is another one
+        ("zwift-turbo.fit", "ride", 1.709, 7.725, 0.001),
+        ("developer-types-sample.fit", "run", 0.905, 4.202, 0.1),
+        ("sample_mulitple_header.fit", "run", 1.172, 4.851, 0.2),
+        ("coros_6916663933.fit", "run", 1.383, 16.53, 0.6),
+    ],
+)
+def test_efficiency_and_decoupling_are_those_counted_by_hand(
+    name: str, group: str, efficiency: float, decoupling: float, off: float
+) -> None:
+    found = computed(recordings(SAMPLES / "fit" / name)[0], group)
+    assert found["efficiency"] == pytest.approx(efficiency, rel=0.004)
+    assert found["decoupling"] == pytest.approx(decoupling, abs=off)
+
+
 def test_climbs_and_times_are_those_of_strava() -> None:
     pairs = list(of_strava())
     climbs = [abs(found["elevation_gain"] - float(row["Elevation Gain"])) for row, found in pairs]

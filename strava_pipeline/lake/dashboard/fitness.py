@@ -141,7 +141,7 @@ def zone_times(bounds: Mapping[int, ZoneBounds], held: Mapping[int, float]) -> d
 
 
 @dataclass(frozen=True, slots=True)
-class Fitness:
+class PeriodFitness:
     """A period's load by measure; of a group curves by measure and width, and seconds in zones by measure, month and zone.
 
     `sport_groups`: those with a track, most of the period first. `track_years`: of which all curves are. `zone_bounds`: the zones
@@ -169,7 +169,7 @@ class Fitness:
 
 def fitness_of(
     connection: Connection, lake: Lake, athlete: Athlete, number: int, today: date, sport_group: str | None = None
-) -> Fitness | None:
+) -> PeriodFitness | None:
     """The fitness of the local year `number`; None: it is before the first activity, or has not begun.
 
     `sport_group`: of curves and zones; None: the one with most tracks of the year, or else of all.
@@ -183,7 +183,7 @@ def fitness_of(
 
 def recent_fitness(
     connection: Connection, lake: Lake, athlete: Athlete, days: int, today: date, sport_group: str | None = None
-) -> Fitness:
+) -> PeriodFitness:
     """The fitness of the last `days` days, up to today, or to tomorrow where the last activity is of that day."""
     known = insight_sources(connection, athlete, today).years
     until = max([today, *(last for _, last in known.values() if last <= latest_day(today))])
@@ -193,7 +193,7 @@ def recent_fitness(
 
 def _fitness(
     connection: Connection, lake: Lake, athlete: Athlete, period: Period, first_year: int, sport_group: str | None
-) -> Fitness:
+) -> PeriodFitness:
     asked = {"athlete_id": athlete.id, "first": period.first, "until": period.until}
     of_period, of_all, years = Counter[str](), Counter[str](), dict[int, None]()
     for row in rows_of(connection, "measured_tracks", asked):
@@ -202,7 +202,7 @@ def _fitness(
         years[row["year"]] = None
     groups = sorted(of_all, key=lambda group: (-of_period[group], -of_all[group], group))
     chosen = sport_group or next(iter(groups), "ride")
-    return Fitness(
+    return PeriodFitness(
         period.first,
         period.until,
         load_series(connection, athlete.id, period),

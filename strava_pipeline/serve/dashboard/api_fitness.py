@@ -7,8 +7,7 @@ from starlette.responses import Response
 
 from strava_pipeline.core.sports import SPORTS
 from strava_pipeline.lake.dashboard.bests import Owner
-from strava_pipeline.lake.dashboard.fitness import Fitness as FitnessOf
-from strava_pipeline.lake.dashboard.fitness import fitness_of, recent_fitness
+from strava_pipeline.lake.dashboard.fitness import PeriodFitness, fitness_of, recent_fitness
 from strava_pipeline.lake.gold.warehouse import Connection
 from strava_pipeline.serve.dashboard.answers import Digits, json_answer, only_known_parameters
 from strava_pipeline.serve.dashboard.document import problems
@@ -26,8 +25,6 @@ SportGroup = Annotated[
         description="the group of sports of curves and zones; else the one with most tracks of the period",
     ),
 ]
-
-
 Days = Annotated[int, Query(ge=7, le=366, description="how many days, up to today"), Digits]
 
 
@@ -53,13 +50,13 @@ def _known(owner: Owner | None) -> Owner:
     return owner
 
 
-def latest_fitness(site: Site, snapshot: Connection, owner: Owner, days: int, sport: str | None) -> FitnessOf:
+def latest_fitness(site: Site, snapshot: Connection, owner: Owner, days: int, sport: str | None) -> PeriodFitness:
     """The fitness of the last days."""
     today = owner.athlete.today(site.now(), site.settings.timezone)
     return recent_fitness(snapshot, site.lake, owner.athlete, days, today, sport)
 
 
-def known_fitness(site: Site, snapshot: Connection, owner: Owner, year: int, sport: str | None) -> FitnessOf:
+def known_fitness(site: Site, snapshot: Connection, owner: Owner, year: int, sport: str | None) -> PeriodFitness:
     """The fitness of a year. Raises ProblemError where there is none."""
     today = owner.athlete.today(site.now(), site.settings.timezone)
     found = fitness_of(snapshot, site.lake, owner.athlete, year, today, sport)

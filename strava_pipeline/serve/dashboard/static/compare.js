@@ -46,10 +46,16 @@
     map.fitBounds(lines.getBounds(), { padding: [16, 16], maxZoom: 17 });
   }
 
+  // since the first point: the distance of a leg of a triathlon goes on from the one before
+  function covered(values) {
+    const first = values.find((value) => value !== null);
+    return filled(values).map((value) => Math.max(0, value - first));
+  }
+
   // both tracks at the same places: of each the last point before the place (-1: it has ended), and how far B is behind A
   function join() {
-    const along = tracks.map((track) => filled(track[over]));
-    const others = tracks.map((track) => track.distance && filled(track[over === "distance" ? "time" : "distance"]));
+    const along = tracks.map((track) => covered(track[over]));
+    const others = tracks.map((track) => track.distance && covered(track[over === "distance" ? "time" : "distance"]));
     const end = Math.max(...along.map((xs) => xs.at(-1)));
     const xs = Array.from({ length: PLACES + 1 }, (_, i) => end * i / PLACES);
     const points = along.map((line) => {
