@@ -1,4 +1,4 @@
-"""`/api/heat`: where the athlete went most, as cells of a map. Positions: they are in answers alone, never in a log."""
+"""`/api/heat`: where the athlete went most, as cells of a map or as lines. Positions: in answers alone, never in a log."""
 
 from math import isfinite
 from typing import Annotated
@@ -7,10 +7,11 @@ from fastapi import APIRouter, Depends, Query
 from starlette.responses import Response
 
 from strava_pipeline.lake.dashboard.heat import EARTH, MOST_CELLS, Box, heat_map
+from strava_pipeline.lake.dashboard.heat_lines import heat_lines
 from strava_pipeline.serve.dashboard.answers import After, Digits, cursor_of, json_answer, only_known_parameters
 from strava_pipeline.serve.dashboard.kept_answers import KEPT
 from strava_pipeline.serve.dashboard.problems import ProblemError
-from strava_pipeline.serve.dashboard.shapes import Heat
+from strava_pipeline.serve.dashboard.shapes import Heat, HeatTracks
 from strava_pipeline.serve.dashboard.site import CurrentLake, CurrentOwner, Snapshot
 
 router = APIRouter(prefix="/api/heat", dependencies=[Depends(only_known_parameters)], tags=["heat"])
@@ -19,6 +20,10 @@ Year = Annotated[int | None, Query(ge=1900, le=2999, description="a local year; 
 Sport = Annotated[str | None, Query(min_length=1, max_length=64, description="a group of sports, such as ride")]
 Part = Annotated[str | None, Query(max_length=200, description="only this part: west,south,east,north in degrees")]
 Zoom = Annotated[int, Query(ge=0, le=30, description="of the tiles that cells are, or the next finer one"), Digits]
+LineZoom = Annotated[
+    int, Query(ge=20, le=28, description="of the tiles: eight more than that of a map, for its pixels"), Digits
+]
+MOST_ACROSS = 16_384  # tiles of lines: four screens of the finest kind
 Limit = Annotated[int, Query(ge=1, le=MOST_CELLS, description="how many cells at most"), Digits]
 
 
@@ -58,3 +63,28 @@ def heat(
     part, after = box_of(box), cursor_of(cursor)
     found = heat_map(snapshot, lake, who, year=year, sport_group=sport, box=part, zoom=zoom, limit=limit, after=after)
     return json_answer({"zoom": found.zoom, "cells": found.by_place, "next": found.next and found.next.text})
+
+
+def small_box_of(text: str | None, zoom: int) -> Box:
+    """The part of the map that a query asks for the lines of. Raises ProblemError where it is too large."""
+    part = box_of(text)
+    if max(part.east - part.west, part.north - part.south) / 360 * 2**zoom > MOST_ACROSS:
+        why = f"is wider than {MOST_ACROSS:,} tiles of its zoom"
+        raise ProblemError(400, f"`box` {why}: lines are of a small part of the map.", errors={"box": why})
+    return part
+
+
+@router.get("/lines", response_model=HeatTracks, dependencies=[KEPT])
+def lines(
+    snapshot: Snapshot,
+    lake: CurrentLake,
+    who: Athlete,
+    box: Part = None,
+    zoom: LineZoom = 23,
+    year: Year = None,
+    sport: Sport = None,
+) -> Response:
+    """The tracks through a part of the map, those of the newest activities."""
+    part = small_box_of(box, zoom)
+    found = heat_lines(snapshot, lake, who, box=part, zoom=zoom, year=year, sport_group=sport)
+    return json_answer({"zoom": zoom, "lines": found.lines, "is_whole": found.is_whole})

@@ -273,6 +273,12 @@ class Heat(Page):
     cells: dict[str, int] = Field(description="by column and row of tiles, how many activities came through")
 
 
+class HeatTracks(BaseModel):
+    zoom: int
+    lines: dict[str, list[list[int]]] = Field(description="by activity; of each line columns and rows of tiles in turn")
+    is_whole: bool = Field(description="whether no activity is left out")
+
+
 class Notification(BaseModel):
     at: datetime
     category: Literal["info", "warning", "error"]

@@ -20,6 +20,7 @@ from strava_pipeline_tests.serve.dashboard.test_api import NOW, client_of, setti
 
 BOUNDED_OTHERWISE = {
     "/api/calendar": "at most 24 months",
+    "/api/heat/lines": "150 activities",
     "/api/activities/{activity_id}/track": "points of one activity, thinned to 2,000",
 }
 """Addresses below /api that are no single thing and have no pages, and what bounds them: docs/adr/0081."""

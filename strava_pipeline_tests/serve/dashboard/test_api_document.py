@@ -113,6 +113,8 @@ CASES: list[tuple[str, str, str, Any, int]] = [
     ("GET", "/api/fitness/{year}", "2025", None, 200),
     ("GET", "/api/gear", "", None, 200),
     ("GET", "/api/heat", "", None, 200),
+    ("GET", "/api/heat/lines", "?box=16.1,48.1,16.11,48.11", None, 200),
+    ("GET", "/api/heat/lines", "", None, 400),
     ("GET", "/api/insights/{year}", "2025", None, 200),
     ("GET", "/api/maps", "", None, 200),
     ("GET", "/api/insights/{year}", "1999", None, 404),

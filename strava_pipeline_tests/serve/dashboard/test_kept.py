@@ -94,7 +94,10 @@ def test_an_answer_that_follows_from_the_data_is_kept_and_not_sent_twice(
         known = site.get(address, headers={"If-None-Match": tag})
         assert (known.status_code, known.content, known.headers["etag"]) == (304, b"", tag), path
         assert site.head(address, headers={"If-None-Match": tag}).status_code == 304
-        assert site.get(f"{address}?", headers={"If-None-Match": f"W/{tag}"}).status_code == 304
+        assert (
+            site.get(address if "?" in address else f"{address}?", headers={"If-None-Match": f"W/{tag}"}).status_code
+            == 304
+        )
     assert without <= WITH_STATE
     assert {"/", "/month/{month}", "/settings", "/api/changes"} <= without
 

@@ -32,6 +32,7 @@ VALUES = {
     "change_id": "0f3c",
     "request_id": "20261120T080206564698Z-0123abcd",
 }
+NEEDED = {"/api/heat/lines": "?box=16.1,48.0,16.2,48.1"}
 WITHOUT_SNAPSHOT = ("/providers", "/maps", "/settings", "/notifications", "/backfill", "/requests", "/widgets")
 NEEDS_NONE = (
     "/api/notifications",
@@ -49,7 +50,7 @@ def addresses() -> Iterator[tuple[str, str]]:
     """The path of each route that is read, as the route writes it and with values."""
     for route in routes():
         if "GET" in (route.methods or ()) and route.path not in ("/health", "/login"):
-            yield route.path, route.path.format(**VALUES)
+            yield route.path, f"{route.path.format(**VALUES)}{NEEDED.get(route.path, '')}"
 
 
 @pytest.fixture

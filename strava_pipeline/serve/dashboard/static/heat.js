@@ -1,10 +1,13 @@
-// The heat map: squares of the places that activities came through, of the part of the map that is seen, drawn on one canvas.
-// Nothing is computed here: /api/heat gives squares of a size that fits the scale of the map, the busiest first.
+// The heat map: squares of the places that activities came through, of the part of the map that is seen, drawn on one canvas; close up,
+// the tracks themselves as lines. Nothing is computed here: /api/heat gives squares of a size that fits the scale of the map, the busiest
+// first, and /api/heat/lines the tracks of the newest activities.
 "use strict";
 (() => {
   const box = document.getElementById("heat");
   const state = document.getElementById("heat-state");
   const FINER = 5; // zooms between a tile of the map (256 px) and a square on it (8 px, or 4 where that size was not counted)
+  const LINES_FROM = 15; // zooms of the map at which squares would be wider than a street
+  const PIXEL = 8; // zooms between a tile of the map and a pixel, in which lines are counted
   const REGION = 9; // zoom of the tiles that a region is made of: 50 km
   const HIGHEST = 85.05;
   let most = [1, 3, 9]; // activities of the first three colours; each has a share of the places that are seen
@@ -21,18 +24,20 @@
     }
     return [[latitude(south, zoom), longitude(west, zoom)], [latitude(north, zoom), longitude(east, zoom)]];
   };
-  const ask = (more) => {
+  const fetched = (what, more) => {
     const address = new URL(box.dataset.heat, location.href);
+    address.pathname += what;
     for (const [name, value] of Object.entries(more)) address.searchParams.set(name, value);
     return fetch(address, { headers: { Accept: "application/json" } })
-      .then((answer) => answer.ok ? answer.json() : Promise.reject(answer.status))
-      .then(({ zoom, cells, next }) => ({
-        zoom, isWhole: next === null, cells: Object.entries(cells).map(([place, activities]) => [...place.split("/").map(Number), activities]),
-      }));
+      .then((answer) => answer.ok ? answer.json() : Promise.reject(answer.status));
   };
+  const ask = (more) => fetched("", more).then(({ zoom, cells, next }) => ({
+    zoom, isWhole: next === null, cells: Object.entries(cells).map(([place, activities]) => [...place.split("/").map(Number), activities]),
+  }));
+  const askLines = (more) => fetched("/lines", more).then(({ zoom, lines, is_whole }) => ({ zoom, isWhole: is_whole, lines: Object.values(lines) }));
 
   let shown = { zoom: 18, cells: [] }, turn = 0, waiting;
-  const map = groundMap(box, { units: box.dataset.units, maxBounds: [[-HIGHEST, -180], [HIGHEST, 180]], minZoom: 2, maxZoom: 17 });
+  const map = groundMap(box, { units: box.dataset.units, maxBounds: [[-HIGHEST, -180], [HIGHEST, 180]], minZoom: 2, maxZoom: 18 });
 
   const Squares = L.Layer.extend({
     onAdd() {
@@ -48,11 +53,21 @@
       pen.scale(dense, dense);
       const edge = 256 * 2 ** (map.getZoom() - shown.zoom), least = Math.max(edge, 2);
       const origin = map.getPixelOrigin().add(map.containerPointToLayerPoint([0, 0]));
+      if (shown.lines) { this.drawLines(pen, edge, origin); return; }
       for (let wanted = 1; wanted <= 4; wanted++) { // the busiest places on top
         pen.fillStyle = colour(`--heat-${wanted}`);
         for (const [x, y, activities] of shown.cells) {
           if (level(activities) === wanted) pen.fillRect(x * edge - origin.x, y * edge - origin.y, least, least);
         }
+      }
+    },
+    drawLines(pen, edge, origin) {
+      pen.strokeStyle = colour("--heat-2");
+      [pen.lineWidth, pen.lineJoin, pen.globalAlpha] = [3, "round", 0.5]; // where several lead, they add up
+      for (const line of shown.lines.flat()) {
+        pen.beginPath();
+        for (let at = 0; at < line.length; at += 2) pen.lineTo((line[at] + 0.5) * edge - origin.x, (line[at + 1] + 0.5) * edge - origin.y);
+        pen.stroke();
       }
     },
   });
@@ -61,9 +76,11 @@
   function look() {
     const seen = map.getBounds().pad(0.1), mine = ++turn;
     const part = [Math.max(seen.getWest(), -180), Math.max(seen.getSouth(), -90), Math.min(seen.getEast(), 180), Math.min(seen.getNorth(), 90)];
-    ask({ zoom: map.getZoom() + FINER, box: part.map((each) => each.toFixed(5)).join(",") })
-      .then((found) => { if (mine === turn) { shown = found; scale(); layer.draw(); say(); } })
-      .catch(failed);
+    const where = { box: part.map((each) => each.toFixed(5)).join(",") }, zoom = map.getZoom();
+    state.textContent = "Loading…";
+    (zoom < LINES_FROM ? ask({ zoom: zoom + FINER, ...where }) : askLines({ zoom: zoom + PIXEL, ...where }))
+      .then((found) => { if (mine === turn) { shown = found; if (found.cells) scale(); layer.draw(); say(); } })
+      .catch((status) => { if (mine === turn) failed(status); });
   }
 
   function scale() {
@@ -77,6 +94,14 @@
 
   function say() {
     box.dataset.ready = "";
+    document.getElementById("heat-legend").hidden = Boolean(shown.lines);
+    if (shown.lines) {
+      const count = shown.lines.length;
+      state.textContent = !count ? "There is nothing in this part of the map."
+        : !shown.isWhole ? `The ${count} newest activities in this part of the map are drawn as lines; older ones are left out.`
+          : count === 1 ? "1 activity in this part of the map, drawn as a line." : `${count} activities in this part of the map, drawn as lines.`;
+      return;
+    }
     const most = shown.cells.length ? shown.cells[0][2] : 0;
     const places = shown.cells.length === 1 ? "1 place" : `${shown.cells.length.toLocaleString("en")} places`;
     state.textContent = !shown.cells.length ? "There is nothing in this part of the map."

@@ -1,0 +1,144 @@
+"""The heat map close up, and the box where one is most: which tracks, cut where they leave, and no more than a screen needs."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+import polars as pl
+import pytest
+
+from strava_pipeline.core.geodesy import place_of, tile_of
+from strava_pipeline.lake.dashboard import heat_lines as module
+from strava_pipeline.lake.dashboard.heat import Box
+from strava_pipeline.lake.dashboard.heat_lines import HeatLines, heat_lines
+from strava_pipeline.lake.dashboard.home_box import home_box
+from strava_pipeline.lake.gold.publish import publish, snapshot
+from strava_pipeline.lake.gold.warehouse import Connection, reading
+from strava_pipeline.lake.paths import Lake
+from strava_pipeline.lake.track_measures import due_tracks, measure_tracks
+from strava_pipeline.lake.tracks import track_path, write_track
+from strava_pipeline_tests.lake.conftest import NewLake
+from strava_pipeline_tests.lake.insight_rows import ME, activity, put
+
+ZOOM = 23
+BOX = Box(16.30, 48.19, 16.40, 48.21)
+START = datetime(2025, 5, 1, 6, tzinfo=UTC)
+
+
+def track(places: list[tuple[float, float] | None], pause_before: int | None = None) -> pl.DataFrame:
+    """Longitudes and latitudes, a second apart; two minutes before the point `pause_before`."""
+    late = [120 if pause_before is not None and n >= pause_before else 0 for n in range(len(places))]
+    return pl.DataFrame(
+        {
+            "recorded_at": [START + timedelta(seconds=n + late[n]) for n in range(len(places))],
+            "latitude": [place and place[1] for place in places],
+            "longitude": [place and place[0] for place in places],
+        },
+        {"recorded_at": pl.Datetime("us", "UTC"), "latitude": pl.Float64, "longitude": pl.Float64},
+    )
+
+
+def east(begin: float, count: int) -> list[tuple[float, float] | None]:
+    """Places 22 m apart, which are 7 tiles of ZOOM."""
+    return [(begin + n * 0.0003, 48.2) for n in range(count)]
+
+
+@pytest.fixture(scope="module")
+def lake(module_lake: Lake) -> Lake:
+    """1: a run of 2025 out of the box and back into it. 2: a ride of 2025 that stands still. 3: a run of 2024. 4: elsewhere."""
+    kinds = (
+        (1, "2025-05-01T08:00", "Run"),
+        (2, "2025-05-02T08:00", "Ride"),
+        (3, "2024-05-01T08:00", "Run"),
+        (4, "2025-05-03T08:00", "Run"),
+    )
+    put(module_lake, [activity(n, day, sport_type=sport, type=sport) for n, day, sport in kinds])
+    there = [*east(16.395, 50), *reversed(east(16.395, 50))]
+    stands: list[tuple[float, float] | None] = [(16.35, 48.2)] * 500
+    holes = [*east(16.31, 20), *[None] * 5, *east(16.3175, 20), *[None] * 15, *east(16.328, 20)]
+    tracks = {
+        1: track(there),
+        2: track([*stands, *east(16.35, 3)]),
+        3: track(holes, pause_before=10),
+        4: track(east(11.4, 30)),
+    }
+    for number, points in tracks.items():
+        write_track(module_lake, 2024 if number == 3 else 2025, number, ME, "file", [points], f"file:{number}")
+    with reading(module_lake) as connection:
+        due = due_tracks(module_lake, connection, [2024, 2025])
+    for each in due:
+        measure_tracks(module_lake, each)
+    publish(module_lake)
+    return module_lake
+
+
+@pytest.fixture
+def published(lake: Lake) -> Iterator[Connection]:
+    with snapshot(lake) as connection:
+        yield connection
+
+
+def lines(
+    connection: Connection, lake: Lake, box: Box = BOX, year: int | None = None, sport: str | None = None
+) -> HeatLines:
+    return heat_lines(connection, lake, ME, box=box, zoom=ZOOM, year=year, sport_group=sport)
+
+
+def test_lines_are_those_of_tracks_through_the_part_cut_where_they_leave_it(published: Connection, lake: Lake) -> None:
+    found = lines(published, lake)
+    assert ({*found.lines}, found.is_whole) == ({1, 2, 3}, True)
+    out, back = found.lines[1]
+    column, row = tile_of(48.2, 16.395, ZOOM)
+    assert (out[:2], back[-2:]) == ([column, row], [column, row]), "it leaves to the east and comes back"
+    assert max(out[::2]) <= tile_of(48.2, BOX.east, ZOOM)[0]
+    assert all(abs(to - at) <= 8 for at, to in zip(out[::2], out[2::2], strict=False)), "no point is left out"
+    latitude, longitude = place_of(*out[:2], ZOOM)
+    assert (latitude, longitude) == pytest.approx((48.2, 16.395), abs=1e-4)
+
+
+def test_who_stands_adds_no_points_and_what_was_not_recorded_no_line(published: Connection, lake: Lake) -> None:
+    found = lines(published, lake).lines
+    assert [len(line) // 2 for line in found[2]] == [3], "500 seconds at one place are a point"
+    # a pause of two minutes after 10 points; 5 points without a position are bridged, 15 are not
+    assert [len(line) // 2 for line in found[3]] == [10, 30, 20]
+
+
+def test_lines_are_of_a_year_and_of_a_sport(published: Connection, lake: Lake) -> None:
+    assert {*lines(published, lake, year=2025).lines} == {1, 2}
+    assert {*lines(published, lake, sport="run").lines} == {1, 3}
+    assert {*lines(published, lake, year=2024, sport="ride").lines} == set()
+    assert {*lines(published, lake, year=1999).lines} == set()
+    assert {*lines(published, lake, Box(11.3, 48.1, 11.5, 48.3)).lines} == {4}
+    assert heat_lines(published, lake, ME + 1, box=BOX, zoom=ZOOM).lines == {}, "another athlete's"
+
+
+def test_the_newest_are_drawn_where_there_are_many(
+    published: Connection, lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for most, kept, is_whole in ((1, {2}, False), (2, {1, 2}, False), (3, {1, 2, 3}, True)):
+        monkeypatch.setattr(module, "MOST_LINES", most)
+        found = lines(published, lake)
+        assert ({*found.lines}, found.is_whole) == (kept, is_whole)
+
+
+def test_a_damaged_or_missing_track_costs_no_other(published: Connection, lake: Lake) -> None:
+    path = track_path(lake, 2025, 2)
+    body = path.read_bytes()
+    try:
+        path.write_bytes(b"no Parquet")
+        assert {*lines(published, lake).lines} == {1, 3}
+        path.unlink()
+        assert {*lines(published, lake).lines} == {1, 3}
+    finally:
+        path.write_bytes(body)
+
+
+def test_the_box_where_one_is_most_is_rounded_outwards(
+    published: Connection, lake: Lake, new_lake: NewLake, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    box = home_box(published, lake, ME)
+    assert box is not None
+    assert (box.text, box.west, box.north) == ("16.3,48.1,16.5,48.3", 16.3, 48.3)
+    assert box.km == pytest.approx((14.8, 22.2), abs=0.1)
+    assert box.most_megabytes == pytest.approx(45, abs=1)
+    assert home_box(published, lake, ME + 1) is None
+    assert home_box(published, new_lake(tmp_path_factory.mktemp("empty") / "data"), ME) is None
