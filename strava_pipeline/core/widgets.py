@@ -12,6 +12,7 @@ from typing import Literal, get_args
 
 from strava_pipeline.core.errors import PipelineError
 
+_LONGEST = 100  # characters of a title or a unit
 Kind = Literal["number", "table", "bars", "line", "map"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 MOST_SERIES = 6  # lines in a chart; more can't be distinguished
@@ -65,7 +66,8 @@ def read_widget(name: str, text: str) -> Widget:
     page = said.get("page", "no")
     if page not in ("yes", "no"):
         raise WidgetError("`-- page:` is neither yes nor no.")
-    return Widget(name, said.get("title") or name, kind, said.get("unit", ""), page == "yes", text)
+    title, unit = said.get("title") or name, said.get("unit", "")
+    return Widget(name, title[:_LONGEST], kind, unit[:_LONGEST], page == "yes", text)
 
 
 @dataclass(frozen=True, slots=True)

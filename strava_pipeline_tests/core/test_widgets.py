@@ -23,6 +23,7 @@ from strava_pipeline.core.widgets import (
         ("-- title: My week\n-- kind: bars\n-- unit: km\n-- page: yes\nSELECT 1", ("My week", "bars", "km", True)),
         ("\n  --KIND:line\r\n-- a remark\n--title :  A   <b> \nSELECT 1", ("A <b>", "line", "", False)),
         ("SELECT 1\n-- kind: map", ("week", "table", "", False)),
+        (f"-- title: {'x' * 50_000}\n-- unit: {'y' * 50_000}", ("x" * 100, "table", "y" * 100, False)),
         ("-- title:\n-- kind: number\n-- kind: map\nSELECT 1", ("week", "number", "", False)),
     ],
 )

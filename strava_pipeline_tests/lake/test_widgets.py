@@ -104,7 +104,8 @@ def test_a_query_gets_a_thousand_rows_and_the_published_views(lake: Lake) -> Non
 def test_no_query_changes_what_others_see_or_knows_a_secret(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("STRAVA_CLIENT_SECRET", "very-secret")
     assert "very-secret" not in str(rows(lake, "SELECT * FROM duckdb_settings()").rows)
-    rows(lake, "SELECT * FROM enable_logging()")
+    for storage in ("memory", "stdout"):
+        assert rows(lake, f"SELECT * FROM enable_logging(storage = '{storage}')").rows == []
     settings = "SELECT name, value FROM duckdb_settings() WHERE name IN ('enable_logging', 'lock_configuration', 'memory_limit', 'threads')"
     assert sorted(rows(lake, f"{settings} ORDER BY name").rows) == [
         ["enable_logging", "0"],

@@ -6,6 +6,7 @@ each query starts such a process.
 
 import json
 import math
+import os
 import resource
 import signal
 import sys
@@ -31,10 +32,14 @@ def main() -> None:
     The answer is `{"columns": […], "rows": […], "has_more": …}` or `{"fault": …}`.
     """
     asked = json.loads(sys.stdin.buffer.read())
-    answer = json.dumps(_answer(**asked))
-    if len(answer) > LARGEST:
-        answer = json.dumps({"fault": f"Its rows are more than {LARGEST // 1000} kB. Select fewer columns or rows."})
-    sys.stdout.write(answer)
+    with os.fdopen(os.dup(sys.stdout.fileno()), "w") as output:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # DuckDB's own log may go there
+        answer = json.dumps(_answer(**asked))
+        if len(answer) > LARGEST:
+            answer = json.dumps(
+                {"fault": f"Its rows are more than {LARGEST // 1000} kB. Select fewer columns or rows."}
+            )
+        output.write(answer)
 
 
 def _answer(snapshot: str, statement: str, seconds: float) -> dict[str, Any]:
@@ -47,7 +52,7 @@ def _answer(snapshot: str, statement: str, seconds: float) -> dict[str, Any]:
         if [each.type for each in statements] != [duckdb.StatementType.SELECT]:
             return {"fault": f"It has to be one SELECT; this is {_kinds(statements)}."}
         found = connection.execute(statements[0])
-        columns = [column[0] for column in found.description]
+        columns = [_cell(column[0]) for column in found.description]
         if len(columns) > COLUMNS:
             return {"fault": f"It has {len(columns)} columns; at most {COLUMNS}."}
         rows = found.fetchmany(ROWS + 1)

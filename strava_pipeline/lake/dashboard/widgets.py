@@ -102,7 +102,8 @@ def widget_rows(lake: Lake, widget: Widget, seconds: float) -> WidgetRows:
         done = subprocess.run(
             [sys.executable, "-m", widget_process.__name__],
             input=json.dumps(asked).encode(),
-            capture_output=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
             timeout=PATIENCE,
             check=False,
             cwd=Path(strava_pipeline.__file__).parents[1],  # so that this very package is imported
