@@ -80,13 +80,15 @@ class DashboardPipeline:
         return decide_bests(self.settings, activity_id, dismissed=dismissed, by=DECIDED_BY)
 
     def providers(self) -> dict[str, Any]:
-        return service_statuses(self.settings, self._now())
+        with self._sharing():
+            return service_statuses(self.settings, self._now())
 
     def strava_problem(self) -> str | None:
         return missing_login(STRAVA, self.settings)
 
     def backfill_estimate(self, year: int | None) -> dict[str, Any]:
-        return backfill_estimate(self.settings, year, self._now())
+        with self._sharing():
+            return backfill_estimate(self.settings, year, self._now())
 
     def settings_now(self) -> dict[str, Any]:
         return chosen_settings(self.settings)

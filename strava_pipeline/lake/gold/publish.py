@@ -239,12 +239,16 @@ def current_snapshot(lake: Lake) -> Iterator[Connection]:
 @contextmanager
 def _checked(lake: Lake) -> Iterator[Connection]:
     with damage_named(lake), snapshot(lake) as connection:
-        if is_outdated(connection):
-            raise UnusableSnapshotError(
-                "The published warehouse has the tables of another version. Run `strava-pipeline compact`, which rebuilds "
-                "it without a call."
-            )
+        _refuse_other_tables(connection)
         yield connection
+
+
+def _refuse_other_tables(connection: Connection) -> None:
+    if is_outdated(connection):
+        raise UnusableSnapshotError(
+            "The published warehouse has the tables of another version. Run `strava-pipeline compact`, which rebuilds "
+            "it without a call."
+        )
 
 
 @contextmanager
@@ -252,11 +256,17 @@ def insights_snapshot(lake: Lake) -> Iterator[Connection]:
     """The snapshot for many small queries; UnusableSnapshotError also where it has the views of another version."""
     with current_snapshot(lake) as connection:
         connection.execute("SET threads = 1")  # several threads for such small queries cost a tenth of a command's CPU
-        if has_other_views(connection):
-            raise UnusableSnapshotError(
-                "The published warehouse has the views of another version. Run `strava-pipeline compact`, which makes them again."
-            )
+        refuse_other_version(connection)
         yield connection
+
+
+def refuse_other_version(connection: Connection) -> None:
+    """UnusableSnapshotError where a published warehouse has the tables or the views of another version."""
+    _refuse_other_tables(connection)
+    if has_other_views(connection):
+        raise UnusableSnapshotError(
+            "The published warehouse has the views of another version. Run `strava-pipeline compact`, which makes them again."
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,9 +13,9 @@ from contextlib import contextmanager, suppress
 
 import duckdb
 
-from strava_pipeline.core.errors import NothingPublishedError, PipelineError
+from strava_pipeline.core.errors import NothingPublishedError, PipelineError, UnusableSnapshotError
 from strava_pipeline.lake.gold.insights import EVERYTHING
-from strava_pipeline.lake.gold.publish import damage_named, damaged, insights_snapshot, snapshot_file
+from strava_pipeline.lake.gold.publish import damage_named, damaged, refuse_other_version, snapshot_file
 from strava_pipeline.lake.gold.sessions import WITHOUT_CACHE
 from strava_pipeline.lake.gold.warehouse import NAME, Connection, attach, make_tables
 from strava_pipeline.lake.paths import Lake
@@ -88,15 +88,19 @@ class SharedSnapshot:
             return self._open[1].cursor()
 
     def _attached(self) -> Connection:
-        with insights_snapshot(self._lake):  # it is of this version
-            pass
         connection = duckdb.connect(":memory:", config={"threads": 1})  # as `insights_snapshot`, for many small queries
         connection.execute(WITHOUT_CACHE)  # files of tracks are written again while this stays open
         try:
             attach(connection, self._lake.snapshot, NAME, "READ_ONLY")
+            connection.execute(f"USE {NAME}")
+            with damage_named(self._lake):
+                refuse_other_version(connection)
         except duckdb.Error as error:
             connection.close()
             raise damaged(self._lake, error) from error
+        except UnusableSnapshotError:
+            connection.close()
+            raise
         with suppress(duckdb.Error):  # damage, which whoever needs the view comes upon
             connection.execute(_COUNT)
         return connection

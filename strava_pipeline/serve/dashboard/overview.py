@@ -14,6 +14,7 @@ from strava_pipeline.lake.gold.warehouse import Connection
 from strava_pipeline.lake.notifications import notifications
 from strava_pipeline.lake.requests import is_anybody_looking
 from strava_pipeline.serve.dashboard.display import moment, month, service
+from strava_pipeline.serve.dashboard.kept import kept_value
 from strava_pipeline.serve.dashboard.site import Site
 
 MOST_NOTES = 3
@@ -67,7 +68,9 @@ def _services(site: Site, snapshot: Connection | None) -> Iterator[Matter]:
 
 
 def _quarantine(site: Site, snapshot: Connection | None) -> Iterator[Matter]:
-    for source, count in quarantined(snapshot).items() if snapshot is not None else ():
+    if snapshot is None:
+        return
+    for source, count in kept_value(site, "quarantined", quarantined).items():
         text = f"{service(source)}: {counted(count, 'activity')} failed three times in a row and rest in quarantine"
         yield Matter(text, None, "strava-pipeline quarantine list")
 
