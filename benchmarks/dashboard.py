@@ -51,6 +51,7 @@ PAGES = (
     "/api/activities",
     "/api/activities?limit=200",
     "/api/activities/2",
+    "/api/activities/2/track",
     "/api/insights/2025",
     "/api/heat",
 )

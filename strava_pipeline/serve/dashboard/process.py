@@ -18,6 +18,7 @@ from datetime import datetime
 from types import FrameType
 
 import uvicorn
+from anyio.to_thread import current_default_thread_limiter
 from fastapi import FastAPI
 
 from strava_pipeline.core.errors import PipelineError
@@ -35,6 +36,7 @@ from strava_pipeline.serve.server import Connection
 from strava_pipeline.settings import Settings
 
 PAUSE = 1  # seconds until a worker that ended by itself is started again
+THREADS = 8  # of a worker; more would take turns on its one core all the same
 GRACE = 5  # seconds that requests being answered get at the end
 
 
@@ -125,7 +127,7 @@ def _serve(
         force=True,
     )
     start_telemetry(settings)
-    server = uvicorn.Server(
+    server = _Server(
         uvicorn.Config(
             app,
             http=Browser,
@@ -145,6 +147,14 @@ def _serve(
     if parent is not None:
         threading.Thread(target=_end_with, args=(parent, server), daemon=True).start()
     server.run(sockets=[listening])
+
+
+class _Server(uvicorn.Server):
+    """uvicorn's, with a bound to how many routes are at work at once, each with a query that takes 30 MB."""
+
+    async def serve(self, sockets: list[socket.socket] | None = None) -> None:
+        current_default_thread_limiter().total_tokens = THREADS
+        await super().serve(sockets)
 
 
 def _end_with(parent: int, server: uvicorn.Server) -> None:
