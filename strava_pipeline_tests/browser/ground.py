@@ -3,7 +3,7 @@
 import shutil
 from pathlib import Path
 
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
 from strava_pipeline.lake.maps import add_region
 from strava_pipeline.lake.paths import Lake
@@ -13,6 +13,7 @@ from strava_pipeline_tests.pmtiles import BERLIN, write_region
 _POLICY = (
     "window.refused = []; addEventListener('securitypolicyviolation', event => window.refused.push(event.blockedURI))"
 )
+_LINES = "**/api/heat/lines?*"
 _ROAD = "214,208,195"  # of static/ground.js, where it is light
 _COLOURS = """() => [...new Set([...document.querySelectorAll('#heat canvas.leaflet-tile')].flatMap(canvas => {
   const data = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data;
@@ -58,9 +59,16 @@ def drawn(page: Page, address: str) -> None:
 
 
 def closer(page: Page) -> None:
-    """Look so close that it draws lines, and streets."""
-    for _ in range(2):
-        page.get_by_role("button", name="Zoom in").click(modifiers=["Shift"])  # by three zooms
-        page.wait_for_timeout(400)  # Leaflet's animation
+    """Look so close that it draws lines, and streets; it says that it loads until the answer comes."""
+    held: list[Route] = []
+    page.route(_LINES, lambda route: held.append(route))
+    with page.expect_request(_LINES):
+        for _ in range(2):
+            page.get_by_role("button", name="Zoom in").click(modifiers=["Shift"])  # by three zooms
+            page.wait_for_timeout(400)  # Leaflet's animation
+    expect(page.locator("#heat-state")).to_have_text("Loading…")
+    for each in held:
+        each.continue_()
+    page.unroute(_LINES)
     expect(page.locator("#heat-state")).to_contain_text("drawn as line")
     expect(page.locator("#heat canvas.leaflet-tile").first).to_be_visible()

@@ -98,6 +98,13 @@ const groundMap = (() => {
     return map.getZoom() >= COARSE_FROM && !isCovered ? "The map has no streets here. The file of a region brings them: " : "";
   }
 
+  let asked;
+  const knownRegions = () => asked ??= fetch("/api/maps", { headers: { Accept: "application/json" } })
+    .then((answer) => answer.ok ? answer.json() : { regions: {} })
+    .then(({ regions }) => Object.entries(regions).map(([name, { url, box, max_zoom, is_damaged }]) => (
+      { name, url, max_zoom, damaged: is_damaged, bounds: box && L.latLngBounds([box[1], box[0]], [box[3], box[2]]) })))
+    .catch(() => []); // out of reach: the world is drawn from what the browser keeps, if it does
+
   return (holder, { units = "km", ...options } = {}) => {
     const map = L.map(holder, options);
     map.attributionControl.setPrefix(false);
@@ -110,20 +117,19 @@ const groundMap = (() => {
     note.setAttribute("role", "status");
     [link.href, link.textContent] = ["/maps", "regions of the map"];
     holder.after(note);
-    fetch("/api/maps", { headers: { Accept: "application/json" } })
-      .then((answer) => answer.ok ? answer.json() : { regions: {} })
-      .then(({ regions }) => {
-        const all = Object.entries(regions).map(([name, { url, box, max_zoom, is_damaged }]) => (
-          { name, url, max_zoom, damaged: is_damaged, bounds: box && L.latLngBounds([box[1], box[0]], [box[3], box[2]]) }));
-        const say = () => {
-          const text = lacks(map, all);
-          if (text === words.data) return;
-          words.data = text;
-          note.replaceChildren(...(text ? [words, link] : []));
-        };
-        const add = () => { addGround(map, all.filter((region) => !region.damaged), say); say(); map.on("moveend", say); };
-        if (map._loaded) add(); else map.once("load", add);
+    knownRegions().then((all) => {
+      const say = () => {
+        const text = lacks(map, all);
+        if (text === words.data) return;
+        words.data = text;
+        note.replaceChildren(...(text ? [words, link] : []));
+      };
+      map.whenReady(() => {
+        addGround(map, all.filter((region) => !region.damaged), say);
+        say();
+        map.on("moveend", say);
       });
+    });
     return map;
   };
 })();
