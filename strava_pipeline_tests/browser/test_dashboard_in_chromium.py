@@ -135,21 +135,23 @@ def faults_of_all_pages(demo: Demo, chromium: Browser, request: str) -> list[str
 
 def sheets_of_a_year(demo: Demo, chromium: Browser) -> dict[tuple[str, str], int]:
     """How many sheets a year takes, printed by a browser in the dark, where each of its long lists is several times as long."""
-    found = {}
     with visiting(chromium, demo.link(), "dark") as visit:
-        page = visit.page
-        page.goto(f"{visit.address}/year")
-        for what in ("page", "report"):
-            page.evaluate(LONGER)
-            for paper in ("A4", "Letter"):
-                found[what, paper] = len(
-                    re.findall(rb"/Type\s*/Page[^s]", page.pdf(format=paper, print_background=True))
-                )
-            page.emulate_media(media="print")
-            assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
-            page.emulate_media(media="null")
-            page.set_content((demo.folder / "report.html").read_text())
+        visit.page.goto(f"{visit.address}/year")
+        found = {("page", paper): sheets for paper, sheets in printed(visit.page).items()}
+    report = chromium.new_page(color_scheme="dark")
+    report.goto((demo.folder / "report.html").as_uri())
+    found |= {("report", paper): sheets for paper, sheets in printed(report).items()}
+    report.close()
     return found
+
+
+def printed(page: Page) -> dict[str, int]:
+    """The number of sheets by the size of the paper, which is white."""
+    page.evaluate(LONGER)
+    sheets = {paper: page.pdf(format=paper, print_background=True) for paper in ("A4", "Letter")}
+    page.emulate_media(media="print")
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+    return {paper: len(re.findall(rb"/Type\s*/Page[^s]", body)) for paper, body in sheets.items()}
 
 
 LONGER = """document.querySelectorAll(
