@@ -53,11 +53,23 @@ def bound(address: str, setting: str = "STRAVA_SERVE_ADDRESS", what: str = "inta
     return listening
 
 
-def url_of(listening: socket.socket, *, scheme: str = "http", name: str | None = None) -> str:
-    """The URL of what is listened on; `name`: what others call this machine, in place of the address."""
+def url_of(listening: socket.socket, scheme: str = "http") -> str:
+    """The URL of what is listened on."""
     host, port = listening.getsockname()[:2]
-    host = name or host
-    return f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}"
+    return f"{scheme}://{_in_url(host)}:{port}"
+
+
+def network_url(settings: Settings) -> str:
+    """Where browsers of the home network find the dashboard: under its first name, else under this machine's address."""
+    host, _, port = (dashboard_address(settings) or "").rpartition(":")
+    name = (settings.dashboard_hosts or "").split(",")[0] or host.strip("[]")
+    if name in (ALL, "0.0.0.0", "::"):
+        name = own_address() or "127.0.0.1"
+    return f"{'http' if settings.dashboard_cert is None else 'https'}://{_in_url(name)}:{port}"
+
+
+def _in_url(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
 
 
 def own_address() -> str | None:

@@ -45,6 +45,14 @@ class Address:
     def url(self) -> str:
         return f"http://{f'[{self.host}]' if ':' in self.host else self.host}:{self.port}{self.prefix}"
 
+    def url_for_links(self, settings: "Settings") -> str:
+        """Where who reads a message finds the UI: on a home network, through the dashboard."""
+        if not settings.dashboard_lan:
+            return self.url
+        from strava_pipeline.serve.addresses import network_url
+
+        return network_url(settings) + self.prefix
+
     def on(self, settings: "Settings") -> "Address":
         """The same; with DASHBOARD_LAN an address of this machine alone, since others reach the UI by the dashboard."""
         from strava_pipeline.setting_values import is_this_machine
@@ -134,7 +142,7 @@ def serve(
         if ui is None:
             prepare(settings)
         else:  # its process does, which imports Dagster anyway: that takes a second of CPU, and 100 MB for as long as it runs
-            note_ui(settings.dagster_home, ui.url)
+            note_ui(settings.dagster_home, ui.url_for_links(settings))
         held.daemon.close()
         return _run(
             _command(ui),

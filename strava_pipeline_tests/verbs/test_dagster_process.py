@@ -14,6 +14,7 @@ from strava_pipeline.core.errors import PipelineError
 from strava_pipeline.settings import Settings
 from strava_pipeline.verbs import dagster_process
 from strava_pipeline.verbs.dagster_process import (
+    Address,
     _exclusive_data,
     end_group,
     environment_of_dagster,
@@ -35,6 +36,27 @@ def test_dagster_waits_three_minutes_for_a_launch_unless_the_user_says_otherwise
     given = environment_of_dagster(Settings.load(_env_file=None, data_dir=tmp_path))
     monkeypatch.setenv("DAGSTER_GRPC_TIMEOUT_SECONDS", given["DAGSTER_GRPC_TIMEOUT_SECONDS"])
     assert default_grpc_timeout() == seconds
+
+
+@pytest.mark.parametrize(
+    ("host", "is_lan", "url", "for_links"),
+    [
+        ("127.0.0.1", False, "http://127.0.0.1:3000", "http://127.0.0.1:3000"),
+        ("0.0.0.0", False, "http://0.0.0.0:3000", "http://0.0.0.0:3000"),
+        ("127.0.0.1", True, "http://127.0.0.1:3000/dagster", "http://nas.lan:8723/dagster"),
+        ("::1", True, "http://[::1]:3000/dagster", "http://nas.lan:8723/dagster"),
+        ("0.0.0.0", True, "http://127.0.0.1:3000/dagster", "http://nas.lan:8723/dagster"),  # as in the image
+        ("192.168.1.20", True, "http://127.0.0.1:3000/dagster", "http://nas.lan:8723/dagster"),
+    ],
+)
+def test_on_a_home_network_dagsters_own_port_is_for_this_machine_and_messages_lead_to_the_dashboard(
+    host: str, is_lan: bool, url: str, for_links: str
+) -> None:
+    lan = {"dashboard_lan": is_lan, "dashboard_address": "off", "dashboard_hosts": "nas.lan"}
+    settings = Settings.load(_env_file=None, **lan)
+    for before in ("", "/dagster"):  # where `service restart` finds one with other settings
+        ui = Address(host, 3000, before).on(settings)
+        assert (ui.url, ui.url_for_links(settings)) == (url, for_links)
 
 
 def test_dagster_gets_these_settings_and_no_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -25,7 +25,7 @@ from strava_pipeline.core.errors import PipelineError
 from strava_pipeline.file_locks import is_held
 from strava_pipeline.lake.files import held
 from strava_pipeline.lake.paths import Lake
-from strava_pipeline.serve.addresses import listen, own_address, url_of
+from strava_pipeline.serve.addresses import listen, network_url, url_of
 from strava_pipeline.serve.dashboard.app import build_dashboard
 from strava_pipeline.serve.dashboard.pipeline import Pipeline
 from strava_pipeline.serve.dashboard.records.database import connect, database_of, migrate
@@ -80,7 +80,8 @@ def run(
     with closing(Records(connect(url))) as records:
         records.remove_old(now())
     with closing(listen(settings)) as listening:
-        address = _url(settings, listening)
+        scheme = "http" if settings.dashboard_cert is None else "https"
+        address = network_url(settings) if settings.dashboard_lan else url_of(listening, scheme)
         app = build_dashboard(
             settings,
             pipeline,
@@ -98,17 +99,6 @@ def run(
                 _serve(app, settings, listening, number=1)
             else:
                 _Workers(app, settings, listening).run(workers)
-
-
-def _url(settings: Settings, listening: socket.socket) -> str:
-    """Where a browser finds the dashboard: on a home network under its first name, else under this machine's address."""
-    scheme = "http" if settings.dashboard_cert is None else "https"
-    if not settings.dashboard_lan:
-        return url_of(listening, scheme=scheme)
-    name = (settings.dashboard_hosts or "").split(",")[0] or None
-    if name is None and listening.getsockname()[0] in ("::", "0.0.0.0"):
-        name = own_address() or "127.0.0.1"
-    return url_of(listening, scheme=scheme, name=name)
 
 
 def _say(line: str) -> None:

@@ -14,8 +14,7 @@ import pytest
 import requests
 
 from strava_pipeline.core.errors import MisuseError
-from strava_pipeline.serve.addresses import dashboard_address, listen, own_address
-from strava_pipeline.serve.dashboard.process import _url
+from strava_pipeline.serve.addresses import dashboard_address, network_url, own_address
 from strava_pipeline.serve.dashboard.start_check import check_start
 from strava_pipeline.settings import Settings
 from strava_pipeline_tests.ingest.tls import ENDED, TO_COME, VALID, make_certificate
@@ -103,15 +102,14 @@ def test_on_a_home_network_every_address_listens_unless_one_is_named(
         ("0.0.0.0", {"dashboard_cert": "c.pem"}, "https://{own}:{port}"),
         ("127.0.0.1", {"dashboard_hosts": "nas.lan,rides.lan"}, "http://nas.lan:{port}"),
         ("127.0.0.1", {"dashboard_hosts": "fd00::20"}, "http://[fd00::20]:{port}"),
-        ("127.0.0.1", {"dashboard_lan": False, "dashboard_hosts": "nas.lan"}, "http://127.0.0.1:{port}"),
+        ("192.168.1.20", {}, "http://192.168.1.20:{port}"),
+        ("[fd00::20]", {}, "http://[fd00::20]:{port}"),
     ],
 )
 def test_the_address_that_it_prints_is_one_that_others_reach(address: str, changed: dict[str, Any], url: str) -> None:
-    port = free_port()
-    settings = Settings.load(_env_file=None, dashboard_address=f"{address}:{port}", dashboard_lan=True)
-    with listen(settings.model_copy(update=changed)) as listening:
-        found = _url(settings.model_copy(update=changed), listening)
-    assert found == url.format(own=own_address() or "127.0.0.1", port=port)
+    settings = Settings.load(_env_file=None, dashboard_address=f"{address}:9000", dashboard_lan=True)
+    found = network_url(settings.model_copy(update=changed))
+    assert found == url.format(own=own_address() or "127.0.0.1", port=9000)
 
 
 @contextmanager
