@@ -37,11 +37,16 @@ class Connection(HttpToolsProtocol):
         others = (other for other in self.connections if isinstance(other, Connection))
         present = [other for other in others if not other.transport.is_closing()]
         if len(present) > MOST:  # this one is at rest, too, and goes where all others are at work
-            min(filter(Connection.is_at_rest, present), key=lambda other: other.number).transport.close()
+            replaceable = (other for other in present if other.is_replaceable())
+            min(replaceable, key=lambda other: other.number).transport.close()
 
     def is_at_rest(self) -> bool:
         """Whether no request is being worked on; the head of one may have begun."""
         return self.cycle is None or self.cycle.response_complete
+
+    def is_replaceable(self) -> bool:
+        """Whether a new connection may take its place."""
+        return self.is_at_rest()
 
     def data_received(self, data: bytes) -> None:
         before = self.cycle

@@ -27,6 +27,7 @@ from strava_pipeline.lake.files import held
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.serve.addresses import listen, network_url, url_of
 from strava_pipeline.serve.dashboard.app import build_dashboard
+from strava_pipeline.serve.dashboard.body_bounds import FILES
 from strava_pipeline.serve.dashboard.pipeline import Pipeline
 from strava_pipeline.serve.dashboard.records.database import connect, database_of, migrate
 from strava_pipeline.serve.dashboard.records.store import Records
@@ -41,7 +42,14 @@ GRACE = 5  # seconds that requests being answered get at the end
 
 
 class Browser(Connection):
-    """A connection whose requests may have long bodies, since archives are dropped here: routes bound those they read."""
+    """A connection whose requests may have long bodies, since archives are dropped here: routes bound those they read.
+
+    Anybody may begin to send the form of a login. So the place of a form that has not come whole is as free as that of a
+    connection at rest; a file that is dropped keeps its own.
+    """
+
+    def is_replaceable(self) -> bool:
+        return super().is_replaceable() or (self.cycle.more_body and not self.cycle.scope["path"].startswith(FILES))
 
     def is_too_long(self) -> bool:
         return super().is_too_long() and self.is_at_rest()

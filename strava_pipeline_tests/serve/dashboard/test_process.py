@@ -11,7 +11,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from queue import Queue
@@ -172,13 +172,13 @@ def read_until(terminal: int, text: str) -> str:
 
 
 @contextmanager
-def started(folder: Path, **settings: str) -> Iterator[tuple[subprocess.Popen[str], str, int]]:
+def started(folder: Path, *, workers: int = 2, **settings: str) -> Iterator[tuple[subprocess.Popen[str], str, int]]:
     """`dashboard --workers 2` in a terminal, the address that it prints there, and the terminal. Its standard output goes to the file `log`."""
     environment = {"PATH": os.environ["PATH"], "HOME": str(folder), "XDG_STATE_HOME": str(folder / "state"), **settings}
     ours, theirs = pty.openpty()
     with (folder / "log").open("w") as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", "strava_pipeline", "dashboard", "--workers", "2"],
+            [sys.executable, "-m", "strava_pipeline", "dashboard", "--workers", str(workers)],
             cwd=folder,
             env=environment,
             stdout=log,
@@ -249,3 +249,33 @@ def test_a_person_logs_in_by_the_address_and_two_workers_answer_until_they_are_s
         assert not is_held(lake.dashboard_note)
         with pytest.raises(requests.ConnectionError):
             requests.get(f"http://127.0.0.1:{port}/health", timeout=PATIENCE)
+
+
+@pytest.mark.slow
+def test_seven_hundred_logins_that_come_by_half_hold_up_nobody_else_and_no_file(tmp_path: Path) -> None:
+    port = free_port()
+    head = (
+        f"{{}} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nSec-Fetch-Site: same-origin\r\nContent-Length: 100\r\n{{}}\r\npass"
+    )
+    with started(tmp_path, workers=1, DASHBOARD_ADDRESS=f"127.0.0.1:{port}") as (_, address, _), ExitStack() as held:
+        browser = requests.Session()
+        assert browser.get(address, timeout=PATIENCE).status_code == 200
+        page = browser.get(f"http://127.0.0.1:{port}/settings", timeout=PATIENCE).text
+        token, cookie = (
+            re.findall(r'X-CSRF-Token": "([^"]+)"', page)[0],
+            "; ".join(f"{k}={v}" for k, v in browser.cookies.items()),
+        )
+
+        def connected(first: str, more: str = "") -> socket.socket:
+            wire = held.enter_context(socket.create_connection(("127.0.0.1", port), timeout=PATIENCE))
+            wire.sendall(head.format(first, more).encode())
+            return wire
+
+        file = connected("PUT /api/files/ride.gpx", f"X-CSRF-Token: {token}\r\nCookie: {cookie}\r\n")
+        for _ in range(700):
+            connected("POST /login")
+        with requests.Session() as another:
+            another.cookies.update(browser.cookies)
+            assert another.get(f"http://127.0.0.1:{port}/settings", timeout=PATIENCE).status_code == 200
+        file.sendall(b"x" * 96)
+        assert file.recv(100).startswith(b"HTTP/1.1 2")
