@@ -5,7 +5,9 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Request
 from starlette.responses import HTMLResponse
 
+from strava_pipeline.core.insights.goals import Units
 from strava_pipeline.lake.dashboard.bests import gear_use, shown_year
+from strava_pipeline.lake.dashboard.fitness import PeriodFitness
 from strava_pipeline.serve.dashboard.api_fitness import Days, SportGroup, Year, known_fitness, latest_fitness
 from strava_pipeline.serve.dashboard.kept_answers import KEPT
 from strava_pipeline.serve.dashboard.rendering import render
@@ -44,8 +46,7 @@ def latest(
     site = site_of(request)
     found = latest_fitness(site, snapshot, owner, days, sport)
     newest = shown_year(snapshot, owner, site.now(), site.settings.timezone)
-    named = {"period": f"the last {days} days", "address": "/fitness", "query": {"days": days} if days != 90 else {}}
-    return render(request, "fitness.html", {"found": found, **named, "units": units, "years": [newest], "days": days})
+    return _page(request, found, units, f"the last {days} days", [newest], days)
 
 
 @router.get("/fitness/{year}", dependencies=[KEPT])
@@ -62,9 +63,16 @@ def fitness(
     if owner is None:
         return render(request, "nothing.html", {})
     found = known_fitness(site_of(request), snapshot, owner, year, sport)
-    years = [each for each, held in ((year - 1, found.has_earlier), (year + 1, year < (present or year))) if held]
-    named = {"period": str(year), "address": f"/fitness/{year}", "query": {}}
-    return render(request, "fitness.html", {"found": found, **named, "units": units, "years": years, "days": None})
+    beside = ((year - 1, found.has_earlier), (year + 1, year < (present or year)))
+    return _page(request, found, units, str(year), [each for each, is_there in beside if is_there])
+
+
+def _page(
+    request: Request, found: PeriodFitness, units: Units, period: str, years: list[int], days: int | None = None
+) -> HTMLResponse:
+    """`years`: those that the page leads to; `days`: of the last ones, None: of a year."""
+    values = {"found": found, "units": units, "period": period, "years": years, "days": days}
+    return render(request, "fitness.html", values)
 
 
 @router.get("/gear", dependencies=[KEPT])
