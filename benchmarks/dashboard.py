@@ -44,6 +44,8 @@ PAGES = (
     "/fitness",
     "/records",
     "/segments",
+    "/routes",
+    "/tiles",
     "/map",
     "/gear",
     "/trips",
@@ -54,6 +56,7 @@ PAGES = (
     "/api/activities/2/track",
     "/api/insights/2025",
     "/api/heat",
+    "/api/tiles",
 )
 SERVICES = (STRAVA, "garmin", "intervals_icu", "ridewithgps", "wahoo")
 _NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -144,6 +147,8 @@ def prepare(place: Place, count: int) -> None:
     """Publish `count` activities of eighteen years, half of them with splits and with measured tracks."""
     from strava_pipeline.lake.gold.publish import publish
     from strava_pipeline.lake.gold.warehouse import writing
+    from strava_pipeline.lake.routes import sync_routes
+    from strava_pipeline.lake.tile_visits import sync_tile_visits
     from strava_pipeline.lake.track_measures import due_tracks, measure_tracks
     from strava_pipeline.lake.tracks import write_track
 
@@ -158,6 +163,8 @@ def prepare(place: Place, count: int) -> None:
         due = due_tracks(place.lake, connection, {year for _, year, _ in found})
     for each in due:
         measure_tracks(place.lake, each)
+    sync_tile_visits(place.lake)
+    sync_routes(place.lake)
     publish(place.lake)
 
 

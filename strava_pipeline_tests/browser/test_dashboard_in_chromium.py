@@ -21,7 +21,7 @@ pytestmark = pytest.mark.slow
 AXE = (Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text(encoding="utf-8")
 LOOKS: tuple[tuple[int, Literal["light", "dark"]], ...] = ((1440, "light"), (390, "dark"))
 """Of one load of a page: its content is the same, colours follow the scheme, and what fits follows the width."""
-NOT_DRAWN = ":is([data-track], [data-compare], [data-heat], [data-fitness], [data-seconds], [data-widget], [data-places]):not([data-ready]), [hx-trigger=load]:not(:has(.number, .chart, .list))"  # what scripts fill, and have not yet
+NOT_DRAWN = ":is([data-track], [data-compare], [data-heat], [data-fitness], [data-seconds], [data-widget], [data-places], [data-explorer], [data-route]):not([data-ready]), [hx-trigger=load]:not(:has(.number, .chart, .list))"  # what scripts fill, and have not yet
 DRAWN = 20_000  # milliseconds that the scripts of a page get to draw it
 RUN = 180_000  # milliseconds that a run gets: the sensor looks every five seconds, and its process starts
 MOST_TABS = 400
@@ -171,6 +171,7 @@ def pages(visit: Visit, request: str) -> list[str]:
     longest = max(activities, key=lambda key: len(activities[key]["name"] or ""))
     ride = next(iter(asked("/api/activities?limit=1&sport=ride")["activities"]))
     other = next(key for key, _ in tracked(visit) if key != ride)
+    tile = next(iter(asked("/api/tiles?limit=1")["tiles"].values()))  # an activity with a way, so on a route of its own
     change = next(iter(asked("/api/changes?status=proposed")["changes"].values()))
     visit.page.goto(f"{visit.address}/segments")
     segment = visit.page.locator("tbody th a").first.get_attribute("href") or ""
@@ -178,6 +179,7 @@ def pages(visit: Visit, request: str) -> list[str]:
         "{activity_id}": ride,
         "{other_id}": other,
         "{segment_id}": segment.rpartition("/")[2],
+        "{route_id}": str(tile["activity_id"]),
         "{year}": change["month"][:4],
         "{month}": change["month"],
         "{period}": change["month"][:4],

@@ -8,13 +8,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from strava_pipeline.core.geodesy import place_of
+from strava_pipeline.core.explorer import touches
 from strava_pipeline.core.privacy import PrivacyZone
 
 LEVELS = 4
 LONGEST = 480  # squares on the longer side
 _REGION = 9  # zoom of the tiles that a region is made of: 50 km at 50° north
-_EARTH_AROUND_M = 40_075_016.7  # length of the equator, WGS 84
 
 Cell = tuple[int, int, int]
 """x and y of a web map's tile, and how many activities came through it."""
@@ -33,7 +32,7 @@ class HeatPicture:
 
 def heat_picture(cells: Iterable[Cell], zoom: int, zones: Sequence[PrivacyZone] = ()) -> HeatPicture | None:
     """The picture of the region with most cells; None: there is no cell outside the zones. `zoom`: of the cells."""
-    shown = [cell for cell in cells if not any(_touches(zone, cell, zoom) for zone in zones)]
+    shown = [cell for cell in cells if not any(touches(zone, *cell[:2], zoom) for zone in zones)]
     if not shown:
         return None
     inside = _region(shown, zoom)
@@ -51,11 +50,6 @@ def heat_picture(cells: Iterable[Cell], zoom: int, zones: Sequence[PrivacyZone] 
         share=len(inside) / len(shown) * 100,
         zones=len(zones),
     )
-
-
-def _touches(zone: PrivacyZone, cell: Cell, zoom: int) -> bool:
-    x, y, _ = cell
-    return zone.holds(*place_of(x + 0.5, y + 0.5, zoom), _EARTH_AROUND_M / 2**zoom)
 
 
 def _region(cells: Sequence[Cell], zoom: int) -> list[Cell]:

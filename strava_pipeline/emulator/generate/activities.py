@@ -237,7 +237,7 @@ def _distance_and_time(planned: PlannedActivity, race: bool, rng: Random) -> tup
     sport = planned.sport
     if not sport.moves:
         return 0.0, int(rng.triangular(*sport.minutes) * 60)
-    kilometres = rng.gauss(9.4, 0.35) if planned.commute else rng.triangular(*sport.distance)
+    kilometres = rng.gauss(9.4, 0.03) if planned.commute else rng.triangular(*sport.distance)
     season = 1 + 0.03 * cos(((planned.start % YEAR_SECONDS) / YEAR_SECONDS - 0.55) * 2 * pi)
     speed = sport.speed * season * max(0.82, min(1.2, rng.gauss(1.0, 0.06))) * (1.1 if race else 1.0)
     speed *= 0.9 if planned.commute else 1.0

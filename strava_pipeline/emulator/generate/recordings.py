@@ -57,7 +57,8 @@ def track_points(seed: int, activity: Activity) -> list[Point]:
     """The track of an activity; empty if it has none."""
     if not activity.mapped:
         return []
-    rng = Random(f"{seed}:{activity.id}:track")
+    way = "commute" if activity.commute else activity.id  # to work the same way every day
+    rng = Random(f"{seed}:{way}:track")
     return _track(rng, activity.place.lat, activity.place.lon, activity.distance, loop=not activity.commute)
 
 

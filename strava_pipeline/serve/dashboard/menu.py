@@ -41,6 +41,8 @@ MORE: Mapping[str, tuple[Entry, ...]] = {
         Entry("/year", "Year"),
         Entry("/records", "Records"),
         Entry("/segments", "Segments"),
+        Entry("/routes", "Routes"),
+        Entry("/tiles", "Tiles"),
         Entry("/gear", "Gear"),
         Entry("/widgets", "Widgets"),
         Entry("/trips", "Trips", is_shown=lambda site: site.has_trips),

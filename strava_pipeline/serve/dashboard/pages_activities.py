@@ -13,6 +13,7 @@ from strava_pipeline.lake.dashboard.activities import (
 )
 from strava_pipeline.lake.dashboard.activity_insights import activity_insights
 from strava_pipeline.lake.dashboard.bests import bests_of
+from strava_pipeline.lake.dashboard.explorer import way_of
 from strava_pipeline.lake.gold.personal import dismissed_activities
 from strava_pipeline.lake.gold.warehouse import Connection
 from strava_pipeline.lake.paths import Lake
@@ -38,6 +39,7 @@ def activity(
     values: dict[str, Any] = {"whole": whole_activity(snapshot, lake, found), "units": units, "id": found.id}
     values |= {"sources": sources_of(snapshot, found.id), "history": history_of(snapshot, found.id)}
     values |= {"insights": activity_insights(snapshot, lake, found), **_bests(snapshot, lake, found)}
+    values["way"] = way_of(snapshot, found.id)
     return render(request, "activity.html", values)
 
 

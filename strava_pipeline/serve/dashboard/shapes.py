@@ -279,6 +279,87 @@ class HeatTracks(BaseModel):
     is_whole: bool = Field(description="whether no activity is left out")
 
 
+class RouteRow(BaseModel):
+    """A route; metres, seconds."""
+
+    route_id: int
+    athlete_id: int
+    sport_group: str
+    is_lap: bool = Field(description="laps within 500 m: they have no best time")
+    name: str | None
+    place: str | None = Field(description="where the first one began")
+    activities: int
+    length_m: float
+    first_on: date | None
+    last_on: date | None
+    best_seconds: int | None
+    best_activity_id: int | None
+    variant_of: int | None
+    variant_similarity: float | None
+
+
+class Routes(Page):
+    routes: dict[str, RouteRow] = Field(description="by id, the most taken first")
+
+
+class RouteVariant(RouteRow):
+    resemblance: float = Field(description="cells in common, as a share of the cells of either")
+
+
+class RouteActivity(BaseModel):
+    """An activity on a route; metres, seconds, m/s."""
+
+    activity_id: int
+    name: str | None
+    on_day: date | None
+    moment: int
+    distance_m: float | None
+    moving_time_seconds: int | None
+    elapsed_time_seconds: int | None
+    length_m: float
+    similarity: float
+    direction: float | None = Field(description="1: as the first one went, -1: the other way round")
+    average_heartrate: float | None
+    average_speed: float | None
+    metres_per_beat: float | None
+
+
+class OneRoute(Page):
+    route: RouteRow
+    variants: dict[str, RouteVariant]
+    activities: dict[str, RouteActivity] = Field(description="by id, the newest first")
+
+
+class ExplorerTile(BaseModel):
+    activity_id: int = Field(description="the first one there")
+    start_date_local: datetime | None
+    activities: int
+
+
+class ExplorerTiles(Page):
+    zoom: int
+    tiles: dict[str, ExplorerTile] = Field(description="by column and row of the tile, the latest first visit first")
+
+
+class ExplorerSquare(BaseModel):
+    x: int
+    y: int
+    side: int
+
+
+class ExplorerTotals(BaseModel):
+    zoom: int
+    tiles: int
+    square: ExplorerSquare | None = Field(description="its north-west tile, and the tiles of a side")
+    cluster_tiles: int
+    cluster: list[list[int]] = Field(description="its tiles: row, first and last column of each stretch")
+
+
+class TilesGeoJson(Page):
+    type: Literal["FeatureCollection"]
+    features: list[Row]
+
+
 class Notification(BaseModel):
     at: datetime
     category: Literal["info", "warning", "error"]

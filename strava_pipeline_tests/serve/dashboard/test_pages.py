@@ -147,7 +147,7 @@ def words(text: str) -> str:
     return " ".join(re.sub(r"<[^>]+>", " ", text).split())
 
 
-WITHOUT_DATA = "/ /activities /calendar /calendar/2025 /calendar/2025-05 /sync /fitness /fitness/2025 /gear /records /segments /map /year"
+WITHOUT_DATA = "/ /activities /calendar /calendar/2025 /calendar/2025-05 /sync /fitness /fitness/2025 /gear /records /segments /routes /tiles /map /year"
 
 
 def test_a_page_without_data_says_what_to_do(site_without_data: TestClient, empty: TestClient) -> None:

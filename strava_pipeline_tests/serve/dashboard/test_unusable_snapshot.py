@@ -23,6 +23,7 @@ VALUES = {
     "activity_id": "1",
     "other_id": "2",
     "segment_id": "1",
+    "route_id": "1",
     "month": "2025-05",
     "year": "2025",
     "period": "2025",

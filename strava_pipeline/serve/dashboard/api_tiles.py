@@ -1,0 +1,69 @@
+"""`/api/tiles`: the tiles of the map that one was in, as JSON and GeoJSON. Positions: in answers alone, never in a log."""
+
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Depends, Query, Request
+from starlette.responses import JSONResponse, Response
+
+from strava_pipeline.core.explorer import Explored
+from strava_pipeline.lake.dashboard.explorer import MOST_TILES, TileChoice, explored_tiles, tile_page
+from strava_pipeline.lake.user_files import goals_of
+from strava_pipeline.serve.dashboard.answers import After, Digits, cursor_of, json_answer, only_known_parameters
+from strava_pipeline.serve.dashboard.api_heat import Athlete, Part, box_of
+from strava_pipeline.serve.dashboard.api_routes import Sport
+from strava_pipeline.serve.dashboard.kept import kept_value
+from strava_pipeline.serve.dashboard.kept_answers import KEPT
+from strava_pipeline.serve.dashboard.shapes import ExplorerTiles, ExplorerTotals, TilesGeoJson
+from strava_pipeline.serve.dashboard.site import CurrentLake, Site, Snapshot, site_of
+
+router = APIRouter(dependencies=[Depends(only_known_parameters)], tags=["tiles"])
+Zoom = Annotated[Literal["14", "17"], Query(description="of the tiles")]
+Limit = Annotated[int, Query(ge=1, le=MOST_TILES, description="how many tiles at most"), Digits]
+
+
+@router.get("/api/tiles", response_model=ExplorerTiles, dependencies=[KEPT])
+def tiles(
+    snapshot: Snapshot,
+    who: Athlete,
+    zoom: Zoom = "14",
+    sport: Sport = None,
+    box: Part = None,
+    limit: Limit = MOST_TILES,
+    cursor: After = None,
+) -> Response:
+    """The tiles of a part of the map by column and row, the latest first visit first, and the cursor of the next page."""
+    choice = TileChoice(who, int(zoom), sport)
+    page = tile_page(snapshot, choice, box=box_of(box), limit=limit, after=cursor_of(cursor))
+    return json_answer({"zoom": page.zoom, "tiles": page.by_place, "next": page.next and page.next.text})
+
+
+def totals_of(site: Site, choice: TileChoice) -> Explored:
+    """What all tiles come to: half a second of CPU for a hundred thousand, so it is kept."""
+    return kept_value(site, ("explored", choice), lambda snapshot: explored_tiles(snapshot, choice))
+
+
+@router.get("/api/tiles/totals", response_model=ExplorerTotals, dependencies=[KEPT])
+def totals(request: Request, who: Athlete, zoom: Zoom = "14", sport: Sport = None) -> Response:
+    """What all tiles come to: how many, the largest square, the largest cluster."""
+    found = totals_of(site_of(request), TileChoice(who, int(zoom), sport))
+    return json_answer({"zoom": int(zoom), **{name: getattr(found, name) for name in Explored.__slots__}})
+
+
+class _GeoJson(JSONResponse):
+    media_type = "application/geo+json"  # for the OpenAPI document
+
+
+@router.get("/api/tiles.geojson", response_model=TilesGeoJson, response_class=_GeoJson, dependencies=[KEPT])
+def geojson(
+    snapshot: Snapshot,
+    lake: CurrentLake,
+    who: Athlete,
+    zoom: Zoom = "14",
+    sport: Sport = None,
+    limit: Limit = MOST_TILES,
+    cursor: After = None,
+) -> Response:
+    """The tiles as GeoJSON, without those in privacy zones, for other programs; `next` is the cursor of the next page."""
+    page = tile_page(snapshot, TileChoice(who, int(zoom), sport), limit=limit, after=cursor_of(cursor))
+    name = {"Content-Disposition": f'attachment; filename="tiles-{zoom}.geojson"'}
+    return json_answer(page.geojson(goals_of(lake).zones), headers={"Content-Type": _GeoJson.media_type, **name})
