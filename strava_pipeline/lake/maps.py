@@ -59,7 +59,7 @@ def regions(lake: Lake) -> Mapping[str, Region | None]:
     """The regions by the names of their files, in order; None: the file is damaged."""
     found: dict[str, Region | None] = {}
     for path in sorted(lake.maps.glob(f"*{ENDING}")):
-        if re.match(NAME, path.name):
+        if re.fullmatch(NAME, path.name):
             try:
                 found[path.name] = read_region(path)
             except (NoRegionError, OSError):
@@ -70,7 +70,7 @@ def regions(lake: Lake) -> Mapping[str, Region | None]:
 def region_path(lake: Lake, name: str) -> Path | None:
     """The file of a region; None: there is none of this name."""
     path = lake.maps / name
-    return path if re.match(NAME, name) and path.is_file() else None
+    return path if re.fullmatch(NAME, name) and path.is_file() else None
 
 
 def read_region(path: Path) -> Region:
@@ -105,7 +105,7 @@ def add_region(lake: Lake, source: Path) -> tuple[str, Region]:
 
     Raises NoRegionError where it can't be a region, PipelineError where the disk has no room for it.
     """
-    if not re.match(NAME, source.name):
+    if not re.fullmatch(NAME, source.name):
         raise NoRegionError(
             f"{source.name} is no name for a region: rename it to letters, digits, - and _ with {ENDING} behind, such as "
             f"home{ENDING}."

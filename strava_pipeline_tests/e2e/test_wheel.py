@@ -174,6 +174,8 @@ def away(installed: Installed) -> Iterator[Path]:
 
 
 def test_the_wheel_works_where_there_is_no_checkout(installed: Installed, away: Path) -> None:
+    static = installed.site / "strava_pipeline" / "serve" / "dashboard" / "static"
+    assert (static / "ground" / "world.pmtiles").is_file()
     told = installed.typed("demo", "--activities", "15")
     assert "make " not in told
     assert f"{installed.program} dev --demo" in told
