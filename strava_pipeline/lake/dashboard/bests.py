@@ -96,10 +96,10 @@ class Record:
     of_weeks: Mapping[int, Values | None]
 
 
-def records_of(connection: Connection, athlete_id: int, year: int, until: date) -> list[Record]:
-    """The records of all time, of a local year, and of the last weeks, which end on the local day `until`."""
+def records_of(connection: Connection, athlete_id: int, year: int, today: date) -> list[Record]:
+    """The records of all time, of a local year, and of the last weeks up to today."""
     found = []
-    for row in rows_of(connection, "records", {"athlete_id": athlete_id, "year": year, "until": until}):
+    for row in rows_of(connection, "records", {"athlete_id": athlete_id, "year": year, "today": today}):
         kind = {name: row[name] for name in ("record", "unit")}
         held = {name: _best(kind, row[name]) for name in ("of_year", *map("weeks_{}".format, WEEKS))}
         of_weeks = {number: held[f"weeks_{number}"] for number in WEEKS}

@@ -6,7 +6,6 @@ from fastapi import APIRouter, Request
 from starlette.responses import HTMLResponse
 
 from strava_pipeline.core.insights.documents import Streak, YearSummary
-from strava_pipeline.core.insights.pacing import latest_day
 from strava_pipeline.core.insights.page import record_place
 from strava_pipeline.lake.dashboard.bests import (
     Record,
@@ -35,8 +34,7 @@ def records(
     if owner is None:
         return render(request, "nothing.html", {})
     year = shown_year(snapshot, owner, now, settings.timezone)
-    today = owner.athlete.today(now, settings.timezone)
-    rows = records_of(snapshot, owner.athlete.id, year, latest_day(today))
+    rows = records_of(snapshot, owner.athlete.id, year, owner.athlete.today(now, settings.timezone))
     groups, apart = (_by_record(row for row in rows if row.stands_apart is each) for each in (False, True))
     values = {"year": year, "units": owner.athlete.units, "groups": groups, "apart": apart}
     summary = summary_of(snapshot, owner, year, now, settings.timezone)

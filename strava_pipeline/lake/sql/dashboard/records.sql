@@ -1,5 +1,5 @@
--- The records of all time, of $year, and of the last 52, 26, 12 and 4 weeks, which end on $until; of equal ones the earliest. Those whose
--- distance the device alone tells are marked. `rank`: the least is best.
+-- The records of all time, of $year, and of the last 52, 26, 12 and 4 weeks up to $today (in the east it is tomorrow); of equal ones the
+-- earliest. Those whose distance the device alone tells are marked. `rank`: the least is best.
 WITH held AS (
     SELECT sport_group, record, unit, local_year, on_day, NOT counts AS stands_apart, {
         'rank': CASE WHEN starts_with(record, 'fastest') THEN value ELSE -value END,
@@ -15,10 +15,10 @@ SELECT
     stands_apart,
     min(it) AS of_all,
     min(it) FILTER (local_year = $year) AS of_year,
-    min(it) FILTER (on_day BETWEEN $until - 363 AND $until) AS weeks_52,
-    min(it) FILTER (on_day BETWEEN $until - 181 AND $until) AS weeks_26,
-    min(it) FILTER (on_day BETWEEN $until - 83 AND $until) AS weeks_12,
-    min(it) FILTER (on_day BETWEEN $until - 27 AND $until) AS weeks_4
+    min(it) FILTER (on_day BETWEEN $today - 363 AND $today + 1) AS weeks_52,
+    min(it) FILTER (on_day BETWEEN $today - 181 AND $today + 1) AS weeks_26,
+    min(it) FILTER (on_day BETWEEN $today - 83 AND $today + 1) AS weeks_12,
+    min(it) FILTER (on_day BETWEEN $today - 27 AND $today + 1) AS weeks_4
 FROM held
 GROUP BY sport_group, record, unit, stands_apart
 ORDER BY sport_group, record, stands_apart
