@@ -16,7 +16,7 @@ _LONGEST = 100  # characters of a title or a unit
 Kind = Literal["number", "table", "bars", "line", "map"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 MOST_SERIES = 6  # lines in a chart; more can't be distinguished
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}", re.ASCII)
+NAME = r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}"  # of a file, without .sql: it is a part of an address
 _HEAD = re.compile(r"--\s*(title|kind|unit|page)\s*:(.*)", re.IGNORECASE)
 _UNGROUPED = re.compile(r"(.*_)?(id|year)", re.IGNORECASE)  # names of columns whose numbers count nothing
 Cell = int | float | str | bool | None
@@ -48,8 +48,8 @@ class WidgetRows:
 
 
 def is_name(text: str) -> bool:
-    """Whether a file's name without `.sql` can be the name of a widget, which is a part of its address."""
-    return _NAME.fullmatch(text) is not None
+    """Whether a file's name without `.sql` can be the name of a widget."""
+    return re.fullmatch(NAME, text) is not None
 
 
 def read_widget(name: str, text: str) -> Widget:
@@ -105,7 +105,8 @@ def drawn(widget: Widget, found: WidgetRows) -> Drawn:
     """The rows as the widget's kind draws them. Raises WidgetError where they can't be drawn so."""
     match widget.kind:
         case "bars" | "line" if found.rows:
-            return Drawn(found, chart=chart_of(widget, found))
+            chart = chart_of(widget, found)
+            return Drawn(found, chart=chart if chart.x else None)
         case "map":
             return Drawn(found, points=points_of(found))
     return Drawn(found)

@@ -80,7 +80,7 @@ def _kinds(statements: list[duckdb.Statement]) -> str:
 
 
 def _cell(value: Any) -> float | str | bool | None:
-    if value is None or isinstance(value, bool | int):
+    if value is None or isinstance(value, bool) or (isinstance(value, int) and abs(value) < 2**63):
         return value
     if isinstance(value, Decimal):
         value = float(value)

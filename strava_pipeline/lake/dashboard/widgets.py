@@ -20,6 +20,7 @@ MOST = 50  # widgets
 LARGEST = 64_000  # bytes of a file
 SECONDS = 2.0  # of computing that a query gets
 PATIENCE = 20.0  # seconds until a process that isn't computing is ended
+_ENDED_BY_OTHERS = (-signal.SIGKILL, -signal.SIGTERM, -signal.SIGINT)
 
 
 class UnansweredError(WidgetError):
@@ -97,7 +98,7 @@ def widget_rows(lake: Lake, widget: Widget, seconds: float) -> WidgetRows:
 
     Raises WidgetError, NothingPublishedError.
     """
-    asked = {"snapshot": str(snapshot_file(lake)), "statement": widget.statement, "seconds": seconds}
+    asked = {"snapshot": str(snapshot_file(lake).absolute()), "statement": widget.statement, "seconds": seconds}
     try:
         done = subprocess.run(
             [sys.executable, "-m", widget_process.__name__],
@@ -113,6 +114,8 @@ def widget_rows(lake: Lake, widget: Widget, seconds: float) -> WidgetRows:
         raise UnansweredError(f"It did not answer within {PATIENCE:.0f} seconds. Is this machine busy?") from None
     if done.returncode == -signal.SIGPROF:
         raise WidgetError(f"It took longer than {seconds:g} seconds. Let it read fewer rows.")
+    if done.returncode in _ENDED_BY_OTHERS:
+        raise UnansweredError("Its process was ended by this machine. Load the page again.")
     if done.returncode != 0:
         raise WidgetError(
             "DuckDB ended by it; it may have needed too much memory. Let it make fewer or shorter values."

@@ -11,7 +11,7 @@ from fastapi import APIRouter, Path, Request
 from starlette.responses import HTMLResponse
 
 from strava_pipeline.core.errors import PipelineError
-from strava_pipeline.core.widgets import Drawn
+from strava_pipeline.core.widgets import NAME, Drawn
 from strava_pipeline.lake.dashboard.widgets import drawn_widget, widget_files
 from strava_pipeline.serve.dashboard.kept import kept_value
 from strava_pipeline.serve.dashboard.kept_answers import KEPT, do_not_keep
@@ -20,7 +20,7 @@ from strava_pipeline.serve.dashboard.rendering import render
 from strava_pipeline.serve.dashboard.site import CurrentLake, site_of, units_of
 
 router = APIRouter(include_in_schema=False)
-Name = Annotated[str, Path(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")]
+Name = Annotated[str, Path(pattern=f"^{NAME}$")]
 _AT_ONCE = ThreadPoolExecutor(2, "widget")  # queries of a worker, beside the threads of all other pages
 ON_A_CARD = 10  # rows
 
