@@ -20,6 +20,7 @@ from strava_pipeline_tests.serve.dashboard.test_api import NOW, client_of, setti
 
 BOUNDED_OTHERWISE = {
     "/api/calendar": "at most 24 months",
+    "/api/fitness": "one thing: the fitness of the last days",
     "/api/heat/lines": "150 activities",
     "/api/activities/{activity_id}/track": "points of one activity, thinned to 2,000",
     "/api/tiles/totals": "one thing: what all tiles come to",
