@@ -4,6 +4,7 @@ Ways find their routes in the order of their starts, so what they find depends o
 they came: whatever is new, changed or gone, the later ways of its kind look again. The rules: docs/adr/0097-similar-routes.md.
 """
 
+import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import groupby
@@ -13,6 +14,7 @@ import duckdb
 import polars as pl
 
 from strava_pipeline.core.tables import ROUTE_MEMBERS, TRACK_WAYS, WAY_CELLS, Table
+from strava_pipeline.lake.gold.sessions import INTERRUPTIBLE, interruptible
 from strava_pipeline.lake.gold.warehouse import Connection
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.sql import sql
@@ -23,7 +25,7 @@ VARIANT = 0.65  # the same road with another turning point or branch; of laps: t
 _LENGTHS = 0.9  # the shorter as a share of the longer
 _LAP_EXTENT_M = 500.0  # within it every way is in the same few cells
 _LEAST_M = 300.0
-_BLOCK = 256  # ways that look for their route at once
+_BLOCK = 128  # ways that look for their route at once
 _KIND = ("athlete_id", "sport_group", "is_lap")  # ways of two kinds are never on one route
 _ORDER = (pl.col("start_date_local").fill_null(pl.datetime(9999, 12, 31)), pl.col("activity_id"))
 
@@ -110,25 +112,23 @@ def _find(
     lake: Lake, years: Mapping[int, object], present: pl.DataFrame, looking: pl.DataFrame, kept: pl.DataFrame
 ) -> _Found:
     """The route of each way that looks for one."""
-    kept_firsts = kept.filter(pl.col("route_id") == pl.col("activity_id")).select("activity_id")
-    compared = pl.concat(
-        [
-            looking.with_columns(looks=True),
-            present.join(kept_firsts, on="activity_id")
-            .join(looking.select("kind").unique(), on="kind", how="semi")
-            .with_columns(looks=False),
-        ]
-    )
-    found = _Found({*compared.filter(~pl.col("looks"))["place"]})
     if looking.is_empty():
-        return found
+        return _Found(set())
+    alike_in_size = pl.col("cells").is_between(looking["cells"].min() * VARIANT, looking["cells"].max() / VARIANT)  # type: ignore[operator]
+    firsts = (
+        present.join(kept.filter(pl.col("route_id") == pl.col("activity_id")), on="activity_id", how="semi")
+        .join(looking, on="kind", how="semi")
+        .filter(alike_in_size)
+    )
+    compared = pl.concat([looking.with_columns(looks=True), firsts.with_columns(looks=False)])
+    found = _Found({*firsts["place"]})
     length = dict(compared.select("place", "length_m").iter_rows())
     laps = {*compared.filter("is_lap")["place"]}
-    with duckdb.connect() as connection:
+    with duckdb.connect(config={"temp_directory": str(lake.staging)}) as connection, interruptible(connection):
+        connection.execute(INTERRUPTIBLE)
         files = [str(table_file(lake, WAY_CELLS, year)) for year, rows in years.items() if rows]
-        columns = {"places": "place", "ids": "activity_id", "kinds": "kind", "cells": "cells", "looks": "looks"}
-        asked = {name: compared[column].to_list() for name, column in columns.items()}
-        connection.execute(sql("ways/cells"), {"files": files, **asked})
+        asked = compared.select("place", "activity_id", "kind", "cells", "looks").write_json()
+        connection.execute(sql("ways/cells"), {"files": files, "ways": asked})
         connection.execute(sql("ways/often"))
         places = looking["place"].to_list()
         for block in (places[first : first + _BLOCK] for first in range(0, len(places), _BLOCK)):
@@ -165,14 +165,14 @@ def _settle(
 
 def _alike(connection: Connection, block: list[int], others: Iterable[int]) -> dict[int, list[tuple[int, float]]]:
     """Of each way of a block those of the others before it that it resembles, and how much."""
-    asked = {"block": block, "others": [*others], "least": VARIANT}
-    rows = connection.execute(sql("ways/alike"), asked).fetchall() if asked["others"] else []
+    asked = {"block": json.dumps(block), "others": json.dumps([*others]), "least": VARIANT}
+    rows = connection.execute(sql("ways/alike"), asked).fetchall()
     return {place: [(other, value) for _, other, value in found] for place, found in groupby(rows, key=itemgetter(0))}
 
 
 def _directions(connection: Connection, routes: Mapping[int, int]) -> dict[int, float]:
-    asked = {"places": [*routes], "routes": [*routes.values()]}
-    return dict(connection.execute(sql("ways/directions"), asked).fetchall()) if routes else {}
+    pairs = json.dumps([{"place": place, "route": route} for place, route in routes.items()])
+    return dict(connection.execute(sql("ways/directions"), {"pairs": pairs}).fetchall())
 
 
 def _members(present: pl.DataFrame, looking: pl.DataFrame, found: _Found) -> pl.DataFrame:

@@ -11,12 +11,14 @@ import duckdb
 import polars as pl
 import pytest
 
+from strava_pipeline.core.geodesy import distance_m, tile_of
+from strava_pipeline.lake.gold.publish import publish, snapshot
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.routes import sync_routes
 from strava_pipeline.lake.tile_visits import sync_tile_visits
 from strava_pipeline.lake.tracks import track_path, write_track
 from strava_pipeline_tests.lake.insight_rows import activity, put
-from strava_pipeline_tests.lake.test_track_measures import measured
+from strava_pipeline_tests.lake.test_track_measures import changed, measured
 
 Place = tuple[float, float]
 """Kilometres to the north and to the east of one place."""
@@ -143,3 +145,40 @@ def test_routes_do_not_depend_on_the_order_in_which_ways_come(planted: Lake) -> 
     for first in range(0, len(order), 4):
         come(planted, *order[first : first + 4])
     assert members(planted, columns) == expected
+
+
+def tiles(lake: Lake) -> dict[tuple[int, int, int], int]:
+    """The activity that was first in each tile, by zoom, column and row; published, with the view of all years."""
+    publish(lake)
+    with snapshot(lake) as connection:
+        return {
+            (zoom, x, y): first
+            for zoom, x, y, first in connection.execute("SELECT zoom, x, y, activity_id FROM explorer_tiles").fetchall()
+        }
+
+
+def counted_tiles(numbers: Sequence[int]) -> dict[tuple[int, int, int], int]:
+    """The same by looking at a place every 20 m of each way, one after the other."""
+    found: dict[tuple[int, int, int], int] = {}
+    for number in sorted(numbers):
+        for (lat_0, lng_0), (lat, lng) in pairwise(PLANTED[number][0]):
+            turn = (lng - lng_0 + 180) % 360 - 180
+            parts = max(1, math.ceil(distance_m(lat_0, lng_0, lat, lng) / 20))
+            for share in (step / parts for step in range(parts + 1)):
+                at = lat_0 + (lat - lat_0) * share, (lng_0 + turn * share + 180) % 360 - 180
+                for zoom in (14, 17):
+                    found.setdefault((zoom, *tile_of(*at, zoom)), number)
+    return found
+
+
+def test_a_tile_belongs_to_its_first_visit_whatever_comes_later_or_goes(planted: Lake) -> None:
+    late = (1, 9)
+    come(planted, *(number for number in PLANTED if number not in late))
+    assert tiles(planted) == counted_tiles([number for number in PLANTED if number not in late])
+    come(planted, *late)
+    assert tiles(planted) == counted_tiles([*PLANTED]), "an earlier one that came later was there first"
+    changed(planted, "UPDATE activities_all SET deleted_at = now() WHERE id IN (1, 12)")
+    assert follow(planted, 2022, 2023) == 11 + 1, "the rides after the first one, and the laps that are left"
+    assert tiles(planted) == counted_tiles([number for number in PLANTED if number not in (1, 12)])
+    found = members(planted)
+    assert [found.get(number) for number in (1, 2, 3, 4, 12, 13)] == [None, 2, 2, 2, None, 13]

@@ -6,7 +6,7 @@ WITH rare AS MATERIALIZED (
     SELECT cell.*, ceil(cell.cells / 10) AS tenth
     FROM cell
     JOIN often USING (cell)
-    WHERE cell.place IN (SELECT unnest($block))
+    WHERE cell.place IN (SELECT unnest(from_json($block, '["BIGINT"]')))
     QUALIFY row_number() OVER (PARTITION BY cell.place ORDER BY often.ways, cell.cell) <= cell.cells - ceil($least * cell.cells) + tenth
 ),
 pair AS MATERIALIZED (
@@ -17,7 +17,7 @@ pair AS MATERIALIZED (
         AND other.kind = rare.kind
         AND other.place < rare.place
         AND least(rare.cells, other.cells) >= $least * greatest(rare.cells, other.cells)
-    WHERE other.place IN (SELECT unnest($others))
+    WHERE other.place IN (SELECT unnest(from_json($others, '["BIGINT"]')))
     GROUP BY rare.place, other.place
     HAVING count(*) >= any_value(rare.tenth)
 ),
@@ -25,7 +25,7 @@ sought AS MATERIALIZED (
     SELECT pair.*, cell.cell
     FROM pair
     JOIN cell USING (place)
-    WHERE cell.place IN (SELECT unnest($block))
+    WHERE cell.place IN (SELECT unnest(from_json($block, '["BIGINT"]')))
 )
 SELECT sought.place, sought.other, count(*) / (sought.cells - count(*)) AS similarity
 FROM sought
