@@ -5,6 +5,7 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import polars as pl
 import pytest
 
@@ -34,7 +35,7 @@ from strava_pipeline.lake.dashboard.fitness import (
 )
 from strava_pipeline.lake.dashboard.heat import Box, heat_choices, heat_map
 from strava_pipeline.lake.dashboard.rows import Cursor, CursorError
-from strava_pipeline.lake.dashboard.track_points import MOST_POINTS, thinned, track_points
+from strava_pipeline.lake.dashboard.track_points import MOST_POINTS, TrackPoints, thinned, track_points
 from strava_pipeline.lake.decisions import record_decisions
 from strava_pipeline.lake.gold.personal import BestsDecision
 from strava_pipeline.lake.gold.publish import publish, snapshot
@@ -76,6 +77,13 @@ def of_track(seconds: list[float], **columns: list[float | None]) -> pl.DataFram
         point=pl.int_range(pl.len()),
         **{name: pl.lit(None, pl.Float64) for name in others if name not in columns},
     )
+
+
+def shown_on_a_screen(folder: Path, track: pl.DataFrame) -> TrackPoints:
+    track.write_parquet(folder / "track.parquet")
+    found = thinned(duckdb.connect(), folder / "track.parquet")
+    assert found is not None
+    return found
 
 
 def tracked(lake: Lake, activity_id: int, watts: float, *, pause: int = 0) -> None:
@@ -220,7 +228,7 @@ def test_the_sources_of_an_activity_stand_side_by_side_with_links_and_its_histor
 def test_a_track_has_gaps_where_nothing_was_recorded(lake: Lake, published: Connection) -> None:
     found = find_activity(published, 1)
     assert found is not None
-    track = track_points(lake, found)
+    track = track_points(published, lake, found)
     assert track is not None
     columns = track.columns
     assert (track.recorded, {len(values) for values in columns.values()}) == (1202, {1203})
@@ -234,14 +242,15 @@ def test_a_track_has_gaps_where_nothing_was_recorded(lake: Lake, published: Conn
     ("count", "every", "pauses"),
     [(1, 1, 0), (2, 1, 0), (1999, 1, 0), (2000, 1, 0), (2001, 1, 0), (5000, 1, 3), (60_000, 1, 50), (40_000, 30, 1500)],
 )
-def test_a_track_of_any_length_fits_a_screen_and_keeps_its_sum(count: int, every: int, pauses: int) -> None:
+def test_a_track_of_any_length_fits_a_screen_and_keeps_its_sum(
+    tmp_path: Path, count: int, every: int, pauses: int
+) -> None:
     step = count // (pauses + 1)
     seconds = [
         float(each * every + min(each // step, pauses) * 3600) if pauses else float(each * every)
         for each in range(count)
     ]
-    recorded = of_track(seconds, watts=[float(each) for each in range(count)])
-    found = thinned(recorded)
+    found = shown_on_a_screen(tmp_path, of_track(seconds, watts=[float(each) for each in range(count)]))
     watts, clock = found.columns["watts"], found.columns["time"]
     assert min(count, MOST_POINTS // 3) <= len(watts) <= MOST_POINTS
     assert (clock[0], found.recorded) == (0.0, count)
@@ -262,19 +271,19 @@ def test_a_track_of_any_length_fits_a_screen_and_keeps_its_sum(count: int, every
     ],
 )
 def test_a_pause_is_longer_than_ten_seconds_and_than_five_intervals(
-    seconds: list[float], shown: list[float | None]
+    tmp_path: Path, seconds: list[float], shown: list[float | None]
 ) -> None:
-    assert thinned(of_track(seconds)).columns["time"] == shown
+    assert shown_on_a_screen(tmp_path, of_track(seconds)).columns["time"] == shown
 
 
 def test_a_damaged_or_missing_track_is_none(lake: Lake, published: Connection, tmp_path: Path) -> None:
     found = find_activity(published, 3)
     assert found is not None
-    assert track_points(lake, found) is None
+    assert track_points(published, lake, found) is None
     broken = Lake(tmp_path / "data").tracks_of(2025) / f"{found.id}.parquet"
     broken.parent.mkdir(parents=True)
     broken.write_bytes(b"PAR1 no more")
-    assert track_points(Lake(tmp_path / "data"), type(found)(found.id, 2025)) is None
+    assert track_points(published, Lake(tmp_path / "data"), type(found)(found.id, 2025)) is None
 
 
 def test_fitness_comes_out_of_the_warehouse_and_of_what_was_measured(lake: Lake, published: Connection) -> None:

@@ -2,20 +2,34 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
-from math import ceil
+from datetime import UTC, datetime
+from pathlib import Path
 
-import polars as pl
+import duckdb
 
 from strava_pipeline.core.track_measures import HOLDS, LONG
 from strava_pipeline.lake.dashboard.activities import FoundActivity
+from strava_pipeline.lake.gold.warehouse import Connection
 from strava_pipeline.lake.paths import Lake
+from strava_pipeline.lake.sql import sql
 from strava_pipeline.lake.tracks import track_path
 
 MOST_POINTS = 2000  # a 4K screen has 3,840 columns, a chart some half of them
 _MOST_GAPS = 200  # of the points: the longest pauses
 _MEANS = ("altitude", "speed", "heartrate", "cadence", "watts", "temperature")
 _FIRSTS = ("distance", "latitude", "longitude")
+_NAMES = ("time", *_FIRSTS, *_MEANS)
+_DIGITS = {"latitude": 6, "longitude": 6}  # 0.1 m; of all others 2: a centimetre, 0.01 m/s
+_COLUMNS = {
+    "columns": ", ".join((*_FIRSTS, *_MEANS)),
+    "values": ", ".join(
+        [
+            *(f"arg_min({name}, place) AS {name}" for name in _FIRSTS),
+            *(f"avg({name}::DOUBLE) FILTER (NOT isnan({name}::DOUBLE)) AS {name}" for name in _MEANS),
+        ]
+    ),
+    "names": ", ".join(f"round({name}::DOUBLE, {_DIGITS.get(name, 2)}) AS {name}" for name in _NAMES),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,56 +50,23 @@ class TrackPoints:
     columns: Mapping[str, list[float | None]]
 
 
-def track_points(lake: Lake, found: FoundActivity) -> TrackPoints | None:
+def track_points(connection: Connection, lake: Lake, found: FoundActivity) -> TrackPoints | None:
     """The track of an activity; None: there is none that can be read."""
+    path = track_path(lake, found.year, found.id)
     try:
-        points = pl.read_parquet(track_path(lake, found.year, found.id), hive_partitioning=False)
-    except (FileNotFoundError, pl.exceptions.ComputeError):
+        return thinned(connection, path) if path.exists() else None
+    except (duckdb.OutOfMemoryException, duckdb.InterruptException):
+        raise
+    except duckdb.Error:
         return None
-    return thinned(points) if points.height else None
 
 
-def thinned(points: pl.DataFrame) -> TrackPoints:
-    """The points of one activity, in the columns of `tracks`, joined to at most MOST_POINTS, gaps included."""
-    timed = (
-        points.lazy()
-        .sort("part", "point")
-        .with_columns(time=(pl.col("recorded_at") - pl.col("recorded_at").min()).dt.total_microseconds() / 1e6)
-        .with_columns(pause=pl.col("time").diff(), is_part=pl.col("part").diff().fill_null(0) != 0)
-        .collect()
-    )
-    longest = max(HOLDS, LONG * float(timed["pause"].median() or 0.0))  # type: ignore[arg-type]
-    pauses = timed.select(
-        begins=pl.col("is_part") | (pl.col("pause").fill_null(0.0) > longest), length=pl.col("pause").fill_null(0.0)
-    )
-    kept = pauses.with_row_index().filter("begins").sort("length", descending=True).head(_MOST_GAPS)["index"]
-    gaps = pl.Series(range(timed.height)).is_in(kept.to_list())
-    stretch, place = gaps.cast(pl.Int32).cum_sum(), pl.int_range(pl.len(), dtype=pl.Int64)
-    width = _width(timed.height, len(kept))
-    joined = (
-        timed.lazy()
-        .with_columns(stretch=stretch)
-        .with_columns(bucket=place.over("stretch") // width)
-        .group_by("stretch", "bucket")
-        .agg(
-            pl.col("time").first(),
-            *(pl.col(name).drop_nulls().first() for name in _FIRSTS),
-            *(pl.col(name).fill_nan(None).mean() for name in _MEANS),
-        )
-        .sort("stretch", "bucket")
-    )
-    ends = joined.filter(pl.col("stretch") < len(kept)).group_by("stretch").agg(pl.col("bucket").max() + 1)
-    names = ["time", *_FIRSTS, *_MEANS]
-    shown = pl.concat([joined, ends], how="diagonal").sort("stretch", "bucket").select(names).collect()
-    begins: datetime | None = points["recorded_at"].min()  # type: ignore[assignment]
-    return TrackPoints(begins, points.height, {name: _numbers(shown[name]) for name in names if shown[name].count()})
-
-
-def _width(points: int, gaps: int) -> int:
-    """How many points are joined, so that with a gap between stretches, and a rest at the end of each, not too many are left."""
-    return max(1, ceil(points / (MOST_POINTS - 2 * gaps - 1))) if points + gaps > MOST_POINTS else 1
-
-
-def _numbers(column: pl.Series) -> list[float | None]:
-    digits = 6 if column.name in ("latitude", "longitude") else 2  # 0.1 m; a centimetre, 0.01 m/s
-    return column.round(digits).to_list()
+def thinned(connection: Connection, path: Path) -> TrackPoints | None:
+    """The points in a file of one activity, joined to at most MOST_POINTS, gaps included; None: there is no point."""
+    whole = "SELECT count(*), timezone('UTC', min(recorded_at)) FROM read_parquet($path, hive_partitioning = false)"
+    ((recorded, begins_at),) = connection.execute(whole, {"path": str(path)}).fetchall()
+    asked = {"path": str(path), "most": MOST_POINTS, "most_gaps": _MOST_GAPS, "holds": HOLDS, "long": LONG}
+    rows = connection.execute(sql("dashboard/track_points").format(**_COLUMNS), asked).fetchall()
+    columns = dict(zip(_NAMES, map(list, zip(*rows, strict=True)), strict=True)) if rows else {}
+    shown = {name: values for name, values in columns.items() if any(value is not None for value in values)}
+    return TrackPoints(begins_at and begins_at.replace(tzinfo=UTC), recorded, shown) if recorded else None

@@ -73,9 +73,9 @@ def activity(snapshot: Snapshot, lake: CurrentLake, found: Found) -> Response:
 
 
 @router.get("/{activity_id}/track", response_model=Track, responses=problems(404), dependencies=[KEPT])
-def track(lake: CurrentLake, found: Found) -> Response:
+def track(snapshot: Snapshot, lake: CurrentLake, found: Found) -> Response:
     """Its points, thinned for a screen."""
-    points = track_points(lake, found)
+    points = track_points(snapshot, lake, found)
     if points is None:
         raise ProblemError(404, "This activity has no track: no file of it and no streams are here.")
     answer = {"id": found.id, "begins_at": points.begins_at, "recorded": points.recorded, "track": points.columns}
