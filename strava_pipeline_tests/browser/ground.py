@@ -8,11 +8,12 @@ from playwright.sync_api import Browser, Page, Route, expect
 from strava_pipeline.lake.maps import add_region
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline_tests.browser.conftest import Demo, visiting
-from strava_pipeline_tests.pmtiles import BERLIN, write_region
+from strava_pipeline_tests.pmtiles import write_region
 
 _POLICY = (
     "window.refused = []; addEventListener('securitypolicyviolation', event => window.refused.push(event.blockedURI))"
 )
+EVERYWHERE = (-180.0, -85.0, 180.0, 85.0)
 _LINES = "**/api/heat/lines?*"
 _ROAD = "214,208,195"  # of static/ground.js, where it is light
 _COLOURS = """() => [...new Set([...document.querySelectorAll('#heat canvas.leaflet-tile')].flatMap(canvas => {
@@ -32,7 +33,7 @@ _A_PLACE = """() => {
 
 
 def look_at_the_ground(demo: Demo, chromium: Browser, folder: Path) -> None:
-    """The demo's tracks are in Berlin. The data folder is left without regions."""
+    """The world alone, with a region, and with a damaged one. The data folder is left without regions."""
     lake = Lake(demo.folder / "data")
     with visiting(chromium, demo.link(), "light") as visit:
         page = visit.page
@@ -43,7 +44,7 @@ def look_at_the_ground(demo: Demo, chromium: Browser, folder: Path) -> None:
         expect(page.get_by_text("The map has no streets here.")).to_be_visible()
         expect(page.get_by_text("OpenStreetMap contributors")).to_have_count(0)
 
-        add_region(lake, write_region(folder / "home.pmtiles", BERLIN))
+        add_region(lake, write_region(folder / "home.pmtiles", EVERYWHERE))
         drawn(page, visit.address)
         closer(page)
         expect(page.get_by_role("link", name="OpenStreetMap contributors")).to_be_visible()
