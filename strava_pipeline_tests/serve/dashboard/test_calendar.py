@@ -35,6 +35,7 @@ def dashboard(tmp_path_factory: pytest.TempPathFactory, new_lake: NewLake) -> It
     put(lake, [{**row, "timezone": AUCKLAND} for row in days])
     put(lake, [activity(n, f"2025-06-01T{n}:00", name=f"Lap {n}", timezone=AUCKLAND) for n in range(10, 20)])
     put(lake, [{**activity(30, "2025-05-06T08:00"), "athlete_id": ME + 1}])
+    put(lake, [{**activity(31, "2025-05-06T08:00"), "start_date": None, "start_date_local": None, "year": 2025}])
     publish(lake)
     made = Dashboard(settings_of(folder), time=NOW)
     yield made
@@ -121,6 +122,10 @@ def test_a_month_names_the_activities_of_each_day(site: TestClient) -> None:
         assert f'href="{address}"' in text
     june = words(page(site, "/calendar/2025-06"))
     assert ("Lap 17" in june, "Lap 18" in june, "2 more" in june) == (True, False, True)
+
+
+def test_what_has_no_day_is_in_no_month(site: TestClient) -> None:
+    assert "May 2025 4 activities 25.0 km" in words(page(site, "/sync?year=2025")), "one of them is of another athlete"
 
 
 def test_a_period_that_the_calendar_has_not_is_an_error(site: TestClient) -> None:

@@ -5,6 +5,6 @@ SELECT
     sum(distance_m) AS distance_m,
     sum(moving_time_seconds)::BIGINT AS moving_time_seconds
 FROM counted_activities
-WHERE athlete_id = $athlete_id
+WHERE athlete_id = $athlete_id AND on_day IS NOT NULL
 GROUP BY month
 ORDER BY month DESC
