@@ -155,7 +155,7 @@ def printed(page: Page) -> dict[str, int]:
 
 
 LONGER = """document.querySelectorAll(
-    "section:has(> #sports) tr, .pair .card + .card tbody tr, .halves tbody tr, .records tr, .ending .card:first-child tr, "
+    "section:has(> #sports) tbody tr, .pair .card + .card tbody tr, .halves tbody tr, .records tr, .ending .card:first-child tbody tr, "
     + ".goals li, .halves > section, .records .card"
 ).forEach((each) => { for (let i = 0; i < 6; i += 1) each.after(each.cloneNode(true)); })"""
 
