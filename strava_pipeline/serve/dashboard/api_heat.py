@@ -1,6 +1,5 @@
 """`/api/heat`: where the athlete went most, as cells of a map or as lines. Positions: in answers alone, never in a log."""
 
-from math import isfinite
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query
@@ -35,7 +34,9 @@ def box_of(text: str | None) -> Box:
         west, south, east, north = map(float, text.split(","))
     except ValueError:
         raise ProblemError(400, f"{_WRONG}.", errors={"box": "not four numbers"}) from None
-    if not all(map(isfinite, (west, south, east, north))) or west > east or south > north:
+    if not all(abs(each) <= 360 for each in (west, south, east, north)):  # nor is nan; maps go on beyond 180
+        raise ProblemError(400, f"{_WRONG}.", errors={"box": "not four numbers of degrees"})
+    if west > east or south > north:
         raise ProblemError(400, f"{_WRONG}.", errors={"box": "west lies beyond east, or south beyond north"})
     return Box(west, south, east, north)
 

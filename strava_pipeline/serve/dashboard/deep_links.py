@@ -32,13 +32,18 @@ def login_address(request: Request) -> str:
         query = request.scope["query_string"].decode("ascii", "replace")
         page = quote(request.scope["path"]) + (f"?{query}" if query else "")
     else:
-        sent_by = urlsplit(request.headers.get("hx-current-url") or request.headers.get("referer", ""))
-        page = sent_by._replace(scheme="", netloc="", fragment="").geturl() if _is_here(sent_by.netloc, request) else ""
+        page = _sender(request)
     return f"/login?next={quote(page)}" if page != "/" and own_page(page) else "/login"
 
 
-def _is_here(netloc: str, request: Request) -> bool:
-    return netloc.lower() == request.headers.get("host", "").lower()
+def _sender(request: Request) -> str:
+    """The path of the page that sent a request; empty: it is none of this dashboard."""
+    try:
+        address = urlsplit(request.headers.get("hx-current-url") or request.headers.get("referer", ""))
+    except ValueError:  # half an IPv6 address
+        return ""
+    is_here = address.netloc.lower() == request.headers.get("host", "").lower()
+    return address._replace(scheme="", netloc="", fragment="").geturl() if is_here else ""
 
 
 def keep_page(answer: Response, site: Site, address: str) -> None:

@@ -15,7 +15,7 @@ from strava_pipeline.serve.dashboard.site import CurrentLake, CurrentOwner, Snap
 
 router = APIRouter(include_in_schema=False)
 _Unset = BeforeValidator(lambda value: value or None)  # a form sends its empty fields, too
-_Year = Annotated[int | None, Digits, _Unset, Query(ge=1900, le=2999)]
+_Year = Annotated[int | None, Query(ge=1900, le=2999), Digits, _Unset]  # in this order: None has no bounds
 _Sport = Annotated[str, Query(max_length=64)]
 
 

@@ -499,7 +499,8 @@ def test_the_map_is_of_a_sport_and_a_year_and_loads_nothing_from_elsewhere_unles
         ("zoom=21&year=2024", nothing),
     ):
         assert site.get(f"/api/heat?{query}").json() == found, query
-    for query in ("box=1,2,3", "box=a,b,c,d", "box=2,1,1,2", "box=1,2,2,nan", "limit=20001", "year=1", "tiles=1"):
+    boxes = ("box=1,2,3", "box=a,b,c,d", "box=2,1,1,2", "box=1,2,2,nan", "box=-1e308,0,1e308,1", "box=0,-inf,1,1")
+    for query in (*boxes, "limit=20001", "year=1", "tiles=1"):
         assert site.get(f"/api/heat?{query}").status_code == 400, query
     for query in (
         "",
@@ -511,6 +512,7 @@ def test_the_map_is_of_a_sport_and_a_year_and_loads_nothing_from_elsewhere_unles
         assert site.get(f"/api/heat/lines?{query}").status_code == 400, query
     assert f"{HOSTILE[:20]}" not in page(site, "/map?sport=%3Cscript%3Ealert(1)")
     page(site, "/map?year=1", 400)
+    assert 'data-heat="/api/heat?"' in page(site, "/map?sport=&year="), "as its form asks for all"
     tiled = dashboard.site.settings.model_copy(update={"map_tiles_url": "https://{s}.tile.example.org/{z}/{x}/{y}.png"})
     made = Dashboard(tiled, time=NOW)
     try:
