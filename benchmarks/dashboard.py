@@ -200,7 +200,12 @@ _COPY = """
 """
 _MEMBERS = """
     INSERT INTO activity_members BY NAME
-    SELECT id, CASE WHEN id > 0 THEN id ELSE -id // 10 END AS activity_id, CASE WHEN id > 0 THEN 0 ELSE -id % 10 END AS place
+    SELECT
+        id,
+        CASE WHEN id > 0 THEN id ELSE -id // 10 END AS activity_id,
+        CASE WHEN id > 0 THEN 0 ELSE -id % 10 END AS place,
+        7 AS athlete_id,
+        source
     FROM activities_all
 """
 

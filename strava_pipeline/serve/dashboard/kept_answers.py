@@ -86,7 +86,7 @@ class KeepAnswers:
             else:
                 start, held = held, None
                 if start["status"] in _KEPT and not message.get("more_body"):
-                    await run_in_threadpool(self._keep, Request(scope), key, start, message["body"])
+                    await run_in_threadpool(self._keep, Request(scope), key, start, message.get("body", b""))
                 await send(start)
                 await send(message)
 
