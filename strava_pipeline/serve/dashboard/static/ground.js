@@ -14,7 +14,7 @@ const groundMap = (() => {
   const STREETS_BY = '© <a href="https://www.openstreetmap.org/copyright">OpenStreetMap contributors</a>';
   const { LineSymbolizer, PolygonSymbolizer, CircleSymbolizer, OffsetTextSymbolizer, GroupSymbolizer } = tiles ? {} : protomapsL;
 
-  // Colours of the dashboard rather than those of the renderer's own styles: tracks stand out, and the sea is no grey.
+  // Colours of the dashboard rather than those of the renderer's own styles: tracks stand out, and the sea is not grey.
   const dark = matchMedia("(prefers-color-scheme: dark)");
   const palette = () => dark.matches ? {
     sea: "#10202b", land: "#20211f", green: "#20281f", wood: "#1d2a20", built: "#292926", house: "#32322e", road: "#45443e", rail: "#55534c",
