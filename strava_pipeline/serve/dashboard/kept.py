@@ -10,7 +10,7 @@ import secrets
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
-from datetime import timedelta, timezone
+from datetime import UTC, timedelta, timezone
 from typing import TYPE_CHECKING, Any, TypeVar
 from zoneinfo import ZoneInfo
 
@@ -71,7 +71,8 @@ def data_key(site: "Site", *asked: Hashable) -> str | None:
     state = data_state(site.lake, (settings.providers_config, settings.secrets_dir))
     if state is None:
         return None
-    days = [str(now.astimezone(zone).date()) for zone in (site.zone, ZoneInfo(settings.timezone), _FIRST)]
+    zones = (site.zone, ZoneInfo(settings.timezone), UTC, _FIRST)  # UTC: the `current_date` of widgets
+    days = [str(now.astimezone(zone).date()) for zone in zones]
     return site.kept.key(state, *days, *asked)
 
 

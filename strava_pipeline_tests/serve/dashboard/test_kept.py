@@ -153,6 +153,18 @@ def test_the_day_is_the_athletes(dashboard: Dashboard, site: TestClient) -> None
     assert again(site, "/segments", tag) == 200
 
 
+def test_a_widget_is_asked_again_on_the_day_of_its_own_clock(
+    dashboard: Dashboard, site: TestClient, lake: Lake
+) -> None:
+    (lake.data_dir / "widgets").mkdir()
+    (lake.data_dir / "widgets" / "one.sql").write_text("SELECT current_date")
+    object.__setattr__(dashboard.settings, "timezone", "Asia/Tokyo")
+    dashboard.time = datetime(2025, 7, 1, 23, 59, tzinfo=UTC)  # in Vienna, Tokyo and Kiritimati the second of July
+    tag = site.get("/widgets/one").headers["etag"]
+    dashboard.later(minutes=1)
+    assert again(site, "/widgets/one", tag) == 200
+
+
 def test_a_tag_of_a_browser_that_logged_out_opens_nothing(site: TestClient) -> None:
     tags = {path: site.get(path).headers["etag"] for path in ("/segments", "/api/gear")}
     assert site.post("/logout").headers["clear-site-data"] == '"cache"'
