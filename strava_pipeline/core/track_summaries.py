@@ -54,8 +54,8 @@ def summary(points: pl.DataFrame, sport_group: str | None) -> pl.DataFrame:
         "max_speed": _top_speed(line, points, sport_group),
         "normalized_power": _normalized_power(points),
     }
-    told = any(value is not None for value in found.values())
-    rows = [found | _aerobic(line, points, sport_group, found["moving_time"])] if told else []
+    has_any = any(value is not None for value in found.values())
+    rows = [found | _aerobic(line, points, sport_group, found["moving_time"])] if has_any else []
     return pl.DataFrame(rows, {name: TRACK_SUMMARIES.polars_schema[name] for name in _COLUMNS})
 
 

@@ -259,7 +259,7 @@ class Fitness(BaseModel):
     first_on: date
     last_on: date
     load: dict[str, LoadSeries]
-    sport_group: str = Field(description="whose curves and zones are told")
+    sport_group: str = Field(description="that curves and zones are of")
     sport_groups: list[str] = Field(description="the groups with tracks, most of the period first")
     curves: dict[str, dict[str, Window]]
     track_years: list[int] = Field(description="the years with tracks, of which the curves are")
