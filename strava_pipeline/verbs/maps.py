@@ -29,8 +29,10 @@ def add(
     """Copy a region's file into the data folder; the dashboard's maps show its streets at once."""
     from strava_pipeline.lake.maps import add_region
 
-    name, region = add_region(_lake(), file)
-    echo(f"Added {name}: {_words(region)}. You may delete {file}.")
+    lake = _lake()
+    name, region = add_region(lake, file)
+    is_copied = not file.samefile(lake.maps / name)
+    echo(f"Added {name}: {_words(region)}.{f' You may delete {file}.' if is_copied else ''}")
 
 
 @maps.command("list")

@@ -22,7 +22,9 @@ def test_a_region_is_added_listed_and_removed(type_in: Type, tmp_path: Path, mon
     assert type_in("maps", "list").out == f"{shown}\n"
     listed = json.loads(type_in("maps", "list", "--json").out)["regions"]["home.pmtiles"]
     assert listed == {"box": [16.1, 48.0, 16.7, 48.4], "min_zoom": 0, "max_zoom": 14, "bytes": file.stat().st_size}
-    (tmp_path / "data" / "maps" / "home.pmtiles").write_bytes(b"PMTiles")
+    own = tmp_path / "data" / "maps" / "home.pmtiles"
+    assert type_in("maps", "add", str(own)).out == f"Added {shown}.\n", "to delete this file would delete the region"
+    own.write_bytes(b"PMTiles")
     assert type_in("maps", "list").out == "home.pmtiles: damaged; add it again, or remove it\n"
     assert json.loads(type_in("maps", "list", "--json").out) == {"regions": {"home.pmtiles": None}}
     assert type_in("maps", "remove", "home").out == "Removed home.\n"
