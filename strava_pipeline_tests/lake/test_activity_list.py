@@ -4,6 +4,7 @@ import math
 import unicodedata
 from collections.abc import Iterator
 from datetime import date
+from pathlib import Path
 from typing import Any, get_args
 
 import pytest
@@ -146,6 +147,19 @@ def test_pages_hold_each_activity_once_in_every_order_and_what_lacks_the_value_l
         assert seen == wanted
         assert [row[0] for row in published.execute(selection_sql(selection)).fetchall()] == wanted
         assert [row[0] for part in [*selected_rows(published, selection)][1:] for row in part] == wanted
+
+
+def test_what_counts_in_no_total_is_listed_and_not_summed(tmp_path: Path, new_lake: NewLake) -> None:
+    made = new_lake(tmp_path / "data")
+    leg = {"source": "garmin", "source_id": "3", "account": "1", "extra": '{"not_counted": "a leg of 2"}'}
+    put(made, [activity(2, "2025-05-01T08:00"), {**activity(-3, "2025-05-01T08:00"), **leg}])
+    publish(made)
+    with snapshot(made) as connection:
+        page = activity_page(connection, Selection())
+        alone = activity_page(connection, Selection(source="garmin"))
+    assert ([*page.activities], page.totals["activities"], page.totals["distance"]) == ([2, -3], 2, 20_000)
+    assert (page.totals["average_distance"], page.totals["moving_time"]) == (20_000, 3600)
+    assert ([*alone.activities], alone.totals["activities"], alone.totals["distance"]) == ([-3], 1, None)
 
 
 def test_totals_are_of_all_that_is_selected_also_beside_a_page_without_rows(published: Connection) -> None:

@@ -1,12 +1,15 @@
--- A page of the list of activities, and `totals` of all that are selected, also where the page has no row. {{selected}}, {{key}},
--- {{behind}}, {{order}}: of lake/dashboard/activity_list.py.
+-- A page of the list of activities, and `totals` of all that are selected, also where the page has no row: of what counts, but for the
+-- number of activities. {{selected}}, {{key}}, {{behind}}, {{order}}: of lake/dashboard/activity_list.py.
 WITH selected AS (
 {selected}
+),
+summed AS (
+    SELECT * FROM selected WHERE id IN (SELECT activity_id FROM counted_activities)
 ),
 totals AS (
     SELECT
         {{
-            'activities': count(*),
+            'activities': (SELECT count(*) FROM selected),
             'distance': sum(distance),
             'moving_time': sum(moving_time)::BIGINT,
             'total_elevation_gain': sum(total_elevation_gain),
@@ -18,7 +21,7 @@ totals AS (
                 / nullif(sum(moving_time) FILTER (average_heartrate IS NOT NULL), 0),
             'sport_group': CASE WHEN min(sport_group) = max(sport_group) THEN min(sport_group) END
         }} AS totals
-    FROM selected
+    FROM summed
 )
 SELECT totals.totals, page.*
 FROM totals
