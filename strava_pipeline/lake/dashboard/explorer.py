@@ -48,9 +48,9 @@ class TilePage:
             for row in self.rows
         }
 
-    def geojson(self, zones: Sequence[PrivacyZone]) -> dict[str, Any]:
-        """The same as GeoJSON (RFC 7946), without tiles that may have a part in a privacy zone; `next` as a member of its own."""
-        shown = [row for row in self.rows if not any(touches(zone, row["x"], row["y"], self.zoom) for zone in zones)]
+    @property
+    def geojson(self) -> dict[str, Any]:
+        """The same as GeoJSON (RFC 7946); `next` as a member of its own."""
         features = [
             tile_feature(
                 row["x"],
@@ -61,7 +61,7 @@ class TilePage:
                     "activities": row["activities"],
                 },
             )
-            for row in shown
+            for row in self.rows
         ]
         return {"type": "FeatureCollection", "features": features, "next": self.next and self.next.text}
 
@@ -78,9 +78,26 @@ def tile_page(
     }
     part = {"left": left, "top": top, "right": right, "bottom": bottom}
     rows = rows_of(connection, "explorer_tiles", {**choice.asked, **part, **place, "most": limit + 1})
-    last = rows[limit - 1] if len(rows) > limit else None
-    rest = Cursor(last["moment"], (last["x"] << _BITS) + last["y"]) if last else None
-    return TilePage(choice.zoom, rows[:limit], rest)
+    return TilePage(choice.zoom, rows[:limit], _behind(rows[limit - 1]) if len(rows) > limit else None)
+
+
+def _behind(row: Values) -> Cursor:
+    return Cursor(row["moment"], (row["x"] << _BITS) + row["y"])
+
+
+def page_outside(
+    connection: Connection, choice: TileChoice, zones: Sequence[PrivacyZone], *, limit: int, after: Cursor | None = None
+) -> TilePage:
+    """A page without tiles that may have a part in a privacy zone, which can have fewer than `limit`.
+
+    Its cursor is that of a tile that is shown, since a cursor can be read.
+    """
+    while True:
+        page = tile_page(connection, choice, limit=limit, after=after)
+        shown = [row for row in page.rows if not any(touches(zone, row["x"], row["y"], page.zoom) for zone in zones)]
+        if shown or page.next is None:
+            return TilePage(page.zoom, shown, _behind(shown[-1]) if page.next else None)
+        after = page.next
 
 
 def explored_tiles(connection: Connection, choice: TileChoice) -> Explored:

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Depends, Query, Request
 from starlette.responses import JSONResponse, Response
 
 from strava_pipeline.core.explorer import Explored
-from strava_pipeline.lake.dashboard.explorer import MOST_TILES, TileChoice, explored_tiles, tile_page
+from strava_pipeline.lake.dashboard.explorer import MOST_TILES, TileChoice, explored_tiles, page_outside, tile_page
 from strava_pipeline.lake.user_files import goals_of
 from strava_pipeline.serve.dashboard.answers import After, Digits, cursor_of, json_answer, only_known_parameters
 from strava_pipeline.serve.dashboard.api_heat import Athlete, Part, box_of
@@ -64,6 +64,7 @@ def geojson(
     cursor: After = None,
 ) -> Response:
     """The tiles as GeoJSON, without those in privacy zones, for other programs; `next` is the cursor of the next page."""
-    page = tile_page(snapshot, TileChoice(who, int(zoom), sport), limit=limit, after=cursor_of(cursor))
+    choice, zones = TileChoice(who, int(zoom), sport), goals_of(lake).zones
+    page = page_outside(snapshot, choice, zones, limit=limit, after=cursor_of(cursor))
     name = {"Content-Disposition": f'attachment; filename="tiles-{zoom}.geojson"'}
-    return json_answer(page.geojson(goals_of(lake).zones), headers={"Content-Type": _GeoJson.media_type, **name})
+    return json_answer(page.geojson, headers={"Content-Type": _GeoJson.media_type, **name})

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pytest
 from starlette.testclient import TestClient
 
+from strava_pipeline.lake.dashboard.rows import Cursor
 from strava_pipeline.lake.gold.publish import publish
 from strava_pipeline_tests.lake.conftest import NewLake
 from strava_pipeline_tests.lake.insight_rows import activity, put
@@ -116,6 +117,21 @@ def test_geojson_is_without_privacy_zones(site: TestClient) -> None:
     assert 0 < len(features) < len(everything), "the loop begins in a zone"
     corners = [corner for each in features for corner in each["geometry"]["coordinates"][0]]
     assert not [1 for lng, lat in corners if abs(lat - 47.0) < 0.002 and abs(lng - 11.0) < 0.002]
+
+
+def test_pages_of_geojson_name_no_tile_of_a_privacy_zone(site: TestClient) -> None:
+    whole = site.get("/api/tiles.geojson?zoom=17").json()["features"]
+    found, named, after = [], set(), ""
+    while after is not None:
+        one = site.get(
+            "/api/tiles.geojson", params={"zoom": 17, "limit": 1, **({"cursor": after} if after else {})}
+        ).json()
+        found, after = found + one["features"], one["next"]
+        if after:
+            place = Cursor.parse(after).id
+            named.add(f"17/{place >> 24}/{place % 2**24}")
+    assert found == whole
+    assert named <= {each["id"] for each in whole}
 
 
 def test_an_activity_says_its_route_and_what_it_added(site: TestClient) -> None:
