@@ -87,6 +87,7 @@ def test_the_page_of_an_activity_has_a_button_for_it(ran: Lake, tmp_path: Path) 
     dashboard = Dashboard(Settings.load(_env_file=None, dashboard_address="127.0.0.1:8723", **folders))
     site = dashboard.browser()
     assert 'hx-post="/activities/-7/bests"' in site.get("/activities/-7").text
+    site.headers["HX-Request"] = "true"
     answer = site.post("/activities/-7/bests", data={"dismissed": "true"})
     assert (answer.status_code, "<html" in answer.text, record(ran)) == (200, False, 8)
     assert "You said that this activity holds no best." in answer.text
