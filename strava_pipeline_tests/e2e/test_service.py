@@ -177,7 +177,7 @@ def test_it_lives_without_a_login_is_one_and_comes_back_after_everything_was_kil
     assert box.typed("service", "down").said.startswith("No service is running")
 
 
-@pytest.mark.slow
+@pytest.mark.soak(part="daemon")
 def test_neither_a_closed_terminal_nor_a_hang_up_ends_it_or_its_dashboard(make_box: Callable[..., Box]) -> None:
     address = f"127.0.0.1:{free_port()}"
     box = make_box(settings={"dashboard_address": address})

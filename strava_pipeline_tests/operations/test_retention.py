@@ -101,6 +101,7 @@ def whole(rig: Rig) -> dict[str, list[Any]]:
     return rig.golds({name: f"SELECT * FROM {TABLES[name].stored} ORDER BY ALL" for name in names})
 
 
+@pytest.mark.soak(part="days")
 def test_after_thirty_days_only_what_others_tell_is_left(begin: Any) -> None:
     kept, limited = begin("kept", refresh_calls=0), begin("limited", refresh_calls=0, api_keep_days=KEPT)
     as_ever, with_it = live(kept), live(limited)

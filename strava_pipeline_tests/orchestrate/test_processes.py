@@ -22,6 +22,7 @@ def backfill() -> dg.JobDefinition:
     return build_defs(Settings.load(), executor=PROCESSES).resolve_job_def("backfill")
 
 
+@pytest.mark.soak(part="daemon")  # runs are one process each, unless somebody says otherwise
 def test_a_year_run_by_a_process_per_step_is_as_by_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "many").mkdir()
     (tmp_path / "one").mkdir()

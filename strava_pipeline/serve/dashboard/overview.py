@@ -1,7 +1,7 @@
 """What the first page puts together: what needs a person's attention, and when the pipeline runs next."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -18,6 +18,7 @@ from strava_pipeline.serve.dashboard.kept import kept_value
 from strava_pipeline.serve.dashboard.site import Site
 
 MOST_NOTES = 3
+MOST_MONTHS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,12 +45,25 @@ def matters(site: Site, snapshot: Connection | None) -> list[Matter]:
 
 def _proposals(site: Site, snapshot: Connection | None) -> Iterator[Matter]:
     changes = site.pipeline.changes().values()
-    for each, count in sorted(Counter(one["month"] for one in changes if one["status"] == "proposed").items()):
-        yield Matter(f"{month(each)}: {counted(count, 'change')} to decide about", f"/month/{each}")
+    yield from months_to_decide(Counter(one["month"] for one in changes if one["status"] == "proposed"))
     if approved := sum(one["status"] == "approved" for one in changes):
         yield Matter(
             f"{counted(approved, 'change')} approved, and not yet written", None, "strava-pipeline changes apply"
         )
+
+
+def months_to_decide(proposed: Mapping[str, int]) -> Iterator[Matter]:
+    """The months that have changes to decide about, the newest first; many earlier ones together, so that numbers stay in sight.
+
+    `proposed`: how many changes, by month (`2026-10`).
+    """
+    newest = sorted(proposed, reverse=True)
+    shown = newest if len(newest) <= MOST_MONTHS + 1 else newest[:MOST_MONTHS]
+    for each in shown:
+        yield Matter(f"{month(each)}: {counted(proposed[each], 'change')} to decide about", f"/month/{each}")
+    if earlier := newest[len(shown) :]:
+        count = sum(proposed[each] for each in earlier)
+        yield Matter(f"{len(earlier)} earlier months: {counted(count, 'change')} to decide about", "/sync")
 
 
 def _services(site: Site, snapshot: Connection | None) -> Iterator[Matter]:

@@ -16,6 +16,7 @@ from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.requests import end_request
 from strava_pipeline.operations.changes.asking import propose_month
 from strava_pipeline.operations.changes.deciding import Wanted, decide
+from strava_pipeline.serve.dashboard.overview import months_to_decide
 from strava_pipeline.serve.dashboard.pages_months import chosen_changes, waiting_changes
 from strava_pipeline.serve.dashboard.shapes import Changes, DecidedChanges
 from strava_pipeline.testing.worlds import at_strava
@@ -250,3 +251,23 @@ def test_changes_are_paged_by_kind_and_a_kind_is_chosen_as_a_whole() -> None:
     assert waiting_changes({}, 1) == {"waiting": [], "waiting_count": 0, "page": 1, "pages": 1}
     form = {"change": ["a", "b"], "kind": ["toy:update_name", "none"], "of.toy:update_name": ["b", "c"], "of.x": ["d"]}
     assert chosen_changes(form) == ["a", "b", "c"]
+
+
+@pytest.mark.parametrize(
+    ("months", "lines"),
+    [
+        ([], []),
+        (["2025-06"], [("June 2025: 1 change to decide about", "/month/2025-06")]),
+        (["2025-06", "2025-07", "2025-08", "2025-09"], [("September 2025: 4 changes to decide about", "/month/2025-09")]),
+        (
+            ["2025-06", "2025-07", "2025-08", "2025-09", "2025-10"],
+            [("October 2025: 5 changes to decide about", "/month/2025-10"), ("2 earlier months: 3 changes to decide about", "/sync")],
+        ),
+    ],
+)  # fmt: skip
+def test_many_months_with_changes_leave_the_first_page_its_numbers(
+    months: list[str], lines: list[tuple[str, str]]
+) -> None:
+    found = [(each.text, each.address) for each in months_to_decide({one: i for i, one in enumerate(months, 1)})]
+    assert (found[:1] + found[-1:] if len(months) > 4 else found[:1]) == lines
+    assert len(found) == min(len(months), 4)
