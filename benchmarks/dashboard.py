@@ -254,7 +254,8 @@ def _measure_pages(place: Place) -> dict[str, Cost]:
         browser.headers["Sec-Fetch-Site"] = "same-origin"
         for path in PAGES:
             browser.cookies.set(site.cookie, site.records.begin_session(today[0]), path="/")
-            noted.queries = queries = []
+            queries: list[tuple[Any, ...]] = []
+            noted.queries = queries
             answer = cold(browser, path)
             if answer.status_code != 200:
                 raise RuntimeError(f"{path} was answered with {answer.status_code}.")
