@@ -17,6 +17,7 @@ from strava_pipeline.serve.dashboard.kept import data_key
 from strava_pipeline.serve.dashboard.packing import PACKED_TAG
 from strava_pipeline.serve.dashboard.rendering import layout_state
 from strava_pipeline.serve.dashboard.site import Site, site_of
+from strava_pipeline.serve.dashboard.whole_answers import with_body
 
 _PART = "HX-Request"  # a part of a page may be asked for at the address of the whole
 _REVALIDATED = {"Cache-Control": "private, no-cache", "Vary": _PART}  # a browser may keep it, and asks each time
@@ -74,27 +75,20 @@ class KeepAnswers:
     site: Site
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        held: Message | None = None
+        def key() -> str | None:
+            found: str | None = scope.get("state", {}).get("kept_as")
+            return found
 
-        async def keeping(message: Message) -> None:
-            nonlocal held
-            key = scope.get("state", {}).get("kept_as")
-            if message["type"] == "http.response.start" and key is not None:
-                held = message
-            elif held is None:
-                await send(message)
-            else:
-                start, held = held, None
-                if start["status"] in _KEPT and not message.get("more_body"):
-                    await run_in_threadpool(self._keep, Request(scope), key, start, message.get("body", b""))
-                await send(start)
-                await send(message)
+        async def keeping(start: Message, message: Message) -> Message:
+            if start["status"] in _KEPT and not message.get("more_body"):
+                await run_in_threadpool(self._keep, Request(scope), key(), start, message.get("body", b""))
+            return message
 
-        await self.app(scope, receive, keeping)
+        await self.app(scope, receive, with_body(send, lambda start: key() is not None, keeping))
 
-    def _keep(self, request: Request, key: str, start: Message, body: bytes) -> None:
+    def _keep(self, request: Request, key: str | None, start: Message, body: bytes) -> None:
         """Keep an answer, if nothing has changed since it was begun."""
-        if _key(request) != key:
+        if key is None or _key(request) != key:
             return
         headers = MutableHeaders(scope=start)
         if start["status"] == 200:

@@ -14,6 +14,7 @@ from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from strava_pipeline.serve.dashboard.routes import DAGSTER, STATIC, routes
+from strava_pipeline.serve.dashboard.whole_answers import with_body
 from strava_pipeline.settings import Settings, env_file
 
 _TEXTS = ("text/html", "application/json", "application/problem+json")
@@ -61,20 +62,15 @@ class RelativePaths:
     shorten: Shortening
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        held: Message | None = None
+        await self.app(scope, receive, with_body(send, _is_text, self._shortened))
 
-        async def shortened(message: Message) -> None:
-            nonlocal held
-            is_start = message["type"] == "http.response.start"
-            if is_start and MutableHeaders(scope=message).get("content-type", "").startswith(_TEXTS):
-                held = message
-                return
-            if held is not None:
-                start, held = held, None
-                if not message.get("more_body"):  # all of ours are whole
-                    message = {**message, "body": self.shorten(message.get("body", b""))}
-                    MutableHeaders(scope=start)["content-length"] = str(len(message["body"]))
-                await send(start)
-            await send(message)
+    async def _shortened(self, start: Message, message: Message) -> Message:
+        if message.get("more_body"):  # all of ours are whole
+            return message
+        body = self.shorten(message.get("body", b""))
+        MutableHeaders(scope=start)["content-length"] = str(len(body))
+        return {**message, "body": body}
 
-        await self.app(scope, receive, shortened)
+
+def _is_text(start: Message) -> bool:
+    return MutableHeaders(scope=start).get("content-type", "").startswith(_TEXTS)
