@@ -9,74 +9,55 @@
   const LINES_FROM = 15; // zooms of the map at which squares would be wider than a street
   const PIXEL = 8; // zooms between a tile of the map and a pixel, in which lines are counted
   const REGION = 9; // zoom of the tiles that a region is made of: 50 km
-  const HIGHEST = 85.05;
+  const { colour, corners, fetched, newMap, seen, begin } = canvasMap;
   let most = [1, 3, 9]; // activities of the first three colours; each has a share of the places that are seen
   const level = (activities) => 1 + most.filter((each) => activities > each).length;
   const SHARES = [0.4, 0.75, 0.93];
-  const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
-  const longitude = (x, zoom) => x / 2 ** zoom * 360 - 180;
-  const latitude = (y, zoom) => Math.atan(Math.sinh(Math.PI * (1 - 2 * y / 2 ** zoom))) * 180 / Math.PI;
   const bounds = (cells, zoom) => {
     let [west, north, east, south] = [Infinity, Infinity, -Infinity, -Infinity];
     for (const [x, y] of cells) {
       west = Math.min(west, x); east = Math.max(east, x + 1);
       north = Math.min(north, y); south = Math.max(south, y + 1);
     }
-    return [[latitude(south, zoom), longitude(west, zoom)], [latitude(north, zoom), longitude(east, zoom)]];
+    return corners(west, north, east, south, zoom);
   };
-  const fetched = (what, more) => {
+  const answered = (what, more) => {
     const address = new URL(box.dataset.heat, location.href);
     address.pathname += what;
-    for (const [name, value] of Object.entries(more)) address.searchParams.set(name, value);
-    return fetch(address, { headers: { Accept: "application/json" } })
-      .then((answer) => answer.ok ? answer.json() : Promise.reject(answer.status));
+    return fetched(address, more);
   };
-  const ask = (more) => fetched("", more).then(({ zoom, cells, next }) => ({
+  const ask = (more) => answered("", more).then(({ zoom, cells, next }) => ({
     zoom, isWhole: next === null, cells: Object.entries(cells).map(([place, activities]) => [...place.split("/").map(Number), activities]),
   }));
-  const askLines = (more) => fetched("/lines", more).then(({ zoom, lines, is_whole }) => ({ zoom, isWhole: is_whole, lines: Object.values(lines) }));
+  const askLines = (more) => answered("/lines", more).then(({ zoom, lines, is_whole }) => ({ zoom, isWhole: is_whole, lines: Object.values(lines) }));
 
-  let shown = { zoom: 18, cells: [] }, turn = 0, waiting;
-  const map = groundMap(box, { units: box.dataset.units, maxBounds: [[-HIGHEST, -180], [HIGHEST, 180]], minZoom: 2, maxZoom: 18 });
+  let shown = { zoom: 18, cells: [] }, turn = 0;
+  const map = newMap(box, 18);
 
-  const Squares = L.Layer.extend({
-    onAdd() {
-      this.canvas = L.DomUtil.create("canvas", "leaflet-zoom-hide", map.getPane("overlayPane"));
-      this.canvas.setAttribute("aria-hidden", "true");
-    },
-    draw() {
-      const size = map.getSize(), dense = window.devicePixelRatio || 1;
-      L.DomUtil.setPosition(this.canvas, map.containerPointToLayerPoint([0, 0]));
-      [this.canvas.width, this.canvas.height] = [size.x * dense, size.y * dense];
-      [this.canvas.style.width, this.canvas.style.height] = [`${size.x}px`, `${size.y}px`];
-      const pen = this.canvas.getContext("2d");
-      pen.scale(dense, dense);
-      const edge = 256 * 2 ** (map.getZoom() - shown.zoom), least = Math.max(edge, 2);
-      const origin = map.getPixelOrigin().add(map.containerPointToLayerPoint([0, 0]));
-      if (shown.lines) { this.drawLines(pen, edge, origin); return; }
-      for (let wanted = 1; wanted <= 4; wanted++) { // the busiest places on top
-        pen.fillStyle = colour(`--heat-${wanted}`);
-        for (const [x, y, activities] of shown.cells) {
-          if (level(activities) === wanted) pen.fillRect(x * edge - origin.x, y * edge - origin.y, least, least);
-        }
+  const layer = canvasMap.layer((pen, origin) => {
+    const edge = 256 * 2 ** (map.getZoom() - shown.zoom), least = Math.max(edge, 2);
+    if (shown.lines) { drawLines(pen, edge, origin); return; }
+    for (let wanted = 1; wanted <= 4; wanted++) { // the busiest places on top
+      pen.fillStyle = colour(`--heat-${wanted}`);
+      for (const [x, y, activities] of shown.cells) {
+        if (level(activities) === wanted) pen.fillRect(x * edge - origin.x, y * edge - origin.y, least, least);
       }
-    },
-    drawLines(pen, edge, origin) {
-      pen.strokeStyle = colour("--heat-2");
-      [pen.lineWidth, pen.lineJoin, pen.globalAlpha] = [3, "round", 0.5]; // where several lead, they add up
-      for (const line of shown.lines.flat()) {
-        pen.beginPath();
-        for (let at = 0; at < line.length; at += 2) pen.lineTo((line[at] + 0.5) * edge - origin.x, (line[at + 1] + 0.5) * edge - origin.y);
-        pen.stroke();
-      }
-    },
+    }
   });
-  const layer = new Squares();
+
+  function drawLines(pen, edge, origin) {
+    pen.strokeStyle = colour("--heat-2");
+    [pen.lineWidth, pen.lineJoin, pen.globalAlpha] = [3, "round", 0.5]; // where several lead, they add up
+    for (const line of shown.lines.flat()) {
+      pen.beginPath();
+      for (let at = 0; at < line.length; at += 2) pen.lineTo((line[at] + 0.5) * edge - origin.x, (line[at + 1] + 0.5) * edge - origin.y);
+      pen.stroke();
+    }
+  }
 
   function look() {
-    const seen = map.getBounds().pad(0.1), mine = ++turn;
-    const part = [Math.max(seen.getWest(), -180), Math.max(seen.getSouth(), -90), Math.min(seen.getEast(), 180), Math.min(seen.getNorth(), 90)];
-    const where = { box: part.map((each) => each.toFixed(5)).join(",") }, zoom = map.getZoom();
+    const mine = ++turn;
+    const where = { box: seen(map) }, zoom = map.getZoom();
     state.textContent = "Loading…";
     (zoom < LINES_FROM ? ask({ zoom: zoom + FINER, ...where }) : askLines({ zoom: zoom + PIXEL, ...where }))
       .then((found) => { if (mine === turn) { shown = found; if (found.cells) scale(); layer.draw(); say(); } })
@@ -123,11 +104,8 @@
     const near = found.cells.filter((cell) => { const [x, y] = of(cell); return Math.abs(x - column) <= 1 && Math.abs(y - row) <= 1; });
     const show = (cells) => map.fitBounds(bounds(cells, found.zoom), { animate: false });
     show(near);
-    layer.addTo(map);
-    look();
-    map.on("moveend resize", () => { layer.draw(); clearTimeout(waiting); waiting = setTimeout(look, 150); });
     document.getElementById("heat-most").addEventListener("click", () => show(near));
     document.getElementById("heat-all").addEventListener("click", () => show(found.cells));
-    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => layer.draw());
+    begin(map, layer, look);
   }).catch(failed);
 })();
