@@ -7,6 +7,9 @@ decided here whether it is valid and where plain http may go; nothing is looked 
 import grp
 import os
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated
@@ -17,10 +20,33 @@ from pydantic import AfterValidator, Field, SecretStr, ValidationInfo
 
 from strava_pipeline.core.sports import chosen_sports
 
+ATHLETE_FOLDER = "STRAVA_ATHLETE_FOLDER"  # set by us alone: the folder of the athlete whose process this is
+_reading: ContextVar[Path | None] = ContextVar("_reading", default=None)
 _CHECKOUT = Path(__file__).resolve().parent.parent
 _SECRET = re.compile(r"[A-Za-z0-9_-]{16,200}")
 _HOST_NAME = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*|[0-9a-f:]+")
 _CRON_FIELD = re.compile(r"[0-9A-Za-z*/,\-]+")
+
+
+def athlete_folder() -> Path | None:
+    """The athlete's folder, where one of ATHLETES_DIR is read or has this process: relative paths start there."""
+    named = os.environ.get(ATHLETE_FOLDER)
+    return _reading.get() or (Path(named) if named else None)
+
+
+def is_reading_folder() -> bool:
+    """Whether settings are read within `reading_folder`."""
+    return _reading.get() is not None
+
+
+@contextmanager
+def reading_folder(folder: Path | None) -> Iterator[None]:
+    """Within the body, settings are read of the athlete with this folder, not of this process; None: no difference."""
+    before = _reading.set(folder or _reading.get())
+    try:
+        yield
+    finally:
+        _reading.reset(before)
 
 
 def _hosts(value: str) -> str | None:
@@ -79,12 +105,14 @@ def _host_and_port_or_off(value: str) -> str:
 
 
 def _absolute(value: Path) -> Path:
-    return value.expanduser().absolute()
+    return (athlete_folder() or Path.cwd()) / value.expanduser()
 
 
 def _home(value: Path) -> Path:
     if value != Path():
         return _absolute(value)
+    if folder := athlete_folder():
+        return folder / "dagster_home"
     committed = _CHECKOUT / "dagster_home"  # beside an installed package there is none
     return committed if committed.is_dir() else Path.cwd() / "dagster_home"
 
@@ -109,6 +137,10 @@ def _may_be_made(folder: Path) -> bool:
     """Whether this user can write to it, or make it: system users have a home that is not there, or not theirs."""
     there = next(path for path in (folder, *folder.parents) if path.exists())
     return os.access(there, os.W_OK)
+
+
+def _trips(value: str) -> str:
+    return value.strip() if athlete_folder() is None else url_from_anywhere(value)
 
 
 def _bundle(value: Path) -> Path:
@@ -187,6 +219,7 @@ Home = Annotated[Path, AfterValidator(_home)]
 LedgerFolder = Annotated[
     Path, AfterValidator(_ledger_folder)
 ]  # Path(): the state folder of the user, who has one, else within `data_dir`
+TripsUrl = Annotated[str, AfterValidator(_trips)]  # of an athlete of several with an absolute path
 Bundle = Annotated[Path, AfterValidator(_bundle)]
 Zone = Annotated[Stripped, AfterValidator(_zone)]
 Sports = Annotated[str, AfterValidator(_sports)]  # groups and sports of core/sports.py, with commas
@@ -272,14 +305,20 @@ def is_private_address(host: str) -> bool:
     return not (address.is_global or address.is_unspecified or address.is_multicast)
 
 
+def url_from_anywhere(url: str) -> str:
+    """The URL of trips with a file's absolute path, for who works in another folder; the URL of a database unchanged."""
+    path = trips_file(url)
+    return url if path is None else f"{url.strip().partition(':')[0]}:///{path}"
+
+
 TRIP_FILES = ("sqlite", "parquet")  # schemes of TRIPS_SOURCE whose source is one file
 
 
 def trips_file(url: str) -> Path | None:
     """The absolute path of the file that `url` names, whether it exists or not; None: `url` names no file.
 
-    A path after three slashes is relative to the working directory, or, where only the root has such a file, to the root;
-    after four slashes it is relative to the root.
+    A path after three slashes is relative to the working directory or the athlete's folder, or, where only the root has such
+    a file, to the root; after four slashes it is relative to the root.
     """
     from_here, from_root = places_of_trips(url)
     if from_here is None or from_root is None:
@@ -292,4 +331,4 @@ def places_of_trips(url: str) -> tuple[Path, Path] | tuple[None, None]:
     scheme, _, rest = url.strip().partition("://")
     if scheme not in TRIP_FILES or not rest.startswith("/") or not rest.strip("/"):
         return None, None
-    return Path(rest[1:]).absolute(), Path("/", rest[1:])
+    return (athlete_folder() or Path.cwd()) / rest[1:], Path("/", rest[1:])

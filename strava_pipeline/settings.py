@@ -1,22 +1,33 @@
-"""Every setting, from the environment, `.env` in the working directory or files in /run/secrets: the only reader of these.
+"""Every setting, checked. setting_sources.py reads them; nothing else reads the environment.
 
 Names and defaults are the table in docs/settings.md and `.env.example`. What a setting does is described where it is used.
 """
 
 import os
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, Self, get_args
+from typing import Any, Literal, Self
 
-from pydantic import AliasChoices, Field, SecretStr, ValidationError, create_model, model_validator
-from pydantic.fields import FieldInfo
-from pydantic_settings import BaseSettings, DotEnvSettingsSource, EnvSettingsSource, SettingsConfigDict, SettingsError
+from pydantic import AliasChoices, Field, PrivateAttr, SecretStr, ValidationError, create_model, model_validator
+from pydantic_settings import DotEnvSettingsSource, EnvSettingsSource, SettingsError
 
 from strava_pipeline.core.errors import APPLICATION_PAGE, MissingSettingsError
 from strava_pipeline.core.limits import MEGABYTE, AnswerLimit, ImportLimits, TripLimits
 from strava_pipeline.core.sports import FILE_SPORTS
-from strava_pipeline.setting_files import check_secrets, faulty_secrets, is_usable, unreadable
+from strava_pipeline.setting_files import faulty_secrets, unreadable
+from strava_pipeline.setting_sources import (
+    ENV_FILE,
+    SECRETS,
+    SourceSettings,
+    env_file,
+    faults_of,
+    house,
+    own,
+    read_from,
+    secrets_folder,
+    variable_of,
+    variables_of,
+)
 from strava_pipeline.setting_values import (
     AbsolutePath,
     Bundle,
@@ -27,7 +38,6 @@ from strava_pipeline.setting_values import (
     HostAndPort,
     HostAndPortOrOff,
     HostNames,
-    Hosts,
     LedgerFolder,
     Megabytes,
     Password,
@@ -37,13 +47,15 @@ from strava_pipeline.setting_values import (
     Sports,
     Stripped,
     Tiles,
+    TripsUrl,
     Url,
     Zone,
+    athlete_folder,
     group_id,
+    reading_folder,
 )
 
-ENV_FILE = "STRAVA_ENV_FILE"  # set by us alone, for children that work in another folder
-SECRETS = Path("/run/secrets")  # where container engines put secrets: a file named as a variable holds its value
+__all__ = ["ENV_FILE", "SECRETS", "Application", "Settings", "SourceSettings", "env_file", "secrets_folder"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,168 +66,120 @@ class Application:
     client_secret: SecretStr = field(repr=False)
 
 
-class SourceSettings(BaseSettings):
-    """The settings of a source that another package brings: read from where all settings are, and checked alike.
-
-    A subclass has a field for each, whose alias is its name in the environment, with the source's name in front.
-    """
-
-    model_config = SettingsConfigDict(
-        env_file=".env",
-        env_file_encoding="utf-8",
-        env_ignore_empty=True,
-        env_prefix="STRAVA_",
-        case_sensitive=True,
-        populate_by_name=True,
-        extra="ignore",
-        frozen=True,
-        hide_input_in_errors=True,
-        validate_default=True,
-    )
-
-    plain_http_hosts: Hosts | None = Field(None, alias="PLAIN_HTTP_HOSTS")  # before every URL, which is judged by it
-
-    @classmethod
-    def load(cls, **overrides: Any) -> Self:
-        """The settings, or MissingSettingsError naming each faulty variable, the fault and what to write."""
-        check_secrets(SECRETS, cls.variables())
-        try:
-            return cls(**{**_files(), **overrides})
-        except ValidationError as error:
-            faults = [f"  {name}: {message}" for name, message in _faults(cls, error).items()]
-        except (OSError, UnicodeDecodeError, SettingsError) as error:
-            raise MissingSettingsError(f"{unreadable(error, env_file(), SECRETS)}.") from None
-        raise MissingSettingsError(
-            "\n".join(["These settings, from the environment or .env, are not usable:", *faults])
-        )
-
-    @classmethod
-    def variables(cls) -> set[str]:
-        """The environment variables that any setting is read from."""
-        return {name for spec in cls.model_fields.values() for name in _names(spec)}
-
-    @classmethod
-    def is_secret(cls, variable: str) -> bool:
-        """Whether nobody may see what a person types for it. An unknown one is the setting of another package, and may be."""
-        specs = [spec for spec in cls.model_fields.values() if variable in _names(spec)]
-        return all(SecretStr in get_args(spec.annotation) for spec in specs)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _empty_is_unset(cls, values: Mapping[str, Any]) -> dict[str, Any]:
-        return {name: value for name, value in values.items() if value != ""}
-
-
 class Settings(SourceSettings):
     """All settings of strava_pipeline, checked. Paths are absolute; a field's alias is its name in the environment."""
 
-    client_id: Stripped | None = Field(None, alias="STRAVA_CLIENT_ID")
-    client_secret: SecretStr | None = Field(None, alias="STRAVA_CLIENT_SECRET")
-    redirect_uri: Url = Field("http://localhost/exchange_token", alias="STRAVA_REDIRECT_URI")
-    base_url: Server = Field("https://www.strava.com", alias="STRAVA_BASE_URL")
-    api_url: Server = Field("", alias="STRAVA_API_URL")
-    data_dir: AbsolutePath = Field(Path("data"), alias="STRAVA_DATA_DIR")
-    data_group: Group | None = Field(None, alias="STRAVA_DATA_GROUP")
-    secrets_dir: AbsolutePath = Field(Path("secrets"), alias="STRAVA_SECRETS_DIR")
-    logs_dir: AbsolutePath = Field(Path("logs"), alias="STRAVA_LOGS_DIR")
-    log_stdout: Literal["json"] | None = Field(None, alias="STRAVA_LOG_STDOUT")
-    ledger_dir: LedgerFolder = Field(Path(), alias="STRAVA_LEDGER_DIR")
-    per_page: int = Field(200, alias="PER_PAGE", ge=1, le=200)  # Strava answers 400 above 200
-    days: int = Field(21, alias="DAYS", ge=0, le=36_500)
-    refresh_calls: int = Field(50, alias="STRAVA_REFRESH_CALLS", ge=0)
-    schedule: Cron = Field("0 5 * * *", alias="STRAVA_SCHEDULE")
-    timezone: Zone = Field("Europe/London", alias="STRAVA_TIMEZONE")
-    first_year: int = Field(2008, alias="STRAVA_FIRST_YEAR", ge=1970, le=2100)
-    clock_speed: float = Field(1.0, alias="STRAVA_CLOCK_SPEED", gt=0, allow_inf_nan=False)
-    automation: bool = Field(True, alias="STRAVA_AUTOMATION")
-    dashboard_requests: bool = Field(False, alias="DASHBOARD_REQUESTS")
-    publish_minutes: int = Field(5, alias="STRAVA_PUBLISH_MINUTES", ge=0, le=1440)
-    api_keep_days: int | None = Field(None, alias="STRAVA_API_KEEP_DAYS", ge=1, le=36_500)
-    run_records_days: int = Field(400, alias="STRAVA_RUN_RECORDS_DAYS", ge=7, le=36_500)
-    answer_limit_mb: Megabytes = Field(64, alias="STRAVA_ANSWER_LIMIT_MB")
-    import_limit_mb: Megabytes = Field(100_000, alias="STRAVA_IMPORT_LIMIT_MB")
-    import_file_limit_mb: Megabytes = Field(100, alias="STRAVA_IMPORT_FILE_LIMIT_MB")
-    import_points_limit: int = Field(2_000_000, alias="STRAVA_IMPORT_POINTS_LIMIT", ge=1, le=1_000_000_000)
-    trips_column_limit_mb: Megabytes = Field(100, alias="TRIPS_COLUMN_LIMIT_MB")
-    insight_sports: Sports = Field(FILE_SPORTS, alias="STRAVA_INSIGHT_SPORTS")
-    csv_escape_formulas: bool = Field(False, alias="STRAVA_CSV_ESCAPE_FORMULAS")
-    alert_url: Url | None = Field(None, alias="STRAVA_ALERT_URL", repr=False)  # such URLs carry a key
-    alert_categories: Categories = Field("error", alias="STRAVA_ALERT_CATEGORIES")
-    webhook_secret: PathSecret | None = Field(None, alias="STRAVA_WEBHOOK_SECRET")
-    serve_address: HostAndPort = Field("127.0.0.1:8722", alias="STRAVA_SERVE_ADDRESS")
-    dashboard_address: HostAndPortOrOff = Field("127.0.0.1:8723", alias="DASHBOARD_ADDRESS")
-    dashboard_behind_proxy: bool = Field(False, alias="DASHBOARD_BEHIND_PROXY")
-    dashboard_hosts: HostNames | None = Field(None, alias="DASHBOARD_HOSTS")
-    dashboard_lan: bool = Field(False, alias="DASHBOARD_LAN")
-    dashboard_password: Password | None = Field(None, alias="DASHBOARD_PASSWORD")
-    dashboard_cert: AbsolutePath | None = Field(None, alias="DASHBOARD_CERT")
-    dashboard_key: AbsolutePath | None = Field(None, alias="DASHBOARD_KEY")
-    database_url: SecretStr | None = Field(None, alias="DATABASE_URL")
-    sentry_dsn: SecretStr | None = Field(None, alias="SENTRY_DSN")
-    sentry_sample_rate: float = Field(0.1, alias="SENTRY_SAMPLE_RATE", ge=0, le=1)
-    map_tiles_url: Tiles | None = Field(None, alias="MAP_TILES_URL", repr=False)  # may carry a key
-    map_tiles_attribution: Stripped = Field("© OpenStreetMap contributors", alias="MAP_TILES_ATTRIBUTION")
-    providers_config: AbsolutePath = Field(Path("providers.toml"), alias="PROVIDERS_CONFIG")
-    garmin_personal_api_key: SecretStr | None = Field(None, alias="GARMIN_PERSONAL_API_KEY")
-    garmin_personal_api_key_file: AbsolutePath | None = Field(None, alias="GARMIN_PERSONAL_API_KEY_FILE")
-    garmin_personal_api_base_url: Server = Field(
+    _athlete_folder: Path | None = PrivateAttr(default_factory=athlete_folder)
+
+    client_id: Stripped | None = house(None, alias="STRAVA_CLIENT_ID")
+    client_secret: SecretStr | None = house(None, alias="STRAVA_CLIENT_SECRET")
+    redirect_uri: Url = house("http://localhost/exchange_token", alias="STRAVA_REDIRECT_URI")
+    base_url: Server = house("https://www.strava.com", alias="STRAVA_BASE_URL")
+    api_url: Server = house("", alias="STRAVA_API_URL")
+    data_dir: AbsolutePath = own(Path("data"), alias="STRAVA_DATA_DIR")
+    data_group: Group | None = own(None, alias="STRAVA_DATA_GROUP")
+    secrets_dir: AbsolutePath = own(Path("secrets"), alias="STRAVA_SECRETS_DIR")
+    logs_dir: AbsolutePath = own(Path("logs"), alias="STRAVA_LOGS_DIR")
+    log_stdout: Literal["json"] | None = house(None, alias="STRAVA_LOG_STDOUT")
+    ledger_dir: LedgerFolder = house(Path(), alias="STRAVA_LEDGER_DIR")
+    per_page: int = house(200, alias="PER_PAGE", ge=1, le=200)  # Strava answers 400 above 200
+    days: int = house(21, alias="DAYS", ge=0, le=36_500)
+    refresh_calls: int = house(50, alias="STRAVA_REFRESH_CALLS", ge=0)
+    schedule: Cron = house("0 5 * * *", alias="STRAVA_SCHEDULE")
+    timezone: Zone = house("Europe/London", alias="STRAVA_TIMEZONE")
+    first_year: int = house(2008, alias="STRAVA_FIRST_YEAR", ge=1970, le=2100)
+    clock_speed: float = house(1.0, alias="STRAVA_CLOCK_SPEED", gt=0, allow_inf_nan=False)
+    automation: bool = house(True, alias="STRAVA_AUTOMATION")
+    dashboard_requests: bool = house(False, alias="DASHBOARD_REQUESTS")
+    publish_minutes: int = house(5, alias="STRAVA_PUBLISH_MINUTES", ge=0, le=1440)
+    api_keep_days: int | None = house(None, alias="STRAVA_API_KEEP_DAYS", ge=1, le=36_500)
+    run_records_days: int = house(400, alias="STRAVA_RUN_RECORDS_DAYS", ge=7, le=36_500)
+    answer_limit_mb: Megabytes = house(64, alias="STRAVA_ANSWER_LIMIT_MB")
+    import_limit_mb: Megabytes = house(100_000, alias="STRAVA_IMPORT_LIMIT_MB")
+    import_file_limit_mb: Megabytes = house(100, alias="STRAVA_IMPORT_FILE_LIMIT_MB")
+    import_points_limit: int = house(2_000_000, alias="STRAVA_IMPORT_POINTS_LIMIT", ge=1, le=1_000_000_000)
+    trips_column_limit_mb: Megabytes = house(100, alias="TRIPS_COLUMN_LIMIT_MB")
+    insight_sports: Sports = own(FILE_SPORTS, alias="STRAVA_INSIGHT_SPORTS")
+    csv_escape_formulas: bool = house(False, alias="STRAVA_CSV_ESCAPE_FORMULAS")
+    alert_url: Url | None = own(None, alias="STRAVA_ALERT_URL", repr=False)  # such URLs carry a key
+    alert_categories: Categories = own("error", alias="STRAVA_ALERT_CATEGORIES")
+    webhook_secret: PathSecret | None = own(None, alias="STRAVA_WEBHOOK_SECRET")
+    serve_address: HostAndPort = own("127.0.0.1:8722", alias="STRAVA_SERVE_ADDRESS")
+    dashboard_address: HostAndPortOrOff = own("127.0.0.1:8723", alias="DASHBOARD_ADDRESS")
+    dashboard_behind_proxy: bool = own(False, alias="DASHBOARD_BEHIND_PROXY")
+    dashboard_hosts: HostNames | None = own(None, alias="DASHBOARD_HOSTS")
+    dashboard_lan: bool = own(False, alias="DASHBOARD_LAN")
+    dashboard_password: Password | None = own(None, alias="DASHBOARD_PASSWORD")
+    dashboard_cert: AbsolutePath | None = own(None, alias="DASHBOARD_CERT")
+    dashboard_key: AbsolutePath | None = own(None, alias="DASHBOARD_KEY")
+    database_url: SecretStr | None = own(None, alias="DATABASE_URL")
+    sentry_dsn: SecretStr | None = house(None, alias="SENTRY_DSN")
+    sentry_sample_rate: float = house(0.1, alias="SENTRY_SAMPLE_RATE", ge=0, le=1)
+    map_tiles_url: Tiles | None = house(None, alias="MAP_TILES_URL", repr=False)  # may carry a key
+    map_tiles_attribution: Stripped = house("© OpenStreetMap contributors", alias="MAP_TILES_ATTRIBUTION")
+    providers_config: AbsolutePath = own(Path("providers.toml"), alias="PROVIDERS_CONFIG")
+    garmin_personal_api_key: SecretStr | None = own(None, alias="GARMIN_PERSONAL_API_KEY")
+    garmin_personal_api_key_file: AbsolutePath | None = own(None, alias="GARMIN_PERSONAL_API_KEY_FILE")
+    garmin_personal_api_base_url: Server = house(
         "https://personal.connectapi.garmin.com", alias="GARMIN_PERSONAL_API_BASE_URL"
     )
-    garmin_api_url: Server = Field("https://connectapi.garmin.com", alias="GARMIN_API_URL")
-    garmin_auth_url: Server = Field("https://diauth.garmin.com", alias="GARMIN_AUTH_URL")
-    garmin_tokens_file: AbsolutePath | None = Field(None, alias="GARMIN_TOKENS_FILE")
-    garmin_interval: float = Field(1.0, alias="GARMIN_INTERVAL", ge=0, le=3600)  # seconds between calls
-    intervals_base_url: Server = Field("https://intervals.icu", alias="INTERVALS_BASE_URL")
-    intervals_api_key: SecretStr | None = Field(None, alias="INTERVALS_API_KEY")
-    intervals_athlete_id: Stripped = Field("0", alias="INTERVALS_ATHLETE_ID")
-    intervals_client_id: Stripped | None = Field(None, alias="INTERVALS_CLIENT_ID")
-    intervals_client_secret: SecretStr | None = Field(None, alias="INTERVALS_CLIENT_SECRET")
-    intervals_webhook_secret: SecretStr | None = Field(None, alias="INTERVALS_WEBHOOK_SECRET")
-    ridewithgps_base_url: Server = Field("https://ridewithgps.com", alias="RIDEWITHGPS_BASE_URL")
-    ridewithgps_api_key: SecretStr | None = Field(None, alias="RIDEWITHGPS_API_KEY")
-    ridewithgps_auth_token: SecretStr | None = Field(None, alias="RIDEWITHGPS_AUTH_TOKEN")
-    ridewithgps_client_id: Stripped | None = Field(None, alias="RIDEWITHGPS_CLIENT_ID")
-    ridewithgps_client_secret: SecretStr | None = Field(None, alias="RIDEWITHGPS_CLIENT_SECRET")
-    ridewithgps_interval: float = Field(0.5, alias="RIDEWITHGPS_INTERVAL", ge=0, le=3600)  # seconds between calls
-    wahoo_url: Server = Field("https://api.wahooligan.com", alias="WAHOO_URL")
-    wahoo_client_id: Stripped | None = Field(None, alias="WAHOO_CLIENT_ID")
-    wahoo_client_secret: SecretStr | None = Field(None, alias="WAHOO_CLIENT_SECRET")
-    wahoo_token_file: AbsolutePath | None = Field(None, alias="WAHOO_TOKEN_FILE")
-    wahoo_interval: float = Field(1.0, alias="WAHOO_INTERVAL", ge=0, le=3600)  # seconds between calls
-    pings_config: AbsolutePath = Field(Path("cars.toml"), alias="PINGS_CONFIG")
-    trips_source: Stripped | None = Field(None, alias="TRIPS_SOURCE", repr=False)  # such URLs carry a password
-    trips_keys_file: AbsolutePath | None = Field(None, alias="TRIPS_KEYS_FILE")
-    trips_fernet_keys: SecretStr | None = Field(None, alias="TRIPS_FERNET_KEYS")
-    trips_keys_command: str | None = Field(None, alias="TRIPS_KEYS_COMMAND", repr=False)  # may name a token
-    trips_osrm_url: Url | None = Field(None, alias="TRIPS_OSRM_URL")
-    trips_geocoder_url: Url | None = Field(None, alias="TRIPS_GEOCODER_URL")
-    spreadsheet_path: Paths | None = Field(None, alias="SPREADSHEET_PATH")
-    spreadsheet_sheet: Stripped | None = Field(None, alias="SPREADSHEET_SHEET")
-    spreadsheet_zone: Zone | None = Field(None, alias="SPREADSHEET_ZONE")  # None: `timezone`
-    spreadsheet_units: Literal["imperial", "metric"] = Field("imperial", alias="SPREADSHEET_UNITS")
-    spreadsheet_backups: int = Field(5, alias="SPREADSHEET_BACKUPS", ge=1, le=1000)
-    ca_bundle: Bundle | None = Field(None, validation_alias=AliasChoices("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"))
-    dagster_home: Home = Field(Path(), alias="DAGSTER_HOME")
+    garmin_api_url: Server = house("https://connectapi.garmin.com", alias="GARMIN_API_URL")
+    garmin_auth_url: Server = house("https://diauth.garmin.com", alias="GARMIN_AUTH_URL")
+    garmin_tokens_file: AbsolutePath | None = own(None, alias="GARMIN_TOKENS_FILE")
+    garmin_interval: float = house(1.0, alias="GARMIN_INTERVAL", ge=0, le=3600)  # seconds between calls
+    intervals_base_url: Server = house("https://intervals.icu", alias="INTERVALS_BASE_URL")
+    intervals_api_key: SecretStr | None = own(None, alias="INTERVALS_API_KEY")
+    intervals_athlete_id: Stripped = own("0", alias="INTERVALS_ATHLETE_ID")
+    intervals_client_id: Stripped | None = house(None, alias="INTERVALS_CLIENT_ID")
+    intervals_client_secret: SecretStr | None = house(None, alias="INTERVALS_CLIENT_SECRET")
+    intervals_webhook_secret: SecretStr | None = house(None, alias="INTERVALS_WEBHOOK_SECRET")
+    ridewithgps_base_url: Server = house("https://ridewithgps.com", alias="RIDEWITHGPS_BASE_URL")
+    ridewithgps_api_key: SecretStr | None = own(None, alias="RIDEWITHGPS_API_KEY")
+    ridewithgps_auth_token: SecretStr | None = own(None, alias="RIDEWITHGPS_AUTH_TOKEN")
+    ridewithgps_client_id: Stripped | None = house(None, alias="RIDEWITHGPS_CLIENT_ID")
+    ridewithgps_client_secret: SecretStr | None = house(None, alias="RIDEWITHGPS_CLIENT_SECRET")
+    ridewithgps_interval: float = house(0.5, alias="RIDEWITHGPS_INTERVAL", ge=0, le=3600)  # seconds between calls
+    wahoo_url: Server = house("https://api.wahooligan.com", alias="WAHOO_URL")
+    wahoo_client_id: Stripped | None = house(None, alias="WAHOO_CLIENT_ID")
+    wahoo_client_secret: SecretStr | None = house(None, alias="WAHOO_CLIENT_SECRET")
+    wahoo_token_file: AbsolutePath | None = own(None, alias="WAHOO_TOKEN_FILE")
+    wahoo_interval: float = house(1.0, alias="WAHOO_INTERVAL", ge=0, le=3600)  # seconds between calls
+    pings_config: AbsolutePath = own(Path("cars.toml"), alias="PINGS_CONFIG")
+    trips_source: TripsUrl | None = own(None, alias="TRIPS_SOURCE", repr=False)  # such URLs carry a password
+    trips_keys_file: AbsolutePath | None = own(None, alias="TRIPS_KEYS_FILE")
+    trips_fernet_keys: SecretStr | None = own(None, alias="TRIPS_FERNET_KEYS")
+    trips_keys_command: str | None = own(None, alias="TRIPS_KEYS_COMMAND", repr=False)  # may name a token
+    trips_osrm_url: Url | None = house(None, alias="TRIPS_OSRM_URL")
+    trips_geocoder_url: Url | None = house(None, alias="TRIPS_GEOCODER_URL")
+    spreadsheet_path: Paths | None = own(None, alias="SPREADSHEET_PATH")
+    spreadsheet_sheet: Stripped | None = own(None, alias="SPREADSHEET_SHEET")
+    spreadsheet_zone: Zone | None = own(None, alias="SPREADSHEET_ZONE")  # None: `timezone`
+    spreadsheet_units: Literal["imperial", "metric"] = own("imperial", alias="SPREADSHEET_UNITS")
+    spreadsheet_backups: int = house(5, alias="SPREADSHEET_BACKUPS", ge=1, le=1000)
+    ca_bundle: Bundle | None = house(None, validation_alias=AliasChoices("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"))
+    athletes_dir: AbsolutePath | None = house(None, alias="ATHLETES_DIR")
+    dagster_home: Home = own(Path(), alias="DAGSTER_HOME")
 
     @classmethod
     def examine(cls, **overrides: Any) -> tuple[Self, dict[str, str]]:
         """The settings with defaults in place of the faulty ones, and each faulty one's name (or its file) with its fault."""
-        secrets = faulty_secrets(SECRETS, cls.variables())
-        overrides = {**_files(), **({"_secrets_dir": None} if secrets else {}), **overrides}
+        folder = secrets_folder()
+        secrets = {} if folder is None else faulty_secrets(folder, cls.variables())
+        overrides = {**read_from(), **({"_secrets_dir": None} if secrets else {}), **overrides}
         try:
             return cls(**overrides), secrets
         except ValidationError as error:
-            faults = _faults(cls, error)
+            faults = faults_of(cls, error)
             defaults = {
                 alias: spec.default
                 for spec in cls.model_fields.values()
-                if not faults.keys().isdisjoint(_names(spec))
-                for alias in _names(spec)
+                if not faults.keys().isdisjoint(variables_of(spec))
+                for alias in variables_of(spec)
             }
             return cls(**overrides, **defaults), secrets | faults
         except SettingsError as error:
             settings, faults = cls.examine(**{**overrides, "_secrets_dir": None})
-            return settings, {str(SECRETS): unreadable(error, env_file(), SECRETS), **faults}
+            return settings, {str(folder): unreadable(error, env_file(), folder or SECRETS), **faults}
         except (OSError, UnicodeDecodeError) as error:
             settings, faults = cls.examine(_env_file=None, _secrets_dir=None)
             return settings, {".env": unreadable(error, env_file(), SECRETS), **faults}
@@ -260,18 +224,24 @@ class Settings(SourceSettings):
 
         One that is none of ours is a setting of the package that brings the provider.
         """
-        own = [name for name, spec in type(self).model_fields.items() if variable in _names(spec)]
-        if own:
-            value = getattr(self, own[0])
+        ours = [name for name, spec in type(self).model_fields.items() if variable in variables_of(spec)]
+        if ours:
+            value = getattr(self, ours[0])
         else:
             one: Any = (SecretStr | None, Field(None, alias=variable))
-            value = vars(create_model("Secret", __base__=SourceSettings, value=one).load())["value"]
+            with reading_folder(self._athlete_folder):
+                value = vars(create_model("Secret", __base__=SourceSettings, value=one).load())["value"]
         text = value.get_secret_value().strip() if isinstance(value, SecretStr) else ""
         return SecretStr(text) if text else None
 
     def is_set(self, variable: str) -> bool:
         """Whether a variable of ours has a value, be it the default one."""
         return variable in self.environ()
+
+    @property
+    def athlete_folder(self) -> Path | None:
+        """The folder of the athlete of ATHLETES_DIR whose settings these are; None: the house's own, or there is one athlete."""
+        return self._athlete_folder
 
     @property
     def reader_group(self) -> int | None:
@@ -319,7 +289,7 @@ class Settings(SourceSettings):
             value = getattr(self, name)
             if value is not None:
                 plain = value.get_secret_value() if isinstance(value, SecretStr) else str(value)
-                found[_variable(spec.validation_alias)] = plain
+                found[variable_of(spec.validation_alias)] = plain
         return found
 
     @model_validator(mode="before")
@@ -329,33 +299,3 @@ class Settings(SourceSettings):
             return values
         base = values.get("STRAVA_BASE_URL") or values.get("base_url") or cls.model_fields["base_url"].default
         return {**values, "STRAVA_API_URL": f"{str(base).strip().rstrip('/')}/api/v3"}
-
-
-def env_file() -> Path:
-    """`.env` of the working directory, or the file that STRAVA_ENV_FILE names in its place."""
-    return Path(os.environ.get(ENV_FILE) or ".env").absolute()
-
-
-def _files() -> dict[str, Path]:
-    """Where settings are read from below the environment: `.env`, and below it the folder of secrets, if we may list it."""
-    return {"_env_file": env_file()} | ({"_secrets_dir": SECRETS} if is_usable(SECRETS) else {})
-
-
-def _faults(kind: type[SourceSettings], error: ValidationError) -> dict[str, str]:
-    found: dict[str, str] = {}
-    for item in error.errors(include_url=False, include_input=False):
-        location = str(item["loc"][0]) if item["loc"] else "settings"
-        spec = kind.model_fields.get(location)
-        name = _variable(spec.validation_alias) if spec is not None else location
-        found[name] = str(item["msg"]).removeprefix("Value error, ")
-    return found
-
-
-def _variable(alias: str | AliasChoices | Any) -> str:
-    return str(alias.choices[0]) if isinstance(alias, AliasChoices) else str(alias)
-
-
-def _names(spec: FieldInfo) -> list[str]:
-    """The variables of a field."""
-    alias = spec.validation_alias
-    return [str(choice) for choice in alias.choices] if isinstance(alias, AliasChoices) else [str(alias)]

@@ -18,9 +18,12 @@ ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "strava_pipeline"
 MODULES = sorted(PACKAGE.rglob("*.py"))
 PRIVATE = PACKAGE / "orchestrate" / "dagster_private.py"
-# who starts Dagster hands its own environment on to it; its storage, and secrets in files, set variables that Dagster alone
-# reads; settings.environ() is a method
-READERS = ("settings.py", "setting_files.py", "verbs/dagster_process.py", "orchestrate/storage.py")
+# who starts Dagster, or a process of an athlete, hands its own environment on; Dagster's storage, and secrets in files, set
+# variables that Dagster alone reads; setting_values.py asks where relative paths start; settings.environ() is a method
+READERS = (
+    *("settings.py", "setting_sources.py", "setting_values.py", "setting_files.py"),
+    *("athletes.py", "verbs/dagster_process.py", "orchestrate/storage.py"),
+)
 # statements that change data; what stands in code is a look or a session's setting
 LOCKS = {"fcntl", "filelock"}  # only file_locks.py imports them
 STATEMENTS = ("MERGE ", "INSERT INTO activ", "DELETE FROM activ", "UPDATE activ")

@@ -273,7 +273,7 @@ def secrets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The folder that a container engine fills."""
     folder = tmp_path / "run" / "secrets"
     folder.mkdir(parents=True)
-    monkeypatch.setattr("strava_pipeline.settings.SECRETS", folder)
+    monkeypatch.setattr("strava_pipeline.setting_sources.SECRETS", folder)
     return folder
 
 

@@ -198,6 +198,7 @@ def environment_of_dagster(settings: "Settings", env_file: Path | None = None) -
     """
     from dotenv import dotenv_values
 
+    from strava_pipeline.setting_values import url_from_anywhere
     from strava_pipeline.settings import ENV_FILE
     from strava_pipeline.settings import env_file as present
 
@@ -205,7 +206,7 @@ def environment_of_dagster(settings: "Settings", env_file: Path | None = None) -
     beside = {name: value for name, value in dotenv_values(path).items() if value and name not in settings.variables()}
     own = {**beside, **environment_of(settings), ENV_FILE: str(path)}
     if settings.trips_source:
-        own["TRIPS_SOURCE"] = _from_anywhere(settings.trips_source)
+        own["TRIPS_SOURCE"] = url_from_anywhere(settings.trips_source)
     return {**PATIENCE, **own}
 
 
@@ -213,14 +214,6 @@ def environment_of(settings: "Settings") -> dict[str, str]:
     """The environment of a child process: our own, with these settings and no others."""
     others = {name: value for name, value in os.environ.items() if name not in settings.variables()}
     return {**others, **settings.environ()}
-
-
-def _from_anywhere(url: str) -> str:
-    """The URL with a file's absolute path, because a child works in another folder; the URL of a database unchanged."""
-    from strava_pipeline.setting_values import trips_file
-
-    path = trips_file(url)
-    return url if path is None else f"{url.strip().partition(':')[0]}:///{path}"
 
 
 def _lock(home: Path) -> Path:

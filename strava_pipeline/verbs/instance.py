@@ -29,7 +29,7 @@ from strava_pipeline.orchestrate.home import CONFIG, configuration, names_other_
 from strava_pipeline.orchestrate.records import MIGRATED_BY
 from strava_pipeline.orchestrate.storage import PipelineStorage
 from strava_pipeline.setting_files import provide_variables
-from strava_pipeline.settings import SECRETS, Settings
+from strava_pipeline.settings import Settings, secrets_folder
 
 _SCHEDULER = "SCHEDULER"  # Dagster's name of the daemon's thread
 _EARLIER = {  # SHA-256 of each dagster.yaml that a version before this one wrote; add the present one's before changing it
@@ -88,7 +88,8 @@ def provide_secrets(home: Path) -> None:
 
     Dagster reads the environment only. Children that are started afterwards inherit them.
     """
-    provide_variables(SECRETS, unset_variables(home))
+    if folder := secrets_folder():
+        provide_variables(folder, unset_variables(home))
 
 
 def _storage(base_dir: object) -> dict[str, Any]:

@@ -132,7 +132,7 @@ def test_a_variable_may_be_a_file_among_the_secrets(
     secrets = tmp_path / "secrets"
     secrets.mkdir()
     (secrets / VARIABLE).write_text(f"{url}\n")
-    monkeypatch.setattr("strava_pipeline.verbs.instance.SECRETS", secrets)
+    monkeypatch.setattr("strava_pipeline.setting_sources.SECRETS", secrets)
     monkeypatch.setenv(VARIABLE, "")
     with open_instance(home) as instance:
         assert instance.get_runs() == []
@@ -144,7 +144,7 @@ def test_a_file_among_the_secrets_that_cannot_be_read_is_named(
 ) -> None:
     secrets = tmp_path / "secrets"
     (secrets / VARIABLE).mkdir(parents=True)
-    monkeypatch.setattr("strava_pipeline.verbs.instance.SECRETS", secrets)
+    monkeypatch.setattr("strava_pipeline.setting_sources.SECRETS", secrets)
     monkeypatch.setenv(VARIABLE, "")
     with pytest.raises(PipelineError, match=f"{secrets / VARIABLE} is no file"):
         open_instance(home)

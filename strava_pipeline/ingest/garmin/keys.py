@@ -100,8 +100,12 @@ def open_clients_file(settings: Settings) -> Path | None:
 
 
 def _clients_file(settings: Settings) -> Path | None:
+    if (
+        settings.garmin_personal_api_key_file or settings.athlete_folder
+    ):  # the home folder is nobody's where there are several
+        return settings.garmin_personal_api_key_file
     with suppress(RuntimeError):  # a user without a home, as in some containers
-        return settings.garmin_personal_api_key_file or Path.home() / CLIENTS_FILE
+        return Path.home() / CLIENTS_FILE
     return None
 
 

@@ -1,0 +1,181 @@
+"""The athletes of a house: who is in the registry, what their settings are, and the environment of their processes.
+
+An athlete's folder is like that of somebody who is alone: `.env`, `data/`, `secrets/`, `logs/`, `dagster_home/` and so on. The
+registry is `athletes.toml` in ATHLETES_DIR: a table for each, `[NAME]`, with its `folder` where that is not ATHLETES_DIR/NAME.
+Settings of the house are inherited; an athlete's own are not. settings.py says which is which.
+"""
+
+import os
+import re
+import tomllib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from dotenv import dotenv_values
+
+from strava_pipeline.core.errors import MissingSettingsError, MisuseError
+from strava_pipeline.core.source_packages import declared_sources
+from strava_pipeline.file_locks import exclusive
+from strava_pipeline.setting_files import file_text, read_toml, replace_file
+from strava_pipeline.setting_sources import variables_of
+from strava_pipeline.setting_values import ATHLETE_FOLDER, reading_folder
+from strava_pipeline.settings import ENV_FILE, Settings
+
+NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
+REGISTRY = "athletes.toml"
+# Where an athlete's `.env` sets one of these, none of the others is inherited: they belong together.
+_TOGETHER = (
+    {"STRAVA_CLIENT_ID", "STRAVA_CLIENT_SECRET"},
+    {"STRAVA_BASE_URL", "STRAVA_API_URL"},
+    {"INTERVALS_CLIENT_ID", "INTERVALS_CLIENT_SECRET", "INTERVALS_WEBHOOK_SECRET"},
+    {"RIDEWITHGPS_CLIENT_ID", "RIDEWITHGPS_CLIENT_SECRET"},
+    {"WAHOO_CLIENT_ID", "WAHOO_CLIENT_SECRET"},
+    {"REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"},
+)
+
+
+class UnusableRegistryError(MisuseError):
+    """The registry of athletes can't be read, or can't be used."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Athlete:
+    """An athlete of the house. `folder` is absolute."""
+
+    name: str
+    folder: Path
+
+
+def athletes(settings: Settings) -> list[Athlete]:
+    """Everybody in the registry, by name; nobody where ATHLETES_DIR is not set. Raises UnusableRegistryError."""
+    if settings.athletes_dir is None:
+        return []
+    path, home = settings.athletes_dir / REGISTRY, settings.athletes_dir
+    try:
+        return read_toml(path, lambda tables: _read(path, home, tables), UnusableRegistryError) or []
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UnusableRegistryError(f"{path} is no TOML in UTF-8: {error}.") from None
+
+
+def athlete_named(settings: Settings, name: str) -> Athlete:
+    """The athlete with this name. Raises MisuseError, which lists the known names."""
+    known = athletes(settings)
+    for one in known:
+        if one.name == name:
+            return one
+    if settings.athletes_dir is None:
+        raise MisuseError(
+            f"There is no athlete {name!r}, because ATHLETES_DIR is not set. Put ATHLETES_DIR=<a folder for all athletes> into "
+            "the .env of the house, then run `strava-pipeline athletes add NAME`."
+        )
+    names = ", ".join(one.name for one in known) or "nobody yet"
+    raise MisuseError(
+        f"There is no athlete {name!r}. In {settings.athletes_dir / REGISTRY}: {names}. "
+        "`strava-pipeline athletes add NAME` adds one."
+    )
+
+
+def settings_of(settings: Settings, athlete: Athlete) -> Settings:
+    """The settings of an athlete, for who reads them in this process. Raises MissingSettingsError.
+
+    Args:
+        settings: the house's.
+    """
+    with _whose(athlete), reading_folder(athlete.folder):
+        return Settings.load(**_inherited(settings, athlete))
+
+
+def environment_of(settings: Settings, athlete: Athlete) -> dict[str, str]:
+    """The whole environment of a process of an athlete. In it, `Settings.load` gives `settings_of`.
+
+    Nothing of the athlete's own kind is in it, so `.env` of the folder counts; nothing is read from /run/secrets.
+
+    Args:
+        settings: the house's.
+    """
+    of_packages = tuple(f"{name.upper()}_" for name in declared_sources())
+    ours = {*Settings.variables(), ENV_FILE, ATHLETE_FOLDER}
+    others = {
+        name: value for name, value in os.environ.items() if name not in ours and not name.startswith(of_packages)
+    }
+    with _whose(athlete):
+        return {**others, **_inherited(settings, athlete), ATHLETE_FOLDER: str(athlete.folder)}
+
+
+def _inherited(settings: Settings, athlete: Athlete) -> dict[str, str]:
+    """The house's settings, by variable, as far as they are set and the athlete's `.env` doesn't say otherwise."""
+    written = {name for name, value in dotenv_values(athlete.folder / ".env").items() if value}
+    taken = written.union(*(group for group in _TOGETHER if group & written))
+    values = settings.environ()
+    return {
+        variables[0]: values[variables[0]]
+        for field, variables in _of_the_house()
+        if variables[0] in values and taken.isdisjoint(variables)
+        # the default ledger is the house's, too: whoever shares an application counts in one place
+        if field in settings.model_fields_set or field == "ledger_dir"
+    }
+
+
+def _of_the_house() -> Iterator[tuple[str, list[str]]]:
+    """The fields of the house's settings, each with its variables."""
+    for name, spec in Settings.model_fields.items():
+        if isinstance(spec.json_schema_extra, dict) and spec.json_schema_extra["whose"] == "house":
+            yield name, variables_of(spec)
+
+
+@contextmanager
+def _whose(athlete: Athlete) -> Iterator[None]:
+    try:
+        yield
+    except MissingSettingsError as error:
+        raise MissingSettingsError(f"The settings of {athlete.name}: {error}") from None
+    except (OSError, UnicodeDecodeError) as error:
+        path, kind = athlete.folder / ".env", type(error).__name__
+        raise MissingSettingsError(
+            f"{path} can't be read ({kind}); make it UTF-8 text that this user may read."
+        ) from None
+
+
+def change_registry(home: Path, change: Callable[[Any], None]) -> None:
+    """Let `change` edit the registry in `home`, ATHLETES_DIR, as a TOML document: under a lock, and whole or not at all.
+
+    Comments stay. Raises UnusableRegistryError where it would not be usable.
+    """
+    import tomlkit  # costs what only this needs
+
+    home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    path = home / REGISTRY
+    with exclusive(home / f".{REGISTRY}.lock", mode=0o600):
+        before = file_text(path)
+        document = tomlkit.parse(before)
+        change(document)
+        after = tomlkit.dumps(document)
+        _read(path, home, tomllib.loads(after))
+        replace_file(path, before, after)
+
+
+def _read(path: Path, home: Path, tables: dict[str, Any]) -> list[Athlete]:
+    found = sorted(_athlete(path, home, name, table) for name, table in tables.items())
+    places: dict[Path, str] = {}
+    for one in found:
+        if (other := places.setdefault(one.folder.resolve(), one.name)) != one.name:
+            raise UnusableRegistryError(f"{path}: {other} and {one.name} have the same folder. Leave one of them.")
+    return found
+
+
+def _athlete(path: Path, home: Path, name: str, table: Any) -> Athlete:
+    if not NAME.fullmatch(name):
+        raise UnusableRegistryError(
+            f"{path}: {name!r} is no name of an athlete. Use 1 to 32 of a-z, 0-9, - and _; the first is a letter or digit."
+        )
+    if not isinstance(table, dict):
+        raise UnusableRegistryError(f"{path}: {name} is no table. Write [{name}] on a line of its own.")
+    if unknown := sorted(table.keys() - {"folder"}):
+        raise UnusableRegistryError(f"{path}: [{name}] has no key {unknown[0]!r}. Possible: folder.")
+    folder = table.get("folder", name)
+    if not isinstance(folder, str) or not folder.strip():
+        raise UnusableRegistryError(f"{path}: the folder of [{name}] is no path in quotation marks.")
+    return Athlete(name, home / Path(folder).expanduser())

@@ -1,0 +1,129 @@
+"""How settings are read: from the environment, `.env` of the working directory or the athlete's folder, and /run/secrets.
+
+Which settings there are is settings.py's, or that of a package with a source of its own.
+"""
+
+import os
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any, Self, get_args
+
+from pydantic import AliasChoices, Field, SecretStr, ValidationError, model_validator
+from pydantic.fields import FieldInfo
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
+
+from strava_pipeline.core.errors import MissingSettingsError
+from strava_pipeline.setting_files import check_secrets, is_usable, unreadable
+from strava_pipeline.setting_values import Hosts, athlete_folder, is_reading_folder
+
+ENV_FILE = "STRAVA_ENV_FILE"  # set by us alone, for children that work in another folder
+SECRETS = Path("/run/secrets")  # where container engines put secrets: a file named as a variable holds its value
+
+# Whose a setting is where there are several athletes. What is the house's counts for everybody whose own `.env` doesn't set it;
+# what is the athlete's own comes from that `.env` alone.
+house = partial(Field, json_schema_extra={"whose": "house"})
+own = partial(Field, json_schema_extra={"whose": "athlete"})
+
+
+class SourceSettings(BaseSettings):
+    """The settings of a source that another package brings: read from where all settings are, and checked alike.
+
+    A subclass has a field for each, whose alias is its name in the environment, with the source's name in front.
+    """
+
+    model_config = SettingsConfigDict(
+        env_file=".env",
+        env_file_encoding="utf-8",
+        env_ignore_empty=True,
+        env_prefix="STRAVA_",
+        case_sensitive=True,
+        populate_by_name=True,
+        extra="ignore",
+        frozen=True,
+        hide_input_in_errors=True,
+        validate_default=True,
+    )
+
+    plain_http_hosts: Hosts | None = house(None, alias="PLAIN_HTTP_HOSTS")  # before every URL, which is judged by it
+
+    @classmethod
+    def load(cls, **overrides: Any) -> Self:
+        """The settings, or MissingSettingsError naming each faulty variable, the fault and what to write."""
+        if secrets := secrets_folder():
+            check_secrets(secrets, cls.variables())
+        try:
+            return cls(**{**read_from(), **overrides})
+        except ValidationError as error:
+            faults = [f"  {name}: {message}" for name, message in faults_of(cls, error).items()]
+        except (OSError, UnicodeDecodeError, SettingsError) as error:
+            raise MissingSettingsError(f"{unreadable(error, env_file(), SECRETS)}.") from None
+        places = "the environment or .env" if athlete_folder() is None else str(env_file())
+        raise MissingSettingsError("\n".join([f"These settings, from {places}, are not usable:", *faults]))
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Of an athlete that this process reads beside its own: only `.env`, and below it what is given."""
+        if is_reading_folder():
+            return dotenv_settings, init_settings
+        return init_settings, env_settings, dotenv_settings, file_secret_settings
+
+    @classmethod
+    def variables(cls) -> set[str]:
+        """The environment variables that any setting is read from."""
+        return {name for spec in cls.model_fields.values() for name in variables_of(spec)}
+
+    @classmethod
+    def is_secret(cls, variable: str) -> bool:
+        """Whether nobody may see what a person types for it. An unknown one is the setting of another package, and may be."""
+        specs = [spec for spec in cls.model_fields.values() if variable in variables_of(spec)]
+        return all(SecretStr in get_args(spec.annotation) for spec in specs)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _empty_is_unset(cls, values: Mapping[str, Any]) -> dict[str, Any]:
+        return {name: value for name, value in values.items() if value != ""}
+
+
+def env_file() -> Path:
+    """`.env` of the working directory or of the athlete's folder, or the file that STRAVA_ENV_FILE names in its place."""
+    folder = athlete_folder()
+    named = None if is_reading_folder() else os.environ.get(ENV_FILE)
+    return Path(named).absolute() if named else (folder or Path.cwd()) / ".env"
+
+
+def secrets_folder() -> Path | None:
+    """The folder of secrets, if we may list it. They are the house's: an athlete's settings are never read from there."""
+    return SECRETS if athlete_folder() is None and is_usable(SECRETS) else None
+
+
+def read_from() -> dict[str, Path | None]:
+    """Where settings are read from below the environment: `.env`, and below it the folder of secrets."""
+    return {"_env_file": env_file(), "_secrets_dir": secrets_folder()}
+
+
+def faults_of(kind: type[SourceSettings], error: ValidationError) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for item in error.errors(include_url=False, include_input=False):
+        location = str(item["loc"][0]) if item["loc"] else "settings"
+        spec = kind.model_fields.get(location)
+        name = variable_of(spec.validation_alias) if spec is not None else location
+        found[name] = str(item["msg"]).removeprefix("Value error, ")
+    return found
+
+
+def variable_of(alias: str | AliasChoices | Any) -> str:
+    return str(alias.choices[0]) if isinstance(alias, AliasChoices) else str(alias)
+
+
+def variables_of(spec: FieldInfo) -> list[str]:
+    """The variables of a field."""
+    alias = spec.validation_alias
+    return [str(choice) for choice in alias.choices] if isinstance(alias, AliasChoices) else [str(alias)]
