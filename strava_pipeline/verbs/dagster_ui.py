@@ -53,10 +53,8 @@ def main() -> None:
 def run(host: str, port: int, prefix: str) -> None:
     """Serve until interrupted, or until the daemon ends."""
     import dagster as dg
-    import uvicorn
 
     from strava_pipeline.orchestrate.dagster_private import configure_loggers
-    from strava_pipeline.serve.same_origin import SameOrigin
 
     configure_loggers(formatter="colored", log_level="INFO")
     with (
@@ -65,7 +63,19 @@ def run(host: str, port: int, prefix: str) -> None:
         daemon(workspace) as process,
         web_application(instance, workspace, prefix) as application,
     ):
-        config = uvicorn.Config(
+        server = guarded_server(application, host, port, prefix)
+        threading.Thread(target=_end_with, args=(process, server), daemon=True).start()
+        server.run()
+
+
+def guarded_server(application: Application, host: str, port: int, prefix: str) -> "uvicorn.Server":
+    """A server of Dagster's web application, with the check of who asks in front of it."""
+    import uvicorn
+
+    from strava_pipeline.serve.same_origin import SameOrigin
+
+    return uvicorn.Server(
+        uvicorn.Config(
             SameOrigin(application, host, prefix=prefix),
             host=host,
             port=port,
@@ -73,9 +83,7 @@ def run(host: str, port: int, prefix: str) -> None:
             lifespan="off",
             timeout_graceful_shutdown=_REQUEST_GRACE,
         )
-        server = uvicorn.Server(config)
-        threading.Thread(target=_end_with, args=(process, server), daemon=True).start()
-        server.run()
+    )
 
 
 def _end_with(process: subprocess.Popen[bytes], server: "uvicorn.Server") -> None:
