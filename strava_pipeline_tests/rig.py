@@ -20,7 +20,7 @@ from alembic.config import Config
 from alembic.script import ScriptDirectory
 
 from strava_pipeline.file_locks import exclusive
-from strava_pipeline.ingest.strava.budget import ledger_path
+from strava_pipeline.ingest.strava.budget import ledger_path, sharer_of
 from strava_pipeline.ingest.strava.emulator.app import Emulator
 from strava_pipeline.ingest.strava.emulator.application import EmulatorConfig, Limits
 from strava_pipeline.lake.imports.merge import years_with_unmerged_imports
@@ -102,7 +102,9 @@ class Rig:
             shutil.copytree(life / left, self.folder / left, symlinks=True)
         for ledger in (life / "ledger").glob("strava-*.json"):  # named by that emulator's address
             self.settings.ledger_dir.mkdir(exist_ok=True)
-            shutil.copyfile(ledger, ledger_path(self.settings))
+            kept = json.loads(ledger.read_bytes())
+            kept["sharers"] = {sharer_of(self.settings.data_dir): each for each in kept["sharers"].values()}
+            ledger_path(self.settings).write_text(json.dumps(kept))
         self.emulator.state.clock.set(self.emulator.state.config.now + timedelta(seconds=float(whole.read_text())))
 
     def run_unpartitioned(self, job: str, **told: dict[str, Any]) -> RunOutcome:

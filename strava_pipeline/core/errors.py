@@ -177,8 +177,12 @@ class BudgetExhaustedError(PipelineError):
 
     exit_code = 3
 
-    def __init__(self, ceiling: Ceiling, limit: int, resumes_at: datetime, *, cushion: int = 0) -> None:
-        kept = f" ({cushion} of them are kept back)" if cushion else ""
+    def __init__(
+        self, ceiling: Ceiling, limit: int, resumes_at: datetime, *, cushion: int = 0, shared: int = 0
+    ) -> None:
+        parts = [f"{cushion} of them are kept back"] if cushion else []
+        parts += [f"{shared} are for the other data folders of the API application"] if shared else []
+        kept = f" ({', '.join(parts)})" if parts else ""
         super().__init__(
             f"Strava's limit of {limit} {ceiling}{kept} is reached; "
             f"it opens again at {resumes_at:%Y-%m-%d %H:%M:%S} UTC."

@@ -23,13 +23,16 @@ from strava_pipeline.core.limits import (
 )
 from strava_pipeline.ingest.clock import ServerClock, parse_date_header
 from strava_pipeline.ingest.ledger import CEILINGS, Counter, Ledger, LedgerFile
+from strava_pipeline.ingest.shares import Sharing, roll
 
 LENGTHS = {"15min": QUARTER, "day": DAY}
+WORTH = 200  # of 1,000 calls a day, a run for five or fewer would cost more than it brings
 YIELDING_SHARE = 10  # a tenth of a limit at most is left to others by default: a long backfill takes a ninth longer
 OnWait = Callable[[BudgetExhaustedError, float], None]
 NOTED_EVERY = 60.0  # seconds at the server between two notes of its time in the ledger
 MARGIN = timedelta(seconds=1)  # the resolution of the Date header that the clock follows
 SLICE = 60.0  # seconds at the server between two reports of a wait
+_READS = Ceiling("read", "day")
 log = logging.getLogger(__name__)
 
 
@@ -59,12 +62,14 @@ class CallShare:
     Args:
         cushion_15min, cushion_daily: calls of each window that are left to others; None: `yielding`, a tenth of a limit at most.
         max_calls: the most calls of the run.
+        quiet_day: the calls that a daily run needs where nothing is new; 0: the run leaves nothing to other data folders.
     """
 
     cushion_15min: int | None = None
     cushion_daily: int | None = None
     yielding: int = 0
     max_calls: int | None = None
+    quiet_day: int = 0
 
 
 class RateBudget:
@@ -74,8 +79,9 @@ class RateBudget:
         path: the application's ledger.
         clock: the server's time.
         cushion_15min, cushion_daily: calls of each window that are left to others.
-        yielding: the cushion where none is given, but no more than a tenth of a limit.
+        yielding: the cushion where none is given, but no more than a tenth of a limit; whole years are fetched where it is set.
         max_calls: the most calls of this object alone.
+        who, quiet_day: what the data folder is called in the ledger, and what its daily run needs; see shares.py.
     """
 
     def __init__(
@@ -87,11 +93,14 @@ class RateBudget:
         cushion_daily: int | None = None,
         yielding: int = 0,
         max_calls: int | None = None,
+        who: str = "",
+        quiet_day: int = 0,
     ) -> None:
         self._file = LedgerFile(path)
         self._clock = clock
         self._cushions = {"15min": cushion_15min, "day": cushion_daily}
         self._yielding = yielding
+        self._sharing = Sharing(who, bulk=yielding > 0, quiet_day=quiet_day)
         self._max_calls = max_calls
         self._reserved = 0
 
@@ -108,15 +117,25 @@ class RateBudget:
             now = self._now(ledger)
             self._roll(ledger, now)
             concerned = _concerned(reads=reads)
-            full = [state for state in self._states(ledger) if state.left <= 0 and state.ceiling in concerned]
-            if full:
-                last = max(full, key=lambda state: state.resets_at)
-                cushion = self._cushion(last.ceiling, last.limit)
-                raise BudgetExhaustedError(last.ceiling, last.limit, last.resets_at, cushion=cushion)
-            for ceiling in concerned:
+            full = [state for state in self._states(ledger, now) if state.left <= 0 and state.ceiling in concerned]
+            last = max(full, key=lambda state: state.resets_at, default=None)
+            for ceiling in concerned if last is None else ():
                 ledger.counters[ceiling].used += 1
+            if reads:
+                until_tomorrow = last is not None and last.ceiling.window == "day"
+                self._sharing.note(ledger, now.timestamp(), calls=last is None, until_tomorrow=until_tomorrow)
+        if last is not None:
+            cushion = self._cushion(last.ceiling, last.limit)
+            shared = max(0, last.limit - cushion - last.used)
+            raise BudgetExhaustedError(last.ceiling, last.limit, last.resets_at, cushion=cushion, shared=shared)
         self._reserved += 1
         return now
+
+    def finish(self) -> None:
+        """Note that the run fetched all that it wanted, so that nothing is kept for it any longer."""
+        with self._file.open(self._clock.now()) as ledger:
+            self._roll(ledger, self._now(ledger))
+            self._sharing.note_done(ledger)
 
     def record_answer(self, headers: Mapping[str, str], *, elapsed: float = 0.0) -> None:
         """Learn limits and usage from an answer that took `elapsed` seconds; the clock has observed it already."""
@@ -145,31 +164,58 @@ class RateBudget:
                 counter = ledger.counters[ceiling]
                 if counter.start == _window_start(ceiling, reserved_at) and counter.used > 0:
                     counter.used -= 1
+            if reads and ledger.counters[_READS].start == _window_start(_READS, reserved_at):
+                self._sharing.note(ledger, reserved_at.timestamp(), calls=-1)
         self._reserved = max(0, self._reserved - 1)
 
     def remaining(self) -> Remaining:
         """What is left of every ceiling, without a call."""
-        ledger = self._file.peek()
-        self._roll(ledger, self._now(ledger))
-        states = self._states(ledger)
-        governing = min(states, key=lambda state: (state.left, -state.resets_at.timestamp()))
-        return Remaining(tuple(states), governing)
+        states = self._states(*self._peek())
+        return Remaining(tuple(states), min(states, key=_governing))
+
+    def is_worth_a_run(self) -> bool:
+        """Whether so many calls may be made that a run is worth its start; for a single folder in a new window always.
+
+        Where not, other folders of the application leave this one its turn: the ledger notes that it waits.
+        """
+        ledger, now = self._peek()
+        least = min(self._states(ledger, now), key=_governing)
+        is_worth = least.left > least.limit // WORTH
+        if not is_worth and self._sharing.others(ledger):
+            with self._file.open(self._clock.now()) as ledger:
+                self._roll(ledger, self._now(ledger))
+                self._sharing.note(ledger, now.timestamp(), until_tomorrow=least.ceiling.window == "day")
+        return is_worth
 
     def allowances(self) -> dict[Ceiling, Allowance]:
-        """What each ceiling lets through, now and in later windows, its cushion kept back in all of them."""
+        """What each ceiling lets through, now and in later windows, without its cushion and what others are expected to take."""
+        ledger, now = self._peek()
         return {
             state.ceiling: Allowance(
                 state.left,
-                max(0, state.limit - self._cushion(state.ceiling, state.limit)),
+                self._sharing.left_later(
+                    ledger,
+                    state.ceiling,
+                    max(0, state.limit - self._cushion(state.ceiling, state.limit)),
+                    now.timestamp(),
+                ),
                 state.resets_at,
                 LENGTHS[state.ceiling.window],
             )
-            for state in self.remaining().ceilings
+            for state in self._states(ledger, now)
         }
 
     def was_full(self) -> bool:
         """Whether a window in the ledger left no call, be it over by now or not."""
-        return any(state.left <= 0 for state in self._states(self._file.peek()))
+        ledger = self._file.peek()
+        return any(state.left <= 0 for state in self._states(ledger, self._clock.now()))
+
+    def _peek(self) -> tuple[Ledger, datetime]:
+        """The ledger of now, and now, without lock or trace."""
+        ledger = self._file.peek()
+        now = self._now(ledger)
+        self._roll(ledger, now)
+        return ledger, now
 
     def _now(self, ledger: Ledger) -> datetime:
         """The server's time; before this process saw an answer, as the last process that saw one noted it."""
@@ -183,14 +229,19 @@ class RateBudget:
             # A later window in the ledger than ours: without an answer yet, it is our clock that is late.
             if counter.start < start or (counter.start > start and self._clock.synced):
                 counter.start, counter.used = start, 0
+        roll(ledger, ledger.counters[_READS].start)
 
-    def _states(self, ledger: Ledger) -> list[CeilingState]:
+    def _states(self, ledger: Ledger, now: datetime) -> list[CeilingState]:
+        def left(ceiling: Ceiling, counter: Counter) -> int:
+            free = counter.limit - self._cushion(ceiling, counter.limit) - counter.used
+            return max(0, self._sharing.left(ledger, ceiling, free, now.timestamp()))
+
         return [
             CeilingState(
                 ceiling,
                 counter.limit,
                 counter.used,
-                max(0, counter.limit - self._cushion(ceiling, counter.limit) - counter.used),
+                left(ceiling, counter),
                 datetime.fromtimestamp(counter.start, UTC) + LENGTHS[ceiling.window],
             )
             for ceiling, counter in ledger.counters.items()
@@ -227,6 +278,11 @@ class RateBudget:
         """Between which moments of the server the call was counted there."""
         answered_at = parse_date_header(_header(headers, "date")) or self._clock.now()
         return answered_at - timedelta(seconds=elapsed * self._clock.speed), answered_at
+
+
+def _governing(state: CeilingState) -> tuple[int, float]:
+    """The order of ceilings: the fewest calls left, at a tie the one that opens last."""
+    return state.left, -state.resets_at.timestamp()
 
 
 def _concerned(*, reads: bool) -> list[Ceiling]:

@@ -24,7 +24,9 @@ PUBLISHED_LIMITS = {  # https://developers.strava.com/docs/rate-limits, defaults
     Ceiling("read", "15min"): 100,
     Ceiling("read", "day"): 1000,
 }
-BLOCK = 1024  # bytes; the fullest ledger takes about 500
+BLOCK = 4096  # bytes, a page, so that no kill leaves half of it; four counters take some 500, a sharer some 55
+MOST_SHARERS = 48  # those seen last: as many fit into a block with the longest numbers
+FORGOTTEN_AFTER = 3 * 86_400  # seconds without a call, after which a folder's line goes
 LOCK_TIMEOUT = 30  # seconds; a holder needs well under a millisecond
 POLL = 0.002  # seconds between tries while another process holds the lock
 _GARBAGE = (ValueError, KeyError, TypeError, RecursionError)  # what decoding something else than a ledger raises
@@ -42,14 +44,42 @@ class Counter:
 
 
 @dataclass(slots=True)
+class Sharer:
+    """What one data folder does with the application's reading calls. What it means for others is `shares.py`'s.
+
+    Args:
+        daily, bulk: calls since midnight UTC: those of whole years are bulk, all others daily.
+        daily_at, bulk_at: when it last made or wanted a call of the kind; epoch seconds at the server, 0: never.
+        is_done: whether the daily run of the day has all that it wanted.
+        wants: whether more is wanted of whole years: "no", "soon" (a run is at work), "later" (the day's limit stopped it).
+    """
+
+    daily: int = 0
+    bulk: int = 0
+    daily_at: int = 0
+    bulk_at: int = 0
+    is_done: bool = False
+    wants: str = "no"
+
+    @property
+    def seen_at(self) -> int:
+        """When it last made or wanted a call."""
+        return max(self.daily_at, self.bulk_at)
+
+
+WANTS = ("no", "soon", "later")  # as numbers in the file
+
+
+@dataclass(slots=True)
 class Ledger:
-    """The counters of all ceilings, and the last moment known in both the server's and the local time."""
+    """The counters of all ceilings, the last moment known in both the server's and the local time, and who shares the calls."""
 
     counters: dict[Ceiling, Counter] = field(
         default_factory=lambda: {ceiling: Counter(limit) for ceiling, limit in PUBLISHED_LIMITS.items()}
     )
     server: float | None = None
     local: float | None = None
+    sharers: dict[str, Sharer] = field(default_factory=dict)
 
 
 class LedgerFile:
@@ -160,7 +190,13 @@ def _encode(ledger: Ledger) -> dict[str, Any]:
         [ceiling.pair, ceiling.window, counter.limit, counter.start, counter.used]
         for ceiling, counter in ledger.counters.items()
     ]
-    return {"version": 1, "server": ledger.server, "local": ledger.local, "windows": windows}
+    newest = sorted(ledger.sharers.items(), key=lambda each: -each[1].seen_at)[:MOST_SHARERS]
+    sharers = {
+        name: [each.daily, each.bulk, each.daily_at, each.bulk_at, int(each.is_done), WANTS.index(each.wants)]
+        for name, each in newest
+        if each.seen_at > newest[0][1].seen_at - FORGOTTEN_AFTER
+    }
+    return {"version": 1, "server": ledger.server, "local": ledger.local, "windows": windows, "sharers": sharers}
 
 
 def _decode(raw: dict[str, Any]) -> Ledger:
@@ -172,7 +208,16 @@ def _decode(raw: dict[str, Any]) -> Ledger:
         if Ceiling(pair, window) not in ledger.counters or counter.limit < 1 or counter.used < 0:
             raise ValueError("a counter out of range")
         ledger.counters[Ceiling(pair, window)] = counter
+    with suppress(
+        *_GARBAGE, AttributeError, IndexError
+    ):  # of no use to the counters, which an earlier version writes alone
+        ledger.sharers = {name: _sharer(values) for name, values in raw.get("sharers", {}).items()}
     return ledger
+
+
+def _sharer(values: list[Any]) -> Sharer:
+    daily, bulk, daily_at, bulk_at, is_done, wants = map(_whole, values)
+    return Sharer(daily, bulk, daily_at, bulk_at, bool(is_done), WANTS[wants])
 
 
 def _whole(value: object) -> int:

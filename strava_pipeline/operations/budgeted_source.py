@@ -137,11 +137,13 @@ def budget_of(source: str, settings: Settings, limits: CallOptions, clock: Serve
 
 def share_of(source: str, settings: Settings, limits: CallOptions) -> CallShare:
     """What of the budget a run with these limits may use."""
+    quiet_day = calls_of_a_quiet_day(source, settings)
     return CallShare(
         limits.cushion_15min,
         limits.cushion_daily,
-        calls_of_a_quiet_day(source, settings) if limits.whole_years else 0,
+        quiet_day if limits.whole_years else 0,
         limits.max_calls,
+        quiet_day,
     )
 
 

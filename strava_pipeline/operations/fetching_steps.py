@@ -46,6 +46,8 @@ def list_activities(
         report = pull_each(listed_together(strava, options, years), pull)
         if advice := _empty_years_advice(run, report):
             run.progress.say(advice)
+    if details is None and report.stopped is None:
+        strava.client.budget.finish()
     return StepReport(
         "bronze_activities",
         {
@@ -143,6 +145,8 @@ def _fetched(
 ) -> StepReport:
     """The report of details or streams (`what`); `failures`: what did not come, and of which activities."""
     fetched = report.fetched
+    if fetched.stopped is None:
+        strava.client.budget.finish()
     return StepReport(
         asset,
         {

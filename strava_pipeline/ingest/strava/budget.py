@@ -12,7 +12,19 @@ from strava_pipeline.settings import Settings
 
 def make_budget(settings: Settings, clock: ServerClock | None = None, share: CallShare | None = None) -> RateBudget:
     """The budget of the settings' API application. Needs neither login nor network."""
-    return RateBudget(ledger_path(settings), clock or system_clock(settings), **asdict(share or CallShare()))
+    who, clock = sharer_of(settings.data_dir), clock or system_clock(settings)
+    return RateBudget(ledger_path(settings), clock, who=who, **asdict(share or CallShare()))
+
+
+def sharer_of(data_dir: Path) -> str:
+    """What the ledger calls a data folder: the same from each container that mounts it, and no path in it."""
+    try:
+        found = data_dir.stat()
+    except OSError:  # not there yet
+        name = str(data_dir.absolute())
+    else:
+        name = f"{found.st_dev}:{found.st_ino}"
+    return sha256(name.encode()).hexdigest()[:8]
 
 
 def ledger_path(settings: Settings) -> Path:

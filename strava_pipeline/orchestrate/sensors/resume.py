@@ -90,7 +90,7 @@ def _at_work(instance: dg.DagsterInstance, lake: Lake) -> str | None:
 
 def _is_open(settings: Settings, run: dg.DagsterRun, rest: frozenset[str], clock: ServerClock) -> bool:
     """Whether a call may be made under every ceiling, with what the run would leave to others."""
-    return budget_of(STRAVA, settings, _first_to_call(run, rest), clock).remaining().governing.left > 0
+    return budget_of(STRAVA, settings, _first_to_call(run, rest), clock).is_worth_a_run()
 
 
 def _first_to_call(run: dg.DagsterRun, rest: frozenset[str]) -> CallOptions:
