@@ -175,7 +175,7 @@ test: $(READY) ## The test suite; EXAMPLES=all draws four times as many examples
 
 # Four workers on two cores: some tests wait a lot, for daemons that wake now and then.
 test-slow: $(READY) ## Tests that start processes or run whole jobs. A failed one or two run again, alone, and may be flaky.
-	$(BIN)/python -m strava_pipeline_tests.rerun -m 'slow and not soak' -n 4 --maxschedchunk 1 --durations=20
+	$(BIN)/python -m strava_pipeline_tests.rerun -m 'slow and not soak' -n 4 --dist loadfile --durations=20
 
 other-duckdb: $(READY) ## Another DuckDB than the one in .venv, for the slow test that each opens the other's files.
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --upgrade --target $(VENV)/other-duckdb 'duckdb==$(OTHER_DUCKDB)'
@@ -203,7 +203,8 @@ test-samples: $(READY) ## Tests on real payloads in ../shared/samples, which are
 test-container: $(READY) ## The image, built and run in a container; skipped where buildah, podman or mmdebstrap is missing. As root.
 	$(BIN)/python -m pytest -m container -rs --durations=10
 
-test-all: test test-slow test-samples ## All three.
+test-all: $(READY) ## All three in one go, as CI runs them: a quick red, and nothing is imported or set up three times.
+	EXAMPLES=$(EXAMPLES) $(BIN)/python -m strava_pipeline_tests.rerun -m 'not soak and not container' -n 4 --dist loadfile --maxfail 3 --durations=20
 
 lint: $(READY) ## Style and format.
 	$(BIN)/ruff check .

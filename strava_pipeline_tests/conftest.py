@@ -21,8 +21,11 @@ from strava_pipeline_tests.small_disk import SmallDisk, small_disk
 from strava_pipeline_tests.templates import Templates, tables_copied
 
 if TYPE_CHECKING:  # a rig imports Dagster, which takes seconds: tests of other rooms do without
+    from xdist.remote import Producer
+
     from strava_pipeline_tests.postgres import Server
     from strava_pipeline_tests.rig import Rig
+    from strava_pipeline_tests.scheduler import ByFile
 
 # Tests start hundreds of processes, and each worker reads all tests: what they import is compiled once, whatever the shell says.
 sys.dont_write_bytecode = False
@@ -81,13 +84,22 @@ def pytest_xdist_auto_num_workers() -> int:
     return (os.cpu_count() or 1) + 1
 
 
+def pytest_xdist_make_scheduler(config: pytest.Config, log: "Producer") -> "ByFile | None":
+    """For `--dist loadfile`; others are as xdist has them."""
+    if config.getoption("dist") != "loadfile":
+        return None
+    from strava_pipeline_tests.scheduler import ByFile
+
+    return ByFile(config, log)
+
+
 def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
     """Bytes that are long are named by their argument: a zip holds the time, and each worker must find the same names."""
     return argname if isinstance(val, bytes) and len(val) > 16 else None
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Who has a rig runs whole jobs, and is slow. Those that take minutes first: at the end no worker is alone with one."""
+    """Who has a rig runs whole jobs, and is slow. Quick tests first; of the slow ones those that take minutes first."""
     for item in items:
         soak = item.get_closest_marker("soak")
         if soak is not None and soak.kwargs.get("part") not in SOAK:
@@ -96,9 +108,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             map(item.get_closest_marker, ("soak", "samples"))
         ):
             item.add_marker(pytest.mark.slow)
-    items.sort(
-        key=lambda item: next((place for place, name in enumerate(LONGEST) if name in item.nodeid), len(LONGEST))
-    )
+    items.sort(key=_turn)
+
+
+def _turn(item: pytest.Item) -> int:
+    """At the end no worker is alone with a long one."""
+    if item.get_closest_marker("slow") is None:
+        return -1
+    return next((place for place, name in enumerate(LONGEST) if name in item.nodeid), len(LONGEST))
 
 
 @pytest.hookimpl(tryfirst=True)
