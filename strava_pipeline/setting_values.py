@@ -13,7 +13,7 @@ from contextvars import ContextVar
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, Field, SecretStr, ValidationInfo
@@ -25,6 +25,7 @@ _reading: ContextVar[Path | None] = ContextVar("_reading", default=None)
 _CHECKOUT = Path(__file__).resolve().parent.parent
 _SECRET = re.compile(r"[A-Za-z0-9_-]{16,200}")
 _HOST_NAME = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*|[0-9a-f:]+")
+_SCHEMA = re.compile(r"[a-z_][a-z0-9_]{0,62}")  # 63 bytes: what PostgreSQL keeps of a name
 _CRON_FIELD = re.compile(r"[0-9A-Za-z*/,\-]+")
 
 
@@ -80,6 +81,44 @@ def _tiles(value: str, info: ValidationInfo) -> str:
 def _path_part(value: SecretStr) -> SecretStr:
     if not _SECRET.fullmatch(value.get_secret_value()):
         raise ValueError("not 16 or more letters, digits, - or _; make one: openssl rand -hex 32")
+    return value
+
+
+def _postgres_url(value: SecretStr) -> SecretStr:
+    postgres_parameters(value)
+    return value
+
+
+def postgres_parameters(url: SecretStr) -> dict[str, str]:
+    """The parameters of such a URL as libpq names them, the password among them. Raises ValueError, which holds nothing of it."""
+    fault = (
+        "not an address like postgresql://user:password@host:5432/database; in the password write / as %2F, ? as %3F, # as %23, "
+        "@ as %40, : as %3A, % as %25"
+    )
+    try:
+        parts = urlsplit(url.get_secret_value().strip())
+        port = parts.port
+        rest = dict(parse_qsl(parts.query, strict_parsing=True)) if parts.query else {}
+    except ValueError:
+        raise ValueError(fault) from None  # whose text may be a part of the password
+    of_url = (parts.username, parts.password, parts.hostname, parts.path.lstrip("/"))
+    named = {
+        name: unquote(value or "") for name, value in zip(("user", "password", "host", "dbname"), of_url, strict=True)
+    }
+    found = {name: value for name, value in ({**named, "port": str(port or "")} | rest).items() if value}
+    if (
+        parts.scheme not in ("postgresql", "postgres")
+        or "dbname" not in found
+        or parts.fragment
+        or "\0" in "".join(found.values())
+    ):
+        raise ValueError(fault)
+    return found
+
+
+def _schema(value: str) -> str:
+    if not _SCHEMA.fullmatch(value) or value.startswith("pg_"):
+        raise ValueError(f"{value!r} is no name of a schema; write small letters, digits and _, like strava")
     return value
 
 
@@ -207,6 +246,8 @@ Server = Annotated[
     str, AfterValidator(_server)
 ]  # a URL without a slash at its end; empty where it follows from another
 Url = Annotated[str, AfterValidator(_url)]
+PostgresUrl = Annotated[SecretStr, AfterValidator(_postgres_url)]
+Schema = Annotated[Stripped, AfterValidator(_schema)]  # of a database
 PathSecret = Annotated[SecretStr, AfterValidator(_path_part)]
 Password = Annotated[SecretStr, AfterValidator(_password)]
 HostNames = Annotated[str, AfterValidator(_host_names)]  # names or numbers, with commas

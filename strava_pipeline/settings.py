@@ -43,6 +43,8 @@ from strava_pipeline.setting_values import (
     Password,
     Paths,
     PathSecret,
+    PostgresUrl,
+    Schema,
     Server,
     Sports,
     Stripped,
@@ -113,6 +115,8 @@ class Settings(SourceSettings):
     dashboard_cert: AbsolutePath | None = own(None, alias="DASHBOARD_CERT")
     dashboard_key: AbsolutePath | None = own(None, alias="DASHBOARD_KEY")
     database_url: SecretStr | None = own(None, alias="DATABASE_URL")
+    export_url: PostgresUrl | None = own(None, alias="EXPORT_URL")
+    export_schema: Schema = own("strava", alias="EXPORT_SCHEMA")
     sentry_dsn: SecretStr | None = house(None, alias="SENTRY_DSN")
     sentry_sample_rate: float = house(0.1, alias="SENTRY_SAMPLE_RATE", ge=0, le=1)
     map_tiles_url: Tiles | None = house(None, alias="MAP_TILES_URL", repr=False)  # may carry a key

@@ -52,6 +52,7 @@ def build_defs(
             *gold_assets(partitions, providers, settings),
             *change_assets(partitions, settings),
             *insight_assets(partitions, settings.timezone, settings.insight_sports),
+            *_exported(partitions, settings),
             *(asset for system in parts("assets") for asset in system.assets(partitions, settings)),
         ],
         settings,
@@ -72,6 +73,14 @@ def build_defs(
         },
         executor=executor,
     )
+
+
+def _exported(partitions: dg.PartitionsDefinition[Any], settings: Settings) -> list[dg.AssetsDefinition]:
+    if settings.export_url is None:
+        return []
+    from strava_pipeline.orchestrate.assets.exported import exported_assets
+
+    return exported_assets(partitions, settings)
 
 
 def _by_year(assets: Sequence[Asset]) -> frozenset[str]:

@@ -44,7 +44,12 @@ REBUILD_JOB = "rebuild"  # all years at once: it stands in asset_jobs.py
 _PULL = (LISTING, "activity_shards")
 _GOLD, _DETAIL_TABLES = Group("gold"), Group("details")
 _DETAILS_OF_FILES = Group("details", but=(QUARANTINE.name,))  # where no detail is fetched, none can fail
-_PUBLISH = ("published_warehouse", INSIGHTS)  # what readers see, and the year's numbers of it
+EXPORTS = Group("exported")  # gold elsewhere: empty where EXPORT_URL is not set
+_PUBLISH = (
+    "published_warehouse",
+    INSIGHTS,
+    EXPORTS,
+)  # what readers see, the year's numbers of it, and its copy elsewhere
 _MERGE = (_GOLD, *_PUBLISH)
 _ENRICH = (DETAILS, _DETAIL_TABLES, *_PUBLISH)
 _IMPORT = (FILE_BRONZE, FILE_READINGS)

@@ -166,6 +166,7 @@ def demo_settings(folder: Path, url: str, services: Mapping[str, str] = {}) -> "
         per_page=200,
         alert_url=None,
         database_url=None,
+        export_url=None,
         sentry_dsn=None,
         automation=False,
         dashboard_requests=True,

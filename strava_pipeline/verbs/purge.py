@@ -5,7 +5,7 @@ What would be deleted is listed first, and shown by --dry-run; nothing outside t
 
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -86,6 +86,10 @@ def carry_out(settings: "Settings", found: "Purge") -> str:
         held.enter_context(exclusive_use(lake))
         try:
             access = _give_back(settings, found.command) if found.access == HELD else found.access
+            if settings.export_url is not None:
+                from strava_pipeline.operations.exporting import purge_exported
+
+                found.left.extend(purge_exported(settings, found.athlete_id))
             if found.api:
                 delete_api_data(lake)
                 forget_logins(settings, [STRAVA])
@@ -203,6 +207,8 @@ def _print_result(found: "Purge", access: str) -> None:
         out.print("The application's access was given back at Strava.")
     elif access == "kept":
         out.print(f"The application still has access at Strava: take it away at {APPS_PAGE}")
+    for what in found.left:
+        out.print(f"Not deleted: {what}", style="yellow")
 
 
 NONE, BEFORE, KEPT, HELD, REVOKED = "none", "revoked before", "kept", "held", "revoked"
@@ -218,6 +224,7 @@ class Purge:
     places: "list[Place]"
     drop_folder: "Place | None"
     stays: list[tuple[Path | None, str]]
+    left: list[str] = field(default_factory=list)  # what should have gone elsewhere and could not
     api: bool = False  # only what came by Strava's API goes
 
     @property
@@ -242,7 +249,7 @@ class Purge:
             "bytes": self.bytes,
             "places": [asdict(place) for place in self.places],
             "drop_folder_files": self.drop_folder.files if self.drop_folder else 0,
-            "stays": [{"path": path, "why": why} for path, why in self.stays],
+            "stays": [{"path": path, "why": why} for path, why in (*self.stays, *((None, why) for why in self.left))],
         }
 
 

@@ -317,6 +317,7 @@ _LINES: dict[str, tuple[str, ...]] = {
     "athlete": ("Athlete" + _PROFILE[0], _PROFILE[1]),
     "gear": ("Gear" + _PROFILE[0], _PROFILE[1]),
     "published_warehouse": ("{replaced:Published|Nothing changed since the last publish}",),
+    "exported_gold": ("rows_written?Exported {rows_written:row} to PostgreSQL " + _SECONDS,),
     **{asset: parts for system in parts("words") for asset, parts in system.LINES.items()},
 }
 

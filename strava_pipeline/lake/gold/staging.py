@@ -1,0 +1,91 @@
+"""Copies out of the published warehouse begin here: a session with it, a table's rows by year, and whether they changed.
+
+A table is computed once, into a temporary one that may lie on disk: many are views. A year's content is a hash of its rows,
+in any order: where it is the one that was noted at the last copy, there is nothing to write.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import duckdb
+
+from strava_pipeline.core.tables.exported import Exported
+from strava_pipeline.core.tables.model import Column, Kind
+from strava_pipeline.lake.gold.publish import damage_named, refuse_other_version, snapshot_file
+from strava_pipeline.lake.gold.sessions import INTERRUPTIBLE, WITHOUT_CACHE, interruptible
+from strava_pipeline.lake.gold.warehouse import NAME, Connection, attach, one_number, spill_folder
+from strava_pipeline.lake.paths import Lake
+from strava_pipeline.lake.sql import sql
+
+YEAR = "exported_year"
+_OFFLINE = {"autoinstall_known_extensions": "false", "autoload_known_extensions": "false"}
+_SAME_SUMS = "SET threads = 1"  # with several, the last digits of a sum differ from time to time
+Content = tuple[int, str]  # how many rows, and their hash
+
+
+@contextmanager
+def offline(extension: Path | None = None) -> Iterator[Connection]:
+    """A session in memory, in UTC, that fetches no extension; `extension`: a file of DuckDB's to load."""
+    connection = duckdb.connect(config=dict(_OFFLINE))
+    try:
+        with interruptible(connection):
+            if extension is not None:
+                connection.execute(f"LOAD '{_quoted(extension)}'")
+            for statement in (INTERRUPTIBLE, WITHOUT_CACHE, "SET TimeZone = 'UTC'", _SAME_SUMS):
+                connection.execute(statement)
+            yield connection
+    finally:
+        connection.close()
+
+
+@contextmanager
+def staging(lake: Lake, extension: Path | None = None) -> Iterator[Connection]:
+    """The same with the published warehouse attached, read-only. Raises NothingPublishedError or UnusableSnapshotError."""
+    path = snapshot_file(lake)
+    with offline(extension) as connection, damage_named(lake):
+        connection.execute(f"SET temp_directory = '{_quoted(spill_folder(lake.snapshot))}'")
+        attach(connection, path, NAME, "READ_ONLY")
+        connection.execute(f"USE {NAME}")
+        refuse_other_version(connection)
+        connection.execute(sql("activity_years"))
+        yield connection
+
+
+def _quoted(path: Path) -> str:
+    return str(path).replace("'", "''")
+
+
+def owner_of(connection: Connection) -> int:
+    """Whose warehouse it is; 0: nobody has said."""
+    return one_number(connection, sql("owner"))
+
+
+def staged(exported: Exported) -> str:
+    """The name of the temporary table with the rows of a table. Not the table's own: views would read it."""
+    return f'temp."staged_{exported.name}"'
+
+
+def stage(connection: Connection, exported: Exported) -> dict[int, Content]:
+    """Compute the rows of a table; returns the content of each year that has some."""
+    columns = ", ".join(f'{_value(column)} AS "{column.name}"' for column in exported.columns)
+    connection.execute(
+        f"CREATE TEMP TABLE {staged(exported)} AS "
+        f"SELECT coalesce({exported.year}, 0)::INTEGER AS {YEAR}, {columns} FROM {NAME}.main.{exported.name} AS copied"
+    )
+    found = connection.execute(sql("staged_contents").format(table=staged(exported), year=YEAR)).fetchall()
+    return {year: (rows, content) for year, rows, content in found}
+
+
+def unstage(connection: Connection, exported: Exported) -> None:
+    """Forget the rows of a table."""
+    connection.execute(f"DROP TABLE {staged(exported)}")
+
+
+def _value(column: Column) -> str:
+    """A column's value as PostgreSQL and files take it: no character 0 in texts, JSON as its text."""
+    if column.kind is Kind.TEXT:
+        return f"replace(\"{column.name}\", chr(0), '')"
+    if column.kind is Kind.TEXTS:
+        return f"list_transform(\"{column.name}\", lambda text: replace(text, chr(0), ''))"
+    return f'"{column.name}"::VARCHAR' if column.kind is Kind.JSON else f'"{column.name}"'

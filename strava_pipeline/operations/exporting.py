@@ -1,0 +1,78 @@
+"""Gold elsewhere: the step that keeps PostgreSQL in sync with the published warehouse, and the files that a person exports."""
+
+from collections.abc import Iterator, Sequence
+
+from pydantic import SecretStr
+
+from strava_pipeline.core.errors import PipelineError
+from strava_pipeline.core.tables.exported import WHOLE, Exported, exported_tables
+from strava_pipeline.lake.gold.postgres import Target, delete_exported, export_gold
+from strava_pipeline.lake.paths import Lake
+from strava_pipeline.lake.user_files import goals_of
+from strava_pipeline.operations.progress import progressing
+from strava_pipeline.operations.run_context import RunContext
+from strava_pipeline.operations.step_reports import ROWS, StepReport, if_any, timed
+from strava_pipeline.operations.table_rules import Finding
+from strava_pipeline.setting_values import postgres_parameters
+from strava_pipeline.settings import Settings
+
+EXPORTED = "exported_gold"
+_LOCK = "export"  # two runs at once would each write what the other replaces
+
+
+def export_to_postgres(run: RunContext, settings: Settings, years: Sequence[int]) -> StepReport:
+    """Bring the tables in PostgreSQL in sync with the published warehouse; arguments and errors as of `export_gold`."""
+    if settings.export_url is None:
+        raise ValueError("there is no such asset where EXPORT_URL is not set")
+    tables = tables_to_export(run.lake)
+    with (
+        timed() as seconds,
+        run.exclusive(_LOCK),
+        progressing(run.progress, "Exporting to PostgreSQL", len(tables)) as advance,
+    ):
+        report = export_gold(run.lake, _target(settings, settings.export_url), tables, years, advance)
+    return StepReport(
+        EXPORTED,
+        {
+            ROWS: sum(report.rows.values()),
+            "exported_tables": len(tables),
+            "rows_written": sum(report.written.values()),
+            **if_any(years_exported=sorted(year for year in report.written if year != WHOLE)),
+            "seconds": seconds.value,
+        },
+        {year: {ROWS: report.rows.get(year, 0), "rows_written": report.written.get(year, 0)} for year in years},
+        [
+            Finding(
+                "equals_snapshot",
+                not report.unequal,
+                if_any(unequal_tables=report.unequal),
+                "Something else writes to these tables in PostgreSQL, or changes what is written. Run it again; what is no "
+                "table of the warehouse belongs into another schema.",
+            )
+        ],
+    )
+
+
+def purge_exported(settings: Settings, athlete_id: int | None) -> Iterator[str]:
+    """Delete the athlete's rows in PostgreSQL; names them, with the reason, where that is not possible now.
+
+    `athlete_id`: whose they are where no published warehouse says it.
+    """
+    if settings.export_url is None:
+        return
+    lake = Lake(settings.data_dir)
+    try:
+        delete_exported(lake, _target(settings, settings.export_url), athlete_id)
+    except PipelineError as error:
+        rows = f"the rows in PostgreSQL, schema {settings.export_schema}, with exported_for = {athlete_id or 0}"
+        yield f"{rows}. {str(error).rstrip('.')}. Delete them there yourself"
+
+
+def tables_to_export(lake: Lake, *, full: bool = False) -> dict[str, Exported]:
+    """What leaves: without positions where goals.toml sets privacy zones, unless `full`. Raises UnusableGoalsError."""
+    return exported_tables(with_positions=full or not goals_of(lake).zones)
+
+
+def _target(settings: Settings, url: SecretStr) -> Target:
+    parameters = postgres_parameters(url)
+    return Target(parameters, parameters.pop("password", ""), settings.export_schema)

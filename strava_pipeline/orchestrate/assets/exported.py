@@ -1,0 +1,42 @@
+"""The published warehouse in PostgreSQL, where EXPORT_URL is set. The work is operations/exporting.py's."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import dagster as dg
+
+from strava_pipeline.operations.exporting import EXPORTED, export_to_postgres
+from strava_pipeline.orchestrate.checks import valid_spec
+from strava_pipeline.orchestrate.jobs import EXPORTS
+from strava_pipeline.orchestrate.metadata import OWNER
+from strava_pipeline.orchestrate.resources import Run
+from strava_pipeline.orchestrate.steps import Result, chosen_years, reported
+from strava_pipeline.orchestrate.tags import STEP_LAST
+from strava_pipeline.settings import Settings
+
+
+def exported_assets(partitions: dg.PartitionsDefinition[Any], settings: Settings) -> list[dg.AssetsDefinition]:
+    """The asset, which every job that publishes takes along."""
+
+    @dg.asset(
+        name=EXPORTED,
+        partitions_def=partitions,
+        deps=["published_warehouse"],
+        group_name=EXPORTS.name,
+        op_tags=STEP_LAST,
+        kinds={"duckdb", "postgres"},
+        owners=[OWNER],
+        description=f"Every table and view of the warehouse in PostgreSQL, schema {settings.export_schema}: each year that "
+        "changed, of whichever year the run is.",
+        check_specs=[
+            valid_spec(
+                EXPORTED,
+                refuses={"equals_snapshot": "what was written, and the run's years, are the same rows there as here"},
+                stops=False,  # nothing is below, and the next run writes it again
+            )
+        ],
+    )
+    def exported_gold(context: dg.AssetExecutionContext, run: Run) -> Iterator[Result]:
+        yield from reported(context, run, export_to_postgres(run, settings, chosen_years(context, run)))
+
+    return [exported_gold]

@@ -1,0 +1,280 @@
+"""lake.gold.postgres on a real PostgreSQL: the same rows there, nothing written twice, other people's things left alone."""
+
+import json
+import sys
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Any
+
+import psycopg
+import pytest
+from pydantic import SecretStr
+
+from strava_pipeline.core.errors import MissingSettingsError, PipelineError
+from strava_pipeline.core.tables.exported import exported_tables
+from strava_pipeline.core.tables.model import Kind
+from strava_pipeline.lake.gold import postgres
+from strava_pipeline.lake.gold.postgres import ExportReport, Target, delete_exported, export_gold, extension_file
+from strava_pipeline.lake.gold.publish import publish, snapshot
+from strava_pipeline.lake.gold.warehouse import mark_changed, writing
+from strava_pipeline.lake.paths import Lake
+from strava_pipeline.setting_values import postgres_parameters
+from strava_pipeline_tests.lake.conftest import NewLake
+from strava_pipeline_tests.lake.insight_rows import ME, activity, many, put, splits
+from strava_pipeline_tests.postgres import PASSWORD, Server
+
+TABLES = exported_tables(with_positions=True)
+SOME = {
+    name: TABLES[name] for name in ("activities_all", "activities", "activity_splits_metric", "totals_by_month", "gear")
+}
+ODD = activity(
+    -(2**62),
+    "2019-05-04T10:00:00",
+    name="a\0b 🚴 'quoted' \\",
+    start_latlng=[],
+    end_latlng=[52.5, float("nan")],
+    distance=float("inf"),
+    extra='{"b": 1,  "a": "\\u0000"}',
+)
+
+
+@pytest.fixture
+def database(server: Server) -> str:
+    return server.new_database()
+
+
+@pytest.fixture(scope="module")
+def gold(module_lake: Lake) -> Lake:
+    """Published: activities of 2019 to 2023, odd ones among them."""
+    put(module_lake, [ODD, *many(60)])
+    put(module_lake, splits(5, [300, 310, 320]), "activity_splits_metric")
+    put(module_lake, [{"athlete_id": ME, "ftp": 240.0, "fetched_at": "2024-01-01"}], "athlete")
+    publish(module_lake)
+    return module_lake
+
+
+def target(database: str, **other: str) -> Target:
+    parameters = postgres_parameters(SecretStr(database))
+    password = parameters.pop("password")
+    return Target(parameters | other, password, "strava")
+
+
+def export(lake: Lake, database: str, tables: Any = SOME, years: Iterable[int] = (2020,)) -> ExportReport:
+    return export_gold(lake, target(database), tables, years, lambda _: None)
+
+
+def asked(database: str, query: str) -> list[tuple[Any, ...]]:
+    with psycopg.connect(database, autocommit=True, options="-c timezone=UTC") as connection:
+        return connection.execute(query).fetchall()  # type: ignore[call-overload, no-any-return]
+
+
+def done(database: str, *statements: str) -> None:
+    with psycopg.connect(database, autocommit=True) as connection:
+        for statement in statements:
+            connection.execute(statement)  # type: ignore[call-overload]
+
+
+def transactions(database: str) -> Any:
+    """The number that the next transaction gets that writes."""
+    return asked(database, "SELECT pg_snapshot_xmax(pg_current_snapshot())::text")
+
+
+def test_every_table_and_view_is_there_with_the_same_rows_and_the_second_export_writes_nothing(
+    gold: Lake, server: Server, database: str
+) -> None:
+    report = export(gold, database, TABLES)
+    assert (report.unequal, sorted(report.written)) == ([], [0, 2019, 2020, 2021, 2022, 2023])
+    with snapshot(gold) as here:
+        for name in TABLES:
+            ours = here.execute(f"SELECT count(*) FROM {name}").fetchall()
+            assert asked(database, f'SELECT count(*) FROM strava."{name}" WHERE exported_for = {ME}') == ours, name
+        columns = [each.name for each in SOME["activities_all"].columns if each.kind is not Kind.JSON]
+        query = f"SELECT {', '.join(map(repr, columns))} FROM strava.activities_all ORDER BY id".replace("'", '"')
+        ours = here.execute(query.replace("strava.", "")).fetchall()
+    assert json.dumps(asked(database, query), default=str) == json.dumps(ours, default=str).replace("\\u0000", "")
+    assert asked(database, "SELECT extra::text FROM strava.activities_all WHERE extra IS NOT NULL") == [(ODD["extra"],)]
+    assert asked(database, "SELECT col_description('strava.activities'::regclass, 3)") != [(None,)]
+    before, logged = transactions(database), len(server.log.read_text())
+    assert export(gold, database, TABLES, [2019, 2020]).written == {}
+    assert transactions(database) == before
+    assert not [line for line in server.log.read_text()[logged:].splitlines() if "INSERT" in line or "DELETE" in line]
+
+
+def test_only_the_year_that_changed_is_written_whichever_the_run_is_of(lake: Lake, database: str) -> None:
+    put(lake, [activity(1, "2019-05-04"), activity(2, "2021-05-04")])
+    publish(lake)
+    export(lake, database)
+    before = asked(database, "SELECT exported_year, xmin::text FROM strava.activities_all ORDER BY 1")
+    with writing(lake) as connection:
+        connection.execute("UPDATE activities_all SET name = 'another' WHERE id = 2")
+        mark_changed(connection)
+    publish(lake)
+    assert export(lake, database).written == {2021: 2}
+    after = asked(database, "SELECT exported_year, xmin::text FROM strava.activities_all ORDER BY 1")
+    assert (after[0], after[1] != before[1]) == (before[0], True)
+
+
+def test_what_is_deleted_here_goes_there_and_a_year_that_moved_moves(lake: Lake, database: str) -> None:
+    put(lake, [activity(1, "2019-05-04"), activity(2, "2021-05-04"), activity(3, "2021-06-04")])
+    publish(lake)
+    export(lake, database)
+    with writing(lake) as connection:
+        connection.execute("DELETE FROM activities_all WHERE id = 3")
+        connection.execute("UPDATE activities_all SET year = 2020 WHERE id = 1")
+        mark_changed(connection)
+    publish(lake)
+    assert export(lake, database).unequal == []
+    assert asked(database, "SELECT id, exported_year FROM strava.activities_all ORDER BY id") == [(1, 2020), (2, 2021)]
+
+
+def test_athletes_in_one_database_leave_each_other_s_rows_alone(new_lake: NewLake, lake: Lake, database: str) -> None:
+    other = new_lake(lake.data_dir / "other")
+    put(lake, [activity(1, "2020-05-04")])
+    put(other, [{**activity(1, "2020-05-04"), "athlete_id": 8}, {**activity(2, "2020-05-05"), "athlete_id": None}])
+    for each in (lake, other):
+        publish(each)
+        export(each, database)
+    assert not export(lake, database).written
+    held = "SELECT exported_for, count(*) FROM strava.activities GROUP BY 1 ORDER BY 1"
+    assert asked(database, held) == [(8, 2), (ME, 1)]
+    assert delete_exported(lake, target(database), None) > 0
+    assert asked(database, held) == [(8, 2)]
+    assert asked(database, "SELECT DISTINCT exported_for FROM strava.exported") == [(8,)]
+
+
+def test_rows_go_by_the_athlete_s_id_where_the_warehouse_is_gone(gold: Lake, untouched: Lake, database: str) -> None:
+    assert delete_exported(untouched, target(database), ME) == 0, "nothing was ever exported"
+    export(gold, database)
+    nowhere = replace(untouched, data_dir=untouched.data_dir / "gone")
+    assert delete_exported(nowhere, target(database), ME) == export_rows(gold)
+    assert asked(database, "SELECT count(*) FROM strava.activities_all") == [(0,)]
+
+
+def export_rows(lake: Lake) -> int:
+    with snapshot(lake) as here:
+        return sum(here.execute(f"SELECT count(*) FROM {name}").fetchall()[0][0] for name in SOME)
+
+
+def test_a_person_s_indexes_and_views_survive_and_a_new_column_comes(gold: Lake, database: str) -> None:
+    export(gold, database)
+    done(
+        database,
+        "CREATE INDEX mine ON strava.activities (distance)",
+        "CREATE VIEW strava.rides AS SELECT id, distance FROM strava.activities",
+        "ALTER TABLE strava.activities DROP COLUMN kudos_count",  # as if it were new here
+        "UPDATE strava.exported SET content = 'of another version'",
+    )
+    assert export(gold, database).unequal == []
+    assert asked(database, "SELECT count(kudos_count), count(*) FROM strava.activities JOIN strava.rides USING (id)")
+    assert asked(database, "SELECT count(*) FROM pg_indexes WHERE indexname = 'mine'") == [(1,)]
+
+
+def test_what_a_person_changed_or_dropped_there_is_written_again(gold: Lake, database: str) -> None:
+    export(gold, database)
+    done(
+        database,
+        "DELETE FROM strava.activities_all WHERE exported_year = 2020",
+        "UPDATE strava.activities SET name = 'mine' WHERE exported_year = 2020",
+        "DROP TABLE strava.totals_by_month",
+    )
+    assert {*export(gold, database).written} >= {2020, 2019, 2021}
+    assert not export(gold, database).written
+
+
+def test_a_table_that_is_no_more_is_emptied_and_so_are_positions(gold: Lake, database: str) -> None:
+    export(gold, database)
+    fewer = {
+        name: table
+        for name, table in exported_tables(with_positions=False).items()
+        if name in SOME and name != "activities"
+    }
+    assert export(gold, database, fewer).unequal == []
+    assert asked(database, "SELECT count(*) FROM strava.activities") == [(0,)]
+    assert asked(database, "SELECT count(*), count(end_latlng), count(extra) FROM strava.activities_all") == [
+        (61, 0, 0)
+    ]
+
+
+def test_without_positions_no_column_is_left_that_may_hold_one() -> None:
+    fewer = exported_tables(with_positions=False)
+    assert {*TABLES} - {*fewer} == {"near_towns", "visited_tiles", "explorer_tiles"}
+    words = {word for table in fewer.values() for each in table.columns for word in each.name.split("_")}
+    assert not words & {
+        "lat",
+        "lng",
+        "latlng",
+        "latitude",
+        "longitude",
+        "polyline",
+        "coordinates",
+        "x",
+        "y",
+    }
+    assert not [each for table in fewer.values() for each in table.columns if each.kind is Kind.JSON]
+
+
+def test_another_type_or_key_is_refused_with_what_to_do(gold: Lake, database: str) -> None:
+    export(gold, database)
+    done(database, "ALTER TABLE strava.gear ALTER COLUMN name TYPE varchar(10)")
+    with pytest.raises(
+        PipelineError, match=r"strava\.gear has another key or other types than here \(name\)\. Drop it there"
+    ):
+        export(gold, database)
+
+
+@pytest.mark.parametrize(
+    ("other", "password", "said"),
+    [
+        ({"host": "/nowhere"}, PASSWORD, "No such file or directory"),
+        ({}, "hunter2", "password authentication failed"),
+        ({"dbname": "none"}, PASSWORD, 'database "none" does not exist'),
+        ({"host": "127.0.0.1", "port": "1"}, PASSWORD, "Connection refused"),
+        ({"sslmode": "nonsense"}, PASSWORD, "invalid sslmode value"),
+    ],
+)
+def test_a_server_that_can_t_be_reached_is_named_without_the_password(
+    gold: Lake, database: str, other: dict[str, str], password: str, said: str
+) -> None:
+    with pytest.raises(PipelineError, match="can't be reached") as caught:
+        export_gold(gold, replace(target(database, **other), password=password), SOME, [], lambda _: None)
+    assert said in str(caught.value)
+    assert caught.value.__suppress_context__
+    assert password not in f"{caught.value!r}{target(database)!r}"
+
+
+def test_missing_rights_are_told(gold: Lake, server: Server, database: str) -> None:
+    done(database, "DROP ROLE IF EXISTS reader", "CREATE ROLE reader LOGIN PASSWORD 'r'")
+    reader = replace(target(database, user="reader"), password="r")
+    with pytest.raises(PipelineError, match="permission denied for database"):
+        export_gold(gold, reader, SOME, [], lambda _: None)
+    done(database, "CREATE SCHEMA strava AUTHORIZATION reader")
+    assert export_gold(gold, reader, SOME, [], lambda _: None).written
+
+
+def test_a_year_is_replaced_whole_or_not_at_all(gold: Lake, database: str) -> None:
+    export(gold, database)
+    ((year,),) = asked(database, "SELECT DISTINCT exported_year FROM strava.activity_splits_metric")
+    done(
+        database,
+        "UPDATE strava.exported SET content = 'old'",
+        "ALTER TABLE strava.activity_splits_metric ADD CHECK (false) NOT VALID",
+    )
+    held = f"SELECT id, xmin::text FROM strava.activities_all WHERE exported_year = {year} ORDER BY 1"
+    before = asked(database, held)
+    with pytest.raises(PipelineError, match="violates check constraint") as caught:
+        export(gold, database)
+    assert "Failing row" not in str(caught.value), "which would hold values"
+    assert asked(database, held) == before, "it comes before the splits"
+    done(database, "ALTER TABLE strava.activity_splits_metric DROP CONSTRAINT activity_splits_metric_check")
+    assert export(gold, database).unequal == []
+    assert asked(database, held) != before
+
+
+def test_the_wheel_belongs_to_one_duckdb(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert extension_file().is_file()
+    monkeypatch.setattr(postgres.duckdb, "__version__", "9.9.9")
+    with pytest.raises(MissingSettingsError, match=r"another DuckDB than this 9\.9\.9.*pip install '.*==9\.9\.9'"):
+        extension_file()
+    monkeypatch.setitem(sys.modules, postgres._PACKAGE, None)
+    with pytest.raises(MissingSettingsError, match="is not installed"):
+        extension_file()
