@@ -34,7 +34,7 @@ LOOKBACK := $(if $(DAYS),--days $(DAYS))
 .PHONY: help install image demo demo-archive dev test test-slow test-bounds audit other-duckdb soak bench coverage test-samples test-all lint types contracts pre-commit format check docs graph screenshots clean test-container \
 	start auth status doctor plan run run-lite run-all compact recompact rebuild reconcile enrich enrich-all flow flow-backfill refresh streams backfill \
 	quarantine profile trips import archive matches bests insights export report goals duck schema sql logs service service-up purge emulator \
-	dashboard serve subscription webhooks providers changes sync-month calendar maps notifications
+	dashboard serve subscription webhooks providers changes sync-month calendar maps notifications athletes
 
 help: ## List the targets.
 	@awk -F':.*## ' '/^##@ / {printf "\n%s\n", substr($$0, 5)} /^[a-z%-]+:.*## / {printf "  %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -138,6 +138,7 @@ clean-logs: ## Remove the logs of all days but today; others: make clean-logs AR
 
 ##@ Serve
 
+athletes: ## Several athletes, each with a folder of their own: add, list, remove.
 serve: ## Run the web intake: it receives webhook events and phones' pings.
 subscription: ## Strava's webhook subscription: create, view, delete.
 webhooks: ## Webhook events: process them now, or replay some of Strava's.
@@ -318,6 +319,9 @@ trips: $(READY)
 
 logs: $(READY)
 	$(CLI) logs $(or $(ARGS),latest)
+
+athletes: $(READY)
+	$(CLI) athletes $(or $(ARGS),list)
 
 subscription: $(READY)
 	$(CLI) subscription $(or $(ARGS),view)

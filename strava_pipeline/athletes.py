@@ -22,10 +22,12 @@ from strava_pipeline.file_locks import exclusive
 from strava_pipeline.setting_files import file_text, read_toml, replace_file
 from strava_pipeline.setting_sources import variables_of
 from strava_pipeline.setting_values import ATHLETE_FOLDER, reading_folder
-from strava_pipeline.settings import ENV_FILE, Settings
+from strava_pipeline.settings import ENV_FILE, Settings, env_file
 
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
+WRONG_NAME = "is no name of an athlete. Use 1 to 32 of a-z, 0-9, - and _; the first is a letter or digit."
 REGISTRY = "athletes.toml"
+ATHLETE = "STRAVA_ATHLETE"  # set by us alone: the name of the athlete whose process this is
 # Where an athlete's `.env` sets one of these, none of the others is inherited: they belong together.
 _TOGETHER = (
     {"STRAVA_CLIENT_ID", "STRAVA_CLIENT_SECRET"},
@@ -68,8 +70,8 @@ def athlete_named(settings: Settings, name: str) -> Athlete:
             return one
     if settings.athletes_dir is None:
         raise MisuseError(
-            f"There is no athlete {name!r}, because ATHLETES_DIR is not set. Put ATHLETES_DIR=<a folder for all athletes> into "
-            "the .env of the house, then run `strava-pipeline athletes add NAME`."
+            f"There is no athlete {name!r}, because ATHLETES_DIR is not set: neither in the environment nor in {env_file()}. Run "
+            "this in the folder of the house, whose .env sets it, or begin a house: docs/athletes.md."
         )
     names = ", ".join(one.name for one in known) or "nobody yet"
     raise MisuseError(
@@ -97,12 +99,39 @@ def environment_of(settings: Settings, athlete: Athlete) -> dict[str, str]:
         settings: the house's.
     """
     of_packages = tuple(f"{name.upper()}_" for name in declared_sources())
-    ours = {*Settings.variables(), ENV_FILE, ATHLETE_FOLDER}
+    ours = {*Settings.variables(), ENV_FILE}
     others = {
         name: value for name, value in os.environ.items() if name not in ours and not name.startswith(of_packages)
     }
     with _whose(athlete):
-        return {**others, **_inherited(settings, athlete), ATHLETE_FOLDER: str(athlete.folder)}
+        own = {ATHLETE: athlete.name, ATHLETE_FOLDER: str(athlete.folder)}
+        return {**others, **_inherited(settings, athlete), **own}
+
+
+def become(name: str) -> None:
+    """Make this process one of the athlete with this name: it has no other environment from now on.
+
+    Raises MisuseError where there is none, where its folder is missing, and in a process of another one.
+    """
+    if present := own_name():
+        if present != name:
+            raise MisuseError(f"This process is {present}'s, so it can't be {name}'s. Leave --athlete out.")
+        return
+    settings = Settings.load()
+    athlete = athlete_named(settings, name)
+    if not athlete.folder.is_dir():
+        raise MisuseError(
+            f"The folder of {name} is missing: {athlete.folder}. Is its disk there? To take the name out of the registry: "
+            f"strava-pipeline athletes remove {name}"
+        )
+    environment = environment_of(settings, athlete)
+    os.environ.clear()
+    os.environ.update(environment)
+
+
+def own_name() -> str | None:
+    """The athlete whose process this is; None: the house's, or there is one athlete."""
+    return os.environ.get(ATHLETE)
 
 
 def _inherited(settings: Settings, athlete: Athlete) -> dict[str, str]:
@@ -139,16 +168,29 @@ def _whose(athlete: Athlete) -> Iterator[None]:
         ) from None
 
 
-def change_registry(home: Path, change: Callable[[Any], None]) -> None:
-    """Let `change` edit the registry in `home`, ATHLETES_DIR, as a TOML document: under a lock, and whole or not at all.
+def check_house(settings: Settings) -> Path:
+    """ATHLETES_DIR. Raises MisuseError where it is not set, and in a process of one athlete: only the house has a registry."""
+    if name := own_name():
+        raise MisuseError(f"This is about everybody, and not about {name} alone. Leave --athlete out.")
+    if settings.athletes_dir is None:
+        raise MisuseError(
+            f"ATHLETES_DIR is not set. Put ATHLETES_DIR=<a folder for all athletes> into {env_file()}, the .env of the house."
+        )
+    return settings.athletes_dir
 
-    Comments stay. Raises UnusableRegistryError where it would not be usable.
+
+def change_registry(settings: Settings, change: Callable[[Any], object]) -> None:
+    """Let `change` edit the registry as a TOML document: under a lock, and whole or not at all. Comments stay.
+
+    Raises UnusableRegistryError where it is not usable, or would not be.
     """
     import tomlkit  # costs what only this needs
 
+    home = settings.athletes_dir or Path()
     home.mkdir(mode=0o700, parents=True, exist_ok=True)
     path = home / REGISTRY
     with exclusive(home / f".{REGISTRY}.lock", mode=0o600):
+        athletes(settings)
         before = file_text(path)
         document = tomlkit.parse(before)
         change(document)
@@ -168,9 +210,7 @@ def _read(path: Path, home: Path, tables: dict[str, Any]) -> list[Athlete]:
 
 def _athlete(path: Path, home: Path, name: str, table: Any) -> Athlete:
     if not NAME.fullmatch(name):
-        raise UnusableRegistryError(
-            f"{path}: {name!r} is no name of an athlete. Use 1 to 32 of a-z, 0-9, - and _; the first is a letter or digit."
-        )
+        raise UnusableRegistryError(f"{path}: {name!r} {WRONG_NAME}")
     if not isinstance(table, dict):
         raise UnusableRegistryError(f"{path}: {name} is no table. Write [{name}] on a line of its own.")
     if unknown := sorted(table.keys() - {"folder"}):

@@ -1,6 +1,7 @@
 """Assembles the command line. A command's body stands in verbs/ and is imported when the command is called."""
 
 import os
+import re
 import sys
 from contextlib import suppress
 from importlib import import_module
@@ -12,7 +13,7 @@ from typer.core import TyperGroup
 
 from strava_pipeline.core.systems import parts
 from strava_pipeline.verbs.interrupts import only_first_interrupt
-from strava_pipeline.verbs.output import echo
+from strava_pipeline.verbs.output import advise_for, echo
 
 INTERRUPTED = 130  # a shell's code for Ctrl-C
 
@@ -82,6 +83,7 @@ SUBJECTS: dict[str, dict[str, tuple[str, str, str]]] = {
         "logs": ("pipeline", "logs", "Logs of runs: the newest one, or remove old ones."),
     },
     "Serve": {
+        "athletes": ("athletes", "athletes", "Several athletes, each with a folder of their own: add, list, remove."),
         "dev": ("service", "dev", "Run Dagster's UI and daemon in this terminal."),
         "serve": ("intake", "serve", "Run the web intake: it receives webhook events and phones' pings."),
         "subscription": ("intake", "subscription", "Strava's webhook subscription: create, view, delete."),
@@ -108,11 +110,14 @@ class LazyCommands(TyperGroup):
     """Lists every command from the table above; imports a command's module only to run it. `help NAME` is `NAME --help`."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        whose, args = athlete_option(args)
+        if athlete_option(args)[0]:
+            raise typer.BadParameter("--athlete is there twice.")
         if args[:1] == ["help"]:
             args = [*args[1:], "--help"]
         if args and args[0] not in COMMANDS and not args[0].startswith("-"):
             args = [*aliases().get(args[0], args[:1]), *args[1:]]
-        return super().parse_args(ctx, args)
+        return super().parse_args(ctx, [*whose, *args])
 
     def list_commands(self, ctx: Any) -> list[str]:
         return list(COMMANDS)
@@ -132,6 +137,17 @@ class LazyCommands(TyperGroup):
         return name, command and _loaded(str(name)), rest
 
 
+def athlete_option(args: list[str]) -> tuple[list[str], list[str]]:
+    """`--athlete NAME` with its name, wherever it stands before `--`, and the other arguments."""
+    end = args.index("--") if "--" in args else len(args)
+    for place, word in enumerate(args[:end]):
+        if word == "--athlete":
+            return args[place : min(place + 2, end)], [*args[:place], *args[place + 2 :]] if place + 1 < end else []
+        if re.fullmatch(r"--athlete=\S*", word):
+            return [word], [*args[:place], *args[place + 1 :]]
+    return [], args
+
+
 app = typer.Typer(
     cls=LazyCommands,
     no_args_is_help=True,
@@ -149,11 +165,28 @@ def _show_version(wanted: bool) -> None:
         raise typer.Exit
 
 
+def _become(name: str | None) -> None:
+    if name is not None:
+        from strava_pipeline.athletes import become
+
+        become(name)
+        advise_for(name, COMMANDS)
+
+
 @app.callback()
 def strava_pipeline(
     version: Annotated[
         bool, typer.Option("--version", is_eager=True, callback=_show_version, help="Show the version and exit.")
     ] = False,
+    athlete: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            is_eager=True,
+            callback=_become,
+            help="Act for one athlete of several.",
+        ),
+    ] = None,
 ) -> None:
     """Everything you ever recorded, at Strava and elsewhere, in one DuckDB warehouse on your own disk."""
 

@@ -190,8 +190,13 @@ class Settings(SourceSettings):
 
     @classmethod
     def unwritten(cls) -> list[str]:
-        """The variables that this environment sets and `.env` does not set to the same: elsewhere they would be missing."""
+        """The variables that this environment sets and `.env` does not set to the same: elsewhere they would be missing.
+
+        A process of one athlete has all that the house sets; then `.env` is the house's, and what follows from it doesn't count.
+        """
         written = DotEnvSettingsSource(cls)()
+        if athlete_folder() is not None:
+            return sorted(EnvSettingsSource(cls)().keys() - written.keys() - {"STRAVA_API_URL", "STRAVA_LEDGER_DIR"})
         return sorted(name for name, value in EnvSettingsSource(cls)().items() if written.get(name) != value)
 
     @staticmethod

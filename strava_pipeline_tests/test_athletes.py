@@ -254,12 +254,12 @@ def test_rubbish_in_the_registry_is_a_clear_error(house: Path, text: bytes, faul
 
 
 def test_a_change_keeps_comments_and_is_refused_where_it_would_not_be_usable(house: Path) -> None:
-    home = house / "athletes"
+    home, settings = house / "athletes", Settings.load()
     (home / "athletes.toml").write_text("# the family\n[ada]  # since 2019\n")
-    change_registry(home, lambda document: document.update({"bob": {"folder": "/elsewhere"}}))
+    change_registry(settings, lambda document: document.update({"bob": {"folder": "/elsewhere"}}))
     text = (home / "athletes.toml").read_text()
     assert "# the family" in text
     assert [one.name for one in athletes(Settings.load())] == ["ada", "bob"]
     with pytest.raises(UnusableRegistryError, match="no name"):
-        change_registry(home, lambda document: document.update({"B B": {}}))
+        change_registry(settings, lambda document: document.update({"B B": {}}))
     assert (home / "athletes.toml").read_text() == text

@@ -12,11 +12,12 @@ import duckdb
 import pytest
 import typer
 
-from strava_pipeline.cli import COMMANDS, SUBJECTS, aliases, app
+from strava_pipeline.cli import COMMANDS, SUBJECTS, aliases, app, athlete_option
 from strava_pipeline.core.providers import Capability, ProviderSpec
 from strava_pipeline.core.tables import PARQUET_TABLES, Table
 from strava_pipeline.lake.gold.warehouse import reading
 from strava_pipeline.lake.paths import Lake
+from strava_pipeline.setting_sources import variables_of
 from strava_pipeline.settings import Settings
 from strava_pipeline_tests.conftest import SOAK
 from strava_pipeline_tests.documents import (
@@ -103,6 +104,15 @@ def test_every_setting_is_listed_with_its_default(monkeypatch: pytest.MonkeyPatc
         monkeypatch.setenv(name, text)
     assert Settings.load() == default
     assert default.ca_bundle is default.client_id is default.client_secret is default.alert_url is None
+
+
+def test_the_page_on_several_athletes_says_whose_each_setting_is() -> None:
+    text = (REPO / "docs" / "athletes.md").read_text(encoding="utf-8")
+    for row, whose in (("the house's", "house"), ("the athlete's own", "athlete")):
+        listed = re.search(rf"^\| {row} \| (.+) \|$", text, re.MULTILINE)
+        specs = [spec for spec in Settings.model_fields.values() if spec.json_schema_extra == {"whose": whose}]
+        assert listed is not None
+        assert re.findall(r"`([A-Z_]+)`", listed[1]) == [name for spec in specs for name in variables_of(spec)]
 
 
 def test_the_example_of_an_env_file_lists_every_setting_once() -> None:
@@ -193,7 +203,7 @@ def _faults(words: list[str]) -> Iterator[str]:
         return
     command: Any = typer.main.get_command(app)
     context: Any = command.context_class(command, info_name=PROGRAM)
-    words = words[2:] if words[1:2] == ["help"] else words[1:]
+    words = words[2:] if words[1:2] == ["help"] else athlete_option(words[1:])[1]
     words = [*aliases().get(words[0], words[:1]), *words[1:]] if words else []
     try:
         while words and hasattr(command, "resolve_command") and not words[0].startswith("-") and words[0].islower():

@@ -116,8 +116,18 @@ def looks(settings: "Settings", faults: dict[str, str], now: datetime) -> dict[s
         user_files.GOALS: lambda: user_files.goals_health(lake),
         PROVIDERS_FINDING: lambda: providers_health(settings, now),
         DASHBOARD: lambda: dashboard_health(settings, now),
+        **_athletes(settings),
         **{name: look for system in parts("health") for name, look in system.looks(settings).items()},
     }
+
+
+def _athletes(settings: "Settings") -> dict[str, Look]:
+    """The registry, where there are several athletes and this is about none of them alone."""
+    if settings.athletes_dir is None or settings.athlete_folder is not None:
+        return {}
+    from strava_pipeline.verbs.athlete_folders import ATHLETES, athletes_health
+
+    return {ATHLETES: lambda: athletes_health(settings)}
 
 
 def _is_strava_used(settings: "Settings") -> bool:

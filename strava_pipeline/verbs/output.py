@@ -5,6 +5,7 @@ private file is readable by its owner alone, and never written into a git reposi
 """
 
 import os
+import re
 import signal
 import sys
 from collections.abc import Iterable, Mapping
@@ -21,7 +22,25 @@ __all__ = ["plain"]  # beside its own
 
 def echo(text: object = "", *, err: bool = False, nl: bool = True) -> None:
     """A line (or several) on stdout, or on stderr."""
-    typer.echo(printable(str(text)), err=err, nl=nl)
+    typer.echo(printable(advised(str(text))), err=err, nl=nl)
+
+
+_whose: list[tuple[re.Pattern[str], str]] = []
+
+
+def advise_for(athlete: str, commands: Iterable[str]) -> None:
+    """From now on, the commands that texts advise are those for this athlete of several."""
+    own = "|".join(name for name in commands if name != "athletes")
+    _whose[:] = [
+        (re.compile(rf"\bstrava-pipeline ({own})(?![\w-])(?! --athlete)"), rf"strava-pipeline \1 --athlete {athlete}")
+    ]
+
+
+def advised(text: str) -> str:
+    """A text for a person, with its commands as they are to be typed (`advise_for`)."""
+    for pattern, typed in _whose:
+        text = pattern.sub(typed, text)
+    return text
 
 
 def ask(question: str, **options: Any) -> Any:

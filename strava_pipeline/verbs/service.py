@@ -291,37 +291,44 @@ _SYSTEMD = _Manager(
     ".service",
     (
         "systemctl --user daemon-reload",
-        f"systemctl --user enable --now {NAME}",
+        "systemctl --user enable --now {unit}",
         "loginctl enable-linger        # from boot on, also while nobody is logged in",
     ),
-    f"systemctl --user disable --now {NAME}",
-    f"systemctl --user restart {NAME}",
+    "systemctl --user disable --now {unit}",
+    "systemctl --user restart {unit}",
 )
 
 
 _LAUNCHD = _Manager(
     "Library/LaunchAgents",
     ".plist",
-    (f"launchctl bootstrap gui/$(id -u) ~/Library/LaunchAgents/{NAME}.plist",),
-    f"launchctl bootout gui/$(id -u)/{NAME}",
-    f"launchctl kickstart -k gui/$(id -u)/{NAME}",
+    ("launchctl bootstrap gui/$(id -u) ~/Library/LaunchAgents/{unit}.plist",),
+    "launchctl bootout gui/$(id -u)/{unit}",
+    "launchctl kickstart -k gui/$(id -u)/{unit}",
 )
 
 
 def unit_text(ui: "Address | None", logs_dir: Path) -> str:
-    """The unit for this machine: this Python, this working directory, the UI where it is wanted."""
+    """The unit for this machine: this Python, this working directory and athlete, the UI where it is wanted."""
     from importlib.resources import files
 
+    from strava_pipeline.athletes import own_name
     from strava_pipeline.verbs.dagster_process import ui_options
     from strava_pipeline.verbs.service_process import service_log
 
     command = [sys.executable, "-m", "strava_pipeline", "service", "run", "--by-unit", *ui_options(ui)]
+    command += ["--athlete", name] if (name := own_name()) else []
     template = files("strava_pipeline.verbs").joinpath("units", f"{NAME}{_service_manager().ending}").read_bytes()
     if _service_manager() is _LAUNCHD:
         import plistlib
 
         log = str(service_log(logs_dir))
-        filled = {"ProgramArguments": command, "WorkingDirectory": str(Path.cwd()), "StandardErrorPath": log}
+        filled = {
+            "Label": _unit(),
+            "ProgramArguments": command,
+            "WorkingDirectory": str(Path.cwd()),
+            "StandardErrorPath": log,
+        }
         return plistlib.dumps({**plistlib.loads(template), **filled}, sort_keys=False).decode()
     folder = str(Path.cwd()).replace("%", "%%")
     text = template.decode().replace("@WORKING_DIRECTORY@", folder)
@@ -337,7 +344,7 @@ def write_unit(text: str, logs_dir: Path) -> list[str]:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text)
     return [f"Written: {path}", "Enable it (if it is running already: `strava-pipeline service down` first):"] + [
-        f"  {line}" for line in _service_manager().enable
+        f"  {line.format(unit=_unit())}" for line in _service_manager().enable
     ]
 
 
@@ -347,16 +354,23 @@ def remove_unit() -> list[str]:
     if not path.exists():
         return [f"There is no {path}."]
     path.unlink()
-    return [f"Removed: {path}", "If it was enabled, end it:", f"  {_service_manager().disable}"]
+    return [f"Removed: {path}", "If it was enabled, end it:", f"  {_service_manager().disable.format(unit=_unit())}"]
 
 
 def restart_command() -> str:
     """The command of this machine's service manager that restarts the service."""
-    return _service_manager().restart
+    return _service_manager().restart.format(unit=_unit())
+
+
+def _unit() -> str:
+    """The unit's name: one for each athlete of several."""
+    from strava_pipeline.athletes import own_name
+
+    return f"{NAME}-{name}" if (name := own_name()) else NAME
 
 
 def _unit_path() -> Path:
-    return Path.home() / _service_manager().folder / f"{NAME}{_service_manager().ending}"
+    return Path.home() / _service_manager().folder / f"{_unit()}{_service_manager().ending}"
 
 
 def _service_manager() -> _Manager:

@@ -200,8 +200,8 @@ def next_ticks(cron: str, timezone: str, now: datetime, count: int) -> list[date
     return list(islice((at for at in upcoming if at > now), count))
 
 
-def last_success(settings: Settings, instance: dg.DagsterInstance, job: str) -> datetime | None:
-    """When a run of `job` on this data folder last succeeded."""
+def last_success(settings: Settings, instance: dg.DagsterInstance, job: str | None = None) -> datetime | None:
+    """When a run of `job`, or of any job, on this data folder last succeeded."""
     wanted = dg.RunsFilter(
         job_name=job, statuses=[dg.DagsterRunStatus.SUCCESS], tags={DATA_DIR: str(settings.data_dir)}
     )

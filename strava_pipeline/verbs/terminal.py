@@ -17,7 +17,7 @@ from rich.text import Text
 from strava_pipeline.core.errors import MisuseError, PipelineError
 from strava_pipeline.core.text import printable
 from strava_pipeline.operations.progress import LogProgress, Progress, progressing
-from strava_pipeline.verbs.output import let_interrupts_end_reading
+from strava_pipeline.verbs.output import advised, let_interrupts_end_reading
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,7 @@ class _Printable:
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         for text, style, control in console.render(self.renderable, options):
-            yield Segment(text if control else printable(text), style, control)
+            yield Segment(text if control else printable(advised(text)), style, control)
 
 
 class _AllPrintable(RenderHook):

@@ -1,5 +1,6 @@
 """Typing a command: in this process, with the rig's settings in the environment."""
 
+import os
 import signal
 import sys
 import threading
@@ -10,6 +11,7 @@ import pytest
 
 from strava_pipeline.cli import main
 from strava_pipeline.core.process import INTERRUPTS
+from strava_pipeline.verbs import output
 from strava_pipeline_tests.rig import Rig
 
 
@@ -36,12 +38,16 @@ def type_in(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str])
             threading.current_thread() is threading.main_thread()
         )  # others can't set a handler, nor can the command in them
         handlers = {number: signal.getsignal(number) for number in INTERRUPTS if mine}
+        environment, advised = dict(os.environ), [*output._whose]
         try:
             main()
             code = 0
         except SystemExit as end:
             code = int(end.code or 0)
-        finally:  # a command sets them until its process has ended, and this one goes on
+        finally:  # a command changes all this until its process has ended, and this one goes on
+            os.environ.clear()
+            os.environ.update(environment)
+            output._whose[:] = advised
             for number, handler in handlers.items():
                 signal.signal(number, handler)
         said = capsys.readouterr()

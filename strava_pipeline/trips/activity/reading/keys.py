@@ -20,6 +20,7 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from strava_pipeline.core.errors import MissingSettingsError
+from strava_pipeline.setting_values import athlete_folder
 
 if TYPE_CHECKING:
     from cryptography.fernet import Fernet  # imported where a key is used (docs/adr/0037)
@@ -131,7 +132,12 @@ def _answer(command: str, seconds: float) -> str:
     who = f"{SETTING}: {_program(words[0])}"
     try:
         process = subprocess.Popen(  # a session of its own, so that it ends with all that it started
-            words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, start_new_session=True
+            words,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            cwd=athlete_folder(),
+            start_new_session=True,
         )
     except (OSError, ValueError) as error:  # ValueError: a NUL in it
         why = error.strerror if isinstance(error, OSError) else error

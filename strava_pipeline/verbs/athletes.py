@@ -1,0 +1,96 @@
+"""The command `athletes`: several athletes of one house, each with a folder of their own (docs/athletes.md)."""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from strava_pipeline.verbs.options import Json
+from strava_pipeline.verbs.output import echo, echo_json, plain
+
+if TYPE_CHECKING:
+    from strava_pipeline.settings import Settings
+
+athletes = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    help="Several athletes, each with a folder of their own. All other commands take --athlete NAME.",
+)
+Name = Annotated[str, typer.Argument(help="1 to 32 small letters, digits, - and _.", metavar="NAME")]
+
+
+@athletes.command()
+def add(
+    name: Name,
+    here: Annotated[
+        bool, typer.Option("--here", help="The athlete's folder is this one, as it is: nothing in it is changed.")
+    ] = False,
+) -> None:
+    """Add an athlete: a folder in ATHLETES_DIR with an .env to fill in, and a line in the registry."""
+    from strava_pipeline.verbs.athlete_folders import add_athlete, applications_shared
+
+    settings = _house()
+    athlete = add_athlete(settings, name, Path.cwd() if here else None)
+    echo(f"The folder of {name}: {athlete.folder}")
+    for shared in applications_shared(settings):
+        if name in shared.names and shared.problem:
+            echo(shared.problem, err=True)
+    echo(f"Next: strava-pipeline {'status' if here else 'auth'} --athlete {name}")
+
+
+@athletes.command("list")
+def list_(as_json: Json = False) -> None:
+    """Show everybody: folder, logins, day of the newest activity, and when a run last succeeded."""
+    from strava_pipeline.athletes import athletes as registered
+    from strava_pipeline.verbs.athlete_folders import applications_shared, summary
+    from strava_pipeline.verbs.terminal import out
+
+    settings = _house()
+    found = [summary(settings, one) for one in registered(settings)]
+    shared = applications_shared(settings)
+    if as_json:
+        applications = [{"client_id": each.client_id, "athletes": each.names} for each in shared]
+        echo_json({"athletes": [plain(asdict(each)) for each in found], "applications": applications})
+        return
+    for each in found:
+        out.print(f"{each.name}: {each.folder}", style="bold")
+        out.print(f"  {each.line}")
+    if not found:
+        out.print("There is nobody yet. `strava-pipeline athletes add NAME` adds somebody.")
+    for application in shared:
+        out.print(application.problem or application.line, style="yellow" if application.problem else "")
+
+
+@athletes.command()
+def remove(
+    name: Name,
+    purge: Annotated[bool, typer.Option("--purge", help="Delete all their data before, as `purge` does.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="With --purge: delete without a question.")] = False,
+) -> None:
+    """Take an athlete out of the registry. Nothing is deleted, except with --purge."""
+    from strava_pipeline.athletes import athlete_named, become, change_registry, settings_of
+    from strava_pipeline.verbs.athlete_folders import refuse_work
+
+    settings = _house()
+    if yes and not purge:
+        raise typer.BadParameter("--yes goes with --purge: nothing else is deleted.")
+    athlete = athlete_named(settings, name)
+    refuse_work(settings_of(settings, athlete), name)
+    if purge:
+        from strava_pipeline.verbs.purge import purge as delete_all
+
+        become(name)
+        delete_all(yes=yes)
+    change_registry(settings, lambda document: document.remove(name))
+    echo(f"{name} is out of the registry. This stays, with what is in it: {athlete.folder}")
+
+
+def _house() -> "Settings":
+    """The house's settings. Raises MisuseError in a process of one athlete, and where ATHLETES_DIR is not set."""
+    from strava_pipeline.athletes import check_house
+    from strava_pipeline.settings import Settings
+
+    settings = Settings.load()
+    check_house(settings)
+    return settings
