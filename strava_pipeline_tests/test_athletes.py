@@ -30,6 +30,8 @@ VALUES = {
     "schedule": "1 2 * * *",
     "timezone": "Asia/Tokyo",
     "log_stdout": "json",
+    "export_url": "postgresql://marked@db.example/rides",
+    "export_schema": "marked",
     "automation": "false",
     "per_page": "77",
     "sentry_sample_rate": "0.5",
