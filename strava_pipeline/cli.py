@@ -96,6 +96,7 @@ COMMANDS = {name: command for commands in SUBJECTS.values() for name, command in
 SUBCOMMANDS = {  # of commands that also do something without one
     ("import", "list"): ("import_", "list_"),
     ("import", "undo"): ("import_", "undo"),
+    ("dashboard", "account"): ("accounts", "app"),
     ("dashboard", "link"): ("dashboard", "link"),
     ("dashboard", "password"): ("dashboard", "password"),
 }

@@ -23,7 +23,7 @@ from strava_pipeline.operations.changes.proposing import left_out_now, states_no
 from strava_pipeline.operations.changing_settings import chosen_settings
 from strava_pipeline.operations.estimating import backfill_estimate
 from strava_pipeline.operations.requesting import refuse_request
-from strava_pipeline.operations.service_statuses import service_statuses
+from strava_pipeline.operations.service_statuses import service_statuses, services_overseen
 from strava_pipeline.settings import Settings
 
 DECIDED_BY = "dashboard"
@@ -82,6 +82,10 @@ class DashboardPipeline:
     def providers(self) -> dict[str, Any]:
         with self._sharing():
             return service_statuses(self.settings, self._now())
+
+    def overseen(self) -> dict[str, Any]:
+        with self._sharing():
+            return services_overseen(self.settings, self._now())
 
     def strava_problem(self) -> str | None:
         return missing_login(STRAVA, self.settings)

@@ -12,6 +12,8 @@ from strava_pipeline.core.sources import STRAVA
 from strava_pipeline.ingest import registry
 from strava_pipeline.ingest.clock import system_clock
 from strava_pipeline.ingest.providers_file import enabled_in_file
+from strava_pipeline.lake.gold.publish import published_at
+from strava_pipeline.lake.notifications import notifications
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.providers import last_allowance
 from strava_pipeline.operations.provider_access import provider_statuses
@@ -31,6 +33,29 @@ def service_statuses(settings: Settings, now: datetime) -> dict[str, dict[str, A
         name: asdict(one)
         | (_budget(name, settings) if "budget" in spec_of(name).capabilities else _limits(lake, name, now))
         for name, one in statuses.items()
+    }
+
+
+def services_overseen(settings: Settings, now: datetime) -> dict[str, Any]:
+    """What an admin of several athletes sees of one: sources, their calls, and when anything last came. No word of activities.
+
+    Each value is named here, since what else is known of a service may tell where somebody was. Raises UnusableProvidersError.
+    """
+    lake, found = Lake(settings.data_dir), service_statuses(settings, now)
+    services = {
+        name: {
+            "title": one["title"],
+            "needs_login": one["login_problem"] is not None,
+            "last_pull": one["last_pull"] and one["last_pull"]["at"],
+            "limits": one["limits"],
+        }
+        for name, one in found.items()
+    }
+    return {
+        "services": services,
+        "not_enabled": [spec_of(name).title for name in registry.sources() if name not in found],
+        "published_at": published_at(lake),
+        "failures": sum(each.category == "error" and not each.read for each in notifications(lake)),
     }
 
 

@@ -5,6 +5,7 @@ Its libraries are an extra of the installation: they are imported by the command
 
 import json
 import sys
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -15,6 +16,8 @@ from strava_pipeline.verbs.dashboard_extra import check_extra
 from strava_pipeline.verbs.output import ask, echo
 
 if TYPE_CHECKING:
+    from fastapi import FastAPI
+
     from strava_pipeline.settings import Settings
 
 
@@ -37,21 +40,43 @@ def dashboard(
 
     settings = Settings.load()
     check_extra()
-    from strava_pipeline.operations.dashboard import DashboardPipeline
     from strava_pipeline.serve.dashboard.process import run
     from strava_pipeline.serve.dashboard.site import system_now
 
+    is_proxied = behind_proxy or settings.dashboard_behind_proxy
+    served, build, begin = _served(settings, behind_proxy=is_proxied, opens=opens, dagster=dagster)
     with suppress(KeyboardInterrupt):  # Ctrl-C is how it ends
-        run(
-            settings,
-            DashboardPipeline(settings),
-            workers=workers,
-            behind_proxy=behind_proxy or settings.dashboard_behind_proxy,
-            link_command=link_command(settings),
-            dagster=dagster,
-            now=system_now,
-            on_ready=lambda url: _begin(settings, url, opens=opens),
-        )
+        run(served, build, workers=workers, behind_proxy=is_proxied, now=system_now, on_ready=begin)
+
+
+def _served(
+    settings: "Settings", *, behind_proxy: bool, opens: bool, dagster: str | None
+) -> tuple["Settings", Callable[[Callable[[str], object]], "FastAPI"], Callable[[str], object]]:
+    """Of this folder, or of all athletes: the settings, what builds the application, and what is done once it is listened on."""
+    from strava_pipeline.operations.dashboard import DashboardPipeline
+    from strava_pipeline.serve.house_settings import house_settings
+
+    house = house_settings(settings)
+    if house is None:
+        from strava_pipeline.serve.dashboard.app import build_dashboard
+
+        pipeline, command = DashboardPipeline(settings), link_command(settings)
+
+        def build(say: Callable[[str], object]) -> "FastAPI":
+            return build_dashboard(
+                settings, pipeline, behind_proxy=behind_proxy, link_command=command, dagster=dagster, say=say
+            )
+
+        return settings, build, lambda url: _begin(settings, url, opens=opens)
+
+    from strava_pipeline.serve.dashboard.athletes_app import build_house
+    from strava_pipeline.verbs.accounts import begin_house
+
+    return (
+        house,
+        lambda say: build_house(house, DashboardPipeline, behind_proxy=behind_proxy, say=say),
+        lambda url: begin_house(house, url, opens=opens),
+    )
 
 
 def password(
@@ -64,22 +89,30 @@ def password(
 
     settings = Settings.load()
     check_extra()
+    _refuse_with_accounts(settings)
     from strava_pipeline.serve.dashboard.passwords import hashed
-    from strava_pipeline.setting_values import LONGEST_PASSWORD, SHORTEST_PASSWORD
 
     if settings.dashboard_password is not None:
         raise MisuseError("DASHBOARD_PASSWORD is set, and is the password. Change or remove it there, and start again.")
     if remove:
         settings.dashboard_password_file.unlink(missing_ok=True)
     else:
-        wanted = ask("Password", hide_input=True, confirmation_prompt=True, err=True)
-        if not SHORTEST_PASSWORD <= len(wanted) <= LONGEST_PASSWORD:
-            raise MisuseError(
-                f"The password was not set: it needs {SHORTEST_PASSWORD} characters or more, and at most {LONGEST_PASSWORD}."
-            )
-        save_secret(settings.dashboard_password_file, hashed(wanted))
+        save_secret(settings.dashboard_password_file, hashed(new_password()))
     _end_sessions(settings)
     echo("There is no password any more." if remove else "The password is set. Log in with it at /login.")
+
+
+def new_password() -> str:
+    """A password, asked for twice. Raises MisuseError where it is too short or too long."""
+    from strava_pipeline.core.errors import MisuseError
+    from strava_pipeline.setting_values import LONGEST_PASSWORD, SHORTEST_PASSWORD
+
+    wanted: str = ask("Password", hide_input=True, confirmation_prompt=True, err=True)
+    if not SHORTEST_PASSWORD <= len(wanted) <= LONGEST_PASSWORD:
+        raise MisuseError(
+            f"The password was not set: it needs {SHORTEST_PASSWORD} characters or more, and at most {LONGEST_PASSWORD}."
+        )
+    return wanted
 
 
 def link(
@@ -93,6 +126,7 @@ def link(
 
     settings = demo_settings(folder.absolute(), NOWHERE) if demo else Settings.load()
     check_extra()
+    _refuse_with_accounts(settings)
     from strava_pipeline.serve.dashboard.passwords import has_password
     from strava_pipeline.serve.dashboard.process import new_link
     from strava_pipeline.serve.dashboard.site import system_now
@@ -118,23 +152,24 @@ def link_command(settings: "Settings") -> str:
 
 
 def running_dashboard(settings: "Settings") -> str | None:
-    """Where the dashboard of the data folder answers; None where none is running."""
+    """Where the dashboard of the data folder answers, or that of all athletes; None where none is running."""
     from strava_pipeline.file_locks import is_held
-
-    note = dashboard_note(settings)
-    if not is_held(note):
-        return None
-    try:
-        return str(json.loads(note.read_text(encoding="utf-8"))["url"])
-    except (OSError, ValueError, KeyError):  # it has just begun, or just ended
-        return None
-
-
-def dashboard_note(settings: "Settings") -> Path:
-    """The file that a running dashboard holds."""
     from strava_pipeline.lake.paths import Lake
 
-    return Lake(settings.data_dir).dashboard_note
+    folders = (each for each in (settings.data_dir, settings.athletes_dir) if each is not None)
+    for note in (Lake(each).dashboard_note for each in folders):
+        if is_held(note):
+            with suppress(OSError, ValueError, KeyError):  # it has just begun, or just ended
+                return str(json.loads(note.read_text(encoding="utf-8"))["url"])
+    return None
+
+
+def _refuse_with_accounts(settings: "Settings") -> None:
+    from strava_pipeline.core.errors import MisuseError
+    from strava_pipeline.serve.house_settings import house_settings
+
+    if house_settings(settings) is not None:
+        raise MisuseError("This dashboard has accounts. See: strava-pipeline dashboard account --help")
 
 
 def _begin(settings: "Settings", url: str, *, opens: bool) -> None:

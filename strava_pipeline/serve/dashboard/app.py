@@ -23,7 +23,7 @@ from strava_pipeline.serve.dashboard.records.database import connect, database_o
 from strava_pipeline.serve.dashboard.records.store import Records
 from strava_pipeline.serve.dashboard.relative_paths import RelativePaths, Shortening
 from strava_pipeline.serve.dashboard.request_log import RequestLog
-from strava_pipeline.serve.dashboard.routes import DOCUMENT, STATIC, routers
+from strava_pipeline.serve.dashboard.routes import ALONE, DATA, DOCUMENT, STATIC, routers
 from strava_pipeline.serve.dashboard.site import LINK_COMMAND, Site, system_now
 from strava_pipeline.serve.dashboard.static_files import HashedFiles
 from strava_pipeline.settings import Settings
@@ -48,35 +48,41 @@ def build_dashboard(
         dagster: where Dagster's UI answers on this machine, which is then served below /dagster; None: it is not.
         say: gets a line of JSON for each request.
     """
-    app = DescribedApi(
-        title="strava_pipeline",
-        openapi_url=DOCUMENT,
-        docs_url=None,  # its page would load scripts of another host
-        redoc_url=None,
-        redirect_slashes=False,
-    )
     lake = Lake(settings.data_dir)
     records = Records(connect(database_of(settings)))
     site = Site(
         settings, lake, pipeline, now, records, pipeline.snapshot, behind_proxy, link_command, dagster is not None
     )
-    app.state.site = site
-    answer_problems(app)
-    app.add_exception_handler(KeptAnswerFound, answer_found)
-    for router in routers():
-        app.include_router(router)
-    app.mount(STATIC, HashedFiles(), name="static")
-    _stand_before(app, site, dagster, say)
-    return app
-
-
-def _stand_before(app: FastAPI, site: Site, dagster: str | None, say: Callable[[str], object]) -> None:
-    """What sees a request before its route does; the last one is the first to see it."""
+    app = application(site, (*DATA, *ALONE))
     app.add_middleware(KeepAnswers, site=site)  # each one stands around those before it
     if dagster is not None:
         from strava_pipeline.serve.dashboard.dagster_ui import DagsterUi
 
         app.add_middleware(DagsterUi, url=dagster)
+    stand_guard(app, site, say)
+    return app
+
+
+def application(site: Site, kinds: tuple[str, ...]) -> FastAPI:
+    """The routes of these kinds over what they share."""
+    app = DescribedApi(
+        title="strava_pipeline",
+        openapi_url=DOCUMENT if set(DATA) <= set(kinds) else None,
+        docs_url=None,  # its page would load scripts of another host
+        redoc_url=None,
+        redirect_slashes=False,
+    )
+    app.state.site = site
+    answer_problems(app)
+    app.add_exception_handler(KeptAnswerFound, answer_found)
+    for router in routers(kinds):
+        app.include_router(router)
+    app.mount(STATIC, HashedFiles(), name="static")
+    return app
+
+
+def stand_guard(app: FastAPI, site: Site, say: Callable[[str], object]) -> None:
+    """What stands before everything and sees a request first; the last one is the first to see it."""
     app.add_middleware(BodyBounds, largest_file=site.settings.import_limits.total_bytes)
     app.add_middleware(Guard, site=site)
     app.add_middleware(Faults)

@@ -17,7 +17,7 @@ _KEPT_FOR = 3_600  # seconds: from the page of the login until somebody has logg
 _PAGE = re.compile(
     r"/(?!/)[!-\[\]-~]*", re.ASCII
 )  # no second slash, no backslash, no space or sign that browsers take away
-_NOT_BACK = ("/login", "/logout", "/api/", "/static/")
+_NOT_BACK = ("/login", "/logout", "/join", "/api/", "/static/")
 
 
 def own_page(address: str) -> str | None:

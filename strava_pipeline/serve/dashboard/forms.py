@@ -13,6 +13,7 @@ from strava_pipeline.serve.dashboard.problems import ProblemError
 from strava_pipeline.serve.dashboard.rendering import CSRF_FIELD
 
 LARGEST = 64_000  # bytes: 500 changes with their seals are some 45,000
+_LARGEST_OF_LOGINS = 8_192  # bytes: anybody may send one
 _MOST = 1_000  # fields
 
 
@@ -66,3 +67,11 @@ async def _fields(request: Request) -> Mapping[str, Sequence[str]]:
 
 
 Fields = Annotated[Mapping[str, Sequence[str]], Depends(_fields)]
+
+
+async def _login_form(request: Request) -> dict[str, str]:
+    return {name: values[0] for name, values in (await form_of(request, _LARGEST_OF_LOGINS)).items()}
+
+
+LoginForm = Annotated[dict[str, str], Depends(_login_form)]
+"""The first value of each field of a small form."""

@@ -4,7 +4,7 @@ A request is let through where its Host header names this dashboard; unless its 
 if it changes something, where a page of this dashboard sent it (Origin or Sec-Fetch-Site) with the session's CSRF token: in a
 header, or in a field of a form that a browser sent without a script.
 Whoever adds a route adds nothing here: what is not named as open is closed. Sessions are kept by records/, logins made in
-pages_login.py.
+alone_login.py and front_login.py.
 """
 
 import secrets
@@ -24,7 +24,7 @@ from strava_pipeline.serve.dashboard.forms import is_form, token_of_form
 from strava_pipeline.serve.dashboard.problems import ProblemError, problem, wants_a_page
 from strava_pipeline.serve.dashboard.records.store import Session
 from strava_pipeline.serve.dashboard.rendering import CSRF_FIELD
-from strava_pipeline.serve.dashboard.routes import is_of_dagster
+from strava_pipeline.serve.dashboard.routes import ADMIN, JOIN, is_of_dagster
 from strava_pipeline.serve.dashboard.site import Site
 from strava_pipeline.setting_values import is_private_address, is_this_machine
 
@@ -87,11 +87,14 @@ class Guard:
         if changes and not is_same_origin(request.headers, self.site):
             raise ProblemError(403, "Another web page sent this request, or the browser does not say which one did.")
         # The path of the scope, by which routes are found; request.url is put together from the Host header, too.
-        if is_open(request.scope["path"]):
+        path = request.scope["path"]
+        if is_open(path) or (self.site.house is not None and path == JOIN):
             return receive
         session = await self._session(request)
         if session is None:
-            raise ProblemError(401, f"This needs a login. Type `{self.site.link_command}`, or log in at /login.")
+            raise ProblemError(401, f"This needs a login. {self._how_to_log_in}")
+        if f"{path}/".startswith(f"{ADMIN}/") and not (session.account is not None and session.account.is_admin):
+            raise ProblemError(403, "Only an admin may do this.")
         if changes and not is_of_dagster(request.scope["path"]):  # whose pages know no token
             sent = request.headers.get(CSRF_HEADER)
             if sent is None and is_form(request.headers):
@@ -100,6 +103,12 @@ class Guard:
                 raise ProblemError(403, _WRONG_TOKEN)
         request.state.session = session
         return receive
+
+    @property
+    def _how_to_log_in(self) -> str:
+        return (
+            f"Type `{self.site.link_command}`, or log in at /login." if self.site.house is None else "Log in at /login."
+        )
 
     async def _session(self, request: HTTPConnection) -> Session | None:
         token = request.cookies.get(self.site.cookie)

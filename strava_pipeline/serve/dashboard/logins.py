@@ -10,7 +10,7 @@ from starlette.responses import RedirectResponse, Response
 from strava_pipeline.serve.dashboard.deep_links import forget_page, kept_page
 from strava_pipeline.serve.dashboard.passwords import has_password, is_password
 from strava_pipeline.serve.dashboard.problems import ProblemError
-from strava_pipeline.serve.dashboard.records.store import SESSION
+from strava_pipeline.serve.dashboard.records.store import SESSION, Session
 from strava_pipeline.serve.dashboard.site import Site
 
 
@@ -28,12 +28,20 @@ def cookie_of(site: Site) -> Cookie:
     return {"key": site.cookie, "path": "/", "secure": site.is_https, "httponly": True, "samesite": "strict"}
 
 
-def login_again(site: Site, request: Request) -> Response:
-    """A new session for the browser, which is sent to the page that it asked for, or to the first one."""
+def login_again(site: Site, request: Request, token: str) -> Response:
+    """The browser gets the token of its new session, and is sent to the page that it asked for, or to the first one."""
     answer = RedirectResponse(kept_page(request, site), 303)
-    token = site.records.begin_session(site.now())
     answer.set_cookie(value=token, max_age=int(SESSION.total_seconds()), **cookie_of(site))
     forget_page(answer, site)
+    return answer
+
+
+def log_out_of(site: Site, session: Session) -> Response:
+    """The session has ended, and its browser is sent to the login."""
+    site.records.end_session(session)
+    answer = RedirectResponse("/login", 303)
+    answer.delete_cookie(**cookie_of(site))
+    answer.headers["Clear-Site-Data"] = '"cache"'  # the step back shows no page of the session
     return answer
 
 
@@ -42,16 +50,21 @@ def check_password(site: Site, request: Request, attempt: str) -> bool:
     if not has_password(site.settings):
         raise ProblemError(403, f"No password is set. Log in by a link: `{site.link_command}` prints one.")
     client = client_of(site, request)
-    wait = site.records.begin_attempt(client, site.now())
+    count_attempt(site, client)
+    if not is_password(site.settings, attempt):
+        return False
+    site.records.forget_attempts(client)
+    return True
+
+
+def count_attempt(site: Site, client: str, *more: str) -> None:
+    """Count a login, or what is as open to guessing, as failed until it succeeds. Raises ProblemError where it has to wait."""
+    wait = site.records.begin_attempt(client, site.now(), *more)
     if wait is not None:
         seconds = ceil(wait.total_seconds())
         raise ProblemError(
             429, f"Too many logins failed. Try again in {seconds} s.", headers={"Retry-After": str(seconds)}
         )
-    if not is_password(site.settings, attempt):
-        return False
-    site.records.forget_attempts(client)
-    return True
 
 
 def client_of(site: Site, request: Request) -> str:

@@ -5,9 +5,13 @@ On a phone the button opens the five as well. The list is a <details>, which nee
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from strava_pipeline.serve.dashboard.routes import DAGSTER
+from strava_pipeline.serve.dashboard.routes import ADMIN, DAGSTER
 from strava_pipeline.serve.dashboard.site import Site
+
+if TYPE_CHECKING:
+    from strava_pipeline.serve.dashboard.records.accounts import Account
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +24,7 @@ class Entry:
     address: str
     name: str
     above: tuple[str, ...] = ()
-    is_shown: Callable[[Site], bool] = lambda site: True
+    is_shown: Callable[[Site, "Account | None"], bool] = lambda site, account: True
 
     def holds(self, path: str) -> bool:
         """Whether the page at `path` is this one, or stands below it."""
@@ -45,7 +49,7 @@ MORE: Mapping[str, tuple[Entry, ...]] = {
         Entry("/tiles", "Tiles"),
         Entry("/gear", "Gear"),
         Entry("/widgets", "Widgets"),
-        Entry("/trips", "Trips", is_shown=lambda site: site.has_trips),
+        Entry("/trips", "Trips", is_shown=lambda site, account: site.has_trips),
     ),
     "Your data": (
         Entry("/sync", "Sync", above=("month",)),
@@ -54,12 +58,21 @@ MORE: Mapping[str, tuple[Entry, ...]] = {
         Entry("/maps", "Regions of the map"),
         Entry("/notifications", "Notifications"),
         Entry("/settings", "Settings"),
-        Entry(f"{DAGSTER}/", "Dagster", is_shown=lambda site: site.has_dagster),
+        Entry(f"{DAGSTER}/", "Dagster", is_shown=lambda site, account: site.has_dagster),
     ),
 }
 """The other pages by group."""
+HOUSE: Mapping[str, tuple[Entry, ...]] = {
+    "This dashboard": (
+        Entry("/account", "Your account"),
+        Entry(ADMIN, "Accounts and athletes", is_shown=lambda site, account: account is not None and account.is_admin),
+    ),
+}
+"""Beside them where there are accounts; alone where an account has no athlete."""
 
 
-def menu(site: Site) -> tuple[Sequence[Entry], Mapping[str, Sequence[Entry]]]:
+def menu(site: Site, account: "Account | None") -> tuple[Sequence[Entry], Mapping[str, Sequence[Entry]]]:
     """The first pages, and the others by group, without those that would show nothing."""
-    return FIRST, {group: [each for each in pages if each.is_shown(site)] for group, pages in MORE.items()}
+    more = {**(MORE if site.has_data else {}), **({} if account is None else HOUSE)}
+    shown = {group: [each for each in pages if each.is_shown(site, account)] for group, pages in more.items()}
+    return FIRST if site.has_data else (), shown

@@ -1,8 +1,10 @@
-"""The dashboard's password: a file with its Argon2 hash, readable by its owner alone. Commands write the file."""
+"""Passwords by their Argon2 hashes: the dashboard's own, in a file for its owner alone, and those of accounts."""
 
 import json
 import logging
+import secrets
 import threading
+from functools import cache
 from pathlib import Path
 
 from argon2 import PasswordHasher
@@ -22,9 +24,15 @@ def has_password(settings: Settings) -> bool:
     return settings.dashboard_password is not None or settings.dashboard_password_file.exists()
 
 
+def hash_of_password(password: str) -> str:
+    """The Argon2 hash of a password, which takes 64 MiB."""
+    with _one_at_a_time:
+        return _hasher.hash(password)
+
+
 def hashed(password: str) -> dict[str, str]:
     """What the file holds for a password."""
-    return {"argon2": _hasher.hash(password)}
+    return {"argon2": hash_of_password(password)}
 
 
 def is_password(settings: Settings, attempt: str) -> bool:
@@ -34,15 +42,31 @@ def is_password(settings: Settings, attempt: str) -> bool:
         expected = str(json.loads(path.read_text(encoding="utf-8"))["argon2"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise _unusable(path) from error
+    try:
+        return is_password_of(expected, attempt)
+    except InvalidHashError as error:
+        raise _unusable(path) from error
+
+
+def is_password_of(expected: str | None, attempt: str) -> bool:
+    """Whether the attempt is the password with this hash. None: nobody's, which takes as long to say.
+
+    Raises InvalidHashError where that is no hash.
+    """
     if len(attempt) > LONGEST_PASSWORD:
         return False
+    known = hash_of_nobody() if expected is None else expected
     with _one_at_a_time:
         try:
-            return _hasher.verify(expected, attempt)
-        except InvalidHashError as error:
-            raise _unusable(path) from error
+            return _hasher.verify(known, attempt) and expected is not None
         except VerificationError:
             return False
+
+
+@cache
+def hash_of_nobody() -> str:
+    """The hash of a password that nobody knows."""
+    return hash_of_password(secrets.token_urlsafe(32))
 
 
 def _unusable(path: Path) -> PipelineError:

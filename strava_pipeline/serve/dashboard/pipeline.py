@@ -59,6 +59,10 @@ class Pipeline(Protocol):
         """How each service that is used stands, Strava among them, by name, each with its `limits` of calls."""
         ...
 
+    def overseen(self) -> Mapping[str, Any]:
+        """What an admin may see of it: services with their calls, when something was last published, failures in number."""
+        ...
+
     def strava_problem(self) -> str | None:
         """Why Strava can't be asked, for a person; None: nothing says so."""
         ...

@@ -26,9 +26,7 @@ from strava_pipeline.file_locks import is_held
 from strava_pipeline.lake.files import held
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.serve.addresses import listen, network_url, url_of
-from strava_pipeline.serve.dashboard.app import build_dashboard
 from strava_pipeline.serve.dashboard.body_bounds import FILES
-from strava_pipeline.serve.dashboard.pipeline import Pipeline
 from strava_pipeline.serve.dashboard.records.database import connect, database_of, migrate
 from strava_pipeline.serve.dashboard.records.store import Records
 from strava_pipeline.serve.dashboard.start_check import check_start
@@ -64,18 +62,16 @@ def new_link(settings: Settings, url: str, now: datetime) -> str:
 
 def run(
     settings: Settings,
-    pipeline: Pipeline,
+    build: Callable[[Callable[[str], object]], FastAPI],
     *,
     workers: int,
     behind_proxy: bool,
-    link_command: str,
-    dagster: str | None = None,
     now: Callable[[], datetime],
     on_ready: Callable[[str], object],
 ) -> None:
     """Serve until Ctrl-C or SIGTERM; `on_ready` gets the address once connections are accepted.
 
-    `link_command`: what to type for a link that logs in; `dagster`: where Dagster's UI answers, to be served below /dagster.
+    `build`: the application, from what takes the lines of its log.
     """
     check_start(settings, behind_proxy=behind_proxy)
     lake = Lake(settings.data_dir)
@@ -90,15 +86,7 @@ def run(
     with closing(listen(settings)) as listening:
         scheme = "http" if settings.dashboard_cert is None else "https"
         address = network_url(settings) if settings.dashboard_lan else url_of(listening, scheme)
-        app = build_dashboard(
-            settings,
-            pipeline,
-            now=now,
-            behind_proxy=behind_proxy,
-            link_command=link_command,
-            dagster=dagster,
-            say=_say,
-        )
+        app = build(_say)
         with held(lake.dashboard_note) as note:
             note.write(json.dumps({"url": address, "pid": os.getpid()}).encode())
             note.flush()

@@ -13,7 +13,7 @@ from pathlib import Path
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from strava_pipeline.serve.dashboard.routes import DAGSTER, STATIC, routes
+from strava_pipeline.serve.dashboard.routes import DAGSTER, STATIC, served_routes
 from strava_pipeline.serve.dashboard.whole_answers import with_body
 from strava_pipeline.settings import Settings, env_file
 
@@ -28,7 +28,7 @@ class Shortening:
         nested = {f"{path.parent}/": "" for path in paths if path.parent != Path("/")}
         topmost = {str(path): path.name for path in paths if path.parent == Path("/")}  # as in a container
         found = {f"{data}/": "", **nested, **topmost}
-        own = {_topmost(address) for address in (STATIC, DAGSTER, *(route.path for route in routes()))}
+        own = {_topmost(address) for address in (STATIC, DAGSTER, *(route.path for route in served_routes()))}
         self._short = {
             each.encode(): short.encode()
             for path, short in found.items()

@@ -30,7 +30,7 @@ def render(request: Request, name: str, values: Mapping[str, Any], *, status: in
     site: Site = request.app.state.site
     session = getattr(request.state, "session", None)  # without one, a page says nothing of the data
     layout = {
-        "menu": menu(site) if session else None,
+        "menu": menu(site, session.account) if session else None,
         "path": request.scope["path"],
         "csrf_token": session.csrf_token if session else None,
         "form_token": _form_token(session.csrf_token) if session else "",
@@ -38,6 +38,7 @@ def render(request: Request, name: str, values: Mapping[str, Any], *, status: in
         "strava_problem": site.pipeline.strava_problem,
         "unread": count_unread(site.lake) if session else 0,
         "published": _published(site) if session else None,
+        "has_data": site.has_data,
         "zone": site.zone if session else UTC,
         "dates": site.goals.dates if session else USUAL_DATES,
         "map_tiles": site.settings.map_tiles_url,

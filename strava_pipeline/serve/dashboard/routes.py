@@ -1,4 +1,8 @@
-"""Which routes there are: those of each module of this package named `api_*` or `pages_*`, registered by being there."""
+"""Which routes there are: those of each module of this package whose name begins with a kind, registered by being there.
+
+`api_*` and `pages_*` show the data of one athlete; `alone_*` is the login where there are no accounts. With accounts, an
+athlete's application has the first two and `house_*`; that of who has not logged in, or has no athlete, `front_*` and `house_*`.
+"""
 
 from collections.abc import Iterator, MutableMapping
 from functools import cache
@@ -17,15 +21,30 @@ DAGSTER = "/dagster"  # below it is Dagster's UI, where that is served (dagster_
 DOCUMENT = "/api/openapi.json"
 
 
+ADMIN = "/admin"  # below it is what admins alone may see, where there are accounts
+JOIN = "/join"  # where somebody asks for an account
+DATA = ("api_", "pages_")
+ALONE = ("alone_",)
+HOUSE = ("house_",)
+FRONT = ("front_",)
+_loaded: dict[str, APIRouter] = {}  # by module
+
+
 @cache
-def routers() -> tuple[APIRouter, ...]:
-    """The `router` of each module, in the order of the modules' names."""
-    return tuple(_load())
+def routers(kinds: tuple[str, ...]) -> tuple[APIRouter, ...]:
+    """The `router` of each module of these kinds, in the order of the modules' names."""
+    return tuple(_load(kinds))
 
 
-def routes() -> Iterator[APIRoute]:
-    """Every route of every module."""
-    for router in routers():
+def routes(kinds: tuple[str, ...] = (*DATA, *ALONE)) -> Iterator[APIRoute]:
+    """Every route of every module of these kinds."""
+    for router in routers(kinds):
+        yield from (route for route in router.routes if isinstance(route, APIRoute))
+
+
+def served_routes() -> Iterator[APIRoute]:
+    """Every route of the kinds that this process serves: those that something was asked of before."""
+    for router in _loaded.values():
         yield from (route for route in router.routes if isinstance(route, APIRoute))
 
 
@@ -42,11 +61,11 @@ def template_of(scope: MutableMapping[str, Any]) -> str | None:
         return DAGSTER
     if scope["path"] == DOCUMENT:  # FastAPI's own, of no module
         return DOCUMENT
-    return next((route.path for route in routes() if route.matches(scope)[0] is not Match.NONE), None)
+    return next((route.path for route in served_routes() if route.matches(scope)[0] is not Match.NONE), None)
 
 
-def _load() -> Iterator[APIRouter]:
+def _load(kinds: tuple[str, ...]) -> Iterator[APIRouter]:
     for name in sorted(found.name for found in iter_modules([str(HERE)])):
-        if name.startswith(("api_", "pages_")):
-            router: APIRouter = import_module(f"strava_pipeline.serve.dashboard.{name}").router
-            yield router
+        if name.startswith(kinds):
+            _loaded[name] = import_module(f"strava_pipeline.serve.dashboard.{name}").router
+            yield _loaded[name]

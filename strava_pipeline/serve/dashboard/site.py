@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 from zoneinfo import ZoneInfo
 
 from fastapi import Depends, Request
@@ -27,6 +27,9 @@ from strava_pipeline.serve.dashboard.kept import Kept, kept_value
 from strava_pipeline.serve.dashboard.pipeline import Pipeline
 from strava_pipeline.serve.dashboard.records.store import Records
 from strava_pipeline.settings import Settings
+
+if TYPE_CHECKING:
+    from strava_pipeline.serve.dashboard.house import House
 
 LINK_COMMAND = "strava-pipeline dashboard link"
 
@@ -49,6 +52,8 @@ class Site:
     behind_proxy: bool = False  # which speaks https with browsers
     link_command: str = LINK_COMMAND
     has_dagster: bool = False  # whether Dagster's UI is below /dagster
+    house: "House | None" = None  # where there are accounts
+    has_data: bool = True  # False: the pages before the login, and of who has no athlete
     facts: "SnapshotFacts" = field(default_factory=lambda: SnapshotFacts())
     kept: Kept = field(default_factory=Kept)
 

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from strava_pipeline.core.errors import MisuseError
 from strava_pipeline.serve.addresses import dashboard_address
 from strava_pipeline.serve.dashboard.passwords import has_password
+from strava_pipeline.serve.house_settings import house_settings
 from strava_pipeline.setting_values import is_this_machine
 from strava_pipeline.settings import Settings
 
@@ -49,7 +50,7 @@ def _check_reach(settings: Settings, address: str, *, behind_proxy: bool) -> Non
             "the password in the clear. On a home network set DASHBOARD_LAN=true; else put a proxy with https in front and "
             "start with --behind-proxy (or set DASHBOARD_BEHIND_PROXY=true), or set DASHBOARD_ADDRESS to 127.0.0.1:8723."
         )
-    if not has_password(settings):
+    if not has_password(settings) and house_settings(settings) is None:
         raise MisuseError(
             "No password is set, and others may reach the dashboard. Set one: strava-pipeline dashboard password"
         )

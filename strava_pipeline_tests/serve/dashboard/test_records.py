@@ -13,14 +13,15 @@ from alembic.config import Config
 from alembic.script import ScriptDirectory
 from sqlalchemy import Engine, inspect, text
 
-from strava_pipeline.core.errors import MissingSettingsError, PipelineError
+from strava_pipeline.core.errors import MissingSettingsError, MisuseError, PipelineError, UnknownIdError
+from strava_pipeline.serve.dashboard.records.accounts import Account, Accounts
 from strava_pipeline.serve.dashboard.records.database import connect, database_of, migrate, newest_version
 from strava_pipeline.serve.dashboard.records.store import Records
 from strava_pipeline.settings import Settings
 from strava_pipeline_tests.postgres import Server
 from strava_pipeline_tests.serve.dashboard.conftest import NOW
 
-TABLES = {"dashboard_attempts", "dashboard_links", "dashboard_sessions", "dashboard_version"}
+TABLES = {"dashboard_accounts", "dashboard_attempts", "dashboard_links", "dashboard_sessions", "dashboard_version"}
 
 
 def hold(settings: Settings, state: Path) -> None:
@@ -50,7 +51,46 @@ def hold(settings: Settings, state: Path) -> None:
     other = records.begin_session(NOW)
     records.end_all()
     assert records.session(other, NOW) is None
+    hold_accounts(Accounts(engine))
     records.close()
+
+
+def hold_accounts(accounts: Accounts) -> None:
+    """The same of accounts: many at once leave one admin, and what was asked for is noted once."""
+    for number in range(4):
+        accounts.add(Account(f"admin{number}", "admin", None, argon2="x"), NOW)
+    accounts.add(Account("anna", "athlete", "anna", argon2="x"), NOW)
+    known = accounts.known("anna")
+    token = accounts.begin_session_of(known, NOW)
+    held = accounts.session(token, NOW)
+    assert held is not None
+    assert (held.account, known.blocked) == (Account("anna", "athlete", "anna"), False)
+    assert not [secret for secret in ("argon2", known.stamp, token) if secret in repr((known, held))]
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda _: accounts.ask("bob", "y", NOW), range(8)))
+        refused = [*pool.map(lambda number: is_refused(accounts, f"admin{number}"), range(4))]
+    assert refused.count(True) == 1, "the last admin stays, whoever is blocked at the same moment"
+    assert [each.name for each in accounts.accounts() if each.name == "bob" and each.blocked] == ["bob"]
+    with pytest.raises(MisuseError, match="already"):
+        accounts.add(Account("anna", "athlete", "bob", argon2="x"), NOW)
+    with pytest.raises(MisuseError, match="needs an athlete"):
+        accounts.change("bob", blocked=False)
+    with pytest.raises(UnknownIdError):
+        accounts.change("nobody", blocked=True)
+    assert accounts.session(token, NOW) is not None
+    accounts.change("anna", blocked=True)
+    assert accounts.session(token, NOW) is None
+    accounts.remove_old(NOW)
+    accounts.remove("anna")
+    assert accounts.account("anna") is None
+
+
+def is_refused(accounts: Accounts, name: str) -> bool:
+    try:
+        accounts.change(name, blocked=True)
+    except MisuseError:
+        return True
+    return False
 
 
 def test_the_newest_version_is_the_last_one_of_the_migrations() -> None:
@@ -72,7 +112,7 @@ def test_a_file_holds_the_records_and_only_its_owner_reads_it(settings: Settings
     file = state / "app.sqlite3"
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     with closing(sqlite3.connect(file)) as connection:
-        assert connection.execute("SELECT version_num FROM dashboard_version").fetchall() == [("0001",)]
+        assert connection.execute("SELECT version_num FROM dashboard_version").fetchall() == [("0002",)]
 
 
 @pytest.mark.slow

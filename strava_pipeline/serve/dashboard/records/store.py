@@ -11,12 +11,15 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cache
 from importlib.resources import files
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, Engine, Row, TextClause, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from strava_pipeline.core.errors import PipelineError
+
+if TYPE_CHECKING:
+    from strava_pipeline.serve.dashboard.records.accounts import Account
 
 SESSION = timedelta(days=30)  # then a browser has to log in again
 LINK = timedelta(hours=24)  # then a link that nobody opened logs in no more
@@ -28,10 +31,14 @@ _EVERYBODY = "*"
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """A browser that has logged in. `csrf_token`: what its requests that change something have to repeat."""
+    """A browser that has logged in. `csrf_token`: what its requests that change something have to repeat.
+
+    `account`: who it is, where there are accounts.
+    """
 
     token_hash: str = field(repr=False)
     csrf_token: str = field(repr=False)
+    account: "Account | None" = None
 
 
 class Records:
@@ -48,17 +55,17 @@ class Records:
         token = secrets.token_urlsafe(32)
         self._run(
             "add_session",
-            token_hash=_hash(token),
+            token_hash=hash_of(token),
             csrf_token=secrets.token_urlsafe(32),
-            now=_seconds(now),
-            ends_at=_seconds(now + SESSION),
+            now=seconds_of(now),
+            ends_at=seconds_of(now + SESSION),
         )
         return token
 
     def session(self, token: str, now: datetime) -> Session | None:
         """The session of a token; None where there is none, or where it has ended."""
-        row = self._run("find_session", token_hash=_hash(token), now=_seconds(now))
-        return None if row is None else Session(_hash(token), row.csrf_token)
+        row = self._run("find_session", token_hash=hash_of(token), now=seconds_of(now))
+        return None if row is None else Session(hash_of(token), row.csrf_token)
 
     def end_session(self, session: Session) -> None:
         self._run("end_session", token_hash=session.token_hash)
@@ -71,39 +78,43 @@ class Records:
     def add_link(self, now: datetime) -> str:
         """The token of a new link, which logs one browser in, once."""
         token = secrets.token_urlsafe(32)
-        self._run("add_link", token_hash=_hash(token), ends_at=_seconds(now + LINK))
+        self._run("add_link", token_hash=hash_of(token), ends_at=seconds_of(now + LINK))
         return token
 
     def redeem_link(self, token: str, now: datetime) -> bool:
         """Whether the token was a link's; from now on it no longer is."""
-        return self._run("redeem_link", token_hash=_hash(token), now=_seconds(now)) is not None
+        return self._run("redeem_link", token_hash=hash_of(token), now=seconds_of(now)) is not None
 
-    def begin_attempt(self, client: str, now: datetime) -> timedelta | None:
-        """Count a failed login; None: it may be examined. Otherwise nothing is counted, and the time to wait is returned."""
+    def begin_attempt(self, client: str, now: datetime, *more: str) -> timedelta | None:
+        """Count a failed login; None: it may be examined. Otherwise nothing is counted, and the time to wait is returned.
+
+        `more`: what it counts for beside the client and everybody, as the account that is asked for.
+        """
+        counted = {**dict.fromkeys((client, *more), FREE_FAILURES), _EVERYBODY: FREE_FAILURES_OF_ALL}
         with self._transaction() as connection:
-            for name, free in ((client, FREE_FAILURES), (_EVERYBODY, FREE_FAILURES_OF_ALL)):
-                asked = {"client": name, "now": _seconds(now), "free": free, "forgotten_after": _of(FORGOTTEN_AFTER)}
-                if connection.execute(_statement("begin_attempt"), asked).first() is None:
-                    row = connection.execute(_statement("next_attempt"), {"client": name}).first()
+            for name, free in counted.items():
+                asked = {"client": name, "now": seconds_of(now), "free": free, "forgotten_after": _of(FORGOTTEN_AFTER)}
+                if connection.execute(statement("begin_attempt"), asked).first() is None:
+                    row = connection.execute(statement("next_attempt"), {"client": name}).first()
                     connection.rollback()  # what is not examined counts for nobody
-                    return timedelta(seconds=max(1, (row.open_at if row else 0) - _seconds(now)))
+                    return timedelta(seconds=max(1, (row.open_at if row else 0) - seconds_of(now)))
         return None
 
-    def forget_attempts(self, client: str) -> None:
+    def forget_attempts(self, client: str, *more: str) -> None:
         """The login succeeded."""
-        for name in (client, _EVERYBODY):
+        for name in (client, *more, _EVERYBODY):
             self._run("forget_attempts", client=name)
 
     def remove_old(self, now: datetime) -> None:
         """Remove what has ended."""
-        self._run("remove_old_sessions", now=_seconds(now))
-        self._run("remove_old_links", now=_seconds(now))
-        self._run("remove_old_attempts", now=_seconds(now), forgotten_after=_of(FORGOTTEN_AFTER))
+        self._run("remove_old_sessions", now=seconds_of(now))
+        self._run("remove_old_links", now=seconds_of(now))
+        self._run("remove_old_attempts", now=seconds_of(now), forgotten_after=_of(FORGOTTEN_AFTER))
 
-    def _run(self, name: str, **parameters: Any) -> Row[Any] | None:
+    def _run(self, name: str, /, **parameters: Any) -> Row[Any] | None:
         """Run a statement in a transaction; its first row, if it has rows. PipelineError where the database can't be used."""
         with self._transaction() as connection:
-            result = connection.execute(_statement(name), parameters)
+            result = connection.execute(statement(name), parameters)
             return result.first() if result.returns_rows else None
 
     @contextmanager
@@ -119,16 +130,16 @@ class Records:
 
 
 @cache
-def _statement(name: str) -> TextClause:
+def statement(name: str) -> TextClause:
     return text(files(__package__).joinpath("sql", f"{name}.sql").read_text(encoding="utf-8"))
 
 
-def _hash(token: str) -> str:
+def hash_of(token: str) -> str:
     """Tokens have 256 random bits, so a fast hash without salt is enough."""
     return hashlib.sha256(token.encode()).hexdigest()
 
 
-def _seconds(moment: datetime) -> int:
+def seconds_of(moment: datetime) -> int:
     return int(moment.timestamp())
 
 

@@ -1,24 +1,19 @@
-"""Logging in and out: by a link that a command prints, or by a password. Slowed where it fails too often."""
+"""Logging in and out where there are no accounts: by a link that a command prints, or by a password."""
 
-from typing import Annotated, Any
+from typing import Any
 
-from fastapi import APIRouter, Depends, Request
-from starlette.responses import HTMLResponse, RedirectResponse, Response
+from fastapi import APIRouter, Request
+from starlette.responses import HTMLResponse, Response
 
 from strava_pipeline.serve.dashboard.deep_links import keep_page
-from strava_pipeline.serve.dashboard.forms import form_of
-from strava_pipeline.serve.dashboard.logins import check_password, cookie_of, login_again
+from strava_pipeline.serve.dashboard.forms import LoginForm
+from strava_pipeline.serve.dashboard.logins import check_password, log_out_of, login_again
 from strava_pipeline.serve.dashboard.passwords import has_password
 from strava_pipeline.serve.dashboard.problems import ProblemError
 from strava_pipeline.serve.dashboard.rendering import render
 from strava_pipeline.serve.dashboard.site import Site, site_of
 
 router = APIRouter(include_in_schema=False)
-_LARGEST = 8_192  # bytes of a login's form
-
-
-async def _form(request: Request) -> dict[str, str]:
-    return {name: values[0] for name, values in (await form_of(request, _LARGEST)).items()}
 
 
 def _values(site: Site, failure: str = "") -> dict[str, Any]:
@@ -41,15 +36,15 @@ def login(request: Request, token: str = "", next: str = "") -> Response:  # noq
         return page
     if has_password(site.settings) or not site.records.redeem_link(token, site.now()):
         raise ProblemError(403, f"This link was used already or is too old. For a new one: `{site.link_command}`.")
-    return login_again(site, request)
+    return login_again(site, request, site.records.begin_session(site.now()))
 
 
 @router.post("/login", response_model=None)
-def log_in(request: Request, form: Annotated[dict[str, str], Depends(_form)]) -> Response:
+def log_in(request: Request, form: LoginForm) -> Response:
     """Log in by the password."""
     site = site_of(request)
     if check_password(site, request, form.get("password", "")):
-        return login_again(site, request)
+        return login_again(site, request, site.records.begin_session(site.now()))
     page: HTMLResponse = render(request, "login.html", _values(site, "That is not the password."), status=403)
     return page
 
@@ -57,9 +52,4 @@ def log_in(request: Request, form: Annotated[dict[str, str], Depends(_form)]) ->
 @router.post("/logout", response_model=None)
 def log_out(request: Request) -> Response:
     """End this browser's session."""
-    site = site_of(request)
-    site.records.end_session(request.state.session)
-    answer = RedirectResponse("/login", 303)
-    answer.delete_cookie(**cookie_of(site))
-    answer.headers["Clear-Site-Data"] = '"cache"'  # the step back shows no page of the session
-    return answer
+    return log_out_of(site_of(request), request.state.session)

@@ -1,0 +1,68 @@
+"""Puts the dashboard of several athletes together, from the parts of app.py: an application before them all, and one for each."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime
+
+from fastapi import FastAPI
+
+from strava_pipeline.athletes import Athlete, settings_of
+from strava_pipeline.lake.paths import Lake
+from strava_pipeline.serve.dashboard.app import application, stand_guard
+from strava_pipeline.serve.dashboard.house import House, OwnPages
+from strava_pipeline.serve.dashboard.kept_answers import KeepAnswers
+from strava_pipeline.serve.dashboard.passwords import hash_of_nobody
+from strava_pipeline.serve.dashboard.pipeline import Pipeline
+from strava_pipeline.serve.dashboard.problems import Faults
+from strava_pipeline.serve.dashboard.records.accounts import Accounts
+from strava_pipeline.serve.dashboard.records.database import connect, database_of
+from strava_pipeline.serve.dashboard.relative_paths import RelativePaths, Shortening
+from strava_pipeline.serve.dashboard.routes import DATA, FRONT, HOUSE
+from strava_pipeline.serve.dashboard.site import Site, system_now
+from strava_pipeline.settings import Settings
+
+
+def build_house(
+    settings: Settings,
+    pipeline_of: Callable[[Settings], Pipeline],
+    *,
+    now: Callable[[], datetime] = system_now,
+    behind_proxy: bool = False,
+    say: Callable[[str], object] = lambda line: None,
+) -> FastAPI:
+    """The dashboard of all athletes, with accounts, over the settings of the house. It opens nothing yet, as `build_dashboard`.
+
+    Args:
+        settings: the house's, with the folder of all athletes as the data folder: the records are in it.
+        pipeline_of: what the pipeline says of the data folder of settings.
+    """
+    records = Accounts(connect(database_of(settings)))
+    hash_of_nobody()  # so that the first login with an unknown name takes no longer than others
+
+    def site_of(used: Settings, house: House, *, has_data: bool) -> Site:
+        lake, pipeline = Lake(used.data_dir), pipeline_of(used)
+        site = Site(used, lake, pipeline, now, records, pipeline.snapshot, behind_proxy)
+        return replace(site, house=house, has_data=has_data)
+
+    def of_athlete(house: House, athlete: Athlete) -> FastAPI:
+        own = settings_of(settings, athlete).model_copy(update=_shared(settings))
+        site = site_of(own, house, has_data=True)
+        app = application(site, (*DATA, *HOUSE))
+        app.add_middleware(KeepAnswers, site=site)
+        app.add_middleware(Faults)
+        app.add_middleware(RelativePaths, shorten=Shortening(own))
+        return app
+
+    house = House(settings, records, of_athlete)
+    house.build_all()
+    front = site_of(settings, house, has_data=False)
+    app = application(front, (*FRONT, *HOUSE))
+    app.add_middleware(OwnPages, house=house)
+    stand_guard(app, front, say)
+    return app
+
+
+def _shared(settings: Settings) -> dict[str, object]:
+    """What browsers are told of this dashboard is the house's, whatever the folder of an athlete says of one of its own."""
+    names = ("dashboard_address", "dashboard_behind_proxy", "dashboard_hosts", "dashboard_lan", "dashboard_cert")
+    return {name: getattr(settings, name) for name in names}

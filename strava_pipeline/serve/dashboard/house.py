@@ -1,0 +1,91 @@
+"""The dashboard of several athletes: an application for each, and one for who has not logged in, or has no athlete.
+
+The account of a request's session alone says which of them answers. Each has a `Site` of its own: settings, data folder,
+snapshot, kept answers. No route is given another athlete's.
+"""
+
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+
+from fastapi import FastAPI
+from starlette.concurrency import run_in_threadpool
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from strava_pipeline.athletes import Athlete, athlete_named, athletes
+from strava_pipeline.core.errors import PipelineError
+from strava_pipeline.serve.dashboard.records.accounts import Account, Accounts
+from strava_pipeline.serve.dashboard.records.store import Session
+from strava_pipeline.serve.dashboard.site import Site
+from strava_pipeline.settings import Settings
+
+
+class House:
+    """The athletes' applications in this process, each built when somebody asks for it first.
+
+    Args:
+        settings: the house's.
+        accounts: who may log in.
+        build: the application of an athlete.
+    """
+
+    def __init__(self, settings: Settings, accounts: Accounts, build: Callable[["House", Athlete], FastAPI]) -> None:
+        self.accounts = accounts
+        self._settings, self._build, self._lock = settings, build, threading.Lock()
+        self._apps: dict[
+            Athlete, FastAPI
+        ] = {}  # by name and folder: a name that means another folder now is another one
+
+    def build_all(self) -> None:
+        """Build the applications of those who are known now: processes that are forked later then give answers the same tags."""
+        for name in self.names():
+            with suppress(PipelineError):  # a request for it says why
+                self.app_of(name)
+
+    def names(self) -> list[str]:
+        """The athletes by name. Raises PipelineError where the registry can't be used."""
+        return [each.name for each in athletes(self._settings)]
+
+    def app_of(self, name: str) -> FastAPI:
+        """The application of an athlete. Raises PipelineError where there is none of that name, or its settings can't be used."""
+        athlete = athlete_named(self._settings, name)
+        with self._lock:
+            if athlete not in self._apps:
+                self._apps[athlete] = self._build(self, athlete)
+            return self._apps[athlete]
+
+    def site_of(self, name: str) -> Site:
+        """What that application shares; raises the same."""
+        site: Site = self.app_of(name).state.site
+        return site
+
+    def fault_of(self, account: Account) -> str | None:
+        """Why an account sees no athlete's pages; None: it does, or is to see none."""
+        if account.athlete is None:
+            return None
+        try:
+            self.app_of(account.athlete)
+        except PipelineError as error:
+            return str(error)
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class OwnPages:
+    """An ASGI middleware behind the guard: a request goes to the athlete of its session's account, else on to `app`."""
+
+    app: ASGIApp
+    house: House
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await (await self._chosen(scope))(scope, receive, send)
+
+    async def _chosen(self, scope: Scope) -> ASGIApp:
+        session: Session | None = scope.get("state", {}).get("session")
+        if session is None or session.account is None or session.account.athlete is None:
+            return self.app
+        try:
+            return await run_in_threadpool(self.house.app_of, session.account.athlete)
+        except PipelineError:  # the page of the account says why
+            return self.app

@@ -1,0 +1,50 @@
+"""What admins see and do: accounts, and how each athlete's pipeline stands. Never positions, or names of activities."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from fastapi import APIRouter, Request
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+
+from strava_pipeline.core.errors import PipelineError
+from strava_pipeline.serve.dashboard.account_logins import house_of
+from strava_pipeline.serve.dashboard.forms import LoginForm
+from strava_pipeline.serve.dashboard.house import House
+from strava_pipeline.serve.dashboard.problems import ProblemError
+from strava_pipeline.serve.dashboard.rendering import render
+from strava_pipeline.serve.dashboard.routes import ADMIN
+
+router = APIRouter(include_in_schema=False)
+
+
+@router.get(ADMIN)
+def overview(request: Request) -> HTMLResponse:
+    """All accounts and all athletes."""
+    house = house_of(request)
+    values = {"accounts": house.accounts.accounts(), "athletes": {name: _seen(house, name) for name in house.names()}}
+    return render(request, "admin.html", values)
+
+
+@router.post(f"{ADMIN}/accounts/{{name}}/let-in", response_model=None)
+def let_in(request: Request, name: str, form: LoginForm) -> Response:
+    """Let an account in; one that sees an athlete's pages is given the athlete."""
+    house, athlete = house_of(request), form.get("athlete") or None
+    if athlete is not None and athlete not in house.names():
+        raise ProblemError(400, "There is no such athlete. Load the page again.")
+    house.accounts.change(name, athlete=athlete, blocked=False)
+    return RedirectResponse(ADMIN, 303)
+
+
+@router.post(f"{ADMIN}/accounts/{{name}}/block", response_model=None)
+def block(request: Request, name: str) -> Response:
+    """Block an account, which logs it out everywhere."""
+    house_of(request).accounts.change(name, blocked=True)
+    return RedirectResponse(ADMIN, 303)
+
+
+def _seen(house: House, name: str) -> Mapping[str, Any]:
+    """How an athlete's pipeline stands; `fault`: why that can't be said, in which case the others stand there all the same."""
+    try:
+        return {"fault": None, **house.site_of(name).pipeline.overseen()}
+    except PipelineError as error:
+        return {"fault": str(error)}

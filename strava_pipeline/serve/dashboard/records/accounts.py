@@ -1,0 +1,146 @@
+"""Accounts: who may log in to the dashboard of several athletes, as what, and whose pages they then see.
+
+An account has a stamp, a random text that is another one after each change: of password, role, athlete, blocked. A session has
+the stamp of its login and holds while the account has the same. So one statement ends the sessions of an account in every process
+at once, and a login under way while the account changes begins a session that has ended already.
+"""
+
+import re
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field, replace
+from datetime import datetime
+from typing import Any, Literal
+
+from sqlalchemy import Connection, Row
+
+from strava_pipeline.core.errors import MisuseError, UnknownIdError
+from strava_pipeline.serve.dashboard.records.store import SESSION, Records, Session, hash_of, seconds_of, statement
+
+Role = Literal["athlete", "admin"]
+MOST_WAITING = 50  # accounts that nobody let in yet: whoever can reach the page can ask for some
+_UNKNOWN = "There is no such account. List them: strava-pipeline dashboard account list"
+_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """Who somebody is. `athlete`: whose pages they see; None: nobody's. `blocked`: they can't log in."""
+
+    name: str
+    role: Role
+    athlete: str | None
+    blocked: bool = False
+    argon2: str = field(default="", repr=False)
+    stamp: str = field(default="", repr=False)
+
+    @property
+    def is_admin(self) -> bool:
+        return self.role == "admin"
+
+
+class Accounts(Records):
+    """The records of a dashboard of several athletes. Its sessions are accounts': none without one is valid here."""
+
+    def begin_session_of(self, account: Account, now: datetime) -> str:
+        """A new session's token, valid while the account stays as it is given."""
+        token = secrets.token_urlsafe(32)
+        self._run(
+            "add_account_session",
+            token_hash=hash_of(token),
+            csrf_token=secrets.token_urlsafe(32),
+            now=seconds_of(now),
+            ends_at=seconds_of(now + SESSION),
+            stamp=account.stamp,
+        )
+        return token
+
+    def session(self, token: str, now: datetime) -> Session | None:
+        row = self._run("find_account_session", token_hash=hash_of(token), now=seconds_of(now))
+        if row is None:
+            return None
+        return Session(hash_of(token), row.csrf_token, Account(row.name, row.role, row.athlete))
+
+    def accounts(self) -> list[Account]:
+        """All accounts, by name."""
+        with self._transaction() as connection:
+            return [_account(row) for row in connection.execute(statement("list_accounts"))]
+
+    def account(self, name: str) -> Account | None:
+        """The account of this name; None: there is none."""
+        row = self._run("find_account", name=name)
+        return None if row is None else _account(row)
+
+    def known(self, name: str) -> Account:
+        """The same, where there has to be one. Raises UnknownIdError."""
+        if (found := self.account(name)) is None:
+            raise UnknownIdError(_UNKNOWN)
+        return found
+
+    def ask(self, name: str, argon2: str, now: datetime) -> None:
+        """Note that somebody asks for an account, which is blocked; nothing where the name is taken, or too many wait."""
+        waiting = self._run("count_waiting")
+        if waiting is not None and waiting.waiting < MOST_WAITING:
+            self._add(Account(name, "athlete", None, blocked=True, argon2=argon2), now)
+
+    def add(self, account: Account, now: datetime) -> None:
+        """Add an account that can log in. Raises MisuseError."""
+        _check(account)
+        if not self._add(account, now):
+            raise MisuseError(f"There is an account {account.name} already.")
+
+    def change(self, name: str, **changed: Any) -> Account:
+        """Change fields of an account, which ends its sessions. Raises MisuseError, also where no admin would be left."""
+        with self._changing(name) as (connection, old, has_other_admin):
+            new = replace(old, **changed, stamp=_new_stamp())
+            _check(new)
+            if not (has_other_admin or (new.is_admin and not new.blocked)):
+                raise _last_admin(name)
+            connection.execute(statement("change_account"), asdict(new))
+        return new
+
+    def remove(self, name: str) -> None:
+        """Remove an account and its sessions. Raises MisuseError as `change` does."""
+        with self._changing(name) as (connection, _, has_other_admin):
+            if not has_other_admin:
+                raise _last_admin(name)
+            connection.execute(statement("remove_account"), {"name": name})
+
+    def _add(self, account: Account, now: datetime) -> bool:
+        fields = {**asdict(account), "stamp": _new_stamp(), "now": seconds_of(now)}
+        return self._run("add_account", **fields) is not None
+
+    @contextmanager
+    def _changing(self, name: str) -> Iterator[tuple[Connection, Account, bool]]:
+        """A transaction, the account, and whether an admin who can log in would be left without it, where it is one."""
+        with self._transaction() as connection:
+            connection.execute(statement("hold_admins"))
+            known = {row.name: _account(row) for row in connection.execute(statement("list_accounts"))}
+            if name not in known:
+                raise UnknownIdError(_UNKNOWN)
+            admins = {each.name for each in known.values() if each.is_admin and not each.blocked}
+            yield connection, known[name], name not in admins or len(admins) > 1
+
+
+def usable_name(typed: str) -> str | None:
+    """The name of an account as it was typed; None: it can't be one."""
+    name = typed.strip().lower()
+    return name if _NAME.fullmatch(name) else None
+
+
+def _check(account: Account) -> None:
+    if not (account.blocked or account.is_admin or account.athlete):
+        raise MisuseError(f"{account.name} is no admin and needs an athlete whose pages the account sees.")
+
+
+def _last_admin(name: str) -> MisuseError:
+    return MisuseError(f"{name} is the only admin who can log in. Let another admin in first.")
+
+
+def _account(row: Row[Any]) -> Account:
+    return Account(row.name, row.role, row.athlete, bool(row.blocked), row.argon2, row.stamp)
+
+
+def _new_stamp() -> str:
+    return secrets.token_urlsafe(32)

@@ -1,0 +1,18 @@
+"""Whose dashboard this process serves: that of all athletes, where there is a second one; else that of one folder."""
+
+from strava_pipeline.setting_values import athlete_folder
+from strava_pipeline.settings import Settings
+
+
+def house_settings(settings: Settings) -> Settings | None:
+    """The settings of the dashboard of all athletes, with ATHLETES_DIR as its data folder; None: it serves one folder.
+
+    A process of an athlete (`--athlete NAME`) serves that athlete's folder. Raises UnusableRegistryError.
+    """
+    if settings.athletes_dir is None or athlete_folder() is not None:
+        return None
+    from strava_pipeline.athletes import athletes  # which nobody without ATHLETES_DIR needs
+
+    if len(athletes(settings)) < 2:
+        return None
+    return settings.model_copy(update={"data_dir": settings.athletes_dir})

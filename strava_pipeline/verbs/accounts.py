@@ -1,0 +1,158 @@
+"""The commands `dashboard account …`: who may log in to the dashboard of several athletes, as what, and whose pages they see.
+
+Passwords are asked for at the terminal, never given as an argument.
+"""
+
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from strava_pipeline.verbs.dashboard_extra import check_extra
+from strava_pipeline.verbs.output import echo
+
+if TYPE_CHECKING:
+    from strava_pipeline.serve.dashboard.records.accounts import Account, Accounts
+    from strava_pipeline.settings import Settings
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, help="Accounts of the dashboard of several athletes.")
+Name = Annotated[str, typer.Argument(help="The account.")]
+For = Annotated[str | None, typer.Option("--for", metavar="ATHLETE", help="Whose pages the account sees.")]
+
+
+@app.command()
+def add(
+    name: Name, for_: For = None, admin: Annotated[bool, typer.Option("--admin", help="An admin's account.")] = False
+) -> None:
+    """Add an account that can log in at once; its password is asked for twice."""
+    with _accounts() as (settings, accounts):
+        from strava_pipeline.core.errors import MisuseError
+        from strava_pipeline.serve.dashboard.records.accounts import Account, Role, usable_name
+        from strava_pipeline.serve.dashboard.site import system_now
+
+        usable = usable_name(name)
+        if usable is None:
+            raise MisuseError(f"{name} is no name of an account. Use 1 to 32 of a-z, 0-9, - and _.")
+        athlete = _athlete(settings, for_)
+        if athlete is None and not admin:
+            raise MisuseError("Say whose pages the account sees (--for ATHLETE), or --admin for an admin's.")
+        if accounts.account(usable) is not None:
+            raise MisuseError(f"There is an account {usable} already. A new password: dashboard account reset {usable}")
+        role: Role = "admin" if admin else "athlete"
+        accounts.add(Account(usable, role, athlete, argon2=_new_password()), system_now())
+    echo(f"{usable} can log in.")
+
+
+@app.command(name="list")
+def list_() -> None:
+    """List all accounts: name, role, athlete, and who waits to be let in."""
+    with _accounts() as (_, accounts):
+        found = accounts.accounts()
+    if not found:
+        echo("There is no account yet. Add an admin: strava-pipeline dashboard account add NAME --admin", err=True)
+    for one in found:
+        echo(f"{one.name}\t{one.role}\t{one.athlete or '-'}\t{_state(one)}")
+
+
+@app.command(name="let-in")
+def let_in(name: Name, for_: For = None) -> None:
+    """Let an account in that asks for it or was blocked."""
+    with _accounts() as (settings, accounts):
+        chosen = {} if for_ is None else {"athlete": _athlete(settings, for_)}
+        accounts.change(name, blocked=False, **chosen)
+    echo(f"{name} can log in.")
+
+
+@app.command()
+def block(name: Name) -> None:
+    """Block an account, and log it out everywhere."""
+    with _accounts() as (_, accounts):
+        accounts.change(name, blocked=True)
+    echo(f"{name} is logged out everywhere and can't log in.")
+
+
+@app.command()
+def reset(name: Name) -> None:
+    """Set a new password, asked for twice, and log the account out everywhere."""
+    with _accounts() as (_, accounts):
+        accounts.known(name)
+        accounts.change(name, argon2=_new_password())
+    echo(f"{name} is logged out everywhere and logs in with the new password.")
+
+
+@app.command()
+def role(name: Name, role: Annotated[Literal["athlete", "admin"], typer.Argument(help="The new role.")]) -> None:
+    """Make an account an admin's or an athlete's, and log it out everywhere."""
+    with _accounts() as (_, accounts):
+        accounts.change(name, role=role)
+    echo(f"{name} has the role {role} and has to log in again.")
+
+
+@app.command()
+def remove(name: Name) -> None:
+    """Remove an account, and log it out everywhere. The athlete's data stay."""
+    with _accounts() as (_, accounts):
+        accounts.remove(name)
+    echo(f"The account {name} is removed.")
+
+
+def begin_house(settings: "Settings", url: str, *, opens: bool) -> None:
+    """What the dashboard of all athletes says once it is listened on. Raises as the records do."""
+    with _records(settings) as accounts:
+        has_admin = any(each.is_admin and not each.blocked for each in accounts.accounts())
+    echo(f"Dashboard of all athletes: {url} (log in with your account; Ctrl-C stops it)", err=True)
+    if not has_admin:
+        echo("There is no admin yet. In another terminal: strava-pipeline dashboard account add NAME --admin", err=True)
+    if opens:
+        typer.launch(url)
+
+
+@contextmanager
+def _accounts() -> Iterator[tuple["Settings", "Accounts"]]:
+    """The house's settings, and its accounts. Raises MisuseError where there are none."""
+    from strava_pipeline.core.errors import MisuseError
+    from strava_pipeline.serve.house_settings import house_settings
+    from strava_pipeline.settings import Settings
+
+    check_extra()
+    settings = house_settings(Settings.load())
+    if settings is None:
+        raise MisuseError(
+            "The dashboard has accounts where ATHLETES_DIR has two athletes or more, and here it has not. Add them with "
+            "`strava-pipeline athletes add NAME`, and type this without --athlete."
+        )
+    with _records(settings) as accounts:
+        yield settings, accounts
+
+
+@contextmanager
+def _records(settings: "Settings") -> Iterator["Accounts"]:
+    from strava_pipeline.lake.paths import Lake
+    from strava_pipeline.serve.dashboard.records.accounts import Accounts
+    from strava_pipeline.serve.dashboard.records.database import connect, database_of, migrate
+
+    url = database_of(settings)
+    migrate(url, Lake(settings.data_dir).state)
+    with closing(Accounts(connect(url))) as accounts:
+        yield accounts
+
+
+def _athlete(settings: "Settings", name: str | None) -> str | None:
+    from strava_pipeline.athletes import athlete_named
+
+    return None if name is None else athlete_named(settings, name).name
+
+
+def _new_password() -> str:
+    """The hash of a password that is asked for."""
+    from strava_pipeline.serve.dashboard.passwords import hash_of_password
+    from strava_pipeline.verbs.dashboard import new_password
+
+    return hash_of_password(new_password())
+
+
+def _state(one: "Account") -> str:
+    if not one.blocked:
+        return "can log in"
+    return "blocked" if one.athlete or one.is_admin else "asks to be let in"
