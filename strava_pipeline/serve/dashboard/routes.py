@@ -43,8 +43,8 @@ def routes(kinds: tuple[str, ...] = (*DATA, *ALONE)) -> Iterator[APIRoute]:
 
 
 def served_routes() -> Iterator[APIRoute]:
-    """Every route of the kinds that this process serves: those that something was asked of before."""
-    for router in _loaded.values():
+    """Every route of the kinds that this process has built an application of; before that, of one without accounts."""
+    for router in _loaded.values() or routers((*DATA, *ALONE)):
         yield from (route for route in router.routes if isinstance(route, APIRoute))
 
 
