@@ -31,7 +31,7 @@ PAGE := $(if $(PER_PAGE),--per-page $(PER_PAGE))
 LOOKBACK := $(if $(DAYS),--days $(DAYS))
 
 .DEFAULT_GOAL := help
-.PHONY: help install image demo demo-archive dev test test-slow test-bounds audit other-duckdb soak bench coverage test-samples test-all lint types contracts pre-commit format check docs graph screenshots clean test-container \
+.PHONY: help install image demo demo-archive dev test test-slow test-bounds audit dbt other-duckdb soak bench coverage test-samples test-all lint types contracts pre-commit format check docs graph screenshots clean test-container \
 	start auth status doctor plan run run-lite run-all compact recompact rebuild reconcile enrich enrich-all flow flow-backfill refresh streams backfill \
 	quarantine profile trips import archive matches bests insights export report goals duck schema sql logs service service-up purge emulator \
 	dashboard serve subscription webhooks providers changes sync-month calendar maps notifications athletes
@@ -119,7 +119,7 @@ recompact: ## Merge all shards again, changed or not.
 rebuild: ## Rebuild shards and the warehouse from bronze, without a call.
 duck: ## A SQL prompt on the published warehouse.
 schema: ## Tables and columns, with units and meanings.
-export: ## An activity as a file: GPX, TCX, CSV, Parquet, or the original.
+export: ## An activity as a file: GPX, TCX, CSV, Parquet; all tables as files.
 archive: ## Compare Strava's archive with the warehouse, field by field.
 purge: ## Delete all of the athlete's data here and the login, for good.
 
@@ -181,6 +181,11 @@ test-slow: $(READY) ## Tests that start processes or run whole jobs. A failed on
 other-duckdb: $(READY) ## Another DuckDB than the one in .venv, for the slow test that each opens the other's files.
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --upgrade --target $(VENV)/other-duckdb 'duckdb==$(OTHER_DUCKDB)'
 
+# In an environment of its own: its packages and ours ask for other versions of the same ones. 1.12 wants to download while it is built.
+dbt: $(READY) ## dbt in .venv/dbt, for the slow test of examples/dbt.
+	test -x $(VENV)/dbt/bin/dbt || { $(BIN)/python -m venv $(VENV)/dbt && $(VENV)/dbt/bin/python -m pip install --quiet \
+		--disable-pip-version-check 'dbt-core<1.12' 'dbt-duckdb<1.12' "$$(grep '^duckdb==' constraints.txt)"; }
+
 audit: $(READY) ## Known faults of the versions in constraints.txt, by the Python Package Index's advisories; needs the network.
 	test -x $(VENV)/audit/bin/pip-audit || { $(BIN)/python -m venv $(VENV)/audit && \
 		$(VENV)/audit/bin/python -m pip install --quiet --disable-pip-version-check pip-audit; }
@@ -226,8 +231,9 @@ format: $(READY) ## Put the code in shape.
 
 check: lint types contracts test ## What a change must pass.
 
-docs: $(READY) ## Write the data dictionary from the catalogue.
+docs: $(READY) ## Write the data dictionary, and the sources of the dbt example, from the catalogue.
 	$(BIN)/python docs/make_data_dictionary.py
+	$(BIN)/python examples/dbt/make_sources.py
 
 graph: $(READY) ## Write the reviewed shape of the graph anew: what changed stands in the diff.
 	$(BIN)/python -m strava_pipeline_tests.orchestrate.test_graph

@@ -68,7 +68,7 @@ SUBJECTS: dict[str, dict[str, tuple[str, str, str]]] = {
         "rebuild": ("pipeline", "rebuild", "Rebuild shards and the warehouse from bronze, without a call."),
         "duck": ("query", "duck", "A SQL prompt on the published warehouse."),
         "schema": ("query", "schema", "Tables and columns, with units and meanings."),
-        "export": ("export", "export", "An activity as a file: GPX, TCX, CSV, Parquet, or the original."),
+        "export": ("export", "export", "An activity as a file: GPX, TCX, CSV, Parquet; all tables as files."),
         "archive": ("archive", "archive", "Compare Strava's archive with the warehouse, field by field."),
         "purge": ("purge", "purge", "Delete all of the athlete's data here and the login, for good."),
     },

@@ -1,11 +1,13 @@
 """Gold elsewhere: the step that keeps PostgreSQL in sync with the published warehouse, and the files that a person exports."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
 
 from pydantic import SecretStr
 
-from strava_pipeline.core.errors import PipelineError
+from strava_pipeline.core.errors import MisuseError, PipelineError
 from strava_pipeline.core.tables.exported import WHOLE, Exported, exported_tables
+from strava_pipeline.lake.gold.export_files import FilesReport, Folder, Store, export_files
 from strava_pipeline.lake.gold.postgres import Target, delete_exported, export_gold
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.user_files import goals_of
@@ -76,3 +78,18 @@ def tables_to_export(lake: Lake, *, full: bool = False) -> dict[str, Exported]:
 def _target(settings: Settings, url: SecretStr) -> Target:
     parameters = postgres_parameters(url)
     return Target(parameters, parameters.pop("password", ""), settings.export_schema)
+
+
+def files_of_gold(
+    settings: Settings, to: str, form: str, tables: Mapping[str, Exported], advance: Callable[[int], object]
+) -> FilesReport:
+    """Bring the files in the folder `to` in sync; arguments as of `export_files`."""
+    return export_files(
+        Lake(settings.data_dir), _store(to), tables, form, advance, as_text=settings.csv_escape_formulas
+    )
+
+
+def _store(to: str) -> Store:
+    if "://" in to:
+        raise MisuseError(f"{to} is no place for files; name a folder.")
+    return Folder(Path(to).expanduser().absolute())

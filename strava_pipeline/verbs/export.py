@@ -1,11 +1,12 @@
-"""The command `export activity`: one activity as a file for other programs, out of what is on disk. No call."""
+"""The command `export`: an activity as a file for other programs, or all tables as files. No call to a service."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from strava_pipeline.verbs.options import AnyId
+from strava_pipeline.verbs.options import AnyId, Json
+from strava_pipeline.verbs.output import echo_json
 
 if TYPE_CHECKING:
     import polars as pl
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from strava_pipeline.core.privacy import PrivacyZone
     from strava_pipeline.lake.paths import Lake
 
-export = typer.Typer(no_args_is_help=True, add_completion=False, help="An activity as a file: GPX, TCX, CSV, Parquet.")
+export = typer.Typer(no_args_is_help=True, add_completion=False, help="An activity as a file, or all tables as files.")
 _NEGATIVE = {"ignore_unknown_options": True}  # ids of files are negative numbers, not options
 _FORMATS = (".gpx", ".tcx", ".csv", ".parquet")
 
@@ -56,6 +57,38 @@ def activity(
         body, said = _original(lake, connection, one, zones) if original else _track(lake, connection, one, path, zones)
     _write_new(path, body)
     out.print(f"{said} The file is {path}")
+
+
+@export.command()
+def gold(
+    to: Annotated[str, typer.Argument(help="The folder; it is made.")],
+    form: Annotated[Literal["parquet", "csv"], typer.Option("--format", help="The format of the files.")] = "parquet",
+    full: Annotated[bool, typer.Option("--full", help="With positions, although privacy zones are set.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Write every table to files by year, and again only what changed; without positions where privacy zones are set."""
+    from dataclasses import asdict
+
+    from strava_pipeline.core.text import counted
+    from strava_pipeline.lake.paths import Lake
+    from strava_pipeline.operations.exporting import files_of_gold, tables_to_export
+    from strava_pipeline.settings import Settings
+    from strava_pipeline.verbs.terminal import out, watched
+
+    settings = Settings.load()
+    tables = tables_to_export(Lake(settings.data_dir), full=full)
+    with watched("Exporting tables", len(tables), output_follows=True) as advance:
+        report = files_of_gold(settings, to, form, tables, advance)
+    if as_json:
+        echo_json({"destination": to, "format": form, "tables": len(tables), **asdict(report)})
+        return
+    deleted = f", {counted(report.deleted, 'file')} deleted" if report.deleted else ""
+    out.print(
+        f"{counted(report.rows, 'row')} of {counted(len(tables), 'table')} in {counted(report.files, 'file')}: "
+        f"{report.written:,} written{deleted}. They are in {to}"
+    )
+    if not full and len(tables) < len(tables_to_export(Lake(settings.data_dir), full=True)):
+        out.print("Privacy zones are set, so no table holds a position. Add --full for all of it.")
 
 
 def _write_new(path: Path, body: bytes) -> None:

@@ -1,5 +1,6 @@
 """`export activity` as a person types it: each format, what privacy zones cut, the file as it came, and refusals."""
 
+import json
 from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
@@ -79,3 +80,28 @@ def test_an_activity_becomes_a_file_without_what_privacy_zones_hold(
     refused(1, "is damaged", str(key))
     track.unlink()
     refused(1, "has no track here", str(key))
+
+
+def test_all_tables_become_files_without_positions_where_zones_are_set(
+    make_rig: Callable[..., Rig], type_on: Callable[[Rig], Type], tmp_path: Path
+) -> None:
+    rig = make_rig(activities=0, logged_in=False)
+    source, to = tmp_path / "run.gpx", tmp_path / "out"
+    source.write_bytes(RUN)
+    typed = type_on(rig)
+    assert "There is no published warehouse" in typed("export", "gold", str(to)).err
+    rig.import_files(source)
+    (rig.folder / "goals.toml").write_text(ZONE.format(longitude=11.5, radius=300))
+    said = typed("export", "gold", str(to))
+    assert said.code == 0, said.err
+    assert "so no table holds a position. Add --full" in " ".join(said.out.split())
+    file = to / "activities" / "year=2025" / "activities.parquet"
+    assert {"distance", "start_latlng"} & {*pl.read_parquet_schema(file)} == {"distance"}
+    assert file.stat().st_mode & 0o077 == 0
+    again = json.loads(typed("export", "gold", str(to), "--full", "--json").out)
+    assert again["written"] > 0
+    assert pl.read_parquet(file)["start_latlng"].to_list() == [[48.0, 11.5]]
+    assert json.loads(typed("export", "gold", str(to), "--full", "--json").out) == {**again, "written": 0, "deleted": 0}
+    (rig.folder / "goals.toml").write_text("[[privacy.zones]]\nplace = 'home'\n")
+    refused = typed("export", "gold", str(to))
+    assert (refused.code, "[[privacy.zones]] 1 place" in refused.err) == (1, True), "nobody knows what to leave out"

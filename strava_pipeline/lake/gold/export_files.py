@@ -1,0 +1,194 @@
+"""The published warehouse as files for other programs: Parquet or CSV, a file for each table and year, in a folder or a bucket.
+
+`table/year=2026/table.parquet`, as Hive names partitions; tables without years are one file. Beside them lies a list of what was
+written (`exported_parquet.json`): a file whose rows have the same hash is not written again, and one whose rows are gone is
+deleted. Each file is put whole, and named in the list before, so that an interrupted export goes on.
+"""
+
+import json
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, Protocol
+
+from strava_pipeline.core.errors import MisuseError
+from strava_pipeline.core.tables.exported import WHOLE, Exported
+from strava_pipeline.core.tables.model import Column, Kind
+from strava_pipeline.lake.files import write_whole
+from strava_pipeline.lake.gold.staging import YEAR, stage, staged, staging, unstage
+from strava_pipeline.lake.gold.warehouse import Connection
+from strava_pipeline.lake.paths import Lake
+
+PARQUET, CSV = "parquet", "csv"
+_OPTIONS = {PARQUET: "FORMAT parquet, COMPRESSION zstd", CSV: "FORMAT csv, HEADER"}
+_NO_YEAR = "__HIVE_DEFAULT_PARTITION__"  # as Hive writes NULL
+_ISO = "%Y-%m-%dT%H:%M:%S"
+
+
+class Store(Protocol):
+    """Where files go, by paths with /."""
+
+    @property
+    def where(self) -> str: ...
+
+    def sizes(self, prefix: str = "") -> dict[str, int]: ...
+
+    def get(self, path: str) -> bytes | None: ...
+
+    def put(self, path: str, content: bytes) -> None: ...
+
+    def delete(self, paths: Iterable[str]) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Folder:
+    """A folder of this machine, which is made."""
+
+    path: Path
+
+    @property
+    def where(self) -> str:
+        return str(self.path)
+
+    def sizes(self, prefix: str = "") -> dict[str, int]:
+        found = (path for path in (self.path / prefix).rglob("*") if path.is_file())
+        return {path.relative_to(self.path).as_posix(): path.stat().st_size for path in found}
+
+    def get(self, path: str) -> bytes | None:
+        file = self.path / path
+        return file.read_bytes() if file.exists() else None
+
+    def put(self, path: str, content: bytes) -> None:
+        write_whole(self.path / path, content)
+
+    def delete(self, paths: Iterable[str]) -> None:
+        for path in paths:
+            (self.path / path).unlink(missing_ok=True)
+
+
+@dataclass(slots=True)
+class FilesReport:
+    """Files and rows that are there now; files that were written, and that were deleted."""
+
+    files: int = 0
+    rows: int = 0
+    written: int = 0
+    deleted: int = 0
+
+
+def export_files(
+    lake: Lake,
+    store: Store,
+    tables: Mapping[str, Exported],
+    form: str,
+    advance: Callable[[int], object],
+    *,
+    as_text: bool,
+) -> FilesReport:
+    """Bring the files in sync with the published warehouse.
+
+    Raises MisuseError where a file is in the way that no export wrote.
+
+    Args:
+        form: PARQUET or CSV.
+        as_text: in CSV, put an apostrophe before texts that a spreadsheet would compute.
+    """
+    listing = _Listing(store, f"exported_{form}.json", as_text)
+    held, report = store.sizes(), FilesReport()
+    now: dict[str, dict[str, Any]] = {}
+    with staging(lake) as connection, TemporaryDirectory(dir=lake.snapshot.parent, prefix=".export-") as folder:
+        for exported in tables.values():
+            due = {}
+            for year, (rows, content) in stage(connection, exported).items():
+                path, report.rows = _path(exported, year, form), report.rows + rows
+                before = now[path] = listing.files.get(path, {})
+                if (before.get("content"), before.get("bytes")) != (content, held.get(path)):
+                    due[path] = (year, content)
+            if others := sorted(held.keys() & due.keys() - listing.files.keys()):
+                raise MisuseError(
+                    f"{others[0]} in {store.where} is of no export, and is not replaced: name another place, or move it away."
+                )
+            listing.announce(due)
+            for path, (year, content) in due.items():
+                body = _body(connection, exported, year, form, Path(folder) / "rows", as_text=as_text)
+                store.put(path, body)
+                now[path] = {"content": content, "bytes": len(body)}
+            report.written += len(due)
+            unstage(connection, exported)
+            advance(1)
+    gone = listing.files.keys() - now.keys() & held.keys()
+    store.delete(gone)
+    listing.replace(now)
+    report.files, report.deleted = len(now), len(gone)
+    return report
+
+
+class _Listing:
+    """The list beside the files: of each the hash of its rows, and its size. It names a file before that is there."""
+
+    def __init__(self, store: Store, name: str, as_text: bool) -> None:
+        self._store, self._name, self._as_text = store, name, as_text
+        self.files: dict[str, dict[str, Any]] = {}
+        if (body := store.get(name)) is None:
+            return
+        try:
+            found = json.loads(body)
+            self.files = {
+                path: {"content": each["content"], "bytes": each["bytes"]} for path, each in found["files"].items()
+            }
+        except (ValueError, KeyError, TypeError, AttributeError):
+            raise MisuseError(
+                f"{name} in {store.where} can't be read, so nobody knows what an export wrote there. Delete it with its "
+                "files, or name another place."
+            ) from None
+        if found.get("texts_escaped") != as_text:
+            self.announce(self.files)
+
+    def announce(self, paths: Collection[str]) -> None:
+        """Note that these files are about to be written."""
+        if paths:
+            self.replace(self.files | {path: {"content": "", "bytes": -1} for path in paths})
+
+    def replace(self, files: dict[str, dict[str, Any]]) -> None:
+        """Write the list, if it is another."""
+        if files != self.files:
+            self.files = files
+            body = {"texts_escaped": self._as_text, "files": files}
+            self._store.put(self._name, json.dumps(body, indent=1, sort_keys=True).encode())
+
+
+def _path(exported: Exported, year: int, form: str) -> str:
+    file = f"{exported.name}.{form}"
+    if exported.year == "NULL":
+        return f"{exported.name}/{file}"
+    return f"{exported.name}/year={year if year != WHOLE else _NO_YEAR}/{file}"
+
+
+def _body(connection: Connection, exported: Exported, year: int, form: str, file: Path, *, as_text: bool) -> bytes:
+    columns = exported.column_list if form == PARQUET else ", ".join(_text(each, as_text) for each in exported.columns)
+    keys = ", ".join(f'"{name}"' for name in exported.table.key)
+    path = str(file).replace("'", "''")
+    connection.execute(
+        f"COPY (SELECT {columns} FROM {staged(exported)} WHERE {YEAR} = {year} ORDER BY {keys}) TO '{path}' ({_OPTIONS[form]})"
+    )
+    return file.read_bytes()
+
+
+def _text(column: Column, as_text: bool) -> str:
+    """A column's value as CSV has it everywhere here: instants with Z, lists as JSON, nothing for what is no number."""
+    name = f'"{column.name}"'
+    if column.kind is Kind.TEXT and as_text:
+        value = f"CASE WHEN regexp_matches({name}, '^[=+@\\t\\r-]') THEN '''' || {name} ELSE {name} END"
+    elif column.kind in (Kind.DOUBLES, Kind.TEXTS):
+        value = f"to_json({name})::VARCHAR"
+    elif column.kind in (Kind.INSTANT, Kind.WALL):
+        whole, parts = (
+            f"strftime({name}, '{_ISO}{more}{'Z' * (column.kind is Kind.INSTANT)}')" for more in ("", ".%f")
+        )
+        value = f"CASE WHEN microsecond({name}) % 1000000 = 0 THEN {whole} ELSE {parts} END"
+    elif column.kind is Kind.DOUBLE:
+        value = f"CASE WHEN isfinite({name}) THEN {name} END"
+    else:
+        value = name
+    return f"{value} AS {name}"
