@@ -251,6 +251,11 @@ class Lake:
         return self.data_dir / "state"
 
     @property
+    def app_records(self) -> Path:
+        """The dashboard's own records, where they are a file."""
+        return self.state / "app.sqlite3"
+
+    @property
     def dashboard_note(self) -> Path:
         """Held as long as a dashboard of this folder runs; says where it answers."""
         return self.state / "dashboard.json"

@@ -13,6 +13,9 @@ def house_settings(settings: Settings) -> Settings | None:
         return None
     from strava_pipeline.athletes import athletes  # which nobody without ATHLETES_DIR needs
 
-    if len(athletes(settings)) < 2:
-        return None
+    return None if len(athletes(settings)) < 2 else settings_of_all(settings)
+
+
+def settings_of_all(settings: Settings) -> Settings:
+    """The same, however many there are."""
     return settings.model_copy(update={"data_dir": settings.athletes_dir})

@@ -108,6 +108,22 @@ def begin_house(settings: "Settings", url: str, *, opens: bool) -> None:
         typer.launch(url)
 
 
+def forget_athlete(settings: "Settings", name: str) -> Iterator[str]:
+    """Block accounts of an athlete who is no longer in the registry of the house: the name may become somebody else's."""
+    from strava_pipeline.lake.paths import Lake
+    from strava_pipeline.serve.house_settings import settings_of_all
+
+    house = settings_of_all(settings)
+    if house.database_url is None and not Lake(house.data_dir).app_records.exists():
+        return  # there never were accounts
+    check_extra()
+    with _records(house) as accounts:
+        for one in accounts.accounts():
+            if one.athlete == name:
+                accounts.change(one.name, athlete=None, blocked=one.blocked or not one.is_admin)
+                yield f"The account {one.name} sees nobody's pages any more{'' if one.is_admin else ', and is blocked'}."
+
+
 @contextmanager
 def _accounts() -> Iterator[tuple["Settings", "Accounts"]]:
     """The house's settings, and its accounts. Raises MisuseError where there are none."""

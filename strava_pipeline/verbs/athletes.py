@@ -70,6 +70,7 @@ def remove(
 ) -> None:
     """Take an athlete out of the registry. Nothing is deleted, except with --purge."""
     from strava_pipeline.athletes import athlete_named, become, change_registry, settings_of
+    from strava_pipeline.verbs.accounts import forget_athlete
     from strava_pipeline.verbs.athlete_folders import refuse_work
 
     settings = _house()
@@ -83,6 +84,8 @@ def remove(
         become(name)
         delete_all(yes=yes)
     change_registry(settings, lambda document: document.remove(name))
+    for line in forget_athlete(settings, name):
+        echo(line)
     echo(f"{name} is out of the registry. This stays, with what is in it: {athlete.folder}")
 
 

@@ -50,6 +50,10 @@ class Address:
         if not settings.dashboard_lan:
             return self.url
         from strava_pipeline.serve.addresses import network_url
+        from strava_pipeline.serve.house_settings import house_settings
+
+        if house_settings(settings) is not None:  # a dashboard with accounts doesn't serve it
+            return self.url
 
         return network_url(settings) + self.prefix
 

@@ -18,7 +18,6 @@ from strava_pipeline.lake.paths import Lake
 from strava_pipeline.serve.dashboard.records.migrations import versions
 from strava_pipeline.settings import Settings
 
-FILE = "app.sqlite3"
 VERSION_TABLE = "dashboard_version"  # Dagster has Alembic's own name where it shares the database
 _PATIENCE = 10  # seconds for a connection, or for another process to finish its write
 _LOCK_NUMBER = 7_243_101  # of PostgreSQL's advisory lock: any number that nobody else uses
@@ -27,7 +26,7 @@ _LOCK_NUMBER = 7_243_101  # of PostgreSQL's advisory lock: any number that nobod
 def database_of(settings: Settings) -> URL:
     """The address of the records. Raises MissingSettingsError where DATABASE_URL is of another kind."""
     if settings.database_url is None:
-        return URL.create("sqlite+pysqlite", database=str(Lake(settings.data_dir).state / FILE))
+        return URL.create("sqlite+pysqlite", database=str(Lake(settings.data_dir).app_records))
     try:
         url = make_url(settings.database_url.get_secret_value())
     except (SQLAlchemyError, ValueError):  # the latter for a port that is no number
