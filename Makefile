@@ -34,7 +34,7 @@ LOOKBACK := $(if $(DAYS),--days $(DAYS))
 .PHONY: help install image demo demo-archive dev test test-slow test-bounds audit dbt other-duckdb soak bench coverage test-samples test-all lint types contracts pre-commit format check docs graph screenshots clean test-container \
 	start auth status doctor plan run run-lite run-all compact recompact rebuild reconcile enrich enrich-all flow flow-backfill refresh streams backfill \
 	quarantine profile trips import archive matches bests insights export report goals duck schema sql logs service service-up purge emulator \
-	dashboard serve subscription webhooks providers changes sync-month calendar maps notifications athletes
+	dashboard serve subscription webhooks metrics providers changes sync-month calendar maps notifications athletes
 
 help: ## List the targets.
 	@awk -F':.*## ' '/^##@ / {printf "\n%s\n", substr($$0, 5)} /^[a-z%-]+:.*## / {printf "  %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -141,6 +141,7 @@ clean-logs: ## Remove the logs of all days but today; others: make clean-logs AR
 athletes: ## Several athletes, each with a folder of their own: add, list, remove.
 serve: ## Run the web intake: it receives webhook events and phones' pings.
 subscription: ## Strava's webhook subscription: create, view, delete.
+metrics: ## Numbers for Prometheus: calls left, last success, runs, rows, errors.
 webhooks: ## Webhook events: process them now, or replay some of Strava's.
 emulator: ## Run an emulated Strava on your own machine.
 
@@ -245,7 +246,7 @@ screenshots: $(READY) ## Take docs/pictures/ again from the demo's dashboard and
 clean: ## Remove .venv, caches and the demo; never data/, secrets/ or logs/.
 	rm -rf $(VENV) demo .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .coverage htmlcov *.egg-info
 
-start auth status doctor profile duck schema dashboard serve purge emulator: $(READY)
+start auth status doctor profile duck schema dashboard serve metrics purge emulator: $(READY)
 	$(CLI) $@ $(ARGS)
 
 run flow refresh: $(READY)

@@ -87,6 +87,7 @@ SUBJECTS: dict[str, dict[str, tuple[str, str, str]]] = {
         "dev": ("service", "dev", "Run Dagster's UI and daemon in this terminal."),
         "serve": ("intake", "serve", "Run the web intake: it receives webhook events and phones' pings."),
         "subscription": ("intake", "subscription", "Strava's webhook subscription: create, view, delete."),
+        "metrics": ("metrics", "metrics", "Numbers for Prometheus: calls left, last success, runs, rows, errors."),
         "webhooks": ("webhooks", "webhooks", "Webhook events: process them now, or replay some of Strava's."),
         "emulator": ("emulator", "emulator", "Run an emulated Strava on your own machine."),
     },

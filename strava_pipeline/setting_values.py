@@ -143,6 +143,16 @@ def _host_and_port_or_off(value: str) -> str:
     return "off" if value.strip().lower() == "off" else _host_and_port(value)
 
 
+def _private_host_and_port(value: str) -> str:
+    address = _host_and_port(value)
+    host = address.rpartition(":")[0].strip("[]").lower()
+    if not is_private_host(host) and host not in ANY_ADDRESS:
+        raise ValueError(
+            f"{host} may be a public address; name this machine (127.0.0.1:8724) or an address of a network of your own"
+        )
+    return address
+
+
 def _absolute(value: Path) -> Path:
     return (athlete_folder() or Path.cwd()) / value.expanduser()
 
@@ -253,6 +263,7 @@ Password = Annotated[SecretStr, AfterValidator(_password)]
 HostNames = Annotated[str, AfterValidator(_host_names)]  # names or numbers, with commas
 Tiles = Annotated[str, AfterValidator(_tiles)]
 HostAndPort = Annotated[str, AfterValidator(_host_and_port)]
+PrivateHostAndPort = Annotated[str, AfterValidator(_private_host_and_port)]
 HostAndPortOrOff = Annotated[str, AfterValidator(_host_and_port_or_off)]
 AbsolutePath = Annotated[Path, AfterValidator(_absolute)]
 Paths = Annotated[str, AfterValidator(_paths)]  # several with ; between, since names may have commas
@@ -270,6 +281,7 @@ Cron = Annotated[Stripped, AfterValidator(_cron)]
 Megabytes = Annotated[int, Field(ge=1, le=1_000_000_000)]  # 10^6 bytes each; a petabyte is no limit any more
 
 
+ANY_ADDRESS = ("0.0.0.0", "::")  # in place of a host: every address of this machine
 # Names that are never public: RFC 6761, RFC 6762 (.local), RFC 8375 (.home.arpa), ICANN's .internal; .lan in many routers.
 _OWN_DOMAINS = (".home.arpa", ".internal", ".invalid", ".lan", ".local", ".localdomain", ".localhost", ".test")
 

@@ -44,6 +44,7 @@ from strava_pipeline.setting_values import (
     Paths,
     PathSecret,
     PostgresUrl,
+    PrivateHostAndPort,
     Schema,
     Server,
     Sports,
@@ -114,6 +115,7 @@ class Settings(SourceSettings):
     dashboard_password: Password | None = own(None, alias="DASHBOARD_PASSWORD")
     dashboard_cert: AbsolutePath | None = own(None, alias="DASHBOARD_CERT")
     dashboard_key: AbsolutePath | None = own(None, alias="DASHBOARD_KEY")
+    metrics_address: PrivateHostAndPort | None = own(None, alias="METRICS_ADDRESS")
     database_url: SecretStr | None = own(None, alias="DATABASE_URL")
     export_url: PostgresUrl | None = own(None, alias="EXPORT_URL")
     export_schema: Schema = own("strava", alias="EXPORT_SCHEMA")

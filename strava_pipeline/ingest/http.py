@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 from strava_pipeline.core.errors import PipelineError, RefusedError, TransientError
 from strava_pipeline.core.limits import SMALL_ANSWER, AnswerLimit
 from strava_pipeline.ingest.clock import ServerClock
+from strava_pipeline.ingest.failed_calls import Kind, counting, kind_of
 from strava_pipeline.settings import Settings
 
 if TYPE_CHECKING:
@@ -75,6 +76,7 @@ class Wire:
         limit: how large an answer may be, unpacked, measured while it arrives.
         patience: seconds for the connection, for the head, for each piece of the answer and for all of it.
         plain_http_hosts: hosts besides this machine that may be asked by http://, separated by commas.
+        on_failure: is informed of each exchange that has no good answer.
     """
 
     def __init__(
@@ -85,10 +87,11 @@ class Wire:
         limit: AnswerLimit = AnswerLimit(),
         patience: float | None = None,
         plain_http_hosts: str | None = None,
+        on_failure: Callable[[Kind], object] = lambda kind: None,
     ) -> None:
         from strava_pipeline.ingest.bounded_session import open_session
 
-        self._monotonic, self._limit = monotonic, limit
+        self._monotonic, self._limit, self._on_failure = monotonic, limit, on_failure
         self._timeout = (patience or CONNECT_TIMEOUT, patience or READ_TIMEOUT)
         self._trusted = str(ca_bundle) if ca_bundle else True
         self._session = open_session(
@@ -140,6 +143,7 @@ class Wire:
             failure = _failure(error, name, parts.hostname or "?")
         else:
             return self._read(response, name, started)
+        self._on_failure("no_answer")
         raise failure  # outside the handler, so that the library's error, which may hold the address or a header, is no context
 
     def _read(self, response: "Response", name: str, started: float) -> Exchange:
@@ -156,6 +160,8 @@ class Wire:
         if is_too_large:
             fault = self._limit.exceeded
         exchange = Exchange(response.status_code, response.headers, body[:EVIDENCE] if fault else body, seconds)
+        if (failed := "broken_off" if fault else kind_of(exchange.status)) is not None:
+            self._on_failure(failed)
         if fault is None:
             return exchange
         kind = TooLargeError if is_too_large and exchange.status == 200 else BrokenOffError
@@ -171,10 +177,17 @@ def form_with_file(fields: Mapping[str, str], name: str, content: bytes) -> tupl
     return form.body, form.headers["Content-Type"]
 
 
-def make_wire(settings: Settings, clock: ServerClock) -> Wire:
-    """A wire with the settings' certificates, limit of an answer and hosts of plain http."""
+def make_wire(settings: Settings, clock: ServerClock, source: str | None = None) -> Wire:
+    """A wire with the settings' certificates, limit of an answer and hosts of plain http.
+
+    `source`: whose calls they are, so that failed ones are counted (failed_calls.py); None: they are not.
+    """
     return Wire(
-        clock.monotonic, settings.ca_bundle, limit=settings.answer_limit, plain_http_hosts=settings.plain_http_hosts
+        clock.monotonic,
+        settings.ca_bundle,
+        limit=settings.answer_limit,
+        plain_http_hosts=settings.plain_http_hosts,
+        on_failure=counting(settings, source) if source else lambda kind: None,
     )
 
 

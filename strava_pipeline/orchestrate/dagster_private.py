@@ -42,6 +42,7 @@ if TYPE_CHECKING:  # mypy's view of the table below
     from dagster._core.storage.event_log.sqlite.sqlite_event_log import (
         SqliteEventLogStorageWatchdog as SqliteEventLogStorageWatchdog,
     )
+    from dagster._core.storage.runs import SqlRunStorage as SqlRunStorage
     from dagster._core.storage.runs.sqlite.sqlite_run_storage import SqliteRunStorage as SqliteRunStorage
     from dagster._core.storage.schedules.sqlite.sqlite_schedule_storage import (
         SqliteScheduleStorage as SqliteScheduleStorage,
@@ -148,6 +149,9 @@ _REASONS: dict[str, dict[str, list[str]]] = {
         "dagster._core.execution.backfill": ["BULK_ACTION_TERMINAL_STATUSES"],
         "dagster._core.storage.event_log.schema": ["AssetCheckExecutionsTable"],
         "dagster._core.storage.event_log.sql_event_log": ["SqlEventLogStorage"],
+    },
+    "Runs are counted by job and status in one query; the instance has one that reads each run.": {
+        "dagster._core.storage.runs": ["SqlRunStorage"],
     },
     "A step reports those years of its run that it made, and its output lets the steps below go on all the same: an output with "
     "this mark reports nothing by itself (docs/adr/0082).": {

@@ -7,7 +7,7 @@ comes of it with what Dagster says. Opening and migrating the instance is verbs/
 
 import json
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from strava_pipeline.orchestrate.home import CONFIG, own_configuration
+from strava_pipeline.orchestrate.tags import DATA_DIR
 
 MIGRATED_BY = ".migrated_by"  # a note in Dagster's home: the version of Dagster that last checked the databases there
 _RUNS, _EVENTS, _SCHEDULES = "history/runs.db", "history/runs/index.db", "schedules/schedules.db"
@@ -26,6 +27,11 @@ WHERE instigators.status <> 'STOPPED' AND tick.status = 'FAILURE' AND tick.id = 
     SELECT id FROM job_ticks AS other WHERE other.selector_id = tick.selector_id ORDER BY timestamp DESC LIMIT 1
 )
 """
+RUNS_OF_FOLDER = """
+SELECT pipeline_name, runs.status, count(*), max(end_time) FROM runs
+LEFT JOIN run_tags ON run_tags.run_id = runs.run_id AND run_tags.key = :key
+WHERE coalesce(run_tags.value, :folder) = :folder GROUP BY pipeline_name, runs.status
+"""  # also asked of other databases, by Dagster's own connection
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +57,16 @@ class Records:
     unfinished: list[str] = field(default_factory=list)
 
 
+@dataclass(frozen=True, slots=True)
+class RunCount:
+    """How many runs of a job have a status (as `success`), and when the last of them ended (UTC); None: none has."""
+
+    job: str
+    status: str
+    count: int
+    ended_at: datetime | None
+
+
 def are_as_installed(home: Path) -> bool:
     """Whether the records are the SQLite files in `home` that the project's own dagster.yaml means, none of another version."""
     note, config = home / MIGRATED_BY, home / CONFIG
@@ -73,6 +89,25 @@ def read_records(home: Path, run_ids: Sequence[str]) -> Records:
         {state["origin"]["job_name"]: _moment(tick) for state, tick in ticks},
         [run_id for run_id in run_ids if run_id in known and known[run_id] not in _ENDED],
     )
+
+
+def read_run_counts(home: Path, data_dir: Path) -> list[RunCount]:
+    """The runs of a data folder that the files in `home` know. Raises sqlite3.Error where they can't be read."""
+    with closing(_opened(home / _RUNS)) as runs:
+        return run_counts(runs.execute(RUNS_OF_FOLDER, of_folder(data_dir)))
+
+
+def of_folder(data_dir: Path) -> dict[str, str]:
+    """The parameters of RUNS_OF_FOLDER: a run without the tag has not begun, and may be the folder's."""
+    return {"key": DATA_DIR, "folder": str(data_dir)}
+
+
+def run_counts(rows: Iterable[Sequence[Any]]) -> list[RunCount]:
+    """The rows of RUNS_OF_FOLDER."""
+    return [
+        RunCount(job, status.lower(), count, None if ended is None else datetime.fromtimestamp(ended, UTC))
+        for job, status, count, ended in rows
+    ]
 
 
 def _opened(path: Path) -> sqlite3.Connection:

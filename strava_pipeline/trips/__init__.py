@@ -7,6 +7,7 @@ assets       assets: Dagster's, with their checks
 schedules    schedules, sensors: what starts its runs
 words        LINES: what commands print of its assets, in parts
 health       looks: what `doctor` looks at
+measures     PART: what `metrics` measures of it
 intake       receivers: what the web intake takes in for it
 demo         what `demo` shows of it
 pages        TEMPLATE, section: its part of the dashboard's page of trips

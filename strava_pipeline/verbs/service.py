@@ -37,7 +37,7 @@ def dev(
     from strava_pipeline.settings import Settings
     from strava_pipeline.verbs.dagster_process import Address, exclusive_instance, serve
     from strava_pipeline.verbs.demo import MARK, emulated
-    from strava_pipeline.verbs.service_process import dashboard_beside, free_address
+    from strava_pipeline.verbs.service_process import dashboard_beside, free_address, metrics_beside, together
     from strava_pipeline.verbs.terminal import program
 
     with ExitStack() as held:
@@ -54,7 +54,8 @@ def dev(
             instance = held.enter_context(exclusive_instance(settings.dagster_home))
         ui = Address(host, port).on(settings)
         echo(f"Dagster's UI: {ui.url} (Ctrl-C stops it)", err=True)
-        interrupt = held.enter_context(dashboard_beside(settings, ui, env_file))
+        beside = together(dashboard_beside(settings, ui, env_file), metrics_beside(settings))
+        interrupt = held.enter_context(beside)
         code = serve(settings, ui, instance, runs_may_finish=True, env_file=env_file, on_stop=interrupt)
         raise typer.Exit(code)
 

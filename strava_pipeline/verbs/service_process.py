@@ -14,7 +14,7 @@ import subprocess
 import sys
 from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager, nullcontext, suppress
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, nullcontext, suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -87,13 +87,8 @@ def run(settings: "Settings", ui: Address | None, *, by_unit: bool, log_to_stdou
         note.flush()
         os.dup(note.fileno())  # never closed: held until the kernel has taken the whole process away
         echo(f"{service.since:%Y-%m-%d %H:%M:%S} UTC: the service begins.", err=True)
-        with intake_beside(settings) as interrupt_intake, dashboard_beside(settings, ui) as interrupt_dashboard:
-
-            def interrupt_both() -> None:
-                interrupt_intake()
-                interrupt_dashboard()
-
-            code = serve(settings, ui, instance, runs_may_finish=False, on_stop=interrupt_both)
+        with together(intake_beside(settings), dashboard_beside(settings, ui), metrics_beside(settings)) as interrupt:
+            code = serve(settings, ui, instance, runs_may_finish=False, on_stop=interrupt)
         echo(f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC: the service ends.", err=True)
         return code
 
@@ -189,6 +184,19 @@ KEPT_GRACE = 10  # seconds that it gets to end; requests being answered get 5
 
 
 @contextmanager
+def together(*programs: AbstractContextManager[Callable[[], None]]) -> Iterator[Callable[[], None]]:
+    """Keep several programs running during the body. Yields what interrupts them all."""
+    with ExitStack() as held:
+        interrupts = [held.enter_context(program) for program in programs]
+
+        def interrupt_all() -> None:
+            for interrupt in interrupts:
+                interrupt()
+
+        yield interrupt_all
+
+
+@contextmanager
 def intake_beside(settings: "Settings") -> Iterator[Callable[[], None]]:
     """Keep the intake running during the body, where it is configured. PipelineError: its address is taken.
 
@@ -235,6 +243,26 @@ def dashboard_beside(
     environment = {**environment_of(settings), ENV_FILE: str(env_file or present())}
     of_dagster = ["--dagster", ui.url] if ui is not None and settings.dashboard_lan else []
     with _kept("dashboard", ["dashboard", *of_dagster], environment) as interrupt:
+        yield interrupt
+
+
+@contextmanager
+def metrics_beside(settings: "Settings") -> Iterator[Callable[[], None]]:
+    """Keep the server of metrics running during the body, where METRICS_ADDRESS is set; as with the dashboard."""
+    from strava_pipeline.verbs.metrics import has_extra, refuse_address
+
+    if settings.metrics_address is None:
+        yield lambda: None
+        return
+    try:
+        if not has_extra():
+            raise PipelineError("`strava-pipeline metrics` shows what to install.")
+        refuse_address(settings.metrics_address)
+    except PipelineError as error:
+        echo(f"The metrics are not served. {error}", err=True)
+        yield lambda: None
+        return
+    with _kept("server of metrics", ["metrics"], environment_of(settings)) as interrupt:
         yield interrupt
 
 

@@ -19,6 +19,7 @@ from strava_pipeline.core.geodesy import area_of
 from strava_pipeline.core.providers import spec_of
 from strava_pipeline.ingest.alerts import post_alert
 from strava_pipeline.ingest.clock import system_clock
+from strava_pipeline.ingest.failed_calls import failed_calls
 from strava_pipeline.ingest.http import BrokenOffError, NotSentError, UntrustedError, Wire, make_wire, small_wire
 from strava_pipeline.ingest.places import PATIENCE, Geocoder, ask_route
 from strava_pipeline.ingest.service_client import ServiceClient
@@ -354,3 +355,26 @@ def test_plain_http_leaves_the_machine_only_to_hosts_that_are_named(
         with suppress(PipelineError):
             ask(named.model_copy(update={"plain_http_hosts": None}))
         assert len(seen.lines) == 1
+
+
+def test_failed_calls_are_counted_by_source_and_kind(tmp_path: Path) -> None:
+    settings = Settings.load(data_dir=tmp_path / "data")
+    wires = {name: make_wire(settings, system_clock(settings), name) for name in ("strava", "wahoo")}
+    codes = iter([200, 302, 401, 403, 404, 418, 429, 500, 503])
+    with server(lambda handler: handler.answer(status=next(codes))) as seen:
+        wires["strava"].send("GET", seen.url)
+        wires["strava"].send("GET", seen.url)
+        assert not settings.data_dir.exists()  # nothing is pulled yet, so there is no folder to count in
+        (settings.data_dir / "state").mkdir(parents=True)
+        for _ in range(7):
+            wires["strava"].send("GET", seen.url)
+    with pytest.raises(NotSentError):
+        wires["wahoo"].send("GET", seen.url)
+    none = {"no_answer": 0, "broken_off": 0, "login": 0, "gone": 0, "limit": 0, "refused": 0, "server": 0}
+    counted = {
+        "strava": none | {"login": 2, "gone": 1, "refused": 1, "limit": 1, "server": 2},
+        "wahoo": none | {"no_answer": 1},
+    }
+    assert failed_calls(settings) == counted
+    (settings.data_dir / "state" / "failed_calls" / "wahoo.json").write_text("[torn")
+    assert failed_calls(settings) == counted | {"wahoo": none}

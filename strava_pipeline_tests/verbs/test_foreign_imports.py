@@ -11,7 +11,7 @@ import pytest
 RUN_EACH = """
 import sys
 from strava_pipeline.cli import main
-heavy = {"dagster", "sqlalchemy", "alembic", "fitdecode", "lxml", "polars", "psycopg", "requests", "starlette", "tzfpy", "uvicorn"}
+heavy = {"dagster", "sqlalchemy", "alembic", "fitdecode", "lxml", "polars", "prometheus_client", "psycopg", "requests", "starlette", "tzfpy", "uvicorn"}
 for line in sys.argv[1:]:
     sys.argv = ["strava-pipeline", *line.split()]
     try:

@@ -30,6 +30,7 @@ from strava_pipeline.ingest.garmin.key_tokens import end_of_key, token_file
 from strava_pipeline.ingest.garmin.keys import NEW_KEY, find_key, key_file, open_clients_file
 from strava_pipeline.ingest.garmin.login import login as login
 from strava_pipeline.ingest.garmin.personal import PersonalClient, connect_by_key
+from strava_pipeline.ingest.garmin.record import NAME
 from strava_pipeline.ingest.garmin.service import GarminService, Pace, Refusals, refusals_file
 from strava_pipeline.ingest.garmin.tokens import TokenExchange, Tokens, login_file, tokens_file
 from strava_pipeline.ingest.http import Exchange, make_wire
@@ -200,7 +201,7 @@ def connect(settings: Settings, clock: ServerClock, on_wait: OnWait) -> GarminCl
 def connect_unofficially(settings: Settings, clock: ServerClock, on_wait: OnWait) -> GarminClient:
     """By the login of Garmin's own app. Raises MissingSettingsError where there is none."""
     path = tokens_file(settings)
-    wire, refusals = make_wire(settings, clock), Refusals(refusals_file(settings))
+    wire, refusals = make_wire(settings, clock, NAME), Refusals(refusals_file(settings))
 
     def refused(name: str, exchange: Exchange) -> PipelineError:
         of = refusals.of_limit if exchange.status == 429 else refusals.of_block

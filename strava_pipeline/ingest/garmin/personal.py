@@ -181,7 +181,7 @@ def connect_by_key(
     settings: Settings, key: Key, clock: ServerClock, on_wait: OnWait, unofficial: Unofficial | None
 ) -> PersonalClient:
     """A client with a key; nothing is sent. `unofficial`: as of `PersonalClient`."""
-    wire, url = make_wire(settings, clock), settings.garmin_personal_api_base_url
+    wire, url = make_wire(settings, clock, SPEC.name), settings.garmin_personal_api_base_url
     tokens = key_tokens(settings, key, wire, clock, on_wait)
     pace = Pace(key_file(settings).with_name("garmin_personal_pace.lock"), settings.garmin_interval, clock)
     service = PersonalService(

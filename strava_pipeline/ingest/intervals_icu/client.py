@@ -286,7 +286,7 @@ def login(settings: Settings, clock: ServerClock, request: LoginRequest) -> None
 def connect(settings: Settings, clock: ServerClock, on_wait: OnWait) -> IntervalsClient:
     """A client; nothing is sent yet. A login by OAuth comes before a key. Raises MissingSettingsError without either."""
     if (token := stored_token(settings, NAME)) is not None:
-        return IntervalsClient(settings, token, make_wire(settings, clock), clock, on_wait)
+        return IntervalsClient(settings, token, make_wire(settings, clock, NAME), clock, on_wait)
     if is_application_set(settings) and settings.intervals_api_key is None:
         raise MissingSettingsError(f"There is no login at intervals.icu yet. {AGAIN}")
     if settings.intervals_api_key is None:
@@ -295,4 +295,4 @@ def connect(settings: Settings, clock: ServerClock, on_wait: OnWait) -> Interval
             f"into {env_file()}."
         )
     key = settings.intervals_api_key.get_secret_value().strip()
-    return IntervalsClient(settings, key, make_wire(settings, clock), clock, on_wait)
+    return IntervalsClient(settings, key, make_wire(settings, clock, NAME), clock, on_wait)

@@ -355,7 +355,7 @@ def login(settings: Settings, clock: ServerClock, request: LoginRequest) -> None
 def connect(settings: Settings, clock: ServerClock, on_wait: OnWait) -> RideWithGpsClient:
     """A client; nothing is sent. Raises MissingSettingsError where the login is missing."""
     key, token = settings.ridewithgps_api_key, settings.ridewithgps_auth_token
-    wire, stored = make_wire(settings, clock), stored_token(settings, NAME)
+    wire, stored = make_wire(settings, clock, NAME), stored_token(settings, NAME)
     if stored is not None:  # before the settings
         interval = settings.ridewithgps_interval
         return RideWithGpsClient(settings.ridewithgps_base_url, stored, interval, wire, clock, on_wait)

@@ -373,7 +373,7 @@ def connect(
     if reason := no_access_reason(settings):
         raise NeedsLoginError(reason)
     clock = clock or system_clock(settings)
-    wire = make_wire(settings, clock)
+    wire = make_wire(settings, clock, SPEC.name)
     oauth = make_oauth(settings, wire, clock)
     tokens = access_tokens(token_store(settings), oauth, clock)
     pacing = Pacing(

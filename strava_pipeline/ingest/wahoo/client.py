@@ -267,6 +267,6 @@ def login(settings: Settings, clock: ServerClock, request: LoginRequest) -> None
 
 def connect(settings: Settings, clock: ServerClock, on_wait: OnWait) -> WahooClient:
     """A client; nothing is sent. Raises MissingSettingsError where the login is missing."""
-    wire = make_wire(settings, clock)
+    wire = make_wire(settings, clock, NAME)
     tokens = access_tokens(settings, wire, clock)
     return WahooClient(settings.wahoo_url, tokens, settings.wahoo_interval, wire, clock, on_wait)

@@ -216,6 +216,12 @@ def row_counts(connection: Connection) -> dict[str, int]:
     }
 
 
+def newest_start(connection: Connection) -> datetime | None:
+    """When the newest present activity began (UTC); None: there is none."""
+    found: datetime | None = connection.execute("SELECT max(start_date) FROM activities").fetchall()[0][0]
+    return found
+
+
 def rows_of_source(connection: Connection, source: str) -> dict[int, int]:
     """The present activities of a source by year."""
     text = "SELECT year, count(*) FROM activities_all WHERE source = $source AND deleted_at IS NULL GROUP BY year"

@@ -44,16 +44,25 @@ _ROWS = {"trip_id": pl.String, **dict.fromkeys(_ENDS, pl.String)}
 
 @dataclass(slots=True)
 class Replay:
-    """Users' states after the last replayed file of bronze, and the outcomes of its lines."""
+    """Users' states after the last replayed file of bronze, and the outcomes of its lines.
+
+    `before`: the statuses of the lines before those that this replay went through.
+    """
 
     users: dict[str, User] = field(default_factory=dict)
     after: str | None = None
     outcomes: Outcomes = field(default_factory=Outcomes)
     statuses: Counter[str] = field(default_factory=Counter)
+    before: Counter[str] = field(default_factory=Counter)
     lines: int = 0
     unknown: set[tuple[str, str]] = field(
         default_factory=set
     )  # (line, car) that the tracker needed and nobody had asked
+
+    @property
+    def total(self) -> Counter[str]:
+        """The statuses of all lines since the first."""
+        return self.before + self.statuses
 
     def run(self, lake: Lake, limits: Limits, on_line: LineListener | None = None) -> None:
         """Replay the files of bronze after `after`. `on_line` gets each line, the user's state and the result."""
@@ -91,7 +100,7 @@ def last_replay(lake: Lake) -> Replay:
     try:
         saved = json.loads((lake.state / _FILE).read_bytes())
         users = {name: read_user(user) for name, user in saved["users"].items()}
-        return Replay(users, saved["after"])
+        return Replay(users, saved["after"], before=Counter(saved["statuses"]))
     except (FileNotFoundError, ValueError, KeyError, TypeError):
         return Replay()
 
@@ -115,7 +124,8 @@ def is_due(lake: Lake, now: datetime) -> bool:
 
 def save_replay(lake: Lake, replay: Replay) -> None:
     """Save the states for the next run, once the trips are committed."""
-    states = {"after": replay.after, "users": {name: user_json(user) for name, user in replay.users.items()}}
+    users = {name: user_json(user) for name, user in replay.users.items()}
+    states = {"after": replay.after, "users": users, "statuses": replay.total}
     write_whole(lake.state / _FILE, json.dumps(states).encode())
 
 
@@ -252,6 +262,14 @@ def trip_figures(connection: Connection, years: Sequence[int]) -> TripFigures:
     none = sum(cancelled.values())
     rate = round(none / (trips + none), 4) if trips + none else None
     return TripFigures(rate, cancelled, points, gps_only)
+
+
+def points_of_trips(connection: Connection, bounds: Sequence[int]) -> tuple[list[tuple[float, int]], int, float]:
+    """How many trips have at most so many positions, for each of `bounds`; how many there are; the positions of all."""
+    at_most, trips, points = connection.execute(_sql("car_trip_points_measured"), {"bounds": list(bounds)}).fetchall()[
+        0
+    ]
+    return list(zip(bounds, at_most, strict=True)), trips, points
 
 
 def rows_by_partition(connection: Connection, table: str) -> dict[int, int]:

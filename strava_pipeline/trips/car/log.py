@@ -140,12 +140,12 @@ def _count(report: PingIntake, lines: Sequence[Line | None]) -> None:
 
 
 class ReadingCounts(BaseModel, frozen=True):
-    """Counts of a year's files up to `newest`: files, answers of cars, and the errors among the answers."""
+    """Counts of a year's files up to `newest`: files, answers of cars, and the errors among the answers, by kind."""
 
     files: int = 0
     newest: str = ""
     readings: int = 0
-    errors: int = 0
+    errors: dict[str, int] = {}
 
 
 _KEPT = TypeAdapter(dict[int, ReadingCounts])
@@ -155,7 +155,7 @@ def count_readings(lake: Lake, years: Sequence[int]) -> dict[int, ReadingCounts]
     """The counts of these years of arrival (UTC). Raises PipelineError for a damaged file."""
     known = _known(lake)
     found = {year: _count_year(lake, year, known.get(year, ReadingCounts())) for year in years}
-    if found.items() - known.items():
+    if known | found != known:
         write_whole(lake.state / _FILE, _KEPT.dump_json(known | found))
     return found
 
@@ -170,12 +170,18 @@ def _count_year(lake: Lake, year: int, before: ReadingCounts) -> ReadingCounts:
     new = [name for name in names if name > before.newest]
     lines = [line for name in new for line in lines_in(lake.car_readings / str(year) / name)]
     cars = [read for line in lines if isinstance(line, AnswerLine) for read in line.cars]
+    errors = Counter(read.error for read in cars if read.error is not None)
     return ReadingCounts(
         files=len(names),
         newest=names[-1] if names else "",
         readings=before.readings + len(cars),
-        errors=before.errors + sum(read.error is not None for read in cars),
+        errors=errors + Counter(before.errors),
     )
+
+
+def known_readings(lake: Lake) -> list[ReadingCounts]:
+    """The counts of each year, as a run kept them last."""
+    return list(_known(lake).values())
 
 
 def _known(lake: Lake) -> dict[int, ReadingCounts]:

@@ -108,7 +108,9 @@ def report_car_readings(run: RunContext, years: Sequence[int]) -> StepReport:
     """Count what cars and routers answered."""
     with timed() as seconds:
         counted = count_readings(run.lake, years)
-    by_year = {year: {ROWS: of_year.readings, "api_errors": of_year.errors} for year, of_year in counted.items()}
+    by_year = {
+        year: {ROWS: of_year.readings, "api_errors": sum(of_year.errors.values())} for year, of_year in counted.items()
+    }
     return StepReport(READINGS, {"seconds": seconds.value}, by_year)
 
 

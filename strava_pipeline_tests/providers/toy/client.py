@@ -18,7 +18,7 @@ from strava_pipeline.ingest.provider import Login, LoginRequest, OnWait, Page, R
 from strava_pipeline.ingest.service_client import ServiceClient, ServiceProvider
 from strava_pipeline.setting_values import Server
 from strava_pipeline.settings import Settings, SourceSettings
-from strava_pipeline_tests.providers.toy.record import rows
+from strava_pipeline_tests.providers.toy.record import NAME, rows
 
 KEY = "toy-secret-key"
 
@@ -118,4 +118,4 @@ def login(settings: Settings, clock: ServerClock, request: LoginRequest) -> None
 
 def connect(settings: Settings, clock: ServerClock, on_wait: OnWait) -> ToyClient:
     key = login_file(settings).load().raw["key"]
-    return ToyClient(ToySettings.load().url, key, make_wire(settings, clock), clock, on_wait)
+    return ToyClient(ToySettings.load().url, key, make_wire(settings, clock, NAME), clock, on_wait)

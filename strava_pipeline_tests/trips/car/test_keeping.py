@@ -91,6 +91,8 @@ def test_however_the_log_is_cut_into_runs_the_rows_are_the_same(
     run(whole, steps)
     assert rows(log.lake) == rows(whole.lake)
     assert last_replay(log.lake).users == last_replay(whole.lake).users
+    assert last_replay(log.lake).total == last_replay(whole.lake).total
+    assert last_replay(log.lake).total["trip_started"] == 4
 
 
 @pytest.mark.parametrize("lost", ["states", "warehouse", "both"])

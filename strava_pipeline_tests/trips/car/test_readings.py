@@ -29,7 +29,7 @@ def log(tmp_path: Path) -> Log:
 def counted(log: Log) -> tuple[int, int]:
     found = count_readings(log.lake, [2026, 2027])
     assert found[2027].files == 0
-    return found[2026].readings, found[2026].errors
+    return found[2026].readings, sum(found[2026].errors.values())
 
 
 def files(log: Log) -> list[Path]:

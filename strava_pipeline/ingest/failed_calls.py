@@ -1,0 +1,66 @@
+"""How many calls to each source failed, by kind: data/state/failed_calls/SOURCE.json, which every process of a folder adds to.
+
+Each attempt counts that has no good answer, those that are tried again and those that say what is gone, too. Nothing depends on
+the numbers: they are for whoever watches the pipeline. A file that can't be read starts again at nothing.
+"""
+
+import json
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Literal
+
+from strava_pipeline.file_locks import exclusive
+from strava_pipeline.settings import Settings
+
+Kind = Literal["no_answer", "broken_off", "login", "gone", "limit", "refused", "server"]
+KINDS: dict[Kind, str] = {
+    "no_answer": "no connection, no answer in time, or a certificate that isn't trusted",
+    "broken_off": "an answer that broke off, or was larger than allowed",
+    "login": "401 or 403",
+    "gone": "404",
+    "limit": "429",
+    "refused": "any other status of 300 to 499",
+    "server": "a status of 500 or more",
+}
+_BY_STATUS: dict[int, Kind] = {401: "login", 403: "login", 404: "gone", 429: "limit"}
+
+
+def kind_of(status: int) -> Kind | None:
+    """The kind of an answer's status; None: the call did not fail."""
+    if status < 300:
+        return None
+    return _BY_STATUS.get(status, "server" if status >= 500 else "refused")
+
+
+def counting(settings: Settings, source: str) -> Callable[[Kind], None]:
+    """What counts a failed call of the source. A disk that refuses the count stops nothing."""
+    path = _folder(settings) / f"{source}.json"
+
+    def count(kind: Kind) -> None:
+        with suppress(OSError):
+            path.parent.mkdir(exist_ok=True)  # not its parents: what only tries a login makes no data folder
+            with exclusive(path.with_suffix(".lock")):
+                counts = _read(path)
+                temporary = path.with_suffix(".tmp")
+                temporary.write_text(json.dumps({**counts, kind: counts.get(kind, 0) + 1}))
+                temporary.replace(path)
+
+    return count
+
+
+def failed_calls(settings: Settings) -> dict[str, dict[str, int]]:
+    """How many calls failed, by source and kind. Raises OSError where a file may not be read."""
+    return {path.stem: _read(path) for path in sorted(_folder(settings).glob("*.json"))}
+
+
+def _folder(settings: Settings) -> Path:
+    return settings.data_dir / "state" / "failed_calls"
+
+
+def _read(path: Path) -> dict[str, int]:
+    try:
+        counts = json.loads(path.read_bytes())
+        return {kind: int(counts.get(kind, 0)) for kind in KINDS}
+    except (FileNotFoundError, ValueError, TypeError, AttributeError):
+        return dict.fromkeys(KINDS, 0)

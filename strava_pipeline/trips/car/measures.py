@@ -1,0 +1,68 @@
+"""What is measured of trips by car, for whoever watches the pipeline with Prometheus. Nothing where nobody's pings ever came."""
+
+from collections import Counter
+from collections.abc import Iterator
+from datetime import datetime
+
+from strava_pipeline.lake.gold.publish import current_snapshot
+from strava_pipeline.lake.paths import Lake
+from strava_pipeline.operations.measuring import Histogram, Measure, Part, Sample
+from strava_pipeline.settings import Settings
+from strava_pipeline.trips.car.keeping import last_replay, points_of_trips, rows_by_partition, trip_figures
+from strava_pipeline.trips.car.log import known_readings, newest_file
+from strava_pipeline.trips.car.reading.reading import Trouble
+from strava_pipeline.trips.car.rules.events import Reason, Status
+from strava_pipeline.trips.car.tables import CAR_TRIP_CANCELLATIONS, CAR_TRIPS
+
+POINTS = (
+    10,
+    20,
+    50,
+    100,
+    200,
+    500,
+    1000,
+    2000,
+    5000,
+)  # a point a minute for 10 minutes … one in 4 s for 5 hours and a half
+OTHER = "other"  # kinds that an older version, or a file from elsewhere, has
+
+TRIPS = Measure("car_trip_points", "histogram", "Positions of each published trip by car, of phone and car together")
+CANCELLED = Measure(
+    "car_trip_cancellations", "counter", "What began like a trip by car and was none, by reason", ("reason",)
+)
+PINGS = Measure(
+    "car_pings",
+    "counter",
+    "Pings by what they led to; paused_at_skip is a pause at a place where trips go on",
+    ("status",),
+)
+READINGS = Measure("car_readings", "counter", "Answers of cars, errors included")
+ERRORS = Measure("car_reading_errors", "counter", "Answers of cars that were errors, by kind", ("kind",))
+
+
+def _read(settings: Settings, now: datetime) -> Iterator[Sample]:
+    lake = Lake(settings.data_dir)
+    if newest_file(lake) is None:
+        return
+    statuses = last_replay(lake).total
+    for status in Status:
+        yield Sample(PINGS, statuses[status], (status,))
+    counts = known_readings(lake)
+    yield Sample(READINGS, sum(of_year.readings for of_year in counts))
+    errors = Counter[str]()
+    for of_year in counts:
+        for kind, count in of_year.errors.items():
+            errors[kind if kind in set(Trouble) else OTHER] += count
+    for kind in (*Trouble, OTHER):
+        yield Sample(ERRORS, errors[kind], (kind,))
+    with current_snapshot(lake) as connection:
+        tables = (CAR_TRIPS.name, CAR_TRIP_CANCELLATIONS.name)
+        years = {year for table in tables for year in rows_by_partition(connection, table)}
+        cancelled = trip_figures(connection, sorted(years)).cancelled
+        yield Sample(TRIPS, Histogram(*points_of_trips(connection, POINTS)))
+    for reason in Reason:
+        yield Sample(CANCELLED, cancelled.get(reason, 0), (reason,))
+
+
+PART = Part("cars", (TRIPS, CANCELLED, PINGS, READINGS, ERRORS), _read)

@@ -1,0 +1,107 @@
+"""The command `metrics`: numbers of the pipeline for Prometheus, on an address of their own or once on standard output.
+
+What is measured stands in metrics_parts.py, how it is handed out in metrics_collector.py.
+"""
+
+import sys
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from functools import partial
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from strava_pipeline.verbs.interrupts import end_at_interrupt
+from strava_pipeline.verbs.output import echo
+
+if TYPE_CHECKING:
+    from prometheus_client import CollectorRegistry
+
+    from strava_pipeline.settings import Settings
+
+SETTING = "METRICS_ADDRESS"
+
+
+def metrics(
+    once: Annotated[
+        bool, typer.Option("--once", help="Print them and end, as for a file that another exporter reads.")
+    ] = False,
+) -> None:
+    """Numbers of the pipeline for Prometheus, at METRICS_ADDRESS until Ctrl-C. No activity and no place is named in them."""
+    from strava_pipeline.core.errors import MissingSettingsError
+    from strava_pipeline.settings import Settings
+
+    settings = Settings.load()
+    if not has_extra():
+        raise MissingSettingsError(
+            "The metrics need prometheus_client, which this installation does not have. Type: "
+            f"{sys.executable} -m pip install 'strava_pipeline[metrics]'"
+        )
+    if once:
+        from prometheus_client import generate_latest
+
+        sys.stdout.write(generate_latest(registry_of(settings)).decode())
+        return
+    if settings.metrics_address is None:
+        raise MissingSettingsError(
+            f"{SETTING} is not set, so nobody could ask. Put a line like {SETTING}=127.0.0.1:8724 into .env; "
+            "`strava-pipeline metrics --once` prints the metrics without it."
+        )
+    _serve(settings, settings.metrics_address)
+
+
+def has_extra() -> bool:
+    """Whether this installation has what the metrics need."""
+    return find_spec("prometheus_client") is not None
+
+
+def refuse_address(address: str) -> None:
+    """Raise PipelineError where the metrics can't be served there: it is taken, or the internet may lead to it."""
+    from strava_pipeline.core.errors import PipelineError
+    from strava_pipeline.serve.addresses import bound, own_address
+    from strava_pipeline.setting_values import ANY_ADDRESS
+
+    if address.rpartition(":")[0].strip("[]") in ANY_ADDRESS and own_address() is None:
+        raise PipelineError(
+            f"{SETTING}={address} is every address of this machine, and one of them may be public. Name one, as 127.0.0.1:8724."
+        )
+    bound(address, SETTING, "metrics' server").close()
+
+
+def registry_of(settings: "Settings") -> "CollectorRegistry":
+    """A registry of the metrics of a data folder; of a house, of all its athletes, each named by a label."""
+    from prometheus_client import CollectorRegistry
+
+    from strava_pipeline.verbs.metrics_collector import MetricsCollector
+    from strava_pipeline.verbs.metrics_parts import all_parts
+
+    is_house = settings.athletes_dir is not None and settings.athlete_folder is None
+    registry = CollectorRegistry()
+    registry.register(
+        MetricsCollector(
+            all_parts(),
+            partial(_athletes, settings) if is_house else lambda: {"": lambda: settings},
+            are_named=is_house,
+            say=partial(echo, err=True),
+            now=lambda: datetime.now(UTC),
+        )
+    )
+    return registry
+
+
+def _athletes(house: "Settings") -> Mapping[str, Callable[[], "Settings"]]:
+    from strava_pipeline.athletes import athletes, settings_of
+
+    return {athlete.name: partial(settings_of, house, athlete) for athlete in athletes(house)}
+
+
+def _serve(settings: "Settings", address: str) -> None:
+    from prometheus_client import start_http_server
+
+    refuse_address(address)
+    host, _, port = address.rpartition(":")
+    _, thread = start_http_server(int(port), host.strip("[]"), registry_of(settings))
+    echo(f"Metrics: http://{address}/metrics (Ctrl-C stops it)", err=True)
+    end_at_interrupt()
+    thread.join()

@@ -1,0 +1,135 @@
+"""What `metrics` hands out to Prometheus: the measures of metrics_parts.py, read when somebody asks for them.
+
+The library is an extra of the installation: this module is imported by the command alone. Nothing is kept between two answers but
+the last one for some seconds, so that whoever asks in a loop costs no more than Prometheus does.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
+from datetime import datetime
+from typing import TypeVar
+
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
+from prometheus_client.registry import Collector
+
+from strava_pipeline.core.errors import PipelineError
+from strava_pipeline.lake.gold.publish import insights_snapshot
+from strava_pipeline.lake.paths import Lake
+from strava_pipeline.operations.measuring import PREFIX, Histogram, Measure, Part, Sample
+from strava_pipeline.settings import Settings
+
+ATHLETE = "athlete"
+UP = Measure("part_up", "gauge", "Whether a part of these numbers could be read", ("part",))
+SETTINGS, ATHLETES = "settings", "athletes"  # further values of its label: an athlete's settings, the list of athletes
+FRESH = 5.0  # seconds that an answer is given again; Prometheus asks each 15 to 60
+T = TypeVar("T")
+Family = GaugeMetricFamily | CounterMetricFamily | HistogramMetricFamily
+_KINDS: dict[str, type[Family]] = {
+    "gauge": GaugeMetricFamily,
+    "counter": CounterMetricFamily,
+    "histogram": HistogramMetricFamily,
+}
+Subjects = Callable[[], Mapping[str, Callable[[], Settings]]]
+"""Whose data folders are read: by name, what loads their settings."""
+
+
+class MetricsCollector(Collector):
+    """The numbers of all data folders.
+
+    Args:
+        parts: what is read of each.
+        subjects: called for each answer.
+        are_named: whether each sample has the label `athlete`.
+        say: gets a line when a part can't be read, and once it can be again.
+        now: the time (UTC).
+    """
+
+    def __init__(
+        self,
+        parts: Iterable[Part],
+        subjects: Subjects,
+        *,
+        are_named: bool,
+        say: Callable[[str], object],
+        now: Callable[[], datetime],
+    ) -> None:
+        self._parts, self._subjects, self._are_named, self._say, self._now = tuple(parts), subjects, are_named, say, now
+        self._lock = threading.Lock()
+        self._answer: tuple[float, list[Family]] | None = None
+        self._faults: dict[tuple[str, str], str] = {}
+
+    def describe(self) -> Iterable[Family]:
+        """Nothing: who registers it need not read the data folders."""
+        return ()
+
+    def collect(self) -> Iterable[Family]:
+        """Every measure with its samples; a measure without any, too."""
+        with self._lock:
+            if self._answer is None or time.monotonic() - self._answer[0] > FRESH:
+                self._answer = time.monotonic(), self._read()
+            return self._answer[1]
+
+    def _read(self) -> list[Family]:
+        measures = [UP, *(measure for part in self._parts for measure in part.measures)]
+        families = {measure: self._family(measure) for measure in measures}
+        for name, sample in self._samples():
+            _add(families[sample.of], sample, (name,) if self._are_named else ())
+        return list(families.values())
+
+    def _family(self, measure: Measure) -> Family:
+        labels = (ATHLETE, *measure.labels) if self._are_named else measure.labels
+        return _KINDS[measure.kind](f"{PREFIX}{measure.name}", f"{measure.about}.", labels=labels)
+
+    def _samples(self) -> list[tuple[str, Sample]]:
+        """What is read of each data folder, with its name."""
+        found: list[tuple[str, Sample]] = []
+
+        def tried(name: str, part: str, read: Callable[[], T]) -> T | None:
+            fault = ""
+            try:
+                return read()
+            except Exception as error:  # noqa: BLE001 - told as a number and a line; one damaged part must not hide the others
+                fault = str(error) if isinstance(error, PipelineError) else type(error).__name__
+                return None
+            finally:
+                if self._are_named or part not in (ATHLETES, SETTINGS):  # else they were read at the start
+                    found.append((name, Sample(UP, not fault, (part,))))
+                self._note(name, part, fault)
+
+        for name, load in (tried("", ATHLETES, self._subjects) or {}).items():
+            if (settings := tried(name, SETTINGS, load)) is None:
+                continue
+            with _one_connection(Lake(settings.data_dir)):
+                for part in self._parts:
+                    samples = tried(name, part.name, lambda: list(part.read(settings, self._now())))  # noqa: B023
+                    found += [(name, sample) for sample in samples or ()]
+        return found
+
+    def _note(self, name: str, part: str, fault: str) -> None:
+        """Say what changed since the last answer."""
+        if self._faults.get((name, part), "") != fault:
+            self._faults[name, part] = fault
+            whose = f" of {name}" if name else ""
+            self._say(f"The metrics {part!r}{whose} {f'are left out: {fault}' if fault else 'are back.'}")
+
+
+@contextmanager
+def _one_connection(lake: Lake) -> Iterator[None]:
+    """What reads the snapshot in the body opens it once: that costs 20 ms of CPU."""
+    with ExitStack() as held:
+        with suppress(PipelineError):  # each part that needs it says what is wrong with it
+            held.enter_context(insights_snapshot(lake))
+        yield
+
+
+def _add(family: Family, sample: Sample, of: tuple[str, ...]) -> None:
+    labels, value = (*of, *sample.labels), sample.value
+    if isinstance(family, HistogramMetricFamily):
+        assert isinstance(value, Histogram), f"{sample.of.name} is a histogram"
+        buckets = [(f"{bound:g}", float(count)) for bound, count in value.at_most]
+        family.add_metric(labels, [*buckets, ("+Inf", float(value.count))], value.sum)
+    else:
+        assert not isinstance(value, Histogram), f"{sample.of.name} is no histogram"
+        family.add_metric(labels, value)

@@ -1,0 +1,85 @@
+"""All that `metrics` measures: the parts of operations/measuring.py, what Dagster's records say, and those of each system."""
+
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from strava_pipeline.core.systems import parts
+from strava_pipeline.operations.measuring import PARTS, Measure, Part, Sample, moment
+from strava_pipeline.orchestrate.home import may_have_records
+from strava_pipeline.orchestrate.records import (
+    RUNS_OF_FOLDER,
+    Records,
+    RunCount,
+    are_as_installed,
+    of_folder,
+    read_records,
+    read_run_counts,
+    run_counts,
+)
+from strava_pipeline.settings import Settings
+
+if TYPE_CHECKING:
+    import dagster as dg
+
+RUNS = Measure("runs", "gauge", "Runs in Dagster's records, by job and status", ("job", "status"))
+RUN_ENDED = Measure(
+    "run_end_timestamp_seconds", "gauge", "When the last run of a job ended with a status", ("job", "status")
+)
+HEARD = Measure(
+    "daemon_heartbeat_timestamp_seconds", "gauge", "When each part of Dagster's daemon was last heard of", ("daemon",)
+)
+AUTOMATION = Measure("automation_failed", "gauge", "Schedules and sensors that failed when they last looked")
+_STATUSES = (
+    "queued",
+    "started",
+    "success",
+    "failure",
+    "canceled",
+)  # a job has each, so that the first failure is a change
+
+
+def _dagster(settings: Settings, now: datetime) -> Iterator[Sample]:
+    if not may_have_records(settings.dagster_home):
+        return
+    records, runs = read_dagster(settings.dagster_home, settings.data_dir)
+    counts = {(job, status): 0 for job in sorted({each.job for each in runs}) for status in _STATUSES}
+    for labels, count in (counts | {(each.job, each.status): each.count for each in runs}).items():
+        yield Sample(RUNS, count, labels)
+    for each in runs:
+        yield from moment(RUN_ENDED, each.ended_at, each.job, each.status)
+    for daemon, beat in records.heartbeats.items():
+        yield from moment(HEARD, beat.at, daemon.lower())
+    yield Sample(AUTOMATION, len(records.failed))
+
+
+def read_dagster(home: Path, data_dir: Path) -> tuple[Records, list[RunCount]]:
+    """What Dagster's records say of its daemon and of a data folder's runs; Dagster is imported only where it has to be."""
+    if are_as_installed(home):
+        return read_records(home, []), read_run_counts(home, data_dir)
+    from strava_pipeline.verbs.dagster_health import records_of
+    from strava_pipeline.verbs.instance import load_instance
+
+    with load_instance(home) as instance:
+        return records_of(instance, []), _run_counts_of(instance, data_dir)
+
+
+def _run_counts_of(instance: "dg.DagsterInstance", data_dir: Path) -> list[RunCount]:
+    from sqlalchemy import text
+
+    from strava_pipeline.orchestrate.dagster_private import SqlRunStorage
+
+    storage = instance.run_storage
+    assert isinstance(storage, SqlRunStorage), "Dagster keeps its records in a database"
+    with storage.connect() as connection:
+        return run_counts(connection.execute(text(RUNS_OF_FOLDER), of_folder(data_dir)).fetchall())
+
+
+def all_parts() -> tuple[Part, ...]:
+    """Every part, in the order in which they are shown."""
+    return (
+        *PARTS,
+        Part("dagster", (RUNS, RUN_ENDED, HEARD, AUTOMATION), _dagster),
+        *(each.PART for each in parts("measures")),
+    )
