@@ -21,11 +21,15 @@ from strava_pipeline.core.source_packages import declared_sources
 from strava_pipeline.file_locks import exclusive
 from strava_pipeline.setting_files import file_text, read_toml, replace_file
 from strava_pipeline.setting_sources import variables_of
-from strava_pipeline.setting_values import ATHLETE_FOLDER, reading_folder
+from strava_pipeline.setting_values import ATHLETE_FOLDER, HOUSE, reading_folder
 from strava_pipeline.settings import ENV_FILE, Settings, env_file
 
-NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
-WRONG_NAME = "is no name of an athlete. Use 1 to 32 of a-z, 0-9, - and _; the first is a letter or digit."
+OF_THE_HOUSE = "dagster_home"  # the folder of the house's own Dagster in ATHLETES_DIR
+NAME = re.compile(rf"(?!{OF_THE_HOUSE}$)[a-z0-9][a-z0-9_-]{{0,31}}")
+WRONG_NAME = (
+    "is no name of an athlete. Use 1 to 32 of a-z, 0-9, - and _; the first is a letter or digit. "
+    f"{OF_THE_HOUSE} is the house's own."
+)
 REGISTRY = "athletes.toml"
 ATHLETE = "STRAVA_ATHLETE"  # set by us alone: the name of the athlete whose process this is
 # Where an athlete's `.env` sets one of these, none of the others is inherited: they belong together.
@@ -99,7 +103,7 @@ def environment_of(settings: Settings, athlete: Athlete) -> dict[str, str]:
         settings: the house's.
     """
     of_packages = tuple(f"{name.upper()}_" for name in declared_sources())
-    ours = {*Settings.variables(), ENV_FILE}
+    ours = {*Settings.variables(), ENV_FILE, HOUSE}
     others = {
         name: value for name, value in os.environ.items() if name not in ours and not name.startswith(of_packages)
     }
@@ -177,6 +181,17 @@ def check_house(settings: Settings) -> Path:
             f"ATHLETES_DIR is not set. Put ATHLETES_DIR=<a folder for all athletes> into {env_file()}, the .env of the house."
         )
     return settings.athletes_dir
+
+
+def become_house() -> None:
+    """Make this process one of the house's own Dagster, which has a folder in ATHLETES_DIR. Raises MisuseError without one."""
+    home = check_house(Settings.load()) / OF_THE_HOUSE
+    os.environ |= {
+        HOUSE: "1",
+        "DAGSTER_HOME": str(home),
+        "STRAVA_DATA_DIR": str(home),  # for what Dagster's processes keep beside the runs: who is at work
+        "STRAVA_LOGS_DIR": str(home / "logs"),
+    }
 
 
 def change_registry(settings: Settings, change: Callable[[Any], object]) -> None:

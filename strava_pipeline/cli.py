@@ -115,11 +115,12 @@ class LazyCommands(TyperGroup):
         whose, args = athlete_option(args)
         if athlete_option(args)[0]:
             raise typer.BadParameter("--athlete is there twice.")
+        house, args = house_option(args)
         if args[:1] == ["help"]:
             args = [*args[1:], "--help"]
         if args and args[0] not in COMMANDS and not args[0].startswith("-"):
             args = [*aliases().get(args[0], args[:1]), *args[1:]]
-        return super().parse_args(ctx, [*whose, *args])
+        return super().parse_args(ctx, [*whose, *house, *args])
 
     def list_commands(self, ctx: Any) -> list[str]:
         return list(COMMANDS)
@@ -150,6 +151,13 @@ def athlete_option(args: list[str]) -> tuple[list[str], list[str]]:
     return [], args
 
 
+def house_option(args: list[str]) -> tuple[list[str], list[str]]:
+    """`--house`, if it stands anywhere before `--`, and the other arguments."""
+    end = args.index("--") if "--" in args else len(args)
+    rest = [word for place, word in enumerate(args) if word != "--house" or place > end]
+    return ["--house"] if len(rest) < len(args) else [], rest
+
+
 app = typer.Typer(
     cls=LazyCommands,
     no_args_is_help=True,
@@ -175,8 +183,12 @@ def _become(name: str | None) -> None:
         advise_for(name, COMMANDS)
 
 
+OF_THE_HOUSE = ("dev", "service")  # commands that may have --house
+
+
 @app.callback()
 def strava_pipeline(
+    context: typer.Context,
     version: Annotated[
         bool, typer.Option("--version", is_eager=True, callback=_show_version, help="Show the version and exit.")
     ] = False,
@@ -189,8 +201,18 @@ def strava_pipeline(
             help="Act for one athlete of several.",
         ),
     ] = None,
+    house: Annotated[
+        bool,
+        typer.Option("--house", hidden=True, help="Of `dev` and `service`, which say so: for all athletes at once."),
+    ] = False,
 ) -> None:
     """Everything you ever recorded, at Strava and elsewhere, in one DuckDB warehouse on your own disk."""
+    if house:
+        from strava_pipeline.athletes import become_house
+
+        if context.invoked_subcommand not in OF_THE_HOUSE:
+            raise typer.BadParameter(f"--house is for {' and '.join(OF_THE_HOUSE)}.")
+        become_house()
 
 
 def main() -> None:

@@ -21,6 +21,7 @@ from pydantic import AfterValidator, Field, SecretStr, ValidationInfo
 from strava_pipeline.core.sports import chosen_sports
 
 ATHLETE_FOLDER = "STRAVA_ATHLETE_FOLDER"  # set by us alone: the folder of the athlete whose process this is
+HOUSE = "STRAVA_HOUSE"  # set by us alone: this process is of the house's own Dagster, for all athletes
 _reading: ContextVar[Path | None] = ContextVar("_reading", default=None)
 _CHECKOUT = Path(__file__).resolve().parent.parent
 _SECRET = re.compile(r"[A-Za-z0-9_-]{16,200}")
@@ -33,6 +34,11 @@ def athlete_folder() -> Path | None:
     """The athlete's folder, where one of ATHLETES_DIR is read or has this process: relative paths start there."""
     named = os.environ.get(ATHLETE_FOLDER)
     return _reading.get() or (Path(named) if named else None)
+
+
+def is_house() -> bool:
+    """Whether this process is of the house's own Dagster."""
+    return HOUSE in os.environ
 
 
 def is_reading_folder() -> bool:

@@ -55,6 +55,7 @@ from strava_pipeline.setting_values import (
     Zone,
     athlete_folder,
     group_id,
+    is_house,
     reading_folder,
 )
 
@@ -195,8 +196,11 @@ class Settings(SourceSettings):
         """The variables that this environment sets and `.env` does not set to the same: elsewhere they would be missing.
 
         A process of one athlete has all that the house sets; then `.env` is the house's, and what follows from it doesn't count.
+        Nor does what we set for the house's own Dagster.
         """
         written = DotEnvSettingsSource(cls)()
+        if is_house():
+            written |= {name: os.environ[name] for name in ("DAGSTER_HOME", "STRAVA_DATA_DIR", "STRAVA_LOGS_DIR")}
         if athlete_folder() is not None:
             return sorted(EnvSettingsSource(cls)().keys() - written.keys() - {"STRAVA_API_URL", "STRAVA_LEDGER_DIR"})
         return sorted(name for name, value in EnvSettingsSource(cls)().items() if written.get(name) != value)

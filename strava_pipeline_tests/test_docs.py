@@ -12,7 +12,7 @@ import duckdb
 import pytest
 import typer
 
-from strava_pipeline.cli import COMMANDS, SUBJECTS, aliases, app, athlete_option
+from strava_pipeline.cli import COMMANDS, SUBJECTS, aliases, app, athlete_option, house_option
 from strava_pipeline.core.providers import Capability, ProviderSpec
 from strava_pipeline.core.tables import PARQUET_TABLES, Table
 from strava_pipeline.lake.gold.warehouse import reading
@@ -203,7 +203,7 @@ def _faults(words: list[str]) -> Iterator[str]:
         return
     command: Any = typer.main.get_command(app)
     context: Any = command.context_class(command, info_name=PROGRAM)
-    words = words[2:] if words[1:2] == ["help"] else athlete_option(words[1:])[1]
+    words = words[2:] if words[1:2] == ["help"] else house_option(athlete_option(words[1:])[1])[1]
     words = [*aliases().get(words[0], words[:1]), *words[1:]] if words else []
     try:
         while words and hasattr(command, "resolve_command") and not words[0].startswith("-") and words[0].islower():

@@ -9,6 +9,7 @@ from contextlib import suppress
 from strava_pipeline.core.deliveries import Sender, WebhookSpec
 from strava_pipeline.core.source_packages import UnusableSourceError, import_part
 from strava_pipeline.core.sources import STRAVA
+from strava_pipeline.setting_values import is_house
 from strava_pipeline.settings import Settings
 
 
@@ -39,7 +40,9 @@ def webhooks_of(source: str) -> WebhookSpec | None:
 
 
 def has_intake(settings: Settings) -> bool:
-    """Whether there is anything to be taken in over the web: pings, or deliveries of services."""
+    """Whether there is anything to be taken in over the web, pings or deliveries of services; never for the house."""
+    if is_house():
+        return False
     if settings.has_intake:
         return True
     from strava_pipeline.ingest.providers_file import UnusableProvidersError

@@ -16,6 +16,7 @@ from strava_pipeline.file_locks import is_held, open_or_create, try_lock
 from strava_pipeline.lake.files import write_whole
 
 CONFIG = "dagster.yaml"
+HOUSE_DEFINITIONS = "strava_pipeline.orchestrate.house.definitions"  # the module that Dagster loads for all athletes
 STORAGES = {"storage", "run_storage", "event_log_storage", "schedule_storage"}  # sections of dagster.yaml
 _HOME = {"env": "DAGSTER_HOME"}  # as dagster.yaml names the folder that it is in
 _UI = ".ui"
@@ -29,7 +30,10 @@ def own_configuration() -> bytes:
 
 def workspace_file() -> Path:
     """The file from which Dagster knows where the definitions are, as `dev` and the service load them."""
-    return Path(str(files(__package__).joinpath("workspace.yaml")))
+    from strava_pipeline.setting_values import is_house  # here, because every process of Dagster loads this module
+
+    folder = files(__package__).joinpath("house") if is_house() else files(__package__)
+    return Path(str(folder.joinpath("workspace.yaml")))
 
 
 def may_have_records(home: Path) -> bool:

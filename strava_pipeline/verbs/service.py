@@ -30,7 +30,7 @@ def dev(
     demo: Annotated[bool, typer.Option("--demo", help="On the demo's instance, with its emulator.")] = False,
     folder: Annotated[Path, typer.Option(help="The demo's folder.")] = Path("demo"),
 ) -> None:
-    """Run Dagster's UI and daemon in this terminal, on http://127.0.0.1:3000."""
+    """Run Dagster's UI and daemon in this terminal, on http://127.0.0.1:3000. With --house: of all athletes at once."""
     from contextlib import ExitStack
 
     from strava_pipeline.core.errors import PipelineError
@@ -63,7 +63,7 @@ def dev(
 service = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
-    help="Dagster's daemon and UI in the background, through closed terminals and reboots.",
+    help="Dagster's daemon and UI in the background, through closed terminals and reboots. With --house: of all athletes.",
 )
 
 NoUi = Annotated[bool, typer.Option("--no-ui", help="The daemon alone.")]
@@ -314,11 +314,12 @@ def unit_text(ui: "Address | None", logs_dir: Path) -> str:
     from importlib.resources import files
 
     from strava_pipeline.athletes import own_name
+    from strava_pipeline.setting_values import is_house
     from strava_pipeline.verbs.dagster_process import ui_options
     from strava_pipeline.verbs.service_process import service_log
 
     command = [sys.executable, "-m", "strava_pipeline", "service", "run", "--by-unit", *ui_options(ui)]
-    command += ["--athlete", name] if (name := own_name()) else []
+    command += ["--athlete", name] if (name := own_name()) else ["--house"] if is_house() else []
     template = files("strava_pipeline.verbs").joinpath("units", f"{NAME}{_service_manager().ending}").read_bytes()
     if _service_manager() is _LAUNCHD:
         import plistlib
@@ -364,9 +365,12 @@ def restart_command() -> str:
 
 
 def _unit() -> str:
-    """The unit's name: one for each athlete of several."""
+    """The unit's name: one for each athlete of several, and one for the house."""
     from strava_pipeline.athletes import own_name
+    from strava_pipeline.setting_values import is_house
 
+    if is_house():
+        return f"{NAME}.house"  # no athlete's name has a dot
     return f"{NAME}-{name}" if (name := own_name()) else NAME
 
 

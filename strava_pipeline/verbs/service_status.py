@@ -26,6 +26,7 @@ from strava_pipeline.orchestrate.dagster_private import (
 from strava_pipeline.orchestrate.home import may_have_records
 from strava_pipeline.orchestrate.schedules import DAILY, schedules
 from strava_pipeline.orchestrate.tags import DATA_DIR
+from strava_pipeline.setting_values import is_house
 from strava_pipeline.settings import Settings
 from strava_pipeline.verbs.dagster_process import check_schedule, environment_of_dagster
 from strava_pipeline.verbs.dashboard import running_dashboard
@@ -210,6 +211,10 @@ def last_success(settings: Settings, instance: dg.DagsterInstance, job: str | No
 
 
 def _schedules(settings: Settings) -> list[dg.ScheduleDefinition]:
+    if is_house():
+        from strava_pipeline.orchestrate.house.build import house_schedules
+
+        return house_schedules(settings)
     return schedules(settings, enabled_providers(settings), running=settings.automation)
 
 

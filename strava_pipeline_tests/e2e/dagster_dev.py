@@ -6,7 +6,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -72,9 +72,9 @@ class DagsterDev:
             raise RuntimeError(answer["errors"])
         return dict(answer["data"])
 
-    def backfill(self, assets: list[str], years: list[int]) -> dict[str, Any]:
+    def backfill(self, assets: list[str], partitions: Sequence[int | str], config: Any = None) -> dict[str, Any]:
         """Launch a backfill as the UI does and wait until it is over."""
-        return self.over(self.launch_backfill(assets, years))
+        return self.over(self.launch_backfill(assets, partitions, config))
 
     def over(self, backfill: str) -> dict[str, Any]:
         """A backfill when it is over."""
@@ -87,12 +87,13 @@ class DagsterDev:
         params = {"parentRunId": backfill, "strategy": "FROM_FAILURE"}
         return str(self.ask(LAUNCH_FAILED, params=params)["reexecutePartitionBackfill"]["backfillId"])
 
-    def launch_backfill(self, assets: list[str], years: list[int]) -> str:
+    def launch_backfill(self, assets: list[str], partitions: Sequence[int | str], config: Any = None) -> str:
         """Launch a backfill as the UI does; its id."""
         params = {
             "assetSelection": [{"path": [name]} for name in assets],
-            "partitionNames": [str(year) for year in years],
+            "partitionNames": [str(key) for key in partitions],
             "tags": [],
+            **({"runConfigData": config} if config else {}),
         }
         return str(self.ask(LAUNCH_BACKFILL, params=params)["launchPartitionBackfill"]["backfillId"])
 
@@ -119,12 +120,17 @@ class DagsterDev:
         return until(look, lambda status: status in ("SUCCESS", "FAILURE", "CANCELED"))
 
     def launch(
-        self, job: str, tags: dict[str, str], config: dict[str, Any] | None = None, assets: list[str] | None = None
+        self,
+        job: str,
+        tags: dict[str, str],
+        config: dict[str, Any] | None = None,
+        assets: list[str] | None = None,
+        location: str = "strava_pipeline",
     ) -> str:
         """Launch a job's run through the queue, of all its assets or of some; its id."""
         params = {
             "selector": {
-                "repositoryLocationName": "strava_pipeline",
+                "repositoryLocationName": location,
                 "repositoryName": "__repository__",
                 "pipelineName": job,
                 **({"assetSelection": [{"path": [name]} for name in assets]} if assets else {}),
@@ -147,8 +153,8 @@ def until(look: Any, is_over: Any, *, every: float = 1.0) -> Any:
 
 
 @contextmanager
-def dagster_dev(settings: Settings, log: Path) -> Iterator[DagsterDev]:
-    """Start `strava-pipeline dev` with `settings`, as a person would; end it as Ctrl-C does.
+def dagster_dev(settings: Settings, log: Path, *options: str) -> Iterator[DagsterDev]:
+    """Start `strava-pipeline dev` with `settings` and `options`, as a person would; end it as Ctrl-C does.
 
     It is typed in a folder whose `.env` says otherwise: the environment wins, in every process of Dagster's too.
     """
@@ -160,7 +166,7 @@ def dagster_dev(settings: Settings, log: Path) -> Iterator[DagsterDev]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    command = [sys.executable, "-m", "strava_pipeline", "dev", "--port", str(port)]
+    command = [sys.executable, "-m", "strava_pipeline", "dev", "--port", str(port), *options]
     environment = {**os.environ, **settings.environ()}
     with log.open("wb") as out, subprocess.Popen(command, cwd=here, env=environment, stdout=out, stderr=out) as process:
         dev = DagsterDev(Address("127.0.0.1", port).on(settings).url, process)

@@ -361,3 +361,36 @@ def test_each_athlete_has_a_unit_of_their_own(house: Path, type_in: Type) -> Non
     said = type_in("service", "install", "--uninstall", "--athlete", "ada")
     assert "systemctl --user disable --now strava-pipeline-ada" in said.out
     assert [path.name for path in units.iterdir()] == ["strava-pipeline.service"]
+
+
+@pytest.mark.parametrize("words", [["--house", "service", "status"], ["service", "status", "--house"]])
+def test_the_house_has_a_dagster_and_schedules_of_its_own(house: Path, type_in: Type, words: list[str]) -> None:
+    said = type_in(*words)
+    assert said.code == 1, "it is not running"
+    assert re.findall(r"^(\w+): switched off", said.out, re.MULTILINE) == [
+        "daily_runs",
+        "weekly_profiles",
+        "weekly_comparisons",
+        "monthly_comparisons",
+    ]
+    assert str(house / "athletes" / "dagster_home" / "logs") in said.out
+
+
+@pytest.mark.parametrize(
+    ("words", "fault"),
+    [
+        (["flow", "--house"], "--house is for dev and service"),
+        (["service", "status", "--house", "--athlete", "ada"], "This is about everybody, and not about ada alone"),
+        (["athletes", "add", "dagster_home"], "dagster_home is the house's own"),
+    ],
+)
+def test_what_is_no_command_of_the_house(house: Path, type_in: Type, words: list[str], fault: str) -> None:
+    type_in("athletes", "add", "ada")
+    said = type_in(*words)
+    assert (said.code, fault in " ".join(said.err.split())) == (2, True), said.err
+
+
+def test_the_unit_of_the_house_is_another_than_an_athletes(house: Path, type_in: Type) -> None:
+    said = type_in("service", "install", "--print", "--house")
+    assert re.search(r"service run --by-unit .*--house$", said.out, re.MULTILINE)
+    assert "STRAVA_DATA_DIR" not in said.err

@@ -1,0 +1,238 @@
+"""Builds the house's definitions: the asset and job `athlete_run`, its schedules, and the sensors that keep athletes and go on.
+
+Dynamic partitions in Dagster: https://docs.dagster.io/guides/build/partitions-and-backfills/partitioning-assets
+"""
+
+import sys
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import dagster as dg
+from pydantic import Field
+
+from strava_pipeline.athletes import athlete_named, athletes, environment_of, settings_of
+from strava_pipeline.core.errors import MisuseError, PipelineError
+from strava_pipeline.ingest.clock import utc_now
+from strava_pipeline.lake.locks import live_run
+from strava_pipeline.orchestrate.house.child import run_child
+from strava_pipeline.orchestrate.house.going_on import go_on_sensor
+from strava_pipeline.orchestrate.house.work import (
+    ATHLETE,
+    ATHLETES,
+    CONFIG,
+    DAILY,
+    JOB,
+    RUN,
+    WORK,
+    daily_work,
+    house_lake,
+)
+from strava_pipeline.orchestrate.job_years import years_without_choice
+from strava_pipeline.orchestrate.jobs import RECONCILE_JOB
+from strava_pipeline.orchestrate.runs import fail_dead_runs, started_by
+from strava_pipeline.orchestrate.tags import BY, DATA_DIR, FIRST, LIMIT, NO_LIMIT, STOPPED_EARLY
+from strava_pipeline.settings import Settings
+
+STOPPED = 3  # the exit code of a command that a limit ended with work left
+ATHLETE_PARTITIONS = dg.DynamicPartitionsDefinition(name=ATHLETES)
+
+
+class AthleteRunConfig(dg.Config):
+    """What is run for each athlete chosen."""
+
+    job: str = Field(DAILY, description=f"one of {', '.join(WORK)}")
+    years: list[int] = Field([], description="for backfill, reconcile and streams: the years")
+
+
+def house_defs(settings: Settings, now: Callable[[], datetime] = utc_now) -> dg.Definitions:
+    """All of the house's location. Reads nothing: who is an athlete is read by the sensor, by schedules and by runs."""
+    job = dg.define_asset_job(RUN, selection=[ATHLETE], description="A run in the folder of each athlete chosen.")
+    return dg.Definitions(
+        assets=[_athlete(settings)],
+        jobs=[job],
+        schedules=house_schedules(settings),
+        sensors=[_registry_sensor(settings), go_on_sensor(settings, now)],
+        resources={"life": _life(settings)},
+        executor=dg.in_process_executor,
+    )
+
+
+def house_schedules(settings: Settings) -> list[dg.ScheduleDefinition]:
+    """What runs by the clock, for every athlete with a login."""
+    status = dg.DefaultScheduleStatus.RUNNING if settings.automation else dg.DefaultScheduleStatus.STOPPED
+    return [
+        _schedule(settings, status, "daily_runs", settings.schedule, _daily, "The daily run of every athlete."),
+        _schedule(settings, status, "weekly_profiles", "30 4 * * 1", _profile, "Athletes and gear again, on Mondays."),
+        _schedule(
+            settings,
+            status,
+            "weekly_comparisons",
+            "0 4 * * 0",
+            _two_years,
+            "The running and last year, on Sundays.",
+        ),
+        _schedule(settings, status, "monthly_comparisons", "0 3 1 * *", _everything, "Everything, on each first."),
+    ]
+
+
+def _athlete(settings: Settings) -> dg.AssetsDefinition:
+    @dg.asset(
+        name=ATHLETE,
+        partitions_def=ATHLETE_PARTITIONS,
+        group_name="house",
+        required_resource_keys={"life"},
+        description="The last run in an athlete's folder: what it was, how long it took, its exit code. What it did is in the "
+        "athlete's own Dagster: `strava-pipeline dev --athlete NAME`.",
+    )
+    def athlete(context: dg.AssetExecutionContext, config: AthleteRunConfig) -> dg.MaterializeResult[Any]:
+        return _run(context, settings, config)
+
+    return athlete
+
+
+def _life(settings: Settings) -> dg.ResourceDefinition:
+    """Holds the run's lock, by which the launcher knows whether its process is alive, and whom to interrupt."""
+
+    @dg.resource(description="A lock that a run holds as long as it lives.")
+    def life(context: dg.InitResourceContext) -> Iterator[None]:
+        house, run, instance = house_lake(settings), context.run, context.instance
+        assert run is not None
+        assert instance is not None
+        with live_run(house, run.run_id):
+            tags = {DATA_DIR: str(house.data_dir), BY: started_by(run)}
+            # one that is executed again has the tags of its parent
+            instance.add_run_tags(
+                run.run_id, tags if run.parent_run_id is None else {**tags, LIMIT: NO_LIMIT, STOPPED_EARLY: ""}
+            )
+            yield
+
+    return life
+
+
+def _run(context: dg.AssetExecutionContext, settings: Settings, config: AthleteRunConfig) -> dg.MaterializeResult[Any]:
+    """Run the command in the athlete's folder. Raises dg.Failure where it fails."""
+    try:
+        athlete, arguments = athlete_named(settings, context.partition_key), _work(config)
+        own, environment = settings_of(settings, athlete), environment_of(settings, athlete)
+    except PipelineError as error:
+        raise dg.Failure(str(error), allow_retries=False) from None
+    context.instance.add_run_tags(context.run_id, {JOB: config.job})
+    log = own.logs_dir / f"house_{config.job}.log"
+    began = datetime.now(UTC)
+    code = run_child(sys.executable, arguments, environment, athlete.folder, log, context.log.info)
+    ended = datetime.now(UTC)
+    metadata: dict[str, Any] = {
+        "job": config.job,
+        "exit_code": code,
+        "began_at": dg.MetadataValue.timestamp(began),
+        "ended_at": dg.MetadataValue.timestamp(ended),
+        "seconds": (ended - began).total_seconds(),
+        "log": dg.MetadataValue.path(str(log)),
+    }
+    if code == STOPPED:
+        tags = {STOPPED_EARLY: "a limit", LIMIT: "day"}
+        context.instance.add_run_tags(context.run_id, tags)
+    elif code:
+        raise dg.Failure(
+            f"`{' '.join(arguments)}` of {athlete.name} ended with exit code {code}. Why: {log}, or the runs in "
+            f"`strava-pipeline dev --athlete {athlete.name}`.",
+            metadata,
+            allow_retries=False,
+        )
+    return dg.MaterializeResult(metadata=metadata)
+
+
+def _work(config: AthleteRunConfig) -> list[str]:
+    if config.job not in WORK:
+        raise MisuseError(f"There is no job {config.job!r} for athletes. Possible: {', '.join(WORK)}.")
+    return WORK[config.job].arguments(config.years)
+
+
+def _registry_sensor(settings: Settings) -> dg.SensorDefinition:
+    @dg.sensor(
+        name="registry",
+        minimum_interval_seconds=30,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description="Keeps the partitions in step with athletes.toml.",
+    )
+    def registry(context: dg.SensorEvaluationContext) -> dg.SensorResult:
+        known = set(context.instance.get_dynamic_partitions(ATHLETES))
+        names = {one.name for one in athletes(settings)}
+        changes: list[Any] = [
+            *([ATHLETE_PARTITIONS.build_add_request(sorted(names - known))] if names - known else []),
+            *([ATHLETE_PARTITIONS.build_delete_request(sorted(known - names))] if known - names else []),
+        ]
+        return dg.SensorResult(dynamic_partitions_requests=changes)
+
+    return registry
+
+
+Wanted = Iterator[tuple[str, list[int]]]
+
+
+def _daily(own: Settings, at: datetime) -> Wanted:
+    yield from ((work, []) for work in daily_work(own))
+
+
+def _profile(own: Settings, at: datetime) -> Wanted:
+    if DAILY in daily_work(own):
+        yield "profile", []
+
+
+def _two_years(own: Settings, at: datetime) -> Wanted:
+    if DAILY in daily_work(own) and at.day != 1:  # else everything was compared an hour ago
+        yield "reconcile", years_without_choice(own, RECONCILE_JOB, at)
+
+
+def _everything(own: Settings, at: datetime) -> Wanted:
+    if DAILY in daily_work(own):
+        yield "reconcile", []
+
+
+def _schedule(
+    settings: Settings,
+    status: dg.DefaultScheduleStatus,
+    name: str,
+    cron: str,
+    wanted: Callable[[Settings, datetime], Wanted],
+    description: str,
+) -> dg.ScheduleDefinition:
+    """A schedule that asks for what is `wanted` of each athlete whose settings can be used."""
+
+    @dg.schedule(
+        name=name,
+        job_name=RUN,
+        cron_schedule=cron,
+        execution_timezone=settings.timezone,
+        default_status=status,
+        description=description,
+    )
+    def scheduled(context: dg.ScheduleEvaluationContext) -> list[dg.RunRequest] | dg.SkipReason:
+        fail_dead_runs(context.instance, house_lake(settings))
+        present = set(context.instance.get_dynamic_partitions(ATHLETES))
+        requests, problems = list[dg.RunRequest](), list[str]()
+        for athlete in athletes(settings):
+            try:
+                asked = list(wanted(settings_of(settings, athlete), context.scheduled_execution_time))
+            except PipelineError as error:
+                problems.append(str(error))
+                continue
+            if athlete.name in present:
+                requests += [
+                    _request(context, athlete.name, job, years, first=wanted is _daily) for job, years in asked
+                ]
+        return requests or dg.SkipReason(" ".join(problems) or "No athlete has a login for it.")
+
+    return scheduled
+
+
+def _request(
+    context: dg.ScheduleEvaluationContext, name: str, job: str, years: list[int], *, first: bool
+) -> dg.RunRequest:
+    return dg.RunRequest(
+        run_key=f"{context.scheduled_execution_time.isoformat()} {name} {job}",
+        partition_key=name,
+        run_config={"ops": {ATHLETE: {CONFIG: {"job": job, "years": years}}}},
+        tags=FIRST if first else {},
+    )

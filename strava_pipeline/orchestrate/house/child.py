@@ -1,0 +1,82 @@
+"""The process of an athlete's run: started in their folder, watched by its numbers, ended with its run. No Dagster.
+
+What it writes goes into a file in the athlete's logs and nowhere else. Only the lines of it that say how far it is are passed
+on: they hold numbers, never a name or a position.
+"""
+
+import os
+import re
+import signal
+import subprocess
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+GRACE = 20  # seconds that an interrupted run gets: the call under way is answered and kept
+GUARD = "strava_pipeline.verbs.interrupts"  # the module that runs another one and ends it once its parent is gone
+_FAR = re.compile(
+    r"(?:Fetching|Making|Measuring|Reading) [A-Za-z .]+: (?:done, |ended at |broke off after )?\d+"
+    r"(?: of \d+| to do)?(?:, (?:done about [\d: UTC-]+|about [\w:, ]+ left))?"
+)
+
+
+def run_child(
+    python: str,
+    arguments: Sequence[str],
+    environment: Mapping[str, str],
+    folder: Path,
+    log: Path,
+    on_progress: Callable[[str], object],
+) -> int:
+    """Run the command line `arguments` of ours with `python` in `folder` until its end; its exit code.
+
+    Whatever ends the body of this process, an interrupt or a kill, ends the child: interrupted, and killed after GRACE seconds.
+
+    Args:
+        log: the file that gets all that it writes, in place of what the last one wrote.
+        on_progress: gets a line each time it says how far it is.
+    """
+    log.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    watched, kept = os.pipe()  # the kernel closes `kept` when we die, however we die
+    command = [python, "-m", GUARD, "guard", str(watched), str(GRACE), "strava_pipeline", *arguments]
+    try:
+        with (
+            log.open("w", encoding="utf-8") as out,
+            subprocess.Popen(
+                command,
+                cwd=folder,
+                env=dict(environment),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+                pass_fds=[watched],
+                encoding="utf-8",
+                errors="replace",
+            ) as process,
+        ):
+            try:
+                assert process.stdout is not None
+                for line in process.stdout:
+                    out.write(line)
+                    out.flush()
+                    if _FAR.fullmatch(line.strip()):
+                        on_progress(line.strip())
+                return process.wait()
+            except BaseException:
+                _end(process)
+                raise
+    finally:
+        os.close(watched)
+        os.close(kept)
+
+
+def _end(process: "subprocess.Popen[str]") -> None:
+    """Interrupt the child, and kill it and what it started where it doesn't end."""
+    process.send_signal(signal.SIGINT)
+    try:
+        process.wait(GRACE)
+    except subprocess.TimeoutExpired:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()

@@ -1,0 +1,90 @@
+"""Goes on with what a limit stopped of an athlete, as soon as the ledger lets that athlete make calls again."""
+
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
+from typing import Any
+
+import dagster as dg
+
+from strava_pipeline.athletes import athletes, settings_of
+from strava_pipeline.core.errors import PipelineError
+from strava_pipeline.core.sources import STRAVA
+from strava_pipeline.ingest.clock import system_clock
+from strava_pipeline.operations.budgeted_source import budget_of
+from strava_pipeline.orchestrate.dagster_private import PARTITION_NAME_TAG
+from strava_pipeline.orchestrate.house.work import ATHLETE, ATHLETES, CONFIG, RUN, WORK, house_lake
+from strava_pipeline.orchestrate.runs import UNFINISHED, ended_at, fail_dead_runs
+from strava_pipeline.orchestrate.tags import LAST, LIMIT, NO_LIMIT, RESUMES
+from strava_pipeline.settings import Settings
+
+REST = timedelta(
+    minutes=15
+)  # between an end and the next try: a limit of another service opens later than Strava's ledger says
+
+
+def go_on_sensor(settings: Settings, now: Callable[[], datetime]) -> dg.SensorDefinition:
+    @dg.sensor(
+        name="go_on",
+        job_name=RUN,
+        minimum_interval_seconds=60,
+        default_status=dg.DefaultSensorStatus.RUNNING if settings.automation else dg.DefaultSensorStatus.STOPPED,
+        description="Goes on with what a limit stopped, once calls can be made again.",
+    )
+    def go_on(context: dg.SensorEvaluationContext) -> dg.SensorResult:
+        instance = context.instance
+        fail_dead_runs(instance, house_lake(settings))  # or one of them would be taken to be at work for ever
+        present, known = set(instance.get_dynamic_partitions(ATHLETES)), {one.name: one for one in athletes(settings)}
+        requests = []
+        for record in _stopped(instance):
+            run = record.dagster_run
+            athlete = known.get(run.tags.get(PARTITION_NAME_TAG, ""))
+            if athlete is None or athlete.name not in present or now() < ended_at(record) + REST:
+                continue
+            try:
+                own = settings_of(settings, athlete)
+            except PipelineError:  # its runs say so
+                continue
+            limits = WORK[work_of(run)["job"]].limits
+            if budget_of(STRAVA, own, limits, system_clock(own, now)).is_worth_a_run():
+                requests.append(_again(run, athlete.name))
+        return dg.SensorResult(requests)
+
+    return go_on
+
+
+def work_of(run: dg.DagsterRun) -> dict[str, Any]:
+    """The config of a run: its `job`, and its `years`, if any."""
+    ops: dict[str, Any] = dict(run.run_config).get("ops") or {}  # type: ignore[assignment]
+    return {"job": "flow", "years": [], **ops.get(ATHLETE, {}).get(CONFIG, {})}
+
+
+def _stopped(instance: dg.DagsterInstance) -> Iterator[dg.RunRecord]:
+    """The runs that a limit stopped and that nothing went on with, the oldest first."""
+    filters = dg.RunsFilter(statuses=[dg.DagsterRunStatus.SUCCESS], tags={LIMIT: "day"})
+    for record in reversed(instance.get_run_records(filters)):
+        run = record.dagster_run
+        name = run.tags[PARTITION_NAME_TAG]
+        later = [
+            other
+            for other in instance.get_run_records(
+                dg.RunsFilter(
+                    statuses=[*UNFINISHED, dg.DagsterRunStatus.SUCCESS],
+                    tags={PARTITION_NAME_TAG: name},
+                    created_after=record.create_timestamp,
+                )
+            )
+            if other.storage_id > record.storage_id and work_of(other.dagster_run) == work_of(run)
+        ]
+        if not later:
+            yield record
+        elif any(other.dagster_run.is_finished for other in later):
+            instance.add_run_tags(run.run_id, {LIMIT: NO_LIMIT})  # never to be looked at again
+
+
+def _again(run: dg.DagsterRun, name: str) -> dg.RunRequest:
+    return dg.RunRequest(
+        run_key=f"resumes {run.run_id}",
+        partition_key=name,
+        run_config=dict(run.run_config),
+        tags={RESUMES: run.run_id, **LAST},
+    )

@@ -1,0 +1,73 @@
+"""What `athlete_run` may start: the commands, their arguments, and which of them fetch whole years. No Dagster."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from strava_pipeline.athletes import OF_THE_HOUSE, check_house
+from strava_pipeline.core.errors import MisuseError
+from strava_pipeline.core.sources import STRAVA
+from strava_pipeline.ingest.providers_file import enabled_providers
+from strava_pipeline.ingest.registry import access_problem, missing_login
+from strava_pipeline.lake.paths import Lake
+from strava_pipeline.operations.options import CallOptions, EventsOptions
+from strava_pipeline.operations.used import is_strava_used
+from strava_pipeline.settings import Settings
+
+RUN = "athlete_run"  # the job
+ATHLETE = "athlete"  # its one asset, and so the op that has the config
+ATHLETES = "athletes"  # the name of the partitions
+JOB = "job"  # a run's tag: what it starts
+CONFIG = "config"  # where Dagster keeps the config of an op
+DAILY = "flow"
+PULL = "providers-pull"
+
+
+def house_lake(settings: Settings) -> Lake:
+    """The folder in which the house's runs hold their locks: its Dagster's. Raises MisuseError where there is no house."""
+    return Lake(check_house(settings) / OF_THE_HOUSE)
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """A command. `years`: "none", "may" or "must" be named; `whole_years`: it fetches such, and so yields to daily runs."""
+
+    words: tuple[str, ...]
+    years: str = "none"
+    whole_years: bool = False
+
+    @property
+    def limits(self) -> CallOptions:
+        """What of a budget it may use, as a run of it would say."""
+        return EventsOptions() if self.whole_years else CallOptions()
+
+    def arguments(self, years: Sequence[int]) -> list[str]:
+        """The command's words. Raises MisuseError where the years don't suit it."""
+        name = " ".join(self.words)
+        if years and self.years == "none":
+            raise MisuseError(f"`{name}` takes no years. Leave them out of the run's config.")
+        if not years and self.years == "must":
+            raise MisuseError(f"`{name}` needs years, as in years: [2023, 2024]. Write them into the run's config.")
+        return [*self.words, *(["--years", ",".join(map(str, sorted(set(years))))] if years else [])]
+
+
+WORK = {
+    DAILY: Work(("flow",)),
+    PULL: Work(("providers", "pull")),
+    "flow-backfill": Work(("flow-backfill", "--wait"), whole_years=True),
+    "backfill": Work(("backfill",), "must", whole_years=True),
+    "reconcile": Work(("reconcile",), "may", whole_years=True),
+    "enrich": Work(("enrich",)),
+    "enrich-all": Work(("enrich-all",), whole_years=True),
+    "streams": Work(("streams",), "may", whole_years=True),
+    "refresh": Work(("refresh",)),
+    "profile": Work(("profile",)),
+    "compact": Work(("compact",)),
+    "rebuild": Work(("rebuild",)),
+}
+
+
+def daily_work(own: Settings) -> list[str]:
+    """What the daily run of an athlete is: of Strava where it is used, and of other services that are enabled; with a login."""
+    work = [DAILY] if is_strava_used(own) and access_problem(STRAVA, own) is None else []
+    others = [name for name in enabled_providers(own) if missing_login(name, own) is None]
+    return work + ([PULL] if others else [])

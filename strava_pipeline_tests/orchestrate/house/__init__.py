@@ -1,0 +1,1 @@
+"""Tests of the house's own location of Dagster."""

@@ -1,0 +1,212 @@
+"""The house's definitions: who has a partition, what its schedules ask for, what goes on."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import dagster as dg
+import pytest
+from dagster._core.definitions.partitions.context import partition_loading_context
+
+from strava_pipeline.core.errors import MisuseError
+from strava_pipeline.ingest.budget import RateBudget
+from strava_pipeline.ingest.strava.budget import make_budget
+from strava_pipeline.orchestrate.dagster_private import PARTITION_NAME_TAG
+from strava_pipeline.orchestrate.house.build import house_defs
+from strava_pipeline.orchestrate.house.going_on import REST
+from strava_pipeline.orchestrate.house.work import ATHLETE, ATHLETES, CONFIG, RUN, WORK, house_lake
+from strava_pipeline.orchestrate.tags import LIMIT, NO_LIMIT, PRIORITY, RESUMES
+from strava_pipeline.settings import Settings
+from strava_pipeline.verbs.instance import open_instance
+from strava_pipeline_tests.ingest.fakes import Time
+from strava_pipeline_tests.orchestrate.house.homes import house_settings, register
+
+NAMES = ("anna", "ben", "cleo")
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    """A house with three athletes; Cleo has no login."""
+    for name in NAMES:
+        (tmp_path / name / "secrets").mkdir(parents=True)
+        (tmp_path / name / ".env").write_text("STRAVA_CLIENT_ID=7\nSTRAVA_CLIENT_SECRET=of-the-application\n")
+    for name in ("anna", "ben"):
+        (tmp_path / name / "secrets" / "strava_token.json").write_text('{"refresh_token": "r"}')
+    register(tmp_path, *NAMES)
+    return house_settings(tmp_path)
+
+
+@pytest.fixture
+def instance(settings: Settings) -> Iterator[dg.DagsterInstance]:
+    with open_instance(settings.dagster_home) as kept:
+        kept.add_dynamic_partitions(ATHLETES, list(NAMES))
+        yield kept
+
+
+def tick(
+    settings: Settings, instance: dg.DagsterInstance, name: str, now: datetime = datetime(2030, 1, 1, tzinfo=UTC)
+) -> Any:
+    defs = house_defs(settings, lambda: now)
+    with (
+        dg.build_sensor_context(instance=instance, definitions=defs) as context,
+        partition_loading_context(dynamic_partitions_store=instance),  # as Dagster's own server has it
+    ):
+        return defs.resolve_sensor_def(name).evaluate_tick(context)
+
+
+def scheduled(settings: Settings, instance: dg.DagsterInstance, name: str, at: datetime) -> Any:
+    defs = house_defs(settings)
+    with (
+        dg.build_schedule_context(instance, at, repository_def=defs.get_repository_def()) as context,
+        partition_loading_context(dynamic_partitions_store=instance),
+    ):
+        return defs.resolve_schedule_def(name).evaluate_tick(context)
+
+
+def asked(tick: Any) -> list[tuple[str, dict[str, Any]]]:
+    return [(each.tags[PARTITION_NAME_TAG], each.run_config["ops"][ATHLETE][CONFIG]) for each in tick.run_requests]
+
+
+def test_the_definitions_load_as_dagster_loads_them(settings: Settings) -> None:
+    repository = house_defs(settings).get_repository_def()
+    repository.load_all_definitions()
+    assert repository.has_job(RUN)
+
+
+def test_the_partitions_follow_the_registry(settings: Settings) -> None:
+    instance = dg.DagsterInstance.ephemeral()
+    (added,) = tick(settings, instance, "registry").dynamic_partitions_requests
+    assert (added.partitions_def_name, added.partition_keys) == (ATHLETES, list(NAMES))
+    instance.add_dynamic_partitions(ATHLETES, [*NAMES, "typed-into-the-ui"])
+    register(house_lake(settings).data_dir.parent, "anna", "dora", "ben")
+    added, removed = tick(settings, instance, "registry").dynamic_partitions_requests
+    assert (added.partition_keys, removed.partition_keys) == (["dora"], ["cleo", "typed-into-the-ui"])
+
+
+def test_each_day_everybody_with_a_login_has_a_run_before_all_others(
+    settings: Settings, instance: dg.DagsterInstance
+) -> None:
+    found = scheduled(settings, instance, "daily_runs", datetime(2026, 3, 10, 5, tzinfo=UTC))
+    assert asked(found) == [("anna", {"job": "flow", "years": []}), ("ben", {"job": "flow", "years": []})]
+    assert {each.tags[PRIORITY] for each in found.run_requests} == {"10"}
+
+
+def test_who_cannot_be_read_keeps_nobody_from_their_run(
+    settings: Settings, instance: dg.DagsterInstance, tmp_path: Path
+) -> None:
+    with (tmp_path / "anna" / ".env").open("a") as file:
+        file.write("DAYS=many\n")
+    instance.delete_dynamic_partition(ATHLETES, "cleo")
+    (tmp_path / "cleo" / "secrets" / "strava_token.json").write_text(
+        '{"refresh_token": "r"}'
+    )  # not there for Dagster yet
+    found = scheduled(settings, instance, "daily_runs", datetime(2026, 3, 10, 5, tzinfo=UTC))
+    assert [name for name, _ in asked(found)] == ["ben"]
+    register(tmp_path, "anna")
+    assert "The settings of anna" in scheduled(settings, instance, "daily_runs", datetime.now(UTC)).skip_message
+
+
+def test_what_the_weeks_and_months_ask_for(settings: Settings, instance: dg.DagsterInstance) -> None:
+    for name, at, job in (
+        ("weekly_profiles", datetime(2026, 3, 9, 4, 30, tzinfo=UTC), {"job": "profile", "years": []}),
+        ("weekly_comparisons", datetime(2026, 3, 8, 4, tzinfo=UTC), {"job": "reconcile", "years": [2025, 2026]}),
+        ("weekly_comparisons", datetime(2026, 3, 1, 4, tzinfo=UTC), None),  # everything was compared an hour ago
+        ("monthly_comparisons", datetime(2026, 3, 1, 3, tzinfo=UTC), {"job": "reconcile", "years": []}),
+    ):
+        expected = [(who, job) for who in ("anna", "ben")] if job else []
+        assert asked(scheduled(settings, instance, name, at)) == expected
+
+
+@pytest.mark.parametrize(
+    ("job", "years", "words"),
+    [
+        ("flow", [], ["flow"]),
+        ("providers-pull", [], ["providers", "pull"]),
+        ("backfill", [2024, 2023, 2024], ["backfill", "--years", "2023,2024"]),
+        ("reconcile", [], ["reconcile"]),
+        ("streams", [2020], ["streams", "--years", "2020"]),
+    ],
+)
+def test_a_job_is_a_command(job: str, years: list[int], words: list[str]) -> None:
+    assert WORK[job].arguments(years) == words
+
+
+@pytest.mark.parametrize(
+    ("config", "fault"),
+    [
+        ({"job": "backfill"}, "needs years"),
+        ({"job": "flow", "years": [2024]}, "takes no years"),
+        ({"job": "purge"}, "There is no job 'purge' for athletes. Possible: flow, "),
+    ],
+)
+def test_what_cannot_be_run_fails_before_anything_is_started(
+    settings: Settings, instance: dg.DagsterInstance, tmp_path: Path, config: dict[str, Any], fault: str
+) -> None:
+    found = (
+        house_defs(settings)
+        .resolve_job_def(RUN)
+        .execute_in_process(
+            {"ops": {ATHLETE: {CONFIG: config}}}, instance=instance, partition_key="anna", raise_on_error=False
+        )
+    )
+    (failure,) = [event for event in found.all_events if event.is_step_failure]
+    assert fault in str(failure.step_failure_data.error)
+    assert not (tmp_path / "anna" / "logs").exists()
+
+
+def test_a_process_of_one_athlete_has_no_house(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STRAVA_ATHLETE", "anna")
+    with pytest.raises(MisuseError):
+        house_lake(settings)
+
+
+def stopped(
+    instance: dg.DagsterInstance, name: str, job: str, status: dg.DagsterRunStatus = dg.DagsterRunStatus.SUCCESS
+) -> str:
+    run_id = str(uuid4())
+    instance.add_run(
+        dg.DagsterRun(
+            RUN,
+            run_id=run_id,
+            status=status,
+            tags={PARTITION_NAME_TAG: name, **({LIMIT: "day"} if status is dg.DagsterRunStatus.SUCCESS else {})},
+            run_config={"ops": {ATHLETE: {CONFIG: {"job": job}}}},
+        )
+    )
+    return run_id
+
+
+def test_what_a_limit_stopped_goes_on_once_and_not_before_it_may(
+    settings: Settings, instance: dg.DagsterInstance
+) -> None:
+    first = stopped(instance, "anna", "flow-backfill")
+    begun = datetime.now(UTC)
+    assert asked(tick(settings, instance, "go_on", begun)) == [], "it has just ended"
+    found = tick(settings, instance, "go_on", begun + REST + timedelta(minutes=1))
+    assert asked(found) == [("anna", {"job": "flow-backfill"})]
+    assert (found.run_requests[0].tags[RESUMES], found.run_requests[0].run_key) == (first, f"resumes {first}")
+    stopped(instance, "anna", "flow-backfill", dg.DagsterRunStatus.STARTED)
+    assert asked(tick(settings, instance, "go_on", begun + 2 * REST)) == []
+    instance.delete_dynamic_partition(ATHLETES, "anna")
+    second = stopped(instance, "anna", "flow-backfill")
+    assert asked(tick(settings, instance, "go_on", begun + 2 * REST)) == [], "she is no athlete any more"
+    tags = {run: instance.get_run_by_id(run).tags[LIMIT] for run in (first, second)}  # type: ignore[union-attr]
+    assert tags == {first: NO_LIMIT, second: "day"}
+
+
+def test_nothing_goes_on_while_the_days_calls_are_used_up(
+    settings: Settings, instance: dg.DagsterInstance, tmp_path: Path
+) -> None:
+    stopped(instance, "anna", "flow-backfill")
+    now = datetime.now(UTC) + timedelta(hours=1)
+    own = Settings.load(
+        _env_file=None, client_id="7", data_dir=tmp_path / "anna" / "data", ledger_dir=settings.ledger_dir
+    )
+    make_budget(own, Time(now).clock()).record_answer(
+        {"Date": "", "X-Ratelimit-Limit": "1,1", "X-Ratelimit-Usage": "1,1"}
+    )
+    assert isinstance(make_budget(own), RateBudget)
+    assert asked(tick(settings, instance, "go_on", now)) == []
+    assert asked(tick(settings, instance, "go_on", now + timedelta(days=1))) != []
