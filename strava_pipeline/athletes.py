@@ -21,7 +21,7 @@ from strava_pipeline.core.source_packages import declared_sources
 from strava_pipeline.file_locks import exclusive
 from strava_pipeline.setting_files import file_text, read_toml, replace_file
 from strava_pipeline.setting_sources import variables_of
-from strava_pipeline.setting_values import ATHLETE_FOLDER, HOUSE, reading_folder
+from strava_pipeline.setting_values import ATHLETE_FOLDER, HOUSE, is_house, reading_folder
 from strava_pipeline.settings import ENV_FILE, Settings, env_file
 
 OF_THE_HOUSE = "dagster_home"  # the folder of the house's own Dagster in ATHLETES_DIR
@@ -136,6 +136,11 @@ def become(name: str) -> None:
 def own_name() -> str | None:
     """The athlete whose process this is; None: the house's, or there is one athlete."""
     return os.environ.get(ATHLETE)
+
+
+def own_option() -> list[str]:
+    """The option by which a command becomes a process of the same athlete, or of the house's Dagster; else none."""
+    return ["--athlete", name] if (name := own_name()) else ["--house"] if is_house() else []
 
 
 def _inherited(settings: Settings, athlete: Athlete) -> dict[str, str]:

@@ -22,8 +22,7 @@ from strava_pipeline.core.limits import (
     quarter_start,
 )
 from strava_pipeline.ingest.clock import ServerClock, parse_date_header
-from strava_pipeline.ingest.ledger import CEILINGS, Counter, Ledger, LedgerFile
-from strava_pipeline.ingest.shares import Sharing, roll
+from strava_pipeline.ingest.ledger import CEILINGS, Counter, Ledger, LedgerFile, Sharing
 
 LENGTHS = {"15min": QUARTER, "day": DAY}
 WORTH = 200  # of 1,000 calls a day, a run for five or fewer would cost more than it brings
@@ -181,7 +180,7 @@ class RateBudget:
         ledger, now = self._peek()
         least = min(self._states(ledger, now), key=_governing)
         is_worth = least.left > least.limit // WORTH
-        if not is_worth and self._sharing.others(ledger):
+        if not is_worth and self._is_shared(ledger):
             with self._file.open(self._clock.now()) as ledger:
                 self._roll(ledger, self._now(ledger))
                 self._sharing.note(ledger, now.timestamp(), until_tomorrow=least.ceiling.window == "day")
@@ -190,18 +189,17 @@ class RateBudget:
     def allowances(self) -> dict[Ceiling, Allowance]:
         """What each ceiling lets through, now and in later windows, without its cushion and what others are expected to take."""
         ledger, now = self._peek()
+
+        def later(state: CeilingState) -> int:
+            limit = max(0, state.limit - self._cushion(state.ceiling, state.limit))
+            if not self._is_shared(ledger):
+                return limit
+            from strava_pipeline.ingest.shares import left_later
+
+            return left_later(self._sharing, ledger, state.ceiling, limit, now.timestamp())
+
         return {
-            state.ceiling: Allowance(
-                state.left,
-                self._sharing.left_later(
-                    ledger,
-                    state.ceiling,
-                    max(0, state.limit - self._cushion(state.ceiling, state.limit)),
-                    now.timestamp(),
-                ),
-                state.resets_at,
-                LENGTHS[state.ceiling.window],
-            )
+            state.ceiling: Allowance(state.left, later(state), state.resets_at, LENGTHS[state.ceiling.window])
             for state in self._states(ledger, now)
         }
 
@@ -229,12 +227,16 @@ class RateBudget:
             # A later window in the ledger than ours: without an answer yet, it is our clock that is late.
             if counter.start < start or (counter.start > start and self._clock.synced):
                 counter.start, counter.used = start, 0
-        roll(ledger, ledger.counters[_READS].start)
+        ledger.begin_day(ledger.counters[_READS].start)
 
     def _states(self, ledger: Ledger, now: datetime) -> list[CeilingState]:
         def left(ceiling: Ceiling, counter: Counter) -> int:
             free = counter.limit - self._cushion(ceiling, counter.limit) - counter.used
-            return max(0, self._sharing.left(ledger, ceiling, free, now.timestamp()))
+            if self._is_shared(ledger):
+                from strava_pipeline.ingest.shares import left_of  # which a folder that is alone never needs
+
+                free = left_of(self._sharing, ledger, ceiling, free, now.timestamp())
+            return max(0, free)
 
         return [
             CeilingState(
@@ -246,6 +248,10 @@ class RateBudget:
             )
             for ceiling, counter in ledger.counters.items()
         ]
+
+    def _is_shared(self, ledger: Ledger) -> bool:
+        """Whether the calls are shared with other folders, and this budget takes part in that."""
+        return self._sharing.quiet_day > 0 and bool(self._sharing.others(ledger))
 
     def _cushion(self, ceiling: Ceiling, limit: int) -> int:
         cushion = self._cushions[ceiling.window]

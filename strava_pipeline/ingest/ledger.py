@@ -26,7 +26,7 @@ PUBLISHED_LIMITS = {  # https://developers.strava.com/docs/rate-limits, defaults
 }
 BLOCK = 4096  # bytes, a page, so that no kill leaves half of it; four counters take some 500, a sharer some 55
 MOST_SHARERS = 48  # those seen last: as many fit into a block with the longest numbers
-FORGOTTEN_AFTER = 3 * 86_400  # seconds without a call, after which a folder's line goes
+KEPT_FOR = 3 * 86_400  # seconds without a call, after which a folder's line goes
 LOCK_TIMEOUT = 30  # seconds; a holder needs well under a millisecond
 POLL = 0.002  # seconds between tries while another process holds the lock
 _GARBAGE = (ValueError, KeyError, TypeError, RecursionError)  # what decoding something else than a ledger raises
@@ -80,6 +80,55 @@ class Ledger:
     server: float | None = None
     local: float | None = None
     sharers: dict[str, Sharer] = field(default_factory=dict)
+
+    def begin_day(self, day: int) -> None:
+        """Count again in each sharer's line that was last written before `day`, the beginning of today in epoch seconds.
+
+        Lines without a call for days go, and those of a future that an emulator with another date left.
+        """
+        self.sharers = {who: each for who, each in self.sharers.items() if abs(each.seen_at - day) <= KEPT_FOR}
+        for each in self.sharers.values():
+            if each.seen_at < day:
+                each.daily, each.bulk, each.is_done = 0, 0, False
+
+
+@dataclass(frozen=True, slots=True)
+class Sharing:
+    """Which folder asks for calls, and for what; what it may have beside others are `shares.py`'s rules.
+
+    Args:
+        who: the folder's name in the ledger.
+        bulk: whether it fetches whole years.
+        quiet_day: the calls that a daily run needs where nothing is new; 0: the asker takes no part in sharing.
+    """
+
+    who: str = ""
+    bulk: bool = False
+    quiet_day: int = 0
+
+    def others(self, ledger: Ledger) -> list[Sharer]:
+        """The lines of the other folders."""
+        return [each for who, each in ledger.sharers.items() if who != self.who]
+
+    def note(self, ledger: Ledger, now: float, *, calls: int = 0, until_tomorrow: bool = False) -> None:
+        """Note in the ledger that the folder wants calls, and made so many; `until_tomorrow`: the day's limit stopped it."""
+        if not self.who or not self.quiet_day:
+            return
+        mine = ledger.sharers.setdefault(self.who, Sharer())
+        if self.bulk:
+            mine.bulk, mine.bulk_at = max(mine.bulk + calls, 0), int(now)
+            mine.wants = "later" if until_tomorrow else "soon"
+        else:
+            mine.daily, mine.daily_at, mine.is_done = max(mine.daily + calls, 0), int(now), False
+
+    def note_done(self, ledger: Ledger) -> None:
+        """Note in the ledger that the run has all that it wanted."""
+        if (mine := ledger.sharers.get(self.who)) is None:
+            return
+        if self.bulk:
+            mine.wants = "no"
+        else:
+            mine.is_done = True
 
 
 class LedgerFile:
@@ -190,11 +239,9 @@ def _encode(ledger: Ledger) -> dict[str, Any]:
         [ceiling.pair, ceiling.window, counter.limit, counter.start, counter.used]
         for ceiling, counter in ledger.counters.items()
     ]
-    newest = sorted(ledger.sharers.items(), key=lambda each: -each[1].seen_at)[:MOST_SHARERS]
     sharers = {
         name: [each.daily, each.bulk, each.daily_at, each.bulk_at, int(each.is_done), WANTS.index(each.wants)]
-        for name, each in newest
-        if each.seen_at > newest[0][1].seen_at - FORGOTTEN_AFTER
+        for name, each in sorted(ledger.sharers.items(), key=lambda each: -each[1].seen_at)[:MOST_SHARERS]
     }
     return {"version": 1, "server": ledger.server, "local": ledger.local, "windows": windows, "sharers": sharers}
 

@@ -70,6 +70,11 @@ def point_latest(logs_dir: Path, human: Path) -> None:
     temporary.replace(latest)
 
 
+def house_logs(logs_dir: Path) -> Path:
+    """The folder with what an athlete's commands wrote that the house's Dagster started: a file for each job, of its last run."""
+    return logs_dir / "house"
+
+
 def list_logs(logs_dir: Path, kind: Kind) -> list[Path]:
     """All logs of a kind that runs wrote, the oldest first. A link, or what lies behind one, is none of them."""
     root = kind.root(logs_dir)

@@ -295,7 +295,7 @@ def plan_purge(settings: "Settings", *, keep_access: bool, api: bool = False) ->
 
 def delete_logs(logs_dir: Path) -> None:
     """Delete every log that a run or the service wrote, and the folders that this leaves empty."""
-    from strava_pipeline.operations.log_files import KINDS, prune
+    from strava_pipeline.operations.log_files import KINDS, house_logs, prune
     from strava_pipeline.verbs.service_process import service_log
 
     _, faults = prune(logs_dir, date.max, days=0)
@@ -303,18 +303,22 @@ def delete_logs(logs_dir: Path) -> None:
         raise PipelineError(
             f"Logs can't be deleted: {'; '.join(faults)}. Fix that, then run strava-pipeline purge again."
         )
-    for path in _log_files(logs_dir):  # the service's
+    for path in _log_files(logs_dir):  # the service's, and the house's
         path.unlink()
-    for folder in (service_log(logs_dir).parent, *(kind.root(logs_dir) for kind in reversed(KINDS))):
+    for folder in (
+        service_log(logs_dir).parent,
+        house_logs(logs_dir),
+        *(kind.root(logs_dir) for kind in reversed(KINDS)),
+    ):
         with suppress(OSError):  # not there, or not empty
             folder.rmdir()
 
 
 def _log_files(logs_dir: Path) -> list[Path]:
-    from strava_pipeline.operations.log_files import KINDS, list_logs
+    from strava_pipeline.operations.log_files import KINDS, house_logs, list_logs
     from strava_pipeline.verbs.service_process import rotated, service_log
 
-    of_service = (rotated(service_log(logs_dir)), service_log(logs_dir))
+    of_service = (rotated(service_log(logs_dir)), service_log(logs_dir), *house_logs(logs_dir).glob("*.log"))
     return [path for kind in KINDS for path in list_logs(logs_dir, kind)] + [
         path for path in of_service if path.exists()
     ]

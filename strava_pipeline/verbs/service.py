@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from strava_pipeline.core.errors import MisuseError, PipelineError
 from strava_pipeline.verbs.options import Json
 from strava_pipeline.verbs.output import echo, echo_json
 
@@ -33,7 +34,6 @@ def dev(
     """Run Dagster's UI and daemon in this terminal, on http://127.0.0.1:3000. With --house: of all athletes at once."""
     from contextlib import ExitStack
 
-    from strava_pipeline.core.errors import PipelineError
     from strava_pipeline.settings import Settings
     from strava_pipeline.verbs.dagster_process import Address, exclusive_instance, serve
     from strava_pipeline.verbs.demo import MARK, emulated
@@ -100,7 +100,6 @@ def down() -> None:
 @service.command()
 def restart() -> None:
     """End it and start it again, with the present settings and the UI where it was."""
-    from strava_pipeline.core.errors import PipelineError
     from strava_pipeline.settings import Settings
     from strava_pipeline.verbs.dagster_process import check_schedule
     from strava_pipeline.verbs.service_process import end, running
@@ -149,7 +148,6 @@ def logs(
     import os
     import re
 
-    from strava_pipeline.core.errors import PipelineError
     from strava_pipeline.settings import Settings
     from strava_pipeline.verbs.service_process import last_lines, service_log
 
@@ -169,8 +167,13 @@ def exec_(
     arguments: Annotated[list[str] | None, typer.Argument(metavar="-- ARGS", help="Options of `flow`.")] = None,
 ) -> None:
     """Run `flow` now, in this terminal, on the service's instance; ends with its exit code."""
+    from strava_pipeline.setting_values import is_house
     from strava_pipeline.verbs.pipeline import flow
 
+    if is_house():
+        raise MisuseError(
+            "The house has no activities of its own. Whose run is it? `strava-pipeline flow --athlete NAME`"
+        )
     verb = typer.Typer(add_completion=False)
     verb.command("flow")(flow)
     typer.main.get_command(verb).main(args=arguments or [], prog_name="strava-pipeline service exec")
@@ -313,13 +316,12 @@ def unit_text(ui: "Address | None", logs_dir: Path) -> str:
     """The unit for this machine: this Python, this working directory and athlete, the UI where it is wanted."""
     from importlib.resources import files
 
-    from strava_pipeline.athletes import own_name
-    from strava_pipeline.setting_values import is_house
+    from strava_pipeline.athletes import own_option
     from strava_pipeline.verbs.dagster_process import ui_options
     from strava_pipeline.verbs.service_process import service_log
 
     command = [sys.executable, "-m", "strava_pipeline", "service", "run", "--by-unit", *ui_options(ui)]
-    command += ["--athlete", name] if (name := own_name()) else ["--house"] if is_house() else []
+    command += own_option()
     template = files("strava_pipeline.verbs").joinpath("units", f"{NAME}{_service_manager().ending}").read_bytes()
     if _service_manager() is _LAUNCHD:
         import plistlib
@@ -366,12 +368,10 @@ def restart_command() -> str:
 
 def _unit() -> str:
     """The unit's name: one for each athlete of several, and one for the house."""
-    from strava_pipeline.athletes import own_name
-    from strava_pipeline.setting_values import is_house
+    from strava_pipeline.athletes import own_option
 
-    if is_house():
-        return f"{NAME}.house"  # no athlete's name has a dot
-    return f"{NAME}-{name}" if (name := own_name()) else NAME
+    kind, *name = own_option() or [""]
+    return f"{NAME}.house" if kind == "--house" else "-".join([NAME, *name])  # no athlete's name has a dot
 
 
 def _unit_path() -> Path:
@@ -379,7 +379,6 @@ def _unit_path() -> Path:
 
 
 def _service_manager() -> _Manager:
-    from strava_pipeline.core.errors import PipelineError
 
     if sys.platform == "darwin":
         return _LAUNCHD

@@ -6,12 +6,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import requests
 
 from strava_pipeline.lake.locks import process_of_run, runs_that_died, runs_with_lock_file
 from strava_pipeline.orchestrate.house.work import ATHLETE, CONFIG, RUN, house_lake
 from strava_pipeline_tests.e2e.dagster_dev import RUN as RUN_STATUS
 from strava_pipeline_tests.e2e.dagster_dev import DagsterDev, dagster_dev, until
 from strava_pipeline_tests.orchestrate.house.homes import House, house
+from strava_pipeline_tests.patience import PATIENCE
 
 PARTITIONS = '{ assetNodeOrError(assetKey: {path: ["athlete"]}) { ... on AssetNode { partitionKeys } } }'
 TERMINATE = "mutation ($id: String!) { terminateRun(runId: $id) { __typename } }"
@@ -27,6 +29,10 @@ def test_an_admin_runs_everybody_in_one_ui(tmp_path: Path) -> None:
             until(
                 lambda: dev.ask(PARTITIONS)["assetNodeOrError"]["partitionKeys"], lambda keys: keys == ["anna", "ben"]
             )
+            foreign = requests.post(
+                f"{dev.url}/graphql", json={}, headers={"Origin": "http://evil.example"}, timeout=PATIENCE
+            )
+            assert foreign.status_code == 403
             backfill = dev.backfill([ATHLETE], ["anna", "ben"])
             assert backfill["status"] == "COMPLETED_SUCCESS", log.read_text()[-5000:]
             for rig in club.rigs.values():

@@ -381,6 +381,7 @@ def test_the_house_has_a_dagster_and_schedules_of_its_own(house: Path, type_in: 
     [
         (["flow", "--house"], "--house is for dev and service"),
         (["service", "status", "--house", "--athlete", "ada"], "This is about everybody, and not about ada alone"),
+        (["service", "exec", "--house"], "The house has no activities of its own"),
         (["athletes", "add", "dagster_home"], "dagster_home is the house's own"),
     ],
 )

@@ -55,6 +55,8 @@ def kept(make_rig: Make) -> Rig:
     service.mkdir()
     (service / "service.log").write_text("The service begins.\n")
     (service / "service.log.1").write_text("before\n")
+    (service.parent / "house").mkdir()
+    (service.parent / "house" / "flow.log").write_text("of a run that the house started\n")
     (rig.settings.logs_dir / "flow" / "mine.txt").write_text("not the pipeline's")
     rig.calls()
     return rig

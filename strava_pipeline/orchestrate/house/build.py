@@ -15,6 +15,7 @@ from strava_pipeline.athletes import athlete_named, athletes, environment_of, se
 from strava_pipeline.core.errors import MisuseError, PipelineError
 from strava_pipeline.ingest.clock import utc_now
 from strava_pipeline.lake.locks import live_run
+from strava_pipeline.operations.log_files import house_logs
 from strava_pipeline.orchestrate.house.child import run_child
 from strava_pipeline.orchestrate.house.going_on import go_on_sensor
 from strava_pipeline.orchestrate.house.work import (
@@ -118,7 +119,7 @@ def _run(context: dg.AssetExecutionContext, settings: Settings, config: AthleteR
     except PipelineError as error:
         raise dg.Failure(str(error), allow_retries=False) from None
     context.instance.add_run_tags(context.run_id, {JOB: config.job})
-    log = own.logs_dir / f"house_{config.job}.log"
+    log = house_logs(own.logs_dir) / f"{config.job}.log"
     began = datetime.now(UTC)
     code = run_child(sys.executable, arguments, environment, athlete.folder, log, context.log.info)
     ended = datetime.now(UTC)

@@ -202,6 +202,22 @@ def test_the_estimate_of_later_days_is_the_share(path: Path, time: Time) -> None
     assert one.bulk.allowances()[READ_15].limit == 90
 
 
+def test_a_limit_that_is_kept_back_as_a_whole_has_no_share_either(path: Path, time: Time) -> None:
+    one, other = Folder(path, time, "one"), Folder(path, time, "other")
+    other.bulk.reserve()
+    none = RateBudget(path, time.clock(), who="one", quiet_day=52, yielding=52, cushion_daily=1000)
+    assert (none.allowances()[READ_DAY].limit, one.bulk.allowances()[READ_DAY].limit) == (0, 448)
+
+
+@pytest.mark.parametrize("days", [-4, 4])
+def test_lines_of_another_time_are_forgotten(path: Path, time: Time, days: int) -> None:
+    one = Folder(path, time, "one")
+    Folder(path, Time(START + timedelta(days=days)), "other").bulk.reserve()
+    one.bulk._clock.synced = True  # else the time of the ledger is believed
+    one.bulk.reserve()
+    assert list(LedgerFile(path).peek().sharers) == ["one"]
+
+
 def test_a_call_that_did_not_count_is_taken_from_the_share_too(path: Path, time: Time) -> None:
     one, other = Folder(path, time, "one"), Folder(path, time, "other")
     other.bulk.reserve()

@@ -29,7 +29,7 @@ def test_numbers_are_passed_on_and_all_else_stays_in_the_athletes_log(tmp_path: 
     ]
     numbers: list[str] = []
     said = "; ".join(f"echo '{line}'" for line in lines)
-    log = tmp_path / "logs" / "house_flow.log"
+    log = tmp_path / "logs" / "house" / "flow.log"
     code = run_child(
         program(tmp_path, f"{said}; echo $HELLO >&2; pwd; exit 3"), [], {"HELLO": "you"}, tmp_path, log, numbers.append
     )
