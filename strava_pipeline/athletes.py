@@ -190,12 +190,14 @@ def check_house(settings: Settings) -> Path:
 
 def become_house() -> None:
     """Make this process one of the house's own Dagster, which has a folder in ATHLETES_DIR. Raises MisuseError without one."""
-    home = check_house(Settings.load()) / OF_THE_HOUSE
+    settings = Settings.load()
+    home = check_house(settings) / OF_THE_HOUSE
     os.environ |= {
         HOUSE: "1",
         "DAGSTER_HOME": str(home),
         "STRAVA_DATA_DIR": str(home),  # for what Dagster's processes keep beside the runs: who is at work
         "STRAVA_LOGS_DIR": str(home / "logs"),
+        "STRAVA_LEDGER_DIR": str(settings.ledger_dir),  # which may follow from the data folder
     }
 
 

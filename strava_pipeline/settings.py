@@ -200,7 +200,8 @@ class Settings(SourceSettings):
         """
         written = DotEnvSettingsSource(cls)()
         if is_house():
-            written |= {name: os.environ[name] for name in ("DAGSTER_HOME", "STRAVA_DATA_DIR", "STRAVA_LOGS_DIR")}
+            ours = ("DAGSTER_HOME", "STRAVA_DATA_DIR", "STRAVA_LOGS_DIR", "STRAVA_LEDGER_DIR")
+            written |= {name: os.environ[name] for name in ours}
         if athlete_folder() is not None:
             return sorted(EnvSettingsSource(cls)().keys() - written.keys() - {"STRAVA_API_URL", "STRAVA_LEDGER_DIR"})
         return sorted(name for name, value in EnvSettingsSource(cls)().items() if written.get(name) != value)

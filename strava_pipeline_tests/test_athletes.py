@@ -12,6 +12,7 @@ from strava_pipeline.athletes import (
     UnusableRegistryError,
     athlete_named,
     athletes,
+    become_house,
     change_registry,
     environment_of,
     settings_of,
@@ -265,3 +266,18 @@ def test_a_change_keeps_comments_and_is_refused_where_it_would_not_be_usable(hou
     with pytest.raises(UnusableRegistryError, match="no name"):
         change_registry(settings, lambda document: document.update({"B B": {}}))
     assert (home / "athletes.toml").read_text() == text
+
+
+def test_the_houses_own_dagster_counts_calls_where_the_house_does(house: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("XDG_STATE_HOME")
+    monkeypatch.setenv(
+        "HOME", "~"
+    )  # a user without a home, as in a container: the ledger is in the house's data folder
+    monkeypatch.setattr("pwd.getpwuid", {}.__getitem__)
+    monkeypatch.setattr(os, "environ", {**os.environ})
+    before = Settings.load()
+    become_house()
+    after = Settings.load()
+    assert before.ledger_dir == after.ledger_dir == settings_of(after, athletes(after)[0]).ledger_dir
+    assert after.data_dir != before.data_dir
+    assert "STRAVA_LEDGER_DIR" not in Settings.unwritten()

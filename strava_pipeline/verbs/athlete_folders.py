@@ -70,6 +70,8 @@ def _check(settings: Settings, athlete: Athlete) -> None:
         raise MisuseError(f"There is an athlete {athlete.name} already, with the folder {taken.folder}.")
     if folder.resolve() == (settings.athletes_dir or Path()).resolve():
         raise MisuseError(f"{folder} is ATHLETES_DIR, where everybody has a folder, so it is no folder of one athlete.")
+    if folder == Lake(settings.athletes_dir or Path()).state:
+        raise MisuseError(f"{folder} is for the dashboard of all athletes. Choose another name.")
     own = settings_of(settings, athlete)
     if folder.exists() and not (folder.is_dir() and (not any(folder.iterdir()) or _is_athletes(own))):
         raise MisuseError(
@@ -271,11 +273,32 @@ def applications_shared(settings: Settings) -> list[SharedApplication]:
     return sorted(shared, key=lambda each: (-len(each.names), each.client_id))
 
 
+def accounts_shared(settings: Settings) -> list[str]:
+    """Who is logged in with the same account at Strava, a line for each account: a browser remembers somebody else's login."""
+    found: defaultdict[int, list[str]] = defaultdict(list)
+    for one in athletes(settings):
+        try:
+            owner = part(STRAVA, "login").login_owner(settings_of(settings, one))
+        except PipelineError:
+            continue
+        if owner is not None:
+            found[owner].append(one.name)
+    return [
+        f"{' and '.join(names)} are logged in with the same account at Strava, so they have the same activities."
+        for names in found.values()
+        if len(names) > 1
+    ]
+
+
 def athletes_health(settings: Settings) -> list[Finding]:
-    """Who is in the registry, and how many share an application."""
-    names = [one.name for one in athletes(settings)]
+    """Who is in the registry, how many share an application, and who has somebody else's login."""
     fix = "docs/athletes.md says what athletes of one application share."
-    return [ok(ATHLETES, f"{len(names)} in the registry")] + [
-        warning(ATHLETES, each.problem, fix) if each.problem else ok(ATHLETES, each.line)
-        for each in applications_shared(settings)
+    again = "Log in again: strava-pipeline auth --athlete NAME, in a private window of the browser."
+    return [
+        ok(ATHLETES, f"{len(athletes(settings))} in the registry"),
+        *(
+            warning(ATHLETES, each.problem, fix) if each.problem else ok(ATHLETES, each.line)
+            for each in applications_shared(settings)
+        ),
+        *(warning(ATHLETES, line, again) for line in accounts_shared(settings)),
     ]

@@ -43,7 +43,7 @@ def add(
 def list_(as_json: Json = False) -> None:
     """Show everybody: folder, logins, day of the newest activity, and when a run last succeeded."""
     from strava_pipeline.athletes import athletes as registered
-    from strava_pipeline.verbs.athlete_folders import applications_shared, summary
+    from strava_pipeline.verbs.athlete_folders import accounts_shared, applications_shared, summary
     from strava_pipeline.verbs.terminal import out
 
     settings = _house()
@@ -58,6 +58,8 @@ def list_(as_json: Json = False) -> None:
         out.print(f"  {each.line}")
     if not found:
         out.print("There is nobody yet. `strava-pipeline athletes add NAME` adds somebody.")
+    for line in accounts_shared(settings):
+        out.print(line, style="yellow")
     for application in shared:
         out.print(application.problem or application.line, style="yellow" if application.problem else "")
 

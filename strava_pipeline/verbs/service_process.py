@@ -95,6 +95,7 @@ def run(settings: "Settings", ui: Address | None, *, by_unit: bool, log_to_stdou
 
 def start(settings: "Settings", ui: Address | None) -> None:
     """Start the service in a session of its own and wait until it is alive; PipelineError with the end of its log."""
+    from strava_pipeline.athletes import own_option
     from strava_pipeline.verbs.instance import open_instance, scheduler_heartbeat
 
     log = service_log(settings.logs_dir)
@@ -102,7 +103,7 @@ def start(settings: "Settings", ui: Address | None) -> None:
     with open_instance(settings.dagster_home) as instance, log.open("ab") as out:
         before, began_at = scheduler_heartbeat(instance), out.tell()
         process = subprocess.Popen(
-            [sys.executable, "-m", "strava_pipeline", "service", "run", *ui_options(ui)],
+            [sys.executable, "-m", "strava_pipeline", "service", "run", *ui_options(ui), *own_option()],
             stdin=subprocess.DEVNULL,
             stdout=out,
             stderr=out,
@@ -283,12 +284,15 @@ def free_address(wanted: str) -> str:
 @contextmanager
 def _kept(name: str, command: list[str], environment: dict[str, str]) -> Iterator[Callable[[], None]]:
     """Keep the process of a command running during the body: it starts again when it ended by itself. Yields what ends it."""
+    from strava_pipeline.athletes import own_name, own_option
+
     watched, kept = os.pipe()  # the kernel closes `kept` when we die, however we die
     over = Event()
+    whose = own_option() if own_name() else []  # so that what it advises names the athlete
 
     def keep() -> None:
         while not over.is_set():
-            code = guarded(["strava_pipeline", *command], watched, KEPT_GRACE, env=environment).wait()
+            code = guarded(["strava_pipeline", *command, *whose], watched, KEPT_GRACE, env=environment).wait()
             if not over.is_set():
                 echo(f"The {name} ended by itself (exit {code}); it is started again in {PAUSE} s.", err=True)
                 over.wait(PAUSE)

@@ -127,6 +127,7 @@ def test_a_folder_that_is_there_is_adopted_if_it_is_an_athletes_and_nobody_elses
         ("house/athletes", "is no folder of one athlete"),
         ("house/athletes/ada", "it is the folder of ada"),
         ("house/athletes/ada/data", "are in each other"),
+        ("house/athletes/state", "is for the dashboard of all athletes"),
         ("elsewhere", None),
         ("photos", "does not look like"),
     ],
@@ -295,6 +296,16 @@ def test_list_shows_a_fault_of_one_and_the_others(house: Path, type_in: Type) ->
         "last_success_at": None,
         "problem": None,
     }
+
+
+def test_two_with_the_same_account_are_named(house: Path, type_in: Type) -> None:
+    for name, account in (("ada", 7), ("bob", 7), ("eve", 8)):
+        type_in("athletes", "add", name)
+        token = json.dumps({"access_token": "a", "refresh_token": "r", "expires_at": 1, "athlete": {"id": account}})
+        (house / "athletes" / name / "secrets" / "strava_token.json").write_text(token)
+    line = "ada and bob are logged in with the same account at Strava, so they have the same activities."
+    assert line in type_in("athletes", "list").out
+    assert line in type_in("doctor").out
 
 
 def test_remove_takes_the_name_and_leaves_the_folder(house: Path, type_in: Type) -> None:
