@@ -27,6 +27,7 @@ _CHECKOUT = Path(__file__).resolve().parent.parent
 _SECRET = re.compile(r"[A-Za-z0-9_-]{16,200}")
 _HOST_NAME = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*|[0-9a-f:]+")
 _SCHEMA = re.compile(r"[a-z_][a-z0-9_]{0,62}")  # 63 bytes: what PostgreSQL keeps of a name
+_BUCKET = re.compile(r"[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]")  # and so no user and password
 _CRON_FIELD = re.compile(r"[0-9A-Za-z*/,\-]+")
 
 
@@ -254,13 +255,20 @@ def _paths(value: str) -> str:
     return ";".join(each if "://" in each else str(_absolute(Path(each))) for each in named if each)
 
 
+def _copy_place(value: str) -> str:
+    scheme, mark, rest = value.strip().partition("://")
+    if not mark or scheme == "file":
+        return str(_absolute(Path(rest if mark else scheme)))
+    if scheme not in ("s3", "gs") or not _BUCKET.fullmatch(rest.partition("/")[0]):
+        raise ValueError(
+            "neither a folder nor a bucket; write a path, or an address like s3://bucket/folder or gs://bucket"
+        )
+    return f"{scheme}://{rest.rstrip('/')}"
+
+
 Stripped = Annotated[str, AfterValidator(str.strip)]
-Hosts = Annotated[
-    str, AfterValidator(_hosts)
-]  # names with commas between them; those of the public internet are refused
-Server = Annotated[
-    str, AfterValidator(_server)
-]  # a URL without a slash at its end; empty where it follows from another
+Hosts = Annotated[str, AfterValidator(_hosts)]  # names with commas; those of the public internet are refused
+Server = Annotated[str, AfterValidator(_server)]  # without a slash at its end; empty where it follows from another
 Url = Annotated[str, AfterValidator(_url)]
 PostgresUrl = Annotated[SecretStr, AfterValidator(_postgres_url)]
 Schema = Annotated[Stripped, AfterValidator(_schema)]  # of a database
@@ -274,15 +282,14 @@ HostAndPortOrOff = Annotated[str, AfterValidator(_host_and_port_or_off)]
 AbsolutePath = Annotated[Path, AfterValidator(_absolute)]
 Paths = Annotated[str, AfterValidator(_paths)]  # several with ; between, since names may have commas
 Home = Annotated[Path, AfterValidator(_home)]
-LedgerFolder = Annotated[
-    Path, AfterValidator(_ledger_folder)
-]  # Path(): the state folder of the user, who has one, else within `data_dir`
+LedgerFolder = Annotated[Path, AfterValidator(_ledger_folder)]  # Path(): the user's state folder, else in `data_dir`
 TripsUrl = Annotated[str, AfterValidator(_trips)]  # of an athlete of several with an absolute path
 Bundle = Annotated[Path, AfterValidator(_bundle)]
 Zone = Annotated[Stripped, AfterValidator(_zone)]
 Sports = Annotated[str, AfterValidator(_sports)]  # groups and sports of core/sports.py, with commas
 Categories = Annotated[str, AfterValidator(_categories)]  # of notifications, with commas
 Group = Annotated[str, AfterValidator(_group)]
+CopyPlace = Annotated[str, AfterValidator(_copy_place)]  # an absolute path, or the address of a bucket
 Cron = Annotated[Stripped, AfterValidator(_cron)]
 Megabytes = Annotated[int, Field(ge=1, le=1_000_000_000)]  # 10^6 bytes each; a petabyte is no limit any more
 

@@ -32,6 +32,7 @@ from strava_pipeline.setting_values import (
     AbsolutePath,
     Bundle,
     Categories,
+    CopyPlace,
     Cron,
     Group,
     Home,
@@ -163,6 +164,14 @@ class Settings(SourceSettings):
     spreadsheet_zone: Zone | None = own(None, alias="SPREADSHEET_ZONE")  # None: `timezone`
     spreadsheet_units: Literal["imperial", "metric"] = own("imperial", alias="SPREADSHEET_UNITS")
     spreadsheet_backups: int = house(5, alias="SPREADSHEET_BACKUPS", ge=1, le=1000)
+    mirror_url: CopyPlace | None = own(None, alias="MIRROR_URL")
+    mirror_key_file: AbsolutePath | None = own(None, alias="MIRROR_KEY_FILE")
+    aws_access_key_id: SecretStr | None = own(None, alias="AWS_ACCESS_KEY_ID")
+    aws_secret_access_key: SecretStr | None = own(None, alias="AWS_SECRET_ACCESS_KEY")
+    aws_region: Stripped | None = own(None, alias="AWS_REGION")
+    aws_endpoint_url: Stripped | None = own(
+        None, alias="AWS_ENDPOINT_URL"
+    )  # checked by who uses it: others set it, too
     ca_bundle: Bundle | None = house(None, validation_alias=AliasChoices("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"))
     athletes_dir: AbsolutePath | None = house(None, alias="ATHLETES_DIR")
     dagster_home: Home = own(Path(), alias="DAGSTER_HOME")

@@ -256,6 +256,11 @@ class Lake:
         return self.state / "app.sqlite3"
 
     @property
+    def copied(self) -> Path:
+        """What is known here of the second copy: which it is, and what it holds. Made again from the copy itself."""
+        return self.state / "copied"
+
+    @property
     def dashboard_note(self) -> Path:
         """Held as long as a dashboard of this folder runs; says where it answers."""
         return self.state / "dashboard.json"

@@ -1,7 +1,7 @@
 """Builds the whole definitions from settings, so that a test can build them on a temporary folder and an emulator."""
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import dagster as dg
@@ -52,7 +52,7 @@ def build_defs(
             *gold_assets(partitions, providers, settings),
             *change_assets(partitions, settings),
             *insight_assets(partitions, settings.timezone, settings.insight_sports),
-            *_exported(partitions, settings),
+            *_elsewhere(partitions, settings),
             *(asset for system in parts("assets") for asset in system.assets(partitions, settings)),
         ],
         settings,
@@ -75,12 +75,16 @@ def build_defs(
     )
 
 
-def _exported(partitions: dg.PartitionsDefinition[Any], settings: Settings) -> list[dg.AssetsDefinition]:
-    if settings.export_url is None:
-        return []
-    from strava_pipeline.orchestrate.assets.exported import exported_assets
+def _elsewhere(partitions: dg.PartitionsDefinition[Any], settings: Settings) -> Iterator[dg.AssetsDefinition]:
+    """What is brought elsewhere after publishing, where a setting says so; whoever sets none pays nothing for it."""
+    if settings.export_url is not None:
+        from strava_pipeline.orchestrate.assets.exported import exported_assets
 
-    return exported_assets(partitions, settings)
+        yield from exported_assets(partitions, settings)
+    if settings.mirror_url is not None:
+        from strava_pipeline.orchestrate.assets.copies import copy_assets
+
+        yield from copy_assets(partitions, settings)
 
 
 def _by_year(assets: Sequence[Asset]) -> frozenset[str]:

@@ -44,7 +44,7 @@ REBUILD_JOB = "rebuild"  # all years at once: it stands in asset_jobs.py
 _PULL = (LISTING, "activity_shards")
 _GOLD, _DETAIL_TABLES = Group("gold"), Group("details")
 _DETAILS_OF_FILES = Group("details", but=(QUARANTINE.name,))  # where no detail is fetched, none can fail
-EXPORTS = Group("exported")  # gold elsewhere: empty where EXPORT_URL is not set
+EXPORTS = Group("exported")  # gold and the second copy elsewhere: empty where EXPORT_URL and MIRROR_URL are not set
 _PUBLISH = (
     "published_warehouse",
     INSIGHTS,

@@ -76,7 +76,7 @@ def looks(settings: "Settings", faults: dict[str, str], now: datetime) -> dict[s
     from strava_pipeline.core.sources import STRAVA
     from strava_pipeline.ingest import certificates
     from strava_pipeline.ingest.registry import part
-    from strava_pipeline.lake import health, purge, user_files
+    from strava_pipeline.lake import copied, health, purge, user_files
     from strava_pipeline.lake.imports.manifests import imports
     from strava_pipeline.lake.paths import Lake
     from strava_pipeline.operations.provider_access import PROVIDERS_FINDING, providers_health
@@ -113,6 +113,7 @@ def looks(settings: "Settings", faults: dict[str, str], now: datetime) -> dict[s
         health.LEFTOVERS: lambda: health.leftovers(lake, now),
         health.FIRST_YEAR: lambda: health.first_year_health(lake, settings.first_year, str(env_file())),
         purge.PURGE: lambda: purge.purge_health(lake),
+        copied.COPY: lambda: copied.copy_health(lake, settings.providers_config, settings.mirror_url, now),
         user_files.GOALS: lambda: user_files.goals_health(lake),
         PROVIDERS_FINDING: lambda: providers_health(settings, now),
         DASHBOARD: lambda: dashboard_health(settings, now),

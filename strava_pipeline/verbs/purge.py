@@ -3,7 +3,6 @@
 What would be deleted is listed first, and shown by --dry-run; nothing outside these folders is touched.
 """
 
-from collections.abc import Iterator
 from contextlib import ExitStack, suppress
 from dataclasses import asdict, dataclass, field
 from datetime import date
@@ -16,6 +15,7 @@ from strava_pipeline.core.errors import MissingSettingsError, PipelineError
 from strava_pipeline.core.sources import STRAVA
 from strava_pipeline.core.text import counted
 from strava_pipeline.verbs.output import echo_json
+from strava_pipeline.verbs.purge_elsewhere import beside_api, copy_to_delete, delete_with_purge, staying, staying_copy
 
 if TYPE_CHECKING:
     from strava_pipeline.lake.paths import Lake
@@ -37,6 +37,10 @@ def purge(
     api: Annotated[
         bool, typer.Option("--api", help="Only what came by Strava's API; archives, files and other services stay.")
     ] = False,
+    keep_copy: Annotated[
+        bool,
+        typer.Option("--keep-copy", help="Don't delete the second copy, for example where its store can't be reached."),
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
 ) -> None:
     """Delete all of the athlete's data kept here and the login, and give the application's access back at Strava.
@@ -48,7 +52,7 @@ def purge(
     from strava_pipeline.verbs.terminal import refuse_without_person
 
     settings = Settings.load()
-    found = plan_purge(settings, keep_access=keep_access, api=api)
+    found = plan_purge(settings, keep_access=keep_access, keep_copy=keep_copy, api=api)
     if dry_run or not found.places:
         if as_json:
             echo_json(plain(found.report(deleted=False, access=found.access)))
@@ -73,7 +77,10 @@ def purge(
 
 
 def carry_out(settings: "Settings", found: "Purge") -> str:
-    """Give the access back, then delete data, logs and login. Returns what became of the access; may raise PipelineError."""
+    """Give the access back, then delete the second copy, data, logs and login. Returns what became of the access.
+
+    May raise PipelineError.
+    """
     from strava_pipeline.ingest.registry import forget_logins
     from strava_pipeline.lake.paths import Lake
     from strava_pipeline.lake.purge import delete_api_data, delete_data, exclusive_use
@@ -86,6 +93,8 @@ def carry_out(settings: "Settings", found: "Purge") -> str:
         held.enter_context(exclusive_use(lake))
         try:
             access = _give_back(settings, found.command) if found.access == HELD else found.access
+            if found.copy is not None:
+                found.left.extend(delete_with_purge(settings, lake, found.command, api=found.api))
             if settings.export_url is not None:
                 from strava_pipeline.operations.exporting import purge_exported
 
@@ -184,6 +193,9 @@ def _print_plan(found: "Purge", *, to_stderr: bool) -> None:
         )
         console.print(warning, style="yellow")
     console.print(f"Access at Strava: {_ACCESS_BEFORE[found.access]}")
+    if found.copy is not None:
+        what = "what came by Strava's API is deleted in it, with the snapshot" if found.api else "is deleted too"
+        console.print(f"The second copy in {found.copy}: {what}")
     console.print("This stays:")
     for path, why in found.stays:
         console.print(f"  {path}: {why}" if path else f"  {why}")
@@ -203,6 +215,8 @@ def _print_result(found: "Purge", access: str) -> None:
     from strava_pipeline.verbs.terminal import out
 
     out.print(f"Deleted: {counted(found.files, 'file')}, {decimal(found.bytes)}.")
+    if found.copy is not None:
+        out.print(f"Deleted too: {'its part of ' if found.api else ''}the second copy in {found.copy}.")
     if access == "revoked":
         out.print("The application's access was given back at Strava.")
     elif access == "kept":
@@ -226,6 +240,7 @@ class Purge:
     stays: list[tuple[Path | None, str]]
     left: list[str] = field(default_factory=list)  # what should have gone elsewhere and could not
     api: bool = False  # only what came by Strava's API goes
+    copy: str | None = None  # where the second copy is that goes, too, or what came by Strava's API in it
 
     @property
     def command(self) -> str:
@@ -249,6 +264,7 @@ class Purge:
             "bytes": self.bytes,
             "places": [asdict(place) for place in self.places],
             "drop_folder_files": self.drop_folder.files if self.drop_folder else 0,
+            "second_copy": self.copy,
             "stays": [{"path": path, "why": why} for path, why in (*self.stays, *((None, why) for why in self.left))],
         }
 
@@ -265,7 +281,7 @@ def _build_again(settings: "Settings") -> None:
         ) from error
 
 
-def plan_purge(settings: "Settings", *, keep_access: bool, api: bool = False) -> Purge:
+def plan_purge(settings: "Settings", *, keep_access: bool, keep_copy: bool = False, api: bool = False) -> Purge:
     """What would be deleted, and what would stay. `api`: of a purge of what came by Strava's API alone."""
     from strava_pipeline.ingest.registry import login_traces
     from strava_pipeline.lake.paths import Lake
@@ -273,10 +289,11 @@ def plan_purge(settings: "Settings", *, keep_access: bool, api: bool = False) ->
 
     lake = Lake(settings.data_dir)
     secrets = login_traces(settings, [STRAVA] if api else None)
+    copy, copies = copy_to_delete(settings, lake, keep=keep_copy), [*staying_copy(settings, lake, keep=keep_copy)]
     if api:
         places = [*api_places(lake), *(Place.of(path, [path]) for path in secrets)]
         athlete_id, access = _athlete_id(settings, lake), _access(settings, keep_access=keep_access)
-        return Purge(athlete_id, lake.data_dir, access, places, None, list(_beside_api(lake)), api=True)
+        return Purge(athlete_id, lake.data_dir, access, places, None, [*copies, *beside_api(lake)], api=True, copy=copy)
     places = data_places(lake)
     if logs := _log_files(settings.logs_dir):
         places.append(Place.of(settings.logs_dir, logs))
@@ -289,7 +306,8 @@ def plan_purge(settings: "Settings", *, keep_access: bool, api: bool = False) ->
         access=_access(settings, keep_access=keep_access),
         places=places,
         drop_folder=next((place for place in places if place.path == lake.inbox_files), None),
-        stays=list(_staying(settings, lake, places)),
+        stays=[*copies, *staying(settings, lake, places)],
+        copy=copy,
     )
 
 
@@ -349,49 +367,3 @@ def _access(settings: "Settings", *, keep_access: bool) -> str:
     except PipelineError:
         pass  # there is one, whatever is wrong with it
     return KEPT if keep_access else HELD
-
-
-def _beside_api(lake: "Lake") -> Iterator[tuple[Path | None, str]]:
-    """What stays of a folder of which what came by Strava's API goes."""
-    from strava_pipeline.operations.provider_access import pulled_providers
-
-    if lake.imports.is_dir():
-        yield lake.imports, "what you imported: archives and files, with the names and numbers that these have"
-    for title in pulled_providers(lake):
-        yield None, f"what {title} told"
-    if lake.decisions.is_dir():
-        yield lake.decisions, "what you decided; it names activities by their ids"
-    if (changes := lake.bronze / "changes").is_dir():
-        yield changes, "what was written to services, with the names that it came from"
-    yield None, "copies and exports elsewhere; the application's subscription: strava-pipeline subscription delete"
-
-
-def _staying(settings: "Settings", lake: "Lake", places: "list[Place]") -> Iterator[tuple[Path | None, str]]:
-    from strava_pipeline.ingest.registry import part
-    from strava_pipeline.operations.provider_access import pulled_providers
-    from strava_pipeline.settings import env_file
-
-    for link in (link for place in places for link in place.links):
-        yield link.readlink(), f"only the link {link} goes"
-    for path, why in (
-        (lake.goals, "your goals"),
-        (lake.views, "your own views"),
-        (settings.providers_config, "which services besides Strava are enabled"),
-        (settings.pings_config, "users, tokens, cars and places of pings"),
-        (env_file(), "settings: the application's secret among them"),
-        (settings.dagster_home, "Dagster's records: ids, times and counts of runs, perhaps of other data folders too"),
-    ):
-        if path.exists():
-            yield path, why
-    ledger = part(STRAVA, "budget").ledger_path(settings)
-    if ledger.exists() and lake.data_dir not in ledger.parents:
-        yield (
-            ledger,
-            "how many calls the API application has made: nothing of the athlete, and its other data folders need it",
-        )
-    if part(STRAVA, "subscriptions").subscription_path(settings).exists():
-        yield None, "the application's subscription at Strava: strava-pipeline subscription delete"
-    for title in pulled_providers(lake):
-        yield None, f"what {title} holds of the athlete, and the access to it: end that there"
-    yield None, "what you imported from elsewhere, and reports and exports that you wrote elsewhere"
-    yield None, "the source of trips and the demo, which are apart"

@@ -13,9 +13,11 @@ from strava_pipeline.verbs.status_services import (
     change_counts,
     changes_left_out,
     print_changes,
+    print_copy,
     print_provider,
     print_retention,
     print_webhooks,
+    second_copy,
 )
 
 if TYPE_CHECKING:
@@ -50,6 +52,7 @@ class Status:
     `changes`: how many changes at services have each status, as published; None where none was ever proposed.
     `changes_left_out`: how many more could be proposed; None where that is not known.
     `dashboard`: where it answers; None where it is not running.
+    `second_copy`: how old it is and what it lacks; None without MIRROR_URL.
     """
 
     data_dir: str
@@ -76,6 +79,7 @@ class Status:
     changes: dict[str, int] | None
     changes_left_out: int | None
     dashboard: str | None
+    second_copy: dict[str, Any] | None
 
 
 def read_status(settings: "Settings") -> Status:
@@ -123,6 +127,7 @@ def read_status(settings: "Settings") -> Status:
         changes=change_counts(settings, now),
         changes_left_out=changes_left_out(settings),
         dashboard=running_dashboard(settings),
+        second_copy=second_copy(settings),
     )
 
 
@@ -290,6 +295,8 @@ def print_status(report: "Status") -> None:
         )
     if report.strava_used:
         _print_details(report)
+    if report.second_copy is not None:
+        print_copy(report.second_copy)
     if report.dashboard is not None:
         out.print(f"Dashboard: {report.dashboard}")
     _print_quarantine(report.quarantine)

@@ -1,6 +1,7 @@
-"""What `status` shows of services and webhooks, and of changes that wait for a person. The command is status.py's."""
+"""What `status` shows of services, webhooks, the second copy, and changes that wait for a person. The command is status.py's."""
 
 from collections import Counter
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -113,3 +114,23 @@ def print_retention(kept: dict[str, Any]) -> None:
     if kept["due"]:
         when = f"the first run after {kept['not_before']:%Y-%m-%d %H:%M} UTC" if kept["not_before"] else "a coming run"
         out.print(f"  {due} expire with {when}; {kept['staying']} of them stay with what others say", style="yellow")
+
+
+def second_copy(settings: "Settings") -> dict[str, Any] | None:
+    """How old the second copy is and what it lacks; None without MIRROR_URL."""
+    if settings.mirror_url is None:
+        return None
+    from strava_pipeline.lake.copied import copy_age
+    from strava_pipeline.lake.paths import Lake
+
+    return asdict(copy_age(Lake(settings.data_dir), settings.providers_config))
+
+
+def print_copy(copy: dict[str, Any]) -> None:
+    """A line of the second copy."""
+    from strava_pipeline.verbs.terminal import out
+
+    since = f"brought up to date {at_minute(copy['at'])}" if copy["at"] else "never completed"
+    lacking = f"; it lacks {counted(copy['lacking'], 'file')}" if copy["lacking"] else ""
+    problem = f". {copy['problem']}" if copy["problem"] else ""
+    out.print(f"Second copy: {since}{lacking}{problem}", style="yellow" if problem else "")

@@ -1,0 +1,106 @@
+"""What stays after a purge, and what becomes of the second copy, which goes first. The command is purge.py's."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from strava_pipeline.core.errors import PipelineError
+from strava_pipeline.core.sources import STRAVA
+
+if TYPE_CHECKING:
+    from strava_pipeline.lake.paths import Lake
+    from strava_pipeline.lake.purge import Place
+    from strava_pipeline.settings import Settings
+
+VERSIONS = (
+    "The bucket keeps old versions, so what is deleted there stays readable to who has the key, until you delete the versions "
+    "or a lifecycle rule of the bucket does. This program can't delete versions."
+)
+
+
+def copy_to_delete(settings: "Settings", lake: "Lake", *, keep: bool) -> str | None:
+    """Where the copy is that goes with the data; None: there is none, it is to stay, or MIRROR_URL does not name it."""
+    from strava_pipeline.lake.copied import known_copy
+
+    known = known_copy(lake)
+    return known.where if known is not None and known.where == settings.mirror_url and not keep else None
+
+
+def staying_copy(settings: "Settings", lake: "Lake", *, keep: bool) -> Iterator[tuple[Path | None, str]]:
+    """What stays of copies, and why."""
+    from strava_pipeline.lake.copied import known_copy
+
+    known = known_copy(lake)
+    if known is not None and (keep or known.where != settings.mirror_url):
+        why = "as you said" if keep else "MIRROR_URL does not name it any more"
+        yield None, f"the second copy in {known.where}, {why}: delete it there"
+    for where in known.earlier if known is not None else ():
+        yield None, f"an earlier second copy in {where}: delete it there"
+    if settings.mirror_key_file is not None and settings.mirror_key_file.exists():
+        yield settings.mirror_key_file, "the key of the second copy"
+
+
+def delete_with_purge(settings: "Settings", lake: "Lake", command: str, *, api: bool) -> list[str]:
+    """Delete the copy, or what came by Strava's API in it; what could not be deleted, in words.
+
+    Raises PipelineError where that fails: then nothing else was deleted.
+    """
+    try:
+        from strava_pipeline.ingest.copy_store import open_store
+        from strava_pipeline.operations.copies.deleting import delete_copy
+
+        store = open_store(settings)
+        delete_copy(lake, store, api=api)
+        return [f"old versions of the second copy. {VERSIONS}"] if store.keeps_versions else []
+    except PipelineError as error:
+        raise PipelineError(
+            f"The second copy could not be deleted, so nothing here was deleted. {str(error).rstrip('.')}. To delete all the "
+            f"same: strava-pipeline {command} --keep-copy; then delete the copy yourself."
+        ) from error
+
+
+def beside_api(lake: "Lake") -> Iterator[tuple[Path | None, str]]:
+    """What stays of a folder of which what came by Strava's API goes."""
+    from strava_pipeline.operations.provider_access import pulled_providers
+
+    if lake.imports.is_dir():
+        yield lake.imports, "what you imported: archives and files, with the names and numbers that these have"
+    for title in pulled_providers(lake):
+        yield None, f"what {title} told"
+    if lake.decisions.is_dir():
+        yield lake.decisions, "what you decided; it names activities by their ids"
+    if (changes := lake.bronze / "changes").is_dir():
+        yield changes, "what was written to services, with the names that it came from"
+    yield None, "exports elsewhere; the application's subscription: strava-pipeline subscription delete"
+
+
+def staying(settings: "Settings", lake: "Lake", places: "list[Place]") -> Iterator[tuple[Path | None, str]]:
+    """What stays of a folder of which everything goes."""
+    from strava_pipeline.ingest.registry import part
+    from strava_pipeline.operations.provider_access import pulled_providers
+    from strava_pipeline.settings import env_file
+
+    for link in (link for place in places for link in place.links):
+        yield link.readlink(), f"only the link {link} goes"
+    for path, why in (
+        (lake.goals, "your goals"),
+        (lake.views, "your own views"),
+        (settings.providers_config, "which services besides Strava are enabled"),
+        (settings.pings_config, "users, tokens, cars and places of pings"),
+        (env_file(), "settings: the application's secret among them"),
+        (settings.dagster_home, "Dagster's records: ids, times and counts of runs, perhaps of other data folders too"),
+    ):
+        if path.exists():
+            yield path, why
+    ledger = part(STRAVA, "budget").ledger_path(settings)
+    if ledger.exists() and lake.data_dir not in ledger.parents:
+        yield (
+            ledger,
+            "how many calls the API application has made: nothing of the athlete, and its other data folders need it",
+        )
+    if part(STRAVA, "subscriptions").subscription_path(settings).exists():
+        yield None, "the application's subscription at Strava: strava-pipeline subscription delete"
+    for title in pulled_providers(lake):
+        yield None, f"what {title} holds of the athlete, and the access to it: end that there"
+    yield None, "what you imported from elsewhere, and reports and exports that you wrote elsewhere"
+    yield None, "the source of trips and the demo, which are apart"
