@@ -26,6 +26,7 @@ def dashboard_health(settings: "Settings", now: datetime) -> Finding:
         return skipped(DASHBOARD, "not installed")
     from strava_pipeline.serve.dashboard.passwords import has_password
     from strava_pipeline.serve.dashboard.start_check import check_start
+    from strava_pipeline.serve.house_settings import house_settings
 
     try:
         check_start(settings, behind_proxy=settings.dashboard_behind_proxy)
@@ -40,7 +41,7 @@ def dashboard_health(settings: "Settings", now: datetime) -> Finding:
             return warning(DASHBOARD, f"the certificate in {settings.dashboard_cert} ends on {ends:%Y-%m-%d}.", fix)
     if not settings.dashboard_lan:
         return ok(DASHBOARD, "behind a proxy" if settings.dashboard_behind_proxy else "on this machine alone")
-    if not has_password(settings):
+    if not has_password(settings) and house_settings(settings) is None:
         what = "machines of the home network reach it, and no password is set: who reads its log can log in."
         return warning(DASHBOARD, what, "strava-pipeline dashboard password")
     how = "http, which who listens there can read" if settings.dashboard_cert is None else "https"

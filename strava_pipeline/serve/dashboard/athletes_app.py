@@ -1,5 +1,6 @@
 """Puts the dashboard of several athletes together, from the parts of app.py: an application before them all, and one for each."""
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
@@ -9,6 +10,7 @@ from fastapi import FastAPI
 from strava_pipeline.athletes import Athlete, settings_of
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.serve.dashboard.app import application, stand_guard
+from strava_pipeline.serve.dashboard.guard import SecureHeaders
 from strava_pipeline.serve.dashboard.house import House, OwnPages
 from strava_pipeline.serve.dashboard.kept_answers import KeepAnswers
 from strava_pipeline.serve.dashboard.passwords import hash_of_nobody
@@ -20,6 +22,9 @@ from strava_pipeline.serve.dashboard.relative_paths import RelativePaths, Shorte
 from strava_pipeline.serve.dashboard.routes import DATA, FRONT, HOUSE
 from strava_pipeline.serve.dashboard.site import Site, system_now
 from strava_pipeline.settings import Settings
+
+_COMMAND = re.compile(rb"(<code>|`)strava-pipeline (?!dashboard |--athlete )")
+"""A line to type, as pages and messages have it: the pages of an athlete show it for the athlete."""
 
 
 def build_house(
@@ -48,9 +53,11 @@ def build_house(
         own = settings_of(settings, athlete).model_copy(update=_shared(settings))
         site = site_of(own, house, has_data=True)
         app = application(site, (*DATA, *HOUSE))
+        shorten, prefix = Shortening(own), rb"\1strava-pipeline --athlete " + athlete.name.encode() + b" "
         app.add_middleware(KeepAnswers, site=site)
         app.add_middleware(Faults)
-        app.add_middleware(RelativePaths, shorten=Shortening(own))
+        app.add_middleware(RelativePaths, shorten=lambda text: _COMMAND.sub(prefix, shorten(text)))
+        app.add_middleware(SecureHeaders, site=site)  # whose maps may have tiles of another server
         return app
 
     house = House(settings, records, of_athlete)

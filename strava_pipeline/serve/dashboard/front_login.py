@@ -10,7 +10,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from strava_pipeline.serve.dashboard.account_logins import account_of, checked_account, house_of, why_no_password
 from strava_pipeline.serve.dashboard.deep_links import keep_page
 from strava_pipeline.serve.dashboard.forms import LoginForm
-from strava_pipeline.serve.dashboard.logins import client_of, count_attempt, login_again
+from strava_pipeline.serve.dashboard.logins import WITHOUT_CACHE, client_of, count_attempt, login_again
 from strava_pipeline.serve.dashboard.pages_home import health
 from strava_pipeline.serve.dashboard.passwords import hash_of_password
 from strava_pipeline.serve.dashboard.records.accounts import usable_name
@@ -45,8 +45,12 @@ def log_in(request: Request, form: LoginForm) -> Response:
     account = checked_account(request, form.get("name", ""), form.get("password", ""))
     if account is None:
         return render(request, "account_login.html", {"failure": _WRONG}, status=403)
-    site = site_of(request)
-    return login_again(site, request, house_of(request).accounts.begin_session_of(account, site.now()))
+    site, accounts = site_of(request), house_of(request).accounts
+    if (before := accounts.session(request.cookies.get(site.cookie, ""), site.now())) is not None:
+        accounts.end_session(before)  # of whoever used this browser
+    answer = login_again(site, request, accounts.begin_session_of(account, site.now()))
+    answer.headers.update(WITHOUT_CACHE)
+    return answer
 
 
 @router.get(JOIN)

@@ -41,6 +41,13 @@ def log_out(request: Request) -> Response:
 
 
 def _page(request: Request, failure: str) -> HTMLResponse:
-    own = account_of(request)
-    values = {"own": own, "fault": house_of(request).fault_of(own), "failure": failure, "shortest": SHORTEST_PASSWORD}
+    own, house = account_of(request), house_of(request)
+    others = [each.name for each in house.accounts.accounts() if each.athlete == own.athlete and not each.blocked]
+    values = {
+        "own": own,
+        "fault": house.fault_of(own),
+        "failure": failure,
+        "shortest": SHORTEST_PASSWORD,
+        "who": others,
+    }
     return render(request, "account.html", values, status=400 if failure else 200)

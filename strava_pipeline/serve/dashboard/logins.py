@@ -13,6 +13,8 @@ from strava_pipeline.serve.dashboard.problems import ProblemError
 from strava_pipeline.serve.dashboard.records.store import SESSION, Session
 from strava_pipeline.serve.dashboard.site import Site
 
+WITHOUT_CACHE = {"Clear-Site-Data": '"cache"'}  # the step back shows no page of the session before
+
 
 class Cookie(TypedDict):
     """What a session's cookie is set and deleted with."""
@@ -41,7 +43,7 @@ def log_out_of(site: Site, session: Session) -> Response:
     site.records.end_session(session)
     answer = RedirectResponse("/login", 303)
     answer.delete_cookie(**cookie_of(site))
-    answer.headers["Clear-Site-Data"] = '"cache"'  # the step back shows no page of the session
+    answer.headers.update(WITHOUT_CACHE)
     return answer
 
 

@@ -7,6 +7,7 @@ places, so they are shortened where answers leave.
 import html
 import json
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -59,7 +60,7 @@ class RelativePaths:
     """An ASGI middleware that shortens answers for people and programs."""
 
     app: ASGIApp
-    shorten: Shortening
+    shorten: Callable[[bytes], bytes]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await self.app(scope, receive, with_body(send, _is_text, self._shortened))

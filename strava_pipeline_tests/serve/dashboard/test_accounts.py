@@ -1,6 +1,9 @@
 """Accounts: who gets in, what ends a session, and that two athletes of one dashboard never meet."""
 
+import os
 import re
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -157,6 +160,7 @@ def test_a_login_gives_a_session_of_its_own_and_adopts_none(house: HouseInUse) -
     given = {cookie.value for cookie in browser.cookies.jar if cookie.name == house.site.cookie} - {planted}
     assert len(given) == 1
     (token,) = given
+    assert house.accounts.session(planted, house.time) is None, "it was this browser's, and has ended"
     session = house.accounts.session(str(token), house.time)
     assert session is not None
     assert session.account == Account("mother", "athlete", "anna")
@@ -317,6 +321,25 @@ def test_nothing_that_is_kept_of_one_athlete_is_shown_to_another(filled: HouseIn
     assert browsers["bob"].post("/notifications", headers={"X-CSRF-Token": stolen}).status_code == 403
 
 
+def test_each_athletes_settings_show_on_their_pages_alone(house: HouseInUse) -> None:
+    (house.served.data_dir / "anna" / ".env").write_text("MAP_TILES_URL=https://tiles.example/{z}/{x}/{y}.png\n")
+    app = house.another()
+    mother, father, ada = (house.browser(name, app) for name in ("mother", "father", "ada"))
+    policies = [each.get("/account").headers["content-security-policy"] for each in (mother, father, ada)]
+    assert ["tiles.example" in each for each in policies] == [True, False, False]
+    shown = father.get("/settings", headers=PAGE).text + father.get("/", headers=PAGE).text
+    assert re.findall(r"<code>strava-pipeline (?!--athlete bob )", shown) == []
+    assert "<code>strava-pipeline --athlete bob " in shown
+    assert "<code>strava-pipeline dashboard account reset father</code>" in father.get("/account", headers=PAGE).text
+    asked = father.post("/api/requests", json={"kind": "pull", "provider": "strava"}).json()["detail"]
+    assert "`strava-pipeline --athlete bob auth`" in asked
+    assert house.browser("mother").get("/account", headers=PAGE).text.count("<dd>mother</dd>") == 2, (
+        "who sees the pages"
+    )
+    house.add("spy", athlete="anna")
+    assert "<dd>mother, spy</dd>" in house.browser("mother").get("/account", headers=PAGE).text
+
+
 def test_an_admin_sees_how_athletes_stand_and_neither_names_nor_places(filled: HouseInUse) -> None:
     shown = filled.browser("ada").get("/admin", headers=PAGE).text
     assert {"anna", "bob", "Strava", "Garmin"} <= {*re.findall(r"\w+", shown)}
@@ -330,3 +353,27 @@ def test_an_admin_sees_how_athletes_stand_and_neither_names_nor_places(filled: H
     assert MARKS["anna"] not in re.sub(r"<footer.*", "", both.get("/admin", headers=PAGE).text, flags=re.DOTALL)
     assert 'href="/admin"' in both.get("/activities", headers=PAGE).text
     assert 'href="/admin"' not in filled.browser("mother").get("/activities", headers=PAGE).text
+
+
+@pytest.mark.slow
+def test_a_dashboard_without_accounts_imports_nothing_of_them(tmp_path: Path) -> None:
+    script = """if True:
+        import sys
+        from strava_pipeline.operations.dashboard import DashboardPipeline
+        from strava_pipeline.serve.dashboard.app import build_dashboard
+        from strava_pipeline.serve.dashboard.start_check import check_start
+        from strava_pipeline.settings import Settings
+        settings = Settings.load()
+        check_start(settings, behind_proxy=False)
+        build_dashboard(settings, DashboardPipeline(settings))
+        print(*sorted(sys.modules))
+        """
+    kept = {"PATH": os.environ["PATH"], "HOME": str(tmp_path)}
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=tmp_path, env=kept, capture_output=True, text=True, check=True
+    )
+    found = done.stdout.split()
+    assert [
+        each for each in found if re.search(r"\.(athletes|house|house_a\w+|athletes_app|front_\w+|accounts?\w*)$", each)
+    ] == []
+    assert "strava_pipeline.serve.dashboard.alone_login" in found
