@@ -322,11 +322,14 @@ def test_nothing_that_is_kept_of_one_athlete_is_shown_to_another(filled: HouseIn
 
 
 def test_each_athletes_settings_show_on_their_pages_alone(house: HouseInUse) -> None:
-    (house.served.data_dir / "anna" / ".env").write_text("MAP_TILES_URL=https://tiles.example/{z}/{x}/{y}.png\n")
+    own = "MAP_TILES_URL=https://tiles.example/{z}/{x}/{y}.png\nDASHBOARD_ADDRESS=off\nDASHBOARD_LAN=true\n"
+    (house.served.data_dir / "anna" / ".env").write_text(own)
     app = house.another()
     mother, father, ada = (house.browser(name, app) for name in ("mother", "father", "ada"))
     policies = [each.get("/account").headers["content-security-policy"] for each in (mother, father, ada)]
     assert ["tiles.example" in each for each in policies] == [True, False, False]
+    assert "without encryption" not in mother.get("/account", headers=PAGE).text
+    assert mother.post("/logout").headers["set-cookie"].startswith('dashboard_8723=""'), "the house's, not anna's own"
     shown = father.get("/settings", headers=PAGE).text + father.get("/", headers=PAGE).text
     assert re.findall(r"<code>strava-pipeline (?!--athlete bob )", shown) == []
     assert "<code>strava-pipeline --athlete bob " in shown

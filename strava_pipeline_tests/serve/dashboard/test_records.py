@@ -79,7 +79,8 @@ def hold_accounts(accounts: Accounts) -> None:
         accounts.change("nobody", blocked=True)
     assert accounts.session(token, NOW) is not None
     accounts.change("anna", blocked=True)
-    assert accounts.session(token, NOW) is None
+    late = accounts.begin_session_of(accounts.known("anna"), NOW)
+    assert [accounts.session(each, NOW) for each in (token, late)] == [None, None]
     accounts.remove_old(NOW)
     accounts.remove("anna")
     assert accounts.account("anna") is None
