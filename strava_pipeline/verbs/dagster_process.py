@@ -51,8 +51,11 @@ class Address:
             return self.url
         from strava_pipeline.serve.addresses import network_url
         from strava_pipeline.serve.house_settings import house_settings
+        from strava_pipeline.setting_values import is_house
 
-        if house_settings(settings) is not None:  # a dashboard with accounts doesn't serve it
+        if (
+            house_settings(settings) is not None and not is_house()
+        ):  # a dashboard with accounts serves the house's alone
             return self.url
 
         return network_url(settings) + self.prefix

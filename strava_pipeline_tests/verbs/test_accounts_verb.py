@@ -14,6 +14,7 @@ from strava_pipeline.serve.dashboard.passwords import is_password_of
 from strava_pipeline.serve.dashboard.records.accounts import Accounts
 from strava_pipeline.serve.dashboard.records.database import connect, database_of
 from strava_pipeline.serve.house_settings import house_settings
+from strava_pipeline.setting_values import HOUSE
 from strava_pipeline.settings import Settings
 from strava_pipeline.verbs.accounts import begin_house
 from strava_pipeline.verbs.dagster_process import Address
@@ -118,8 +119,8 @@ def test_a_dashboard_of_all_athletes_is_one_of_each_to_status_and_purge(type_in:
         assert running_dashboard(bob) == running_dashboard(settings) == "http://127.0.0.1:8723"
 
 
-def test_the_second_athlete_makes_the_dashboard_one_with_accounts_and_without_dagsters_ui(
-    type_in: Type, typed: list[str]
+def test_the_second_athlete_makes_the_dashboard_one_with_accounts_and_the_ui_of_the_houses_dagster_alone(
+    type_in: Type, typed: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def built() -> tuple[bool, bool, str]:
         settings = Settings.load().model_copy(update={"dashboard_lan": True})
@@ -133,3 +134,5 @@ def test_the_second_athlete_makes_the_dashboard_one_with_accounts_and_without_da
         assert built() == (False, True, "8723/dagster")
         assert type_in("athletes", "add", name).code == 0
     assert built() == (True, False, "3000/dagster")
+    monkeypatch.setenv(HOUSE, "1")
+    assert built() == (True, True, "8723/dagster")

@@ -55,10 +55,7 @@ def build_dashboard(
     )
     app = application(site, (*DATA, *ALONE))
     app.add_middleware(KeepAnswers, site=site)  # each one stands around those before it
-    if dagster is not None:
-        from strava_pipeline.serve.dashboard.dagster_ui import DagsterUi
-
-        app.add_middleware(DagsterUi, url=dagster)
+    add_dagster(app, dagster)
     stand_guard(app, site, say)
     return app
 
@@ -79,6 +76,14 @@ def application(site: Site, kinds: tuple[str, ...]) -> FastAPI:
         app.include_router(router)
     app.mount(STATIC, HashedFiles(), name="static")
     return app
+
+
+def add_dagster(app: FastAPI, dagster: str | None) -> None:
+    """Serve Dagster's UI below /dagster, where there is one."""
+    if dagster is not None:
+        from strava_pipeline.serve.dashboard.dagster_ui import DagsterUi  # whose libraries nothing else needs
+
+        app.add_middleware(DagsterUi, url=dagster)
 
 
 def stand_guard(app: FastAPI, site: Site, say: Callable[[str], object]) -> None:

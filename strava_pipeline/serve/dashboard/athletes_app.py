@@ -9,7 +9,7 @@ from fastapi import FastAPI
 
 from strava_pipeline.athletes import Athlete, settings_of
 from strava_pipeline.lake.paths import Lake
-from strava_pipeline.serve.dashboard.app import application, stand_guard
+from strava_pipeline.serve.dashboard.app import add_dagster, application, stand_guard
 from strava_pipeline.serve.dashboard.guard import SecureHeaders
 from strava_pipeline.serve.dashboard.house import House, OwnPages
 from strava_pipeline.serve.dashboard.kept_answers import KeepAnswers
@@ -33,6 +33,7 @@ def build_house(
     *,
     now: Callable[[], datetime] = system_now,
     behind_proxy: bool = False,
+    dagster: str | None = None,
     say: Callable[[str], object] = lambda line: None,
 ) -> FastAPI:
     """The dashboard of all athletes, with accounts, over the settings of the house. It opens nothing yet, as `build_dashboard`.
@@ -40,6 +41,7 @@ def build_house(
     Args:
         settings: the house's, with the folder of all athletes as the data folder: the records are in it.
         pipeline_of: what the pipeline says of the data folder of settings.
+        dagster: where the UI of the house's own Dagster answers, which admins then have below /dagster; None: nobody has.
     """
     records = Accounts(connect(database_of(settings)))
     hash_of_nobody()  # so that the first login with an unknown name takes no longer than others
@@ -47,7 +49,7 @@ def build_house(
     def site_of(used: Settings, house: House, *, has_data: bool) -> Site:
         lake, pipeline = Lake(used.data_dir), pipeline_of(used)
         site = Site(used, lake, pipeline, now, records, pipeline.snapshot, behind_proxy)
-        return replace(site, house=house, has_data=has_data)
+        return replace(site, house=house, has_data=has_data, has_dagster=dagster is not None)
 
     def of_athlete(house: House, athlete: Athlete) -> FastAPI:
         own = settings_of(settings, athlete).model_copy(update=_shared(settings))
@@ -65,6 +67,7 @@ def build_house(
     front = site_of(settings, house, has_data=False)
     app = application(front, (*FRONT, *HOUSE))
     app.add_middleware(OwnPages, house=house)
+    add_dagster(app, dagster)
     stand_guard(app, front, say)
     return app
 

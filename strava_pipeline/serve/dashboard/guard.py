@@ -40,6 +40,11 @@ def is_open(path: str) -> bool:
     return path in OPEN or path.startswith(OPEN_BELOW)
 
 
+def is_for_admins(path: str) -> bool:
+    """Whether a path is for admins alone, where there are accounts: theirs, and Dagster's, by which all runs are started."""
+    return path == ADMIN or path.startswith(f"{ADMIN}/") or is_of_dagster(path)
+
+
 @dataclass(frozen=True, slots=True)
 class Guard:
     """An ASGI application that hands on to `app` what may pass."""
@@ -93,7 +98,7 @@ class Guard:
         session = await self._session(request)
         if session is None:
             raise ProblemError(401, f"This needs a login. {self._how_to_log_in}")
-        if f"{path}/".startswith(f"{ADMIN}/") and not (session.account is not None and session.account.is_admin):
+        if session.account is not None and not session.account.is_admin and is_for_admins(path):
             raise ProblemError(403, "Only an admin may do this.")
         if changes and not is_of_dagster(request.scope["path"]):  # whose pages know no token
             sent = request.headers.get(CSRF_HEADER)

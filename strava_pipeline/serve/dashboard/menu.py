@@ -58,14 +58,15 @@ MORE: Mapping[str, tuple[Entry, ...]] = {
         Entry("/maps", "Regions of the map"),
         Entry("/notifications", "Notifications"),
         Entry("/settings", "Settings"),
-        Entry(f"{DAGSTER}/", "Dagster", is_shown=lambda site, account: site.has_dagster),
+        Entry(f"{DAGSTER}/", "Dagster", is_shown=lambda site, account: site.has_dagster and account is None),
     ),
 }
 """The other pages by group."""
 HOUSE: Mapping[str, tuple[Entry, ...]] = {
     "This dashboard": (
         Entry("/account", "Your account"),
-        Entry(ADMIN, "Accounts and athletes", is_shown=lambda site, account: account is not None and account.is_admin),
+        Entry(ADMIN, "Accounts and athletes", is_shown=lambda site, account: _is_admin(account)),
+        Entry(f"{DAGSTER}/", "Dagster", is_shown=lambda site, account: site.has_dagster and _is_admin(account)),
     ),
 }
 """Beside them where there are accounts; alone where an account has no athlete."""
@@ -76,3 +77,7 @@ def menu(site: Site, account: "Account | None") -> tuple[Sequence[Entry], Mappin
     more = {**(MORE if site.has_data else {}), **({} if account is None else HOUSE)}
     shown = {group: [each for each in pages if each.is_shown(site, account)] for group, pages in more.items()}
     return FIRST if site.has_data else (), shown
+
+
+def _is_admin(account: "Account | None") -> bool:
+    return account is not None and account.is_admin

@@ -48,6 +48,7 @@ class HouseInUse:
     ids: Mapping[str, str] = field(default_factory=dict)
     time: datetime = NOW
     behind_proxy: bool = False
+    dagster: str | None = None
     lines: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -64,6 +65,7 @@ class HouseInUse:
             DashboardPipeline,
             now=lambda: self.time,
             behind_proxy=self.behind_proxy,
+            dagster=self.dagster,
             say=self.lines.append,
         )
 

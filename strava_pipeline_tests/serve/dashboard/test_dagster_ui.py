@@ -10,8 +10,10 @@ from typing import Any
 import pytest
 from starlette.websockets import WebSocketDisconnect
 
+from strava_pipeline.serve.dashboard.records.accounts import Account
 from strava_pipeline.settings import Settings
 from strava_pipeline_tests.serve.dashboard.conftest import ADDRESS, Dashboard
+from strava_pipeline_tests.serve.dashboard.houses import HouseInUse, cheap_passwords, settings_of_house
 from strava_pipeline_tests.serve.dashboard.test_process import free_port
 
 PAGE = {"Accept": "text/html"}
@@ -201,3 +203,27 @@ def test_a_line_of_the_log_names_no_page_of_dagsters(settings: Settings, web_ser
     made.browser().get("/dagster/runs/secret?q=secret")
     (line,) = map(json.loads, made.lines)
     assert (line["path"], line["status"]) == ("/dagster", 200)
+
+
+def test_with_accounts_it_is_the_admins_alone(web_server: tuple[str, list[Asked]], tmp_path: Path) -> None:
+    url, asked = web_server
+    with cheap_passwords():
+        house = HouseInUse(settings_of_house(tmp_path), dagster=url)
+        house.add("ada", "admin", "anna")
+        house.add("mother", athlete="anna")
+    for account, status in ((None, 401), ("mother", 403)):
+        browser = house.browser(account)
+        tried = [browser.request(method, "/dagster/x").status_code for method in ("GET", "HEAD", "POST", "PUT")]
+        assert ({*tried}, browser.get("/dagster").status_code) == ({status}, status)
+        with pytest.raises(WebSocketDisconnect), browser.websocket_connect("/dagster/graphql", headers=OWN):
+            pass
+    assert asked == []
+    ada, mother = house.browser("ada"), house.browser("mother")
+    assert (ada.get("/dagster/runs").status_code, len(asked)) == (200, 1)
+    shown = ['href="/dagster/"' in browser.get("/account", headers=PAGE).text for browser in (ada, mother)]
+    assert shown == [True, False]
+    house.accounts.add(Account("eve", "admin", None, argon2="x"), house.time)
+    house.accounts.change("ada", role="athlete")
+    assert ada.get("/dagster/runs").status_code == 401
+    assert house.browser("ada").get("/dagster/runs").status_code == 403
+    house.site.records.close()
