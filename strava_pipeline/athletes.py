@@ -19,9 +19,9 @@ from dotenv import dotenv_values
 from strava_pipeline.core.errors import MissingSettingsError, MisuseError
 from strava_pipeline.core.source_packages import declared_sources
 from strava_pipeline.file_locks import exclusive
+from strava_pipeline.process_owner import ATHLETE, ATHLETE_FOLDER, HOUSE, own_name, reading_folder
 from strava_pipeline.setting_files import file_text, read_toml, replace_file
 from strava_pipeline.setting_sources import variables_of
-from strava_pipeline.setting_values import ATHLETE_FOLDER, HOUSE, is_house, reading_folder
 from strava_pipeline.settings import ENV_FILE, Settings, env_file
 
 OF_THE_HOUSE = "dagster_home"  # the folder of the house's own Dagster in ATHLETES_DIR
@@ -31,7 +31,6 @@ WRONG_NAME = (
     f"{OF_THE_HOUSE} is the house's own."
 )
 REGISTRY = "athletes.toml"
-ATHLETE = "STRAVA_ATHLETE"  # set by us alone: the name of the athlete whose process this is
 # Where an athlete's `.env` sets one of these, none of the others is inherited: they belong together.
 _TOGETHER = (
     {"STRAVA_CLIENT_ID", "STRAVA_CLIENT_SECRET"},
@@ -131,16 +130,6 @@ def become(name: str) -> None:
     environment = environment_of(settings, athlete)
     os.environ.clear()
     os.environ.update(environment)
-
-
-def own_name() -> str | None:
-    """The athlete whose process this is; None: the house's, or there is one athlete."""
-    return os.environ.get(ATHLETE)
-
-
-def own_option() -> list[str]:
-    """The option by which a command becomes a process of the same athlete, or of the house's Dagster; else none."""
-    return ["--athlete", name] if (name := own_name()) else ["--house"] if is_house() else []
 
 
 def _inherited(settings: Settings, athlete: Athlete) -> dict[str, str]:

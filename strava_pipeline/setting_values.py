@@ -7,9 +7,6 @@ decided here whether it is valid and where plain http may go; nothing is looked 
 import grp
 import os
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
-from contextvars import ContextVar
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated
@@ -19,42 +16,14 @@ from zoneinfo import ZoneInfo
 from pydantic import AfterValidator, Field, SecretStr, ValidationInfo
 
 from strava_pipeline.core.sports import chosen_sports
+from strava_pipeline.process_owner import athlete_folder
 
-ATHLETE_FOLDER = "STRAVA_ATHLETE_FOLDER"  # set by us alone: the folder of the athlete whose process this is
-HOUSE = "STRAVA_HOUSE"  # set by us alone: this process is of the house's own Dagster, for all athletes
-_reading: ContextVar[Path | None] = ContextVar("_reading", default=None)
 _CHECKOUT = Path(__file__).resolve().parent.parent
 _SECRET = re.compile(r"[A-Za-z0-9_-]{16,200}")
 _HOST_NAME = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*|[0-9a-f:]+")
 _SCHEMA = re.compile(r"[a-z_][a-z0-9_]{0,62}")  # 63 bytes: what PostgreSQL keeps of a name
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]")  # and so no user and password
 _CRON_FIELD = re.compile(r"[0-9A-Za-z*/,\-]+")
-
-
-def athlete_folder() -> Path | None:
-    """The athlete's folder, where one of ATHLETES_DIR is read or has this process: relative paths start there."""
-    named = os.environ.get(ATHLETE_FOLDER)
-    return _reading.get() or (Path(named) if named else None)
-
-
-def is_house() -> bool:
-    """Whether this process is of the house's own Dagster."""
-    return HOUSE in os.environ
-
-
-def is_reading_folder() -> bool:
-    """Whether settings are read within `reading_folder`."""
-    return _reading.get() is not None
-
-
-@contextmanager
-def reading_folder(folder: Path | None) -> Iterator[None]:
-    """Within the body, settings are read of the athlete with this folder, not of this process; None: no difference."""
-    before = _reading.set(folder or _reading.get())
-    try:
-        yield
-    finally:
-        _reading.reset(before)
 
 
 def _hosts(value: str) -> str | None:

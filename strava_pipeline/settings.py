@@ -14,6 +14,7 @@ from pydantic_settings import DotEnvSettingsSource, EnvSettingsSource, SettingsE
 from strava_pipeline.core.errors import APPLICATION_PAGE, MissingSettingsError
 from strava_pipeline.core.limits import MEGABYTE, AnswerLimit, ImportLimits, TripLimits
 from strava_pipeline.core.sports import FILE_SPORTS
+from strava_pipeline.process_owner import athlete_folder, is_house, reading_folder
 from strava_pipeline.setting_files import faulty_secrets, unreadable
 from strava_pipeline.setting_sources import (
     ENV_FILE,
@@ -54,10 +55,7 @@ from strava_pipeline.setting_values import (
     TripsUrl,
     Url,
     Zone,
-    athlete_folder,
     group_id,
-    is_house,
-    reading_folder,
 )
 
 __all__ = ["ENV_FILE", "SECRETS", "Application", "Settings", "SourceSettings", "env_file", "secrets_folder"]

@@ -19,9 +19,9 @@ PACKAGE = ROOT / "strava_pipeline"
 MODULES = sorted(PACKAGE.rglob("*.py"))
 PRIVATE = PACKAGE / "orchestrate" / "dagster_private.py"
 # who starts Dagster, or a process of an athlete, hands its own environment on; Dagster's storage, and secrets in files, set
-# variables that Dagster alone reads; setting_values.py asks where relative paths start; settings.environ() is a method
+# variables that Dagster alone reads; process_owner.py asks for whom this process is; settings.environ() is a method
 READERS = (
-    *("settings.py", "setting_sources.py", "setting_values.py", "setting_files.py"),
+    *("settings.py", "setting_sources.py", "process_owner.py", "setting_files.py"),
     *("athletes.py", "verbs/dagster_process.py", "orchestrate/storage.py"),
 )
 # statements that change data; what stands in code is a look or a session's setting

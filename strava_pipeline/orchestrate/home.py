@@ -14,6 +14,7 @@ import yaml  # type: ignore[import-untyped]
 from strava_pipeline.core.errors import PipelineError
 from strava_pipeline.file_locks import is_held, open_or_create, try_lock
 from strava_pipeline.lake.files import write_whole
+from strava_pipeline.process_owner import is_house
 
 CONFIG = "dagster.yaml"
 HOUSE_DEFINITIONS = "strava_pipeline.orchestrate.house.definitions"  # the module that Dagster loads for all athletes
@@ -30,8 +31,6 @@ def own_configuration() -> bytes:
 
 def workspace_file() -> Path:
     """The file from which Dagster knows where the definitions are, as `dev` and the service load them."""
-    from strava_pipeline.setting_values import is_house  # here, because every process of Dagster loads this module
-
     folder = files(__package__).joinpath("house") if is_house() else files(__package__)
     return Path(str(folder.joinpath("workspace.yaml")))
 

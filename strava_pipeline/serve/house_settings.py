@@ -1,6 +1,6 @@
 """Whose dashboard this process serves: that of all athletes, where there is a second one; else that of one folder."""
 
-from strava_pipeline.setting_values import athlete_folder
+from strava_pipeline.process_owner import athlete_folder
 from strava_pipeline.settings import Settings
 
 

@@ -167,7 +167,7 @@ def exec_(
     arguments: Annotated[list[str] | None, typer.Argument(metavar="-- ARGS", help="Options of `flow`.")] = None,
 ) -> None:
     """Run `flow` now, in this terminal, on the service's instance; ends with its exit code."""
-    from strava_pipeline.setting_values import is_house
+    from strava_pipeline.process_owner import is_house
     from strava_pipeline.verbs.pipeline import flow
 
     if is_house():
@@ -316,7 +316,7 @@ def unit_text(ui: "Address | None", logs_dir: Path) -> str:
     """The unit for this machine: this Python, this working directory and athlete, the UI where it is wanted."""
     from importlib.resources import files
 
-    from strava_pipeline.athletes import own_option
+    from strava_pipeline.process_owner import own_option
     from strava_pipeline.verbs.dagster_process import ui_options
     from strava_pipeline.verbs.service_process import service_log
 
@@ -368,7 +368,7 @@ def restart_command() -> str:
 
 def _unit() -> str:
     """The unit's name: one for each athlete of several, and one for the house."""
-    from strava_pipeline.athletes import own_option
+    from strava_pipeline.process_owner import own_option
 
     kind, *name = own_option() or [""]
     return f"{NAME}.house" if kind == "--house" else "-".join([NAME, *name])  # no athlete's name has a dot

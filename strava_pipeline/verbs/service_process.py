@@ -95,7 +95,7 @@ def run(settings: "Settings", ui: Address | None, *, by_unit: bool, log_to_stdou
 
 def start(settings: "Settings", ui: Address | None) -> None:
     """Start the service in a session of its own and wait until it is alive; PipelineError with the end of its log."""
-    from strava_pipeline.athletes import own_option
+    from strava_pipeline.process_owner import own_option
     from strava_pipeline.verbs.instance import open_instance, scheduler_heartbeat
 
     log = service_log(settings.logs_dir)
@@ -284,7 +284,7 @@ def free_address(wanted: str) -> str:
 @contextmanager
 def _kept(name: str, command: list[str], environment: dict[str, str]) -> Iterator[Callable[[], None]]:
     """Keep the process of a command running during the body: it starts again when it ended by itself. Yields what ends it."""
-    from strava_pipeline.athletes import own_name, own_option
+    from strava_pipeline.process_owner import own_name, own_option
 
     watched, kept = os.pipe()  # the kernel closes `kept` when we die, however we die
     over = Event()

@@ -26,7 +26,7 @@ from strava_pipeline.orchestrate.dagster_private import (
 from strava_pipeline.orchestrate.home import may_have_records
 from strava_pipeline.orchestrate.schedules import DAILY, schedules
 from strava_pipeline.orchestrate.tags import DATA_DIR
-from strava_pipeline.setting_values import is_house
+from strava_pipeline.process_owner import is_house
 from strava_pipeline.settings import Settings
 from strava_pipeline.verbs.dagster_process import check_schedule, environment_of_dagster
 from strava_pipeline.verbs.dashboard import running_dashboard

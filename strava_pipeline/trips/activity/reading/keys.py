@@ -20,7 +20,7 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from strava_pipeline.core.errors import MissingSettingsError
-from strava_pipeline.setting_values import athlete_folder
+from strava_pipeline.process_owner import athlete_folder
 
 if TYPE_CHECKING:
     from cryptography.fernet import Fernet  # imported where a key is used (docs/adr/0037)

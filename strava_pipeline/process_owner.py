@@ -1,0 +1,52 @@
+"""Whose process this is, where there are several athletes: one athlete's, or the house's own Dagster's. Variables of ours say so.
+
+Also whose settings are being read. Importing this module costs nothing.
+"""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from pathlib import Path
+
+# set by us alone
+ATHLETE = "STRAVA_ATHLETE"  # the name of the athlete whose process this is
+ATHLETE_FOLDER = "STRAVA_ATHLETE_FOLDER"  # the athlete's folder
+HOUSE = "STRAVA_HOUSE"  # this process is of the house's own Dagster, for all athletes
+_reading: ContextVar[Path | None] = ContextVar("_reading", default=None)
+
+
+def own_name() -> str | None:
+    """The athlete whose process this is; None: the house's, or there is one athlete."""
+    return os.environ.get(ATHLETE)
+
+
+def is_house() -> bool:
+    """Whether this process is of the house's own Dagster."""
+    return HOUSE in os.environ
+
+
+def own_option() -> list[str]:
+    """The option by which a command becomes a process of the same athlete, or of the house's Dagster; else none."""
+    return ["--athlete", name] if (name := own_name()) else ["--house"] if is_house() else []
+
+
+def athlete_folder() -> Path | None:
+    """The athlete's folder, where one of ATHLETES_DIR is read or has this process: relative paths start there."""
+    named = os.environ.get(ATHLETE_FOLDER)
+    return _reading.get() or (Path(named) if named else None)
+
+
+def is_reading_folder() -> bool:
+    """Whether settings are read within `reading_folder`."""
+    return _reading.get() is not None
+
+
+@contextmanager
+def reading_folder(folder: Path | None) -> Iterator[None]:
+    """Within the body, settings are read of the athlete with this folder, not of this process; None: no difference."""
+    before = _reading.set(folder or _reading.get())
+    try:
+        yield
+    finally:
+        _reading.reset(before)
