@@ -49,9 +49,9 @@ class Address:
         """Where who reads a message finds the UI: on a home network, through the dashboard."""
         if not settings.dashboard_lan:
             return self.url
+        from strava_pipeline.process_owner import is_house
         from strava_pipeline.serve.addresses import network_url
         from strava_pipeline.serve.house_settings import house_settings
-        from strava_pipeline.setting_values import is_house
 
         if (
             house_settings(settings) is not None and not is_house()

@@ -69,8 +69,8 @@ def _served(
 
         return settings, build, lambda url: _begin(settings, url, opens=opens)
 
+    from strava_pipeline.process_owner import is_house
     from strava_pipeline.serve.dashboard.athletes_app import build_house
-    from strava_pipeline.setting_values import is_house
     from strava_pipeline.verbs.accounts import begin_house
 
     of_house = dagster if is_house() else None  # the UI of an athlete's Dagster is no admin's
