@@ -27,6 +27,7 @@ except ModuleNotFoundError:
     ) from None
 
 _CODE = re.compile(r"<Code>(\w+)</Code>")  # S3's own name of an error
+_ROLES = "169.254.169.254"  # where Amazon's machines ask for their keys
 _CLIENT = {"timeout": "15m", "connect_timeout": "15s"}  # 8 MB at 100 kbit/s take 11 minutes
 _RETRIES: Any = {"max_retries": 4, "retry_timeout": timedelta(minutes=2)}
 
@@ -96,22 +97,26 @@ class CopyStore:
             why = str(error).partition("\n")[0].partition(": <?xml")[0].strip().rstrip(".")
             if named := _CODE.search(str(error)):
                 why += f" ({named[1]})"
+            if _ROLES in str(error):
+                why = (
+                    "no keys are set (AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY), and this machine has no role at Amazon"
+                )
             raise StoreError(f"The store of the copy, {self.where}, failed ({what}): {why}.") from None
 
 
-def open_store(settings: Settings, url: str | None = None) -> CopyStore:
-    """The store at `url`, by default MIRROR_URL. Nothing is asked of it yet.
+def open_store(settings: Settings, *, new: bool = False) -> CopyStore:
+    """The store at MIRROR_URL. Nothing is asked of it yet; a folder is made where it may be `new`.
 
     Raises MissingSettingsError where nothing names a store, or one that can't be used.
     """
-    where = url or settings.mirror_url
+    where = settings.mirror_url
     if where is None:
         raise MissingSettingsError(
             "MIRROR_URL is not set, so there is no second copy. Name a folder on another disk or a bucket in .env, for example "
             "MIRROR_URL=s3://bucket/folder (docs/copies.md)."
         )
     if "://" not in where:
-        return CopyStore(_folder(Path(where)), where)
+        return CopyStore(_folder(Path(where), new=new), where)
     config = {
         name: value
         for name, value in (
@@ -136,13 +141,13 @@ def _plain(secret: Any) -> str | None:
     return None if secret is None else secret.get_secret_value()
 
 
-def _folder(folder: Path) -> LocalStore:
-    if not folder.parent.is_dir():
+def _folder(folder: Path, *, new: bool) -> LocalStore:
+    if not (folder.parent if new else folder).is_dir():
         raise MissingSettingsError(
-            f"{folder.parent} is no folder, so the copy can't be in it. Is the disk mounted? MIRROR_URL names the folder."
+            f"There is no folder {folder.parent if new else folder}. Is the disk of the copy mounted?"
         )
     try:
-        return LocalStore(folder, automatic_cleanup=True, mkdir=True)
+        return LocalStore(folder, automatic_cleanup=True, mkdir=new)
     except (BaseError, OSError, ValueError) as error:  # a file, or not permitted
         why = str(error).partition("\n")[0]
         raise MissingSettingsError(

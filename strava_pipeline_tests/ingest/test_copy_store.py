@@ -28,7 +28,7 @@ def settings(url: str, **more: str) -> Settings:
 def test_objects_are_put_once_read_listed_and_deleted(kind: str, tmp_path: Path, bucket: S3) -> None:
     url = {"folder": str(tmp_path / "copy"), "file": f"file://{tmp_path}/copy", "s3": "s3://objects/below/this"}[kind]
     bucket.make("objects")
-    store = open_store(settings(url, **bucket.settings))
+    store = open_store(settings(url, **bucket.settings), new=True)
     assert (store.sizes(), store.get("a/b")) == ({}, None)
     assert store.put_new("a/b", b"first")
     assert not store.put_new("a/b", b"second")
@@ -72,7 +72,9 @@ def test_places_that_can_not_be_used_are_refused(tmp_path: Path, bucket: S3) -> 
         open_store(settings("s3://bucket", aws_endpoint_url="http://storage.example.com"))
     (tmp_path / "file").write_text("")
     with pytest.raises(MissingSettingsError, match="can't be used for the copy"):
-        open_store(settings(str(tmp_path / "file")))
+        open_store(settings(str(tmp_path / "file")), new=True)
+    with pytest.raises(MissingSettingsError, match="There is no folder"):
+        open_store(settings(str(tmp_path / "typo")))
     for url in ("ftp://host/x", "s3://", "s3://user:secret@host/x", "https://host/x"):
         with pytest.raises(MissingSettingsError, match="MIRROR_URL: neither a folder nor a bucket") as found:
             settings(url)

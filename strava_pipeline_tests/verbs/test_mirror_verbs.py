@@ -67,7 +67,7 @@ def test_a_store_that_fails_stops_nothing_and_is_told_of(copied: Rig) -> None:
     assert done.metadata["second_copy"]["files_copied"] == 0
     told = [each for each in notifications(broken.lake) if "second copy" in each.message]
     assert [each.category for each in told] == ["warning"]
-    assert "Is the disk mounted?" in told[0].message
+    assert "Is the disk of the copy mounted?" in told[0].message
 
 
 def test_without_a_place_there_is_no_asset(rig: Rig) -> None:

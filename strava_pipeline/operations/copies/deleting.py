@@ -8,17 +8,16 @@ from strava_pipeline.operations.copies.opened import HEAD, head_of
 
 
 def delete_copy(lake: Lake, store: CopyStore, *, api: bool = False) -> int:
-    """Delete the copy of this folder; returns how many objects there were. Where there is none any more, that is none.
+    """Delete the copy of this folder; returns how many objects there were.
 
     Args:
         api: delete only what came by Strava's API, and the snapshot, which has some of it.
 
-    Raises PipelineError where the store fails, keeps an object, or holds another folder's copy, which stays.
+    Raises PipelineError where the store fails, keeps an object, has no copy, or another folder's, which stays.
     """
     known, head = known_copy(lake), head_of(store)
     if head is None:
-        forget_copy(lake)
-        return 0
+        raise PipelineError(f"The copy is not in {store.where}. Is its disk mounted?")
     if known is None or known.id != head[0]:
         raise PipelineError(
             f"The copy in {store.where} is another folder's, or this folder has lost what belongs to it."

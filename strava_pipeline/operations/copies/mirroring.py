@@ -51,12 +51,11 @@ from strava_pipeline.operations.copies.opened import (
     open_copy,
     seal_of,
 )
-from strava_pipeline.operations.progress import progressing
+from strava_pipeline.operations.progress import by_kilobytes, kilobytes, progressing
 from strava_pipeline.operations.run_context import RunContext
 from strava_pipeline.settings import Settings
 
 BLOCK = 8 << 20  # bytes: a block, its sealed form and what is read back are in memory at once
-KILOBYTE = 1000
 _LOCK = "mirror"
 _SHARE, _FEW = 5, 5  # a copy doesn't follow where more than a fifth, and more than five files, are gone
 
@@ -90,7 +89,7 @@ def mirror(
 
     Raises PipelineError where the store fails or can't be believed; what is in the copy stays whole.
     """
-    store, lake = open_store(settings), run.lake
+    store, lake = open_store(settings, new=True), run.lake
     with run.exclusive(_LOCK):
         try:
             copy = _own_copy(lake, store, settings, plain=plain, adopt=adopt)
@@ -216,12 +215,13 @@ class _Mirroring:
         if not paths:
             return put
         total = sum(map(_size, paths.values()))
-        with progressing(self.run.progress, f"Copying {shelf} (kB)", -(-total // KILOBYTE)) as advance:
+        with progressing(self.run.progress, f"Copying {shelf} (kB)", kilobytes(total)) as advance:
+            add = by_kilobytes(advance)
             for content, parts in put.cut(paths):
                 block = self.copy.put_block(shelf, content)
                 put.name(block, len(content), parts)
                 self.blocks += 1
-                advance(-(-len(content) // KILOBYTE))
+                add(len(content))
         self.files += len(put.files)
         self.bytes += sum(file.size for file in put.files.values())
         return put

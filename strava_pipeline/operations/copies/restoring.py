@@ -15,9 +15,9 @@ from strava_pipeline.lake.copied import API, OWN, SHELVES, SNAPSHOT, KnownCopy, 
 from strava_pipeline.lake.files import bytes_free, write_whole
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.operations.copies.opened import OpenedCopy, manifest_numbers
-from strava_pipeline.operations.progress import Progress, progressing
+from strava_pipeline.operations.progress import Progress, by_kilobytes, kilobytes, progressing
 
-KILOBYTE, MEGABYTE = 1000, 1_000_000
+MEGABYTE = 1_000_000
 UNFINISHED = ".restore-unfinished"  # in the folder until the restore is complete: which one it is
 _SNAPSHOT_MODE = 0o400  # as it is published
 
@@ -55,9 +55,11 @@ def restore(copy: OpenedCopy, into: Path, day: date | None, zone: tzinfo, progre
     shelves, newer, unreadable = _shelves_of(copy, listed, day, zone)
     total = sum(map(_size, shelves))
     _require_space(into, total)
+    into.mkdir(parents=True, exist_ok=True)
     write_whole(into / UNFINISHED, mark.encode())
-    with progressing(progress, "Restoring (kB)", sum(-(-_size(held) // KILOBYTE) for held in shelves)) as advance:
-        lost = {name for held in shelves for name in _write_files(copy, held, into, advance)}
+    with progressing(progress, "Restoring (kB)", kilobytes(total)) as advance:
+        add = by_kilobytes(advance)
+        lost = {name for held in shelves for name in _write_files(copy, held, into, add)}
     os.sync()  # all at once: a file each would cost more than the rest
     if not lost:
         note_copy(Lake(into / "data"), KnownCopy(copy.id, copy.store.where))
@@ -74,8 +76,7 @@ def _size(held: Manifest) -> int:
 
 
 def _require_empty(into: Path, mark: str) -> None:
-    into.mkdir(parents=True, exist_ok=True)
-    if not any(into.iterdir()):
+    if not into.exists() or (into.is_dir() and not any(into.iterdir())):
         return
     unfinished = into / UNFINISHED
     if not unfinished.is_file() or unfinished.read_text() != mark:
@@ -132,11 +133,11 @@ def _beginning(copy: OpenedCopy, listed: Mapping[str, int], zone: tzinfo) -> str
     return f"It begins on {first:%Y-%m-%d}."
 
 
-def _write_files(copy: OpenedCopy, held: Manifest, into: Path, advance: Callable[[int], None]) -> list[str]:
+def _write_files(copy: OpenedCopy, held: Manifest, into: Path, add: Callable[[int], None]) -> list[str]:
     """Write the files of a shelf, block by block; the names of those whose bytes are missing or damaged."""
     blocks = _Blocks(copy, held.shelf)
     order = {block: number for number, block in enumerate(held.sizes)}
-    done, shown, lost = 0, 0, []
+    lost = []
     for name, file in sorted(held.files.items(), key=lambda item: _place(order, item[1])):
         target = into / name
         if not _is_there(target, file):
@@ -144,9 +145,7 @@ def _write_files(copy: OpenedCopy, held: Manifest, into: Path, advance: Callable
                 _write(target, file, blocks, _SNAPSHOT_MODE if held.shelf == SNAPSHOT else 0o600)
             except UnreadableObjectError:
                 lost.append(name)
-        done += file.size
-        advance(-(-done // KILOBYTE) - shown)
-        shown = -(-done // KILOBYTE)
+        add(file.size)
     return lost
 
 

@@ -1,6 +1,7 @@
 """A purge takes the copy of its own folder, and no other; what came by Strava's API goes alone where that is asked for."""
 
 from collections.abc import Iterable
+from pathlib import Path
 
 import pytest
 
@@ -21,7 +22,15 @@ def test_all_of_it_goes_without_a_key(world: World) -> None:
     (world.folder.parent / "key").unlink()
     assert delete(world) == objects
     assert (world.objects, known_copy(world.lake)) == ({}, None)
-    assert delete(world) == 0
+
+
+def test_a_copy_on_a_disk_that_is_not_mounted_is_not_taken_for_none(world: World) -> None:
+    world.mirror()
+    Path(world.url).rename(world.folder / "unmounted")
+    Path(world.url).mkdir()
+    with pytest.raises(PipelineError, match="Is its disk mounted"):
+        delete(world)
+    assert known_copy(world.lake) is not None
 
 
 def test_what_came_by_the_api_goes_alone_and_the_copy_goes_on(world: World) -> None:
