@@ -23,7 +23,8 @@ Made from the catalogue of tables by `make docs`; not to be edited by hand.
 - `gold.activities` is a view of `activities` in a schema of its own, for notebooks and queries of strava-stats-msrvc.
 - `athlete_by_date` holds what your goals.toml says; each publish fills it ([insights.md](insights.md#the-athlete)).
 - `computed_values` holds what each activity's track tells ([insights.md](insights.md#what-is-computed)); each publish fills it.
-- `activity_list` has a row for each present activity, as the dashboard lists it, with its place; each publish fills it.
+- `activity_list` has a row for each present activity, as the dashboard lists it, with its place. Each publish fills it.
+- `activity_bests` has its bests; each publish fills it, too.
 - From `sport_groups` to `explorer_tiles` are views: insights, as true as the tables below them ([insights.md](insights.md)).
 - `time_in_zones` is a table macro: a view that is given the files it reads, with `strava-pipeline duck --files`.
 - `lake_meta` is bookkeeping: which catalogue made the file, and how often it was changed.

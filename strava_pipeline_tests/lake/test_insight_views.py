@@ -14,6 +14,7 @@ from strava_pipeline.lake.gold.personal import BestsDecision
 from strava_pipeline.lake.gold.publish import publish, snapshot
 from strava_pipeline.lake.gold.warehouse import Connection, reading, writing
 from strava_pipeline.lake.paths import Lake
+from strava_pipeline.lake.sql import bests_statement
 from strava_pipeline_tests.lake.conftest import NewLake
 from strava_pipeline_tests.lake.insight_rows import (
     ME,
@@ -56,6 +57,7 @@ def warehouse(tmp_path_factory: pytest.TempPathFactory, new_lake: NewLake) -> It
     put(lake, ROWS)
     put(lake, [{"athlete_id": ME, "ftp": 240.0, "fetched_at": "2024-01-01"}], "athlete")
     with reading(lake) as connection:
+        connection.execute(bests_statement())  # as a publish does
         yield connection
 
 
@@ -249,6 +251,7 @@ def told_of(lake: Lake, given: list[Row], query: str, **tables: list[Row]) -> li
     for table, held in tables.items():
         put(lake, held, table)
     with reading(lake) as connection:
+        connection.execute(bests_statement())  # as a publish does
         return rows(connection, query)
 
 
@@ -541,6 +544,7 @@ def test_a_clock_that_is_wrong_by_decades_breaks_nothing(lake: Lake, year: str) 
     ]
     put(lake, given)
     with reading(lake) as connection:
+        connection.execute(bests_statement())
         assert [name for name in INSIGHTS if not rows(connection, f"SELECT * FROM {name}")] == FROM_MORE
         told = rows(connection, "SELECT fitness FROM training_load WHERE on_day = '2024-05-01'")
     assert told == [(pytest.approx(60 / 42, rel=0.01),)]

@@ -1,16 +1,24 @@
 """lake.gold.activity_list: a publish fills the table of lists, and names places by the nearest town."""
 
 import gzip
+from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
 
+from strava_pipeline.lake.decisions import record_decisions
 from strava_pipeline.lake.gold import activity_list
+from strava_pipeline.lake.gold.personal import BestsDecision
 from strava_pipeline.lake.gold.publish import is_publish_due, publish, snapshot
-from strava_pipeline.lake.gold.warehouse import mark_changed, reading, writing
+from strava_pipeline.lake.gold.warehouse import mark_changed, one_number, reading, writing
 from strava_pipeline.lake.paths import Lake
-from strava_pipeline_tests.lake.insight_rows import activity, put
+from strava_pipeline.lake.sql import bests_statement
+from strava_pipeline_tests.lake.insight_rows import activity, put, splits
+
+AT = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 def listed(lake: Lake, columns: str) -> list[tuple[Any, ...]]:
@@ -96,3 +104,42 @@ def test_another_file_of_towns_names_all_places_again(
         assert listed(lake, "place") == [("Hall, in Tirol",)]
     finally:
         activity_list._towns_digest.cache_clear()
+
+
+def test_the_bests_are_those_of_the_present_state_after_each_publish(lake: Lake) -> None:
+    put(lake, [activity(number, f"2025-05-0{number}T08:00") for number in (1, 2, 3)])
+    put(lake, splits(1, [300] * 6), "activity_splits_metric")
+    publish(lake)
+    assert held_and_missing(lake) == (3 * 3 + 3, 0, 0)
+    put(lake, splits(2, [290] * 3), "activity_splits_metric")
+    with writing(lake) as connection:
+        connection.execute("UPDATE activities_all SET deleted_at = now() WHERE id = 1")
+        mark_changed(connection)
+    publish(lake)
+    assert held_and_missing(lake) == (2 * 3 + 2, 0, 0)
+    record_decisions(lake, BestsDecision(at=AT, by="a test", activity_id=2, dismissed=True))
+    publish(lake)
+    assert held_and_missing(lake) == (2 * 3 + 2, 0, 0)
+    with snapshot(lake) as connection:
+        assert connection.execute("SELECT DISTINCT activity_id FROM activity_bests WHERE counts").fetchall() == [(3,)]
+
+
+def held_and_missing(lake: Lake) -> tuple[int, ...]:
+    """Rows of the published table, and those that it and its query have beyond each other."""
+    query = bests_statement().partition("BY NAME\n")[2].rstrip()
+    with snapshot(lake) as connection:
+        connection.execute(f"CREATE TEMPORARY TABLE now AS {query}")
+        table, now = "SELECT * FROM activity_bests", "SELECT * FROM now"
+        pairs = (table, f"{table} EXCEPT ALL {now}", f"{now} EXCEPT ALL {table}")
+        return tuple(one_number(connection, f"SELECT count(*) FROM ({pair})") for pair in pairs)
+
+
+@pytest.mark.closed
+def test_a_view_of_an_earlier_version_becomes_the_table(lake: Lake) -> None:
+    put(lake, [activity(1, "2025-05-01T08:00")])
+    with closing(duckdb.connect(str(lake.working))) as connection:
+        connection.execute("DROP TABLE activity_bests")
+        connection.execute("CREATE VIEW activity_bests AS SELECT 1 AS activity_id")
+        connection.execute("UPDATE lake_meta SET value = 'an earlier one' WHERE key = 'derived'")
+    assert publish(lake)
+    assert held_and_missing(lake) == (3, 0, 0)

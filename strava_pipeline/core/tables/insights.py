@@ -320,6 +320,7 @@ PUBLISH_TABLES: dict[str, Table] = {
         TRACK_BESTS,
         NEAR_TOWNS,
         ACTIVITY_LIST,
+        ACTIVITY_BESTS,
         ACTIVITY_ROUTES,
         VISITED_TILES,
     )
@@ -356,7 +357,6 @@ INSIGHTS: dict[str, Table] = {
         *(table for _, table in TOTALS.values()),
         ACTIVITY_STREAKS,
         EDDINGTON_NUMBERS,
-        ACTIVITY_BESTS,
         ALL_RECORDS,
         RECORDS,
         DEVICE_RECORDS,

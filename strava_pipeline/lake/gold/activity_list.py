@@ -1,7 +1,8 @@
-"""`activity_list`, which lists of activities read, and `near_towns`, which names its places: filled by each publish.
+"""`activity_list` and `activity_bests`, which pages read, and `near_towns`, which names places: filled by each publish.
 
-A note says of which state the rows are. Lists are read often, and a publish writes them once: a page that read the view
-`activities` would take more time to plan than to read. Towns are looked up once for each place where activities begin, to 0.01°.
+A note says of which state the rows are. They are read often, and a publish writes them once: a page that read the view
+`activities` would take more time to plan than to read, and one that compares bests would find those of all activities again.
+Towns are looked up once for each place where activities begin, to 0.01°.
 """
 
 import hashlib
@@ -11,7 +12,7 @@ from strava_pipeline.core.places import TOWNS_FILE
 from strava_pipeline.core.tables.lists import NEAR_TOWNS
 from strava_pipeline.lake.gold.measured import MEASURED_NOTE
 from strava_pipeline.lake.gold.warehouse import Connection, note, notes, one_number, revision, transaction
-from strava_pipeline.lake.sql import list_statement, sql, views_version
+from strava_pipeline.lake.sql import bests_statement, list_statement, sql, views_version
 
 _NOTE = f"{MEASURED_NOTE}activity_list"  # a part of the content's state (measured.py)
 _TOWNS = "towns"  # which file of towns the names are of
@@ -24,6 +25,7 @@ def sync_list(connection: Connection) -> bool:
     with transaction(connection):
         _name_places(connection)
         connection.execute(list_statement())
+        connection.execute(bests_statement())
         note(connection, _NOTE, _state(connection))
     return True
 
@@ -36,7 +38,8 @@ def is_list_current(connection: Connection) -> bool:
 def _state(connection: Connection) -> str:
     """A hash of everything that the rows follow from."""
     measured = sorted(each for each in notes(connection, MEASURED_NOTE).items() if each[0] != _NOTE)
-    inputs = (revision(connection), views_version(), list_statement(), _towns_digest(), measured)
+    statements = (list_statement(), bests_statement())
+    inputs = (revision(connection), views_version(), statements, _towns_digest(), measured)
     return hashlib.blake2b(repr(inputs).encode(), digest_size=8).hexdigest()
 
 

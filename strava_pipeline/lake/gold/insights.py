@@ -39,7 +39,7 @@ from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.sql import sql
 
 SUMMARY, DISTANCES, PACING = "summary_activities.json", "distances.json", "pacing.json"
-EVERYTHING = "strava.main.counted_activities"  # the published view, also where a temporary table stands before it
+BESTS, EVERYTHING = "strava.main.activity_bests", "strava.main.counted_activities"  # as published, whatever hides them
 _FORM = "2"  # of the files: another form makes all of them again
 
 
@@ -308,8 +308,8 @@ def _zone(label: str | None) -> ZoneInfo | None:
 def limit_sports(connection: Connection, names: Sequence[str]) -> list[str]:
     """Limit this connection's insights to the named sports or groups; returns the whole groups among them.
 
-    Raises ValueError, naming what is neither. All views of insights read `counted_activities`; a temporary table of that name
-    hides it in this connection.
+    Raises ValueError, naming what is neither. All views of insights read `counted_activities` and `activity_bests`; temporary
+    tables of these names hide them in this connection.
     """
     held = f"SELECT DISTINCT sport_type FROM {EVERYTHING} WHERE sport_type IS NOT NULL"
     chosen = chosen_sports(names, [row[0] for row in connection.execute(held).fetchall()])
@@ -319,6 +319,9 @@ def limit_sports(connection: Connection, names: Sequence[str]) -> list[str]:
         "CREATE OR REPLACE TEMP TABLE counted_activities AS "
         f"SELECT * FROM {EVERYTHING} AS everything "
         "SEMI JOIN chosen_sports AS chosen ON chosen.sport_type IS NOT DISTINCT FROM everything.sport_type"
+    )
+    connection.execute(
+        f"CREATE TEMP TABLE activity_bests AS SELECT * FROM {BESTS} SEMI JOIN counted_activities USING (activity_id)"
     )
     return whole_groups(chosen)
 

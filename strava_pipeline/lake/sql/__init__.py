@@ -47,6 +47,11 @@ def list_statement() -> str:
     return sql("activity_list").format(**_sums({}))
 
 
+def bests_statement() -> str:
+    """What writes the rows of `activity_bests`."""
+    return sql("activity_bests").format(**_stretches())
+
+
 def _gold() -> Iterator[str]:
     for table in TABLES.values():
         if table.follows:
@@ -70,7 +75,6 @@ def _insights() -> Iterator[tuple[str, str]]:
             table.name: sql("insights/totals_by").format(period=period, columns=columns)
             for period, (columns, table) in TOTALS.items()
         },
-        "activity_bests": sql("insights/activity_bests").format(**_stretches()),
         "activity_sums": sql("insights/activity_sums").format(**_sums({})),
         "activity_power": sql("insights/activity_power").format(owner=sql("owner")),
         "counted_activities": sql("insights/counted_activities").format(
