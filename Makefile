@@ -34,7 +34,7 @@ LOOKBACK := $(if $(DAYS),--days $(DAYS))
 .PHONY: help install image demo demo-archive dev test test-slow test-bounds audit dbt other-duckdb soak bench coverage test-samples test-all lint types contracts pre-commit format check docs graph screenshots clean test-container \
 	start auth status doctor plan run run-lite run-all compact recompact rebuild reconcile enrich enrich-all flow flow-backfill refresh streams backfill \
 	quarantine profile trips import archive matches bests insights export report goals duck schema sql logs service service-up mirror restore purge emulator \
-	dashboard serve subscription webhooks metrics providers changes sync-month calendar maps notifications athletes
+	dashboard serve subscription webhooks metrics providers changes sync-month calendar maps notifications athletes machines
 
 help: ## List the targets.
 	@awk -F':.*## ' '/^##@ / {printf "\n%s\n", substr($$0, 5)} /^[a-z%-]+:.*## / {printf "  %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -145,6 +145,7 @@ serve: ## Run the web intake: it receives webhook events and phones' pings.
 subscription: ## Strava's webhook subscription: create, view, delete.
 metrics: ## Numbers for Prometheus: calls left, last success, runs, rows, errors.
 webhooks: ## Webhook events: process them now, or replay some of Strava's.
+machines: ## Several machines for many athletes: Dagster's processes, and workers.
 emulator: ## Run an emulated Strava on your own machine.
 
 ##@ The service
@@ -301,6 +302,9 @@ import: $(READY)
 
 maps: $(READY)
 	$(CLI) maps $(or $(ARGS),list)
+
+machines: $(READY)
+	$(CLI) machines $(or $(ARGS),--help)
 
 notifications: $(READY)
 	$(CLI) notifications $(or $(ARGS),list)

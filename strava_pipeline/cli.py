@@ -91,6 +91,7 @@ SUBJECTS: dict[str, dict[str, tuple[str, str, str]]] = {
         "subscription": ("intake", "subscription", "Strava's webhook subscription: create, view, delete."),
         "metrics": ("metrics", "metrics", "Numbers for Prometheus: calls left, last success, runs, rows, errors."),
         "webhooks": ("webhooks", "webhooks", "Webhook events: process them now, or replay some of Strava's."),
+        "machines": ("machines", "machines", "Several machines for many athletes: Dagster's processes, and workers."),
         "emulator": ("emulator", "emulator", "Run an emulated Strava on your own machine."),
     },
 }

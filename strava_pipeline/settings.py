@@ -172,6 +172,7 @@ class Settings(SourceSettings):
     )  # checked by who uses it: others set it, too
     ca_bundle: Bundle | None = house(None, validation_alias=AliasChoices("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"))
     athletes_dir: AbsolutePath | None = house(None, alias="ATHLETES_DIR")
+    house_name: str = house("house", alias="HOUSE_NAME", pattern=r"^[a-z][a-z0-9_]{0,31}$")
     dagster_home: Home = own(Path(), alias="DAGSTER_HOME")
 
     @classmethod

@@ -31,6 +31,7 @@ VALUES = {
     "schedule": "1 2 * * *",
     "timezone": "Asia/Tokyo",
     "log_stdout": "json",
+    "house_name": "barn",
     "export_url": "postgresql://marked@db.example/rides",
     "export_schema": "marked",
     "automation": "false",

@@ -23,6 +23,7 @@ if TYPE_CHECKING:  # mypy's view of the table below
     from dagster._core.execution.api import execute_run as execute_run
     from dagster._core.execution.backfill import BULK_ACTION_TERMINAL_STATUSES as BULK_ACTION_TERMINAL_STATUSES
     from dagster._core.launcher import CheckRunHealthResult as CheckRunHealthResult
+    from dagster._core.launcher import LaunchRunContext as LaunchRunContext
     from dagster._core.launcher import WorkerStatus as WorkerStatus
     from dagster._core.remote_origin import (
         ManagedGrpcPythonEnvCodeLocationOrigin as ManagedGrpcPythonEnvCodeLocationOrigin,
@@ -106,7 +107,7 @@ _REASONS: dict[str, dict[str, list[str]]] = {
         "dagster._serdes.config_class": ["ConfigurableClassData"],
     },
     "The extension point `run_launcher` of dagster.yaml takes a class; its signatures are not exported (docs/adr/0034).": {
-        "dagster._core.launcher": ["CheckRunHealthResult", "WorkerStatus"],
+        "dagster._core.launcher": ["CheckRunHealthResult", "LaunchRunContext", "WorkerStatus"],
     },
     "A command's run belongs to the workspace's job, so that it can be executed again from the UI; no public name tells where "
     "code runs (docs/adr/0038).": {

@@ -1,6 +1,6 @@
-"""Runs of a house on several machines: the launcher that hands them to Celery's workers, and who these are (docs/adr/0107).
+"""The launcher that hands runs to the workers of several machines, and who these are (docs/adr/0107).
 
-deploy/server.dagster.yaml names the launcher. Only processes of such a house load this module. Queues are queues.py's.
+deploy/server.dagster.yaml names the class. Only processes of a house with machines load this module. Queues are queues.py's.
 """
 
 import time
@@ -9,10 +9,10 @@ from typing import Any
 
 import dagster as dg
 from dagster_celery.launcher import CeleryRunLauncher
-from dagster_celery.tags import DAGSTER_CELERY_TASK_ID_TAG
+from dagster_celery.tags import DAGSTER_CELERY_QUEUE_TAG, DAGSTER_CELERY_TASK_ID_TAG
 
-from strava_pipeline.orchestrate.dagster_private import CheckRunHealthResult, WorkerStatus
-from strava_pipeline.orchestrate.queues import Worker
+from strava_pipeline.orchestrate.dagster_private import CheckRunHealthResult, LaunchRunContext, WorkerStatus
+from strava_pipeline.orchestrate.queues import LOCATION, Worker
 
 _ANSWER = 5  # seconds for an answer; the main process of a worker at work answers at once
 _SILENCE = 60  # seconds without an answer after which a worker is dead; the broker's restart takes less
@@ -29,6 +29,12 @@ class MachinesRunLauncher(CeleryRunLauncher):
         super().__init__(*args, **kwargs)
         self._now = now
         self._silent_since: dict[str, float] = {}  # by run; only the daemon asks
+
+    def launch_run(self, context: LaunchRunContext) -> None:
+        """Hand the run to the machine whose code location it is of, where its athlete's folder is."""
+        run = context.dagster_run
+        queue = {DAGSTER_CELERY_QUEUE_TAG: run.tags[LOCATION]}
+        super().launch_run(context._replace(dagster_run=run.with_tags({**run.tags, **queue})))
 
     def terminate(self, run_id: str) -> bool:
         """Interrupt a run. Without a word of it before, Dagster takes the interrupt for a failure and starts the run again."""

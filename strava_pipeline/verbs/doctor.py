@@ -123,12 +123,13 @@ def looks(settings: "Settings", faults: dict[str, str], now: datetime) -> dict[s
 
 
 def _athletes(settings: "Settings") -> dict[str, Look]:
-    """The registry, where there are several athletes and this is about none of them alone."""
+    """The registry and the workers, where there are several athletes and this is about none of them alone."""
     if settings.athletes_dir is None or settings.athlete_folder is not None:
         return {}
     from strava_pipeline.verbs.athlete_folders import ATHLETES, athletes_health
+    from strava_pipeline.verbs.machines import WORKERS, workers_health
 
-    return {ATHLETES: lambda: athletes_health(settings)}
+    return {ATHLETES: lambda: athletes_health(settings), WORKERS: lambda: workers_health(settings)}
 
 
 def _is_strava_used(settings: "Settings") -> bool:

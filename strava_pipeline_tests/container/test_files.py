@@ -10,23 +10,36 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import typer
 import yaml
 
+from strava_pipeline.orchestrate.queues import Limits, Worker, locations, shortages
+from strava_pipeline.settings import Settings
+from strava_pipeline.verbs.dagster_health import missing_configuration
 from strava_pipeline.verbs.dagster_process import DAGSTER_GRACE, LAST_GRACE, RUN_GRACE
+from strava_pipeline.verbs.machines import machines
 from strava_pipeline.verbs.service import service
 
 REPO = Path(__file__).resolve().parent.parent.parent
 COMPOSE: dict[str, Any] = yaml.safe_load((REPO / "compose.yaml").read_text())
 SERVICES: dict[str, Any] = COMPOSE["services"]
-OURS = {name: told for name, told in SERVICES.items() if "build" in told}
+BUILT = {name: told for name, told in SERVICES.items() if "build" in told}
+OURS = {name: told for name, told in BUILT.items() if "server" not in told["profiles"]}
+HOUSE = {name: told for name, told in BUILT.items() if name not in OURS}
+WORKER_SLOTS = SERVICES["worker"]["command"][-1].removeprefix("${WORKER_SLOTS:-").removesuffix("}")
 CONTAINERFILE = (REPO / "Containerfile").read_text()
 
 
-def test_there_are_two_profiles_and_one_is_the_default() -> None:
+def test_there_are_profiles_and_one_is_the_default() -> None:
     assert {name: told["profiles"] for name, told in SERVICES.items()} == {
         "pipeline": ["one"],
         "pipeline-postgres": ["postgres"],
-        "postgres": ["postgres"],
+        "code-server": ["server", "machine"],
+        "ui": ["server"],
+        "daemon": ["server"],
+        "worker": ["server", "machine"],
+        "redis": ["server"],
+        "postgres": ["postgres", "server"],
     }
     assert "\nCOMPOSE_PROFILES=one\n" in (REPO / ".env.example").read_text()
 
@@ -57,6 +70,30 @@ def test_the_service_keeps_everything_in_four_folders_and_has_time_to_end(name: 
     assert Path(environment["STRAVA_DATA_DIR"]) in Path(environment["STRAVA_LEDGER_DIR"]).parents
     assert environment["TZ"] == environment["STRAVA_TIMEZONE"]
     assert int(told["stop_grace_period"].removesuffix("s")) > DAGSTER_GRACE + RUN_GRACE + 2 * LAST_GRACE
+
+
+@pytest.mark.parametrize("name", HOUSE)
+def test_a_process_of_a_house_is_a_command_whose_health_is_asked_for(name: str) -> None:
+    told = HOUSE[name]
+    assert told["build"]["args"]["EXTRAS"].split(",") == ["dashboard", "machines"]
+    group: Any = typer.main.get_command(machines)
+    verb, command, *options = told["command"]
+    assert verb == "machines"
+    group.commands[command].make_context(command, [WORKER_SLOTS if "WORKER" in word else word for word in options])
+    kind, *check = told["healthcheck"]["test"]
+    assert (kind, check[:4]) == ("CMD", ["strava-pipeline", "machines", "health", name])
+    assert ("ports" in told) == (name == "ui"), "of the house's, people see the UI alone"
+    assert (told["environment"]["ATHLETES_DIR"], told["environment"]["STRAVA_LEDGER_DIR"]) == ("/athletes", "/ledger")
+    assert {"./athletes:/athletes", "./ledger:/ledger", "./secrets:/run/secrets"} < {*told["volumes"]}
+    for file in ("dagster.yaml", "workspace.yaml"):
+        assert f"./deploy/server.{file}:/athletes/dagster_home/{file}:ro" in told["volumes"]
+
+
+def test_the_queue_of_a_house_has_a_password_and_no_port() -> None:
+    redis = SERVICES["redis"]
+    assert "ports" not in redis
+    assert redis["command"][:2] == ["redis-server", "/run/secrets/redis.conf"]
+    assert "./secrets/redis.conf:/run/secrets/redis.conf:ro" in redis["volumes"]
 
 
 def test_health_checks_are_commands_that_exist() -> None:
@@ -94,13 +131,47 @@ def test_dagsters_configuration_with_postgresql_is_the_packages_own_but_for_the_
     assert SERVICES["postgres"]["environment"]["POSTGRES_PASSWORD_FILE"] == "/run/secrets/DAGSTER_PG_PASSWORD"
 
 
+def test_dagsters_configuration_of_a_house_is_the_packages_own_but_for_storage_launcher_and_limits(
+    tmp_path: Path,
+) -> None:
+    shutil.copy(REPO / "deploy" / "server.dagster.yaml", tmp_path / "dagster.yaml")
+    assert missing_configuration(tmp_path) == [], "doctor has nothing to say of it"
+    own = yaml.safe_load((REPO / "strava_pipeline" / "orchestrate" / "dagster.yaml").read_text())
+    postgres = yaml.safe_load((REPO / "deploy" / "postgres.dagster.yaml").read_text())
+    house = yaml.safe_load((REPO / "deploy" / "server.dagster.yaml").read_text())
+    assert house["storage"] == postgres["storage"]
+    limits = Limits.of(house)
+    assert list(shortages(["q"], [Worker(frozenset({"q"}), int(WORKER_SLOTS))], limits)) == []
+    assert limits.of_a_queue == int(WORKER_SLOTS)
+    for section in ("storage", "run_launcher", "concurrency"):
+        del own[section], house[section]
+    assert house == own
+    workspace = REPO / "deploy" / "server.workspace.yaml"
+    (server,) = yaml.safe_load(workspace.read_text())["load_from"]
+    assert server["grpc_server"]["host"] in SERVICES
+    assert locations(workspace) == [Settings.model_fields["house_name"].default]
+
+
 def test_nothing_of_the_user_is_sent_to_whoever_builds_an_image() -> None:
     text = (REPO / ".containerignore").read_text()
     assert (REPO / ".dockerignore").read_text() == text
     patterns = [line for line in text.splitlines() if line and not line.startswith("#")]
     assert patterns[0] == "*"
     let_in = [pattern[1:] for pattern in patterns if pattern.startswith("!")]
-    private = [".env", ".git", "data", "secrets", "logs", "dagster_home", "dagster", "postgres", "cars.toml", "demo"]
+    private = [
+        ".env",
+        ".git",
+        "data",
+        "secrets",
+        "logs",
+        "dagster_home",
+        "dagster",
+        "postgres",
+        "athletes",
+        "redis",
+        "cars.toml",
+        "demo",
+    ]
     assert not [name for name in private for pattern in let_in if fnmatch(name, pattern)]
     copied = {word for line in re.findall(r"^COPY ([^-].*) \S+$", CONTAINERFILE, re.MULTILINE) for word in line.split()}
     assert {word.removeprefix("./") for word in copied} <= {*let_in}

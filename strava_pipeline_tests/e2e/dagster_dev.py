@@ -171,7 +171,7 @@ def dagster_dev(settings: Settings, log: Path, *options: str) -> Iterator[Dagste
     with log.open("wb") as out, subprocess.Popen(command, cwd=here, env=environment, stdout=out, stderr=out) as process:
         dev = DagsterDev(Address("127.0.0.1", port).on(settings).url, process)
         try:
-            until(lambda: _answers(dev.url) or process.poll() is not None, bool)
+            until(lambda: answers(dev.url) or process.poll() is not None, bool)
             yield dev
         finally:
             process.send_signal(signal.SIGINT)
@@ -179,7 +179,7 @@ def dagster_dev(settings: Settings, log: Path, *options: str) -> Iterator[Dagste
             assert not elsewhere.exists()
 
 
-def _answers(url: str) -> bool:
+def answers(url: str) -> bool:
     try:
         return requests.get(f"{url}/server_info", timeout=2).ok
     except requests.RequestException:

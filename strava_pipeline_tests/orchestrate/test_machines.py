@@ -2,10 +2,12 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,21 +20,15 @@ from strava_pipeline.orchestrate import machines
 from strava_pipeline.orchestrate.dagster_private import WorkerStatus
 from strava_pipeline.orchestrate.home import own_configuration
 from strava_pipeline.orchestrate.machines import MachinesRunLauncher, workers
-from strava_pipeline.orchestrate.queues import QUEUE, queue_of
-from strava_pipeline.verbs.dagster_process import environment_of_dagster
+from strava_pipeline.settings import Settings
 from strava_pipeline.verbs.instance import open_instance
-from strava_pipeline_tests import redis
-from strava_pipeline_tests.e2e.dagster_dev import RUN, dagster_dev, until
-from strava_pipeline_tests.rig import Rig
+from strava_pipeline_tests import postgres, redis
+from strava_pipeline_tests.e2e.dagster_dev import RUN, DagsterDev, answers, until
+from strava_pipeline_tests.orchestrate.house.homes import House, house
 
 RUNS = "query { runsOrError { ... on Runs { results { id status parentRunId } } } }"
+LOCATIONS = "query { repositoriesOrError { ... on RepositoryConnection { nodes { location { name } } } } }"
 DETAIL = "/activities/{id}"
-
-
-@pytest.fixture
-def rig(make_rig: Callable[..., Rig]) -> Rig:
-    """One year of details, each of which takes a while."""
-    return make_rig(activities=60, years=(2025, 2025), latency=0.05, settings={"first_year": 2025})
 
 
 @pytest.fixture
@@ -75,34 +71,84 @@ def test_a_terminated_run_is_cancelled_and_not_started_again_as_one_that_failed(
 
 @pytest.mark.slow
 def test_a_worker_killed_amid_details_is_noticed_and_its_run_goes_on_where_it_was(
-    rig: Rig, broker: str, tmp_path: Path
+    server: postgres.Server, broker: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """`rig` has a latency, so that the kill comes while a detail is asked for."""
-    queue = queue_of(rig.settings.client_id)
-    configure(rig.settings.dagster_home)
-    with dagster_dev(rig.settings, tmp_path / "dev.log") as dev, worker(rig, queue) as first:
-        asked = launcher(broker)
-        until(lambda: workers(asked.celery), lambda found: [one.queues for one in found] == [{queue}])
-        killed = dev.launch("backfill", {"dagster/partition": "2025", QUEUE: queue})
-        until(lambda: rig.calls(reset=False)["by_endpoint"].get(DETAIL, 0), lambda count: count >= 10, every=0.1)
+    """With the processes of compose.yaml's profile, but for the engine. The kill comes while details are asked for."""
+    config: dict[str, Any] = {"activities": 60, "years": (2025, 2025), "latency": 0.05}
+    with house(tmp_path / "athletes", "ann", settings={"first_year": 2025}, **config) as made, ExitStack() as parts:
+        rig = made.rigs["ann"]
+        monkeypatch.setenv("DAGSTER_PG_URL", server.new_database().replace("postgresql://", "postgresql+psycopg2://"))
+        port, code_port = free_port(), free_port()
+        machine = Machine(made, tmp_path)
+        configure(made.home, storage={"postgres": {"postgres_url": {"env": "DAGSTER_PG_URL"}}})
+        at = {"host": "127.0.0.1", "port": code_port, "location_name": machine.name}
+        (made.home / "workspace.yaml").write_text(yaml.safe_dump({"load_from": [{"grpc_server": at}]}))
+        parts.enter_context(machine.part("code-server", "--port", str(code_port)))
+        first = parts.enter_context(machine.part("worker", "--slots", "1"))
+        ui = parts.enter_context(machine.part("ui", "--port", str(port)))
+        until(lambda: workers(launcher(broker).celery), lambda found: [one.queues for one in found] == [{machine.name}])
+        daemon = parts.enter_context(machine.part("daemon"))
+        dev = DagsterDev(f"http://127.0.0.1:{port}", ui)
+        until(lambda: answers(dev.url) and machine.name in str(dev.ask(LOCATIONS)), bool)
+
+        def fetched() -> int:
+            assert daemon.poll() is None, (tmp_path / "daemon.log").read_text()
+            return int(rig.calls(reset=False)["by_endpoint"].get(DETAIL, 0))
+
+        work = {"ops": {f"{machine.name}_athlete": {"config": {"job": "flow-backfill"}}}}
+        killed = dev.launch("athlete_run", {"dagster/partition": "ann"}, work, location=machine.name)
+        until(fetched, lambda count: count >= 10, every=0.1)
         os.killpg(first.pid, signal.SIGKILL)
         before = rig.calls(reset=False, all_answered=True)["by_endpoint"][DETAIL]
-        with worker(rig, queue):
-            assert (
-                until(lambda: dev.ask(RUN, id=killed)["runOrError"]["status"], lambda status: status != "STARTED")
-                == "FAILURE"
-            )
-            runs = until(lambda: dev.ask(RUNS)["runsOrError"]["results"], lambda runs: runs[0]["status"] == "SUCCESS")
-    assert [run["parentRunId"] for run in runs] == [killed, None]
-    rig.assert_true_to_source()
-    details = rig.calls()["details"]
-    assert 0 < before < len(details), "it was killed amid them"
-    assert sum(details.values()) <= len(details) + 1, "only the one that was on its way is asked for again"
+        parts.enter_context(machine.part("worker", "--slots", "1"))
+        assert until(lambda: status_of(dev, killed), lambda status: status != "STARTED") == "FAILURE"
+        runs = until(lambda: dev.ask(RUNS)["runsOrError"]["results"], lambda runs: runs[0]["status"] == "SUCCESS")
+        assert [run["parentRunId"] for run in runs] == [killed, None]
+        rig.assert_true_to_source()
+        details = rig.calls()["details"]
+        assert 0 < before < len(details), "it was killed amid them"
+        assert sum(details.values()) <= len(details) + 1, "only the one that was on its way is asked for again"
 
 
-def configure(home: Path) -> None:
+def status_of(dev: DagsterDev, run_id: str) -> str:
+    return str(dev.ask(RUN, id=run_id)["runOrError"]["status"])
+
+
+def free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """A machine with athletes, and its processes. `folder`: for their logs."""
+
+    house: House
+    folder: Path
+    name: str = "barn"
+
+    @contextmanager
+    def part(self, *words: str) -> Iterator[subprocess.Popen[bytes]]:
+        """`strava-pipeline machines WORDS…`, in a process group of its own; it is told to end afterwards."""
+        here = self.folder / "here"  # where there is no .env
+        here.mkdir(exist_ok=True)
+        others = {name: value for name, value in os.environ.items() if name not in Settings.variables()}
+        own = {"ATHLETES_DIR": str(self.house.folder), "HOUSE_NAME": self.name, "STRAVA_AUTOMATION": "false"}
+        command = [sys.executable, "-m", "strava_pipeline", "machines", *words]
+        with (
+            (self.folder / f"{words[0]}.log").open("ab") as out,
+            subprocess.Popen(
+                command, cwd=here, env=others | own, stdout=out, stderr=out, start_new_session=True
+            ) as process,
+        ):
+            yield process
+            process.terminate()
+
+
+def configure(home: Path, **more: Any) -> None:
     """Dagster's own instance, with runs on workers and a look at them every second."""
-    sections = yaml.safe_load(own_configuration())
+    sections = yaml.safe_load(own_configuration()) | more
     where = {"env": "CELERY_BROKER_URL"}
     sections["run_launcher"] = {
         "module": machines.__name__,
@@ -110,25 +156,6 @@ def configure(home: Path) -> None:
         "config": {"broker": where, "backend": where},
     }
     sections["run_monitoring"]["poll_interval_seconds"] = 1
+    sections["concurrency"]["runs"]["max_concurrent_runs"] = 1  # as many as the worker has slots
     home.mkdir(exist_ok=True)
     (home / "dagster.yaml").write_text(yaml.safe_dump(sections))
-
-
-@contextmanager
-def worker(rig: Rig, queue: str) -> Iterator[subprocess.Popen[bytes]]:
-    """A worker of one slot, in a process group of its own; it is told to end afterwards."""
-    command = [sys.executable, "-m", "strava_pipeline.verbs.machine_programs", "worker", "1", queue]
-    log = rig.folder / "worker.log"
-    with (
-        log.open("ab") as out,
-        subprocess.Popen(
-            command,
-            cwd=rig.folder,
-            env=environment_of_dagster(rig.settings),
-            stdout=out,
-            stderr=out,
-            start_new_session=True,
-        ) as process,
-    ):
-        yield process
-        process.terminate()

@@ -23,11 +23,13 @@ from strava_pipeline.orchestrate.house.work import (
     ATHLETES,
     CONFIG,
     DAILY,
+    GIVES_WAY,
     JOB,
     RUN,
     WORK,
     daily_work,
     house_lake,
+    in_instance,
 )
 from strava_pipeline.orchestrate.job_years import years_without_choice
 from strava_pipeline.orchestrate.jobs import RECONCILE_JOB
@@ -36,7 +38,6 @@ from strava_pipeline.orchestrate.tags import BY, DATA_DIR, FIRST, LIMIT, NO_LIMI
 from strava_pipeline.settings import Settings
 
 STOPPED = 3  # the exit code of a command that a limit ended with work left
-ATHLETE_PARTITIONS = dg.DynamicPartitionsDefinition(name=ATHLETES)
 
 
 class AthleteRunConfig(dg.Config):
@@ -48,7 +49,9 @@ class AthleteRunConfig(dg.Config):
 
 def house_defs(settings: Settings, now: Callable[[], datetime] = utc_now) -> dg.Definitions:
     """All of the house's location. Reads nothing: who is an athlete is read by the sensor, by schedules and by runs."""
-    job = dg.define_asset_job(RUN, selection=[ATHLETE], description="A run in the folder of each athlete chosen.")
+    job = dg.define_asset_job(
+        RUN, selection=[in_instance(settings, ATHLETE)], description="A run in the folder of each athlete chosen."
+    )
     return dg.Definitions(
         assets=[_athlete(settings)],
         jobs=[job],
@@ -77,10 +80,14 @@ def house_schedules(settings: Settings) -> list[dg.ScheduleDefinition]:
     ]
 
 
+def _partitions(settings: Settings) -> dg.DynamicPartitionsDefinition:
+    return dg.DynamicPartitionsDefinition(name=in_instance(settings, ATHLETES))
+
+
 def _athlete(settings: Settings) -> dg.AssetsDefinition:
     @dg.asset(
-        name=ATHLETE,
-        partitions_def=ATHLETE_PARTITIONS,
+        name=in_instance(settings, ATHLETE),
+        partitions_def=_partitions(settings),
         group_name="house",
         required_resource_keys={"life"},
         description="The last run in an athlete's folder: what it was, how long it took, its exit code. What it did is in the "
@@ -115,6 +122,8 @@ def _run(context: dg.AssetExecutionContext, settings: Settings, config: AthleteR
     """Run the command in the athlete's folder. Raises dg.Failure where it fails."""
     try:
         athlete, arguments = athlete_named(settings, context.partition_key), _work(config)
+        if context.run.parent_run_id is not None and config.job in GIVES_WAY:
+            arguments.append("--wait")  # the process of the run before may be about to end
         own, environment = settings_of(settings, athlete), environment_of(settings, athlete)
     except PipelineError as error:
         raise dg.Failure(str(error), allow_retries=False) from None
@@ -158,11 +167,12 @@ def _registry_sensor(settings: Settings) -> dg.SensorDefinition:
         description="Keeps the partitions in step with athletes.toml.",
     )
     def registry(context: dg.SensorEvaluationContext) -> dg.SensorResult:
-        known = set(context.instance.get_dynamic_partitions(ATHLETES))
+        partitions = _partitions(settings)
+        known = set(context.instance.get_dynamic_partitions(str(partitions.name)))
         names = {one.name for one in athletes(settings)}
         changes: list[Any] = [
-            *([ATHLETE_PARTITIONS.build_add_request(sorted(names - known))] if names - known else []),
-            *([ATHLETE_PARTITIONS.build_delete_request(sorted(known - names))] if known - names else []),
+            *([partitions.build_add_request(sorted(names - known))] if names - known else []),
+            *([partitions.build_delete_request(sorted(known - names))] if known - names else []),
         ]
         return dg.SensorResult(dynamic_partitions_requests=changes)
 
@@ -211,7 +221,7 @@ def _schedule(
     )
     def scheduled(context: dg.ScheduleEvaluationContext) -> list[dg.RunRequest] | dg.SkipReason:
         fail_dead_runs(context.instance, house_lake(settings))
-        present = set(context.instance.get_dynamic_partitions(ATHLETES))
+        present = set(context.instance.get_dynamic_partitions(in_instance(settings, ATHLETES)))
         requests, problems = list[dg.RunRequest](), list[str]()
         for athlete in athletes(settings):
             try:
@@ -220,20 +230,19 @@ def _schedule(
                 problems.append(str(error))
                 continue
             if athlete.name in present:
-                requests += [
-                    _request(context, athlete.name, job, years, first=wanted is _daily) for job, years in asked
-                ]
+                op, first = in_instance(settings, ATHLETE), wanted is _daily
+                requests += [_request(context, op, athlete.name, job, years, first=first) for job, years in asked]
         return requests or dg.SkipReason(" ".join(problems) or "No athlete has a login for it.")
 
     return scheduled
 
 
 def _request(
-    context: dg.ScheduleEvaluationContext, name: str, job: str, years: list[int], *, first: bool
+    context: dg.ScheduleEvaluationContext, op: str, name: str, job: str, years: list[int], *, first: bool
 ) -> dg.RunRequest:
     return dg.RunRequest(
         run_key=f"{context.scheduled_execution_time.isoformat()} {name} {job}",
         partition_key=name,
-        run_config={"ops": {ATHLETE: {CONFIG: {"job": job, "years": years}}}},
+        run_config={"ops": {op: {CONFIG: {"job": job, "years": years}}}},
         tags=FIRST if first else {},
     )

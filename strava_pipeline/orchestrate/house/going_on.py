@@ -12,7 +12,7 @@ from strava_pipeline.core.sources import STRAVA
 from strava_pipeline.ingest.clock import system_clock
 from strava_pipeline.operations.budgeted_source import budget_of
 from strava_pipeline.orchestrate.dagster_private import PARTITION_NAME_TAG
-from strava_pipeline.orchestrate.house.work import ATHLETE, ATHLETES, CONFIG, RUN, WORK, house_lake
+from strava_pipeline.orchestrate.house.work import ATHLETES, CONFIG, RUN, WORK, house_lake, in_instance
 from strava_pipeline.orchestrate.runs import UNFINISHED, ended_at, fail_dead_runs
 from strava_pipeline.orchestrate.tags import LAST, LIMIT, NO_LIMIT, RESUMES
 from strava_pipeline.settings import Settings
@@ -33,7 +33,8 @@ def go_on_sensor(settings: Settings, now: Callable[[], datetime]) -> dg.SensorDe
     def go_on(context: dg.SensorEvaluationContext) -> dg.SensorResult:
         instance = context.instance
         fail_dead_runs(instance, house_lake(settings))  # or one of them would be taken to be at work for ever
-        present, known = set(instance.get_dynamic_partitions(ATHLETES)), {one.name: one for one in athletes(settings)}
+        present = set(instance.get_dynamic_partitions(in_instance(settings, ATHLETES)))
+        known = {one.name: one for one in athletes(settings)}
         requests = []
         for record in _stopped(instance):
             run = record.dagster_run
@@ -55,7 +56,7 @@ def go_on_sensor(settings: Settings, now: Callable[[], datetime]) -> dg.SensorDe
 def work_of(run: dg.DagsterRun) -> dict[str, Any]:
     """The config of a run: its `job`, and its `years`, if any."""
     ops: dict[str, Any] = dict(run.run_config).get("ops") or {}  # type: ignore[assignment]
-    return {"job": "flow", "years": [], **ops.get(ATHLETE, {}).get(CONFIG, {})}
+    return {"job": "flow", "years": [], **(next(iter(ops.values())).get(CONFIG, {}) if ops else {})}
 
 
 def _stopped(instance: dg.DagsterInstance) -> Iterator[dg.RunRecord]:

@@ -20,6 +20,13 @@ JOB = "job"  # a run's tag: what it starts
 CONFIG = "config"  # where Dagster keeps the config of an op
 DAILY = "flow"
 PULL = "providers-pull"
+GIVES_WAY = {DAILY, "refresh"}  # commands that end at once, with 0, where another run is at work in the folder
+
+
+def in_instance(settings: Settings, name: str) -> str:
+    """What the instance calls ATHLETE or ATHLETES: several machines have one instance, and each its own (docs/adr/0107)."""
+    alone: str = Settings.model_fields["house_name"].default
+    return name if settings.house_name == alone else f"{settings.house_name}_{name}"
 
 
 def house_lake(settings: Settings) -> Lake:

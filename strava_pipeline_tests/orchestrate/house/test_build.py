@@ -108,6 +108,18 @@ def test_who_cannot_be_read_keeps_nobody_from_their_run(
     assert "The settings of anna" in scheduled(settings, instance, "daily_runs", datetime.now(UTC)).skip_message
 
 
+def test_two_machines_have_names_of_their_own_in_one_instance(settings: Settings, instance: dg.DagsterInstance) -> None:
+    barn = settings.model_copy(update={"house_name": "barn"})
+    instance.add_dynamic_partitions("barn_athletes", ["ben"])
+    found = scheduled(barn, instance, "daily_runs", datetime(2026, 3, 10, 5, tzinfo=UTC))
+    assert [one.run_config["ops"].keys() for one in found.run_requests] == [{"barn_athlete"}], (
+        "ben alone is known there"
+    )
+    defs = house_defs(barn)
+    assert {key.to_user_string() for key in defs.resolve_all_asset_keys()} == {"barn_athlete"}
+    assert defs.resolve_job_def(RUN).partitions_def == dg.DynamicPartitionsDefinition(name="barn_athletes")
+
+
 def test_what_the_weeks_and_months_ask_for(settings: Settings, instance: dg.DagsterInstance) -> None:
     for name, at, job in (
         ("weekly_profiles", datetime(2026, 3, 9, 4, 30, tzinfo=UTC), {"job": "profile", "years": []}),

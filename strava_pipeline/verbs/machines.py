@@ -1,0 +1,154 @@
+"""The command `machines`: the processes of several machines whose athletes have one Dagster (docs/scale.md).
+
+Each becomes one process in the foreground, with the secrets of files in its environment: Dagster's own code server and daemon,
+Dagster's web server behind the check of who asks, and a worker of Celery's. The last two are machine_programs.py's.
+"""
+
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+
+import typer
+
+from strava_pipeline.core.errors import Finding, PipelineError, ok, problem
+
+if TYPE_CHECKING:
+    from strava_pipeline.settings import Settings
+
+machines = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    help="The processes of several machines with one Dagster; each stays in the foreground.",
+)
+
+Host = Annotated[str, typer.Option(help="Address to listen on; there is no password, so keep it local.")]
+Port = Annotated[int, typer.Option(min=1, max=65535)]
+WORKSPACE = "workspace.yaml"  # in Dagster's home: names the code server of each machine
+WORKERS = "workers"  # what `doctor` calls its check
+PROGRAMS = "strava_pipeline.verbs.machine_programs"
+
+
+@machines.command("code-server")
+def code_server(port: Port = 4266, host: Host = "127.0.0.1") -> None:
+    """Tell the UI and the daemon of the athletes on this machine, and when their runs are due."""
+    from strava_pipeline.orchestrate.home import HOUSE_DEFINITIONS
+
+    settings = _house()
+    where = ("--host", host, "--port", str(port), "--location-name", settings.house_name)
+    _become(settings, "dagster", "api", "grpc", "--module-name", HOUSE_DEFINITIONS, *where)
+
+
+@machines.command()
+def ui(port: Port = 3000, host: Host = "127.0.0.1") -> None:
+    """Serve Dagster's UI of all machines."""
+    settings = _house()
+    _become(settings, PROGRAMS, "ui", host, str(port), str(settings.dagster_home / WORKSPACE))
+
+
+@machines.command()
+def daemon() -> None:
+    """Run Dagster's daemon, once there are workers for all runs that it may launch at once."""
+    settings = _house()
+    if found := _shortages(settings.dagster_home):
+        raise PipelineError("\n".join(f"There are too few workers: {what} {fix}" for what, fix in found))
+    _become(settings, "dagster._daemon", "run", "--workspace", str(settings.dagster_home / WORKSPACE))
+
+
+@machines.command()
+def worker(slots: Annotated[int, typer.Option(min=1, help="How many runs it has at work at once.")] = 2) -> None:
+    """Run what is asked of the athletes on this machine."""
+    settings = _house()
+    _become(settings, PROGRAMS, "worker", str(slots), settings.house_name)
+
+
+@machines.command(hidden=True)
+def health(
+    part: Annotated[str, typer.Argument(help="code-server, ui, daemon or worker.")],
+    port: Annotated[int, typer.Option(help="Where the code server or the UI listens.")] = 3000,
+) -> None:
+    """Check that a process of this container answers; exit code 1 where it does not."""
+    from strava_pipeline.verbs.dagster_process import Address
+    from strava_pipeline.verbs.service_process import ui_answers
+
+    settings = _house()
+    if part == "code-server":
+        _become(settings, "dagster", "api", "grpc-health-check", "--port", str(port))
+    if part == "daemon":
+        _become(settings, "dagster._daemon", "liveness-check")
+    if part == "worker":
+        _become(settings, PROGRAMS, "ping")
+    if part != "ui":
+        raise typer.BadParameter(f"{part!r} is none of code-server, ui, daemon, worker.")
+    if not ui_answers(Address("127.0.0.1", port)):
+        raise PipelineError("The UI does not answer.")
+
+
+def workers_health(settings: "Settings") -> list[Finding]:
+    """For `doctor`: whether there are workers for all runs that may be launched at once; nothing where there are no machines."""
+    from strava_pipeline.athletes import OF_THE_HOUSE, check_house
+    from strava_pipeline.orchestrate.home import configuration
+
+    home = check_house(settings) / OF_THE_HOUSE
+    if not _has_workers(configuration(home)):
+        return []
+    found = [problem(WORKERS, *one) for one in _shortages(home)]
+    return found or [ok(WORKERS, "enough for all runs that may be launched at once")]
+
+
+def _shortages(home: Path) -> list[tuple[str, str]]:
+    """Why runs would wait for a worker, each with how to fix it. Asks the broker, which takes ten seconds.
+
+    Raises PipelineError where the broker does not answer.
+    """
+    from kombu.exceptions import OperationalError
+
+    from strava_pipeline.orchestrate.home import configuration
+    from strava_pipeline.orchestrate.machines import workers
+    from strava_pipeline.orchestrate.queues import Limits, locations, shortages
+    from strava_pipeline.verbs.instance import database_faults_named, load_instance
+
+    try:
+        with database_faults_named(home), load_instance(home) as instance:
+            present = workers(instance.run_launcher.celery)  # type: ignore[attr-defined]  # `_house` looked which it is
+    except OperationalError as error:
+        raise PipelineError(
+            f"The queue of runs can't be reached ({error}). See that Redis runs, and that CELERY_BROKER_URL leads to it."
+        ) from None
+    return list(shortages(locations(home / WORKSPACE), present, Limits.of(configuration(home))))
+
+
+def _house() -> "Settings":
+    """The settings of all athletes' Dagster. Raises PipelineError where its dagster.yaml sends no runs to workers."""
+    from importlib.util import find_spec
+
+    from strava_pipeline.athletes import become_house
+    from strava_pipeline.orchestrate.home import CONFIG, configuration
+    from strava_pipeline.settings import Settings
+
+    become_house()
+    settings = Settings.load()
+    if find_spec("dagster_celery") is None:
+        raise PipelineError("Several machines need more packages: pip install 'strava_pipeline[machines]'.")
+    if not _has_workers(configuration(settings.dagster_home)):
+        raise PipelineError(
+            f"{settings.dagster_home / CONFIG} sends no runs to workers. Put deploy/server.dagster.yaml in its place; "
+            "docs/scale.md goes through it step by step."
+        )
+    return settings
+
+
+def _has_workers(configuration: Mapping[str, Any]) -> bool:
+    """Whether a dagster.yaml sends runs to workers."""
+    return (configuration.get("run_launcher") or {}).get("module") == "strava_pipeline.orchestrate.machines"
+
+
+def _become(settings: "Settings", module: str, *arguments: str) -> NoReturn:
+    """Replace this process by a Python module, in a folder without a `.env`, which Dagster would load by itself."""
+    from strava_pipeline.verbs.dagster_process import environment_of_dagster
+    from strava_pipeline.verbs.instance import provide_secrets
+
+    provide_secrets(settings.dagster_home)
+    os.chdir(settings.dagster_home)
+    os.execve(sys.executable, [sys.executable, "-m", module, *arguments], environment_of_dagster(settings))
