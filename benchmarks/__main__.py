@@ -13,7 +13,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import comparing, copies, dashboard, files, insights, matching, providers, tracks
+from benchmarks import comparing, copies, dashboard, exporting, files, insights, matching, providers, tracks
 from benchmarks.commands import AIMS, FLOOR, Commands
 from benchmarks.intake import RATE, Intake
 from benchmarks.rounds import (
@@ -50,6 +50,7 @@ BESIDE_FLOOR = {
         "{:,} activities, half with splits, one core",
         "numbers of activities, for insights",
     ),
+    "exporting": (exporting, [10_000], "{:,} activities exported, one core", "numbers of activities, exported"),
     "tracks": (tracks, [200], "{:,} tracks of 3,600 points, one core", "numbers of tracks"),
     "comparing": (comparing, [10_000], "{:,} efforts at five sources, one core", "numbers of efforts, compared"),
     "copies": (copies, [10_000], "{:,} details of 3 kB, copied to a folder", "numbers of details, copied"),

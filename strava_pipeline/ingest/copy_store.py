@@ -1,6 +1,7 @@
-"""The store of the second copy: a folder, or a bucket of S3, GCS or what speaks S3. The only module that knows obstore.
+"""The store of the second copy or of exports: a folder, or a bucket of S3, GCS or what speaks S3. Only this module knows obstore.
 
-Objects are put whole, and never over another one. What an object holds, and whether a store can be believed, is not known here.
+Objects are put whole, and those of a copy never over another one. What an object holds, and whether a store
+can be believed, is not known here.
 """
 
 import re
@@ -22,7 +23,7 @@ try:
     from obstore.store import LocalStore, ObjectStore, from_url
 except ModuleNotFoundError:
     raise MissingSettingsError(
-        f"A second copy needs obstore, which this installation does not have. Type: {sys.executable} -m pip install "
+        f"A second copy, and an export to a bucket, need obstore, which is not installed. Type: {sys.executable} -m pip install "
         "'strava_pipeline[mirror]'"
     ) from None
 
@@ -66,6 +67,12 @@ class CopyStore:
                 return False
         self._note_version(result["version"])
         return True
+
+    def put(self, path: str, content: bytes) -> None:
+        """Put an object, in place of one that is there: for exports alone."""
+        self.calls["put"] += 1
+        with self._explained("put"):
+            obstore.put(self._store, path, content, use_multipart=False)
 
     def get(self, path: str) -> bytes | None:
         """The content of an object; None: there is none."""

@@ -26,10 +26,16 @@ from strava_pipeline.settings import Settings
 def years_to_compact(run: RunContext, settings: Settings, span: Sequence[int]) -> list[int]:
     """The years of `span`, ascending, from the first to the last one that `compact` has work in; empty: it has none.
 
-    Work that belongs to no year (a rebuild, matches, a snapshot that is behind) is work in all of them.
+    Work that belongs to no year (a rebuild, matches, a snapshot that is behind) is work in all of them; so is an export, since
+    what is missing elsewhere is known there alone.
     """
     lake = run.lake
-    if not lake.working.exists() or reason_to_rebuild(lake) is not None or are_tracks_due(lake):
+    if (
+        settings.export_url is not None
+        or not lake.working.exists()
+        or reason_to_rebuild(lake) is not None
+        or are_tracks_due(lake)
+    ):
         return [*span]
     with reading(lake) as connection:
         due = years_behind(lake, run.years) | _years_of_shards(connection, run, span)

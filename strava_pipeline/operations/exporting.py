@@ -42,7 +42,7 @@ def export_to_postgres(run: RunContext, settings: Settings, years: Sequence[int]
             **if_any(years_exported=sorted(year for year in report.written if year != WHOLE)),
             "seconds": seconds.value,
         },
-        {year: {ROWS: report.rows.get(year, 0), "rows_written": report.written.get(year, 0)} for year in years},
+        {year: {ROWS: report.rows.get(year, 0)} for year in years},
         [
             Finding(
                 "equals_snapshot",
@@ -83,13 +83,20 @@ def _target(settings: Settings, url: SecretStr) -> Target:
 def files_of_gold(
     settings: Settings, to: str, form: str, tables: Mapping[str, Exported], advance: Callable[[int], object]
 ) -> FilesReport:
-    """Bring the files in the folder `to` in sync; arguments as of `export_files`."""
+    """Bring the files at `to`, a folder or a bucket, in sync; arguments as of `export_files`."""
     return export_files(
-        Lake(settings.data_dir), _store(to), tables, form, advance, as_text=settings.csv_escape_formulas
+        Lake(settings.data_dir), _store(settings, to), tables, form, advance, as_text=settings.csv_escape_formulas
     )
 
 
-def _store(to: str) -> Store:
-    if "://" in to:
-        raise MisuseError(f"{to} is no place for files; name a folder.")
-    return Folder(Path(to).expanduser().absolute())
+def _store(settings: Settings, to: str) -> Store:
+    scheme, mark, _ = to.partition("://")
+    if not mark:
+        return Folder(Path(to).expanduser().absolute())
+    if scheme not in ("s3", "gs"):
+        raise MisuseError(
+            f"{to} is no place for files; name a folder, or a bucket, like s3://bucket/folder or gs://bucket/folder."
+        )
+    from strava_pipeline.ingest.copy_store import open_store  # which needs the extra `mirror`
+
+    return open_store(settings.model_copy(update={"mirror_url": to}))

@@ -36,6 +36,7 @@ def test_every_stage_is_measured_beside_its_floor() -> None:
         "providers": 40,
         "tracks": 3,
         "comparing": 20,
+        "exporting": 20,
     }
     systems = parts("benchmark", "strava_pipeline_tests.trips")
     subjects |= {system.NAME: 30 for system in systems}
@@ -72,6 +73,7 @@ def test_every_stage_is_measured_beside_its_floor() -> None:
     of_table = told["providers"]["40"]["spreadsheet"]
     assert of_table["workbook"]["calls"] == of_table["listing"]["calls"], "the floor reads every row"
     assert told["comparing"]["20"].keys() == {"floor", "month", "months", "everything"}
+    assert {figures["calls"] for figures in told["exporting"]["20"].values()} == {20, 21}
     tracks = told["tracks"]["3"]
     assert {stage: figures["calls"] for stage, figures in tracks.items()} == {"floor": 3, "measure": 3, "one_more": 1}
     insights = told["insights"]["50"]

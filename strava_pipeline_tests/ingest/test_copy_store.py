@@ -38,6 +38,8 @@ def test_objects_are_put_once_read_listed_and_deleted(kind: str, tmp_path: Path,
         {"a/b": 5, "a/c": 0},
         {"a/b": 5, "a/c": 0},
     )
+    store.put("a/b", b"an export's")
+    assert store.get("a/b") == b"an export's"
     store.delete(["a/b", "a/c"])
     assert (store.sizes(), store.keeps_versions) == ({}, False)
 

@@ -1,14 +1,16 @@
 """lake.gold.postgres on a real PostgreSQL: the same rows there, nothing written twice, other people's things left alone."""
 
 import json
+import subprocess
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any
 
 import psycopg
 import pytest
 from pydantic import SecretStr
+from tenacity import Retrying, retry_if_result, stop_after_delay, wait_fixed
 
 from strava_pipeline.core.errors import MissingSettingsError, PipelineError
 from strava_pipeline.core.tables.exported import exported_tables
@@ -21,6 +23,7 @@ from strava_pipeline.lake.paths import Lake
 from strava_pipeline.setting_values import postgres_parameters
 from strava_pipeline_tests.lake.conftest import NewLake
 from strava_pipeline_tests.lake.insight_rows import ME, activity, many, put, splits
+from strava_pipeline_tests.patience import PATIENCE
 from strava_pipeline_tests.postgres import PASSWORD, Server
 
 TABLES = exported_tables(with_positions=True)
@@ -268,6 +271,51 @@ def test_a_year_is_replaced_whole_or_not_at_all(gold: Lake, database: str) -> No
     done(database, "ALTER TABLE strava.activity_splits_metric DROP CONSTRAINT activity_splits_metric_check")
     assert export(gold, database).unequal == []
     assert asked(database, held) != before
+
+
+KILLED = """
+import sys
+from pathlib import Path
+from strava_pipeline.core.tables.exported import exported_tables
+from strava_pipeline.lake.gold.postgres import Target, export_gold
+from strava_pipeline.lake.paths import Lake
+from strava_pipeline.setting_values import postgres_parameters
+from pydantic import SecretStr
+given = postgres_parameters(SecretStr(sys.argv[2]))
+tables = {name: table for name, table in exported_tables(with_positions=True).items() if name in sys.argv[3:]}
+export_gold(Lake(Path(sys.argv[1])), Target(given, given.pop("password"), "strava"), tables, range(2019, 2024), lambda _: None)
+"""
+
+
+@pytest.mark.slow
+def test_a_run_that_is_killed_leaves_the_year_at_hand_as_it_was_and_the_next_one_goes_on(
+    gold: Lake, database: str
+) -> None:
+    export(gold, database)
+    done(database, "UPDATE strava.activities SET name = 'mine'", "UPDATE strava.activities_all SET name = 'mine'")
+    held = "SELECT exported_year, bool_or(name IS NOT DISTINCT FROM 'mine') FROM strava.{} GROUP BY 1 ORDER BY 1"
+    with psycopg.connect(database) as other:
+        other.execute(
+            "SELECT 1 FROM strava.activities WHERE exported_year = 2021 FOR UPDATE"
+        )  # the export waits for it
+        command = [sys.executable, "-c", KILLED, str(gold.data_dir), database, *SOME]
+        with subprocess.Popen(command) as process:
+            until(lambda: asked(database, "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock'"))
+            process.kill()
+    until(lambda: not asked(database, "SELECT 1 FROM pg_locks WHERE relation = 'strava.activities'::regclass"))
+    left = [(2019, False), (2020, False), (2021, True), (2022, True), (2023, True)]
+    assert asked(database, held.format("activities_all")) == left, (
+        "its rows of 2021 were written before those of activities"
+    )
+    assert asked(database, held.format("activities")) == left
+    assert sorted(export(gold, database, years=range(2019, 2024)).written) == [2021, 2022, 2023]
+
+
+def until(is_so: Callable[[], object]) -> None:
+    """Wait for another process."""
+    Retrying(stop=stop_after_delay(PATIENCE), wait=wait_fixed(0.05), retry=retry_if_result(lambda found: not found))(
+        is_so
+    )
 
 
 def test_the_wheel_belongs_to_one_duckdb(monkeypatch: pytest.MonkeyPatch) -> None:

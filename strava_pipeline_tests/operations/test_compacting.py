@@ -6,6 +6,7 @@ from pathlib import Path
 
 import duckdb
 import pytest
+from pydantic import SecretStr
 
 from strava_pipeline.core.sources import STRAVA
 from strava_pipeline.lake.bronze.answers import land_athlete, land_gear
@@ -148,6 +149,9 @@ def test_work_that_is_left_is_found_and_compact_does_it(rig: Rig, changes: dict[
         assert found(rig) == years, what
         rig.do("compact", years)
         assert found(rig) == [], what
+    elsewhere = rig.settings.model_copy(update={"export_url": SecretStr("postgresql://host/name")})
+    run = run_context(elsewhere, LogProgress(logging.getLogger()))
+    assert years_to_compact(run, elsewhere, YEARS) == YEARS, "what a database lacks is known there alone"
 
 
 BEHIND: dict[str, tuple[Change, list[int]]] = {

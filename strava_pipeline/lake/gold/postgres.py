@@ -22,7 +22,17 @@ from strava_pipeline.core.tables.exported import WHOLE, Exported
 from strava_pipeline.core.tables.model import Kind
 from strava_pipeline.lake.gold.publish import if_readable
 from strava_pipeline.lake.gold.sessions import first_line
-from strava_pipeline.lake.gold.staging import YEAR, Content, offline, owner_of, stage, staged, staging, unstage
+from strava_pipeline.lake.gold.staging import (
+    YEAR,
+    Content,
+    contents_of,
+    offline,
+    owner_of,
+    stage,
+    staged,
+    staging,
+    unstage,
+)
 from strava_pipeline.lake.gold.warehouse import Connection, transaction
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.sql import sql
@@ -74,8 +84,8 @@ def export_gold(
 ) -> ExportReport:
     """Bring PostgreSQL in sync with the published warehouse: every year whose content is another than at the last export.
 
-    `years`, and what has no year, are compared row by row, too: what a person changed there is replaced. Raises TransientError
-    where the server can't be reached, PipelineError where it refuses something.
+    Of `years`, and of what has no year, the content there is what its rows are now: what a person changed is replaced. What was
+    written is compared row by row. Raises TransientError where the server can't be reached, PipelineError where it refuses.
     """
     with staging(lake, extension_file()) as connection:
         elsewhere = _attached(connection, target, owner_of(connection))
@@ -87,8 +97,8 @@ def export_gold(
             for year, (rows, _) in contents.items():
                 report.rows[year] += rows
             before = noted.pop(exported.name, {})
-            changed = {year for year in {*contents, *before} if contents.get(year) != before.get(year)}
-            changed |= elsewhere.differing(exported, compared - changed)
+            there = before | elsewhere.contents(exported, compared)
+            changed = {year for year in {*contents, *there} if contents.get(year) != there.get(year)}
             for year in changed:
                 due[year][exported.name] = contents.get(year, (0, ""))
             if not changed:
@@ -234,6 +244,16 @@ class _Elsewhere:
         for table, year, rows, content in self.read(query):
             found[table][year] = (rows, content)
         return found
+
+    def contents(self, exported: Exported, years: Collection[int]) -> dict[int, Content | None]:
+        """What the table holds there of these years now."""
+        listed = ", ".join(map(str, years))
+        rows = (
+            f"SELECT {YEAR}, {exported.column_list} FROM {_ALIAS}.{self.there(exported.name)} "
+            f"WHERE {OWNER} = {self.owner} AND {YEAR} IN ({listed})"
+        )
+        with _refusals_told():
+            return dict.fromkeys(years) | contents_of(self.connection, f"({rows})")
 
     def differing(self, exported: Exported, years: Iterable[int]) -> set[int]:
         """Of the years those in which a row is only here, or only there."""

@@ -73,8 +73,13 @@ def stage(connection: Connection, exported: Exported) -> dict[int, Content]:
         f"CREATE TEMP TABLE {staged(exported)} AS "
         f"SELECT coalesce({exported.year}, 0)::INTEGER AS {YEAR}, {columns} FROM {NAME}.main.{exported.name} AS copied"
     )
-    found = connection.execute(sql("staged_contents").format(table=staged(exported), year=YEAR)).fetchall()
-    return {year: (rows, content) for year, rows, content in found}
+    return contents_of(connection, staged(exported))
+
+
+def contents_of(connection: Connection, rows: str) -> dict[int, Content]:
+    """The content of each year in rows that begin with it, and have the columns of a table in order."""
+    found = connection.execute(sql("staged_contents").format(table=rows, year=YEAR)).fetchall()
+    return {year: (count, content) for year, count, content in found}
 
 
 def unstage(connection: Connection, exported: Exported) -> None:
