@@ -177,7 +177,7 @@ def restore(
 
     from strava_pipeline.core.errors import PipelineError
     from strava_pipeline.ingest.copy_store import open_store
-    from strava_pipeline.operations.copies.opened import open_copy, seal_of
+    from strava_pipeline.operations.copies.opened import LostHeadError, OpenedCopy, open_copy, seal_of
     from strava_pipeline.operations.copies.restoring import restore as bring_back
     from strava_pipeline.settings import Settings
     from strava_pipeline.verbs.output import plain
@@ -186,7 +186,12 @@ def restore(
     given = {name: value for name, value in (("mirror_url", source), ("mirror_key_file", key_file)) if value}
     settings = Settings.load(**given)
     store = open_store(settings)
-    if (copy := open_copy(store, seal_of(settings.mirror_key_file))) is None:
+    seal = seal_of(settings.mirror_key_file)
+    try:
+        copy = open_copy(store, seal)
+    except LostHeadError:
+        copy = OpenedCopy(store, seal, "")  # what is in it opens with the key all the same
+    if copy is None:
         raise PipelineError(f"There is no copy in {store.where}.")
     folder, zone, day = into.expanduser().resolve(), ZoneInfo(settings.timezone), at.date() if at else None
     done = bring_back(copy, folder, day, zone, progress_for_terminal()())

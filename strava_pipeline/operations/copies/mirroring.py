@@ -45,6 +45,8 @@ from strava_pipeline.lake.copied import (
 )
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.operations.copies.opened import (
+    HEAD,
+    LostHeadError,
     OpenedCopy,
     begin_copy,
     manifest_numbers,
@@ -106,7 +108,14 @@ def mirror(
 
 def _own_copy(lake: Lake, store: CopyStore, settings: Settings, *, plain: bool, adopt: bool) -> OpenedCopy:
     """The copy of this folder, begun if need be. Another folder's is not touched, nor one begun in place of one that is gone."""
-    known, copy = known_copy(lake), open_copy(store, seal_of(settings.mirror_key_file))
+    known, seal = known_copy(lake), seal_of(settings.mirror_key_file)
+    try:
+        copy = open_copy(store, seal)
+    except LostHeadError:
+        if not adopt:
+            raise
+        store.delete({HEAD} & store.sizes().keys())
+        copy = begin_copy(store, seal)
     is_here = known is not None and known.where == store.where
     if copy is not None and (known is None or known.id != copy.id) and not adopt:
         raise PipelineError(
@@ -125,7 +134,7 @@ def _own_copy(lake: Lake, store: CopyStore, settings: Settings, *, plain: bool, 
                 "MIRROR_KEY_FILE is not set, and a copy without a key can be read by whoever gets at its place. `strava-pipeline "
                 "mirror key` makes a key. To copy without one all the same: `strava-pipeline mirror --plain`, once."
             )
-        copy = begin_copy(store, seal_of(settings.mirror_key_file))
+        copy = begin_copy(store, seal)
     if known is None or known.id != copy.id:
         forget_shelves(lake)
         before = () if known is None else (*known.earlier, known.where)
@@ -158,7 +167,8 @@ class _Mirroring:
 
     def _shelf(self, shelf: str, paths: Paths, listed: Mapping[str, int]) -> None:
         numbers = manifest_numbers(listed, shelf)
-        held = self._held(shelf, numbers[-1] if numbers else 0)
+        known_here = known_shelf(self.run.lake, shelf)
+        held = self._held(shelf, numbers[-1] if numbers else 0, known_here)
         with_history = keeps_history(self.run.lake, shelf, self.settings.api_keep_days)
         gone = frozenset(held.files.keys() - paths.keys())
         self._refuse_shrinking(shelf, held, gone)
@@ -174,11 +184,11 @@ class _Mirroring:
             held = self._put_manifest(held, known, new, is_whole=is_whole)
         if not with_history:
             self._forget_others(held, listed)
-        note_shelf(self.run.lake, held)
+        if held is not known_here:
+            note_shelf(self.run.lake, held)
 
-    def _held(self, shelf: str, number: int) -> Manifest:
+    def _held(self, shelf: str, number: int, known: Manifest | None) -> Manifest:
         """What the shelf holds, as this folder knows it, or else as the copy says; nothing, where that can't be read."""
-        known = known_shelf(self.run.lake, shelf)
         if known is not None and known.number == number:
             return known
         try:

@@ -21,7 +21,7 @@ from strava_pipeline.core.copies.manifests import Manifest, folded, manifest_byt
 from strava_pipeline.core.copies.sealing import NONCE_BYTES, Seal, UnreadableObjectError, key_of
 from strava_pipeline.core.errors import MissingSettingsError, PipelineError
 from strava_pipeline.ingest.copy_store import CopyStore
-from strava_pipeline.lake.copied import known_copy
+from strava_pipeline.lake.copied import SHELVES, known_copy
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.settings import Settings
 
@@ -30,6 +30,10 @@ HEAD = "copy.json"
 
 class LyingStoreError(PipelineError):
     """The store said that it took an object, and does not have it, or has another one."""
+
+
+class LostHeadError(PipelineError):
+    """The object that says which copy it is, and whether it has a key, is missing or damaged. All else may be there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,18 +138,23 @@ def seal_of(key_file: Path | None) -> Seal:
 def head_of(store: CopyStore) -> tuple[str, str] | None:
     """The id of the copy in a store, and the check of its key (empty: it has none); None: the store is empty.
 
-    Raises PipelineError where something else is in it.
+    Raises LostHeadError, or another PipelineError where something else is in it.
     """
     content = store.get(HEAD)
     if content is None:
-        if store.sizes():
+        found = store.sizes()
+        if found and not any(manifest_numbers(found, shelf) for shelf in SHELVES):
             raise PipelineError(f"{store.where} holds other things than a copy. Name an empty folder in MIRROR_URL.")
-        return None
+        if not found:
+            return None
     try:
-        head = orjson.loads(content)
+        head = orjson.loads(content or b"")
         identity, check, version = str(head["id"]), str(head["check"]), head["version"]
     except (ValueError, LookupError, TypeError):
-        raise UnreadableObjectError(f"{HEAD} in {store.where} is damaged, or none of a copy.") from None
+        raise LostHeadError(
+            f"{HEAD} of the copy in {store.where} is missing or damaged. `strava-pipeline mirror --adopt` writes it again; "
+            "`strava-pipeline restore` does without it."
+        ) from None
     if version != 1:
         raise PipelineError(f"The copy in {store.where} was made by a newer version of the program. Update this one.")
     return identity, check
@@ -154,7 +163,7 @@ def head_of(store: CopyStore) -> tuple[str, str] | None:
 def open_copy(store: CopyStore, seal: Seal) -> OpenedCopy | None:
     """The copy in a store; None: the store is empty.
 
-    Raises PipelineError where something else is in it, and MissingSettingsError where the key is another one, or is missing.
+    Raises as `head_of` does, and MissingSettingsError where the key is another one, or is missing.
     """
     if (head := head_of(store)) is None:
         return None
@@ -173,7 +182,7 @@ def open_copy(store: CopyStore, seal: Seal) -> OpenedCopy | None:
 
 
 def begin_copy(store: CopyStore, seal: Seal) -> OpenedCopy:
-    """A new copy in an empty store."""
+    """A new copy in an empty store, or a new head of one that lost its own."""
     copy = OpenedCopy(store, seal, token_hex(8))
     head = orjson.dumps({"version": 1, "id": copy.id, "check": seal.check})
     store.put_new(HEAD, head)
