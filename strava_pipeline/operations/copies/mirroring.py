@@ -179,7 +179,7 @@ class _Mirroring:
         places = {self.copy.manifest_place(shelf, number) for number in range(held.base, held.number + 1) if number}
         is_broken = not places <= listed.keys() or not places.isdisjoint(damaged_blocks(self.run.lake))
         if todo or gone or is_broken or not (with_history or held.is_whole):
-            new = self._put(shelf, {name: paths[name] for name in todo})
+            new = self._put(shelf, {name: paths[name] for name in todo}, listed)
             is_whole = is_broken or not with_history or held.number - held.base >= CHAIN or held.base == 0
             held = self._put_manifest(held, known, new, is_whole=is_whole)
         if not with_history:
@@ -219,7 +219,7 @@ class _Mirroring:
         same = {name: file for name, file in held.files.items() if name in paths and name not in changed}
         return outside(same, bad)
 
-    def _put(self, shelf: str, paths: Paths) -> "_Put":
+    def _put(self, shelf: str, paths: Paths, listed: Mapping[str, int]) -> "_Put":
         """Put the files into blocks."""
         put = _Put()
         if not paths:
@@ -228,7 +228,7 @@ class _Mirroring:
         with progressing(self.run.progress, f"Copying {shelf} (kB)", kilobytes(total)) as advance:
             add = by_kilobytes(advance)
             for content, parts in put.cut(paths):
-                block = self.copy.put_block(shelf, content)
+                block = self.copy.put_block(shelf, content, listed)
                 put.name(block, len(content), parts)
                 self.blocks += 1
                 add(len(content))

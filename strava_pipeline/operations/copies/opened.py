@@ -11,6 +11,7 @@ noticed at once.
 import hmac
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from secrets import token_hex
@@ -44,18 +45,16 @@ class OpenedCopy:
     seal: Seal
     id: str
 
-    def put(self, place: str, content: bytes) -> bool:
-        """Put an object and read it back; False: it was there before, with this content.
+    def put(self, place: str, content: bytes, *, is_there: bool = False) -> None:
+        """Put an object, unless `is_there`, and read it back.
 
         Raises LyingStoreError, or UnreadableObjectError where there is another object.
         """
-        is_new = self.store.put_new(place, self.seal.seal(place, content, os.urandom(NONCE_BYTES)))
+        is_new = not is_there and self.store.put_new(place, self.seal.seal(place, content, os.urandom(NONCE_BYTES)))
         back = self.store.get(place)
-        try:
+        with suppress(UnreadableObjectError):
             if back is not None and self.seal.open(place, back) == content:
-                return is_new
-        except UnreadableObjectError:
-            pass
+                return
         if is_new or back is None:
             raise LyingStoreError(
                 f"The store of the copy, {self.store.where}, said that it took an object and "
@@ -64,11 +63,11 @@ class OpenedCopy:
             )
         raise UnreadableObjectError(f"{place} of the copy is another object than the one that belongs there.")
 
-    def put_block(self, shelf: str, content: bytes) -> str:
-        """Put a block, in place of a damaged one where there is one; its name."""
+    def put_block(self, shelf: str, content: bytes, listed: Mapping[str, int]) -> str:
+        """Put a block, in place of a damaged one where there is one; its name. One that is `listed` is only read."""
         place = self.block(shelf, name := self.seal.name(content))
         try:
-            self.put(place, content)
+            self.put(place, content, is_there=listed.get(place) == len(content) + self.seal.overhead)
         except UnreadableObjectError:
             self.store.delete([place])
             self.put(place, content)

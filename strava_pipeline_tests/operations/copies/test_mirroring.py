@@ -123,8 +123,9 @@ def test_a_killed_run_goes_on_and_uses_what_was_put(world: World, monkeypatch: p
     assert world.restore("half").incomplete == ["own"]
     monkeypatch.setattr(CopyStore, "put_new", put)
     world.write("data/decisions/meanwhile.jsonl", b"new")
-    world.mirror()
+    done = world.mirror()
     assert half.items() <= world.objects.items()
+    assert done.calls["put"] == len(world.objects) - len(half)
     assert world.restored("again") == CONTENTS | {"data/decisions/meanwhile.jsonl": b"new"}
 
 
@@ -148,6 +149,19 @@ def test_a_store_that_lies_is_noticed_at_once(world: World, monkeypatch: pytest.
     monkeypatch.setattr(CopyStore, "put_new", put)
     world.mirror()
     assert world.restored("back") == CONTENTS
+
+
+def test_of_a_large_file_only_blocks_that_changed_are_put(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mirroring, "BLOCK", 1000)
+    snapshot = b"".join(b"%07d" % number for number in range(1000))
+    world.write("data/warehouse/strava.duckdb", snapshot)
+    world.mirror()
+    world.write("data/warehouse/strava.duckdb", snapshot[:4500] + b"changed" + snapshot[4507:])
+    assert world.mirror().calls["put"] == 2  # of seven blocks one, and the manifest
+    assert (
+        world.restored("back")["data/warehouse/strava.duckdb"][4498:4509]
+        == snapshot[4498:4500] + b"changed" + snapshot[4507:4509]
+    )
 
 
 def test_objects_that_vanish_or_shrink_are_put_again(world: World) -> None:
