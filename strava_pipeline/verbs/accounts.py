@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from strava_pipeline.settings import Settings
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Accounts of the dashboard of several athletes.")
-Name = Annotated[str, typer.Argument(help="The account.")]
+Name = Annotated[str, typer.Argument(help="The account.", parser=str.lower)]
 For = Annotated[str | None, typer.Option("--for", metavar="ATHLETE", help="Whose pages the account sees.")]
 
 
@@ -109,7 +109,7 @@ def begin_house(settings: "Settings", url: str, *, opens: bool) -> None:
 
 
 def forget_athlete(settings: "Settings", name: str) -> Iterator[str]:
-    """Block accounts of an athlete who is no longer in the registry of the house: the name may become somebody else's."""
+    """Block accounts of an athlete who leaves the registry of the house: the name may become somebody else's."""
     from strava_pipeline.lake.paths import Lake
     from strava_pipeline.serve.house_settings import settings_of_all
 

@@ -85,9 +85,9 @@ def remove(
 
         become(name)
         delete_all(yes=yes)
-    change_registry(settings, lambda document: document.remove(name))
     for line in forget_athlete(settings, name):
         echo(line)
+    change_registry(settings, lambda document: document.remove(name))
     echo(f"{name} is out of the registry. This stays, with what is in it: {athlete.folder}")
 
 

@@ -147,7 +147,7 @@ def _archive(settings: "Settings", text: str) -> Path | None:
 
 
 def _folder(settings: "Settings", text: str) -> str | None:
-    """The folder as it was typed; None: it is the one that is set."""
+    """The folder as `.env` is to name it: as it was typed, unless that file is elsewhere; None: it is the one that is set."""
     place = Path(text).expanduser().absolute()
     if not text or place == settings.data_dir:
         return None
@@ -158,7 +158,7 @@ def _folder(settings: "Settings", text: str) -> str | None:
         raise MisuseError(f"This user can't write to {there}; name another folder.")
     if settings.data_dir.exists():
         _say(f"What is in {settings.data_dir} stays there; move it yourself to take it along.")
-    return text
+    return text if settings.athlete_folder is None else str(place)
 
 
 def _short(path: Path) -> str:

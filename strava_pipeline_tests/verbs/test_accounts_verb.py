@@ -68,7 +68,7 @@ def test_accounts_are_kept_by_commands_and_passwords_are_only_ever_asked_for(typ
     assert account("add", "Ada", "--admin") == (0, "ada can log in.\n")
     assert account("add", "mother", "--for", "anna") == (0, "mother can log in.\n")
     assert account("add", "mother", "--for", "bob")[0] == 2
-    assert (account("reset", "mother")[0], typed) == (2, [])
+    assert (account("reset", "Mother")[0], typed) == (2, [])
     accounts, now = records(), datetime.now(UTC)
     token = accounts.begin_session_of(accounts.known("mother"), now)
     typed.append("another password")

@@ -4,6 +4,7 @@ import json
 import os
 import re
 import stat
+from io import StringIO
 from pathlib import Path
 
 import pytest
@@ -251,6 +252,18 @@ def test_paths_on_the_command_line_stay_relative_to_where_it_is_typed(house: Pat
     (house / "watch").mkdir()
     said = type_in("import", "watch", "--athlete", "ada")
     assert str(house / "athletes" / "ada" / "watch") not in said.out + said.err
+
+
+def test_a_folder_that_is_typed_for_good_is_the_one_that_was_meant(
+    house: Path, type_in: Type, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    type_in("athletes", "add", "ada")
+    monkeypatch.setattr("sys.stdin", StringIO(""))
+    words = ("start", "--no-pull", "--service", "none", "--archive", "", "--data-dir", "kept", "--athlete", "ada")
+    said = type_in(*words)
+    assert said.code == 0, said
+    assert f"STRAVA_DATA_DIR={house}/kept\n" in (house / "athletes" / "ada" / ".env").read_text()
+    assert "strava-pipeline dashboard --athlete ada" in said.out
 
 
 def test_advice_names_the_athlete(house: Path, type_in: Type) -> None:

@@ -140,16 +140,16 @@ def test_a_session_ends_in_every_process_when_its_account_changes(
     seen = house.accounts.known("mother")
     here, there = house.browser("mother"), house.browser("mother", house.another())
     other = house.browser("father")
-    assert [each.get("/gear").status_code for each in (here, there, other)] == [200] * 3
+    assert [each.get("/notifications").status_code for each in (here, there, other)] == [200] * 3
     change(house.accounts)
-    assert [each.get("/gear").status_code for each in (here, there, other)] == [401, 401, 200]
-    assert there.get("/api/gear").status_code == 401
+    assert [each.get("/notifications").status_code for each in (here, there, other)] == [401, 401, 200]
+    assert there.get("/api/notifications").status_code == 401
     late = house.accounts.begin_session_of(seen, house.time)
     assert house.accounts.session(late, house.time) is None, "a login that was under way meanwhile"
     house.accounts.remove_old(house.time)
-    assert other.get("/gear").status_code == 200
+    assert other.get("/notifications").status_code == 200
     house.later(seconds=SESSION.total_seconds())
-    assert other.get("/gear").status_code == 401
+    assert other.get("/notifications").status_code == 401
 
 
 def test_a_login_gives_a_session_of_its_own_and_adopts_none(house: HouseInUse) -> None:
@@ -168,7 +168,7 @@ def test_a_login_gives_a_session_of_its_own_and_adopts_none(house: HouseInUse) -
         stranger = house.browser()
         stranger.cookies.set(house.site.cookie, wrong, path="/")
         assert log_in(stranger, "mother", "wrong") == 403
-        assert stranger.get("/gear").status_code == 401
+        assert stranger.get("/notifications").status_code == 401
         house.later(days=1)
 
 
@@ -179,7 +179,7 @@ def test_sessions_of_a_dashboard_without_accounts_in_the_same_database_are_none_
     token = alone.begin_session(house.time)
     browser = house.browser()
     browser.cookies.set(house.site.cookie, token, path="/")
-    assert (browser.get("/gear").status_code, alone.session(token, house.time) is not None) == (401, True)
+    assert (browser.get("/notifications").status_code, alone.session(token, house.time) is not None) == (401, True)
     ours = house.browser("mother").cookies[house.site.cookie]
     assert alone.session(ours, house.time) is None
     link = alone.add_link(house.time)
@@ -286,13 +286,13 @@ def test_a_password_is_changed_by_who_knows_it_and_logs_the_other_browsers_out(h
 
 def test_who_has_no_athlete_gets_no_data_and_is_told_why(house: HouseInUse) -> None:
     ada = house.browser("ada")
-    assert [ada.get("/").headers["location"], ada.get("/gear").status_code] == ["/admin", 404]
+    assert [ada.get("/").headers["location"], ada.get("/notifications").status_code] == ["/admin", 404]
     registry = house.served.data_dir / "athletes.toml"
     registry.write_text("[anna]\n[bob]\nfolder = 'nowhere'\n")
     father, mother = house.browser("father"), house.browser("mother")
-    assert father.get("/gear").status_code == 200, "an empty folder"
+    assert father.get("/notifications").status_code == 200, "an empty folder"
     registry.write_text("[anna]\n[carl]\n")
-    assert (father.get("/gear").status_code, mother.get("/gear").status_code) == (404, 200)
+    assert (father.get("/notifications").status_code, mother.get("/notifications").status_code) == (404, 200)
     assert father.get("/").headers["location"] == "/account"
     assert "There is no athlete" in father.get("/account", headers=PAGE).text
     (house.served.data_dir / "carl").mkdir()
@@ -300,12 +300,12 @@ def test_who_has_no_athlete_gets_no_data_and_is_told_why(house: HouseInUse) -> N
     shown = ada.get("/admin", headers=PAGE).text
     assert ("STRAVA_TIMEZONE" in shown, "who is no athlete here" in shown) == (True, True)
     registry.write_text("[anna\n")
-    assert (ada.get("/admin").status_code, mother.get("/gear").status_code) == (400, 404)
+    assert (ada.get("/admin").status_code, mother.get("/notifications").status_code) == (400, 404)
 
 
 def test_nothing_that_is_kept_of_one_athlete_is_shown_to_another(filled: HouseInUse) -> None:
     """The same addresses, ids and moments: from what was kept before, with the other's tags, in turns."""
-    paths = ["/", "/activities", "/activities/1", "/year/2025", "/widgets", "/gear", "/notifications", "/api/activities", "/api/activities/1", "/activities.csv", "/api/heat", "/api/gear", "/settings"]  # fmt: skip
+    paths = ["/activities", "/activities/1", "/year/2025", "/gear", "/notifications", "/api/activities", "/api/activities/1", "/api/heat", "/settings"]  # fmt: skip
     browsers = {"anna": filled.browser("mother"), "bob": filled.browser("father")}
     tags: dict[str, str] = {}
     for _ in range(2):

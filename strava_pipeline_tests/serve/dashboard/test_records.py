@@ -81,7 +81,10 @@ def hold_accounts(accounts: Accounts) -> None:
     accounts.change("anna", blocked=True)
     late = accounts.begin_session_of(accounts.known("anna"), NOW)
     assert [accounts.session(each, NOW) for each in (token, late)] == [None, None]
-    accounts.remove_old(NOW)
+    accounts.remove_old(NOW + timedelta(days=29))
+    assert accounts.account("bob") is not None
+    accounts.remove_old(NOW + timedelta(days=30))
+    assert {each.name for each in accounts.accounts()} == {"anna", *(f"admin{number}" for number in range(4))}
     accounts.remove("anna")
     assert accounts.account("anna") is None
 

@@ -16,6 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from strava_pipeline.core.errors import MissingSettingsError
+from strava_pipeline.process_owner import ATHLETE_FOLDER
 from strava_pipeline.settings import Settings
 from strava_pipeline.trips.activity.reading import keys
 from strava_pipeline.trips.activity.reading.connect import trip_keys
@@ -162,6 +163,14 @@ def test_one_that_fails_is_not_run_again_either(tmp_path: Path) -> None:
         with pytest.raises(MissingSettingsError, match="exit code 3"):
             trip_keys(settings(command))
     assert (tmp_path / "runs").read_text() == "run\n"
+
+
+def test_it_works_in_the_folder_of_an_athlete_of_several(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    command = program(tmp_path, f"[ -e ours ] && echo {NEW}")
+    (tmp_path / "athlete").mkdir()
+    (tmp_path / "athlete" / "ours").touch()
+    monkeypatch.setenv(ATHLETE_FOLDER, str(tmp_path / "athlete"))
+    assert keys_text(command) == NEW
 
 
 def test_no_shell_reads_the_command_and_its_words_are_those_of_a_shell(tmp_path: Path) -> None:
