@@ -50,7 +50,7 @@ class Sharer:
     Args:
         daily, bulk: calls since midnight UTC: those of whole years are bulk, all others daily.
         daily_at, bulk_at: when it last made or wanted a call of the kind; epoch seconds at the server, 0: never.
-        is_done: whether the daily run of the day has all that it wanted.
+        is_done: whether a daily run had all that it wanted today; other runs may make calls afterwards.
         wants: whether more is wanted of whole years: "no", "soon" (a run is at work), "later" (the day's limit stopped it).
     """
 
@@ -119,7 +119,7 @@ class Sharing:
             mine.bulk, mine.bulk_at = max(mine.bulk + calls, 0), int(now)
             mine.wants = "later" if until_tomorrow else "soon"
         else:
-            mine.daily, mine.daily_at, mine.is_done = max(mine.daily + calls, 0), int(now), False
+            mine.daily, mine.daily_at = max(mine.daily + calls, 0), int(now)
 
     def note_done(self, ledger: Ledger) -> None:
         """Note in the ledger that the run has all that it wanted."""

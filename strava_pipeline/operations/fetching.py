@@ -147,6 +147,8 @@ def pull_details(
     report.missing = sum(candidate.is_due and not candidate.is_resting(now) for candidate in left)
     report.resting = len(wanted.resting) + sum(candidate.is_resting(now) for candidate in left)
     report.calls = client.calls - calls
+    if report.fetched.stopped is None and not config.ids and config.scope != "window":  # those a person asked for
+        client.budget.finish()
     return report
 
 
@@ -203,6 +205,8 @@ def pull_streams(run: RunContext, source: BudgetedSource, config: StreamsOptions
     report.missing = sum(not candidate.is_resting(now) for candidate in left)
     report.resting = len(wanted.resting) + len(left) - report.missing
     report.calls = client.calls - calls
+    if report.fetched.stopped is None:
+        client.budget.finish()
     return report
 
 

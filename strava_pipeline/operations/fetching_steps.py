@@ -145,8 +145,6 @@ def _fetched(
 ) -> StepReport:
     """The report of details or streams (`what`); `failures`: what did not come, and of which activities."""
     fetched = report.fetched
-    if fetched.stopped is None:
-        strava.client.budget.finish()
     return StepReport(
         asset,
         {

@@ -7,12 +7,13 @@ import sys
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import dagster as dg
 from pydantic import Field
 
 from strava_pipeline.athletes import athlete_named, athletes, environment_of, settings_of
-from strava_pipeline.core.errors import MisuseError, PipelineError
+from strava_pipeline.core.errors import PipelineError
 from strava_pipeline.ingest.clock import utc_now
 from strava_pipeline.lake.locks import live_run
 from strava_pipeline.operations.log_files import house_logs
@@ -27,6 +28,7 @@ from strava_pipeline.orchestrate.house.work import (
     JOB,
     RUN,
     WORK,
+    Job,
     daily_work,
     house_lake,
     in_instance,
@@ -43,7 +45,7 @@ STOPPED = 3  # the exit code of a command that a limit ended with work left
 class AthleteRunConfig(dg.Config):
     """What is run for each athlete chosen."""
 
-    job: str = Field(DAILY, description=f"one of {', '.join(WORK)}")
+    job: Job = Field(DAILY, description="the command; without config it is the daily run")
     years: list[int] = Field([], description="for backfill, reconcile and streams: the years")
 
 
@@ -121,10 +123,12 @@ def _life(settings: Settings) -> dg.ResourceDefinition:
 def _run(context: dg.AssetExecutionContext, settings: Settings, config: AthleteRunConfig) -> dg.MaterializeResult[Any]:
     """Run the command in the athlete's folder. Raises dg.Failure where it fails."""
     try:
-        athlete, arguments = athlete_named(settings, context.partition_key), _work(config)
+        athlete, arguments = athlete_named(settings, context.partition_key), WORK[config.job].arguments(config.years)
         if context.run.parent_run_id is not None and config.job in GIVES_WAY:
             arguments.append("--wait")  # the process of the run before may be about to end
         own, environment = settings_of(settings, athlete), environment_of(settings, athlete)
+        if not athlete.folder.is_dir():
+            raise PipelineError(f"The folder of {athlete.name} is missing: {athlete.folder}. Is its disk there?")
     except PipelineError as error:
         raise dg.Failure(str(error), allow_retries=False) from None
     context.instance.add_run_tags(context.run_id, {JOB: config.job})
@@ -153,12 +157,6 @@ def _run(context: dg.AssetExecutionContext, settings: Settings, config: AthleteR
     return dg.MaterializeResult(metadata=metadata)
 
 
-def _work(config: AthleteRunConfig) -> list[str]:
-    if config.job not in WORK:
-        raise MisuseError(f"There is no job {config.job!r} for athletes. Possible: {', '.join(WORK)}.")
-    return WORK[config.job].arguments(config.years)
-
-
 def _registry_sensor(settings: Settings) -> dg.SensorDefinition:
     @dg.sensor(
         name="registry",
@@ -179,7 +177,7 @@ def _registry_sensor(settings: Settings) -> dg.SensorDefinition:
     return registry
 
 
-Wanted = Iterator[tuple[str, list[int]]]
+Wanted = Iterator[tuple[Job, list[int]]]
 
 
 def _daily(own: Settings, at: datetime) -> Wanted:
@@ -221,27 +219,26 @@ def _schedule(
     )
     def scheduled(context: dg.ScheduleEvaluationContext) -> list[dg.RunRequest] | dg.SkipReason:
         fail_dead_runs(context.instance, house_lake(settings))
+        at = context.scheduled_execution_time.astimezone(ZoneInfo(settings.timezone))
         present = set(context.instance.get_dynamic_partitions(in_instance(settings, ATHLETES)))
         requests, problems = list[dg.RunRequest](), list[str]()
         for athlete in athletes(settings):
             try:
-                asked = list(wanted(settings_of(settings, athlete), context.scheduled_execution_time))
+                asked = list(wanted(settings_of(settings, athlete), at))
             except PipelineError as error:
                 problems.append(str(error))
                 continue
             if athlete.name in present:
                 op, first = in_instance(settings, ATHLETE), wanted is _daily
-                requests += [_request(context, op, athlete.name, job, years, first=first) for job, years in asked]
+                requests += [_request(at, op, athlete.name, job, years, first=first) for job, years in asked]
         return requests or dg.SkipReason(" ".join(problems) or "No athlete has a login for it.")
 
     return scheduled
 
 
-def _request(
-    context: dg.ScheduleEvaluationContext, op: str, name: str, job: str, years: list[int], *, first: bool
-) -> dg.RunRequest:
+def _request(at: datetime, op: str, name: str, job: Job, years: list[int], *, first: bool) -> dg.RunRequest:
     return dg.RunRequest(
-        run_key=f"{context.scheduled_execution_time.isoformat()} {name} {job}",
+        run_key=f"{at.isoformat()} {name} {job}",
         partition_key=name,
         run_config={"ops": {op: {CONFIG: {"job": job, "years": years}}}},
         tags=FIRST if first else {},

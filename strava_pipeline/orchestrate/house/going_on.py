@@ -17,9 +17,7 @@ from strava_pipeline.orchestrate.runs import UNFINISHED, ended_at, fail_dead_run
 from strava_pipeline.orchestrate.tags import LAST, LIMIT, NO_LIMIT, RESUMES
 from strava_pipeline.settings import Settings
 
-REST = timedelta(
-    minutes=15
-)  # between an end and the next try: a limit of another service opens later than Strava's ledger says
+REST = timedelta(minutes=15)  # between an end and the next try: of another service's limit Strava's ledger says nothing
 
 
 def go_on_sensor(settings: Settings, now: Callable[[], datetime]) -> dg.SensorDefinition:

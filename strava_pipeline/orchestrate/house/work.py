@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final, Literal
 
 from strava_pipeline.athletes import OF_THE_HOUSE, check_house
 from strava_pipeline.core.errors import MisuseError
@@ -18,8 +19,8 @@ ATHLETE = "athlete"  # its one asset, and so the op that has the config
 ATHLETES = "athletes"  # the name of the partitions
 JOB = "job"  # a run's tag: what it starts
 CONFIG = "config"  # where Dagster keeps the config of an op
-DAILY = "flow"
-PULL = "providers-pull"
+DAILY: Final = "flow"
+PULL: Final = "providers-pull"
 GIVES_WAY = {DAILY, "refresh"}  # commands that end at once, with 0, where another run is at work in the folder
 
 
@@ -57,7 +58,21 @@ class Work:
         return [*self.words, *(["--years", ",".join(map(str, sorted(set(years))))] if years else [])]
 
 
-WORK = {
+Job = Literal[
+    "flow",
+    "providers-pull",
+    "flow-backfill",
+    "backfill",
+    "reconcile",
+    "enrich",
+    "enrich-all",
+    "streams",
+    "refresh",
+    "profile",
+    "compact",
+    "rebuild",
+]
+WORK: dict[Job, Work] = {
     DAILY: Work(("flow",)),
     PULL: Work(("providers", "pull")),
     "flow-backfill": Work(("flow-backfill", "--wait"), whole_years=True),
@@ -73,8 +88,8 @@ WORK = {
 }
 
 
-def daily_work(own: Settings) -> list[str]:
+def daily_work(own: Settings) -> list[Job]:
     """What the daily run of an athlete is: of Strava where it is used, and of other services that are enabled; with a login."""
-    work = [DAILY] if is_strava_used(own) and access_problem(STRAVA, own) is None else []
+    work: list[Job] = [DAILY] if is_strava_used(own) and access_problem(STRAVA, own) is None else []
     others = [name for name in enabled_providers(own) if missing_login(name, own) is None]
     return work + ([PULL] if others else [])

@@ -1,6 +1,7 @@
 """The data folders of one API application share its calls: daily runs first, whole years in turn, whoever is killed."""
 
 import json
+import sys
 from datetime import timedelta
 from pathlib import Path
 
@@ -92,11 +93,15 @@ def exhaust(time: Time, *budgets: RateBudget) -> list[int]:
     return calls
 
 
-def test_a_single_folder_has_what_it_always_had(path: Path, time: Time) -> None:
+def test_a_single_folder_has_what_it_always_had_and_imports_no_rule(
+    path: Path, time: Time, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delitem(sys.modules, "strava_pipeline.ingest.shares", raising=False)
     one = Folder(path, time, "one")
     assert (left(one.daily), left(one.bulk), left(one.bulk, READ_15)) == (1000, 948, 90)
     assert exhaust(time, one.bulk) == [948]
     assert exhaust(time, one.daily) == [52]
+    assert "strava_pipeline.ingest.shares" not in sys.modules
 
 
 def test_whole_years_leave_the_daily_runs_of_others_their_calls_until_these_are_done(path: Path, time: Time) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 from uuid import uuid4
 
 import dagster as dg
@@ -16,7 +16,7 @@ from strava_pipeline.ingest.strava.budget import make_budget
 from strava_pipeline.orchestrate.dagster_private import PARTITION_NAME_TAG
 from strava_pipeline.orchestrate.house.build import house_defs
 from strava_pipeline.orchestrate.house.going_on import REST
-from strava_pipeline.orchestrate.house.work import ATHLETE, ATHLETES, CONFIG, RUN, WORK, house_lake
+from strava_pipeline.orchestrate.house.work import ATHLETE, ATHLETES, CONFIG, RUN, WORK, Job, house_lake
 from strava_pipeline.orchestrate.tags import LIMIT, NO_LIMIT, PRIORITY, RESUMES
 from strava_pipeline.settings import Settings
 from strava_pipeline.verbs.instance import open_instance
@@ -150,12 +150,14 @@ def test_a_job_is_a_command(job: str, years: list[int], words: list[str]) -> Non
     [
         ({"job": "backfill"}, "needs years"),
         ({"job": "flow", "years": [2024]}, "takes no years"),
-        ({"job": "purge"}, "There is no job 'purge' for athletes. Possible: flow, "),
+        ({}, "The folder of anna is missing"),
     ],
 )
 def test_what_cannot_be_run_fails_before_anything_is_started(
     settings: Settings, instance: dg.DagsterInstance, tmp_path: Path, config: dict[str, Any], fault: str
 ) -> None:
+    if not config:
+        (tmp_path / "anna").rename(tmp_path / "elsewhere")
     found = (
         house_defs(settings)
         .resolve_job_def(RUN)
@@ -165,7 +167,14 @@ def test_what_cannot_be_run_fails_before_anything_is_started(
     )
     (failure,) = [event for event in found.all_events if event.is_step_failure]
     assert fault in str(failure.step_failure_data.error)
-    assert not (tmp_path / "anna" / "logs").exists()
+    assert not [*tmp_path.glob("*/logs/house")]
+
+
+def test_a_job_that_is_not_of_the_list_is_refused(settings: Settings, instance: dg.DagsterInstance) -> None:
+    job = house_defs(settings).resolve_job_def(RUN)
+    with pytest.raises(dg.DagsterInvalidConfigError, match="purge"):
+        job.execute_in_process({"ops": {ATHLETE: {CONFIG: {"job": "purge"}}}}, instance=instance, partition_key="anna")
+    assert {*WORK} == {*get_args(Job)}
 
 
 def test_a_process_of_one_athlete_has_no_house(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
