@@ -66,8 +66,9 @@ class Target:
 
     @property
     def words(self) -> str:
-        """The server for a message."""
-        return ", ".join(f"{name} {value}" for name, value in self.parameters.items())
+        """The server for a message: no parameter that may be secret."""
+        shown = {name: self.parameters[name] for name in ("user", "host", "port", "dbname") if name in self.parameters}
+        return ", ".join(f"{name} {value}" for name, value in shown.items())
 
 
 @dataclass(slots=True)
@@ -150,11 +151,11 @@ def extension_file() -> Path:
     for folder in folders:
         for file in (folder / "extensions" / f"v{duckdb.__version__}").glob("*.duckdb_extension"):
             return file
-    wheel = _PACKAGE.replace("_", "-")
-    missing = f"is there for another DuckDB than this {duckdb.__version__}" if folders else "is not installed"
+    wheel, here = _PACKAGE.replace("_", "-"), duckdb.__version__
+    missing = f"is there for another DuckDB than this {here}" if folders else "is not installed"
     raise MissingSettingsError(
-        f"EXPORT_URL is set, and the package {wheel}, which writes to PostgreSQL, {missing}. Install it: "
-        f"pip install '{wheel}=={duckdb.__version__}'"
+        f"EXPORT_URL is set, and the package {wheel}, which writes to PostgreSQL, {missing}. Install the same version: "
+        f"pip install '{wheel}=={here}'. If there is none of {here}, install a version that both packages have, such as 1.5.5."
     )
 
 
