@@ -13,6 +13,7 @@ from typing import Literal, get_args
 
 from strava_pipeline.ingest.failed_calls import failed_calls
 from strava_pipeline.lake.bronze.listings import listings
+from strava_pipeline.lake.copied import known_copy
 from strava_pipeline.lake.gold.publish import current_snapshot, published_at
 from strava_pipeline.lake.gold.quality import counts_by_year, newest_start, row_counts
 from strava_pipeline.lake.notifications import Category, notifications
@@ -178,6 +179,14 @@ def _notifications(settings: Settings, now: datetime) -> Iterator[Sample]:
         yield Sample(UNREAD, counts[level], (level,))
 
 
+COPIED = Measure("second_copy_timestamp_seconds", "gauge", "When the second copy was last brought up to date")
+
+
+def _second_copy(settings: Settings, now: datetime) -> Iterator[Sample]:
+    copy = known_copy(Lake(settings.data_dir))
+    yield from moment(COPIED, None if copy is None else copy.at)
+
+
 PARTS = (
     Part("published", (PUBLISHED_AT, NEWEST, ROWS, MISSING, STALE), _published),
     Part(
@@ -188,4 +197,5 @@ PARTS = (
     Part("failed_calls", (FAILED,), _failed_calls),
     Part("requests", (REQUESTS,), _requests),
     Part("notifications", (UNREAD,), _notifications),
+    Part("second_copy", (COPIED,), _second_copy),
 )

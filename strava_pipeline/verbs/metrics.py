@@ -4,7 +4,7 @@ What is measured stands in metrics_parts.py, how it is handed out in metrics_col
 """
 
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import partial
 from importlib.util import find_spec
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry
 
     from strava_pipeline.settings import Settings
+    from strava_pipeline.verbs.metrics_collector import Subject
 
 SETTING = "METRICS_ADDRESS"
 
@@ -70,10 +71,10 @@ def refuse_address(address: str) -> None:
 
 
 def registry_of(settings: "Settings") -> "CollectorRegistry":
-    """A registry of the metrics of a data folder; of a house, of all its athletes, each named by a label."""
+    """A registry of the metrics of a data folder; of a house, of all its athletes by name and of its own Dagster."""
     from prometheus_client import CollectorRegistry
 
-    from strava_pipeline.verbs.metrics_collector import MetricsCollector
+    from strava_pipeline.verbs.metrics_collector import MetricsCollector, Subject
     from strava_pipeline.verbs.metrics_parts import all_parts
 
     is_house = settings.athletes_dir is not None and settings.athlete_folder is None
@@ -81,7 +82,7 @@ def registry_of(settings: "Settings") -> "CollectorRegistry":
     registry.register(
         MetricsCollector(
             all_parts(),
-            partial(_athletes, settings) if is_house else lambda: {"": lambda: settings},
+            partial(_of_house, settings) if is_house else lambda: {"": Subject(lambda: settings, all_parts())},
             are_named=is_house,
             say=partial(echo, err=True),
             now=lambda: datetime.now(UTC),
@@ -90,10 +91,16 @@ def registry_of(settings: "Settings") -> "CollectorRegistry":
     return registry
 
 
-def _athletes(house: "Settings") -> Mapping[str, Callable[[], "Settings"]]:
-    from strava_pipeline.athletes import athletes, settings_of
+def _of_house(house: "Settings") -> "Mapping[str, Subject]":
+    """The athletes, and without a name the house, whose Dagster runs for all of them."""
+    from strava_pipeline.athletes import OF_THE_HOUSE, athletes, check_house, settings_of
+    from strava_pipeline.verbs.metrics_collector import Subject
+    from strava_pipeline.verbs.metrics_parts import DAGSTER, all_parts
 
-    return {athlete.name: partial(settings_of, house, athlete) for athlete in athletes(house)}
+    home = check_house(house) / OF_THE_HOUSE
+    own = house.model_copy(update={"dagster_home": home, "data_dir": home})
+    found = {each.name: Subject(partial(settings_of, house, each), all_parts()) for each in athletes(house)}
+    return {"": Subject(lambda: own, [DAGSTER]), **found}
 
 
 def _serve(settings: "Settings", address: str) -> None:

@@ -6,8 +6,9 @@ the last one for some seconds, so that whoever asks in a loop costs no more than
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeVar
 
@@ -31,16 +32,22 @@ _KINDS: dict[str, type[Family]] = {
     "counter": CounterMetricFamily,
     "histogram": HistogramMetricFamily,
 }
-Subjects = Callable[[], Mapping[str, Callable[[], Settings]]]
-"""Whose data folders are read: by name, what loads their settings."""
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """A data folder, by what loads its settings, and what is read of it."""
+
+    load: Callable[[], Settings]
+    parts: Sequence[Part]
 
 
 class MetricsCollector(Collector):
     """The numbers of all data folders.
 
     Args:
-        parts: what is read of each.
-        subjects: called for each answer.
+        parts: what may be read; their measures are all described.
+        subjects: whose folders are read, by name; called for each answer.
         are_named: whether each sample has the label `athlete`.
         say: gets a line when a part can't be read, and once it can be again.
         now: the time (UTC).
@@ -49,7 +56,7 @@ class MetricsCollector(Collector):
     def __init__(
         self,
         parts: Iterable[Part],
-        subjects: Subjects,
+        subjects: Callable[[], Mapping[str, Subject]],
         *,
         are_named: bool,
         say: Callable[[str], object],
@@ -98,11 +105,11 @@ class MetricsCollector(Collector):
                     found.append((name, Sample(UP, not fault, (part,))))
                 self._note(name, part, fault)
 
-        for name, load in (tried("", ATHLETES, self._subjects) or {}).items():
-            if (settings := tried(name, SETTINGS, load)) is None:
+        for name, subject in (tried("", ATHLETES, self._subjects) or {}).items():
+            if (settings := tried(name, SETTINGS, subject.load)) is None:
                 continue
             with _one_connection(Lake(settings.data_dir)):
-                for part in self._parts:
+                for part in subject.parts:
                     samples = tried(name, part.name, lambda: list(part.read(settings, self._now())))  # noqa: B023
                     found += [(name, sample) for sample in samples or ()]
         return found

@@ -76,10 +76,9 @@ def _run_counts_of(instance: "dg.DagsterInstance", data_dir: Path) -> list[RunCo
         return run_counts(connection.execute(text(RUNS_OF_FOLDER), of_folder(data_dir)).fetchall())
 
 
+DAGSTER = Part("dagster", (RUNS, RUN_ENDED, HEARD, AUTOMATION), _dagster)
+
+
 def all_parts() -> tuple[Part, ...]:
     """Every part, in the order in which they are shown."""
-    return (
-        *PARTS,
-        Part("dagster", (RUNS, RUN_ENDED, HEARD, AUTOMATION), _dagster),
-        *(each.PART for each in parts("measures")),
-    )
+    return (*PARTS, DAGSTER, *(each.PART for each in parts("measures")))

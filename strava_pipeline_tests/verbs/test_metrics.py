@@ -21,6 +21,7 @@ from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
 from strava_pipeline.ingest.failed_calls import KINDS, counting
+from strava_pipeline.lake.copied import KnownCopy, note_copy
 from strava_pipeline.lake.gold.publish import publish
 from strava_pipeline.lake.notifications import notify
 from strava_pipeline.lake.paths import Lake
@@ -44,6 +45,7 @@ from strava_pipeline_tests.verbs.conftest import Type
 
 PAGE = (REPO / "docs" / "monitoring.md").read_text(encoding="utf-8")
 Values = dict[str, float]
+COPIED_AT = datetime(2026, 3, 5, tzinfo=UTC)
 PRIVATE = "Round the secret lake"
 
 
@@ -68,6 +70,7 @@ def settings(new_lake: Callable[[Path], Lake], tmp_path: Path) -> Settings:
     drives(lake)
     publish(lake)
     counting(found, "strava")("server")
+    note_copy(lake, KnownCopy("0123", "elsewhere", COPIED_AT, ""))
     notify(lake, "error", f"{PRIVATE} failed", now)
     keep_request(lake, PullWanted(kind="pull", provider="strava"), now - timedelta(minutes=1), "a test")
     second = keep_request(lake, PullWanted(kind="pull", provider="garmin"), now, "a test")
@@ -121,6 +124,7 @@ def test_the_numbers_are_those_of_the_data_folder(settings: Settings) -> None:
         "requests{status=running}": 0,  # nobody holds the lock of that run: it is dead
         "notifications_unread{level=error}": 1,
         "notifications_unread{level=info}": 0,
+        "second_copy_timestamp_seconds": COPIED_AT.timestamp(),
         "car_trip_points_count": 1,
         "car_trip_points_bucket{le=10}": 0,
         "car_trip_points_bucket{le=50}": 1,
@@ -213,7 +217,9 @@ def test_a_house_lists_its_athletes_by_name_and_the_broken_one_too(
     assert found["calls_left{athlete=bert,limit=calls in a day,source=strava}"] == 2000
     assert found["part_up{athlete=carl,part=settings}"] == 0
     assert "The metrics 'settings' of carl are left out: The settings of carl:" in capsys.readouterr().err
-    assert not [name for name in found if "athlete=" not in name]
+    assert {name for name in found if "athlete=" not in name or "athlete=," in name} == {
+        f"part_up{{athlete=,part={part}}}" for part in ("athletes", "settings", "dagster")
+    }
     (home / "athletes.toml").write_text("[An Na]\n")
     assert read(house) == {"part_up{athlete=,part=athletes}": 0}
 
