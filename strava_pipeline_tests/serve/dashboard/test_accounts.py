@@ -294,7 +294,10 @@ def test_who_has_no_athlete_gets_no_data_and_is_told_why(house: HouseInUse) -> N
     registry.write_text("[anna]\n[carl]\n")
     assert (father.get("/notifications").status_code, mother.get("/notifications").status_code) == (404, 200)
     assert father.get("/").headers["location"] == "/account"
-    assert "There is no athlete" in father.get("/account", headers=PAGE).text
+    told = father.get("/account", headers=PAGE).text
+    assert ("The pages of bob can’t be shown. An admin sees why." in told, "carl" in told) == (True, False)
+    house.add("eve", "admin", "bob")
+    assert "There is no athlete" in house.browser("eve").get("/account", headers=PAGE).text
     (house.served.data_dir / "carl").mkdir()
     (house.served.data_dir / "carl" / ".env").write_text("STRAVA_TIMEZONE=nowhere\n")
     shown = ada.get("/admin", headers=PAGE).text
