@@ -1,5 +1,6 @@
 """The commands `mirror` and `restore`: the second copy is made, checked, and brought back. The work is operations/copies'."""
 
+from dataclasses import asdict
 from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -42,15 +43,9 @@ def mirror(
     run = run_context(settings, progress_for_terminal()(), "mirror")
     done = bring_up_to_date(run, settings, plain=plain, adopt=adopt, allow_shrink=allow_shrink)
     if as_json:
-        echo_json(as_plain(_mirrored_json(done)))
+        echo_json(as_plain(asdict(done)))
         return
     _print_mirrored(done)
-
-
-def _mirrored_json(done: "Mirrored") -> dict[str, Any]:
-    from dataclasses import asdict
-
-    return asdict(done)
 
 
 def _print_mirrored(done: "Mirrored") -> None:
@@ -203,8 +198,6 @@ def restore(
 
 
 def _restored_json(done: "Restored", folder: Path) -> dict[str, Any]:
-    from dataclasses import asdict
-
     return {"into": folder, **asdict(done)}
 
 
