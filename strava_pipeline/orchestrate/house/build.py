@@ -123,9 +123,7 @@ def _life(settings: Settings) -> dg.ResourceDefinition:
 def _run(context: dg.AssetExecutionContext, settings: Settings, config: AthleteRunConfig) -> dg.MaterializeResult[Any]:
     """Run the command in the athlete's folder. Raises dg.Failure where it fails."""
     try:
-        athlete, arguments = athlete_named(settings, context.partition_key), WORK[config.job].arguments(config.years)
-        if context.run.parent_run_id is not None and config.job in GIVES_WAY:
-            arguments.append("--wait")  # the process of the run before may be about to end
+        athlete, arguments = athlete_named(settings, context.partition_key), _work(config, context.run)
         own, environment = settings_of(settings, athlete), environment_of(settings, athlete)
         if not athlete.folder.is_dir():
             raise PipelineError(f"The folder of {athlete.name} is missing: {athlete.folder}. Is its disk there?")
@@ -155,6 +153,12 @@ def _run(context: dg.AssetExecutionContext, settings: Settings, config: AthleteR
             allow_retries=False,
         )
     return dg.MaterializeResult(metadata=metadata)
+
+
+def _work(config: AthleteRunConfig, run: dg.DagsterRun) -> list[str]:
+    """The command's words. One that is executed again waits: the process that it had before may be about to end."""
+    waits = config.job in GIVES_WAY and run.parent_run_id is not None
+    return [*WORK[config.job].arguments(config.years), *(["--wait"] if waits else [])]
 
 
 def _registry_sensor(settings: Settings) -> dg.SensorDefinition:

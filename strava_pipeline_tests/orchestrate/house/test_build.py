@@ -14,7 +14,7 @@ from strava_pipeline.core.errors import MisuseError
 from strava_pipeline.ingest.budget import RateBudget
 from strava_pipeline.ingest.strava.budget import make_budget
 from strava_pipeline.orchestrate.dagster_private import PARTITION_NAME_TAG
-from strava_pipeline.orchestrate.house.build import house_defs
+from strava_pipeline.orchestrate.house.build import AthleteRunConfig, _work, house_defs
 from strava_pipeline.orchestrate.house.going_on import REST
 from strava_pipeline.orchestrate.house.work import ATHLETE, ATHLETES, CONFIG, RUN, WORK, Job, house_lake
 from strava_pipeline.orchestrate.tags import LIMIT, NO_LIMIT, PRIORITY, RESUMES
@@ -143,6 +143,12 @@ def test_what_the_weeks_and_months_ask_for(settings: Settings, instance: dg.Dags
 )
 def test_a_job_is_a_command(job: str, years: list[int], words: list[str]) -> None:
     assert WORK[job].arguments(years) == words
+
+
+def test_a_run_that_is_executed_again_does_not_end_with_0_because_the_one_before_is_about_to_end() -> None:
+    first, again = dg.DagsterRun(RUN), dg.DagsterRun(RUN, parent_run_id="r1", root_run_id="r1")
+    assert [_work(AthleteRunConfig(job="flow"), run) for run in (first, again)] == [["flow"], ["flow", "--wait"]]
+    assert _work(AthleteRunConfig(job="compact"), again) == ["compact"], "which waits anyway"
 
 
 @pytest.mark.parametrize(
