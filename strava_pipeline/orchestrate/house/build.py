@@ -35,6 +35,7 @@ from strava_pipeline.orchestrate.house.work import (
 )
 from strava_pipeline.orchestrate.job_years import years_without_choice
 from strava_pipeline.orchestrate.jobs import RECONCILE_JOB
+from strava_pipeline.orchestrate.run_records import run_records_sensor
 from strava_pipeline.orchestrate.runs import fail_dead_runs, started_by
 from strava_pipeline.orchestrate.tags import BY, DATA_DIR, FIRST, LIMIT, NO_LIMIT, STOPPED_EARLY
 from strava_pipeline.settings import Settings
@@ -58,7 +59,11 @@ def house_defs(settings: Settings, now: Callable[[], datetime] = utc_now) -> dg.
         assets=[_athlete(settings)],
         jobs=[job],
         schedules=house_schedules(settings),
-        sensors=[_registry_sensor(settings), go_on_sensor(settings, now)],
+        sensors=[
+            _registry_sensor(settings),
+            go_on_sensor(settings, now),
+            run_records_sensor(settings, dg.DefaultSensorStatus.RUNNING, now),
+        ],
         resources={"life": _life(settings)},
         executor=dg.in_process_executor,
     )

@@ -17,7 +17,8 @@ from strava_pipeline.orchestrate.dagster_private import PARTITION_NAME_TAG
 from strava_pipeline.orchestrate.house.build import AthleteRunConfig, _work, house_defs
 from strava_pipeline.orchestrate.house.going_on import REST
 from strava_pipeline.orchestrate.house.work import ATHLETE, ATHLETES, CONFIG, RUN, WORK, Job, house_lake
-from strava_pipeline.orchestrate.tags import LIMIT, NO_LIMIT, PRIORITY, RESUMES
+from strava_pipeline.orchestrate.run_records import LAST_OF_A_JOB
+from strava_pipeline.orchestrate.tags import DATA_DIR, LIMIT, NO_LIMIT, PRIORITY, RESUMES
 from strava_pipeline.settings import Settings
 from strava_pipeline.verbs.instance import open_instance
 from strava_pipeline_tests.ingest.fakes import Time
@@ -106,6 +107,13 @@ def test_who_cannot_be_read_keeps_nobody_from_their_run(
     assert [name for name, _ in asked(found)] == ["ben"]
     register(tmp_path, "anna")
     assert "The settings of anna" in scheduled(settings, instance, "daily_runs", datetime.now(UTC)).skip_message
+
+
+def test_records_of_old_runs_are_removed(settings: Settings, instance: dg.DagsterInstance) -> None:
+    ours = {DATA_DIR: str(house_lake(settings).data_dir)}
+    for _ in range(LAST_OF_A_JOB + 2):
+        instance.add_run(dg.DagsterRun(RUN, run_id=str(uuid4()), status=dg.DagsterRunStatus.SUCCESS, tags=ours))
+    assert tick(settings, instance, "run_records").skip_message == "2 records of runs removed."
 
 
 def test_two_machines_have_names_of_their_own_in_one_instance(settings: Settings, instance: dg.DagsterInstance) -> None:
