@@ -32,7 +32,10 @@ def advise_for(athlete: str, commands: Iterable[str]) -> None:
     """From now on, the commands that texts advise are those for this athlete of several."""
     own = "|".join(name for name in commands if name != "athletes")
     _whose[:] = [
-        (re.compile(rf"\bstrava-pipeline ({own})(?![\w-])(?! --athlete)"), rf"strava-pipeline \1 --athlete {athlete}")
+        (
+            re.compile(rf"\bstrava-pipeline ({own})(?![\w-])(?![^\n`]* --athlete)"),
+            rf"strava-pipeline \1 --athlete {athlete}",
+        )
     ]
 
 

@@ -127,7 +127,8 @@ def _refuse(settings: "Settings") -> None:
 
     lake, package = Lake(settings.data_dir), Path(__file__).parent.parent
     places = [package, settings.secrets_dir, settings.logs_dir, settings.dagster_home, env_file()]
-    places += [path for path in (settings.trips_keys_file, trips_file(settings.trips_source or "")) if path is not None]
+    elsewhere = (settings.trips_keys_file, trips_file(settings.trips_source or ""), settings.athletes_dir)
+    places += [path for path in elsewhere if path is not None]
     with suppress(RuntimeError):  # a user without a home, as in containers
         places.append(Path.home())
     refuse_other_places(lake, places)

@@ -372,6 +372,15 @@ def test_remove_with_purge_deletes_what_is_theirs_and_names_what_stays(house: Pa
     assert (house / "athletes" / "athletes.toml").read_text() == "[bob]\n"
 
 
+def test_a_purge_of_the_house_does_not_take_athletes_along(house: Path, type_in: Type) -> None:
+    text = (house / ".env").read_text().replace("ATHLETES_DIR=athletes", "ATHLETES_DIR=data/athletes")
+    (house / ".env").write_text(text)
+    type_in("athletes", "add", "ada")
+    said = type_in("purge", "--yes")
+    assert (said.code, f"{house}/data/athletes is in it. Nothing was deleted." in said.err) == (1, True), said
+    assert (house / "data" / "athletes" / "ada" / ".env").exists()
+
+
 def test_each_athlete_has_a_unit_of_their_own(house: Path, type_in: Type) -> None:
     type_in("athletes", "add", "ada")
     home = Path(os.environ["HOME"])
