@@ -1,8 +1,9 @@
 """What Dagster loads (workspace.yaml names this module). Everything is made in orchestrate/build.py."""
 
-from strava_pipeline.core.process import importing, keep_files_private
+from strava_pipeline.core.process import collect_seldom, importing, keep_files_private
 
 keep_files_private()  # a code server or a run that no command of ours started
+collect_seldom()
 with importing():
     from dagster import Definitions
 

@@ -14,6 +14,7 @@ import duckdb
 import pytest
 from hypothesis import HealthCheck, settings
 
+from strava_pipeline.core.process import collect_seldom
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline_tests.examples import examples
 from strava_pipeline_tests.open_once import opened_once
@@ -120,8 +121,9 @@ def _turn(item: pytest.Item) -> int:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtestloop() -> None:
-    """From here on garbage is collected as ever; the modules and tests of the session are not looked through again."""
+    """From here on garbage is collected as in a command of ours; the modules and tests of the session are not looked through again."""
     gc.freeze()
+    collect_seldom()
     gc.enable()
 
 

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-from strava_pipeline.core.process import INTERRUPTS
+from strava_pipeline.core.process import INTERRUPTS, collect_seldom
 
 PROGRAM = "strava_pipeline.verbs.interrupts"
 
@@ -92,6 +92,7 @@ def main() -> None:
         # Dagster's daemon sets a handler of its own once it has loaded, which takes seconds
         signal.signal(signal.SIGINT, lambda *_: os._exit(0))
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+    collect_seldom()  # before Dagster is imported
     sys.argv = arguments
     runpy.run_module(arguments[0], run_name="__main__", alter_sys=True)
 
