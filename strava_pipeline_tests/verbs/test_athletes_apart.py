@@ -64,7 +64,8 @@ NOT_ASKED = {
     **dict.fromkeys(("start", "auth", "duck", "archive"), "it asks a person, or for a file"),
     "subscription": "it asks Strava",
     **dict.fromkeys(
-        ("dev", "serve", "metrics"), "it stays: processes inherit the environment that test_athletes.py looks at"
+        ("dev", "machines", "metrics", "serve"),
+        "it stays: processes inherit the environment that test_athletes.py looks at",
     ),
     **dict.fromkeys(("mirror", "restore"), "it is about the copy that the athlete's own settings name"),
 }
