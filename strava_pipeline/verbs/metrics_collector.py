@@ -110,7 +110,7 @@ class MetricsCollector(Collector):
                 continue
             with _one_connection(Lake(settings.data_dir)):
                 for part in subject.parts:
-                    samples = tried(name, part.name, lambda: list(part.read(settings, self._now())))  # noqa: B023
+                    samples = tried(name, part.name, lambda: list(part.read(settings, self._now())))  # noqa: B023 - called at once
                     found += [(name, sample) for sample in samples or ()]
         return found
 
