@@ -136,6 +136,13 @@ class RateBudget:
             self._roll(ledger, self._now(ledger))
             self._sharing.note_done(ledger)
 
+    def announce(self) -> None:
+        """Note that the folder is in use, so that others leave its daily run the calls, before it ever made one."""
+        with self._file.open(self._clock.now()) as ledger:
+            now = self._now(ledger)
+            self._roll(ledger, now)
+            self._sharing.note(ledger, now.timestamp())
+
     def record_answer(self, headers: Mapping[str, str], *, elapsed: float = 0.0) -> None:
         """Learn limits and usage from an answer that took `elapsed` seconds; the clock has observed it already."""
         if self._says_nothing_new(headers, elapsed):

@@ -5,6 +5,7 @@ Dynamic partitions in Dagster: https://docs.dagster.io/guides/build/partitions-a
 
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -12,11 +13,14 @@ from zoneinfo import ZoneInfo
 import dagster as dg
 from pydantic import Field
 
-from strava_pipeline.athletes import athlete_named, athletes, environment_of, settings_of
+from strava_pipeline.athletes import Athlete, athlete_named, athletes, environment_of, settings_of
 from strava_pipeline.core.errors import PipelineError
-from strava_pipeline.ingest.clock import utc_now
+from strava_pipeline.core.sources import STRAVA
+from strava_pipeline.ingest.clock import system_clock, utc_now
 from strava_pipeline.lake.locks import live_run
+from strava_pipeline.operations.budgeted_source import budget_of
 from strava_pipeline.operations.log_files import house_logs
+from strava_pipeline.operations.options import CallOptions
 from strava_pipeline.orchestrate.house.child import run_child
 from strava_pipeline.orchestrate.house.going_on import go_on_sensor
 from strava_pipeline.orchestrate.house.work import (
@@ -176,7 +180,11 @@ def _registry_sensor(settings: Settings) -> dg.SensorDefinition:
     def registry(context: dg.SensorEvaluationContext) -> dg.SensorResult:
         partitions = _partitions(settings)
         known = set(context.instance.get_dynamic_partitions(str(partitions.name)))
-        names = {one.name for one in athletes(settings)}
+        present = athletes(settings)
+        names = {one.name for one in present}
+        for one in present:
+            if one.name not in known:
+                _announce(settings, one)
         changes: list[Any] = [
             *([partitions.build_add_request(sorted(names - known))] if names - known else []),
             *([partitions.build_delete_request(sorted(known - names))] if known - names else []),
@@ -184,6 +192,14 @@ def _registry_sensor(settings: Settings) -> dg.SensorDefinition:
         return dg.SensorResult(dynamic_partitions_requests=changes)
 
     return registry
+
+
+def _announce(settings: Settings, athlete: Athlete) -> None:
+    """Let the ledger know of an athlete who is to have a daily run, so that nobody's first backfill takes its calls."""
+    with suppress(PipelineError):  # the athlete's runs say what it is
+        own = settings_of(settings, athlete)
+        if own.data_dir.is_dir() and DAILY in daily_work(own):
+            budget_of(STRAVA, own, CallOptions(), system_clock(own)).announce()
 
 
 Wanted = Iterator[tuple[Job, list[int]]]

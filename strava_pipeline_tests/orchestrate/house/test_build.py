@@ -12,6 +12,7 @@ from dagster._core.definitions.partitions.context import partition_loading_conte
 
 from strava_pipeline.core.errors import MisuseError
 from strava_pipeline.ingest.budget import RateBudget
+from strava_pipeline.ingest.ledger import LedgerFile
 from strava_pipeline.ingest.strava.budget import make_budget
 from strava_pipeline.orchestrate.dagster_private import PARTITION_NAME_TAG
 from strava_pipeline.orchestrate.house.build import AthleteRunConfig, _work, house_defs
@@ -84,6 +85,17 @@ def test_the_partitions_follow_the_registry(settings: Settings) -> None:
     register(house_lake(settings).data_dir.parent, "anna", "dora", "ben")
     added, removed = tick(settings, instance, "registry").dynamic_partitions_requests
     assert (added.partition_keys, removed.partition_keys) == (["dora"], ["cleo", "typed-into-the-ui"])
+
+
+def test_who_is_added_has_the_calls_of_a_daily_run_from_the_first_day_on(settings: Settings, tmp_path: Path) -> None:
+    for name in ("anna", "ben", "cleo"):
+        (tmp_path / name / "data").mkdir()
+    instance = dg.DagsterInstance.ephemeral()
+    instance.add_dynamic_partitions(ATHLETES, ["ben"])
+    tick(settings, instance, "registry")
+    (ledger,) = settings.ledger_dir.glob("*.json")
+    (line,) = LedgerFile(ledger).peek().sharers.values()
+    assert (line.daily, line.daily_at > 0, line.is_done) == (0, True, False), "Anna's; Cleo has no login"
 
 
 def test_each_day_everybody_with_a_login_has_a_run_before_all_others(
