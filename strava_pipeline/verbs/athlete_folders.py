@@ -148,6 +148,18 @@ def _check_as_before(settings: Settings, athlete: Athlete) -> None:
             "there, whose values come from the environment, /run/secrets or the place of the program until now; then run this "
             "again:\n" + "\n".join(lines)
         )
+    from strava_pipeline.operations.provider_access import provider_states
+
+    present, later = provider_states(settings), provider_states(own)
+    if lost := [
+        f"{state.title}: {later[name].login_problem}"
+        for name, state in present.items()
+        if state.login_problem is None and later[name].login_problem is not None
+    ]:
+        raise MisuseError(
+            f"With --athlete {athlete.name}, logins would be lost that were found in the home folder or elsewhere. "
+            f"Log in again, or name them in {athlete.folder / '.env'}; then run this again:\n" + "\n".join(lost)
+        )
 
 
 def refuse_work(own: Settings, name: str) -> None:

@@ -172,6 +172,20 @@ def test_here_names_what_would_be_lost_because_it_is_not_in_the_env(
     assert not (house / "athletes" / "athletes.toml").exists()
 
 
+def test_here_names_a_login_that_would_be_lost_with_the_home_folder(house: Path, type_in: Type) -> None:
+    key = Path(os.environ["HOME"]) / ".config" / "garmin" / "connect-personal-api-key"
+    key.parent.mkdir(parents=True)
+    key.write_text("marked")
+    (house / "providers.toml").write_text("[providers.garmin]\nenabled = true\n")
+    with (house / ".env").open("a") as file:
+        file.write("DAGSTER_HOME=dagster_home\n")
+    said = type_in("athletes", "add", "ada", "--here")
+    assert (said.code, "Garmin Connect: There is no login" in said.err, "marked" in said.err) == (2, True, False), said
+    with (house / ".env").open("a") as file:
+        file.write(f"GARMIN_PERSONAL_API_KEY_FILE={key}\n")
+    assert type_in("athletes", "add", "ada", "--here").code == 0
+
+
 def test_the_option_counts_wherever_it_stands(house: Path, type_in: Type) -> None:
     for name in ("ada", "bob"):
         type_in("athletes", "add", name)
