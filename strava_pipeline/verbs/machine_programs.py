@@ -1,7 +1,7 @@
 """Two programs of a house on several machines: Dagster's UI behind the check of who asks, and a worker of Celery's.
 
-`python -m strava_pipeline.verbs.machine_programs ui HOST PORT WORKSPACE`, `… worker SLOTS QUEUE…`, and `… ping`, whose exit code
-says whether the worker answers; with DAGSTER_HOME set.
+`python -m strava_pipeline.verbs.machine_programs ui HOST PORT WORKSPACE`, `… worker QUEUE SLOTS`, and `… ping QUEUE`, which
+ends with 0 where the worker here answers; with DAGSTER_HOME set.
 """
 
 import sys
@@ -11,8 +11,6 @@ from typing import Any
 
 from strava_pipeline.verbs.interrupts import end_at_interrupt
 
-NAME = "strava-pipeline"  # of a worker, before its machine's
-
 
 def main() -> None:
     end_at_interrupt()  # while modules load; each program then handles interrupts itself
@@ -21,10 +19,11 @@ def main() -> None:
         host, port, workspace = arguments
         ui(host, int(port), Path(workspace))
     elif program == "worker":
-        slots, *queues = arguments
-        worker(int(slots), queues)
+        queue, slots = arguments
+        worker(queue, int(slots))
     else:
-        sys.exit(0 if ping() else 1)
+        (queue,) = arguments
+        sys.exit(0 if ping(queue) else 1)
 
 
 def ui(host: str, port: int, workspace: Path) -> None:
@@ -54,15 +53,15 @@ def _celery() -> Any:
         return instance.run_launcher.celery  # type: ignore[attr-defined]  # verbs/machines.py looked which it is
 
 
-def ping() -> bool:
+def ping(queue: str) -> bool:
     """Whether the worker of this machine, or container, answers."""
     from socket import gethostname
 
-    return bool(_celery().control.ping([f"{NAME}@{gethostname()}"], timeout=10))
+    return bool(_celery().control.ping([f"{queue}@{gethostname()}"], timeout=10))
 
 
-def worker(slots: int, queues: list[str]) -> None:
-    """Take runs from the queues until told to end: a run at work is then finished first. Each run has a process of its own."""
+def worker(queue: str, slots: int) -> None:
+    """Take runs from the queue until told to end: a run at work is then finished first. Each run has a process of its own."""
     from dagster_celery.tasks import create_execute_job_task
 
     celery = _celery()
@@ -70,7 +69,7 @@ def worker(slots: int, queues: list[str]) -> None:
     celery.worker_main(
         [
             "worker",
-            *("--hostname", f"{NAME}@%h", "--queues", ",".join(queues), "--concurrency", str(slots)),
+            *("--hostname", f"{queue}@%h", "--queues", queue, "--concurrency", str(slots)),
             *("--max-tasks-per-child", "1", "--disable-prefetch", "--without-gossip", "--without-mingle"),
             *("--loglevel", "INFO"),
         ]

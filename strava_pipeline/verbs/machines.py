@@ -60,7 +60,7 @@ def daemon() -> None:
 def worker(slots: Annotated[int, typer.Option(min=1, help="How many runs it has at work at once.")] = 2) -> None:
     """Run what is asked of the athletes on this machine."""
     settings = _house()
-    _become(settings, PROGRAMS, "worker", str(slots), settings.house_name)
+    _become(settings, PROGRAMS, "worker", settings.house_name, str(slots))
 
 
 @machines.command(hidden=True)
@@ -78,7 +78,7 @@ def health(
     if part == "daemon":
         _become(settings, "dagster._daemon", "liveness-check")
     if part == "worker":
-        _become(settings, PROGRAMS, "ping")
+        _become(settings, PROGRAMS, "ping", settings.house_name)
     if part != "ui":
         raise typer.BadParameter(f"{part!r} is none of code-server, ui, daemon, worker.")
     if not ui_answers(Address("127.0.0.1", port)):
