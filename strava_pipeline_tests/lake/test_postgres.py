@@ -182,6 +182,8 @@ def test_what_a_person_changed_or_dropped_there_is_written_again(gold: Lake, dat
         "DROP TABLE strava.totals_by_month",
     )
     assert {*export(gold, database).written} >= {2020, 2019, 2021}
+    assert asked(database, "SELECT count(*) FROM strava.activities WHERE name = 'mine'") == [(0,)]
+    assert asked(database, "SELECT count(*) FROM strava.activities_all") == [(61,)]
     assert not export(gold, database).written
 
 
