@@ -197,6 +197,8 @@ def _print_plan(found: "Purge", *, to_stderr: bool) -> None:
     if found.copy is not None:
         what = "what came by Strava's API is deleted in it, with the snapshot" if found.api else "is deleted too"
         console.print(f"The second copy in {found.copy}: {what}")
+    if found.exported_to is not None:
+        console.print(f"The athlete's rows in PostgreSQL, schema {found.exported_to}: are deleted too")
     console.print("This stays:")
     for path, why in found.stays:
         console.print(f"  {path}: {why}" if path else f"  {why}")
@@ -242,6 +244,7 @@ class Purge:
     left: list[str] = field(default_factory=list)  # what should have gone elsewhere and could not
     api: bool = False  # only what came by Strava's API goes
     copy: str | None = None  # where the second copy is that goes, too, or what came by Strava's API in it
+    exported_to: str | None = None  # the schema in PostgreSQL in which the athlete's rows go, too
 
     @property
     def command(self) -> str:
@@ -266,6 +269,7 @@ class Purge:
             "places": [asdict(place) for place in self.places],
             "drop_folder_files": self.drop_folder.files if self.drop_folder else 0,
             "second_copy": self.copy,
+            "exported_to": self.exported_to,
             "stays": [{"path": path, "why": why} for path, why in (*self.stays, *((None, why) for why in self.left))],
         }
 
@@ -291,10 +295,14 @@ def plan_purge(settings: "Settings", *, keep_access: bool, keep_copy: bool = Fal
     lake = Lake(settings.data_dir)
     secrets = login_traces(settings, [STRAVA] if api else None)
     copy, copies = copy_to_delete(settings, lake, keep=keep_copy), [*staying_copy(settings, lake, keep=keep_copy)]
+    exported_to = settings.export_schema if settings.export_url is not None else None
     if api:
         places = [*api_places(lake), *(Place.of(path, [path]) for path in secrets)]
         athlete_id, access = _athlete_id(settings, lake), _access(settings, keep_access=keep_access)
-        return Purge(athlete_id, lake.data_dir, access, places, None, [*copies, *beside_api(lake)], api=True, copy=copy)
+        stays = [*copies, *beside_api(lake)]
+        return Purge(
+            athlete_id, lake.data_dir, access, places, None, stays, api=True, copy=copy, exported_to=exported_to
+        )
     places = data_places(lake)
     if logs := _log_files(settings.logs_dir):
         places.append(Place.of(settings.logs_dir, logs))
@@ -309,6 +317,7 @@ def plan_purge(settings: "Settings", *, keep_access: bool, keep_copy: bool = Fal
         drop_folder=next((place for place in places if place.path == lake.inbox_files), None),
         stays=[*copies, *staying(settings, lake, places)],
         copy=copy,
+        exported_to=exported_to,
     )
 
 

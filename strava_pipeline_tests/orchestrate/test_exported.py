@@ -36,6 +36,7 @@ def test_a_run_ends_with_the_export_and_the_next_one_writes_nothing(
     assert logs
     assert not [text for text in logs if PASSWORD in text or url in text]
     found = plan_purge(rig.settings, keep_access=True)
+    assert found.report(deleted=False, access="")["exported_to"] == "strava"
     carry_out(rig.settings, found)
     with psycopg.connect(url) as connection:
         assert connection.execute("SELECT count(*) FROM strava.activities").fetchone() == (0,)
