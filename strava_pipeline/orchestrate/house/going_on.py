@@ -12,12 +12,15 @@ from strava_pipeline.core.sources import STRAVA
 from strava_pipeline.ingest.clock import system_clock
 from strava_pipeline.operations.budgeted_source import budget_of
 from strava_pipeline.orchestrate.dagster_private import PARTITION_NAME_TAG
-from strava_pipeline.orchestrate.house.work import ATHLETES, CONFIG, RUN, WORK, house_lake, in_instance
+from strava_pipeline.orchestrate.house.work import ATHLETES, CONFIG, GOES_ON, RUN, WORK, house_lake, in_instance
 from strava_pipeline.orchestrate.runs import UNFINISHED, ended_at, fail_dead_runs
-from strava_pipeline.orchestrate.tags import LAST, LIMIT, NO_LIMIT, RESUMES
+from strava_pipeline.orchestrate.tags import LAST, LIMIT, NO_LIMIT
 from strava_pipeline.settings import Settings
 
 REST = timedelta(minutes=15)  # between an end and the next try: of another service's limit Strava's ledger says nothing
+AT_ONCE = (
+    3  # of dagster.yaml's four places: one is left for the daily runs. Of one application they share its calls anyhow
+)
 
 
 def go_on_sensor(settings: Settings, now: Callable[[], datetime]) -> dg.SensorDefinition:
@@ -46,7 +49,8 @@ def go_on_sensor(settings: Settings, now: Callable[[], datetime]) -> dg.SensorDe
             limits = WORK[work_of(run)["job"]].limits
             if budget_of(STRAVA, own, limits, system_clock(own, now)).is_worth_a_run():
                 requests.append(_again(run, athlete.name))
-        return dg.SensorResult(requests)
+        at_work = sum(GOES_ON in run.tags for run in instance.get_runs(dg.RunsFilter(statuses=UNFINISHED)))
+        return dg.SensorResult(requests[: max(AT_ONCE - at_work, 0)])
 
     return go_on
 
@@ -85,5 +89,5 @@ def _again(run: dg.DagsterRun, name: str) -> dg.RunRequest:
         run_key=f"resumes {run.run_id}",
         partition_key=name,
         run_config=dict(run.run_config),
-        tags={RESUMES: run.run_id, **LAST},
+        tags={GOES_ON: run.run_id, **LAST},
     )

@@ -17,6 +17,7 @@ from strava_pipeline.settings import Settings
 RUN = "athlete_run"  # the job
 ATHLETE = "athlete"  # its one asset, and so the op that has the config
 ATHLETES = "athletes"  # the name of the partitions
+GOES_ON = "strava_pipeline/goes_on"  # a run's tag: the run that it goes on with; the limit of this tag is going_on.py's
 JOB = "job"  # a run's tag: what it starts
 CONFIG = "config"  # where Dagster keeps the config of an op
 DAILY: Final = "flow"

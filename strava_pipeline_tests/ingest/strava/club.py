@@ -67,16 +67,27 @@ class Athlete:
 
 
 class Club:
-    """Athletes of applications with Strava's usual limits, whose folders share a ledger for each application."""
+    """Athletes of applications with Strava's usual limits, whose folders share a ledger for each application.
+
+    `in_a_house`: its Dagster announces them all, and lets three backfills at a time go on.
+    """
 
     def __init__(
-        self, folder: Path, athletes: int, applications: int = 1, *, details: int = 3000, seed: int = 1
+        self,
+        folder: Path,
+        athletes: int,
+        applications: int = 1,
+        *,
+        details: int = 3000,
+        seed: int = 1,
+        in_a_house: bool = False,
     ) -> None:
         self.random, self.now, self.back = Random(seed), 0.0, threading.Semaphore(0)
         self.servers = [Usage(Limits()) for _ in range(applications)]
         self.ledgers = [folder / f"{number}.json" for number in range(applications)]
         self.athletes = [Athlete(f"athlete{n:02}", n % applications, details) for n in range(athletes)]
         self.refused, self.calls, self.kills = 0, 0, 0
+        self.in_a_house, self._at_work = in_a_house, 0
         self._agenda: list[tuple[float, int, Actor]] = []
         self._number = 0
 
@@ -175,17 +186,25 @@ class Club:
         return body
 
     def _fetch(self, actor: Actor, pacing: Pacing, athlete: Athlete) -> None:
-        while athlete.details:
-            self.call(actor, pacing, athlete)
-            athlete.details -= 1
-            athlete.by_day[int(self.now // DAY)] += 1
-            athlete.longest_pause = max(athlete.longest_pause, self.now - athlete.bulk_at)
-            athlete.bulk_at = self.now
-        pacing.budget.finish()
+        while self.in_a_house and self._at_work == 3:
+            actor.sleep(MINUTE)
+        self._at_work += 1
+        try:
+            while athlete.details:
+                self.call(actor, pacing, athlete)
+                athlete.details -= 1
+                athlete.by_day[int(self.now // DAY)] += 1
+                athlete.longest_pause = max(athlete.longest_pause, self.now - athlete.bulk_at)
+                athlete.bulk_at = self.now
+            pacing.budget.finish()
+        finally:
+            self._at_work -= 1
 
     def everybody(self, daily_at: Callable[[int], float]) -> None:
         """Start the daily runs and the backfills of all."""
         for number, athlete in enumerate(self.athletes):
+            if self.in_a_house:
+                self.start(lambda actor, athlete=athlete: self.budget(actor, athlete, bulk=False).budget.announce())  # type: ignore[misc]
             self.start(self.daily_runs(athlete, daily_at(number)))
             self.start(self.backfill(athlete), self.random.uniform(0, 60))
 

@@ -29,16 +29,20 @@ def check(club: Club, days: int, factor: float) -> None:
 
 
 @pytest.mark.parametrize(
-    ("athletes", "applications", "days"),
-    [(10, 1, 2), pytest.param(30, 3, 3, marks=pytest.mark.slow)],
+    ("athletes", "applications", "days", "in_a_house", "factor"),
+    [
+        (10, 1, 2, False, 1.2),
+        pytest.param(30, 3, 3, False, 1.2, marks=pytest.mark.slow),
+        pytest.param(30, 3, 4, True, 2, marks=pytest.mark.slow),
+    ],
 )
 def test_nobody_of_a_club_starves_and_no_call_is_refused(
-    tmp_path: Path, athletes: int, applications: int, days: int
+    tmp_path: Path, athletes: int, applications: int, days: int, in_a_house: bool, factor: float
 ) -> None:
-    club = Club(tmp_path, athletes, applications)
+    club = Club(tmp_path, athletes, applications, in_a_house=in_a_house)
     club.everybody(lambda number: 5 * HOUR + number * MINUTE)
     club.run(days)
-    check(club, days, factor=1.2)
+    check(club, days, factor)
     assert max(max(each.waits) for each in club.athletes) < 0.3, "of an hour: the next quarter at the latest"
 
 

@@ -17,9 +17,9 @@ from strava_pipeline.ingest.strava.budget import make_budget
 from strava_pipeline.orchestrate.dagster_private import PARTITION_NAME_TAG
 from strava_pipeline.orchestrate.house.build import AthleteRunConfig, _work, house_defs
 from strava_pipeline.orchestrate.house.going_on import REST
-from strava_pipeline.orchestrate.house.work import ATHLETE, ATHLETES, CONFIG, RUN, WORK, Job, house_lake
+from strava_pipeline.orchestrate.house.work import ATHLETE, ATHLETES, CONFIG, GOES_ON, RUN, WORK, Job, house_lake
 from strava_pipeline.orchestrate.run_records import LAST_OF_A_JOB
-from strava_pipeline.orchestrate.tags import DATA_DIR, LIMIT, NO_LIMIT, PRIORITY, RESUMES
+from strava_pipeline.orchestrate.tags import DATA_DIR, LIMIT, NO_LIMIT, PRIORITY
 from strava_pipeline.settings import Settings
 from strava_pipeline.verbs.instance import open_instance
 from strava_pipeline_tests.ingest.fakes import Time
@@ -233,7 +233,7 @@ def test_what_a_limit_stopped_goes_on_once_and_not_before_it_may(
     assert asked(tick(settings, instance, "go_on", begun)) == [], "it has just ended"
     found = tick(settings, instance, "go_on", begun + REST + timedelta(minutes=1))
     assert asked(found) == [("anna", {"job": "flow-backfill"})]
-    assert (found.run_requests[0].tags[RESUMES], found.run_requests[0].run_key) == (first, f"resumes {first}")
+    assert (found.run_requests[0].tags[GOES_ON], found.run_requests[0].run_key) == (first, f"resumes {first}")
     stopped(instance, "anna", "flow-backfill", dg.DagsterRunStatus.STARTED)
     assert asked(tick(settings, instance, "go_on", begun + 2 * REST)) == []
     instance.delete_dynamic_partition(ATHLETES, "anna")
@@ -241,6 +241,17 @@ def test_what_a_limit_stopped_goes_on_once_and_not_before_it_may(
     assert asked(tick(settings, instance, "go_on", begun + 2 * REST)) == [], "she is no athlete any more"
     tags = {run: instance.get_run_by_id(run).tags[LIMIT] for run in (first, second)}  # type: ignore[union-attr]
     assert tags == {first: NO_LIMIT, second: "day"}
+
+
+def test_one_place_is_left_for_the_daily_runs(settings: Settings, instance: dg.DagsterInstance) -> None:
+    for job in ("flow-backfill", "enrich-all", "streams", "reconcile"):
+        stopped(instance, "anna", job)
+    later = datetime.now(UTC) + REST + timedelta(minutes=1)
+    assert [config["job"] for _, config in asked(tick(settings, instance, "go_on", later))] == [
+        "flow-backfill",
+        "enrich-all",
+        "streams",
+    ]
 
 
 def test_nothing_goes_on_while_the_days_calls_are_used_up(
