@@ -4,6 +4,7 @@ import hashlib
 import os
 from bisect import bisect_right
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, datetime, tzinfo
 from pathlib import Path
@@ -11,7 +12,7 @@ from pathlib import Path
 from strava_pipeline.core.copies.manifests import CopiedFile, Manifest
 from strava_pipeline.core.copies.sealing import UnreadableObjectError
 from strava_pipeline.core.errors import MisuseError, PipelineError
-from strava_pipeline.lake.copied import API, OWN, SHELVES, SNAPSHOT, KnownCopy, note_copy
+from strava_pipeline.lake.copied import API, SHELVES, SNAPSHOT, KnownCopy, note_copy
 from strava_pipeline.lake.files import bytes_free, write_whole
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.operations.copies.opened import OpenedCopy, manifest_numbers
@@ -126,10 +127,13 @@ def _until(copy: OpenedCopy, shelf: str, numbers: list[int], day: date, zone: tz
 
 def _beginning(copy: OpenedCopy, listed: Mapping[str, int], zone: tzinfo) -> str:
     """Since when there is something in the copy, as a sentence."""
-    try:
-        first = copy.manifest(OWN, manifest_numbers(listed, OWN)[0]).at.astimezone(zone)
-    except (UnreadableObjectError, LookupError):
+    firsts = list[datetime]()
+    for shelf in SHELVES:
+        with suppress(UnreadableObjectError):
+            firsts += [copy.manifest(shelf, number).at for number in manifest_numbers(listed, shelf)[:1]]
+    if not firsts:
         return "No manifest in it can be read."
+    first = min(firsts).astimezone(zone)
     return f"It begins on {first:%Y-%m-%d}."
 
 

@@ -57,6 +57,15 @@ def test_each_day_s_state_can_be_restored(world: World, monkeypatch: pytest.Monk
         world.restore("before", date(2026, 3, 9))
 
 
+def test_the_first_day_is_named_where_nothing_is_a_person_s_own(world: World) -> None:
+    for name in CONTENTS:
+        if not name.startswith("data/bronze/activit"):
+            (world.folder / name).unlink()
+    world.mirror()
+    with pytest.raises(MisuseError, match="begins on 2026-03-10"):
+        world.restore("before", date(2026, 3, 9))
+
+
 def test_objects_names_and_bytes_say_nothing(world: World) -> None:
     world.mirror()
     everything = b"\n".join([*world.objects.values(), *(name.encode() for name in world.objects)])
