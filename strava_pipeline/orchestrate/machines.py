@@ -4,6 +4,7 @@ deploy/server.dagster.yaml names the class. Only processes of a house with machi
 """
 
 import time
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -27,6 +28,8 @@ class MachinesRunLauncher(CeleryRunLauncher):
 
     def __init__(self, *args: Any, now: Callable[[], float] = time.monotonic, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        # dagster-celery names its task again at each launch, of which Celery writes ten lines into the log
+        warnings.filterwarnings("ignore", "Task name 'execute_job' is already registered")
         self._now = now
         self._silent_since: dict[str, float] = {}  # by run; only the daemon asks
 

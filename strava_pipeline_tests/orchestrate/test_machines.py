@@ -15,6 +15,7 @@ import dagster as dg
 import pytest
 import yaml
 from dagster_celery.tags import DAGSTER_CELERY_TASK_ID_TAG
+from dagster_celery.tasks import create_execute_job_task
 
 from strava_pipeline.orchestrate import machines
 from strava_pipeline.orchestrate.dagster_private import WorkerStatus
@@ -53,6 +54,13 @@ def test_a_worker_without_an_answer_is_dead_after_a_minute_and_not_before(
     found = [asked.check_run_worker_health(run) for _ in range(3)]
     assert [one.status for one in found] == [WorkerStatus.RUNNING, WorkerStatus.RUNNING, WorkerStatus.FAILED]
     assert found[2].msg == "The worker w@gone has not answered for 60 s."
+
+
+def test_each_further_launch_is_silent(broker: str, recwarn: pytest.WarningsRecorder) -> None:
+    celery = launcher(broker).celery
+    for _ in range(2):
+        create_execute_job_task(celery).si(execute_job_args_packed={})  # as a launch does
+    assert not [str(each.message) for each in recwarn if "execute_job" in str(each.message)]
 
 
 def test_a_terminated_run_is_cancelled_and_not_started_again_as_one_that_failed(broker: str, tmp_path: Path) -> None:
