@@ -4,7 +4,8 @@
 PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
-CLI := $(BIN)/strava-pipeline
+ATHLETE ?=
+CLI := $(BIN)/strava-pipeline$(if $(ATHLETE), --athlete $(ATHLETE))
 READY := $(VENV)/.ready
 
 PER_PAGE ?=

@@ -286,6 +286,11 @@ def test_every_verb_is_a_make_target_that_calls_it() -> None:
         assert f"strava-pipeline {verb}" in said.stdout or verb in ("demo", "dev", "sql"), verb
 
 
+def test_make_acts_for_an_athlete() -> None:
+    said = subprocess.run(["make", "-n", "flow", "ATHLETE=bob"], cwd=REPO, capture_output=True, text=True, check=True)
+    assert "strava-pipeline --athlete bob flow" in said.stdout
+
+
 def test_make_help_describes_every_target_and_every_command_is_one() -> None:
     makefile = (REPO / "Makefile").read_text(encoding="utf-8").replace("\\\n", " ")
     phony = {name for line in re.findall(r"^\.PHONY:(.*)", makefile, re.MULTILINE) for name in line.split()}
