@@ -50,7 +50,11 @@ def ui(port: Port = 3000, host: Host = "127.0.0.1") -> None:
 @machines.command()
 def daemon() -> None:
     """Run Dagster's daemon, once there are workers for all runs that it may launch at once."""
+    from strava_pipeline.verbs.instance import open_instance
+
     settings = _house()
+    with open_instance(settings.dagster_home):  # whose databases it brings up to date, for all parts
+        pass
     if found := _shortages(settings.dagster_home):
         raise PipelineError("\n".join(f"There are too few workers: {what} {fix}" for what, fix in found))
     _become(settings, "dagster._daemon", "run", "--workspace", str(settings.dagster_home / WORKSPACE))

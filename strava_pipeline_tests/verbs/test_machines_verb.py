@@ -11,6 +11,7 @@ import yaml
 from strava_pipeline.core.errors import State
 from strava_pipeline.orchestrate import machines
 from strava_pipeline.orchestrate.home import own_configuration
+from strava_pipeline.orchestrate.records import MIGRATED_BY
 from strava_pipeline.settings import Settings
 from strava_pipeline.verbs.machines import workers_health
 from strava_pipeline_tests import redis
@@ -73,13 +74,14 @@ def test_each_part_becomes_one_process_with_the_secrets_of_files(
     assert (Path(environment["DAGSTER_HOME"]), folder) == (home, home)
 
 
-@pytest.mark.usefixtures("home", "broker")
-def test_the_daemon_does_not_start_and_doctor_says_why_while_there_is_no_worker(type_in: Type) -> None:
+@pytest.mark.usefixtures("broker")
+def test_the_daemon_does_not_start_and_doctor_says_why_while_there_is_no_worker(home: Path, type_in: Type) -> None:
     said = type_in("machines", "daemon")
     assert (said.code, said.err) == (
         1, f"There are too few workers: {NO_WORKER} Start one on its machine, where HOUSE_NAME is house: "
         "strava-pipeline machines worker\n",
     )  # fmt: skip
+    assert (home / MIGRATED_BY).exists(), "it brings Dagster's databases up to date first"
     (found,) = workers_health(Settings.load())
     assert (found.state, found.what) == (State.PROBLEM, NO_WORKER)
 
