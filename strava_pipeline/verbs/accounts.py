@@ -136,7 +136,8 @@ def _accounts() -> Iterator[tuple["Settings", "Accounts"]]:
     if settings is None:
         raise MisuseError(
             "The dashboard has accounts where ATHLETES_DIR has two athletes or more, and here it has not. Add them with "
-            "`strava-pipeline athletes add NAME`, and type this without --athlete."
+            "`strava-pipeline athletes add NAME`, and type this without --athlete: accounts are the house's, and whose pages one "
+            "sees is said by --for."
         )
     with _records(settings) as accounts:
         yield settings, accounts

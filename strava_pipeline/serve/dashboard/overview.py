@@ -102,7 +102,8 @@ def _failures(site: Site, snapshot: Connection | None) -> Iterator[Matter]:
 class NextRun:
     """The daily run. `at`: when it is due, None where the schedule is no daily one; `is_awake`: Dagster's daemon is at work.
 
-    `is_answering`: without a schedule, what a person asks for on the pages runs all the same, as in the demo.
+    `is_answering`: without a schedule, what a person asks for on the pages runs all the same, as in the demo. `of_many`: the
+    dashboard is that of all athletes, whose Dagster may start the run instead.
     """
 
     at: datetime | None
@@ -111,6 +112,7 @@ class NextRun:
     is_on: bool
     is_awake: bool
     is_answering: bool
+    of_many: bool
 
 
 def next_run(site: Site) -> NextRun:
@@ -124,6 +126,7 @@ def next_run(site: Site) -> NextRun:
         settings.automation,
         is_anybody_looking(site.lake, now),
         settings.dashboard_requests,
+        site.house is not None,
     )
 
 
