@@ -59,6 +59,8 @@ settings.register_profile(
 settings.load_profile("same")
 
 LONGEST = (
+    "test_dashboard_in_chromium",
+    "test_with_every_service",
     "test_launched_from",
     "test_kept_true",
     "test_kill",

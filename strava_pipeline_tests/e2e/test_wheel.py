@@ -209,9 +209,8 @@ def looks(installed: Installed) -> None:
 
 
 def serves(installed: Installed) -> None:
-    """`dev`, the service and the dashboard answer, and each ends with 0 when it is interrupted."""
+    """The service and the dashboard answer, and each ends as it should. What `dev` starts, the service starts, too."""
     port = _free_port()
-    _answers_until_interrupted(installed, f"http://127.0.0.1:{port}/server_info", "dev", "--demo", "--port", port)
     typed = installed.typed
     assert f"UI: http://127.0.0.1:{port}" in typed("service", "up", "--port", port)
     try:

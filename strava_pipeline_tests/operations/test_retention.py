@@ -2,7 +2,7 @@
 
 import gzip
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -167,11 +167,8 @@ def test_the_first_time_is_announced_and_waits_for_a_day(begin: Any) -> None:
 STEPS = ("note_expired", "remove_from_bronze", "remove_from_gold", "publish")
 
 
-@pytest.mark.parametrize(("step", "is_lost"), [*((step, False) for step in STEPS), ("remove_from_gold", True)])
-def test_a_run_that_dies_at_any_step_is_completed_by_the_next(
-    begin: Any, step: str, is_lost: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """After each step, and by a run for which the setting is gone: what was recorded leaves all the same."""
+def test_a_run_that_dies_at_any_step_is_completed_by_the_next(begin: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After each step, and by a run for which the setting is gone: what was recorded leaves all the same. One folder dies each time."""
     rig = begin("one", api_keep_days=KEPT)
     rig.import_files(rig.archive("export.zip"))
     alone = add(rig, NOW - timedelta(days=20))
@@ -180,25 +177,33 @@ def test_a_run_that_dies_at_any_step_is_completed_by_the_next(
     at(rig, NOW + timedelta(days=8))
     rig.do("flow", [2026])
     at(rig, NOW + timedelta(days=9))
-    done = getattr(module, step)
+    shutil.copytree(rig.lake.data_dir, rig.folder / "before", symlinks=True)
+    told = rig.settings
+    for step, is_lost in (*((step, False) for step in STEPS), ("remove_from_gold", True)):
+        shutil.rmtree(rig.lake.data_dir)
+        shutil.copytree(rig.folder / "before", rig.lake.data_dir, symlinks=True)
+        rig.settings = told
+        with monkeypatch.context() as patch:
+            patch.setattr(module, step, dying_after(getattr(module, step)))
+            with pytest.raises(KeyboardInterrupt):
+                rig.do("flow", [2026])
+        rig.settings = told.model_copy(update={"api_keep_days": None})
+        if is_lost:
+            shutil.rmtree(rig.lake.working.parent)  # and so a rebuild is due, of less than what is published
+        rig.run("flow", [2026])
+        assert rig.gold("SELECT DISTINCT source FROM activities_all") == [("strava_archive",)], (step, is_lost)
+        assert files_that_tell(rig, [alone]) <= {"strava.duckdb"}, (step, is_lost)
+        before = whole(rig)
+        rig.do("rebuild")
+        assert whole(rig) == before, (step, is_lost)
 
+
+def dying_after(step: Callable[..., object]) -> Callable[..., None]:
     def die(*args: Any, **more: Any) -> None:
-        done(*args, **more)
+        step(*args, **more)
         raise KeyboardInterrupt
 
-    with monkeypatch.context() as patch:
-        patch.setattr(module, step, die)
-        with pytest.raises(KeyboardInterrupt):
-            rig.do("flow", [2026])
-    rig.settings = rig.settings.model_copy(update={"api_keep_days": None})
-    if is_lost:
-        shutil.rmtree(rig.lake.working.parent)  # and so a rebuild is due, of less than what is published
-    rig.run("flow", [2026])
-    assert rig.gold("SELECT DISTINCT source FROM activities_all") == [("strava_archive",)]
-    assert files_that_tell(rig, [alone]) <= {"strava.duckdb"}
-    before = whole(rig)
-    rig.do("rebuild")
-    assert whole(rig) == before
+    return die
 
 
 @pytest.mark.parametrize("to", ["2024-06-01T10:00:00Z", "2026-02-01T10:00:00Z"])
