@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from strava_pipeline_tests.rig import Rig
+
 # all in one process, one after the other: what an earlier one imported is told as the earlier one's
 RUN_EACH = """
 import sys
@@ -47,3 +49,19 @@ def test_commands_that_only_read_import_neither_dagster_nor_what_reads_files(tmp
         *(f"IMPORTED BY {command} ['polars']" for command in IN_FRAMES),
         *(f"IMPORTED BY {command} ['polars', 'requests']" for command in BY_ASKING),
     ]
+
+
+@pytest.mark.slow
+def test_flow_imports_nothing_of_copies_exports_metrics_and_several_machines(rig: Rig) -> None:
+    """Nor of several athletes, where there is one, though every extra is installed."""
+    code = "import sys; from strava_pipeline.cli import main; sys.argv[1:] = ['flow']\ntry: main()\nfinally: print(*sys.modules)"
+    environment = {"PATH": os.environ["PATH"], **rig.settings.environ()}
+    said = subprocess.run(
+        [sys.executable, "-c", code], cwd=rig.folder, env=environment, capture_output=True, text=True, check=True
+    )
+    loaded = said.stdout.splitlines()[-1].split()
+    ours = {"athletes", "ingest.shares", "ingest.copy_store", "operations.copies", "orchestrate.house", "verbs.metrics"}
+    absent = {"celery", "dagster_celery", "moto", "obstore", "prometheus_client", "psycopg", "redis"}
+    assert {"dagster", "strava_pipeline.lake.gold.publish"} <= {*loaded}
+    assert {*loaded} & (absent | {f"strava_pipeline.{name}" for name in ours}) == set()
+    assert rig.one("SELECT count(*) FROM activities") > 0
