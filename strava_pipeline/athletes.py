@@ -19,7 +19,7 @@ from dotenv import dotenv_values
 from strava_pipeline.core.errors import MissingSettingsError, MisuseError
 from strava_pipeline.core.source_packages import declared_sources
 from strava_pipeline.file_locks import exclusive
-from strava_pipeline.process_owner import ATHLETE, ATHLETE_FOLDER, HOUSE, own_name, reading_folder
+from strava_pipeline.process_owner import ATHLETE, ATHLETE_FOLDER, HOUSE, is_house, own_name, reading_folder
 from strava_pipeline.setting_files import file_text, read_toml, replace_file
 from strava_pipeline.setting_sources import variables_of
 from strava_pipeline.settings import ENV_FILE, Settings, env_file
@@ -31,6 +31,7 @@ WRONG_NAME = (
     f"{OF_THE_HOUSE} is the house's own."
 )
 REGISTRY = "athletes.toml"
+_PASSWORDS = {"DAGSTER_PG_PASSWORD", "CELERY_BROKER_URL"}  # of the house's own Dagster, in deploy/server.dagster.yaml
 # Where an athlete's `.env` sets one of these, none of the others is inherited: they belong together.
 _TOGETHER = (
     {"STRAVA_CLIENT_ID", "STRAVA_CLIENT_SECRET"},
@@ -96,13 +97,14 @@ def settings_of(settings: Settings, athlete: Athlete) -> Settings:
 def environment_of(settings: Settings, athlete: Athlete) -> dict[str, str]:
     """The whole environment of a process of an athlete. In it, `Settings.load` gives `settings_of`.
 
-    Nothing of the athlete's own kind is in it, so `.env` of the folder counts; nothing is read from /run/secrets.
+    Nothing of the athlete's own kind is in it, so `.env` of the folder counts; nothing is read from /run/secrets. Nor are the
+    passwords of the house's own Dagster, which starts such processes.
 
     Args:
         settings: the house's.
     """
     of_packages = tuple(f"{name.upper()}_" for name in declared_sources())
-    ours = {*Settings.variables(), ENV_FILE, HOUSE}
+    ours = {*Settings.variables(), ENV_FILE, HOUSE} | (_PASSWORDS if is_house() else set())
     others = {
         name: value for name, value in os.environ.items() if name not in ours and not name.startswith(of_packages)
     }

@@ -1,6 +1,7 @@
 """athletes: the registry, and which settings somebody of a house has: in this process and in one of their own."""
 
 import os
+import re
 from pathlib import Path
 from typing import Any, get_args
 
@@ -21,6 +22,7 @@ from strava_pipeline.core.errors import MissingSettingsError, MisuseError
 from strava_pipeline.setting_sources import variables_of
 from strava_pipeline.settings import Settings
 
+REPO = Path(__file__).resolve().parent.parent
 FIELDS = Settings.model_fields
 VARIABLES = {name: variables_of(spec)[0] for name, spec in FIELDS.items()}
 HOUSE = {name for name, spec in FIELDS.items() if spec.json_schema_extra == {"whose": "house"}}
@@ -193,6 +195,19 @@ def test_a_setting_of_a_package_is_never_inherited(house: Path, monkeypatch: pyt
     assert settings_of(settings, ada).secret("TOY_KEY") == SecretStr("hers")
     assert settings_of(settings, bob).secret("TOY_KEY") is None
     assert settings.secret("TOY_KEY") == SecretStr("of the house")
+
+
+def test_a_run_of_the_house_keeps_the_passwords_of_its_dagster_from_athletes(
+    house: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    named = set(re.findall(r"env: (\w+)", (REPO / "deploy" / "server.dagster.yaml").read_text()))
+    for name in named:
+        monkeypatch.setenv(name, "of the house")
+    settings = Settings.load()
+    ada = athlete_named(settings, "ada")
+    assert named <= environment_of(settings, ada).keys(), "a folder of one athlete may have records in PostgreSQL, too"
+    monkeypatch.setenv("STRAVA_HOUSE", "1")
+    assert named & environment_of(settings, ada).keys() == {"DAGSTER_PG_HOST"}
 
 
 def test_faulty_settings_name_the_athlete_and_no_value(house: Path) -> None:
