@@ -44,8 +44,8 @@ def is_reading_folder() -> bool:
 
 @contextmanager
 def reading_folder(folder: Path | None) -> Iterator[None]:
-    """Within the body, settings are read of the athlete with this folder, not of this process; None: no difference."""
-    before = _reading.set(folder or _reading.get())
+    """Within the body, settings are read of the athlete with this folder; None, or this process's own athlete: no difference."""
+    before = _reading.set(_reading.get() if folder is None or folder == athlete_folder() else folder)
     try:
         yield
     finally:

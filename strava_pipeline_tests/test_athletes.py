@@ -19,6 +19,7 @@ from strava_pipeline.athletes import (
     settings_of,
 )
 from strava_pipeline.core.errors import MissingSettingsError, MisuseError
+from strava_pipeline.ingest.registry import missing_login
 from strava_pipeline.setting_sources import variables_of
 from strava_pipeline.settings import Settings
 
@@ -195,6 +196,21 @@ def test_a_setting_of_a_package_is_never_inherited(house: Path, monkeypatch: pyt
     assert settings_of(settings, ada).secret("TOY_KEY") == SecretStr("hers")
     assert settings_of(settings, bob).secret("TOY_KEY") is None
     assert settings.secret("TOY_KEY") == SecretStr("of the house")
+
+
+def test_a_package_asked_about_an_athlete_reads_the_athletes_settings(
+    house: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The dashboard of all, and the house's Dagster, ask whether somebody has a login without a process of theirs."""
+    for name in ("toy", "tin"):  # the one needs the other
+        monkeypatch.syspath_prepend(str(REPO / "strava_pipeline_tests" / "providers" / "installed" / name))
+    monkeypatch.setenv("TIN_KEY", "of the house")
+    settings = Settings.load()
+    ada, bob = athletes(settings)
+    (ada.folder / ".env").write_text("TIN_KEY=hers\n")
+    assert missing_login("tin", settings) is None
+    assert missing_login("tin", settings_of(settings, ada)) is None
+    assert "TIN_KEY is not set" in str(missing_login("tin", settings_of(settings, bob)))
 
 
 def test_a_run_of_the_house_keeps_the_passwords_of_its_dagster_from_athletes(

@@ -31,6 +31,7 @@ from strava_pipeline.ingest.clock import ServerClock, machine_clock
 from strava_pipeline.ingest.login_file import traces_of
 from strava_pipeline.ingest.provider import HookedProvider, KeptLogin, LoginRequest, OnWait, Provider
 from strava_pipeline.ingest.revocation import refuse_revoked, revocation_file
+from strava_pipeline.process_owner import reading_folder
 from strava_pipeline.settings import Settings
 
 if TYPE_CHECKING:
@@ -93,12 +94,16 @@ def _module(name: str) -> Any:
 
 
 def _asked(name: str, what: str, settings: Settings, *more: object) -> Any:
-    """What the source's function `what` says; None where it has none, or where no client can be imported: see `missing_login`."""
+    """What the source's function `what` says; None where it has none, or where no client can be imported: see `missing_login`.
+
+    What another package reads of its own settings meanwhile is of the athlete whose `settings` these are.
+    """
     try:
         function = getattr(_module(name), what, None)
     except UnusableSourceError:
         return None
-    return None if function is None else function(settings, *more)
+    with reading_folder(settings.athlete_folder):
+        return None if function is None else function(settings, *more)
 
 
 def connect(
@@ -122,7 +127,8 @@ def connect(
     module = part(name, "client")
     if "budget" in capabilities:
         return cast(Provider, module.connect(settings, clock, on_wait, share=share))
-    client = cast(Provider, module.connect(settings, clock, on_wait))
+    with reading_folder(settings.athlete_folder):
+        client = cast(Provider, module.connect(settings, clock, on_wait))
     if client.spec.webhooks is not None:
         refuse_revoked(settings, name, cast(HookedProvider, client).login_digest, client.spec.title)
     return client
@@ -192,9 +198,8 @@ def application_settings(name: str) -> Sequence[str]:
 def missing_login(name: str, settings: Settings) -> str | None:
     """Why the provider `name` can't be asked with these settings; None: its login is there. Nothing is sent."""
     try:
-        login_problem = getattr(_module(name), "login_problem", None)
-        if login_problem is not None:
-            return cast("str | None", login_problem(settings))
+        if hasattr(_module(name), "login_problem"):
+            return cast("str | None", _asked(name, "login_problem", settings))
         connect(name, settings, machine_clock(settings.clock_speed))
     except PipelineError as error:  # also a login that is damaged, and a client that can't be imported
         return str(error)
@@ -237,7 +242,8 @@ def offered(name: str, settings: Settings) -> ProviderSpec:
 
 def login_files(name: str, settings: Settings) -> Sequence[Path]:
     """Where the provider `name` keeps its login, and that it was withdrawn; nowhere, where the login is a setting."""
-    files = cast("Sequence[Path]", _module(name).login_files(settings))
+    with reading_folder(settings.athlete_folder):
+        files = cast("Sequence[Path]", _module(name).login_files(settings))
     noted = revocation_file(settings, name)
     return [*files, noted] if noted.exists() else files
 
