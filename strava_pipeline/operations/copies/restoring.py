@@ -117,10 +117,13 @@ def _shelves_of(
 
 
 def _until(copy: OpenedCopy, shelf: str, numbers: list[int], day: date, zone: tzinfo) -> list[int]:
-    """The manifests up to the end of a day."""
+    """The manifests up to the end of a day; one that can't be read counts as of the same day as the one before."""
 
     def day_of(number: int) -> date:
-        return copy.manifest(shelf, number).at.astimezone(zone).date()
+        try:
+            return copy.manifest(shelf, number).at.astimezone(zone).date()
+        except UnreadableObjectError:
+            return day_of(number - 1) if number > numbers[0] else date.min
 
     return numbers[: bisect_right(numbers, day, key=day_of)]
 

@@ -307,3 +307,12 @@ def test_of_expired_activities_the_copy_keeps_nothing(world: World) -> None:
     assert restored.newer.keys() == {"api"}
     back = world.folder.parent / "back"
     assert [(back / name).exists() for name in (DETAIL, DETAIL.replace("/7/", "/8/"), MATCHES)] == [False, True, True]
+
+
+def test_a_damaged_manifest_hides_no_other_day(world: World) -> None:
+    for world.days in range(5):
+        world.write("data/decisions/days.jsonl", b"%d" % world.days)
+        world.mirror()
+    Path(world.url, "own/manifests/00000003").write_bytes(b"rubbish")
+    for day, state in ((10, b"0"), (11, b"1"), (12, b"1")):
+        assert world.restored(f"back{day}", date(2026, 3, day))["data/decisions/days.jsonl"] == state
