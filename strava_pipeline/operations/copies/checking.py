@@ -3,6 +3,7 @@
 import math
 from collections import defaultdict
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from random import Random
@@ -10,9 +11,18 @@ from random import Random
 from strava_pipeline.core.copies.manifests import Manifest
 from strava_pipeline.core.copies.sealing import UnreadableObjectError
 from strava_pipeline.ingest.copy_store import open_store
-from strava_pipeline.lake.copied import SHELVES, Paths, changed_files, copied_files, known_copy, note_damaged
+from strava_pipeline.lake.copied import (
+    SHELVES,
+    Paths,
+    changed_files,
+    copied_files,
+    damaged_blocks,
+    known_copy,
+    note_damaged,
+)
+from strava_pipeline.lake.locks import locked
 from strava_pipeline.lake.paths import Lake
-from strava_pipeline.operations.copies.opened import OpenedCopy, manifest_numbers, own_copy
+from strava_pipeline.operations.copies.opened import LOCK, OpenedCopy, manifest_numbers, own_copy
 from strava_pipeline.operations.progress import Progress, progressing
 from strava_pipeline.settings import Settings
 
@@ -46,13 +56,22 @@ class Checked:
 
 
 def check_copy(settings: Settings, share: float, random: Random, progress: Progress) -> Checked:
-    """Look at the size of every object, and read what is valid now of manifests, and a share (0 to 1) of the blocks.
+    """Look at the size of every object of the newest state, and read its manifests and a share (0 to 1) of its blocks.
 
-    Files are compared where they are in the state that was copied. What is damaged is noted: the next `mirror` puts it once more.
+    Files are compared where they are in the state that was copied. What is damaged is noted: the next `mirror` puts it once more,
+    and until then every check reads it. A `mirror` waits meanwhile.
     Raises PipelineError where there is no copy of this folder, or the store fails.
     """
     lake, store = Lake(settings.data_dir), open_store(settings)
     copy = own_copy(lake, store, settings)
+    with locked(lake, LOCK, who="mirror check", tell=progress.say):
+        return _check(settings, lake, copy, share, random, progress)
+
+
+def _check(
+    settings: Settings, lake: Lake, copy: OpenedCopy, share: float, random: Random, progress: Progress
+) -> Checked:
+    store, damaged = copy.store, damaged_blocks(lake)
     paths, listed, found = copied_files(lake, settings.providers_config), store.sizes(), Checked(store.where)
     sample: list[tuple[Manifest, str, _Parts]] = []
     for shelf in SHELVES:
@@ -61,7 +80,8 @@ def check_copy(settings: Settings, share: float, random: Random, progress: Progr
         if held is not None:
             there = _there(copy, held, listed, found)
             parts = _parts(held)
-            chosen = random.sample(there, math.ceil(len(there) * share))
+            chosen = {*random.sample(there, math.ceil(len(there) * share))}
+            chosen |= {block for block in there if copy.block(shelf, block) in damaged}
             sample += [(held, block, parts[block]) for block in sorted(chosen)]
     if (known := known_copy(lake)) is not None:
         found.at = known.at or found.at  # a run without changes puts no manifest
@@ -110,12 +130,15 @@ def _compare(copy: OpenedCopy, held: Manifest, block: str, parts: "_Parts", path
         return
     for name, start, size, offset in parts:
         path = paths.get(name)
-        if path is None or [*changed_files({name: path}, held)]:
+        if path is None:
             continue
-        found.compared.add(name)
-        with open(path, "rb") as file:  # noqa: PTH123
+        with suppress(FileNotFoundError), open(path, "rb") as file:  # noqa: PTH123 - it may have gone
             file.seek(offset)
-            if file.read(size) != content[start : start + size]:
+            is_same = file.read(size) == content[start : start + size]
+            if [*changed_files({name: path}, held)]:  # before it was read, or meanwhile
+                continue
+            found.compared.add(name)
+            if not is_same:
                 found.differing.add(name)
 
 

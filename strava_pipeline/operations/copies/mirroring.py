@@ -46,6 +46,7 @@ from strava_pipeline.lake.copied import (
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.operations.copies.opened import (
     HEAD,
+    LOCK,
     LostHeadError,
     OpenedCopy,
     begin_copy,
@@ -58,7 +59,6 @@ from strava_pipeline.operations.run_context import RunContext
 from strava_pipeline.settings import Settings
 
 BLOCK = 8 << 20  # bytes: a block, its sealed form and what is read back are in memory at once
-_LOCK = "mirror"
 _SHARE, _FEW = 5, 5  # a copy doesn't follow where more than a fifth, and more than five files, are gone
 
 
@@ -92,7 +92,7 @@ def mirror(
     Raises PipelineError where the store fails or can't be believed; what is in the copy stays whole.
     """
     store, lake = open_store(settings, new=True), run.lake
-    with run.exclusive(_LOCK):
+    with run.exclusive(LOCK):
         try:
             copy = _own_copy(lake, store, settings, plain=plain, adopt=adopt)
             done = _Mirroring(run, settings, copy, allow_shrink).all_shelves()

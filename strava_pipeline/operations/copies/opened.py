@@ -27,6 +27,7 @@ from strava_pipeline.lake.paths import Lake
 from strava_pipeline.settings import Settings
 
 HEAD = "copy.json"
+LOCK = "mirror"  # of the data folder, held by whoever works on its copy
 
 
 class LyingStoreError(PipelineError):

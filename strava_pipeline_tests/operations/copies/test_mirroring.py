@@ -1,19 +1,22 @@
 """The copy holds what can't be made again, in every state of every day, and nothing that is secret."""
 
 import os
+from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from strava_pipeline.core.copies.manifests import Manifest
 from strava_pipeline.core.copies.sealing import key_text
 from strava_pipeline.core.errors import MissingSettingsError, MisuseError, PipelineError
 from strava_pipeline.ingest.copy_store import CopyStore
 from strava_pipeline.lake.bronze.expired import Expired
-from strava_pipeline.lake.copied import copy_age, known_copy
+from strava_pipeline.lake.copied import Paths, copy_age, known_copy
 from strava_pipeline.lake.decisions import record_decisions
-from strava_pipeline.operations.copies import mirroring
+from strava_pipeline.lake.files import has_no_holder
+from strava_pipeline.operations.copies import checking, mirroring
 from strava_pipeline.operations.copies.opened import LyingStoreError
 from strava_pipeline_tests.operations.copies.conftest import CONTENTS, World
 
@@ -309,6 +312,21 @@ def test_of_expired_activities_the_copy_keeps_nothing(world: World) -> None:
     assert [(back / name).exists() for name in (DETAIL, DETAIL.replace("/7/", "/8/"), MATCHES)] == [False, True, True]
 
 
+def test_damage_is_known_until_it_is_repaired_whatever_a_later_sample_reads(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mirroring, "BLOCK", 500)
+    world.mirror()
+    blocks = [Path(world.url, name) for name in world.objects if name.startswith("own/blocks/")]
+    for path in blocks:
+        content = path.read_bytes()
+        path.write_bytes(bytes(len(content)))
+        assert len(world.check().damaged) == 1
+        assert not world.check(0.01).agrees  # one block of each shelf, and the damaged one
+        path.write_bytes(content)
+        assert world.check(0.01).agrees  # somebody else repaired it
+
+
 def test_a_damaged_manifest_hides_no_other_day(world: World) -> None:
     for world.days in range(5):
         world.write("data/decisions/days.jsonl", b"%d" % world.days)
@@ -316,3 +334,21 @@ def test_a_damaged_manifest_hides_no_other_day(world: World) -> None:
     Path(world.url, "own/manifests/00000003").write_bytes(b"rubbish")
     for day, state in ((10, b"0"), (11, b"1"), (12, b"1")):
         assert world.restored(f"back{day}", date(2026, 3, day))["data/decisions/days.jsonl"] == state
+
+
+def test_a_check_is_not_misled_by_a_run_that_goes_on(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While a check reads, a run publishes; its copy waits."""
+    world.mirror()
+    lock, snapshot = world.lake.state / "locks" / "mirror.lock", "data/warehouse/strava.duckdb"
+    changed, held = checking.changed_files, []
+
+    def and_publish(paths: Paths, copied: Manifest | None) -> Iterator[str]:
+        yield from [*changed(paths, copied)]
+        if paths.keys() == {snapshot}:
+            held.append(not has_no_holder(lock))
+            if len(held) == 2:  # the second look is at what was read
+                world.write(snapshot, b"new rows")
+
+    monkeypatch.setattr(checking, "changed_files", and_publish)
+    found = world.check()
+    assert (found.differing, found.damaged, {*held}) == (set(), [], {True})
