@@ -139,6 +139,9 @@ def _own_copy(lake: Lake, store: CopyStore, settings: Settings, *, plain: bool, 
         forget_shelves(lake)
         before = () if known is None else (*known.earlier, known.where)
         note_copy(lake, KnownCopy(copy.id, store.where, earlier=tuple(each for each in before if each != store.where)))
+    elif not is_here:  # it was moved, or its place has another name; nobody knows what is left there
+        earlier = tuple(each for each in known.earlier if each != store.where)
+        note_copy(lake, replace(known, where=store.where, earlier=(*earlier, known.where)))
     return copy
 
 

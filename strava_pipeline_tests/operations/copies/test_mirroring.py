@@ -336,6 +336,19 @@ def test_a_damaged_manifest_hides_no_other_day(world: World) -> None:
         assert world.restored(f"back{day}", date(2026, 3, day))["data/decisions/days.jsonl"] == state
 
 
+def test_a_copy_that_was_moved_is_the_one_of_the_new_place(world: World) -> None:
+    world.mirror()
+    first, world.url = world.url, str(world.folder.parent / "moved")
+    Path(first).rename(world.url)
+    assert world.mirror().files == 0
+    known = known_copy(world.lake)
+    assert known is not None
+    assert (known.where, known.earlier) == (world.url, (first,))
+    Path(world.url).rename(first)
+    with pytest.raises(PipelineError, match="Is the disk"):
+        world.mirror()
+
+
 def test_a_check_is_not_misled_by_a_run_that_goes_on(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """While a check reads, a run publishes; its copy waits."""
     world.mirror()
