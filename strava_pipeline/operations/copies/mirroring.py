@@ -160,6 +160,7 @@ class _Mirroring:
 
     def all_shelves(self) -> Mirrored:
         paths = copied_files(self.run.lake, self.settings.providers_config)
+        _refuse_names(paths)
         listed = self.copy.store.sizes()
         for shelf in SHELVES:
             self._shelf(shelf, paths[shelf], listed)
@@ -295,6 +296,13 @@ class _Put:
         self.sizes[block] = size
         for name, start, length in parts:
             self._pieces.setdefault(name, []).append(Piece(block, start, length))
+
+
+def _refuse_names(paths: Mapping[str, Paths]) -> None:
+    """PipelineError where a file has a name that no manifest can hold."""
+    for name in (name for shelf in paths.values() for name in shelf):
+        if (shown := os.fsencode(name).decode(errors="replace")) != name:
+            raise PipelineError(f"The name of {shown} is no UTF-8, so nothing was copied. Rename it.")
 
 
 def _stat(path: str) -> int:

@@ -365,3 +365,10 @@ def test_a_check_is_not_misled_by_a_run_that_goes_on(world: World, monkeypatch: 
     monkeypatch.setattr(checking, "changed_files", and_publish)
     found = world.check()
     assert (found.differing, found.damaged, {*held}) == (set(), [], {True})
+
+
+def test_a_name_that_is_no_text_is_said(world: World) -> None:
+    Path(os.fsdecode(bytes(world.folder / "views") + b"/caf\xe9.sql")).write_bytes(b"SELECT 2")
+    with pytest.raises(PipelineError, match=r"views/caf.*Rename it"):
+        world.mirror()
+    assert world.objects.keys() == {"copy.json"}
