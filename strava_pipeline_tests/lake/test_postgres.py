@@ -215,6 +215,7 @@ def test_without_positions_no_column_is_left_that_may_hold_one() -> None:
         "coordinates",
         "x",
         "y",
+        "address",
     }
     assert not [each for table in fewer.values() for each in table.columns if each.kind is Kind.JSON]
 

@@ -12,7 +12,9 @@ from strava_pipeline.core.tables.model import Column, Kind, Table
 
 WHOLE = 0  # the "year" of a table without years
 POSITIONS = frozenset(
-    f"{place}{axis}" for place in ("", "start_", "end_") for axis in ("lat", "lng", "latlng", "latitude", "longitude")
+    f"{place}{axis}"
+    for place in ("", "start_", "end_")
+    for axis in ("lat", "lng", "latlng", "latitude", "longitude", "address")
 ) | {"polyline", "summary_polyline", "latitude_100", "longitude_100", "x", "y"}
 """Columns that hold positions. So may any JSON: it has fields without a column, and versions of before an edit."""
 ACTIVITIES = replace(
