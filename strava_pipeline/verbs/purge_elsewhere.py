@@ -34,6 +34,8 @@ def staying_copy(settings: "Settings", lake: "Lake", *, keep: bool) -> Iterator[
     if known is not None and (keep or known.where != settings.mirror_url):
         why = "as you said" if keep else "MIRROR_URL does not name it any more"
         yield None, f"the second copy in {known.where}, {why}: delete it there"
+    if known is None and settings.mirror_url is not None:
+        yield None, f"the second copy in {settings.mirror_url}, if there is one: this folder knows of none"
     for where in known.earlier if known is not None else ():
         yield None, f"an earlier second copy in {where}: delete it there"
     if settings.mirror_key_file is not None and settings.mirror_key_file.exists():

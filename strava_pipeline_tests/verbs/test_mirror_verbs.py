@@ -122,6 +122,9 @@ def test_a_purge_takes_the_copy_or_deletes_nothing(copied: Rig, type_on: Callabl
     )
     copy.unlink()
     (tmp_path / "unmounted").rename(copy)
+    copied.lake.copied.rename(tmp_path / "noted")
+    assert f"the second copy in {copy}, if there is one" in typed("purge", "--dry-run").out
+    (tmp_path / "noted").rename(copied.lake.copied)
     done = typed("purge", "--yes")
     assert (done.code, f"Deleted too: the second copy in {copy}." in done.out) == (0, True)
     assert [path for path in copy.rglob("*") if path.is_file()] == []
