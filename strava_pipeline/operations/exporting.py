@@ -1,6 +1,7 @@
 """Gold elsewhere: the step that keeps PostgreSQL in sync with the published warehouse, and the files that a person exports."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from hashlib import blake2b
 from pathlib import Path
 
 from pydantic import SecretStr
@@ -15,6 +16,7 @@ from strava_pipeline.operations.progress import progressing
 from strava_pipeline.operations.run_context import RunContext
 from strava_pipeline.operations.step_reports import ROWS, StepReport, if_any, timed
 from strava_pipeline.operations.table_rules import Finding
+from strava_pipeline.process_owner import own_name
 from strava_pipeline.setting_values import postgres_parameters
 from strava_pipeline.settings import Settings
 
@@ -66,7 +68,7 @@ def purge_exported(settings: Settings, athlete_id: int | None) -> Iterator[str]:
     try:
         delete_exported(lake, _target(settings, settings.export_url), athlete_id)
     except PipelineError as error:
-        rows = f"the rows in PostgreSQL, schema {settings.export_schema}, with exported_for = {athlete_id or 0}"
+        rows = f"the rows in PostgreSQL, schema {settings.export_schema}, with exported_for = {athlete_id or _nobody()}"
         yield f"{rows}. {str(error).rstrip('.')}. Delete them there yourself"
 
 
@@ -77,7 +79,13 @@ def tables_to_export(lake: Lake, *, full: bool = False) -> dict[str, Exported]:
 
 def _target(settings: Settings, url: SecretStr) -> Target:
     parameters = postgres_parameters(url)
-    return Target(parameters, parameters.pop("password", ""), settings.export_schema)
+    return Target(parameters, parameters.pop("password", ""), settings.export_schema, _nobody())
+
+
+def _nobody() -> int:
+    """For whom rows are where no login says it: 0; of one of several athletes a number that follows from the name."""
+    name = own_name()
+    return -int.from_bytes(blake2b(name.encode(), digest_size=5).digest()) if name else 0
 
 
 def files_of_gold(

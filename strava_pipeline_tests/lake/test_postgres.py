@@ -146,6 +146,20 @@ def test_athletes_in_one_database_leave_each_other_s_rows_alone(new_lake: NewLak
     assert asked(database, "SELECT DISTINCT exported_for FROM strava.exported") == [(8,)]
 
 
+def test_athletes_of_whom_nobody_has_said_who_they_are_leave_each_other_s_rows_alone(
+    new_lake: NewLake, lake: Lake, database: str
+) -> None:
+    of = {lake: -1, new_lake(lake.data_dir / "other"): -2}
+    for each, nobody in of.items():
+        put(each, [{**activity(1, "2020-05-04"), "athlete_id": None}])
+        publish(each)
+        export_gold(each, replace(target(database), nobody=nobody), SOME, (2020,), lambda _: None)
+    held = "SELECT exported_for, count(*) FROM strava.activities GROUP BY 1 ORDER BY 1"
+    assert asked(database, held) == [(-2, 1), (-1, 1)]
+    assert delete_exported(lake, replace(target(database), nobody=-1), None) > 0
+    assert asked(database, held) == [(-2, 1)]
+
+
 def test_rows_go_by_the_athlete_s_id_where_the_warehouse_is_gone(gold: Lake, untouched: Lake, database: str) -> None:
     assert delete_exported(untouched, target(database), ME) == 0, "nothing was ever exported"
     export(gold, database)

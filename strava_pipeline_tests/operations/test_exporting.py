@@ -9,7 +9,7 @@ from strava_pipeline.core.tables.exported import exported_tables
 from strava_pipeline.lake.gold.export_files import FilesReport
 from strava_pipeline.lake.gold.publish import publish
 from strava_pipeline.lake.paths import Lake
-from strava_pipeline.operations.exporting import files_of_gold
+from strava_pipeline.operations.exporting import files_of_gold, purge_exported
 from strava_pipeline.settings import Settings
 from strava_pipeline_tests import s3
 from strava_pipeline_tests.lake.conftest import NewLake
@@ -48,3 +48,23 @@ def test_what_is_no_place_is_said(gold: Lake) -> None:
     settings = Settings.load(_env_file=None, data_dir=gold.data_dir)
     with pytest.raises(MisuseError, match="ftp://host/x is no place for files"):
         export(settings, "ftp://host/x")
+
+
+def test_rows_that_can_t_go_are_named_by_the_number_of_their_folder(
+    gold: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = f"postgresql://me:secret@/db?host={tmp_path}"
+    settings = Settings.load(_env_file=None, data_dir=tmp_path / "gone", export_url=url)
+
+    def left() -> str:
+        (said,) = purge_exported(settings, None)
+        assert "secret" not in said
+        return said.partition(" = ")[2].partition(".")[0]
+
+    alone = left()
+    named = []
+    for name in ("ann", "bob", "ann"):
+        monkeypatch.setenv("STRAVA_ATHLETE", name)
+        named.append(left())
+    assert (alone, named[0] == named[2], named[0] == named[1]) == ("0", True, False)
+    assert all(int(each) < 0 for each in named)

@@ -58,11 +58,15 @@ Advance = Callable[[int], object]
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Where to: the server's parameters as libpq names them, its password apart, and the schema."""
+    """Where to: the server's parameters as libpq names them, its password apart, and the schema.
+
+    `nobody`: for whom the rows of a folder are of which nobody has said whose it is.
+    """
 
     parameters: Mapping[str, str]
     password: str = field(repr=False)
     schema: str
+    nobody: int = 0
 
     @property
     def words(self) -> str:
@@ -89,7 +93,7 @@ def export_gold(
     written is compared row by row. Raises TransientError where the server can't be reached, PipelineError where it refuses.
     """
     with staging(lake, extension_file()) as connection:
-        elsewhere = _attached(connection, target, owner_of(connection))
+        elsewhere = _attached(connection, target, owner_of(connection) or target.nobody)
         elsewhere.prepare(tables)
         report, noted, compared = ExportReport(), elsewhere.noted(), {*years, WHOLE}
         due: dict[int, dict[str, Content]] = defaultdict(dict)
@@ -123,7 +127,7 @@ def delete_exported(lake: Lake, target: Target, athlete_id: int | None) -> int:
     """
     owner = if_readable(lake, owner_of)
     with offline(extension_file()) as connection:
-        elsewhere = _attached(connection, target, owner if owner is not None else athlete_id or 0)
+        elsewhere = _attached(connection, target, (athlete_id if owner is None else owner) or target.nobody)
         if not any(table == NOTES for table, *_ in elsewhere.columns()):
             return 0
         noted = elsewhere.noted()
