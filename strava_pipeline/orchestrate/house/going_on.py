@@ -13,7 +13,7 @@ from strava_pipeline.ingest.clock import system_clock
 from strava_pipeline.operations.budgeted_source import budget_of
 from strava_pipeline.orchestrate.dagster_private import PARTITION_NAME_TAG
 from strava_pipeline.orchestrate.house.work import ATHLETES, CONFIG, GOES_ON, RUN, WORK, house_lake, in_instance
-from strava_pipeline.orchestrate.runs import UNFINISHED, ended_at, fail_dead_runs
+from strava_pipeline.orchestrate.runs import FAILED, PAUSE, TRIES, UNFINISHED, ended_at, fail_dead_runs
 from strava_pipeline.orchestrate.tags import LAST, LIMIT, NO_LIMIT
 from strava_pipeline.settings import Settings
 
@@ -37,10 +37,11 @@ def go_on_sensor(settings: Settings, now: Callable[[], datetime]) -> dg.SensorDe
         present = set(instance.get_dynamic_partitions(in_instance(settings, ATHLETES)))
         known = {one.name: one for one in athletes(settings)}
         requests = []
-        for record in _stopped(instance):
+        for record, failed in _stopped(instance):
             run = record.dagster_run
             athlete = known.get(run.tags.get(PARTITION_NAME_TAG, ""))
-            if athlete is None or athlete.name not in present or now() < ended_at(record) + REST:
+            rest_ends = max([ended_at(record) + REST, *(ended_at(other) + PAUSE for other in failed)])
+            if athlete is None or athlete.name not in present or now() < rest_ends:
                 continue
             try:
                 own = settings_of(settings, athlete)
@@ -48,7 +49,7 @@ def go_on_sensor(settings: Settings, now: Callable[[], datetime]) -> dg.SensorDe
                 continue
             limits = WORK[work_of(run)["job"]].limits
             if budget_of(STRAVA, own, limits, system_clock(own, now)).is_worth_a_run():
-                requests.append(_again(run, athlete.name))
+                requests.append(_again(run, athlete.name, len(failed)))
         at_work = sum(GOES_ON in run.tags for run in instance.get_runs(dg.RunsFilter(statuses=UNFINISHED)))
         return dg.SensorResult(requests[: max(AT_ONCE - at_work, 0)])
 
@@ -61,8 +62,8 @@ def work_of(run: dg.DagsterRun) -> dict[str, Any]:
     return {"job": "flow", "years": [], **(next(iter(ops.values())).get(CONFIG, {}) if ops else {})}
 
 
-def _stopped(instance: dg.DagsterInstance) -> Iterator[dg.RunRecord]:
-    """The runs that a limit stopped and that nothing went on with, the oldest first."""
+def _stopped(instance: dg.DagsterInstance) -> Iterator[tuple[dg.RunRecord, list[dg.RunRecord]]]:
+    """The runs that a limit stopped and that nothing went on with, the oldest first, each with the tries that failed."""
     filters = dg.RunsFilter(statuses=[dg.DagsterRunStatus.SUCCESS], tags={LIMIT: "day"})
     for record in reversed(instance.get_run_records(filters)):
         run = record.dagster_run
@@ -70,23 +71,21 @@ def _stopped(instance: dg.DagsterInstance) -> Iterator[dg.RunRecord]:
         later = [
             other
             for other in instance.get_run_records(
-                dg.RunsFilter(
-                    statuses=[*UNFINISHED, dg.DagsterRunStatus.SUCCESS],
-                    tags={PARTITION_NAME_TAG: name},
-                    created_after=record.create_timestamp,
-                )
+                dg.RunsFilter(tags={PARTITION_NAME_TAG: name}, created_after=record.create_timestamp)
             )
             if other.storage_id > record.storage_id and work_of(other.dagster_run) == work_of(run)
+            if other.dagster_run.status not in FAILED or other.dagster_run.tags.get(GOES_ON) == run.run_id
         ]
-        if not later:
-            yield record
-        elif any(other.dagster_run.is_finished for other in later):
+        failed = [other for other in later if other.dagster_run.status is dg.DagsterRunStatus.FAILURE]
+        if len(failed) < TRIES and failed == later:
+            yield record, failed
+        elif len(failed) >= TRIES or any(other.dagster_run.is_finished for other in later if other not in failed):
             instance.add_run_tags(run.run_id, {LIMIT: NO_LIMIT})  # never to be looked at again
 
 
-def _again(run: dg.DagsterRun, name: str) -> dg.RunRequest:
+def _again(run: dg.DagsterRun, name: str, tries: int) -> dg.RunRequest:
     return dg.RunRequest(
-        run_key=f"resumes {run.run_id}",
+        run_key=f"resumes {run.run_id} {tries}",  # a key that Dagster has seen starts nothing
         partition_key=name,
         run_config=dict(run.run_config),
         tags={GOES_ON: run.run_id, **LAST},

@@ -1,8 +1,9 @@
 """The house's definitions: who has a partition, what its schedules ask for, what goes on."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, get_args
 from uuid import uuid4
 
@@ -19,6 +20,7 @@ from strava_pipeline.orchestrate.house.build import AthleteRunConfig, _work, hou
 from strava_pipeline.orchestrate.house.going_on import REST
 from strava_pipeline.orchestrate.house.work import ATHLETE, ATHLETES, CONFIG, GOES_ON, RUN, WORK, Job, house_lake
 from strava_pipeline.orchestrate.run_records import LAST_OF_A_JOB
+from strava_pipeline.orchestrate.runs import PAUSE, TRIES
 from strava_pipeline.orchestrate.tags import DATA_DIR, LIMIT, NO_LIMIT, PRIORITY
 from strava_pipeline.settings import Settings
 from strava_pipeline.verbs.instance import open_instance
@@ -210,7 +212,11 @@ def test_a_process_of_one_athlete_has_no_house(settings: Settings, monkeypatch: 
 
 
 def stopped(
-    instance: dg.DagsterInstance, name: str, job: str, status: dg.DagsterRunStatus = dg.DagsterRunStatus.SUCCESS
+    instance: dg.DagsterInstance,
+    name: str,
+    job: str,
+    status: dg.DagsterRunStatus = dg.DagsterRunStatus.SUCCESS,
+    more: Mapping[str, str] = MappingProxyType({}),
 ) -> str:
     run_id = str(uuid4())
     instance.add_run(
@@ -218,7 +224,11 @@ def stopped(
             RUN,
             run_id=run_id,
             status=status,
-            tags={PARTITION_NAME_TAG: name, **({LIMIT: "day"} if status is dg.DagsterRunStatus.SUCCESS else {})},
+            tags={
+                PARTITION_NAME_TAG: name,
+                **({LIMIT: "day"} if status is dg.DagsterRunStatus.SUCCESS else {}),
+                **more,
+            },
             run_config={"ops": {ATHLETE: {CONFIG: {"job": job}}}},
         )
     )
@@ -233,7 +243,7 @@ def test_what_a_limit_stopped_goes_on_once_and_not_before_it_may(
     assert asked(tick(settings, instance, "go_on", begun)) == [], "it has just ended"
     found = tick(settings, instance, "go_on", begun + REST + timedelta(minutes=1))
     assert asked(found) == [("anna", {"job": "flow-backfill"})]
-    assert (found.run_requests[0].tags[GOES_ON], found.run_requests[0].run_key) == (first, f"resumes {first}")
+    assert (found.run_requests[0].tags[GOES_ON], found.run_requests[0].run_key) == (first, f"resumes {first} 0")
     stopped(instance, "anna", "flow-backfill", dg.DagsterRunStatus.STARTED)
     assert asked(tick(settings, instance, "go_on", begun + 2 * REST)) == []
     instance.delete_dynamic_partition(ATHLETES, "anna")
@@ -241,6 +251,29 @@ def test_what_a_limit_stopped_goes_on_once_and_not_before_it_may(
     assert asked(tick(settings, instance, "go_on", begun + 2 * REST)) == [], "she is no athlete any more"
     tags = {run: instance.get_run_by_id(run).tags[LIMIT] for run in (first, second)}  # type: ignore[union-attr]
     assert tags == {first: NO_LIMIT, second: "day"}
+
+
+def test_what_fails_when_it_goes_on_is_tried_again_after_a_pause_and_then_left(
+    settings: Settings, instance: dg.DagsterInstance
+) -> None:
+    """Dagster drops a request whose run_key it knows: asked for by the same one it never ran again, and kept a place."""
+    first, keys = stopped(instance, "anna", "flow-backfill"), set()
+    soon, later = datetime.now(UTC) + REST + timedelta(minutes=1), datetime.now(UTC) + PAUSE + timedelta(minutes=1)
+    for _ in range(TRIES):
+        (wanted,) = tick(settings, instance, "go_on", later).run_requests
+        keys.add(wanted.run_key)
+        stopped(instance, "anna", "flow-backfill", dg.DagsterRunStatus.FAILURE, {GOES_ON: first})
+        assert asked(tick(settings, instance, "go_on", soon)) == []
+    assert len(keys) == TRIES
+    assert asked(tick(settings, instance, "go_on", later)) == []
+    assert instance.get_run_by_id(first).tags[LIMIT] == NO_LIMIT  # type: ignore[union-attr]
+
+
+def test_what_a_person_cancels_does_not_go_on(settings: Settings, instance: dg.DagsterInstance) -> None:
+    first = stopped(instance, "anna", "flow-backfill")
+    stopped(instance, "anna", "flow-backfill", dg.DagsterRunStatus.CANCELED, {GOES_ON: first})
+    assert asked(tick(settings, instance, "go_on", datetime.now(UTC) + 2 * PAUSE)) == []
+    assert instance.get_run_by_id(first).tags[LIMIT] == NO_LIMIT  # type: ignore[union-attr]
 
 
 def test_one_place_is_left_for_the_daily_runs(settings: Settings, instance: dg.DagsterInstance) -> None:
