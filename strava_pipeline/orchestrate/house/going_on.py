@@ -12,15 +12,14 @@ from strava_pipeline.core.sources import STRAVA
 from strava_pipeline.ingest.clock import system_clock
 from strava_pipeline.operations.budgeted_source import budget_of
 from strava_pipeline.orchestrate.dagster_private import PARTITION_NAME_TAG
+from strava_pipeline.orchestrate.home import configuration
 from strava_pipeline.orchestrate.house.work import ATHLETES, CONFIG, GOES_ON, RUN, WORK, house_lake, in_instance
+from strava_pipeline.orchestrate.queues import Limits
 from strava_pipeline.orchestrate.runs import FAILED, PAUSE, TRIES, UNFINISHED, ended_at, fail_dead_runs
 from strava_pipeline.orchestrate.tags import LAST, LIMIT, NO_LIMIT
 from strava_pipeline.settings import Settings
 
 REST = timedelta(minutes=15)  # between an end and the next try: of another service's limit Strava's ledger says nothing
-AT_ONCE = (
-    3  # of dagster.yaml's four places: one is left for the daily runs. Of one application they share its calls anyhow
-)
 
 
 def go_on_sensor(settings: Settings, now: Callable[[], datetime]) -> dg.SensorDefinition:
@@ -50,10 +49,18 @@ def go_on_sensor(settings: Settings, now: Callable[[], datetime]) -> dg.SensorDe
             limits = WORK[work_of(run)["job"]].limits
             if budget_of(STRAVA, own, limits, system_clock(own, now)).is_worth_a_run():
                 requests.append(_again(run, athlete.name, len(failed)))
-        at_work = sum(GOES_ON in run.tags for run in instance.get_runs(dg.RunsFilter(statuses=UNFINISHED)))
-        return dg.SensorResult(requests[: max(AT_ONCE - at_work, 0)])
+        at_work = sum(
+            GOES_ON in run.tags and run.tags.get(PARTITION_NAME_TAG) in known  # others are another machine's
+            for run in instance.get_runs(dg.RunsFilter(statuses=UNFINISHED))
+        )
+        return dg.SensorResult(requests[: max(_at_once(settings) - at_work, 0)])
 
     return go_on
+
+
+def _at_once(settings: Settings) -> int:
+    """How many may go on at a time: one of dagster.yaml's places here is left for the daily runs, if there is a second."""
+    return max(Limits.of(configuration(settings.dagster_home)).of_a_queue - 1, 1)
 
 
 def work_of(run: dg.DagsterRun) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from uuid import uuid4
 
 import dagster as dg
 import pytest
+import yaml
 from dagster._core.definitions.partitions.context import partition_loading_context
 
 from strava_pipeline.core.errors import MisuseError
@@ -16,9 +17,11 @@ from strava_pipeline.ingest.budget import RateBudget
 from strava_pipeline.ingest.ledger import LedgerFile
 from strava_pipeline.ingest.strava.budget import make_budget
 from strava_pipeline.orchestrate.dagster_private import PARTITION_NAME_TAG
+from strava_pipeline.orchestrate.home import CONFIG as CONFIGURATION
 from strava_pipeline.orchestrate.house.build import AthleteRunConfig, _work, house_defs
 from strava_pipeline.orchestrate.house.going_on import REST
 from strava_pipeline.orchestrate.house.work import ATHLETE, ATHLETES, CONFIG, GOES_ON, RUN, WORK, Job, house_lake
+from strava_pipeline.orchestrate.queues import LOCATION
 from strava_pipeline.orchestrate.run_records import LAST_OF_A_JOB
 from strava_pipeline.orchestrate.runs import PAUSE, TRIES
 from strava_pipeline.orchestrate.tags import DATA_DIR, LIMIT, NO_LIMIT, PRIORITY
@@ -285,6 +288,22 @@ def test_one_place_is_left_for_the_daily_runs(settings: Settings, instance: dg.D
         "enrich-all",
         "streams",
     ]
+
+
+def test_on_a_machine_of_several_a_place_is_left_and_what_others_have_at_work_does_not_count(
+    settings: Settings, instance: dg.DagsterInstance
+) -> None:
+    limit = {"key": LOCATION, "value": {"applyLimitPerUniqueValue": True}, "limit": 2}
+    runs = {"max_concurrent_runs": 100, "tag_concurrency_limits": [limit]}
+    (settings.dagster_home / CONFIGURATION).write_text(yaml.safe_dump({"concurrency": {"runs": runs}}))
+    for name in ("dan", "eve", "fay"):  # athletes of another machine
+        stopped(instance, name, "flow-backfill", dg.DagsterRunStatus.STARTED, {GOES_ON: "another"})
+    for job in ("flow-backfill", "enrich-all"):
+        stopped(instance, "anna", job)
+    later = datetime.now(UTC) + REST + timedelta(minutes=1)
+    assert len(asked(tick(settings, instance, "go_on", later))) == 1
+    stopped(instance, "anna", "flow-backfill", dg.DagsterRunStatus.STARTED, {GOES_ON: "one"})
+    assert asked(tick(settings, instance, "go_on", later)) == []
 
 
 def test_nothing_goes_on_while_the_days_calls_are_used_up(
