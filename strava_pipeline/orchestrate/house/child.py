@@ -40,8 +40,9 @@ def run_child(
     watched, kept = os.pipe()  # the kernel closes `kept` when we die, however we die
     command = [python, "-m", GUARD, "guard", str(watched), str(GRACE), "strava_pipeline", *arguments]
     try:
+        log.write_bytes(b"")  # and appended to, because another run of the job may be writing, too
         with (
-            log.open("w", encoding="utf-8") as out,
+            log.open("a", encoding="utf-8") as out,
             subprocess.Popen(
                 command,
                 cwd=folder,

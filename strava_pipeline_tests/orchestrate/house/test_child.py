@@ -38,6 +38,19 @@ def test_numbers_are_passed_on_and_all_else_stays_in_the_athletes_log(tmp_path: 
     assert log.read_text().splitlines() == [*lines, "you", str(tmp_path)]
 
 
+def test_two_runs_of_a_job_at_once_spoil_neithers_log(tmp_path: Path) -> None:
+    """As where the daily run finds another one at work, and ends."""
+    log, environment = tmp_path / "log", {"PATH": "/usr/bin:/bin"}
+    (tmp_path / "other").mkdir()
+
+    def another(line: str) -> None:
+        run_child(program(tmp_path / "other", "echo busy"), [], environment, tmp_path, log, lambda line: None)
+
+    log.write_text("of yesterday\n")
+    run_child(program(tmp_path, "echo 'Fetching details: 1 of 2'; echo done"), [], environment, tmp_path, log, another)
+    assert log.read_text() == "busy\ndone\n"
+
+
 @pytest.mark.parametrize(
     ("trap", "left"),
     [("trap 'echo landed > ended; exit 130' INT", ["landed\n"]), ("trap '' INT", [])],
