@@ -154,5 +154,6 @@ def _become(settings: "Settings", module: str, *arguments: str) -> NoReturn:
     from strava_pipeline.verbs.instance import provide_secrets
 
     provide_secrets(settings.dagster_home)
+    environment = environment_of_dagster(settings)  # of the folder with the house's .env
     os.chdir(settings.dagster_home)
-    os.execve(sys.executable, [sys.executable, "-m", module, *arguments], environment_of_dagster(settings))
+    os.execve(sys.executable, [sys.executable, "-m", module, *arguments], environment)

@@ -64,6 +64,10 @@ def test_each_part_becomes_one_process_with_the_secrets_of_files(
     secrets.mkdir()
     (secrets / "CELERY_BROKER_URL").write_text("redis://:of-mine@redis:6379/0\n")
     monkeypatch.delenv("CELERY_BROKER_URL", raising=False)
+    monkeypatch.delenv("HTTPS_PROXY", raising=False)
+    env = Path.cwd() / ".env"  # the house's
+    with env.open("a") as file:
+        file.write("HTTPS_PROXY=http://proxy:3128\n")
     monkeypatch.setattr("strava_pipeline.setting_sources.SECRETS", secrets)
     monkeypatch.setenv("HOUSE_NAME", "barn")
     monkeypatch.setattr(os, "execve", lambda *call: became.append((*call, Path.cwd())))
@@ -72,6 +76,7 @@ def test_each_part_becomes_one_process_with_the_secrets_of_files(
     assert " ".join(command[2:]) == becomes.replace("HOME", str(home))
     assert environment["CELERY_BROKER_URL"] == "redis://:of-mine@redis:6379/0"
     assert (Path(environment["DAGSTER_HOME"]), folder) == (home, home)
+    assert (environment["HTTPS_PROXY"], Path(environment["STRAVA_ENV_FILE"])) == ("http://proxy:3128", env)
 
 
 @pytest.mark.usefixtures("broker")
