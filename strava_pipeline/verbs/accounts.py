@@ -109,7 +109,7 @@ def begin_house(settings: "Settings", url: str, *, opens: bool) -> None:
 
 
 def forget_athlete(settings: "Settings", name: str) -> Iterator[str]:
-    """Block accounts of an athlete who leaves the registry of the house: the name may become somebody else's."""
+    """Block accounts of an athlete who leaves the registry of the house, or of a name that somebody else may have had before."""
     from strava_pipeline.lake.paths import Lake
     from strava_pipeline.serve.house_settings import settings_of_all
 

@@ -28,11 +28,14 @@ def add(
     ] = False,
 ) -> None:
     """Add an athlete: a folder in ATHLETES_DIR with an .env to fill in, and a line in the registry."""
+    from strava_pipeline.verbs.accounts import forget_athlete
     from strava_pipeline.verbs.athlete_folders import add_athlete, applications_shared
 
     settings = _house()
     athlete = add_athlete(settings, name, Path.cwd() if here else None)
     echo(f"The folder of {name}: {athlete.folder}")
+    for line in forget_athlete(settings, name):  # whoever had the name, and was taken out of the registry by hand
+        echo(line)
     for shared in applications_shared(settings):
         if name in shared.names and shared.problem:
             echo(shared.problem, err=True)

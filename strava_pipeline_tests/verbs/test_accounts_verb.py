@@ -103,6 +103,12 @@ def test_the_account_of_an_athlete_who_is_removed_sees_nobody_who_gets_the_name_
     accounts = records()
     found = [(each.name, each.athlete, each.blocked) for each in accounts.accounts()]
     assert found == [("ada", None, False), ("father", None, True), ("mother", "anna", False)]
+    registry = Path("athletes", "athletes.toml")
+    registry.write_text(registry.read_text().replace("[anna]", ""))  # by hand
+    assert (
+        "The account mother sees nobody's pages any more, and is blocked.\n" in type_in("athletes", "add", "anna").out
+    )
+    assert accounts.known("mother").blocked
     accounts.close()
 
 
