@@ -8,6 +8,7 @@ import os
 import re
 import signal
 import subprocess
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -56,6 +57,7 @@ def run_child(
                 errors="replace",
             ) as process,
         ):
+            threading.Thread(target=_end_rest, args=(process,), daemon=True).start()
             try:
                 assert process.stdout is not None
                 for line in process.stdout:
@@ -70,6 +72,13 @@ def run_child(
     finally:
         os.close(watched)
         os.close(kept)
+
+
+def _end_rest(process: "subprocess.Popen[str]") -> None:
+    """Kill what the child started and left, which would keep its output open: one that was killed could not end it."""
+    process.wait()
+    with suppress(ProcessLookupError, PermissionError):  # macOS says the latter of a group of dead processes
+        os.killpg(process.pid, signal.SIGKILL)
 
 
 def _end(process: "subprocess.Popen[str]") -> None:

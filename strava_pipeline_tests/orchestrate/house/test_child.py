@@ -51,6 +51,13 @@ def test_two_runs_of_a_job_at_once_spoil_neithers_log(tmp_path: Path) -> None:
     assert log.read_text() == "busy\ndone\n"
 
 
+def test_what_a_killed_command_leaves_running_ends_too_and_its_run_does_not_wait_for_it(tmp_path: Path) -> None:
+    """As where memory ran out: processes that read files would wait for work for ever."""
+    command = program(tmp_path, "(sleep 3; echo late) & echo begun; kill -9 $$")
+    assert run_child(command, [], {"PATH": "/usr/bin:/bin"}, tmp_path, tmp_path / "log", print) == -9
+    assert (tmp_path / "log").read_text() == "begun\n"
+
+
 @pytest.mark.parametrize(
     ("trap", "left"),
     [("trap 'echo landed > ended; exit 130' INT", ["landed\n"]), ("trap '' INT", [])],
