@@ -137,6 +137,8 @@ def open_store(settings: Settings, *, new: bool = False) -> CopyStore:
     try:
         if endpoint := config.get("aws_endpoint_url"):
             http_url(endpoint, settings.plain_http_hosts)
+            if not {"@", "?"}.isdisjoint(endpoint):  # errors name the address
+                raise ValueError("AWS_ENDPOINT_URL is the address alone, without a user, a password or parameters")
         allowed: Any = {**_CLIENT, "allow_http": bool(endpoint and endpoint.startswith("http://"))}
         store: Any = from_url(where, config=config, client_options=allowed, retry_config=_RETRIES)  # type: ignore[call-overload]
     except (BaseError, ValueError) as error:

@@ -72,6 +72,10 @@ def test_places_that_can_not_be_used_are_refused(tmp_path: Path, bucket: S3) -> 
         open_store(Settings.load(_env_file=None))
     with pytest.raises(MissingSettingsError, match="PLAIN_HTTP_HOSTS"):
         open_store(settings("s3://bucket", aws_endpoint_url="http://storage.example.com"))
+    for endpoint in ("https://me:passw0rd@storage.example.com", "https://storage.example.com/?key=passw0rd"):
+        with pytest.raises(MissingSettingsError, match="AWS_ENDPOINT_URL") as told:
+            open_store(settings("s3://bucket", aws_endpoint_url=endpoint))
+        assert "passw0rd" not in str(told.value)
     (tmp_path / "file").write_text("")
     with pytest.raises(MissingSettingsError, match="can't be used for the copy"):
         open_store(settings(str(tmp_path / "file")), new=True)
