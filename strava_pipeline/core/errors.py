@@ -17,6 +17,11 @@ class PipelineError(Exception):
     exit_code = 1
 
 
+def told(error: PipelineError | OSError) -> str:
+    """What happened, and of an error of the operating system to which file."""
+    return str(error) if isinstance(error, PipelineError) else f"{error.filename}: {error.strerror}"
+
+
 class CheckFailedError(PipelineError):
     """Checks found something that must not be published. `failed`: the message of each, by `asset.check`."""
 

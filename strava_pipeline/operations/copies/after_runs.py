@@ -1,6 +1,6 @@
 """The second copy at the end of a run that published. Whatever happens to it, the run itself is done."""
 
-from strava_pipeline.core.errors import PipelineError
+from strava_pipeline.core.errors import PipelineError, told
 from strava_pipeline.lake.notifications import notify
 from strava_pipeline.operations.run_context import RunContext
 from strava_pipeline.operations.step_reports import StepReport, timed
@@ -18,8 +18,7 @@ def copy_after_run(run: RunContext, settings: Settings) -> StepReport:
         with timed() as seconds:
             done = mirror(run, settings)
     except (PipelineError, OSError) as error:
-        why = str(error) if isinstance(error, PipelineError) else f"{error.filename}: {error.strerror}"
-        message = f"The second copy could not be brought up to date: {why}"
+        message = f"The second copy could not be brought up to date: {told(error)}"
         notify(
             run.lake, "warning", message, run.now(), about=SECOND_COPY, link="strava-pipeline mirror", run_id=run.run_id
         )

@@ -7,9 +7,10 @@ back.
 
 import hashlib
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from strava_pipeline.core.copies.manifests import (
     CHAIN,
@@ -23,7 +24,7 @@ from strava_pipeline.core.copies.manifests import (
     without_waste,
 )
 from strava_pipeline.core.copies.sealing import UnreadableObjectError
-from strava_pipeline.core.errors import MissingSettingsError, PipelineError
+from strava_pipeline.core.errors import MissingSettingsError, PipelineError, told
 from strava_pipeline.core.text import counted
 from strava_pipeline.ingest.copy_store import CopyStore, open_store
 from strava_pipeline.lake.bronze.expired import expired_ids
@@ -91,14 +92,19 @@ def mirror(
 
     Raises PipelineError where the store fails or can't be believed; what is in the copy stays whole.
     """
-    store, lake = open_store(settings, new=True), run.lake
+    lake, where = run.lake, settings.mirror_url or ""
+    if where and "://" not in where and lake.data_dir.resolve() in Path(where).resolve().parents:
+        raise MissingSettingsError(
+            f"{where} is in the data folder, and would be lost with it. Name a folder on another disk in MIRROR_URL."
+        )
+    store = open_store(settings, new=True)
     with run.exclusive(LOCK):
         try:
             copy = _own_copy(lake, store, settings, plain=plain, adopt=adopt)
             done = _Mirroring(run, settings, copy, allow_shrink).all_shelves()
-        except PipelineError as error:
+        except (PipelineError, OSError) as error:
             if (known := known_copy(lake)) is not None:
-                note_copy(lake, replace(known, problem=str(error)))
+                note_copy(lake, replace(known, problem=told(error)))
             raise
         note_damaged(lake, set())
         known = known_copy(lake) or KnownCopy(copy.id, store.where)
@@ -162,45 +168,44 @@ class _Mirroring:
         paths = copied_files(self.run.lake, self.settings.providers_config)
         _refuse_names(paths)
         listed = self.copy.store.sizes()
-        for shelf in SHELVES:
-            self._shelf(shelf, paths[shelf], listed)
+        shelves = {shelf: self._held(shelf, manifest_numbers(listed, shelf)) for shelf in SHELVES}
+        for shelf, held in shelves.items():
+            self._refuse_shrinking(shelf, held, held.files.keys() - paths[shelf].keys())
+        for shelf, held in shelves.items():
+            self._shelf(shelf, held, paths[shelf], listed)
         store = self.copy.store
         return Mirrored(
             store.where, self.files, self.bytes, self.blocks, self.forgotten, dict(store.calls), store.keeps_versions
         )
 
-    def _shelf(self, shelf: str, paths: Paths, listed: Mapping[str, int]) -> None:
-        numbers = manifest_numbers(listed, shelf)
-        known_here = known_shelf(self.run.lake, shelf)
-        held = self._held(shelf, numbers[-1] if numbers else 0, known_here)
+    def _shelf(self, shelf: str, held: Manifest, paths: Paths, listed: Mapping[str, int]) -> None:
         with_history = keeps_history(self.run.lake, shelf, self.settings.api_keep_days)
-        gone = frozenset(held.files.keys() - paths.keys())
-        self._refuse_shrinking(shelf, held, gone)
         known = self._usable(shelf, held, paths, listed)
         if not with_history:
             known = without_waste(known, held.sizes)
         todo = sorted(paths.keys() - known.keys(), key=lambda name: (_stat(paths[name]), name))
         places = {self.copy.manifest_place(shelf, number) for number in range(held.base, held.number + 1) if number}
         is_broken = not places <= listed.keys() or not places.isdisjoint(damaged_blocks(self.run.lake))
-        if todo or gone or is_broken or not (with_history or held.is_whole):
+        if todo or held.files.keys() - paths.keys() or is_broken or not (with_history or held.is_whole):
             new = self._put(shelf, {name: paths[name] for name in todo}, listed)
             is_whole = is_broken or not with_history or held.number - held.base >= CHAIN or held.base == 0
             held = self._put_manifest(held, known, new, is_whole=is_whole)
+            note_shelf(self.run.lake, held)
         if not with_history:
             self._forget_others(held, listed)
-        if held is not known_here:
-            note_shelf(self.run.lake, held)
 
-    def _held(self, shelf: str, number: int, known: Manifest | None) -> Manifest:
+    def _held(self, shelf: str, numbers: list[int]) -> Manifest:
         """What the shelf holds, as this folder knows it, or else as the copy says; nothing, where that can't be read."""
+        number, known = numbers[-1] if numbers else 0, known_shelf(self.run.lake, shelf)
         if known is not None and known.number == number:
             return known
         try:
-            return self.copy.held(shelf, number)
+            note_shelf(self.run.lake, held := self.copy.held(shelf, number))
         except UnreadableObjectError:
             return replace(nothing(shelf), number=number)
+        return held
 
-    def _refuse_shrinking(self, shelf: str, held: Manifest, gone: frozenset[str]) -> None:
+    def _refuse_shrinking(self, shelf: str, held: Manifest, gone: Set[str]) -> None:
         """PipelineError where much is gone here that did not expire: the folder may be the wrong one, or damaged."""
         expired = {str(key) for key in expired_ids(self.run.lake)}
         lost = [name for name in gone if expired.isdisjoint(name.split("/"))]

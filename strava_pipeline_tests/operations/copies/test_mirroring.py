@@ -239,6 +239,7 @@ def test_an_emptied_folder_does_not_empty_the_copy(world: World) -> None:
     before = world.objects
     for number in range(6):
         (world.folder / f"data/bronze/files/cd/cd{number}").unlink()
+    world.write("data/bronze/activities/2/page-0001.json.gz", b"of another shelf")
     with pytest.raises(PipelineError, match="6 files of 12 that the copy has are gone here"):
         world.mirror()
     assert world.objects == before
@@ -372,3 +373,24 @@ def test_a_name_that_is_no_text_is_said(world: World) -> None:
     with pytest.raises(PipelineError, match=r"views/caf.*Rename it"):
         world.mirror()
     assert world.objects.keys() == {"copy.json"}
+
+
+def test_a_place_in_the_data_folder_is_refused(world: World) -> None:
+    """It would be lost with it, and in bronze each run would copy the copy."""
+    world.url = str(world.folder / "data" / "bronze" / "copy")
+    with pytest.raises(MissingSettingsError, match="is in the data folder"):
+        world.mirror()
+    assert not Path(world.url).exists()
+
+
+def test_a_file_that_can_t_be_read_is_what_the_status_says(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    world.mirror()
+    world.write("goals.toml", b"[run]\n")
+
+    def refuse(path: str) -> int:
+        raise PermissionError(13, "Permission denied", path)
+
+    monkeypatch.setattr(mirroring, "_stat", refuse)
+    with pytest.raises(PermissionError):
+        world.mirror()
+    assert "goals.toml: Permission denied" in copy_age(world.lake, world.settings.providers_config).problem
