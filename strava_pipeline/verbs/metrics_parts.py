@@ -23,10 +23,9 @@ from strava_pipeline.settings import Settings
 if TYPE_CHECKING:
     import dagster as dg
 
-RUNS = Measure("runs", "gauge", "Runs in Dagster's records, by job and status", ("job", "status"))
-RUN_ENDED = Measure(
-    "run_end_timestamp_seconds", "gauge", "When the last run of a job ended with a status", ("job", "status")
-)
+OF_RUN = ("dagster_job", "status")  # not `job`, which Prometheus keeps for itself and would rename
+RUNS = Measure("runs", "gauge", "Runs in Dagster's records, by job and status", OF_RUN)
+RUN_ENDED = Measure("run_end_timestamp_seconds", "gauge", "When the last run of a job ended with a status", OF_RUN)
 HEARD = Measure(
     "daemon_heartbeat_timestamp_seconds", "gauge", "When each part of Dagster's daemon was last heard of", ("daemon",)
 )

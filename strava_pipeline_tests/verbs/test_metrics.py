@@ -270,11 +270,11 @@ def test_runs_are_counted_without_dagster_as_its_database_counts_them(settings: 
     found = read(settings)
     counts = {name: value for name, value in found.items() if name.startswith("runs{") and value}
     assert counts == {
-        "runs{job=flow,status=started}": 1,
-        "runs{job=flow,status=failure}": 1,
-        "runs{job=profile,status=started}": 1,
+        "runs{dagster_job=flow,status=started}": 1,
+        "runs{dagster_job=flow,status=failure}": 1,
+        "runs{dagster_job=profile,status=started}": 1,
     }
-    assert (found["runs{job=profile,status=failure}"], found["automation_failed"]) == (0, 0)
+    assert (found["runs{dagster_job=profile,status=failure}"], found["automation_failed"]) == (0, 0)
     assert found["daemon_heartbeat_timestamp_seconds{daemon=scheduler}"] == 1000
     (home / MIGRATED_BY).write_text("another version")  # so it is left to Dagster
     assert read(settings) == found
@@ -285,7 +285,7 @@ def test_the_last_end_of_each_job_is_told(settings: Settings) -> None:
         run = instance.create_run_for_job(dg.job(name="flow")(lambda: None), tags={DATA_DIR: str(settings.data_dir)})
         instance.report_run_failed(run)
         ended = instance.get_run_record_by_id(run.run_id).end_time
-    assert read(settings)["run_end_timestamp_seconds{job=flow,status=failure}"] == ended
+    assert read(settings)["run_end_timestamp_seconds{dagster_job=flow,status=failure}"] == ended
 
 
 ALERTS = """
@@ -294,25 +294,25 @@ rule_files: [rules.yml]
 tests:
   - interval: 5m
     input_series:
-      - {series: 'strava_pipeline_run_end_timestamp_seconds{job="flow",status="success"}', values: '3600x1000'}
-      - {series: 'strava_pipeline_run_end_timestamp_seconds{job="flow",status="failure"}', values: '1800x1000'}
-      - {series: 'strava_pipeline_run_end_timestamp_seconds{job="streams",status="failure"}', values: '7200x1000'}
+      - {series: 'strava_pipeline_run_end_timestamp_seconds{dagster_job="flow",status="success"}', values: '3600x1000'}
+      - {series: 'strava_pipeline_run_end_timestamp_seconds{dagster_job="flow",status="failure"}', values: '1800x1000'}
+      - {series: 'strava_pipeline_run_end_timestamp_seconds{dagster_job="streams",status="failure"}', values: '7200x1000'}
       - {series: 'strava_pipeline_source_success_timestamp_seconds{source="strava"}', values: '0x1000'}
       - {series: 'strava_pipeline_source_success_timestamp_seconds{source="wahoo"}', values: '300000x1000'}
       - {series: 'strava_pipeline_login_usable{source="wahoo"}', values: '1x240 0x760'}
       - {series: 'strava_pipeline_login_usable{source="garmin"}', values: '0x1000'}
       - {series: 'strava_pipeline_part_up{part="cars"}', values: '1x800 0x200'}
     promql_expr_test:
-      - expr: count by (alertname, job, source, part) (ALERTS{alertstate="firing"})
+      - expr: count by (alertname, dagster_job, source, part) (ALERTS{alertstate="firing"})
         eval_time: 30h
         exp_samples:
-          - {labels: '{alertname="StravaPipelineRunFailed", job="streams"}', value: 1}
+          - {labels: '{alertname="StravaPipelineRunFailed", dagster_job="streams"}', value: 1}
           - {labels: '{alertname="StravaPipelineSourceSilent", source="wahoo"}', value: 1}
-      - expr: count by (alertname, job, source, part) (ALERTS{alertstate="firing"})
+      - expr: count by (alertname, dagster_job, source, part) (ALERTS{alertstate="firing"})
         eval_time: 75h
         exp_samples:
-          - {labels: '{alertname="StravaPipelineNoDailyRun", job="flow"}', value: 1}
-          - {labels: '{alertname="StravaPipelineRunFailed", job="streams"}', value: 1}
+          - {labels: '{alertname="StravaPipelineNoDailyRun", dagster_job="flow"}', value: 1}
+          - {labels: '{alertname="StravaPipelineRunFailed", dagster_job="streams"}', value: 1}
           - {labels: '{alertname="StravaPipelineSourceSilent", source="strava"}', value: 1}
           - {labels: '{alertname="StravaPipelineSourceSilent", source="wahoo"}', value: 1}
           - {labels: '{alertname="StravaPipelineBlind", part="cars"}', value: 1}
@@ -340,7 +340,10 @@ def test_a_real_prometheus_reads_what_the_service_serves(settings: Settings, tmp
     if program is None:
         pytest.skip("Prometheus is not installed")
     ours, its = (f"127.0.0.1:{port}" for port in free_ports())
-    scrape, _ = blocks()
+    with open_instance(settings.dagster_home) as instance:
+        run = instance.create_run_for_job(dg.job(name="flow")(lambda: None), tags={DATA_DIR: str(settings.data_dir)})
+        instance.report_run_failed(run)
+    scrape, rules = blocks()
     (tmp_path / "prometheus.yml").write_text(scrape.replace("127.0.0.1:8724", ours).replace("1m", "1s"))
     options = ["--config.file=prometheus.yml", "--storage.tsdb.path=tsdb", f"--web.listen-address={its}"]
     with (
@@ -349,6 +352,8 @@ def test_a_real_prometheus_reads_what_the_service_serves(settings: Settings, tmp
     ):
         assert asked(its, "strava_pipeline_table_rows{table='activities_all'}") == "2"
         assert asked(its, "sum(strava_pipeline_part_up)") == str(len(all_parts()))
+        of_flow = rules.partition("strava_pipeline_run_end_timestamp_seconds{")[2].partition(",")[0]
+        assert asked(its, f"count(strava_pipeline_run_end_timestamp_seconds{{{of_flow}}})") == "1"
         assert asked(its, "histogram_quantile(0.5, strava_pipeline_car_trip_points_bucket)") == "35"
 
 
