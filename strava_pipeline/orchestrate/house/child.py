@@ -43,7 +43,7 @@ def run_child(
     try:
         log.write_bytes(b"")  # and appended to, because another run of the job may be writing, too
         with (
-            log.open("a", encoding="utf-8") as out,
+            log.open("a", buffering=1, encoding="utf-8") as out,  # by lines
             subprocess.Popen(
                 command,
                 cwd=folder,
@@ -62,7 +62,6 @@ def run_child(
                 assert process.stdout is not None
                 for line in process.stdout:
                     out.write(line)
-                    out.flush()
                     if _FAR.fullmatch(line.strip()):
                         on_progress(line.strip())
                 return process.wait()
