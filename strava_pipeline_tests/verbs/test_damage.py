@@ -2,7 +2,9 @@
 
 import shutil
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -68,7 +70,7 @@ TOLD = {  # what the message names
     "Dagster's runs": ("dagster_home/history/runs.db", GARBAGE, "history and schedules out of there", 1),
     "Dagster's events": ("dagster_home/history/runs/index.db", GARBAGE, "history and schedules out of there", 1),
     "Dagster's schedules": ("dagster_home/schedules/schedules.db", None, "history and schedules out of there", 1),
-    "Dagster's configuration": ("dagster_home/dagster.yaml", GARBAGE, "Mend it, or move it away", 1),
+    "Dagster's configuration": ("dagster_home/dagster.yaml", GARBAGE, "Correct it, or move it away", 1),
     "Dagster's home, a file": ("dagster_home", b"a file", "dagster_home", 1),
 }
 
@@ -77,17 +79,27 @@ def found(rig: Rig, pattern: str) -> Path:
     return next(iter(sorted(rig.folder.glob(pattern))), rig.folder / pattern)
 
 
+def by_seconds(tables: dict[str, list[Any]]) -> dict[str, list[Any]]:
+    """Moments to the second: a page whose manifest was lost says no more of when it was fetched."""
+    return {
+        name: [
+            tuple(each.replace(microsecond=0) if isinstance(each, datetime) else each for each in row) for row in rows
+        ]
+        for name, rows in tables.items()
+    }
+
+
 @pytest.mark.soak(part="damage")
 @pytest.mark.parametrize("what", MENDED)
 def test_the_next_flow_mends_it_and_repeats_no_call(pulled: tuple[Rig, Type], what: str) -> None:
     rig, typed = pulled
-    held = everything(rig)
+    held = by_seconds(everything(rig))
     pattern, content = MENDED[what]
     put(found(rig, pattern), content)
     said = typed("flow")
     assert said.code == 0, said.err
     assert rig.calls()["by_endpoint"] == {LISTING: 2}
-    assert everything(rig) == held
+    assert by_seconds(everything(rig)) == held
     assert typed("status").code == 0
     again = typed("flow")
     assert (again.code, rig.calls()["by_endpoint"]) == (0, {LISTING: 2}), again.err
