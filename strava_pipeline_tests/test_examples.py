@@ -30,7 +30,8 @@ def gold(new_lake: Any, tmp_path_factory: pytest.TempPathFactory) -> Lake:
     runs = [
         activity(number, f"2023-0{number - 1000}-04", sport_type="Run", distance=10_000.0) for number in (1001, 1002)
     ]
-    put(lake, [*many(80), *runs])
+    after_a_gap = activity(1003, "2026-02-04", sport_type="Run", distance=10_000.0)
+    put(lake, [*many(80), *runs, after_a_gap])
     publish(lake)
     return lake
 
@@ -69,7 +70,7 @@ def test_dbt_builds_its_models_and_all_its_tests_hold(gold: Lake, tmp_path: Path
         "DBT_LOG_PATH": str(tmp_path),
     }
     said = run(gold, str(DBT), "build", "--profiles-dir", ".", cwd=EXAMPLES / "dbt", **folders)
-    assert "PASS=9 WARN=0 ERROR=0" in said
+    assert "PASS=10 WARN=0 ERROR=0" in said
     with duckdb.connect(folders["DBT_FILE"]) as made, snapshot(gold) as here:
         ours = "SELECT sum(activities)::BIGINT FROM totals_by_month"
         assert made.execute("SELECT sum(activities)::BIGINT FROM months").fetchall() == here.execute(ours).fetchall()
