@@ -92,6 +92,15 @@ class CopyStore:
             with self._explained("delete"):
                 obstore.delete(self._store, gone)
 
+    def delete_unfinished(self, place: str) -> None:
+        """In a folder, delete what killed processes left of an object, or of those below a place: no listing shows that."""
+        if "://" not in self.where:
+            with self._explained("delete"):
+                folder, _, name = f"{self.where}/{place}".rpartition("/")
+                for path in Path(folder).rglob(f"{name}#*"):
+                    if path.name.rpartition("#")[2].isdecimal():
+                        path.unlink(missing_ok=True)
+
     def _note_version(self, version: str | None) -> None:
         """S3 names a version only where it keeps versions; GCS always does, and a folder never."""
         self.keeps_versions |= self.where.startswith("s3://") and version not in (None, "null")

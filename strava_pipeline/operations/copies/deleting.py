@@ -25,6 +25,8 @@ def delete_copy(lake: Lake, store: CopyStore, *, api: bool = False) -> int:
     shelves = (API, SNAPSHOT) if api else SHELVES
     places = {place for shelf in shelves for place in store.sizes(f"{shelf}/")}
     store.delete(places)
+    for shelf in shelves:
+        store.delete_unfinished(f"{shelf}/*")
     if left := {place for shelf in shelves for place in store.sizes(f"{shelf}/")}:
         raise PipelineError(
             f"{store.where} still has {len(left)} objects of the copy after it said that it deleted them."
@@ -33,5 +35,6 @@ def delete_copy(lake: Lake, store: CopyStore, *, api: bool = False) -> int:
         forget_shelves(lake)
         return len(places)
     store.delete([HEAD])
+    store.delete_unfinished(HEAD)
     forget_copy(lake)
     return len(places) + 1

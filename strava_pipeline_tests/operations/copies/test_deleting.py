@@ -24,6 +24,17 @@ def test_all_of_it_goes_without_a_key(world: World) -> None:
     assert (world.objects, known_copy(world.lake)) == ({}, None)
 
 
+def test_what_a_killed_process_left_goes_too(world: World) -> None:
+    world.mirror()
+    before = world.objects
+    for name in ("api/blocks/0123#1", "own/manifests/00000002#2", "copy.json#1", "a person's #1"):
+        Path(world.url, name).write_bytes(b"half an object")
+    delete(world, api=True)
+    assert world.objects.keys() - before.keys() == {"own/manifests/00000002#2", "copy.json#1", "a person's #1"}
+    delete(world)
+    assert world.objects.keys() == {"a person's #1"}
+
+
 def test_a_copy_on_a_disk_that_is_not_mounted_is_not_taken_for_none(world: World) -> None:
     world.mirror()
     Path(world.url).rename(world.folder / "unmounted")
