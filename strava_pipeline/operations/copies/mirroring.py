@@ -106,6 +106,8 @@ def mirror(
             if (known := known_copy(lake)) is not None:
                 note_copy(lake, replace(known, problem=told(error)))
             raise
+        if done.calls.get("put") and "://" not in where:
+            os.sync()  # obstore syncs no file
         note_damaged(lake, set())
         known = known_copy(lake) or KnownCopy(copy.id, store.where)
         note_copy(lake, replace(known, at=run.now(), problem=""))

@@ -26,6 +26,7 @@ from strava_pipeline.settings import Settings
 
 NOON = datetime(2026, 3, 10, 12, tzinfo=UTC)
 QUIET = LogProgress(logging.getLogger(__name__))
+DETAIL = "data/bronze/activity_details/year=2025/7/20250101T000000000000Z.json.gz"
 CONTENTS = {
     "data/bronze/activities/1/page-0001.json.gz": b"a page",
     "data/bronze/activities/1/manifest.json": b"{}",

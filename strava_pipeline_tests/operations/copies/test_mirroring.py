@@ -1,28 +1,24 @@
 """The copy holds what can't be made again, in every state of every day, and nothing that is secret."""
 
 import os
-from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from strava_pipeline.core.copies.manifests import Manifest
 from strava_pipeline.core.copies.sealing import key_text
 from strava_pipeline.core.errors import MissingSettingsError, MisuseError, PipelineError
 from strava_pipeline.ingest.copy_store import CopyStore
 from strava_pipeline.lake.bronze.expired import Expired
-from strava_pipeline.lake.copied import Paths, copy_age, known_copy
+from strava_pipeline.lake.copied import copy_age, known_copy
 from strava_pipeline.lake.decisions import record_decisions
-from strava_pipeline.lake.files import has_no_holder
-from strava_pipeline.operations.copies import checking, mirroring
+from strava_pipeline.operations.copies import mirroring
 from strava_pipeline.operations.copies.opened import LyingStoreError
-from strava_pipeline_tests.operations.copies.conftest import CONTENTS, World
+from strava_pipeline_tests.operations.copies.conftest import CONTENTS, DETAIL, World
 
 DAY = date(2026, 3, 10)
 MATCHES = "data/decisions/matches.jsonl"
-DETAIL = "data/bronze/activity_details/year=2025/7/20250101T000000000000Z.json.gz"
 
 
 def test_what_is_restored_is_what_was_there_and_nothing_secret(world: World) -> None:
@@ -37,6 +33,16 @@ def test_a_second_run_without_a_change_puts_nothing(world: World) -> None:
     assert (first.files, first.calls["put"], first.calls["get"]) == (len(CONTENTS), 1 + 3 * 2, 2 + 3 * 2)
     assert (second.files, second.calls) == (0, {"get": 1, "list": 1})
     assert world.objects == before
+
+
+def test_a_copy_in_a_folder_is_on_the_disk_before_it_counts(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    states = []
+    monkeypatch.setattr(os, "sync", lambda: states.append((len(world.objects), known_copy(world.lake))))
+    world.mirror()
+    ((objects, known),) = states
+    assert (objects, known and known.at) == (len(world.objects), None)
+    world.mirror()
+    assert len(states) == 1, "nothing was put"
 
 
 def test_each_day_s_state_can_be_restored(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -187,19 +193,6 @@ def test_objects_that_vanish_or_shrink_are_put_again(world: World) -> None:
     assert world.restored("back") == CONTENTS
 
 
-def test_a_check_finds_what_no_size_shows_and_the_next_run_repairs_it(world: World) -> None:
-    world.mirror()
-    for name in world.objects:
-        path = Path(world.url, name)
-        if "blocks" in name:
-            path.write_bytes(bytes(path.stat().st_size))
-    assert len(world.check().damaged) == 3
-    assert len(world.check().damaged) == 3  # a check repairs nothing
-    world.mirror()
-    assert world.check().agrees
-    assert world.restored("back") == CONTENTS
-
-
 def test_a_damaged_manifest_is_repaired_and_meanwhile_the_one_before_counts(world: World) -> None:
     world.mirror()
     world.days, added = 1, "data/decisions/later.jsonl"
@@ -212,24 +205,6 @@ def test_a_damaged_manifest_is_repaired_and_meanwhile_the_one_before_counts(worl
     world.mirror()
     assert world.check().agrees
     assert world.restored("again") == CONTENTS | {added: b"later"}
-
-
-def test_a_check_compares_with_the_files_here(world: World) -> None:
-    world.mirror()
-    path = world.folder / DETAIL
-    stat = path.stat()
-    path.write_bytes(b"A detail of 7")
-    os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns))
-    world.write("goals.toml", b"[run]\nlonger = 1")
-    found = world.check()
-    assert (found.differing, found.lacking, found.agrees) == ({DETAIL}, 1, False)
-
-
-def test_a_share_is_a_part_of_the_blocks(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(mirroring, "BLOCK", 500)
-    world.mirror()
-    found = world.check(0.1)
-    assert (found.blocks, found.read) == (12, 3)
 
 
 def test_an_emptied_folder_does_not_empty_the_copy(world: World) -> None:
@@ -313,21 +288,6 @@ def test_of_expired_activities_the_copy_keeps_nothing(world: World) -> None:
     assert [(back / name).exists() for name in (DETAIL, DETAIL.replace("/7/", "/8/"), MATCHES)] == [False, True, True]
 
 
-def test_damage_is_known_until_it_is_repaired_whatever_a_later_sample_reads(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(mirroring, "BLOCK", 500)
-    world.mirror()
-    blocks = [Path(world.url, name) for name in world.objects if name.startswith("own/blocks/")]
-    for path in blocks:
-        content = path.read_bytes()
-        path.write_bytes(bytes(len(content)))
-        assert len(world.check().damaged) == 1
-        assert not world.check(0.01).agrees  # one block of each shelf, and the damaged one
-        path.write_bytes(content)
-        assert world.check(0.01).agrees  # somebody else repaired it
-
-
 def test_a_damaged_manifest_hides_no_other_day(world: World) -> None:
     for world.days in range(5):
         world.write("data/decisions/days.jsonl", b"%d" % world.days)
@@ -348,24 +308,6 @@ def test_a_copy_that_was_moved_is_the_one_of_the_new_place(world: World) -> None
     Path(world.url).rename(first)
     with pytest.raises(PipelineError, match="Is the disk"):
         world.mirror()
-
-
-def test_a_check_is_not_misled_by_a_run_that_goes_on(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    """While a check reads, a run publishes; its copy waits."""
-    world.mirror()
-    lock, snapshot = world.lake.state / "locks" / "mirror.lock", "data/warehouse/strava.duckdb"
-    changed, held = checking.changed_files, []
-
-    def and_publish(paths: Paths, copied: Manifest | None) -> Iterator[str]:
-        yield from [*changed(paths, copied)]
-        if paths.keys() == {snapshot}:
-            held.append(not has_no_holder(lock))
-            if len(held) == 2:  # the second look is at what was read
-                world.write(snapshot, b"new rows")
-
-    monkeypatch.setattr(checking, "changed_files", and_publish)
-    found = world.check()
-    assert (found.differing, found.damaged, {*held}) == (set(), [], {True})
 
 
 def test_a_name_that_is_no_text_is_said(world: World) -> None:
