@@ -122,6 +122,7 @@ def _own_copy(lake: Lake, store: CopyStore, settings: Settings, *, plain: bool, 
     except LostHeadError:
         if not adopt:
             raise
+        _refuse_other_key(OpenedCopy(store, seal, ""))
         store.delete({HEAD} & store.sizes().keys())
         copy = begin_copy(store, seal)
     is_here = known is not None and known.where == store.where
@@ -151,6 +152,20 @@ def _own_copy(lake: Lake, store: CopyStore, settings: Settings, *, plain: bool, 
         earlier = tuple(each for each in known.earlier if each != store.where)
         note_copy(lake, replace(known, where=store.where, earlier=(*earlier, known.where)))
     return copy
+
+
+def _refuse_other_key(copy: OpenedCopy) -> None:
+    """MissingSettingsError where no shelf's newest manifest opens: no head says which key the copy has."""
+    listed = copy.store.sizes()
+    for shelf in SHELVES:
+        for number in manifest_numbers(listed, shelf)[-1:]:
+            with suppress(UnreadableObjectError):
+                copy.manifest(shelf, number)
+                return
+    raise MissingSettingsError(
+        f"Nothing of the copy in {copy.store.where} can be read so. Name its own key in MIRROR_KEY_FILE, or another place in "
+        "MIRROR_URL for a copy with this one."
+    )
 
 
 @dataclass

@@ -111,6 +111,23 @@ def test_a_wrong_and_a_lost_key_are_said_before_anything_is_touched(world: World
     assert world.objects == before
 
 
+def test_a_copy_without_its_head_is_gone_on_with_by_its_own_key_alone(world: World) -> None:
+    """Another key would leave it in two halves, and none would put what follows for everybody to read."""
+    world.mirror()
+    Path(world.url, "copy.json").unlink()
+    before, key = world.objects, world.folder.parent / "key"
+    own = key.read_text()
+    key.write_text(key_text(b"k" * 32))
+    for world.more["mirror_key_file"] in (key, None):
+        with pytest.raises(MissingSettingsError, match="Name its own key in MIRROR_KEY_FILE"):
+            world.mirror(adopt=True)
+    assert world.objects == before
+    key.write_text(own)
+    world.more.clear()
+    world.mirror(adopt=True)
+    assert world.restored("back") == CONTENTS
+
+
 def test_a_large_file_is_cut_into_blocks_and_comes_back_whole(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(mirroring, "BLOCK", 1000)
     world.mirror()
