@@ -23,14 +23,14 @@ def account(request: Request) -> HTMLResponse:
 @router.post("/account", response_model=None)
 def change_password(request: Request, form: LoginForm) -> Response:
     """Set a new password, which logs all other browsers of the account out."""
-    own, wanted = account_of(request), form.get("new", "")
+    own, wanted, known = account_of(request), form.get("new", ""), None
     failure = why_no_password(wanted)
-    if not failure and checked_account(request, own.name, form.get("password", "")) is None:
+    if not failure and (known := checked_account(request, own.name, form.get("password", ""))) is None:
         failure = "That is not your present password."
     if failure:
         return _page(request, failure)
     site, accounts = site_of(request), house_of(request).accounts
-    changed = accounts.change(own.name, argon2=hash_of_password(wanted))
+    changed = accounts.change(own.name, known, argon2=hash_of_password(wanted))
     return login_again(site, request, accounts.begin_session_of(changed, site.now()))
 
 

@@ -284,6 +284,18 @@ def test_a_password_is_changed_by_who_knows_it_and_logs_the_other_browsers_out(h
     assert [log_in(house.browser(), "mother", each) for each in (PASSWORD, "a better password")] == [403, 303]
 
 
+def test_a_password_that_an_admin_sets_meanwhile_stays(house: HouseInUse, monkeypatch: pytest.MonkeyPatch) -> None:
+    browser = house.browser("mother")
+
+    def hashed_late(password: str) -> str:
+        house.accounts.change("mother", argon2="the admin's")
+        return "whoever knew the old one's"
+
+    monkeypatch.setattr("strava_pipeline.serve.dashboard.house_account.hash_of_password", hashed_late)
+    assert browser.post("/account", data={"password": PASSWORD, "new": "another password"}).status_code == 400
+    assert house.accounts.known("mother").argon2 == "the admin's"
+
+
 def test_who_has_no_athlete_gets_no_data_and_is_told_why(house: HouseInUse) -> None:
     ada = house.browser("ada")
     assert [ada.get("/").headers["location"], ada.get("/notifications").status_code] == ["/admin", 404]

@@ -90,9 +90,14 @@ class Accounts(Records):
         if not self._add(account, now):
             raise MisuseError(f"There is an account {account.name} already.")
 
-    def change(self, name: str, **changed: Any) -> Account:
-        """Change fields of an account, which ends its sessions. Raises MisuseError, also where no admin would be left."""
+    def change(self, name: str, known: Account | None = None, /, **changed: Any) -> Account:
+        """Change fields of an account, which ends its sessions. Raises MisuseError, also where no admin would be left.
+
+        `known`: the account as whoever changes it saw it, where it may not have changed since.
+        """
         with self._changing(name) as (connection, old, has_other_admin):
+            if known is not None and known.stamp != old.stamp:
+                raise MisuseError(f"{name} has changed meanwhile. Log in again.")
             new = replace(old, **changed, stamp=_new_stamp())
             _check(new)
             if not (has_other_admin or (new.is_admin and not new.blocked)):
