@@ -1,13 +1,14 @@
 """The copy holds what can't be made again, in every state of every day, and nothing that is secret."""
 
 import os
+import zlib
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from strava_pipeline.core.copies.sealing import key_text
+from strava_pipeline.core.copies.sealing import NONCE_BYTES, key_text
 from strava_pipeline.core.errors import MissingSettingsError, MisuseError, PipelineError
 from strava_pipeline.ingest.copy_store import CopyStore
 from strava_pipeline.lake.bronze.expired import Expired
@@ -80,6 +81,10 @@ def test_objects_names_and_bytes_say_nothing(world: World) -> None:
     everything = b"\n".join([*world.objects.values(), *(name.encode() for name in world.objects)])
     for secret in (b"a detail of 7", b"page-0001", b"year=2025", b"goals", b"decided", b"0000042"):
         assert secret not in everything
+    for content in (content for name, content in world.objects.items() if "manifests" in name):
+        for head in (0, NONCE_BYTES, 32):  # packed names would hide from the search above; 32: a hash, without a key
+            with pytest.raises(zlib.error):
+                zlib.decompress(content[head:])
 
 
 def test_without_a_key_it_refuses_unless_told(world: World) -> None:
