@@ -5,6 +5,7 @@ All of it is kept in a folder that is removed afterwards.
 """
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -129,7 +130,9 @@ def _build(engine: Engine) -> None:
     wheels, conf = engine.folder / "wheels", engine.folder / "pip.conf"
     collect = [sys.executable, "-m", "pip", "download", "--quiet", "--dest", str(wheels), "--prefer-binary"]
     constraints = ["--constraint", str(REPO / "constraints.txt")]
-    engine.must(*collect, *constraints, f"{REPO}[dashboard,server]", "setuptools>=77")
+    extras = re.search(r"^ARG EXTRAS=(\S+)$", (REPO / "Containerfile").read_text(), re.MULTILINE)
+    assert extras is not None
+    engine.must(*collect, *constraints, f"{REPO}[{extras[1]}]", "setuptools>=77")
     conf.write_text("[global]\nno-index = true\nfind-links = /wheels\n")
     options = [
         "--isolation chroot --layers=false",
