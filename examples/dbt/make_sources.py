@@ -29,7 +29,9 @@ def sources() -> str:
                 for column in exported.columns
             ],
         }
-        for exported in exported_tables(with_positions=True).values()
+        for _, exported in sorted(
+            exported_tables(with_positions=True).items()
+        )  # the order of tables is that of imports
     ]
     source = {"name": "strava", "database": "strava", "schema": "main", "tables": tables}
     return HEAD + yaml.safe_dump({"version": 2, "sources": [source]}, sort_keys=False, allow_unicode=True, width=120)
