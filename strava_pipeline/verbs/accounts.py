@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from strava_pipeline.verbs.dashboard_extra import check_extra
-from strava_pipeline.verbs.output import echo
+from strava_pipeline.verbs.output import echo, new_password
 
 if TYPE_CHECKING:
-    from strava_pipeline.serve.dashboard.records.accounts import Account, Accounts
+    from strava_pipeline.serve.dashboard.records.accounts import Accounts
+    from strava_pipeline.serve.dashboard.records.store import Account
     from strava_pipeline.settings import Settings
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Accounts of the dashboard of several athletes.")
@@ -28,7 +29,8 @@ def add(
     """Add an account that can log in at once; its password is asked for twice."""
     with _accounts() as (settings, accounts):
         from strava_pipeline.core.errors import MisuseError
-        from strava_pipeline.serve.dashboard.records.accounts import Account, Role, usable_name
+        from strava_pipeline.serve.dashboard.records.accounts import usable_name
+        from strava_pipeline.serve.dashboard.records.store import Account, Role
         from strava_pipeline.serve.dashboard.site import system_now
 
         usable = usable_name(name)
@@ -164,7 +166,6 @@ def _athlete(settings: "Settings", name: str | None) -> str | None:
 def _new_password() -> str:
     """The hash of a password that is asked for."""
     from strava_pipeline.serve.dashboard.passwords import hash_of_password
-    from strava_pipeline.verbs.dashboard import new_password
 
     return hash_of_password(new_password())
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from strava_pipeline.verbs.dashboard_extra import check_extra
-from strava_pipeline.verbs.output import ask, echo
+from strava_pipeline.verbs.output import echo, new_password
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -102,19 +102,6 @@ def password(
         save_secret(settings.dashboard_password_file, hashed(new_password()))
     _end_sessions(settings)
     echo("There is no password any more." if remove else "The password is set. Log in with it at /login.")
-
-
-def new_password() -> str:
-    """A password, asked for twice. Raises MisuseError where it is too short or too long."""
-    from strava_pipeline.core.errors import MisuseError
-    from strava_pipeline.setting_values import LONGEST_PASSWORD, SHORTEST_PASSWORD
-
-    wanted: str = ask("Password", hide_input=True, confirmation_prompt=True, err=True)
-    if not SHORTEST_PASSWORD <= len(wanted) <= LONGEST_PASSWORD:
-        raise MisuseError(
-            f"The password was not set: it needs {SHORTEST_PASSWORD} characters or more, and at most {LONGEST_PASSWORD}."
-        )
-    return wanted
 
 
 def link(

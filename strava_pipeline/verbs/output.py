@@ -52,6 +52,19 @@ def ask(question: str, **options: Any) -> Any:
     return typer.prompt(question, **options)
 
 
+def new_password() -> str:
+    """A password, asked for twice. Raises MisuseError where it is too short or too long."""
+    from strava_pipeline.core.errors import MisuseError
+    from strava_pipeline.setting_values import LONGEST_PASSWORD, SHORTEST_PASSWORD
+
+    wanted: str = ask("Password", hide_input=True, confirmation_prompt=True, err=True)
+    if not SHORTEST_PASSWORD <= len(wanted) <= LONGEST_PASSWORD:
+        raise MisuseError(
+            f"The password was not set: it needs {SHORTEST_PASSWORD} characters or more, and at most {LONGEST_PASSWORD}."
+        )
+    return wanted
+
+
 def confirm(question: str, **options: Any) -> bool:
     """Whether a person says yes (`typer.confirm`). Ctrl-C ends it."""
     let_interrupts_end_reading()

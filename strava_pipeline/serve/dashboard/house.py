@@ -15,8 +15,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from strava_pipeline.athletes import Athlete, athlete_named, athletes
 from strava_pipeline.core.errors import PipelineError
-from strava_pipeline.serve.dashboard.records.accounts import Account, Accounts
-from strava_pipeline.serve.dashboard.records.store import Session
+from strava_pipeline.serve.dashboard.records.accounts import Accounts
+from strava_pipeline.serve.dashboard.records.store import Account, Session
 from strava_pipeline.serve.dashboard.site import Site
 from strava_pipeline.settings import Settings
 

@@ -11,7 +11,7 @@ from strava_pipeline.serve.dashboard.routes import ADMIN, DAGSTER
 from strava_pipeline.serve.dashboard.site import Site
 
 if TYPE_CHECKING:
-    from strava_pipeline.serve.dashboard.records.accounts import Account
+    from strava_pipeline.serve.dashboard.records.store import Account
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,8 +22,9 @@ from strava_pipeline.lake.user_files import seal_of_goals
 from strava_pipeline.operations.dashboard import DashboardPipeline
 from strava_pipeline.serve.dashboard import passwords
 from strava_pipeline.serve.dashboard.athletes_app import build_house
-from strava_pipeline.serve.dashboard.records.accounts import Account, Accounts, Role
+from strava_pipeline.serve.dashboard.records.accounts import Accounts
 from strava_pipeline.serve.dashboard.records.database import database_of, migrate
+from strava_pipeline.serve.dashboard.records.store import Account, Role
 from strava_pipeline.serve.dashboard.site import Site
 from strava_pipeline.serve.house_settings import house_settings
 from strava_pipeline.settings import Settings

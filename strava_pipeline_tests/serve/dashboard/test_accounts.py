@@ -15,8 +15,8 @@ from starlette.testclient import TestClient
 from strava_pipeline.core.errors import MisuseError
 from strava_pipeline.process_owner import ATHLETE_FOLDER
 from strava_pipeline.serve.dashboard import passwords
-from strava_pipeline.serve.dashboard.records.accounts import MOST_WAITING, Account
-from strava_pipeline.serve.dashboard.records.store import SESSION, Records
+from strava_pipeline.serve.dashboard.records.accounts import MOST_WAITING
+from strava_pipeline.serve.dashboard.records.store import SESSION, Account, Records
 from strava_pipeline.serve.house_settings import house_settings
 from strava_pipeline_tests.lake.conftest import NewLake
 from strava_pipeline_tests.serve.dashboard.houses import (

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from starlette.websockets import WebSocketDisconnect
 
-from strava_pipeline.serve.dashboard.records.accounts import Account
+from strava_pipeline.serve.dashboard.records.store import Account
 from strava_pipeline.settings import Settings
 from strava_pipeline_tests.serve.dashboard.conftest import ADDRESS, Dashboard
 from strava_pipeline_tests.serve.dashboard.houses import HouseInUse, cheap_passwords, settings_of_house

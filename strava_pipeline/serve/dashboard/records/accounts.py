@@ -9,35 +9,26 @@ import re
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, replace
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any
 
 from sqlalchemy import Connection, Row
 
 from strava_pipeline.core.errors import MisuseError, UnknownIdError
-from strava_pipeline.serve.dashboard.records.store import SESSION, Records, Session, hash_of, seconds_of, statement
+from strava_pipeline.serve.dashboard.records.store import (
+    SESSION,
+    Account,
+    Records,
+    Session,
+    hash_of,
+    seconds_of,
+    statement,
+)
 
-Role = Literal["athlete", "admin"]
 MOST_WAITING = 50  # accounts that nobody let in yet: whoever can reach the page can ask for some
 _UNKNOWN = "There is no such account. List them: strava-pipeline dashboard account list"
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}", re.ASCII)
-
-
-@dataclass(frozen=True, slots=True)
-class Account:
-    """Who somebody is. `athlete`: whose pages they see; None: nobody's. `blocked`: they can't log in."""
-
-    name: str
-    role: Role
-    athlete: str | None
-    blocked: bool = False
-    argon2: str = field(default="", repr=False)
-    stamp: str = field(default="", repr=False)
-
-    @property
-    def is_admin(self) -> bool:
-        return self.role == "admin"
 
 
 class Accounts(Records):

@@ -11,15 +11,12 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cache
 from importlib.resources import files
-from typing import TYPE_CHECKING, Any
+from typing import Any, Literal
 
 from sqlalchemy import Connection, Engine, Row, TextClause, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from strava_pipeline.core.errors import PipelineError
-
-if TYPE_CHECKING:
-    from strava_pipeline.serve.dashboard.records.accounts import Account
 
 SESSION = timedelta(days=30)  # then a browser has to log in again
 WISH = timedelta(days=30)  # then an account that somebody asked for and nobody let in is gone
@@ -28,6 +25,23 @@ FREE_FAILURES = 5  # of a client, then it has to wait
 FREE_FAILURES_OF_ALL = 50  # of all clients together: many addresses can't try more than one could
 FORGOTTEN_AFTER = timedelta(days=1)
 _EVERYBODY = "*"
+Role = Literal["athlete", "admin"]
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """Who somebody is. `athlete`: whose pages they see; None: nobody's. `blocked`: they can't log in."""
+
+    name: str
+    role: Role
+    athlete: str | None
+    blocked: bool = False
+    argon2: str = field(default="", repr=False)
+    stamp: str = field(default="", repr=False)
+
+    @property
+    def is_admin(self) -> bool:
+        return self.role == "admin"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +53,7 @@ class Session:
 
     token_hash: str = field(repr=False)
     csrf_token: str = field(repr=False)
-    account: "Account | None" = None
+    account: Account | None = None
 
 
 class Records:
