@@ -61,6 +61,7 @@ def approve_a_change_by_keyboard_and_look_around(demo: Demo, chromium: Browser) 
         press_until(page, f"a[href='/month/{links[0]}']")
         page.keyboard.press("Enter")
         expect(page.get_by_role("heading", name="Changes")).to_be_visible()
+        page.wait_for_load_state()  # with its scripts: without them the form is sent as a page, which says less
         chosen = page.locator(".changes li", has_text="Spreadsheet, ids of").first.locator("input[type=checkbox]")
         press_until(page, f"#{chosen.get_attribute('id')}")
         page.keyboard.press("Space")
