@@ -19,6 +19,7 @@ from strava_pipeline.lake.files import write_whole
 from strava_pipeline.lake.gold.staging import YEAR, stage, staged, staging, unstage
 from strava_pipeline.lake.gold.warehouse import Connection
 from strava_pipeline.lake.paths import Lake
+from strava_pipeline.lake.sql import literal
 
 PARQUET, CSV = "parquet", "csv"
 _OPTIONS = {PARQUET: "FORMAT parquet, COMPRESSION zstd", CSV: "FORMAT csv, HEADER"}
@@ -168,10 +169,8 @@ def _path(exported: Exported, year: int, form: str) -> str:
 def _body(connection: Connection, exported: Exported, year: int, form: str, file: Path, *, as_text: bool) -> bytes:
     columns = exported.column_list if form == PARQUET else ", ".join(_text(each, as_text) for each in exported.columns)
     keys = ", ".join(f'"{name}"' for name in exported.table.key)
-    path = str(file).replace("'", "''")
-    connection.execute(
-        f"COPY (SELECT {columns} FROM {staged(exported)} WHERE {YEAR} = {year} ORDER BY {keys}) TO '{path}' ({_OPTIONS[form]})"
-    )
+    rows = f"SELECT {columns} FROM {staged(exported)} WHERE {YEAR} = {year} ORDER BY {keys}"
+    connection.execute(f"COPY ({rows}) TO {literal(file)} ({_OPTIONS[form]})")
     return file.read_bytes()
 
 

@@ -38,7 +38,7 @@ from strava_pipeline.lake.imports.activities import SessionKeys, imported_activi
 from strava_pipeline.lake.imports.files import has_points, is_read, read_points, reading_of
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.providers import provider_files
-from strava_pipeline.lake.sql import sql
+from strava_pipeline.lake.sql import literal, sql
 from strava_pipeline.lake.tracks import recorded_tracks
 
 _NAMING = "naming"  # a note of the sources in the order in which names and gear count; the view `activities` reads it
@@ -168,8 +168,7 @@ def _has_others(connection: Connection) -> bool:
 
 
 def _activities(connection: Connection, path: Path) -> pl.DataFrame:
-    quoted = str(path).replace("'", "''")
-    connection.execute(f"COPY ({sql('matching')}) TO '{quoted}' (FORMAT parquet)")
+    connection.execute(f"COPY ({sql('matching')}) TO {literal(path)} (FORMAT parquet)")
     return pl.read_parquet(str(path))
 
 

@@ -35,7 +35,7 @@ from strava_pipeline.lake.gold.staging import (
 )
 from strava_pipeline.lake.gold.warehouse import Connection, transaction
 from strava_pipeline.lake.paths import Lake
-from strava_pipeline.lake.sql import sql
+from strava_pipeline.lake.sql import literal, sql
 
 OWNER, NOTES = "exported_for", "exported"
 _ALIAS = "elsewhere"
@@ -139,8 +139,8 @@ def _attached(connection: Connection, target: Target, owner: int) -> "_Elsewhere
     parameters = {"connect_timeout": "10", **target.parameters}
     named = " ".join(f"{name}={_parameter(value)}" for name, value in parameters.items())
     try:
-        connection.execute(f"CREATE TEMPORARY SECRET at_{_ALIAS} (TYPE postgres, PASSWORD {_literal(target.password)})")
-        connection.execute(f"ATTACH {_literal(named)} AS {_ALIAS} (TYPE postgres, SECRET at_{_ALIAS})")
+        connection.execute(f"CREATE TEMPORARY SECRET at_{_ALIAS} (TYPE postgres, PASSWORD {literal(target.password)})")
+        connection.execute(f"ATTACH {literal(named)} AS {_ALIAS} (TYPE postgres, SECRET at_{_ALIAS})")
     except duckdb.Error as error:
         raise TransientError(
             f"PostgreSQL ({target.words}) can't be reached: {_reason(error)}. Look at EXPORT_URL and at the server"
@@ -172,11 +172,11 @@ class _Elsewhere:
     def read(self, query: str) -> list[tuple[Any, ...]]:
         """Rows of a query in PostgreSQL's own SQL."""
         with _refusals_told():
-            return self.connection.execute(f"FROM postgres_query('{_ALIAS}', {_literal(query)})").fetchall()
+            return self.connection.execute(f"FROM postgres_query('{_ALIAS}', {literal(query)})").fetchall()
 
     def run(self, *statements: str) -> None:
         """Statements in PostgreSQL's own SQL, within the transaction at hand."""
-        self.connection.execute(f"CALL postgres_execute('{_ALIAS}', {_literal('; '.join(statements))})")
+        self.connection.execute(f"CALL postgres_execute('{_ALIAS}', {literal('; '.join(statements))})")
 
     def there(self, table: str) -> str:
         """A table's name for PostgreSQL."""
@@ -210,7 +210,7 @@ class _Elsewhere:
         keys = [*exported.table.key, OWNER, YEAR] if exported.is_keyed else []
         kinds = {OWNER: "bigint", YEAR: "integer"} | {each.name: _TYPES[each.kind] for each in exported.columns}
         said = [
-            f'COMMENT ON COLUMN {table}."{each.name}" IS {_literal(", ".join(filter(None, (each.meaning, each.unit))))}'
+            f'COMMENT ON COLUMN {table}."{each.name}" IS {literal(", ".join(filter(None, (each.meaning, each.unit))))}'
             for each in exported.columns
             if held is None or each.name not in held
         ]
@@ -220,7 +220,7 @@ class _Elsewhere:
                 f"ALTER TABLE {table} ADD PRIMARY KEY ({', '.join(map(_name, keys))})"
                 if keys
                 else f"CREATE INDEX ON {table} ({OWNER}, {YEAR})",
-                f"COMMENT ON TABLE {table} IS {_literal(exported.table.meaning)}",
+                f"COMMENT ON TABLE {table} IS {literal(exported.table.meaning)}",
                 *said,
                 f"DELETE FROM {self.there(NOTES)} WHERE table_name = '{exported.name}'",  # of one that a person dropped
             ]
@@ -329,11 +329,6 @@ def _reason(error: duckdb.Error) -> str:
 
 def _name(text: str) -> str:
     return f'"{text}"'
-
-
-def _literal(text: str) -> str:
-    quoted = text.replace("'", "''")
-    return f"'{quoted}'"
 
 
 def _parameter(value: str) -> str:

@@ -16,7 +16,7 @@ from strava_pipeline.lake.gold.publish import damage_named, refuse_other_version
 from strava_pipeline.lake.gold.sessions import INTERRUPTIBLE, WITHOUT_CACHE, interruptible
 from strava_pipeline.lake.gold.warehouse import NAME, Connection, attach, one_number, spill_folder
 from strava_pipeline.lake.paths import Lake
-from strava_pipeline.lake.sql import sql
+from strava_pipeline.lake.sql import literal, sql
 
 YEAR = "exported_year"
 _OFFLINE = {"autoinstall_known_extensions": "false", "autoload_known_extensions": "false"}
@@ -31,7 +31,7 @@ def offline(extension: Path | None = None) -> Iterator[Connection]:
     try:
         with interruptible(connection):
             if extension is not None:
-                connection.execute(f"LOAD '{_quoted(extension)}'")
+                connection.execute(f"LOAD {literal(extension)}")
             for statement in (INTERRUPTIBLE, WITHOUT_CACHE, "SET TimeZone = 'UTC'", _SAME_SUMS):
                 connection.execute(statement)
             yield connection
@@ -44,16 +44,12 @@ def staging(lake: Lake, extension: Path | None = None) -> Iterator[Connection]:
     """The same with the published warehouse attached, read-only. Raises NothingPublishedError or UnusableSnapshotError."""
     path = snapshot_file(lake)
     with offline(extension) as connection, damage_named(lake):
-        connection.execute(f"SET temp_directory = '{_quoted(spill_folder(lake.snapshot))}'")
+        connection.execute(f"SET temp_directory = {literal(spill_folder(lake.snapshot))}")
         attach(connection, path, NAME, "READ_ONLY")
         connection.execute(f"USE {NAME}")
         refuse_other_version(connection)
         connection.execute(sql("activity_years"))
         yield connection
-
-
-def _quoted(path: Path) -> str:
-    return str(path).replace("'", "''")
 
 
 def owner_of(connection: Connection) -> int:

@@ -30,7 +30,7 @@ from strava_pipeline.lake.gold.sessions import (
 )
 from strava_pipeline.lake.locks import locked, try_locked
 from strava_pipeline.lake.paths import Lake
-from strava_pipeline.lake.sql import view_statements, views_version
+from strava_pipeline.lake.sql import literal, view_statements, views_version
 
 Connection = duckdb.DuckDBPyConnection
 T = TypeVar("T")
@@ -261,9 +261,8 @@ def _damaged(path: Path, error: duckdb.Error) -> DamagedWarehouseError:
 
 
 def attach(connection: Connection, path: Path, name: str, *options: str) -> None:
-    """Attach another database file as `name`. ATTACH takes no parameters, so the path is quoted here."""
-    quoted = str(path).replace("'", "''")
-    connection.execute(f"ATTACH '{quoted}' AS {name}" + (f" ({', '.join(options)})" if options else ""))
+    """Attach another database file as `name`."""
+    connection.execute(f"ATTACH {literal(path)} AS {name}" + (f" ({', '.join(options)})" if options else ""))
 
 
 def read_if_usable(lake: Lake, read: Callable[[Connection], T]) -> T | None:

@@ -9,6 +9,7 @@ import hashlib
 from collections.abc import Iterator, Mapping
 from functools import cache
 from importlib.resources import files
+from pathlib import Path
 
 from strava_pipeline.core.sources import FILLED, IMPORTED
 from strava_pipeline.core.tables import TABLES
@@ -20,6 +21,12 @@ from strava_pipeline.core.tables.insights import GROUPS, INSIGHTS, MACROS, PUBLI
 def sql(name: str, package: str = __name__) -> str:
     """The text of `<name>.sql` in the package."""
     return files(package).joinpath(f"{name}.sql").read_text(encoding="utf-8")
+
+
+def literal(text: str | Path) -> str:
+    """A text as SQL has it, for statements that take no parameters: ATTACH, COPY, LOAD, SET."""
+    quoted = str(text).replace("'", "''")
+    return f"'{quoted}'"
 
 
 @cache
