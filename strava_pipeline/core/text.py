@@ -6,6 +6,7 @@ characters are shown as escapes.
 """
 
 import json
+from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from functools import cache
@@ -38,6 +39,12 @@ def counted(number: int, noun: str) -> str:
     """A number of things: "1 file", "2 files", "1,200 activities"."""
     plural = f"{noun[:-1]}ies" if noun.endswith("y") and noun[-2] not in "aeiou" else f"{noun}s"
     return f"{number:,} {noun if number == 1 else plural}"
+
+
+def some_of(names: Sequence[object], most: int) -> str:
+    """The first of many in a sentence: "a, b and 3 more"."""
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(map(str, names[:most])) + more
 
 
 def at_minute(moment: datetime | None) -> str:

@@ -20,6 +20,7 @@ from strava_pipeline.core.errors import Finding, PipelineError, ok, problem, ski
 from strava_pipeline.core.landings import DAY
 from strava_pipeline.core.sources import STRAVA
 from strava_pipeline.core.tables import TABLES, catalogue_version
+from strava_pipeline.core.text import some_of
 from strava_pipeline.core.years import YearRange, year_window
 from strava_pipeline.file_locks import is_open_in_duckdb
 from strava_pipeline.lake.bronze.answers import detail_files
@@ -163,8 +164,8 @@ def listings_health(lake: Lake) -> Finding:
         damaged += [folder / page.file for page in whole if _is_damaged(folder / page.file)]
     if not (unread or damaged):
         return ok(LISTINGS, f"all {pages} pages can be read")
-    faults = [f"manifest.json of {_names(unread)} can't be read"] if unread else []
-    faults += [f"{_names(damaged)}: missing or damaged"] if damaged else []
+    faults = [f"manifest.json of {some_of(unread, NAMED)} can't be read"] if unread else []
+    faults += [f"{some_of(damaged, NAMED)}: missing or damaged"] if damaged else []
     fix = (
         "Restore the files from a backup. Without one, the next run writes a manifest again from its pages. A page's activities "
         "are listed again, and the page is noted as lost, by:\nstrava-pipeline run-all\nstrava-pipeline rebuild"
@@ -224,7 +225,7 @@ def leftovers(lake: Lake, now: datetime) -> Finding:
         return ok(LEFTOVERS, "none")
     return warning(
         LEFTOVERS,
-        f"{_names(there)} from a process that died, or set aside because it was damaged or older.",
+        f"{some_of(there, NAMED)} from a process that died, or set aside because it was damaged or older.",
         "\n".join(["If everything else here is well, delete them:", *(f"rm -f '{path}'" for path in there[:NAMED])]),
     )
 
@@ -274,7 +275,7 @@ def privacy(folders: Iterable[Path], shared: Collection[Path] = ()) -> Finding:
     if not visible:
         return ok(PRIVACY, "other users can't look into the folders")
     fix = " ".join(["chmod -R go=", *(f"'{path}'" for path in visible)])
-    return warning(PRIVACY, f"other users of this machine can look into {_names(visible)}.", fix)
+    return warning(PRIVACY, f"other users of this machine can look into {some_of(visible, NAMED)}.", fix)
 
 
 def _is_open(path: Path, others: int = 0o077) -> bool:
@@ -294,12 +295,6 @@ def _is_awaited(lake: Lake, damaged: Path) -> bool:
     if lake.details not in damaged.parents:
         return False
     return not any(path.name > damaged.name for path in damaged.parent.glob("*.json.gz"))
-
-
-def _names(paths: Iterable[Path]) -> str:
-    listed = [str(path) for path in paths]
-    more = f" and {len(listed) - NAMED} more" if len(listed) > NAMED else ""
-    return ", ".join(listed[:NAMED]) + more
 
 
 def _size(count: int) -> str:

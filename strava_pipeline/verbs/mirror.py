@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from strava_pipeline.core.text import at_minute, counted
+from strava_pipeline.core.text import at_minute, counted, some_of
 from strava_pipeline.verbs.options import Json
 from strava_pipeline.verbs.output import echo, echo_json
 from strava_pipeline.verbs.purge_elsewhere import VERSIONS
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from strava_pipeline.settings import Settings
 
 _DIFFERENT = 4
-_NAMED = 5  # files of which the names are printed
+_MOST = 5  # files of which the names are printed
 
 
 def mirror(
@@ -140,12 +140,13 @@ def _print_checked(found: "Checked") -> None:
         echo(f"It lacks {counted(found.lacking, 'file')} that are new or were changed since: strava-pipeline mirror")
     if found.damaged:
         echo(
-            f"Damaged or missing in the copy: {_names(found.damaged)}. `strava-pipeline mirror` puts their files once more."
+            f"Damaged or missing in the copy: {some_of(found.damaged, _MOST)}. `strava-pipeline mirror` puts their files once "
+            "more."
         )
     if found.differing:
         echo(
-            f"Different here, with the size and time that were copied: {_names(sorted(found.differing))}. One of the two is "
-            "damaged; `strava-pipeline restore` into an empty folder brings the copy's."
+            f"Different here, with the size and time that were copied: {some_of(sorted(found.differing), _MOST)}. One of "
+            "the two is damaged; `strava-pipeline restore` into an empty folder brings the copy's."
         )
     if found.agrees:
         echo("No difference.")
@@ -217,13 +218,8 @@ def _print_restored(done: "Restored", folder: Path, day: date | None, settings: 
     if done.lost:
         echo(
             f"{counted(len(done.lost), 'file')} could not be restored, because the copy lost their bytes: "
-            f"{_names(done.lost)}. If it can be repaired, the same command goes on."
+            f"{some_of(done.lost, _MOST)}. If it can be repaired, the same command goes on."
         )
     echo("To make the warehouse of it:")
     echo(f"  cd {folder} && strava-pipeline rebuild")
     echo("Logins, keys and .env are not in a copy: log in again (strava-pipeline auth), and write your settings again.")
-
-
-def _names(names: list[str]) -> str:
-    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
-    return f"{', '.join(names[:_NAMED])}{more}"
