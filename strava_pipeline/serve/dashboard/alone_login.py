@@ -7,13 +7,14 @@ from starlette.responses import HTMLResponse, Response
 
 from strava_pipeline.serve.dashboard.deep_links import keep_page
 from strava_pipeline.serve.dashboard.forms import LoginForm
-from strava_pipeline.serve.dashboard.logins import check_password, log_out_of, login_again
+from strava_pipeline.serve.dashboard.logins import check_password, log_out, login_again
 from strava_pipeline.serve.dashboard.passwords import has_password
 from strava_pipeline.serve.dashboard.problems import ProblemError
 from strava_pipeline.serve.dashboard.rendering import render
 from strava_pipeline.serve.dashboard.site import Site, site_of
 
 router = APIRouter(include_in_schema=False)
+router.post("/logout", response_model=None)(log_out)
 
 
 def _values(site: Site, failure: str = "") -> dict[str, Any]:
@@ -47,9 +48,3 @@ def log_in(request: Request, form: LoginForm) -> Response:
         return login_again(site, request, site.records.begin_session(site.now()))
     page: HTMLResponse = render(request, "login.html", _values(site, "That is not the password."), status=403)
     return page
-
-
-@router.post("/logout", response_model=None)
-def log_out(request: Request) -> Response:
-    """End this browser's session."""
-    return log_out_of(site_of(request), request.state.session)

@@ -5,13 +5,14 @@ from starlette.responses import HTMLResponse, Response
 
 from strava_pipeline.serve.dashboard.account_logins import account_of, checked_account, house_of, why_no_password
 from strava_pipeline.serve.dashboard.forms import LoginForm
-from strava_pipeline.serve.dashboard.logins import log_out_of, login_again
+from strava_pipeline.serve.dashboard.logins import log_out, login_again
 from strava_pipeline.serve.dashboard.passwords import hash_of_password
 from strava_pipeline.serve.dashboard.rendering import render
 from strava_pipeline.serve.dashboard.site import site_of
 from strava_pipeline.setting_values import SHORTEST_PASSWORD
 
 router = APIRouter(include_in_schema=False)
+router.post("/logout", response_model=None)(log_out)
 
 
 @router.get("/account")
@@ -32,12 +33,6 @@ def change_password(request: Request, form: LoginForm) -> Response:
     site, accounts = site_of(request), house_of(request).accounts
     changed = accounts.change(own.name, known, argon2=hash_of_password(wanted))
     return login_again(site, request, accounts.begin_session_of(changed, site.now()))
-
-
-@router.post("/logout", response_model=None)
-def log_out(request: Request) -> Response:
-    """End this browser's session."""
-    return log_out_of(site_of(request), request.state.session)
 
 
 def _page(request: Request, failure: str) -> HTMLResponse:

@@ -10,8 +10,8 @@ from starlette.responses import RedirectResponse, Response
 from strava_pipeline.serve.dashboard.deep_links import forget_page, kept_page
 from strava_pipeline.serve.dashboard.passwords import has_password, is_password
 from strava_pipeline.serve.dashboard.problems import ProblemError
-from strava_pipeline.serve.dashboard.records.store import SESSION, Session
-from strava_pipeline.serve.dashboard.site import Site
+from strava_pipeline.serve.dashboard.records.store import SESSION
+from strava_pipeline.serve.dashboard.site import Site, site_of
 
 WITHOUT_CACHE = {"Clear-Site-Data": '"cache"'}  # the step back shows no page of the session before
 
@@ -38,9 +38,10 @@ def login_again(site: Site, request: Request, token: str) -> Response:
     return answer
 
 
-def log_out_of(site: Site, session: Session) -> Response:
-    """The session has ended, and its browser is sent to the login."""
-    site.records.end_session(session)
+def log_out(request: Request) -> Response:
+    """End this browser's session."""
+    site = site_of(request)
+    site.records.end_session(request.state.session)
     answer = RedirectResponse("/login", 303)
     answer.delete_cookie(**cookie_of(site))
     answer.headers.update(WITHOUT_CACHE)

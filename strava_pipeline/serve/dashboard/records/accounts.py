@@ -17,7 +17,6 @@ from sqlalchemy import Connection, Row
 
 from strava_pipeline.core.errors import MisuseError, UnknownIdError
 from strava_pipeline.serve.dashboard.records.store import (
-    SESSION,
     Account,
     Records,
     Session,
@@ -36,16 +35,7 @@ class Accounts(Records):
 
     def begin_session_of(self, account: Account, now: datetime) -> str:
         """A new session's token, valid while the account stays as it is given."""
-        token = secrets.token_urlsafe(32)
-        self._run(
-            "add_account_session",
-            token_hash=hash_of(token),
-            csrf_token=secrets.token_urlsafe(32),
-            now=seconds_of(now),
-            ends_at=seconds_of(now + SESSION),
-            stamp=account.stamp,
-        )
-        return token
+        return self._begin("add_account_session", now, stamp=account.stamp)
 
     def session(self, token: str, now: datetime) -> Session | None:
         row = self._run("find_account_session", token_hash=hash_of(token), now=seconds_of(now))

@@ -67,15 +67,7 @@ class Records:
 
     def begin_session(self, now: datetime) -> str:
         """A new session's token, for its browser alone."""
-        token = secrets.token_urlsafe(32)
-        self._run(
-            "add_session",
-            token_hash=hash_of(token),
-            csrf_token=secrets.token_urlsafe(32),
-            now=seconds_of(now),
-            ends_at=seconds_of(now + SESSION),
-        )
-        return token
+        return self._begin("add_session", now)
 
     def session(self, token: str, now: datetime) -> Session | None:
         """The session of a token; None where there is none, or where it has ended."""
@@ -126,6 +118,19 @@ class Records:
         self._run("remove_old_sessions", now=seconds_of(now))
         self._run("remove_old_links", now=seconds_of(now))
         self._run("remove_old_attempts", now=seconds_of(now), forgotten_after=_of(FORGOTTEN_AFTER))
+
+    def _begin(self, name: str, now: datetime, **more: Any) -> str:
+        """The token of a session that the statement of this name adds."""
+        token = secrets.token_urlsafe(32)
+        self._run(
+            name,
+            token_hash=hash_of(token),
+            csrf_token=secrets.token_urlsafe(32),
+            now=seconds_of(now),
+            ends_at=seconds_of(now + SESSION),
+            **more,
+        )
+        return token
 
     def _run(self, name: str, /, **parameters: Any) -> Row[Any] | None:
         """Run a statement in a transaction; its first row, if it has rows. PipelineError where the database can't be used."""
