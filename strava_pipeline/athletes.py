@@ -179,10 +179,15 @@ def check_house(settings: Settings) -> Path:
     return settings.athletes_dir
 
 
+def house_home(settings: Settings) -> Path:
+    """The folder of the house's own Dagster. Raises as `check_house`."""
+    return check_house(settings) / OF_THE_HOUSE
+
+
 def become_house() -> None:
     """Make this process one of the house's own Dagster, which has a folder in ATHLETES_DIR. Raises MisuseError without one."""
     settings = Settings.load()
-    home = check_house(settings) / OF_THE_HOUSE
+    home = house_home(settings)
     os.environ |= {
         HOUSE: "1",
         "DAGSTER_HOME": str(home),

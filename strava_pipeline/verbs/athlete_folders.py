@@ -1,6 +1,7 @@
 """Athletes' folders as `athletes` and `doctor` see them: made or adopted, summed up, at work, and sharing an application."""
 
 from collections import defaultdict
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
@@ -271,11 +272,7 @@ class SharedApplication:
 def applications_shared(settings: Settings) -> list[SharedApplication]:
     """The API applications of everybody in the registry whose settings can be read, the one with most athletes first."""
     found: defaultdict[tuple[str, str], list[tuple[str, Path]]] = defaultdict(list)
-    for one in athletes(settings):
-        try:
-            own = settings_of(settings, one)
-        except PipelineError:  # which the list says in its line
-            continue
+    for one, own in _readable(settings):
         if own.client_id is not None:
             found[own.client_id, urlsplit(own.base_url).netloc].append((one.name, own.ledger_dir))
     shared = [
@@ -285,12 +282,22 @@ def applications_shared(settings: Settings) -> list[SharedApplication]:
     return sorted(shared, key=lambda each: (-len(each.names), each.client_id))
 
 
+def _readable(settings: Settings) -> Iterator[tuple[Athlete, Settings]]:
+    """Everybody whose settings can be read, with these; of the others the list says in their line why not."""
+    for one in athletes(settings):
+        try:
+            own = settings_of(settings, one)
+        except PipelineError:
+            continue
+        yield one, own
+
+
 def accounts_shared(settings: Settings) -> list[str]:
     """Who is logged in with the same account at Strava, a line for each account: a browser remembers somebody else's login."""
     found: defaultdict[int, list[str]] = defaultdict(list)
-    for one in athletes(settings):
+    for one, own in _readable(settings):
         try:
-            owner = part(STRAVA, "login").login_owner(settings_of(settings, one))
+            owner = part(STRAVA, "login").login_owner(own)
         except PipelineError:
             continue
         if owner is not None:

@@ -91,10 +91,10 @@ def health(
 
 def workers_health(settings: "Settings") -> list[Finding]:
     """For `doctor`: whether there are workers for all runs that may be launched at once; nothing where there are no machines."""
-    from strava_pipeline.athletes import OF_THE_HOUSE, check_house
+    from strava_pipeline.athletes import house_home
     from strava_pipeline.orchestrate.home import configuration
 
-    home = check_house(settings) / OF_THE_HOUSE
+    home = house_home(settings)
     if not _has_workers(configuration(home)):
         return []
     found = [problem(WORKERS, *one) for one in _shortages(home)]

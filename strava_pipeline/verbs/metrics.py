@@ -93,11 +93,11 @@ def registry_of(settings: "Settings") -> "CollectorRegistry":
 
 def _of_house(house: "Settings") -> "Mapping[str, Subject]":
     """The athletes, and without a name the house, whose Dagster runs for all of them."""
-    from strava_pipeline.athletes import OF_THE_HOUSE, athletes, check_house, settings_of
+    from strava_pipeline.athletes import athletes, house_home, settings_of
     from strava_pipeline.verbs.metrics_collector import Subject
     from strava_pipeline.verbs.metrics_parts import DAGSTER, all_parts
 
-    home = check_house(house) / OF_THE_HOUSE
+    home = house_home(house)
     own = house.model_copy(update={"dagster_home": home, "data_dir": home})
     found = {each.name: Subject(partial(settings_of, house, each), all_parts()) for each in athletes(house)}
     return {"": Subject(lambda: own, [DAGSTER]), **found}

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from strava_pipeline.athletes import OF_THE_HOUSE, check_house
+from strava_pipeline.athletes import house_home
 from strava_pipeline.core.errors import MisuseError
 from strava_pipeline.core.sources import STRAVA
 from strava_pipeline.ingest.providers_file import enabled_providers
@@ -33,7 +33,7 @@ def in_instance(settings: Settings, name: str) -> str:
 
 def house_lake(settings: Settings) -> Lake:
     """The folder in which the house's runs hold their locks: its Dagster's. Raises MisuseError where there is no house."""
-    return Lake(check_house(settings) / OF_THE_HOUSE)
+    return Lake(house_home(settings))
 
 
 @dataclass(frozen=True, slots=True)
