@@ -16,6 +16,7 @@ BASE ?=
 PORT ?= 3000
 YEARS ?=
 YEAR ?=
+LOWER ?=
 HTML ?=
 PART ?= days kills damage calendar daemon
 BOUNDS ?= lowest newest
@@ -32,7 +33,7 @@ PAGE := $(if $(PER_PAGE),--per-page $(PER_PAGE))
 LOOKBACK := $(if $(DAYS),--days $(DAYS))
 
 .DEFAULT_GOAL := help
-.PHONY: help install image demo demo-archive dev test test-slow test-bounds audit dbt other-duckdb soak bench coverage test-samples test-all lint types contracts pre-commit format check docs graph screenshots clean test-container \
+.PHONY: help install image demo demo-archive dev test test-slow test-bounds audit dbt other-duckdb soak bench coverage test-samples test-all lint types contracts size pre-commit format check docs graph screenshots clean test-container \
 	start auth status doctor plan run run-lite run-all compact recompact rebuild reconcile enrich enrich-all flow flow-backfill refresh streams backfill \
 	quarantine profile trips import archive matches bests insights export report goals duck schema sql logs service service-up mirror restore purge emulator \
 	dashboard serve subscription webhooks metrics providers changes sync-month calendar maps notifications athletes machines
@@ -234,7 +235,10 @@ format: $(READY) ## Put the code in shape.
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-check: lint types contracts test ## What a change must pass.
+size: $(READY) ## Lines of code by room, beside their limits in .ci/size.toml; LOWER=1 lowers those.
+	@$(BIN)/python -m strava_pipeline_tests.size $(if $(LOWER),lower)
+
+check: lint types contracts size test ## What a change must pass.
 
 docs: $(READY) ## Write the data dictionary, and the sources of the dbt example, from the catalogue.
 	$(BIN)/python docs/make_data_dictionary.py
