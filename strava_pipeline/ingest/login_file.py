@@ -5,9 +5,6 @@ waits finds the new token. What stands in a file, and what a service is asked, i
 """
 
 import json
-import logging
-import os
-import stat
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
@@ -29,12 +26,10 @@ from strava_pipeline.ingest.clock import ServerClock
 from strava_pipeline.ingest.http import NotSentError
 from strava_pipeline.ingest.secret_file import make_private_folder, save_secret, sync_private_folder, write_aside
 from strava_pipeline.ingest.token_values import claims_of, is_token, moment_of, token_of
+from strava_pipeline.private_files import NotPrivateError, read_private
 
 LOCK_TIMEOUT = 300  # seconds; a holder renews once, at worst three tries of 70 s
 EXPIRES_AT_LOCAL = "expires_at_local"  # a field of ours: when the token ends, by the clock of the machine that got it
-OTHERS = 0o077  # the permissions of whoever is not the owner
-LARGEST = 1_000_000  # bytes; a login has some kilobytes
-log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 
@@ -163,27 +158,11 @@ class LoginFile(Generic[L]):
     def _content(self) -> bytes | None:
         """What is in the file, which is closed to others; None: there is no file."""
         try:
-            descriptor = os.open(self.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)  # of a pipe, waits for none
-            try:
-                found = os.fstat(descriptor)
-                if not stat.S_ISREG(found.st_mode):
-                    kind = "a folder" if stat.S_ISDIR(found.st_mode) else "no file"
-                    raise NeedsLoginError(f"{self.path} is {kind}, and not a login. Move it away, and {self.log_in}.")
-                # Whom the folder belongs to may have a login there, as on a share that gives all files one owner.
-                if found.st_uid not in (os.geteuid(), 0, self.path.parent.stat().st_uid):
-                    raise NeedsLoginError(
-                        f"{self.path} belongs to user {found.st_uid}, and this is user {os.geteuid()}: another user's login is "
-                        f"not read. Change its owner, or {self.log_in}."
-                    )
-                if found.st_mode & OTHERS:
-                    with suppress(OSError):  # root's, or on a disk that is read-only: it can be used all the same
-                        os.fchmod(descriptor, 0o600)
-                        log.warning("%s could be read by others; it is closed to them now.", self.path)
-                return os.read(descriptor, LARGEST)
-            finally:
-                os.close(descriptor)
+            return read_private(self.path, is_ours=True)
         except FileNotFoundError:
             return None
+        except NotPrivateError as error:
+            raise NeedsLoginError(f"{error} Then {self.log_in}.") from None
         except OSError as error:
             if self.path.is_symlink():
                 raise NeedsLoginError(
@@ -308,11 +287,6 @@ def parsed(content: bytes, parse: Callable[[dict[str, Any]], T]) -> T:
     if not isinstance(value, dict):
         raise ValueError("it is not an object")
     return parse(value)
-
-
-def is_open(path: Path) -> bool:
-    """Whether others can read the file or folder, if it is there."""
-    return path.exists() and bool(path.stat().st_mode & OTHERS)
 
 
 def halves_of(path: Path) -> list[Path]:

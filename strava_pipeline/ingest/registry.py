@@ -12,7 +12,6 @@ same modules (core/source_packages.py). A module is imported when it is used, so
 - where there are several ways, or a login has an end, `kept_login(settings) -> KeptLogin | None`, which says which it is;
 - where its file must not go while another process holds it, `forget(settings) -> None`, which deletes it;
 - where a login that is there may not be usable, `login_problem(settings) -> str | None`, which says why;
-- where a login may be found elsewhere, `login_health(settings) -> Sequence[Finding]`, for `doctor`;
 - where a person may also log in by a key that the service gave them, `login_by_key`, with the arguments of `login`;
 - where `login` needs an application of the user's own, `APPLICATION_SETTINGS`, the names of its settings.
 """
@@ -23,7 +22,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from strava_pipeline import ingest
-from strava_pipeline.core.errors import Finding, MisuseError, PipelineError
+from strava_pipeline.core.errors import MisuseError, PipelineError
 from strava_pipeline.core.providers import ProviderSpec, spec_of
 from strava_pipeline.core.source_packages import UnusableSourceError, import_part, source_names
 from strava_pipeline.core.sources import SOURCES, STRAVA
@@ -225,11 +224,6 @@ def assumptions(name: str, settings: Settings) -> Sequence[str]:
 def kept_login(name: str, settings: Settings) -> KeptLogin | None:
     """How the login to the provider `name` is made; None: the provider has only one way. Nothing is sent."""
     return cast("KeptLogin | None", _asked(name, "kept_login", settings))
-
-
-def login_health(name: str, settings: Settings) -> Sequence[Finding]:
-    """What `doctor` finds of the login to the provider `name`, beside whether it is there. Nothing is sent."""
-    return cast("Sequence[Finding]", _asked(name, "login_health", settings) or ())
 
 
 def offered(name: str, settings: Settings) -> ProviderSpec:

@@ -36,7 +36,6 @@ from strava_pipeline.ingest.providers_file import (
 from strava_pipeline.ingest.registry import (
     assumptions,
     kept_login,
-    login_health,
     missing_login,
     offered,
     provider_names,
@@ -275,7 +274,6 @@ def _enabled_health(settings: Settings, now: datetime) -> list[Finding]:
     except UnusableProvidersError as error:
         return [problem(PROVIDERS_FINDING, str(error), f"Correct {path}; providers.example.toml shows its form.")]
     findings = [*_effect(path, unread), *(_health(settings, name, state, now) for name, state in states.items())]
-    findings += [finding for name in states for finding in login_health(name, settings)]
     if not states:
         why = f"{path} enables none" if path.exists() else f"there is no {path}"
         return [ok(PROVIDERS_FINDING, f"none besides Strava: {why}"), *findings]

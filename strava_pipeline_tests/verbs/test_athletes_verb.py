@@ -176,6 +176,7 @@ def test_here_names_a_login_that_would_be_lost_with_the_home_folder(house: Path,
     key = Path(os.environ["HOME"]) / ".config" / "garmin" / "connect-personal-api-key"
     key.parent.mkdir(parents=True)
     key.write_text("marked")
+    key.chmod(0o600)
     (house / "providers.toml").write_text("[providers.garmin]\nenabled = true\n")
     with (house / ".env").open("a") as file:
         file.write("DAGSTER_HOME=dagster_home\n")

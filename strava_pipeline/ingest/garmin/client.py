@@ -12,13 +12,11 @@ from typing import Any
 from urllib.parse import quote
 
 from strava_pipeline.core.errors import (
-    Finding,
     GoneError,
     LimitReachedError,
     NeedsLoginError,
     PipelineError,
     RefusedError,
-    warning,
 )
 from strava_pipeline.core.limits import ImportLimits
 from strava_pipeline.core.providers import Kind
@@ -27,7 +25,7 @@ from strava_pipeline.ingest.garmin.activity_list import ActivityLister
 from strava_pipeline.ingest.garmin.downloads import UnusableDownloadError, only_file
 from strava_pipeline.ingest.garmin.key_login import login_by_key as login_by_key
 from strava_pipeline.ingest.garmin.key_tokens import end_of_key, token_file
-from strava_pipeline.ingest.garmin.keys import NEW_KEY, find_key, key_file, open_clients_file
+from strava_pipeline.ingest.garmin.keys import NEW_KEY, find_key, key_file
 from strava_pipeline.ingest.garmin.login import login as login
 from strava_pipeline.ingest.garmin.personal import PersonalClient, connect_by_key
 from strava_pipeline.ingest.garmin.record import NAME
@@ -173,17 +171,6 @@ def assumptions(settings: Settings) -> Sequence[str]:
     """By which way the login is made, and when it ends."""
     kept = kept_login(settings)
     return () if kept is None else (kept.described,)
-
-
-def login_health(settings: Settings) -> Sequence[Finding]:
-    """Whether the key's file is closed to others, where it is not ours: one of ours is closed by itself."""
-    path = None
-    with suppress(NeedsLoginError):  # which `connect` raises, too
-        path = open_clients_file(settings)
-    if path is None:
-        return []
-    what = f"{path} holds the key of Garmin's own client, and can be read by others."
-    return [warning("provider: garmin", what, f"chmod 600 '{path}'")]
 
 
 def connect(settings: Settings, clock: ServerClock, on_wait: OnWait) -> GarminClient | PersonalClient:

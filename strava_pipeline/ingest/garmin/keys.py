@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import TypeGuard
 
 from strava_pipeline.core.errors import NeedsLoginError
-from strava_pipeline.ingest.login_file import LoginFile, StoredLogin, is_open
+from strava_pipeline.ingest.login_file import LoginFile, StoredLogin
 from strava_pipeline.ingest.token_values import is_token
+from strava_pipeline.private_files import NotPrivateError, read_private
 from strava_pipeline.settings import Settings
 
 KEY_PAGE = "https://connect.garmin.com/app/settings/personalApiToken"
@@ -93,12 +94,6 @@ def _saved_key(settings: Settings) -> Key | None:
     return None if kept is None else Key(kept.raw["key"], str(path), kept.ends_on)
 
 
-def open_clients_file(settings: Settings) -> Path | None:
-    """The file of Garmin's own client, where its key is the one that is used, and others can read it."""
-    key, path = find_key(settings), _clients_file(settings)
-    return path if key is not None and path is not None and key.place == str(path) and is_open(path) else None
-
-
 def _clients_file(settings: Settings) -> Path | None:
     if (
         settings.garmin_personal_api_key_file or settings.athlete_folder
@@ -114,10 +109,11 @@ def _clients_key(settings: Settings) -> Key | None:
     if path is None:
         return None
     try:
-        with path.open("rb") as file:
-            value = file.read(100_000).decode("utf-8", "replace").strip()  # a key has some hundred characters
+        value = read_private(path).decode("utf-8", "replace").strip()
     except (FileNotFoundError, NotADirectoryError):
         return None
+    except NotPrivateError as error:
+        raise NeedsLoginError(str(error)) from None
     except OSError as error:
         raise NeedsLoginError(
             f"The key in {path} can't be read: {error.strerror}. Correct its permissions, or run {LOGIN_BY_KEY}."

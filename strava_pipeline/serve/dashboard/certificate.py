@@ -4,6 +4,7 @@ uvicorn reads them again when it starts. Its errors would not say which file is 
 """
 
 import ssl
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from strava_pipeline.core.errors import MisuseError
+from strava_pipeline.private_files import NotPrivateError, read_private
 from strava_pipeline.settings import Settings
 
 
@@ -31,7 +33,7 @@ def check_certificate(settings: Settings, now: datetime) -> None:
             "Is this machine's clock right?"
         )
     try:
-        own = load_pem_private_key(_content(key, "DASHBOARD_KEY"), None)
+        own = load_pem_private_key(_content(key, "DASHBOARD_KEY", read_private), None)
     except (ValueError, TypeError, UnsupportedAlgorithm) as error:  # TypeError: it has a passphrase
         raise MisuseError(
             f"DASHBOARD_KEY: {key} holds no private key in PEM form that can be read without a passphrase. To take one away: "
@@ -50,13 +52,15 @@ def check_certificate(settings: Settings, now: datetime) -> None:
 def read_certificate(path: Path) -> x509.Certificate:
     """The first certificate of a file, which is the server's own. Raises MisuseError where there is none."""
     try:
-        return x509.load_pem_x509_certificate(_content(path, "DASHBOARD_CERT"))
+        return x509.load_pem_x509_certificate(_content(path, "DASHBOARD_CERT", Path.read_bytes))
     except ValueError as error:
         raise MisuseError(f"DASHBOARD_CERT: {path} holds no certificate in PEM form.") from error
 
 
-def _content(path: Path, setting: str) -> bytes:
+def _content(path: Path, setting: str, read: Callable[[Path], bytes]) -> bytes:
     try:
-        return path.read_bytes()
+        return read(path)
+    except NotPrivateError as error:
+        raise MisuseError(f"{setting}: {error}") from error
     except OSError as error:
         raise MisuseError(f"{setting}: {path} can't be read ({error.strerror}).") from error

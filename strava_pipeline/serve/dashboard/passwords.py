@@ -11,6 +11,7 @@ from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
 from strava_pipeline.core.errors import PipelineError
+from strava_pipeline.private_files import NotPrivateError, read_private
 from strava_pipeline.setting_values import LONGEST_PASSWORD
 from strava_pipeline.settings import Settings
 
@@ -39,8 +40,8 @@ def is_password(settings: Settings, attempt: str) -> bool:
     """Whether the attempt is the password. Raises PipelineError where the file is not usable."""
     path = settings.dashboard_password_file
     try:
-        expected = str(json.loads(path.read_text(encoding="utf-8"))["argon2"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        expected = str(json.loads(read_private(path, is_ours=True))["argon2"])
+    except (NotPrivateError, OSError, ValueError, KeyError, TypeError) as error:
         raise _unusable(path) from error
     try:
         return is_password_of(expected, attempt)

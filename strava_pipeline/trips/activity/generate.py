@@ -64,6 +64,7 @@ def write_trips(folder: Path, *, seed: int, count: int, until: datetime) -> tupl
     keys = [base64.urlsafe_b64encode(chance.randbytes(32)).decode() for _ in range(2)]
     folder.mkdir(parents=True, exist_ok=True)
     source, keys_file = folder / "activity_trip.sqlite", folder / "TEST_KEYS_ONLY.json"
+    keys_file.touch(mode=0o600)
     keys_file.write_text(json.dumps({"WARNING": WARNING, "keys": keys}, indent=1))
     source.unlink(missing_ok=True)
     with closing(sqlite3.connect(source)) as database, database:

@@ -138,6 +138,7 @@ def test_a_key_is_the_setting_s_or_the_login_s_or_the_file_s_of_garmin_s_client(
         save_key(settings, saved, ENDS)
     if clients is not None:
         file.write_text(clients)
+        file.chmod(0o600)
     key = find_key(settings)
     assert (key.value if key else None) == found
     assert key is None or found not in repr(key)

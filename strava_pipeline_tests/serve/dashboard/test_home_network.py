@@ -36,6 +36,9 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
     contents = {"chain": own + (folder / "other.pem").read_bytes(), "half": own[:200], "empty": b"", "odd": b"\xff\x00"}
     for name, content in contents.items():
         (folder / f"{name}.pem").write_bytes(content)
+    for name, mode in (("closed", 0o600), ("open", 0o644)):
+        (folder / f"{name}.pem").write_bytes(own)
+        (folder / f"{name}.pem").chmod(mode)
     return folder
 
 
@@ -48,7 +51,8 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("ended.pem", "ended.key", "ended on 2001-01-01. Renew it."),
         ("later.pem", "later.key", "begins at 2098-01-01 00:00 UTC"),
         ("own.pem", "locked.key", "without a passphrase"),
-        ("own.pem", "own.pem", "holds no private key in PEM form"),
+        ("own.pem", "closed.pem", "holds no private key in PEM form"),
+        ("own.pem", "open.pem", "can be read by other users"),
         ("own.key", "own.key", "holds no certificate in PEM form"),
         ("empty.pem", "own.key", "holds no certificate in PEM form"),
         ("odd.pem", "own.key", "holds no certificate in PEM form"),

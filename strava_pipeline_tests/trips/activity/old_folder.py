@@ -13,6 +13,7 @@ YEARS = (2022, 2023, 2024)
 def settings(folder: Path) -> dict[str, Any]:
     source, keys = folder / "trips.sqlite", folder / "keys.json"
     keys.write_text(f'{{"keys": ["{NEW}", "{OLD}"]}}')
+    keys.chmod(0o600)
     write_sqlite(source, [ride(number, year) for number, year in enumerate(YEARS, start=1)])
     return {"trips_source": f"sqlite:///{source}", "trips_keys_file": keys}
 

@@ -31,6 +31,7 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     source = write_sqlite(tmp_path / "trips.sqlite", [*odd_trips(), *telling_trips()])
     (tmp_path / "keys.json").write_text(json.dumps({"keys": [NEW, OLD]}))
+    (tmp_path / "keys.json").chmod(0o600)
     monkeypatch.setenv("TRIPS_SOURCE", f"sqlite:///{source}")
     monkeypatch.setenv("TRIPS_KEYS_FILE", str(tmp_path / "keys.json"))
     monkeypatch.delenv("TRIPS_FERNET_KEYS", raising=False)

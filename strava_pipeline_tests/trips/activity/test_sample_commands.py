@@ -26,7 +26,10 @@ def where(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Mo
     """The options that name a source and its keys."""
     monkeypatch.chdir(tmp_path)
     source = f"{request.param}:///{SAMPLES / f'activity_trip.{request.param}'}"
-    return ["--source", source, "--keys-file", str(SAMPLES / "TEST_KEYS_ONLY.json")]
+    keys = tmp_path / "keys.json"
+    keys.write_bytes((SAMPLES / "TEST_KEYS_ONLY.json").read_bytes())
+    keys.chmod(0o600)
+    return ["--source", source, "--keys-file", str(keys)]
 
 
 @pytest.fixture

@@ -22,7 +22,7 @@ TRIPS = Path(__file__).parents[3].parent / "shared" / "samples" / "trips"
 
 
 def exported(url: str) -> list[dict[str, object]]:
-    keys = KeyRing.from_file(TRIPS / "TEST_KEYS_ONLY.json")
+    keys = KeyRing.from_text((TRIPS / "TEST_KEYS_ONLY.json").read_text())
     with open_source(url) as source:
         found = [bundle.as_json() for batch in read_bundles(source, keys) for bundle in batch]
     starts = [bundle["summary"]["startTime"] for bundle in found]

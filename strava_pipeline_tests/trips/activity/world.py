@@ -76,6 +76,7 @@ def trips_world(folder: Path, **settings: Any) -> Iterator[Trips]:
     source, keys = folder / "source" / "trips.sqlite", folder / "source" / "keys.json"
     source.parent.mkdir(parents=True)
     keys.write_text(f'{{"keys": ["{NEW}", "{OLD}"]}}')
+    keys.chmod(0o600)
     told = {"trips_source": f"sqlite:///{source}", "trips_keys_file": keys, "first_year": YEARS[0]} | settings
     with started(folder, logged_in=False, activities=0, settings=told) as rig:
         made = Trips(rig, source)

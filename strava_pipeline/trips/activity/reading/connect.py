@@ -4,7 +4,6 @@ The address of a request to the router holds positions, so nothing of it is logg
 and why. A trip without a route is complete all the same.
 """
 
-import stat
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
@@ -16,7 +15,6 @@ from strava_pipeline.core.errors import (
     ok,
     problem,
     skipped,
-    warning,
 )
 from strava_pipeline.ingest.http import Wire, small_wire
 from strava_pipeline.ingest.places import NO_ANSWER, PATIENCE, Failures, ask_route
@@ -90,9 +88,6 @@ def _keys(settings: Settings, source: TripSource) -> Finding:
         keys = trip_keys(settings)
     except PipelineError as error:
         return problem(KEYS, f"{error}", "Correct TRIPS_KEYS_FILE, TRIPS_FERNET_KEYS or TRIPS_KEYS_COMMAND.")
-    file = settings.trips_keys_file
-    if file is not None and stat.S_IMODE(file.stat().st_mode) & 0o077:
-        return warning(KEYS, f"{file} can be read by others.", f"chmod 600 '{file}'")
     states = [
         bundle.decryption.locations
         for batch in read_bundles(source, keys, Filters(limit=_LATEST_TRIPS))

@@ -20,6 +20,7 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from strava_pipeline.core.errors import MissingSettingsError
+from strava_pipeline.private_files import NotPrivateError, read_private
 from strava_pipeline.process_owner import athlete_folder
 
 if TYPE_CHECKING:
@@ -51,9 +52,10 @@ class KeyRing:
     def from_file(cls, path: Path) -> Self:
         """The keys of a file `{"keys": [...]}`. Raises MissingSettingsError, which shows no key."""
         try:
-            with path.open("rb") as file:
-                content = file.read(LARGEST + 1)
+            content = read_private(path, largest=LARGEST + 1)
             text = "" if len(content) > LARGEST else content.decode("utf-8-sig")
+        except NotPrivateError as error:
+            raise MissingSettingsError(f"the keys file {error}") from None
         except OSError as error:
             raise MissingSettingsError(f"the keys file {path} can't be read ({error.strerror}). {NO_KEYS}") from None
         except UnicodeDecodeError:

@@ -63,8 +63,8 @@ def test_keys_that_others_can_read_are_named(source: str, tmp_path: Path) -> Non
     path.write_text(f'{{"keys": ["{NEW}", "{OLD}"]}}')
     path.chmod(0o644)
     found = looked(trips_source=source, trips_keys_file=path)[KEYS]
-    assert found.state is WARNING
-    assert f"chmod 600 '{path}'" in str(found.mend)
+    assert found.state is PROBLEM
+    assert f"chmod 600 '{path}'" in found.what
 
 
 def test_a_source_that_does_not_open_is_a_problem(tmp_path: Path) -> None:

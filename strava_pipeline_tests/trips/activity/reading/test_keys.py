@@ -56,6 +56,7 @@ def test_a_setting_holds_keys_newest_first(text: str) -> None:
 def test_a_file_holds_keys_newest_first(tmp_path: Path) -> None:
     path = tmp_path / "keys.json"
     path.write_text("\ufeff" + json.dumps({"keys": [NEW, OLD]}), encoding="utf-8")
+    path.chmod(0o600)
     assert places(KeyRing.from_file(path)) == [0, 1]
     assert places(KeyRing.from_text(f"{OLD},{NEW}")) == [1, 0]
 
@@ -68,6 +69,7 @@ def test_a_ring_opens_the_same_in_another_process() -> None:
 def test_a_faulty_key_is_told_by_file_and_index_and_not_shown(tmp_path: Path, faulty: str) -> None:
     path = tmp_path / "keys.json"
     path.write_text(json.dumps({"keys": [NEW, faulty, LOST]}))
+    path.chmod(0o600)
     for make in (lambda: KeyRing.from_file(path), lambda: KeyRing.from_text(json.dumps([NEW, faulty]), str(path))):
         with pytest.raises(MissingSettingsError, match="index 1") as caught:
             make()
@@ -90,19 +92,26 @@ def test_what_is_no_text_is_no_key(held: object) -> None:
 def test_a_file_without_keys_says_what_to_do(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "keys.json"
     path.write_bytes(content)
+    path.chmod(0o600)
     with pytest.raises(MissingSettingsError, match="TRIPS_KEYS_FILE") as caught:
         KeyRing.from_file(path)
     assert str(path) in str(caught.value)
 
 
-def test_a_file_without_end_is_not_taken_for_keys() -> None:
-    with pytest.raises(MissingSettingsError, match="the keys file /dev/zero is larger than 65536 bytes"):
-        KeyRing.from_file(Path("/dev/zero"))
+def test_a_large_file_is_not_taken_for_keys(tmp_path: Path) -> None:
+    path = tmp_path / "keys.json"
+    path.write_bytes(b" " * 65_537)
+    path.chmod(0o600)
+    with pytest.raises(MissingSettingsError, match=f"the keys file {path} is larger than 65536 bytes"):
+        KeyRing.from_file(path)
 
 
-@pytest.mark.parametrize("path", ["absent.json", "."])
-def test_a_file_that_cannot_be_read_says_why(tmp_path: Path, path: str) -> None:
-    with pytest.raises(MissingSettingsError, match=r"can't be read \((No such file|Is a directory)"):
+@pytest.mark.parametrize(
+    ("path", "why"),
+    [("absent.json", r"can't be read \(No such file"), (".", "is a folder"), ("/dev/zero", "is no file")],
+)
+def test_a_file_that_cannot_be_read_says_why(tmp_path: Path, path: str, why: str) -> None:
+    with pytest.raises(MissingSettingsError, match=why):
         KeyRing.from_file(tmp_path / path)
 
 
@@ -183,6 +192,7 @@ def test_no_shell_reads_the_command_and_its_words_are_those_of_a_shell(tmp_path:
 def test_a_file_and_a_variable_with_keys_go_before_the_program(tmp_path: Path) -> None:
     command = program(tmp_path, f"echo {LOST}")
     (tmp_path / "keys.json").write_text(json.dumps({"keys": [OLD]}))
+    (tmp_path / "keys.json").chmod(0o600)
     assert places_of(settings(command, trips_fernet_keys=NEW)) == [0, None]
     assert places_of(settings(command, trips_keys_file=tmp_path / "keys.json")) == [None, 0]
     assert not (tmp_path / "runs").exists()
