@@ -35,7 +35,7 @@ LOOKBACK := $(if $(DAYS),--days $(DAYS))
 .DEFAULT_GOAL := help
 .PHONY: help install image demo demo-archive dev test test-slow test-bounds audit dbt other-duckdb soak bench coverage test-samples test-all lint types contracts size pre-commit format check docs graph screenshots clean test-container \
 	start auth status doctor plan run run-lite run-all compact recompact rebuild reconcile enrich enrich-all flow flow-backfill refresh streams backfill \
-	quarantine profile trips import archive matches bests insights export report goals duck schema sql logs service service-up mirror restore purge emulator \
+	quarantine profile trips import archive matches bests insights export report goals duck schema sql logs service service-up copy purge emulator \
 	dashboard serve subscription webhooks metrics providers changes sync-month calendar maps notifications athletes machines
 
 help: ## List the targets.
@@ -123,8 +123,7 @@ duck: ## A SQL prompt on the published warehouse.
 schema: ## Tables and columns, with units and meanings.
 export: ## An activity as a file: GPX, TCX, CSV, Parquet; all tables as files.
 archive: ## Compare Strava's archive with the warehouse, field by field.
-mirror: ## A second copy, encrypted, in a folder or a bucket: make it, check it.
-restore: ## Bring the second copy back, into an empty folder.
+copy: ## A second copy, encrypted, by restic: make, check, list, restore, adopt.
 purge: ## Delete all of the athlete's data here and the login, for good.
 
 ##@ Look
@@ -254,7 +253,7 @@ screenshots: $(READY) ## Take docs/pictures/ again from the demo's dashboard and
 clean: ## Remove .venv, caches and the demo; never data/, secrets/ or logs/.
 	rm -rf $(VENV) demo .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .coverage htmlcov *.egg-info
 
-start auth status doctor profile duck schema dashboard serve metrics mirror restore purge emulator: $(READY)
+start auth status doctor profile duck schema dashboard serve metrics copy purge emulator: $(READY)
 	$(CLI) $@ $(ARGS)
 
 run flow refresh: $(READY)

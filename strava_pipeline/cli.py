@@ -70,8 +70,7 @@ SUBJECTS: dict[str, dict[str, tuple[str, str, str]]] = {
         "schema": ("query", "schema", "Tables and columns, with units and meanings."),
         "export": ("export", "export", "An activity as a file: GPX, TCX, CSV, Parquet; all tables as files."),
         "archive": ("archive", "archive", "Compare Strava's archive with the warehouse, field by field."),
-        "mirror": ("mirror", "mirror", "A second copy, encrypted, in a folder or a bucket: make it, check it."),
-        "restore": ("mirror", "restore", "Bring the second copy back, into an empty folder."),
+        "copy": ("copy", "copy", "A second copy, encrypted, by restic: make, check, list, restore, adopt."),
         "purge": ("purge", "purge", "Delete all of the athlete's data here and the login, for good."),
     },
     "Look": {
@@ -101,8 +100,8 @@ SUBCOMMANDS = {  # of commands that also do something without one
     ("import", "list"): ("import_", "list_"),
     ("import", "undo"): ("import_", "undo"),
     ("dashboard", "account"): ("accounts", "app"),
-    ("mirror", "check"): ("mirror", "check"),
-    ("mirror", "key"): ("mirror", "key"),
+    **{("copy", name): ("copy", name) for name in ("adopt", "check", "restore")},
+    ("copy", "list"): ("copy", "list_"),
     ("dashboard", "link"): ("dashboard", "link"),
     ("dashboard", "password"): ("dashboard", "password"),
 }

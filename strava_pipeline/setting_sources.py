@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Self, get_args
 
+from dotenv import dotenv_values
 from pydantic import AliasChoices, Field, SecretStr, ValidationError, model_validator
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
@@ -103,6 +104,28 @@ def env_file() -> Path:
 def secrets_folder() -> Path | None:
     """The folder of secrets, if we may list it. They are the house's: an athlete's settings are never read from there."""
     return SECRETS if athlete_folder() is None and is_usable(SECRETS) else None
+
+
+# restic's own variables, and those by which stores know their users: https://restic.readthedocs.io/en/stable/040_backup.html
+_OF_RESTIC = ("RESTIC_", "AWS_", "AZURE_", "B2_", "GOOGLE_", "OS_", "RCLONE_", "ST_")
+
+
+def restic_environment() -> dict[str, str]:
+    """The environment of restic but for repository and password; of an athlete, what is said of stores is the athlete's own."""
+    is_alone = athlete_folder() is None
+    inherited = {name: value for name, value in os.environ.items() if is_alone or not name.startswith(_OF_RESTIC)}
+    written = {
+        name: value for name, value in dotenv_values(env_file()).items() if value and name.startswith(_OF_RESTIC)
+    }
+    apart = ("RESTIC_REPOSITORY", "RESTIC_PASSWORD")
+    return {name: value for name, value in {**written, **inherited}.items() if not name.startswith(apart)}
+
+
+def left_settings() -> list[str]:
+    """What is still set here or in `.env` and is not read any more: each with what took its place."""
+    gone = {"MIRROR_URL": "RESTIC_REPOSITORY", "MIRROR_KEY_FILE": "RESTIC_PASSWORD_FILE"}
+    there = {*os.environ, *(name for name, value in dotenv_values(env_file()).items() if value)}
+    return [f"{name} is set, and {new} took its place (docs/copies.md)" for name, new in gone.items() if name in there]
 
 
 def read_from() -> dict[str, Path | None]:

@@ -224,15 +224,9 @@ def _paths(value: str) -> str:
     return ";".join(each if "://" in each else str(_absolute(Path(each))) for each in named if each)
 
 
-def _copy_place(value: str) -> str:
-    scheme, mark, rest = value.strip().partition("://")
-    if not mark or scheme == "file":
-        return str(_absolute(Path(rest if mark else scheme)))
-    if scheme not in ("s3", "gs") or not _BUCKET.fullmatch(rest.partition("/")[0]):
-        raise ValueError(
-            "neither a folder nor a bucket; write a path, or an address like s3://bucket/folder or gs://bucket"
-        )
-    return f"{scheme}://{rest.rstrip('/')}"
+def _repository(value: SecretStr) -> SecretStr:
+    text = value.get_secret_value().strip().removeprefix("local:")
+    return SecretStr(text if re.match(r"[a-z0-9]+:", text) else str(_absolute(Path(text))))
 
 
 Stripped = Annotated[str, AfterValidator(str.strip)]
@@ -258,7 +252,7 @@ Zone = Annotated[Stripped, AfterValidator(_zone)]
 Sports = Annotated[str, AfterValidator(_sports)]  # groups and sports of core/sports.py, with commas
 Categories = Annotated[str, AfterValidator(_categories)]  # of notifications, with commas
 Group = Annotated[str, AfterValidator(_group)]
-CopyPlace = Annotated[str, AfterValidator(_copy_place)]  # an absolute path, or the address of a bucket
+Repository = Annotated[SecretStr, AfterValidator(_repository)]  # restic's: an absolute path, or an address
 Cron = Annotated[Stripped, AfterValidator(_cron)]
 Megabytes = Annotated[int, Field(ge=1, le=1_000_000_000)]  # 10^6 bytes each; a petabyte is no limit any more
 

@@ -4,6 +4,7 @@ Names and defaults are the table in docs/settings.md and `.env.example`. What a 
 """
 
 import os
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Self
@@ -23,8 +24,10 @@ from strava_pipeline.setting_sources import (
     env_file,
     faults_of,
     house,
+    left_settings,
     own,
     read_from,
+    restic_environment,
     secrets_folder,
     variable_of,
     variables_of,
@@ -33,7 +36,6 @@ from strava_pipeline.setting_values import (
     AbsolutePath,
     Bundle,
     Categories,
-    CopyPlace,
     Cron,
     Group,
     Home,
@@ -47,6 +49,7 @@ from strava_pipeline.setting_values import (
     PathSecret,
     PostgresUrl,
     PrivateHostAndPort,
+    Repository,
     Schema,
     Server,
     Sports,
@@ -162,14 +165,9 @@ class Settings(SourceSettings):
     spreadsheet_zone: Zone | None = own(None, alias="SPREADSHEET_ZONE")  # None: `timezone`
     spreadsheet_units: Literal["imperial", "metric"] = own("imperial", alias="SPREADSHEET_UNITS")
     spreadsheet_backups: int = house(5, alias="SPREADSHEET_BACKUPS", ge=1, le=1000)
-    mirror_url: CopyPlace | None = own(None, alias="MIRROR_URL")
-    mirror_key_file: AbsolutePath | None = own(None, alias="MIRROR_KEY_FILE")
-    aws_access_key_id: SecretStr | None = own(None, alias="AWS_ACCESS_KEY_ID")
-    aws_secret_access_key: SecretStr | None = own(None, alias="AWS_SECRET_ACCESS_KEY")
-    aws_region: Stripped | None = own(None, alias="AWS_REGION")
-    aws_endpoint_url: Stripped | None = own(
-        None, alias="AWS_ENDPOINT_URL"
-    )  # checked by who uses it: others set it, too
+    restic_repository: Repository | None = own(None, alias="RESTIC_REPOSITORY")  # such addresses may carry a password
+    restic_password_file: AbsolutePath | None = own(None, alias="RESTIC_PASSWORD_FILE")
+    restic_password_command: str | None = own(None, alias="RESTIC_PASSWORD_COMMAND", repr=False)  # may name a token
     ca_bundle: Bundle | None = house(None, validation_alias=AliasChoices("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"))
     athletes_dir: AbsolutePath | None = house(None, alias="ATHLETES_DIR")
     house_name: str = house("house", alias="HOUSE_NAME", pattern=r"^[a-z][a-z0-9_]{0,31}$")
@@ -276,6 +274,30 @@ class Settings(SourceSettings):
     def dashboard_password_file(self) -> Path:
         """The hash of the dashboard's password, where one is set."""
         return self.secrets_dir / "dashboard_password.json"
+
+    @property
+    def is_copied(self) -> bool:
+        """Whether a second copy is made."""
+        return self.restic_repository is not None and (
+            self.restic_password_file is not None or self.restic_password_command is not None
+        )
+
+    @property
+    def left(self) -> list[str]:
+        """What a person still sets and nothing reads, in words."""
+        with reading_folder(self._athlete_folder):
+            return left_settings()
+
+    @property
+    def copy_place(self) -> str | None:
+        """Where the second copy is, without a password; None: there is none."""
+        address = self.restic_repository
+        return None if address is None else re.sub(r"(://[^/:@]*):[^/]*@", r"\1:***@", address.get_secret_value())
+
+    def restic_environment(self) -> dict[str, str]:
+        """The environment of restic, without its password: what this process has, and what `.env` says of stores."""
+        with reading_folder(self._athlete_folder):
+            return restic_environment()
 
     @property
     def answer_limit(self) -> AnswerLimit:

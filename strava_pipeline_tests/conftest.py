@@ -15,6 +15,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from strava_pipeline.core.process import collect_seldom
+from strava_pipeline.file_locks import exclusive
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline_tests.examples import examples
 from strava_pipeline_tests.open_once import opened_once
@@ -209,6 +210,16 @@ def templates(shared_by_workers: Path) -> Iterator[Templates]:
 def empty_warehouse(templates: Templates) -> Path:
     """The file of a warehouse without rows."""
     return templates.empty_warehouse()
+
+
+@pytest.fixture(scope="session")
+def new_repository(shared_by_workers: Path) -> Path:
+    """An empty repository of restic's to copy, whose password is `restic.PASSWORD`."""
+    from strava_pipeline_tests.restic import make_repository
+
+    folder = shared_by_workers / "restic"
+    with exclusive(shared_by_workers / "restic.lock"):
+        return folder / "repository" if folder.exists() else make_repository(folder)
 
 
 @pytest.fixture(scope="session")

@@ -49,7 +49,7 @@ VALUES = {
     "dashboard_hosts": "marked.example",
     "dashboard_password": "marked-password",
     "spreadsheet_zone": "Asia/Tokyo",
-    "mirror_url": "s3://marked/folder",
+    "restic_repository": "s3:marked/folder",
     "spreadsheet_units": "metric",
 }
 

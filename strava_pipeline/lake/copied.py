@@ -1,174 +1,213 @@
-"""Which files have a second copy, on which shelf of it each stands, and what this folder knows of its copy.
+"""Which files have a second copy, and what this folder knows of its copy. The copying is operations/copying.py's.
 
-Copied is what can't be made again: what came over the wire, what was imported, what a person decided or wrote, and the snapshot,
-so that a restored folder can be read at once. Not copied: logins and keys, what a rebuild makes, maps, and files that wait in
-the inbox. The copying is operations/copies'.
+Copied is what can't be made again: what came over the wire, what was imported, what a person decided or wrote, and the
+snapshot, so that a restored folder can be read at once. Not copied: logins, keys, `.env`, what a rebuild makes, maps, and files
+that wait in the inbox. In the copy every path is below the data folder; what lies beside it is copied to `state/beside` first.
 """
 
+import json
 import os
 import re
-import shutil
-from collections.abc import Iterable, Iterator, Mapping, Set
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
+from uuid import uuid4
 
 import orjson
 
-from strava_pipeline.core.copies.manifests import Manifest, manifest_bytes, manifest_of
+from strava_pipeline.core.copies import API, KINDS, PUBLISHED
 from strava_pipeline.core.errors import Finding, PipelineError, ok, skipped, warning
 from strava_pipeline.core.text import at_minute, counted
-from strava_pipeline.lake.bronze.expired import expired_ids
 from strava_pipeline.lake.files import write_whole
 from strava_pipeline.lake.paths import Lake
 
 COPY = "second copy"
+COMMAND = "strava-pipeline copy"
 OLD = timedelta(days=2)  # a daily run brings it up to date
-API, OWN, SNAPSHOT = "api", "own", "snapshot"
-SHELVES = (
-    API,
-    OWN,
-    SNAPSHOT,
-)  # by when their files may have to go: with Strava's API, with everything, at each publish
 _UNFINISHED = re.compile(r"\..*\.tmp")
+State = tuple[int, int]  # of a file: its size, and when it was changed (nanoseconds since 1970)
 
 
-Paths = Mapping[str, str]
-"""The files of a shelf: where each is by its name in the copy, which is its path below the folder of the data folder, with /."""
+def roots(lake: Lake, kind: str) -> list[str]:
+    """The files and folders of a kind that are there, as paths below the data folder."""
+    of_api = [path for path in lake.of_api if lake.state not in path.parents]
+    if kind == API:
+        found = of_api
+    elif kind == PUBLISHED:
+        found = [lake.snapshot]
+    else:
+        came = [path for path in sorted(lake.bronze.glob("*")) if path not in of_api]
+        inbox = [lake.inbox_pings, lake.data_dir / "inbox" / "providers"]
+        found = [*came, lake.decisions, lake.trips, lake.widgets, *inbox, lake.beside]
+    return [path.relative_to(lake.data_dir).as_posix() for path in found if path.exists() or path.is_symlink()]
 
 
-def copied_files(lake: Lake, providers_config: Path) -> dict[str, Paths]:
-    """The files of each shelf. In the copy the data folder is called `data`, whatever it is called here."""
-    of_api = {path for path in lake.of_api if lake.state not in path.parents}
-    own = {
-        lake.bronze,
-        lake.decisions,
-        lake.trips,
-        lake.widgets,
-        lake.inbox_pings,
-        lake.data_dir / "inbox" / "providers",
-    }
-    beside = {path: path.name for path in (lake.views, lake.goals)} | {providers_config: "providers.toml"}
-
-    def found(places: Iterable[Path], but: Iterable[Path] = ()) -> dict[str, str]:
-        named = {place: f"data/{place.relative_to(lake.data_dir).as_posix()}" for place in places}
-        return _files({str(place): name for place, name in named.items()}, {*map(str, but)})
-
-    of_person = _files({str(path): name for path, name in beside.items()}, set())
-    return {API: found(of_api), OWN: found(own, of_api) | of_person, SNAPSHOT: found([lake.snapshot])}
+_PLACES = re.compile(
+    r"/(bronze|decisions|trips|widgets|inbox/(pings|providers|webhooks)|state/beside)(/.+)?|/warehouse/strava\.duckdb",
+    re.DOTALL,
+)
+_ABOVE = ("/inbox", "/state", "/warehouse")
 
 
-def _files(places: dict[str, str], but: Set[str]) -> dict[str, str]:
-    """The files at places (each with its name) and below them, links followed once; without what is at `but`.
+def is_place(kind: str, path: str) -> bool:
+    """Whether a file or folder (`file`, `dir`) of a copy may be at this path below the data folder, which begins with /."""
+    if ".." in path.split("/"):
+        return False
+    return (kind == "dir" and path in _ABOVE) or (kind in ("file", "dir") and bool(_PLACES.fullmatch(path)))
 
-    Plain texts and no paths: a copy of 10,000 files without news would take five times as long.
+
+def root_of(path: str) -> str:
+    """The root that a path below the data folder belongs to: `decisions`, `bronze/files`."""
+    return "/".join(Path(path).parts[:2])
+
+
+@dataclass(slots=True)
+class Found:
+    """The files of a kind, by their paths below the data folder, and the `targets` that make restic copy just these.
+
+    restic copies a link alone. So a folder that is a link is no target, and what is in it is.
     """
-    found: dict[str, str] = {}
-    todo, followed = [*places.items()], set[str]()
+
+    targets: list[str]
+    files: dict[str, State] = field(default_factory=dict)
+
+    def add(self, name: str, path: str) -> None:
+        """Note a file, unless it went meanwhile."""
+        with suppress(FileNotFoundError):
+            stat = os.stat(path)  # noqa: PTH116
+            self.files[name] = (stat.st_size, stat.st_mtime_ns)
+
+
+def find(lake: Lake, kind: str) -> Found:
+    """What there is of a kind. Raises PipelineError where a link leads to no folder, or round in a circle."""
+    found = Found(roots(lake, kind))
+    todo, followed = [*found.targets], set[str]()
     while todo:
-        path, name = todo.pop()
-        if path in but:
-            continue
-        if Path(path).is_symlink():
-            if (real := os.path.realpath(path)) in followed:
-                continue
+        name = todo.pop()
+        path = f"{lake.data_dir}/{name}"  # plain texts and no paths: 10,000 files would take five times as long
+        if is_link := os.path.islink(path):  # noqa: PTH114
+            real = os.path.realpath(path)
+            if real in followed or not os.path.isdir(real) or not os.listdir(real):  # noqa: PTH112, PTH208
+                raise PipelineError(
+                    f"{path} is a link, and does not lead to a folder with files: the copy would hold the link alone. Is a disk "
+                    "not mounted? Else put there what it leads to, or remove the link."
+                )
             followed.add(real)
+            found.targets = [each for each in found.targets if each != name]
         try:
             entries = [*os.scandir(path)]
         except NotADirectoryError:
-            found[name] = path
+            found.add(name, path)
             continue
-        except FileNotFoundError:
+        except FileNotFoundError:  # it went meanwhile
             continue
         for each in entries:
-            if each.is_dir():
-                todo.append((each.path, f"{name}/{each.name}"))
-            elif each.is_file() and each.path not in but and not _UNFINISHED.fullmatch(each.name):
-                found[f"{name}/{each.name}"] = each.path
+            below = f"{name}/{each.name}"
+            if each.is_symlink() or each.is_dir():
+                todo.append(below)
+            elif each.is_file() and not _UNFINISHED.fullmatch(each.name):
+                found.add(below, each.path)
+            else:
+                continue
+            if is_link:
+                found.targets.append(below)
     return found
 
 
-def keeps_history(lake: Lake, shelf: str, api_keep_days: int | None) -> bool:
-    """Whether the copy keeps what a shelf held on earlier days; otherwise only what it holds now."""
-    if shelf == API:
-        return api_keep_days is None and not expired_ids(lake)
-    return shelf == OWN
+def gather_beside(lake: Lake, beside: Mapping[str, Path]) -> None:
+    """Copy what a person wrote beside the data folder into `state/beside`; what is gone there goes here, too.
+
+    `beside`: where each is, by its name there; a folder counts with the files in it.
+    """
+    wanted: dict[Path, Path] = {}
+    for name, path in beside.items():
+        files = sorted(path.glob("*")) if path.is_dir() else [path]
+        wanted |= {lake.beside / name / (each.name if path.is_dir() else ""): each for each in files if each.is_file()}
+    for target, source in wanted.items():
+        content = source.read_bytes()
+        if not target.is_file() or target.read_bytes() != content:
+            write_whole(target, content)
+    for left in [path for path in lake.beside.rglob("*") if path.is_file() and path not in wanted]:
+        left.unlink()
 
 
 @dataclass(frozen=True, slots=True)
 class KnownCopy:
-    """The copy of this folder.
+    """What this folder knows of its copy.
 
     Args:
-        id: by which the copy is recognised.
-        where: its address.
+        where: its address, without a password.
         at: when it was last brought up to date (UTC); None: it never was.
-        problem: why that failed since then; empty: it did not.
-        earlier: addresses of copies that this folder had before, and that nobody has deleted from here.
+        problem: why that failed since then, or what it can't follow; empty: nothing.
+        snapshots: the newest one of each kind that this folder made.
+        expired: how many activities had expired when what nobody needs was last deleted in it.
+        pruned_at: when that was (UTC).
     """
 
-    id: str
     where: str
     at: datetime | None = None
     problem: str = ""
-    earlier: tuple[str, ...] = ()
+    snapshots: Mapping[str, str] = field(default_factory=dict)
+    expired: int = 0
+    pruned_at: datetime | None = None
 
 
 def known_copy(lake: Lake) -> KnownCopy | None:
     """The copy of this folder; None: there is none, or nothing readable is known of it."""
     try:
-        found = orjson.loads(_note(lake).read_bytes())
-        at = datetime.fromisoformat(found["at"]) if found["at"] else None
-        return KnownCopy(found["id"], found["where"], at, found["problem"], tuple(found["earlier"]))
+        found = orjson.loads((lake.copied / "last.json").read_bytes())
+        moments = {name: datetime.fromisoformat(found[name]) if found[name] else None for name in ("at", "pruned_at")}
+        return KnownCopy(**{**found, **moments})
     except (OSError, ValueError, LookupError, TypeError):
         return None
 
 
 def note_copy(lake: Lake, copy: KnownCopy) -> None:
-    """Note which the copy is."""
-    write_whole(_note(lake), orjson.dumps(asdict(copy)))
+    """Note what the copy is."""
+    write_whole(lake.copied / "last.json", orjson.dumps(asdict(copy)))
 
 
-def known_shelf(lake: Lake, shelf: str) -> Manifest | None:
-    """What a shelf of the copy held when this folder saw it last; None: that is not known."""
-    path = _shelf(lake, shelf)
+def copied_files(lake: Lake, kind: str) -> dict[str, State]:
+    """The files of a kind that the copy had, as far as that was noted."""
     try:
-        content = path.read_bytes()
-        return manifest_of(content[20:], shelf, int(content[:20]))
-    except (OSError, ValueError, PipelineError):
-        return None
+        found: dict[str, list[int]] = json.loads((lake.copied / f"{kind}.json").read_bytes())
+        return {name: (size, changed) for name, (size, changed) in found.items()}
+    except (OSError, ValueError, TypeError, AttributeError):
+        return {}
 
 
-def note_shelf(lake: Lake, held: Manifest) -> None:
-    """Note what a shelf of the copy holds."""
-    write_whole(_shelf(lake, held.shelf), b"%020d" % held.number + manifest_bytes(held))
+def note_files(lake: Lake, kind: str, files: Mapping[str, State]) -> None:
+    """Note which files of a kind the copy has."""
+    write_whole(lake.copied / f"{kind}.json", json.dumps(files).encode())  # orjson takes no name that is not UTF-8
 
 
-def forget_shelves(lake: Lake) -> None:
-    """From now on nothing is known of what the copy holds."""
-    for shelf in SHELVES:
-        _shelf(lake, shelf).unlink(missing_ok=True)
+def folder_id(lake: Lake, *, new: bool = False) -> str:
+    """By which the copy knows this folder, also a restored one. Empty: it has none yet; where `new`, it gets one."""
+    path = lake.decisions / "folder_id"
+    if new and not path.exists():
+        write_whole(path, f"{uuid4().hex}\n".encode())
+    return path.read_text().strip() if path.exists() else ""
 
 
-def forget_copy(lake: Lake) -> None:
-    """From now on this folder has no copy."""
-    shutil.rmtree(lake.copied, ignore_errors=True)
+def forget_kinds(lake: Lake, *kinds: str) -> None:
+    """From now on nothing is known of what the copy holds of these kinds."""
+    for kind in kinds:
+        (lake.copied / f"{kind}.json").unlink(missing_ok=True)
 
 
-def damaged_blocks(lake: Lake) -> set[str]:
-    """The objects that a check found damaged; the next run puts their files once more."""
+def earlier_places(lake: Lake, place: str | None) -> Iterator[str]:
+    """Where copies of this folder may be beside the one at `place`; those that restic did not make are among them."""
+    known = known_copy(lake)
+    if known is not None and known.where != place:
+        yield known.where
     try:
-        return {*_damaged(lake).read_text().split()}
-    except FileNotFoundError:
-        return set()
-
-
-def note_damaged(lake: Lake, places: set[str]) -> None:
-    """Note which objects are damaged; none: all are repaired."""
-    if places:
-        write_whole(_damaged(lake), "\n".join(sorted(places)).encode())
-    else:
-        _damaged(lake).unlink(missing_ok=True)
+        found: dict[str, Any] = orjson.loads((lake.copied / "copy.json").read_bytes())
+        yield from (found["where"], *found["earlier"])
+    except (OSError, ValueError, LookupError, TypeError):
+        return
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,59 +219,33 @@ class CopyAge:
     problem: str
 
 
-def copy_age(lake: Lake, providers_config: Path) -> CopyAge:
+def copy_age(lake: Lake) -> CopyAge:
     """What is known here of the copy; the store is not asked."""
-    known = known_copy(lake)
-    lacking = 0
-    for shelf, paths in copied_files(lake, providers_config).items():
-        held = known_shelf(lake, shelf) if known is not None else None
-        lacking += sum(1 for _ in changed_files(paths, held))
+    known, lacking = known_copy(lake), 0
+    try:
+        for kind in KINDS:
+            held = copied_files(lake, kind)
+            lacking += sum(held.get(name) != state for name, state in find(lake, kind).files.items())
+    except PipelineError as error:
+        return CopyAge(known.at if known else None, 0, str(error))
     return CopyAge(known.at if known else None, lacking, known.problem if known else "")
 
 
-def copy_health(lake: Lake, providers_config: Path, url: str | None, now: datetime) -> list[Finding]:
+def copy_health(lake: Lake, now: datetime, *, is_copied: bool) -> list[Finding]:
     """Whether the copy is up to date, as far as that is known here; nothing is said of one that nobody has or wants."""
     known = known_copy(lake)
-    if url is None:
-        left = f"MIRROR_URL is not set any more: the one in {known.where} is not kept up to date" if known else ""
+    if not is_copied:
+        left = f"RESTIC_REPOSITORY is not set any more: the one in {known.where} stays as it is" if known else ""
         return [skipped(COPY, left)] if left else []
-    return [_age_finding(copy_age(lake, providers_config), now)]
-
-
-def _age_finding(age: CopyAge, now: datetime) -> Finding:
+    age = copy_age(lake)
     if age.at is None or age.problem:
-        return warning(COPY, f"{_since(age)}{f': {age.problem}' if age.problem else '.'}", "strava-pipeline mirror")
+        return [warning(COPY, f"{_since(age)}{f': {age.problem}' if age.problem else '.'}", COMMAND)]
     if now - age.at > OLD and age.lacking:
         lacking = f"and lacks {counted(age.lacking, 'file')}: new ones, and those that were changed since."
-        return warning(COPY, f"{_since(age)} {lacking}", "strava-pipeline mirror")
+        return [warning(COPY, f"{_since(age)} {lacking}", COMMAND)]
     lacking = f", lacking {counted(age.lacking, 'file')}" if age.lacking else ""
-    return ok(COPY, f"{_since(age)}{lacking}")
+    return [ok(COPY, f"{_since(age)}{lacking}")]
 
 
 def _since(age: CopyAge) -> str:
     return f"last brought up to date {at_minute(age.at)}" if age.at else "it was never completed"
-
-
-def changed_files(paths: Paths, held: Manifest | None) -> Iterator[str]:
-    """The names of files that a shelf lacks, or has in another state."""
-    files = held.files if held is not None else {}
-    for name, path in paths.items():
-        try:
-            stat = os.stat(path)  # noqa: PTH116
-        except FileNotFoundError:  # it went meanwhile
-            continue
-        there = files.get(name)
-        if there is None or (there.size, there.mtime) != (stat.st_size, stat.st_mtime_ns):
-            yield name
-
-
-def _note(lake: Lake) -> Path:
-    return lake.copied / "copy.json"
-
-
-def _shelf(lake: Lake, shelf: str) -> Path:
-    return lake.copied / f"{shelf}.manifest"
-
-
-def _damaged(lake: Lake) -> Path:
-    return lake.copied / "damaged"

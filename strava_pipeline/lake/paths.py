@@ -257,8 +257,13 @@ class Lake:
 
     @property
     def copied(self) -> Path:
-        """What is known here of the second copy: which it is, and what it holds. Made again from the copy itself."""
+        """What is known here of the second copy: when it was made, and what it holds."""
         return self.state / "copied"
+
+    @property
+    def beside(self) -> Path:
+        """What a person wrote beside the data folder, as it was copied last."""
+        return self.state / "beside"
 
     @property
     def dashboard_note(self) -> Path:

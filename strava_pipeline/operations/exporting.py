@@ -8,7 +8,7 @@ from pydantic import SecretStr
 
 from strava_pipeline.core.errors import MisuseError, PipelineError
 from strava_pipeline.core.tables.exported import WHOLE, Exported, exported_tables
-from strava_pipeline.lake.gold.export_files import FilesReport, Folder, Store, export_files
+from strava_pipeline.lake.gold.export_files import FilesReport, Folder, export_files
 from strava_pipeline.lake.gold.postgres import Target, delete_exported, export_gold
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.user_files import goals_of
@@ -91,20 +91,8 @@ def _nobody() -> int:
 def files_of_gold(
     settings: Settings, to: str, form: str, tables: Mapping[str, Exported], advance: Callable[[int], object]
 ) -> FilesReport:
-    """Bring the files at `to`, a folder or a bucket, in sync; arguments as of `export_files`."""
-    return export_files(
-        Lake(settings.data_dir), _store(settings, to), tables, form, advance, as_text=settings.csv_escape_formulas
-    )
-
-
-def _store(settings: Settings, to: str) -> Store:
-    scheme, mark, _ = to.partition("://")
-    if not mark:
-        return Folder(Path(to).expanduser().absolute())
-    if scheme not in ("s3", "gs"):
-        raise MisuseError(
-            f"{to} is no place for files; name a folder, or a bucket, like s3://bucket/folder or gs://bucket/folder."
-        )
-    from strava_pipeline.ingest.copy_store import open_store  # which needs the extra `mirror`
-
-    return open_store(settings.model_copy(update={"mirror_url": to}))
+    """Bring the files in the folder `to` in sync; arguments as of `export_files`. Raises MisuseError for an address."""
+    if "://" in to:
+        raise MisuseError(f"{to} is not a folder. Name one; `rclone sync` takes it to a bucket, and only what changed.")
+    folder = Folder(Path(to).expanduser().absolute())
+    return export_files(Lake(settings.data_dir), folder, tables, form, advance, as_text=settings.csv_escape_formulas)

@@ -59,6 +59,11 @@ def rebuild_job(settings: Settings) -> dg.JobDefinition:
         for report in rebuild_all(run, settings):
             for year, metadata in report.by_year.items():
                 context.log_event(dg.AssetMaterialization(report.asset, partition=str(year), metadata=shown(metadata)))
+        if settings.is_copied:
+            from strava_pipeline.operations.copying import copy_after_run  # which nobody else loads
+
+            copied = copy_after_run(run, settings)
+            context.log_event(dg.AssetMaterialization(copied.asset, metadata=shown(copied.metadata or {})))
 
     @dg.job(name=REBUILD_JOB, description="Rebuild shards and the warehouse from bronze, without a call, and publish.")
     def job() -> None:

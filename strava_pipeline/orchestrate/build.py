@@ -76,15 +76,15 @@ def build_defs(
 
 
 def _elsewhere(partitions: dg.PartitionsDefinition[Any], settings: Settings) -> Iterator[dg.AssetsDefinition]:
-    """What is brought elsewhere after publishing, where a setting says so; whoever sets none pays nothing for it."""
+    """What is brought elsewhere at the end of a run, where a setting says so; whoever sets none pays nothing for it."""
     if settings.export_url is not None:
         from strava_pipeline.orchestrate.assets.exported import exported_assets
 
         yield from exported_assets(partitions, settings)
-    if settings.mirror_url is not None:
+    if settings.is_copied:
         from strava_pipeline.orchestrate.assets.copies import copy_assets
 
-        yield from copy_assets(partitions, settings)
+        yield from copy_assets(settings)
 
 
 def _by_year(assets: Sequence[Asset]) -> frozenset[str]:

@@ -29,6 +29,7 @@ class Group:
         return tuple(_ASSET_OF.get(name, name) for name in names if name not in self.but)
 
 
+COPIES = Group("copied")  # the second copy, last in a run that lands or publishes anything: empty where none is made
 Selected = str | Group  # an asset by its name, or the tables of a group
 
 

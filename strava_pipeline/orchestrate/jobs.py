@@ -13,7 +13,7 @@ from strava_pipeline.core.providers import spec_of
 from strava_pipeline.core.systems import parts
 from strava_pipeline.core.tables import FILES, MADE_WITH_TRACKS, MATCH_TABLES, PROPOSED_CHANGES, QUARANTINE
 from strava_pipeline.ingest.providers_file import enabled_providers, used_sources
-from strava_pipeline.orchestrate.job_records import MATCHING, Group, Job, JobYears, Selected
+from strava_pipeline.orchestrate.job_records import COPIES, MATCHING, Group, Job, JobYears, Selected
 from strava_pipeline.settings import Settings
 
 LISTING, DETAILS, STREAMS = "bronze_activities", "bronze_activity_details", "bronze_activity_streams"
@@ -44,12 +44,13 @@ REBUILD_JOB = "rebuild"  # all years at once: it stands in asset_jobs.py
 _PULL = (LISTING, "activity_shards")
 _GOLD, _DETAIL_TABLES = Group("gold"), Group("details")
 _DETAILS_OF_FILES = Group("details", but=(QUARANTINE.name,))  # where no detail is fetched, none can fail
-EXPORTS = Group("exported")  # gold and the second copy elsewhere: empty where EXPORT_URL and MIRROR_URL are not set
+EXPORTS = Group("exported")  # gold elsewhere: empty where EXPORT_URL is not set
 _PUBLISH = (
     "published_warehouse",
     INSIGHTS,
     EXPORTS,
-)  # what readers see, the year's numbers of it, and its copy elsewhere
+    COPIES,
+)  # what readers see, the year's numbers of it, and its copies elsewhere
 _MERGE = (_GOLD, *_PUBLISH)
 _ENRICH = (DETAILS, _DETAIL_TABLES, *_PUBLISH)
 _IMPORT = (FILE_BRONZE, FILE_READINGS)
@@ -69,13 +70,21 @@ JOBS: dict[str, Job] = {
     for job in (
         Job(
             "run",
-            _PULL,
+            (*_PULL, COPIES),
             JobYears.RECENT,
             "Pull what is new, and the lookback window again.",
             {LISTING: {"mode": "incremental"}},
         ),
-        Job("run_lite", _PULL, JobYears.RECENT, "Pull what is new, without a lookback.", {LISTING: {"mode": "lite"}}),
-        Job("run_all", _PULL, JobYears.ALL, "Pull everything, back to day zero.", {LISTING: {"mode": "all"}}),
+        Job(
+            "run_lite",
+            (*_PULL, COPIES),
+            JobYears.RECENT,
+            "Pull what is new, without a lookback.",
+            {LISTING: {"mode": "lite"}},
+        ),
+        Job(
+            "run_all", (*_PULL, COPIES), JobYears.ALL, "Pull everything, back to day zero.", {LISTING: {"mode": "all"}}
+        ),
         Job("compact", _MERGE, JobYears.WITH_DATA, "Merge shards into gold and publish."),
         Job(
             "recompact",
@@ -159,7 +168,7 @@ JOBS: dict[str, Job] = {
         ),
         Job(
             IMPORT_JOB,
-            _IMPORT,
+            (*_IMPORT, COPIES),
             JobYears.NONE,
             "Take in archives and files: their bytes, and what is read out of them. Makes no call.",
         ),
@@ -175,8 +184,14 @@ JOBS: dict[str, Job] = {
             JobYears.ALL,
             "Take in files and archives, merge what was read out of them, publish: all in one run. Makes no call.",
         ),
-        Job(PROFILE_JOB, (Group("profile"),), JobYears.NONE, "Fetch the athlete and all gear again."),
-        Job(NEW_GEAR_JOB, ("gear",), JobYears.NONE, "Fetch gear that appeared.", {"gear": {"new_gear_only": True}}),
+        Job(PROFILE_JOB, (Group("profile"), COPIES), JobYears.NONE, "Fetch the athlete and all gear again."),
+        Job(
+            NEW_GEAR_JOB,
+            ("gear", COPIES),
+            JobYears.NONE,
+            "Fetch gear that appeared.",
+            {"gear": {"new_gear_only": True}},
+        ),
         *(job for system in parts("jobs") for job in system.JOBS),
     )
 }

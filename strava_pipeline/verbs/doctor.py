@@ -19,6 +19,7 @@ from strava_pipeline.verbs.options import Json
 from strava_pipeline.verbs.output import echo, echo_json
 
 if TYPE_CHECKING:
+    from strava_pipeline.lake.paths import Lake
     from strava_pipeline.settings import Settings
 
 SETTINGS, APPLICATION, LIMITS = "settings", "application", "size limits"
@@ -113,13 +114,28 @@ def looks(settings: "Settings", faults: dict[str, str], now: datetime) -> dict[s
         health.LEFTOVERS: lambda: health.leftovers(lake, now),
         health.FIRST_YEAR: lambda: health.first_year_health(lake, settings.first_year, str(env_file())),
         purge.PURGE: lambda: purge.purge_health(lake),
-        copied.COPY: lambda: copied.copy_health(lake, settings.providers_config, settings.mirror_url, now),
+        copied.COPY: lambda: _copy(settings, lake, now),
         user_files.GOALS: lambda: user_files.goals_health(lake),
         PROVIDERS_FINDING: lambda: providers_health(settings, now),
         DASHBOARD: lambda: dashboard_health(settings, now),
         **_athletes(settings),
         **{name: look for system in parts("health") for name, look in system.looks(settings).items()},
     }
+
+
+def _copy(settings: "Settings", lake: "Lake", now: datetime) -> list[Finding]:
+    """How old the second copy is, and whether the next one can be made: restic is there, and its password is closed to others."""
+    from strava_pipeline.ingest.restic import restic_of
+    from strava_pipeline.lake.copied import COPY, copy_health
+
+    found = [warning(COPY, f"{what}.", "Take it out of .env or the environment.") for what in settings.left]
+    if settings.copy_place is not None:
+        try:
+            version = restic_of(settings).version()
+        except PipelineError as error:
+            return [*found, problem(COPY, str(error), "Until then no copy is made.")]
+        found += [ok(COPY, f"restic {version}, {settings.copy_place}")]
+    return found + copy_health(lake, now, is_copied=settings.is_copied)
 
 
 def _athletes(settings: "Settings") -> dict[str, Look]:

@@ -70,6 +70,8 @@ def purge(
     access = carry_out(settings, found)
     if found.api:
         _build_again(settings)
+        if found.copy is not None:
+            _copy_again(settings)
     if as_json:
         echo_json(plain(found.report(deleted=True, access=access)))
     else:
@@ -94,7 +96,7 @@ def carry_out(settings: "Settings", found: "Purge") -> str:
         try:
             access = _give_back(settings, found.command) if found.access == HELD else found.access
             if found.copy is not None:
-                found.left.extend(delete_with_purge(settings, lake, found.command, api=found.api))
+                delete_with_purge(settings, lake, found.command, api=found.api)
             if settings.export_url is not None:
                 from strava_pipeline.operations.exporting import purge_exported
 
@@ -195,7 +197,11 @@ def _print_plan(found: "Purge", *, to_stderr: bool) -> None:
         console.print(warning, style="yellow")
     console.print(f"Access at Strava: {_ACCESS_BEFORE[found.access]}")
     if found.copy is not None:
-        what = "what came by Strava's API is deleted in it, with the snapshot" if found.api else "is deleted too"
+        what = (
+            "what came by Strava's API is deleted in it, with all copies of the warehouse"
+            if found.api
+            else "is deleted too"
+        )
         console.print(f"The second copy in {found.copy}: {what}")
     if found.exported_to is not None:
         console.print(f"The athlete's rows in PostgreSQL, schema {found.exported_to}: are deleted too")
@@ -284,6 +290,15 @@ def _build_again(settings: "Settings") -> None:
         raise PipelineError(
             f"It is deleted, but the warehouse could not be built again of what stays: {error} The next run tries it again."
         ) from error
+
+
+def _copy_again(settings: "Settings") -> None:
+    """The copy has lost all that could hold what is gone here: copy what is left."""
+    from strava_pipeline.operations.copying import make_copy
+    from strava_pipeline.operations.run_context import run_context
+    from strava_pipeline.verbs.terminal import progress_for_terminal
+
+    make_copy(run_context(settings, progress_for_terminal()(), "purge --api"), settings, adopt=True)
 
 
 def plan_purge(settings: "Settings", *, keep_access: bool, keep_copy: bool = False, api: bool = False) -> Purge:

@@ -12,48 +12,32 @@ if TYPE_CHECKING:
     from strava_pipeline.lake.purge import Place
     from strava_pipeline.settings import Settings
 
-VERSIONS = (
-    "The bucket keeps old versions, so what is deleted there stays readable to who has the key, until you delete the versions "
-    "or a lifecycle rule of the bucket does. This program can't delete versions."
-)
-
 
 def copy_to_delete(settings: "Settings", lake: "Lake", *, keep: bool) -> str | None:
-    """Where the copy is that goes with the data; None: there is none, it is to stay, or MIRROR_URL does not name it."""
-    from strava_pipeline.lake.copied import known_copy
+    """Where the copy is that goes with the data; None: none was ever made, it is to stay, or no setting names it."""
+    from strava_pipeline.lake.copied import folder_id
 
-    known = known_copy(lake)
-    return known.where if known is not None and known.where == settings.mirror_url and not keep else None
+    return settings.copy_place if settings.is_copied and folder_id(lake) and not keep else None
 
 
 def staying_copy(settings: "Settings", lake: "Lake", *, keep: bool) -> Iterator[tuple[Path | None, str]]:
     """What stays of copies, and why."""
-    from strava_pipeline.lake.copied import known_copy
+    from strava_pipeline.lake.copied import earlier_places
 
-    known = known_copy(lake)
-    if known is not None and (keep or known.where != settings.mirror_url):
-        why = "as you said" if keep else "MIRROR_URL does not name it any more"
-        yield None, f"the second copy in {known.where}, {why}: delete it there"
-    if known is None and settings.mirror_url is not None:
-        yield None, f"the second copy in {settings.mirror_url}, if there is one: this folder knows of none"
-    for where in known.earlier if known is not None else ():
+    if settings.copy_place is not None and keep:
+        yield None, f"the second copy in {settings.copy_place}, as you said: delete it there"
+    for where in earlier_places(lake, settings.copy_place):
         yield None, f"an earlier second copy in {where}: delete it there"
-    if settings.mirror_key_file is not None and settings.mirror_key_file.exists():
-        yield settings.mirror_key_file, "the key of the second copy"
+    if settings.restic_password_file is not None and settings.restic_password_file.exists():
+        yield settings.restic_password_file, "the password of the second copy"
 
 
-def delete_with_purge(settings: "Settings", lake: "Lake", command: str, *, api: bool) -> list[str]:
-    """Delete the copy, or what came by Strava's API in it; what could not be deleted, in words.
+def delete_with_purge(settings: "Settings", lake: "Lake", command: str, *, api: bool) -> None:
+    """Delete the copy, or what came by Strava's API in it. Raises PipelineError where that fails: then nothing was deleted."""
+    from strava_pipeline.operations.copying import delete_copy
 
-    Raises PipelineError where that fails: then nothing else was deleted.
-    """
     try:
-        from strava_pipeline.ingest.copy_store import open_store
-        from strava_pipeline.operations.copies.deleting import delete_copy
-
-        store = open_store(settings)
-        delete_copy(lake, store, api=api)
-        return [f"old versions of the second copy. {VERSIONS}"] if store.keeps_versions else []
+        delete_copy(settings, lake, api=api)
     except PipelineError as error:
         raise PipelineError(
             f"The second copy could not be deleted, so nothing here was deleted. {str(error).rstrip('.')}. To delete all the "

@@ -52,7 +52,7 @@ class Status:
     `changes`: how many changes at services have each status, as published; None where none was ever proposed.
     `changes_left_out`: how many more could be proposed; None where that is not known.
     `dashboard`: where it answers; None where it is not running.
-    `second_copy`: how old it is and what it lacks; None without MIRROR_URL.
+    `second_copy`: how old it is and what it lacks; None where none is made.
     """
 
     data_dir: str

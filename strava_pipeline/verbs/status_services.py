@@ -117,13 +117,14 @@ def print_retention(kept: dict[str, Any]) -> None:
 
 
 def second_copy(settings: "Settings") -> dict[str, Any] | None:
-    """How old the second copy is and what it lacks; None without MIRROR_URL."""
-    if settings.mirror_url is None:
-        return None
+    """How old the second copy is and what it lacks; None where none is made."""
+    if not settings.is_copied:
+        problem = "; ".join(settings.left)
+        return {"at": None, "lacking": 0, "problem": problem} if problem else None
     from strava_pipeline.lake.copied import copy_age
     from strava_pipeline.lake.paths import Lake
 
-    return asdict(copy_age(Lake(settings.data_dir), settings.providers_config))
+    return asdict(copy_age(Lake(settings.data_dir)))
 
 
 def print_copy(copy: dict[str, Any]) -> None:

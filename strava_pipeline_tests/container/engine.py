@@ -24,7 +24,7 @@ TOOLS = ("buildah", "podman", "runc", "mmdebstrap")
 UID = 10001  # the image's user
 BASE, IMAGE = "localhost/strava-base", "localhost/strava-pipeline-test"
 ROOM = 8_000_000_000  # bytes; with an image and two containers 4 GB are used
-IN_BASE = "python3,python3-venv,ca-certificates,tzdata,tini"
+IN_BASE = "python3,python3-venv,ca-certificates,tzdata,restic,tini"
 CONFINED = ["--read-only", "--tmpfs", "/tmp", "--cap-drop", "all", "--security-opt", "no-new-privileges"]
 
 

@@ -1,17 +1,16 @@
-"""operations.exporting: files of gold in a bucket, and places that are none."""
+"""operations.exporting: files of gold in a folder, and rows in PostgreSQL that can't be deleted."""
 
 from pathlib import Path
 
 import pytest
 
-from strava_pipeline.core.errors import MisuseError, PipelineError
+from strava_pipeline.core.errors import MisuseError
 from strava_pipeline.core.tables.exported import exported_tables
 from strava_pipeline.lake.gold.export_files import FilesReport
 from strava_pipeline.lake.gold.publish import publish
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.operations.exporting import files_of_gold, purge_exported
 from strava_pipeline.settings import Settings
-from strava_pipeline_tests import s3
 from strava_pipeline_tests.lake.conftest import NewLake
 from strava_pipeline_tests.lake.insight_rows import activity, put
 
@@ -32,22 +31,14 @@ def export(settings: Settings, to: str, form: str = "csv") -> FilesReport:
     return files_of_gold(settings, to, form, TABLES, lambda _: None)
 
 
-def test_a_bucket_gets_the_files_and_again_only_what_changed(gold: Lake) -> None:
-    with s3.started() as server:
-        to = server.make("gold")
-        settings = Settings.load(_env_file=None, data_dir=gold.data_dir, **server.settings)
-        assert export(settings, to) == FilesReport(files=2, rows=2, written=2, deleted=0)
-        assert export(settings, to) == FilesReport(files=2, rows=2, written=0, deleted=0)
-        escaped = settings.model_copy(update={"csv_escape_formulas": True})
-        assert export(escaped, to).written == 2
-        with pytest.raises(PipelineError, match="NoSuchBucket"):
-            export(settings, "s3://none/folder")
-
-
-def test_what_is_no_place_is_said(gold: Lake) -> None:
-    settings = Settings.load(_env_file=None, data_dir=gold.data_dir)
-    with pytest.raises(MisuseError, match="ftp://host/x is no place for files"):
-        export(settings, "ftp://host/x")
+def test_a_folder_gets_the_files_and_again_only_what_changed(gold: Lake, tmp_path: Path) -> None:
+    settings, to = Settings.load(_env_file=None, data_dir=gold.data_dir), str(tmp_path / "gold")
+    assert export(settings, to) == FilesReport(files=2, rows=2, written=2, deleted=0)
+    assert export(settings, to) == FilesReport(files=2, rows=2, written=0, deleted=0)
+    escaped = settings.model_copy(update={"csv_escape_formulas": True})
+    assert export(escaped, to).written == 2
+    with pytest.raises(MisuseError, match=r"s3://mine/folder is not a folder\. Name one"):
+        export(settings, "s3://mine/folder")
 
 
 def test_rows_that_can_t_go_are_named_by_the_number_of_their_folder(

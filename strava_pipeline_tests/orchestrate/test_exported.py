@@ -50,7 +50,7 @@ def test_a_run_ends_with_the_export_and_the_next_one_writes_nothing(
 
 @pytest.mark.slow
 def test_without_the_setting_there_is_no_such_asset_and_nothing_of_it_is_imported(tmp_path: Path) -> None:
-    foreign = ("psycopg", "obstore", "celery", "prometheus_client")
+    foreign = ("psycopg", "celery", "prometheus_client")
     ours = ("strava_pipeline.lake.gold.postgres", "strava_pipeline.operations.exporting")
     program = (
         "import sys, strava_pipeline.definitions as made\n"

@@ -67,7 +67,7 @@ NOT_ASKED = {
         ("dev", "machines", "metrics", "serve"),
         "it stays: processes inherit the environment that test_athletes.py looks at",
     ),
-    **dict.fromkeys(("mirror", "restore"), "it is about the copy that the athlete's own settings name"),
+    "copy": "it is about the copy that the athlete's own settings name",
 }
 
 

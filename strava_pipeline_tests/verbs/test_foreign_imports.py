@@ -60,8 +60,8 @@ def test_flow_imports_nothing_of_copies_exports_metrics_and_several_machines(rig
         [sys.executable, "-c", code], cwd=rig.folder, env=environment, capture_output=True, text=True, check=True
     )
     loaded = said.stdout.splitlines()[-1].split()
-    ours = {"athletes", "ingest.shares", "ingest.copy_store", "operations.copies", "orchestrate.house", "verbs.metrics"}
-    absent = {"celery", "dagster_celery", "moto", "obstore", "prometheus_client", "psycopg", "redis"}
+    ours = {"athletes", "ingest.shares", "ingest.restic", "operations.copying", "orchestrate.house", "verbs.metrics"}
+    absent = {"celery", "dagster_celery", "prometheus_client", "psycopg", "redis"}
     assert {"dagster", "strava_pipeline.lake.gold.publish"} <= {*loaded}
     assert {*loaded} & (absent | {f"strava_pipeline.{name}" for name in ours}) == set()
     assert rig.one("SELECT count(*) FROM activities") > 0

@@ -70,7 +70,7 @@ def settings(new_lake: Callable[[Path], Lake], tmp_path: Path) -> Settings:
     drives(lake)
     publish(lake)
     counting(found, "strava")("server")
-    note_copy(lake, KnownCopy("0123", "elsewhere", COPIED_AT, ""))
+    note_copy(lake, KnownCopy("elsewhere", COPIED_AT))
     notify(lake, "error", f"{PRIVATE} failed", now)
     keep_request(lake, PullWanted(kind="pull", provider="strava"), now - timedelta(minutes=1), "a test")
     second = keep_request(lake, PullWanted(kind="pull", provider="garmin"), now, "a test")

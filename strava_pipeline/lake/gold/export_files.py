@@ -1,4 +1,4 @@
-"""The published warehouse as files for other programs: Parquet or CSV, a file for each table and year, in a folder or a bucket.
+"""The published warehouse as files for other programs: Parquet or CSV, a file for each table and year, in a folder.
 
 `table/year=2026/table.parquet`, as Hive names partitions; tables without years are one file. Beside them lies a list of what was
 written (`exported_parquet.json`): a file whose rows have the same hash is not written again, and one whose rows are gone is
@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, Protocol
+from typing import Any
 
 from strava_pipeline.core.errors import MisuseError
 from strava_pipeline.core.tables.exported import WHOLE, Exported
@@ -27,24 +27,9 @@ _NO_YEAR = "__HIVE_DEFAULT_PARTITION__"  # as Hive writes NULL
 _ISO = "%Y-%m-%dT%H:%M:%S"
 
 
-class Store(Protocol):
-    """Where files go, by paths with /."""
-
-    @property
-    def where(self) -> str: ...
-
-    def sizes(self, prefix: str = "") -> dict[str, int]: ...
-
-    def get(self, path: str) -> bytes | None: ...
-
-    def put(self, path: str, content: bytes) -> None: ...
-
-    def delete(self, paths: Iterable[str]) -> None: ...
-
-
 @dataclass(frozen=True, slots=True)
 class Folder:
-    """A folder of this machine, which is made."""
+    """The folder, which is made. Files are named by their paths in it, with /."""
 
     path: Path
 
@@ -52,8 +37,8 @@ class Folder:
     def where(self) -> str:
         return str(self.path)
 
-    def sizes(self, prefix: str = "") -> dict[str, int]:
-        found = (path for path in (self.path / prefix).rglob("*") if path.is_file())
+    def sizes(self) -> dict[str, int]:
+        found = (path for path in self.path.rglob("*") if path.is_file())
         return {path.relative_to(self.path).as_posix(): path.stat().st_size for path in found}
 
     def get(self, path: str) -> bytes | None:
@@ -80,7 +65,7 @@ class FilesReport:
 
 def export_files(
     lake: Lake,
-    store: Store,
+    store: Folder,
     tables: Mapping[str, Exported],
     form: str,
     advance: Callable[[int], object],
@@ -128,7 +113,7 @@ def export_files(
 class _Listing:
     """The list beside the files: of each the hash of its rows, and its size. It names a file before that is there."""
 
-    def __init__(self, store: Store, name: str, as_text: bool) -> None:
+    def __init__(self, store: Folder, name: str, as_text: bool) -> None:
         self._store, self._name, self._as_text = store, name, as_text
         self.files: dict[str, dict[str, Any]] = {}
         if (body := store.get(name)) is None:

@@ -9,6 +9,7 @@ from strava_pipeline.core.errors import NothingPublishedError, PipelineError, Un
 from strava_pipeline.core.schedules import next_daily_run
 from strava_pipeline.core.sources import STRAVA
 from strava_pipeline.core.text import counted
+from strava_pipeline.lake.copied import COMMAND, known_copy
 from strava_pipeline.lake.dashboard.activities import quarantined
 from strava_pipeline.lake.gold.warehouse import Connection
 from strava_pipeline.lake.notifications import notifications
@@ -33,7 +34,7 @@ class Matter:
 def matters(site: Site, snapshot: Connection | None) -> list[Matter]:
     """What needs attention, what a person can decide first. What can't be read is one of them."""
     found: list[Matter] = []
-    for read in (_proposals, _services, _quarantine, _failures):
+    for read in (_proposals, _services, _quarantine, _copy, _failures):
         try:
             found += read(site, snapshot)
         except (NothingPublishedError, UnusableSnapshotError):
@@ -87,6 +88,12 @@ def _quarantine(site: Site, snapshot: Connection | None) -> Iterator[Matter]:
     for source, count in kept_value(site, "quarantined", quarantined).items():
         text = f"{service(source)}: {counted(count, 'activity')} failed three times in a row and rest in quarantine"
         yield Matter(text, None, "strava-pipeline quarantine list")
+
+
+def _copy(site: Site, snapshot: Connection | None) -> Iterator[Matter]:
+    known = known_copy(site.lake) if site.settings.is_copied else None
+    if known is not None and known.problem:
+        yield Matter(f"Second copy: {known.problem}", None, COMMAND)
 
 
 def _failures(site: Site, snapshot: Connection | None) -> Iterator[Matter]:

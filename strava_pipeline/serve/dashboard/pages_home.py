@@ -9,6 +9,7 @@ from starlette.responses import HTMLResponse
 from strava_pipeline.core.errors import UnusableSnapshotError
 from strava_pipeline.core.insights.overview import year_numbers
 from strava_pipeline.core.insights.page import goal_rows
+from strava_pipeline.lake.copied import known_copy
 from strava_pipeline.lake.dashboard.activity_list import Selection, activity_page
 from strava_pipeline.lake.dashboard.bests import shown_year, summary_of
 from strava_pipeline.lake.dashboard.widgets import widget_files
@@ -27,7 +28,8 @@ _LATEST = 5
 def home(request: Request, published: CurrentlyPublished) -> HTMLResponse:
     """The newest year with an activity in numbers, the last activities, what needs attention, the next run."""
     site = site_of(request)
-    values = {**_data(site, published), "next_run": next_run(site), **_cards(site)}
+    copy = known_copy(site.lake) if site.settings.is_copied else None
+    values = {**_data(site, published), "next_run": next_run(site), "copied_at": copy and copy.at, **_cards(site)}
     return render(request, "home.html", values)
 
 

@@ -1,13 +1,13 @@
 """The jobs of activity trips."""
 
-from strava_pipeline.orchestrate.job_records import Group, Job, JobYears
+from strava_pipeline.orchestrate.job_records import COPIES, Group, Job, JobYears
 from strava_pipeline.trips.activity.tables import TRIP_REPLAY
 
 TRIPS_JOB, TRIP_REPLAY_JOB = "trips", "replay_trips"  # the second one not by year
 JOBS = (
     Job(
         TRIPS_JOB,
-        (Group("trips", but=(TRIP_REPLAY.name,)),),
+        (Group("trips", but=(TRIP_REPLAY.name,)), COPIES),
         JobYears.ALL,
         "Read, measure and judge the activity trips of the years.",
     ),

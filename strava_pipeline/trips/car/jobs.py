@@ -1,12 +1,12 @@
 """The job of trips by car."""
 
-from strava_pipeline.orchestrate.job_records import Group, Job, JobYears
+from strava_pipeline.orchestrate.job_records import COPIES, Group, Job, JobYears
 
 PINGS, READINGS, CARS_JOB = "pings", "car_readings", "car_trips"
 JOBS = (
     Job(
         CARS_JOB,
-        (PINGS, READINGS, Group("cars")),
+        (PINGS, READINGS, Group("cars"), COPIES),
         JobYears.NEWEST,
         "Take in pings, end the trips by car that nothing was heard of for long, replay the log into gold, publish.",
         {PINGS: {"safety_net": True}},

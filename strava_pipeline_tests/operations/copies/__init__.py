@@ -1,1 +1,1 @@
-"""Tests of strava_pipeline/operations/copies."""
+"""Tests of the second copy, against restic itself."""

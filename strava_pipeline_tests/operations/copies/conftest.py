@@ -1,37 +1,35 @@
-"""A data folder of a few made-up files, and a place for its copy: no Dagster, no emulator."""
+"""A data folder of a few made-up files, and a repository of restic's for its copy: no Dagster, no emulator."""
 
-import hashlib
 import logging
+import shutil
+import subprocess
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from random import Random
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
 
-from strava_pipeline.core.copies.sealing import key_text
+from strava_pipeline.core.copies import CopySnapshot
 from strava_pipeline.core.years import YearRange
 from strava_pipeline.ingest.clock import ServerClock
-from strava_pipeline.ingest.copy_store import open_store
+from strava_pipeline.ingest.restic import Restic, restic_of
 from strava_pipeline.lake.paths import Lake
-from strava_pipeline.operations.copies.checking import Checked, check_copy
-from strava_pipeline.operations.copies.mirroring import Mirrored, mirror
-from strava_pipeline.operations.copies.opened import open_copy, seal_of
-from strava_pipeline.operations.copies.restoring import Restored, restore
+from strava_pipeline.operations.copy_proof import Restored, restore
+from strava_pipeline.operations.copying import Copied, delete_copy, make_copy
 from strava_pipeline.operations.progress import LogProgress
 from strava_pipeline.operations.run_context import RunContext
 from strava_pipeline.settings import Settings
+from strava_pipeline_tests.restic import PASSWORD
 
 NOON = datetime(2026, 3, 10, 12, tzinfo=UTC)
 QUIET = LogProgress(logging.getLogger(__name__))
-DETAIL = "data/bronze/activity_details/year=2025/7/20250101T000000000000Z.json.gz"
-CONTENTS = {
+DETAIL = "data/bronze/activity_details/year=2025/{}/20250101T000000000000Z.json.gz"
+COPIED = {
     "data/bronze/activities/1/page-0001.json.gz": b"a page",
     "data/bronze/activities/1/manifest.json": b"{}",
-    "data/bronze/activity_details/year=2025/7/20250101T000000000000Z.json.gz": b"a detail of 7",
-    "data/bronze/activity_details/year=2025/8/20250101T000000000000Z.json.gz": b"a detail of 8",
+    **{DETAIL.format(key): b"a detail of %d" % key for key in range(1, 13)},
     "data/bronze/files/ab/ab12": b"".join(b"%07d" % number for number in range(700)),
     "data/bronze/addresses.jsonl": b"",
     "data/decisions/matches.jsonl": b'{"decided": 1}\n',
@@ -39,61 +37,86 @@ CONTENTS = {
     "goals.toml": b"[ride]\n",
     "views/mine.sql": b"SELECT 1",
     "providers.toml": b"[garmin]\n",
+    "cars.toml": b"[[users]]\n",
+}
+NOT_COPIED = {
+    "secrets/strava_token.json": b"a token",
+    ".env": b"STRAVA_CLIENT_SECRET=secret",
+    "data/state/app.sqlite3": b"sessions",
+    "data/inbox/files/dropped.zip": b"a zip",
+    "data/activities/year=2025/1.parquet": b"a shard",
+    "data/bronze/files/.half.tmp": b"half a file",
 }
 
 
 @dataclass
 class World:
-    """An athlete's folder and its copy. `days`: what day it is there, from 10 March 2026 on."""
+    """An athlete's folder, and a repository. `now`: what time it is there; a copy takes a minute."""
 
     folder: Path
-    url: str
-    days: int = 0
+    repository: str
+    now: datetime = NOON
     more: dict[str, Any] = field(default_factory=dict)
 
     @property
     def settings(self) -> Settings:
-        config = {"mirror_url": self.url, "mirror_key_file": self.folder.parent / "key", **self.more}
-        return Settings.load(
-            _env_file=None,
-            data_dir=self.folder / "data",
-            secrets_dir=self.folder / "secrets",
-            providers_config=self.folder / "providers.toml",
-            **config,
-        )
+        config: dict[str, Any] = {
+            "restic_repository": self.repository,
+            "restic_password_file": self.folder.parent / "password",
+            "data_dir": self.folder / "data",
+            "secrets_dir": self.folder / "secrets",
+            "providers_config": self.folder / "providers.toml",
+            "pings_config": self.folder / "cars.toml",
+        }
+        return Settings.load(_env_file=None, **config | self.more)
 
     @property
     def lake(self) -> Lake:
         return Lake(self.folder / "data")
+
+    @property
+    def restic(self) -> Restic:
+        return restic_of(self.settings)
 
     def write(self, name: str, content: bytes) -> None:
         path = self.folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)
 
-    def mirror(self, **options: bool) -> Mirrored:
-        clock = ServerClock(lambda: NOON + timedelta(days=self.days), lambda: 0.0, lambda _: None)
-        run = RunContext(self.lake, YearRange(2025, 2026), clock, QUIET)
-        return mirror(run, self.settings, **options)
+    def copy(self, *, adopt: bool = False) -> Copied:
+        self.now += timedelta(minutes=1)
+        clock = ServerClock(lambda: self.now, lambda: 0.0, lambda _: None)
+        return make_copy(RunContext(self.lake, YearRange(2025, 2026), clock, QUIET), self.settings, adopt=adopt)
 
-    def check(self, share: float = 1.0) -> Checked:
-        return check_copy(self.settings, share, Random(1), QUIET)
+    def delete(self, *, api: bool) -> None:
+        delete_copy(self.settings, self.lake, api=api)
 
-    def restore(self, name: str, day: date | None = None) -> Restored:
-        settings = self.settings
-        copy = open_copy(open_store(settings), seal_of(settings.mirror_key_file))
-        assert copy is not None
-        return restore(copy, self.folder.parent / name, day, ZoneInfo("Europe/London"), QUIET)
+    def kinds(self) -> list[str]:
+        """The kinds of the snapshots in the repository."""
+        return sorted(str(each.kind) for each in self.snapshots())
+
+    def snapshots(self) -> list[CopySnapshot]:
+        return self.restic.snapshots()
+
+    def restore(self, name: str, day: date | None = None, folder: str | None = None) -> Restored:
+        into = self.folder.parent / name
+        return restore(self.restic, into, self.now, ZoneInfo("Europe/London"), QUIET, day=day, folder=folder)
 
     def restored(self, name: str, day: date | None = None) -> dict[str, bytes]:
-        """The files that a restore brings, without what belongs to the copy itself."""
+        """The files that a restore brings, without the folder's id."""
         self.restore(name, day)
-        found = contents(self.folder.parent / name)
-        return {path: content for path, content in found.items() if not path.startswith("data/state/")}
+        return {
+            path: content for path, content in contents(self.folder.parent / name).items() if "folder_id" not in path
+        }
 
-    @property
-    def objects(self) -> dict[str, bytes]:
-        return contents(Path(self.url))
+    def type_restic(self, *words: str) -> str:
+        """Call restic by hand, in the data folder."""
+        environment, command = dict(self.restic.environment), ["restic", *words]
+        done = subprocess.run(
+            command, env=environment, cwd=self.folder / "data", capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -101,16 +124,12 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 
 @pytest.fixture
-def world(tmp_path: Path) -> World:
-    """What `CONTENTS` says, a login beside it, and no copy yet."""
+def world(tmp_path: Path, new_repository: Path) -> World:
+    """What COPIED and NOT_COPIED say, and an empty repository."""
     made = World(tmp_path / "athlete", str(tmp_path / "copy"))
-    for name, content in CONTENTS.items():
+    for name, content in (COPIED | NOT_COPIED).items():
         made.write(name, content)
-    made.write("secrets/strava_token.json", b"a token")
-    made.write(".env", b"STRAVA_CLIENT_SECRET=secret")
-    made.write("data/state/app.sqlite3", b"sessions")
-    made.write("data/inbox/files/dropped.zip", b"a zip")
-    made.write("data/activities/year=2025/1.parquet", b"a shard")
-    made.write("cars.toml", b"a token of a phone")
-    (tmp_path / "key").write_text(key_text(hashlib.sha256(b"key").digest()))
+    (tmp_path / "password").write_text(PASSWORD)
+    (tmp_path / "password").chmod(0o600)
+    shutil.copytree(new_repository, tmp_path / "copy")
     return made

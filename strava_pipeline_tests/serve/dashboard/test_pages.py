@@ -14,6 +14,7 @@ from pydantic import SecretStr
 from starlette.testclient import TestClient
 
 from strava_pipeline.core.track_measures import DISTANCES
+from strava_pipeline.lake.copied import KnownCopy, note_copy
 from strava_pipeline.lake.gold.publish import publish
 from strava_pipeline.lake.gold.warehouse import reading
 from strava_pipeline.lake.notifications import notify
@@ -192,6 +193,20 @@ def test_the_overview_has_the_year_in_numbers_what_needs_attention_and_the_next_
         assert "2025 so far" in seen
     finally:
         goals.write_text(before)
+
+
+def test_the_overview_says_how_old_the_second_copy_is_and_what_is_wrong_with_it(tmp_path: Path) -> None:
+    plain = settings_of(tmp_path)
+    for settings in (
+        plain,
+        plain.model_copy(update={"restic_repository": SecretStr("/c"), "restic_password_file": tmp_path}),
+    ):
+        made = Dashboard(settings, time=NOW)
+        note_copy(made.site.lake, KnownCopy("/c", NOW, problem="7 files are gone"))
+        seen = words(page(made.browser(), "/"))
+        made.site.records.close()
+        assert ("The second copy was brought up to date on 1 Jul 2025, " in seen) is settings.is_copied
+        assert ("Second copy: 7 files are gone" in seen) is settings.is_copied
 
 
 def test_the_list_is_filtered_searched_and_paged(site: TestClient) -> None:

@@ -1,0 +1,80 @@
+"""The snapshots of a second copy, as restic lists them, and which of them have had their time. Pure.
+
+Each snapshot holds one kind of files, by when these may have to go: `own`, `api` (what came by Strava's API alone), `published`.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+OWN, API, PUBLISHED = "own", "api", "published"
+KINDS = (OWN, API, PUBLISHED)
+FOLDER, NAME = "folder:", "name:"  # before the id and the name of the data folder, in a snapshot's tags
+BESIDE = "beside:"  # before the kinds that the copy has, once the run is done that made the snapshot, with a + between
+_KEPT = (
+    (14, lambda at: at.date()),
+    (8, lambda at: at.isocalendar()[:2]),
+    (24, lambda at: (at.year, at.month)),
+)  # of so many days, weeks and months that have snapshots, the newest one each
+
+
+@dataclass(frozen=True, slots=True)
+class CopySnapshot:
+    """A snapshot. `at`: when it was made, by the clock there; `paths`: what was copied, where it lay there."""
+
+    id: str
+    at: datetime
+    host: str
+    tags: frozenset[str]
+    paths: tuple[str, ...]
+
+    @classmethod
+    def of(cls, item: Mapping[str, Any]) -> "CopySnapshot":
+        """The snapshot in an element of `restic snapshots --json`. Raises LookupError, TypeError or ValueError for others."""
+        at = datetime.fromisoformat(item["time"]).astimezone(UTC)
+        return cls(item["id"], at, item["hostname"], frozenset(item.get("tags") or ()), tuple(item["paths"]))
+
+    @property
+    def kind(self) -> str | None:
+        """Which files it holds; None: it is not one of ours."""
+        return next((kind for kind in KINDS if kind in self.tags), None) if self.folder else None
+
+    @property
+    def folder(self) -> str:
+        """The id of the data folder; empty: it is not one of ours."""
+        return self._tagged(FOLDER)
+
+    @property
+    def name(self) -> str:
+        """How the data folder is called."""
+        return self._tagged(NAME)
+
+    @property
+    def beside(self) -> frozenset[str]:
+        """The kinds that the copy had after the run that made this snapshot."""
+        return frozenset(self._tagged(BESIDE).split("+")) & {*KINDS}
+
+    def _tagged(self, mark: str) -> str:
+        return next((tag.removeprefix(mark) for tag in sorted(self.tags) if tag.startswith(mark)), "")
+
+
+def newest(snapshots: Iterable[CopySnapshot], until: datetime) -> CopySnapshot | None:
+    """The newest snapshot up to a moment; None: there is none."""
+    return max((each for each in snapshots if each.at <= until), key=lambda each: each.at, default=None)
+
+
+def outdated(snapshots: Iterable[CopySnapshot], now: datetime) -> list[CopySnapshot]:
+    """The snapshots of one kind beyond 14 days, 8 weeks and 24 months of them.
+
+    What a wrong clock dated later than `now` is not among them, and takes no place from the others. (restic's own
+    `forget --keep-within` counts back from the newest time in the repository, so one such snapshot would end all others.)
+    """
+    past = sorted((each for each in snapshots if each.at <= now), key=lambda each: each.at, reverse=True)
+    kept = set[str]()
+    for most, period in _KEPT:
+        newest_of: dict[Any, str] = {}
+        for each in past:
+            newest_of.setdefault(period(each.at), each.id)
+        kept.update([*newest_of.values()][:most])
+    return [each for each in past if each.id not in kept]

@@ -1,0 +1,269 @@
+"""restic, the program that keeps the second copy: how it is called, what it answers, and what its errors mean to a person.
+
+Versions from 0.14 on. What is copied, and when, is operations/copying.py's. Nothing here shows a password, its command or the
+environment. How programs call restic: https://restic.readthedocs.io/en/stable/075_scripting.html
+"""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import IO, Any
+
+from strava_pipeline.core.copies import CopySnapshot
+from strava_pipeline.core.errors import MissingSettingsError, PipelineError
+from strava_pipeline.core.text import printable
+from strava_pipeline.private_files import read_private
+from strava_pipeline.settings import Settings
+
+INSTALL = (
+    "restic, which makes the second copy, is not installed here. Most systems have it as a package (`apt install restic`, "
+    "`brew install restic`), https://restic.net as one file, and the container image has it."
+)
+_NOT_ALL_READ = 3  # exit code of `backup`: a snapshot was made, without some files
+_LONGEST = 300  # characters of a line of restic's that is shown
+_EVERY = 1.0  # seconds between two looks at what a restore has written
+Each = Callable[[dict[str, Any]], object]
+
+
+class NoRepositoryError(PipelineError):
+    """There is no repository of restic where RESTIC_REPOSITORY says, or it can't be reached."""
+
+
+class BusyRepositoryError(PipelineError):
+    """Another restic works on the repository."""
+
+
+class ResticFailedError(PipelineError):
+    """restic failed for a reason that has no type here; the text has the first line of what it said."""
+
+
+class CopyIncompleteError(PipelineError):
+    """The copy lacks, or has lost, what it should hold."""
+
+    exit_code = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Backup:
+    """A snapshot that was made: its id (before restic 0.15 the first 8 digits), new and changed files, and bytes added."""
+
+    id: str
+    files: int
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Restic:
+    """A repository. `where`: its address without a password; `environment`: all that restic needs to open it."""
+
+    where: str
+    address: str = field(repr=False)
+    environment: Mapping[str, str] = field(repr=False)
+
+    def version(self) -> str:
+        """The version of restic, such as 0.14.0."""
+        lines: list[str] = []
+        self._run(["version"], each_line=lines.append)
+        return found[0] if (found := re.findall(r"\d+\.\d+\.\d+", "".join(lines))) else "of an unknown version"
+
+    def snapshots(self) -> list[CopySnapshot]:
+        """All snapshots. Raises NoRepositoryError, BusyRepositoryError, and PipelineError for whatever else went wrong."""
+        lines: list[str] = []
+        self._run(["snapshots"], each_line=lines.append)
+        try:
+            return [CopySnapshot.of(item) for item in json.loads("".join(lines)) or ()]
+        except (ValueError, LookupError, TypeError):
+            raise PipelineError(f"restic's list of snapshots in {self.where} can't be read. Update restic.") from None
+
+    def begin(self) -> None:
+        """Make a repository."""
+        self._run(["init"])
+
+    def backup(
+        self,
+        folder: Path,
+        paths: Iterable[str],
+        tags: Sequence[str],
+        host: str,
+        at: datetime,
+        parent: str | None,
+        seen: Callable[[int], object],
+    ) -> Backup:
+        """Copy paths below `folder`, as a snapshot with tags.
+
+        Args:
+            at: when that is, by a clock that is right.
+            parent: a snapshot; files with the size and time that they have in it are not read again.
+            seen: is given how many files are done.
+
+        Raises CopyIncompleteError where some files could not be read.
+        """
+        when = f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S.%f}"
+        arguments = ["backup", "--host", host, "--time", when, "--exclude", ".*.tmp", "--files-from-raw", "-"]
+        arguments += [word for tag in tags for word in ("--tag", tag)] + (["--parent", parent] if parent else [])
+        summary: dict[str, Any] = {}
+
+        def each(found: dict[str, Any]) -> None:
+            if found.get("message_type") == "summary":
+                summary.update(found)
+            elif "files_done" in found:
+                seen(found["files_done"])
+
+        self._run(arguments, each, folder=folder, stdin=b"".join(os.fsencode(path) + b"\0" for path in paths))
+        try:
+            files = summary["files_new"] + summary["files_changed"]
+            return Backup(summary["snapshot_id"], files, summary["data_added"])
+        except (LookupError, TypeError):
+            raise PipelineError(f"restic did not say what it copied to {self.where}. Update restic.") from None
+
+    def forget(self, snapshots: Iterable[str]) -> None:
+        """Delete snapshots; bytes that no other one has stay until `prune`."""
+        self._run(["forget", *snapshots])
+
+    def prune(self, *, tight: bool) -> None:
+        """Delete bytes that no snapshot needs: `tight`, every one; else a twentieth may stay, so that less is written again."""
+        self._run(["prune", *(["--max-unused", "0"] if tight else [])])
+
+    def nodes(self, snapshot: str, each: Callable[[str, str, int], object]) -> None:
+        """Call `each` with type (`file`, `dir`, `symlink` …), path and size of everything in a snapshot."""
+
+        def node(found: dict[str, Any]) -> None:
+            if found.get("struct_type") == "node":
+                each(str(found.get("type")), str(found.get("path")), int(found.get("size") or 0))
+
+        self._run(["ls", snapshot], node)
+
+    def restore(self, snapshot: str, into: Path, look: Callable[[], object]) -> None:
+        """Write a snapshot into a folder, over what is there. `look` is called each second."""
+        self._run(["restore", snapshot, "--target", str(into)], look=look)
+
+    def check(self, percent: float) -> None:
+        """See that the repository is whole, and read a part of its data. Raises CopyIncompleteError where it is damaged."""
+        try:
+            self._run(["check", f"--read-data-subset={percent:g}%"])
+        except ResticFailedError as error:
+            raise CopyIncompleteError(
+                f"The copy in {self.where} is damaged, or can't be read. {error} How to repair it: "
+                "https://restic.readthedocs.io/en/stable/077_troubleshooting.html"
+            ) from None
+
+    def _run(self, arguments: Sequence[str], each: Each = lambda found: None, **more: Any) -> None:
+        """Call restic; where a lock of a dead process may be in the way, once more without it (`unlock` removes no other)."""
+        try:
+            self._call(arguments, each, **more)
+        except BusyRepositoryError:
+            self._call(["unlock"], each)
+            self._call(arguments, each, **more)
+
+    def _call(
+        self,
+        arguments: Sequence[str],
+        each: Each,
+        *,
+        each_line: Callable[[str], object] | None = None,
+        folder: Path | None = None,
+        stdin: bytes = b"",
+        look: Callable[[], object] | None = None,
+    ) -> None:
+        environment = {**self.environment, **({"PWD": str(folder)} if folder else {})}  # Go believes it
+        with tempfile.TemporaryFile() as given, tempfile.TemporaryFile() as errors, tempfile.TemporaryFile() as said:
+            given.write(stdin)
+            given.seek(0)
+            out = said if look else subprocess.PIPE
+            command = [program(), "--json", *arguments]
+            process = subprocess.Popen(command, cwd=folder, env=environment, stdin=given, stdout=out, stderr=errors)
+            try:
+                while look and process.poll() is None:
+                    with suppress(subprocess.TimeoutExpired):
+                        process.wait(_EVERY)
+                    look()
+                for line in process.stdout or ():
+                    text = line.decode(errors="replace")
+                    each_line(text) if each_line else each(_object(text))
+                code = process.wait()
+            finally:
+                if process.poll() is None:  # interrupted: restic ends by itself, and tidies up
+                    process.terminate()
+                    process.wait()
+                if process.stdout:
+                    process.stdout.close()
+            if code:
+                raise self._error(code, _text(errors))
+
+    def _error(self, code: int, text: str) -> PipelineError:
+        """What an exit code, and in versions before 0.17 the text beside it, mean to a person."""
+        line = next((line for line in text.splitlines() if line.strip()), "It said nothing.").removeprefix("Fatal: ")
+        line = printable(line.replace(self.address, self.where))[:_LONGEST].rstrip(".")
+        where = self.where
+        if code == _NOT_ALL_READ:
+            return CopyIncompleteError(f"The copy in {where} lacks files that could not be read: {_shortened(line)}.")
+        if "no space left on device" in text:
+            return PipelineError(f"There is no space left where the copy is, in {where}, or for temporary files here.")
+        if code == 12 or "wrong password" in text:
+            return PipelineError(f"The password is not that of the copy in {where}. Correct RESTIC_PASSWORD_FILE.")
+        if "Resolving password failed" in text or "password-command" in text:
+            return PipelineError("RESTIC_PASSWORD_FILE or RESTIC_PASSWORD_COMMAND gives no password. Try it by hand.")
+        if code == 10 or "Is there a repository at the following location" in text:
+            return NoRepositoryError(f"There is no repository of restic in {where}, or it can't be reached: {line}.")
+        if code == 11 or "unable to create lock" in text or "already locked" in text:
+            return BusyRepositoryError(f"Another restic works on {where}. Run the same command when it has ended.")
+        return ResticFailedError(f"restic failed on {where}: {line}.")
+
+
+def restic_of(settings: Settings) -> Restic:
+    """The repository of the settings. Raises MissingSettingsError where one is missing, or restic is not installed."""
+    address, command = settings.restic_repository, settings.restic_password_command
+    if address is None or (settings.restic_password_file is None and command is None):
+        lacking = "RESTIC_REPOSITORY" if address is None else "RESTIC_PASSWORD_FILE"
+        raise MissingSettingsError(
+            f"{lacking} is not set, so there is no second copy. In .env, RESTIC_REPOSITORY says where it is, and "
+            "RESTIC_PASSWORD_FILE which file holds its password: docs/copies.md."
+        )
+    program()
+    if (file := settings.restic_password_file) is not None:
+        try:
+            read_private(file)
+        except OSError as error:
+            raise MissingSettingsError(f"RESTIC_PASSWORD_FILE: {file}: {error.strerror}. Correct it in .env.") from None
+    own = {
+        "RESTIC_REPOSITORY": address.get_secret_value(),
+        "RESTIC_PROGRESS_FPS": "1",
+        "TZ": "UTC",  # of `--time`
+        **({"RESTIC_PASSWORD_FILE": str(file)} if file else {"RESTIC_PASSWORD_COMMAND": command or ""}),
+    }
+    return Restic(settings.copy_place or "", address.get_secret_value(), {**settings.restic_environment(), **own})
+
+
+def program() -> str:
+    """Where restic is. Raises MissingSettingsError where it is not installed."""
+    if (found := shutil.which("restic")) is None:
+        raise MissingSettingsError(INSTALL)
+    return found
+
+
+def _object(line: str) -> dict[str, Any]:
+    """The object on a line; empty: there is none."""
+    try:
+        found = json.loads(line)
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _text(errors: IO[bytes]) -> str:
+    errors.seek(0)
+    return errors.read(100_000).decode(errors="replace")
+
+
+def _shortened(line: str) -> str:
+    """What an error of a file says, if restic gives it as JSON."""
+    error = _object(line).get("error")
+    return str(error.get("message") if isinstance(error, dict) else line)

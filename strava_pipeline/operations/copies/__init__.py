@@ -1,1 +1,0 @@
-"""The second copy: made, checked, restored and deleted. Its bytes are core/copies', its store ingest/copy_store's."""

@@ -1,0 +1,276 @@
+"""Getting the second copy back into an empty folder, and the proof that this works: restored, rebuilt, compared."""
+
+import os
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import date, datetime, time, timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from strava_pipeline.core.copies import API, KINDS, OWN, CopySnapshot, newest
+from strava_pipeline.core.errors import MisuseError, PipelineError
+from strava_pipeline.core.text import printable, some_of
+from strava_pipeline.ingest.restic import CopyIncompleteError, Restic, ResticFailedError, restic_of
+from strava_pipeline.lake.copied import COMMAND, find, folder_id, is_place, known_copy
+from strava_pipeline.lake.files import bytes_free, write_whole
+from strava_pipeline.lake.gold.comparing import differing_tables
+from strava_pipeline.lake.locks import locked
+from strava_pipeline.lake.paths import Lake
+from strava_pipeline.operations.copying import LOCK
+from strava_pipeline.operations.progress import Progress, progressing
+from strava_pipeline.operations.rebuilding import rebuild_all
+from strava_pipeline.operations.run_context import RunContext, run_context
+from strava_pipeline.settings import Settings
+
+MEGABYTE = 1_000_000
+UNFINISHED = ".restore-unfinished"  # in the folder until the restore is complete: which one it is
+_MOST = 5  # names in a sentence
+
+
+@dataclass(frozen=True, slots=True)
+class Restored:
+    """What a restore did.
+
+    Args:
+        files, bytes: that are there now.
+        at: when the newest of the snapshots was made (UTC).
+        newer: kinds of which nothing as old is kept, each with the time of what is here instead.
+    """
+
+    files: int
+    bytes: int
+    at: datetime
+    newer: dict[str, datetime]
+
+
+def folder_named(snapshots: list[CopySnapshot], name: str | None, where: str) -> list[CopySnapshot]:
+    """The snapshots of one data folder. Raises MisuseError where the copy has none, or several and none was named."""
+    ours = [each for each in snapshots if each.kind]
+    folders = {each.folder: each.name for each in sorted(ours, key=lambda each: each.at)}
+    chosen = {key for key, called in folders.items() if name is None or name in (key, called)}
+    if len(chosen) == 1:
+        return [each for each in ours if each.folder in chosen]
+    if not folders:
+        raise MisuseError(f"There is no copy of a data folder in {where}.")
+    raise MisuseError(
+        f"{where} has the copies of {', '.join(f'{called} ({key})' for key, called in folders.items())}. Say which one by "
+        "--folder and its name or id."
+    )
+
+
+def restore(
+    restic: Restic,
+    into: Path,
+    now: datetime,
+    zone: ZoneInfo,
+    progress: Progress,
+    *,
+    day: date | None = None,
+    folder: str | None = None,
+) -> Restored:
+    """Write a data folder as it was at the end of `day` (in `zone`; None: the newest) below `into`.
+
+    Needs neither login nor data.
+
+    Raises MisuseError where `into` holds other things or the copy nothing as old, PipelineError where the copy holds what no data
+    folder has, or the disk is too small, CopyIncompleteError where files could not be restored: the others are there then.
+    """
+    ours = folder_named(restic.snapshots(), folder, restic.where)
+    chosen, newer = _chosen(ours, day, now, zone, restic.where)
+    mark = " ".join(each.id for each in chosen.values())
+    _require_empty(into, mark)
+    files = _files_of(restic, chosen)
+    _require_space(into, sum(files.values()))
+    data = into / "data"
+    data.mkdir(parents=True, exist_ok=True)
+    write_whole(into / UNFINISHED, mark.encode())
+    (data / "warehouse" / "strava.duckdb").unlink(missing_ok=True)  # of an interrupted restore: nobody may write to it
+    problem = ""
+    with progressing(progress, "Restoring", len(files)) as advance:
+        look = _looking(data, advance)
+        for each in chosen.values():
+            try:
+                restic.restore(each.id, data, look)
+            except ResticFailedError as error:
+                problem = f" {error}"
+    os.sync()  # all at once: a file each would cost more than the rest
+    lost = sorted(name for name, size in files.items() if not _is_there(data, name, size))
+    if lost or problem:
+        raise CopyIncompleteError(
+            f"{len(files) - len(lost)} of {len(files)} files were restored into {into}. These could not be: "
+            f"{some_of(lost, _MOST) or 'not known'}.{problem} If the copy can be repaired, the same command goes on."
+        )
+    _put_beside(data / "state" / "beside", into)
+    (into / UNFINISHED).unlink()
+    if gone := _expected(ours, now) - {each.kind for each in ours}:
+        raise CopyIncompleteError(
+            f"The copy in {restic.where} lacks all of: {', '.join(sorted(gone))}. It lost that, or was never completed. The "
+            f"rest is in {into}."
+        )
+    return Restored(len(files), sum(files.values()), max(each.at for each in chosen.values()), newer)
+
+
+def _chosen(
+    ours: list[CopySnapshot], day: date | None, now: datetime, zone: ZoneInfo, where: str
+) -> tuple[dict[str, CopySnapshot], dict[str, datetime]]:
+    """Of each kind the newest snapshot up to the day's end, never later than now; and those kinds of which it is a later one."""
+    until = (
+        now
+        if day is None
+        else min(now, datetime.combine(day + timedelta(days=1), time.min, zone) - timedelta.resolution)
+    )
+    found, newer = dict[str, CopySnapshot](), dict[str, datetime]()
+    for kind in KINDS:
+        of_kind = [each for each in ours if each.kind == kind and each.at <= now]
+        if (last := newest(of_kind, until)) is not None:
+            found[kind] = last
+        elif kind == API and of_kind:  # what expires is kept in its newest state only
+            found[kind] = min(of_kind, key=lambda each: each.at)
+            newer[kind] = found[kind].at
+    if OWN not in found:
+        times = sorted(each.at.astimezone(zone) for each in ours)
+        raise MisuseError(
+            f"The copy in {where} has nothing of then: its snapshots are from {times[0]:%Y-%m-%d %H:%M} to "
+            f"{times[-1]:%Y-%m-%d %H:%M}, and here it is {now.astimezone(zone):%Y-%m-%d %H:%M}. Snapshots later than now are not "
+            "used: is the clock right?"
+        )
+    return found, newer
+
+
+def _expected(ours: list[CopySnapshot], now: datetime) -> frozenset[str]:
+    """The kinds that the copy should have since its newest snapshot was made."""
+    last = newest(ours, now)
+    return last.beside if last is not None else frozenset()
+
+
+def _files_of(restic: Restic, chosen: dict[str, CopySnapshot]) -> dict[str, int]:
+    """The files of snapshots with their sizes. Raises PipelineError where there is a link, or a path of no data folder."""
+    files, others = dict[str, int](), list[str]()
+
+    def node(kind: str, path: str, size: int) -> None:
+        if not is_place(kind, path):
+            others.append(path)
+        elif kind == "file":
+            files[path.removeprefix("/")] = size
+
+    for each in chosen.values():
+        restic.nodes(each.id, node)
+    if others:
+        raise PipelineError(
+            f"The copy in {restic.where} holds links, or places that no data folder has, so nothing was restored: "
+            f"{some_of(others, _MOST)}. Somebody else wrote there. `restic restore` brings it back for you to look at."
+        )
+    return files
+
+
+def _require_empty(into: Path, mark: str) -> None:
+    if not into.exists() or (into.is_dir() and not any(into.iterdir())):
+        return
+    unfinished = into / UNFINISHED
+    if not unfinished.is_file() or unfinished.read_text() != mark:
+        raise MisuseError(f"{into} is not empty. Name a new or an empty folder; nothing was written.")
+
+
+def _require_space(into: Path, total: int) -> None:
+    there = sum(path.lstat().st_size for path in into.rglob("*") if path.is_file())
+    if (free := bytes_free(into)) + there < total:
+        raise PipelineError(
+            f"{into}: {total / MEGABYTE:,.1f} MB are to be restored, and {free / MEGABYTE:,.1f} MB are free. Name a folder on "
+            "another disk; nothing was written."
+        )
+
+
+def _looking(data: Path, advance: Callable[[int], None]) -> Callable[[], None]:
+    """A function that reports how many more files there are since it was called last: restic 0.14 doesn't say."""
+    seen = 0
+
+    def look() -> None:
+        nonlocal seen
+        there = sum(len(files) for _, _, files in os.walk(data))
+        advance(max(there - seen, 0))
+        seen = max(there, seen)
+
+    return look
+
+
+def _is_there(data: Path, name: str, size: int) -> bool:
+    if "\ufffd" in name:  # not UTF-8: restic restores it, and lists it by another name
+        return True
+    try:
+        return (data / name).stat().st_size == size
+    except FileNotFoundError:
+        return False
+
+
+def _put_beside(beside: Path, into: Path) -> None:
+    """Put what a person wrote beside the data folder back there."""
+    for path in sorted(beside.glob("*")) if beside.is_dir() else ():
+        shutil.move(path, into / path.name)
+
+
+@dataclass(slots=True)
+class Checked:
+    """What was found of the copy.
+
+    Args:
+        at: when it was last brought up to date (UTC); None: it is not known here.
+        files: that it gives back.
+        lacking: files here that it has not, or not in their present state.
+        differing: tables that are others, when they are made again of it; None: not compared, because files lack.
+        lost: kinds of which it had snapshots, and has none.
+    """
+
+    where: str
+    at: datetime | None
+    files: int = 0
+    lacking: list[str] = field(default_factory=list)
+    differing: list[str] | None = None
+    lost: list[str] = field(default_factory=list)
+
+    @property
+    def agrees(self) -> bool:
+        """Whether nothing is missing."""
+        return not self.lacking and not self.differing and not self.lost
+
+
+def check_copy(run: RunContext, settings: Settings, percent: float) -> Checked:
+    """Have restic look at the whole repository and read a part of its data; then restore the newest state, rebuild and compare.
+
+    Raises CopyIncompleteError where the copy is damaged, PipelineError where there is none or it can't be reached.
+    """
+    lake, restic = run.lake, restic_of(settings)
+    scratch = lake.copied / "scratch"
+    with locked(lake, LOCK, who="copy check", tell=run.progress.say):
+        shutil.rmtree(scratch, ignore_errors=True)
+        known = known_copy(lake)
+        found = Checked(restic.where, known.at if known else None)
+        run.progress.say("restic reads the repository.")
+        restic.check(percent)
+        folder = folder_id(lake)
+        ours = [each for each in restic.snapshots() if folder and each.folder == folder]
+        expected = _expected(ours, run.now()) | (known.snapshots.keys() if known else set())
+        found.lost = sorted(expected - {each.kind for each in ours})
+        if not ours:
+            raise CopyIncompleteError(f"{restic.where} has no copy of this folder. To make one: {COMMAND}")
+        if found.lost:
+            return found
+        try:
+            restored = restore(restic, scratch, run.now(), ZoneInfo(settings.timezone), run.progress, folder=folder)
+            found.files = restored.files
+            back = settings.model_copy(update={"data_dir": scratch / "data"})
+            found.lacking = _lacking(lake, Lake(back.data_dir))
+            if not found.lacking and lake.snapshot.exists():
+                rebuild_all(run_context(back, run.progress, "copy check"), back)
+                found.differing = differing_tables(lake, Lake(back.data_dir))
+        finally:
+            shutil.rmtree(scratch, ignore_errors=True)
+    return found
+
+
+def _lacking(lake: Lake, back: Lake) -> list[str]:
+    lacking = list[str]()
+    for kind in KINDS:
+        there = find(back, kind).files
+        lacking += [printable(name) for name, state in find(lake, kind).files.items() if there.get(name) != state]
+    return sorted(lacking)

@@ -1,1 +1,0 @@
-"""Tests of strava_pipeline/core/copies."""

@@ -1,0 +1,287 @@
+"""Making the second copy: what is in it, when it is not made, and that nothing of anybody else's is touched."""
+
+import hashlib
+import os
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from strava_pipeline.core.errors import MissingSettingsError, PipelineError
+from strava_pipeline.ingest.restic import BusyRepositoryError, CopyIncompleteError
+from strava_pipeline.lake.bronze.expired import Expired
+from strava_pipeline.lake.copied import copy_age, copy_health
+from strava_pipeline.lake.decisions import record_decisions
+from strava_pipeline.private_files import NotPrivateError
+from strava_pipeline_tests.operations.copies.conftest import COPIED, DETAIL, World, contents
+from strava_pipeline_tests.patience import PATIENCE
+from strava_pipeline_tests.restic import PASSWORD
+from strava_pipeline_tests.small_disk import SIZE, SmallDisk
+
+
+def test_a_copy_has_what_cannot_be_made_again_and_is_made_again_where_something_changed(world: World) -> None:
+    assert world.copy().kinds == ["own", "api", "published"]
+    assert world.restored("back") == COPIED
+    assert b"the password" not in b"".join(contents(world.lake.state).values())
+    assert world.copy().kinds == []
+    world.write(DETAIL.format(13), b"a detail of 13")
+    assert copy_age(world.lake).lacking == 1
+    done = world.copy()
+    assert (done.kinds, done.files, done.forgotten) == (["api"], 1, 0)
+    world.write("data/warehouse/strava.duckdb", b"more tables")
+    (world.folder / "views" / "mine.sql").unlink()
+    done = world.copy()
+    assert (done.kinds, done.forgotten) == (["own", "published"], 2), (
+        "of a kind the first of the day, or all but the newest"
+    )
+    (world.lake.widgets).mkdir()
+    Path(os.fsdecode(os.fsencode(world.lake.widgets) + b"/caf\xe9.sql")).write_bytes(b"SELECT 2")
+    assert [world.copy().kinds, world.copy().kinds] == [["own"], []], "a name that is not UTF-8"
+    (world.lake.copied / "last.json").unlink()  # a run died before it noted what it had made
+    assert world.copy().problem == ""
+    back = world.restored("later")
+    assert "views/mine.sql" not in back
+    assert back["data/warehouse/strava.duckdb"] == b"more tables"
+    assert back[DETAIL.format(13)] == b"a detail of 13"
+    assert copy_age(world.lake).lacking == 0
+
+
+def test_folders_that_are_links_are_copied_as_what_they_lead_to(world: World, tmp_path: Path) -> None:
+    disk, data = tmp_path / "disk", world.lake.data_dir
+    for name in ("bronze/activity_details/year=2025", "bronze/files", "decisions"):
+        target = disk / name.replace("/", "_")
+        disk.mkdir(exist_ok=True)
+        shutil.move(data / name, target)
+        (data / name).symlink_to(target)
+    shutil.move(data / "bronze", disk / "bronze")
+    (data / "bronze").symlink_to(disk / "bronze")
+    world.copy()
+    assert world.restored("back") == COPIED
+    assert not [path for path in (tmp_path / "back").rglob("*") if path.is_symlink()]
+    assert world.copy().kinds == []
+    (data / "bronze" / "pings").symlink_to(tmp_path / "unmounted")
+    with pytest.raises(PipelineError, match="pings is a link, and does not lead to a folder with files"):
+        world.copy()
+
+
+def test_nothing_is_copied_where_a_root_is_gone_until_a_person_says_that_it_is_right(world: World) -> None:
+    world.copy()
+    shutil.rmtree(world.lake.files)
+    with pytest.raises(CopyIncompleteError, match=r"bronze/files in .*/data was copied before and is gone") as said:
+        world.copy()
+    assert said.value.exit_code == 4
+    assert world.kinds() == ["api", "own", "published"]
+    assert "is gone" in copy_age(world.lake).problem
+    assert world.copy(adopt=True).problem == ""
+    assert world.copy().kinds == []
+
+
+def test_older_snapshots_stay_where_more_than_a_fifth_is_gone(world: World) -> None:
+    world.copy()
+    for key in range(1, 8):
+        shutil.rmtree((world.folder / DETAIL.format(key)).parent)
+    for _ in range(2):  # it is said until a person has looked
+        world.write("data/warehouse/strava.duckdb", os.urandom(10))
+        done = world.copy()
+        assert (done.shrunk, done.forgotten) == ({"api": 7}, 0)
+        assert "7 files that the second copy had are gone here" in done.problem
+    assert world.kinds().count("published") == 3
+    for key in range(1, 8):
+        world.write(DETAIL.format(key), COPIED[DETAIL.format(key)])
+    done = world.copy()
+    assert (done.shrunk, done.forgotten > 0) == ({}, True)
+
+
+def test_what_expired_is_no_loss_and_stays_nowhere_in_the_repository(world: World) -> None:
+    world.copy()
+    record_decisions(world.lake, Expired(at=world.now, by="STRAVA_API_KEEP_DAYS", ids=[*range(1, 8)]))
+    for key in range(1, 8):
+        shutil.rmtree((world.folder / DETAIL.format(key)).parent)
+    done = world.copy()
+    assert (done.shrunk, done.problem, world.kinds().count("api")) == ({}, "", 1)
+    blobs = world.type_restic("list", "blobs")
+    held = {key: hashlib.sha256(COPIED[DETAIL.format(key)]).hexdigest() in blobs for key in range(1, 13)}
+    assert held == {key: key > 7 for key in range(1, 13)}, "a blob's name is the hash of what is in it"
+
+
+def test_a_purge_leaves_nothing_of_the_api_in_any_snapshot_and_the_rest(world: World) -> None:
+    world.copy()
+    world.write("data/decisions/matches.jsonl", b"another")
+    world.copy()
+    world.delete(api=True)
+    assert world.kinds() == ["own", "own"]
+    blobs = world.type_restic("list", "blobs")
+    names = {hashlib.sha256(content).hexdigest(): name for name, content in COPIED.items() if content}
+    held = {name for digest, name in names.items() if digest in blobs}
+    assert held == {name for name in names.values() if not name.startswith(("data/bronze/activit", "data/warehouse"))}
+    world.delete(api=False)
+    assert world.kinds() == []
+    assert len(list((Path(world.repository) / "data").rglob("*"))) == 256, "only the folders of packs"
+
+
+def test_a_copy_of_another_folder_is_not_gone_on_with(world: World, tmp_path: Path) -> None:
+    other = World(
+        tmp_path / "other" / "athlete", world.repository, more={"restic_password_file": tmp_path / "password"}
+    )
+    for name, content in COPIED.items():
+        other.write(name, content)
+    other.copy()
+    with pytest.raises(PipelineError, match="knows nothing of this folder, and has 3 snapshots of others"):
+        world.copy()
+    world.copy(adopt=True)
+    assert world.copy().kinds == []
+    with pytest.raises(PipelineError, match=r"has the copies of athlete .*, athlete "):
+        world.restore("back")
+    world.write("data/bronze/files/cd/cd34", b"of the first alone")
+    world.copy()
+    folder = next(each.folder for each in world.snapshots() if "other" in each.paths[0])
+    world.restore("back", folder=folder)
+    assert "data/bronze/files/cd/cd34" not in contents(tmp_path / "back")
+    world.delete(api=False)
+    assert world.kinds() == ["api", "own", "published"], "the other athlete's"
+
+
+def test_a_restored_folder_and_the_first_one_do_not_both_go_on(world: World, tmp_path: Path) -> None:
+    world.copy()
+    world.restore("second")
+    second = World(tmp_path / "second", world.repository, world.now)
+    second.write("data/bronze/files/cd/cd34", b"of the second")
+    with pytest.raises(PipelineError, match=r"The newest snapshot of this folder in .* was made elsewhere"):
+        second.copy()
+    second.copy(adopt=True)
+    assert second.copy().kinds == []
+    world.now = second.now
+    with pytest.raises(PipelineError, match="was made elsewhere"):
+        world.copy()
+
+
+def test_a_copy_that_is_gone_or_empty_is_not_begun_again_by_itself(world: World) -> None:
+    world.copy()
+    kept = Path(world.repository).rename(world.folder.parent / "kept")
+    with pytest.raises(PipelineError, match=r"The second copy is gone. There is no repository of restic in"):
+        world.copy()
+    assert not Path(world.repository).exists()
+    shutil.rmtree(world.lake.decisions)  # the folder has lost its id
+    world.write("data/decisions/matches.jsonl", b"new")
+    kept.rename(world.repository)
+    with pytest.raises(PipelineError, match="knows nothing of this folder"):
+        world.copy()
+    shutil.rmtree(world.repository)
+    assert world.copy(adopt=True).kinds == ["own", "api", "published"]
+    world.more = {"restic_repository": str(world.folder.parent / "unmounted" / "copy")}
+    with pytest.raises(MissingSettingsError, match=r"unmounted is not there. Is its disk mounted?"):
+        world.copy()
+    world.more = {"restic_repository": str(world.lake.data_dir / "copy")}
+    with pytest.raises(MissingSettingsError, match="is in the data folder"):
+        world.copy()
+
+
+def test_a_clock_that_was_ahead_hides_no_later_snapshot(world: World) -> None:
+    world.copy()
+    world.now += timedelta(days=400)
+    world.write("data/decisions/matches.jsonl", b"decided ahead")
+    world.copy()
+    world.now -= timedelta(days=400)
+    world.write("data/decisions/matches.jsonl", b"decided later")
+    assert world.copy().kinds == ["own"]
+    back = world.restored("back")
+    assert (back["data/decisions/matches.jsonl"], len(back)) == (b"decided later", len(COPIED))
+    assert world.kinds().count("own") == 3
+
+
+def test_rubbish_and_links_in_the_repository_disturb_nothing_and_lead_nowhere(world: World, tmp_path: Path) -> None:
+    world.copy()
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    (photos / "one.jpg").write_bytes(b"a photo")
+    repository = Path(world.repository)
+    (repository / "data" / "zz").symlink_to(photos)
+    for name in ("snapshots/99999999", "index/rubbish", "locks/rubbish", "rubbish"):
+        (repository / name).write_bytes(b"rubbish")
+    world.write(DETAIL.format(13), b"a detail of 13")
+    assert world.copy().kinds == ["api"]
+    world.delete(api=True)
+    world.delete(api=False)
+    assert (photos / "one.jpg").read_bytes() == b"a photo"
+
+
+def test_a_lock_of_a_living_restic_is_waited_for_by_nobody_and_one_of_a_dead_one_is_removed(world: World) -> None:
+    world.copy()
+    world.write(DETAIL.format(13), b"a detail of 13")
+    with _stopped_in_its_lock(world) as process:
+        with pytest.raises(BusyRepositoryError, match="Another restic works on"):
+            world.copy()
+        process.kill()
+        process.wait()
+        assert world.copy().kinds == ["api"]
+
+
+@contextmanager
+def _stopped_in_its_lock(world: World) -> Iterator[subprocess.Popen[bytes]]:
+    """A restic that holds the repository alone, and does nothing."""
+    locks = Path(world.repository) / "locks"
+    environment = dict(world.restic.environment)
+    process = subprocess.Popen(
+        ["restic", "check", "--read-data"], env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    try:
+        end = time.monotonic() + PATIENCE
+        while not any(len(path.name) == 64 for path in locks.iterdir()):  # not its unfinished file
+            assert process.poll() is None
+            assert time.monotonic() < end
+            time.sleep(0.001)
+        process.send_signal(signal.SIGSTOP)
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+
+
+def test_a_password_that_is_wrong_missing_or_open_to_others_ends_in_a_sentence(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.copy()
+    password = world.folder.parent / "password"
+    password.chmod(0o644)
+    with pytest.raises(NotPrivateError, match="can be read by other users"):
+        world.copy()
+    password.chmod(0o600)
+    password.write_text("another")
+    world.write(DETAIL.format(13), b"a detail of 13")
+    with pytest.raises(PipelineError, match="The password is not that of the copy in") as said:
+        world.copy()
+    assert "another" not in str(said.value)
+    (finding,) = copy_health(world.lake, world.now, is_copied=True)
+    assert "The password is not that" in finding.what
+    password.unlink()
+    with pytest.raises(MissingSettingsError, match=r"RESTIC_PASSWORD_FILE: .*: No such file"):
+        world.copy()
+    world.more = {"restic_password_file": None, "restic_password_command": "sh -c 'exit 3' secret"}
+    with pytest.raises(PipelineError, match="gives no password") as said:
+        world.copy()
+    assert "secret" not in str(said.value)
+    world.more = {"restic_password_file": None, "restic_password_command": f"echo '{PASSWORD}'"}
+    assert world.copy().kinds == ["api"]
+    monkeypatch.setenv("PATH", "/nowhere")
+    with pytest.raises(MissingSettingsError, match="apt install restic"):
+        world.copy()
+
+
+def test_a_full_disk_ends_in_a_sentence_and_the_next_copy_is_whole(
+    world: World, tmp_path: Path, on_disk: Callable[[Path], SmallDisk]
+) -> None:
+    disk = on_disk(tmp_path / "disk")
+    world.more = {"restic_repository": str(disk.seen / "copy")}
+    shutil.copytree(world.repository, disk.seen / "copy")
+    world.write("data/bronze/files/ef/large", os.urandom(SIZE))
+    with pytest.raises(PipelineError, match="There is no space left where the copy is"):
+        world.copy()
+    (world.lake.files / "ef" / "large").unlink()
+    assert world.copy().problem == ""
+    assert world.restored("back") == COPIED

@@ -1,0 +1,163 @@
+"""The second copy as a person meets it: after each run, by commands, on another machine, and when the data is deleted."""
+
+import hashlib
+import json
+import shutil
+import subprocess
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from pydantic import SecretStr
+
+from strava_pipeline.ingest.restic import restic_of
+from strava_pipeline.lake.gold.comparing import differing_tables
+from strava_pipeline.lake.gold.publish import publish
+from strava_pipeline.lake.gold.warehouse import mark_changed, writing
+from strava_pipeline.lake.notifications import notifications
+from strava_pipeline.lake.paths import Lake
+from strava_pipeline_tests.contents import unpacked
+from strava_pipeline_tests.restic import PASSWORD
+from strava_pipeline_tests.rig import Rig
+from strava_pipeline_tests.verbs.conftest import Type
+
+
+@pytest.fixture
+def copied(make_rig: Callable[..., Rig], tmp_path: Path, new_repository: Path) -> Rig:
+    """Four activities, whose copy is in a folder."""
+    shutil.copytree(new_repository, tmp_path / "copy")
+    password = tmp_path / "password"
+    password.write_text(PASSWORD)
+    password.chmod(0o600)
+    settings = {"first_year": 2026, "restic_repository": str(tmp_path / "copy"), "restic_password_file": password}
+    return make_rig(activities=4, years=(2026, 2026), settings=settings)
+
+
+def kinds(rig: Rig) -> list[str]:
+    return sorted(str(each.kind) for each in restic_of(rig.settings).snapshots())
+
+
+def test_every_run_that_lands_or_publishes_brings_the_copy_up_to_date(copied: Rig) -> None:
+    done = copied.run("run")
+    assert (done.metadata["second_copy"]["snapshots"], kinds(copied)) == (2, ["api", "own"])
+    done = copied.run("compact")
+    assert (done.metadata["second_copy"]["snapshots"], kinds(copied)) == (1, ["api", "own", "published"])
+    assert copied.run_unpartitioned("profile").metadata["second_copy"]["files_copied"] > 0
+    ride = {"paths": [str(copied.archive("archive.zip"))]}
+    assert copied.run_unpartitioned("import_files", bronze_files=ride).metadata["second_copy"]["files_copied"] > 0
+
+
+def test_a_restored_folder_rebuilds_equal_tables(copied: Rig, type_in: Type, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert copied.run("flow_backfill").metadata["second_copy"]["files_copied"] > 4
+    back = copied.folder / "back"
+    shutil.rmtree(copied.settings.secrets_dir)  # as on a machine without them
+    (copied.folder / "elsewhere").mkdir()
+    monkeypatch.chdir(copied.folder / "elsewhere")
+    environment = {"STRAVA_FIRST_YEAR": "2026", "DAGSTER_HOME": str(copied.folder / "other_home")}
+    environment |= {"RESTIC_REPOSITORY": f"{copied.folder}/copy", "RESTIC_PASSWORD_FILE": f"{copied.folder}/password"}
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    typed = type_in("copy", "restore", str(back))
+    snapshot = back / "data" / "warehouse" / "strava.duckdb"
+    assert (typed.code, snapshot.read_bytes()) == (0, copied.lake.snapshot.read_bytes())
+    snapshot.unlink()
+    monkeypatch.delenv("RESTIC_REPOSITORY")
+    monkeypatch.chdir(back)
+    assert type_in("rebuild").code == 0
+    assert differing_tables(Lake(back / "data"), copied.lake) == []
+
+
+def test_a_copy_that_fails_stops_no_run_and_is_told_of(copied: Rig, tmp_path: Path) -> None:
+    nowhere = SecretStr(str(tmp_path / "unmounted" / "copy"))
+    broken = replace(copied, settings=copied.settings.model_copy(update={"restic_repository": nowhere}))
+    done = broken.run("flow_backfill")
+    assert (done.failures, broken.one("SELECT count(*) FROM activities")) == ({}, 4)
+    assert done.metadata["second_copy"]["files_copied"] == 0
+    told = [each for each in notifications(broken.lake) if "second copy" in each.message]
+    assert [each.category for each in told] == ["warning"]
+    assert "Is its disk mounted?" in told[0].message
+
+
+def test_the_commands_say_what_they_did_and_what_is_wrong(copied: Rig, type_on: Callable[[Rig], Type]) -> None:
+    copied.begin_with("flow")
+    typed, place = type_on(copied), f"{copied.folder}/copy"
+    (copied.lake.decisions / "matches.jsonl").write_text("{}\n")
+    first, second = typed("copy", "--json"), typed("copy")
+    assert (first.code, json.loads(first.out)["kinds"]) == (0, ["own"])
+    assert (second.code, second.out) == (0, f"The copy in {place} is up to date.\n")
+    checked = typed("copy", "check")
+    assert (checked.code, checked.out.splitlines()[-1]) == (0, "Files and rebuilt tables are the same as here.")
+    assert not (copied.lake.copied / "scratch").exists()
+    listed = json.loads(typed("copy", "list", "--json").out)
+    assert [each["kind"] for each in listed["snapshots"]] == ["own", "published", "api"]
+    assert "Second copy: brought up to date" in typed("status").out
+    said = {each["what"]: each["state"] for each in json.loads(typed("doctor", "--json").out)["findings"]}
+    assert [state for what, state in said.items() if place in what or "brought up to date" in what] == ["ok", "ok"]
+    (copied.lake.decisions / "note.jsonl").write_text("{}\n")
+    lacking = typed("copy", "check")
+    assert (lacking.code, "New or changed here since: 1 file: decisions/note.jsonl" in lacking.out) == (4, True)
+    (copied.lake.decisions / "note.jsonl").unlink()
+    with writing(copied.lake) as connection:
+        connection.execute("UPDATE activities_all SET name = 'another'")
+        mark_changed(connection)
+    publish(copied.lake)
+    assert typed("copy").code == 0
+    differing = json.loads(typed("copy", "check", "--json").out)
+    assert (differing["agrees"], differing["differing"]) == (False, ["activities_all", "activity_list"])
+
+
+def test_a_purge_leaves_nothing_of_what_goes_or_deletes_nothing(
+    copied: Rig, type_on: Callable[[Rig], Type], tmp_path: Path
+) -> None:
+    copied.begin_with("flow")
+    typed, copy = type_on(copied), tmp_path / "copy"
+    assert typed("copy").code == 0
+    assert f"The second copy in {copy}: is deleted too" in typed("purge", "--dry-run").out
+    copy.rename(tmp_path / "unmounted")
+    refused = typed("purge", "--yes", "--api")
+    assert (refused.code, "so nothing here was deleted" in refused.err) == (1, True)
+    assert copied.lake.snapshot.exists()
+    (tmp_path / "unmounted").rename(copy)
+    came = {hashlib.sha256(path.read_bytes()).hexdigest() for place in copied.lake.of_api for path in files(place)}
+    assert came & {*blobs(copied)}
+    done = typed("purge", "--yes", "--api", "--keep-access")
+    assert (done.code, f"Deleted too: its part of the second copy in {copy}." in done.out) == (0, True)
+    assert (came & {*blobs(copied)}, kinds(copied)) == (set(), ["own", "own", "published"])
+    found = restic_of(copied.settings)
+    for number, each in enumerate(found.snapshots()):  # nothing of any snapshot, unpacked
+        found.restore(each.id, tmp_path / f"unpacked{number}", lambda: None)
+    ids = [str(row["id"]).encode() for row in copied.truth()]
+    left = [each for path in files(tmp_path) if "unpacked" in str(path) for each in unpacked(path)]
+    assert left
+    assert not [key for key in ids for content in left if key in content]
+    done = typed("purge", "--yes", "--keep-access")
+    assert (done.code, kinds(copied), blobs(copied)) == (0, [], [])
+    assert not copied.lake.snapshot.exists()
+
+
+def files(place: Path) -> list[Path]:
+    return [path for path in (place, *place.rglob("*")) if path.is_file()]
+
+
+def blobs(rig: Rig) -> list[str]:
+    """The hashes of all that is in the repository."""
+    environment = dict(restic_of(rig.settings).environment)
+    listed = subprocess.run(["restic", "list", "blobs"], env=environment, capture_output=True, text=True, check=True)
+    return [line.split()[-1] for line in listed.stdout.splitlines()]
+
+
+def test_settings_of_before_are_named_with_what_took_their_place(
+    rig: Rig, type_on: Callable[[Rig], Type], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rig.lake.copied.mkdir(parents=True)
+    (rig.lake.copied / "copy.json").write_text('{"where": "s3://mine/copy", "earlier": ["/media/disk"], "at": null}')
+    monkeypatch.setenv("MIRROR_URL", "s3://mine/copy")
+    typed, sentence = type_on(rig), "MIRROR_URL is set, and RESTIC_REPOSITORY took its place (docs/copies.md)"
+    assert sentence in typed("status").out
+    assert sentence in typed("doctor").out
+    refused = typed("copy")
+    assert (refused.code, "RESTIC_REPOSITORY is not set" in refused.err) == (2, True)
+    stays = typed("purge", "--dry-run").out
+    assert "an earlier second copy in s3://mine/copy" in stays
+    assert "an earlier second copy in /media/disk" in stays
