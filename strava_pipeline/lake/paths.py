@@ -247,6 +247,11 @@ class Lake:
         return self.state / "warehouse_was_made"
 
     @property
+    def deleted_for_good(self) -> Path:
+        """There while the warehouse's files may hold the bytes of what was deleted for good (gold/written_anew.py)."""
+        return self.state / "deleted_for_good"
+
+    @property
     def state(self) -> Path:
         return self.data_dir / "state"
 

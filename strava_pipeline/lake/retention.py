@@ -10,19 +10,24 @@ from collections.abc import Iterator, Set
 from datetime import UTC, datetime
 from pathlib import Path
 
+from strava_pipeline.core.providers import spec_of
 from strava_pipeline.core.years import YearRange
+from strava_pipeline.lake.bronze.deliveries import forget_deliveries
 from strava_pipeline.lake.bronze.expired import LIMITED, Expired, expired_ids
 from strava_pipeline.lake.bronze.listing import Listing
 from strava_pipeline.lake.bronze.listings import RESUME_WITHIN, listings
 from strava_pipeline.lake.decisions import record_decisions
+from strava_pipeline.lake.files import sweep_unfinished
 from strava_pipeline.lake.gold.expired import held_years_of, landed_before, remove_expired
-from strava_pipeline.lake.gold.warehouse import Connection, note, notes, reading, unmark, writing
+from strava_pipeline.lake.gold.publish import published_at
+from strava_pipeline.lake.gold.warehouse import Connection, note, notes, reading, spill_folder, unmark, writing
+from strava_pipeline.lake.gold.written_anew import note_deletion_for_good
 from strava_pipeline.lake.locks import is_live
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.shards import drop_expired_rows
 from strava_pipeline.lake.tracks import remove_stream_tracks
 
-_DROPPED = "expired:dropped"  # a note in the warehouse: how many had expired when shards were looked through
+_DROPPED = "expired:gone"  # a note in the warehouse: how many had expired when shards were looked through
 _REMOVED = (
     "expired:removed"  # a note in the warehouse: the partitions whose rows were removed, and readers still have them
 )
@@ -54,11 +59,13 @@ def remove_from_bronze(lake: Lake, until: datetime | None, years: YearRange, now
     for listing in _finished_listings(lake, now):
         if any(page.rows for page in listing.manifest.pages):
             listing.expire(ids, since, years)
-        for damaged in listing.folder.glob("*.damaged") if listing.manifest.fetched_at < since else ():
+        for damaged in listing.folder.glob("*.damaged"):  # which can't be looked into
             damaged.unlink()
     for folder in _answers(lake):
         if int(folder.name) in ids:
             shutil.rmtree(folder)
+    if (webhooks := spec_of(LIMITED).webhooks) is not None:
+        forget_deliveries(lake, LIMITED, webhooks, {str(key) for key in ids})
 
 
 def remove_from_gold(lake: Lake, years: YearRange) -> list[int]:
@@ -73,11 +80,26 @@ def remove_from_gold(lake: Lake, years: YearRange) -> list[int]:
     if is_held or not is_dropped:  # shards may hold what a run died with before gold had it
         drop_expired_rows(lake, LIMITED, ids)
         with writing(lake) as connection:
+            note_deletion_for_good(lake)
+            _delete_leftovers(lake)
             note(connection, _DROPPED, str(len(ids)))
             if is_held:
                 touched.update(remove_expired(connection, lake, ids, years))
                 note(connection, _REMOVED, json.dumps(sorted(touched)))
     return sorted(touched.union(remove_stream_tracks(lake, ids)))
+
+
+def _delete_leftovers(lake: Lake) -> None:
+    """Delete what dead processes left and what was set aside, of files that bronze makes again: nobody looks into these."""
+    sweep_unfinished(lake.data_dir)
+    shutil.rmtree(lake.staging, ignore_errors=True)
+    set_aside = [lake.working.with_suffix(suffix) for suffix in (".old", ".damaged")]
+    for left in (*set_aside, *lake.shards.rglob("*.damaged")):
+        left.unlink(missing_ok=True)
+    published = published_at(lake)
+    for spilled in spill_folder(lake.snapshot).glob("*"):  # of a reader; one at work began after the last publish
+        if published is not None and spilled.stat().st_mtime < published.timestamp():
+            spilled.unlink(missing_ok=True)
 
 
 def note_published(lake: Lake) -> None:

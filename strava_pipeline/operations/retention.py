@@ -79,8 +79,8 @@ def let_expire(run: RunContext, settings: Settings) -> None:
         if years := remove_from_gold(lake, run.years):
             make_tracks(run, years)
             publish(lake)
-            note_published(lake)
             make_insights(run, partial(snapshot, lake), years, settings.timezone, settings.insight_sports)
+            note_published(lake)
 
 
 def _may_begin(run: RunContext, settings: Settings, due: set[int]) -> bool:

@@ -6,7 +6,7 @@ built again from the deliveries of the last two days in bronze; what was answere
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -25,7 +25,7 @@ from strava_pipeline.core.deliveries import (
 )
 from strava_pipeline.core.sources import hashed_id
 from strava_pipeline.lake.bronze.listings import listings
-from strava_pipeline.lake.files import packed, stamp, unpacked, write_whole
+from strava_pipeline.lake.files import packed, packed_at, stamp, unpacked, write_whole
 from strava_pipeline.lake.journal import delete_read, has_unread, received, unread
 from strava_pipeline.lake.paths import Lake
 
@@ -225,6 +225,19 @@ def keep_lines(lake: Lake, source: str, lines: Iterable[bytes], now: datetime) -
     """Keep lines of an inbox in bronze."""
     content = b"".join(line + b"\n" for line in lines)
     write_whole(lake.webhooks_of(source) / f"{now:%Y}" / f"{stamp(now)}.ndjson.gz", packed(content, now))
+
+
+def forget_deliveries(lake: Lake, source: str, webhooks: WebhookSpec, source_ids: Set[str]) -> None:
+    """Take the lines about activities out of bronze, as an event may have a new name. Hold the lock `lock_of`."""
+    for path in lake.webhooks_of(source).glob("*/*.ndjson.gz"):
+        lines = unpacked(path).splitlines()
+        kept = [
+            line
+            for line in lines
+            if source_ids.isdisjoint(hint.source_id or "" for hint, _ in _hints([line], webhooks)[0])
+        ]
+        if len(kept) < len(lines):
+            write_whole(path, packed(b"".join(line + b"\n" for line in kept), packed_at(path)[0]))
 
 
 def kept_lines(lake: Lake, source: str, since: datetime) -> Iterator[bytes]:

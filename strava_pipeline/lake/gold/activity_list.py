@@ -9,12 +9,14 @@ import hashlib
 from functools import cache
 
 from strava_pipeline.core.places import TOWNS_FILE
-from strava_pipeline.core.tables.lists import NEAR_TOWNS
+from strava_pipeline.core.tables.bests import ACTIVITY_BESTS
+from strava_pipeline.core.tables.lists import ACTIVITY_LIST, NEAR_TOWNS
 from strava_pipeline.lake.gold.measured import MEASURED_NOTE
 from strava_pipeline.lake.gold.warehouse import Connection, note, notes, one_number, revision, transaction
 from strava_pipeline.lake.sql import bests_statement, list_statement, sql, views_version
 
-_NOTE = f"{MEASURED_NOTE}activity_list"  # a part of the content's state (measured.py)
+LIST_NOTE = f"{MEASURED_NOTE}activity_list"  # a part of the content's state (measured.py)
+LIST_TABLES = (ACTIVITY_LIST.name, ACTIVITY_BESTS.name)  # all of their rows are written again at once
 _TOWNS = "towns"  # which file of towns the names are of
 
 
@@ -26,18 +28,18 @@ def sync_list(connection: Connection) -> bool:
         _name_places(connection)
         connection.execute(list_statement())
         connection.execute(bests_statement())
-        note(connection, _NOTE, _state(connection))
+        note(connection, LIST_NOTE, _state(connection))
     return True
 
 
 def is_list_current(connection: Connection) -> bool:
     """Whether the rows are those of the present state."""
-    return notes(connection, _NOTE).get(_NOTE) == _state(connection)
+    return notes(connection, LIST_NOTE).get(LIST_NOTE) == _state(connection)
 
 
 def _state(connection: Connection) -> str:
     """A hash of everything that the rows follow from."""
-    measured = sorted(each for each in notes(connection, MEASURED_NOTE).items() if each[0] != _NOTE)
+    measured = sorted(each for each in notes(connection, MEASURED_NOTE).items() if each[0] != LIST_NOTE)
     statements = (list_statement(), bests_statement())
     inputs = (revision(connection), views_version(), statements, _towns_digest(), measured)
     return hashlib.blake2b(repr(inputs).encode(), digest_size=8).hexdigest()

@@ -41,6 +41,7 @@ from strava_pipeline.lake.gold.warehouse import (
     read_if_usable,
     shared_by_thread,
 )
+from strava_pipeline.lake.gold.written_anew import write_anew
 from strava_pipeline.lake.paths import Lake, log_of
 
 T = TypeVar("T")
@@ -70,9 +71,11 @@ def publish(lake: Lake, *, refuse: Refuse = lambda working: None) -> bool:
     """
     with exclusively(lake):
         views = view_files(lake)
+        if lake.deleted_for_good.exists():
+            write_anew(lake)
         with opened(lake) as connection:
             _sync_tables(connection, lake)
-            due = _prepare(connection, if_readable(lake, _state), views, refuse)
+            due = _prepare(connection, lake, if_readable(lake, _state), views, refuse)
         if due:
             _replace_snapshot(lake, views)
         else:
@@ -86,11 +89,13 @@ def publish_and_compare(lake: Lake, *, refuse: Refuse) -> Published:
 
     with exclusively(lake):
         views = view_files(lake)
+        if lake.deleted_for_good.exists():
+            write_anew(lake)
         with opened(lake) as connection:
             _sync_tables(connection, lake)
             gold = None if is_marked(connection, REBUILDING) else row_counts(connection)
             seen = if_readable(lake, _look)
-            due = _prepare(connection, seen.state if seen else None, views, refuse)
+            due = _prepare(connection, lake, seen.state if seen else None, views, refuse)
         if due:
             _replace_snapshot(lake, views)
         else:
@@ -121,10 +126,11 @@ def _unequal(gold: Mapping[str, int], read: Mapping[str, int]) -> dict[str, tupl
 
 
 def _prepare(
-    connection: Connection, published: tuple[str, str] | None, views: Sequence[ViewFile], refuse: Refuse
+    connection: Connection, lake: Lake, published: tuple[str, str] | None, views: Sequence[ViewFile], refuse: Refuse
 ) -> bool:
     """Whether there is something to publish; if so, put all of it into the file (CHECKPOINT)."""
-    if is_marked(connection, REBUILDING) or published == (content_state(connection), views_digest(views)):
+    is_same = published == (content_state(connection), views_digest(views)) and not lake.deleted_for_good.exists()
+    if is_marked(connection, REBUILDING) or is_same:
         return False
     refuse(connection)
     connection.execute("CHECKPOINT")
@@ -137,7 +143,7 @@ def is_published(lake: Lake) -> bool:
     def is_current(connection: Connection) -> bool:
         published = if_readable(lake, _state)
         return is_marked(connection, REBUILDING) or (
-            published is not None and published[0] == content_state(connection)
+            published is not None and published[0] == content_state(connection) and not lake.deleted_for_good.exists()
         )
 
     return read_if_usable(lake, is_current) is not False
@@ -149,7 +155,12 @@ def is_publish_due(connection: Connection, lake: Lake) -> bool:
 
     state = content_state(connection), views_digest(view_files(lake))
     differs = differing_goals(connection, lake) or differing_measures(connection, lake)
-    return bool(differs) or not is_list_current(connection) or if_readable(lake, _state) != state
+    return (
+        bool(differs)
+        or lake.deleted_for_good.exists()
+        or not is_list_current(connection)
+        or if_readable(lake, _state) != state
+    )
 
 
 def _replace_snapshot(lake: Lake, views: Sequence[ViewFile]) -> None:
@@ -170,6 +181,7 @@ def _replace_snapshot(lake: Lake, views: Sequence[ViewFile]) -> None:
         for left in (temporary, log):  # half a copy would keep a full disk full
             left.unlink(missing_ok=True)
     sync_folder(lake.snapshot.parent)
+    lake.deleted_for_good.unlink(missing_ok=True)
 
 
 def published_at(lake: Lake) -> datetime | None:

@@ -40,6 +40,7 @@ _LOCK = "warehouse"
 _PATIENCE = 20  # seconds to wait for a program that holds the file without knowing our lock, such as DuckDB's shell
 NAME = "strava"  # of an attached warehouse: what readers' sessions call the published one, by its file's name
 _ROW_GROUP = 30_720  # rows that are compressed together, in memory; DuckDB's own is 122,880, five of them at once
+NEW_FILE = (f"STORAGE_VERSION '{STORAGE_VERSION}'", f"ROW_GROUP_SIZE {_ROW_GROUP}")  # options, if the file is a new one
 _HELD = 32_000_000  # bytes that a transaction may hold in memory: 25,000 activities of 1.3 KB
 _KEPT = "32MB"  # of it when it was put on disk
 
@@ -223,7 +224,7 @@ def _attached(path: Path) -> Connection:
         connection.execute(WITHOUT_CACHE)
         connection.execute(INTERRUPTIBLE)
         connection.execute("SET temp_directory = $folder", {"folder": str(spill_folder(path))})
-        attach(connection, path, NAME, f"STORAGE_VERSION '{STORAGE_VERSION}'", f"ROW_GROUP_SIZE {_ROW_GROUP}")
+        attach(connection, path, NAME, *NEW_FILE)
         connection.execute(f"USE {NAME}")
     except BaseException:
         connection.close()
