@@ -1,6 +1,5 @@
 """STRAVA_API_KEEP_DAYS: what only Strava's API told leaves, nothing else does, and nothing that left is asked for again."""
 
-import gzip
 import shutil
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
@@ -9,7 +8,6 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import polars as pl
 import pytest
 
 from strava_pipeline.core.deliveries import Queued
@@ -25,6 +23,7 @@ from strava_pipeline.operations import merging
 from strava_pipeline.operations import retention as module
 from strava_pipeline.operations.retention import retention
 from strava_pipeline.operations.years import year_range
+from strava_pipeline_tests.contents import unpacked
 from strava_pipeline_tests.rig import NOW, Rig, started
 
 pytestmark = pytest.mark.slow
@@ -77,20 +76,17 @@ def add(rig: Rig, start: Any) -> int:
 
 
 def files_that_tell(rig: Rig, ids: Iterable[int]) -> set[str]:
-    """The files of the data folder that hold what only the API told of these activities."""
-    told = {f"{MARK} {key}" for key in ids}
-    found = set()
-    for path in (path for path in rig.settings.data_dir.rglob("*") if path.is_file()):
-        if path.suffix == ".parquet":
-            texts = {value for row in pl.read_parquet(path).rows() for value in row if isinstance(value, str)}
-            has = not told.isdisjoint(texts) or path.stem in map(str, ids)
-        else:
-            body = path.read_bytes()
-            body = gzip.decompress(body) if path.suffix == ".gz" else body
-            has = any(text.encode() in body for text in told)
-        if has:
-            found.add(path.name)
-    return found
+    """The files of the data folder that hold what only the API told of these activities: names, or parts of polylines."""
+    wanted = set(ids)
+    maps = [each["map"] for each in rig.truth() if each["id"] in wanted]
+    lines = [max(line.split("\\"), key=len) for each in maps for line in each.values() if len(str(line)) > 50]
+    told = [text.encode() for text in (*(f"{MARK} {key}" for key in wanted), *lines)]
+    files = [path for path in rig.settings.data_dir.rglob("*") if path.is_file()]
+    return {
+        path.name
+        for path in files
+        if any(text in content for content in unpacked(path) for text in told) or path.stem in map(str, wanted)
+    }
 
 
 def whole(rig: Rig) -> dict[str, list[Any]]:
@@ -164,7 +160,7 @@ def test_the_first_time_is_announced_and_waits_for_a_day(begin: Any) -> None:
     assert not sort_queue(rig.lake, event, year_range(2025), now + timedelta(days=1)).due
 
 
-STEPS = ("note_expired", "remove_from_bronze", "remove_from_gold", "publish")
+STEPS = ("note_expired", "remove_from_bronze", "remove_from_gold", "publish", "make_insights")
 
 
 def test_a_run_that_dies_at_any_step_is_completed_by_the_next(begin: Any, monkeypatch: pytest.MonkeyPatch) -> None:

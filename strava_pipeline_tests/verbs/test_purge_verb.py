@@ -23,6 +23,7 @@ from strava_pipeline.lake.journal import Writer
 from strava_pipeline.lake.locks import live_run, locked
 from strava_pipeline.verbs.dagster_process import exclusive_instance
 from strava_pipeline.verbs.purge import plan_purge
+from strava_pipeline_tests.contents import unpacked
 from strava_pipeline_tests.rig import NOW, Rig, log_in
 from strava_pipeline_tests.verbs.conftest import Type, Typed
 
@@ -411,13 +412,16 @@ def auth(rig: Rig, typed: Type) -> Typed:
     return typed("auth", "--code", page.headers["Location"])
 
 
+@pytest.mark.closed
 def test_what_came_by_the_api_goes_alone(make_rig: Make, type_on: TypeOn) -> None:
     """The archive's rows are as in a folder that never had a login; nothing else that is kept was touched."""
     rig = make_rig(activities=4, years=(2026, 2026), settings={"first_year": 2026})
     rig.import_files(rig.archive("export.zip"))
     query = "SELECT COLUMNS(c -> c NOT IN ('edited_at', 'athlete_id')) FROM activities_all ORDER BY id"
     of_archive = rig.gold(query)
+    rig.control("edit", id=rig.truth()[0]["id"], set={"name": "Told by nobody else"})
     rig.do("flow_backfill")
+    assert "strava.duckdb" in files_with(rig, b"Told by nobody else")
     record_decisions(rig.lake, MatchDecision(at=NOW, by="matches split", id=1, other_id=2, joined=False))
     kept = [rig.lake.imports, rig.lake.files, rig.lake.decisions]
     before = [tree(folder) for folder in kept]
@@ -428,8 +432,15 @@ def test_what_came_by_the_api_goes_alone(make_rig: Make, type_on: TypeOn) -> Non
     assert [tree(folder) for folder in kept] == before
     assert not any(path.exists() for path in rig.lake.of_api)
     assert rig.gold(query) == of_archive
+    assert not files_with(rig, b"Told by nobody else")
     again = type_on(rig)("purge", "--api")
     assert "Nothing in" in again.out
+
+
+def files_with(rig: Rig, text: bytes) -> set[str]:
+    """The files of the data folder that hold a text, also where they are packed."""
+    files = [path for path in rig.lake.data_dir.rglob("*") if path.is_file()]
+    return {path.name for path in files if any(text in content for content in unpacked(path))}
 
 
 @pytest.mark.parametrize("moves", range(4))
