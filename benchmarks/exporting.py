@@ -1,4 +1,4 @@
-"""N activities of eighteen years, half of them with splits, and every view, to a PostgreSQL of its own: beside bare COPYs.
+"""N activities of eighteen years, half of them with splits, and every view, to a PostgreSQL of its own: beside plain ADBC.
 
 The server is another process, whose CPU is not counted. Stages have the shape of product.py's. No printing.
 """
@@ -26,22 +26,18 @@ STAGES = {
 
 
 def floor(place: Place) -> Work:
-    """Copy every table and view as it is: CREATE TABLE AS, without keys."""
+    """Copy every table and view as it is by ADBC, which makes the tables: no keys, hashes, transactions or comparison."""
     from strava_pipeline.core.tables.exported import exported_tables
-    from strava_pipeline.lake.gold.postgres import _attached, extension_file
+    from strava_pipeline.lake.gold.postgres import _session
     from strava_pipeline.lake.gold.staging import staging
 
     target, tables = _published(place), exported_tables(with_positions=True)
 
     def work() -> int:
-        with staging(place.lake, extension_file()) as connection:
-            _attached(connection, target, 0)
-            connection.execute("CREATE SCHEMA elsewhere.floor")
+        with staging(place.lake) as connection, _session(target, 0) as elsewhere:
             for exported in tables.values():
-                columns = exported.column_list
-                connection.execute(
-                    f'CREATE TABLE elsewhere.floor."{exported.name}" AS SELECT {columns} FROM strava.main.{exported.name}'
-                )
+                rows = connection.sql(f"SELECT {exported.column_list} FROM strava.main.{exported.name}")
+                elsewhere.cursor.adbc_ingest(exported.name, rows, mode="create")
             return int(connection.execute("SELECT count(*) FROM activities").fetchall()[0][0])
 
     return work

@@ -15,14 +15,10 @@ from itertools import count
 from pathlib import Path
 from urllib.parse import quote
 
-import duckdb
 import psycopg
 import pytest
 
 USER, PASSWORD = "trips", "s3cret:/@?#"
-WITH_EXTENSION = pytest.mark.skipif(
-    not duckdb.__version__.startswith("1."), reason="DuckDB's extension for PostgreSQL is in no wheel for DuckDB 2 yet"
-)
 _FAST = {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off"}
 _numbers = count()
 

@@ -49,7 +49,7 @@ def export_to_postgres(run: RunContext, settings: Settings, years: Sequence[int]
             Finding(
                 "equals_snapshot",
                 not report.unequal,
-                if_any(unequal_tables=report.unequal),
+                if_any(unequal_tables=sorted(report.unequal)),
                 "Something else writes to these tables in PostgreSQL, or changes what is written. Run it again; what is no "
                 "table of the warehouse belongs into another schema.",
             )

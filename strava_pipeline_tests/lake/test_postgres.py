@@ -1,10 +1,12 @@
 """lake.gold.postgres on a real PostgreSQL: the same rows there, nothing written twice, other people's things left alone."""
 
 import json
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -15,8 +17,7 @@ from tenacity import Retrying, retry_if_result, stop_after_delay, wait_fixed
 from strava_pipeline.core.errors import MissingSettingsError, PipelineError
 from strava_pipeline.core.tables.exported import exported_tables
 from strava_pipeline.core.tables.model import Kind
-from strava_pipeline.lake.gold import postgres
-from strava_pipeline.lake.gold.postgres import ExportReport, Target, delete_exported, export_gold, extension_file
+from strava_pipeline.lake.gold.postgres import ExportReport, Target, delete_exported, export_gold
 from strava_pipeline.lake.gold.publish import publish, snapshot
 from strava_pipeline.lake.gold.warehouse import mark_changed, writing
 from strava_pipeline.lake.paths import Lake
@@ -24,9 +25,8 @@ from strava_pipeline.setting_values import postgres_parameters
 from strava_pipeline_tests.lake.conftest import NewLake
 from strava_pipeline_tests.lake.insight_rows import ME, activity, many, put, splits
 from strava_pipeline_tests.patience import PATIENCE
-from strava_pipeline_tests.postgres import PASSWORD, WITH_EXTENSION, Server
+from strava_pipeline_tests.postgres import PASSWORD, Server
 
-pytestmark = WITH_EXTENSION
 TABLES = exported_tables(with_positions=True)
 SOME = {
     name: TABLES[name] for name in ("activities_all", "activities", "activity_splits_metric", "totals_by_month", "gear")
@@ -87,7 +87,7 @@ def test_every_table_and_view_is_there_with_the_same_rows_and_the_second_export_
     gold: Lake, server: Server, database: str
 ) -> None:
     report = export(gold, database, TABLES)
-    assert (report.unequal, sorted(report.written)) == ([], [0, 2019, 2020, 2021, 2022, 2023])
+    assert (report.unequal, sorted(report.written)) == (set(), [0, 2019, 2020, 2021, 2022, 2023])
     with snapshot(gold) as here:
         for name in TABLES:
             ours = here.execute(f"SELECT count(*) FROM {name}").fetchall()
@@ -127,7 +127,7 @@ def test_what_is_deleted_here_goes_there_and_a_year_that_moved_moves(lake: Lake,
         connection.execute("UPDATE activities_all SET year = 2020 WHERE id = 1")
         mark_changed(connection)
     publish(lake)
-    assert export(lake, database).unequal == []
+    assert export(lake, database).unequal == set()
     assert asked(database, "SELECT id, exported_year FROM strava.activities_all ORDER BY id") == [(1, 2020), (2, 2021)]
 
 
@@ -182,7 +182,7 @@ def test_a_person_s_indexes_and_views_survive_and_a_new_column_comes(gold: Lake,
         "ALTER TABLE strava.activities DROP COLUMN kudos_count",  # as if it were new here
         "UPDATE strava.exported SET content = 'of another version'",
     )
-    assert export(gold, database).unequal == []
+    assert export(gold, database).unequal == set()
     assert asked(database, "SELECT count(kudos_count), count(*) FROM strava.activities JOIN strava.rides USING (id)")
     assert asked(database, "SELECT count(*) FROM pg_indexes WHERE indexname = 'mine'") == [(1,)]
 
@@ -208,7 +208,7 @@ def test_a_table_that_is_no_more_is_emptied_and_so_are_positions(gold: Lake, dat
         for name, table in exported_tables(with_positions=False).items()
         if name in SOME and name != "activities"
     }
-    assert export(gold, database, fewer).unequal == []
+    assert export(gold, database, fewer).unequal == set()
     assert asked(database, "SELECT count(*) FROM strava.activities") == [(0,)]
     assert asked(database, "SELECT count(*), count(end_latlng), count(extra) FROM strava.activities_all") == [
         (61, 0, 0)
@@ -288,7 +288,7 @@ def test_a_year_is_replaced_whole_or_not_at_all(gold: Lake, database: str) -> No
     assert "Failing row" not in str(caught.value), "which would hold values"
     assert asked(database, held) == before, "it comes before the splits"
     done(database, "ALTER TABLE strava.activity_splits_metric DROP CONSTRAINT activity_splits_metric_check")
-    assert export(gold, database).unequal == []
+    assert export(gold, database).unequal == set()
     assert asked(database, held) != before
 
 
@@ -307,8 +307,9 @@ export_gold(Lake(Path(sys.argv[1])), Target(given, given.pop("password"), "strav
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("ended_by", [signal.SIGKILL, signal.SIGINT])
 def test_a_run_that_is_killed_leaves_the_year_at_hand_as_it_was_and_the_next_one_goes_on(
-    gold: Lake, database: str
+    gold: Lake, database: str, ended_by: signal.Signals
 ) -> None:
     export(gold, database)
     done(database, "UPDATE strava.activities SET name = 'mine'", "UPDATE strava.activities_all SET name = 'mine'")
@@ -318,9 +319,10 @@ def test_a_run_that_is_killed_leaves_the_year_at_hand_as_it_was_and_the_next_one
             "SELECT 1 FROM strava.activities WHERE exported_year = 2021 FOR UPDATE"
         )  # the export waits for it
         command = [sys.executable, "-c", KILLED, str(gold.data_dir), database, *SOME]
-        with subprocess.Popen(command) as process:
+        with subprocess.Popen(command, stderr=subprocess.PIPE) as process:
             until(lambda: asked(database, "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock'"))
-            process.kill()
+            process.send_signal(ended_by)
+            assert process.wait(PATIENCE) == -ended_by
     until(lambda: not asked(database, "SELECT 1 FROM pg_locks WHERE relation = 'strava.activities'::regclass"))
     left = [(2019, False), (2020, False), (2021, True), (2022, True), (2023, True)]
     assert asked(database, held.format("activities_all")) == left, (
@@ -337,11 +339,75 @@ def until(is_so: Callable[[], object]) -> None:
     )
 
 
-def test_the_wheel_belongs_to_one_duckdb(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert extension_file().is_file()
-    monkeypatch.setattr(postgres.duckdb, "__version__", "9.9.9")
-    with pytest.raises(MissingSettingsError, match=r"another DuckDB than this 9\.9\.9.*pip install '.*==9\.9\.9'\."):
-        extension_file()
-    monkeypatch.setitem(sys.modules, postgres._PACKAGE, None)
-    with pytest.raises(MissingSettingsError, match="is not installed"):
-        extension_file()
+def test_without_the_driver_the_export_says_how_to_install_it(
+    gold: Lake, database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "adbc_driver_postgresql", None)
+    with pytest.raises(MissingSettingsError, match=r"Install it: pip install 'strava_pipeline\[export\]'"):
+        export(gold, database)
+
+
+def test_a_database_that_duckdb_s_extension_wrote_goes_on_as_it_is(lake: Lake, database: str) -> None:
+    done(database, Path(__file__).with_name("postgres_of_extension.sql").read_text())
+    types = "SELECT attrelid::regclass::text, attname, atttypid::regtype::text FROM pg_attribute WHERE attnum > 0 AND attrelid IN "
+    types += "(SELECT oid FROM pg_class WHERE relnamespace = 'strava'::regnamespace) ORDER BY 1, attnum"
+    tables = {name: TABLES[name] for name in ("activities_all", "counted_activities", "activity_splits_metric")}
+    held = {name: f"SELECT * FROM strava.{name} ORDER BY 2, 3, 4" for name in tables}
+    before, rows = asked(database, types), {name: str(asked(database, query)) for name, query in held.items()}
+    put(
+        lake,
+        [
+            {**ODD, "end_latlng": [52.5, None]},
+            activity(1, "2020-05-04T10:00:00", name="Ride", has_heartrate=True, distance=12345.6),
+        ],
+    )
+    put(lake, splits(1, [300.5, 310.25]), "activity_splits_metric")
+    publish(lake)
+    assert not export(lake, database, tables).written
+    assert asked(database, types) == before
+    assert {name: str(asked(database, query)) for name, query in held.items()} == rows
+    done(database, "UPDATE strava.exported SET content = 'old'")
+    report = export(lake, database, tables, years=())
+    assert (report.written, report.unequal) == ({2019: 2, 2020: 4}, set())
+    assert {name: str(asked(database, query)) for name, query in held.items()} == rows
+
+
+def test_a_year_whose_rows_become_others_there_stays_as_it_was(gold: Lake, database: str) -> None:
+    export(gold, database)
+    done(
+        database,
+        "CREATE FUNCTION cut() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW.distance = 1; RETURN NEW; END $$",
+        "CREATE TRIGGER cut BEFORE INSERT ON strava.activities FOR EACH ROW WHEN (NEW.distance > 1) EXECUTE FUNCTION cut()",
+        "UPDATE strava.exported SET content = 'old' WHERE exported_year IN (2019, 2021)",
+    )
+    held = "SELECT xmin::text FROM strava.activities_all WHERE exported_year = 2021"
+    before = asked(database, held)
+    report = export(gold, database)
+    assert (report.unequal, {*report.written}) == ({"activities"}, set())
+    assert asked(database, held) == before
+    done(database, "DROP TRIGGER cut ON strava.activities")
+    assert {*export(gold, database).written} == {2019, 2021}
+
+
+def test_a_value_that_can_t_be_cast_ends_the_export_by_its_column(lake: Lake, database: str) -> None:
+    put(lake, [activity(1, "2020-05-04", extra='{"a": 1}')])
+    publish(lake)
+    export(lake, database)
+    with writing(lake) as connection:
+        connection.execute("UPDATE activities_all SET extra = '{\"secret\": NaN}'")  # which is JSON for DuckDB
+        mark_changed(connection)
+    publish(lake)
+    with pytest.raises(
+        PipelineError, match=r'a value of "strava"\."activities_all"\."extra" is none of PostgreSQL\'s type json'
+    ) as caught:
+        export(lake, database)
+    assert "secret" not in f"{caught.value!r}"
+    assert asked(database, "SELECT extra::text FROM strava.activities_all") == [('{"a": 1}',)]
+
+
+def test_a_database_of_another_encoding_is_refused_before_a_text_becomes_another(
+    gold: Lake, server: Server, database: str
+) -> None:
+    done(database, "CREATE DATABASE latin ENCODING 'LATIN1' LOCALE 'C' TEMPLATE template0")
+    with pytest.raises(PipelineError, match='has no equivalent in encoding "LATIN1"'):
+        export(gold, server.url("latin"))

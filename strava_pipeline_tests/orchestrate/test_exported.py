@@ -16,11 +16,10 @@ from pydantic import SecretStr
 from strava_pipeline.operations.exporting import EXPORTED, purge_exported
 from strava_pipeline.verbs.purge import carry_out, plan_purge
 from strava_pipeline_tests.patience import PATIENCE
-from strava_pipeline_tests.postgres import PASSWORD, WITH_EXTENSION, Server
+from strava_pipeline_tests.postgres import PASSWORD, Server
 from strava_pipeline_tests.rig import Rig
 
 
-@WITH_EXTENSION
 def test_a_run_ends_with_the_export_and_the_next_one_writes_nothing(
     make_rig: Callable[..., Rig], server: Server
 ) -> None:

@@ -6,7 +6,6 @@ in any order: where it is the one that was noted at the last copy, there is noth
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import duckdb
 
@@ -25,13 +24,11 @@ Content = tuple[int, str]  # how many rows, and their hash
 
 
 @contextmanager
-def offline(extension: Path | None = None) -> Iterator[Connection]:
-    """A session in memory, in UTC, that fetches no extension; `extension`: a file of DuckDB's to load."""
+def offline() -> Iterator[Connection]:
+    """A session in memory, in UTC, that fetches no extension."""
     connection = duckdb.connect(config=dict(_OFFLINE))
     try:
         with interruptible(connection):
-            if extension is not None:
-                connection.execute(f"LOAD {literal(extension)}")
             for statement in (INTERRUPTIBLE, WITHOUT_CACHE, "SET TimeZone = 'UTC'", _SAME_SUMS):
                 connection.execute(statement)
             yield connection
@@ -40,10 +37,10 @@ def offline(extension: Path | None = None) -> Iterator[Connection]:
 
 
 @contextmanager
-def staging(lake: Lake, extension: Path | None = None) -> Iterator[Connection]:
+def staging(lake: Lake) -> Iterator[Connection]:
     """The same with the published warehouse attached, read-only. Raises NothingPublishedError or UnusableSnapshotError."""
     path = snapshot_file(lake)
-    with offline(extension) as connection, damage_named(lake):
+    with offline() as connection, damage_named(lake):
         connection.execute(f"SET temp_directory = {literal(spill_folder(lake.snapshot))}")
         attach(connection, path, NAME, "READ_ONLY")
         connection.execute(f"USE {NAME}")
