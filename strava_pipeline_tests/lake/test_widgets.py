@@ -4,6 +4,7 @@ import os
 import re
 import time
 from collections import Counter
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -107,7 +108,8 @@ def test_no_query_changes_what_others_see_or_knows_a_secret(lake: Lake, monkeypa
     monkeypatch.setenv("STRAVA_CLIENT_SECRET", "very-secret")
     assert "very-secret" not in str(rows(lake, "SELECT * FROM duckdb_settings()").rows)
     for storage in ("memory", "stdout"):
-        assert rows(lake, f"SELECT * FROM enable_logging(storage = '{storage}')").rows == []
+        with suppress(WidgetError):  # with DuckDB 2.0
+            assert rows(lake, f"SELECT * FROM enable_logging(storage = '{storage}')").rows == []
     settings = "SELECT name, value FROM duckdb_settings() WHERE name IN ('enable_logging', 'lock_configuration', 'memory_limit', 'threads')"
     assert sorted(rows(lake, f"{settings} ORDER BY name").rows) == [
         ["enable_logging", "0"],

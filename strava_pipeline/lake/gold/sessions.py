@@ -1,6 +1,6 @@
 """What every session with DuckDB needs here, whichever file it has open: settings, interrupts, whom an error speaks of.
 
-Written for DuckDB 1.5.5 and 2.0.1. No file is opened here.
+Written for DuckDB 1.5.6 and 2.0.1. No file is opened here.
 """
 
 import signal
@@ -10,13 +10,15 @@ from contextlib import contextmanager, suppress
 import duckdb
 
 WITHOUT_CACHE = "SET enable_external_file_cache = false"
-"""DuckDB 1.5.5 keeps parts of the files that it reads, and took them for those of a file written there a moment later:
+"""DuckDB 1.5.6 keeps parts of the files that it reads, and took them for those of a file written there a moment later:
 rows on their way into the warehouse (merge.py) were not those that had been staged."""
 INTERRUPTIBLE = "SET scheduler_process_partial = true"
 """DuckDB 2.0.1 notices Ctrl-C only between two parts of a query that the main thread itself works on: never, where its other
 threads got all of it. This cuts the work into small parts, for no CPU that could be measured."""
 STORAGE_VERSION = "v1.0.0"
-"""Of new files; a file keeps its own. DuckDB 1.5.5 does the same by itself, 2.0.1 would write what only 2.0 opens."""
+"""Of new files; a file keeps its own. DuckDB 1.5.6 does the same by itself, 2.0.1 would write what only 2.0 opens."""
+IN_USE = (duckdb.BinderException, getattr(duckdb, "ResourceInUseException", duckdb.BinderException))
+"""What DuckDB 1.5.6, and 2.0.1, raise where this process has the file open already."""
 _OF_A_FILE = (duckdb.IOException, duckdb.FatalException, duckdb.InternalException, duckdb.SerializationException)
 
 
@@ -24,7 +26,7 @@ _OF_A_FILE = (duckdb.IOException, duckdb.FatalException, duckdb.InternalExceptio
 def interruptible(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
     """Raise an interrupt during a query as itself. DuckDB raises a RuntimeError in its place; 2.0.1 without the cause.
 
-    DuckDB 1.5.5 also keeps the file locked after `close`, and the next connection in this process waits for ever, until another
+    DuckDB 1.5.6 also keeps the file locked after `close`, and the next connection in this process waits for ever, until another
     statement has been executed.
     """
     try:
@@ -43,7 +45,7 @@ def interruptible(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
 def confine(connection: duckdb.DuckDBPyConnection) -> None:
     """Confine a person's or a page's statements: no file, no network, no variable of this process, and no setting to change that.
 
-    Without external access DuckDB 1.5.5 can still overwrite the open file, read-only or not, and its log. So the file system
+    Without external access DuckDB 1.5.6 can still overwrite the open file, read-only or not, and its log. So the file system
     is disabled, too, which a query larger than memory would need.
     """
     connection.execute("SET python_enable_replacements = false")

@@ -21,6 +21,7 @@ from strava_pipeline.core.tables import TABLES, catalogue_version
 from strava_pipeline.core.tables.insights import PUBLISH_TABLES
 from strava_pipeline.file_locks import is_open_in_duckdb
 from strava_pipeline.lake.gold.sessions import (
+    IN_USE,
     INTERRUPTIBLE,
     STORAGE_VERSION,
     WITHOUT_CACHE,
@@ -233,8 +234,8 @@ def _attached(path: Path) -> Connection:
 
 
 def _is_in_use(path: Path, error: duckdb.Error) -> bool:
-    """Whether a file did not open because it is open: in this process, of which a BinderException tells, or in another."""
-    return isinstance(error, duckdb.BinderException) or _is_held(path)
+    """Whether a file did not open because it is open: in this process, or in another."""
+    return isinstance(error, IN_USE) or _is_held(path)
 
 
 def _is_held(path: Path) -> bool:
