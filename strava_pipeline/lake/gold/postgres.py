@@ -153,7 +153,7 @@ def _session(target: Target, owner: int | None) -> "Iterator[_Elsewhere]":
         raise TransientError(
             f"PostgreSQL ({target.words}) can't be reached: {_reason(error)}. Look at EXPORT_URL and at the server"
         ) from None
-    with session, session.cursor() as cursor:
+    with session, session.cursor() as cursor, _refusals_told():
         elsewhere = _Elsewhere(cursor, target.schema, owner or target.nobody)
         elsewhere.run("SET statement_timeout = 0")  # so that `_CANCELED` means a person
         yield elsewhere
@@ -168,7 +168,7 @@ class _Elsewhere:
 
     def read(self, query: str) -> pl.DataFrame:
         """The answer to a query in PostgreSQL's own SQL."""
-        with _refusals_told():
+        with _refusals_told(pl.exceptions.PolarsError):
             return self.cursor.execute(query).fetch_polars()
 
     def run(self, *statements: str) -> None:
@@ -183,10 +183,8 @@ class _Elsewhere:
         """Make the schema and the tables that are missing, and give those that are there new columns."""
         if not self._missing(tables):
             return
-        with _refusals_told():
-            # against another athlete's run
-            self.run("BEGIN", "SELECT pg_advisory_xact_lock(hashtext('strava_pipeline export'))")
-            self.run(*self._missing(tables), "COMMIT")
+        self.run("BEGIN", "SELECT pg_advisory_xact_lock(hashtext('strava_pipeline export'))")  # another athlete's run
+        self.run(*self._missing(tables), "COMMIT")
 
     def _missing(self, tables: Mapping[str, Exported]) -> list[str]:
         """The statements that let the schema follow the catalogue."""
@@ -251,7 +249,7 @@ class _Elsewhere:
         """What the table holds there of these years now."""
         if not years:
             return {}
-        with _refusals_told():
+        with _refusals_told(duckdb.Error):
             connection.register("held", self.cursor.execute(self._rows(exported, years)).fetch_arrow())
             return dict.fromkeys(years) | contents_of(connection, "held")
 
@@ -267,32 +265,26 @@ class _Elsewhere:
         if not years:
             return
         rows = pl.DataFrame(connection.sql(f"FROM {staged(exported)} WHERE {YEAR} IN ({', '.join(map(str, years))})"))
-        with _refusals_told():
-            self.cursor.adbc_ingest(f"sent_{exported.name}", rows, mode="create", temporary=True)
+        self.cursor.adbc_ingest(f"sent_{exported.name}", rows, mode="create", temporary=True)
         self.sent |= {(exported.name, year): _sum(of_year) for (year,), of_year in rows.group_by(YEAR)}
 
-    def replace(self, year: int, contents: Iterable[tuple[Exported, Content]]) -> set[str]:
+    def replace(self, year: int, contents: Collection[tuple[Exported, Content]]) -> set[str]:
         """Replace a year of these tables by what was sent and note what it holds, in one transaction.
 
         Returns the tables that then hold other rows than here, as a trigger's; the year stays as it was where there are any.
         """
-        with _refusals_told():
-            self.run("BEGIN")
-            for exported, (rows, content) in contents:
-                self.run(*self._deletion(exported.name, f'AND "{YEAR}" = {year}'))
-                if rows:
-                    self._insert(exported, year)
-                    self.run(
-                        f'INSERT INTO {self.there(NOTES)} ("{OWNER}", table_name, "{YEAR}", "rows", content) '
-                        f"VALUES ({self.owner}, '{exported.name}', {year}, {rows}, '{content}')"
-                    )
-            names = (
-                each.name
-                for each, _ in contents
-                if _sum(self.read(self._rows(each, [year]))) != self.sent[each.name, year]
-            )
-            unequal = {*names}
-            self.run("ROLLBACK" if unequal else "COMMIT")
+        self.run("BEGIN")
+        for exported, (rows, content) in contents:
+            self.run(*self._deletion(exported.name, f'AND "{YEAR}" = {year}'))
+            if rows:
+                self._insert(exported, year)
+                self.run(
+                    f'INSERT INTO {self.there(NOTES)} ("{OWNER}", table_name, "{YEAR}", "rows", content) '
+                    f"VALUES ({self.owner}, '{exported.name}', {year}, {rows}, '{content}')"
+                )
+        held = {each.name: _sum(self.read(self._rows(each, [year]))) for each, _ in contents}
+        unequal = {name for name, of_rows in held.items() if of_rows != self.sent[name, year]}
+        self.run("ROLLBACK" if unequal else "COMMIT")
         return unequal
 
     def _insert(self, exported: Exported, year: int) -> None:
@@ -310,11 +302,11 @@ class _Elsewhere:
             if not (error.sqlstate or "").startswith(_UNFIT):
                 raise
             self.run("ROLLBACK")
-            for column, value in cast.items():
-                with _refusals_told(
-                    f"a value of {table}.{column} is none of PostgreSQL's type {value.rpartition('::')[2]}"
-                ):
+            for value in cast.values():
+                try:
                     self.run(f"SELECT count({value}) {sent}")
+                except Error:
+                    raise _refused(f"a value in {table} is refused by the cast {value}") from None
             raise
 
     def forget(self, tables: Collection[str]) -> None:
@@ -322,8 +314,7 @@ class _Elsewhere:
         if not tables:
             return
         held = {table for table, column, _, _ in self.columns() if column == OWNER}
-        with _refusals_told():
-            self.run(*(each for table in tables for each in self._deletion(table)[0 if table in held else 1 :]))
+        self.run(*(each for table in tables for each in self._deletion(table)[0 if table in held else 1 :]))
 
     def _deletion(self, table: str, of_year: str = "") -> list[str]:
         of_owner = f'"{OWNER}" = {self.owner} {of_year}'
@@ -339,20 +330,25 @@ def _sum(rows: pl.DataFrame) -> int:
 
 
 @contextmanager
-def _refusals_told(reason: str = "") -> Iterator[None]:
-    """PipelineError in place of the driver's, DuckDB's and Polars', which may hold values of rows."""
+def _refusals_told(*others: type[Exception]) -> Iterator[None]:
+    """PipelineError in place of the driver's and `others`, which may hold values of rows."""
     from adbc_driver_manager import Error
 
+    kinds: tuple[type[Exception], ...] = (Error, *others)
     try:
         yield
-    except (Error, duckdb.Error, pl.exceptions.PolarsError) as error:
+    except kinds as error:
         if getattr(error, "sqlstate", None) == _CANCELED:  # by Ctrl-C, which the driver takes for itself
             signal.raise_signal(signal.SIGINT)
             raise KeyboardInterrupt from None
-        raise PipelineError(
-            f"PostgreSQL refused the export: {reason or _reason(error)}. What was exported before stays, the year at hand as "
-            "it was. Which rights the user needs is in docs/bi.md."
-        ) from None
+        raise _refused(_reason(error)) from None
+
+
+def _refused(reason: str) -> PipelineError:
+    return PipelineError(
+        f"PostgreSQL refused the export: {reason}. What was exported before stays, the year at hand as it was. "
+        "Which rights the user needs is in docs/bi.md."
+    )
 
 
 def _reason(error: Exception) -> str:
