@@ -204,9 +204,9 @@ def _is_there(data: Path, name: str, size: int) -> bool:
 
 
 def _put_beside(beside: Path, into: Path) -> None:
-    """Put what a person wrote beside the data folder back there."""
-    for path in sorted(beside.glob("*")) if beside.is_dir() else ():
-        shutil.move(path, into / path.name)
+    """Put what a person wrote beside the data folder back there, too."""
+    if beside.is_dir():
+        shutil.copytree(beside, into, dirs_exist_ok=True)
 
 
 @dataclass(slots=True)

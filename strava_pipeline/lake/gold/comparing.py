@@ -18,6 +18,6 @@ def differing_tables(one: Lake, other: Lake) -> list[str]:
 def _contents(connection: Connection) -> dict[str, tuple[object, ...] | None]:
     names = [name for (name,) in connection.execute(_TABLES).fetchall() if name not in _OWN]
     connection.execute("SET threads = 1")  # with several, the last digits of a sum differ from time to time
-    rows = "SELECT COLUMNS(name -> name <> 'ingestion_ts') FROM"
+    rows = "SELECT COLUMNS(lambda name: name <> 'ingestion_ts') FROM"
     hashed = "SELECT count(*), sum(hash(held)::HUGEINT)"
     return {name: connection.execute(f'{hashed} FROM ({rows} "{name}") AS held').fetchone() for name in names}

@@ -103,11 +103,10 @@ class World:
         return restore(self.restic, into, self.now, ZoneInfo("Europe/London"), QUIET, day=day, folder=folder)
 
     def restored(self, name: str, day: date | None = None) -> dict[str, bytes]:
-        """The files that a restore brings, without the folder's id."""
+        """The files that a restore brings, without what belongs to the copy itself."""
         self.restore(name, day)
-        return {
-            path: content for path, content in contents(self.folder.parent / name).items() if "folder_id" not in path
-        }
+        found, own = contents(self.folder.parent / name), ("data/decisions/folder_id", "data/state/beside/")
+        return {path: content for path, content in found.items() if not path.startswith(own)}
 
     def type_restic(self, *words: str) -> str:
         """Call restic by hand, in the data folder."""
