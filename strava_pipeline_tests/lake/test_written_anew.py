@@ -84,6 +84,7 @@ def leave_behind(lake: Lake) -> None:
     event = {"object_type": "activity", "object_id": 1, "aspect_type": "update", "updates": {"title": name.decode()}}
     body = json.dumps({**event, "owner_id": 7, "subscription_id": 1, "event_time": 1_780_000_000}).encode()
     keep_lines(lake, STRAVA, [Received.line(body, NOW)], NOW)
+    (lake.webhooks / "2026" / "damaged.ndjson.gz").write_bytes(b"damaged")
     (shard,) = lake.shards.rglob("*.parquet")
     spilled = spill_folder(lake.snapshot) / "duckdb_temp_storage_DEFAULT-0.tmp"
     for left in (

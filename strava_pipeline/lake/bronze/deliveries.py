@@ -5,6 +5,7 @@ built again from the deliveries of the last two days in bronze; what was answere
 (`fetched_since`, event_followup.sort_queue). Writers hold the lock `lock_of`.
 """
 
+import zlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass
@@ -230,7 +231,10 @@ def keep_lines(lake: Lake, source: str, lines: Iterable[bytes], now: datetime) -
 def forget_deliveries(lake: Lake, source: str, webhooks: WebhookSpec, source_ids: Set[str]) -> None:
     """Take the lines about activities out of bronze, as an event may have a new name. Hold the lock `lock_of`."""
     for path in lake.webhooks_of(source).glob("*/*.ndjson.gz"):
-        lines = unpacked(path).splitlines()
+        try:
+            lines = unpacked(path).splitlines()
+        except (OSError, EOFError, zlib.error):  # damaged: nobody reads it either
+            continue
         kept = [
             line
             for line in lines
