@@ -37,10 +37,9 @@ def pull_activities(run: RunContext, source: Source, config: ListingOptions, yea
     """List what the options ask for; by the provider's feed, where it has one, unless whole years are to be compared."""
     if "feed" not in source.spec.capabilities:
         return pull_listing(run, source, config, years)
-    if config.mode not in ("incremental", "lite", "month"):
-        return _pull_all(run, source, config, years)
     with run.exclusive(f"listing-feed-{source.spec.name}"):
-        cursor = feed_cursor(run.lake, source.spec.name, source.account_name)
+        by_feed = config.mode in ("incremental", "lite", "month")
+        cursor = feed_cursor(run.lake, source.spec.name, source.account_name) if by_feed else None
         if cursor is None:
             return _pull_all(run, source, config, years)
         following = _Following(run, source, cursor)
@@ -57,24 +56,31 @@ def _pull_all(
     config: ListingOptions,
     years: Sequence[int],
     looked: "_Following | None" = None,
+    since: datetime | None = None,
 ) -> PullReport:
     """List everything; afterwards the feed goes on behind the changes that it reported, or at the listing's beginning.
 
-    `looked`: the look at the feed in whose place everything is listed. A listing that broke off before that is gone on
-    with, although its pages lack what changed since they came: the feed then reports that once more.
+    `looked`: the look at the feed in whose place everything is listed. `since`: no complete listing is used that began
+    before. One with pages that are older than the run lacks what changed since: the feed is asked for that.
     """
     changes = None if looked is None else looked.changes
-    since = None if changes is None else changes.page.fetched_at
+    since = since if changes is None else changes.page.fetched_at
     report = pull_listing(run, source, config, years, since=since)
     manifest = report.manifest
-    if manifest.complete and report.stopped is None:
-        name, account = source.spec.name, source.account_name
-        if changes is not None and manifest.started_at >= changes.page.fetched_at:
-            keep_cursor(run.lake, name, account, changes.cursor)
-        elif looked is not None or feed_cursor(run.lake, name, account) is None:
-            began = (manifest.started_at - OVERLAP).astimezone(UTC).replace(microsecond=0)
-            keep_cursor(run.lake, name, account, began.isoformat())
-    return report
+    if not manifest.complete or report.stopped is not None:
+        return report
+    name, account = source.spec.name, source.account_name
+    began = (manifest.started_at - OVERLAP).astimezone(UTC).replace(microsecond=0).isoformat()
+    if changes is not None and manifest.started_at >= changes.page.fetched_at:
+        keep_cursor(run.lake, name, account, changes.cursor)
+    elif looked is not None or feed_cursor(run.lake, name, account) is None:
+        keep_cursor(run.lake, name, account, began)
+    if report.as_of is None:
+        return report
+    following, calls = _Following(run, source, began), source.client.calls
+    if following.follow():
+        return following.report(source.client.calls - calls) + report
+    return _pull_all(run, source, config, years, following, since=run.now())
 
 
 @dataclass(slots=True)

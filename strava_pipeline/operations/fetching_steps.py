@@ -81,6 +81,7 @@ def listing_numbers(report: PullReport, seconds: float) -> dict[str, object]:
         "seconds": seconds,
         "listing_mode": report.manifest.window.mode,
         "listing_resumed": report.resumed,
+        **if_any(listing_as_of=report.as_of),
         "years": ", ".join(map(str, sorted({year for manifest in report.manifests for year in manifest.years}))),
     }
 

@@ -9,7 +9,7 @@ from datetime import timedelta
 from strava_pipeline.core.errors import PipelineError
 from strava_pipeline.core.years import month_window, stretches, year_window
 from strava_pipeline.lake.bronze.listings import is_by_start, watermark
-from strava_pipeline.lake.bronze.manifests import Window
+from strava_pipeline.lake.bronze.manifests import Manifest, Window
 from strava_pipeline.operations.options import ListingOptions
 from strava_pipeline.operations.run_context import RunContext
 from strava_pipeline.operations.source import Source
@@ -51,6 +51,17 @@ def window_of(run: RunContext, source: Source, config: ListingOptions, years: Se
     days = config.days if config.days is not None else source.days
     lookback = timedelta(days=days) if mode == "incremental" else timedelta(seconds=1)
     return Window(mode=config.mode, after=int((known - lookback).timestamp()), before=None, watermark=known)
+
+
+def recent_window(source: Source, config: ListingOptions, listing: Manifest) -> Window | None:
+    """What of a listing's window may have changed since its first page came, as a daily run looks back; None: no part."""
+    window, began = listing.window, listing.started_at
+    if not is_by_start(source.spec.name) or (window.before is not None and window.before <= began.timestamp()):
+        return None
+    known = min(listing.newest or began, began)
+    days = timedelta(days=config.days if config.days is not None else source.days)
+    after = max(int((known - days).timestamp()), window.after or 0)
+    return Window(mode="incremental", after=after, before=None, watermark=known)
 
 
 def listing_lock(source: Source, window: Window, years: Sequence[int]) -> str:

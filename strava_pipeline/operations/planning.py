@@ -163,7 +163,9 @@ def _resumable(run: RunContext, source: BudgetedSource, years: Sequence[int]) ->
     """What a run of the years would go on with; whoever is listing them right now is left alone."""
     window = window_of(run, source, ListingOptions(mode="year", per_page=None, days=None), years)
     with try_locked(run.lake, listing_lock(source, window, years)) as free:
-        return resumable_listing(run.lake, window, at=run.now(), years=run.years) if free else None
+        if not free:
+            return None
+        return resumable_listing(run.lake, window, run_id=run.run_id, at=run.now(), years=run.years)
 
 
 def _unknown_gear(run: RunContext, at_hand: Iterable[ListingAtHand]) -> set[str]:

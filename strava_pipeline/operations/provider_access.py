@@ -101,13 +101,17 @@ def possible_providers(settings: Settings) -> dict[str, PossibleProvider]:
 
 @dataclass(frozen=True, slots=True)
 class Pull:
-    """A listing: when its last page came (UTC), its mode, whether it reached its end, its rows, which are no activities."""
+    """A listing: when its last page came (UTC), its mode, whether it reached its end, its rows, which are no activities.
+
+    `as_of`: when its run used pages that are older than itself, when the oldest of them came.
+    """
 
     at: datetime
     mode: str
     complete: bool
     activities: int
     unreadable: int
+    as_of: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +149,9 @@ def provider_states(settings: Settings, names: Collection[str] | None = None) ->
 def _state(settings: Settings, lake: Lake, name: str) -> ProviderState:
     pull = None
     if (newest := last_pull(lake, name)) is not None:
-        pull = Pull(newest.fetched_at, newest.window.mode, newest.complete, newest.rows, newest.unreadable)
+        pull = Pull(
+            newest.fetched_at, newest.window.mode, newest.complete, newest.rows, newest.unreadable, newest.as_of
+        )
     try:
         spec = spec_of(name)
     except UnusableSourceError as error:

@@ -23,7 +23,7 @@ from strava_pipeline.core.rows import Json
 from strava_pipeline.ingest.provider import FeedProvider, Lister, Page, WholeReader
 from strava_pipeline.lake.bronze.landing import require_writable
 from strava_pipeline.lake.bronze.listing import Listing
-from strava_pipeline.lake.bronze.listings import Span, is_by_start, resumable_listing
+from strava_pipeline.lake.bronze.listings import Span, is_by_start, is_of_run, resumable_listing
 from strava_pipeline.lake.bronze.manifests import Manifest, Window
 from strava_pipeline.lake.files import DamagedFileError, unpacked_json
 from strava_pipeline.lake.gold.deletions import doubtful_spans
@@ -31,7 +31,7 @@ from strava_pipeline.lake.gold.publish import snapshot
 from strava_pipeline.lake.gold.quality import rows_of_source
 from strava_pipeline.lake.gold.warehouse import is_outdated
 from strava_pipeline.lake.providers import keep_original, newest_reading
-from strava_pipeline.operations.listing_windows import listing_lock, window_of
+from strava_pipeline.operations.listing_windows import listing_lock, recent_window, window_of
 from strava_pipeline.operations.options import ListingOptions
 from strava_pipeline.operations.run_context import RunContext
 from strava_pipeline.operations.source import Account, Source
@@ -46,6 +46,7 @@ class PullReport:
     `stopped`: the limit that ended it early; further stretches were then not listed.
     `estimate` is the forecast after the first page, `forecast` the last one. `gear_ids`: the gear that the activities name.
     `row_hashes`: by a provider's own id, a hash of each row of the listing, where a call gets the gear of each.
+    `as_of`: of the oldest page that is older than this run, if it used any.
     """
 
     manifests: tuple[Manifest, ...]
@@ -63,6 +64,10 @@ class PullReport:
     def manifest(self) -> Manifest:
         """That of the listing which was made last."""
         return self.manifests[-1]
+
+    @property
+    def as_of(self) -> datetime | None:
+        return min((each.as_of for each in self.manifests if each.as_of is not None), default=None)
 
     @property
     def is_complete(self) -> bool:
@@ -144,6 +149,7 @@ def pull_listing(
 ) -> PullReport:
     """List a window, each page on disk before the next call; goes on where an earlier listing of it broke off.
 
+    What may have changed since pages that are older than the run is then looked at again, where the source lists by time.
     `years`: of which the window is where the mode says so; without a gap (`listed_together`).
     A source that shows all at once is read whole, whatever is asked for. `look` forecasts the run after each page;
     the first forecast is shown, and the last one where the first was not right.
@@ -151,18 +157,24 @@ def pull_listing(
     """
     if "whole" in source.spec.capabilities:
         return _read_whole(run, source, config)
-    return _list(run, source, config, years, look, since)
+    report = _list(run, source, config, window_of(run, source, config, years), years, look, since)
+    if report.as_of is None or report.stopped is not None:
+        return report
+    recent = recent_window(source, config, report.manifest)
+    return report if recent is None else _list(run, source, config, recent, (), None, None, resumes=False) + report
 
 
 def _list(
     run: RunContext,
     source: Source,
     config: ListingOptions,
+    window: Window,
     years: Sequence[int],
     look: Look | None,
     since: datetime | None,
+    *,
+    resumes: bool = True,
 ) -> PullReport:
-    window = window_of(run, source, config, years)
     client = source.client_for(config)
     per_page = config.per_page or source.per_page
     forecasts: list[Forecast] = []
@@ -187,7 +199,7 @@ def _list(
                 run.progress.say(str(forecasts[0]))
 
     with run.exclusive(listing_lock(source, window, years)), source.calling():
-        earlier = _resumed(run, source, config, window, since)
+        earlier = _resumed(run, source, config, window, since) if resumes else None
         asked = _span(source, window, earlier)
         listing, calls = earlier, client.calls
         received = _Received(row_hashes={} if source.spec.gear_of_activity else None)
@@ -211,6 +223,8 @@ def _list(
                 received.add(page)
         except (BudgetExhaustedError, CallCapReachedError, LimitReachedError) as error:
             stopped = error
+            if listing is not None and not listing.manifest.complete:
+                listing.claim(None, as_of=listing.manifest.as_of)
         finally:
             run.progress.end()
         if listing is not None and not forecasts:
@@ -241,6 +255,7 @@ def _resumed(
     earlier = resumable_listing(
         run.lake,
         window,
+        run_id=run.run_id,
         at=run.now(),
         years=run.years,
         source=source.spec.name,
@@ -253,7 +268,8 @@ def _resumed(
         return None
     if not earlier.manifest.complete and not _is_of_the_same_login(source, earlier):
         earlier.mark_limited_view()
-    earlier.claim(run.run_id)
+    is_older = not is_of_run(earlier.manifest, run.run_id, run.now())
+    earlier.claim(run.run_id, as_of=earlier.manifest.started_at if is_older else None)
     return earlier
 
 
@@ -315,7 +331,7 @@ def _pages_again(
     """Ask again for what may have moved past between two pages, and land it: hardly ever anything."""
     if listing is None or not is_by_start(source.spec.name) or not _is_of_the_same_login(source, listing):
         return
-    for span in doubtful_spans(run.lake, listing):
+    for span in doubtful_spans(run.lake, listing, run.years):
         require_writable(run.lake, listing.folder)
         again = islice(client.list_pages(*span, per_page), 1)
         yield from client.landed(again, partial(_land, run, listing, span))

@@ -97,6 +97,7 @@ def status(as_json: Json = False) -> None:
 def _status_lines(one: "ProviderStatus", login: "KeptLogin | None", today: "date") -> Iterator[tuple[str, bool]]:
     """The lines for a person, each with whether it tells of a fault."""
     from strava_pipeline.core.years import years_by_day
+    from strava_pipeline.verbs.status_services import older_pages
 
     if one.login_problem is not None:
         yield f"login: {one.login_problem}", True
@@ -118,7 +119,8 @@ def _status_lines(one: "ProviderStatus", login: "KeptLogin | None", today: "date
     if one.last_pull is not None:
         whole = "complete" if one.last_pull.complete else "it broke off, and the next pull goes on"
         rows = counted(one.last_pull.activities, "activity")
-        yield f"last pull: {at_minute(one.last_pull.at) or 'never'}, {one.last_pull.mode}, {rows}, {whole}", False
+        older = older_pages(one.last_pull.as_of)
+        yield f"last pull: {at_minute(one.last_pull.at) or 'never'}, {one.last_pull.mode}, {rows}, {whole}{older}", False
     if compared := years_by_day(one.compared_at):
         yield f"compared with all that it has: {compared}", False
     published = "not known before the next publish" if one.activities is None else one.activities

@@ -5,6 +5,7 @@ Running the job itself is run_job.py's.
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
+from datetime import UTC, datetime
 from string import Formatter
 from typing import Any
 
@@ -13,7 +14,7 @@ import typer
 from strava_pipeline.core.providers import spec_of
 from strava_pipeline.core.systems import parts
 from strava_pipeline.core.tables import ACTIVITY_MATCHES, TRACKS
-from strava_pipeline.core.text import counted
+from strava_pipeline.core.text import at_minute, counted
 from strava_pipeline.lake.gold.quality import unknown_gear
 from strava_pipeline.lake.gold.warehouse import reading
 from strava_pipeline.lake.locks import holder, try_locked
@@ -241,7 +242,10 @@ def _metadata_of(outcomes: "Sequence[RunOutcome]", asset: str) -> list[dict[str,
 
 
 class _Words(Formatter):
-    """`{name:noun}`: a number of these; `{name:this|that}`: of a truth value. Lists get commas, numbers their reasons."""
+    """`{name:noun}`: a number of these; `{name:this|that}`: of a truth value; `{name:moment}`: of epoch seconds.
+
+    Lists get commas, numbers their reasons.
+    """
 
     def format_field(self, value: Any, format_spec: str) -> str:
         if isinstance(value, dict):
@@ -250,6 +254,8 @@ class _Words(Formatter):
             return ", ".join(value)
         if isinstance(value, bool):
             return format_spec.split("|")[not value]
+        if format_spec == "moment":
+            return str(at_minute(datetime.fromtimestamp(value, UTC)))
         return counted(value, format_spec) if format_spec.isalpha() else str(format(value, format_spec))
 
 
@@ -265,7 +271,10 @@ _PROFILE = (": {dagster/row_count} known, {calls:call}", "failed_names?; failed,
 # asset → the parts of its line. `name?part`: only where there is a value of that name, not 0 or empty; `{}` is that value.
 # Without its first part there is no line: it interests no person.
 _LINES: dict[str, tuple[str, ...]] = {
-    LISTING: ("Listed {rows_received:activity} in {calls:call} " + _SECONDS,),
+    LISTING: (
+        "Listed {rows_received:activity} in {calls:call} " + _SECONDS,
+        "listing_as_of?; older pages are as of {:moment}",
+    ),
     EVENTS: (
         "Followed webhooks: {activities_followed:activity} in {calls:call}",
         "activities_waiting?; {} wait",

@@ -12,6 +12,7 @@ from strava_pipeline.verbs.output import echo_json
 from strava_pipeline.verbs.status_services import (
     change_counts,
     changes_left_out,
+    older_pages,
     print_changes,
     print_copy,
     print_provider,
@@ -136,7 +137,8 @@ def _last_pull(lake: "Lake") -> dict[str, Any] | None:
 
     if (last := last_pull(lake)) is None:
         return None
-    return {"at": last.fetched_at, "mode": last.window.mode, "complete": last.complete, "activities": last.rows}
+    found = {"at": last.fetched_at, "mode": last.window.mode, "complete": last.complete, "activities": last.rows}
+    return {**found, "as_of": last.as_of}
 
 
 @dataclass(frozen=True, slots=True)
@@ -378,6 +380,7 @@ def _print_pull(pull: dict[str, Any] | None) -> None:
         state = "complete" if pull["complete"] else "broke off or lost a page; the next pull lists what is missing"
         out.print(
             f"Last pull: {at_minute(pull['at'])}, {pull['mode']}, {counted(pull['activities'], 'activity')}, {state}"
+            f"{older_pages(pull['as_of'])}"
         )
 
 

@@ -60,6 +60,11 @@ def print_webhooks(counts: dict[str, Any], indent: str = "") -> None:
     out.print(f"{indent}Webhooks: {counted(counts['accepted'], 'event')}{refused}{given_up}{waiting}")
 
 
+def older_pages(as_of: datetime | None) -> str:
+    """What is added to the line of a pull that used pages which are older than its run."""
+    return f"; older pages are as of {at_minute(as_of)}" if as_of is not None else ""
+
+
 def print_provider(provider: dict[str, Any]) -> None:
     """The lines of an enabled service."""
     from strava_pipeline.ingest.provider import KeptLogin
@@ -72,6 +77,7 @@ def print_provider(provider: dict[str, Any]) -> None:
         state = "complete" if pull["complete"] else "it broke off, and the next pull goes on"
         out.print(
             f"{title}: last pull {at_minute(pull['at'])}, {pull['mode']}, {counted(pull['activities'], 'activity')}, {state}"
+            f"{older_pages(pull['as_of'])}"
         )
     if compared := years_by_day(provider["compared_at"]):
         out.print(f"  Compared with all that it has: {compared}")

@@ -8,19 +8,28 @@ from strava_pipeline.core.rows import Json
 from strava_pipeline.core.unreadable import UnreadableItem
 from strava_pipeline.core.years import YearRange, year_window, years_by_day
 from strava_pipeline.lake.bronze.comparisons import compared_years
-from strava_pipeline.lake.bronze.listing import begin_listing
+from strava_pipeline.lake.bronze.listing import Listing, begin_listing
 from strava_pipeline.lake.bronze.manifests import Mode, Window
 from strava_pipeline.lake.paths import Lake
 
 YEARS = YearRange(2022, 2026)
 
 
-def listed(lake: Lake, at: datetime, mode: Mode, after: int | None, before: int | None, *, whole: bool = True) -> None:
-    listing = begin_listing(
-        lake, Window(mode=mode, after=after, before=before), athlete_id=None, at=at, source="garmin", account="1"
-    )
+def listed(
+    lake: Lake,
+    at: datetime,
+    mode: Mode,
+    after: int | None,
+    before: int | None,
+    *,
+    whole: bool = True,
+    source: str = "garmin",
+) -> Listing:
+    window = Window(mode=mode, after=after, before=before)
+    listing = begin_listing(lake, window, athlete_id=None, at=at, source=source, account="1")
     if whole:
         listing.mark_ended()
+    return listing
 
 
 def test_each_year_is_as_old_as_the_newest_whole_listing_of_all_of_it(tmp_path: Path) -> None:
@@ -53,6 +62,18 @@ def test_a_year_of_which_a_listing_proves_nothing_was_not_compared(tmp_path: Pat
         listing.land(ReadPage(rows, odd if number == 2 else []), b"[]", {**asked, "page": number}, at, YEARS)
     listing.mark_ended()
     assert compared_years(lake, YEARS, "garmin") == {2026: at}, "the odd row may be any activity before 2026-02-19"
+
+
+def test_pages_that_are_older_than_the_run_that_used_them_compared_nothing_but_where_a_feed_tells_the_rest(
+    tmp_path: Path,
+) -> None:
+    lake, days = Lake(tmp_path), [datetime(2026, 3, day, tzinfo=UTC) for day in (1, 2)]
+    for source in ("garmin", "ridewithgps"):
+        own, older = (listed(lake, day, "all", None, None, source=source) for day in days)
+        own.claim("run")
+        older.claim("another", as_of=days[1])
+    assert {*compared_years(lake, YEARS, "garmin").values()} == {days[0]}
+    assert {*compared_years(lake, YEARS, "ridewithgps").values()} == {days[1]}
 
 
 def test_a_listing_of_another_account_compared_nothing_of_this_one(tmp_path: Path) -> None:

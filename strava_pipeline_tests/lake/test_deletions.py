@@ -222,9 +222,20 @@ def test_a_listing_that_may_have_missed_something_asks_for_that_place_only(lake:
     shifted = started(lake, at=NOW + DAY, **Y2025)  # type: ignore[arg-type]
     land(shifted, known[:2], [known[3]], [], at=NOW + DAY)
     third = int(datetime.fromisoformat(str(known[2]["start_date"])).timestamp())
-    (span,) = doubtful_spans(lake, shifted)
+    (span,) = doubtful_spans(lake, shifted, YEARS)
     assert span == (third - 86_400 - 1, third + 86_400 + 1)
     assert mark(lake) == AbsenceReport(), "until it was looked at, nothing is proven"
+
+
+def test_what_only_a_dead_run_listed_is_asked_for_as_what_is_in_gold_is(lake: Lake) -> None:
+    known = some(4)
+    listed(lake, [*known[:2], known[3]])
+    mark(lake)
+    listed(lake, known, at=NOW + HOUR)  # and no run merged it
+    shifted = started(lake, at=NOW + DAY, **Y2025)  # type: ignore[arg-type]
+    land(shifted, known[:2], [known[3]], [], at=NOW + DAY)
+    third = int(datetime.fromisoformat(str(known[2]["start_date"])).timestamp())
+    assert doubtful_spans(lake, shifted, YEARS) == [(third - 86_400 - 1, third + 86_400 + 1)]
 
 
 def test_judging_many_is_the_same_in_one_go_or_day_by_day() -> None:
@@ -305,6 +316,6 @@ def test_many_gaps_are_not_asked_for(lake: Lake) -> None:
     mark(lake)
     listing = started(lake, at=NOW + DAY, **Y2025)  # type: ignore[arg-type]
     land(listing, *([one] for one in known[::2]), [], at=NOW + DAY)
-    assert doubtful_spans(lake, listing) == []
+    assert doubtful_spans(lake, listing, YEARS) == []
     listing.mark_limited_view()
-    assert doubtful_spans(lake, listing) == []
+    assert doubtful_spans(lake, listing, YEARS) == []

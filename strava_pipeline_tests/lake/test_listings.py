@@ -11,7 +11,7 @@ import pytest
 
 from strava_pipeline.core.providers import ReadPage
 from strava_pipeline.lake.bronze.answers import land_detail
-from strava_pipeline.lake.bronze.listings import listings, resumable_listing, watermark
+from strava_pipeline.lake.bronze.listings import FEW_CALLS, last_pull, listings, resumable_listing, watermark
 from strava_pipeline.lake.bronze.manifests import Manifest, Window
 from strava_pipeline.lake.files import packed, write_whole
 from strava_pipeline.lake.gold.event_followup import ListedFields, note_sighting
@@ -194,6 +194,68 @@ def test_a_listing_of_the_same_window_that_broke_off_within_a_day_goes_on(
 ) -> None:
     land(started(lake, at=NOW), [on(20)])
     assert (resumable_listing(lake, window, at=NOW + age, years=YEARS) is not None) is resumed
+
+
+FEW, MANY = [[on(20)]] * (FEW_CALLS - 1), [[on(20)]] * FEW_CALLS  # with the empty page that ends it: as few, or more
+
+
+@pytest.mark.parametrize(
+    ("made_by", "pages", "age", "of_the_run", "of_another"),
+    [
+        ("dead", [*FEW, []], HOUR, True, False),
+        ("dead", [*MANY, []], HOUR, True, True),
+        ("dead", [*MANY, []], HOUR + SECOND, False, False),
+        ("dead", FEW, DAY, True, False),
+        ("dead", [*MANY, [on(19)]], DAY, True, True),
+        ("dead", [*MANY, [on(19)]], DAY + SECOND, False, False),
+        (None, [[on(20)], []], HOUR, True, True),
+        (None, [[on(20)]], DAY, True, True),
+    ],
+    ids=[
+        "few pages, complete",
+        "many, complete",
+        "many, complete, an hour ago",
+        "few, broken off",
+        "many, broken off",
+        "many, broken off a day ago",
+        "nobody's, complete",
+        "nobody's, broken off",
+    ],
+)
+def test_a_listing_serves_the_run_that_began_it_and_another_where_listing_anew_costs_much(
+    lake: Lake, made_by: str | None, pages: list[Any], age: timedelta, of_the_run: bool, of_another: bool
+) -> None:
+    listing = started(lake)
+    land(listing, *pages)
+    listing.claim(made_by)
+
+    def serves(run_id: str) -> bool:
+        return resumable_listing(lake, ALL_TIME, run_id=run_id, at=NOW + age, years=YEARS) is not None
+
+    assert (serves(made_by or "one"), serves("another")) == (of_the_run, of_another)
+
+
+def test_a_listing_of_which_a_run_used_all_serves_no_run_that_asks_for_an_unused_one(lake: Lake) -> None:
+    listing = listed(lake, [on(20)], at=NOW)
+    listing.claim("ended")
+    listing.mark_used()
+    for run_id in ("ended", "another"):
+        assert resumable_listing(lake, ALL_TIME, run_id=run_id, at=NOW, years=YEARS) is None
+        assert resumable_listing(lake, ALL_TIME, run_id=run_id, at=NOW, years=YEARS, also_used=True) is not None
+
+
+def test_the_newest_pull_is_as_old_as_the_oldest_pages_that_its_run_used(lake: Lake) -> None:
+    older = listed(lake, [on(20)], at=NOW)
+    older.claim("run", as_of=NOW)
+    newest = listed(lake, [on(21)], at=NOW + HOUR, mode="incremental", after=day(10))
+    newest.claim("run")
+    found = last_pull(lake)
+    assert found is not None
+    assert (found.started_at, found.as_of) == (NOW + HOUR, NOW)
+    newest.claim("another")
+    found = last_pull(lake)
+    assert found is not None
+    assert found.as_of is None
 
 
 def test_a_broken_listing_does_not_go_on_when_a_later_one_is_complete(lake: Lake) -> None:

@@ -4,14 +4,15 @@ from datetime import datetime
 
 from strava_pipeline.core.sources import STRAVA
 from strava_pipeline.core.years import YearRange, year_window
-from strava_pipeline.lake.bronze.listings import Span, listings, proven_spans
+from strava_pipeline.lake.bronze.listings import Span, is_by_start, listings, proven_spans
 from strava_pipeline.lake.paths import Lake
 
 
 def compared_years(lake: Lake, years: YearRange, source: str = STRAVA) -> dict[int, datetime]:
     """By local year, ascending, when the newest listing that holds all of it began; a year that none holds is absent.
 
-    The listings are those of the account of the newest one. A year of which a listing proves nothing is not compared by it.
+    The listings are those of the account of the newest one. A year of which a listing proves nothing is not compared by it,
+    nor is any by pages that are older than the run that used them; a feed has told what changed since these.
     """
     windows = {year: year_window(year, year, years) for year in years.all}
     found: dict[int, datetime] = {}
@@ -21,7 +22,7 @@ def compared_years(lake: Lake, years: YearRange, source: str = STRAVA) -> dict[i
         account = account if number else manifest.account
         if len(found) == len(windows):
             break
-        if manifest.account == account:
+        if manifest.account == account and (manifest.as_of is None or not is_by_start(source)):
             asked, proven = (manifest.window.after, manifest.window.before), list(proven_spans(manifest))
             for year, window in windows.items():
                 has_begun = year not in found and year <= manifest.started_at.year

@@ -171,10 +171,14 @@ class Listing:
         write_whole(self.folder / "manifest.json", self.manifest.model_dump_json(indent=1).encode())
         MANIFESTS.saved += 1
 
-    def claim(self, run_id: str | None) -> None:
-        """Note which run uses the listing now."""
-        if run_id is not None and self.manifest.run_id != run_id:
-            self._editable().run_id = run_id
+    def claim(self, run_id: str | None, *, as_of: datetime | None = None) -> None:
+        """Note which run uses the listing now, and as of when pages are that are older than that run.
+
+        `run_id`: None leaves it to whichever run comes next.
+        """
+        if (self.manifest.run_id, self.manifest.as_of) != (run_id, as_of):
+            manifest = self._editable()
+            manifest.run_id, manifest.as_of = run_id, as_of
             self._save()
 
     def mark_ended(self) -> None:

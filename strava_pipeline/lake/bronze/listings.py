@@ -28,7 +28,8 @@ from strava_pipeline.lake.bronze.manifests import MANIFESTS, Manifest, PageEntry
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.setting_values import is_private_host, is_this_machine
 
-REUSE_WITHIN = timedelta(hours=1)  # the answers to a run that died an hour ago still serve the same command
+REUSE_WITHIN = timedelta(hours=1)  # the answers to a run still serve those who go on with its work
+FEW_CALLS = 10  # a listing that takes no more is made anew rather than believed: some seconds, a hundredth of a day's calls
 RESUME_WITHIN = timedelta(hours=24)  # an older half shows another day; a new listing is more accurate
 _ANSWER_TIMES: dict[Path, tuple[tuple[bool, int, int, int], Times]] = {}
 _TIMES: dict[Path, tuple[bool, list[Manifest], Times]] = {}
@@ -43,6 +44,7 @@ def resumable_listing(
     *,
     at: datetime,
     years: YearRange,
+    run_id: str | None = None,
     source: str = STRAVA,
     account: str | None = None,
     also_used: bool = False,
@@ -50,10 +52,10 @@ def resumable_listing(
 ) -> Listing | None:
     """The listing to resume, rather than asking again for what is on disk; None: begin another one.
 
-    That is the newest of the same window, if it was interrupted less than a day ago; or, complete, if its run died less
-    than an hour ago. A complete one has moved the watermark, so a pull from the watermark compares the mode alone.
-    `also_used`: a complete one of this hour will do even if its run has ended. `since`: no complete one that began before
-    that will.
+    That is the newest of the same window, if it was interrupted less than a day ago; or, complete, if it began less than
+    an hour ago and no run has used it to its end. It is `run_id`'s own, or nobody's (a limit ended it, or a dry run made
+    it), or it took more than FEW_CALLS. A complete one has moved the watermark, so a pull from the watermark compares the
+    mode alone. `also_used`: a run may have used it. `since`: no complete one that began before that will do.
     """
     for listing in listings(lake, source, newest_first=True):
         manifest = listing.manifest
@@ -67,15 +69,21 @@ def resumable_listing(
             manifest = listing.manifest
         if manifest.has_lost:
             continue  # what it lacks is not behind its last page
+        serves = manifest.run_id in (None, run_id) or manifest.whole_pages > FEW_CALLS
         if same and not manifest.complete:
-            return listing
+            return listing if serves else None
         if same or (manifest.window.mode == window.mode and window.mode in ("incremental", "lite")):
-            unused = also_used or not manifest.settled
+            unused = also_used if manifest.settled else serves
             began = manifest.started_at
             fresh = manifest.complete and unused and at - began <= REUSE_WITHIN and (since is None or began >= since)
             reaches = same or (manifest.window.after or 0) <= (window.after or 0)  # `days` may be more this time
             return listing if fresh and reaches else None
     return None
+
+
+def is_of_run(manifest: Manifest, run_id: str | None, at: datetime) -> bool:
+    """Whether the run began the listing within its present work: what it holds is not older than the run."""
+    return manifest.run_id == run_id and manifest.as_of is None and at - manifest.started_at <= REUSE_WITHIN
 
 
 def listings(lake: Lake, source: str = STRAVA, *, newest_first: bool = False) -> Iterator[Listing]:
@@ -206,9 +214,17 @@ def watermark(lake: Lake, source: str = STRAVA, account: str | None = None) -> d
 
 
 def last_pull(lake: Lake, source: str = STRAVA) -> Manifest | None:
-    """The newest listing, whether it reached its end or not; single activities that no feed named are none."""
-    every = (listing.manifest for listing in listings(lake, source, newest_first=True))
-    return next((manifest for manifest in every if not manifest.window.says_nothing_of_others), None)
+    """The newest listing, whether it reached its end or not; single activities that no feed named are none.
+
+    Its `as_of` is that of the oldest pages that its run used, of whichever listing.
+    """
+    every = [listing.manifest for listing in listings(lake, source, newest_first=True)]
+    newest = next((manifest for manifest in every if not manifest.window.says_nothing_of_others), None)
+    if newest is None:
+        return None
+    of_run = [each.as_of for each in every if each.run_id == newest.run_id and each.as_of is not None]
+    recent = (at for at in of_run if newest.started_at - at <= RESUME_WITHIN)
+    return newest.model_copy(update={"as_of": min(recent, default=None)})
 
 
 def newest_watermark(lake: Lake, source: str) -> datetime | None:

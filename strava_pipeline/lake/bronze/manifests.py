@@ -130,7 +130,8 @@ class Manifest(BaseModel):
     local_at: datetime | None = None
     is_dated: bool = Field(default=True, exclude=True)  # whether any believable time of the listing is known
     host: str | None = None  # of the API that answered
-    run_id: str | None = None  # of the run that asked last
+    run_id: str | None = None  # of the run that uses it; None: nobody's, so whichever run comes next goes on with it
+    as_of: datetime | None = None  # of its oldest page, where that is older than the run that uses it
     sees_private: bool = True  # whether the login was allowed to list what only the athlete may see
     walked: int | None = None  # how many pages there were when the provider reported the end, without an empty page
     settled: bool = False  # a run that used it came to its end

@@ -180,8 +180,10 @@ def _note_gone(connection: Connection, known: Iterable[Listing], years: Sequence
             note(connection, f"{GONE}{name}", json.dumps(sorted(judged.get(name, set()) | (ids & here))))
 
 
-def doubtful_spans(lake: Lake, listing: Listing) -> list[Span]:
-    """Where a complete listing proves nothing and lacks an activity that is present in gold: to be asked for again."""
+def doubtful_spans(lake: Lake, listing: Listing, within: YearRange) -> list[Span]:
+    """Where a complete listing proves nothing and lacks an activity that is in gold, or in another listing that gold has
+    yet to merge: to be asked for again. `within`: all partitions.
+    """
     spans = gaps(listing.manifest) if list(proven_spans(listing.manifest)) else []
     if not spans or not lake.working.exists():
         return []
@@ -192,7 +194,11 @@ def doubtful_spans(lake: Lake, listing: Listing) -> list[Span]:
     )
     values = {"source": listing.manifest.source}
     with suppress(OtherCatalogueError, DamagedWarehouseError), reading(lake) as connection:
-        missing = [start for key, start in connection.execute(query, values).fetchall() if key not in seen]
+        starts = dict(connection.execute(query, values).fetchall())
+        for other in _unmerged(connection, list(listings(lake, listing.manifest.source)), within):
+            rows = (one for _, activities in other.pages() for one in activities if one["id"] not in seen)
+            starts |= {one["id"]: at.timestamp() for one in rows for at in start_instants([one])}
+        missing = [start for key, start in starts.items() if key not in seen]
         found = [span for span in spans if any(is_within(start, span) for start in missing)]
         return found if len(found) <= FEW else []  # so many are the listing's fault; the next listing decides
     return []  # the warehouse has to be rebuilt
