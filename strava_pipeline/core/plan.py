@@ -69,6 +69,11 @@ class YearPlan:
     def calls(self) -> int:
         return self.listing + self.details
 
+    def with_calls(self, more: int) -> "YearPlan":
+        """The same plan with so many further calls to list."""
+        fewest, most = (None if calls is None else calls + more for calls in (self.fewest, self.most))
+        return replace(self, listing=self.listing + more, fewest=fewest, most=most)
+
     def without_listing(self) -> "YearPlan":
         """The same plan where one listing of several years brings the pages of this year."""
         fewest = None if self.fewest is None else max(self.fewest - self.listing, 0)

@@ -48,10 +48,11 @@ from strava_pipeline.lake.gold.warehouse import reading
 from strava_pipeline.lake.locks import try_locked
 from strava_pipeline.operations.budgeted_source import BudgetedSource
 from strava_pipeline.operations.fetching import scope_of
-from strava_pipeline.operations.listing_windows import listing_lock, window_of
+from strava_pipeline.operations.listing_windows import listing_lock, recent_window, window_of
 from strava_pipeline.operations.options import DetailsOptions, ListingOptions, StreamsOptions
 from strava_pipeline.operations.run_context import RunContext
 
+FEWEST = 2  # calls of a listing: whatever is new fills a page, and an empty one ends it
 FULL = 2 / 3  # Strava leaves out what it may not show after it cut the page: an emptier one is taken for the last
 
 
@@ -98,7 +99,7 @@ def plan_job(
         after = window_of(run, source, listing, ()).after
         known = detail_candidates(run.lake, years) if there else []
         again = sum(one.start_date is not None and one.start_date.timestamp() > (after or 0) for one in known)
-        pages = max(listing_calls(again, _per_page(source, listing)), 2)  # whatever is new fills a page
+        pages = max(listing_calls(again, _per_page(source, listing)), FEWEST)
     return Plan(
         made_at=run.now(),
         years=tuple(YearPlan(year, "known", None, 0, by_year[year]) for year in sorted(by_year, reverse=True)),
@@ -136,11 +137,15 @@ def _by_year(
     plans = plan_years(years, counts, per_page=per_page, details=details)
     pages = 0
     if one_listing:
-        pages = max(listing_calls(sum(one.activities or counts[one.year].activities for one in plans), per_page), 2)
+        rows = sum(one.activities or counts[one.year].activities for one in plans)
+        pages = max(listing_calls(rows, per_page), FEWEST)
         plans = tuple(one.without_listing() for one in plans)
     else:
         runs = [[one for one in plans if one.year in several] for several in years_of_runs(years)]
         plans = tuple(one for of_run in runs for one in share_listing(of_run, counts, per_page))
+        present = at_hand.get(max(years, default=0))  # of no other year's listing is a part looked at again
+        if present is not None and recent_window(source, listing, present.listing.manifest) is not None:
+            plans = tuple(one.with_calls(FEWEST) if one.year == max(years) else one for one in plans)
     gear = _unknown_gear(run, at_hand.values())
     allowances, per_call = source.allowances(listing), source.usual_per_call
     return Plan(now, plans, allowances, gear=len(gear), listing=pages, per_call=per_call)

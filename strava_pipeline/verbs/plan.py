@@ -1,7 +1,7 @@
 """The command `plan`, and every `--dry-run`: calls by stage and year, the limits, the finish, before anything is done.
 
-The sums are core/plan.py's. Planning makes no call, with one exception: `backfill --dry-run` lists its years, which the real
-run then does not repeat. Gold, shards and the snapshot stay as they are.
+The sums are core/plan.py's. Planning makes no call, with one exception: `backfill --dry-run` lists its years, whose pages the
+real run then uses. Gold, shards and the snapshot stay as they are.
 """
 
 from dataclasses import asdict
@@ -248,7 +248,7 @@ def print_backfill_plan(
         _print_sports(sports, "details")
         out.print(
             f"This dry run made {counted(calls, 'call')}, all of them listings, and changed nothing but "
-            "bronze, where their pages lie. A backfill within the hour uses these and does not list again."
+            "bronze, where their pages lie. A backfill within the hour uses these; of this year it lists the last weeks again."
         )
     if stopped is not None:
         err.print(f"Stopped early. {stopped} What was listed is kept; the same command goes on.", style="yellow")

@@ -217,6 +217,7 @@ def test_status_shows_each_enabled_provider(
                 "complete": False,
                 "activities": 1,
                 "unreadable": 0,
+                "as_of": None,
             },
             "compared_at": {},
             "withheld": 0,

@@ -142,6 +142,23 @@ def test_a_dry_backfill_tells_what_a_backfill_will_change_and_spends_nothing_twi
     assert set(made["details"]) == {str(renamed), str(added)}
 
 
+def test_a_backfill_of_this_year_after_its_dry_run_lists_what_is_recent_again_as_planned(
+    rig: Rig, type_on: TypeOn
+) -> None:
+    typed = type_on(rig)
+    assert typed("backfill", "--years", "2026", "--dry-run").code == 0
+    recent = max(rig.truth(), key=lambda one: str(one["start_date"]))["id"]
+    rig.control("edit", id=recent, set={"name": "Renamed after the dry run"})
+    rig.calls()
+    assert planned(typed, "--years", "2026")["listing_calls"] == 2
+    said = typed("backfill", "--years", "2026")
+    assert rig.calls()["by_endpoint"][LISTING] == 2
+    assert rig.one(f"SELECT name FROM activities WHERE id = {recent}") == "Renamed after the dry run"
+    assert "; older pages are as of 20" in next(line for line in said.out.splitlines() if line.startswith("Listed "))
+    assert "; older pages are as of 20" in typed("status").out
+    assert json.loads(typed("status", "--json").out)["last_pull"]["as_of"] is not None
+
+
 def test_a_dry_backfill_of_nothing_yet_lists_the_years_once(rig: Rig, type_on: TypeOn) -> None:
     typed = type_on(rig)
     assert typed("backfill", "--years", "2024", "2025", "--dry-run").code == 0
