@@ -32,8 +32,8 @@ from strava_pipeline.core.rows import Json
 from strava_pipeline.core.years import years_of_runs
 from strava_pipeline.ingest.provider import Page
 from strava_pipeline.lake.bronze.listing import Listing
-from strava_pipeline.lake.bronze.listings import resumable_listing
 from strava_pipeline.lake.bronze.manifests import Manifest
+from strava_pipeline.lake.bronze.resuming import resumable_listing
 from strava_pipeline.lake.gold.coverage import (
     Coverage,
     ListingAtHand,

@@ -101,9 +101,8 @@ def possible_providers(settings: Settings) -> dict[str, PossibleProvider]:
 
 @dataclass(frozen=True, slots=True)
 class Pull:
-    """A listing: when its last page came (UTC), its mode, whether it reached its end, its rows, which are no activities.
-
-    `as_of`: when its run used pages that are older than itself, when the oldest of them came.
+    """A listing: when its last page came (UTC), its mode, whether it reached its end, its rows, which are no activities,
+    and as of when those pages are that its run used though they were older.
     """
 
     at: datetime
@@ -148,10 +147,8 @@ def provider_states(settings: Settings, names: Collection[str] | None = None) ->
 
 def _state(settings: Settings, lake: Lake, name: str) -> ProviderState:
     pull = None
-    if (newest := last_pull(lake, name)) is not None:
-        pull = Pull(
-            newest.fetched_at, newest.window.mode, newest.complete, newest.rows, newest.unreadable, newest.as_of
-        )
+    if (last := last_pull(lake, name)) is not None:
+        pull = Pull(last.fetched_at, last.window.mode, last.complete, last.rows, last.unreadable, last.as_of)
     try:
         spec = spec_of(name)
     except UnusableSourceError as error:

@@ -23,8 +23,9 @@ from strava_pipeline.core.rows import Json
 from strava_pipeline.ingest.provider import FeedProvider, Lister, Page, WholeReader
 from strava_pipeline.lake.bronze.landing import require_writable
 from strava_pipeline.lake.bronze.listing import Listing
-from strava_pipeline.lake.bronze.listings import Span, is_by_start, is_of_run, resumable_listing
+from strava_pipeline.lake.bronze.listings import Span, is_by_start
 from strava_pipeline.lake.bronze.manifests import Manifest, Window
+from strava_pipeline.lake.bronze.resuming import is_of_run, resumable_listing
 from strava_pipeline.lake.files import DamagedFileError, unpacked_json
 from strava_pipeline.lake.gold.deletions import doubtful_spans
 from strava_pipeline.lake.gold.publish import snapshot
@@ -204,11 +205,7 @@ def _list(
         listing, calls = earlier, client.calls
         received = _Received(row_hashes={} if source.spec.gear_of_activity else None)
         stopped: Stopped | None = None
-        if look is not None:
-            run.progress.begin("Listing activities", None, eta=lambda _: forecasts[-1].done_at if forecasts else None)
-        else:
-            what = f"Listing activities of {source.spec.title}"
-            run.progress.begin(what, _known_rows(run, source, window, years))
+        _begin(run, source, window, years, None if look is None else forecasts)
         try:
             if earlier is not None:
                 received.add_earlier(earlier)
@@ -234,6 +231,16 @@ def _list(
     manifest = listing.manifest if listing else Manifest(athlete_id=None, window=window, started_at=run.now())
     calls = client.calls - calls
     return received.report(manifest, calls, forecasts, resumed=earlier is not None, stopped=stopped)
+
+
+def _begin(
+    run: RunContext, source: Source, window: Window, years: Sequence[int], forecasts: list[Forecast] | None
+) -> None:
+    """Show that a listing begins. `forecasts`: those to come of the run; None: there will be none."""
+    if forecasts is not None:
+        run.progress.begin("Listing activities", None, eta=lambda _: forecasts[-1].done_at if forecasts else None)
+    else:
+        run.progress.begin(f"Listing activities of {source.spec.title}", _known_rows(run, source, window, years))
 
 
 def _known_rows(run: RunContext, source: Source, window: Window, years: Sequence[int]) -> int | None:

@@ -118,9 +118,9 @@ def _status_lines(one: "ProviderStatus", login: "KeptLogin | None", today: "date
         yield f"rate limit ({one.rate_limit}): until {at_minute(one.rate_limit_ends_at) or 'never'}; {goes_on}", False
     if one.last_pull is not None:
         whole = "complete" if one.last_pull.complete else "it broke off, and the next pull goes on"
+        whole += older_pages(one.last_pull.as_of)
         rows = counted(one.last_pull.activities, "activity")
-        older = older_pages(one.last_pull.as_of)
-        yield f"last pull: {at_minute(one.last_pull.at) or 'never'}, {one.last_pull.mode}, {rows}, {whole}{older}", False
+        yield f"last pull: {at_minute(one.last_pull.at) or 'never'}, {one.last_pull.mode}, {rows}, {whole}", False
     if compared := years_by_day(one.compared_at):
         yield f"compared with all that it has: {compared}", False
     published = "not known before the next publish" if one.activities is None else one.activities

@@ -1,6 +1,7 @@
 """The part of a provider's run that makes calls, for a child of mortal.py. Dagster would be most of what it costs."""
 
 import logging
+from uuid import uuid4
 
 from strava_pipeline.ingest.clock import machine_clock
 from strava_pipeline.ingest.registry import PROVIDERS
@@ -18,6 +19,7 @@ __all__ = ["PROVIDERS"]
 def live(name: str, mode: str) -> None:
     """List the provider's activities, and its gear, at the emulator's time."""
     settings = Settings.load(_env_file=None)
-    run = run_context(settings, LogProgress(logging.getLogger("run")), clock=machine_clock(now=lambda: NOW))
+    clock = machine_clock(now=lambda: NOW)
+    run = run_context(settings, LogProgress(logging.getLogger("run")), run_id=str(uuid4()), clock=clock)
     options = ListingOptions.model_validate({"mode": mode, "per_page": 20})
     list_provider_activities(run, Source(name, settings, run), options, run.years.all, asset=name)

@@ -10,8 +10,9 @@ from strava_pipeline.core.errors import PipelineError
 from strava_pipeline.core.years import YearRange
 from strava_pipeline.lake.bronze.answers import detail_files
 from strava_pipeline.lake.bronze.listing import Listing
-from strava_pipeline.lake.bronze.listings import listings, resumable_listing
+from strava_pipeline.lake.bronze.listings import listings
 from strava_pipeline.lake.bronze.manifests import Window
+from strava_pipeline.lake.bronze.resuming import resumable_listing
 from strava_pipeline.lake.gold.fetch_selection import Scope, select_details
 from strava_pipeline.lake.gold.merge import SHARDS
 from strava_pipeline.lake.gold.publish import publish

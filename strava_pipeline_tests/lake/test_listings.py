@@ -11,8 +11,9 @@ import pytest
 
 from strava_pipeline.core.providers import ReadPage
 from strava_pipeline.lake.bronze.answers import land_detail
-from strava_pipeline.lake.bronze.listings import FEW_CALLS, last_pull, listings, resumable_listing, watermark
+from strava_pipeline.lake.bronze.listings import last_pull, listings, watermark
 from strava_pipeline.lake.bronze.manifests import Manifest, Window
+from strava_pipeline.lake.bronze.resuming import FEW_CALLS, resumable_listing
 from strava_pipeline.lake.files import packed, write_whole
 from strava_pipeline.lake.gold.event_followup import ListedFields, note_sighting
 from strava_pipeline.lake.paths import Lake

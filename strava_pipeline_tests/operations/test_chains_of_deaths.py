@@ -23,7 +23,8 @@ from strava_pipeline.ingest.strava.emulator.app import Emulator
 from strava_pipeline.ingest.strava.emulator.application import EmulatorConfig
 from strava_pipeline.ingest.strava.emulator.athlete import athlete_of
 from strava_pipeline.lake.bronze.comparisons import compared_years
-from strava_pipeline.lake.bronze.listings import FEW_CALLS, is_by_start, last_pull
+from strava_pipeline.lake.bronze.listings import is_by_start, last_pull
+from strava_pipeline.lake.bronze.resuming import FEW_CALLS
 from strava_pipeline.lake.gold.warehouse import reading
 from strava_pipeline.lake.shards import write_shards
 from strava_pipeline.operations import source as source_module
@@ -46,7 +47,7 @@ from strava_pipeline_tests.soak.five_services import Effort, Facts, Place, place
 NOW = datetime(2026, 3, 10, 12, tzinfo=UTC)
 SERVICES = ("garmin", "intervals_icu", "ridewithgps")
 RECENT = timedelta(days=14)  # within the lookback of a daily run
-CHAINS = examples(24)
+CHAINS = examples(16)  # some second of CPU each
 
 
 class Death(BaseException):

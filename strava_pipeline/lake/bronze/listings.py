@@ -1,6 +1,6 @@
-"""All listings of a provider together: their order and times, which one to resume, how far they reach, what they prove absent.
+"""All listings of a provider together: their order and times, how far they reach, what they prove absent.
 
-Only manifests are read, no pages. The folder of a single listing is listing.py's.
+Only manifests are read, no pages. The folder of a single listing is listing.py's, which one to resume resuming.py's.
 
 An activity is gone when a complete listing of a window that its start lies in began after it was last seen. Between two pages
 a listing proves nothing: a deletion at that moment moves the following activities one place forward, past the page that is
@@ -21,69 +21,18 @@ from pydantic import ValidationError
 from strava_pipeline.core.errors import MisuseError
 from strava_pipeline.core.providers import best_first, naming_order, spec_of
 from strava_pipeline.core.sources import SOURCES, STRAVA
-from strava_pipeline.core.years import YearRange
 from strava_pipeline.lake.bronze.landing import Times, correct_times, future_claims, join_times
 from strava_pipeline.lake.bronze.listing import Listing, read_listing, restore_manifest
-from strava_pipeline.lake.bronze.manifests import MANIFESTS, Manifest, PageEntry, Window
+from strava_pipeline.lake.bronze.manifests import MANIFESTS, Manifest, PageEntry
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.setting_values import is_private_host, is_this_machine
 
-REUSE_WITHIN = timedelta(hours=1)  # the answers to a run still serve those who go on with its work
-FEW_CALLS = 10  # a listing that takes no more is made anew rather than believed: some seconds, a hundredth of a day's calls
 RESUME_WITHIN = timedelta(hours=24)  # an older half shows another day; a new listing is more accurate
 _ANSWER_TIMES: dict[Path, tuple[tuple[bool, int, int, int], Times]] = {}
 _TIMES: dict[Path, tuple[bool, list[Manifest], Times]] = {}
 _ZONES = (-14, 12)  # hours from a local time to UTC, at most: UTC+14 and UTC-12
 _NEVER, _ALWAYS = -(2**62), 2**62  # seconds: no bound
 Span = tuple[int | None, int | None]  # exclusive epoch seconds, as Strava takes them: (after, before)
-
-
-def resumable_listing(
-    lake: Lake,
-    window: Window,
-    *,
-    at: datetime,
-    years: YearRange,
-    run_id: str | None = None,
-    source: str = STRAVA,
-    account: str | None = None,
-    also_used: bool = False,
-    since: datetime | None = None,
-) -> Listing | None:
-    """The listing to resume, rather than asking again for what is on disk; None: begin another one.
-
-    That is the newest of the same window, if it was interrupted less than a day ago; or, complete, if it began less than
-    an hour ago and no run has used it to its end. It is `run_id`'s own, or nobody's (a limit ended it, or a dry run made
-    it), or it took more than FEW_CALLS. A complete one has moved the watermark, so a pull from the watermark compares the
-    mode alone. `also_used`: a run may have used it. `since`: no complete one that began before that will do.
-    """
-    for listing in listings(lake, source, newest_first=True):
-        manifest = listing.manifest
-        if manifest.account != account:
-            continue
-        if at - manifest.started_at > RESUME_WITHIN:
-            return None
-        same = manifest.window.same_as(window)
-        if same:
-            listing.adopt_orphans(years)
-            manifest = listing.manifest
-        if manifest.has_lost:
-            continue  # what it lacks is not behind its last page
-        serves = manifest.run_id in (None, run_id) or manifest.whole_pages > FEW_CALLS
-        if same and not manifest.complete:
-            return listing if serves else None
-        if same or (manifest.window.mode == window.mode and window.mode in ("incremental", "lite")):
-            unused = also_used if manifest.settled else serves
-            began = manifest.started_at
-            fresh = manifest.complete and unused and at - began <= REUSE_WITHIN and (since is None or began >= since)
-            reaches = same or (manifest.window.after or 0) <= (window.after or 0)  # `days` may be more this time
-            return listing if fresh and reaches else None
-    return None
-
-
-def is_of_run(manifest: Manifest, run_id: str | None, at: datetime) -> bool:
-    """Whether the run began the listing within its present work: what it holds is not older than the run."""
-    return manifest.run_id == run_id and manifest.as_of is None and at - manifest.started_at <= REUSE_WITHIN
 
 
 def listings(lake: Lake, source: str = STRAVA, *, newest_first: bool = False) -> Iterator[Listing]:

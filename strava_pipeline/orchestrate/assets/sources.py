@@ -92,7 +92,7 @@ def _counted_listing(partitions: dg.PartitionsDefinition[Any], source: str) -> d
         owners=[OWNER],
         tags=MAKES_CALLS,
         description="Every page of the athlete's activity listing as Strava sent it, gzip-compressed, never changed. "
-        "An interrupted listing resumes where it stopped.",
+        "A long listing that was interrupted resumes where it stopped.",
         metadata=described_source("activities_all"),
         check_specs=[dg.AssetCheckSpec("listing_complete", asset=LISTING, description=COMPLETE)],
     )
@@ -251,7 +251,7 @@ def _listing(partitions: dg.PartitionsDefinition[Any], name: str) -> dg.AssetsDe
         kinds={"json", "file"},
         owners=[OWNER],
         description=f"Every page of the activity listing of {title} as received, gzip-compressed, never changed; its gear, "
-        "too, once a week or when an activity names unknown gear. An interrupted listing resumes where it stopped.",
+        "too, once a week or when an activity names unknown gear. A long listing that was interrupted resumes where it stopped.",
         op_tags=STEP_FIRST,  # before the shards of the same run, which read it by way of `providers_received`
         check_specs=[
             dg.AssetCheckSpec(

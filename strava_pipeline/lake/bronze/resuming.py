@@ -1,0 +1,65 @@
+"""Which listing a run goes on with, rather than asking again for what is on disk: one rule for every source.
+
+A run's own listing serves it as it is. Another run's is older than it says, so it serves only where listing anew costs much;
+whoever uses it looks again at what can have changed since (docs/adr/0108).
+"""
+
+from datetime import datetime, timedelta
+
+from strava_pipeline.core.sources import STRAVA
+from strava_pipeline.core.years import YearRange
+from strava_pipeline.lake.bronze.listing import Listing
+from strava_pipeline.lake.bronze.listings import RESUME_WITHIN, listings
+from strava_pipeline.lake.bronze.manifests import Manifest, Window
+from strava_pipeline.lake.paths import Lake
+
+REUSE_WITHIN = timedelta(hours=1)  # the answers to a run still serve those who go on with its work
+FEW_CALLS = 10  # a listing that takes no more is made anew: some seconds, a hundredth of Strava's day
+
+
+def resumable_listing(
+    lake: Lake,
+    window: Window,
+    *,
+    at: datetime,
+    years: YearRange,
+    run_id: str | None = None,
+    source: str = STRAVA,
+    account: str | None = None,
+    also_used: bool = False,
+    since: datetime | None = None,
+) -> Listing | None:
+    """The listing to resume, rather than asking again for what is on disk; None: begin another one.
+
+    That is the newest of the same window, if it was interrupted less than a day ago; or, complete, if it began less than
+    an hour ago and no run has used it to its end. It is `run_id`'s own, or nobody's (a limit ended it, or a dry run made
+    it), or it took more than FEW_CALLS. A complete one has moved the watermark, so a pull from the watermark compares the
+    mode alone. `also_used`: a run may have used it. `since`: no complete one that began before that will do.
+    """
+    for listing in listings(lake, source, newest_first=True):
+        manifest = listing.manifest
+        if manifest.account != account:
+            continue
+        if at - manifest.started_at > RESUME_WITHIN:
+            return None
+        same = manifest.window.same_as(window)
+        if same:
+            listing.adopt_orphans(years)
+            manifest = listing.manifest
+        if manifest.has_lost:
+            continue  # what it lacks is not behind its last page
+        serves = manifest.run_id in (None, run_id) or manifest.whole_pages > FEW_CALLS
+        if same and not manifest.complete:
+            return listing if serves else None
+        if same or (manifest.window.mode == window.mode and window.mode in ("incremental", "lite")):
+            unused = also_used if manifest.settled else serves
+            began = manifest.started_at
+            fresh = manifest.complete and unused and at - began <= REUSE_WITHIN and (since is None or began >= since)
+            reaches = same or (manifest.window.after or 0) <= (window.after or 0)  # `days` may be more this time
+            return listing if fresh and reaches else None
+    return None
+
+
+def is_of_run(manifest: Manifest, run_id: str | None, at: datetime) -> bool:
+    """Whether the run began the listing within its present work: what it holds is not older than the run."""
+    return manifest.run_id == run_id and manifest.as_of is None and at - manifest.started_at <= REUSE_WITHIN
