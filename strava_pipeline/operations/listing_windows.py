@@ -5,10 +5,11 @@ Years that a run covers are listed in one window; a year between them that the r
 
 from collections.abc import Sequence
 from datetime import timedelta
+from itertools import takewhile
 
 from strava_pipeline.core.errors import PipelineError
 from strava_pipeline.core.years import month_window, stretches, year_window
-from strava_pipeline.lake.bronze.listings import is_by_start, watermark
+from strava_pipeline.lake.bronze.listings import RESUME_WITHIN, is_by_start, listings, watermark
 from strava_pipeline.lake.bronze.manifests import Manifest, Window
 from strava_pipeline.operations.options import ListingOptions
 from strava_pipeline.operations.run_context import RunContext
@@ -50,7 +51,16 @@ def window_of(run: RunContext, source: Source, config: ListingOptions, years: Se
         return Window(mode="all", after=None, before=None)
     days = config.days if config.days is not None else source.days
     lookback = timedelta(days=days) if mode == "incremental" else timedelta(seconds=1)
-    return Window(mode=config.mode, after=int((known - lookback).timestamp()), before=None, watermark=known)
+    after = min([int((known - lookback).timestamp()), *_unused_windows(run, source, mode)])
+    return Window(mode=config.mode, after=after, before=None, watermark=known)
+
+
+def _unused_windows(run: RunContext, source: Source, mode: str) -> list[int]:
+    """The `after` of the listings of the last day that moved the watermark since a run came to its end: runs died over them."""
+    every = (listing.manifest for listing in listings(run.lake, source.spec.name, newest_first=True))
+    recent = takewhile(lambda manifest: run.now() - manifest.started_at <= RESUME_WITHIN, every)
+    of_mode = (each for each in recent if each.account == source.account_name and each.window.mode == mode)
+    return [each.window.after or 0 for each in takewhile(lambda each: not each.settled, of_mode) if each.complete]
 
 
 def recent_window(source: Source, config: ListingOptions, listing: Manifest) -> Window | None:

@@ -47,7 +47,7 @@ from strava_pipeline_tests.soak.five_services import Effort, Facts, Place, place
 NOW = datetime(2026, 3, 10, 12, tzinfo=UTC)
 SERVICES = ("garmin", "intervals_icu", "ridewithgps")
 RECENT = timedelta(days=14)  # within the lookback of a daily run
-CHAINS = examples(16)  # some second of CPU each
+CHAINS = examples(12)  # a second of CPU each
 
 
 class Death(BaseException):
@@ -219,6 +219,20 @@ def test_what_changed_of_late_is_seen_though_many_pages_of_a_dead_run_are_used_w
         assert found[name].calls < calls[name] or name not in long
         is_compared = name not in long or not is_by_start(name)
         assert (found[name].manifest.started_at in compared.values()) is is_compared
+
+
+@pytest.mark.parametrize("athlete", [4], indirect=True)
+def test_a_run_from_the_watermark_covers_what_a_dead_one_listed_though_that_moved_the_watermark(
+    athlete: Athlete,
+) -> None:
+    for place in athlete.places.values():
+        place.add(Effort(athlete.now, 3000, 24_000.0), "New")
+    dead = athlete.pull(athlete.run(), "incremental")
+    again, after = athlete.live("incremental"), athlete.live("incremental")
+    for name in filter(is_by_start, athlete.places):
+        windows = [found[name].manifest.window.after for found in (dead, again, after)]
+        assert windows[0] == windows[1], name
+        assert windows[1] != windows[2], name
 
 
 @pytest.mark.parametrize("athlete", [3], indirect=True)
