@@ -25,7 +25,7 @@ def copy(as_json: Json = False) -> None:
 
 
 def adopt(as_json: Json = False) -> None:
-    """Copy this folder, as it is now, to RESTIC_REPOSITORY, though the copy there is another folder's or lacks nothing of it."""
+    """Copy this folder as it is now to RESTIC_REPOSITORY, whatever the copy there, or this folder, had before."""
     _copy(adopt=True, as_json=as_json)
 
 
