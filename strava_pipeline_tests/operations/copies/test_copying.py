@@ -285,3 +285,31 @@ def test_a_full_disk_ends_in_a_sentence_and_the_next_copy_is_whole(
     (world.lake.files / "ef" / "large").unlink()
     assert world.copy().problem == ""
     assert world.restored("back") == COPIED
+
+
+def test_files_that_could_not_be_read_are_tried_once_more_and_what_changes_meanwhile_is_copied_next(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """restic itself, before and after which something happens to the folder and to the exit code."""
+    programs, faults = tmp_path / "programs", tmp_path / "faults"
+    programs.mkdir()
+    program = programs / "restic"
+    program.write_text(
+        f'#!/bin/sh\n{shutil.which("restic")} "$@" || exit\n[ "$2" = backup ] || exit 0\n'
+        f"echo more >>{world.lake.decisions}/matches.jsonl\n"
+        f'[ "$(wc -l <{faults})" = 0 ] || {{ sed -i 1d {faults}; echo \'{{"error":{{"message":"no disk"}}}}\' >&2; exit 3; }}\n'
+    )
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{programs}:{os.environ['PATH']}")
+    faults.write_text("once\n")
+    assert world.copy().kinds == ["own", "api", "published"]
+    faults.write_text("own\nagain\n")
+    with pytest.raises(CopyIncompleteError, match="lacks files that could not be read: no disk") as said:
+        world.copy()
+    assert said.value.exit_code == 4
+    assert world.copy().kinds == ["own"]
+    program.unlink()
+    assert world.copy().kinds == ["own"]
+    assert (
+        world.restored("back")["data/decisions/matches.jsonl"] == (world.lake.decisions / "matches.jsonl").read_bytes()
+    )
