@@ -119,8 +119,8 @@ class Restic:
 
         self._run(arguments, each, folder=folder, stdin=b"".join(os.fsencode(path) + b"\0" for path in paths))
         try:
-            files = summary["files_new"] + summary["files_changed"]
-            return Backup(summary["snapshot_id"], files, summary["data_added"])
+            files = summary.get("files_new", 0) + summary.get("files_changed", 0)  # a 0 may be left out
+            return Backup(summary["snapshot_id"], files, summary.get("data_added", 0))
         except (LookupError, TypeError):
             raise PipelineError(f"restic did not say what it copied to {self.where}. Update restic.") from None
 
@@ -136,7 +136,7 @@ class Restic:
         """Call `each` with type (`file`, `dir`, `symlink` …), path and size of everything in a snapshot."""
 
         def node(found: dict[str, Any]) -> None:
-            if found.get("struct_type") == "node":
+            if "node" in (found.get("struct_type"), found.get("message_type")):  # the older and the newer name
                 each(str(found.get("type")), str(found.get("path")), int(found.get("size") or 0))
 
         self._run(["ls", snapshot], node)
@@ -200,11 +200,11 @@ class Restic:
 
     def _error(self, code: int, text: str) -> PipelineError:
         """What an exit code, and in versions before 0.17 the text beside it, mean to a person."""
-        line = next((line for line in text.splitlines() if line.strip()), "It said nothing.").removeprefix("Fatal: ")
+        line = _message(next((line for line in text.splitlines() if line.strip()), "It said nothing."))
         line = printable(line.replace(self.address, self.where))[:_LONGEST].rstrip(".")
         where = self.where
         if code == _NOT_ALL_READ:
-            return CopyIncompleteError(f"The copy in {where} lacks files that could not be read: {_shortened(line)}.")
+            return CopyIncompleteError(f"The copy in {where} lacks files that could not be read: {line}.")
         if "no space left on device" in text:
             return PipelineError(f"There is no space left where the copy is, in {where}, or for temporary files here.")
         if code == 12 or "wrong password" in text:
@@ -263,7 +263,9 @@ def _text(errors: IO[bytes]) -> str:
     return errors.read(100_000).decode(errors="replace")
 
 
-def _shortened(line: str) -> str:
-    """What an error of a file says, if restic gives it as JSON."""
-    error = _object(line).get("error")
-    return str(error.get("message") if isinstance(error, dict) else line)
+def _message(line: str) -> str:
+    """What an error says, if restic gives it as JSON: from 0.17 on how a command ended, in all versions that of a file."""
+    found = _object(line)
+    error = found.get("error", found)
+    said = error.get("message") if isinstance(error, dict) else None
+    return (said if isinstance(said, str) else line).splitlines()[0].removeprefix("Fatal: ")

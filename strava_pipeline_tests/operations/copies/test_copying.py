@@ -14,7 +14,13 @@ from pathlib import Path
 import pytest
 
 from strava_pipeline.core.errors import MissingSettingsError, PipelineError
-from strava_pipeline.ingest.restic import BusyRepositoryError, CopyIncompleteError
+from strava_pipeline.ingest.restic import (
+    BusyRepositoryError,
+    CopyIncompleteError,
+    NoRepositoryError,
+    Restic,
+    ResticFailedError,
+)
 from strava_pipeline.lake.bronze.expired import Expired
 from strava_pipeline.lake.copied import copy_age, copy_health
 from strava_pipeline.lake.decisions import record_decisions
@@ -313,3 +319,65 @@ def test_files_that_could_not_be_read_are_tried_once_more_and_what_changes_meanw
     assert (
         world.restored("back")["data/decisions/matches.jsonl"] == (world.lake.decisions / "matches.jsonl").read_bytes()
     )
+
+
+@pytest.mark.parametrize(
+    ("code", "text", "kind", "said"),
+    [
+        (
+            1,
+            "Fatal: unable to open config file: x\nIs there a repository at the following location?\n/c",
+            NoRepositoryError,
+            "config file: x.",
+        ),
+        (
+            10,
+            '{"message_type":"exit_error","code":10,"message":"Fatal: repository does not exist: x"}',
+            NoRepositoryError,
+            "exist: x.",
+        ),
+        (
+            11,
+            '{"message_type":"exit_error","code":11,"message":"unable to create lock"}',
+            BusyRepositoryError,
+            "Another restic",
+        ),
+        (
+            1,
+            "unable to create lock in backend: repository is already locked by PID 7 on nas",
+            BusyRepositoryError,
+            "Another restic",
+        ),
+        (
+            12,
+            '{"message_type":"exit_error","code":12,"message":"Fatal: wrong password or no key found"}',
+            PipelineError,
+            "password",
+        ),
+        (
+            3,
+            '{"message_type":"error","error":{"message":"open /a: input/output error"},"item":"/a"}',
+            CopyIncompleteError,
+            "open /a",
+        ),
+        (
+            1,
+            "Fatal: Save(<data/1f>): write /c/data: no space left on device",
+            PipelineError,
+            "no space left where the copy is",
+        ),
+        (
+            1,
+            "\nFatal: rest:https://anna:secret@nas/ is odd\nAWS_KEY=1",
+            ResticFailedError,
+            "rest:https://anna:***@nas/ is odd.",
+        ),
+        (2, "", ResticFailedError, "It said nothing."),
+        (1, "{}", ResticFailedError, "{}."),
+    ],
+)
+def test_what_restic_says_in_older_and_newer_versions_ends_in_a_sentence(
+    code: int, text: str, kind: type[PipelineError], said: str
+) -> None:
+    found = Restic("rest:https://anna:***@nas/", "rest:https://anna:secret@nas/", {})._error(code, text)
+    assert (type(found), said in str(found), "secret" in str(found), "AWS" in str(found)) == (kind, True, False, False)
