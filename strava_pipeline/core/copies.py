@@ -11,6 +11,7 @@ from typing import Any
 OWN, API, PUBLISHED = "own", "api", "published"
 KINDS = (OWN, API, PUBLISHED)
 FOLDER, NAME = "folder:", "name:"  # before the id and the name of the data folder, in a snapshot's tags
+MADE = "made:"  # before what tells the folder that made it from one that was restored
 BESIDE = "beside:"  # before the kinds that the copy has, once the run is done that made the snapshot, with a + between
 _KEPT = (
     (14, lambda at: at.date()),
@@ -49,6 +50,11 @@ class CopySnapshot:
     def name(self) -> str:
         """How the data folder is called."""
         return self._tagged(NAME)
+
+    @property
+    def instance(self) -> str:
+        """Which of several folders with this id made it; empty: not known."""
+        return self._tagged(MADE)
 
     @property
     def beside(self) -> frozenset[str]:

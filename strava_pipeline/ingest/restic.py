@@ -13,7 +13,7 @@ import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import IO, Any
 
@@ -29,6 +29,9 @@ INSTALL = (
 )
 _NOT_ALL_READ = 3  # exit code of `backup`: a snapshot was made, without some files
 _LONGEST = 300  # characters of a line of restic's that is shown
+STALE = timedelta(
+    minutes=30
+)  # the age at which restic itself takes a lock for that of a dead process, wherever that ran
 _EVERY = 1.0  # seconds between two looks at what a restore has written
 Each = Callable[[dict[str, Any]], object]
 
@@ -95,16 +98,18 @@ class Restic:
         host: str,
         at: datetime,
         parent: str | None,
+        files: int,
         seen: Callable[[int], object],
     ) -> Backup:
         """Copy paths below `folder`, as a snapshot with tags.
 
         Args:
             at: when that is, by a clock that is right.
+            files: how many there are to be copied.
             parent: a snapshot; files with the size and time that they have in it are not read again.
             seen: is given how many files are done.
 
-        Raises CopyIncompleteError where some files could not be read.
+        Raises CopyIncompleteError where some could not be read, or are missing in the snapshot; there is none then.
         """
         when = f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S.%f}"
         arguments = ["backup", "--host", host, "--time", when, "--exclude", ".*.tmp", "--files-from-raw", "-"]
@@ -117,12 +122,26 @@ class Restic:
             elif "files_done" in found:
                 seen(found["files_done"])
 
-        self._run(arguments, each, folder=folder, stdin=b"".join(os.fsencode(path) + b"\0" for path in paths))
         try:
-            files = summary.get("files_new", 0) + summary.get("files_changed", 0)  # a 0 may be left out
-            return Backup(summary["snapshot_id"], files, summary.get("data_added", 0))
+            self._run(arguments, each, folder=folder, stdin=b"".join(os.fsencode(path) + b"\0" for path in paths))
+        except CopyIncompleteError:
+            if incomplete := summary.get("snapshot_id"):
+                self.forget([incomplete])  # it must not become the newest state
+            raise
+        try:
+            new = summary.get("files_new", 0) + summary.get("files_changed", 0)  # a 0 may be left out
+            made, total = (
+                Backup(summary["snapshot_id"], new, summary.get("data_added", 0)),
+                summary["total_files_processed"],
+            )
         except (LookupError, TypeError):
             raise PipelineError(f"restic did not say what it copied to {self.where}. Update restic.") from None
+        if total < files:
+            self.forget([made.id])
+            raise CopyIncompleteError(
+                f"The copy in {self.where} lacks {files - total} of {files} files. restic left them out."
+            )
+        return made
 
     def forget(self, snapshots: Iterable[str]) -> None:
         """Delete snapshots; bytes that no other one has stay until `prune`."""
@@ -156,12 +175,32 @@ class Restic:
             ) from None
 
     def _run(self, arguments: Sequence[str], each: Each = lambda found: None, **more: Any) -> None:
-        """Call restic; where a lock of a dead process may be in the way, once more without it (`unlock` removes no other)."""
+        """Call restic; where locks of dead processes are in the way, once more without them."""
         try:
             self._call(arguments, each, **more)
         except BusyRepositoryError:
+            if not self._is_left():
+                raise
             self._call(["unlock"], each)
             self._call(arguments, each, **more)
+
+    def _is_left(self) -> bool:
+        """Whether every lock is one of a process that is gone: a living one renews its lock every five minutes.
+
+        `unlock` alone would also remove that of a living process on another machine of this name, whose number is free here.
+        """
+        locks: list[str] = []
+        self._call(
+            ["list", "locks", "--no-lock"], lambda found: None, each_line=lambda line: locks.append(line.strip())
+        )
+        content = "".join
+        for lock in locks:
+            lines: list[str] = []
+            self._call(["cat", "lock", lock, "--no-lock"], lambda found: None, each_line=lines.append)
+            made = datetime.fromisoformat(_object(content(lines))["time"])
+            if datetime.now(UTC) - made < STALE:
+                return False
+        return True
 
     def _call(
         self,
@@ -200,8 +239,11 @@ class Restic:
 
     def _error(self, code: int, text: str) -> PipelineError:
         """What an exit code, and in versions before 0.17 the text beside it, mean to a person."""
-        line = _message(next((line for line in text.splitlines() if line.strip()), "It said nothing."))
-        line = printable(line.replace(self.address, self.where))[:_LONGEST].rstrip(".")
+        said = [
+            found for line in text.splitlines() if (found := _message(line))
+        ]  # else RESTIC_PASSWORD_COMMAND wrote it
+        line = (said or [f"it ended with code {code}"])[0].replace(self.address, self.where)
+        line = printable(line)[:_LONGEST].rstrip(".")
         where = self.where
         if code == _NOT_ALL_READ:
             return CopyIncompleteError(f"The copy in {where} lacks files that could not be read: {line}.")
@@ -264,8 +306,14 @@ def _text(errors: IO[bytes]) -> str:
 
 
 def _message(line: str) -> str:
-    """What an error says, if restic gives it as JSON: from 0.17 on how a command ended, in all versions that of a file."""
+    """What a line of an error says: restic begins it with `Fatal`, or gives it as JSON; empty: it is not of restic's making."""
     found = _object(line)
     error = found.get("error", found)
-    said = error.get("message") if isinstance(error, dict) else None
-    return (said if isinstance(said, str) else line).splitlines()[0].removeprefix("Fatal: ")
+    said = error.get("message") or error.get("Op") if isinstance(error, dict) else None
+    if isinstance(said, str):
+        return (
+            f"{found['item']}: {said.splitlines()[0]}"
+            if found.get("item")
+            else said.splitlines()[0].removeprefix("Fatal: ")
+        )
+    return line.removeprefix("Fatal: ") if line.startswith("Fatal: ") else ""

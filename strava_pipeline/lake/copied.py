@@ -14,13 +14,12 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import orjson
 
 from strava_pipeline.core.copies import API, KINDS, PUBLISHED
-from strava_pipeline.core.errors import Finding, PipelineError, ok, skipped, warning
-from strava_pipeline.core.text import at_minute, counted
+from strava_pipeline.core.errors import Finding, PipelineError, ok, skipped, told, warning
+from strava_pipeline.core.text import at_minute, counted, printable
 from strava_pipeline.lake.files import write_whole
 from strava_pipeline.lake.paths import Lake
 
@@ -46,7 +45,7 @@ def roots(lake: Lake, kind: str) -> list[str]:
 
 
 _PLACES = re.compile(
-    r"/(bronze|decisions|trips|widgets|inbox/(pings|providers|webhooks)|state/beside)(/.+)?|/warehouse/strava\.duckdb",
+    r"/(bronze|decisions|trips|widgets|inbox/(pings|providers|webhooks)|state/beside/views)(/.+)?|/state/beside(/(goals|providers|cars)\.toml)?|/warehouse/strava\.duckdb",
     re.DOTALL,
 )
 _ABOVE = ("/inbox", "/state", "/warehouse")
@@ -59,9 +58,10 @@ def is_place(kind: str, path: str) -> bool:
     return (kind == "dir" and path in _ABOVE) or (kind in ("file", "dir") and bool(_PLACES.fullmatch(path)))
 
 
-def root_of(path: str) -> str:
-    """The root that a path below the data folder belongs to: `decisions`, `bronze/files`."""
-    return "/".join(Path(path).parts[:2])
+def root_of(name: str) -> str:
+    """The root that a file of a copy belongs to: `decisions`, `bronze/files`."""
+    first, _, rest = name.partition("/")
+    return first if first in ("decisions", "trips", "widgets") else f"{first}/{rest.partition('/')[0]}"
 
 
 @dataclass(slots=True)
@@ -92,8 +92,8 @@ def find(lake: Lake, kind: str) -> Found:
             real = os.path.realpath(path)
             if real in followed or not os.path.isdir(real) or not os.listdir(real):  # noqa: PTH112, PTH208
                 raise PipelineError(
-                    f"{path} is a link, and does not lead to a folder with files: the copy would hold the link alone. Is a disk "
-                    "not mounted? Else put there what it leads to, or remove the link."
+                    f"{printable(path)} is a link, and does not lead to a folder with files: the copy would hold the link alone. "
+                    "Is a disk not mounted? Else put there what it leads to, or remove the link."
                 )
             followed.add(real)
             found.targets = [each for each in found.targets if each != name]
@@ -145,6 +145,9 @@ class KnownCopy:
         snapshots: the newest one of each kind that this folder made.
         expired: how many activities had expired when what nobody needs was last deleted in it.
         pruned_at: when that was (UTC).
+        folder: by which the copy knows this folder; it stands in the decisions, too, which are copied.
+        instance: by which snapshots are known that this folder made, and not one that was restored from them.
+        earlier: addresses of copies that this folder had before.
     """
 
     where: str
@@ -153,6 +156,9 @@ class KnownCopy:
     snapshots: Mapping[str, str] = field(default_factory=dict)
     expired: int = 0
     pruned_at: datetime | None = None
+    folder: str = ""
+    instance: str = ""
+    earlier: tuple[str, ...] = ()
 
 
 def known_copy(lake: Lake) -> KnownCopy | None:
@@ -160,7 +166,7 @@ def known_copy(lake: Lake) -> KnownCopy | None:
     try:
         found = orjson.loads((lake.copied / "last.json").read_bytes())
         moments = {name: datetime.fromisoformat(found[name]) if found[name] else None for name in ("at", "pruned_at")}
-        return KnownCopy(**{**found, **moments})
+        return KnownCopy(**{**found, **moments, "earlier": tuple(found["earlier"])})
     except (OSError, ValueError, LookupError, TypeError):
         return None
 
@@ -184,12 +190,16 @@ def note_files(lake: Lake, kind: str, files: Mapping[str, State]) -> None:
     write_whole(lake.copied / f"{kind}.json", json.dumps(files).encode())  # orjson takes no name that is not UTF-8
 
 
-def folder_id(lake: Lake, *, new: bool = False) -> str:
-    """By which the copy knows this folder, also a restored one. Empty: it has none yet; where `new`, it gets one."""
-    path = lake.decisions / "folder_id"
-    if new and not path.exists():
-        write_whole(path, f"{uuid4().hex}\n".encode())
-    return path.read_text().strip() if path.exists() else ""
+def folder_id(lake: Lake) -> str:
+    """By which the copy knows this folder, also a restored one; empty: there is no copy yet."""
+    path, known = lake.decisions / "folder_id", known_copy(lake)
+    return path.read_text().strip() if path.exists() else known.folder if known is not None else ""
+
+
+def keep_folder_id(lake: Lake, folder: str) -> None:
+    """Have the id copied with what a person decided."""
+    if not (path := lake.decisions / "folder_id").exists():
+        write_whole(path, f"{folder}\n".encode())
 
 
 def forget_kinds(lake: Lake, *kinds: str) -> None:
@@ -200,9 +210,8 @@ def forget_kinds(lake: Lake, *kinds: str) -> None:
 
 def earlier_places(lake: Lake, place: str | None) -> Iterator[str]:
     """Where copies of this folder may be beside the one at `place`; those that restic did not make are among them."""
-    known = known_copy(lake)
-    if known is not None and known.where != place:
-        yield known.where
+    if (known := known_copy(lake)) is not None:
+        yield from {known.where, *known.earlier} - {place}
     try:
         found: dict[str, Any] = orjson.loads((lake.copied / "copy.json").read_bytes())
         yield from (found["where"], *found["earlier"])
@@ -219,25 +228,27 @@ class CopyAge:
     problem: str
 
 
-def copy_age(lake: Lake) -> CopyAge:
-    """What is known here of the copy; the store is not asked."""
+def copy_age(lake: Lake, place: str | None) -> CopyAge:
+    """What is known here of the copy at `place`; the store is not asked."""
     known, lacking = known_copy(lake), 0
+    if known is not None and known.where != place:
+        known = None
     try:
         for kind in KINDS:
-            held = copied_files(lake, kind)
+            held = copied_files(lake, kind) if known else {}
             lacking += sum(held.get(name) != state for name, state in find(lake, kind).files.items())
-    except PipelineError as error:
-        return CopyAge(known.at if known else None, 0, str(error))
+    except (PipelineError, OSError) as error:
+        return CopyAge(known.at if known else None, 0, told(error))
     return CopyAge(known.at if known else None, lacking, known.problem if known else "")
 
 
-def copy_health(lake: Lake, now: datetime, *, is_copied: bool) -> list[Finding]:
-    """Whether the copy is up to date, as far as that is known here; nothing is said of one that nobody has or wants."""
+def copy_health(lake: Lake, now: datetime, place: str | None) -> list[Finding]:
+    """Whether the copy at `place` is up to date, as far as that is known here; nothing is said where nobody has or wants one."""
     known = known_copy(lake)
-    if not is_copied:
+    if place is None:
         left = f"RESTIC_REPOSITORY is not set any more: the one in {known.where} stays as it is" if known else ""
         return [skipped(COPY, left)] if left else []
-    age = copy_age(lake)
+    age = copy_age(lake, place)
     if age.at is None or age.problem:
         return [warning(COPY, f"{_since(age)}{f': {age.problem}' if age.problem else '.'}", COMMAND)]
     if now - age.at > OLD and age.lacking:

@@ -266,6 +266,11 @@ class Lake:
         return self.state / "copied"
 
     @property
+    def copy_scratch(self) -> Path:
+        """Where the newest copy is restored while it is checked; what a dead process left of it is deleted."""
+        return self.copied / "scratch"
+
+    @property
     def beside(self) -> Path:
         """What a person wrote beside the data folder, as it was copied last."""
         return self.state / "beside"

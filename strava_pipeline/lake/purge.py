@@ -130,7 +130,7 @@ def delete_api_data(lake: Lake) -> None:
     """
     with _going_on_by(lake, "purge --api"):
         lake.purged_api.mkdir(parents=True, exist_ok=True)
-        for path in [*lake.derived, *lake.of_api]:
+        for path in [*lake.derived, *lake.of_api, lake.copy_scratch]:
             if path.exists():
                 _move_aside(path, lake.purged_api)
                 sync_folder(path.parent)

@@ -92,7 +92,8 @@ def remove_from_gold(lake: Lake, years: YearRange) -> list[int]:
 def _delete_leftovers(lake: Lake) -> None:
     """Delete what dead processes left and what was set aside, of files that bronze makes again: nobody looks into these."""
     sweep_unfinished(lake.data_dir)
-    shutil.rmtree(lake.staging, ignore_errors=True)
+    for folder in (lake.staging, lake.copy_scratch):
+        shutil.rmtree(folder, ignore_errors=True)
     set_aside = [lake.working.with_suffix(suffix) for suffix in (".old", ".damaged")]
     for left in (*set_aside, *lake.shards.rglob("*.damaged")):
         left.unlink(missing_ok=True)

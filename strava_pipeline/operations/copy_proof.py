@@ -1,5 +1,6 @@
 """Getting the second copy back into an empty folder, and the proof that this works: restored, rebuilt, compared."""
 
+import filecmp
 import os
 import shutil
 from collections.abc import Callable
@@ -103,10 +104,10 @@ def restore(
         )
     _put_beside(data / "state" / "beside", into)
     (into / UNFINISHED).unlink()
-    if gone := _expected(ours, now) - {each.kind for each in ours}:
+    if gone := _expected(ours, now) - {each.kind for each in ours if each.at <= now}:
         raise CopyIncompleteError(
-            f"The copy in {restic.where} lacks all of: {', '.join(sorted(gone))}. It lost that, or was never completed. The "
-            f"rest is in {into}."
+            f"The copy in {restic.where} lacks all of: {', '.join(sorted(gone))}. It lost that, was never completed, "
+            f"or has it with a time later than now. The rest is in {into}."
         )
     return Restored(len(files), sum(files.values()), max(each.at for each in chosen.values()), newer)
 
@@ -217,6 +218,7 @@ class Checked:
         at: when it was last brought up to date (UTC); None: it is not known here.
         files: that it gives back.
         lacking: files here that it has not, or not in their present state.
+        unequal: files here whose bytes are not those that it gives back, though size and time are.
         differing: tables that are others, when they are made again of it; None: not compared, because files lack.
         lost: kinds of which it had snapshots, and has none.
     """
@@ -225,13 +227,14 @@ class Checked:
     at: datetime | None
     files: int = 0
     lacking: list[str] = field(default_factory=list)
+    unequal: list[str] = field(default_factory=list)
     differing: list[str] | None = None
     lost: list[str] = field(default_factory=list)
 
     @property
     def agrees(self) -> bool:
         """Whether nothing is missing."""
-        return not self.lacking and not self.differing and not self.lost
+        return not (self.lacking or self.unequal or self.differing or self.lost)
 
 
 def check_copy(run: RunContext, settings: Settings, percent: float) -> Checked:
@@ -240,7 +243,7 @@ def check_copy(run: RunContext, settings: Settings, percent: float) -> Checked:
     Raises CopyIncompleteError where the copy is damaged, PipelineError where there is none or it can't be reached.
     """
     lake, restic = run.lake, restic_of(settings)
-    scratch = lake.copied / "scratch"
+    scratch = lake.copy_scratch
     with locked(lake, LOCK, who="copy check", tell=run.progress.say):
         shutil.rmtree(scratch, ignore_errors=True)
         known = known_copy(lake)
@@ -250,7 +253,7 @@ def check_copy(run: RunContext, settings: Settings, percent: float) -> Checked:
         folder = folder_id(lake)
         ours = [each for each in restic.snapshots() if folder and each.folder == folder]
         expected = _expected(ours, run.now()) | (known.snapshots.keys() if known else set())
-        found.lost = sorted(expected - {each.kind for each in ours})
+        found.lost = sorted(expected - {each.kind for each in ours if each.at <= run.now()})
         if not ours:
             raise CopyIncompleteError(f"{restic.where} has no copy of this folder. To make one: {COMMAND}")
         if found.lost:
@@ -259,7 +262,7 @@ def check_copy(run: RunContext, settings: Settings, percent: float) -> Checked:
             restored = restore(restic, scratch, run.now(), ZoneInfo(settings.timezone), run.progress, folder=folder)
             found.files = restored.files
             back = settings.model_copy(update={"data_dir": scratch / "data"})
-            found.lacking = _lacking(lake, Lake(back.data_dir))
+            _compare_files(lake, Lake(back.data_dir), found)
             if not found.lacking and lake.snapshot.exists():
                 rebuild_all(run_context(back, run.progress, "copy check"), back)
                 found.differing = differing_tables(lake, Lake(back.data_dir))
@@ -268,9 +271,11 @@ def check_copy(run: RunContext, settings: Settings, percent: float) -> Checked:
     return found
 
 
-def _lacking(lake: Lake, back: Lake) -> list[str]:
-    lacking = list[str]()
+def _compare_files(lake: Lake, back: Lake, found: Checked) -> None:
     for kind in KINDS:
         there = find(back, kind).files
-        lacking += [printable(name) for name, state in find(lake, kind).files.items() if there.get(name) != state]
-    return sorted(lacking)
+        for name, state in sorted(find(lake, kind).files.items()):
+            if there.get(name) != state:
+                found.lacking.append(printable(name))
+            elif not filecmp.cmp(lake.data_dir / name, back.data_dir / name, shallow=False):
+                found.unequal.append(printable(name))

@@ -8,15 +8,18 @@ unmounted disk or another athlete's copy must not become the newest state of thi
 import re
 import socket
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
+from uuid import uuid4
 
 from strava_pipeline.core.copies import (
     API,
     BESIDE,
     FOLDER,
     KINDS,
+    MADE,
     NAME,
     PUBLISHED,
     CopySnapshot,
@@ -25,17 +28,26 @@ from strava_pipeline.core.copies import (
 )
 from strava_pipeline.core.errors import MissingSettingsError, PipelineError, told
 from strava_pipeline.core.text import counted, some_of
-from strava_pipeline.ingest.restic import Backup, CopyIncompleteError, NoRepositoryError, Restic, restic_of
+from strava_pipeline.ingest.restic import (
+    Backup,
+    BusyRepositoryError,
+    CopyIncompleteError,
+    NoRepositoryError,
+    Restic,
+    restic_of,
+)
 from strava_pipeline.lake.bronze.expired import expired_ids
 from strava_pipeline.lake.copied import (
     Found,
     KnownCopy,
+    State,
     copied_files,
     copy_age,
     find,
     folder_id,
     forget_kinds,
     gather_beside,
+    keep_folder_id,
     known_copy,
     note_copy,
     note_files,
@@ -90,8 +102,9 @@ def copy_after_run(run: RunContext, settings: Settings) -> StepReport:
     with timed() as seconds:
         try:
             gather_beside(run.lake, _beside(run.lake, settings))
-            age = copy_age(run.lake)
-            if age.at is None or age.lacking or age.problem:
+            age, known = copy_age(run.lake, settings.copy_place), known_copy(run.lake)
+            has_expired = known is not None and known.expired != len(expired_ids(run.lake))
+            if age.at is None or age.lacking or age.problem or has_expired:
                 done = make_copy(run, settings)
                 problem = done.problem
         except (PipelineError, OSError) as error:
@@ -109,11 +122,12 @@ def copy_after_run(run: RunContext, settings: Settings) -> StepReport:
     return StepReport(SECOND_COPY, numbers, complete=Finding(COPIED, not problem, advice=problem))
 
 
-def make_copy(run: RunContext, settings: Settings, *, adopt: bool = False) -> Copied:
+def make_copy(run: RunContext, settings: Settings, *, adopt: bool = False, anew: bool = False) -> Copied:
     """Bring the copy up to date.
 
     Args:
         adopt: this folder, as it is now, is what is to be copied to this repository, whatever either had before.
+        anew: make a snapshot of each kind, changed or not.
 
     Raises PipelineError where the copy can't be made or is not this folder's; CopyIncompleteError where files could not be read,
     or folders are gone that the copy has. What is in the copy stays whole.
@@ -128,7 +142,8 @@ def make_copy(run: RunContext, settings: Settings, *, adopt: bool = False) -> Co
             )
         with run.exclusive(LOCK):
             gather_beside(lake, _beside(lake, settings))
-            return _Copying(run, restic, is_limited=settings.api_keep_days is not None, adopt=adopt).all()
+            is_limited = settings.api_keep_days is not None
+            return _Copying(run, restic, is_limited=is_limited, adopt=adopt, anew=anew).all()
     except (PipelineError, OSError) as error:
         known = known_copy(lake) or KnownCopy(settings.copy_place or "")
         note_copy(lake, replace(known, problem=told(error)))
@@ -144,28 +159,30 @@ def _beside(lake: Lake, settings: Settings) -> Mapping[str, Path]:
 class _Copying:
     """A copy while it is made."""
 
-    def __init__(self, run: RunContext, restic: Restic, *, is_limited: bool, adopt: bool) -> None:
-        self.run, self.lake, self.restic, self.adopt = run, run.lake, restic, adopt
-        self.folder, self.id, self.host = (
-            run.lake.data_dir.resolve(),
-            folder_id(run.lake, new=True),
-            socket.gethostname(),
-        )
-        known = known_copy(run.lake)
-        self.known = known if known is not None and known.where == restic.where else KnownCopy(restic.where)
+    def __init__(self, run: RunContext, restic: Restic, *, is_limited: bool, adopt: bool, anew: bool) -> None:
+        self.run, self.lake, self.restic, self.adopt, self.anew = run, run.lake, restic, adopt, adopt or anew
+        known = known_copy(run.lake) or KnownCopy(restic.where)
+        if known.where != restic.where:
+            earlier = (*known.earlier, known.where)
+            known = KnownCopy(restic.where, folder=known.folder, instance=known.instance, earlier=earlier)
+        self.id = folder_id(run.lake) or uuid4().hex
+        self.known = replace(known, folder=self.id, instance=known.instance or uuid4().hex)
         self.expired = {str(key) for key in expired_ids(run.lake)}
         self.newest_only = {PUBLISHED, *([API] if is_limited or self.expired else [])}
+        self.kinds = list[str]()
         self.done = Copied(restic.where)
 
     def all(self) -> Copied:
+        snapshots = self._snapshots()
+        keep_folder_id(self.lake, self.id)
         found = {kind: find(self.lake, kind) for kind in KINDS}
         self.kinds = [kind for kind in KINDS if found[kind].files]
-        snapshots = self._snapshots()
+        before = {kind: self._before(kind, snapshots) for kind in KINDS}
+        self._refuse_missing({root_of(name) for files in before.values() for name in files})
         for kind in KINDS:
-            self._refuse_missing(kind, snapshots)
-        for kind, each in found.items():
-            self._copy(kind, each, snapshots)
-        self._forget(snapshots)
+            self._copy(kind, found[kind], before[kind], [each for each in snapshots if each.kind == kind])
+        with suppress(BusyRepositoryError):  # the next run does it
+            self._forget(snapshots)
         note_copy(self.lake, replace(self.known, at=self.run.now(), problem=self.done.problem))
         return self.done
 
@@ -190,19 +207,10 @@ class _Copying:
                 "be another athlete's, or this folder may have lost what belongs to it: then get the data back by "
                 f"`strava-pipeline copy restore`, into an empty folder. To copy this folder there: {ADOPT}"
             )
-        last = newest(ours, self.run.now())
-        if last is not None and not self._is_ours(last):
-            raise PipelineError(
-                f"The newest snapshot of this folder in {self.restic.where} was made elsewhere, on {last.host} at "
-                f"{last.at:%Y-%m-%d %H:%M} UTC: a copy has one folder that it is made of. To go on with it from here, and end "
-                f"there: {ADOPT}"
-            )
+        _refuse_elsewhere(
+            self.lake, self.restic, ours, self.run.now(), f"To go on with it here, and end there: {ADOPT}"
+        )
         return ours
-
-    def _is_ours(self, snapshot: CopySnapshot) -> bool:
-        if any(snapshot.id.startswith(known) for known in self.known.snapshots.values()):
-            return True
-        return snapshot.host == self.host and all(Path(path).is_relative_to(self.folder) for path in snapshot.paths)
 
     def _require_disk(self) -> None:
         """MissingSettingsError where the folder above a new repository is missing: no copy on the wrong disk."""
@@ -210,66 +218,80 @@ class _Copying:
         if place.is_absolute() and not place.parent.is_dir():
             raise MissingSettingsError(f"{place.parent} is not there. Is its disk mounted? Nothing was copied.")
 
-    def _refuse_missing(self, kind: str, snapshots: Iterable[CopySnapshot]) -> None:
+    def _before(self, kind: str, snapshots: Iterable[CopySnapshot]) -> dict[str, State]:
+        """The files of a kind that the copy had: as was noted or, where no note is left, as the copy says, without times."""
         last = newest((each for each in snapshots if each.kind == kind), self.run.now())
-        inside = [Path(path) for path in last.paths] if last is not None and not self.adopt else []
-        names = {root_of(str(path.relative_to(self.folder))) for path in inside if path.is_relative_to(self.folder)}
-        if gone := sorted(name for name in names if not (self.folder / name).exists()):
+        found = copied_files(self.lake, kind)
+        if last is not None and not found and not self.adopt:
+
+            def node(what: str, path: str, size: int) -> None:
+                if what == "file":
+                    found[path.removeprefix("/")] = (size, 0)
+
+            self.restic.nodes(last.id, node)
+        return found
+
+    def _refuse_missing(self, roots: Iterable[str]) -> None:
+        gone = [] if self.adopt else sorted(name for name in roots if not (self.lake.data_dir / name).exists())
+        if gone:
             raise CopyIncompleteError(
                 f"{some_of(gone, 3)} in {self.lake.data_dir} was copied before and is gone, so nothing was copied. Is a disk not "
                 f"mounted? To get it back: `strava-pipeline copy restore`, into an empty folder. If it is right so: {ADOPT}"
             )
 
-    def _copy(self, kind: str, found: Found, snapshots: Iterable[CopySnapshot]) -> None:
-        """Make a snapshot of a kind, if any of its files is new or changed, or the repository lost the one that had them."""
-        before, known = copied_files(self.lake, kind), self.known.snapshots.get(kind)
-        of_kind = [each for each in snapshots if each.kind == kind]
-        parent = next((each for each in of_kind if known and each.id.startswith(known)), None)
-        if not found.files or (parent and not self.adopt and found.files == before):
+    def _copy(self, kind: str, found: Found, before: Mapping[str, State], of_kind: Sequence[CopySnapshot]) -> None:
+        """Make a snapshot of a kind, if any of its files is new or changed, or the newest one is not that which had them."""
+        expired = self.expired if kind == API else set()
+        gone = [each for each in before.keys() - found.files.keys() if expired.isdisjoint(each.split("/"))]
+        if not self.adopt and len(gone) > max(_FEW, len(before) // _SHARE):
+            self.done.shrunk[kind] = len(gone)
+            note_files(self.lake, kind, before)  # so that the next run says it again
+        last, known = newest(of_kind, self.run.now()), self.known.snapshots.get(kind, "none")
+        is_newest = last is not None and last.id.startswith(known)
+        if not found.files or (is_newest and not self.anew and found.files == before):
             return
-        parent = parent or newest(of_kind, self.run.now())
         try:
-            made = self._backup(kind, found, parent)
+            made = self._backup(kind, found, last)
         except CopyIncompleteError:
             found = find(self.lake, kind)  # what was deleted meanwhile is gone now
-            made = self._backup(kind, found, parent)
+            made = self._backup(kind, found, last)
         self.done.kinds.append(kind)
         self.done.files += made.files
         self.done.bytes += made.bytes
         self.known = replace(self.known, snapshots={**self.known.snapshots, kind: made.id})
         note_copy(self.lake, self.known)
-        gone = [each for each in before.keys() - found.files.keys() if self.expired.isdisjoint(each.split("/"))]
-        if kind != PUBLISHED and not self.adopt and len(gone) > max(_FEW, len(before) // _SHARE):
-            self.done.shrunk[kind] = len(gone)  # what was noted stays, so that the next run says it again
-        else:
+        if kind not in self.done.shrunk:
             note_files(self.lake, kind, found.files)
 
-    def _backup(self, kind: str, found: Found, parent: CopySnapshot | None) -> Backup:
-        name = re.sub("[^A-Za-z0-9_.-]", "_", own_name() or self.folder.parent.name)
-        tags = [kind, f"{FOLDER}{self.id}", f"{NAME}{name}", f"{BESIDE}{'+'.join(self.kinds)}"]
-        seen = 0
-        with progressing(self.run.progress, f"Copying ({kind})", len(found.files)) as advance:
+    def _backup(self, kind: str, found: Found, last: CopySnapshot | None) -> Backup:
+        """Make a snapshot, with a time after that of the last one."""
+        folder = self.lake.data_dir.resolve()
+        name = re.sub("[^A-Za-z0-9_.-]", "_", own_name() or folder.parent.name)
+        marks = {FOLDER: self.id, NAME: name, MADE: self.known.instance, BESIDE: "+".join(self.kinds)}
+        tags = [kind, *(f"{mark}{value}" for mark, value in marks.items())]
+        now, host, count, seen = self.run.now(), socket.gethostname(), len(found.files), 0
+        at = max(now, last.at + timedelta.resolution) if last else now
+        with progressing(self.run.progress, f"Copying ({kind})", count) as advance:
 
             def see(files: int) -> None:
                 nonlocal seen
                 advance(max(files - seen, 0))
                 seen = max(files, seen)
 
-            known = parent.id if parent else None
-            made = self.restic.backup(self.folder, found.targets, tags, self.host, self.run.now(), known, see)
-            see(len(found.files))
+            made = self.restic.backup(folder, found.targets, tags, host, at, last.id if last else None, count, see)
+            see(count)
         return made
 
     def _forget(self, snapshots: Sequence[CopySnapshot]) -> None:
         """Let go what had its time, and once a day, or where something expired, the bytes that only it had."""
-        if self.done.shrunk:
-            return
-        going, now = list[CopySnapshot](), self.run.now()
-        for kind in KINDS:
+        going, now, has_expired = list[CopySnapshot](), self.run.now(), len(self.expired) != self.known.expired
+        if self.done.shrunk and not has_expired:
+            return  # a person may need any of them
+        for kind in {*KINDS} - self.done.shrunk.keys():
             of_kind = [each for each in snapshots if each.kind == kind]
             known = self.known.snapshots.get(kind, "none")
             if kind not in self.newest_only:
-                going += outdated(of_kind, now)
+                going += [each for each in outdated(of_kind, now) if not each.id.startswith(known)]
             elif kind in self.done.kinds or any(each.id.startswith(known) for each in of_kind):
                 going += [each for each in of_kind if not each.id.startswith(known)]
         if going:
@@ -277,21 +299,37 @@ class _Copying:
             self.done.forgotten = len(going)
         pruned = self.known.pruned_at
         is_due = pruned is None or not timedelta(0) <= now - pruned < _EVERY
-        has_expired = len(self.expired) != self.known.expired
         if has_expired or (going and is_due):
             self.restic.prune(tight=has_expired)
             self.known = replace(self.known, expired=len(self.expired), pruned_at=now)
 
 
-def delete_copy(settings: Settings, lake: Lake, *, api: bool) -> None:
+def _refuse_elsewhere(lake: Lake, restic: Restic, ours: Iterable[CopySnapshot], now: datetime, advice: str) -> None:
+    """PipelineError where the newest snapshot of this folder was made by another one: a restored one, or the one restored."""
+    last, known, folder = newest(ours, now), known_copy(lake), lake.data_dir.resolve()
+    if last is None:
+        return
+    if known is not None and known.instance:
+        is_ours = last.instance == known.instance or any(map(last.id.startswith, known.snapshots.values()))
+    else:  # what was noted here is lost
+        is_ours = last.host == socket.gethostname() and all(Path(path).is_relative_to(folder) for path in last.paths)
+    if not is_ours:
+        raise PipelineError(
+            f"The newest snapshot of this folder in {restic.where} was made elsewhere, on {last.host} at "
+            f"{last.at:%Y-%m-%d %H:%M} UTC: a copy has one folder that it is made of. {advice}"
+        )
+
+
+def delete_copy(settings: Settings, lake: Lake, now: datetime, *, api: bool) -> None:
     """Delete what the copy has of this folder, or of that what came by Strava's API, in every state that it kept.
 
-    Raises PipelineError where that is not possible.
+    Raises PipelineError where that is not possible, or where the newest snapshot was made by another folder.
     """
     restic, folder = restic_of(settings), folder_id(lake)
+    ours = [each for each in restic.snapshots() if folder and each.folder == folder]
+    _refuse_elsewhere(lake, restic, ours, now, "Delete it there.")
     kinds = (API, PUBLISHED) if api else KINDS
-    going = [each.id for each in restic.snapshots() if folder and each.folder == folder and each.kind in kinds]
-    if going:
+    if going := [each.id for each in ours if each.kind in kinds]:
         restic.forget(going)
     restic.prune(tight=True)
     forget_kinds(lake, *kinds)

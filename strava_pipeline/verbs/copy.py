@@ -126,6 +126,11 @@ def _print_checked(found: "Checked") -> None:
             f"New or changed here since: {counted(len(found.lacking), 'file')}: {some_of(found.lacking, _MOST)}. "
             "`strava-pipeline copy` copies what lacks. Tables were not compared."
         )
+    if found.unequal:
+        echo(
+            f"Other bytes than in the copy, with the same size and time: {some_of(found.unequal, _MOST)}. One of the two is "
+            "damaged; `strava-pipeline copy restore` into an empty folder brings the copy's."
+        )
     if found.differing:
         echo(
             f"Tables that differ when they are made again from it: {some_of(found.differing, _MOST)}. What is here may not be "

@@ -135,7 +135,7 @@ def _copy(settings: "Settings", lake: "Lake", now: datetime) -> list[Finding]:
         except PipelineError as error:
             return [*found, problem(COPY, str(error), "Until then no copy is made.")]
         found += [ok(COPY, f"restic {version}, {settings.copy_place}")]
-    return found + copy_health(lake, now, is_copied=settings.is_copied)
+    return found + copy_health(lake, now, settings.copy_place)
 
 
 def _athletes(settings: "Settings") -> dict[str, Look]:

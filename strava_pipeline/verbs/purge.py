@@ -298,7 +298,7 @@ def _copy_again(settings: "Settings") -> None:
     from strava_pipeline.operations.run_context import run_context
     from strava_pipeline.verbs.terminal import progress_for_terminal
 
-    make_copy(run_context(settings, progress_for_terminal()(), "purge --api"), settings, adopt=True)
+    make_copy(run_context(settings, progress_for_terminal()(), "purge --api"), settings, anew=True)
 
 
 def plan_purge(settings: "Settings", *, keep_access: bool, keep_copy: bool = False, api: bool = False) -> Purge:

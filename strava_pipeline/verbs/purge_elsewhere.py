@@ -24,8 +24,9 @@ def staying_copy(settings: "Settings", lake: "Lake", *, keep: bool) -> Iterator[
     """What stays of copies, and why."""
     from strava_pipeline.lake.copied import earlier_places
 
-    if settings.copy_place is not None and keep:
-        yield None, f"the second copy in {settings.copy_place}, as you said: delete it there"
+    if settings.copy_place is not None and copy_to_delete(settings, lake, keep=keep) is None:
+        why = "as you said" if keep else "if there is one: this folder can't open it, or knows of none"
+        yield None, f"the second copy in {settings.copy_place}, {why}. Delete it there"
     for where in earlier_places(lake, settings.copy_place):
         yield None, f"an earlier second copy in {where}: delete it there"
     if settings.restic_password_file is not None and settings.restic_password_file.exists():
@@ -34,10 +35,11 @@ def staying_copy(settings: "Settings", lake: "Lake", *, keep: bool) -> Iterator[
 
 def delete_with_purge(settings: "Settings", lake: "Lake", command: str, *, api: bool) -> None:
     """Delete the copy, or what came by Strava's API in it. Raises PipelineError where that fails: then nothing was deleted."""
+    from strava_pipeline.ingest.registry import primed_clock
     from strava_pipeline.operations.copying import delete_copy
 
     try:
-        delete_copy(settings, lake, api=api)
+        delete_copy(settings, lake, primed_clock(settings).now(), api=api)
     except PipelineError as error:
         raise PipelineError(
             f"The second copy could not be deleted, so nothing here was deleted. {str(error).rstrip('.')}. To delete all the "

@@ -130,7 +130,7 @@ def second_copy(settings: "Settings") -> dict[str, Any] | None:
     from strava_pipeline.lake.copied import copy_age
     from strava_pipeline.lake.paths import Lake
 
-    return asdict(copy_age(Lake(settings.data_dir)))
+    return asdict(copy_age(Lake(settings.data_dir), settings.copy_place))
 
 
 def print_copy(copy: dict[str, Any]) -> None:

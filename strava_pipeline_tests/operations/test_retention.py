@@ -125,7 +125,7 @@ def compared(archive_only: Rig, limited: Rig) -> dict[str, tuple[list[Any], list
     """What a folder holds that only ever had the archive, beside what the archive tells in the other one, by table."""
     return {
         table: tuple(
-            rig.gold(f"SELECT COLUMNS(c -> c NOT IN {MOMENTS}) FROM {table} WHERE source <> 'strava' ORDER BY ALL")
+            rig.gold(f"SELECT COLUMNS(lambda c: c NOT IN {MOMENTS}) FROM {table} WHERE source <> 'strava' ORDER BY ALL")
             for rig in (archive_only, limited)
         )
         for table in ("activities_all", *(TABLES[name].stored for name in DETAIL_TABLES))

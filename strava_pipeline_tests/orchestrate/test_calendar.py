@@ -241,7 +241,7 @@ def in_zone(zone: str, monkeypatch: pytest.MonkeyPatch, work: Callable[[], objec
 
 def without_clocks(rig: Rig) -> dict[str, list[tuple[Any, ...]]]:
     """Everything in gold but when it came, which no two runs share."""
-    said = "COLUMNS(name -> name NOT IN ('fetched_at', 'edited_at', 'ingestion_ts', 'valid_from'))"
+    said = "COLUMNS(lambda name: name NOT IN ('fetched_at', 'edited_at', 'ingestion_ts', 'valid_from'))"
     return rig.golds(
         {name: f"SELECT {said} FROM {name} ORDER BY {', '.join(table.key)}" for name, table in TABLES.items()}
     )

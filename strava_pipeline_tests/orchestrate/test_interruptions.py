@@ -103,7 +103,7 @@ def test_a_first_flow_fetches_the_details_of_the_recent_window_only(rig: Rig) ->
     assert rig.calls()["by_endpoint"] == {LISTING: 2}
 
 
-def test_a_listing_whose_run_died_in_its_details_is_not_asked_for_again(make_rig: Make) -> None:
+def test_of_a_run_that_died_in_its_details_only_a_short_listing_is_asked_for_again(make_rig: Make) -> None:
     rig = make_rig(activities=20, **QUICK)
     rig.fault("/", "status", status=503, times=-1, after=8)
     with pytest.raises(PipelineError, match="seems to be down"):
@@ -112,13 +112,14 @@ def test_a_listing_whose_run_died_in_its_details_is_not_asked_for_again(make_rig
     rig.calls()
     on_disk = len(list(rig.lake.details.rglob("*.json.gz")))
     rig.do("flow_backfill")
-    assert rig.calls()["by_endpoint"] == {DETAIL: 20 - on_disk}
+    assert rig.calls()["by_endpoint"] == {LISTING: 2, DETAIL: 20 - on_disk}
     rig.assert_true_to_source()
     rig.do("flow_backfill")
     assert rig.calls()["by_endpoint"] == {LISTING: 2}, "the run before came to its end"
 
 
-def test_a_listing_whose_run_died_waits_for_its_like_whatever_publishes_meanwhile(rig: Rig) -> None:
+def test_a_long_listing_whose_run_died_waits_for_its_like_whatever_publishes_meanwhile(make_rig: Make) -> None:
+    rig = make_rig(activities=100, settings={"per_page": 1})
     rig.fault("/activities", "status", status=401, times=-1)
     with pytest.raises(NeedsLoginError):
         rig.do("backfill", [2025])

@@ -417,7 +417,7 @@ def test_what_came_by_the_api_goes_alone(make_rig: Make, type_on: TypeOn) -> Non
     """The archive's rows are as in a folder that never had a login; nothing else that is kept was touched."""
     rig = make_rig(activities=4, years=(2026, 2026), settings={"first_year": 2026})
     rig.import_files(rig.archive("export.zip"))
-    query = "SELECT COLUMNS(c -> c NOT IN ('edited_at', 'athlete_id')) FROM activities_all ORDER BY id"
+    query = "SELECT COLUMNS(lambda c: c NOT IN ('edited_at', 'athlete_id')) FROM activities_all ORDER BY id"
     of_archive = rig.gold(query)
     rig.control("edit", id=rig.truth()[0]["id"], set={"name": "Told by nobody else"})
     rig.do("flow_backfill")

@@ -5,6 +5,7 @@ built again from the deliveries of the last two days in bronze; what was answere
 (`fetched_since`, event_followup.sort_queue). Writers hold the lock `lock_of`.
 """
 
+import gzip
 import zlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence, Set
@@ -233,7 +234,8 @@ def forget_deliveries(lake: Lake, source: str, webhooks: WebhookSpec, source_ids
     for path in lake.webhooks_of(source).glob("*/*.ndjson.gz"):
         try:
             lines = unpacked(path).splitlines()
-        except (OSError, EOFError, zlib.error):  # damaged: nobody reads it either
+        except (gzip.BadGzipFile, EOFError, zlib.error):  # damaged: it can't be looked into
+            path.unlink()
             continue
         kept = [
             line

@@ -89,7 +89,7 @@ class World:
         return make_copy(RunContext(self.lake, YearRange(2025, 2026), clock, QUIET), self.settings, adopt=adopt)
 
     def delete(self, *, api: bool) -> None:
-        delete_copy(self.settings, self.lake, api=api)
+        delete_copy(self.settings, self.lake, self.now, api=api)
 
     def kinds(self) -> list[str]:
         """The kinds of the snapshots in the repository."""

@@ -73,6 +73,10 @@ def test_links_and_places_of_no_data_folder_are_refused_before_anything_is_writt
         ("file", "/warehouse/strava.duckdb", True),
         ("dir", "/state", True),
         ("file", "/state/beside/goals.toml", True),
+        ("file", "/state/beside/views/mine.sql", True),
+        ("dir", "/state/beside/views", True),
+        ("file", "/state/beside/.env", False),
+        ("file", "/state/beside/secrets/strava_token.json", False),
         ("symlink", "/bronze/files", False),
         ("fifo", "/bronze/files", False),
         ("file", "/state", False),
@@ -135,3 +139,10 @@ def test_a_copy_that_lost_all_of_a_kind_is_not_called_good(world: World) -> None
     assert said.value.exit_code == 4
     assert world.copy().kinds == ["api"]
     assert world.restored("again") == COPIED
+    world.now += timedelta(days=400)
+    world.write(DETAIL.format(13), b"a detail of 13")
+    world.more = {"api_keep_days": 1000}
+    world.copy()
+    world.now -= timedelta(days=400)
+    with pytest.raises(CopyIncompleteError, match="or has it with a time later than now"):
+        world.restore("ahead")

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from strava_pipeline.core.errors import MissingSettingsError, PipelineError
+from strava_pipeline.ingest import restic
 from strava_pipeline.ingest.restic import (
     BusyRepositoryError,
     CopyIncompleteError,
@@ -22,7 +23,7 @@ from strava_pipeline.ingest.restic import (
     ResticFailedError,
 )
 from strava_pipeline.lake.bronze.expired import Expired
-from strava_pipeline.lake.copied import copy_age, copy_health
+from strava_pipeline.lake.copied import copy_age, copy_health, earlier_places
 from strava_pipeline.lake.decisions import record_decisions
 from strava_pipeline.private_files import NotPrivateError
 from strava_pipeline_tests.operations.copies.conftest import COPIED, DETAIL, World, contents
@@ -37,7 +38,7 @@ def test_a_copy_has_what_cannot_be_made_again_and_is_made_again_where_something_
     assert b"the password" not in b"".join(contents(world.lake.state).values())
     assert world.copy().kinds == []
     world.write(DETAIL.format(13), b"a detail of 13")
-    assert copy_age(world.lake).lacking == 1
+    assert copy_age(world.lake, world.repository).lacking == 1
     done = world.copy()
     assert (done.kinds, done.files, done.forgotten) == (["api"], 1, 0)
     world.write("data/warehouse/strava.duckdb", b"more tables")
@@ -55,7 +56,7 @@ def test_a_copy_has_what_cannot_be_made_again_and_is_made_again_where_something_
     assert "views/mine.sql" not in back
     assert back["data/warehouse/strava.duckdb"] == b"more tables"
     assert back[DETAIL.format(13)] == b"a detail of 13"
-    assert copy_age(world.lake).lacking == 0
+    assert copy_age(world.lake, world.repository).lacking == 0
 
 
 def test_folders_that_are_links_are_copied_as_what_they_lead_to(world: World, tmp_path: Path) -> None:
@@ -83,7 +84,7 @@ def test_nothing_is_copied_where_a_root_is_gone_until_a_person_says_that_it_is_r
         world.copy()
     assert said.value.exit_code == 4
     assert world.kinds() == ["api", "own", "published"]
-    assert "is gone" in copy_age(world.lake).problem
+    assert "is gone" in copy_age(world.lake, world.repository).problem
     assert world.copy(adopt=True).problem == ""
     assert world.copy().kinds == []
 
@@ -173,7 +174,8 @@ def test_a_copy_that_is_gone_or_empty_is_not_begun_again_by_itself(world: World)
     with pytest.raises(PipelineError, match=r"The second copy is gone. There is no repository of restic in"):
         world.copy()
     assert not Path(world.repository).exists()
-    shutil.rmtree(world.lake.decisions)  # the folder has lost its id
+    shutil.rmtree(world.lake.decisions)  # the folder has lost its id, and what it noted
+    shutil.rmtree(world.lake.copied)
     world.write("data/decisions/matches.jsonl", b"new")
     kept.rename(world.repository)
     with pytest.raises(PipelineError, match="knows nothing of this folder"):
@@ -217,7 +219,9 @@ def test_rubbish_and_links_in_the_repository_disturb_nothing_and_lead_nowhere(wo
     assert (photos / "one.jpg").read_bytes() == b"a photo"
 
 
-def test_a_lock_of_a_living_restic_is_waited_for_by_nobody_and_one_of_a_dead_one_is_removed(world: World) -> None:
+def test_a_lock_of_a_living_restic_is_waited_for_by_nobody_and_an_old_one_of_a_dead_one_is_removed(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
     world.copy()
     world.write(DETAIL.format(13), b"a detail of 13")
     with _stopped_in_its_lock(world) as process:
@@ -225,6 +229,9 @@ def test_a_lock_of_a_living_restic_is_waited_for_by_nobody_and_one_of_a_dead_one
             world.copy()
         process.kill()
         process.wait()
+        with pytest.raises(BusyRepositoryError):  # on another machine of this name it may be alive
+            world.copy()
+        monkeypatch.setattr(restic, "STALE", timedelta(0))
         assert world.copy().kinds == ["api"]
 
 
@@ -263,7 +270,7 @@ def test_a_password_that_is_wrong_missing_or_open_to_others_ends_in_a_sentence(
     with pytest.raises(PipelineError, match="The password is not that of the copy in") as said:
         world.copy()
     assert "another" not in str(said.value)
-    (finding,) = copy_health(world.lake, world.now, is_copied=True)
+    (finding,) = copy_health(world.lake, world.now, world.repository)
     assert "The password is not that" in finding.what
     password.unlink()
     with pytest.raises(MissingSettingsError, match=r"RESTIC_PASSWORD_FILE: .*: No such file"):
@@ -313,6 +320,7 @@ def test_files_that_could_not_be_read_are_tried_once_more_and_what_changes_meanw
     with pytest.raises(CopyIncompleteError, match="lacks files that could not be read: no disk") as said:
         world.copy()
     assert said.value.exit_code == 4
+    assert world.kinds() == ["api", "own", "published"], "what restic calls incomplete is not the newest state"
     assert world.copy().kinds == ["own"]
     program.unlink()
     assert world.copy().kinds == ["own"]
@@ -372,8 +380,8 @@ def test_files_that_could_not_be_read_are_tried_once_more_and_what_changes_meanw
             ResticFailedError,
             "rest:https://anna:***@nas/ is odd.",
         ),
-        (2, "", ResticFailedError, "It said nothing."),
-        (1, "{}", ResticFailedError, "{}."),
+        (2, "", ResticFailedError, "ended with code 2."),
+        (1, "{}", ResticFailedError, "ended with code 1."),
     ],
 )
 def test_what_restic_says_in_older_and_newer_versions_ends_in_a_sentence(
@@ -381,3 +389,105 @@ def test_what_restic_says_in_older_and_newer_versions_ends_in_a_sentence(
 ) -> None:
     found = Restic("rest:https://anna:***@nas/", "rest:https://anna:secret@nas/", {})._error(code, text)
     assert (type(found), said in str(found), "secret" in str(found), "AWS" in str(found)) == (kind, True, False, False)
+
+
+def test_without_its_id_a_folder_is_known_by_what_it_noted_and_a_lost_one_is_made_up_for_nobody(world: World) -> None:
+    world.copy()
+    (world.lake.decisions / "folder_id").unlink()
+    world.write(DETAIL.format(13), b"a detail of 13")
+    assert world.copy().kinds == ["own", "api"]
+    shutil.rmtree(world.lake.copied)
+    (world.lake.decisions / "folder_id").unlink()
+    with pytest.raises(PipelineError, match="knows nothing of this folder"):
+        world.copy()
+    assert not (world.lake.decisions / "folder_id").exists(), "so that no purge takes it for the one of the copy"
+
+
+def test_a_folder_that_was_restored_to_look_at_it_deletes_no_copy(world: World, tmp_path: Path) -> None:
+    world.copy()
+    world.restore("look")
+    look = World(tmp_path / "look", world.repository, world.now)
+    with pytest.raises(PipelineError, match=r"was made elsewhere, on .* Delete it there"):
+        look.delete(api=False)
+    shutil.copytree(world.lake.copied, look.lake.copied)  # as if it had the same place on a machine of the same name
+    look.write(DETAIL.format(13), b"a detail of 13")
+    assert world.kinds() == ["api", "own", "published"]
+
+
+def test_a_clock_that_was_behind_costs_no_state(world: World) -> None:
+    world.copy()
+    world.now -= timedelta(minutes=30)
+    world.write("data/bronze/files/cd/cd34", b"imported meanwhile")
+    world.copy()
+    world.now += timedelta(hours=1)
+    world.write("data/warehouse/strava.duckdb", b"more tables")
+    world.copy()
+    assert world.restored("back")["data/bronze/files/cd/cd34"] == b"imported meanwhile"
+    assert world.copy().kinds == []
+
+
+def test_losses_are_seen_whatever_of_the_notes_is_left(world: World) -> None:
+    world.more = {"api_keep_days": 300}
+    world.copy()
+    (world.lake.copied / "api.json").unlink()
+    for key in range(1, 13):
+        (world.folder / DETAIL.format(key)).unlink()
+    done = world.copy()
+    assert (done.shrunk, world.kinds().count("api")) == ({"api": 12}, 2)
+    for path in (world.lake.listings / "1").iterdir():
+        path.unlink()
+    assert world.copy().shrunk == {"api": 14}, "all are gone"
+    shutil.rmtree(world.lake.copied)
+    shutil.move(world.folder, world.folder.with_name("moved"))
+    world.folder = world.folder.with_name("moved")
+    with pytest.raises(PipelineError, match="was made elsewhere"):
+        world.copy()
+
+
+def test_a_loss_of_one_kind_keeps_nothing_that_expired_of_another(world: World) -> None:
+    for number in range(10):
+        world.write(f"data/bronze/files/no/{number}", b"%d" % number)
+    world.copy()
+    record_decisions(world.lake, Expired(at=world.now, by="STRAVA_API_KEEP_DAYS", ids=[1]))
+    shutil.rmtree((world.folder / DETAIL.format(1)).parent)
+    shutil.rmtree(world.lake.files / "no")
+    done = world.copy()
+    assert (done.shrunk, world.kinds().count("api")) == ({"own": 10}, 1)
+    assert hashlib.sha256(COPIED[DETAIL.format(1)]).hexdigest() not in world.type_restic("list", "blobs")
+
+
+def test_a_file_that_restic_leaves_out_is_not_called_copied(world: World) -> None:
+    world.write("data/bronze/files/.odd.tmp/x", b"in a folder that is called like an unfinished file")
+    with pytest.raises(CopyIncompleteError, match=r"lacks 1 of \d+ files"):
+        world.copy()
+    assert world.kinds() == []
+
+
+def test_another_repository_begins_anew_and_the_one_before_is_remembered(world: World, tmp_path: Path) -> None:
+    world.copy()
+    assert copy_health(world.lake, world.now, "/elsewhere")[0].what.startswith("it was never completed")
+    shutil.copytree(world.repository, tmp_path / "other")
+    shutil.rmtree(tmp_path / "other" / "snapshots")
+    (tmp_path / "other" / "snapshots").mkdir()
+    before, world.more = world.repository, {"restic_repository": str(tmp_path / "other")}
+    assert world.copy().kinds == ["own", "api", "published"]
+    assert [*earlier_places(world.lake, str(tmp_path / "other"))] == [before]
+
+
+def test_a_linked_folder_may_lose_a_file(world: World, tmp_path: Path) -> None:
+    (tmp_path / "disk").mkdir()
+    for name in ("a.sql", "b.sql"):
+        (tmp_path / "disk" / name).write_text("SELECT 1")
+    world.lake.widgets.symlink_to(tmp_path / "disk")
+    world.copy()
+    (tmp_path / "disk" / "a.sql").unlink()
+    assert world.copy().kinds == ["own"]
+
+
+def test_what_the_password_command_writes_is_not_shown(world: World) -> None:
+    world.copy()
+    command = "sh -c 'echo token=hunter2 >&2; echo wrong'"
+    world.more = {"restic_password_file": None, "restic_password_command": command}
+    with pytest.raises(PipelineError, match="The password is not that") as said:
+        world.copy()
+    assert "hunter2" not in str(said.value)
