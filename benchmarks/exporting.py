@@ -75,11 +75,11 @@ def files(place: Place) -> Work:
 def files_unchanged(place: Place) -> Work:
     """The second one, which writes nothing."""
     from strava_pipeline.core.tables.exported import exported_tables
-    from strava_pipeline.lake.gold.export_files import PARQUET, Folder, export_files
+    from strava_pipeline.lake.gold.export_files import PARQUET, export_files
 
     def work() -> int:
         tables = exported_tables(with_positions=True)
-        export_files(place.lake, Folder(place.folder / "out"), tables, PARQUET, lambda _: None, as_text=False)
+        export_files(place.lake, place.folder / "out", tables, PARQUET, lambda _: None, as_text=False)
         return _count(place)
 
     return work

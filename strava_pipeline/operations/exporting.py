@@ -8,7 +8,7 @@ from pydantic import SecretStr
 
 from strava_pipeline.core.errors import MisuseError, PipelineError
 from strava_pipeline.core.tables.exported import WHOLE, Exported, exported_tables
-from strava_pipeline.lake.gold.export_files import FilesReport, Folder, export_files
+from strava_pipeline.lake.gold.export_files import FilesReport, export_files
 from strava_pipeline.lake.gold.postgres import Target, delete_exported, export_gold
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.user_files import goals_of
@@ -94,5 +94,5 @@ def files_of_gold(
     """Bring the files in the folder `to` in sync; arguments as of `export_files`. Raises MisuseError for an address."""
     if "://" in to:
         raise MisuseError(f"{to} is not a folder. Name one; `rclone sync` takes it to a bucket, and only what changed.")
-    folder = Folder(Path(to).expanduser().absolute())
+    folder = Path(to).expanduser().absolute()
     return export_files(Lake(settings.data_dir), folder, tables, form, advance, as_text=settings.csv_escape_formulas)

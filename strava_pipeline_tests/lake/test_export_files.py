@@ -11,7 +11,9 @@ import pytest
 
 from strava_pipeline.core.errors import MisuseError
 from strava_pipeline.core.tables.exported import exported_tables
-from strava_pipeline.lake.gold.export_files import CSV, PARQUET, FilesReport, Folder, export_files
+from strava_pipeline.lake.files import write_whole
+from strava_pipeline.lake.gold import export_files as export_files_module
+from strava_pipeline.lake.gold.export_files import CSV, PARQUET, FilesReport, export_files
 from strava_pipeline.lake.gold.publish import publish
 from strava_pipeline.lake.gold.warehouse import mark_changed, writing
 from strava_pipeline.lake.paths import Lake
@@ -40,7 +42,7 @@ def gold(lake: Lake) -> Lake:
     return lake
 
 
-def export(lake: Lake, to: Folder, form: str = PARQUET, *, as_text: bool = False, **kinds: Any) -> FilesReport:
+def export(lake: Lake, to: Path, form: str = PARQUET, *, as_text: bool = False, **kinds: Any) -> FilesReport:
     return export_files(lake, to, kinds.get("tables", TABLES), form, lambda _: None, as_text=as_text)
 
 
@@ -56,46 +58,50 @@ def rows(query: str) -> list[tuple[Any, ...]]:
         return connection.execute(query).fetchall()
 
 
+def files_in(folder: Path) -> list[str]:
+    return [path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()]
+
+
 def test_parquet_by_year_reads_back_the_same(gold: Lake, tmp_path: Path) -> None:
-    to = Folder(tmp_path / "out")
+    to = tmp_path / "out"
     assert export(gold, to) == FilesReport(files=4, rows=4, written=4, deleted=0)
-    assert sorted(to.sizes()) == [
+    assert sorted(files_in(to)) == [
         "activities/year=2019/activities.parquet",
         "activities/year=2021/activities.parquet",
         "activity_splits_metric/year=__HIVE_DEFAULT_PARTITION__/activity_splits_metric.parquet",
         "athlete/athlete.parquet",
         "exported_parquet.json",
     ]
-    read = f"read_parquet('{to.where}/activities/**/*.parquet', hive_partitioning = true)"
+    read = f"read_parquet('{to}/activities/**/*.parquet', hive_partitioning = true)"
     assert rows(f"SELECT id, year, name, end_latlng, commute, extra FROM {read} ORDER BY id") == [
         (TWO[0]["id"], 2019, TWO[0]["name"], [52.5, 13.25], None, None),
         (2, 2021, "A", None, True, '{"a": [1, "b"]}'),
     ]
-    assert rows(f"SELECT year FROM read_parquet('{to.where}/activity_splits_metric/**', hive_partitioning = true)") == [
+    assert rows(f"SELECT year FROM read_parquet('{to}/activity_splits_metric/**', hive_partitioning = true)") == [
         (None,)
     ]
 
 
 def test_only_what_changed_is_written_again_and_what_is_gone_is_deleted(gold: Lake, tmp_path: Path) -> None:
-    to = Folder(tmp_path / "out")
+    to = tmp_path / "out"
     export(gold, to)
-    before = {path: path.stat() for path in to.path.rglob("*") if path.is_file()}
+    before = {path: path.stat() for path in to.rglob("*") if path.is_file()}
     assert export(gold, to).written == 0
     assert {path: path.stat() for path in before} == before, "not even the list"
     change(gold, "UPDATE activities_all SET name = 'B' WHERE id = 2")
     assert export(gold, to).written == 1
     change(gold, "DELETE FROM activities_all WHERE id < 0")
-    assert (export(gold, to).deleted, "activities/year=2019/activities.parquet" in to.sizes()) == (1, False)
-    (to.path / "athlete/athlete.parquet").unlink()
+    assert (export(gold, to).deleted, "activities/year=2019/activities.parquet" in files_in(to)) == (1, False)
+    (to / "athlete/athlete.parquet").unlink()
     assert export(gold, to).written == 1, "what a person deleted"
     fewer = {name: table for name, table in TABLES.items() if name != "athlete"}
     assert export(gold, to, tables=fewer).deleted == 1
 
 
 def test_csv_is_as_elsewhere_here(gold: Lake, tmp_path: Path) -> None:
-    to = Folder(tmp_path / "out")
+    to = tmp_path / "out"
     export(gold, to, CSV)
-    file = to.path / "activities/year=2019/activities.csv"
+    file = to / "activities/year=2019/activities.csv"
     (row,) = csv.DictReader(file.read_text().splitlines())
     shown = {
         name: row[name]
@@ -110,7 +116,7 @@ def test_csv_is_as_elsewhere_here(gold: Lake, tmp_path: Path) -> None:
         "distance": "",
         "commute": "",
     }
-    other = (to.path / "activities/year=2021/activities.csv").read_text()
+    other = (to / "activities/year=2021/activities.csv").read_text()
     assert ",2021-05-04T10:00:00Z,2021-05-04T10:00:00," in other
     assert ",true," in other
     assert export(gold, to, CSV, as_text=True).written == 4, "other options, other files"
@@ -119,26 +125,24 @@ def test_csv_is_as_elsewhere_here(gold: Lake, tmp_path: Path) -> None:
     assert export(gold, to, CSV, as_text=True).written == 0
 
 
-class _Breaking(Folder):
-    """A store that fails after so many files."""
-
+def test_an_interrupted_export_goes_on(gold: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     left = 3
 
-    def put(self, path: str, content: bytes) -> None:
-        if path.endswith(".parquet"):
-            if not _Breaking.left:
+    def write_some(path: Path, content: bytes) -> None:
+        nonlocal left
+        if path.suffix == ".parquet":
+            if not left:
                 raise OSError(28, "No space left on device")
-            _Breaking.left -= 1
-        super().put(path, content)
+            left -= 1
+        write_whole(path, content)
 
-
-def test_an_interrupted_export_goes_on(gold: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_Breaking, "left", 3)
+    to = tmp_path / "out"
+    monkeypatch.setattr(export_files_module, "write_whole", write_some)
     with pytest.raises(OSError, match="No space"):
-        export(gold, _Breaking(tmp_path / "out"))
-    to = Folder(tmp_path / "out")
+        export(gold, to)
+    monkeypatch.undo()
     assert export(gold, to).written == 4
-    assert not [path for path in to.sizes() if path.endswith("tmp")]
+    assert not [path for path in files_in(to) if path.endswith("tmp")]
     assert not [path for path in gold.snapshot.parent.iterdir() if path.name.startswith(".export")]
 
 
@@ -158,11 +162,11 @@ def test_what_no_export_wrote_stays(gold: Lake, tmp_path: Path, prepare: Callabl
     prepare(folder)
     before = {path: path.read_bytes() for path in folder.parent.rglob("*") if path.is_file()}
     with pytest.raises(MisuseError, match=said):
-        export(gold, Folder(tmp_path / "out"))
+        export(gold, tmp_path / "out")
     assert {path: path.read_bytes() for path in before} == before
 
 
 def test_the_list_says_no_more_than_it_must(gold: Lake, tmp_path: Path) -> None:
-    export(gold, Folder(tmp_path / "out"))
+    export(gold, tmp_path / "out")
     listed = json.loads((tmp_path / "out/exported_parquet.json").read_text())
     assert {name for each in listed["files"].values() for name in each} == {"content", "bytes"}

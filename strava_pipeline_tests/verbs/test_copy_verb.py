@@ -2,15 +2,20 @@
 
 import hashlib
 import json
+import os
 import shutil
+import signal
 import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from pydantic import SecretStr
 
+from strava_pipeline.ingest import restic
 from strava_pipeline.ingest.restic import restic_of
 from strava_pipeline.lake.gold.comparing import differing_tables
 from strava_pipeline.lake.gold.publish import publish
@@ -18,6 +23,7 @@ from strava_pipeline.lake.gold.warehouse import mark_changed, writing
 from strava_pipeline.lake.notifications import notifications
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline_tests.contents import unpacked
+from strava_pipeline_tests.patience import PATIENCE
 from strava_pipeline_tests.restic import PASSWORD
 from strava_pipeline_tests.rig import Rig
 from strava_pipeline_tests.verbs.conftest import Type
@@ -162,3 +168,27 @@ def test_settings_of_before_are_named_with_what_took_their_place(
     stays = typed("purge", "--dry-run").out
     assert "an earlier second copy in s3://mine/copy" in stays
     assert "an earlier second copy in /media/disk" in stays
+
+
+def test_a_copy_that_was_killed_and_two_at_once_end_in_one_that_is_whole(
+    copied: Rig, type_on: Callable[[Rig], Type], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copied.begin_with("flow")
+    (copied.lake.files / "ab").mkdir(parents=True)
+    (copied.lake.files / "ab" / "large").write_bytes(os.urandom(2_000_000))
+    programs = tmp_path / "programs"
+    programs.mkdir()
+    program = programs / "restic"
+    program.write_text(f'#!/bin/sh\n[ "$2" != backup ] || kill -9 $PPID\nexec {shutil.which("restic")} "$@"\n')
+    program.chmod(0o755)
+    command, environment = (
+        [sys.executable, "-m", "strava_pipeline", "copy"],
+        {**os.environ, **copied.settings.environ()},
+    )
+    by_program = environment | {"PATH": f"{programs}:{os.environ['PATH']}"}
+    killed = subprocess.run(command, cwd=copied.folder, env=by_program, capture_output=True, check=False)
+    assert killed.returncode == -signal.SIGKILL
+    both = [subprocess.Popen(command, cwd=copied.folder, env=environment) for _ in range(2)]
+    assert [each.wait(PATIENCE) for each in both] == [0, 0]
+    monkeypatch.setattr(restic, "STALE", timedelta(0))  # restic died without its reader, and left a lock
+    assert type_on(copied)("copy", "check").code == 0

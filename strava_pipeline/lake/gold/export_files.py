@@ -6,7 +6,7 @@ deleted. Each file is put whole, and named in the list before, so that an interr
 """
 
 import json
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -27,32 +27,6 @@ _NO_YEAR = "__HIVE_DEFAULT_PARTITION__"  # as Hive writes NULL
 _ISO = "%Y-%m-%dT%H:%M:%S"
 
 
-@dataclass(frozen=True, slots=True)
-class Folder:
-    """The folder, which is made. Files are named by their paths in it, with /."""
-
-    path: Path
-
-    @property
-    def where(self) -> str:
-        return str(self.path)
-
-    def sizes(self) -> dict[str, int]:
-        found = (path for path in self.path.rglob("*") if path.is_file())
-        return {path.relative_to(self.path).as_posix(): path.stat().st_size for path in found}
-
-    def get(self, path: str) -> bytes | None:
-        file = self.path / path
-        return file.read_bytes() if file.exists() else None
-
-    def put(self, path: str, content: bytes) -> None:
-        write_whole(self.path / path, content)
-
-    def delete(self, paths: Iterable[str]) -> None:
-        for path in paths:
-            (self.path / path).unlink(missing_ok=True)
-
-
 @dataclass(slots=True)
 class FilesReport:
     """Files and rows that are there now; files that were written, and that were deleted."""
@@ -65,7 +39,7 @@ class FilesReport:
 
 def export_files(
     lake: Lake,
-    store: Folder,
+    folder: Path,
     tables: Mapping[str, Exported],
     form: str,
     advance: Callable[[int], object],
@@ -80,10 +54,11 @@ def export_files(
         form: PARQUET or CSV.
         as_text: in CSV, put an apostrophe before texts that a spreadsheet would compute.
     """
-    listing = _Listing(store, f"exported_{form}.json", as_text)
-    held, report = store.sizes(), FilesReport()
+    listing, report = _Listing(folder / f"exported_{form}.json", as_text), FilesReport()
+    found = (path for path in folder.rglob("*") if path.is_file())
+    held = {path.relative_to(folder).as_posix(): path.stat().st_size for path in found}
     now: dict[str, dict[str, Any]] = {}
-    with staging(lake) as connection, TemporaryDirectory(dir=lake.snapshot.parent, prefix=".export-") as folder:
+    with staging(lake) as connection, TemporaryDirectory(dir=lake.snapshot.parent, prefix=".export-") as scratch:
         for exported in tables.values():
             due = {}
             for year, (rows, content) in stage(connection, exported).items():
@@ -93,18 +68,19 @@ def export_files(
                     due[path] = (year, content)
             if others := sorted(held.keys() & due.keys() - listing.files.keys()):
                 raise MisuseError(
-                    f"{others[0]} in {store.where} is of no export, and is not replaced: name another place, or move it away."
+                    f"{others[0]} in {folder} is of no export, and is not replaced: name another place, or move it away."
                 )
             listing.announce(due)
             for path, (year, content) in due.items():
-                body = _body(connection, exported, year, form, Path(folder) / "rows", as_text=as_text)
-                store.put(path, body)
+                body = _body(connection, exported, year, form, Path(scratch) / "rows", as_text=as_text)
+                write_whole(folder / path, body)
                 now[path] = {"content": content, "bytes": len(body)}
             report.written += len(due)
             unstage(connection, exported)
             advance(1)
     gone = listing.files.keys() - now.keys() & held.keys()
-    store.delete(gone)
+    for path in gone:
+        (folder / path).unlink(missing_ok=True)
     listing.replace(now)
     report.files, report.deleted = len(now), len(gone)
     return report
@@ -113,19 +89,19 @@ def export_files(
 class _Listing:
     """The list beside the files: of each the hash of its rows, and its size. It names a file before that is there."""
 
-    def __init__(self, store: Folder, name: str, as_text: bool) -> None:
-        self._store, self._name, self._as_text = store, name, as_text
+    def __init__(self, path: Path, as_text: bool) -> None:
+        self._path, self._as_text = path, as_text
         self.files: dict[str, dict[str, Any]] = {}
-        if (body := store.get(name)) is None:
+        if not path.exists():
             return
         try:
-            found = json.loads(body)
+            found = json.loads(path.read_bytes())
             self.files = {
-                path: {"content": each["content"], "bytes": each["bytes"]} for path, each in found["files"].items()
+                name: {"content": each["content"], "bytes": each["bytes"]} for name, each in found["files"].items()
             }
         except (ValueError, KeyError, TypeError, AttributeError):
             raise MisuseError(
-                f"{name} in {store.where} can't be read, so nobody knows what an export wrote there. Delete it with its "
+                f"{path} can't be read, so nobody knows what an export wrote there. Delete it with its "
                 "files, or name another place."
             ) from None
         if found.get("texts_escaped") != as_text:
@@ -141,7 +117,7 @@ class _Listing:
         if files != self.files:
             self.files = files
             body = {"texts_escaped": self._as_text, "files": files}
-            self._store.put(self._name, json.dumps(body, indent=1, sort_keys=True).encode())
+            write_whole(self._path, json.dumps(body, indent=1, sort_keys=True).encode())
 
 
 def _path(exported: Exported, year: int, form: str) -> str:

@@ -307,7 +307,7 @@ class _Elsewhere:
                     self.run(f"SELECT count({value}) {sent}")
                 except Error:
                     raise _refused(f"a value in {table} is refused by the cast {value}") from None
-            raise
+            raise _refused(f"a value in {table} is refused, as by a trigger ({error.sqlstate})") from None
 
     def forget(self, tables: Collection[str]) -> None:
         """Delete the athlete's rows from these tables, which may be gone, in one transaction."""
