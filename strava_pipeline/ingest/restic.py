@@ -189,18 +189,17 @@ class Restic:
 
         `unlock` alone would also remove that of a living process on another machine of this name, whose number is free here.
         """
-        locks: list[str] = []
-        self._call(
-            ["list", "locks", "--no-lock"], lambda found: None, each_line=lambda line: locks.append(line.strip())
-        )
-        content = "".join
-        for lock in locks:
-            lines: list[str] = []
-            self._call(["cat", "lock", lock, "--no-lock"], lambda found: None, each_line=lines.append)
-            made = datetime.fromisoformat(_object(content(lines))["time"])
+        for lock in self._said("list", "locks", "--no-lock").split():
+            made = datetime.fromisoformat(_object(self._said("cat", "lock", lock, "--no-lock"))["time"])
             if datetime.now(UTC) - made < STALE:
                 return False
         return True
+
+    def _said(self, *arguments: str) -> str:
+        """All that restic writes."""
+        lines: list[str] = []
+        self._call(arguments, lambda found: None, each_line=lines.append)
+        return "".join(lines)
 
     def _call(
         self,
