@@ -38,6 +38,7 @@ class Flag(StrEnum):
     CLOCK_LEAP = "clock_leap"  # neighbours more than a day apart, forwards or backwards
     WRONG_CLOCK = "wrong_clock"  # before 1990 or after the file was received
     RELATIVE_CLOCK = "relative_clock"  # seconds since the device was switched on, no date
+    FASTER_THAN_SPORT = "faster_than_sport"  # most of the way: by train or aeroplane
 
 
 TRACK: Mapping[str, pl.DataType] = {
@@ -80,6 +81,7 @@ class Recording:
     laps: tuple[Mapping[str, Any], ...] = field(default=(), repr=False)
     lengths: tuple[Mapping[str, Any], ...] = field(default=(), repr=False)
     track: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=TRACK), repr=False)
+    left_out: Mapping[str, int] = field(default_factory=dict)  # by column how many values of the file are no values
     flags: frozenset[Flag] = frozenset()
 
     def __post_init__(self) -> None:
@@ -127,6 +129,7 @@ class RecordingSummary(BaseModel, frozen=True):
     summary: dict[str, Any] = {}
     laps: list[dict[str, Any]] = []
     lengths: list[dict[str, Any]] = []
+    left_out: dict[str, int] = {}
     flags: list[str] = []
     points: int = 0
     track: dict[str, Any] = {}
@@ -210,6 +213,7 @@ def _recording(recording: Recording, zone: tuple[str | None, float | None]) -> R
         summary=dict(recording.summary),
         laps=[_plain(lap) for lap in recording.laps],
         lengths=[_plain(length) for length in recording.lengths],
+        left_out=dict(recording.left_out),
         flags=sorted(recording.flags),
         points=recording.track.height,
         track=track_facts(recording.track),

@@ -23,9 +23,7 @@ from strava_pipeline.ingest.files.points import (
     clock_flags,
     limited,
     problem,
-    recorded_distance,
     span,
-    track_length,
     track_of,
 )
 
@@ -135,22 +133,26 @@ def _recording(
     lengths: Sequence[Mapping[str, Any]],
     received_at: datetime,
 ) -> Recording:
-    track = track_of(points.with_columns((pl.col("at") + EPOCH) * 1_000_000, pl.col("latitude", "longitude") * DEGREES))
+    sport, sub_sport = _word(session.get("sport")), _word(session.get("sub_sport"))
+    in_si = points.with_columns((pl.col("at") + EPOCH) * 1_000_000, pl.col("latitude", "longitude") * DEGREES)
+    track = track_of(in_si, sport, sub_sport)
     earliest, latest = points.select(pl.col("at").min(), pl.col("at").max().alias("latest")).row(0)
     relative = any(time < FIRST_DATE for time in (_start(session), earliest) if time)
     dated = latest is not None and latest >= FIRST_DATE  # the clock got its date on the way
-    first, elapsed = span(track.filter(pl.Series(points["at"] >= FIRST_DATE)) if relative and dated else track)
+    first, elapsed = span(
+        track.points.filter(pl.Series(points["at"] >= FIRST_DATE)) if relative and dated else track.points
+    )
     started_at = None if relative and not dated else _date(_start(session)) or first
     totals, summary = session_fields(session)
-    distance = totals.get("distance_m", recorded_distance(track))
+    distance = totals.get("distance_m", track.distance())
     if distance is None:
-        distance = track_length(track, points["segment"])
+        distance = track.length()
         summary |= {"distance_by": "track"} if distance is not None else {}
-    clock = clock_flags(track, started_at, received_at)
+    clock = clock_flags(track.points, started_at, received_at)
     return Recording(
         Format.FIT,
-        sport=_word(session.get("sport")),
-        sub_sport=_word(session.get("sub_sport")),
+        sport=sport,
+        sub_sport=sub_sport,
         creator=creator(part.file_id),
         started_at=started_at,
         utc_offset_s=_utc_offset(part.activity),
@@ -163,8 +165,11 @@ def _recording(
         summary=summary,
         laps=tuple(lap_fields(lap, _date(_start(lap))) for lap in laps),
         lengths=tuple(lap_fields(length, _date(_start(length))) for length in lengths),
-        track=track,
-        flags=frozenset(part.flags | (clock - {Flag.WRONG_CLOCK} | {Flag.RELATIVE_CLOCK} if relative else clock)),
+        track=track.points,
+        left_out=track.left_out,
+        flags=frozenset(
+            part.flags | track.flags | (clock - {Flag.WRONG_CLOCK} | {Flag.RELATIVE_CLOCK} if relative else clock)
+        ),
     )
 
 

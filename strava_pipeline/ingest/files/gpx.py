@@ -22,9 +22,7 @@ from strava_pipeline.ingest.files.points import (
     limited,
     microseconds,
     problem,
-    recorded_distance,
     span,
-    track_length,
     track_of,
 )
 
@@ -140,10 +138,10 @@ def _words(element: etree._Element, *names: str) -> dict[str, str]:
 
 
 def _recording(contents: _Contents, frame: pl.DataFrame, flags: set[Flag], received_at: datetime) -> Recording:
-    track = track_of(frame)
-    started_at, elapsed = span(track)
-    distance = recorded_distance(track)
-    by_track = track_length(track, frame["segment"]) if distance is None else None
+    track = track_of(frame, contents.tracks.get("type"))
+    started_at, elapsed = span(track.points)
+    distance = track.distance()
+    by_track = track.length() if distance is None else None
     return Recording(
         Format.GPX,
         sport=contents.tracks.get("type"),
@@ -155,6 +153,7 @@ def _recording(contents: _Contents, frame: pl.DataFrame, flags: set[Flag], recei
         elapsed_s=elapsed,
         distance_m=distance if by_track is None else by_track,
         summary={} if by_track is None else {"distance_by": "track"},
-        track=track,
-        flags=frozenset(flags | clock_flags(track, started_at, received_at)),
+        track=track.points,
+        left_out=track.left_out,
+        flags=frozenset(flags | track.flags | clock_flags(track.points, started_at, received_at)),
     )

@@ -28,7 +28,6 @@ from strava_pipeline.ingest.files.points import (
     microseconds,
     problem,
     span,
-    track_length,
     track_of,
 )
 
@@ -177,9 +176,9 @@ class _Contents:
             self._points, self._sport, self._utc_offset_s = Points(self._most), None, None
 
     def _recording(self, placemark: etree._Element | None, frame: pl.DataFrame) -> Recording:
-        track = track_of(frame)
-        started_at, elapsed = span(track)
-        length = track_length(track, frame["segment"])
+        track = track_of(frame, self._sport)
+        started_at, elapsed = span(track.points)
+        length = track.length()
         return Recording(
             Format.KML,
             place=len(self.recordings),
@@ -191,8 +190,9 @@ class _Contents:
             elapsed_s=elapsed,
             distance_m=length,
             summary={} if length is None else {"distance_by": "track"},
-            track=track,
-            flags=frozenset(clock_flags(track, started_at, self._received_at)),
+            track=track.points,
+            left_out=track.left_out,
+            flags=frozenset(track.flags | clock_flags(track.points, started_at, self._received_at)),
         )
 
 

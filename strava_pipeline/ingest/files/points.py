@@ -5,14 +5,19 @@ columns, `at` as a whole number, and `segment`, the number of the piece of track
 nobody moved, as far as the file says. No sentence holds a position or a word of the file.
 """
 
-from collections.abc import Sequence, Set
+from collections.abc import Mapping, Sequence, Set
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from math import inf
 
 import polars as pl
 
 from strava_pipeline.core.files.recording import TRACK, Flag
 from strava_pipeline.core.geodesy import column_distance_m
 from strava_pipeline.core.limits import ImportLimits
+from strava_pipeline.core.sports import GROUP_OF, sport_type
+from strava_pipeline.core.track_cleaning import cleaned, is_believable, is_mostly_faster, steps
+from strava_pipeline.core.track_summaries import fastest
 
 PER_FRAME = 50_000  # rows that are Python objects at once
 COLLECTED = {**TRACK, "at": pl.Int64(), "segment": pl.Int64()}
@@ -20,6 +25,7 @@ PLACES = {name: place for place, name in enumerate(COLLECTED)}
 LEAP = 86_400  # s between neighbours; races and sleepless tours pause for less
 FIRST_CREDIBLE = datetime(1990, 1, 1, tzinfo=UTC)
 RECENT = 9  # rows
+BEGINS_AGAIN = 50.0  # m by which a distance falls that is counted anew; devices correct theirs by less
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 EXPORT_AGAIN = "Export or copy it once more."
 NOTHING_KEPT = {
@@ -103,16 +109,69 @@ class Points:
         self._rows, self._leapt_at = [], 0
 
 
-def track_of(frame: pl.DataFrame) -> pl.DataFrame:
-    """TRACK from collected rows, `at` in microseconds since 1970; null for what is no number or not on Earth."""
-    numbers = [name for name, kind in TRACK.items() if kind == pl.Float64]
-    finite = frame.with_columns(pl.when(pl.col(numbers).is_finite()).then(pl.col(numbers)))
-    there = pl.col("latitude").is_between(-90, 90) & pl.col("longitude").is_between(-180, 180)
-    return finite.with_columns(
-        pl.col("at").cast(TRACK["at"]),
-        pl.when(there).then(pl.col("latitude")).alias("latitude"),
-        pl.when(there).then(pl.col("longitude")).alias("longitude"),
-    ).select(*TRACK)
+@dataclass(frozen=True, slots=True)
+class Track:
+    """The points of a recording as they are believed.
+
+    Args:
+        points: with TRACK's columns.
+        segment: the piece of track that each point belongs to.
+        fastest: m/s above which a step is no way; infinite where most of the recording is faster than its sport.
+        left_out: how many values are left out, by column.
+        flags: what is odd about the whole.
+    """
+
+    points: pl.DataFrame
+    segment: pl.Series
+    fastest: float
+    left_out: Mapping[str, int]
+    flags: frozenset[Flag] = frozenset()
+
+    def length(self) -> float | None:
+        """The way along the positions in metres: great circles between neighbours of a segment. None: no position."""
+        if not self.points["latitude"].count():
+            return None
+        latitude, longitude = pl.col("latitude"), pl.col("longitude")
+        step = column_distance_m(latitude.shift(), longitude.shift(), latitude, longitude)
+        gap = pl.col("at").diff().dt.total_microseconds() / 1e6
+        counts = (pl.col("segment").diff() == 0) & is_believable(step, gap, self.fastest).fill_null(True)
+        placed = self.points.with_columns(self.segment.alias("segment")).filter(latitude.is_not_null())
+        return float(placed.select(pl.when(counts).then(step).sum()).item())
+
+    def distance(self) -> float | None:
+        """The distance recorded in the points themselves, in metres."""
+        recorded: float | None = self.points["distance"].max()  # type: ignore[assignment]
+        return recorded
+
+    def without_distance(self) -> "Track":
+        """The track where the distances of its points are not believed."""
+        left_out = {**self.left_out, "distance": self.points["distance"].count()}
+        points = self.points.with_columns(pl.lit(None, pl.Float64).alias("distance"))
+        return replace(self, points=points, left_out=left_out)
+
+
+def track_of(frame: pl.DataFrame, sport: str | None = None, sub_sport: str | None = None) -> Track:
+    """The track of collected rows, `at` in microseconds since 1970. `sport` and `sub_sport`: as the file has them."""
+    limit = fastest(GROUP_OF.get(sport_type(sport, sub_sport) or ""))
+    points, left_out = cleaned(frame.with_columns(pl.col("at").cast(TRACK["at"])), "at", limit)
+    is_faster = is_mostly_faster(steps(points, "at"), limit)
+    return Track(
+        points.with_columns(_from_zero(points["distance"])).select(*TRACK),
+        frame["segment"],
+        inf if is_faster else limit,
+        left_out,
+        frozenset({Flag.FASTER_THAN_SPORT} if is_faster else ()),
+    )
+
+
+def _from_zero(distance: pl.Series) -> pl.Series:
+    """The distance since the first point. Where it begins again, as some devices do at each lap, it goes on."""
+    told = distance.drop_nulls()
+    if told.is_empty():
+        return distance
+    step = told.diff().fill_null(0.0)
+    since = step.set(step < -BEGINS_AGAIN, 0.0).cum_sum()
+    return distance.scatter(distance.is_not_null().arg_true(), since)
 
 
 def microseconds(at: datetime) -> int:
@@ -144,22 +203,6 @@ def _extent(track: pl.DataFrame) -> tuple[datetime, ...]:
     """The earliest and the latest time; nothing where there are no times."""
     times = track.select(pl.col("at").min().alias("first"), pl.col("at").max().alias("last")).row(0)
     return () if times[0] is None else times
-
-
-def recorded_distance(track: pl.DataFrame) -> float | None:
-    """The distance recorded in the points themselves, in metres."""
-    recorded: float | None = track.select(pl.col("distance").max()).item()
-    return recorded
-
-
-def track_length(track: pl.DataFrame, segment: pl.Series) -> float | None:
-    """The two-dimensional length in metres: great circles (haversine) between neighbours of a segment."""
-    placed = track.select("latitude", "longitude", segment.alias("segment")).drop_nulls()
-    if placed.is_empty():
-        return None
-    latitude, longitude = pl.col("latitude"), pl.col("longitude")
-    step = column_distance_m(latitude.shift(), longitude.shift(), latitude, longitude)
-    return float(placed.select(pl.when(pl.col("segment").diff() == 0).then(step).sum()).item())
 
 
 def problem(flags: Set[Flag], limits: ImportLimits, *, is_kept: bool) -> str | None:

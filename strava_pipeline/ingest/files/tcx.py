@@ -10,7 +10,6 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-import polars as pl
 from lxml import etree
 
 from strava_pipeline.core.files.recording import DecodedFile, Flag, Format, Recording
@@ -20,13 +19,12 @@ from strava_pipeline.ingest.files.points import (
     PLACES,
     Points,
     TooManyPointsError,
+    Track,
     clock_flags,
     limited,
     microseconds,
     problem,
-    recorded_distance,
     span,
-    track_length,
     track_of,
 )
 
@@ -126,12 +124,12 @@ class _Contents:
     def recording(self, activity: etree._Element | None, place: int, received_at: datetime) -> Recording:
         """`activity`: its element, None where it never ended."""
         frame = self.points.frame()
-        track = track_of(frame)
+        track = track_of(frame, None if activity is None else activity.get("Sport"))
         began = instant(text(activity, "Id")) if activity is not None else None
         starts = [lap["started_at"] for lap in self.laps if lap["started_at"] is not None]
-        first, elapsed = span(track)
+        first, elapsed = span(track.points)
         started_at = first or min(starts, default=began)
-        distance, summary = self._distance(track, frame["segment"])
+        distance, summary = self._distance(track)
         offset = offset_s(began) if self.utc_offset_s is None else self.utc_offset_s
         return Recording(
             Format.TCX,
@@ -147,16 +145,16 @@ class _Contents:
             calories=self._total("calories"),
             summary=summary,
             laps=tuple(self.laps),
-            track=track,
-            flags=frozenset(clock_flags(track, started_at, received_at)),
+            track=track.points,
+            left_out=track.left_out,
+            flags=frozenset(track.flags | clock_flags(track.points, started_at, received_at)),
         )
 
-    def _distance(self, track: pl.DataFrame, segment: pl.Series) -> tuple[float | None, dict[str, str]]:
-        recorded = recorded_distance(track)
+    def _distance(self, track: Track) -> tuple[float | None, dict[str, str]]:
         for distance, by in (
-            (recorded, None),
+            (track.distance(), None),
             (self._total("distance_m"), "laps"),
-            (track_length(track, segment), "track"),
+            (track.length(), "track"),
         ):
             if distance is not None:
                 return distance, {} if by is None else {"distance_by": by}

@@ -1,0 +1,165 @@
+"""What of a track's points is believed: values within their field's range, heights and positions that neighbours confirm. Pure.
+
+The bytes of a file stay as received; what a device writes for "no value" is no number here, for files and for streams of services
+alike, so that rows, tracks, bests and pages say the same. What was left out is counted by column. Why: docs/adr/0112.
+"""
+
+from collections.abc import Iterator, Mapping
+
+import polars as pl
+
+from strava_pipeline.core.geodesy import column_distance_m, distance_m
+
+BELIEVABLE: Mapping[str, tuple[float, float]] = {
+    "altitude": (-499.9, 9000.0),  # m: from below the Dead Sea to above the Everest; FIT's 0 is -500
+    "distance": (0.0, 42_949_672.0),  # m: FIT's largest number, which stands for none, is the next one
+    "speed": (0.0, 1000.0),  # m/s: airliners fly at 250
+    "heartrate": (1.0, 254.0),  # bpm: 255 is FIT's "invalid", 0 a strap that was not found
+    "cadence": (0.0, 254.0),  # 255 is FIT's "invalid"
+    "watts": (0.0, 65_534.0),  # W: 65,535 is FIT's "invalid"
+    "temperature": (-90.0, 126.0),  # °C: 127 is FIT's "invalid"
+}
+"""The lowest and the highest number of each column that is a value at all."""
+_INVALID_SPEED = 65.535  # m/s: FIT's "invalid" in its older field
+_CONSTANT = (0.0, 4095.0)  # W: what a meter that measures nothing writes into every record
+_OFF = 30.0  # m by which a height of exactly 0 may differ from its neighbours: at the sea 0 is a height
+_NEIGHBOURS = 10  # heights
+_SAME_SECOND = 1.0  # s: stamps are rounded, so that two of one moment may be nearly this far apart
+STRAYS = 10  # points in a row that may be elsewhere: GPS receivers find their place within as many seconds
+
+
+def cleaned(points: pl.DataFrame, at: str, fastest: float) -> tuple[pl.DataFrame, dict[str, int]]:
+    """The points with null for what is no value, and how many values are left out, by column (both coordinates: `position`).
+
+    Args:
+        points: with any of the columns of `tracks`. A NaN among coordinates is one that could not be read.
+        at: the column with the time, a Datetime.
+        fastest: m/s that the sport reaches; a few points that are further away than that are strays.
+    """
+    numbers = [name for name in BELIEVABLE if name in points.columns]
+    found = points.with_columns(_within(name) for name in numbers)
+    if "altitude" in numbers:
+        found = found.with_columns(_without_false_zeros(found["altitude"]))
+    if {"latitude", "longitude"} <= set(points.columns):
+        found = _placed(found)
+        elsewhere = pl.Series(list(_strays(found, at, fastest)), dtype=pl.UInt32)
+        stays = ~pl.int_range(pl.len(), dtype=pl.UInt32).is_in(elsewhere.implode())
+        found = found.with_columns(pl.when(stays).then(pl.col("latitude", "longitude")))
+    counts = {"position" if name == "latitude" else name: _lost(points, found, name) for name in (*numbers, "latitude")}
+    return found, {name: count for name, count in counts.items() if count}
+
+
+def _lost(before: pl.DataFrame, after: pl.DataFrame, name: str) -> int:
+    return after[name].null_count() - before[name].null_count() if name in before.columns else 0
+
+
+def _within(name: str) -> pl.Expr:
+    value, (low, high) = pl.col(name), BELIEVABLE[name]
+    is_value = value.is_finite() & value.is_between(low, high)
+    if name == "speed":
+        is_value &= (value - _INVALID_SPEED).abs() > 1e-6
+    if name == "watts":
+        is_value &= ~((value.min() == value.max()) & value.is_in(_CONSTANT))
+    return pl.when(is_value).then(value).alias(name)
+
+
+def _without_false_zeros(altitude: pl.Series) -> pl.Series:
+    """Without the zeros that are further than _OFF from the median of the nearest other heights, half of them on each side."""
+    others = altitude.filter(altitude != 0)
+    if others.len() in (0, altitude.count()):
+        return altitude
+    medians = others.rolling_median(_NEIGHBOURS, min_samples=1)
+    before = (altitude.is_not_null() & (altitude != 0)).cum_sum()  # how many of them lie before each zero
+    around = medians.gather(
+        (before.cast(pl.Int64) + _NEIGHBOURS // 2 - 1).clip(min(_NEIGHBOURS, others.len()) - 1, others.len() - 1)
+    )
+    return altitude.set((altitude == 0) & (around.abs() > _OFF), None)
+
+
+def _placed(points: pl.DataFrame) -> pl.DataFrame:
+    """With both coordinates or neither, longitudes beyond 180° wrapped; 0, 0 is what devices write without a position."""
+    latitude, longitude = pl.col("latitude"), pl.col("longitude")
+    wrapped = pl.when(longitude.abs() > 180).then((longitude + 180) % 360 - 180).otherwise(longitude)
+    is_place = latitude.is_between(-90, 90) & longitude.is_between(-540, 540) & ((latitude != 0) | (longitude != 0))
+    return points.with_columns(
+        pl.when(is_place).then(latitude).alias("latitude"), pl.when(is_place).then(wrapped).alias("longitude")
+    )
+
+
+def is_believable(step: pl.Expr, gap: pl.Expr, fastest: float) -> pl.Expr:
+    """Whether a step (m) may have been made in `gap` (s)."""
+    return step <= fastest * gap.abs().clip(lower_bound=_SAME_SECOND)
+
+
+def steps(points: pl.DataFrame, at: str) -> pl.DataFrame:
+    """The rows with a position and a time: row, seconds since 1970, latitude, longitude; step (m), gap (s) since the one before."""
+    latitude, longitude, seconds = pl.col("latitude"), pl.col("longitude"), pl.col(at).dt.epoch("us") / 1e6
+    return (
+        points.lazy()
+        .select(pl.int_range(pl.len(), dtype=pl.UInt32).alias("row"), "latitude", "longitude", seconds.alias("seconds"))
+        .drop_nulls()
+        .with_columns(
+            step=column_distance_m(latitude.shift(), longitude.shift(), latitude, longitude),
+            gap=pl.col("seconds").diff(),
+        )
+        .collect()
+    )
+
+
+def is_mostly_faster(placed: pl.DataFrame, fastest: float) -> bool:
+    """Whether most of the way was faster than `fastest`, in stretches and not in jumps: by train or aeroplane, whatever sport.
+
+    `placed`: from `steps`.
+    """
+    fast = placed.select("step", fast=~is_believable(pl.col("step"), pl.col("gap"), fastest)).drop_nulls()
+    stretches = fast.group_by(stretch=pl.col("fast").rle_id()).agg(
+        pl.len(), pl.col("step").sum(), pl.col("fast").first()
+    )
+    way = stretches.filter(pl.col("fast") & (pl.col("len") > STRAYS))["step"].sum()
+    return bool(way > 0.5 * fast["step"].sum())
+
+
+def _strays(points: pl.DataFrame, at: str, fastest: float) -> Iterator[int]:
+    """The rows of positions that neither those before nor those behind lead to. A loop: over the few pieces between jumps."""
+    placed = steps(points, at)
+    if is_mostly_faster(placed, fastest):
+        return
+    jumps = placed.select(jump=(~is_believable(pl.col("step"), pl.col("gap"), fastest)).fill_null(False).cum_sum())[
+        "jump"
+    ]
+    if not jumps.len() or not jumps.item(-1):
+        return
+    rows, places = placed["row"], list(placed.select("seconds", "latitude", "longitude").iter_rows())
+    starts = [*_starts(jumps), len(places)]
+    kept: list[range] = []
+    waiting: list[range] = []
+    strays: list[range] = []
+    for piece in map(range, starts, starts[1:]):
+        if not kept or _leads(places[kept[-1][-1]], places[piece[0]], fastest):
+            strays += waiting
+            waiting = []
+            kept.append(piece)
+            continue
+        waiting.append(piece)
+        if _count(waiting) > STRAYS:
+            if _count(kept) <= STRAYS:  # the first positions were of another place
+                strays += kept
+                kept = []
+            kept += waiting
+            waiting = []
+    strays += waiting if _count(waiting) <= _count(kept) else kept
+    for piece in strays:
+        yield from rows.gather(list(piece))
+
+
+def _starts(jumps: pl.Series) -> list[int]:
+    return jumps.to_frame("jump").select(pl.arg_where(pl.col("jump").diff().fill_null(1) > 0)).to_series().to_list()
+
+
+def _count(pieces: list[range]) -> int:
+    return sum(map(len, pieces))
+
+
+def _leads(there: tuple[float, float, float], here: tuple[float, float, float], fastest: float) -> bool:
+    gap = max(abs(here[0] - there[0]), _SAME_SECOND)
+    return distance_m(*there[1:], *here[1:]) <= fastest * gap
