@@ -25,6 +25,8 @@ from strava_pipeline.core.tables import ACTIVITIES_ALL, ACTIVITY_DETAILS, CHILDR
 from strava_pipeline.core.tables.activities import SOURCE_ID
 from strava_pipeline.core.tables.details import TRACKS
 from strava_pipeline.core.tables.model import Table
+from strava_pipeline.core.track_cleaning import cleaned
+from strava_pipeline.core.track_summaries import fastest
 from strava_pipeline.core.unreadable import UnreadableItem, digest_of, kind_of
 from strava_pipeline.core.years import YearRange
 
@@ -234,7 +236,8 @@ _BOOLEANS: frozenset[type] = frozenset({bool, type(None)})
 def stream_points(answer: Any, start: datetime | None) -> pl.DataFrame:
     """The track of an activity that starts at `start` (UTC): a row per point, with the columns of `tracks` that streams have.
 
-    `answer` is an object by type or a list of streams with their type. Without `time` or `start` no point has a time.
+    `answer` is an object by type or a list of streams with their type. Without `time` or `start` no point has a time. What is
+    no value (core/track_cleaning.py) is null.
     """
     found = _data(answer)
     height = max(map(len, found.values()), default=0)
@@ -243,7 +246,8 @@ def stream_points(answer: Any, start: datetime | None) -> pl.DataFrame:
     read["latitude"], read["longitude"] = _positions(found.get("latlng", ()))
     read["moving"] = _booleans(found.get("moving", ()))
     read["recorded_at"] = _instants(seconds, start)
-    return pl.DataFrame([_as_long(read[name].alias(name), height) for name in TRACKS.polars_schema if name in read])
+    points = pl.DataFrame([_as_long(read[name].alias(name), height) for name in TRACKS.polars_schema if name in read])
+    return cleaned(points, "recorded_at", fastest(None))[0]
 
 
 def is_nothing_recorded(status: int | None, body: bytes) -> bool:

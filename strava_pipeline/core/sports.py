@@ -113,6 +113,7 @@ _FAMILIES = (
 FAMILY: dict[str, str] = {sport: family.split()[0] for family in _FAMILIES for sport in family.split()}
 INDOORS: dict[str, str] = {"Ride": "VirtualRide", "Run": "VirtualRun", "Rowing": "VirtualRow"}
 """What some services call a sport on a trainer or treadmill, where others say the sport, and that it was on one."""
+VIRTUAL = "Virtual"  # what the sports begin with whose places are of another world
 UNSPECIFIED = "Workout"
 """What devices call an activity whose sport they don't know."""
 

@@ -92,7 +92,7 @@ def is_believable(step: pl.Expr, gap: pl.Expr, fastest: float) -> pl.Expr:
 
 
 def steps(points: pl.DataFrame, at: str) -> pl.DataFrame:
-    """The rows with a position and a time: row, seconds since 1970, latitude, longitude; step (m), gap (s) since the one before."""
+    """The rows with position and time: row, seconds since 1970, latitude, longitude; step (m), gap (s) since the one before."""
     latitude, longitude, seconds = pl.col("latitude"), pl.col("longitude"), pl.col(at).dt.epoch("us") / 1e6
     return (
         points.lazy()
@@ -115,8 +115,9 @@ def is_mostly_faster(placed: pl.DataFrame, fastest: float) -> bool:
     stretches = fast.group_by(stretch=pl.col("fast").rle_id()).agg(
         pl.len(), pl.col("step").sum(), pl.col("fast").first()
     )
-    way = stretches.filter(pl.col("fast") & (pl.col("len") > STRAYS))["step"].sum()
-    return bool(way > 0.5 * fast["step"].sum())
+    least = min(STRAYS, fast.height // 2)
+    way = float(stretches.filter(pl.col("fast") & (pl.col("len") > least))["step"].sum())
+    return way > 0.5 * float(fast["step"].sum())
 
 
 def _strays(points: pl.DataFrame, at: str, fastest: float) -> Iterator[int]:

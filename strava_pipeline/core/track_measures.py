@@ -6,6 +6,7 @@ result better: a gap adds no energy and no distance, and a jump of the positions
 """
 
 from collections.abc import Iterator, Sequence
+from math import inf
 
 import polars as pl
 
@@ -89,6 +90,14 @@ def timed_values(points: pl.DataFrame, column: str, low: float, high: float) -> 
         .sort("t")
         .collect()
     )
+
+
+def held_mean(points: pl.DataFrame, column: str) -> float | None:
+    """The mean of a column over the time that each value held; of points without times, over the points. None: no value."""
+    timed = timed_values(points, column, -inf, inf).select(column, held=held_seconds())
+    if timed.is_empty():
+        return points.select(pl.col(column).mean()).item()  # type: ignore[no-any-return]
+    return float(timed.select((pl.col(column) * pl.col("held")).sum() / pl.col("held").sum()).item())
 
 
 def held_seconds() -> pl.Expr:
@@ -217,9 +226,8 @@ def _line_of_device(points: pl.DataFrame, fastest: float, *, over_pauses: bool =
 
 def _line_of_positions(points: pl.DataFrame, fastest: float, *, over_pauses: bool = False) -> pl.DataFrame:
     latitude, longitude = pl.col("latitude"), pl.col("longitude")
-    somewhere = (latitude != 0) | (longitude != 0)  # 0, 0 is what devices write without a position
     step = column_distance_m(latitude.shift(), longitude.shift(), latitude, longitude)
-    return _line(points, latitude.is_finite() & longitude.is_finite() & somewhere, step, fastest, over_pauses)
+    return _line(points, latitude.is_finite() & longitude.is_finite(), step, fastest, over_pauses)
 
 
 def _line(points: pl.DataFrame, told: pl.Expr, step: pl.Expr, fastest: float, over_pauses: bool) -> pl.DataFrame:
@@ -295,10 +303,9 @@ def cells(points: pl.DataFrame, sport_group: str | None = None) -> pl.DataFrame:
     latitude, longitude = pl.col("latitude"), pl.col("longitude")
     x, y = column_tiles(latitude, longitude, CELL_ZOOM)
     on_map = latitude.is_between(-HIGHEST_LATITUDE, HIGHEST_LATITUDE) & longitude.is_between(-180, 180)
-    somewhere = (latitude != 0) | (longitude != 0)  # 0, 0 is what devices write without a position
     return (
         points.lazy()
-        .filter(on_map & somewhere)
+        .filter(on_map)
         .select(x=x, y=y)
         .select(_columns(TRACK_CELLS.polars_schema, "x", "y"))
         .unique()

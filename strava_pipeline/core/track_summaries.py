@@ -10,6 +10,7 @@ from typing import Any
 import polars as pl
 
 from strava_pipeline.core.tables import TRACK_SUMMARIES
+from strava_pipeline.core.track_cleaning import BELIEVABLE
 from strava_pipeline.core.track_measures import (
     BEATS,
     FASTEST,
@@ -30,7 +31,6 @@ _SHORTEST_STOP = 15  # s: a shorter one counts as motion, as at Strava (its engi
 _SPEED_OVER = 10  # s around a moment
 _TOP_OVER = 5  # s: so Strava's top speeds of tracks without a device's speed come out to 0.01 m/s
 _SMOOTHED = 15  # s around a moment
-_HEIGHTS = (-450.0, 9000.0)  # m: from the shore of the Dead Sea to above the Everest; devices write -500 for no value
 _SPIKE = 30.0  # m off what lies around: more than anybody climbs or falls in half that time
 _STEADY, _ROUGH = 2.0, 10.0  # m: a rise or fall that counts, of a barometer or a map, and of bare GPS
 _ON_FOOT = ("run", "walk")  # whose speed follows the effort; on wheels it follows slopes and wind
@@ -126,7 +126,7 @@ def _elevation_gain(points: pl.DataFrame) -> float | None:
 
     None: no altitude, or one that never changes, as of a device that measures none.
     """
-    told = timed_values(points, "altitude", *_HEIGHTS).with_columns(pl.col("t").cast(pl.Int64))
+    told = timed_values(points, "altitude", *BELIEVABLE["altitude"]).with_columns(pl.col("t").cast(pl.Int64))
     altitude = pl.col("altitude")
     heights = told.filter((altitude - _over(altitude.median(), _SMOOTHED)).abs() <= _SPIKE)
     if heights["altitude"].n_unique() < 2:

@@ -27,7 +27,7 @@ from strava_pipeline.lake.sql import sql
 
 _ORIGIN = "strava_pipeline.origin"
 FROM_FILE = "file:"  # what the origin of a track from an activity file begins with
-_READING = 1  # raised whenever core/activities.py makes other points from the same answer
+_READING = 2  # raised whenever core/activities.py makes other points from the same answer
 _OF_STREAMS = "streams:"
 
 

@@ -418,7 +418,7 @@ def test_every_key_that_is_asked_for_ends_in_a_column() -> None:
     ],
 )
 def test_what_is_no_number_is_null(data: list[Any], read: list[float | None]) -> None:
-    assert column("watts", {"watts": data}) == read
+    assert column("grade", {"grade_smooth": data}) == read
 
 
 @pytest.mark.parametrize(

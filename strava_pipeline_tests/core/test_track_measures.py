@@ -221,7 +221,6 @@ def test_cells_are_the_tiles_of_web_maps_each_once() -> None:
     dice = random.Random(5)
     somewhere = [(dice.uniform(-85, 85), dice.uniform(-180, 180)) for _ in range(300)]
     odd: list[tuple[float | None, float | None]] = [
-        (0.0, 0.0),
         (89.0, 7.0),
         (None, 7.0),
         (47.0, None),
@@ -235,16 +234,6 @@ def test_cells_are_the_tiles_of_web_maps_each_once() -> None:
     assert sorted(found.rows()) == sorted({tile(*place) for place in [*somewhere, *edges]})
     near = track([(None, {"latitude": 47.0 + metres / 111_195, "longitude": 11.0}) for metres in range(130)])
     assert cells(near).height in (10, 11)  # 13 m each, at 47° north
-
-
-def test_a_point_at_0_0_is_no_position_and_its_step_no_distance() -> None:
-    """4 m/s along a meridian; devices write 0, 0 while they look for satellites."""
-    there = {t: {"latitude": 47.0 + 4 * t / 111_195, "longitude": 11.0} for t in range(300)}
-    lost = there | {t: {"latitude": 0.0, "longitude": 0.0} for t in (120, 121)}
-    for places in (there, lost):
-        line = covered_line(track(list(places.items())), fastest=12.0)
-        assert line["covered"].last() == pytest.approx(4 * 299, rel=2e-3)
-        assert curve(track(list(places.items())), "pace", "run")[400.0] == pytest.approx(100, rel=1e-2)
 
 
 def test_two_points_of_a_device_are_a_line_and_one_is_none() -> None:

@@ -15,10 +15,10 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from strava_pipeline.core.files.archive_csv import ArchiveRow
-from strava_pipeline.core.files.recording import RecordingSummary
+from strava_pipeline.core.files.recording import ClockBy, RecordingSummary
 from strava_pipeline.core.rows import Json
 from strava_pipeline.core.sources import STRAVA_ARCHIVE, hashed_id
-from strava_pipeline.core.sports import sport_type
+from strava_pipeline.core.sports import VIRTUAL, sport_type
 from strava_pipeline.core.start_times import utc_text, zone_label
 from strava_pipeline.core.tables import ACTIVITIES_ALL, ACTIVITY_DETAILS
 
@@ -47,7 +47,7 @@ def summary_and_detail(whole: Json) -> tuple[Json, Json | None]:
 def row_object(row: ArchiveRow, activity_id: int, recordings: Sequence[RecordingSummary], file: Json | None) -> Json:
     """A row of an archive, filled in from its file. `file` describes that file in `extra`."""
     fields: dict[str, Any] = {"id": activity_id, **row.summary}
-    fields.update(_local(row.started_at, recordings))
+    fields.update(_local(row.started_at, recordings, row.sport_type))
     fields["manual"] = row.filename is None and not row.unexported
     if (upload := _upload_id(row.filename)) is not None and upload != activity_id:
         fields |= {"upload_id": upload, "upload_id_str": str(upload)}
@@ -201,9 +201,13 @@ def _session(recording: RecordingSummary) -> dict[str, Any]:
     return _without_none(fields | {"started_at": _zulu(recording.started_at)}) | recording.summary
 
 
-def _local(started_at: datetime | None, recordings: Sequence[RecordingSummary]) -> dict[str, Any]:
-    """The athlete's own clock at the start, if a file has a place or an offset."""
-    clock = next((each for each in recordings if each.utc_offset_s is not None), None)
+def _local(
+    started_at: datetime | None, recordings: Sequence[RecordingSummary], sport: str | None = None
+) -> dict[str, Any]:
+    """The athlete's own clock at the start, if a file has a place or an offset. `sport`: as the row says; virtual: no place."""
+    is_virtual = (sport or "").startswith(VIRTUAL)
+    clocks = (each for each in recordings if each.utc_offset_s is not None)
+    clock = next((each for each in clocks if not (is_virtual and each.timezone_by is ClockBy.PLACE)), None)
     if started_at is None or clock is None or clock.utc_offset_s is None:
         return {}
     return _without_none(
@@ -211,6 +215,7 @@ def _local(started_at: datetime | None, recordings: Sequence[RecordingSummary]) 
             "start_date_local": _zulu(_shifted(started_at, clock)),
             "utc_offset": clock.utc_offset_s,
             "timezone": zone_label(clock.timezone, started_at) if clock.timezone else None,
+            "timezone_by": clock.timezone_by,
         }
     )
 

@@ -1,8 +1,8 @@
 """What one activity file holds: recordings with their track, laps and lengths, or the finding that it is no activity.
 
-Numbers are in SI units and as the file has them: nothing is corrected, what is odd is flagged. A `Reading` is the
-same without the track, kept as JSON beside the file so that no file is decoded twice. Which activity a recording
-belongs to is decided in objects.py.
+Numbers are in SI units. They are what the file's own witnesses agree on (docs/adr/0112): the bytes stay as received, and
+what is odd, left out or preferred is flagged or counted. A `Reading` is the same without the track, kept as JSON beside
+the file so that no file is decoded twice. Which activity a recording belongs to is decided in objects.py.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,6 +15,8 @@ import polars as pl
 from pydantic import BaseModel
 
 from strava_pipeline.core.limits import ImportLimits
+from strava_pipeline.core.track_cleaning import BELIEVABLE
+from strava_pipeline.core.track_measures import held_mean
 
 
 class Format(StrEnum):
@@ -38,6 +40,7 @@ class Flag(StrEnum):
     CLOCK_LEAP = "clock_leap"  # neighbours more than a day apart, forwards or backwards
     WRONG_CLOCK = "wrong_clock"  # before 1990 or after the file was received
     RELATIVE_CLOCK = "relative_clock"  # seconds since the device was switched on, no date
+    STALE_START = "stale_start"  # points of another day before the rest, which are left out
     FASTER_THAN_SPORT = "faster_than_sport"  # most of the way: by train or aeroplane
 
 
@@ -108,8 +111,27 @@ class DecodedFile:
 VERSION = 1  # of the reading; raising it makes every file be read again
 
 
+class ClockBy(StrEnum):
+    """Whose clock the local start is by."""
+
+    PLACE = "place"  # the zone of the first position
+    FILE = "file"  # the offset that the device or program wrote
+
+
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """The athlete's clock when a recording began: IANA's zone, local minus UTC in seconds, and by whom that is known."""
+
+    timezone: str | None = None
+    utc_offset_s: float | None = None
+    by: ClockBy | None = None
+
+
 class RecordingSummary(BaseModel, frozen=True):
-    """A `Recording` without its track. `timezone`: the IANA zone of the first position; `track`: `track_facts` of its points."""
+    """A `Recording` without its track, and its `Clock`. `track`: `track_facts` of its points.
+
+    `device_utc_offset_s`: what the file says of its clock, where that is not believed.
+    """
 
     place: int
     sport: str | None = None
@@ -120,6 +142,8 @@ class RecordingSummary(BaseModel, frozen=True):
     started_at: datetime | None = None
     utc_offset_s: float | None = None
     timezone: str | None = None
+    timezone_by: ClockBy | None = None
+    device_utc_offset_s: float | None = None
     elapsed_s: float | None = None
     moving_s: float | None = None
     distance_m: float | None = None
@@ -129,7 +153,7 @@ class RecordingSummary(BaseModel, frozen=True):
     summary: dict[str, Any] = {}
     laps: list[dict[str, Any]] = []
     lengths: list[dict[str, Any]] = []
-    left_out: dict[str, int] = {}
+    left_out: dict[str, int] | None = None
     flags: list[str] = []
     points: int = 0
     track: dict[str, Any] = {}
@@ -176,11 +200,8 @@ class Reading(BaseModel, frozen=True):
         return all(getattr(limits, name) <= value for name, value in self.limited.items())
 
 
-def reading_of(read: DecodedFile, content: str, zones: Sequence[tuple[str | None, float | None]]) -> Reading:
-    """The record of a decoded file.
-
-    `zones`: for each recording the zone of its position, and the offset at its start in seconds.
-    """
+def reading_of(read: DecodedFile, content: str, clocks: Sequence[Clock]) -> Reading:
+    """The record of a decoded file; `clocks`: of each recording."""
     return Reading(
         content=content,
         format=read.format,
@@ -188,12 +209,12 @@ def reading_of(read: DecodedFile, content: str, zones: Sequence[tuple[str | None
         problem=read.problem,
         unknown=dict(read.unknown),
         limited=dict(read.limited),
-        recordings=[_recording(each, zone) for each, zone in zip(read.recordings, zones, strict=True)],
+        recordings=[_recording(each, clock) for each, clock in zip(read.recordings, clocks, strict=True)],
     )
 
 
-def _recording(recording: Recording, zone: tuple[str | None, float | None]) -> RecordingSummary:
-    name, offset = zone
+def _recording(recording: Recording, clock: Clock) -> RecordingSummary:
+    own = recording.utc_offset_s
     return RecordingSummary(
         place=recording.place,
         sport=recording.sport,
@@ -202,22 +223,42 @@ def _recording(recording: Recording, zone: tuple[str | None, float | None]) -> R
         description=recording.description,
         creator=recording.creator,
         started_at=recording.started_at,
-        utc_offset_s=offset if recording.utc_offset_s is None else recording.utc_offset_s,
-        timezone=name,
+        utc_offset_s=clock.utc_offset_s,
+        timezone=clock.timezone,
+        timezone_by=clock.by,
+        device_utc_offset_s=own if own != clock.utc_offset_s else None,
         elapsed_s=recording.elapsed_s,
         moving_s=recording.moving_s,
         distance_m=recording.distance_m,
         ascent_m=recording.ascent_m,
         descent_m=recording.descent_m,
         calories=recording.calories,
-        summary=dict(recording.summary),
-        laps=[_plain(lap) for lap in recording.laps],
+        summary=believed(recording.summary, recording.track),
+        laps=[_plain(believed(lap, recording.track)) for lap in recording.laps],
         lengths=[_plain(length) for length in recording.lengths],
-        left_out=dict(recording.left_out),
+        left_out=dict(recording.left_out) or None,
         flags=sorted(recording.flags),
         points=recording.track.height,
         track=track_facts(recording.track),
     )
+
+
+_OF_SENSORS = {
+    "heartrate": ("avg_heartrate", "max_heartrate", "min_heartrate"),
+    "cadence": ("avg_cadence", "max_cadence"),
+    "watts": ("avg_watts", "max_watts", "normalized_watts"),
+    "speed": ("avg_speed", "max_speed"),
+}
+
+
+def believed(fields: Mapping[str, Any], track: pl.DataFrame) -> dict[str, Any]:
+    """What a device sums up, of a session or a lap, without the numbers of a sensor that said nothing, such as a mean of 0."""
+    silent = set()
+    for column, names in _OF_SENSORS.items():
+        (low, high), is_recorded = BELIEVABLE[column], track[column].count() > 0
+        silent |= {name for name in names if (value := fields.get(name)) is not None and not low <= value <= high}
+        silent |= {name for name in names if fields.get(name) == 0 and not is_recorded}
+    return {name: value for name, value in fields.items() if name not in silent}
 
 
 def track_facts(track: pl.DataFrame) -> dict[str, Any]:
@@ -226,18 +267,23 @@ def track_facts(track: pl.DataFrame) -> dict[str, Any]:
     facts: dict[str, Any] = {}
     if not placed.is_empty():
         facts |= {"start_latlng": list(placed.row(0)), "end_latlng": list(placed.row(-1))}
-    values = track.select(
+    extremes = track.select(
         pl.col("altitude").max().alias("elev_high"),
         pl.col("altitude").min().alias("elev_low"),
         pl.col("speed").max().alias("max_speed"),
-        pl.col("heartrate").mean().alias("average_heartrate"),
         pl.col("heartrate").max().alias("max_heartrate"),
-        pl.col("cadence").mean().alias("average_cadence"),
-        pl.col("watts").mean().alias("average_watts"),
         pl.col("watts").max().alias("max_watts"),
-        pl.col("temperature").mean().alias("average_temp"),
     ).row(0, named=True)
-    return facts | {name: round(value, 3) for name, value in values.items() if value is not None}
+    means = {name: held_mean(track.rename({"at": "recorded_at"}), column) for name, column in _MEANS.items()}
+    return facts | {name: round(value, 3) for name, value in (extremes | means).items() if value is not None}
+
+
+_MEANS = {
+    "average_heartrate": "heartrate",
+    "average_cadence": "cadence",
+    "average_watts": "watts",
+    "average_temp": "temperature",
+}
 
 
 def _plain(piece: Any) -> dict[str, Any]:

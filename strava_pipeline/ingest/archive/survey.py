@@ -27,7 +27,7 @@ from strava_pipeline.ingest.archive.service_lists import (
     unread_recordings,
 )
 from strava_pipeline.ingest.archive.uploads import is_in_uploads, may_be_activity
-from strava_pipeline.ingest.files.reading import zone_of
+from strava_pipeline.ingest.files.reading import clock_of
 
 ReadFile = Callable[[str, bytes], DecodedFile]
 YearSport = tuple[int | None, str]
@@ -157,12 +157,10 @@ def _count_entry(entry: Entry, has_row: bool, read_file: ReadFile | None, finder
 
 
 def _local_year(recording: Recording) -> int | None:
-    """The year on the athlete's clock: by the file's own offset, else by the place."""
+    """The year on the athlete's clock."""
     if recording.started_at is None:
         return None
-    zone = zone_of(recording) if recording.utc_offset_s is None else None
-    offset = recording.utc_offset_s or (zone.utc_offset_s if zone else None) or 0.0
-    return (recording.started_at + timedelta(seconds=offset)).year
+    return (recording.started_at + timedelta(seconds=clock_of(recording).utc_offset_s or 0.0)).year
 
 
 def _year(body: Mapping[str, Any]) -> int | None:

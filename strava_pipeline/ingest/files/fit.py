@@ -68,6 +68,8 @@ WORDS = {
     "intensity": ("intensity",),
     "kind": ("length_type",),  # active, idle
 }
+MOMENTS = ("start_time", "timestamp")
+QUARTER = 900  # s: local clocks differ from UTC by whole quarters of an hour; devices set theirs within some minutes
 TICKS = 1024  # per second
 ROUND = 1 << 12
 SILENCE = 5_000_000  # µs; an older heart rate says nothing about now (the SDK's own limit)
@@ -104,7 +106,7 @@ def read_fit(content: bytes, received_at: datetime, limits: ImportLimits = Impor
 
 def _recordings(part: Messages, received_at: datetime) -> list[Recording]:
     """The recordings of one part: one per session, one where points or laps stand without a session."""
-    points = part.points.frame()
+    part, points = _dated(part, part.points.frame())
     if part.file_id.get("type", "activity") != "activity" or not (part.sessions or part.laps or points.height):
         return []
     sessions = sorted(part.sessions, key=_start) or [{}]
@@ -122,6 +124,25 @@ def _recordings(part: Messages, received_at: datetime) -> list[Recording]:
         )
         for place, session in enumerate(sessions)
     ]
+
+
+def _dated(part: Messages, points: pl.DataFrame) -> tuple[Messages, pl.DataFrame]:
+    """Messages and points with a date, where the device had none while it recorded and the file says when it was created."""
+    created, messages = part.file_id.get("time_created"), (part.sessions, part.laps, part.lengths)
+    starts = [time for each in messages for message in each if (time := _start(message))]
+    times = [*points["at"].drop_nulls().unique(), *starts]
+    if not isinstance(created, int) or created < FIRST_DATE or not times or max(times) >= FIRST_DATE:
+        return part, points
+    shift = created - min(times)
+    sessions, laps, lengths = ([_moved(message, shift) for message in each] for each in messages)
+    flags = part.flags | {Flag.RELATIVE_CLOCK}
+    return replace(part, sessions=sessions, laps=laps, lengths=lengths, flags=flags), points.with_columns(
+        pl.col("at") + shift
+    )
+
+
+def _moved(message: Mapping[str, Any], shift: int) -> Mapping[str, Any]:
+    return {**message, **{name: message[name] + shift for name in MOMENTS if isinstance(message.get(name), int)}}
 
 
 def _recording(
@@ -144,6 +165,9 @@ def _recording(
     )
     started_at = None if relative and not dated else _date(_start(session)) or first
     totals, summary = session_fields(session)
+    if Flag.STALE_START in track.flags:
+        started_at = first
+        totals.pop("elapsed_s", None)
     distance = totals.get("distance_m", track.distance())
     if distance is None:
         distance = track.length()
@@ -188,7 +212,8 @@ def _utc_offset(activity: Mapping[str, Any]) -> float | None:
     local, utc = activity.get("local_timestamp"), activity.get("timestamp")
     if not isinstance(local, int) or not isinstance(utc, int) or abs(local - utc) > FARTHEST_ZONE.total_seconds():
         return None
-    return float(local - utc)
+    offset = round((local - utc) / QUARTER) * QUARTER
+    return float(offset) if abs(local - utc - offset) <= QUARTER / 4 else None
 
 
 def _word(value: object) -> str | None:

@@ -25,6 +25,8 @@ PLACES = {name: place for place, name in enumerate(COLLECTED)}
 LEAP = 86_400  # s between neighbours; races and sleepless tours pause for less
 FIRST_CREDIBLE = datetime(1990, 1, 1, tzinfo=UTC)
 RECENT = 9  # rows
+HANDFUL = 60  # points, a minute by the second, that a device may have kept from another day
+NO_WAY = (1e-3, 1e-3, 10.0)  # degrees and m within which one stands still
 BEGINS_AGAIN = 50.0  # m by which a distance falls that is counted anew; devices correct theirs by less
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 EXPORT_AGAIN = "Export or copy it once more."
@@ -153,14 +155,30 @@ class Track:
 def track_of(frame: pl.DataFrame, sport: str | None = None, sub_sport: str | None = None) -> Track:
     """The track of collected rows, `at` in microseconds since 1970. `sport` and `sub_sport`: as the file has them."""
     limit = fastest(GROUP_OF.get(sport_type(sport, sub_sport) or ""))
-    points, left_out = cleaned(frame.with_columns(pl.col("at").cast(TRACK["at"])), "at", limit)
+    stale = _stale(frame)
+    points, left_out = cleaned(frame.slice(stale).with_columns(pl.col("at").cast(TRACK["at"])), "at", limit)
     is_faster = is_mostly_faster(steps(points, "at"), limit)
+    odd = {Flag.FASTER_THAN_SPORT: is_faster, Flag.STALE_START: stale > 0}
     return Track(
         points.with_columns(_from_zero(points["distance"])).select(*TRACK),
-        frame["segment"],
+        frame["segment"].slice(stale),
         inf if is_faster else limit,
-        left_out,
-        frozenset({Flag.FASTER_THAN_SPORT} if is_faster else ()),
+        left_out | ({"point": stale} if stale else {}),
+        frozenset(flag for flag, is_so in odd.items() if is_so),
+    )
+
+
+def _stale(frame: pl.DataFrame) -> int:
+    """How many points at the start are of another day: a handful without a way, which a device had not yet written."""
+    head = frame["at"].head(HANDFUL + 1)
+    leaps = (head.diff() > LEAP * 1_000_000).arg_true()
+    first = int(leaps.item(-1)) if leaps.len() else 0
+    is_few = 0 < first < frame.height - first
+    before = frame.head(first).select(
+        pl.col("latitude", "longitude", "distance").max() - pl.col("latitude", "longitude", "distance").min()
+    )
+    return (
+        first if is_few and all((way or 0.0) < least for way, least in zip(before.row(0), NO_WAY, strict=True)) else 0
     )
 
 

@@ -1,7 +1,7 @@
-"""Any bytes in, what is kept of them out: unpacked, recognised by their content, decoded, and placed in a time zone.
+"""Any bytes in, what is kept of them out: unpacked, recognised by their content, decoded, and given the athlete's clock.
 
-Nothing that a file holds raises, and no problem mentions a position. The zone comes from shapes in tzfpy (no server is asked),
-used where a file doesn't give its own offset. Where files lie, and what becomes of them, is decided elsewhere.
+Nothing that a file holds raises, and no problem mentions a position. A place's zone comes from shapes in tzfpy (no server is
+asked). Where files lie, and what becomes of them, is decided elsewhere.
 """
 
 import hashlib
@@ -15,8 +15,18 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import polars as pl
 import tzfpy
 
-from strava_pipeline.core.files.recording import DecodedFile, Flag, Format, Reading, Recording, reading_of
+from strava_pipeline.core.files.recording import (
+    Clock,
+    ClockBy,
+    DecodedFile,
+    Flag,
+    Format,
+    Reading,
+    Recording,
+    reading_of,
+)
 from strava_pipeline.core.limits import ImportLimits
+from strava_pipeline.core.sports import VIRTUAL, sport_type
 from strava_pipeline.ingest.files.fit import read_fit
 from strava_pipeline.ingest.files.gpx import read_gpx
 from strava_pipeline.ingest.files.kml import kml_of_kmz, read_kml
@@ -45,12 +55,9 @@ def read_whole(
     """A file's reading, and the points of each of its recordings; nothing that a file holds raises."""
     unpacked, flags = unpack(body, limits)
     read = read_unpacked(unpacked, flags, name, received_at, limits)
-    zones = [
-        (zone.name, zone.utc_offset_s) if (zone := zone_of(recording)) else (None, None)
-        for recording in read.recordings
-    ]
     content = hashlib.sha256(unpacked).hexdigest()
-    return reading_of(read, content, zones), [recording.track for recording in read.recordings]
+    clocks = [clock_of(recording) for recording in read.recordings]
+    return reading_of(read, content, clocks), [recording.track for recording in read.recordings]
 
 
 def read_file(content: bytes, name: str, received_at: datetime, limits: ImportLimits = ImportLimits()) -> DecodedFile:
@@ -140,6 +147,19 @@ class Zone:
 
     name: str
     utc_offset_s: float | None
+
+
+def clock_of(recording: Recording) -> Clock:
+    """The athlete's clock at the start: that of the place, as at Strava, whatever the device says; else the device's.
+
+    What was ridden in a virtual world has no place. Where there is no place, an offset of 0 is what devices write that know none.
+    """
+    is_virtual = (sport_type(recording.sport, recording.sub_sport) or "").startswith(VIRTUAL)
+    zone = None if is_virtual else zone_of(recording)
+    if zone is not None and zone.utc_offset_s is not None:
+        return Clock(zone.name, zone.utc_offset_s, ClockBy.PLACE)
+    offset = recording.utc_offset_s or None
+    return Clock(None, offset, ClockBy.FILE if offset else None)
 
 
 def zone_of(recording: Recording) -> Zone | None:

@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 
 from strava_pipeline.core.files.recording import (
     TRACK,
+    Clock,
+    ClockBy,
     DecodedFile,
     Flag,
     Format,
@@ -25,6 +27,9 @@ NUMBERS = st.floats(allow_nan=False, allow_infinity=False)
 TOLD = st.dictionaries(st.text(max_size=5), st.none() | st.booleans() | st.integers() | NUMBERS | st.text(max_size=9))
 
 
+BERLIN = Clock("Europe/Berlin", 7200.0, ClockBy.PLACE)
+
+
 def track(**columns: list[Any]) -> pl.DataFrame:
     """Points of the columns given, the others unknown."""
     height = max((len(column) for column in columns.values()), default=0)
@@ -33,9 +38,9 @@ def track(**columns: list[Any]) -> pl.DataFrame:
     )
 
 
-def kept(*recordings: Recording, zone: tuple[str | None, float | None] = (None, None), **fields: Any) -> Reading:
+def kept(*recordings: Recording, clock: Clock = Clock(), **fields: Any) -> Reading:
     read = DecodedFile(Format.FIT, "activity", recordings, **fields)
-    return reading_of(read, "content", [zone] * len(recordings))
+    return reading_of(read, "content", [clock] * len(recordings))
 
 
 def again(reading: Reading) -> Reading:
@@ -64,20 +69,47 @@ def test_a_file_comes_back_from_its_json() -> None:
         track=track(at=[BEGAN, None], latitude=[48.0, None], longitude=[11.0, None], heartrate=[120.0, 130.0]),
         flags=frozenset({Flag.TRUNCATED, Flag.DAMAGED}),
     )
-    reading = kept(recording, zone=("Europe/Berlin", 7200.0), problem="cut", unknown={"field_9": 2})
+    reading = kept(recording, clock=BERLIN, problem="cut", unknown={"field_9": 2})
     assert again(reading) == reading
     (read,) = again(reading).recordings
     assert (read.started_at, read.utc_offset_s, read.timezone) == (BEGAN, 7200.0, "Europe/Berlin")
     assert read.laps == [{"started_at": "2024-07-01T08:00:01.250005+00:00", "elapsed_s": 61.625}]
     assert (read.points, read.flags, again(reading).flags) == (2, ["damaged", "truncated"], ["damaged", "truncated"])
     assert read.track == {
-        "start_latlng": [48.0, 11.0], "end_latlng": [48.0, 11.0], "average_heartrate": 125.0, "max_heartrate": 130.0
+        "start_latlng": [48.0, 11.0], "end_latlng": [48.0, 11.0], "average_heartrate": 120.0, "max_heartrate": 130.0
     }  # fmt: skip
 
 
-def test_the_devices_own_offset_stands_before_that_of_the_place() -> None:
-    (read,) = kept(Recording(Format.FIT, utc_offset_s=0.0), zone=("Europe/Berlin", 7200.0)).recordings
-    assert (read.utc_offset_s, read.timezone) == (0.0, "Europe/Berlin")
+@pytest.mark.parametrize(("said", "kept_beside"), [(0.0, 0.0), (7200.0, None), (None, None)])
+def test_what_the_device_says_of_its_clock_stays_where_the_place_says_otherwise(
+    said: float | None, kept_beside: float | None
+) -> None:
+    (read,) = kept(Recording(Format.FIT, utc_offset_s=said), clock=BERLIN).recordings
+    assert (read.utc_offset_s, read.timezone, read.timezone_by) == (7200.0, "Europe/Berlin", "place")
+    assert read.device_utc_offset_s == kept_beside
+
+
+SPOKE = track(heartrate=[120.0], watts=[0.0])
+
+
+@pytest.mark.parametrize(
+    ("points", "told", "kept_of_it"),
+    [
+        (
+            track(),
+            {"avg_heartrate": 0.0, "max_heartrate": 0.0, "avg_watts": 0.0, "avg_cadence": 0.0, "avg_speed": 0.0},
+            {},
+        ),
+        (track(), {"avg_heartrate": 131.0, "avg_temperature": 0.0}, {"avg_heartrate": 131.0, "avg_temperature": 0.0}),
+        (SPOKE, {"avg_heartrate": 255.0, "avg_watts": 0.0, "avg_cadence": 0.0}, {"avg_watts": 0.0}),
+    ],
+    ids=["nobody spoke", "a session without points", "coasted"],
+)
+def test_a_sensor_that_said_nothing_has_no_mean(
+    points: pl.DataFrame, told: dict[str, float], kept_of_it: dict[str, float]
+) -> None:
+    (read,) = kept(Recording(Format.FIT, track=points, summary=told, laps=(told,))).recordings
+    assert (read.summary, read.laps) == (kept_of_it, [kept_of_it])
 
 
 @given(summary=TOLD, laps=st.lists(TOLD, max_size=2), name=st.text(), elapsed=st.none() | NUMBERS)
@@ -90,8 +122,8 @@ def test_whatever_a_file_tells_comes_back(
 
 @pytest.mark.parametrize("number", [math.nan, math.inf, -math.inf])
 def test_a_number_that_json_has_no_word_for_is_unknown_afterwards(number: float) -> None:
-    (read,) = again(kept(Recording(Format.FIT, elapsed_s=number, summary={"avg_speed": number}))).recordings
-    assert (read.elapsed_s, read.summary) == (None, {"avg_speed": None})
+    (read,) = again(kept(Recording(Format.FIT, elapsed_s=number, summary={"avg_altitude": number}))).recordings
+    assert (read.elapsed_s, read.summary) == (None, {"avg_altitude": None})
 
 
 @pytest.mark.parametrize(
@@ -103,7 +135,10 @@ def test_a_number_that_json_has_no_word_for_is_unknown_afterwards(number: float)
         (track(altitude=[5.0, None, -3.0]), {"elev_high": 5.0, "elev_low": -3.0}),
         (track(watts=[100.0, 201.0]), {"average_watts": 150.5, "max_watts": 201.0}),
         (track(speed=[1.23456]), {"max_speed": 1.235}),
-        (track(heartrate=[0.0]), {"average_heartrate": 0.0, "max_heartrate": 0.0}),
+        (
+            track(at=[BEGAN + timedelta(seconds=s) for s in (0, 9, 10)], watts=[100.0, 200.0, 200.0]),
+            {"average_watts": 118.182, "max_watts": 200.0},  # nine seconds of the first, one of each other
+        ),
     ],
 )
 def test_a_tracks_facts_are_of_the_points_that_tell_them(points: pl.DataFrame, facts: dict[str, Any]) -> None:

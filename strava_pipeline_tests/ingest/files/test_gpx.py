@@ -8,7 +8,7 @@ from strava_pipeline.core.files.recording import DecodedFile, Flag, Recording
 from strava_pipeline.ingest.files.reading import read_file
 from strava_pipeline_tests.ingest.files.made import BEGAN, RECEIVED, gpx, trkpt
 
-POINTS = "".join(trkpt(at, latitude=52 + at / 1000) for at in range(5))
+POINTS = "".join(trkpt(at, latitude=52 + at / 10_000) for at in range(5))
 
 
 def read(content: str | bytes) -> DecodedFile:
@@ -27,8 +27,8 @@ def test_tracks_and_segments_of_a_file_are_one_recording() -> None:
 
 
 def test_the_length_follows_from_the_positions_and_leaves_out_the_gap_between_segments() -> None:
-    one = only(gpx(POINTS, trkpt(60, latitude=53)))
-    assert one.distance_m == pytest.approx(4 * 111.195, abs=0.01)  # thousandths of a degree of a meridian
+    one = only(gpx(POINTS, trkpt(60, latitude=52.001)))
+    assert one.distance_m == pytest.approx(4 * 11.1195, abs=0.01)  # ten-thousandths of a degree of a meridian
     assert one.summary == {"distance_by": "track"}
     assert one.track["distance"].null_count() == 6
 
@@ -214,7 +214,7 @@ def test_what_stands_before_and_behind_a_fault_is_read(content: str, height: int
 
 
 @pytest.mark.parametrize(
-    ("latitude", "longitude"), [(91, 13), (52, 181), ("x", 13), ("nan", 13)], ids=["north", "east", "no_number", "nan"]
+    ("latitude", "longitude"), [(91, 13), (52, 541), ("x", 13), ("nan", 13)], ids=["north", "east", "no_number", "nan"]
 )
 def test_what_is_no_place_on_earth_is_unknown(latitude: object, longitude: float) -> None:
     one = only(gpx(trkpt(0).replace('"52.0"', f'"{latitude}"').replace('"13.0"', f'"{longitude}"')))
