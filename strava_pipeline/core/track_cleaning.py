@@ -24,6 +24,7 @@ _INVALID_SPEED = 65.535  # m/s: FIT's "invalid" in its older field
 _CONSTANT = (0.0, 4095.0)  # W: what a meter that measures nothing writes into every record
 _OFF = 30.0  # m by which a height of exactly 0 may differ from its neighbours: at the sea 0 is a height
 _NEIGHBOURS = 10  # heights
+ANY_SPORT = 40.0  # m/s, 144 km/h: more than bikes and skis do outside of attempts at records
 _SAME_SECOND = 1.0  # s: stamps are rounded, so that two of one moment may be nearly this far apart
 STRAYS = 10  # points in a row that may be elsewhere: GPS receivers find their place within as many seconds
 
@@ -102,6 +103,9 @@ def steps(points: pl.DataFrame, at: str) -> pl.DataFrame:
             step=column_distance_m(latitude.shift(), longitude.shift(), latitude, longitude),
             gap=pl.col("seconds").diff(),
         )
+        .with_columns(
+            gap=pl.when(pl.col("gap").median() != 0).then("gap")
+        )  # most have one stamp: it says nothing of speeds
         .collect()
     )
 
@@ -121,7 +125,10 @@ def is_mostly_faster(placed: pl.DataFrame, fastest: float) -> bool:
 
 
 def _strays(points: pl.DataFrame, at: str, fastest: float) -> Iterator[int]:
-    """The rows of positions that neither those before nor those behind lead to. A loop: over the few pieces between jumps."""
+    """The rows of positions that neither those before nor those behind lead to. A loop: over the few pieces between jumps.
+
+    A few are left out where the ones around them lead to each other; at an end, where nothing moves as fast as their jump.
+    """
     placed = steps(points, at)
     if is_mostly_faster(placed, fastest):
         return
@@ -143,12 +150,13 @@ def _strays(points: pl.DataFrame, at: str, fastest: float) -> Iterator[int]:
             continue
         waiting.append(piece)
         if _count(waiting) > STRAYS:
-            if _count(kept) <= STRAYS:  # the first positions were of another place
-                strays += kept
+            if _count(kept) <= STRAYS and not _leads(places[kept[-1][-1]], places[waiting[0][0]], ANY_SPORT):
+                strays += kept  # the first positions were of another place
                 kept = []
             kept += waiting
             waiting = []
-    strays += waiting if _count(waiting) <= _count(kept) else kept
+    if waiting and not _leads(places[kept[-1][-1]], places[waiting[0][0]], ANY_SPORT):
+        strays += waiting if _count(waiting) <= _count(kept) else kept
     for piece in strays:
         yield from rows.gather(list(piece))
 

@@ -10,7 +10,7 @@ from typing import Any
 import polars as pl
 
 from strava_pipeline.core.tables import TRACK_SUMMARIES
-from strava_pipeline.core.track_cleaning import BELIEVABLE
+from strava_pipeline.core.track_cleaning import ANY_SPORT, BELIEVABLE
 from strava_pipeline.core.track_measures import (
     BEATS,
     FASTEST,
@@ -23,7 +23,6 @@ from strava_pipeline.core.track_measures import (
 
 _AVERAGED = 30  # s: Allen, Coggan, Training and Racing with a Power Meter, 2nd ed. 2010, ch. 7
 _LEAST_POWER = 1200  # s: normalised power is made for efforts of 20 minutes and more (the same)
-_FASTEST = 40.0  # m/s, 144 km/h: more than bikes and skis do outside of attempts at records
 _STANDS = {"run": 0.894, "ride": 0.894}  # m/s: a mile in 30 minutes, as Strava's glossary for running has it
 _STANDS_ELSE = 0.28  # m/s: 1 km/h, at which gpxpy takes a track as stopped. Hikers and swimmers are slow
 _LONGEST_GAP = 60.0  # s: a longer one is a pause. Of 10 to 300 s it agrees best with Strava's moving times
@@ -72,7 +71,7 @@ def _line(points: pl.DataFrame, sport_group: str | None) -> pl.DataFrame:
 
 def fastest(sport_group: str | None) -> float:
     """On a bike more than a best believes: a descent has a top speed."""
-    return _FASTEST if sport_group in ("ride", "e_ride") else FASTEST.get(sport_group or "", _FASTEST)
+    return ANY_SPORT if sport_group in ("ride", "e_ride") else FASTEST.get(sport_group or "", ANY_SPORT)
 
 
 def _moving_time(line: pl.DataFrame, points: pl.DataFrame, sport_group: str | None) -> int | None:

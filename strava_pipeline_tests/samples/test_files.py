@@ -22,6 +22,9 @@ pytestmark = pytest.mark.samples
 SAMPLES = Path(__file__).parents[2].parent / "shared" / "samples"
 RECEIVED = datetime(2026, 11, 20, tzinfo=UTC)
 MEASURED: dict[str, dict[str, Any]] = json.loads((SAMPLES / "MEASURED.json").read_bytes()) if SAMPLES.exists() else {}
+LAKE = ("cerknicko-jezero", "cerknicko-jezero-no-creator", "cerknicko-jezero-with-elevations-zero", "cerknicko-jezero-without-elevations")
+JUMPS = {"bulk_export/sportiva/activities/8826653772.gpx": 45.3} | {f"gpx/{name}.gpx": 183.7 for name in LAKE}
+"""Metres of a step that nobody makes: 45 m in a second of a run, 184 m in two of a walk."""
 RECOVERED = "fit/strava-android-app-201.10-b1218918.fit"  # of which the independent reading has a tenth
 
 
@@ -52,7 +55,8 @@ def test_a_fit_file_says_what_an_independent_reading_said(name: str) -> None:
     assert found.kind == "activity"
     assert sum(one.track.height for one in found.recordings) == told["records"]
     assert counts(found.recordings, "latitude") == told["gps"]
-    assert counts(found.recordings, "heartrate") >= told["hr"]
+    silent = sum(one.left_out.get("heartrate", 0) for one in found.recordings)  # a rate of 0
+    assert counts(found.recordings, "heartrate") + silent >= told["hr"]
     assert sum(len(one.laps) for one in found.recordings) == told["laps"]
     assert sum(len(one.lengths) for one in found.recordings) == told["lengths"]
     for one, session in zip(found.recordings, told["sessions"], strict=bool(told["sessions"])):
@@ -87,7 +91,8 @@ def test_a_gpx_file_says_what_an_independent_reading_said(name: str) -> None:
     assert (one.track.height, one.track["at"].count()) == (told["points"], told["with_time"])
     assert (one.track["altitude"].count(), one.track["heartrate"].count()) == (told["with_ele"], told["hr"])
     assert ("unordered_times" in one.flags) == told["unordered"]
-    assert one.distance_m == pytest.approx(told["length_2d"], rel=0.003, abs=0.1)  # another model of the earth
+    length = told["length_2d"] - JUMPS.get(name, 0.0)
+    assert one.distance_m == pytest.approx(length, rel=0.003, abs=0.1)  # another model of the earth
     first = datetime.fromisoformat(told["first"])
     assert one.started_at == (first if first.tzinfo else first.replace(tzinfo=UTC))
 
@@ -127,7 +132,7 @@ def test_a_tcx_file_says_what_an_independent_reading_said(name: str) -> None:
         ("gpx/Berlin_0_9_km.gpx", "route", []),
         ("gpx/Mojstrovka.gpx", "activity", [{"unordered_times", "wrong_clock"}]),
         ("gpx/korita-zbevnica.gpx", "activity", [{"no_times"}]),
-        ("gpx/first_and_last_elevation.gpx", "activity", [{"unordered_times"}]),
+        ("gpx/first_and_last_elevation.gpx", "activity", [{"unordered_times", "faster_than_sport"}]),
         ("tcx/malformed.tcx", "activity", [set()]),
         ("tcx/strava_leading_ws_6281425038.tcx.gz", "activity", [set()]),
     ],
@@ -203,7 +208,7 @@ def test_the_files_of_an_export_agree_with_its_rows(row: dict[str, Any]) -> None
     one = only(name)
     assert one.started_at == pytest.approx(datetime.fromisoformat(row["file_start"]), abs=timedelta(seconds=1))
     assert one.elapsed_s == pytest.approx(row["file_elapsed"], abs=0.1)
-    assert one.distance_m == pytest.approx(row["file_dist"], rel=0.003)
+    assert one.distance_m == pytest.approx(row["file_dist"] - JUMPS.get(name, 0.0), rel=0.003)
 
 
 def test_a_watch_file_and_stravas_export_of_it_are_the_same_run() -> None:

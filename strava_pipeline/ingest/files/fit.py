@@ -160,9 +160,8 @@ def _recording(
     earliest, latest = points.select(pl.col("at").min(), pl.col("at").max().alias("latest")).row(0)
     relative = any(time < FIRST_DATE for time in (_start(session), earliest) if time)
     dated = latest is not None and latest >= FIRST_DATE  # the clock got its date on the way
-    first, elapsed = span(
-        track.points.filter(pl.Series(points["at"] >= FIRST_DATE)) if relative and dated else track.points
-    )
+    since_dated = track.points.filter(pl.col("at") >= _date(FIRST_DATE))
+    first, elapsed = span(since_dated if relative and dated else track.points)
     started_at = None if relative and not dated else _date(_start(session)) or first
     totals, summary = session_fields(session)
     if Flag.STALE_START in track.flags:

@@ -8,7 +8,6 @@ nobody moved, as far as the file says. No sentence holds a position or a word of
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from math import inf
 
 import polars as pl
 
@@ -16,7 +15,7 @@ from strava_pipeline.core.files.recording import TRACK, Flag
 from strava_pipeline.core.geodesy import column_distance_m
 from strava_pipeline.core.limits import ImportLimits
 from strava_pipeline.core.sports import GROUP_OF, sport_type
-from strava_pipeline.core.track_cleaning import cleaned, is_believable, is_mostly_faster, steps
+from strava_pipeline.core.track_cleaning import ANY_SPORT, cleaned, is_believable, is_mostly_faster, steps
 from strava_pipeline.core.track_summaries import fastest
 
 PER_FRAME = 50_000  # rows that are Python objects at once
@@ -27,6 +26,8 @@ FIRST_CREDIBLE = datetime(1990, 1, 1, tzinfo=UTC)
 RECENT = 9  # rows
 HANDFUL = 60  # points, a minute by the second, that a device may have kept from another day
 NO_WAY = (1e-3, 1e-3, 10.0)  # degrees and m within which one stands still
+WOBBLE = 2  # times the speed of its sport at which a recording may seem to move; Strava's distances count such steps
+BEFORE = 100.0  # m that may be covered before the first point is recorded; more is another leg's
 BEGINS_AGAIN = 50.0  # m by which a distance falls that is counted anew; devices correct theirs by less
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 EXPORT_AGAIN = "Export or copy it once more."
@@ -118,27 +119,30 @@ class Track:
     Args:
         points: with TRACK's columns.
         segment: the piece of track that each point belongs to.
-        fastest: m/s above which a step is no way; infinite where most of the recording is faster than its sport.
+        is_faster: whether most of the recording is faster than its sport, so that no step is too fast to be a way.
         left_out: how many values are left out, by column.
         flags: what is odd about the whole.
     """
 
     points: pl.DataFrame
     segment: pl.Series
-    fastest: float
+    is_faster: bool
     left_out: Mapping[str, int]
     flags: frozenset[Flag] = frozenset()
 
     def length(self) -> float | None:
-        """The way along the positions in metres: great circles between neighbours of a segment. None: no position."""
+        """The way along the positions in metres: great circles between neighbours of a segment. None: no position.
+
+        A step that nobody makes is no way; one that is too fast for the sport is, as receivers catch up (docs/adr/0112).
+        """
         if not self.points["latitude"].count():
             return None
         latitude, longitude = pl.col("latitude"), pl.col("longitude")
         step = column_distance_m(latitude.shift(), longitude.shift(), latitude, longitude)
         gap = pl.col("at").diff().dt.total_microseconds() / 1e6
-        counts = (pl.col("segment").diff() == 0) & is_believable(step, gap, self.fastest).fill_null(True)
+        is_way = is_believable(step, pl.when(gap.median() != 0).then(gap), ANY_SPORT).fill_null(True) | self.is_faster
         placed = self.points.with_columns(self.segment.alias("segment")).filter(latitude.is_not_null())
-        return float(placed.select(pl.when(counts).then(step).sum()).item())
+        return float(placed.select(pl.when((pl.col("segment").diff() == 0) & is_way).then(step).sum()).item())
 
     def distance(self) -> float | None:
         """The distance recorded in the points themselves, in metres."""
@@ -154,7 +158,7 @@ class Track:
 
 def track_of(frame: pl.DataFrame, sport: str | None = None, sub_sport: str | None = None) -> Track:
     """The track of collected rows, `at` in microseconds since 1970. `sport` and `sub_sport`: as the file has them."""
-    limit = fastest(GROUP_OF.get(sport_type(sport, sub_sport) or ""))
+    limit = min(WOBBLE * fastest(GROUP_OF.get(sport_type(sport, sub_sport) or "")), ANY_SPORT)
     stale = _stale(frame)
     points, left_out = cleaned(frame.slice(stale).with_columns(pl.col("at").cast(TRACK["at"])), "at", limit)
     is_faster = is_mostly_faster(steps(points, "at"), limit)
@@ -162,7 +166,7 @@ def track_of(frame: pl.DataFrame, sport: str | None = None, sub_sport: str | Non
     return Track(
         points.with_columns(_from_zero(points["distance"])).select(*TRACK),
         frame["segment"].slice(stale),
-        inf if is_faster else limit,
+        is_faster,
         left_out | ({"point": stale} if stale else {}),
         frozenset(flag for flag, is_so in odd.items() if is_so),
     )
@@ -183,11 +187,14 @@ def _stale(frame: pl.DataFrame) -> int:
 
 
 def _from_zero(distance: pl.Series) -> pl.Series:
-    """The distance since the first point. Where it begins again, as some devices do at each lap, it goes on."""
+    """The distance since the recording began. Where it begins again, as some devices do at each lap, it goes on.
+
+    Of the legs of a race the devices count on; what stands in the first point of others was covered before it.
+    """
     told = distance.drop_nulls()
     if told.is_empty():
         return distance
-    step = told.diff().fill_null(0.0)
+    step = told.diff().fill_null(told.item(0) if told.item(0) <= BEFORE else 0.0)
     since = step.set(step < -BEGINS_AGAIN, 0.0).cum_sum()
     return distance.scatter(distance.is_not_null().arg_true(), since)
 
