@@ -10,11 +10,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from strava_pipeline.core.errors import CheckFailedError
-from strava_pipeline.core.tables import TABLES, Table
+from strava_pipeline.core.tables import ACTIVITIES_ALL, TABLES, Table
 from strava_pipeline.lake.bronze.listings import listings
 from strava_pipeline.lake.gold.quality import (
     Agreement,
     bounded_columns,
+    clocks_off_their_zone,
     counted,
     has_offsets,
     lost_rows,
@@ -127,6 +128,13 @@ RULES = (
         _beyond,
         of=bounded_columns,
         refuses=False,
+    ),
+    Rule(
+        "clocks_agree",
+        "the local start of files and archives is what the clocks of their zone showed",
+        f"A local start is not what its zone's clocks showed, so activities may lie on a wrong day. {REBUILD}",
+        lambda connection, _, tables: {table: clocks_off_their_zone(connection, table) for table in tables},
+        of=lambda table: table.name == ACTIVITIES_ALL.name,
     ),
     Rule(
         "offsets_agree",

@@ -12,6 +12,7 @@ from strava_pipeline.core.tables import TABLES
 from strava_pipeline.lake.gold.publish import current_snapshot, publish, snapshot
 from strava_pipeline.lake.gold.quality import (
     bounded_columns,
+    clocks_off_their_zone,
     counted,
     gold_activities,
     gold_files,
@@ -69,6 +70,29 @@ def test_an_offset_is_what_the_two_clocks_differ_by(
         f" VALUES (1, {local}::TIMESTAMP, {start}::TIMESTAMPTZ, {offset})"
     )
     assert counted(warehouse, "offsets", "activities_all") == {"hard_to_believe/offsets": wrong}
+
+
+@pytest.mark.parametrize(
+    ("source", "zone", "local", "extra", "wrong"),
+    [
+        ("file", "(GMT+01:00) Europe/Prague", "09:00", None, 0),
+        ("file", "(GMT+01:00) Europe/Prague", "10:00", None, 1),
+        ("strava_archive", "(GMT+01:00) Europe/Prague", "08:00", None, 1),
+        ("file", "(GMT+01:00) Europe/Prague", "10:00", '{"service_row": "x:1"}', 0),
+        ("strava", "(GMT+01:00) Europe/Prague", "10:00", None, 0),
+        ("file", None, "10:00", None, 0),
+        ("file", "Nowhere/Else", "10:00", None, 0),
+    ],
+)
+def test_a_local_start_that_was_worked_out_is_its_zones(
+    warehouse: Connection, source: str, zone: str | None, local: str, extra: str | None, wrong: int
+) -> None:
+    warehouse.execute(
+        "INSERT INTO activities_all (id, source, timezone, start_date, start_date_local, extra)"
+        f" VALUES (1, $source, $zone, '2026-03-01 08:00:00Z', '2026-03-01 {local}:00', $extra)",
+        {"source": source, "zone": zone, "extra": extra},
+    )
+    assert clocks_off_their_zone(warehouse, "activities_all") == {"clocks_off_their_zone": wrong}
 
 
 @pytest.mark.parametrize("table", [name for name, table in TABLES.items() if bounded_columns(table)])

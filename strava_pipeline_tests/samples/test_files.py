@@ -22,7 +22,12 @@ pytestmark = pytest.mark.samples
 SAMPLES = Path(__file__).parents[2].parent / "shared" / "samples"
 RECEIVED = datetime(2026, 11, 20, tzinfo=UTC)
 MEASURED: dict[str, dict[str, Any]] = json.loads((SAMPLES / "MEASURED.json").read_bytes()) if SAMPLES.exists() else {}
-LAKE = ("cerknicko-jezero", "cerknicko-jezero-no-creator", "cerknicko-jezero-with-elevations-zero", "cerknicko-jezero-without-elevations")
+LAKE = (
+    "cerknicko-jezero",
+    "cerknicko-jezero-no-creator",
+    "cerknicko-jezero-with-elevations-zero",
+    "cerknicko-jezero-without-elevations",
+)
 JUMPS = {"bulk_export/sportiva/activities/8826653772.gpx": 45.3} | {f"gpx/{name}.gpx": 183.7 for name in LAKE}
 """Metres of a step that nobody makes: 45 m in a second of a run, 184 m in two of a walk."""
 RECOVERED = "fit/strava-android-app-201.10-b1218918.fit"  # of which the independent reading has a tenth

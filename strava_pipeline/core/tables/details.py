@@ -217,6 +217,16 @@ ACTIVITY_SESSIONS = _child(
         field_of("lengths", Kind.DOUBLE, "lengths swum"),
         field_of("points", Kind.BIGINT, "points of its track"),
         field_of("flags", Kind.JSON, "what is odd about it: truncated, wrong_clock …; kept as it is all the same"),
+        field_of(
+            "left_out", Kind.JSON, "how many values of the file are none, by column; positions, and whole points, too"
+        ),
+        field_of(
+            "distance_by",
+            Kind.TEXT,
+            "laps, track (the way along the positions) or app; NULL: the device's or the points'",
+        ),
+        field_of("moving_time_by", Kind.TEXT, "app, or NULL: the device's timer"),
+        field_of("timezone_by", Kind.TEXT, "whose clock the local start is by: place, or file where no place is known"),
     ),
     numbered="place in the file, from 1",
     ignored=frozenset({("place",)}),

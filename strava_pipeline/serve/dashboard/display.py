@@ -1,6 +1,7 @@
 """Values as pages show them, in the athlete's units: the filters of the templates. Values come in metres, seconds and m/s."""
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, date, datetime, tzinfo
@@ -279,6 +280,39 @@ def mark(row: Mapping[str, Any]) -> str:
     return f"{ordinal}{kind} of {'all' if of_all else row['local_year']}"
 
 
+_LEFT_OUT = {
+    "position": "position",
+    "altitude": "height",
+    "heartrate": "heart rate",
+    "watts": "power value",
+    "point": "stale point",
+}
+_SAID_BY = {
+    ("distance_by", "track"): "The distance is the way along the positions.",
+    ("distance_by", "laps"): "The distance is that of the laps.",
+    ("distance_by", "app"): "The distance is what the app measured.",
+    ("moving_time_by", "app"): "The moving time is what the app measured.",
+}
+_ODD = {
+    "faster_than_sport": "Most of the way was faster than its sport is.",
+    "relative_clock": "The device knew no date while it recorded.",
+}
+
+
+def file_notes(sessions: Iterable[Mapping[str, Any]], *, is_of_file: bool) -> list[str]:
+    """What is said of an activity's file beside its numbers; `is_of_file`: the numbers are the file's, not a service's."""
+    counts, flags, said = Counter[str](), set[str](), set[tuple[str, Any]]()
+    for session in sessions:
+        counts.update(session["left_out"] or {})
+        flags.update(session["flags"] or ())
+        said |= {(field, session[field]) for field, _ in _SAID_BY} if is_of_file else set()
+    left_out = ", ".join(counted(count, _LEFT_OUT.get(name, f"{name} value")) for name, count in sorted(counts.items()))
+    notes = [f"Left out of the file, as no values: {left_out}."] if left_out else []
+    return (
+        notes + [_SAID_BY[each] for each in _SAID_BY if each in said] + [_ODD[each] for each in _ODD if each in flags]
+    )
+
+
 _CODE = re.compile(r"`([^`]+)`")
 
 
@@ -335,6 +369,7 @@ FILTERS: Mapping[str, Callable[..., Any]] = {
     "group": group_name,
     "group_of": group_of,
     "counted": counted,
+    "file_notes": file_notes,
     "window": window,
     "short_distance": short_distance,
     "length_name": length_name,

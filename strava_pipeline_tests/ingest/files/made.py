@@ -48,9 +48,10 @@ def fit(*messages: bytes, length: int | None = None) -> bytes:
     return whole + struct.pack("<H", checksum(whole))
 
 
-def file_id(kind: int = 4) -> bytes:
-    """4: activity; garmin fenix5 with a serial number."""
-    return message(0, FILE_ID, (0, ENUM, kind), (1, U16, 1), (2, U16, 2697), (3, U32, 31_415_926))
+def file_id(kind: int = 4, *, created: int | None = None) -> bytes:
+    """4: activity; garmin fenix5 with a serial number. `created`: seconds of FIT's clock."""
+    when = () if created is None else ((4, U32, created),)
+    return message(0, FILE_ID, (0, ENUM, kind), (1, U16, 1), (2, U16, 2697), (3, U32, 31_415_926), *when)
 
 
 def record(

@@ -140,6 +140,27 @@ def test_a_clock_without_a_date_is_flagged_and_keeps_its_seconds() -> None:
     assert one.track["at"].diff().drop_nulls().unique().to_list() == [timedelta(seconds=1)]
 
 
+def test_a_clock_without_a_date_takes_that_of_its_file() -> None:
+    recorded = (made.records(60, began=1000), made.lap(1000 - FIT_BEGAN, 60), made.session(0, 60, began=1000))
+    (one,) = read(made.fit(made.file_id(created=FIT_BEGAN), *recorded)).recordings
+    assert (one.started_at, one.elapsed_s, one.flags) == (BEGAN, 60, {Flag.RELATIVE_CLOCK})
+    assert (one.track["at"][0], one.laps[0]["started_at"]) == (BEGAN, BEGAN)
+
+
+@pytest.mark.parametrize(
+    ("before", "moved", "left_out"), [(11, 0, 11), (11, 1, 0), (70, 0, 0)], ids=["stale", "a way", "too many"]
+)
+def test_points_of_another_day_before_the_rest_are_left_out(before: int, moved: int, left_out: int) -> None:
+    """They stand still, where a device kept them of an earlier day; a way of that day is the athlete's."""
+    earlier = FIT_BEGAN - 6 * DAY
+    stale = (made.message(1, made.RECORD, (253, U32, earlier + at), (5, U32, at * 300 * moved)) for at in range(before))
+    whole = made.fit(made.file_id(), *stale, made.records(90), made.session(0, 6 * DAY + 90, began=earlier))
+    (one,) = read(whole).recordings
+    assert (one.left_out.get("point", 0), one.track.height) == (left_out, 90 + before - left_out)
+    assert (one.started_at, one.elapsed_s) == ((BEGAN, 89) if left_out else (BEGAN - timedelta(days=6), 6 * DAY + 90))
+    assert (Flag.STALE_START in one.flags, Flag.CLOCK_LEAP in one.flags) == (bool(left_out), not left_out)
+
+
 def test_a_clock_that_runs_ahead_is_flagged_and_not_corrected() -> None:
     ahead = FIT_BEGAN + 86_400 * 3650
     (one,) = read(made.fit(made.file_id(), made.records(5, began=ahead), made.session(0, 5, began=ahead))).recordings
@@ -201,10 +222,11 @@ def test_a_clock_that_gets_its_date_on_the_way_dates_the_recording() -> None:
     assert one.flags == {Flag.CLOCK_LEAP, Flag.RELATIVE_CLOCK}
 
 
-def test_a_device_that_knows_local_time_tells_the_offset() -> None:
-    local = made.message(4, made.ACTIVITY, (253, U32, FIT_BEGAN + 60), (5, U32, FIT_BEGAN + 60 + 7200))
+@pytest.mark.parametrize(("later", "offset"), [(7200, 7200), (7197, 7200), (20_700, 20_700), (7200 + 400, None)])
+def test_a_device_that_knows_local_time_tells_the_offset(later: int, offset: float | None) -> None:
+    local = made.message(4, made.ACTIVITY, (253, U32, FIT_BEGAN + 60), (5, U32, FIT_BEGAN + 60 + later))
     (one,) = read(made.fit(made.file_id(), made.records(60), made.session(0, 60), local)).recordings
-    assert one.utc_offset_s == 7200
+    assert one.utc_offset_s == offset
 
 
 def test_compressed_timestamps_go_on_from_the_last_full_one() -> None:

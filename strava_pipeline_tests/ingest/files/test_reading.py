@@ -3,15 +3,16 @@
 import gzip
 import random
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
 
 from strava_pipeline.core import limits
-from strava_pipeline.core.files.recording import Flag
+from strava_pipeline.core.files.recording import Clock, ClockBy, Flag
 from strava_pipeline.core.limits import ImportLimits
 from strava_pipeline.ingest.files import points
-from strava_pipeline.ingest.files.reading import MOST_MEMBERS, Zone, read_file, unpack, zone_at, zone_of
+from strava_pipeline.ingest.files.reading import MOST_MEMBERS, Zone, clock_of, read_file, unpack, zone_at, zone_of
 from strava_pipeline_tests.ingest.files import made
 from strava_pipeline_tests.ingest.files.made import RECEIVED
 
@@ -228,9 +229,26 @@ def test_a_recording_has_the_zone_of_its_first_position() -> None:
     assert zone_of(one) == Zone("Europe/Berlin", 7200)
 
 
-def test_without_a_position_there_is_no_zone() -> None:
-    (one,) = read_file(made.gpx(made.trkpt(0, "?", "?")).encode(), "", made.RECEIVED).recordings
-    assert zone_of(one) is None
+BERLIN, NOWHERE = made.trkpt(0, 52.52, 13.40), made.trkpt(0, "?", "?")
+
+
+@pytest.mark.parametrize(
+    ("point", "sport", "said", "clock"),
+    [
+        (BERLIN, "cycling", None, Clock("Europe/Berlin", 7200.0, ClockBy.PLACE)),
+        (BERLIN, "cycling", 0.0, Clock("Europe/Berlin", 7200.0, ClockBy.PLACE)),
+        (BERLIN, "cycling", 3600.0, Clock("Europe/Berlin", 7200.0, ClockBy.PLACE)),
+        (BERLIN, "VirtualRide", None, Clock()),
+        (BERLIN, "VirtualRide", 0.0, Clock()),
+        (BERLIN, "VirtualRide", -25_200.0, Clock(None, -25_200.0, ClockBy.FILE)),
+        (NOWHERE, "cycling", None, Clock()),
+        (NOWHERE, "cycling", 0.0, Clock()),
+        (NOWHERE, "cycling", 3600.0, Clock(None, 3600.0, ClockBy.FILE)),
+    ],
+)
+def test_the_clock_is_the_places_and_else_the_devices(point: str, sport: str, said: float | None, clock: Clock) -> None:
+    (one,) = read_file(made.gpx(point, about=f"<type>{sport}</type>").encode(), "", made.RECEIVED).recordings
+    assert clock_of(replace(one, utc_offset_s=said)) == clock
 
 
 def test_without_a_date_there_is_a_zone_and_no_offset() -> None:
