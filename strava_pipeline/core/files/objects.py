@@ -2,7 +2,7 @@
 get. Pure.
 
 So everything downstream has one kind of input, whoever recorded it. What those shapes have no field for keeps its
-own name. The row of an archive is the truth, its file fills in what the row lacks; nothing is corrected. An activity
+own name. The row of an archive is the truth, its file fills in what the row lacks. An activity
 without an id of Strava's gets a hash: the folder's own athlete has plain hashes, the same on every machine; another
 athlete's hash includes the athlete, so that one file of two people is two activities.
 """
