@@ -94,9 +94,11 @@ def timed_values(points: pl.DataFrame, column: str, low: float, high: float) -> 
 
 def held_mean(points: pl.DataFrame, column: str) -> float | None:
     """The mean of a column over the time that each value held; of points without times, over the points. None: no value."""
+    if not points[column].count():
+        return None
     timed = timed_values(points, column, -inf, inf).select(column, held=held_seconds())
     if timed.is_empty():
-        return points.select(pl.col(column).mean()).item()  # type: ignore[no-any-return]
+        return float(points.select(pl.col(column).mean()).item())
     return float(timed.select((pl.col(column) * pl.col("held")).sum() / pl.col("held").sum()).item())
 
 
