@@ -4,13 +4,13 @@ Pure.
 `ride` holds what the deprecated `type` calls Ride and VirtualRide, and what a person moves on wheels like them;
 bikes with a motor are a group of their own. Names as in developers.strava.com/docs/reference, SportType; those of
 FIT are from its public profile (types `sport` and `sub_sport`), those of Garmin from its activityTypes. The words of
-export archives stand in files/export_columns.py.
+export archives and of other programs stand in files/export_sports.csv.
 """
 
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from difflib import get_close_matches
-from functools import lru_cache
+from functools import cache, lru_cache
 
 OTHER, ALL = "other", "all"
 FILE_SPORTS = "Ride,VirtualRide"  # what the system whose files we write counted: default of STRAVA_INSIGHT_SPORTS
@@ -24,7 +24,8 @@ SPORTS: dict[str, str] = {
     "water": "Canoeing Kayaking Kitesurf Sail StandUpPaddling Surfing Windsurf",
     "winter": "AlpineSki BackcountrySki NordicSki Snowboard Snowshoe IceSkate",
     "skate": "InlineSkate RollerSki Skateboard",
-    "gym": "Crossfit Elliptical HighIntensityIntervalTraining Pilates StairStepper WeightTraining Workout Yoga",
+    "gym": "Crossfit Elliptical HighIntensityIntervalTraining PhysicalTherapy Pilates StairStepper WeightTraining Workout"
+    " Yoga",
     OTHER: "Badminton Basketball Cricket Dance Golf Padel Pickleball Racquetball RockClimbing Soccer Squash TableTennis Tennis"
     " Volleyball Wheelchair",
 }
@@ -108,7 +109,7 @@ _FAMILIES = (
     "Run TrailRun VirtualRun Walk Hike Snowshoe",
     "NordicSki BackcountrySki RollerSki AlpineSki Snowboard InlineSkate IceSkate",
     "Rowing VirtualRow Canoeing Kayaking StandUpPaddling Sail Windsurf Kitesurf Surfing",
-    "Workout WeightTraining Crossfit HighIntensityIntervalTraining Elliptical StairStepper Yoga Pilates",
+    "Workout WeightTraining Crossfit HighIntensityIntervalTraining Elliptical StairStepper Yoga Pilates PhysicalTherapy",
 )
 FAMILY: dict[str, str] = {sport: family.split()[0] for family in _FAMILIES for sport in family.split()}
 INDOORS: dict[str, str] = {"Ride": "VirtualRide", "Run": "VirtualRun", "Rowing": "VirtualRow"}
@@ -118,66 +119,9 @@ UNSPECIFIED = "Workout"
 """What devices call an activity whose sport they don't know."""
 
 
-_FILE_WORDS: dict[str, str] = {
-    "Ride": "cycling biking bike road_biking track_cycling recumbent_cycling bmx indoor_cycling spinning",
-    "MountainBikeRide": "mountain_biking downhill_biking enduro_mtb mtb",
-    "GravelRide": "gravel_cycling unbound_gravel_cycling cyclocross",
-    "VirtualRide": "virtual_ride",
-    "EBikeRide": "e_biking e_bike_fitness",
-    "EMountainBikeRide": "e_bike_mountain e_enduro_mtb",
-    "Handcycle": "hand_cycling indoor_hand_cycling",
-    "Run": "running street_running track_running indoor_running treadmill treadmill_running obstacle_run",
-    "TrailRun": "trail_running ultra_run",
-    "VirtualRun": "virtual_run",
-    "Walk": "walking casual_walking speed_walking indoor_walking",
-    "Hike": "hiking mountaineering rucking",
-    "Wheelchair": "wheelchair_push_walk wheelchair_push_run indoor_wheelchair_walk indoor_wheelchair_run",
-    "Swim": "swimming lap_swimming open_water_swimming open_water",
-    "WeightTraining": "strength_training",
-    "HighIntensityIntervalTraining": "hiit amrap emom tabata",
-    "Yoga": "yoga",
-    "Pilates": "pilates",
-    "Elliptical": "elliptical",
-    "StairStepper": "stair_climbing",
-    "Rowing": "rowing indoor_rowing",
-    "Canoeing": "paddling",
-    "Kayaking": "kayaking rafting whitewater_rafting whitewater_rafting_kayaking",
-    "StandUpPaddling": "stand_up_paddleboarding",
-    "Surfing": "surfing wakesurfing",
-    "Kitesurf": "kitesurfing kiteboarding wind_kite_surfing",
-    "Windsurf": "windsurfing",
-    "Sail": "sailing boating offshore_grinding onshore_grinding",
-    "AlpineSki": "alpine_skiing resort_skiing resort_skiing_snowboarding",
-    "BackcountrySki": "backcountry_skiing backcountry_skiing_snowboarding",
-    "NordicSki": "cross_country_skiing skate_skiing",
-    "Snowboard": "snowboarding resort_snowboarding backcountry_snowboarding",
-    "Snowshoe": "snowshoeing snow_shoe",
-    "IceSkate": "ice_skating skating",
-    "InlineSkate": "inline_skating",
-    "RockClimbing": "rock_climbing indoor_climbing bouldering",
-    "Golf": "golf disc_golf",
-    "Tennis": "tennis platform_tennis",
-    "TableTennis": "table_tennis",
-    "Badminton": "badminton",
-    "Squash": "squash",
-    "Racquetball": "racquetball",
-    "Pickleball": "pickleball",
-    "Padel": "padel paddelball",
-    "Soccer": "soccer",
-    "Basketball": "basketball",
-    "Volleyball": "volleyball",
-    "Cricket": "cricket",
-    "Dance": "dance",
-    "Workout": "training fitness_equipment generic other cardio_training indoor_cardio",
-}
-"""Words of FIT and of Garmin, by Strava's sport."""
-
 _STRAVA_GPX: dict[str, str] = {"1": "Ride", "4": "Hike", "9": "Run", "10": "Walk", "16": "Swim"}
 """The types in GPX files that Strava exports. Strava doesn't publish them; importers agree on these."""
 
-_BY_SPORT: Mapping[str, str] = {
-    word: sport for sport, words in _FILE_WORDS.items() for word in words.split()
-} | _STRAVA_GPX
 _BY_SUB_SPORT: Mapping[tuple[str, str], str] = {
     ("cycling", "mountain"): "MountainBikeRide",
     ("cycling", "downhill"): "MountainBikeRide",
@@ -197,7 +141,9 @@ _BY_SUB_SPORT: Mapping[tuple[str, str], str] = {
 }
 # sports of FIT where the sub_sport is the sport
 _VAGUE = ("training", "fitness_equipment", "generic", "racket")
-_VERSIONS = ("_v2", "_ws")  # what Garmin appends to some of its words
+_VERSION = re.compile(r"_(v2|ws)$")  # what Garmin appends to some of its words
+_BASES = ("cycling", "running", "walking", "hiking", "swimming")  # programs add a place or a purpose to these
+_OTHER_SPORTS = frozenset({*_BASES, "motor", "wheelchair", "e", "electric", "hand", "virtual", "ski", "horse"})
 
 
 _FIT_SPORTS = (
@@ -245,20 +191,35 @@ def sport_type(sport: str | None, sub_sport: str | None = None) -> str | None:
     """Strava's sport_type for the words of a file; None where Strava has no such sport, or the file has none."""
     if sport is None or not sport.strip():
         return None
-    word, sub_word = _word(sport), _word(sub_sport or "")
-    found = _BY_SUB_SPORT.get((word, sub_word)) or (_BY_SPORT.get(sub_word) if word in _VAGUE else None)
-    return found or _BY_SPORT.get(word) or _in_archives(sport)
+    known, word, sub_word = _sports_by_word("devices", "others"), _word(sport), _word(sub_sport or "")
+    found = _BY_SUB_SPORT.get((word, sub_word)) or (known.get(sub_word) if word in _VAGUE else None)
+    return found or known.get(word) or known.get(_VERSION.sub("", word)) or _by_part(word, known)
+
+
+def is_in_names(word: str) -> bool:
+    """Whether services write the word into the names that they give: a sport of Strava's in any language, or of a device's."""
+    return _word(word) in _sports_by_word("devices")
+
+
+def _by_part(word: str, known: Mapping[str, str]) -> str | None:
+    """The sport of `cycling_…` and `…_cycling`, unless the other part makes another one of it; of `skiing_alpine`, turned round."""
+    parts = word.split("_")
+    for base, *others in (parts, parts[::-1]):
+        if base in _BASES and _OTHER_SPORTS.isdisjoint(others):
+            return _BY_SUB_SPORT.get((base, others[0])) or known[base]
+    return known.get("_".join([*parts[1:], parts[0]]))
+
+
+@cache
+def _sports_by_word(*columns: str) -> Mapping[str, str]:
+    # here, as few commands need the tables of archives
+    from strava_pipeline.core.files.export_columns import sport_types_by_name, sport_words
+
+    tables = [sport_types_by_name(), *map(sport_words, columns), _STRAVA_GPX]
+    return {_word(name): sport for table in tables for name, sport in table.items()}
 
 
 def _word(written: str) -> str:
-    word = "_".join(written.strip().lower().replace("-", " ").split())
-    for version in _VERSIONS:
-        word = word.removesuffix(version)
-    return word
+    from strava_pipeline.core.files.export_columns import normalised
 
-
-def _in_archives(sport: str) -> str | None:
-    # here, as few commands need the tables of archives
-    from strava_pipeline.core.files.export_columns import normalised, sport_types_by_name
-
-    return sport_types_by_name().get(normalised(sport))
+    return re.sub(r"[\W_]+", "_", normalised(written)).strip("_")

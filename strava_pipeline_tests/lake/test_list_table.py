@@ -69,11 +69,12 @@ def test_rows_are_written_again_when_something_changed_and_only_then(lake: Lake)
     put(lake, members, "activity_members")
     assert publish(lake)
     assert listed(lake, "id, gear_name, sources") == [(1, "Domane", ["garmin", "strava"])]
-    put(lake, [activity(2, "2025-05-01T08:00", private=True, distance=float("nan"), moving_time=-5, visibility=None)])
+    odd = {"distance": float("nan"), "moving_time": -5, "sport_type": None, "extra": '{"sport": "RIDING"}'}
+    put(lake, [activity(2, "2025-05-01T08:00", private=True, visibility=None, **odd)])
     assert publish(lake)
-    assert listed(lake, "id, visibility, distance, moving_time, sources") == [
-        (1, None, 20_000.0, 3600, ["garmin", "strava"]),
-        (2, "only_me", None, None, ["strava"]),
+    assert listed(lake, "id, visibility, distance, moving_time, sources, sport_type, sport_group") == [
+        (1, None, 20_000.0, 3600, ["garmin", "strava"], "Ride", "ride"),
+        (2, "only_me", None, None, ["strava"], "RIDING", "other"),
     ]
 
 

@@ -14,7 +14,7 @@ from functools import cache, lru_cache
 from importlib.resources import files
 from itertools import chain
 
-from strava_pipeline.core.sports import sport_type
+from strava_pipeline.core.sports import is_in_names
 
 _REMEMBERED = 65_536  # names: 10,000 activities at five providers have at most 50,000
 _LONGEST = 300  # characters; longer names are no service's
@@ -130,7 +130,7 @@ def _is_date(folded: str) -> bool:
 
 
 def _is_sport(folded: str) -> bool:
-    return folded in _words().sports or (not folded.isdigit() and sport_type(folded) is not None)
+    return folded in _words().sports or (not folded.isdigit() and is_in_names(folded))
 
 
 def _is_place_and_sport(text: str, places: Collection[str], *, can_be_any: bool) -> bool:

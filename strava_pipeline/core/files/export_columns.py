@@ -267,7 +267,7 @@ def columns_by_header() -> Mapping[str, tuple[ExportColumn, ...]]:
 
 @cache
 def sport_types_by_name() -> Mapping[str, str]:
-    """Strava's sport_type by its normalised name in every language and by its own identifier."""
+    """Strava's sport_type by its normalised name in every language, by its own identifier."""
     found: dict[str, str] = {}
     for row in _table("export_sports.csv"):
         found.setdefault(normalised(row["sport_type"]), row["sport_type"])
@@ -275,6 +275,12 @@ def sport_types_by_name() -> Mapping[str, str]:
             for name in _names(row[language]):
                 found.setdefault(normalised(name), row["sport_type"])
     return found
+
+
+@cache
+def sport_words(column: str) -> Mapping[str, str]:
+    """Strava's sport_type by the words of `devices` (FIT, Garmin), or of `others` (programs' and people's own)."""
+    return {word: row["sport_type"] for row in _table("export_sports.csv") for word in _names(row[column])}
 
 
 @cache

@@ -13,7 +13,11 @@ ACTIVITY_LIST = Table(
         Column("source_id", Kind.TEXT, "the id of it there"),
         Column("sources", Kind.TEXTS, "all sources that have it"),
         Column("name", Kind.TEXT, "title"),
-        Column("sport_type", Kind.TEXT, "sport, as Strava names it; of old answers the deprecated type"),
+        Column(
+            "sport_type",
+            Kind.TEXT,
+            "sport, as Strava names it; else the deprecated type, or the word of the file",
+        ),
         Column("sport_group", Kind.TEXT, GROUP.meaning),
         Column("start_date", Kind.INSTANT, "start, as an instant"),
         Column("start_date_local", Kind.WALL, "start, as the athlete's clock showed it, or would have"),

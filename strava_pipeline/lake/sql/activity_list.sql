@@ -10,7 +10,7 @@ WITH member AS (
 whole AS (
     SELECT
         activities.* REPLACE ({sums}),
-        coalesce(activities.sport_type, type) AS sport,
+        coalesce(activities.sport_type, type, extra ->> '$.sport') AS sport,
         coalesce(nullif(trim(location_city), ''), nullif(trim(extra ->> '$.locationName'), '')) AS said_place,
         coalesce({computed}, []) AS computed
     FROM activities

@@ -6,7 +6,7 @@ SELECT
     said.account,
     coalesce(member.place, 0) AS place,
     said.name,
-    coalesce(said.sport_type, said.type) AS sport_type,
+    coalesce(said.sport_type, said.type, said.extra ->> '$.sport') AS sport_type,
     said.start_date,
     said.start_date_local,
     said.distance,
