@@ -202,7 +202,7 @@ def is_in_names(word: str) -> bool:
 
 
 def _by_part(word: str, known: Mapping[str, str]) -> str | None:
-    """The sport of `cycling_…` and `…_cycling`, unless the other part makes another one of it; of `skiing_alpine`, turned round."""
+    """The sport of `cycling_…` and `…_cycling`, unless the other part makes another one; of `skiing_alpine`, turned round."""
     parts = word.split("_")
     for base, *others in (parts, parts[::-1]):
         if base in _BASES and _OTHER_SPORTS.isdisjoint(others):

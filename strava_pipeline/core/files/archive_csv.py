@@ -26,6 +26,7 @@ from strava_pipeline.core.files.export_columns import (
     sport_types_by_name,
 )
 from strava_pipeline.core.files.export_values import (
+    decimal_sign,
     instant,
     is_blank,
     month_comes_first,
@@ -107,7 +108,8 @@ def read_activities_csv(body: bytes) -> ActivitiesCsv:
     dates = next((place for place, cell in enumerate(header.cells) if _field(cell) == "start_date"), None)
     found = () if dates is None else (cell[dates] for cell in cells if len(cell) > dates)
     english = any(cell.header == "Activity Date" for cell in header.cells)
-    reader = _Reader(header, month_comes_first(found, english=english), faults)
+    signs = {is_shown: decimal_sign(_numbers(header, cells, is_shown=is_shown)) for is_shown in (True, False)}
+    reader = _Reader(header, month_comes_first(found, english=english), signs, faults)
     rows = tuple(reader.row(line, cell) for line, cell in records[1:])
     counts = Counter(row.activity_id for row in rows)
     for row in rows:
@@ -131,11 +133,23 @@ def csv_records(body: bytes) -> list[list[str]]:
     return [cells for _, cells in _records(text)]
 
 
-class _Reader:
-    """Makes rows of cells, and notes the cells that can't be read."""
+def _numbers(header: ExportHeader, rows: Sequence[Sequence[str]], *, is_shown: bool) -> Iterator[str]:
+    """The cells with numbers in the display block, or in the raw one: each has its own decimal sign."""
+    places = [
+        place
+        for place, cell in enumerate(header.cells)
+        if cell.column and cell.column.kind in ("number", "whole") and (cell.column.block == "shown") == is_shown
+    ]
+    return (row[place] for row in rows for place in places if place < len(row))
 
-    def __init__(self, header: ExportHeader, month_first: bool | None, faults: list[RowFault]) -> None:
-        self._header, self._month_first, self._faults = header, month_first, faults
+
+class _Reader:
+    """Makes rows of cells, and notes the cells that can't be read. `signs`: of decimals, in the display block or not."""
+
+    def __init__(
+        self, header: ExportHeader, month_first: bool | None, signs: Mapping[bool, str | None], faults: list[RowFault]
+    ) -> None:
+        self._header, self._month_first, self._signs, self._faults = header, month_first, signs, faults
 
     def row(self, line: int, cells: Sequence[str]) -> ArchiveRow:
         values: dict[str, Any] = {}
@@ -177,7 +191,8 @@ class _Reader:
             return instant(text, month_first=bool(self._month_first))
         if column.kind == "id":
             return _identity(text)
-        number = (shown_number if column.block == "shown" else raw_number)(text)
+        is_shown = column.block == "shown"
+        number = (shown_number if is_shown else raw_number)(text, self._signs[is_shown])
         return round(number) if number is not None and column.kind == "whole" else number
 
 

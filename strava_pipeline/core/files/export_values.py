@@ -1,5 +1,6 @@
 """Single values of an archive's CSV: instants in every language met, numbers of both blocks, yes and no. Pure.
 
+Of `1.250` nobody knows whether it is more than a thousand: the other numbers of its table say it.
 Each function returns None for a text that it can't read; the caller keeps the text and reports it.
 """
 
@@ -24,6 +25,13 @@ _MONTHS = (  # how a month's name begins, January first, in the languages that S
 _MONTH = {word: number for number, words in enumerate(_MONTHS.split(", "), start=1) for word in words.split()}
 _ACCENTS = "\u0300\u0301\u0302\u0308"  # grave, acute, circumflex, diaeresis; the breve makes another letter of и
 _GROUPED = re.compile(r"[+-]?\d{1,3}(?:([.,'’ \u00a0\u202f])\d{3})(?:\1\d{3})*")
+_SPACES = r"'’\s"  # \s has the spaces that don't break, too
+_LEADING = re.compile(rf"[+-]?\d[\d.,{_SPACES}]*")
+_BY_SIGN = {
+    sign: re.compile(rf"[+-]?(?:\d+|[1-9]\d{{0,2}}(?:[{other}{_SPACES}]\d{{3}})+)(?:[{sign}]\d+)?")
+    for sign, other in (".,", ",.")
+}
+"""How a number is written where `sign` begins its decimals."""
 _NONE = frozenset({"", "nan", "null", "none", "--", "-"})
 _TRUTHS = {"true": True, "yes": True, "false": False, "no": False}
 
@@ -63,14 +71,35 @@ def month_comes_first(texts: Iterable[str], *, english: bool) -> bool | None:
     return None if matters and english else False
 
 
-def raw_number(text: str) -> float | None:
-    """A number of the raw block: a point for decimals; commas only between thousands, unless another program rewrote the file."""
-    return _number(text, raw=True)
+def decimal_sign(texts: Iterable[str]) -> str | None:
+    """The decimal sign of a table, by its numbers of which one reading is possible; None: there are none, or they disagree.
+
+    Units may stand behind the numbers.
+    """
+    found: set[str] = set()
+    for text in texts:
+        number = leading[0].rstrip() if (leading := _LEADING.match(text.strip())) else ""
+        signs = [sign for sign, written in _BY_SIGN.items() if written.fullmatch(number)]
+        found.update(signs if len(signs) == 1 else ())
+    return found.pop() if len(found) == 1 else None
 
 
-def shown_number(text: str) -> float | None:
-    """A number of the display block: "1,250" and "1.250" are 1250; "9,72", "9.72" and "5,0" have decimals, in any language."""
-    return _number(text, raw=False)
+def number_by_sign(text: str, decimal: str | None) -> float | None:
+    """The number in a text of a table with this decimal sign; None where it is none, or the sign is not known."""
+    if decimal is None or not _BY_SIGN[decimal].fullmatch(text):
+        return None
+    whole, _, decimals = text.partition(decimal)
+    return float(re.sub(r"[^\d+-]", "", whole) + "." + (decimals or "0"))
+
+
+def raw_number(text: str, decimal: str | None = None) -> float | None:
+    """A number of the raw block. Where the table doesn't say its `decimal` sign, it is a point, and commas divide thousands."""
+    return _number(text, decimal, raw=True)
+
+
+def shown_number(text: str, decimal: str | None = None) -> float | None:
+    """A number of the display block. Without a `decimal` sign, "1,250" and "1.250" are 1250; "9,72" and "5,0" have decimals."""
+    return _number(text, decimal, raw=False)
 
 
 def is_blank(text: str) -> bool:
@@ -92,8 +121,10 @@ def _with_zone(text: str) -> datetime | None:
     return parsed.astimezone(UTC) if parsed.tzinfo is not None and 1 < parsed.year < 9999 else None
 
 
-def _number(text: str, *, raw: bool) -> float | None:
+def _number(text: str, decimal: str | None, *, raw: bool) -> float | None:
     text = text.strip()
+    if (known := number_by_sign(text, decimal)) is not None:
+        return known
     if raw:
         try:
             value = float(text)
@@ -104,9 +135,9 @@ def _number(text: str, *, raw: bool) -> float | None:
     if _GROUPED.fullmatch(text):
         text = re.sub(r"[^\d+-]", "", text)
     else:
-        decimal = max(text.rfind("."), text.rfind(","))
-        if decimal >= 0:
-            text = re.sub(r"[.,'’ \u00a0\u202f]", "", text[:decimal]) + "." + text[decimal + 1 :]
+        last = max(text.rfind("."), text.rfind(","))
+        if last >= 0:
+            text = re.sub(r"[.,'’ \u00a0\u202f]", "", text[:last]) + "." + text[last + 1 :]
     try:
         value = float(text)
     except ValueError:

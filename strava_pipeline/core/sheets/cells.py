@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
+from strava_pipeline.core.files.export_values import number_by_sign
 from strava_pipeline.core.start_times import read_start
 
 Cell = Any
@@ -127,12 +128,12 @@ _HOURS = re.compile(r"(\d{1,4}):([0-5]?\d):([0-5]?\d)(?:[.,]\d+)?")
 _MINUTES = re.compile(r"(\d{1,5}):([0-5]\d)(?:[.,]\d+)?")
 
 
-def read_duration(cell: Cell, seconds_each: float | None = None) -> int | None:
+def read_duration(cell: Cell, seconds_each: float | None = None, decimal: str | None = None) -> int | None:
     """The seconds in a cell: h:mm:ss, m:ss, a time, a length of time, or a fraction of a day. 0 is no duration.
 
-    `seconds_each`: what a plain number counts, where the header says it.
+    `seconds_each`: what a plain number counts, where the header says it; `decimal`: as in read_number.
     """
-    seconds = _seconds_in(cell, seconds_each)
+    seconds = _seconds_in(cell, seconds_each, decimal)
     return round(seconds) or None if seconds is not None and 0 < seconds <= LONGEST else None
 
 
@@ -142,14 +143,14 @@ def is_zero_duration(cell: Cell) -> bool:
     return seconds is not None and round(seconds) == 0
 
 
-def _seconds_in(cell: Cell, seconds_each: float | None) -> float | None:
+def _seconds_in(cell: Cell, seconds_each: float | None, decimal: str | None = None) -> float | None:
     if isinstance(cell, dict):
         return _timed(cell)
     if isinstance(cell, str) and (found := _HOURS.fullmatch(cell.strip())):
         return int(found[1]) * 3600.0 + int(found[2]) * 60 + int(found[3])
     if isinstance(cell, str) and (found := _MINUTES.fullmatch(cell.strip())):
         return int(found[1]) * 60.0 + int(found[2])
-    number = read_number(cell)
+    number = read_number(cell, decimal=decimal)
     if number is not None and seconds_each is not None:
         return number * seconds_each
     return number * _DAY if number is not None and 0 <= number < 1 else None
@@ -171,10 +172,11 @@ def _timed(cell: dict[str, Any]) -> float | None:
 _NUMBER = re.compile(r"([+-]?[\d.,'\s]*\d)\s*([^\d\s][^\d]*)?")
 
 
-def read_number(cell: Cell, unit_words: str = "") -> float | None:
+def read_number(cell: Cell, unit_words: str = "", decimal: str | None = None) -> float | None:
     """The number in a cell, or in text such as `12,5`, `1,234.5` or `20 km`.
 
-    `unit_words`: the only words that may follow the number. `1,234` alone is no number: it may be either.
+    `unit_words`: the only words that may follow the number; `decimal`: the decimal sign of the table, where its other numbers
+    say it. Without, `1,234` is no number: it may be either.
     """
     if isinstance(cell, bool):
         return None
@@ -184,6 +186,8 @@ def read_number(cell: Cell, unit_words: str = "") -> float | None:
         return None
     if found[2] and found[2].strip().lower() not in unit_words.split():
         return None
+    if (known := number_by_sign(found[1], decimal)) is not None:
+        return known
     digits = re.sub(r"['\s]", "", found[1])
     point, comma = digits.rfind("."), digits.rfind(",")
     if point >= 0 and comma >= 0:

@@ -50,7 +50,7 @@ def identities(rows: Sequence[Row]) -> list[Identity]:
 
 def _identity(row: Row, shared: set[tuple[str, str]]) -> Identity:
     start = row.start
-    distance = read_number(row.cells.get("distance"))
+    distance = read_number(row.cells.get("distance"), decimal=row.decimal)
     cells = json.dumps([row.cells, row.others], sort_keys=True, ensure_ascii=False)
     return Identity(
         row.key,

@@ -12,6 +12,7 @@ from datetime import date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from strava_pipeline.core.files.export_values import decimal_sign
 from strava_pipeline.core.rows import Json
 from strava_pipeline.core.sheets.cells import (
     Cell,
@@ -72,6 +73,7 @@ class Row:
         cells: by word; blank ones are left out.
         others: the cells of columns that are none of the words, by title.
         columns: the columns by word.
+        decimal: the decimal sign of its table, where the numbers there say it.
         start: when it began.
         ids: the ids that can be read, by the source that gave them.
     """
@@ -84,6 +86,7 @@ class Row:
     cells: Mapping[str, Cell] = field(repr=False)
     others: Mapping[str, Cell] = field(default_factory=dict, repr=False)
     columns: Mapping[str, Column] = field(default_factory=dict, repr=False)
+    decimal: str | None = None
     start: Start | None = field(init=False)
     ids: Mapping[str, str] = field(init=False)
 
@@ -106,7 +109,7 @@ class Row:
     def seconds(self) -> int | None:
         """Its duration."""
         unit = self.columns[DURATION].unit if DURATION in self.columns else None
-        return read_duration(self.cells.get(DURATION), FACTORS[DURATION][unit] if unit else None)
+        return read_duration(self.cells.get(DURATION), FACTORS[DURATION][unit] if unit else None, self.decimal)
 
 
 def rows_of(reading: Json) -> Iterator[Row]:
@@ -121,13 +124,19 @@ def rows_of(reading: Json) -> Iterator[Row]:
             (column.title, column.place) for column in columns if not column.word and word_of(column.title) != PEOPLE
         ]
         table = f"{book['name']}, sheet {book['sheet']}"
+        numbers = [
+            known[word].place + 2 for word in (*_NUMBERS, DURATION) if word in known
+        ]  # a row begins with number and key
+        decimal = decimal_sign(
+            row[at] for row in book["rows"] for at in numbers if at < len(row) and isinstance(row[at], str)
+        )
         for number, key, *cells in book["rows"]:
             width = len(cells)
             by_word, by_title = (
                 {name: cells[at] for name, at in named if at < width and not is_blank(cells[at])}
                 for named in (words, titles)
             )
-            row = Row(place, table, number, key, epoch, by_word, by_title, known)
+            row = Row(place, table, number, key, epoch, by_word, by_title, known, decimal)
             if row.is_activity or row.is_faulty:
                 yield row
 
@@ -211,7 +220,7 @@ def number_of(row: Row, word: str, units: str, decimals: int) -> float | None:
         decimals: of the number in SI.
     """
     cell, factors = row.cells.get(word), FACTORS.get(word)
-    value = read_number(cell, _UNIT_WORDS.get(word, ""))
+    value = read_number(cell, _UNIT_WORDS.get(word, ""), row.decimal)
     if value is None or not factors:
         return value if value is None else round(value, decimals)
     written = _unit_in(cell, factors) if isinstance(cell, str) else None

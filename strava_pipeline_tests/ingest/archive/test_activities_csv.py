@@ -22,7 +22,14 @@ from strava_pipeline.core.files.export_columns import (
     sport_names,
     sport_types_by_name,
 )
-from strava_pipeline.core.files.export_values import instant, month_comes_first, raw_number, shown_number, truth
+from strava_pipeline.core.files.export_values import (
+    decimal_sign,
+    instant,
+    month_comes_first,
+    raw_number,
+    shown_number,
+    truth,
+)
 
 AT = datetime(2020, 7, 14, 22, 36, 55, tzinfo=UTC)
 NEWEST = [column.name("en") for column in export_columns() if column.block != "odd"]
@@ -296,6 +303,36 @@ def test_a_date_that_may_be_two_is_none_and_is_told() -> None:
 )
 def test_numbers_of_both_blocks_are_read(text: str, shown: float | None, raw: float | None) -> None:
     assert (shown_number(text), raw_number(text)) == (shown, raw)
+
+
+@pytest.mark.parametrize(
+    ("table", "sign", "numbers"),
+    [
+        (["12,5", "3.500", "7"], ",", [12.5, 3500.0, 7.0]),
+        (["12.5", "3,500"], ".", [12.5, 3500.0]),
+        (["1.234.567", "1.250"], ",", [1234567.0, 1250.0]),
+        (["1,234.5", "1,250"], ".", [1234.5, 1250.0]),
+        (["0.750", "1,250"], ".", [0.75, 1250.0]),
+        (["-1,5", "1 250,25"], ",", [-1.5, 1250.25]),
+        (["12,5 km", "1.250"], ",", [None, 1250.0]),
+        (["1.250", "700"], None, [1.25, 700.0]),
+        (["12,5", "3.5", "1.250"], None, [12.5, 3.5, 1.25]),
+        (["1:02:03,5", "", "--", "1.250"], None, [None, None, None, 1.25]),
+    ],
+)
+def test_the_numbers_of_a_table_have_one_decimal_sign(
+    table: list[str], sign: str | None, numbers: list[float | None]
+) -> None:
+    assert decimal_sign(table) == sign
+    assert [raw_number(text, sign) for text in table] == numbers
+
+
+@pytest.mark.parametrize(("distance", "climb"), [("24300,5", 3500.0), ("24300.5", 3.5)])
+def test_each_block_of_a_list_has_its_own_decimal_sign(distance: str, climb: float) -> None:
+    headers = [*OLD, "Distance", "Elevation Gain"]
+    row = ["1", "2020-07-14 22:36:55", "A", "Ride", "", "3725", "24,30", "false", "", "", distance, "3.500"]
+    (found,) = read_activities_csv(body(headers, [row], delimiter=";")).rows
+    assert (found.distance_m, found.ascent_m, found.shown["distance"]) == (24300.5, climb, 24300.0)
 
 
 @pytest.mark.parametrize(

@@ -70,6 +70,7 @@ def test_odd_bytes_raise_nothing(body: bytes, rows: int, faults: int) -> None:
 
 def test_a_value_that_can_not_be_read_stays_under_its_name() -> None:
     assert one("i1,2026-04-16T07:28:47,x,Ride,many,far\n")["distance"] == "far"
+    assert one('i1,2026-04-16T07:28:47,x,Ride,600,"28451,5","3.400"\n')["elapsed_time"] == 3400
 
 
 def test_strava_s_own_list_is_none() -> None:

@@ -71,6 +71,7 @@ def test_a_recording_that_can_not_be_read_leaves_its_row(tmp_path: Path) -> None
         ("Distance (mi)", "10", {"distance": 16093.44}),
         ("Climb (ft)", "100", {"total_elevation_gain": 30.48}),
         ("Distance (km)", "1,5", {"distance": 1500.0}),
+        ("Distance (km),Climb (m)", '1,5","3.500', {"distance": 1500.0, "total_elevation_gain": 3500.0}),
         ("Distance (km)", "far", {"columns": {"distance (km)": "far"}}),
         ("Duration", "59:59", {"elapsed_time": 3599}),
         ("Duration", "100:00:01", {"elapsed_time": 360001}),

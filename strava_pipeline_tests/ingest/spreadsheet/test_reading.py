@@ -103,8 +103,10 @@ def test_csv_is_read_whatever_its_delimiter_and_encoding(csv_owner: Owner, delim
 
 
 def test_a_decimal_comma_is_read_where_semicolons_divide(csv_owner: Owner) -> None:
-    csv_owner.path.write_bytes(b"start_time;distance (km);notes\n2026-02-03;28,5;x\n")
-    assert csv_owner.read().read.activities[0]["distance"] == 28_500.0
+    table = "start_time;activity_type;distance (km);max_elevation (m);notes\n2026-02-03;Radfahren;28,5;3.500;x\n"
+    csv_owner.path.write_bytes(table.encode())
+    (found,) = csv_owner.read().read.activities
+    assert (found["distance"], found["elev_high"], found["sport_type"]) == (28_500.0, 3500.0, "Ride")
 
 
 def test_a_workbook_that_counts_from_1904_and_a_number_without_a_format(owner: Owner) -> None:

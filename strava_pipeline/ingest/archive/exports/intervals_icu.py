@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from strava_pipeline.core.files.archive_csv import csv_records
-from strava_pipeline.core.files.export_values import raw_number
+from strava_pipeline.core.files.export_values import decimal_sign, raw_number
 from strava_pipeline.core.providers import ProviderRow, UnreadableRowError
 from strava_pipeline.core.sources import STRAVA
 from strava_pipeline.core.start_times import read_start
@@ -34,11 +34,15 @@ def read_intervals(body: bytes) -> ServiceRows:
     titles = [_RENAMED.get(title, title) for title in records[0]] if records else []
     rows: list[ServiceRow] = []
     unreadable = withheld = 0
+    numbers = (
+        text for record in records[1:] for title, text in zip(titles, record, strict=False) if title not in _TEXTS
+    )
+    decimal = decimal_sign(numbers)
     for record in records[1:]:
         item = {
             title: value
             for title, text in zip(titles, record, strict=False)
-            if (value := _value(title, text)) is not None
+            if (value := _value(title, text, decimal)) is not None
         }
         is_of_strava = str(item.get("id", "")).isdigit()  # its own ids begin with a letter
         if is_of_strava and "type" not in item:
@@ -66,7 +70,7 @@ def _row(row: ProviderRow, item: Mapping[str, Any], links: Mapping[str, str]) ->
     return ServiceRow(f"{NAME}:{row.source_id}", fields, began=began, elapsed_s=elapsed, links=links)
 
 
-def _value(title: str, text: str) -> Any:
+def _value(title: str, text: str, decimal: str | None) -> Any:
     """A cell as the API would give it: text, a number, true or false. None: an empty one, or one about the athlete's body."""
     if not text.strip() or (title.startswith(_BODY) and not title.endswith("_secs")):
         return None
@@ -74,5 +78,5 @@ def _value(title: str, text: str) -> Any:
         return text
     if text in ("true", "false"):
         return text == "true"
-    number = raw_number(text)
+    number = raw_number(text, decimal)
     return text if number is None else int(number) if number.is_integer() and "." not in text else number

@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from strava_pipeline.core.files.archive_csv import csv_records
-from strava_pipeline.core.files.export_values import raw_number
+from strava_pipeline.core.files.export_values import decimal_sign, raw_number
 from strava_pipeline.core.sports import sport_type
 from strava_pipeline.ingest.archive.exports.rows import ServiceRow, ServiceRows, without_none
 
@@ -58,15 +58,17 @@ def read_runkeeper(body: bytes) -> ServiceRows:
     records = csv_records(body)
     titles = [title.strip() for title in records[0]] if records else []
     rows, undated, seen = [], 0, Counter[str]()
-    for record in records[1:]:
-        row = _row(dict(zip(titles, (cell.strip() for cell in record), strict=False)), seen)
+    written = [dict(zip(titles, (cell.strip() for cell in record), strict=False)) for record in records[1:]]
+    decimal = decimal_sign(text for cells in written for title, text in cells.items() if title.lower() in _UNITS)
+    for cells in written:
+        row = _row(cells, seen, decimal)
         undated += "start_date_local" not in row.fields
         rows.append(row)
     faults = [f"{undated} of its rows have no date that can be read"] if undated else []
     return ServiceRows(rows, faults)
 
 
-def _row(cells: Mapping[str, str], seen: Counter[str]) -> ServiceRow:
+def _row(cells: Mapping[str, str], seen: Counter[str], decimal: str | None) -> ServiceRow:
     left = {title.lower(): text for title, text in cells.items() if text}
     key = left.pop("activity id", None) or _content_key(left, seen)
     file = left.pop("gpx file", None)
@@ -78,7 +80,7 @@ def _row(cells: Mapping[str, str], seen: Counter[str]) -> ServiceRow:
         "elapsed_time": _take(left, "duration", _seconds),
     }
     for title, (name, unit) in _UNITS.items():
-        if (number := _take(left, title, raw_number)) is not None:
+        if (number := _take(left, title, lambda text: raw_number(text, decimal))) is not None:
             fields[name] = number * unit
     distance, elapsed = fields.get("distance"), fields["elapsed_time"]
     if distance and elapsed:
