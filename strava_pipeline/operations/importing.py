@@ -74,9 +74,9 @@ def land_paths(
 ) -> LandReport:
     """Everything that the paths hold and that is to be kept, into bronze.
 
-    SourceError where there is nothing to look at. Of a path with a list of activities that is not Strava's, or with more than
-    the limit of an import, nothing is kept: it is among the problems, and raised where no path is left. What has lain in
-    data/inbox/files since its import was undone stays out, unless `also_undone`.
+    SourceError where there is nothing to look at. Of a path with a list of activities that may be Strava's and can't be read
+    so, or with more than the limit of an import, nothing is kept: it is among the problems, and raised where no path is
+    left. What has lain in data/inbox/files since its import was undone stays out, unless `also_undone`.
     """
     report = LandReport()
     with run.exclusive(LOCK):

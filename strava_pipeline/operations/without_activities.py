@@ -5,10 +5,14 @@ What was kept of a path is known by its manifest, what is in a file by its readi
 
 import os
 from collections.abc import Collection, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from strava_pipeline.core.errors import SourceError
+from strava_pipeline.ingest.archive.container import open_container
 from strava_pipeline.ingest.archive.entry import decode_name
+from strava_pipeline.ingest.archive.service_lists import unread_exports
 from strava_pipeline.lake.imports.activities import activities_of_import, has_activities
 from strava_pipeline.lake.imports.files import reading_of
 from strava_pipeline.lake.imports.manifests import Import, ImportedFile, all_imports, files_of_path
@@ -46,7 +50,7 @@ def without_activities(lake: Lake, paths: Sequence[Path], nothing_kept: Collecti
         if names.count(name) > 1:
             continue  # which of them an import was is not noted
         if name in nothing_kept:
-            found.append(WithoutActivity(name, [("", _look(path))]))
+            found.append(WithoutActivity(name, _look(path)))
         elif (one := newest.get(name)) is not None:  # a list that is known by another name has none, and has activities
             why = list(_reasons(lake, one, files_of_path(by_name, one)))
             if why and all(reason is not None for _, reason in why):
@@ -54,8 +58,12 @@ def without_activities(lake: Lake, paths: Sequence[Path], nothing_kept: Collecti
     return found
 
 
-def _look(path: Path) -> str:
-    return _WORKBOOK if path.suffix.lower() in _WORKBOOKS else _NOTHING_READ
+def _look(path: Path) -> Sequence[tuple[str, str]]:
+    """What the files of a path are of which nothing was kept."""
+    with suppress(SourceError), open_container(path) as container:
+        if known := unread_exports(container.entries):
+            return [(each.name, each.detail) for each in known]
+    return [("", _WORKBOOK if path.suffix.lower() in _WORKBOOKS else _NOTHING_READ)]
 
 
 def _reasons(lake: Lake, one: Import, files: Sequence[ImportedFile]) -> Iterator[tuple[str, str | None]]:

@@ -23,15 +23,21 @@ from strava_pipeline.core.files.archive_csv import (
     read_athlete_id,
     read_gear,
 )
-from strava_pipeline.core.files.export_columns import LANGUAGE_NAMES, missing_columns
+from strava_pipeline.core.files.export_columns import (
+    LANGUAGE_NAMES,
+    ExportHeader,
+    Recognition,
+    missing_columns,
+    read_header,
+)
 from strava_pipeline.core.files.objects import row_id
+from strava_pipeline.core.files.unread_exports import unread_export
 from strava_pipeline.core.limits import ImportLimits
 from strava_pipeline.core.text import printable
 from strava_pipeline.ingest.archive.container import Container, Kind
 from strava_pipeline.ingest.archive.entry import GZIP, PIECE, Entry, Fault, UnreadableEntryError
-from strava_pipeline.ingest.archive.service_lists import is_service_csv, is_service_header
+from strava_pipeline.ingest.archive.service_lists import LIST, is_service_csv, is_service_header
 
-LIST = "activities.csv"
 FORMATS = ("fit", "gpx", "tcx", "bin", "sml", "kml", "kmz", "pwx", "hrm")  # some of them are kept and not read
 _ACTIVITY = re.compile(rf"\.({'|'.join(FORMATS)})(\.gz)?$", re.IGNORECASE)
 _ATHLETE = re.compile(r"export_(\d+)")  # how Strava names the zip
@@ -71,8 +77,9 @@ class BulkExport:
 def bulk_exports(container: Container, *, refuse_foreign: bool = False) -> list[BulkExport]:
     """Every export in a container: at its top, in one of its folders, or the list alone.
 
-    `refuse_foreign`: raise SourceError where a list of activities is not Strava's, as its numbers could pass for Strava's ids.
-    Lists that an earlier version kept are read as before, or a rebuild would lose their rows.
+    `refuse_foreign`: leave out lists that are surely another program's, as their numbers could pass for Strava's ids, and raise
+    SourceError where that is not sure, or where the list was named alone. Lists that an earlier version kept are read as
+    before, or a rebuild would lose their rows.
     """
     found = []
     for entry in _lists(container):
@@ -84,8 +91,8 @@ def bulk_exports(container: Container, *, refuse_foreign: bool = False) -> list[
         if is_service_csv(body):
             continue
         activities = read_activities_csv(body)
-        if refuse_foreign:
-            _refuse_foreign(container, entry, activities.titles)
+        if refuse_foreign and _is_foreign(container, entry, body, activities.titles, activities.header):
+            continue
         if activities.header.has("id") and activities.header.has("start_date"):
             found.append((f"{folder}/" if folder else "", entry.name, activities))
     return [_export(container, *parts) for parts in found]
@@ -98,22 +105,43 @@ def refuse_foreign_lists(container: Container) -> None:
     """
     for entry in _lists(container):
         try:
-            titles = first_record(entry.read())
+            body = entry.read()
         except UnreadableEntryError:
             continue
+        titles = first_record(body)
         if not is_service_header(titles):
-            _refuse_foreign(container, entry, titles)
+            _is_foreign(container, entry, body, titles, read_header(titles))
 
 
-def _refuse_foreign(container: Container, entry: Entry, titles: Sequence[str]) -> None:
-    if lacking := missing_columns(titles):
-        where = str(container.path) if container.kind is Kind.FILE else f"{container.path}: {entry.name}"
-        raise SourceError(
-            f"{printable(where)} is not one of Strava's lists of activities: it lacks {', '.join(lacking)}. Nothing of "
-            f"{printable(container.path.name)} was imported. If another program wrote it, leave it out and name the "
-            "activity files (FIT, GPX, TCX) alone. If Strava wrote it in another language than "
-            f"{', '.join(LANGUAGE_NAMES)}, set one of these at Strava and request the archive again."
-        )
+def _is_foreign(container: Container, entry: Entry, body: bytes, titles: Sequence[str], header: ExportHeader) -> bool:
+    """Whether a list is surely not Strava's. Raises SourceError where it may be, or where a person named it alone."""
+    lacking = missing_columns(titles)
+    if not lacking:
+        return False
+    known = unread_export(entry.name, body)
+    if container.kind is not Kind.FILE and (known is not None or _is_surely_foreign(container, entry, header)):
+        return True
+    where = printable(str(container.path) if container.kind is Kind.FILE else f"{container.path}: {entry.name}")
+    if known is not None:
+        raise SourceError(f"{where} is {known.what}, and was not imported. {known.advice}.")
+    raise SourceError(
+        f"{where} is not one of Strava's lists of activities: it lacks {', '.join(lacking)}. Nothing of "
+        f"{printable(container.path.name)} was imported. If another program wrote it, leave it out and name the "
+        "activity files (FIT, GPX, TCX) alone. If Strava wrote it in another language than "
+        f"{', '.join(LANGUAGE_NAMES)}, set one of these at Strava and request the archive again."
+    )
+
+
+def _is_surely_foreign(container: Container, entry: Entry, header: ExportHeader) -> bool:
+    """Whether a header is a whole one, and neither names what every list of Strava's has nor lies where such a list does."""
+    is_whole = len(header.cells) > 1 and all(cell.header.isprintable() for cell in header.cells)
+    own = any(
+        cell.column.field == "filename" or (cell.column.field == "start_date" and cell.how is not Recognition.CONTENT)
+        for cell in header.cells
+        if cell.column is not None
+    )
+    beside = entry.name[: -len(LIST)] + "profile.csv"  # every archive of Strava's has it
+    return is_whole and not own and all(each.name != beside for each in container.entries)
 
 
 def _lists(container: Container) -> Iterator[Entry]:

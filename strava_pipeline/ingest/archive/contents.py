@@ -18,7 +18,7 @@ from strava_pipeline.ingest.archive.service_lists import (
     ServiceList,
     is_passed_over,
     service_lists,
-    unread_recordings,
+    unread_exports,
 )
 from strava_pipeline.ingest.archive.uploads import is_in_uploads, may_be_activity
 
@@ -43,7 +43,10 @@ class Contents:
 
 
 def contents(container: Container, limits: ImportLimits = ImportLimits()) -> Contents:
-    """What is kept of a container, decided by names; only lists and JSON are read. Raises SourceError for a list of others."""
+    """What is kept of a container, decided by names; only lists, tables and JSON are read.
+
+    Raises SourceError for a list that may be Strava's and can't be read as such.
+    """
     exports = tuple(bulk_exports(container, refuse_foreign=True))
     health = health_lists(container, limits)
     container.forget_size({each.document for each in health})
@@ -52,17 +55,18 @@ def contents(container: Container, limits: ImportLimits = ImportLimits()) -> Con
     roles: dict[str, Role] = {**_roles(container, exports, limits), **{each.name: "service_list" for each in lists}}
     kept = tuple((roles[entry.name], entry) for entry in entries if entry.name in roles)
     known = roles.keys() | {each.document for each in health}
+    left = [entry for entry in container.entries if entry.name not in known]
     return Contents(
         entries=kept,
         oversized=tuple(file for file in container.oversized if activity_format(file.name)),
         athletes={export.list_name: export.athlete_id for export in exports if export.athlete_id is not None},
-        left_out=names_by_ending(entry.name for entry in container.entries if entry.name not in known),
+        left_out=names_by_ending(entry.name for entry in left),
         exports=exports,
         service_lists=lists,
         faults=(
             *(each for export in exports for each in export.faults),
             *(each for one in lists for each in one.faults),
-            *unread_recordings(container.entries),
+            *unread_exports(left, {export.root for export in exports}),
         ),
     )
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from strava_pipeline.core.files.archive_csv import first_record
+from strava_pipeline.core.files.unread_exports import unread_export
 from strava_pipeline.core.json_values import parse_json
 from strava_pipeline.core.text import counted
 from strava_pipeline.ingest.archive.entry import Entry, Fault, Problem, UnreadableEntryError, fault
@@ -19,8 +20,10 @@ from strava_pipeline.ingest.archive.exports.rows import ServiceRow, ServiceRows
 
 _NAMES = re.compile(r"activities[^/]*\.csv$|summarizedActivities[^/]*\.json$|\.xml\.workouts\.json$", re.IGNORECASE)
 """What such lists are called, perhaps with a number behind it that a browser added."""
+LIST = "activities.csv"  # Strava's, and a usual name with others
+OTHER_PROGRAM = ("another program's table", "Import the activity files (FIT, GPX, TCX) of which it tells")
 _ACCOUNT = re.compile(r"(^|/)DI_CONNECT/")  # Garmin's, with years of JSON about sleep and steps
-_POLAR = re.compile(r"(^|/)training-session-[^/]*\.json$")  # of Polar Flow's export of an account
+_NUMBERED = re.compile(r"[0-9a-f-]*\d[0-9a-f-]*", re.IGNORECASE)  # what tells names of one kind of file apart
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,12 +73,38 @@ def _read(entry: Entry) -> ServiceRows | None:
     return of_json(value) if of_json is not None else None
 
 
-def unread_recordings(entries: Iterable[Entry]) -> list[Fault]:
-    """A fault for recordings in a format that is known and not read, with what to export instead."""
-    names = [entry.name for entry in entries if _POLAR.search(entry.name)]
-    more = f" and {counted(len(names) - 1, 'more file')}" if len(names) > 1 else ""
-    what = f"Polar's JSON{more} of this kind: not read. Export the sessions as TCX or GPX from Polar Flow"
-    return [fault(names[0], Problem.UNREAD_FORMAT, what)] if names else []
+def unread_exports(entries: Iterable[Entry], roots: Collection[str] = ()) -> list[Fault]:
+    """A fault for each kind of file that a service exports and that is not read, with what to export instead.
+
+    Of files with names alike, the first is examined.
+
+    Args:
+        entries: those of which nothing is read.
+        roots: folders of Strava's exports: what else lies there is private, and not examined.
+    """
+    alike: dict[str, list[Entry]] = {}
+    for entry in entries:
+        folder, _, last = entry.name.rpartition("/")
+        is_apart = is_passed_over(entry.name) or (f"{folder}/" if folder else "") in roots
+        if last.lower().endswith((".csv", ".json")) and not is_apart:
+            alike.setdefault(_NUMBERED.sub("#", entry.name), []).append(entry)
+    names: dict[tuple[str, str], list[str]] = {}
+    for first, *others in alike.values():
+        try:
+            known = unread_export(first.name, first.read())
+        except UnreadableEntryError:
+            continue
+        if known is not None or first.name.rpartition("/")[2].lower() == LIST:
+            kind = (known.what, known.advice) if known is not None else OTHER_PROGRAM
+            names.setdefault(kind, []).extend(each.name for each in (first, *others))
+    return [
+        fault(found[0], Problem.UNREAD_FORMAT, f"{what}{_more(len(found) - 1)}: not read. {advice}")
+        for (what, advice), found in names.items()
+    ]
+
+
+def _more(count: int) -> str:
+    return f" and {counted(count, 'more file')} of this kind" if count else ""
 
 
 def is_service_csv(body: bytes) -> bool:

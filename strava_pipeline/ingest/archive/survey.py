@@ -24,7 +24,7 @@ from strava_pipeline.ingest.archive.service_lists import (
     ServiceList,
     is_passed_over,
     service_lists,
-    unread_recordings,
+    unread_exports,
 )
 from strava_pipeline.ingest.archive.uploads import is_in_uploads, may_be_activity
 from strava_pipeline.ingest.files.reading import clock_of
@@ -71,7 +71,7 @@ def survey(path: Path, read_file: ReadFile | None = None, limits: ImportLimits =
         found = Survey(path, container.kind.value, container.salvaged)
         health = health_lists(container, limits)
         container.forget_size({each.document for each in health})
-        found.problems += map(str, [*container.faults, *unread_recordings(container.entries)])
+        found.problems += map(str, container.faults)
         rows: dict[str, Any] = {}
         for export in bulk_exports(container, refuse_foreign=True):
             found.exports.append(export)
@@ -86,10 +86,10 @@ def survey(path: Path, read_file: ReadFile | None = None, limits: ImportLimits =
             _count_entry(entry, entry.name in rows, read_file, finder, found)
         _count_rows_left(lists, finder, found)
         kept = _part_of_exports(found.exports) | {each.name for each in lists} | {each.document for each in health}
+        left = [entry for entry in container.entries if entry.name not in kept]
+        found.problems += map(str, unread_exports(left, {export.root for export in found.exports}))
         found.left_out = names_by_ending(
-            entry.name
-            for entry in container.entries
-            if not (activity_format(entry.name) or is_json(entry.name) or entry.name in kept)
+            entry.name for entry in left if not (activity_format(entry.name) or is_json(entry.name))
         )
     return found
 

@@ -116,30 +116,46 @@ FOREIGN = b"When,Name,Type,Dist km,Activity Id\n2020-07-14 22:36:55,A,Ride,24.3,
 WHOLE = b"Activity ID,Activity Date,Activity Name,Activity Type,Distance\n"
 
 
+GARMIN = "Aktivitätstyp,Datum,Favorit,Titel,Distanz,Kalorien\nLaufen,2020-07-14 22:36:55,false,A,5,3\n".encode()
+LIKE_STRAVA = b"Activity ID,Activity Date,Name,Kilometres\n"
+POLISH = b"ID,Data,Nazwa,Plik\n1,14 lip 2020,A,activities/1.gpx\n"
+
+
 @pytest.mark.parametrize(
-    ("files", "named"),
+    ("files", "refused", "left_out"),
     [
-        ({"activities.csv": FOREIGN}, "activities.csv"),
-        ({"activities.csv": b""}, "activities.csv"),
-        ({"activities.csv": WHOLE, "other/Activities.csv": FOREIGN, "a.gpx": b""}, "other/Activities.csv"),
-        ({"activities.csv": WHOLE, "other/velo.csv": FOREIGN, "media.csv": b"a,b\n"}, None),
-        ({"a.gpx": b""}, None),
+        ({"activities.csv": b""}, "activities.csv", []),
+        ({"activities.csv": b"\x00" * 90}, "activities.csv", []),
+        ({"activities.csv": LIKE_STRAVA, "a.gpx": b""}, "activities.csv", []),
+        ({"activities.csv": FOREIGN, "profile.csv": b""}, "activities.csv", []),
+        ({"activities.csv": FOREIGN, "a.gpx": b""}, None, ["activities.csv"]),
+        ({"activities.csv": WHOLE, "other/Activities.csv": GARMIN, "a.gpx": b""}, None, ["other/Activities.csv"]),
+        ({"activities.csv": WHOLE, "other/velo.csv": FOREIGN, "media.csv": GARMIN}, None, []),
+        ({"a.gpx": b""}, None, []),
     ],
 )
 @pytest.mark.parametrize("look", [refuse_foreign_lists, contents], ids=["by the header", "by the whole"])
-def test_a_list_that_is_not_stravas_is_refused_by_its_name(
-    tmp_path: Path, look: Callable[[Container], object], files: dict[str, bytes], named: str | None
+def test_a_list_that_may_be_stravas_is_refused_and_another_programs_is_left_out(
+    tmp_path: Path,
+    look: Callable[[Container], object],
+    files: dict[str, bytes],
+    refused: str | None,
+    left_out: list[str],
 ) -> None:
     for path in (unpacked(tmp_path / "unpacked", files), at(tmp_path, zipped(files))):
         with open_container(path) as container:
-            if named is None:
-                look(container)
+            if refused is None:
+                found = look(container)
+                assert found is None or [fault.name for fault in found.faults] == left_out
                 continue
             with pytest.raises(SourceError) as caught:
                 look(container)
-        assert str(caught.value).startswith(
-            f"{path}: {named} is not one of Strava's lists of activities: it lacks Activity"
-        )
+        assert str(caught.value).startswith(f"{path}: {refused} is not one of Strava's lists of activities: it lacks ")
+
+
+def test_a_list_in_an_unknown_language_is_refused_by_the_files_that_it_names(tmp_path: Path) -> None:
+    with open_container(unpacked(tmp_path, {"activities.csv": POLISH})) as container, pytest.raises(SourceError):
+        contents(container)
 
 
 def test_a_list_is_unpacked_and_decoded_once(tmp_path: Path) -> None:
@@ -168,3 +184,9 @@ def test_a_foreign_list_named_alone_is_refused_and_says_what_to_do(tmp_path: Pat
         f"Nothing of {name} was imported. "
     )
     assert "name the activity files (FIT, GPX, TCX) alone" in str(caught.value)
+    path.write_bytes(GARMIN)
+    with (
+        open_container(path) as container,
+        pytest.raises(SourceError, match=r"is Garmin's table of activities, .* Export Your Data"),
+    ):
+        refuse_foreign_lists(container)

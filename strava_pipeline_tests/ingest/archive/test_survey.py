@@ -1,6 +1,7 @@
 """What would come in is counted before anything does: by year, sport and format, with every problem."""
 
 import json
+import re
 from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
@@ -94,13 +95,32 @@ def test_lists_gear_and_pictures_of_an_export_do_not_stay(export: Path) -> None:
     assert not any(name.startswith("media/") for name in left_out)
 
 
-def test_recordings_in_a_format_that_is_not_read_are_named_once_with_what_to_export(tmp_path: Path) -> None:
-    session = b'{"exportVersion": "1.3", "startTime": "2020-01-01T10:00:00", "exercises": [{"sport": "RUNNING"}]}'
-    folder = unpacked(tmp_path, {f"training-session-2020-01-0{day}-7.json": session for day in (1, 2, 3)})
-    (problem,) = survey(folder).problems
-    assert problem.startswith(
-        "training-session-2020-01-01-7.json: Polar's JSON and 2 more files of this kind: not read. Export"
+UNREAD = {
+    "training-session-2020-01-01-7.json": ("Polar's JSON", '{"exportVersion": "1.3", "exercises": [{"sport": "RUNNING"}]}'),
+    "a.json": ("Runtastic's JSON", '{"start_time": 1, "end_time": 2, "distance": 3, "sport_type_id": "1"}'),
+    "2018-07-28 17_54_56.0.json": ("Endomondo's JSON", '[{"sport": "RUNNING"}, {"created_date": "2018"}, {"duration_s": 9}]'),
+    "run.json": ("Nike Run Club's JSON", '{"type": "run", "start_epoch_ms": 1, "active_duration_ms": 2, "metrics": []}'),
+    "exercise-0.json": ("Fitbit's JSON", '[{"logId": 1, "activityTypeId": 90009, "logType": "mobile_run"}]'),
+    "All Sessions/b.json": ("Google Fit's sessions", '{"fitnessActivity": "walking", "startTime": "2020", "endTime": "2020"}'),
+    "Daily.csv": ("Google Fit's daily numbers", "Start time,End time,Move Minutes count,Calories (kcal)\n"),
+    "me_workouts.csv": ("Peloton's table", "Workout Timestamp,Live/On-Demand,Instructor Name,Length (minutes),Fitness Discipline\n"),
+    "com.samsung.shealth.exercise.1.csv": (
+        "Samsung Health's tables",
+        "com.samsung.shealth.exercise,6,17\ncom.samsung.health.exercise.start_time\n",
+    ),
+    "SPORT_1.csv": ("Zepp's table", "type,startTime,sportTime(s),maxPace(/meter),distance(m)\n"),
+    "Activities (1).csv": ("Garmin's table", "Activity Type,Date,Favorite,Title,Distance,Calories,Time,Avg HR\n"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", UNREAD)
+def test_a_form_that_is_not_read_is_named_once_with_what_to_export(tmp_path: Path, name: str) -> None:
+    what, text = UNREAD[name]
+    folder = unpacked(
+        tmp_path, {name: text.encode(), name.replace(".", "2."): text.encode(), "other.csv": b"a,b", "x.json": b"{}"}
     )
+    (problem,) = survey(folder).problems
+    assert re.search(f": {what}.* and 1 more file of this kind: not read. .*(FIT|GPX|TCX)", problem)
     with open_container(folder) as container:
         found = contents(container)
     assert ([each.problem for each in found.faults], found.entries) == (["unread_format"], ())
