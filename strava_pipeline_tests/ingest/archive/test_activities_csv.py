@@ -20,7 +20,6 @@ from strava_pipeline.core.files.export_columns import (
     normalised,
     read_header,
     sport_names,
-    sport_types_by_name,
 )
 from strava_pipeline.core.files.export_values import (
     decimal_sign,
@@ -399,25 +398,6 @@ def test_a_sport_nobody_knows_is_kept_and_counted() -> None:
     found = read_activities_csv(body(NEWEST, [cells(ROW | {"sport_type": "Quidditch"})]))
     assert found.rows[0].sport_type == "Quidditch"
     assert found.unknown_sports == {"Quidditch": 1}
-
-
-@pytest.mark.parametrize(
-    ("shown", "sport"),
-    [
-        ("Football (Soccer)", "Soccer"),
-        ("Stand Up Paddling", "StandUpPaddling"),
-        ("Rock Climb", "RockClimbing"),
-        ("Weight Training", "WeightTraining"),
-        ("AlpineSki", "AlpineSki"),
-        ("Hardloopsessie", "Run"),
-        ("Course à pied", "Run"),
-        ("Radfahrt", "Ride"),
-        ("Corsa", "Run"),
-        ("Kayakken", "Kayaking"),
-    ],
-)
-def test_sports_as_shown_are_strava_s(shown: str, sport: str) -> None:
-    assert sport_types_by_name()[normalised(shown)] == sport
 
 
 def test_no_name_of_a_sport_means_two() -> None:
