@@ -6,7 +6,7 @@ there; a refused one removes its bytes. One bad file never stops the others. Rea
 
 import hashlib
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
@@ -16,6 +16,7 @@ from strava_pipeline.core.errors import PipelineError, SourceError
 from strava_pipeline.core.files.archive_csv import ArchiveRow
 from strava_pipeline.core.files.objects import Holders, Numbering
 from strava_pipeline.core.limits import ImportLimits
+from strava_pipeline.core.sports import FIT_SPORTS
 from strava_pipeline.ingest.archive.container import Container, Kind, open_container
 from strava_pipeline.ingest.archive.contents import Contents, Role, contents
 from strava_pipeline.ingest.archive.earlier_rows import EarlierRows
@@ -27,7 +28,7 @@ from strava_pipeline.ingest.archive.entry import (
     decode_name,
     too_large_fault,
 )
-from strava_pipeline.ingest.archive.import_reader import ImportReader, KeptFile
+from strava_pipeline.ingest.archive.import_reader import ImportedActivity, ImportReader, KeptFile
 from strava_pipeline.lake.bronze.answers import newest_athlete
 from strava_pipeline.lake.files import DamagedFileError
 from strava_pipeline.lake.imports.activities import EarlierIds, has_activities, write_activities
@@ -251,10 +252,12 @@ def lacks_activities(lake: Lake) -> bool:
     return any(not has_activities(lake, one.name) for one in imports(lake))
 
 
-def make_activities(run: RunContext, tick: Callable[[int], object], *, of_all: bool = False) -> int:
+def make_activities(
+    run: RunContext, tick: Callable[[int], object], unknown: set[str] | None = None, *, of_all: bool = False
+) -> int:
     """Make the activities of the imports that have none on disk (`of_all`: of all imports), and say how many.
 
-    The files of the imports have been read.
+    The files of the imports have been read. Words of sports that nothing is known of are added to `unknown`.
     """
     lake, count = run.lake, 0
     came = list(imports(lake))
@@ -272,12 +275,23 @@ def make_activities(run: RunContext, tick: Callable[[int], object], *, of_all: b
             )  # clocks may be wrong
             at = newest_start + timedelta(microseconds=number)  # of two that tell up to the same moment, the later one
             if wanted[number]:
-                activities = read.activities(partial(reading_of, lake), earlier, rows_before.before(at))
+                activities = _noting_sports(
+                    read.activities(partial(reading_of, lake), earlier, rows_before.before(at)),
+                    set() if unknown is None else unknown,
+                )
                 count += write_activities(lake, one, activities, read.gear(), at, run.years, tick)
             if one.manifest.has_list and any(wanted[number + 1 :]):
                 rows_before.add(at, partial(_rows, lake, one, held_by))
         earlier |= {PurePosixPath(file.name).name: file.sha256 for file in one.manifest.files if file.is_readable}
     return count
+
+
+def _noting_sports(activities: Iterable[ImportedActivity], unknown: set[str]) -> Iterator[ImportedActivity]:
+    for activity in activities:
+        word = activity.summary.get("sport") if activity.summary.get("sport_type") is None else None
+        if isinstance(word, str) and word not in FIT_SPORTS.values():  # those are known, and no sports of Strava's
+            unknown.add(word)
+        yield activity
 
 
 def import_read(lake: Lake, one: Import, held_by: Holders) -> ImportReader:

@@ -100,17 +100,18 @@ def land_files(run: RunContext, paths: Sequence[Path], limits: ImportLimits, *, 
 def read_imports(run: RunContext, limits: ImportLimits) -> StepReport:
     """Read the files that were imported and make activities of them."""
     with timed() as seconds, run.exclusive(LOCK):
-        activities = 0
+        activities, unknown = 0, set[str]()
         files, problems, first_problems = read_unread_files(run.lake, run.progress, limits)
         if lacks_activities(run.lake):
             with progressing(run.progress, "Making activities of them", None) as advance:
-                activities = make_activities(run, advance)
+                activities = make_activities(run, advance, unknown)
     return StepReport(
         "file_readings",
         {
             "files_read": files,
             "files_with_problems": problems,
             **if_any(first_problems=first_problems[:_EXAMPLES]),
+            **if_any(unknown_columns_and_sports=sorted(unknown)[:_EXAMPLES]),
             "activities": activities,
             "seconds": seconds.value,
         },

@@ -13,6 +13,7 @@ from strava_pipeline.core.errors import SourceError
 from strava_pipeline.lake.imports.files import FileStore, reading_of
 from strava_pipeline.lake.imports.manifests import imports
 from strava_pipeline.operations.importing import LandReport, land_paths
+from strava_pipeline.operations.merging_steps import read_imports
 from strava_pipeline.verbs.options import context_without_run
 from strava_pipeline_tests.imports import a_gpx
 from strava_pipeline_tests.ingest.archive.made import forged, unpacked, zipped
@@ -103,6 +104,22 @@ def test_an_import_beyond_the_limit_leaves_the_disk_as_it_was(make_rig: Make, tm
     assert ["STRAVA_IMPORT_LIMIT_MB" in problem for problem in report.problems] == [True]
     with_limits(rig, import_limit_mb=3)
     assert land(rig, path).new == 5
+
+
+def test_the_end_names_a_table_that_is_not_stravas_and_sports_that_nothing_is_known_of(
+    make_rig: Make, tmp_path: Path
+) -> None:
+    rig = make_rig(logged_in=False)
+    typed = OK.replace(b"running", b"Quidditch")
+    unpacked(tmp_path / "folder", {"ok.gpx": typed, "Activities.csv": b"Activity Type,Favorite,Distance,Calories\n"})
+    report = land(rig, tmp_path / "folder")
+    assert (report.files, [problem[:37] for problem in report.problems]) == (
+        1,
+        ["Activities.csv: Garmin's table of act"],
+    )
+    read = read_imports(context_without_run(rig.settings), rig.settings.import_limits)
+    assert read.metadata is not None
+    assert read.metadata["unknown_columns_and_sports"] == ["Quidditch"]
 
 
 def test_an_import_that_fills_the_disk_leaves_it_as_it_was(

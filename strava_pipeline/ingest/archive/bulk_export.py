@@ -119,7 +119,7 @@ def _is_foreign(container: Container, entry: Entry, body: bytes, titles: Sequenc
     if not lacking:
         return False
     known = unread_export(entry.name, body)
-    if container.kind is not Kind.FILE and (known is not None or _is_surely_foreign(container, entry, header)):
+    if container.kind is not Kind.FILE and (known is not None or _is_surely_foreign(container, entry, body, header)):
         return True
     where = printable(str(container.path) if container.kind is Kind.FILE else f"{container.path}: {entry.name}")
     if known is not None:
@@ -132,9 +132,9 @@ def _is_foreign(container: Container, entry: Entry, body: bytes, titles: Sequenc
     )
 
 
-def _is_surely_foreign(container: Container, entry: Entry, header: ExportHeader) -> bool:
+def _is_surely_foreign(container: Container, entry: Entry, body: bytes, header: ExportHeader) -> bool:
     """Whether a header is a whole one, and neither names what every list of Strava's has nor lies where such a list does."""
-    is_whole = len(header.cells) > 1 and all(cell.header.isprintable() for cell in header.cells)
+    is_whole = b"\n" in body.replace(b"\r", b"\n").strip() and all(cell.header.isprintable() for cell in header.cells)
     own = any(
         cell.column.field == "filename" or (cell.column.field == "start_date" and cell.how is not Recognition.CONTENT)
         for cell in header.cells

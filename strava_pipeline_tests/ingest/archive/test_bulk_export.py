@@ -117,7 +117,7 @@ WHOLE = b"Activity ID,Activity Date,Activity Name,Activity Type,Distance\n"
 
 
 GARMIN = "Aktivitätstyp,Datum,Favorit,Titel,Distanz,Kalorien\nLaufen,2020-07-14 22:36:55,false,A,5,3\n".encode()
-LIKE_STRAVA = b"Activity ID,Activity Date,Name,Kilometres\n"
+LIKE_STRAVA = b"Activity ID,Activity Date,Name,Kilometres\n1,Jul 14,A,5\n"
 POLISH = b"ID,Data,Nazwa,Plik\n1,14 lip 2020,A,activities/1.gpx\n"
 
 
@@ -127,6 +127,7 @@ POLISH = b"ID,Data,Nazwa,Plik\n1,14 lip 2020,A,activities/1.gpx\n"
         ({"activities.csv": b""}, "activities.csv", []),
         ({"activities.csv": b"\x00" * 90}, "activities.csv", []),
         ({"activities.csv": LIKE_STRAVA, "a.gpx": b""}, "activities.csv", []),
+        ({"activities.csv": WHOLE[:22], "a.gpx": b""}, "activities.csv", []),
         ({"activities.csv": FOREIGN, "profile.csv": b""}, "activities.csv", []),
         ({"activities.csv": FOREIGN, "a.gpx": b""}, None, ["activities.csv"]),
         ({"activities.csv": WHOLE, "other/Activities.csv": GARMIN, "a.gpx": b""}, None, ["other/Activities.csv"]),
