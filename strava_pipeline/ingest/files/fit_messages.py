@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import fitdecode
-from fitdecode.records import FitDataMessage
-from fitdecode.types import DevField, FieldData
+from fitdecode.records import FitDataMessage, FitDefinitionMessage
+from fitdecode.types import BASE_TYPE_BYTE, DevField, FieldData, FieldDefinition
 
 from strava_pipeline.core.files.recording import Flag
 from strava_pipeline.core.limits import ImportLimits
@@ -101,6 +101,8 @@ def _read(stretch: Stretch, messages: Messages) -> Stretch | None:
             kind = frame.frame_type
             is_definition = kind == DEFINITION or (kind == DATA and frame.name in DEVELOPER)
             trail.note(frame, len(messages.points), is_definition=is_definition)
+            if kind == DEFINITION and frame.dev_field_defs:
+                _make_readable(frame)
             if kind == DATA:
                 _sort(frame, messages)
                 if messages.points.has_leapt() and (rest := _behind_leap(trail, messages)) is not None:
@@ -114,6 +116,18 @@ def _read(stretch: Stretch, messages: Messages) -> Stretch | None:
         messages.flags.add(Flag.TRUNCATED if ended else Flag.DAMAGED)
         return rest
     return None
+
+
+def _make_readable(definition: FitDefinitionMessage) -> None:
+    """Drop developers' fields of no byte, as of an empty text, and take those whose size is none of their type for bytes.
+
+    The decoder fails at each message with the first, and loses its place at each with the second.
+    """
+    definition.dev_field_defs[:] = [
+        each if each.size % each.base_type.size == 0 else FieldDefinition(None, each.def_num, BASE_TYPE_BYTE, each.size)
+        for each in definition.dev_field_defs
+        if each.size
+    ]
 
 
 def _behind_leap(trail: Trail, messages: Messages) -> Stretch | None:

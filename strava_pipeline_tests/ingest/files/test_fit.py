@@ -278,16 +278,24 @@ def test_heart_rates_from_a_strap_fill_points_that_have_none() -> None:
 
 
 @pytest.mark.parametrize(
-    ("native", "units", "watts", "unknown"),
+    ("native", "units", "value", "watts", "unknown"),
     [
-        (7, b"watts\0", 250.0, {}),
-        (7, b"W/kg\0\0", None, {"developer.Power": 1}),
-        (0xFF, b"watts\0", None, {"developer.Power": 1}),
+        (7, b"watts\0", b"\xfa\0", 250.0, {}),
+        (7, b"W/kg\0\0", b"\xfa\0", None, {"developer.Power": 1}),
+        (0xFF, b"watts\0", b"\xfa\0", None, {"developer.Power": 1}),
+        (7, b"watts\0", b"", None, {}),
+        (7, b"watts\0", b"\xfa\0\0", None, {"record.unknown_4": 1}),
     ],
-    ids=["a_standard_field_in_its_unit", "another_unit", "not_said_to_be_standard"],
+    ids=[
+        "a_standard_field_in_its_unit",
+        "another_unit",
+        "not_said_to_be_standard",
+        "of_no_byte",
+        "a_size_of_no_number",
+    ],
 )
 def test_a_developers_field_is_taken_for_what_it_says_it_is(
-    native: int, units: bytes, watts: float | None, unknown: dict[str, int]
+    native: int, units: bytes, value: bytes, watts: float | None, unknown: dict[str, int]
 ) -> None:
     told = made.message(7, made.DEVELOPER_ID, (3, U8, 0)) + made.message(
         7,
@@ -299,7 +307,9 @@ def test_a_developers_field_is_taken_for_what_it_says_it_is(
         (8, made.STRING, units),
         (15, U8, native),
     )
-    point = made.message(1, made.RECORD, (253, U32, FIT_BEGAN), developer=((4, U16, 250),))
-    found = read(made.fit(made.file_id(), told, point))
-    assert found.recordings[0].track["watts"].to_list() == [watts]
+    point = made.message(1, made.RECORD, (253, U32, FIT_BEGAN), developer=((4, U16, value),))
+    found = read(made.fit(made.file_id(), told, point, made.session(0, 60)))
+    assert [(one.track["watts"].to_list(), one.distance_m, one.flags) for one in found.recordings] == [
+        ([watts], 180, set())
+    ]
     assert found.unknown == unknown
