@@ -187,7 +187,7 @@ def _stale(frame: pl.DataFrame) -> int:
 
 
 def _from_zero(distance: pl.Series) -> pl.Series:
-    """The distance since the recording began. Where it begins again, as some devices do at each lap, it goes on.
+    """The distance since the recording began. Where it begins again, as some devices do at each lap, it goes on with what is new.
 
     Of the legs of a race the devices count on; what stands in the first point of others was covered before it.
     """
@@ -195,7 +195,8 @@ def _from_zero(distance: pl.Series) -> pl.Series:
     if told.is_empty():
         return distance
     step = told.diff().fill_null(told.item(0) if told.item(0) <= BEFORE else 0.0)
-    since = step.set(step < -BEGINS_AGAIN, 0.0).cum_sum()
+    new = (told < -step).cast(pl.Float64) * told  # where it falls below half, it is counted anew
+    since = step.zip_with(step >= -BEGINS_AGAIN, new).cum_sum()
     return distance.scatter(distance.is_not_null().arg_true(), since)
 
 

@@ -1,7 +1,8 @@
 """TCX: Training Center files, as Garmin, Strava and many others write them. An activity is a recording; a course is none.
 
-Laps are kept as they are, but the distance is the last point's: devices round, stop and resume laps, and the points are what was
-recorded. A lap's time is the device's timer, so the sum of the laps' times is the moving time.
+Laps are kept as they are. The distance is the last point's where the laps' sum is about the same: devices round, stop and resume
+laps, and the points are what was recorded. Where laps and points contradict each other, the positions decide. A lap's time is the
+device's timer, so the sum of the laps' times is the moving time.
 """
 
 from collections import Counter
@@ -10,9 +11,11 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
+import polars as pl
 from lxml import etree
 
 from strava_pipeline.core.files.recording import DecodedFile, Flag, Format, Recording
+from strava_pipeline.core.geodesy import distance_m
 from strava_pipeline.core.limits import ImportLimits
 from strava_pipeline.ingest.files.markup import Markup, instant, local, number, offset_s, text
 from strava_pipeline.ingest.files.points import (
@@ -56,6 +59,8 @@ LAP = TOTALS | {
     "MaxWatts": "max_watts",
     "Steps": "steps",
 }
+AGREE = 0.05  # of a distance by which laps and points may differ: rounding, and the way to a lap's first point
+MOVED = 50.0  # m between positions of a lap; at rest they stray by less
 WORDS = {"Intensity": "intensity", "TriggerMethod": "trigger"}
 
 
@@ -105,6 +110,7 @@ class _Contents:
     def __init__(self, unknown: Counter[str], most_points: int) -> None:
         self.points = Points(most_points)
         self.laps: list[Mapping[str, Any]] = []
+        self._ends: list[int] = []  # of each lap: how many points there are up to its end
         self.utc_offset_s: float | None = None
         self._segment = 0
         self._unknown = unknown
@@ -120,6 +126,7 @@ class _Contents:
                 self._segment += 1
             case "Lap":
                 self.laps.append(_lap(element))
+                self._ends.append(len(self.points))
 
     def recording(self, activity: etree._Element | None, place: int, received_at: datetime) -> Recording:
         """`activity`: its element, None where it never ended."""
@@ -129,7 +136,7 @@ class _Contents:
         starts = [lap["started_at"] for lap in self.laps if lap["started_at"] is not None]
         first, elapsed = span(track.points)
         started_at = first or min(starts, default=began)
-        distance, summary = self._distance(track)
+        track, distance, summary = self._distance(track)
         offset = offset_s(began) if self.utc_offset_s is None else self.utc_offset_s
         return Recording(
             Format.TCX,
@@ -150,15 +157,34 @@ class _Contents:
             flags=frozenset(track.flags | clock_flags(track.points, started_at, received_at)),
         )
 
-    def _distance(self, track: Track) -> tuple[float | None, dict[str, str]]:
-        for distance, by in (
-            (track.distance(), None),
-            (self._total("distance_m"), "laps"),
-            (track.length(), "track"),
-        ):
-            if distance is not None:
-                return distance, {} if by is None else {"distance_by": by}
-        return None, {}
+    def _distance(self, track: Track) -> tuple[Track, float | None, dict[str, str]]:
+        """The track, without the distances of its points if they are wrong; the distance; and by what, where that is a choice."""
+        points, way = track.distance(), track.length()
+        laps, apart = self._laps_distance(track.points)
+        found = {by: metres for by, metres in (("points", points), ("laps", laps)) if metres is not None}
+        if points is not None and laps is not None:
+            if _agree(points, laps):
+                return track, points, {}
+            if apart and _agree(points, laps - apart):
+                return track, laps, {"distance_by": "laps"}
+        by = min(found, key=lambda each: _times(found[each], way) if way else float(each == "points"), default="track")
+        if way is not None and way > 2 * found.get(by, 0.0):
+            by, found["track"] = "track", way
+        is_kept = points is None or by == "points"
+        is_choice = by in found and found.keys() != {"points"}
+        return track if is_kept else track.without_distance(), found.get(by), {"distance_by": by} if is_choice else {}
+
+    def _laps_distance(self, points: pl.DataFrame) -> tuple[float | None, float]:
+        """The sum of the laps, None where one of them moved and has no distance; and how much of it are laps without points."""
+        if not any("distance_m" in lap for lap in self.laps):
+            return None, 0.0
+        total = apart = 0.0
+        for lap, first, end in zip(self.laps, [0, *self._ends], self._ends, strict=False):
+            metres = lap.get("distance_m", 0.0)
+            if not metres and _has_moved(points[first:end]):
+                return None, 0.0
+            total, apart = total + metres, apart + metres * (first == end)
+        return total, apart
 
     def _total(self, name: str) -> float | None:
         values = [lap[name] for lap in self.laps if name in lap]
@@ -181,6 +207,24 @@ class _Contents:
             elif name not in NO_VALUES and not len(element):
                 self._unknown[name[:80]] += 1
         return row
+
+
+def _agree(one: float, other: float) -> bool:
+    return abs(one - other) <= AGREE * max(one, other)
+
+
+def _times(metres: float, way: float) -> float:
+    """How many times the smaller fits into the larger."""
+    return max(metres, way) / max(min(metres, way), 1.0)
+
+
+def _has_moved(points: pl.DataFrame) -> bool:
+    south, north, west, east, start, end = points.select(
+        pl.min("latitude"), pl.max("latitude").alias("n"), pl.min("longitude"), pl.max("longitude").alias("e"),
+        pl.min("distance"), pl.max("distance").alias("d"),
+    ).row(0)  # fmt: skip
+    counted = start is not None and end - start > MOVED
+    return counted or (south is not None and distance_m(south, west, north, east) > MOVED)
 
 
 def _lap(element: etree._Element) -> dict[str, Any]:

@@ -105,9 +105,9 @@ def gpx(*segments: str, about: str = "<name>Along the canal</name><type>running<
     return f'<?xml version="1.0" encoding="UTF-8"?>{head}<gpx version="1.1" creator="A Watch" xmlns="http://www.topografix.com/GPX/1/1"><trk>{about}{tracks}</trk></gpx>'
 
 
-def trackpoint(at: float, distance: float | None = None, more: str = "") -> str:
+def trackpoint(at: float, distance: float | None = None, more: str = "", latitude: float = 52) -> str:
     told = "" if distance is None else f"<DistanceMeters>{distance}</DistanceMeters>"
-    place = "<Position><LatitudeDegrees>52</LatitudeDegrees><LongitudeDegrees>13</LongitudeDegrees></Position>"
+    place = f"<Position><LatitudeDegrees>{latitude}</LatitudeDegrees><LongitudeDegrees>13</LongitudeDegrees></Position>"
     return f"<Trackpoint><Time>{iso(at)}</Time>{place}{told}{more}</Trackpoint>"
 
 

@@ -1,5 +1,6 @@
 """TCX files: laps, points, courses, and what other programs make of the format."""
 
+import re
 from datetime import timedelta
 
 import pytest
@@ -8,7 +9,7 @@ from strava_pipeline.core.files.recording import DecodedFile, Flag
 from strava_pipeline.ingest.files.reading import read_file
 from strava_pipeline_tests.ingest.files.made import BEGAN, RECEIVED, activity, iso, tcx, tcx_lap, trackpoint
 
-WHOLE = tcx(activity(tcx_lap(0, 9, 33, trackpoint(0, 0), trackpoint(10, 30)), tcx_lap(20, 9, 33, trackpoint(20, 60))))
+WHOLE = tcx(activity(tcx_lap(0, 9, 31, trackpoint(0, 0), trackpoint(10, 30)), tcx_lap(20, 9, 31, trackpoint(20, 60))))
 
 
 def read(content: str | bytes) -> DecodedFile:
@@ -21,11 +22,11 @@ def test_an_activity_is_a_recording_by_its_points() -> None:
     assert (found.format, found.kind, found.problem) == ("tcx", "activity", None)
     assert (run.sport, run.description, run.creator) == ("Running", "Easy", "A Watch")
     assert (run.started_at, run.elapsed_s) == (BEGAN, 20), "its id says six seconds earlier"
-    assert (run.distance_m, run.moving_s, run.calories) == (60, 18, 22), "the laps add up to 66 m"
+    assert (run.distance_m, run.moving_s, run.calories) == (60, 18, 22), "the laps add up to 62 m"
     assert run.laps[1] == {
         "started_at": BEGAN + timedelta(seconds=20),
         "moving_s": 9.0,
-        "distance_m": 33.0,
+        "distance_m": 31.0,
         "calories": 11.0,
         "avg_heartrate": 140.0,
         "intensity": "Active",
@@ -62,17 +63,65 @@ def test_a_point_tells_more_than_its_place(more: str, column: str, value: float)
     assert found.recordings[0].flags == set(), "a prefix that nobody declared costs nothing"
 
 
+def lap(metres: float | None, *distances: float | None, number: int = 0, is_placed: bool = True) -> str:
+    """A lap with a point each 20 s, 100 m further on."""
+    at = range(100 * number, 100 * number + 20 * len(distances), 20)
+    points = [
+        trackpoint(when, told, latitude=52 + when / 20 * 100 / 111_195)
+        for when, told in zip(at, distances, strict=True)
+    ]
+    whole = tcx_lap(100 * number, 90, metres or 0, *points)
+    whole = whole if metres is not None else whole.replace("<DistanceMeters>0</DistanceMeters>", "", 1)
+    return whole if is_placed else re.sub("<Position>.*?</Position>", "", whole)
+
+
+COUNTED = (0, 100, 200, 300, 400)
+KM = (0, 0.1, 0.2, 0.3, 0.4)
+
+
 @pytest.mark.parametrize(
-    ("laps", "distance", "by"),
+    ("laps", "distance", "by", "last"),
     [
-        ([tcx_lap(0, 9, 33, trackpoint(0))], 33, "laps"),
-        ([tcx_lap(0, 9, 0).replace("<DistanceMeters>0</DistanceMeters>", "")], None, None),
+        ([lap(402, *COUNTED)], 400, None, 400),
+        ([lap(400, *(40_000 + metres for metres in COUNTED))], 400, None, 400),
+        ([lap(5, *(40_000 + metres for metres in COUNTED))], 400, "points", 400),
+        ([lap(500, *COUNTED, 500), lap(400, *COUNTED[1:], number=1)], 900, None, 900),
+        ([lap(400, *KM)], 400, "laps", None),
+        ([lap(400, *KM, is_placed=False)], 400, "laps", None),
+        ([lap(400, 0, 0, 0, 0, 0)], 400, "laps", None),
+        ([lap(None, *KM)], 400, "track", None),
+        ([lap(0, 0, 0, 0, 0, 0)], 400, "track", None),
+        ([lap(None, *COUNTED)], 400, None, 400),
+        ([lap(400, *COUNTED), lap(0, *COUNTED[1:], number=1)], 800, None, 800),
+        ([lap(400, *COUNTED), lap(0, 400, number=1)], 400, None, 400),
+        ([lap(400, *COUNTED), lap(300, number=1)], 700, "laps", 400),
+        ([lap(400, None, None, None, None)], 400, "laps", None),
+        ([lap(None, is_placed=False)], None, None, None),
     ],
-    ids=["no_point_tells_a_distance", "nothing_does"],
-)
-def test_a_distance_that_no_point_tells_is_the_laps(laps: list[str], distance: float | None, by: str | None) -> None:
+    ids=[
+        "rounded_laps",
+        "a_leg_of_a_race_that_counts_on",
+        "a_leg_whose_lap_says_little",
+        "counted_anew_at_each_lap",
+        "points_in_kilometres",
+        "in_kilometres_without_positions",
+        "points_of_zero",
+        "kilometres_and_no_laps",
+        "laps_and_points_of_zero",
+        "laps_without_a_distance",
+        "a_lap_of_zero_that_moved",
+        "a_lap_of_zero_at_rest",
+        "a_lap_without_points",
+        "points_without_a_distance",
+        "nothing",
+    ],
+)  # fmt: skip
+def test_a_distance_is_what_laps_points_and_positions_agree_on(
+    laps: list[str], distance: float | None, by: str | None, last: float | None
+) -> None:
     (one,) = read(tcx(activity(*laps))).recordings
-    assert (one.distance_m, one.summary.get("distance_by")) == (distance, by)
+    assert one.distance_m == (None if distance is None else pytest.approx(distance, rel=0.002))
+    assert (one.summary.get("distance_by"), one.track["distance"].max()) == (by, last)
 
 
 @pytest.mark.parametrize(("days", "flags"), [(20, {Flag.CLOCK_LEAP}), (-20, {Flag.CLOCK_LEAP, Flag.UNORDERED_TIMES})])
