@@ -13,7 +13,7 @@ from lxml import etree
 from strava_pipeline.core.files.recording import DecodedFile, Flag, Format, Recording
 from strava_pipeline.core.limits import ImportLimits
 from strava_pipeline.core.text import counted
-from strava_pipeline.ingest.files.markup import Markup, instant, local, number, offset_s, text
+from strava_pipeline.ingest.files.markup import Markup, coordinate, instant, local, number, offset_s, text
 from strava_pipeline.ingest.files.points import (
     PLACES,
     Points,
@@ -111,7 +111,7 @@ class _Contents:
 
     def _row(self, point: etree._Element) -> list[float | None]:
         row: list[float | None] = [None] * len(PLACES)
-        row[1], row[2] = number(point.get("lat")), number(point.get("lon"))
+        row[1], row[2] = coordinate(point.get("lat")), coordinate(point.get("lon"))
         row[PLACES["segment"]] = self.seen["trkseg"]
         for element in point.iterdescendants():
             name = local(element.tag)

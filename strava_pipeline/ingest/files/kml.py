@@ -18,7 +18,7 @@ from lxml import etree
 
 from strava_pipeline.core.files.recording import DecodedFile, Flag, Format, Recording
 from strava_pipeline.core.limits import ImportLimits
-from strava_pipeline.ingest.files.markup import Markup, instant, local, number, offset_s, text
+from strava_pipeline.ingest.files.markup import Markup, coordinate, instant, local, number, offset_s, text
 from strava_pipeline.ingest.files.points import (
     PLACES,
     Points,
@@ -198,5 +198,5 @@ class _Contents:
 
 def _place(written: str | None) -> list[float | None]:
     """Longitude, latitude and altitude of "11.5 48.1 520"; a point without a place has an empty text."""
-    parts = [number(part) for part in (written or "").split()[:3]]
+    parts = [coordinate(part) for part in (written or "").split()[:3]]
     return [*parts, None, None, None][:3]

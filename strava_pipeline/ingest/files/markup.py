@@ -7,15 +7,16 @@ is `gpx.py`'s and `tcx.py`'s.
 import codecs
 import re
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 from functools import cache
-from math import isfinite
+from math import isfinite, nan
 
 from lxml import etree
 
 from strava_pipeline.core.files.recording import Flag
 
-HARMLESS = ("NS_ERR_UNDEFINED_NAMESPACE", "ERR_UNSUPPORTED_ENCODING", "WAR_ENCODING_MISMATCH", "WAR_NS_URI_RELATIVE")
+HARMLESS = ("NS_ERR_UNDEFINED_NAMESPACE", "WAR_NS_URI_RELATIVE")
 """Faults that lose no element: many programs write xsi:type without a declaration of xsi."""
 CHUNK = 1 << 18  # bytes that are a tree at once
 HEAD = 65_536  # bytes in which the first element stands, after whatever comments
@@ -43,6 +44,7 @@ class Markup:
     def __init__(self, content: bytes, root: str, point: str, others: tuple[str, ...]) -> None:
         """`root`: the document's element; `point`: the element that must be whole; `others`: further elements."""
         text = _plain(content)
+        text = text if root == "kml" else _with_points(text)  # KML separates coordinates by commas
         self.flags: set[Flag] = set()
         if not _ends(text, root):
             self.flags.add(Flag.TRUNCATED)
@@ -79,15 +81,45 @@ def _forget(top: etree._Element | None) -> None:
 
 
 def _plain(content: bytes) -> bytes:
-    """The text from the first element on, in one byte per character where it was in two."""
-    text = content
-    if encoding := next((each for start, each in _WIDE.items() if content.startswith(start)), None):
-        wide = content.decode(encoding, errors="replace")  # its declaration names the encoding of two bytes
-        text = re.sub(r"<\?xml[^>]*>", "", wide, count=1).encode(errors="replace")
-    return text.lstrip(codecs.BOM_UTF8 + b" \t\r\n\0").rstrip(b" \t\r\n\0")
+    """The text from the first element on, as UTF-8, without the declaration, which may name another encoding."""
+    text = content.lstrip(codecs.BOM_UTF8 + b" \t\r\n\0")
+    if wide := next((each for mark, each in _WIDE.items() if content.startswith(mark)), None):
+        text = content.decode(wide, errors="replace").encode(errors="replace")
+    elif not _is_utf8(text):
+        text = _decoded(text).encode()
+    declared = _DECLARATION.match(text)
+    return text[declared.end() if declared else 0 :].strip(b" \t\r\n\0")
+
+
+def _is_utf8(text: bytes) -> bool:
+    """Whether it is UTF-8, some of it damaged or not: in no other encoding do UTF-8's pairs of bytes occur by chance."""
+    read = text.decode(errors="replace")
+    return "\ufffd" not in read or not read.replace("\ufffd", "").isascii()
+
+
+def _decoded(text: bytes) -> str:
+    """The text by the encoding that it declares; where that is a wrong one, by that of Windows in the West."""
+    declared = _DECLARATION.match(text)
+    if declared is not None and declared[1] is not None:
+        with suppress(LookupError, UnicodeError):
+            if (read := text.decode(declared[1].decode())).startswith(
+                "<"
+            ):  # else two bytes were taken for one character
+                return read
+    return text.decode("cp1252", errors="replace")
+
+
+def _with_points(text: bytes) -> bytes:
+    """The text with decimal points, where every decimal number of it has a comma."""
+    first = _DECIMAL.search(text)
+    if first is None or first[2] == b"." or any(each[2] == b"." for each in _DECIMAL.finditer(text)):
+        return text
+    return _DECIMAL.sub(rb"\1.\3", text)
 
 
 _WIDE = {codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16", b"<\0": "utf-16-le", b"\0<": "utf-16-be"}
+_DECLARATION = re.compile(rb"<\?xml\s(?:[^>]*?encoding\s*=\s*[\"']([\w.:-]+))?[^>]*>")
+_DECIMAL = re.compile(rb"""((?:\bl(?:at|on)\s*=\s*["']|>)\s*[-+]?\d+)([.,])(\d+(?:[eE][-+]?\d+)?\s*["'<])""")
 _ASIDE = re.compile(
     rb"<!--.*?-->|<\?.*?\?>", re.DOTALL
 )  # comments and instructions, which may stand before and behind the root
@@ -145,15 +177,35 @@ def number(value: str | None) -> float | None:
     return read if read is not None and isfinite(read) else None
 
 
+def coordinate(value: str | None) -> float | None:
+    """A latitude or longitude in degrees: NaN where something is written that is none, None where nothing is."""
+    return None if value is None or not value.strip() else nan if (read := number(value)) is None else read
+
+
 def instant(value: str | None) -> datetime | None:
     """A time with its offset; one without is UTC, as both formats say. None where it can't be read."""
     try:
-        read = datetime.fromisoformat(value.strip()) if value is not None else None
+        read = _instant(value.strip()) if value is not None else None
         if read is None:
             return None
         return read.replace(tzinfo=UTC) if read.tzinfo is None else read
     except (ValueError, OverflowError):
         return None
+
+
+def _instant(value: str) -> datetime:
+    try:
+        return datetime.fromisoformat(value)
+    except ValueError:
+        if (parts := _LOOSE.fullmatch(value)) is None:
+            raise
+    year, month, day, hours, minutes, seconds, rest = parts.groups()
+    midnight = datetime.fromisoformat(f"{year}-{month:0>2}-{day:0>2}T00:00:00{rest.upper()}")
+    return midnight + timedelta(hours=int(hours), minutes=int(minutes), seconds=int(seconds))
+
+
+_LOOSE = re.compile(r"(\d{4})-(\d\d?)-(\d\d?)[Tt ](1?\d|2[0-4]|0\d):([0-5]?\d):([0-5]?\d|60)(\D.*|)")
+"""Stamps of one digit, in small letters, of the 24th hour, which XML allows, or of the 60th second, as rounding makes them."""
 
 
 def offset_s(at: datetime | None) -> float | None:

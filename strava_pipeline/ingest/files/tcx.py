@@ -17,7 +17,7 @@ from lxml import etree
 from strava_pipeline.core.files.recording import DecodedFile, Flag, Format, Recording
 from strava_pipeline.core.geodesy import distance_m
 from strava_pipeline.core.limits import ImportLimits
-from strava_pipeline.ingest.files.markup import Markup, instant, local, number, offset_s, text
+from strava_pipeline.ingest.files.markup import Markup, coordinate, instant, local, number, offset_s, text
 from strava_pipeline.ingest.files.points import (
     PLACES,
     Points,
@@ -44,6 +44,7 @@ COLUMNS = {
     "Temperature": "temperature",
 }
 POINT = {name: PLACES[column] for name, column in COLUMNS.items()}
+DEGREES = ("LatitudeDegrees", "LongitudeDegrees")
 NO_VALUES = ("Trackpoint", "Time", "Value", "Position", "Extensions", "TPX", "")
 TOTALS = {"TotalTimeSeconds": "moving_s", "DistanceMeters": "distance_m", "Calories": "calories"}
 LAP = TOTALS | {
@@ -136,7 +137,7 @@ class _Contents:
         starts = [lap["started_at"] for lap in self.laps if lap["started_at"] is not None]
         first, elapsed = span(track.points)
         started_at = first or min(starts, default=began)
-        track, distance, summary = self._distance(track)
+        track, distance, summary = self._distance(track, frame.height - track.points.height)
         offset = offset_s(began) if self.utc_offset_s is None else self.utc_offset_s
         return Recording(
             Format.TCX,
@@ -157,10 +158,10 @@ class _Contents:
             flags=frozenset(track.flags | clock_flags(track.points, started_at, received_at)),
         )
 
-    def _distance(self, track: Track) -> tuple[Track, float | None, dict[str, str]]:
+    def _distance(self, track: Track, dropped: int) -> tuple[Track, float | None, dict[str, str]]:
         """The track, without the distances of its points if they are wrong; the distance; and by what, where that is a choice."""
         points, way = track.distance(), track.length()
-        laps, apart = self._laps_distance(track.points)
+        laps, apart = self._laps_distance(track.points, dropped)
         found = {by: metres for by, metres in (("points", points), ("laps", laps)) if metres is not None}
         if points is not None and laps is not None:
             if _agree(points, laps):
@@ -174,12 +175,13 @@ class _Contents:
         is_choice = by in found and found.keys() != {"points"}
         return track if is_kept else track.without_distance(), found.get(by), {"distance_by": by} if is_choice else {}
 
-    def _laps_distance(self, points: pl.DataFrame) -> tuple[float | None, float]:
+    def _laps_distance(self, points: pl.DataFrame, dropped: int) -> tuple[float | None, float]:
         """The sum of the laps, None where one of them moved and has no distance; and how much of it are laps without points."""
         if not any("distance_m" in lap for lap in self.laps):
             return None, 0.0
         total = apart = 0.0
-        for lap, first, end in zip(self.laps, [0, *self._ends], self._ends, strict=False):
+        ends = [max(end - dropped, 0) for end in self._ends]  # the first points may be of another day
+        for lap, first, end in zip(self.laps, [0, *ends], ends, strict=False):
             metres = lap.get("distance_m", 0.0)
             if not metres and _has_moved(points[first:end]):
                 return None, 0.0
@@ -201,7 +203,7 @@ class _Contents:
             name = local(element.tag)
             place = POINT.get(name)
             if place is not None:
-                row[place] = _value(element)
+                row[place] = coordinate(element.text) if name in DEGREES else _value(element)
             elif name == "Trackpoint":  # a point that never ended contains the next one
                 break
             elif name not in NO_VALUES and not len(element):
