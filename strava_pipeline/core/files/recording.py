@@ -98,6 +98,7 @@ class DecodedFile:
 
     `problem`: why nothing or only a part was read; `unknown`: fields that no column holds, with their counts.
     `limited`: the limits that stopped the reading, by their names in `ImportLimits`, with their values.
+    `left_out`: what surely is no recording, by kind (route, course), with its count.
     """
 
     format: Format | None
@@ -106,6 +107,7 @@ class DecodedFile:
     problem: str | None = None
     unknown: Mapping[str, int] = field(default_factory=dict)
     limited: Mapping[str, int] = field(default_factory=dict)
+    left_out: Mapping[str, int] = field(default_factory=dict)
 
 
 VERSION = 1  # of the reading; raising it makes every file be read again
@@ -179,6 +181,7 @@ class Reading(BaseModel, frozen=True):
     problem: str | None = None
     unknown: dict[str, int] = {}
     limited: dict[str, int] = {}
+    left_out: dict[str, int] = {}
     recordings: list[RecordingSummary] = []
 
     @property
@@ -209,6 +212,7 @@ def reading_of(read: DecodedFile, content: str, clocks: Sequence[Clock]) -> Read
         problem=read.problem,
         unknown=dict(read.unknown),
         limited=dict(read.limited),
+        left_out=dict(read.left_out),
         recordings=[_recording(each, clock) for each, clock in zip(read.recordings, clocks, strict=True)],
     )
 

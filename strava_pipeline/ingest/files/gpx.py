@@ -1,19 +1,24 @@
-"""GPX 1.0 and 1.1 and what devices put into their extensions. A file is one recording, however many tracks and segments it has.
+"""GPX 1.0 and 1.1 and what devices put into their extensions.
 
-A file without a single time is a route that somebody drew, not an activity. A device's own distance counts before the length
-of the track.
+Each track is a recording, but the pieces of one outing, minutes apart, are one together. What somebody planned is none: a route,
+a track without a single time, or one whose times are made up. The app's own sums count before a device's own distance, and that
+before the length of the track, unless the track contradicts them.
 """
 
+import re
 from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import polars as pl
 from lxml import etree
 
-from strava_pipeline.core.files.recording import DecodedFile, Flag, Format, Recording
+from strava_pipeline.core.files.recording import TRACK, DecodedFile, Flag, Format, Recording
 from strava_pipeline.core.limits import ImportLimits
 from strava_pipeline.core.text import counted
-from strava_pipeline.ingest.files.markup import Markup, coordinate, instant, local, number, offset_s, text
+from strava_pipeline.core.track_cleaning import steps
+from strava_pipeline.ingest.files.markup import Markup, child, coordinate, instant, local, number, offset_s, text
 from strava_pipeline.ingest.files.points import (
     PLACES,
     Points,
@@ -49,62 +54,116 @@ BLANK = (
 )
 NO_VALUES = ("trkpt", "time", "extensions", "TrackPointExtension", "")
 
+APART_S = 7200.0  # between tracks of one outing: a rest at noon is shorter, the time between two commutes is longer
+OVERLAP_S = 60.0  # by which a track of the same outing may begin too early: clocks are set while recording
+SUMS = {
+    "Distance": "distance_m",
+    "MovingTime": "moving_s",
+    "TimerTime": "timer_s",
+    "TotalElapsedTime": "elapsed_s",
+    "Ascent": "ascent_m",
+    "Descent": "descent_m",
+    "Calories": "calories",
+    "MaxSpeed": "max_speed",
+}
+"""Of a TrackStatsExtension, which Garmin's devices write, and OpenTracks and others with them."""
+RECORD = re.compile(r"\w*Workout\((id=.*)\)", re.DOTALL)  # FitoTrack's, as text in the place of the name
+RECORDED = {
+    "distance": ("distance_m", 1),
+    "activeDuration": ("moving_s", 1000),
+    "energy": ("calories", 4184),
+}  # m, ms, J
+PLANNERS = re.compile(r"brouter|graphhopper|osmandrouter|openrouteservice", re.IGNORECASE)  # they record nothing
+PLANS = ("route", "course", "planned")
+PLAN_LINK = re.compile(r"/(?:routes?|courses?)/\d")  # as of Strava, Garmin Connect, Ride with GPS
+SENSORS = ("heartrate", "cadence", "watts", "temperature", "speed")
+
 
 def read_gpx(content: bytes, received_at: datetime, limits: ImportLimits = ImportLimits()) -> DecodedFile:
     """Read what can be read of `content`. Nothing that it holds raises."""
-    document = Markup(content, "gpx", "trkpt", ("trkseg", "trk", "rtept", "wpt", "metadata"))
+    document = Markup(content, "gpx", "trkpt", ("trkseg", "trk", "rte", "rtept", "wpt", "metadata"))
     contents = _Contents(limits.points)
     try:
         for element in document:
             contents.add(element)
     except TooManyPointsError:
         document.flags.add(Flag.OVER_LIMIT)
+    contents.end_track({}, {})  # one that never ended
     frame = contents.points.frame()
-    if frame["at"].null_count() == frame.height:
-        is_blank = frame.height > 0 and frame["latitude"].null_count() == frame.height
-        kind = "empty" if is_blank else contents.kind()
-        why = problem(document.flags, limits, is_kept=False)
-        if kind == "empty" and why is None:
-            why = BLANK.format(points=counted(frame.height, "point")) if is_blank else "It holds no points."
-        return DecodedFile(
-            Format.GPX, kind=kind, problem=why, unknown=dict(contents.unknown), limited=limited(document.flags, limits)
-        )
-    recording = _recording(contents, frame, document.flags, received_at)
+    pieces = [each for each in contents.pieces if each.of(frame)["at"].count()]
+    recorded = [each for each in pieces if not (each.is_planned or contents.is_planned or _is_made_up(each.of(frame)))]
+    planned = contents.seen["rte"] + (len(contents.pieces) if recorded else len(pieces)) - len(recorded)
+    outings = list(_outings(recorded, frame))
+    recordings = tuple(
+        _recording(contents, outing, place, frame, received_at, is_only=len(outings) == 1)
+        for place, outing in enumerate(outings)
+    )
+    why = problem(document.flags, limits, is_kept=bool(recordings))
+    is_blank = frame.height > 0 and frame["latitude"].null_count() == frame.height
+    kind = "activity" if recordings else "empty" if is_blank else contents.kind()
+    if kind == "empty" and why is None:
+        why = BLANK.format(points=counted(frame.height, "point")) if is_blank else "It holds no points."
     return DecodedFile(
         Format.GPX,
-        kind="activity",
-        recordings=(recording,),
-        problem=problem(document.flags, limits, is_kept=True),
+        kind=kind,
+        recordings=tuple(replace(each, flags=each.flags | document.flags) for each in recordings),
+        problem=why,
         unknown=dict(contents.unknown),
         limited=limited(document.flags, limits),
+        left_out={"route": planned} if planned else {},
     )
 
 
+@dataclass(frozen=True, slots=True)
+class _Piece:
+    """A track of the file: its rows, its words, the sums that the app wrote beside it."""
+
+    first: int
+    end: int
+    words: Mapping[str, str]
+    sums: Mapping[str, float]
+    utc_offset_s: float | None
+    is_planned: bool
+
+    def of(self, frame: pl.DataFrame) -> pl.DataFrame:
+        return frame[self.first : self.end]
+
+
 class _Contents:
-    """What the elements hold, in their order. The first track with a name names the recording, else the file itself."""
+    """What the elements hold, in their order."""
 
     def __init__(self, most_points: int) -> None:
         self.points = Points(most_points)
         self.seen: Counter[str] = Counter()
         self.unknown: Counter[str] = Counter()
-        self.tracks: dict[str, str] = {}
-        self.document: dict[str, str] = {}
-        self.utc_offset_s: float | None = None
+        self.pieces: list[_Piece] = []
+        self.words: dict[str, str] = {}
+        self.sums: dict[str, float] = {}
+        self.is_planned = False
+        self._utc_offset_s: float | None = None
 
     def add(self, element: etree._Element) -> None:
         name = local(element.tag)
         if name == "trkpt":
             self.points.add(self._row(element))
         elif name == "trk":
-            self.tracks = _words(element, "name", "desc", "type") | self.tracks
-        elif name == "metadata":
-            self.document |= _words(element, "name", "desc")
-        elif name == "gpx":
-            self.document |= _words(element, "name", "desc") | {"creator": (element.get("creator") or "").strip()}
+            self.end_track(*_described(element), is_planned=_is_plan(element))
+        elif name in ("metadata", "gpx"):
+            words, sums = _described(element)
+            creator = (element.get("creator") or "").strip()
+            self.words |= words | ({"creator": creator} if creator else {})
+            self.sums |= sums
+            self.is_planned |= _is_plan(element) or PLANNERS.search(creator) is not None
         self.seen[name] += 1
 
+    def end_track(self, words: Mapping[str, str], sums: Mapping[str, float], *, is_planned: bool = False) -> None:
+        first = self.pieces[-1].end if self.pieces else 0
+        if len(self.points) > first:
+            self.pieces.append(_Piece(first, len(self.points), words, sums, self._utc_offset_s, is_planned))
+            self._utc_offset_s = None
+
     def kind(self) -> str:
-        """The kind of a file without times."""
+        """The kind of a file without recordings."""
         if self.seen["trkpt"] or self.seen["rtept"]:
             return "route"
         return "waypoints" if self.seen["wpt"] else "empty"
@@ -112,7 +171,7 @@ class _Contents:
     def _row(self, point: etree._Element) -> list[float | None]:
         row: list[float | None] = [None] * len(PLACES)
         row[1], row[2] = coordinate(point.get("lat")), coordinate(point.get("lon"))
-        row[PLACES["segment"]] = self.seen["trkseg"]
+        row[PLACES["segment"]] = self.seen["trkseg"] + self.seen["trk"]
         for element in point.iterdescendants():
             name = local(element.tag)
             place = POINT.get(name)
@@ -128,32 +187,130 @@ class _Contents:
 
     def _time(self, written: str | None) -> int | None:
         at = instant(written)
-        if self.utc_offset_s is None:
-            self.utc_offset_s = offset_s(at)
+        if self._utc_offset_s is None:
+            self._utc_offset_s = offset_s(at)
         return None if at is None else microseconds(at)
 
 
-def _words(element: etree._Element, *names: str) -> dict[str, str]:
-    return {name: word for name in names if (word := text(element, name)) is not None}
+def _is_plan(element: etree._Element) -> bool:
+    """Whether a track, or the file, says that somebody planned it."""
+    link = child(element, "link")
+    address = "" if link is None else link.get("href") or ""
+    return (text(element, "type") or "").lower() in PLANS or PLAN_LINK.search(address) is not None
 
 
-def _recording(contents: _Contents, frame: pl.DataFrame, flags: set[Flag], received_at: datetime) -> Recording:
-    track = track_of(frame, contents.tracks.get("type"))
+def _described(element: etree._Element) -> tuple[dict[str, str], dict[str, float]]:
+    """Name, description and type, and the app's own sums."""
+    words = {name: word for name in ("name", "desc", "type") if (word := text(element, name)) is not None}
+    more = child(element, "extensions")
+    stats = child(more, "TrackStatsExtension") if more is not None else None
+    sums = {
+        SUMS[name]: value
+        for each in (() if stats is None else stats)
+        if (name := local(each.tag)) in SUMS and (value := number(each.text)) is not None
+    }
+    if record := RECORD.fullmatch(words.get("name", "")):
+        fields = dict(re.findall(r"(\w+)=(.*?)(?=, \w+=|$)", record[1], re.DOTALL))
+        words = {"type": fields.get("workoutTypeId", "")} | words | {"name": fields.get("comment", "")}
+        values = {name: value for name, word in fields.items() if (value := number(word)) is not None}
+        sums |= {name: values[field] / unit for field, (name, unit) in RECORDED.items() if field in values}
+        sums |= {"elapsed_s": (values["end"] - values["start"]) / 1000} if {"start", "end"} <= values.keys() else {}
+    return {name: word for name, word in words.items() if word}, {
+        name: value for name, value in sums.items() if value >= 0
+    }
+
+
+def _is_made_up(points: pl.DataFrame) -> bool:
+    """Whether the times of a track without a sensor are a plan's.
+
+    Most planners write none, but some give all points one time, or each some milliseconds: that is more than 60 m/s on average.
+    Aeroplanes are as fast, but for more than a minute, at less than 350 m/s even with the wind behind them, and evenly.
+    """
+    if any(points[name].count() for name in SENSORS):
+        return False
+    placed = steps(points.with_columns(pl.col("at").cast(TRACK["at"])), "at").drop_nulls()
+    step, gap = pl.col("step"), pl.col("gap")
+    speed = step / gap
+    way, time, fast, even = placed.select(
+        step.sum(),
+        gap.sum(),
+        (step > 60 * gap).sum().alias("fast"),
+        ((speed.diff().abs() < 0.5 * speed).mean() > 0.5).alias("even"),
+    ).row(0)
+    if way <= 60 * abs(time) or fast < max(3, placed.height / 4):  # a few jumps are strays
+        return False
+    return time < 60 or way > 350 * time or not even
+
+
+def _outings(pieces: Sequence[_Piece], frame: pl.DataFrame) -> Iterator[list[_Piece]]:
+    """The tracks that are one recording together, in the order of time: of one sport, and less than APART_S apart."""
+    spans = [(*each.of(frame).select(pl.min("at"), pl.max("at").alias("end")).row(0), each) for each in pieces]
+    outing: list[_Piece] = []
+    latest = 0
+    for start, end, piece in sorted(spans, key=lambda span: span[0]):
+        sports = {each.words["type"].lower() for each in (*outing, piece) if "type" in each.words}
+        if outing and (len(sports) > 1 or not -OVERLAP_S * 1_000_000 <= start - latest <= APART_S * 1_000_000):
+            yield outing
+            outing = []
+        outing.append(piece)
+        latest = max(latest, end)
+    if outing:
+        yield outing
+
+
+def _recording(
+    contents: _Contents,
+    outing: Sequence[_Piece],
+    place: int,
+    frame: pl.DataFrame,
+    received_at: datetime,
+    *,
+    is_only: bool,
+) -> Recording:
+    """`is_only`: whether the file holds no other, so that what it says of itself is said of this one."""
+    own_words = contents.words if is_only else {}
+    words = own_words | {name: word for piece in reversed(outing) for name, word in piece.words.items()}
+    track = track_of(pl.concat([piece.of(frame) for piece in outing]), words.get("type"))
     started_at, elapsed = span(track.points)
-    distance = track.distance()
-    by_track = track.length() if distance is None else None
+    way, own = track.length(), track.distance()
+    if own is not None and (way or 0) > 2 * own:
+        track, own = track.without_distance(), None
+    sums = _believed(outing[0].sums if len(outing) == 1 else {}, way, elapsed)
+    sums = sums or _believed(contents.sums if is_only else {}, way, elapsed)
+    by_track = way is not None and own is None and "distance_m" not in sums
+    chosen = {"distance_by": "app"} if "distance_m" in sums else {"distance_by": "track"} if by_track else {}
+    chosen |= {"moving_time_by": "app"} if "moving_s" in sums else {}
     return Recording(
         Format.GPX,
-        sport=contents.tracks.get("type"),
-        name=contents.tracks.get("name", contents.document.get("name")),
-        description=contents.tracks.get("desc", contents.document.get("desc")),
-        creator=contents.document.get("creator") or None,
+        place=place,
+        sport=words.get("type"),
+        name=words.get("name"),
+        description=words.get("desc"),
+        creator=contents.words.get("creator"),
         started_at=started_at,
-        utc_offset_s=contents.utc_offset_s,
-        elapsed_s=elapsed,
-        distance_m=distance if by_track is None else by_track,
-        summary={} if by_track is None else {"distance_by": "track"},
+        utc_offset_s=next((each.utc_offset_s for each in outing if each.utc_offset_s is not None), None),
+        elapsed_s=sums.get("elapsed_s", elapsed),
+        moving_s=sums.get("moving_s"),
+        distance_m=sums.get("distance_m", way if own is None else own),
+        ascent_m=sums.get("ascent_m"),
+        descent_m=sums.get("descent_m"),
+        calories=sums.get("calories"),
+        summary=chosen | ({"max_speed": sums["max_speed"]} if "max_speed" in sums else {}),
         track=track.points,
         left_out=track.left_out,
-        flags=frozenset(flags | track.flags | clock_flags(track.points, started_at, received_at)),
+        flags=frozenset(track.flags | clock_flags(track.points, started_at, received_at)),
     )
+
+
+def _believed(sums: Mapping[str, float], way: float | None, elapsed: float | None) -> dict[str, float]:
+    """The sums that the track does not contradict: a distance twice or half as long as the way, more time than there was."""
+    found = dict(sums)
+    timer = found.pop("timer_s", 0.0)
+    found.setdefault("moving_s", timer)
+    if way is not None and not way / 2 <= found.get("distance_m", way) <= way * 2:
+        del found["distance_m"]
+    if elapsed is not None and not elapsed <= found.get("elapsed_s", elapsed) <= elapsed * 2:
+        del found["elapsed_s"]
+    if not 0 < found["moving_s"] <= found.get("elapsed_s", elapsed or 0.0) + 1:  # whole seconds
+        del found["moving_s"]
+    return found

@@ -1,5 +1,6 @@
 """GPX files: both versions, extensions, odd times and odd bytes."""
 
+import re
 from datetime import timedelta
 
 import pytest
@@ -99,6 +100,10 @@ def test_odd_times_are_flagged_and_kept_in_their_order(
         ("2024-05-01T10:00:01+02:00", 1, 7200),
         ("2024-05-01T08:00:01", 1, None),
         (" 2024-05-01T08:00:01Z\n", 1, None),
+        ("2024-05-01T08:00:01,5Z", 1.5, None),
+        ("2024-5-1t8:0:1z", 1, None),
+        ("2024-04-30T24:00:00-08:00", 0, -28_800),
+        ("2024-05-01T07:59:60.5Z", 0.5, None),
     ],
 )
 def test_times_are_read_as_they_are_written(written: str, seconds: float, offset: float | None) -> None:
@@ -112,18 +117,129 @@ def test_the_hour_that_comes_twice_in_autumn_is_as_long_as_any() -> None:
     assert (one.elapsed_s, one.utc_offset_s) == (20, 7200)
 
 
+def line(*steps: tuple[float, float], more: str = "") -> str:
+    """A segment to the north; each step: seconds and metres."""
+    at = metres = 0.0
+    points = [trkpt(0, more=more)]
+    for seconds, further in steps:
+        at, metres = at + seconds, metres + further
+        points.append(trkpt(at, latitude=52 + metres / 111_195, more=more))
+    return "".join(points)
+
+
+ROUTE = '<rte><rtept lat="1" lon="2"/></rte>'
+WALK = line(*[(10, 12)] * 20)
+
+
 @pytest.mark.parametrize(
-    ("content", "kind"),
+    ("content", "kind", "planned"),
     [
-        (gpx(trkpt(None), trkpt(None)), "route"),
-        ('<gpx version="1.0"><rte><rtept lat="1" lon="2"/></rte></gpx>', "route"),
-        ('<gpx><wpt lat="1" lon="2"/></gpx>', "waypoints"),
-        ("<gpx><metadata><name>Nothing</name></metadata></gpx>", "empty"),
+        (gpx(trkpt(None), trkpt(None)), "route", 0),
+        (f'<gpx version="1.0">{ROUTE}{ROUTE}</gpx>', "route", 2),
+        ('<gpx><wpt lat="1" lon="2"/></gpx>', "waypoints", 0),
+        ("<gpx><metadata><name>Nothing</name></metadata></gpx>", "empty", 0),
+        (gpx(WALK, about="<type>Course</type>"), "route", 1),
+        (gpx(WALK, about='<link href="https://www.strava.com/routes/27"/>'), "route", 1),
+        (gpx(WALK).replace("A Watch", "BRouter-1.7.5"), "route", 1),
+        (gpx(line(*[(0, 30)] * 20)), "route", 1),
+        (gpx(line(*[(0.18, 28)] * 40)), "route", 1),
+        (gpx(line(*[(1, 20), (1, 180)] * 60)), "route", 1),
+        (gpx(line(*[(0.18, 28)] * 40, more="<hr>120</hr>")), "activity", 0),
+        (gpx(line(*[(5, 1100 + 10 * (at % 7)) for at in range(60)])), "activity", 0),
+        (gpx(WALK).replace("</gpx>", f"{ROUTE}<trk><trkseg>{trkpt(None)}</trkseg></trk></gpx>"), "activity", 2),
     ],
-    ids=["a_track_without_times", "a_route", "waypoints", "nothing"],
+    ids=[
+        "a_track_without_times",
+        "routes",
+        "waypoints",
+        "nothing",
+        "a_type",
+        "a_link",
+        "a_program",
+        "one_time",
+        "milliseconds",
+        "a_second_for_each_point",
+        "milliseconds_and_a_sensor",
+        "a_flight",
+        "beside_a_recording",
+    ],
 )
-def test_without_a_time_it_is_no_activity(content: str, kind: str) -> None:
-    assert (read(content).kind, read(content).recordings) == (kind, ())
+def test_what_somebody_planned_is_no_activity_and_counted(content: str, kind: str, planned: int) -> None:
+    found = read(content)
+    assert (found.kind, len(found.recordings)) == (kind, int(kind == "activity"))
+    assert found.left_out == ({"route": planned} if planned else {})
+    assert all(one.track.height > 20 for one in found.recordings)
+
+
+@pytest.mark.parametrize(
+    ("tracks", "recordings"),
+    [
+        ([(0, "a", "hiking"), (86_400, "b", "hiking")], ["a", "b"]),
+        ([(86_400, "b", "hiking"), (0, "a", "hiking")], ["a", "b"]),
+        ([(0, "a", "hiking"), (5700, "b", "Hiking"), (6000, "c", "")], ["a"]),
+        ([(0, "a", "running"), (230, "b", "cycling"), (460, "c", "")], ["a", "b"]),
+        ([(0, "a", ""), (100, "b", "")], ["a", "b"]),
+    ],
+    ids=["days_apart", "out_of_order", "a_rest_at_noon", "another_sport", "at_the_same_time"],
+)
+def test_a_track_is_a_recording_unless_it_goes_on_with_another(
+    tracks: list[tuple[int, str, str]], recordings: list[str]
+) -> None:
+    pieces = [
+        f"<trk><name>{name}</name><type>{sport}</type><trkseg>{''.join(trkpt(at + s, 52 + s / 100_000) for s in range(0, 200, 10))}</trkseg></trk>"
+        for at, name, sport in tracks
+    ]
+    found = read(f"<gpx>{''.join(pieces)}</gpx>").recordings
+    assert [one.name for one in found] == recordings
+    assert [one.place for one in found] == list(range(len(found)))
+    assert sum(one.track.height for one in found) == 20 * len(tracks)
+
+
+STATS = "<x:TrackStatsExtension xmlns:x='urn:x'>{}</x:TrackStatsExtension>"
+FITOTRACK = (
+    "Workout(id=7, start=1000, end=211000, activeDuration=180000, comment={}, distance=250.5, workoutTypeId=walking)"
+)
+
+
+@pytest.mark.parametrize(
+    ("sums", "distance", "moving", "elapsed", "ascent", "by"),
+    [
+        ({"Distance": 250.5, "MovingTime": 180, "TimerTime": 199, "Ascent": 12}, 250.5, 180, 200, 12, "app"),
+        ({"Distance": 250.5, "TimerTime": 199, "TotalElapsedTime": 240}, 250.5, 199, 240, None, "app"),
+        ({"Distance": 0.2505, "MovingTime": 900}, 240, None, 200, None, "track"),
+        ({"Distance": 481, "MovingTime": 0, "TotalElapsedTime": 90}, 240, None, 200, None, "track"),
+        ({"Distance": "far"}, 240, None, 200, None, "track"),
+    ],
+    ids=["as_opentracks", "as_garmin", "other_units", "twice_as_far", "no_number"],
+)  # fmt: skip
+@pytest.mark.parametrize("of", ["track", "metadata", "file"])
+def test_the_app_s_own_sums_count_unless_the_track_contradicts_them(
+    of: str,
+    sums: dict[str, object],
+    distance: float,
+    moving: float | None,
+    elapsed: float,
+    ascent: float | None,
+    by: str,
+) -> None:
+    written = f"<extensions>{STATS.format(''.join(f'<x:{name}>{value}</x:{name}>' for name, value in sums.items()))}</extensions>"
+    one = only(
+        gpx(WALK, about=written)
+        if of == "track"
+        else gpx(WALK).replace("<trk>", f"<metadata>{written}</metadata><trk>")
+        if of == "metadata"
+        else gpx(WALK).replace("</gpx>", f"{written}</gpx>")
+    )
+    assert one.distance_m == pytest.approx(distance, abs=0.01)
+    assert (one.moving_s, one.elapsed_s, one.ascent_m, one.summary["distance_by"]) == (moving, elapsed, ascent, by)
+    assert one.summary.get("moving_time_by") == (None if moving is None else "app")
+
+
+@pytest.mark.parametrize(("comment", "name"), [("Round the pond, fast", "Round the pond, fast"), ("", None)])
+def test_a_record_in_the_place_of_the_name_is_read_and_is_none(comment: str, name: str | None) -> None:
+    about = f"<metadata><name>{FITOTRACK.format(comment)}</name></metadata><trk>"
+    one = only(gpx(WALK, about="").replace("<trk>", about))
+    assert (one.name, one.sport, one.distance_m, one.moving_s, one.elapsed_s) == (name, "walking", 250.5, 180, 210)
 
 
 @pytest.mark.parametrize("point", ["<trkpt><extensions><hr>99</hr></extensions></trkpt>", '<trkpt lat="" lon=""/>'])
@@ -179,13 +295,24 @@ WRITTEN = gpx(POINTS, about="<name>Überlingen</name>")
         WRITTEN.replace("UTF-8", "UTF-16").encode("utf-16"),
         WRITTEN.replace("1.1", "1.0").replace("GPX/1/1", "GPX/1/0").encode(),
         WRITTEN.replace(' xmlns="http://www.topografix.com/GPX/1/1"', "").encode(),
+        WRITTEN.replace("UTF-8", "UTF-16").encode("utf-8-sig"),
+        WRITTEN.replace("UTF-8", "UTF-16").encode(),
+        WRITTEN.encode("utf-16"),
+        WRITTEN.encode("latin-1"),
+        WRITTEN.replace("UTF-8", "UTF-16").encode("cp1252"),
+        WRITTEN.replace("UTF-8", "ISO-8859-1").encode(),
+        WRITTEN.replace("UTF-8", "cp437").encode("cp437"),
+        re.sub(r'(="|<ele>)(\d+)\.(\d+)("|<)', r"\1\2,\3\4", WRITTEN.replace('"1.1"', '"1"')).encode(),
         WRITTEN.replace("</name>", "<!-- here --></name>").encode(),
     ],
-    ids=["bom", "leading_space", "space_and_bom", "latin_1", "utf_16", "version_1_0", "no_namespace", "a_comment"],
+    ids=["bom", "leading_space", "space_and_bom", "latin_1", "utf_16", "version_1_0", "no_namespace",
+         "marked_utf_8_said_utf_16", "utf_8_said_utf_16", "utf_16_said_utf_8", "latin_1_said_utf_8", "cp1252_said_utf_16",
+         "utf_8_said_latin_1", "cp437", "decimal_commas", "a_comment"],
 )  # fmt: skip
 def test_however_it_is_written_it_says_the_same(content: bytes) -> None:
     one = only(content)
     assert (one.name, one.track.height, one.flags) == ("Überlingen", 5, set())
+    assert one.track.select("latitude", "altitude").row(4) == (52.0004, 34.5)
 
 
 @pytest.mark.parametrize(
@@ -218,5 +345,5 @@ def test_what_stands_before_and_behind_a_fault_is_read(content: str, height: int
 )
 def test_what_is_no_place_on_earth_is_unknown(latitude: object, longitude: float) -> None:
     one = only(gpx(trkpt(0).replace('"52.0"', f'"{latitude}"').replace('"13.0"', f'"{longitude}"')))
-    assert one.track.select("latitude", "longitude").row(0).count(None) >= 1
-    assert one.distance_m is None
+    assert one.track.select("latitude", "longitude").row(0) == (None, None)
+    assert (one.distance_m, one.left_out) == (None, {"position": 1})

@@ -137,6 +137,11 @@ def test_a_local_time_tells_its_offset() -> None:
     assert (one.started_at, one.utc_offset_s) == (BEGAN, -14_400)
 
 
+def test_a_position_that_cannot_be_read_is_counted() -> None:
+    (one,) = read(WHOLE.replace("<LatitudeDegrees>52<", "<LatitudeDegrees>north<", 1)).recordings
+    assert (one.track["longitude"].count(), one.left_out) == (2, {"position": 1})
+
+
 def test_a_course_is_no_activity() -> None:
     points = f"<Track>{trackpoint(0, 0)}</Track>"
     found = read(
