@@ -223,7 +223,7 @@ def _described(element: etree._Element) -> tuple[dict[str, str], dict[str, float
 def _is_made_up(points: pl.DataFrame) -> bool:
     """Whether the times of a track without a sensor are a plan's.
 
-    Most planners write none, but some give all points one time, or each some milliseconds: that is more than 60 m/s on average.
+    Most planners write none, but some give each point a few milliseconds, or a second: that is more than 60 m/s on average.
     Aeroplanes are as fast, but for more than a minute, at less than 350 m/s even with the wind behind them, and evenly.
     """
     if any(points[name].count() for name in SENSORS):
