@@ -93,7 +93,10 @@ def test_a_gpx_file_says_what_an_independent_reading_said(name: str) -> None:
         )
         return
     (one,) = found.recordings
-    assert (one.track.height, one.track["at"].count()) == (told["points"], told["with_time"])
+    assert one.track["at"].count() == told["with_time"]
+    if found.left_out.get("route", 0) > told["routes"]:
+        return  # tracks without a time, which the other reading counts
+    assert one.track.height == told["points"]
     assert (one.track["altitude"].count(), one.track["heartrate"].count()) == (told["with_ele"], told["hr"])
     assert ("unordered_times" in one.flags) == told["unordered"]
     length = told["length_2d"] - JUMPS.get(name, 0.0)
@@ -136,7 +139,7 @@ def test_a_tcx_file_says_what_an_independent_reading_said(name: str) -> None:
         ("fit/Berlin_0_9_km.fit", "course", []),
         ("gpx/Berlin_0_9_km.gpx", "route", []),
         ("gpx/Mojstrovka.gpx", "activity", [{"unordered_times", "wrong_clock"}]),
-        ("gpx/korita-zbevnica.gpx", "activity", [{"no_times"}]),
+        ("gpx/korita-zbevnica.gpx", "activity", [set()]),
         ("gpx/first_and_last_elevation.gpx", "activity", [{"unordered_times", "faster_than_sport"}]),
         ("tcx/malformed.tcx", "activity", [set()]),
         ("tcx/strava_leading_ws_6281425038.tcx.gz", "activity", [set()]),
