@@ -94,20 +94,39 @@ def is_believable(step: pl.Expr, gap: pl.Expr, fastest: float) -> pl.Expr:
 
 def steps(points: pl.DataFrame, at: str) -> pl.DataFrame:
     """The rows with position and time: row, seconds since 1970, latitude, longitude; step (m), gap (s) since the one before."""
-    latitude, longitude, seconds = pl.col("latitude"), pl.col("longitude"), pl.col(at).dt.epoch("us") / 1e6
-    return (
-        points.lazy()
-        .select(pl.int_range(pl.len(), dtype=pl.UInt32).alias("row"), "latitude", "longitude", seconds.alias("seconds"))
-        .drop_nulls()
-        .with_columns(
-            step=column_distance_m(latitude.shift(), longitude.shift(), latitude, longitude),
-            gap=pl.col("seconds").diff(),
-        )
-        .with_columns(
-            gap=pl.when(pl.col("gap").median() != 0).then("gap")
-        )  # most have one stamp: it says nothing of speeds
-        .collect()
+    placed = points.select(
+        pl.int_range(pl.len(), dtype=pl.UInt32).alias("row"),
+        "latitude",
+        "longitude",
+        seconds=pl.col(at).dt.epoch("us") / 1e6,
     )
+    return _with_steps(placed.drop_nulls())
+
+
+def _with_steps(placed: pl.DataFrame) -> pl.DataFrame:
+    gap = pl.col("seconds").diff()
+    return placed.with_columns(
+        step=_step(1, 0),
+        gap=pl.when(gap.median() != 0).then(gap),  # where most have one stamp, it says nothing of speeds
+    )
+
+
+def _step(before: int, after: int) -> pl.Expr:
+    """The way (m) from the position so many rows before to the one so many rows after."""
+    latitude, longitude = pl.col("latitude"), pl.col("longitude")
+    return column_distance_m(
+        latitude.shift(before), longitude.shift(before), latitude.shift(-after), longitude.shift(-after)
+    )
+
+
+def _doubles(placed: pl.DataFrame, fastest: float) -> pl.Series:
+    """The rows of a second position of one moment: of two, the one that makes the greater detour."""
+    step = pl.col("step")
+    with_first = step.shift(1).fill_null(0.0) + _step(1, 1).fill_null(0.0)
+    with_second = _step(2, 0).fill_null(0.0) + step.shift(-1).fill_null(0.0)
+    double = (pl.col("gap") == 0) & ~is_believable(step, pl.col("gap"), fastest)
+    strays = placed.select("row", first=pl.col("row").shift(), double=double, detour=with_second >= with_first)
+    return strays.filter("double").select(pl.when("detour").then("row").otherwise("first"))["row"]
 
 
 def is_mostly_faster(placed: pl.DataFrame, fastest: float) -> bool:
@@ -132,6 +151,9 @@ def _strays(points: pl.DataFrame, at: str, fastest: float) -> Iterator[int]:
     placed = steps(points, at)
     if is_mostly_faster(placed, fastest):
         return
+    doubles = _doubles(placed, fastest)
+    yield from doubles
+    placed = _with_steps(placed.filter(~pl.col("row").is_in(doubles.implode())))
     jumps = placed.select(jump=(~is_believable(pl.col("step"), pl.col("gap"), fastest)).fill_null(False).cum_sum())[
         "jump"
     ]

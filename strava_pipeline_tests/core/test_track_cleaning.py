@@ -85,9 +85,10 @@ def test_positions_that_their_neighbours_do_not_confirm_are_left_out(
     )
 
 
-def test_a_second_position_of_one_moment_is_left_out() -> None:
-    doubled = track([0, 5, 5, 10, 15, 20], **north(0, 15, 126, 30, 45, 60))
-    assert cleaned(doubled, "at", RUN)[0]["latitude"].is_null().arg_true().to_list() == [2]
+@pytest.mark.parametrize(("places", "second"), [((0, 15, 126, 30, 45), 2), ((0, 126, 15, 30, 45), 1)])
+def test_of_two_positions_of_one_moment_the_detour_is_left_out(places: tuple[int, ...], second: int) -> None:
+    doubled = track([0, 5, 5, 10, 15], **north(*places))
+    assert cleaned(doubled, "at", 2 * RUN)[0]["latitude"].is_null().arg_true().to_list() == [second]
 
 
 def test_longitudes_go_on_behind_the_date_line() -> None:
