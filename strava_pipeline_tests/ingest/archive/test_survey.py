@@ -98,7 +98,7 @@ def test_lists_gear_and_pictures_of_an_export_do_not_stay(export: Path) -> None:
 UNREAD = {
     "training-session-2020-01-01-7.json": ("Polar's JSON", '{"exportVersion": "1.3", "exercises": [{"sport": "RUNNING"}]}'),
     "a.json": ("Runtastic's JSON", '{"start_time": 1, "end_time": 2, "distance": 3, "sport_type_id": "1"}'),
-    "2018-07-28 17_54_56.0.json": ("Endomondo's JSON", '[{"sport": "RUNNING"}, {"created_date": "2018"}, {"duration_s": 9}]'),
+    "2018-07-28 17_54_56.0.json": ("Endomondo's JSON", '[{"sport": "RUNNING"}, {"start_time": "2018"}, {"duration_s": 9}]'),
     "run.json": ("Nike Run Club's JSON", '{"type": "run", "start_epoch_ms": 1, "active_duration_ms": 2, "metrics": []}'),
     "exercise-0.json": ("Fitbit's JSON", '[{"logId": 1, "activityTypeId": 90009, "logType": "mobile_run"}]'),
     "All Sessions/b.json": ("Google Fit's sessions", '{"fitnessActivity": "walking", "startTime": "2020", "endTime": "2020"}'),
