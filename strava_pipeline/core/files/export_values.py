@@ -77,7 +77,7 @@ def decimal_sign(texts: Iterable[str]) -> str | None:
     Units may stand behind the numbers.
     """
     found: set[str] = set()
-    for text in texts:
+    for text in {text for text in texts if "." in text or "," in text}:
         number = leading[0].rstrip() if (leading := _LEADING.match(text.strip())) else ""
         signs = [sign for sign, written in _BY_SIGN.items() if written.fullmatch(number)]
         found.update(signs if len(signs) == 1 else ())
@@ -94,7 +94,7 @@ def number_by_sign(text: str, decimal: str | None) -> float | None:
 
 def raw_number(text: str, decimal: str | None = None) -> float | None:
     """A number of the raw block. Where the table doesn't say its `decimal` sign, it is a point, and commas divide thousands."""
-    return _number(text, decimal, raw=True)
+    return _number(text, decimal if decimal == "," else None, raw=True)
 
 
 def shown_number(text: str, decimal: str | None = None) -> float | None:
