@@ -39,7 +39,7 @@ class Problem(StrEnum):
     CUT_OFF = "cut_off"  # the container ends in the middle
     DAMAGED = "damaged"  # its checksum or its compressed data are wrong
     UNSUPPORTED = "unsupported"  # a compression we don't know
-    UNREAD_FORMAT = "unread_format"  # another service's recordings, in a format that is known and not read
+    UNREAD_FORMAT = "unread_format"  # another service's export, in a form that is known and not read
     FORBIDDEN = "forbidden"  # the system doesn't let us read it
 
 
