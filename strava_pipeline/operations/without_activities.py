@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from strava_pipeline.core.errors import SourceError
+from strava_pipeline.core.files.recording import PLANS
 from strava_pipeline.ingest.archive.container import open_container
 from strava_pipeline.ingest.archive.entry import decode_name
 from strava_pipeline.ingest.archive.service_lists import unread_exports
@@ -33,10 +34,14 @@ _EMPTY_LIST = "Its list holds no activity that can be read."
 
 @dataclass(frozen=True, slots=True)
 class WithoutActivity:
-    """A path without an activity: its name, and for each of its files (the name "" for the path itself) why."""
+    """A path without an activity: its name, and for each of its files (the name "" for the path itself) why.
+
+    `is_planned`: all of its files are plans, so that no activity is missing.
+    """
 
     path: str
     why: Sequence[tuple[str, str]]
+    is_planned: bool = False
 
 
 def without_activities(lake: Lake, paths: Sequence[Path], nothing_kept: Collection[str]) -> list[WithoutActivity]:
@@ -54,7 +59,8 @@ def without_activities(lake: Lake, paths: Sequence[Path], nothing_kept: Collecti
         elif (one := newest.get(name)) is not None:  # a list that is known by another name has none, and has activities
             why = list(_reasons(lake, one, files_of_path(by_name, one)))
             if why and all(reason is not None for _, reason in why):
-                found.append(WithoutActivity(name, [(file, reason) for file, reason in why if reason is not None]))
+                reasons = [(file, reason) for file, reason in why if reason is not None]
+                found.append(WithoutActivity(name, reasons, is_planned={reason for _, reason in reasons} <= PLANS))
     return found
 
 

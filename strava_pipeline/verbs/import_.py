@@ -73,7 +73,7 @@ def _import(paths: list[Path], *, as_json: bool, verbose: bool) -> None:
         if len(outcomes) == 1 and len(without) < len(paths):
             rest = "the others" if without else "it"
             out.print(f"Nothing of {rest} is new: the warehouse holds it already")
-    if len(without) == len(paths):
+    if len(without) == len(paths) and not all(each.is_planned for each in without):
         raise typer.Exit(1)
 
 

@@ -150,13 +150,17 @@ def test_files_without_an_activity_are_named_each_time_and_never_said_to_be_know
     assert (program.code, found.keys()) == (1, WITHOUT.keys())
     assert all(found[name].startswith(said) for name, (_, said) in WITHOUT.items())
     assert typed("import", paths[0]).code == 1
+    plan = tmp_path / "plan.gpx"
+    plan.write_text(f"<gpx><rte>{POINT.replace('trkpt', 'rtept')}</rte></gpx>")
+    said = typed("import", str(plan))
+    assert (said.code, "It is a planned route, and no recording." in said.err) == (0, True)
 
 
 @pytest.mark.slow
 def test_one_file_without_an_activity_beside_others_is_named_and_the_import_is_none_the_worse(
     make_rig: Callable[..., Rig], type_on: Callable[[Rig], Type], tmp_path: Path
 ) -> None:
-    (tmp_path / "run.gpx").write_text(f"<gpx><trk><trkseg>{TIMED}</trkseg></trk></gpx>")
+    (tmp_path / "run.gpx").write_text(f"<gpx><rte/><trk><trkseg>{TIMED}</trkseg></trk></gpx>")
     (tmp_path / "route.gpx").write_bytes(WITHOUT["route.gpx"][0])
     rig = make_rig(logged_in=False, settings={"first_year": 2025})
     typed = type_on(rig)
@@ -165,6 +169,7 @@ def test_one_file_without_an_activity_beside_others_is_named_and_the_import_is_n
         assert told.code == 0
         assert line in told.out
         assert "No activity came of route.gpx." in told.err
+        assert ("run.gpx: Left out: 1 planned route." in told.err) == (line == "Merged: 1 new")
     assert typed("import", str(tmp_path)).err.count("No activity came") == 0, "one of the folder's files is an activity"
 
 

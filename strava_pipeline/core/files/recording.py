@@ -161,12 +161,15 @@ class RecordingSummary(BaseModel, frozen=True):
     track: dict[str, Any] = {}
 
 
+_PLANNED = "It is a planned route, and no recording."
 _KINDS = {
     "route": "It is a route: its points have no times. If it was recorded, export it once more with times: as FIT, TCX or GPX.",
     "waypoints": "It holds waypoints, and no recording.",
     "course": "It is a course to follow, and no recording.",
     "workout": "It is a planned workout, and no recording.",
 }
+PLANS = frozenset({_PLANNED, _KINDS["course"]})
+"""Why there is no activity in a file, where nothing is missing."""
 
 
 class Reading(BaseModel, frozen=True):
@@ -194,9 +197,8 @@ class Reading(BaseModel, frozen=True):
         """Why there is no activity in it, as a sentence; None where there is one."""
         if self.recordings:
             return None
-        return (
-            self.problem or _KINDS.get(self.kind) or f"It is a device's file of the kind {self.kind}, and no recording."
-        )
+        told = _PLANNED if self.left_out and self.kind == "route" else _KINDS.get(self.kind)
+        return self.problem or told or f"It is a device's file of the kind {self.kind}, and no recording."
 
     def is_all_within(self, limits: ImportLimits) -> bool:
         """Whether reading the file again with these limits would bring nothing more."""

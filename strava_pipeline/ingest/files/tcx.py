@@ -96,6 +96,7 @@ def read_tcx(content: bytes, received_at: datetime, limits: ImportLimits = Impor
         or ("It holds no activity." if kind == "empty" and not recordings else None),
         unknown=dict(unknown),
         limited=limited(document.flags, limits),
+        left_out={"course": seen["Course"]} if seen["Course"] else {},
     )
 
 
