@@ -8,7 +8,7 @@ before the length of the track, unless the track contradicts them.
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 import polars as pl
@@ -68,11 +68,8 @@ SUMS = {
 }
 """Of a TrackStatsExtension, which Garmin's devices write, and OpenTracks and others with them."""
 RECORD = re.compile(r"\w*Workout\((id=.*)\)", re.DOTALL)  # FitoTrack's, as text in the place of the name
-RECORDED = {
-    "distance": ("distance_m", 1),
-    "activeDuration": ("moving_s", 1000),
-    "energy": ("calories", 4184),
-}  # m, ms, J
+RECORDED = {"distance": ("distance_m", 1), "activeDuration": ("moving_s", 1000), "energy": ("calories", 4184)}
+"""Its fields; how many of its units (m, ms, J) are one of ours."""
 PLANNERS = re.compile(r"brouter|graphhopper|osmandrouter|openrouteservice", re.IGNORECASE)  # they record nothing
 PLANS = ("route", "course", "planned")
 PLAN_LINK = re.compile(r"/(?:routes?|courses?)/\d")  # as of Strava, Garmin Connect, Ride with GPS
@@ -88,21 +85,19 @@ def read_gpx(content: bytes, received_at: datetime, limits: ImportLimits = Impor
             contents.add(element)
     except TooManyPointsError:
         document.flags.add(Flag.OVER_LIMIT)
-    contents.end_track({}, {})  # one that never ended
-    frame = contents.points.frame()
-    pieces = [each for each in contents.pieces if each.of(frame)["at"].count()]
-    recorded = [each for each in pieces if not (each.is_planned or contents.is_planned or _is_made_up(each.of(frame)))]
-    planned = contents.seen["rte"] + (len(contents.pieces) if recorded else len(pieces)) - len(recorded)
-    outings = list(_outings(recorded, frame))
-    recordings = tuple(
-        _recording(contents, outing, place, frame, received_at, is_only=len(outings) == 1)
-        for place, outing in enumerate(outings)
-    )
+    contents.end_track(_Said())  # one that never ended
+    pieces, said = contents.pieces, contents.said
+    plans = [each for each in pieces if said.is_planned or each.said.is_planned or _is_made_up(each.points)]
+    recorded = [each for each in pieces if each not in plans and each.points["at"].count()]
+    planned = contents.seen["rte"] + (len(pieces) - len(recorded) if recorded else len(plans))
+    outings = list(_outings(recorded))
+    recordings = [_recording(each, said, len(outings), place, received_at) for place, each in enumerate(outings)]
     why = problem(document.flags, limits, is_kept=bool(recordings))
-    is_blank = frame.height > 0 and frame["latitude"].null_count() == frame.height
+    points = sum(each.points.height for each in pieces)
+    is_blank = points > 0 and not any(each.points["latitude"].count() for each in pieces)
     kind = "activity" if recordings else "empty" if is_blank else contents.kind()
     if kind == "empty" and why is None:
-        why = BLANK.format(points=counted(frame.height, "point")) if is_blank else "It holds no points."
+        why = BLANK.format(points=counted(points, "point")) if is_blank else "It holds no points."
     return DecodedFile(
         Format.GPX,
         kind=kind,
@@ -115,52 +110,53 @@ def read_gpx(content: bytes, received_at: datetime, limits: ImportLimits = Impor
 
 
 @dataclass(frozen=True, slots=True)
+class _Said:
+    """What a track, or the file, says of itself: name, description and type; the app's own sums; whether it is a plan."""
+
+    words: Mapping[str, str] = field(default_factory=dict)
+    sums: Mapping[str, float] = field(default_factory=dict)
+    is_planned: bool = False
+
+    def __or__(self, other: "_Said") -> "_Said":
+        return _Said({**self.words, **other.words}, {**self.sums, **other.sums}, self.is_planned or other.is_planned)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class _Piece:
-    """A track of the file: its rows, its words, the sums that the app wrote beside it."""
+    """A track of the file."""
 
-    first: int
-    end: int
-    words: Mapping[str, str]
-    sums: Mapping[str, float]
+    points: pl.DataFrame
+    said: _Said
     utc_offset_s: float | None
-    is_planned: bool
-
-    def of(self, frame: pl.DataFrame) -> pl.DataFrame:
-        return frame[self.first : self.end]
 
 
 class _Contents:
     """What the elements hold, in their order."""
 
     def __init__(self, most_points: int) -> None:
-        self.points = Points(most_points)
         self.seen: Counter[str] = Counter()
         self.unknown: Counter[str] = Counter()
         self.pieces: list[_Piece] = []
-        self.words: dict[str, str] = {}
-        self.sums: dict[str, float] = {}
-        self.is_planned = False
+        self.said = _Said()
+        self._room = most_points
+        self._points = Points(most_points)
         self._utc_offset_s: float | None = None
 
     def add(self, element: etree._Element) -> None:
         name = local(element.tag)
         if name == "trkpt":
-            self.points.add(self._row(element))
+            self._points.add(self._row(element))
         elif name == "trk":
-            self.end_track(*_described(element), is_planned=_is_plan(element))
+            self.end_track(_said(element))
         elif name in ("metadata", "gpx"):
-            words, sums = _described(element)
-            creator = (element.get("creator") or "").strip()
-            self.words |= words | ({"creator": creator} if creator else {})
-            self.sums |= sums
-            self.is_planned |= _is_plan(element) or PLANNERS.search(creator) is not None
+            self.said |= _said(element)
         self.seen[name] += 1
 
-    def end_track(self, words: Mapping[str, str], sums: Mapping[str, float], *, is_planned: bool = False) -> None:
-        first = self.pieces[-1].end if self.pieces else 0
-        if len(self.points) > first:
-            self.pieces.append(_Piece(first, len(self.points), words, sums, self._utc_offset_s, is_planned))
-            self._utc_offset_s = None
+    def end_track(self, said: _Said) -> None:
+        if self._points:
+            self._room -= len(self._points)
+            self.pieces.append(_Piece(self._points.frame(), said, self._utc_offset_s))
+            self._points, self._utc_offset_s = Points(self._room), None
 
     def kind(self) -> str:
         """The kind of a file without recordings."""
@@ -192,32 +188,21 @@ class _Contents:
         return None if at is None else microseconds(at)
 
 
-def _is_plan(element: etree._Element) -> bool:
-    """Whether a track, or the file, says that somebody planned it."""
-    link = child(element, "link")
-    address = "" if link is None else link.get("href") or ""
-    return (text(element, "type") or "").lower() in PLANS or PLAN_LINK.search(address) is not None
-
-
-def _described(element: etree._Element) -> tuple[dict[str, str], dict[str, float]]:
-    """Name, description and type, and the app's own sums."""
+def _said(element: etree._Element) -> _Said:
     words = {name: word for name in ("name", "desc", "type") if (word := text(element, name)) is not None}
-    more = child(element, "extensions")
-    stats = child(more, "TrackStatsExtension") if more is not None else None
-    sums = {
-        SUMS[name]: value
-        for each in (() if stats is None else stats)
-        if (name := local(each.tag)) in SUMS and (value := number(each.text)) is not None
-    }
+    link, creator = child(element, "link"), (element.get("creator") or "").strip()
+    address = "" if link is None else link.get("href") or ""
+    marks = words.get("type", "").lower() in PLANS, PLAN_LINK.search(address), PLANNERS.search(creator)
+    stats = next((each for each in element.iterfind("{*}extensions/*") if local(each.tag) == "TrackStatsExtension"), ())
+    numbers = {SUMS[name]: number(each.text) for each in stats if (name := local(each.tag)) in SUMS}
     if record := RECORD.fullmatch(words.get("name", "")):
         fields = dict(re.findall(r"(\w+)=(.*?)(?=, \w+=|$)", record[1], re.DOTALL))
         words = {"type": fields.get("workoutTypeId", "")} | words | {"name": fields.get("comment", "")}
         values = {name: value for name, word in fields.items() if (value := number(word)) is not None}
-        sums |= {name: values[field] / unit for field, (name, unit) in RECORDED.items() if field in values}
-        sums |= {"elapsed_s": (values["end"] - values["start"]) / 1000} if {"start", "end"} <= values.keys() else {}
-    return {name: word for name, word in words.items() if word}, {
-        name: value for name, value in sums.items() if value >= 0
-    }
+        numbers |= {name: values[told] / unit for told, (name, unit) in RECORDED.items() if told in values}
+        numbers |= {"elapsed_s": (values["end"] - values["start"]) / 1000} if {"start", "end"} <= values.keys() else {}
+    sums = {name: value for name, value in numbers.items() if value is not None and value >= 0}
+    return _Said({name: word for name, word in (words | {"creator": creator}).items() if word}, sums, any(marks))
 
 
 def _is_made_up(points: pl.DataFrame) -> bool:
@@ -242,13 +227,13 @@ def _is_made_up(points: pl.DataFrame) -> bool:
     return time < 60 or way > 350 * time or not even
 
 
-def _outings(pieces: Sequence[_Piece], frame: pl.DataFrame) -> Iterator[list[_Piece]]:
+def _outings(pieces: Sequence[_Piece]) -> Iterator[list[_Piece]]:
     """The tracks that are one recording together, in the order of time: of one sport, and less than APART_S apart."""
-    spans = [(*each.of(frame).select(pl.min("at"), pl.max("at").alias("end")).row(0), each) for each in pieces]
+    spans = [(*each.points.select(pl.min("at"), pl.max("at").alias("end")).row(0), each) for each in pieces]
     outing: list[_Piece] = []
     latest = 0
     for start, end, piece in sorted(spans, key=lambda span: span[0]):
-        sports = {each.words["type"].lower() for each in (*outing, piece) if "type" in each.words}
+        sports = {each.said.words["type"].lower() for each in (*outing, piece) if "type" in each.said.words}
         if outing and (len(sports) > 1 or not -OVERLAP_S * 1_000_000 <= start - latest <= APART_S * 1_000_000):
             yield outing
             outing = []
@@ -258,25 +243,20 @@ def _outings(pieces: Sequence[_Piece], frame: pl.DataFrame) -> Iterator[list[_Pi
         yield outing
 
 
-def _recording(
-    contents: _Contents,
-    outing: Sequence[_Piece],
-    place: int,
-    frame: pl.DataFrame,
-    received_at: datetime,
-    *,
-    is_only: bool,
-) -> Recording:
-    """`is_only`: whether the file holds no other, so that what it says of itself is said of this one."""
-    own_words = contents.words if is_only else {}
-    words = own_words | {name: word for piece in reversed(outing) for name, word in piece.words.items()}
-    track = track_of(pl.concat([piece.of(frame) for piece in outing]), words.get("type"))
+def _recording(outing: Sequence[_Piece], file: _Said, outings: int, place: int, received_at: datetime) -> Recording:
+    """`file`: what the file says of itself; where it holds several `outings`, that is said of none of them."""
+    about = file if outings == 1 else _Said()
+    words = {
+        name: word for said in (about, *(each.said for each in reversed(outing))) for name, word in said.words.items()
+    }
+    track = track_of(pl.concat([each.points for each in outing]), words.get("type"))
     started_at, elapsed = span(track.points)
     way, own = track.length(), track.distance()
     if own is not None and (way or 0) > 2 * own:
         track, own = track.without_distance(), None
-    sums = _believed(outing[0].sums if len(outing) == 1 else {}, way, elapsed)
-    sums = sums or _believed(contents.sums if is_only else {}, way, elapsed)
+    sums = _believed(outing[0].said.sums if len(outing) == 1 else {}, way, elapsed) or _believed(
+        about.sums, way, elapsed
+    )
     by_track = way is not None and own is None and "distance_m" not in sums
     chosen = {"distance_by": "app"} if "distance_m" in sums else {"distance_by": "track"} if by_track else {}
     chosen |= {"moving_time_by": "app"} if "moving_s" in sums else {}
@@ -286,7 +266,7 @@ def _recording(
         sport=words.get("type"),
         name=words.get("name"),
         description=words.get("desc"),
-        creator=contents.words.get("creator"),
+        creator=file.words.get("creator"),
         started_at=started_at,
         utc_offset_s=next((each.utc_offset_s for each in outing if each.utc_offset_s is not None), None),
         elapsed_s=sums.get("elapsed_s", elapsed),

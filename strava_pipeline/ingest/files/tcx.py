@@ -9,13 +9,13 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
+from math import isclose, log
 from typing import Any
 
 import polars as pl
 from lxml import etree
 
 from strava_pipeline.core.files.recording import DecodedFile, Flag, Format, Recording
-from strava_pipeline.core.geodesy import distance_m
 from strava_pipeline.core.limits import ImportLimits
 from strava_pipeline.ingest.files.markup import Markup, coordinate, instant, local, number, offset_s, text
 from strava_pipeline.ingest.files.points import (
@@ -62,6 +62,7 @@ LAP = TOTALS | {
 }
 AGREE = 0.05  # of a distance by which laps and points may differ: rounding, and the way to a lap's first point
 MOVED = 50.0  # m between positions of a lap; at rest they stray by less
+METRES = 111_195.0  # of a degree
 WORDS = {"Intensity": "intensity", "TriggerMethod": "trigger"}
 
 
@@ -165,11 +166,13 @@ class _Contents:
         laps, apart = self._laps_distance(track.points, dropped)
         found = {by: metres for by, metres in (("points", points), ("laps", laps)) if metres is not None}
         if points is not None and laps is not None:
-            if _agree(points, laps):
+            if isclose(points, laps, rel_tol=AGREE):
                 return track, points, {}
-            if apart and _agree(points, laps - apart):
+            if apart and isclose(points, laps - apart, rel_tol=AGREE):
                 return track, laps, {"distance_by": "laps"}
-        by = min(found, key=lambda each: _times(found[each], way) if way else float(each == "points"), default="track")
+        by = min(
+            found, key=lambda each: abs(log(max(found[each], 1.0) / way)) if way else each == "points", default="track"
+        )
         if way is not None and way > 2 * found.get(by, 0.0):
             by, found["track"] = "track", way
         is_kept = points is None or by == "points"
@@ -178,16 +181,13 @@ class _Contents:
 
     def _laps_distance(self, points: pl.DataFrame, dropped: int) -> tuple[float | None, float]:
         """The sum of the laps, None where one of them moved and has no distance; and how much of it are laps without points."""
-        if not any("distance_m" in lap for lap in self.laps):
-            return None, 0.0
-        total = apart = 0.0
         ends = [max(end - dropped, 0) for end in self._ends]  # the first points may be of another day
-        for lap, first, end in zip(self.laps, [0, *ends], ends, strict=False):
-            metres = lap.get("distance_m", 0.0)
-            if not metres and _has_moved(points[first:end]):
-                return None, 0.0
-            total, apart = total + metres, apart + metres * (first == end)
-        return total, apart
+        laps = [
+            (lap.get("distance_m"), first, end) for lap, first, end in zip(self.laps, [0, *ends], ends, strict=False)
+        ]
+        if any(not metres and _has_moved(points[first:end]) for metres, first, end in laps):
+            return None, 0.0
+        return self._total("distance_m"), sum(metres or 0.0 for metres, first, end in laps if first == end)
 
     def _total(self, name: str) -> float | None:
         values = [lap[name] for lap in self.laps if name in lap]
@@ -212,22 +212,10 @@ class _Contents:
         return row
 
 
-def _agree(one: float, other: float) -> bool:
-    return abs(one - other) <= AGREE * max(one, other)
-
-
-def _times(metres: float, way: float) -> float:
-    """How many times the smaller fits into the larger."""
-    return max(metres, way) / max(min(metres, way), 1.0)
-
-
 def _has_moved(points: pl.DataFrame) -> bool:
-    south, north, west, east, start, end = points.select(
-        pl.min("latitude"), pl.max("latitude").alias("n"), pl.min("longitude"), pl.max("longitude").alias("e"),
-        pl.min("distance"), pl.max("distance").alias("d"),
-    ).row(0)  # fmt: skip
-    counted = start is not None and end - start > MOVED
-    return counted or (south is not None and distance_m(south, west, north, east) > MOVED)
+    spans = points.select(pl.max(name) - pl.min(name) for name in ("distance", "latitude", "longitude")).row(0)
+    metres, *degrees = (span or 0.0 for span in spans)
+    return bool(max(metres, max(degrees) * METRES) > MOVED)
 
 
 def _lap(element: etree._Element) -> dict[str, Any]:

@@ -131,37 +131,23 @@ ROUTE = '<rte><rtept lat="1" lon="2"/></rte>'
 WALK = line(*[(10, 12)] * 20)
 
 
-@pytest.mark.parametrize(
-    ("content", "kind", "planned"),
-    [
-        (gpx(trkpt(None), trkpt(None)), "route", 0),
-        (f'<gpx version="1.0">{ROUTE}{ROUTE}</gpx>', "route", 2),
-        ('<gpx><wpt lat="1" lon="2"/></gpx>', "waypoints", 0),
-        ("<gpx><metadata><name>Nothing</name></metadata></gpx>", "empty", 0),
-        (gpx(WALK, about="<type>Course</type>"), "route", 1),
-        (gpx(WALK, about='<link href="https://www.strava.com/routes/27"/>'), "route", 1),
-        (gpx(WALK).replace("A Watch", "BRouter-1.7.5"), "route", 1),
-        (gpx(line(*[(0.18, 28)] * 40)), "route", 1),
-        (gpx(line(*[(1, 20), (1, 180)] * 60)), "route", 1),
-        (gpx(line(*[(0.18, 28)] * 40, more="<hr>120</hr>")), "activity", 0),
-        (gpx(line(*[(5, 1100 + 10 * (at % 7)) for at in range(60)])), "activity", 0),
-        (gpx(WALK).replace("</gpx>", f"{ROUTE}<trk><trkseg>{trkpt(None)}</trkseg></trk></gpx>"), "activity", 2),
-    ],
-    ids=[
-        "a_track_without_times",
-        "routes",
-        "waypoints",
-        "nothing",
-        "a_type",
-        "a_link",
-        "a_program",
-        "milliseconds",
-        "a_second_for_each_point",
-        "milliseconds_and_a_sensor",
-        "a_flight",
-        "beside_a_recording",
-    ],
-)
+PLANNED = {
+    "a track without times": (gpx(trkpt(None), trkpt(None)), "route", 0),
+    "routes": (f'<gpx version="1.0">{ROUTE}{ROUTE}</gpx>', "route", 2),
+    "waypoints": ('<gpx><wpt lat="1" lon="2"/></gpx>', "waypoints", 0),
+    "nothing": ("<gpx><metadata><name>Nothing</name></metadata></gpx>", "empty", 0),
+    "a type": (gpx(WALK, about="<type>Course</type>"), "route", 1),
+    "a link": (gpx(trkpt(None), about='<link href="https://www.strava.com/routes/27"/>'), "route", 1),
+    "a program": (gpx(WALK).replace("A Watch", "BRouter-1.7.5"), "route", 1),
+    "milliseconds": (gpx(line(*[(0.18, 28)] * 40)), "route", 1),
+    "milliseconds and a sensor": (gpx(line(*[(0.18, 28)] * 40, more="<hr>120</hr>")), "activity", 0),
+    "a second for each point": (gpx(line(*[(1, 20), (1, 180)] * 60)), "route", 1),
+    "a flight": (gpx(line(*[(5, 1100 + 10 * (at % 7)) for at in range(60)])), "activity", 0),
+    "beside": (gpx(WALK).replace("</gpx>", f"{ROUTE}<trk><trkseg>{trkpt(None)}</trkseg></trk></gpx>"), "activity", 2),
+}
+
+
+@pytest.mark.parametrize(("content", "kind", "planned"), PLANNED.values(), ids=PLANNED)
 def test_what_somebody_planned_is_no_activity_and_counted(content: str, kind: str, planned: int) -> None:
     found = read(content)
     assert (found.kind, len(found.recordings)) == (kind, int(kind == "activity"))
@@ -174,62 +160,47 @@ def test_what_somebody_planned_is_no_activity_and_counted(content: str, kind: st
     [
         ([(0, "a", "hiking"), (86_400, "b", "hiking")], ["a", "b"]),
         ([(86_400, "b", "hiking"), (0, "a", "hiking")], ["a", "b"]),
-        ([(0, "a", "hiking"), (5700, "b", "Hiking"), (6000, "c", "")], ["a"]),
+        ([(0, "a", "hiking"), (5700, "b", "Hiking"), (6000, "c", "")], ["a"]),  # a rest at noon
         ([(0, "a", "running"), (230, "b", "cycling"), (460, "c", "")], ["a", "b"]),
-        ([(0, "a", ""), (100, "b", "")], ["a", "b"]),
+        ([(0, "a", ""), (100, "b", "")], ["a", "b"]),  # at the same time
     ],
-    ids=["days_apart", "out_of_order", "a_rest_at_noon", "another_sport", "at_the_same_time"],
 )
 def test_a_track_is_a_recording_unless_it_goes_on_with_another(
     tracks: list[tuple[int, str, str]], recordings: list[str]
 ) -> None:
     pieces = [
-        f"<trk><name>{name}</name><type>{sport}</type><trkseg>{''.join(trkpt(at + s, 52 + s / 100_000) for s in range(0, 200, 10))}</trkseg></trk>"
+        f"<trk><name>{name}</name><type>{sport}</type>{''.join(trkpt(at + s) for s in range(0, 200, 10))}</trk>"
         for at, name, sport in tracks
     ]
     found = read(f"<gpx>{''.join(pieces)}</gpx>").recordings
-    assert [one.name for one in found] == recordings
-    assert [one.place for one in found] == list(range(len(found)))
+    assert [(one.place, one.name) for one in found] == list(enumerate(recordings))
     assert sum(one.track.height for one in found) == 20 * len(tracks)
 
 
-STATS = "<x:TrackStatsExtension xmlns:x='urn:x'>{}</x:TrackStatsExtension>"
 FITOTRACK = (
     "Workout(id=7, start=1000, end=211000, activeDuration=180000, comment={}, distance=250.5, workoutTypeId=walking)"
 )
 
 
 @pytest.mark.parametrize(
-    ("sums", "distance", "moving", "elapsed", "ascent", "by"),
+    ("sums", "distance", "moving", "elapsed", "by"),
     [
-        ({"Distance": 250.5, "MovingTime": 180, "TimerTime": 199, "Ascent": 12}, 250.5, 180, 200, 12, "app"),
-        ({"Distance": 250.5, "TimerTime": 199, "TotalElapsedTime": 240}, 250.5, 199, 240, None, "app"),
-        ({"Distance": 0.2505, "MovingTime": 900}, 240, None, 200, None, "track"),
-        ({"Distance": 481, "MovingTime": 0, "TotalElapsedTime": 90}, 240, None, 200, None, "track"),
-        ({"Distance": "far"}, 240, None, 200, None, "track"),
+        ({"Distance": 250.5, "MovingTime": 180, "TimerTime": 199}, 250.5, 180, 200, "app"),
+        ({"Distance": 250.5, "TimerTime": 199, "TotalElapsedTime": 240}, 250.5, 199, 240, "app"),
+        ({"Distance": 0.2505, "MovingTime": 900}, 240, None, 200, "track"),
+        ({"Distance": 481, "MovingTime": 0, "TotalElapsedTime": 90}, 240, None, 200, "track"),
+        ({"Distance": "far"}, 240, None, 200, "track"),
     ],
-    ids=["as_opentracks", "as_garmin", "other_units", "twice_as_far", "no_number"],
-)  # fmt: skip
-@pytest.mark.parametrize("of", ["track", "metadata", "file"])
+)
+@pytest.mark.parametrize("place", ["<trk>{}", "<metadata>{}</metadata><trk>", "{}<trk>"])
 def test_the_app_s_own_sums_count_unless_the_track_contradicts_them(
-    of: str,
-    sums: dict[str, object],
-    distance: float,
-    moving: float | None,
-    elapsed: float,
-    ascent: float | None,
-    by: str,
+    place: str, sums: dict[str, object], distance: float, moving: float | None, elapsed: float, by: str
 ) -> None:
-    written = f"<extensions>{STATS.format(''.join(f'<x:{name}>{value}</x:{name}>' for name, value in sums.items()))}</extensions>"
-    one = only(
-        gpx(WALK, about=written)
-        if of == "track"
-        else gpx(WALK).replace("<trk>", f"<metadata>{written}</metadata><trk>")
-        if of == "metadata"
-        else gpx(WALK).replace("</gpx>", f"{written}</gpx>")
-    )
-    assert one.distance_m == pytest.approx(distance, abs=0.01)
-    assert (one.moving_s, one.elapsed_s, one.ascent_m, one.summary["distance_by"]) == (moving, elapsed, ascent, by)
+    inner = "".join(f"<x:{name}>{value}</x:{name}>" for name, value in (sums | {"Ascent": 12}).items())
+    written = f"<extensions><x:TrackStatsExtension>{inner}</x:TrackStatsExtension></extensions>"
+    one = only(gpx(WALK).replace("<trk>", place.format(written)))
+    assert (one.distance_m, one.summary["distance_by"]) == (pytest.approx(distance, abs=0.01), by)
+    assert (one.moving_s, one.elapsed_s, one.ascent_m) == (moving, elapsed, 12)
     assert one.summary.get("moving_time_by") == (None if moving is None else "app")
 
 

@@ -79,43 +79,26 @@ COUNTED = (0, 100, 200, 300, 400)
 KM = (0, 0.1, 0.2, 0.3, 0.4)
 
 
-@pytest.mark.parametrize(
-    ("laps", "distance", "by", "last"),
-    [
-        ([lap(402, *COUNTED)], 400, None, 400),
-        ([lap(400, *(40_000 + metres for metres in COUNTED))], 400, None, 400),
-        ([lap(5, *(40_000 + metres for metres in COUNTED))], 400, "points", 400),
-        ([lap(500, *COUNTED, 500), lap(400, *COUNTED[1:], number=1)], 900, None, 900),
-        ([lap(400, *KM)], 400, "laps", None),
-        ([lap(400, *KM, is_placed=False)], 400, "laps", None),
-        ([lap(400, 0, 0, 0, 0, 0)], 400, "laps", None),
-        ([lap(None, *KM)], 400, "track", None),
-        ([lap(0, 0, 0, 0, 0, 0)], 400, "track", None),
-        ([lap(None, *COUNTED)], 400, None, 400),
-        ([lap(400, *COUNTED), lap(0, *COUNTED[1:], number=1)], 800, None, 800),
-        ([lap(400, *COUNTED), lap(0, 400, number=1)], 400, None, 400),
-        ([lap(400, *COUNTED), lap(300, number=1)], 700, "laps", 400),
-        ([lap(400, None, None, None, None)], 400, "laps", None),
-        ([lap(None, is_placed=False)], None, None, None),
-    ],
-    ids=[
-        "rounded_laps",
-        "a_leg_of_a_race_that_counts_on",
-        "a_leg_whose_lap_says_little",
-        "counted_anew_at_each_lap",
-        "points_in_kilometres",
-        "in_kilometres_without_positions",
-        "points_of_zero",
-        "kilometres_and_no_laps",
-        "laps_and_points_of_zero",
-        "laps_without_a_distance",
-        "a_lap_of_zero_that_moved",
-        "a_lap_of_zero_at_rest",
-        "a_lap_without_points",
-        "points_without_a_distance",
-        "nothing",
-    ],
-)  # fmt: skip
+DISTANCES = {
+    "rounded laps": ([lap(402, *COUNTED)], 400, None, 400),
+    "a leg of a race that counts on": ([lap(400, *(40_000 + metres for metres in COUNTED))], 400, None, 400),
+    "a leg whose lap says little": ([lap(5, *(40_000 + metres for metres in COUNTED))], 400, "points", 400),
+    "counted anew at each lap": ([lap(500, *COUNTED, 500), lap(400, *COUNTED[1:], number=1)], 900, None, 900),
+    "points in kilometres": ([lap(400, *KM)], 400, "laps", None),
+    "in kilometres, no positions": ([lap(400, *KM, is_placed=False)], 400, "laps", None),
+    "in kilometres, no laps": ([lap(None, *KM)], 400, "track", None),
+    "points of zero": ([lap(400, 0, 0, 0, 0, 0)], 400, "laps", None),
+    "laps and points of zero": ([lap(0, 0, 0, 0, 0, 0)], 400, "track", None),
+    "no laps": ([lap(None, *COUNTED)], 400, None, 400),
+    "a lap of zero that moved": ([lap(400, *COUNTED), lap(0, *COUNTED[1:], number=1)], 800, None, 800),
+    "a lap of zero at rest": ([lap(400, *COUNTED), lap(0, 400, number=1)], 400, None, 400),
+    "a lap without points": ([lap(400, *COUNTED), lap(300, number=1)], 700, "laps", 400),
+    "no points": ([lap(400, None, None, None, None)], 400, "laps", None),
+    "nothing": ([lap(None, is_placed=False)], None, None, None),
+}
+
+
+@pytest.mark.parametrize(("laps", "distance", "by", "last"), DISTANCES.values(), ids=DISTANCES)
 def test_a_distance_is_what_laps_points_and_positions_agree_on(
     laps: list[str], distance: float | None, by: str | None, last: float | None
 ) -> None:
