@@ -33,7 +33,7 @@ from strava_pipeline.settings import Settings, env_file
 LOGIN_SETTINGS = ("SPREADSHEET_PATH",)
 WORKBOOKS, TEXTS = (".xlsx", ".xlsm"), (".csv", ".tsv", ".txt")
 PAUSE = 60.0  # seconds until a file that is being synchronised is read once more
-_READING = 1  # the form of a reading; a higher one has every file read again
+_READING = 2  # the form of a reading; a higher one has every file read again
 
 
 @dataclass(frozen=True, slots=True)
