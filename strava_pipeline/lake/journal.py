@@ -187,11 +187,3 @@ def received(line: bytes) -> Received | None:
         return Received.model_validate_json(line)
     except ValidationError:
         return None
-
-
-def body_of(line: bytes) -> bytes:
-    """The body in a line; empty where the line is damaged."""
-    try:
-        return Received.model_validate_json(line).body.encode()
-    except (ValidationError, UnicodeEncodeError):
-        return b""

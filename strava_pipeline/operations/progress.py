@@ -46,24 +46,6 @@ def progressing(
         progress.end()
 
 
-def by_kilobytes(advance: Callable[[int], None]) -> Callable[[int], None]:
-    """Takes bytes and reports whole kilobytes, the last one too, so that all steps are `kilobytes` of the total."""
-    done = shown = 0
-
-    def add(size: int) -> None:
-        nonlocal done, shown
-        done += size
-        advance(kilobytes(done) - shown)
-        shown = kilobytes(done)
-
-    return add
-
-
-def kilobytes(size: int) -> int:
-    """How many kilobytes some bytes begin."""
-    return -(-size // 1000)
-
-
 class BothProgress:
     """Tells two: the log of the run, and whoever looks on."""
 

@@ -207,38 +207,18 @@ class Reading(BaseModel, frozen=True):
 
 def reading_of(read: DecodedFile, content: str, clocks: Sequence[Clock]) -> Reading:
     """The record of a decoded file; `clocks`: of each recording."""
-    return Reading(
-        content=content,
-        format=read.format,
-        kind=read.kind,
-        problem=read.problem,
-        unknown=dict(read.unknown),
-        limited=dict(read.limited),
-        left_out=dict(read.left_out),
-        recordings=[_recording(each, clock) for each, clock in zip(read.recordings, clocks, strict=True)],
-    )
+    recordings = [_recording(each, clock) for each, clock in zip(read.recordings, clocks, strict=True)]
+    return Reading(content=content, recordings=recordings, left_out=dict(read.left_out), **_as_it_is(read, Reading))
 
 
 def _recording(recording: Recording, clock: Clock) -> RecordingSummary:
     own = recording.utc_offset_s
     return RecordingSummary(
-        place=recording.place,
-        sport=recording.sport,
-        sub_sport=recording.sub_sport,
-        name=recording.name,
-        description=recording.description,
-        creator=recording.creator,
-        started_at=recording.started_at,
+        **_as_it_is(recording, RecordingSummary),
         utc_offset_s=clock.utc_offset_s,
         timezone=clock.timezone,
         timezone_by=clock.by,
         device_utc_offset_s=own if own != clock.utc_offset_s else None,
-        elapsed_s=recording.elapsed_s,
-        moving_s=recording.moving_s,
-        distance_m=recording.distance_m,
-        ascent_m=recording.ascent_m,
-        descent_m=recording.descent_m,
-        calories=recording.calories,
         summary=believed(recording.summary, recording.track),
         laps=[_plain(believed(lap, recording.track)) for lap in recording.laps],
         lengths=[_plain(length) for length in recording.lengths],
@@ -247,6 +227,23 @@ def _recording(recording: Recording, clock: Clock) -> RecordingSummary:
         points=recording.track.height,
         track=track_facts(recording.track),
     )
+
+
+_MADE = {
+    "recordings",
+    "utc_offset_s",
+    "summary",
+    "laps",
+    "lengths",
+    "left_out",
+    "flags",
+    "track",
+}  # have a form of their own
+
+
+def _as_it_is(read: DecodedFile | Recording, kept: type[BaseModel]) -> dict[str, Any]:
+    """The values that both records have under one name."""
+    return {name: getattr(read, name) for name in kept.model_fields if name not in _MADE and hasattr(read, name)}
 
 
 _OF_SENSORS = {
