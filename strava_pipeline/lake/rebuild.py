@@ -13,7 +13,7 @@ import duckdb
 from strava_pipeline.core.errors import PipelineError
 from strava_pipeline.core.sources import STRAVA, gear_source
 from strava_pipeline.core.systems import parts
-from strava_pipeline.core.tables import DETAIL_TABLES, GEAR, TABLES
+from strava_pipeline.core.tables import ACTIVITIES_ALL, DETAIL_TABLES, GEAR, TABLES
 from strava_pipeline.core.tables.details import RECORDED
 from strava_pipeline.core.years import YearRange
 from strava_pipeline.lake.bronze.answers import count_details, detail_files
@@ -52,8 +52,10 @@ from strava_pipeline.lake.gold.warehouse import (
     writing,
 )
 from strava_pipeline.lake.imports.activities import all_listings, has_outdated_activities, remove_activities
+from strava_pipeline.lake.imports.files import old_readings
 from strava_pipeline.lake.imports.manifests import undone_names
 from strava_pipeline.lake.imports.merge import merge_fresh_imported, merge_imported_activities, merge_imported_details
+from strava_pipeline.lake.imports.rereading import changes_of_reading, is_read_by_this_version, note_read_by
 from strava_pipeline.lake.imports.undo import (
     expected_loss,
     has_left_out_note,
@@ -94,20 +96,20 @@ def ensure_current(
     *,
     make_imports: Work = lambda: None,
     propose: Propose = lambda connection: None,
-) -> bool:
-    """Rebuild if the warehouse has other tables or an undone import, is lost, or a rebuild was interrupted.
+) -> str | None:
+    """Rebuild if the warehouse has other tables, an undone import or older readings, is lost, or a rebuild was interrupted.
 
-    Returns whether it was rebuilt. Does nothing where there never was a warehouse. `make_imports`: as in `rebuild`.
+    Returns None where it was not rebuilt, else as `rebuild`. Does nothing where there never was a warehouse. `make_imports`: as
+    in `rebuild`.
     """
     if reason_to_rebuild(lake) is None:
-        return False
+        return None
     with locked(lake, LOCK, who="a rebuild", tell=watch.say):
         why = reason_to_rebuild(lake)  # another process may have done it meanwhile
         if why is None:
-            return False
+            return None
         watch.say(f"{why} It is rebuilt from bronze, without a call.")
-        _rebuild(lake, years, watch, make_imports, propose)
-        return True
+        return _rebuild(lake, years, watch, make_imports, propose)
 
 
 def reason_to_rebuild(lake: Lake) -> str | None:
@@ -122,7 +124,10 @@ def reason_to_rebuild(lake: Lake) -> str | None:
         with reading(lake) as connection:
             if is_marked(connection, REBUILDING):
                 return "The working warehouse is not whole."
-            return "An import was undone." if left_out_imports(connection) != undone_names(lake) else None
+            if left_out_imports(connection) != undone_names(lake):
+                return "An import was undone."
+            is_outdated_reading = not is_read_by_this_version(connection) and any(old_readings(lake))
+            return "The warehouse holds what another version read in files." if is_outdated_reading else None
     except OtherCatalogueError:
         return "The working warehouse has the tables of another version."
     except DamagedWarehouseError:
@@ -136,41 +141,47 @@ def rebuild(
     *,
     make_imports: Work = lambda: None,
     propose: Propose = lambda connection: None,
-) -> None:
+) -> str:
     """Rebuild all shards and gold of every year from bronze, whatever their state, then publish.
 
+    Returns a sentence about what changed because files were read again; empty: none was.
     `make_imports` writes the activities of all imports that count, from bronze, in place of those on disk.
     """
     with locked(lake, LOCK, who="a rebuild", tell=watch.say):
-        _rebuild(lake, years, watch, make_imports, propose, everything=True)
+        return _rebuild(lake, years, watch, make_imports, propose, everything=True)
 
 
 def _rebuild(
     lake: Lake, years: YearRange, watch: Watch, make_imports: Work, propose: Propose, *, everything: bool = False
-) -> None:
-    new, undone = lake.remade, undone_names(lake)
+) -> str:
+    new, undone, rereads = lake.remade, undone_names(lake), any(old_readings(lake))
     _discard_unless_usable(new, undone)
     try:
         follows_undo = (left_out_of_lake(lake) or []) != undone
         with writing(new) as connection:
             if everything:
                 mark(connection, _SHARDS_DUE)
-            if everything or has_outdated_activities(lake) or (follows_undo and not has_left_out_note(connection)):
+            is_new = not has_left_out_note(connection)
+            if everything or has_outdated_activities(lake) or ((follows_undo or rereads) and is_new):
                 mark(connection, _IMPORTS_DUE)
             note_left_out(connection, undone)
-        _make_imports(lake, watch, make_imports, drop=follows_undo)
+            note_read_by(connection)
+        _make_imports(lake, watch, make_imports, drop=follows_undo or rereads)
         _write_all_shards(lake, years, watch)
         _merge_all(new, years, watch)
-        _put_in_place(lake, new, years, propose)
+        changes = _put_in_place(lake, new, years, propose, rereads=rereads)
     except Exception:
         _discard(new)  # a failed rebuild must not fill the disk, nor stop runs that need none
         raise
+    if changes:
+        watch.say(changes)
     publish(lake)
     remove_activities(lake, undone)
+    return changes
 
 
 def _make_imports(lake: Lake, watch: Watch, make_imports: Work, *, drop: bool) -> None:
-    """Write the activities of imports, where that is due; `drop`: shards may hold rows of undone imports."""
+    """Write the activities of imports, where that is due; `drop`: shards may hold rows of undone imports or older readings."""
     with reading(lake.remade) as connection:
         due = is_marked(connection, _IMPORTS_DUE)
     if due:
@@ -212,7 +223,7 @@ def _merge_all(new: Lake, years: YearRange, watch: Watch) -> None:
         watch.end()
 
 
-def _put_in_place(lake: Lake, new: Lake, years: YearRange, propose: Propose) -> None:
+def _put_in_place(lake: Lake, new: Lake, years: YearRange, propose: Propose, *, rereads: bool) -> str:
     """Merge what other runs landed meanwhile, check that nothing is missing, and make the new file the working one."""
     with exclusively(lake):
         with opened(new) as connection:
@@ -232,14 +243,16 @@ def _put_in_place(lake: Lake, new: Lake, years: YearRange, propose: Propose) -> 
                 sync_quarantine(connection, new, _detail_years(new, years))
                 _keep_damaged_details(lake, connection, years)
                 _refuse_a_fault(connection)
-                _refuse_a_loss(lake, connection)
+                left = _refuse_a_loss(lake, connection)
                 unmark(connection, REBUILDING)
             connection.execute("CHECKPOINT")
+        changes = changes_of_reading(lake, new, left) if (rereads or left) and lake.snapshot.exists() else ""
         if _is_damaged(lake):
             lake.working.replace(lake.working.with_suffix(".damaged"))
         log_of(lake.working).unlink(missing_ok=True)  # the old file's log must never be replayed into the new one
         new.working.replace(lake.working)
         sync_folder(lake.working.parent)
+        return changes
 
 
 def _keep_damaged_details(lake: Lake, new: Connection, years: YearRange) -> None:
@@ -270,22 +283,25 @@ def _refuse_a_fault(connection: Connection) -> None:
             )
 
 
-def _refuse_a_loss(lake: Lake, new: Connection) -> None:
+def _refuse_a_loss(lake: Lake, new: Connection) -> list[str]:
     """Raise PipelineError where published rows are missing: bronze may be incomplete (a deleted folder, an unmounted disk).
 
     An edit may remove nested rows, and a good answer quarantined ones, so only tables that may not shrink are checked.
+    Returns the names of the files that hold an activity less since they were read again, one for each.
     """
     if not lake.snapshot.exists():
-        return
-    lost = []
+        return []
+    lost, left = [], list[str]()
     with snapshot(lake) as connection:
-        expected, expired = expected_loss(lake, connection), expired_ids(lake)
+        expected, expired = expected_loss(lake, connection, new), expired_ids(lake)
         there, here = table_columns(connection), table_columns(new)
         for name in (name for name, table in TABLES.items() if not table.may_shrink):
             held = table_keys(connection, name, there)
             if name == GEAR.name:  # earlier versions stored the archive that named a piece, not the owner of its id
                 held = {(gear_source(str(source), str(gear_id)), gear_id) for source, gear_id in held}
             gone = held - table_keys(new, name, here)
+            if name == ACTIVITIES_ALL.name:
+                left = sorted(expected.left[key[0]] for key in gone if key[0] in expected.left)
             if name in TOLD_BY_API:
                 gone = {key for key in gone if key[0] not in expired}
             if gone := gone - expected.among(connection, name, gone):
@@ -297,6 +313,7 @@ def _refuse_a_loss(lake: Lake, new: Connection) -> None:
             "Strava list everything again: `strava-pipeline run-all`, then the same command. If the loss is meant, delete "
             f"{lake.snapshot}.{expected.way_back(lake)}"
         )
+    return left
 
 
 def _is_damaged(lake: Lake) -> bool:
@@ -321,7 +338,7 @@ def _discard_unless_usable(new: Lake, undone: list[str]) -> None:
             usable = is_a_database(new.working)
             if usable:
                 with reading(new) as connection:
-                    usable = left_out_imports(connection) == undone
+                    usable = left_out_imports(connection) == undone and is_read_by_this_version(connection)
             if not usable:
                 _discard(new)
     except (PipelineError, duckdb.Error):

@@ -19,7 +19,7 @@ from strava_pipeline.lake.bronze.answers import AnswerFiles, newest_answer, set_
 from strava_pipeline.lake.files import stamp, sync_folder, write_rows
 from strava_pipeline.lake.gold.warehouse import Connection
 from strava_pipeline.lake.imports.activities import ImportedActivities, SessionKeys
-from strava_pipeline.lake.imports.files import has_points, read_points
+from strava_pipeline.lake.imports.files import has_points, is_read, read_points
 from strava_pipeline.lake.imports.manifests import all_imports, effective_imports
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.providers import provider_files, provider_tracks
@@ -27,6 +27,7 @@ from strava_pipeline.lake.sql import sql
 
 _ORIGIN = "strava_pipeline.origin"
 FROM_FILE = "file:"  # what the origin of a track from an activity file begins with
+_THIS_READING = f"{FROM_FILE}v{VERSION}:"
 _READING = 2  # raised whenever core/activities.py makes other points from the same answer
 _OF_STREAMS = "streams:"
 
@@ -220,7 +221,7 @@ def sync_file_tracks(
 ) -> int:
     """Write the missing and stale tracks of gold's activities of `year`; returns how many.
 
-    A track that belongs to another activity now is removed.
+    A track that belongs to another activity now is removed, and one of an older reading where the newer one holds no point.
 
     Args:
         recorded: from `tracks_by_activity`.
@@ -229,6 +230,7 @@ def sync_file_tracks(
     written = 0
     belong = {_file_origin(each): activity_id for activity_id, each in recorded.items()}
     in_place = track_origins(lake, year)
+    _remove(lake, year, [key for key, origin in in_place.items() if key not in recorded and _is_left_out(lake, origin)])
     rows = connection.execute("SELECT id, athlete_id FROM activities_all WHERE year = $year", {"year": year}).fetchall()
     for activity_id, athlete_id in rows:
         origin = in_place.get(activity_id, "")
@@ -248,6 +250,12 @@ def sync_file_tracks(
                 written += 1
                 tick()
     return written
+
+
+def _is_left_out(lake: Lake, origin: str) -> bool:
+    """Whether a track was made of what another version read in files that this version has read, too."""
+    files = () if origin.startswith(_THIS_READING) else _recorded(origin)
+    return bool(files) and all(is_read(lake, digest) for digest, _ in files)
 
 
 def remove_stream_tracks(lake: Lake, ids: Collection[int]) -> list[int]:
@@ -331,4 +339,4 @@ def _recorded(origin: str) -> SessionKeys:
 
 
 def _file_origin(recorded: SessionKeys) -> str:
-    return f"{FROM_FILE}v{VERSION}:" + ",".join(f"{digest}-{place}" for digest, place in recorded)
+    return _THIS_READING + ",".join(f"{digest}-{place}" for digest, place in recorded)

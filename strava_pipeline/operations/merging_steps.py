@@ -277,7 +277,7 @@ def publish_warehouse(run: RunContext, years: Sequence[int] = (), pause: timedel
             **if_any(published_later=published.is_put_off),
             "bytes": run.lake.snapshot.stat().st_size,
             "seconds": seconds.value,
-            **if_any(views_left_out=published.left_out),
+            **if_any(views_left_out=published.left_out, changed_by_reading=run.changes),
             **{f"rows/{name}": count for name, count in published.rows.items()},
         },
         findings=[_holds_gold(published), _views_applied(published)],

@@ -17,7 +17,7 @@ from pathlib import PurePosixPath
 from strava_pipeline.core.errors import PipelineError
 from strava_pipeline.core.limits import ImportLimits
 from strava_pipeline.lake.files import DamagedFileError
-from strava_pipeline.lake.imports.files import has_reading, put_reading, reading_of, stored_bytes
+from strava_pipeline.lake.imports.files import has_reading, keep_old_reading, put_reading, reading_of, stored_bytes
 from strava_pipeline.lake.imports.manifests import ImportedFile, imports
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.providers import all_provider_files
@@ -137,7 +137,7 @@ def _read_together(lake: Lake, files: list[UnreadFile], limits: ImportLimits, pr
 def read_one(lake: Lake, each: UnreadFile, limits: ImportLimits = ImportLimits()) -> bool:
     """Read a file and put on disk what it came to; whether it has a problem.
 
-    One whose bytes are gone or damaged has no reading, so that it is read when they are back.
+    One whose bytes are gone or damaged has no reading, so that it is read when they are back; or that of another version.
     """
     try:
         body = stored_bytes(lake, each.sha256)
@@ -146,6 +146,7 @@ def read_one(lake: Lake, each: UnreadFile, limits: ImportLimits = ImportLimits()
         if each.provider is not None:
             again = f"The next run of the job {each.provider} fetches it again, unless its activity has a track."
         log.warning("%s: %s. %s", each.name, error, again)
+        keep_old_reading(lake, each.sha256)
         return True
     from strava_pipeline.ingest.files.reading import read_whole  # the decoders: most runs read no file (docs/adr/0037)
 

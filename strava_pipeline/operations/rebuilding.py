@@ -13,13 +13,14 @@ from strava_pipeline.lake.gold.publish import publish, snapshot
 from strava_pipeline.lake.gold.quality import row_counts, rows_by_year
 from strava_pipeline.lake.gold.user_views import skipped_views
 from strava_pipeline.lake.gold.warehouse import reading
-from strava_pipeline.lake.imports.files import is_reading_intact
+from strava_pipeline.lake.imports.files import is_reading_intact, old_readings, remove_old_readings
 from strava_pipeline.lake.imports.undo import are_tracks_due
 from strava_pipeline.lake.rebuild import ensure_current, rebuild
 from strava_pipeline.lake.tracks import track_sizes
 from strava_pipeline.operations.changes.proposing import propose_if_any
 from strava_pipeline.operations.importing import LOCK, make_activities
 from strava_pipeline.operations.insights import make_insights, write_insights_of
+from strava_pipeline.operations.progress import progressing
 from strava_pipeline.operations.reading_files import read_files, unread_files
 from strava_pipeline.operations.retention import let_expire
 from strava_pipeline.operations.run_context import RunContext
@@ -36,36 +37,44 @@ REBUILT = {
 
 
 def bring_up_to_date(run: RunContext, settings: Settings) -> RunContext:
-    """Rebuild the warehouse if that is due; after an undone import, tracks and insights too. Returns the run as it goes on."""
+    """Rebuild the warehouse if that is due; after an undone import or a newer reading, tracks and insights too.
+
+    Returns the run as it goes on.
+    """
     lake, years = run.lake, run.years
-    has_rebuilt = ensure_current(
+    changes = ensure_current(
         lake,
         years,
         run.progress,
         make_imports=partial(remake_imports, run, settings.import_limits),
         propose=partial(propose_if_any, run, settings),
     )
-    if are_tracks_due(lake):
+    is_reread = lake.working.exists() and any(old_readings(lake))
+    if is_reread or are_tracks_due(lake):
         publish(lake)  # which a process that died may not have done; what may leave was looked at by the rebuild
         make_tracks(run, years.all)
         if lake.snapshot.exists():
             make_insights(run, partial(snapshot, lake), years.all, settings.timezone, settings.insight_sports)
+    if is_reread:
+        remove_old_readings(lake)
     let_expire(run, settings)
-    return replace(run, has_rebuilt=has_rebuilt)
+    return replace(run, has_rebuilt=changes is not None, changes=changes or "")
 
 
 def remake_imports(run: RunContext, limits: ImportLimits) -> None:
     """Read the files of imports whose readings are not whole, and make the activities of all imports again."""
     with run.exclusive(LOCK):
         files = unread_files(run.lake, is_read=is_reading_intact, raised_to=limits)
-        read_files(run.lake, files, lambda steps: None, limits=limits)
+        if files:
+            with progressing(run.progress, "Reading files again", len(files)) as advance:
+                read_files(run.lake, files, advance, limits=limits)
         make_activities(run, lambda steps: None, of_all=True)
 
 
 def rebuild_all(run: RunContext, settings: Settings) -> list[StepReport]:
     """Rebuild and publish, then tracks and insights; what is reported of each asset, by year."""
     with timed() as seconds:
-        rebuild(
+        changes = rebuild(
             run.lake,
             run.years,
             run.progress,
@@ -76,10 +85,11 @@ def rebuild_all(run: RunContext, settings: Settings) -> list[StepReport]:
         publish(run.lake)  # what is computed of tracks
         opened = partial(snapshot, run.lake)
         insights = write_insights_of(run, opened, run.years.all, settings.timezone, settings.insight_sports)
-    return [*_reports(run, seconds.value), insights]
+    remove_old_readings(run.lake)
+    return [*_reports(run, seconds.value, changes), insights]
 
 
-def _reports(run: RunContext, seconds: float) -> Iterator[StepReport]:
+def _reports(run: RunContext, seconds: float, changes: str) -> Iterator[StepReport]:
     years = run.years.all
     with reading(run.lake) as connection:
         counts = row_counts(connection)
@@ -92,6 +102,6 @@ def _reports(run: RunContext, seconds: float) -> Iterator[StepReport]:
         TRACKS.name, by_year={year: {ROWS: points, "files": files} for year, (files, points) in tracks.items()}
     )
     with snapshot(run.lake) as connection:
-        without = if_any(views_left_out=skipped_views(connection))
+        without = if_any(views_left_out=skipped_views(connection), changed_by_reading=changes)
     rows = {f"rows/{name}": count for name, count in counts.items()}
     yield StepReport("published_warehouse", by_year={year: {"seconds": seconds, **without, **rows} for year in years})

@@ -31,6 +31,7 @@ class RunContext:
         who: names the run to others who wait for a lock that it holds.
         run_id: Dagster's; None where no run is at work.
         has_rebuilt: this run began by rebuilding and publishing the warehouse.
+        changes: a sentence about what changed then because files were read again.
     """
 
     lake: Lake
@@ -40,6 +41,7 @@ class RunContext:
     who: str = "a run"
     run_id: str | None = None
     has_rebuilt: bool = False
+    changes: str = ""
 
     def now(self) -> datetime:
         """The server's time (UTC), as far as an answer has shown it."""

@@ -110,7 +110,7 @@ class DecodedFile:
     left_out: Mapping[str, int] = field(default_factory=dict)
 
 
-VERSION = 1  # of the reading; raising it makes every file be read again
+VERSION = 2  # of the reading; raising it makes the next run read every file again
 
 
 class ClockBy(StrEnum):
@@ -162,13 +162,13 @@ class RecordingSummary(BaseModel, frozen=True):
 
 
 _PLANNED = "It is a planned route, and no recording."
-_KINDS = {
+NOT_RECORDED = {
     "route": "It is a route: its points have no times. If it was recorded, export it once more with times: as FIT, TCX or GPX.",
     "waypoints": "It holds waypoints, and no recording.",
     "course": "It is a course to follow, and no recording.",
     "workout": "It is a planned workout, and no recording.",
 }
-PLANS = frozenset({_PLANNED, _KINDS["course"]})
+PLANS = frozenset({_PLANNED, NOT_RECORDED["course"]})
 """Why there is no activity in a file, where nothing is missing."""
 
 
@@ -197,7 +197,7 @@ class Reading(BaseModel, frozen=True):
         """Why there is no activity in it, as a sentence; None where there is one."""
         if self.recordings:
             return None
-        told = _PLANNED if self.left_out and self.kind == "route" else _KINDS.get(self.kind)
+        told = _PLANNED if self.left_out and self.kind == "route" else NOT_RECORDED.get(self.kind)
         return self.problem or told or f"It is a device's file of the kind {self.kind}, and no recording."
 
     def is_all_within(self, limits: ImportLimits) -> bool:

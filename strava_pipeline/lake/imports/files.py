@@ -7,6 +7,7 @@ points of the file's sessions; without it the file is decoded again. The names o
 import gzip
 import hashlib
 import os
+import re
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -24,6 +25,7 @@ _PACKED = (b"\x1f\x8b", b"\xff\xd8\xff", b"\x89PNG", b"PK\x03\x04")  # gzip, JPE
 _OURS = ".gz"
 _LEVEL = 6
 _END = b"PAR1"  # of every Parquet file
+_READING = re.compile(r"([0-9a-f]{64}(?:-\d+)?)\.v(\d+)(\.json\.gz|\.parquet)")
 
 
 class FileStore:
@@ -230,6 +232,29 @@ def sessions_with_track(lake: Lake, digest: str) -> list[int]:
     with os.scandir(folder) as entries:  # done for thousands of files at once: a third of a glob's time
         names = [entry.name for entry in entries if entry.name.startswith(beginning) and entry.name.endswith(end)]
     return sorted(int(name.removeprefix(beginning).removesuffix(end)) for name in names)
+
+
+def old_readings(lake: Lake) -> Iterator[Path]:
+    """What other versions of the readers left, by a look at the folders."""
+    top = lake.readings / "files"
+    for folder in top.iterdir() if top.is_dir() else ():
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                if (found := _READING.fullmatch(entry.name)) is not None and int(found[2]) != VERSION:
+                    yield Path(entry.path)
+
+
+def remove_old_readings(lake: Lake) -> None:
+    """Remove what other versions of the readers left: this version's readings are in use everywhere."""
+    for path in old_readings(lake):
+        path.unlink(missing_ok=True)
+
+
+def keep_old_reading(lake: Lake, digest: str) -> None:
+    """Use another version's reading of a file, whose bytes are lost, as this version's. Points first, as in `put_reading`."""
+    old = [path for path in (lake.readings / "files" / digest[:2]).glob(f"{digest}*") if _READING.fullmatch(path.name)]
+    for path in sorted(old, key=lambda path: path.suffix == ".gz"):
+        path.replace(path.with_name(_READING.sub(rf"\1.v{VERSION}\3", path.name)))
 
 
 def _ends_well(track: Path) -> bool:

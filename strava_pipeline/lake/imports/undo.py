@@ -9,11 +9,14 @@ import json
 from collections import defaultdict
 from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import product
+from pathlib import PurePosixPath
 
 import duckdb
 
 from strava_pipeline.core.errors import MisuseError
-from strava_pipeline.core.sources import STRAVA
+from strava_pipeline.core.files.recording import NOT_RECORDED
+from strava_pipeline.core.sources import FILE, IMPORTED, STRAVA, hashed_id
 from strava_pipeline.core.tables import FILES, GEAR, TABLES
 from strava_pipeline.core.text import printable
 from strava_pipeline.lake.gold.publish import is_published
@@ -110,17 +113,20 @@ def note_tracks_left_out(connection: Connection, names: list[str]) -> None:
         note(connection, _TRACKS_WITHOUT, json.dumps(names))
 
 
+_READ = "SELECT sha256, recordings, kind, names, content, source, source_id FROM files WHERE recordings IS NOT NULL"
+_ATHLETES = "SELECT DISTINCT athlete_id FROM activities_all WHERE athlete_id IS NOT NULL"
 _NAMED_BY_ARCHIVES = "SELECT source, gear_id FROM gear WHERE source <> $source OR found IS NULL"
 
 
 @dataclass(frozen=True, slots=True)
 class ExpectedLoss:
-    """What a snapshot may lose because it was made with imports that are undone now: what only they brought."""
+    """What a snapshot may lose: what only imports brought that are undone now, and what newer readings of files leave out."""
 
     activities: set[tuple[object, str]] = field(default_factory=set)  # (id, source)
     gear: set[object] = field(default_factory=set)
     files: set[object] = field(default_factory=set)
     undone: tuple[str, ...] = ()
+    left: dict[object, str] = field(default_factory=dict)  # what newer readings leave out: the file's name by id
 
     def way_back(self, lake: Lake) -> str:
         """What a person can do if the undo itself is in the way."""
@@ -131,7 +137,7 @@ class ExpectedLoss:
 
     def among(self, published: Connection, table: str, lost: Keys) -> Keys:
         """Those of the `lost` keys of a table that may leave it. Rows from Strava itself never may."""
-        if not self.undone or not lost:
+        if not lost:
             return set()
         if table == FILES.name:
             return {key for key in lost if key[0] in self.files}
@@ -148,22 +154,48 @@ class ExpectedLoss:
     def _may(self, table: str, key: tuple[object, ...], sources: set[str]) -> bool:
         if STRAVA in sources:
             return False
-        if table == "activity_history":  # without the cells of one import, versions of another's row may go
-            return True
+        if (
+            table == "activity_history"
+        ):  # without the cells of one import, or read again, versions of another's row may go
+            return bool(self.undone) or sources <= IMPORTED
         return all((key[0], source) in self.activities for source in sources)
 
 
-def expected_loss(lake: Lake, published: Connection) -> ExpectedLoss:
-    """What the published warehouse may lose: all that was brought only by imports undone since."""
+def expected_loss(lake: Lake, published: Connection, new: Connection) -> ExpectedLoss:
+    """What the published warehouse may lose: all that only imports undone since brought, or that newer readings leave out.
+
+    `new`: the warehouse that is to replace it.
+    """
     before = set(left_out_imports(published))
     undone = {one.name: one.undone for one in undone_imports(lake) if one.undone is not None and one.name not in before}
     fresh = undone.values()
+    left = _left_out(published, new)
     return ExpectedLoss(
-        activities={(key, source) for each in fresh for key, source in each.activities},
+        activities={(key, source) for each in fresh for key, source in each.activities} | left.keys(),
         gear={key for each in fresh for key in each.gear},
         files={key for each in fresh for key in each.files},
         undone=tuple(undone),
+        left={key: name for (key, _), name in left.items()},
     )
+
+
+def _left_out(published: Connection, new: Connection) -> dict[tuple[object, str], str]:
+    """What newer readings of imported and providers' files leave out: by id and source the file's name.
+
+    A file holds fewer recordings than before, or is of a kind that nobody records.
+    """
+    found: dict[tuple[object, str], str] = {}
+    with suppress(duckdb.Error):  # the tables of another version
+        now = {digest: after for digest, *after in new.execute(_READ).fetchall()}
+        athletes = [None, *(athlete_id for (athlete_id,) in published.execute(_ATHLETES).fetchall())]
+        for digest, before, _, names, content, source, source_id in published.execute(_READ).fetchall():
+            after, kind, *_ = now.get(digest, (before, None))
+            if after < before and (after or kind in NOT_RECORDED):
+                sources = [(FILE, f"{content}:{place}") for place in range(after, before)]
+                sources += [(source, source_id)] if source_id and not after else []
+                ids = product(sources, athletes)
+                found |= {(hashed_id(*of, athlete), of[0]): PurePosixPath(names[0]).name for of, athlete in ids}
+    return found
 
 
 def _noted(connection: Connection, name: str) -> list[str]:

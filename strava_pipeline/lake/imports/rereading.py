@@ -1,0 +1,62 @@
+"""What a new version of the readers means for the warehouse: whether it was made by an older one, and what is otherwise now.
+
+As long as a reading of another version is on disk, files are to be read again, or tracks to be made of what was read. The
+warehouse is rebuilt first (lake/rebuild.py), then the tracks are made, and the old readings are removed last: a run that is
+killed in between is completed by the next one.
+"""
+
+from collections.abc import Sequence
+from contextlib import closing, suppress
+
+import duckdb
+
+from strava_pipeline.core.files.recording import VERSION
+from strava_pipeline.core.sources import STRAVA
+from strava_pipeline.core.tables import ACTIVITY_DETAILS
+from strava_pipeline.core.text import printable
+from strava_pipeline.lake.gold.warehouse import Connection, attach, note, notes
+from strava_pipeline.lake.paths import Lake
+
+_READ_BY = "read_by"  # a note of the version of the readers that a rebuild used
+_COLUMNS = "SELECT column_name FROM duckdb_columns() WHERE database_name = 'before' AND table_name = $table"
+_COUNTS = (
+    "SELECT count(*) FILTER (before.source IS NULL), {counts} FROM now.{table} AS now LEFT JOIN before.{table} AS before "
+    "USING (activity_id, source) WHERE source <> $source"
+)
+
+
+def is_read_by_this_version(connection: Connection) -> bool:
+    """Whether a rebuild with this version of the readers made the warehouse."""
+    return notes(connection, _READ_BY).get(_READ_BY) == str(VERSION)
+
+
+def note_read_by(connection: Connection) -> None:
+    """Note this version of the readers, within the caller's transaction."""
+    note(connection, _READ_BY, str(VERSION))
+
+
+def changes_of_reading(lake: Lake, new: Lake, left: Sequence[str]) -> str:
+    """A sentence about how many activities of files changed, by which field, since the published warehouse.
+
+    Args:
+        new: the lake whose working warehouse was made anew; nobody has it open.
+        left: the names of the files that hold an activity less, one for each.
+    """
+    found = dict[str, int]()
+    with closing(duckdb.connect()) as both, suppress(duckdb.Error):  # a snapshot with the tables of another version
+        attach(both, new.working, "now", "READ_ONLY")
+        attach(both, lake.snapshot, "before", "READ_ONLY")
+        table = ACTIVITY_DETAILS.stored  # all that a file says of its activity, whichever source's row is shown
+        there = {name for (name,) in both.execute(_COLUMNS, {"table": table}).fetchall()}
+        names = [column.name for column in ACTIVITY_DETAILS.sourced[1:] if column.name in there]
+        differs = [f'before.source IS NOT NULL AND now."{name}" IS DISTINCT FROM before."{name}"' for name in names]
+        counts = ", ".join(f"count(*) FILTER ({each})" for each in (" OR ".join(differs), *differs))
+        rows = both.execute(_COUNTS.format(counts=counts, table=table), {"source": STRAVA}).fetchall()
+        found = dict(zip(("came", "changed", *names), rows[0], strict=True))
+    came, changed = found.pop("came", 0), found.pop("changed", 0)
+    by_field = sorted(((name, count) for name, count in found.items() if count), key=lambda each: (-each[1], each[0]))
+    fields = ", ".join(f"{name} {count}" for name, count in by_field)
+    said = f"Files were read again by this version: {changed} activities changed" + (f" ({fields})" if fields else "")
+    said += f", {came} came" if came else ""
+    said += f", {len(left)} left ({', '.join(map(printable, left))})" if left else ""
+    return f"{said}."
