@@ -52,7 +52,7 @@ from strava_pipeline.lake.gold.warehouse import (
     writing,
 )
 from strava_pipeline.lake.imports.activities import all_listings, has_outdated_activities, remove_activities
-from strava_pipeline.lake.imports.files import old_readings
+from strava_pipeline.lake.imports.files import has_old_readings
 from strava_pipeline.lake.imports.manifests import undone_names
 from strava_pipeline.lake.imports.merge import merge_fresh_imported, merge_imported_activities, merge_imported_details
 from strava_pipeline.lake.imports.rereading import changes_of_reading, is_read_by_this_version, note_read_by
@@ -126,7 +126,7 @@ def reason_to_rebuild(lake: Lake) -> str | None:
                 return "The working warehouse is not whole."
             if left_out_imports(connection) != undone_names(lake):
                 return "An import was undone."
-            is_outdated_reading = not is_read_by_this_version(connection) and any(old_readings(lake))
+            is_outdated_reading = not is_read_by_this_version(connection) and has_old_readings(lake)
             return "The warehouse holds what another version read in files." if is_outdated_reading else None
     except OtherCatalogueError:
         return "The working warehouse has the tables of another version."
@@ -154,7 +154,7 @@ def rebuild(
 def _rebuild(
     lake: Lake, years: YearRange, watch: Watch, make_imports: Work, propose: Propose, *, everything: bool = False
 ) -> str:
-    new, undone, rereads = lake.remade, undone_names(lake), any(old_readings(lake))
+    new, undone, rereads = lake.remade, undone_names(lake), has_old_readings(lake)
     _discard_unless_usable(new, undone)
     try:
         follows_undo = (left_out_of_lake(lake) or []) != undone

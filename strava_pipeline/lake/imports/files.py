@@ -175,6 +175,8 @@ def _stored(top: Path) -> Iterator[str]:
 
 def put_reading(lake: Lake, digest: str, reading: Reading, tracks: Sequence[pl.DataFrame]) -> None:
     """Write the points, then the reading: where a reading is, its points are. Not synced: a lost one is read again."""
+    if not _top(lake).exists():
+        write_whole(_version(lake), str(VERSION).encode())
     for place, track in enumerate(tracks):
         if track.height:
             write_rows(_track(lake, digest, place), track, "zstd", {})
@@ -226,7 +228,7 @@ def has_points(lake: Lake, digest: str, place: int) -> bool:
 def sessions_with_track(lake: Lake, digest: str) -> list[int]:
     """The numbers of a file's sessions whose points are on disk, by a look at the folder."""
     beginning, end = f"{digest}-", f".v{VERSION}.parquet"
-    folder = lake.readings / "files" / digest[:2]
+    folder = _top(lake) / digest[:2]
     if not folder.is_dir():
         return []
     with os.scandir(folder) as entries:  # done for thousands of files at once: a third of a glob's time
@@ -234,26 +236,25 @@ def sessions_with_track(lake: Lake, digest: str) -> list[int]:
     return sorted(int(name.removeprefix(beginning).removesuffix(end)) for name in names)
 
 
-def old_readings(lake: Lake) -> Iterator[Path]:
-    """What other versions of the readers left, by a look at the folders."""
-    top = lake.readings / "files"
-    for folder in top.iterdir() if top.is_dir() else ():
-        with os.scandir(folder) as entries:
-            for entry in entries:
-                if (found := _READING.fullmatch(entry.name)) is not None and int(found[2]) != VERSION:
-                    yield Path(entry.path)
+def has_old_readings(lake: Lake) -> bool:
+    """Whether readings of another version may be on disk."""
+    try:
+        return _version(lake).read_bytes() != str(VERSION).encode()
+    except FileNotFoundError:
+        return _top(lake).exists()
 
 
 def remove_old_readings(lake: Lake) -> None:
     """Remove what other versions of the readers left: this version's readings are in use everywhere."""
-    for path in old_readings(lake):
-        path.unlink(missing_ok=True)
+    for path in _top(lake).glob("*/*"):
+        if (found := _READING.fullmatch(path.name)) is not None and int(found[2]) != VERSION:
+            path.unlink(missing_ok=True)
+    write_whole(_version(lake), str(VERSION).encode())
 
 
 def keep_old_reading(lake: Lake, digest: str) -> None:
     """Use another version's reading of a file, whose bytes are lost, as this version's. Points first, as in `put_reading`."""
-    old = [path for path in (lake.readings / "files" / digest[:2]).glob(f"{digest}*") if _READING.fullmatch(path.name)]
-    for path in sorted(old, key=lambda path: path.suffix == ".gz"):
+    for path in sorted((_top(lake) / digest[:2]).glob(f"{digest}*.v*"), key=lambda path: path.suffix == ".gz"):
         path.replace(path.with_name(_READING.sub(rf"\1.v{VERSION}\3", path.name)))
 
 
@@ -267,9 +268,17 @@ def _ends_well(track: Path) -> bool:
         return False
 
 
+def _top(lake: Lake) -> Path:
+    return lake.readings / "files"
+
+
+def _version(lake: Lake) -> Path:
+    return lake.readings / "version"  # of all readings; a folder without it is an older version's
+
+
 def _path(lake: Lake, digest: str) -> Path:
-    return lake.readings / "files" / digest[:2] / f"{digest}.v{VERSION}.json.gz"
+    return _top(lake) / digest[:2] / f"{digest}.v{VERSION}.json.gz"
 
 
 def _track(lake: Lake, digest: str, place: int) -> Path:
-    return lake.readings / "files" / digest[:2] / f"{digest}-{place}.v{VERSION}.parquet"
+    return _top(lake) / digest[:2] / f"{digest}-{place}.v{VERSION}.parquet"
