@@ -19,7 +19,7 @@ from strava_pipeline.lake.bronze.answers import AnswerFiles, newest_answer, set_
 from strava_pipeline.lake.files import stamp, sync_folder, write_rows
 from strava_pipeline.lake.gold.warehouse import Connection
 from strava_pipeline.lake.imports.activities import ImportedActivities, SessionKeys
-from strava_pipeline.lake.imports.files import has_points, is_read, read_points
+from strava_pipeline.lake.imports.files import has_points, is_read, note_first_version, read_points
 from strava_pipeline.lake.imports.manifests import all_imports, effective_imports
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.providers import provider_files, provider_tracks
@@ -55,6 +55,7 @@ def write_track(
     missing = {name: kind for name, kind in TRACKS.polars_schema.items() if name not in points.columns}
     rows = points.with_columns(pl.lit(None, kind).alias(name) for name, kind in missing.items())
     path = track_path(lake, year, activity_id)
+    note_first_version(lake)
     size = write_rows(
         path, rows.select(*TRACKS.polars_schema).cast(pl.Schema(TRACKS.polars_schema)), "zstd", {_ORIGIN: origin}
     )

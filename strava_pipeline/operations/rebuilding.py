@@ -13,7 +13,7 @@ from strava_pipeline.lake.gold.publish import publish, snapshot
 from strava_pipeline.lake.gold.quality import row_counts, rows_by_year
 from strava_pipeline.lake.gold.user_views import skipped_views
 from strava_pipeline.lake.gold.warehouse import reading
-from strava_pipeline.lake.imports.files import has_old_readings, is_reading_intact, remove_old_readings
+from strava_pipeline.lake.imports.files import has_old_tracks, is_reading_intact, remove_old_readings
 from strava_pipeline.lake.imports.undo import are_tracks_due
 from strava_pipeline.lake.rebuild import ensure_current, rebuild
 from strava_pipeline.lake.tracks import track_sizes
@@ -49,13 +49,13 @@ def bring_up_to_date(run: RunContext, settings: Settings) -> RunContext:
         make_imports=partial(remake_imports, run, settings.import_limits),
         propose=partial(propose_if_any, run, settings),
     )
-    is_reread = lake.working.exists() and has_old_readings(lake)
-    if is_reread or are_tracks_due(lake):
+    is_outdated = lake.working.exists() and has_old_tracks(lake)
+    if is_outdated or are_tracks_due(lake):
         publish(lake)  # which a process that died may not have done; what may leave was looked at by the rebuild
         make_tracks(run, years.all)
         if lake.snapshot.exists():
             make_insights(run, partial(snapshot, lake), years.all, settings.timezone, settings.insight_sports)
-    if is_reread:
+    if is_outdated:
         remove_old_readings(lake)
     let_expire(run, settings)
     return replace(run, has_rebuilt=changes is not None, changes=changes or "")

@@ -175,8 +175,7 @@ def _stored(top: Path) -> Iterator[str]:
 
 def put_reading(lake: Lake, digest: str, reading: Reading, tracks: Sequence[pl.DataFrame]) -> None:
     """Write the points, then the reading: where a reading is, its points are. Not synced: a lost one is read again."""
-    if not _top(lake).exists():
-        write_whole(_version(lake), str(VERSION).encode())
+    note_first_version(lake)
     for place, track in enumerate(tracks):
         if track.height:
             write_rows(_track(lake, digest, place), track, "zstd", {})
@@ -238,14 +237,25 @@ def sessions_with_track(lake: Lake, digest: str) -> list[int]:
 
 def has_old_readings(lake: Lake) -> bool:
     """Whether readings of another version may be on disk."""
+    return _top(lake).exists() and has_old_tracks(lake)
+
+
+def has_old_tracks(lake: Lake) -> bool:
+    """Whether readings or tracks that another version made may be on disk."""
     try:
         return _version(lake).read_bytes() != str(VERSION).encode()
     except FileNotFoundError:
-        return _top(lake).exists()
+        return _top(lake).exists() or lake.tracks.exists()
+
+
+def note_first_version(lake: Lake) -> None:
+    """Note this version as that of all readings and tracks, before the first of them is on disk."""
+    if not (_top(lake).exists() or lake.tracks.exists()):
+        write_whole(_version(lake), str(VERSION).encode())
 
 
 def remove_old_readings(lake: Lake) -> None:
-    """Remove what other versions of the readers left: this version's readings are in use everywhere."""
+    """Remove what other versions of the readers left: this version's readings and tracks are in use everywhere."""
     for path in _top(lake).glob("*/*"):
         if (found := _READING.fullmatch(path.name)) is not None and int(found[2]) != VERSION:
             path.unlink(missing_ok=True)
@@ -273,7 +283,7 @@ def _top(lake: Lake) -> Path:
 
 
 def _version(lake: Lake) -> Path:
-    return lake.readings / "version"  # of all readings; a folder without it is an older version's
+    return lake.readings / "version"  # of all readings and tracks; those without it are an older version's
 
 
 def _path(lake: Lake, digest: str) -> Path:
