@@ -283,7 +283,7 @@ def _top(lake: Lake) -> Path:
 
 
 def _version(lake: Lake) -> Path:
-    return lake.readings / "version"  # of all readings and tracks; those without it are an older version's
+    return lake.state / "read_by"  # of all readings and tracks; without it they are an older version's
 
 
 def _path(lake: Lake, digest: str) -> Path:
