@@ -71,6 +71,7 @@ from strava_pipeline.lake.sql import sql
 LOCK = "rebuild"
 _PUBLISHED = "SELECT activity_id FROM published.activity_details_by_source WHERE source = $source"
 Work = Callable[[], object]
+Changed = Callable[[str], object]
 Propose = Callable[[Connection], object]
 """Makes the table of proposed changes, within the transaction of the new warehouse."""
 _SHARDS_DUE = "shards are to be made anew"  # a note in the new warehouse, for the run that continues the rebuild
@@ -96,20 +97,21 @@ def ensure_current(
     *,
     make_imports: Work = lambda: None,
     propose: Propose = lambda connection: None,
-) -> str | None:
+    changed: Changed = lambda said: None,
+) -> bool:
     """Rebuild if the warehouse has other tables, an undone import or older readings, is lost, or a rebuild was interrupted.
 
-    Returns None where it was not rebuilt, else as `rebuild`. Does nothing where there never was a warehouse. `make_imports`: as
-    in `rebuild`.
+    Returns whether it was rebuilt. Does nothing where there never was a warehouse. `make_imports`, `changed`: as in `rebuild`.
     """
     if reason_to_rebuild(lake) is None:
-        return None
+        return False
     with locked(lake, LOCK, who="a rebuild", tell=watch.say):
         why = reason_to_rebuild(lake)  # another process may have done it meanwhile
         if why is None:
-            return None
+            return False
         watch.say(f"{why} It is rebuilt from bronze, without a call.")
-        return _rebuild(lake, years, watch, make_imports, propose)
+        _rebuild(lake, years, watch, make_imports, propose, changed)
+        return True
 
 
 def reason_to_rebuild(lake: Lake) -> str | None:
@@ -141,19 +143,27 @@ def rebuild(
     *,
     make_imports: Work = lambda: None,
     propose: Propose = lambda connection: None,
-) -> str:
+    changed: Changed = lambda said: None,
+) -> None:
     """Rebuild all shards and gold of every year from bronze, whatever their state, then publish.
 
-    Returns a sentence about what changed because files were read again; empty: none was.
-    `make_imports` writes the activities of all imports that count, from bronze, in place of those on disk.
+    `make_imports` writes the activities of all imports that count, from bronze, in place of those on disk. `changed` is called
+    with a sentence about what changed, where files were read again.
     """
     with locked(lake, LOCK, who="a rebuild", tell=watch.say):
-        return _rebuild(lake, years, watch, make_imports, propose, everything=True)
+        _rebuild(lake, years, watch, make_imports, propose, changed, everything=True)
 
 
 def _rebuild(
-    lake: Lake, years: YearRange, watch: Watch, make_imports: Work, propose: Propose, *, everything: bool = False
-) -> str:
+    lake: Lake,
+    years: YearRange,
+    watch: Watch,
+    make_imports: Work,
+    propose: Propose,
+    changed: Changed,
+    *,
+    everything: bool = False,
+) -> None:
     new, undone, rereads = lake.remade, undone_names(lake), has_old_readings(lake)
     _discard_unless_usable(new, undone)
     try:
@@ -169,15 +179,15 @@ def _rebuild(
         _make_imports(lake, watch, make_imports, drop=follows_undo or rereads)
         _write_all_shards(lake, years, watch)
         _merge_all(new, years, watch)
-        changes = _put_in_place(lake, new, years, propose, rereads=rereads)
+        said = _put_in_place(lake, new, years, propose, rereads=rereads)
     except Exception:
         _discard(new)  # a failed rebuild must not fill the disk, nor stop runs that need none
         raise
-    if changes:
-        watch.say(changes)
+    if said:
+        watch.say(said)
+        changed(said)
     publish(lake)
     remove_activities(lake, undone)
-    return changes
 
 
 def _make_imports(lake: Lake, watch: Watch, make_imports: Work, *, drop: bool) -> None:

@@ -42,12 +42,14 @@ def bring_up_to_date(run: RunContext, settings: Settings) -> RunContext:
     Returns the run as it goes on.
     """
     lake, years = run.lake, run.years
-    changes = ensure_current(
+    said: list[str] = []
+    has_rebuilt = ensure_current(
         lake,
         years,
         run.progress,
         make_imports=partial(remake_imports, run, settings.import_limits),
         propose=partial(propose_if_any, run, settings),
+        changed=said.append,
     )
     is_outdated = lake.working.exists() and has_old_tracks(lake)
     if is_outdated or are_tracks_due(lake):
@@ -58,7 +60,7 @@ def bring_up_to_date(run: RunContext, settings: Settings) -> RunContext:
     if is_outdated:
         remove_old_readings(lake)
     let_expire(run, settings)
-    return replace(run, has_rebuilt=changes is not None, changes=changes or "")
+    return replace(run, has_rebuilt=has_rebuilt, changes="".join(said))
 
 
 def remake_imports(run: RunContext, limits: ImportLimits) -> None:
@@ -73,20 +75,22 @@ def remake_imports(run: RunContext, limits: ImportLimits) -> None:
 
 def rebuild_all(run: RunContext, settings: Settings) -> list[StepReport]:
     """Rebuild and publish, then tracks and insights; what is reported of each asset, by year."""
+    said: list[str] = []
     with timed() as seconds:
-        changes = rebuild(
+        rebuild(
             run.lake,
             run.years,
             run.progress,
             make_imports=partial(remake_imports, run, settings.import_limits),
             propose=partial(propose_if_any, run, settings),
+            changed=said.append,
         )
         make_tracks(run, run.years.all)
         publish(run.lake)  # what is computed of tracks
         opened = partial(snapshot, run.lake)
         insights = write_insights_of(run, opened, run.years.all, settings.timezone, settings.insight_sports)
     remove_old_readings(run.lake)
-    return [*_reports(run, seconds.value, changes), insights]
+    return [*_reports(run, seconds.value, "".join(said)), insights]
 
 
 def _reports(run: RunContext, seconds: float, changes: str) -> Iterator[StepReport]:

@@ -115,7 +115,7 @@ def shown(lake: Lake) -> list[dict[str, Any]]:
 
 
 def ensure(lake: Lake) -> bool:
-    return ensure_current(lake, YEARS, Watched()) is not None
+    return ensure_current(lake, YEARS, Watched())
 
 
 def the_same(lake: Lake) -> None:
