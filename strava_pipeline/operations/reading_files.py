@@ -108,8 +108,8 @@ def read_unread_files(lake: Lake, progress: Progress, limits: ImportLimits) -> t
 def _problems(lake: Lake, files: list[UnreadFile]) -> Iterator[str]:
     for each in files:
         reading = reading_of(lake, each.sha256)
-        if reading is not None and reading.problem is not None:
-            yield f"{PurePosixPath(each.name).name}: {reading.problem}"
+        if reading is not None and reading.remark is not None:
+            yield f"{PurePosixPath(each.name).name}: {reading.remark}"
 
 
 def _read_alone(lake: Lake, files: list[UnreadFile], limits: ImportLimits) -> Iterator[bool]:
@@ -152,4 +152,4 @@ def read_one(lake: Lake, each: UnreadFile, limits: ImportLimits = ImportLimits()
 
     reading, tracks = read_whole(body, each.name, each.received_at, limits)
     put_reading(lake, each.sha256, reading, tracks)
-    return reading.problem is not None
+    return reading.remark is not None

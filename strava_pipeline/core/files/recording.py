@@ -15,6 +15,7 @@ import polars as pl
 from pydantic import BaseModel
 
 from strava_pipeline.core.limits import ImportLimits
+from strava_pipeline.core.text import counted
 from strava_pipeline.core.track_cleaning import BELIEVABLE
 from strava_pipeline.core.track_measures import held_mean
 
@@ -191,6 +192,13 @@ class Reading(BaseModel, frozen=True):
     def flags(self) -> list[str]:
         """The flags of all recordings."""
         return sorted({flag for recording in self.recordings for flag in recording.flags})
+
+    @property
+    def remark(self) -> str | None:
+        """What to say when the file was read: its problem, or the plans that were left out."""
+        if self.problem is None and self.left_out and self.recordings:
+            return f"Left out: {', '.join(counted(count, f'planned {kind}') for kind, count in self.left_out.items())}."
+        return self.problem or (self.why_no_activity if self.left_out else None)
 
     @property
     def why_no_activity(self) -> str | None:

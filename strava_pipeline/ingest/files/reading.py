@@ -27,7 +27,6 @@ from strava_pipeline.core.files.recording import (
 )
 from strava_pipeline.core.limits import ImportLimits
 from strava_pipeline.core.sports import VIRTUAL, sport_type
-from strava_pipeline.core.text import counted
 from strava_pipeline.ingest.files.fit import read_fit
 from strava_pipeline.ingest.files.gpx import read_gpx
 from strava_pipeline.ingest.files.kml import kml_of_kmz, read_kml
@@ -80,10 +79,9 @@ def read_unpacked(
         return _unknown(_what(unpacked, name))
     read = READERS[found](unpacked, received_at, limits)
     recordings = tuple(replace(recording, flags=recording.flags | flags) for recording in read.recordings)
-    why = read.problem or problem(flags, limits, is_kept=bool(recordings))
-    if why is None and recordings and read.left_out:
-        why = f"Left out: {', '.join(counted(count, f'planned {kind}') for kind, count in read.left_out.items())}."
-    return replace(read, recordings=recordings, problem=why)
+    return replace(
+        read, recordings=recordings, problem=read.problem or problem(flags, limits, is_kept=bool(recordings))
+    )
 
 
 def unpack(content: bytes, limits: ImportLimits = ImportLimits()) -> tuple[bytes, frozenset[Flag]]:
