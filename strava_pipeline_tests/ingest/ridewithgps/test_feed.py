@@ -14,7 +14,7 @@ from strava_pipeline.core.limits import ImportLimits
 from strava_pipeline.core.sources import hashed_id
 from strava_pipeline.emulator.generate.activities import Athlete
 from strava_pipeline.emulator.service import Fault
-from strava_pipeline.ingest.files.points import track_length
+from strava_pipeline.ingest.files.points import Track
 from strava_pipeline.ingest.files.reading import read_file
 from strava_pipeline.ingest.providers_file import ProviderChoice
 from strava_pipeline.ingest.ridewithgps import client as client_module
@@ -629,7 +629,8 @@ def test_an_athletes_library_is_found_again_at_strava(world: World) -> None:
     assert library == library_of(activities, gear, service.user_id, seed=3)
     tracks = [read_file(track_file(trip) or b"", "x.tcx", now).recordings[0] for trip in library.trips]
     assert [track.distance_m for track in tracks] == [trip["distance"] for trip in library.trips]
-    lengths = [track_length(track.track, pl.repeat(0, len(track.track), eager=True)) for track in tracks]
+    segments = [pl.repeat(0, each.track.height, eager=True) for each in tracks]
+    lengths = [Track(each.track, one, False, {}).length() for each, one in zip(tracks, segments, strict=True)]
     for trip, length in zip(library.trips, lengths, strict=True):
         assert length is None if trip["first_lat"] is None else length == pytest.approx(trip["distance"], rel=0.15)
     service.gear[:] = library.gear
