@@ -148,16 +148,6 @@ def test_six_poisoned_neighbours_stop_nothing(make_rig: Make, status: int) -> No
     assert rig.calls()["total"] == 0
 
 
-def test_a_gear_that_fails_keeps_no_other_from_being_fetched_and_fails_no_run(make_rig: Make) -> None:
-    rig = make_rig(jumping=True)
-    rig.begin_with("flow_backfill")
-    named = sorted({item["gear_id"] for item in rig.truth() if item["gear_id"]})
-    rig.fault(f"/gear/{named[0]}", "status", status=500, times=-1)
-    outcome = rig.run_unpartitioned("new_gear", gear={"new_gear_only": True})
-    assert outcome.metadata["gear"]["failed_names"] == named[0]
-    assert [row[0] for row in rig.gold("SELECT gear_id FROM gear ORDER BY 1")] == named[1:]
-
-
 def test_a_rebuild_from_incomplete_bronze_replaces_nothing(rig: Rig) -> None:
     rig.begin_with("flow_backfill")
     before = everything(rig)
@@ -173,15 +163,6 @@ def test_a_rebuild_from_incomplete_bronze_replaces_nothing(rig: Rig) -> None:
     shutil.move(aside, rig.lake.listings)
     rig.do("compact")
     assert everything(rig) == before
-
-
-def test_garbage_in_the_working_warehouse_is_set_aside_and_rebuilt(rig: Rig) -> None:
-    rig.begin_with("flow_backfill")
-    before = everything(rig)
-    rig.lake.working.write_bytes(b"garbage" * 1000)
-    rig.do("compact")
-    assert everything(rig) == before
-    assert rig.lake.working.with_suffix(".damaged").exists()
 
 
 def test_an_error_before_the_first_asset_is_the_error_that_is_told(rig: Rig) -> None:
