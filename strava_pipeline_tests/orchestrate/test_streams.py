@@ -8,12 +8,11 @@ import dagster as dg
 import polars as pl
 import pytest
 
-from strava_pipeline.core.activities import stream_points
 from strava_pipeline.core.errors import PipelineError
 from strava_pipeline.ingest.calls import ATTEMPTS
 from strava_pipeline.ingest.strava.emulator.application import Limits
 from strava_pipeline.lake.files import unpacked, unpacked_json
-from strava_pipeline.lake.tracks import track_origins, write_track
+from strava_pipeline.lake.tracks import track_origins
 from strava_pipeline.orchestrate.tags import LIMIT
 from strava_pipeline.verbs.run_job import RunOutcome, run_job
 from strava_pipeline_tests.contents import unpacked as parts_of
@@ -106,26 +105,6 @@ def test_bronze_is_what_came_byte_for_byte_in_the_folder_of_its_year(listed: Rig
         held = unpacked_json(path)
         assert {key: stream["data"] for key, stream in held.items()} == truth[int(path.parent.name)]
         assert unpacked(path).startswith(b'{"')
-
-
-def test_tracks_are_the_source_s_streams(listed: Rig) -> None:
-    fetch(listed)
-    starts = dict(listed.gold("SELECT id, start_date FROM activities"))
-    made = tracks(listed)
-    for key, recording in source(listed).items():
-        of_one = made.filter(pl.col("activity_id") == key)
-        assert of_one["recorded_at"].to_list()[0] == starts[key]
-        assert of_one["distance"].to_list() == recording["distance"]
-        assert of_one["latitude"].to_list() == [at[0] for at in recording.get("latlng", [(None,)] * of_one.height)]
-        for column, name in (
-            ("heartrate", "heartrate"),
-            ("watts", "watts"),
-            ("temperature", "temp"),
-            ("moving", "moving"),
-        ):
-            assert of_one[column].to_list() == recording.get(name, [None] * of_one.height), column
-        points = stream_points(recording, starts[key])
-        assert of_one.select(points.columns).equals(points)
 
 
 def test_a_cap_stops_it_and_the_next_run_goes_on(listed: Rig) -> None:
@@ -233,14 +212,6 @@ def test_an_address_that_knows_nothing_of_strava_blames_no_activity(make_rig: Ma
     assert asked(rig) == recorded(rig)
 
 
-def test_where_a_file_made_the_track_no_call_is_spent_and_it_stays(listed: Rig) -> None:
-    first, *others = recorded(listed)
-    write_track(listed.lake, 2026, first, 1, "strava", [pl.DataFrame({"watts": [1.0]})], "file:abc 0")
-    fetch(listed)
-    assert asked(listed) == others
-    assert track_origins(listed.lake, 2026)[first] == "file:abc 0"
-
-
 def test_lost_tracks_are_made_again_without_a_call(listed: Rig) -> None:
     fetch(listed)
     before = tracks(listed)
@@ -250,33 +221,6 @@ def test_lost_tracks_are_made_again_without_a_call(listed: Rig) -> None:
     fetch(listed)
     assert asked(listed) == []
     assert tracks(listed).equals(before)
-
-
-def test_streams_that_were_damaged_are_set_aside_and_fetched_again(listed: Rig) -> None:
-    fetch(listed)
-    victim = recorded(listed)[3]
-    (path,) = listed.lake.streams.glob(f"*/{victim}/*")
-    path.write_bytes(b"garbage")
-    for track in listed.lake.tracks.glob(f"*/{victim}.parquet"):
-        track.unlink()
-    listed.calls()
-    assert fetch(listed).tracks.damaged == 1
-    assert asked(listed) == []
-    fetch(listed)
-    assert asked(listed) == [victim]
-    assert set(tracks(listed)["activity_id"]) == set(recorded(listed))
-
-
-def test_one_that_was_cut_at_strava_is_fetched_again_once(listed: Rig) -> None:
-    fetch(listed)
-    cut, renamed, *_ = recorded(listed)
-    listed.control("edit", id=cut, set={"distance": 1234.5, "elapsed_time": 600})
-    listed.control("edit", id=renamed, set={"name": "Another name"})
-    in_gold(listed)
-    fetch(listed)
-    assert asked(listed) == [cut]
-    fetch(listed)
-    assert asked(listed) == []
 
 
 def test_nothing_but_bronze_and_tracks_tells_where_anybody_was(listed: Rig) -> None:
