@@ -9,7 +9,6 @@ import pytest
 
 from strava_pipeline.core.errors import BudgetExhaustedError, CallCapReachedError
 from strava_pipeline.ingest.budget import Pacing, RateBudget
-from strava_pipeline.ingest.clock import ServerClock
 from strava_pipeline.ingest.strava.client import StravaClient
 from strava_pipeline.ingest.strava.emulator.application import Limits
 from strava_pipeline_tests.ingest.fakes import START, Time, answer_headers
@@ -45,41 +44,6 @@ def test_a_full_quarter_is_waited_for_and_nothing_is_refused(limited: World) -> 
     assert all(59 < before - after < 61 for before, after in pairwise(waits) if after < before)
     assert max(limited.slept) <= 60
     assert client.waited.total_seconds() == pytest.approx(sum(limited.slept), abs=5)
-
-
-def test_a_full_day_stops_at_once(limited: World) -> None:
-    client = limited.connect()
-    for _ in range(12):
-        client.get(PATH)
-    slept = len(limited.slept)
-    for _ in range(3):
-        with pytest.raises(BudgetExhaustedError) as caught:
-            client.get(PATH)
-    assert str(caught.value.ceiling) == "read calls in a day"
-    assert caught.value.resumes_at == utc(2026, 5, 2)
-    assert len(limited.slept) == slept
-    assert (limited.calls()["total"], limited.calls()["refused"]) == (12, 0)
-
-
-def test_without_waiting_a_full_quarter_stops_too(limited: World) -> None:
-    client = limited.connect(wait=False)
-    for _ in range(5):
-        client.get(PATH)
-    with pytest.raises(BudgetExhaustedError) as caught:
-        client.get(PATH)
-    assert caught.value.resumes_at == utc(2026, 5, 1, 12, 15)
-    assert (limited.slept, limited.calls()["total"]) == ([], 5)
-
-
-def test_calls_of_others_are_learnt_from_the_headers(limited: World) -> None:
-    client = limited.connect(wait=False)
-    for _ in range(3):
-        limited.foreign_call(PATH)
-    client.get(PATH)
-    client.get(PATH)
-    with pytest.raises(BudgetExhaustedError):
-        client.get(PATH)
-    assert (limited.calls()["total"], limited.calls()["refused"]) == (5, 0)
 
 
 def test_a_429_costs_one_call_and_one_wait(limited: World) -> None:
@@ -122,15 +86,6 @@ def test_a_429_that_never_ends_is_given_up_after_an_hour(world: World) -> None:
     assert caught.value.ceiling.window == "15min"
 
 
-def test_a_process_with_its_own_cap_stops_at_it(limited: World) -> None:
-    client = limited.connect(max_calls=2)
-    client.get(PATH)
-    client.get(PATH)
-    with pytest.raises(CallCapReachedError):
-        client.get(PATH)
-    assert limited.calls()["total"] == 2
-
-
 def test_retries_are_calls_too(limited: World) -> None:
     client = limited.connect(max_calls=2)
     limited.fault(PATH, "status", status=500, times=-1)
@@ -153,30 +108,6 @@ def test_an_accelerated_emulator_is_paced_at_its_own_speed(make_world: Callable[
 def test_a_cushion_of_the_whole_limit_stops_instead_of_waiting_for_ever(limited: World) -> None:
     with pytest.raises(BudgetExhaustedError):
         limited.connect(cushion_15min=500).get(PATH)
-
-
-@pytest.mark.parametrize("then", [timedelta(0), timedelta(hours=-13), timedelta(hours=40)])
-@pytest.mark.parametrize("now", [timedelta(0), timedelta(hours=-13), timedelta(hours=40)])
-def test_a_local_clock_that_was_set_between_two_processes_opens_no_full_day(
-    limited: World, then: timedelta, now: timedelta
-) -> None:
-    first = limited.connect(clock=limited.clock(then))
-    ask(first, 12)
-    with pytest.raises(BudgetExhaustedError) as caught:
-        limited.connect(clock=limited.clock(now)).get(PATH)
-    assert caught.value.resumes_at == utc(2026, 5, 2)
-    assert (limited.calls()["total"], limited.calls()["refused"]) == (12, 0)
-
-
-@pytest.mark.parametrize("by", [timedelta(hours=-5), timedelta(hours=5)])
-def test_a_local_clock_that_is_set_while_a_process_runs_changes_nothing(limited: World, by: timedelta) -> None:
-    right, off = limited.clock(), [timedelta(0)]
-    client = limited.connect(clock=ServerClock(lambda: right.local() + off[0], right.monotonic, right.sleep))
-    ask(client, 5)
-    off[0] = by
-    client.get(PATH)
-    assert (limited.calls()["total"], limited.calls()["refused"]) == (6, 0)
-    assert sum(limited.slept) == pytest.approx(12 * 60, abs=5)
 
 
 def test_the_four_limits_are_met_one_after_the_other_without_a_refused_call(make_world: Callable[..., World]) -> None:
@@ -238,16 +169,6 @@ def test_calls_at_the_edge_of_the_day_are_never_refused(limited: World, before_m
     limited.sleep(3 - before_midnight)
     ask(client, 6)
     assert (limited.calls()["total"], limited.calls()["refused"]) == (11, 0)
-
-
-def test_two_clients_on_one_ledger_share_the_last_calls_of_a_window(limited: World) -> None:
-    one, other = limited.connect(wait=False), limited.connect(wait=False)
-    for client in (one, other, one, other, one):
-        client.get(PATH)
-    for client in (one, other):
-        with pytest.raises(BudgetExhaustedError):
-            client.get(PATH)
-    assert (limited.calls()["total"], limited.calls()["refused"]) == (5, 0)
 
 
 def test_a_cushion_and_a_cap_hold_to_the_call(limited: World) -> None:
