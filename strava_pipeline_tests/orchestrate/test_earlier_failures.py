@@ -1,4 +1,4 @@
-"""What programs before this one got wrong and lost history by, each with what must happen here: the whole pipeline."""
+"""What programs before this one got wrong and nothing smaller proves, each with what must happen here: the whole pipeline."""
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -11,31 +11,13 @@ from strava_pipeline.lake import shards
 from strava_pipeline_tests.rig import NOW, Rig
 
 Make = Callable[..., Rig]
-LISTING, DETAIL = "/athlete/activities", "/activities/{id}"
 THIS_YEAR: dict[str, Any] = {"years": (2026, 2026), "settings": {"first_year": 2026}}
-
-
-def newest(rig: Rig) -> int:
-    return int(max(rig.truth(), key=lambda item: item["start_date"])["id"])
 
 
 def add(rig: Rig, start: datetime) -> int:
     """An activity that is recorded at `start`."""
     wanted = {"start_date": start.isoformat(), "sport_type": "Run", "timezone": "Europe/London"}
     return int(rig.control("add", generate=wanted)["id"])
-
-
-# A rename inside the lookback window reached the list table, never the details.
-def test_an_edit_reaches_both_tables_with_one_detail_call(rig: Rig) -> None:
-    rig.begin_with("flow_backfill")
-    edited = newest(rig)
-    rig.control("edit", id=edited, set={"name": "Renamed", "gear_id": None})
-    rig.calls()
-    rig.do("flow", [2026])
-    assert rig.calls()["details"] == {str(edited): 1}
-    assert rig.gold(f"SELECT name, gear_id FROM activities WHERE id = {edited}") == [("Renamed", None)]
-    assert rig.one(f"SELECT name FROM activity_details WHERE activity_id = {edited}") == "Renamed"
-    rig.assert_true_to_source()
 
 
 # Details were written by an INSERT per row.
