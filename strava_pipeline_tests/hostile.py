@@ -4,8 +4,10 @@ import gzip
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from itertools import repeat
+
+from strava_pipeline_tests.local_server import Quiet, serving
 
 MEGABYTE = bytes(1_000_000)
 BOMB = gzip.compress(MEGABYTE, 1) * 200
@@ -15,7 +17,7 @@ BOMB = gzip.compress(MEGABYTE, 1) * 200
 def hostile(answer: Callable[[BaseHTTPRequestHandler], object]) -> Iterator[str]:
     """A server's address; `answer` writes what comes behind the head of status 200."""
 
-    class Handler(BaseHTTPRequestHandler):
+    class Handler(Quiet, BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             with suppress(OSError):  # whoever asked has gone
                 answer(self)
@@ -23,16 +25,8 @@ def hostile(answer: Callable[[BaseHTTPRequestHandler], object]) -> Iterator[str]
         def do_POST(self) -> None:
             self.do_GET()
 
-        def log_message(self, *_: object) -> None: ...
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        server.server_close()
+    with serving(Handler) as address:
+        yield address
 
 
 def endless(handler: BaseHTTPRequestHandler) -> None:

@@ -1,14 +1,15 @@
 """A router on this machine: a real HTTP server that remembers the paths it was asked for and answers as told."""
 
 import logging
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 
 import pytest
+
+from strava_pipeline_tests.local_server import Quiet, serving
 
 FOUND = b'{"code": "Ok", "routes": [{"distance": 1000.5}]}'
 
@@ -26,7 +27,7 @@ class Osrm:
 def osrm() -> Iterator[Osrm]:
     made = Osrm()
 
-    class Handler(BaseHTTPRequestHandler):
+    class Handler(Quiet, BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             made.paths.append(self.path)
             status, body = made.answers.pop(0) if made.answers else (200, FOUND)
@@ -36,16 +37,8 @@ def osrm() -> Iterator[Osrm]:
                 self.end_headers()
                 self.wfile.write(body)
 
-        def log_message(self, *_: object) -> None: ...
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    made.url = f"http://127.0.0.1:{server.server_port}"
-    try:
+    with serving(Handler) as made.url:
         yield made
-    finally:
-        server.shutdown()
-        server.server_close()
 
 
 @pytest.fixture

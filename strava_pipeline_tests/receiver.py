@@ -1,12 +1,13 @@
 """A receiver of messages on this machine: a real HTTP server that remembers what was posted and answers as told."""
 
 import json
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
+
+from strava_pipeline_tests.local_server import Quiet, serving
 
 KEY = "T0KEN-IN-THE-PATH"
 
@@ -25,7 +26,7 @@ class Receiver:
 def receiver() -> Iterator[Receiver]:
     made = Receiver()
 
-    class Handler(BaseHTTPRequestHandler):
+    class Handler(Quiet, BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             kind, body = self.headers["Content-Type"], self.rfile.read(int(self.headers["Content-Length"]))
             made.kinds.append(kind)
@@ -35,13 +36,6 @@ def receiver() -> Iterator[Receiver]:
             self.send_header("Content-Length", "0")
             self.end_headers()
 
-        def log_message(self, *_: object) -> None: ...
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    made.url = f"http://127.0.0.1:{server.server_port}/hooks/{KEY}"
-    try:
+    with serving(Handler) as address:
+        made.url = f"{address}/hooks/{KEY}"
         yield made
-    finally:
-        server.shutdown()
-        server.server_close()

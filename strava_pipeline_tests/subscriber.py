@@ -8,9 +8,11 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
+
+from strava_pipeline_tests.local_server import Quiet, serving
 
 Handshake = Callable[[dict[str, str]], tuple[int, bytes]]
 
@@ -41,7 +43,7 @@ class Subscriber:
 def subscriber() -> Iterator[Subscriber]:
     made = Subscriber()
 
-    class Handler(BaseHTTPRequestHandler):
+    class Handler(Quiet, BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             parts = urlsplit(self.path)
             query = dict(parse_qsl(parts.query))
@@ -62,15 +64,8 @@ def subscriber() -> Iterator[Subscriber]:
             self.end_headers()
             self.wfile.write(body)
 
-        def log_message(self, *_: object) -> None: ...
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    threading.Thread(target=server.serve_forever, daemon=True, kwargs={"poll_interval": 0.02}).start()
-    made.base = f"http://127.0.0.1:{server.server_port}"
-    try:
-        yield made
-    finally:
-        made.over.set()
-        server.shutdown()
-        server.server_close()
+    with serving(Handler) as made.base:
+        try:
+            yield made
+        finally:
+            made.over.set()

@@ -1,16 +1,16 @@
 """Athletes with real runs: two of one application each get only theirs, and a folder of one becomes the first of several."""
 
 import json
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import pytest
 import requests
 
 from strava_pipeline.settings import Settings
+from strava_pipeline_tests.local_server import Quiet, serving
 from strava_pipeline_tests.patience import PATIENCE
 from strava_pipeline_tests.rig import Rig
 from strava_pipeline_tests.verbs.conftest import Type
@@ -28,7 +28,7 @@ SHOWN_APART = {"x-ratelimit-limit", "x-ratelimit-usage", "x-readratelimit-limit"
 def one_address(rigs: list[Rig]) -> Iterator[str]:
     """A Strava that knows the athletes of all rigs, by their tokens. It tells nobody how many calls were made."""
 
-    class Front(BaseHTTPRequestHandler):
+    class Front(Quiet, BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
             shown = self.headers.get("Authorization", "") + body.decode()
@@ -54,13 +54,8 @@ def one_address(rigs: list[Rig]) -> Iterator[str]:
 
         do_POST = do_GET  # noqa: N815 - as the server calls it
 
-        def log_message(self, *_: object) -> None:
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Front) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
+    with serving(Front) as address:
+        yield address
 
 
 def marks(rig: Rig) -> set[str]:

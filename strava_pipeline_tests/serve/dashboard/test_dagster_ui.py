@@ -1,9 +1,8 @@
 """Dagster's UI below /dagster: who is let through to it, and what Dagster gets to see. That it works is tested in e2e/."""
 
 import json
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ from starlette.websockets import WebSocketDisconnect
 
 from strava_pipeline.serve.dashboard.records.store import Account
 from strava_pipeline.settings import Settings
+from strava_pipeline_tests.local_server import Quiet, serving
 from strava_pipeline_tests.serve.dashboard.conftest import ADDRESS, Dashboard
 from strava_pipeline_tests.serve.dashboard.houses import HouseInUse, cheap_passwords, settings_of_house
 from strava_pipeline_tests.serve.dashboard.test_process import free_port
@@ -28,7 +28,7 @@ def web_server() -> Iterator[tuple[str, list[Asked]]]:
     """A web server in Dagster's place: its address, and what it was asked."""
     asked: list[Asked] = []
 
-    class Handler(BaseHTTPRequestHandler):
+    class Handler(Quiet, BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
             asked.append(
@@ -49,12 +49,8 @@ def web_server() -> Iterator[tuple[str, list[Asked]]]:
 
         do_POST = do_GET  # noqa: N815 - as the base class calls it
 
-        def log_message(self, *_: object) -> None: ...
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}/dagster", asked
-        server.shutdown()
+    with serving(Handler) as address:
+        yield f"{address}/dagster", asked
 
 
 def home_network(settings: Settings, dagster: str | None) -> Dashboard:

@@ -9,10 +9,9 @@ import signal
 import socket
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from queue import Queue
 from types import SimpleNamespace
@@ -31,6 +30,7 @@ from strava_pipeline.serve.dashboard.process import _Workers
 from strava_pipeline.serve.dashboard.start_check import check_start
 from strava_pipeline.serve.dashboard.telemetry import only_what_may_be_sent, rate, start_telemetry
 from strava_pipeline.settings import Settings
+from strava_pipeline_tests.local_server import Quiet, serving
 from strava_pipeline_tests.patience import PATIENCE
 from strava_pipeline_tests.serve.dashboard.conftest import Dashboard
 
@@ -147,7 +147,7 @@ def sentry() -> Iterator[tuple[str, "Queue[bytes]"]]:
     """A receiver of what Sentry's client sends: its address, and each body."""
     got: Queue[bytes] = Queue()
 
-    class Handler(BaseHTTPRequestHandler):
+    class Handler(Quiet, BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
             got.put(gzip.decompress(body) if self.headers["Content-Encoding"] == "gzip" else body)
@@ -155,12 +155,8 @@ def sentry() -> Iterator[tuple[str, "Queue[bytes]"]]:
             self.send_header("Content-Length", "0")
             self.end_headers()
 
-        def log_message(self, *_: object) -> None: ...
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://key@127.0.0.1:{server.server_port}/7", got
-        server.shutdown()
+    with serving(Handler) as address:
+        yield f"{address.replace('//', '//key@')}/7", got
 
 
 def read_until(terminal: int, text: str) -> str:
