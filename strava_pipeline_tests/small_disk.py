@@ -1,6 +1,7 @@
 """A disk of a few megabytes in a mount namespace of its own, which no right of root's is needed for. Linux only."""
 
 import os
+import resource
 import shutil
 import subprocess
 import sys
@@ -64,3 +65,14 @@ def small_disk(folder: Path) -> Iterator[SmallDisk]:
             yield disk
         finally:
             holder.communicate()
+
+
+@contextmanager
+def files_of_at_most(size: int) -> Iterator[None]:
+    """What a full disk does to a file: the bytes that find room are written, the rest is an error."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)

@@ -1,9 +1,8 @@
 """Damaged and unwritable files of a lake: what can be made anew is, the rest is told, and nothing half made stays behind."""
 
 import json
-import resource
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import duckdb
@@ -32,6 +31,7 @@ from strava_pipeline_tests.lake.bronze import (
     merge_detailed,
     rows,
 )
+from strava_pipeline_tests.small_disk import files_of_at_most
 
 pytestmark = pytest.mark.closed  # a file that is damaged is not open
 
@@ -146,23 +146,12 @@ def test_a_listing_that_lost_all_its_pages_makes_no_shard(lake: Lake) -> None:
     assert write_shards(lake, ALL, YEARS).files == 0
 
 
-@contextmanager
-def no_file_beyond(size: int) -> Iterator[None]:
-    """Writes beyond `size` bytes of a file fail, as on a full disk, by the kernel's own doing."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
-
-
 def test_a_write_that_fails_names_its_file_leaves_the_old_one_and_nothing_else(tmp_path: Path) -> None:
     old, table = tmp_path / "page.json.gz", tmp_path / "rows.parquet"
     old.write_bytes(b"old")
     table.write_bytes(b"old")
     frame = pl.DataFrame({"id": range(10_000)})
-    with no_file_beyond(1000):
+    with files_of_at_most(1000):
         for path, write in (
             (old, lambda: write_whole(old, b"x" * 5000)),
             (table, lambda: write_rows(table, frame, "lz4", {})),
@@ -178,7 +167,7 @@ def test_a_warehouse_that_cannot_be_written_is_told_and_keeps_what_it_held(full:
     held = rows(full)
     with (
         pytest.raises(PipelineError, match="free some space"),
-        no_file_beyond(full.working.stat().st_size),
+        files_of_at_most(full.working.stat().st_size),
         writing(full) as connection,
     ):
         connection.execute("CREATE TABLE big AS SELECT random() AS x FROM range(1000000)")

@@ -1,7 +1,6 @@
 """lake.files: what a dead process left half written is swept away, what a live one is writing is not; copies and clones."""
 
 import os
-import resource
 import shutil
 import subprocess
 import sys
@@ -16,6 +15,7 @@ from strava_pipeline.lake.files import copy_file, has_no_holder, held, sweep_unf
 from strava_pipeline.lake.gold.publish import publish, snapshot
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline_tests.lake.conftest import NewLake
+from strava_pipeline_tests.small_disk import files_of_at_most
 
 HALF = """
 import os, sys
@@ -125,11 +125,6 @@ def test_a_copy_is_a_file_of_its_own_where_files_are_not_cloned(target: str, tmp
 def test_a_copy_that_fails_leaves_nothing_behind(tmp_path: Path) -> None:
     source = tmp_path / "source"
     source.write_bytes(bytes(2 << 20))
-    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, limits[1]))  # no file of ours may become larger
-    try:
-        with pytest.raises(OSError, match="large"):
-            copy_file(source, tmp_path / "target")
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    with files_of_at_most(1 << 20), pytest.raises(OSError, match="large"):
+        copy_file(source, tmp_path / "target")
     assert [path.name for path in tmp_path.iterdir()] == ["source"]

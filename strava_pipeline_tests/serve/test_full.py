@@ -1,9 +1,7 @@
 """An inbox or a disk without room: 503 with the reason, nothing half kept, and on it goes when there is room again."""
 
 import os
-import resource
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -11,18 +9,7 @@ import pytest
 from strava_pipeline.lake import journal
 from strava_pipeline.lake.journal import delete_read, unread
 from strava_pipeline_tests.serve.client import Intake, event, intake
-from strava_pipeline_tests.small_disk import SmallDisk
-
-
-@contextmanager
-def files_of_at_most(size: int) -> Iterator[None]:
-    """What a full disk does to a file: the bytes that find room are written, the rest is an error."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+from strava_pipeline_tests.small_disk import SmallDisk, files_of_at_most
 
 
 def test_a_full_inbox_is_told_and_takes_again_when_it_was_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
