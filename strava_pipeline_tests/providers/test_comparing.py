@@ -1,7 +1,10 @@
 """What providers have of the same months, compared in a data folder: who leads, what differs, which months were pulled."""
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
@@ -13,7 +16,7 @@ from strava_pipeline.operations.changes.comparing import (
 )
 from strava_pipeline.operations.changes.parties import comparing
 from strava_pipeline.testing.worlds import at_strava
-from strava_pipeline_tests.providers.worlds import WITH_THE_TOY, World, list_at_strava
+from strava_pipeline_tests.providers.worlds import WITH_THE_TOY, World, list_at_strava, world_of
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -22,6 +25,19 @@ def choose(world: World, *lines: str) -> None:
     world.settings.providers_config.write_text(
         "\n".join([f"[providers.{world.subject.name}]", "enabled = true", *lines])
     )
+
+
+@contextmanager
+def two_names_differ(folder: Path, patch: pytest.MonkeyPatch, first: str) -> Iterator[World]:
+    """June 2025, in which the toy, which leads and calls one ride `first`, and Strava call two of three rides differently."""
+    with world_of("toy", folder, patch) as found:
+        choose(found, "priority = 1", "[providers.strava]", 'write = ["name"]')
+        for day, title in (("2025-06-10", first), ("2025-06-11", "Home"), ("2025-06-12", "Same")):
+            found.subject.add(day, title, began=f"{day}T08:00:00+02:00")
+        names = {1: "Morning Ride", 2: "Away", 3: "Same"}
+        list_at_strava(found, *(at_strava(key, f"2025-06-{9 + key}", name, hours=2) for key, name in names.items()))
+        found.pull()
+        yield found
 
 
 @WITH_THE_TOY

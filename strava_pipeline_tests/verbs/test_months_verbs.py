@@ -7,11 +7,10 @@ from pathlib import Path
 import pytest
 import typer
 
-from strava_pipeline.testing.worlds import at_strava
 from strava_pipeline.verbs import change_view
 from strava_pipeline.verbs import months as verb
-from strava_pipeline_tests.providers.test_comparing import choose
-from strava_pipeline_tests.providers.worlds import World, list_at_strava, world_of
+from strava_pipeline_tests.providers.test_comparing import two_names_differ
+from strava_pipeline_tests.providers.worlds import World
 from strava_pipeline_tests.verbs.conftest import Type
 
 MONTH = "2025-06"
@@ -20,14 +19,7 @@ HOSTILE = "Up \x1b[31mthe hill [bold]"
 
 @pytest.fixture
 def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
-    """A month in which the toy and Strava call two of three rides differently."""
-    with world_of("toy", tmp_path, monkeypatch) as found:
-        choose(found, "priority = 1", "[providers.strava]", 'write = ["name"]')
-        for day, title in (("2025-06-10", HOSTILE), ("2025-06-11", "Home"), ("2025-06-12", "Same")):
-            found.subject.add(day, title, began=f"{day}T08:00:00+02:00")
-        names = {1: "Morning Ride", 2: "Away", 3: "Same"}
-        list_at_strava(found, *(at_strava(key, f"2025-06-{9 + key}", name, hours=2) for key, name in names.items()))
-        found.pull()
+    with two_names_differ(tmp_path, monkeypatch, HOSTILE) as found:
         for name, value in found.settings.environ().items():
             monkeypatch.setenv(name, value)
         yield found

@@ -19,10 +19,9 @@ from strava_pipeline.operations.changes.deciding import Wanted, decide
 from strava_pipeline.serve.dashboard.overview import months_to_decide
 from strava_pipeline.serve.dashboard.pages_months import chosen_changes, waiting_changes
 from strava_pipeline.serve.dashboard.shapes import Changes, DecidedChanges
-from strava_pipeline.testing.worlds import at_strava
-from strava_pipeline_tests.providers.test_comparing import choose
-from strava_pipeline_tests.providers.worlds import World, list_at_strava, world_of
-from strava_pipeline_tests.serve.dashboard.conftest import Dashboard
+from strava_pipeline_tests.providers.test_comparing import two_names_differ
+from strava_pipeline_tests.providers.worlds import World
+from strava_pipeline_tests.serve.dashboard.conftest import served
 from strava_pipeline_tests.serve.dashboard.test_pages import words
 
 MONTH = "2025-06"
@@ -31,23 +30,15 @@ HOSTILE = "<b>Up</b> \u202ethe hill 🚵"
 
 @pytest.fixture
 def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
-    """A month in which the toy and Strava call two of three rides differently."""
-    with world_of("toy", tmp_path, monkeypatch) as found:
-        choose(found, "priority = 1", "[providers.strava]", 'write = ["name"]')
-        for day, title in (("2025-06-10", HOSTILE), ("2025-06-11", "Home"), ("2025-06-12", "Same")):
-            found.subject.add(day, title, began=f"{day}T08:00:00+02:00")
-        names = {1: "Morning Ride", 2: "Away", 3: "Same"}
-        list_at_strava(found, *(at_strava(key, f"2025-06-{9 + key}", name, hours=2) for key, name in names.items()))
-        found.pull()
+    with two_names_differ(tmp_path, monkeypatch, HOSTILE) as found:
         propose_month(found.run(), found.settings, MONTH)
         yield found
 
 
 @pytest.fixture
 def api(world: World) -> Iterator[TestClient]:
-    made = Dashboard(world.settings, time=datetime.now(UTC))
-    yield made.browser()
-    made.site.records.close()
+    with served(world.settings, time=datetime.now(UTC)) as made:
+        yield made.browser()
 
 
 def test_a_month_is_compared_and_its_changes_are_decided_as_the_command_line_does(
