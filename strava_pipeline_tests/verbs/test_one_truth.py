@@ -18,7 +18,7 @@ from strava_pipeline.core.files.writing import Titled, gpx, tcx
 from strava_pipeline.core.insights.goals import amount_text, record_text
 from strava_pipeline.core.tables import TRACKS
 from strava_pipeline_tests.rig import NOW, Rig, started
-from strava_pipeline_tests.serve.dashboard.conftest import Dashboard
+from strava_pipeline_tests.serve.dashboard.conftest import served
 from strava_pipeline_tests.serve.dashboard.test_pages import words
 from strava_pipeline_tests.verbs.conftest import Type
 
@@ -80,9 +80,8 @@ def rig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
 
 @pytest.fixture(scope="module")
 def site(rig: Rig) -> Iterator[TestClient]:
-    dashboard = Dashboard(rig.settings, time=NOW)
-    yield dashboard.browser()
-    dashboard.site.records.close()
+    with served(rig.settings, time=NOW) as dashboard:
+        yield dashboard.browser()
 
 
 @pytest.fixture
@@ -92,7 +91,7 @@ def typed(rig: Rig, monkeypatch: pytest.MonkeyPatch, type_in: Type) -> Type:
     return type_in
 
 
-RECORD = ("sport_group", "record", "value", "unit", "activity_id", "on_day", "told_by", "measured_by")
+RECORD = ("sport_group", "record", "value", "unit", "activity_id", "on_day", "told_by", "measured_by", "all_time")
 
 
 def records(rig: Rig, view: str = "records") -> list[dict[str, Any]]:

@@ -1,9 +1,11 @@
 """A dashboard for a test: on a temporary data folder, with a clock that the test sets, asked by Starlette's client."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from fastapi import FastAPI
@@ -72,6 +74,16 @@ class Dashboard:
         self.time += timedelta(**span)
 
 
+@contextmanager
+def served(settings: Settings, **more: Any) -> Iterator[Dashboard]:
+    """A dashboard until the body has ended."""
+    made = Dashboard(settings, **more)
+    try:
+        yield made
+    finally:
+        made.site.records.close()
+
+
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
     folders = {"data_dir": tmp_path / "data", "secrets_dir": tmp_path / "secrets"}
@@ -81,9 +93,8 @@ def settings(tmp_path: Path) -> Settings:
 @pytest.fixture
 def dashboard(settings: Settings) -> Iterator[Dashboard]:
     """A dashboard without any data; nothing secret was in its log."""
-    made = Dashboard(settings)
-    yield made
-    made.site.records.close()
+    with served(settings) as made:
+        yield made
 
 
 @pytest.fixture

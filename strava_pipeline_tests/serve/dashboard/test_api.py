@@ -24,7 +24,7 @@ from strava_pipeline.serve.dashboard.problems import MEDIA_TYPE
 from strava_pipeline.settings import Settings
 from strava_pipeline_tests.lake.conftest import NewLake
 from strava_pipeline_tests.lake.insight_rows import ME, activity, put
-from strava_pipeline_tests.serve.dashboard.conftest import Dashboard
+from strava_pipeline_tests.serve.dashboard.conftest import served
 
 HOSTILE = '<script>alert(1)</script> \u202ethe hill 🚵 "x"'
 LARGE = 9_007_199_254_740_993  # 2^53 + 1
@@ -45,9 +45,8 @@ def settings_of(folder: Path) -> Settings:
 @contextmanager
 def client_of(settings: Settings) -> Iterator[TestClient]:
     """A browser that has logged in, two months after the newest activity."""
-    made = Dashboard(settings, time=NOW)
-    yield made.browser()
-    made.site.records.close()
+    with served(settings, time=NOW) as made:
+        yield made.browser()
 
 
 @pytest.fixture(scope="module")

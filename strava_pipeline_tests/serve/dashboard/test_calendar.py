@@ -10,7 +10,7 @@ from starlette.testclient import TestClient
 from strava_pipeline.lake.gold.publish import publish
 from strava_pipeline_tests.lake.conftest import NewLake
 from strava_pipeline_tests.lake.insight_rows import ME, activity, put
-from strava_pipeline_tests.serve.dashboard.conftest import Dashboard
+from strava_pipeline_tests.serve.dashboard.conftest import Dashboard, served
 from strava_pipeline_tests.serve.dashboard.test_api import settings_of
 from strava_pipeline_tests.serve.dashboard.test_pages import HOSTILE, page, words
 
@@ -37,14 +37,8 @@ def dashboard(tmp_path_factory: pytest.TempPathFactory, new_lake: NewLake) -> It
     put(lake, [{**activity(30, "2025-05-06T08:00"), "athlete_id": ME + 1}])
     put(lake, [{**activity(31, "2025-05-06T08:00"), "start_date": None, "start_date_local": None, "year": 2025}])
     publish(lake)
-    made = Dashboard(settings_of(folder), time=NOW)
-    yield made
-    made.site.records.close()
-
-
-@pytest.fixture(scope="module")
-def site(dashboard: Dashboard) -> TestClient:
-    return dashboard.browser()
+    with served(settings_of(folder), time=NOW) as made:
+        yield made
 
 
 def test_a_year_has_its_days_each_a_link_to_what_was_done(site: TestClient) -> None:

@@ -20,7 +20,7 @@ from strava_pipeline.serve.dashboard.kept import Kept, kept_value
 from strava_pipeline_tests.lake.conftest import NewLake
 from strava_pipeline_tests.lake.insight_rows import ME, activity, put
 from strava_pipeline_tests.lake.test_shared_snapshot import open_files
-from strava_pipeline_tests.serve.dashboard.conftest import Dashboard
+from strava_pipeline_tests.serve.dashboard.conftest import Dashboard, served
 from strava_pipeline_tests.serve.dashboard.test_api import settings_of
 from strava_pipeline_tests.serve.dashboard.test_unusable_snapshot import addresses
 
@@ -61,14 +61,8 @@ def lake(tmp_path: Path, new_lake: NewLake) -> Lake:
 
 @pytest.fixture
 def dashboard(tmp_path: Path, lake: Lake) -> Iterator[Dashboard]:
-    made = Dashboard(settings_of(tmp_path), time=NOW)
-    yield made
-    made.site.records.close()
-
-
-@pytest.fixture
-def site(dashboard: Dashboard) -> TestClient:
-    return dashboard.browser()
+    with served(settings_of(tmp_path), time=NOW) as made:
+        yield made
 
 
 def again(site: TestClient, path: str, tag: str) -> int:

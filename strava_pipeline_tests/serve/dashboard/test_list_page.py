@@ -13,7 +13,7 @@ from strava_pipeline.lake.gold.publish import publish, snapshot
 from strava_pipeline.lake.gold.sessions import confine
 from strava_pipeline_tests.lake.conftest import NewLake
 from strava_pipeline_tests.lake.insight_rows import activity, put
-from strava_pipeline_tests.serve.dashboard.conftest import Dashboard
+from strava_pipeline_tests.serve.dashboard.conftest import Dashboard, served
 from strava_pipeline_tests.serve.dashboard.test_api import settings_of
 from strava_pipeline_tests.serve.dashboard.test_pages import NOW, words
 
@@ -41,14 +41,8 @@ def dashboard(tmp_path_factory: pytest.TempPathFactory, new_lake: NewLake) -> It
     put(lake, members, "activity_members")
     put(lake, [{"source": "strava", "gear_id": "b1", "name": "@Domane"}], "gear")
     publish(lake)
-    made = Dashboard(settings_of(folder), time=NOW)
-    yield made
-    made.site.records.close()
-
-
-@pytest.fixture
-def site(dashboard: Dashboard) -> TestClient:
-    return dashboard.browser()
+    with served(settings_of(folder), time=NOW) as made:
+        yield made
 
 
 def page(site: TestClient, address: str) -> str:
@@ -188,10 +182,7 @@ def test_what_nothing_can_be_sorted_or_filtered_by_is_said(site: TestClient, que
 
 
 def test_the_csv_of_no_activity_is_a_header(tmp_path: Path) -> None:
-    made = Dashboard(settings_of(tmp_path), time=NOW)
-    try:
+    with served(settings_of(tmp_path), time=NOW) as made:
         assert made.browser().get("/activities.csv").text.startswith("id,source,")
         assert "strava-pipeline" in page(made.browser(), "/activities?sort=name")
         assert "No activity is like that" in page(made.browser(), "/activities?source=garmin")
-    finally:
-        made.site.records.close()

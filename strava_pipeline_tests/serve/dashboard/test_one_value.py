@@ -23,7 +23,7 @@ from strava_pipeline.lake.gold.export_files import export_files
 from strava_pipeline.serve.dashboard.display import distance as distance_text
 from strava_pipeline_tests.imports import import_by_dagster
 from strava_pipeline_tests.rig import Rig, started
-from strava_pipeline_tests.serve.dashboard.conftest import Dashboard
+from strava_pipeline_tests.serve.dashboard.conftest import served
 
 METRE = 1 / 111_195  # of a meridian, in degrees
 FILES = 12
@@ -108,9 +108,8 @@ def exported(rig: Rig, tmp_path_factory: pytest.TempPathFactory) -> pl.DataFrame
 
 @pytest.fixture(scope="module")
 def site(rig: Rig) -> Iterator[TestClient]:
-    made = Dashboard(rig.settings)
-    yield made.browser()
-    made.site.records.close()
+    with served(rig.settings) as made:
+        yield made.browser()
 
 
 Said = dict[str, Any]

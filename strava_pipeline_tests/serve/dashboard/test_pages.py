@@ -29,7 +29,7 @@ from strava_pipeline.settings import Settings
 from strava_pipeline_tests.lake.conftest import NewLake
 from strava_pipeline_tests.lake.insight_rows import ME, activity, put
 from strava_pipeline_tests.providers.test_looking import limit, with_toy
-from strava_pipeline_tests.serve.dashboard.conftest import Dashboard
+from strava_pipeline_tests.serve.dashboard.conftest import Dashboard, served
 from strava_pipeline_tests.serve.dashboard.test_api import settings_of
 
 PAGE = {"Accept": "text/html"}
@@ -102,23 +102,16 @@ def dashboard(tmp_path_factory: pytest.TempPathFactory, new_lake: NewLake) -> It
     publish(lake)
     for number in range(5):
         notify(lake, "error", f"Run {number} failed: {HOSTILE}", NOW)
-    made = Dashboard(settings_of(folder), time=NOW)
-    yield made
-    made.site.records.close()
-
-
-@pytest.fixture(scope="module")
-def site(dashboard: Dashboard) -> TestClient:
-    return dashboard.browser()
+    with served(settings_of(folder), time=NOW) as made:
+        yield made
 
 
 @pytest.fixture
 def empty(tmp_path: Path, new_lake: NewLake) -> Iterator[TestClient]:
     """A browser at a dashboard whose warehouse was published without an activity."""
     publish(new_lake(tmp_path / "data"))
-    made = Dashboard(settings_of(tmp_path), time=NOW)
-    yield made.browser()
-    made.site.records.close()
+    with served(settings_of(tmp_path), time=NOW) as made:
+        yield made.browser()
 
 
 def page(site: TestClient, path: str, status: int = 200) -> str:
@@ -159,9 +152,8 @@ def test_a_page_without_data_says_what_to_do(site_without_data: TestClient, empt
 
 @pytest.fixture
 def site_without_data(tmp_path: Path) -> Iterator[TestClient]:
-    made = Dashboard(settings_of(tmp_path / "bare"), time=NOW)
-    yield made.browser()
-    made.site.records.close()
+    with served(settings_of(tmp_path / "bare"), time=NOW) as made:
+        yield made.browser()
 
 
 def test_the_overview_has_the_year_in_numbers_what_needs_attention_and_the_next_run(
@@ -201,10 +193,9 @@ def test_the_overview_says_how_old_the_second_copy_is_and_what_is_wrong_with_it(
         plain,
         plain.model_copy(update={"restic_repository": SecretStr("/c"), "restic_password_file": tmp_path}),
     ):
-        made = Dashboard(settings, time=NOW)
-        note_copy(made.site.lake, KnownCopy("/c", NOW, problem="7 files are gone"))
-        seen = words(page(made.browser(), "/"))
-        made.site.records.close()
+        with served(settings, time=NOW) as made:
+            note_copy(made.site.lake, KnownCopy("/c", NOW, problem="7 files are gone"))
+            seen = words(page(made.browser(), "/"))
         assert ("The second copy was brought up to date on 1 Jul 2025, " in seen) is settings.is_copied
         assert ("Second copy: 7 files are gone" in seen) is settings.is_copied
 
@@ -236,8 +227,7 @@ def test_pages_of_the_list_hold_each_activity_once_and_keep_the_filters(tmp_path
         [activity(124, "2025-06-01T08:00", sport_type="Yoga", name="Still", distance=0.0, total_elevation_gain=0.0)],
     )
     publish(lake)
-    made = Dashboard(settings_of(tmp_path), time=NOW)
-    try:
+    with served(settings_of(tmp_path), time=NOW) as made:
         still = words(page(made.browser(), "/activities?search=still"))
         assert "1 Jun 2025 Still 1 Jun 2025 · Yoga Yoga – 1:00:00" in still, "what was not covered is no 0.0 km"
         assert "0 m" not in still
@@ -248,8 +238,6 @@ def test_pages_of_the_list_hold_each_activity_once_and_keep_the_filters(tmp_path
             older = re.search(r'href="([^"]+)" rel="next"', text)
             address = unescape(older[1]) if older else ""
         assert (len(seen), len(set(seen))) == (120, 120)
-    finally:
-        made.site.records.close()
 
 
 def test_an_activity_has_its_track_laps_splits_efforts_sources_and_history(site: TestClient) -> None:
@@ -529,15 +517,12 @@ def test_the_map_is_of_a_sport_and_a_year_and_loads_nothing_from_elsewhere_unles
     page(site, "/map?year=1", 400)
     assert 'data-heat="/api/heat?"' in page(site, "/map?sport=&year="), "as its form asks for all"
     tiled = dashboard.site.settings.model_copy(update={"map_tiles_url": "https://{s}.tile.example.org/{z}/{x}/{y}.png"})
-    made = Dashboard(tiled, time=NOW)
-    try:
+    with served(tiled, time=NOW) as made:
         for path in ("/map", "/activities/7"):
             told = words(page(made.browser(), path))
             assert "loaded from tile.example.org ( MAP_TILES_URL ), which learns where you look" in told
             policy = made.browser().get(path).headers["content-security-policy"]
             assert policy.endswith("; img-src 'self' data: https://*.tile.example.org")
-    finally:
-        made.site.records.close()
 
 
 def test_a_year_has_its_numbers_months_sports_and_records_beside_the_year_before(site: TestClient) -> None:
@@ -615,8 +600,7 @@ def test_moments_are_on_the_athletes_clock_on_every_page_and_the_next_run_on_the
     put(lake, [{"activity_id": 1, "athlete_id": ME, "source": "strava", **edited}], "activity_history")
     publish(lake)
     notify(lake, "error", "A run failed", NOW)
-    made = Dashboard(settings_of(tmp_path), time=NOW)
-    try:
+    with served(settings_of(tmp_path), time=NOW) as made:
         browser = made.browser()
         assert "error · 1 Jul 2025, 17:30 · unread" in words(page(browser, "/notifications"))
         assert "1 Jul 2025, 17:30, Strava: name" in words(page(browser, "/activities/1"))
@@ -625,19 +609,14 @@ def test_moments_are_on_the_athletes_clock_on_every_page_and_the_next_run_on_the
         assert "due on 2 Jul 2025, 05:00 (Europe/London, the zone of the schedule)" in words(first)
         lake.snapshot.unlink()
         assert "error · 1 Jul 2025, 13:00 · unread" in words(page(browser, "/notifications")), "without an athlete"
-    finally:
-        made.site.records.close()
 
 
 def test_the_limit_of_a_service_ends_on_the_athletes_clock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     toy = with_toy(tmp_path, monkeypatch)
     limit(toy)
-    made = Dashboard(toy.model_copy(update={"timezone": "Asia/Kolkata"}), time=NOW)
-    try:
+    with served(toy.model_copy(update={"timezone": "Asia/Kolkata"}), time=NOW) as made:
         for path, said in (("/", "Toy lets no more calls through"), ("/providers", "It lets no more calls through")):
             assert f"{said} until 2 Feb 2998, 11:30." in words(page(made.browser(), path)), path
-    finally:
-        made.site.records.close()
 
 
 def test_what_is_computed_of_a_track_is_marked_in_pages_and_in_the_api(site: TestClient) -> None:

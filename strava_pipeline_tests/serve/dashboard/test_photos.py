@@ -14,7 +14,7 @@ from strava_pipeline.lake.imports.files import store_durably
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline_tests.lake.conftest import NewLake
 from strava_pipeline_tests.lake.insight_rows import ME, activity, put
-from strava_pipeline_tests.serve.dashboard.conftest import Dashboard
+from strava_pipeline_tests.serve.dashboard.conftest import Dashboard, served
 from strava_pipeline_tests.serve.dashboard.test_api import settings_of
 from strava_pipeline_tests.serve.dashboard.test_pages import NOW, page
 
@@ -43,9 +43,8 @@ def stored(tmp_path_factory: pytest.TempPathFactory, new_lake: NewLake) -> Itera
     )
     put(lake, [{"athlete_id": ME, "fetched_at": "2024-01-01"}], "athlete")
     publish(lake)
-    made = Dashboard(settings_of(folder), time=NOW)
-    yield made, digests
-    made.site.records.close()
+    with served(settings_of(folder), time=NOW) as made:
+        yield made, digests
 
 
 @pytest.fixture

@@ -23,7 +23,7 @@ from strava_pipeline.lake.requests import (
     requests_folder,
 )
 from strava_pipeline.settings import Settings
-from strava_pipeline_tests.serve.dashboard.conftest import NOW, Dashboard
+from strava_pipeline_tests.serve.dashboard.conftest import NOW, served
 from strava_pipeline_tests.serve.dashboard.test_pages import page, words
 
 WANTED: tuple[tuple[Wanted, str, str], ...] = (
@@ -85,13 +85,10 @@ def test_a_request_that_waits_says_what_is_true_of_who_would_carry_it_out(
 ) -> None:
     folders = {"data_dir": tmp_path / "data", "secrets_dir": tmp_path / "secrets"}
     choice = {"automation": automation, "dashboard_requests": answering}
-    made = Dashboard(Settings.load(_env_file=None, **folders, **choice))
-    try:
+    with served(Settings.load(_env_file=None, **folders, **choice)) as made:
         key = ask(made.site.lake, BackfillWanted(kind="backfill", year=2024))
         for path in (f"/requests/{key}", "/requests"):
             assert expected in words(page(made.browser(), path)), path
         assert ("service up" in words(page(made.browser(), f"/requests/{key}"))) == automation
         note_look(made.site.lake, NOW)
         assert expected not in words(page(made.browser(), f"/requests/{key}"))
-    finally:
-        made.site.records.close()

@@ -10,7 +10,7 @@ from strava_pipeline.lake.gold.publish import publish
 from strava_pipeline_tests.lake.conftest import NewLake
 from strava_pipeline_tests.lake.insight_rows import activity, put
 from strava_pipeline_tests.lake.test_routes import PLANTED, STARTS, come
-from strava_pipeline_tests.serve.dashboard.conftest import Dashboard
+from strava_pipeline_tests.serve.dashboard.conftest import Dashboard, served
 from strava_pipeline_tests.serve.dashboard.test_api import settings_of
 from strava_pipeline_tests.serve.dashboard.test_pages import HOSTILE, NOW, PAGE, page, words
 
@@ -39,14 +39,8 @@ def dashboard(tmp_path_factory: pytest.TempPathFactory, new_lake: NewLake) -> It
     come(lake, *PLANTED)
     lake.goals.write_text(ZONE)
     publish(lake)
-    made = Dashboard(settings_of(folder), time=NOW)
-    yield made
-    made.site.records.close()
-
-
-@pytest.fixture(scope="module")
-def site(dashboard: Dashboard) -> TestClient:
-    return dashboard.browser()
+    with served(settings_of(folder), time=NOW) as made:
+        yield made
 
 
 def test_routes_are_listed_with_how_often_and_how_fast_they_were_taken(site: TestClient) -> None:

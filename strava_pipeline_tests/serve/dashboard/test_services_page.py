@@ -23,7 +23,7 @@ from strava_pipeline.operations.planning import plan_backfill
 from strava_pipeline.serve.dashboard.display import moment
 from strava_pipeline.settings import Settings
 from strava_pipeline.verbs.options import context_without_run
-from strava_pipeline_tests.serve.dashboard.conftest import Dashboard
+from strava_pipeline_tests.serve.dashboard.conftest import served
 from strava_pipeline_tests.serve.dashboard.test_pages import page, words
 
 NO_LOGIN = "There is no login yet. Run strava-pipeline auth ."
@@ -40,9 +40,8 @@ def settings(tmp_path: Path) -> Settings:
 
 @pytest.fixture
 def site(settings: Settings) -> Iterator[TestClient]:
-    made = Dashboard(settings, time=datetime.now(UTC))
-    yield made.browser()
-    made.site.records.close()
+    with served(settings, time=datetime.now(UTC)) as made:
+        yield made.browser()
 
 
 def log_in(settings: Settings, **more: int) -> None:
@@ -102,12 +101,9 @@ def test_a_folder_that_uses_another_service_alone_is_not_told_to_log_in_at_strav
     config = tmp_path / "providers.toml"
     config.write_text("[providers.spreadsheet]\nenabled = true\n")
     alone = {"data_dir": tmp_path / "data", "secrets_dir": tmp_path / "secrets", "providers_config": config}
-    made = Dashboard(Settings.load(_env_file=None, **alone))
-    try:
+    with served(Settings.load(_env_file=None, **alone)) as made:
         assert made.browser().get("/api/providers").json()["providers"].keys() == {"spreadsheet"}
         assert "Strava: " not in words(page(made.browser(), "/"))
-    finally:
-        made.site.records.close()
 
 
 def test_a_year_is_pulled_again_after_the_page_showed_what_it_takes(site: TestClient, settings: Settings) -> None:

@@ -22,7 +22,7 @@ from strava_pipeline_tests.lake.conftest import NewLake
 from strava_pipeline_tests.lake.insight_rows import activity, put
 from strava_pipeline_tests.orchestrate.sensors.ticks import watched
 from strava_pipeline_tests.rig import Rig
-from strava_pipeline_tests.serve.dashboard.conftest import Dashboard
+from strava_pipeline_tests.serve.dashboard.conftest import served
 from strava_pipeline_tests.serve.dashboard.test_api import settings_of
 from strava_pipeline_tests.serve.dashboard.test_pages import NOW, page, words
 
@@ -44,9 +44,8 @@ def site(tmp_path: Path, new_lake: NewLake) -> Iterator[TestClient]:
     put(lake, [activity(1, "2025-05-01T08:00", gear_id=None)])
     publish(lake)
     lake.goals.write_text("[[privacy.zones]]\nplace = [48.2037, 16.3618]\nradius_m = 437\n")
-    made = Dashboard(settings_of(tmp_path), time=NOW)
-    yield made.browser()
-    made.site.records.close()
+    with served(settings_of(tmp_path), time=NOW) as made:
+        yield made.browser()
 
 
 SEAL = re.compile(r'name="seal" value="([0-9a-f]{32})"')
@@ -129,41 +128,35 @@ def test_a_run_writes_the_file_with_its_comments_and_refuses_what_was_changed_me
 ) -> None:
     rig = make_rig(activities=1, settings={"first_year": 2025})
     rig.settings.providers_config.write_text(FILE)
-    made = Dashboard(rig.settings, time=datetime.now(UTC))
-    try:
-        with watched(rig) as watch:
-            site = made.browser()
+    with served(rig.settings, time=datetime.now(UTC)) as made, watched(rig) as watch:
+        site = made.browser()
 
-            def asked(**fields: Any) -> tuple[Request, dg.RunRequest]:
-                answer = site.post("/settings", data={"seal": seal_on(site.get("/settings").text), **fields})
-                assert answer.status_code == 303, answer.text
-                (request,) = open_requests(rig.lake)
-                assert isinstance(request, Request)
-                return request, run_request(rig.settings, request, datetime.now(UTC))
-
-            chosen = {"priority.strava": "1", "write.strava": ["", "name", "gear"], "priority.ridewithgps": "7"}
-            request, run = asked(**chosen)
-            assert watch.launch(run).status is DagsterRunStatus.SUCCESS
-            written = rig.settings.providers_config.read_text()
-            after = FILE.replace("priority = 3 ", "priority = 1 ").replace('["name"]', '["name", "gear"]')
-            assert written == after.replace("[providers.spreadsheet]", "priority = 7\n[providers.spreadsheet]"), (
-                "the comments stay"
-            )
-            assert "<b>Write providers.toml: done</b>" in site.get(f"/requests/{request.id}").text
-            display = {"units": "km", "week_starts": "sunday", "dates": "yyyy-mm-dd"}
-            seal = SEAL.findall(site.get("/settings").text)[1]
-            assert site.post("/settings/display", data={"seal": seal, **display}).status_code == 303
+        def asked(**fields: Any) -> tuple[Request, dg.RunRequest]:
+            answer = site.post("/settings", data={"seal": seal_on(site.get("/settings").text), **fields})
+            assert answer.status_code == 303, answer.text
             (request,) = open_requests(rig.lake)
-            assert (
-                watch.launch(run_request(rig.settings, request, datetime.now(UTC))).status is DagsterRunStatus.SUCCESS
-            )
-            assert "2026-" in site.get(f"/requests/{request.id}").text, "days are written as it says from now on"
-            assert tomllib.loads(rig.lake.goals.read_text()) == display
-            request, run = asked(**{"priority.strava": "2"})
-            rig.settings.providers_config.write_text(written + "# later\n")
-            with pytest.raises(MisuseError, match="was changed since"):
-                watch.launch(run)
-            assert rig.settings.providers_config.read_text() == written + "# later\n"
-            assert "<b>Write providers.toml: failed</b>" in site.get(f"/requests/{request.id}").text
-    finally:
-        made.site.records.close()
+            assert isinstance(request, Request)
+            return request, run_request(rig.settings, request, datetime.now(UTC))
+
+        chosen = {"priority.strava": "1", "write.strava": ["", "name", "gear"], "priority.ridewithgps": "7"}
+        request, run = asked(**chosen)
+        assert watch.launch(run).status is DagsterRunStatus.SUCCESS
+        written = rig.settings.providers_config.read_text()
+        after = FILE.replace("priority = 3 ", "priority = 1 ").replace('["name"]', '["name", "gear"]')
+        assert written == after.replace("[providers.spreadsheet]", "priority = 7\n[providers.spreadsheet]"), (
+            "the comments stay"
+        )
+        assert "<b>Write providers.toml: done</b>" in site.get(f"/requests/{request.id}").text
+        display = {"units": "km", "week_starts": "sunday", "dates": "yyyy-mm-dd"}
+        seal = SEAL.findall(site.get("/settings").text)[1]
+        assert site.post("/settings/display", data={"seal": seal, **display}).status_code == 303
+        (request,) = open_requests(rig.lake)
+        assert watch.launch(run_request(rig.settings, request, datetime.now(UTC))).status is DagsterRunStatus.SUCCESS
+        assert "2026-" in site.get(f"/requests/{request.id}").text, "days are written as it says from now on"
+        assert tomllib.loads(rig.lake.goals.read_text()) == display
+        request, run = asked(**{"priority.strava": "2"})
+        rig.settings.providers_config.write_text(written + "# later\n")
+        with pytest.raises(MisuseError, match="was changed since"):
+            watch.launch(run)
+        assert rig.settings.providers_config.read_text() == written + "# later\n"
+        assert "<b>Write providers.toml: failed</b>" in site.get(f"/requests/{request.id}").text

@@ -15,7 +15,7 @@ from strava_pipeline.serve.dashboard.problems import MEDIA_TYPE
 from strava_pipeline.serve.dashboard.routes import routes
 from strava_pipeline_tests.lake.conftest import NewLake
 from strava_pipeline_tests.lake.insight_rows import activity, put
-from strava_pipeline_tests.serve.dashboard.conftest import Dashboard
+from strava_pipeline_tests.serve.dashboard.conftest import served
 from strava_pipeline_tests.serve.dashboard.test_api import settings_of
 from strava_pipeline_tests.serve.dashboard.test_pages import NOW, page, words
 
@@ -65,9 +65,8 @@ def lake(tmp_path: Path, new_lake: NewLake) -> Lake:
 
 @pytest.fixture
 def site(tmp_path: Path, lake: Lake) -> Iterator[TestClient]:
-    made = Dashboard(settings_of(tmp_path), time=NOW)
-    yield made.browser()
-    made.site.records.close()
+    with served(settings_of(tmp_path), time=NOW) as made:
+        yield made.browser()
 
 
 def break_snapshot(lake: Lake, how: str) -> None:

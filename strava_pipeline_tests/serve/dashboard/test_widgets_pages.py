@@ -16,7 +16,7 @@ from strava_pipeline.serve.dashboard.static_files import static_address
 from strava_pipeline_tests.lake.conftest import NewLake
 from strava_pipeline_tests.lake.insight_rows import activity, put
 from strava_pipeline_tests.lake.test_widgets import RECURSIVE, SHORT
-from strava_pipeline_tests.serve.dashboard.conftest import Dashboard
+from strava_pipeline_tests.serve.dashboard.conftest import Dashboard, served
 from strava_pipeline_tests.serve.dashboard.test_api import settings_of
 from strava_pipeline_tests.serve.dashboard.test_pages import HOSTILE, NOW, PAGE, page, words
 
@@ -42,14 +42,8 @@ def dashboard(tmp_path_factory: pytest.TempPathFactory, new_lake: NewLake) -> It
     for name, text in FILES.items():
         (lake.widgets / f"{name}.sql").write_text(text)
     (lake.widgets / "a b.sql").write_text("SELECT 1")
-    made = Dashboard(settings_of(folder), time=NOW)
-    yield made
-    made.site.records.close()
-
-
-@pytest.fixture(scope="module")
-def site(dashboard: Dashboard) -> TestClient:
-    return dashboard.browser()
+    with served(settings_of(folder), time=NOW) as made:
+        yield made
 
 
 def test_the_overview_has_a_card_for_each_widget_that_is_no_page_and_runs_none(site: TestClient) -> None:
@@ -104,15 +98,12 @@ def test_a_widget_has_a_page_with_all_rows_and_its_query(site: TestClient) -> No
 
 
 def test_without_published_data_a_card_says_so(tmp_path: Path) -> None:
-    made = Dashboard(settings_of(tmp_path), time=NOW)
-    made.site.lake.widgets.mkdir(parents=True)
-    (made.site.lake.widgets / "one.sql").write_text("SELECT 1")
-    try:
+    with served(settings_of(tmp_path), time=NOW) as made:
+        made.site.lake.widgets.mkdir(parents=True)
+        (made.site.lake.widgets / "one.sql").write_text("SELECT 1")
         browser = made.browser()
         assert "There is no published warehouse" in browser.get("/widgets/one/card").text
         assert "one" in page(browser, "/widgets")
-    finally:
-        made.site.records.close()
 
 
 def test_ten_slow_widgets_keep_nobody_waiting_and_run_once(
@@ -125,20 +116,16 @@ def test_ten_slow_widgets_keep_nobody_waiting_and_run_once(
     lake.widgets.mkdir()
     for number in range(10):
         (lake.widgets / f"slow{number}.sql").write_text(f"-- title: Slow {number}\n{RECURSIVE}")
-    made = Dashboard(settings_of(tmp_path), time=NOW)
-    try:
-        with made.browser() as browser, ThreadPoolExecutor(10) as readers:
-            page(browser, "/")
-            cards = [readers.submit(browser.get, f"/widgets/slow{number}/card") for number in range(10)]
-            began = time.monotonic()
-            for path in ("/", "/activities", "/calendar/2025"):
-                assert browser.get(path, headers=PAGE).status_code == 200
-            assert sum(card.done() for card in cards) < 10, "the pages came before the last of the queries ended"
-            assert {card.result().status_code for card in cards} == {200}
-            assert all(f"took longer than {SHORT} seconds" in card.result().text for card in cards)
-            again = time.monotonic()
-            for number in range(10):
-                assert "took longer" in page(browser, f"/widgets/slow{number}")
-            assert time.monotonic() - again < (again - began) / 2, "what a query came to is kept"
-    finally:
-        made.site.records.close()
+    with served(settings_of(tmp_path), time=NOW) as made, made.browser() as browser, ThreadPoolExecutor(10) as readers:
+        page(browser, "/")
+        cards = [readers.submit(browser.get, f"/widgets/slow{number}/card") for number in range(10)]
+        began = time.monotonic()
+        for path in ("/", "/activities", "/calendar/2025"):
+            assert browser.get(path, headers=PAGE).status_code == 200
+        assert sum(card.done() for card in cards) < 10, "the pages came before the last of the queries ended"
+        assert {card.result().status_code for card in cards} == {200}
+        assert all(f"took longer than {SHORT} seconds" in card.result().text for card in cards)
+        again = time.monotonic()
+        for number in range(10):
+            assert "took longer" in page(browser, f"/widgets/slow{number}")
+        assert time.monotonic() - again < (again - began) / 2, "what a query came to is kept"

@@ -5,17 +5,14 @@ from pathlib import Path
 from strava_pipeline.lake.gold.publish import publish
 from strava_pipeline_tests.lake.conftest import NewLake
 from strava_pipeline_tests.lake.insight_rows import ME, put
-from strava_pipeline_tests.serve.dashboard.conftest import Dashboard
+from strava_pipeline_tests.serve.dashboard.conftest import served
 from strava_pipeline_tests.serve.dashboard.test_api import settings_of
 from strava_pipeline_tests.serve.dashboard.test_pages import HOSTILE, NOW, page, words
 
 
 def shown(folder: Path) -> str:
-    made = Dashboard(settings_of(folder), time=NOW)
-    try:
+    with served(settings_of(folder), time=NOW) as made:
         return page(made.browser(), "/trips")
-    finally:
-        made.site.records.close()
 
 
 def test_trips_are_shown_without_positions_and_where_there_is_none_the_page_says_how_to_begin(
