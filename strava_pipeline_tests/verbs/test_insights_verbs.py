@@ -4,7 +4,6 @@ import json
 import re
 from collections.abc import Callable, Iterator
 from datetime import date, datetime
-from math import ceil
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,6 @@ from lxml import html as markup
 from strava_pipeline.core.sports import GROUP_OF
 from strava_pipeline.core.tables import HEAT_TILES
 from strava_pipeline_tests.imports import a_gpx
-from strava_pipeline_tests.lake.insight_rows import eddington, loads, streaks, total, week_streaks
 from strava_pipeline_tests.rig import NOW, Rig, started
 from strava_pipeline_tests.verbs.conftest import Type
 
@@ -166,93 +164,28 @@ def test_goals_and_pace(filled: Rig, of_year: list[Item], type_on: TypeOn) -> No
     assert told["pacing"]["run"]["activities"]["goals"][0]["goal"] == 1
 
 
-def test_records_are_the_best_of_what_the_source_has(filled: Rig, everything: list[Item], type_on: TypeOn) -> None:
-    told = asked(type_on(filled), "--year", str(YEAR))
-    best: dict[tuple[int, str, str], float] = {}
-
-    def offer(item: Item, record: str, value: float, *, least: bool = False) -> None:
-        key = (day(item).year, GROUP_OF[item["sport_type"]], record)
-        held = best.get(key)
-        if value > 0 and (held is None or (value < held if least else value > held)):
-            best[key] = value
-
-    for item in everything:
-        offer(item, "longest_distance", item["distance"])
-        offer(item, "longest_moving_time", item["moving_time"])
-        offer(item, "biggest_climb", item["total_elevation_gain"])
-        for effort in item.get("best_efforts") or []:
-            name = {
-                400: "400m",
-                805: "half_mile",
-                1609: "1_mile",
-                3219: "2_miles",
-                16090: "10_miles",
-                21097: "half_marathon",
-                42195: "marathon",
-            }
-            offer(
-                item,
-                f"fastest_{name.get(effort['distance']) or str(int(effort['distance']) // 1000) + 'k'}",
-                effort["elapsed_time"],
-                least=True,
-            )
-        efforts = {effort["distance"] for effort in item.get("best_efforts") or []}
-        held = item.get("splits_metric") or []
-        for length in {1, 3, 5, 10, 15, 20, 30, 50, 100} - {far // 1000 for far in efforts if far % 1000 == 0}:
-            for at in range(len(held) - length + 1):
-                stretch = held[at : at + length]
-                if all(980 <= split["distance"] <= 1020 and split["elapsed_time"] > 0 for split in stretch):
-                    seconds = sum(split["elapsed_time"] * max(1000 / split["distance"], 1) for split in stretch)
-                    offer(item, f"fastest_{length}k", ceil(seconds - 1e-6), least=True)
-    mine = {(group, record): value for (year, group, record), value in best.items() if year == YEAR}
-    assert {(each["group"], each["record"]): each["value"] for each in told["records"]} == pytest.approx(mine)
-    assert len(mine) > 20
-    for each in told["records"]:
-        rivals = [
-            value for (_, group, record), value in best.items() if (group, record) == (each["group"], each["record"])
-        ]
-        least = each["record"].startswith("fastest")
-        assert each["all_time"] == (mine[each["group"], each["record"]] == (min(rivals) if least else max(rivals)))
-        item = next(item for item in everything if item["id"] == each["activity_id"])
-        assert each["on_day"] == day(item).isoformat()
-
-
-def test_streaks_eddington_numbers_gear_and_load(
-    filled: Rig, of_year: list[Item], everything: list[Item], type_on: TypeOn
-) -> None:
-    told, items = asked(type_on(filled), "--year", str(YEAR)), everything
-    days = [day(item) for item in items]
-    touching = [run for run in streaks(days) if run[0].year <= YEAR <= run[1].year]
-    assert max(run[2] for run in touching) == next(each["length"] for each in told["streaks"] if each["unit"] == "day")
-    of_weeks = [run for run in week_streaks(days) if run[0].year <= YEAR <= run[1].year]
-    assert max(run[2] for run in of_weeks) == next(each["length"] for each in told["streaks"] if each["unit"] == "week")
-    by_day: dict[date, float] = {}
-    for item in items:
-        by_day[day(item)] = by_day.get(day(item), 0.0) + item["distance"] / 1000
-    overall = next(each for each in told["eddington"] if each["group"] == "all")
-    assert (overall["of_all"], overall["days_to_next"]) == eddington(by_day.values())
-    assert overall["of_year"] == eddington(far for one, far in by_day.items() if one.year == YEAR)[0]
-    assert {
-        each["gear_id"]: (each["activities"], each["distance_m"], each["distance_of_all_m"]) for each in told["gear"]
-    } == {
-        gear: (
-            sum(item["gear_id"] == gear for item in of_year),
-            pytest.approx(sum(item["distance"] for item in of_year if item["gear_id"] == gear)),
-            pytest.approx(sum(item["distance"] for item in items if item["gear_id"] == gear)),
-        )
-        for gear in {item["gear_id"] for item in of_year} - {None}
-    }
-    efforts: dict[date, float | None] = {
-        one: total(item.get("suffer_score") for item in items if day(item) == one) for one in days
-    }
-    state = {one: held for one, held in loads(efforts, date(YEAR, 12, 31)).items() if one.year == YEAR}
-    load = next(each for each in told["training_load"] if each["measure"] == "relative_effort")
-    last = max(state)
-    assert (load["on_day"], load["fitness"], load["fatigue"], load["form"]) == (
-        last.isoformat(),
-        *map(pytest.approx, state[last]),
+def test_streaks_eddington_numbers_gear_and_load_are_those_of_the_views(filled: Rig, type_on: TypeOn) -> None:
+    told, in_year = (
+        asked(type_on(filled), "--year", str(YEAR)),
+        f"year(starts_on) <= {YEAR} AND year(ends_on) >= {YEAR}",
     )
-    assert load["highest_fitness"] == pytest.approx(max(fitness for fitness, *_ in state.values()))
+    longest = filled.gold(
+        f"SELECT unit, max(length) FROM activity_streaks WHERE sport_group = 'all' AND {in_year} GROUP BY 1"
+    )
+    assert {each["unit"]: each["length"] for each in told["streaks"] if each["group"] == "all"} == dict(longest)
+    overall = next(each for each in told["eddington"] if each["group"] == "all")
+    numbers = "SELECT eddington, days_to_next FROM eddington_numbers WHERE sport_group = 'all' AND unit = 'km' AND "
+    ((of_all, needed),) = filled.gold(f"{numbers}local_year IS NULL")
+    ((of_year, _),) = filled.gold(f"{numbers}local_year = {YEAR}")
+    assert (overall["of_all"], overall["days_to_next"], overall["of_year"]) == (of_all, needed, of_year)
+    of_gear = {each["gear_id"]: each["distance_of_all_m"] for each in told["gear"]}
+    mileage = dict(filled.gold("SELECT gear_id, distance_m FROM gear_mileage"))
+    assert of_gear == {gear: pytest.approx(mileage[gear]) for gear in of_gear} != {}
+    load = next(each for each in told["training_load"] if each["measure"] == "relative_effort")
+    state = f"FROM training_load WHERE measure = 'relative_effort' AND year(on_day) = {YEAR}"
+    (last,) = filled.gold(f"SELECT on_day::VARCHAR, fitness, fatigue, form {state} ORDER BY on_day DESC LIMIT 1")
+    assert (load["on_day"], load["fitness"], load["fatigue"], load["form"]) == last
+    assert load["highest_fitness"] == filled.one(f"SELECT max(fitness) {state}")
 
 
 def test_without_a_year_it_is_the_newest_one(filled: Rig, everything: list[Item], type_on: TypeOn) -> None:
