@@ -14,7 +14,7 @@ from strava_pipeline.core.limits import ImportLimits
 from strava_pipeline.core.sources import hashed_id
 from strava_pipeline.emulator.generate.activities import Athlete
 from strava_pipeline.emulator.service import Fault
-from strava_pipeline.ingest.files.points import Track
+from strava_pipeline.ingest.files.points import track_of
 from strava_pipeline.ingest.files.reading import read_file
 from strava_pipeline.ingest.providers_file import ProviderChoice
 from strava_pipeline.ingest.ridewithgps import client as client_module
@@ -394,21 +394,6 @@ def test_gear_that_came_before_a_listing_broke_off_is_not_asked_for_again(world:
     assert world.gold("SELECT DISTINCT gear_id FROM activities") == [("254097",)]
 
 
-def test_a_page_that_a_run_died_over_is_gone_on_behind(world: World) -> None:
-    five(world.subject)
-    world.subject.fail(kind="status", status=429, headers=LATER, after=1)
-    assert world.pull().stopped is not None
-    (listing,) = listings(world.run().lake, "ridewithgps")
-    manifest = json.loads((listing.folder / "manifest.json").read_bytes())
-    manifest["pages"].pop()  # the page is on disk, and its entry not yet
-    (listing.folder / "manifest.json").write_text(json.dumps(manifest))
-    calls(world)
-    world.pull()
-    assert calls(world) == [WHO, LIST, LIST, SYNC]
-    assert len(world.names()) == 5
-    assert world.gold("SELECT DISTINCT gear_id FROM activities") == [("254097",)]
-
-
 @pytest.mark.parametrize(
     "fault",
     [
@@ -498,14 +483,6 @@ def test_a_service_that_is_away_is_waited_for_five_times(world: World) -> None:
     with pytest.raises(TransientError):
         world.pull(per_page=50)
     assert calls(world).count(LIST) == 6
-
-
-def test_motorised_trips_are_kept_and_count_nowhere(world: World) -> None:
-    key = five(world.subject)[0]
-    service_of(world).edit(int(key), activity_type="motorcycling:generic")
-    world.pull()
-    assert world.gold("SELECT sport_type FROM activities ORDER BY start_date LIMIT 1") == [("Motorcycling",)]
-    assert world.gold("SELECT count(*) FROM counted_activities") == [(4,)]
 
 
 def daily_run(world: World) -> None:
@@ -629,8 +606,8 @@ def test_an_athletes_library_is_found_again_at_strava(world: World) -> None:
     assert library == library_of(activities, gear, service.user_id, seed=3)
     tracks = [read_file(track_file(trip) or b"", "x.tcx", now).recordings[0] for trip in library.trips]
     assert [track.distance_m for track in tracks] == [trip["distance"] for trip in library.trips]
-    segments = [pl.repeat(0, each.track.height, eager=True) for each in tracks]
-    lengths = [Track(each.track, one, False, {}).length() for each, one in zip(tracks, segments, strict=True)]
+    points = [track.track.with_columns(pl.col("at").to_physical(), segment=pl.lit(0)) for track in tracks]
+    lengths = [track_of(each).length() for each in points]
     for trip, length in zip(library.trips, lengths, strict=True):
         assert length is None if trip["first_lat"] is None else length == pytest.approx(trip["distance"], rel=0.15)
     service.gear[:] = library.gear
