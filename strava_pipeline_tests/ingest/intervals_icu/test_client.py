@@ -14,7 +14,6 @@ from strava_pipeline.core.errors import ForbiddenError, GoneError, LimitReachedE
 from strava_pipeline.core.providers import ReadPage, UnreadableRowError, Withheld, spec_of
 from strava_pipeline.core.sources import hashed_id
 from strava_pipeline.emulator.generate.activities import Athlete
-from strava_pipeline.emulator.service import Fault
 from strava_pipeline.ingest import registry
 from strava_pipeline.ingest.clock import machine_clock
 from strava_pipeline.ingest.intervals_icu.client import IntervalsClient, account_file
@@ -428,22 +427,6 @@ def test_a_429_without_a_pause_is_repeated_five_times(world: World, caplog: pyte
     assert len(world.asked()) - asked == 6
 
 
-def test_the_limit_is_learned_from_the_answers(world: World) -> None:
-    for year in range(2020, 2026):
-        world.subject.add(f"{year}-06-01", str(year))
-    service(world).limit = 20
-    for _ in range(17):
-        client(world).login()
-        next(client(world).list_pages(int(world.subject.clock.now().timestamp()), None, 1), None)
-    stopped = world.pull().stopped
-    assert isinstance(stopped, LimitReachedError), "the rest is left to the next run"
-    assert stopped.resumes_at - world.subject.clock.now() <= timedelta(minutes=15, seconds=1)
-    world.subject.clock.advance(901)
-    assert world.pull().stopped is None
-    assert not world.subject.journal.refused, "no call met the limit"
-    assert len(world.names()) == 6
-
-
 def test_what_the_answers_say_of_the_limit_is_kept_for_the_status_until_it_starts_again(world: World) -> None:
     service(world).limit = 100
     run, now = world.run(), world.subject.clock.now()
@@ -486,17 +469,6 @@ def test_without_an_original_the_derived_file_is_marked(fetched: tuple[World, st
     ((name, kind),) = file_names(world)
     assert (name.endswith(".derived.fit"), kind) == (True, "fit")
     assert len(world.tracks()) == 1
-
-
-def test_without_any_file_the_activity_is_not_asked_for_again(fetched: tuple[World, str]) -> None:
-    world, key = fetched
-    service(world).files.pop(key)
-    report = world.fetch_files()
-    assert report.metadata is not None
-    assert report.metadata["activities_without_file"] == 1
-    asked = len(world.subject.journal.log)
-    world.fetch_files()
-    assert len(world.subject.journal.log) == asked
 
 
 def test_a_file_that_is_withheld_is_final(fetched: tuple[World, str]) -> None:
@@ -561,14 +533,6 @@ def test_body_data_stay_in_bronze(world: World) -> None:
     world.pull()
     ((extra,),) = world.gold("SELECT extra::VARCHAR FROM activities")
     assert json.loads(extra).keys() == {"mood", "source", "icu_athlete_id"}
-
-
-def test_the_journal_has_every_call_and_a_fault_can_be_ordered(world: World) -> None:
-    order = {"path": "/api/v1/athlete/i317960/gear.json", "kind": "status", "status": 500}
-    world.subject.faults.order(Fault.from_order(order, app.API))
-    assert client(world).calls == 0
-    list(client(world).list_kind("gear", None, None))
-    assert [status for _, _, _, status in world.subject.journal.log] == [500, 200]
 
 
 def test_one_ride_by_two_devices_is_one_activity_and_one_with_stravas(world: World) -> None:
