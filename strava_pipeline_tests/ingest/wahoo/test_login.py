@@ -100,16 +100,6 @@ def test_a_token_that_lives_is_not_renewed_and_one_about_to_end_is_right_before_
     assert calls(world).count(TOKEN) == 1, "a client that has the dead token takes the one that is kept"
 
 
-def test_a_refused_token_is_renewed_once(world: World) -> None:
-    found = client(world)
-    service(world).pairs[kept(world)["access_token"]].ends = 0
-    found.login()
-    assert calls(world) == ["/v1/user", TOKEN, "/v1/user"]
-    world.subject.fail(path="/v1/user", kind="status", status=401)
-    with pytest.raises(NeedsLoginError, match="providers login wahoo"):
-        found.login()
-
-
 def test_an_opaque_refusal_of_the_refresh_token_says_to_log_in(world: World, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     tokens = kept(world)
