@@ -15,6 +15,7 @@ from strava_pipeline.settings import Settings
 from strava_pipeline.testing.subjects import GPX, Subject, fit_of, has_trait
 from strava_pipeline_tests.ingest.spreadsheet.subject import spreadsheet
 from strava_pipeline_tests.providers import toy_service
+from strava_pipeline_tests.providers.rides import Ride
 from strava_pipeline_tests.providers.toy import client as toy_client
 
 __all__ = ["GPX", "SUBJECTS", "Subject", "ToySubject", "fit_of", "has_trait", "install", "register_toy", "tin", "toy"]
@@ -38,26 +39,15 @@ class ToySubject:
         path.parent.mkdir(exist_ok=True)
         path.write_text(json.dumps({"key": self.secret}))
 
-    def add(
-        self,
-        day: str,
-        title: str,
-        *,
-        began: str = "",
-        zone: str = "Europe/Vienna",
-        has_distance: bool = True,
-        file_of: str | None = None,
-        strava_id: int | None = None,
-    ) -> str:
+    def add(self, day: str, title: str, **asked: Any) -> str:
+        ride = Ride(day, title, **asked)
         key = f"{99 - len(self.toy.items)}/k {len(self.toy.items) + 1}"  # no order, and to be quoted in an address
-        began = began or f"{day}T07:00:00+01:00"
-        self.toy.add(key, began, zone=zone, title=title, bike="B1", seconds=600, moving=540, mood="good")
-        if has_distance:
+        self.toy.add(key, ride.start, zone=ride.zone, title=title, bike="B1", seconds=600, moving=540, mood="good")
+        if ride.has_distance:
             self.toy.items[key]["metres"] = 2224.0
-        if strava_id is not None:
-            self.toy.items[key]["strava"] = strava_id
-        is_gpx = file_of or len(self.toy.items) % 2
-        self.toy.files[key] = GPX.format(file_of or day).encode() if is_gpx else fit_of(day)
+        if ride.strava_id is not None:
+            self.toy.items[key]["strava"] = ride.strava_id
+        _, self.toy.files[key] = ride.file(len(self.toy.items))
         return key
 
     def add_foreign(self, day: str) -> None:
@@ -139,7 +129,7 @@ def garmin(_: pytest.MonkeyPatch) -> Any:
 def garmin_by_key(_: pytest.MonkeyPatch) -> Any:
     from strava_pipeline_tests.ingest.garmin import subject as garmin_subject  # the same
 
-    return garmin_subject.running_by_key()
+    return garmin_subject.running(garmin_subject.KeySubject)
 
 
 def intervals_icu(_: pytest.MonkeyPatch) -> Any:

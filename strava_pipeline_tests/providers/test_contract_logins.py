@@ -30,7 +30,7 @@ from strava_pipeline.ingest.strava.token_store import token_store
 from strava_pipeline.settings import Settings
 from strava_pipeline.testing.login_contract import SECRET, Kept, LoginFileContract
 from strava_pipeline_tests.ingest.fakes import START
-from strava_pipeline_tests.ingest.garmin.subject import running, running_by_key
+from strava_pipeline_tests.ingest.garmin.subject import KeySubject, running
 from strava_pipeline_tests.ingest.world import World
 from strava_pipeline_tests.patience import PATIENCE
 from strava_pipeline_tests.providers import toy_service
@@ -91,7 +91,7 @@ def strava(folder: Path) -> Iterator[Renewable]:
 
 @contextmanager
 def garmin(folder: Path, *, by_key: bool) -> Iterator[Renewable]:
-    with running_by_key() if by_key else running() as subject:
+    with running(KeySubject) if by_key else running() as subject:
         subject.garmin.life = LIFE
         settings = Settings(_env_file=None, secrets_dir=folder / "secrets", garmin_interval=0, **subject.settings)
         subject.log_in(settings)

@@ -117,7 +117,7 @@ def test_a_key_goes_into_env_once_the_service_accepts_it(
 def test_a_login_that_is_a_file_is_made_as_providers_login_makes_it(
     here: Path, piped: Callable[..., Typed], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with garmin_subject.running_by_key() as garmin:
+    with garmin_subject.running(garmin_subject.KeySubject) as garmin:
         monkeypatch.setenv("GARMIN_PERSONAL_API_BASE_URL", garmin.settings["garmin_personal_api_base_url"])
         said = piped(f"{garmin.secret}\n2027-03-01\n", "--service", "garmin")
         assert said.code == 0, said.err

@@ -16,8 +16,8 @@ from strava_pipeline.ingest.garmin.key_tokens import fingerprint_of, token_file
 from strava_pipeline.ingest.garmin.keys import Key, save_key
 from strava_pipeline.ingest.garmin.tokens import tokens_file
 from strava_pipeline.settings import Settings
-from strava_pipeline.testing import subjects
 from strava_pipeline_tests.providers import toy_service
+from strava_pipeline_tests.providers.rides import Ride
 
 FIRST_ID = 21_482_825_013  # as in January 2026
 GEAR = "4f5119d6a65d47b9bb235904f9ff927b"
@@ -49,27 +49,16 @@ class GarminSubject:
         self._path.parent.mkdir(exist_ok=True)
         self._path.write_text(json.dumps(self.tokens))
 
-    def add(
-        self,
-        day: str,
-        title: str,
-        *,
-        began: str = "",
-        zone: str = "Europe/Vienna",
-        has_distance: bool = True,
-        file_of: str | None = None,
-        strava_id: int | None = None,
-    ) -> str:
+    def add(self, day: str, title: str, **asked: Any) -> str:
+        ride = Ride(day, title, **asked)
         key = FIRST_ID + len(self.garmin.activities) + len(self.deleted)
-        at = datetime.fromisoformat(began or f"{day}T07:00:00+01:00")
         more: dict[str, Any] = {"seconds": 600, "movingDuration": 540.0, "mood": "good"}
-        if has_distance:
+        if ride.has_distance:
             more["distance"] = 2224.0
-        self.garmin.activities[key] = entry(key, title, "cycling", at, **more)
+        self.garmin.activities[key] = entry(key, title, "cycling", ride.at, **more)
         self.garmin.linked[key] = [GEAR]
-        is_gpx = file_of or len(self.garmin.activities) % 2
-        content = subjects.GPX.format(file_of or day).encode() if is_gpx else subjects.fit_of(day)
-        self.garmin.files[key] = (GPX if is_gpx else FIT, content)
+        kind, content = ride.file(len(self.garmin.activities))
+        self.garmin.files[key] = ({"gpx": GPX, "fit": FIT}[kind], content)
         return str(key)
 
     def add_foreign(self, day: str) -> None:
@@ -146,16 +135,8 @@ class KeySubject(GarminSubject):
 
 
 @contextmanager
-def running_by_key() -> Iterator[KeySubject]:
-    """The emulator, running; the login is a key."""
+def running(kind: type[GarminSubject] = GarminSubject) -> Iterator[Any]:
+    """The emulator, running; the login is a key, or that of the app."""
     garmin = Garmin.starting(toy_service.NOW)
     with ServerThread(application(garmin), "127.0.0.1", 0, lambda: None) as server:
-        yield KeySubject(garmin, server.url)
-
-
-@contextmanager
-def running() -> Iterator[GarminSubject]:
-    """The emulator, running."""
-    garmin = Garmin.starting(toy_service.NOW)
-    with ServerThread(application(garmin), "127.0.0.1", 0, lambda: None) as server:
-        yield GarminSubject(garmin, server.url)
+        yield kind(garmin, server.url)

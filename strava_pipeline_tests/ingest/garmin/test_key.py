@@ -12,7 +12,6 @@ from typing import Any
 import pytest
 
 from strava_pipeline.core.errors import (
-    ForbiddenError,
     GoneError,
     LimitReachedError,
     LoginServiceError,
@@ -27,7 +26,6 @@ from strava_pipeline.emulator.service import Fault
 from strava_pipeline.ingest.clock import ServerClock
 from strava_pipeline.ingest.garmin.client import GarminClient, connect, login_files
 from strava_pipeline.ingest.garmin.downloads import only_file
-from strava_pipeline.ingest.garmin.emulator.entries import entry
 from strava_pipeline.ingest.garmin.emulator.personal import KEY_TOKEN_PATH
 from strava_pipeline.ingest.garmin.emulator.service import LIFE
 from strava_pipeline.ingest.garmin.keys import find_key, key_file, save_key
@@ -35,7 +33,8 @@ from strava_pipeline.ingest.garmin.personal import PersonalClient
 from strava_pipeline.ingest.garmin.writes import connect_writer
 from strava_pipeline.ingest.http import Exchange, Wire
 from strava_pipeline.settings import Settings
-from strava_pipeline_tests.ingest.garmin.subject import GEAR, GarminSubject, running, running_by_key
+from strava_pipeline_tests.ingest.garmin.subject import GEAR, GarminSubject, KeySubject, running
+from strava_pipeline_tests.ingest.garmin.test_client import add, queries
 from strava_pipeline_tests.providers.subjects import fit_of
 from strava_pipeline_tests.verbs.conftest import Type
 
@@ -44,7 +43,7 @@ ENDS = date(2026, 5, 1)
 
 @pytest.fixture
 def garmin() -> Iterator[GarminSubject]:
-    with running_by_key() as subject:
+    with running(KeySubject) as subject:
         subject.garmin.life = LIFE
         yield subject
 
@@ -97,18 +96,6 @@ class Runs:
 @pytest.fixture
 def runs(garmin: GarminSubject, settings: Settings) -> Runs:
     return Runs(garmin, settings)
-
-
-def add(garmin: GarminSubject, count: int) -> None:
-    """Have so many activities, an hour apart."""
-    for number in range(count):
-        at = datetime(2025, 1, 1, 6, tzinfo=UTC) + timedelta(hours=number)
-        key = int(at.timestamp())
-        garmin.garmin.activities[key] = entry(key, f"ride {number}", "cycling", at, seconds=600)
-
-
-def queries(garmin: GarminSubject) -> list[str]:
-    return [path.partition("?")[2] for _, _, path, _ in garmin.journal.log if path.startswith(garmin.lists)]
 
 
 @pytest.mark.parametrize(
@@ -218,19 +205,6 @@ def test_a_wrong_clock_of_this_machine_costs_no_more_than_an_exchange(garmin: Ga
     runs.ids()
     assert runs.exchanges <= 2
     assert garmin.journal.unauthorized == 0
-
-
-def test_after_a_401_another_token_is_got_once(garmin: GarminSubject, runs: Runs) -> None:
-    add(garmin, 1)
-    client = runs.connect()
-    runs.ids(client)
-    garmin.garmin.withdraw()
-    assert len(runs.ids(client)) == 1
-    assert runs.exchanges == 2
-    garmin.fail(kind="status", status=401)
-    with pytest.raises(NeedsLoginError, match="app/settings/personalApiToken"):
-        runs.ids(client)
-    assert runs.exchanges == 3, "once for each refused call"
 
 
 def test_a_first_403_to_a_key_is_waited_out(garmin: GarminSubject, runs: Runs) -> None:
@@ -386,25 +360,6 @@ def test_a_file_that_is_not_there_is_gone_and_nothing_else_is_asked_for(garmin: 
     with pytest.raises(RefusedError, match="damaged"):
         runs.connect().get_file(key)
     assert not [path for _, _, path, _ in garmin.journal.log if "export" in path]
-
-
-def test_a_403_refuses_a_call_and_the_login_lives(garmin: GarminSubject, runs: Runs) -> None:
-    key = garmin.add("2025-01-01", "gpx")
-    for _ in range(3):
-        garmin.fail_file(key, kind="status", status=403)
-        with pytest.raises(ForbiddenError) as caught:
-            runs.connect().get_file(key)
-        assert "new key" not in str(caught.value)
-    assert runs.connect().get_file(key).body
-
-
-def test_a_second_403_in_a_row_where_the_account_is_asked_for_says_to_log_in(garmin: GarminSubject, runs: Runs) -> None:
-    garmin.fail(kind="status", status=403)
-    assert runs.connect().login().account
-    (runs.settings.secrets_dir / "garmin_personal_token.json").unlink()
-    garmin.fail(kind="status", status=403, times=2)
-    with pytest.raises(NeedsLoginError, match=r"twice in a row.*providers login garmin --key"):
-        runs.connect().login()
 
 
 def test_the_account_is_that_of_the_rows_and_asked_for_once_a_key(garmin: GarminSubject, runs: Runs) -> None:

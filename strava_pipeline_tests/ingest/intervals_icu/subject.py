@@ -11,8 +11,8 @@ from pydantic import SecretStr
 from strava_pipeline.emulator.server import ServerThread
 from strava_pipeline.ingest.intervals_icu.emulator import app, routes
 from strava_pipeline.settings import Settings
-from strava_pipeline.testing.subjects import GPX, fit_of
 from strava_pipeline_tests.providers import toy_service
+from strava_pipeline_tests.providers.rides import Ride
 
 
 class IntervalsIcuSubject:
@@ -41,34 +41,23 @@ class IntervalsIcuSubject:
     def log_in(self, settings: Settings) -> None:
         """Its login is a setting."""
 
-    def add(
-        self,
-        day: str,
-        title: str,
-        *,
-        began: str = "",
-        zone: str = "Europe/Vienna",
-        has_distance: bool = True,
-        file_of: str | None = None,
-        strava_id: int | None = None,
-    ) -> str:
+    def add(self, day: str, title: str, **asked: Any) -> str:
+        ride = Ride(day, title, **asked)
         key = f"i{900 - len(self.service.activities)}/k {len(self.service.activities)}"  # no order, and to be quoted
         fields: dict[str, Any] = {
             "name": title,
             "type": "Ride",
-            "timezone": zone,
+            "timezone": ride.zone,
             "elapsed_time": 600,
             "moving_time": 540,
             "mood": "good",
             "source": "UPLOAD",
             "gear": {"id": "b77", "name": None, "distance": 5000.0, "primary": False},
-            "distance": 2224.0 if has_distance else None,
-            "strava_id": None if strava_id is None else str(strava_id),
+            "distance": 2224.0 if ride.has_distance else None,
+            "strava_id": None if ride.strava_id is None else str(ride.strava_id),
         }
-        at = datetime.fromisoformat(began or f"{day}T07:00:00+01:00")
-        self.service.put(app.row_of(key, self.service.athlete, at, **fields))
-        is_gpx = file_of or len(self.service.activities) % 2
-        self.service.files[key] = GPX.format(file_of or day).encode() if is_gpx else fit_of(day)
+        self.service.put(app.row_of(key, self.service.athlete, ride.at, **fields))
+        _, self.service.files[key] = ride.file(len(self.service.activities))
         return key
 
     def add_foreign(self, day: str) -> None:

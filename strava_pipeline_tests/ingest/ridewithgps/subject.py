@@ -14,6 +14,7 @@ from strava_pipeline.ingest.ridewithgps import client
 from strava_pipeline.ingest.ridewithgps.emulator.app import application
 from strava_pipeline.ingest.ridewithgps.emulator.service import RideWithGps, gear_item, gear_of_detail
 from strava_pipeline.settings import Settings
+from strava_pipeline_tests.providers.rides import Ride
 from strava_pipeline_tests.providers.toy_service import NOW
 
 
@@ -53,31 +54,22 @@ class RideWithGpsSubject:
     def log_in(self, settings: Settings) -> None:
         """Nothing: the login is in settings."""
 
-    def add(
-        self,
-        day: str,
-        title: str,
-        *,
-        began: str = "",
-        zone: str = "Europe/Vienna",
-        has_distance: bool = True,
-        file_of: str | None = None,
-        strava_id: int | None = None,
-    ) -> str:
+    def add(self, day: str, title: str, **asked: Any) -> str:
+        ride = Ride(day, title, **asked)
         trip_id = 284_579_245 + len(self.service.trips) * 7
-        measured = {"distance": 2224} if has_distance else {}
+        measured = {"distance": 2224} if ride.has_distance else {}
         self.service.add(
             trip_id,
-            began or f"{day}T07:00:00+01:00",
+            ride.start,
             name=title,
-            time_zone=zone,
+            time_zone=ride.zone,
             duration=600,
             moving_time=540,
             mood="good",
             gear=gear_of_detail(self.service.gear[0]),
             **measured,
         )
-        self.service.trips[trip_id]["track_points"] = track_of(file_of or day)
+        self.service.trips[trip_id]["track_points"] = track_of(ride.file_of or day)
         return str(trip_id)
 
     def add_foreign(self, day: str) -> None:

@@ -17,6 +17,7 @@ from strava_pipeline.emulator.service import Clock, Journal
 from strava_pipeline.ingest.spreadsheet.emulator.book import Book, Row
 from strava_pipeline.settings import Settings
 from strava_pipeline_tests.providers import toy_service
+from strava_pipeline_tests.providers.rides import Ride
 
 MILES = round(2224 / MILE, 6)
 
@@ -90,33 +91,24 @@ class SpreadsheetSubject:
     def log_in(self, settings: Settings) -> None:
         """The path is a setting."""
 
-    def add(
-        self,
-        day: str,
-        title: str,
-        *,
-        began: str = "",
-        zone: str = "Europe/Vienna",
-        has_distance: bool = True,
-        file_of: str | None = None,
-        strava_id: int | None = None,
-    ) -> str:
-        miles = MILES if has_distance else None
+    def add(self, day: str, title: str, **asked: Any) -> str:
+        ride = Ride(day, title, **asked)
+        miles = MILES if ride.has_distance else None
         clock = datetime.fromisoformat(f"{day}T07:00:00")
         row: Row = {
-            "start_time": began or clock,
+            "start_time": ride.began or clock,
             "activity_type": "Ride",
             "equipment": "Blue bike",
             "duration_hms": "0:10:00",
             "distance": miles,
             "with_names": self.secret,
-            "strava_id": strava_id,
+            "strava_id": ride.strava_id,
             "notes": title,
             "mood": "good",
         }
-        start = datetime.fromisoformat(began) if began else clock
+        start = datetime.fromisoformat(ride.began) if ride.began else clock
         distance = None if miles is None else round(miles, 4)
-        key = f"strava-{strava_id}" if strava_id else content_key(start.isoformat(), distance, 600)
+        key = f"strava-{ride.strava_id}" if ride.strava_id else content_key(start.isoformat(), distance, 600)
         self.keys[key] = row
         self.book.rows.insert(0, row)  # so that the rows before move
         self.book.save()

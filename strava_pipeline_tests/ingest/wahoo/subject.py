@@ -14,7 +14,8 @@ from strava_pipeline.emulator.server import ServerThread
 from strava_pipeline.ingest.wahoo.emulator.service import Wahoo, application
 from strava_pipeline.ingest.wahoo.login import token_file
 from strava_pipeline.settings import Settings
-from strava_pipeline.testing.subjects import GPX, NOW, fit_of
+from strava_pipeline.testing.subjects import NOW
+from strava_pipeline_tests.providers.rides import Ride
 
 MONTHS = 90 * 86_400
 FIRST_ID = 284_579
@@ -47,28 +48,19 @@ class WahooSubject:
         path.write_text(json.dumps(self.wahoo.log_in()))
         path.chmod(0o600)
 
-    def add(
-        self,
-        day: str,
-        title: str,
-        *,
-        began: str = "",
-        zone: str = "Europe/Vienna",
-        has_distance: bool = True,
-        file_of: str | None = None,
-        strava_id: int | None = None,
-    ) -> str:
+    def add(self, day: str, title: str, **asked: Any) -> str:
+        ride = Ride(day, title, **asked)
         key = FIRST_ID - len(self.wahoo.workouts) - len(self.deleted)  # no order
         secret = f"secret-{key}.fit"
         summary = {
-            "distance_accum": 2224.0 if has_distance else None,
+            "distance_accum": 2224.0 if ride.has_distance else None,
             "duration_active_accum": 540.0,
             "duration_total_accum": 600.0,
-            "time_zone": zone,
+            "time_zone": ride.zone,
             "file": {"fitness_app_id": 0, "url": secret},
         }
-        self.wahoo.add(key, datetime.fromisoformat(began or f"{day}T07:00:00+01:00"), summary, name=title, mood="good")
-        self.wahoo.files[secret] = GPX.format(file_of).encode() if file_of else fit_of(day)
+        self.wahoo.add(key, ride.at, summary, name=title, mood="good")
+        self.wahoo.files[secret] = ride.file(0)[1]
         return str(key)
 
     def add_foreign(self, day: str) -> None:
