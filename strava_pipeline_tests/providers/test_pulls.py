@@ -148,6 +148,20 @@ def services(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[ToySubject, Toy]
         yield one, other
 
 
+@pytest.fixture
+def one(services: tuple[ToySubject, Toy]) -> ToySubject:
+    return services[0]
+
+
+@pytest.fixture
+def world(one: ToySubject, tmp_path: Path) -> World:
+    """The first of them alone."""
+    folders = {"data_dir": tmp_path / "data", "secrets_dir": tmp_path / "secrets"}
+    found = World(one, Settings(_env_file=None, **folders, first_year=2024))
+    one.log_in(found.settings)
+    return found
+
+
 def windows(service: Toy) -> list[tuple[int | None, int | None]]:
     """After and before of each listing call."""
     found = []
@@ -158,13 +172,7 @@ def windows(service: Toy) -> list[tuple[int | None, int | None]]:
     return found
 
 
-def test_a_month_is_listed_as_its_window_and_resumes_as_other_windows_do(
-    services: tuple[ToySubject, Toy], tmp_path: Path
-) -> None:
-    one, _ = services
-    folders = {"data_dir": tmp_path / "data", "secrets_dir": tmp_path / "secrets"}
-    world = World(one, Settings(_env_file=None, **folders, first_year=2024))
-    one.log_in(world.settings)
+def test_a_month_is_listed_as_its_window_and_resumes_as_other_windows_do(world: World, one: ToySubject) -> None:
     run, options = world.run(), ListingOptions(mode="month", month="2025-01", per_page=1, days=None)
     one.fail(kind="status", status=429, headers={"Retry-After": "7200"}, after=1)
     assert pull_listing(run, Source("toy", world.settings, run), options, [2025]).stopped is not None
@@ -178,13 +186,7 @@ def test_a_month_is_listed_as_its_window_and_resumes_as_other_windows_do(
     assert (listing.manifest.window.mode, listing.manifest.complete) == ("month", True)
 
 
-def test_a_year_that_shrinks_too_much_waits_and_the_advice_names_the_service(
-    services: tuple[ToySubject, Toy], tmp_path: Path
-) -> None:
-    one, _ = services
-    folders = {"data_dir": tmp_path / "data", "secrets_dir": tmp_path / "secrets"}
-    world = World(one, Settings(_env_file=None, **folders, first_year=2024))
-    one.log_in(world.settings)
+def test_a_year_that_shrinks_too_much_waits_and_the_advice_names_the_service(world: World, one: ToySubject) -> None:
     for number in range(8):
         one.toy.add(f"more {number}", f"2025-03-1{number}T07:00:00+01:00")
     world.pull("year", 2025, per_page=50)
@@ -214,13 +216,7 @@ class Begun(LogProgress):
         super().begin(what, total, eta)
 
 
-def test_a_listing_of_what_is_published_shows_how_much_is_expected(
-    services: tuple[ToySubject, Toy], tmp_path: Path
-) -> None:
-    one, _ = services
-    folders = {"data_dir": tmp_path / "data", "secrets_dir": tmp_path / "secrets"}
-    world = World(one, Settings(_env_file=None, **folders, first_year=2024))
-    one.log_in(world.settings)
+def test_a_listing_of_what_is_published_shows_how_much_is_expected(world: World, one: ToySubject) -> None:
     expected: list[int | None] = []
     for mode, years in (("year", [2025]), ("year", [2025]), ("all", []), ("incremental", [])):
         begun = Begun()
