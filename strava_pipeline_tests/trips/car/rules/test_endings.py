@@ -18,12 +18,6 @@ from strava_pipeline_tests.trips.car.rules.made import (
 )
 
 
-def test_without_a_trip_there_is_nothing_to_end() -> None:
-    drive = Drive()
-    result = drive.end(0, 0.0, ada=drives(1.0))
-    assert (result.status, result.state, result.api_calls, drive.state.cache) == ("no_active_trip", "idle", 0, None)
-
-
 def test_a_trip_without_a_car_is_given_up_and_its_counts_are_kept() -> None:
     drive = identifying()
     drive.ping(60)
@@ -53,10 +47,6 @@ def test_a_car_that_does_not_drive_ends_the_trip_at_once(answer: CarAnswer, seco
     assert (trip.via, trip.end_time, trip.distance_km, trip.phone_points) == ("end", MONDAY + seconds, 3.0, 3)
     assert drive.state.last_trip is not None
     assert drive.state.last_trip.end_odo == 103.0
-
-
-def test_the_odometer_overrides_nothing_at_an_end() -> None:
-    assert driving().end(60, ada=stands(109.0)).status == "finalized"
 
 
 def test_a_car_that_was_parked_before_the_end_was_over_then() -> None:
@@ -114,11 +104,6 @@ def test_where_it_ends_is_told_by_the_car_before_the_phone(
     car_at: float | None, phone_at: float | None, status: str
 ) -> None:
     assert driving(at=None).end(60, phone_at, ada=stands(101.0, car_at)).status == status
-
-
-def test_a_paused_trip_that_ends_elsewhere_is_over() -> None:
-    result = paused().end(600, 9_000.0, ada=stands(104.0, 9_000.0))
-    assert (result.status, result.state) == ("finalized", "idle")
 
 
 @pytest.mark.parametrize(("at", "status"), [(GYM_M, "paused_at_skip"), (3_000.0, "finalized"), (None, "finalized")])

@@ -5,7 +5,6 @@ import pytest
 from strava_pipeline.trips.car.rules.config import Limits
 from strava_pipeline.trips.car.rules.trip import Trip
 from strava_pipeline_tests.trips.car.rules.made import (
-    GYM_M,
     MONDAY,
     Drive,
     drives,
@@ -19,10 +18,6 @@ from strava_pipeline_tests.trips.car.rules.made import (
 )
 
 STALE = 7_200.0
-
-
-def test_without_a_trip_there_is_nothing_to_end() -> None:
-    assert Drive().clock(0).status == "no_active_trip"
 
 
 @pytest.mark.parametrize("make", [identifying, driving, parking, paused, gps_only])
@@ -122,12 +117,6 @@ def test_case_5_with_one_point_alone_the_odometer_must_do() -> None:
     drive.ping(60, ada=drives(104.0))
     trip, case = finalised(drive, 60 + STALE, ada=None)
     assert (case, trip.distance_km, trip.distance_source) == (5, 4.0, "odometer")
-
-
-def test_a_pause_is_no_excuse() -> None:
-    drive = paused()
-    trip, case = finalised(drive, 60 + STALE, ada=stands(104.0, GYM_M))
-    assert (case, trip.end_time) == (4, MONDAY + 60)
 
 
 def test_the_net_gives_up_what_is_no_trip_and_tells_the_case() -> None:

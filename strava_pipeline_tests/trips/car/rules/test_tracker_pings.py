@@ -42,41 +42,20 @@ def test_a_ping_counts_from_50_seconds_after_the_last_counted_one(seconds: float
     assert len(drive.cache.gps_events) == 2
 
 
-def test_of_15_second_pings_every_fourth_counts() -> None:
-    drive = driving()
-    results = [drive.ping(15.0 * number, ada=drives(100.0)) for number in range(1, 13)]
-    assert [result.counted for result in results] == [False, False, False, True] * 3
-
-
 @pytest.mark.parametrize("make", MAKERS)
-def test_of_a_late_ping_the_position_is_kept_and_nothing_else(make: type[Drive]) -> None:
+@pytest.mark.parametrize(
+    ("seconds", "kept"), [(110, {"gps_events"}), (150, {"gps_events", "x_last_event_at"})], ids=["late", "too soon"]
+)
+def test_of_a_ping_that_does_not_count_the_position_is_kept_and_when_the_last_was(
+    make: type[Drive], seconds: float, kept: set[str]
+) -> None:
     drive = make()
     drive.ping(120, 5_100.0, ada=stands(100.4, 5_100.0), bee=stands())
-    before = drive.cache
-    result = drive.ping(110, 3_000.0, bluetooth="bee", ada=drives(300.0), bee=drives())
-    assert (result.status, result.counted, result.api_calls) == ("ping_recorded", False, 0)
-    assert drive.cache.gps_events == (*before.gps_events, Point(*north(3_000.0), MONDAY + 110))
-    assert {name for name in before.__slots__ if getattr(before, name) != getattr(drive.cache, name)} == {"gps_events"}
-
-
-@pytest.mark.parametrize("make", MAKERS)
-def test_of_a_ping_too_soon_the_position_is_kept_and_when_it_was(make: type[Drive]) -> None:
-    drive = make()
-    drive.ping(120, 5_100.0, ada=stands(100.4, 5_100.0), bee=stands())
-    before = drive.cache
-    result = drive.ping(150, 5_200.0, bluetooth="bee", ada=drives(300.0), bee=drives())
-    assert (result.status, result.counted, result.api_calls, result.state) == (
-        "ping_recorded", False, 0, drive.results[-2].state,
-    )  # fmt: skip
-    changed = {name for name in before.__slots__ if getattr(before, name) != getattr(drive.cache, name)}
-    assert changed == {"gps_events", "x_last_event_at"}
-
-
-def test_the_same_ping_twice_counts_once() -> None:
-    drive = driving()
-    first, second = (drive.ping(60, 900.0, ada=drives(100.9)) for _ in range(2))
-    assert (first.counted, second.counted) == (True, False)
-    assert len(drive.cache.gps_events) == 3  # raw points are never thinned
+    before, state = drive.cache, drive.results[-1].state
+    result = drive.ping(seconds, 3_000.0, bluetooth="bee", ada=drives(300.0), bee=drives())
+    assert (result.status, result.counted, result.api_calls, result.state) == ("ping_recorded", False, 0, state)
+    assert drive.cache.gps_events == (*before.gps_events, Point(*north(3_000.0), MONDAY + seconds))
+    assert {name for name in before.__slots__ if getattr(before, name) != getattr(drive.cache, name)} == kept
 
 
 def test_a_ping_at_the_moment_of_another_event_is_not_late() -> None:
