@@ -8,7 +8,7 @@ import pytest
 from strava_pipeline.lake.bronze.listings import Proof
 from strava_pipeline.lake.gold.deletions import AbsenceReport, Shrink, confirmation, doubtful_spans, judge, mark_absent
 from strava_pipeline.lake.gold.merge import merge_activities, merge_history
-from strava_pipeline.lake.gold.warehouse import reading, writing
+from strava_pipeline.lake.gold.warehouse import writing
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.rebuild import rebuild
 from strava_pipeline.lake.shards import shard_files, write_shards
@@ -24,7 +24,6 @@ from strava_pipeline_tests.lake.bronze import (
     activity,
     land,
     listed,
-    queried,
     rows,
     started,
 )
@@ -249,15 +248,6 @@ def test_judging_many_is_the_same_in_one_go_or_day_by_day() -> None:
     verdicts, held = judge(missing, found, set(), lambda year, of: set(range(54)))
     assert sorted(verdicts) == list(range(10))
     assert held == [Shrink(2025, "listing 1", 9, 44)]
-
-
-def test_the_views_tell_the_present_from_the_gone(lake: Lake) -> None:
-    listed(lake, some(3))
-    listed(lake, some(2), at=NOW + DAY)
-    mark(lake)
-    with reading(lake) as connection:
-        query = "SELECT (SELECT count(*) FROM activities) AS here, (SELECT count(*) FROM deleted_activities) AS gone"
-        assert queried(connection, query) == [{"here": 2, "gone": 1}]
 
 
 def test_what_is_held_back_is_told_until_it_is_settled_whatever_else_is_deleted(lake: Lake) -> None:

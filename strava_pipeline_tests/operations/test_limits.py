@@ -20,14 +20,6 @@ pytestmark = pytest.mark.slow
 Make = Callable[..., Rig]
 
 
-def test_newest_details_come_first(make_rig: Make) -> None:
-    rig = make_rig(activities=40)
-    rig.do("flow_backfill", bronze_activities={"max_calls": 12}, bronze_activity_details={"max_calls": 12})
-    held = {row[0] for row in rig.gold("SELECT activity_id FROM activity_details")}
-    newest = sorted(rig.truth(), key=lambda item: item["start_date"], reverse=True)[:10]
-    assert held == {item["id"] for item in newest}
-
-
 def test_a_cap_and_cushions_leave_calls_unused(make_rig: Make) -> None:
     rig = make_rig(activities=40, limits=Limits(900, 2000, 900, 30))
     capped = rig.do("flow_backfill", bronze_activities={"max_calls": 5}, bronze_activity_details={"max_calls": 5})

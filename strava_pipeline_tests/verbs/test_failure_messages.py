@@ -8,7 +8,7 @@ import pytest
 
 from strava_pipeline_tests.jumping import QUICK
 from strava_pipeline_tests.raw_answers import raw_answer
-from strava_pipeline_tests.rig import Rig, log_in
+from strava_pipeline_tests.rig import Rig
 from strava_pipeline_tests.verbs.conftest import Type
 
 TypeOn = Callable[[Rig], Type]
@@ -48,15 +48,6 @@ def test_a_failure_says_what_happened_to_what_and_what_to_do(
     assert typed("run-all", "--per-page", "5").code == 0
 
 
-def test_a_revoked_login_ends_with_1_and_after_a_new_one_the_same_command_goes_on(rig: Rig, type_on: TypeOn) -> None:
-    typed = type_on(rig)
-    rig.control("revoke")
-    said = typed("run-all")
-    assert (said.code, "strava-pipeline auth" in said.err, "Traceback" in said.err) == (1, True, False)
-    log_in(rig)
-    assert typed("run-all").code == 0
-
-
 def test_a_wait_for_a_limit_is_told_with_its_time(make_rig: Make, type_on: TypeOn) -> None:
     rig = make_rig(activities=8, **QUICK)
     rig.fault(LISTING, "status", status=429)
@@ -64,13 +55,3 @@ def test_a_wait_for_a_limit_is_told_with_its_time(make_rig: Make, type_on: TypeO
     assert said.code == 0
     assert "it opens again at 2026-03-10" in said.err
     assert re.search(r"Waiting \d+ min\.", said.err)
-
-
-def test_a_ledger_folder_that_cannot_be_written_ends_with_1_before_any_call(rig: Rig, type_on: TypeOn) -> None:
-    rig.settings.ledger_dir.write_text("a file where the folder should be")
-    said = type_on(rig)("flow")
-    assert (said.code, "Traceback" in said.err) == (1, False), said.err
-    for part in (str(rig.settings.ledger_dir), "No call is made without it", "STRAVA_LEDGER_DIR"):
-        assert part in said.err
-    calls = rig.calls()
-    assert (calls["total"], calls["token"]) == (0, 0)

@@ -93,28 +93,7 @@ def test_without_a_login_it_says_how_to_get_one(listed: Rig, type_on: TypeOn) ->
     assert "strava-pipeline auth" in said.err
 
 
-def test_a_day_s_limit_leaves_the_daily_run_its_share_and_ends_with_3(make_rig: Make, type_on: TypeOn) -> None:
-    rig = in_gold(make_rig(limits=Limits(900, 2000, 900, 22)))
-    said = type_on(rig)("streams")
-    assert said.code == 3
-    assert rig.calls()["total"] == 22 - 2 - 2
-    assert "2026-03-11 00:00:00 UTC" in said.err
-
-
 def test_the_cushion_is_the_user_s_to_set(make_rig: Make, type_on: TypeOn) -> None:
     rig = in_gold(make_rig(limits=Limits(900, 2000, 900, 22)))
     assert type_on(rig)("streams", "--cushion-daily", "15").code == 3
     assert rig.calls()["total"] == 22 - 2 - 15
-
-
-def test_tracks_are_queried_where_they_lie(listed: Rig, type_on: TypeOn) -> None:
-    typed = type_on(listed)
-    typed("streams")
-    said = typed(
-        "sql",
-        "--files",
-        "--format",
-        "json",
-        f"SELECT count(DISTINCT activity_id) AS activities, max(year) AS newest FROM read_parquet('{listed.lake.tracks}/**/*.parquet')",
-    )
-    assert json.loads(said.out) == [{"activities": 28, "newest": 2026}]

@@ -145,15 +145,6 @@ def test_a_login_that_is_refused_twice_needs_a_person(world: World) -> None:
     assert client.budget.remaining().governing.used == 0
 
 
-def test_a_revoked_login_needs_a_person(world: World) -> None:
-    world.order("revoke")
-    with pytest.raises(NeedsLoginError, match="no longer accepts the refresh token"):
-        world.connect().get(PATH)
-    refused = world.store.load()
-    assert refused.refused_at is not None
-    assert refused.with_answer({"access_token": "new"}).refused_at is None
-
-
 def test_a_missing_scope_is_told_without_burning_a_token(make_world: Callable[..., World]) -> None:
     world = make_world()
     world.order("scopes", granted=["read"])
