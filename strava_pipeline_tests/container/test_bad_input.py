@@ -150,19 +150,6 @@ def test_a_login_that_cannot_be_read_is_named(volumes: Volumes) -> None:
     assert (said.code, str(token) in said.text, "Traceback" in said.text) == (1, True, False), said.text
 
 
-@pytest.mark.parametrize(
-    ("settings", "sentence"),
-    [
-        ({"STRAVA_CLIENT_SECRET": "unset"}, "No Strava API application is set up: STRAVA_CLIENT_SECRET not set."),
-        ({"STRAVA_TIMEZONE": "Europe/Londn"}, "STRAVA_TIMEZONE: 'Europe/Londn' is no time zone"),
-    ],
-    ids=["a missing secret", "a wrong time zone"],
-)
-def test_a_setting_that_is_missing_or_wrong_is_named(volumes: Volumes, settings: dict[str, str], sentence: str) -> None:
-    said = volumes.typed("flow", **settings)
-    assert (said.code, sentence in said.text) == (2, True), said.text
-
-
 def test_postgresql_that_is_away_or_without_a_password_is_a_sentence_and_nothing_is_lost(volumes: Volumes) -> None:
     configuration = (ROOT / "deploy" / "postgres.dagster.yaml").read_text()
     (volumes.rig.settings.dagster_home / "dagster.yaml").write_text(configuration.replace("port: 5432", "port: 1"))

@@ -12,7 +12,7 @@ import pytest
 from strava_pipeline.core.years import years_of_runs
 from strava_pipeline.orchestrate.partitions import range_tags
 from strava_pipeline_tests.e2e.dagster_dev import DagsterDev, dagster_dev, until
-from strava_pipeline_tests.e2e.test_backfill_from_the_ui import ASSETS, YEARS, reader
+from strava_pipeline_tests.e2e.test_backfill_from_the_ui import ASSETS, YEARS
 from strava_pipeline_tests.rig import Rig
 
 Make = Callable[..., Rig]
@@ -73,32 +73,6 @@ def test_a_backfill_the_schedules_tick_and_a_reconciliation_keep_gold_true(make_
 
 def _start(rig: Rig, activity_id: int) -> str:
     return str(next(item["start_date_local"] for item in rig.truth() if item["id"] == activity_id))
-
-
-@pytest.mark.soak(part="daemon")
-def test_six_years_at_once_while_two_readers_loop(make_rig: Make, tmp_path: Path) -> None:
-    years = list(range(2021, 2027))
-    rig = make_rig(activities=120, years=(2021, 2026), settings={"first_year": 2021})
-    rig.do("flow", years)  # readers need something to read; the details are the backfill's
-    rig.calls()
-    with (
-        dagster_dev(rig.settings, tmp_path / "dev.log") as dev,
-        reader(rig.lake.snapshot) as one,
-        reader(rig.lake.snapshot) as two,
-    ):
-        backfill = dev.backfill(ASSETS, years)
-        seen = [one(), two()]
-        assert [run["status"] for run in backfill["runs"]] == ["SUCCESS"] * len(years_of_runs(years)), (
-            tmp_path / "dev.log"
-        ).read_text()[-5000:]
-        assert [found["problems"] for found in seen] == [[], []]
-        rig.assert_true_to_source()
-        calls = rig.calls()
-        assert (set(calls["details"].values()), calls["refused"]) == ({1}, 0)
-        again = dev.backfill(ASSETS, years[::4])
-        assert [run["status"] for run in again["runs"]] == ["SUCCESS"] * 2
-        assert rig.calls()["by_endpoint"].keys() == {"/athlete/activities"}, "nothing changed: only listings"
-        rig.assert_true_to_source()
 
 
 VICTIMS = {  # what the command line holds
