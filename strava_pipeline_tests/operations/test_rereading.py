@@ -19,6 +19,7 @@ from strava_pipeline.lake.providers import land_provider_file
 from strava_pipeline.operations.reading_files import unread_files
 from strava_pipeline.operations.rebuilding import bring_up_to_date, rebuild_all
 from strava_pipeline_tests.imports import a_gpx
+from strava_pipeline_tests.ingest.archive.exports import RUNKEEPER
 from strava_pipeline_tests.ingest.files.made import file_id, fit, gpx, records, session, trkpt
 from strava_pipeline_tests.operations.test_undoing import Folder, differing, sources
 from strava_pipeline_tests.providers.subjects import register_toy
@@ -157,3 +158,22 @@ def test_another_loss_is_refused(tmp_path: Path, lost: str, monkeypatch: pytest.
         with pytest.raises(PipelineError, match=f"{lost} published are not in bronze"):
             update(folder)
     assert folder.state() == before
+
+
+def test_a_row_whose_recording_is_read_now_is_one_activity_with_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = "2025-06-01-123000.gpx"
+    monkeypatch.setitem(FILES, name, (a_gpx(minute=30), b"nothing that could be read"))
+    folder, export = Folder(tmp_path), tmp_path / "runkeeper"
+    export.mkdir()
+    (export / "cardioActivities.csv").write_text(
+        f"{RUNKEEPER}r-1,2025-06-01 12:30:00,Running,Lake,0.3,0:30,,,,,,,,{name}\n"
+    )
+    (export / name).write_bytes(FILES[name][0])
+    folder.land(export)
+    publish_before(folder)
+    both = "SELECT id, extra ->> '$.service_row', extra ->> '$.file.name' FROM activities"
+    assert folder.rows(both) == [(hashed_id(FILE, "runkeeper:r-1"), None, None)]
+    by_a_run(folder)
+    assert folder.rows(both) == [(hashed_id(FILE, f"{hash_of(name)}:0"), "runkeeper:r-1", name)]

@@ -114,6 +114,7 @@ def note_tracks_left_out(connection: Connection, names: list[str]) -> None:
 
 
 _READ = "SELECT sha256, recordings, kind, names, content, source, source_id FROM files WHERE recordings IS NOT NULL"
+_JOINED = "SELECT extra ->> '$.service_row' FROM activities_all WHERE extra ->> '$.service_row' <> source_id"
 _ATHLETES = "SELECT DISTINCT athlete_id FROM activities_all WHERE athlete_id IS NOT NULL"
 _NAMED_BY_ARCHIVES = "SELECT source, gear_id FROM gear WHERE source <> $source OR found IS NULL"
 
@@ -169,9 +170,9 @@ def expected_loss(lake: Lake, published: Connection, new: Connection) -> Expecte
     before = set(left_out_imports(published))
     undone = {one.name: one.undone for one in undone_imports(lake) if one.undone is not None and one.name not in before}
     fresh = undone.values()
-    left = _left_out(published, new)
+    left, joined = _left_out(published, new), _joined_rows(published, new)
     return ExpectedLoss(
-        activities={(key, source) for each in fresh for key, source in each.activities} | left.keys(),
+        activities={(key, source) for each in fresh for key, source in each.activities} | left.keys() | joined,
         gear={key for each in fresh for key in each.gear},
         files={key for each in fresh for key in each.files},
         undone=tuple(undone),
@@ -196,6 +197,15 @@ def _left_out(published: Connection, new: Connection) -> dict[tuple[object, str]
                 ids = product(sources, athletes)
                 found |= {(hashed_id(*of, athlete), of[0]): PurePosixPath(names[0]).name for of, athlete in ids}
     return found
+
+
+def _joined_rows(published: Connection, new: Connection) -> set[tuple[object, str]]:
+    """The rows of services' lists that were activities by themselves, if no recording was read that they belong to."""
+    with suppress(duckdb.Error):  # the tables of another version
+        athletes = [None, *(athlete_id for (athlete_id,) in published.execute(_ATHLETES).fetchall())]
+        rows = new.execute(_JOINED).fetchall()
+        return {(hashed_id(FILE, row, athlete), FILE) for (row,), athlete in product(rows, athletes)}
+    return set()
 
 
 def _noted(connection: Connection, name: str) -> list[str]:
